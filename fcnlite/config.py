@@ -1,0 +1,69 @@
+"""Threads, limits and what this installation runs on."""
+
+from __future__ import annotations
+
+import functools
+import os
+import platform
+from typing import Any
+
+SCRATCH_BYTES = 64 << 20
+"""The most scratch memory that one layer takes beside its blobs (im2col's columns)."""
+
+_threads: int | None = None
+
+
+def available_threads() -> int:
+    """Cores that this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def num_threads() -> int:
+    """Threads that fcnlite's kernels use: `set_num_threads`, else OMP_NUM_THREADS, else all cores."""
+    if _threads is not None:
+        return _threads
+    asked = os.environ.get("OMP_NUM_THREADS", "")
+    return int(asked) if asked.isdigit() and int(asked) > 0 else available_threads()
+
+
+def set_num_threads(threads: int) -> None:
+    """Use `threads` threads in our kernels and in the BLAS libraries. Raises ValueError below 1."""
+    global _threads
+    if threads < 1:
+        raise ValueError(f"set_num_threads({threads}): expected at least 1 thread.")
+    _threads = threads
+    _blas().limit(limits=threads, user_api="blas")
+
+
+@functools.cache
+def _blas() -> Any:
+    """One long-lived controller: making one costs ten times what a switch does."""
+    from threadpoolctl import ThreadpoolController
+
+    return ThreadpoolController()
+
+
+def show_config() -> str:
+    """Print and return versions, threads and BLAS libraries, one a line."""
+    import numpy
+
+    from fcnlite._kernels import im2col
+    from fcnlite._version import __version__
+
+    lines = [
+        f"fcnlite {__version__}, Python {platform.python_version()}, NumPy {numpy.__version__}",
+        f"machine: {platform.machine()}, {available_threads()} cores for this process",
+        f"kernels: {num_threads() if im2col.openmp() else 1} threads"
+        + ("" if im2col.openmp() else " (built without OpenMP)"),
+    ]
+    lines += [
+        f"BLAS: {info['internal_api']} {info['version']} ({info.get('architecture', 'unknown core')}), "
+        f"{info['num_threads']} threads, {info['filepath']}"
+        for info in _blas().info()
+        if info["user_api"] == "blas"
+    ]
+    text = "\n".join(lines)
+    print(text)
+    return text

@@ -1,0 +1,46 @@
+"""Our exceptions.
+
+Every message is one sentence that a user can act on: it names the file, layer or option, what was found,
+what was expected, and how to mend it. Commands print it and exit with status 1.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+
+
+class FcnliteError(Exception):
+    """Base of everything that fcnlite raises for bad input."""
+
+
+class FileError(FcnliteError):
+    """A file is missing, unreadable, of another format or version, or cannot be written."""
+
+
+class SpecError(FcnliteError):
+    """A network or solver description is wrong: an unknown type or option, a blob nobody makes."""
+
+
+class ShapeError(FcnliteError):
+    """Blob shapes do not fit a layer, or inputs do not fit the net."""
+
+
+class DataError(FcnliteError):
+    """Images or labels are not usable: values out of range, sizes that differ, nothing found."""
+
+
+class TrainingError(FcnliteError):
+    """Training cannot start or go on: a run folder in use, a resume that does not fit, NaN in the loss."""
+
+
+def nearest(name: str, known: Iterable[str], limit: int = 3) -> str:
+    """The tail of an "unknown name" message: the closest known names, or all of them when few."""
+    names = sorted(set(known))
+    close = difflib.get_close_matches(name, names, n=limit, cutoff=0.5)
+    if close:
+        return "did you mean " + " or ".join(repr(n) for n in close) + "?"
+    if not names:
+        return "there are none."
+    shown = ", ".join(names[:12]) + (", ..." if len(names) > 12 else "")
+    return f"known: {shown}."

@@ -1,0 +1,67 @@
+"""Files: written whole or not at all."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from fcnlite.errors import FileError
+
+
+@contextmanager
+def atomic_write(path: str | os.PathLike[str]) -> Iterator[Path]:
+    """Yield a temporary path beside `path`; rename it onto `path` once the block has ended well.
+
+    A reader sees the old file or the new one, never a part, also after a crash (the data are synced
+    before the rename). An `OSError` (a full disk, a missing or forbidden folder) becomes a `FileError`,
+    the temporary file is removed and what stood at `path` before stays.
+    """
+    target = Path(path)
+    temporary: Path | None = None
+    try:
+        handle, name = tempfile.mkstemp(prefix=f".{target.name}.", suffix=target.suffix, dir=target.parent)
+        os.close(handle)
+        temporary = Path(name)
+        temporary.chmod(0o666 & ~_umask())
+        yield temporary
+        with temporary.open("rb+") as stream:
+            os.fsync(stream.fileno())
+        temporary.replace(target)
+    except OSError as error:
+        reason = error.strerror or str(error)
+        raise FileError(f"{target}: cannot be written ({reason}); what stood there before is unchanged.") from error
+    finally:
+        if temporary is not None:
+            temporary.unlink(missing_ok=True)
+
+
+def _umask() -> int:
+    mask = os.umask(0)
+    os.umask(mask)
+    return mask
+
+
+def read_bytes(path: str | os.PathLike[str]) -> bytes:
+    """The content of `path`; a missing or unreadable file is a `FileError`."""
+    try:
+        return Path(path).read_bytes()
+    except OSError as error:
+        raise cannot_read(path, error) from error
+
+
+def read_text(path: str | os.PathLike[str]) -> str:
+    """The UTF-8 text of `path`; a missing, unreadable or binary file is a `FileError`."""
+    try:
+        return read_bytes(path).decode("utf-8")
+    except UnicodeDecodeError as error:
+        raise FileError(f"{path}: is not a text file (byte {error.start} is not UTF-8).") from error
+
+
+def cannot_read(path: str | os.PathLike[str], error: OSError) -> FileError:
+    """The `FileError` that says why `path` cannot be read."""
+    if isinstance(error, FileNotFoundError):
+        return FileError(f"{path}: no such file; check the path.")
+    return FileError(f"{path}: cannot be read ({error.strerror or error}).")

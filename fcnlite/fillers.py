@@ -1,0 +1,109 @@
+"""Fillers: how a parameter starts when no weights are loaded (Caffe's FillerParameter)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from fcnlite.errors import SpecError, nearest
+
+Array = np.ndarray[Any, np.dtype[Any]]
+Shape = tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class Filler:
+    """`weight_filler { ... }`. Fields and defaults are Caffe's."""
+
+    type: str = "constant"
+    value: float = 0.0
+    min: float = 0.0
+    max: float = 1.0
+    mean: float = 0.0
+    std: float = 1.0
+    sparse: int = -1
+    variance_norm: str = "FAN_IN"
+
+
+def fill(filler: Filler, shape: Shape, rng: np.random.Generator) -> Array:
+    """A new float64 array of `shape`. Raises `SpecError` for an unknown type or one that does not fit."""
+    rule = _RULES.get(filler.type)
+    if rule is None:
+        raise SpecError(f"unknown filler type {filler.type!r}; {nearest(filler.type, _RULES)}")
+    return rule(filler, shape, rng)
+
+
+def bilinear_kernel(size_h: int, size_w: int) -> Array:
+    """The weights of bilinear interpolation, size_h × size_w, as Caffe's `bilinear` filler computes them.
+
+    One axis of k taps: with f = ⌈k/2⌉ and c = (2f − 1 − f mod 2) / 2f, tap i weighs 1 − |i/f − c|.
+    """
+
+    def taps(size: int) -> Array:
+        factor = -(-size // 2)
+        center = (2 * factor - 1 - factor % 2) / (2.0 * factor)
+        return 1 - np.abs(np.arange(size) / factor - center)
+
+    return np.outer(taps(size_h), taps(size_w))
+
+
+def _constant(filler: Filler, shape: Shape, rng: np.random.Generator) -> Array:
+    return np.full(shape, filler.value)
+
+
+def _uniform(filler: Filler, shape: Shape, rng: np.random.Generator) -> Array:
+    return rng.uniform(filler.min, filler.max, shape)
+
+
+def _gaussian(filler: Filler, shape: Shape, rng: np.random.Generator) -> Array:
+    """Normal; with `sparse` ≥ 0 only about that many weights of each output are not zero."""
+    values = rng.normal(filler.mean, filler.std, shape)
+    if filler.sparse >= 0:
+        values *= rng.random(shape) < filler.sparse / shape[0]
+    return values
+
+
+def _fan(filler: Filler, shape: Shape) -> float:
+    count = np.prod(shape)
+    fan_in = count / shape[0]
+    fan_out = count / shape[1] if len(shape) > 1 else count
+    norms = {"FAN_IN": fan_in, "FAN_OUT": fan_out, "AVERAGE": (fan_in + fan_out) / 2}
+    if filler.variance_norm not in norms:
+        raise SpecError(f"variance_norm {filler.variance_norm!r}: expected FAN_IN, FAN_OUT or AVERAGE.")
+    return float(norms[filler.variance_norm])
+
+
+def _xavier(filler: Filler, shape: Shape, rng: np.random.Generator) -> Array:
+    limit = np.sqrt(3 / _fan(filler, shape))
+    return rng.uniform(-limit, limit, shape)
+
+
+def _msra(filler: Filler, shape: Shape, rng: np.random.Generator) -> Array:
+    return rng.normal(0, np.sqrt(2 / _fan(filler, shape)), shape)
+
+
+def _positive_unitball(filler: Filler, shape: Shape, rng: np.random.Generator) -> Array:
+    values = rng.random(shape)
+    rest = tuple(range(1, len(shape)))
+    return values / values.sum(axis=rest, keepdims=True)
+
+
+def _bilinear(filler: Filler, shape: Shape, rng: np.random.Generator) -> Array:
+    """Every pair of channels gets the kernel, as in Caffe; `surgery.interp` fills the diagonal only."""
+    if len(shape) != 4 or shape[2] != shape[3]:
+        raise SpecError(f"the bilinear filler needs a square 4-D kernel, found {shape}.")
+    return np.broadcast_to(bilinear_kernel(*shape[2:]), shape).copy()
+
+
+_RULES: dict[str, Callable[[Filler, Shape, np.random.Generator], Array]] = {
+    "constant": _constant,
+    "uniform": _uniform,
+    "gaussian": _gaussian,
+    "xavier": _xavier,
+    "msra": _msra,
+    "positive_unitball": _positive_unitball,
+    "bilinear": _bilinear,
+}

@@ -1,0 +1,60 @@
+"""The share of positions whose label is among the top_k scores (Caffe's Accuracy). It has no gradient.
+
+bottoms: scores (classes on `axis`) and labels; tops: the accuracy (a scalar) and, if named, that of each class, as
+Caffe gives it: 0 for a class that no label has. A score equal to the label's counts as better than it. Options:
+top_k 1, axis 1, ignore_label (none).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from fcnlite.errors import ShapeError, SpecError
+from fcnlite.layers.base import Array, Layer, Run, Shape, register
+from fcnlite.layers.labels import check_label_shape, read_labels
+
+
+@dataclass(frozen=True)
+class AccuracyOptions:
+    top_k: int = 1
+    axis: int = 1
+    ignore_label: int | None = None
+
+
+@register
+class Accuracy(Layer):
+    type = "Accuracy"
+    messages = ("accuracy_param",)
+    Options = AccuracyOptions
+    bottoms = (2, 2)
+    tops = (1, 2)
+    no_gradient = frozenset({0, 1})
+
+    def check(self) -> None:
+        if self.options.top_k < 1:
+            raise SpecError(f"top_k is {self.options.top_k}; expected at least 1.")
+
+    def top_shapes(self, *bottom: Shape) -> list[Shape]:
+        axis = check_label_shape(*bottom, self.options.axis)
+        classes = bottom[0][axis]
+        if self.options.top_k > classes:
+            raise ShapeError(f"top_k is {self.options.top_k} but there are only {classes} classes")
+        return [(), (classes,)][: len(self.spec.top)]
+
+    def forward(self, bottom: list[Array], run: Run) -> list[Array]:
+        x, label = bottom
+        axis = check_label_shape(x.shape, label.shape, self.options.axis)
+        label, counted = read_labels(label, x.shape, axis, self.options.ignore_label)
+        # The label's own score is among these, so a single best one counts 1.
+        as_good = (x >= np.take_along_axis(x, label, axis)).sum(axis=axis, keepdims=True)
+        right = counted & (as_good <= self.options.top_k)
+        overall = np.asarray(right.sum() / max(counted.sum(), 1), x.dtype)
+        classes = x.shape[axis]
+        hits = np.bincount(label[right], minlength=classes)
+        count = np.bincount(label[counted], minlength=classes)
+        return [overall, (hits / np.maximum(count, 1)).astype(x.dtype)][: len(self.spec.top)]
+
+    def placement(self) -> None:
+        return None

@@ -1,0 +1,223 @@
+"""What every layer is: declared shapes, a forward and a backward, options with Caffe's names and defaults."""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+import types
+import typing
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, ClassVar
+
+import numpy as np
+
+from fcnlite.errors import ShapeError, SpecError, nearest
+from fcnlite.fillers import Filler
+from fcnlite.shapes import Placement, show
+from fcnlite.spec import LayerSpec
+
+Array = np.ndarray[Any, np.dtype[Any]]
+Shape = tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class ParamShape:
+    """One parameter that a layer wants: its shape, and how it starts if nothing is loaded."""
+
+    shape: Shape
+    filler: Filler = Filler()
+    learnable: bool = True
+    """False for statistics (BatchNorm), which no solver touches."""
+
+
+@dataclass(frozen=True)
+class NoOptions:
+    """A layer type without options."""
+
+
+@dataclass
+class Run:
+    """One pass through one layer: what forward leaves for backward.
+
+    The net fills `bottom`, `top` and `params`; a layer puts whatever else its backward needs into `saved`.
+    """
+
+    params: list[Array]
+    overwrite: bool = False
+    """Whether the first bottom may be overwritten with the top (an in-place layer, and nobody else reads it)."""
+    rng: Callable[[], np.random.Generator] = np.random.default_rng
+    bottom: list[Array] = field(default_factory=list)
+    top: list[Array] = field(default_factory=list)
+    top_shapes: list[Shape] = field(default_factory=list)
+    saved: Any = None
+    needs: Sequence[bool] = ()
+    """In backward: which bottoms want a gradient."""
+    dparams: Sequence[Array | None] = ()
+    """In backward: arrays to write the parameters' gradients into; None where none is wanted."""
+
+
+class Layer:
+    """Base of all layers. Subclasses define the class variables, `top_shapes`, `forward` and `backward`."""
+
+    type: ClassVar[str]
+    """Caffe's type name; the registry's key."""
+    messages: ClassVar[tuple[str, ...]] = ()
+    """The `*_param` messages of Caffe's LayerParameter that hold this layer's options."""
+    Options: ClassVar[type] = NoOptions
+    bottoms: ClassVar[tuple[int, int | None]] = (1, 1)
+    """Least and greatest number of bottoms (None: any)."""
+    tops: ClassVar[tuple[int, int | None]] = (1, 1)
+    backward_reads: ClassVar[frozenset[str]] = frozenset()
+    """Which of Run's `bottom` and `top` backward reads; the net keeps no others."""
+    overwrites: ClassVar[bool] = False
+    """Whether forward honours `Run.overwrite`."""
+    aliases: ClassVar[bool] = False
+    """Whether a top may share memory with a bottom."""
+    is_loss: ClassVar[bool] = False
+    """Whether the first top has weight 1 in the net's loss unless `loss_weight` says otherwise."""
+    no_gradient: ClassVar[frozenset[int]] = frozenset()
+    """Bottoms that never get a gradient (labels, the reference of a crop)."""
+
+    updates_params: bool = False
+    """Whether forward writes to its parameters (BatchNorm's running sums)."""
+
+    def __init__(self, spec: LayerSpec, phase: str) -> None:
+        self.spec = spec
+        self.phase = spec.phase or phase
+        self.options: Any = parse_options(self.Options, spec.options)
+        _check_count("bottom", len(spec.bottom), self.bottoms)
+        _check_count("top", len(spec.top), self.tops)
+        self.check()
+
+    def check(self) -> None:
+        """Raise `SpecError` for options that do not go together."""
+
+    def params(self, *bottom: Shape) -> list[ParamShape]:
+        """The parameters, for these bottom shapes."""
+        return []
+
+    def top_shapes(self, *bottom: Shape) -> list[Shape]:
+        """The shapes of the tops. Raises `ShapeError` where the bottoms do not fit."""
+        raise NotImplementedError
+
+    def forward(self, bottom: list[Array], run: Run) -> list[Array]:
+        """The tops."""
+        raise NotImplementedError
+
+    def backward(self, dtop: list[Array], run: Run) -> list[Array | None]:
+        """The gradients of the bottoms (None where not needed), given those of the tops.
+
+        Writes the parameters' gradients into `run.dparams`.
+        """
+        raise SpecError(f"type {self.type} has no gradient; put `propagate_down: false` on the layer.")
+
+    def placement(self) -> tuple[Placement, Placement] | None:
+        """Where the first top lies over the first bottom, for rows and for columns; None: nowhere in particular."""
+        return (Placement(), Placement())
+
+    def macs(self, bottom: Sequence[Shape], top: Sequence[Shape]) -> int:
+        """Multiply-accumulates of one forward pass, as the direct method counts them."""
+        return 0
+
+
+_registry: dict[str, type[Layer]] = {}
+
+
+def register(cls: type[Layer]) -> type[Layer]:
+    """Class decorator: make a layer known by its `type`. A type that exists already is an error."""
+    if cls.type in _registry:
+        raise SpecError(f"layer type {cls.type!r} is registered already, by {_registry[cls.type].__module__}.")
+    _registry[cls.type] = cls
+    return cls
+
+
+def registered() -> Mapping[str, type[Layer]]:
+    """All registered layers by type name."""
+    return types.MappingProxyType(_registry)
+
+
+def create(spec: LayerSpec, phase: str) -> Layer:
+    """The layer that `spec` describes. Raises `SpecError`, naming the layer, for an unknown type or option."""
+    cls = _registry.get(spec.type)
+    if cls is None:
+        hint = nearest(spec.type, _registry)
+        raise SpecError(
+            f"layer {spec.name!r}: unknown type {spec.type!r}; {hint} "
+            "Your own types are added with fcnlite.layers.register."
+        )
+    try:
+        return cls(spec, phase)
+    except SpecError as error:
+        raise SpecError(f"layer {spec.name!r} ({spec.type}): {error}") from error
+
+
+def parse_options(kind: type, raw: Mapping[str, Any]) -> Any:
+    """`raw` as an instance of the options dataclass `kind`; unknown names and wrong kinds are errors."""
+    hints = _hints(kind)
+    values = {}
+    for key, value in raw.items():
+        if key not in hints:
+            raise SpecError(f"unknown option {key!r}; {nearest(key, hints)}")
+        try:
+            values[key] = _convert(hints[key], value)
+        except (TypeError, ValueError) as error:
+            raise SpecError(f"option {key}: {value!r} is not usable; expected {error}.") from error
+    return kind(**values)
+
+
+@functools.cache
+def _hints(kind: type) -> dict[str, Any]:
+    return typing.get_type_hints(kind)
+
+
+def _convert(hint: Any, value: Any) -> Any:
+    """`value` as the annotated kind; raises TypeError with the words for what was expected."""
+    if dataclasses.is_dataclass(hint):
+        if not isinstance(value, Mapping):
+            raise TypeError("a group of fields in braces")
+        return parse_options(typing.cast(type, hint), value)
+    origin = typing.get_origin(hint)
+    if origin is tuple:
+        items = value if isinstance(value, (list, tuple)) else [value]
+        return tuple(_convert(typing.get_args(hint)[0], item) for item in items)
+    if origin in (typing.Union, types.UnionType):
+        kinds = [each for each in typing.get_args(hint) if each is not type(None)]
+        return None if value is None else _convert(kinds[0], value)
+    if origin is typing.Literal:
+        if value not in typing.get_args(hint):
+            raise TypeError("one of " + ", ".join(map(str, typing.get_args(hint))))
+        return value
+    if hint is float and isinstance(value, (int, float)) and not isinstance(value, bool):
+        return float(value)
+    if hint is int and isinstance(value, int) and not isinstance(value, bool):
+        return value
+    if hint in (bool, str) and isinstance(value, hint):
+        return value
+    raise TypeError({float: "a number", int: "a whole number", bool: "true or false", str: "a name"}[hint])
+
+
+def _check_count(what: str, count: int, limits: tuple[int, int | None]) -> None:
+    least, most = limits
+    if count < least or (most is not None and count > most):
+        if most is None:
+            wanted = f"at least {least}"
+        elif least == most:
+            wanted = str(least)
+        else:
+            wanted = f"{least} to {most}"
+        raise SpecError(f"has {count} {what} blobs; expected {wanted}.")
+
+
+def canonical_axis(axis: int, axes: int) -> int:
+    """`axis` counted from the front; negative axes count from the end. Raises `ShapeError` outside."""
+    if not -axes <= axis < axes:
+        raise ShapeError(f"axis {axis} is outside a blob of {axes} axes")
+    return axis % axes
+
+
+def four_axes(shape: Shape) -> tuple[int, int, int, int]:
+    """`shape` as N, C, H, W; anything but four axes is a `ShapeError`."""
+    if len(shape) != 4:
+        raise ShapeError(f"expected a blob of four axes, N×C×H×W, found {show(shape)}")
+    return shape

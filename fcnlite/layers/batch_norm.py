@@ -1,0 +1,99 @@
+"""Batch normalisation by channel, without scale and shift (Caffe's BatchNorm; a Scale layer follows it).
+
+    y = (x − mean) / σ,  σ = √(variance + eps)
+    dx = (dy − mean(dy) − y · mean(dy · y)) / σ        (dx = dy / σ with use_global_stats)
+
+In TRAIN, mean and variance are the batch's, over all axes but 1, and join the running sums: s ← f·s + new, with f =
+moving_average_fraction and variance times m/(m − 1) for m values a channel. In TEST (or where use_global_stats says so)
+they are those sums over the third parameter, the sum of their weights. Parameters: mean C, variance C, weight 1; no
+solver touches them. Options: use_global_stats (true in TEST), moving_average_fraction 0.999, eps 1e-5.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from fcnlite.errors import ShapeError, SpecError
+from fcnlite.layers.base import Array, Layer, ParamShape, Run, Shape, register
+
+
+@dataclass(frozen=True)
+class BatchNormOptions:
+    use_global_stats: bool | None = None
+    moving_average_fraction: float = 0.999
+    eps: float = 1e-5
+
+
+@register
+class BatchNorm(Layer):
+    type = "BatchNorm"
+    messages = ("batch_norm_param",)
+    Options = BatchNormOptions
+    backward_reads = frozenset({"top"})
+
+    def check(self) -> None:
+        o = self.options
+        if o.eps < 0:
+            raise SpecError(f"eps is {o.eps}; expected at least 0.")
+        self.use_global_stats = self.phase == "TEST" if o.use_global_stats is None else o.use_global_stats
+        self.updates_params = not self.use_global_stats
+
+    def params(self, *bottom: Shape) -> list[ParamShape]:
+        channels = _channels(bottom[0])
+        return [
+            ParamShape((channels,), learnable=False),
+            ParamShape((channels,), learnable=False),
+            ParamShape((1,), learnable=False),
+        ]
+
+    def top_shapes(self, *bottom: Shape) -> list[Shape]:
+        _channels(bottom[0])
+        return [bottom[0]]
+
+    def forward(self, bottom: list[Array], run: Run) -> list[Array]:
+        (x,) = bottom
+        axes, each = _over_channels(x)
+        mean_sum, variance_sum, weight = run.params
+        if self.use_global_stats:
+            factor = 0 if weight[0] == 0 else 1 / weight[0]
+            mean, variance = mean_sum * factor, variance_sum * factor
+            y = x - mean.reshape(each)
+        else:
+            mean = x.mean(axis=axes)
+            y = x - mean.reshape(each)
+            variance = np.square(y).mean(axis=axes)
+            m = x.size // x.shape[min(1, x.ndim - 1)]
+            fraction = x.dtype.type(self.options.moving_average_fraction)
+            weight[...] = fraction * weight + 1
+            mean_sum[...] = fraction * mean_sum + mean
+            variance_sum[...] = fraction * variance_sum + variance * x.dtype.type(m / (m - 1) if m > 1 else 1)
+        sigma = np.sqrt(variance + x.dtype.type(self.options.eps)).reshape(each)
+        y /= sigma
+        run.saved = sigma
+        return [y]
+
+    def backward(self, dtop: list[Array], run: Run) -> list[Array | None]:
+        (dy,), (y,), sigma = dtop, run.top, run.saved
+        if self.use_global_stats:
+            return [dy / sigma]
+        axes, each = _over_channels(y)
+        dx = y * (dy * y).mean(axis=axes).reshape(each)
+        np.subtract(dy, dx, out=dx)
+        dx -= dy.mean(axis=axes).reshape(each)
+        dx /= sigma
+        return [dx]
+
+
+def _channels(shape: Shape) -> int:
+    if not shape:
+        raise ShapeError("expected a blob of at least one axis, found a scalar")
+    return shape[1] if len(shape) > 1 else 1
+
+
+def _over_channels(x: Array) -> tuple[tuple[int, ...], Shape]:
+    """The axes to average over, and the shape that lays one value a channel over x."""
+    if x.ndim == 1:
+        return (0,), (1,)
+    return (0, *range(2, x.ndim)), (-1, *[1] * (x.ndim - 2))

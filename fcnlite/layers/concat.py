@@ -1,0 +1,51 @@
+"""Concatenate blobs along one axis (Caffe's Concat).
+
+    y = [x_1, x_2, ...]        dx_i = the i-th part of dy
+
+Options: axis 1 (concat_dim is its older name). The other axes must agree.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from fcnlite.errors import ShapeError, SpecError
+from fcnlite.layers.base import Array, Layer, Run, Shape, canonical_axis, register
+from fcnlite.shapes import show
+
+
+@dataclass(frozen=True)
+class ConcatOptions:
+    axis: int | None = None
+    concat_dim: int | None = None
+
+
+@register
+class Concat(Layer):
+    type = "Concat"
+    messages = ("concat_param",)
+    Options = ConcatOptions
+    bottoms = (1, None)
+
+    def check(self) -> None:
+        o = self.options
+        if o.axis is not None and o.concat_dim is not None:
+            raise SpecError("both axis and concat_dim are given; write axis alone.")
+        self.axis = next((each for each in (o.axis, o.concat_dim) if each is not None), 1)
+
+    def top_shapes(self, *bottom: Shape) -> list[Shape]:
+        axis = canonical_axis(self.axis, len(bottom[0]))
+        rest = [shape[:axis] + shape[axis + 1 :] for shape in bottom]
+        for shape, other in zip(bottom, rest, strict=True):
+            if other != rest[0]:
+                raise ShapeError(f"the bottoms may differ on axis {axis} only, found {show(bottom[0])} and {show(shape)}")
+        return [(*bottom[0][:axis], sum(shape[axis] for shape in bottom), *bottom[0][axis + 1 :])]
+
+    def forward(self, bottom: list[Array], run: Run) -> list[Array]:
+        run.saved = np.cumsum([x.shape[self.axis] for x in bottom])[:-1]
+        return [np.concatenate(bottom, axis=self.axis)]
+
+    def backward(self, dtop: list[Array], run: Run) -> list[Array | None]:
+        return [np.ascontiguousarray(part) for part in np.split(dtop[0], run.saved, axis=self.axis)]

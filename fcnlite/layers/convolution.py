@@ -1,0 +1,134 @@
+"""Convolution (Caffe's Convolution, CPU).
+
+    y[n, o] = bias[o] + Σ_c weight[o, c] ⋆ x[n, c]        (⋆: cross-correlation)
+
+bottom N×C×H×W, top N×num_output×H'×W', H' = ⌊(H + 2·pad − extent) / stride⌋ + 1; weight num_output×C/group×KH×KW,
+bias num_output. Options: num_output; kernel_size (or kernel_h and kernel_w), stride 1, pad 0, dilation 1, each one
+number or rows and columns; group 1; bias_term true; weight_filler and bias_filler constant 0.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+from fcnlite.errors import ShapeError, SpecError
+from fcnlite.fillers import Filler
+from fcnlite.layers.base import Array, Layer, ParamShape, Run, Shape, four_axes, register
+from fcnlite.layers.columns import Kernel, convolve, convolve_backward_data, convolve_backward_weight
+from fcnlite.shapes import Placement, Window, convolution_placement
+
+
+@dataclass(frozen=True)
+class ConvolutionOptions:
+    num_output: int = 0
+    bias_term: bool = True
+    kernel_size: tuple[int, ...] = ()
+    kernel_h: int | None = None
+    kernel_w: int | None = None
+    stride: tuple[int, ...] = ()
+    stride_h: int | None = None
+    stride_w: int | None = None
+    pad: tuple[int, ...] = ()
+    pad_h: int | None = None
+    pad_w: int | None = None
+    dilation: tuple[int, ...] = ()
+    group: int = 1
+    weight_filler: Filler = Filler()
+    bias_filler: Filler = Filler()
+    axis: int = 1
+    force_nd_im2col: bool = False
+    engine: str = "DEFAULT"
+
+
+@register
+class Convolution(Layer):
+    type: ClassVar[str] = "Convolution"
+    messages = ("convolution_param",)
+    Options = ConvolutionOptions
+    backward_reads = frozenset({"bottom"})
+
+    def check(self) -> None:
+        o = self.options
+        if o.num_output < 1:
+            raise SpecError(f"num_output is {o.num_output}; expected at least 1.")
+        if o.group < 1 or o.num_output % o.group:
+            raise SpecError(f"num_output {o.num_output} cannot be split into {o.group} groups.")
+        if o.axis not in (1, -3):
+            raise SpecError(f"axis is {o.axis}; only N×C×H×W with channels on axis 1 is supported.")
+        kernel = pair("kernel_size", o.kernel_size, "kernel", o.kernel_h, o.kernel_w, None)
+        stride = pair("stride", o.stride, "stride", o.stride_h, o.stride_w, 1)
+        pad = pair("pad", o.pad, "pad", o.pad_h, o.pad_w, 0, least=0)
+        dilation = pair("dilation", o.dilation, "dilation", None, None, 1)
+        rows, columns = (Window(*axis) for axis in zip(kernel, stride, pad, dilation, strict=True))
+        self.kernel = Kernel(rows, columns, o.group)
+
+    def params(self, *bottom: Shape) -> list[ParamShape]:
+        o = self.options
+        weight = (*self.weight_channels(four_axes(bottom[0])[1]), self.kernel.rows.kernel, self.kernel.columns.kernel)
+        bias = [ParamShape((o.num_output,), o.bias_filler)] if o.bias_term else []
+        return [ParamShape(weight, o.weight_filler), *bias]
+
+    def weight_channels(self, channels: int) -> tuple[int, int]:
+        """The weight's first two axes for a bottom of so many channels."""
+        if channels % self.options.group:
+            raise ShapeError(f"{channels} channels cannot be split into {self.options.group} groups")
+        return self.options.num_output, channels // self.options.group
+
+    def top_shapes(self, *bottom: Shape) -> list[Shape]:
+        n, _, height, width = four_axes(bottom[0])
+        return [(n, self.options.num_output, self.kernel.rows.convolved(height), self.kernel.columns.convolved(width))]
+
+    def forward(self, bottom: list[Array], run: Run) -> list[Array]:
+        y = convolve(bottom[0], run.params[0], self.kernel)
+        if self.options.bias_term:
+            y += run.params[1][:, None, None]
+        return [y]
+
+    def backward(self, dtop: list[Array], run: Run) -> list[Array | None]:
+        (dy,), (x,) = dtop, run.bottom
+        if run.dparams[0] is not None:
+            convolve_backward_weight(x, dy, self.kernel, run.dparams[0])
+        if self.options.bias_term and run.dparams[1] is not None:
+            dy.sum(axis=(0, 2, 3), out=run.dparams[1])
+        return [convolve_backward_data(dy, run.params[0], self.kernel, *x.shape[2:]) if run.needs[0] else None]
+
+    def placement(self) -> tuple[Placement, Placement]:
+        return convolution_placement(self.kernel.rows), convolution_placement(self.kernel.columns)
+
+    def macs(self, bottom: list[Shape], top: list[Shape]) -> int:
+        n, channels, height, width = bottom[0]
+        _, outputs, out_h, out_w = top[0]
+        taps = self.kernel.rows.kernel * self.kernel.columns.kernel
+        return n * outputs * (channels // self.options.group) * taps * out_h * out_w
+
+
+def pair(
+    name: str,
+    values: tuple[int, ...],
+    stem: str,
+    rows: int | None,
+    columns: int | None,
+    default: int | None,
+    least: int = 1,
+) -> tuple[int, int]:
+    """Rows and columns of an option that is written once, twice, or as `stem_h` and `stem_w`.
+
+    Raises `SpecError` when both forms or none (without a default) are given, or a value is below `least`.
+    """
+    split = rows is not None or columns is not None
+    if split and values:
+        raise SpecError(f"both {name} and {stem}_h/{stem}_w are given; write one of them.")
+    if split:
+        rows, columns = (default if each is None else each for each in (rows, columns))
+        found = (rows, columns)
+    elif len(values) > 2:
+        raise SpecError(f"{name} has {len(values)} values; expected one, or rows and columns.")
+    else:
+        found = (values * 2)[:2] if values else (default, default)
+    if None in found:
+        raise SpecError(f"{name} is missing; write {name}, or both {stem}_h and {stem}_w.")
+    for value in found:
+        if not least <= value <= 1 << 20:
+            raise SpecError(f"{name} is {value}; expected at least {least}.")
+    return found

@@ -1,0 +1,85 @@
+"""Crop a blob to the size of another (Caffe's Crop).
+
+    y[..., i, j] = x[..., offset_i + i, offset_j + j]
+
+bottoms: x and a reference of as many axes; top: x's shape before `axis`, the reference's from there on. Options:
+axis 2; offset 0, or one for all cropped axes, or one for each.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from fractions import Fraction
+
+import numpy as np
+
+from fcnlite.errors import ShapeError, SpecError
+from fcnlite.layers.base import Array, Layer, Run, Shape, canonical_axis, register
+from fcnlite.shapes import Placement
+
+
+@dataclass(frozen=True)
+class CropOptions:
+    axis: int = 2
+    offset: tuple[int, ...] = ()
+
+
+@register
+class Crop(Layer):
+    type = "Crop"
+    messages = ("crop_param",)
+    Options = CropOptions
+    bottoms = (2, 2)
+    no_gradient = frozenset({1})
+    aliases = True
+
+    def check(self) -> None:
+        if any(offset < 0 for offset in self.options.offset):
+            raise SpecError(f"offset is {self.options.offset}; expected at least 0.")
+
+    def _window(self, x: Shape, reference: Shape) -> tuple[slice, ...]:
+        """The part of x that becomes the top."""
+        if len(x) != len(reference):
+            raise ShapeError(f"the blob has {len(x)} axes but its reference {len(reference)}")
+        axis = canonical_axis(self.options.axis, len(x))
+        offsets = self.options.offset or (0,)
+        if len(offsets) == 1:
+            offsets *= len(x) - axis
+        if len(offsets) != len(x) - axis:
+            raise ShapeError(f"{len(offsets)} offsets are given; expected one, or {len(x) - axis} from axis {axis} on")
+        window = [slice(None)] * axis
+        for each, offset in enumerate(offsets, start=axis):
+            if offset + reference[each] > x[each]:
+                raise ShapeError(
+                    f"on axis {each}, offset {offset} and the reference's {reference[each]} "
+                    f"go beyond the blob's {x[each]}"
+                )
+            window.append(slice(offset, offset + reference[each]))
+        return tuple(window)
+
+    def top_shapes(self, *bottom: Shape) -> list[Shape]:
+        x, reference = bottom
+        window = self._window(x, reference)
+        return [tuple(len(range(size)[part]) for size, part in zip(x, window, strict=True))]
+
+    def forward(self, bottom: list[Array], run: Run) -> list[Array]:
+        x, reference = bottom
+        window = self._window(x.shape, reference.shape)
+        run.saved = (x.shape, window)
+        return [np.ascontiguousarray(x[window])]
+
+    def backward(self, dtop: list[Array], run: Run) -> list[Array | None]:
+        shape, window = run.saved
+        dx = np.zeros(shape, dtop[0].dtype)
+        dx[window] = dtop[0]
+        return [dx, None]
+
+    def placement(self) -> tuple[Placement, Placement]:
+        offsets, first = self.options.offset or (0,), self.options.axis % 4
+
+        def along(axis: int) -> Placement:
+            if axis < first:
+                return Placement()
+            return Placement(offset=Fraction(offsets[axis - first] if len(offsets) > 1 else offsets[0]))
+
+        return along(2), along(3)

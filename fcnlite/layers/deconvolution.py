@@ -1,0 +1,51 @@
+"""Deconvolution, the paper's in-network upsampling (section 3.3): the transposed convolution (Caffe's Deconvolution).
+
+    y[n, o] = bias[o] + Σ_c (the input gradient that a convolution with weight[c, o] would get from x[n, c])
+
+bottom N×C×H×W, top N×num_output×H'×W', H' = stride·(H − 1) + extent − 2·pad; weight C×num_output/group×KH×KW, bias
+num_output. Options: those of Convolution. Forward and backward change places with Convolution's.
+"""
+
+from __future__ import annotations
+
+from fcnlite.errors import ShapeError
+from fcnlite.layers.base import Array, Run, Shape, four_axes, register
+from fcnlite.layers.columns import convolve, convolve_backward_data, convolve_backward_weight
+from fcnlite.layers.convolution import Convolution
+from fcnlite.shapes import Placement, deconvolution_placement
+
+
+@register
+class Deconvolution(Convolution):
+    type = "Deconvolution"
+
+    def weight_channels(self, channels: int) -> tuple[int, int]:
+        if channels % self.options.group:
+            raise ShapeError(f"{channels} channels cannot be split into {self.options.group} groups")
+        return channels, self.options.num_output // self.options.group
+
+    def top_shapes(self, *bottom: Shape) -> list[Shape]:
+        n, _, height, width = four_axes(bottom[0])
+        rows, columns = self.kernel.rows, self.kernel.columns
+        return [(n, self.options.num_output, rows.deconvolved(height), columns.deconvolved(width))]
+
+    def forward(self, bottom: list[Array], run: Run) -> list[Array]:
+        ((*_, height, width),) = self.top_shapes(bottom[0].shape)
+        y = convolve_backward_data(bottom[0], run.params[0], self.kernel, height, width)
+        if self.options.bias_term:
+            y += run.params[1][:, None, None]
+        return [y]
+
+    def backward(self, dtop: list[Array], run: Run) -> list[Array | None]:
+        (dy,), (x,) = dtop, run.bottom
+        if run.dparams[0] is not None:
+            convolve_backward_weight(dy, x, self.kernel, run.dparams[0])
+        if self.options.bias_term and run.dparams[1] is not None:
+            dy.sum(axis=(0, 2, 3), out=run.dparams[1])
+        return [convolve(dy, run.params[0], self.kernel) if run.needs[0] else None]
+
+    def placement(self) -> tuple[Placement, Placement]:
+        return deconvolution_placement(self.kernel.rows), deconvolution_placement(self.kernel.columns)
+
+    def macs(self, bottom: list[Shape], top: list[Shape]) -> int:
+        return super().macs(top, bottom)

@@ -1,0 +1,49 @@
+"""Dropout (Caffe's Dropout).
+
+    TRAIN: y = x · m / (1 − dropout_ratio), m = 1 with probability 1 − dropout_ratio, else 0        TEST: y = x
+
+Any shape. Option: dropout_ratio 0.5. The mask is a function of the net's seed, its iteration and the layer's name.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from fcnlite.errors import SpecError
+from fcnlite.layers.base import Array, Layer, Run, Shape, register
+
+
+@dataclass(frozen=True)
+class DropoutOptions:
+    dropout_ratio: float = 0.5
+
+
+@register
+class Dropout(Layer):
+    type = "Dropout"
+    messages = ("dropout_param",)
+    Options = DropoutOptions
+    overwrites = True
+    aliases = True
+
+    def check(self) -> None:
+        if not 0 < self.options.dropout_ratio < 1:
+            raise SpecError(f"dropout_ratio is {self.options.dropout_ratio}; expected between 0 and 1.")
+
+    def top_shapes(self, *bottom: Shape) -> list[Shape]:
+        return [bottom[0]]
+
+    def forward(self, bottom: list[Array], run: Run) -> list[Array]:
+        (x,) = bottom
+        if self.phase == "TEST":
+            return [x]
+        kept = run.rng().random(x.shape, np.float32) >= self.options.dropout_ratio
+        run.saved = kept * x.dtype.type(1 / (1 - self.options.dropout_ratio))
+        return [np.multiply(x, run.saved, out=x if run.overwrite else None)]
+
+    def backward(self, dtop: list[Array], run: Run) -> list[Array | None]:
+        if self.phase == "TEST":
+            return [dtop[0]]
+        return [dtop[0] * run.saved]

@@ -1,0 +1,74 @@
+"""Element by element over several blobs of one shape (Caffe's Eltwise): the skip fusion of FCN-16s and FCN-8s.
+
+    SUM: y = Σ_i coeff_i · x_i        PROD: y = Π_i x_i        MAX: y = max_i x_i
+
+Options: operation SUM; coeff 1 for each bottom; stable_prod_grad (the gradient is always the stable one, Π_{j≠i} x_j,
+here). Of equal maxima Caffe takes the second of the first two bottoms, then the earliest.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import reduce
+from typing import Literal
+
+import numpy as np
+
+from fcnlite.errors import ShapeError, SpecError
+from fcnlite.layers.base import Array, Layer, Run, Shape, register
+from fcnlite.shapes import show
+
+
+@dataclass(frozen=True)
+class EltwiseOptions:
+    operation: Literal["PROD", "SUM", "MAX"] = "SUM"
+    coeff: tuple[float, ...] = ()
+    stable_prod_grad: bool = True
+
+
+@register
+class Eltwise(Layer):
+    type = "Eltwise"
+    messages = ("eltwise_param",)
+    Options = EltwiseOptions
+    bottoms = (2, None)
+    backward_reads = frozenset({"bottom"})
+
+    def check(self) -> None:
+        o = self.options
+        if o.coeff and o.operation != "SUM":
+            raise SpecError(f"coeff goes with operation SUM only, found {o.operation}.")
+        if o.coeff and len(o.coeff) != len(self.spec.bottom):
+            raise SpecError(f"{len(o.coeff)} coeff for {len(self.spec.bottom)} bottoms; expected one for each.")
+
+    def top_shapes(self, *bottom: Shape) -> list[Shape]:
+        for other in bottom[1:]:
+            if other != bottom[0]:
+                raise ShapeError(
+                    f"the bottoms must have one shape, found {show(bottom[0])} and {show(other)}; "
+                    "a Crop before this layer makes them alike"
+                )
+        return [bottom[0]]
+
+    def forward(self, bottom: list[Array], run: Run) -> list[Array]:
+        o = self.options
+        if o.operation == "PROD":
+            return [reduce(np.multiply, bottom)]
+        if o.operation == "MAX":
+            return [reduce(np.maximum, bottom)]
+        if o.coeff:
+            bottom = [x * x.dtype.type(c) for x, c in zip(bottom, o.coeff, strict=True)]
+        return [reduce(np.add, bottom)]
+
+    def backward(self, dtop: list[Array], run: Run) -> list[Array | None]:
+        (dy,), x, o = dtop, run.bottom, self.options
+        if o.operation == "SUM":
+            return [dy * dy.dtype.type(c) for c in o.coeff] if o.coeff else [dy] * len(x)
+        if o.operation == "PROD":
+            return [dy * reduce(np.multiply, x[:i] + x[i + 1 :]) for i in range(len(x))]
+        winner = np.where(x[0] > x[1], 0, 1)
+        best = np.maximum(x[0], x[1])
+        for i, each in enumerate(x[2:], start=2):
+            winner[each > best] = i
+            best = np.maximum(best, each)
+        return [dy * (winner == i) for i in range(len(x))]

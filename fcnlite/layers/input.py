@@ -1,0 +1,44 @@
+"""The net's inputs (Caffe's Input): blobs that the caller feeds.
+
+Option: shape, one for all tops or one for each. It is what parameters are sized by when the net is built; at every
+forward the fed arrays' own shapes count.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from fcnlite.errors import SpecError
+from fcnlite.layers.base import Layer, Shape, register
+
+
+@dataclass(frozen=True)
+class BlobShape:
+    dim: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True)
+class InputOptions:
+    shape: tuple[BlobShape, ...] = ()
+
+
+@register
+class Input(Layer):
+    type = "Input"
+    messages = ("input_param",)
+    Options = InputOptions
+    bottoms = (0, 0)
+    tops = (1, None)
+
+    def check(self) -> None:
+        shapes = self.options.shape
+        if shapes and len(shapes) not in (1, len(self.spec.top)):
+            raise SpecError(f"{len(shapes)} shapes for {len(self.spec.top)} tops; expected one, or one for each.")
+        for shape in shapes:
+            if any(not 0 <= size <= 1 << 31 for size in shape.dim):
+                raise SpecError(f"shape {shape.dim}: sizes must be from 0 to 2³¹.")
+
+    def top_shapes(self, *bottom: Shape) -> list[Shape]:
+        """The shapes as described; empty where the description gives none."""
+        shapes = [shape.dim for shape in self.options.shape]
+        return shapes * len(self.spec.top) if len(shapes) == 1 else shapes

@@ -1,0 +1,113 @@
+"""Pooling over windows (Caffe's Pooling, CPU).
+
+    MAX: y = max of the window        AVE: y = Σ of the window / its size
+
+bottom N×C×H×W, top N×C×H'×W'; H' rounds up (round_mode CEIL) or down (FLOOR), see `shapes.Window.pooled`. AVE counts
+padding into the size, as far as one pad beyond the picture. Options: pool MAX; kernel_size (or kernel_h and kernel_w)
+or global_pooling; stride 1; pad 0, less than the kernel; round_mode CEIL. Of equal maxima the first gets the gradient.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+
+from fcnlite import config
+from fcnlite._kernels import pooling as kernels
+from fcnlite.errors import SpecError
+from fcnlite.layers.base import Array, Layer, Run, Shape, four_axes, register
+from fcnlite.layers.convolution import pair
+from fcnlite.shapes import Placement, Window, convolution_placement
+
+
+@dataclass(frozen=True)
+class PoolingOptions:
+    pool: Literal["MAX", "AVE", "STOCHASTIC"] = "MAX"
+    global_pooling: bool = False
+    kernel_size: int | None = None
+    kernel_h: int | None = None
+    kernel_w: int | None = None
+    stride: int | None = None
+    stride_h: int | None = None
+    stride_w: int | None = None
+    pad: int | None = None
+    pad_h: int | None = None
+    pad_w: int | None = None
+    round_mode: Literal["CEIL", "FLOOR"] = "CEIL"
+    engine: str = "DEFAULT"
+
+
+@register
+class Pooling(Layer):
+    type = "Pooling"
+    messages = ("pooling_param",)
+    Options = PoolingOptions
+
+    def check(self) -> None:
+        o = self.options
+        if o.pool == "STOCHASTIC":
+            raise SpecError("pool is STOCHASTIC, which Caffe has on GPUs only; expected MAX or AVE.")
+
+        def both(name: str, stem: str, default: int | None, least: int = 1) -> tuple[int, int]:
+            once = getattr(o, name)
+            rows, columns = getattr(o, f"{stem}_h"), getattr(o, f"{stem}_w")
+            return pair(name, () if once is None else (once,), stem, rows, columns, default, least)
+
+        kernel = both("kernel_size", "kernel", 1 if o.global_pooling else None)
+        stride = both("stride", "stride", 1)
+        pad = both("pad", "pad", 0, least=0)
+        if o.global_pooling and (kernel, stride, pad) != ((1, 1), (1, 1), (0, 0)):
+            raise SpecError("global_pooling takes the whole picture; drop kernel_size, stride and pad.")
+        if pad[0] >= kernel[0] or pad[1] >= kernel[1]:
+            raise SpecError(f"pad {pad} must be less than the kernel {kernel}, or a window could lie outside.")
+        self.windows = [Window(*axis) for axis in zip(kernel, stride, pad, strict=True)]
+
+    def _over(self, height: int, width: int) -> tuple[Window, Window]:
+        """The windows for rows and columns of a picture."""
+        if self.options.global_pooling:
+            return Window(height), Window(width)
+        return self.windows[0], self.windows[1]
+
+    def _arguments(self, height: int, width: int) -> tuple[tuple[int, int], ...]:
+        """kernel, stride and pad as the Cython kernels take them."""
+        rows, columns = self._over(height, width)
+        return (rows.kernel, columns.kernel), (rows.stride, columns.stride), (rows.pad, columns.pad)
+
+    def top_shapes(self, *bottom: Shape) -> list[Shape]:
+        n, channels, height, width = four_axes(bottom[0])
+        rows, columns = self._over(height, width)
+        mode = self.options.round_mode
+        return [(n, channels, rows.pooled(height, mode), columns.pooled(width, mode))]
+
+    def forward(self, bottom: list[Array], run: Run) -> list[Array]:
+        (x,) = bottom
+        n, channels, height, width = x.shape
+        (shape,) = self.top_shapes(x.shape)
+        planes = x.reshape(n * channels, height, width)
+        y = np.empty((n * channels, *shape[2:]), x.dtype)
+        where = self._arguments(height, width)
+        if self.options.pool == "MAX":
+            mask = np.empty(y.shape, np.int32)
+            kernels.max_forward(planes, y, mask, *where, config.num_threads())
+            run.saved = (x.shape, mask)
+        else:
+            kernels.ave_forward(planes, y, *where, config.num_threads())
+            run.saved = (x.shape, None)
+        return [y.reshape(shape)]
+
+    def backward(self, dtop: list[Array], run: Run) -> list[Array | None]:
+        shape, mask = run.saved
+        dx = np.zeros((shape[0] * shape[1], *shape[2:]), dtop[0].dtype)
+        dy = dtop[0].reshape(dx.shape[0], *dtop[0].shape[2:])
+        if self.options.pool == "MAX":
+            kernels.max_backward(dy, mask, dx, config.num_threads())
+        else:
+            kernels.ave_backward(dy, dx, *self._arguments(*shape[2:]), config.num_threads())
+        return [dx.reshape(shape)]
+
+    def placement(self) -> tuple[Placement, Placement] | None:
+        if self.options.global_pooling:
+            return None
+        return convolution_placement(self.windows[0]), convolution_placement(self.windows[1])

@@ -1,0 +1,53 @@
+"""Rectified linear unit (Caffe's ReLU).
+
+    y = max(x, 0) + negative_slope · min(x, 0)        dx = dy · (1 where y > 0, else negative_slope)
+
+Any shape. Option: negative_slope 0. In place, the top takes the bottom's memory; backward reads the top, whose sign is
+the bottom's where negative_slope ≥ 0.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from fcnlite.errors import SpecError
+from fcnlite.layers.base import Array, Layer, Run, Shape, register
+
+
+@dataclass(frozen=True)
+class ReLUOptions:
+    negative_slope: float = 0.0
+    engine: str = "DEFAULT"
+
+
+@register
+class ReLU(Layer):
+    type = "ReLU"
+    messages = ("relu_param",)
+    Options = ReLUOptions
+    backward_reads = frozenset({"top"})
+    overwrites = True
+
+    def check(self) -> None:
+        if self.options.negative_slope < 0:
+            raise SpecError(f"negative_slope is {self.options.negative_slope}; expected at least 0.")
+
+    def top_shapes(self, *bottom: Shape) -> list[Shape]:
+        return [bottom[0]]
+
+    def forward(self, bottom: list[Array], run: Run) -> list[Array]:
+        (x,) = bottom
+        slope = self.options.negative_slope
+        out = x if run.overwrite else None
+        if slope == 0:
+            return [np.maximum(x, 0, out=out)]
+        return [np.multiply(x, np.where(x > 0, 1, slope).astype(x.dtype), out=out)]
+
+    def backward(self, dtop: list[Array], run: Run) -> list[Array | None]:
+        (dy,), (y,) = dtop, run.top
+        slope = self.options.negative_slope
+        if slope == 0:
+            return [dy * (y > 0)]
+        return [dy * np.where(y > 0, 1, slope).astype(y.dtype)]

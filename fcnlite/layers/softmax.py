@@ -1,0 +1,47 @@
+"""Softmax over one axis (Caffe's Softmax).
+
+    p_k = exp(x_k) / Σ_j exp(x_j)        dx_k = p_k · (dy_k − Σ_j dy_j · p_j)
+
+Any shape. Option: axis 1. The largest score is subtracted first, which changes nothing but the range of exp.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from fcnlite.layers.base import Array, Layer, Run, Shape, canonical_axis, register
+
+
+@dataclass(frozen=True)
+class SoftmaxOptions:
+    engine: str = "DEFAULT"
+    axis: int = 1
+
+
+def softmax(x: Array, axis: int) -> Array:
+    """p_k = exp(x_k) / Σ_j exp(x_j) along `axis`."""
+    p = np.subtract(x, x.max(axis=axis, keepdims=True))
+    np.exp(p, out=p)
+    p /= p.sum(axis=axis, keepdims=True)
+    return p
+
+
+@register
+class Softmax(Layer):
+    type = "Softmax"
+    messages = ("softmax_param",)
+    Options = SoftmaxOptions
+    backward_reads = frozenset({"top"})
+
+    def top_shapes(self, *bottom: Shape) -> list[Shape]:
+        canonical_axis(self.options.axis, len(bottom[0]))
+        return [bottom[0]]
+
+    def forward(self, bottom: list[Array], run: Run) -> list[Array]:
+        return [softmax(bottom[0], self.options.axis)]
+
+    def backward(self, dtop: list[Array], run: Run) -> list[Array | None]:
+        (dy,), (p,) = dtop, run.top
+        return [p * (dy - (dy * p).sum(axis=self.options.axis, keepdims=True))]

@@ -1,0 +1,85 @@
+"""Multinomial logistic loss of a softmax, over all positions of a picture (Caffe's SoftmaxWithLoss).
+
+    loss = −Σ_i log p[i, label_i] / Z        dx[i, k] = (p[i, k] − [k = label_i]) / Z, 0 where ignored
+
+bottoms: scores (classes on `axis`) and labels; tops: the loss (a scalar) and, if named, the probabilities p. Z, by
+`normalization`: VALID counts the positions that are not ignored, FULL all positions, BATCH_SIZE the pictures, NONE
+is 1; never below 1. The older `normalize` means VALID if true and BATCH_SIZE if false, where no normalization is
+written. Options: ignore_label (none), normalization VALID, normalize, axis 1. Caffe clamps p at the smallest normal
+float under the logarithm, so that a position adds 87.34 at the most; the gradient is not clamped.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from math import prod
+from typing import Literal
+
+import numpy as np
+
+from fcnlite.layers.base import Array, Layer, Run, Shape, register
+from fcnlite.layers.labels import check_label_shape, read_labels
+from fcnlite.layers.softmax import softmax
+
+SMALLEST = np.finfo(np.float32).tiny
+
+
+@dataclass(frozen=True)
+class SoftmaxWithLossOptions:
+    ignore_label: int | None = None
+    normalization: Literal["FULL", "VALID", "BATCH_SIZE", "NONE"] | None = None
+    normalize: bool | None = None
+    axis: int = 1
+    engine: str = "DEFAULT"
+
+
+@register
+class SoftmaxWithLoss(Layer):
+    type = "SoftmaxWithLoss"
+    messages = ("loss_param", "softmax_param")
+    Options = SoftmaxWithLossOptions
+    bottoms = (2, 2)
+    tops = (1, 2)
+    is_loss = True
+    no_gradient = frozenset({1})
+
+    def check(self) -> None:
+        o = self.options
+        older = {True: "VALID", False: "BATCH_SIZE", None: "VALID"}[o.normalize]
+        self.normalization = o.normalization or older
+
+    def top_shapes(self, *bottom: Shape) -> list[Shape]:
+        check_label_shape(*bottom, self.options.axis)
+        return [(), bottom[0]][: len(self.spec.top)]
+
+    def forward(self, bottom: list[Array], run: Run) -> list[Array]:
+        x, label = bottom
+        axis = check_label_shape(x.shape, label.shape, self.options.axis)
+        label, counted = read_labels(label, x.shape, axis, self.options.ignore_label)
+        p = softmax(x, axis)
+        of_label = np.take_along_axis(p, label, axis)
+        losses = -np.log(np.maximum(of_label, SMALLEST)) * counted
+        z = self._normalizer(counted, axis)
+        run.saved = (p, label, counted, axis, z)
+        loss = np.asarray(losses.sum(dtype=np.float64) / z, x.dtype)
+        return [loss, p][: len(self.spec.top)]
+
+    def _normalizer(self, counted: Array, axis: int) -> float:
+        count = {
+            "VALID": np.count_nonzero(counted),
+            "FULL": counted.size,
+            "BATCH_SIZE": prod(counted.shape[:axis]),
+            "NONE": 1,
+        }[self.normalization]
+        return max(1.0, float(count))
+
+    def backward(self, dtop: list[Array], run: Run) -> list[Array | None]:
+        p, label, counted, axis, z = run.saved
+        dx = p.copy()
+        at_label = np.take_along_axis(p, label, axis) - 1
+        np.put_along_axis(dx, label, at_label, axis)
+        dx *= counted * (dtop[0] / z).astype(p.dtype)
+        return [dx, None]
+
+    def placement(self) -> None:
+        return None

@@ -1,0 +1,28 @@
+"""One blob under several names (Caffe's Split, which it inserts by itself where a blob has several readers).
+
+    y_1 = y_2 = ... = x        dx = Σ_i dy_i
+"""
+
+from __future__ import annotations
+
+from functools import reduce
+
+import numpy as np
+
+from fcnlite.layers.base import Array, Layer, Run, Shape, register
+
+
+@register
+class Split(Layer):
+    type = "Split"
+    tops = (1, None)
+    aliases = True
+
+    def top_shapes(self, *bottom: Shape) -> list[Shape]:
+        return [bottom[0]] * len(self.spec.top)
+
+    def forward(self, bottom: list[Array], run: Run) -> list[Array]:
+        return bottom * len(self.spec.top)
+
+    def backward(self, dtop: list[Array], run: Run) -> list[Array | None]:
+        return [reduce(np.add, dtop)]

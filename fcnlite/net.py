@@ -1,0 +1,442 @@
+"""A net: its description, its parameters, forward and backward.
+
+This is the plain path: layer by layer on N×C×H×W arrays. Inside, a blob that is written in place has several
+*versions*, one for each writing; `Schedule` (schedule.py) turns names into versions, so that everything here is
+written once and read many times.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from fcnlite.errors import FcnliteError, ShapeError, SpecError, nearest
+from fcnlite.layers.base import Layer, ParamShape, Run, create
+from fcnlite.parameter import Parameter, generator, make_parameters
+from fcnlite.schedule import Schedule, Step
+from fcnlite.shapes import Shape, show
+from fcnlite.spec import PHASES, ModelInfo, NetSpec
+
+Array = np.ndarray[Any, np.dtype[Any]]
+
+PATHS = ("fast", "plain")
+DTYPES = ("float32", "float64")
+KEPT_SCHEDULES = 8
+"""Schedules and shape checks that a net remembers."""
+
+
+@dataclass
+class _Pass:
+    """A forward pass that a backward may follow."""
+
+    schedule: Schedule
+    values: dict[int, Array]
+    runs: dict[int, Run]
+
+
+class Net:
+    """A network that runs.
+
+    Raises `SpecError` for a description that makes no net, naming the layer, and `ShapeError` where the inputs'
+    described shapes do not fit the layers.
+    """
+
+    def __init__(
+        self,
+        spec: NetSpec,
+        *,
+        phase: str = "TEST",
+        path: str = "fast",
+        dtype: str = "float32",
+        seed: int = 0,
+        info: ModelInfo | None = None,
+        shared: Mapping[str, list[Parameter]] | None = None,
+    ) -> None:
+        for name, value, allowed in (("phase", phase, PHASES), ("path", path, PATHS), ("dtype", dtype, DTYPES)):
+            if value not in allowed:
+                raise SpecError(f"{name} is {value!r}; expected {' or '.join(allowed)}.")
+        self.spec = spec
+        self.phase = phase
+        self.path = path
+        self.dtype = np.dtype(dtype)
+        self.seed = seed
+        self.info = info or ModelInfo()
+        self.iteration = 0
+        """Counts the training passes; with `seed` it decides what Dropout draws. Solvers set it."""
+        self.layers: list[Layer] = [create(each, phase) for each in spec.for_state(phase)]
+        self._params: dict[str, list[Parameter]] | None = dict(shared) if shared is not None else None
+        self._schedules: dict[Any, Schedule] = {}
+        self._checked: dict[Any, None] = {}
+        self._last: _Pass | None = None
+        self._grads: dict[str, Array] = {}
+        declared = self._declared_shapes()
+        if declared is not None:
+            self._make_params(self._schedule(frozenset(declared), None, True), declared)
+
+    # Parameters
+
+    @property
+    def params(self) -> dict[str, list[Parameter]]:
+        """[weight, bias, ...] by layer name, for the layers that have any."""
+        if self._params is None:
+            unknown = [top for layer in self.layers if _is_input(layer) for top in layer.spec.top]
+            raise ShapeError(
+                f"the description gives no shape for the inputs {', '.join(unknown)}, so parameters have no sizes "
+                "before the first forward; add `input_param { shape { dim: ... } }`, or call forward first."
+            )
+        return self._params
+
+    def changed(self) -> None:
+        """Tell the net that parameter arrays held from before were written to."""
+        for parameters in self.params.values():
+            for parameter in parameters:
+                parameter.changed()
+
+    def learnable(self) -> list[tuple[str, Parameter]]:
+        """The parameters that a solver updates, each once, with a name such as `conv1_1[0]`."""
+        found: dict[int, tuple[str, Parameter]] = {}
+        for layer, parameters in self.params.items():
+            for i, parameter in enumerate(parameters):
+                if parameter.lr_mult:
+                    found.setdefault(id(parameter), (f"{layer}[{i}]", parameter))
+        return list(found.values())
+
+    def share(self, phase: str = "TEST") -> Net:
+        """Another net on the same parameters, for validation while this one trains."""
+        return Net(
+            self.spec,
+            phase=phase,
+            path=self.path,
+            dtype=self.dtype.name,
+            seed=self.seed,
+            info=self.info,
+            shared=self.params,
+        )
+
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Write a self-contained weight file (HDF5): description, parameters, `info`. Raises `FileError`."""
+        from fcnlite import storage
+
+        arrays = {name: [each.array for each in parameters] for name, parameters in self.params.items()}
+        storage.save(path, storage.WeightFile(self.spec, arrays, self.info))
+
+    def _declared_shapes(self) -> dict[str, Shape] | None:
+        """The inputs' shapes as described; None where one is missing."""
+        shapes: dict[str, Shape] = {}
+        for layer in self.layers:
+            if _is_input(layer):
+                described = layer.top_shapes()
+                if not described:
+                    return None
+                shapes.update(zip(layer.spec.top, described, strict=True))
+        return shapes
+
+    def _make_params(self, schedule: Schedule, fed: Mapping[str, Shape]) -> None:
+        """Give every layer of `schedule` its parameters."""
+        shapes = self._infer(schedule, fed)
+        wanted = [(step.layer, _wanted(step, shapes)) for step in schedule.steps]
+        self._params = make_parameters(wanted, self._params or {}, self.dtype, self.seed)
+
+    # Forward
+
+    def forward(
+        self,
+        inputs: Mapping[str, Any] | None = None,
+        /,
+        *,
+        outputs: Sequence[str] | None = None,
+        keep: bool = False,
+        **blobs: Any,
+    ) -> dict[str, Array]:
+        """Run the net on the fed inputs and return the output blobs by name, as arrays of the caller's own.
+
+        Inputs are numeric arrays by blob name (a mapping for names that are no identifiers), of any height and width
+        and another size at every call. Layers whose inputs were not fed are left out. `outputs`: any blobs by name;
+        by default the tops that no layer reads (`score` without a label, `loss` with one). `keep`: keep what
+        `backward` and `blobs` need. Raises `SpecError` for an unknown name, `ShapeError` where shapes do not fit,
+        `DataError` for labels that are no classes.
+        """
+        feeds = self._convert({**(inputs or {}), **blobs})
+        schedule = self._schedule(frozenset(feeds), None if outputs is None else tuple(outputs), keep)
+        self._check_shapes(schedule, {name: array.shape for name, array in feeds.items()})
+        self._last = None
+        values = {version: feeds[name] for name, version in schedule.inputs.items()}
+        runs: dict[int, Run] = {}
+        with np.errstate(all="ignore"):
+            for i, step in enumerate(schedule.steps):
+                run = self._run_step(step, values, keep)
+                if keep:
+                    runs[i] = run
+                for version in step.release:
+                    del values[version]
+        result = {}
+        for name, version in schedule.outputs.items():
+            result[name] = values[version].copy() if keep or version in schedule.aliased else values[version]
+        if keep:
+            self._last = _Pass(schedule, values, runs)
+            if self.phase == "TRAIN":
+                self.iteration += 1
+        return result
+
+    def _run_step(self, step: Step, values: dict[int, Array], keep: bool) -> Run:
+        layer = step.layer
+        parameters = self.params.get(layer.spec.name, ())
+        bottom = [values[version] for version in step.bottom]
+        run = Run(
+            params=[each.data if layer.updates_params else each.array for each in parameters],
+            overwrite=step.overwrite,
+            rng=lambda: generator(self.seed, 1 + self.iteration, layer.spec.name),
+        )
+        top = _named(layer, lambda: layer.forward(bottom, run))
+        values.update(zip(step.top, top, strict=True))
+        if keep:
+            run.bottom = bottom if "bottom" in layer.backward_reads else []
+            run.top = top if "top" in layer.backward_reads else []
+            run.top_shapes = [each.shape for each in top]
+        return run
+
+    def _convert(self, feeds: Mapping[str, Any]) -> dict[str, Array]:
+        """The fed arrays, C-contiguous and of the net's type. Raises `SpecError` for names that are no inputs."""
+        known = {top for layer in self.layers if _is_input(layer) for top in layer.spec.top}
+        converted = {}
+        for name, value in feeds.items():
+            if name not in known:
+                raise SpecError(f"{name!r} is not an input of this net; {nearest(name, known)}")
+            array = np.asarray(value)
+            if array.dtype.kind not in "buif":
+                raise SpecError(f"input {name!r} has dtype {array.dtype}; expected numbers.")
+            converted[name] = np.ascontiguousarray(array, self.dtype)
+        if not converted:
+            raise SpecError(f"no input was fed; {nearest('', known)}")
+        return converted
+
+    def _schedule(self, fed: frozenset[str], outputs: tuple[str, ...] | None, keep: bool) -> Schedule:
+        key = (fed, outputs, keep)
+        schedule = self._schedules.get(key)
+        if schedule is None:
+            schedule = Schedule.make(self.layers, fed, outputs, keep)
+            _remember(self._schedules, key, schedule)
+        return schedule
+
+    def _check_shapes(self, schedule: Schedule, fed: dict[str, Shape]) -> None:
+        """Infer all shapes once for each set of input shapes; make the parameters if there are none yet."""
+        key = (id(schedule), tuple(sorted(fed.items())))
+        if key in self._checked:
+            return
+        shapes = self._infer(schedule, fed)
+        if self._params is None:
+            self._make_params(self._schedule(frozenset(fed), None, True), fed)
+        for step in schedule.steps:
+            spec = step.layer.spec
+            parameters = self.params.get(spec.name, ())
+            for i, (want, parameter) in enumerate(zip(_wanted(step, shapes), parameters, strict=True)):
+                if want.shape != parameter.shape:
+                    bottoms = _show_blobs(spec.bottom, [shapes[version] for version in step.bottom])
+                    raise ShapeError(
+                        f"layer {spec.name!r} ({spec.type}): its parameter {i} has shape {show(parameter.shape)}, "
+                        f"but {bottoms} would need {show(want.shape)}."
+                    )
+        _remember(self._checked, key, None)
+
+    def _infer(self, schedule: Schedule, fed: Mapping[str, Shape]) -> dict[int, Shape]:
+        """The shape of every version."""
+        shapes = {version: fed[name] for name, version in schedule.inputs.items()}
+        for step in schedule.steps:
+            bottom = [shapes[version] for version in step.bottom]
+            try:
+                top = step.layer.top_shapes(*bottom)
+            except ShapeError as error:
+                spec = step.layer.spec
+                raise ShapeError(
+                    f"layer {spec.name!r} ({spec.type}): {error} (bottoms: {_show_blobs(spec.bottom, bottom)})."
+                ) from error
+            shapes.update(zip(step.top, top, strict=True))
+        return shapes
+
+    def shapes(self, fed: Mapping[str, Shape]) -> list[tuple[Layer, list[Shape], list[Shape]]]:
+        """Each layer that would run on inputs of these shapes, with the shapes of its bottoms and tops."""
+        schedule = self._schedule(frozenset(fed), None, True)
+        shapes = self._infer(schedule, fed)
+        return [
+            (step.layer, [shapes[version] for version in step.bottom], [shapes[version] for version in step.top])
+            for step in schedule.steps
+        ]
+
+    # After forward with keep=True
+
+    @property
+    def blobs(self) -> dict[str, Array]:
+        """The blobs of the last `forward(keep=True)`, by name; one written in place has its last value."""
+        last = self._kept()
+        return {name: last.values[version] for name, version in last.schedule.last.items()}
+
+    @property
+    def loss(self) -> float:
+        """The weighted sum of the losses of the last `forward(keep=True)`."""
+        last = self._kept()
+        return float(sum(weight * last.values[version].sum() for version, weight in last.schedule.losses.items()))
+
+    @property
+    def grads(self) -> dict[str, Array]:
+        """The gradients of blobs, by name, that the last `backward` was asked for (inputs if `force_backward`)."""
+        return self._grads
+
+    def _kept(self) -> _Pass:
+        if self._last is None:
+            raise FcnliteError("there is no forward pass to look back at; call forward(..., keep=True) first.")
+        return self._last
+
+    def backward(
+        self,
+        tops: Mapping[str, Any] | None = None,
+        /,
+        *,
+        wrt: Iterable[str] = (),
+        accumulate: bool = False,
+        **dtops: Any,
+    ) -> None:
+        """Put the gradients into `params[...].grad` (and `grads`), for the last `forward(keep=True)`.
+
+        Without arguments they are those of the summed, weighted losses; with gradients of blobs by name, those alone
+        are carried back. `wrt` names blobs whose gradients go to `grads`. `accumulate` adds to the parameters'
+        gradients instead of overwriting them.
+        """
+        last = self._kept()
+        schedule, values = last.schedule, last.values
+        targets = {name: schedule.version(name) for name in wrt}
+        if self.spec.force_backward:
+            targets.update(schedule.inputs)
+        seeds = self._seeds(last, {**(tops or {}), **dtops})
+        needed = schedule.needed(set(targets.values()), self._trains)
+        gradients: dict[int, Array] = dict(seeds)
+        found: dict[int, Array] = {}
+        written: set[int] = set()
+        with np.errstate(all="ignore"):
+            for i in reversed(range(len(schedule.steps))):
+                step = schedule.steps[i]
+                for version in step.top:
+                    if version in gradients and version in targets.values():
+                        found[version] = gradients[version]
+                dtop = [gradients.pop(version, None) for version in step.top]
+                if all(each is None for each in dtop):
+                    continue
+                self._step_back(step, last.runs[i], dtop, needed, gradients, accumulate, written)
+        for _, parameter in self.learnable():
+            if id(parameter) not in written and not accumulate:
+                parameter.zero_grad()
+        found.update({version: gradients[version] for version in targets.values() if version in gradients})
+        self._grads = {
+            name: found[version].copy() if version in found else np.zeros_like(values[version])
+            for name, version in targets.items()
+        }
+
+    def _step_back(
+        self,
+        step: Step,
+        run: Run,
+        dtop: list[Array | None],
+        needed: set[int],
+        gradients: dict[int, Array],
+        accumulate: bool,
+        written: set[int],
+    ) -> None:
+        """Carry the gradients of one layer's tops to its bottoms and parameters."""
+        layer = step.layer
+        run.needs = [version in needed for version in step.differentiable]
+        parameters = self.params.get(layer.spec.name, ())
+        buffers = [_grad_buffer(each, accumulate or id(each) in written) for each in parameters]
+        if not any(run.needs) and all(each is None for each in buffers):
+            return
+        run.dparams = buffers
+        full = [
+            np.zeros(shape, self.dtype) if each is None else each
+            for shape, each in zip(run.top_shapes, dtop, strict=True)
+        ]
+        dbottom = _named(layer, lambda: layer.backward(full, run))
+        for parameter, buffer in zip(parameters, buffers, strict=True):
+            if buffer is not None and buffer is not parameter.grad:
+                parameter.grad[...] += buffer
+            if buffer is not None:
+                written.add(id(parameter))
+        for version, need, gradient in zip(step.bottom, run.needs, dbottom, strict=True):
+            if need and gradient is not None:
+                gradients[version] = gradients[version] + gradient if version in gradients else gradient
+
+    def _trains(self, layer: Layer) -> bool:
+        """Whether the layer has a parameter that learns."""
+        return any(parameter.lr_mult for parameter in self.params.get(layer.spec.name, ()))
+
+    def _seeds(self, last: _Pass, given: Mapping[str, Any]) -> dict[int, Array]:
+        """The gradients that backward starts from: those given, else the loss weights."""
+        if not given:
+            if not last.schedule.losses:
+                raise FcnliteError(
+                    "the forward pass computed no loss; feed the label, or give the gradient of a blob: "
+                    "backward(score=dscore)."
+                )
+            return {v: np.full_like(last.values[v], weight) for v, weight in last.schedule.losses.items()}
+        seeds = {}
+        for name, value in given.items():
+            version = last.schedule.version(name)
+            gradient = np.ascontiguousarray(value, self.dtype)
+            if gradient.shape != last.values[version].shape:
+                raise ShapeError(
+                    f"the gradient of {name!r} has shape {show(gradient.shape)}, but the blob "
+                    f"{show(last.values[version].shape)}."
+                )
+            seeds[version] = gradient
+        return seeds
+
+    def find_nonfinite(self) -> str | None:
+        """Where NaN or infinity first appears in the last `forward(keep=True)`, in words; None if nowhere."""
+        last = self._kept()
+        for name, version in last.schedule.inputs.items():
+            if not np.isfinite(last.values[version]).all():
+                return f"input {name!r}"
+        for step in last.schedule.steps:
+            name = step.layer.spec.name
+            for i, parameter in enumerate(self.params.get(name, ())):
+                if not np.isfinite(parameter.array).all():
+                    return f"parameter {i} of layer {name!r}"
+            if not all(np.isfinite(last.values[v]).all() for v in step.top if v in last.values):
+                return f"the output of layer {name!r} ({step.layer.type})"
+        return None
+
+
+def _is_input(layer: Layer) -> bool:
+    return not layer.spec.bottom
+
+
+def _wanted(step: Step, shapes: Mapping[int, Shape]) -> list[ParamShape]:
+    """The parameters that a layer wants for its bottoms' shapes."""
+    return _named(step.layer, lambda: step.layer.params(*(shapes[version] for version in step.bottom)))
+
+
+def _remember(cache: dict[Any, Any], key: Any, value: Any) -> None:
+    """Put an entry into a small cache, the oldest making room."""
+    while len(cache) >= KEPT_SCHEDULES:
+        del cache[next(iter(cache))]
+    cache[key] = value
+
+
+def _grad_buffer(parameter: Parameter, adds: bool) -> Array | None:
+    """Where a layer writes a parameter's gradient: into it, or beside it to be added; None if it does not learn."""
+    if not parameter.lr_mult:
+        return None
+    return np.empty_like(parameter.array) if adds else parameter.grad
+
+
+def _show_blobs(names: Sequence[str], shapes: Sequence[Shape]) -> str:
+    return ", ".join(f"{name} {show(shape)}" for name, shape in zip(names, shapes, strict=True))
+
+
+def _named(layer: Layer, call: Any) -> Any:
+    """`call()`, with the layer's name put before the message of an error."""
+    try:
+        return call()
+    except FcnliteError as error:
+        raise type(error)(f"layer {layer.spec.name!r} ({layer.type}): {error}") from error

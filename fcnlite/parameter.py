@@ -1,0 +1,122 @@
+"""Parameters: the arrays that a net learns."""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from fcnlite.errors import FcnliteError, ShapeError, SpecError
+from fcnlite.fillers import fill
+from fcnlite.layers.base import Layer, ParamShape
+from fcnlite.shapes import show
+
+Array = np.ndarray[Any, np.dtype[Any]]
+
+
+class Parameter:
+    """One weight or bias: `data`, its gradient `grad`, and its multipliers on rate and decay."""
+
+    def __init__(self, array: Array, lr_mult: float = 1.0, decay_mult: float = 1.0) -> None:
+        self._array = array
+        self._grad: Array | None = None
+        self.lr_mult = lr_mult
+        self.decay_mult = decay_mult
+        self.version = 0
+        """Counts the times that the values may have changed; whatever was derived from them compares it."""
+
+    @property
+    def array(self) -> Array:
+        """The values, to be read only: unlike `data` it marks nothing as changed."""
+        return self._array
+
+    @property
+    def data(self) -> Array:
+        """The writable values. Reading it marks the parameter changed."""
+        self.changed()
+        return self._array
+
+    @data.setter
+    def data(self, values: Any) -> None:
+        values = np.asarray(values)
+        if values.shape != self.shape:
+            raise ShapeError(f"the parameter has shape {show(self.shape)}; found {show(values.shape)}.")
+        self.changed()
+        self._array[...] = values
+
+    @property
+    def grad(self) -> Array:
+        """The gradient of the last backward; zero before it, and where `lr_mult` is 0."""
+        if self._grad is None:
+            self._grad = np.zeros_like(self._array)
+        return self._grad
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        return self._array.shape
+
+    def changed(self) -> None:
+        """Mark the values as changed, so that nothing derived from them is used again."""
+        # Values mapped from a file are copied once they may be written.
+        if not self._array.flags.writeable:
+            self._array = self._array.copy()
+        self.version += 1
+
+    def zero_grad(self) -> None:
+        """Forget the gradient: it reads as zero."""
+        if self._grad is not None:
+            self._grad.fill(0)
+
+    def __repr__(self) -> str:
+        return f"Parameter({show(self.shape)}, lr_mult={self.lr_mult:g}, decay_mult={self.decay_mult:g})"
+
+
+def generator(seed: int, stream: int, name: str) -> np.random.Generator:
+    """Random numbers that depend on these three alone, never on what was drawn before."""
+    return np.random.Generator(np.random.PCG64([seed, stream, zlib.crc32(name.encode())]))
+
+
+def make_parameters(
+    wanted: Iterable[tuple[Layer, list[ParamShape]]],
+    existing: Mapping[str, Sequence[Parameter]],
+    dtype: np.dtype[Any],
+    seed: int,
+) -> dict[str, list[Parameter]]:
+    """The parameters of a net by layer name: `existing` ones, those shared by `param { name }`, or new ones by filler.
+
+    Raises `ShapeError` where sharers need different shapes, `SpecError` for multipliers that contradict the owner's
+    or a filler that does not fit.
+    """
+    params: dict[str, list[Parameter]] = {}
+    owners: dict[str, Parameter] = {}
+    for layer, shapes in wanted:
+        for i, want in enumerate(shapes):
+            where = f"layer {layer.spec.name!r}, parameter {i}"
+            spec = layer.spec.param[i] if i < len(layer.spec.param) else None
+            lr_mult = (spec.lr_mult if spec else 1.0) if want.learnable else 0.0
+            decay_mult = spec.decay_mult if spec else 1.0
+            held = existing.get(layer.spec.name, ())
+            owner = owners.get(spec.name) if spec and spec.name else None
+            if i < len(held):
+                parameter = held[i]
+            elif owner is not None:
+                parameter = owner
+                if (lr_mult, decay_mult) not in ((1.0, 1.0), (owner.lr_mult, owner.decay_mult)):
+                    raise SpecError(
+                        f"{where}: shares {spec.name!r} with lr_mult {lr_mult:g} and decay_mult {decay_mult:g}, but "
+                        f"its owner has {owner.lr_mult:g} and {owner.decay_mult:g}; write them at the owner alone."
+                    )
+            else:
+                try:
+                    values = fill(want.filler, want.shape, generator(seed, 0, f"{layer.spec.name}[{i}]"))
+                except FcnliteError as error:
+                    raise type(error)(f"{where}: {error}") from error
+                parameter = Parameter(values.astype(dtype), lr_mult, decay_mult)
+            if parameter.shape != want.shape:
+                raise ShapeError(f"{where}: needs shape {show(want.shape)}, but shares one of {show(parameter.shape)}.")
+            if spec and spec.name:
+                owners.setdefault(spec.name, parameter)
+            params.setdefault(layer.spec.name, []).append(parameter)
+    return params

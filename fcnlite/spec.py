@@ -1,0 +1,286 @@
+"""A network as data.
+
+`NetSpec` says what Caffe's prototxt says, in Caffe's words, and computes nothing. Every format reads into it
+and writes from it; `Net` runs it. Options hold only what was written down: defaults live in the layers.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, fields, replace
+from typing import Any
+
+from fcnlite.errors import SpecError, nearest
+
+PHASES = ("TRAIN", "TEST")
+
+
+@dataclass(frozen=True)
+class ParamSpec:
+    """One `param { ... }` of a layer: multipliers on rate and decay, and a name to share it by."""
+
+    name: str = ""
+    lr_mult: float = 1.0
+    decay_mult: float = 1.0
+    share_mode: str = "STRICT"
+    """STRICT: sharers have equal shapes; PERMISSIVE: equal counts are enough."""
+
+
+@dataclass(frozen=True)
+class StateRule:
+    """One `include { ... }` or `exclude { ... }`: the states of the net that it speaks of."""
+
+    phase: str | None = None
+    min_level: int | None = None
+    max_level: int | None = None
+    stage: tuple[str, ...] = ()
+    not_stage: tuple[str, ...] = ()
+
+    def met(self, phase: str, level: int, stages: frozenset[str]) -> bool:
+        return (
+            (self.phase is None or self.phase == phase)
+            and (self.min_level is None or level >= self.min_level)
+            and (self.max_level is None or level <= self.max_level)
+            and all(stage in stages for stage in self.stage)
+            and not any(stage in stages for stage in self.not_stage)
+        )
+
+
+@dataclass(frozen=True)
+class LayerSpec:
+    """One layer: type, blobs, multipliers and the options that were written down.
+
+    `options` merges the layer's parameter messages (for SoftmaxWithLoss: `loss_param` and `softmax_param`)
+    into one mapping of JSON values: numbers, strings (enums by name), booleans, lists for repeated fields,
+    mappings for nested messages (fillers, `shape`).
+    """
+
+    name: str
+    type: str
+    bottom: tuple[str, ...] = ()
+    top: tuple[str, ...] = ()
+    options: Mapping[str, Any] = field(default_factory=dict)
+    param: tuple[ParamSpec, ...] = ()
+    loss_weight: tuple[float, ...] = ()
+    propagate_down: tuple[bool, ...] = ()
+    phase: str | None = None
+    """Overrides the net's phase for this layer alone."""
+    include: tuple[StateRule, ...] = ()
+    exclude: tuple[StateRule, ...] = ()
+
+    def included(self, phase: str, level: int, stages: frozenset[str]) -> bool:
+        if self.include:
+            return any(rule.met(phase, level, stages) for rule in self.include)
+        return not any(rule.met(phase, level, stages) for rule in self.exclude)
+
+
+@dataclass(frozen=True)
+class NetSpec:
+    """A net: its layers in order. Inputs are layers of type `Input`."""
+
+    name: str = ""
+    layers: tuple[LayerSpec, ...] = ()
+    force_backward: bool = False
+
+    def __post_init__(self) -> None:
+        seen: set[tuple[str, tuple[StateRule, ...], tuple[StateRule, ...]]] = set()
+        for layer in self.layers:
+            key = (layer.name, layer.include, layer.exclude)
+            if key in seen:
+                raise SpecError(f"layer {layer.name!r}: two layers have this name; names must differ.")
+            seen.add(key)
+
+    def for_state(self, phase: str, level: int = 0, stages: Sequence[str] = ()) -> NetSpec:
+        """The net as one phase sees it: layers whose include/exclude rules do not hold are left out."""
+        if phase not in PHASES:
+            raise SpecError(f"phase {phase!r}: expected TRAIN or TEST.")
+        given = frozenset(stages)
+        kept = tuple(layer for layer in self.layers if layer.included(phase, level, given))
+        available: set[str] = set()
+        names: set[str] = set()
+        for layer in kept:
+            if layer.name in names:
+                raise SpecError(f"layer {layer.name!r}: two layers have this name in phase {phase}; names must differ.")
+            names.add(layer.name)
+            for blob in layer.bottom:
+                if blob not in available:
+                    hint = nearest(blob, available)
+                    raise SpecError(f"layer {layer.name!r}: no layer before it makes its bottom {blob!r}; {hint}")
+            for blob in layer.top:
+                if blob in available and blob not in layer.bottom:
+                    raise SpecError(
+                        f"layer {layer.name!r}: top {blob!r} is already made by an earlier layer; "
+                        "rename it, or list it as bottom too to write it in place."
+                    )
+                available.add(blob)
+        return replace(self, layers=kept)
+
+    def __iter__(self) -> Iterator[LayerSpec]:
+        return iter(self.layers)
+
+    def layer(self, name: str) -> LayerSpec:
+        """The layer called `name`."""
+        for layer in self.layers:
+            if layer.name == name:
+                return layer
+        raise SpecError(f"no layer is called {name!r}; {nearest(name, (each.name for each in self.layers))}")
+
+    def to_json(self) -> str:
+        """This net as JSON text; `from_json` reads it back to an equal spec."""
+        return json.dumps(_plain(self))
+
+    @staticmethod
+    def from_json(text: str) -> NetSpec:
+        """The net that `to_json` wrote. Raises `SpecError` for anything else."""
+        try:
+            raw = json.loads(text)
+        except (ValueError, RecursionError) as error:
+            raise SpecError(f"the network description is not JSON ({error}).") from error
+        return _from_plain(NetSpec, raw, "net")
+
+
+@dataclass(frozen=True)
+class Preprocessing:
+    """What turns a picture's RGB bytes into the net's input: channel order, mean, scale.
+
+    A channel of the input is (byte − mean) · scale, the channels in the order of `color`, which the mean
+    follows too. The default is that of the published VGG-16 and FCN nets.
+    """
+
+    color: str = "BGR"
+    """BGR (Caffe), RGB or GRAY."""
+    mean: tuple[float, ...] = (104.00699, 116.66877, 122.67892)
+    scale: float = 1.0
+
+    def __post_init__(self) -> None:
+        channels = {"BGR": 3, "RGB": 3, "GRAY": 1}.get(self.color)
+        if channels is None:
+            raise SpecError(f"preprocessing color {self.color!r}: expected BGR, RGB or GRAY.")
+        if len(self.mean) != channels:
+            raise SpecError(f"preprocessing mean has {len(self.mean)} values; {self.color} needs {channels}.")
+
+
+@dataclass(frozen=True)
+class ModelInfo:
+    """What a weight file tells beside the net: how to feed it and how to read its answer."""
+
+    preprocessing: Preprocessing = field(default_factory=Preprocessing)
+    classes: tuple[str, ...] = ()
+    colors: tuple[tuple[int, int, int], ...] = ()
+    record: Mapping[str, Any] = field(default_factory=dict)
+    """How the weights were made (command, data, figures): JSON values, for people."""
+
+    def to_json(self) -> str:
+        return json.dumps(_plain(self))
+
+    @staticmethod
+    def from_json(text: str) -> ModelInfo:
+        try:
+            raw = json.loads(text)
+        except (ValueError, RecursionError) as error:
+            raise SpecError(f"the model information is not JSON ({error}).") from error
+        return _from_plain(ModelInfo, raw, "info")
+
+
+def _plain(value: Any) -> Any:
+    """Dataclasses to mappings of what differs from the default; tuples to lists."""
+    if hasattr(value, "__dataclass_fields__"):
+        out = {}
+        for each in fields(value):
+            item = getattr(value, each.name)
+            default = each.default_factory() if callable(each.default_factory) else each.default
+            if item != default:
+                out[each.name] = _plain(item)
+        return out
+    if isinstance(value, Mapping):
+        return {str(key): _plain(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_plain(item) for item in value]
+    return value
+
+
+def _strings(value: Any) -> tuple[str, ...]:
+    if not isinstance(value, list) or not all(isinstance(item, str) for item in value):
+        raise TypeError("expected a list of strings")
+    return tuple(value)
+
+
+def _floats(value: Any) -> tuple[float, ...]:
+    if not isinstance(value, list) or not all(isinstance(item, (int, float)) for item in value):
+        raise TypeError("expected a list of numbers")
+    return tuple(float(item) for item in value)
+
+
+def _colors(value: Any) -> tuple[tuple[int, int, int], ...]:
+    colors = tuple((int(r), int(g), int(b)) for r, g, b in value)
+    if not all(0 <= part <= 255 for color in colors for part in color):
+        raise TypeError("expected red, green and blue from 0 to 255")
+    return colors
+
+
+def _mapping(value: Any) -> dict[str, Any]:
+    if not isinstance(value, dict):
+        raise TypeError("expected a mapping")
+    return value
+
+
+def _many(kind: type) -> Any:
+    return lambda value: tuple(_from_plain(kind, item, kind.__name__) for item in value)
+
+
+def _only(kind: type) -> Any:
+    def convert(value: Any) -> Any:
+        if kind is float and isinstance(value, int) and not isinstance(value, bool):
+            return float(value)
+        if not isinstance(value, kind):
+            raise TypeError(f"expected {kind.__name__}")
+        return value
+
+    return convert
+
+
+_CONVERTERS: dict[tuple[str, str], Any] = {
+    ("NetSpec", "layers"): _many(LayerSpec),
+    ("NetSpec", "force_backward"): _only(bool),
+    ("LayerSpec", "bottom"): _strings,
+    ("LayerSpec", "top"): _strings,
+    ("LayerSpec", "options"): _mapping,
+    ("LayerSpec", "param"): _many(ParamSpec),
+    ("LayerSpec", "loss_weight"): _floats,
+    ("LayerSpec", "propagate_down"): tuple,
+    ("LayerSpec", "include"): _many(StateRule),
+    ("LayerSpec", "exclude"): _many(StateRule),
+    ("ParamSpec", "lr_mult"): _only(float),
+    ("ParamSpec", "decay_mult"): _only(float),
+    ("StateRule", "min_level"): _only(int),
+    ("StateRule", "max_level"): _only(int),
+    ("StateRule", "stage"): _strings,
+    ("StateRule", "not_stage"): _strings,
+    ("Preprocessing", "mean"): _floats,
+    ("Preprocessing", "scale"): _only(float),
+    ("ModelInfo", "preprocessing"): lambda value: _from_plain(Preprocessing, value, "preprocessing"),
+    ("ModelInfo", "classes"): _strings,
+    ("ModelInfo", "colors"): _colors,
+    ("ModelInfo", "record"): _mapping,
+}
+
+
+def _from_plain(kind: type, raw: Any, where: str) -> Any:
+    """A dataclass from its mapping; a field unknown or of the wrong kind is a `SpecError`."""
+    if not isinstance(raw, dict):
+        raise SpecError(f"{where}: expected a mapping, found {type(raw).__name__}.")
+    known = {each.name for each in fields(kind)}
+    values = {}
+    for key, value in raw.items():
+        if key not in known:
+            raise SpecError(f"{where}: unknown field {key!r}; {nearest(key, known)}")
+        convert = _CONVERTERS.get((kind.__name__, key), _only(str))
+        try:
+            values[key] = convert(value)
+        except (TypeError, ValueError) as error:
+            raise SpecError(f"{where}: field {key!r} is not usable ({error}).") from error
+    try:
+        return kind(**values)
+    except TypeError as error:
+        raise SpecError(f"{where}: a field is missing ({error}).") from error

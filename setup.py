@@ -1,0 +1,59 @@
+"""Build the Cython kernels: one extension a `.pyx` file, with OpenMP where the compiler has it."""
+
+import subprocess
+import sys
+import sysconfig
+import tempfile
+from pathlib import Path
+
+import numpy
+from Cython.Build import cythonize
+from setuptools import Extension, setup
+
+OPENMP_PROBE = """
+#include <omp.h>
+int main(void) { return omp_get_max_threads() < 1; }
+"""
+
+
+def compiles(source: str, *flags: str) -> bool:
+    """Whether the C compiler turns `source` into a program with `flags`."""
+    compiler = (sysconfig.get_config_var("CC") or "cc").split()
+    with tempfile.TemporaryDirectory() as folder:
+        probe = Path(folder, "probe.c")
+        probe.write_text(source)
+        command = [*compiler, str(probe), *flags, "-o", str(Path(folder, "probe"))]
+        try:
+            return subprocess.run(command, capture_output=True, check=False).returncode == 0
+        except OSError:
+            return False
+
+
+openmp = ["-fopenmp"] if compiles(OPENMP_PROBE, "-fopenmp") else []
+if not openmp:
+    print("note: this compiler has no OpenMP; fcnlite's own kernels will use one thread", file=sys.stderr)
+
+extensions = [
+    Extension(
+        f"fcnlite._kernels.{source.stem}",
+        [source.as_posix()],
+        include_dirs=[numpy.get_include()],
+        define_macros=[("NPY_NO_DEPRECATED_API", "NPY_1_7_API_VERSION")],
+        extra_compile_args=["-O3", *openmp],
+        extra_link_args=openmp,
+    )
+    for source in sorted(Path("fcnlite/_kernels").glob("*.pyx"))
+]
+
+setup(
+    ext_modules=cythonize(
+        extensions,
+        compiler_directives={
+            "language_level": 3,
+            "boundscheck": False,
+            "wraparound": False,
+            "cdivision": True,
+            "initializedcheck": False,
+        },
+    )
+)
