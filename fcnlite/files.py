@@ -22,7 +22,10 @@ def atomic_write(path: str | os.PathLike[str]) -> Iterator[Path]:
     target = Path(path)
     temporary: Path | None = None
     try:
-        handle, name = tempfile.mkstemp(prefix=f".{target.name}.", suffix=target.suffix, dir=target.parent)
+        try:
+            handle, name = tempfile.mkstemp(target.suffix, f".{target.name}.", target.parent)
+        except ValueError as error:
+            raise _no_name(path, error) from error
         os.close(handle)
         temporary = Path(name)
         temporary.chmod(0o666 & ~_umask())
@@ -32,7 +35,8 @@ def atomic_write(path: str | os.PathLike[str]) -> Iterator[Path]:
         temporary.replace(target)
     except OSError as error:
         reason = error.strerror or str(error)
-        raise FileError(f"{target}: cannot be written ({reason}); what stood there before is unchanged.") from error
+        message = f"{target}: cannot be written ({reason}); what stood there before is unchanged."
+        raise FileError(message) from error
     finally:
         if temporary is not None:
             temporary.unlink(missing_ok=True)
@@ -50,6 +54,8 @@ def read_bytes(path: str | os.PathLike[str]) -> bytes:
         return Path(path).read_bytes()
     except OSError as error:
         raise cannot_read(path, error) from error
+    except ValueError as error:
+        raise _no_name(path, error) from error
 
 
 def read_text(path: str | os.PathLike[str]) -> str:
@@ -65,3 +71,8 @@ def cannot_read(path: str | os.PathLike[str], error: OSError) -> FileError:
     if isinstance(error, FileNotFoundError):
         return FileError(f"{path}: no such file; check the path.")
     return FileError(f"{path}: cannot be read ({error.strerror or error}).")
+
+
+def _no_name(path: str | os.PathLike[str], error: ValueError) -> FileError:
+    """For paths with a NUL byte or half a surrogate pair, which files of strangers can bring in."""
+    return FileError(f"{str(path)!r}: cannot be the name of a file ({error}).")

@@ -11,6 +11,7 @@ import numpy as np
 from fcnlite.errors import SpecError, nearest
 
 Array = np.ndarray[Any, np.dtype[Any]]
+Dtype = np.dtype[Any]
 Shape = tuple[int, ...]
 
 
@@ -28,12 +29,12 @@ class Filler:
     variance_norm: str = "FAN_IN"
 
 
-def fill(filler: Filler, shape: Shape, rng: np.random.Generator) -> Array:
-    """A new float64 array of `shape`. Raises `SpecError` for an unknown type or one that does not fit."""
+def fill(filler: Filler, shape: Shape, dtype: Any, rng: np.random.Generator) -> Array:
+    """A new array of `shape` and `dtype`. Raises `SpecError` for an unknown type or one that does not fit."""
     rule = _RULES.get(filler.type)
     if rule is None:
         raise SpecError(f"unknown filler type {filler.type!r}; {nearest(filler.type, _RULES)}")
-    return rule(filler, shape, rng)
+    return rule(filler, shape, np.dtype(dtype), rng)
 
 
 def bilinear_kernel(size_h: int, size_w: int) -> Array:
@@ -50,17 +51,28 @@ def bilinear_kernel(size_h: int, size_w: int) -> Array:
     return np.outer(taps(size_h), taps(size_w))
 
 
-def _constant(filler: Filler, shape: Shape, rng: np.random.Generator) -> Array:
-    return np.full(shape, filler.value)
+def _between(low: float, high: float, shape: Shape, dtype: Dtype, rng: np.random.Generator) -> Array:
+    """Uniform from low to high."""
+    values = rng.random(shape, dtype)
+    values *= dtype.type(high - low)
+    values += dtype.type(low)
+    return values
 
 
-def _uniform(filler: Filler, shape: Shape, rng: np.random.Generator) -> Array:
-    return rng.uniform(filler.min, filler.max, shape)
+def _constant(filler: Filler, shape: Shape, dtype: Dtype, rng: np.random.Generator) -> Array:
+    # zeros costs no memory until it is written: large nets start so before their weights are loaded.
+    return np.full(shape, filler.value, dtype) if filler.value else np.zeros(shape, dtype)
 
 
-def _gaussian(filler: Filler, shape: Shape, rng: np.random.Generator) -> Array:
+def _uniform(filler: Filler, shape: Shape, dtype: Dtype, rng: np.random.Generator) -> Array:
+    return _between(filler.min, filler.max, shape, dtype, rng)
+
+
+def _gaussian(filler: Filler, shape: Shape, dtype: Dtype, rng: np.random.Generator) -> Array:
     """Normal; with `sparse` ≥ 0 only about that many weights of each output are not zero."""
-    values = rng.normal(filler.mean, filler.std, shape)
+    values = rng.standard_normal(shape, dtype)
+    values *= dtype.type(filler.std)
+    values += dtype.type(filler.mean)
     if filler.sparse >= 0:
         values *= rng.random(shape) < filler.sparse / shape[0]
     return values
@@ -76,29 +88,31 @@ def _fan(filler: Filler, shape: Shape) -> float:
     return float(norms[filler.variance_norm])
 
 
-def _xavier(filler: Filler, shape: Shape, rng: np.random.Generator) -> Array:
+def _xavier(filler: Filler, shape: Shape, dtype: Dtype, rng: np.random.Generator) -> Array:
     limit = np.sqrt(3 / _fan(filler, shape))
-    return rng.uniform(-limit, limit, shape)
+    return _between(-limit, limit, shape, dtype, rng)
 
 
-def _msra(filler: Filler, shape: Shape, rng: np.random.Generator) -> Array:
-    return rng.normal(0, np.sqrt(2 / _fan(filler, shape)), shape)
+def _msra(filler: Filler, shape: Shape, dtype: Dtype, rng: np.random.Generator) -> Array:
+    values = rng.standard_normal(shape, dtype)
+    values *= dtype.type(np.sqrt(2 / _fan(filler, shape)))
+    return values
 
 
-def _positive_unitball(filler: Filler, shape: Shape, rng: np.random.Generator) -> Array:
-    values = rng.random(shape)
+def _positive_unitball(filler: Filler, shape: Shape, dtype: Dtype, rng: np.random.Generator) -> Array:
+    values = rng.random(shape, dtype)
     rest = tuple(range(1, len(shape)))
     return values / values.sum(axis=rest, keepdims=True)
 
 
-def _bilinear(filler: Filler, shape: Shape, rng: np.random.Generator) -> Array:
+def _bilinear(filler: Filler, shape: Shape, dtype: Dtype, rng: np.random.Generator) -> Array:
     """Every pair of channels gets the kernel, as in Caffe; `surgery.interp` fills the diagonal only."""
     if len(shape) != 4 or shape[2] != shape[3]:
         raise SpecError(f"the bilinear filler needs a square 4-D kernel, found {shape}.")
-    return np.broadcast_to(bilinear_kernel(*shape[2:]), shape).copy()
+    return np.broadcast_to(bilinear_kernel(*shape[2:]), shape).astype(dtype)
 
 
-_RULES: dict[str, Callable[[Filler, Shape, np.random.Generator], Array]] = {
+_RULES: dict[str, Callable[[Filler, Shape, Dtype, np.random.Generator], Array]] = {
     "constant": _constant,
     "uniform": _uniform,
     "gaussian": _gaussian,

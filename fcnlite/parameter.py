@@ -110,10 +110,10 @@ def make_parameters(
                     )
             else:
                 try:
-                    values = fill(want.filler, want.shape, generator(seed, 0, f"{layer.spec.name}[{i}]"))
+                    values = fill(want.filler, want.shape, dtype, generator(seed, 0, f"{layer.spec.name}[{i}]"))
                 except FcnliteError as error:
                     raise type(error)(f"{where}: {error}") from error
-                parameter = Parameter(values.astype(dtype), lr_mult, decay_mult)
+                parameter = Parameter(values, lr_mult, decay_mult)
             if parameter.shape != want.shape:
                 raise ShapeError(f"{where}: needs shape {show(want.shape)}, but shares one of {show(parameter.shape)}.")
             if spec and spec.name:

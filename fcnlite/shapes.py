@@ -54,11 +54,11 @@ class Window:
     def pooled(self, size: int, round_mode: str = "CEIL") -> int:
         """Output size of a pooling. Caffe rounds up, and with a pad drops a window that starts in the far pad."""
         reach = size + 2 * self.pad - self.kernel
-        if reach < 0:
-            raise ShapeError(f"a window of {self.kernel} pixels does not fit into {size} pixels with pad {self.pad}")
         steps = -(-reach // self.stride) if round_mode == "CEIL" else reach // self.stride
         if self.pad and steps * self.stride >= size + self.pad:
             steps -= 1
+        if steps < 0:
+            raise ShapeError(f"a window of {self.kernel} pixels does not fit into {size} pixels with pad {self.pad}")
         return steps + 1
 
 

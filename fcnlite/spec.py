@@ -101,12 +101,16 @@ class NetSpec:
         names: set[str] = set()
         for layer in kept:
             if layer.name in names:
-                raise SpecError(f"layer {layer.name!r}: two layers have this name in phase {phase}; names must differ.")
+                raise SpecError(
+                    f"layer {layer.name!r}: two layers have this name in phase {phase}; names must differ."
+                )
             names.add(layer.name)
             for blob in layer.bottom:
                 if blob not in available:
                     hint = nearest(blob, available)
-                    raise SpecError(f"layer {layer.name!r}: no layer before it makes its bottom {blob!r}; {hint}")
+                    raise SpecError(
+                        f"layer {layer.name!r}: no layer before it makes its bottom {blob!r}; {hint}"
+                    )
             for blob in layer.top:
                 if blob in available and blob not in layer.bottom:
                     raise SpecError(
@@ -207,14 +211,20 @@ def _strings(value: Any) -> tuple[str, ...]:
 
 
 def _floats(value: Any) -> tuple[float, ...]:
-    if not isinstance(value, list) or not all(isinstance(item, (int, float)) for item in value):
+    if not isinstance(value, list):
         raise TypeError("expected a list of numbers")
-    return tuple(float(item) for item in value)
+    return tuple(_only(float)(item) for item in value)
+
+
+def _booleans(value: Any) -> tuple[bool, ...]:
+    if not isinstance(value, list) or not all(isinstance(item, bool) for item in value):
+        raise TypeError("expected a list of true and false")
+    return tuple(value)
 
 
 def _colors(value: Any) -> tuple[tuple[int, int, int], ...]:
-    colors = tuple((int(r), int(g), int(b)) for r, g, b in value)
-    if not all(0 <= part <= 255 for color in colors for part in color):
+    colors = tuple((r, g, b) for r, g, b in value)
+    if not all(type(part) is int and 0 <= part <= 255 for color in colors for part in color):
         raise TypeError("expected red, green and blue from 0 to 255")
     return colors
 
@@ -231,9 +241,9 @@ def _many(kind: type) -> Any:
 
 def _only(kind: type) -> Any:
     def convert(value: Any) -> Any:
-        if kind is float and isinstance(value, int) and not isinstance(value, bool):
+        if kind is float and type(value) is int:
             return float(value)
-        if not isinstance(value, kind):
+        if type(value) is not kind:  # isinstance would take true for a number
             raise TypeError(f"expected {kind.__name__}")
         return value
 
@@ -248,7 +258,7 @@ _CONVERTERS: dict[tuple[str, str], Any] = {
     ("LayerSpec", "options"): _mapping,
     ("LayerSpec", "param"): _many(ParamSpec),
     ("LayerSpec", "loss_weight"): _floats,
-    ("LayerSpec", "propagate_down"): tuple,
+    ("LayerSpec", "propagate_down"): _booleans,
     ("LayerSpec", "include"): _many(StateRule),
     ("LayerSpec", "exclude"): _many(StateRule),
     ("ParamSpec", "lr_mult"): _only(float),
@@ -278,7 +288,7 @@ def _from_plain(kind: type, raw: Any, where: str) -> Any:
         convert = _CONVERTERS.get((kind.__name__, key), _only(str))
         try:
             values[key] = convert(value)
-        except (TypeError, ValueError) as error:
+        except (TypeError, ValueError, OverflowError) as error:
             raise SpecError(f"{where}: field {key!r} is not usable ({error}).") from error
     try:
         return kind(**values)

@@ -22,7 +22,7 @@ from fcnlite.layers import (
     softmax_loss,
     split,
 )
-from fcnlite.layers.base import Layer, ParamShape, Run, create, register, registered
+from fcnlite.layers.base import Layer, ParamShape, Run, create, links, register, registered
 
 __all__ = [
     "Layer",
@@ -40,6 +40,7 @@ __all__ = [
     "eltwise",
     "inner_product",
     "input",
+    "links",
     "pooling",
     "register",
     "registered",

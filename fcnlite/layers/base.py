@@ -6,7 +6,7 @@ import dataclasses
 import functools
 import types
 import typing
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
@@ -14,7 +14,7 @@ import numpy as np
 
 from fcnlite.errors import ShapeError, SpecError, nearest
 from fcnlite.fillers import Filler
-from fcnlite.shapes import Placement, show
+from fcnlite.shapes import Links, Placement, show
 from fcnlite.spec import LayerSpec
 
 Array = np.ndarray[Any, np.dtype[Any]]
@@ -150,6 +150,20 @@ def create(spec: LayerSpec, phase: str) -> Layer:
         return cls(spec, phase)
     except SpecError as error:
         raise SpecError(f"layer {spec.name!r} ({spec.type}): {error}") from error
+
+
+def links(specs: Iterable[LayerSpec], axis: int, phase: str = "TEST") -> Links:
+    """What `shapes.placements` reads: each layer's bottoms, tops and placement along rows (0) or columns (1).
+
+    Bottoms that give a size only, such as Crop's reference, are left out.
+    """
+    found = []
+    for spec in specs:
+        layer = create(spec, phase)
+        placement = layer.placement()
+        bottoms = [name for i, name in enumerate(spec.bottom) if i not in layer.no_gradient or len(spec.bottom) == 1]
+        found.append((bottoms, spec.top, placement and placement[axis]))
+    return found
 
 
 def parse_options(kind: type, raw: Mapping[str, Any]) -> Any:

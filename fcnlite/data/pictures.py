@@ -1,0 +1,106 @@
+"""Pictures and label images from anybody's files: sizes are bounded, every failure names the file."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from fcnlite.errors import DataError, FcnliteError, FileError
+from fcnlite.files import cannot_read
+
+if TYPE_CHECKING:
+    from PIL import Image, ImageFile
+
+MAX_PIXELS = 1 << 26
+"""The largest picture that is decoded: 8192×8192, 192 MiB as RGB."""
+
+SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".gif", ".webp", ".ppm", ".pgm")
+"""What picture files are called, in lower case."""
+
+PNG_ONLY = "labels must be PNG, since lossy formats blur class numbers"
+
+_FORMATS = ("PNG", "JPEG", "BMP", "TIFF", "GIF", "WEBP", "PPM")
+_ORIENTATION = 0x0112  # the EXIF tag; its values 5 to 8 swap width and height
+_LOW_DEPTH_GRAY = {"L;2": 85, "L;4": 17}  # Pillow stretches 2- and 4-bit gray to 0…255 by these factors
+
+
+def read_image(path: str | os.PathLike[str], label_size: tuple[int, int] | None = None) -> np.ndarray:
+    """The picture at `path` as H×W×3 uint8 RGB.
+
+    Gray and palette pictures become RGB; an alpha channel is dropped. A camera's EXIF orientation is applied,
+    since people and annotation tools see the picture upright; only if `label_size` (width, height) is that of
+    the picture as stored and not that of the upright one, it is taken as stored.
+    Raises `FileError` if it cannot be read, `DataError` if it is too large or has more than 8 bits a channel.
+    """
+    from PIL import ImageOps
+
+    with _opened(path) as image:
+        if image.mode.startswith("I") or image.mode == "F":
+            raise DataError(
+                f"{path}: is a gray picture of more than 8 bits ({image.mode}); "
+                "convert it to 8 bits, so that you choose which range of brightness is kept."
+            )
+        as_stored = label_size == image.size and label_size != _upright_size(image)
+        return np.array((image if as_stored else ImageOps.exif_transpose(image)).convert("RGB"))
+
+
+def read_label(path: str | os.PathLike[str]) -> np.ndarray:
+    """The numbers in the label PNG at `path` as H×W uint8: indices of a palette image, values of a gray one.
+
+    Raises `FileError` if it cannot be read, `DataError` if it is no PNG, holds colours or numbers above 255.
+    """
+    with _opened(path) as image:
+        if image.format != "PNG":
+            raise DataError(f"{path}: is a {image.format} file; {PNG_ONLY}.")
+        stretch = _LOW_DEPTH_GRAY.get(str(image.tile[0][3]), 1)
+        if image.mode not in ("1", "L", "P") and not image.mode.startswith("I"):
+            raise DataError(
+                f"{path}: holds colours ({image.mode}), expected one class number a pixel; "
+                "save the label as 8-bit gray or palette PNG."
+            )
+        values = np.asarray(image)
+    if values.max() > 255:
+        raise DataError(
+            f"{path}: is a 16-bit PNG with values up to {values.max()}; expected 0 to 254, or 255 for void."
+        )
+    return values.astype(np.uint8) // np.uint8(stretch)
+
+
+def _upright_size(image: Image.Image) -> tuple[int, int]:
+    """Width and height once the EXIF orientation is applied."""
+    swapped = image.getexif().get(_ORIENTATION, 1) in (5, 6, 7, 8)
+    return (image.height, image.width) if swapped else image.size
+
+
+@contextmanager
+def _opened(path: str | os.PathLike[str]) -> Iterator[ImageFile.ImageFile]:
+    """The picture at `path`, not yet decoded, its size checked; errors in the block become `FileError`s."""
+    from PIL import Image
+
+    try:
+        stream = Path(path).open("rb")  # noqa: SIM115 - opened apart, so that only opening is guarded here
+    except OSError as error:
+        raise cannot_read(path, error) from error
+    with stream:
+        try:
+            with Image.open(stream, formats=_FORMATS) as image:
+                if image.width * image.height > MAX_PIXELS:
+                    raise _too_large(path, f"{image.width}×{image.height} pixels")
+                yield image
+        except FcnliteError:
+            raise
+        except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
+            raise _too_large(path, str(error)) from error
+        except Image.UnidentifiedImageError as error:
+            raise FileError(f"{path}: is not a picture in a known format ({', '.join(_FORMATS)}).") from error
+        except Exception as error:  # Pillow raises a dozen types for damaged files, MemoryError among them
+            raise FileError(f"{path}: is damaged ({error}); make the file again or leave it out.") from error
+
+
+def _too_large(path: str | os.PathLike[str], found: str) -> DataError:
+    return DataError(f"{path}: is too large ({found}; at most {MAX_PIXELS} are read); make it smaller.")

@@ -1,0 +1,53 @@
+"""Many files, one error: what is wrong with each is collected and told at once."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import TypeVar
+
+from fcnlite import config
+from fcnlite.errors import DataError, FcnliteError
+
+SHOWN = 10
+"""Problems named in a message; the others are counted."""
+
+Item = TypeVar("Item")
+Result = TypeVar("Result")
+
+
+def survey(
+    work: Callable[[Item], Result],
+    items: Sequence[Item],
+    progress: Callable[[int, int], None] | None = None,
+) -> tuple[list[Result], list[str]]:
+    """`work` on every item, in a few threads: the results, and the messages of our exceptions, in order.
+
+    `progress(done, total)` is called in this thread after each item.
+    """
+    results: list[Result] = []
+    problems: list[str] = []
+    with ThreadPoolExecutor(config.num_threads(), "fcnlite-check") as pool:
+        futures = [pool.submit(work, item) for item in items]
+        try:
+            for done, future in enumerate(futures, start=1):
+                try:
+                    results.append(future.result())
+                except FcnliteError as error:
+                    problems.append(str(error))
+                if progress is not None:
+                    progress(done, len(items))
+        finally:
+            pool.shutdown(cancel_futures=True)
+    return results, problems
+
+
+def complain(where: str, problems: Sequence[str]) -> None:
+    """Raise a `DataError` that lists `problems`, if there are any."""
+    if not problems:
+        return
+    lines = [f"{where}: {len(problems)} " + ("problem:" if len(problems) == 1 else "problems:")]
+    lines += [f"  {problem}" for problem in problems[:SHOWN]]
+    if len(problems) > SHOWN:
+        lines.append(f"  and {len(problems) - SHOWN} more.")
+    raise DataError("\n".join(lines))

@@ -1,0 +1,202 @@
+"""Generated pictures: textured, overlapping shapes on a textured ground. Needs no files.
+
+A class is an outline together with a kind of texture; colours, sizes, rotations and light are drawn anew for
+every shape, so that colour alone tells nothing. As in PASCAL VOC a thin void border surrounds each shape.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import NamedTuple
+
+import numpy as np
+
+from fcnlite.data.dataset import VOID, Dataset, Sample
+from fcnlite.data.palette import voc_colors
+from fcnlite.data.seeding import generator
+from fcnlite.errors import DataError
+
+COUNTS = {"train": 2000, "val": 100, "test": 100}
+SIZES = range(32, 2049)
+BORDER = 1.0
+"""Pixels on each side of an outline that are void."""
+
+
+class Shapes(Dataset):
+    """`count` pictures of `size`×`size` pixels, each a function of (seed, split, index) and the size alone.
+
+    Classes: background, disc, square, triangle, star, cross.
+    """
+
+    splits = tuple(COUNTS)
+
+    def __init__(self, split: str, *, size: int = 96, count: int | None = None, seed: int = 0) -> None:
+        names = ("background", *(kind.name for kind in _KINDS))
+        super().__init__("shapes", split, names, voc_colors(len(names)))
+        if size not in SIZES:
+            raise DataError(f"data set 'shapes': size is {size}; expected {SIZES[0]} to {SIZES[-1]} pixels.")
+        self._count = COUNTS[split] if count is None else count
+        if self._count < 1:
+            raise DataError(f"data set 'shapes': count is {count}; expected at least 1.")
+        self._size = size
+        self._seed = seed
+
+    def __len__(self) -> int:
+        return self._count
+
+    def __getitem__(self, index: int) -> Sample:
+        if not 0 <= index < self._count:
+            raise IndexError(f"sample {index} of {self._count}")
+        rng = generator(self._seed, self.splits.index(self.split), index)
+        image, label = _ground(rng, self._size)
+        for _ in range(rng.integers(2, 6)):
+            _paint(rng, image, label)
+        _light(rng, image)
+        return Sample(image.astype(np.uint8), label, f"shapes-{self.split}-{index:05d}")
+
+
+# Outlines: the signed distance of points (x, y) from the outline of a shape that fits into the unit circle,
+# negative inside. They need be exact only near the outline.
+
+
+def _disc(x: np.ndarray, y: np.ndarray) -> np.ndarray:
+    return np.hypot(x, y) - 0.9
+
+
+def _square(x: np.ndarray, y: np.ndarray) -> np.ndarray:
+    return np.maximum(abs(x), abs(y)) - 0.75
+
+
+def _triangle(x: np.ndarray, y: np.ndarray) -> np.ndarray:
+    return np.maximum(y, math.sqrt(0.75) * abs(x) - 0.5 * y) - 0.5
+
+
+def _star(x: np.ndarray, y: np.ndarray) -> np.ndarray:
+    """Five points: every sector folds onto the edge from the tip (1, 0) to a corner at radius 0.45."""
+    half = math.pi / 5
+    angle = abs((np.arctan2(y, x) + half) % (2 * half) - half)
+    radius = np.hypot(x, y)
+    edge_x, edge_y = 0.45 * math.cos(half) - 1, 0.45 * math.sin(half)
+    length = math.hypot(edge_x, edge_y)
+    return ((radius * np.cos(angle) - 1) * edge_y - radius * np.sin(angle) * edge_x) / length
+
+
+def _cross(x: np.ndarray, y: np.ndarray) -> np.ndarray:
+    longer, shorter = np.maximum(abs(x), abs(y)), np.minimum(abs(x), abs(y))
+    return np.maximum(longer - 0.95, shorter - 0.32)
+
+
+# Textures: how much of the second colour there is, from 0 to 1, at points (u, v) in units of a period.
+
+
+def _clouds(u: np.ndarray, v: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """Plane waves of random direction, four to eight times as long as the period of the other textures."""
+    total = np.zeros_like(u)
+    for _ in range(5):
+        angle, phase = rng.uniform(0, 2 * math.pi, 2)
+        wave = 2 * math.pi / rng.uniform(4, 8)
+        total += np.cos(u * (wave * math.cos(angle)) + v * (wave * math.sin(angle)) + phase)
+    return 0.5 + total / 10
+
+
+def _rings(u: np.ndarray, v: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    return _steep(np.cos(2 * math.pi * np.hypot(u, v)))
+
+
+def _checks(u: np.ndarray, v: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    return _steep(2 * np.cos(math.pi * u) * np.cos(math.pi * v))
+
+
+def _stripes(u: np.ndarray, v: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    return _steep(np.cos(2 * math.pi * u))
+
+
+def _grains(u: np.ndarray, v: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    return rng.random(u.shape, np.float32)
+
+
+def _dots(u: np.ndarray, v: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    return _steep(np.cos(2 * math.pi * u) + np.cos(2 * math.pi * v) - 0.6)
+
+
+def _steep(wave: np.ndarray) -> np.ndarray:
+    """A wave around 0 as a pattern of two colours with soft edges."""
+    return np.clip(0.5 + 1.5 * wave, 0, 1)
+
+
+class _Kind(NamedTuple):
+    """One class."""
+
+    name: str
+    outline: Callable[[np.ndarray, np.ndarray], np.ndarray]
+    texture: Callable[[np.ndarray, np.ndarray, np.random.Generator], np.ndarray]
+
+
+_KINDS = (
+    _Kind("disc", _disc, _rings),
+    _Kind("square", _square, _checks),
+    _Kind("triangle", _triangle, _stripes),
+    _Kind("star", _star, _grains),
+    _Kind("cross", _cross, _dots),
+)
+
+
+def _ground(rng: np.random.Generator, size: int) -> tuple[np.ndarray, np.ndarray]:
+    """The background: size×size×3 float32 colours from 0 to 255, and labels 0."""
+    rows, columns = np.mgrid[:size, :size].astype(np.float32)
+    period = rng.uniform(5, 9)
+    image = _colored(_clouds(columns / period, rows / period, rng), rng)
+    return image, np.zeros((size, size), np.uint8)
+
+
+def _paint(rng: np.random.Generator, image: np.ndarray, label: np.ndarray) -> None:
+    """Paint a shape of a random class over what is there; only the box around it is computed."""
+    size = len(label)
+    number = int(rng.integers(len(_KINDS)))
+    kind = _KINDS[number]
+    radius = size * rng.uniform(0.14, 0.3)
+    middle_x, middle_y = rng.uniform(0, size, 2)
+    reach = radius + BORDER + 1
+    top, left = (max(0, math.floor(middle - reach)) for middle in (middle_y, middle_x))
+    bottom, right = (min(size, math.ceil(middle + reach) + 1) for middle in (middle_y, middle_x))
+    y, x = np.mgrid[top:bottom, left:right].astype(np.float32)
+    x -= middle_x
+    y -= middle_y
+
+    turned_x, turned_y = _rotated(x / radius, y / radius, rng.uniform(0, 2 * math.pi))
+    distance = radius * kind.outline(turned_x, turned_y)
+    period = rng.uniform(5, 9)
+    u, v = _rotated(x / period, y / period, rng.uniform(0, 2 * math.pi))
+    surface = _colored(kind.texture(u, v, rng), rng)
+
+    covered = np.clip(0.5 - distance, 0, 1)[:, :, None]
+    box = image[top:bottom, left:right]
+    box += covered * (surface - box)
+    labels = label[top:bottom, left:right]
+    labels[distance < BORDER] = VOID
+    labels[distance < -BORDER] = number + 1
+
+
+def _light(rng: np.random.Generator, image: np.ndarray) -> None:
+    """Light that falls off across the picture, and the noise of a sensor."""
+    size = len(image)
+    along = np.linspace(-1, 1, size, dtype=np.float32)
+    slope_x, slope_y = rng.uniform(-0.25, 0.25, 2)
+    image *= rng.uniform(0.75, 1.1) + slope_x * along[None, :, None] + slope_y * along[:, None, None]
+    image += rng.standard_normal(image.shape, np.float32) * 4
+    np.clip(image, 0, 255, out=image)
+
+
+def _colored(pattern: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """H×W `pattern` from 0 to 1 as H×W×3 between two random colours that differ clearly in brightness."""
+    first = rng.uniform(20, 235, 3)
+    step = rng.uniform(60, 130) + rng.uniform(-40, 40, 3)
+    second = np.where(first.mean() < 128, first + step, first - step)
+    low, high = np.clip([first, second], 0, 255).astype(np.float32)
+    return low + pattern[:, :, None] * (high - low)
+
+
+def _rotated(x: np.ndarray, y: np.ndarray, angle: float) -> tuple[np.ndarray, np.ndarray]:
+    cos, sin = math.cos(angle), math.sin(angle)
+    return x * cos - y * sin, x * sin + y * cos

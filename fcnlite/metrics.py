@@ -1,0 +1,101 @@
+"""The four metrics of the FCN paper (Shelhamer, Long and Darrell, PAMI 2016, section 5)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import numpy as np
+
+from fcnlite._kernels.confusion import count
+from fcnlite.errors import DataError
+
+
+@dataclass(frozen=True)
+class Metrics:
+    """With n_ij pixels of class i predicted as j and t_i = Σ_j n_ij pixels of class i.
+
+    A class that occurs in neither truth nor prediction has no IU, one that does not occur in the truth no
+    accuracy: these are nan and left out of the means, as the FCN reference does it. A class that is predicted
+    but does not occur has an IU of 0, which counts. Without any pixel all figures are nan.
+    """
+
+    pixel_accuracy: float
+    """Σ_i n_ii / Σ_i t_i"""
+    mean_accuracy: float
+    """mean over i of n_ii / t_i"""
+    mean_iu: float
+    """mean over i of n_ii / (t_i + Σ_j n_ji − n_ii)"""
+    frequency_weighted_iu: float
+    """Σ_i t_i IU_i / Σ_k t_k"""
+    iu: tuple[float, ...]
+    """IU of each class"""
+    accuracy: tuple[float, ...]
+    """n_ii / t_i of each class"""
+
+    @staticmethod
+    def of(matrix: np.ndarray) -> Metrics:
+        """The metrics of a (classes, classes) confusion matrix, rows = truth."""
+        if matrix.ndim != 2 or matrix.shape[0] != matrix.shape[1]:
+            raise DataError(f"a confusion matrix has shape {matrix.shape}; expected as many rows as columns.")
+        right = np.diag(matrix).astype(np.float64)
+        truth = matrix.sum(axis=1, dtype=np.float64)
+        predicted = matrix.sum(axis=0, dtype=np.float64)
+        with np.errstate(invalid="ignore"):  # 0 / 0 is the nan of an absent class
+            accuracy = right / truth
+            iu = right / (truth + predicted - right)
+            frequency = truth / truth.sum()
+            pixel_accuracy = right.sum() / truth.sum()
+        return Metrics(
+            pixel_accuracy=float(pixel_accuracy),
+            mean_accuracy=_mean(accuracy),
+            mean_iu=_mean(iu),
+            frequency_weighted_iu=float(np.sum(np.where(frequency == 0, 0.0, frequency * iu))),
+            iu=tuple(iu.tolist()),
+            accuracy=tuple(accuracy.tolist()),
+        )
+
+
+def confusion(truth: np.ndarray, prediction: np.ndarray, classes: int, ignore: int = 255) -> np.ndarray:
+    """The (classes, classes) int64 matrix of pixels by true (row) and predicted class (column).
+
+    `truth` and `prediction` are integer arrays of one shape. Where `truth` is `ignore`, nothing is counted.
+    Raises `DataError` for shapes that differ and for any other value outside 0…classes−1, which it names.
+    """
+    return confusion_matrix([(truth, prediction)], classes, ignore)
+
+
+def confusion_matrix(
+    pairs: Iterable[tuple[np.ndarray, np.ndarray]], classes: int, ignore: int = 255
+) -> np.ndarray:
+    """The sum of `confusion` over (truth, prediction) pairs of any sizes."""
+    matrix = np.zeros((classes, classes), np.int64)
+    for truth, prediction in pairs:
+        _count(truth, prediction, matrix, ignore)
+    return matrix
+
+
+def _count(truth: np.ndarray, prediction: np.ndarray, matrix: np.ndarray, ignore: int) -> None:
+    if truth.shape != prediction.shape:
+        raise DataError(f"truth has shape {truth.shape} and prediction {prediction.shape}; they must agree.")
+    for name, array in (("truth", truth), ("prediction", prediction)):
+        if not np.issubdtype(array.dtype, np.integer):
+            raise DataError(f"{name} is of type {array.dtype}; expected integers (class numbers).")
+    number = np.uint8 if truth.dtype == prediction.dtype == np.uint8 else np.int64
+    flat_truth = np.ascontiguousarray(truth, number).ravel()
+    flat_prediction = np.ascontiguousarray(prediction, number).ravel()
+    bad = count(flat_truth, flat_prediction, matrix, ignore)
+    if bad >= 0:
+        classes = len(matrix)
+        in_truth = not 0 <= flat_truth[bad] < classes
+        name, value = ("truth", flat_truth[bad]) if in_truth else ("prediction", flat_prediction[bad])
+        raise DataError(
+            f"{name} holds the class {value}; expected 0 to {classes - 1}"
+            + (f", or {ignore} for pixels to leave out." if in_truth else ".")
+        )
+
+
+def _mean(values: np.ndarray) -> float:
+    """The mean of what is not nan; nan if nothing is."""
+    kept = values[~np.isnan(values)]
+    return float(kept.mean()) if kept.size else float("nan")

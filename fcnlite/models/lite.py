@@ -1,0 +1,70 @@
+"""`lite-fcn8s`: an FCN-8s for training from scratch on a CPU.
+
+The trunk of VGG-16 with batch normalisation and without the pad of 100, a 5×5 convolution in fc6's place, and the
+paper's skips from pool4 and pool3. Upsampling is bilinear and fixed; its pad of half the factor keeps every map centred
+over the picture, so that all crop offsets are 0 and any size from 1×1 works.
+"""
+
+from __future__ import annotations
+
+from fcnlite.models.builder import FIXED, Builder
+from fcnlite.models.vgg import STAGES, channels
+from fcnlite.spec import NetSpec, ParamSpec
+
+WEIGHT = (ParamSpec(lr_mult=1, decay_mult=1),)
+STATISTICS = (ParamSpec(lr_mult=0, decay_mult=0),) * 3
+SCALE = (ParamSpec(lr_mult=1, decay_mult=0), ParamSpec(lr_mult=1, decay_mult=0))
+
+
+def lite_fcn8s(classes: int, width: float, normalization: str | None) -> NetSpec:
+    """The net at `width` times VGG-16's channels."""
+    net = Builder("lite-fcn8s")
+    data = net.input("data", 1, 3, 224, 224)
+    label = net.input("label", 1, 1, 224, 224)
+    bottom = data
+    for stage, (count, convolutions) in enumerate(STAGES, start=1):
+        for i in range(1, convolutions + 1):
+            bottom = _normalized(net, f"{stage}_{i}", bottom, channels(count, width), 3)
+        bottom = net.max_pool(f"pool{stage}", bottom)
+    bottom = _normalized(net, "6", bottom, channels(1024, width), 5)
+    score = net.score("score_fr", bottom, classes)
+    for name, pool in (("upscore2", "pool4"), ("upscore_pool4", "pool3")):
+        skip = net.score(f"score_{pool}", pool, classes)
+        coarse = net.crop(f"{name}c", _upsample(net, name, score, classes, 2), skip)
+        score = net.fuse(f"fuse_{pool}", coarse, skip)
+    score = net.crop("score", _upsample(net, "upscore8", score, classes, 8), data)
+    net.loss(score, label, normalization or "VALID")
+    return net.spec()
+
+
+def _normalized(net: Builder, name: str, bottom: str, num_output: int, kernel_size: int) -> str:
+    """Convolution, batch normalisation, scale and shift, ReLU."""
+    top = net.add(
+        f"conv{name}",
+        "Convolution",
+        bottom,
+        param=WEIGHT,
+        num_output=num_output,
+        kernel_size=[kernel_size],
+        pad=[kernel_size // 2],
+        bias_term=False,
+    )
+    net.add(f"bn{name}", "BatchNorm", top, top=top, param=STATISTICS, moving_average_fraction=0.95)
+    net.add(f"scale{name}", "Scale", top, top=top, param=SCALE, bias_term=True)
+    return net.relu(f"relu{name}", top)
+
+
+def _upsample(net: Builder, name: str, bottom: str, classes: int, factor: int) -> str:
+    """Bilinear upsampling by an even factor, each class by itself."""
+    return net.add(
+        name,
+        "Deconvolution",
+        bottom,
+        param=FIXED,
+        num_output=classes,
+        group=classes,
+        bias_term=False,
+        kernel_size=[2 * factor],
+        stride=[factor],
+        pad=[factor // 2],
+    )

@@ -1,0 +1,118 @@
+"""Changing a net's parameters from outside: copying by name, filling, bilinear upsampling."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from fcnlite.errors import ShapeError, SpecError, nearest
+from fcnlite.fillers import Filler
+from fcnlite.fillers import fill as fill_array
+from fcnlite.net import Net
+from fcnlite.parameter import Parameter, generator
+from fcnlite.shapes import show
+
+Array = np.ndarray[Any, np.dtype[Any]]
+Weights = Mapping[str, Sequence[Array]]
+"""Parameters by layer name: [weight, bias, ...]."""
+
+
+def interp(net: Net, layers: Iterable[str] | None = None) -> None:
+    """Make deconvolutions bilinear interpolation, each class by itself: the kernel on the diagonal, zero elsewhere.
+
+    As the FCN reference does it. By default all Deconvolution layers. Raises `SpecError` for a name that is no
+    deconvolution, `ShapeError` where input and output channels or height and width of the kernel differ.
+    """
+    known = [layer.spec.name for layer in net.layers if layer.type == "Deconvolution"]
+    for name in known if layers is None else layers:
+        if name not in known:
+            raise SpecError(f"{name!r} is not a Deconvolution layer; {nearest(name, known)}")
+        weight = net.params[name][0]
+        rows, columns, height, width = weight.shape
+        if (rows != columns and columns != 1) or height != width:
+            raise ShapeError(
+                f"layer {name!r}: its kernel of shape {show(weight.shape)} cannot interpolate; expected as many "
+                "inputs as outputs (or one group for each) and a square kernel."
+            )
+        values = np.zeros(weight.shape, net.dtype)
+        values[range(rows), range(rows) if columns > 1 else 0] = interpolation_kernel(height)
+        weight.data = values
+
+
+def interpolation_kernel(size: int) -> Array:
+    """Bilinear interpolation by the factor ⌊(size + 1)/2⌋, size × size, centred for odd sizes too.
+
+    The FCN reference's rule; Caffe's filler (`fillers.bilinear_kernel`) equals it for even sizes only.
+    """
+    factor = (size + 1) // 2
+    center = factor - 1 if size % 2 else factor - 0.5
+    taps = 1 - np.abs(np.arange(size) - center) / factor
+    return np.outer(taps, taps)
+
+
+def fill(net: Net, layers: Iterable[str], filler: Filler) -> None:
+    """Start the weights of `layers` anew by `filler`, as the net's seed has it; biases stay."""
+    for name in layers:
+        weight = net.params[name][0]
+        weight.data = fill_array(filler, weight.shape, net.dtype, generator(net.seed, 0, f"{name}[0]"))
+
+
+@dataclass(frozen=True)
+class Transfer:
+    """What became of one parameter when weights were copied by name."""
+
+    layer: str
+    index: int
+    outcome: str
+    """`taken`, `left` (the weights have none for it), `shape differs` or `unused` (the net has none for it)."""
+    found: tuple[int, ...] | None
+    wanted: tuple[int, ...] | None
+
+    def __str__(self) -> str:
+        shapes = " ".join(
+            f"{word} {show(shape)}" for word, shape in (("found", self.found), ("wanted", self.wanted)) if shape is not None
+        )
+        return f"{self.layer}[{self.index}]: {self.outcome} ({shapes})"
+
+
+def transplant(net: Net, weights: Weights) -> list[Transfer]:
+    """Copy parameters into `net` where layer name and shape agree; say of each what became of it.
+
+    Shapes agree if they are equal but for leading ones (old files write a bias as 1×1×1×N).
+    """
+    transfers = []
+    for name, parameters in net.params.items():
+        given = weights.get(name, ())
+        for i, parameter in enumerate(parameters):
+            found = np.asarray(given[i]) if i < len(given) else None
+            outcome = "left" if found is None else "shape differs"
+            if found is not None and _core(found.shape) == _core(parameter.shape):
+                parameter.data = found.reshape(parameter.shape)
+                outcome = "taken"
+            transfers.append(Transfer(name, i, outcome, None if found is None else found.shape, parameter.shape))
+    for name, given in weights.items():
+        used = len(net.params.get(name, ()))
+        transfers += [Transfer(name, i, "unused", np.shape(each), None) for i, each in enumerate(given) if i >= used]
+    return transfers
+
+
+def _core(shape: tuple[int, ...]) -> tuple[int, ...]:
+    """The shape without leading ones."""
+    leading = next((i for i, size in enumerate(shape) if size != 1), len(shape))
+    return shape[leading:]
+
+
+def zero_upsampling(net: Net) -> list[str]:
+    """The deconvolutions whose weights are all zero: they give zero scores and pass no gradient."""
+
+    def is_zero(parameter: Parameter) -> bool:
+        return not parameter.array.any()
+
+    return [
+        layer.spec.name
+        for layer in net.layers
+        if layer.type == "Deconvolution" and is_zero(net.params[layer.spec.name][0])
+    ]

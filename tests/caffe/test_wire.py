@@ -1,0 +1,46 @@
+"""Walking over protobuf's wire form."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from fcnlite.caffe.schema import message_class
+from fcnlite.caffe.wire import byte_fields
+
+
+def test_fields_with_bytes_are_found_and_the_others_passed_over() -> None:
+    solver: Any = message_class("SolverParameter")(
+        train_net="a" * 300,
+        max_iter=2**31 - 1,
+        base_lr=0.5,
+        random_seed=-1,
+        train_state={"level": 3},
+        type="SGD",
+    )
+    found = [
+        (number, bytes(content)) for number, content in byte_fields(memoryview(solver.SerializeToString()))
+    ]
+    assert found == [(1, b"a" * 300), (26, b"\x10\x03"), (40, b"SGD")]
+
+
+def test_eight_byte_fields_are_passed_over() -> None:
+    assert list(byte_fields(memoryview(b"\x09" + bytes(8) + b"\x12\x01x"))) == [(2, b"x")]
+
+
+@pytest.mark.parametrize(
+    ("data", "words"),
+    [
+        (b"\x00", "field number 0"),
+        (b"\x0b", "wire type 3"),
+        (b"\x0a\x05ab", "5 bytes announced at byte 2, 2 left"),
+        (b"\x0d\x00", "4 bytes announced"),
+        (b"\x0a\x80", "without an end at byte 1"),
+        (b"\xff" * 20, "without an end at byte 0"),
+        (b"\x08", "without an end at byte 1"),
+    ],
+)
+def test_what_is_no_message(data: bytes, words: str) -> None:
+    with pytest.raises(ValueError, match=words):
+        list(byte_fields(memoryview(data)))

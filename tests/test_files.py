@@ -1,0 +1,92 @@
+"""Files are written whole or not at all, and every failure is a sentence."""
+
+from __future__ import annotations
+
+import errno
+import os
+import stat
+import sys
+from pathlib import Path
+
+import pytest
+
+from fcnlite.errors import FileError
+from fcnlite.files import atomic_write, read_bytes, read_text
+
+
+def test_the_new_content_replaces_the_old(tmp_path: Path) -> None:
+    target = tmp_path / "log.csv"
+    target.write_text("old")
+    with atomic_write(target) as temporary:
+        temporary.write_text("new")
+        assert target.read_text() == "old"
+        assert temporary.parent == target.parent
+        assert temporary.suffix == ".csv"
+    assert target.read_text() == "new"
+    assert list(tmp_path.iterdir()) == [target]
+
+
+@pytest.mark.parametrize("failure", [RuntimeError, KeyboardInterrupt])
+def test_a_block_that_fails_changes_nothing(tmp_path: Path, failure: type[BaseException]) -> None:
+    target = tmp_path / "x"
+    target.write_text("old")
+    with pytest.raises(failure), atomic_write(target) as temporary:
+        temporary.write_text("half")
+        raise failure
+    assert target.read_text() == "old"
+    assert list(tmp_path.iterdir()) == [target]
+
+
+def test_a_full_disk_is_a_sentence(tmp_path: Path) -> None:
+    target = tmp_path / "x"
+    target.write_text("old")
+    with pytest.raises(FileError) as caught, atomic_write(target):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+    assert str(caught.value) == (
+        f"{target}: cannot be written (No space left on device); what stood there before is unchanged."
+    )
+    assert target.read_text() == "old"
+    assert list(tmp_path.iterdir()) == [target]
+
+
+def test_places_that_cannot_be_written(tmp_path: Path) -> None:
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "folder" / "inside").touch()
+    for target in (tmp_path / "missing" / "x", tmp_path / "folder", tmp_path / ("x" * 300)):
+        with pytest.raises(FileError, match="cannot be written"), atomic_write(target) as temporary:
+            temporary.write_text("new")
+    assert [each.name for each in tmp_path.iterdir()] == ["folder"]
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="POSIX permissions")
+def test_permissions_are_those_of_an_ordinary_new_file(tmp_path: Path) -> None:
+    (tmp_path / "ordinary").touch()
+    with atomic_write(tmp_path / "ours"):
+        pass
+    modes = {stat.S_IMODE((tmp_path / name).stat().st_mode) for name in ("ordinary", "ours")}
+    assert len(modes) == 1
+
+
+def test_reading(tmp_path: Path) -> None:
+    (tmp_path / "x").write_bytes("ä\n".encode())
+    assert read_bytes(tmp_path / "x") == b"\xc3\xa4\n"
+    assert read_text(tmp_path / "x") == "ä\n"
+
+
+def test_what_cannot_be_read_is_a_sentence(tmp_path: Path) -> None:
+    (tmp_path / "binary").write_bytes(b"abc\xff")
+    for name, message in {
+        "missing": "missing: no such file; check the path",
+        ".": "cannot be read",
+        "binary": r"binary: is not a text file \(byte 3 is not UTF-8\)",
+    }.items():
+        with pytest.raises(FileError, match=message):
+            read_text(tmp_path / name)
+
+
+@pytest.mark.parametrize("name", ["a\0b", "a\ud800b"])
+def test_names_that_no_file_can_have(tmp_path: Path, name: str) -> None:
+    with pytest.raises(FileError, match="cannot be the name of a file"):
+        read_bytes(tmp_path / name)
+    with pytest.raises(FileError, match="cannot be the name of a file"), atomic_write(tmp_path / name):
+        pass

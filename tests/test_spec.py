@@ -1,0 +1,233 @@
+"""Networks as data: rules of phases, checks of names, JSON both ways."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from fcnlite.errors import FcnliteError, SpecError
+from fcnlite.spec import LayerSpec, ModelInfo, NetSpec, ParamSpec, Preprocessing, StateRule
+
+NAMES = st.text(max_size=8)
+FLOATS = st.floats(allow_nan=False)
+STRINGS = st.lists(NAMES, max_size=2).map(tuple)
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | FLOATS | st.text(max_size=5),
+    lambda inner: st.lists(inner, max_size=2) | st.dictionaries(NAMES, inner, max_size=2),
+    max_leaves=4,
+)
+RULES = st.lists(
+    st.builds(
+        StateRule,
+        phase=st.sampled_from([None, "TRAIN", "TEST"]),
+        min_level=st.none() | st.integers(-3, 3),
+        max_level=st.none() | st.integers(-3, 3),
+        stage=STRINGS,
+        not_stage=STRINGS,
+    ),
+    max_size=2,
+).map(tuple)
+LAYERS = st.builds(
+    LayerSpec,
+    name=NAMES,
+    type=NAMES,
+    bottom=STRINGS,
+    top=STRINGS,
+    options=st.dictionaries(NAMES, JSON, max_size=2),
+    param=st.lists(
+        st.builds(ParamSpec, name=NAMES, lr_mult=FLOATS, decay_mult=FLOATS, share_mode=NAMES), max_size=2
+    ).map(tuple),
+    loss_weight=st.lists(FLOATS, max_size=2).map(tuple),
+    propagate_down=st.lists(st.booleans(), max_size=2).map(tuple),
+    phase=st.sampled_from([None, "TRAIN", "TEST"]),
+    include=RULES,
+    exclude=RULES,
+)
+NETS = st.builds(
+    NetSpec,
+    name=NAMES,
+    layers=st.lists(LAYERS, max_size=3, unique_by=lambda layer: layer.name).map(tuple),
+    force_backward=st.booleans(),
+)
+CHANNELS = {"BGR": 3, "RGB": 3, "GRAY": 1}
+PREPROCESSING = st.sampled_from(sorted(CHANNELS)).flatmap(
+    lambda color: st.builds(
+        Preprocessing,
+        color=st.just(color),
+        mean=st.tuples(*[FLOATS] * CHANNELS[color]),
+        scale=FLOATS,
+    )
+)
+INFOS = st.builds(
+    ModelInfo,
+    preprocessing=PREPROCESSING,
+    classes=STRINGS,
+    colors=st.lists(st.tuples(*[st.integers(0, 255)] * 3), max_size=2).map(tuple),
+    record=st.dictionaries(NAMES, JSON, max_size=2),
+)
+
+
+def layer(name: str, bottom: str = "", top: str = "", **fields: Any) -> LayerSpec:
+    return LayerSpec(name, "ReLU", tuple(bottom.split()), tuple(top.split()), **fields)
+
+
+# JSON
+
+
+@given(NETS)
+def test_a_net_survives_json(net: NetSpec) -> None:
+    assert NetSpec.from_json(net.to_json()) == net
+
+
+@given(INFOS)
+def test_information_survives_json(info: ModelInfo) -> None:
+    assert ModelInfo.from_json(info.to_json()) == info
+
+
+def test_defaults_are_not_written() -> None:
+    net = NetSpec("n", (LayerSpec("a", "ReLU", param=(ParamSpec(lr_mult=2.0),)),))
+    assert json.loads(net.to_json()) == {
+        "name": "n",
+        "layers": [{"name": "a", "type": "ReLU", "param": [{"lr_mult": 2.0}]}],
+    }
+
+
+@given(JSON | st.fixed_dictionaries({"layers": JSON | st.lists(st.dictionaries(NAMES, JSON), max_size=2)}))
+def test_any_other_json_is_refused_or_read(value: Any) -> None:
+    for kind in (NetSpec, ModelInfo):
+        try:
+            assert isinstance(kind.from_json(json.dumps(value)), kind)
+        except FcnliteError as error:
+            assert str(error)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("", "not JSON"),
+        ("[" * 100_000, "not JSON"),
+        ("[]", "net: expected a mapping, found list"),
+        ('{"nam": "x"}', "net: unknown field 'nam'; did you mean 'name'"),
+        ('{"name": 1}', "field 'name' is not usable .expected str"),
+        ('{"force_backward": 1}', "expected bool"),
+        ('{"layers": 1}', "field 'layers' is not usable"),
+        ('{"layers": [1]}', "LayerSpec: expected a mapping, found int"),
+        ('{"layers": [{"name": "a"}]}', "LayerSpec: a field is missing"),
+        ('{"layers": [{"name": "a", "type": "x", "bottom": "data"}]}', "list of strings"),
+        ('{"layers": [{"name": "a", "type": "x", "options": []}]}', "expected a mapping"),
+        ('{"layers": [{"name": "a", "type": "x", "loss_weight": [true]}]}', "expected float"),
+        ('{"layers": [{"name": "a", "type": "x", "loss_weight": 1}]}', "list of numbers"),
+        ('{"layers": [{"name": "a", "type": "x", "propagate_down": "no"}]}', "list of true and false"),
+        ('{"layers": [{"name": "a", "type": "x", "propagate_down": [1]}]}', "list of true and false"),
+        ('{"layers": [{"name": "a", "type": "x", "param": [{"lr_mult": true}]}]}', "expected float"),
+        ('{"layers": [{"name": "a", "type": "x", "loss_weight": [1' + "0" * 400 + "]}]}", "not usable"),
+        ('{"layers": [{"name": "a", "type": "x", "include": [{"min_level": true}]}]}', "expected int"),
+        ('{"layers": [{"name": "a", "type": "x"}, {"name": "a", "type": "y"}]}', "two layers have this name"),
+    ],
+)
+def test_wrong_descriptions_say_what_is_wrong(text: str, message: str) -> None:
+    with pytest.raises(SpecError, match=message):
+        NetSpec.from_json(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("nothing", "not JSON"),
+        ('{"colors": [[0, 0, 256]]}', "from 0 to 255"),
+        ('{"colors": [[0, 0, "1"]]}', "from 0 to 255"),
+        ('{"colors": [[0, 0]]}', "not usable"),
+        ('{"preprocessing": {"color": "HSV"}}', "'HSV': expected BGR, RGB or GRAY"),
+        ('{"preprocessing": {"color": "GRAY"}}', "3 values; GRAY needs 1"),
+        ('{"preprocessing": {"mean": ["a", 1, 2]}}', "expected float"),
+        ('{"record": 3}', "expected a mapping"),
+    ],
+)
+def test_wrong_information_says_what_is_wrong(text: str, message: str) -> None:
+    with pytest.raises(SpecError, match=message):
+        ModelInfo.from_json(text)
+
+
+# Names and blobs
+
+
+def test_layers_are_found_by_name() -> None:
+    net = NetSpec("n", (layer("conv1"), layer("conv2")))
+    assert net.layer("conv2") is net.layers[1]
+    assert list(net) == list(net.layers)
+    with pytest.raises(SpecError, match="no layer is called 'conf1'; did you mean 'conv1'"):
+        net.layer("conf1")
+
+
+def test_one_name_may_serve_two_phases() -> None:
+    train = layer("data", top="data", include=(StateRule("TRAIN"),))
+    test = layer("data", top="data", include=(StateRule("TEST"),))
+    net = NetSpec("n", (train, test))
+    assert net.for_state("TRAIN").layers == (train,)
+    assert net.for_state("TEST").layers == (test,)
+
+
+def test_one_name_may_not_serve_one_phase_twice() -> None:
+    net = NetSpec("n", (layer("a", top="x"), layer("a", top="y", include=(StateRule("TEST"),))))
+    assert len(net.for_state("TRAIN").layers) == 1
+    with pytest.raises(SpecError, match="'a': two layers have this name in phase TEST"):
+        net.for_state("TEST")
+
+
+def test_a_bottom_must_be_made_before() -> None:
+    net = NetSpec("n", (layer("data", top="data"), layer("relu", "dat", "out")))
+    message = "'relu': no layer before it makes its bottom 'dat'; did you mean 'data'"
+    with pytest.raises(SpecError, match=message):
+        net.for_state("TEST")
+
+
+def test_a_top_is_made_once_or_written_in_place() -> None:
+    data = layer("data", top="data")
+    in_place = NetSpec("n", (data, layer("relu", "data", "data")))
+    assert in_place.for_state("TEST") == in_place
+    with pytest.raises(SpecError, match="'other': top 'data' is already made"):
+        NetSpec("n", (data, layer("other", top="data"))).for_state("TEST")
+
+
+def test_an_unknown_phase_is_refused() -> None:
+    with pytest.raises(SpecError, match="phase 'test': expected TRAIN or TEST"):
+        NetSpec().for_state("test")
+
+
+# Rules
+
+
+@pytest.mark.parametrize(
+    ("rule", "level", "stages", "met"),
+    [
+        (StateRule(), 0, "", True),
+        (StateRule("TEST"), 0, "", True),
+        (StateRule("TRAIN"), 0, "", False),
+        (StateRule(min_level=1), 0, "", False),
+        (StateRule(min_level=1), 1, "", True),
+        (StateRule(max_level=1), 2, "", False),
+        (StateRule(max_level=0), 0, "", True),
+        (StateRule(stage=("a", "b")), 0, "a", False),
+        (StateRule(stage=("a", "b")), 0, "a b c", True),
+        (StateRule(not_stage=("a",)), 0, "b", True),
+        (StateRule(not_stage=("a",)), 0, "a b", False),
+    ],
+)
+def test_rules(rule: StateRule, level: int, stages: str, met: bool) -> None:
+    """Caffe's Net::StateMeetsRule, in phase TEST."""
+    included = NetSpec("n", (layer("a", include=(rule,)),)).for_state("TEST", level, stages.split())
+    excluded = NetSpec("n", (layer("a", exclude=(rule,)),)).for_state("TEST", level, stages.split())
+    assert len(included.layers) == met
+    assert len(excluded.layers) == (not met)
+
+
+def test_any_one_rule_is_enough() -> None:
+    rules = (StateRule("TRAIN"), StateRule(stage=("deploy",)))
+    net = NetSpec("n", (layer("a", include=rules),))
+    assert len(net.for_state("TRAIN").layers) == 1
+    assert len(net.for_state("TEST").layers) == 0
+    assert len(net.for_state("TEST", stages=["deploy"]).layers) == 1
