@@ -1,33 +1,42 @@
-"""What all commands share: how they end, and their common options."""
+"""What all commands share: how they end, how they show progress, and their common options."""
 
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 from fcnlite import config
-from fcnlite.errors import FcnliteError
+from fcnlite.errors import FcnliteError, FileError
+
+if TYPE_CHECKING:
+    from fcnlite.segmenter import Segmenter
 
 Main = Callable[[Sequence[str] | None], None]
 
 
 def run(main: Main, arguments: Sequence[str] | None = None) -> int:
-    """Call a command's `main` and return its exit status: bad input ends in one sentence, never in a traceback."""
-    warnings.showwarning = _show_warning
-    try:
-        main(arguments)
-    except FcnliteError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 1
-    except KeyboardInterrupt:
-        print("interrupted.", file=sys.stderr)
-        return 130
-    except BrokenPipeError:
-        # The reader of our output has gone, as `| head` does.
-        sys.stderr.close()
-        return 1
+    """Call a command's `main` and return its exit status: bad input ends in one sentence, no traceback."""
+    with warnings.catch_warnings():
+        warnings.showwarning = _show_warning  # type: ignore[assignment]
+        try:
+            main(arguments)
+            sys.stdout.flush()
+        except FcnliteError as error:
+            print(f"error: {error}", file=sys.stderr)
+            return 1
+        except KeyboardInterrupt:
+            print("interrupted.", file=sys.stderr)
+            return 130
+        except BrokenPipeError:
+            # The reader of our output has gone, as `| head` does; what Python writes at its end goes nowhere.
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            return 1
     return 0
 
 
@@ -43,7 +52,8 @@ def parser(module: str, description: str, examples: str) -> argparse.ArgumentPar
 
 def add_threads(to: argparse.ArgumentParser) -> None:
     """The option --threads; `apply_threads` puts it into force."""
-    to.add_argument("--threads", type=positive, metavar="N", help="threads to compute with (default: all cores)")
+    words = "threads to compute with (default: all cores)"
+    to.add_argument("--threads", type=positive, metavar="N", help=words)
 
 
 def apply_threads(options: argparse.Namespace) -> None:
@@ -51,12 +61,46 @@ def apply_threads(options: argparse.Namespace) -> None:
         config.set_num_threads(options.threads)
 
 
+def add_weights(to: argparse.ArgumentParser) -> None:
+    """The argument WEIGHTS and the option --net; `open_segmenter` reads what they name."""
+    words = "a weight file (.h5), or a .caffemodel together with --net"
+    to.add_argument("weights", metavar="WEIGHTS", help=words)
+    to.add_argument("--net", metavar="PROTOTXT", help="the net's description, for weights that come without")
+
+
+def open_segmenter(options: argparse.Namespace) -> Segmenter:
+    from fcnlite.loading import load
+    from fcnlite.segmenter import Segmenter
+
+    if options.net is not None:
+        return Segmenter(load(options.net, options.weights))
+    if Path(options.weights).suffix in (".caffemodel", ".prototxt"):
+        raise FileError(
+            f"{options.weights}: is not a self-contained weight file (.h5); "
+            "for Caffe's files give the .caffemodel and --net net.prototxt."
+        )
+    return Segmenter(options.weights)
+
+
 def positive(text: str) -> int:
     """A whole number of at least 1, for argparse."""
-    value = int(text)
-    if value < 1:
-        raise argparse.ArgumentTypeError(f"{text} is not a whole number of at least 1")
-    return value
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number of at least 1")
+    return int(text)
+
+
+@contextmanager
+def progress(unit: str) -> Iterator[Callable[[int, int], None]]:
+    """A function of (done, total) that draws a bar on standard error, if that is a terminal."""
+    from tqdm import tqdm
+
+    with tqdm(unit=unit, disable=None, leave=False, file=sys.stderr) as bar:
+
+        def show(done: int, total: int) -> None:
+            bar.total = total
+            bar.update(done - bar.n)
+
+        yield show
 
 
 def _show_warning(message: object, *_: object) -> None:

@@ -34,7 +34,7 @@ class Metrics:
     """n_ii / t_i of each class"""
 
     @staticmethod
-    def of(matrix: np.ndarray) -> Metrics:
+    def from_matrix(matrix: np.ndarray) -> Metrics:
         """The metrics of a (classes, classes) confusion matrix, rows = truth."""
         if matrix.ndim != 2 or matrix.shape[0] != matrix.shape[1]:
             raise DataError(f"a confusion matrix has shape {matrix.shape}; expected as many rows as columns.")

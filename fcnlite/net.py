@@ -209,7 +209,7 @@ class Net:
             array = np.asarray(value)
             if array.dtype.kind not in "buif":
                 raise SpecError(f"input {name!r} has dtype {array.dtype}; expected numbers.")
-            converted[name] = np.ascontiguousarray(array, self.dtype)
+            converted[name] = np.asarray(array, self.dtype, order="C")
         if not converted:
             raise SpecError(f"no input was fed; {nearest('', known)}")
         return converted
@@ -382,7 +382,7 @@ class Net:
         seeds = {}
         for name, value in given.items():
             version = last.schedule.version(name)
-            gradient = np.ascontiguousarray(value, self.dtype)
+            gradient = np.asarray(value, self.dtype, order="C")
             if gradient.shape != last.values[version].shape:
                 raise ShapeError(
                     f"the gradient of {name!r} has shape {show(gradient.shape)}, but the blob "

@@ -1,4 +1,4 @@
-"""Pictures for people: label maps in colour, overlays with a legend, sample sheets, curves, confusion matrices.
+"""Pictures for people: coloured label maps, overlays, legends, sample sheets, curves, confusion matrices.
 
 Label maps are H×W uint8 with 255 for void, pictures H×W×3 uint8 RGB. Colours are (red, green, blue) by class;
 classes without one get PASCAL VOC's. Files are PNG, written whole or not at all; a place that cannot be
@@ -39,12 +39,14 @@ _LEAST_WIDTH = 384
 """Pixels: pictures whose longer side is less are enlarged before a legend is put below them."""
 _CELL = 300
 """Pixels of the longer side of a picture on a sample sheet."""
+_MOST_NUMBERED = 40
+"""Classes: the cells of larger confusion matrices are too small for numbers."""
 
 
 def save_png(path: str | os.PathLike[str], picture: Image.Image) -> None:
     """Write `picture` to `path` as PNG."""
     with atomic_write(path) as temporary:
-        picture.save(temporary, format="PNG", optimize=True)
+        picture.save(temporary, format="PNG")
 
 
 def label_image(labels: Array, colors: Sequence[Color]) -> Image.Image:
@@ -52,7 +54,7 @@ def label_image(labels: Array, colors: Sequence[Color]) -> Image.Image:
     from PIL import Image
 
     _check_labels(labels)
-    picture = Image.fromarray(np.ascontiguousarray(labels)).convert("L")
+    picture = Image.fromarray(np.ascontiguousarray(labels))
     picture.putpalette(_color_table(colors).tobytes())
     return picture
 
@@ -60,10 +62,10 @@ def label_image(labels: Array, colors: Sequence[Color]) -> Image.Image:
 def overlay(
     image: Array, labels: Array, classes: Sequence[str], colors: Sequence[Color], alpha: float = 0.55
 ) -> Image.Image:
-    """`image` tinted with the colours of its labels, and a light line between the classes.
+    """`image` tinted with the colours of its labels, with a light line around each region.
 
     `alpha` is the weight of the colours: 0 leaves the picture, 1 hides it. Void and the class `background`
-    are not tinted.
+    stay as they are, without a line between them.
     """
     from PIL import Image
 
@@ -73,11 +75,14 @@ def overlay(
             f"overlay: the picture is {_described(image)} and its labels {_described(labels)}; "
             "expected H×W×3 uint8 and H×W uint8 of one size."
         )
+    if not 0 <= alpha <= 1:
+        raise DataError(f"overlay: alpha is {alpha}; expected 0 to 1.")
+    untinted = [VOID, *(label for label, name in enumerate(classes) if name == BACKGROUND)]
     weights = np.full(256, alpha, np.float32)
-    weights[[VOID, *(i for i, name in enumerate(classes) if name == BACKGROUND)]] = 0
+    weights[untinted] = 0
     weight = weights[labels][..., None]
     mixed = image * (1 - weight) + _color_table(colors)[labels] * weight
-    mixed[_boundaries(labels)] = _PAPER
+    mixed[_boundaries(np.where(np.isin(labels, untinted), VOID, labels))] = _PAPER
     return Image.fromarray(np.rint(mixed).astype(np.uint8))
 
 
@@ -99,7 +104,7 @@ def with_legend(
     counts = np.bincount(labels.ravel(), minlength=256)
     entries = [
         (_color(table, label), f"{_class_name(classes, label)}  {_percent(counts[label] / labels.size)}")
-        for label in np.flatnonzero(counts)
+        for label in np.flatnonzero(counts).tolist()
     ]
     width = max(top.width, _LEAST_WIDTH)
     return _stack(width, [top, _legend(width, entries)])
@@ -111,10 +116,7 @@ def sample_sheet(
     classes: Sequence[str],
     colors: Sequence[Color],
 ) -> None:
-    """Write a sheet with a row for each (picture, true labels, predicted labels), and one legend.
-
-    Where the truth is void, so is the prediction: those pixels are neither learned nor scored.
-    """
+    """Write a sheet with a row for each (picture, true labels, predicted labels), and one legend."""
     from PIL import Image, ImageDraw
 
     gap, table = 8, _color_table(colors)
@@ -128,16 +130,16 @@ def sample_sheet(
     for image, truth, prediction in rows:
         _check_labels(truth)
         _check_labels(prediction)
-        shown = np.where(truth == VOID, VOID, prediction)
         present[truth] = True
-        present[shown] = True
+        present[prediction] = True
         cells = [_fitted(image, Image.Resampling.BICUBIC)]
-        cells += [_fitted(table[labels], Image.Resampling.NEAREST) for labels in (truth, shown)]
+        cells += [_fitted(table[labels], Image.Resampling.NEAREST) for labels in (truth, prediction)]
         strip = Image.new("RGB", (width, max(cell.height for cell in cells) + gap), _PAPER)
         for column, cell in enumerate(cells):
             strip.paste(cell, (gap + column * (_CELL + gap) + (_CELL - cell.width) // 2, 0))
         strips.append(strip)
-    entries = [(_color(table, label), _class_name(classes, label)) for label in np.flatnonzero(present)]
+    found = np.flatnonzero(present).tolist()
+    entries = [(_color(table, label), _class_name(classes, label)) for label in found]
     save_png(path, _stack(width, [*strips, _legend(width, entries)]))
 
 
@@ -153,7 +155,7 @@ def curves(path: str | os.PathLike[str], log: Mapping[str, Sequence[float | None
     figure = Figure(figsize=(10, 4), layout="constrained")
     left, right = figure.subplots(1, 2)
     known = np.isfinite(loss)
-    left.plot(iteration[known], loss[known], color="#a9c4e4", linewidth=0.8, label="each row of the log")
+    left.plot(iteration[known], loss[known], color="#a9c4e4", linewidth=0.8, label="as logged")
     left.plot(iteration[known], _smoothed(loss[known]), color="#1f5fa8", linewidth=1.8, label="smoothed")
     left.set(title="Training loss", xlabel="iteration", ylabel="loss")
     left.set_ylim(bottom=0)
@@ -177,7 +179,7 @@ def curves(path: str | os.PathLike[str], log: Mapping[str, Sequence[float | None
         axes.grid(color="#e4e4e4", linewidth=0.6)
         axes.spines[["top", "right"]].set_visible(False)
         if len(iteration):
-            axes.set_xlim(min(0, iteration.min()), max(1, iteration.max()))
+            axes.set_xlim(0, 1.02 * iteration.max())
     _save_figure(path, figure)
 
 
@@ -185,7 +187,7 @@ def confusion_matrix(path: str | os.PathLike[str], matrix: Array, classes: Seque
     """Draw a confusion matrix as a heat map: each row, a true class, as percentages of its pixels.
 
     `matrix[t, p]` counts the pixels of class t that were taken for class p. Classes without a pixel get a
-    grey row. Percentages below one half stay blank.
+    grey row. Percentages below one half stay blank, as do all of them in matrices of more than 40 classes.
     """
     from matplotlib.figure import Figure
 
@@ -196,7 +198,7 @@ def confusion_matrix(path: str | os.PathLike[str], matrix: Array, classes: Seque
     shares = np.divide(100.0 * matrix, totals, out=np.full(matrix.shape, np.nan), where=totals > 0)
     names = [_class_name(classes, label) for label in range(count)]
     side = max(4.5, min(0.52 * count + 2.5, 22))
-    figure = Figure(figsize=(side + 1, side), layout="constrained")
+    figure = Figure(figsize=(side + 1, side), layout="compressed")
     axes = figure.subplots()
     axes.set_facecolor("#dddddd")
     picture = axes.imshow(shares, cmap="Blues", vmin=0, vmax=100)
@@ -211,9 +213,10 @@ def confusion_matrix(path: str | os.PathLike[str], matrix: Array, classes: Seque
     axes.set_yticks(np.arange(count + 1) - 0.5, minor=True)
     axes.grid(which="minor", color="white", linewidth=0.8)
     axes.tick_params(which="both", length=0)
-    for row, column in np.argwhere(shares >= 0.5):
+    for row, column in np.argwhere(shares >= 0.5) if count <= _MOST_NUMBERED else ():
         share = shares[row, column]
-        axes.text(column, row, f"{share:.0f}", ha="center", va="center", color="white" if share > 55 else _hex(_INK))
+        color = "white" if share > 55 else "#222222"
+        axes.text(column, row, f"{share:.0f}", ha="center", va="center", color=color)
     _save_figure(path, figure)
 
 
@@ -229,7 +232,8 @@ def _described(array: Array) -> str:
 def _color_table(colors: Sequence[Color]) -> Array:
     """256×3 uint8: the colour of every label value."""
     table = np.array(voc_colors(256), dtype=np.uint8)
-    table[: len(colors)] = np.array(colors, dtype=np.uint8).reshape(-1, 3)
+    for label, color in enumerate(colors):
+        table[label] = color
     table[VOID] = VOID_COLOR
     return table
 
@@ -237,10 +241,6 @@ def _color_table(colors: Sequence[Color]) -> Array:
 def _color(table: Array, label: int) -> Color:
     red, green, blue = table[label].tolist()
     return red, green, blue
-
-
-def _hex(color: Color) -> str:
-    return "#{:02x}{:02x}{:02x}".format(*color)
 
 
 def _class_name(classes: Sequence[str], label: int) -> str:
@@ -283,24 +283,22 @@ def _font(size: int) -> ImageFont.FreeTypeFont:
 
 
 def _legend(width: int, entries: Sequence[tuple[Color, str]]) -> Image.Image:
-    """A strip of `width` pixels: colour and text of each entry, in as many lines as they need."""
+    """A strip of `width` pixels: colour and text of each entry, in columns."""
     from PIL import Image, ImageDraw
 
-    size = max(13, min(width // 45, 26))
+    size = max(13, min(width // 60, 26))
     font, margin, line = _font(size), size, round(1.7 * size)
-    places: list[tuple[int, int]] = []
-    x = y = margin
-    for _, text in entries:
-        needed = round(1.5 * size + font.getlength(text))
-        if x > margin and x + needed > width - margin:
-            x, y = margin, y + line
-        places.append((x, y))
-        x += needed + round(1.4 * size)
-    strip = Image.new("RGB", (width, y + line + margin // 2), _PAPER)
+    indent, gap = round(1.5 * size), round(1.5 * size)
+    widest = indent + math.ceil(max((font.getlength(text) for _, text in entries), default=0)) + gap
+    columns = max(1, (width - 2 * margin + gap) // widest)
+    step = (width - 2 * margin) // columns
+    lines = math.ceil(len(entries) / columns)
+    strip = Image.new("RGB", (width, 2 * margin + lines * line), _PAPER)
     draw = ImageDraw.Draw(strip)
-    for (left, top), (color, text) in zip(places, entries, strict=True):
+    for place, (color, text) in enumerate(entries):
+        left, top = margin + place % columns * step, margin + place // columns * line
         draw.rectangle((left, top, left + size, top + size), color, outline=_INK)
-        draw.text((left + round(1.5 * size), top + size / 2), text, _INK, font, anchor="lm")
+        draw.text((left + indent, top + size / 2), text, _INK, font, anchor="lm")
     return strip
 
 

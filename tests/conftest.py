@@ -6,6 +6,13 @@ import os
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
+
+# Runs repeat, and a busy machine fails no test for being slow.
+settings.register_profile(
+    "fcnlite", deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow]
+)
+settings.load_profile("fcnlite")
 
 
 def shared_folder() -> Path:

@@ -55,7 +55,7 @@ class CamVid(PairDataset):
                 continue
             if len(words) != 2:
                 problems.append(
-                    f"{listing}, line {number}: {len(words)} words; expected an image and a label."
+                    f"{listing}, line {number}: expected an image and a label, found {line[:80]!r}."
                 )
                 continue
             paths = [_below(folder, word) for word in words]

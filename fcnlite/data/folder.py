@@ -133,7 +133,7 @@ def _held_out(names: set[str], fraction: float) -> set[str]:
     """The names whose hash falls into the lowest `fraction`; at least one, unless `fraction` is 0."""
 
     def place(name: str) -> float:
-        return int.from_bytes(hashlib.sha256(name.encode()).digest()[:8], "big") / 2**64
+        return int.from_bytes(hashlib.sha256(os.fsencode(name)).digest()[:8], "big") / 2**64
 
     chosen = {name for name in names if place(name) < fraction}
     return chosen or ({min(names, key=place)} if fraction > 0 else set())
@@ -144,7 +144,7 @@ def _splits_by_list(names: set[str], root: Path) -> dict[str, set[str]]:
     lists = {each: root / f"{each}.txt" for each in Folder.splits}
     splits = {each: set(_lines(path)) for each, path in lists.items() if path.is_file()}
     problems = [
-        f"{lists[each]}: lists {name!r}, but no pair has this name; correct the list or add the files."
+        f"{lists[each]}: lists {name!r}, but no pair has this name (without suffix); mend the list."
         for each in splits
         for name in sorted(splits[each] - names)
     ]
@@ -166,17 +166,18 @@ def _lines(path: Path) -> list[str]:
 
 def _class_names(classes: int | Sequence[str] | None, listing: Path) -> tuple[str, ...]:
     """The names that the option or the file `listing` gives; none if neither does."""
+    if isinstance(classes, str):
+        raise DataError(f"data set 'folder': classes is {classes!r}; expected a count or a list of names.")
     if classes is None:
-        names = tuple(_lines(listing)) if listing.is_file() else ()
-        if listing.is_file() and not names:
-            raise DataError(f"{listing}: is empty; write one class name a line, or remove the file.")
-    elif isinstance(classes, int):
-        names = _numbered(classes)
-    else:
-        names = tuple(classes)
-    if (classes is not None or names) and not 2 <= len(names) <= VOID:
-        raise DataError(f"data set 'folder': {len(names)} classes are given; expected 2 to {VOID}.")
-    return names
+        if not listing.is_file():
+            return ()
+        classes = _lines(listing)
+    count = classes if isinstance(classes, int) else len(classes)
+    if not 2 <= count <= VOID:
+        raise DataError(
+            f"data set 'folder': {count} classes are given (option or {listing}); expected 2 to {VOID}."
+        )
+    return _numbered(classes) if isinstance(classes, int) else tuple(classes)
 
 
 def _numbered(count: int) -> tuple[str, ...]:

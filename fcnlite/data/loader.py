@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from itertools import islice
 
@@ -15,8 +15,6 @@ from fcnlite.data.seeding import generator
 from fcnlite.data.transforms import Augment, augment, label_to_blob, mean_color, to_blob
 from fcnlite.errors import DataError, FcnliteError
 from fcnlite.spec import Preprocessing
-
-_ORDER, _AUGMENT = 0, 1  # first words of the seeds of an epoch's order and of a sample's augmentation
 
 
 class Loader:
@@ -57,7 +55,7 @@ class Loader:
         self._threads = threads
         self._ahead = ahead
 
-    def batches(self, start: int = 0) -> Iterator[dict[str, np.ndarray]]:
+    def batches(self, start: int = 0) -> Generator[dict[str, np.ndarray], None, None]:
         """Batches from number `start` on: "data" N×C×H×W float32 and "label" N×1×H×W uint8.
 
         The threads end when the iterator is closed or an error leaves it; errors name the file. Pictures that
@@ -82,7 +80,7 @@ class Loader:
         """(epoch, index) of the samples from `position` in the endless row of epochs on."""
         epoch, offset = divmod(position, len(self._dataset))
         while True:
-            order = generator(_ORDER, self._seed, epoch).permutation(len(self._dataset))
+            order = generator("order", self._seed, epoch).permutation(len(self._dataset))
             yield from ((epoch, int(index)) for index in order[offset:])
             epoch, offset = epoch + 1, 0
 
@@ -90,7 +88,8 @@ class Loader:
         """Sample `index` as `epoch` sees it; runs in the background."""
         try:
             sample = self._dataset[index]
-            return augment(sample, self._augment, generator(_AUGMENT, self._seed, epoch, index), self._fill)
+            rng = generator("augment", self._seed, epoch, index)
+            return augment(sample, self._augment, rng, self._fill)
         except FcnliteError:
             raise
         except Exception as error:

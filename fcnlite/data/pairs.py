@@ -71,11 +71,12 @@ def plain_values(classes: int) -> dict[int, int]:
 
 
 def _listed(numbers: Sequence[int] | Mapping[int, int]) -> str:
-    """Numbers as text, runs of three and more as "a to b": "0 to 10, 255"."""
+    """Numbers as text, runs of three and more as "a to b": "0 to 10, 255"; many runs are cut short."""
     runs: list[list[int]] = []
     for number in sorted(numbers):
         if runs and number == runs[-1][-1] + 1:
             runs[-1].append(number)
         else:
             runs.append([number])
-    return ", ".join(f"{run[0]} to {run[-1]}" if len(run) > 2 else ", ".join(map(str, run)) for run in runs)
+    shown = [f"{run[0]} to {run[-1]}" if len(run) > 2 else ", ".join(map(str, run)) for run in runs[:8]]
+    return ", ".join(shown) + (", ..." if len(runs) > 8 else "")

@@ -48,12 +48,15 @@ class Shapes(Dataset):
     def __getitem__(self, index: int) -> Sample:
         if not 0 <= index < self._count:
             raise IndexError(f"sample {index} of {self._count}")
-        rng = generator(self._seed, self.splits.index(self.split), index)
+        rng = generator("shapes", self._seed, self.splits.index(self.split), index)
         image, label = _ground(rng, self._size)
         for _ in range(rng.integers(2, 6)):
             _paint(rng, image, label)
         _light(rng, image)
         return Sample(image.astype(np.uint8), label, f"shapes-{self.split}-{index:05d}")
+
+    def check(self, progress: Callable[[int, int], None] | None = None) -> None:
+        """Nothing: there are no files that could be bad."""
 
 
 # Outlines: the signed distance of points (x, y) from the outline of a shape that fits into the unit circle,
@@ -65,7 +68,7 @@ def _disc(x: np.ndarray, y: np.ndarray) -> np.ndarray:
 
 
 def _square(x: np.ndarray, y: np.ndarray) -> np.ndarray:
-    return np.maximum(abs(x), abs(y)) - 0.75
+    return np.maximum(abs(x), abs(y)) - 0.7
 
 
 def _triangle(x: np.ndarray, y: np.ndarray) -> np.ndarray:

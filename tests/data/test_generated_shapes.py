@@ -1,0 +1,100 @@
+"""Generated shapes: seeded, labelled as painted, and not to be told by colour."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from fcnlite import data
+from fcnlite.data.dataset import Sample
+from fcnlite.data.shapes import _KINDS
+from fcnlite.errors import DataError
+
+
+def equal(first: Sample, second: Sample) -> bool:
+    return np.array_equal(first.image, second.image) and np.array_equal(first.label, second.label)
+
+
+def test_a_sample_depends_on_seed_split_and_index_alone() -> None:
+    many, few = data.open("shapes", count=50), data.open("shapes", count=4)
+    many[17]
+    assert equal(many[3], few[3])
+    others = [
+        few[2],
+        data.open("shapes", split="val")[3],
+        data.open("shapes", split="test")[3],
+        data.open("shapes", seed=1)[3],
+    ]
+    assert not any(equal(few[3], other) for other in others)
+
+
+def test_form_classes_and_void() -> None:
+    dataset = data.open("shapes", count=40, size=64)
+    assert dataset.classes == ("background", "disc", "square", "triangle", "star", "cross")
+    samples = list(dataset)
+    assert len(samples) == 40
+    for sample in samples:
+        assert sample.image.shape == (64, 64, 3)
+        assert sample.label.shape == (64, 64)
+        assert sample.image.dtype == sample.label.dtype == np.uint8
+    pixels = np.bincount(np.concatenate([sample.label.ravel() for sample in samples]), minlength=256)
+    share = pixels / pixels.sum()
+    assert share[0] > 0.5
+    assert all(share[1:6] > 0.01)
+    assert 0.02 < share[255] < 0.15
+    assert pixels.sum() == pixels[[0, 1, 2, 3, 4, 5, 255]].sum()
+
+
+def test_void_lies_between_any_two_classes() -> None:
+    for sample in data.open("shapes", count=20):
+        label = sample.label.astype(int)
+        for first, second in ((label[1:], label[:-1]), (label[:, 1:], label[:, :-1])):
+            assert np.all((first == second) | (first == 255) | (second == 255))
+
+
+@pytest.mark.parametrize("kind", _KINDS, ids=lambda kind: kind.name)
+def test_outlines_fit_the_unit_circle_and_measure_distance(kind) -> None:
+    y, x = np.mgrid[-1.5:1.5:601j, -1.5:1.5:601j]
+    distance = kind.outline(x, y)
+    assert np.all(distance[np.hypot(x, y) > 1.01] > 0)
+    assert distance[300, 300] < 0
+    steepness = np.hypot(*np.gradient(distance, 3 / 600))[abs(distance) < 0.1]
+    assert np.quantile(steepness, 0.05) > 0.95
+    assert np.quantile(steepness, 0.95) < 1.05
+
+
+def test_mean_colour_does_not_tell_the_class() -> None:
+    """Each class's mean colour, over all its pixels, is near that of all shapes: colours are drawn alike."""
+    sums, counts = np.zeros((6, 3)), np.zeros(6)
+    for sample in data.open("shapes", count=200, size=64):
+        for number in range(1, 6):
+            pixels = sample.image[sample.label == number]
+            sums[number] += pixels.sum(axis=0)
+            counts[number] += len(pixels)
+    means = sums[1:] / counts[1:, None]
+    assert np.abs(means - means.mean(axis=0)).max() < 30
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"size": 8}, "size is 8; expected 32 to 2048"),
+        ({"size": 10**6}, "expected 32 to 2048"),
+        ({"count": 0}, "count is 0"),
+        ({"seed": -1}, "seed -1: expected"),
+    ],
+)
+def test_options_out_of_range(options: dict, message: str) -> None:
+    with pytest.raises(DataError, match=message):
+        data.open("shapes", **options)[0]
+
+
+def test_checking_generates_nothing() -> None:
+    data.open("shapes", count=10**9).check()
+
+
+def test_no_sample_beyond_the_count() -> None:
+    dataset = data.open("shapes", count=3)
+    for index in (3, -1):
+        with pytest.raises(IndexError):
+            dataset[index]

@@ -1,0 +1,251 @@
+"""What every layer must do, by virtue of being registered."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from fcnlite.errors import SpecError
+from fcnlite.layers import registered
+from fcnlite.layers.base import Run, create
+from fcnlite.net import Net
+from fcnlite.spec import LayerSpec
+from tests.layers.examples import EXAMPLES, Array, Example
+
+NO_COMPUTATION = {"Input"}
+NO_GRADIENT = {"Accuracy", "ArgMax"}
+
+TYPES = sorted(set(registered()) - NO_COMPUTATION)
+ITERATION = 7
+
+
+def draw_example(data: st.DataObject, type_: str) -> Example:
+    if type_ not in EXAMPLES:
+        pytest.fail(f"layer type {type_} is registered, but tests/layers/examples.py draws nothing for it")
+    return data.draw(EXAMPLES[type_])
+
+
+def run(net: Net, inputs: dict[str, Array], keep: bool = False) -> dict[str, Array]:
+    """A forward pass that draws the same random numbers each time."""
+    net.iteration = ITERATION
+    return net.forward(inputs, outputs=net.spec.layer("layer").top, keep=keep)
+
+
+def differentiable(example: Example) -> list[str]:
+    blocked = registered()[example.type].no_gradient
+    return [name for i, name in enumerate(example.bottoms) if i not in blocked]
+
+
+def top_gradients(example: Example, tops: dict[str, Array]) -> dict[str, Array]:
+    """Gradients to start from; a loss layer's further tops have none."""
+    rng = np.random.default_rng((example.seed, 3))
+    names = list(tops)[:1] if registered()[example.type].is_loss else list(tops)
+    return {name: np.asarray(rng.normal(size=tops[name].shape)) for name in names}
+
+
+def slope(value: Callable[[float], float], step: float = 2e-4) -> float:
+    """The derivative at 0 by central differences of fourth order."""
+    near, far = value(step) - value(-step), value(2 * step) - value(-2 * step)
+    return (8 * near - far) / (12 * step)
+
+
+def assert_slope(
+    value: Callable[[], float], array: Array, gradient: Array, rng: np.random.Generator, what: str
+) -> None:
+    """`gradient` predicts how `value` changes while `array` moves in random directions, within 1e-6."""
+    assert gradient.shape == array.shape
+    start = array.copy()
+    for _ in range(2):
+        direction = np.asarray(rng.uniform(-1, 1, array.shape))
+
+        def moved(t: float, direction: Array = direction) -> float:
+            array[...] = start + t * direction
+            return value()
+
+        measured, predicted = slope(moved), float((gradient * direction).sum())
+        array[...] = start
+        scale = max(1e-3, float(np.abs(gradient * direction).sum()))
+        assert abs(measured - predicted) <= 1e-6 * scale, f"{what}: {measured} measured, {predicted} computed"
+
+
+@pytest.mark.parametrize("type_", sorted(set(TYPES) - NO_GRADIENT))
+@settings(max_examples=40)
+@given(data=st.data())
+def test_gradients_match_finite_differences(type_: str, data: st.DataObject) -> None:
+    example = draw_example(data, type_)
+    net, inputs = example.net("float64"), example.inputs()
+    seeds = top_gradients(example, run(net, inputs))
+
+    def value() -> float:
+        tops = run(net, inputs)
+        return sum(float((tops[name] * seeds[name]).sum()) for name in seeds)
+
+    run(net, inputs, keep=True)
+    net.backward(seeds, wrt=differentiable(example))
+    rng = np.random.default_rng((example.seed, 4))
+    gradients = {name: net.grads[name].copy() for name in differentiable(example)}
+    for name, gradient in gradients.items():
+        assert_slope(value, inputs[name], gradient, rng, f"bottom {name}")
+    wanted = example.layer().params(*example.shapes)
+    for i, (parameter, kind) in enumerate(zip(net.params.get("layer", []), wanted, strict=True)):
+        if kind.learnable:
+            assert_slope(value, parameter.data, parameter.grad.copy(), rng, f"parameter {i}")
+
+
+@pytest.mark.parametrize("type_", sorted(NO_GRADIENT))
+@settings(max_examples=5)
+@given(data=st.data())
+def test_layers_without_gradient_say_so(type_: str, data: st.DataObject) -> None:
+    example = draw_example(data, type_)
+    net = example.net("float64")
+    tops = run(net, example.inputs(), keep=True)
+    with pytest.raises(SpecError, match="'layer'.*no gradient"):
+        net.backward(top_gradients(example, tops), wrt=["x0"])
+
+
+@pytest.mark.parametrize("type_", TYPES)
+@settings(max_examples=40)
+@given(data=st.data())
+def test_declared_shapes_are_the_computed_ones(type_: str, data: st.DataObject) -> None:
+    example = draw_example(data, type_)
+    layer = example.layer()
+    tops = run(example.net("float64"), example.inputs())
+    assert [tops[name].shape for name in example.top_names] == layer.top_shapes(*example.shapes)
+    assert layer.macs(example.shapes, layer.top_shapes(*example.shapes)) >= 0
+
+
+@pytest.mark.parametrize("type_", TYPES)
+@settings(max_examples=15)
+@given(data=st.data())
+def test_bottoms_are_never_written(type_: str, data: st.DataObject) -> None:
+    example = draw_example(data, type_)
+    layer = example.layer()
+    inputs = {name: array.astype(np.float32) for name, array in example.inputs().items()}
+    before = {name: array.copy() for name, array in inputs.items()}
+    for array in inputs.values():
+        array.flags.writeable = False
+    state = Run([each.astype(np.float32) for each in example.param_values()])
+    state.rng = lambda: np.random.default_rng(0)
+    state.top_shapes = layer.top_shapes(*example.shapes)
+    layer.forward(list(inputs.values()), state)
+
+    net = example.net("float32")
+    tops = run(net, inputs, keep=True)
+    if type_ not in NO_GRADIENT:
+        seeds = {name: array.astype(np.float32) for name, array in top_gradients(example, tops).items()}
+        kept = {name: array.copy() for name, array in seeds.items()}
+        net.backward(seeds, wrt=differentiable(example))
+        for name, array in seeds.items():
+            np.testing.assert_array_equal(array, kept[name])
+    for name, array in inputs.items():
+        np.testing.assert_array_equal(array, before[name])
+
+
+def strided(array: Array) -> Array:
+    """The same values with the axes' strides reversed, and every second place unused."""
+    if array.ndim == 0:
+        return array
+    wide = np.full((*array.shape[::-1], 2), np.nan, array.dtype)
+    view = wide[..., 0].T
+    view[...] = array
+    return view
+
+
+@pytest.mark.parametrize("type_", TYPES)
+@settings(max_examples=15)
+@given(data=st.data())
+def test_inputs_of_other_strides_and_kinds_are_not_misread(type_: str, data: st.DataObject) -> None:
+    example = draw_example(data, type_)
+    net = example.net("float32")
+    # Whole numbers, which all kinds of arrays can hold.
+    whole = {name: np.rint(4 * array) for name, array in example.inputs().items()}
+    if example.classes:
+        whole["x1"] = example.inputs()["x1"]
+    reference = run(net, {name: array.astype(np.float32) for name, array in whole.items()})
+    changes: dict[str, Callable[[Array], Array]] = {
+        "strided": lambda array: strided(array.astype(np.float32)),
+        "float64": lambda array: array,
+        "strided float64": strided,
+        "int16": lambda array: array.astype(np.int16),
+        "int64": lambda array: np.asfortranarray(array.astype(np.int64)).reshape(array.shape),
+        "big-endian": lambda array: array.astype(">f4"),
+        "float16": lambda array: array.astype(np.float16),
+    }
+    for kind, change in changes.items():
+        net = example.net("float32")  # running statistics start anew
+        found = run(net, {name: change(array) for name, array in whole.items()})
+        for name in example.top_names:
+            assert found[name].dtype == np.float32
+            np.testing.assert_array_equal(found[name], reference[name], err_msg=kind)
+
+
+@pytest.mark.parametrize("type_", TYPES)
+@settings(max_examples=15)
+@given(data=st.data())
+def test_float32_equals_float64_within_rounding(type_: str, data: st.DataObject) -> None:
+    example = draw_example(data, type_)
+    found: dict[str, list[Array]] = {}
+    for dtype in ("float32", "float64"):
+        net = example.net(dtype)
+        tops = run(net, example.inputs(), keep=True)
+        arrays = [*tops.values(), *(each.array for each in net.params.get("layer", []))]
+        if type_ not in NO_GRADIENT:
+            net.backward(top_gradients(example, tops), wrt=differentiable(example))
+            arrays += [net.grads[name] for name in differentiable(example)]
+            arrays += [each.grad for each in net.params.get("layer", [])]
+        assert {array.dtype for array in arrays} == {np.dtype(dtype)}
+        found[dtype] = arrays
+    for single, double in zip(found["float32"], found["float64"], strict=True):
+        np.testing.assert_allclose(single, double, rtol=0, atol=1e-5 * max(1, np.abs(double).max()))
+
+
+@pytest.mark.parametrize("type_", TYPES)
+@settings(max_examples=2)
+@given(data=st.data())
+def test_wrong_options_are_named(type_: str, data: st.DataObject) -> None:
+    example = draw_example(data, type_)
+    spec = example.spec().layer("layer")
+
+    def refused(name: str, value: Any) -> str:
+        with pytest.raises(SpecError) as caught:
+            create(dataclasses.replace(spec, options={**spec.options, name: value}), example.phase)
+        return str(caught.value)
+
+    message = refused("kernel_sighs", 1)
+    assert "'layer'" in message and "'kernel_sighs'" in message
+    for option in dataclasses.fields(registered()[type_].Options):
+        for wrong in ({"no_such_field": 1}, [{"no_such_field": 1}], "\0"):
+            if wrong == "\0" and option.type == "str":
+                continue
+            message = refused(option.name, wrong)
+            assert "'layer'" in message and option.name in message
+
+
+@pytest.mark.parametrize("type_", TYPES)
+def test_wrong_counts_of_blobs_are_named(type_: str) -> None:
+    cls = registered()[type_]
+    for what, limits in (("bottom", cls.bottoms), ("top", cls.tops)):
+        for count in (limits[0] - 1, None if limits[1] is None else limits[1] + 1):
+            if count is None or count < 0:
+                continue
+            blobs = {"bottom": cls.bottoms[0], "top": cls.tops[0], what: count}
+            names = {key: tuple(f"{key}{i}" for i in range(number)) for key, number in blobs.items()}
+            with pytest.raises(SpecError, match=f"'layer'.*{count} {what}"):
+                create(LayerSpec("layer", type_, **names), "TEST")
+
+
+def test_input_hands_through_what_is_fed() -> None:
+    x = np.arange(6.0).reshape(1, 1, 2, 3)
+    spec = LayerSpec("data", "Input", top=("data",), options={"shape": [{"dim": [1, 1, 9, 9]}]})
+    assert create(spec, "TEST").top_shapes() == [(1, 1, 9, 9)]
+    net = Net(dataclasses.replace(EMPTY, layers=(spec,)))
+    np.testing.assert_array_equal(net.forward(data=x)["data"], x)
+
+
+EMPTY = Example("Split", ((1,),)).spec()

@@ -1,0 +1,79 @@
+"""Narrow copies of the published nets against Caffe: scores, losses and gradients."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+import fcnlite.layers
+from fcnlite.caffe import read_net, read_weights
+from fcnlite.net import Net
+from tests.parity.reference import assert_close, layer_and_index, part, read_case, set_param
+
+OUTPUT_BAR = 1e-4
+GRADIENT_BAR = 1e-3
+
+QUICK = [
+    "pascalcontext-fcn16s",
+    "siftflow-fcn8s",
+    "tiny-vgg16-classifier",
+    "voc-fcn32s",
+    "voc-fcn8s",
+    "voc-fcn8s-atonce",
+    "voc-fcn8s-deploy",
+]
+SLOW = [
+    "nyud-fcn32s-color",
+    "nyud-fcn32s-color-d",
+    "nyud-fcn32s-color-hha",
+    "nyud-fcn32s-hha",
+    "pascalcontext-fcn32s",
+    "pascalcontext-fcn8s",
+    "siftflow-fcn16s",
+    "siftflow-fcn32s",
+    "voc-fcn16s",
+]
+
+
+@pytest.mark.parametrize("name", [*QUICK, *(pytest.param(name, marks=pytest.mark.slow) for name in SLOW)])
+def test_net(name: str, shared: Path) -> None:
+    folder = shared / "reference" / "nets" / name
+    case = read_case(folder / "case.npz")
+    net = Net(read_net(folder / "net.prototxt"), phase="TEST", path="plain")
+    weights = read_weights(folder / "weights.caffemodel")
+    for layer, parameters in net.params.items():
+        assert len(parameters) == len(weights[layer])
+        for index, values in enumerate(weights[layer]):
+            set_param(net, layer, index, values)
+
+    net.forward(part(case, "in."), keep=True)
+    outputs = part(case, "out.")
+    assert outputs
+    for blob, reference in outputs.items():
+        assert_close(net.blobs[blob], reference, OUTPUT_BAR, f"blob {blob}")
+
+    blob_gradients, gradients = part(case, "din."), part(case, "dparam.")
+    if not gradients:
+        assert name in ("voc-fcn8s-deploy", "tiny-vgg16-classifier")
+        return
+    net.backward(wrt=list(blob_gradients))
+    for blob, reference in blob_gradients.items():
+        assert_close(net.grads[blob], reference, GRADIENT_BAR, f"gradient of {blob}")
+    compared = 0
+    for key, reference in gradients.items():
+        layer, index = layer_and_index(key)
+        if net.params[layer][index].lr_mult == 0:
+            continue  # Caffe computed it for force_backward's sake; a frozen parameter has none here
+        assert_close(net.params[layer][index].grad, reference, GRADIENT_BAR, f"gradient of {key}")
+        compared += 1
+    assert compared >= 32  # the sixteen convolutions of the trunk and the scores
+
+
+def test_all_nets_are_run(shared: Path) -> None:
+    """No reference net whose layers are all registered is missing from the lists above."""
+    runnable = []
+    for path in sorted((shared / "reference" / "nets").glob("*/net.prototxt")):
+        if all(layer.type in fcnlite.layers.registered() for layer in read_net(path)):
+            runnable.append(path.parent.name)
+    assert runnable == sorted(QUICK + SLOW)

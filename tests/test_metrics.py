@@ -1,0 +1,106 @@
+"""The confusion matrix and the four metrics."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from fcnlite._kernels import confusion as kernel
+from fcnlite.errors import DataError
+from fcnlite.metrics import Metrics, confusion, confusion_matrix
+
+
+@given(
+    st.integers(0, 2**32 - 1), st.integers(1, 6), st.integers(0, 300), st.sampled_from([np.uint8, np.int64])
+)
+def test_the_kernel_counts_as_its_numpy_equivalent(
+    seed: int, classes: int, pixels: int, number: type
+) -> None:
+    rng = np.random.default_rng(seed)
+    truth = rng.choice([*range(classes), 255], pixels).astype(number)
+    prediction = rng.integers(0, classes, pixels).astype(number)
+    matrix = rng.integers(0, 9, (classes, classes))
+    expected = matrix.copy()
+    kept = truth != 255
+    np.add.at(expected, (truth[kept], prediction[kept]), 1)
+    assert kernel.count(truth, prediction, matrix, 255) == -1
+    assert np.array_equal(matrix, expected)
+
+
+@pytest.mark.parametrize("number", [np.uint8, np.int32, np.int64, np.uint64])
+def test_rows_are_the_truth_for_every_integer_type(number: type) -> None:
+    truth = np.array([[0, 0, 1], [2, 255, 2]]).astype(number)
+    prediction = np.array([[0, 1, 1], [0, 2, 2]], np.int64)
+    expected = [[1, 1, 0], [0, 1, 0], [1, 0, 1]]
+    assert confusion(truth, prediction, 3).tolist() == expected
+    assert confusion(truth.T, prediction.T.astype(np.uint8), 3).tolist() == expected
+    assert confusion(truth, prediction, 3).dtype == np.int64
+
+
+def test_other_ignored_values_and_classes_beyond_a_byte() -> None:
+    truth = np.array([-1, 0, 299])
+    assert confusion(truth, np.array([999, 0, 0]), 300, ignore=-1)[299, 0] == 1
+
+
+def test_pictures_of_any_size_are_summed() -> None:
+    rng = np.random.default_rng(0)
+    pictures = [(rng.integers(0, 4, size), rng.integers(0, 4, size)) for size in ((3, 5), (7, 2), (1, 1))]
+    total = confusion_matrix(pictures, 4)
+    assert np.array_equal(total, sum(confusion(truth, prediction, 4) for truth, prediction in pictures))
+    assert total.sum() == 15 + 14 + 1
+
+
+@pytest.mark.parametrize(
+    ("truth", "prediction", "message"),
+    [
+        ([0, 3], [0, 0], "truth holds the class 3; expected 0 to 2, or 255"),
+        ([0, -1], [0, 0], "truth holds the class -1"),
+        ([0, 1], [0, 3], r"prediction holds the class 3; expected 0 to 2\."),
+        ([0, 1], [0, 255], "prediction holds the class 255"),
+        ([0, 1], [0], r"shape \(2,\) and prediction \(1,\)"),
+        ([0.0, 1.0], [0, 1], "truth is of type float64"),
+    ],
+)
+def test_what_cannot_be_counted_is_named(truth: list, prediction: list, message: str) -> None:
+    with pytest.raises(DataError, match=message):
+        confusion(np.array(truth), np.array(prediction), 3)
+
+
+def test_the_metrics_of_the_paper_by_hand() -> None:
+    metrics = Metrics.from_matrix(np.array([[6, 2], [1, 3]]))
+    assert metrics.pixel_accuracy == pytest.approx(9 / 12)
+    assert metrics.accuracy == pytest.approx((6 / 8, 3 / 4))
+    assert metrics.mean_accuracy == pytest.approx(3 / 4)
+    assert metrics.iu == pytest.approx((6 / 9, 3 / 6))
+    assert metrics.mean_iu == pytest.approx((6 / 9 + 3 / 6) / 2)
+    assert metrics.frequency_weighted_iu == pytest.approx((8 * 6 / 9 + 4 * 3 / 6) / 12)
+
+
+def test_absent_classes_are_left_out_of_the_means() -> None:
+    """Class 1 is predicted but not there: IU 0, no accuracy. Class 2 is neither."""
+    metrics = Metrics.from_matrix(np.array([[3, 1, 0], [0, 0, 0], [0, 0, 0]]))
+    assert metrics.iu[:2] == (0.75, 0.0)
+    assert math.isnan(metrics.iu[2])
+    assert metrics.mean_iu == 0.375
+    assert metrics.mean_accuracy == 0.75
+    assert metrics.frequency_weighted_iu == 0.75
+
+
+def test_nothing_counted_is_nan_without_warnings(recwarn: pytest.WarningsRecorder) -> None:
+    metrics = Metrics.from_matrix(np.zeros((2, 2), np.int64))
+    figures = (metrics.pixel_accuracy, metrics.mean_accuracy, metrics.mean_iu, metrics.frequency_weighted_iu)
+    assert all(math.isnan(figure) for figure in figures)
+    assert not recwarn.list
+
+
+def test_large_counts_do_not_overflow() -> None:
+    assert Metrics.from_matrix(np.full((2, 2), 2**61)).mean_iu == pytest.approx(1 / 3)
+
+
+def test_a_matrix_must_be_square() -> None:
+    with pytest.raises(DataError, match=r"shape \(2, 3\)"):
+        Metrics.from_matrix(np.zeros((2, 3), np.int64))
