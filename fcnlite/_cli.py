@@ -33,9 +33,12 @@ def run(main: Main, arguments: Sequence[str] | None = None) -> int:
         except KeyboardInterrupt:
             print("interrupted.", file=sys.stderr)
             return 130
-        except BrokenPipeError:
-            # The reader of our output has gone, as `| head` does; what Python writes at its end goes nowhere.
+        except OSError as error:
+            # Files raise FileError, so this is standard output: its reader has gone, as `| head` does, or
+            # its disk is full. What Python would still write at its end goes nowhere.
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            if not isinstance(error, BrokenPipeError):
+                print(f"error: standard output cannot be written ({error.strerror}).", file=sys.stderr)
             return 1
     return 0
 

@@ -37,8 +37,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     _cli.apply_threads(options)
     for target in (options.json, options.confusion):
         _check_target(target)
-    dataset = open_data(options, options.split)
     segmenter = _cli.open_segmenter(options)
+    dataset = open_data(options, options.split)
     with _cli.progress("picture") as progress:
         matrix = confusion(segmenter, dataset, progress)
     report = _report(options.weights, dataset, matrix)
@@ -66,7 +66,9 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _check_target(target: str | None) -> None:
-    """Refuse a file that has no folder to lie in before the long work, not after."""
+    """Refuse a file that cannot be written before the long work, not after."""
+    if target is not None and Path(target).is_dir():
+        raise FileError(f"{target}: is a folder; give the name of a file to write.")
     if target is not None and not Path(target).parent.is_dir():
         raise FileError(f"{target}: there is no folder {Path(target).parent} to write it to; make it first.")
 

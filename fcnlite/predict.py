@@ -43,7 +43,7 @@ class _Job:
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    options = _parser().parse_args(arguments)
+    options = _parser().parse_intermixed_args(arguments)
     _cli.apply_threads(options)
     out = Path(options.out)
     jobs = _plan(options.inputs, out, overlays=not options.no_overlay)
@@ -163,8 +163,9 @@ def _make_folder(folder: Path) -> None:
 def _shares(labels: np.ndarray, classes: Sequence[str]) -> str:
     """The classes in a label map with their shares of its pixels, the largest first."""
     counts = np.bincount(labels.ravel(), minlength=len(classes))
-    order = np.argsort(-counts, kind="stable")
-    return ", ".join(f"{classes[i]} {100 * counts[i] / labels.size:.1f} %" for i in order if counts[i])
+    percents = 100 * counts / labels.size
+    order = [i for i in np.argsort(-counts, kind="stable") if counts[i]]
+    return ", ".join(f"{classes[i]} " + (f"{percents[i]:.1f} %" if percents[i] >= 0.05 else "< 0.1 %") for i in order)
 
 
 if __name__ == "__main__":

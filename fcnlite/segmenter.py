@@ -111,11 +111,15 @@ def image_inputs(layers: Sequence[Layer]) -> dict[str, Shape | None]:
 
 
 def _load(weights: str | os.PathLike[str], path: str) -> Net:
+    from fcnlite import storage
+
     if Path(weights).suffix in (".prototxt", ".caffemodel"):
         raise FileError(
             f"{weights}: is not a self-contained weight file (.h5); for Caffe's files give the net itself, "
             "fcnlite.load('net.prototxt', 'weights.caffemodel')."
         )
+    if not storage.is_weight_file(weights):
+        storage.load(weights)  # says what it is instead
     return load(weights, path=path)
 
 
@@ -139,7 +143,7 @@ def _only_image(net: Net) -> tuple[str, Shape]:
 
 
 def _score_blob(net: Net, image: str, shape: Shape) -> tuple[str, int]:
-    """The blob of class scores and its channels: `score` if there is one, else the only output of four axes."""
+    """The blob of class scores and its channels: `score` if it exists, else the only output of four axes."""
     made: dict[str, Shape] = {}
     unread: dict[str, Shape] = {}
     for layer, _, tops in net.shapes({image: shape}):

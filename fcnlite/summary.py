@@ -84,7 +84,7 @@ def summarize(spec: NetSpec, fed: dict[str, Shape]) -> list[Row]:
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    options = _parser().parse_args(arguments)
+    options = _parser().parse_intermixed_args(arguments)
     spec, info = _describe(options)
     fed = _input_shapes(spec, info, options.size, options.batch)
     rows = summarize(spec, fed)
@@ -149,6 +149,8 @@ def _input_shapes(
         if len(sides) != 2:
             raise ShapeError(f"input {name!r} has shape {show(shape or ())}; expected N×C×H×W.")
         fed[name] = (batch or count, channels, *(size or sides))
+    if not fed:
+        raise SpecError("the net has no input that a layer computes with; add a layer of type Input.")
     return fed
 
 
@@ -201,19 +203,22 @@ def _totals(rows: Sequence[Row]) -> str:
     parameters = sum(row.parameters for row in rows)
     activations = BYTES * sum(row.activations for row in rows)
     return (
-        f"\nparameters   {parameters:,} ({_scaled(BYTES * parameters)}B)"
+        f"\nparameters   {parameters:,} ({_scaled(BYTES * parameters, 'B')})"
         f"\nMACs         {_scaled(sum(row.macs for row in rows))}"
-        f"\nactivations  {_scaled(activations)}B (all blobs at once, as training keeps them)"
+        f"\nactivations  {_scaled(activations, 'B')} (all blobs at once, as training keeps them)"
     )
 
 
-def _scaled(value: float) -> str:
+def _scaled(value: float, unit: str = "") -> str:
     """A number with a decimal prefix: 15.47 G."""
-    for prefix in ("", "k", "M", "G"):
-        if value < 999.995:
-            return f"{value:.2f} {prefix}" if prefix else f"{value:g} "
+    if value < 1000:
+        return f"{value:.0f} {unit}".rstrip()
+    prefixes = iter("kMGTPE")
+    prefix = ""
+    while value >= 999.995:
         value /= 1000
-    return f"{value:.2f} T"
+        prefix = next(prefixes)
+    return f"{value:.2f} {prefix}{unit}"
 
 
 def _check_weights(spec: NetSpec, weights: str) -> str:

@@ -175,6 +175,8 @@ def parse_options(kind: type, raw: Mapping[str, Any]) -> Any:
             raise SpecError(f"unknown option {key!r}; {nearest(key, hints)}")
         try:
             values[key] = _convert(hints[key], value)
+        except SpecError as error:  # inside a group of fields
+            raise SpecError(f"option {key}: {error}") from error
         except (TypeError, ValueError) as error:
             raise SpecError(f"option {key}: {value!r} is not usable; expected {error}.") from error
     return kind(**values)

@@ -146,9 +146,7 @@ def deconvolution(draw: Draw) -> Example:
     rows, columns = windows(draw)
     group, per_group, outputs = draw(st.integers(1, 2)), draw(st.integers(1, 2)), draw(st.integers(1, 2))
     # The smallest bottom that gives a top: stride · (size − 1) + extent − 2 · pad ≥ 1.
-    least = [
-        1 + max(0, -((each.extent - 2 * each.pad - 1) // each.stride)) for each in (rows, columns)
-    ]
+    least = [1 + max(0, -((each.extent - 2 * each.pad - 1) // each.stride)) for each in (rows, columns)]
     shape = (draw(COUNT), group * per_group, *(size + draw(st.integers(0, 3)) for size in least))
     options = {"num_output": group * outputs, "group": group, **window_options(draw, rows, columns)}
     maybe(draw, options, "bias_term", FLAG)
@@ -278,7 +276,8 @@ def softmax_loss(draw: Draw) -> Example:
     maybe(draw, options, "normalization", st.sampled_from(["FULL", "VALID", "BATCH_SIZE", "NONE"]))
     maybe(draw, options, "normalize", FLAG)
     shapes = (scores, label_shape(draw, scores, axis % 4))
-    return Example("SoftmaxWithLoss", shapes, options, draw(st.integers(1, 2)), draw(PHASE), scores[axis], draw(SEED))
+    tops = draw(st.integers(1, 2))
+    return Example("SoftmaxWithLoss", shapes, options, tops, draw(PHASE), scores[axis], draw(SEED))
 
 
 @st.composite
@@ -291,7 +290,8 @@ def accuracy(draw: Draw) -> Example:
     maybe(draw, options, "ignore_label", st.just(255))
     maybe(draw, options, "top_k", st.integers(1, scores[axis]))
     shapes = (scores, label_shape(draw, scores, axis % 4))
-    return Example("Accuracy", shapes, options, draw(st.integers(1, 2)), draw(PHASE), scores[axis], draw(SEED))
+    tops = draw(st.integers(1, 2))
+    return Example("Accuracy", shapes, options, tops, draw(PHASE), scores[axis], draw(SEED))
 
 
 @st.composite

@@ -101,12 +101,13 @@ def test_gradients_match_finite_differences(type_: str, data: st.DataObject) -> 
 @pytest.mark.parametrize("type_", sorted(NO_GRADIENT))
 @settings(max_examples=5)
 @given(data=st.data())
-def test_layers_without_gradient_say_so(type_: str, data: st.DataObject) -> None:
+def test_layers_without_gradient_pass_none_down(type_: str, data: st.DataObject) -> None:
     example = draw_example(data, type_)
     net = example.net("float64")
-    tops = run(net, example.inputs(), keep=True)
-    with pytest.raises(SpecError, match="'layer'.*no gradient"):
-        net.backward(top_gradients(example, tops), wrt=["x0"])
+    net.backward(top_gradients(example, run(net, example.inputs(), keep=True)))
+    assert set(net.grads) == set(example.bottoms)
+    for name, shape in zip(example.bottoms, example.shapes, strict=True):
+        np.testing.assert_array_equal(net.grads[name], np.zeros(shape))
 
 
 @pytest.mark.parametrize("type_", TYPES)
@@ -240,12 +241,19 @@ def test_wrong_counts_of_blobs_are_named(type_: str) -> None:
                 create(LayerSpec("layer", type_, **names), "TEST")
 
 
-def test_input_hands_through_what_is_fed() -> None:
-    x = np.arange(6.0).reshape(1, 1, 2, 3)
-    spec = LayerSpec("data", "Input", top=("data",), options={"shape": [{"dim": [1, 1, 9, 9]}]})
-    assert create(spec, "TEST").top_shapes() == [(1, 1, 9, 9)]
-    net = Net(dataclasses.replace(EMPTY, layers=(spec,)))
-    np.testing.assert_array_equal(net.forward(data=x)["data"], x)
+def test_input_declares_one_shape_for_all_tops_or_one_for_each() -> None:
+    one, other = {"dim": [1, 3, 9, 8]}, {"dim": [1, 1, 9, 8]}
+    for options, tops, expected in (
+        ([one], ("data",), [(1, 3, 9, 8)]),
+        ([one], ("left", "right"), [(1, 3, 9, 8)] * 2),
+        ([one, other], ("data", "label"), [(1, 3, 9, 8), (1, 1, 9, 8)]),
+        ([], ("data",), []),
+    ):
+        layer = create(LayerSpec("in", "Input", top=tops, options={"shape": options}), "TEST")
+        assert layer.top_shapes() == expected
 
 
-EMPTY = Example("Split", ((1,),)).spec()
+@pytest.mark.parametrize("shapes", [[{"dim": [1]}, {"dim": [2]}], [{"dim": [-1, 3]}], [{"dim": ["x"]}]])
+def test_input_refuses_other_shapes(shapes: list[Any]) -> None:
+    with pytest.raises(SpecError, match=r"'in'.*shape"):
+        create(LayerSpec("in", "Input", top=("data",), options={"shape": shapes}), "TEST")

@@ -1,0 +1,1 @@
+"""`python -m fcnlite.train`: learn to segment from labelled pictures."""

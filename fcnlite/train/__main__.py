@@ -1,0 +1,173 @@
+"""`python -m fcnlite.train`: learn to segment from labelled pictures."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import fields, replace
+from pathlib import Path
+from typing import Any
+
+from fcnlite import _cli, caffe, models, surgery
+from fcnlite._cli_data import add_data_options, open_data
+from fcnlite.data import Dataset
+from fcnlite.errors import TrainingError
+from fcnlite.loading import read_weights
+from fcnlite.net import Net
+from fcnlite.solver import SGD
+from fcnlite.spec import ModelInfo
+from fcnlite.train import results
+from fcnlite.train.loop import Run, check_classes
+from fcnlite.train.options import TrainOptions
+from fcnlite.train.run_folder import RunFolder
+
+_DESCRIPTION = """\
+Train a net on a data set. OUT gets best.h5 (the weights that did best on the validation split), last.h5
+(a checkpoint to resume from), log.csv, curves.png, samples.png, overlay.png and confusion.png."""
+
+_EXAMPLES = """\
+  python -m fcnlite.train --out runs/first
+  python -m fcnlite.train --data folder --root photos --crop 240 320 --scale 0.75 1.5 --out runs/photos
+  python -m fcnlite.train --data camvid --root data/camvid --init runs/photos/best.h5 --out runs/camvid
+  python -m fcnlite.train --resume --out runs/camvid"""
+
+_OF_DATA = ("data", "root", "data_option")
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    given = _parser().parse_args(arguments)
+    _cli.apply_threads(given)
+    folder = RunFolder(Path(given.out))
+    with folder.claimed():
+        options = _options(folder, given)
+        run = _start(options, folder)
+        if given.resume:
+            run.resume()
+            print(f"resumed at iteration {run.solver.iteration} of {options.iterations}", file=sys.stderr)
+        else:
+            folder.clear()
+            if options.init is not None:
+                print(_transplanted(options.init, run.solver.net))
+        try:
+            run.train()
+        except KeyboardInterrupt:
+            raise TrainingError(
+                f"stopped after iteration {run.solver.iteration}; go on with: "
+                f"python -m fcnlite.train --resume --out {folder.path}"
+            ) from None
+        shown = run.val_set or run.train_set
+        matrix = results.draw(folder, shown)
+        print(f"{folder.best}, iteration {run.best.iteration}, on {shown.name} {shown.split}:")
+        print(results.figures(shown, matrix))
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = _cli.parser("train", _DESCRIPTION, _EXAMPLES)
+    parser.add_argument("--out", required=True, metavar="DIR", help="the run's folder")
+    parser.add_argument("--resume", action="store_true", help="go on with the run in --out, with its options")
+    parser.add_argument("--overwrite", action="store_true", help="start anew where --out holds an earlier run")
+    _cli.add_threads(parser)
+    add_data_options(parser, required=False)
+    group = parser.add_argument_group("training")
+    for each in fields(TrainOptions):
+        if each.name not in _OF_DATA:
+            flag, default, words = "--" + each.name.replace("_", "-"), each.default, each.metadata["help"]
+            if default not in (None, (), False, True):
+                shown = " ".join(map(str, default)) if isinstance(default, tuple) else default
+                words += f" (default: {shown})"
+            group.add_argument(flag, help=words, **_ARGUMENTS[each.type])
+    # Only what is given counts: a resumed run has its own values for the rest.
+    parser.set_defaults(**{each.name: None for each in fields(TrainOptions)} | {"data_option": []})
+    return parser
+
+
+_ARGUMENTS: dict[Any, dict[str, Any]] = {
+    "str": {"metavar": "NAME"},
+    "str | None": {"metavar": "FILE"},
+    "int": {"type": int, "metavar": "N"},
+    "int | None": {"type": int, "metavar": "N"},
+    "float": {"type": float, "metavar": "X"},
+    "bool": {"action": argparse.BooleanOptionalAction},
+    "tuple[float, float]": {"type": float, "nargs": 2, "metavar": ("LOW", "HIGH")},
+    "tuple[int, int] | None": {"type": int, "nargs": 2, "metavar": ("HEIGHT", "WIDTH")},
+}
+"""How argparse reads each kind of field."""
+
+
+def _options(folder: RunFolder, given: argparse.Namespace) -> TrainOptions:
+    """The run's options: those of the run that is resumed, or the defaults, with what the command line gives."""
+    values = {each.name: getattr(given, each.name) for each in fields(TrainOptions)}
+    values = {
+        name: tuple(value) if isinstance(value, list) else value for name, value in values.items() if value not in (None, [])
+    }
+    if given.resume:
+        from fcnlite import storage
+
+        if not folder.last.exists():
+            raise TrainingError(f"{folder.path}: holds no checkpoint (last.h5) to resume; start without --resume.")
+        stored = storage.load(folder.last).progress.get("options")
+        if stored is None:
+            raise TrainingError(f"{folder.last}: is no checkpoint of a training run; start without --resume.")
+        return replace(TrainOptions.from_plain(stored), **values)
+    if folder.holds_run() and not given.overwrite:
+        raise TrainingError(
+            f"{folder.path}: holds an earlier run; go on with it by --resume, replace it by --overwrite, "
+            "or choose another --out."
+        )
+    return TrainOptions(**values)
+
+
+def _start(options: TrainOptions, folder: RunFolder) -> Run:
+    """Data checked, net built, solver ready."""
+    train_set = _checked(options, "train")
+    val_set = _checked(options, "val") if options.validation else None
+    net = _net(options, train_set)
+    run = Run(options, folder, SGD(net, **options.solver()), train_set, val_set)
+    check_classes(run)
+    net.info = ModelInfo(
+        preprocessing=net.info.preprocessing, classes=train_set.classes, colors=train_set.colors
+    )
+    return run
+
+
+def _checked(options: TrainOptions, split: str) -> Dataset:
+    """A split of the data, every file of which has been read once."""
+    dataset = open_data(argparse.Namespace(**options.plain()), split)
+    with _cli.progress("picture") as progress:
+        dataset.check(progress)
+    return dataset
+
+
+def _net(options: TrainOptions, dataset: Dataset) -> Net:
+    if Path(options.model).suffix == ".prototxt":
+        net = Net(caffe.read_net(options.model), phase="TRAIN", seed=options.seed)
+        surgery.interp(net, surgery.zero_upsampling(net))
+        return net
+    return models.build(
+        options.model,
+        classes=len(dataset.classes),
+        width=options.width,
+        normalization=options.normalization,
+        phase="TRAIN",
+        seed=options.seed,
+    )
+
+
+def _transplanted(source: str, net: Net) -> str:
+    """Copy the weights into the net; the table of what was taken and what was not."""
+    transfers = surgery.transplant(net, read_weights(source))
+    counts = Counter(each.outcome for each in transfers)
+    if not counts["taken"]:
+        raise TrainingError(
+            f"{source}: none of its parameters fits the net by name and shape; check --model and --width."
+        )
+    summary = ", ".join(f"{count} {outcome}" for outcome, count in counts.items())
+    lines = [f"{source}: parameters {summary}"]
+    lines += [f"  {each}" for each in transfers if each.outcome != "taken"]
+    return "\n".join(lines)
+
+
+if __name__ == "__main__":
+    sys.exit(_cli.run(main))

@@ -1,0 +1,87 @@
+"""What a training run is asked to do: the same fields on the command line, in the checkpoint and in the record."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, fields
+from typing import Any
+
+from fcnlite.data import Augment
+from fcnlite.errors import TrainingError
+
+
+@dataclass(frozen=True)
+class TrainOptions:
+    """One run. The help of each field is what the command line shows."""
+
+    data: str = field(default="shapes", metadata={"help": "the data set"})
+    root: str | None = field(default=None, metadata={"help": "the folder that it lies in"})
+    data_option: tuple[str, ...] = field(default=(), metadata={"help": "KEY=VALUE options of the data set"})
+    model: str = field(default="lite-fcn8s", metadata={"help": "a model by name, or a net's prototxt"})
+    width: float = field(default=0.25, metadata={"help": "factor on the model's channel counts"})
+    init: str | None = field(default=None, metadata={"help": "weights to start from, matched by name and shape"})
+    iterations: int = field(default=2000, metadata={"help": "iterations to train for"})
+    batch_size: int = field(default=8, metadata={"help": "pictures a pass"})
+    iter_size: int = field(default=1, metadata={"help": "passes an iteration, their gradients averaged"})
+    base_lr: float = field(default=0.1, metadata={"help": "learning rate at the start"})
+    lr_policy: str = field(default="poly", metadata={"help": "fixed, step or poly"})
+    power: float = field(default=0.9, metadata={"help": "of the poly policy"})
+    gamma: float = field(default=0.1, metadata={"help": "of the step policy: factor on the rate at every step"})
+    stepsize: int = field(default=0, metadata={"help": "of the step policy: iterations from step to step"})
+    momentum: float = field(default=0.9, metadata={"help": "share of the last update that goes on"})
+    weight_decay: float = field(default=0.0005, metadata={"help": "L2 regularisation"})
+    normalization: str = field(
+        default="VALID",
+        metadata={
+            "help": "of the loss: VALID, FULL or BATCH_SIZE, or NONE (a sum over pixels, for rates of 1e-10 and less); "
+            "a prototxt keeps its own"
+        },
+    )
+    flip: bool = field(default=True, metadata={"help": "mirror every second picture"})
+    scale: tuple[float, float] = field(default=(1.0, 1.0), metadata={"help": "resize by factors from LOW to HIGH"})
+    crop: tuple[int, int] | None = field(default=None, metadata={"help": "cut pictures to HEIGHT × WIDTH"})
+    validation: bool = field(default=True, metadata={"help": "measure the validation split during training"})
+    check_every: int | None = field(
+        default=None, metadata={"help": "iterations between validations and checkpoints (default: a tenth of all)"}
+    )
+    seed: int = field(default=0, metadata={"help": "of all randomness: the same seed gives the same run"})
+
+    def __post_init__(self) -> None:
+        for name in ("iterations", "batch_size", "iter_size"):
+            if getattr(self, name) < 1:
+                raise TrainingError(f"--{name.replace('_', '-')} is {getattr(self, name)}; expected at least 1.")
+        if self.check_every is not None and self.check_every < 1:
+            raise TrainingError(f"--check-every is {self.check_every}; expected at least 1.")
+        if self.seed < 0:
+            raise TrainingError(f"--seed is {self.seed}; expected 0 or more.")
+
+    @property
+    def interval(self) -> int:
+        """Iterations from one validation and checkpoint to the next."""
+        return self.check_every or max(1, self.iterations // 10)
+
+    def augment(self) -> Augment:
+        return Augment(flip=self.flip, scale=self.scale, crop=self.crop)
+
+    def solver(self) -> dict[str, Any]:
+        """The options of the solver."""
+        names = ("base_lr", "lr_policy", "power", "gamma", "stepsize", "momentum", "weight_decay", "iter_size")
+        return {name: getattr(self, name) for name in names} | {"max_iter": self.iterations}
+
+    def plain(self) -> dict[str, Any]:
+        """As JSON values, to be stored; `from_plain` reads them back."""
+        return {name: list(value) if isinstance(value, tuple) else value for name, value in asdict(self).items()}
+
+    @staticmethod
+    def from_plain(values: Mapping[str, Any]) -> TrainOptions:
+        """What `plain` gave. Raises `TrainingError` for values of a run that this version cannot continue."""
+        known = {each.name for each in fields(TrainOptions)}
+        if not known.issuperset(values):
+            unknown = ", ".join(sorted(set(values) - known))
+            raise TrainingError(f"the run has options that this version does not know ({unknown}); update fcnlite.")
+        try:
+            return TrainOptions(
+                **{name: tuple(value) if isinstance(value, list) else value for name, value in values.items()}
+            )
+        except TypeError as error:
+            raise TrainingError(f"the run's options are not usable ({error}).") from error

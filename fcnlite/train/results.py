@@ -1,0 +1,40 @@
+"""What a finished run shows: curves, sample predictions, an overlay, the confusion matrix, the figures."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from fcnlite import plots
+from fcnlite.data import Dataset
+from fcnlite.evaluation import confusion
+from fcnlite.metrics import Metrics
+from fcnlite.segmenter import Segmenter
+from fcnlite.train.run_folder import RunFolder
+
+SAMPLES = 6
+"""Rows of the sample sheet."""
+
+
+def draw(folder: RunFolder, dataset: Dataset) -> np.ndarray:
+    """Draw the pictures of a run from its log and its best weights; returns the confusion matrix on `dataset`."""
+    segmenter = Segmenter(folder.best)
+    plots.curves(folder.path / "curves.png", folder.read_log())
+    chosen = np.unique(np.linspace(0, len(dataset) - 1, SAMPLES).astype(int))
+    samples = [dataset[int(index)] for index in chosen]
+    rows = [(sample.image, sample.label, segmenter(sample.image)) for sample in samples]
+    plots.sample_sheet(folder.path / "samples.png", rows, dataset.classes, dataset.colors)
+    image, _, labels = rows[0]
+    tinted = plots.overlay(image, labels, dataset.classes, dataset.colors)
+    picture = plots.with_legend(tinted, labels, dataset.classes, dataset.colors)
+    plots.save_png(folder.path / "overlay.png", picture)
+    matrix = confusion(segmenter, dataset)
+    plots.confusion_matrix(folder.path / "confusion.png", matrix, dataset.classes)
+    return matrix
+
+
+def figures(dataset: Dataset, matrix: np.ndarray) -> str:
+    """The IU of each class, and the mean on a line of its own."""
+    metrics = Metrics.from_matrix(matrix)
+    width = max(map(len, dataset.classes))
+    lines = [f"{name:{width}}  IU {iu:.3f}" for name, iu in zip(dataset.classes, metrics.iu, strict=True)]
+    return "\n".join([*lines, f"pixel accuracy: {metrics.pixel_accuracy:.3f}", f"mean IU: {metrics.mean_iu:.3f}"])
