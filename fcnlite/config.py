@@ -49,14 +49,14 @@ def show_config() -> str:
     """Print and return versions, threads and BLAS libraries, one a line."""
     import numpy
 
-    from fcnlite._kernels import im2col
+    from fcnlite._kernels.im2col import openmp
     from fcnlite._version import __version__
 
     lines = [
         f"fcnlite {__version__}, Python {platform.python_version()}, NumPy {numpy.__version__}",
         f"machine: {platform.machine()}, {available_threads()} cores for this process",
-        f"kernels: {num_threads() if im2col.openmp() else 1} threads"
-        + ("" if im2col.openmp() else " (built without OpenMP)"),
+        f"kernels: {num_threads() if openmp() else 1} threads"
+        + ("" if openmp() else " (built without OpenMP)"),
     ]
     lines += [
         f"BLAS: {info['internal_api']} {info['version']} ({info.get('architecture', 'unknown core')}), "

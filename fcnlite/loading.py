@@ -33,7 +33,8 @@ def load(
     if storage.is_weight_file(source):
         content = storage.load(source)
         net = Net(content.spec, phase=phase, path=path, dtype=dtype, seed=seed, info=content.info)
-        given, origin = content.params, source
+        given: surgery.Weights = content.params
+        origin = source
     else:
         if Path(source).suffix in (".h5", ".hdf5", ".caffemodel"):
             # Says of a weight file alone why it is not enough: missing, foreign, newer or without a description.

@@ -8,7 +8,7 @@ written once and read many times.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -59,6 +59,8 @@ class Net:
         for name, value, allowed in (("phase", phase, PHASES), ("path", path, PATHS), ("dtype", dtype, DTYPES)):
             if value not in allowed:
                 raise SpecError(f"{name} is {value!r}; expected {' or '.join(allowed)}.")
+        if dtype == "float64" and path != "plain":
+            raise SpecError('dtype float64 is computed on the plain path only; add path="plain".')
         self.spec = spec
         self.phase = phase
         self.path = path
@@ -206,10 +208,10 @@ class Net:
         for name, value in feeds.items():
             if name not in known:
                 raise SpecError(f"{name!r} is not an input of this net; {nearest(name, known)}")
-            array = np.asarray(value)
-            if array.dtype.kind not in "buif":
-                raise SpecError(f"input {name!r} has dtype {array.dtype}; expected numbers.")
-            converted[name] = np.asarray(array, self.dtype, order="C")
+            array = _numbers(f"input {name!r}", value, self.dtype)
+            if not array.size:
+                raise ShapeError(f"input {name!r} has shape {show(array.shape)}, which holds nothing.")
+            converted[name] = array
         if not converted:
             raise SpecError(f"no input was fed; {nearest('', known)}")
         return converted
@@ -246,14 +248,7 @@ class Net:
         """The shape of every version."""
         shapes = {version: fed[name] for name, version in schedule.inputs.items()}
         for step in schedule.steps:
-            bottom = [shapes[version] for version in step.bottom]
-            try:
-                top = step.layer.top_shapes(*bottom)
-            except ShapeError as error:
-                spec = step.layer.spec
-                raise ShapeError(
-                    f"layer {spec.name!r} ({spec.type}): {error} (bottoms: {_show_blobs(spec.bottom, bottom)})."
-                ) from error
+            top = _for_shapes(step, shapes, step.layer.top_shapes)
             shapes.update(zip(step.top, top, strict=True))
         return shapes
 
@@ -382,7 +377,7 @@ class Net:
         seeds = {}
         for name, value in given.items():
             version = last.schedule.version(name)
-            gradient = np.asarray(value, self.dtype, order="C")
+            gradient = _numbers(f"the gradient of {name!r}", value, self.dtype)
             if gradient.shape != last.values[version].shape:
                 raise ShapeError(
                     f"the gradient of {name!r} has shape {show(gradient.shape)}, but the blob "
@@ -411,9 +406,31 @@ def _is_input(layer: Layer) -> bool:
     return not layer.spec.bottom
 
 
+def _numbers(what: str, value: Any, dtype: np.dtype[Any]) -> Array:
+    """`value` as a C-contiguous array of `dtype`. Raises `SpecError` where it is no array of numbers."""
+    try:
+        array = np.asarray(value)
+    except ValueError as error:
+        raise SpecError(f"{what} is no array of numbers ({error}).") from error
+    if array.dtype.kind not in "buif":
+        raise SpecError(f"{what} has dtype {array.dtype}; expected numbers.")
+    return np.asarray(array, dtype, order="C")
+
+
 def _wanted(step: Step, shapes: Mapping[int, Shape]) -> list[ParamShape]:
     """The parameters that a layer wants for its bottoms' shapes."""
-    return _named(step.layer, lambda: step.layer.params(*(shapes[version] for version in step.bottom)))
+    return _for_shapes(step, shapes, step.layer.params)
+
+
+def _for_shapes(step: Step, shapes: Mapping[int, Shape], answer: Callable[..., list[Any]]) -> list[Any]:
+    """`answer` for the shapes of the step's bottoms; a `ShapeError` says which layer and bottoms do not fit."""
+    spec, bottom = step.layer.spec, [shapes[version] for version in step.bottom]
+    try:
+        return answer(*bottom)
+    except ShapeError as error:
+        raise ShapeError(
+            f"layer {spec.name!r} ({spec.type}): {error} (bottoms: {_show_blobs(spec.bottom, bottom)})."
+        ) from error
 
 
 def _remember(cache: dict[Any, Any], key: Any, value: Any) -> None:

@@ -92,6 +92,10 @@ def make_parameters(
     params: dict[str, list[Parameter]] = {}
     owners: dict[str, Parameter] = {}
     for layer, shapes in wanted:
+        if len(layer.spec.param) > len(shapes):
+            raise SpecError(
+                f"layer {layer.spec.name!r}: {len(layer.spec.param)} param for {len(shapes)} parameters; drop the rest."
+            )
         for i, want in enumerate(shapes):
             where = f"layer {layer.spec.name!r}, parameter {i}"
             spec = layer.spec.param[i] if i < len(layer.spec.param) else None
@@ -101,7 +105,7 @@ def make_parameters(
             owner = owners.get(spec.name) if spec and spec.name else None
             if i < len(held):
                 parameter = held[i]
-            elif owner is not None:
+            elif owner is not None and spec is not None:
                 parameter = owner
                 if (lr_mult, decay_mult) not in ((1.0, 1.0), (owner.lr_mult, owner.decay_mult)):
                     raise SpecError(

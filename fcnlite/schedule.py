@@ -143,7 +143,8 @@ def _losses(steps: Iterable[Step]) -> dict[int, float]:
         weights = layer.spec.loss_weight or ((1.0,) if layer.is_loss else ())
         if layer.spec.loss_weight and len(weights) != len(step.top):
             raise SpecError(
-                f"layer {layer.spec.name!r}: {len(weights)} loss_weight for {len(step.top)} tops; expected one for each."
+                f"layer {layer.spec.name!r}: {len(weights)} loss_weight for {len(step.top)} tops; "
+                "expected one for each."
             )
         losses.update({version: w for version, w in zip(step.top, weights, strict=False) if w})
     return losses
@@ -153,7 +154,7 @@ def _lifetimes(steps: Sequence[Step], lasting: set[int], keep: bool, inputs: set
     """The steps with `release` and `overwrite` filled in."""
     readers: dict[int, list[int]] = {}
     producer: dict[int, Layer] = {}
-    last_use: dict[int, int] = {version: 0 for version in inputs}
+    last_use: dict[int, int] = dict.fromkeys(inputs, 0)
     for i, step in enumerate(steps):
         for version in step.bottom:
             readers.setdefault(version, []).append(i)

@@ -133,7 +133,7 @@ def placements(links: Links) -> dict[str, tuple[str, Placement]]:
         for other in bottoms[1:]:
             if other in known and known[other][0] == origin:
                 here = here.joined(placement.over(known[other][1]))
-        known.update({top: (origin, here) for top in tops})
+        known.update(dict.fromkeys(tops, (origin, here)))
     return known
 
 

@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 
 from fcnlite import config
-from fcnlite._kernels import update
+from fcnlite._kernels.update import sgd
 from fcnlite.errors import FileError, SpecError, TrainingError, nearest
 from fcnlite.net import Net
 from fcnlite.spec import NetSpec
@@ -122,14 +122,15 @@ class SGD:
             return [{**(batch or {}), **blobs}] * self.options.iter_size
         if blobs or len(batch) != self.options.iter_size:
             raise SpecError(
-                f"step got {len(batch)} passes; expected {self.options.iter_size}, as iter_size says, and nothing beside."
+                f"step got {len(batch)} passes; expected {self.options.iter_size}, as iter_size says, "
+                "and nothing beside."
             )
         return list(batch)
 
     def _update(self, passes: int) -> None:
         rate, o = self.rate, self.options
         for name, parameter in self.net.learnable():
-            update.sgd(
+            sgd(
                 parameter.data.reshape(-1),
                 parameter.grad.reshape(-1),
                 self._history[name].reshape(-1),
@@ -164,10 +165,13 @@ class SGD:
             if ours.get(name) != theirs.get(name):
                 raise TrainingError(
                     f"{path}: is a snapshot of another net; its layer {name!r} has parameters of shapes "
-                    f"{theirs.get(name, 'none')}, this net's {ours.get(name, 'none')}. Resume with the same model options."
+                    f"{theirs.get(name, 'none')}, this net's {ours.get(name, 'none')}. "
+                    "Resume with the same model options."
                 )
         if {k: v.shape for k, v in content.state.items()} != {k: v.shape for k, v in self._history.items()}:
-            raise TrainingError(f"{path}: its solver state is not that of this net; resume with the same model options.")
+            raise TrainingError(
+                f"{path}: its solver state is not that of this net; resume with the same model options."
+            )
         for name, arrays in content.params.items():
             for parameter, array in zip(self.net.params[name], arrays, strict=True):
                 parameter.data = array

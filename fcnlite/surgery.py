@@ -72,10 +72,9 @@ class Transfer:
     wanted: tuple[int, ...] | None
 
     def __str__(self) -> str:
-        shapes = " ".join(
-            f"{word} {show(shape)}" for word, shape in (("found", self.found), ("wanted", self.wanted)) if shape is not None
-        )
-        return f"{self.layer}[{self.index}]: {self.outcome} ({shapes})"
+        shapes = (("found", self.found), ("wanted", self.wanted))
+        told = ", ".join(f"{word} {show(shape)}" for word, shape in shapes if shape is not None)
+        return f"{self.layer}[{self.index}]: {self.outcome} ({told})"
 
 
 def transplant(net: Net, weights: Weights) -> list[Transfer]:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 from fcnlite.net import Net
 from fcnlite.spec import LayerSpec, ModelInfo, NetSpec, Preprocessing
 
@@ -16,7 +14,7 @@ def color_net(info: ModelInfo = INFO, top: str = "score", outputs: int = 3, stri
     """One 1×1 convolution, class by class the red, green and blue channel of the BGR input."""
     layers = (
         LayerSpec("data", "Input", (), ("data",), {"shape": [{"dim": [1, 3, 8, 8]}]}),
-        LayerSpec("label", "Input", (), ("label",), {"shape": [{"dim": [1, 1, 8, 8]}]}),
+        LayerSpec("label", "Input", (), ("label",), {"shape": [{"dim": [1, 1, 8 // stride, 8 // stride]}]}),
         LayerSpec(
             "classify",
             "Convolution",
@@ -31,8 +29,3 @@ def color_net(info: ModelInfo = INFO, top: str = "score", outputs: int = 3, stri
     for output in range(min(outputs, 3)):
         weight[output, 2 - output] = 1
     return net
-
-
-def save_color_net(path: Path) -> Path:
-    color_net().save(path)
-    return path

@@ -127,7 +127,7 @@ def test_the_preprocessing_must_fit_the_input() -> None:
 
 
 def test_a_classifier_is_refused() -> None:
-    with pytest.raises(SpecError, match="0 outputs of four axes .found: prob 1×1000"):
+    with pytest.raises(SpecError, match=r"0 outputs of four axes \(found: prob 1×1000\)"):
         Segmenter(fcnlite.models.build("vgg16", width=1 / 64))
 
 

@@ -37,7 +37,7 @@ class Accuracy(Layer):
             raise SpecError(f"top_k is {self.options.top_k}; expected at least 1.")
 
     def top_shapes(self, *bottom: Shape) -> list[Shape]:
-        axis = check_label_shape(*bottom, self.options.axis)
+        axis = check_label_shape(bottom[0], bottom[1], self.options.axis)
         classes = bottom[0][axis]
         if self.options.top_k > classes:
             raise ShapeError(f"top_k is {self.options.top_k} but there are only {classes} classes")

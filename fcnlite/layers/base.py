@@ -19,6 +19,7 @@ from fcnlite.spec import LayerSpec
 
 Array = np.ndarray[Any, np.dtype[Any]]
 Shape = tuple[int, ...]
+Class = type  # in Layer, `type` is the layer's type name
 
 
 @dataclass(frozen=True)
@@ -64,7 +65,7 @@ class Layer:
     """Caffe's type name; the registry's key."""
     messages: ClassVar[tuple[str, ...]] = ()
     """The `*_param` messages of Caffe's LayerParameter that hold this layer's options."""
-    Options: ClassVar[type] = NoOptions
+    Options: ClassVar[Class] = NoOptions
     bottoms: ClassVar[tuple[int, int | None]] = (1, 1)
     """Least and greatest number of bottoms (None: any)."""
     tops: ClassVar[tuple[int, int | None]] = (1, 1)
@@ -86,8 +87,10 @@ class Layer:
         self.spec = spec
         self.phase = spec.phase or phase
         self.options: Any = parse_options(self.Options, spec.options)
-        _check_count("bottom", len(spec.bottom), self.bottoms)
-        _check_count("top", len(spec.top), self.tops)
+        _check_count("bottom blobs", len(spec.bottom), self.bottoms)
+        _check_count("top blobs", len(spec.top), self.tops)
+        if spec.propagate_down:
+            _check_count("propagate_down", len(spec.propagate_down), (len(spec.bottom), len(spec.bottom)))
         self.check()
 
     def check(self) -> None:
@@ -121,10 +124,11 @@ class Layer:
         return 0
 
 
-_registry: dict[str, type[Layer]] = {}
+LayerType = type[Layer]
+_registry: dict[str, LayerType] = {}
 
 
-def register(cls: type[Layer]) -> type[Layer]:
+def register(cls: LayerType) -> LayerType:
     """Class decorator: make a layer known by its `type`. A type that exists already is an error."""
     if cls.type in _registry:
         raise SpecError(f"layer type {cls.type!r} is registered already, by {_registry[cls.type].__module__}.")
@@ -132,7 +136,7 @@ def register(cls: type[Layer]) -> type[Layer]:
     return cls
 
 
-def registered() -> Mapping[str, type[Layer]]:
+def registered() -> Mapping[str, LayerType]:
     """All registered layers by type name."""
     return types.MappingProxyType(_registry)
 
@@ -222,7 +226,7 @@ def _check_count(what: str, count: int, limits: tuple[int, int | None]) -> None:
             wanted = str(least)
         else:
             wanted = f"{least} to {most}"
-        raise SpecError(f"has {count} {what} blobs; expected {wanted}.")
+        raise SpecError(f"has {count} {what}; expected {wanted}.")
 
 
 def canonical_axis(axis: int, axes: int) -> int:

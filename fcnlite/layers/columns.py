@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 
 from fcnlite import config
-from fcnlite._kernels import im2col as kernels
+from fcnlite._kernels.im2col import col2im, im2col
 from fcnlite.shapes import Window
 
 Array = np.ndarray[Any, np.dtype[Any]]
@@ -62,7 +62,7 @@ def _columns(x: Array, kernel: Kernel, out_w: int, start: int, stop: int) -> Arr
     if kernel.pointwise:
         return x.reshape(kernel.group, x.shape[0] // kernel.group, -1)[:, :, start:stop]
     cols = np.empty((x.shape[0] * kernel.rows.kernel * kernel.columns.kernel, stop - start), x.dtype)
-    kernels.im2col(x, cols, *kernel.arguments(), out_w, start, stop, config.num_threads())
+    im2col(x, cols, *kernel.arguments(), out_w, start, stop, config.num_threads())
     return cols.reshape(kernel.group, -1, stop - start)
 
 
@@ -90,7 +90,7 @@ def convolve_backward_data(dy: Array, weight: Array, kernel: Kernel, height: int
     for out, image in zip(dy, dx, strict=True):
         for start, stop in kernel.bands(channels, out_h * out_w, dy.itemsize):
             dcols = np.matmul(wt, out[:, :, start:stop]).reshape(-1, stop - start)
-            kernels.col2im(image, dcols, *kernel.arguments(), out_w, start, stop, config.num_threads())
+            col2im(image, dcols, *kernel.arguments(), out_w, start, stop, config.num_threads())
     return dx
 
 

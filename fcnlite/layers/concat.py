@@ -40,7 +40,8 @@ class Concat(Layer):
         rest = [shape[:axis] + shape[axis + 1 :] for shape in bottom]
         for shape, other in zip(bottom, rest, strict=True):
             if other != rest[0]:
-                raise ShapeError(f"the bottoms may differ on axis {axis} only, found {show(bottom[0])} and {show(shape)}")
+                found = f"{show(bottom[0])} and {show(shape)}"
+                raise ShapeError(f"the bottoms may differ on axis {axis} only, found {found}")
         return [(*bottom[0][:axis], sum(shape[axis] for shape in bottom), *bottom[0][axis + 1 :])]
 
     def forward(self, bottom: list[Array], run: Run) -> list[Array]:

@@ -9,6 +9,7 @@ number or rows and columns; group 1; bias_term true; weight_filler and bias_fill
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -17,6 +18,9 @@ from fcnlite.fillers import Filler
 from fcnlite.layers.base import Array, Layer, ParamShape, Run, Shape, four_axes, register
 from fcnlite.layers.columns import Kernel, convolve, convolve_backward_data, convolve_backward_weight
 from fcnlite.shapes import Placement, Window, convolution_placement
+
+LARGEST = 1 << 20
+"""Of kernel sizes, strides, pads and dilations: beyond any picture."""
 
 
 @dataclass(frozen=True)
@@ -96,8 +100,8 @@ class Convolution(Layer):
     def placement(self) -> tuple[Placement, Placement]:
         return convolution_placement(self.kernel.rows), convolution_placement(self.kernel.columns)
 
-    def macs(self, bottom: list[Shape], top: list[Shape]) -> int:
-        n, channels, height, width = bottom[0]
+    def macs(self, bottom: Sequence[Shape], top: Sequence[Shape]) -> int:
+        n, channels, *_ = bottom[0]
         _, outputs, out_h, out_w = top[0]
         taps = self.kernel.rows.kernel * self.kernel.columns.kernel
         return n * outputs * (channels // self.options.group) * taps * out_h * out_w
@@ -116,19 +120,16 @@ def pair(
 
     Raises `SpecError` when both forms or none (without a default) are given, or a value is below `least`.
     """
-    split = rows is not None or columns is not None
-    if split and values:
+    if values and (rows is not None or columns is not None):
         raise SpecError(f"both {name} and {stem}_h/{stem}_w are given; write one of them.")
-    if split:
-        rows, columns = (default if each is None else each for each in (rows, columns))
-        found = (rows, columns)
-    elif len(values) > 2:
+    if len(values) > 2:
         raise SpecError(f"{name} has {len(values)} values; expected one, or rows and columns.")
-    else:
-        found = (values * 2)[:2] if values else (default, default)
-    if None in found:
+    if values:
+        rows, columns = values[0], values[-1]
+    rows, columns = (default if each is None else each for each in (rows, columns))
+    if rows is None or columns is None:
         raise SpecError(f"{name} is missing; write {name}, or both {stem}_h and {stem}_w.")
-    for value in found:
-        if not least <= value <= 1 << 20:
-            raise SpecError(f"{name} is {value}; expected at least {least}.")
-    return found
+    for value in (rows, columns):
+        if not least <= value <= LARGEST:
+            raise SpecError(f"{name} is {value}; expected {least} to {LARGEST}.")
+    return rows, columns

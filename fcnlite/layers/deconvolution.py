@@ -8,6 +8,8 @@ num_output. Options: those of Convolution. Forward and backward change places wi
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from fcnlite.errors import ShapeError
 from fcnlite.layers.base import Array, Run, Shape, four_axes, register
 from fcnlite.layers.columns import convolve, convolve_backward_data, convolve_backward_weight
@@ -47,5 +49,5 @@ class Deconvolution(Convolution):
     def placement(self) -> tuple[Placement, Placement]:
         return deconvolution_placement(self.kernel.rows), deconvolution_placement(self.kernel.columns)
 
-    def macs(self, bottom: list[Shape], top: list[Shape]) -> int:
+    def macs(self, bottom: Sequence[Shape], top: Sequence[Shape]) -> int:
         return super().macs(top, bottom)

@@ -9,6 +9,7 @@ false; weight_filler and bias_filler constant 0.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from math import prod
 
@@ -80,6 +81,6 @@ class InnerProduct(Layer):
     def placement(self) -> tuple[Placement, Placement] | None:
         return None
 
-    def macs(self, bottom: list[Shape], top: list[Shape]) -> int:
+    def macs(self, bottom: Sequence[Shape], top: Sequence[Shape]) -> int:
         kept, inner = self._split(bottom[0])
         return prod(kept) * inner * self.options.num_output

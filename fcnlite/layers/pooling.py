@@ -15,7 +15,7 @@ from typing import Literal
 import numpy as np
 
 from fcnlite import config
-from fcnlite._kernels import pooling as kernels
+from fcnlite._kernels.pooling import ave_backward, ave_forward, max_backward, max_forward
 from fcnlite.errors import SpecError
 from fcnlite.layers.base import Array, Layer, Run, Shape, four_axes, register
 from fcnlite.layers.convolution import pair
@@ -90,10 +90,10 @@ class Pooling(Layer):
         where = self._arguments(height, width)
         if self.options.pool == "MAX":
             mask = np.empty(y.shape, np.int32)
-            kernels.max_forward(planes, y, mask, *where, config.num_threads())
+            max_forward(planes, y, mask, *where, config.num_threads())
             run.saved = (x.shape, mask)
         else:
-            kernels.ave_forward(planes, y, *where, config.num_threads())
+            ave_forward(planes, y, *where, config.num_threads())
             run.saved = (x.shape, None)
         return [y.reshape(shape)]
 
@@ -102,9 +102,9 @@ class Pooling(Layer):
         dx = np.zeros((shape[0] * shape[1], *shape[2:]), dtop[0].dtype)
         dy = dtop[0].reshape(dx.shape[0], *dtop[0].shape[2:])
         if self.options.pool == "MAX":
-            kernels.max_backward(dy, mask, dx, config.num_threads())
+            max_backward(dy, mask, dx, config.num_threads())
         else:
-            kernels.ave_backward(dy, dx, *self._arguments(*shape[2:]), config.num_threads())
+            ave_backward(dy, dx, *self._arguments(*shape[2:]), config.num_threads())
         return [dx.reshape(shape)]
 
     def placement(self) -> tuple[Placement, Placement] | None:

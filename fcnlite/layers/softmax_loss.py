@@ -49,7 +49,7 @@ class SoftmaxWithLoss(Layer):
         self.normalization = o.normalization or older
 
     def top_shapes(self, *bottom: Shape) -> list[Shape]:
-        check_label_shape(*bottom, self.options.axis)
+        check_label_shape(bottom[0], bottom[1], self.options.axis)
         return [(), bottom[0]][: len(self.spec.top)]
 
     def forward(self, bottom: list[Array], run: Run) -> list[Array]:

@@ -17,7 +17,7 @@ FIXED = (ParamSpec(lr_mult=0),)
 
 
 class Builder:
-    """Collects layers. Every method adds one and returns the name of its (first) top."""
+    """Collects layers. Every method adds one and returns the name of its top."""
 
     def __init__(self, name: str) -> None:
         self.name = name
@@ -29,15 +29,14 @@ class Builder:
         kind: str,
         bottom: str | Sequence[str] = (),
         *,
-        top: str | Sequence[str] | None = None,
+        top: str | None = None,
         param: tuple[ParamSpec, ...] = (),
         **options: Any,
     ) -> str:
         """A layer of type `kind`; its top is called as the layer unless named."""
         bottoms = (bottom,) if isinstance(bottom, str) else tuple(bottom)
-        tops = (top or name,) if isinstance(top or name, str) else tuple(top or ())
-        self.layers.append(LayerSpec(name, kind, bottoms, tops, options, param))
-        return tops[0]
+        self.layers.append(LayerSpec(name, kind, bottoms, (top or name,), options, param))
+        return top or name
 
     def input(self, name: str, *shape: int) -> str:
         return self.add(name, "Input", shape=[{"dim": list(shape)}])

@@ -41,8 +41,10 @@ def vgg16(classes: int, width: float, normalization: str | None) -> NetSpec:
         net.dropout(drop, bottom)
     score = net.add("fc8", "InnerProduct", bottom, param=LEARNED, num_output=classes)
     net.add("prob", "Softmax", score)
-    how = {"normalization": normalization} if normalization else {}
-    net.add("loss", "SoftmaxWithLoss", (score, label), **how)
+    if normalization:
+        net.add("loss", "SoftmaxWithLoss", (score, label), normalization=normalization)
+    else:
+        net.add("loss", "SoftmaxWithLoss", (score, label))
     return net.spec()
 
 

@@ -98,10 +98,11 @@ _ARGUMENTS: dict[Any, dict[str, Any]] = {
 
 def _options(folder: RunFolder, given: argparse.Namespace) -> TrainOptions:
     """The run's options: those of the run that is resumed, or the defaults, with what the command line gives."""
-    values = {each.name: getattr(given, each.name) for each in fields(TrainOptions)}
-    values = {
-        name: tuple(value) if isinstance(value, list) else value for name, value in values.items() if value not in (None, [])
-    }
+    values: dict[str, Any] = {}
+    for each in fields(TrainOptions):
+        value = getattr(given, each.name)
+        if value not in (None, []):
+            values[each.name] = tuple(value) if isinstance(value, list) else value
     if given.resume:
         from fcnlite import storage
 

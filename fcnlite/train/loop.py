@@ -148,7 +148,7 @@ def _stop_signals() -> Iterator[list[int]]:
     A second one stops it.
     """
     received: list[int] = []
-    before = {}
+    before: dict[signal.Signals, Any] = {}
 
     def note(number: int, frame: Any) -> None:
         received.append(number)

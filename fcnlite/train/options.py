@@ -80,8 +80,7 @@ class TrainOptions:
             unknown = ", ".join(sorted(set(values) - known))
             raise TrainingError(f"the run has options that this version does not know ({unknown}); update fcnlite.")
         try:
-            return TrainOptions(
-                **{name: tuple(value) if isinstance(value, list) else value for name, value in values.items()}
-            )
+            lists = {name: tuple(value) for name, value in values.items() if isinstance(value, list)}
+            return TrainOptions(**{**values, **lists})
         except TypeError as error:
             raise TrainingError(f"the run's options are not usable ({error}).") from error

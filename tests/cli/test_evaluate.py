@@ -1,0 +1,142 @@
+"""`python -m fcnlite.evaluate`."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from fcnlite import evaluate
+from tests.cli.conftest import Command
+from tests.color_net import COLORS
+
+TABLE = """\
+folder, split val: 1 picture, 9 pixels
+
+pixel accuracy           0.6667
+mean accuracy            0.7500
+mean IU                  0.5000
+frequency weighted IU    0.5000
+
+class                        IU  accuracy    pixels
+red                      0.5000    1.0000    33.3 %
+green                    0.5000    0.5000    66.7 %
+blue                          –         –     0.0 %
+"""
+
+
+@pytest.fixture
+def photos(tmp_path: Path) -> Path:
+    """A folder data set; its one validation picture has red, red, green and blue columns of 3 pixels,
+    labelled red, green, green and void."""
+    root = tmp_path / "photos"
+    for name in ("one", "two"):
+        for kind, columns in (("images", [COLORS[i] for i in (0, 0, 1, 2)]), ("labels", [0, 1, 1, 255])):
+            (root / kind).mkdir(parents=True, exist_ok=True)
+            Image.fromarray(np.array([columns] * 3, np.uint8)).save(root / kind / f"{name}.png")
+    (root / "classes.txt").write_text("red\ngreen\nblue\n")
+    (root / "val.txt").write_text("two\n")
+    return root
+
+
+def test_prints_the_four_metrics_and_a_line_for_each_class(
+    photos: Path, weights: Path, command: Command
+) -> None:
+    ended = command(evaluate.main, weights, "--data", "folder", "--root", photos)
+    assert (ended.status, ended.err, ended.out) == (0, "", TABLE)
+
+
+def test_json_has_all_figures_and_the_matrix(
+    photos: Path, weights: Path, command: Command, tmp_path: Path
+) -> None:
+    file = tmp_path / "figures.json"
+    ended = command(evaluate.main, weights, "--data", "folder", "--root", photos, "--json", file)
+    assert (ended.status, ended.out) == (0, TABLE)
+    figures = json.loads(file.read_text())
+    assert figures == {
+        "weights": str(weights),
+        "data": "folder",
+        "split": "val",
+        "pictures": 1,
+        "pixel_accuracy": pytest.approx(2 / 3),
+        "mean_accuracy": 0.75,
+        "mean_iu": 0.5,
+        "frequency_weighted_iu": pytest.approx(0.5),
+        "classes": ["red", "green", "blue"],
+        "iu": [0.5, 0.5, None],
+        "accuracy": [1.0, 0.5, None],
+        "confusion": [[3, 0, 0], [3, 3, 0], [0, 0, 0]],
+    }
+    ended = command(evaluate.main, weights, "--data", "folder", "--root", photos, "--json", "-")
+    assert json.loads(ended.out) == figures
+
+
+def test_draws_the_confusion_matrix(photos: Path, weights: Path, command: Command, tmp_path: Path) -> None:
+    file = tmp_path / "matrix.png"
+    options = ("--split", "train", "--confusion", file)
+    ended = command(evaluate.main, weights, "--data", "folder", "--root", photos, *options)
+    assert ended.status == 0
+    assert ended.out.startswith("folder, split train: 1 picture")
+    with Image.open(file) as image:
+        assert image.format == "PNG"
+
+
+def test_data_options_reach_the_data_set(photos: Path, weights: Path, command: Command) -> None:
+    options = ("--data-option", "classes=crimson, leaf,sky", "--data-option", "val=0")
+    ended = command(
+        evaluate.main, weights, "--data", "folder", "--root", photos, *options, "--split", "train"
+    )
+    assert ended.status == 0
+    assert ended.out.startswith("folder, split train: 2 pictures, 18 pixels")
+    assert "\nleaf " in ended.out
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        (["--data", "shapes"], "the net scores 3 classes, but data set 'shapes' has 6"),
+        (["--data", "shape"], "no data set is called 'shape'; did you mean 'shapes'?"),
+        (["--data", "folder"], "data set 'folder' needs its root"),
+        (["--data", "shapes", "--split", "vl"], "has no split 'vl'; did you mean 'val'?"),
+        (["--data", "shapes", "--data-option", "count"], "--data-option count: expected KEY=VALUE"),
+        (["--data", "shapes", "--data-option", "count=1.5"], "count=1.5: expected a whole number."),
+        (["--data", "shapes", "--data-option", "cont=1"], "no option 'cont'; did you mean 'count'?"),
+        (["--data", "folder", "--data-option", "val=x"], "val=x: expected a number."),
+        (["--data", "folder", "--data-option", "binary_masks=1"], "expected true or false."),
+        (["--data", "folder", "--data-option", "classes=a,,b"], "expected a whole number or names"),
+        (["--data", "shapes", "--json", "no/where.json"], "there is no folder no to write it to"),
+        (["--data", "shapes", "--confusion", "."], "is a folder; give the name of a file"),
+    ],
+)
+def test_bad_options_end_in_one_sentence(
+    weights: Path, command: Command, options: list[str], words: str
+) -> None:
+    ended = command(evaluate.main, weights, *options)
+    assert (ended.status, ended.out) == (1, "")
+    assert ended.err.startswith("error: ")
+    assert words in ended.err
+    assert ended.err.count("\n") == 1
+
+
+def test_broken_labels_are_named(photos: Path, weights: Path, command: Command) -> None:
+    Image.fromarray(np.full((3, 4), 7, np.uint8)).save(photos / "labels" / "two.png")
+    ended = command(evaluate.main, weights, "--data", "folder", "--root", photos)
+    assert ended.status == 1
+    assert f"{photos}/labels/two.png: holds 7; expected 0 to 2, 255" in ended.err
+
+
+def test_runs_as_a_module(tmp_path: Path, weights: Path, photos: Path) -> None:
+    ended = subprocess.run(
+        [sys.executable, "-m", "fcnlite.evaluate", weights, "--data", "folder", "--root", photos],
+        cwd=tmp_path,
+        env={"PYTHONPATH": str(Path(evaluate.__file__).parents[1]), "PYTHONIOENCODING": "utf-8"},
+        capture_output=True,
+        encoding="utf-8",
+        check=False,
+    )
+    assert (ended.returncode, ended.stderr, ended.stdout) == (0, "", TABLE)

@@ -1,0 +1,108 @@
+"""`fcnlite COMMAND`, and what all commands share."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import warnings
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+
+import fcnlite
+from fcnlite import __main__, _cli
+from fcnlite.errors import DataError
+from tests.cli.conftest import Command
+
+HOME = str(Path(__main__.__file__).parents[1])
+
+
+def shell(line: str) -> subprocess.CompletedProcess[str]:
+    """A command line with `fcnlite` in it, run by bash; its status is that of the first part of a pipe."""
+    line = line.replace("fcnlite", f"{sys.executable} -m fcnlite", 1)
+    return subprocess.run(
+        ["bash", "-c", f'{line}; exit "${{PIPESTATUS[0]}}"'],
+        env={"PYTHONPATH": HOME, "PATH": "/usr/bin:/bin", "PYTHONIOENCODING": "utf-8"},
+        capture_output=True,
+        encoding="utf-8",
+        check=False,
+    )
+
+
+def test_the_version_and_the_commands_are_told(capsys: pytest.CaptureFixture[str]) -> None:
+    for option, words in (
+        ("--version", [f"fcnlite {fcnlite.__version__}\n"]),
+        ("--help", list(__main__._COMMANDS)),
+    ):
+        with pytest.raises(SystemExit) as end:
+            __main__.main([option])
+        assert end.value.code == 0
+        out = capsys.readouterr().out
+        assert all(word in out for word in words)
+
+
+@pytest.mark.parametrize("arguments", [[], ["predct"], ["--nothing"]])
+def test_what_is_no_command_is_refused(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as end:
+        __main__.main(arguments)
+    assert end.value.code == 2
+    assert "error: " in capsys.readouterr().err
+
+
+def test_a_command_gets_the_other_arguments(weights: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert __main__.main(["summary", str(weights)]) == 0
+    assert "classify" in capsys.readouterr().out
+    assert __main__.main(["summary", "missing.h5"]) == 1
+    assert capsys.readouterr().err == "error: missing.h5: no such file; check the path.\n"
+
+
+@pytest.mark.parametrize("name", ["predict", "evaluate", "summary"])
+def test_help_shows_examples(name: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as end:
+        __main__.main([name, "--help"])
+    assert end.value.code == 0
+    assert f"examples:\n  python -m fcnlite.{name} " in capsys.readouterr().out
+
+
+def test_errors_warnings_and_interruption_are_one_line_each(command: Command) -> None:
+    def bad(_: Sequence[str] | None) -> None:
+        warnings.warn("take care.", stacklevel=1)
+        raise DataError("this is wrong.")
+
+    def interrupted(_: Sequence[str] | None) -> None:
+        raise KeyboardInterrupt
+
+    shown = warnings.showwarning
+    assert command(bad) == (1, "", "warning: take care.\nerror: this is wrong.\n")
+    assert command(interrupted) == (130, "", "interrupted.\n")
+    assert warnings.showwarning is shown
+
+
+def test_a_defect_is_not_hidden(command: Command) -> None:
+    def defective(_: Sequence[str] | None) -> None:
+        raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        command(defective)
+
+
+@pytest.mark.parametrize("text", ["0", "-1", "1.5", "x", ""])
+def test_counts_are_at_least_one(text: str, capsys: pytest.CaptureFixture[str]) -> None:
+    parser = _cli.parser("test", "", "")
+    _cli.add_threads(parser)
+    with pytest.raises(SystemExit):
+        parser.parse_args([f"--threads={text}"])
+    assert f"{text!r} is not a whole number of at least 1" in capsys.readouterr().err
+
+
+def test_a_reader_that_goes_away_ends_the_command_quietly() -> None:
+    ended = shell("fcnlite summary vgg16 | true")
+    assert (ended.returncode, ended.stderr) == (1, "")
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="no /dev/full on this system")
+def test_standard_output_on_a_full_disk_is_an_error() -> None:
+    ended = shell("fcnlite summary vgg16 > /dev/full")
+    assert ended.returncode == 1
+    assert ended.stderr == "error: standard output cannot be written (No space left on device).\n"
