@@ -12,8 +12,12 @@ install: .venv/installed
 	$(BIN)/pip install --quiet --editable '.[test]'
 	touch $@
 
+# Train on generated shapes, measure on held-out ones, show a picture.
 demo: install
-	$(BIN)/python -m fcnlite.train --recipe demo --out demo --overwrite
+	$(BIN)/python -m fcnlite.train --data shapes --width 0.125 --iterations 500 --out demo --overwrite
+	@echo "picture, with what the net makes of it: demo/overlay.png"
+	@if [ -n "$$DISPLAY$$WAYLAND_DISPLAY" ] && command -v xdg-open >/dev/null; then xdg-open demo/overlay.png; fi
+	@if [ "$$(uname)" = Darwin ]; then open demo/overlay.png; fi
 
 test: install lint
 	$(BIN)/python -m pytest
@@ -21,10 +25,16 @@ test: install lint
 test-slow: install
 	$(BIN)/python -m pytest -m slow
 
+# Beside PyTorch, which gets a venv of its own.
+bench: install
+	test -x .venv-bench/bin/python || $(PYTHON) -m venv .venv-bench
+	.venv-bench/bin/pip install --quiet torch==2.13.0 numpy
+	$(BIN)/python benchmarks/training_step.py --peer .venv-bench/bin/python
+
 lint: install
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
 clean:
-	rm -rf .venv build dist *.egg-info fcnlite/_kernels/*.c fcnlite/_kernels/*.so
+	rm -rf .venv .venv-bench build dist *.egg-info fcnlite/_kernels/*.c fcnlite/_kernels/*.so
