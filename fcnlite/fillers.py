@@ -109,7 +109,7 @@ def _bilinear(filler: Filler, shape: Shape, dtype: Dtype, rng: np.random.Generat
     """Every pair of channels gets the kernel, as in Caffe; `surgery.interp` fills the diagonal only."""
     if len(shape) != 4 or shape[2] != shape[3]:
         raise SpecError(f"the bilinear filler needs a square 4-D kernel, found {shape}.")
-    return np.broadcast_to(bilinear_kernel(*shape[2:]), shape).astype(dtype)
+    return np.broadcast_to(bilinear_kernel(*shape[2:]), shape).astype(dtype, order="C")
 
 
 _RULES: dict[str, Callable[[Filler, Shape, Dtype, np.random.Generator], Array]] = {

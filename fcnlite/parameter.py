@@ -20,7 +20,7 @@ class Parameter:
     """One weight or bias: `data`, its gradient `grad`, and its multipliers on rate and decay."""
 
     def __init__(self, array: Array, lr_mult: float = 1.0, decay_mult: float = 1.0) -> None:
-        self._array = array
+        self._array = np.asarray(array, order="C")  # solvers and layers write through reshaped views
         self._grad: Array | None = None
         self.lr_mult = lr_mult
         self.decay_mult = decay_mult

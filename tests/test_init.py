@@ -1,0 +1,59 @@
+"""The package's door: public names, and how little an import costs."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+
+import fcnlite
+
+HEAVY = ["google", "h5py", "matplotlib", "PIL", "tqdm", "scipy"]
+
+
+def loaded_by(statement: str) -> set[str]:
+    script = f"{statement}\nimport sys\nprint(*{{name.split('.')[0] for name in sys.modules}})"
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    return set(done.stdout.split())
+
+
+@pytest.mark.parametrize("statement", ["import fcnlite", "import fcnlite; fcnlite.Net, fcnlite.load, fcnlite.models"])
+def test_an_import_is_light(statement: str) -> None:
+    loaded = loaded_by(statement)
+    assert "fcnlite" in loaded
+    assert not loaded.intersection(HEAVY)
+
+
+def test_the_check_sees_what_is_loaded() -> None:
+    assert "h5py" in loaded_by("import h5py")
+
+
+@pytest.mark.parametrize("name", fcnlite.__all__)
+def test_every_public_name_is_there(name: str) -> None:
+    assert getattr(fcnlite, name) is not None
+    assert name in dir(fcnlite)
+
+
+def test_an_unknown_name_is_an_attribute_error() -> None:
+    with pytest.raises(AttributeError, match="laod"):
+        _ = fcnlite.laod
+
+
+def test_threads_are_a_positive_number() -> None:
+    from fcnlite import config
+
+    before = config.num_threads()
+    try:
+        fcnlite.set_num_threads(1)
+        assert config.num_threads() == 1
+        with pytest.raises(ValueError, match="0"):
+            fcnlite.set_num_threads(0)
+    finally:
+        fcnlite.set_num_threads(before)
+
+
+def test_show_config_tells_versions_and_threads(capsys: pytest.CaptureFixture[str]) -> None:
+    told = fcnlite.show_config()
+    assert fcnlite.__version__ in told and "NumPy" in told and "threads" in told
+    assert told in capsys.readouterr().out

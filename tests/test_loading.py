@@ -1,0 +1,155 @@
+"""Nets from files."""
+
+from __future__ import annotations
+
+import warnings
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import fcnlite
+from fcnlite import caffe, models
+from fcnlite.errors import FcnliteError, FileError, ShapeError, SpecError
+from fcnlite.net import Net
+from fcnlite.spec import ModelInfo, Preprocessing
+
+NET = """
+name: "two"
+layer { name: "data" type: "Input" top: "data" input_param { shape { dim: 1 dim: 3 dim: 6 dim: 6 } } }
+layer { name: "conv" type: "Convolution" bottom: "data" top: "conv"
+        convolution_param { num_output: 2 kernel_size: 3 weight_filler { type: "xavier" } } }
+layer { name: "drop" type: "Dropout" bottom: "conv" top: "conv" }
+layer { name: "up" type: "Deconvolution" bottom: "conv" top: "up"
+        convolution_param { num_output: 2 kernel_size: 4 stride: 2 bias_term: false FILLER } }
+"""
+BILINEAR = NET.replace("FILLER", 'weight_filler { type: "bilinear" }')
+X = np.random.default_rng(0).normal(size=(1, 3, 6, 6))
+
+
+@pytest.fixture
+def prototxt(tmp_path: Path) -> Path:
+    path = tmp_path / "net.prototxt"
+    path.write_text(BILINEAR)
+    return path
+
+
+def arrays(net: Net) -> dict[str, list[np.ndarray]]:
+    return {name: [each.array for each in parameters] for name, parameters in net.params.items()}
+
+
+def assert_same_parameters(net: Net, other: Net) -> None:
+    assert list(net.params) == list(other.params)
+    for name, parameters in arrays(net).items():
+        for mine, theirs in zip(parameters, arrays(other)[name], strict=True):
+            np.testing.assert_array_equal(mine, theirs)
+
+
+@pytest.fixture(autouse=True)
+def no_warnings() -> None:
+    """Loading what fits warns of nothing."""
+    warnings.simplefilter("error")
+
+
+def test_a_prototxt_alone_starts_by_its_fillers(prototxt: Path) -> None:
+    net = fcnlite.load(prototxt, seed=3)
+    assert net.phase == "TEST" and net.forward(data=X)["up"].shape == (1, 2, 10, 10)
+    assert_same_parameters(net, fcnlite.load(str(prototxt), seed=3))
+    assert (net.params["conv"][0].array != fcnlite.load(prototxt).params["conv"][0].array).any()
+
+
+def test_upsampling_that_starts_at_zero_warns(tmp_path: Path) -> None:
+    path = tmp_path / "net.prototxt"
+    path.write_text(NET.replace("FILLER", ""))
+    with pytest.warns(UserWarning, match=r"net\.prototxt.*'up'.*interp"):
+        fcnlite.load(path)
+
+
+def test_phase_and_dtype_are_handed_on(prototxt: Path) -> None:
+    net = fcnlite.load(prototxt, phase="TRAIN", path="plain", dtype="float64")
+    assert net.phase == "TRAIN" and net.forward(data=X)["up"].dtype == np.float64
+    assert (net.forward(data=X, outputs=["conv"])["conv"] == 0).any()
+
+
+def test_a_caffemodel_is_matched_by_name(prototxt: Path, tmp_path: Path) -> None:
+    source = fcnlite.load(prototxt, seed=5)
+    weights = tmp_path / "net.caffemodel"
+    caffe.write_weights(weights, {**arrays(source), "elsewhere": [np.ones(3, np.float32)]})
+    assert_same_parameters(fcnlite.load(prototxt, weights), source)
+
+
+def test_the_references_caffemodel(shared: Path) -> None:
+    folder = shared / "reference" / "nets" / "voc-fcn8s-deploy"
+    net = fcnlite.load(folder / "net.prototxt", folder / "weights.caffemodel")
+    given = caffe.read_weights(folder / "weights.caffemodel")
+    np.testing.assert_array_equal(net.params["conv3_2"][0].array, given["conv3_2"][0])
+
+
+def test_save_and_load_again(tmp_path: Path) -> None:
+    net = models.build("lite-fcn8s", classes=3, width=1 / 64, seed=4)
+    net.info = ModelInfo(
+        Preprocessing("RGB", (1.0, 2.0, 3.0), 0.5), ("a", "b", "c"), ((0, 0, 0), (1, 2, 3), (4, 5, 6)), {"iou": 0.5}
+    )
+    path = tmp_path / "net.h5"
+    net.save(path)
+    again = fcnlite.load(path)
+    assert again.spec == net.spec and again.info == net.info
+    assert_same_parameters(again, net)
+    x = np.random.default_rng(0).normal(size=(1, 3, 40, 31))
+    np.testing.assert_array_equal(again.forward(data=x)["score"], net.forward(data=x)["score"])
+    for parameters in again.params.values():
+        for parameter in parameters:
+            parameter.data[...] = 1  # the file stays as it was
+    assert_same_parameters(fcnlite.load(path), net)
+
+
+def test_a_weight_file_of_ours_fills_a_prototxt(prototxt: Path, tmp_path: Path) -> None:
+    source = fcnlite.load(prototxt, seed=5)
+    source.save(tmp_path / "weights.h5")
+    assert_same_parameters(fcnlite.load(prototxt, tmp_path / "weights.h5"), source)
+
+
+def test_layers_without_weights_are_warned_of(prototxt: Path, tmp_path: Path) -> None:
+    weights = tmp_path / "net.caffemodel"
+    caffe.write_weights(weights, {"up": arrays(fcnlite.load(prototxt))["up"]})
+    with pytest.warns(UserWarning, match=r"net\.caffemodel.*conv"):
+        fcnlite.load(prototxt, weights)
+
+
+def test_weights_that_do_not_fit_are_named(prototxt: Path, tmp_path: Path) -> None:
+    weights = tmp_path / "net.caffemodel"
+    given = arrays(fcnlite.load(prototxt))
+    caffe.write_weights(weights, {**given, "conv": [np.ones((2, 3, 5, 5), np.float32), given["conv"][1]]})
+    with pytest.raises(ShapeError, match=r"net\.caffemodel.*conv\[0\].*2×3×5×5.*2×3×3×3"):
+        fcnlite.load(prototxt, weights)
+
+
+def test_files_that_are_no_nets_are_named(prototxt: Path, tmp_path: Path) -> None:
+    for name in ("missing.prototxt", "missing.h5", "missing.caffemodel"):
+        with pytest.raises(FileError, match=name.replace(".", r"\.")):
+            fcnlite.load(tmp_path / name)
+        with pytest.raises(FileError, match=name.replace(".", r"\.")):
+            fcnlite.load(prototxt, tmp_path / name)
+    broken = tmp_path / "broken.prototxt"
+    broken.write_text("layer { name: ")
+    with pytest.raises(FcnliteError, match=r"broken\.prototxt"):
+        fcnlite.load(broken)
+    for name in ("foreign.h5", "foreign.caffemodel"):
+        foreign = tmp_path / name
+        foreign.write_bytes(b"\x89PNG no weights" * 10)
+        for files in ((foreign,), (prototxt, foreign)):
+            with pytest.raises(FileError, match=name.replace(".", r"\.")):
+                fcnlite.load(*files)
+    with pytest.raises(FcnliteError):
+        fcnlite.load(tmp_path)
+    unknown = tmp_path / "unknown.prototxt"
+    unknown.write_text(BILINEAR.replace("Dropout", "Dropuot"))
+    with pytest.raises(SpecError, match="'drop'.*'Dropout'"):
+        fcnlite.load(unknown)
+
+
+def test_weights_alone_say_what_else_is_needed(prototxt: Path, tmp_path: Path) -> None:
+    weights = tmp_path / "net.caffemodel"
+    caffe.write_weights(weights, arrays(fcnlite.load(prototxt)))
+    with pytest.raises(FileError, match=r"net\.caffemodel.*prototxt"):
+        fcnlite.load(weights)
