@@ -1,5 +1,6 @@
 """Build the Cython kernels: one extension a `.pyx` file, with OpenMP where the compiler has it."""
 
+import os
 import subprocess
 import sys
 import sysconfig
@@ -18,7 +19,7 @@ int main(void) { return omp_get_max_threads() < 1; }
 
 def compiles(source: str, *flags: str) -> bool:
     """Whether the C compiler turns `source` into a program with `flags`."""
-    compiler = (sysconfig.get_config_var("CC") or "cc").split()
+    compiler = (os.environ.get("CC") or sysconfig.get_config_var("CC") or "cc").split()
     with tempfile.TemporaryDirectory() as folder:
         probe = Path(folder, "probe.c")
         probe.write_text(source)

@@ -37,18 +37,15 @@ def fill(filler: Filler, shape: Shape, dtype: Any, rng: np.random.Generator) -> 
     return rule(filler, shape, np.dtype(dtype), rng)
 
 
-def bilinear_kernel(size_h: int, size_w: int) -> Array:
-    """The weights of bilinear interpolation, size_h × size_w, as Caffe's `bilinear` filler computes them.
+def bilinear_kernel(size: int) -> Array:
+    """The weights of bilinear interpolation by the factor f = ⌈size/2⌉, size × size.
 
-    One axis of k taps: with f = ⌈k/2⌉ and c = (2f − 1 − f mod 2) / 2f, tap i weighs 1 − |i/f − c|.
+    Along one axis tap i weighs 1 − |i − (size − 1)/2| / f. So the FCN reference fills its deconvolutions, and so does
+    Caffe's `bilinear` filler (since 2017; before, it was off centre for sizes such as 3 and 6).
     """
-
-    def taps(size: int) -> Array:
-        factor = -(-size // 2)
-        center = (2 * factor - 1 - factor % 2) / (2.0 * factor)
-        return 1 - np.abs(np.arange(size) / factor - center)
-
-    return np.outer(taps(size_h), taps(size_w))
+    factor = (size + 1) // 2
+    taps = 1 - np.abs(np.arange(size) - (size - 1) / 2) / factor
+    return np.outer(taps, taps)
 
 
 def _between(low: float, high: float, shape: Shape, dtype: Dtype, rng: np.random.Generator) -> Array:
@@ -109,7 +106,7 @@ def _bilinear(filler: Filler, shape: Shape, dtype: Dtype, rng: np.random.Generat
     """Every pair of channels gets the kernel, as in Caffe; `surgery.interp` fills the diagonal only."""
     if len(shape) != 4 or shape[2] != shape[3]:
         raise SpecError(f"the bilinear filler needs a square 4-D kernel, found {shape}.")
-    return np.broadcast_to(bilinear_kernel(*shape[2:]), shape).astype(dtype, order="C")
+    return np.broadcast_to(bilinear_kernel(shape[2]), shape).astype(dtype, order="C")
 
 
 _RULES: dict[str, Callable[[Filler, Shape, Dtype, np.random.Generator], Array]] = {

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from fcnlite.errors import ShapeError, SpecError, nearest
-from fcnlite.fillers import Filler
+from fcnlite.fillers import Filler, bilinear_kernel
 from fcnlite.fillers import fill as fill_array
 from fcnlite.net import Net
 from fcnlite.parameter import Parameter, generator
@@ -38,24 +38,18 @@ def interp(net: Net, layers: Iterable[str] | None = None) -> None:
                 "inputs as outputs (or one group for each) and a square kernel."
             )
         values = np.zeros(weight.shape, net.dtype)
-        values[range(rows), range(rows) if columns > 1 else 0] = interpolation_kernel(height)
+        values[range(rows), range(rows) if columns > 1 else 0] = bilinear_kernel(height)
         weight.data = values
 
 
-def interpolation_kernel(size: int) -> Array:
-    """Bilinear interpolation by the factor ⌊(size + 1)/2⌋, size × size, centred for odd sizes too.
-
-    The FCN reference's rule; Caffe's filler (`fillers.bilinear_kernel`) equals it for even sizes only.
-    """
-    factor = (size + 1) // 2
-    center = factor - 1 if size % 2 else factor - 0.5
-    taps = 1 - np.abs(np.arange(size) - center) / factor
-    return np.outer(taps, taps)
-
-
 def fill(net: Net, layers: Iterable[str], filler: Filler) -> None:
-    """Start the weights of `layers` anew by `filler`, as the net's seed has it; biases stay."""
+    """Start the weights of `layers` anew by `filler`, as the net's seed has it; biases stay.
+
+    Raises `SpecError` for a name that is no layer with parameters.
+    """
     for name in layers:
+        if name not in net.params:
+            raise SpecError(f"{name!r} is not a layer with parameters; {nearest(name, net.params)}")
         weight = net.params[name][0]
         weight.data = fill_array(filler, weight.shape, net.dtype, generator(net.seed, 0, f"{name}[0]"))
 

@@ -66,15 +66,27 @@ def test_positive_unitball_rows_sum_to_one() -> None:
     np.testing.assert_allclose(values.reshape(6, -1).sum(1), 1)
 
 
-@given(size=st.integers(1, 16))
-def test_bilinear_is_caffes_formula_on_every_pair_of_channels(size: int) -> None:
-    """BilinearFiller: f = ⌈k/2⌉, c = (2f − 1 − f % 2)/(2f), (1 − |x/f − c|)(1 − |y/f − c|)."""
-    f = np.ceil(size / 2)
-    c = (2 * f - 1 - f % 2) / (2 * f)
-    line = 1 - np.abs(np.arange(size) / f - c)
-    np.testing.assert_allclose(bilinear_kernel(size, size), np.outer(line, line), atol=1e-12)
+@given(size=st.integers(1, 20))
+def test_bilinear_is_the_references_on_every_pair_of_channels(size: int) -> None:
+    """The FCN reference's upsample_filt, and Caffe's: c = (k − 1)/(2f), (1 − |x/f − c|)(1 − |y/f − c|)."""
+    factor = (size + 1) // 2
+    center = factor - 1 if size % 2 == 1 else factor - 0.5
+    og = np.ogrid[:size, :size]
+    expected = (1 - abs(og[0] - center) / factor) * (1 - abs(og[1] - center) / factor)
+    np.testing.assert_allclose(bilinear_kernel(size), expected, atol=1e-12)
+    c = (size - 1) / (2 * np.ceil(size / 2))
+    caffe = np.outer(*[1 - np.abs(np.arange(size) / np.ceil(size / 2) - c)] * 2)
     values = filled("bilinear", (3, 2, size, size), "float64")
-    np.testing.assert_allclose(values, np.broadcast_to(np.outer(line, line), values.shape), atol=1e-12)
+    np.testing.assert_allclose(values, np.broadcast_to(caffe, values.shape), atol=1e-12)
+
+
+@pytest.mark.parametrize("factor", [1, 2, 3, 4, 8])
+def test_bilinear_of_caffes_size_sums_to_the_gain(factor: int) -> None:
+    """With kernel 2f − f mod 2 and stride f, every pixel's taps sum to 1: a constant stays constant."""
+    kernel = bilinear_kernel(2 * factor - factor % 2)
+    for i in range(factor):
+        for j in range(factor):
+            assert kernel[i::factor, j::factor].sum() == pytest.approx(1)
 
 
 def test_bilinear_needs_square_kernels() -> None:

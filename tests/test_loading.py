@@ -144,7 +144,7 @@ def test_files_that_are_no_nets_are_named(prototxt: Path, tmp_path: Path) -> Non
         fcnlite.load(tmp_path)
     unknown = tmp_path / "unknown.prototxt"
     unknown.write_text(BILINEAR.replace("Dropout", "Dropuot"))
-    with pytest.raises(SpecError, match="'drop'.*'Dropout'"):
+    with pytest.raises(SpecError, match=r"'drop'.*'Dropout'"):
         fcnlite.load(unknown)
 
 

@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 from fcnlite import models
 from fcnlite.caffe import read_net
 from fcnlite.errors import SpecError
+from fcnlite.fillers import bilinear_kernel
 from fcnlite.net import Net
 from fcnlite.spec import NetSpec
-from fcnlite.surgery import interpolation_kernel
 
 FCNS = ["voc-fcn32s", "voc-fcn16s", "voc-fcn8s"]
 
@@ -23,7 +23,7 @@ FCNS = ["voc-fcn32s", "voc-fcn16s", "voc-fcn8s"]
 @pytest.mark.parametrize("file", ["train", "val"])
 def test_the_fcns_are_the_published_ones(name: str, file: str, shared: Path) -> None:
     published = read_net(shared / "reference" / "zoo" / name / f"{file}.prototxt")
-    assert [layer.type for layer in published][0] == "Python"
+    assert published.layers[0].type == "Python"
     ours = [layer for layer in models.describe(name) if layer.type != "Input"]
     for mine, theirs in zip(ours, published.layers[1:], strict=True):
         assert mine == theirs
@@ -75,7 +75,7 @@ def test_normalization_is_that_of_the_loss(name: str) -> None:
 )
 def test_wrong_choices_are_named(how: dict[str, object], words: str) -> None:
     with pytest.raises(SpecError, match=words):
-        models.describe(**how)  # type: ignore[arg-type]
+        models.build(**how)  # type: ignore[arg-type]
 
 
 @pytest.fixture(scope="module")
@@ -107,14 +107,14 @@ def test_built_nets_start_as_they_say(name: str) -> None:
     for layer in net.layers:
         if layer.type == "Deconvolution":
             weight = net.params[layer.spec.name][0].array
-            kernel = interpolation_kernel(weight.shape[2])
+            kernel = bilinear_kernel(weight.shape[2])
             for i in range(3):
                 for j in range(weight.shape[1]):
                     expected = kernel if weight.shape[1] == 1 or i == j else 0 * kernel
                     np.testing.assert_allclose(weight[i, j], expected, rtol=1e-6)
         elif layer.type == "Convolution":
-            weight, bias = (each.array for each in net.params[layer.spec.name])
-            assert not bias.any()
+            weight, *bias = (each.array for each in net.params[layer.spec.name])
+            assert not any(each.any() for each in bias)
             if "score" in layer.spec.name:
                 assert not weight.any()
             elif weight.size > 2000:

@@ -115,9 +115,7 @@ def two_sided(draw: Draw, stem: str, square: str, rows: int, columns: int) -> di
 
 
 def windows(draw: Draw) -> tuple[Window, Window]:
-    window = st.builds(
-        Window, kernel=COUNT, stride=COUNT, pad=st.integers(0, 2), dilation=st.sampled_from([1, 1, 2])
-    )
+    window = st.builds(Window, kernel=COUNT, stride=COUNT, pad=st.integers(0, 2), dilation=st.sampled_from([1, 1, 2]))
     return draw(window), draw(window)
 
 

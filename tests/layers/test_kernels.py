@@ -32,9 +32,7 @@ TINY = np.finfo(np.float32).min
 def geometries(draw: Any) -> tuple[tuple[int, int, int], tuple[Pair, Pair, Pair, Pair], Pair]:
     """A picture's shape; kernel, stride, pad and dilation; the size of the output."""
     windows = [
-        Window(
-            draw(st.integers(1, 4)), draw(st.integers(1, 3)), draw(st.integers(0, 3)), draw(st.integers(1, 3))
-        )
+        Window(draw(st.integers(1, 4)), draw(st.integers(1, 3)), draw(st.integers(0, 3)), draw(st.integers(1, 3)))
         for _ in range(2)
     ]
     sizes = [max(1, each.extent - 2 * each.pad) + draw(st.integers(0, 6)) for each in windows]
@@ -75,9 +73,7 @@ def test_im2col_is_its_definition(geometry: Any, dtype: Any, threads: int, seed:
 
 @settings(max_examples=60)
 @given(geometry=geometries(), dtype=TYPES, threads=THREADS, seed=SEEDS, data=st.data())
-def test_im2col_in_bands_is_the_whole(
-    geometry: Any, dtype: Any, threads: int, seed: int, data: st.DataObject
-) -> None:
+def test_im2col_in_bands_is_the_whole(geometry: Any, dtype: Any, threads: int, seed: int, data: st.DataObject) -> None:
     shape, arguments, out = geometry
     x = np.random.default_rng(seed).normal(size=shape).astype(dtype)
     expected = numpy_columns(x, arguments, out)
@@ -92,9 +88,7 @@ def test_im2col_in_bands_is_the_whole(
 
 @settings(max_examples=80)
 @given(geometry=geometries(), threads=THREADS, seed=SEEDS, data=st.data())
-def test_col2im_is_the_transpose_in_bands_too(
-    geometry: Any, threads: int, seed: int, data: st.DataObject
-) -> None:
+def test_col2im_is_the_transpose_in_bands_too(geometry: Any, threads: int, seed: int, data: st.DataObject) -> None:
     """⟨im2col(x), c⟩ = ⟨x, col2im(c)⟩ for whole numbers, without rounding."""
     shape, arguments, out = geometry
     rng = np.random.default_rng(seed)
@@ -123,9 +117,7 @@ def test_im2col_refuses_columns_of_another_shape() -> None:
 def pools(draw: Any) -> tuple[tuple[int, int, int], tuple[Pair, Pair, Pair], Pair]:
     """A picture's shape, kernel, stride and pad, an output size; windows may lie outside the picture."""
     shape = (draw(st.integers(1, 3)), draw(st.integers(1, 8)), draw(st.integers(1, 8)))
-    kernel, stride, pad = (
-        (draw(s), draw(s)) for s in (st.integers(1, 4), st.integers(1, 4), st.integers(0, 2))
-    )
+    kernel, stride, pad = ((draw(s), draw(s)) for s in (st.integers(1, 4), st.integers(1, 4), st.integers(0, 2)))
     out = (draw(st.integers(1, 5)), draw(st.integers(1, 5)))
     for size, k, s, p, n in zip(shape[1:], kernel, stride, pad, out, strict=True):
         assume(p < k and (n - 1) * s - p <= size)  # as far as a layer goes

@@ -35,9 +35,7 @@ def one(
     return Net(spec, phase=phase, path="plain", dtype="float64", seed=seed)
 
 
-def compute(
-    type_: str, arrays: Sequence[Any], options: dict[str, Any] | None = None, **how: Any
-) -> list[Array]:
+def compute(type_: str, arrays: Sequence[Any], options: dict[str, Any] | None = None, **how: Any) -> list[Array]:
     """The tops of one layer fed with `arrays`."""
     net = one(type_, [np.shape(each) for each in arrays], options, **how)
     out = net.forward({f"x{i}": each for i, each in enumerate(arrays)})
@@ -169,9 +167,7 @@ def test_pooled_size_is_caffes(size: int, kernel: int, stride: int, pad: int, ce
 
 
 def test_average_pooling_counts_the_padding() -> None:
-    (top,) = compute(
-        "Pooling", [np.ones((1, 1, 2, 2))], {"pool": "AVE", "kernel_size": 3, "stride": 1, "pad": 1}
-    )
+    (top,) = compute("Pooling", [np.ones((1, 1, 2, 2))], {"pool": "AVE", "kernel_size": 3, "stride": 1, "pad": 1})
     np.testing.assert_allclose(top[0, 0], np.full((2, 2), 4 / 9))
 
 
@@ -486,9 +482,7 @@ def test_softmax_loss_normalizations(options: dict[str, Any], normalizer: str) -
     labels = LABELS.copy()
     labels[0, :2] = 255
     counted = labels != 255
-    expected_sum = -sum(
-        log_probabilities(SCORES)[n, labels[n, y, x], y, x] for n, y, x in np.argwhere(counted)
-    )
+    expected_sum = -sum(log_probabilities(SCORES)[n, labels[n, y, x], y, x] for n, y, x in np.argwhere(counted))
     divisor = {"valid": counted.sum(), "full": labels.size, "batch": 2, "none": 1}[normalizer]
     for fed in (labels, labels[:, None], labels.astype(np.float64)):
         loss, p = compute("SoftmaxWithLoss", [SCORES, fed], {"ignore_label": 255, **options}, tops=2)
