@@ -34,12 +34,12 @@ def set_num_threads(threads: int) -> None:
     if threads < 1:
         raise ValueError(f"set_num_threads({threads}): expected at least 1 thread.")
     _threads = threads
-    _blas().limit(limits=threads, user_api="blas")
+    blas().limit(limits=threads, user_api="blas")
 
 
 @functools.cache
-def _blas() -> Any:
-    """One long-lived controller: making one costs ten times what a switch does."""
+def blas() -> Any:
+    """The controller of all BLAS libraries' threads; one long-lived, since making one costs ten times a switch."""
     from threadpoolctl import ThreadpoolController
 
     return ThreadpoolController()
@@ -61,7 +61,7 @@ def show_config() -> str:
     lines += [
         f"BLAS: {info['internal_api']} {info['version']} ({info.get('architecture', 'unknown core')}), "
         f"{info['num_threads']} threads, {info['filepath']}"
-        for info in _blas().info()
+        for info in blas().info()
         if info["user_api"] == "blas"
     ]
     text = "\n".join(lines)

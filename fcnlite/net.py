@@ -72,7 +72,7 @@ class Net:
         self.layers: list[Layer] = [create(each, phase) for each in spec.for_state(phase)]
         self._params: dict[str, list[Parameter]] | None = dict(shared) if shared is not None else None
         self._schedules: dict[Any, Schedule] = {}
-        self._checked: dict[Any, None] = {}
+        self._checked: dict[Any, Schedule] = {}
         self._last: _Pass | None = None
         self._grads: dict[str, Array] = {}
         declared = self._declared_shapes()
@@ -242,7 +242,7 @@ class Net:
                         f"layer {spec.name!r} ({spec.type}): its parameter {i} has shape {show(parameter.shape)}, "
                         f"but {bottoms} would need {show(want.shape)}."
                     )
-        _remember(self._checked, key, None)
+        _remember(self._checked, key, schedule)  # held, so that its id is not given to another
 
     def _infer(self, schedule: Schedule, fed: Mapping[str, Shape]) -> dict[int, Shape]:
         """The shape of every version."""

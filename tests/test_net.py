@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 from unittest import mock
 
@@ -16,6 +17,7 @@ from fcnlite.caffe import parse_net
 from fcnlite.errors import DataError, FcnliteError, ShapeError, SpecError
 from fcnlite.layers.convolution import Convolution
 from fcnlite.net import Net
+from fcnlite.parameter import Parameter
 from fcnlite.spec import LayerSpec, NetSpec, ParamSpec
 
 Array = np.ndarray[Any, np.dtype[Any]]
@@ -217,6 +219,14 @@ def test_a_bad_input_names_itself() -> None:
     assert set(net.forward(data=picture())) == {"score"}  # none the worse
 
 
+def test_shapes_that_do_not_fit_are_found_at_every_call() -> None:
+    net = small()
+    for _ in range(2):
+        net.forward(data=picture(), label=labels())
+        with pytest.raises(ShapeError, match=r"'loss'.*score 1×3×8×9.*label 1×9×9"):
+            net.forward(data=picture(8, 9), label=labels())
+
+
 def test_an_empty_input_is_an_error() -> None:
     for shape in ((0, 2, 9, 9), (1, 2, 0, 9)):
         with pytest.raises(ShapeError, match=rf"'data'.*{'×'.join(map(str, shape))}"):
@@ -282,6 +292,24 @@ def test_a_value_read_before_an_in_place_layer_is_not_overwritten() -> None:
     assert out["a"].ravel().tolist() == [0, 2, 0, 4]
 
 
+def test_several_nets_in_several_threads() -> None:
+    def work(seed: int) -> list[Array]:
+        net = small(seed=seed)
+        found = []
+        for i in range(5):
+            x = picture(2 * (seed + i + 4), 20, 2, seed)
+            net.forward(data=x, label=labels(*x.shape[2:], 2), keep=True)
+            net.backward()
+            found += [net.blobs["score"], *(each.grad.copy() for each in net.params["conv1"])]
+        return found
+
+    expected = [work(seed) for seed in range(6)]
+    with ThreadPoolExecutor(4) as pool:
+        for found, reference in zip(pool.map(work, range(6)), expected, strict=True):
+            for array, other in zip(found, reference, strict=True):
+                np.testing.assert_array_equal(array, other)
+
+
 # After forward
 
 
@@ -328,6 +356,17 @@ def test_backward_from_a_given_gradient() -> None:
     net.forward(data=x, keep=True)  # without the label
     net.backward(score=dscore)
     assert_same(gradients(net), expected)
+
+
+def test_gradients_of_blobs_are_the_callers_own() -> None:
+    net = small()
+    net.forward(data=picture(), keep=True)
+    dscore = np.ones((1, 3, 9, 9), np.float32)
+    net.backward(score=dscore, wrt=["score", "up"])
+    dscore[...] = 7
+    assert (net.grads["score"] == 1).all() and (net.grads["up"][..., :9, :9] == 1).all()
+    net.grads["score"][...] = 5
+    assert (net.grads["up"][..., :9, :9] == 1).all() and (dscore == 7).all()
 
 
 def test_a_given_gradient_of_another_shape_is_named() -> None:
@@ -517,6 +556,14 @@ def test_any_blob_may_be_a_loss_by_its_weight() -> None:
     assert net.loss == pytest.approx(0.5 * out["a"].sum())
     net.backward()
     np.testing.assert_allclose(net.params["a"][1].grad, [4.5, 4.5])
+
+
+def test_a_loss_that_is_written_in_place_later_counts_as_it_was() -> None:
+    net = net_of(data(1, 1, 1, 2), layer("a", "Scale", "data", loss_weight=(0.5,)), layer("relu", "ReLU", "a", "a"))
+    net.forward(data=np.array([[[[-4.0, 2.0]]]]), keep=True)
+    assert net.loss == -1 and net.blobs["a"].ravel().tolist() == [0, 2]
+    net.backward(wrt=["data"])
+    assert net.grads["data"].ravel().tolist() == [0.5, 0.5]
 
 
 # Fan-out and random nets
@@ -727,22 +774,30 @@ def test_sharers_of_different_multipliers_are_named() -> None:
 
 
 def test_read_only_parameters_are_copied_when_written() -> None:
-    net, mapped = small(), {}
-    for name, parameters in net.params.items():
-        for i, parameter in enumerate(parameters):
-            array = parameter.array.copy()
+    """Values mapped from a file are used as they are until somebody may write to them."""
+    start = small()
+    mapped = {name: [each.array.copy() for each in parameters] for name, parameters in start.params.items()}
+    for arrays in mapped.values():
+        for array in arrays:
             array.flags.writeable = False
-            parameter.data = array
-            mapped[name, i] = (array, array.copy())
-    before = net.forward(data=picture())["score"]
+    net = small(shared={name: [Parameter(each) for each in arrays] for name, arrays in mapped.items()})
+    np.testing.assert_array_equal(net.forward(data=picture())["score"], start.forward(data=picture())["score"])
     for name, parameters in net.params.items():
-        for i, parameter in enumerate(parameters):
-            assert parameter.data.flags.writeable
+        for parameter, array in zip(parameters, mapped[name], strict=True):
+            assert np.shares_memory(parameter.array, array)
             parameter.data[...] += 1
-            np.testing.assert_array_equal(parameter.array, mapped[name, i][1] + 1)
-    for array, start in mapped.values():
-        np.testing.assert_array_equal(array, start)
-    assert (net.forward(data=picture())["score"] != before).any()
+            np.testing.assert_array_equal(parameter.array, array + 1)
+    for name, parameters in start.params.items():
+        for parameter, array in zip(parameters, mapped[name], strict=True):
+            np.testing.assert_array_equal(array, parameter.array)
+
+
+def test_parameters_are_contiguous_whatever_they_start_from() -> None:
+    """Layers and solvers write through flattened views."""
+    parameter = Parameter(np.arange(6.0).reshape(2, 3).T)
+    parameter.data.reshape(-1)[0] = 7
+    parameter.grad.reshape(-1)[0] = 8
+    assert parameter.array.tolist() == [[7, 3], [1, 4], [2, 5]] and parameter.grad[0, 0] == 8
 
 
 def test_setting_data_takes_a_copy_and_checks_the_shape() -> None:

@@ -5,9 +5,10 @@ on channel c. In NumPy, with x padded:
 
     cols[c, i, j, y, x] = x[c, y * stride_h + i * dilation_h, x * stride_w + j * dilation_w]
     col2im is the transpose: x[c, ...] += cols[c, i, j, y, x] at the same places.
+
+Both run on the calling thread, without the GIL: callers share out pictures, bands or channels.
 """
 
-from cython.parallel cimport prange
 from libc.string cimport memset
 
 ctypedef fused real:
@@ -106,7 +107,7 @@ cdef inline void scatter_row(real* plane, const real* row, Geometry g, Py_ssize_
 
 
 def im2col(const real[:, :, ::1] x, real[:, ::1] cols, kernel, stride, pad, dilation,
-           Py_ssize_t out_w, Py_ssize_t start, Py_ssize_t stop, int threads):
+           Py_ssize_t out_w, Py_ssize_t start, Py_ssize_t stop):
     """Fill `cols`, C·KH·KW × (stop − start), from `x`, C×H×W.
 
     `kernel`, `stride`, `pad`, `dilation` are pairs (rows, columns); positions are counted row by row over an
@@ -118,12 +119,13 @@ def im2col(const real[:, :, ::1] x, real[:, ::1] cols, kernel, stride, pad, dila
         raise ValueError("cols has the wrong shape")
     if rows == 0 or stop == start:
         return
-    for r in prange(rows, nogil=True, schedule="static", num_threads=threads):
-        gather_row(&x[r // taps, 0, 0], &cols[r, 0], g, r % taps // g.kernel_w, r % g.kernel_w, start, stop)
+    with nogil:
+        for r in range(rows):
+            gather_row(&x[r // taps, 0, 0], &cols[r, 0], g, r % taps // g.kernel_w, r % g.kernel_w, start, stop)
 
 
 def col2im(real[:, :, ::1] x, const real[:, ::1] cols, kernel, stride, pad, dilation,
-           Py_ssize_t out_w, Py_ssize_t start, Py_ssize_t stop, int threads):
+           Py_ssize_t out_w, Py_ssize_t start, Py_ssize_t stop):
     """Add `cols` to `x`: the transpose of `im2col`, with the same arguments."""
     cdef Geometry g = geometry(x.shape[1], x.shape[2], kernel, stride, pad, dilation, out_w)
     cdef Py_ssize_t taps = g.kernel_h * g.kernel_w, channels = x.shape[0], c, t
@@ -131,6 +133,7 @@ def col2im(real[:, :, ::1] x, const real[:, ::1] cols, kernel, stride, pad, dila
         raise ValueError("cols has the wrong shape")
     if channels == 0 or stop == start:
         return
-    for c in prange(channels, nogil=True, schedule="static", num_threads=threads):
-        for t in range(taps):
-            scatter_row(&x[c, 0, 0], &cols[c * taps + t, 0], g, t // g.kernel_w, t % g.kernel_w, start, stop)
+    with nogil:
+        for c in range(channels):
+            for t in range(taps):
+                scatter_row(&x[c, 0, 0], &cols[c * taps + t, 0], g, t // g.kernel_w, t % g.kernel_w, start, stop)

@@ -4,26 +4,32 @@ With cols(X) the matrix of all patches that the kernel sees (C·KH·KW rows, a c
 
     Y = W · cols(X)        dW = dY · cols(X)ᵀ        dX = col2im(Wᵀ · dY)
 
-Groups split channels and weights alike: one product for each. The columns are made in bands of output positions,
-so that they stay within `config.SCRATCH_BYTES` whatever the picture's size.
+Groups split channels and weights alike: one product for each. The columns are made in bands of output positions, so
+that all threads' bands together stay within `config.SCRATCH_BYTES` whatever the picture's size.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-from fcnlite import config
+from fcnlite import config, threads
 from fcnlite._kernels.im2col import col2im, im2col
 from fcnlite.shapes import Window
 
 Array = np.ndarray[Any, np.dtype[Any]]
+Band = tuple[int, int]
+"""Output positions start..stop, counted row by row."""
 
-BAND_BYTES = min(4 << 20, config.SCRATCH_BYTES)
+BAND_BYTES = 1 << 20
 """Bands of about this size are still in the cache when the product reads them."""
+LEAST_BAND = 256
+"""Positions below which the matrix product is slow."""
+THIRD = config.SCRATCH_BYTES // 3
+"""Bytes for the columns of all threads; as much for sums of products, and for the products that are added to them."""
 
 
 @dataclass(frozen=True)
@@ -35,6 +41,10 @@ class Kernel:
     group: int = 1
 
     @property
+    def taps(self) -> int:
+        return self.rows.kernel * self.columns.kernel
+
+    @property
     def pointwise(self) -> bool:
         """Whether the columns are the picture itself (1×1, stride 1, no pad)."""
         return self.rows == self.columns == Window(1)
@@ -43,13 +53,12 @@ class Kernel:
         """The weight, O×C'×KH×KW, as one matrix a group: G × O/G × C'·KH·KW."""
         return weight.reshape(self.group, weight.shape[0] // self.group, -1)
 
-    def bands(self, channels: int, positions: int, itemsize: int) -> Iterator[tuple[int, int]]:
-        """The output positions in bands start..stop whose columns fit the scratch memory."""
-        column = channels * self.rows.kernel * self.columns.kernel * itemsize
-        # No fewer than 256 positions, below which the matrix product is slow, if they fit at all.
-        width = max(BAND_BYTES // column, min(256, config.SCRATCH_BYTES // column), 1)
-        for start in range(0, positions, width):
-            yield start, min(start + width, positions)
+    def bands(self, channels: int, positions: int, itemsize: int, workers: int) -> list[Band]:
+        """The output positions in bands for so many workers: small for the cache's sake, and enough to go round."""
+        column = channels * self.taps * itemsize
+        most = max(1, THIRD // (workers * column))
+        width = min(max(BAND_BYTES // column, LEAST_BAND), most)
+        return threads.shares(positions, max(-(-positions // width), min(workers, positions // LEAST_BAND)))
 
     def arguments(self) -> tuple[tuple[int, int], ...]:
         """kernel, stride, pad and dilation as the Cython kernels take them."""
@@ -57,12 +66,13 @@ class Kernel:
         return (r.kernel, c.kernel), (r.stride, c.stride), (r.pad, c.pad), (r.dilation, c.dilation)
 
 
-def _columns(x: Array, kernel: Kernel, out_w: int, start: int, stop: int) -> Array:
-    """The columns of one picture, C×H×W, for the output positions start..stop: G × C·KH·KW/G × (stop − start)."""
+def _columns(x: Array, kernel: Kernel, out_w: int, band: Band) -> Array:
+    """The columns of one picture, C×H×W, for a band of output positions: G × C·KH·KW/G × (stop − start)."""
+    start, stop = band
     if kernel.pointwise:
         return x.reshape(kernel.group, x.shape[0] // kernel.group, -1)[:, :, start:stop]
-    cols = np.empty((x.shape[0] * kernel.rows.kernel * kernel.columns.kernel, stop - start), x.dtype)
-    im2col(x, cols, *kernel.arguments(), out_w, start, stop, config.num_threads())
+    cols = np.empty((x.shape[0] * kernel.taps, stop - start), x.dtype)
+    im2col(x, cols, *kernel.arguments(), out_w, start, stop)
     return cols.reshape(kernel.group, -1, stop - start)
 
 
@@ -72,26 +82,63 @@ def convolve(x: Array, weight: Array, kernel: Kernel) -> Array:
     out_h, out_w = kernel.rows.convolved(height), kernel.columns.convolved(width)
     w = kernel.matrix(weight)
     y = np.empty((n, *w.shape[:2], out_h * out_w), x.dtype)
-    for image, out in zip(x, y, strict=True):
-        for start, stop in kernel.bands(channels, out_h * out_w, x.itemsize):
-            np.matmul(w, _columns(image, kernel, out_w, start, stop), out=out[:, :, start:stop])
+    large = weight.nbytes > THIRD
+    workers = config.num_threads()
+    bands = kernel.bands(channels, out_h * out_w, x.itemsize, 1 if large else workers)
+    products = [(i, band) for i in range(n) for band in bands]
+
+    def multiply(product: tuple[int, Band]) -> None:
+        i, band = product
+        np.matmul(w, _columns(x[i], kernel, out_w, band), out=y[i, :, :, slice(*band)])
+
+    # Not every thread should read a large weight: they share out its rows.
+    def multiply_by_rows(product: tuple[int, Band]) -> None:
+        i, band = product
+        cols, out = _columns(x[i], kernel, out_w, band), y[i, :, :, slice(*band)]
+        rows = threads.shares(w.shape[1], workers)
+        threads.for_each(lambda r: np.matmul(w[:, slice(*r)], cols, out=out[:, slice(*r)]), rows)
+
+    if large:
+        for product in products:
+            multiply_by_rows(product)
+    else:
+        threads.for_each(multiply, products)
     return y.reshape(n, -1, out_h, out_w)
 
 
 def convolve_backward_data(dy: Array, weight: Array, kernel: Kernel, height: int, width: int) -> Array:
-    """dX = col2im(Wᵀ · dY): N×O×H'×W' gives N×C×H×W. As a forward pass this is deconvolution."""
+    """dX = col2im(Wᵀ · dY): N×O×H'×W' gives N×C×H×W. As a forward pass this is deconvolution.
+
+    Neighbouring bands add to the same pixels, so the threads share out the channels.
+    """
     n, _, out_h, out_w = dy.shape
+    channels, groups = weight.shape[1], kernel.group
     wt = kernel.matrix(weight).transpose(0, 2, 1)
-    channels = weight.shape[1] * kernel.group
-    dy = dy.reshape(n, kernel.group, -1, out_h * out_w)
-    if kernel.pointwise:
-        return np.matmul(wt, dy).reshape(n, channels, height, width)
-    dx = np.zeros((n, channels, height, width), dy.dtype)
-    for out, image in zip(dy, dx, strict=True):
-        for start, stop in kernel.bands(channels, out_h * out_w, dy.itemsize):
-            dcols = np.matmul(wt, out[:, :, start:stop]).reshape(-1, stop - start)
-            col2im(image, dcols, *kernel.arguments(), out_w, start, stop, config.num_threads())
-    return dx
+    dy = dy.reshape(n, groups, -1, out_h * out_w)
+    dx = np.zeros((n, groups, channels, height, width), dy.dtype)
+    workers = config.num_threads()
+    bands = kernel.bands(channels * groups, out_h * out_w, dy.itemsize, workers=1)
+
+    def work(item: tuple[int, tuple[int, int], tuple[int, int]]) -> None:
+        i, group, channel = item
+        part = dx[i, slice(*group), slice(*channel)]
+        wt_part = wt[slice(*group), channel[0] * kernel.taps : channel[1] * kernel.taps]
+        if kernel.pointwise:
+            np.matmul(wt_part, dy[i, slice(*group)], out=part.reshape(*part.shape[:2], -1))
+            return
+        for start, stop in bands:
+            dcols = np.matmul(wt_part, dy[i, slice(*group), :, start:stop])
+            for image, cols in zip(part, dcols, strict=True):
+                col2im(image, cols, *kernel.arguments(), out_w, start, stop)
+
+    parts = [
+        (i, group, channel)
+        for i in range(n)
+        for group in threads.shares(groups, workers)
+        for channel in threads.shares(channels, -(-workers // groups))
+    ]
+    threads.for_each(work, parts)
+    return dx.reshape(n, -1, height, width)
 
 
 def convolve_backward_weight(x: Array, dy: Array, kernel: Kernel, dweight: Array) -> None:
@@ -100,14 +147,35 @@ def convolve_backward_weight(x: Array, dy: Array, kernel: Kernel, dweight: Array
     out_w = dy.shape[3]
     dy = dy.reshape(n, kernel.group, -1, dy.shape[2] * out_w)
     dw = kernel.matrix(dweight)
-    empty = True
-    for image, out in zip(x, dy, strict=True):
-        for start, stop in kernel.bands(channels, dy.shape[3], x.itemsize):
-            cols = _columns(image, kernel, out_w, start, stop).transpose(0, 2, 1)
-            if empty:
-                np.matmul(out[:, :, start:stop], cols, out=dw)
-                empty = False
+    workers = config.num_threads()
+    large = workers * dweight.nbytes > THIRD
+    bands = kernel.bands(channels, dy.shape[3], x.itemsize, 1 if large else workers)
+    products = [(i, band) for i in range(n) for band in bands]
+
+    # Each thread sums a share of the products by itself,
+    def add(total: Array, product: tuple[int, Band]) -> None:
+        i, band = product
+        total += np.matmul(dy[i, :, :, slice(*band)], _columns(x[i], kernel, out_w, band).transpose(0, 2, 1))
+
+    # or, where the weight is too large for a sum a thread, some rows of all products.
+    def add_by_rows(product: tuple[int, Band]) -> None:
+        i, band = product
+        cols = _columns(x[i], kernel, out_w, band).transpose(0, 2, 1)
+
+        def work(rows: tuple[int, int]) -> None:
+            part, out = dw[:, slice(*rows)], dy[i, :, slice(*rows), slice(*band)]
+            if product == products[0]:
+                np.matmul(out, cols, out=part)
             else:
-                dw += np.matmul(out[:, :, start:stop], cols)
-    if empty:
-        dw.fill(0)
+                part += np.matmul(out, cols)
+
+        threads.for_each(work, threads.shares(dw.shape[1], max(workers, -(-workers * dw.nbytes // THIRD))))
+
+    if large and products:
+        for product in products:
+            add_by_rows(product)
+    else:
+        runs = threads.shares(len(products), workers)
+        totals = np.zeros((len(runs), *dw.shape), dw.dtype)
+        threads.for_each(lambda k: [add(totals[k], each) for each in products[slice(*runs[k])]], range(len(runs)))
+        np.sum(totals, axis=0, out=dw)

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import itertools
 import tracemalloc
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
+from unittest import mock
 
 import numpy as np
 import pytest
@@ -13,10 +16,11 @@ from hypothesis import strategies as st
 
 from fcnlite import config
 from fcnlite._kernels import im2col, pooling, update
+from fcnlite.layers import columns
 from fcnlite.net import Net
 from fcnlite.shapes import Window
 from fcnlite.spec import LayerSpec, NetSpec
-from tests.layers.examples import input_layer
+from tests.layers.examples import EXAMPLES, Example, input_layer
 
 Array = np.ndarray[Any, np.dtype[Any]]
 Pair = tuple[int, int]
@@ -61,19 +65,19 @@ def numpy_columns(x: Array, arguments: tuple[Pair, Pair, Pair, Pair], out: Pair)
 
 
 @settings(max_examples=80)
-@given(geometry=geometries(), dtype=TYPES, threads=THREADS, seed=SEEDS)
-def test_im2col_is_its_definition(geometry: Any, dtype: Any, threads: int, seed: int) -> None:
+@given(geometry=geometries(), dtype=TYPES, seed=SEEDS)
+def test_im2col_is_its_definition(geometry: Any, dtype: Any, seed: int) -> None:
     shape, arguments, out = geometry
     x = np.random.default_rng(seed).normal(size=shape).astype(dtype)
     expected = numpy_columns(x, arguments, out)
     cols = np.full_like(expected, np.nan)
-    im2col.im2col(x, cols, *arguments, out[1], 0, cols.shape[1], threads)
+    im2col.im2col(x, cols, *arguments, out[1], 0, cols.shape[1])
     np.testing.assert_array_equal(cols, expected)
 
 
 @settings(max_examples=60)
-@given(geometry=geometries(), dtype=TYPES, threads=THREADS, seed=SEEDS, data=st.data())
-def test_im2col_in_bands_is_the_whole(geometry: Any, dtype: Any, threads: int, seed: int, data: st.DataObject) -> None:
+@given(geometry=geometries(), dtype=TYPES, seed=SEEDS, data=st.data())
+def test_im2col_in_bands_is_the_whole(geometry: Any, dtype: Any, seed: int, data: st.DataObject) -> None:
     shape, arguments, out = geometry
     x = np.random.default_rng(seed).normal(size=shape).astype(dtype)
     expected = numpy_columns(x, arguments, out)
@@ -82,13 +86,13 @@ def test_im2col_in_bands_is_the_whole(geometry: Any, dtype: Any, threads: int, s
     bands = []
     for start, stop in itertools.pairwise(cuts):
         bands.append(np.full((len(expected), stop - start), np.nan, dtype))
-        im2col.im2col(x, bands[-1], *arguments, out[1], start, stop, threads)
+        im2col.im2col(x, bands[-1], *arguments, out[1], start, stop)
     np.testing.assert_array_equal(np.concatenate(bands, axis=1), expected)
 
 
 @settings(max_examples=80)
-@given(geometry=geometries(), threads=THREADS, seed=SEEDS, data=st.data())
-def test_col2im_is_the_transpose_in_bands_too(geometry: Any, threads: int, seed: int, data: st.DataObject) -> None:
+@given(geometry=geometries(), seed=SEEDS, data=st.data())
+def test_col2im_is_the_transpose_in_bands_too(geometry: Any, seed: int, data: st.DataObject) -> None:
     """⟨im2col(x), c⟩ = ⟨x, col2im(c)⟩ for whole numbers, without rounding."""
     shape, arguments, out = geometry
     rng = np.random.default_rng(seed)
@@ -101,7 +105,7 @@ def test_col2im_is_the_transpose_in_bands_too(geometry: Any, threads: int, seed:
         back = start.astype(dtype)
         for first, last in ((0, cut), (cut, cols.shape[1])):
             band = np.ascontiguousarray(other[:, first:last], dtype)
-            im2col.col2im(back, band, *arguments, out[1], first, last, threads)
+            im2col.col2im(back, band, *arguments, out[1], first, last)
         assert (cols * other).sum() == (x * (back - start)).sum()  # it adds to what is there
 
 
@@ -110,7 +114,7 @@ def test_im2col_refuses_columns_of_another_shape() -> None:
     for wrong in ((4, 5), (3, 4)):
         for kernel in (im2col.im2col, im2col.col2im):
             with pytest.raises(ValueError, match="shape"):
-                kernel(x, np.zeros(wrong), (2, 2), (1, 1), (0, 0), (1, 1), 2, 0, 4, 1)
+                kernel(x, np.zeros(wrong), (2, 2), (1, 1), (0, 0), (1, 1), 2, 0, 4)
 
 
 @st.composite
@@ -211,8 +215,60 @@ def test_sgd_refuses_arrays_of_other_lengths() -> None:
         update.sgd(np.zeros(3), np.zeros(3), np.zeros(2), 1, 1, 0, 0, 1)
 
 
+@contextmanager
+def threads_of(count: int) -> Iterator[None]:
+    before = config.num_threads()
+    config.set_num_threads(count)
+    try:
+        yield
+    finally:
+        config.set_num_threads(before)
+
+
+def passes(net: Net, inputs: dict[str, Array], threads: int) -> dict[str, Array]:
+    """All that a forward and a backward make on so many threads."""
+    with threads_of(threads):
+        top = net.forward(inputs, outputs=["y0"], keep=True)["y0"]
+        net.backward(y0=np.cos(np.arange(top.size)).reshape(top.shape), wrt=["x0"])
+        gradients = {str(i): each.grad.copy() for i, each in enumerate(net.params["layer"])}
+    return {"top": top, "bottom": net.grads["x0"], **gradients}
+
+
 @pytest.mark.parametrize("type_", ["Convolution", "Deconvolution"])
-def test_scratch_memory_is_bounded(type_: str) -> None:
+@settings(max_examples=15)
+@given(data=st.data())
+def test_threads_share_the_work_and_change_nothing(type_: str, data: st.DataObject) -> None:
+    """Within rounding for another number of threads; bit for bit for the same number."""
+    example = data.draw(EXAMPLES[type_])
+    net, inputs = example.net("float32"), example.inputs()
+    alone = passes(net, inputs, 1)
+    for threads in (2, 3, 7):
+        found = passes(net, inputs, threads)
+        again = passes(net, inputs, threads)
+        for name, array in alone.items():
+            np.testing.assert_array_equal(again[name], found[name])
+            np.testing.assert_allclose(found[name], array, rtol=0, atol=1e-6 * max(1, np.abs(array).max()))
+
+
+@pytest.mark.parametrize("threads", [1, 2, 3])
+@pytest.mark.parametrize("group", [1, 2])
+@pytest.mark.parametrize("type_", ["Convolution", "Deconvolution"])
+def test_pictures_of_many_bands(type_: str, group: int, threads: int) -> None:
+    """Bands are a matter of memory alone: small ones give what one gives."""
+    example = Example(
+        type_, ((2, 4, 61, 53),), {"num_output": 6, "group": group, "kernel_size": [5], "pad": [2]}, seed=1
+    )
+    net, inputs = example.net("float64"), example.inputs()
+    whole = passes(net, inputs, threads)
+    with mock.patch.object(columns, "BAND_BYTES", 1 << 10), mock.patch.object(columns, "LEAST_BAND", 7):
+        bands = passes(net, inputs, threads)
+    for name, array in whole.items():
+        np.testing.assert_allclose(bands[name], array, rtol=0, atol=1e-12 * np.abs(array).max())
+
+
+@pytest.mark.parametrize("threads", [1, 2, 8])
+@pytest.mark.parametrize("type_", ["Convolution", "Deconvolution"])
+def test_scratch_memory_is_bounded(type_: str, threads: int) -> None:
     """The columns of this picture at once would take 162 MiB, or 81 MiB for the deconvolution."""
     assert config.SCRATCH_BYTES <= 64 << 20
     options = {"num_output": 1, "kernel_size": [9], "pad": [4], "weight_filler": {"type": "xavier"}}
@@ -225,11 +281,12 @@ def test_scratch_memory_is_bounded(type_: str) -> None:
     dy = np.ones((1, 1, 512, 512), np.float32)
     tracemalloc.start()
     try:
-        net.forward(x=x, keep=True)
-        forward = tracemalloc.get_traced_memory()[1]
-        tracemalloc.reset_peak()
-        net.backward(y=dy)
-        backward = tracemalloc.get_traced_memory()[1]
+        with threads_of(threads):
+            net.forward(x=x, keep=True)
+            forward = tracemalloc.get_traced_memory()[1]
+            tracemalloc.reset_peak()
+            net.backward(y=dy)
+            backward = tracemalloc.get_traced_memory()[1]
     finally:
         tracemalloc.stop()
     assert dy.nbytes < forward < dy.nbytes + (64 << 20)

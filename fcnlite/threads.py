@@ -1,0 +1,91 @@
+"""Our threads: a layer's work in a few large shares, one a thread, with BLAS at one thread inside.
+
+Every wait for another thread costs a time slice where other programs want the cores. So the plain path waits once a
+layer, at its end, not twice for every matrix product. Work is shared out by counts alone, never by who is free: the
+same number of threads gives the same sums.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from itertools import pairwise
+from typing import Any, TypeVar
+
+import numpy as np
+
+from fcnlite import config
+
+T = TypeVar("T")
+
+_lock = threading.Lock()
+_pools: dict[int, ThreadPoolExecutor] = {}
+_alone = 0
+_restore: Any = None
+
+
+def shares(count: int, parts: int) -> list[tuple[int, int]]:
+    """0 … count − 1 as at most `parts` ranges start..stop of nearly equal length, none empty unless all are."""
+    parts = max(1, min(parts, count))
+    bounds = [count * i // parts for i in range(parts + 1)]
+    return list(pairwise(bounds))
+
+
+def for_each(work: Callable[[T], None], items: Sequence[T]) -> None:
+    """Call `work` for every item, neighbouring items on the same thread; return when all are done."""
+
+    def chunk(start: int, stop: int) -> None:
+        with np.errstate(all="ignore"):  # which each thread has for itself
+            for item in items[start:stop]:
+                work(item)
+
+    chunks = shares(len(items), config.num_threads())
+    with blas_alone():
+        others = [_pool(len(chunks) - 1).submit(chunk, *each) for each in chunks[1:]]
+        try:
+            chunk(*chunks[0])
+        finally:
+            # Also after an error nobody must write to our arrays any more.
+            errors = [other.exception() for other in others]
+    for error in errors:
+        if error is not None:
+            raise error
+
+
+@contextmanager
+def blas_alone() -> Iterator[None]:
+    """BLAS at one thread within the block, also while other threads of ours enter and leave such blocks."""
+    global _alone, _restore
+    with _lock:
+        if _alone == 0:
+            _restore = config.blas().limit(limits=1, user_api="blas")
+        _alone += 1
+    try:
+        yield
+    finally:
+        with _lock:
+            _alone -= 1
+            if _alone == 0:
+                _restore.restore_original_limits()
+
+
+def _pool(size: int) -> ThreadPoolExecutor:
+    with _lock:
+        if size not in _pools:
+            _pools[size] = ThreadPoolExecutor(size, thread_name_prefix="fcnlite")
+        return _pools[size]
+
+
+def _forget() -> None:
+    """In a forked child the threads are gone, and a lock may be held by one of them."""
+    global _lock, _alone
+    _lock = threading.Lock()
+    _alone = 0
+    _pools.clear()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_forget)
