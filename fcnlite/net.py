@@ -163,6 +163,9 @@ class Net:
         `DataError` for labels that are no classes.
         """
         feeds = self._convert({**(inputs or {}), **blobs})
+        if keep:
+            # The caller may reuse the arrays before backward reads them.
+            feeds = {name: array.copy() for name, array in feeds.items()}
         schedule = self._schedule(frozenset(feeds), None if outputs is None else tuple(outputs), keep)
         self._check_shapes(schedule, {name: array.shape for name, array in feeds.items()})
         self._last = None

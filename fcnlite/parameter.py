@@ -46,6 +46,17 @@ class Parameter:
         self.changed()
         self._array[...] = values
 
+    def adopt(self, values: Array) -> None:
+        """Take `values`, of this parameter's shape, without copying them if they are read-only: mapped from a file.
+
+        They are copied once they may be written.
+        """
+        if values.flags.writeable or values.dtype != self._array.dtype or not values.flags.c_contiguous:
+            self.data = values
+        else:
+            self._array = values
+            self.version += 1
+
     @property
     def grad(self) -> Array:
         """The gradient of the last backward; zero before it, and where `lr_mult` is 0."""
@@ -59,7 +70,6 @@ class Parameter:
 
     def changed(self) -> None:
         """Mark the values as changed, so that nothing derived from them is used again."""
-        # Values mapped from a file are copied once they may be written.
         if not self._array.flags.writeable:
             self._array = self._array.copy()
         self.version += 1

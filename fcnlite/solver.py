@@ -50,8 +50,9 @@ class SolverOptions:
         if self.iter_size < 1:
             raise SpecError(f"iter_size is {self.iter_size}; expected at least 1.")
         for name in ("base_lr", "momentum", "weight_decay"):
-            if not (math.isfinite(getattr(self, name)) and getattr(self, name) >= 0):
-                raise SpecError(f"{name} is {getattr(self, name)}; expected 0 or more.")
+            value = getattr(self, name)
+            if not (isinstance(value, (int, float)) and math.isfinite(value) and value >= 0):
+                raise SpecError(f"{name} is {value!r}; expected a number, 0 or more.")
 
 
 def _fixed(o: SolverOptions, iteration: int) -> float:
@@ -95,7 +96,8 @@ class SGD:
         """One iteration; returns the loss, the mean over its passes, before the update.
 
         `step(data=x, label=y)` uses the batch for every pass of `iter_size`; `step([{...}, {...}])` gives each its own.
-        A loss that is not finite raises `TrainingError` before anything is changed.
+        A loss that is not finite raises `TrainingError` before anything that is learned changes (the running sums of
+        BatchNorm may have).
         """
         passes = self._passes(batch, blobs)
         total = 0.0

@@ -83,7 +83,7 @@ def transplant(net: Net, weights: Weights) -> list[Transfer]:
             found = np.asarray(given[i]) if i < len(given) else None
             outcome = "left" if found is None else "shape differs"
             if found is not None and _core(found.shape) == _core(parameter.shape):
-                parameter.data = found.reshape(parameter.shape)
+                parameter.adopt(found.reshape(parameter.shape))
                 outcome = "taken"
             transfers.append(Transfer(name, i, outcome, None if found is None else found.shape, parameter.shape))
     for name, given in weights.items():

@@ -153,3 +153,14 @@ def test_weights_alone_say_what_else_is_needed(prototxt: Path, tmp_path: Path) -
     caffe.write_weights(weights, arrays(fcnlite.load(prototxt)))
     with pytest.raises(FileError, match=r"net\.caffemodel.*prototxt"):
         fcnlite.load(weights)
+
+
+def test_weights_of_ours_stay_mapped_until_they_are_written(tmp_path: Path) -> None:
+    models.build("lite-fcn8s", classes=3, width=0.02).save(tmp_path / "net.h5")
+    parameter = fcnlite.load(tmp_path / "net.h5").params["conv1_1"][0]
+    mapped = parameter.array
+    assert not mapped.flags.writeable
+    before = mapped.copy()
+    parameter.data[...] = 0
+    assert not parameter.array.any()
+    np.testing.assert_array_equal(mapped, before)

@@ -10,7 +10,6 @@ that all threads' bands together stay within `config.SCRATCH_BYTES` whatever the
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -95,8 +94,11 @@ def convolve(x: Array, weight: Array, kernel: Kernel) -> Array:
     def multiply_by_rows(product: tuple[int, Band]) -> None:
         i, band = product
         cols, out = _columns(x[i], kernel, out_w, band), y[i, :, :, slice(*band)]
-        rows = threads.shares(w.shape[1], workers)
-        threads.for_each(lambda r: np.matmul(w[:, slice(*r)], cols, out=out[:, slice(*r)]), rows)
+
+        def work(rows: tuple[int, int]) -> None:
+            np.matmul(w[:, slice(*rows)], cols, out=out[:, slice(*rows)])
+
+        threads.for_each(work, threads.shares(w.shape[1], workers))
 
     if large:
         for product in products:
@@ -153,9 +155,10 @@ def convolve_backward_weight(x: Array, dy: Array, kernel: Kernel, dweight: Array
     products = [(i, band) for i in range(n) for band in bands]
 
     # Each thread sums a share of the products by itself,
-    def add(total: Array, product: tuple[int, Band]) -> None:
-        i, band = product
-        total += np.matmul(dy[i, :, :, slice(*band)], _columns(x[i], kernel, out_w, band).transpose(0, 2, 1))
+    def add(sum_and_share: tuple[Array, Band]) -> None:
+        total, share = sum_and_share
+        for i, band in products[slice(*share)]:
+            total += np.matmul(dy[i, :, :, slice(*band)], _columns(x[i], kernel, out_w, band).transpose(0, 2, 1))
 
     # or, where the weight is too large for a sum a thread, some rows of all products.
     def add_by_rows(product: tuple[int, Band]) -> None:
@@ -175,7 +178,7 @@ def convolve_backward_weight(x: Array, dy: Array, kernel: Kernel, dweight: Array
         for product in products:
             add_by_rows(product)
     else:
-        runs = threads.shares(len(products), workers)
-        totals = np.zeros((len(runs), *dw.shape), dw.dtype)
-        threads.for_each(lambda k: [add(totals[k], each) for each in products[slice(*runs[k])]], range(len(runs)))
+        parts = threads.shares(len(products), workers)
+        totals = np.zeros((len(parts), *dw.shape), dw.dtype)
+        threads.for_each(add, list(zip(totals, parts, strict=True)))
         np.sum(totals, axis=0, out=dw)
