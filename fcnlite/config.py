@@ -5,6 +5,8 @@ from __future__ import annotations
 import functools
 import os
 import platform
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 SCRATCH_BYTES = 64 << 20
@@ -34,7 +36,17 @@ def set_num_threads(threads: int) -> None:
     if threads < 1:
         raise ValueError(f"set_num_threads({threads}): expected at least 1 thread.")
     _threads = threads
-    blas().limit(limits=threads, user_api="blas")
+    limit_blas(threads)
+
+
+def limit_blas(threads: int) -> Callable[[], None]:
+    """Set the BLAS libraries to `threads` threads; the function returned sets them back.
+
+    threadpoolctl lets only the first thread that asks switch them, and ignores others while that one lives. So one
+    thread of ours asks for all.
+    """
+    limits = _switcher().submit(lambda: blas().limit(limits=threads, user_api="blas")).result()
+    return lambda: _switcher().submit(limits.restore_original_limits).result()
 
 
 @functools.cache
@@ -43,6 +55,15 @@ def blas() -> Any:
     from threadpoolctl import ThreadpoolController
 
     return ThreadpoolController()
+
+
+@functools.cache
+def _switcher() -> ThreadPoolExecutor:
+    return ThreadPoolExecutor(1, thread_name_prefix="fcnlite-blas")
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_switcher.cache_clear)  # a forked child does not have the thread
 
 
 def show_config() -> str:

@@ -20,6 +20,7 @@ from fcnlite.parameter import Parameter, generator, make_parameters
 from fcnlite.schedule import Schedule, Step
 from fcnlite.shapes import Shape, show
 from fcnlite.spec import PHASES, ModelInfo, NetSpec
+from fcnlite.threads import blas_alone
 
 Array = np.ndarray[Any, np.dtype[Any]]
 
@@ -171,7 +172,7 @@ class Net:
         self._last = None
         values = {version: feeds[name] for name, version in schedule.inputs.items()}
         runs: dict[int, Run] = {}
-        with np.errstate(all="ignore"):
+        with np.errstate(all="ignore"), blas_alone():
             for i, step in enumerate(schedule.steps):
                 run = self._run_step(step, values, keep)
                 if keep:
@@ -313,7 +314,7 @@ class Net:
         gradients: dict[int, Array] = dict(seeds)
         found: dict[int, Array] = {}
         written: set[int] = set()
-        with np.errstate(all="ignore"):
+        with np.errstate(all="ignore"), blas_alone():
             for i in reversed(range(len(schedule.steps))):
                 step = schedule.steps[i]
                 for version in step.top:

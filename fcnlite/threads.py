@@ -19,12 +19,13 @@ import numpy as np
 
 from fcnlite import config
 
+Array = np.ndarray[Any, np.dtype[Any]]
 T = TypeVar("T")
 
 _lock = threading.Lock()
 _pools: dict[int, ThreadPoolExecutor] = {}
 _alone = 0
-_restore: Any = None
+_restore: Callable[[], None] | None = None
 
 
 def shares(count: int, parts: int) -> list[tuple[int, int]]:
@@ -55,21 +56,39 @@ def for_each(work: Callable[[T], None], items: Sequence[T]) -> None:
             raise error
 
 
+def matmul(a: Array, b: Array, out: Array | None = None) -> Array:
+    """The matrix product a @ b, the longer side of it shared out."""
+    rows, columns = a.shape[0], b.shape[1]
+    product = np.empty((rows, columns), a.dtype) if out is None else out
+
+    def work(part: tuple[int, int]) -> None:
+        if rows > columns:
+            np.matmul(a[slice(*part)], b, out=product[slice(*part)])
+        else:
+            np.matmul(a, b[:, slice(*part)], out=product[:, slice(*part)])
+
+    for_each(work, shares(max(rows, columns), config.num_threads()))
+    return product
+
+
 @contextmanager
 def blas_alone() -> Iterator[None]:
-    """BLAS at one thread within the block, also while other threads of ours enter and leave such blocks."""
+    """BLAS at one thread within the block, also while other threads of ours enter and leave such blocks.
+
+    A net enters it for a whole pass, so that what its layers do inside costs no switch.
+    """
     global _alone, _restore
     with _lock:
         if _alone == 0:
-            _restore = config.blas().limit(limits=1, user_api="blas")
+            _restore = config.limit_blas(1)
         _alone += 1
     try:
         yield
     finally:
         with _lock:
             _alone -= 1
-            if _alone == 0:
-                _restore.restore_original_limits()
+            if _alone == 0 and _restore is not None:
+                _restore()
 
 
 def _pool(size: int) -> ThreadPoolExecutor:

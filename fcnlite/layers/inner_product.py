@@ -13,12 +13,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from math import prod
 
-import numpy as np
-
 from fcnlite.errors import SpecError
 from fcnlite.fillers import Filler
 from fcnlite.layers.base import Array, Layer, ParamShape, Run, Shape, canonical_axis, register
 from fcnlite.shapes import Placement
+from fcnlite.threads import matmul
 
 
 @dataclass(frozen=True)
@@ -60,7 +59,7 @@ class InnerProduct(Layer):
     def forward(self, bottom: list[Array], run: Run) -> list[Array]:
         (x,), weight = bottom, run.params[0]
         kept, inner = self._split(x.shape)
-        y = x.reshape(prod(kept), inner) @ (weight if self.options.transpose else weight.T)
+        y = matmul(x.reshape(prod(kept), inner), weight if self.options.transpose else weight.T)
         if self.options.bias_term:
             y += run.params[1]
         return [y.reshape(*kept, self.options.num_output)]
@@ -71,12 +70,12 @@ class InnerProduct(Layer):
         flat, dy = x.reshape(prod(kept), inner), dtop[0].reshape(prod(kept), self.options.num_output)
         if run.dparams[0] is not None:
             a, b = (flat, dy) if self.options.transpose else (dy, flat)
-            np.matmul(a.T, b, out=run.dparams[0])
+            matmul(a.T, b, out=run.dparams[0])
         if self.options.bias_term and run.dparams[1] is not None:
             dy.sum(axis=0, out=run.dparams[1])
         if not run.needs[0]:
             return [None]
-        return [(dy @ (weight.T if self.options.transpose else weight)).reshape(x.shape)]
+        return [matmul(dy, weight.T if self.options.transpose else weight).reshape(x.shape)]
 
     def placement(self) -> tuple[Placement, Placement] | None:
         return None

@@ -1,0 +1,105 @@
+"""Sharing out work among threads."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from fcnlite import config, threads
+
+
+@pytest.fixture(params=(1, 2, 5))
+def workers(request: pytest.FixtureRequest) -> Iterator[int]:
+    before = config.num_threads()
+    config.set_num_threads(request.param)
+    yield request.param
+    config.set_num_threads(before)
+
+
+@given(count=st.integers(0, 200), parts=st.integers(1, 40))
+def test_shares_cover_everything_once_and_nearly_evenly(count: int, parts: int) -> None:
+    ranges = threads.shares(count, parts)
+    assert [i for start, stop in ranges for i in range(start, stop)] == list(range(count))
+    lengths = [stop - start for start, stop in ranges]
+    assert len(ranges) == max(1, min(count, parts))
+    assert max(lengths) - min(lengths) <= 1
+
+
+def test_every_item_is_done_once_on_no_more_threads_than_asked_for(workers: int) -> None:
+    done: list[int] = []
+    names = set()
+
+    def work(item: int) -> None:
+        done.append(item)
+        names.add(threading.current_thread().name)
+
+    threads.for_each(work, range(50))
+    assert sorted(done) == list(range(50))
+    assert len(names) <= workers
+
+
+def test_nothing_to_do_is_no_error(workers: int) -> None:
+    threads.for_each(lambda item: pytest.fail("called"), [])
+
+
+def test_an_error_on_any_thread_reaches_the_caller_after_all_have_ended(workers: int) -> None:
+    done: list[int] = []
+
+    def work(item: int) -> None:
+        if item in (0, 49):
+            raise ValueError(f"item {item}")
+        done.append(item)
+
+    with pytest.raises(ValueError, match="item"):
+        threads.for_each(work, range(50))
+    count = len(done)
+    threads.for_each(lambda item: None, range(10))
+    assert len(done) == count
+
+
+@given(st.integers(1, 40), st.integers(1, 9), st.integers(1, 40))
+def test_matmul_is_the_matrix_product(rows: int, inner: int, columns: int) -> None:
+    rng = np.random.default_rng(0)
+    a, b = rng.normal(size=(rows, inner)), rng.normal(size=(inner, columns))
+    np.testing.assert_allclose(threads.matmul(a, b), a @ b, atol=1e-12)
+    out = np.empty((rows, columns))
+    assert threads.matmul(a, b, out=out) is out
+    np.testing.assert_allclose(out, a @ b, atol=1e-12)
+
+
+def blas_threads() -> set[int]:
+    return {info["num_threads"] for info in config.blas().info() if info["user_api"] == "blas"}
+
+
+def test_blas_has_one_thread_inside_and_its_own_number_again_afterwards() -> None:
+    before = blas_threads()
+    seen: list[set[int]] = []
+    threads.for_each(lambda item: seen.append(blas_threads()), range(4))
+    assert all(each == {1} for each in seen)
+    assert blas_threads() == before
+
+
+def test_blas_stays_at_one_thread_until_the_last_of_several_callers_has_left() -> None:
+    before = blas_threads()
+    entered, leave = threading.Event(), threading.Event()
+
+    def hold() -> None:
+        with threads.blas_alone():
+            entered.set()
+            assert leave.wait(10)
+
+    with ThreadPoolExecutor(1) as pool:
+        held = pool.submit(hold)
+        assert entered.wait(10)
+        with threads.blas_alone():
+            pass
+        assert blas_threads() == {1}
+        leave.set()
+        held.result()
+    assert blas_threads() == before
