@@ -98,16 +98,17 @@ class Log:
     def __init__(self, folder: RunFolder, iterations_done: int) -> None:
         kept = folder.read_log(up_to=iterations_done)
         with atomic_write(folder.log) as temporary, temporary.open("w", newline="") as stream:
-            writer = csv.writer(stream)
+            writer = csv.writer(stream, lineterminator="\n")
             writer.writerow(COLUMNS)
             writer.writerows(map(_row, zip(*(kept[name] for name in COLUMNS), strict=True)))
         self._path = folder.log
         self._stream = folder.log.open("a", newline="")
+        self._writer = csv.writer(self._stream, lineterminator="\n")
 
     def write(self, iteration: int, loss: float, rate: float, mean_iu: float) -> None:
         """Add a row; NaN leaves its field empty. Raises `FileError` where the disk takes no more."""
         try:
-            csv.writer(self._stream).writerow(_row((iteration, loss, rate, mean_iu)))
+            self._writer.writerow(_row((iteration, loss, rate, mean_iu)))
             self._stream.flush()
         except OSError as error:
             raise FileError(f"{self._path}: cannot be written ({error.strerror or error}).") from error
