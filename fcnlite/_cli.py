@@ -33,6 +33,12 @@ def run(main: Main, arguments: Sequence[str] | None = None) -> int:
         except KeyboardInterrupt:
             print("interrupted.", file=sys.stderr)
             return 130
+        except MemoryError as error:
+            print(
+                f"error: there is not enough memory ({error}); make the net, the picture or the batch smaller.",
+                file=sys.stderr,
+            )
+            return 1
         except OSError as error:
             # Files raise FileError, so this is standard output: its reader has gone, as `| head` does, or
             # its disk is full. What Python would still write at its end goes nowhere.

@@ -12,6 +12,9 @@ from typing import Any
 SCRATCH_BYTES = 64 << 20
 """The most scratch memory that one layer takes beside its blobs (im2col's columns)."""
 
+PARAMETER_BYTES = 8 << 30
+"""The most that one parameter may take: a description from a stranger may ask for anything."""
+
 _threads: int | None = None
 
 

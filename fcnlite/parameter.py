@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Iterable, Mapping, Sequence
+from math import prod
 from typing import Any
 
 import numpy as np
 
+from fcnlite import config
 from fcnlite.errors import FcnliteError, ShapeError, SpecError
 from fcnlite.fillers import fill
 from fcnlite.layers.base import Layer, ParamShape
@@ -124,7 +126,7 @@ def make_parameters(
                     )
             else:
                 try:
-                    values = fill(want.filler, want.shape, dtype, generator(seed, 0, f"{layer.spec.name}[{i}]"))
+                    values = _filled(want, dtype, generator(seed, 0, f"{layer.spec.name}[{i}]"))
                 except FcnliteError as error:
                     raise type(error)(f"{where}: {error}") from error
                 parameter = Parameter(values, lr_mult, decay_mult)
@@ -134,3 +136,14 @@ def make_parameters(
                 owners.setdefault(spec.name, parameter)
             params.setdefault(layer.spec.name, []).append(parameter)
     return params
+
+
+def _filled(want: ParamShape, dtype: np.dtype[Any], rng: np.random.Generator) -> Array:
+    """A new parameter's values. Raises `ShapeError` for a size that no net has."""
+    size = prod(want.shape) * dtype.itemsize
+    if size > config.PARAMETER_BYTES:
+        raise ShapeError(
+            f"shape {show(want.shape)} would take {size / 2**30:,.0f} GiB; expected at most "
+            f"{config.PARAMETER_BYTES >> 30}: check num_output, the kernel size and the input's shape."
+        )
+    return fill(want.filler, want.shape, dtype, rng)

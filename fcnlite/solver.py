@@ -159,7 +159,8 @@ class SGD:
         from fcnlite import storage
 
         content = storage.load(path)
-        if "iteration" not in content.progress:
+        iteration = content.progress.get("iteration")
+        if not isinstance(iteration, int) or iteration < 0:
             raise TrainingError(f"{path}: holds weights but no solver state; it can start a training, not resume one.")
         ours = {name: [each.shape for each in parameters] for name, parameters in self.net.params.items()}
         theirs = {name: [each.shape for each in arrays] for name, arrays in content.params.items()}
@@ -179,7 +180,7 @@ class SGD:
                 parameter.data = array
         for name, history in self._history.items():
             history[...] = content.state[name]
-        self.iteration = int(content.progress["iteration"])
+        self.iteration = iteration
         return content.progress
 
 

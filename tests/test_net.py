@@ -913,3 +913,15 @@ def test_find_nonfinite_says_where_it_began() -> None:
     net.params["conv1"][0].data[0, 0, 0, 0] = np.nan
     net.forward(data=picture(), label=labels(), keep=True)
     assert "'conv1'" in str(net.find_nonfinite()) and "score_pool" not in str(net.find_nonfinite())
+
+
+@pytest.mark.parametrize(
+    "options", ["num_output: 2000000000 kernel_size: 3", "num_output: 4096 kernel_size: 4001 pad: 2000"]
+)
+def test_parameters_beyond_any_net_are_refused_before_they_are_allocated(options: str) -> None:
+    spec = parse_net(
+        'layer { name: "data" type: "Input" top: "data" input_param { shape { dim: 1 dim: 3 dim: 8 dim: 8 } } }\n'
+        f'layer {{ name: "conv" type: "Convolution" bottom: "data" top: "conv" convolution_param {{ {options} }} }}'
+    )
+    with pytest.raises(ShapeError, match=r"layer 'conv', parameter 0: shape .* would take .* GiB"):
+        Net(spec)

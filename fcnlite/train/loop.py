@@ -45,8 +45,11 @@ class Run:
     def resume(self) -> None:
         """Take up the run from its last checkpoint."""
         progress = self.solver.restore(self.folder.last)
-        if "best" in progress:
-            self.best = Best(**progress["best"])
+        best = progress.get("best")
+        try:
+            self.best = Best() if best is None else Best(float(best["mean_iu"]), int(best["iteration"]))
+        except (KeyError, TypeError, ValueError) as error:
+            raise TrainingError(f"{self.folder.last}: its record of the best validation is not usable.") from error
 
     def train(self) -> None:
         """Go on to the last iteration.
@@ -69,16 +72,19 @@ class Run:
                 rate = solver.rate
                 loss = self._step(list(islice(batches, options.iter_size)))
                 done = solver.iteration
-                mean_iu = math.nan
-                if done % options.interval == 0 or done == options.iterations:
-                    mean_iu = self._check()
+                due = done % options.interval == 0 or done == options.iterations
+                mean_iu = self._validate() if due else math.nan
+                # Before the checkpoint: a resumed run cuts rows off the log, but cannot make up for missing ones.
                 log.write(done, loss, rate, mean_iu)
+                if due:
+                    self._save_if_best(mean_iu)
+                if due or stop:
+                    self._save()
                 if not math.isnan(mean_iu):
                     bar.set_description(f"mean IU {mean_iu:.3f}")
                 bar.set_postfix(loss=f"{loss:.4g}", rate=f"{rate:.3g}", refresh=False)
                 bar.update()
                 if stop:
-                    self._save()
                     raise KeyboardInterrupt
 
     def _step(self, passes: list[Any]) -> float:
@@ -88,18 +94,24 @@ class Run:
             kept = f"{self.folder.last} holds the last good checkpoint" if self.folder.last.exists() else ""
             raise TrainingError(f"{error} {kept or 'There was no checkpoint yet'}.") from error
 
-    def _check(self) -> float:
-        """Validate and write checkpoints; returns the mean IU, NaN without validation."""
+    def _validate(self) -> float:
+        """The mean IU on the validation set; NaN without one."""
         self._check_finite()
-        mean_iu = math.nan
-        if self.val_set is not None:
-            matrix = confusion(self.solver.net.share("TEST"), self.val_set)
-            mean_iu = Metrics.from_matrix(matrix).mean_iu
-        if self.val_set is None or mean_iu > self.best.mean_iu:
-            self.best = Best(self.best.mean_iu if self.val_set is None else mean_iu, self.solver.iteration)
-            self._save_best()
-        self._save()
-        return mean_iu
+        if self.val_set is None:
+            return math.nan
+        return Metrics.from_matrix(confusion(self.solver.net.share("TEST"), self.val_set)).mean_iu
+
+    def _save_if_best(self, mean_iu: float) -> None:
+        """Write best.h5 if this is the best so far; without validation, the newest is."""
+        if self.val_set is not None and not mean_iu > self.best.mean_iu:
+            return
+        self.best = Best(self.best.mean_iu if self.val_set is None else mean_iu, self.solver.iteration)
+        record: dict[str, Any] = {"options": self.options.plain(), "iteration": self.best.iteration}
+        if math.isfinite(self.best.mean_iu):
+            record["validation mean IU"] = self.best.mean_iu
+        net = self.solver.net
+        net.info = replace(net.info, record=record)
+        net.save(self.folder.best)
 
     def _check_finite(self) -> None:
         """Refuse to save broken weights over good ones."""
@@ -112,18 +124,12 @@ class Run:
                     )
 
     def _save(self) -> None:
+        """Write last.h5."""
+        self._check_finite()
         progress: dict[str, Any] = {"options": self.options.plain()}
         if math.isfinite(self.best.mean_iu):
             progress["best"] = {"mean_iu": self.best.mean_iu, "iteration": self.best.iteration}
         self.solver.snapshot(self.folder.last, progress)
-
-    def _save_best(self) -> None:
-        net = self.solver.net
-        record: dict[str, Any] = {"options": self.options.plain(), "iteration": self.best.iteration}
-        if math.isfinite(self.best.mean_iu):
-            record["validation mean IU"] = self.best.mean_iu
-        net.info = replace(net.info, record=record)
-        net.save(self.folder.best)
 
     @contextmanager
     def _bar(self) -> Iterator[Any]:

@@ -106,13 +106,14 @@ def test_a_stopped_run_resumes_to_the_same_end(command: Command, tmp_path: Path,
     """With dropout and two passes an iteration; SIGKILL loses what came after the last checkpoint, which is redone."""
     run = (
         "--model", "voc-fcn8s", "--width", 0.02, "--data-option", "size=32", "--data-option", "count=6",
-        "--batch-size", 1, "--iter-size", 2, "--base-lr", 0.01, "--iterations", 12, "--check-every", 4, "--no-validation",
+        "--batch-size", 1, "--iter-size", 2, "--base-lr", 0.01, "--iterations", 40, "--check-every", 8,
+        "--no-validation",
     )  # fmt: skip
     process = start(*run, "--out", tmp_path / "stopped")
     wait_for(tmp_path / "stopped" / "last.h5", process)
-    wait_for(tmp_path / "stopped" / "log.csv", process, lines=6)
+    wait_for(tmp_path / "stopped" / "log.csv", process, lines=12)
     process.send_signal(stop)
-    out, err = process.communicate(timeout=60)
+    _, err = process.communicate(timeout=60)
     assert process.returncode != 0
     assert "Traceback" not in err
     if stop != signal.SIGKILL:
