@@ -47,12 +47,7 @@ def load(
         given, origin = read_weights(weights), weights
     if given:
         _take(net, given, origin)
-    for name in surgery.zero_upsampling(net):
-        warnings.warn(
-            f"{source}: the deconvolution {name!r} starts at zero, so its scores are zero and nothing below it learns; "
-            "call fcnlite.surgery.interp(net), or load weights that have it.",
-            stacklevel=2,
-        )
+    surgery.warn_of_zero_upsampling(net, source)
     return net
 
 

@@ -83,6 +83,11 @@ class Net:
     # Parameters
 
     @property
+    def sized(self) -> bool:
+        """Whether there are parameters: not before the first forward where the inputs have no described shape."""
+        return self._params is not None
+
+    @property
     def params(self) -> dict[str, list[Parameter]]:
         """[weight, bias, ...] by layer name, for the layers that have any."""
         if self._params is None:
@@ -142,7 +147,13 @@ class Net:
         """Give every layer of `schedule` its parameters."""
         shapes = self._infer(schedule, fed)
         wanted = [(step.layer, _wanted(step, shapes)) for step in schedule.steps]
-        self._params = make_parameters(wanted, self._params or {}, self.dtype, self.seed)
+        existing = self._params or {}
+        owners: dict[str, Parameter] = {}
+        for layer in self.layers:
+            for spec, parameter in zip(layer.spec.param, existing.get(layer.spec.name, ()), strict=False):
+                if spec.name:
+                    owners.setdefault(spec.name, parameter)
+        self._params = {**existing, **make_parameters(wanted, existing, owners, self.dtype, self.seed)}
 
     # Forward
 
@@ -229,13 +240,15 @@ class Net:
         return schedule
 
     def _check_shapes(self, schedule: Schedule, fed: dict[str, Shape]) -> None:
-        """Infer all shapes once for each set of input shapes; make the parameters if there are none yet."""
+        """Infer all shapes once for each set of input shapes; make the parameters that are not there yet."""
         key = (id(schedule), tuple(sorted(fed.items())))
         if key in self._checked:
             return
         shapes = self._infer(schedule, fed)
-        if self._params is None:
+        if any(_wanted(step, shapes) and step.layer.spec.name not in (self._params or {}) for step in schedule.steps):
             self._make_params(self._schedule(frozenset(fed), None, True), fed)
+        elif self._params is None:
+            self._params = {}
         for step in schedule.steps:
             spec = step.layer.spec
             parameters = self.params.get(spec.name, ())
@@ -324,9 +337,10 @@ class Net:
                 if all(each is None for each in dtop):
                     continue
                 self._step_back(step, last.runs[i], dtop, needed, gradients, accumulate, written)
-        for _, parameter in self.learnable():
-            if id(parameter) not in written and not accumulate:
-                parameter.zero_grad()
+        for parameters in self.params.values():
+            for parameter in parameters:
+                if not parameter.lr_mult or (id(parameter) not in written and not accumulate):
+                    parameter.zero_grad()
         found.update({version: gradients[version] for version in targets.values() if version in gradients})
         self._grads = {
             name: found[version].copy() if version in found else np.zeros_like(values[version])
@@ -347,7 +361,11 @@ class Net:
         layer = step.layer
         run.needs = [version in needed for version in step.differentiable]
         parameters = self.params.get(layer.spec.name, ())
-        buffers = [_grad_buffer(each, accumulate or id(each) in written) for each in parameters]
+        buffers = []
+        seen = set(written)
+        for each in parameters:
+            buffers.append(_grad_buffer(each, accumulate or id(each) in seen))
+            seen.add(id(each))
         if not any(run.needs) and all(each is None for each in buffers):
             return
         run.dparams = buffers

@@ -93,16 +93,16 @@ def generator(seed: int, stream: int, name: str) -> np.random.Generator:
 def make_parameters(
     wanted: Iterable[tuple[Layer, list[ParamShape]]],
     existing: Mapping[str, Sequence[Parameter]],
+    owners: dict[str, Parameter],
     dtype: np.dtype[Any],
     seed: int,
 ) -> dict[str, list[Parameter]]:
     """The parameters of a net by layer name: `existing` ones, those shared by `param { name }`, or new ones by filler.
 
-    Raises `ShapeError` where sharers need different shapes, `SpecError` for multipliers that contradict the owner's
-    or a filler that does not fit.
+    `owners` holds the parameters that have a name already; new ones are added. Raises `ShapeError` where sharers need
+    different shapes, `SpecError` for multipliers that contradict the owner's or a filler that does not fit.
     """
     params: dict[str, list[Parameter]] = {}
-    owners: dict[str, Parameter] = {}
     for layer, shapes in wanted:
         if len(layer.spec.param) > len(shapes):
             raise SpecError(

@@ -51,11 +51,14 @@ class Window:
             raise ShapeError(f"pad {self.pad} leaves nothing of the {out + 2 * self.pad} pixels made of {size}")
         return out
 
-    def pooled(self, size: int, round_mode: str = "CEIL") -> int:
-        """Output size of a pooling. Caffe rounds up, and with a pad drops a window that starts in the far pad."""
+    def pooled(self, size: int, round_mode: str = "CEIL", clip: bool | None = None) -> int:
+        """Output size of a pooling. Caffe rounds up, and drops a last window that starts in the far pad or beyond.
+
+        It drops it (`clip`) where either axis has a pad; by default, where this one has.
+        """
         reach = size + 2 * self.pad - self.kernel
         steps = -(-reach // self.stride) if round_mode == "CEIL" else reach // self.stride
-        if self.pad and steps * self.stride >= size + self.pad:
+        if (self.pad if clip is None else clip) and steps * self.stride >= size + self.pad:
             steps -= 1
         if steps < 0:
             raise ShapeError(f"a window of {self.kernel} pixels does not fit into {size} pixels with pad {self.pad}")

@@ -18,7 +18,7 @@ from typing import Any
 
 import numpy as np
 
-from fcnlite import config
+from fcnlite import config, surgery
 from fcnlite._kernels.update import sgd
 from fcnlite.errors import FileError, SpecError, TrainingError, nearest
 from fcnlite.net import Net
@@ -135,7 +135,7 @@ class SGD:
             sgd(
                 parameter.data.reshape(-1),
                 parameter.grad.reshape(-1),
-                self._history[name].reshape(-1),
+                self._history.setdefault(name, np.zeros_like(parameter.array)).reshape(-1),
                 1 / passes,
                 rate * parameter.lr_mult,
                 o.momentum,
@@ -187,7 +187,7 @@ class SGD:
 _IGNORED = {
     "average_loss", "debug_info", "device_id", "display", "layer_wise_reduce", "snapshot", "snapshot_after_train",
     "snapshot_diff", "snapshot_format", "snapshot_prefix", "solver_mode", "test_compute_loss", "test_initialization",
-    "test_interval", "test_iter",
+    "test_interval", "test_iter", "test_net", "test_net_param", "test_state",
 }  # fmt: skip
 """Fields that do not change the numbers of an iteration."""
 
@@ -198,7 +198,7 @@ def load(
     """A solver and its net from a solver prototxt.
 
     `net:` is looked for beside the solver file, then in the working directory. `seed` overrides `random_seed`. Raises
-    `FileError` and `SpecError`, naming the file and the field.
+    `FileError` and `SpecError`, naming the file and the field; warns of upsampling that starts at zero.
     """
     from fcnlite import caffe
 
@@ -206,12 +206,15 @@ def load(
     kind = described.pop("type", "SGD")
     if kind != "SGD":
         raise SpecError(f"{path}: solver type {kind!r} is not supported; expected SGD.")
+    if described.pop("regularization_type", "L2") != "L2":
+        raise SpecError(f"{path}: regularization_type is not supported but for L2.")
     named = described.pop("random_seed", -1)
     spec = _net_of(path, described)
     known = {each.name for each in fields(SolverOptions)}
     for name in described.keys() - known - _IGNORED:
         raise SpecError(f"{path}: the solver field {name!r} is not supported; {nearest(name, known)}")
     net = Net(spec, phase="TRAIN", path=net_path, dtype=dtype, seed=seed if seed is not None else max(0, named))
+    surgery.warn_of_zero_upsampling(net, path)
     try:
         return SGD(net, **{name: value for name, value in described.items() if name in known})
     except SpecError as error:

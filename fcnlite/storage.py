@@ -6,7 +6,7 @@ Format, version 1. The root holds two attributes, `format` ("fcnlite weights") a
     info      JSON text: preprocessing, classes, colours, record (`ModelInfo.to_json`)
     progress  JSON text: where a training run stands; {} in plain weight files
     index     JSON text: {"params": [[layer, number of parameters], ...], "state": [name, ...]}
-    params/   little-endian float32, numbered through in the order of the index
+    params/   little-endian float32, or float64 of nets that compute so, numbered through in the order of the index
     state/    little-endian float32, float64 or int64, numbered likewise: a checkpoint's further arrays
 
 The index alone says what belongs to whom; behind its number a data set's name repeats the layer for people
@@ -44,6 +44,7 @@ _SIGNATURE = b"\x89HDF\r\n\x1a\n"
 _PAGE = 4096
 _MAX_TEXT = 64 << 20
 """Bytes of one JSON text: far above any net, and small enough to parse."""
+_PARAM_TYPES = ("<f4", "<f8")
 _STATE_TYPES = ("<f4", "<f8", "<i8")
 _HDF5_ERRORS = (OSError, LookupError, RuntimeError, ValueError, TypeError, ArithmeticError, MemoryError)
 """What h5py raises for damaged files, depending on which structure is hit."""
@@ -57,7 +58,7 @@ class WeightFile:
 
     spec: NetSpec
     params: dict[str, list[Array]]
-    """Layer name to its parameters, weight before bias; kept as float32."""
+    """Layer name to its parameters, weight before bias; kept as float32 or float64."""
     info: ModelInfo = field(default_factory=ModelInfo)
     state: dict[str, Array] = field(default_factory=dict)
     """A checkpoint's further arrays by name, such as the solver's history: float32, float64 or int64."""
@@ -97,7 +98,7 @@ def save(path: str | os.PathLike[str], contents: WeightFile) -> None:
                 file.create_dataset(name, data=np.bytes_(text.encode("ascii")))
             group = file.create_group("params")
             for name, array in zip(_names(_param_labels(counts)), params, strict=True):
-                group.create_dataset(name, data=np.asarray(array, dtype="<f4", order="C"))
+                group.create_dataset(name, data=np.asarray(array, dtype=_param_type(array), order="C"))
             group = file.create_group("state")
             for name, array in zip(_names(contents.state), contents.state.values(), strict=True):
                 group.create_dataset(name, data=np.asarray(array, dtype=_little(array), order="C"))
@@ -154,7 +155,7 @@ def load(path: str | os.PathLike[str]) -> WeightFile:
             raise _damaged(path, str(error).rstrip(".")) from error
         progress = _mapping(path, content, file, "progress")
         counts, state_names = _read_index(path, _mapping(path, content, file, "index"))
-        arrays = iter(_arrays(path, content, file, "params", _param_labels(counts), ("<f4",)))
+        arrays = iter(_arrays(path, content, file, "params", _param_labels(counts), _PARAM_TYPES))
         params = {layer: [next(arrays) for _ in range(count)] for layer, count in counts.items()}
         state = dict(
             zip(state_names, _arrays(path, content, file, "state", state_names, _STATE_TYPES), strict=True)
@@ -179,6 +180,11 @@ def _check_layers(params: dict[str, list[Array]], spec: NetSpec) -> None:
     unknown = sorted(params.keys() - {layer.name for layer in spec})
     if unknown:
         raise SpecError(f"there are parameters for layer {unknown[0]!r}, which the net does not have.")
+
+
+def _param_type(array: Array) -> str:
+    """float64 stays what it is; all else is kept as float32."""
+    return "<f8" if array.dtype == np.float64 else "<f4"
 
 
 def _little(array: Array) -> np.dtype[Any]:

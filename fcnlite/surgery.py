@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import warnings
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -11,8 +13,9 @@ import numpy as np
 from fcnlite.errors import ShapeError, SpecError, nearest
 from fcnlite.fillers import Filler, bilinear_kernel
 from fcnlite.fillers import fill as fill_array
+from fcnlite.layers import Layer
 from fcnlite.net import Net
-from fcnlite.parameter import Parameter, generator
+from fcnlite.parameter import generator
 from fcnlite.shapes import show
 
 Array = np.ndarray[Any, np.dtype[Any]]
@@ -99,13 +102,22 @@ def _core(shape: tuple[int, ...]) -> tuple[int, ...]:
 
 
 def zero_upsampling(net: Net) -> list[str]:
-    """The deconvolutions whose weights are all zero: they give zero scores and pass no gradient."""
+    """The deconvolutions whose weights are all zero, or will be: they give zero scores and pass no gradient."""
 
-    def is_zero(parameter: Parameter) -> bool:
-        return not parameter.array.any()
+    def is_zero(layer: Layer) -> bool:
+        if net.sized:
+            return not net.params[layer.spec.name][0].array.any()
+        filler = layer.options.weight_filler
+        return bool(filler.type == "constant" and filler.value == 0)
 
-    return [
-        layer.spec.name
-        for layer in net.layers
-        if layer.type == "Deconvolution" and is_zero(net.params[layer.spec.name][0])
-    ]
+    return [layer.spec.name for layer in net.layers if layer.type == "Deconvolution" and is_zero(layer)]
+
+
+def warn_of_zero_upsampling(net: Net, origin: str | os.PathLike[str]) -> None:
+    """Warn of every deconvolution that starts at zero; `origin` is the file that the net comes from."""
+    for name in zero_upsampling(net):
+        warnings.warn(
+            f"{origin}: the deconvolution {name!r} starts at zero, so its scores are zero and nothing below it learns; "
+            "call fcnlite.surgery.interp(net), or load weights that have it.",
+            stacklevel=3,
+        )

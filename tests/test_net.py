@@ -915,6 +915,70 @@ def test_find_nonfinite_says_where_it_began() -> None:
     assert "'conv1'" in str(net.find_nonfinite()) and "score_pool" not in str(net.find_nonfinite())
 
 
+LOSS_WITH_PROBABILITIES = """
+layer { name: "data" type: "Input" top: "data" input_param { shape { dim: 2 dim: 3 dim: 4 dim: 4 } } }
+layer { name: "label" type: "Input" top: "label" input_param { shape { dim: 2 dim: 1 dim: 4 dim: 4 } } }
+layer { name: "score" type: "Convolution" bottom: "data" top: "score"
+        convolution_param { num_output: 3 kernel_size: 1 weight_filler { type: "xavier" } } }
+layer { name: "loss" type: "SoftmaxWithLoss" bottom: "score" bottom: "label" top: "loss" top: "prob" }
+"""
+DROPPED = 'layer { name: "drop" type: "Dropout" bottom: "prob" top: "prob" }'
+
+
+def test_a_layer_in_place_on_the_losss_probabilities_leaves_its_gradient_alone() -> None:
+    rng = np.random.default_rng(0)
+    x, y = rng.normal(size=(2, 3, 4, 4)), rng.integers(0, 3, (2, 1, 4, 4))
+    gradients = []
+    for text in (LOSS_WITH_PROBABILITIES, LOSS_WITH_PROBABILITIES + DROPPED):
+        net = Net(parse_net(text), phase="TRAIN")
+        net.forward(data=x, label=y, keep=True)
+        net.backward()
+        gradients.append(net.params["score"][0].grad.copy())
+    np.testing.assert_array_equal(*gradients)
+
+
+def test_a_parameter_that_one_layer_uses_twice_gets_both_gradients() -> None:
+    text = """
+    layer { name: "data" type: "Input" top: "data" input_param { shape { dim: 2 dim: 3 dim: 4 dim: 4 } } }
+    layer { name: "scale" type: "Scale" bottom: "data" top: "y" SHARED scale_param { bias_term: true } }
+    """
+    x, dy = np.random.default_rng(0).normal(size=(2, 2, 3, 4, 4))
+    apart = Net(parse_net(text.replace("SHARED", "")), phase="TRAIN")
+    shared = Net(parse_net(text.replace("SHARED", 'param { name: "w" } param { name: "w" }')), phase="TRAIN")
+    for net in (apart, shared):
+        net.forward(data=x, keep=True)
+        net.backward(y=dy)
+    both = sum(each.grad for each in apart.params["scale"])
+    np.testing.assert_allclose(shared.params["scale"][0].grad, both, rtol=1e-5)
+
+
+def test_the_gradient_of_a_layer_frozen_afterwards_reads_as_zero() -> None:
+    net = Net(parse_net(LOSS_WITH_PROBABILITIES), phase="TRAIN")
+    feeds = {"data": np.ones((2, 3, 4, 4)), "label": np.zeros((2, 1, 4, 4))}
+    weight = net.params["score"][0]
+    for lr_mult in (1.0, 0.0):
+        weight.lr_mult = lr_mult
+        net.forward(feeds, keep=True)
+        net.backward()
+        assert weight.grad.any() == bool(lr_mult)
+
+
+def test_inputs_without_shapes_may_be_fed_in_turns() -> None:
+    text = "".join(
+        f'layer {{ name: "{name}" type: "Input" top: "{name}" }}'
+        f'layer {{ name: "conv_{name}" type: "Convolution" bottom: "{name}" top: "y_{name}" '
+        f'convolution_param {{ num_output: 2 kernel_size: 1 }} param {{ name: "w" }} }}'
+        for name in ("a", "b")
+    )
+    net = Net(parse_net(text))
+    x = np.zeros((1, 3, 2, 2))
+    net.forward(a=x)
+    owner = net.params["conv_a"][0]
+    assert net.forward(a=x, b=x).keys() == {"y_a", "y_b"}
+    assert net.params["conv_a"][0] is owner
+    assert net.params["conv_b"][0] is owner
+
+
 @pytest.mark.parametrize(
     "options", ["num_output: 2000000000 kernel_size: 3", "num_output: 4096 kernel_size: 4001 pad: 2000"]
 )
@@ -925,3 +989,30 @@ def test_parameters_beyond_any_net_are_refused_before_they_are_allocated(options
     )
     with pytest.raises(ShapeError, match=r"layer 'conv', parameter 0: shape .* would take .* GiB"):
         Net(spec)
+
+
+def test_nan_at_an_ignored_position_changes_neither_loss_nor_gradient() -> None:
+    text = LOSS_WITH_PROBABILITIES.replace('top: "prob"', "loss_param { ignore_label: 255 }")
+    net = Net(parse_net(text), phase="TRAIN")
+    x, y = np.random.default_rng(0).normal(size=(2, 3, 4, 4)), np.zeros((2, 1, 4, 4))
+    y[0, 0, 1, 2] = 255
+    losses, gradients = [], []
+    for value in (0.0, np.nan):
+        x[0, :, 1, 2] = value
+        net.forward(data=x, label=y, keep=True)
+        losses.append(net.loss)
+        net.backward(wrt=["score"])
+        gradients.append(net.grads["score"])
+    assert losses[0] == losses[1]
+    np.testing.assert_array_equal(*gradients)
+
+
+def test_batch_norm_of_a_blob_of_one_axis_keeps_the_unbiased_variance() -> None:
+    text = """
+    layer { name: "data" type: "Input" top: "data" input_param { shape { dim: 5 } } }
+    layer { name: "bn" type: "BatchNorm" bottom: "data" top: "y" }
+    """
+    net = Net(parse_net(text), phase="TRAIN")
+    x = np.array([1.0, 2, 3, 4, 5])
+    net.forward(data=x)
+    assert net.params["bn"][1].array[0] == pytest.approx(x.var(ddof=1))

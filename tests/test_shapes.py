@@ -11,6 +11,7 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from fcnlite import models
+from fcnlite.caffe import parse_net
 from fcnlite.errors import ShapeError
 from fcnlite.layers.base import links
 from fcnlite.net import Net
@@ -216,3 +217,15 @@ def test_the_widest_path_gives_the_field() -> None:
     layers: list[Any] = [data(30, 30), conv("narrow", "data", Window(1)), conv("wide", "data", Window(7, 1, 3))]
     layers.append(LayerSpec("sum", "Eltwise", ("narrow", "wide"), ("sum",)))
     assert placements(links(layers, 0))["sum"][1] == Placement(field=Fraction(7))
+
+
+def test_a_pad_on_either_axis_drops_windows_that_start_beyond_the_picture_on_both() -> None:
+    """As Caffe's pooling does: 5 columns, a window of 1 every 3, are 2 windows, since the rows have a pad."""
+    text = """
+    layer { name: "data" type: "Input" top: "data" input_param { shape { dim: 1 dim: 1 dim: 5 dim: 5 } } }
+    layer { name: "pool" type: "Pooling" bottom: "data" top: "pool" pooling_param {
+        kernel_h: 3 kernel_w: 1 stride_h: 1 stride_w: 3 pad_h: 1 pad_w: 0 } }
+    """
+    top = Net(parse_net(text)).forward(data=np.zeros((1, 1, 5, 5)))["pool"]
+    assert top.shape == (1, 1, 5, 2)
+    assert not top.any()

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 import fcnlite
-from fcnlite import solver
+from fcnlite import models, solver
 from fcnlite.caffe import parse_net
 from fcnlite.errors import FcnliteError, FileError, SpecError, TrainingError
 from fcnlite.net import Net
@@ -348,3 +348,31 @@ def test_wrong_solver_files_are_named(tmp_path: Path, text: str, words: str) -> 
 def test_a_missing_solver_file_is_named(tmp_path: Path) -> None:
     with pytest.raises(FileError, match=r"none\.prototxt"):
         solver.load(tmp_path / "none.prototxt")
+
+
+def test_a_layer_unfrozen_after_the_solver_was_made_learns() -> None:
+    net = models.build("lite-fcn8s", classes=3, width=0.02, phase="TRAIN")
+    weight = net.params["score_pool3"][0]
+    weight.lr_mult = 0.0
+    sgd = SGD(net, base_lr=0.1, momentum=0.9)
+    weight.lr_mult = 1.0
+    before = weight.array.copy()
+    sgd.step(data=np.random.default_rng(0).normal(size=(1, 3, 32, 32)), label=np.zeros((1, 1, 32, 32)))
+    assert not np.array_equal(weight.array, before)
+
+
+def test_the_published_solver_text_loads_and_warns_of_upsampling_that_starts_at_zero(tmp_path: Path) -> None:
+    net = """
+    layer { name: "data" type: "Input" top: "data" input_param { shape { dim: 1 dim: 3 dim: 8 dim: 8 } } }
+    layer { name: "up" type: "Deconvolution" bottom: "data" top: "up"
+            convolution_param { num_output: 2 kernel_size: 4 stride: 2 bias_term: false } }
+    """
+    (tmp_path / "train.prototxt").write_text(net)
+    (tmp_path / "solver.prototxt").write_text(
+        'train_net: "train.prototxt" test_net: "val.prototxt" test_iter: 736 test_interval: 999999999 display: 20 '
+        'average_loss: 20 lr_policy: "fixed" base_lr: 1e-14 momentum: 0.99 iter_size: 1 max_iter: 100000 '
+        'weight_decay: 0.0005 regularization_type: "L2" snapshot: 4000 snapshot_prefix: "s" test_initialization: false'
+    )
+    with pytest.warns(UserWarning, match="'up' starts at zero"):
+        loaded = solver.load(tmp_path / "solver.prototxt")
+    assert loaded.options.base_lr == 1e-14

@@ -70,7 +70,7 @@ class Layer:
     """Least and greatest number of bottoms (None: any)."""
     tops: ClassVar[tuple[int, int | None]] = (1, 1)
     backward_reads: ClassVar[frozenset[str]] = frozenset()
-    """Which of Run's `bottom` and `top` backward reads; the net keeps no others."""
+    """Which of Run's `bottom` and `top` backward reads, itself or in `saved`; the net keeps and protects no others."""
     overwrites: ClassVar[bool] = False
     """Whether forward honours `Run.overwrite`."""
     aliases: ClassVar[bool] = False

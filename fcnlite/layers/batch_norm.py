@@ -64,7 +64,7 @@ class BatchNorm(Layer):
             mean = x.mean(axis=axes)
             y = x - mean.reshape(each)
             variance = np.square(y).mean(axis=axes)
-            m = x.size // x.shape[min(1, x.ndim - 1)]
+            m = x.size // mean.size
             fraction = x.dtype.type(self.options.moving_average_fraction)
             weight[...] = fraction * weight + 1
             mean_sum[...] = fraction * mean_sum + mean

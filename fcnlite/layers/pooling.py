@@ -79,7 +79,8 @@ class Pooling(Layer):
         n, channels, height, width = four_axes(bottom[0])
         rows, columns = self._over(height, width)
         mode = self.options.round_mode
-        return [(n, channels, rows.pooled(height, mode), columns.pooled(width, mode))]
+        clip = rows.pad > 0 or columns.pad > 0
+        return [(n, channels, rows.pooled(height, mode, clip), columns.pooled(width, mode, clip))]
 
     def forward(self, bottom: list[Array], run: Run) -> list[Array]:
         (x,) = bottom

@@ -40,6 +40,7 @@ class SoftmaxWithLoss(Layer):
     Options = SoftmaxWithLossOptions
     bottoms = (2, 2)
     tops = (1, 2)
+    backward_reads = frozenset({"top"})  # `saved` holds the probabilities, which are the second top
     is_loss = True
     no_gradient = frozenset({1})
 
@@ -58,7 +59,7 @@ class SoftmaxWithLoss(Layer):
         label, counted = read_labels(label, x.shape, axis, self.options.ignore_label)
         p = softmax(x, axis)
         of_label = np.take_along_axis(p, label, axis)
-        losses = -np.log(np.maximum(of_label, SMALLEST)) * counted
+        losses = np.where(counted, -np.log(np.maximum(of_label, SMALLEST)), 0)
         z = self._normalizer(counted, axis)
         run.saved = (p, label, counted, axis, z)
         loss = np.asarray(losses.sum(dtype=np.float64) / z, x.dtype)
@@ -78,7 +79,8 @@ class SoftmaxWithLoss(Layer):
         dx = p.copy()
         at_label = np.take_along_axis(p, label, axis) - 1
         np.put_along_axis(dx, label, at_label, axis)
-        dx *= counted * (dtop[0] / z).astype(p.dtype)
+        dx *= (dtop[0] / z).astype(p.dtype)
+        np.copyto(dx, 0, where=~counted)
         return [dx, None]
 
     def placement(self) -> None:

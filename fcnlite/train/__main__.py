@@ -47,9 +47,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
             run.resume()
             print(f"resumed at iteration {run.solver.iteration} of {options.iterations}", file=sys.stderr)
         else:
-            folder.clear()
+            # The weights to start from may lie in the run that is overwritten.
             if options.init is not None:
                 print(_transplanted(options.init, run.solver.net))
+            folder.clear()
         try:
             run.train()
         except KeyboardInterrupt:

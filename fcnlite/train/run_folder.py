@@ -70,7 +70,10 @@ class RunFolder:
     def clear(self) -> None:
         """Remove what an earlier run left; other files stay."""
         for name in RESULTS:
-            (self.path / name).unlink(missing_ok=True)
+            try:
+                (self.path / name).unlink(missing_ok=True)
+            except OSError as error:
+                raise FileError(f"{self.path / name}: cannot be removed ({error.strerror or error}).") from error
 
     def read_log(self, up_to: int | None = None) -> dict[str, list[float]]:
         """The log's columns, NaN where a field is empty; only the first `up_to` iterations if given."""

@@ -187,6 +187,20 @@ def test_init_takes_what_fits_and_lists_the_rest(command: Command, tmp_path: Pat
     assert_refused(command(main, *other, "--out", tmp_path / "other"), "start.h5", "none of its parameters")
 
 
+@pytest.mark.parametrize("init", ["run/best.h5", "nowhere.h5"])
+def test_overwriting_a_run_loses_nothing_that_init_still_needs(command: Command, tmp_path: Path, init: str) -> None:
+    run = (*TINY, "--iterations", 1, "--no-validation", "--out", tmp_path / "run")
+    assert command(main, *run).status == 0
+    before = (tmp_path / "run" / "last.h5").read_bytes()
+    ended = command(main, *run, "--overwrite", "--init", tmp_path / init)
+    if init == "nowhere.h5":
+        assert_refused(ended, "nowhere.h5")
+        assert (tmp_path / "run" / "last.h5").read_bytes() == before
+    else:
+        assert ended.status == 0
+        assert "taken" in ended.out
+
+
 def test_a_loss_that_is_not_finite_stops_the_run_and_keeps_the_last_good_checkpoint(
     command: Command, tmp_path: Path
 ) -> None:
