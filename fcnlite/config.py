@@ -15,6 +15,9 @@ SCRATCH_BYTES = 64 << 20
 PARAMETER_BYTES = 8 << 30
 """The most that one parameter may take: a description from a stranger may ask for anything."""
 
+BLOB_BYTES = 64 << 30
+"""The most that one blob may take, for the same reason."""
+
 _threads: int | None = None
 
 

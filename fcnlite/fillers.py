@@ -71,13 +71,18 @@ def _gaussian(filler: Filler, shape: Shape, dtype: Dtype, rng: np.random.Generat
     values *= dtype.type(filler.std)
     values += dtype.type(filler.mean)
     if filler.sparse >= 0:
-        values *= rng.random(shape) < filler.sparse / shape[0]
+        values *= rng.random(shape) < filler.sparse / _outputs(shape)
     return values
+
+
+def _outputs(shape: Shape) -> int:
+    """How many outputs a parameter serves: its first axis; one number serves one."""
+    return shape[0] if shape else 1
 
 
 def _fan(filler: Filler, shape: Shape) -> float:
     count = np.prod(shape)
-    fan_in = count / shape[0]
+    fan_in = count / _outputs(shape)
     fan_out = count / shape[1] if len(shape) > 1 else count
     norms = {"FAN_IN": fan_in, "FAN_OUT": fan_out, "AVERAGE": (fan_in + fan_out) / 2}
     if filler.variance_norm not in norms:

@@ -10,10 +10,12 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from math import prod
 from typing import Any
 
 import numpy as np
 
+from fcnlite import config
 from fcnlite.errors import FcnliteError, ShapeError, SpecError, nearest
 from fcnlite.layers.base import Layer, ParamShape, Run, create
 from fcnlite.parameter import Parameter, generator, make_parameters
@@ -208,7 +210,8 @@ class Net:
             overwrite=step.overwrite,
             rng=lambda: generator(self.seed, 1 + self.iteration, layer.spec.name),
         )
-        top = _named(layer, lambda: layer.forward(bottom, run))
+        # NumPy turns arrays without axes into numbers; layers and callers get arrays.
+        top = [np.asarray(each) for each in _named(layer, lambda: layer.forward(bottom, run))]
         values.update(zip(step.top, top, strict=True))
         if keep:
             run.bottom = bottom if "bottom" in layer.backward_reads else []
@@ -266,6 +269,14 @@ class Net:
         shapes = {version: fed[name] for name, version in schedule.inputs.items()}
         for step in schedule.steps:
             top = _for_shapes(step, shapes, step.layer.top_shapes)
+            for name, shape in zip(step.layer.spec.top, top, strict=True):
+                size = prod(shape) * self.dtype.itemsize
+                if size > config.BLOB_BYTES:
+                    raise ShapeError(
+                        f"layer {step.layer.spec.name!r} ({step.layer.type}): its top {name} of shape {show(shape)} "
+                        f"would take {size / 2**30:,.0f} GiB; expected at most {config.BLOB_BYTES >> 30}: check num_output, "
+                        "the pads and the input's shape."
+                    )
             shapes.update(zip(step.top, top, strict=True))
         return shapes
 

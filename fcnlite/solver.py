@@ -42,6 +42,12 @@ class SolverOptions:
     stepsize: int = 0
 
     def __post_init__(self) -> None:
+        for each in fields(self):
+            value = getattr(self, each.name)
+            if each.type == "int" and not isinstance(value, int):
+                raise SpecError(f"{each.name} is {value!r}; expected a whole number.")
+            if each.type == "float" and not (isinstance(value, (int, float)) and math.isfinite(value)):
+                raise SpecError(f"{each.name} is {value!r}; expected a number.")
         if self.lr_policy not in _POLICIES:
             raise SpecError(f"lr_policy {self.lr_policy!r} is not known; {nearest(self.lr_policy, _POLICIES)}")
         needs = {"step": "stepsize", "poly": "max_iter"}.get(self.lr_policy)
@@ -50,9 +56,8 @@ class SolverOptions:
         if self.iter_size < 1:
             raise SpecError(f"iter_size is {self.iter_size}; expected at least 1.")
         for name in ("base_lr", "momentum", "weight_decay"):
-            value = getattr(self, name)
-            if not (isinstance(value, (int, float)) and math.isfinite(value) and value >= 0):
-                raise SpecError(f"{name} is {value!r}; expected a number, 0 or more.")
+            if getattr(self, name) < 0:
+                raise SpecError(f"{name} is {getattr(self, name)}; expected 0 or more.")
 
 
 def _fixed(o: SolverOptions, iteration: int) -> float:

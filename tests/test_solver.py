@@ -376,3 +376,10 @@ def test_the_published_solver_text_loads_and_warns_of_upsampling_that_starts_at_
     with pytest.warns(UserWarning, match="'up' starts at zero"):
         loaded = solver.load(tmp_path / "solver.prototxt")
     assert loaded.options.base_lr == 1e-14
+
+
+@pytest.mark.parametrize("option", [{"iter_size": "2"}, {"iter_size": 1.5}, {"gamma": "x"}, {"power": float("nan")}])
+def test_options_of_the_wrong_kind_are_refused_by_name(option: dict[str, Any]) -> None:
+    net = models.build("lite-fcn8s", classes=3, width=0.02, phase="TRAIN")
+    with pytest.raises(SpecError, match=next(iter(option))):
+        SGD(net, **option)

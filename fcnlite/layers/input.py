@@ -35,8 +35,8 @@ class Input(Layer):
         if shapes and len(shapes) not in (1, len(self.spec.top)):
             raise SpecError(f"{len(shapes)} shapes for {len(self.spec.top)} tops; expected one, or one for each.")
         for shape in shapes:
-            if any(not 0 <= size <= 1 << 31 for size in shape.dim):
-                raise SpecError(f"shape {shape.dim}: sizes must be from 0 to 2³¹.")
+            if any(not 1 <= size <= 1 << 31 for size in shape.dim):
+                raise SpecError(f"shape {shape.dim}: sizes must be from 1 to 2³¹.")
 
     def top_shapes(self, *bottom: Shape) -> list[Shape]:
         """The shapes as described; empty where the description gives none."""

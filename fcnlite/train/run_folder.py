@@ -90,7 +90,7 @@ class RunFolder:
             pass
         except OSError as error:
             raise cannot_read(self.log, error) from error
-        except ValueError as error:
+        except (ValueError, csv.Error) as error:
             raise FileError(f"{self.log}: is not the log of a training ({error}); remove it to go on.") from error
         return columns
 
@@ -105,7 +105,10 @@ class Log:
             writer.writerow(COLUMNS)
             writer.writerows(map(_row, zip(*(kept[name] for name in COLUMNS), strict=True)))
         self._path = folder.log
-        self._stream = folder.log.open("a", newline="")
+        try:
+            self._stream = folder.log.open("a", newline="")
+        except OSError as error:
+            raise FileError(f"{folder.log}: cannot be written ({error.strerror or error}).") from error
         self._writer = csv.writer(self._stream, lineterminator="\n")
 
     def write(self, iteration: int, loss: float, rate: float, mean_iu: float) -> None:
