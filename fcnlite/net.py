@@ -274,8 +274,8 @@ class Net:
                 if size > config.BLOB_BYTES:
                     raise ShapeError(
                         f"layer {step.layer.spec.name!r} ({step.layer.type}): its top {name} of shape {show(shape)} "
-                        f"would take {size / 2**30:,.0f} GiB; expected at most {config.BLOB_BYTES >> 30}: check num_output, "
-                        "the pads and the input's shape."
+                        f"would take {size / 2**30:,.0f} GiB; expected at most {config.BLOB_BYTES >> 30}: "
+                        "check num_output, the pads and the input's shape."
                     )
             shapes.update(zip(step.top, top, strict=True))
         return shapes
