@@ -24,7 +24,7 @@ class ParamSpec:
     lr_mult: float = 1.0
     decay_mult: float = 1.0
     share_mode: str = "STRICT"
-    """STRICT: sharers have equal shapes; PERMISSIVE: equal counts are enough."""
+    """STRICT or PERMISSIVE, as Caffe writes it; here sharers must have equal shapes in either case."""
 
 
 @dataclass(frozen=True)

@@ -980,12 +980,12 @@ def test_inputs_without_shapes_may_be_fed_in_turns() -> None:
 
 
 def test_parameters_beyond_any_net_are_refused_before_they_are_allocated() -> None:
-    options = "num_output: 4096 kernel_size: 4001 pad: 2000"
     spec = parse_net(
         'layer { name: "data" type: "Input" top: "data" input_param { shape { dim: 1 dim: 3 dim: 8 dim: 8 } } }\n'
-        f'layer {{ name: "conv" type: "Convolution" bottom: "data" top: "conv" convolution_param {{ {options} }} }}'
+        'layer { name: "fc" type: "InnerProduct" bottom: "data" top: "fc" '
+        "inner_product_param { num_output: 2000000000 } }"
     )
-    with pytest.raises(ShapeError, match=r"layer 'conv', parameter 0: shape .* would take .* GiB"):
+    with pytest.raises(ShapeError, match=r"layer 'fc', parameter 0: shape .* would take .* GiB"):
         Net(spec)
 
 
@@ -1042,3 +1042,14 @@ def test_outputs_without_axes_are_arrays() -> None:
     text = "".join(f'layer {{ name: "{n}" type: "Input" top: "{n}" input_param {{ shape {{ }} }} }}' for n in "ab")
     net = Net(parse_net(text + 'layer { name: "sum" type: "Eltwise" bottom: "a" bottom: "b" top: "sum" }'))
     assert isinstance(net.forward(a=1.0, b=2.0)["sum"], np.ndarray)
+
+
+@pytest.mark.parametrize("kind", ["Convolution", "Deconvolution"])
+def test_a_kernel_whose_column_alone_is_beyond_the_scratch_memory_is_refused(kind: str) -> None:
+    text = f"""
+    layer {{ name: "data" type: "Input" top: "data" input_param {{ shape {{ dim: 1 dim: 16 dim: 4 dim: 4 }} }} }}
+    layer {{ name: "wide" type: "{kind}" bottom: "data" top: "y"
+            convolution_param {{ num_output: 16 kernel_size: 2000 pad: 999 }} }}
+    """
+    with pytest.raises(ShapeError, match=r"layer 'wide' .*64,000,000 values at once"):
+        Net(parse_net(text))

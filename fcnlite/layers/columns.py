@@ -23,12 +23,14 @@ Array = np.ndarray[Any, np.dtype[Any]]
 Band = tuple[int, int]
 """Output positions start..stop, counted row by row."""
 
-BAND_BYTES = 1 << 20
-"""Bands of about this size are still in the cache when the product reads them."""
-LEAST_BAND = 256
-"""Positions below which the matrix product is slow."""
 THIRD = config.SCRATCH_BYTES // 3
 """Bytes for the columns of all threads; as much for sums of products, and for the products that are added to them."""
+BAND_BYTES = 1 << 20
+"""Bands of about this size are still in the cache when the product reads them."""
+LARGEST_COLUMN = THIRD // 8
+"""Taps over all channels of which one float64 column still fits; fc6 of VGG-16 has 25,088."""
+LEAST_BAND = 256
+"""Positions below which the matrix product is slow."""
 
 
 @dataclass(frozen=True)

@@ -16,7 +16,7 @@ from typing import ClassVar
 from fcnlite.errors import ShapeError, SpecError
 from fcnlite.fillers import Filler
 from fcnlite.layers.base import Array, Layer, ParamShape, Run, Shape, four_axes, register
-from fcnlite.layers.columns import Kernel, convolve, convolve_backward_data, convolve_backward_weight
+from fcnlite.layers.columns import LARGEST_COLUMN, Kernel, convolve, convolve_backward_data, convolve_backward_weight
 from fcnlite.shapes import Placement, Window, convolution_placement
 
 LARGEST = 1 << 20
@@ -68,15 +68,22 @@ class Convolution(Layer):
         self.kernel = Kernel(rows, columns, o.group)
 
     def params(self, *bottom: Shape) -> list[ParamShape]:
-        o = self.options
-        weight = (*self.weight_channels(four_axes(bottom[0])[1]), self.kernel.rows.kernel, self.kernel.columns.kernel)
+        o, channels = self.options, four_axes(bottom[0])[1]
+        if channels % o.group:
+            raise ShapeError(f"{channels} channels cannot be split into {o.group} groups")
+        column = self.column_channels(channels) * self.kernel.taps
+        if column > LARGEST_COLUMN:
+            raise ShapeError(f"the kernel sees {column:,} values at once; expected at most {LARGEST_COLUMN:,}")
+        weight = (*self.weight_channels(channels), self.kernel.rows.kernel, self.kernel.columns.kernel)
         bias = [ParamShape((o.num_output,), o.bias_filler)] if o.bias_term else []
         return [ParamShape(weight, o.weight_filler), *bias]
 
+    def column_channels(self, channels: int) -> int:
+        """The channels of the blob that im2col reads."""
+        return channels
+
     def weight_channels(self, channels: int) -> tuple[int, int]:
         """The weight's first two axes for a bottom of so many channels."""
-        if channels % self.options.group:
-            raise ShapeError(f"{channels} channels cannot be split into {self.options.group} groups")
         return self.options.num_output, channels // self.options.group
 
     def top_shapes(self, *bottom: Shape) -> list[Shape]:

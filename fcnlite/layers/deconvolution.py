@@ -10,7 +10,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from fcnlite.errors import ShapeError
 from fcnlite.layers.base import Array, Run, Shape, four_axes, register
 from fcnlite.layers.columns import convolve, convolve_backward_data, convolve_backward_weight
 from fcnlite.layers.convolution import Convolution
@@ -21,9 +20,10 @@ from fcnlite.shapes import Placement, deconvolution_placement
 class Deconvolution(Convolution):
     type = "Deconvolution"
 
+    def column_channels(self, channels: int) -> int:
+        return int(self.options.num_output)
+
     def weight_channels(self, channels: int) -> tuple[int, int]:
-        if channels % self.options.group:
-            raise ShapeError(f"{channels} channels cannot be split into {self.options.group} groups")
         return channels, self.options.num_output // self.options.group
 
     def top_shapes(self, *bottom: Shape) -> list[Shape]:
