@@ -9,15 +9,15 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from math import prod
 from typing import Any
 
 import numpy as np
 
 from fcnlite import config
+from fcnlite.backprop import Backprop, Pass
 from fcnlite.errors import FcnliteError, ShapeError, SpecError, nearest
-from fcnlite.layers.base import Layer, ParamShape, Run, create
+from fcnlite.layers.base import Layer, ParamShape, Run, create, named
 from fcnlite.parameter import Parameter, generator, make_parameters
 from fcnlite.schedule import Schedule, Step
 from fcnlite.shapes import Shape, show
@@ -30,15 +30,6 @@ PATHS = ("fast", "plain")
 DTYPES = ("float32", "float64")
 KEPT_SCHEDULES = 8
 """Schedules and shape checks that a net remembers."""
-
-
-@dataclass
-class _Pass:
-    """A forward pass that a backward may follow."""
-
-    schedule: Schedule
-    values: dict[int, Array]
-    runs: dict[int, Run]
 
 
 class Net:
@@ -76,7 +67,7 @@ class Net:
         self._params: dict[str, list[Parameter]] | None = dict(shared) if shared is not None else None
         self._schedules: dict[Any, Schedule] = {}
         self._checked: dict[Any, Schedule] = {}
-        self._last: _Pass | None = None
+        self._last: Pass | None = None
         self._grads: dict[str, Array] = {}
         declared = self._declared_shapes()
         if declared is not None:
@@ -196,7 +187,7 @@ class Net:
         for name, version in schedule.outputs.items():
             result[name] = values[version].copy() if keep or version in schedule.aliased else values[version]
         if keep:
-            self._last = _Pass(schedule, values, runs)
+            self._last = Pass(schedule, values, runs)
             if self.phase == "TRAIN":
                 self.iteration += 1
         return result
@@ -211,7 +202,7 @@ class Net:
             rng=lambda: generator(self.seed, 1 + self.iteration, layer.spec.name),
         )
         # NumPy turns arrays without axes into numbers; layers and callers get arrays.
-        top = [np.asarray(each) for each in _named(layer, lambda: layer.forward(bottom, run))]
+        top = [np.asarray(each) for each in named(layer, lambda: layer.forward(bottom, run))]
         values.update(zip(step.top, top, strict=True))
         if keep:
             run.bottom = bottom if "bottom" in layer.backward_reads else []
@@ -308,7 +299,7 @@ class Net:
         """The gradients of blobs, by name, that the last `backward` was asked for (inputs if `force_backward`)."""
         return self._grads
 
-    def _kept(self) -> _Pass:
+    def _kept(self) -> Pass:
         if self._last is None:
             raise FcnliteError("there is no forward pass to look back at; call forward(..., keep=True) first.")
         return self._last
@@ -320,85 +311,30 @@ class Net:
         *,
         wrt: Iterable[str] = (),
         accumulate: bool = False,
+        frozen: bool = False,
         **dtops: Any,
     ) -> None:
         """Put the gradients into `params[...].grad` (and `grads`), for the last `forward(keep=True)`.
 
         Without arguments they are those of the summed, weighted losses; with gradients of blobs by name, those alone
         are carried back. `wrt` names blobs whose gradients go to `grads`. `accumulate` adds to the parameters'
-        gradients instead of overwriting them.
+        gradients instead of overwriting them. `frozen` computes those of parameters with an lr_mult of 0 too, which
+        are zero otherwise; Caffe does so for nets with force_backward.
         """
         last = self._kept()
-        schedule, values = last.schedule, last.values
-        targets = {name: schedule.version(name) for name in wrt}
+        targets = {name: last.schedule.version(name) for name in wrt}
         if self.spec.force_backward:
-            targets.update(schedule.inputs)
+            targets.update(last.schedule.inputs)
         seeds = self._seeds(last, {**(tops or {}), **dtops})
-        needed = schedule.needed(set(targets.values()), self._trains)
-        gradients: dict[int, Array] = dict(seeds)
-        found: dict[int, Array] = {}
-        written: set[int] = set()
+        backprop = Backprop(last, self.params, accumulate=accumulate, frozen=frozen)
         with np.errstate(all="ignore"), blas_alone():
-            for i in reversed(range(len(schedule.steps))):
-                step = schedule.steps[i]
-                for version in step.top:
-                    if version in gradients and version in targets.values():
-                        found[version] = gradients[version]
-                dtop = [gradients.pop(version, None) for version in step.top]
-                if all(each is None for each in dtop):
-                    continue
-                self._step_back(step, last.runs[i], dtop, needed, gradients, accumulate, written)
-        for parameters in self.params.values():
-            for parameter in parameters:
-                if not parameter.lr_mult or (id(parameter) not in written and not accumulate):
-                    parameter.zero_grad()
-        found.update({version: gradients[version] for version in targets.values() if version in gradients})
+            found = backprop.run(seeds, set(targets.values()))
         self._grads = {
-            name: found[version].copy() if version in found else np.zeros_like(values[version])
+            name: found[version].copy() if version in found else np.zeros_like(last.values[version])
             for name, version in targets.items()
         }
 
-    def _step_back(
-        self,
-        step: Step,
-        run: Run,
-        dtop: list[Array | None],
-        needed: set[int],
-        gradients: dict[int, Array],
-        accumulate: bool,
-        written: set[int],
-    ) -> None:
-        """Carry the gradients of one layer's tops to its bottoms and parameters."""
-        layer = step.layer
-        run.needs = [version in needed for version in step.differentiable]
-        parameters = self.params.get(layer.spec.name, ())
-        buffers = []
-        seen = set(written)
-        for each in parameters:
-            buffers.append(_grad_buffer(each, accumulate or id(each) in seen))
-            seen.add(id(each))
-        if not any(run.needs) and all(each is None for each in buffers):
-            return
-        run.dparams = buffers
-        full = [
-            np.zeros(shape, self.dtype) if each is None else each
-            for shape, each in zip(run.top_shapes, dtop, strict=True)
-        ]
-        dbottom = _named(layer, lambda: layer.backward(full, run))
-        for parameter, buffer in zip(parameters, buffers, strict=True):
-            if buffer is not None and buffer is not parameter.grad:
-                parameter.grad[...] += buffer
-            if buffer is not None:
-                written.add(id(parameter))
-        for version, need, gradient in zip(step.bottom, run.needs, dbottom, strict=True):
-            if need and gradient is not None:
-                gradients[version] = gradients[version] + gradient if version in gradients else gradient
-
-    def _trains(self, layer: Layer) -> bool:
-        """Whether the layer has a parameter that learns."""
-        return any(parameter.lr_mult for parameter in self.params.get(layer.spec.name, ()))
-
-    def _seeds(self, last: _Pass, given: Mapping[str, Any]) -> dict[int, Array]:
+    def _seeds(self, last: Pass, given: Mapping[str, Any]) -> dict[int, Array]:
         """The gradients that backward starts from: those given, else the loss weights."""
         if not given:
             if not last.schedule.losses:
@@ -425,13 +361,20 @@ class Net:
         for name, version in last.schedule.inputs.items():
             if not np.isfinite(last.values[version]).all():
                 return f"input {name!r}"
+        overwritten: dict[str, Layer] = {}
         for step in last.schedule.steps:
             name = step.layer.spec.name
             for i, parameter in enumerate(self.params.get(name, ())):
                 if not np.isfinite(parameter.array).all():
                     return f"parameter {i} of layer {name!r}"
-            if not all(np.isfinite(last.values[v]).all() for v in step.top if v in last.values):
-                return f"the output of layer {name!r} ({step.layer.type})"
+            for blob, version in zip(step.layer.spec.top, step.top, strict=True):
+                if version not in last.values:
+                    overwritten.setdefault(blob, step.layer)
+                    continue
+                # Layers that overwrite make nothing else of finite values than finite ones.
+                origin = overwritten.pop(blob, step.layer)
+                if not np.isfinite(last.values[version]).all():
+                    return f"the output of layer {origin.spec.name!r} ({origin.type})"
         return None
 
 
@@ -473,20 +416,5 @@ def _remember(cache: dict[Any, Any], key: Any, value: Any) -> None:
     cache[key] = value
 
 
-def _grad_buffer(parameter: Parameter, adds: bool) -> Array | None:
-    """Where a layer writes a parameter's gradient: into it, or beside it to be added; None if it does not learn."""
-    if not parameter.lr_mult:
-        return None
-    return np.empty_like(parameter.array) if adds else parameter.grad
-
-
 def _show_blobs(names: Sequence[str], shapes: Sequence[Shape]) -> str:
     return ", ".join(f"{name} {show(shape)}" for name, shape in zip(names, shapes, strict=True))
-
-
-def _named(layer: Layer, call: Any) -> Any:
-    """`call()`, with the layer's name put before the message of an error."""
-    try:
-        return call()
-    except FcnliteError as error:
-        raise type(error)(f"layer {layer.spec.name!r} ({layer.type}): {error}") from error

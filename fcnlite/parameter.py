@@ -21,11 +21,15 @@ Array = np.ndarray[Any, np.dtype[Any]]
 class Parameter:
     """One weight or bias: `data`, its gradient `grad`, and its multipliers on rate and decay."""
 
-    def __init__(self, array: Array, lr_mult: float = 1.0, decay_mult: float = 1.0) -> None:
+    def __init__(
+        self, array: Array, lr_mult: float = 1.0, decay_mult: float = 1.0, statistic: bool = False
+    ) -> None:
         self._array = np.asarray(array, order="C")  # solvers and layers write through reshaped views
         self._grad: Array | None = None
         self.lr_mult = lr_mult
         self.decay_mult = decay_mult
+        self.statistic = statistic
+        """Whether it is measured, not learned: it has no gradient."""
         self.version = 0
         """Counts the times that the values may have changed; whatever was derived from them compares it."""
 
@@ -61,7 +65,7 @@ class Parameter:
 
     @property
     def grad(self) -> Array:
-        """The gradient of the last backward; zero before it, and where `lr_mult` is 0."""
+        """The gradient of the last backward; zero before it, and where `lr_mult` is 0 (but see `Net.backward`)."""
         if self._grad is None:
             self._grad = np.zeros_like(self._array)
         return self._grad
@@ -111,7 +115,7 @@ def make_parameters(
         for i, want in enumerate(shapes):
             where = f"layer {layer.spec.name!r}, parameter {i}"
             spec = layer.spec.param[i] if i < len(layer.spec.param) else None
-            lr_mult = (spec.lr_mult if spec else 1.0) if want.learnable else 0.0
+            lr_mult = 0.0 if want.statistic else spec.lr_mult if spec else 1.0
             decay_mult = spec.decay_mult if spec else 1.0
             held = existing.get(layer.spec.name, ())
             owner = owners.get(spec.name) if spec and spec.name else None
@@ -129,7 +133,7 @@ def make_parameters(
                     values = _filled(want, dtype, generator(seed, 0, f"{layer.spec.name}[{i}]"))
                 except FcnliteError as error:
                     raise type(error)(f"{where}: {error}") from error
-                parameter = Parameter(values, lr_mult, decay_mult)
+                parameter = Parameter(values, lr_mult, decay_mult, want.statistic)
             if parameter.shape != want.shape:
                 raise ShapeError(f"{where}: needs shape {show(want.shape)}, but shares one of {show(parameter.shape)}.")
             if spec and spec.name:

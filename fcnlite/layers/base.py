@@ -12,7 +12,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from fcnlite.errors import ShapeError, SpecError, nearest
+from fcnlite.errors import FcnliteError, ShapeError, SpecError, nearest
 from fcnlite.fillers import Filler
 from fcnlite.shapes import Links, Placement, show
 from fcnlite.spec import LayerSpec
@@ -28,8 +28,8 @@ class ParamShape:
 
     shape: Shape
     filler: Filler = Filler()
-    learnable: bool = True
-    """False for statistics (BatchNorm), which no solver touches."""
+    statistic: bool = False
+    """Whether it is measured, not learned (BatchNorm): it has no gradient and no solver touches it."""
 
 
 @dataclass(frozen=True)
@@ -154,6 +154,14 @@ def create(spec: LayerSpec, phase: str) -> Layer:
         return cls(spec, phase)
     except SpecError as error:
         raise SpecError(f"layer {spec.name!r} ({spec.type}): {error}") from error
+
+
+def named(layer: Layer, call: Callable[[], Any]) -> Any:
+    """`call()`, with the layer's name put before the message of an error."""
+    try:
+        return call()
+    except FcnliteError as error:
+        raise type(error)(f"layer {layer.spec.name!r} ({layer.type}): {error}") from error
 
 
 def links(specs: Iterable[LayerSpec], axis: int, phase: str = "TEST") -> Links:

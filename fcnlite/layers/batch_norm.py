@@ -43,9 +43,9 @@ class BatchNorm(Layer):
     def params(self, *bottom: Shape) -> list[ParamShape]:
         channels = _channels(bottom[0])
         return [
-            ParamShape((channels,), learnable=False),
-            ParamShape((channels,), learnable=False),
-            ParamShape((1,), learnable=False),
+            ParamShape((channels,), statistic=True),
+            ParamShape((channels,), statistic=True),
+            ParamShape((1,), statistic=True),
         ]
 
     def top_shapes(self, *bottom: Shape) -> list[Shape]:
