@@ -66,6 +66,18 @@ def read_text(path: str | os.PathLike[str]) -> str:
         raise FileError(f"{path}: is not a text file (byte {error.start} is not UTF-8).") from error
 
 
+def beside(path: str | os.PathLike[str], name: str) -> Path:
+    """The file `name` that the file `path` speaks of: beside it, else in the working directory.
+
+    Raises `FileError` where it is in neither place.
+    """
+    candidates = [Path(path).parent / name, Path(name)]
+    for candidate in candidates:
+        if candidate.is_file():
+            return candidate
+    raise FileError(f"{path}: {name!r}, which it names, is not at {' nor at '.join(map(str, candidates))}.")
+
+
 def cannot_read(path: str | os.PathLike[str], error: OSError) -> FileError:
     """The `FileError` that says why `path` cannot be read."""
     if isinstance(error, FileNotFoundError):

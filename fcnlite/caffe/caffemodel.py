@@ -5,13 +5,13 @@ The file is a NetParameter whose layers hold `blobs`, each with a shape and its 
 
 from __future__ import annotations
 
-import math
 import os
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
+from fcnlite.caffe.blobs import to_array
 from fcnlite.caffe.bounded import read_bounded
 from fcnlite.caffe.schema import fields, message_class
 from fcnlite.caffe.text import V1_NOT_READ
@@ -23,11 +23,6 @@ MAX_BYTES = 2**31 - 1
 """Protobuf's limit for one message."""
 MAX_LAYERS = 100_000
 """More than any net has; a file of empty layers would only take time."""
-MAX_AXES = 32
-"""Caffe's limit for the axes of a blob."""
-
-_LEGACY_AXES = ("num", "channels", "height", "width")
-
 
 def read_weights(path: str | os.PathLike[str]) -> dict[str, list[np.ndarray]]:
     """The parameters of every layer that has some, by its name: float32 arrays in Caffe's shapes.
@@ -77,7 +72,7 @@ def _layer(content: memoryview, source: str) -> tuple[str, list[np.ndarray]]:
     for index, part in enumerate(blobs):
         blob: Any = message_class("BlobProto")()
         blob.ParseFromString(part)
-        arrays.append(_array(blob, f"{source}: layer {name!r}, blob {index}"))
+        arrays.append(to_array(blob, f"{source}: layer {name!r}, blob {index}"))
     return name, arrays
 
 
@@ -100,31 +95,3 @@ def write_weights(path: str | os.PathLike[str], params: Mapping[str, Sequence[np
             blob.shape.dim.extend(array.shape)
     with atomic_write(path) as temporary:
         temporary.write_bytes(model.SerializeToString())
-
-
-def _array(blob: Any, where: str) -> np.ndarray:
-    """The numbers of a BlobProto in its shape."""
-    if any(blob.HasField(axis) for axis in _LEGACY_AXES):
-        shape = tuple(getattr(blob, axis) for axis in _LEGACY_AXES)
-    else:
-        shape = tuple(blob.shape.dim)
-    numbers = blob.double_data if blob.double_data else blob.data
-    if len(shape) > MAX_AXES or any(size < 1 for size in shape):
-        raise FileError(
-            f"{where}: has the shape {_show(shape)}; expected up to {MAX_AXES} sizes of at least 1."
-        )
-    if len(numbers) != math.prod(shape):
-        raise FileError(
-            f"{where}: holds {len(numbers):,} numbers, its shape {_show(shape)} needs {math.prod(shape):,}; "
-            "the file is damaged."
-        )
-    with np.errstate(over="ignore"):
-        array = np.array(numbers, dtype=np.float32)
-    if not np.isfinite(array).all():
-        raise FileError(f"{where}: holds NaN or infinite numbers; the training that wrote it had diverged.")
-    return array.reshape(shape)
-
-
-def _show(shape: tuple[int, ...]) -> str:
-    shown = "×".join(map(str, shape[:MAX_AXES])) or "(scalar)"
-    return shown if len(shape) <= MAX_AXES else f"{shown}×..."

@@ -12,11 +12,13 @@ import os
 from collections.abc import Mapping
 from typing import Any
 
+from fcnlite.caffe.blobs import read_blob
 from fcnlite.caffe.bounded import read_bounded
 from fcnlite.caffe.plain import fill, to_plain
 from fcnlite.caffe.schema import fields, message_class
 from fcnlite.caffe.text import MAX_TEXT_BYTES, V1_NOT_READ, parse_text
 from fcnlite.errors import FileError, SpecError, nearest
+from fcnlite.files import beside
 from fcnlite.layers import registered
 from fcnlite.spec import LayerSpec, NetSpec, ParamSpec, StateRule
 
@@ -27,8 +29,21 @@ _OPTION_MESSAGES = {
 
 
 def read_net(path: str | os.PathLike[str]) -> NetSpec:
-    """The net that a prototxt file describes. Raises `FileError` or `SpecError`, naming file and line."""
-    return parse_net(_read_text(path), str(path))
+    """The net that a prototxt file describes. Raises `FileError` or `SpecError`, naming file and line.
+
+    The matrix of an InfogainLoss, which is a file beside it or in the working directory, becomes the option `matrix`.
+    """
+    spec = parse_net(_read_text(path), str(path))
+    layers = tuple(_with_matrix(layer, path) if layer.type == "InfogainLoss" else layer for layer in spec)
+    return dataclasses.replace(spec, layers=layers)
+
+
+def _with_matrix(layer: LayerSpec, path: str | os.PathLike[str]) -> LayerSpec:
+    """The layer with its matrix read from the file that `source` names."""
+    options = dict(layer.options)
+    if source := options.pop("source", ""):
+        options["matrix"] = read_blob(beside(path, source)).ravel().tolist()
+    return dataclasses.replace(layer, options=options)
 
 
 def parse_net(text: str, source: str = "<text>") -> NetSpec:

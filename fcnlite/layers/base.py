@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import dataclasses
-import functools
 import types
-import typing
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
@@ -14,6 +11,7 @@ import numpy as np
 
 from fcnlite.errors import FcnliteError, ShapeError, SpecError, nearest
 from fcnlite.fillers import Filler
+from fcnlite.layers.options import parse_options
 from fcnlite.shapes import Links, Placement, show
 from fcnlite.spec import LayerSpec
 
@@ -69,9 +67,9 @@ class Layer:
     bottoms: ClassVar[tuple[int, int | None]] = (1, 1)
     """Least and greatest number of bottoms (None: any)."""
     tops: ClassVar[tuple[int, int | None]] = (1, 1)
-    backward_reads: ClassVar[frozenset[str]] = frozenset()
+    backward_reads: frozenset[str] = frozenset()
     """Which of Run's `bottom` and `top` backward reads, itself or in `saved`; the net keeps and protects no others."""
-    overwrites: ClassVar[bool] = False
+    overwrites: bool = False
     """Whether forward honours `Run.overwrite`."""
     aliases: ClassVar[bool] = False
     """Whether a top may share memory with a bottom."""
@@ -101,8 +99,11 @@ class Layer:
         return []
 
     def top_shapes(self, *bottom: Shape) -> list[Shape]:
-        """The shapes of the tops. Raises `ShapeError` where the bottoms do not fit."""
-        raise NotImplementedError
+        """The shapes of the tops; by default one, of the first bottom's shape.
+
+        Raises `ShapeError` where the bottoms do not fit.
+        """
+        return [bottom[0]]
 
     def forward(self, bottom: list[Array], run: Run) -> list[Array]:
         """The tops."""
@@ -178,53 +179,6 @@ def links(specs: Iterable[LayerSpec], axis: int, phase: str = "TEST") -> Links:
     return found
 
 
-def parse_options(kind: type, raw: Mapping[str, Any]) -> Any:
-    """`raw` as an instance of the options dataclass `kind`; unknown names and wrong kinds are errors."""
-    hints = _hints(kind)
-    values = {}
-    for key, value in raw.items():
-        if key not in hints:
-            raise SpecError(f"unknown option {key!r}; {nearest(key, hints)}")
-        try:
-            values[key] = _convert(hints[key], value)
-        except SpecError as error:  # inside a group of fields
-            raise SpecError(f"option {key}: {error}") from error
-        except (TypeError, ValueError) as error:
-            raise SpecError(f"option {key}: {value!r} is not usable; expected {error}.") from error
-    return kind(**values)
-
-
-@functools.cache
-def _hints(kind: type) -> dict[str, Any]:
-    return typing.get_type_hints(kind)
-
-
-def _convert(hint: Any, value: Any) -> Any:
-    """`value` as the annotated kind; raises TypeError with the words for what was expected."""
-    if dataclasses.is_dataclass(hint):
-        if not isinstance(value, Mapping):
-            raise TypeError("a group of fields in braces")
-        return parse_options(typing.cast(type, hint), value)
-    origin = typing.get_origin(hint)
-    if origin is tuple:
-        items = value if isinstance(value, (list, tuple)) else [value]
-        return tuple(_convert(typing.get_args(hint)[0], item) for item in items)
-    if origin in (typing.Union, types.UnionType):
-        kinds = [each for each in typing.get_args(hint) if each is not type(None)]
-        return None if value is None else _convert(kinds[0], value)
-    if origin is typing.Literal:
-        if value not in typing.get_args(hint):
-            raise TypeError("one of " + ", ".join(map(str, typing.get_args(hint))))
-        return value
-    if hint is float and isinstance(value, (int, float)) and not isinstance(value, bool):
-        return float(value)
-    if hint is int and isinstance(value, int) and not isinstance(value, bool):
-        return value
-    if hint in (bool, str) and isinstance(value, hint):
-        return value
-    raise TypeError({float: "a number", int: "a whole number", bool: "true or false", str: "a name"}[hint])
-
-
 def _check_count(what: str, count: int, limits: tuple[int, int | None]) -> None:
     least, most = limits
     if count < least or (most is not None and count > most):
@@ -235,6 +189,11 @@ def _check_count(what: str, count: int, limits: tuple[int, int | None]) -> None:
         else:
             wanted = f"{least} to {most}"
         raise SpecError(f"has {count} {what}; expected {wanted}.")
+
+
+def along_picture(axis: int) -> bool:
+    """Whether `axis` is the rows or columns of N×C×H×W."""
+    return axis in (2, 3, -2, -1)
 
 
 def canonical_axis(axis: int, axes: int) -> int:

@@ -11,9 +11,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from fcnlite.errors import ShapeError, SpecError
-from fcnlite.layers.base import Array, Layer, Run, Shape, canonical_axis, register
-from fcnlite.shapes import show
+from fcnlite.errors import ShapeError
+from fcnlite.layers.base import Array, Layer, Run, Shape, along_picture, canonical_axis, register
+from fcnlite.layers.options import either
+from fcnlite.shapes import Placement, show
 
 
 @dataclass(frozen=True)
@@ -30,10 +31,7 @@ class Concat(Layer):
     bottoms = (1, None)
 
     def check(self) -> None:
-        o = self.options
-        if o.axis is not None and o.concat_dim is not None:
-            raise SpecError("both axis and concat_dim are given; write axis alone.")
-        self.axis = next((each for each in (o.axis, o.concat_dim) if each is not None), 1)
+        self.axis = either("axis", self.options.axis, "concat_dim", self.options.concat_dim, default=1)
 
     def top_shapes(self, *bottom: Shape) -> list[Shape]:
         axis = canonical_axis(self.axis, len(bottom[0]))
@@ -50,3 +48,6 @@ class Concat(Layer):
 
     def backward(self, dtop: list[Array], run: Run) -> list[Array | None]:
         return [np.ascontiguousarray(part) for part in np.split(dtop[0], run.saved, axis=self.axis)]
+
+    def placement(self) -> tuple[Placement, Placement] | None:
+        return None if along_picture(self.axis) else super().placement()

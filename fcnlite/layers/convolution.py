@@ -17,10 +17,8 @@ from fcnlite.errors import ShapeError, SpecError
 from fcnlite.fillers import Filler
 from fcnlite.layers.base import Array, Layer, ParamShape, Run, Shape, four_axes, register
 from fcnlite.layers.columns import LARGEST_COLUMN, Kernel, convolve, convolve_backward_data, convolve_backward_weight
+from fcnlite.layers.options import pair
 from fcnlite.shapes import Placement, Window, convolution_placement
-
-LARGEST = 1 << 20
-"""Of kernel sizes, strides, pads and dilations: beyond any picture."""
 
 
 @dataclass(frozen=True)
@@ -112,31 +110,3 @@ class Convolution(Layer):
         _, outputs, out_h, out_w = top[0]
         taps = self.kernel.rows.kernel * self.kernel.columns.kernel
         return n * outputs * (channels // self.options.group) * taps * out_h * out_w
-
-
-def pair(
-    name: str,
-    values: tuple[int, ...],
-    stem: str,
-    rows: int | None,
-    columns: int | None,
-    default: int | None,
-    least: int = 1,
-) -> tuple[int, int]:
-    """Rows and columns of an option that is written once, twice, or as `stem_h` and `stem_w`.
-
-    Raises `SpecError` when both forms or none (without a default) are given, or a value is below `least`.
-    """
-    if values and (rows is not None or columns is not None):
-        raise SpecError(f"both {name} and {stem}_h/{stem}_w are given; write one of them.")
-    if len(values) > 2:
-        raise SpecError(f"{name} has {len(values)} values; expected one, or rows and columns.")
-    if values:
-        rows, columns = values[0], values[-1]
-    rows, columns = (default if each is None else each for each in (rows, columns))
-    if rows is None or columns is None:
-        raise SpecError(f"{name} is missing; write {name}, or both {stem}_h and {stem}_w.")
-    for value in (rows, columns):
-        if not least <= value <= LARGEST:
-            raise SpecError(f"{name} is {value}; expected {least} to {LARGEST}.")
-    return rows, columns

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from fcnlite.errors import SpecError
-from fcnlite.layers.base import Array, Layer, Run, Shape, register
+from fcnlite.layers.base import Array, Layer, Run, register
 
 
 @dataclass(frozen=True)
@@ -31,9 +31,6 @@ class Dropout(Layer):
     def check(self) -> None:
         if not 0 < self.options.dropout_ratio < 1:
             raise SpecError(f"dropout_ratio is {self.options.dropout_ratio}; expected between 0 and 1.")
-
-    def top_shapes(self, *bottom: Shape) -> list[Shape]:
-        return [bottom[0]]
 
     def forward(self, bottom: list[Array], run: Run) -> list[Array]:
         (x,) = bottom

@@ -3,8 +3,9 @@
     MAX: y = max of the window        AVE: y = Σ of the window / its size
 
 bottom N×C×H×W, top N×C×H'×W'; H' rounds up (round_mode CEIL) or down (FLOOR), see `shapes.Window.pooled`. AVE counts
-padding into the size, as far as one pad beyond the picture. Options: pool MAX; kernel_size (or kernel_h and kernel_w)
-or global_pooling; stride 1; pad 0, less than the kernel; round_mode CEIL. Of equal maxima the first gets the gradient.
+padding into the size, as far as one pad beyond the picture. Of equal maxima the first gets the gradient. A second top
+of MAX, if named, is where in its plane each maximum lies, row · W + column; it has no gradient. Options: pool MAX;
+kernel_size (or kernel_h and kernel_w) or global_pooling; stride 1; pad 0, less than the kernel; round_mode CEIL.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from fcnlite import config
 from fcnlite._kernels.pooling import ave_backward, ave_forward, max_backward, max_forward
 from fcnlite.errors import SpecError
 from fcnlite.layers.base import Array, Layer, Run, Shape, four_axes, register
-from fcnlite.layers.convolution import pair
+from fcnlite.layers.options import pair
 from fcnlite.shapes import Placement, Window, convolution_placement
 
 
@@ -44,9 +45,12 @@ class Pooling(Layer):
     type = "Pooling"
     messages = ("pooling_param",)
     Options = PoolingOptions
+    tops = (1, 2)
 
     def check(self) -> None:
         o = self.options
+        if o.pool != "MAX" and len(self.spec.top) > 1:
+            raise SpecError(f"pool is {o.pool}, which has no places for a second top; expected MAX.")
         if o.pool == "STOCHASTIC":
             raise SpecError("pool is STOCHASTIC, which Caffe has on GPUs only; expected MAX or AVE.")
 
@@ -80,12 +84,13 @@ class Pooling(Layer):
         rows, columns = self._over(height, width)
         mode = self.options.round_mode
         clip = rows.pad > 0 or columns.pad > 0
-        return [(n, channels, rows.pooled(height, mode, clip), columns.pooled(width, mode, clip))]
+        top = (n, channels, rows.pooled(height, mode, clip), columns.pooled(width, mode, clip))
+        return [top] * len(self.spec.top)
 
     def forward(self, bottom: list[Array], run: Run) -> list[Array]:
         (x,) = bottom
         n, channels, height, width = x.shape
-        (shape,) = self.top_shapes(x.shape)
+        shape, *_ = self.top_shapes(x.shape)
         planes = x.reshape(n * channels, height, width)
         y = np.empty((n * channels, *shape[2:]), x.dtype)
         where = self._arguments(height, width)
@@ -93,9 +98,9 @@ class Pooling(Layer):
             mask = np.empty(y.shape, np.int32)
             max_forward(planes, y, mask, *where, config.num_threads())
             run.saved = (x.shape, mask)
-        else:
-            ave_forward(planes, y, *where, config.num_threads())
-            run.saved = (x.shape, None)
+            return [y.reshape(shape), mask.reshape(shape).astype(x.dtype)][: len(self.spec.top)]
+        ave_forward(planes, y, *where, config.num_threads())
+        run.saved = (x.shape, None)
         return [y.reshape(shape)]
 
     def backward(self, dtop: list[Array], run: Run) -> list[Array | None]:

@@ -1,9 +1,9 @@
 """Rectified linear unit (Caffe's ReLU).
 
-    y = max(x, 0) + negative_slope · min(x, 0)        dx = dy · (1 where y > 0, else negative_slope)
+    y = max(x, 0) + negative_slope · min(x, 0)        dx = dy · (1 where x > 0, else negative_slope)
 
-Any shape. Option: negative_slope 0. In place, the top takes the bottom's memory; backward reads the top, whose sign is
-the bottom's where negative_slope ≥ 0.
+Any shape. Option: negative_slope 0. In place, the top takes the bottom's memory, so backward reads the top, whose sign
+is the bottom's; but not where negative_slope < 0.
 """
 
 from __future__ import annotations
@@ -12,8 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from fcnlite.errors import SpecError
-from fcnlite.layers.base import Array, Layer, Run, Shape, register
+from fcnlite.layers.base import Array, Layer, Run, register
 
 
 @dataclass(frozen=True)
@@ -32,10 +31,7 @@ class ReLU(Layer):
 
     def check(self) -> None:
         if self.options.negative_slope < 0:
-            raise SpecError(f"negative_slope is {self.options.negative_slope}; expected at least 0.")
-
-    def top_shapes(self, *bottom: Shape) -> list[Shape]:
-        return [bottom[0]]
+            self.backward_reads, self.overwrites = frozenset({"bottom"}), False
 
     def forward(self, bottom: list[Array], run: Run) -> list[Array]:
         (x,) = bottom
@@ -46,8 +42,8 @@ class ReLU(Layer):
         return [np.multiply(x, np.where(x > 0, 1, slope).astype(x.dtype), out=out)]
 
     def backward(self, dtop: list[Array], run: Run) -> list[Array | None]:
-        (dy,), (y,) = dtop, run.top
+        (dy,), (x,) = dtop, run.top or run.bottom
         slope = self.options.negative_slope
         if slope == 0:
-            return [dy * (y > 0)]
-        return [dy * np.where(y > 0, 1, slope).astype(y.dtype)]
+            return [dy * (x > 0)]
+        return [dy * np.where(x > 0, 1, slope).astype(dy.dtype)]

@@ -1,6 +1,6 @@
 """Multiply by a factor for each channel, and add a bias (Caffe's Scale).
 
-    y = x · scale + bias        dscale = Σ dy · x, dbias = Σ dy over the axes that are repeated; dx = dy · scale
+    y = x · factor + bias        dfactor = Σ dy · x, dbias = Σ dy over the axes that are repeated; dx = dy · factor
 
 The factor's shape is that of the bottom's axes `axis` to `axis` + `num_axes` − 1 (−1: all from `axis` on; 0: one
 number), repeated over the others. It is a parameter, or the second bottom if there is one. Options: axis 1,
@@ -11,12 +11,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import numpy as np
-
-from fcnlite.errors import ShapeError, SpecError
+from fcnlite.errors import SpecError
 from fcnlite.fillers import Filler
-from fcnlite.layers.base import Array, Layer, ParamShape, Run, Shape, canonical_axis, register
-from fcnlite.shapes import show
+from fcnlite.layers.base import Array, Layer, ParamShape, Run, Shape, register
+from fcnlite.layers.repeated import Repeated
 
 
 @dataclass(frozen=True)
@@ -40,24 +38,13 @@ class Scale(Layer):
         if self.options.num_axes < -1:
             raise SpecError(f"num_axes is {self.options.num_axes}; expected -1 or more.")
 
-    def _factor(self, *bottom: Shape) -> tuple[Shape, int]:
-        """The factor's shape and the axis of the bottom that its first one lies on."""
-        x, o = bottom[0], self.options
-        axis = 0 if o.num_axes == 0 and len(bottom) == 1 else canonical_axis(o.axis, len(x))
+    def _factor(self, *bottom: Shape) -> Repeated:
         if len(bottom) == 2:
-            factor = bottom[1]
-            if factor != x[axis : axis + len(factor)]:
-                raise ShapeError(
-                    f"the factor's shape {show(factor)} is not that of the bottom's axes from {axis} on, {show(x)}"
-                )
-            return factor, axis
-        end = len(x) if o.num_axes == -1 else axis + o.num_axes
-        if end > len(x):
-            raise ShapeError(f"axis {axis} and num_axes {o.num_axes} go beyond the bottom's {len(x)} axes")
-        return x[axis:end], axis
+            return Repeated.of_bottom(bottom[0], self.options.axis, bottom[1])
+        return Repeated.between(bottom[0], self.options.axis, self.options.num_axes)
 
     def params(self, *bottom: Shape) -> list[ParamShape]:
-        o, (shape, _) = self.options, self._factor(*bottom)
+        o, shape = self.options, self._factor(*bottom).shape
         factor = [ParamShape(shape, o.filler)] if len(bottom) == 1 else []
         return factor + ([ParamShape(shape, o.bias_filler)] if o.bias_term else [])
 
@@ -66,28 +53,20 @@ class Scale(Layer):
         return [bottom[0]]
 
     def forward(self, bottom: list[Array], run: Run) -> list[Array]:
-        x = bottom[0]
-        shape, axis = self._factor(*(each.shape for each in bottom))
-        aligned = shape + (1,) * (x.ndim - axis - len(shape))
-        factor = bottom[1] if len(bottom) == 2 else run.params[0]
-        y = x * factor.reshape(aligned)
+        each = self._factor(*(blob.shape for blob in bottom))
+        y = bottom[0] * each.laid(bottom[1] if len(bottom) == 2 else run.params[0])
         if self.options.bias_term:
-            y += run.params[-1].reshape(aligned)
+            y += each.laid(run.params[-1])
         return [y]
 
     def backward(self, dtop: list[Array], run: Run) -> list[Array | None]:
-        (dy,), x = dtop, run.bottom[0]
-        shape, axis = self._factor(*(each.shape for each in run.bottom))
-        aligned = shape + (1,) * (x.ndim - axis - len(shape))
-        repeated = tuple(each for each in range(x.ndim) if not axis <= each < axis + len(shape))
-        two = len(run.bottom) == 2
-        factor = run.bottom[1] if two else run.params[0]
+        (dy,), x, two = dtop, run.bottom[0], len(run.bottom) == 2
+        each = self._factor(*(blob.shape for blob in run.bottom))
         if self.options.bias_term and run.dparams[-1] is not None:
-            dy.sum(axis=repeated, out=run.dparams[-1])
-        dfactor = None
-        if two and run.needs[1]:
-            dfactor = np.asarray((dy * x).sum(axis=repeated))
-        elif not two and run.dparams[0] is not None:
-            (dy * x).sum(axis=repeated, out=run.dparams[0])
-        dx = dy * factor.reshape(aligned) if run.needs[0] else None
-        return [dx, dfactor][: len(run.bottom)]
+            run.dparams[-1][...] = each.summed(dy)
+        if two:
+            dfactor = each.summed(dy * x) if run.needs[1] else None
+            return [dy * each.laid(run.bottom[1]) if run.needs[0] else None, dfactor]
+        if run.dparams[0] is not None:
+            run.dparams[0][...] = each.summed(dy * x)
+        return [dy * each.laid(run.params[0]) if run.needs[0] else None]

@@ -2,10 +2,8 @@
 
     loss = −Σ_i log p[i, label_i] / Z        dx[i, k] = (p[i, k] − [k = label_i]) / Z, 0 where ignored
 
-bottoms: scores (classes on `axis`) and labels; tops: the loss (a scalar) and, if named, the probabilities p. Z, by
-`normalization`: VALID counts the positions that are not ignored, FULL all positions, BATCH_SIZE the pictures, NONE
-is 1; never below 1. The older `normalize` means VALID if true and BATCH_SIZE if false, where no normalization is
-written. Options: ignore_label (none), normalization VALID, normalize, axis 1. Caffe clamps p at the smallest normal
+bottoms: scores (classes on `axis`) and labels; tops: the loss (a scalar) and, if named, the probabilities p. Options:
+ignore_label (none); normalization VALID, normalize (see loss.py for Z); axis 1. Caffe clamps p at the smallest normal
 float under the logarithm, so that a position adds 87.34 at the most; the gradient is not clamped.
 """
 
@@ -13,41 +11,30 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from math import prod
-from typing import Literal
 
 import numpy as np
 
-from fcnlite.layers.base import Array, Layer, Run, Shape, register
+from fcnlite.layers.base import Array, Run, Shape, register
 from fcnlite.layers.labels import check_label_shape, read_labels
+from fcnlite.layers.loss import Loss, LossOptions
 from fcnlite.layers.softmax import softmax
 
 SMALLEST = np.finfo(np.float32).tiny
 
 
 @dataclass(frozen=True)
-class SoftmaxWithLossOptions:
-    ignore_label: int | None = None
-    normalization: Literal["FULL", "VALID", "BATCH_SIZE", "NONE"] | None = None
-    normalize: bool | None = None
+class SoftmaxWithLossOptions(LossOptions):
     axis: int = 1
     engine: str = "DEFAULT"
 
 
 @register
-class SoftmaxWithLoss(Layer):
+class SoftmaxWithLoss(Loss):
     type = "SoftmaxWithLoss"
     messages = ("loss_param", "softmax_param")
     Options = SoftmaxWithLossOptions
-    bottoms = (2, 2)
     tops = (1, 2)
     backward_reads = frozenset({"top"})  # `saved` holds the probabilities, which are the second top
-    is_loss = True
-    no_gradient = frozenset({1})
-
-    def check(self) -> None:
-        o = self.options
-        older = {True: "VALID", False: "BATCH_SIZE", None: "VALID"}[o.normalize]
-        self.normalization = o.normalization or older
 
     def top_shapes(self, *bottom: Shape) -> list[Shape]:
         check_label_shape(bottom[0], bottom[1], self.options.axis)
@@ -60,19 +47,10 @@ class SoftmaxWithLoss(Layer):
         p = softmax(x, axis)
         of_label = np.take_along_axis(p, label, axis)
         losses = np.where(counted, -np.log(np.maximum(of_label, SMALLEST)), 0)
-        z = self._normalizer(counted, axis)
+        z = self.normalizer(counted, prod(x.shape[:axis]))
         run.saved = (p, label, counted, axis, z)
         loss = np.asarray(losses.sum(dtype=np.float64) / z, x.dtype)
         return [loss, p][: len(self.spec.top)]
-
-    def _normalizer(self, counted: Array, axis: int) -> float:
-        count = {
-            "VALID": np.count_nonzero(counted),
-            "FULL": counted.size,
-            "BATCH_SIZE": prod(counted.shape[:axis]),
-            "NONE": 1,
-        }[self.normalization]
-        return max(1.0, float(count))
 
     def backward(self, dtop: list[Array], run: Run) -> list[Array | None]:
         p, label, counted, axis, z = run.saved
@@ -82,6 +60,3 @@ class SoftmaxWithLoss(Layer):
         dx *= (dtop[0] / z).astype(p.dtype)
         np.copyto(dx, 0, where=~counted)
         return [dx, None]
-
-    def placement(self) -> None:
-        return None

@@ -89,6 +89,8 @@ COUNT = st.integers(1, 3)
 SIZE = st.integers(1, 7)
 SHAPES = st.tuples(COUNT, COUNT, SIZE, SIZE)
 ANY_SHAPE = st.lists(st.integers(1, 5), min_size=1, max_size=4).map(tuple)
+CHANNELS_SHAPE = st.lists(st.integers(1, 4), min_size=2, max_size=5).map(tuple)
+"""N×C and any axes behind them."""
 PHASE = st.sampled_from(["TRAIN", "TEST"])
 SEED = st.integers(0, 10_000)
 FLAG = st.booleans()
@@ -172,13 +174,14 @@ def pooling(draw: Draw) -> Example:
             else:
                 options[f"{name}_h"], options[f"{name}_w"] = values
         maybe(draw, options, "round_mode", st.sampled_from(["CEIL", "FLOOR"]))
-    return Example("Pooling", (shape,), options, phase=draw(PHASE), seed=draw(SEED))
+    tops = draw(st.integers(1, 2)) if options["pool"] == "MAX" else 1
+    return Example("Pooling", (shape,), options, tops, draw(PHASE), seed=draw(SEED))
 
 
 @st.composite
 def relu(draw: Draw) -> Example:
     options: dict[str, Any] = {}
-    maybe(draw, options, "negative_slope", st.sampled_from([0.0, 0.1, 1.5]))
+    maybe(draw, options, "negative_slope", st.sampled_from([-0.5, 0.0, 0.1, 1.5]))
     return Example("ReLU", (draw(ANY_SHAPE),), options, phase=draw(PHASE), seed=draw(SEED))
 
 
@@ -191,9 +194,9 @@ def dropout(draw: Draw) -> Example:
 
 @st.composite
 def crop(draw: Draw) -> Example:
-    shape = draw(SHAPES)
-    axis = any_axis(draw, 4)
-    cropped = list(range(axis % 4, 4))
+    shape = draw(ANY_SHAPE)
+    axis = any_axis(draw, len(shape))
+    cropped = list(range(axis % len(shape), len(shape)))
     reference = [draw(SIZE) for _ in shape]
     room = 6
     for i in cropped:
@@ -219,19 +222,81 @@ def eltwise(draw: Draw) -> Example:
 
 @st.composite
 def concat(draw: Draw) -> Example:
-    shape, bottoms = draw(SHAPES), draw(st.integers(1, 3))
+    shape, bottoms = draw(CHANNELS_SHAPE), draw(st.integers(1, 3))
     options: dict[str, Any] = {}
     axis = 1
     if draw(FLAG):
-        axis = options["axis"] = any_axis(draw, 4)
+        axis = options["axis"] = any_axis(draw, len(shape))
     elif draw(FLAG):
-        axis = options["concat_dim"] = draw(st.integers(0, 3))
+        axis = options["concat_dim"] = draw(st.integers(0, len(shape) - 1))
     shapes = []
     for _ in range(bottoms):
         each = list(shape)
         each[axis] = draw(COUNT)
         shapes.append(tuple(each))
     return Example("Concat", tuple(shapes), options, phase=draw(PHASE), seed=draw(SEED))
+
+
+@st.composite
+def slice_(draw: Draw) -> Example:
+    shape, parts = list(draw(CHANNELS_SHAPE)), draw(st.lists(COUNT, min_size=1, max_size=3))
+    options: dict[str, Any] = {}
+    axis = 1
+    if draw(FLAG):
+        axis = options["axis"] = any_axis(draw, len(shape))
+    elif draw(FLAG):
+        axis = options["slice_dim"] = draw(st.integers(0, len(shape) - 1))
+    shape[axis] = sum(parts)
+    if len(set(parts)) > 1 or (len(parts) > 1 and draw(FLAG)):
+        options["slice_point"] = [sum(parts[:i]) for i in range(1, len(parts))]
+    return Example("Slice", (tuple(shape),), options, len(parts), draw(PHASE), seed=draw(SEED))
+
+
+@st.composite
+def tile(draw: Draw) -> Example:
+    shape = draw(CHANNELS_SHAPE)
+    options: dict[str, Any] = {"tiles": draw(COUNT)}
+    maybe(draw, options, "axis", st.integers(-len(shape), len(shape) - 1))
+    return Example("Tile", (shape,), options, phase=draw(PHASE), seed=draw(SEED))
+
+
+@st.composite
+def reshape(draw: Draw) -> Example:
+    shape = draw(ANY_SHAPE)
+    first = draw(st.integers(0, len(shape)))
+    end = draw(st.integers(first, len(shape)))
+    inner = list(shape[first:end])
+    kind = draw(st.sampled_from(["flat", "same", "split"]))
+    dims = {"flat": [prod(inner)], "same": [0] * len(inner), "split": [1, prod(inner), 1]}[kind]
+    if dims and draw(FLAG):
+        dims[draw(st.integers(0, len(dims) - 1))] = -1
+    # An axis of size 1 cannot be told from the -1 that infers it where others are copied; both are right.
+    options: dict[str, Any] = {"shape": {"dim": dims}, "axis": draw(st.sampled_from([first, first - len(shape) - 1]))}
+    if end < len(shape) or draw(FLAG):
+        options["num_axes"] = end - first
+    return Example("Reshape", (shape,), options, phase=draw(PHASE), seed=draw(SEED))
+
+
+@st.composite
+def flatten(draw: Draw) -> Example:
+    shape = draw(CHANNELS_SHAPE)
+    options: dict[str, Any] = {}
+    maybe(draw, options, "axis", st.integers(-len(shape), len(shape) - 1))
+    first = options.get("axis", 1) % len(shape)
+    last = draw(st.integers(first, len(shape) - 1))
+    if last < len(shape) - 1 or draw(FLAG):
+        options["end_axis"] = draw(st.sampled_from([last, last - len(shape)]))
+    return Example("Flatten", (shape,), options, phase=draw(PHASE), seed=draw(SEED))
+
+
+@st.composite
+def reduction(draw: Draw) -> Example:
+    shape = draw(ANY_SHAPE)
+    options: dict[str, Any] = {}
+    maybe(draw, options, "operation", st.sampled_from(["SUM", "ASUM", "SUMSQ", "MEAN"]))
+    maybe(draw, options, "axis", st.integers(-len(shape), len(shape) - 1))
+    maybe(draw, options, "coeff", st.sampled_from([-0.5, 2.0]))
+    return Example("Reduction", (shape,), options, phase=draw(PHASE), seed=draw(SEED))
 
 
 @st.composite
@@ -263,31 +328,61 @@ def label_shape(draw: Draw, scores: Shape, axis: int) -> Shape:
     return (*scores[:axis], *kept, *scores[axis + 1 :])
 
 
-@st.composite
-def softmax_loss(draw: Draw) -> Example:
-    scores = draw(SHAPES)
+def loss_options(draw: Draw) -> dict[str, Any]:
     options: dict[str, Any] = {}
-    axis = 1
-    if draw(st.integers(0, 3)) == 0:
-        axis = options["axis"] = any_axis(draw, 4)
     maybe(draw, options, "ignore_label", st.just(255))
     maybe(draw, options, "normalization", st.sampled_from(["FULL", "VALID", "BATCH_SIZE", "NONE"]))
     maybe(draw, options, "normalize", FLAG)
-    shapes = (scores, label_shape(draw, scores, axis % 4))
+    return options
+
+
+@st.composite
+def softmax_loss(draw: Draw) -> Example:
+    scores, options, axis = draw(CHANNELS_SHAPE), loss_options(draw), 1
+    if draw(st.integers(0, 3)) == 0:
+        axis = options["axis"] = any_axis(draw, len(scores))
+    shapes = (scores, label_shape(draw, scores, axis % len(scores)))
     tops = draw(st.integers(1, 2))
     return Example("SoftmaxWithLoss", shapes, options, tops, draw(PHASE), scores[axis], draw(SEED))
 
 
 @st.composite
+def infogain_loss(draw: Draw) -> Example:
+    scores, options, axis = draw(CHANNELS_SHAPE), loss_options(draw), 1
+    if draw(st.integers(0, 3)) == 0:
+        axis = options["axis"] = any_axis(draw, len(scores))
+    classes = scores[axis]
+    shapes: tuple[Shape, ...] = (scores, label_shape(draw, scores, axis % len(scores)))
+    if draw(FLAG):
+        shapes += draw(st.sampled_from([((classes, classes),), ((1, 1, classes, classes),), ((classes**2,),)]))
+    else:
+        options["matrix"] = [draw(st.floats(-2, 2)) for _ in range(classes**2)]
+    return Example("InfogainLoss", shapes, options, draw(st.integers(1, 2)), draw(PHASE), classes, draw(SEED))
+
+
+@st.composite
+def sigmoid_loss(draw: Draw) -> Example:
+    shape, options = draw(ANY_SHAPE), loss_options(draw)
+    targets = draw(st.sampled_from([shape, (prod(shape),), (1, *shape)]))
+    classes = 2 if "ignore_label" in options else 0
+    return Example("SigmoidCrossEntropyLoss", (shape, targets), options, 1, draw(PHASE), classes, draw(SEED))
+
+
+@st.composite
+def euclidean_loss(draw: Draw) -> Example:
+    return Example("EuclideanLoss", (draw(ANY_SHAPE),) * 2, phase=draw(PHASE), seed=draw(SEED))
+
+
+@st.composite
 def accuracy(draw: Draw) -> Example:
-    scores = draw(SHAPES)
+    scores = draw(CHANNELS_SHAPE)
     options: dict[str, Any] = {}
     axis = 1
     if draw(st.integers(0, 3)) == 0:
-        axis = options["axis"] = any_axis(draw, 4)
+        axis = options["axis"] = any_axis(draw, len(scores))
     maybe(draw, options, "ignore_label", st.just(255))
     maybe(draw, options, "top_k", st.integers(1, scores[axis]))
-    shapes = (scores, label_shape(draw, scores, axis % 4))
+    shapes = (scores, label_shape(draw, scores, axis % len(scores)))
     tops = draw(st.integers(1, 2))
     return Example("Accuracy", shapes, options, tops, draw(PHASE), scores[axis], draw(SEED))
 
@@ -304,22 +399,74 @@ def argmax(draw: Draw) -> Example:
     return Example("ArgMax", (shape,), options, phase=draw(PHASE), seed=draw(SEED))
 
 
+def repeated(draw: Draw, options: dict[str, Any]) -> tuple[Shape, ...]:
+    """The bottoms of a layer that repeats a small array, a parameter or a second bottom, over a blob."""
+    shape = draw(CHANNELS_SHAPE)
+    axes, axis = len(shape), 1
+    if draw(FLAG):
+        axis = options["axis"] = any_axis(draw, axes)
+    axis %= axes
+    if draw(FLAG):
+        return shape, shape[axis : axis + draw(st.integers(0, axes - axis))]
+    maybe(draw, options, "num_axes", st.integers(-1, axes - axis))
+    return (shape,)
+
+
 @st.composite
 def scale(draw: Draw) -> Example:
-    shape = draw(SHAPES)
     options: dict[str, Any] = {}
-    axis = 1
-    if draw(FLAG):
-        axis = options["axis"] = any_axis(draw, 4)
-    axis %= 4
     maybe(draw, options, "bias_term", FLAG)
-    if draw(FLAG):  # the factor is a second bottom
-        factor = shape[axis : axis + draw(st.integers(0, 4 - axis))]
-        shapes: tuple[Shape, ...] = (shape, factor)
-    else:
-        maybe(draw, options, "num_axes", st.integers(-1, 4 - axis))
-        shapes = (shape,)
-    return Example("Scale", shapes, options, phase=draw(PHASE), seed=draw(SEED))
+    return Example("Scale", repeated(draw, options), options, phase=draw(PHASE), seed=draw(SEED))
+
+
+@st.composite
+def bias(draw: Draw) -> Example:
+    options: dict[str, Any] = {}
+    return Example("Bias", repeated(draw, options), options, phase=draw(PHASE), seed=draw(SEED))
+
+
+@st.composite
+def prelu(draw: Draw) -> Example:
+    options: dict[str, Any] = {}
+    maybe(draw, options, "channel_shared", FLAG)
+    return Example("PReLU", (draw(CHANNELS_SHAPE),), options, phase=draw(PHASE), seed=draw(SEED))
+
+
+@st.composite
+def elementwise(draw: Draw, type_: str, options: dict[str, Any]) -> Example:
+    """A layer of one bottom, any shape and these options, or some of them."""
+    chosen = {name: value for name, value in options.items() if draw(FLAG)}
+    return Example(type_, (draw(ANY_SHAPE),), chosen, phase=draw(PHASE), seed=draw(SEED))
+
+
+@st.composite
+def positive(draw: Draw, type_: str, name: str, values: list[float]) -> Example:
+    """Log or Power, whose shift keeps what they take the logarithm or power of above 0."""
+    options = {"scale": draw(st.sampled_from([-1.0, 0.5])), "shift": draw(st.sampled_from([3.0, 4.5]))}
+    maybe(draw, options, name, st.sampled_from(values))
+    return Example(type_, (draw(ANY_SHAPE),), options, phase=draw(PHASE), seed=draw(SEED))
+
+
+@st.composite
+def lrn(draw: Draw) -> Example:
+    options: dict[str, Any] = {}
+    maybe(draw, options, "local_size", st.sampled_from([1, 3, 5, 9]))
+    maybe(draw, options, "alpha", st.sampled_from([0.01, 2.0]))
+    maybe(draw, options, "beta", st.sampled_from([0.5, 1.0]))
+    maybe(draw, options, "k", st.sampled_from([0.5, 2.0]))
+    maybe(draw, options, "norm_region", st.sampled_from(["ACROSS_CHANNELS", "WITHIN_CHANNEL"]))
+    return Example("LRN", (draw(CHANNELS_SHAPE),), options, phase=draw(PHASE), seed=draw(SEED))
+
+
+@st.composite
+def mvn(draw: Draw) -> Example:
+    # Few values, so that those of a channel lie apart: the curvature grows with their closeness. And an eps that does
+    # not show, because the gradient leaves it out.
+    options: dict[str, Any] = {"eps": 1e-15}
+    maybe(draw, options, "normalize_variance", FLAG)
+    maybe(draw, options, "across_channels", FLAG)
+    shape = draw(st.lists(st.integers(1, 3), min_size=1, max_size=4).map(tuple))
+    return Example("MVN", (shape,), options, phase=draw(PHASE), seed=draw(SEED))
 
 
 @st.composite
@@ -333,21 +480,40 @@ def batch_norm(draw: Draw) -> Example:
 
 
 EXAMPLES: dict[str, st.SearchStrategy[Example]] = {
+    "AbsVal": elementwise("AbsVal", {}),
     "Accuracy": accuracy(),
     "ArgMax": argmax(),
     "BatchNorm": batch_norm(),
+    "Bias": bias(),
     "Concat": concat(),
     "Convolution": convolution(),
     "Crop": crop(),
     "Deconvolution": deconvolution(),
     "Dropout": dropout(),
+    "ELU": elementwise("ELU", {"alpha": 0.5}),
     "Eltwise": eltwise(),
+    "EuclideanLoss": euclidean_loss(),
+    "Exp": elementwise("Exp", {"base": 2.0, "scale": -0.5, "shift": 1.5}),
+    "Flatten": flatten(),
+    "InfogainLoss": infogain_loss(),
     "InnerProduct": inner_product(),
+    "LRN": lrn(),
+    "Log": positive("Log", "base", [2.0, 0.5]),
+    "MVN": mvn(),
+    "PReLU": prelu(),
     "Pooling": pooling(),
+    "Power": positive("Power", "power", [0.0, 0.5, 2.0, -1.0]),
     "ReLU": relu(),
+    "Reduction": reduction(),
+    "Reshape": reshape(),
     "Scale": scale(),
+    "Sigmoid": elementwise("Sigmoid", {}),
+    "SigmoidCrossEntropyLoss": sigmoid_loss(),
+    "Slice": slice_(),
     "Softmax": softmax(),
     "SoftmaxWithLoss": softmax_loss(),
     "Split": split(),
+    "TanH": elementwise("TanH", {}),
+    "Tile": tile(),
 }
-"""All types but Input, which computes nothing."""
+"""All types but Input and Silence, which compute nothing."""

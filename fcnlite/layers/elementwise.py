@@ -1,0 +1,186 @@
+"""Functions of each element by itself, of blobs of any shape (Caffe's AbsVal, ELU, Exp, Log, Power, Sigmoid, TanH).
+
+    y = f(x)        dx = dy · f'(x), written with y where that is simpler
+
+ReLU and PReLU have files of their own.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+
+from fcnlite.errors import SpecError
+from fcnlite.layers.base import Array, Layer, Run, register
+
+
+@register
+class AbsVal(Layer):
+    """y = |x|        dx = dy · sign(x)"""
+
+    type = "AbsVal"
+    backward_reads = frozenset({"bottom"})
+
+    def forward(self, bottom: list[Array], run: Run) -> list[Array]:
+        return [np.abs(bottom[0])]
+
+    def backward(self, dtop: list[Array], run: Run) -> list[Array | None]:
+        (dy,), (x,) = dtop, run.bottom
+        return [dy * np.sign(x)]
+
+
+@dataclass(frozen=True)
+class ELUOptions:
+    alpha: float = 1.0
+
+
+@register
+class ELU(Layer):
+    """y = x where x > 0, else alpha · (exp(x) − 1)        dx = dy · (1 where x > 0, else y + alpha)"""
+
+    type = "ELU"
+    messages = ("elu_param",)
+    Options = ELUOptions
+    backward_reads = frozenset({"bottom", "top"})
+
+    def forward(self, bottom: list[Array], run: Run) -> list[Array]:
+        (x,) = bottom
+        return [np.where(x > 0, x, self.options.alpha * np.expm1(np.minimum(x, 0)))]
+
+    def backward(self, dtop: list[Array], run: Run) -> list[Array | None]:
+        (dy,), (x,), (y,) = dtop, run.bottom, run.top
+        return [dy * np.where(x > 0, 1, y + self.options.alpha)]
+
+
+@dataclass(frozen=True)
+class LinearOptions:
+    """What Exp and Log do to x beside: scale and shift; base −1 is e."""
+
+    base: float = -1.0
+    scale: float = 1.0
+    shift: float = 0.0
+
+    def ln_base(self) -> float:
+        """The natural logarithm of the base. Raises `SpecError` for one that has none."""
+        if self.base == -1:
+            return 1.0
+        if self.base <= 0 or self.base == 1:
+            raise SpecError(f"base is {self.base}; expected -1, for e, or a number above 0 that is not 1.")
+        return math.log(self.base)
+
+
+@register
+class Exp(Layer):
+    """y = base^(shift + scale · x)        dx = dy · y · scale · ln(base)"""
+
+    type = "Exp"
+    messages = ("exp_param",)
+    Options = LinearOptions
+    backward_reads = frozenset({"top"})
+
+    def check(self) -> None:
+        self.ln_base = self.options.ln_base()
+
+    def forward(self, bottom: list[Array], run: Run) -> list[Array]:
+        (x,), o = bottom, self.options
+        return [np.exp(self.ln_base * (o.shift + o.scale * x))]
+
+    def backward(self, dtop: list[Array], run: Run) -> list[Array | None]:
+        (dy,), (y,) = dtop, run.top
+        return [dy * y * (self.options.scale * self.ln_base)]
+
+
+@register
+class Log(Layer):
+    """y = log_base(shift + scale · x)        dx = dy · scale / ((shift + scale · x) · ln(base))"""
+
+    type = "Log"
+    messages = ("log_param",)
+    Options = LinearOptions
+    backward_reads = frozenset({"bottom"})
+
+    def check(self) -> None:
+        self.ln_base = self.options.ln_base()
+
+    def forward(self, bottom: list[Array], run: Run) -> list[Array]:
+        (x,), o = bottom, self.options
+        return [np.log(o.shift + o.scale * x) / self.ln_base]
+
+    def backward(self, dtop: list[Array], run: Run) -> list[Array | None]:
+        (dy,), (x,), o = dtop, run.bottom, self.options
+        return [dy * (o.scale / self.ln_base) / (o.shift + o.scale * x)]
+
+
+@dataclass(frozen=True)
+class PowerOptions:
+    power: float = 1.0
+    scale: float = 1.0
+    shift: float = 0.0
+
+
+@register
+class Power(Layer):
+    """y = (shift + scale · x)^power        dx = dy · power · scale · (shift + scale · x)^(power − 1)"""
+
+    type = "Power"
+    messages = ("power_param",)
+    Options = PowerOptions
+    backward_reads = frozenset({"bottom"})
+
+    def forward(self, bottom: list[Array], run: Run) -> list[Array]:
+        (x,), o = bottom, self.options
+        return [(o.shift + o.scale * x) ** o.power]
+
+    def backward(self, dtop: list[Array], run: Run) -> list[Array | None]:
+        (dy,), (x,), o = dtop, run.bottom, self.options
+        if o.power * o.scale == 0:
+            return [np.zeros_like(x)]  # a constant, also where the power of 0 is infinite
+        return [dy * (o.power * o.scale) * (o.shift + o.scale * x) ** (o.power - 1)]
+
+
+@dataclass(frozen=True)
+class EngineOptions:
+    """Which of Caffe's implementations to use; there is one here."""
+
+    engine: str = "DEFAULT"
+
+
+@register
+class Sigmoid(Layer):
+    """y = σ(x) = 1 / (1 + exp(−x))        dx = dy · y · (1 − y)"""
+
+    type = "Sigmoid"
+    messages = ("sigmoid_param",)
+    Options = EngineOptions
+    backward_reads = frozenset({"top"})
+
+    def forward(self, bottom: list[Array], run: Run) -> list[Array]:
+        return [sigmoid(bottom[0])]
+
+    def backward(self, dtop: list[Array], run: Run) -> list[Array | None]:
+        (dy,), (y,) = dtop, run.top
+        return [dy * y * (1 - y)]
+
+
+def sigmoid(x: Array) -> Array:
+    """1 / (1 + exp(−x)), as the hyperbolic tangent, which never overflows."""
+    return np.tanh(x * 0.5) * 0.5 + 0.5
+
+
+@register
+class TanH(Layer):
+    """y = tanh(x)        dx = dy · (1 − y²)"""
+
+    type = "TanH"
+    messages = ("tanh_param",)
+    Options = EngineOptions
+    backward_reads = frozenset({"top"})
+
+    def forward(self, bottom: list[Array], run: Run) -> list[Array]:
+        return [np.tanh(bottom[0])]
+
+    def backward(self, dtop: list[Array], run: Run) -> list[Array | None]:
+        (dy,), (y,) = dtop, run.top
+        return [dy * (1 - np.square(y))]

@@ -1,0 +1,40 @@
+"""Half the squared distance of two blobs, a picture (Caffe's EuclideanLoss).
+
+    loss = Σ (a − b)² / 2N        da = (a − b) / N, db = −da
+
+bottoms: a and b, N pictures of one shape; top: the loss (a scalar).
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from fcnlite.errors import ShapeError
+from fcnlite.layers.base import Array, Layer, Run, Shape, register
+from fcnlite.shapes import show
+
+
+@register
+class EuclideanLoss(Layer):
+    type = "EuclideanLoss"
+    bottoms = (2, 2)
+    is_loss = True
+    backward_reads = frozenset({"bottom"})
+
+    def top_shapes(self, *bottom: Shape) -> list[Shape]:
+        a, b = bottom
+        if not a or a != b:
+            raise ShapeError(f"expected two blobs of one shape, pictures first, found {show(a)} and {show(b)}")
+        return [()]
+
+    def forward(self, bottom: list[Array], run: Run) -> list[Array]:
+        a, b = bottom
+        return [np.asarray(np.square(a - b).sum(dtype=np.float64) / (2 * len(a)), a.dtype)]
+
+    def backward(self, dtop: list[Array], run: Run) -> list[Array | None]:
+        a, b = run.bottom
+        da = (a - b) * (dtop[0] / len(a)).astype(a.dtype)
+        return [da, -da if run.needs[1] else None]
+
+    def placement(self) -> None:
+        return None

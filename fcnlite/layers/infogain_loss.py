@@ -1,0 +1,79 @@
+"""Logistic loss of a softmax in which classes weigh what a matrix says (Caffe's InfogainLoss): class balancing.
+
+    loss = −Σ_i Σ_k H[label_i, k] · log p[i, k] / Z
+    dx[i, k] = (p[i, k] · Σ_j H[label_i, j] − H[label_i, k]) / Z, 0 where ignored
+
+With H the identity this is SoftmaxWithLoss; with the classes' weights on its diagonal, rare classes count as much as
+frequent ones. bottoms: scores (classes on `axis`), labels and, unless the option `matrix` has it, H, with K² values for
+K classes; tops: the loss (a scalar) and, if named, the probabilities p. Options: matrix, its K² values row by row;
+source, the binaryproto file that holds them (caffe.read_net reads it into matrix); ignore_label (none); normalization
+VALID, normalize (see loss.py for Z); axis 1. Caffe clamps p at 1e-20 under the logarithm; the gradient is not clamped.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from math import prod
+
+import numpy as np
+
+from fcnlite.errors import ShapeError, SpecError
+from fcnlite.layers.base import Array, Run, Shape, register
+from fcnlite.layers.labels import check_label_shape, read_labels
+from fcnlite.layers.loss import Loss, LossOptions
+from fcnlite.layers.softmax import softmax
+
+SMALLEST = 1e-20
+
+
+@dataclass(frozen=True)
+class InfogainLossOptions(LossOptions):
+    matrix: tuple[float, ...] = ()
+    source: str = ""
+    axis: int = 1
+
+
+@register
+class InfogainLoss(Loss):
+    type = "InfogainLoss"
+    messages = ("loss_param", "infogain_loss_param")
+    Options = InfogainLossOptions
+    bottoms = (2, 3)
+    tops = (1, 2)
+    no_gradient = frozenset({1, 2})
+    backward_reads = frozenset({"top"})  # `saved` holds the probabilities, which are the second top
+
+    def check(self) -> None:
+        super().check()
+        o = self.options
+        if o.source and not o.matrix:
+            raise SpecError(f"source {o.source!r} was not read; caffe.read_net does that, or give `matrix` instead.")
+        if (len(self.spec.bottom) == 3) == bool(o.matrix):
+            raise SpecError("expected the matrix once: as a third bottom, or by the option matrix or source.")
+
+    def top_shapes(self, *bottom: Shape) -> list[Shape]:
+        axis = check_label_shape(bottom[0], bottom[1], self.options.axis)
+        classes = bottom[0][axis]
+        values = prod(bottom[2]) if len(bottom) == 3 else len(self.options.matrix)
+        if values != classes**2:
+            raise ShapeError(f"the matrix has {values} values; expected {classes**2} for {classes} classes")
+        return [(), bottom[0]][: len(self.spec.top)]
+
+    def forward(self, bottom: list[Array], run: Run) -> list[Array]:
+        x, label, *matrix = bottom
+        axis = check_label_shape(x.shape, label.shape, self.options.axis)
+        label, counted = read_labels(label, x.shape, axis, self.options.ignore_label)
+        p = softmax(x, axis)
+        classes = x.shape[axis]
+        h = np.asarray(matrix[0] if matrix else self.options.matrix, x.dtype).reshape(classes, classes)
+        rows = np.where(counted, np.moveaxis(h[label.squeeze(axis)], -1, axis), 0)
+        loss = -(rows * np.log(np.maximum(p, x.dtype.type(SMALLEST)))).sum(dtype=np.float64)
+        z = self.normalizer(counted, prod(x.shape[:axis]))
+        run.saved = (p, rows, axis, z)
+        return [np.asarray(loss / z, x.dtype), p][: len(self.spec.top)]
+
+    def backward(self, dtop: list[Array], run: Run) -> list[Array | None]:
+        p, rows, axis, z = run.saved
+        dx = p * rows.sum(axis=axis, keepdims=True) - rows
+        dx *= (dtop[0] / z).astype(p.dtype)
+        return [dx, None, None][: len(self.spec.bottom)]

@@ -1,0 +1,57 @@
+"""What the losses share: which positions count, and what their sum is divided by (Caffe's LossParameter).
+
+    loss = Σ_i loss_i / Z
+
+Z, by `normalization`: VALID counts the positions that are not ignored, FULL all positions, BATCH_SIZE the pictures,
+NONE is 1; never below 1. The older `normalize` means VALID if true and BATCH_SIZE if false, where no normalization is
+written.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar, Literal
+
+import numpy as np
+
+from fcnlite.layers.base import Array, Layer, Shape
+
+Normalization = Literal["FULL", "VALID", "BATCH_SIZE", "NONE"]
+
+
+@dataclass(frozen=True)
+class LossOptions:
+    ignore_label: int | None = None
+    normalization: Normalization | None = None
+    normalize: bool | None = None
+
+
+class Loss(Layer):
+    """A layer whose first top is a loss, a scalar: of scores, the first bottom, and of what they should be."""
+
+    Options = LossOptions
+    bottoms = (2, 2)
+    is_loss = True
+    no_gradient = frozenset({1})
+    default_normalization: ClassVar[Normalization] = "VALID"
+
+    def check(self) -> None:
+        o = self.options
+        older = {True: "VALID", False: "BATCH_SIZE", None: self.default_normalization}[o.normalize]
+        self.normalization = o.normalization or older
+
+    def top_shapes(self, *bottom: Shape) -> list[Shape]:
+        return [()]
+
+    def normalizer(self, counted: Array, pictures: int) -> float:
+        """Z, where `counted` says of each position whether it counts."""
+        counts: dict[str, int] = {
+            "VALID": int(np.count_nonzero(counted)),
+            "FULL": counted.size,
+            "BATCH_SIZE": pictures,
+            "NONE": 1,
+        }
+        return max(1.0, float(counts[self.normalization]))
+
+    def placement(self) -> None:
+        return None

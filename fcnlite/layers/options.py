@@ -1,0 +1,97 @@
+"""How layers read their options: Caffe's names and defaults, as dataclasses."""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+import types
+import typing
+from collections.abc import Mapping
+from typing import Any
+
+from fcnlite.errors import SpecError, nearest
+
+LARGEST = 1 << 20
+"""Of kernel sizes, strides, pads and dilations: beyond any picture."""
+
+
+def parse_options(kind: type, raw: Mapping[str, Any]) -> Any:
+    """`raw` as an instance of the options dataclass `kind`; unknown names and wrong kinds are errors."""
+    hints = _hints(kind)
+    values = {}
+    for key, value in raw.items():
+        if key not in hints:
+            raise SpecError(f"unknown option {key!r}; {nearest(key, hints)}")
+        try:
+            values[key] = _convert(hints[key], value)
+        except SpecError as error:  # inside a group of fields
+            raise SpecError(f"option {key}: {error}") from error
+        except (TypeError, ValueError) as error:
+            raise SpecError(f"option {key}: {value!r} is not usable; expected {error}.") from error
+    return kind(**values)
+
+
+@functools.cache
+def _hints(kind: type) -> dict[str, Any]:
+    return typing.get_type_hints(kind)
+
+
+def _convert(hint: Any, value: Any) -> Any:
+    """`value` as the annotated kind; raises TypeError with the words for what was expected."""
+    if dataclasses.is_dataclass(hint):
+        if not isinstance(value, Mapping):
+            raise TypeError("a group of fields in braces")
+        return parse_options(typing.cast(type, hint), value)
+    origin = typing.get_origin(hint)
+    if origin is tuple:
+        items = value if isinstance(value, (list, tuple)) else [value]
+        return tuple(_convert(typing.get_args(hint)[0], item) for item in items)
+    if origin in (typing.Union, types.UnionType):
+        kinds = [each for each in typing.get_args(hint) if each is not type(None)]
+        return None if value is None else _convert(kinds[0], value)
+    if origin is typing.Literal:
+        if value not in typing.get_args(hint):
+            raise TypeError("one of " + ", ".join(map(str, typing.get_args(hint))))
+        return value
+    if hint is float and isinstance(value, (int, float)) and not isinstance(value, bool):
+        return float(value)
+    if hint is int and isinstance(value, int) and not isinstance(value, bool):
+        return value
+    if hint in (bool, str) and isinstance(value, hint):
+        return value
+    raise TypeError({float: "a number", int: "a whole number", bool: "true or false", str: "a name"}[hint])
+
+
+def either(name: str, value: int | None, older: str, older_value: int | None, default: int) -> int:
+    """The value of an option that has an older name too. Raises `SpecError` where both are written."""
+    if value is not None and older_value is not None:
+        raise SpecError(f"both {name} and {older} are given; write {name} alone.")
+    return next((each for each in (value, older_value) if each is not None), default)
+
+
+def pair(
+    name: str,
+    values: tuple[int, ...],
+    stem: str,
+    rows: int | None,
+    columns: int | None,
+    default: int | None,
+    least: int = 1,
+) -> tuple[int, int]:
+    """Rows and columns of an option that is written once, twice, or as `stem_h` and `stem_w`.
+
+    Raises `SpecError` when both forms or none (without a default) are given, or a value is below `least`.
+    """
+    if values and (rows is not None or columns is not None):
+        raise SpecError(f"both {name} and {stem}_h/{stem}_w are given; write one of them.")
+    if len(values) > 2:
+        raise SpecError(f"{name} has {len(values)} values; expected one, or rows and columns.")
+    if values:
+        rows, columns = values[0], values[-1]
+    rows, columns = (default if each is None else each for each in (rows, columns))
+    if rows is None or columns is None:
+        raise SpecError(f"{name} is missing; write {name}, or both {stem}_h and {stem}_w.")
+    for value in (rows, columns):
+        if not least <= value <= LARGEST:
+            raise SpecError(f"{name} is {value}; expected {least} to {LARGEST}.")
+    return rows, columns

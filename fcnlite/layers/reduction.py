@@ -1,0 +1,66 @@
+"""One number for all that lies behind an axis (Caffe's Reduction).
+
+    SUM: y = c · Σ x        MEAN: y = c · Σ x / count        ASUM: y = c · Σ |x|        SUMSQ: y = c · Σ x²
+
+The sums are over the axes from `axis` on, the others stay: axis 0 gives a scalar. Options: operation SUM, axis 0,
+coeff (c) 1.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from math import prod
+from typing import Literal
+
+import numpy as np
+
+from fcnlite.layers.base import Array, Layer, Run, Shape, canonical_axis, register
+
+
+@dataclass(frozen=True)
+class ReductionOptions:
+    operation: Literal["SUM", "ASUM", "SUMSQ", "MEAN"] = "SUM"
+    axis: int = 0
+    coeff: float = 1.0
+
+
+@register
+class Reduction(Layer):
+    type = "Reduction"
+    messages = ("reduction_param",)
+    Options = ReductionOptions
+    backward_reads = frozenset({"bottom"})
+
+    def _rows(self, x: Array) -> Array:
+        """x as a matrix: a row for each value of the top."""
+        kept = x.shape[: canonical_axis(self.options.axis, x.ndim)]
+        return x.reshape(prod(kept), -1)
+
+    def top_shapes(self, *bottom: Shape) -> list[Shape]:
+        (x,) = bottom
+        return [x[: canonical_axis(self.options.axis, len(x))]]
+
+    def forward(self, bottom: list[Array], run: Run) -> list[Array]:
+        (x,), o = bottom, self.options
+        rows = self._rows(x)
+        sums = {
+            "SUM": lambda: rows.sum(axis=1),
+            "MEAN": lambda: rows.mean(axis=1),
+            "ASUM": lambda: np.abs(rows).sum(axis=1),
+            "SUMSQ": lambda: np.square(rows).sum(axis=1),
+        }[o.operation]()
+        return [(o.coeff * sums).reshape(*self.top_shapes(x.shape))]
+
+    def backward(self, dtop: list[Array], run: Run) -> list[Array | None]:
+        (dy,), (x,), o = dtop, run.bottom, self.options
+        rows = self._rows(x)
+        slope = {
+            "SUM": lambda: np.ones_like(rows),
+            "MEAN": lambda: np.full_like(rows, 1 / rows.shape[1]),
+            "ASUM": lambda: np.sign(rows),
+            "SUMSQ": lambda: 2 * rows,
+        }[o.operation]()
+        return [(o.coeff * dy.reshape(-1, 1) * slope).reshape(x.shape)]
+
+    def placement(self) -> None:
+        return None

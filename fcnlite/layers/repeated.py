@@ -1,0 +1,48 @@
+"""A small array laid over some axes of a blob and repeated over the others: what Scale, Bias and PReLU share."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from fcnlite.errors import ShapeError
+from fcnlite.layers.base import Array, Shape, canonical_axis
+from fcnlite.shapes import show
+
+
+@dataclass(frozen=True)
+class Repeated:
+    """An array of `shape` whose first axis lies on `axis` of a blob of `axes` axes."""
+
+    shape: Shape
+    axis: int
+    axes: int
+
+    @staticmethod
+    def between(x: Shape, axis: int, num_axes: int) -> Repeated:
+        """Over x's axes `axis` to `axis` + `num_axes` − 1; −1: all from `axis` on; 0: one number."""
+        first = 0 if num_axes == 0 else canonical_axis(axis, len(x))
+        end = len(x) if num_axes == -1 else first + num_axes
+        if end > len(x):
+            raise ShapeError(f"axis {axis} and num_axes {num_axes} go beyond the bottom's {len(x)} axes")
+        return Repeated(x[first:end], first, len(x))
+
+    @staticmethod
+    def of_bottom(x: Shape, axis: int, small: Shape) -> Repeated:
+        """A bottom of shape `small`, which must be that of x's axes from `axis` on."""
+        first = canonical_axis(axis, len(x)) if small else 0
+        if small != x[first : first + len(small)]:
+            raise ShapeError(
+                f"the second bottom's shape {show(small)} is not that of the first one's axes from {axis} on, {show(x)}"
+            )
+        return Repeated(small, first, len(x))
+
+    def laid(self, small: Array) -> Array:
+        """`small` so that it broadcasts over the blob."""
+        return small.reshape(self.shape + (1,) * (self.axes - self.axis - len(self.shape)))
+
+    def summed(self, large: Array) -> Array:
+        """`large`, of the blob's shape, summed over the axes that the small array is repeated over."""
+        covered = range(self.axis, self.axis + len(self.shape))
+        return np.asarray(large.sum(axis=tuple(axis for axis in range(self.axes) if axis not in covered)))

@@ -1,0 +1,48 @@
+"""Logistic loss of a sigmoid for each score by itself (Caffe's SigmoidCrossEntropyLoss).
+
+    loss = −Σ_i (t_i · log σ(x_i) + (1 − t_i) · log(1 − σ(x_i))) / Z        dx = (σ(x) − t) / Z, 0 where ignored
+
+bottoms: scores x and targets t, as many, 0 to 1; top: the loss (a scalar). Options: ignore_label (none); normalization
+BATCH_SIZE, normalize (see loss.py for Z).
+"""
+
+from __future__ import annotations
+
+from math import prod
+
+import numpy as np
+
+from fcnlite.errors import ShapeError
+from fcnlite.layers.base import Array, Run, Shape, register
+from fcnlite.layers.elementwise import sigmoid
+from fcnlite.layers.loss import Loss
+from fcnlite.shapes import show
+
+
+@register
+class SigmoidCrossEntropyLoss(Loss):
+    type = "SigmoidCrossEntropyLoss"
+    messages = ("loss_param",)
+    default_normalization = "BATCH_SIZE"
+    backward_reads = frozenset({"bottom"})
+
+    def top_shapes(self, *bottom: Shape) -> list[Shape]:
+        if prod(bottom[0]) != prod(bottom[1]):
+            raise ShapeError(f"expected a target for each score, found {show(bottom[1])} for {show(bottom[0])}")
+        return [()]
+
+    def forward(self, bottom: list[Array], run: Run) -> list[Array]:
+        x, t = bottom[0], bottom[1].reshape(bottom[0].shape)
+        counted = np.ones(t.shape, bool) if self.options.ignore_label is None else t != self.options.ignore_label
+        # log σ(x) = min(x, 0) − log(1 + exp(−|x|)), and log(1 − σ(x)) = log σ(x) − x: no logarithm of 0.
+        log_sigmoid = np.minimum(x, 0) - np.log1p(np.exp(-np.abs(x)))
+        losses = np.where(counted, (1 - t) * x - log_sigmoid, 0)
+        z = self.normalizer(counted, x.shape[0] if x.ndim else 1)
+        run.saved = (counted, z)
+        return [np.asarray(losses.sum(dtype=np.float64) / z, x.dtype)]
+
+    def backward(self, dtop: list[Array], run: Run) -> list[Array | None]:
+        x, t, (counted, z) = run.bottom[0], run.bottom[1].reshape(run.bottom[0].shape), run.saved
+        dx = np.where(counted, sigmoid(x) - t, 0)
+        dx *= (dtop[0] / z).astype(x.dtype)
+        return [dx, None]

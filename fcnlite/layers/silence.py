@@ -1,0 +1,21 @@
+"""Takes blobs that nobody else reads, so that they are no outputs (Caffe's Silence). Its gradients are zero."""
+
+from __future__ import annotations
+
+from fcnlite.layers.base import Array, Layer, Run, Shape, register
+
+
+@register
+class Silence(Layer):
+    type = "Silence"
+    bottoms = (1, None)
+    tops = (0, 0)
+
+    def top_shapes(self, *bottom: Shape) -> list[Shape]:
+        return []
+
+    def forward(self, bottom: list[Array], run: Run) -> list[Array]:
+        return []
+
+    def backward(self, dtop: list[Array], run: Run) -> list[Array | None]:
+        return [None] * len(self.spec.bottom)
