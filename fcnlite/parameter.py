@@ -123,11 +123,8 @@ def make_parameters(
                 parameter = held[i]
             elif owner is not None and spec is not None:
                 parameter = owner
-                if (lr_mult, decay_mult) not in ((1.0, 1.0), (owner.lr_mult, owner.decay_mult)):
-                    raise SpecError(
-                        f"{where}: shares {spec.name!r} with lr_mult {lr_mult:g} and decay_mult {decay_mult:g}, but "
-                        f"its owner has {owner.lr_mult:g} and {owner.decay_mult:g}; write them at the owner alone."
-                    )
+                owner.lr_mult = _shared(f"{where}: lr_mult", spec.name, owner.lr_mult, lr_mult)
+                owner.decay_mult = _shared(f"{where}: decay_mult", spec.name, owner.decay_mult, decay_mult)
             else:
                 try:
                     values = _filled(want, dtype, generator(seed, 0, f"{layer.spec.name}[{i}]"))
@@ -140,6 +137,13 @@ def make_parameters(
                 owners.setdefault(spec.name, parameter)
             params.setdefault(layer.spec.name, []).append(parameter)
     return params
+
+
+def _shared(what: str, name: str, owners: float, sharers: float) -> float:
+    """The multiplier of a shared parameter: what one of the sharers wrote, if they do not differ."""
+    if 1.0 not in (owners, sharers) and owners != sharers:
+        raise SpecError(f"{what} is {sharers:g}, but {name!r}, which it shares, has {owners:g}; write it in one place.")
+    return sharers if owners == 1.0 else owners
 
 
 def _filled(want: ParamShape, dtype: np.dtype[Any], rng: np.random.Generator) -> Array:

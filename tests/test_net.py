@@ -768,9 +768,18 @@ def test_sharers_of_different_shapes_are_named() -> None:
 
 def test_sharers_of_different_multipliers_are_named() -> None:
     layers = list(sharing("w"))
+    layers[1] = dataclasses.replace(layers[1], param=(ParamSpec("w", lr_mult=2),))
     layers[2] = dataclasses.replace(layers[2], param=(ParamSpec("w", lr_mult=5),))
-    with pytest.raises(SpecError, match=r"'b'.*lr_mult"):
+    with pytest.raises(SpecError, match=r"'b'.*lr_mult.*5.*'w'.*2"):
         net_of(*layers)
+
+
+@pytest.mark.parametrize("writer", [1, 2])
+def test_a_multiplier_may_be_written_at_any_one_of_the_sharers(writer: int) -> None:
+    layers = list(sharing("w"))
+    layers[writer] = dataclasses.replace(layers[writer], param=(ParamSpec("w", lr_mult=5, decay_mult=0),))
+    shared = net_of(*layers).params["a"][0]
+    assert (shared.lr_mult, shared.decay_mult) == (5, 0)
 
 
 def test_read_only_parameters_are_copied_when_written() -> None:

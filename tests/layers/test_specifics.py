@@ -265,12 +265,12 @@ def test_dropout_refuses_other_ratios(ratio: float) -> None:
 @given(example=EXAMPLES["Crop"])
 def test_crop_is_a_slice(example: Example) -> None:
     x, reference = example.inputs().values()
-    axis = example.options["axis"] % 4
+    axis = example.options["axis"] % x.ndim
     offsets = example.options.get("offset", [0])
     if len(offsets) == 1:
-        offsets = offsets * (4 - axis)
+        offsets = offsets * (x.ndim - axis)
     expected = x
-    for i, offset in zip(range(axis, 4), offsets, strict=True):
+    for i, offset in zip(range(axis, x.ndim), offsets, strict=True):
         expected = np.take(expected, range(offset, offset + reference.shape[i]), axis=i)
     np.testing.assert_array_equal(compute("Crop", [x, reference], example.options)[0], expected)
 
@@ -372,11 +372,12 @@ def test_scale_repeats_its_factor(example: Example) -> None:
     net, inputs = example.net("float64"), example.inputs()
     params = [parameter.array for parameter in net.params.get("layer", [])]
     factor = inputs["x1"] if "x1" in inputs else params.pop(0)
-    axis = example.options.get("axis", 1) % 4
+    rank = inputs["x0"].ndim
+    axis = example.options.get("axis", 1) % rank
     if "x1" not in inputs:
         axes = example.options.get("num_axes", 1)
-        assert factor.shape == example.shapes[0][axis : 4 if axes == -1 else axis + axes]
-    wide = (..., *[None] * (4 - axis - factor.ndim))
+        assert factor.shape == example.shapes[0][axis : rank if axes == -1 else axis + axes]
+    wide = (..., *[None] * (rank - axis - factor.ndim))
     expected = inputs["x0"] * factor[wide]
     if params:
         assert params[0].shape == factor.shape
