@@ -21,14 +21,19 @@ if TYPE_CHECKING:
     from fcnlite.loading import load
     from fcnlite.net import Net
     from fcnlite.segmenter import Segmenter
-    from fcnlite.solver import SGD
+    from fcnlite.solver import SGD, AdaDelta, AdaGrad, Adam, Nesterov, RMSProp
     from fcnlite.spec import LayerSpec, NetSpec
 
 _HOME = {
+    "AdaDelta": "solver",
+    "AdaGrad": "solver",
+    "Adam": "solver",
     "FcnliteError": "errors",
     "LayerSpec": "spec",
+    "Nesterov": "solver",
     "Net": "net",
     "NetSpec": "spec",
+    "RMSProp": "solver",
     "SGD": "solver",
     "Segmenter": "segmenter",
     "load": "loading",
@@ -39,10 +44,15 @@ _MODULES = ("caffe", "data", "layers", "metrics", "models", "plots", "shapes", "
 
 __all__ = [
     "SGD",
+    "AdaDelta",
+    "AdaGrad",
+    "Adam",
     "FcnliteError",
     "LayerSpec",
+    "Nesterov",
     "Net",
     "NetSpec",
+    "RMSProp",
     "Segmenter",
     "__version__",
     "caffe",

@@ -46,7 +46,7 @@ def load(
     if weights is not None:
         given, origin = read_weights(weights), weights
     if given:
-        _take(net, given, origin)
+        take(net, given, origin)
     surgery.warn_of_zero_upsampling(net, source)
     return net
 
@@ -60,7 +60,8 @@ def read_weights(path: str | os.PathLike[str]) -> surgery.Weights:
     return caffe.read_weights(path)
 
 
-def _take(net: Net, weights: surgery.Weights, origin: str | os.PathLike[str]) -> None:
+def take(net: Net, weights: surgery.Weights, origin: str | os.PathLike[str]) -> None:
+    """Put weights into the net by layer name; `origin` is the file that they are from. Raises and warns as `load`."""
     transfers = surgery.transplant(net, weights)
     wrong = [each for each in transfers if each.outcome == "shape differs"]
     if wrong:

@@ -63,7 +63,7 @@ class Net:
         self.info = info or ModelInfo()
         self.iteration = 0
         """Counts the training passes; with `seed` it decides what Dropout draws. Solvers set it."""
-        self.layers: list[Layer] = [create(each, phase) for each in spec.for_state(phase)]
+        self.layers: list[Layer] = [create(each, phase) for each in spec.for_phase(phase)]
         self._params: dict[str, list[Parameter]] | None = dict(shared) if shared is not None else None
         self._schedules: dict[Any, Schedule] = {}
         self._checked: dict[Any, Schedule] = {}

@@ -70,6 +70,9 @@ class LayerSpec:
     exclude: tuple[StateRule, ...] = ()
 
     def included(self, phase: str, level: int, stages: frozenset[str]) -> bool:
+        """Whether the rules let the layer into a net of this state. Raises `SpecError` where it has both kinds."""
+        if self.include and self.exclude:
+            raise SpecError(f"layer {self.name!r}: has include and exclude rules; keep one kind.")
         if self.include:
             return any(rule.met(phase, level, stages) for rule in self.include)
         return not any(rule.met(phase, level, stages) for rule in self.exclude)
@@ -82,6 +85,9 @@ class NetSpec:
     name: str = ""
     layers: tuple[LayerSpec, ...] = ()
     force_backward: bool = False
+    level: int = 0
+    stage: tuple[str, ...] = ()
+    """With the phase, the state that the net is in: what the layers' include and exclude rules speak of."""
 
     def __post_init__(self) -> None:
         seen: set[tuple[str, tuple[StateRule, ...], tuple[StateRule, ...]]] = set()
@@ -91,12 +97,16 @@ class NetSpec:
                 raise SpecError(f"layer {layer.name!r}: two layers have this name; names must differ.")
             seen.add(key)
 
-    def for_state(self, phase: str, level: int = 0, stages: Sequence[str] = ()) -> NetSpec:
+    def at(self, level: int = 0, stages: Sequence[str] = ()) -> NetSpec:
+        """This net in another state: at `level`, unless that is 0, and with `stages` beside those that it has."""
+        return replace(self, level=level or self.level, stage=(*self.stage, *stages))
+
+    def for_phase(self, phase: str) -> NetSpec:
         """The net as one phase sees it: layers whose include/exclude rules do not hold are left out."""
         if phase not in PHASES:
             raise SpecError(f"phase {phase!r}: expected TRAIN or TEST.")
-        given = frozenset(stages)
-        kept = tuple(layer for layer in self.layers if layer.included(phase, level, given))
+        given = frozenset(self.stage)
+        kept = tuple(layer for layer in self.layers if layer.included(phase, self.level, given))
         available: set[str] = set()
         names: set[str] = set()
         for layer in kept:
@@ -253,6 +263,8 @@ def _only(kind: type) -> Any:
 _CONVERTERS: dict[tuple[str, str], Any] = {
     ("NetSpec", "layers"): _many(LayerSpec),
     ("NetSpec", "force_backward"): _only(bool),
+    ("NetSpec", "level"): _only(int),
+    ("NetSpec", "stage"): _strings,
     ("LayerSpec", "bottom"): _strings,
     ("LayerSpec", "top"): _strings,
     ("LayerSpec", "options"): _mapping,

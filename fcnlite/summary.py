@@ -141,7 +141,7 @@ def _input_shapes(
 ) -> dict[str, Shape]:
     """The shapes to feed: the described ones, pictures with another size and batch where asked."""
     fed: dict[str, Shape] = {}
-    for name, shape in image_inputs([create(each, "TEST") for each in spec.for_state("TEST")]).items():
+    for name, shape in image_inputs([create(each, "TEST") for each in spec.for_phase("TEST")]).items():
         if shape is None and size is None:
             raise ShapeError(f"the description gives no shape for input {name!r}; give one with --size HxW.")
         # Where nothing is described, a picture as the preprocessing makes it.

@@ -167,35 +167,35 @@ def test_one_name_may_serve_two_phases() -> None:
     train = layer("data", top="data", include=(StateRule("TRAIN"),))
     test = layer("data", top="data", include=(StateRule("TEST"),))
     net = NetSpec("n", (train, test))
-    assert net.for_state("TRAIN").layers == (train,)
-    assert net.for_state("TEST").layers == (test,)
+    assert net.for_phase("TRAIN").layers == (train,)
+    assert net.for_phase("TEST").layers == (test,)
 
 
 def test_one_name_may_not_serve_one_phase_twice() -> None:
     net = NetSpec("n", (layer("a", top="x"), layer("a", top="y", include=(StateRule("TEST"),))))
-    assert len(net.for_state("TRAIN").layers) == 1
+    assert len(net.for_phase("TRAIN").layers) == 1
     with pytest.raises(SpecError, match="'a': two layers have this name in phase TEST"):
-        net.for_state("TEST")
+        net.for_phase("TEST")
 
 
 def test_a_bottom_must_be_made_before() -> None:
     net = NetSpec("n", (layer("data", top="data"), layer("relu", "dat", "out")))
     message = "'relu': no layer before it makes its bottom 'dat'; did you mean 'data'"
     with pytest.raises(SpecError, match=message):
-        net.for_state("TEST")
+        net.for_phase("TEST")
 
 
 def test_a_top_is_made_once_or_written_in_place() -> None:
     data = layer("data", top="data")
     in_place = NetSpec("n", (data, layer("relu", "data", "data")))
-    assert in_place.for_state("TEST") == in_place
+    assert in_place.for_phase("TEST") == in_place
     with pytest.raises(SpecError, match="'other': top 'data' is already made"):
-        NetSpec("n", (data, layer("other", top="data"))).for_state("TEST")
+        NetSpec("n", (data, layer("other", top="data"))).for_phase("TEST")
 
 
 def test_an_unknown_phase_is_refused() -> None:
     with pytest.raises(SpecError, match="phase 'test': expected TRAIN or TEST"):
-        NetSpec().for_state("test")
+        NetSpec().for_phase("test")
 
 
 # Rules
@@ -219,8 +219,8 @@ def test_an_unknown_phase_is_refused() -> None:
 )
 def test_rules(rule: StateRule, level: int, stages: str, met: bool) -> None:
     """Caffe's Net::StateMeetsRule, in phase TEST."""
-    included = NetSpec("n", (layer("a", include=(rule,)),)).for_state("TEST", level, stages.split())
-    excluded = NetSpec("n", (layer("a", exclude=(rule,)),)).for_state("TEST", level, stages.split())
+    included = NetSpec("n", (layer("a", include=(rule,)),)).at(level, stages.split()).for_phase("TEST")
+    excluded = NetSpec("n", (layer("a", exclude=(rule,)),)).at(level, stages.split()).for_phase("TEST")
     assert len(included.layers) == met
     assert len(excluded.layers) == (not met)
 
@@ -228,6 +228,22 @@ def test_rules(rule: StateRule, level: int, stages: str, met: bool) -> None:
 def test_any_one_rule_is_enough() -> None:
     rules = (StateRule("TRAIN"), StateRule(stage=("deploy",)))
     net = NetSpec("n", (layer("a", include=rules),))
-    assert len(net.for_state("TRAIN").layers) == 1
-    assert len(net.for_state("TEST").layers) == 0
-    assert len(net.for_state("TEST", stages=["deploy"]).layers) == 1
+    assert len(net.for_phase("TRAIN").layers) == 1
+    assert len(net.for_phase("TEST").layers) == 0
+    assert len(net.at(stages=["deploy"]).for_phase("TEST").layers) == 1
+
+
+def test_stages_add_to_those_that_a_net_has() -> None:
+    rule = StateRule(stage=("color", "deploy"))
+    net = NetSpec("n", (layer("a", include=(rule,)),), stage=("color",), level=3)
+    assert len(net.for_phase("TEST").layers) == 0
+    deployed = net.at(stages=["deploy"])
+    assert len(deployed.for_phase("TEST").layers) == 1
+    assert (deployed.level, net.at(5).level) == (3, 5)
+    assert NetSpec.from_json(deployed.to_json()) == deployed
+
+
+def test_a_layer_has_one_kind_of_rule() -> None:
+    net = NetSpec("n", (layer("a", include=(StateRule("TEST"),), exclude=(StateRule("TRAIN"),)),))
+    with pytest.raises(SpecError, match=r"'a'.*include and exclude"):
+        net.for_phase("TEST")

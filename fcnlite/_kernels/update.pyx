@@ -1,23 +1,131 @@
-"""Solver updates, one pass over memory.
+"""Solver updates, each one pass over memory.
 
-    history[:] = momentum * history + rate * (scale * grad + decay * data)
-    data -= history
+All of them first make the gradient that the solver follows,
+
+    g = scale * grad + l2 * data + l1 * np.sign(data)
+
+and then do what their docstrings say, in place, on flat arrays of one length.
 """
 
 from cython.parallel cimport prange
+from libc.math cimport sqrt
 
 ctypedef fused real:
     float
     double
 
 
-def sgd(real[::1] data, const real[::1] grad, real[::1] history, double scale, double rate,
-        double momentum, double decay, int threads):
-    """One step of SGD with momentum and L2 decay on flat arrays of one length."""
-    cdef Py_ssize_t i
-    cdef real s = <real>scale, r = <real>rate, m = <real>momentum, d = <real>decay
-    if grad.shape[0] != data.shape[0] or history.shape[0] != data.shape[0]:
+cdef inline real followed(real grad, real data, real scale, real l2, real l1) noexcept nogil:
+    """The gradient with its scale and the decay terms."""
+    return scale * grad + l2 * data + l1 * ((data > 0) - (data < 0))
+
+
+cdef int same_length(Py_ssize_t data, Py_ssize_t grad, Py_ssize_t history) except -1:
+    if not data == grad == history:
         raise ValueError("data, grad and history differ in length")
+    return 0
+
+
+def sgd(real[::1] data, const real[::1] grad, real[::1] velocity,
+        double scale, double l2, double l1, double rate, double momentum, int threads):
+    """
+    velocity[:] = momentum * velocity + rate * g
+    data -= velocity
+    """
+    cdef Py_ssize_t i
+    cdef real s = <real>scale, d = <real>l2, e = <real>l1, r = <real>rate, m = <real>momentum
+    same_length(data.shape[0], grad.shape[0], velocity.shape[0])
     for i in prange(data.shape[0], nogil=True, schedule="static", num_threads=threads):
-        history[i] = m * history[i] + r * (s * grad[i] + d * data[i])
-        data[i] -= history[i]
+        velocity[i] = m * velocity[i] + r * followed(grad[i], data[i], s, d, e)
+        data[i] -= velocity[i]
+
+
+def nesterov(real[::1] data, const real[::1] grad, real[::1] velocity,
+             double scale, double l2, double l1, double rate, double momentum, int threads):
+    """
+    before, velocity[:] = velocity.copy(), momentum * velocity + rate * g
+    data -= (1 + momentum) * velocity - momentum * before
+    """
+    cdef Py_ssize_t i
+    cdef real s = <real>scale, d = <real>l2, e = <real>l1, r = <real>rate, m = <real>momentum
+    cdef real before
+    same_length(data.shape[0], grad.shape[0], velocity.shape[0])
+    for i in prange(data.shape[0], nogil=True, schedule="static", num_threads=threads):
+        before = velocity[i]
+        velocity[i] = m * before + r * followed(grad[i], data[i], s, d, e)
+        data[i] -= (1 + m) * velocity[i] - m * before
+
+
+def adagrad(real[::1] data, const real[::1] grad, real[::1] squares,
+            double scale, double l2, double l1, double rate, double delta, int threads):
+    """
+    squares += g**2
+    data -= rate * g / (np.sqrt(squares) + delta)
+    """
+    cdef Py_ssize_t i
+    cdef real s = <real>scale, d = <real>l2, e = <real>l1, r = <real>rate, small = <real>delta
+    cdef real g
+    same_length(data.shape[0], grad.shape[0], squares.shape[0])
+    for i in prange(data.shape[0], nogil=True, schedule="static", num_threads=threads):
+        g = followed(grad[i], data[i], s, d, e)
+        squares[i] += g * g
+        data[i] -= r * g / (<real>sqrt(squares[i]) + small)
+
+
+def rmsprop(real[::1] data, const real[::1] grad, real[::1] squares,
+            double scale, double l2, double l1, double rate, double rms_decay, double delta, int threads):
+    """
+    squares[:] = rms_decay * squares + (1 - rms_decay) * g**2
+    data -= rate * g / (np.sqrt(squares) + delta)
+    """
+    cdef Py_ssize_t i
+    cdef real s = <real>scale, d = <real>l2, e = <real>l1, r = <real>rate, small = <real>delta
+    cdef real kept = <real>rms_decay
+    cdef real g
+    same_length(data.shape[0], grad.shape[0], squares.shape[0])
+    for i in prange(data.shape[0], nogil=True, schedule="static", num_threads=threads):
+        g = followed(grad[i], data[i], s, d, e)
+        squares[i] = kept * squares[i] + (1 - kept) * g * g
+        data[i] -= r * g / (<real>sqrt(squares[i]) + small)
+
+
+def adadelta(real[::1] data, const real[::1] grad, real[::1] squares, real[::1] updates,
+             double scale, double l2, double l1, double rate, double momentum, double delta, int threads):
+    """
+    squares[:] = momentum * squares + (1 - momentum) * g**2
+    update = g * np.sqrt((updates + delta) / (squares + delta))
+    updates[:] = momentum * updates + (1 - momentum) * update**2
+    data -= rate * update
+    """
+    cdef Py_ssize_t i
+    cdef real s = <real>scale, d = <real>l2, e = <real>l1, r = <real>rate, m = <real>momentum, small = <real>delta
+    cdef real g, change
+    same_length(data.shape[0], grad.shape[0], squares.shape[0])
+    same_length(data.shape[0], grad.shape[0], updates.shape[0])
+    for i in prange(data.shape[0], nogil=True, schedule="static", num_threads=threads):
+        g = followed(grad[i], data[i], s, d, e)
+        squares[i] = m * squares[i] + (1 - m) * g * g
+        change = g * <real>sqrt((updates[i] + small) / (squares[i] + small))
+        updates[i] = m * updates[i] + (1 - m) * change * change
+        data[i] -= r * change
+
+
+def adam(real[::1] data, const real[::1] grad, real[::1] mean, real[::1] squares,
+         double scale, double l2, double l1, double rate, double momentum, double momentum2, double delta,
+         int threads):
+    """
+    mean[:] = momentum * mean + (1 - momentum) * g
+    squares[:] = momentum2 * squares + (1 - momentum2) * g**2
+    data -= rate * mean / (np.sqrt(squares) + delta)
+    """
+    cdef Py_ssize_t i
+    cdef real s = <real>scale, d = <real>l2, e = <real>l1, r = <real>rate, small = <real>delta
+    cdef real m = <real>momentum, m2 = <real>momentum2
+    cdef real g
+    same_length(data.shape[0], grad.shape[0], mean.shape[0])
+    same_length(data.shape[0], grad.shape[0], squares.shape[0])
+    for i in prange(data.shape[0], nogil=True, schedule="static", num_threads=threads):
+        g = followed(grad[i], data[i], s, d, e)
+        mean[i] = m * mean[i] + (1 - m) * g
+        squares[i] = m2 * squares[i] + (1 - m2) * g * g
+        data[i] -= r * mean[i] / (<real>sqrt(squares[i]) + small)

@@ -85,7 +85,10 @@ def write_net(spec: NetSpec) -> str:
     from google.protobuf import text_format
 
     message: Any = message_class("NetParameter")()
-    fill(message, _written(dataclasses.replace(spec, layers=())))
+    values = _written(dataclasses.replace(spec, layers=()))
+    if state := {name: values.pop(name) for name in ("level", "stage") if name in values}:
+        values["state"] = state
+    fill(message, values)
     for layer in spec:
         values = _written(layer)
         values.pop("options", None)
@@ -110,15 +113,11 @@ def _net_spec(message: Any, source: str) -> NetSpec:
     """A NetParameter as a spec."""
     if message.layers:
         raise FileError(f"{source}: {V1_NOT_READ}")
-    if message.state.level or message.state.stage:
-        raise SpecError(
-            f"{source}: `state` with a level or a stage inside a net is not read; "
-            "put it into the solver's train_state or test_state."
-        )
     try:
         inputs = _legacy_inputs(message)
         layers = [_layer_spec(layer) for layer in message.layer]
-        return NetSpec(message.name, (*inputs, *layers), message.force_backward)
+        state = message.state
+        return NetSpec(message.name, (*inputs, *layers), message.force_backward, state.level, tuple(state.stage))
     except SpecError as error:
         raise SpecError(f"{source}: {error}") from error
 

@@ -105,6 +105,16 @@ def test_inputs_without_shape() -> None:
     assert parse_net(text).layers == (LayerSpec("data", "Input", top=("data",)),)
 
 
+def test_the_state_of_a_net() -> None:
+    text = """state { level: 2 stage: "deploy" }
+    layer { name: "a" type: "Input" top: "a" include { stage: "deploy" min_level: 2 } }
+    layer { name: "b" type: "Input" top: "b" exclude { stage: "deploy" } }"""
+    net = parse_net(text)
+    assert (net.level, net.stage) == (2, ("deploy",))
+    assert [each.name for each in net.for_phase("TEST")] == ["a"]
+    assert parse_net(write_net(net)) == net
+
+
 def test_solver_fields_that_were_set() -> None:
     text = """net: "net.prototxt" base_lr: 0.1 stepvalue: 5 stepvalue: 9 solver_type: ADAM solver_mode: CPU
               train_state { stage: "x" level: 2 } test_state { phase: TEST } random_seed: 7"""
@@ -145,7 +155,6 @@ def test_nets_inside_a_solver_are_specs() -> None:
         ("layer { name: 'l' } layer { name: 'l' }", SpecError, ["here", "two layers"]),
         ("input: 'a' input_dim: 3", SpecError, ["here", "1 input with 1 input_dim"]),
         ("input_shape { dim: 3 }", SpecError, ["0 input with 1 input_shape"]),
-        ("state { stage: 'x' }", SpecError, ["here", "stage", "train_state"]),
         ("layers { name: 'conv1' type: CONVOLUTION }", FileError, ["here, line 1", "V1", "not read yet"]),
         ("layers { }", FileError, ["here", "V1", "not read yet"]),
         (f"#{'x' * MAX_TEXT_BYTES}", FileError, ["here", "at most"]),

@@ -15,7 +15,7 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from fcnlite import config
-from fcnlite._kernels import im2col, pooling, update
+from fcnlite._kernels import im2col, pooling
 from fcnlite.layers import columns
 from fcnlite.net import Net
 from fcnlite.shapes import Window
@@ -194,25 +194,6 @@ def test_all_minus_infinity_has_a_place() -> None:
     top, mask = np.empty((1, 1, 1), np.float32), np.empty((1, 1, 1), np.int32)
     pooling.max_forward(x, top, mask, (2, 2), (2, 2), (0, 0), 1)
     assert top[0, 0, 0] == -np.inf and mask[0, 0, 0] == 0
-
-
-@settings(max_examples=40)
-@given(size=st.integers(0, 37), dtype=TYPES, threads=THREADS, seed=SEEDS)
-def test_sgd_is_its_definition(size: int, dtype: Any, threads: int, seed: int) -> None:
-    rng = np.random.default_rng(seed)
-    data, grad, history = (rng.normal(size=size).astype(dtype) for _ in range(3))
-    scale, rate, momentum, decay = 0.25, 0.1, 0.9, 0.01
-    expected_history = momentum * history + rate * (scale * grad + decay * data)
-    expected_data = data - expected_history
-    update.sgd(data, grad, history, scale, rate, momentum, decay, threads)
-    bar = 1e-6 if dtype is np.float32 else 1e-14
-    np.testing.assert_allclose(history, expected_history, rtol=0, atol=bar)
-    np.testing.assert_allclose(data, expected_data, rtol=0, atol=bar)
-
-
-def test_sgd_refuses_arrays_of_other_lengths() -> None:
-    with pytest.raises(ValueError, match="length"):
-        update.sgd(np.zeros(3), np.zeros(3), np.zeros(2), 1, 1, 0, 0, 1)
 
 
 @contextmanager

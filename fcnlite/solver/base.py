@@ -1,0 +1,224 @@
+"""What all solvers do: passes, clipping, snapshots. The rules themselves are in rules.py."""
+
+from __future__ import annotations
+
+import math
+import os
+from collections import deque
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict
+from functools import cached_property
+from typing import Any, ClassVar, NamedTuple
+
+import numpy as np
+
+from fcnlite import config
+from fcnlite.errors import SpecError, TrainingError
+from fcnlite.net import Net
+from fcnlite.parameter import Parameter
+from fcnlite.solver.options import SolverOptions
+from fcnlite.solver.rates import POLICIES
+from fcnlite.spec import NetSpec
+
+Array = np.ndarray[Any, np.dtype[Any]]
+
+
+class Followed(NamedTuple):
+    """What makes the gradient that a rule follows, scale · grad + l2 · w + l1 · sign(w), and how far it goes."""
+
+    scale: float
+    l2: float
+    l1: float
+    rate: float
+    threads: int
+
+
+class Solver:
+    """One rule at work on one net. Options: the fields of `SolverOptions`.
+
+    Raises `SpecError` for an option that is unknown or out of range.
+    """
+
+    histories: ClassVar[tuple[str, ...]] = ()
+    """What the rule remembers for each parameter: arrays of its shape, by name."""
+    defaults: ClassVar[dict[str, Any]] = {}
+    """Where the rule's usual options are not those of `SolverOptions`."""
+
+    def __init__(self, net: Net, **options: Any) -> None:
+        self.net = net
+        self.options = SolverOptions.of(**{**self.defaults, **options})
+        self.iteration = 0
+        self.test_specs: Callable[[], list[tuple[NetSpec, str]]] = list
+        """The descriptions and phases of `test_nets`; read when these are asked for."""
+        self._histories: dict[str, Array] = {}
+        self._recent: deque[float] = deque(maxlen=self.options.average_loss)
+
+    @property
+    def rate(self) -> float:
+        """The learning rate of the next iteration."""
+        return POLICIES[self.options.lr_policy](self.options, self.iteration)
+
+    @property
+    def smoothed_loss(self) -> float:
+        """The mean loss of the last `average_loss` iterations; NaN before the first."""
+        return sum(self._recent) / len(self._recent) if self._recent else math.nan
+
+    @cached_property
+    def test_nets(self) -> list[Net]:
+        """The nets that the solver file names for testing; they share parameters with `net` by layer name."""
+        net, nets = self.net, []
+        for spec, phase in self.test_specs():
+            shared = {layer.name: net.params[layer.name] for layer in spec if layer.name in net.params}
+            nets.append(
+                Net(
+                    spec,
+                    phase=phase,
+                    path=net.path,
+                    dtype=net.dtype.name,
+                    seed=net.seed,
+                    info=net.info,
+                    shared=shared,
+                )
+            )
+        return nets
+
+    def step(self, batch: Mapping[str, Any] | Sequence[Mapping[str, Any]] | None = None, /, **blobs: Any) -> float:
+        """One iteration; returns the loss, the mean over its passes, before the update.
+
+        `step(data=x, label=y)` uses the batch for every pass of `iter_size`; `step([{...}, {...}])` gives each its own.
+        A loss that is not finite raises `TrainingError` before anything that is learned changes (the running sums of
+        BatchNorm may have).
+        """
+        passes = self._passes(batch, blobs)
+        # Caffe counts the frozen parameters' gradients in the norm if the net makes it compute them.
+        frozen = self.options.clip_gradients > 0 and self.net.spec.force_backward
+        total = 0.0
+        for i, inputs in enumerate(passes):
+            self.net.iteration = self.iteration * len(passes) + i
+            self.net.forward(inputs, keep=True)
+            loss = self.net.loss
+            if not math.isfinite(loss):
+                where = self.net.find_nonfinite() or "the sum of the loss"
+                raise TrainingError(
+                    f"the loss is {loss} at iteration {self.iteration}; it began in {where}. "
+                    "Lower base_lr, or check the data and the weights that training started from."
+                )
+            total += loss
+            self.net.backward(accumulate=i > 0, frozen=frozen)
+        self._update(self._clipping(frozen) / len(passes))
+        self.iteration += 1
+        self._recent.append(total / len(passes))
+        return total / len(passes)
+
+    def update(self, arrays: tuple[Array, ...], g: Followed) -> None:
+        """Change a parameter by the rule. `arrays`: its values, its gradient and its histories, all flat."""
+        raise NotImplementedError
+
+    def _passes(
+        self, batch: Mapping[str, Any] | Sequence[Mapping[str, Any]] | None, blobs: Mapping[str, Any]
+    ) -> list[Mapping[str, Any]]:
+        if batch is None or isinstance(batch, Mapping):
+            return [{**(batch or {}), **blobs}] * self.options.iter_size
+        if blobs or len(batch) != self.options.iter_size:
+            raise SpecError(
+                f"step got {len(batch)} passes; expected {self.options.iter_size}, as iter_size says, "
+                "and nothing beside."
+            )
+        return list(batch)
+
+    def _clipping(self, frozen: bool) -> float:
+        """The factor that brings the gradients' norm down to `clip_gradients`.
+
+        Caffe clips the sum over the passes, before it divides by their number.
+        """
+        limit = self.options.clip_gradients
+        if limit < 0:
+            return 1.0
+        counted = _all_learned(self.net) if frozen else [parameter for _, parameter in self.net.learnable()]
+        norm = math.sqrt(sum(float(np.vdot(each.grad, each.grad)) for each in counted))
+        if not math.isfinite(norm):
+            raise TrainingError(
+                f"the gradients' norm is {norm} at iteration {self.iteration}, though the loss is finite; "
+                "lower base_lr, or check the data."
+            )
+        return min(1.0, limit / norm) if norm else 1.0
+
+    def _update(self, scale: float) -> None:
+        o, rate = self.options, self.rate
+        l1, l2 = (o.weight_decay, 0.0) if o.regularization_type == "L1" else (0.0, o.weight_decay)
+        for name, parameter in self.net.learnable():
+            decay = parameter.decay_mult
+            g = Followed(scale, l2 * decay, l1 * decay, rate * parameter.lr_mult, config.num_threads())
+            histories = [self._history(each, name, parameter) for each in self.histories]
+            self.update(tuple(each.reshape(-1) for each in (parameter.data, parameter.grad, *histories)), g)
+
+    def _history(self, history: str, name: str, parameter: Parameter) -> Array:
+        """What is remembered of a parameter; zero at first."""
+        key = f"{history}/{name}"
+        if key not in self._histories:
+            self._histories[key] = np.zeros_like(parameter.array)
+        return self._histories[key]
+
+    def snapshot(self, path: str | os.PathLike[str], progress: Mapping[str, Any] | None = None) -> None:
+        """Write all that is needed to go on: net, parameters, histories, iteration, and `progress` (JSON values)."""
+        from fcnlite import storage
+
+        net = self.net
+        params = {name: [each.array for each in parameters] for name, parameters in net.params.items()}
+        content = storage.WeightFile(net.spec, params, net.info)
+        content.state = self._state()
+        content.progress = {
+            "iteration": self.iteration,
+            "type": type(self).__name__,
+            "solver": asdict(self.options),
+            "losses": list(self._recent),
+            **(progress or {}),
+        }
+        storage.save(path, content)
+
+    def _state(self) -> dict[str, Array]:
+        """All histories of the parameters that are learned now."""
+        learned = self.net.learnable()
+        return {f"{each}/{name}": self._history(each, name, p) for name, p in learned for each in self.histories}
+
+    def restore(self, path: str | os.PathLike[str]) -> dict[str, Any]:
+        """Go on from a snapshot; returns its `progress`.
+
+        Raises `TrainingError` where it is of another net or another type of solver; nothing has changed then.
+        """
+        from fcnlite import storage
+
+        content = storage.load(path)
+        iteration, losses = content.progress.get("iteration"), content.progress.get("losses")
+        if not isinstance(iteration, int) or iteration < 0 or not isinstance(losses, list):
+            raise TrainingError(f"{path}: holds weights but no solver state; it can start a training, not resume one.")
+        if (kind := content.progress.get("type")) != type(self).__name__:
+            raise TrainingError(f"{path}: is a snapshot of the solver {kind}; expected {type(self).__name__}.")
+        ours = {name: [each.shape for each in parameters] for name, parameters in self.net.params.items()}
+        theirs = {name: [each.shape for each in arrays] for name, arrays in content.params.items()}
+        for name in ours.keys() | theirs.keys():
+            if ours.get(name) != theirs.get(name):
+                raise TrainingError(
+                    f"{path}: is a snapshot of another net; its layer {name!r} has parameters of shapes "
+                    f"{theirs.get(name, 'none')}, this net's {ours.get(name, 'none')}. "
+                    "Resume with the same model options."
+                )
+        state = self._state()
+        if {k: v.shape for k, v in content.state.items()} != {k: v.shape for k, v in state.items()}:
+            raise TrainingError(
+                f"{path}: its solver state is not that of this net; resume with the same model options."
+            )
+        for name, arrays in content.params.items():
+            for parameter, array in zip(self.net.params[name], arrays, strict=True):
+                parameter.data = array
+        for name, history in state.items():
+            history[...] = content.state[name]
+        self.iteration = iteration
+        self._recent = deque(map(float, losses), maxlen=self.options.average_loss)
+        return content.progress
+
+
+def _all_learned(net: Net) -> list[Parameter]:
+    """Every parameter once, frozen ones too, but no statistics."""
+    unique = {id(each): each for parameters in net.params.values() for each in parameters if not each.statistic}
+    return list(unique.values())

@@ -1,0 +1,79 @@
+"""Rates and options."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+import pytest
+
+from fcnlite.errors import SpecError
+from fcnlite.solver import SGD
+from tests.solver.nets import train_net
+
+
+def rates(count: int, **options: Any) -> list[float]:
+    sgd = SGD(train_net(), **options)
+    found = []
+    for iteration in range(count):
+        sgd.iteration = iteration
+        found.append(sgd.rate)
+    return found
+
+
+def test_rates_of_the_policies() -> None:
+    assert rates(3, base_lr=0.1) == [0.1] * 3
+    step = rates(7, base_lr=0.1, lr_policy="step", gamma=0.5, stepsize=3)
+    assert step == pytest.approx([0.1] * 3 + [0.05] * 3 + [0.025])
+    poly = rates(5, base_lr=0.1, lr_policy="poly", power=2.0, max_iter=4)
+    assert poly == pytest.approx([0.1 * (1 - i / 4) ** 2 for i in range(5)])
+    multistep = rates(7, base_lr=0.1, lr_policy="multistep", gamma=0.5, stepvalue=[2, 3, 6])
+    assert multistep == pytest.approx([0.1, 0.1, 0.05, 0.025, 0.025, 0.025, 0.0125])
+    exp = rates(3, base_lr=0.1, lr_policy="exp", gamma=0.9)
+    assert exp == pytest.approx([0.1, 0.09, 0.081])
+    inv = rates(4, base_lr=0.1, lr_policy="inv", gamma=0.5, power=2)
+    assert inv == pytest.approx([0.1 / (1 + 0.5 * i) ** 2 for i in range(4)])
+    sigmoid = rates(9, base_lr=0.1, lr_policy="sigmoid", gamma=-2, stepsize=4)
+    assert sigmoid == pytest.approx([0.1 / (1 + math.exp(2 * (i - 4))) for i in range(9)])
+    assert rates(1, base_lr=0.1, lr_policy="sigmoid", gamma=-200, stepsize=90000) == [0.1]  # no overflow
+
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ({"lr_policy": "stepp", "stepsize": 1}, "'stepp'.*'step'"),
+        ({"lr_policy": "step"}, "stepsize"),
+        ({"lr_policy": "poly"}, "max_iter"),
+        ({"lr_policy": "multistep"}, "stepvalue"),
+        ({"lr_policy": "multistep", "stepvalue": (3, 3)}, "stepvalue.*3, 3"),
+        ({"lr_policy": "multistep", "stepvalue": (0, 3)}, "stepvalue"),
+        ({"lr_policy": "multistep", "stepvalue": 3}, "stepvalue"),
+        ({"regularization_type": "l2"}, "regularization_type.*'l2'"),
+        ({"clip_gradients": 0}, "clip_gradients"),
+        ({"momentum2": 1.0}, "momentum2"),
+        ({"rms_decay": -0.1}, "rms_decay"),
+        ({"average_loss": 0}, "average_loss"),
+        ({"delta": -1.0}, "delta"),
+        ({"base_lr": -1.0}, "base_lr"),
+        ({"base_lr": float("nan")}, "base_lr"),
+        ({"momentum": -0.1}, "momentum"),
+        ({"weight_decay": -1.0}, "weight_decay"),
+        ({"iter_size": 0}, "iter_size"),
+        ({"momentun": 0.9}, "'momentun'.*'momentum'"),
+    ],
+)
+def test_wrong_options_are_named(options: dict[str, Any], words: str) -> None:
+    with pytest.raises(SpecError, match=words):
+        SGD(train_net(), **options)
+
+
+@pytest.mark.parametrize(
+    "option",
+    [{"iter_size": "2"}, {"iter_size": 1.5}, {"iter_size": True}, {"gamma": "x"}, {"power": np.nan}, {"lr_policy": 3}],
+)
+def test_options_of_the_wrong_kind_are_refused_by_name(option: dict[str, Any]) -> None:
+    with pytest.raises(SpecError, match=next(iter(option))):
+        SGD(train_net(), **option)
+
