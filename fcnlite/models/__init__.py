@@ -2,23 +2,42 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 
 from fcnlite import surgery
 from fcnlite.errors import SpecError, nearest
 from fcnlite.fillers import Filler
-from fcnlite.models import lite, vgg
+from fcnlite.models import alexnet, googlenet, lenet, lite, vgg
 from fcnlite.net import Net
-from fcnlite.spec import NetSpec
+from fcnlite.spec import LayerSpec, NetSpec
 
-_NETS: dict[str, tuple[Callable[[int, float, str | None], NetSpec], int]] = {
-    "vgg16": (vgg.vgg16, 1000),
-    "voc-fcn32s": (partial(vgg.fcn, 32), 21),
-    "voc-fcn16s": (partial(vgg.fcn, 16), 21),
-    "voc-fcn8s": (partial(vgg.fcn, 8), 21),
-    "lite-fcn8s": (lite.lite_fcn8s, 21),
+_Writer = Callable[..., NetSpec]
+_NETS: dict[str, tuple[_Writer, tuple[int, ...]]] = {
+    "lenet": (lenet.lenet, (10,)),
+    "alexnet": (alexnet.alexnet, (1000,)),
+    "caffenet": (alexnet.caffenet, (1000,)),
+    "vgg16": (vgg.vgg16, (1000,)),
+    "googlenet": (googlenet.googlenet, (1000,)),
+    "voc-fcn32s": (partial(vgg.fcn_of_stride, stride=32), (21,)),
+    "voc-fcn16s": (partial(vgg.fcn_of_stride, stride=16), (21,)),
+    "voc-fcn8s": (partial(vgg.fcn_of_stride, stride=8), (21,)),
+    "voc-fcn8s-atonce": (partial(vgg.fcn_of_stride, stride=8, at_once=True), (21,)),
+    "voc-fcn-alexnet": (alexnet.fcn_alexnet, (21,)),
+    "voc-fcn-googlenet": (googlenet.fcn_googlenet, (21,)),
+    "pascalcontext-fcn32s": (partial(vgg.fcn_of_stride, stride=32), (60,)),
+    "pascalcontext-fcn16s": (partial(vgg.fcn_of_stride, stride=16), (60,)),
+    "pascalcontext-fcn8s": (partial(vgg.fcn_of_stride, stride=8), (60,)),
+    "nyud-fcn32s-color": (partial(vgg.fcn_of_stride, stride=32), (40,)),
+    "nyud-fcn32s-hha": (partial(vgg.fcn_of_stride, stride=32), (40,)),
+    "nyud-fcn32s-color-d": (vgg.early_fusion, (40,)),
+    "nyud-fcn32s-color-hha": (vgg.late_fusion, (40,)),
+    "siftflow-fcn32s": (partial(vgg.two_heads, stride=32), (33, 3)),
+    "siftflow-fcn16s": (partial(vgg.two_heads, stride=16), (33, 3)),
+    "siftflow-fcn8s": (partial(vgg.two_heads, stride=8), (33, 3)),
+    "lite-fcn8s": (lite.lite_fcn8s, (21,)),
 }
+"""Who writes a net, and its classes: one number for each head."""
 
 
 def names() -> list[str]:
@@ -27,30 +46,34 @@ def names() -> list[str]:
 
 
 def describe(
-    name: str, *, classes: int | None = None, width: float = 1.0, normalization: str | None = None
+    name: str, *, classes: int | Sequence[int] | None = None, width: float = 1.0, normalization: str | None = None
 ) -> NetSpec:
     """The description of a net.
 
-    `classes`: outputs of the score layers (default: those of the published net). `width`: a factor on the channel
-    counts. `normalization` of the loss: VALID, FULL, BATCH_SIZE or NONE (default: the published net's; the FCNs sum
-    over a picture's pixels, which wants rates of 1e-10 to 1e-14). Raises `SpecError` for an unknown name or a value
-    out of range.
+    `classes`: outputs of the score layers (default: those of the published net); SIFT Flow's nets have two heads and
+    take two numbers, semantic and geometric. `width`: a factor on the channel counts. `normalization` of the losses:
+    VALID, FULL, BATCH_SIZE or NONE (default: the published net's; most FCNs sum over a picture's pixels, which wants
+    rates of 1e-10 to 1e-14). Raises `SpecError` for an unknown name or a value out of range.
     """
     if name not in _NETS:
         raise SpecError(f"no model is called {name!r}; {nearest(name, _NETS)}")
     write, default = _NETS[name]
-    classes = default if classes is None else classes
-    if not 1 <= classes <= 1 << 20:
+    counts = default if classes is None else tuple(classes) if isinstance(classes, Sequence) else (classes,)
+    if len(counts) != len(default):
+        raise SpecError(
+            f"classes is {classes}; {name!r} takes one number for each head, by default {', '.join(map(str, default))}."
+        )
+    if not all(1 <= each <= 1 << 20 for each in counts):
         raise SpecError(f"classes is {classes}; expected at least 1.")
     if not 0 < width <= 16:
         raise SpecError(f"width is {width}; expected a factor above 0, up to 16.")
-    return write(classes, width, normalization)
+    return write(name, *counts, width, normalization)
 
 
 def build(
     name: str,
     *,
-    classes: int | None = None,
+    classes: int | Sequence[int] | None = None,
     width: float = 1.0,
     normalization: str | None = None,
     path: str = "fast",
@@ -58,17 +81,23 @@ def build(
     dtype: str = "float32",
     seed: int = 0,
 ) -> Net:
-    """A net by name, ready to be trained: features start by the msra filler, scores at zero, upsampling bilinear.
+    """A net by name, ready to be trained.
 
-    See `describe` for `classes`, `width` and `normalization`, `Net` for the rest.
+    Parameters start by the fillers that the description writes (AlexNet, CaffeNet, GoogLeNet and LeNet have them).
+    Where it writes none, features start by the msra filler, scores at zero and upsampling bilinear. See `describe` for
+    `classes`, `width` and `normalization`, `Net` for the rest.
     """
     spec = describe(name, classes=classes, width=width, normalization=normalization)
     net = Net(spec, path=path, phase=phase, dtype=dtype, seed=seed)
-    features = [
-        layer.name
-        for layer in spec.layers
-        if layer.type in ("Convolution", "InnerProduct") and not layer.name.startswith(("score", "fc8"))
-    ]
-    surgery.fill(net, features, Filler("msra"))
+    surgery.fill(net, [layer.spec.name for layer in net.layers if _is_unfilled_feature(layer.spec)], Filler("msra"))
     surgery.interp(net)
     return net
+
+
+def _is_unfilled_feature(layer: LayerSpec) -> bool:
+    """Whether a layer computes features, not scores, and its description does not say how it starts."""
+    return (
+        layer.type in ("Convolution", "InnerProduct")
+        and "weight_filler" not in layer.options
+        and not layer.name.startswith(("score", "fc8"))
+    )

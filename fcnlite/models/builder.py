@@ -2,22 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
 from typing import Any
 
 from fcnlite.errors import SpecError
 from fcnlite.layers import links
 from fcnlite.shapes import crop_offset, placements
-from fcnlite.spec import LayerSpec, NetSpec, ParamSpec
+from fcnlite.spec import LayerSpec, NetSpec, ParamSpec, StateRule
 
 LEARNED = (ParamSpec(lr_mult=1, decay_mult=1), ParamSpec(lr_mult=2, decay_mult=0))
-"""Weight and bias as the FCN reference trains them: biases at twice the rate, without decay."""
+"""Weight and bias as most published nets train them: biases at twice the rate, without decay."""
 FIXED = (ParamSpec(lr_mult=0),)
 """Weights that stay: the bilinear upsampling."""
 
 
+def channels(count: int, width: float) -> int:
+    """A channel count at this width; at least 1."""
+    return max(1, round(count * width))
+
+
 class Builder:
-    """Collects layers. Every method adds one and returns the name of its top."""
+    """Collects layers. Every method that adds one returns the name of its top."""
 
     def __init__(self, name: str) -> None:
         self.name = name
@@ -31,41 +38,68 @@ class Builder:
         *,
         top: str | None = None,
         param: tuple[ParamSpec, ...] = (),
+        loss_weight: tuple[float, ...] = (),
         **options: Any,
     ) -> str:
         """A layer of type `kind`; its top is called as the layer unless named."""
         bottoms = (bottom,) if isinstance(bottom, str) else tuple(bottom)
-        self.layers.append(LayerSpec(name, kind, bottoms, (top or name,), options, param))
+        self.layers.append(LayerSpec(name, kind, bottoms, (top or name,), options, param, loss_weight))
         return top or name
+
+    @contextmanager
+    def only(self, phase: str) -> Iterator[None]:
+        """Layers added inside this block are in the net in one phase only."""
+        start = len(self.layers)
+        yield
+        self.layers[start:] = [replace(each, include=(StateRule(phase),)) for each in self.layers[start:]]
 
     def input(self, name: str, *shape: int) -> str:
         return self.add(name, "Input", shape=[{"dim": list(shape)}])
 
     def convolution(
-        self, name: str, bottom: str, num_output: int, kernel_size: int, *, pad: int = 0, stride: int | None = 1
+        self,
+        name: str,
+        bottom: str,
+        num_output: int,
+        kernel_size: int,
+        *,
+        pad: int | None = None,
+        stride: int | None = None,
+        param: tuple[ParamSpec, ...] = LEARNED,
+        **options: Any,
     ) -> str:
-        """A convolution with bias. `stride=None` leaves the stride unwritten."""
-        options: dict[str, Any] = {"num_output": num_output, "pad": [pad], "kernel_size": [kernel_size]}
-        if stride is not None:
-            options["stride"] = [stride]
-        return self.add(name, "Convolution", bottom, param=LEARNED, **options)
+        """A convolution with bias. `pad` and `stride` stay unwritten where they are None."""
+        window = {"kernel_size": kernel_size, "pad": pad, "stride": stride}
+        options.update({key: [value] for key, value in window.items() if value is not None})
+        return self.add(name, "Convolution", bottom, param=param, num_output=num_output, **options)
+
+    def inner_product(
+        self, name: str, bottom: str, num_output: int, *, param: tuple[ParamSpec, ...] = LEARNED, **options: Any
+    ) -> str:
+        return self.add(name, "InnerProduct", bottom, param=param, num_output=num_output, **options)
 
     def relu(self, name: str, blob: str) -> str:
         return self.add(name, "ReLU", blob, top=blob)
 
-    def dropout(self, name: str, blob: str) -> str:
-        return self.add(name, "Dropout", blob, top=blob, dropout_ratio=0.5)
+    def dropout(self, name: str, blob: str, ratio: float = 0.5) -> str:
+        return self.add(name, "Dropout", blob, top=blob, dropout_ratio=ratio)
 
-    def max_pool(self, name: str, bottom: str) -> str:
-        """2×2 windows, stride 2."""
-        return self.add(name, "Pooling", bottom, pool="MAX", kernel_size=2, stride=2)
+    def pool(self, name: str, bottom: str, kernel_size: int, stride: int, *, pool: str = "MAX", **options: Any) -> str:
+        return self.add(name, "Pooling", bottom, pool=pool, kernel_size=kernel_size, stride=stride, **options)
+
+    def lrn(self, name: str, bottom: str) -> str:
+        """Local response normalisation over 5 channels, with the constants of the published nets."""
+        return self.add(name, "LRN", bottom, local_size=5, alpha=0.0001, beta=0.75)
 
     def score(self, name: str, bottom: str, classes: int) -> str:
         """The 1×1 convolution that turns features into class scores (paper, section 4.1)."""
-        return self.convolution(name, bottom, classes, 1, stride=None)
+        return self.convolution(name, bottom, classes, 1, pad=0)
 
-    def upsample(self, name: str, bottom: str, classes: int, factor: int) -> str:
-        """Fixed upsampling by `factor`: a deconvolution that `surgery.interp` makes bilinear."""
+    def upsample(self, name: str, bottom: str, classes: int, factor: int, kernel_size: int | None = None) -> str:
+        """Fixed upsampling by `factor`: a deconvolution that `surgery.interp` makes bilinear.
+
+        The kernel is 2·factor wide unless it is given.
+        """
         return self.add(
             name,
             "Deconvolution",
@@ -73,7 +107,7 @@ class Builder:
             param=FIXED,
             num_output=classes,
             bias_term=False,
-            kernel_size=[2 * factor],
+            kernel_size=[kernel_size or 2 * factor],
             stride=[factor],
         )
 
@@ -82,14 +116,28 @@ class Builder:
         offset = self._offset(blob, reference)
         return self.add(name, "Crop", (blob, reference), axis=2, offset=[offset])
 
-    def fuse(self, name: str, *bottoms: str) -> str:
-        """The sum that fuses a skip connection (paper, section 4.2)."""
-        return self.add(name, "Eltwise", bottoms, operation="SUM")
+    def fuse(self, name: str, *bottoms: str, **options: Any) -> str:
+        """The sum that fuses a skip connection (paper, section 4.2) or two nets."""
+        return self.add(name, "Eltwise", bottoms, operation="SUM", **options)
 
-    def loss(self, bottom: str, label: str, normalization: str | None) -> str:
-        """Softmax loss over all pixels but the void ones, 255; un-normalised as in the reference unless named."""
-        how: dict[str, Any] = {"normalization": normalization} if normalization else {"normalize": False}
-        return self.add("loss", "SoftmaxWithLoss", (bottom, label), ignore_label=255, **how)
+    def loss(
+        self,
+        name: str,
+        score: str,
+        label: str,
+        normalization: str | None,
+        *,
+        normalize: bool | None = None,
+        top: str | None = None,
+        loss_weight: tuple[float, ...] = (),
+        **options: Any,
+    ) -> str:
+        """Softmax loss. A `normalization` that is named takes the place of `normalize`, Caffe's older option."""
+        if normalization is not None:
+            options["normalization"] = normalization
+        elif normalize is not None:
+            options["normalize"] = normalize
+        return self.add(name, "SoftmaxWithLoss", (score, label), top=top, loss_weight=loss_weight, **options)
 
     def spec(self) -> NetSpec:
         return NetSpec(self.name, tuple(self.layers))

@@ -7,8 +7,9 @@ over the picture, so that all crop offsets are 0 and any size from 1×1 works.
 
 from __future__ import annotations
 
-from fcnlite.models.builder import FIXED, Builder
-from fcnlite.models.vgg import STAGES, channels
+from fcnlite.models import fcn
+from fcnlite.models.builder import FIXED, Builder, channels
+from fcnlite.models.vgg import STAGES
 from fcnlite.spec import NetSpec, ParamSpec
 
 WEIGHT = (ParamSpec(lr_mult=1, decay_mult=1),)
@@ -16,24 +17,24 @@ STATISTICS = (ParamSpec(lr_mult=0, decay_mult=0),) * 3
 SCALE = (ParamSpec(lr_mult=1, decay_mult=0), ParamSpec(lr_mult=1, decay_mult=0))
 
 
-def lite_fcn8s(classes: int, width: float, normalization: str | None) -> NetSpec:
+def lite_fcn8s(name: str, classes: int, width: float, normalization: str | None) -> NetSpec:
     """The net at `width` times VGG-16's channels."""
-    net = Builder("lite-fcn8s")
+    net = Builder(name)
     data = net.input("data", 1, 3, 224, 224)
     label = net.input("label", 1, 1, 224, 224)
     bottom = data
     for stage, (count, convolutions) in enumerate(STAGES, start=1):
         for i in range(1, convolutions + 1):
             bottom = _normalized(net, f"{stage}_{i}", bottom, channels(count, width), 3)
-        bottom = net.max_pool(f"pool{stage}", bottom)
+        bottom = net.pool(f"pool{stage}", bottom, 2, 2)
     bottom = _normalized(net, "6", bottom, channels(1024, width), 5)
     score = net.score("score_fr", bottom, classes)
-    for name, pool in (("upscore2", "pool4"), ("upscore_pool4", "pool3")):
+    for upsampled, pool in (("upscore2", "pool4"), ("upscore_pool4", "pool3")):
         skip = net.score(f"score_{pool}", pool, classes)
-        coarse = net.crop(f"{name}c", _upsample(net, name, score, classes, 2), skip)
+        coarse = net.crop(f"{upsampled}c", _upsample(net, upsampled, score, classes, 2), skip)
         score = net.fuse(f"fuse_{pool}", coarse, skip)
     score = net.crop("score", _upsample(net, "upscore8", score, classes, 8), data)
-    net.loss(score, label, normalization or "VALID")
+    fcn.pixel_loss(net, score, label, normalization or "VALID")
     return net.spec()
 
 

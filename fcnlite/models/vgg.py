@@ -1,4 +1,4 @@
-"""VGG-16 (Simonyan and Zisserman, 2015) and the FCNs on it (paper, sections 4.1 and 4.2; the FCN reference's nets).
+"""VGG-16 (Simonyan and Zisserman, 2015) and the FCNs on it (paper, sections 4.1, 4.2 and 5; the FCN reference's nets).
 
 Names, options and multipliers are those of the published prototxts, so that published weights fit by name. `width` is
 a factor on all channel counts but the scores'.
@@ -6,68 +6,91 @@ a factor on all channel counts but the scores'.
 
 from __future__ import annotations
 
-from fcnlite.models.builder import LEARNED, Builder
+from fcnlite.models import fcn
+from fcnlite.models.builder import Builder, channels
 from fcnlite.spec import NetSpec
 
 STAGES = ((64, 2), (128, 2), (256, 3), (512, 3), (512, 3))
 """Channels and number of 3×3 convolutions of each stage; a pooling ends each."""
 
 
-def channels(count: int, width: float) -> int:
-    """A channel count at this width; at least 1."""
-    return max(1, round(count * width))
+def vgg16(name: str, classes: int, width: float, normalization: str | None) -> NetSpec:
+    """The classifier: 224×224 pictures to class probabilities."""
+    net = Builder(name)
+    data = net.input("data", 1, 3, 224, 224)
+    label = net.input("label", 1)
+    bottom = _trunk(net, data, width, first_pad=1)
+    for i in (6, 7):
+        bottom = net.inner_product(f"fc{i}", bottom, channels(4096, width))
+        net.relu(f"relu{i}", bottom)
+        net.dropout(f"drop{i}", bottom)
+    score = net.inner_product("fc8", bottom, classes)
+    net.add("prob", "Softmax", score)
+    net.loss("loss", score, label, normalization)
+    return net.spec()
 
 
-def trunk(net: Builder, bottom: str, width: float, first_pad: int) -> str:
-    """conv1_1 to pool5. The FCNs pad the picture by 100 at conv1_1, so that any size gives at least one score."""
+def fcn_of_stride(
+    name: str, classes: int, width: float, normalization: str | None, *, stride: int, at_once: bool = False
+) -> NetSpec:
+    """FCN-32s, FCN-16s or FCN-8s, by the stride of its finest scores."""
+    net = fcn.begin(name, data=3, label=1)
+    score = net.score("score_fr", _features(net, "data", width), classes)
+    score = fcn.head(net, score, classes, stride=stride, at_once=at_once)
+    fcn.pixel_loss(net, score, "label", normalization)
+    return net.spec()
+
+
+def two_heads(
+    name: str, semantic: int, geometric: int, width: float, normalization: str | None, *, stride: int
+) -> NetSpec:
+    """SIFT Flow's: semantic (`sem`) and geometric (`geo`) labels from the same features."""
+    net = fcn.begin(name, data=3, sem=1, geo=1)
+    bottom = _features(net, "data", width)
+    for label, classes, loss in (("sem", semantic, "loss"), ("geo", geometric, "loss_geo")):
+        score = net.score(f"score_fr_{label}", bottom, classes)
+        score = fcn.head(net, score, classes, stride=stride, suffix=f"_{label}")
+        fcn.pixel_loss(net, score, label, normalization, name=loss)
+    return net.spec()
+
+
+def early_fusion(name: str, classes: int, width: float, normalization: str | None) -> NetSpec:
+    """NYUDv2's FCN-32s on color and depth, which become the four channels of one input."""
+    net = fcn.begin(name, color=3, depth=1, label=1)
+    data = net.add("data", "Concat", ("color", "depth"))
+    score = net.score("score_fr", _features(net, data, width, first="conv1_1_bgrd"), classes)
+    fcn.pixel_loss(net, fcn.head(net, score, classes), "label", normalization)
+    return net.spec()
+
+
+def late_fusion(name: str, classes: int, width: float, normalization: str | None) -> NetSpec:
+    """NYUDv2's FCN-32s on color and on HHA (depth as disparity, height and angle), a trunk each: their mean scores."""
+    net = fcn.begin(name, color=3, hha=3, label=1)
+    scores = [
+        net.score(f"score_fr{picture}", _features(net, picture, width, suffix=picture), classes)
+        for picture in ("color", "hha")
+    ]
+    score = net.fuse("score_fused", *scores, coeff=[0.5, 0.5])
+    fcn.pixel_loss(net, fcn.head(net, score, classes, picture="color"), "label", normalization)
+    return net.spec()
+
+
+def _trunk(net: Builder, bottom: str, width: float, *, first_pad: int, suffix: str = "", first: str = "conv1_1") -> str:
+    """conv1_1 (called `first`) to pool5, with `suffix` behind all names."""
     for stage, (count, convolutions) in enumerate(STAGES, start=1):
         for i in range(1, convolutions + 1):
-            pad = first_pad if stage == i == 1 else 1
-            bottom = net.convolution(f"conv{stage}_{i}", bottom, channels(count, width), 3, pad=pad)
-            net.relu(f"relu{stage}_{i}", bottom)
-        bottom = net.max_pool(f"pool{stage}", bottom)
+            name, pad = (first, first_pad) if stage == i == 1 else (f"conv{stage}_{i}", 1)
+            bottom = net.convolution(f"{name}{suffix}", bottom, channels(count, width), 3, pad=pad, stride=1)
+            net.relu(f"relu{stage}_{i}{suffix}", bottom)
+        bottom = net.pool(f"pool{stage}{suffix}", bottom, 2, 2)
     return bottom
 
 
-def vgg16(classes: int, width: float, normalization: str | None) -> NetSpec:
-    """The classifier: 224×224 pictures to class probabilities."""
-    net = Builder("vgg16")
-    data = net.input("data", 1, 3, 224, 224)
-    label = net.input("label", 1)
-    bottom = trunk(net, data, width, first_pad=1)
-    for name, relu, drop in (("fc6", "relu6", "drop6"), ("fc7", "relu7", "drop7")):
-        bottom = net.add(name, "InnerProduct", bottom, param=LEARNED, num_output=channels(4096, width))
-        net.relu(relu, bottom)
-        net.dropout(drop, bottom)
-    score = net.add("fc8", "InnerProduct", bottom, param=LEARNED, num_output=classes)
-    net.add("prob", "Softmax", score)
-    if normalization:
-        net.add("loss", "SoftmaxWithLoss", (score, label), normalization=normalization)
-    else:
-        net.add("loss", "SoftmaxWithLoss", (score, label))
-    return net.spec()
-
-
-def fcn(stride: int, classes: int, width: float, normalization: str | None) -> NetSpec:
-    """FCN-32s, FCN-16s or FCN-8s, by the stride of its finest scores."""
-    net = Builder(f"voc-fcn{stride}s")
-    data = net.input("data", 1, 3, 500, 500)
-    label = net.input("label", 1, 1, 500, 500)
-    bottom = trunk(net, data, width, first_pad=100)
-    for name, kernel_size, relu, drop in (("fc6", 7, "relu6", "drop6"), ("fc7", 1, "relu7", "drop7")):
-        bottom = net.convolution(name, bottom, channels(4096, width), kernel_size)
-        net.relu(relu, bottom)
-        net.dropout(drop, bottom)
-    score = net.score("score_fr", bottom, classes)
-    skips = {32: (), 16: ("pool4",), 8: ("pool4", "pool3")}[stride]
-    upsampled = "upscore2"
-    for pool in skips:
-        coarse = net.upsample(upsampled, score, classes, 2)
-        skip = net.score(f"score_{pool}", pool, classes)
-        skip = net.crop(f"score_{pool}c", skip, coarse)
-        score = net.fuse(f"fuse_{pool}", coarse, skip)
-        upsampled = f"upscore_{pool}"
-    whole = net.upsample(f"upscore{stride}" if skips else "upscore", score, classes, stride)
-    score = net.crop("score", whole, data)
-    net.loss(score, label, normalization)
-    return net.spec()
+def _features(net: Builder, picture: str, width: float, *, suffix: str = "", first: str = "conv1_1") -> str:
+    """The whole net but its classifier, fully convolutional: fc6 and fc7 slide over the picture."""
+    bottom = _trunk(net, picture, width, first_pad=fcn.PAD, suffix=suffix, first=first)
+    for i, kernel_size in ((6, 7), (7, 1)):
+        bottom = net.convolution(f"fc{i}{suffix}", bottom, channels(4096, width), kernel_size, pad=0, stride=1)
+        net.relu(f"relu{i}{suffix}", bottom)
+        net.dropout(f"drop{i}{suffix}", bottom)
+    return bottom
