@@ -1,0 +1,105 @@
+"""Our net descriptions run by PyTorch: an independent engine for the same net."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import torch
+import torch.nn.functional as F  # noqa: N812
+
+from fcnlite.net import Net
+from fcnlite.spec import LayerSpec
+
+Tensor = torch.Tensor
+Options = dict[str, Any]
+
+
+def _one(options: Options, name: str, default: int = 0) -> int:
+    value = options.get(name, default)
+    return value[0] if isinstance(value, (list, tuple)) else value
+
+
+def _convolution(o: Options, x: list[Tensor], p: list[Tensor]) -> Tensor:
+    how = {"stride": _one(o, "stride", 1), "padding": _one(o, "pad"), "groups": o.get("group", 1)}
+    return F.conv2d(x[0], *p, dilation=_one(o, "dilation", 1), **how)
+
+
+def _deconvolution(o: Options, x: list[Tensor], p: list[Tensor]) -> Tensor:
+    how = {"stride": _one(o, "stride", 1), "padding": _one(o, "pad"), "groups": o.get("group", 1)}
+    return F.conv_transpose2d(x[0], *p, **how)
+
+
+def _pooling(o: Options, x: list[Tensor], p: list[Tensor]) -> Tensor:
+    assert o.get("pool", "MAX") == "MAX"
+    return F.max_pool2d(x[0], o["kernel_size"], o.get("stride", 1), o.get("pad", 0), ceil_mode=True)
+
+
+def _crop(o: Options, x: list[Tensor], p: list[Tensor]) -> Tensor:
+    assert o["axis"] == 2
+    dy, dx = (list(o["offset"]) * 2)[:2]
+    return x[0][:, :, dy : dy + x[1].shape[2], dx : dx + x[1].shape[3]]
+
+
+def _lrn(o: Options, x: list[Tensor], p: list[Tensor]) -> Tensor:
+    return F.local_response_norm(x[0], o["local_size"], o["alpha"], o["beta"], o.get("k", 1.0))
+
+
+def _batch_norm(o: Options, x: list[Tensor], p: list[Tensor]) -> Tensor:
+    return F.batch_norm(x[0], None, None, training=True, eps=o.get("eps", 1e-5))
+
+
+def _scale(o: Options, x: list[Tensor], p: list[Tensor]) -> Tensor:
+    factor, *shift = (each[:, None, None] for each in p)
+    return x[0] * factor + shift[0] if shift else x[0] * factor
+
+
+def _loss(o: Options, x: list[Tensor], p: list[Tensor]) -> Tensor:
+    score, label = x
+    label = label[:, 0] if label.ndim == 4 else label
+    assert o.get("normalization") == "VALID"
+    return F.cross_entropy(score, label.long(), ignore_index=o.get("ignore_label", -100), reduction="mean")
+
+
+_LAYERS: dict[str, Callable[[Options, list[Tensor], list[Tensor]], Tensor]] = {
+    "Convolution": _convolution,
+    "Deconvolution": _deconvolution,
+    "Pooling": _pooling,
+    "ReLU": lambda o, x, p: F.relu(x[0]),
+    "LRN": _lrn,
+    "BatchNorm": _batch_norm,
+    "Scale": _scale,
+    "Crop": _crop,
+    "Eltwise": lambda o, x, p: sum(x[1:], x[0]),
+    "Concat": lambda o, x, p: torch.cat(x, 1),
+    "InnerProduct": lambda o, x, p: F.linear(x[0].flatten(1), *p),
+    "SoftmaxWithLoss": _loss,
+}
+
+
+class InTorch:
+    """A twin of `net`, with copies of its parameters, and SGD with Caffe's multipliers."""
+
+    def __init__(self, net: Net, base_lr: float, momentum: float, weight_decay: float) -> None:
+        self.layers: list[LayerSpec] = [layer for layer in net.spec.for_phase(net.phase) if layer.type != "Input"]
+        self.params: dict[str, list[Tensor]] = {}
+        groups = []
+        for name, parameters in net.params.items():
+            self.params[name] = [torch.tensor(each.array) for each in parameters]
+            for tensor, parameter in zip(self.params[name], parameters, strict=True):
+                if parameter.lr_mult:
+                    tensor.requires_grad_()
+                    rate, decay = base_lr * parameter.lr_mult, weight_decay * parameter.decay_mult
+                    groups.append({"params": [tensor], "lr": rate, "weight_decay": decay})
+        self._optimizer = torch.optim.SGD(groups, lr=base_lr, momentum=momentum)
+
+    def step(self, **blobs: Any) -> float:
+        """Forward, backward, update; the loss before the update."""
+        values = {name: torch.from_numpy(array) for name, array in blobs.items()}
+        for layer in self.layers:
+            bottom = [values[name] for name in layer.bottom]
+            values[layer.top[0]] = _LAYERS[layer.type](dict(layer.options), bottom, self.params.get(layer.name, []))
+        self._optimizer.zero_grad()
+        values["loss"].backward()
+        self._optimizer.step()
+        return values["loss"].item()
