@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: install demo test test-slow lint bench clean
+.PHONY: install demo test test-slow test-kill lint bench clean
 
 install: .venv/installed
 
@@ -24,6 +24,10 @@ test: install lint
 
 test-slow: install
 	$(BIN)/python -m pytest -m slow
+
+# Trainings killed at random moments, which must resume to the same bytes.
+test-kill: install
+	$(BIN)/python -m pytest -m kill
 
 # Beside PyTorch, which gets a venv of its own.
 bench: install

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -40,6 +41,23 @@ def atomic_write(path: str | os.PathLike[str]) -> Iterator[Path]:
     finally:
         if temporary is not None:
             temporary.unlink(missing_ok=True)
+
+
+def remove_leftovers(path: str | os.PathLike[str]) -> None:
+    """Remove the temporary files of writes to `path` that were killed; for who knows that nobody is writing it now.
+
+    Raises `FileError` for one that stays.
+    """
+    target = Path(path)
+    # What mkstemp makes of the prefix and suffix that atomic_write gives it.
+    leftover = re.compile(rf"\.{re.escape(target.name)}\.[a-z0-9_]{{8}}{re.escape(target.suffix)}")
+    try:
+        with os.scandir(target.parent) as entries:
+            for entry in entries:
+                if leftover.fullmatch(entry.name) and entry.is_file(follow_symlinks=False):
+                    Path(entry.path).unlink(missing_ok=True)
+    except OSError as error:
+        raise FileError(f"{error.filename}: cannot be removed ({error.strerror or error}).") from error
 
 
 def _umask() -> int:

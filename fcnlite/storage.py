@@ -22,32 +22,27 @@ from __future__ import annotations
 
 import io
 import json
-import math
 import os
 import re
-from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
 import numpy as np
 
+from fcnlite import hdf5
 from fcnlite.errors import FileError, SpecError
-from fcnlite.files import atomic_write, cannot_read
+from fcnlite.files import atomic_write
 from fcnlite.spec import ModelInfo, NetSpec
 
 FORMAT = b"fcnlite weights"
 FORMAT_VERSION = 1
 
-_SIGNATURE = b"\x89HDF\r\n\x1a\n"
 _PAGE = 4096
 _MAX_TEXT = 64 << 20
 """Bytes of one JSON text: far above any net, and small enough to parse."""
 _PARAM_TYPES = ("<f4", "<f8")
 _STATE_TYPES = ("<f4", "<f8", "<i8")
-_HDF5_ERRORS = (OSError, LookupError, RuntimeError, ValueError, TypeError, ArithmeticError, MemoryError)
-"""What h5py raises for damaged files, depending on which structure is hit."""
 
 Array = np.ndarray[Any, np.dtype[Any]]
 
@@ -138,7 +133,7 @@ def load(path: str | os.PathLike[str]) -> WeightFile:
 
     Raises `FileError` for a file that is missing, foreign, newer, damaged or hostile.
     """
-    with _opened(path) as (stream, file):
+    with hdf5.opened(path) as (stream, file):
         version = _marked_version(file)
         if version is None:
             raise FileError(_foreign(path, file))
@@ -147,12 +142,12 @@ def load(path: str | os.PathLike[str]) -> WeightFile:
                 f"{path}: is a weight file of format version {version}, and this fcnlite reads up to version "
                 f"{FORMAT_VERSION}; update fcnlite."
             )
-        content = _map(stream)
+        content = hdf5.content_of(stream)
         try:
             spec = NetSpec.from_json(_text(path, content, file, "spec"))
             info = ModelInfo.from_json(_text(path, content, file, "info"))
         except SpecError as error:
-            raise _damaged(path, str(error).rstrip(".")) from error
+            raise hdf5.damaged(path, str(error).rstrip(".")) from error
         progress = _mapping(path, content, file, "progress")
         counts, state_names = _read_index(path, _mapping(path, content, file, "index"))
         arrays = iter(_arrays(path, content, file, "params", _param_labels(counts), _PARAM_TYPES))
@@ -163,14 +158,14 @@ def load(path: str | os.PathLike[str]) -> WeightFile:
     try:
         _check_layers(params, spec)
     except SpecError as error:
-        raise _damaged(path, str(error).rstrip(".")) from error
+        raise hdf5.damaged(path, str(error).rstrip(".")) from error
     return WeightFile(spec, params, info, state, progress)
 
 
 def is_weight_file(path: str | os.PathLike[str]) -> bool:
     """Whether `path` is a weight file of ours, of whatever version; looks at its mark alone."""
     try:
-        with _opened(path) as (_, file):
+        with hdf5.opened(path) as (_, file):
             return _marked_version(file) is not None
     except FileError:
         return False
@@ -202,32 +197,6 @@ def _names(labels: Iterable[str]) -> list[str]:
     return [f"{number:05d} {label}" for number, label in enumerate(readable)]
 
 
-@contextmanager
-def _opened(path: str | os.PathLike[str]) -> Iterator[tuple[BinaryIO, Any]]:
-    """The open file and HDF5's view of it; whatever HDF5 raises inside the block becomes a `FileError`.
-
-    Both are one open file, so that a file renamed onto `path` meanwhile cannot mix with it.
-    """
-    import h5py
-
-    try:
-        with Path(path).open("rb") as stream:
-            if stream.read(len(_SIGNATURE)) != _SIGNATURE:
-                raise FileError(f"{path}: is not an HDF5 file, which weight files of fcnlite are.")
-            with h5py.File(stream, "r") as file:
-                yield stream, file
-    except OSError as error:
-        if error.filename is not None:
-            raise cannot_read(path, error) from error
-        raise _damaged(path, str(error)) from error
-    except _HDF5_ERRORS as error:
-        raise _damaged(path, str(error).strip("'")) from error
-
-
-def _damaged(path: str | os.PathLike[str], reason: str) -> FileError:
-    return FileError(f"{path}: is cut short, damaged or was altered ({reason}); get or make it again.")
-
-
 def _marked_version(file: Any) -> int | None:
     """The format version that the file says it has; None if it is not marked as ours."""
     if not {"format", "format_version"} <= set(file.attrs):
@@ -254,56 +223,28 @@ def _foreign(path: str | os.PathLike[str], file: Any) -> str:
     return f"{path}: is an HDF5 file, but not a weight file of fcnlite."
 
 
-def _map(stream: BinaryIO) -> Array:
-    """The bytes of the file: mapped, or read where the file system knows no mapping."""
-    try:
-        return np.memmap(stream, dtype=np.uint8, mode="r").view(np.ndarray)
-    except OSError:
-        stream.seek(0)
-        return np.frombuffer(stream.read(), dtype=np.uint8)
-
-
-def _extent(path: str | os.PathLike[str], content: Array, where: Any, name: str) -> tuple[Any, Array]:
-    """Data set `name` of a group, once it has proved harmless, and its bytes."""
-    import h5py
-
-    if not isinstance(where.get(name, getlink=True), h5py.HardLink):
-        raise _damaged(path, f"{name!r} is missing or a link")
-    data_set = where[name]
-    if not isinstance(data_set, h5py.Dataset) or data_set.shape is None:
-        raise _damaged(path, f"{name!r} is no data set")
-    layout = data_set.id.get_create_plist()
-    if layout.get_layout() != h5py.h5d.CONTIGUOUS or layout.get_external_count() or layout.get_nfilters():
-        raise _damaged(path, f"data set {name!r} is not stored in one piece inside the file")
-    size = math.prod(data_set.shape) * data_set.id.get_type().get_size()
-    offset = data_set.id.get_offset() if size else 0
-    if offset is None or offset + size > len(content):
-        raise _damaged(path, f"data set {name!r} reaches beyond the end of the file")
-    return data_set, content[offset : offset + size]
-
-
 def _text(path: str | os.PathLike[str], content: Array, file: Any, name: str) -> str:
     import h5py
 
-    data_set, raw = _extent(path, content, file, name)
+    data_set, raw = hdf5.data_set(path, content, file, name)
     kind = data_set.id.get_type()
     if not isinstance(kind, h5py.h5t.TypeStringID) or kind.is_variable_str() or data_set.shape != ():
-        raise _damaged(path, f"{name!r} is no text")
+        raise hdf5.damaged(path, f"{name!r} is no text")
     if len(raw) > _MAX_TEXT:
-        raise _damaged(path, f"the text {name!r} has {len(raw)} bytes, more than {_MAX_TEXT}")
+        raise hdf5.damaged(path, f"the text {name!r} has {len(raw)} bytes, more than {_MAX_TEXT}")
     try:
         return raw.tobytes().decode("ascii")
     except UnicodeDecodeError as error:
-        raise _damaged(path, f"the text {name!r} has bytes that are not ASCII") from error
+        raise hdf5.damaged(path, f"the text {name!r} has bytes that are not ASCII") from error
 
 
 def _mapping(path: str | os.PathLike[str], content: Array, file: Any, name: str) -> dict[str, Any]:
     try:
         value = json.loads(_text(path, content, file, name))
     except (ValueError, RecursionError) as error:
-        raise _damaged(path, f"the text {name!r} is not JSON: {error}") from error
+        raise hdf5.damaged(path, f"the text {name!r} is not JSON: {error}") from error
     if not isinstance(value, dict):
-        raise _damaged(path, f"the text {name!r} is no JSON mapping")
+        raise hdf5.damaged(path, f"the text {name!r} is no JSON mapping")
     return value
 
 
@@ -313,16 +254,16 @@ def _read_index(path: str | os.PathLike[str], index: dict[str, Any]) -> tuple[di
         case {"params": list(params), "state": list(state)}:
             pass
         case _:
-            raise _damaged(path, "its index is malformed")
+            raise hdf5.damaged(path, "its index is malformed")
     counts: dict[str, int] = {}
     for entry in params:
         match entry:
             case [str(layer), int(count)] if layer not in counts and 0 <= count <= 1000:
                 counts[layer] = count
             case _:
-                raise _damaged(path, f"its index has the unusable entry {str(entry)[:80]!r}")
+                raise hdf5.damaged(path, f"its index has the unusable entry {str(entry)[:80]!r}")
     if not all(isinstance(name, str) for name in state) or len(set(state)) != len(state):
-        raise _damaged(path, "its index has unusable names of state arrays")
+        raise hdf5.damaged(path, "its index has unusable names of state arrays")
     return counts, state
 
 
@@ -338,21 +279,21 @@ def _arrays(
     import h5py
 
     if not isinstance(file.get(group, getlink=True), h5py.HardLink):
-        raise _damaged(path, f"{group!r} is missing or a link")
+        raise hdf5.damaged(path, f"{group!r} is missing or a link")
     members = file[group]
     if not isinstance(members, h5py.Group):
-        raise _damaged(path, f"{group!r} is no group")
+        raise hdf5.damaged(path, f"{group!r} is no group")
     names = _names(labels)
     if len(members) != len(names):
-        raise _damaged(path, f"its index tells of {len(names)} arrays in {group!r}, not of {len(members)}")
+        raise hdf5.damaged(path, f"its index tells of {len(names)} arrays in {group!r}, not of {len(members)}")
     arrays = []
     for name in names:
-        data_set, raw = _extent(path, content, members, name)
+        data_set, raw = hdf5.data_set(path, content, members, name)
         kind = data_set.id.get_type()
         dtype = next((each for each in map(np.dtype, allowed) if h5py.h5t.py_create(each) == kind), None)
         if dtype is None:
             expected = ", ".join(np.dtype(each).name for each in allowed)
-            raise _damaged(path, f"data set {name!r} is {data_set.dtype}, expected {expected}")
+            raise hdf5.damaged(path, f"data set {name!r} is {data_set.dtype}, expected {expected}")
         array = raw.view(dtype).reshape(data_set.shape)
         # Other tools rewrite files without our alignment; kernels want it.
         arrays.append(array if array.flags.aligned else np.require(array, requirements="A"))

@@ -5,13 +5,14 @@ from __future__ import annotations
 import errno
 import os
 import stat
+import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
 from fcnlite.errors import FileError
-from fcnlite.files import atomic_write, read_bytes, read_text
+from fcnlite.files import atomic_write, read_bytes, read_text, remove_leftovers
 
 
 def test_the_new_content_replaces_the_old(tmp_path: Path) -> None:
@@ -35,6 +36,25 @@ def test_a_block_that_fails_changes_nothing(tmp_path: Path, failure: type[BaseEx
         raise failure
     assert target.read_text() == "old"
     assert list(tmp_path.iterdir()) == [target]
+
+
+def test_what_a_killed_write_left_is_removed_and_nothing_else(tmp_path: Path) -> None:
+    code = (
+        "import os, sys; from fcnlite.files import atomic_write\n"
+        "writes = [atomic_write(os.path.join(sys.argv[1], name)) for name in ('last.h5', 'log.csv', 'plain')]\n"
+        "for write in writes: write.__enter__()\n"
+        "os.kill(os.getpid(), 9)"
+    )
+    subprocess.run([sys.executable, "-c", code, str(tmp_path)], check=False)
+    left = {each.name for each in tmp_path.iterdir()}
+    assert len(left) == 3
+    kept = {"last.h5", ".last.h5", ".last.h5.h5", ".last.h5.backup.h5", "xlast.h5.12345678.h5", ".last.h5.12345678.h5x"}
+    for name in kept:
+        (tmp_path / name).touch()
+    (tmp_path / ".last.h5.folder__.h5").mkdir()
+    for name in ("last.h5", "log.csv", "plain"):
+        remove_leftovers(tmp_path / name)
+    assert {each.name for each in tmp_path.iterdir()} == kept | {".last.h5.folder__.h5"}
 
 
 def test_a_full_disk_is_a_sentence(tmp_path: Path) -> None:

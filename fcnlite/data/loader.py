@@ -21,8 +21,9 @@ class Loader:
     """Endless shuffled batches of `dataset`.
 
     Each epoch goes through all samples in an order of its own; batches run on over the end of an epoch. The
-    order is a function of (seed, epoch), what augmentation draws one of (seed, epoch, sample): batch k is the
-    same whatever came before it and however many `threads` read. `ahead` batches are held ready or in work.
+    order is a function of (seed, epoch), what augmentation draws one of (seed, epoch, sample): what a batch holds
+    depends on where it begins, not on what came before it, nor on how many `threads` read. `ahead` batches are
+    held ready or in work.
     """
 
     def __init__(
@@ -56,12 +57,13 @@ class Loader:
         self._ahead = ahead
 
     def batches(self, start: int = 0) -> Generator[dict[str, np.ndarray], None, None]:
-        """Batches from number `start` on: "data" N×C×H×W float32 and "label" N×1×H×W uint8.
+        """Batches of "data" N×C×H×W float32 and "label" N×1×H×W uint8.
 
-        The threads end when the iterator is closed or an error leaves it; errors name the file. Pictures that
-        differ in size, with a batch size above 1 and no crop, are a `DataError`.
+        The first begins with sample `start` of the endless row of epochs: `start=k * batch_size` goes on after k
+        batches, with another batch size too. The threads end when the iterator is closed or an error leaves it;
+        errors name the file. Pictures that differ in size, with a batch size above 1 and no crop, are a `DataError`.
         """
-        places = self._places(start * self._batch_size)
+        places = self._places(start)
         batches: deque[list[Future[Sample]]] = deque()
         with ThreadPoolExecutor(self._threads, "fcnlite-loader") as pool:
             try:

@@ -190,7 +190,7 @@ class Solver:
 
         content = storage.load(path)
         iteration, losses = content.progress.get("iteration"), content.progress.get("losses")
-        if not isinstance(iteration, int) or iteration < 0 or not isinstance(losses, list):
+        if type(iteration) is not int or iteration < 0 or not _are_numbers(losses):
             raise TrainingError(f"{path}: holds weights but no solver state; it can start a training, not resume one.")
         if (kind := content.progress.get("type")) != type(self).__name__:
             raise TrainingError(f"{path}: is a snapshot of the solver {kind}; expected {type(self).__name__}.")
@@ -214,8 +214,12 @@ class Solver:
         for name, history in state.items():
             history[...] = content.state[name]
         self.iteration = iteration
-        self._recent = deque(map(float, losses), maxlen=self.options.average_loss)
+        self._recent = deque(map(float, losses or ()), maxlen=self.options.average_loss)
         return content.progress
+
+
+def _are_numbers(values: Any) -> bool:
+    return isinstance(values, list) and all(type(each) in (int, float) for each in values)
 
 
 def _all_learned(net: Net) -> list[Parameter]:

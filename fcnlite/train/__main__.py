@@ -16,10 +16,10 @@ from fcnlite.data import Dataset
 from fcnlite.errors import TrainingError
 from fcnlite.loading import read_weights
 from fcnlite.net import Net
-from fcnlite.solver import SGD
 from fcnlite.spec import ModelInfo
 from fcnlite.train import results
-from fcnlite.train.loop import Run, check_classes
+from fcnlite.train.checkpoint import read_options
+from fcnlite.train.loop import Training, check_classes
 from fcnlite.train.options import TrainOptions
 from fcnlite.train.run_folder import RunFolder
 
@@ -50,7 +50,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
             # The weights to start from may lie in the run that is overwritten.
             if options.init is not None:
                 print(_transplanted(options.init, run.solver.net))
-            folder.clear()
+            run.begin()
         try:
             run.train()
         except KeyboardInterrupt:
@@ -60,7 +60,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
             ) from None
         shown = run.val_set or run.train_set
         matrix = results.draw(folder, shown)
-        print(f"{folder.best}, iteration {run.best.iteration}, on {shown.name} {shown.split}:")
+        print(f"{folder.best}, iteration {run.standing.best.iteration}, on {shown.name} {shown.split}:")
         print(results.figures(shown, matrix))
 
 
@@ -90,8 +90,10 @@ _ARGUMENTS: dict[Any, dict[str, Any]] = {
     "int": {"type": int, "metavar": "N"},
     "int | None": {"type": int, "metavar": "N"},
     "float": {"type": float, "metavar": "X"},
+    "float | None": {"type": float, "metavar": "X"},
     "bool": {"action": argparse.BooleanOptionalAction},
     "tuple[float, float]": {"type": float, "nargs": 2, "metavar": ("LOW", "HIGH")},
+    "tuple[int, ...]": {"type": int, "nargs": "+", "metavar": "N"},
     "tuple[int, int] | None": {"type": int, "nargs": 2, "metavar": ("HEIGHT", "WIDTH")},
 }
 """How argparse reads each kind of field."""
@@ -105,28 +107,34 @@ def _options(folder: RunFolder, given: argparse.Namespace) -> TrainOptions:
         if value not in (None, []):
             values[each.name] = tuple(value) if isinstance(value, list) else value
     if given.resume:
-        from fcnlite import storage
-
-        if not folder.last.exists():
-            raise TrainingError(f"{folder.path}: holds no checkpoint (last.h5) to resume; start without --resume.")
-        stored = storage.load(folder.last).progress.get("options")
-        if stored is None:
-            raise TrainingError(f"{folder.last}: is no checkpoint of a training run; start without --resume.")
-        return replace(TrainOptions.from_plain(stored), **values)
+        for option in ("init", "overwrite"):
+            if getattr(given, option):
+                raise TrainingError(
+                    f"--resume goes on with the run in {folder.path}, and --{option} begins a new one; "
+                    "give one of them."
+                )
+        if folder.last.exists():
+            return replace(read_options(folder.last), **values)
+        if folder.holds_run():
+            raise TrainingError(
+                f"{folder.path}: holds files of a run, but no checkpoint (last.h5) to resume; put it back, or start "
+                "anew with --overwrite instead of --resume."
+            )
+        raise TrainingError(f"{folder.path}: holds no checkpoint (last.h5) to resume; start without --resume.")
     if folder.holds_run() and not given.overwrite:
+        resume = "go on with it by --resume, " if folder.last.exists() else ""
         raise TrainingError(
-            f"{folder.path}: holds an earlier run; go on with it by --resume, replace it by --overwrite, "
-            "or choose another --out."
+            f"{folder.path}: holds an earlier run; {resume}replace it by --overwrite, or choose another --out."
         )
     return TrainOptions(**values)
 
 
-def _start(options: TrainOptions, folder: RunFolder) -> Run:
+def _start(options: TrainOptions, folder: RunFolder) -> Training:
     """Data checked, net built, solver ready."""
     train_set = _checked(options, "train")
     val_set = _checked(options, "val") if options.validation else None
     net = _net(options, train_set)
-    run = Run(options, folder, SGD(net, **options.solver()), train_set, val_set)
+    run = Training(options, folder, options.make_solver(net), train_set, val_set)
     check_classes(run)
     net.info = ModelInfo(
         preprocessing=net.info.preprocessing, classes=train_set.classes, colors=train_set.colors

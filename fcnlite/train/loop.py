@@ -7,7 +7,7 @@ import signal
 import sys
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from itertools import islice
 from typing import Any
 
@@ -18,38 +18,71 @@ from fcnlite.errors import FcnliteError, TrainingError
 from fcnlite.evaluation import confusion
 from fcnlite.metrics import Metrics
 from fcnlite.segmenter import Segmenter
-from fcnlite.solver import SGD
+from fcnlite.solver import Solver
+from fcnlite.train.checkpoint import Best, Standing
 from fcnlite.train.options import TrainOptions
 from fcnlite.train.run_folder import Log, RunFolder
 
 
-@dataclass
-class Best:
-    """The best validation so far."""
+class Training:
+    """A training under way: `begin` or `resume` it, then `train`.
 
-    mean_iu: float = -math.inf
-    iteration: int = 0
+    Every checkpoint counts on what was written before it, the log up to `log_size` and best.h5. A run killed between
+    these writes finds more on resuming than its checkpoint tells of: the log is cut back, and best.h5 is written
+    again, the same, when the run comes by there.
+    """
 
+    def __init__(
+        self, options: TrainOptions, folder: RunFolder, solver: Solver, train_set: Dataset, val_set: Dataset | None
+    ) -> None:
+        self.options = options
+        self.folder = folder
+        self.solver = solver
+        self.train_set = train_set
+        self.val_set = val_set
+        self.standing = Standing(len(train_set))
 
-@dataclass
-class Run:
-    """A training under way."""
+    def begin(self) -> None:
+        """Write the first checkpoint, over an earlier run's, and clear the folder.
 
-    options: TrainOptions
-    folder: RunFolder
-    solver: SGD
-    train_set: Dataset
-    val_set: Dataset | None
-    best: Best = field(default_factory=Best)
+        If this is cut short, the earlier run is still there, or this one can be resumed.
+        """
+        layer = self._not_finite()
+        if layer is not None:
+            raise TrainingError(
+                f"the parameters of layer {layer!r} are not finite at the start; check --init, or the model's fillers."
+            )
+        self._save()
+        self.folder.start()
 
     def resume(self) -> None:
         """Take up the run from its last checkpoint."""
-        progress = self.solver.restore(self.folder.last)
-        best = progress.get("best")
-        try:
-            self.best = Best() if best is None else Best(float(best["mean_iu"]), int(best["iteration"]))
-        except (KeyError, TypeError, ValueError) as error:
-            raise TrainingError(f"{self.folder.last}: its record of the best validation is not usable.") from error
+        folder, count = self.folder, len(self.train_set)
+        progress = self.solver.restore(folder.last)
+        self.standing = standing = Standing.read(folder.last, progress)
+        if standing.train_size != count:
+            raise TrainingError(
+                f"{folder.last}: its run was trained on {standing.train_size} samples, but data set "
+                f"{self.train_set.name!r} ({self.train_set.split}) has {count} now; resume with the same data, "
+                f"or start anew with --overwrite --init {folder.last}."
+            )
+        if self.solver.iteration == 0:
+            folder.start()
+        else:
+            self._check_files()
+        if progress["options"] != self.options.plain():
+            # The next --resume goes on with the new ones.
+            self._save()
+
+    def _check_files(self) -> None:
+        """Make sure of the files that the checkpoint counts on: they may be newer than it, but not older."""
+        folder, standing = self.folder, self.standing
+        if standing.best.iteration and not folder.best.exists():
+            raise TrainingError(
+                f"{folder.best}: is missing, but {folder.last} counts on it, the best weights, of iteration "
+                f"{standing.best.iteration}; put the file back, or start anew with --overwrite --init {folder.last}."
+            )
+        folder.cut_log(standing.log_size, self.solver.iteration)
 
     def train(self) -> None:
         """Go on to the last iteration.
@@ -57,7 +90,7 @@ class Run:
         Raises KeyboardInterrupt, with a checkpoint left, when the process is asked to stop; `TrainingError` for a
         loss or parameters that are not finite: the last good checkpoint stays.
         """
-        options, solver = self.options, self.solver
+        options, solver, standing = self.options, self.solver, self.standing
         loader = Loader(
             self.train_set,
             batch_size=options.batch_size,
@@ -65,20 +98,21 @@ class Run:
             preprocessing=solver.net.info.preprocessing,
             seed=options.seed,
         )
-        log = Log(self.folder, solver.iteration)
-        batches = loader.batches(start=solver.iteration * options.iter_size)
+        log = Log(self.folder)
+        batches = loader.batches(start=standing.position)
         with closing(log), closing(batches), _stop_signals() as stop, self._bar() as bar:
             while solver.iteration < options.iterations:
                 rate = solver.rate
                 loss = self._step(list(islice(batches, options.iter_size)))
+                standing.position += options.iter_size * options.batch_size
                 done = solver.iteration
                 due = done % options.interval == 0 or done == options.iterations
                 mean_iu = self._validate() if due else math.nan
-                # Before the checkpoint: a resumed run cuts rows off the log, but cannot make up for missing ones.
                 log.write(done, loss, rate, mean_iu)
-                if due:
-                    self._save_if_best(mean_iu)
                 if due or stop:
+                    standing.log_size = log.sync()
+                    if due:
+                        self._save_if_best(mean_iu)
                     self._save()
                 if not math.isnan(mean_iu):
                     bar.set_description(f"mean IU {mean_iu:.3f}")
@@ -91,8 +125,7 @@ class Run:
         try:
             return self.solver.step(passes)
         except TrainingError as error:
-            kept = f"{self.folder.last} holds the last good checkpoint" if self.folder.last.exists() else ""
-            raise TrainingError(f"{error} {kept or 'There was no checkpoint yet'}.") from error
+            raise TrainingError(f"{error} {self.folder.last} holds the last good checkpoint.") from error
 
     def _validate(self) -> float:
         """The mean IU on the validation set; NaN without one."""
@@ -103,33 +136,41 @@ class Run:
 
     def _save_if_best(self, mean_iu: float) -> None:
         """Write best.h5 if this is the best so far; without validation, the newest is."""
-        if self.val_set is not None and not mean_iu > self.best.mean_iu:
+        best, iteration = self.standing.best, self.solver.iteration
+        if self.val_set is not None and best.iteration and not mean_iu > best.mean_iu:
             return
-        self.best = Best(self.best.mean_iu if self.val_set is None else mean_iu, self.solver.iteration)
-        record: dict[str, Any] = {"options": self.options.plain(), "iteration": self.best.iteration}
-        if math.isfinite(self.best.mean_iu):
-            record["validation mean IU"] = self.best.mean_iu
-        net = self.solver.net
-        net.info = replace(net.info, record=record)
-        net.save(self.folder.best)
+        record: dict[str, Any] = {"options": self.options.plain(), "iteration": iteration}
+        if math.isfinite(mean_iu):
+            record["validation mean IU"] = mean_iu
+        self.standing.best = Best(iteration, mean_iu if math.isfinite(mean_iu) else -math.inf)
+        net, info = self.solver.net, self.solver.net.info
+        # The record is of these weights; the checkpoint, whose weights will be others, goes without.
+        net.info = replace(info, record=record)
+        try:
+            net.save(self.folder.best)
+        finally:
+            net.info = info
 
     def _check_finite(self) -> None:
         """Refuse to save broken weights over good ones."""
+        layer = self._not_finite()
+        if layer is not None:
+            raise TrainingError(
+                f"parameters of layer {layer!r} are not finite after iteration {self.solver.iteration}; "
+                "lower base_lr, or check the data. The last good checkpoint stays."
+            )
+
+    def _not_finite(self) -> str | None:
+        """The first layer with a parameter that is not finite."""
         for name, parameters in self.solver.net.params.items():
-            for parameter in parameters:
-                if not np.isfinite(parameter.array).all():
-                    raise TrainingError(
-                        f"parameters of layer {name!r} are not finite after iteration {self.solver.iteration}; "
-                        "lower base_lr, or check the data. The last good checkpoint stays."
-                    )
+            if not all(np.isfinite(each.array).all() for each in parameters):
+                return name
+        return None
 
     def _save(self) -> None:
         """Write last.h5."""
         self._check_finite()
-        progress: dict[str, Any] = {"options": self.options.plain()}
-        if math.isfinite(self.best.mean_iu):
-            progress["best"] = {"mean_iu": self.best.mean_iu, "iteration": self.best.iteration}
-        self.solver.snapshot(self.folder.last, progress)
+        self.solver.snapshot(self.folder.last, {"options": self.options.plain(), **self.standing.plain()})
 
     @contextmanager
     def _bar(self) -> Iterator[Any]:
@@ -175,7 +216,7 @@ def _stop_signals() -> Iterator[list[int]]:
             signal.signal(number, handler)
 
 
-def check_classes(run: Run) -> None:
+def check_classes(run: Training) -> None:
     """Raise `FcnliteError` unless the net scores as many classes as the data have."""
     count = len(Segmenter(run.solver.net).classes)
     if count != len(run.train_set.classes):

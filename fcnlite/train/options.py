@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import sys
+import typing
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields
+from types import UnionType
 from typing import Any
 
 from fcnlite.data import Augment
 from fcnlite.errors import TrainingError
+from fcnlite.net import Net
+from fcnlite.solver import Solver, SolverOptions, create
 
 
 @dataclass(frozen=True)
@@ -23,13 +28,25 @@ class TrainOptions:
     iterations: int = field(default=2000, metadata={"help": "iterations to train for"})
     batch_size: int = field(default=8, metadata={"help": "pictures a pass"})
     iter_size: int = field(default=1, metadata={"help": "passes an iteration, their gradients averaged"})
-    base_lr: float = field(default=0.1, metadata={"help": "learning rate at the start"})
-    lr_policy: str = field(default="poly", metadata={"help": "fixed, step or poly"})
-    power: float = field(default=0.9, metadata={"help": "of the poly policy"})
-    gamma: float = field(default=0.1, metadata={"help": "of the step policy: factor on the rate at every step"})
-    stepsize: int = field(default=0, metadata={"help": "of the step policy: iterations from step to step"})
-    momentum: float = field(default=0.9, metadata={"help": "share of the last update that goes on"})
-    weight_decay: float = field(default=0.0005, metadata={"help": "L2 regularisation"})
+    solver: str = field(default="SGD", metadata={"help": "SGD, Nesterov, AdaGrad, RMSProp, AdaDelta or Adam"})
+    base_lr: float | None = field(
+        default=None, metadata={"help": "learning rate at the start (default: 0.1 of SGD and Nesterov, else the usual)"}
+    )
+    lr_policy: str = field(
+        default="poly", metadata={"help": "fixed, step, multistep, exp, inv, poly or sigmoid, as in Caffe"}
+    )
+    power: float = field(default=0.9, metadata={"help": "of the poly and inv policies"})
+    gamma: float = field(default=0.1, metadata={"help": "of the other policies: the factor of each step, or the slope"})
+    stepsize: int = field(default=0, metadata={"help": "of the step and sigmoid policies: iterations to the step"})
+    stepvalue: tuple[int, ...] = field(default=(), metadata={"help": "of the multistep policy: where the steps are"})
+    momentum: float | None = field(
+        default=None, metadata={"help": "share of the last update that goes on (default: 0.9 where there is one)"}
+    )
+    weight_decay: float = field(default=0.0005, metadata={"help": "factor of the regularisation"})
+    regularization_type: str = field(default="L2", metadata={"help": "L2 or L1"})
+    clip_gradients: float = field(
+        default=-1.0, metadata={"help": "largest norm of all gradients together; negative for any"}
+    )
     normalization: str = field(
         default="VALID",
         metadata={
@@ -63,10 +80,12 @@ class TrainOptions:
     def augment(self) -> Augment:
         return Augment(flip=self.flip, scale=self.scale, crop=self.crop)
 
-    def solver(self) -> dict[str, Any]:
-        """The options of the solver."""
-        names = ("base_lr", "lr_policy", "power", "gamma", "stepsize", "momentum", "weight_decay", "iter_size")
-        return {name: getattr(self, name) for name in names} | {"max_iter": self.iterations}
+    def make_solver(self, net: Net) -> Solver:
+        """The solver that is asked for."""
+        names = {each.name for each in fields(SolverOptions)} & {each.name for each in fields(self)}
+        given = {name: value for name in names if (value := getattr(self, name)) is not None}
+        usual = {"base_lr": 0.1, "momentum": 0.9} if self.solver in ("SGD", "Nesterov") else {}
+        return create(self.solver, net, **{**usual, **given, "max_iter": self.iterations})
 
     def plain(self) -> dict[str, Any]:
         """As JSON values, to be stored; `from_plain` reads them back."""
@@ -79,8 +98,25 @@ class TrainOptions:
         if not known.issuperset(values):
             unknown = ", ".join(sorted(set(values) - known))
             raise TrainingError(f"the run has options that this version does not know ({unknown}); update fcnlite.")
-        try:
-            lists = {name: tuple(value) for name, value in values.items() if isinstance(value, list)}
-            return TrainOptions(**{**values, **lists})
-        except TypeError as error:
-            raise TrainingError(f"the run's options are not usable ({error}).") from error
+        hints = typing.get_type_hints(TrainOptions)
+        given: dict[str, Any] = {}
+        for name, value in values.items():
+            given[name] = tuple(value) if isinstance(value, list) else value
+            if not _fits(given[name], hints[name]):
+                raise TrainingError(f"the run's option {name} is {str(value)[:40]!r}; the checkpoint is damaged.")
+        return TrainOptions(**given)
+
+
+def _fits(value: Any, hint: Any) -> bool:
+    """Whether a JSON value, lists made tuples, is of a field's type; numbers must be finite."""
+    parts = typing.get_args(hint)
+    if typing.get_origin(hint) is UnionType:
+        return any(_fits(value, part) for part in parts)
+    if typing.get_origin(hint) is tuple:
+        if not isinstance(value, tuple):
+            return False
+        wanted = parts[:1] * len(value) if parts[-1] is Ellipsis else parts
+        return len(value) == len(wanted) and all(map(_fits, value, wanted))
+    if hint is float:
+        return type(value) in (int, float) and abs(value) <= sys.float_info.max
+    return type(value) is hint

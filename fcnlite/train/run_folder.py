@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import IO
 
 from fcnlite.errors import FileError, TrainingError
-from fcnlite.files import atomic_write, cannot_read
+from fcnlite.files import atomic_write, cannot_read, remove_leftovers
 
 COLUMNS = ("iteration", "loss", "rate", "mean_iu")
 RESULTS = (
@@ -24,6 +24,7 @@ RESULTS = (
     "confusion.png",
 )
 """What a run leaves in its folder."""
+_HEADER = (",".join(COLUMNS) + "\n").encode()
 
 
 class RunFolder:
@@ -53,7 +54,8 @@ class RunFolder:
     def claimed(self) -> Iterator[None]:
         """Make the folder and hold it, until the block or the process ends, against other runs.
 
-        Raises `TrainingError` where another process holds it, `FileError` where it cannot be made.
+        Removes the temporary files of a run that was killed. Raises `TrainingError` where another process holds the
+        folder, `FileError` where it cannot be made or cleaned.
         """
         try:
             self.path.mkdir(parents=True, exist_ok=True)
@@ -65,68 +67,102 @@ class RunFolder:
                 raise TrainingError(
                     f"{self.path}: another training is running in this folder; wait for it, or choose another --out."
                 )
+            for name in RESULTS:
+                remove_leftovers(self.path / name)
             yield
 
-    def clear(self) -> None:
-        """Remove what an earlier run left; other files stay."""
-        for name in RESULTS:
-            try:
-                (self.path / name).unlink(missing_ok=True)
-            except OSError as error:
-                raise FileError(f"{self.path / name}: cannot be removed ({error.strerror or error}).") from error
+    def start(self) -> None:
+        """Write a log without rows and remove what an earlier run left, but for last.h5 and files that are no results.
 
-    def read_log(self, up_to: int | None = None) -> dict[str, list[float]]:
-        """The log's columns, NaN where a field is empty; only the first `up_to` iterations if given."""
+        Raises `FileError` where that cannot be done.
+        """
+        with atomic_write(self.log) as temporary:
+            temporary.write_bytes(_HEADER)
+        for name in RESULTS:
+            if self.path / name not in (self.last, self.log):
+                try:
+                    (self.path / name).unlink(missing_ok=True)
+                except OSError as error:
+                    raise FileError(f"{self.path / name}: cannot be removed ({error.strerror or error}).") from error
+
+    def cut_log(self, size: int, iteration: int) -> None:
+        """Cut the log back to the `size` bytes that it had after `iteration`.
+
+        Raises `TrainingError` where it is missing or is not the one that had them.
+        """
+        mend = f"put the run's own log back, or start anew with --overwrite --init {self.last}"
+        try:
+            with self.log.open("rb+") as stream:
+                found = os.fstat(stream.fileno()).st_size
+                if found < size:
+                    raise TrainingError(f"{self.log}: has {found} bytes, but {self.last} counts on {size}; {mend}.")
+                kept = stream.read(size)
+                last_row = kept.removesuffix(b"\n").rpartition(b"\n")[2]
+                ends = kept.endswith(b"\n") and last_row.startswith(b"%d," % iteration)
+                if not (kept.startswith(_HEADER) and ends):
+                    raise TrainingError(
+                        f"{self.log}: is not the log that {self.last} counts on, with iteration {iteration} at the end "
+                        f"of its first {size} bytes; {mend}."
+                    )
+                stream.truncate(size)
+        except FileNotFoundError as error:
+            raise TrainingError(f"{self.log}: is missing, but {self.last} counts on it; {mend}.") from error
+        except OSError as error:
+            raise _cannot_write(self.log, error) from error
+
+    def read_log(self) -> dict[str, list[float]]:
+        """The log's columns, NaN where a field is empty."""
         columns: dict[str, list[float]] = {name: [] for name in COLUMNS}
         try:
             with self.log.open(newline="") as stream:
                 for row in csv.DictReader(stream):
-                    values = [float(row.get(name) or math.nan) for name in COLUMNS]
-                    if up_to is not None and not values[0] <= up_to:
-                        break
-                    for name, value in zip(COLUMNS, values, strict=True):
-                        columns[name].append(value)
-        except FileNotFoundError:
-            pass
+                    for name in COLUMNS:
+                        columns[name].append(float(row.get(name) or math.nan))
         except OSError as error:
             raise cannot_read(self.log, error) from error
         except (ValueError, csv.Error) as error:
-            raise FileError(f"{self.log}: is not the log of a training ({error}); remove it to go on.") from error
+            raise FileError(f"{self.log}: is not the log of a training ({error}); put the run's own back.") from error
         return columns
 
 
 class Log:
-    """Appends one row an iteration to a run's log, from a given iteration on."""
+    """Appends one row an iteration to a run's log. Raises `FileError` where it cannot."""
 
-    def __init__(self, folder: RunFolder, iterations_done: int) -> None:
-        kept = folder.read_log(up_to=iterations_done)
-        with atomic_write(folder.log) as temporary, temporary.open("w", newline="") as stream:
-            writer = csv.writer(stream, lineterminator="\n")
-            writer.writerow(COLUMNS)
-            writer.writerows(map(_row, zip(*(kept[name] for name in COLUMNS), strict=True)))
+    def __init__(self, folder: RunFolder) -> None:
         self._path = folder.log
         try:
-            self._stream = folder.log.open("a", newline="")
+            self._stream = self._path.open("ab")
         except OSError as error:
-            raise FileError(f"{folder.log}: cannot be written ({error.strerror or error}).") from error
-        self._writer = csv.writer(self._stream, lineterminator="\n")
+            raise _cannot_write(self._path, error) from error
 
     def write(self, iteration: int, loss: float, rate: float, mean_iu: float) -> None:
-        """Add a row; NaN leaves its field empty. Raises `FileError` where the disk takes no more."""
+        """Add a row; NaN leaves its field empty."""
         try:
-            self._writer.writerow(_row((iteration, loss, rate, mean_iu)))
+            self._stream.write(_row(iteration, loss, rate, mean_iu))
             self._stream.flush()
         except OSError as error:
-            raise FileError(f"{self._path}: cannot be written ({error.strerror or error}).") from error
+            raise _cannot_write(self._path, error) from error
+
+    def sync(self) -> int:
+        """Bring all rows onto the disk; returns the bytes of the log."""
+        try:
+            os.fsync(self._stream.fileno())
+        except OSError as error:
+            raise _cannot_write(self._path, error) from error
+        return self._stream.tell()
 
     def close(self) -> None:
         self._stream.close()
 
 
-def _row(values: tuple[float, ...]) -> list[str]:
+def _row(iteration: int, *values: float) -> bytes:
     """Shortest texts that read back as the same numbers."""
-    iteration, *others = values
-    return [str(int(iteration)), *("" if math.isnan(value) else repr(float(value)) for value in others)]
+    texts = [str(iteration), *("" if math.isnan(value) else repr(float(value)) for value in values)]
+    return (",".join(texts) + "\n").encode()
+
+
+def _cannot_write(path: Path, error: OSError) -> FileError:
+    return FileError(f"{path}: cannot be written ({error.strerror or error}).")
 
 
 def _lock(stream: IO[str]) -> bool:

@@ -19,30 +19,15 @@ from fcnlite import models, storage
 from fcnlite.data import VOID
 from fcnlite.train.__main__ import main
 from tests.cli.conftest import Command, Ended
+from tests.train.runs import TINY, arrays, assert_same_run
 
 REPOSITORY = Path(__file__).parents[2]
-TINY = ("--width", 0.02, "--data-option", "size=32", "--data-option", "count=6", "--batch-size", 2)
 RESULTS = {"best.h5", "last.h5", "log.csv", "curves.png", "samples.png", "overlay.png", "confusion.png"}
 
 
 def rows(folder: Path) -> list[dict[str, str]]:
     with (folder / "log.csv").open() as stream:
         return list(csv.DictReader(stream))
-
-
-def arrays(path: Path) -> dict[str, np.ndarray]:
-    """Everything numeric in a checkpoint."""
-    content = storage.load(path)
-    params = {f"{name}[{i}]": each for name, group in content.params.items() for i, each in enumerate(group)}
-    return params | content.state
-
-
-def assert_same_run(a: Path, b: Path) -> None:
-    left, right = arrays(a / "last.h5"), arrays(b / "last.h5")
-    assert left.keys() == right.keys()
-    for name, value in left.items():
-        np.testing.assert_array_equal(value, right[name], err_msg=name)
-    assert rows(a) == rows(b)
 
 
 def assert_refused(ended: Ended, *words: str) -> None:
@@ -121,6 +106,37 @@ def test_a_stopped_run_resumes_to_the_same_end(command: Command, tmp_path: Path,
     assert command(main, "--resume", "--out", tmp_path / "stopped").status == 0
     assert command(main, *run, "--out", tmp_path / "whole").status == 0
     assert_same_run(tmp_path / "stopped", tmp_path / "whole")
+
+
+@pytest.mark.parametrize(
+    ("options", "rates"),
+    [
+        (("--solver", "Adam", "--lr-policy", "fixed"), [0.001] * 4),
+        (("--solver", "AdaDelta", "--lr-policy", "exp", "--gamma", 0.5), [1, 0.5, 0.25, 0.125]),
+        (("--lr-policy", "multistep", "--stepvalue", 1, 3, "--clip-gradients", 5), [0.1, 0.01, 0.01, 0.001]),
+        (("--solver", "Nesterov", "--base-lr", 0.4, "--lr-policy", "inv", "--power", 1, "--gamma", 1), None),
+    ],
+)
+def test_every_solver_and_policy_by_option(
+    command: Command, tmp_path: Path, options: tuple[object, ...], rates: list[float] | None
+) -> None:
+    run = (*TINY, "--no-validation", "--check-every", 2, *options)
+    assert command(main, *run, "--iterations", 4, "--out", tmp_path / "whole").status == 0
+    found = [float(row["rate"]) for row in rows(tmp_path / "whole")]
+    assert found == pytest.approx(rates or [0.4, 0.2, 0.4 / 3, 0.1])
+
+
+def test_a_solver_that_is_not_known_is_named(command: Command, tmp_path: Path) -> None:
+    assert_refused(command(main, *TINY, "--solver", "adam", "--out", tmp_path / "run"), "'adam'", "'Adam'")
+    ended = command(main, *TINY, "--solver", "AdaGrad", "--momentum", 0.9, "--out", tmp_path / "run")
+    assert_refused(ended, "momentum", "AdaGrad")
+
+
+def test_a_run_does_not_go_on_with_another_solver(command: Command, tmp_path: Path) -> None:
+    run = (*TINY, "--no-validation", "--out", tmp_path / "run")
+    assert command(main, *run, "--iterations", 1).status == 0
+    ended = command(main, "--resume", "--solver", "Adam", "--iterations", 2, "--out", tmp_path / "run")
+    assert_refused(ended, "last.h5", "SGD", "Adam")
 
 
 def test_resume_refuses_another_architecture_and_keeps_the_run(command: Command, tmp_path: Path) -> None:

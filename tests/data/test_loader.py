@@ -76,8 +76,28 @@ def test_shapes_and_types() -> None:
 def test_a_batch_is_the_same_whatever_came_before_and_however_many_threads() -> None:
     batches = take(9)
     assert same(batches, take(9, threads=1, ahead=1))
-    assert same(batches[4:], take(5, start=4))
+    assert same(batches[4:], take(5, start=4 * 3))
     assert not same(batches, take(9, seed=6))
+
+
+def test_batches_of_another_size_go_on_with_the_next_sample() -> None:
+    """Over the end of the first epoch, at sample 10."""
+    samples = take(24, batch_size=1)
+    four = take(3, batch_size=4, start=7)
+    for name in ("data", "label"):
+        single = np.concatenate([batch[name] for batch in samples[7:19]])
+        assert np.array_equal(single, np.concatenate([batch[name] for batch in four]))
+
+
+def test_the_seed_decides_the_order_and_what_augmentation_draws() -> None:
+    def order(seed: int) -> list[int]:
+        batches = take(20, dataset=Numbered(20), batch_size=1, augment=None, seed=seed)
+        return [int(batch["label"][0, 0, 0, 0]) for batch in batches]
+
+    assert order(5) != order(6)
+    one = data.open("shapes", count=1, size=32)
+    assert same(take(4, dataset=one), take(4, dataset=one))
+    assert not same(take(4, dataset=one), take(4, dataset=one, seed=6))
 
 
 def test_data_and_label_belong_together_and_each_epoch_has_every_sample_once() -> None:

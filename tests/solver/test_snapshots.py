@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -100,3 +101,11 @@ def test_what_cannot_be_restored_is_named(tmp_path: Path) -> None:
 def test_a_snapshot_that_cannot_be_written_is_named(tmp_path: Path) -> None:
     with pytest.raises(FileError, match="missing"):
         SGD(train_net()).snapshot(tmp_path / "missing" / "state.h5")
+
+
+@pytest.mark.parametrize("progress", [{"iteration": True}, {"iteration": -1}, {"losses": [[]]}, {"losses": "x"}])
+def test_a_damaged_record_is_refused(tmp_path: Path, progress: dict[str, Any]) -> None:
+    sgd = SGD(train_net())
+    sgd.snapshot(tmp_path / "state.h5", progress)
+    with pytest.raises(TrainingError, match=r"state\.h5"):
+        sgd.restore(tmp_path / "state.h5")

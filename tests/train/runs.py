@@ -1,0 +1,43 @@
+"""Small runs, and how two of them are compared."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+
+from fcnlite import storage
+from fcnlite.train.run_folder import RESULTS
+
+TINY = ("--width", 0.02, "--data-option", "size=32", "--data-option", "count=6", "--batch-size", 2)
+COMPARED = ("last.h5", "best.h5", "log.csv")
+
+
+def arrays(path: Path) -> dict[str, np.ndarray]:
+    """Everything numeric in a weight file."""
+    content = storage.load(path)
+    params = {f"{name}[{i}]": each for name, group in content.params.items() for i, each in enumerate(group)}
+    return params | content.state
+
+
+def assert_same_run(a: Path, b: Path) -> None:
+    """The same arrays, which name themselves where they differ, and then the same bytes."""
+    for name in ("last.h5", "best.h5"):
+        left, right = arrays(a / name), arrays(b / name)
+        assert left.keys() == right.keys()
+        for key, value in left.items():
+            np.testing.assert_array_equal(value, right[key], err_msg=f"{name}: {key}")
+    for name in COMPARED:
+        assert (a / name).read_bytes() == (b / name).read_bytes(), name
+
+
+def assert_readable(folder: Path) -> None:
+    """Whatever bears the name of a weight file is a whole one."""
+    for name in ("last.h5", "best.h5"):
+        if (folder / name).exists():
+            storage.load(folder / name)
+
+
+def leftovers(folder: Path) -> set[str]:
+    """What is neither a result nor the lock."""
+    return {each.name for each in folder.iterdir()} - set(RESULTS) - {".lock"}

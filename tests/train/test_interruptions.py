@@ -1,0 +1,161 @@
+"""A run that ends at any write it makes can be resumed to the end of an uninterrupted one.
+
+What a killed process leaves is what the file system held at that moment. So one run is watched: before and after
+every write, rename and removal its folder is kept as an image, and each image is resumed.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from fcnlite import _cli, storage
+from fcnlite.train import results
+from fcnlite.train.__main__ import main
+from fcnlite.train.run_folder import Log, RunFolder
+from tests.train.runs import TINY, assert_readable, assert_same_run, leftovers
+
+Image = dict[str, bytes]
+RUN = (*TINY, "--base-lr", 0.01, "--iterations", 5, "--check-every", 2, "--iter-size", 2)
+
+NET = """
+layer { name: "data" type: "Input" top: "data" input_param { shape { dim: 1 dim: 3 dim: 32 dim: 32 } } }
+layer { name: "label" type: "Input" top: "label" input_param { shape { dim: 1 dim: 1 dim: 32 dim: 32 } } }
+layer { name: "conv" type: "Convolution" bottom: "data" top: "conv"
+        convolution_param { num_output: 8 kernel_size: 3 pad: 1 weight_filler { type: "msra" } } }
+layer { name: "norm" type: "BatchNorm" bottom: "conv" top: "conv" }
+layer { name: "drop" type: "Dropout" bottom: "conv" top: "conv" }
+layer { name: "score" type: "Convolution" bottom: "conv" top: "score"
+        convolution_param { num_output: 6 kernel_size: 1 weight_filler { type: "msra" } } }
+layer { name: "loss" type: "SoftmaxWithLoss" bottom: "score" bottom: "label" top: "loss"
+        loss_param { ignore_label: 255 } }
+"""
+"""Small, but with running sums and with randomness of its own."""
+
+
+@pytest.fixture
+def run(tmp_path: Path) -> tuple[object, ...]:
+    """The options of a run."""
+    (tmp_path / "net.prototxt").write_text(NET)
+    return (*RUN, "--model", tmp_path / "net.prototxt")
+
+
+def train(*arguments: object) -> int:
+    return _cli.run(main, [str(each) for each in arguments])
+
+
+def image_of(folder: Path) -> Image:
+    return {each.name: each.read_bytes() for each in folder.iterdir() if each.name != ".lock"}
+
+
+def restore(image: Image, folder: Path) -> Path:
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir()
+    for name, content in image.items():
+        (folder / name).write_bytes(content)
+    return folder
+
+
+@contextmanager
+def watched(folder: Path) -> Iterator[list[Image]]:
+    """The states that the folder goes through within the block."""
+    images: list[Image] = []
+
+    def look() -> None:
+        image = image_of(folder)
+        if not images or image != images[-1]:
+            images.append(image)
+
+    def watch(method: Callable[..., Any]) -> Callable[..., Any]:
+        def wrapped(*arguments: Any, **options: Any) -> Any:
+            look()
+            result = method(*arguments, **options)
+            look()
+            return result
+
+        return wrapped
+
+    places = [(Path, "replace"), (Path, "unlink"), (os, "fsync"), (Log, "write"), (RunFolder, "cut_log")]
+    with pytest.MonkeyPatch.context() as patch:
+        for owner, name in places:
+            patch.setattr(owner, name, watch(getattr(owner, name)))
+        yield images
+
+
+@pytest.fixture(autouse=True)
+def no_pictures(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Pictures are drawn from the finished run and take most of a short one's time."""
+    monkeypatch.setattr(results, "draw", lambda folder, dataset: None)
+    monkeypatch.setattr(results, "figures", lambda dataset, matrix: "")
+
+
+def newer_best(image: Image, folder: Path) -> bool:
+    """Whether best.h5 is of a later iteration than the checkpoint."""
+    restore(image, folder)
+    if "best.h5" not in image:
+        return False
+    iteration = storage.load(folder / "last.h5").progress["iteration"]
+    return storage.load(folder / "best.h5").info.record["iteration"] > iteration
+
+
+def finish(image: Image, folder: Path, whole: Path) -> None:
+    """Resume the image; it must end as the whole run."""
+    restore(image, folder)
+    assert_readable(folder)
+    assert train("--resume", "--out", folder) == 0
+    assert_same_run(folder, whole)
+    assert leftovers(folder) == set()
+
+
+def test_every_moment_of_a_run_may_be_its_last(
+    run: tuple[object, ...], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    whole, killed = tmp_path / "whole", tmp_path / "killed"
+    with watched(whole) as images:
+        assert train(*run, "--out", whole) == 0
+    unborn = [image for image in images if "last.h5" not in image]
+    for image in unborn:
+        restore(image, killed)
+        assert train("--resume", "--out", killed) == 1
+        assert "holds no checkpoint (last.h5) to resume" in capsys.readouterr().err
+    resumable = images[len(unborn) :]
+    assert len(resumable) > 12
+    assert any(newer_best(image, killed) for image in resumable)
+    assert any(leftovers(restore(image, killed)) for image in resumable)
+    for image in resumable:
+        finish(image, killed, whole)
+
+
+def test_a_run_that_overwrites_another_leaves_one_of_them_at_any_moment(
+    run: tuple[object, ...], tmp_path: Path
+) -> None:
+    """Also where its weights come from the run that it overwrites."""
+    whole, killed = tmp_path / "whole", tmp_path / "killed"
+    assert train(*run, "--seed", 7, "--iterations", 1, "--out", whole) == 0
+    earlier = image_of(whole)
+    with watched(whole) as images:
+        assert train(*run, "--no-validation", "--overwrite", "--init", whole / "best.h5", "--out", whole) == 0
+    before = [image for image in images if image["last.h5"] == earlier["last.h5"]]
+    assert before
+    for image in before:
+        assert image.items() >= earlier.items()
+    for image in images[len(before) :]:
+        finish(image, killed, whole)
+
+
+def test_a_resumed_run_may_be_killed_as_well(run: tuple[object, ...], tmp_path: Path) -> None:
+    whole, killed = tmp_path / "whole", tmp_path / "killed"
+    with watched(whole) as images:
+        assert train(*run, "--no-validation", "--out", whole) == 0
+    last_write = max(i for i, image in enumerate(images) if image.get("log.csv", b"").count(b"\n") == 4)
+    with watched(restore(images[last_write], killed)) as again:
+        assert train("--resume", "--out", killed) == 0
+    assert again[0]["log.csv"] != again[1]["log.csv"]
+    for image in again:
+        finish(image, killed, whole)
