@@ -8,6 +8,7 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import BinaryIO
 
 from fcnlite.errors import FileError
 
@@ -66,14 +67,32 @@ def _umask() -> int:
     return mask
 
 
-def read_bytes(path: str | os.PathLike[str]) -> bytes:
-    """The content of `path`; a missing or unreadable file is a `FileError`."""
+@contextmanager
+def reading(path: str | os.PathLike[str], buffering: int = -1) -> Iterator[BinaryIO]:
+    """The open file; that it is missing or unreadable, also later in the block, is a `FileError`."""
     try:
-        return Path(path).read_bytes()
+        with Path(path).open("rb", buffering) as stream:  # type: ignore[call-overload]
+            yield stream
     except OSError as error:
         raise cannot_read(path, error) from error
-    except ValueError as error:
+    except (ValueError, UnicodeError) as error:
+        if _is_name(path):
+            raise
         raise _no_name(path, error) from error
+
+
+def _is_name(path: str | os.PathLike[str]) -> bool:
+    """Whether a file could be called so: no NUL byte, no half of a surrogate pair."""
+    try:
+        return b"\0" not in os.fsencode(path)
+    except ValueError:
+        return False
+
+
+def read_bytes(path: str | os.PathLike[str]) -> bytes:
+    """The content of `path`; a missing or unreadable file is a `FileError`."""
+    with reading(path) as stream:
+        return stream.read()
 
 
 def read_text(path: str | os.PathLike[str]) -> str:

@@ -15,7 +15,7 @@ from typing import Any, BinaryIO
 import numpy as np
 
 from fcnlite.errors import FileError
-from fcnlite.files import cannot_read
+from fcnlite.files import cannot_read, reading
 
 _SIGNATURE = b"\x89HDF\r\n\x1a\n"
 _ERRORS = (OSError, LookupError, RuntimeError, ValueError, TypeError, ArithmeticError, MemoryError)
@@ -80,8 +80,5 @@ def data_set(path: str | os.PathLike[str], content: Array, where: Any, name: str
 
 def is_hdf5(path: str | os.PathLike[str]) -> bool:
     """Whether the file begins as HDF5 files do. Raises `FileError` where it cannot be read."""
-    try:
-        with Path(path).open("rb") as stream:
-            return stream.read(len(_SIGNATURE)) == _SIGNATURE
-    except OSError as error:
-        raise cannot_read(path, error) from error
+    with reading(path) as stream:
+        return stream.read(len(_SIGNATURE)) == _SIGNATURE

@@ -52,12 +52,10 @@ def load(
 
 
 def read_weights(path: str | os.PathLike[str]) -> surgery.Weights:
-    """The parameters of a `.caffemodel` or of a weight file of ours, by layer name."""
+    """The parameters of a caffemodel (also in HDF5) or of a weight file of ours, by layer name."""
     from fcnlite import caffe, storage
 
-    if storage.is_weight_file(path) or Path(path).suffix in (".h5", ".hdf5"):
-        return storage.load(path).params
-    return caffe.read_weights(path)
+    return storage.load(path).params if storage.is_weight_file(path) else caffe.read_weights(path)
 
 
 def take(net: Net, weights: surgery.Weights, origin: str | os.PathLike[str]) -> None:

@@ -8,7 +8,7 @@ written once and read many times.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence, Set
 from math import prod
 from typing import Any
 
@@ -69,6 +69,7 @@ class Net:
         self._checked: dict[Any, Schedule] = {}
         self._last: Pass | None = None
         self._grads: dict[str, Array] = {}
+        self._when_sized: list[Callable[[Set[str]], None]] = []
         declared = self._declared_shapes()
         if declared is not None:
             self._make_params(self._schedule(frozenset(declared), None, True), declared)
@@ -146,7 +147,17 @@ class Net:
             for spec, parameter in zip(layer.spec.param, existing.get(layer.spec.name, ()), strict=False):
                 if spec.name:
                     owners.setdefault(spec.name, parameter)
-        self._params = {**existing, **make_parameters(wanted, existing, owners, self.dtype, self.seed)}
+        made = make_parameters(wanted, existing, owners, self.dtype, self.seed)
+        self._params = {**existing, **made}
+        if new := made.keys() - existing.keys():
+            for call in self._when_sized:
+                call(new)
+
+    def when_sized(self, call: Callable[[Set[str]], None]) -> None:
+        """Have `call` called with the names of layers whose parameters have come into being, now and later."""
+        self._when_sized.append(call)
+        if self._params:
+            call(self._params.keys())
 
     # Forward
 
@@ -172,6 +183,8 @@ class Net:
             # The caller may reuse the arrays before backward reads them.
             feeds = {name: array.copy() for name, array in feeds.items()}
         schedule = self._schedule(frozenset(feeds), None if outputs is None else tuple(outputs), keep)
+        if outputs is None and schedule.unknown:
+            raise schedule.unknown[0].error()
         self._check_shapes(schedule, {name: array.shape for name, array in feeds.items()})
         self._last = None
         values = {version: feeds[name] for name, version in schedule.inputs.items()}

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 
 from fcnlite.errors import SpecError, nearest
-from fcnlite.layers.base import Layer
+from fcnlite.layers.base import Layer, UnknownLayer
 
 BLOCKED = -1
 """Stands for a bottom that no gradient goes to."""
@@ -51,6 +51,8 @@ class Schedule:
     """Versions that add to the loss, with their weights."""
     aliased: frozenset[int] = frozenset()
     """Versions that may share memory with another one or with an input."""
+    unknown: tuple[UnknownLayer, ...] = ()
+    """Layers that would have to run, but are of unknown types; neither they nor what depends on them is in `steps`."""
 
     @staticmethod
     def make(layers: Sequence[Layer], fed: frozenset[str], outputs: tuple[str, ...] | None, keep: bool) -> Schedule:
@@ -58,10 +60,16 @@ class Schedule:
         current: dict[str, int] = {}
         inputs: dict[str, int] = {}
         steps: list[Step] = []
+        unknown: list[UnknownLayer] = []
         count = 0
         for layer in layers:
             bottom, top = layer.spec.bottom, layer.spec.top
             if any(name not in current for name in bottom):
+                continue
+            if bottom and isinstance(layer, UnknownLayer):
+                unknown.append(layer)
+                for name in top:
+                    current.pop(name, None)  # written in place: its value of before is not its last
                 continue
             made = [name for name in top if bottom or name in fed]
             versions = range(count, count + len(made))
@@ -71,7 +79,7 @@ class Schedule:
             else:
                 inputs.update(zip(made, versions, strict=True))
             current.update(zip(made, versions, strict=True))
-        wanted = _outputs(layers, steps, inputs, current, outputs)
+        wanted = _outputs(layers, steps, inputs, current, unknown, outputs)
         if outputs is not None and not keep:
             steps = _needed_steps(steps, set(wanted.values()))
         losses = _losses(steps)
@@ -83,6 +91,7 @@ class Schedule:
             outputs=wanted,
             last=current,
             losses=losses,
+            unknown=tuple(unknown),
             aliased=frozenset({*inputs.values(), *(v for step in steps if step.layer.aliases for v in step.top)}),
         )
 
@@ -106,12 +115,15 @@ def _outputs(
     steps: Sequence[Step],
     inputs: dict[str, int],
     current: dict[str, int],
+    unknown: Sequence[UnknownLayer],
     asked: tuple[str, ...] | None,
 ) -> dict[str, int]:
     """The output blobs: those asked for, else the tops that no layer reads."""
     if asked is None:
         read = {version for step in steps for version in step.bottom} | set(inputs.values())
         found = {name: version for name, version in current.items() if version not in read}
+        if not found and unknown:
+            raise unknown[0].error()
         if not found:
             raise SpecError(f"no layer can run on the inputs {', '.join(sorted(inputs))} alone; feed the others too.")
         return found
@@ -120,6 +132,8 @@ def _outputs(
             known = {top for layer in layers for top in layer.spec.top}
             if name not in known:
                 raise SpecError(f"the net has no blob {name!r}; {nearest(name, known)}")
+            if unknown:
+                raise unknown[0].error()
             missing = {top for layer in layers if not layer.spec.bottom for top in layer.spec.top} - set(inputs)
             raise SpecError(f"blob {name!r} needs inputs that were not fed; feed {', '.join(sorted(missing))} too.")
     return {name: current[name] for name in asked}

@@ -68,6 +68,8 @@ class LayerSpec:
     """Overrides the net's phase for this layer alone."""
     include: tuple[StateRule, ...] = ()
     exclude: tuple[StateRule, ...] = ()
+    where: str = field(default="", compare=False)
+    """File and line of a layer whose type was not known when the file was read; for messages."""
 
     def included(self, phase: str, level: int, stages: frozenset[str]) -> bool:
         """Whether the rules let the layer into a net of this state. Raises `SpecError` where it has both kinds."""
@@ -202,6 +204,8 @@ def _plain(value: Any) -> Any:
     if hasattr(value, "__dataclass_fields__"):
         out = {}
         for each in fields(value):
+            if not each.compare:
+                continue
             item = getattr(value, each.name)
             default = each.default_factory() if callable(each.default_factory) else each.default
             if item != default:

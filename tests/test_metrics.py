@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
+from fractions import Fraction
+from typing import Any
 
 import numpy as np
 import pytest
@@ -68,6 +71,61 @@ def test_pictures_of_any_size_are_summed() -> None:
 def test_what_cannot_be_counted_is_named(truth: list, prediction: list, message: str) -> None:
     with pytest.raises(DataError, match=message):
         confusion(np.array(truth), np.array(prediction), 3)
+
+
+@st.composite
+def labelled(draw: Callable[[st.SearchStrategy[Any]], Any]) -> tuple[int, list[tuple[np.ndarray, np.ndarray]]]:
+    """A number of classes, and pictures with a true and a predicted class for each pixel.
+
+    Truth and prediction each draw from some of the classes only, so that others are absent from one or both; where
+    void is drawn, a truth of 255 stands beside them.
+    """
+    classes = draw(st.integers(1, 6))
+    some = st.lists(st.integers(0, classes - 1), min_size=1, max_size=classes)
+    true, predicted = draw(some), draw(some)
+    void = [255] * draw(st.integers(0, 2))
+    pictures = []
+    for _ in range(draw(st.integers(1, 3))):
+        shape = (draw(st.integers(1, 5)), draw(st.integers(1, 5)))
+        rng = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
+        pictures.append((rng.choice([*true, *void], shape), rng.choice(predicted, shape)))
+    return classes, pictures
+
+
+def mean(values: list[Fraction]) -> float:
+    return float(sum(values) / len(values)) if values else math.nan
+
+
+@given(labelled())
+def test_the_metrics_equal_a_count_by_hand(drawn: tuple[int, list[tuple[np.ndarray, np.ndarray]]]) -> None:
+    """Sets of pixels, class by class: what is true, what was predicted, what both have and what one of them has."""
+    classes, pictures = drawn
+    true: list[set[tuple[int, ...]]] = [set() for _ in range(classes)]
+    predicted: list[set[tuple[int, ...]]] = [set() for _ in range(classes)]
+    for number, (truth, prediction) in enumerate(pictures):
+        for pixel in np.ndindex(*truth.shape):
+            if truth[pixel] != 255:
+                true[truth[pixel]].add((number, *pixel))
+                predicted[prediction[pixel]].add((number, *pixel))
+    pixels = sum(len(each) for each in true)
+    right = [len(t & p) for t, p in zip(true, predicted, strict=True)]
+    either = [len(t | p) for t, p in zip(true, predicted, strict=True)]
+    accuracy = {i: Fraction(right[i], len(true[i])) for i in range(classes) if true[i]}
+    iu = {i: Fraction(right[i], either[i]) for i in range(classes) if either[i]}
+
+    metrics = Metrics.from_matrix(confusion_matrix(pictures, classes))
+    found = (metrics.pixel_accuracy, metrics.mean_accuracy, metrics.mean_iu, metrics.frequency_weighted_iu)
+    expected = (
+        float(Fraction(sum(right), pixels)) if pixels else math.nan,
+        mean(list(accuracy.values())),
+        mean(list(iu.values())),
+        float(sum(len(true[i]) * iu[i] for i in iu) / pixels) if pixels else math.nan,
+    )
+    assert found == pytest.approx(expected, rel=1e-12, nan_ok=True)
+    each_accuracy = [float(accuracy.get(i, math.nan)) for i in range(classes)]
+    assert metrics.accuracy == pytest.approx(each_accuracy, rel=1e-12, nan_ok=True)
+    each_iu = [float(iu.get(i, math.nan)) for i in range(classes)]
+    assert metrics.iu == pytest.approx(each_iu, rel=1e-12, nan_ok=True)
 
 
 def test_the_metrics_of_the_paper_by_hand() -> None:

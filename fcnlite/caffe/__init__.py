@@ -1,4 +1,4 @@
-"""Caffe's files: nets and solvers as prototxt, weights as caffemodel (V2), single blobs as binaryproto.
+"""Caffe's files: nets and solvers as prototxt, weights as caffemodel, solver states, single blobs as binaryproto.
 
 These functions exchange specs (`fcnlite.spec`) and arrays and know no Net. Protobuf is imported at the first
 use, not with the package.
@@ -6,15 +6,23 @@ use, not with the package.
 
 from fcnlite.caffe.blobs import read_blob
 from fcnlite.caffe.caffemodel import read_weights, write_weights
+from fcnlite.caffe.data_source import DataSource, data_source
 from fcnlite.caffe.prototxt import parse_net, parse_solver, read_net, read_solver, write_net
+from fcnlite.caffe.saving import save
+from fcnlite.caffe.solverstate import SolverState, read_solver_state
 
 __all__ = [
+    "DataSource",
+    "SolverState",
+    "data_source",
     "parse_net",
     "parse_solver",
     "read_blob",
     "read_net",
     "read_solver",
+    "read_solver_state",
     "read_weights",
+    "save",
     "write_net",
     "write_weights",
 ]

@@ -1,21 +1,23 @@
-"""Caffemodel: the weights of a net as a binary protobuf message, in Caffe's V2 form.
+"""Caffemodel: the weights of a net as a binary protobuf message.
 
-The file is a NetParameter whose layers hold `blobs`, each with a shape and its numbers.
+The file is a NetParameter whose layers hold `blobs`, each with a shape and its numbers; V0 and V1 keep them in other
+fields than V2, and shapes as four sizes.
 """
 
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, BinaryIO
 
 import numpy as np
 
-from fcnlite.caffe.blobs import to_array
-from fcnlite.caffe.bounded import read_bounded
+from fcnlite import hdf5
+from fcnlite.caffe.blobs import Piece, to_array
+from fcnlite.caffe.bounded import opened
+from fcnlite.caffe.hdf5_files import read_hdf5_weights
 from fcnlite.caffe.schema import fields, message_class
-from fcnlite.caffe.text import V1_NOT_READ
-from fcnlite.caffe.wire import byte_fields
+from fcnlite.caffe.wire import BYTES, parts
 from fcnlite.errors import FileError
 from fcnlite.files import atomic_write
 
@@ -24,31 +26,38 @@ MAX_BYTES = 2**31 - 1
 MAX_LAYERS = 100_000
 """More than any net has; a file of empty layers would only take time."""
 
-def read_weights(path: str | os.PathLike[str]) -> dict[str, list[np.ndarray]]:
-    """The parameters of every layer that has some, by its name: float32 arrays in Caffe's shapes.
+_NET = fields("NetParameter")
+_V2, _V1, _V0 = "LayerParameter", "V1LayerParameter", "V0LayerParameter"
+_MESSAGES = {_NET["layer"].number: _V2, _NET["layers"].number: _V1}
 
-    Raises `FileError` for a file that is no V2 caffemodel, and for blobs whose numbers do not fit their shape
-    or are not finite.
+
+def read_weights(path: str | os.PathLike[str]) -> dict[str, list[np.ndarray]]:
+    """The parameters of every layer that has some, by its name: float32 arrays in the shapes of the file.
+
+    The file may be a caffemodel of any version or a `.caffemodel.h5`. Raises `FileError` for one that is neither, and
+    for blobs whose numbers do not fit their shape or are not finite.
     """
+    return read_hdf5_weights(path) if hdf5.is_hdf5(path) else _read_binary(path)
+
+
+def _read_binary(path: str | os.PathLike[str]) -> dict[str, list[np.ndarray]]:
     from google.protobuf.message import DecodeError
 
-    net = fields("NetParameter")
     weights: dict[str, list[np.ndarray]] = {}
     layers = 0
     try:
-        for number, content in byte_fields(memoryview(read_bounded(path, MAX_BYTES))):
-            if number == net["layers"].number:
-                raise FileError(f"{path}: {V1_NOT_READ}")
-            if number != net["layer"].number:
-                continue
-            layers += 1
-            if layers > MAX_LAYERS:
-                raise FileError(f"{path}: holds more than {MAX_LAYERS:,} layers.")
-            name, arrays = _layer(content, str(path))
-            if arrays and name in weights:
-                raise FileError(f"{path}: two layers with weights are called {name!r}.")
-            if arrays:
-                weights[name] = arrays
+        with opened(path, MAX_BYTES) as (stream, data):
+            for part in parts(data, 0, len(data)):
+                if part.number not in _MESSAGES or part.kind != BYTES:
+                    continue
+                layers += 1
+                if layers > MAX_LAYERS:
+                    raise FileError(f"{path}: holds more than {MAX_LAYERS:,} layers.")
+                name, arrays = _layer(stream, data, (part.start, part.end), _MESSAGES[part.number], str(path))
+                if arrays and name in weights:
+                    raise FileError(f"{path}: two layers with weights are called {name!r}.")
+                if arrays:
+                    weights[name] = arrays
     except (ValueError, DecodeError) as error:
         raise FileError(
             f"{path}: is not a caffemodel, or it is damaged or cut short; fetch or write it again."
@@ -58,22 +67,32 @@ def read_weights(path: str | os.PathLike[str]) -> dict[str, list[np.ndarray]]:
     return weights
 
 
-def _layer(content: memoryview, source: str) -> tuple[str, list[np.ndarray]]:
-    """The name and the blobs of a LayerParameter."""
-    layer = fields("LayerParameter")
+def _layer(stream: BinaryIO, data: memoryview, layer: Piece, message: str, source: str) -> tuple[str, list[np.ndarray]]:
+    """The name and the blobs of a layer of any version."""
     name = ""
     blobs = []
-    for number, part in byte_fields(content):
-        if number == layer["name"].number:
-            name = str(part, "utf-8")
-        elif number == layer["blobs"].number:
-            blobs.append(part)
-    arrays = []
-    for index, part in enumerate(blobs):
-        blob: Any = message_class("BlobProto")()
-        blob.ParseFromString(part)
-        arrays.append(to_array(blob, f"{source}: layer {name!r}, blob {index}"))
-    return name, arrays
+    for number, piece in _named_parts(data, layer, message):
+        if number == "name":
+            name = str(data[piece[0] : piece[1]], "utf-8")
+        else:
+            blobs.append(piece)
+    return name, [
+        to_array(stream, data, piece, f"{source}: layer {name!r}, blob {index}") for index, piece in enumerate(blobs)
+    ]
+
+
+def _named_parts(data: memoryview, layer: Piece, message: str) -> Iterator[tuple[str, Piece]]:
+    """The `name` and the `blobs` of a layer; of V1 also those of the V0 layer inside."""
+    wanted = {fields(message)[name].number: name for name in ("name", "blobs")}
+    if message == _V1:
+        wanted[fields(message)["layer"].number] = _V0
+    for part in parts(data, *layer):
+        if part.kind == BYTES and part.number in wanted:
+            piece = (part.start, part.end)
+            if wanted[part.number] == _V0:
+                yield from _named_parts(data, piece, _V0)
+            else:
+                yield wanted[part.number], piece
 
 
 def write_weights(path: str | os.PathLike[str], params: Mapping[str, Sequence[np.ndarray]]) -> None:
@@ -81,17 +100,29 @@ def write_weights(path: str | os.PathLike[str], params: Mapping[str, Sequence[np
 
     Raises `FileError` if the file cannot be written or would pass protobuf's 2 GiB.
     """
-    size = sum(4 * array.size for arrays in params.values() for array in arrays)
+    content = weights_bytes(path, params)
+    with atomic_write(path) as temporary:
+        temporary.write_bytes(content)
+
+
+def weights_bytes(path: str | os.PathLike[str], params: Mapping[str, Sequence[np.ndarray]], text: str = "") -> bytes:
+    """What `write_weights` writes; beside it the net that the prototxt `text` describes, as Caffe's own files have it.
+
+    Raises `FileError`, naming `path`, beyond 2 GiB.
+    """
+    from google.protobuf import text_format
+
+    model: Any = text_format.Parse(text, message_class("NetParameter")())
+    size = model.ByteSize() + sum(4 * array.size for arrays in params.values() for array in arrays)
     # Names and shapes take little beside the numbers; 1 MiB is left for them.
     if size > MAX_BYTES - (1 << 20):
         raise FileError(f"{path}: {size:,} bytes of weights do not fit; a caffemodel ends at 2 GiB.")
-    model: Any = message_class("NetParameter")()
+    described = {layer.name: layer for layer in reversed(model.layer)}
     for name, arrays in params.items():
-        layer = model.layer.add(name=name)
+        layer = described[name] if name in described else model.layer.add(name=name)
         for array in arrays:
             numbers = message_class("RawBlob")(data=np.ascontiguousarray(array, dtype="<f4").tobytes())
             blob = layer.blobs.add()
             blob.MergeFromString(numbers.SerializeToString())
             blob.shape.dim.extend(array.shape)
-    with atomic_write(path) as temporary:
-        temporary.write_bytes(model.SerializeToString())
+    return bytes(model.SerializeToString())

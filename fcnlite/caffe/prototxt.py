@@ -1,4 +1,4 @@
-"""Prototxt: nets and solvers as text, in Caffe's V2 form.
+"""Prototxt: nets and solvers as text. Nets of the older forms V0 and V1 become V2 as they are read.
 
 A layer's options are the fields of its parameter messages (`convolution_param { ... }`), merged into one
 mapping. A registered layer type names its messages and the others are ignored, as Caffe does; of an unknown
@@ -14,9 +14,11 @@ from typing import Any
 
 from fcnlite.caffe.blobs import read_blob
 from fcnlite.caffe.bounded import read_bounded
+from fcnlite.caffe.foreign import Foreign, parse_net_text
 from fcnlite.caffe.plain import fill, to_plain
 from fcnlite.caffe.schema import fields, message_class
-from fcnlite.caffe.text import MAX_TEXT_BYTES, V1_NOT_READ, parse_text
+from fcnlite.caffe.text import MAX_TEXT_BYTES, parse_text
+from fcnlite.caffe.upgrade import upgraded
 from fcnlite.errors import FileError, SpecError, nearest
 from fcnlite.files import beside
 from fcnlite.layers import registered
@@ -48,7 +50,8 @@ def _with_matrix(layer: LayerSpec, path: str | os.PathLike[str]) -> LayerSpec:
 
 def parse_net(text: str, source: str = "<text>") -> NetSpec:
     """The net that `text` describes; messages call it `source`."""
-    return _net_spec(parse_text("NetParameter", text, source), source)
+    message, foreign = parse_net_text(text, source)
+    return _net_spec(message, source, foreign)
 
 
 def read_solver(path: str | os.PathLike[str]) -> dict[str, Any]:
@@ -109,13 +112,12 @@ def _read_text(path: str | os.PathLike[str]) -> str:
         ) from error
 
 
-def _net_spec(message: Any, source: str) -> NetSpec:
-    """A NetParameter as a spec."""
-    if message.layers:
-        raise FileError(f"{source}: {V1_NOT_READ}")
+def _net_spec(message: Any, source: str, foreign: Mapping[int, Foreign] | None = None) -> NetSpec:
+    """A NetParameter of any version as a spec."""
     try:
+        message = upgraded(message)
         inputs = _legacy_inputs(message)
-        layers = [_layer_spec(layer) for layer in message.layer]
+        layers = [_layer_spec(layer, (foreign or {}).get(i)) for i, layer in enumerate(message.layer)]
         state = message.state
         return NetSpec(message.name, (*inputs, *layers), message.force_backward, state.level, tuple(state.stage))
     except SpecError as error:
@@ -144,7 +146,7 @@ def _legacy_inputs(message: Any) -> list[LayerSpec]:
     ]
 
 
-def _layer_spec(message: Any) -> LayerSpec:
+def _layer_spec(message: Any, foreign: Foreign | None) -> LayerSpec:
     """A LayerParameter as a spec."""
     message.ClearField("blobs")
     try:
@@ -156,13 +158,14 @@ def _layer_spec(message: Any) -> LayerSpec:
         type=message.type,
         bottom=tuple(message.bottom),
         top=tuple(message.top),
-        options=_merged_options(message.type, values),
+        options=_merged_options(message.type, values, foreign.messages if foreign else {}),
         param=tuple(ParamSpec(**each) for each in values.get("param", ())),
         loss_weight=tuple(values.get("loss_weight", ())),
         propagate_down=tuple(message.propagate_down),
         phase=values.get("phase"),
         include=tuple(_state_rule(each) for each in values.get("include", ())),
         exclude=tuple(_state_rule(each) for each in values.get("exclude", ())),
+        where=foreign.where if foreign else "",
     )
 
 
@@ -171,10 +174,17 @@ def _state_rule(values: Mapping[str, Any]) -> StateRule:
     return StateRule(**{**values, **lists})
 
 
-def _merged_options(type_: str, values: Mapping[str, Any]) -> dict[str, Any]:
+def _merged_options(type_: str, values: Mapping[str, Any], foreign: Mapping[str, Any]) -> dict[str, Any]:
+    """The options of a layer; those that Caffe's messages know are as they say."""
     layer = registered().get(type_)
-    messages = _OPTION_MESSAGES if layer is None else layer.messages
-    return {name: item for message in messages for name, item in values.get(message, {}).items()}
+    messages = [*_OPTION_MESSAGES, *(foreign.keys() - _OPTION_MESSAGES)] if layer is None else layer.messages
+    found: dict[str, Any] = {}
+    for message in messages:
+        options = foreign.get(message, {})
+        if not isinstance(options, Mapping):
+            raise SpecError(f"{message}: is written more than once, or is no group of fields; write it once.")
+        found.update({**options, **values.get(message, {})})
+    return found
 
 
 def _options_by_message(layer: LayerSpec) -> dict[str, dict[str, Any]]:
@@ -211,7 +221,7 @@ def _written(value: Any) -> dict[str, Any]:
     out: dict[str, Any] = {}
     for each in dataclasses.fields(value):
         item = getattr(value, each.name)
-        if item != each.default:
+        if each.compare and item != each.default:
             nested = isinstance(item, tuple) and any(dataclasses.is_dataclass(part) for part in item)
             out[each.name] = [_written(part) for part in item] if nested else item
     return out

@@ -21,12 +21,13 @@ PREFIX = "fcnlite.caffe."
 
 _ENGINE = "DEFAULT=0 CAFFE=1 CUDNN=2"
 _POOL_METHOD = "MAX=0 AVE=1 STOCHASTIC=2"
+_CHECK_MODE = "STRICT=0 PERMISSIVE=1"
 
 # Enum: its values. One named MESSAGE.ENUM belongs to that message.
 _ENUMS = {
     "Phase": "TRAIN=0 TEST=1",
     "FillerParameter.VarianceNorm": "FAN_IN=0 FAN_OUT=1 AVERAGE=2",
-    "ParamSpec.DimCheckMode": "STRICT=0 PERMISSIVE=1",
+    "ParamSpec.DimCheckMode": _CHECK_MODE,
     "SolverParameter.SnapshotFormat": "HDF5=0 BINARYPROTO=1",
     "SolverParameter.SolverMode": "CPU=0 GPU=1",
     "SolverParameter.SolverType": "SGD=0 NESTEROV=1 ADAGRAD=2 RMSPROP=3 ADADELTA=4 ADAM=5",
@@ -47,6 +48,15 @@ _ENUMS = {
     "SPPParameter.Engine": _ENGINE,
     "SPPParameter.PoolMethod": _POOL_METHOD,
     "TanHParameter.Engine": _ENGINE,
+    "V0LayerParameter.PoolMethod": _POOL_METHOD,
+    "V1LayerParameter.DimCheckMode": _CHECK_MODE,
+    "V1LayerParameter.LayerType": """
+        NONE=0 ACCURACY=1 BNLL=2 CONCAT=3 CONVOLUTION=4 DATA=5 DROPOUT=6 EUCLIDEAN_LOSS=7 FLATTEN=8 HDF5_DATA=9
+        HDF5_OUTPUT=10 IM2COL=11 IMAGE_DATA=12 INFOGAIN_LOSS=13 INNER_PRODUCT=14 LRN=15
+        MULTINOMIAL_LOGISTIC_LOSS=16 POOLING=17 RELU=18 SIGMOID=19 SOFTMAX=20 SOFTMAX_LOSS=21 SPLIT=22 TANH=23
+        WINDOW_DATA=24 ELTWISE=25 POWER=26 SIGMOID_CROSS_ENTROPY_LOSS=27 HINGE_LOSS=28 MEMORY_DATA=29 ARGMAX=30
+        THRESHOLD=31 DUMMY_DATA=32 SLICE=33 MVN=34 ABSVAL=35 SILENCE=36 CONTRASTIVE_LOSS=37 EXP=38
+        DECONVOLUTION=39""",
 }
 
 # Message: its fields as NAME=NUMBER:TYPE, then * if repeated, + if repeated and packed, ! if required.
@@ -93,8 +103,32 @@ _MESSAGES = {
         elu_param=140:ELUParameter bias_param=141:BiasParameter scale_param=142:ScaleParameter
         input_param=143:InputParameter crop_param=144:CropParameter parameter_param=145:ParameterParameter
         recurrent_param=146:RecurrentParameter swish_param=147:SwishParameter clip_param=148:ClipParameter""",
-    # The layers of V1 nets: known to be there, their content is not read.
-    "V1LayerParameter": "",
+    # The layers of older nets.
+    "V1LayerParameter": """
+        layer=1:V0LayerParameter bottom=2:string* top=3:string* name=4:string type=5:LayerType blobs=6:BlobProto*
+        blobs_lr=7:float* weight_decay=8:float* include=32:NetStateRule* exclude=33:NetStateRule*
+        loss_weight=35:float* param=1001:string* blob_share_mode=1002:DimCheckMode*
+        concat_param=9:ConcatParameter convolution_param=10:ConvolutionParameter data_param=11:DataParameter
+        dropout_param=12:DropoutParameter hdf5_data_param=13:HDF5DataParameter
+        hdf5_output_param=14:HDF5OutputParameter image_data_param=15:ImageDataParameter
+        infogain_loss_param=16:InfogainLossParameter inner_product_param=17:InnerProductParameter
+        lrn_param=18:LRNParameter pooling_param=19:PoolingParameter window_data_param=20:WindowDataParameter
+        power_param=21:PowerParameter memory_data_param=22:MemoryDataParameter argmax_param=23:ArgMaxParameter
+        eltwise_param=24:EltwiseParameter threshold_param=25:ThresholdParameter
+        dummy_data_param=26:DummyDataParameter accuracy_param=27:AccuracyParameter
+        hinge_loss_param=29:HingeLossParameter relu_param=30:ReLUParameter slice_param=31:SliceParameter
+        mvn_param=34:MVNParameter transform_param=36:TransformationParameter tanh_param=37:TanHParameter
+        sigmoid_param=38:SigmoidParameter softmax_param=39:SoftmaxParameter
+        contrastive_loss_param=40:ContrastiveLossParameter exp_param=41:ExpParameter loss_param=42:LossParameter""",
+    "V0LayerParameter": """
+        name=1:string type=2:string num_output=3:uint32 biasterm=4:bool weight_filler=5:FillerParameter
+        bias_filler=6:FillerParameter pad=7:uint32 kernelsize=8:uint32 group=9:uint32 stride=10:uint32
+        pool=11:PoolMethod dropout_ratio=12:float local_size=13:uint32 alpha=14:float beta=15:float
+        source=16:string scale=17:float meanfile=18:string batchsize=19:uint32 cropsize=20:uint32 mirror=21:bool
+        k=22:float blobs=50:BlobProto* blobs_lr=51:float* weight_decay=52:float* rand_skip=53:uint32
+        det_fg_threshold=54:float det_bg_threshold=55:float det_fg_fraction=56:float det_context_pad=58:uint32
+        det_crop_mode=59:string new_num=60:int32 new_channels=61:int32 new_height=62:int32 new_width=63:int32
+        shuffle_images=64:bool concat_dim=65:uint32 hdf5_output_param=1001:HDF5OutputParameter""",
     # Solvers.
     "SolverParameter": """
         train_net=1:string test_net=2:string* test_iter=3:int32* test_interval=4:int32 base_lr=5:float

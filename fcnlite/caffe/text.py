@@ -14,20 +14,20 @@ if TYPE_CHECKING:
 MAX_TEXT_BYTES = 4 << 20
 """The largest prototxt that is read; those of the deepest published nets have under 1 MiB."""
 
-V1_NOT_READ = (
-    "is of Caffe's old V1 form (`layers`, not `layer`), which is not read yet; "
-    "convert it with Caffe's upgrade_net_proto_text or upgrade_net_proto_binary."
-)
-
 _UNKNOWN_FIELD = re.compile(r'Message type "[\w.]*?(\w+)" has no field named "([^"]*)"')
 _UNKNOWN_VALUE = re.compile(r'Enum type "([\w.]+)" has no value (?:named|with number) (\S+)\.')
 _POSITION = re.compile(r"^\d+:\d+ : ")
 
 
-def parse_text(message: str, text: str, source: str) -> Message:
+class UnknownFieldError(SpecError):
+    """The text has a field that its message has not."""
+
+
+def parse_text(message: str, text: str, source: str, *, foreign_fields: bool = False) -> Message:
     """Read `text` as the message of that name.
 
-    Raises `SpecError`, naming `source` and the line, for a mistake in the text, and `FileError` for a V1 net.
+    Raises `SpecError`, naming `source` and the line, for a mistake in the text: `UnknownFieldError` for a field that the
+    message has not, unless `foreign_fields` are to be passed over.
     """
     from google.protobuf import text_format
 
@@ -36,20 +36,19 @@ def parse_text(message: str, text: str, source: str) -> Message:
         raise FileError(f"{source}: has {len(text):,} characters; {limit}.")
     parsed = message_class(message)()
     try:
-        text_format.Parse(text, parsed)
+        text_format.Parse(text, parsed, allow_unknown_field=foreign_fields)
     except text_format.ParseError as error:
         line = error.GetLine()
         where = source if line is None else f"{source}, line {line}"
-        if (match := _UNKNOWN_FIELD.search(str(error))) and match[1] == "V1LayerParameter":
-            raise FileError(f"{where}: {V1_NOT_READ}") from error
-        raise SpecError(f"{where}: {_reason(str(error), text, line)}") from error
+        kind = UnknownFieldError if _UNKNOWN_FIELD.search(str(error)) else SpecError
+        raise kind(f"{where}: {_reason(str(error), text, line)}") from error
     return parsed
 
 
 def _reason(error: str, text: str, line: int | None) -> str:
     """What protobuf found, with the near names, and without the quoted line, which may be long."""
     if match := _UNKNOWN_FIELD.search(error):
-        return f"{match[1]} has no field {match[2]!r}; {nearest(match[2], fields(match[1]))}"
+        return unknown_field(match[1], match[2])
     if match := _UNKNOWN_VALUE.search(error):
         enum = match[1].removeprefix(PREFIX)
         return f"{enum} has no value {match[2]!r}; {nearest(match[2], enum_values(enum))}"
@@ -59,3 +58,8 @@ def _reason(error: str, text: str, line: int | None) -> str:
         reason = reason.removeprefix(f"'{quoted}': ")
     reason = reason.replace(PREFIX, "").rstrip(".")
     return f"{reason if len(reason) <= 200 else reason[:200] + '...'}."
+
+
+def unknown_field(message: str, name: str) -> str:
+    """That a message has no such field, with the near names."""
+    return f"{message} has no field {name!r}; {nearest(name, fields(message))}"

@@ -7,41 +7,54 @@ empty layer is 3 bytes there). Walking over the fields takes none, and a large f
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import NamedTuple
 
-_VARINT, _FIXED64, _BYTES, _FIXED32 = 0, 1, 2, 5
+_VARINT, _FIXED64, BYTES, _FIXED32 = 0, 1, 2, 5
 
 
-def byte_fields(data: memoryview) -> Iterator[tuple[int, memoryview]]:
-    """The fields of a message that hold bytes (strings, messages, packed numbers), as number and content.
+class Part(NamedTuple):
+    """One field of a message: where it begins, where its content starts and ends in the data."""
 
-    Raises `ValueError` where `data` is no message.
-    """
-    at = 0
-    while at < len(data):
-        key, at = _varint(data, at)
+    number: int
+    kind: int
+    """Its wire type; BYTES for strings, messages and packed numbers."""
+    begin: int
+    start: int
+    end: int
+
+
+def parts(data: memoryview, start: int, end: int) -> Iterator[Part]:
+    """The fields of the message that lies at data[start:end]. Raises `ValueError` where there is none."""
+    at = start
+    while at < end:
+        begin = at
+        key, at = _varint(data, at, end)
         number, kind = key >> 3, key & 7
         if number == 0:
-            raise ValueError(f"field number 0 before byte {at}")
+            raise ValueError(f"field number 0 at byte {begin}")
         if kind == _VARINT:
-            _, at = _varint(data, at)
-            continue
-        if kind == _BYTES:
-            size, at = _varint(data, at)
-        elif kind in (_FIXED32, _FIXED64):
-            size = 4 if kind == _FIXED32 else 8
+            content, (_, at) = at, _varint(data, at, end)
         else:
-            raise ValueError(f"wire type {kind} before byte {at}")
-        if size > len(data) - at:
-            raise ValueError(f"{size} bytes announced at byte {at}, {len(data) - at} left")
-        if kind == _BYTES:
-            yield number, data[at : at + size]
-        at += size
+            size, content = _extent(data, kind, at, end)
+            if size > end - content:
+                raise ValueError(f"{size} bytes announced at byte {content}, {end - content} left")
+            at = content + size
+        yield Part(number, kind, begin, content, at)
 
 
-def _varint(data: memoryview, at: int) -> tuple[int, int]:
+def _extent(data: memoryview, kind: int, at: int, end: int) -> tuple[int, int]:
+    """The size of a field's content, and where it starts."""
+    if kind == BYTES:
+        return _varint(data, at, end)
+    if kind in (_FIXED32, _FIXED64):
+        return (4 if kind == _FIXED32 else 8), at
+    raise ValueError(f"wire type {kind} before byte {at}")
+
+
+def _varint(data: memoryview, at: int, end: int) -> tuple[int, int]:
     """The variable-length number at `at`, and where it ends."""
     value = 0
-    for place, byte in enumerate(data[at : at + 10]):
+    for place, byte in enumerate(data[at : min(at + 10, end)]):
         value |= (byte & 0x7F) << (7 * place)
         if byte < 0x80:
             return value, at + place + 1

@@ -1,6 +1,11 @@
 """The layers: one file each, forward and backward side by side under the formula that they compute.
 
-`base` says what a layer is; `register` adds one, so that nets, formats and the common tests know it.
+How to read them: x is the bottom, y the top, dx and dy the gradients of the net's loss by them; dloss is that of a loss
+layer's own top, its loss_weight. N×C×H×W are pictures, channels, rows and columns. [k = l] is 1 where that is so, else
+0. Options stand with their defaults. An `engine` is accepted, as Caffe's files have it, and changes nothing.
+
+`base` says what a layer is; `register` adds one, so that nets, formats and the common tests know it. `columns`, `loss`,
+`labels`, `repeated` and `options` hold what several layers share.
 """
 
 from fcnlite.layers import (
@@ -11,6 +16,7 @@ from fcnlite.layers import (
     concat,
     convolution,
     crop,
+    data,
     deconvolution,
     dropout,
     elementwise,
@@ -49,6 +55,7 @@ __all__ = [
     "convolution",
     "create",
     "crop",
+    "data",
     "deconvolution",
     "dropout",
     "elementwise",

@@ -1,8 +1,10 @@
 """The share of positions whose label is among the top_k scores (Caffe's Accuracy). It has no gradient.
 
-bottoms: scores (classes on `axis`) and labels; tops: the accuracy (a scalar) and, if named, that of each class, as
-Caffe gives it: 0 for a class that no label has. A score equal to the label's counts as better than it. Options:
-top_k 1, axis 1, ignore_label (none).
+    accuracy = Σ_i [rank_i ≤ top_k] / the number of positions i,  rank_i = Σ_k [x[i, k] ≥ x[i, label_i]]
+
+The positions are those whose label is not ignore_label. A score that equals the label's ranks before it. bottoms:
+scores (classes on `axis`) and labels; tops: the accuracy (a scalar) and, if named, that of each class (its size is the
+number of classes), 0 for a class that no label has. Options: top_k 1, axis 1, ignore_label (none).
 """
 
 from __future__ import annotations
@@ -47,14 +49,14 @@ class Accuracy(Layer):
         x, label = bottom
         axis = check_label_shape(x.shape, label.shape, self.options.axis)
         label, counted = read_labels(label, x.shape, axis, self.options.ignore_label)
-        # The label's own score is among these, so a single best one counts 1.
-        as_good = (x >= np.take_along_axis(x, label, axis)).sum(axis=axis, keepdims=True)
-        right = counted & (as_good <= self.options.top_k)
-        overall = np.asarray(right.sum() / max(counted.sum(), 1), x.dtype)
+        rank = (x >= np.take_along_axis(x, label, axis)).sum(axis=axis, keepdims=True)
+        right = counted & (rank <= self.options.top_k)
+        accuracy = np.asarray(right.sum() / max(counted.sum(), 1), x.dtype)
         classes = x.shape[axis]
-        hits = np.bincount(label[right], minlength=classes)
-        count = np.bincount(label[counted], minlength=classes)
-        return [overall, (hits / np.maximum(count, 1)).astype(x.dtype)][: len(self.spec.top)]
+        right_of_class = np.bincount(label[right], minlength=classes)
+        count_of_class = np.bincount(label[counted], minlength=classes)
+        of_class = (right_of_class / np.maximum(count_of_class, 1)).astype(x.dtype)
+        return [accuracy, of_class][: len(self.spec.top)]
 
     def placement(self) -> None:
         return None

@@ -1,8 +1,10 @@
 """The places of the largest values (Caffe's ArgMax). It has no gradient.
 
-With `axis`: the top has top_k on that axis, places along it (or, with out_max_val, the values). Without: each item of
-the batch is flattened and the top is N×1×top_k, or N×2×top_k with out_max_val, places first; blobs of four axes give
-N×1×top_k×1. Of equal values Caffe puts the later place first. Options: top_k 1, out_max_val false, axis.
+    y_j = the place of the j-th largest x, j = 1 … top_k; of equal ones the later place first, as in Caffe
+
+With `axis`, places are counted along it, and the top has top_k on that axis: the places or, with out_max_val, the
+values. Without, each picture is flattened, and the top is N×1×top_k, or N×2×top_k with out_max_val, places first;
+N×C×H×W gives a fourth axis of 1. Options: top_k 1, out_max_val false, axis (none).
 """
 
 from __future__ import annotations
@@ -36,30 +38,36 @@ class ArgMax(Layer):
             raise SpecError(f"top_k is {self.options.top_k}; expected at least 1.")
 
     def top_shapes(self, *bottom: Shape) -> list[Shape]:
-        o, (shape,) = self.options, bottom
-        candidates = prod(shape[1:]) if o.axis is None else shape[canonical_axis(o.axis, len(shape))]
+        o, (x,) = self.options, bottom
+        if not x:
+            raise ShapeError("expected a blob of at least one axis, found a scalar")
+        if o.axis is None:
+            candidates, rows = prod(x[1:]), 2 if o.out_max_val else 1
+            top = (x[0], rows, o.top_k, *[1] * (len(x) - 3))
+        else:
+            axis = canonical_axis(o.axis, len(x))
+            candidates, top = x[axis], (*x[:axis], o.top_k, *x[axis + 1 :])
         if o.top_k > candidates:
             raise ShapeError(f"top_k is {o.top_k} but there are only {candidates} values to choose from")
-        if o.axis is not None:
-            axis = canonical_axis(o.axis, len(shape))
-            return [(*shape[:axis], o.top_k, *shape[axis + 1 :])]
-        return [(shape[0], 2 if o.out_max_val else 1, o.top_k, *[1] * (len(shape) - 3))]
+        return [top]
 
     def forward(self, bottom: list[Array], run: Run) -> list[Array]:
         o, (x,) = self.options, bottom
         (shape,) = self.top_shapes(x.shape)
-        flat = x.reshape(x.shape[0], -1) if o.axis is None else x
-        axis = 1 if o.axis is None else o.axis
-        if o.top_k == 1:
-            places = flat.shape[axis] - 1 - np.expand_dims(np.flip(flat, axis).argmax(axis), axis)
+        if o.axis is None:
+            x, axis = x.reshape(x.shape[0], -1), 1
         else:
-            places = np.flip(np.argsort(flat, axis, kind="stable"), axis)
-            places = places.take(range(o.top_k), axis)
-        values = np.take_along_axis(flat, places, axis)
+            axis = o.axis
+        # Looked through from the end, so that of equal values the later place is found first.
+        if o.top_k == 1:
+            places = x.shape[axis] - 1 - np.flip(x, axis).argmax(axis, keepdims=True)
+        else:
+            places = np.flip(np.argsort(x, axis, kind="stable"), axis).take(range(o.top_k), axis)
+        values = np.take_along_axis(x, places, axis)
+        places = places.astype(x.dtype)
         if o.axis is not None:
-            return [values if o.out_max_val else places.astype(x.dtype)]
-        parts = [places.astype(x.dtype), values] if o.out_max_val else [places.astype(x.dtype)]
-        return [np.stack(parts, axis=1).reshape(shape)]
+            return [values if o.out_max_val else places]
+        return [np.stack([places, values] if o.out_max_val else [places], axis=1).reshape(shape)]
 
     def placement(self) -> tuple[Placement, Placement] | None:
         return (Placement(), Placement()) if self.options.axis == 1 else None

@@ -37,19 +37,24 @@ class NoOptions:
 
 @dataclass
 class Run:
-    """One pass through one layer: what forward leaves for backward.
+    """One pass through one layer: what the net hands to forward and backward, and what forward leaves for backward.
 
-    The net fills `bottom`, `top` and `params`; a layer puts whatever else its backward needs into `saved`.
+    The net fills everything but `saved`, which is the layer's own.
     """
 
     params: list[Array]
+    """The layer's parameters, as its `params` lists them."""
     overwrite: bool = False
     """Whether the first bottom may be overwritten with the top (an in-place layer, and nobody else reads it)."""
     rng: Callable[[], np.random.Generator] = np.random.default_rng
+    """Gives the random numbers of this layer in this iteration (Dropout)."""
     bottom: list[Array] = field(default_factory=list)
+    """In backward: the bottoms, if `backward_reads` names them."""
     top: list[Array] = field(default_factory=list)
+    """In backward: the tops, if `backward_reads` names them."""
     top_shapes: list[Shape] = field(default_factory=list)
     saved: Any = None
+    """Whatever else the layer's forward keeps for its backward."""
     needs: Sequence[bool] = ()
     """In backward: which bottoms want a gradient."""
     dparams: Sequence[Array | None] = ()
@@ -57,16 +62,21 @@ class Run:
 
 
 class Layer:
-    """Base of all layers. Subclasses define the class variables, `top_shapes`, `forward` and `backward`."""
+    """Base of all layers. A subclass sets what differs from the defaults here and defines `forward` and `backward`.
+
+    It keeps no state from pass to pass: what forward leaves for backward is in `Run`.
+    """
 
     type: ClassVar[str]
     """Caffe's type name; the registry's key."""
     messages: ClassVar[tuple[str, ...]] = ()
     """The `*_param` messages of Caffe's LayerParameter that hold this layer's options."""
     Options: ClassVar[Class] = NoOptions
+    """The dataclass of its options, with Caffe's names and defaults; `self.options` is an instance."""
     bottoms: ClassVar[tuple[int, int | None]] = (1, 1)
     """Least and greatest number of bottoms (None: any)."""
     tops: ClassVar[tuple[int, int | None]] = (1, 1)
+    """Least and greatest number of tops."""
     backward_reads: frozenset[str] = frozenset()
     """Which of Run's `bottom` and `top` backward reads, itself or in `saved`; the net keeps and protects no others."""
     overwrites: bool = False
@@ -77,7 +87,6 @@ class Layer:
     """Whether the first top has weight 1 in the net's loss unless `loss_weight` says otherwise."""
     no_gradient: ClassVar[frozenset[int]] = frozenset()
     """Bottoms that never get a gradient (labels, the reference of a crop)."""
-
     updates_params: bool = False
     """Whether forward writes to its parameters (BatchNorm's running sums)."""
 
@@ -92,10 +101,10 @@ class Layer:
         self.check()
 
     def check(self) -> None:
-        """Raise `SpecError` for options that do not go together."""
+        """Raise `SpecError` for options that do not go together, and work out what follows from them alone."""
 
     def params(self, *bottom: Shape) -> list[ParamShape]:
-        """The parameters, for these bottom shapes."""
+        """The parameters that the layer wants for bottoms of these shapes."""
         return []
 
     def top_shapes(self, *bottom: Shape) -> list[Shape]:
@@ -125,6 +134,18 @@ class Layer:
         return 0
 
 
+def _check_count(what: str, count: int, limits: tuple[int, int | None]) -> None:
+    least, most = limits
+    if count < least or (most is not None and count > most):
+        if most is None:
+            wanted = f"at least {least}"
+        elif least == most:
+            wanted = str(least)
+        else:
+            wanted = f"{least} to {most}"
+        raise SpecError(f"has {count} {what}; expected {wanted}.")
+
+
 LayerType = type[Layer]
 _registry: dict[str, LayerType] = {}
 
@@ -142,15 +163,41 @@ def registered() -> Mapping[str, LayerType]:
     return types.MappingProxyType(_registry)
 
 
-def create(spec: LayerSpec, phase: str) -> Layer:
-    """The layer that `spec` describes. Raises `SpecError`, naming the layer, for an unknown type or option."""
-    cls = _registry.get(spec.type)
-    if cls is None:
-        hint = nearest(spec.type, _registry)
-        raise SpecError(
-            f"layer {spec.name!r}: unknown type {spec.type!r}; {hint} "
+class UnknownLayer(Layer):
+    """Stands for a layer of a type that is not registered. It cannot run; without bottoms its tops can be fed."""
+
+    type = "unknown"
+    bottoms = (0, None)
+    tops = (0, None)
+
+    def __init__(self, spec: LayerSpec, phase: str) -> None:
+        self.spec = spec
+        self.phase = phase
+
+    def top_shapes(self, *bottom: Shape) -> list[Shape]:
+        return []
+
+    def placement(self) -> None:
+        return None
+
+    def error(self) -> SpecError:
+        """What to say where the layer is needed."""
+        where = f"{self.spec.where}: " if self.spec.where else ""
+        hint = nearest(self.spec.type, _registry)
+        return SpecError(
+            f"{where}layer {self.spec.name!r}: unknown type {self.spec.type!r}; {hint} "
             "Your own types are added with fcnlite.layers.register."
         )
+
+
+def create(spec: LayerSpec, phase: str) -> Layer:
+    """The layer that `spec` describes; one of an unknown type is an `UnknownLayer`.
+
+    Raises `SpecError`, naming the layer, for options and counts of blobs that do not fit the type.
+    """
+    cls = _registry.get(spec.type)
+    if cls is None or (spec.type == "Python" and spec.bottom):
+        return UnknownLayer(spec, phase)
     try:
         return cls(spec, phase)
     except SpecError as error:
@@ -177,18 +224,6 @@ def links(specs: Iterable[LayerSpec], axis: int, phase: str = "TEST") -> Links:
         bottoms = [name for i, name in enumerate(spec.bottom) if i not in layer.no_gradient or len(spec.bottom) == 1]
         found.append((bottoms, spec.top, placement and placement[axis]))
     return found
-
-
-def _check_count(what: str, count: int, limits: tuple[int, int | None]) -> None:
-    least, most = limits
-    if count < least or (most is not None and count > most):
-        if most is None:
-            wanted = f"at least {least}"
-        elif least == most:
-            wanted = str(least)
-        else:
-            wanted = f"{least} to {most}"
-        raise SpecError(f"has {count} {what}; expected {wanted}.")
 
 
 def along_picture(axis: int) -> bool:

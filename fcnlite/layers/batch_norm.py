@@ -3,10 +3,15 @@
     y = (x − mean) / σ,  σ = √(variance + eps)
     dx = (dy − mean(dy) − y · mean(dy · y)) / σ        (dx = dy / σ with use_global_stats)
 
-In TRAIN, mean and variance are the batch's, over all axes but 1, and join the running sums: s ← f·s + new, with f =
-moving_average_fraction and variance times m/(m − 1) for m values a channel. In TEST (or where use_global_stats says so)
-they are those sums over the third parameter, the sum of their weights. Parameters: mean C, variance C, weight 1; no
-solver touches them. Options: use_global_stats (true in TEST), moving_average_fraction 0.999, eps 1e-5.
+In TRAIN, mean and variance are the batch's, over all axes but 1, and join the running sums, f being
+moving_average_fraction, and m the number of values in a channel:
+
+    mean_sum ← f · mean_sum + mean        variance_sum ← f · variance_sum + variance · m / (m − 1)
+    weight ← f · weight + 1
+
+In TEST, or as use_global_stats says, mean = mean_sum / weight, variance = variance_sum / weight. bottom N×C×…, top the
+same; parameters mean_sum C, variance_sum C, weight 1, which no solver touches. Options: use_global_stats (true in TEST,
+false in TRAIN), moving_average_fraction 0.999, eps 1e-5. Ioffe and Szegedy, 2015.
 """
 
 from __future__ import annotations
@@ -54,22 +59,22 @@ class BatchNorm(Layer):
 
     def forward(self, bottom: list[Array], run: Run) -> list[Array]:
         (x,) = bottom
-        axes, each = _over_channels(x)
+        axes, per_channel = _over_channels(x)
         mean_sum, variance_sum, weight = run.params
         if self.use_global_stats:
             factor = 0 if weight[0] == 0 else 1 / weight[0]
             mean, variance = mean_sum * factor, variance_sum * factor
-            y = x - mean.reshape(each)
+            y = x - mean.reshape(per_channel)
         else:
             mean = x.mean(axis=axes)
-            y = x - mean.reshape(each)
+            y = x - mean.reshape(per_channel)
             variance = np.square(y).mean(axis=axes)
             m = x.size // mean.size
-            fraction = x.dtype.type(self.options.moving_average_fraction)
-            weight[...] = fraction * weight + 1
-            mean_sum[...] = fraction * mean_sum + mean
-            variance_sum[...] = fraction * variance_sum + variance * x.dtype.type(m / (m - 1) if m > 1 else 1)
-        sigma = np.sqrt(variance + x.dtype.type(self.options.eps)).reshape(each)
+            f = x.dtype.type(self.options.moving_average_fraction)
+            mean_sum[...] = f * mean_sum + mean
+            variance_sum[...] = f * variance_sum + variance * x.dtype.type(m / (m - 1) if m > 1 else 1)
+            weight[...] = f * weight + 1
+        sigma = np.sqrt(variance + x.dtype.type(self.options.eps)).reshape(per_channel)
         y /= sigma
         run.saved = sigma
         return [y]
@@ -78,15 +83,16 @@ class BatchNorm(Layer):
         (dy,), (y,), sigma = dtop, run.top, run.saved
         if self.use_global_stats:
             return [dy / sigma]
-        axes, each = _over_channels(y)
-        dx = y * (dy * y).mean(axis=axes).reshape(each)
+        axes, per_channel = _over_channels(y)
+        dx = y * (dy * y).mean(axis=axes).reshape(per_channel)
         np.subtract(dy, dx, out=dx)
-        dx -= dy.mean(axis=axes).reshape(each)
+        dx -= dy.mean(axis=axes).reshape(per_channel)
         dx /= sigma
         return [dx]
 
 
 def _channels(shape: Shape) -> int:
+    """C; a blob of one axis is one channel, as in Caffe."""
     if not shape:
         raise ShapeError("expected a blob of at least one axis, found a scalar")
     return shape[1] if len(shape) > 1 else 1

@@ -1,14 +1,15 @@
 """Add a bias for each channel (Caffe's Bias).
 
-    y = x + bias        dx = dy, dbias = Σ dy over the axes that are repeated
+    y = x + bias        dx = dy, dbias = Σ dy over the axes that the bias is repeated over
 
-The bias's shape is that of the bottom's axes `axis` to `axis` + `num_axes` − 1 (−1: all from `axis` on; 0: one
-number), repeated over the others. It is a parameter, or the second bottom if there is one. Options: axis 1,
-num_axes 1, filler constant 0.
+The bias has the shape of the bottom's axes `axis` to `axis` + `num_axes` − 1 (num_axes −1: all from `axis` on; 0: it is
+one number) and is repeated over the others. It is a parameter, or the second bottom if there is one. The top has the
+first bottom's shape. Options: axis 1, num_axes 1, filler constant 0.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from fcnlite.errors import SpecError
@@ -35,26 +36,25 @@ class Bias(Layer):
         if self.options.num_axes < -1:
             raise SpecError(f"num_axes is {self.options.num_axes}; expected -1 or more.")
 
-    def _bias(self, *bottom: Shape) -> Repeated:
-        if len(bottom) == 2:
-            return Repeated.of_bottom(bottom[0], self.options.axis, bottom[1])
-        return Repeated.between(bottom[0], self.options.axis, self.options.num_axes)
+    def _repeated(self, bottom: Sequence[Shape]) -> Repeated:
+        return Repeated.operand(bottom, self.options.axis, self.options.num_axes)
 
     def params(self, *bottom: Shape) -> list[ParamShape]:
-        return [ParamShape(self._bias(*bottom).shape, self.options.filler)] if len(bottom) == 1 else []
+        return [ParamShape(self._repeated(bottom).shape, self.options.filler)] if len(bottom) == 1 else []
 
     def top_shapes(self, *bottom: Shape) -> list[Shape]:
-        self._bias(*bottom)
+        self._repeated(bottom)  # raises where the second bottom does not fit
         return [bottom[0]]
 
     def forward(self, bottom: list[Array], run: Run) -> list[Array]:
-        run.saved = each = self._bias(*(blob.shape for blob in bottom))
-        return [bottom[0] + each.laid(bottom[1] if len(bottom) == 2 else run.params[0])]
+        x, bias = (*bottom, *run.params)
+        run.saved = repeated = self._repeated([each.shape for each in bottom])
+        return [x + repeated.laid(bias)]
 
     def backward(self, dtop: list[Array], run: Run) -> list[Array | None]:
-        (dy,), each = dtop, run.saved
+        (dy,), repeated = dtop, run.saved
         if len(self.spec.bottom) == 2:
-            return [dy, each.summed(dy) if run.needs[1] else None]
+            return [dy, repeated.summed(dy) if run.needs[1] else None]
         if run.dparams[0] is not None:
-            run.dparams[0][...] = each.summed(dy)
+            run.dparams[0][...] = repeated.summed(dy)
         return [dy]

@@ -4,22 +4,22 @@ With cols(X) the matrix of all patches that the kernel sees (C·KH·KW rows, a c
 
     Y = W · cols(X)        dW = dY · cols(X)ᵀ        dX = col2im(Wᵀ · dY)
 
-Groups split channels and weights alike: one product for each. The columns are made in bands of output positions, so
-that all threads' bands together stay within `config.SCRATCH_BYTES` whatever the picture's size.
+col2im is the transpose of cols: it adds each value of a column to the pixel that it stands for. Groups split channels
+and weights alike: one product for each. The columns are made in bands of output positions, so that all threads' bands
+together stay within `config.SCRATCH_BYTES`, whatever the picture's size.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
 from fcnlite import config, threads
 from fcnlite._kernels.im2col import col2im, im2col
+from fcnlite.layers.base import Array
 from fcnlite.shapes import Window
 
-Array = np.ndarray[Any, np.dtype[Any]]
 Band = tuple[int, int]
 """Output positions start..stop, counted row by row."""
 
@@ -28,9 +28,9 @@ THIRD = config.SCRATCH_BYTES // 3
 BAND_BYTES = 1 << 20
 """Bands of about this size are still in the cache when the product reads them."""
 LARGEST_COLUMN = THIRD // 8
-"""Taps over all channels of which one float64 column still fits; fc6 of VGG-16 has 25,088."""
+"""The most values in one column, so that one in float64 still fits; VGG-16's fc6 has 25,088."""
 LEAST_BAND = 256
-"""Positions below which the matrix product is slow."""
+"""With fewer positions than this the matrix product is slow."""
 
 
 @dataclass(frozen=True)
@@ -43,6 +43,7 @@ class Kernel:
 
     @property
     def taps(self) -> int:
+        """KH · KW."""
         return self.rows.kernel * self.columns.kernel
 
     @property

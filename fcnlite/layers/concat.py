@@ -1,8 +1,9 @@
 """Concatenate blobs along one axis (Caffe's Concat).
 
-    y = [x_1, x_2, ...]        dx_i = the i-th part of dy
+    y = [x_1, x_2, ...]        [dx_1, dx_2, ...] = dy, cut at the same places
 
-Options: axis 1 (concat_dim is its older name). The other axes must agree.
+The bottoms' sizes on `axis` add up to the top's; on the other axes they must agree. Option: axis 1 (concat_dim is its
+older name).
 """
 
 from __future__ import annotations
@@ -35,15 +36,15 @@ class Concat(Layer):
 
     def top_shapes(self, *bottom: Shape) -> list[Shape]:
         axis = canonical_axis(self.axis, len(bottom[0]))
-        rest = [shape[:axis] + shape[axis + 1 :] for shape in bottom]
-        for shape, other in zip(bottom, rest, strict=True):
-            if other != rest[0]:
+        before, behind = bottom[0][:axis], bottom[0][axis + 1 :]
+        for shape in bottom[1:]:
+            if len(shape) != len(bottom[0]) or shape[:axis] != before or shape[axis + 1 :] != behind:
                 found = f"{show(bottom[0])} and {show(shape)}"
                 raise ShapeError(f"the bottoms may differ on axis {axis} only, found {found}")
-        return [(*bottom[0][:axis], sum(shape[axis] for shape in bottom), *bottom[0][axis + 1 :])]
+        return [(*before, sum(shape[axis] for shape in bottom), *behind)]
 
     def forward(self, bottom: list[Array], run: Run) -> list[Array]:
-        run.saved = np.cumsum([x.shape[self.axis] for x in bottom])[:-1]
+        run.saved = np.cumsum([x.shape[self.axis] for x in bottom])[:-1]  # where all but the first begin
         return [np.concatenate(bottom, axis=self.axis)]
 
     def backward(self, dtop: list[Array], run: Run) -> list[Array | None]:

@@ -1,16 +1,24 @@
 """Convolution (Caffe's Convolution, CPU).
 
-    y[n, o] = bias[o] + Σ_c weight[o, c] ⋆ x[n, c]        (⋆: cross-correlation)
+    y[n, o, i, j] = bias[o] + Σ_{c, k, l} weight[o, c, k, l] · x[n, c, i', j'],
+    i' = stride · i + dilation · k − pad,  j' = stride · j + dilation · l − pad
 
-bottom N×C×H×W, top N×num_output×H'×W', H' = ⌊(H + 2·pad − extent) / stride⌋ + 1; weight num_output×C/group×KH×KW,
-bias num_output. Options: num_output; kernel_size (or kernel_h and kernel_w), stride 1, pad 0, dilation 1, each one
-number or rows and columns; group 1; bias_term true; weight_filler and bias_filler constant 0.
+x is 0 in the pad. With group > 1, channels and outputs are cut into as many parts, and c runs over the part of o. As a
+matrix product, cols(X) being the patches that the kernel sees (see columns.py):
+
+    Y = W · cols(X) + bias        dX = col2im(Wᵀ · dY), dW = dY · cols(X)ᵀ, dbias = Σ dY
+
+bottom N×C×H×W, top N×num_output×H'×W', H' = ⌊(H + 2·pad − extent) / stride⌋ + 1, extent = dilation·(KH − 1) + 1; weight
+num_output×C/group×KH×KW, bias num_output. Options: num_output; kernel_size, stride 1, pad 0, dilation 1, each as one
+number, as rows and columns, or (the first three) as kernel_h and kernel_w and so on; group 1; bias_term true;
+weight_filler and bias_filler constant 0; axis 1, no other. force_nd_im2col is accepted and changes nothing.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from math import prod
 from typing import ClassVar
 
 from fcnlite.errors import ShapeError, SpecError
@@ -58,10 +66,10 @@ class Convolution(Layer):
             raise SpecError(f"num_output {o.num_output} cannot be split into {o.group} groups.")
         if o.axis not in (1, -3):
             raise SpecError(f"axis is {o.axis}; only N×C×H×W with channels on axis 1 is supported.")
-        kernel = pair("kernel_size", o.kernel_size, "kernel", o.kernel_h, o.kernel_w, None)
-        stride = pair("stride", o.stride, "stride", o.stride_h, o.stride_w, 1)
-        pad = pair("pad", o.pad, "pad", o.pad_h, o.pad_w, 0, least=0)
-        dilation = pair("dilation", o.dilation, "dilation", None, None, 1)
+        kernel = pair(o, "kernel_size", "kernel", default=None)
+        stride = pair(o, "stride", "stride", default=1)
+        pad = pair(o, "pad", "pad", default=0, least=0)
+        dilation = pair(o, "dilation", "dilation", default=1)
         rows, columns = (Window(*axis) for axis in zip(kernel, stride, pad, dilation, strict=True))
         self.kernel = Kernel(rows, columns, o.group)
 
@@ -69,19 +77,15 @@ class Convolution(Layer):
         o, channels = self.options, four_axes(bottom[0])[1]
         if channels % o.group:
             raise ShapeError(f"{channels} channels cannot be split into {o.group} groups")
-        column = self.column_channels(channels) * self.kernel.taps
+        weight = (*self.weight_channels(channels), self.kernel.rows.kernel, self.kernel.columns.kernel)
+        column = o.group * prod(weight[1:])
         if column > LARGEST_COLUMN:
             raise ShapeError(f"the kernel sees {column:,} values at once; expected at most {LARGEST_COLUMN:,}")
-        weight = (*self.weight_channels(channels), self.kernel.rows.kernel, self.kernel.columns.kernel)
         bias = [ParamShape((o.num_output,), o.bias_filler)] if o.bias_term else []
         return [ParamShape(weight, o.weight_filler), *bias]
 
-    def column_channels(self, channels: int) -> int:
-        """The channels of the blob that im2col reads."""
-        return channels
-
     def weight_channels(self, channels: int) -> tuple[int, int]:
-        """The weight's first two axes for a bottom of so many channels."""
+        """The weight's first two axes, for a bottom of so many channels."""
         return self.options.num_output, channels // self.options.group
 
     def top_shapes(self, *bottom: Shape) -> list[Shape]:
@@ -108,5 +112,4 @@ class Convolution(Layer):
     def macs(self, bottom: Sequence[Shape], top: Sequence[Shape]) -> int:
         n, channels, *_ = bottom[0]
         _, outputs, out_h, out_w = top[0]
-        taps = self.kernel.rows.kernel * self.kernel.columns.kernel
-        return n * outputs * (channels // self.options.group) * taps * out_h * out_w
+        return n * outputs * (channels // self.options.group) * self.kernel.taps * out_h * out_w

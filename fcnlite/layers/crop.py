@@ -1,9 +1,11 @@
 """Crop a blob to the size of another (Caffe's Crop).
 
-    y[..., i, j] = x[..., offset_i + i, offset_j + j]
+    y[..., i, j] = x[..., i + offset_i, j + offset_j]        dx[..., i + offset_i, j + offset_j] = dy[..., i, j], else 0
 
-bottoms: x and a reference of as many axes; top: x's shape before `axis`, the reference's from there on. Options:
-axis 2; offset 0, or one for all cropped axes, or one for each.
+bottoms: x and a reference of as many axes, of which the sizes alone count; top: x's shape before `axis`, the
+reference's from there on. Options: axis 2; offset 0, one for all cropped axes or one for each.
+
+In an FCN it lays the upsampled scores over the picture, or over the scores of a skip: `shapes.crop_offset` says where.
 """
 
 from __future__ import annotations
@@ -48,19 +50,19 @@ class Crop(Layer):
         if len(offsets) != len(x) - axis:
             raise ShapeError(f"{len(offsets)} offsets are given; expected one, or {len(x) - axis} from axis {axis} on")
         window = [slice(None)] * axis
-        for each, offset in enumerate(offsets, start=axis):
-            if offset + reference[each] > x[each]:
+        for i, offset in enumerate(offsets, start=axis):
+            if offset + reference[i] > x[i]:
                 raise ShapeError(
-                    f"on axis {each}, offset {offset} and the reference's {reference[each]} "
-                    f"go beyond the blob's {x[each]}"
+                    f"on axis {i}, offset {offset} and the reference's {reference[i]} go beyond the blob's {x[i]}"
                 )
-            window.append(slice(offset, offset + reference[each]))
+            window.append(slice(offset, offset + reference[i]))
         return tuple(window)
 
     def top_shapes(self, *bottom: Shape) -> list[Shape]:
         x, reference = bottom
-        window = self._window(x, reference)
-        return [tuple(len(range(size)[part]) for size, part in zip(x, window, strict=True))]
+        self._window(x, reference)  # raises where they do not fit
+        axis = canonical_axis(self.options.axis, len(x))
+        return [x[:axis] + reference[axis:]]
 
     def forward(self, bottom: list[Array], run: Run) -> list[Array]:
         x, reference = bottom
@@ -75,11 +77,9 @@ class Crop(Layer):
         return [dx, None]
 
     def placement(self) -> tuple[Placement, Placement]:
-        offsets, first = self.options.offset or (0,), self.options.axis % 4
-
-        def along(axis: int) -> Placement:
-            if axis < first:
-                return Placement()
-            return Placement(offset=Fraction(offsets[axis - first] if len(offsets) > 1 else offsets[0]))
-
-        return along(2), along(3)
+        first, offsets = self.options.axis % 4, self.options.offset or (0,)
+        if len(offsets) == 1:
+            offsets *= 4 - first
+        of_axis = dict(enumerate(offsets, start=first))
+        rows, columns = (Placement(offset=Fraction(of_axis.get(axis, 0))) for axis in (2, 3))
+        return rows, columns

@@ -1,9 +1,14 @@
 """Deconvolution, the paper's in-network upsampling (section 3.3): the transposed convolution (Caffe's Deconvolution).
 
-    y[n, o] = bias[o] + Σ_c (the input gradient that a convolution with weight[c, o] would get from x[n, c])
+    y[n, o, i', j'] = bias[o] + Σ weight[c, o, k, l] · x[n, c, i, j]  over all c, i, j, k, l for which
+    i' = stride · i + dilation · k − pad,  j' = stride · j + dilation · l − pad
+
+Every x[n, c, i, j] adds the kernel, times its value, to the top: Convolution's backward pass as a forward pass.
+
+    Y = col2im(Wᵀ · X) + bias        dX = W · cols(dY), dW = X · cols(dY)ᵀ, dbias = Σ dY
 
 bottom N×C×H×W, top N×num_output×H'×W', H' = stride·(H − 1) + extent − 2·pad; weight C×num_output/group×KH×KW, bias
-num_output. Options: those of Convolution. Forward and backward change places with Convolution's.
+num_output. Options: those of Convolution. With weight_filler bilinear and group = num_output = C it interpolates.
 """
 
 from __future__ import annotations
@@ -19,9 +24,6 @@ from fcnlite.shapes import Placement, deconvolution_placement
 @register
 class Deconvolution(Convolution):
     type = "Deconvolution"
-
-    def column_channels(self, channels: int) -> int:
-        return int(self.options.num_output)
 
     def weight_channels(self, channels: int) -> tuple[int, int]:
         return channels, self.options.num_output // self.options.group

@@ -1,8 +1,9 @@
 """Dropout (Caffe's Dropout).
 
-    TRAIN: y = x · m / (1 − dropout_ratio), m = 1 with probability 1 − dropout_ratio, else 0        TEST: y = x
+    TRAIN: y = x · mask, dx = dy · mask        TEST: y = x, dx = dy
 
-Any shape. Option: dropout_ratio 0.5. The mask is a function of the net's seed, its iteration and the layer's name.
+mask is 1 / (1 − dropout_ratio) with probability 1 − dropout_ratio, else 0: the mean of y is x. It is a function of the
+net's seed, its iteration and the layer's name. Any shape. Option: dropout_ratio 0.5. Srivastava et al., 2014.
 """
 
 from __future__ import annotations
@@ -37,10 +38,11 @@ class Dropout(Layer):
         if self.phase == "TEST":
             return [x]
         kept = run.rng().random(x.shape, np.float32) >= self.options.dropout_ratio
-        run.saved = kept * x.dtype.type(1 / (1 - self.options.dropout_ratio))
-        return [np.multiply(x, run.saved, out=x if run.overwrite else None)]
+        run.saved = mask = kept * x.dtype.type(1 / (1 - self.options.dropout_ratio))
+        return [np.multiply(x, mask, out=x if run.overwrite else None)]
 
     def backward(self, dtop: list[Array], run: Run) -> list[Array | None]:
+        (dy,), mask = dtop, run.saved
         if self.phase == "TEST":
-            return [dtop[0]]
-        return [dtop[0] * run.saved]
+            return [dy]
+        return [dy * mask]

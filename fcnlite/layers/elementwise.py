@@ -1,8 +1,8 @@
-"""Functions of each element by itself, of blobs of any shape (Caffe's AbsVal, ELU, Exp, Log, Power, Sigmoid, TanH).
+"""Functions of each element by itself (Caffe's AbsVal, ELU, Exp, Log, Power, Sigmoid and TanH).
 
     y = f(x)        dx = dy · f'(x), written with y where that is simpler
 
-ReLU and PReLU have files of their own.
+Blobs of any shape. Each class says its f and its options. ReLU, Dropout and PReLU have files of their own.
 """
 
 from __future__ import annotations
@@ -38,7 +38,10 @@ class ELUOptions:
 
 @register
 class ELU(Layer):
-    """y = x where x > 0, else alpha · (exp(x) − 1)        dx = dy · (1 where x > 0, else y + alpha)"""
+    """y = x where x > 0, else alpha · (exp(x) − 1)        dx = dy · (1 where x > 0, else y + alpha)
+
+    Option: alpha 1. Clevert et al., 2015.
+    """
 
     type = "ELU"
     messages = ("elu_param",)
@@ -56,7 +59,7 @@ class ELU(Layer):
 
 @dataclass(frozen=True)
 class LinearOptions:
-    """What Exp and Log do to x beside: scale and shift; base −1 is e."""
+    """Of Exp and Log, whose f takes shift + scale · x; base −1 means e."""
 
     base: float = -1.0
     scale: float = 1.0
@@ -66,14 +69,17 @@ class LinearOptions:
         """The natural logarithm of the base. Raises `SpecError` for one that has none."""
         if self.base == -1:
             return 1.0
-        if self.base <= 0 or self.base == 1:
-            raise SpecError(f"base is {self.base}; expected -1, for e, or a number above 0 that is not 1.")
+        if self.base <= 0:
+            raise SpecError(f"base is {self.base}; expected -1, for e, or a number above 0.")
         return math.log(self.base)
 
 
 @register
 class Exp(Layer):
-    """y = base^(shift + scale · x)        dx = dy · y · scale · ln(base)"""
+    """y = base^(shift + scale · x)        dx = dy · y · scale · ln(base)
+
+    Options: base −1 (e), scale 1, shift 0.
+    """
 
     type = "Exp"
     messages = ("exp_param",)
@@ -94,7 +100,10 @@ class Exp(Layer):
 
 @register
 class Log(Layer):
-    """y = log_base(shift + scale · x)        dx = dy · scale / ((shift + scale · x) · ln(base))"""
+    """y = log_base(shift + scale · x)        dx = dy · scale / ((shift + scale · x) · ln(base))
+
+    Options: base −1 (e), scale 1, shift 0.
+    """
 
     type = "Log"
     messages = ("log_param",)
@@ -103,6 +112,8 @@ class Log(Layer):
 
     def check(self) -> None:
         self.ln_base = self.options.ln_base()
+        if self.ln_base == 0:
+            raise SpecError("base is 1, which has no logarithms; expected another.")
 
     def forward(self, bottom: list[Array], run: Run) -> list[Array]:
         (x,), o = bottom, self.options
@@ -122,7 +133,10 @@ class PowerOptions:
 
 @register
 class Power(Layer):
-    """y = (shift + scale · x)^power        dx = dy · power · scale · (shift + scale · x)^(power − 1)"""
+    """y = (shift + scale · x)^power        dx = dy · power · scale · (shift + scale · x)^(power − 1)
+
+    Options: power 1, scale 1, shift 0.
+    """
 
     type = "Power"
     messages = ("power_param",)
@@ -136,15 +150,20 @@ class Power(Layer):
     def backward(self, dtop: list[Array], run: Run) -> list[Array | None]:
         (dy,), (x,), o = dtop, run.bottom, self.options
         if o.power * o.scale == 0:
-            return [np.zeros_like(x)]  # a constant, also where the power of 0 is infinite
+            return [np.zeros_like(x)]  # y is constant, also where 0^(power − 1) would be infinite
         return [dy * (o.power * o.scale) * (o.shift + o.scale * x) ** (o.power - 1)]
 
 
 @dataclass(frozen=True)
 class EngineOptions:
-    """Which of Caffe's implementations to use; there is one here."""
+    """Of Sigmoid and TanH: which of Caffe's implementations to use. There is one here."""
 
     engine: str = "DEFAULT"
+
+
+def sigmoid(x: Array) -> Array:
+    """σ(x) by the hyperbolic tangent, which never overflows: (tanh(x/2) + 1) / 2."""
+    return np.tanh(x * 0.5) * 0.5 + 0.5
 
 
 @register
@@ -162,11 +181,6 @@ class Sigmoid(Layer):
     def backward(self, dtop: list[Array], run: Run) -> list[Array | None]:
         (dy,), (y,) = dtop, run.top
         return [dy * y * (1 - y)]
-
-
-def sigmoid(x: Array) -> Array:
-    """1 / (1 + exp(−x)), as the hyperbolic tangent, which never overflows."""
-    return np.tanh(x * 0.5) * 0.5 + 0.5
 
 
 @register

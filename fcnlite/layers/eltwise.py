@@ -1,9 +1,11 @@
 """Element by element over several blobs of one shape (Caffe's Eltwise): the skip fusion of FCN-16s and FCN-8s.
 
-    SUM: y = Σ_i coeff_i · x_i        PROD: y = Π_i x_i        MAX: y = max_i x_i
+    SUM:  y = Σ_i coeff_i · x_i        dx_i = dy · coeff_i
+    PROD: y = Π_i x_i                  dx_i = dy · Π_{j≠i} x_j
+    MAX:  y = max_i x_i                dx_i = dy · [i is the winner]
 
-Options: operation SUM; coeff 1 for each bottom; stable_prod_grad (the gradient is always the stable one, Π_{j≠i} x_j,
-here). Of equal maxima Caffe takes the second of the first two bottoms, then the earliest.
+Of equal maxima the winner is, as in Caffe, the second of the first two bottoms, then the earliest. Options: operation
+SUM; coeff 1 for each bottom, with SUM only; stable_prod_grad is accepted, but PROD's gradient is always the stable one.
 """
 
 from __future__ import annotations
@@ -51,14 +53,13 @@ class Eltwise(Layer):
         return [bottom[0]]
 
     def forward(self, bottom: list[Array], run: Run) -> list[Array]:
-        o = self.options
+        x, o = bottom, self.options
+        if o.operation == "SUM":
+            terms = [x_i * x_i.dtype.type(c) for x_i, c in zip(x, o.coeff, strict=True)] if o.coeff else x
+            return [reduce(np.add, terms)]
         if o.operation == "PROD":
-            return [reduce(np.multiply, bottom)]
-        if o.operation == "MAX":
-            return [reduce(np.maximum, bottom)]
-        if o.coeff:
-            bottom = [x * x.dtype.type(c) for x, c in zip(bottom, o.coeff, strict=True)]
-        return [reduce(np.add, bottom)]
+            return [reduce(np.multiply, x)]
+        return [reduce(np.maximum, x)]
 
     def backward(self, dtop: list[Array], run: Run) -> list[Array | None]:
         (dy,), x, o = dtop, run.bottom, self.options
@@ -68,7 +69,7 @@ class Eltwise(Layer):
             return [dy * reduce(np.multiply, x[:i] + x[i + 1 :]) for i in range(len(x))]
         winner = np.where(x[0] > x[1], 0, 1)
         best = np.maximum(x[0], x[1])
-        for i, each in enumerate(x[2:], start=2):
-            winner[each > best] = i
-            best = np.maximum(best, each)
+        for i, x_i in enumerate(x[2:], start=2):
+            winner[x_i > best] = i
+            best = np.maximum(best, x_i)
         return [dy * (winner == i) for i in range(len(x))]

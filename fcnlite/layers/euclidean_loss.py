@@ -1,8 +1,8 @@
-"""Half the squared distance of two blobs, a picture (Caffe's EuclideanLoss).
+"""Half the squared distance between two blobs, averaged over the pictures (Caffe's EuclideanLoss).
 
-    loss = Σ (a − b)² / 2N        da = (a − b) / N, db = −da
+    loss = Σ (a − b)² / 2N        da = dloss · (a − b) / N, db = −da
 
-bottoms: a and b, N pictures of one shape; top: the loss (a scalar).
+bottoms: a and b, of one shape, N×…; top: the loss (a scalar). No options.
 """
 
 from __future__ import annotations
@@ -32,8 +32,8 @@ class EuclideanLoss(Layer):
         return [np.asarray(np.square(a - b).sum(dtype=np.float64) / (2 * len(a)), a.dtype)]
 
     def backward(self, dtop: list[Array], run: Run) -> list[Array | None]:
-        a, b = run.bottom
-        da = (a - b) * (dtop[0] / len(a)).astype(a.dtype)
+        (dloss,), (a, b) = dtop, run.bottom
+        da = (a - b) * (dloss / len(a)).astype(a.dtype)
         return [da, -da if run.needs[1] else None]
 
     def placement(self) -> None:

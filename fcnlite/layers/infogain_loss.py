@@ -1,13 +1,16 @@
-"""Logistic loss of a softmax in which classes weigh what a matrix says (Caffe's InfogainLoss): class balancing.
+"""Multinomial logistic loss of a softmax, weighted by a matrix H (Caffe's InfogainLoss), to balance classes.
 
-    loss = −Σ_i Σ_k H[label_i, k] · log p[i, k] / Z
-    dx[i, k] = (p[i, k] · Σ_j H[label_i, j] − H[label_i, k]) / Z, 0 where ignored
+    p = softmax(x),  loss = −Σ_i Σ_k H[label_i, k] · log p[i, k] / Z
+    dx[i, k] = dloss · (p[i, k] · Σ_j H[label_i, j] − H[label_i, k]) / Z
 
-With H the identity this is SoftmaxWithLoss; with the classes' weights on its diagonal, rare classes count as much as
-frequent ones. bottoms: scores (classes on `axis`), labels and, unless the option `matrix` has it, H, with K² values for
-K classes; tops: the loss (a scalar) and, if named, the probabilities p. Options: matrix, its K² values row by row;
-source, the binaryproto file that holds them (caffe.read_net reads it into matrix); ignore_label (none); normalization
-VALID, normalize (see loss.py for Z); axis 1. Caffe clamps p at 1e-20 under the logarithm; the gradient is not clamped.
+With H the identity this is SoftmaxWithLoss; with a weight for each class on the diagonal, rare classes can count as
+much as frequent ones. Positions i whose label is ignore_label are left out of the sum, and their dx is 0.
+
+bottoms: scores x (classes k on `axis`), labels and, unless the option `matrix` has it, H, with K² values for K classes;
+tops: the loss (a scalar) and, if named, the probabilities p. Options: matrix, the K² values of H row by row; source,
+the binaryproto file that holds them (caffe.read_net reads it into matrix); ignore_label (none); normalization VALID and
+normalize (see loss.py for Z); axis 1. Under the logarithm p is at least 1e-20, as in Caffe; this does not enter the
+gradient.
 """
 
 from __future__ import annotations
@@ -66,14 +69,16 @@ class InfogainLoss(Loss):
         p = softmax(x, axis)
         classes = x.shape[axis]
         h = np.asarray(matrix[0] if matrix else self.options.matrix, x.dtype).reshape(classes, classes)
-        rows = np.where(counted, np.moveaxis(h[label.squeeze(axis)], -1, axis), 0)
-        loss = -(rows * np.log(np.maximum(p, x.dtype.type(SMALLEST)))).sum(dtype=np.float64)
+        # H[label_i, k] in the shape of the scores, 0 where the label is ignored.
+        h = np.where(counted, np.moveaxis(h[label.squeeze(axis)], -1, axis), 0)
+        losses = h * -np.log(np.maximum(p, x.dtype.type(SMALLEST)))
         z = self.normalizer(counted, prod(x.shape[:axis]))
-        run.saved = (p, rows, axis, z)
-        return [np.asarray(loss / z, x.dtype), p][: len(self.spec.top)]
+        run.saved = (p, h, axis, z)
+        loss = np.asarray(losses.sum(dtype=np.float64) / z, x.dtype)
+        return [loss, p][: len(self.spec.top)]
 
     def backward(self, dtop: list[Array], run: Run) -> list[Array | None]:
-        p, rows, axis, z = run.saved
-        dx = p * rows.sum(axis=axis, keepdims=True) - rows
-        dx *= (dtop[0] / z).astype(p.dtype)
+        dloss, (p, h, axis, z) = dtop[0], run.saved
+        dx = p * h.sum(axis=axis, keepdims=True) - h
+        dx *= (dloss / z).astype(p.dtype)
         return [dx, None, None][: len(self.spec.bottom)]

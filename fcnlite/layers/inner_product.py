@@ -1,10 +1,11 @@
 """Fully connected layer (Caffe's InnerProduct).
 
-    y = x · Wᵀ + bias        dW = dyᵀ · x        dx = dy · W
+    Y = X · Wᵀ + bias        dX = dY · W, dW = dYᵀ · X, dbias = Σ dY over the rows
 
-x is the bottom, flattened from `axis` on (K values); top: the bottom's axes before `axis`, then num_output. Weight
-num_output×K (K×num_output with transpose), bias num_output. Options: num_output; bias_term true; axis 1; transpose
-false; weight_filler and bias_filler constant 0.
+A row of X has the K values of the bottom's axes from `axis` on; the row of Y has num_output. bottom N×C×H×W, top
+N×num_output (in general: the bottom's axes before `axis`, then num_output); weight W num_output×K (with transpose
+K×num_output: Wᵀ), bias num_output. Options: num_output; bias_term true; axis 1; transpose false; weight_filler and
+bias_filler constant 0.
 """
 
 from __future__ import annotations
@@ -42,44 +43,46 @@ class InnerProduct(Layer):
             raise SpecError(f"num_output is {self.options.num_output}; expected at least 1.")
 
     def _split(self, bottom: Shape) -> tuple[Shape, int]:
-        """The axes that stay, and the number of values that are summed over."""
+        """The axes that stay, and K, the number of values in the others."""
         axis = canonical_axis(self.options.axis, len(bottom))
         return bottom[:axis], prod(bottom[axis:])
 
+    def _matrix(self, weight: Array) -> Array:
+        """W, num_output×K, as the formulas have it: a view, also to write dW into."""
+        return weight.T if self.options.transpose else weight
+
     def params(self, *bottom: Shape) -> list[ParamShape]:
         o = self.options
-        _, inner = self._split(bottom[0])
-        weight = (inner, o.num_output) if o.transpose else (o.num_output, inner)
+        _, k = self._split(bottom[0])
+        weight = (k, o.num_output) if o.transpose else (o.num_output, k)
         bias = [ParamShape((o.num_output,), o.bias_filler)] if o.bias_term else []
         return [ParamShape(weight, o.weight_filler), *bias]
 
     def top_shapes(self, *bottom: Shape) -> list[Shape]:
-        return [(*self._split(bottom[0])[0], self.options.num_output)]
+        kept, _ = self._split(bottom[0])
+        return [(*kept, self.options.num_output)]
 
     def forward(self, bottom: list[Array], run: Run) -> list[Array]:
-        (x,), weight = bottom, run.params[0]
-        kept, inner = self._split(x.shape)
-        y = matmul(x.reshape(prod(kept), inner), weight if self.options.transpose else weight.T)
+        kept, k = self._split(bottom[0].shape)
+        x, w = bottom[0].reshape(prod(kept), k), self._matrix(run.params[0])
+        y = matmul(x, w.T)
         if self.options.bias_term:
             y += run.params[1]
         return [y.reshape(*kept, self.options.num_output)]
 
     def backward(self, dtop: list[Array], run: Run) -> list[Array | None]:
-        (x,), weight = run.bottom, run.params[0]
-        kept, inner = self._split(x.shape)
-        flat, dy = x.reshape(prod(kept), inner), dtop[0].reshape(prod(kept), self.options.num_output)
+        kept, k = self._split(run.bottom[0].shape)
+        x, w = run.bottom[0].reshape(prod(kept), k), self._matrix(run.params[0])
+        dy = dtop[0].reshape(prod(kept), self.options.num_output)
         if run.dparams[0] is not None:
-            a, b = (flat, dy) if self.options.transpose else (dy, flat)
-            matmul(a.T, b, out=run.dparams[0])
+            matmul(dy.T, x, out=self._matrix(run.dparams[0]))
         if self.options.bias_term and run.dparams[1] is not None:
             dy.sum(axis=0, out=run.dparams[1])
-        if not run.needs[0]:
-            return [None]
-        return [matmul(dy, weight.T if self.options.transpose else weight).reshape(x.shape)]
+        return [matmul(dy, w).reshape(run.bottom[0].shape) if run.needs[0] else None]
 
     def placement(self) -> tuple[Placement, Placement] | None:
         return None
 
     def macs(self, bottom: Sequence[Shape], top: Sequence[Shape]) -> int:
-        kept, inner = self._split(bottom[0])
-        return prod(kept) * inner * self.options.num_output
+        kept, k = self._split(bottom[0])
+        return prod(kept) * k * self.options.num_output

@@ -1,6 +1,8 @@
 """The net's inputs (Caffe's Input): blobs that the caller feeds.
 
-Option: shape, one for all tops or one for each. It is what parameters are sized by when the net is built; at every
+    y = what the caller feeds under the top's name
+
+Option: shape { dim … }, one for all tops or one for each. Parameters are sized by it when the net is built; at every
 forward the fed arrays' own shapes count.
 """
 

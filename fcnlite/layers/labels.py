@@ -1,4 +1,4 @@
-"""Labels beside scores: what SoftmaxWithLoss and Accuracy share.
+"""Labels beside scores: what SoftmaxWithLoss, InfogainLoss and Accuracy share.
 
 Scores have their classes on one axis; the label blob has one value for each of the other positions, as N×H×W,
 N×1×H×W or N: integers, or floats with integral values.

@@ -1,10 +1,10 @@
 """What the losses share: which positions count, and what their sum is divided by (Caffe's LossParameter).
 
-    loss = Σ_i loss_i / Z
+    loss = Σ_i loss_i / Z        dx = dloss · Σ_i ∂loss_i/∂x / Z
 
-Z, by `normalization`: VALID counts the positions that are not ignored, FULL all positions, BATCH_SIZE the pictures,
-NONE is 1; never below 1. The older `normalize` means VALID if true and BATCH_SIZE if false, where no normalization is
-written.
+The sum is over the positions i whose label is not ignore_label. Z, by `normalization`: VALID counts these positions,
+FULL all positions, BATCH_SIZE the pictures, NONE is 1; Z is never below 1. Where no normalization is written, the older
+`normalize` means VALID if true and BATCH_SIZE if false.
 """
 
 from __future__ import annotations
@@ -27,13 +27,14 @@ class LossOptions:
 
 
 class Loss(Layer):
-    """A layer whose first top is a loss, a scalar: of scores, the first bottom, and of what they should be."""
+    """A layer whose bottoms are scores and what they should be, and whose first top is a loss, a scalar."""
 
     Options = LossOptions
     bottoms = (2, 2)
     is_loss = True
     no_gradient = frozenset({1})
     default_normalization: ClassVar[Normalization] = "VALID"
+    """Where neither normalization nor normalize is written."""
 
     def check(self) -> None:
         o = self.options
@@ -44,7 +45,7 @@ class Loss(Layer):
         return [()]
 
     def normalizer(self, counted: Array, pictures: int) -> float:
-        """Z, where `counted` says of each position whether it counts."""
+        """Z; `counted` says of each position whether it counts."""
         counts: dict[str, int] = {
             "VALID": int(np.count_nonzero(counted)),
             "FULL": counted.size,

@@ -1,11 +1,12 @@
 """Local response normalisation (Caffe's LRN; Krizhevsky et al., 2012).
 
-    y = x · s^−beta,  s = k + alpha/n · Σ_region x²
-    dx = dy · s^−beta − 2 · alpha · beta / n · x · Σ_region (dy · y / s)
+    y = x · s^−beta,  s = k + alpha · 1/n Σ_region x²
+    dx = dy · s^−beta − 2 · alpha · beta · x · 1/n Σ_region (dy · y / s)
 
-The region: local_size neighbours along the channels (ACROSS_CHANNELS, n = local_size), or along every axis behind
-them (WITHIN_CHANNEL, n = local_size² for a picture; there k is always 1, as in Caffe), the blob's own place in the
-middle, zero beyond the edge. Options: local_size 5, odd; alpha 1; beta 0.75; norm_region ACROSS_CHANNELS; k 1.
+The region of a place is the place itself and its neighbours, n = local_size along the channels (ACROSS_CHANNELS) or
+n = local_size² over rows and columns (WITHIN_CHANNEL, where k is always 1, as in Caffe); x is 0 beyond the edge. The
+paper has no 1/n: its alpha is Caffe's over n. bottom N×C×…, top the same. Options: local_size 5, odd; alpha 1;
+beta 0.75; norm_region ACROSS_CHANNELS; k 1.
 """
 
 from __future__ import annotations
@@ -49,7 +50,7 @@ class LRN(Layer):
         return [bottom[0]]
 
     def _region_mean(self, values: Array) -> Array:
-        """1/n · Σ_region values."""
+        """1/n Σ_region values."""
         size = self.options.local_size
         axes = [1] if self.across else range(2, values.ndim)
         for axis in axes:
@@ -67,7 +68,7 @@ class LRN(Layer):
 
 
 def _window_sum(values: Array, axis: int, size: int) -> Array:
-    """At each place the sum of the `size` values around it along `axis`."""
+    """At each place the sum of the `size` values around it along `axis`; 0 lies beyond the ends."""
     total = values.copy()
     here, there = np.moveaxis(total, axis, 0), np.moveaxis(values, axis, 0)
     for distance in range(1, min(size // 2 + 1, len(there))):

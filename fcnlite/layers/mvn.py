@@ -1,10 +1,10 @@
 """Mean and variance normalisation of each picture (Caffe's MVN).
 
-    y = (x − mean) / (σ + eps)        dx = (dy − mean(dy) − y · mean(dy · y)) / (σ + eps)
+    y = (x − mean(x)) / (σ + eps)        dx = (dy − mean(dy) − y · mean(dy · y)) / (σ + eps)
 
-mean and σ, the standard deviation, are over the axes behind the channels, or over all but the first with
-across_channels. Without normalize_variance: y = x − mean, dx = dy − mean(dy). The gradient is Caffe's, which is exact
-for an eps far below σ. Options: normalize_variance true, across_channels false, eps 1e-9.
+Means, and the standard deviation σ, are over the axes behind the channels or, with across_channels, over all but the
+first. Without normalize_variance: y = x − mean(x), dx = dy − mean(dy). The gradient is Caffe's, which is exact for an
+eps far below σ. bottom N×C×…, top the same. Options: normalize_variance true, across_channels false, eps 1e-9.
 """
 
 from __future__ import annotations

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import functools
+import sys
 import types
 import typing
 from collections.abc import Mapping
@@ -11,8 +12,10 @@ from typing import Any
 
 from fcnlite.errors import SpecError, nearest
 
+MAX_AXES = 32
+"""Caffe's limit for the axes of a blob."""
 LARGEST = 1 << 20
-"""Of kernel sizes, strides, pads and dilations: beyond any picture."""
+"""The largest kernel size, stride, pad and dilation: beyond any picture."""
 
 
 def parse_options(kind: type, raw: Mapping[str, Any]) -> Any:
@@ -26,8 +29,8 @@ def parse_options(kind: type, raw: Mapping[str, Any]) -> Any:
             values[key] = _convert(hints[key], value)
         except SpecError as error:  # inside a group of fields
             raise SpecError(f"option {key}: {error}") from error
-        except (TypeError, ValueError) as error:
-            raise SpecError(f"option {key}: {value!r} is not usable; expected {error}.") from error
+        except TypeError as error:
+            raise SpecError(f"option {key}: {repr(value)[:80]} is not usable; expected {error}.") from error
     return kind(**values)
 
 
@@ -53,7 +56,7 @@ def _convert(hint: Any, value: Any) -> Any:
         if value not in typing.get_args(hint):
             raise TypeError("one of " + ", ".join(map(str, typing.get_args(hint))))
         return value
-    if hint is float and isinstance(value, (int, float)) and not isinstance(value, bool):
+    if hint is float and type(value) in (int, float) and abs(value) <= sys.float_info.max:
         return float(value)
     if hint is int and isinstance(value, int) and not isinstance(value, bool):
         return value
@@ -69,19 +72,14 @@ def either(name: str, value: int | None, older: str, older_value: int | None, de
     return next((each for each in (value, older_value) if each is not None), default)
 
 
-def pair(
-    name: str,
-    values: tuple[int, ...],
-    stem: str,
-    rows: int | None,
-    columns: int | None,
-    default: int | None,
-    least: int = 1,
-) -> tuple[int, int]:
-    """Rows and columns of an option that is written once, twice, or as `stem_h` and `stem_w`.
+def pair(options: Any, name: str, stem: str, default: int | None, least: int = 1) -> tuple[int, int]:
+    """Rows and columns of the option `name`, written as one number, as two, or as `stem`_h and `stem`_w.
 
-    Raises `SpecError` when both forms or none (without a default) are given, or a value is below `least`.
+    Raises `SpecError` where both forms are written, or none and there is no default, or a value is below `least`.
     """
+    written = getattr(options, name)
+    values = written if isinstance(written, tuple) else () if written is None else (written,)
+    rows, columns = getattr(options, f"{stem}_h", None), getattr(options, f"{stem}_w", None)
     if values and (rows is not None or columns is not None):
         raise SpecError(f"both {name} and {stem}_h/{stem}_w are given; write one of them.")
     if len(values) > 2:

@@ -1,11 +1,13 @@
 """Pooling over windows (Caffe's Pooling, CPU).
 
-    MAX: y = max of the window        AVE: y = Σ of the window / its size
+    MAX: y = max x over the window          dx = Σ dy of the windows whose (first) maximum lies here
+    AVE: y = Σ x over the window / size     dx = Σ dy / size of the windows that cover this place
 
-bottom N×C×H×W, top N×C×H'×W'; H' rounds up (round_mode CEIL) or down (FLOOR), see `shapes.Window.pooled`. AVE counts
-padding into the size, as far as one pad beyond the picture. Of equal maxima the first gets the gradient. A second top
-of MAX, if named, is where in its plane each maximum lies, row · W + column; it has no gradient. Options: pool MAX;
-kernel_size (or kernel_h and kernel_w) or global_pooling; stride 1; pad 0, less than the kernel; round_mode CEIL.
+bottom N×C×H×W, top N×C×H'×W', H' = (H + 2·pad − kernel) / stride, rounded up (round_mode CEIL) or down (FLOOR), + 1;
+`shapes.Window.pooled` has the exceptions. A window's size counts the pad in, but nothing beyond it. A second top of
+MAX, if named, is where in its plane each maximum lies, row · W + column; it has no gradient. Options: pool MAX (or AVE;
+STOCHASTIC is refused); kernel_size, or global_pooling (false) for one window over the whole picture; stride 1; pad 0,
+less than the kernel; each of the three may be written with _h and _w; round_mode CEIL.
 """
 
 from __future__ import annotations
@@ -53,37 +55,30 @@ class Pooling(Layer):
             raise SpecError(f"pool is {o.pool}, which has no places for a second top; expected MAX.")
         if o.pool == "STOCHASTIC":
             raise SpecError("pool is STOCHASTIC, which Caffe has on GPUs only; expected MAX or AVE.")
-
-        def both(name: str, stem: str, default: int | None, least: int = 1) -> tuple[int, int]:
-            once = getattr(o, name)
-            rows, columns = getattr(o, f"{stem}_h"), getattr(o, f"{stem}_w")
-            return pair(name, () if once is None else (once,), stem, rows, columns, default, least)
-
-        kernel = both("kernel_size", "kernel", 1 if o.global_pooling else None)
-        stride = both("stride", "stride", 1)
-        pad = both("pad", "pad", 0, least=0)
+        kernel = pair(o, "kernel_size", "kernel", default=1 if o.global_pooling else None)
+        stride = pair(o, "stride", "stride", default=1)
+        pad = pair(o, "pad", "pad", default=0, least=0)
         if o.global_pooling and (kernel, stride, pad) != ((1, 1), (1, 1), (0, 0)):
             raise SpecError("global_pooling takes the whole picture; drop kernel_size, stride and pad.")
         if pad[0] >= kernel[0] or pad[1] >= kernel[1]:
             raise SpecError(f"pad {pad} must be less than the kernel {kernel}, or a window could lie outside.")
-        self.windows = [Window(*axis) for axis in zip(kernel, stride, pad, strict=True)]
+        self.rows, self.columns = (Window(*axis) for axis in zip(kernel, stride, pad, strict=True))
 
-    def _over(self, height: int, width: int) -> tuple[Window, Window]:
-        """The windows for rows and columns of a picture."""
+    def _windows(self, height: int, width: int) -> tuple[Window, Window]:
+        """How the window moves over the rows and the columns of a picture."""
         if self.options.global_pooling:
             return Window(height), Window(width)
-        return self.windows[0], self.windows[1]
+        return self.rows, self.columns
 
     def _arguments(self, height: int, width: int) -> tuple[tuple[int, int], ...]:
         """kernel, stride and pad as the Cython kernels take them."""
-        rows, columns = self._over(height, width)
+        rows, columns = self._windows(height, width)
         return (rows.kernel, columns.kernel), (rows.stride, columns.stride), (rows.pad, columns.pad)
 
     def top_shapes(self, *bottom: Shape) -> list[Shape]:
         n, channels, height, width = four_axes(bottom[0])
-        rows, columns = self._over(height, width)
-        mode = self.options.round_mode
-        clip = rows.pad > 0 or columns.pad > 0
+        rows, columns = self._windows(height, width)
+        mode, clip = self.options.round_mode, rows.pad > 0 or columns.pad > 0
         top = (n, channels, rows.pooled(height, mode, clip), columns.pooled(width, mode, clip))
         return [top] * len(self.spec.top)
 
@@ -93,13 +88,13 @@ class Pooling(Layer):
         shape, *_ = self.top_shapes(x.shape)
         planes = x.reshape(n * channels, height, width)
         y = np.empty((n * channels, *shape[2:]), x.dtype)
-        where = self._arguments(height, width)
+        windows = self._arguments(height, width)
         if self.options.pool == "MAX":
-            mask = np.empty(y.shape, np.int32)
-            max_forward(planes, y, mask, *where, config.num_threads())
+            mask = np.empty(y.shape, np.int32)  # where each maximum lies
+            max_forward(planes, y, mask, *windows, config.num_threads())
             run.saved = (x.shape, mask)
             return [y.reshape(shape), mask.reshape(shape).astype(x.dtype)][: len(self.spec.top)]
-        ave_forward(planes, y, *where, config.num_threads())
+        ave_forward(planes, y, *windows, config.num_threads())
         run.saved = (x.shape, None)
         return [y.reshape(shape)]
 
@@ -116,4 +111,4 @@ class Pooling(Layer):
     def placement(self) -> tuple[Placement, Placement] | None:
         if self.options.global_pooling:
             return None
-        return convolution_placement(self.windows[0]), convolution_placement(self.windows[1])
+        return convolution_placement(self.rows), convolution_placement(self.columns)

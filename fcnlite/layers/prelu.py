@@ -2,8 +2,8 @@
 
     y = max(x, 0) + slope · min(x, 0)        dx = dy · (1 where x > 0, else slope), dslope = Σ dy · min(x, 0)
 
-The slope: one for each place on axis 1, or one number with channel_shared. Options: filler constant 0.25,
-channel_shared false.
+bottom N×C×…, top the same; slope C, or one number with channel_shared; dslope is summed over all axes but its own.
+Options: filler constant 0.25, channel_shared false.
 """
 
 from __future__ import annotations
@@ -32,23 +32,24 @@ class PReLU(Layer):
     Options = PReLUOptions
     backward_reads = frozenset({"bottom"})
 
-    def _slope(self, x: Shape) -> Repeated:
+    def _repeated(self, x: Shape) -> Repeated:
         if len(x) < 2:
             raise ShapeError(f"expected a blob of at least two axes, N×C, found {show(x)}")
         return Repeated(() if self.options.channel_shared else x[1:2], 1, len(x))
 
     def params(self, *bottom: Shape) -> list[ParamShape]:
         # One slope is still a blob of one axis, as Caffe saves it.
-        return [ParamShape(self._slope(bottom[0]).shape or (1,), self.options.filler)]
+        return [ParamShape(self._repeated(bottom[0]).shape or (1,), self.options.filler)]
 
     def forward(self, bottom: list[Array], run: Run) -> list[Array]:
         (x,) = bottom
-        slope = self._slope(x.shape).laid(run.params[0])
+        slope = self._repeated(x.shape).laid(run.params[0])
         return [np.maximum(x, 0) + slope * np.minimum(x, 0)]
 
     def backward(self, dtop: list[Array], run: Run) -> list[Array | None]:
         (dy,), (x,) = dtop, run.bottom
-        each = self._slope(x.shape)
+        repeated = self._repeated(x.shape)
+        slope = repeated.laid(run.params[0])
         if run.dparams[0] is not None:
-            run.dparams[0][...] = each.summed(dy * np.minimum(x, 0))
-        return [dy * np.where(x > 0, 1, each.laid(run.params[0]))]
+            run.dparams[0][...] = repeated.summed(dy * np.minimum(x, 0))
+        return [dy * np.where(x > 0, 1, slope)]

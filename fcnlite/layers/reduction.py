@@ -1,9 +1,12 @@
-"""One number for all that lies behind an axis (Caffe's Reduction).
+"""Sum over the last axes of a blob (Caffe's Reduction).
 
-    SUM: y = c · Σ x        MEAN: y = c · Σ x / count        ASUM: y = c · Σ |x|        SUMSQ: y = c · Σ x²
+    SUM:   y = coeff · Σ x              dx = dy · coeff
+    MEAN:  y = coeff · Σ x / count      dx = dy · coeff / count
+    ASUM:  y = coeff · Σ |x|            dx = dy · coeff · sign(x)
+    SUMSQ: y = coeff · Σ x²             dx = dy · coeff · 2x
 
-The sums are over the axes from `axis` on, the others stay: axis 0 gives a scalar. Options: operation SUM, axis 0,
-coeff (c) 1.
+The sums are over the axes from `axis` on, count values each; the top has the axes before, so axis 0 gives a scalar.
+Options: operation SUM, axis 0, coeff 1.
 """
 
 from __future__ import annotations
@@ -42,6 +45,7 @@ class Reduction(Layer):
 
     def forward(self, bottom: list[Array], run: Run) -> list[Array]:
         (x,), o = bottom, self.options
+        (shape,) = self.top_shapes(x.shape)
         rows = self._rows(x)
         sums = {
             "SUM": lambda: rows.sum(axis=1),
@@ -49,7 +53,7 @@ class Reduction(Layer):
             "ASUM": lambda: np.abs(rows).sum(axis=1),
             "SUMSQ": lambda: np.square(rows).sum(axis=1),
         }[o.operation]()
-        return [(o.coeff * sums).reshape(*self.top_shapes(x.shape))]
+        return [(o.coeff * sums).reshape(shape)]
 
     def backward(self, dtop: list[Array], run: Run) -> list[Array | None]:
         (dy,), (x,), o = dtop, run.bottom, self.options

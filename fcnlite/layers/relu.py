@@ -2,8 +2,10 @@
 
     y = max(x, 0) + negative_slope · min(x, 0)        dx = dy · (1 where x > 0, else negative_slope)
 
-Any shape. Option: negative_slope 0. In place, the top takes the bottom's memory, so backward reads the top, whose sign
-is the bottom's; but not where negative_slope < 0.
+Any shape. Option: negative_slope 0.
+
+In place the top takes the bottom's memory. So backward looks at the top, which is above 0 where the bottom is; only
+with a negative_slope below 0 it is not, and then the bottom is kept.
 """
 
 from __future__ import annotations
@@ -42,8 +44,8 @@ class ReLU(Layer):
         return [np.multiply(x, np.where(x > 0, 1, slope).astype(x.dtype), out=out)]
 
     def backward(self, dtop: list[Array], run: Run) -> list[Array | None]:
-        (dy,), (x,) = dtop, run.top or run.bottom
+        (dy,), (x_or_y,) = dtop, run.bottom or run.top
         slope = self.options.negative_slope
         if slope == 0:
-            return [dy * (x > 0)]
-        return [dy * np.where(x > 0, 1, slope).astype(dy.dtype)]
+            return [dy * (x_or_y > 0)]
+        return [dy * np.where(x_or_y > 0, 1, slope).astype(dy.dtype)]

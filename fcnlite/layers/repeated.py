@@ -1,7 +1,11 @@
-"""A small array laid over some axes of a blob and repeated over the others: what Scale, Bias and PReLU share."""
+"""A small array laid over some axes of a blob and repeated over the others: what Scale, Bias and PReLU share.
+
+A bias of shape C, say, lies on axis 1 of N×C×H×W: as C×1×1 it broadcasts, and its gradient is summed over N, H and W.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -20,6 +24,13 @@ class Repeated:
     axes: int
 
     @staticmethod
+    def operand(bottom: Sequence[Shape], axis: int, num_axes: int) -> Repeated:
+        """What Scale multiplies by and Bias adds: the second bottom or, where there is one only, a parameter."""
+        if len(bottom) == 2:
+            return Repeated.of_bottom(bottom[0], axis, bottom[1])
+        return Repeated.between(bottom[0], axis, num_axes)
+
+    @staticmethod
     def between(x: Shape, axis: int, num_axes: int) -> Repeated:
         """Over x's axes `axis` to `axis` + `num_axes` − 1; −1: all from `axis` on; 0: one number."""
         first = 0 if num_axes == 0 else canonical_axis(axis, len(x))
@@ -30,7 +41,7 @@ class Repeated:
 
     @staticmethod
     def of_bottom(x: Shape, axis: int, small: Shape) -> Repeated:
-        """A bottom of shape `small`, which must be that of x's axes from `axis` on."""
+        """Over x's axes from `axis` on, whose sizes must be those of a bottom of shape `small`."""
         first = canonical_axis(axis, len(x)) if small else 0
         if small != x[first : first + len(small)]:
             raise ShapeError(
@@ -39,7 +50,7 @@ class Repeated:
         return Repeated(small, first, len(x))
 
     def laid(self, small: Array) -> Array:
-        """`small` so that it broadcasts over the blob."""
+        """`small` with axes of 1 behind, so that it broadcasts over the blob."""
         return small.reshape(self.shape + (1,) * (self.axes - self.axis - len(self.shape)))
 
     def summed(self, large: Array) -> Array:

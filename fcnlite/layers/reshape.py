@@ -1,6 +1,8 @@
 """The same values in another shape (Caffe's Reshape and Flatten).
 
-    y = x, dx = dy, value by value in memory's order
+    y = x        dx = dy
+
+The values keep their order in memory; only the shape differs, so top and bottom share memory.
 """
 
 from __future__ import annotations
@@ -12,6 +14,7 @@ from typing import ClassVar
 from fcnlite.errors import ShapeError, SpecError
 from fcnlite.layers.base import Array, Class, Layer, Run, Shape, canonical_axis, register
 from fcnlite.layers.input import BlobShape
+from fcnlite.layers.options import MAX_AXES
 from fcnlite.shapes import show
 
 
@@ -26,8 +29,9 @@ class ReshapeOptions:
 class Reshape(Layer):
     """The axes `axis` to `axis` + `num_axes` − 1 (−1: all from `axis` on) become `shape`.
 
-    In shape, 0 copies the size of the bottom's axis in that place, and one −1 is what is left. A negative `axis` counts
-    from behind the last one: −1 adds axes at the end. Options: shape, axis 0, num_axes −1.
+    In shape, 0 copies the size of the bottom's axis in that place, and one size may be −1: what is left for it. A
+    negative `axis` counts from behind the last one: −1 adds axes at the end. Options: shape { dim … }, axis 0,
+    num_axes −1.
     """
 
     type: ClassVar[str] = "Reshape"
@@ -59,6 +63,8 @@ class Reshape(Layer):
             known = prod(x[:first]) * prod(sizes[:place] + sizes[place + 1 :]) * prod(x[end:])
             sizes[place] = prod(x) // known if known else 0
         top = (*x[:first], *sizes, *x[end:])
+        if len(top) > MAX_AXES:
+            raise ShapeError(f"the top would have {len(top)} axes; expected at most {MAX_AXES}")
         if prod(top) != prod(x):
             raise ShapeError(f"{show(x)} cannot become {show(top)}: {prod(x)} values are not {prod(top)}")
         return [top]
@@ -66,10 +72,12 @@ class Reshape(Layer):
     def forward(self, bottom: list[Array], run: Run) -> list[Array]:
         (x,) = bottom
         run.saved = x.shape
-        return [x.reshape(*self.top_shapes(x.shape))]
+        (shape,) = self.top_shapes(x.shape)
+        return [x.reshape(shape)]
 
     def backward(self, dtop: list[Array], run: Run) -> list[Array | None]:
-        return [dtop[0].reshape(run.saved)]
+        (dy,), shape = dtop, run.saved
+        return [dy.reshape(shape)]
 
     def placement(self) -> None:
         return None
@@ -90,7 +98,7 @@ class Flatten(Reshape):
     Options = FlattenOptions
 
     def check(self) -> None:
-        """Any two axes may be written; whether the first comes first shows with the bottom."""
+        """Any two axes may be written: their order shows only once the bottom's shape is known."""
 
     def top_shapes(self, *bottom: Shape) -> list[Shape]:
         (x,) = bottom

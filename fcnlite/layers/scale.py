@@ -1,14 +1,16 @@
 """Multiply by a factor for each channel, and add a bias (Caffe's Scale).
 
-    y = x · factor + bias        dfactor = Σ dy · x, dbias = Σ dy over the axes that are repeated; dx = dy · factor
+    y = x · factor + bias        dx = dy · factor; dfactor = Σ dy · x, dbias = Σ dy over the axes of repetition
 
-The factor's shape is that of the bottom's axes `axis` to `axis` + `num_axes` − 1 (−1: all from `axis` on; 0: one
-number), repeated over the others. It is a parameter, or the second bottom if there is one. Options: axis 1,
-num_axes 1, filler constant 1, bias_term false, bias_filler constant 0.
+The factor has the shape of the bottom's axes `axis` to `axis` + `num_axes` − 1 (num_axes −1: all from `axis` on; 0: it
+is one number) and is repeated over the others; so is the bias. The factor is the first parameter, or the second bottom
+if there is one; the bias is the last parameter. The top has the first bottom's shape. Options: axis 1, num_axes 1,
+filler constant 1, bias_term false, bias_filler constant 0.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from fcnlite.errors import SpecError
@@ -38,35 +40,35 @@ class Scale(Layer):
         if self.options.num_axes < -1:
             raise SpecError(f"num_axes is {self.options.num_axes}; expected -1 or more.")
 
-    def _factor(self, *bottom: Shape) -> Repeated:
-        if len(bottom) == 2:
-            return Repeated.of_bottom(bottom[0], self.options.axis, bottom[1])
-        return Repeated.between(bottom[0], self.options.axis, self.options.num_axes)
+    def _repeated(self, bottom: Sequence[Shape]) -> Repeated:
+        return Repeated.operand(bottom, self.options.axis, self.options.num_axes)
 
     def params(self, *bottom: Shape) -> list[ParamShape]:
-        o, shape = self.options, self._factor(*bottom).shape
+        o, shape = self.options, self._repeated(bottom).shape
         factor = [ParamShape(shape, o.filler)] if len(bottom) == 1 else []
-        return factor + ([ParamShape(shape, o.bias_filler)] if o.bias_term else [])
+        bias = [ParamShape(shape, o.bias_filler)] if o.bias_term else []
+        return factor + bias
 
     def top_shapes(self, *bottom: Shape) -> list[Shape]:
-        self._factor(*bottom)
+        self._repeated(bottom)  # raises where the second bottom does not fit
         return [bottom[0]]
 
     def forward(self, bottom: list[Array], run: Run) -> list[Array]:
-        each = self._factor(*(blob.shape for blob in bottom))
-        y = bottom[0] * each.laid(bottom[1] if len(bottom) == 2 else run.params[0])
+        x, factor, *bias = (*bottom, *run.params)
+        run.saved = repeated = self._repeated([each.shape for each in bottom])
+        y = x * repeated.laid(factor)
         if self.options.bias_term:
-            y += each.laid(run.params[-1])
+            y += repeated.laid(bias[0])
         return [y]
 
     def backward(self, dtop: list[Array], run: Run) -> list[Array | None]:
-        (dy,), x, two = dtop, run.bottom[0], len(run.bottom) == 2
-        each = self._factor(*(blob.shape for blob in run.bottom))
+        (dy,), repeated = dtop, run.saved
+        x, factor, *_ = (*run.bottom, *run.params)
+        dx = dy * repeated.laid(factor) if run.needs[0] else None
         if self.options.bias_term and run.dparams[-1] is not None:
-            run.dparams[-1][...] = each.summed(dy)
-        if two:
-            dfactor = each.summed(dy * x) if run.needs[1] else None
-            return [dy * each.laid(run.bottom[1]) if run.needs[0] else None, dfactor]
+            run.dparams[-1][...] = repeated.summed(dy)
+        if len(run.bottom) == 2:
+            return [dx, repeated.summed(dy * x) if run.needs[1] else None]
         if run.dparams[0] is not None:
-            run.dparams[0][...] = each.summed(dy * x)
-        return [dy * each.laid(run.params[0]) if run.needs[0] else None]
+            run.dparams[0][...] = repeated.summed(dy * x)
+        return [dx]

@@ -1,9 +1,10 @@
 """Logistic loss of a sigmoid for each score by itself (Caffe's SigmoidCrossEntropyLoss).
 
-    loss = −Σ_i (t_i · log σ(x_i) + (1 − t_i) · log(1 − σ(x_i))) / Z        dx = (σ(x) − t) / Z, 0 where ignored
+    loss = −Σ_i (t_i · log σ(x_i) + (1 − t_i) · log(1 − σ(x_i))) / Z        dx_i = dloss · (σ(x_i) − t_i) / Z
 
-bottoms: scores x and targets t, as many, 0 to 1; top: the loss (a scalar). Options: ignore_label (none); normalization
-BATCH_SIZE, normalize (see loss.py for Z).
+Scores i whose target is ignore_label are left out of the sum, and their dx is 0. bottoms: scores x and as many targets
+t, 0 to 1; top: the loss (a scalar). Options: ignore_label (none); normalization BATCH_SIZE and normalize (see loss.py
+for Z).
 """
 
 from __future__ import annotations
@@ -32,7 +33,8 @@ class SigmoidCrossEntropyLoss(Loss):
         return [()]
 
     def forward(self, bottom: list[Array], run: Run) -> list[Array]:
-        x, t = bottom[0], bottom[1].reshape(bottom[0].shape)
+        x, t = bottom
+        t = t.reshape(x.shape)
         counted = np.ones(t.shape, bool) if self.options.ignore_label is None else t != self.options.ignore_label
         # log σ(x) = min(x, 0) − log(1 + exp(−|x|)), and log(1 − σ(x)) = log σ(x) − x: no logarithm of 0.
         log_sigmoid = np.minimum(x, 0) - np.log1p(np.exp(-np.abs(x)))
@@ -42,7 +44,7 @@ class SigmoidCrossEntropyLoss(Loss):
         return [np.asarray(losses.sum(dtype=np.float64) / z, x.dtype)]
 
     def backward(self, dtop: list[Array], run: Run) -> list[Array | None]:
-        x, t, (counted, z) = run.bottom[0], run.bottom[1].reshape(run.bottom[0].shape), run.saved
-        dx = np.where(counted, sigmoid(x) - t, 0)
-        dx *= (dtop[0] / z).astype(x.dtype)
+        (dloss,), (x, t), (counted, z) = dtop, run.bottom, run.saved
+        dx = np.where(counted, sigmoid(x) - t.reshape(x.shape), 0)
+        dx *= (dloss / z).astype(x.dtype)
         return [dx, None]

@@ -1,4 +1,7 @@
-"""Takes blobs that nobody else reads, so that they are no outputs (Caffe's Silence). Its gradients are zero."""
+"""Read blobs that no other layer reads, so that the net does not return them (Caffe's Silence).
+
+No tops, no options; the bottoms get no gradient.
+"""
 
 from __future__ import annotations
 

@@ -1,8 +1,9 @@
 """Cut a blob into several along one axis (Caffe's Slice): the inverse of Concat.
 
-    y_1, y_2, ... = the parts of x        dx = [dy_1, dy_2, ...]
+    [y_1, y_2, ...] = x, cut at slice_point        dx = [dy_1, dy_2, ...]
 
-Options: axis 1 (slice_dim is its older name); slice_point, where each top but the first begins (default: equal parts).
+The tops' sizes on `axis` add up to the bottom's; the other axes stay. Options: axis 1 (slice_dim is its older name);
+slice_point, where each top but the first begins (default: equal parts).
 """
 
 from __future__ import annotations
@@ -39,7 +40,7 @@ class Slice(Layer):
             raise SpecError(f"slice_point has {len(o.slice_point)} values for {tops} tops; expected {tops - 1}.")
 
     def _bounds(self, x: Shape) -> list[int]:
-        """Where the parts begin and, at the end, the size of the axis."""
+        """Where the parts begin, and where the last one ends."""
         size, tops = x[canonical_axis(self.axis, len(x))], len(self.spec.top)
         if not self.options.slice_point and size % tops:
             raise ShapeError(f"{size} places on axis {self.axis} cannot be cut into {tops} equal tops; add slice_point")

@@ -1,8 +1,9 @@
 """Softmax over one axis (Caffe's Softmax).
 
-    p_k = exp(x_k) / Σ_j exp(x_j)        dx_k = p_k · (dy_k − Σ_j dy_j · p_j)
+    p_k = exp(x_k) / Σ_j exp(x_j)        dx_k = p_k · (dp_k − Σ_j dp_j · p_j)
 
-Any shape. Option: axis 1. The largest score is subtracted first, which changes nothing but the range of exp.
+bottom x of any shape, classes k on `axis`; top p of the same shape. Option: axis 1. The largest score is subtracted
+first, which leaves p as it is and keeps exp from overflowing.
 """
 
 from __future__ import annotations
@@ -43,5 +44,5 @@ class Softmax(Layer):
         return [softmax(bottom[0], self.options.axis)]
 
     def backward(self, dtop: list[Array], run: Run) -> list[Array | None]:
-        (dy,), (p,) = dtop, run.top
-        return [p * (dy - (dy * p).sum(axis=self.options.axis, keepdims=True))]
+        (dp,), (p,) = dtop, run.top
+        return [p * (dp - (dp * p).sum(axis=self.options.axis, keepdims=True))]

@@ -1,10 +1,11 @@
 """Multinomial logistic loss of a softmax, over all positions of a picture (Caffe's SoftmaxWithLoss).
 
-    loss = −Σ_i log p[i, label_i] / Z        dx[i, k] = (p[i, k] − [k = label_i]) / Z, 0 where ignored
+    p = softmax(x),  loss = −Σ_i log p[i, label_i] / Z        dx[i, k] = dloss · (p[i, k] − [k = label_i]) / Z
 
-bottoms: scores (classes on `axis`) and labels; tops: the loss (a scalar) and, if named, the probabilities p. Options:
-ignore_label (none); normalization VALID, normalize (see loss.py for Z); axis 1. Caffe clamps p at the smallest normal
-float under the logarithm, so that a position adds 87.34 at the most; the gradient is not clamped.
+Positions i whose label is ignore_label are left out of the sum, and their dx is 0. bottoms: scores x (classes k on
+`axis`) and labels, one for each position; tops: the loss (a scalar) and, if named, the probabilities p. Options:
+ignore_label (none); normalization VALID and normalize (see loss.py for Z); axis 1. Under the logarithm p is at least
+the smallest normal float, as in Caffe, so that a position adds 87.34 at the most; this does not enter the gradient.
 """
 
 from __future__ import annotations
@@ -53,10 +54,9 @@ class SoftmaxWithLoss(Loss):
         return [loss, p][: len(self.spec.top)]
 
     def backward(self, dtop: list[Array], run: Run) -> list[Array | None]:
-        p, label, counted, axis, z = run.saved
+        dloss, (p, label, counted, axis, z) = dtop[0], run.saved
         dx = p.copy()
-        at_label = np.take_along_axis(p, label, axis) - 1
-        np.put_along_axis(dx, label, at_label, axis)
-        dx *= (dtop[0] / z).astype(p.dtype)
+        np.put_along_axis(dx, label, np.take_along_axis(p, label, axis) - 1, axis)
+        dx *= (dloss / z).astype(p.dtype)
         np.copyto(dx, 0, where=~counted)
         return [dx, None]

@@ -1,6 +1,8 @@
 """One blob under several names (Caffe's Split, which it inserts by itself where a blob has several readers).
 
     y_1 = y_2 = ... = x        dx = Σ_i dy_i
+
+The tops share the bottom's memory. No options.
 """
 
 from __future__ import annotations

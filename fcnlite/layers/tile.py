@@ -1,8 +1,8 @@
 """Repeat a blob along one axis (Caffe's Tile).
 
-    y = [x, x, ...], `tiles` times        dx = Σ of the parts of dy
+    y = [x, x, ...], `tiles` times        dx = Σ_i dy_i, the parts of dy in the same places
 
-Options: tiles; axis 1.
+The top is `tiles` times as large as the bottom on `axis`. Options: tiles; axis 1.
 """
 
 from __future__ import annotations

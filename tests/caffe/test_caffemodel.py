@@ -97,7 +97,7 @@ def test_write_refuses_what_protobuf_cannot_hold(tmp_path: Path) -> None:
     ("layers", "words"),
     [
         ([blob([1, 2], shape={"dim": [3]})], "holds 2 numbers, its shape 3 needs 3"),
-        ([blob([], shape={"dim": [3]})], "holds 0 numbers"),
+        ([blob([], shape={"dim": [3]})], "has a shape but no numbers.*without its weights"),
         ([blob([1, 2])], r"holds 2 numbers, its shape \(scalar\) needs 1"),
         ([blob([1], shape={"dim": [2**62, 2**62]})], "holds 1 numbers"),
         ([blob([], shape={"dim": [0, 2**62]})], "sizes of at least 1"),
@@ -125,11 +125,10 @@ def test_two_layers_of_one_name(tmp_path: Path) -> None:
     [
         (b"", "holds no layers"),
         (b"version https://git-lfs.github.com/spec/v1\n", "not a caffemodel"),
-        (b"\x89HDF\r\n\x1a\n" + bytes(100), "not a caffemodel"),
-        (b"\x12\x03\x22\x01a", "V1 form"),
+        (b"\x89HDF\r\n\x1a\n" + bytes(100), "damaged"),
     ],
 )
-def test_files_that_are_no_v2_caffemodel(content: bytes, words: str, tmp_path: Path) -> None:
+def test_files_that_are_no_caffemodel(content: bytes, words: str, tmp_path: Path) -> None:
     path = tmp_path / "x.caffemodel"
     path.write_bytes(content)
     with pytest.raises(FileError, match=f"x.caffemodel: .*{words}"):
@@ -174,14 +173,101 @@ def test_shapes_equal_those_of_a_later_hdf5_snapshot(shared: Path) -> None:
 
 def test_every_real_and_reference_file(shared: Path, tmp_path: Path) -> None:
     paths = [*(shared / "reference").rglob("*.caffemodel"), *(shared / "real").rglob("*.caffemodel")]
-    old = [path for path in paths if path.name == "weights_v1.caffemodel" or path.parent.name == "cifar10_v1"]
-    for path in [*old, shared / "real/lenet_v1/lenet_iter_10000"]:
-        with pytest.raises(FileError, match="V1 form"):
-            read_weights(path)
-    new = sorted(set(paths) - set(old))
-    assert len(new) > 20
-    for path in new:
+    paths += [*(shared / "real").rglob("*.caffemodel.h5"), shared / "real/lenet_v1/lenet_iter_10000"]
+    assert len(paths) > 25
+    for path in paths:
         weights = read_weights(path)
         assert weights and all(arrays for arrays in weights.values())
         write_weights(tmp_path / "again", weights)
         same(read_weights(tmp_path / "again"), weights)
+
+
+def test_the_three_forms_of_one_net(shared: Path) -> None:
+    folder = shared / "reference/nets/tiny-vgg16-classifier"
+    new, old = read_weights(folder / "weights.caffemodel"), read_weights(folder / "weights_v1.caffemodel")
+    assert list(new) == list(old)
+    for name, arrays in new.items():
+        for array, before in zip(arrays, old[name], strict=True):
+            assert before.ndim == 4
+            np.testing.assert_array_equal(before.reshape(array.shape), array)
+    found = read_weights(folder / "weights.caffemodel.h5")
+    same(dict(sorted(found.items())), dict(sorted(new.items())))
+
+
+def message(name: str, **fields: Any) -> Any:
+    return message_class(name)(**fields)
+
+
+def test_old_forms(tmp_path: Path) -> None:
+    numbers = blob([1, 2], num=1, channels=1, height=1, width=2)
+    path = tmp_path / "x"
+    v1 = {"name": "a", "type": 4, "blobs": [numbers]}
+    v0 = {"bottom": ["x"], "layer": {"name": "b", "type": "conv", "blobs": [numbers, numbers]}}
+    path.write_bytes(message("NetParameter", layers=[v1, v0]).SerializeToString())
+    expected = np.array([1, 2], np.float32).reshape(1, 1, 1, 2)
+    same(read_weights(path), {"a": [expected], "b": [expected, expected]})
+
+
+@pytest.mark.parametrize(("kind", "bar"), [("<f2", 1e-3), ("<f4", 1e-7), ("<f8", 1e-7)])
+def test_raw_data_of_half_single_and_double_precision(tmp_path: Path, kind: str, bar: float) -> None:
+    """As NVIDIA's Caffe and OpenCV's shrinkCaffeModel write them: BlobProto's fields 10 (type) and 12 (bytes)."""
+    values = np.linspace(-1, 1, 6)
+    raw = values.astype(kind).tobytes()
+    content = b"\x3a\x04\x0a\x02\x02\x03" + b"\x50\x02" + b"\x62" + bytes([len(raw)]) + raw
+    layer = b"\x0a\x01a" + b"\x3a" + bytes([len(content)]) + content
+    (tmp_path / "x").write_bytes(b"\xa2\x06" + bytes([len(layer)]) + layer)
+    np.testing.assert_allclose(read_weights(tmp_path / "x")["a"][0], values.reshape(2, 3), rtol=bar, atol=bar)
+
+
+def test_numbers_in_several_pieces_and_gradients_beside_them(tmp_path: Path) -> None:
+    """Protobuf joins packed pieces; what training left in `diff` is passed over."""
+    first, second = (message("BlobProto", data=values).SerializeToString() for values in ([1.0, 2.0], [3.0]))
+    rest = message("BlobProto", shape={"dim": [3]}, diff=[9.0] * 3).SerializeToString()
+    content = first + rest + second
+    layer = b"\x0a\x01a" + b"\x3a" + bytes([len(content)]) + content
+    (tmp_path / "x").write_bytes(b"\xa2\x06" + bytes([len(layer)]) + layer)
+    same(read_weights(tmp_path / "x"), {"a": [np.array([1, 2, 3], np.float32)]})
+
+
+def save_hdf5(path: Path, arrays: dict[str, Any], **how: Any) -> Path:
+    import h5py
+
+    with h5py.File(path, "w") as file:
+        file.create_group("data")
+        for name, array in arrays.items():
+            file.create_dataset(name, data=array, **how)
+    return path
+
+
+def test_hdf5_of_doubles_and_of_names_with_slashes(tmp_path: Path) -> None:
+    arrays = {"data/conv/1x1/0": np.arange(6.0).reshape(2, 3), "data/fc/0": np.ones(1, "<f4")}
+    path = save_hdf5(tmp_path / "x.h5", arrays)
+    expected = {"conv/1x1": [np.arange(6, dtype=np.float32).reshape(2, 3)], "fc": [np.ones(1, np.float32)]}
+    same(read_weights(path), expected)
+
+
+@pytest.mark.parametrize(
+    ("arrays", "how", "words"),
+    [
+        ({}, {}, "no weights"),
+        ({"data/conv/1": np.ones(3, "<f4")}, {}, "'0' is missing"),
+        ({"data/conv/0": np.array([np.nan], "<f4")}, {}, "'conv', blob 0.*NaN"),
+        ({"data/conv/0": np.ones(3, "<i4")}, {}, "int32.*float32"),
+        ({"data/conv/0": np.ones((3, 0), "<f4")}, {}, "3×0"),
+        ({"data/conv/0": np.ones(1000, "<f4")}, {"compression": "gzip"}, "in one piece"),
+    ],
+)
+def test_hdf5_that_is_no_caffemodel(tmp_path: Path, arrays: dict[str, Any], how: dict[str, Any], words: str) -> None:
+    path = save_hdf5(tmp_path / "x.caffemodel.h5", arrays, **how)
+    with pytest.raises(FileError, match=rf"x\.caffemodel\.h5.*{words}"):
+        read_weights(path)
+
+
+def test_links_in_hdf5_are_refused(tmp_path: Path) -> None:
+    import h5py
+
+    save_hdf5(tmp_path / "other.h5", {"data/conv/0": np.ones(3, "<f4")})
+    with h5py.File(tmp_path / "x.h5", "w") as file:
+        file["data"] = h5py.ExternalLink(str(tmp_path / "other.h5"), "/data")
+    with pytest.raises(FileError, match="group 'data'"):
+        read_weights(tmp_path / "x.h5")

@@ -155,8 +155,11 @@ def test_nets_inside_a_solver_are_specs() -> None:
         ("layer { name: 'l' } layer { name: 'l' }", SpecError, ["here", "two layers"]),
         ("input: 'a' input_dim: 3", SpecError, ["here", "1 input with 1 input_dim"]),
         ("input_shape { dim: 3 }", SpecError, ["0 input with 1 input_shape"]),
-        ("layers { name: 'conv1' type: CONVOLUTION }", FileError, ["here, line 1", "V1", "not read yet"]),
-        ("layers { }", FileError, ["here", "V1", "not read yet"]),
+        ("layers { name: 'c' } layer { name: 'd' }", SpecError, ["here", "`layer` and `layers`"]),
+        ("layers { type: CONVOLUTION convolution_param { pads: 1 } }", SpecError, ["line 1", "'pads'", "'pad'"]),
+        ("layers { type: CONV }", SpecError, ["line 1", "'CONV'"]),
+        ("layers { layer { name: 'p' type: 'convolve' } }", SpecError, ["here", "'p'", "'convolve'"]),
+        ("layers { layer { name: 'r' type: 'relu' num_output: 3 } }", SpecError, ["'r'", "'relu'", "'num_output'"]),
         (f"#{'x' * MAX_TEXT_BYTES}", FileError, ["here", "at most"]),
     ],
 )
@@ -172,8 +175,6 @@ def test_bad_solver_text() -> None:
         parse_solver("momentun: 0.9", "here")
     with pytest.raises(SpecError, match="here: base_lr is inf"):
         parse_solver("base_lr: inf", "here")
-    with pytest.raises(FileError, match="V1"):
-        parse_solver("net_param { layers { name: 'a' } }")
 
 
 @pytest.mark.parametrize("read", [read_net, read_solver])
@@ -284,20 +285,12 @@ def test_any_options_survive_writing_and_reading(layer: LayerSpec) -> None:
     assert parse_net(write_net(spec)) == spec
 
 
-def is_v1(path: Path) -> bool:
-    return path.name == "net_v1.prototxt" or path.parent.name in ("cifar10_v1", "lenet_v1")
-
-
 def test_reference_and_real_nets_and_solvers(shared: Path) -> None:
-    counts = {"net": 0, "solver": 0, "V1": 0}
+    counts = {"net": 0, "solver": 0}
     for path in sorted([*(shared / "reference").rglob("*.prototxt"), *(shared / "real").rglob("*.prototxt")]):
         if path.name == "solver.prototxt" or (path.parent.name == "solvers" and "_net" not in path.name):
             assert read_solver(path)["base_lr"] > 0
             counts["solver"] += 1
-        elif is_v1(path):
-            with pytest.raises(FileError, match="V1"):
-                read_net(path)
-            counts["V1"] += 1
         else:
             spec = read_net(path)
             assert spec.layers and parse_net(write_net(spec)) == spec, path

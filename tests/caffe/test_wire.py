@@ -7,7 +7,13 @@ from typing import Any
 import pytest
 
 from fcnlite.caffe.schema import message_class
-from fcnlite.caffe.wire import byte_fields
+from fcnlite.caffe.wire import BYTES, parts
+
+
+def byte_fields(data: bytes) -> list[tuple[int, bytes]]:
+    found = list(parts(memoryview(data), 0, len(data)))
+    assert [part.begin for part in found] == [0, *(part.end for part in found[:-1])][: len(found)]
+    return [(part.number, data[part.start : part.end]) for part in found if part.kind == BYTES]
 
 
 def test_fields_with_bytes_are_found_and_the_others_passed_over() -> None:
@@ -19,14 +25,20 @@ def test_fields_with_bytes_are_found_and_the_others_passed_over() -> None:
         train_state={"level": 3},
         type="SGD",
     )
-    found = [
-        (number, bytes(content)) for number, content in byte_fields(memoryview(solver.SerializeToString()))
-    ]
-    assert found == [(1, b"a" * 300), (26, b"\x10\x03"), (40, b"SGD")]
+    assert byte_fields(solver.SerializeToString()) == [(1, b"a" * 300), (26, b"\x10\x03"), (40, b"SGD")]
 
 
 def test_eight_byte_fields_are_passed_over() -> None:
-    assert list(byte_fields(memoryview(b"\x09" + bytes(8) + b"\x12\x01x"))) == [(2, b"x")]
+    assert byte_fields(b"\x09" + bytes(8) + b"\x12\x01x") == [(2, b"x")]
+
+
+def test_a_message_within_others_is_walked_by_its_own_bounds() -> None:
+    data = memoryview(b"\xff\xff\x12\x01x\x08\x96\x01\xff")
+    assert [part.number for part in parts(data, 2, 8)] == [2, 1]
+    with pytest.raises(ValueError, match="announced"):
+        list(parts(data, 2, 4))
+    with pytest.raises(ValueError, match="without an end"):
+        list(parts(data, 5, 7))
 
 
 @pytest.mark.parametrize(
@@ -43,4 +55,4 @@ def test_eight_byte_fields_are_passed_over() -> None:
 )
 def test_what_is_no_message(data: bytes, words: str) -> None:
     with pytest.raises(ValueError, match=words):
-        list(byte_fields(memoryview(data)))
+        byte_fields(data)

@@ -516,4 +516,4 @@ EXAMPLES: dict[str, st.SearchStrategy[Example]] = {
     "TanH": elementwise("TanH", {}),
     "Tile": tile(),
 }
-"""All types but Input and Silence, which compute nothing."""
+"""All types but inputs and Silence, which compute nothing."""

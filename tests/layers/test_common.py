@@ -15,10 +15,10 @@ from fcnlite.errors import SpecError
 from fcnlite.layers import registered
 from fcnlite.layers.base import Run, create
 from fcnlite.net import Net
-from fcnlite.spec import LayerSpec
+from fcnlite.spec import LayerSpec, NetSpec
 from tests.layers.examples import EXAMPLES, Array, Example
 
-NO_COMPUTATION = {"Input", "Silence"}
+NO_COMPUTATION = {"Silence", *(name for name, cls in registered().items() if cls.bottoms == (0, 0))}  # inputs
 NO_GRADIENT = {"Accuracy", "ArgMax"}
 
 TYPES = sorted(set(registered()) - NO_COMPUTATION)
@@ -29,6 +29,11 @@ def draw_example(data: st.DataObject, type_: str) -> Example:
     if type_ not in EXAMPLES:
         pytest.fail(f"layer type {type_} is registered, but tests/layers/examples.py draws nothing for it")
     return data.draw(EXAMPLES[type_])
+
+
+def test_examples_are_drawn_for_every_registered_type() -> None:
+    assert set(EXAMPLES) == set(TYPES)
+    assert set(registered()) >= NO_COMPUTATION | NO_GRADIENT
 
 
 def run(net: Net, inputs: dict[str, Array], keep: bool = False) -> dict[str, Array]:
@@ -146,6 +151,38 @@ def test_bottoms_are_never_written(type_: str, data: st.DataObject) -> None:
             np.testing.assert_array_equal(array, kept[name])
     for name, array in inputs.items():
         np.testing.assert_array_equal(array, before[name])
+
+
+@pytest.mark.parametrize("type_", TYPES)
+@settings(max_examples=10)
+@given(data=st.data())
+def test_in_place_and_apart_give_the_same(type_: str, data: st.DataObject) -> None:
+    """Tops and gradients of a layer that writes its top over its bottom, where the shapes allow it.
+
+    The bottom is made by a layer whose backward reads its own top (TanH) or bottom (Power).
+    """
+    example = draw_example(data, type_)
+    if example.layer().top_shapes(*example.shapes)[0] != example.shapes[0]:
+        return
+    maker = data.draw(st.sampled_from(["TanH", "Power"]))
+    inputs, wrt = example.inputs(), differentiable(example)
+    spec = example.spec()
+    seeds, found = {}, []
+    for first in ("y0", "made"):
+        before = LayerSpec("before", maker, ("x0",), ("made",))
+        bottom, top = ("made", *example.bottoms[1:]), (first, *example.top_names[1:])
+        layer = dataclasses.replace(spec.layer("layer"), bottom=bottom, top=top)
+        layers = (*spec.layers[:-1], before, layer)
+        net = Net(NetSpec("chain", layers), phase=example.phase, path="plain", dtype="float64", seed=example.seed)
+        for parameter, values in zip(net.params.get("layer", []), example.param_values(), strict=True):
+            parameter.data = values
+        tops = run(net, inputs, keep=True)
+        seeds = seeds or top_gradients(example, tops)
+        net.backward(dict(zip(top, seeds.values(), strict=False)), wrt=wrt)
+        params = net.params.get("layer", [])
+        found.append([*tops.values(), *(net.grads[name] for name in wrt), *(each.grad for each in params)])
+    for apart, in_place in zip(*found, strict=True):
+        np.testing.assert_array_equal(apart, in_place)
 
 
 def strided(array: Array) -> Array:

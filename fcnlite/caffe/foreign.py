@@ -1,0 +1,101 @@
+"""Layers that Caffe's own messages do not describe: those of its forks and of users.
+
+Their options (`bn_param { ... }`) are taken from the text as they stand. A field that no message has is refused where
+it would change what is computed, and passed over inside the options of data layers and of layers of unknown types.
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from fcnlite.caffe.schema import Field, fields
+from fcnlite.caffe.text import UnknownFieldError, parse_text, unknown_field
+from fcnlite.caffe.tree import Node, read_tree, to_plain
+from fcnlite.caffe.upgrade import type_of_today
+from fcnlite.errors import SpecError
+from fcnlite.layers import registered
+from fcnlite.layers.data import DataLayer
+
+if TYPE_CHECKING:
+    from google.protobuf.message import Message
+
+
+@dataclass(frozen=True)
+class Foreign:
+    """A layer of a type that is not ours: where it stands, and its `*_param` messages as plain values."""
+
+    where: str
+    messages: Mapping[str, Any]
+
+
+def parse_net_text(text: str, source: str) -> tuple[Message, dict[int, Foreign]]:
+    """A NetParameter, and its foreign layers by their place among `layer`.
+
+    Raises `SpecError` as `parse_text` does, but not for fields that do not matter.
+    """
+    try:
+        message: Any = parse_text("NetParameter", text, source)
+    except UnknownFieldError:
+        tree = read_tree(text, source)
+        _check(tree, source)
+        message = parse_text("NetParameter", text, source, foreign_fields=True)
+        return message, _foreign(tree, source)
+    if all(_is_ours(layer.type) for layer in message.layer):
+        return message, {}
+    return message, _foreign(read_tree(text, source), source)
+
+
+def _is_ours(type_: str) -> bool:
+    """Whether the type computes by code of this package: then each of its fields matters."""
+    layer = registered().get(type_)
+    return layer is not None and layer.__module__.startswith("fcnlite.") and not issubclass(layer, DataLayer)
+
+
+def _type(node: Node) -> str:
+    """The type of a layer of V2 (`layer`) or V1 (`layers`), in today's words."""
+    types = [str(each.value) for each in node.value if each.name == "type"]
+    name = types[0] if types else ""
+    return type_of_today(name) if node.name == "layers" else name
+
+
+def _is_layer(node: Node) -> bool:
+    return node.name in ("layer", "layers") and isinstance(node.value, list)
+
+
+def _foreign(tree: list[Node], source: str) -> dict[int, Foreign]:
+    return {
+        i: Foreign(
+            f"{source}, line {node.line}", to_plain([each for each in node.value if each.name.endswith("_param")])
+        )
+        for i, node in enumerate(node for node in tree if node.name == "layer" and _is_layer(node))
+        if not _is_ours(_type(node))
+    }
+
+
+def _check(tree: list[Node], source: str) -> None:
+    """Raise `SpecError` for the first unknown field that matters; warn of the net's own that do not."""
+    known = fields("NetParameter")
+    for node in tree:
+        if node.name not in known:
+            message = f"{source}, line {node.line}: {unknown_field('NetParameter', node.name)}"
+            if isinstance(node.value, list):  # what might be a layer
+                raise SpecError(message)
+            warnings.warn(f"{message} It is passed over.", stacklevel=2)
+        elif not _is_layer(node) or _is_ours(_type(node)):
+            _check_fields(node, known[node.name], source)
+        else:
+            names = Node(node.name, node.line, [each for each in node.value if not isinstance(each.value, list)])
+            _check_fields(names, known[node.name], source)
+
+
+def _check_fields(node: Node, field: Field, source: str) -> None:
+    if not field.is_message or not isinstance(node.value, list):
+        return
+    known = fields(field.type)
+    for each in node.value:
+        if each.name not in known:
+            raise SpecError(f"{source}, line {each.line}: {unknown_field(field.type, each.name)}")
+        _check_fields(each, known[each.name], source)

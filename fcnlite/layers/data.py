@@ -1,0 +1,125 @@
+"""Caffe's data layers, which read files themselves: here they are inputs, and the caller feeds their tops.
+
+Their options say the shapes in part; where they do not, parameters are sized at the first forward. The Python layers of
+the FCN reference are known by their class name; others that have no bottoms have no known shape.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from fcnlite.layers.base import Layer, Shape, register
+from fcnlite.spec import LayerSpec
+
+_SIDE = 500
+"""An example: the FCN reference's nets take pictures of any size."""
+_CHANNELS = {"data": 3, "color": 3, "hha": 3, "depth": 1, "label": 1, "sem": 1, "geo": 1}
+"""Of the tops of the FCN reference's data layers."""
+FCN_REFERENCE = (
+    "VOCSegDataLayer",
+    "SBDDSegDataLayer",
+    "NYUDSegDataLayer",
+    "SIFTFlowSegDataLayer",
+    "PASCALContextSegDataLayer",
+)
+
+
+class DataLayer(Layer):
+    """Base of the data layers: no options are checked, for the caller feeds the tops."""
+
+    bottoms = (0, 0)
+    tops = (1, None)
+
+    def __init__(self, spec: LayerSpec, phase: str) -> None:
+        super().__init__(LayerSpec(spec.name, spec.type, (), spec.top, phase=spec.phase), phase)
+        self.spec = spec
+
+    def top_shapes(self, *bottom: Shape) -> list[Shape]:
+        """The shapes as far as the options say them; empty where they do not, or say nonsense."""
+        shapes = self._shapes(self.spec.options)
+        sizes = [size for shape in shapes for size in shape]
+        fit = all(isinstance(size, int) and 1 <= size <= 1 << 31 for size in sizes)
+        return shapes if fit and len(shapes) == len(self.spec.top) else []
+
+    def _shapes(self, o: Mapping[str, Any]) -> list[Shape]:
+        return []
+
+    def _with_label(self, picture: Shape) -> list[Shape]:
+        """The shape of the pictures and, if there is a second top, of one label for each."""
+        return [picture, picture[:1]][: len(self.spec.top)]
+
+
+@register
+class Data(DataLayer):
+    """LMDB or LevelDB; pictures of a data base are taken to have three channels."""
+
+    type = "Data"
+    messages = ("data_param", "transform_param")
+
+    def _shapes(self, o: Mapping[str, Any]) -> list[Shape]:
+        side = o.get("crop_size", 0)
+        return self._with_label((o.get("batch_size", 0), 3, side, side))
+
+
+@register
+class ImageData(DataLayer):
+    type = "ImageData"
+    messages = ("image_data_param", "transform_param")
+
+    def _shapes(self, o: Mapping[str, Any]) -> list[Shape]:
+        side = o.get("crop_size", 0)
+        height, width = (side, side) if side else (o.get("new_height", 0), o.get("new_width", 0))
+        return self._with_label((o.get("batch_size", 1), 3 if o.get("is_color", True) else 1, height, width))
+
+
+@register
+class MemoryData(DataLayer):
+    type = "MemoryData"
+    messages = ("memory_data_param", "transform_param")
+
+    def _shapes(self, o: Mapping[str, Any]) -> list[Shape]:
+        side = o.get("crop_size", 0)
+        height, width = (side, side) if side else (o.get("height", 0), o.get("width", 0))
+        return self._with_label((o.get("batch_size", 0), o.get("channels", 0), height, width))
+
+
+@register
+class DummyData(DataLayer):
+    type = "DummyData"
+    messages = ("dummy_data_param",)
+
+    def _shapes(self, o: Mapping[str, Any]) -> list[Shape]:
+        shapes = [tuple(shape.get("dim", ())) for shape in o.get("shape", ())]
+        if not shapes:
+            shapes = list(zip(*(o.get(name, ()) for name in ("num", "channels", "height", "width")), strict=False))
+        return shapes * len(self.spec.top) if len(shapes) == 1 else shapes
+
+
+@register
+class HDF5Data(DataLayer):
+    type = "HDF5Data"
+    messages = ("hdf5_data_param", "transform_param")
+
+
+@register
+class WindowData(DataLayer):
+    type = "WindowData"
+    messages = ("window_data_param", "transform_param")
+
+    def _shapes(self, o: Mapping[str, Any]) -> list[Shape]:
+        side = o.get("crop_size", 0)
+        return self._with_label((o.get("batch_size", 0), 3, side, side))
+
+
+@register
+class Python(DataLayer):
+    """A layer written for pycaffe: an input where it has no bottoms, unknown where it has."""
+
+    type = "Python"
+    messages = ("python_param",)
+
+    def _shapes(self, o: Mapping[str, Any]) -> list[Shape]:
+        if o.get("layer") not in FCN_REFERENCE:
+            return []
+        return [(1, _CHANNELS[top], _SIDE, _SIDE) for top in self.spec.top if top in _CHANNELS]
