@@ -41,11 +41,11 @@ def read_blob(path: str | os.PathLike[str]) -> np.ndarray:
             array = to_array(stream, data, (0, len(data)), str(path))
         except (ValueError, DecodeError) as error:
             raise FileError(f"{path}: is no binaryproto, or it is damaged or cut short.") from error
-    return array
+    return array.copy()
 
 
 def to_array(stream: BinaryIO, data: memoryview, blob: Piece, where: str) -> np.ndarray:
-    """The numbers of the BlobProto at `blob` of a file, in their shape, float32.
+    """The numbers of the BlobProto at `blob` of a file, in their shape: float32, read-only.
 
     `data` maps the file that `stream` reads: the walk looks at few bytes of it, and the numbers are read into their
     array straight. Raises `FileError`, beginning with `where`, for numbers that do not fit the shape or are not
@@ -70,6 +70,7 @@ def to_array(stream: BinaryIO, data: memoryview, blob: Piece, where: str) -> np.
         _check_count(sum(end - start for start, end in found) // kind.itemsize, shape, where)
         array = _read(stream, found, kind, count)
     check_finite(array, where)
+    array.flags.writeable = False  # so that a net may adopt it, however large, without a copy
     return array.reshape(shape)
 
 

@@ -32,7 +32,7 @@ _MESSAGES = {_NET["layer"].number: _V2, _NET["layers"].number: _V1}
 
 
 def read_weights(path: str | os.PathLike[str]) -> dict[str, list[np.ndarray]]:
-    """The parameters of every layer that has some, by its name: float32 arrays in the shapes of the file.
+    """The parameters of every layer that has some, by its name: read-only float32 arrays in the shapes of the file.
 
     The file may be a caffemodel of any version or a `.caffemodel.h5`. Raises `FileError` for one that is neither, and
     for blobs whose numbers do not fit their shape or are not finite.

@@ -73,4 +73,5 @@ def _array(path: str | os.PathLike[str], content: np.ndarray, group: Any, name: 
     with np.errstate(over="ignore"):
         array = np.array(raw.view(kind), dtype=np.float32).reshape(shape)
     check_finite(array, where)
+    array.flags.writeable = False
     return array

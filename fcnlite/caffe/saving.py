@@ -6,7 +6,7 @@ import dataclasses
 import math
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +17,7 @@ from fcnlite.caffe.prototxt import write_net
 from fcnlite.caffe.schema import message_class
 from fcnlite.caffe.writing import hdf5_bytes, write_together
 from fcnlite.errors import SpecError
-from fcnlite.exportable import Exportable, float32_params
+from fcnlite.exportable import Exportable, asked_outputs, float32_params, needed_steps, steps_of
 from fcnlite.spec import LayerSpec, NetSpec
 
 _TYPES = """
@@ -36,16 +36,24 @@ _IN_PLACE = """
 """Those that may write over their first bottom. Others read it again once it is overwritten, or change its shape."""
 
 
-def save(net: Exportable, prototxt: str | os.PathLike[str], weights: str | os.PathLike[str]) -> None:
+def save(
+    net: Exportable,
+    prototxt: str | os.PathLike[str],
+    weights: str | os.PathLike[str],
+    *,
+    outputs: Sequence[str] | None = None,
+) -> None:
     """Write `net` as a prototxt and its weights: HDF5 where the name ends in `.h5`, else a binary caffemodel.
 
-    The description is written as it stands, with the layers of both phases. The matrix of an InfogainLoss goes into a
-    binaryproto beside the prototxt. All files are written or none. Raises `SpecError`, naming the layer, for what Caffe
-    has no words for, and `FileError` where a file cannot be written.
+    By default the description is written as it stands, with the layers of both phases. With `outputs`, blobs by name,
+    only the layers that compute them in phase TEST are: OpenCV, which knows no losses, reads such nets alone. The
+    matrix of an InfogainLoss goes into a binaryproto beside the prototxt. All files are written or none. Raises
+    `SpecError`, naming the layer, for what Caffe has no words for, and `FileError` where a file cannot be written.
     """
+    spec = net.spec if outputs is None else _only(net.spec, outputs)
     files: list[tuple[str | os.PathLike[str], bytes]] = []
     layers = []
-    for layer in net.spec:
+    for layer in spec:
         _check(layer)
         if "matrix" in layer.options and layer.type == "InfogainLoss":
             source = f"{Path(prototxt).stem}.{re.sub('[^0-9A-Za-z_.-]', '_', layer.name)}.binaryproto"
@@ -53,37 +61,35 @@ def save(net: Exportable, prototxt: str | os.PathLike[str], weights: str | os.Pa
             options = {name: value for name, value in layer.options.items() if name != "matrix"}
             layer = dataclasses.replace(layer, options={**options, "source": source})
         layers.append(layer)
-    _check_places(net.spec)
-    text = write_net(dataclasses.replace(net.spec, layers=tuple(layers)))
-    params = float32_params(net, weights)
+    text = write_net(dataclasses.replace(spec, layers=tuple(layers)))
+    names = {layer.name for layer in spec}
+    params = {name: arrays for name, arrays in float32_params(net, weights).items() if name in names}
     hdf5 = os.fspath(weights).endswith(".h5")
     content = hdf5_bytes(weights, params) if hdf5 else weights_bytes(weights, params, text)
     write_together([*files, (prototxt, text.encode()), (weights, content)])
 
 
+def _only(spec: NetSpec, outputs: Sequence[str]) -> NetSpec:
+    """The net of those layers that the outputs need, without rules on phases."""
+    steps, last = steps_of(spec)
+    kept = [step.layer.spec for step in needed_steps(steps, asked_outputs(outputs, last).values())]
+    layers = tuple(dataclasses.replace(layer, include=(), exclude=()) for layer in kept)
+    return dataclasses.replace(spec, layers=layers, level=0, stage=())
+
+
 def _check(layer: LayerSpec) -> None:
-    """Raise `SpecError` for a layer that Caffe does not know or cannot size."""
+    """Raise `SpecError` for a layer that Caffe does not know, cannot size, or computes differently.
+
+    Here a blob that is written in place keeps its earlier value for whoever reads that; in Caffe it is one memory.
+    """
     where = f"layer {layer.name!r} ({layer.type})"
     if layer.type not in _TYPES.split():
         raise SpecError(f"{where}: Caffe has no layer of this type; `net.save` keeps the net in a file of ours.")
     if layer.type == "Input" and not layer.options.get("shape"):
         raise SpecError(f"{where}: has no shape, which Caffe needs; add `input_param {{ shape {{ dim: ... }} }}`.")
-
-
-def _check_places(spec: NetSpec) -> None:
-    """Raise `SpecError` for a layer that writes over a bottom which Caffe still reads.
-
-    Here a blob that is written in place keeps its earlier value for whoever reads that; in Caffe it is one memory.
-    """
-    for layer, blob in _written_in_place(spec):
-        where = f"layer {layer.name!r} ({layer.type})"
+    for blob in set(layer.top) & set(layer.bottom):
         if layer.type not in _IN_PLACE.split() or layer.bottom.index(blob) != layer.top.index(blob):
             raise SpecError(f"{where}: writes its bottom {blob!r} in place, which Caffe cannot; rename its top.")
-
-
-def _written_in_place(spec: NetSpec) -> Iterator[tuple[LayerSpec, str]]:
-    for layer in spec:
-        yield from ((layer, blob) for blob in layer.top if blob in layer.bottom)
 
 
 def _matrix(values: Any) -> bytes:

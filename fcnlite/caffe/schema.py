@@ -174,10 +174,11 @@ _MESSAGES = {
     "HDF5DataParameter": "source=1:string batch_size=2:uint32 shuffle=3:bool",
     "HDF5OutputParameter": "file_name=1:string",
     "HingeLossParameter": "norm=1:Norm",
+    # `images_in_color`, with a number of ours, is what a fork calls is_color.
     "ImageDataParameter": """
         source=1:string scale=2:float mean_file=3:string batch_size=4:uint32 crop_size=5:uint32 mirror=6:bool
         rand_skip=7:uint32 shuffle=8:bool new_height=9:uint32 new_width=10:uint32 is_color=11:bool
-        root_folder=12:string""",
+        root_folder=12:string images_in_color=1000:bool""",
     "InfogainLossParameter": "source=1:string axis=2:int32",
     "InnerProductParameter": """
         num_output=1:uint32 bias_term=2:bool weight_filler=3:FillerParameter bias_filler=4:FillerParameter

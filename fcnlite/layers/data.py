@@ -70,7 +70,8 @@ class ImageData(DataLayer):
     def _shapes(self, o: Mapping[str, Any]) -> list[Shape]:
         side = o.get("crop_size", 0)
         height, width = (side, side) if side else (o.get("new_height", 0), o.get("new_width", 0))
-        return self._with_label((o.get("batch_size", 1), 3 if o.get("is_color", True) else 1, height, width))
+        channels = 3 if o.get("is_color", o.get("images_in_color", True)) else 1
+        return self._with_label((o.get("batch_size", 1), channels, height, width))
 
 
 @register

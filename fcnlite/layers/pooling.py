@@ -62,22 +62,22 @@ class Pooling(Layer):
             raise SpecError("global_pooling takes the whole picture; drop kernel_size, stride and pad.")
         if pad[0] >= kernel[0] or pad[1] >= kernel[1]:
             raise SpecError(f"pad {pad} must be less than the kernel {kernel}, or a window could lie outside.")
-        self.rows, self.columns = (Window(*axis) for axis in zip(kernel, stride, pad, strict=True))
+        self.windows = [Window(*axis) for axis in zip(kernel, stride, pad, strict=True)]  # for rows and for columns
 
-    def _windows(self, height: int, width: int) -> tuple[Window, Window]:
+    def _windows_over(self, height: int, width: int) -> tuple[Window, Window]:
         """How the window moves over the rows and the columns of a picture."""
         if self.options.global_pooling:
             return Window(height), Window(width)
-        return self.rows, self.columns
+        return self.windows[0], self.windows[1]
 
     def _arguments(self, height: int, width: int) -> tuple[tuple[int, int], ...]:
         """kernel, stride and pad as the Cython kernels take them."""
-        rows, columns = self._windows(height, width)
+        rows, columns = self._windows_over(height, width)
         return (rows.kernel, columns.kernel), (rows.stride, columns.stride), (rows.pad, columns.pad)
 
     def top_shapes(self, *bottom: Shape) -> list[Shape]:
         n, channels, height, width = four_axes(bottom[0])
-        rows, columns = self._windows(height, width)
+        rows, columns = self._windows_over(height, width)
         mode, clip = self.options.round_mode, rows.pad > 0 or columns.pad > 0
         top = (n, channels, rows.pooled(height, mode, clip), columns.pooled(width, mode, clip))
         return [top] * len(self.spec.top)
@@ -111,4 +111,4 @@ class Pooling(Layer):
     def placement(self) -> tuple[Placement, Placement] | None:
         if self.options.global_pooling:
             return None
-        return convolution_placement(self.rows), convolution_placement(self.columns)
+        return convolution_placement(self.windows[0]), convolution_placement(self.windows[1])

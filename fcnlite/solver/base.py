@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import os
 from collections import deque
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict
 from functools import cached_property
 from typing import Any, ClassVar, NamedTuple
@@ -182,12 +182,16 @@ class Solver:
         return {f"{each}/{name}": self._history(each, name, p) for name, p in learned for each in self.histories}
 
     def restore(self, path: str | os.PathLike[str]) -> dict[str, Any]:
-        """Go on from a snapshot; returns its `progress`.
+        """Go on from a snapshot of ours, or from Caffe's `.solverstate` with its weights beside it.
 
-        Raises `TrainingError` where it is of another net or another type of solver; nothing has changed then.
+        Returns the snapshot's `progress`. Raises `TrainingError` where it is of another net or another type of solver;
+        nothing has changed then.
         """
         from fcnlite import storage
+        from fcnlite.solver import caffe_state
 
+        if not storage.is_weight_file(path) and caffe_state.is_state(path):
+            return caffe_state.restore(self, path)
         content = storage.load(path)
         iteration, losses = content.progress.get("iteration"), content.progress.get("losses")
         if type(iteration) is not int or iteration < 0 or not _are_numbers(losses):
@@ -211,11 +215,15 @@ class Solver:
         for name, arrays in content.params.items():
             for parameter, array in zip(self.net.params[name], arrays, strict=True):
                 parameter.data = array
-        for name, history in state.items():
-            history[...] = content.state[name]
-        self.iteration = iteration
-        self._recent = deque(map(float, losses or ()), maxlen=self.options.average_loss)
+        self.go_on(iteration, content.state, losses or ())
         return content.progress
+
+    def go_on(self, iteration: int, histories: Mapping[str, Array], losses: Iterable[float] = ()) -> None:
+        """Take over where a solver stood: its iteration, histories by name, and latest losses."""
+        for name, values in histories.items():
+            self._histories[name] = np.array(values, self.net.dtype)
+        self.iteration = iteration
+        self._recent = deque(map(float, losses), maxlen=self.options.average_loss)
 
 
 def _are_numbers(values: Any) -> bool:
