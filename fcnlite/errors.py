@@ -34,13 +34,13 @@ class TrainingError(FcnliteError):
     """Training cannot start or go on: a run folder in use, a resume that does not fit, NaN in the loss."""
 
 
-def nearest(name: str, known: Iterable[str], limit: int = 3) -> str:
-    """The tail of an "unknown name" message: the closest known names, or all of them when few."""
+def nearest(name: str, known: Iterable[str], shown: int = 12) -> str:
+    """The tail of an "unknown name" message: the closest known names, or the first `shown` of them."""
     names = sorted(set(known))
-    close = difflib.get_close_matches(name, names, n=limit, cutoff=0.5)
+    close = difflib.get_close_matches(name, names, n=3, cutoff=0.5)
     if close:
         return "did you mean " + " or ".join(repr(n) for n in close) + "?"
     if not names:
         return "there are none."
-    shown = ", ".join(names[:12]) + (", ..." if len(names) > 12 else "")
-    return f"known: {shown}."
+    listed = ", ".join(names[:shown]) + (", ..." if len(names) > shown else "")
+    return f"known: {listed}."

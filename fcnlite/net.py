@@ -72,7 +72,7 @@ class Net:
         self._when_sized: list[Callable[[Set[str]], None]] = []
         declared = self._declared_shapes()
         if declared is not None:
-            self._make_params(self._schedule(frozenset(declared), None, True), declared)
+            self._make_params(self._schedule(frozenset(declared), (), True), declared)
 
     # Parameters
 
@@ -253,7 +253,7 @@ class Net:
             return
         shapes = self._infer(schedule, fed)
         if any(_wanted(step, shapes) and step.layer.spec.name not in (self._params or {}) for step in schedule.steps):
-            self._make_params(self._schedule(frozenset(fed), None, True), fed)
+            self._make_params(self._schedule(frozenset(fed), (), True), fed)
         elif self._params is None:
             self._params = {}
         for step in schedule.steps:

@@ -75,7 +75,9 @@ def test_a_caffemodel_is_matched_by_name(prototxt: Path, tmp_path: Path) -> None
     source = fcnlite.load(prototxt, seed=5)
     weights = tmp_path / "net.caffemodel"
     caffe.write_weights(weights, {**arrays(source), "elsewhere": [np.ones(3, np.float32)]})
-    assert_same_parameters(fcnlite.load(prototxt, weights), source)
+    with pytest.warns(UserWarning, match=r"net\.caffemodel: its layers elsewhere are not in the net"):
+        loaded = fcnlite.load(prototxt, weights)
+    assert_same_parameters(loaded, source)
 
 
 def test_the_references_caffemodel(shared: Path) -> None:
@@ -144,8 +146,73 @@ def test_files_that_are_no_nets_are_named(prototxt: Path, tmp_path: Path) -> Non
         fcnlite.load(tmp_path)
     unknown = tmp_path / "unknown.prototxt"
     unknown.write_text(BILINEAR.replace("Dropout", "Dropuot"))
+    with pytest.warns(UserWarning, match=r"unknown\.prototxt, line \d+.*'drop'.*'Dropout'"):
+        net = fcnlite.load(unknown)
     with pytest.raises(SpecError, match=r"'drop'.*'Dropout'"):
-        fcnlite.load(unknown)
+        net.forward(data=np.zeros((1, 3, 8, 8)))
+
+
+def test_layers_and_parameters_that_the_net_has_not_are_warned_of(prototxt: Path, tmp_path: Path) -> None:
+    given = arrays(fcnlite.load(prototxt))
+    first = next(iter(given))
+    given = {**given, "extra": [np.ones(2)], first: [*given[first], np.ones(3)]}
+    caffe.write_weights(tmp_path / "net.caffemodel", given)
+    with pytest.warns(UserWarning) as caught:
+        fcnlite.load(prototxt, tmp_path / "net.caffemodel")
+    told = sorted(str(each.message) for each in caught)
+    assert len(told) == 2 and first in told[0] and "more parameters" in told[0] and "extra" in told[1]
+
+
+def test_weights_of_another_net_are_refused(prototxt: Path, tmp_path: Path) -> None:
+    caffe.write_weights(tmp_path / "other.caffemodel", {"ip1": [np.ones(2)], "ip2": [np.ones(2)]})
+    with pytest.raises(ShapeError, match=r"other\.caffemodel: none of its layers \(ip1, ip2\)"):
+        fcnlite.load(prototxt, tmp_path / "other.caffemodel")
+
+
+def test_a_net_without_sizes_takes_its_weights_at_the_first_forward(tmp_path: Path) -> None:
+    text = """
+    layer { name: "data" type: "Data" top: "data" data_param { source: "lmdb" batch_size: 64 } }
+    layer { name: "fc" type: "InnerProduct" bottom: "data" top: "fc" inner_product_param { num_output: 2 } }
+    """
+    (tmp_path / "net.prototxt").write_text(text)
+    weight = np.arange(24, dtype=np.float32)
+    caffe.write_weights(tmp_path / "w.caffemodel", {"fc": [weight.reshape(1, 1, 2, 12), np.ones((1, 1, 1, 2))]})
+    net = fcnlite.load(tmp_path / "net.prototxt", tmp_path / "w.caffemodel")
+    x = np.ones((3, 3, 2, 2))
+    np.testing.assert_allclose(net.forward(data=x)["fc"], x.reshape(3, 12) @ weight.reshape(2, 12).T + 1)
+    wrong = fcnlite.load(tmp_path / "net.prototxt", tmp_path / "w.caffemodel")
+    with pytest.raises(ShapeError, match=r"w\.caffemodel.*fc\[0\]"):
+        wrong.forward(data=np.ones((1, 3, 5, 5)))
+
+
+@pytest.mark.parametrize(
+    ("options", "mean", "scale"),
+    [
+        ("python_param { layer: 'SIFTFlowSegDataLayer' }", (114.578, 115.294, 108.353), 1),
+        ("python_param { layer: 'VOCSegDataLayer' param_str: \"{'mean': (1, 2.5, 3)}\" }", (1, 2.5, 3), 1),
+        ("python_param { layer: 'VOCSegDataLayer' param_str: '(' }", (104.00699, 116.66877, 122.67892), 1),
+        ("transform_param { mean_value: 127.5 scale: 0.5 }", (127.5, 127.5, 127.5), 0.5),
+        ("transform_param { scale: 0.5 }", (0, 0, 0), 0.5),
+    ],
+)
+def test_the_mean_of_the_data_layer(tmp_path: Path, options: str, mean: tuple[float, ...], scale: float) -> None:
+    type_ = "Python" if "python" in options else "MemoryData"
+    text = f'layer {{ name: "d" type: "{type_}" top: "data" {options} }}'
+    text += 'layer { name: "r" type: "ReLU" bottom: "data" top: "r" }'
+    (tmp_path / "net.prototxt").write_text(text)
+    found = fcnlite.load(tmp_path / "net.prototxt").info.preprocessing
+    assert (found.mean, found.scale, found.color) == (mean, scale, "BGR")
+
+
+def test_the_data_layers_of_the_reference_are_recognised(shared: Path) -> None:
+    found = set()
+    for path in sorted((shared / "reference" / "zoo").glob("*/train*.prototxt")):
+        source = caffe.data_source(caffe.read_net(path))
+        assert source is not None and len(source.mean) == 3 and "data" in source.root
+        found.add((source.dataset, source.split))
+        net = Net(caffe.read_net(path), phase="TRAIN")
+        assert net.sized and net.layers[0].top_shapes()[0][1] == 3
+    assert found == {("sbd", "train"), ("nyud", "trainval"), ("siftflow", "trainval"), ("pascal-context", "train")}
 
 
 def test_weights_alone_say_what_else_is_needed(prototxt: Path, tmp_path: Path) -> None:

@@ -183,10 +183,10 @@ class UnknownLayer(Layer):
     def error(self) -> SpecError:
         """What to say where the layer is needed."""
         where = f"{self.spec.where}: " if self.spec.where else ""
-        hint = nearest(self.spec.type, _registry)
+        hint = nearest(self.spec.type, _registry, shown=len(_registry))
         return SpecError(
             f"{where}layer {self.spec.name!r}: unknown type {self.spec.type!r}; {hint} "
-            "Your own types are added with fcnlite.layers.register."
+            "Your own types are added with fcnlite.layers.register, as examples/segnet_layers.py does."
         )
 
 

@@ -48,7 +48,7 @@ def test_shapes_of_both_forms(tmp_path: Path) -> None:
         },
     )
     for arrays in weights.values():
-        assert all(array.flags.c_contiguous and array.flags.writeable for array in arrays)
+        assert all(array.flags.c_contiguous and not array.flags.writeable for array in arrays)
 
 
 def test_double_data(tmp_path: Path) -> None:

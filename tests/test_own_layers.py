@@ -1,0 +1,181 @@
+"""Types that are not ours: what is said of them, what runs without them, and how they are added."""
+
+from __future__ import annotations
+
+import importlib.util
+import sys
+import warnings
+from collections.abc import Iterator
+from pathlib import Path
+from types import ModuleType
+
+import numpy as np
+import pytest
+
+import fcnlite
+from fcnlite import caffe, layers
+from fcnlite.caffe import parse_net
+from fcnlite.errors import SpecError
+from fcnlite.layers import base
+from fcnlite.net import Net
+
+EXAMPLE = Path(__file__).parents[1] / "examples" / "segnet_layers.py"
+
+SEGNET = """
+layer { name: "data" type: "Input" top: "data" input_param { shape { dim: 1 dim: 2 dim: 7 dim: 6 } } }
+layer { name: "conv" type: "Convolution" bottom: "data" top: "conv"
+        convolution_param { num_output: 3 kernel_size: 3 pad: 1 weight_filler { type: "xavier" } } }
+layer { name: "bn" type: "BN" bottom: "conv" top: "conv"
+        bn_param { bn_mode: INFERENCE scale_filler { type: "constant" value: 2 } shift_filler { value: -1 } } }
+layer { name: "pool" type: "Pooling" bottom: "conv" top: "pool" top: "mask"
+        pooling_param { pool: MAX kernel_size: 2 stride: 2 } }
+layer { name: "up" type: "Upsample" bottom: "pool" bottom: "mask" top: "up"
+        upsample_param { scale: 2 upsample_h: 7 upsample_w: 6 } }
+"""
+
+
+@pytest.fixture
+def example() -> Iterator[ModuleType]:
+    """The example, imported, with its types known for the test alone."""
+    before = dict(layers.registered())
+    spec = importlib.util.spec_from_file_location("segnet_layers", EXAMPLE)
+    assert spec is not None and spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    sys.modules["segnet_layers"] = module
+    try:
+        spec.loader.exec_module(module)
+        yield module
+    finally:
+        del sys.modules["segnet_layers"]
+        base._registry.clear()
+        base._registry.update(before)
+
+
+def picture(size: tuple[int, int] = (7, 6)) -> np.ndarray:
+    return np.random.default_rng(0).normal(size=(1, 2, *size))
+
+
+def test_the_example_runs_segnet_s_layers(example: ModuleType) -> None:
+    net = Net(parse_net(SEGNET), path="plain", dtype="float64")
+    out = net.forward(data=picture(), outputs=["up", "pool", "mask"])
+    net.forward(data=picture(), keep=True)
+    conv = net.blobs["conv"]
+    weight, bias = (each.array for each in net.params["conv"])
+    plain = Net(parse_net(SEGNET[: SEGNET.index('layer { name: "bn"')]), path="plain", dtype="float64")
+    plain.params["conv"][0].data, plain.params["conv"][1].data = weight, bias
+    np.testing.assert_allclose(conv, 2 * plain.forward(data=picture())["conv"] - 1)
+    up = out["up"]
+    assert up.shape == conv.shape
+    assert np.count_nonzero(up) == out["pool"].size
+    np.testing.assert_array_equal(up[up != 0], conv[up != 0])
+
+
+@pytest.mark.parametrize("mode", ["INFERENCE", "LEARN"])
+def test_the_example_s_gradients(example: ModuleType, mode: str) -> None:
+    net = Net(parse_net(SEGNET.replace("INFERENCE", mode)), path="plain", dtype="float64")
+    rng = np.random.default_rng(1)
+    x, dup = picture(), rng.normal(size=(1, 3, 7, 6))
+
+    def loss() -> float:
+        return float((net.forward(data=x)["up"] * dup).sum())
+
+    net.forward(data=x, keep=True)
+    net.backward(up=dup, wrt=["data"])
+    for array, grad in [(x, net.grads["data"]), *((p.data, p.grad.copy()) for p in net.params["bn"])]:
+        for at in list(np.ndindex(array.shape))[::7]:
+            before = array[at]
+            ends = []
+            for step in (1e-5, -1e-5):
+                array[at] = before + step
+                net.changed()
+                ends.append(loss())
+            array[at] = before
+            assert grad[at] == pytest.approx((ends[0] - ends[1]) / 2e-5, rel=1e-4, abs=1e-6)
+
+
+def test_their_weights_are_loaded_by_name(example: ModuleType, tmp_path: Path) -> None:
+    (tmp_path / "net.prototxt").write_text(SEGNET)
+    first = fcnlite.load(tmp_path / "net.prototxt", seed=3)
+    first.params["bn"][0].data[...] = 5
+    weights = {name: [each.array for each in parameters] for name, parameters in first.params.items()}
+    caffe.write_weights(tmp_path / "net.caffemodel", weights)
+    again = fcnlite.load(tmp_path / "net.prototxt", tmp_path / "net.caffemodel")
+    np.testing.assert_array_equal(again.forward(data=picture())["up"], first.forward(data=picture())["up"])
+    first.save(tmp_path / "net.h5")
+    assert fcnlite.load(tmp_path / "net.h5").spec == first.spec
+
+
+def test_wrong_options_of_ones_own_layers_are_named(example: ModuleType) -> None:
+    with pytest.raises(SpecError, match=r"'bn' \(BN\).*bn_modes.*'bn_mode'"):
+        Net(parse_net(SEGNET.replace("bn_mode", "bn_modes")))
+    with pytest.raises(SpecError, match=r"'bn' \(BN\).*bn_mode.*LEARN, INFERENCE"):
+        Net(parse_net(SEGNET.replace("INFERENCE", "FAST")))
+
+
+# Without the example
+
+
+def test_an_unknown_type_is_named_with_its_line_when_it_is_needed(tmp_path: Path) -> None:
+    path = tmp_path / "net.prototxt"
+    path.write_text(SEGNET)
+    with pytest.warns(UserWarning, match=r"net\.prototxt, line 5: layer 'bn': unknown type 'BN'.*register"):
+        net = fcnlite.load(path)
+    for how in ({}, {"outputs": ["up"]}, {"outputs": ["conv"]}, {"keep": True}):
+        with pytest.raises(SpecError, match=r"line 5: layer 'bn': unknown type 'BN'"):
+            net.forward(data=picture(), **how)  # type: ignore[arg-type]
+
+
+def test_an_unknown_type_that_is_not_needed_does_not_matter() -> None:
+    text = SEGNET[: SEGNET.index('layer { name: "bn"')]
+    text += 'layer { name: "odd" type: "Oddity" bottom: "conv" top: "odd" odd_param { x: 1 y { z: "a" } } }'
+    net = Net(parse_net(text))
+    assert net.forward(data=picture(), outputs=["conv"])["conv"].shape == (1, 3, 7, 6)
+    with pytest.raises(SpecError, match="'odd'"):
+        net.forward(data=picture())
+    assert net.spec.layer("odd").options == {"x": 1, "y": {"z": "a"}}
+    excluded = text.replace('top: "odd"', 'top: "odd" include { phase: TRAIN }')
+    assert "conv" in Net(parse_net(excluded)).forward(data=picture())
+
+
+def test_an_unknown_layer_without_bottoms_is_an_input() -> None:
+    text = SEGNET[: SEGNET.index('layer { name: "bn"')]
+    text = text[text.index('layer { name: "conv"') :]
+    net = Net(parse_net('layer { name: "video" type: "VideoData" top: "data" top: "label" }' + text))
+    assert not net.sized
+    assert net.forward(data=picture())["conv"].shape == (1, 3, 7, 6)
+
+
+def test_a_python_layer_with_bottoms_is_unknown() -> None:
+    text = SEGNET[: SEGNET.index('layer { name: "bn"')]
+    text += 'layer { name: "p" type: "Python" bottom: "conv" top: "p" python_param { layer: "L" } }'
+    net = Net(parse_net(text))
+    with pytest.raises(SpecError, match="'p': unknown type 'Python'"):
+        net.forward(data=picture())
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ('layer { name: "x" type: "Odd" botom: "conv" top: "x" }', r"line 4.*'botom'.*'bottom'"),
+        ('layr { name: "x" type: "ReLU" bottom: "conv" top: "x" }', r"line 4.*'layr'.*'layer'"),
+        ('layer { name: "x" type: "ReLU" bottom: "conv" top: "x" relu_parm {} }', r"line 4.*'relu_parm'.*'relu_param'"),
+        ('layer { name: "x" type: "LRN" bottom: "conv" top: "x" lrn_param { alfa: 1 } }', r"line 4.*'alfa'.*'alpha'"),
+        ('layer { name: "x" type: "Odd" odd_param { a: } }', r"line 4.*'}'.*a value"),
+    ],
+)
+def test_unknown_fields_that_matter_are_named(text: str, words: str) -> None:
+    base_text = SEGNET[1 : SEGNET.index('layer { name: "bn"')]
+    with pytest.raises(SpecError, match=words):
+        parse_net(base_text + text)
+
+
+def test_an_unknown_number_of_the_net_is_passed_over_with_a_warning() -> None:
+    with pytest.warns(UserWarning, match=r"line 1: NetParameter has no field 'version'.*passed over"):
+        parse_net("version: 3 " + SEGNET[1:])
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        net = parse_net(
+            'layer { name: "d" type: "Data" top: "d" data_param { batch_size: 2 shiny: 1 } '
+            "transform_param { crop_size: 9 } }"
+        )
+    assert Net(net).layers[0].top_shapes() == [(2, 3, 9, 9)]
