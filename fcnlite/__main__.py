@@ -14,7 +14,9 @@ _COMMANDS = {
     "train": ("fcnlite.train.__main__", "learn to segment from labelled pictures"),
     "predict": ("fcnlite.predict", "segment pictures, draw overlays"),
     "evaluate": ("fcnlite.evaluate", "measure a net on a data set"),
+    "convert": ("fcnlite.convert", "turn classifiers into FCNs, coarse FCNs into finer ones"),
     "summary": ("fcnlite.summary", "show a net layer by layer: shapes, parameters, work, receptive fields"),
+    "doctor": ("fcnlite.doctor.__main__", "find what makes a net fail, and how to mend it"),
 }
 
 

@@ -29,12 +29,20 @@ class Filler:
     variance_norm: str = "FAN_IN"
 
 
-def fill(filler: Filler, shape: Shape, dtype: Any, rng: np.random.Generator) -> Array:
-    """A new array of `shape` and `dtype`. Raises `SpecError` for an unknown type or one that does not fit."""
-    rule = _RULES.get(filler.type)
-    if rule is None:
+def check(filler: Filler, shape: Shape) -> None:
+    """Raise `SpecError` for an unknown type, or one that cannot fill `shape`."""
+    if filler.type not in _RULES:
         raise SpecError(f"unknown filler type {filler.type!r}; {nearest(filler.type, _RULES)}")
-    return rule(filler, shape, np.dtype(dtype), rng)
+    if filler.type in ("xavier", "msra"):
+        _fan(filler, shape)
+    if filler.type == "bilinear" and (len(shape) != 4 or shape[2] != shape[3]):
+        raise SpecError(f"the bilinear filler needs a square 4-D kernel, found {shape}.")
+
+
+def fill(filler: Filler, shape: Shape, dtype: Any, rng: np.random.Generator) -> Array:
+    """A new array of `shape` and `dtype`. Raises `SpecError` as `check` does."""
+    check(filler, shape)
+    return _RULES[filler.type](filler, shape, np.dtype(dtype), rng)
 
 
 def bilinear_kernel(size: int) -> Array:
@@ -109,8 +117,6 @@ def _positive_unitball(filler: Filler, shape: Shape, dtype: Dtype, rng: np.rando
 
 def _bilinear(filler: Filler, shape: Shape, dtype: Dtype, rng: np.random.Generator) -> Array:
     """Every pair of channels gets the kernel, as in Caffe; `surgery.interp` fills the diagonal only."""
-    if len(shape) != 4 or shape[2] != shape[3]:
-        raise SpecError(f"the bilinear filler needs a square 4-D kernel, found {shape}.")
     return np.broadcast_to(bilinear_kernel(shape[2]), shape).astype(dtype, order="C")
 
 

@@ -3,28 +3,45 @@
 from __future__ import annotations
 
 import zlib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import partial
 from math import prod
 from typing import Any
 
 import numpy as np
 
-from fcnlite import config
+from fcnlite import config, fillers
 from fcnlite.errors import FcnliteError, ShapeError, SpecError
-from fcnlite.fillers import fill
+from fcnlite.fillers import Filler
 from fcnlite.layers.base import Layer, ParamShape
 from fcnlite.shapes import show
 
 Array = np.ndarray[Any, np.dtype[Any]]
+Rng = np.random.Generator
+
+
+class Unfilled:
+    """Values that a filler will give once somebody looks at them: most are loaded before."""
+
+    def __init__(self, filler: Filler, shape: tuple[int, ...], dtype: np.dtype[Any], rng: Callable[[], Rng]) -> None:
+        fillers.check(filler, shape)
+        self.shape = shape
+        self.dtype = dtype
+        self._filler = filler
+        self._rng = rng
+
+    def fill(self) -> Array:
+        return fillers.fill(self._filler, self.shape, self.dtype, self._rng())
 
 
 class Parameter:
     """One weight or bias: `data`, its gradient `grad`, and its multipliers on rate and decay."""
 
     def __init__(
-        self, array: Array, lr_mult: float = 1.0, decay_mult: float = 1.0, statistic: bool = False
+        self, array: Array | Unfilled, lr_mult: float = 1.0, decay_mult: float = 1.0, statistic: bool = False
     ) -> None:
-        self._array = np.asarray(array, order="C")  # solvers and layers write through reshaped views
+        # In C order: solvers and layers write through reshaped views.
+        self._values = array if isinstance(array, Unfilled) else np.asarray(array, order="C")
         self._grad: Array | None = None
         self.lr_mult = lr_mult
         self.decay_mult = decay_mult
@@ -36,48 +53,52 @@ class Parameter:
     @property
     def array(self) -> Array:
         """The values, to be read only: unlike `data` it marks nothing as changed."""
-        return self._array
+        if isinstance(self._values, Unfilled):
+            self._values = self._values.fill()
+        return self._values
 
     @property
     def data(self) -> Array:
         """The writable values. Reading it marks the parameter changed."""
         self.changed()
-        return self._array
+        return self.array
 
     @data.setter
     def data(self, values: Any) -> None:
         values = np.asarray(values)
         if values.shape != self.shape:
             raise ShapeError(f"the parameter has shape {show(self.shape)}; found {show(values.shape)}.")
+        if isinstance(self._values, Unfilled):
+            self._values = np.empty(self.shape, self._values.dtype)
         self.changed()
-        self._array[...] = values
+        self.array[...] = values
 
     def adopt(self, values: Array) -> None:
         """Take `values`, of this parameter's shape, without copying them if they are read-only: mapped from a file.
 
         They are copied once they may be written.
         """
-        if values.flags.writeable or values.dtype != self._array.dtype or not values.flags.c_contiguous:
+        if values.flags.writeable or values.dtype != self._values.dtype or not values.flags.c_contiguous:
             self.data = values
         else:
-            self._array = values
+            self._values = values
             self.version += 1
 
     @property
     def grad(self) -> Array:
         """The gradient of the last backward; zero before it, and where `lr_mult` is 0 (but see `Net.backward`)."""
         if self._grad is None:
-            self._grad = np.zeros_like(self._array)
+            self._grad = np.zeros_like(self.array)
         return self._grad
 
     @property
     def shape(self) -> tuple[int, ...]:
-        return self._array.shape
+        return self._values.shape
 
     def changed(self) -> None:
         """Mark the values as changed, so that nothing derived from them is used again."""
-        if not self._array.flags.writeable:
-            self._array = self._array.copy()
+        if not self.array.flags.writeable:
+            self._values = self.array.copy()
         self.version += 1
 
     def zero_grad(self) -> None:
@@ -127,7 +148,7 @@ def make_parameters(
                 owner.decay_mult = _shared(f"{where}: decay_mult", spec.name, owner.decay_mult, decay_mult)
             else:
                 try:
-                    values = _filled(want, dtype, generator(seed, 0, f"{layer.spec.name}[{i}]"))
+                    values = _unfilled(want, dtype, partial(generator, seed, 0, f"{layer.spec.name}[{i}]"))
                 except FcnliteError as error:
                     raise type(error)(f"{where}: {error}") from error
                 parameter = Parameter(values, lr_mult, decay_mult, want.statistic)
@@ -146,7 +167,7 @@ def _shared(what: str, name: str, owners: float, sharers: float) -> float:
     return sharers if owners == 1.0 else owners
 
 
-def _filled(want: ParamShape, dtype: np.dtype[Any], rng: np.random.Generator) -> Array:
+def _unfilled(want: ParamShape, dtype: np.dtype[Any], rng: Callable[[], Rng]) -> Unfilled:
     """A new parameter's values. Raises `ShapeError` for a size that no net has."""
     size = prod(want.shape) * dtype.itemsize
     if size > config.PARAMETER_BYTES:
@@ -154,4 +175,4 @@ def _filled(want: ParamShape, dtype: np.dtype[Any], rng: np.random.Generator) ->
             f"shape {show(want.shape)} would take {size / 2**30:,.0f} GiB; expected at most "
             f"{config.PARAMETER_BYTES >> 30}: check num_output, the kernel size and the input's shape."
         )
-    return fill(want.filler, want.shape, dtype, rng)
+    return Unfilled(want.filler, want.shape, dtype, rng)

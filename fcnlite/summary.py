@@ -227,9 +227,9 @@ def _check_weights(spec: NetSpec, weights: str) -> str:
     wrong = [each for each in transfers if each.outcome == "shape differs"]
     if wrong:
         raise ShapeError(f"{weights}: {len(wrong)} parameters do not fit the net, the first is {wrong[0]}.")
-    taken = sum(each.outcome == "taken" for each in transfers)
+    taken = sum(each.outcome in ("taken", "coerced") for each in transfers)
     lines = [f"\nweights      {taken} parameters of {weights} fit the net"]
-    lines += [f"  {each}" for each in transfers if each.outcome != "taken"]
+    lines += [f"  {each}" for each in transfers if each.outcome not in ("taken", "coerced")]
     return "\n".join(lines)
 
 

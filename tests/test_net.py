@@ -867,7 +867,6 @@ def test_parameters_wait_for_a_size_that_the_description_lacks() -> None:
     ("layers", "error", "words"),
     [
         ([conv("a", "data")], SpecError, r"'a'.*'data'"),
-        ([data(1, 2, 3, 3), layer("a", "Convolutional", "data")], SpecError, r"'a'.*'Convolution'"),
         ([data(1, 2, 3, 3), conv("a", "data", padd=[1])], SpecError, r"'a'.*'padd'.*'pad'"),
         ([data(1, 2, 3, 3), conv("a", "data"), conv("b", "data", top="a")], SpecError, r"'b'.*'a'"),
         ([data(1, 2, 3, 3), conv("a", "data", 2, 5)], ShapeError, r"'a'.*data 1×2×3×3"),

@@ -78,17 +78,22 @@ def _foreign(tree: list[Node], source: str) -> dict[int, Foreign]:
 def _check(tree: list[Node], source: str) -> None:
     """Raise `SpecError` for the first unknown field that matters; warn of the net's own that do not."""
     known = fields("NetParameter")
+    passed_over = []
     for node in tree:
         if node.name not in known:
-            message = f"{source}, line {node.line}: {unknown_field('NetParameter', node.name)}"
             if isinstance(node.value, list):  # what might be a layer
-                raise SpecError(message)
-            warnings.warn(f"{message} It is passed over.", stacklevel=2)
+                raise SpecError(f"{source}, line {node.line}: {unknown_field('NetParameter', node.name)}")
+            passed_over.append(node)
         elif not _is_layer(node) or _is_ours(_type(node)):
             _check_fields(node, known[node.name], source)
         else:
             names = Node(node.name, node.line, [each for each in node.value if not isinstance(each.value, list)])
             _check_fields(names, known[node.name], source)
+    if passed_over:
+        first = passed_over[0]
+        more = f" This and {len(passed_over) - 1} more are" if len(passed_over) > 1 else " It is"
+        told = unknown_field("NetParameter", first.name)
+        warnings.warn(f"{source}, line {first.line}: {told}{more} passed over.", stacklevel=4)
 
 
 def _check_fields(node: Node, field: Field, source: str) -> None:

@@ -17,7 +17,15 @@ from fcnlite.caffe.prototxt import write_net
 from fcnlite.caffe.schema import message_class
 from fcnlite.caffe.writing import hdf5_bytes, write_together
 from fcnlite.errors import SpecError
-from fcnlite.exportable import Exportable, asked_outputs, float32_params, needed_steps, steps_of
+from fcnlite.exportable import (
+    Exportable,
+    Step,
+    asked_outputs,
+    described_shapes,
+    float32_params,
+    needed_steps,
+    steps_of,
+)
 from fcnlite.spec import LayerSpec, NetSpec
 
 _TYPES = """
@@ -60,7 +68,7 @@ def save(
             files.append((Path(prototxt).parent / source, _matrix(layer.options["matrix"])))
             options = {name: value for name, value in layer.options.items() if name != "matrix"}
             layer = dataclasses.replace(layer, options={**options, "source": source})
-        layers.append(layer)
+        layers.append(dataclasses.replace(layer, where=""))
     text = write_net(dataclasses.replace(spec, layers=tuple(layers)))
     names = {layer.name for layer in spec}
     params = {name: arrays for name, arrays in float32_params(net, weights).items() if name in names}
@@ -70,11 +78,25 @@ def save(
 
 
 def _only(spec: NetSpec, outputs: Sequence[str]) -> NetSpec:
-    """The net of those layers that the outputs need, without rules on phases."""
+    """The net of those layers that the outputs need, without rules on phases and with Inputs for data layers."""
     steps, last = steps_of(spec)
-    kept = [step.layer.spec for step in needed_steps(steps, asked_outputs(outputs, last).values())]
-    layers = tuple(dataclasses.replace(layer, include=(), exclude=()) for layer in kept)
+    wanted = asked_outputs(outputs, last).values()
+    steps = needed_steps(steps, wanted)
+    read = set(wanted).union(*(step.bottom for step in steps))
+    layers = tuple(
+        dataclasses.replace(step.layer.spec, include=(), exclude=()) if step.bottom else _input(step, read)
+        for step in steps
+    )
     return dataclasses.replace(spec, layers=layers, level=0, stage=())
+
+
+def _input(step: Step, read: set[int]) -> LayerSpec:
+    """An Input in place of a layer that makes blobs from nothing, with those tops that are read."""
+    shapes = described_shapes(step)
+    tops = zip(step.layer.spec.top, step.top, strict=True)
+    kept = [(name, shapes[version]) for name, version in tops if version in read]
+    options = {"shape": [{"dim": list(shape)} for _, shape in kept]}
+    return LayerSpec(step.layer.spec.name, "Input", (), tuple(name for name, _ in kept), options)
 
 
 def _check(layer: LayerSpec) -> None:

@@ -10,7 +10,7 @@ from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
 
-from fcnlite import _cli, caffe, models, surgery
+from fcnlite import _cli, caffe, doctor, models, surgery
 from fcnlite._cli_data import add_data_options, open_data
 from fcnlite.data import Dataset
 from fcnlite.errors import TrainingError
@@ -51,6 +51,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
             if options.init is not None:
                 print(_transplanted(options.init, run.solver.net))
             run.begin()
+            doctor.warn(run.solver)
         try:
             run.train()
         except KeyboardInterrupt:
@@ -169,7 +170,7 @@ def _transplanted(source: str, net: Net) -> str:
     """Copy the weights into the net; the table of what was taken and what was not."""
     transfers = surgery.transplant(net, read_weights(source))
     counts = Counter(each.outcome for each in transfers)
-    if not counts["taken"]:
+    if not counts["taken"] + counts["coerced"]:
         raise TrainingError(
             f"{source}: none of its parameters fits the net by name and shape; check --model and --width."
         )

@@ -18,7 +18,7 @@ from fcnlite.errors import FileError, SpecError
 from fcnlite.layers.base import Layer
 from fcnlite.net import Net
 from fcnlite.parameter import Parameter
-from fcnlite.spec import LayerSpec, NetSpec, ParamSpec
+from fcnlite.spec import LayerSpec, NetSpec, ParamSpec, StateRule
 from tests.random_nets import Array, picture, specs, with_values
 
 DATA = LayerSpec("data", "Input", top=("data",), options={"shape": [{"dim": [1, 2, 8, 8]}]})
@@ -146,14 +146,71 @@ def test_saving_leaves_the_net_as_it_was(tmp_path: Path) -> None:
 
 
 def test_the_matrix_of_an_infogain_loss_goes_into_a_file_beside_the_text(tmp_path: Path) -> None:
-    label = LayerSpec("label", "Input", top=("label",), options={"shape": [{"dim": [1, 8, 8]}]})
     options = {"matrix": [2.0, 0.0, 0.0, 0.5]}
     loss = LayerSpec("loss/1", "InfogainLoss", ("conv", "label"), ("loss",), options)
-    net = small(label, loss)
+    net = small(label(1, 8, 8), loss)
     caffe.save(net, tmp_path / "net.prototxt", tmp_path / "w.caffemodel")
     text = (tmp_path / "net.prototxt").read_text()
     assert 'source: "net.loss_1.binaryproto"' in text and "matrix" not in text
     assert caffe.read_blob(tmp_path / "net.loss_1.binaryproto").shape == (1, 1, 2, 2)
+    assert fcnlite.load(tmp_path / "net.prototxt", tmp_path / "w.caffemodel").spec == net.spec
+
+
+def label(*shape: int) -> LayerSpec:
+    return LayerSpec("label", "Input", top=("label",), options={"shape": [{"dim": list(shape)}]})
+
+
+def test_outputs_keep_only_the_layers_that_compute_them(tmp_path: Path) -> None:
+    net = models.build("voc-fcn8s", width=1 / 32, phase="TRAIN")
+    caffe.save(net, tmp_path / "deploy.prototxt", tmp_path / "w.caffemodel", outputs=["pool3"])
+    deploy = fcnlite.load(tmp_path / "deploy.prototxt", tmp_path / "w.caffemodel")
+    assert [layer.name for layer in deploy.spec][-2:] == ["relu3_3", "pool3"]
+    assert sorted(caffe.read_weights(tmp_path / "w.caffemodel")) == sorted(deploy.params)
+    x = np.random.default_rng(0).normal(size=(1, 3, 40, 50))
+    expected = net.share("TEST").forward(data=x, outputs=["pool3"])["pool3"]
+    np.testing.assert_array_equal(deploy.forward(data=x)["pool3"], expected)
+
+
+def test_outputs_leave_out_labels_losses_and_rules(tmp_path: Path) -> None:
+    loss = LayerSpec("loss", "SoftmaxWithLoss", ("conv", "label"), ("loss",))
+    only_test = conv("test", "conv", include=(StateRule("TEST"),))
+    net = small(label(1, 8, 8), loss, only_test)
+    caffe.save(net, tmp_path / "net.prototxt", tmp_path / "w.h5", outputs=["test"])
+    expected = (DATA, conv("conv"), conv("test", "conv"))
+    assert caffe.read_net(tmp_path / "net.prototxt").layers == expected
+
+
+def test_outputs_make_inputs_of_data_layers(tmp_path: Path) -> None:
+    options = {"batch_size": 4, "channels": 2, "height": 8, "width": 6}
+    data = LayerSpec("source", "MemoryData", (), ("data", "label"), options)
+    net = Net(NetSpec("small", (data, conv("conv"))))
+    caffe.save(net, tmp_path / "net.prototxt", tmp_path / "w.caffemodel")
+    assert caffe.read_net(tmp_path / "net.prototxt") == net.spec
+    caffe.save(net, tmp_path / "net.prototxt", tmp_path / "w.caffemodel", outputs=["conv"])
+    expected = LayerSpec("source", "Input", (), ("data",), {"shape": [{"dim": [4, 2, 8, 6]}]})
+    assert caffe.read_net(tmp_path / "net.prototxt").layers[0] == expected
+
+
+@pytest.mark.parametrize(
+    ("outputs", "words"),
+    [(["cnv"], "no blob 'cnv' in phase TEST; did you mean 'conv'"), ([], "outputs is empty; name at least one blob")],
+)
+def test_outputs_that_are_no_blobs_are_refused(outputs: list[str], words: str, tmp_path: Path) -> None:
+    with pytest.raises(SpecError, match=words):
+        caffe.save(small(), tmp_path / "net.prototxt", tmp_path / "w.caffemodel", outputs=outputs)
+
+
+def test_layers_of_caffe_that_fcnlite_does_not_know_are_kept(tmp_path: Path) -> None:
+    """In the other phase, for here nothing could compute them."""
+    text = """layer { name: "data" type: "Input" top: "data" input_param { shape { dim: 1 dim: 2 dim: 8 dim: 8 } } }
+    layer { name: "conv" type: "Convolution" bottom: "data" top: "conv"
+      convolution_param { num_output: 2 kernel_size: 3 } }
+    layer { name: "over" type: "Threshold" bottom: "conv" top: "over" threshold_param { threshold: 0.5 }
+      include { phase: TRAIN } }"""
+    (tmp_path / "given.prototxt").write_text(text)
+    net = fcnlite.load(tmp_path / "given.prototxt")
+    caffe.save(net, tmp_path / "net.prototxt", tmp_path / "w.caffemodel")
+    assert "threshold: 0.5" in (tmp_path / "net.prototxt").read_text()
     assert fcnlite.load(tmp_path / "net.prototxt", tmp_path / "w.caffemodel").spec == net.spec
 
 

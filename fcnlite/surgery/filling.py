@@ -1,12 +1,10 @@
-"""Changing a net's parameters from outside: copying by name, filling, bilinear upsampling."""
+"""How parameters start that no weights are loaded for: fillers, and upsampling that is bilinear."""
 
 from __future__ import annotations
 
 import os
 import warnings
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Iterable
 
 import numpy as np
 
@@ -17,10 +15,6 @@ from fcnlite.layers import Layer
 from fcnlite.net import Net
 from fcnlite.parameter import generator
 from fcnlite.shapes import show
-
-Array = np.ndarray[Any, np.dtype[Any]]
-Weights = Mapping[str, Sequence[Array]]
-"""Parameters by layer name: [weight, bias, ...]."""
 
 
 def interp(net: Net, layers: Iterable[str] | None = None) -> None:
@@ -57,55 +51,11 @@ def fill(net: Net, layers: Iterable[str], filler: Filler) -> None:
         weight.data = fill_array(filler, weight.shape, net.dtype, generator(net.seed, 0, f"{name}[0]"))
 
 
-@dataclass(frozen=True)
-class Transfer:
-    """What became of one parameter when weights were copied by name."""
-
-    layer: str
-    index: int
-    outcome: str
-    """`taken`, `left` (the weights have none for it), `shape differs` or `unused` (the net has none for it)."""
-    found: tuple[int, ...] | None
-    wanted: tuple[int, ...] | None
-
-    def __str__(self) -> str:
-        shapes = (("found", self.found), ("wanted", self.wanted))
-        told = ", ".join(f"{word} {show(shape)}" for word, shape in shapes if shape is not None)
-        return f"{self.layer}[{self.index}]: {self.outcome} ({told})"
-
-
-def transplant(net: Net, weights: Weights) -> list[Transfer]:
-    """Copy parameters into `net` where layer name and shape agree; say of each what became of it.
-
-    Shapes agree if they are equal but for leading ones (old files write a bias as 1×1×1×N).
-    """
-    transfers = []
-    for name, parameters in net.params.items():
-        given = weights.get(name, ())
-        for i, parameter in enumerate(parameters):
-            found = np.asarray(given[i]) if i < len(given) else None
-            outcome = "left" if found is None else "shape differs"
-            if found is not None and _core(found.shape) == _core(parameter.shape):
-                parameter.adopt(found.reshape(parameter.shape))
-                outcome = "taken"
-            transfers.append(Transfer(name, i, outcome, None if found is None else found.shape, parameter.shape))
-    for name, given in weights.items():
-        used = len(net.params.get(name, ()))
-        transfers += [Transfer(name, i, "unused", np.shape(each), None) for i, each in enumerate(given) if i >= used]
-    return transfers
-
-
-def _core(shape: tuple[int, ...]) -> tuple[int, ...]:
-    """The shape without leading ones."""
-    leading = next((i for i, size in enumerate(shape) if size != 1), len(shape))
-    return shape[leading:]
-
-
 def zero_upsampling(net: Net) -> list[str]:
     """The deconvolutions whose weights are all zero, or will be: they give zero scores and pass no gradient."""
 
     def is_zero(layer: Layer) -> bool:
-        if net.sized:
+        if net.sized and layer.spec.name in net.params:
             return not net.params[layer.spec.name][0].array.any()
         filler = layer.options.weight_filler
         return bool(filler.type == "constant" and filler.value == 0)

@@ -1,0 +1,99 @@
+"""`python -m fcnlite.doctor`: what makes a net fail, and how to mend it."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import warnings
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+
+from fcnlite import _cli, caffe, doctor, loading
+from fcnlite._cli_data import add_data_options, open_data
+from fcnlite.doctor import padding, plateau, rates
+from fcnlite.doctor.finding import SEVERITIES, Finding
+from fcnlite.errors import FileError, ShapeError, SpecError
+from fcnlite.net import Net
+from fcnlite.spec import Preprocessing
+
+_DESCRIPTION = """\
+Find what makes a net fail: zero or learning upsampling, a trunk without its weights, crops that misalign,
+wrong colours or mean, labels that cannot be learned, rates that do not fit the loss, dead layers. The net
+runs on a few pictures of the data, or on random noise.
+
+The exit status is 1 if an error is among the findings, else 0."""
+
+_EXAMPLES = """\
+  python -m fcnlite.doctor net.prototxt weights.caffemodel
+  python -m fcnlite.doctor camvid.h5 --data camvid --root data/camvid
+  python -m fcnlite.doctor train.prototxt vgg16.caffemodel --solver solver.prototxt --data shapes --iterations 50
+  python -m fcnlite.doctor runs/first --data shapes"""
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    options = _parser().parse_intermixed_args(arguments)
+    _cli.apply_threads(options)
+    if options.iterations and (options.solver is None or options.data is None):
+        raise SpecError("--iterations trains the net for a while, which needs --solver and --data; add them.")
+    findings = _examine(options)
+    for finding in findings:
+        print(finding)
+    counts = Counter(each.severity for each in findings)
+    told = [f"{counts[each]} {each}" + ("" if counts[each] == 1 else "s") for each in SEVERITIES if counts[each]]
+    print(", ".join(told) or "nothing found", flush=True)
+    if counts["error"]:
+        raise SystemExit(1)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = _cli.parser("doctor", _DESCRIPTION, _EXAMPLES)
+    words = "a prototxt, a weight file (.h5), or the folder of a run, whose last.h5 and log.csv are looked at"
+    parser.add_argument("net", metavar="NET", help=words)
+    parser.add_argument("weights", metavar="WEIGHTS", nargs="?", help="a .caffemodel or .h5, for a prototxt")
+    add_data_options(parser, required=False)
+    parser.add_argument("--split", default="train", help="the part of the data to look at (default: train)")
+    parser.add_argument("--solver", metavar="PROTOTXT", help="a solver, whose rate is compared with the net's loss")
+    words = "train so long, with --solver and --data, and look at the loss (nothing is written)"
+    parser.add_argument("--iterations", type=_cli.positive, metavar="N", default=0, help=words)
+    _cli.add_threads(parser)
+    return parser
+
+
+def _examine(options: argparse.Namespace) -> list[Finding]:
+    source = Path(options.net)
+    is_run = source.is_dir()
+    _tell("loading")
+    try:
+        net = _load(source / "last.h5" if is_run else source, options.weights)
+    except ShapeError:
+        # Layers that do not fit the described size make no net, but that is what we are asked about.
+        findings = [] if source.suffix != ".prototxt" else _of_description(source)
+        if not findings:
+            raise
+        return findings
+    losses = plateau.read_log(source / "log.csv", net) if is_run else []
+    dataset = open_data(options, options.split) if options.data is not None else None
+    solver = rates.read(options.solver, net) if options.solver is not None else None
+    return doctor.examine(net, dataset, solver, losses=losses, iterations=options.iterations, tell=_tell)
+
+
+def _load(source: Path, weights: str | None) -> Net:
+    if source.suffix == ".caffemodel":
+        raise FileError(f"{source}: holds weights only; give the net's prototxt first.")
+    with warnings.catch_warnings():
+        # The findings say so too.
+        warnings.filterwarnings("ignore", message=".*starts at zero")
+        return loading.load(source, *([weights] if weights is not None else []), phase="TRAIN")
+
+
+def _of_description(source: Path) -> list[Finding]:
+    return padding.check(caffe.read_net(source), "TRAIN", Preprocessing())
+
+
+def _tell(text: str) -> None:
+    print(f"{text} ...", file=sys.stderr)
+
+
+if __name__ == "__main__":
+    sys.exit(_cli.run(main))

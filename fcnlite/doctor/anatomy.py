@@ -1,0 +1,85 @@
+"""Where the parts of an FCN are in a list of layers: pictures, labels, scores, the layers that make them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from fcnlite.layers import Layer
+from fcnlite.layers.softmax_loss import SoftmaxWithLoss
+from fcnlite.net import Net
+from fcnlite.segmenter import TRIAL_SIDE, image_inputs
+from fcnlite.shapes import Shape
+from fcnlite.spec import Preprocessing
+
+WEIGHTED = ("Convolution", "InnerProduct")
+"""Layers whose weights learn features or scores."""
+
+
+def picture_shapes(
+    layers: Sequence[Layer], preprocessing: Preprocessing, size: tuple[int, int] | None = None
+) -> dict[str, Shape]:
+    """The shape to feed to each input that the net computes with: as described, or of another height and width."""
+    shapes: dict[str, Shape] = {}
+    for name, shape in image_inputs(layers).items():
+        described = shape or (1, len(preprocessing.mean), TRIAL_SIDE, TRIAL_SIDE)
+        shapes[name] = (*described[:2], *size) if size is not None and len(described) == 4 else described
+    return shapes
+
+
+def softmax_losses(layers: Sequence[Layer]) -> list[SoftmaxWithLoss]:
+    """The losses that compare class scores with labels."""
+    return [layer for layer in layers if isinstance(layer, SoftmaxWithLoss)]
+
+
+def blob_shapes(net: Net, size: tuple[int, int] | None = None) -> dict[str, Shape]:
+    """The shapes of all blobs that the net makes from pictures alone, of this size or as described.
+
+    Raises `ShapeError` where they do not fit.
+    """
+    found = picture_shapes(net.layers, net.info.preprocessing, size)
+    for layer, _, tops in net.shapes(found):
+        found.update(zip(layer.spec.top, tops, strict=True))
+    return found
+
+
+def score_blobs(layers: Sequence[Layer]) -> list[str]:
+    """The blobs of class scores: what is compared with labels or, without that, the outputs before any softmax."""
+    found = [layer.spec.bottom[0] for layer in layers if layer.is_loss or layer.type == "Accuracy"]
+    if not found:
+        read = {blob for layer in layers for blob in layer.spec.bottom if blob not in layer.spec.top}
+        found = [top for layer in layers if layer.spec.bottom for top in layer.spec.top if top not in read]
+        before = {layer.spec.top[0]: layer.spec.bottom[0] for layer in layers if layer.type == "Softmax"}
+        found = [before.get(name, name) for name in found]
+    return list(dict.fromkeys(found))
+
+
+def score_layers(layers: Sequence[Layer]) -> list[Layer]:
+    """The last layers with weights on every way to the scores; upsampling is not counted as one."""
+    writers: dict[str, list[Layer]] = {}
+    for layer in layers:
+        for top in layer.spec.top:
+            writers.setdefault(top, []).append(layer)
+    found: list[Layer] = []
+    open_blobs, seen = score_blobs(layers), set[str]()
+    while open_blobs:
+        blob = open_blobs.pop()
+        if blob in seen:
+            continue
+        seen.add(blob)
+        for layer in writers[blob]:
+            if layer.type in WEIGHTED:
+                found.append(layer)
+            else:
+                open_blobs += [name for i, name in enumerate(layer.spec.bottom) if i not in layer.no_gradient]
+    return [layer for layer in layers if layer in found]
+
+
+def trunk_layers(layers: Sequence[Layer]) -> list[Layer]:
+    """The layers that compute features: all with weights but those that score."""
+    scores = score_layers(layers)
+    return [layer for layer in layers if layer.type in WEIGHTED and layer not in scores]
+
+
+def normalized(layer: Layer, layers: Sequence[Layer]) -> bool:
+    """Whether a BatchNorm reads what the layer makes."""
+    return any(each.type == "BatchNorm" and each.spec.bottom[0] in layer.spec.top for each in layers)

@@ -1,0 +1,94 @@
+"""Crops that misalign: the offset as written beside the one that follows from the layers.
+
+Kernels, strides and pads fix where each blob lies over the picture (`shapes.placements`); a crop must bring its blob
+exactly over its reference. An offset wrong by one pixel shifts scores of stride s by s pixels of the picture.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Sequence
+from fractions import Fraction
+
+from fcnlite.doctor.finding import Finding
+from fcnlite.layers import Layer, links
+from fcnlite.net import Net
+from fcnlite.shapes import placements
+from fcnlite.spec import LayerSpec
+
+AXES = ("rows", "columns")
+
+
+def check(net: Net) -> list[Finding]:
+    findings = []
+    before: list[LayerSpec] = []
+    for layer in net.layers:
+        spec = layer.spec
+        if layer.type == "Crop":
+            wanted = [_wanted(before, spec, axis) for axis in range(len(AXES))]
+            found = _compared(layer, wanted)
+            findings += found
+            if found:
+                spec = _mended(spec, wanted)
+        before.append(spec)
+    return findings
+
+
+def _wanted(before: Sequence[LayerSpec], crop: LayerSpec, axis: int) -> Fraction | None:
+    """The offset that puts the crop's blob over its reference; None where the two have no common place or stride."""
+    known = placements(links(before, axis))
+    blob, reference = crop.bottom
+    if blob not in known or reference not in known:
+        return None
+    (origin, here), (other_origin, there) = known[blob], known[reference]
+    if origin != other_origin or here.stride != there.stride:
+        return None
+    return (there.offset - here.offset) / here.stride
+
+
+def _compared(layer: Layer, wanted: Sequence[Fraction | None]) -> list[Finding]:
+    given = [each.offset for each in layer.placement() or ()]
+    blob, reference = layer.spec.bottom
+    what = f"Crop {layer.spec.name!r} cuts {blob!r} to lie over {reference!r}"
+    for axis, have, want in zip(AXES, given, wanted, strict=True):
+        if want is None or have == want:
+            continue
+        if want < 0:
+            return [
+                Finding(
+                    "crop-impossible",
+                    "warning",
+                    f"{what} at offset {have}, but the {axis} would need {_number(want)}: the blob begins inside its "
+                    "reference.",
+                    "Enlarge the pad of the net's first convolution (the reference has 100).",
+                )
+            ]
+        if want.denominator != 1 and abs(have - want) < 1:
+            return [
+                Finding(
+                    "crop-between-pixels",
+                    "note",
+                    f"{what} at offset {have}; exact for the {axis} is {_number(want)}, which is no whole pixel.",
+                    "Change a pad or an even kernel by one (FCN-AlexNet upsamples with 63 pixels, not 64, for this).",
+                )
+            ]
+        return [
+            Finding(
+                "crop-misaligned",
+                "error",
+                f"{what} at offset {have}, but by the layers' kernels, strides and pads it is {_number(want)} for the "
+                f"{axis}: the scores are shifted.",
+                f"Write `offset: {round(want)}`, or compute it with fcnlite.shapes.crop_offset.",
+            )
+        ]
+    return []
+
+
+def _mended(crop: LayerSpec, wanted: Sequence[Fraction | None]) -> LayerSpec:
+    """The crop with the right offsets, so that one wrong crop does not make those after it look wrong."""
+    offsets = [max(0, round(each or 0)) for each in wanted]
+    return dataclasses.replace(crop, options={"axis": 2, "offset": offsets})
+
+
+def _number(offset: Fraction) -> str:
+    return f"{float(offset):g}"

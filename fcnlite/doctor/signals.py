@@ -1,0 +1,139 @@
+"""Layers that are dead or explode, and gradients that do not arrive, on real pictures.
+
+Measured in the TRAIN phase, where BatchNorm needs no statistics yet:
+
+    dead         a ReLU's top is zero at more than 99 % of its values for every picture; half is usual
+    exploding    the standard deviation grows more than a thousandfold from a layer's bottom to its top; fillers such as
+                 msra are made to keep it
+    no gradient  all gradients of the trunk are zero though the loss is not
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+
+import numpy as np
+
+from fcnlite.doctor.anatomy import WEIGHTED, score_layers, trunk_layers
+from fcnlite.doctor.finding import Finding, listed
+from fcnlite.doctor.trials import Trial
+from fcnlite.layers import Layer
+from fcnlite.net import Net
+
+DEAD = 0.99
+GROWTH = 1e3
+
+
+def check(net: Net, trials: Sequence[Trial]) -> list[Finding]:
+    """`net` in its TRAIN phase; only gradients are changed."""
+    zeros: dict[str, float] = {}
+    growth: dict[str, float] = {}
+    with _statistics_kept(net):
+        for trial in trials:
+            net.forward({**trial.pictures, **trial.labels}, keep=True)
+            broken = net.find_nonfinite()
+            if broken is not None:
+                return [_not_finite(trial, broken)]
+            for layer in net.layers:
+                _measure(layer, net, zeros, growth)
+        gradients = _gradients(net, trials[-1])
+    return [*_dead(zeros), *_exploding(growth), *gradients]
+
+
+@contextmanager
+def _statistics_kept(net: Net) -> Iterator[None]:
+    """Within the block BatchNorm may add to its running sums; then they are as before."""
+    kept = [(each, each.array.copy()) for group in net.params.values() for each in group if each.statistic]
+    try:
+        yield
+    finally:
+        for parameter, values in kept:
+            parameter.data = values
+
+
+def _measure(layer: Layer, net: Net, zeros: dict[str, float], growth: dict[str, float]) -> None:
+    """Add what one picture shows of a layer: the least share of zeros, the largest growth."""
+    blobs, name = net.blobs, layer.spec.name
+    if not layer.spec.bottom or layer.spec.top[:1] == () or layer.spec.top[0] not in blobs:
+        return
+    top = blobs[layer.spec.top[0]]
+    if layer.type == "ReLU" and not layer.options.negative_slope:
+        zeros[name] = min(zeros.get(name, 1.0), 1 - np.count_nonzero(top) / top.size)
+    if layer.type in WEIGHTED:
+        below = float(blobs[layer.spec.bottom[0]].std())
+        if below:
+            growth[name] = max(growth.get(name, 0.0), float(top.std()) / below)
+
+
+def _not_finite(trial: Trial, broken: str) -> Finding:
+    return Finding(
+        "not-finite",
+        "error",
+        f"With {trial.name}, {broken} holds NaN or infinity.",
+        "Load sound weights; if it came about in training, go back to an earlier checkpoint and lower base_lr.",
+    )
+
+
+def _dead(zeros: dict[str, float]) -> list[Finding]:
+    wholly = [name for name, share in zeros.items() if share == 1]
+    nearly = [name for name, share in zeros.items() if DEAD < share < 1]
+    mend = (
+        "Look at the first of these layers: load its weights, give its bias a filler above 0, check the mean that is "
+        "subtracted, or lower the base_lr that it was trained with."
+    )
+    findings = []
+    if wholly:
+        what = f"{listed(wholly)}: all that comes out is zero for every picture, so that nothing below learns."
+        findings.append(Finding("layer-dead", "error", what, mend))
+    if nearly:
+        what = f"{listed(nearly)}: more than {100 * DEAD:g} % of what comes out is zero for every picture."
+        findings.append(Finding("layer-dead", "warning", what, mend))
+    return findings
+
+
+def _exploding(growth: dict[str, float]) -> list[Finding]:
+    told = [f"{name} ({factor:.0f} times)" for name, factor in growth.items() if factor > GROWTH]
+    if not told:
+        return []
+    return [
+        Finding(
+            "layer-explodes",
+            "warning",
+            f"The standard deviation grows more than {GROWTH:.0f} times from bottom to top of {listed(told)}.",
+            "Check the weights of these layers and the scale of the input; start them by the msra filler.",
+        )
+    ]
+
+
+def _gradients(net: Net, trial: Trial) -> list[Finding]:
+    """What is wrong with the gradients of the last forward."""
+    trunk = [layer.spec.name for layer in trunk_layers(net.layers) if net.params[layer.spec.name][0].lr_mult]
+    scoring = [layer.spec.name for layer in score_layers(net.layers)]
+    if not trunk or not trial.labels or not net.loss > 0:
+        return []
+    loss = net.loss
+    net.backward()
+    broken = [name for name in (*trunk, *scoring) if not np.isfinite(net.params[name][0].grad).all()]
+    if broken:
+        return [
+            Finding(
+                "not-finite",
+                "error",
+                f"With {trial.name} the loss is {loss:.4g}, but the gradients of {listed(broken)} are not finite.",
+                "Lower the loss_weight or normalise the loss; check the weights.",
+            )
+        ]
+    # Score layers that start at zero pass nothing down in the first iteration, but learn themselves.
+    starting = any(net.params[name][0].grad.any() and not net.params[name][0].array.any() for name in scoring)
+    if starting or any(net.params[name][0].grad.any() for name in trunk):
+        return []
+    return [
+        Finding(
+            "no-gradient",
+            "error",
+            f"With {trial.name} the loss is {loss:.4g}, but the gradients of all {len(trunk)} layers of the trunk are "
+            "zero: nothing is learned.",
+            "See what is said of upsampling and dead layers, and whether propagate_down or lr_mult cut the way.",
+        )
+    ]

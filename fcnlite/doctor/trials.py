@@ -1,0 +1,97 @@
+"""What the net is tried with: a few pictures of the data set, else random noise in the range of the input."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from fcnlite.data import Dataset, Sample
+from fcnlite.data.transforms import label_to_blob, to_blob
+from fcnlite.doctor.anatomy import blob_shapes, picture_shapes, softmax_losses
+from fcnlite.errors import FcnliteError
+from fcnlite.layers import Layer
+from fcnlite.net import Net
+from fcnlite.shapes import Shape
+
+Array = np.ndarray[Any, np.dtype[Any]]
+
+PICTURES = 2
+LARGEST = 500
+"""Height and width that a picture is cut to: as large as VOC's, so that a trial takes seconds."""
+
+
+@dataclass(frozen=True)
+class Trial:
+    """One picture, or noise."""
+
+    name: str
+    pictures: dict[str, Array]
+    labels: dict[str, Array]
+    classes: int
+    """How many the label of a real picture has; 0 for noise."""
+
+
+def trials(net: Net, dataset: Dataset | None, labelled: bool = False) -> list[Trial]:
+    """Of the data set, if its pictures fit the net's inputs; `labelled`: with its labels, else with random ones."""
+    shapes = picture_shapes(net.layers, net.info.preprocessing)
+    fits = len(shapes) == 1 and next(iter(shapes.values()))[1:2] == (len(net.info.preprocessing.mean),)
+    if dataset is None or not fits:
+        return [_noise(net, shapes)]
+    found = [_of_sample(net, sample, next(iter(shapes)), labelled) for sample in _samples(dataset)]
+    return found or [_noise(net, shapes)]
+
+
+def _samples(dataset: Dataset) -> list[Sample]:
+    """A few, evenly spread; those that cannot be read are passed over (labels.py tells of them)."""
+    found = []
+    for i in range(min(PICTURES, len(dataset))):
+        try:
+            found.append(dataset[i * len(dataset) // PICTURES])
+        except FcnliteError:
+            continue
+    return found
+
+
+def _of_sample(net: Net, sample: Sample, picture: str, labelled: bool) -> Trial:
+    height, width = (min(side, LARGEST) for side in sample.label.shape)
+    top, left = ((side - kept) // 2 for side, kept in zip(sample.label.shape, (height, width), strict=True))
+    window = np.s_[top : top + height, left : left + width]
+    label = sample.label[window]
+    names = {layer.spec.bottom[1] for layer in softmax_losses(net.layers)}
+    if labelled and len(names) == 1:
+        labels = {names.pop(): label_to_blob(label)[None]}
+    else:
+        labels = _random_labels(net, (height, width))
+    blob = to_blob(np.ascontiguousarray(sample.image[window]), net.info.preprocessing)[None]
+    return Trial(f"picture {sample.name!r}", {picture: blob}, labels, len(set(np.unique(label)) - {255}))
+
+
+def _noise(net: Net, shapes: dict[str, Shape]) -> Trial:
+    """Bytes drawn evenly, less the mean."""
+    rng = np.random.default_rng(0)
+    preprocessing = net.info.preprocessing
+    pictures = {}
+    for name, shape in shapes.items():
+        bytes_ = rng.integers(0, 256, shape).astype(np.float32)
+        mean = np.float32(np.mean(preprocessing.mean))
+        pictures[name] = (bytes_ - mean) * np.float32(preprocessing.scale)
+    return Trial("random noise", pictures, _random_labels(net, None), 0)
+
+
+def _random_labels(net: Net, size: tuple[int, int] | None) -> dict[str, Array]:
+    """A random class for every position of the scores that a loss compares with an input."""
+    shapes, rng = blob_shapes(net, size), np.random.default_rng(0)
+    labels = {}
+    for layer in softmax_losses(net.layers):
+        scores, axis = shapes[layer.spec.bottom[0]], layer.options.axis
+        positions = [1 if i == axis % len(scores) else side for i, side in enumerate(scores)]
+        if _is_input(net.layers, layer.spec.bottom[1]):
+            labels[layer.spec.bottom[1]] = rng.integers(0, scores[axis], positions)
+    return labels
+
+
+def _is_input(layers: Sequence[Layer], blob: str) -> bool:
+    return any(blob in layer.spec.top for layer in layers if not layer.spec.bottom)

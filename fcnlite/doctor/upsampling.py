@@ -1,0 +1,123 @@
+"""Deconvolutions that should be bilinear upsampling (paper, section 3.3): zero, another kernel, mixing the classes.
+
+Only kernels of 2·stride or 2·stride − 1 pixels with as many outputs as inputs can be it, and only those are compared.
+The reference fixes all of them (lr_mult 0); the paper fixes the last one and lets those before it learn.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from fcnlite.doctor.finding import Finding, listed
+from fcnlite.doctor.trunk import as_filled
+from fcnlite.fillers import bilinear_kernel
+from fcnlite.layers.deconvolution import Deconvolution
+from fcnlite.net import Net
+
+Array = np.ndarray[Any, np.dtype[Any]]
+
+TOLERANCE = 1e-3
+"""Of a kernel whose largest value is 1: above the rounding of float16, below what learning changes."""
+
+_INTERP = "Call fcnlite.surgery.interp(net), or load weights that have the bilinear kernel"
+
+
+def check(net: Net) -> list[Finding]:
+    upsampling = [layer for layer in net.layers if isinstance(layer, Deconvolution)]
+    zero = [layer.spec.name for layer in upsampling if not net.params[layer.spec.name][0].array.any()]
+    findings = _zero(zero)
+    for layer in upsampling:
+        parameter = net.params[layer.spec.name][0]
+        if layer.spec.name not in zero and interpolates(layer, parameter.array.shape[0]):
+            learns = parameter.lr_mult > 0
+            findings += _compared(layer, parameter.array, learns)
+            if learns:
+                findings.append(_learning(layer, parameter.lr_mult, is_last=layer is upsampling[-1]))
+    return findings
+
+
+def interpolates(layer: Deconvolution, inputs: int) -> bool:
+    """Whether a deconvolution's kernel, stride and channels are those of bilinear upsampling."""
+    rows, columns, outputs = layer.kernel.rows, layer.kernel.columns, layer.options.num_output
+    return (
+        rows == columns
+        and rows.dilation == 1
+        and rows.stride > 1
+        and rows.kernel in (2 * rows.stride - 1, 2 * rows.stride)
+        and inputs == outputs
+        and layer.options.group in (1, outputs)
+    )
+
+
+def _compared(layer: Deconvolution, weight: Array, learns: bool) -> list[Finding]:
+    """What differs from the kernel in each class by itself and from zero between classes.
+
+    Weights that learn leave both; of them only a random start is told.
+    """
+    if learns:
+        return [_random(layer)] if as_filled(weight, layer.options.weight_filler) else []
+    name, classes = layer.spec.name, range(weight.shape[0])
+    grouped = weight.shape[1] == 1
+    own = weight[classes, 0 if grouped else classes]
+    kernel = bilinear_kernel(weight.shape[2])
+    off = float(abs(own - kernel).max())
+    # All but the diagonal, without a copy: what all hold less what the classes hold themselves.
+    mixing = 0 if grouped else np.count_nonzero(abs(weight) > TOLERANCE) - np.count_nonzero(abs(own) > TOLERANCE)
+    findings = []
+    if mixing:
+        findings.append(
+            Finding(
+                "upsampling-mixes-classes",
+                "error",
+                f"Deconvolution {name!r} adds other classes' scores to each class ({mixing:,} weights off the diagonal "
+                "are not zero), as Caffe's bilinear filler leaves it without `group`, and it is fixed.",
+                f"{_INTERP} on the diagonal only, or set group: {weight.shape[0]}.",
+            )
+        )
+    if off > TOLERANCE:
+        findings.append(
+            Finding(
+                "upsampling-not-bilinear",
+                "warning",
+                f"Deconvolution {name!r} is fixed (lr_mult 0) but is not bilinear: its kernel of {len(kernel)} pixels "
+                f"is off by up to {off:.3g}, where the largest value is {kernel.max():.3g}.",
+                f"{_INTERP}; if another kernel is meant, leave it.",
+            )
+        )
+    return findings
+
+
+def _zero(names: list[str]) -> list[Finding]:
+    if not names:
+        return []
+    return [
+        Finding(
+            "upsampling-zero",
+            "error",
+            f"The weights of the deconvolutions {listed(names)} are all zero: their scores are zero everywhere and no "
+            "gradient passes below them.",
+            f"{_INTERP}.",
+        )
+    ]
+
+
+def _random(layer: Deconvolution) -> Finding:
+    return Finding(
+        "upsampling-not-bilinear",
+        "warning",
+        f"The weight of deconvolution {layer.spec.name!r} is as a random filler draws it: the scores are scrambled "
+        "until it has learned to interpolate.",
+        f"{_INTERP}; let it learn from there if it should.",
+    )
+
+
+def _learning(layer: Deconvolution, lr_mult: float, is_last: bool) -> Finding:
+    others = "the paper and the reference fix the last one" if is_last else "the reference fixes it, the paper did not"
+    return Finding(
+        "upsampling-learns",
+        "warning" if is_last else "note",
+        f"Deconvolution {layer.spec.name!r} learns (lr_mult {lr_mult:g}); {others}.",
+        "Write `param { lr_mult: 0 }` in the layer, unless it is meant to learn.",
+    )

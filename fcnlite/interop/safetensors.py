@@ -1,0 +1,90 @@
+"""Safetensors: named arrays in one file, without pickle.
+
+Eight bytes (little-endian) say how long the header is; the header is JSON, {name: {"dtype", "shape", "data_offsets":
+[start, end]}}, with an optional "__metadata__"; the rest are the numbers, one array after the other. Every size is
+compared with the file before anything is allocated.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from math import prod
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from fcnlite.errors import FileError
+from fcnlite.files import cannot_read
+
+MAX_HEADER = 16 << 20
+"""Bytes: far above any net's."""
+MAX_AXES = 32
+
+_DTYPES = {"F64": "<f8", "F32": "<f4", "F16": "<f2", "BF16": "<u2"}
+
+Array = np.ndarray[Any, np.dtype[Any]]
+
+
+def read(path: str | os.PathLike[str]) -> dict[str, Array]:
+    """All arrays by name: F32 and F64 mapped from the file and read-only, F16 and BF16 as float32.
+
+    Raises `FileError` for a file that is missing, damaged or holds other than floating-point numbers.
+    """
+    try:
+        with Path(path).open("rb") as stream:
+            size = os.fstat(stream.fileno()).st_size
+            length = int.from_bytes(stream.read(8), "little")
+            if size < 8 or length > min(size - 8, MAX_HEADER):
+                raise _damaged(path, f"its header should have {length:,} bytes")
+            header = stream.read(length)
+            content = np.memmap(stream, np.uint8, "r").view(np.ndarray)[8 + length :]
+    except OSError as error:
+        raise cannot_read(path, error) from error
+    arrays = {}
+    end = 0
+    for name, dtype, shape, (start, stop) in _entries(path, header):
+        if start != end or stop > len(content):
+            raise _damaged(path, f"array {name!r} lies at bytes {start:,} to {stop:,}, expected it to begin at {end:,}")
+        if prod(shape) * np.dtype(_DTYPES[dtype]).itemsize != stop - start:
+            raise _damaged(path, f"array {name!r} has {stop - start:,} bytes, which its shape contradicts")
+        end = stop
+        numbers = content[start:stop].view(_DTYPES[dtype]).reshape(shape)
+        if dtype == "BF16":
+            # The upper half of a float32.
+            numbers = (numbers.astype(np.uint32) << 16).view(np.float32)
+        arrays[name] = numbers.astype(np.float32) if dtype == "F16" else np.require(numbers, requirements="A")
+    if end != len(content):
+        raise _damaged(path, f"{len(content) - end:,} bytes at its end belong to no array")
+    return arrays
+
+
+def _entries(path: str | os.PathLike[str], header: bytes) -> list[tuple[str, str, tuple[int, ...], tuple[int, int]]]:
+    """Name, dtype, shape and place of each array, by their places."""
+    try:
+        entries = json.loads(header)
+    except (ValueError, RecursionError) as error:
+        raise _damaged(path, "its header is no JSON text") from error
+    if not isinstance(entries, dict):
+        raise _damaged(path, "its header is no JSON mapping")
+    entries.pop("__metadata__", None)
+    found = []
+    for name, entry in entries.items():
+        match entry:
+            case {"dtype": str(dtype), "shape": list(shape), "data_offsets": [start, stop]} if (
+                len(shape) <= MAX_AXES
+                # bool is an int to isinstance
+                and all(type(each) is int and 0 <= each < 1 << 48 for each in (*shape, start, stop))
+                and start <= stop
+            ):
+                if dtype not in _DTYPES:
+                    raise FileError(f"{path}: array {name!r} is {dtype[:20]}; expected one of {', '.join(_DTYPES)}.")
+                found.append((name, dtype, tuple(shape), (start, stop)))
+            case _:
+                raise _damaged(path, f"its header's entry {name[:80]!r} is unusable")
+    return sorted(found, key=lambda each: each[3])
+
+
+def _damaged(path: str | os.PathLike[str], reason: str) -> FileError:
+    return FileError(f"{path}: is no safetensors file, or it is cut short or damaged ({reason}); get it again.")

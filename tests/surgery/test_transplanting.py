@@ -1,0 +1,150 @@
+"""Copying parameters by layer name: what is taken, coerced, expanded, and what is not."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from fcnlite import surgery
+from fcnlite.errors import ShapeError, SpecError
+from fcnlite.net import Net
+from fcnlite.spec import LayerSpec
+from tests.surgery.nets import convolution, deconvolution, inner_product, net_of
+
+RNG = np.random.default_rng(0)
+
+
+def outcome(net: Net, layer: str, array: np.ndarray) -> str:
+    """What becomes of a weight for `layer`."""
+    return surgery.transplant(net, {layer: [array]})[0].outcome
+
+
+def score(name: str = "score", num_output: int = 5) -> LayerSpec:
+    return convolution(name, num_output=num_output, kernel_size=[1])
+
+
+def test_transplant_tells_what_became_of_each_parameter() -> None:
+    net = net_of(convolution("a"), convolution("b"), convolution("c"), convolution("d"))
+    before = {name: [each.array.copy() for each in parameters] for name, parameters in net.params.items()}
+    weights = {
+        "a": [np.full((3, 3, 3, 3), 2.0), np.full((1, 1, 1, 3), 3.0)],  # an old file's bias
+        "b": [np.ones((3, 3, 3, 3))],
+        "c": [np.ones((3, 3, 5, 5)), np.ones(3)],
+        "e": [np.ones(4)],
+    }
+    transfers = surgery.transplant(net, weights)
+    assert {(each.layer, each.index): each.outcome for each in transfers} == {
+        ("a", 0): "taken",
+        ("a", 1): "coerced",
+        ("b", 0): "taken",
+        ("b", 1): "left",
+        ("c", 0): "shape differs",
+        ("c", 1): "taken",
+        ("d", 0): "left",
+        ("d", 1): "left",
+        ("e", 0): "unused",
+    }
+    assert (net.params["a"][0].array == 2).all() and (net.params["a"][1].array == 3).all()
+    np.testing.assert_array_equal(net.params["c"][0].array, before["c"][0])
+    np.testing.assert_array_equal(net.params["d"][0].array, before["d"][0])
+    told = next(str(each) for each in transfers if each.outcome == "shape differs")
+    assert "c[0]" in told and "3×3×5×5" in told and "3×3×3×3" in told
+
+
+def test_transplant_copies() -> None:
+    net, given = net_of(convolution()), np.ones((3, 3, 3, 3), np.float32)
+    surgery.transplant(net, {"conv": [given, np.zeros(3)]})
+    given[...] = 9
+    assert (net.params["conv"][0].array == 1).all()
+
+
+def test_a_transposed_shape_is_not_taken() -> None:
+    net = net_of(convolution(kernel_size=[1], num_output=5))  # 5×3×1×1
+    (weight, _) = surgery.transplant(net, {"conv": [np.ones((3, 5, 1, 1)), np.ones(5)]})
+    assert weight.outcome == "shape differs"
+
+
+@pytest.mark.parametrize("shape", [(3, 192), (1, 1, 3, 192)])
+def test_an_inner_product_is_coerced_into_the_convolution_that_covers_its_bottom(shape: tuple[int, ...]) -> None:
+    net, weight = net_of(convolution(kernel_size=[8])), RNG.normal(size=shape)
+    assert outcome(net, "conv", weight) == "coerced"
+    x = RNG.normal(size=(1, 3, 8, 8))
+    expected = weight.reshape(3, 192) @ x.reshape(192)
+    np.testing.assert_allclose(net.forward(data=x)["conv"].reshape(3), expected, rtol=1e-5)
+
+
+def test_a_convolution_is_coerced_into_the_inner_product_that_it_covers() -> None:
+    net, weight = net_of(inner_product()), RNG.normal(size=(3, 3, 8, 8)).astype(np.float32)
+    assert outcome(net, "fc", weight) == "coerced"
+    np.testing.assert_array_equal(net.params["fc"][0].array, weight.reshape(3, 192))
+
+
+@pytest.mark.parametrize("shape", [(192, 3), (8, 8, 3, 3), (3, 8, 8, 3), (576,), (1, 3, 1, 192), (3, 96)])
+def test_shapes_that_leave_doubt_are_not_coerced(shape: tuple[int, ...]) -> None:
+    net = net_of(convolution(kernel_size=[8]))
+    before = net.params["conv"][0].array.copy()
+    assert outcome(net, "conv", np.ones(shape)) == "shape differs"
+    np.testing.assert_array_equal(net.params["conv"][0].array, before)
+
+
+def test_a_bias_that_is_no_row_is_not_coerced() -> None:
+    net = net_of(convolution())
+    transfers = surgery.transplant(net, {"conv": [np.ones((3, 3, 3, 3)), np.ones((3, 1))]})
+    assert [each.outcome for each in transfers] == ["taken", "shape differs"]
+
+
+def test_a_deconvolution_takes_no_inner_product() -> None:
+    assert outcome(net_of(deconvolution()), "up", np.ones((3, 48))) == "shape differs"
+
+
+def test_coerced_weights_are_still_mapped_from_their_file() -> None:
+    net, weight = net_of(convolution(kernel_size=[8])), np.ones((3, 192), np.float32)
+    weight.flags.writeable = False
+    surgery.transplant(net, {"conv": [weight]})
+    assert np.shares_memory(net.params["conv"][0].array, weight)
+
+
+@pytest.mark.parametrize("bias", [(2,), (1, 1, 1, 2)])
+def test_expanded_scores_are_the_old_ones_then_zero(bias: tuple[int, ...]) -> None:
+    net = net_of(score(), score("score2"), convolution("features", num_output=5, kernel_size=[1]))
+    features = net.params["features"][0].array.copy()
+    weight, values = RNG.normal(size=(2, 3, 1, 1)), RNG.normal(size=bias)
+    given = {"score": [weight, values], "features": [weight, values], "other": [weight]}
+    transfers = surgery.expand_score(net, given)
+    assert [str(each) for each in transfers] == [
+        "score[0]: expanded (found 2×3×1×1, wanted 5×3×1×1)",
+        f"score[1]: expanded (found {'×'.join(map(str, bias))}, wanted 5)",
+    ]
+    x = RNG.normal(size=(1, 3, 8, 8))
+    top = net.forward(data=x, outputs=["score"])["score"]
+    old = np.einsum("oc,nchw->nohw", weight[:, :, 0, 0], x) + values.reshape(2)[:, None, None]
+    np.testing.assert_allclose(top[:, :2], old, rtol=1e-5, atol=1e-6)
+    assert not top[:, 2:].any()
+    np.testing.assert_array_equal(net.params["features"][0].array, features)
+
+
+def test_scores_of_as_many_classes_are_taken() -> None:
+    net = net_of(score())
+    assert surgery.expand_score(net, {"score": [np.ones((5, 3, 1, 1))]})[0].outcome == "taken"
+
+
+def test_scores_that_cannot_be_expanded_are_refused() -> None:
+    net = net_of(score(), deconvolution())
+    for shape in ((6, 3, 1, 1), (2, 4, 1, 1)):
+        with pytest.raises(ShapeError, match=r"'score'.*cannot be expanded to 5×3×1×1"):
+            surgery.expand_score(net, {"score": [np.ones(shape)]})
+    with pytest.raises(SpecError, match=r"'up' is not a convolution"):
+        surgery.expand_score(net, {"up": [np.ones((2, 2, 4, 4))]}, ["up"])
+    with pytest.raises(SpecError, match=r"'score' is not a layer of the weights"):
+        surgery.expand_score(net, {}, ["score"])
+
+
+def test_depth_is_seen_as_a_gray_picture() -> None:
+    """A fourth channel g adds what the picture (g, g, g) would give, divided by three."""
+    weight, x, depth = RNG.normal(size=(3, 3, 1, 1)), RNG.normal(size=3), RNG.normal()
+    with_depth = surgery.add_depth(weight)
+    assert with_depth.shape == (3, 4, 1, 1)
+    expected = weight[:, :, 0, 0] @ (x + depth / 3)
+    np.testing.assert_allclose(with_depth[:, :, 0, 0] @ [*x, depth], expected, rtol=1e-12)
+    with pytest.raises(ShapeError, match=r"3×4×1×1.*O×3×H×W"):
+        surgery.add_depth(with_depth)
