@@ -34,9 +34,13 @@ class TrainingError(FcnliteError):
     """Training cannot start or go on: a run folder in use, a resume that does not fit, NaN in the loss."""
 
 
+_LONG = 60
+"""Characters of a name that are shown."""
+
+
 def nearest(name: str, known: Iterable[str], shown: int = 12) -> str:
     """The tail of an "unknown name" message: the closest known names, or the first `shown` of them."""
-    names = sorted(set(known))
+    names = sorted({each if len(each) <= _LONG else each[:_LONG] + "..." for each in known})
     close = difflib.get_close_matches(name, names, n=3, cutoff=0.5)
     if close:
         return "did you mean " + " or ".join(repr(n) for n in close) + "?"
