@@ -2,14 +2,15 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: install demo test test-slow test-kill lint bench clean
+.PHONY: install demo test test-slow test-peers test-kill test-large lint bench clean
 
 install: .venv/installed
 
+# Editable by path (compat): else Python, started beside a clone called fcnlite, would take that folder for the package.
 # Remade when what is installed or compiled changes.
 .venv/installed: pyproject.toml setup.py $(wildcard fcnlite/_kernels/*.pyx fcnlite/_kernels/*.pxd fcnlite/_kernels/*.pxi)
 	test -x $(BIN)/python || $(PYTHON) -m venv .venv
-	$(BIN)/pip install --quiet --editable '.[test]'
+	$(BIN)/pip install --quiet --editable '.[test]' --config-settings editable_mode=compat
 	touch $@
 
 # Train on generated shapes, measure on held-out ones, show a picture.
@@ -25,9 +26,18 @@ test: install lint
 test-slow: install
 	$(BIN)/python -m pytest -m slow
 
+# Beside PyTorch, OpenCV and ONNX Runtime, which are installed into the same venv.
+test-peers: install
+	$(BIN)/pip install --quiet --editable '.[test,peers]'
+	$(BIN)/python -m pytest -m peers
+
 # Trainings killed at random moments, which must resume to the same bytes.
 test-kill: install
 	$(BIN)/python -m pytest -m kill
+
+# A caffemodel of 553 MB: time and memory of loading it.
+test-large: install
+	$(BIN)/python -m pytest -m large
 
 # Beside PyTorch, which gets a venv of its own.
 bench: install

@@ -14,6 +14,8 @@ from typing import Any
 from fcnlite.errors import SpecError, nearest
 
 PHASES = ("TRAIN", "TEST")
+LONGEST_NAME = 500
+"""Characters of a layer's or blob's name: messages quote them whole."""
 
 
 @dataclass(frozen=True)
@@ -94,6 +96,10 @@ class NetSpec:
     def __post_init__(self) -> None:
         seen: set[tuple[str, tuple[StateRule, ...], tuple[StateRule, ...]]] = set()
         for layer in self.layers:
+            if any(len(name) > LONGEST_NAME for name in (layer.name, layer.type, *layer.bottom, *layer.top)):
+                raise SpecError(
+                    f"layer {layer.name[:40]!r}: its names are longer than {LONGEST_NAME} characters; shorten them."
+                )
             key = (layer.name, layer.include, layer.exclude)
             if key in seen:
                 raise SpecError(f"layer {layer.name!r}: two layers have this name; names must differ.")

@@ -193,6 +193,14 @@ def test_a_top_is_made_once_or_written_in_place() -> None:
         NetSpec("n", (data, layer("other", top="data"))).for_phase("TEST")
 
 
+@pytest.mark.parametrize("field", ["name", "type", "bottom", "top"])
+def test_names_beyond_all_measure_are_refused(field: str) -> None:
+    long = "x" * 501
+    with pytest.raises(SpecError, match="longer than 500") as caught:
+        NetSpec("n", (LayerSpec(**{"name": "a", "type": "b", field: long if field in ("name", "type") else (long,)}),))
+    assert len(str(caught.value)) < 200
+
+
 def test_an_unknown_phase_is_refused() -> None:
     with pytest.raises(SpecError, match="phase 'test': expected TRAIN or TEST"):
         NetSpec().for_phase("test")

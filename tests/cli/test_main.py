@@ -57,7 +57,7 @@ def test_a_command_gets_the_other_arguments(weights: Path, capsys: pytest.Captur
     assert capsys.readouterr().err == "error: missing.h5: no such file; check the path.\n"
 
 
-@pytest.mark.parametrize("name", ["predict", "evaluate", "summary"])
+@pytest.mark.parametrize("name", ["predict", "evaluate", "summary", "convert", "doctor"])
 def test_help_shows_examples(name: str, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as end:
         __main__.main([name, "--help"])
