@@ -28,7 +28,7 @@ test-slow: install
 
 # Beside PyTorch, OpenCV and ONNX Runtime, which are installed into the same venv.
 test-peers: install
-	$(BIN)/pip install --quiet --editable '.[test,peers]'
+	$(BIN)/pip install --quiet --editable '.[test,peers]' --config-settings editable_mode=compat
 	$(BIN)/python -m pytest -m peers
 
 # Trainings killed at random moments, which must resume to the same bytes.
@@ -39,11 +39,10 @@ test-kill: install
 test-large: install
 	$(BIN)/python -m pytest -m large
 
-# Beside PyTorch, which gets a venv of its own.
+# Beside PyTorch, ONNX Runtime, OpenVINO and OpenCV. Half an hour; `$(BIN)/python -m benchmarks NAME` measures one.
 bench: install
-	test -x .venv-bench/bin/python || $(PYTHON) -m venv .venv-bench
-	.venv-bench/bin/pip install --quiet torch==2.13.0 numpy
-	$(BIN)/python benchmarks/training_step.py --peer .venv-bench/bin/python
+	$(BIN)/pip install --quiet --editable '.[test,bench]' --config-settings editable_mode=compat
+	env -u OPENBLAS_CORETYPE -u OPENBLAS_L2_SIZE $(BIN)/python -m benchmarks
 
 lint: install
 	$(BIN)/ruff check .
@@ -51,4 +50,4 @@ lint: install
 	$(BIN)/lint-imports
 
 clean:
-	rm -rf .venv .venv-bench build dist *.egg-info fcnlite/_kernels/*.c fcnlite/_kernels/*.so
+	rm -rf .venv build dist *.egg-info fcnlite/_kernels/*.c fcnlite/_kernels/*.so

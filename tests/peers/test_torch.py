@@ -27,7 +27,7 @@ def without_dropout(net: Net) -> Net:
 
 def train_both(name: str, dtype: str, bar: float, base_lr: float) -> list[float]:
     """Our losses over the iterations, each within `bar` of PyTorch's."""
-    from tests.peers.in_torch import InTorch
+    from benchmarks.in_torch import InTorch
 
     dataset = data.open("shapes", size=64, count=64)
     how = {"path": "plain", "dtype": dtype, "phase": "TRAIN", "normalization": "VALID"}

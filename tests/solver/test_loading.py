@@ -190,3 +190,19 @@ def test_train_state_chooses_layers(tmp_path: Path) -> None:
     )
     net = solver.load(tmp_path / "solver.prototxt").net
     assert net.phase == "TRAIN" and net.params.keys() == {"conv", "score", "extra"}
+
+
+def test_the_solvers_of_the_reference_load(shared: Path) -> None:
+    """With their nets at full width: parameters take memory only once they are looked at."""
+    paths = sorted((shared / "reference" / "zoo").glob("*/solver.prototxt"))
+    assert len(paths) == 15
+    for path in paths:
+        with pytest.warns(UserWarning, match="starts at zero"):
+            loaded = solver.load(path)
+        o = loaded.options
+        assert loaded.net.sized and (o.lr_policy, o.average_loss, o.weight_decay) == ("fixed", 20, 0.0005)
+        normalized = path.parent.name == "voc-fcn-alexnet"
+        assert (o.momentum, o.iter_size) == ((0.9, 20) if normalized else (0.99, 1))
+        assert o.base_lr == 1e-4 if normalized else 1e-14 <= o.base_lr <= 1e-10
+        (test,) = loaded.test_nets
+        assert test.phase == "TEST" and test.params["fc6" if "fc6" in test.params else "fc6color"] is not None

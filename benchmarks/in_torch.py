@@ -57,35 +57,49 @@ def _scale(o: Options, x: list[Tensor], p: list[Tensor]) -> Tensor:
 def _loss(o: Options, x: list[Tensor], p: list[Tensor]) -> Tensor:
     score, label = x
     label = label[:, 0] if label.ndim == 4 else label
-    assert o.get("normalization") == "VALID"
-    return F.cross_entropy(score, label.long(), ignore_index=o.get("ignore_label", -100), reduction="mean")
+    mean = o.get("normalization", "VALID") == "VALID" and o.get("normalize", True)
+    reduction = "mean" if mean else "sum"
+    return F.cross_entropy(score, label.long(), ignore_index=o.get("ignore_label", -100), reduction=reduction)
 
 
 _LAYERS: dict[str, Callable[[Options, list[Tensor], list[Tensor]], Tensor]] = {
     "Convolution": _convolution,
     "Deconvolution": _deconvolution,
     "Pooling": _pooling,
-    "ReLU": lambda o, x, p: F.relu(x[0]),
+    "ReLU": lambda o, x, p: F.relu(x[0], inplace=True),
     "LRN": _lrn,
     "BatchNorm": _batch_norm,
     "Scale": _scale,
     "Crop": _crop,
+    "Dropout": lambda o, x, p: x[0],
     "Eltwise": lambda o, x, p: sum(x[1:], x[0]),
     "Concat": lambda o, x, p: torch.cat(x, 1),
     "InnerProduct": lambda o, x, p: F.linear(x[0].flatten(1), *p),
+    "Softmax": lambda o, x, p: F.softmax(x[0], 1),
     "SoftmaxWithLoss": _loss,
 }
 
 
 class InTorch:
-    """A twin of `net`, with copies of its parameters, and SGD with Caffe's multipliers."""
+    """A twin of `net`, with copies of its parameters, and SGD with Caffe's multipliers.
 
-    def __init__(self, net: Net, base_lr: float, momentum: float, weight_decay: float) -> None:
+    Dropout passes everything on. `layout`: of pictures and weights, torch.contiguous_format or torch.channels_last.
+    """
+
+    def __init__(
+        self,
+        net: Net,
+        base_lr: float = 0.0,
+        momentum: float = 0.0,
+        weight_decay: float = 0.0,
+        layout: torch.memory_format = torch.contiguous_format,
+    ) -> None:
         self.layers: list[LayerSpec] = [layer for layer in net.spec.for_phase(net.phase) if layer.type != "Input"]
+        self.layout = layout
         self.params: dict[str, list[Tensor]] = {}
         groups = []
         for name, parameters in net.params.items():
-            self.params[name] = [torch.tensor(each.array) for each in parameters]
+            self.params[name] = [self._laid(torch.tensor(each.array)) for each in parameters]
             for tensor, parameter in zip(self.params[name], parameters, strict=True):
                 if parameter.lr_mult:
                     tensor.requires_grad_()
@@ -93,13 +107,22 @@ class InTorch:
                     groups.append({"params": [tensor], "lr": rate, "weight_decay": decay})
         self._optimizer = torch.optim.SGD(groups, lr=base_lr, momentum=momentum)
 
+    def _laid(self, tensor: Tensor) -> Tensor:
+        return tensor.contiguous(memory_format=self.layout) if tensor.ndim == 4 else tensor
+
+    def forward(self, output: str, **blobs: Any) -> Tensor:
+        """The blob `output` for the fed ones; layers whose bottoms are not there are left out."""
+        values = {name: self._laid(torch.from_numpy(array)) for name, array in blobs.items()}
+        for layer in self.layers:
+            if all(name in values for name in layer.bottom):
+                bottom = [values[name] for name in layer.bottom]
+                values[layer.top[0]] = _LAYERS[layer.type](dict(layer.options), bottom, self.params.get(layer.name, []))
+        return values[output]
+
     def step(self, **blobs: Any) -> float:
         """Forward, backward, update; the loss before the update."""
-        values = {name: torch.from_numpy(array) for name, array in blobs.items()}
-        for layer in self.layers:
-            bottom = [values[name] for name in layer.bottom]
-            values[layer.top[0]] = _LAYERS[layer.type](dict(layer.options), bottom, self.params.get(layer.name, []))
+        loss = self.forward("loss", **blobs)
         self._optimizer.zero_grad()
-        values["loss"].backward()
+        loss.backward()
         self._optimizer.step()
-        return values["loss"].item()
+        return loss.item()

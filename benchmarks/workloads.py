@@ -1,0 +1,41 @@
+"""What is measured: the nets, sizes and bars of `make bench`."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+CLASSES = 21
+RATES = {"base_lr": 1e-10, "momentum": 0.99, "weight_decay": 0.0005}
+"""Of the training steps: those of the FCN reference's un-normalised loss."""
+
+
+@dataclass(frozen=True)
+class Workload:
+    """One net on one input; the bar is the greatest ratio of our time to the fastest peer's."""
+
+    name: str
+    model: str
+    shape: tuple[int, int, int, int]
+    bar: float
+    width: float = 1.0
+    training: bool = False
+    threads: int | None = None
+    """All cores unless given."""
+
+    @property
+    def output(self) -> str:
+        return "prob" if self.model == "vgg16" else "score"
+
+
+WORKLOADS = [
+    Workload("FCN-8s, 500×500", "voc-fcn8s", (1, 3, 500, 500), 0.33),
+    Workload("FCN-8s, 375×500", "voc-fcn8s", (1, 3, 375, 500), 0.35),
+    Workload("FCN-8s, 1000×1000", "voc-fcn8s", (1, 3, 1000, 1000), 0.35),
+    Workload("FCN-32s, 500×500", "voc-fcn32s", (1, 3, 500, 500), 0.33),
+    Workload("FCN-AlexNet, 500×500", "voc-fcn-alexnet", (1, 3, 500, 500), 0.8),
+    Workload("VGG-16, 224×224", "vgg16", (1, 3, 224, 224), 0.7),
+    Workload("VGG-16, 224×224, batch 8", "vgg16", (8, 3, 224, 224), 0.7),
+    Workload("FCN-8s, 500×500, training", "voc-fcn8s", (1, 3, 500, 500), 0.35, training=True),
+    Workload("FCN-8s at a quarter, 360×480, batch 4, training", "voc-fcn8s", (4, 3, 360, 480), 0.5, 0.25, True),
+    Workload("FCN-8s, 500×500, one thread", "voc-fcn8s", (1, 3, 500, 500), 0.35, threads=1),
+]
