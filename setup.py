@@ -30,6 +30,17 @@ def compiles(source: str, *flags: str) -> bool:
             return False
 
 
+# Kernels of one source for several instruction sets: a file's ending says which, and these flags make it so.
+ISA_FLAGS = {"v3": ["-march=x86-64-v3"]}
+built_isas = {isa: flags for isa, flags in ISA_FLAGS.items() if compiles("int main(void) { return 0; }", *flags)}
+
+
+def isa_of(source):
+    """The instruction set in the file's name, such as v3 of winograd_v3.pyx; None for any machine's."""
+    ending = source.stem.rpartition("_")[2]
+    return ending if ending in ISA_FLAGS else None
+
+
 openmp = ["-fopenmp"] if compiles(OPENMP_PROBE, "-fopenmp") else []
 if not openmp:
     print("note: this compiler has no OpenMP; fcnlite's own kernels will use one thread", file=sys.stderr)
@@ -40,10 +51,11 @@ extensions = [
         [source.as_posix()],
         include_dirs=[numpy.get_include()],
         define_macros=[("NPY_NO_DEPRECATED_API", "NPY_1_7_API_VERSION")],
-        extra_compile_args=["-O3", *openmp],
+        extra_compile_args=["-O3", *openmp, *built_isas.get(isa_of(source), [])],
         extra_link_args=openmp,
     )
     for source in sorted(Path("fcnlite/_kernels").glob("*.pyx"))
+    if isa_of(source) is None or isa_of(source) in built_isas
 ]
 
 setup(

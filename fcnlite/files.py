@@ -71,7 +71,7 @@ def _umask() -> int:
 def reading(path: str | os.PathLike[str], buffering: int = -1) -> Iterator[BinaryIO]:
     """The open file; that it is missing or unreadable, also later in the block, is a `FileError`."""
     try:
-        with Path(path).open("rb", buffering) as stream:  # type: ignore[call-overload]
+        with Path(path).open("rb", buffering) as stream:
             yield stream
     except OSError as error:
         raise cannot_read(path, error) from error

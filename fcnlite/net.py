@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterable, Mapping, Sequence, Set
+from functools import partial
 from math import prod
 from typing import Any
 
@@ -16,6 +17,7 @@ import numpy as np
 
 from fcnlite import config
 from fcnlite.backprop import Backprop, Pass
+from fcnlite.compiler import accelerated
 from fcnlite.errors import FcnliteError, ShapeError, SpecError, nearest
 from fcnlite.layers.base import Layer, ParamShape, Run, create, named
 from fcnlite.parameter import Parameter, generator, make_parameters
@@ -69,6 +71,9 @@ class Net:
         self._checked: dict[Any, Schedule] = {}
         self._last: Pass | None = None
         self._grads: dict[str, Array] = {}
+        fast = path == "fast" and dtype == "float32"
+        found = {layer.spec.name: accelerated(layer) for layer in self.layers if fast}
+        self._fast = {name: each for name, each in found.items() if each is not None}
         self._when_sized: list[Callable[[Set[str]], None]] = []
         declared = self._declared_shapes()
         if declared is not None:
@@ -215,7 +220,9 @@ class Net:
             rng=lambda: generator(self.seed, 1 + self.iteration, layer.spec.name),
         )
         # NumPy turns arrays without axes into numbers; layers and callers get arrays.
-        top = [np.asarray(each) for each in named(layer, lambda: layer.forward(bottom, run))]
+        fast = self._fast.get(layer.spec.name)
+        compute = partial(fast.forward, bottom, run, parameters) if fast else partial(layer.forward, bottom, run)
+        top = [np.asarray(each) for each in named(layer, compute)]
         values.update(zip(step.top, top, strict=True))
         if keep:
             run.bottom = bottom if "bottom" in layer.backward_reads else []

@@ -1,0 +1,42 @@
+"""Which instruction set our kernels use: the best that this machine has, or the one that FCNLITE_ISA names."""
+
+from __future__ import annotations
+
+import functools
+import importlib
+import importlib.util
+import os
+from types import ModuleType
+
+from fcnlite.errors import FcnliteError
+
+_NEEDS = {"v3": ("AVX2", "FMA3", "BMI2"), "any": ()}
+"""The instruction sets, best first, and what they need of the processor: x86-64-v3, any machine."""
+
+
+@functools.cache
+def name() -> str:
+    """The instruction set in use. Raises `FcnliteError` where FCNLITE_ISA names one that this machine has not."""
+    here = available()
+    asked = os.environ.get("FCNLITE_ISA")
+    if asked is not None and asked not in here:
+        raise FcnliteError(f"FCNLITE_ISA is {asked!r}; this machine has {', '.join(here)}.")
+    return asked or here[0]
+
+
+def available() -> list[str]:
+    """The instruction sets that this machine has and that were built, best first."""
+    return [each for each in _NEEDS if _runs(each)]
+
+
+@functools.cache
+def kernels(family: str) -> ModuleType:
+    """The kernels of a family, such as `winograd`, for the instruction set in use."""
+    return importlib.import_module(f"fcnlite._kernels.{family}_{name()}")
+
+
+def _runs(isa: str) -> bool:
+    # NumPy asks the processor at its start; there is no public name for the answer.
+    features = importlib.import_module("numpy._core._multiarray_umath").__cpu_features__
+    built = importlib.util.find_spec(f"fcnlite._kernels.winograd_{isa}") is not None
+    return built and all(features.get(feature, False) for feature in _NEEDS[isa])

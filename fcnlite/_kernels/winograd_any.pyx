@@ -1,0 +1,3 @@
+# The transforms for any machine.
+
+include "winograd.pxi"
