@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from fcnlite._version import __version__
 
 if TYPE_CHECKING:
-    from fcnlite import caffe, data, layers, metrics, models, plots, shapes, solver, storage, surgery
+    from fcnlite import caffe, data, interop, layers, metrics, models, plots, shapes, solver, storage, surgery
     from fcnlite.config import set_num_threads, show_config
     from fcnlite.errors import FcnliteError
     from fcnlite.loading import load
@@ -40,7 +40,19 @@ _HOME = {
     "set_num_threads": "config",
     "show_config": "config",
 }
-_MODULES = ("caffe", "data", "layers", "metrics", "models", "plots", "shapes", "solver", "storage", "surgery")
+_MODULES = (
+    "caffe",
+    "data",
+    "interop",
+    "layers",
+    "metrics",
+    "models",
+    "plots",
+    "shapes",
+    "solver",
+    "storage",
+    "surgery",
+)
 
 __all__ = [
     "SGD",
@@ -57,6 +69,7 @@ __all__ = [
     "__version__",
     "caffe",
     "data",
+    "interop",
     "layers",
     "load",
     "metrics",

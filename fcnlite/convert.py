@@ -5,8 +5,10 @@ from __future__ import annotations
 import argparse
 import re
 import sys
+import warnings
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -17,7 +19,7 @@ from fcnlite import _cli, models, surgery
 from fcnlite.data.palette import voc_colors
 from fcnlite.errors import FileError, ShapeError, SpecError
 from fcnlite.fillers import Filler
-from fcnlite.loading import read_weights
+from fcnlite.loading import load, read_weights
 from fcnlite.net import Net
 from fcnlite.segmenter import default_classes
 from fcnlite.shapes import Shape, show
@@ -32,7 +34,8 @@ upsampling is bilinear. What became of each layer is printed.
 
 WEIGHTS may be Caffe's (.caffemodel, .caffemodel.h5), ours (.h5), or VGG-16 from Keras (.h5, channels
 last) or torchvision (.safetensors). nyud-fcn32s-color-hha takes two files, for color and for HHA;
-one alone starts both trunks."""
+one alone starts both trunks. voc-fcn-alexnet pools before it normalises, as CaffeNet does; AlexNet's
+weights fit it too, but were trained the other way round."""
 
 _EXAMPLES = """\
   python -m fcnlite.convert VGG_ILSVRC_16_layers.caffemodel -o fcn32s.h5 --to voc-fcn32s
@@ -48,6 +51,8 @@ _OTHER_TRUNKS = {"voc-fcn-alexnet": "caffenet", "voc-fcn-googlenet": "googlenet"
 _LATE_FUSION = "nyud-fcn32s-color-hha"
 _SUFFIXES = ("color", "hha")
 """Of the layers of late fusion's two trunks."""
+_FIRST_WITH_DEPTH = "conv1_1_bgrd"
+"""The layer that conv1_1 becomes where the net takes depth as a fourth channel."""
 _PICKLES = (".pth", ".pt", ".bin", ".pkl")
 
 _OUTCOMES = {"unused": "dropped"}
@@ -59,7 +64,8 @@ class Source:
     """What a file brings."""
 
     weights: dict[str, list[np.ndarray]]
-    info: ModelInfo = ModelInfo()
+    info: ModelInfo | None = None
+    """None where the file does not tell: Caffe's."""
     note: str = ""
     """What to know of the weights, in a sentence."""
 
@@ -70,20 +76,39 @@ def main(arguments: Sequence[str] | None = None) -> None:
     sources = [_read(path) for path in options.weights]
     origin = " and ".join(options.weights)
     if options.net is not None:
-        from fcnlite import caffe
-
-        net, transfers = dense(caffe.read_net(options.net), sources[0], origin)
+        with warnings.catch_warnings():
+            # Where such a layer matters, an error says so.
+            warnings.filterwarnings("ignore", message=".*unknown type")
+            described = load(options.net)
+        source = sources[0]
+        if source.info is None:
+            source = replace(source, info=described.info)
+        with _naming(options.net, origin):
+            net, transfers = dense(described.spec, source, origin)
     elif options.keep_classifier:
         classifier = _classifier_of(options.to)
-        net, transfers = dense(_described(classifier, None, sources[0].weights), sources[0], origin)
+        with _naming(origin):
+            net, transfers = dense(_described(classifier, None, sources[0].weights), sources[0], origin)
     else:
-        net, transfers = converted(options.to, options.classes, sources, origin)
+        with _naming(origin):
+            net, transfers = converted(options.to, options.classes, sources, origin)
     record = {**net.info.record, "converted from": [Path(path).name for path in options.weights]}
     net.info = replace(net.info, record=record)
     net.save(options.out)
     print(_table(net, transfers))
     for note in dict.fromkeys(source.note for source in sources if source.note):
         print(note)
+
+
+@contextmanager
+def _naming(*files: str) -> Iterator[None]:
+    """Within the block errors of what does not fit begin with the names of the files, or of one of them."""
+    try:
+        yield
+    except (ShapeError, SpecError) as error:
+        if str(error).startswith(files):
+            raise
+        raise type(error)(f"{' with '.join(files)}: {error}") from error
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -139,13 +164,16 @@ def _read(path: str) -> Source:
             "save its state_dict with safetensors.torch.save_file and give that file."
         )
     if Path(path).suffix == ".safetensors":
-        return Source(torchvision.read_weights(path), note=_TORCHVISION)
+        return Source(torchvision.read_weights(path), ModelInfo(), _TORCHVISION)
     if storage.is_weight_file(path):
         content = storage.load(path)
         return Source(content.params, content.info)
     if keras.is_weight_file(path):
-        return Source(keras.read_weights(path), note=_KERAS)
-    return Source({name: list(map(np.asarray, arrays)) for name, arrays in read_weights(path).items()})
+        return Source(keras.read_weights(path), ModelInfo(), _KERAS)
+    weights = {name: list(map(np.asarray, arrays)) for name, arrays in read_weights(path).items()}
+    if not weights:
+        raise FileError(f"{path}: its layers hold no parameters; it was saved without its weights, get the full file.")
+    return Source(weights)
 
 
 _TORCHVISION = """\
@@ -160,9 +188,10 @@ def dense(spec: NetSpec, source: Source, origin: str) -> tuple[Net, list[Transfe
     spec, weights = surgery.fully_convolutional(spec, source.weights)
     net = Net(spec, info=source.info)
     transfers = _transplanted(net, weights, origin)
-    missing = [each.layer for each in transfers if each.outcome == "left"]
+    missing = [each for each in transfers if each.outcome == "left"]
     if missing:
-        raise ShapeError(f"{origin}: has no parameters for {missing[0]!r}, which the classifier needs.")
+        which = "bias" if missing[0].index else "weight"
+        raise ShapeError(f"{origin}: has no {which} for {missing[0].layer!r}, which the classifier needs.")
     # `fully_convolutional` has reshaped what the file holds otherwise.
     found = {(name, i): array.shape for name, arrays in source.weights.items() for i, array in enumerate(arrays)}
     return net, [_as_found(each, found.get((each.layer, each.index))) for each in transfers]
@@ -192,7 +221,10 @@ def converted(
     net = Net(_described(name, classes, weights), info=sources[0].info)
     if classes is not None:
         net.info = _relabelled(net.info, next(iter(before.values())), classes[0])
-    return net, _transplanted(net, weights, origin)
+    transfers = _transplanted(net, weights, origin)
+    if _FIRST_WITH_DEPTH in weights and "conv1_1" in sources[0].weights:
+        transfers = [_with_depth(each, sources[0].weights["conv1_1"]) for each in transfers]
+    return net, transfers
 
 
 def _renamed(name: str, given: Sequence[Mapping[str, list[np.ndarray]]]) -> dict[str, list[np.ndarray]]:
@@ -203,10 +235,17 @@ def _renamed(name: str, given: Sequence[Mapping[str, list[np.ndarray]]]) -> dict
     for i, suffix in enumerate(suffixes):
         for layer, arrays in given[min(i, len(given) - 1)].items():
             found.setdefault(layer + suffix if layer + suffix in layers else layer, arrays)
-    if "conv1_1_bgrd" in layers and "conv1_1_bgrd" not in found and "conv1_1" in found:
+    if _FIRST_WITH_DEPTH in layers and _FIRST_WITH_DEPTH not in found and "conv1_1" in found:
         weight, *bias = found.pop("conv1_1")
-        found["conv1_1_bgrd"] = [surgery.add_depth(weight), *bias]
+        found[_FIRST_WITH_DEPTH] = [surgery.add_depth(weight), *bias]
     return found
+
+
+def _with_depth(transfer: Transfer, first: Sequence[np.ndarray]) -> Transfer:
+    """For the first layer's weight, what the file has: three channels, to which depth was added."""
+    if (transfer.layer, transfer.index) != (_FIRST_WITH_DEPTH, 0):
+        return transfer
+    return replace(transfer, found=first[0].shape, outcome="expanded")
 
 
 def _classifier_of(name: str) -> str:

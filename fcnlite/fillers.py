@@ -30,9 +30,15 @@ class Filler:
 
 
 def check(filler: Filler, shape: Shape) -> None:
-    """Raise `SpecError` for an unknown type, or one that cannot fill `shape`."""
+    """Raise `SpecError` for an unknown type, one that cannot fill `shape`, or values that make no distribution."""
     if filler.type not in _RULES:
         raise SpecError(f"unknown filler type {filler.type!r}; {nearest(filler.type, _RULES)}")
+    if filler.type != "gaussian" and filler.sparse != -1:
+        raise SpecError(f"sparse goes with the gaussian filler only, found {filler.type}; drop it.")
+    if filler.type == "gaussian" and (filler.std < 0 or filler.sparse < -1):
+        raise SpecError(f"std is {filler.std} and sparse {filler.sparse}; expected at least 0, or sparse -1 for all.")
+    if filler.type == "uniform" and filler.min > filler.max:
+        raise SpecError(f"min {filler.min} is above max {filler.max}; expected it below.")
     if filler.type in ("xavier", "msra"):
         _fan(filler, shape)
     if filler.type == "bilinear" and (len(shape) != 4 or shape[2] != shape[3]):

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterable, Mapping, Sequence, Set
-from functools import partial
 from math import prod
 from typing import Any
 
@@ -65,15 +64,14 @@ class Net:
         self.info = info or ModelInfo()
         self.iteration = 0
         """Counts the training passes; with `seed` it decides what Dropout draws. Solvers set it."""
-        self.layers: list[Layer] = [create(each, phase) for each in spec.for_phase(phase)]
+        layers = [create(each, phase) for each in spec.for_phase(phase)]
+        fast = path == "fast" and dtype == "float32"
+        self.layers: list[Layer] = [accelerated(layer) for layer in layers] if fast else layers
         self._params: dict[str, list[Parameter]] | None = dict(shared) if shared is not None else None
         self._schedules: dict[Any, Schedule] = {}
         self._checked: dict[Any, Schedule] = {}
         self._last: Pass | None = None
         self._grads: dict[str, Array] = {}
-        fast = path == "fast" and dtype == "float32"
-        found = {layer.spec.name: accelerated(layer) for layer in self.layers if fast}
-        self._fast = {name: each for name, each in found.items() if each is not None}
         self._when_sized: list[Callable[[Set[str]], None]] = []
         declared = self._declared_shapes()
         if declared is not None:
@@ -216,13 +214,12 @@ class Net:
         bottom = [values[version] for version in step.bottom]
         run = Run(
             params=[each.data if layer.updates_params else each.array for each in parameters],
+            versions=[each.version for each in parameters],
             overwrite=step.overwrite,
             rng=lambda: generator(self.seed, 1 + self.iteration, layer.spec.name),
         )
         # NumPy turns arrays without axes into numbers; layers and callers get arrays.
-        fast = self._fast.get(layer.spec.name)
-        compute = partial(fast.forward, bottom, run, parameters) if fast else partial(layer.forward, bottom, run)
-        top = [np.asarray(each) for each in named(layer, compute)]
+        top = [np.asarray(each) for each in named(layer, lambda: layer.forward(bottom, run))]
         values.update(zip(step.top, top, strict=True))
         if keep:
             run.bottom = bottom if "bottom" in layer.backward_reads else []

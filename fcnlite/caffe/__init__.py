@@ -5,11 +5,12 @@ use, not with the package.
 """
 
 from fcnlite.caffe.blobs import read_blob
-from fcnlite.caffe.caffemodel import read_weights, write_weights
+from fcnlite.caffe.caffemodel import read_weights
 from fcnlite.caffe.data_source import DataSource, data_source
 from fcnlite.caffe.prototxt import parse_net, parse_solver, read_net, read_solver, write_net
 from fcnlite.caffe.saving import save
 from fcnlite.caffe.solverstate import SolverState, read_solver_state
+from fcnlite.caffe.writing import write_weights
 
 __all__ = [
     "DataSource",

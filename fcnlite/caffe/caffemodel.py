@@ -7,8 +7,8 @@ fields than V2, and shapes as four sizes.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping, Sequence
-from typing import Any, BinaryIO
+from collections.abc import Iterator
+from typing import BinaryIO
 
 import numpy as np
 
@@ -16,10 +16,9 @@ from fcnlite import hdf5
 from fcnlite.caffe.blobs import Piece, to_array
 from fcnlite.caffe.bounded import opened
 from fcnlite.caffe.hdf5_files import read_hdf5_weights
-from fcnlite.caffe.schema import fields, message_class
+from fcnlite.caffe.schema import fields
 from fcnlite.caffe.wire import BYTES, parts
 from fcnlite.errors import FileError
-from fcnlite.files import atomic_write
 
 MAX_BYTES = 2**31 - 1
 """Protobuf's limit for one message."""
@@ -93,36 +92,3 @@ def _named_parts(data: memoryview, layer: Piece, message: str) -> Iterator[tuple
                 yield from _named_parts(data, piece, _V0)
             else:
                 yield wanted[part.number], piece
-
-
-def write_weights(path: str | os.PathLike[str], params: Mapping[str, Sequence[np.ndarray]]) -> None:
-    """Write parameters by layer name as a V2 caffemodel (float32), whole or not at all.
-
-    Raises `FileError` if the file cannot be written or would pass protobuf's 2 GiB.
-    """
-    content = weights_bytes(path, params)
-    with atomic_write(path) as temporary:
-        temporary.write_bytes(content)
-
-
-def weights_bytes(path: str | os.PathLike[str], params: Mapping[str, Sequence[np.ndarray]], text: str = "") -> bytes:
-    """What `write_weights` writes; beside it the net that the prototxt `text` describes, as Caffe's own files have it.
-
-    Raises `FileError`, naming `path`, beyond 2 GiB.
-    """
-    from google.protobuf import text_format
-
-    model: Any = text_format.Parse(text, message_class("NetParameter")())
-    size = model.ByteSize() + sum(4 * array.size for arrays in params.values() for array in arrays)
-    # Names and shapes take little beside the numbers; 1 MiB is left for them.
-    if size > MAX_BYTES - (1 << 20):
-        raise FileError(f"{path}: {size:,} bytes of weights do not fit; a caffemodel ends at 2 GiB.")
-    described = {layer.name: layer for layer in reversed(model.layer)}
-    for name, arrays in params.items():
-        layer = described[name] if name in described else model.layer.add(name=name)
-        for array in arrays:
-            numbers = message_class("RawBlob")(data=np.ascontiguousarray(array, dtype="<f4").tobytes())
-            blob = layer.blobs.add()
-            blob.MergeFromString(numbers.SerializeToString())
-            blob.shape.dim.extend(array.shape)
-    return bytes(model.SerializeToString())

@@ -12,10 +12,9 @@ from typing import Any
 
 import numpy as np
 
-from fcnlite.caffe.caffemodel import weights_bytes
 from fcnlite.caffe.prototxt import write_net
 from fcnlite.caffe.schema import message_class
-from fcnlite.caffe.writing import hdf5_bytes, write_together
+from fcnlite.caffe.writing import Pieces, caffemodel_weights, hdf5_weights, write_together
 from fcnlite.errors import SpecError
 from fcnlite.exportable import (
     Exportable,
@@ -59,22 +58,24 @@ def save(
     `SpecError`, naming the layer, for what Caffe has no words for, and `FileError` where a file cannot be written.
     """
     spec = net.spec if outputs is None else _only(net.spec, outputs)
-    files: list[tuple[str | os.PathLike[str], bytes]] = []
+    files: list[tuple[str | os.PathLike[str], Pieces]] = []
     layers = []
     for layer in spec:
         _check(layer)
         if "matrix" in layer.options and layer.type == "InfogainLoss":
             source = f"{Path(prototxt).stem}.{re.sub('[^0-9A-Za-z_.-]', '_', layer.name)}.binaryproto"
-            files.append((Path(prototxt).parent / source, _matrix(layer.options["matrix"])))
+            files.append((Path(prototxt).parent / source, [_matrix(layer.options["matrix"])]))
             options = {name: value for name, value in layer.options.items() if name != "matrix"}
             layer = dataclasses.replace(layer, options={**options, "source": source})
-        layers.append(dataclasses.replace(layer, where=""))
+        layers.append(layer)
     text = write_net(dataclasses.replace(spec, layers=tuple(layers)))
     names = {layer.name for layer in spec}
     params = {name: arrays for name, arrays in float32_params(net, weights).items() if name in names}
-    hdf5 = os.fspath(weights).endswith(".h5")
-    content = hdf5_bytes(weights, params) if hdf5 else weights_bytes(weights, params, text)
-    write_together([*files, (prototxt, text.encode()), (weights, content)])
+    if os.fspath(weights).endswith(".h5"):
+        pieces = hdf5_weights(weights, params)
+    else:
+        pieces = caffemodel_weights(weights, params, text)
+    write_together([*files, (prototxt, [text.encode()]), (weights, pieces)])
 
 
 def _only(spec: NetSpec, outputs: Sequence[str]) -> NetSpec:

@@ -222,8 +222,6 @@ _MESSAGES = {
         source=1:string scale=2:float mean_file=3:string batch_size=4:uint32 crop_size=5:uint32 mirror=6:bool
         fg_threshold=7:float bg_threshold=8:float fg_fraction=9:float context_pad=10:uint32
         crop_mode=11:string cache_images=12:bool root_folder=13:string""",
-    # Ours: BlobProto.data as bytes, which protobuf writes exactly as it writes packed floats.
-    "RawBlob": "data=5:bytes",
 }
 
 _LABELS = {"*": "repeated", "+": "packed", "!": "required"}

@@ -26,8 +26,8 @@ class UnknownFieldError(SpecError):
 def parse_text(message: str, text: str, source: str, *, foreign_fields: bool = False) -> Message:
     """Read `text` as the message of that name.
 
-    Raises `SpecError`, naming `source` and the line, for a mistake in the text: `UnknownFieldError` for a field that the
-    message has not, unless `foreign_fields` are to be passed over.
+    Raises `SpecError`, naming `source` and the line, for a mistake in the text: `UnknownFieldError` for a field that
+    the message has not, unless `foreign_fields` are to be passed over.
     """
     from google.protobuf import text_format
 

@@ -14,7 +14,7 @@ passes a gradient to the bias that it else would not.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -23,8 +23,8 @@ from fcnlite import config, threads
 from fcnlite._kernels import isa
 from fcnlite.layers.base import Array, Layer, Run
 from fcnlite.layers.convolution import Convolution
-from fcnlite.parameter import Parameter
 from fcnlite.shapes import Window
+from fcnlite.spec import LayerSpec
 
 TILE, PATCH = 4, 6
 POINTS = (0.0, 0.75, -0.75, 1.5, -1.5)
@@ -44,10 +44,9 @@ def kernel_transform() -> Array:
 
 
 def prepared(weight: Array) -> Array:
-    """G g Gᵀ for every kernel of O×C×3×3: 36×O×C."""
+    """G g Gᵀ for every kernel of O×C×3×3: 36×O×C, as (G ⊗ G) · g with the kernels as columns of nine."""
     g = kernel_transform().astype(weight.dtype)
-    along_rows = np.einsum("ki,ocij->kjoc", g, weight)
-    return np.einsum("lj,kjoc->kloc", g, along_rows).reshape(PATCH * PATCH, *weight.shape[:2])
+    return threads.matmul(np.kron(g, g), weight.reshape(-1, 9).T).reshape(PATCH * PATCH, *weight.shape[:2])
 
 
 def convolve(x: Array, u: Array, bias: Array, pad: int) -> Array:
@@ -72,33 +71,49 @@ def convolve(x: Array, u: Array, bias: Array, pad: int) -> Array:
     return y
 
 
-class WinogradConvolution:
-    """The forward of a Convolution that Winograd's way suits; keeps the prepared kernels while the weight stays."""
+class WinogradConvolution(Convolution):
+    """A Convolution whose forward, and backward to its bottom, go Winograd's way.
 
-    def __init__(self, layer: Convolution) -> None:
-        self._layer = layer
-        self._pad = layer.kernel.rows.pad
-        self._prepared: tuple[Parameter, int, Array] | None = None
+    dX is the convolution of dY, padded by 2 − pad, with the kernels turned round and inputs and outputs exchanged. The
+    prepared kernels are kept while the weight stays.
+    """
+
+    def __init__(self, spec: LayerSpec, phase: str) -> None:
+        super().__init__(spec, phase)
+        self._pad = self.kernel.rows.pad
+        self._kept: dict[bool, tuple[int, Array]] = {}
 
     @staticmethod
-    def of(layer: Layer) -> WinogradConvolution | None:
-        """For a 3×3 convolution of stride 1, equal pads and no groups; None for another layer."""
+    def suits(layer: Layer) -> bool:
+        """Whether a layer is a 3×3 convolution of stride 1, with equal pads, no groups and enough outputs."""
         if type(layer) is not Convolution:
-            return None
+            return False
         rows, columns = layer.kernel.rows, layer.kernel.columns
-        suits = rows == columns == Window(3, 1, rows.pad, 1) and layer.options.group == 1
-        return WinogradConvolution(layer) if suits and layer.options.num_output >= LEAST_CHANNELS else None
+        same = rows == columns == Window(3, 1, rows.pad, 1)
+        return same and layer.options.group == 1 and layer.options.num_output >= LEAST_CHANNELS
 
-    def forward(self, bottom: list[Array], run: Run, params: Sequence[Parameter]) -> list[Array]:
+    def forward(self, bottom: list[Array], run: Run) -> list[Array]:
         (x,) = bottom
-        row = PATCH * PATCH * (x.shape[1] + self._layer.options.num_output) * (x.shape[3] + 2 * self._pad)
-        if x.shape[1] < LEAST_CHANNELS or row * x.itemsize * config.num_threads() > config.SCRATCH_BYTES:
-            return self._layer.forward(bottom, run)
-        bias = params[1].array if len(params) > 1 else np.empty(0, x.dtype)
-        return [convolve(x, self._kernels(params[0]), bias, self._pad)]
+        if not self._pays(x.shape[1], x.shape[3] + 2 * self._pad):
+            return super().forward(bottom, run)
+        bias = run.params[1] if self.options.bias_term else np.empty(0, x.dtype)
+        return [convolve(x, self._kernels(run, turned=False), bias, self._pad)]
 
-    def _kernels(self, weight: Parameter) -> Array:
-        kept = self._prepared
-        if kept is None or kept[0] is not weight or kept[1] != weight.version:
-            kept = self._prepared = weight, weight.version, prepared(weight.array)
-        return kept[2]
+    def backward(self, dtop: list[Array], run: Run) -> list[Array | None]:
+        (dy,), (x,) = dtop, run.bottom
+        if not run.needs[0] or self._pad > 2 or not self._pays(x.shape[1], x.shape[3] + 4):
+            return super().backward(dtop, run)
+        super().backward(dtop, replace(run, needs=[False]))
+        return [convolve(dy, self._kernels(run, turned=True), np.empty(0, dy.dtype), 2 - self._pad)]
+
+    def _pays(self, channels: int, width: int) -> bool:
+        """Whether there are channels enough, and a row of tiles stays within each thread's scratch memory."""
+        row = PATCH * PATCH * (channels + self.options.num_output) * (width // TILE + 1) * 4
+        return channels >= LEAST_CHANNELS and row * config.num_threads() <= config.SCRATCH_BYTES
+
+    def _kernels(self, run: Run, *, turned: bool) -> Array:
+        weight, version = run.params[0], run.versions[0]
+        if turned not in self._kept or self._kept[turned][0] != version:
+            given = weight[:, :, ::-1, ::-1].swapaxes(0, 1) if turned else weight
+            self._kept[turned] = version, prepared(given)
+        return self._kept[turned][1]

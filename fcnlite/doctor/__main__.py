@@ -84,7 +84,10 @@ def _load(source: Path, weights: str | None) -> Net:
     with warnings.catch_warnings():
         # The findings say so too.
         warnings.filterwarnings("ignore", message=".*starts at zero")
-        return loading.load(source, *([weights] if weights is not None else []), phase="TRAIN")
+        net = loading.load(source, *([weights] if weights is not None else []), phase="TRAIN")
+    if not any(layer.spec.bottom for layer in net.layers):
+        raise SpecError(f"{source}: describes no layers that compute in phase TRAIN; expected a net.")
+    return net
 
 
 def _of_description(source: Path) -> list[Finding]:

@@ -60,7 +60,8 @@ def _too_small(size: str, error: ShapeError, layers: Sequence[Layer]) -> Finding
             f"first convolution, {first!r}, a pad of {PAD} as the reference does (it has {windows[first].pad}), and "
             "compute the crops' offsets anew."
         )
-    return Finding("input-too-small", "error", f"Pictures of {size} pixels do not go through the net: {error}.", mend)
+    what = f"Pictures of {size} pixels do not go through the net: {str(error).rstrip('.')}."
+    return Finding("input-too-small", "error", what, mend)
 
 
 def _doubled(layers: Sequence[Layer]) -> list[Finding]:

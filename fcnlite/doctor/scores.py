@@ -53,8 +53,9 @@ def _equal(net: Net, blob: str, trials: Sequence[Trial]) -> Finding:
     return Finding(
         "scores-zero",
         "error",
-        f"{what}, though the score layers {listed(scoring)} are not zero: the features die before them.",
-        "See what is said of weights and dead layers; lower base_lr if it came about in training.",
+        f"{what}, though the score layers {listed(scoring)} are not zero: the features die before them, "
+        "or the layers behind them make all classes equal.",
+        "See what is said of weights, upsampling and dead layers; lower base_lr if it came about in training.",
     )
 
 

@@ -15,6 +15,7 @@ import numpy as np
 from fcnlite.doctor.anatomy import normalized, trunk_layers
 from fcnlite.doctor.finding import Finding, listed
 from fcnlite.fillers import Filler
+from fcnlite.layers import Layer
 from fcnlite.net import Net
 
 Array = np.ndarray[Any, np.dtype[Any]]
@@ -25,6 +26,10 @@ LEAST = 200
 """Values below which chance decides what a weight looks like."""
 SIGMAS = 4.0
 """Standard errors that a filled weight may be off; one in 16,000 is further."""
+
+LEARNED = 1 / 20
+"""Of the weight's deviation: a bias that varies by more has learned. 1/10 and more in published nets; far less in a net
+whose training does not get on."""
 
 GAUSSIAN, UNIFORM = 3.0, 1.8
 """The kurtosis of both: fourth moment over squared second. Learned weights have longer tails, and more of it."""
@@ -83,6 +88,14 @@ def is_constant(weight: Array) -> bool:
     return bool((few == few[0]).all() and (weight == few[0]).all())
 
 
+def _bias_learned(layer: Layer, net: Net) -> bool:
+    """Whether the bias has left a constant filler: small layers may learn and keep what their weights looked like."""
+    weight, *biases = (each.array for each in net.params[layer.spec.name])
+    if not biases or layer.options.bias_filler.type != "constant":
+        return False
+    return float(biases[0].std()) > LEARNED * float(spread(weight).std())
+
+
 def check(net: Net) -> list[Finding]:
     constant: list[str] = []
     filled: list[str] = []
@@ -93,7 +106,7 @@ def check(net: Net) -> list[Finding]:
             # A fixed averaging filter may be meant; zeros are not.
             if weight.lr_mult or not weight.array.any():
                 constant.append(name)
-        elif weight.lr_mult and as_filled(weight.array, layer.options.weight_filler):
+        elif weight.lr_mult and not _bias_learned(layer, net) and as_filled(weight.array, layer.options.weight_filler):
             (from_scratch if normalized(layer, net.layers) else filled).append(name)
     findings = []
     if constant:

@@ -45,8 +45,13 @@ class DataLayer(Layer):
     def _shapes(self, o: Mapping[str, Any]) -> list[Shape]:
         return []
 
-    def _with_label(self, picture: Shape) -> list[Shape]:
-        """The shape of the pictures and, if there is a second top, of one label for each."""
+    def _pictures(self, o: Mapping[str, Any], count: int, channels: int, size: Shape = (0, 0)) -> list[Shape]:
+        """The shape of so many pictures and, if there is a second top, of one label for each.
+
+        They are squares of `crop_size` or, where that is not written, of rows and columns `size`.
+        """
+        side = o.get("crop_size", 0)
+        picture = (count, channels, *((side, side) if side else size))
         return [picture, picture[:1]][: len(self.spec.top)]
 
 
@@ -58,8 +63,7 @@ class Data(DataLayer):
     messages = ("data_param", "transform_param")
 
     def _shapes(self, o: Mapping[str, Any]) -> list[Shape]:
-        side = o.get("crop_size", 0)
-        return self._with_label((o.get("batch_size", 0), 3, side, side))
+        return self._pictures(o, o.get("batch_size", 0), 3)
 
 
 @register
@@ -68,10 +72,9 @@ class ImageData(DataLayer):
     messages = ("image_data_param", "transform_param")
 
     def _shapes(self, o: Mapping[str, Any]) -> list[Shape]:
-        side = o.get("crop_size", 0)
-        height, width = (side, side) if side else (o.get("new_height", 0), o.get("new_width", 0))
         channels = 3 if o.get("is_color", o.get("images_in_color", True)) else 1
-        return self._with_label((o.get("batch_size", 1), channels, height, width))
+        size = o.get("new_height", 0), o.get("new_width", 0)
+        return self._pictures(o, o.get("batch_size", 1), channels, size)
 
 
 @register
@@ -80,9 +83,8 @@ class MemoryData(DataLayer):
     messages = ("memory_data_param", "transform_param")
 
     def _shapes(self, o: Mapping[str, Any]) -> list[Shape]:
-        side = o.get("crop_size", 0)
-        height, width = (side, side) if side else (o.get("height", 0), o.get("width", 0))
-        return self._with_label((o.get("batch_size", 0), o.get("channels", 0), height, width))
+        size = o.get("height", 0), o.get("width", 0)
+        return self._pictures(o, o.get("batch_size", 0), o.get("channels", 0), size)
 
 
 @register
@@ -104,13 +106,11 @@ class HDF5Data(DataLayer):
 
 
 @register
-class WindowData(DataLayer):
+class WindowData(Data):
+    """Windows cut out of pictures: their size is said as Data says it."""
+
     type = "WindowData"
     messages = ("window_data_param", "transform_param")
-
-    def _shapes(self, o: Mapping[str, Any]) -> list[Shape]:
-        side = o.get("crop_size", 0)
-        return self._with_label((o.get("batch_size", 0), 3, side, side))
 
 
 @register

@@ -17,7 +17,7 @@ from fcnlite.errors import SpecError, TrainingError
 from fcnlite.net import Net
 from fcnlite.parameter import Parameter
 from fcnlite.solver.options import SolverOptions
-from fcnlite.solver.rates import POLICIES
+from fcnlite.solver.rates import NEEDS, POLICIES
 from fcnlite.spec import NetSpec
 
 Array = np.ndarray[Any, np.dtype[Any]]
@@ -55,8 +55,19 @@ class Solver:
 
     @property
     def rate(self) -> float:
-        """The learning rate of the next iteration."""
-        return POLICIES[self.options.lr_policy](self.options, self.iteration)
+        """The learning rate of the next iteration. Raises `TrainingError` where the policy gives no finite one."""
+        o = self.options
+        try:
+            rate = POLICIES[o.lr_policy](o, self.iteration)
+        except (OverflowError, ZeroDivisionError):
+            rate = math.inf
+        if not math.isfinite(rate):
+            used = ", ".join(f"{name} {getattr(o, name)}" for name in ("base_lr", *NEEDS[o.lr_policy]))
+            raise TrainingError(
+                f"lr_policy {o.lr_policy!r} gives no finite learning rate at iteration {self.iteration}, with {used}; "
+                "correct these."
+            )
+        return rate
 
     @property
     def smoothed_loss(self) -> float:

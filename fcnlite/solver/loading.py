@@ -97,7 +97,7 @@ def _options(described: Described) -> dict[str, Any]:
     # Caffe would take 0 for each of them, and learn nothing.
     for name in ("base_lr", "lr_policy", *NEEDS.get(policy, ())):
         if name not in described:
-            of = f", which lr_policy {policy!r} needs" if name in NEEDS.get(policy, ()) else ""
+            of = f", which lr_policy {policy!r} needs," if name in NEEDS.get(policy, ()) else ""
             raise SpecError(f"the field {name!r}{of} is missing; add it.")
     return _UNWRITTEN | {name: value for name, value in described.items() if name in known}
 

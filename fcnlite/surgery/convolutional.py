@@ -18,7 +18,8 @@ import numpy as np
 
 from fcnlite.errors import ShapeError, SpecError
 from fcnlite.layers import Layer, create
-from fcnlite.layers.base import canonical_axis, named
+from fcnlite.layers.base import UnknownLayer, canonical_axis, named
+from fcnlite.layers.data import DataLayer
 from fcnlite.shapes import Shape, show
 from fcnlite.spec import LayerSpec, NetSpec
 from fcnlite.surgery.transplanting import Array, Weights
@@ -30,14 +31,15 @@ _ELEMENTWISE = ("ReLU", "Dropout", "Sigmoid", "TanH", "ELU", "Power")
 def fully_convolutional(spec: NetSpec, weights: Weights | None = None) -> tuple[NetSpec, dict[str, list[Array]]]:
     """The net, and its weights, with convolutions in place of inner products; names and pads stay.
 
-    It is the net of the phase TEST, without losses, accuracies and labels. Layers that only flatten go, and a pooling
-    of the whole picture becomes one of the window that the classifier sees. Kernel sizes follow from the inputs'
-    described shapes. Raises `SpecError` for a net without inner products or with layers that cannot slide, `ShapeError`
-    where an input has no described shape, or weights another one than the net needs.
+    It is the net of the phase TEST, without losses, accuracies and labels; data layers become inputs for one picture.
+    Layers that only flatten go, and a pooling of the whole picture becomes one of the window that the classifier sees.
+    Kernel sizes follow from the inputs' described shapes. Raises `SpecError` for a net without inner products or with
+    layers that are unknown or cannot slide, `ShapeError` where an input has no described shape, or weights another one
+    than the net needs.
     """
     net = _Converted()
     for each in spec.for_phase("TEST"):
-        net.add(create(each, "TEST"))
+        net.add(create(_as_input(each), "TEST"))
     if not net.kernels:
         raise SpecError(f"net {spec.name!r} has no InnerProduct layer, so there is nothing to make convolutional.")
     layers = _without_unread_inputs(net.layers)
@@ -49,8 +51,22 @@ def fully_convolutional(spec: NetSpec, weights: Weights | None = None) -> tuple[
     return NetSpec(spec.name, tuple(layers)), converted
 
 
+def _as_input(spec: LayerSpec) -> LayerSpec:
+    """A data layer as an Input for one picture; other layers, and data layers of no known shape, as they are."""
+    layer = create(spec, "TEST")
+    shapes = layer.top_shapes() if isinstance(layer, DataLayer) and not spec.bottom else []
+    if not shapes:
+        return spec
+    return replace(spec, type="Input", options={"shape": [{"dim": [1, *shape[1:]]} for shape in shapes]})
+
+
 def top_shapes(layer: Layer, shapes: Mapping[str, Shape]) -> dict[str, Shape]:
-    """The shapes of a layer's tops by name, given those of its bottoms. Raises `ShapeError`."""
+    """The shapes of a layer's tops by name, given those of its bottoms.
+
+    Raises `SpecError` for a layer of an unknown type, `ShapeError` where the shapes do not fit or are not described.
+    """
+    if isinstance(layer, UnknownLayer):
+        raise layer.error()
     tops = named(layer, lambda: layer.top_shapes(*(shapes[name] for name in layer.spec.bottom)))
     if len(tops) != len(layer.spec.top):
         raise ShapeError(

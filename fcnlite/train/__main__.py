@@ -10,7 +10,7 @@ from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
 
-from fcnlite import _cli, caffe, doctor, models, surgery
+from fcnlite import _cli, caffe, config, doctor, models, surgery
 from fcnlite._cli_data import add_data_options, open_data
 from fcnlite.data import Dataset
 from fcnlite.errors import TrainingError
@@ -38,10 +38,9 @@ _OF_DATA = ("data", "root", "data_option")
 
 def main(arguments: Sequence[str] | None = None) -> None:
     given = _parser().parse_args(arguments)
-    _cli.apply_threads(given)
     folder = RunFolder(Path(given.out))
     with folder.claimed():
-        options = _options(folder, given)
+        options = _with_threads(_options(folder, given))
         run = _start(options, folder)
         if given.resume:
             run.resume()
@@ -74,7 +73,7 @@ def _parser() -> argparse.ArgumentParser:
     add_data_options(parser, required=False)
     group = parser.add_argument_group("training")
     for each in fields(TrainOptions):
-        if each.name not in _OF_DATA:
+        if each.name not in (*_OF_DATA, "threads"):
             flag, default, words = "--" + each.name.replace("_", "-"), each.default, each.metadata["help"]
             if default not in (None, (), False, True):
                 shown = " ".join(map(str, default)) if isinstance(default, tuple) else default
@@ -128,6 +127,13 @@ def _options(folder: RunFolder, given: argparse.Namespace) -> TrainOptions:
             f"{folder.path}: holds an earlier run; {resume}replace it by --overwrite, or choose another --out."
         )
     return TrainOptions(**values)
+
+
+def _with_threads(options: TrainOptions) -> TrainOptions:
+    """The options with the number of threads, now in force: a run is resumed with as many, to be the same."""
+    if options.threads is not None:
+        config.set_num_threads(options.threads)
+    return replace(options, threads=config.num_threads())
 
 
 def _start(options: TrainOptions, folder: RunFolder) -> Training:

@@ -40,6 +40,14 @@ class Training:
         self.solver = solver
         self.train_set = train_set
         self.val_set = val_set
+        # Made here, so that augmentation that is out of range is told before anything is written.
+        self.loader = Loader(
+            train_set,
+            batch_size=options.batch_size,
+            augment=options.augment(),
+            preprocessing=solver.net.info.preprocessing,
+            seed=options.seed,
+        )
         self.standing = Standing(len(train_set))
 
     def begin(self) -> None:
@@ -91,15 +99,8 @@ class Training:
         loss or parameters that are not finite: the last good checkpoint stays.
         """
         options, solver, standing = self.options, self.solver, self.standing
-        loader = Loader(
-            self.train_set,
-            batch_size=options.batch_size,
-            augment=options.augment(),
-            preprocessing=solver.net.info.preprocessing,
-            seed=options.seed,
-        )
         log = Log(self.folder)
-        batches = loader.batches(start=standing.position)
+        batches = self.loader.batches(start=standing.position)
         with closing(log), closing(batches), _stop_signals() as stop, self._bar() as bar:
             while solver.iteration < options.iterations:
                 rate = solver.rate

@@ -14,6 +14,9 @@ from fcnlite.errors import TrainingError
 from fcnlite.net import Net
 from fcnlite.solver import Solver, SolverOptions, create
 
+MOST_THREADS = 1024
+"""More than that a damaged checkpoint asks for."""
+
 
 @dataclass(frozen=True)
 class TrainOptions:
@@ -62,6 +65,9 @@ class TrainOptions:
         default=None, metadata={"help": "iterations between validations and checkpoints (default: a tenth of all)"}
     )
     seed: int = field(default=0, metadata={"help": "of all randomness: the same seed gives the same run"})
+    threads: int | None = field(
+        default=None, metadata={"help": "threads to compute with: another number rounds otherwise"}
+    )
 
     def __post_init__(self) -> None:
         for name in ("iterations", "batch_size", "iter_size"):
@@ -69,8 +75,10 @@ class TrainOptions:
                 raise TrainingError(f"--{name.replace('_', '-')} is {getattr(self, name)}; expected at least 1.")
         if self.check_every is not None and self.check_every < 1:
             raise TrainingError(f"--check-every is {self.check_every}; expected at least 1.")
-        if self.seed < 0:
-            raise TrainingError(f"--seed is {self.seed}; expected 0 or more.")
+        if not 0 <= self.seed < 1 << 32:
+            raise TrainingError(f"--seed is {self.seed}; expected 0 to {(1 << 32) - 1}.")
+        if self.threads is not None and not 1 <= self.threads <= MOST_THREADS:
+            raise TrainingError(f"--threads is {self.threads}; expected 1 to {MOST_THREADS}.")
 
     @property
     def interval(self) -> int:

@@ -120,9 +120,11 @@ def test_shared_parameters_are_there_under_each_layer(name: str, tmp_path: Path)
     assert loaded.params["one"][0] is loaded.params["two"][0]
 
 
-def test_hdf5_holds_a_shared_parameter_once(tmp_path: Path) -> None:
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_hdf5_holds_a_shared_parameter_once(dtype: str, tmp_path: Path) -> None:
     param = {"param": (ParamSpec("w"), ParamSpec("b"))}
-    net = small(conv("one", **param), conv("two", "one", **param))
+    layers = (DATA, conv("conv"), conv("one", **param), conv("two", "one", **param))
+    net = Net(NetSpec("small", layers), path="plain", dtype=dtype)
     caffe.save(net, tmp_path / "net.prototxt", tmp_path / "w.h5")
     with h5py.File(tmp_path / "w.h5") as file:
         assert file["data/one/0"].id == file["data/two/0"].id
@@ -322,14 +324,14 @@ def test_a_failed_write_of_the_weights_leaves_the_old_pair(tmp_path: Path, monke
     prototxt, weights = tmp_path / "net.prototxt", tmp_path / "w.caffemodel"
     caffe.save(small(), prototxt, weights)
     before = (prototxt.read_bytes(), weights.read_bytes())
-    write = Path.write_bytes
+    opened = Path.open
 
-    def full_disk(path: Path, content: bytes) -> int:
-        if path.suffix == ".caffemodel":
+    def full_disk(path: Path, mode: str = "r", *more: Any) -> Any:
+        if path.suffix == ".caffemodel" and mode == "wb":
             raise OSError(28, "No space left on device")
-        return write(path, content)
+        return opened(path, mode, *more)
 
-    monkeypatch.setattr(Path, "write_bytes", full_disk)
+    monkeypatch.setattr(Path, "open", full_disk)
     with pytest.raises(FileError, match=r"w.caffemodel: cannot be written \(No space left"):
         caffe.save(small(conv("more", "conv")), prototxt, weights)
     assert (prototxt.read_bytes(), weights.read_bytes()) == before

@@ -275,7 +275,8 @@ def test_more_classes_expand_the_scores(command: Command, tmp_path: Path, fcn32s
 def test_depth_starts_as_a_gray_picture(command: Command, tmp_path: Path, tiny: Path) -> None:
     out = tmp_path / "bgrd.h5"
     ended = command(convert.main, tiny / "weights.caffemodel", "-o", out, "--to", "nyud-fcn32s-color-d")
-    assert rows(ended)["conv1_1_bgrd"] == "taken"
+    assert rows(ended)["conv1_1_bgrd"] == "expanded, taken"
+    assert "4×3×3×3, 4 → 4×4×3×3, 4" in ended.out
     color = caffe.read_weights(tiny / "weights.caffemodel")["conv1_1"]
     weight, bias = (each.array for each in fcnlite.load(out).params["conv1_1_bgrd"])
     np.testing.assert_array_equal(weight[:, :3], color[0])
@@ -407,7 +408,7 @@ def test_a_classifier_without_its_last_layer_cannot_be_kept(command: Command, tm
         convert.main, tmp_path / "net.caffemodel", "-o", tmp_path / "x.h5", "--to", "vgg16", "--keep-classifier"
     )
     assert (ended.status, ended.out) == (1, "")
-    assert "has no parameters for 'fc8', which the classifier needs" in ended.err
+    assert "has no weight for 'fc8', which the classifier needs" in ended.err
 
 
 @pytest.mark.parametrize("out", ["x.caffemodel", "x.prototxt", "missing/x.h5"])
@@ -442,3 +443,54 @@ def test_runs_as_a_module_and_replaces_its_own_input(fcn32s: Path) -> None:
     )
     assert (ended.returncode, ended.stderr) == (0, "")
     assert fcnlite.load(fcn32s).spec.name == "voc-fcn16s"
+
+
+DATA_LAYER_NET = """
+layer { name: "data" type: "Data" top: "data" top: "label"
+  data_param { source: "lmdb" batch_size: 50 }
+  transform_param { crop_size: 12 mean_value: 1 mean_value: 2 mean_value: 3 scale: 0.5 } }
+layer { name: "conv" type: "Convolution" bottom: "data" top: "conv" convolution_param { num_output: 4 kernel_size: 3 } }
+layer { name: "ip" type: "InnerProduct" bottom: "conv" top: "ip" inner_product_param { num_output: 5 } }
+layer { name: "accuracy" type: "Accuracy" bottom: "ip" bottom: "label" top: "accuracy" include { phase: TEST } }
+layer { name: "loss" type: "SoftmaxWithLoss" bottom: "ip" bottom: "label" top: "loss" }
+"""
+
+
+def test_a_net_to_train_with_gives_a_heat_map_and_its_data_layer_the_preprocessing(
+    command: Command, tmp_path: Path
+) -> None:
+    (tmp_path / "train_val.prototxt").write_text(DATA_LAYER_NET)
+    weights = {
+        "conv": [RNG.normal(size=(4, 3, 3, 3)).astype("f4"), np.ones(4, "f4")],
+        "ip": [RNG.normal(size=(5, 400)).astype("f4"), np.ones(5, "f4")],
+    }
+    caffe.write_weights(tmp_path / "a.caffemodel", weights)
+    out = tmp_path / "heat.h5"
+    ended = command(convert.main, tmp_path / "a.caffemodel", "-o", out, "--net", tmp_path / "train_val.prototxt")
+    assert rows(ended) == {"conv": "taken", "ip": "coerced, taken"}
+    net = fcnlite.load(out)
+    assert net.info.preprocessing == Preprocessing(mean=(1.0, 2.0, 3.0), scale=0.5)
+    picture = RNG.normal(size=(1, 3, 12, 12)).astype("f4")
+    classifier = fcnlite.load(tmp_path / "train_val.prototxt", tmp_path / "a.caffemodel")
+    wanted = classifier.forward(data=picture, outputs=["ip"])["ip"]
+    assert_close(net.forward(data=picture)["ip"].reshape(1, 5), wanted, 1e-5, "scores")
+    assert net.forward(data=np.zeros((1, 3, 20, 16), "f4"))["ip"].shape == (1, 5, 9, 5)
+
+
+def test_a_caffemodel_without_parameters_is_said_to_have_none(command: Command, tmp_path: Path) -> None:
+    caffe.write_weights(tmp_path / "empty.caffemodel", {"conv1_1": []})
+    ended = command(convert.main, tmp_path / "empty.caffemodel", "-o", tmp_path / "out.h5", "--to", "voc-fcn32s")
+    assert ended.status == 1
+    assert ended.err.startswith(f"error: {tmp_path / 'empty.caffemodel'}: its layers hold no parameters")
+
+
+def test_what_does_not_fit_is_told_with_the_names_of_the_files(command: Command, tmp_path: Path) -> None:
+    weights = tmp_path / "caffenet.caffemodel"
+    caffe.write_weights(weights, random_weights("caffenet"))
+    ended = command(convert.main, weights, "-o", tmp_path / "out.h5", "--to", "voc-fcn32s")
+    assert ended.err.startswith(f"error: {weights}: layer 'fc6' (Convolution): the weight has shape")
+    net = tmp_path / "net.prototxt"
+    net.write_text(DATA_LAYER_NET.replace('"Convolution"', '"Unpool"'))
+    ended = command(convert.main, weights, "-o", tmp_path / "out.h5", "--net", net)
+    assert ended.err.startswith(f"error: {net}, line 5: layer 'conv': unknown type 'Unpool'")
+    assert len(ended.err.splitlines()) == 1

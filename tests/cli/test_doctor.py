@@ -136,3 +136,11 @@ def test_runs_as_a_module(tmp_path: Path, sound: Path) -> None:
         check=False,
     )
     assert (ended.returncode, ended.stdout) == (0, "nothing found\n")
+
+
+def test_a_description_without_layers_is_refused(tmp_path: Path, command: Command) -> None:
+    (tmp_path / "empty.prototxt").write_text('name: "nothing"')
+    ended = command(doctor.main, tmp_path / "empty.prototxt")
+    assert ended.status == 1
+    said = f"error: {tmp_path / 'empty.prototxt'}: describes no layers that compute in phase TRAIN; expected a net.\n"
+    assert ended.err.endswith(said)

@@ -16,9 +16,10 @@ from hypothesis import strategies as st
 from fcnlite import config, models
 from fcnlite._kernels import isa, winograd_any
 from fcnlite.caffe import parse_net
-from fcnlite.compiler import accelerated, winograd
+from fcnlite.compiler import winograd
 from fcnlite.errors import FcnliteError
 from fcnlite.layers.columns import Kernel, convolve
+from fcnlite.layers.convolution import Convolution
 from fcnlite.net import Net
 from fcnlite.shapes import Window
 
@@ -176,7 +177,8 @@ layer {{ name: "conv" type: "Convolution" bottom: "data" top: "conv"
 def test_which_layers_it_takes(options: str, fast: bool) -> None:
     spec = parse_net(LAYER.format(options))
     net = Net(spec)
-    assert (accelerated(net.layers[1]) is not None) == fast
+    assert isinstance(net.layers[1], winograd.WinogradConvolution) == fast
+    assert type(Net(spec, path="plain").layers[1]) is Convolution
     x = normal(0, 2, 16, 9, 9)
     expected = Net(spec, path="plain", shared=net.params).forward(data=x)["conv"]
     assert_near(net.forward(data=x)["conv"], expected.astype(np.float64))
@@ -193,6 +195,31 @@ def test_a_weight_that_changes_is_prepared_anew() -> None:
     held[...] *= 2
     net.changed()
     assert_near(net.forward(data=x)["conv"], 4 * before.astype(np.float64))
+
+
+@settings(max_examples=40)
+@given(
+    n=st.integers(1, 3),
+    channels=st.integers(16, 24),
+    height=st.integers(1, 30),
+    width=st.integers(1, 30),
+    pad=st.sampled_from([0, 1, 2, 3]),
+    seed=st.integers(0, 1000),
+)
+def test_gradients_are_the_plain_ones(n: int, channels: int, height: int, width: int, pad: int, seed: int) -> None:
+    if min(height, width) + 2 * pad < 3:
+        pad = 1
+    spec = parse_net(LAYER.format(f"kernel_size: 3 pad: {pad}").replace("dim: 16", f"dim: {channels}"))
+    fast = Net(spec, phase="TRAIN", seed=seed)
+    slow = Net(spec, phase="TRAIN", path="plain", shared=fast.params)
+    x = normal(seed, n, channels, height, width)
+    found = []
+    for net in (fast, slow):
+        dy = normal(seed + 1, *net.forward(data=x, keep=True)["conv"].shape)
+        net.backward(conv=dy, wrt=["data"])
+        found.append([net.grads["data"], *(each.grad.copy() for each in net.params["conv"])])
+    for ours, plain_ones in zip(*found, strict=True):
+        assert_near(ours, plain_ones.astype(np.float64))
 
 
 @pytest.mark.parametrize("name", ["voc-fcn8s", "lite-fcn8s", "siftflow-fcn16s"])

@@ -78,6 +78,18 @@ def test_anti_aliased_labels_are_told() -> None:
     assert "labels-blended" not in [each.id for each in found(Labels([nearest], 41))]
 
 
+def test_anti_aliasing_is_told_where_every_number_is_a_class_that_occurs() -> None:
+    rng = np.random.default_rng(0)
+    blocks = np.kron(rng.integers(0, CLASSES, (6, 6)), np.ones((10, 10))).astype(np.uint8)
+    smooth = np.array(Image.fromarray(blocks).resize((90, 90), Image.Resampling.BILINEAR))
+    assert set(np.unique(smooth)) == set(range(CLASSES))
+    (blended,) = [each for each in found(Labels([smooth], CLASSES)) if each.id == "labels-blended"]
+    assert blended.severity == "warning" and "between those of the two sides" in blended.what
+    for side in (30, 90):
+        nearest = np.array(Image.fromarray(blocks).resize((side, side), Image.Resampling.NEAREST))
+        assert "labels-blended" not in [each.id for each in found(Labels([nearest], CLASSES))]
+
+
 def test_thin_classes_are_not_taken_for_blending() -> None:
     """Lines of one pixel between two classes, as poles are."""
     label = np.zeros((20, 20), int)

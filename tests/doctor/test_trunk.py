@@ -48,6 +48,24 @@ def test_weights_that_left_their_filler_are_passed_over() -> None:
     assert trunk.check(net) == []
 
 
+def test_small_layers_that_kept_the_look_of_their_filler_are_known_by_their_bias() -> None:
+    net = healthy()
+    surgery.fill(net, ["conv2"], Filler("msra"))
+    weight, bias = net.params["conv2"]
+    spread = np.linspace(-1, 1, bias.shape[0]) * weight.array.std()
+    bias.data = spread * 0.01  # as after a training that does not get on
+    assert told(trunk.check(net)) == [("warning", "trunk-untrained")]
+    bias.data = spread
+    assert trunk.check(net) == []
+
+
+def test_a_bias_that_a_filler_draws_tells_nothing() -> None:
+    net = net_of(changed(small_fcn(), "conv2", bias_filler={"type": "gaussian", "std": 1.0}))
+    surgery.fill(net, ["conv2"], Filler("msra"))
+    assert net.params["conv2"][1].array.std() > 0.5
+    assert told(trunk.check(net)) == [("warning", "trunk-untrained")]
+
+
 def test_nets_with_batch_norm_are_meant_to_start_so() -> None:
     net = models.build("lite-fcn8s", classes=5, width=0.1)
     assert told(trunk.check(net)) == [("note", "trunk-untrained")]

@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from fcnlite.errors import SpecError
+from fcnlite.errors import SpecError, TrainingError
 from fcnlite.solver import SGD
-from tests.solver.nets import train_net
+from tests.solver.nets import arrays, assert_equal, batch, train_net
 
 
 def rates(count: int, **options: Any) -> list[float]:
@@ -38,6 +38,25 @@ def test_rates_of_the_policies() -> None:
     assert sigmoid == pytest.approx([0.1 / (1 + math.exp(2 * (i - 4))) for i in range(9)])
     assert rates(1, base_lr=0.1, lr_policy="sigmoid", gamma=-200, stepsize=90000) == [0.1]  # no overflow
 
+
+@pytest.mark.parametrize(
+    ("options", "iteration", "words"),
+    [
+        ({"lr_policy": "poly", "power": -1.0, "max_iter": 2}, 2, "'poly'.*iteration 2.*power -1"),
+        ({"lr_policy": "exp", "gamma": 10.0}, 400, "'exp'.*iteration 400.*gamma 10"),
+        ({"lr_policy": "exp", "gamma": 1e300, "base_lr": 1e10}, 1, "base_lr 10000000000.0, gamma 1e\\+300"),
+    ],
+)
+def test_a_rate_that_is_not_finite_is_named_and_changes_nothing(
+    options: dict[str, Any], iteration: int, words: str
+) -> None:
+    sgd = SGD(train_net(), **options)
+    sgd.iteration = iteration
+    before = arrays(sgd.net)
+    with pytest.raises(TrainingError, match=words):
+        sgd.step(batch())
+    assert sgd.iteration == iteration
+    assert_equal(arrays(sgd.net), before)
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from fcnlite import _cli, models, storage
+from fcnlite import _cli, config, models, storage
 from fcnlite.data import VOID
 from fcnlite.solver import SGD
 from fcnlite.train import results
@@ -171,6 +171,9 @@ HOSTILE_OPTIONS: list[Any] = [
     {"crop": ["a", "b"]},
     {"data_option": [1]},
     {"data": {}},
+    {"seed": 1 << 40},
+    {"threads": 0},
+    {"threads": 10**9},
     {"no_such_option": 1},
 ]
 
@@ -280,3 +283,24 @@ def test_a_validation_split_without_a_labelled_pixel_still_gives_best_weights(tm
     assert "validation mean IU" not in record
     whole, resumed = (storage.load(tmp_path / name / "last.h5").progress for name in ("whole", "resumed"))
     assert whole == resumed
+
+
+@pytest.mark.parametrize("given", [("--scale", 2, 1), ("--crop", 0, 5), ("--seed", 1 << 32)])
+def test_what_no_run_can_have_leaves_no_run_behind(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], given: tuple[object, ...]
+) -> None:
+    assert str(given[0]).removeprefix("--") in refusal(capsys, *RUN, "--out", tmp_path / "run", *given)
+    assert train(*RUN, "--out", tmp_path / "run") == 0
+
+
+def test_a_run_goes_on_with_as_many_threads_as_it_began_with(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Their number decides how sums are rounded."""
+    asked: list[int] = []
+    monkeypatch.setattr(config, "set_num_threads", asked.append)
+    monkeypatch.setattr(config, "num_threads", lambda: asked[-1])
+    run = tmp_path / "run"
+    killed_before_its_first_step(monkeypatch, *RUN, "--threads", 3, "--out", run)
+    killed_before_its_first_step(monkeypatch, "--resume", "--out", run)
+    killed_before_its_first_step(monkeypatch, "--resume", "--threads", 5, "--out", run)
+    killed_before_its_first_step(monkeypatch, "--resume", "--out", run)
+    assert asked == [3, 3, 5, 5]
