@@ -1034,12 +1034,12 @@ def test_a_blob_beyond_any_memory_is_refused_before_it_is_allocated() -> None:
         Net(parse_net(text))
 
 
-@pytest.mark.parametrize("filler", ["xavier", "msra", "gaussian"])
+@pytest.mark.parametrize("filler", ['"xavier"', '"msra"', '"gaussian" sparse: 1'])
 def test_a_parameter_without_axes_takes_any_filler(filler: str) -> None:
     text = f"""
     layer {{ name: "data" type: "Input" top: "data" input_param {{ shape {{ dim: 2 dim: 3 }} }} }}
     layer {{ name: "scale" type: "Scale" bottom: "data" top: "y"
-            scale_param {{ axis: 0 num_axes: 0 filler {{ type: "{filler}" sparse: 1 }} }} }}
+            scale_param {{ axis: 0 num_axes: 0 filler {{ type: {filler} }} }} }}
     """
     net = Net(parse_net(text))
     assert net.params["scale"][0].shape == ()
