@@ -31,12 +31,15 @@ def compiles(source: str, *flags: str) -> bool:
 
 
 # Kernels of one source for several instruction sets: a file's ending says which, and these flags make it so.
-ISA_FLAGS = {"v3": ["-march=x86-64-v3"]}
+ISA_FLAGS = {
+    "v4": ["-march=x86-64-v4", "-mprefer-vector-width=512"],
+    "v3": ["-march=x86-64-v3"],
+}
 built_isas = {isa: flags for isa, flags in ISA_FLAGS.items() if compiles("int main(void) { return 0; }", *flags)}
 
 
 def isa_of(source):
-    """The instruction set in the file's name, such as v3 of winograd_v3.pyx; None for any machine's."""
+    """The instruction set in the file's name, such as v3 of fast_v3.pyx; None for any machine's."""
     ending = source.stem.rpartition("_")[2]
     return ending if ending in ISA_FLAGS else None
 

@@ -1,32 +1,84 @@
-"""Backpropagation: the chain rule over the layers of a forward pass, last to first."""
+"""Backpropagation: the chain rule over what a forward pass ran, last to first."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Generic, TypeVar
 
 import numpy as np
 
 from fcnlite.layers.base import Run, named
 from fcnlite.parameter import Parameter
-from fcnlite.schedule import Schedule, Step
+from fcnlite.schedule import BLOCKED, Schedule
 
 Array = np.ndarray[Any, np.dtype[Any]]
+Key = TypeVar("Key", bound=Hashable)
+"""What stands for a value: on the plain path a version of the schedule."""
 
 
 @dataclass
-class Pass:
+class Node(Generic[Key]):
+    """One thing that the forward pass ran."""
+
+    bottom: Sequence[Key]
+    top: Sequence[Key]
+    differentiable: Sequence[bool]
+    """Which bottoms can get a gradient."""
+    layer: str | None
+    """The layer whose parameters it has, if any."""
+    run: Run
+    backward: Callable[[list[Array]], list[Array | None]]
+    """The bottoms' gradients, given the tops'."""
+
+
+class Pass(Generic[Key]):
     """A forward pass that a backward may follow."""
 
-    schedule: Schedule
-    values: dict[int, Array]
-    """The versions that were kept."""
-    runs: dict[int, Run]
-    """What each step left, by its place in the schedule."""
+    def __init__(self, schedule: Schedule, values: Mapping[int, Array]) -> None:
+        self.schedule = schedule
+        self.values = values
+        """What was kept, by version, N×C×H×W."""
+
+    def nodes(self) -> Iterable[Node[Key]]:
+        """What ran, in order."""
+        raise NotImplementedError
+
+    def key(self, version: int) -> Key:
+        """What stands for a version in `nodes`."""
+        raise NotImplementedError
+
+    def laid(self, key: Key, gradient: Array) -> Array:
+        """A gradient N×C×H×W in the layout of its value."""
+        return gradient
+
+    def plain(self, key: Key, gradient: Array) -> Array:
+        """The gradient of a value, N×C×H×W."""
+        return gradient
 
 
-class Backprop:
+class PlainPass(Pass[int]):
+    """A pass of the plain path; `runs` holds what each step left, in order."""
+
+    def __init__(self, schedule: Schedule, values: Mapping[int, Array], runs: Sequence[Run]) -> None:
+        super().__init__(schedule, values)
+        self._runs = runs
+
+    def key(self, version: int) -> int:
+        return version
+
+    def nodes(self) -> Iterator[Node[int]]:
+        for step, run in zip(self.schedule.steps, self._runs, strict=True):
+            layer = step.layer
+
+            def backward(dtop: list[Array], layer: Any = layer, run: Run = run) -> list[Array | None]:
+                return named(layer, lambda: layer.backward(dtop, run))
+
+            can = [version != BLOCKED for version in step.differentiable]
+            yield Node(step.bottom, step.top, can, layer.spec.name, run, backward)
+
+
+class Backprop(Generic[Key]):
     """One backward pass over `forward`, with the net's `params`.
 
     `frozen`: parameters that do not learn get their gradients too. `accumulate`: parameters' gradients are added to
@@ -34,7 +86,7 @@ class Backprop:
     """
 
     def __init__(
-        self, forward: Pass, params: Mapping[str, Sequence[Parameter]], *, accumulate: bool, frozen: bool
+        self, forward: Pass[Key], params: Mapping[str, Sequence[Parameter]], *, accumulate: bool, frozen: bool
     ) -> None:
         self._forward = forward
         self._params = params
@@ -45,29 +97,42 @@ class Backprop:
 
     def run(self, seeds: Mapping[int, Array], targets: set[int]) -> dict[int, Array]:
         """Carry the gradients of the versions in `seeds` down; returns those of `targets`, where any reached them."""
-        schedule = self._forward.schedule
-        needed = schedule.needed(targets, lambda layer: any(map(self._wants, self._of(layer.spec.name))))
-        gradients: dict[int, Array] = dict(seeds)
-        found: dict[int, Array] = {}
-        for i in reversed(range(len(schedule.steps))):
-            step = schedule.steps[i]
-            found.update({version: gradients[version] for version in step.top if version in gradients})
-            dtop = [gradients.pop(version, None) for version in step.top]
+        forward = self._forward
+        nodes = list(forward.nodes())
+        keys = {version: forward.key(version) for version in targets}
+        needed = self._needed(nodes, set(keys.values()))
+        gradients: dict[Key, Array] = {}
+        for version, seed in seeds.items():
+            key = forward.key(version)
+            _add(gradients, key, forward.laid(key, seed))
+        found: dict[Key, Array] = {}
+        for node in reversed(nodes):
+            found.update({key: gradients[key] for key in node.top if key in gradients})
+            dtop = [gradients.pop(key, None) for key in node.top]
             if any(each is not None for each in dtop):
-                self._step(step, self._forward.runs[i], dtop, needed, gradients)
+                self._step(node, dtop, needed, gradients)
         for parameters in self._params.values():
             for parameter in parameters:
                 if not self._wants(parameter) or (id(parameter) not in self._written and not self._accumulate):
                     parameter.zero_grad()
         found.update(gradients)
-        return {version: found[version] for version in targets if version in found}
+        return {version: forward.plain(key, found[key]) for version, key in keys.items() if key in found}
+
+    def _needed(self, nodes: Sequence[Node[Key]], targets: set[Key]) -> set[Key]:
+        """The values whose gradient has to be known: the targets, and what lies above them or above parameters."""
+        needed = set(targets)
+        for node in nodes:
+            below = any(can and key in needed for can, key in zip(node.differentiable, node.bottom, strict=True))
+            if below or any(map(self._wants, self._of(node.layer))):
+                needed.update(node.top)
+        return needed
 
     def _step(
-        self, step: Step, run: Run, dtop: Sequence[Array | None], needed: set[int], gradients: dict[int, Array]
+        self, node: Node[Key], dtop: Sequence[Array | None], needed: set[Key], gradients: dict[Key, Array]
     ) -> None:
-        """Carry the gradients of one layer's tops to its bottoms and parameters."""
-        layer, parameters = step.layer, self._of(step.layer.spec.name)
-        run.needs = [version in needed for version in step.differentiable]
+        """Carry the gradients of one node's tops to its bottoms and parameters."""
+        run, parameters = node.run, self._of(node.layer)
+        run.needs = [can and key in needed for can, key in zip(node.differentiable, node.bottom, strict=True)]
         run.dparams = self._buffers(parameters)
         if not any(run.needs) and all(each is None for each in run.dparams):
             return
@@ -75,19 +140,19 @@ class Backprop:
         full = [
             np.zeros(shape, dtype) if each is None else each for shape, each in zip(run.top_shapes, dtop, strict=True)
         ]
-        dbottom = named(layer, lambda: layer.backward(full, run))
+        dbottom = node.backward(full)
         for parameter, buffer in zip(parameters, run.dparams, strict=True):
             if buffer is None:
                 continue
             if buffer is not parameter.grad:
                 parameter.grad[...] += buffer
             self._written.add(id(parameter))
-        for version, need, gradient in zip(step.bottom, run.needs, dbottom, strict=True):
+        for key, need, gradient in zip(node.bottom, run.needs, dbottom, strict=True):
             if need and gradient is not None:
-                gradients[version] = gradients[version] + gradient if version in gradients else gradient
+                _add(gradients, key, gradient)
 
-    def _of(self, layer: str) -> Sequence[Parameter]:
-        return self._params.get(layer, ())
+    def _of(self, layer: str | None) -> Sequence[Parameter]:
+        return self._params.get(layer, ()) if layer is not None else ()
 
     def _wants(self, parameter: Parameter) -> bool:
         """Whether the parameter gets a gradient."""
@@ -102,3 +167,7 @@ class Backprop:
             seen.add(id(each))
             buffers.append((np.empty_like(each.array) if adds else each.grad) if self._wants(each) else None)
         return buffers
+
+
+def _add(gradients: dict[Key, Array], key: Key, gradient: Array) -> None:
+    gradients[key] = gradients[key] + gradient if key in gradients else gradient

@@ -1,8 +1,8 @@
 """A net: its description, its parameters, forward and backward.
 
-This is the plain path: layer by layer on N×C×H×W arrays. Inside, a blob that is written in place has several
-*versions*, one for each writing; `Schedule` (schedule.py) turns names into versions, so that everything here is
-written once and read many times.
+The plain path is here: layer by layer on N×C×H×W arrays. The fast path compiles the same schedule into a plan
+(compiler/) and runs that. Inside, a blob that is written in place has several *versions*, one for each writing;
+`Schedule` (schedule.py) turns names into versions, so that everything here is written once and read many times.
 """
 
 from __future__ import annotations
@@ -15,8 +15,9 @@ from typing import Any
 import numpy as np
 
 from fcnlite import config
-from fcnlite.backprop import Backprop, Pass
-from fcnlite.compiler import accelerated
+from fcnlite._kernels import isa
+from fcnlite.backprop import Backprop, Pass, PlainPass
+from fcnlite.compiler import Arena, Machine, Plan, compile_schedule
 from fcnlite.errors import FcnliteError, ShapeError, SpecError, nearest
 from fcnlite.layers.base import Layer, ParamShape, Run, create, named
 from fcnlite.parameter import Parameter, generator, make_parameters
@@ -30,7 +31,7 @@ Array = np.ndarray[Any, np.dtype[Any]]
 PATHS = ("fast", "plain")
 DTYPES = ("float32", "float64")
 KEPT_SCHEDULES = 8
-"""Schedules and shape checks that a net remembers."""
+"""Schedules, shape checks and plans that a net remembers."""
 
 
 class Net:
@@ -64,13 +65,14 @@ class Net:
         self.info = info or ModelInfo()
         self.iteration = 0
         """Counts the training passes; with `seed` it decides what Dropout draws. Solvers set it."""
-        layers = [create(each, phase) for each in spec.for_phase(phase)]
-        fast = path == "fast" and dtype == "float32"
-        self.layers: list[Layer] = [accelerated(layer) for layer in layers] if fast else layers
+        self.layers: list[Layer] = [create(each, phase) for each in spec.for_phase(phase)]
         self._params: dict[str, list[Parameter]] | None = dict(shared) if shared is not None else None
         self._schedules: dict[Any, Schedule] = {}
         self._checked: dict[Any, Schedule] = {}
-        self._last: Pass | None = None
+        self._plans: dict[Any, Plan] = {}
+        self._arena = Arena()
+        self._prepared: dict[Any, Any] = {}
+        self._last: Pass[Any] | None = None
         self._grads: dict[str, Array] = {}
         self._when_sized: list[Callable[[Set[str]], None]] = []
         declared = self._declared_shapes()
@@ -190,42 +192,71 @@ class Net:
             raise schedule.unknown[0].error()
         self._check_shapes(schedule, {name: array.shape for name, array in feeds.items()})
         self._last = None
-        values = {version: feeds[name] for name, version in schedule.inputs.items()}
-        runs: dict[int, Run] = {}
         with np.errstate(all="ignore"), blas_alone():
-            for i, step in enumerate(schedule.steps):
-                run = self._run_step(step, values, keep)
-                if keep:
-                    runs[i] = run
-                for version in step.release:
-                    del values[version]
-        result = {}
-        for name, version in schedule.outputs.items():
-            result[name] = values[version].copy() if keep or version in schedule.aliased else values[version]
+            forward = self._forward_plan if self.path == "fast" else self._forward_plain
+            result, last = forward(schedule, feeds, keep)
         if keep:
-            self._last = Pass(schedule, values, runs)
+            self._last = last
             if self.phase == "TRAIN":
                 self.iteration += 1
         return result
 
-    def _run_step(self, step: Step, values: dict[int, Array], keep: bool) -> Run:
-        layer = step.layer
+    def _forward_plain(
+        self, schedule: Schedule, feeds: Mapping[str, Array], keep: bool
+    ) -> tuple[dict[str, Array], Pass[Any]]:
+        """The outputs, layer by layer."""
+        values = {version: feeds[name] for name, version in schedule.inputs.items()}
+        runs = []
+        for step in schedule.steps:
+            top, run = self._run_layer(step.layer, [values[version] for version in step.bottom], step.overwrite)
+            values.update(zip(step.top, top, strict=True))
+            if keep:
+                runs.append(run)
+            for version in step.release:
+                del values[version]
+        result = {}
+        for name, version in schedule.outputs.items():
+            result[name] = values[version].copy() if keep or version in schedule.aliased else values[version]
+        return result, PlainPass(schedule, values, runs)
+
+    def _forward_plan(
+        self, schedule: Schedule, feeds: Mapping[str, Array], keep: bool
+    ) -> tuple[dict[str, Array], Pass[Any]]:
+        """The outputs, by a plan."""
+        last = self.plan(schedule, {name: array.shape for name, array in feeds.items()}, keep).forward(
+            feeds, self._arena
+        )
+        return last.outputs(), last
+
+    def _run_layer(self, layer: Layer, bottom: list[Array], overwrite: bool) -> tuple[list[Array], Run]:
+        """The layer's tops, and what its backward needs."""
         parameters = self.params.get(layer.spec.name, ())
-        bottom = [values[version] for version in step.bottom]
         run = Run(
             params=[each.data if layer.updates_params else each.array for each in parameters],
-            versions=[each.version for each in parameters],
-            overwrite=step.overwrite,
+            overwrite=overwrite,
             rng=lambda: generator(self.seed, 1 + self.iteration, layer.spec.name),
         )
         # NumPy turns arrays without axes into numbers; layers and callers get arrays.
         top = [np.asarray(each) for each in named(layer, lambda: layer.forward(bottom, run))]
-        values.update(zip(step.top, top, strict=True))
-        if keep:
-            run.bottom = bottom if "bottom" in layer.backward_reads else []
-            run.top = top if "top" in layer.backward_reads else []
-            run.top_shapes = [each.shape for each in top]
-        return run
+        run.bottom = bottom if "bottom" in layer.backward_reads else []
+        run.top = top if "top" in layer.backward_reads else []
+        run.top_shapes = [each.shape for each in top]
+        return top, run
+
+    def plan(self, schedule: Schedule, fed: Mapping[str, Shape], keep: bool) -> Plan:
+        """The plan of the fast path for inputs of these shapes."""
+        key = (id(schedule), tuple(sorted(fed.items())), keep, config.num_threads())
+        if key not in self._plans:
+            machine = Machine(
+                lambda name: self.params.get(name, ()),
+                self._run_layer,
+                isa.kernels("fast"),
+                config.num_threads(),
+                self._prepared,
+            )
+            plan = compile_schedule(schedule, self._infer(schedule, fed), machine, keep)
+            _remember(self._plans, key, plan)  # which holds the schedule, so that its id is not given to another
+        return self._plans[key]
 
     def _convert(self, feeds: Mapping[str, Any]) -> dict[str, Array]:
         """The fed arrays, C-contiguous and of the net's type. Raises `SpecError` for names that are no inputs."""

@@ -101,14 +101,6 @@ class Schedule:
             raise SpecError(f"the forward pass made no blob {name!r}; {nearest(name, self.last)}")
         return self.last[name]
 
-    def needed(self, targets: set[int], trains: Callable[[Layer], bool]) -> set[int]:
-        """The versions whose gradient has to be known: the targets, and what lies above them or above parameters."""
-        needed = set(targets)
-        for step in self.steps:
-            if trains(step.layer) or any(version in needed for version in step.differentiable):
-                needed.update(step.top)
-        return needed
-
 
 def _outputs(
     layers: Sequence[Layer],

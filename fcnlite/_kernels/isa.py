@@ -10,8 +10,8 @@ from types import ModuleType
 
 from fcnlite.errors import FcnliteError
 
-_NEEDS = {"v3": ("AVX2", "FMA3", "BMI2"), "any": ()}
-"""The instruction sets, best first, and what they need of the processor: x86-64-v3, any machine."""
+_NEEDS = {"v4": ("AVX512_SKX", "FMA3", "BMI2"), "v3": ("AVX2", "FMA3", "BMI2"), "any": ()}
+"""The instruction sets, best first, and what they need of the processor: x86-64-v4 and -v3, any machine."""
 
 
 @functools.cache
@@ -31,12 +31,12 @@ def available() -> list[str]:
 
 @functools.cache
 def kernels(family: str) -> ModuleType:
-    """The kernels of a family, such as `winograd`, for the instruction set in use."""
+    """The kernels of a family, such as `fast`, for the instruction set in use."""
     return importlib.import_module(f"fcnlite._kernels.{family}_{name()}")
 
 
 def _runs(isa: str) -> bool:
     # NumPy asks the processor at its start; there is no public name for the answer.
     features = importlib.import_module("numpy._core._multiarray_umath").__cpu_features__
-    built = importlib.util.find_spec(f"fcnlite._kernels.winograd_{isa}") is not None
+    built = importlib.util.find_spec(f"fcnlite._kernels.fast_{isa}") is not None
     return built and all(features.get(feature, False) for feature in _NEEDS[isa])

@@ -1,143 +1,407 @@
-# The transforms of Winograd convolution F(4×4, 3×3), for one instruction set; see fcnlite/compiler/winograd.py.
+# Winograd convolution on blocked arrays (Lavin and Gray, 2016): what fcnlite/compiler/winograd.py explains.
 #
-# Points 0, ±a, ±b, ∞ with a = 3/4, b = 3/2. Each transform goes along the rows first and then along the columns, its
-# inner loops over neighbouring tiles.
+# A tile is a square of `side` × `side` outputs; it sees a patch of `points` × `points` inputs (6 or 8). Buffers:
+#
+#     v  [frequency][panel][channel block][ROWS][BLOCK]    transformed patches, a panel for every ROWS tiles
+#     u  [chunk][frequency][channel][CHUNK]                transformed kernels, CHUNK outputs side by side
+#     m  [frequency][tile][GROUP]                          products, of GROUP outputs
+#
+# `rows` and `cols` say which row and column of the bottom each one of the padded picture is; −1 is zero. They express
+# pad, and rows that stand for several (fcnlite/compiler/passes/elide.py).
 
-from libc.stdlib cimport free, malloc
+from cython.parallel cimport prange, threadid
+from libc.string cimport memset
 
-cdef float A = 0.75, B = 1.5
-cdef float A2 = 0.5625, B2 = 2.25, A3 = 0.421875, B3 = 3.375
-cdef float A2B2 = 1.265625, SUM2 = 2.8125  # a²b², a² + b²
-
-
-cdef inline void forward6(const float* x0, const float* x1, const float* x2, const float* x3, const float* x4,
-                          const float* x5, float* y0, float* y1, float* y2, float* y3, float* y4, float* y5,
-                          Py_ssize_t count) noexcept nogil:
-    """y = Bᵀ · x for `count` vectors x of six values."""
-    cdef Py_ssize_t i
-    cdef float even, odd
-    for i in range(count):
-        y0[i] = A2B2 * x0[i] - SUM2 * x2[i] + x4[i]
-        y5[i] = A2B2 * x1[i] - SUM2 * x3[i] + x5[i]
-        even = x4[i] - B2 * x2[i]
-        odd = A * (x3[i] - B2 * x1[i])
-        y1[i] = even + odd
-        y2[i] = even - odd
-        even = x4[i] - A2 * x2[i]
-        odd = B * (x3[i] - A2 * x1[i])
-        y3[i] = even + odd
-        y4[i] = even - odd
-
-
-cdef inline void inverse4(const float* m0, const float* m1, const float* m2, const float* m3, const float* m4,
-                          const float* m5, float* y0, float* y1, float* y2, float* y3, Py_ssize_t count) noexcept nogil:
-    """y = Aᵀ · m for `count` vectors m of six values."""
-    cdef Py_ssize_t i
-    cdef float sum1, sum2, dif1, dif2
-    for i in range(count):
-        sum1, dif1 = m1[i] + m2[i], m1[i] - m2[i]
-        sum2, dif2 = m3[i] + m4[i], m3[i] - m4[i]
-        y0[i] = m0[i] + sum1 + sum2
-        y1[i] = A * dif1 + B * dif2
-        y2[i] = A2 * sum1 + B2 * sum2
-        y3[i] = A3 * dif1 + B3 * dif2 + m5[i]
-
-
-def transform_input(const float[:, :, ::1] x, float[:, :, ::1] v, Py_ssize_t pad, Py_ssize_t first,
-                    Py_ssize_t rows, Py_ssize_t across):
-    """v[:, c, t] = Bᵀ d B, flat, with d the 6×6 patch of channel c under tile t.
-
-    x is C×H×W, v 36×C×(rows · across): tile rows `first` and on, `across` tiles in each. Outside x, d is 0.
+cdef extern from *:
     """
-    cdef Py_ssize_t channels = x.shape[0], height = x.shape[1], width = x.shape[2]
-    cdef Py_ssize_t wide = 4 * (across + 1), lane = across + 1
-    cdef Py_ssize_t c, r, i, k, p, t, row, start, stop
-    cdef float* scratch = <float*>malloc((6 * wide + 6 * wide + 6 * 4 * lane) * sizeof(float))
-    cdef float* patch
-    cdef float* turned
-    cdef float* lanes
-    cdef float* d
-    if scratch == NULL:
-        raise MemoryError("no memory for a row of tiles")
-    if v.shape[0] != 36 or v.shape[1] != channels or v.shape[2] != rows * across:
-        free(scratch)
-        raise ValueError("v does not fit x and the tiles")
-    patch, turned, lanes = scratch, scratch + 6 * wide, scratch + 12 * wide
-    # Of the padded row, columns start..stop lie in x.
-    start = min(pad, wide)
-    stop = min(pad + width, wide)
-    with nogil:
-        for c in range(channels):
-            for r in range(rows):
-                for i in range(6):
-                    row = 4 * (first + r) + i - pad
-                    d = patch + i * wide
-                    if row < 0 or row >= height:
-                        for p in range(wide):
-                            d[p] = 0
-                        continue
-                    for p in range(start):
-                        d[p] = 0
-                    for p in range(start, stop):
-                        d[p] = x[c, row, p - pad]
-                    for p in range(stop, wide):
-                        d[p] = 0
-                forward6(patch, patch + wide, patch + 2 * wide, patch + 3 * wide, patch + 4 * wide, patch + 5 * wide,
-                         turned, turned + wide, turned + 2 * wide, turned + 3 * wide, turned + 4 * wide,
-                         turned + 5 * wide, wide)
-                for k in range(6):
-                    d = lanes
-                    for p in range(4):
-                        for t in range(lane):
-                            d[p * lane + t] = turned[k * wide + 4 * t + p]
-                    t = r * across
-                    forward6(d, d + lane, d + 2 * lane, d + 3 * lane, d + 1, d + lane + 1,
-                             &v[6 * k, c, t], &v[6 * k + 1, c, t], &v[6 * k + 2, c, t], &v[6 * k + 3, c, t],
-                             &v[6 * k + 4, c, t], &v[6 * k + 5, c, t], across)
-    free(scratch)
-
-
-def transform_output(const float[:, :, ::1] m, const float[::1] bias, float[:, :, ::1] y, Py_ssize_t first,
-                     Py_ssize_t rows, Py_ssize_t across):
-    """y of tile t = Aᵀ m[:, o, t] A + bias[o], cut off at the far edges.
-
-    m is 36×O×(rows · across), y O×H'×W'; an empty bias is none.
+    #define fcn_prefetch(p) __builtin_prefetch(p)
     """
-    cdef Py_ssize_t outputs = y.shape[0], height = y.shape[1], width = y.shape[2]
-    cdef Py_ssize_t o, r, k, p, q, t, row, whole = width // 4, left = width - 4 * (width // 4)
-    cdef float* scratch = <float*>malloc((24 + 16) * across * sizeof(float))
-    cdef float* turned
-    cdef float* done
-    cdef float* line
-    cdef float shift
-    if scratch == NULL:
-        raise MemoryError("no memory for a row of tiles")
-    if m.shape[0] != 36 or m.shape[1] != outputs or m.shape[2] != rows * across or 4 * across < width or \
-            bias.shape[0] not in (0, outputs):
-        free(scratch)
-        raise ValueError("m and bias do not fit y and the tiles")
-    turned, done = scratch, scratch + 24 * across
-    with nogil:
-        for o in range(outputs):
-            shift = bias[o] if bias.shape[0] else 0
-            for r in range(rows):
-                t = r * across
-                for k in range(6):
-                    inverse4(&m[k, o, t], &m[6 + k, o, t], &m[12 + k, o, t], &m[18 + k, o, t], &m[24 + k, o, t],
-                             &m[30 + k, o, t], turned + k * across, turned + (6 + k) * across,
-                             turned + (12 + k) * across, turned + (18 + k) * across, across)
-                for p in range(4):
-                    row = 4 * (first + r) + p
-                    if row >= height:
-                        break
-                    line = turned + 6 * p * across
-                    inverse4(line, line + across, line + 2 * across, line + 3 * across, line + 4 * across,
-                             line + 5 * across, done, done + across, done + 2 * across, done + 3 * across, across)
-                    line = &y[o, row, 0]
-                    for t in range(whole):
-                        for q in range(4):
-                            line[4 * t + q] = done[q * across + t] + shift
-                    for q in range(left):
-                        line[4 * whole + q] = done[q * across + whole] + shift
-                    t = r * across
-    free(scratch)
+    void fcn_prefetch(const void* p) noexcept nogil
+
+cdef enum:
+    CHUNK = 2 * VL  # outputs of one micro-kernel
+    GROUP = 2 * BLOCK  # outputs that are transformed back together
+    LINE = 16  # floats of a cache line
+
+cdef struct Tiling:
+    Py_ssize_t points, side
+    Py_ssize_t channel_blocks, height, width  # of the bottom
+    Py_ssize_t down, across  # tiles in a picture
+    Py_ssize_t output_blocks, top_height, top_width  # of the top, before pooling
+    const int* rows
+    const int* cols
+    bint relu, pool
+
+
+# One-dimensional transforms at the points 0, ±3/4, ±3/2, ∞ (6) and 0, ±1/2, ±1, ±2, ∞ (8).
+
+cdef inline void patch_transform(Py_ssize_t points, const float* x, Py_ssize_t xs, float* y,
+                                 Py_ssize_t ys) noexcept nogil:
+    """y = Bᵀ x"""
+    cdef vec x0 = load(x), x1 = load(x + xs), x2 = load(x + 2 * xs), x3 = load(x + 3 * xs), x4 = load(x + 4 * xs)
+    cdef vec x5 = load(x + 5 * xs), x6, x7, even, odd
+    if points == 6:
+        store(y, splat(1.265625) * x0 - splat(2.8125) * x2 + x4)
+        store(y + 5 * ys, splat(1.265625) * x1 - splat(2.8125) * x3 + x5)
+        even, odd = x4 - splat(2.25) * x2, splat(0.75) * (x3 - splat(2.25) * x1)
+        store(y + ys, even + odd)
+        store(y + 2 * ys, even - odd)
+        even, odd = x4 - splat(0.5625) * x2, splat(1.5) * (x3 - splat(0.5625) * x1)
+        store(y + 3 * ys, even + odd)
+        store(y + 4 * ys, even - odd)
+        return
+    x6 = load(x + 6 * xs)
+    x7 = load(x + 7 * xs)
+    store(y, x6 - x0 + splat(5.25) * (x2 - x4))
+    store(y + 7 * ys, x7 - x1 + splat(5.25) * (x3 - x5))
+    even = x6 - splat(5) * x4 + splat(4) * x2
+    odd = splat(0.5) * x5 - splat(2.5) * x3 + splat(2) * x1
+    store(y + ys, even + odd)
+    store(y + 2 * ys, even - odd)
+    even = x6 - splat(4.25) * x4 + x2
+    odd = x5 - splat(4.25) * x3 + x1
+    store(y + 3 * ys, even + odd)
+    store(y + 4 * ys, even - odd)
+    even = x6 - splat(1.25) * x4 + splat(0.25) * x2
+    odd = splat(2) * x5 - splat(2.5) * x3 + splat(0.5) * x1
+    store(y + 5 * ys, even + odd)
+    store(y + 6 * ys, even - odd)
+
+
+cdef inline void tile_transform(Py_ssize_t points, Py_ssize_t side, const float* m, Py_ssize_t ms, float* y,
+                                Py_ssize_t ys) noexcept nogil:
+    """y = Aᵀ m"""
+    cdef vec m0 = load(m), m1 = load(m + ms), m2 = load(m + 2 * ms), m3 = load(m + 3 * ms), m4 = load(m + 4 * ms)
+    cdef vec last = load(m + (points - 1) * ms)
+    cdef vec sum1 = m1 + m2, dif1 = m1 - m2, sum2 = m3 + m4, dif2 = m3 - m4, sum3, dif3
+    if points == 6:
+        store(y, m0 + sum1 + sum2)
+        store(y + ys, splat(0.75) * dif1 + splat(1.5) * dif2)
+        store(y + 2 * ys, splat(0.5625) * sum1 + splat(2.25) * sum2)
+        store(y + 3 * ys, splat(0.421875) * dif1 + splat(3.375) * dif2 + last)
+        return
+    sum3 = load(m + 5 * ms) + load(m + 6 * ms)
+    dif3 = load(m + 5 * ms) - load(m + 6 * ms)
+    store(y, m0 + sum1 + sum2 + sum3)
+    store(y + ys, splat(0.5) * dif1 + dif2 + splat(2) * dif3)
+    if side > 2:
+        store(y + 2 * ys, splat(0.25) * sum1 + sum2 + splat(4) * sum3)
+    if side > 3:
+        store(y + 3 * ys, splat(0.125) * dif1 + dif2 + splat(8) * dif3)
+    if side > 4:
+        store(y + 4 * ys, splat(0.0625) * sum1 + sum2 + splat(16) * sum3)
+    if side > 5:
+        store(y + 5 * ys, splat(0.03125) * dif1 + dif2 + splat(32) * dif3)
+    store(y + (side - 1) * ys, load(y + (side - 1) * ys) + last)
+
+
+cdef inline void spread_transform(Py_ssize_t points, Py_ssize_t side, const float* y, Py_ssize_t ys, float* m,
+                                  Py_ssize_t ms) noexcept nogil:
+    """m = A y, the transpose of `tile_transform`."""
+    cdef vec y0 = load(y), y1 = load(y + ys), y2 = splat(0), y3 = splat(0), y4 = splat(0), y5 = splat(0), even, odd
+    if side > 2:
+        y2 = load(y + 2 * ys)
+    if side > 3:
+        y3 = load(y + 3 * ys)
+    if side > 4:
+        y4 = load(y + 4 * ys)
+    if side > 5:
+        y5 = load(y + 5 * ys)
+    store(m, y0)
+    store(m + (points - 1) * ms, load(y + (side - 1) * ys))
+    if points == 6:
+        even, odd = y0 + splat(0.5625) * y2, splat(0.75) * y1 + splat(0.421875) * y3
+        store(m + ms, even + odd)
+        store(m + 2 * ms, even - odd)
+        even, odd = y0 + splat(2.25) * y2, splat(1.5) * y1 + splat(3.375) * y3
+        store(m + 3 * ms, even + odd)
+        store(m + 4 * ms, even - odd)
+        return
+    even = y0 + splat(0.25) * y2 + splat(0.0625) * y4
+    odd = splat(0.5) * y1 + splat(0.125) * y3 + splat(0.03125) * y5
+    store(m + ms, even + odd)
+    store(m + 2 * ms, even - odd)
+    even, odd = y0 + y2 + y4, y1 + y3 + y5
+    store(m + 3 * ms, even + odd)
+    store(m + 4 * ms, even - odd)
+    even = y0 + splat(4) * y2 + splat(16) * y4
+    odd = splat(2) * y1 + splat(8) * y3 + splat(32) * y5
+    store(m + 5 * ms, even + odd)
+    store(m + 6 * ms, even - odd)
+
+
+# Tiles.
+
+cdef inline bint together(const int* places, Py_ssize_t count) noexcept nogil:
+    """Whether `count` rows or columns of the padded picture are neighbours in the bottom too."""
+    return places[0] >= 0 and places[count - 1] == places[0] + count - 1
+
+
+cdef void collect(const float* plane, Py_ssize_t width, const int* rows, const int* cols, Py_ssize_t height_of,
+                  Py_ssize_t width_of, float* patch) noexcept nogil:
+    """Copy a patch, pixel by pixel, from a plane H×W×BLOCK."""
+    cdef Py_ssize_t i, j, k
+    cdef float* to = patch
+    cdef const float* pixel
+    for i in range(height_of):
+        for j in range(width_of):
+            if rows[i] < 0 or cols[j] < 0:
+                memset(to, 0, BLOCK * sizeof(float))
+            else:
+                pixel = plane + (rows[i] * width + cols[j]) * BLOCK
+                for k in range(PARTS):
+                    store(to + k * VL, load(pixel + k * VL))
+            to += BLOCK
+
+
+cdef void transform_patch(const Tiling* g, const float* x, Py_ssize_t tile, Py_ssize_t block, float* v,
+                          Py_ssize_t frequency) noexcept nogil:
+    """v = Bᵀ d B for one tile (counted over all pictures) and one channel block; frequencies lie `frequency` apart."""
+    cdef float[8 * 8 * BLOCK] patch
+    cdef float[8 * 8 * VL] half
+    cdef Py_ssize_t n = g.points, i, part, stride
+    cdef Py_ssize_t image = tile // (g.down * g.across), place = tile % (g.down * g.across)
+    cdef const int* rows = g.rows + place // g.across * g.side
+    cdef const int* cols = g.cols + place % g.across * g.side
+    cdef const float* d = x + (image * g.channel_blocks + block) * g.height * g.width * BLOCK
+    if together(rows, n) and together(cols, n):
+        d += (rows[0] * g.width + cols[0]) * BLOCK
+        stride = g.width * BLOCK
+    else:
+        collect(d, g.width, rows, cols, n, n, patch)
+        d = patch
+        stride = n * BLOCK
+    for part in range(PARTS):
+        for i in range(n):
+            patch_transform(n, d + i * BLOCK, stride, half + i * VL, n * VL)
+        for i in range(n):
+            patch_transform(n, half + i * n * VL, VL, v + i * n * frequency, frequency)
+        d += VL
+        v += VL
+
+
+cdef void pool_tile(const Tiling* g, const float* out, Py_ssize_t height, Py_ssize_t width, vec shift, float* y,
+                    Py_ssize_t top_width) noexcept nogil:
+    """The largest of each 2×2 outputs, of which `height` × `width` lie in the picture."""
+    cdef Py_ssize_t i, j, k, l
+    cdef vec value
+    for i in range(0, height, 2):
+        for j in range(0, width, 2):
+            value = load(out + (i * g.side + j) * VL)
+            for k in range(i, min(i + 2, height)):
+                for l in range(j, min(j + 2, width)):
+                    value = larger(load(out + (k * g.side + l) * VL), value)
+            value = value + shift
+            store(y + (i // 2 * top_width + j // 2) * BLOCK, larger(splat(0), value) if g.relu else value)
+
+
+cdef void finish_tile(const Tiling* g, const float* m, Py_ssize_t frequency, Py_ssize_t tile, Py_ssize_t block,
+                      const float* bias, float* y) noexcept nogil:
+    """The outputs of one tile and one block, Aᵀ m A + bias, rectified and pooled where asked, put into the top."""
+    cdef float[8 * 8 * VL] half
+    cdef float[6 * 6 * VL] out
+    cdef Py_ssize_t n = g.points, s = g.side, i, j, part, height, width, top_h = g.top_height, top_w = g.top_width
+    cdef Py_ssize_t image = tile // (g.down * g.across), place = tile % (g.down * g.across)
+    cdef Py_ssize_t row = place // g.across * s, col = place % g.across * s
+    cdef float* to
+    cdef vec shift, value
+    height, width = min(s, top_h - row), min(s, top_w - col)
+    if g.pool:
+        top_h, top_w, row, col = (top_h + 1) // 2, (top_w + 1) // 2, row // 2, col // 2
+    y += (((image * g.output_blocks + block) * top_h + row) * top_w + col) * BLOCK
+    for part in range(PARTS):
+        for j in range(n):
+            tile_transform(n, s, m + j * frequency, n * frequency, half + j * VL, n * VL)
+        for i in range(s):
+            tile_transform(n, s, half + i * n * VL, VL, out + i * s * VL, VL)
+        shift = load(bias + part * VL)
+        if not g.pool:
+            for i in range(height):
+                to = y + i * top_w * BLOCK
+                for j in range(width):
+                    value = load(out + (i * s + j) * VL) + shift
+                    store(to + j * BLOCK, larger(splat(0), value) if g.relu else value)
+        else:
+            pool_tile(g, out, height, width, shift, y, top_w)
+        m += VL
+        y += VL
+
+
+cdef void multiply_tiles(const Tiling* g, const float* v, Py_ssize_t v_frequency, const float* u, float* m,
+                         Py_ssize_t m_frequency, Py_ssize_t panels, const Py_ssize_t* offsets) noexcept nogil:
+    """m = v · u at every frequency, for one group of outputs."""
+    cdef Py_ssize_t frequencies = g.points * g.points, channels = g.channel_blocks * BLOCK
+    cdef Py_ssize_t f, part, panel, line, share = (channels * CHUNK // LINE + panels - 1) // panels
+    cdef const float* kernel
+    cdef const float* ahead
+    for part in range(GROUP // CHUNK):
+        for f in range(frequencies):
+            kernel = u + (part * frequencies + f) * channels * CHUNK
+            for panel in range(panels):
+                # The next kernels come from memory while these are used.
+                ahead = kernel + channels * CHUNK + panel * share * LINE
+                for line in range(share):
+                    fcn_prefetch(ahead + line * LINE)
+                multiply(v + f * v_frequency + panel * channels * ROWS, BLOCK, 1, offsets, g.channel_blocks, BLOCK,
+                         kernel, CHUNK, m + f * m_frequency + panel * ROWS * GROUP + part * CHUNK, GROUP)
+
+
+cdef void clear_rows(float* v, Py_ssize_t frequencies, Py_ssize_t frequency, Py_ssize_t channel_blocks,
+                     Py_ssize_t count) noexcept nogil:
+    """Zero in the last panel what stands for no tile, of `count`."""
+    cdef Py_ssize_t f, block, left = count % ROWS
+    if left == 0:
+        return
+    for f in range(frequencies):
+        for block in range(channel_blocks):
+            memset(v + f * frequency + ((count // ROWS * channel_blocks + block) * ROWS + left) * BLOCK, 0,
+                   (ROWS - left) * BLOCK * sizeof(float))
+
+
+cdef inline float* place_of(float* v, const Tiling* g, Py_ssize_t tile, Py_ssize_t block) noexcept nogil:
+    return v + ((tile // ROWS * g.channel_blocks + block) * ROWS + tile % ROWS) * BLOCK
+
+
+cdef void finish_group(const Tiling* g, const float* m, Py_ssize_t frequency, Py_ssize_t first, Py_ssize_t count,
+                       Py_ssize_t group, const float* bias, float* y) noexcept nogil:
+    """Transform the products of one group of outputs back, tile by tile."""
+    cdef Py_ssize_t tile, half, block
+    for half in range(GROUP // BLOCK):
+        block = group * (GROUP // BLOCK) + half
+        if block < g.output_blocks:
+            for tile in range(count):
+                finish_tile(g, m + tile * GROUP + half * BLOCK, frequency, first + tile, block, bias + block * BLOCK, y)
+
+
+cdef void forward_tiles(const Tiling* g, const float* x, const float* u, const float* bias, float* y, Py_ssize_t first,
+                        Py_ssize_t count, float* v, Py_ssize_t v_frequency, float* m, Py_ssize_t m_frequency,
+                        const Py_ssize_t* offsets) noexcept nogil:
+    """All of the work for `count` tiles from `first` on."""
+    cdef Py_ssize_t tile, block, group, frequencies = g.points * g.points
+    cdef Py_ssize_t kernels = frequencies * g.channel_blocks * BLOCK * GROUP
+    for tile in range(count):
+        for block in range(g.channel_blocks):
+            transform_patch(g, x, first + tile, block, place_of(v, g, tile, block), v_frequency)
+    clear_rows(v, frequencies, v_frequency, g.channel_blocks, count)
+    for group in range((g.output_blocks + 1) // 2):
+        multiply_tiles(g, v, v_frequency, u + group * kernels, m, m_frequency, (count + ROWS - 1) // ROWS, offsets)
+        finish_group(g, m, m_frequency, first, count, group, bias, y)
+
+
+def winograd_forward(const float[:, :, :, :, ::1] x, const float[::1] u, const float[::1] bias,
+                     float[:, :, :, :, ::1] y, const int[::1] rows, const int[::1] cols, Py_ssize_t points,
+                     Py_ssize_t side, Py_ssize_t top_height, Py_ssize_t top_width, bint relu, bint pool,
+                     Py_ssize_t tiles, bint by_outputs, float[::1] scratch, int threads):
+    """y = the convolution of x by the kernels in u, plus bias; rectified (relu) and pooled 2×2 (pool) where asked.
+
+    x is N×C/16×H×W×16, y likewise; bias has a value for every output of y's groups. `tiles` go through the buffers at
+    once: a thread's own, or (by_outputs) of all threads, which then share out the outputs. `scratch` has
+    `winograd_scratch(...)` floats.
+    """
+    cdef Tiling g
+    cdef Py_ssize_t count, groups, panels, v_frequency, m_frequency, v_size, m_size, item, first, here, group, kernels
+    cdef Py_ssize_t[::1] offsets = segment_offsets(x.shape[1])
+    cdef float* v
+    cdef float* m
+    g.points, g.side, g.relu, g.pool = points, side, relu, pool
+    g.channel_blocks, g.height, g.width = x.shape[1], x.shape[2], x.shape[3]
+    g.down, g.across = (top_height + side - 1) // side, (top_width + side - 1) // side
+    g.output_blocks, g.top_height, g.top_width = y.shape[1], top_height, top_width
+    g.rows, g.cols = &rows[0], &cols[0]
+    count = x.shape[0] * g.down * g.across
+    groups = (g.output_blocks + 1) // 2
+    panels = (tiles + ROWS - 1) // ROWS
+    v_frequency = panels * ROWS * g.channel_blocks * BLOCK + LINE
+    m_frequency = panels * ROWS * GROUP + LINE
+    v_size, m_size = points * points * v_frequency, points * points * m_frequency
+    kernels = points * points * g.channel_blocks * BLOCK * GROUP
+    check(points in (6, 8) and 2 <= side <= points - 2, "points and side")
+    check(rows.shape[0] >= (g.down - 1) * side + points and cols.shape[0] >= (g.across - 1) * side + points, "maps")
+    check(u.shape[0] >= groups * kernels and bias.shape[0] >= groups * GROUP, "u and bias")
+    check(scratch.shape[0] >= winograd_scratch(points, g.channel_blocks, tiles, by_outputs, threads), "scratch")
+    if pool:
+        check(side % 2 == 0 and y.shape[2] == (top_height + 1) // 2 and y.shape[3] == (top_width + 1) // 2, "y")
+    else:
+        check(y.shape[2] == top_height and y.shape[3] == top_width, "y")
+    if not by_outputs:
+        for item in prange((count + tiles - 1) // tiles, nogil=True, schedule="dynamic", num_threads=threads):
+            forward_tiles(&g, &x[0, 0, 0, 0, 0], &u[0], &bias[0], &y[0, 0, 0, 0, 0], item * tiles,
+                          min(tiles, count - item * tiles), &scratch[0] + threadid() * (v_size + m_size), v_frequency,
+                          &scratch[0] + threadid() * (v_size + m_size) + v_size, m_frequency, &offsets[0])
+        return
+    v, m = &scratch[0], &scratch[0] + v_size
+    for first in range(0, count, tiles):
+        here = min(tiles, count - first)
+        clear_rows(v, points * points, v_frequency, g.channel_blocks, here)
+        for item in prange(here * g.channel_blocks, nogil=True, schedule="static", num_threads=threads):
+            transform_patch(&g, &x[0, 0, 0, 0, 0], first + item % here, item // here,
+                            place_of(v, &g, item % here, item // here), v_frequency)
+        for group in prange(groups, nogil=True, schedule="dynamic", num_threads=threads):
+            multiply_tiles(&g, v, v_frequency, &u[0] + group * kernels, m + threadid() * m_size, m_frequency,
+                           (here + ROWS - 1) // ROWS, &offsets[0])
+            finish_group(&g, m + threadid() * m_size, m_frequency, first, here, group, &bias[0], &y[0, 0, 0, 0, 0])
+
+
+def winograd_scratch(Py_ssize_t points, Py_ssize_t channel_blocks, Py_ssize_t tiles, bint by_outputs, int threads):
+    """Floats of the buffers v and m that `winograd_forward` needs."""
+    cdef Py_ssize_t rows = (tiles + ROWS - 1) // ROWS * ROWS
+    v = points * points * (rows * channel_blocks * BLOCK + LINE)
+    m = points * points * (rows * GROUP + LINE)
+    return v + threads * m if by_outputs else threads * (v + m)
+
+
+def segment_offsets(Py_ssize_t channel_blocks):
+    """Where each channel block begins in a panel of v."""
+    return np.arange(channel_blocks) * (ROWS * BLOCK)
+
+
+def prepare_winograd(const float[:, :, :, ::1] weight, const float[:, ::1] g, float[::1] u, bint turned, int threads):
+    """u = G w Gᵀ for every kernel w of O×C×r×r, G being points×r.
+
+    `turned`: the kernels of backward, turned round by half a turn, with inputs and outputs exchanged.
+    """
+    cdef Py_ssize_t points = g.shape[0], r = g.shape[1], o_step, c_step, outputs, channels, padded, chunk
+    check(weight.shape[2] == r and weight.shape[3] == r and r <= 7 and points <= 8, "G")
+    o_step, c_step = weight.shape[1] * r * r, r * r
+    outputs, channels = weight.shape[0], weight.shape[1]
+    if turned:
+        o_step, c_step, outputs, channels = c_step, o_step, channels, outputs
+    padded = (channels + BLOCK - 1) // BLOCK * BLOCK
+    check(u.shape[0] == (outputs + GROUP - 1) // GROUP * GROUP * points * points * padded, "u")
+    for chunk in prange(u.shape[0] // (CHUNK * points * points * padded), nogil=True, schedule="dynamic",
+                        num_threads=threads):
+        prepare_chunk(&weight[0, 0, 0, 0], &g[0, 0], points, r, chunk * CHUNK, outputs, channels, padded, o_step, c_step,
+                      turned, &u[0] + chunk * CHUNK * points * points * padded)
+
+
+cdef void prepare_chunk(const float* weight, const float* g, Py_ssize_t points, Py_ssize_t r, Py_ssize_t first,
+                        Py_ssize_t outputs, Py_ssize_t channels, Py_ssize_t padded, Py_ssize_t o_step,
+                        Py_ssize_t c_step, bint turned, float* u) noexcept nogil:
+    """The kernels of CHUNK outputs."""
+    cdef float[7 * 7 * CHUNK] w
+    cdef float[8 * 7 * CHUNK] half
+    cdef Py_ssize_t c, o, i, j, k, taps = r * r, part
+    cdef const float* kernel
+    cdef vec total
+    for c in range(padded):
+        for o in range(CHUNK):
+            if c < channels and first + o < outputs:
+                kernel = weight + (first + o) * o_step + c * c_step
+                for k in range(taps):
+                    w[k * CHUNK + o] = kernel[taps - 1 - k if turned else k]
+            else:
+                for k in range(taps):
+                    w[k * CHUNK + o] = 0
+        for part in range(2):
+            for i in range(points):
+                for j in range(r):
+                    total = splat(0)
+                    for k in range(r):
+                        total = total + splat(g[i * r + k]) * load(w + (k * r + j) * CHUNK + part * VL)
+                    store(half + (i * r + j) * CHUNK + part * VL, total)
+            for i in range(points):
+                for j in range(points):
+                    total = splat(0)
+                    for k in range(r):
+                        total = total + splat(g[j * r + k]) * load(half + (i * r + k) * CHUNK + part * VL)
+                    store(u + ((i * points + j) * padded + c) * CHUNK + part * VL, total)

@@ -1,11 +1,67 @@
-"""The fast path: other ways to compute what layers say, with the same result within rounding."""
+"""The fast path: a compiler from a net's schedule to a plan of fast operations, with the same result within rounding.
+
+    schedule -> graph (ir.py) -> passes -> plan (plan.py)
+
+What an operation computes stands in operations.py and convolution.py; how a convolution is computed in direct.py and
+winograd.py; the loops in fcnlite/_kernels.
+"""
 
 from __future__ import annotations
 
-from fcnlite.compiler.winograd import WinogradConvolution
-from fcnlite.layers.base import Layer
+from collections.abc import Mapping
+
+from fcnlite.compiler.arena import Arena
+from fcnlite.compiler.ir import Graph, Machine, Value
+from fcnlite.compiler.operations import LayerOperation
+from fcnlite.compiler.passes.choose import choose
+from fcnlite.compiler.passes.drop import drop
+from fcnlite.compiler.passes.fold import fold
+from fcnlite.compiler.passes.lay_out import lay_out
+from fcnlite.compiler.passes.lower import lower
+from fcnlite.compiler.passes.pool import pool
+from fcnlite.compiler.passes.rectify import rectify
+from fcnlite.compiler.plan import Plan
+from fcnlite.schedule import Schedule
+from fcnlite.shapes import Shape
+
+__all__ = ["Arena", "Machine", "Plan", "compile_schedule"]
 
 
-def accelerated(layer: Layer) -> Layer:
-    """A layer that computes the same faster, in float32; `layer` itself where there is none."""
-    return WinogradConvolution(layer.spec, layer.phase) if WinogradConvolution.suits(layer) else layer
+def compile_schedule(schedule: Schedule, shapes: Mapping[int, Shape], machine: Machine, training: bool) -> Plan:
+    """The plan for `schedule`, whose versions have `shapes`; with `training` a backward pass can follow it."""
+    graph = _graph(schedule, shapes, training)
+    notes = {"drop": drop(graph), "lower": lower(graph)}
+    if not training:
+        notes["fold"] = fold(graph)
+    notes["rectify"] = rectify(graph)
+    if not training:
+        notes["pool"] = pool(graph)
+    notes["choose"] = choose(graph, machine)
+    notes["lay out"] = lay_out(graph)
+    graph.drop_unread()
+    return Plan(graph, schedule, machine, notes)
+
+
+def _graph(schedule: Schedule, shapes: Mapping[int, Shape], training: bool) -> Graph:
+    """Every step of the schedule as an operation of its own."""
+    names = {version: name for name, version in schedule.inputs.items()}
+    for step in schedule.steps:
+        names.update(zip(step.top, step.layer.spec.top, strict=True))
+    values = {version: Value(name, shapes[version]) for version, name in names.items()}
+    operations = [
+        LayerOperation(
+            step.layer, [values[each] for each in step.bottom], [values[each] for each in step.top], step.overwrite
+        )
+        for step in schedule.steps
+    ]
+    lasting = {values[version] for version in schedule.outputs.values()}
+    if training:
+        lasting |= {values[version] for version in (*schedule.last.values(), *schedule.losses)}
+    return Graph(
+        list(operations),
+        {name: values[version] for name, version in schedule.inputs.items()},
+        {name: values[version] for name, version in schedule.outputs.items()},
+        values,
+        lasting,
+        training,
+    )

@@ -1,12 +1,17 @@
-"""3×3 convolution by Winograd's F(4×4, 3×3) (Lavin and Gray, 2016): 36 products for 16 outputs in place of 144.
+"""Convolution of stride 1 by Winograd's way (Lavin and Gray, 2016): fewer products, for some additions.
 
-For each 4×4 tile of the output, with d the 6×6 patch that it sees and g the 3×3 kernel,
+For each tile of m×m outputs, with d the n×n patch of the input that it sees (n = m + r − 1) and g the r×r kernel,
 
     y = Aᵀ [ Σ_c (G g Gᵀ) ⊙ (Bᵀ d B) ] A
 
-Exact in exact arithmetic: interpolation of a polynomial product at the points 0, ±3/4, ±3/2 and ∞, which keep the
-rounding error a quarter of that at 0, ±1, ±2. The sums over c are 36 matrix products; tiles go through them in bands of
-tile rows, so that all threads' bands together stay within `config.SCRATCH_BYTES`.
+which takes n² products an input channel where the direct way takes m²r². Exact in exact arithmetic: a convolution is a
+product of polynomials, here computed at n − 1 points and ∞, and interpolated. Two sets of points serve all kernels:
+
+    n = 6, at 0, ±3/4, ±3/2, ∞: F(4×4, 3×3), 36 products for 144
+    n = 8, at 0, ±1/2, ±1, ±2, ∞: F(6×6, 3×3), 64 for 324; F(4×4, 5×5), 64 for 400; F(2×2, 7×7), 64 for 196 …
+
+The points decide the rounding error; these keep it, in float32, at 2.5e-6 and 9e-6 of the largest output for 3×3, and at
+9e-6 for 7×7. Bᵀ and Aᵀ are written out in _kernels/winograd.pxi; G is made here. The sums over c are n² matrix products.
 
 Where a sum is exactly 0, in a wide pad and with a bias of 0, a tile that reaches the picture makes it ±1e-7; ReLU then
 passes a gradient to the bias that it else would not.
@@ -14,106 +19,109 @@ passes a gradient to the bias that it else would not.
 
 from __future__ import annotations
 
-from dataclasses import replace
-from typing import Any
+import functools
+from dataclasses import dataclass
+from fractions import Fraction
 
 import numpy as np
 
-from fcnlite import config, threads
-from fcnlite._kernels import isa
-from fcnlite.layers.base import Array, Layer, Run
-from fcnlite.layers.convolution import Convolution
+from fcnlite.compiler.cost import Cost
+from fcnlite.compiler.ir import BLOCK, Machine
+from fcnlite.compiler.problem import GROUP, Problem
+from fcnlite.layers.base import Array
 from fcnlite.shapes import Window
-from fcnlite.spec import LayerSpec
 
-TILE, PATCH = 4, 6
-POINTS = (0.0, 0.75, -0.75, 1.5, -1.5)
-LEAST_CHANNELS = 16
-"""With fewer in or out, the transforms cost more than the products save."""
-BAND_BYTES = 16 << 20
-"""Of a thread's transformed tiles: enough columns for the matrix products, and near the cache."""
+POINTS = {
+    6: (Fraction(0), Fraction(3, 4), Fraction(-3, 4), Fraction(3, 2), Fraction(-3, 2)),
+    8: tuple(map(Fraction, ("0", "1/2", "-1/2", "1", "-1", "2", "-2"))),
+}
+"""By n; the last point is ∞."""
+SMALL_BYTES = 4 << 20
+"""Of transformed kernels: with less, small portions of tiles stay in a core's own cache."""
+LARGE_BYTES = 16 << 20
+"""With more, each thread reads only those of its own outputs."""
 
 
-def kernel_transform() -> Array:
-    """G, 6×3: the kernel's polynomial at the points, divided by Π (point − other points); its last row is ∞."""
+@functools.cache
+def kernel_transform(points: int, r: int) -> Array:
+    """G, n×r: a kernel's polynomial at the points, divided by Π (point − other points); its last row is ∞."""
     rows = []
-    for point in POINTS:
-        norm = np.prod([point - other for other in POINTS if other != point])
-        rows.append([1 / norm, point / norm, point**2 / norm])
-    return np.array([*rows, [0, 0, 1]])
+    for point in POINTS[points]:
+        norm = np.prod([point - other for other in POINTS[points] if other != point])
+        rows.append([float(point**k / norm) for k in range(r)])
+    return np.array([*rows, [0.0] * (r - 1) + [1.0]], np.float32)
 
 
-def prepared(weight: Array) -> Array:
-    """G g Gᵀ for every kernel of O×C×3×3: 36×O×C, as (G ⊗ G) · g with the kernels as columns of nine."""
-    g = kernel_transform().astype(weight.dtype)
-    return threads.matmul(np.kron(g, g), weight.reshape(-1, 9).T).reshape(PATCH * PATCH, *weight.shape[:2])
+@dataclass(frozen=True, eq=False)
+class WinogradWork:
+    """How a problem's tiles go through the buffers."""
+
+    maps: tuple[Array, Array]
+    tiles: int
+    """At once."""
+    by_outputs: bool
+    """Whether threads share out outputs, else tiles."""
+    scratch: int
 
 
-def convolve(x: Array, u: Array, bias: Array, pad: int) -> Array:
-    """The convolution of x, N×C×H×W, by the prepared kernels u, plus bias (empty for none): N×O×H'×W'."""
-    kernels: Any = isa.kernels("winograd")
-    n, channels, height, width = x.shape
-    outputs = u.shape[1]
-    out_h, out_w = height + 2 * pad - 2, width + 2 * pad - 2
-    down, across = -(-out_h // TILE), -(-out_w // TILE)
-    y = np.empty((n, outputs, out_h, out_w), x.dtype)
-    row_bytes = PATCH * PATCH * (channels + outputs) * across * x.itemsize
-    bands = threads.shares(down, max(-(-down * row_bytes // BAND_BYTES), min(down, config.num_threads())))
+@dataclass(frozen=True)
+class Winograd:
+    """r×r kernels, stride 1, one group."""
 
-    def work(item: tuple[int, tuple[int, int]]) -> None:
-        i, (start, stop) = item
-        rows = stop - start
-        v = np.empty((PATCH * PATCH, channels, rows * across), x.dtype)
-        kernels.transform_input(x[i], v, pad, start, rows, across)
-        kernels.transform_output(np.matmul(u, v), bias, y[i], start, rows, across)
+    points: int
 
-    threads.for_each(work, [(i, band) for i in range(n) for band in bands])
-    return y
+    def side(self, p: Problem) -> int:
+        """m, the outputs along a tile's side."""
+        return self.points - p.kernel[0].kernel + 1
 
+    @property
+    def name(self) -> str:
+        return f"Winograd, {self.points} points"
 
-class WinogradConvolution(Convolution):
-    """A Convolution whose forward, and backward to its bottom, go Winograd's way.
+    def suits(self, p: Problem) -> bool:
+        r = p.kernel[0].kernel
+        square = p.kernel[0] == p.kernel[1] == Window(r, 1, p.kernel[0].pad)
+        return square and p.group == 1 and 3 <= r <= 7 and self.side(p) >= 2 and not (p.pool and self.side(p) % 2)
 
-    dX is the convolution of dY, padded by 2 − pad, with the kernels turned round and inputs and outputs exchanged. The
-    prepared kernels are kept while the weight stays.
-    """
+    def tiles(self, p: Problem) -> int:
+        down, across = (-(-each // self.side(p)) for each in p.top_size)
+        return p.batch * down * across
 
-    def __init__(self, spec: LayerSpec, phase: str) -> None:
-        super().__init__(spec, phase)
-        self._pad = self.kernel.rows.pad
-        self._kept: dict[bool, tuple[int, Array]] = {}
+    def cost(self, p: Problem) -> Cost:
+        n, m, tiles = self.points, self.side(p), self.tiles(p)
+        channels, outputs = p.channel_blocks * BLOCK, p.padded_outputs
+        weights = float(n * n * channels * outputs)
+        # A transform along one axis takes about 3 operations a value, and two axes are transformed.
+        transforms = 3.0 * tiles * (channels * 2 * n * n + outputs * (n * n + n * m))
+        return Cost(products=2.0 * tiles * weights, transforms=transforms, memory=4.0 * weights)
 
-    @staticmethod
-    def suits(layer: Layer) -> bool:
-        """Whether a layer is a 3×3 convolution of stride 1, with equal pads, no groups and enough outputs."""
-        if type(layer) is not Convolution:
-            return False
-        rows, columns = layer.kernel.rows, layer.kernel.columns
-        same = rows == columns == Window(3, 1, rows.pad, 1)
-        return same and layer.options.group == 1 and layer.options.num_output >= LEAST_CHANNELS
+    def prepare(self, weight: Array, p: Problem, machine: Machine, turned: bool = False) -> Array:
+        """G g Gᵀ for every kernel; `turned` for the convolution of gradients."""
+        channels = p.channel_blocks * BLOCK
+        u = np.empty(p.padded_outputs * self.points**2 * channels, np.float32)
+        g = kernel_transform(self.points, weight.shape[2])
+        machine.kernels.prepare_winograd(weight, g, u, turned, machine.threads)
+        return u
 
-    def forward(self, bottom: list[Array], run: Run) -> list[Array]:
-        (x,) = bottom
-        if not self._pays(x.shape[1], x.shape[3] + 2 * self._pad):
-            return super().forward(bottom, run)
-        bias = run.params[1] if self.options.bias_term else np.empty(0, x.dtype)
-        return [convolve(x, self._kernels(run, turned=False), bias, self._pad)]
+    def plan(self, p: Problem, machine: Machine) -> WinogradWork:
+        lanes, threads, side = machine.kernels.panel_rows(), machine.threads, self.side(p)
+        weights = 4 * self.points**2 * p.channel_blocks * BLOCK * p.padded_outputs
+        tiles, groups = self.tiles(p), p.padded_outputs // GROUP
+        by_outputs = weights > LARGE_BYTES and groups >= threads
+        most = 128 if by_outputs else 84 if weights > SMALL_BYTES else 42
+        parts = -(-tiles // most)
+        if not by_outputs:
+            parts = -(-parts // threads) * threads if tiles > threads * lanes else min(threads, -(-tiles // lanes))
+        at_once = -(-tiles // (parts * lanes)) * lanes
+        scratch = machine.kernels.winograd_scratch(self.points, p.channel_blocks, at_once, by_outputs, threads)
+        down, across = (-(-each // side) for each in p.top_size)
+        maps = p.maps((down * side + self.points - side, across * side + self.points - side))
+        return WinogradWork(maps, at_once, by_outputs, scratch)
 
-    def backward(self, dtop: list[Array], run: Run) -> list[Array | None]:
-        (dy,), (x,) = dtop, run.bottom
-        if not run.needs[0] or self._pad > 2 or not self._pays(x.shape[1], x.shape[3] + 4):
-            return super().backward(dtop, run)
-        super().backward(dtop, replace(run, needs=[False]))
-        return [convolve(dy, self._kernels(run, turned=True), np.empty(0, dy.dtype), 2 - self._pad)]
-
-    def _pays(self, channels: int, width: int) -> bool:
-        """Whether there are channels enough, and a row of tiles stays within each thread's scratch memory."""
-        row = PATCH * PATCH * (channels + self.options.num_output) * (width // TILE + 1) * 4
-        return channels >= LEAST_CHANNELS and row * config.num_threads() <= config.SCRATCH_BYTES
-
-    def _kernels(self, run: Run, *, turned: bool) -> Array:
-        weight, version = run.params[0], run.versions[0]
-        if turned not in self._kept or self._kept[turned][0] != version:
-            given = weight[:, :, ::-1, ::-1].swapaxes(0, 1) if turned else weight
-            self._kept[turned] = version, prepared(given)
-        return self._kept[turned][1]
+    def forward(
+        self, x: Array, y: Array, u: Array, bias: Array, p: Problem, work: WinogradWork, machine: Machine
+    ) -> None:
+        machine.kernels.winograd_forward(
+            x, u, bias.reshape(-1), y, *work.maps, self.points, self.side(p), *p.top_size, p.relu, p.pool, work.tiles,
+            work.by_outputs, machine.scratch, machine.threads,
+        )  # fmt: skip

@@ -43,8 +43,6 @@ class Run:
     """
 
     params: list[Array]
-    versions: Sequence[int] = ()
-    """Of each parameter, a number that changes with it: what was derived from it holds while the number stays."""
     """The layer's parameters, as its `params` lists them."""
     overwrite: bool = False
     """Whether the first bottom may be overwritten with the top (an in-place layer, and nobody else reads it)."""

@@ -64,7 +64,7 @@ class Pooling(Layer):
             raise SpecError(f"pad {pad} must be less than the kernel {kernel}, or a window could lie outside.")
         self.windows = [Window(*axis) for axis in zip(kernel, stride, pad, strict=True)]  # for rows and for columns
 
-    def _windows_over(self, height: int, width: int) -> tuple[Window, Window]:
+    def windows_over(self, height: int, width: int) -> tuple[Window, Window]:
         """How the window moves over the rows and the columns of a picture."""
         if self.options.global_pooling:
             return Window(height), Window(width)
@@ -72,12 +72,12 @@ class Pooling(Layer):
 
     def _arguments(self, height: int, width: int) -> tuple[tuple[int, int], ...]:
         """kernel, stride and pad as the Cython kernels take them."""
-        rows, columns = self._windows_over(height, width)
+        rows, columns = self.windows_over(height, width)
         return (rows.kernel, columns.kernel), (rows.stride, columns.stride), (rows.pad, columns.pad)
 
     def top_shapes(self, *bottom: Shape) -> list[Shape]:
         n, channels, height, width = four_axes(bottom[0])
-        rows, columns = self._windows_over(height, width)
+        rows, columns = self.windows_over(height, width)
         mode, clip = self.options.round_mode, rows.pad > 0 or columns.pad > 0
         top = (n, channels, rows.pooled(height, mode, clip), columns.pooled(width, mode, clip))
         return [top] * len(self.spec.top)

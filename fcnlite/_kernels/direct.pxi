@@ -1,0 +1,172 @@
+# Direct convolution: the micro-kernel reads the picture itself, one segment of its sum for each tap of the kernel.
+#
+# A panel is ROWS neighbouring outputs of one row. Pictures are blocked, or thin: few channels, side by side in each
+# pixel, so that a row of the kernel is one segment. Kernels lie in u as [chunk][tap][channel][CHUNK].
+#
+# Where pad or repeated rows stand between picture and kernel, the rows that a share of the work sees are first copied,
+# as `rows` and `cols` say (see winograd.pxi).
+
+cdef struct Sliding:
+    Py_ssize_t planes, height, width, channels  # of the bottom; its channels in a pixel
+    Py_ssize_t step, padded_width  # floats in a row of the padded picture, or of its copy; its width
+    Py_ssize_t stride_h, stride_w, reach  # reach: rows from the kernel's first tap to its last, and 1
+    Py_ssize_t segments, length, kernels  # kernels: floats of u for a group of outputs
+    Py_ssize_t output_blocks, top_height, top_width, panels  # panels in a row
+    const int* rows
+    const int* cols
+    const Py_ssize_t* offsets
+    bint thin, relu
+
+
+cdef void copy_rows(const Sliding* g, const float* x, Py_ssize_t first, Py_ssize_t count, float* to) noexcept nogil:
+    """Rows `first` … of the padded picture: in each row plane after plane; thin, the channels together in each pixel."""
+    cdef Py_ssize_t i, j, c
+    cdef const float* row
+    cdef float* pixel
+    for i in range(count):
+        for c in range(g.planes):
+            if not g.thin:
+                collect(x + c * g.height * g.width * BLOCK, g.width, g.rows + first + i, g.cols, 1, g.padded_width,
+                        to + (i * g.planes + c) * g.padded_width * BLOCK)
+                continue
+            row = x + (c * g.height + g.rows[first + i]) * g.width
+            pixel = to + i * g.step + c
+            for j in range(g.padded_width):
+                pixel[j * g.channels] = 0 if g.rows[first + i] < 0 or g.cols[j] < 0 else row[g.cols[j]]
+
+
+cdef void finish_panel(const Sliding* g, const float* sums, Py_ssize_t count, Py_ssize_t group, const float* bias,
+                       float* y) noexcept nogil:
+    """Bias and ReLU for `count` neighbouring outputs of one group; y is the place of the first in block 0."""
+    cdef Py_ssize_t half, i, part, block
+    cdef float* to
+    cdef vec value
+    for half in range(GROUP // BLOCK):
+        block = group * (GROUP // BLOCK) + half
+        if block >= g.output_blocks:
+            return
+        to = y + block * g.top_height * g.top_width * BLOCK
+        for i in range(count):
+            for part in range(PARTS):
+                value = load(sums + i * GROUP + half * BLOCK + part * VL) + load(bias + block * BLOCK + part * VL)
+                store(to + i * BLOCK + part * VL, larger(splat(0), value) if g.relu else value)
+
+
+cdef void slide(const Sliding* g, const float* x, const float* u, const float* bias, float* y, Py_ssize_t first_row,
+                Py_ssize_t first_panel, Py_ssize_t last_panel, Py_ssize_t first_group,
+                Py_ssize_t last_group) noexcept nogil:
+    """Panels first_panel … last_panel − 1, counted along the rows of one picture, for some groups of outputs.
+
+    x begins with the row of the padded picture that output row `first_row` sees first.
+    """
+    cdef float[ROWS * GROUP] sums
+    cdef Py_ssize_t group, panel, row, col, part
+    cdef const float* a
+    for group in range(first_group, last_group):
+        for panel in range(first_panel, last_panel):
+            row, col = panel // g.panels, panel % g.panels * ROWS
+            if col + ROWS > g.top_width and g.top_width >= ROWS:
+                col = g.top_width - ROWS  # the last panel overlaps the one before
+            a = x + (row - first_row) * g.stride_h * g.step + col * g.stride_w * g.channels
+            for part in range(GROUP // CHUNK):
+                multiply(a, g.stride_w * g.channels, 1, g.offsets, g.segments, g.length,
+                         u + group * g.kernels + part * (g.kernels // (GROUP // CHUNK)), CHUNK, sums + part * CHUNK,
+                         GROUP)
+            finish_panel(g, sums, min(ROWS, g.top_width - col), group, bias, y + (row * g.top_width + col) * BLOCK)
+
+
+def direct_forward(const float[::1] x, x_shape, const float[::1] u, const float[::1] bias,
+                   float[:, :, :, :, ::1] y, blocks, const int[::1] rows, const int[::1] cols,
+                   const Py_ssize_t[::1] offsets, Py_ssize_t length, Py_ssize_t reach, stride, bint thin, bint relu,
+                   bint copied, Py_ssize_t panels_at_once, Py_ssize_t groups_at_once, float[::1] scratch, int threads):
+    """y = the convolution of x by the kernels in u, plus bias; rectified where asked.
+
+    x is flat: blocked, N×C/16×H×W×16, or (thin) N×C×H×W, with x_shape its first four axes; y is blocked. `blocks`:
+    (first of x, their number, first of y, their number), for convolution in groups. `offsets`: where the segments of
+    the sum begin, each of `length` floats, in the picture or (copied) in the copy that `copy_rows` makes of it, as
+    `rows` and `cols` demand; then `scratch` has `direct_scratch(...)` floats for every thread. `reach`: rows that the
+    kernel spans. The work is shared out in pieces of `panels_at_once` and `groups_at_once`.
+    """
+    cdef Sliding g
+    cdef Py_ssize_t n, planes, height, width, first_in, first_out, item, panels, groups, shares, group_shares, size
+    n, planes, height, width = x_shape
+    first_in, g.planes, first_out, g.output_blocks = blocks
+    g.stride_h, g.stride_w = stride
+    g.height, g.width, g.padded_width, g.reach, g.thin, g.relu = height, width, cols.shape[0], reach, thin, relu
+    g.channels = planes if thin else BLOCK
+    g.step = g.padded_width * (g.channels if thin else g.planes * BLOCK) if copied else width * BLOCK
+    g.top_height, g.top_width = y.shape[2], y.shape[3]
+    g.panels = (g.top_width + ROWS - 1) // ROWS
+    g.rows, g.cols, g.offsets = &rows[0], &cols[0], &offsets[0]
+    g.segments, g.length = offsets.shape[0], length
+    g.kernels = g.segments * length * GROUP
+    panels, groups = g.top_height * g.panels, (g.output_blocks + 1) // 2
+    size = direct_scratch((planes if thin else g.planes * BLOCK), g.padded_width, reach, g.stride_h, g.stride_w,
+                          g.top_width, panels_at_once) if copied else 0
+    check(x.shape[0] == n * planes * height * width * (1 if thin else BLOCK) and y.shape[0] == n, "x")
+    check(first_in + g.planes <= planes and first_out + g.output_blocks <= y.shape[1], "blocks")
+    check(rows.shape[0] >= (g.top_height - 1) * g.stride_h + reach, "rows")
+    check(copied or not thin and g.top_width >= ROWS and rows.shape[0] == height and g.padded_width == width, "copied")
+    check(u.shape[0] >= groups * g.kernels and bias.shape[0] >= groups * GROUP, "u and bias")
+    check(scratch.shape[0] >= threads * size, "scratch")
+    shares = (panels + panels_at_once - 1) // panels_at_once
+    group_shares = (groups + groups_at_once - 1) // groups_at_once
+    for item in prange(n * shares * group_shares, nogil=True, schedule="dynamic", num_threads=threads):
+        slide_piece(&g, &x[0] + (item // (shares * group_shares) * planes + first_in) * height * width
+                    * (1 if thin else BLOCK), &u[0], &bias[0],
+                    &y[item // (shares * group_shares), first_out, 0, 0, 0], item // group_shares % shares * panels_at_once,
+                    min((item // group_shares % shares + 1) * panels_at_once, panels),
+                    item % group_shares * groups_at_once, min((item % group_shares + 1) * groups_at_once, groups), copied,
+                    &scratch[0] + threadid() * size)
+
+
+cdef void slide_piece(const Sliding* g, const float* x, const float* u, const float* bias, float* y,
+                      Py_ssize_t first_panel, Py_ssize_t last_panel, Py_ssize_t first_group, Py_ssize_t last_group,
+                      bint copied, float* copy) noexcept nogil:
+    """`slide` over the picture, or over a copy of the rows that these panels see."""
+    cdef Py_ssize_t first_row = first_panel // g.panels, rows = (last_panel - 1) // g.panels - first_row + 1
+    if copied:
+        copy_rows(g, x, first_row * g.stride_h, (rows - 1) * g.stride_h + g.reach, copy)
+        x = copy
+    else:
+        x += first_row * g.stride_h * g.step
+    slide(g, x, u, bias, y, first_row, first_panel, last_panel, first_group, last_group)
+
+
+def direct_scratch(Py_ssize_t channels, Py_ssize_t padded_width, Py_ssize_t reach, Py_ssize_t stride_h,
+                   Py_ssize_t stride_w, Py_ssize_t top_width, Py_ssize_t panels_at_once):
+    """Floats of one thread's copy in `direct_forward`: the rows that its panels see, and what a last panel reads on.
+
+    `channels`: those read, in whole blocks unless thin.
+    """
+    cdef Py_ssize_t in_row = (top_width + ROWS - 1) // ROWS
+    # So many panels, beginning anywhere, touch at the most so many rows.
+    rows = (panels_at_once + in_row - 2) // in_row * stride_h + reach
+    return rows * padded_width * channels + ROWS * stride_w * max(channels, BLOCK)
+
+
+def prepare_direct(const float[:, :, :, ::1] weight, float[::1] u, bint thin, int threads):
+    """u[chunk, tap, channel, o] = weight[CHUNK · chunk + o, channel, tap]; channels in whole blocks unless thin."""
+    cdef Py_ssize_t outputs = weight.shape[0], channels = weight.shape[1], taps = weight.shape[2] * weight.shape[3]
+    cdef Py_ssize_t padded = channels if thin else (channels + BLOCK - 1) // BLOCK * BLOCK, chunk
+    check(u.shape[0] == (outputs + GROUP - 1) // GROUP * GROUP * taps * padded, "u")
+    for chunk in prange(u.shape[0] // (CHUNK * taps * padded), nogil=True, schedule="static", num_threads=threads):
+        prepare_direct_chunk(&weight[0, 0, 0, 0], chunk * CHUNK, outputs, channels, taps, padded,
+                             &u[0] + chunk * CHUNK * taps * padded)
+
+
+cdef void prepare_direct_chunk(const float* weight, Py_ssize_t first, Py_ssize_t outputs, Py_ssize_t channels,
+                               Py_ssize_t taps, Py_ssize_t padded, float* u) noexcept nogil:
+    cdef Py_ssize_t c, o, tap
+    for c in range(padded):
+        for tap in range(taps):
+            for o in range(CHUNK):
+                if c < channels and first + o < outputs:
+                    u[(tap * padded + c) * CHUNK + o] = weight[((first + o) * channels + c) * taps + tap]
+                else:
+                    u[(tap * padded + c) * CHUNK + o] = 0
+
+
+def panel_rows():
+    """Outputs, or tiles, that the micro-kernel computes at once."""
+    return ROWS

@@ -1,0 +1,8 @@
+# The fast path's kernels for any machine.
+
+include "vector.pxi"
+include "micro_narrow.pxi"
+include "blocked.pxi"
+include "winograd.pxi"
+include "direct.pxi"
+include "maxpool.pxi"

@@ -1,0 +1,8 @@
+# The fast path's kernels for x86-64-v3: AVX2 and FMA.
+
+include "vector.pxi"
+include "micro_narrow.pxi"
+include "blocked.pxi"
+include "winograd.pxi"
+include "direct.pxi"
+include "maxpool.pxi"

@@ -1,0 +1,8 @@
+# The fast path's kernels for x86-64-v4: AVX-512.
+
+include "vector.pxi"
+include "micro_wide.pxi"
+include "blocked.pxi"
+include "winograd.pxi"
+include "direct.pxi"
+include "maxpool.pxi"

@@ -1,3 +1,0 @@
-# The transforms for any machine.
-
-include "winograd.pxi"

@@ -1,3 +1,0 @@
-# The transforms for x86-64-v3: AVX2 and FMA.
-
-include "winograd.pxi"

@@ -1,0 +1,33 @@
+"""The cost model: what an operation would take, from counts alone.
+
+Nothing is timed, so that the same net on the same kind of machine is always computed the same way. The rates are those
+of a core with two 256-bit or one 512-bit multiply-add a cycle; only their proportions matter for a choice.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+FLOPS = 110e9
+"""Multiplications and additions a second that a core's micro-kernel does."""
+TRANSFORM_FLOPS = 28e9
+"""The same in Winograd's transforms, which load and store as much as they add."""
+BANDWIDTH = 25e9
+"""Bytes a second between memory and all cores."""
+
+
+@dataclass(frozen=True)
+class Cost:
+    """Work, not yet divided among threads."""
+
+    products: float = 0
+    """Multiplications and additions of matrix products."""
+    transforms: float = 0
+    """The same in transforms."""
+    memory: float = 0
+    """Bytes read and written once."""
+
+    def seconds(self, threads: int) -> float:
+        """The predicted time: arithmetic on all threads, or memory, whichever is longer."""
+        arithmetic = (self.products / FLOPS + self.transforms / TRANSFORM_FLOPS) / threads
+        return max(arithmetic, self.memory / BANDWIDTH)

@@ -1,0 +1,136 @@
+"""Direct convolution: no patches are copied out, the micro-kernel reads the picture under every tap of the kernel.
+
+With the kernel 1×1 it is a matrix product. Of a picture of few channels (thin), such as the net's input, the channels
+are brought together in each pixel, so that a whole row of the kernel is one stretch of memory.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from fcnlite.compiler.cost import Cost
+from fcnlite.compiler.ir import BLOCK, Machine, blocks
+from fcnlite.compiler.problem import GROUP, Problem
+from fcnlite.layers.base import Array
+
+THIN = 4
+"""The most channels that are brought together in a pixel."""
+PIECE_BYTES = 256 << 10
+"""Of the bottom that one piece of the work reads: in the cache for all outputs."""
+FEW_BYTES = 4 << 20
+"""Of kernels: with more, threads share out the outputs, so that each reads its own."""
+
+
+@dataclass(frozen=True, eq=False)
+class DirectWork:
+    """What the kernel slides over, and the pieces that it is done in."""
+
+    size: tuple[int, int]
+    """Of the picture, and below of the top: as one row where the kernel is 1×1."""
+    top_size: tuple[int, int]
+    maps: tuple[Array, Array]
+    offsets: Array
+    length: int
+    """Of each stretch of the sum."""
+    copied: bool
+    """Whether the rows under the kernel are copied, to pad them."""
+    panels: int
+    groups: int
+    """Panels of outputs, and groups of them, in a piece."""
+    scratch: int
+
+
+@dataclass(frozen=True)
+class Direct:
+    """Any convolution whose groups, if it has several, are whole blocks of channels."""
+
+    thin: bool = False
+
+    @property
+    def name(self) -> str:
+        return "direct, thin" if self.thin else "direct"
+
+    @staticmethod
+    def suits(p: Problem) -> bool:
+        return p.group == 1 or (p.channels // p.group % BLOCK == 0 and p.outputs // p.group % BLOCK == 0)
+
+    def cost(self, p: Problem) -> Cost:
+        height, width = p.top_size
+        channels = p.channels if self.thin else blocks(p.channels // p.group) * BLOCK
+        weights = channels * p.taps * p.padded_outputs * p.group
+        return Cost(products=2.0 * p.batch * height * width * weights, memory=4.0 * weights)
+
+    def prepare(self, weight: Array, p: Problem, machine: Machine) -> Array:
+        """The kernels as the micro-kernel reads them, a row for every group: G×(…)."""
+        parts = weight.reshape(p.group, -1, *weight.shape[1:])
+        channels = weight.shape[1] if self.thin else blocks(weight.shape[1]) * BLOCK
+        u = np.empty((p.group, p.padded_outputs * p.taps * channels), np.float32)
+        for part, to in zip(parts, u, strict=True):
+            machine.kernels.prepare_direct(np.ascontiguousarray(part), to, self.thin, machine.threads)
+        return u
+
+    def plan(self, p: Problem, machine: Machine) -> DirectWork:
+        rows, columns = p.kernel
+        height, width = p.top_size
+        lanes, threads = machine.kernels.panel_rows(), machine.threads
+        size = p.size
+        matrix = not self.thin and p.taps == rows.stride == columns.stride == 1 and p.simple
+        if matrix:
+            # No row of the picture ends before another begins.
+            height, width, size = 1, height * width, (1, size[0] * size[1])
+        copied = self.thin or not p.simple or width < lanes
+        if matrix:
+            maps = np.zeros(1, np.int32), np.arange(width, dtype=np.int32)
+        elif copied:
+            maps = p.maps(((height - 1) * rows.stride + rows.extent, (width - 1) * columns.stride + columns.extent))
+        else:
+            maps = p.maps(size)
+        channels = p.channels if self.thin else blocks(p.channels // p.group) * BLOCK
+        offsets, length = self._segments(p, channels, size, len(maps[1]), copied)
+        in_row = -(-width // lanes)
+        panels, groups = height * in_row, p.padded_outputs // GROUP
+        if 4 * channels * p.taps * p.padded_outputs > FEW_BYTES and groups >= threads and not copied:
+            piece, groups = panels, 1
+        else:
+            rows_at_once = max(1, PIECE_BYTES // (4 * len(maps[1]) * channels * rows.stride))
+            piece = min(rows_at_once * in_row, -(-panels * p.batch // (4 * threads)), panels)
+            if matrix:
+                piece = max(1, min(PIECE_BYTES // (4 * lanes * channels), -(-panels * p.batch // (4 * threads))))
+        scratch = 0
+        if copied:
+            scratch = threads * machine.kernels.direct_scratch(
+                channels, len(maps[1]), rows.extent, rows.stride, columns.stride, width, piece
+            )
+        return DirectWork(size, (height, width), maps, offsets, length, copied, piece, groups, scratch)
+
+    def forward(
+        self, x: Array, y: Array, u: Array, bias: Array, p: Problem, work: DirectWork, machine: Machine
+    ) -> None:
+        rows, columns = p.kernel
+        y = y.reshape(*y.shape[:2], *work.top_size, BLOCK)
+        planes = p.channels if self.thin else p.channel_blocks
+        ins, outs = planes // p.group, blocks(p.outputs // p.group)
+        for i in range(p.group):
+            machine.kernels.direct_forward(
+                x.reshape(-1), (p.batch, planes, *work.size), u[i], bias[i], y, (i * ins, ins, i * outs, outs),
+                *work.maps, work.offsets, work.length, rows.extent, (rows.stride, columns.stride), self.thin, p.relu,
+                work.copied, work.panels, work.groups, machine.scratch, machine.threads,
+            )  # fmt: skip
+
+    def _segments(
+        self, p: Problem, channels: int, size: tuple[int, int], width: int, copied: bool
+    ) -> tuple[Array, int]:
+        """Where the stretches of the sum begin, in the order of the prepared kernels, and their length."""
+        rows, columns = p.kernel
+        down, across = rows.dilation * np.arange(rows.kernel), columns.dilation * np.arange(columns.kernel)
+        if self.thin:
+            if columns.dilation == 1:
+                return down * width * channels, columns.kernel * channels
+            return (down[:, None] * width + across).reshape(-1) * channels, channels
+        planes = np.arange(channels // BLOCK)
+        # In a copy the planes lie side by side in each row; in the picture, one after the other.
+        row, plane = (channels * width, width * BLOCK) if copied else (width * BLOCK, size[0] * size[1] * BLOCK)
+        starts = down[:, None, None] * row + across[:, None] * BLOCK + planes * plane
+        return np.ascontiguousarray(starts.reshape(-1)), BLOCK

@@ -1,0 +1,168 @@
+"""The intermediate representation: a graph of operations on values.
+
+A value is made once, by one operation, and lies in memory plainly (N×C×H×W) or blocked (N×C/16×H×W×16, channels beyond
+C being 0); only the conversions change that. At first every layer of the schedule is an operation of its own; each pass
+(passes/) replaces some by others that compute the same.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from math import prod
+from typing import Any, ClassVar
+
+import numpy as np
+
+from fcnlite.compiler.cost import Cost
+from fcnlite.layers.base import Array, Layer, Run, Shape
+from fcnlite.parameter import Parameter
+
+BLOCK = 16
+"""Channels that lie side by side in a blocked array."""
+
+
+@dataclass(eq=False)
+class Value:
+    """What one operation makes and others read."""
+
+    name: str
+    """Of the blob."""
+    shape: Shape
+    """N×C×H×W, or fewer axes, however it lies in memory."""
+    blocked: bool = False
+
+    @property
+    def memory_shape(self) -> Shape:
+        """The shape of the array."""
+        if not self.blocked:
+            return self.shape
+        n, channels, height, width = self.shape
+        return n, blocks(channels), height, width, BLOCK
+
+    @property
+    def floats(self) -> int:
+        return prod(self.memory_shape)
+
+
+def blocks(channels: int) -> int:
+    """How many blocks hold so many channels."""
+    return -(-channels // BLOCK)
+
+
+@dataclass
+class Machine:
+    """What operations run on: the net's parameters, threads, kernels, memory, and the plain layers."""
+
+    params: Callable[[str], Sequence[Parameter]]
+    """A layer's parameters."""
+    run_layer: Callable[[Layer, list[Array], bool], tuple[list[Array], Run]]
+    """A layer's forward on its bottoms (whether the first may be overwritten): the tops, and what backward needs."""
+    kernels: Any
+    threads: int
+    prepared: dict[Any, tuple[tuple[int, ...], Any]]
+    """What was derived from parameters, with the versions that it was derived from."""
+    scratch: Array = field(default_factory=lambda: np.empty(0, np.float32))
+
+    def prepare(self, key: Any, layers: Sequence[str], make: Callable[[], Any]) -> Any:
+        """`make()`, made anew only when a parameter of `layers` has changed."""
+        versions = tuple(each.version for layer in layers for each in self.params(layer))
+        if key not in self.prepared or self.prepared[key][0] != versions:
+            self.prepared[key] = versions, make()
+        return self.prepared[key][1]
+
+
+class Operation:
+    """What a plan runs: `forward`, and in training `backward`, on the arrays of its values.
+
+    It keeps no state from pass to pass: what forward leaves for backward is its `Run`, of which it sets `saved`.
+    """
+
+    kind: ClassVar[str]
+    """For people: what it does."""
+    into_arena: ClassVar[bool] = False
+    """Whether it writes its outputs into memory that it is given; else it makes arrays of its own."""
+    aliases: bool = False
+    """Whether an output may share memory with an input."""
+    no_gradient: frozenset[int] = frozenset()
+    """Inputs that never get a gradient."""
+
+    def __init__(self, inputs: Sequence[Value], outputs: Sequence[Value], layers: Sequence[str]) -> None:
+        self.inputs = list(inputs)
+        self.outputs = list(outputs)
+        self.layers = tuple(layers)
+        """The layers whose work it does; the first is the one whose parameters it has."""
+
+    @property
+    def learns(self) -> str | None:
+        """The layer whose parameters get gradients here, if any."""
+        return None
+
+    def scratch_floats(self, machine: Machine) -> int:
+        """Floats that forward wants of `machine.scratch`."""
+        return 0
+
+    def forward(self, bottom: list[Array], top: list[Array], run: Run, machine: Machine) -> list[Array]:
+        """The outputs; written into `top` if `into_arena`."""
+        raise NotImplementedError
+
+    def backward(self, dtop: list[Array], run: Run, machine: Machine) -> list[Array | None]:
+        """The gradients of the inputs where `run.needs` says so; the parameters' into `run.dparams`."""
+        raise NotImplementedError
+
+    def cost(self, threads: int) -> Cost:
+        """Its predicted work."""
+        return Cost(memory=4 * sum(each.floats for each in (*self.inputs, *self.outputs)))
+
+    def describe(self) -> str:
+        return self.kind
+
+
+@dataclass
+class Graph:
+    """Operations in an order in which they can run."""
+
+    operations: list[Operation]
+    inputs: dict[str, Value]
+    outputs: dict[str, Value]
+    versions: dict[int, Value]
+    """The schedule's versions (schedule.py), as far as they are still values."""
+    lasting: set[Value]
+    """What is looked at after the pass: outputs and, where a backward may follow, every blob."""
+    training: bool
+
+    def readers(self, value: Value) -> list[Operation]:
+        return [each for each in self.operations if value in each.inputs]
+
+    def producer(self, value: Value) -> Operation | None:
+        return next((each for each in self.operations if value in each.outputs), None)
+
+    def only_reader(self, value: Value) -> Operation | None:
+        """The one operation that reads `value`, if nobody else does or looks at it later."""
+        readers = self.readers(value)
+        return readers[0] if len(readers) == 1 and value not in self.lasting else None
+
+    def replace(self, old: Sequence[Operation], new: Sequence[Operation]) -> None:
+        """Put `new` where the last of `old` stands, in place of them all."""
+        place = max(self.operations.index(each) for each in old)
+        self.operations[place + 1 : place + 1] = new
+        self.operations = [each for each in self.operations if each not in old]
+
+    def rename(self, old: Value, new: Value) -> None:
+        """Let everybody who reads `old` read `new`."""
+        for operation in self.operations:
+            operation.inputs = [new if each is old else each for each in operation.inputs]
+        self.outputs = {name: new if each is old else each for name, each in self.outputs.items()}
+        self.versions = {version: new if each is old else each for version, each in self.versions.items()}
+        if old in self.lasting:
+            self.lasting.remove(old)
+            self.lasting.add(new)
+
+    def drop_unread(self) -> None:
+        """Take away what nobody reads."""
+        for operation in self.operations[::-1]:
+            if not any(each in self.lasting or self.readers(each) for each in operation.outputs):
+                self.operations.remove(operation)
+
+
+Params = Mapping[str, Sequence[Parameter]]

@@ -1,0 +1,115 @@
+"""Operations that are no convolutions: plain layers, conversions between layouts, pooling."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from fcnlite.compiler.cost import Cost
+from fcnlite.compiler.ir import Machine, Operation, Value
+from fcnlite.layers.base import Array, Layer, Run
+from fcnlite.layers.pooling import Pooling
+from fcnlite.shapes import Window
+
+
+class LayerOperation(Operation):
+    """A layer as the plain path computes it."""
+
+    kind = "layer"
+
+    def __init__(self, layer: Layer, inputs: list[Value], outputs: list[Value], overwrite: bool) -> None:
+        super().__init__(inputs, outputs, [layer.spec.name])
+        self.layer = layer
+        self.aliases = layer.aliases or overwrite
+        down = layer.spec.propagate_down
+        self.no_gradient = layer.no_gradient | {i for i, each in enumerate(down) if not each}
+        self._overwrite = overwrite
+
+    @property
+    def learns(self) -> str | None:
+        return self.layer.spec.name
+
+    def forward(self, bottom: list[Array], top: list[Array], run: Run, machine: Machine) -> list[Array]:
+        tops, run.saved = machine.run_layer(self.layer, bottom, self._overwrite)
+        return tops
+
+    def backward(self, dtop: list[Array], run: Run, machine: Machine) -> list[Array | None]:
+        inner: Run = run.saved
+        inner.needs, inner.dparams = run.needs, run.dparams
+        return self.layer.backward(dtop, inner)
+
+    def cost(self, threads: int) -> Cost:
+        macs = self.layer.macs([each.shape for each in self.inputs], [each.shape for each in self.outputs])
+        return Cost(products=2 * macs, memory=super().cost(threads).memory)
+
+    def describe(self) -> str:
+        return f"plain {self.layer.type}"
+
+
+class ToBlocked(Operation):
+    """N×C×H×W to blocked."""
+
+    kind = "to blocked"
+    into_arena = True
+
+    def forward(self, bottom: list[Array], top: list[Array], run: Run, machine: Machine) -> list[Array]:
+        machine.kernels.to_blocked(bottom[0], top[0], machine.threads)
+        return top
+
+    def backward(self, dtop: list[Array], run: Run, machine: Machine) -> list[Array | None]:
+        dx = np.empty(self.inputs[0].shape, np.float32)
+        machine.kernels.from_blocked(dtop[0], dx, machine.threads)
+        return [dx]
+
+
+class FromBlocked(Operation):
+    """Blocked to N×C×H×W."""
+
+    kind = "from blocked"
+
+    def forward(self, bottom: list[Array], top: list[Array], run: Run, machine: Machine) -> list[Array]:
+        y = np.empty(self.outputs[0].shape, np.float32)
+        machine.kernels.from_blocked(bottom[0], y, machine.threads)
+        return [y]
+
+    def backward(self, dtop: list[Array], run: Run, machine: Machine) -> list[Array | None]:
+        dx = np.empty(self.inputs[0].memory_shape, np.float32)
+        machine.kernels.to_blocked(dtop[0], dx, machine.threads)
+        return [dx]
+
+
+class MaxPooling(Operation):
+    """Max pooling of a blocked array. In training a byte for every output says which place of its window won."""
+
+    kind = "max pooling"
+    into_arena = True
+
+    def __init__(self, layer: Pooling, inputs: list[Value], outputs: list[Value], training: bool) -> None:
+        super().__init__(inputs, outputs, [layer.spec.name])
+        self._windows = layer.windows_over(*inputs[0].shape[2:])
+        self._training = training
+        two = all(each == Window(2, 2) for each in self._windows)
+        self.two_by_two = two and layer.options.round_mode == "CEIL"
+        """Whether it is the pooling that a convolution can do at its end."""
+
+    @staticmethod
+    def suits(layer: Layer) -> bool:
+        """Whether the layer's windows are small enough to count their places in a byte, and none is empty."""
+        if not isinstance(layer, Pooling) or layer.options.pool != "MAX" or len(layer.spec.top) > 1:
+            return False
+        rows, columns = layer.windows
+        fits = all(each.stride <= each.kernel for each in layer.windows)
+        return not layer.options.global_pooling and rows.kernel * columns.kernel <= 255 and fits
+
+    def _arguments(self) -> tuple[tuple[int, int], ...]:
+        rows, columns = self._windows
+        return (rows.kernel, columns.kernel), (rows.stride, columns.stride), (rows.pad, columns.pad)
+
+    def forward(self, bottom: list[Array], top: list[Array], run: Run, machine: Machine) -> list[Array]:
+        run.saved = np.empty(self.outputs[0].memory_shape if self._training else (0,) * 5, np.uint8)
+        machine.kernels.max_pool(bottom[0], top[0], run.saved, *self._arguments(), machine.threads)
+        return top
+
+    def backward(self, dtop: list[Array], run: Run, machine: Machine) -> list[Array | None]:
+        dx = np.empty(self.inputs[0].memory_shape, np.float32)
+        machine.kernels.max_pool_backward(dtop[0], run.saved, dx, *self._arguments(), machine.threads)
+        return [dx]

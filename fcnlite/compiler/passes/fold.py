@@ -1,0 +1,70 @@
+"""Fold BatchNorm with global statistics, Scale and Bias into the convolution before them (inference only).
+
+Each maps channel o to factor[o] · y + shift[o], and y = W x + b, so that factor W x + factor b + shift is a
+convolution again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+
+from fcnlite.compiler.convolution import Convolution, Weights
+from fcnlite.compiler.ir import Graph, Machine
+from fcnlite.compiler.operations import LayerOperation
+from fcnlite.layers.base import Array, Layer
+
+Affine = Callable[[Machine], tuple[Array, Array]]
+"""Gives factor and shift of every channel."""
+
+
+def fold(graph: Graph) -> list[str]:
+    done = []
+    for operation in graph.operations[:]:
+        if not isinstance(operation, Convolution):
+            continue
+        while isinstance(reader := graph.only_reader(operation.outputs[0]), LayerOperation):
+            affine = _affine(reader.layer)
+            if affine is None:
+                break
+            operation.weights = _folded(operation.weights, affine)
+            operation.layers += reader.layers
+            operation.outputs = reader.outputs
+            graph.operations.remove(reader)
+            done.append(f"{reader.layers[0]} into {operation.layers[0]}")
+    return done
+
+
+def _folded(weights: Weights, affine: Affine) -> Weights:
+    def give(machine: Machine) -> tuple[Array, Array]:
+        weight, bias = weights(machine)
+        factor, shift = affine(machine)
+        folded = shift if bias is None else factor * bias + shift
+        return (factor[:, None, None, None] * weight).astype(np.float32), folded.astype(np.float32)
+
+    return give
+
+
+def _affine(layer: Layer) -> Affine | None:
+    """Factor and shift that a layer applies to channels, in float64; None where it does something else."""
+    o, name = layer.options, layer.spec.name
+    if layer.type == "BatchNorm" and layer.use_global_stats:  # type: ignore[attr-defined]
+
+        def normalize(machine: Machine) -> tuple[Array, Array]:
+            mean, variance, weight = (each.array.astype(np.float64) for each in machine.params(name))
+            scale = 0 if weight[0] == 0 else 1 / weight[0]
+            factor = 1 / np.sqrt(variance * scale + o.eps)
+            return factor, -mean * scale * factor
+
+        return normalize
+    if layer.type not in ("Scale", "Bias") or len(layer.spec.bottom) > 1 or (o.axis, o.num_axes) != (1, 1):
+        return None
+
+    def apply(machine: Machine) -> tuple[Array, Array]:
+        parameters = [each.array.astype(np.float64) for each in machine.params(name)]
+        if layer.type == "Bias":
+            return np.ones_like(parameters[0]), parameters[0]
+        return parameters[0], parameters[1] if o.bias_term else np.zeros_like(parameters[0])
+
+    return apply

@@ -1,0 +1,62 @@
+"""Insert conversions where an operation reads a value in another layout than the one that it is made in.
+
+An operation's own layouts are fixed by then. Plain layers that go element by element, and Concat of whole blocks of
+channels, take either layout: they get the one that their inputs have, if that is one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from fcnlite.compiler.convolution import Convolution
+from fcnlite.compiler.ir import BLOCK, Graph, Operation, Value
+from fcnlite.compiler.operations import FromBlocked, LayerOperation, MaxPooling, ToBlocked
+from fcnlite.layers.base import Layer
+
+_ELEMENTWISE = ("ReLU", "Eltwise")
+"""Element by element, 0 to 0 (the channels that pad a block), without parameters or random numbers."""
+
+
+def lay_out(graph: Graph) -> list[str]:
+    twins: dict[Value, Value] = {}
+    laid: list[Operation] = []
+    done = []
+    for operation in graph.operations:
+        wants = _wants_blocked(operation)
+        for i, value in enumerate(operation.inputs):
+            if value.blocked == wants:
+                continue
+            if value not in twins:
+                twins[value] = Value(value.name, value.shape, wants)
+                conversion = (ToBlocked if wants else FromBlocked)([value], [twins[value]], ())
+                laid.append(conversion)
+                done.append(f"{value.name}, {conversion.kind}, for {operation.layers[0]}")
+            operation.inputs[i] = twins[value]
+        for value in operation.outputs:
+            value.blocked = wants or isinstance(operation, Convolution)
+        laid.append(operation)
+    graph.operations = laid
+    for name, value in graph.outputs.items():
+        if value.blocked:
+            if value not in twins:
+                twins[value] = Value(value.name, value.shape)
+                graph.operations.append(FromBlocked([value], [twins[value]], ()))
+                done.append(f"{value.name}, from blocked, for the caller")
+            graph.outputs[name] = twins[value]
+            graph.lasting.add(twins[value])
+    return done
+
+
+def _wants_blocked(operation: Operation) -> bool:
+    """Whether an operation reads blocked values."""
+    if isinstance(operation, LayerOperation):
+        return all(each.blocked for each in operation.inputs) and _takes_either(operation.layer, operation.inputs)
+    if isinstance(operation, Convolution):
+        return not operation.thin
+    return isinstance(operation, MaxPooling)
+
+
+def _takes_either(layer: Layer, inputs: Sequence[Value]) -> bool:
+    if layer.type == "Concat":
+        return layer.axis == 1 and all(each.shape[1] % BLOCK == 0 for each in inputs)  # type: ignore[attr-defined]
+    return layer.type in _ELEMENTWISE

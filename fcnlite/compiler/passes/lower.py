@@ -1,0 +1,28 @@
+"""Put blocked convolutions and poolings where the layers are such that the kernels can compute them."""
+
+from __future__ import annotations
+
+from fcnlite.compiler.convolution import Convolution, candidates, problem_of
+from fcnlite.compiler.ir import Graph, Operation
+from fcnlite.compiler.operations import LayerOperation, MaxPooling
+from fcnlite.layers import convolution
+from fcnlite.layers.pooling import Pooling
+
+
+def lower(graph: Graph) -> list[str]:
+    done = []
+    for operation in graph.operations[:]:
+        if not isinstance(operation, LayerOperation):
+            continue
+        layer, inputs, outputs = operation.layer, operation.inputs, operation.outputs
+        lowered: Operation
+        if type(layer) is convolution.Convolution and candidates(problem_of(layer, inputs[0].shape)):
+            lowered = Convolution(layer, inputs, outputs)
+        elif type(layer) is Pooling and MaxPooling.suits(layer):
+            lowered = MaxPooling(layer, inputs, outputs, graph.training)
+        else:
+            continue
+        lowered.no_gradient = operation.no_gradient
+        graph.replace([operation], [lowered])
+        done.append(layer.spec.name)
+    return done

@@ -1,0 +1,96 @@
+"""A convolution as its algorithms see it: shapes, kernel, and what each row and column of the padded picture is."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from fcnlite.compiler.ir import blocks
+from fcnlite.layers.base import Array
+from fcnlite.shapes import Window
+
+GROUP = 32
+"""Outputs that the kernels compute together: their weights and biases are padded to as many."""
+
+
+@dataclass(frozen=True, eq=False)
+class Problem:
+    """The convolution of N×C×H×W to N×O×H'×W', H' and W' before any pooling."""
+
+    batch: int
+    channels: int
+    outputs: int
+    kernel: tuple[Window, Window]
+    """For rows and for columns."""
+    sources: tuple[Array, Array]
+    """For every row, and every column, of the bottom as the layer sees it, the one of the array that it is."""
+    size: tuple[int, int]
+    """Height and width of the array: less than the layer sees where rows stand for several."""
+    group: int = 1
+    relu: bool = False
+    pool: bool = False
+    """Whether 2×2 max pooling follows at once."""
+
+    @property
+    def top_size(self) -> tuple[int, int]:
+        """H'×W' before pooling."""
+        rows, columns = (w.convolved(len(s)) for w, s in zip(self.kernel, self.sources, strict=True))
+        return rows, columns
+
+    @property
+    def channel_blocks(self) -> int:
+        return blocks(self.channels)
+
+    @property
+    def padded_outputs(self) -> int:
+        """Outputs of one group of the convolution, padded for the kernels."""
+        return -(-(self.outputs // self.group) // GROUP) * GROUP
+
+    @property
+    def taps(self) -> int:
+        return self.kernel[0].kernel * self.kernel[1].kernel
+
+    @property
+    def simple(self) -> bool:
+        """Whether the padded picture is the array itself."""
+        return all(
+            window.pad == 0 and len(source) == size
+            for window, source, size in zip(self.kernel, self.sources, self.size, strict=True)
+        )
+
+    def maps(self, lengths: tuple[int, int]) -> tuple[Array, Array]:
+        """Of the padded picture's first rows and columns, so many, the row and column of the array; −1 is zero."""
+        rows, columns = (
+            _padded(source, window.pad, length)
+            for source, window, length in zip(self.sources, self.kernel, lengths, strict=True)
+        )
+        return rows, columns
+
+    def turned(self) -> Problem:
+        """The convolution that carries gradients from top to bottom, for stride 1: kernels turned by half a turn."""
+        height, width = self.top_size
+        rows, columns = (replace(each, pad=each.extent - 1 - each.pad) for each in self.kernel)
+        return Problem(
+            self.batch,
+            self.outputs,
+            self.channels,
+            (rows, columns),
+            (np.arange(height), np.arange(width)),
+            (height, width),
+            self.group,
+        )
+
+
+def _padded(source: Array, pad: int, length: int) -> Array:
+    places = np.arange(length) - pad
+    inside = (places >= 0) & (places < len(source))
+    return np.where(inside, source[np.clip(places, 0, len(source) - 1)], -1).astype(np.int32)
+
+
+def padded_bias(bias: Array | None, problem: Problem) -> Array:
+    """The biases, each group's padded with zeros for the kernels: G×O."""
+    padded = np.zeros((problem.group, problem.padded_outputs), np.float32)
+    if bias is not None:
+        padded[:, : problem.outputs // problem.group] = bias.reshape(problem.group, -1)
+    return padded
