@@ -315,7 +315,7 @@ def winograd_forward(const float[:, :, :, :, ::1] x, const float[::1] u, const f
     m_frequency = panels * ROWS * GROUP + LINE
     v_size, m_size = points * points * v_frequency, points * points * m_frequency
     kernels = points * points * g.channel_blocks * BLOCK * GROUP
-    check(points in (6, 8) and 2 <= side <= points - 2, "points and side")
+    check(points == 6 and side == 4 or points == 8 and 2 <= side <= 6, "points and side")
     check(rows.shape[0] >= (g.down - 1) * side + points and cols.shape[0] >= (g.across - 1) * side + points, "maps")
     check(u.shape[0] >= groups * kernels and bias.shape[0] >= groups * GROUP, "u and bias")
     check(scratch.shape[0] >= winograd_scratch(points, g.channel_blocks, tiles, by_outputs, threads), "scratch")

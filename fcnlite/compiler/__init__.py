@@ -14,8 +14,11 @@ from fcnlite.compiler.arena import Arena
 from fcnlite.compiler.ir import Graph, Machine, Value
 from fcnlite.compiler.operations import LayerOperation
 from fcnlite.compiler.passes.choose import choose
+from fcnlite.compiler.passes.cut import cut
 from fcnlite.compiler.passes.drop import drop
+from fcnlite.compiler.passes.elide import elide
 from fcnlite.compiler.passes.fold import fold
+from fcnlite.compiler.passes.interpolate import interpolate
 from fcnlite.compiler.passes.lay_out import lay_out
 from fcnlite.compiler.passes.lower import lower
 from fcnlite.compiler.passes.pool import pool
@@ -30,12 +33,14 @@ __all__ = ["Arena", "Machine", "Plan", "compile_schedule"]
 def compile_schedule(schedule: Schedule, shapes: Mapping[int, Shape], machine: Machine, training: bool) -> Plan:
     """The plan for `schedule`, whose versions have `shapes`; with `training` a backward pass can follow it."""
     graph = _graph(schedule, shapes, training)
-    notes = {"drop": drop(graph), "lower": lower(graph)}
+    notes = {"drop": drop(graph), "cut": cut(graph), "lower": lower(graph)}
     if not training:
         notes["fold"] = fold(graph)
     notes["rectify"] = rectify(graph)
     if not training:
         notes["pool"] = pool(graph)
+        notes["elide"] = elide(graph)
+    notes["interpolate"] = interpolate(graph, machine)
     notes["choose"] = choose(graph, machine)
     notes["lay out"] = lay_out(graph)
     graph.drop_unread()

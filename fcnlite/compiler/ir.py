@@ -144,9 +144,9 @@ class Graph:
 
     def replace(self, old: Sequence[Operation], new: Sequence[Operation]) -> None:
         """Put `new` where the last of `old` stands, in place of them all."""
-        place = max(self.operations.index(each) for each in old)
-        self.operations[place + 1 : place + 1] = new
-        self.operations = [each for each in self.operations if each not in old]
+        place = max(self.operations.index(each) for each in old) + 1
+        before, behind = ([each for each in part if each not in old] for part in (self.operations[:place], self.operations[place:]))
+        self.operations = [*before, *new, *behind]
 
     def rename(self, old: Value, new: Value) -> None:
         """Let everybody who reads `old` read `new`."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from fcnlite.compiler.cost import Cost
@@ -77,6 +79,26 @@ class FromBlocked(Operation):
         return [dx]
 
 
+class Cut(Operation):
+    """A part of an array, at a fixed place."""
+
+    kind = "crop"
+
+    def __init__(
+        self, inputs: Sequence[Value], outputs: Sequence[Value], layers: Sequence[str], window: tuple[slice, ...]
+    ) -> None:
+        super().__init__(inputs, outputs, layers)
+        self.window = window
+
+    def forward(self, bottom: list[Array], top: list[Array], run: Run, machine: Machine) -> list[Array]:
+        return [bottom[0][self.window].copy()]
+
+    def backward(self, dtop: list[Array], run: Run, machine: Machine) -> list[Array | None]:
+        dx = np.zeros(self.inputs[0].shape, np.float32)
+        dx[self.window] = dtop[0]
+        return [dx]
+
+
 class MaxPooling(Operation):
     """Max pooling of a blocked array. In training a byte for every output says which place of its window won."""
 
@@ -85,10 +107,11 @@ class MaxPooling(Operation):
 
     def __init__(self, layer: Pooling, inputs: list[Value], outputs: list[Value], training: bool) -> None:
         super().__init__(inputs, outputs, [layer.spec.name])
-        self._windows = layer.windows_over(*inputs[0].shape[2:])
+        self.windows = layer.windows_over(*inputs[0].shape[2:])
+        self._mode = layer.options.round_mode
         self._training = training
-        two = all(each == Window(2, 2) for each in self._windows)
-        self.two_by_two = two and layer.options.round_mode == "CEIL"
+        two = all(each == Window(2, 2) for each in self.windows)
+        self.two_by_two = two and self._mode == "CEIL"
         """Whether it is the pooling that a convolution can do at its end."""
 
     @staticmethod
@@ -100,8 +123,15 @@ class MaxPooling(Operation):
         fits = all(each.stride <= each.kernel for each in layer.windows)
         return not layer.options.global_pooling and rows.kernel * columns.kernel <= 255 and fits
 
+    def pooled(self, bottom: Value) -> tuple[int, int]:
+        """Height and width of the output for an input."""
+        return self.pooled_along(0, bottom.shape[2]), self.pooled_along(1, bottom.shape[3])
+
+    def pooled_along(self, axis: int, size: int) -> int:
+        return self.windows[axis].pooled(size, self._mode, any(each.pad > 0 for each in self.windows))
+
     def _arguments(self) -> tuple[tuple[int, int], ...]:
-        rows, columns = self._windows
+        rows, columns = self.windows
         return (rows.kernel, columns.kernel), (rows.stride, columns.stride), (rows.pad, columns.pad)
 
     def forward(self, bottom: list[Array], top: list[Array], run: Run, machine: Machine) -> list[Array]:

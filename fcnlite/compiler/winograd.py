@@ -81,7 +81,8 @@ class Winograd:
     def suits(self, p: Problem) -> bool:
         r = p.kernel[0].kernel
         square = p.kernel[0] == p.kernel[1] == Window(r, 1, p.kernel[0].pad)
-        return square and p.group == 1 and 3 <= r <= 7 and self.side(p) >= 2 and not (p.pool and self.side(p) % 2)
+        known = r == 3 if self.points == 6 else 3 <= r <= 7
+        return square and p.group == 1 and known and not (p.pool and self.side(p) % 2)
 
     def tiles(self, p: Problem) -> int:
         down, across = (-(-each // self.side(p)) for each in p.top_size)

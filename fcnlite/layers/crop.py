@@ -39,7 +39,7 @@ class Crop(Layer):
         if any(offset < 0 for offset in self.options.offset):
             raise SpecError(f"offset is {self.options.offset}; expected at least 0.")
 
-    def _window(self, x: Shape, reference: Shape) -> tuple[slice, ...]:
+    def window(self, x: Shape, reference: Shape) -> tuple[slice, ...]:
         """The part of x that becomes the top."""
         if len(x) != len(reference):
             raise ShapeError(f"the blob has {len(x)} axes but its reference {len(reference)}")
@@ -60,13 +60,13 @@ class Crop(Layer):
 
     def top_shapes(self, *bottom: Shape) -> list[Shape]:
         x, reference = bottom
-        self._window(x, reference)  # raises where they do not fit
+        self.window(x, reference)  # raises where they do not fit
         axis = canonical_axis(self.options.axis, len(x))
         return [x[:axis] + reference[axis:]]
 
     def forward(self, bottom: list[Array], run: Run) -> list[Array]:
         x, reference = bottom
-        window = self._window(x.shape, reference.shape)
+        window = self.window(x.shape, reference.shape)
         run.saved = (x.shape, window)
         return [np.ascontiguousarray(x[window])]
 

@@ -1,0 +1,136 @@
+"""Deconvolution that only interpolates: every channel by itself, by one kernel that is a column times a row.
+
+So it is with the bilinear kernels of the FCNs (paper, section 3.3), whether written with groups or with a full weight
+that is zero off the diagonal. Each output is then a weighted sum of few inputs along the rows, and of few of those
+along the columns. Crop takes a window of the outputs, and only that is computed; a sum with a skip goes along.
+
+Whether a weight is such a kernel is seen from its values, whenever they have changed; if not, the layers themselves
+compute.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from fcnlite.compiler.cost import Cost
+from fcnlite.compiler.ir import Machine, Operation, Value
+from fcnlite.layers.base import Array, Run
+from fcnlite.layers.columns import convolve_backward_weight
+from fcnlite.layers.deconvolution import Deconvolution
+from fcnlite.shapes import Shape, Window
+
+
+@dataclass(frozen=True, eq=False)
+class Taps:
+    """Along one axis: which inputs each output sums (H'×T), and with which weights."""
+
+    places: Array
+    weights: Array
+
+
+class Interpolation(Operation):
+    """A deconvolution; then a window of its outputs (Crop), plus a window of another value (a skip)."""
+
+    kind = "interpolation"
+
+    def __init__(self, layer: Deconvolution, inputs: Sequence[Value], outputs: Sequence[Value]) -> None:
+        super().__init__(inputs, outputs, [layer.spec.name])
+        self.layer = layer
+        self._whole: Shape = outputs[0].shape
+        self.offset = (0, 0)
+        """Of the window in what the deconvolution makes."""
+        self.skip_offset = (0, 0)
+        """Of the window in the second input."""
+
+    @property
+    def learns(self) -> str | None:
+        return self.layer.spec.name
+
+    def forward(self, bottom: list[Array], top: list[Array], run: Run, machine: Machine) -> list[Array]:
+        x, (n, channels, height, width) = bottom[0], self.outputs[0].shape
+        kernels = machine.prepare(("separable", self.layers[0]), self.layers[:1], lambda: self._separable(machine))
+        run.bottom = bottom
+        dy, dx = self.offset
+        if kernels is None:
+            whole, run.saved = machine.run_layer(self.layer, [x], False)
+            y = np.ascontiguousarray(whole[0][:, :, dy : dy + height, dx : dx + width])
+            return [y + self._skip(bottom) if len(bottom) > 1 else y]
+        rows, columns = self._taps(kernels)
+        run.saved = rows, columns
+        y = np.empty((n * channels, height, width), np.float32)
+        skip = bottom[1].reshape(-1, *bottom[1].shape[2:]) if len(bottom) > 1 else np.empty((0, 0, 0), np.float32)
+        machine.kernels.interpolate(
+            x.reshape(-1, *x.shape[2:]), rows.places, rows.weights, columns.places, columns.weights, skip,
+            *self.skip_offset, y, machine.threads,
+        )  # fmt: skip
+        return [y.reshape(n, channels, height, width)]
+
+    def backward(self, dtop: list[Array], run: Run, machine: Machine) -> list[Array | None]:
+        """In training it is the whole deconvolution and nothing else."""
+        (dy,), (x,) = dtop, run.bottom
+        if isinstance(run.saved, Run):
+            run.saved.needs, run.saved.dparams = run.needs, run.dparams
+            run.saved.bottom = run.bottom
+            return self.layer.backward([dy], run.saved)
+        if run.dparams[0] is not None:
+            convolve_backward_weight(dy, x, self.layer.kernel, run.dparams[0])
+        if not run.needs[0]:
+            return [None]
+        rows, columns = run.saved
+        dx = np.empty((x.shape[0] * x.shape[1], *x.shape[2:]), np.float32)
+        machine.kernels.interpolate_backward(
+            dy.reshape(-1, *dy.shape[2:]), rows.places, rows.weights, columns.places, columns.weights, dx,
+            machine.threads,
+        )  # fmt: skip
+        return [dx.reshape(x.shape)]
+
+    def cost(self, threads: int) -> Cost:
+        return Cost(memory=4 * sum(each.floats for each in (*self.inputs, *self.outputs)))
+
+    def describe(self) -> str:
+        parts = ["interpolation", *(["crop"] if self.outputs[0].shape != self._whole else [])]
+        return ", ".join([*parts, *(["sum"] if len(self.inputs) > 1 else [])])
+
+    def _skip(self, bottom: list[Array]) -> Array:
+        (dy, dx), (height, width) = self.skip_offset, self.outputs[0].shape[2:]
+        return bottom[1][:, :, dy : dy + height, dx : dx + width]
+
+    def _separable(self, machine: Machine) -> tuple[Array, Array] | None:
+        """A column and a row whose product is every channel's kernel; None if there are none such."""
+        weight, *bias = (each.array for each in machine.params(self.layers[0]))
+        if self.layer.options.group == 1:
+            channels = np.arange(len(weight))
+            kernels = weight[channels, channels]
+            if np.count_nonzero(weight) != np.count_nonzero(kernels):
+                return None
+        else:
+            kernels = weight[:, 0]
+        kernel = kernels[0]
+        if (kernels != kernel).any() or not kernel.any() or any(each.any() for each in bias):
+            return None
+        i, j = np.unravel_index(np.abs(kernel).argmax(), kernel.shape)
+        column, row = kernel[:, j] / kernel[i, j], kernel[i]
+        if not np.allclose(np.outer(column, row), kernel, rtol=0, atol=1e-6 * abs(float(kernel[i, j]))):
+            return None
+        return column, row
+
+    def _taps(self, kernels: tuple[Array, Array]) -> tuple[Taps, Taps]:
+        """Along rows and along columns."""
+        sizes, outs = self.inputs[0].shape[2:], self.outputs[0].shape[2:]
+        windows = self.layer.kernel.rows, self.layer.kernel.columns
+        rows, columns = map(_taps_along, kernels, windows, sizes, outs, self.offset)
+        return rows, columns
+
+
+def _taps_along(kernel: Array, window: Window, size: int, outs: int, offset: int) -> Taps:
+    """Output i' = stride · i + k − pad sums input i with weight k (deconvolution.py)."""
+    taps = -(-window.kernel // window.stride)
+    out = np.arange(offset, offset + outs)[:, None] + window.pad
+    places = out // window.stride - np.arange(taps)
+    k = out - window.stride * places
+    inside = (places >= 0) & (places < size) & (k < window.kernel)
+    weights = np.where(inside, kernel[np.minimum(k, window.kernel - 1)], 0)
+    return Taps(np.where(inside, places, 0).astype(np.int32), weights.astype(np.float32))

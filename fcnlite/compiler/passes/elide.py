@@ -1,0 +1,193 @@
+"""Compute once what a wide pad makes equal (inference only).
+
+With a pad of 100 the first convolutions see mostly zeros: beside the picture's rows their outputs have long runs of
+equal rows (and columns), up to the ring where later pads reach in. A row is equal to another if it is computed from
+equal rows, by the same layer; so equality is found by numbering rows, layer by layer, from the zeros up. Where the rows
+of a value have runs, the chain of layers that makes it gets a smaller pad, so that each run is as short as can be, and
+whoever reads the value reads its rows several times (`Problem.sources`). The chain with the smaller pad is numbered
+too: only if its rows, repeated, are the ones of before, is it put in place. So the result is exact for every size.
+
+This is done for every pooling of the chain, the last one first: the longest runs are those of the first layers.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from fcnlite.compiler.convolution import Convolution
+from fcnlite.compiler.ir import Graph, Operation, Value
+from fcnlite.compiler.operations import MaxPooling
+from fcnlite.layers.base import Array
+from fcnlite.shapes import Window
+
+LEAST_PAD = 8
+"""A smaller pad is not worth the trouble."""
+
+Axis = int
+"""0 for rows, 1 for columns."""
+Numbers = dict[tuple[int, ...], int]
+"""A number for every kind of row, by the layer and the kinds of rows that it is made of."""
+
+
+def elide(graph: Graph) -> list[str]:
+    done = []
+    for operation in graph.operations[:]:
+        if isinstance(operation, Convolution) and min(w.pad for w in operation.problem.kernel) >= LEAST_PAD:
+            chain = _chain(graph, operation)
+            for end in range(len(chain), 0, -1):
+                if _pools(chain[end - 1]) and (said := _shorten(graph, chain[:end])):
+                    done.append(said)
+    return done
+
+
+def _chain(graph: Graph, first: Convolution) -> list[Operation]:
+    """The convolutions and poolings from `first` on, up to the first value that others read too."""
+    chain: list[Operation] = [first]
+    while True:
+        reader = graph.only_reader(chain[-1].outputs[0])
+        if not isinstance(reader, Convolution | MaxPooling):
+            return chain
+        chain.append(reader)
+
+
+def _pools(operation: Operation) -> bool:
+    return isinstance(operation, MaxPooling) or (isinstance(operation, Convolution) and operation.problem.pool)
+
+
+def _shorten(graph: Graph, chain: Sequence[Operation]) -> str:
+    """Give the chain a smaller pad, if its value's rows and columns then are the same ones; what was done, in words."""
+    first, last = chain[0], chain[-1].outputs[0]
+    readers = graph.readers(last)
+    if not isinstance(first, Convolution) or last in graph.lasting:
+        return ""
+    if not all(isinstance(each, Convolution) for each in readers):
+        return ""
+    shorter = [_shorter(chain, axis) for axis in (0, 1)]
+    if all(each is None for each in shorter):
+        return ""
+    before = last.shape
+    padded = [each.sources if each else _padded_sources(first, axis) for axis, each in enumerate(shorter)]
+    windows = tuple(replace(each, pad=0) for each in first.problem.kernel)
+    first.change(kernel=windows, sources=tuple(padded))
+    for operation in chain:
+        _resize(operation)
+    for reader in readers:
+        assert isinstance(reader, Convolution)
+        repeats = [each.repeats if each else np.arange(last.shape[2 + i]) for i, each in enumerate(shorter)]
+        sources = tuple(
+            np.where(old < 0, -1, repeat[np.maximum(old, 0)])
+            for old, repeat in zip(reader.problem.sources, repeats, strict=True)
+        )
+        reader.change(sources=sources, size=last.shape[2:])
+    size = " × ".join(f"{now} of {was}" for was, now in zip(before[2:], last.shape[2:], strict=True))
+    return f"{first.layers[0]} to {chain[-1].layers[-1]}: {size} rows and columns"
+
+
+def _resize(operation: Operation) -> None:
+    """Fit an operation to the changed shape of its input, and its output to it."""
+    value = operation.inputs[0]
+    if isinstance(operation, Convolution):
+        p = operation.problem
+        if p.size != value.shape[2:]:
+            operation.change(size=value.shape[2:], sources=tuple(np.arange(each) for each in value.shape[2:]))
+        size = operation.problem.top_size
+        if p.pool:
+            size = (-(-size[0] // 2), -(-size[1] // 2))
+    else:
+        assert isinstance(operation, MaxPooling)
+        size = operation.pooled(value)
+    operation.outputs[0].shape = (*operation.outputs[0].shape[:2], *size)
+
+
+@dataclass(frozen=True, eq=False)
+class Shorter:
+    """The first convolution's rows with a smaller pad, and which of the value's rows each one of before is now."""
+
+    sources: Array
+    repeats: Array
+
+
+def _padded_sources(first: Convolution, axis: Axis) -> Array:
+    """The rows of the padded picture."""
+    source, window = first.problem.sources[axis], first.problem.kernel[axis]
+    pad = np.full(window.pad, -1)
+    return np.concatenate([pad, source, pad])
+
+
+def _shorter(chain: Sequence[Operation], axis: Axis) -> Shorter | None:
+    first = chain[0]
+    assert isinstance(first, Convolution)
+    sources = _padded_sources(first, axis)
+    numbers: Numbers = {}
+    rows, stride = _number(chain, axis, sources, numbers)
+    leading, trailing = _run(rows), _run(rows[::-1])
+    remove = [(each - 1) * stride for each in (leading, trailing)]
+    pads = _run_of_zeros(sources), _run_of_zeros(sources[::-1])
+    # At least the pad that one tap of the kernel needs stays, so that the runs do not join the picture.
+    before, behind = (min(r, max(p - 1, 0) // stride * stride) for r, p in zip(remove, pads, strict=True))
+    if before <= 0 and behind <= 0:
+        return None
+    shortened = sources[max(before, 0) : len(sources) - max(behind, 0)]
+    fewer, _ = _number(chain, axis, shortened, numbers)
+    repeats = _repeats(rows, fewer)
+    return Shorter(shortened, repeats) if repeats is not None else None
+
+
+def _number(chain: Sequence[Operation], axis: Axis, sources: Array, numbers: Numbers) -> tuple[list[int], int]:
+    """A number for each row of the chain's value, the same for equal rows; and pixels of the picture from row to row."""
+    rows, stride = sources.tolist(), 1
+    for depth, operation in enumerate(chain):
+        for part, (window, size) in enumerate(_windows(operation, axis, depth == 0, len(rows))):
+            rows = [numbers.setdefault((depth, part, *_seen(rows, window, i)), len(numbers)) for i in range(size)]
+            stride *= window.stride
+    return rows, stride
+
+
+def _windows(operation: Operation, axis: Axis, first: bool, size: int) -> list[tuple[Window, int]]:
+    """How the operation's windows move along the axis, and how many there are: convolution, then pooling."""
+    if isinstance(operation, MaxPooling):
+        return [(operation.windows[axis], operation.pooled_along(axis, size))]
+    assert isinstance(operation, Convolution)
+    window = operation.problem.kernel[axis]
+    if first:
+        window = replace(window, pad=0)  # which `sources` has
+    found = [(window, window.convolved(size))]
+    return [*found, (Window(2, 2), -(-found[0][1] // 2))] if operation.problem.pool else found
+
+
+def _seen(rows: Sequence[int], window: Window, i: int) -> list[int]:
+    """The rows that window i sees; −2 for those outside."""
+    start = i * window.stride - window.pad
+    places = range(start, start + window.extent, window.dilation)
+    return [rows[place] if 0 <= place < len(rows) else -2 for place in places]
+
+
+def _run(rows: Sequence[int]) -> int:
+    """The length of the first run of equal rows, 1 if there is none before the middle."""
+    for i in range(len(rows) // 2):
+        length = 1
+        while i + length < len(rows) and rows[i + length] == rows[i]:
+            length += 1
+        if length > 1:
+            return length
+    return 1
+
+
+def _run_of_zeros(sources: Array) -> int:
+    picture = np.flatnonzero(sources >= 0)
+    return int(picture[0]) if len(picture) else 0
+
+
+def _repeats(rows: Sequence[int], fewer: Sequence[int]) -> Array | None:
+    """For each of `rows` which one of `fewer` it is; None unless `rows` are `fewer` in order, some repeated."""
+    repeats, place = [], -1
+    for row in rows:
+        if place + 1 < len(fewer) and fewer[place + 1] == row:
+            place += 1
+        elif place < 0 or fewer[place] != row:
+            return None
+        repeats.append(place)
+    return np.array(repeats) if place == len(fewer) - 1 else None

@@ -1,0 +1,85 @@
+"""Do deconvolutions that may be interpolations as such, with the Crop and the sum of two that follow (interpolation.py).
+
+Exact: only products with zeros are left out, and outputs that Crop throws away. In training each stays by itself, and
+only where its weight does not learn.
+"""
+
+from __future__ import annotations
+
+from fcnlite.compiler.interpolation import Interpolation
+from fcnlite.compiler.ir import Graph, Machine, Operation
+from fcnlite.compiler.operations import Cut, LayerOperation
+from fcnlite.layers.deconvolution import Deconvolution
+from fcnlite.shapes import Window
+
+
+def interpolate(graph: Graph, machine: Machine) -> list[str]:
+    done = []
+    for operation in graph.operations[:]:
+        if not isinstance(operation, LayerOperation) or not _suits(operation, machine, graph.training):
+            continue
+        assert isinstance(operation.layer, Deconvolution)
+        new = Interpolation(operation.layer, operation.inputs, operation.outputs)
+        new.no_gradient = operation.no_gradient
+        graph.replace([operation], [new])
+        if not graph.training:
+            _take_crop(graph, new)
+            _take_sum(graph, new)
+        done.append(f"{', '.join(new.layers)}: {new.describe()}")
+    return done
+
+
+def _suits(operation: LayerOperation, machine: Machine, training: bool) -> bool:
+    layer = operation.layer
+    if not isinstance(layer, Deconvolution):
+        return False
+    channels = operation.inputs[0].shape[1]
+    windows = (layer.kernel.rows, layer.kernel.columns)
+    plain = all(each == Window(each.kernel, each.stride, each.pad) for each in windows)
+    own = layer.options.num_output == channels and layer.options.group in (1, channels)
+    learns = training and any(each.lr_mult for each in machine.params(layer.spec.name))
+    biased = training and layer.options.bias_term
+    return plain and own and not learns and not biased
+
+
+def _take_crop(graph: Graph, new: Interpolation) -> None:
+    reader = graph.only_reader(new.outputs[0])
+    offset = _offset(reader)
+    if offset is not None and reader is not None:
+        new.offset = offset
+        _absorb(graph, new, reader)
+
+
+def _take_sum(graph: Graph, new: Interpolation) -> None:
+    """Add the other bottom of a sum of two, or what it is cropped from."""
+    reader = graph.only_reader(new.outputs[0])
+    if not isinstance(reader, LayerOperation) or reader.layer.type != "Eltwise" or len(reader.inputs) != 2:
+        return
+    if reader.layer.options.operation != "SUM" or reader.layer.options.coeff:
+        return
+    skip = next((each for each in reader.inputs if each is not new.outputs[0]), None)
+    if skip is None:
+        return
+    maker = graph.producer(skip)
+    offset = _offset(maker)
+    if offset is not None and maker is not None and graph.only_reader(skip) is reader:
+        skip, new.skip_offset = maker.inputs[0], offset
+        new.layers += maker.layers
+        graph.operations.remove(maker)
+    new.inputs.append(skip)
+    _absorb(graph, new, reader)
+
+
+def _absorb(graph: Graph, new: Interpolation, reader: Operation) -> None:
+    """Let `new` do what `reader` did, in its place."""
+    new.layers += reader.layers
+    new.outputs = reader.outputs
+    graph.replace([new, reader], [new])
+
+
+def _offset(operation: Operation | None) -> tuple[int, int] | None:
+    """Where in its input an operation's window lies, if it cuts rows and columns."""
+    if not isinstance(operation, Cut) or operation.window[:2] != (slice(None), slice(None)):
+        return None
+    rows, columns = operation.window[2:]
+    return rows.start, columns.start
