@@ -145,24 +145,32 @@ def direct_scratch(Py_ssize_t channels, Py_ssize_t padded_width, Py_ssize_t reac
     return rows * padded_width * channels + ROWS * stride_w * max(channels, BLOCK)
 
 
-def prepare_direct(const float[:, :, :, ::1] weight, float[::1] u, bint thin, int threads):
-    """u[chunk, tap, channel, o] = weight[CHUNK · chunk + o, channel, tap]; channels in whole blocks unless thin."""
+def prepare_direct(const float[:, :, :, ::1] weight, float[::1] u, bint thin, bint turned, int threads):
+    """u[chunk, tap, channel, o] = weight[CHUNK · chunk + o, channel, tap]; channels in whole blocks unless thin.
+
+    `turned`: of the kernels turned round by half a turn, with inputs and outputs exchanged.
+    """
     cdef Py_ssize_t outputs = weight.shape[0], channels = weight.shape[1], taps = weight.shape[2] * weight.shape[3]
-    cdef Py_ssize_t padded = channels if thin else (channels + BLOCK - 1) // BLOCK * BLOCK, chunk
+    cdef Py_ssize_t padded, chunk, o_step = channels * taps, c_step = taps
+    if turned:
+        outputs, channels, o_step, c_step = channels, outputs, c_step, o_step
+    padded = channels if thin else (channels + BLOCK - 1) // BLOCK * BLOCK
     check(u.shape[0] == (outputs + GROUP - 1) // GROUP * GROUP * taps * padded, "u")
     for chunk in prange(u.shape[0] // (CHUNK * taps * padded), nogil=True, schedule="static", num_threads=threads):
-        prepare_direct_chunk(&weight[0, 0, 0, 0], chunk * CHUNK, outputs, channels, taps, padded,
-                             &u[0] + chunk * CHUNK * taps * padded)
+        prepare_direct_chunk(&weight[0, 0, 0, 0], chunk * CHUNK, outputs, channels, taps, padded, o_step, c_step,
+                             turned, &u[0] + chunk * CHUNK * taps * padded)
 
 
 cdef void prepare_direct_chunk(const float* weight, Py_ssize_t first, Py_ssize_t outputs, Py_ssize_t channels,
-                               Py_ssize_t taps, Py_ssize_t padded, float* u) noexcept nogil:
+                               Py_ssize_t taps, Py_ssize_t padded, Py_ssize_t o_step, Py_ssize_t c_step, bint turned,
+                               float* u) noexcept nogil:
     cdef Py_ssize_t c, o, tap
     for c in range(padded):
         for tap in range(taps):
             for o in range(CHUNK):
                 if c < channels and first + o < outputs:
-                    u[(tap * padded + c) * CHUNK + o] = weight[((first + o) * channels + c) * taps + tap]
+                    u[(tap * padded + c) * CHUNK + o] = weight[(first + o) * o_step + c * c_step
+                                                               + (taps - 1 - tap if turned else tap)]
                 else:
                     u[(tap * padded + c) * CHUNK + o] = 0
 

@@ -10,7 +10,7 @@ import numpy as np
 
 from fcnlite.compiler.cost import Cost
 from fcnlite.compiler.direct import THIN, Direct
-from fcnlite.compiler.ir import Machine, Operation, Value
+from fcnlite.compiler.ir import BLOCK, Machine, Operation, Value, as_plain, in_layout
 from fcnlite.compiler.problem import Problem, padded_bias
 from fcnlite.compiler.winograd import Winograd
 from fcnlite.layers import convolution
@@ -36,7 +36,7 @@ class Algorithm(Protocol):
 
     def cost(self, p: Problem) -> Cost: ...
 
-    def prepare(self, weight: Array, p: Problem, machine: Machine) -> Array: ...
+    def prepare(self, weight: Array, p: Problem, machine: Machine, turned: bool = False) -> Array: ...
 
     def plan(self, p: Problem, machine: Machine) -> Work: ...
 
@@ -47,9 +47,14 @@ def candidates(p: Problem) -> list[Algorithm]:
     """The algorithms that can compute `p`."""
     found: list[Algorithm] = []
     if not p.pool and Direct.suits(p):
-        found.append(Direct(thin=p.channels <= THIN and p.group == 1))
+        found.append(Direct(thin=p.channels <= THIN and p.group == 1 and not p.gradients))
     found += [each for each in (Winograd(6), Winograd(8)) if each.suits(p)]
     return found
+
+
+def cheapest(p: Problem, threads: int) -> Algorithm:
+    """The algorithm that the cost model predicts to be fastest."""
+    return min(candidates(p), key=lambda each: each.cost(p).seconds(threads))
 
 
 def problem_of(layer: convolution.Convolution, bottom: Shape) -> Problem:
@@ -79,6 +84,7 @@ class Convolution(Operation):
         self.algorithm: Algorithm = candidates(self.problem)[0]
         self.weights: Weights = self._own_weights
         self._work: Any = None
+        self._backward: tuple[Problem, Algorithm, Any] | None = None
 
     def change(self, **what: Any) -> None:
         """Change the problem."""
@@ -111,14 +117,6 @@ class Convolution(Operation):
         self._work = self.algorithm.plan(self.problem, machine)
         return self._work.scratch
 
-    def forward(self, bottom: list[Array], top: list[Array], run: Run, machine: Machine) -> list[Array]:
-        p = self.problem
-        if p.relu or self.learns:
-            run.bottom, run.top = bottom, top
-        u, bias = self.prepared(machine)
-        self.algorithm.forward(bottom[0], top[0], u, bias, p, self._work, machine)
-        return top
-
     def prepared(self, machine: Machine) -> tuple[Array, Array]:
         """Kernels and biases as the algorithm wants them."""
 
@@ -127,3 +125,65 @@ class Convolution(Operation):
             return self.algorithm.prepare(weight, self.problem, machine), padded_bias(bias, self.problem)
 
         return machine.prepare((self.layers, self.algorithm), self.layers, make)
+
+    def forward(self, bottom: list[Array], top: list[Array], run: Run, machine: Machine) -> list[Array]:
+        run.bottom, run.top = bottom, top
+        u, bias = self.prepared(machine)
+        self.algorithm.forward(bottom[0], top[0], u, bias, self.problem, self._work, machine)
+        return top
+
+    # Backward
+
+    def backward(self, dtop: list[Array], run: Run, machine: Machine) -> list[Array | None]:
+        weight, _ = self.weights(machine)
+        dy = self._behind_relu(dtop[0], run, machine)
+        if run.dparams[0] is not None:
+            self._backward_weight(run.bottom[0], dy, run.dparams[0], machine)
+        return [self._backward_data(dy, weight, machine) if run.needs[0] else None]
+
+    def _behind_relu(self, dy: Array, run: Run, machine: Machine) -> Array:
+        """The gradient of what ReLU got, and on the way the biases'."""
+        dbias = run.dparams[1] if len(run.dparams) > 1 else None
+        none = np.empty((0,) * 5, np.float32)
+        sums = np.empty((dy.shape[1], BLOCK), np.float32)
+        if self.problem.relu:
+            gated = machine.buffer(dy.shape)
+            machine.kernels.gate(dy, run.top[0], gated, sums, machine.threads)
+            dy = gated
+        elif dbias is not None:
+            machine.kernels.gate(dy, none, none, sums, machine.threads)
+        if dbias is not None:
+            dbias[...] = sums.reshape(-1)[: dbias.size]
+        return dy
+
+    def _backward_weight(self, x: Array, dy: Array, dweight: Array, machine: Machine) -> None:
+        if isinstance(self.algorithm, Winograd):
+            machine.borrow(self.algorithm.weight_scratch(self.problem, machine))
+            self.algorithm.backward_weight(x, dy, dweight, self.problem, self._work, machine)
+            return
+        bottom, top = self.inputs[0], self.outputs[0]
+        convolve_backward_weight(as_plain(x, bottom, machine), as_plain(dy, top, machine), self.layer.kernel, dweight)
+
+    def _backward_data(self, dy: Array, weight: Array, machine: Machine) -> Array:
+        bottom = self.inputs[0]
+        if self.thin or any(each.stride > 1 for each in self.problem.kernel):
+            plain = as_plain(dy, self.outputs[0], machine)
+            return in_layout(
+                convolve_backward_data(plain, weight, self.layer.kernel, *bottom.shape[2:]), bottom, machine
+            )
+        p, algorithm, work = self._turned(machine)
+        u = machine.prepare(
+            (self.layers, algorithm, "turned"), self.layers, lambda: algorithm.prepare(weight, p, machine, turned=True)
+        )
+        machine.borrow(work.scratch)
+        dx = machine.buffer(bottom.memory_shape)
+        algorithm.forward(dy, dx, u, padded_bias(None, p), p, work, machine)
+        return dx
+
+    def _turned(self, machine: Machine) -> tuple[Problem, Algorithm, Any]:
+        """The convolution that carries gradients down, and how it is computed."""
+        if self._backward is None:
+            p = self.problem.turned()
+            algorithm = cheapest(p, machine.threads)
+            self._backward = p, algorithm, algorithm.plan(p, machine)
+        return self._backward

@@ -62,13 +62,13 @@ class Direct:
         weights = channels * p.taps * p.padded_outputs * p.group
         return Cost(products=2.0 * p.batch * height * width * weights, memory=4.0 * weights)
 
-    def prepare(self, weight: Array, p: Problem, machine: Machine) -> Array:
+    def prepare(self, weight: Array, p: Problem, machine: Machine, turned: bool = False) -> Array:
         """The kernels as the micro-kernel reads them, a row for every group: G×(…)."""
         parts = weight.reshape(p.group, -1, *weight.shape[1:])
-        channels = weight.shape[1] if self.thin else blocks(weight.shape[1]) * BLOCK
+        channels = p.channels if self.thin else blocks(p.channels // p.group) * BLOCK
         u = np.empty((p.group, p.padded_outputs * p.taps * channels), np.float32)
         for part, to in zip(parts, u, strict=True):
-            machine.kernels.prepare_direct(np.ascontiguousarray(part), to, self.thin, machine.threads)
+            machine.kernels.prepare_direct(part, to, self.thin, turned, machine.threads)
         return u
 
     def plan(self, p: Problem, machine: Machine) -> DirectWork:

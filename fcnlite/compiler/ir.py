@@ -7,7 +7,7 @@ C being 0); only the conversions change that. At first every layer of the schedu
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from math import prod
 from typing import Any, ClassVar
@@ -63,6 +63,16 @@ class Machine:
     prepared: dict[Any, tuple[tuple[int, ...], Any]]
     """What was derived from parameters, with the versions that it was derived from."""
     scratch: Array = field(default_factory=lambda: np.empty(0, np.float32))
+    """Memory for the operation that runs; in backward as much as it has asked for (`borrow`)."""
+
+    def borrow(self, floats: int) -> None:
+        """Have `scratch` hold so many floats."""
+        if self.scratch.size < floats:
+            self.scratch = np.empty(floats, np.float32)
+
+    def buffer(self, shape: Shape) -> Array:
+        """Memory for a gradient."""
+        return np.empty(shape, np.float32)
 
     def prepare(self, key: Any, layers: Sequence[str], make: Callable[[], Any]) -> Any:
         """`make()`, made anew only when a parameter of `layers` has changed."""
@@ -165,4 +175,20 @@ class Graph:
                 self.operations.remove(operation)
 
 
-Params = Mapping[str, Sequence[Parameter]]
+
+def as_plain(array: Array, value: Value, machine: Machine) -> Array:
+    """The array of a value, N×C×H×W."""
+    if not value.blocked:
+        return array
+    plain = np.empty(value.shape, np.float32)
+    machine.kernels.from_blocked(array, plain, machine.threads)
+    return plain
+
+
+def in_layout(array: Array, value: Value, machine: Machine) -> Array:
+    """An array N×C×H×W as the value lies in memory."""
+    if not value.blocked:
+        return array
+    blocked = np.empty(value.memory_shape, np.float32)
+    machine.kernels.to_blocked(array, blocked, machine.threads)
+    return blocked

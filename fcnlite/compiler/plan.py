@@ -6,11 +6,9 @@ import time
 from collections.abc import Iterator, Mapping
 from functools import partial
 
-import numpy as np
-
 from fcnlite.backprop import Node, Pass
 from fcnlite.compiler.arena import Arena, Buffer, place
-from fcnlite.compiler.ir import Graph, Machine, Operation, Value
+from fcnlite.compiler.ir import Graph, Machine, Operation, Value, as_plain, in_layout
 from fcnlite.layers.base import Array, Run
 from fcnlite.schedule import Schedule
 
@@ -135,21 +133,3 @@ class Blobs(Mapping[int, Array]):
 
     def __len__(self) -> int:
         return sum(1 for _ in self)
-
-
-def as_plain(array: Array, value: Value, machine: Machine) -> Array:
-    """The array of a value, N×C×H×W."""
-    if not value.blocked:
-        return array
-    plain = np.empty(value.shape, np.float32)
-    machine.kernels.from_blocked(array, plain, machine.threads)
-    return plain
-
-
-def in_layout(array: Array, value: Value, machine: Machine) -> Array:
-    """An array N×C×H×W as the value lies in memory."""
-    if not value.blocked:
-        return array
-    blocked = np.empty(value.memory_shape, np.float32)
-    machine.kernels.to_blocked(array, blocked, machine.threads)
-    return blocked

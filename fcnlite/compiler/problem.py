@@ -31,6 +31,8 @@ class Problem:
     relu: bool = False
     pool: bool = False
     """Whether 2×2 max pooling follows at once."""
+    gradients: bool = False
+    """Whether these are gradients, which lie blocked however few channels they have."""
 
     @property
     def top_size(self) -> tuple[int, int]:
@@ -79,6 +81,7 @@ class Problem:
             (np.arange(height), np.arange(width)),
             (height, width),
             self.group,
+            gradients=True,
         )
 
 

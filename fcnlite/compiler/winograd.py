@@ -40,6 +40,10 @@ SMALL_BYTES = 4 << 20
 """Of transformed kernels: with less, small portions of tiles stay in a core's own cache."""
 LARGE_BYTES = 16 << 20
 """With more, each thread reads only those of its own outputs."""
+SUM_BYTES = 72 << 20
+"""Of the sums that a gradient of kernels is made of: outputs take turns where there would be more."""
+SUM_TILES = 112
+"""Tiles at once, for such a gradient."""
 
 
 @functools.cache
@@ -126,3 +130,23 @@ class Winograd:
             x, u, bias.reshape(-1), y, *work.maps, self.points, self.side(p), *p.top_size, p.relu, p.pool, work.tiles,
             work.by_outputs, machine.scratch, machine.threads,
         )  # fmt: skip
+
+    def weight_scratch(self, p: Problem, machine: Machine) -> int:
+        """Floats of `Machine.scratch` that `backward_weight` wants."""
+        tiles, groups = self._sums(p)
+        return int(machine.kernels.winograd_weight_scratch(self.points, p.channel_blocks, tiles, groups))
+
+    def backward_weight(
+        self, x: Array, dy: Array, dweight: Array, p: Problem, work: WinogradWork, machine: Machine
+    ) -> None:
+        """The kernels' gradient, given the outputs' (dy), written into `dweight`."""
+        tiles, groups = self._sums(p)
+        machine.kernels.winograd_backward_weight(
+            x, dy, *work.maps, self.points, self.side(p), kernel_transform(self.points, dweight.shape[2]), dweight,
+            tiles, groups, machine.scratch, machine.threads,
+        )  # fmt: skip
+
+    def _sums(self, p: Problem) -> tuple[int, int]:
+        """Tiles, and groups of outputs, that go through `backward_weight` at once."""
+        of_group = 4 * self.points**2 * p.channel_blocks * BLOCK * GROUP
+        return min(self.tiles(p), SUM_TILES), max(1, min(SUM_BYTES // of_group, p.padded_outputs // GROUP))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from fcnlite.compiler.convolution import Convolution, candidates
+from fcnlite.compiler.convolution import Convolution, candidates, cheapest
 from fcnlite.compiler.ir import Graph, Machine
 
 
@@ -12,7 +12,7 @@ def choose(graph: Graph, machine: Machine) -> list[str]:
         if isinstance(operation, Convolution):
             p = operation.problem
             times = {each: each.cost(p).seconds(machine.threads) for each in candidates(p)}
-            operation.algorithm = min(times, key=lambda each: times[each])
+            operation.algorithm = cheapest(p, machine.threads)
             shown = ", ".join(f"{each.name} {1e3 * seconds:.2f} ms" for each, seconds in times.items())
             done.append(f"{operation.layers[0]}: {operation.algorithm.name} (predicted: {shown})")
     return done
