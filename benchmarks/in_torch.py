@@ -58,8 +58,10 @@ def _loss(o: Options, x: list[Tensor], p: list[Tensor]) -> Tensor:
     score, label = x
     label = label[:, 0] if label.ndim == 4 else label
     mean = o.get("normalization", "VALID") == "VALID" and o.get("normalize", True)
-    reduction = "mean" if mean else "sum"
-    return F.cross_entropy(score, label.long(), ignore_index=o.get("ignore_label", -100), reduction=reduction)
+    how = {"ignore_index": o.get("ignore_label", -100), "reduction": "mean" if mean else "sum"}
+    loss = F.cross_entropy(score, label.long(), **how)
+    pictures = "normalization" not in o and not o.get("normalize", True)
+    return loss / len(score) if pictures else loss
 
 
 _LAYERS: dict[str, Callable[[Options, list[Tensor], list[Tensor]], Tensor]] = {

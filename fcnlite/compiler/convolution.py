@@ -36,7 +36,9 @@ class Algorithm(Protocol):
 
     def cost(self, p: Problem) -> Cost: ...
 
-    def prepare(self, weight: Array, p: Problem, machine: Machine, turned: bool = False) -> Array: ...
+    def prepare(
+        self, weight: Array, p: Problem, machine: Machine, *, turned: bool = False, into: Array | None = None
+    ) -> Array: ...
 
     def plan(self, p: Problem, machine: Machine) -> Work: ...
 
@@ -120,9 +122,10 @@ class Convolution(Operation):
     def prepared(self, machine: Machine) -> tuple[Array, Array]:
         """Kernels and biases as the algorithm wants them."""
 
-        def make() -> tuple[Array, Array]:
+        def make(old: tuple[Array, Array] | None) -> tuple[Array, Array]:
             weight, bias = self.weights(machine)
-            return self.algorithm.prepare(weight, self.problem, machine), padded_bias(bias, self.problem)
+            u = self.algorithm.prepare(weight, self.problem, machine, into=old and old[0])
+            return u, padded_bias(bias, self.problem)
 
         return machine.prepare((self.layers, self.algorithm), self.layers, make)
 
@@ -173,7 +176,9 @@ class Convolution(Operation):
             )
         p, algorithm, work = self._turned(machine)
         u = machine.prepare(
-            (self.layers, algorithm, "turned"), self.layers, lambda: algorithm.prepare(weight, p, machine, turned=True)
+            (self.layers, algorithm, "turned"),
+            self.layers,
+            lambda old: algorithm.prepare(weight, p, machine, turned=True, into=old),
         )
         machine.borrow(work.scratch)
         dx = machine.buffer(bottom.memory_shape)

@@ -62,11 +62,13 @@ class Direct:
         weights = channels * p.taps * p.padded_outputs * p.group
         return Cost(products=2.0 * p.batch * height * width * weights, memory=4.0 * weights)
 
-    def prepare(self, weight: Array, p: Problem, machine: Machine, turned: bool = False) -> Array:
+    def prepare(
+        self, weight: Array, p: Problem, machine: Machine, *, turned: bool = False, into: Array | None = None
+    ) -> Array:
         """The kernels as the micro-kernel reads them, a row for every group: G×(…)."""
         parts = weight.reshape(p.group, -1, *weight.shape[1:])
         channels = p.channels if self.thin else blocks(p.channels // p.group) * BLOCK
-        u = np.empty((p.group, p.padded_outputs * p.taps * channels), np.float32)
+        u = np.empty((p.group, p.padded_outputs * p.taps * channels), np.float32) if into is None else into
         for part, to in zip(parts, u, strict=True):
             machine.kernels.prepare_direct(part, to, self.thin, turned, machine.threads)
         return u

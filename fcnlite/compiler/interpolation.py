@@ -51,7 +51,7 @@ class Interpolation(Operation):
 
     def forward(self, bottom: list[Array], top: list[Array], run: Run, machine: Machine) -> list[Array]:
         x, (n, channels, height, width) = bottom[0], self.outputs[0].shape
-        kernels = machine.prepare(("separable", self.layers[0]), self.layers[:1], lambda: self._separable(machine))
+        kernels = machine.prepare(("separable", self.layers[0]), self.layers[:1], lambda _: self._separable(machine))
         run.bottom = bottom
         dy, dx = self.offset
         if kernels is None:

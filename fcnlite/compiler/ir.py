@@ -7,6 +7,7 @@ C being 0); only the conversions change that. At first every layer of the schedu
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from math import prod
@@ -64,22 +65,41 @@ class Machine:
     """What was derived from parameters, with the versions that it was derived from."""
     scratch: Array = field(default_factory=lambda: np.empty(0, np.float32))
     """Memory for the operation that runs; in backward as much as it has asked for (`borrow`)."""
+    _lent: Array = field(default_factory=lambda: np.empty(0, np.float32))
+    _pool: list[Array] = field(default_factory=list)
 
     def borrow(self, floats: int) -> None:
         """Have `scratch` hold so many floats."""
-        if self.scratch.size < floats:
-            self.scratch = np.empty(floats, np.float32)
+        if self._lent.size < floats:
+            self._lent = np.empty(floats, np.float32)
+        self.scratch = self._lent
 
     def buffer(self, shape: Shape) -> Array:
-        """Memory for a gradient."""
-        return np.empty(shape, np.float32)
+        """Memory for a value of backward: that of an earlier one which nobody holds any more, if there is such.
 
-    def prepare(self, key: Any, layers: Sequence[str], make: Callable[[], Any]) -> Any:
-        """`make()`, made anew only when a parameter of `layers` has changed."""
+        Memory that is new to the process costs more than the arithmetic of many an operation.
+        """
+        floats = prod(shape)
+        fitting = [each for each in self._pool if floats <= each.size <= 2 * floats and _is_free(each)]
+        if not fitting:
+            # What would serve nobody now is given back.
+            self._pool = [each for each in self._pool if not _is_free(each) or each.size > floats]
+            fitting = [np.empty(floats, np.float32)]
+            self._pool += fitting
+        return min(fitting, key=lambda each: each.size)[:floats].reshape(shape)
+
+    def prepare(self, key: Any, layers: Sequence[str], make: Callable[[Any], Any]) -> Any:
+        """`make(old)`, made anew only when a parameter of `layers` has changed; `old` is what it made before, or None."""
         versions = tuple(each.version for layer in layers for each in self.params(layer))
-        if key not in self.prepared or self.prepared[key][0] != versions:
-            self.prepared[key] = versions, make()
+        old = self.prepared.get(key)
+        if old is None or old[0] != versions:
+            self.prepared[key] = versions, make(old and old[1])
         return self.prepared[key][1]
+
+
+def _is_free(buffer: Array) -> bool:
+    """Whether only the pool holds a buffer: no view of it is left (of the counted references two are here)."""
+    return sys.getrefcount(buffer) <= 4
 
 
 class Operation:
@@ -180,7 +200,7 @@ def as_plain(array: Array, value: Value, machine: Machine) -> Array:
     """The array of a value, N×C×H×W."""
     if not value.blocked:
         return array
-    plain = np.empty(value.shape, np.float32)
+    plain = machine.buffer(value.shape)
     machine.kernels.from_blocked(array, plain, machine.threads)
     return plain
 
@@ -189,6 +209,6 @@ def in_layout(array: Array, value: Value, machine: Machine) -> Array:
     """An array N×C×H×W as the value lies in memory."""
     if not value.blocked:
         return array
-    blocked = np.empty(value.memory_shape, np.float32)
+    blocked = machine.buffer(value.memory_shape)
     machine.kernels.to_blocked(array, blocked, machine.threads)
     return blocked

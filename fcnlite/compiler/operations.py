@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from math import prod
 
 import numpy as np
 
@@ -58,7 +59,7 @@ class ToBlocked(Operation):
         return top
 
     def backward(self, dtop: list[Array], run: Run, machine: Machine) -> list[Array | None]:
-        dx = np.empty(self.inputs[0].shape, np.float32)
+        dx = machine.buffer(self.inputs[0].shape)
         machine.kernels.from_blocked(dtop[0], dx, machine.threads)
         return [dx]
 
@@ -74,7 +75,7 @@ class FromBlocked(Operation):
         return [y]
 
     def backward(self, dtop: list[Array], run: Run, machine: Machine) -> list[Array | None]:
-        dx = np.empty(self.inputs[0].memory_shape, np.float32)
+        dx = machine.buffer(self.inputs[0].memory_shape)
         machine.kernels.to_blocked(dtop[0], dx, machine.threads)
         return [dx]
 
@@ -135,11 +136,13 @@ class MaxPooling(Operation):
         return (rows.kernel, columns.kernel), (rows.stride, columns.stride), (rows.pad, columns.pad)
 
     def forward(self, bottom: list[Array], top: list[Array], run: Run, machine: Machine) -> list[Array]:
-        run.saved = np.empty(self.outputs[0].memory_shape if self._training else (0,) * 5, np.uint8)
+        shape = self.outputs[0].memory_shape if self._training else (0,) * 5
+        size = prod(shape)
+        run.saved = machine.buffer((-(-size // 4),)).view(np.uint8)[:size].reshape(shape)
         machine.kernels.max_pool(bottom[0], top[0], run.saved, *self._arguments(), machine.threads)
         return top
 
     def backward(self, dtop: list[Array], run: Run, machine: Machine) -> list[Array | None]:
-        dx = np.empty(self.inputs[0].memory_shape, np.float32)
+        dx = machine.buffer(self.inputs[0].memory_shape)
         machine.kernels.max_pool_backward(dtop[0], run.saved, dx, *self._arguments(), machine.threads)
         return [dx]

@@ -100,10 +100,12 @@ class Winograd:
         transforms = 3.0 * tiles * (channels * 2 * n * n + outputs * (n * n + n * m))
         return Cost(products=2.0 * tiles * weights, transforms=transforms, memory=4.0 * weights)
 
-    def prepare(self, weight: Array, p: Problem, machine: Machine, turned: bool = False) -> Array:
+    def prepare(
+        self, weight: Array, p: Problem, machine: Machine, *, turned: bool = False, into: Array | None = None
+    ) -> Array:
         """G g Gᵀ for every kernel; `turned` for the convolution of gradients."""
         channels = p.channel_blocks * BLOCK
-        u = np.empty(p.padded_outputs * self.points**2 * channels, np.float32)
+        u = np.empty(p.padded_outputs * self.points**2 * channels, np.float32) if into is None else into
         g = kernel_transform(self.points, weight.shape[2])
         machine.kernels.prepare_winograd(weight, g, u, turned, machine.threads)
         return u
