@@ -100,7 +100,7 @@ class Backprop(Generic[Key]):
         forward = self._forward
         nodes = list(forward.nodes())
         keys = {version: forward.key(version) for version in targets}
-        needed = self._needed(nodes, set(keys.values()))
+        needing = needed(nodes, set(keys.values()), lambda layer: any(map(self._wants, self._of(layer))))
         gradients: dict[Key, Array] = {}
         for version, seed in seeds.items():
             key = forward.key(version)
@@ -110,7 +110,7 @@ class Backprop(Generic[Key]):
             found.update({key: gradients[key] for key in node.top if key in gradients})
             dtop = [gradients.pop(key, None) for key in node.top]
             if any(each is not None for each in dtop):
-                self._step(node, dtop, needed, gradients)
+                self._step(node, dtop, needing, gradients)
         for parameters in self._params.values():
             for parameter in parameters:
                 if not self._wants(parameter) or (id(parameter) not in self._written and not self._accumulate):
@@ -118,21 +118,12 @@ class Backprop(Generic[Key]):
         found.update(gradients)
         return {version: forward.plain(key, found[key]) for version, key in keys.items() if key in found}
 
-    def _needed(self, nodes: Sequence[Node[Key]], targets: set[Key]) -> set[Key]:
-        """The values whose gradient has to be known: the targets, and what lies above them or above parameters."""
-        needed = set(targets)
-        for node in nodes:
-            below = any(can and key in needed for can, key in zip(node.differentiable, node.bottom, strict=True))
-            if below or any(map(self._wants, self._of(node.layer))):
-                needed.update(node.top)
-        return needed
-
     def _step(
-        self, node: Node[Key], dtop: Sequence[Array | None], needed: set[Key], gradients: dict[Key, Array]
+        self, node: Node[Key], dtop: Sequence[Array | None], needing: set[Key], gradients: dict[Key, Array]
     ) -> None:
         """Carry the gradients of one node's tops to its bottoms and parameters."""
         run, parameters = node.run, self._of(node.layer)
-        run.needs = [can and key in needed for can, key in zip(node.differentiable, node.bottom, strict=True)]
+        run.needs = [can and key in needing for can, key in zip(node.differentiable, node.bottom, strict=True)]
         run.dparams = self._buffers(parameters)
         if not any(run.needs) and all(each is None for each in run.dparams):
             return
@@ -167,6 +158,16 @@ class Backprop(Generic[Key]):
             seen.add(id(each))
             buffers.append((np.empty_like(each.array) if adds else each.grad) if self._wants(each) else None)
         return buffers
+
+
+def needed(nodes: Sequence[Node[Key]], targets: set[Key], trains: Callable[[str], bool]) -> set[Key]:
+    """The values whose gradient has to be known: the targets, and what lies above them or above a layer that trains."""
+    found = set(targets)
+    for node in nodes:
+        below = any(can and key in found for can, key in zip(node.differentiable, node.bottom, strict=True))
+        if below or (node.layer is not None and trains(node.layer)):
+            found.update(node.top)
+    return found
 
 
 def _add(gradients: dict[Key, Array], key: Key, gradient: Array) -> None:

@@ -6,7 +6,7 @@ so that a value, once made, has one producer and known readers.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 
 from fcnlite.errors import SpecError, nearest

@@ -6,8 +6,9 @@ from typing import Any
 
 import pytest
 
+from fcnlite.backprop import PlainPass, needed
 from fcnlite.errors import SpecError
-from fcnlite.layers.base import create
+from fcnlite.layers.base import Run, create
 from fcnlite.schedule import Schedule
 from fcnlite.spec import LayerSpec
 
@@ -94,9 +95,10 @@ def test_gradients_are_needed_above_what_learns_or_is_asked_for() -> None:
     found = schedule("data", "label", keep=True)
     versions = {step.layer.spec.name: step.top[0] for step in found.steps}
     all_but_side = {versions[name] for name in ("conv", "relu", "pool", "loss")}
-    assert found.needed(set(), lambda layer: layer.spec.name == "conv") == all_but_side
-    assert found.needed(set(), lambda layer: False) == set()
-    asked = found.needed({versions["pool"]}, lambda layer: False)
+    nodes = list(PlainPass(found, {}, [Run([]) for _ in found.steps]).nodes())
+    assert needed(nodes, set(), lambda layer: layer == "conv") == all_but_side
+    assert needed(nodes, set(), lambda layer: False) == set()
+    asked = needed(nodes, {versions["pool"]}, lambda layer: False)
     assert asked == {versions["pool"], versions["loss"]}
 
 

@@ -24,8 +24,10 @@ Weights = Callable[[Machine], tuple[Array, Array | None]]
 class Work(Protocol):
     """How an algorithm goes about a problem: maps, and the pieces that it is done in."""
 
-    scratch: int
-    """Floats of `Machine.scratch` that it wants."""
+    @property
+    def scratch(self) -> int:
+        """Floats of `Machine.scratch` that it wants."""
+        ...
 
 
 class Algorithm(Protocol):

@@ -89,7 +89,7 @@ class Machine:
         return min(fitting, key=lambda each: each.size)[:floats].reshape(shape)
 
     def prepare(self, key: Any, layers: Sequence[str], make: Callable[[Any], Any]) -> Any:
-        """`make(old)`, made anew only when a parameter of `layers` has changed; `old` is what it made before, or None."""
+        """`make(old)`, made anew only when a parameter of `layers` has changed; `old` is what it made before."""
         versions = tuple(each.version for layer in layers for each in self.params(layer))
         old = self.prepared.get(key)
         if old is None or old[0] != versions:
@@ -174,9 +174,11 @@ class Graph:
 
     def replace(self, old: Sequence[Operation], new: Sequence[Operation]) -> None:
         """Put `new` where the last of `old` stands, in place of them all."""
-        place = max(self.operations.index(each) for each in old) + 1
-        before, behind = ([each for each in part if each not in old] for part in (self.operations[:place], self.operations[place:]))
-        self.operations = [*before, *new, *behind]
+        last = max(old, key=self.operations.index)
+        laid: list[Operation] = []
+        for each in self.operations:
+            laid += [each] if each not in old else new if each is last else []
+        self.operations = laid
 
     def rename(self, old: Value, new: Value) -> None:
         """Let everybody who reads `old` read `new`."""

@@ -10,8 +10,9 @@ product of polynomials, here computed at n − 1 points and ∞, and interpolate
     n = 6, at 0, ±3/4, ±3/2, ∞: F(4×4, 3×3), 36 products for 144
     n = 8, at 0, ±1/2, ±1, ±2, ∞: F(6×6, 3×3), 64 for 324; F(4×4, 5×5), 64 for 400; F(2×2, 7×7), 64 for 196 …
 
-The points decide the rounding error; these keep it, in float32, at 2.5e-6 and 9e-6 of the largest output for 3×3, and at
-9e-6 for 7×7. Bᵀ and Aᵀ are written out in _kernels/winograd.pxi; G is made here. The sums over c are n² matrix products.
+The points decide the rounding error; these keep it, in float32, at 2.5e-6 and 9e-6 of the largest output for 3×3, and
+at 9e-6 for 7×7. Bᵀ and Aᵀ are written out in _kernels/winograd.pxi; G is made here. The sums over c are n² matrix
+products.
 
 Where a sum is exactly 0, in a wide pad and with a bias of 0, a tile that reaches the picture makes it ±1e-7; ReLU then
 passes a gradient to the bias that it else would not.
@@ -20,6 +21,7 @@ passes a gradient to the bias that it else would not.
 from __future__ import annotations
 
 import functools
+import math
 from dataclasses import dataclass
 from fractions import Fraction
 
@@ -51,7 +53,7 @@ def kernel_transform(points: int, r: int) -> Array:
     """G, n×r: a kernel's polynomial at the points, divided by Π (point − other points); its last row is ∞."""
     rows = []
     for point in POINTS[points]:
-        norm = np.prod([point - other for other in POINTS[points] if other != point])
+        norm = math.prod(point - other for other in POINTS[points] if other != point)
         rows.append([float(point**k / norm) for k in range(r)])
     return np.array([*rows, [0.0] * (r - 1) + [1.0]], np.float32)
 

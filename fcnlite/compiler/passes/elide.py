@@ -18,7 +18,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from fcnlite.compiler.convolution import Convolution
-from fcnlite.compiler.ir import Graph, Operation, Value
+from fcnlite.compiler.ir import Graph, Operation
 from fcnlite.compiler.operations import MaxPooling
 from fcnlite.layers.base import Array
 from fcnlite.shapes import Window
@@ -137,7 +137,7 @@ def _shorter(chain: Sequence[Operation], axis: Axis) -> Shorter | None:
 
 
 def _number(chain: Sequence[Operation], axis: Axis, sources: Array, numbers: Numbers) -> tuple[list[int], int]:
-    """A number for each row of the chain's value, the same for equal rows; and pixels of the picture from row to row."""
+    """A number for each row of the chain's value, equal for equal rows; and the picture's pixels from row to row."""
     rows, stride = sources.tolist(), 1
     for depth, operation in enumerate(chain):
         for part, (window, size) in enumerate(_windows(operation, axis, depth == 0, len(rows))):

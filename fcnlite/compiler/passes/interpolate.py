@@ -1,4 +1,4 @@
-"""Do deconvolutions that may be interpolations as such, with the Crop and the sum of two that follow (interpolation.py).
+"""Do deconvolutions that may be interpolations as such, with the Crop and the sum that follow (interpolation.py).
 
 Exact: only products with zeros are left out, and outputs that Crop throws away. In training each stays by itself, and
 only where its weight does not learn.
