@@ -6,7 +6,7 @@
 # which all rows of x meet while they are near.
 
 cdef enum:
-    STRETCH = 1024
+    STRETCH = 256
 
 
 cdef inline float sum_of(vec x) noexcept nogil:
@@ -67,7 +67,7 @@ cdef void meet_one(const float* x, const float* w, Py_ssize_t count, float* y) n
 cdef void outputs(const float* x, Py_ssize_t rows, Py_ssize_t size, const float* w, Py_ssize_t count, const float* bias,
                   float* y, Py_ssize_t y_row) noexcept nogil:
     """`count` columns of y; they take turns at each stretch of x."""
-    cdef Py_ssize_t n, o, k = 0
+    cdef Py_ssize_t n, o, line, k = 0
     for o in range(count):
         for n in range(rows):
             y[n * y_row + o] = bias[o] if bias != NULL else 0
@@ -75,6 +75,9 @@ cdef void outputs(const float* x, Py_ssize_t rows, Py_ssize_t size, const float*
             meet_one(x, w + o * size, size, y + o)
     while k < size and rows > 1:
         for o in range(count):
+            # The processor itself does not look beyond a stretch.
+            for line in range(STRETCH // LINE):
+                fcn_prefetch(w + o * size + k + STRETCH + line * LINE)
             for n in range(0, rows, 4):
                 meet_four(x + n * size + k, size, rows - n, w + o * size + k, min(STRETCH, size - k),
                           y + n * y_row + o, y_row)
@@ -86,6 +89,6 @@ def inner_product(const float[:, ::1] x, const float[:, ::1] w, const float[::1]
     cdef Py_ssize_t item, rows = w.shape[0]
     check(x.shape[1] == w.shape[1] and y.shape[0] == x.shape[0] and y.shape[1] == rows, "y")
     check(bias.shape[0] in (0, rows), "bias")
-    for item in prange((rows + 7) // 8, nogil=True, schedule="static", num_threads=threads):
-        outputs(&x[0, 0], x.shape[0], x.shape[1], &w[8 * item, 0], min(8, rows - 8 * item),
-                &bias[8 * item] if bias.shape[0] else NULL, &y[0, 8 * item], rows)
+    for item in prange((rows + 3) // 4, nogil=True, schedule="static", num_threads=threads):
+        outputs(&x[0, 0], x.shape[0], x.shape[1], &w[4 * item, 0], min(4, rows - 4 * item),
+                &bias[4 * item] if bias.shape[0] else NULL, &y[0, 4 * item], rows)

@@ -97,12 +97,15 @@ class FewRows(LayerOperation):
     def forward(self, bottom: list[Array], top: list[Array], run: Run, machine: Machine) -> list[Array]:
         weight, *bias = (each.array for each in machine.params(self.layer.spec.name))
         y = np.empty((bottom[0].size // weight.shape[1], weight.shape[0]), np.float32)
+        x = machine.scratch.reshape(len(y), -1)  # aligned, which a vector's loads want
+        x[...] = bottom[0].reshape(x.shape)
         none = np.empty(0, np.float32)
-        machine.kernels.inner_product(
-            bottom[0].reshape(len(y), -1), weight, bias[0] if bias else none, y, machine.threads
-        )
+        machine.kernels.inner_product(x, weight, bias[0] if bias else none, y, machine.threads)
         run.saved = Run([weight, *bias], bottom=bottom)
         return [y.reshape(self.outputs[0].shape)]
+
+    def scratch_floats(self, machine: Machine) -> int:
+        return prod(self.inputs[0].shape)
 
     def describe(self) -> str:
         return self.kind
