@@ -141,7 +141,7 @@ def test_wrong_descriptions_say_what_is_wrong(text: str, message: str) -> None:
         ('{"colors": [[0, 0, 256]]}', "from 0 to 255"),
         ('{"colors": [[0, 0, "1"]]}', "from 0 to 255"),
         ('{"colors": [[0, 0]]}', "not usable"),
-        ('{"preprocessing": {"color": "HSV"}}', "'HSV': expected BGR, RGB or GRAY"),
+        ('{"preprocessing": {"color": "HSV"}}', "'HSV': expected BGR, RGB, GRAY or DEPTH"),
         ('{"preprocessing": {"color": "GRAY"}}', "3 values; GRAY needs 1"),
         ('{"preprocessing": {"mean": ["a", 1, 2]}}', "expected float"),
         ('{"record": 3}', "expected a mapping"),

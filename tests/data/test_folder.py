@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from fcnlite import data
-from fcnlite.data.folder import _held_out
+from fcnlite.data.splits import held_out
 from fcnlite.errors import DataError, FcnliteError
 
 Pairs = Callable[[int], Path]
@@ -92,19 +92,19 @@ def test_void_is_no_class(pairs: Pairs) -> None:
 
 def test_adding_pictures_moves_no_other() -> None:
     everything = [f"picture {number}" for number in range(500)]
-    before, after = _held_out(set(everything[:100]), 0.2), _held_out(set(everything), 0.2)
+    before, after = held_out(set(everything[:100]), 0.2), held_out(set(everything), 0.2)
     assert before == after & set(everything[:100])
 
 
 @given(st.sets(st.text(), min_size=1), st.floats(1e-9, 0.99))
-def test_at_least_one_is_held_out(names: set[str], fraction: float) -> None:
-    assert _held_out(names, fraction) & names
+def test_at_least_one_isheld_out(names: set[str], fraction: float) -> None:
+    assert held_out(names, fraction) & names
 
 
-def test_the_fraction_held_out() -> None:
+def test_the_fractionheld_out() -> None:
     everything = {f"picture {number}" for number in range(1000)}
-    assert 160 < len(_held_out(everything, 0.2)) < 240
-    assert _held_out(everything, 0) == set()
+    assert 160 < len(held_out(everything, 0.2)) < 240
+    assert held_out(everything, 0) == set()
 
 
 def test_splits_by_file(pairs: Pairs) -> None:

@@ -8,12 +8,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fcnlite.data.dataset import Sample
-from fcnlite.data.transforms import Augment, augment, from_blob, label_to_blob, mean_color, to_blob
+from fcnlite.data.transforms import Augment, augment, from_blob, label_to_blob, mean_pixel, to_blob
 from fcnlite.errors import DataError
 from fcnlite.spec import Preprocessing
 
 IMAGE = np.random.default_rng(0).integers(0, 256, (4, 6, 3), dtype=np.uint8)
 FILL = (1, 2, 3)
+FILLING = Preprocessing(color="RGB", mean=FILL)
 COLORS = np.random.default_rng(1).integers(0, 256, (256, 3), dtype=np.uint8)
 
 
@@ -50,8 +51,8 @@ def test_from_blob_inverts_to_blob(preprocessing: Preprocessing) -> None:
 
 
 def test_the_mean_colour_is_rgb() -> None:
-    assert mean_color(Preprocessing()) == (123, 117, 104)
-    assert mean_color(Preprocessing(color="GRAY", mean=(50.4,))) == (50, 50, 50)
+    assert mean_pixel(Preprocessing()).tolist() == [123, 117, 104]
+    assert mean_pixel(Preprocessing(color="GRAY", mean=(50.4,))).tolist() == [50, 50, 50]
 
 
 @pytest.mark.parametrize("image", [IMAGE[:, :, 0], IMAGE.astype(np.float32), IMAGE[:, :, :2]])
@@ -80,7 +81,7 @@ settings = st.builds(
 def test_labels_never_hold_a_new_number(settings: Augment, height: int, width: int, seed: int) -> None:
     rng = np.random.default_rng(seed)
     label = rng.choice(np.array([0, 3, 100, 255], np.uint8), (height, width))
-    out = augment(Sample(COLORS[label], label, "x"), settings, rng, FILL)
+    out = augment(Sample({"data": COLORS[label]}, {"label": label}, "x"), settings, rng, FILLING)
     assert set(np.unique(out.label)) <= {*np.unique(label).tolist(), 255}
     assert out.image.shape == (*out.label.shape, 3)
     assert out.label.shape == settings.crop or settings.crop is None
@@ -93,7 +94,7 @@ def test_image_and_label_stay_together(settings: Augment, seed: int) -> None:
     """An image that paints each class in its colour still does, away from the edges between classes."""
     rng = np.random.default_rng(seed)
     label = rng.integers(0, 5, (3, 4)).astype(np.uint8).repeat(16, 0).repeat(16, 1)
-    out = augment(Sample(COLORS[label], label, "x"), settings, rng, tuple(COLORS[255].tolist()))
+    out = augment(Sample({"data": COLORS[label]}, {"label": label}, "x"), settings, rng, Preprocessing(color="RGB", mean=tuple(COLORS[255].tolist())))
     inner = np.zeros(out.label.shape, bool)
     if min(out.label.shape) >= 7:
         windows = np.lib.stride_tricks.sliding_window_view(out.label, (7, 7))
@@ -103,7 +104,7 @@ def test_image_and_label_stay_together(settings: Augment, seed: int) -> None:
 
 def test_without_settings_nothing_changes() -> None:
     label = IMAGE[:, :, 0]
-    out = augment(Sample(IMAGE, label, "x"), Augment(), np.random.default_rng(0), FILL)
+    out = augment(Sample({"data": IMAGE}, {"label": label}, "x"), Augment(), np.random.default_rng(0), FILLING)
     assert np.array_equal(out.image, IMAGE)
     assert np.array_equal(out.label, label)
 
@@ -114,7 +115,7 @@ def test_a_crop_is_a_part_of_the_picture_and_every_part_occurs() -> None:
     rng = np.random.default_rng(0)
     corners = set()
     for _ in range(100):
-        out = augment(Sample(image, label, "x"), Augment(crop=(2, 2)), rng, FILL)
+        out = augment(Sample({"data": image}, {"label": label}, "x"), Augment(crop=(2, 2)), rng, FILLING)
         assert np.array_equal(out.image, COLORS[out.label])
         assert (out.label - out.label[0, 0]).tolist() == [[0, 1], [4, 5]]
         corners.add(int(out.label[0, 0]))
@@ -124,7 +125,7 @@ def test_a_crop_is_a_part_of_the_picture_and_every_part_occurs() -> None:
 def test_small_pictures_are_padded_with_the_fill_and_void() -> None:
     label = np.ones((2, 3), np.uint8)
     image = np.full((2, 3, 3), 200, np.uint8)
-    out = augment(Sample(image, label, "x"), Augment(crop=(5, 5)), np.random.default_rng(0), FILL)
+    out = augment(Sample({"data": image}, {"label": label}, "x"), Augment(crop=(5, 5)), np.random.default_rng(0), FILLING)
     assert (out.label == 1).sum() == 6
     assert (out.label == 255).sum() == 19
     assert np.all(out.image[out.label == 1] == 200)
@@ -134,7 +135,7 @@ def test_small_pictures_are_padded_with_the_fill_and_void() -> None:
 def test_flip_mirrors_about_half_of_them() -> None:
     label = np.array([[0, 1, 2]], np.uint8)
     rng = np.random.default_rng(0)
-    outs = [augment(Sample(COLORS[label], label, "x"), Augment(flip=True), rng, FILL) for _ in range(200)]
+    outs = [augment(Sample({"data": COLORS[label]}, {"label": label}, "x"), Augment(flip=True), rng, FILLING) for _ in range(200)]
     flipped = [out for out in outs if out.label.tolist() == [[2, 1, 0]]]
     assert 70 < len(flipped) < 130
     assert np.array_equal(flipped[0].image, COLORS[label][:, ::-1])
@@ -148,7 +149,7 @@ def test_a_crop_of_a_resized_picture_is_its_cut() -> None:
     label = rng.integers(0, 5, (20, 30)).astype(np.uint8)
     image = rng.integers(0, 256, (20, 30, 3), dtype=np.uint8)
     whole = np.array(Image.fromarray(image).resize((60, 40), Image.Resampling.BILINEAR)).astype(int)
-    out = augment(Sample(image, label, "x"), Augment(scale=(2, 2), crop=(16, 16)), rng, FILL)
+    out = augment(Sample({"data": image}, {"label": label}, "x"), Augment(scale=(2, 2), crop=(16, 16)), rng, FILLING)
     windows = np.lib.stride_tricks.sliding_window_view(label.repeat(2, 0).repeat(2, 1), (16, 16))
     ((row, column),) = np.argwhere((windows == out.label).all(axis=(2, 3)))
     cut = whole[row : row + 16, column : column + 16]
