@@ -10,7 +10,7 @@ import os
 from pathlib import Path, PurePosixPath
 
 from fcnlite.data.dataset import VOID
-from fcnlite.data.pairs import FileDataset, Files, Numbers, pair, plain_values
+from fcnlite.data.pairs import FileDataset, Files, Numbers, picture_and_label, plain_values
 from fcnlite.data.problems import complain
 from fcnlite.data.published import find_folder
 from fcnlite.errors import DataError
@@ -63,7 +63,7 @@ class CamVid(FileDataset):
             ]
             image, label = paths
             if image is not None and label is not None:
-                files.append(pair(image.stem, image, label))
+                files.append(picture_and_label(image.stem, image, label))
         complain(f"data set 'camvid' ({split})", problems)
         if not files:
             raise DataError(f"{listing}: lists nothing. {self.published}")

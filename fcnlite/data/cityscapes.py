@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 
 from fcnlite.data.dataset import VOID
-from fcnlite.data.pairs import FileDataset, Numbers, pair
+from fcnlite.data.pairs import FileDataset, Numbers, picture_and_label
 from fcnlite.data.published import find_folder
 from fcnlite.errors import DataError
 from fcnlite.files import cannot_read
@@ -57,7 +57,7 @@ class Cityscapes(FileDataset):
         try:
             for path in sorted(pictures.glob(f"*/*{_PICTURE}")):
                 name = path.name.removesuffix(_PICTURE)
-                files.append(pair(name, path, labels / path.parent.name / f"{name}{_LABEL}"))
+                files.append(picture_and_label(name, path, labels / path.parent.name / f"{name}{_LABEL}"))
         except OSError as error:
             raise cannot_read(pictures, error) from error
         if not files:

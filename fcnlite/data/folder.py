@@ -13,7 +13,7 @@ import numpy as np
 from fcnlite.data.blending import REMEDY, Counts, blended
 from fcnlite.data.colors import FORM, TABLE, ColorTable, colors_found
 from fcnlite.data.dataset import VOID, Progress
-from fcnlite.data.pairs import FileDataset, Files, Numbers, ReadLabel, pair, plain_values
+from fcnlite.data.pairs import FileDataset, Files, Numbers, ReadLabel, picture_and_label, plain_values
 from fcnlite.data.palette import voc_colors
 from fcnlite.data.pictures import PNG_ONLY, SUFFIXES, bits_of, holds_colors, read_label
 from fcnlite.data.problems import complain, survey
@@ -86,8 +86,8 @@ class Folder(FileDataset):
         what = blended(Counts.total(counts)) if counts else None
         if what is not None:
             warnings.warn(
-                f"in the labels of data set 'folder' ({self.split}) {what}: they look anti-aliased, resized smoothly or "
-                f"saved with losses (JPEG); if they are, {REMEDY}.",
+                f"in the labels of data set 'folder' ({self.split}) {what}: they look anti-aliased, resized smoothly "
+                f"or saved with losses (JPEG); if they are, {REMEDY}.",
                 stacklevel=2,
             )
         return found
@@ -150,7 +150,7 @@ def _pairs(images: Path, labels: Path) -> list[Files]:
         if len(found) > 1:
             problems.append(f"{found[0]}: {found[1].name} has the same name; rename or remove one of them.")
         elif wanted:
-            pairs.append(pair(name, found[0], wanted[0]))
+            pairs.append(picture_and_label(name, found[0], wanted[0]))
         elif name in others:
             problems.append(f"{others[name][0]}: is no PNG; {PNG_ONLY}.")
         else:

@@ -36,8 +36,8 @@ class ISBI(Dataset):
     splits = ("train", "val", "all")
     published = (
         "The ISBI 2012 EM segmentation challenge's data are published at "
-        "https://imagej.net/events/isbi-2012-segmentation-challenge; the root must hold train-volume.tif and train-labels.tif, or their slices as "
-        "train/image/N.png and train/label/N.png, N from 0 on."
+        "https://imagej.net/events/isbi-2012-segmentation-challenge; the root must hold train-volume.tif and "
+        "train-labels.tif, or their slices as train/image/N.png and train/label/N.png, N from 0 on."
     )
 
     def __init__(self, split: str, root: str | os.PathLike[str], *, folds: int = 5, fold: int = 0) -> None:

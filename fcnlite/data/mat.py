@@ -44,8 +44,8 @@ def read_mat(path: str | os.PathLike[str], variable: str) -> Any:
     if len(content) > MAX_BYTES:
         raise FileError(f"{path}: is larger than {MAX_BYTES} bytes; that is no label map.")
     if len(content) < _HEADER or content[126:128] not in (b"IM", b"MI"):
-        hint = "a file in MATLAB's format 7.3, " if content.startswith(b"MATLAB 7.3") else ""
-        raise FileError(f"{path}: is not a MATLAB 5 file ({hint}{len(content)} bytes); save it with -v7 or get it again.")
+        found = "its format is 7.3" if content.startswith(b"MATLAB 7.3") else f"{len(content)} bytes"
+        raise FileError(f"{path}: is not a MATLAB 5 file ({found}); save it with -v7, or get it again.")
     order = "<" if content[126:128] == b"IM" else ">"
     try:
         plain = content[:_HEADER] + b"".join(_inflated(content, order))

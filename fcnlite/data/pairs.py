@@ -26,7 +26,7 @@ class Files(NamedTuple):
     labels: Mapping[str, Path]
 
 
-def pair(name: str, image: Path, label: Path) -> Files:
+def picture_and_label(name: str, image: Path, label: Path) -> Files:
     """The usual sample: one picture, one label map."""
     return Files(name, {"data": image}, {"label": label})
 

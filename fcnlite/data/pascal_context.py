@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from fcnlite.data.mat import label_map, read_mat
-from fcnlite.data.pairs import FileDataset, Numbers, pair
+from fcnlite.data.pairs import FileDataset, Numbers, picture_and_label
 from fcnlite.data.palette import voc_colors
 from fcnlite.data.published import find_folder, read_split
 from fcnlite.spec import Labels
@@ -51,7 +51,8 @@ class PascalContext(FileDataset):
         pictures = _find_voc(folder if voc is None else Path(voc))
         names = read_split(pictures / "ImageSets" / "Main", split)
         files = [
-            pair(name, pictures / "JPEGImages" / f"{name}.jpg", folder / "trainval" / f"{name}.mat") for name in names
+            picture_and_label(name, pictures / "JPEGImages" / f"{name}.jpg", folder / "trainval" / f"{name}.mat")
+            for name in names
         ]
         values = dict.fromkeys(range(ORIGINALS + 1), 0)
         values.update({number: output for output, number in enumerate(NUMBERS.values(), start=1)})

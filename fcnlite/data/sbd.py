@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from fcnlite.data.mat import label_map, read_mat
-from fcnlite.data.pairs import FileDataset, Files, Numbers, pair, plain_values
+from fcnlite.data.pairs import FileDataset, Files, Numbers, picture_and_label, plain_values
 from fcnlite.data.published import find_folder, read_list, read_split
 from fcnlite.data.voc import CLASSES, LABELS, VOC, find_voc, voc_files
 from fcnlite.errors import DataError
@@ -38,7 +38,8 @@ class SBD(FileDataset):
             read = Numbers(values, len(CLASSES))
         else:
             names = read_split(folder, split)
-            files = [pair(name, folder / "img" / f"{name}.jpg", folder / "cls" / f"{name}.mat") for name in names]
+            pictures, labels = folder / "img", folder / "cls"
+            files = [picture_and_label(name, pictures / f"{name}.jpg", labels / f"{name}.mat") for name in names]
             read = Numbers(values, len(CLASSES), _segmentation)
         super().__init__("sbd", split, {"label": LABELS}, files, {"label": read})
 

@@ -98,9 +98,9 @@ class Augment:
 def augment(sample: Sample, settings: Augment, rng: np.random.Generator, preprocessing: Preprocessing) -> Sample:
     """`sample` resized, cut or padded, mirrored and lit as `settings` say and `rng` draws.
 
-    Its pictures and label maps all go through the same geometry, pictures bilinear, labels by nearest neighbour: a label
-    never holds a number that it did not hold before, except `VOID`, which pads it as the mean of `preprocessing` pads
-    the pictures. Only pictures of light are lit, not distances.
+    Its pictures and label maps all go through the same geometry, pictures bilinear, labels by nearest neighbour: a
+    label never holds a number that it did not hold before, except `VOID`, which pads it as the mean of `preprocessing`
+    pads the pictures. Only pictures of light are lit, not distances.
     """
     factor = rng.uniform(*settings.scale)
     size = [max(1, round(side * factor)) for side in sample.label.shape]
@@ -135,7 +135,9 @@ def augment(sample: Sample, settings: Augment, rng: np.random.Generator, preproc
     return Sample(images, labels, sample.name)
 
 
-def _resized(array: np.ndarray, size: tuple[int, int], box: tuple[float, ...], smooth: bool) -> np.ndarray:
+def _resized(
+    array: np.ndarray, size: tuple[int, int], box: tuple[float, float, float, float], smooth: bool
+) -> np.ndarray:
     """The part of a picture or label map in `box` (left, top, right, bottom), as `size` (width, height)."""
     from PIL import Image
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from fcnlite.data.pairs import FileDataset, Files, Numbers, pair, plain_values
+from fcnlite.data.pairs import FileDataset, Files, Numbers, picture_and_label, plain_values
 from fcnlite.data.palette import voc_colors
 from fcnlite.data.published import find_folder, read_split
 from fcnlite.errors import DataError
@@ -62,4 +62,4 @@ def find_voc(root: str | os.PathLike[str], year: int | None = None, *, holds: tu
 
 
 def voc_files(folder: Path, name: str) -> Files:
-    return pair(name, folder / "JPEGImages" / f"{name}.jpg", folder / "SegmentationClass" / f"{name}.png")
+    return picture_and_label(name, folder / "JPEGImages" / f"{name}.jpg", folder / "SegmentationClass" / f"{name}.png")

@@ -94,7 +94,8 @@ def test_image_and_label_stay_together(settings: Augment, seed: int) -> None:
     """An image that paints each class in its colour still does, away from the edges between classes."""
     rng = np.random.default_rng(seed)
     label = rng.integers(0, 5, (3, 4)).astype(np.uint8).repeat(16, 0).repeat(16, 1)
-    out = augment(Sample({"data": COLORS[label]}, {"label": label}, "x"), settings, rng, Preprocessing(color="RGB", mean=tuple(COLORS[255].tolist())))
+    filling = Preprocessing(color="RGB", mean=tuple(COLORS[255].tolist()))
+    out = augment(Sample({"data": COLORS[label]}, {"label": label}, "x"), settings, rng, filling)
     inner = np.zeros(out.label.shape, bool)
     if min(out.label.shape) >= 7:
         windows = np.lib.stride_tricks.sliding_window_view(out.label, (7, 7))
@@ -125,7 +126,8 @@ def test_a_crop_is_a_part_of_the_picture_and_every_part_occurs() -> None:
 def test_small_pictures_are_padded_with_the_fill_and_void() -> None:
     label = np.ones((2, 3), np.uint8)
     image = np.full((2, 3, 3), 200, np.uint8)
-    out = augment(Sample({"data": image}, {"label": label}, "x"), Augment(crop=(5, 5)), np.random.default_rng(0), FILLING)
+    sample = Sample({"data": image}, {"label": label}, "x")
+    out = augment(sample, Augment(crop=(5, 5)), np.random.default_rng(0), FILLING)
     assert (out.label == 1).sum() == 6
     assert (out.label == 255).sum() == 19
     assert np.all(out.image[out.label == 1] == 200)
@@ -135,7 +137,8 @@ def test_small_pictures_are_padded_with_the_fill_and_void() -> None:
 def test_flip_mirrors_about_half_of_them() -> None:
     label = np.array([[0, 1, 2]], np.uint8)
     rng = np.random.default_rng(0)
-    outs = [augment(Sample({"data": COLORS[label]}, {"label": label}, "x"), Augment(flip=True), rng, FILLING) for _ in range(200)]
+    sample = Sample({"data": COLORS[label]}, {"label": label}, "x")
+    outs = [augment(sample, Augment(flip=True), rng, FILLING) for _ in range(200)]
     flipped = [out for out in outs if out.label.tolist() == [[2, 1, 0]]]
     assert 70 < len(flipped) < 130
     assert np.array_equal(flipped[0].image, COLORS[label][:, ::-1])
