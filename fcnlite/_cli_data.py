@@ -55,6 +55,8 @@ def open_data(options: argparse.Namespace, split: str | None = None) -> Dataset:
             raise DataError(f"--data-option {entry}: expected KEY=VALUE, such as val=0.2.")
         # An unknown option is left for data.open to refuse, which knows the near ones.
         values[key] = _convert(entry, hints[key], text) if key in hints else text
+    if options.skip_bad and options.data == "folder":
+        values["skip_bad"] = True  # it finds what is bad already where it matches names
     return data.open(options.data, options.root, split, **values)
 
 
@@ -90,8 +92,8 @@ def _checked(options: argparse.Namespace, split: str | None) -> tuple[Dataset, i
         return dataset, 0
     where = f"data set {dataset.name!r} ({dataset.split})"
     if not good:
-        raise DataError(f"{where}: none of its {len(dataset)} samples can be used; the first: {problems[0]}")
-    heading = f"{where}: {len(problems)} of {len(dataset)} samples are skipped, since they cannot be used"
+        raise DataError(f"{where}: no sample can be used; the first: {problems[0]}")
+    heading = f"{where}: {len(problems)} skipped, which cannot be used, {len(good)} used"
     print(listing(heading, problems), file=sys.stderr)
     return Subset(dataset, good), len(problems)
 
@@ -100,7 +102,7 @@ def _hints(name: str) -> dict[str, Any]:
     """The options of a data set and their kinds."""
     kind = data._DATASETS[name]
     hints = typing.get_type_hints(kind.__init__)
-    return {key: hints[key] for key in inspect.signature(kind).parameters if key not in ("split", "root")}
+    return {key: hints[key] for key in inspect.signature(kind).parameters if key not in ("split", "root", "skip_bad")}
 
 
 def _convert(entry: str, hint: Any, text: str) -> Any:

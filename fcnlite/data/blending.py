@@ -16,6 +16,9 @@ EDGES = 1 / 10
 """Of the pixels on edges, those between two sides: under 1/50 in CamVid, VOC and NYUDv2, also when resized by nearest
 neighbour; 1/4 and more when they are resized smoothly."""
 
+ON_EDGES_ONLY = 20
+"""Numbers of which no pixel is surrounded by its like: no set of pictures has so many such classes."""
+
 REMEDY = "make the labels anew, resizing by nearest neighbour, without anti-aliasing, saved as PNG all the way"
 
 
@@ -54,6 +57,9 @@ class Counts:
 
 def blended(counts: Counts) -> str | None:
     """What looks blended, in words: new numbers on edges that stand nowhere else, or far too many between two sides."""
+    thin = np.count_nonzero((counts.all > 0) & (counts.inner == 0))
+    if thin >= ON_EDGES_ONLY:
+        return f"{thin} of {np.count_nonzero(counts.all)} numbers are found on edges only"
     suspects = (counts.all > 0) & (counts.inner == 0) & (2 * counts.between > counts.all)
     edges = int((counts.all - counts.inner).sum())
     share = counts.between.sum() / max(1, edges)

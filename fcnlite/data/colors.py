@@ -21,6 +21,8 @@ FORM = "one line a class, `red green blue name`, such as `128 64 128 road`; the 
 _MOST_SHOWN = 12
 _ON_EDGES = 0.9
 """Of pixels in unknown colours: the share that touches another colour where blending made them."""
+_MANY = 64
+"""Unknown colours that no forgotten classes explain."""
 
 
 @dataclass(frozen=True)
@@ -105,10 +107,10 @@ def _unknown(found: np.ndarray, unknown: np.ndarray) -> str:
         differs = found[one] != found[other]
         edge[one] |= differs
         edge[other] |= differs
-    if len(keys) > 4 and np.mean(edge[unknown]) > _ON_EDGES:
+    if len(keys) > _MANY or (len(keys) > 4 and np.mean(edge[unknown]) > _ON_EDGES):
         return (
-            f"holds {len(keys)} colours that the table does not have, all along edges: the label was anti-aliased or "
-            f"saved with losses (JPEG); {REMEDY}."
+            f"holds {len(keys)} colours that the table does not have, in {int(unknown.sum())} pixels: the "
+            f"label was anti-aliased or saved with losses (JPEG); {REMEDY}."
         )
     frequent = [_text(key) for key in keys[np.argsort(-counts, kind="stable")][:3].tolist()]
     more = f" and {len(keys) - 3} more" if len(keys) > 3 else ""

@@ -38,6 +38,8 @@ class Folder(FileDataset):
     adding pictures moves none of the others. Without it root/train.txt and root/val.txt list the names, one a
     line (if there is only one of the two, the other split has all the rest); without these files it is 0.2.
     `binary_masks`: the labels hold 0 and 255, and 255 is class 1, not void.
+    `skip_bad`: pass over pictures without a label, labels without a picture and labels that cannot be read, which are
+    errors otherwise; `usable` tells of them.
     `white`: where the pictures are gray ones of 16 bits, the value that is fed to the net as white bytes are.
     Raises `DataError` for what is wrong with names, options and splits; `check()` reads the files.
     """
@@ -60,18 +62,21 @@ class Folder(FileDataset):
         val: float | None = None,
         binary_masks: bool = False,
         white: int = 65535,
+        skip_bad: bool = False,
     ) -> None:
         folder = Path(root)
         if not folder.is_dir():
             raise DataError(f"data set 'folder': the root {folder} is no folder. {self.published}")
-        files = _pairs(folder / images, folder / labels)
+        files, self._passed_over = _pairs(folder / images, folder / labels)
+        if not skip_bad or not files:
+            complain("data set 'folder'", self._passed_over)
         chosen = choose({each.name for each in files}, folder, val, split)
         kept = [each for each in files if each.name in chosen]
         table = _color_table(folder, colors, classes, binary_masks)
         if table is not None:
             meaning, read = table.labels, cast(ReadLabel, table)
         else:
-            meaning, read = _numbers(folder, folder / labels, files, classes, binary_masks)
+            meaning, read = _numbers(folder, folder / labels, files, classes, binary_masks, skip_bad)
         super().__init__("folder", split, {"label": meaning}, kept, {"label": read}, _preprocessing(files, white))
 
     def usable(self, progress: Progress | None = None) -> tuple[Sequence[int], list[str]]:
@@ -82,7 +87,7 @@ class Folder(FileDataset):
             counts.append(Counts.of(self[index].label))
             return index
 
-        found = survey(read, range(len(self)), progress)
+        indices, problems = survey(read, range(len(self)), progress)
         what = blended(Counts.total(counts)) if counts else None
         if what is not None:
             warnings.warn(
@@ -90,13 +95,13 @@ class Folder(FileDataset):
                 f"or saved with losses (JPEG); if they are, {REMEDY}.",
                 stacklevel=2,
             )
-        return found
+        return indices, [*self._passed_over, *problems]
 
 
 def _color_table(
     root: Path, colors: str | os.PathLike[str] | None, classes: int | Sequence[str] | None, masks: bool
 ) -> ColorTable | None:
-    if colors is None and ((root / TABLE).is_file() is False or classes is not None or masks):
+    if colors is None and (not (root / TABLE).is_file() or classes is not None or masks):
         return None
     if classes is not None or masks:
         given = "classes" if classes is not None else "binary_masks"
@@ -105,7 +110,12 @@ def _color_table(
 
 
 def _numbers(
-    root: Path, labels: Path, files: Sequence[Files], classes: int | Sequence[str] | None, masks: bool
+    root: Path,
+    labels: Path,
+    files: Sequence[Files],
+    classes: int | Sequence[str] | None,
+    masks: bool,
+    skip_bad: bool,
 ) -> tuple[Labels, ReadLabel]:
     """Classes and reader of labels that hold numbers."""
     names = _class_names(classes, root / "classes.txt")
@@ -118,7 +128,7 @@ def _numbers(
     else:
         _refuse_colors(root, labels, files)
         _refuse_masks(labels, files)
-        names = names or _numbered(_count_classes(labels, files))
+        names = names or _numbered(_count_classes(labels, files, skip_bad))
         values = plain_values(len(names))
     return Labels(names, voc_colors(len(names))), Numbers(values, len(names))
 
@@ -138,8 +148,8 @@ def _preprocessing(files: Sequence[Files], white: int) -> Preprocessing | None:
     return None
 
 
-def _pairs(images: Path, labels: Path) -> list[Files]:
-    """All pairs in the two directories, by name; what has no partner or two is told in one `DataError`."""
+def _pairs(images: Path, labels: Path) -> tuple[list[Files], list[str]]:
+    """All pairs in the two directories, by name, and what has no partner or two."""
     pictures, others = _by_name(images), _by_name(labels)
     if not pictures:
         raise DataError(f"{images}: holds no pictures ({', '.join(SUFFIXES)}); put the images there.")
@@ -160,8 +170,7 @@ def _pairs(images: Path, labels: Path) -> list[Files]:
         for name in others
         if name not in pictures
     ]
-    complain("data set 'folder'", problems)
-    return pairs
+    return pairs, problems
 
 
 def _by_name(folder: Path) -> dict[str, list[Path]]:
@@ -241,10 +250,11 @@ def _refuse_masks(folder: Path, pairs: Sequence[Files]) -> None:
         )
 
 
-def _count_classes(folder: Path, pairs: Sequence[Files]) -> int:
+def _count_classes(folder: Path, pairs: Sequence[Files], skip_bad: bool) -> int:
     """The largest class number in the labels, plus one."""
     found, problems = survey(lambda path: Counts.of(read_label(path)), [pair.labels["label"] for pair in pairs])
-    complain(f"labels in {folder}", problems)
+    if not skip_bad or not found:
+        complain(f"labels in {folder}", problems)
     counts = Counts.total(found)
     what = blended(counts)
     if what is not None:

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from fcnlite.data.blending import REMEDY, Counts
+from fcnlite.data.blending import ON_EDGES_ONLY, REMEDY, Counts
 from fcnlite.data.dataset import VOID, Dataset, Sample
 from fcnlite.data.pictures import read_image, read_label
 from fcnlite.errors import DataError
@@ -94,10 +94,10 @@ class Numbers:
         if unknown.any():
             numbers = f"holds {_listed(np.unique(found[unknown]).tolist())}"
             expected = f"expected {_listed(self._values)} ({self._classes} classes)"
-            if _between_neighbours(found, unknown):
+            if _looks_blended(found, unknown):
                 raise DataError(
-                    f"{path}: {numbers}; {expected}; they lie on edges, between the numbers of the two sides, so the "
-                    f"label was anti-aliased or saved with losses (JPEG): {REMEDY}."
+                    f"{path}: {numbers}; {expected}; they are found on edges, so the label was anti-aliased or saved "
+                    f"with losses (JPEG): {REMEDY}."
                 )
             raise DataError(f"{path}: {numbers}; {expected}; correct the label or the number of classes.")
         return meant.astype(np.uint8)
@@ -112,13 +112,15 @@ def _both(paths: Mapping[str, Path], arrays: Mapping[str, np.ndarray]) -> list[t
     return [(paths[name], arrays[name]) for name in paths]
 
 
-def _between_neighbours(found: np.ndarray, unknown: np.ndarray) -> bool:
-    """Whether most of the unknown numbers are what blending makes of those beside them."""
+def _looks_blended(found: np.ndarray, unknown: np.ndarray) -> bool:
+    """Whether the unknown numbers are many, and of the kind that blending makes on edges."""
     if found.min() < 0 or found.max() > 255:
         return False
     counts = Counts.of(found.astype(np.uint8))
     numbers = np.unique(found[unknown])
-    return bool(len(numbers) > 2 and 2 * counts.between[numbers].sum() > counts.all[numbers].sum())
+    pixels = counts.all[numbers].sum()
+    between, inner = counts.between[numbers].sum(), counts.inner[numbers].sum()
+    return bool(len(numbers) > 2 and (2 * between > pixels or (len(numbers) >= ON_EDGES_ONLY and 10 * inner < pixels)))
 
 
 def _listed(numbers: Sequence[int] | Mapping[int, int]) -> str:

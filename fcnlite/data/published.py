@@ -40,7 +40,13 @@ def read_list(path: Path) -> list[str]:
 
 
 def read_split(folder: Path, split: str) -> list[str]:
-    """The names in folder/`split`.txt; `trainval` is train and val together where it has no list of its own."""
+    """The names in folder/`split`.txt; `trainval` is train and val together where it has no list of its own.
+
+    Raises `DataError` where there is no such list, and as `read_list` does.
+    """
     if split == "trainval" and not (folder / "trainval.txt").is_file():
-        return [name for each in ("train", "val") for name in read_list(folder / f"{each}.txt")]
+        return [name for each in ("train", "val") for name in read_split(folder, each)]
+    if not (folder / f"{split}.txt").is_file():
+        there = ", ".join(sorted(path.name for path in folder.glob("*.txt"))) or "none"
+        raise DataError(f"{folder}: has no list {split}.txt for the split {split!r} (lists there: {there}).")
     return read_list(folder / f"{split}.txt")

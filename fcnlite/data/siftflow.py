@@ -15,7 +15,7 @@ from fcnlite.data.dataset import VOID
 from fcnlite.data.mat import label_map, read_mat
 from fcnlite.data.pairs import FileDataset, Files, Numbers
 from fcnlite.data.palette import voc_colors
-from fcnlite.data.published import find_folder, read_list
+from fcnlite.data.published import find_folder, read_split
 from fcnlite.spec import Labels, Preprocessing
 
 SEMANTIC = (
@@ -50,7 +50,7 @@ class SIFTFlow(FileDataset):
                 {"data": images / f"{name}.jpg"},
                 {"sem": semantic / f"{name}.mat", "geo": geometric / f"{name}.mat"},
             )
-            for name in read_list(folder / f"{split}.txt")
+            for name in read_split(folder, split)
         ]
         super().__init__(
             "siftflow",
