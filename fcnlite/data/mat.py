@@ -1,7 +1,7 @@
 """MATLAB 5 files of strangers: SciPy reads them once their sizes have proved harmless.
 
-Compressed parts are inflated first, within a bound, and the extents that arrays claim are compared with the bytes that
-there are: SciPy would allocate what a few bytes ask for. Nothing is executed: functions and objects stay bytes.
+Compressed parts are inflated first, within a bound, and the form of every array is checked: SciPy would allocate what a
+few bytes ask for, and a wrong type can end the process. Objects and functions are refused.
 """
 
 from __future__ import annotations
@@ -24,8 +24,17 @@ MAX_BYTES = 1 << 28
 """The largest file, also once inflated: 256 MiB."""
 
 _HEADER = 128
-_MATRIX, _COMPRESSED = 14, 15  # types of elements
-_SPARSE = 5  # a class of arrays; these take what their entries take, whatever their extents
+# Types of elements.
+_BYTES, _LENGTHS, _FLAGS, _MATRIX, _COMPRESSED = 1, 5, 6, 14, 15
+_NUMBERS = frozenset({1, 2, 3, 4, 5, 6, 7, 9, 12, 13})
+_TEXT = _NUMBERS | {16, 17, 18}
+# Classes of arrays.
+_CELL, _STRUCT, _CHAR, _SPARSE = 1, 2, 4, 5
+_CONTENT = {_CELL: {_MATRIX}, _STRUCT: {_BYTES, _LENGTHS, _MATRIX}, _CHAR: _TEXT, _SPARSE: _NUMBERS} | dict.fromkeys(
+    range(6, 16), _NUMBERS
+)
+"""The types of what an array holds, by its class; objects, functions and others are in no label file."""
+_COMPLEX = 0x800
 _MAX_NESTED = 32
 _MAX_EXTENTS = 32  # as many axes as SciPy takes
 
@@ -49,7 +58,7 @@ def read_mat(path: str | os.PathLike[str], variable: str) -> Any:
     order = "<" if content[126:128] == b"IM" else ">"
     try:
         plain = content[:_HEADER] + b"".join(_inflated(content, order))
-        _refuse_claims(plain, order, _HEADER, len(plain), 0)
+        _check(plain, order, _HEADER, len(plain))
         found = scipy.io.loadmat(io.BytesIO(plain), variable_names=[variable])
         if variable not in found:
             names = [name for name, _, _ in scipy.io.whosmat(io.BytesIO(plain))]
@@ -95,21 +104,53 @@ def _inflated(content: bytes, order: str) -> Iterator[bytes]:
         position = end
 
 
-def _refuse_claims(content: bytes, order: str, start: int, end: int, depth: int) -> None:
-    """Raise ValueError where an array claims more entries than bytes are left for it, at any depth."""
+def _check(content: bytes, order: str, start: int, end: int, depth: int = 0) -> None:
+    """Raise ValueError unless all arrays between two places are made as the format has it, at any depth.
+
+    SciPy follows types and extents where they lead: into memory that is not its own, or to more than there is.
+    """
     if depth > _MAX_NESTED:
         raise ValueError("it is nested too deeply")
     for kind, begin, stop in _elements(content, order, start, end):
-        if kind != _MATRIX or begin == stop:
+        if kind != _MATRIX:
+            if depth == 0:
+                raise ValueError(f"an element of type {kind} stands where an array is expected")
+            continue
+        if begin == stop:  # an empty array
             continue
         parts = list(_elements(content, order, begin, stop))
-        if len(parts) > 1 and content[slice(*parts[0][1:])][0 if order == "<" else 3] != _SPARSE:
-            _, first, last = parts[1]  # flags, extents, name, then the content
-            extents = struct.unpack(f"{order}{(last - first) // 4}i", content[first : first + (last - first) // 4 * 4])
-            entries = math.prod(extents)
-            if len(extents) > _MAX_EXTENTS or min(extents, default=0) < 0 or entries > stop - begin:
-                raise ValueError(f"an array claims {entries} entries in {stop - begin} bytes")
-        _refuse_claims(content, order, begin, stop, depth + 1)
+        kinds = [each for each, _, _ in parts[:3]]
+        if kinds != [_FLAGS, _LENGTHS, _BYTES] or parts[0][2] - parts[0][1] != 8:
+            raise ValueError("an array does not begin with flags, extents and name")
+        flags = struct.unpack_from(f"{order}I", content, parts[0][1])[0]
+        array_class, held = flags & 0xFF, parts[3:]
+        extents = np.frombuffer(content[parts[1][1] : parts[1][2]], f"{order}i4").tolist()
+        entries = math.prod(extents)
+        if not 2 <= len(extents) <= _MAX_EXTENTS or min(extents) < 0:
+            raise ValueError(f"an array has the extents {extents[:8]}")
+        # Sparse arrays take what their entries take, whatever their extents.
+        if array_class != _SPARSE and entries > stop - begin:
+            raise ValueError(f"an array claims {entries} entries in {stop - begin} bytes")
+        wanted = 1
+        if array_class == _CELL:
+            wanted = entries
+        elif array_class == _SPARSE:
+            wanted = 3  # rows, where columns begin, values
+        elif array_class == _STRUCT and len(held) >= 2:
+            wanted = 2 + entries * _fields(content, order, held)
+        expected = _CONTENT.get(array_class, frozenset())
+        if flags & _COMPLEX or len(held) != wanted or not all(each in expected for each, _, _ in held):
+            raise ValueError(f"an array of class {array_class} holds what it cannot")
+        _check(content, order, begin, stop, depth + 1)
+
+
+def _fields(content: bytes, order: str, held: list[tuple[int, int, int]]) -> int:
+    """How many fields a struct has: the bytes of all names by those of one."""
+    (kind, begin, stop), (_, first, last) = held[:2]
+    length = struct.unpack_from(f"{order}i", content, begin)[0] if kind == _LENGTHS and stop - begin == 4 else 0
+    if length < 1 or (last - first) % length:
+        raise ValueError("the fields of a struct have no names")
+    return (last - first) // length
 
 
 def _elements(content: bytes, order: str, start: int, end: int) -> Iterator[tuple[int, int, int]]:

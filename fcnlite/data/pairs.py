@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from fcnlite.data.blending import ON_EDGES_ONLY, REMEDY, Counts
+from fcnlite.data.blending import REMEDY, Counts, blended
 from fcnlite.data.dataset import VOID, Dataset, Sample
 from fcnlite.data.pictures import read_image, read_label
 from fcnlite.errors import DataError
@@ -113,14 +113,13 @@ def _both(paths: Mapping[str, Path], arrays: Mapping[str, np.ndarray]) -> list[t
 
 
 def _looks_blended(found: np.ndarray, unknown: np.ndarray) -> bool:
-    """Whether the unknown numbers are many, and of the kind that blending makes on edges."""
+    """Whether the label, or what is unknown in it, looks like what blending makes on edges."""
     if found.min() < 0 or found.max() > 255:
         return False
     counts = Counts.of(found.astype(np.uint8))
     numbers = np.unique(found[unknown])
-    pixels = counts.all[numbers].sum()
-    between, inner = counts.between[numbers].sum(), counts.inner[numbers].sum()
-    return bool(len(numbers) > 2 and (2 * between > pixels or (len(numbers) >= ON_EDGES_ONLY and 10 * inner < pixels)))
+    pixels, between = counts.all[numbers].sum(), counts.between[numbers].sum()
+    return blended(counts) is not None or (len(numbers) > 2 and bool(2 * between > pixels))
 
 
 def _listed(numbers: Sequence[int] | Mapping[int, int]) -> str:
