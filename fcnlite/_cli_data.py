@@ -7,6 +7,7 @@ import inspect
 import sys
 import typing
 from collections.abc import Callable, Sequence
+from types import UnionType
 from typing import Any
 
 from fcnlite import _cli, data
@@ -107,7 +108,7 @@ def _hints(name: str) -> dict[str, Any]:
 
 def _convert(entry: str, hint: Any, text: str) -> Any:
     """`text` as the first of the kinds in `hint` that it can be."""
-    kinds = typing.get_args(hint) or (hint,)
+    kinds = typing.get_args(hint) if isinstance(hint, UnionType) else (hint,)
     fitting = [(words, convert) for kind, words, convert in _CONVERTERS if kind in kinds]
     for _, convert in fitting:
         try:

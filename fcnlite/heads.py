@@ -138,6 +138,7 @@ def prepare(net: Net, dataset: Dataset) -> None:
 
     Raises `DataError` unless pictures, labels and classes of the two fit, and have the same names.
     """
+    _check_pictures([*image_inputs(net.layers)], dataset)
     preprocessing = _fitted(net, dataset.preprocessing or net.info.preprocessing)
     net.info = ModelInfo(preprocessing=preprocessing)
     inputs = picture_inputs(net)
@@ -149,9 +150,8 @@ def prepare(net: Net, dataset: Dataset) -> None:
                 f"the net has the inputs {', '.join(blobs)} for its {what}, but those of data set {dataset.name!r} are "
                 f"called {', '.join(names)}; rename the net's."
             )
-    first, *others = dataset.labels.values()
-    more = dict(zip([*dataset.labels][1:], others, strict=True))
-    net.info = ModelInfo(preprocessing, first.classes, first.colors, more)
+    (_, first), *others = dataset.labels.items()
+    net.info = ModelInfo(preprocessing, first.classes, first.colors, dict(others))
 
 
 def _fitted(net: Net, preprocessing: Preprocessing) -> Preprocessing:
@@ -166,12 +166,7 @@ def _fitted(net: Net, preprocessing: Preprocessing) -> Preprocessing:
 
 def check_fit(net_heads: Mapping[str, Head], inputs: Sequence[str], dataset: Dataset) -> None:
     """Raise `DataError` unless the net takes the pictures of the data set and scores its labels and classes."""
-    pictures = dataset.pictures
-    if len(inputs) != len(pictures) or (len(inputs) > 1 and set(inputs) != set(pictures)):
-        raise DataError(
-            f"the net takes {_pictures(inputs)}, but data set {dataset.name!r} gives {_pictures(pictures)}; give the "
-            "data that the net was made for (nyud has the option inputs=color,depth)."
-        )
+    _check_pictures(inputs, dataset)
     if len(dataset.labels) > 1 and list(dataset.labels) != list(net_heads):
         raise DataError(
             f"the net scores the labels {', '.join(net_heads)}, but data set {dataset.name!r} has "
@@ -190,6 +185,15 @@ def check_fit(net_heads: Mapping[str, Head], inputs: Sequence[str], dataset: Dat
                 f"({', '.join(labels.classes[:4])}{', ...' if count > 4 else ''}); "
                 "give the data that the net was made for, or set num_output of its score and upsampling layers to that."
             )
+
+
+def _check_pictures(inputs: Sequence[str], dataset: Dataset) -> None:
+    pictures = dataset.pictures
+    if len(inputs) != len(pictures) or (len(inputs) > 1 and set(inputs) != set(pictures)):
+        raise DataError(
+            f"the net takes {_pictures(inputs)}, but data set {dataset.name!r} gives {_pictures(pictures)}; give the "
+            "data that the net was made for (nyud has the option inputs=color,depth)."
+        )
 
 
 def _pictures(names: Sequence[str]) -> str:
