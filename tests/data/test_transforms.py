@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -165,3 +167,72 @@ def test_a_crop_of_a_resized_picture_is_its_cut() -> None:
 def test_settings_out_of_range(options: dict) -> None:
     with pytest.raises(DataError, match=r"augmentation"):
         Augment(**options)
+
+
+# Several pictures and labels, 16 bits, depth
+
+DEPTH = Preprocessing(color="DEPTH", mean=(7.844,), bits=16)
+SEVERAL = Preprocessing(others={"depth": DEPTH})
+
+
+def test_depth_is_fed_as_its_logarithm_and_nothing_measured_as_the_mean() -> None:
+    depth = np.array([[1000, 65535, 0]], np.uint16)
+    blob = to_blob(depth, DEPTH)
+    assert blob.shape == (1, 1, 3)
+    assert blob[0, 0].tolist() == pytest.approx([np.log(1000) - 7.844, np.log(65535) - 7.844, 0], abs=1e-5)
+    assert from_blob(blob, DEPTH)[0, :2].tolist() == [1000, 65535]
+    assert mean_pixel(DEPTH) == 2550
+
+
+def test_sixteen_bits_fill_as_many_channels_as_the_net_has() -> None:
+    deep = np.array([[0, 4000]], np.uint16)
+    gray = to_blob(deep, Preprocessing(color="GRAY", mean=(2000.0,), scale=0.5, bits=16))
+    assert gray.tolist() == [[[-1000, 1000]]]
+    three = to_blob(deep, Preprocessing(mean=(0.0, 1000.0, 2000.0), bits=16))
+    assert three[:, 0].tolist() == [[0, 4000], [-1000, 3000], [-2000, 2000]]
+
+
+@pytest.mark.parametrize(
+    ("image", "preprocessing"),
+    [
+        (np.zeros((2, 2), np.uint16), Preprocessing()),
+        (np.zeros((2, 2, 3), np.uint8), DEPTH),
+        (np.zeros((2, 2, 3), np.uint16), DEPTH),
+        (np.zeros((2, 2, 4), np.uint8), Preprocessing()),
+    ],
+)
+def test_pictures_of_another_kind_are_refused(image: np.ndarray, preprocessing: Preprocessing) -> None:
+    with pytest.raises(DataError, match=r"an image has shape .*; expected H×W"):
+        to_blob(image, preprocessing)
+
+
+@given(settings, st.integers(0, 2**32 - 1))
+def test_all_pictures_and_labels_go_through_one_geometry(settings: Augment, seed: int) -> None:
+    label = np.arange(15, dtype=np.uint8).reshape(3, 5).repeat(8, 0).repeat(8, 1)
+    images = {"data": np.repeat(label[:, :, None], 3, axis=2), "depth": label.astype(np.uint16) * 1000}
+    sample = Sample(images, {"sem": label, "geo": label // 2}, "x")
+    filling = dataclasses.replace(SEVERAL, color="RGB", mean=(255.0,) * 3)
+    out = augment(sample, settings, np.random.default_rng(seed), filling)
+    known = out.labels["sem"] != 255
+    assert np.array_equal(out.labels["geo"], np.where(known, out.labels["sem"] // 2, 255))
+    assert out.images["depth"].dtype == np.uint16
+    assert np.all(out.images["depth"][~known] == 2550) and np.all(out.images["data"][~known] == 255)
+    # Bilinear in both, on different scales: they agree within the two roundings of the bytes (Pillow resizes in two passes).
+    difference = out.images["depth"][known] - 1000.0 * out.images["data"][known][:, 0]
+    assert np.abs(difference).max(initial=0) <= 1100
+
+
+def test_brightness_lights_pictures_but_neither_depth_nor_padding() -> None:
+    label = np.zeros((4, 4), np.uint8)
+    images = {"data": np.full((4, 4, 3), 100, np.uint8), "depth": np.full((4, 4), 3000, np.uint16)}
+    sample, rng, seen = Sample(images, {"label": label}, "x"), np.random.default_rng(0), set()
+    for _ in range(50):
+        out = augment(sample, Augment(brightness=0.3, crop=(6, 6)), rng, SEVERAL)
+        inside = out.label == 0
+        (value,) = np.unique(out.images["data"][inside]).tolist()
+        seen.add(value)
+        assert np.all(out.images["data"][~inside] == mean_pixel(SEVERAL))
+        assert np.all(out.images["depth"][inside] == 3000)
+    assert 70 <= min(seen) < 80 and 120 < max(seen) <= 130
+    with pytest.raises(DataError, match=r"brightness 1.5: expected 0 to 1"):
+        Augment(brightness=1.5)
