@@ -217,7 +217,7 @@ def test_all_pictures_and_labels_go_through_one_geometry(settings: Augment, seed
     assert np.array_equal(out.labels["geo"], np.where(known, out.labels["sem"] // 2, 255))
     assert out.images["depth"].dtype == np.uint16
     assert np.all(out.images["depth"][~known] == 2550) and np.all(out.images["data"][~known] == 255)
-    # Bilinear in both, on different scales: they agree within the two roundings of the bytes (Pillow resizes in two passes).
+    # Bilinear in both, on different scales: they agree within the roundings of Pillow's two passes.
     difference = out.images["depth"][known] - 1000.0 * out.images["data"][known][:, 0]
     assert np.abs(difference).max(initial=0) <= 1100
 
