@@ -151,7 +151,7 @@ def prepare(net: Net, dataset: Dataset) -> None:
                 f"called {', '.join(names)}; rename the net's."
             )
     (_, first), *others = dataset.labels.items()
-    net.info = ModelInfo(preprocessing, first.classes, first.colors, dict(others))
+    net.info = ModelInfo(preprocessing, first.classes, first.colors, more_labels=dict(others))
 
 
 def _fitted(net: Net, preprocessing: Preprocessing) -> Preprocessing:

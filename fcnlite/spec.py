@@ -211,10 +211,10 @@ class ModelInfo:
     preprocessing: Preprocessing = field(default_factory=Preprocessing)
     classes: tuple[str, ...] = ()
     colors: tuple[tuple[int, int, int], ...] = ()
-    more_labels: Mapping[str, Labels] = field(default_factory=dict)
-    """Where the net learned several label maps: those beside the first, by the blob of the label."""
     record: Mapping[str, Any] = field(default_factory=dict)
     """How the weights were made (command, data, figures): JSON values, for people."""
+    more_labels: Mapping[str, Labels] = field(default_factory=dict)
+    """Where the net learned several label maps: those beside the first, by the blob of the label."""
 
     def labels(self, name: str) -> Labels:
         """Names and colours of the label `name`, the first unless it is among the others; empty where unknown."""
