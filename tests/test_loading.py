@@ -205,11 +205,11 @@ def test_the_mean_of_the_data_layer(tmp_path: Path, options: str, mean: tuple[fl
     assert (found.mean, found.scale, found.color) == (mean, scale, "BGR")
 
 
-@pytest.mark.filterwarnings("ignore:.*starts at zero")
 def test_the_pictures_of_the_reference_s_nyud_nets(shared: Path) -> None:
     def found(name: str) -> Preprocessing:
         path = shared / "reference" / "zoo" / f"nyud-fcn32s-{name}" / "test.prototxt"
-        return fcnlite.load(path).info.preprocessing
+        with pytest.warns(UserWarning, match="starts at zero"):
+            return fcnlite.load(path).info.preprocessing
 
     color, hha = Preprocessing(mean=(116.190, 97.203, 92.318)), Preprocessing("RGB", (132.431, 94.076, 118.477))
     depth = Preprocessing("DEPTH", (7.844,), bits=16)
