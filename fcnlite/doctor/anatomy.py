@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from fcnlite.heads import TRIAL_SIDE, image_inputs
 from fcnlite.layers import Layer
 from fcnlite.layers.softmax_loss import SoftmaxWithLoss
 from fcnlite.net import Net
-from fcnlite.segmenter import TRIAL_SIDE, image_inputs
 from fcnlite.shapes import Shape
 from fcnlite.spec import Preprocessing
 
@@ -21,7 +21,7 @@ def picture_shapes(
     """The shape to feed to each input that the net computes with: as described, or of another height and width."""
     shapes: dict[str, Shape] = {}
     for name, shape in image_inputs(layers).items():
-        described = shape or (1, len(preprocessing.mean), TRIAL_SIDE, TRIAL_SIDE)
+        described = shape or (1, len(preprocessing.of(name).mean), TRIAL_SIDE, TRIAL_SIDE)
         shapes[name] = (*described[:2], *size) if size is not None and len(described) == 4 else described
     return shapes
 

@@ -11,15 +11,15 @@ from pathlib import Path
 from typing import Any
 
 from fcnlite import _cli, caffe, config, doctor, models, surgery
-from fcnlite._cli_data import add_data_options, open_data
+from fcnlite._cli_data import add_data_options, add_split_options, training_data, validation_data
 from fcnlite.data import Dataset
 from fcnlite.errors import TrainingError
+from fcnlite.heads import prepare
 from fcnlite.loading import read_weights
 from fcnlite.net import Net
-from fcnlite.spec import ModelInfo
 from fcnlite.train import results
 from fcnlite.train.checkpoint import read_options
-from fcnlite.train.loop import Training, check_classes
+from fcnlite.train.loop import Training
 from fcnlite.train.options import TrainOptions
 from fcnlite.train.run_folder import RunFolder
 
@@ -33,7 +33,7 @@ _EXAMPLES = """\
   python -m fcnlite.train --data camvid --root data/camvid --init runs/photos/best.h5 --out runs/camvid
   python -m fcnlite.train --resume --out runs/camvid"""
 
-_OF_DATA = ("data", "root", "data_option")
+_OF_DATA = ("data", "root", "data_option", "skip_bad", "train_split", "val_split")
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -71,6 +71,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--overwrite", action="store_true", help="start anew where --out holds an earlier run")
     _cli.add_threads(parser)
     add_data_options(parser, required=False)
+    add_split_options(parser)
     group = parser.add_argument_group("training")
     for each in fields(TrainOptions):
         if each.name not in (*_OF_DATA, "threads"):
@@ -138,23 +139,12 @@ def _with_threads(options: TrainOptions) -> TrainOptions:
 
 def _start(options: TrainOptions, folder: RunFolder) -> Training:
     """Data checked, net built, solver ready."""
-    train_set = _checked(options, "train")
-    val_set = _checked(options, "val") if options.validation else None
+    of_data = argparse.Namespace(**options.plain())
+    train_set = training_data(of_data)
+    val_set = validation_data(of_data) if options.validation else None
     net = _net(options, train_set)
-    run = Training(options, folder, options.make_solver(net), train_set, val_set)
-    check_classes(run)
-    net.info = ModelInfo(
-        preprocessing=net.info.preprocessing, classes=train_set.classes, colors=train_set.colors
-    )
-    return run
-
-
-def _checked(options: TrainOptions, split: str) -> Dataset:
-    """A split of the data, every file of which has been read once."""
-    dataset = open_data(argparse.Namespace(**options.plain()), split)
-    with _cli.progress("picture") as progress:
-        dataset.check(progress)
-    return dataset
+    prepare(net, train_set)
+    return Training(options, folder, options.make_solver(net), train_set, val_set)
 
 
 def _net(options: TrainOptions, dataset: Dataset) -> Net:
@@ -164,7 +154,7 @@ def _net(options: TrainOptions, dataset: Dataset) -> Net:
         return net
     return models.build(
         options.model,
-        classes=len(dataset.classes),
+        classes=[len(labels.classes) for labels in dataset.labels.values()],
         width=options.width,
         normalization=options.normalization,
         phase="TRAIN",

@@ -14,10 +14,9 @@ from typing import Any
 import numpy as np
 
 from fcnlite.data import Dataset, Loader
-from fcnlite.errors import FcnliteError, TrainingError
+from fcnlite.errors import TrainingError
 from fcnlite.evaluation import confusion
 from fcnlite.metrics import Metrics
-from fcnlite.segmenter import Segmenter
 from fcnlite.solver import Solver
 from fcnlite.train.checkpoint import Best, Standing
 from fcnlite.train.options import TrainOptions
@@ -215,13 +214,3 @@ def _stop_signals() -> Iterator[list[int]]:
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
-
-
-def check_classes(run: Training) -> None:
-    """Raise `FcnliteError` unless the net scores as many classes as the data have."""
-    count = len(Segmenter(run.solver.net).classes)
-    if count != len(run.train_set.classes):
-        raise FcnliteError(
-            f"the net scores {count} classes, but data set {run.train_set.name!r} has {len(run.train_set.classes)}; "
-            "set num_output of the score and upsampling layers to that."
-        )

@@ -6,6 +6,7 @@ import numpy as np
 
 from fcnlite import plots
 from fcnlite.data import Dataset
+from fcnlite.data.pictures import show
 from fcnlite.evaluation import confusion
 from fcnlite.metrics import Metrics
 from fcnlite.segmenter import Segmenter
@@ -21,7 +22,7 @@ def draw(folder: RunFolder, dataset: Dataset) -> np.ndarray:
     plots.curves(folder.path / "curves.png", folder.read_log())
     chosen = np.unique(np.linspace(0, len(dataset) - 1, SAMPLES).astype(int))
     samples = [dataset[int(index)] for index in chosen]
-    rows = [(sample.image, sample.label, segmenter(sample.image)) for sample in samples]
+    rows = [(show(sample.image), sample.label, segmenter(sample.images)) for sample in samples]
     plots.sample_sheet(folder.path / "samples.png", rows, dataset.classes, dataset.colors)
     image, _, labels = rows[0]
     tinted = plots.overlay(image, labels, dataset.classes, dataset.colors)
