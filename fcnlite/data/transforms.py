@@ -58,7 +58,7 @@ def mean_color(preprocessing: Preprocessing) -> tuple[int, int, int]:
 
 @dataclass(frozen=True)
 class Augment:
-    """How training pictures are varied: mirrored, resized, cut."""
+    """How training pictures are varied: mirrored, resized, cut, made lighter or darker."""
 
     flip: bool = False
     """Mirror every second picture left to right, on average."""
@@ -66,6 +66,8 @@ class Augment:
     """Resize by a factor drawn evenly from this range."""
     crop: tuple[int, int] | None = None
     """Cut this (height, width) at a place drawn evenly; smaller pictures are padded to it."""
+    brightness: float = 0.0
+    """Multiply the picture by a factor drawn evenly from 1 ± this."""
 
     def __post_init__(self) -> None:
         low, high = self.scale
@@ -73,12 +75,14 @@ class Augment:
             raise DataError(f"augmentation scale {low}…{high}: expected two factors, 0 < low ≤ high.")
         if self.crop is not None and min(self.crop) < 1:
             raise DataError(f"augmentation crop {self.crop}: expected a height and a width of at least 1.")
+        if not 0 <= self.brightness <= 1:
+            raise DataError(f"augmentation brightness {self.brightness}: expected 0 to 1.")
 
 
 def augment(
     sample: Sample, settings: Augment, rng: np.random.Generator, fill: tuple[int, int, int]
 ) -> Sample:
-    """`sample` resized, cut or padded, and mirrored as `settings` say and `rng` draws.
+    """`sample` resized, cut or padded, mirrored and lit as `settings` say and `rng` draws.
 
     Image and label go through the same geometry, the image bilinear, the label by nearest neighbour: a label
     never holds a number that it did not hold before, except `VOID`, which pads it as `fill` pads the image.
@@ -90,6 +94,7 @@ def augment(
     out = settings.crop or (size[0], size[1])
     rows, columns = (_Window.draw(rng, *sides) for sides in zip(size, out, strict=True))
     flip = settings.flip and rng.random() < 0.5
+    light = rng.uniform(1 - settings.brightness, 1 + settings.brightness)
 
     image = np.full((*out, 3), fill, np.uint8)
     label = np.full(out, VOID, np.uint8)
@@ -109,6 +114,8 @@ def augment(
     target = (columns.length, rows.length)
     image[place] = Image.fromarray(sample.image).resize(target, Image.Resampling.BILINEAR, box)
     label[place] = Image.fromarray(sample.label).resize(target, Image.Resampling.NEAREST, box)
+    if settings.brightness:
+        image[place] = np.clip(np.rint(image[place] * np.float32(light)), 0, 255)
     if flip:
         image, label = np.ascontiguousarray(image[:, ::-1]), np.ascontiguousarray(label[:, ::-1])
     return Sample(image, label, sample.name)

@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 
 from fcnlite import _cli, storage
-from fcnlite.train import results
+from fcnlite.train import report, results
 from fcnlite.train.__main__ import main
 from fcnlite.train.run_folder import Log, RunFolder
 from tests.train.runs import TINY, assert_readable, assert_same_run, leftovers
@@ -81,7 +81,7 @@ def watched(folder: Path) -> Iterator[list[Image]]:
 
         return wrapped
 
-    places = [(Path, "replace"), (Path, "unlink"), (os, "fsync"), (Log, "write"), (RunFolder, "cut_log")]
+    places = [(Path, "replace"), (Path, "unlink"), (os, "fsync"), (Log, "write"), (Log, "write_check"), (RunFolder, "cut_logs")]
     with pytest.MonkeyPatch.context() as patch:
         for owner, name in places:
             patch.setattr(owner, name, watch(getattr(owner, name)))
@@ -90,7 +90,8 @@ def watched(folder: Path) -> Iterator[list[Image]]:
 
 @pytest.fixture(autouse=True)
 def no_pictures(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Pictures are drawn from the finished run and take most of a short one's time."""
+    """Pictures are drawn from what is there and take most of a short run's time."""
+    monkeypatch.setattr(report, "write", lambda run, check: None)
     monkeypatch.setattr(results, "draw", lambda folder, dataset: None)
     monkeypatch.setattr(results, "figures", lambda dataset, matrix: "")
 
