@@ -41,7 +41,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         print(recipes.shown(given.recipe, _given(given)))
         return
     if given.out is None:
-        parser.error("the following arguments are required: --out")
+        parser.error("--out DIR is missing: the folder that the run writes to")
     folder = RunFolder(Path(given.out))
     with folder.claimed():
         if given.resume:
@@ -64,6 +64,8 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--out", metavar="DIR", help="the run's folder")
     parser.add_argument("--resume", action="store_true", help="go on with the run in --out, with its options")
     parser.add_argument("--overwrite", action="store_true", help="start anew where --out holds an earlier run")
+    words = f"options by name, which those below override: {', '.join(recipes.RECIPES)}"
+    parser.add_argument("--recipe", metavar="NAME", help=words)
     words = "show what would run: all options of --recipe, with what is overridden"
     parser.add_argument("--print-recipe", action="store_true", help=words)
     words = "time each layer, forward and backward; shown at the end and in the report"
@@ -72,7 +74,7 @@ def _parser() -> argparse.ArgumentParser:
     add_data_options(parser, required=False)
     group = parser.add_argument_group("training")
     for each in fields(TrainOptions):
-        if each.name not in (*_OF_DATA, "threads"):
+        if each.name not in (*_OF_DATA, "threads", "recipe"):
             flag, default, words = "--" + each.name.replace("_", "-"), each.default, each.metadata["help"]
             if default not in (None, (), False, True):
                 shown = " ".join(map(str, default)) if isinstance(default, tuple) else default

@@ -24,8 +24,10 @@ def overview(log: Mapping[str, Sequence[float]], checks: Sequence[Mapping[str, A
     """Loss, validation figures, learning rate, norms. `log` has the columns of log.csv, `checks` log.jsonl's lines."""
     from matplotlib.figure import Figure
 
-    figure = Figure(figsize=(11, 6.4), layout="constrained")
+    figure = Figure(figsize=(11, 6.4))
     (loss, validation), (rate, norms) = figure.subplots(2, 2)
+    # Margins by hand: working them out takes longer than drawing.
+    figure.subplots_adjust(left=0.05, right=0.99, top=0.95, bottom=0.05, wspace=0.14, hspace=0.28)
     _draw(loss, "training loss", log, ("loss", "as logged", _PALE, 0.8))
     smooth = {**log, "loss": smoothed(np.array(log["loss"]))}
     _draw(loss, "training loss", smooth, ("loss", "smoothed", _BLUE, 1.8))
@@ -38,6 +40,7 @@ def overview(log: Mapping[str, Sequence[float]], checks: Sequence[Mapping[str, A
     validation.set(ylim=(0, 1))
     _finish(validation, "validation", iterations)
     _draw(rate, "learning rate", log, ("rate", "", _GREEN, 1.8))
+    rate.ticklabel_format(axis="y", scilimits=(-2, 3))
     gradients, weights = ("gradient_norm", "of the gradients", _RED, 0.8), ("weight_norm", "of the weights", _BLUE, 1.8)
     _draw(norms, "norms", log, gradients, weights)
     norms.set_yscale("log")
@@ -48,8 +51,9 @@ def by_class(checks: Sequence[Mapping[str, Any]], classes: Sequence[str], colors
     """The IU of each class over time, in the classes' colours."""
     from matplotlib.figure import Figure
 
-    figure = Figure(figsize=(11, 3.8), layout="constrained")
+    figure = Figure(figsize=(11, 3.8))
     axes = figure.subplots()
+    figure.subplots_adjust(left=0.05, right=0.8, top=0.97, bottom=0.08)
     iterations = [each["iteration"] for each in checks]
     curves = np.array([[_number(iu) for iu in each["iu"]] for each in checks])
     for label in np.argsort(np.nan_to_num(-curves[-1], nan=1.0)):  # the legend in the order of the curves' ends
@@ -59,7 +63,7 @@ def by_class(checks: Sequence[Mapping[str, Any]], classes: Sequence[str], colors
         color = "#{:02x}{:02x}{:02x}".format(*colors[label])
         axes.plot(iterations, curves[:, label], color=color, linewidth=1.8, marker="o", markersize=3, label=name)
     axes.set(ylim=(0, 1))
-    _finish(axes, "IU of each class", iterations)
+    _finish(axes, "", iterations)
     axes.legend(frameon=False, loc="center left", bbox_to_anchor=(1.0, 0.5))
     return _svg(figure)
 

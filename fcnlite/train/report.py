@@ -50,7 +50,8 @@ td.n, th.n { text-align: right; font-variant-numeric: tabular-nums; }
 .legend span { margin-right: 1.2em; white-space: nowrap; }
 .bar { background: #e8ebf0; width: 12em; height: .7em; } .bar i { display: block; background: #1f5fa8; height: 100%; }
 .confusion td { width: 2.4em; text-align: center; padding: .1em; font-size: .8em; }
-.confusion th { font-weight: normal; font-size: .85em; } .confusion th.c { writing-mode: vertical-rl; padding: .3em 0; }
+.confusion th { font-weight: normal; font-size: .85em; }
+.confusion th.c { writing-mode: vertical-rl; padding: .3em 0; vertical-align: bottom; }
 pre { background: #f3f5f8; padding: .8em; overflow-x: auto; font-size: .85em; } summary { cursor: pointer; }
 .set { font-weight: bold; }
 """
@@ -67,7 +68,7 @@ def write(run: Training, check: Check) -> None:
         f"<h1>{escape(title)}</h1>",
         f'<p class="about">{escape(_about(run))}</p>',
         _tiles(run, check, log, speed),
-        "<h2>Curves</h2>",
+        "<h2>Curves by iteration</h2>",
         _image(charts.overview(log, checks), "loss, validation, learning rate and norms by iteration"),
     ]
     if check.metrics is not None:
@@ -119,8 +120,8 @@ def _tiles(run: Training, check: Check, log: Mapping[str, Sequence[float]], spee
             (_figure(check.metrics.pixel_accuracy), "pixel accuracy"),
         ]
     tiles += [
-        (f"{done / training:.3g}/s", "iterations, checks apart"),
-        (f"{waited / training:.1%}", "of it waiting for data"),
+        (f"{done / training:.3g} it/s", "speed, checks apart"),
+        (f"{waited / training:.1%}", "waiting for data"),
         (_duration(seconds), "so far"),
     ]
     if left > 0:

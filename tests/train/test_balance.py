@@ -1,0 +1,56 @@
+"""Class balancing: shares, weights, and the loss that they weigh."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from fcnlite import data, models
+from fcnlite.errors import TrainingError
+from fcnlite.net import Net
+from fcnlite.train.balance import class_shares, class_weights, weighted
+
+
+def test_shares_are_those_of_the_labelled_pixels() -> None:
+    dataset = data.open("shapes", None, "train", size=32, count=5)
+    labels = np.concatenate([dataset[i].label.ravel() for i in range(5)])
+    counts = np.array([(labels == label).sum() for label in range(6)])
+    np.testing.assert_allclose(class_shares(dataset), counts / counts.sum())
+
+
+def test_rare_classes_weigh_more_and_the_mean_weight_of_a_pixel_is_one() -> None:
+    shares = np.array([0.9, 0.09, 0.01, 0.0])
+    weights = np.array(class_weights(shares, 1.1))
+    assert (np.diff(weights) > 0).all()
+    assert weights @ shares == pytest.approx(1)
+    np.testing.assert_allclose(weights[0] / weights[2], np.log(1.11) / np.log(2.0))
+
+
+def test_a_weighted_loss_is_the_weighted_mean_over_the_pixels() -> None:
+    spec = models.describe("lite-fcn4s", classes=3, width=1 / 64)
+    plain = models.build("lite-fcn4s", classes=3, width=1 / 64, phase="TRAIN")
+    weights = [0.5, 1.0, 4.0]
+    net = Net(weighted(spec, weights), phase="TRAIN", shared=plain.params)
+    rng = np.random.default_rng(0)
+    plain.params["score_fr"][0].data = rng.normal(size=plain.params["score_fr"][0].shape)
+    x, label = rng.normal(size=(2, 3, 24, 16)), rng.integers(0, 3, (2, 1, 24, 16))
+    label[0, 0, :5] = 255
+    scores = plain.forward(data=x, outputs=["score"])["score"]
+    log_p = scores - np.log(np.exp(scores).sum(axis=1, keepdims=True))
+    counted = label[:, 0] != 255
+    of_label = np.take_along_axis(log_p, np.where(counted, label[:, 0], 0)[:, None], axis=1)[:, 0]
+    expected = -(np.array(weights)[np.where(counted, label[:, 0], 0)] * of_label)[counted].mean()
+    assert float(net.forward(data=x, label=label)["loss"]) == pytest.approx(expected, rel=1e-5)
+
+
+def test_a_net_without_a_loss_on_label_is_refused() -> None:
+    with pytest.raises(TrainingError, match=r"--class-balance.*'siftflow-fcn8s' has none"):
+        weighted(models.describe("siftflow-fcn8s", width=1 / 64), [1.0] * 33)
+
+
+def test_labels_that_are_all_void_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    dataset = data.open("shapes", None, "train", size=32, count=1)
+    void = data.Sample(np.zeros((4, 4, 3), np.uint8), np.full((4, 4), 255, np.uint8), "void")
+    monkeypatch.setattr(type(dataset), "__getitem__", lambda self, index: void)
+    with pytest.raises(TrainingError, match="no pixel has a class"):
+        class_shares(dataset)
