@@ -22,7 +22,11 @@ from fcnlite.train.run_folder import Log, RunFolder
 from tests.train.runs import TINY, assert_readable, assert_same_run, leftovers
 
 Image = dict[str, bytes]
-RUN = (*TINY, "--base-lr", 0.01, "--iterations", 5, "--check-every", 2, "--iter-size", 2)
+RUN = (
+    *TINY, "--solver", "AdamW", "--base-lr", 0.01, "--iterations", 5, "--check-every", 2, "--iter-size", 2,
+    "--loss-sampling", 0.5, "--class-balance", 1.1, "--brightness", 0.3, "--scale", 0.8, 1.2, "--crop", 32, 32,
+)  # fmt: skip
+"""With all that is random."""
 
 NET = """
 layer { name: "data" type: "Input" top: "data" input_param { shape { dim: 1 dim: 3 dim: 32 dim: 32 } } }

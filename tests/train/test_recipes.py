@@ -117,7 +117,6 @@ def test_an_unknown_recipe_is_named_with_the_near_ones(command: Command, tmp_pat
 
 
 def test_a_recipe_trains_and_what_ran_is_stored(command: Command, tmp_path: Path) -> None:
-    """`lite` with AdamW, balanced classes, brightness and a sampled loss, resumed on the way."""
     run = ("--recipe", "lite", *SMALL, "--loss-sampling", 0.5, "--check-every", 1)
     assert command(main, *run, "--iterations", 3, "--out", tmp_path / "whole").status == 0
     content = storage.load(tmp_path / "whole" / "last.h5")
