@@ -85,7 +85,8 @@ def watched(folder: Path) -> Iterator[list[Image]]:
 
         return wrapped
 
-    places = [(Path, "replace"), (Path, "unlink"), (os, "fsync"), (Log, "write"), (Log, "write_check"), (RunFolder, "cut_logs")]
+    places = [(Path, "replace"), (Path, "unlink"), (os, "fsync"), (RunFolder, "cut_logs")]
+    places += [(Log, "write"), (Log, "write_check")]
     with pytest.MonkeyPatch.context() as patch:
         for owner, name in places:
             patch.setattr(owner, name, watch(getattr(owner, name)))
