@@ -125,23 +125,12 @@ class Training:
                 done = solver.iteration
                 due = done % options.interval == 0 or done == options.iterations
                 norms = Norms.of(solver.net, options.iter_size)
-                check = None
-                if due:
-                    with watch.checking():
-                        check = self._check(norms)
-                        log.write_check(check.plain())
+                check = self._check(norms, log, watch) if due else None
                 log.write((done, loss, rate, norms.gradient, norms.weight, check.mean_iu if check else math.nan))
                 if due or stop:
-                    with watch.checking():
-                        self._checkpoint(log, check)
+                    self._checkpoint(check, log, watch)
                 if check:
-                    speed = watch.lap(done)
-                    log.write_speed(speed.plain())
-                    self._tell(bar, f"iteration {done}: loss {loss:.4g}, {check}, {speed}")
-                    with watch.checking():
-                        self._report(bar, check)
-                if self._unsaved and (due or stop):
-                    self._tell(bar, f"warning: no checkpoint at iteration {done}: {self._unsaved} The run goes on.")
+                    self._show(check, loss, log, watch, bar)
                 bar.set_postfix(loss=f"{loss:.4g}", rate=f"{rate:.3g}", refresh=False)
                 bar.update()
                 if stop:
@@ -174,41 +163,51 @@ class Training:
         except TrainingError as error:
             raise TrainingError(f"{error} {self.folder.last} holds the last good checkpoint.") from error
 
-    def _check(self, norms: Norms) -> Check:
+    def _check(self, norms: Norms, log: Log, watch: Stopwatch) -> Check:
         """Validate, on the parameters that are being trained."""
         self._check_finite()
-        try:
-            segmenter = Segmenter(self.solver.net.share("TEST"))
-            matrix = None if self.val_set is None else confusion(segmenter, self.val_set)
-            shown = self.train_set if self.val_set is None else self.val_set
-            return Check(self.solver.iteration, norms, matrix, predictions(segmenter, shown))
-        except FcnliteError as error:
-            raise TrainingError(
-                f"the check after iteration {self.solver.iteration} failed: {error} {self.folder.last} holds the last "
-                "good checkpoint."
-            ) from error
+        with watch.checking():
+            try:
+                segmenter = Segmenter(self.solver.net.share("TEST"))
+                matrix = None if self.val_set is None else confusion(segmenter, self.val_set)
+                shown = self.train_set if self.val_set is None else self.val_set
+                check = Check(self.solver.iteration, norms, matrix, predictions(segmenter, shown))
+            except FcnliteError as error:
+                raise TrainingError(
+                    f"the check after iteration {self.solver.iteration} failed: {error} {self.folder.last} holds the "
+                    "last good checkpoint."
+                ) from error
+        log.write_check(check.plain())
+        return check
 
-    def _checkpoint(self, log: Log, check: Check | None) -> None:
+    def _checkpoint(self, check: Check | None, log: Log, watch: Stopwatch) -> None:
         """Write what a resumed run counts on, or keep in mind why that could not be done."""
         standing = self.standing
-        try:
-            standing.log_size, standing.checks_size = log.sync()
-            if check:
-                self._save_if_best(check.mean_iu)
-            self._save()
-            self._unsaved = ""
-        except FileError as error:
-            self._unsaved = str(error)
+        with watch.checking():
+            try:
+                standing.log_size, standing.checks_size = log.sync()
+                if check:
+                    self._save_if_best(check.mean_iu)
+                self._save()
+                self._unsaved = ""
+            except FileError as error:
+                self._unsaved = str(error)
 
-    def _report(self, bar: Any, check: Check) -> None:
-        try:
-            report.write(self, check)
-        except FileError as error:
-            self._tell(bar, f"warning: {error}")
-
-    def _tell(self, bar: Any, text: str) -> None:
-        """A line on standard error, above the bar."""
-        bar.write(text, file=sys.stderr)
+    def _show(self, check: Check, loss: float, log: Log, watch: Stopwatch, bar: Any) -> None:
+        """Tell of a check: on standard error, above the bar, and in the report."""
+        speed = watch.lap(check.iteration)
+        log.write_speed(speed.plain())
+        lines = [f"iteration {check.iteration}: loss {loss:.4g}, {check}, {speed}"]
+        if self._unsaved:
+            lines.append(f"warning: no checkpoint at iteration {check.iteration}, the run goes on: {self._unsaved}")
+        else:
+            with watch.checking():
+                try:
+                    report.write(self, check)
+                except FileError as error:
+                    lines.append(f"warning: {error}")
+        for line in lines:
+            bar.write(line, file=sys.stderr)
 
     def _save_if_best(self, mean_iu: float) -> None:
         """Write best.h5 if this is the best so far; without validation, the newest is."""
