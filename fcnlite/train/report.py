@@ -138,7 +138,7 @@ def _classes(
     """Curves, where there are few enough, and a line for each class: IU now, its best, its course, share of pixels."""
     assert check.metrics is not None and check.matrix is not None
     truth = check.matrix.sum(axis=1)
-    validated = [each for each in checks if "iu" in each]
+    validated = [each for each in checks if len(each.get("iu", ())) == len(classes)]
     head = '<tr><th>class</th><th class="n">IU</th><th></th><th class="n">best</th><th>over time</th>'
     rows = [head + '<th class="n">accuracy</th><th class="n">pixels</th></tr>']
     for label, name in enumerate(classes):

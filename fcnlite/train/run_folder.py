@@ -6,7 +6,7 @@ import csv
 import json
 import math
 import os
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO, Any
@@ -161,18 +161,12 @@ class RunFolder:
         return columns
 
     def read_checks(self) -> list[dict[str, Any]]:
-        """The lines of log.jsonl."""
-        return self._read_lines(self.checks)
+        """The lines of log.jsonl. Raises `FileError` for what no run has written."""
+        return _read_lines(self.checks, _is_check)
 
     def read_speed(self) -> list[dict[str, Any]]:
-        """The lines of speed.jsonl."""
-        return self._read_lines(self.speed)
-
-    def _read_lines(self, path: Path) -> list[dict[str, Any]]:
-        try:
-            return [json.loads(line) for line in read_text(path).splitlines()]
-        except (ValueError, RecursionError) as error:
-            raise FileError(f"{path}: is not the log of a training ({error}); put the run's own back.") from error
+        """The lines of speed.jsonl. Raises `FileError` for what no run has written."""
+        return _read_lines(self.speed, _is_speed)
 
 
 class Log:
@@ -237,6 +231,34 @@ class _Appending:
     def _flush(self) -> None:
         while self._waiting:
             self._waiting = self._waiting[self._stream.write(self._waiting) :]
+
+
+def _read_lines(path: Path, fits: Callable[[Any], bool]) -> list[dict[str, Any]]:
+    try:
+        lines = [json.loads(line) for line in read_text(path).splitlines()]
+    except (ValueError, RecursionError) as error:
+        raise FileError(f"{path}: is not the log of a training ({error}); put the run's own back.") from error
+    for number, line in enumerate(lines, start=1):
+        if not fits(line):
+            raise FileError(f"{path}: is not the log of a training (line {number}); put the run's own back.")
+    return lines
+
+
+def _is_check(line: Any) -> bool:
+    """Whether a line of log.jsonl has the figures that the report shows, if it has any."""
+    match line:
+        case {"iteration": int()}:
+            figures = [line.get(name) for name in ("mean_iu", "pixel_accuracy", "mean_accuracy")]
+            iu = line.get("iu", [])
+            return isinstance(iu, list) and all(each is None or type(each) is float for each in (*figures, *iu))
+    return False
+
+
+def _is_speed(line: Any) -> bool:
+    match line:
+        case {"iterations": int(), "seconds": int() | float(), "checking": int() | float(), "waited": int() | float()}:
+            return True
+    return False
 
 
 def _row(iteration: float, *values: float) -> bytes:

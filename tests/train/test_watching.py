@@ -16,6 +16,7 @@ import pytest
 from PIL import Image
 
 from fcnlite import _cli, models, storage
+from fcnlite.errors import FileError
 from fcnlite.evaluation import evaluate
 from fcnlite.loading import load
 from fcnlite.metrics import Metrics
@@ -24,6 +25,7 @@ from fcnlite.train import report, results
 from fcnlite.train.__main__ import main
 from fcnlite.train.norms import Norms
 from fcnlite.train.profile import profiled
+from fcnlite.train.run_folder import RunFolder
 from fcnlite.train.watching import Check, Speed, Stopwatch
 from tests.train.runs import TINY
 
@@ -135,6 +137,31 @@ def test_each_check_is_a_line_of_json_with_the_figures_of_evaluate(watched: tupl
     for row, line in zip(rows(out)[1::2], lines, strict=True):
         assert float(row["gradient_norm"]) == pytest.approx(math.hypot(*line["gradient_norms"].values()))
         assert float(row["weight_norm"]) == pytest.approx(math.hypot(*line["weight_norms"].values()))
+
+
+@pytest.mark.parametrize(
+    "content",
+    ["{", "3", '{"iteration": "x"}', '{"iteration": 1, "iu": 3}', '{"iteration": 1, "iu": ["x"]}', "[" * 9999, "\xff"],
+)
+def test_lines_that_no_run_has_written_are_refused(tmp_path: Path, content: str) -> None:
+    folder = RunFolder(tmp_path)
+    for path, read in ((folder.checks, folder.read_checks), (folder.speed, folder.read_speed)):
+        path.write_bytes(content.encode("latin-1") + b"\n")
+        with pytest.raises(FileError, match=path.name):
+            read()
+
+
+def test_a_log_that_cannot_be_read_is_told_of_and_the_run_goes_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(results, "draw", lambda folder, dataset: None)
+    monkeypatch.setattr(results, "figures", lambda dataset, matrix: "")
+    out = tmp_path / "run"
+    run = (*TINY, "--check-every", 1, "--no-validation", "--out", out)
+    assert _cli.run(main, [str(each) for each in (*run, "--iterations", 1)]) == 0
+    (out / "speed.jsonl").write_text("nonsense\n")
+    assert _cli.run(main, ["--resume", "--iterations", "2", "--out", str(out)]) == 0
+    assert f"warning: {out / 'speed.jsonl'}: is not the log of a training" in capsys.readouterr().err
 
 
 def test_norms_are_those_of_what_learns() -> None:
