@@ -85,7 +85,7 @@ _LITE: Values = {
     "model": "lite-fcn4s",
     "width": 0.25,
     "solver": "AdamW",
-    "base_lr": 1e-3,
+    "base_lr": 5e-3,
     "lr_policy": "poly",
     "power": 0.9,
     "weight_decay": 0.01,
