@@ -146,6 +146,21 @@ def test_flip_mirrors_about_half_of_them() -> None:
     assert np.array_equal(flipped[0].image, COLORS[label][:, ::-1])
 
 
+def test_brightness_multiplies_the_picture_and_leaves_padding_and_label() -> None:
+    label = np.ones((2, 3), np.uint8)
+    sample = Sample({"data": np.full((2, 3, 3), 200, np.uint8)}, {"label": label}, "x")
+    rng = np.random.default_rng(0)
+    seen = []
+    for _ in range(200):
+        out = augment(sample, Augment(crop=(5, 5), brightness=0.4), rng, FILLING)
+        (value,) = np.unique(out.image[out.label == 1])
+        seen.append(int(value))
+        assert np.all(out.image[out.label == 255] == FILL)
+    assert min(seen) in range(120, 126)
+    assert max(seen) == 255  # clipped, not wrapped
+    assert 90 < sum(value < 200 for value in seen) < 130
+
+
 def test_a_crop_of_a_resized_picture_is_its_cut() -> None:
     """Resizing the part alone gives what resizing everything and cutting gives, within rounding, inside."""
     from PIL import Image
@@ -162,7 +177,8 @@ def test_a_crop_of_a_resized_picture_is_its_cut() -> None:
 
 
 @pytest.mark.parametrize(
-    "options", [{"scale": (0, 1)}, {"scale": (2, 1)}, {"scale": (1, float("inf"))}, {"crop": (0, 5)}]
+    "options",
+    [{"scale": (0, 1)}, {"scale": (2, 1)}, {"scale": (1, float("inf"))}, {"crop": (0, 5)}, {"brightness": 1.1}],
 )
 def test_settings_out_of_range(options: dict) -> None:
     with pytest.raises(DataError, match=r"augmentation"):
