@@ -24,7 +24,7 @@ from fcnlite.solver import SGD
 from fcnlite.train import report, results
 from fcnlite.train.__main__ import main
 from fcnlite.train.norms import Norms
-from fcnlite.train.profile import profiled
+from fcnlite.train.profile import SHOWN, Profile, profiled
 from fcnlite.train.run_folder import RunFolder
 from fcnlite.train.watching import Check, Speed, Stopwatch
 from tests.train.runs import TINY
@@ -222,26 +222,40 @@ def test_class_names_are_no_markup_and_classes_that_do_not_occur_have_no_figure(
     assert "–" in Page(html).text
 
 
-def test_a_profile_times_every_layer_and_leaves_the_net_as_it_was() -> None:
-    net = models.build("lite-fcn8s", classes=3, width=1 / 64, phase="TRAIN")
-    forward = net.layers[2].forward
-    x, label = np.zeros((1, 3, 32, 32)), np.zeros((1, 1, 32, 32))
+@pytest.mark.parametrize("path", ["fast", "plain"])
+@pytest.mark.parametrize(("name", "size"), [("lite-fcn8s", 32), ("voc-fcn32s", 40)])
+def test_a_profile_times_every_layer_and_leaves_the_net_as_it_was(name: str, size: int, path: str) -> None:
+    net = models.build(name, classes=3, width=1 / 64, phase="TRAIN", path=path)
+    x, label = np.zeros((1, 3, size, size)), np.zeros((1, 1, size, size))
     with profiled(net) as profile:
         for _ in range(2):
             net.forward(data=x, label=label, keep=True)
             net.backward()
-    assert net.layers[2].forward == forward
-    times = {each.layer: each for each in profile.layers}
-    for name in ("conv1_1", "bn3_2", "pool5", "score_fr", "loss"):
-        assert times[name].passes == 2
-        assert times[name].forward > 0
-        assert times[name].backward > 0
-    assert sum(each.both for each in profile.layers) <= profile.seconds
+    assert net.timer is None
+    assert profile.passes == 2
+    computed = {layer.spec.name for layer in net.layers if layer.spec.bottom}
+    assert {each for layers in profile.layers for each in layers} == computed
+    for layers, taken in profile.layers.items():
+        assert taken.forward > 0
+        if net.params.keys() & set(layers) and "upscore" not in layers:
+            assert taken.backward > 0
+    assert sum(each.both for each in profile.layers.values()) <= profile.seconds
     lines = profile.table().splitlines()
-    assert [line.split()[0] for line in lines[1:3]] == [
-        each.layer for each in sorted(profile.layers, key=lambda each: -each.both)[:2]
-    ]
-    assert "others" in lines[-3] and "all layers" in lines[-2] and lines[-1].startswith("2 passes")
+    slowest = sorted(profile.layers.values(), key=lambda each: -each.both)
+    assert [line.split("  ")[0] for line in lines[1:3]] == [each.name for each in slowest[:2]]
+    assert "all layers" in lines[-2] and lines[-1].startswith("2 passes")
+
+
+def test_the_table_shows_the_slowest_and_adds_up_the_others() -> None:
+    profile = Profile({f"conv{i}": "Convolution" for i in range(50)}, began=0.0, ended=5.0)
+    for i in range(50):
+        profile.add((f"conv{i}",), "forward", 0.001 * i)
+        profile.add((f"conv{i}",) if i else (), "backward", 0.002)
+    lines = profile.table().splitlines()
+    assert lines[1].split() == ["conv49", "Convolution", "1.0", "ms", "0.0", "ms", "1.0%"]
+    assert lines[SHOWN + 1].split()[:2] == ["11", "others"]
+    assert lines[SHOWN + 2].split()[:5] == ["all", "layers", "24.5", "ms", "2.0"]
+    assert lines[-1] == "50 passes; beside the layers (updates, data, checks): 3.7 s of 5.0 s"
 
 
 def test_the_profile_of_a_run_is_printed_and_in_its_report(
