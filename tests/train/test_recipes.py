@@ -8,9 +8,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from fcnlite import caffe, models, storage
+from fcnlite import caffe, data, models, storage
 from fcnlite.errors import TrainingError
 from fcnlite.fillers import bilinear_kernel
+from fcnlite.heads import image_inputs
 from fcnlite.layers import create
 from fcnlite.layers.loss import Loss
 from fcnlite.net import Net
@@ -22,7 +23,10 @@ from tests.cli.conftest import Command
 
 ZOO = sorted(set(recipes.RECIPES) & set(models.names()))
 """Recipes called as the net of the FCN reference whose solver they are."""
-SMALL = ("--width", 0.02, "--data-option", "size=32", "--data-option", "count=4", "--batch-size", 2, "--crop", 32, 32)
+SMALL = (
+    "--data", "shapes", "--data-option", "size=32", "--data-option", "count=4", "--width", 0.02, "--batch-size", 2,
+    "--crop", 32, 32,
+)  # fmt: skip
 
 
 def only(recipe: str) -> TrainOptions:
@@ -78,12 +82,34 @@ def test_scores_start_at_zero_and_upsampling_is_bilinear_and_stays(name: str) ->
             assert not any(each.array.any() for each in net.params[layer.spec.name])
 
 
-@pytest.mark.parametrize("data", ["voc", "pascalcontext", "siftflow"])
-def test_stages_are_the_three_nets_with_their_own_rates(data: str) -> None:
-    stages = recipes.stages(f"{data}-fcn8s-staged", {"iterations": 7})
-    assert [each.model for each in stages] == [f"{data}-fcn{stride}s" for stride in (32, 16, 8)]
+@pytest.mark.parametrize("nets", ["voc", "pascalcontext", "siftflow"])
+def test_stages_are_the_three_nets_with_their_own_rates(nets: str) -> None:
+    stages = recipes.stages(f"{nets}-fcn8s-staged", {"iterations": 7})
+    assert [each.model for each in stages] == [f"{nets}-fcn{stride}s" for stride in (32, 16, 8)]
     assert [each.base_lr for each in stages] == [only(each.model).base_lr for each in stages]
     assert {each.iterations for each in stages} == {7}
+
+
+@pytest.mark.parametrize("name", sorted(recipes.RECIPES))
+def test_every_recipe_names_data_that_its_net_is_for(name: str, command: Command, tmp_path: Path) -> None:
+    ended = command(main, "--recipe", name, "--out", tmp_path / "run")
+    assert ended.status == 1
+    for options in recipes.stages(name, {}):
+        assert f"data set {options.data!r} needs its root folder (--root DIR)" in ended.err
+        splits = data._DATASETS[options.data].splits
+        assert {options.train_split, options.val_split} <= {None, *splits}
+        inputs = list(image_inputs([create(each, "TRAIN") for each in models.describe(options.model)]))
+        given = [each.removeprefix("inputs=") for each in options.data_option]
+        assert inputs == ["data"] if len(given) == 0 or "," not in given[0] else inputs == given[0].split(",")
+
+
+def test_with_other_data_a_recipe_says_nothing_of_its_own() -> None:
+    paper, mine = only("voc-fcn8s"), recipes.stages("voc-fcn8s", {"data": "folder", "root": "photos"})[0]
+    assert (paper.data, paper.train_split, paper.val_split) == ("sbd", None, "seg11valid")
+    assert (mine.data, mine.root, mine.train_split, mine.val_split) == ("folder", "photos", None, None)
+    assert mine.base_lr == paper.base_lr
+    assert recipes.stages("voc-fcn8s", {"data": "sbd"})[0].val_split == "seg11valid"
+    assert recipes.stages("nyud-fcn32s-hha", {"data": "shapes"})[0].data_option == ()
 
 
 def test_every_option_can_be_given_on_the_command_line(command: Command) -> None:
@@ -122,7 +148,8 @@ def test_a_recipe_trains_and_what_ran_is_stored(command: Command, tmp_path: Path
     content = storage.load(tmp_path / "whole" / "last.h5")
     stored, recipe = content.progress["options"], only("lite").plain()
     assert content.progress["type"] == "AdamW"
-    changed = {"width", "data_option", "batch_size", "crop", "loss_sampling", "check_every", "iterations", "threads"}
+    of_data, of_time = {"data", "data_option", "batch_size", "crop"}, {"check_every", "iterations", "threads"}
+    changed = {"width", "loss_sampling", *of_data, *of_time}
     assert {name for name in stored if stored[name] != recipe[name]} == changed
     assert stored["recipe"] == "lite"
     assert storage.load(tmp_path / "whole" / "best.h5").info.record["options"] == stored

@@ -17,7 +17,8 @@ from tests.train.runs import assert_same_run
 
 NETS = ("voc-fcn32s", "voc-fcn16s", "voc-fcn8s")
 RUN = (
-    "--recipe", "voc-fcn8s-staged", "--width", 0.02, "--data-option", "size=32", "--data-option", "count=2",
+    "--recipe", "voc-fcn8s-staged", "--width", 0.02,
+    "--data", "shapes", "--data-option", "size=32", "--data-option", "count=2",
     "--normalization", "VALID", "--base-lr", 0.001, "--iterations", 2, "--check-every", 1,
 )  # fmt: skip
 
