@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from fcnlite.heads import TRIAL_SIDE, image_inputs
 from fcnlite.layers import Layer
+from fcnlite.layers.infogain_loss import InfogainLoss
 from fcnlite.layers.softmax_loss import SoftmaxWithLoss
 from fcnlite.net import Net
 from fcnlite.shapes import Shape
@@ -26,9 +27,13 @@ def picture_shapes(
     return shapes
 
 
-def softmax_losses(layers: Sequence[Layer]) -> list[SoftmaxWithLoss]:
-    """The losses that compare class scores with labels."""
-    return [layer for layer in layers if isinstance(layer, SoftmaxWithLoss)]
+def softmax_losses(layers: Sequence[Layer]) -> list[SoftmaxWithLoss | InfogainLoss]:
+    """The losses that compare class scores with labels; with weights of the classes, where the description has them.
+
+    Such weights are taken to have a mean of 1 over the pixels, as --class-balance makes them.
+    """
+    known = (layer for layer in layers if isinstance(layer, (SoftmaxWithLoss, InfogainLoss)))
+    return [layer for layer in known if len(layer.spec.bottom) == 2]
 
 
 def blob_shapes(net: Net, size: tuple[int, int] | None = None) -> dict[str, Shape]:

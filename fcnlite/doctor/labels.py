@@ -166,7 +166,7 @@ def _frequencies(found: Survey, counts: Array) -> list[Finding]:
                 "class-rare",
                 "note",
                 f"In {found.where} few pixels are labelled {listed(rare)}: the loss hardly sees them.",
-                "Add pictures of them, weigh them by an InfogainLoss, or expect low figures for them.",
+                "Add pictures of them, weigh them (train has --class-balance 1.1), or expect low figures for them.",
             )
         )
     return findings

@@ -24,7 +24,7 @@ from fcnlite.doctor.anatomy import blob_shapes, picture_shapes, softmax_losses
 from fcnlite.doctor.finding import Finding
 from fcnlite.errors import FileError, SpecError
 from fcnlite.files import cannot_read
-from fcnlite.layers.softmax_loss import SoftmaxWithLoss
+from fcnlite.layers.loss import Loss
 from fcnlite.net import Net
 from fcnlite.solver import Solver
 
@@ -103,7 +103,7 @@ def _copy(net: Net) -> Net:
     return copy
 
 
-def _factor(loss: SoftmaxWithLoss, label: np.ndarray) -> float:
+def _factor(loss: Loss, label: np.ndarray) -> float:
     """By how much the loss is larger than its mean over the positions that count."""
     counted = np.not_equal(label, loss.options.ignore_label)
     weight = loss.spec.loss_weight[0] if loss.spec.loss_weight else 1.0
