@@ -24,7 +24,7 @@ validation, opens from disk), log.csv, log.jsonl, curves.png, samples.png, overl
 _EXAMPLES = """\
   python -m fcnlite.train --out runs/first
   python -m fcnlite.train --data folder --root photos --crop 240 320 --scale 0.75 1.5 --out runs/photos
-  python -m fcnlite.train --recipe lite --data camvid --root data/camvid --out runs/lite
+  python -m fcnlite.train --recipe lite --root data/camvid --out runs/lite
   python -m fcnlite.train --recipe voc-fcn8s --iterations 50000 --print-recipe
   python -m fcnlite.train --recipe voc-fcn8s-staged --init VGG_ILSVRC_16_layers.caffemodel --data folder \\
       --root photos --out runs/staged
