@@ -242,6 +242,12 @@ class Net:
         run.top_shapes = [each.shape for each in top]
         return top, run
 
+    def plan(self, fed: Mapping[str, Shape], outputs: Sequence[str] | None = None) -> Plan:
+        """The fast path's plan for inference on inputs of these shapes. Raises as `forward` does."""
+        schedule = self._schedule(frozenset(fed), None if outputs is None else tuple(outputs), False)
+        self._check_shapes(schedule, dict(fed))
+        return self._plan(schedule, fed, keep=False, elide=True)
+
     def _plan(self, schedule: Schedule, fed: Mapping[str, Shape], keep: bool, elide: bool) -> Plan:
         """The plan of the fast path for inputs of these shapes."""
         key = (id(schedule), tuple(sorted(fed.items())), keep, elide, config.num_threads())
