@@ -65,6 +65,8 @@ class Machine:
     threads: int
     prepared: dict[Any, tuple[tuple[int, ...], Any]]
     """What was derived from parameters, with the versions that it was derived from."""
+    low_memory: bool = False
+    """Whether prepared weights shall take little more memory than the weights themselves."""
     scratch: Array = field(default_factory=lambda: np.empty(0, np.float32))
     """Memory for the operation that runs; in backward as much as it has asked for (`borrow`)."""
     _lent: Array = field(default_factory=lambda: np.empty(0, np.float32))
