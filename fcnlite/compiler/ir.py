@@ -102,8 +102,22 @@ class Machine:
 
 
 def _is_free(buffer: Array) -> bool:
-    """Whether only the pool holds a buffer: no view of it is left (of the counted references two are here)."""
-    return sys.getrefcount(buffer) <= 4
+    """Whether only the pool holds a buffer, and no view of it is left."""
+    return sys.getrefcount(buffer) <= _COUNT_OF_FREE
+
+
+def _count_of_free() -> int:
+    """What Python counts, on the way that `Machine.buffer` asks, for a buffer that nobody else holds."""
+    pool = [np.empty(1, np.float32)]
+    (count,) = [_count(each) for each in pool]
+    return count
+
+
+def _count(buffer: Array) -> int:
+    return sys.getrefcount(buffer)
+
+
+_COUNT_OF_FREE = _count_of_free()
 
 
 class Operation:
