@@ -23,6 +23,10 @@ BLOCK = 16
 """Channels that lie side by side in a blocked array."""
 
 
+IDLE_BYTES = 1 << 30
+"""Of memory beside the arena that is kept for later though nobody has use for it now."""
+
+
 @dataclass(eq=False)
 class Value:
     """What one operation makes and others read."""
@@ -86,8 +90,9 @@ class Machine:
         floats = prod(shape)
         fitting = [each for each in self._pool if floats <= each.size <= 2 * floats and _is_free(each)]
         if not fitting:
-            # What would serve nobody now is given back.
-            self._pool = [each for each in self._pool if not _is_free(each) or each.size > floats]
+            idle = sum(each.nbytes for each in self._pool if _is_free(each))
+            if idle > IDLE_BYTES:  # of other pictures' sizes, say
+                self._pool = [each for each in self._pool if not _is_free(each)]
             fitting = [np.empty(floats, np.float32)]
             self._pool += fitting
         return min(fitting, key=lambda each: each.size)[:floats].reshape(shape)
