@@ -27,7 +27,12 @@ HERE = Path(__file__).parent
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    options = _parser().parse_args(arguments)
+    parser = _parser()
+    options = parser.parse_args(arguments)
+    if options.names and (options.more or options.profile):
+        parser.error("NAME chooses workloads of the table; --more and --profile measure FCN-8s at 500×500")
+    if options.chart and options.profile:
+        parser.error("--profile draws no chart")
     print(f"{machine.line(machine.describe())}\n", flush=True)
     if options.profile:
         print(steps.report(options.repeats))

@@ -207,3 +207,11 @@ def test_the_machine_is_described_and_measured(monkeypatch: pytest.MonkeyPatch) 
     # More than the arrays that this test has made, less than the machine has.
     peak = machine.peak_memory()
     assert peak is None or 10 << 20 < peak < 1 << 42
+
+
+@pytest.mark.parametrize("arguments", [["500×500", "--more"], ["--profile", "--chart", "x.png"], ["--repeats", "0"]])
+def test_options_that_do_not_fit_are_refused(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        command.main(arguments)
+    assert ended.value.code == 2
+    assert "error:" in capsys.readouterr().err
