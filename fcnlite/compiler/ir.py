@@ -32,6 +32,8 @@ class Value:
     shape: Shape
     """N×C×H×W, or fewer axes, however it lies in memory."""
     blocked: bool = False
+    repeats: tuple[Array, Array] | None = None
+    """For every row, and every column, of the blob which one of the array it is, where one stands for several."""
 
     @property
     def memory_shape(self) -> Shape:
@@ -63,6 +65,8 @@ class Machine:
     threads: int
     prepared: dict[Any, tuple[tuple[int, ...], Any]]
     """What was derived from parameters, with the versions that it was derived from."""
+    low_memory: bool = False
+    """Whether prepared weights shall take little more memory than the weights themselves."""
     scratch: Array = field(default_factory=lambda: np.empty(0, np.float32))
     """Memory for the operation that runs; in backward as much as it has asked for (`borrow`)."""
     _lent: Array = field(default_factory=lambda: np.empty(0, np.float32))
@@ -75,7 +79,7 @@ class Machine:
         self.scratch = self._lent
 
     def buffer(self, shape: Shape) -> Array:
-        """Memory for a value of backward: that of an earlier one which nobody holds any more, if there is such.
+        """Memory for a value beside the arena: that of an earlier one which nobody holds any more, if there is such.
 
         Memory that is new to the process costs more than the arithmetic of many an operation.
         """
@@ -122,11 +126,17 @@ class Operation:
         self.outputs = list(outputs)
         self.layers = tuple(layers)
         """The layers whose work it does; the first is the one whose parameters it has."""
+        self.for_caller = False
+        """Whether an output goes to the caller, who then owns it."""
 
     @property
     def learns(self) -> str | None:
         """The layer whose parameters get gradients here, if any."""
         return None
+
+    def new(self, shape: Shape, machine: Machine) -> Array:
+        """Memory for an output that does not lie in the arena."""
+        return np.empty(shape, np.float32) if self.for_caller else machine.buffer(shape)
 
     def scratch_floats(self, machine: Machine) -> int:
         """Floats that forward wants of `machine.scratch`."""
@@ -159,6 +169,8 @@ class Graph:
     """The schedule's versions (schedule.py), as far as they are still values."""
     lasting: set[Value]
     """What is looked at after the pass: outputs and, where a backward may follow, every blob."""
+    outs: set[Value]
+    """Of these the outputs."""
     training: bool
 
     def readers(self, value: Value) -> list[Operation]:
@@ -199,7 +211,7 @@ class Graph:
 
 
 def as_plain(array: Array, value: Value, machine: Machine) -> Array:
-    """The array of a value, N×C×H×W."""
+    """The array of a value, N×C×H×W; as it lies, without repeats."""
     if not value.blocked:
         return array
     plain = machine.buffer(value.shape)
@@ -214,3 +226,23 @@ def in_layout(array: Array, value: Value, machine: Machine) -> Array:
     blocked = machine.buffer(value.memory_shape)
     machine.kernels.to_blocked(array, blocked, machine.threads)
     return blocked
+
+
+def fold(array: Array, sources: tuple[Array, Array], size: tuple[int, int]) -> Array:
+    """The transpose of repeating: the sums of the rows, and columns, that each one of `size` stands for.
+
+    `sources` says which one each of the array's is; −1 is none. Rows and columns are axes 2 and 3.
+    """
+    for axis, (source, count) in enumerate(zip(sources, size, strict=True), start=2):
+        if len(source) == count and (source == np.arange(count)).all():
+            continue
+        places, first = np.unique(source, return_index=True)
+        first, places = first[places >= 0], places[places >= 0]
+        shape = (*array.shape[:axis], count, *array.shape[axis + 1 :])
+        folded = np.zeros(shape, array.dtype) if len(places) < count else np.empty(shape, array.dtype)
+        into, out_of = np.moveaxis(folded, axis, 0), np.moveaxis(array, axis, 0)
+        into[places] = out_of[first]
+        for i in sorted(set(np.flatnonzero(source >= 0).tolist()) - set(first.tolist())):
+            into[source[i]] += out_of[i]
+        array = folded
+    return array

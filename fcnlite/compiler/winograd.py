@@ -30,6 +30,7 @@ import numpy as np
 from fcnlite.compiler.cost import Cost
 from fcnlite.compiler.ir import BLOCK, Machine
 from fcnlite.compiler.problem import GROUP, Problem
+from fcnlite.files import release
 from fcnlite.layers.base import Array
 from fcnlite.shapes import Window
 
@@ -38,6 +39,8 @@ POINTS = {
     8: tuple(map(Fraction, ("0", "1/2", "-1/2", "1", "-1", "2", "-2"))),
 }
 """By n; the last point is ∞."""
+PORTION_BYTES = 32 << 20
+"""Of weights that are prepared at once."""
 SHORT = 8
 """Tiles that the micro-kernel multiplies at the least."""
 SMALL_BYTES = 4 << 20
@@ -46,6 +49,8 @@ LARGE_BYTES = 16 << 20
 """With more, each thread reads only those of its own outputs."""
 SUM_BYTES = 72 << 20
 """Of the sums that a gradient of kernels is made of: outputs take turns where there would be more."""
+NEAR_BYTES = 9 << 20
+"""Of such sums that stay in the cache until they are done."""
 SUM_TILES = 112
 """Tiles at once, for such a gradient."""
 
@@ -111,7 +116,17 @@ class Winograd:
         channels = p.channel_blocks * BLOCK
         u = np.empty(p.padded_outputs * self.points**2 * channels, np.float32) if into is None else into
         g = kernel_transform(self.points, weight.shape[2])
-        machine.kernels.prepare_winograd(weight, g, u, turned, machine.threads)
+        if turned:
+            machine.kernels.prepare_winograd(weight, g, u, turned, machine.threads)
+            return u
+        # Weights that are mapped from a file are in memory only while they are read.
+        step = GROUP * max(1, PORTION_BYTES // (GROUP * weight[0].nbytes))
+        for first in range(0, len(weight), step):
+            part = weight[first : first + step]
+            size = -(-len(part) // GROUP) * GROUP * self.points**2 * channels
+            start = first * self.points**2 * channels
+            machine.kernels.prepare_winograd(part, g, u[start : start + size], turned, machine.threads)
+            release(part)
         return u
 
     def plan(self, p: Problem, machine: Machine) -> WinogradWork:
@@ -154,5 +169,8 @@ class Winograd:
 
     def _sums(self, p: Problem) -> tuple[int, int]:
         """Tiles, and groups of outputs, that go through `backward_weight` at once."""
+        tiles = min(self.tiles(p), SUM_TILES)
         of_group = 4 * self.points**2 * p.channel_blocks * BLOCK * GROUP
-        return min(self.tiles(p), SUM_TILES), max(1, min(SUM_BYTES // of_group, p.padded_outputs // GROUP))
+        # Where tiles come in several portions, all of them are transformed again for every portion of outputs.
+        most = SUM_BYTES if tiles < self.tiles(p) else NEAR_BYTES
+        return tiles, max(1, min(most // of_group, p.padded_outputs // GROUP))
