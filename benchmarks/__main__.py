@@ -35,7 +35,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         parser.error("--profile draws no chart")
     print(f"{machine.line(machine.describe())}\n", flush=True)
     if options.profile:
-        print(steps.report(options.repeats))
+        print(steps.profile(options.repeats))
     elif options.more:
         _more(options.repeats, options.chart or HERE / "results.more.png")
     else:

@@ -14,12 +14,15 @@ from collections.abc import Callable
 from importlib.util import find_spec
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from benchmarks.engines import build_net, save_net
 from benchmarks.machine import all_threads, environment, peak_memory
 from benchmarks.workers import ROOT, EngineError
 from benchmarks.workloads import MAIN
+
+if TYPE_CHECKING:
+    from fcnlite.net import Net
 
 REPEATS = 3
 """Forwards after the first, of which the best counts."""
@@ -29,13 +32,22 @@ def from_file(folder: Path) -> Callable[[], Any]:
     """Our engine with a weight file, which it maps."""
     import fcnlite
 
-    net = fcnlite.load(folder / "net.h5")
-    return lambda: net.forward(MAIN.inputs(), outputs=[MAIN.output])
+    return _ours(fcnlite.load(folder / "net.h5"))
+
+
+def low_memory(folder: Path) -> Callable[[], Any]:
+    """The same, with weights near their own size rather than fast."""
+    import fcnlite
+
+    return _ours(fcnlite.load(folder / "net.h5", low_memory=True))
 
 
 def built(folder: Path) -> Callable[[], Any]:
     """Our engine with a net built in memory, by its fillers."""
-    net = build_net(MAIN)
+    return _ours(build_net(MAIN))
+
+
+def _ours(net: Net) -> Callable[[], Any]:
     return lambda: net.forward(MAIN.inputs(), outputs=[MAIN.output])
 
 
@@ -69,6 +81,7 @@ def _torch(folder: Path, channels_last: bool) -> Callable[[], Any]:
 
 WAYS = {
     "fcnlite, from a file": from_file,
+    "fcnlite, from a file, low_memory": low_memory,
     "fcnlite, built in memory": built,
     "PyTorch, channels last": torch_channels_last,
     "PyTorch, NCHW": torch_nchw,

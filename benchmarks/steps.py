@@ -12,12 +12,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
+import fcnlite
 from benchmarks.engines import build_net
 from benchmarks.machine import all_threads, copy_rate, sgemm_rate
 from benchmarks.workloads import MAIN
-from fcnlite.compiler import Plan
+from fcnlite.compiler import Arena, Plan, report
 from fcnlite.net import Net
-from fcnlite.threads import blas_alone
+from fcnlite.shapes import Shape
 
 
 @dataclass(frozen=True)
@@ -33,33 +34,22 @@ class Step:
     """Bytes that are read or written, each once."""
 
 
-def plan_of(net: Net, blobs: Mapping[str, np.ndarray], output: str) -> Plan:
-    """The plan by which `net` computes `output`."""
-    schedule = net._schedule(frozenset(blobs), (output,), False)
-    return net.plan(schedule, {name: each.shape for name, each in blobs.items()}, False)
+def shapes_of(blobs: Mapping[str, np.ndarray]) -> dict[str, Shape]:
+    return {name: each.shape for name, each in blobs.items()}
 
 
-def direct_work(net: Net, blobs: Mapping[str, np.ndarray]) -> int:
+def direct_work(net: Net, shapes: Mapping[str, Shape]) -> int:
     """Multiplications and additions of the net's layers as their formulas have them."""
-    shapes = {name: each.shape for name, each in blobs.items()}
     return 2 * sum(layer.macs(bottoms, tops) for layer, bottoms, tops in net.shapes(shapes))
 
 
-def measure(net: Net, blobs: Mapping[str, np.ndarray], output: str, threads: int, repeats: int) -> list[Step]:
+def measure(plan: Plan, blobs: Mapping[str, np.ndarray], repeats: int) -> list[Step]:
     """Every step of the plan, the best of so many passes each."""
-    net.forward(blobs, outputs=[output])
-    plan = plan_of(net, blobs, output)
-    best = np.full(len(plan.graph.operations), np.inf)
-    with np.errstate(all="ignore"), blas_alone():
-        for _ in range(repeats):
-            clock: list[float] = []
-            plan.forward(blobs, net._arena, clock)
-            best = np.minimum(best, np.diff(clock))
     steps = []
-    for operation, seconds in zip(plan.graph.operations, best, strict=True):
-        cost = operation.cost(threads)
+    for operation, seconds in zip(plan.graph.operations, report.measure(plan, blobs, Arena(), repeats), strict=True):
+        cost = operation.cost(plan.machine.threads)
         layers = ", ".join(operation.layers) or operation.inputs[0].name
-        steps.append(Step(layers, operation.describe(), float(seconds), cost.products, cost.memory))
+        steps.append(Step(layers, operation.describe(), seconds, cost.products, cost.memory))
     return steps
 
 
@@ -83,10 +73,11 @@ def _row(layers: str, what: str, seconds: float, arithmetic: float, memory: floa
     return f"| {layers} | {what} | {times} | {100 * floor / seconds:.0f} % |"
 
 
-def report(repeats: int) -> str:
+def profile(repeats: int) -> str:
     """The profile of FCN-8s, with the rates that the floors come from."""
     threads, blobs = all_threads(MAIN.threads), MAIN.inputs()
-    steps = measure(build_net(MAIN), blobs, MAIN.output, threads, repeats)
+    fcnlite.set_num_threads(threads)
+    steps = measure(build_net(MAIN).plan(shapes_of(blobs), [MAIN.output]), blobs, repeats)
     sgemm, copied = sgemm_rate(1), copy_rate(threads)
     rates = (
         f"{MAIN.name}, {threads} threads, the best of {repeats} for each step; matrix product on one core "
