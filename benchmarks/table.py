@@ -151,7 +151,7 @@ def draw(results: Sequence[dict[str, Any]], path: Path) -> None:
     axes.axvline(1, color="black", linewidth=0.8)
     axes.invert_yaxis()
     axes.set_xlabel("time, relative to the fastest float32 peer's (shorter is faster)")
-    axes.legend(fontsize="small")
+    figure.legend(loc="outside upper center", ncols=4, fontsize="small")
     with atomic_write(path) as temporary:
         figure.savefig(temporary, dpi=120)
     plt.close(figure)
