@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from fcnlite.compiler import report
 from fcnlite.compiler.arena import Arena
 from fcnlite.compiler.ir import Graph, Machine, Value
 from fcnlite.compiler.operations import LayerOperation
@@ -19,6 +20,7 @@ from fcnlite.compiler.passes.drop import drop
 from fcnlite.compiler.passes.elide import elide
 from fcnlite.compiler.passes.fold import fold
 from fcnlite.compiler.passes.interpolate import interpolate
+from fcnlite.compiler.passes.join import join
 from fcnlite.compiler.passes.lay_out import lay_out
 from fcnlite.compiler.passes.lower import lower
 from fcnlite.compiler.passes.pool import pool
@@ -27,7 +29,7 @@ from fcnlite.compiler.plan import Plan
 from fcnlite.schedule import Schedule
 from fcnlite.shapes import Shape
 
-__all__ = ["Arena", "Machine", "Plan", "compile_schedule"]
+__all__ = ["Arena", "Machine", "Plan", "compile_schedule", "report"]
 
 
 def compile_schedule(
@@ -48,6 +50,8 @@ def compile_schedule(
         notes["elide"] = elide(graph)
     notes["interpolate"] = interpolate(graph, machine)
     notes["choose"] = choose(graph, machine)
+    if not training:
+        notes["join"] = join(graph)
     notes["lay out"] = lay_out(graph)
     graph.drop_unread()
     return Plan(graph, schedule, machine, notes)

@@ -9,10 +9,11 @@ from typing import Any, Protocol
 import numpy as np
 
 from fcnlite.compiler.cost import Cost
-from fcnlite.compiler.direct import THIN, Direct
+from fcnlite.compiler.direct import THIN, Direct, Streamed
 from fcnlite.compiler.ir import BLOCK, Machine, Operation, Value, as_plain, fold, in_layout
-from fcnlite.compiler.problem import Problem, padded_bias
+from fcnlite.compiler.problem import Prepared, Problem, prepared
 from fcnlite.compiler.winograd import Winograd
+from fcnlite.files import release
 from fcnlite.layers import convolution
 from fcnlite.layers.base import Array, Run, Shape
 from fcnlite.layers.columns import Kernel, convolve_backward_data, convolve_backward_weight
@@ -44,7 +45,7 @@ class Algorithm(Protocol):
 
     def plan(self, p: Problem, machine: Machine) -> Work: ...
 
-    def forward(self, x: Array, y: Array, u: Array, bias: Array, p: Problem, work: Any, machine: Machine) -> None: ...
+    def forward(self, x: Array, y: Array, weights: Prepared, p: Problem, work: Any, machine: Machine) -> None: ...
 
     def weight_scratch(self, p: Problem, machine: Machine) -> int: ...
 
@@ -62,9 +63,24 @@ def candidates(p: Problem) -> list[Algorithm]:
     return found
 
 
-def cheapest(p: Problem, threads: int) -> Algorithm:
-    """The algorithm that the cost model predicts to be fastest."""
-    return min(candidates(p), key=lambda each: each.cost(p).seconds(threads))
+LOW_MEMORY = 32 << 20
+"""Where memory is low, bytes by which a layer's prepared weights may exceed its own."""
+PREPARED_TRAFFIC = 6
+"""How often prepared weights go to or from memory in a step of training, counting what making them costs."""
+STREAMED = 64 << 20
+"""Bytes of weights that are not kept prepared there at all."""
+
+
+def cheapest(p: Problem, machine: Machine) -> Algorithm:
+    """The algorithm that the cost model predicts to be fastest; where memory is low, of those that need little."""
+    found = candidates(p)
+    if machine.low_memory:
+        own = 4 * p.outputs * (p.channels // p.group) * p.taps
+        if own > STREAMED and p.group == 1 and not p.pool:
+            return Streamed()
+        small = [each for each in found if each.cost(p).memory <= own + LOW_MEMORY]
+        found = small or [min(found, key=lambda each: each.cost(p).memory)]
+    return min(found, key=lambda each: each.cost(p).seconds(machine.threads))
 
 
 def problem_of(layer: convolution.Convolution, bottom: Shape) -> Problem:
@@ -93,6 +109,8 @@ class Convolution(Operation):
         self.problem = problem_of(layer, inputs[0].shape)
         self.algorithm: Algorithm = candidates(self.problem)[0]
         self.weights: Weights = self._own_weights
+        self.slopes: Callable[[Machine], Array] | None = None
+        """Gives PReLU's slope for every output, where `problem.relu` stands for a PReLU."""
         self._work: Any = None
         self._backward: tuple[Problem, Algorithm, Any] | None = None
 
@@ -120,27 +138,28 @@ class Convolution(Operation):
 
     def describe(self) -> str:
         p = self.problem
-        after = [word for word, there in (("ReLU", p.relu), ("pool", p.pool)) if there]
+        rectifier = "ReLU" if self.slopes is None else "PReLU"
+        after = [word for word, there in ((rectifier, p.relu), ("pool", p.pool)) if there]
         return ", ".join([f"convolution ({self.algorithm.name})", *after])
 
     def scratch_floats(self, machine: Machine) -> int:
         self._work = self.algorithm.plan(self.problem, machine)
         return self._work.scratch
 
-    def prepared(self, machine: Machine) -> tuple[Array, Array]:
-        """Kernels and biases as the algorithm wants them."""
+    def prepared(self, machine: Machine) -> Prepared:
+        """The weights as the algorithm wants them."""
 
-        def make(old: tuple[Array, Array] | None) -> tuple[Array, Array]:
+        def make(old: Prepared | None) -> Prepared:
             weight, bias = self.weights(machine)
-            u = self.algorithm.prepare(weight, self.problem, machine, into=old and old[0])
-            return u, padded_bias(bias, self.problem)
+            u = self.algorithm.prepare(weight, self.problem, machine, into=None if old is None else old.u)
+            release(weight)
+            return prepared(u, bias, self.slopes and self.slopes(machine), self.problem)
 
         return machine.prepare((self.layers, self.algorithm), self.layers, make)
 
     def forward(self, bottom: list[Array], top: list[Array], run: Run, machine: Machine) -> list[Array]:
         run.bottom, run.top = bottom, top
-        u, bias = self.prepared(machine)
-        self.algorithm.forward(bottom[0], top[0], u, bias, self.problem, self._work, machine)
+        self.algorithm.forward(bottom[0], top[0], self.prepared(machine), self.problem, self._work, machine)
         return top
 
     # Backward
@@ -181,19 +200,20 @@ class Convolution(Operation):
         """The gradient of the bottom as the layer sees it; then of the array that it stands for."""
         bottom, p = self.inputs[0], self.problem
         seen = Value(bottom.name, (*bottom.shape[:2], *(len(each) for each in p.sources)), bottom.blocked)
-        if self.thin or any(each.stride > 1 for each in p.kernel):
+        turned = self._turned(machine)
+        if turned is None:
             plain = as_plain(dy, self.outputs[0], machine)
             dx = in_layout(convolve_backward_data(plain, weight, self._kernel, *seen.shape[2:]), seen, machine)
         else:
-            turned, algorithm, work = self._turned(machine)
+            q, algorithm, work = turned
             u = machine.prepare(
                 (self.layers, algorithm, "turned"),
                 self.layers,
-                lambda old: algorithm.prepare(weight, turned, machine, turned=True, into=old),
+                lambda old: algorithm.prepare(weight, q, machine, turned=True, into=old),
             )
             machine.borrow(work.scratch)
             dx = machine.buffer(seen.memory_shape)
-            algorithm.forward(dy, dx, u, padded_bias(None, turned), turned, work, machine)
+            algorithm.forward(dy, dx, prepared(u, None, None, q), q, work, machine)
         return dx if self._sources is None else fold(dx, self._sources, p.size)
 
     @property
@@ -208,12 +228,19 @@ class Convolution(Operation):
         plain = all(len(s) == n and (s == np.arange(n)).all() for s, n in zip(p.sources, p.size, strict=True))
         return None if plain else p.sources
 
-    def _turned(self, machine: Machine) -> tuple[Problem, Algorithm, Any]:
-        """The convolution that carries gradients down, and how it is computed."""
-        if self._backward is None:
+    def _turned(self, machine: Machine) -> tuple[Problem, Algorithm, Any] | None:
+        """The convolution that carries gradients down, and how it is computed; None for the plain path's way.
+
+        That is the way where there is no such convolution, and for kernels whose preparation, at every step, would take
+        more than it saves.
+        """
+        if self._backward is None and not self.thin and all(each.stride == 1 for each in self.problem.kernel):
             p = self.problem.turned()
-            algorithm = cheapest(p, machine.threads)
-            self._backward = p, algorithm, algorithm.plan(p, machine)
+            algorithm = cheapest(p, machine)
+            cost, plain = algorithm.cost(p), Direct().cost(self.problem)
+            whole = replace(cost, memory=cost.memory * PREPARED_TRAFFIC)
+            if isinstance(algorithm, Direct) or whole.seconds(machine.threads) < plain.seconds(machine.threads):
+                self._backward = p, algorithm, algorithm.plan(p, machine)
         return self._backward
 
 

@@ -23,6 +23,10 @@ BLOCK = 16
 """Channels that lie side by side in a blocked array."""
 
 
+IDLE_BYTES = 1 << 30
+"""Of memory beside the arena that is kept for later though nobody has use for it now."""
+
+
 @dataclass(eq=False)
 class Value:
     """What one operation makes and others read."""
@@ -65,6 +69,8 @@ class Machine:
     threads: int
     prepared: dict[Any, tuple[tuple[int, ...], Any]]
     """What was derived from parameters, with the versions that it was derived from."""
+    low_memory: bool = False
+    """Whether prepared weights shall take little more memory than the weights themselves."""
     scratch: Array = field(default_factory=lambda: np.empty(0, np.float32))
     """Memory for the operation that runs; in backward as much as it has asked for (`borrow`)."""
     _lent: Array = field(default_factory=lambda: np.empty(0, np.float32))
@@ -77,15 +83,16 @@ class Machine:
         self.scratch = self._lent
 
     def buffer(self, shape: Shape) -> Array:
-        """Memory for a value of backward: that of an earlier one which nobody holds any more, if there is such.
+        """Memory for a value beside the arena: that of an earlier one which nobody holds any more, if there is such.
 
         Memory that is new to the process costs more than the arithmetic of many an operation.
         """
         floats = prod(shape)
         fitting = [each for each in self._pool if floats <= each.size <= 2 * floats and _is_free(each)]
         if not fitting:
-            # What would serve nobody now is given back.
-            self._pool = [each for each in self._pool if not _is_free(each) or each.size > floats]
+            idle = sum(each.nbytes for each in self._pool if _is_free(each))
+            if idle > IDLE_BYTES:  # of other pictures' sizes, say
+                self._pool = [each for each in self._pool if not _is_free(each)]
             fitting = [np.empty(floats, np.float32)]
             self._pool += fitting
         return min(fitting, key=lambda each: each.size)[:floats].reshape(shape)
@@ -100,8 +107,22 @@ class Machine:
 
 
 def _is_free(buffer: Array) -> bool:
-    """Whether only the pool holds a buffer: no view of it is left (of the counted references two are here)."""
-    return sys.getrefcount(buffer) <= 4
+    """Whether only the pool holds a buffer, and no view of it is left."""
+    return sys.getrefcount(buffer) <= _COUNT_OF_FREE
+
+
+def _count_of_free() -> int:
+    """What Python counts, on the way that `Machine.buffer` asks, for a buffer that nobody else holds."""
+    pool = [np.empty(1, np.float32)]
+    (count,) = [_count(each) for each in pool]
+    return count
+
+
+def _count(buffer: Array) -> int:
+    return sys.getrefcount(buffer)
+
+
+_COUNT_OF_FREE = _count_of_free()
 
 
 class Operation:
@@ -124,11 +145,17 @@ class Operation:
         self.outputs = list(outputs)
         self.layers = tuple(layers)
         """The layers whose work it does; the first is the one whose parameters it has."""
+        self.for_caller = False
+        """Whether an output goes to the caller, who then owns it."""
 
     @property
     def learns(self) -> str | None:
         """The layer whose parameters get gradients here, if any."""
         return None
+
+    def new(self, shape: Shape, machine: Machine) -> Array:
+        """Memory for an output that does not lie in the arena."""
+        return np.empty(shape, np.float32) if self.for_caller else machine.buffer(shape)
 
     def scratch_floats(self, machine: Machine) -> int:
         """Floats that forward wants of `machine.scratch`."""
