@@ -17,7 +17,7 @@ from tests.data import layouts
 from tests.data.layouts import bands
 
 SIZE = (20, 24)
-TINY = ("--width", 0.016, "--batch-size", 1, "--iterations", 2, "--base-lr", 1e-3, "--check-every", 1)
+TINY = ("--width", 0.016, "--batch-size", 1, "--iterations", 2, "--base-lr", 1e-3, "--check-every", 2)
 
 
 @pytest.fixture
