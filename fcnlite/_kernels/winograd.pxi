@@ -228,12 +228,16 @@ cdef void finish_tile(const Tiling* g, const float* m, Py_ssize_t frequency, Py_
 
 
 cdef void multiply_tiles(const Tiling* g, const float* v, Py_ssize_t v_frequency, const float* u, float* m,
-                         Py_ssize_t m_frequency, Py_ssize_t panels, const Py_ssize_t* offsets) noexcept nogil:
-    """m = v · u at every frequency, for one group of outputs."""
+                         Py_ssize_t m_frequency, Py_ssize_t count, const Py_ssize_t* offsets) noexcept nogil:
+    """m = v · u at every frequency, for `count` tiles and one group of outputs."""
     cdef Py_ssize_t frequencies = g.points * g.points, channels = g.channel_blocks * BLOCK
-    cdef Py_ssize_t f, part, panel, line, share = (channels * CHUNK // LINE + panels - 1) // panels
+    cdef Py_ssize_t panels = (count + ROWS - 1) // ROWS, share = (channels * CHUNK // LINE + panels - 1) // panels
+    cdef Py_ssize_t f, part, panel, line, row
+    cdef bint short_last = count - (panels - 1) * ROWS <= SUM_ROWS
     cdef const float* kernel
     cdef const float* ahead
+    cdef const float* tiles
+    cdef float* products
     for part in range(GROUP // CHUNK):
         for f in range(frequencies):
             kernel = u + (part * frequencies + f) * channels * CHUNK
@@ -242,8 +246,15 @@ cdef void multiply_tiles(const Tiling* g, const float* v, Py_ssize_t v_frequency
                 ahead = kernel + channels * CHUNK + panel * share * LINE
                 for line in range(share):
                     fcn_prefetch(ahead + line * LINE)
-                multiply(v + f * v_frequency + panel * channels * ROWS, BLOCK, 1, offsets, g.channel_blocks, BLOCK,
-                         kernel, CHUNK, m + f * m_frequency + panel * ROWS * GROUP + part * CHUNK, GROUP)
+                tiles = v + f * v_frequency + panel * channels * ROWS
+                products = m + f * m_frequency + panel * ROWS * GROUP + part * CHUNK
+                if short_last and panel == panels - 1:
+                    for row in range(SUM_ROWS):
+                        store(products + row * GROUP, splat(0))
+                        store(products + row * GROUP + VL, splat(0))
+                    multiply_few(tiles, BLOCK, 1, offsets, g.channel_blocks, BLOCK, kernel, CHUNK, products, GROUP)
+                else:
+                    multiply(tiles, BLOCK, 1, offsets, g.channel_blocks, BLOCK, kernel, CHUNK, products, GROUP)
 
 
 cdef void clear_rows(float* v, Py_ssize_t frequencies, Py_ssize_t frequency, Py_ssize_t channel_blocks,
@@ -284,7 +295,7 @@ cdef void forward_tiles(const Tiling* g, const float* x, const float* u, const f
             transform_patch(g, x, first + tile, block, place_of(v, g, tile, block), v_frequency)
     clear_rows(v, frequencies, v_frequency, g.channel_blocks, count)
     for group in range((g.output_blocks + 1) // 2):
-        multiply_tiles(g, v, v_frequency, u + group * kernels, m, m_frequency, (count + ROWS - 1) // ROWS, offsets)
+        multiply_tiles(g, v, v_frequency, u + group * kernels, m, m_frequency, count, offsets)
         finish_group(g, m, m_frequency, first, count, group, bias, y)
 
 
@@ -338,7 +349,7 @@ def winograd_forward(const float[:, :, :, :, ::1] x, const float[::1] u, const f
                             place_of(v, &g, item % here, item // here), v_frequency)
         for group in prange(groups, nogil=True, schedule="dynamic", num_threads=threads):
             multiply_tiles(&g, v, v_frequency, &u[0] + group * kernels, m + threadid() * m_size, m_frequency,
-                           (here + ROWS - 1) // ROWS, &offsets[0])
+                           here, &offsets[0])
             finish_group(&g, m + threadid() * m_size, m_frequency, first, here, group, &bias[0], &y[0, 0, 0, 0, 0])
 
 

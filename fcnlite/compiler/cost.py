@@ -28,6 +28,5 @@ class Cost:
     """Bytes read and written once."""
 
     def seconds(self, threads: int) -> float:
-        """The predicted time: arithmetic on all threads, or memory, whichever is longer."""
-        arithmetic = (self.products / FLOPS + self.transforms / TRANSFORM_FLOPS) / threads
-        return max(arithmetic, self.memory / BANDWIDTH)
+        """The predicted time: arithmetic, shared out among the threads, and memory, which it waits for."""
+        return (self.products / FLOPS + self.transforms / TRANSFORM_FLOPS) / threads + self.memory / BANDWIDTH

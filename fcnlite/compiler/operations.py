@@ -10,6 +10,7 @@ import numpy as np
 from fcnlite.compiler.cost import Cost
 from fcnlite.compiler.ir import Machine, Operation, Value
 from fcnlite.layers.base import Array, Layer, Run
+from fcnlite.layers.inner_product import InnerProduct
 from fcnlite.layers.pooling import Pooling
 from fcnlite.shapes import Window
 
@@ -25,14 +26,14 @@ class LayerOperation(Operation):
         self.aliases = layer.aliases or overwrite
         down = layer.spec.propagate_down
         self.no_gradient = layer.no_gradient | {i for i, each in enumerate(down) if not each}
-        self._overwrite = overwrite
+        self.overwrite = overwrite
 
     @property
     def learns(self) -> str | None:
         return self.layer.spec.name
 
     def forward(self, bottom: list[Array], top: list[Array], run: Run, machine: Machine) -> list[Array]:
-        tops, run.saved = machine.run_layer(self.layer, bottom, self._overwrite)
+        tops, run.saved = machine.run_layer(self.layer, bottom, self.overwrite)
         return tops
 
     def backward(self, dtop: list[Array], run: Run, machine: Machine) -> list[Array | None]:
@@ -78,6 +79,36 @@ class FromBlocked(Operation):
         dx = machine.buffer(self.inputs[0].memory_shape)
         machine.kernels.to_blocked(dtop[0], dx, machine.threads)
         return [dx]
+
+
+class FewRows(LayerOperation):
+    """InnerProduct of a batch so small that the weight's way from memory takes the time."""
+
+    kind = "inner product of few rows"
+    MOST = 16
+    """Rows; for more, a matrix product reuses what it has read."""
+
+    @staticmethod
+    def suits(layer: Layer, bottom: Value) -> bool:
+        if not isinstance(layer, InnerProduct) or layer.options.transpose:
+            return False
+        return prod(layer.split(bottom.shape)[0]) <= FewRows.MOST
+
+    def forward(self, bottom: list[Array], top: list[Array], run: Run, machine: Machine) -> list[Array]:
+        weight, *bias = (each.array for each in machine.params(self.layer.spec.name))
+        y = np.empty((bottom[0].size // weight.shape[1], weight.shape[0]), np.float32)
+        x = machine.scratch.reshape(len(y), -1)  # aligned, which a vector's loads want
+        x[...] = bottom[0].reshape(x.shape)
+        none = np.empty(0, np.float32)
+        machine.kernels.inner_product(x, weight, bias[0] if bias else none, y, machine.threads)
+        run.saved = Run([weight, *bias], bottom=bottom)
+        return [y.reshape(self.outputs[0].shape)]
+
+    def scratch_floats(self, machine: Machine) -> int:
+        return prod(self.inputs[0].shape)
+
+    def describe(self) -> str:
+        return self.kind
 
 
 class Cut(Operation):

@@ -38,6 +38,8 @@ POINTS = {
     8: tuple(map(Fraction, ("0", "1/2", "-1/2", "1", "-1", "2", "-2"))),
 }
 """By n; the last point is ∞."""
+SHORT = 8
+"""Tiles that the micro-kernel multiplies at the least."""
 SMALL_BYTES = 4 << 20
 """Of transformed kernels: with less, small portions of tiles stay in a core's own cache."""
 LARGE_BYTES = 16 << 20
@@ -95,7 +97,7 @@ class Winograd:
         return p.batch * down * across
 
     def cost(self, p: Problem) -> Cost:
-        n, m, tiles = self.points, self.side(p), self.tiles(p)
+        n, m, tiles = self.points, self.side(p), -(-self.tiles(p) // SHORT) * SHORT
         channels, outputs = p.channel_blocks * BLOCK, p.padded_outputs
         weights = float(n * n * channels * outputs)
         # A transform along one axis takes about 3 operations a value, and two axes are transformed.

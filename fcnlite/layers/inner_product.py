@@ -42,7 +42,7 @@ class InnerProduct(Layer):
         if self.options.num_output < 1:
             raise SpecError(f"num_output is {self.options.num_output}; expected at least 1.")
 
-    def _split(self, bottom: Shape) -> tuple[Shape, int]:
+    def split(self, bottom: Shape) -> tuple[Shape, int]:
         """The axes that stay, and K, the number of values in the others."""
         axis = canonical_axis(self.options.axis, len(bottom))
         return bottom[:axis], prod(bottom[axis:])
@@ -53,17 +53,17 @@ class InnerProduct(Layer):
 
     def params(self, *bottom: Shape) -> list[ParamShape]:
         o = self.options
-        _, k = self._split(bottom[0])
+        _, k = self.split(bottom[0])
         weight = (k, o.num_output) if o.transpose else (o.num_output, k)
         bias = [ParamShape((o.num_output,), o.bias_filler)] if o.bias_term else []
         return [ParamShape(weight, o.weight_filler), *bias]
 
     def top_shapes(self, *bottom: Shape) -> list[Shape]:
-        kept, _ = self._split(bottom[0])
+        kept, _ = self.split(bottom[0])
         return [(*kept, self.options.num_output)]
 
     def forward(self, bottom: list[Array], run: Run) -> list[Array]:
-        kept, k = self._split(bottom[0].shape)
+        kept, k = self.split(bottom[0].shape)
         x, w = bottom[0].reshape(prod(kept), k), self._matrix(run.params[0])
         y = matmul(x, w.T)
         if self.options.bias_term:
@@ -71,7 +71,7 @@ class InnerProduct(Layer):
         return [y.reshape(*kept, self.options.num_output)]
 
     def backward(self, dtop: list[Array], run: Run) -> list[Array | None]:
-        kept, k = self._split(run.bottom[0].shape)
+        kept, k = self.split(run.bottom[0].shape)
         x, w = run.bottom[0].reshape(prod(kept), k), self._matrix(run.params[0])
         dy = dtop[0].reshape(prod(kept), self.options.num_output)
         if run.dparams[0] is not None:
@@ -84,5 +84,5 @@ class InnerProduct(Layer):
         return None
 
     def macs(self, bottom: Sequence[Shape], top: Sequence[Shape]) -> int:
-        kept, k = self._split(bottom[0])
+        kept, k = self.split(bottom[0])
         return prod(kept) * k * self.options.num_output

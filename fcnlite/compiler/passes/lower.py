@@ -1,18 +1,19 @@
-"""Put blocked convolutions and poolings where the layers are such that the kernels can compute them."""
+"""Put fast convolutions, poolings and inner products where the layers are such that the kernels can compute them."""
 
 from __future__ import annotations
 
 from fcnlite.compiler.convolution import Convolution, candidates, problem_of
 from fcnlite.compiler.ir import Graph, Operation
-from fcnlite.compiler.operations import LayerOperation, MaxPooling
+from fcnlite.compiler.operations import FewRows, LayerOperation, MaxPooling
 from fcnlite.layers import convolution
+from fcnlite.layers.inner_product import InnerProduct
 from fcnlite.layers.pooling import Pooling
 
 
 def lower(graph: Graph) -> list[str]:
     done = []
     for operation in graph.operations[:]:
-        if not isinstance(operation, LayerOperation):
+        if type(operation) is not LayerOperation:
             continue
         layer, inputs, outputs = operation.layer, operation.inputs, operation.outputs
         lowered: Operation
@@ -20,6 +21,8 @@ def lower(graph: Graph) -> list[str]:
             lowered = Convolution(layer, inputs, outputs)
         elif type(layer) is Pooling and MaxPooling.suits(layer):
             lowered = MaxPooling(layer, inputs, outputs, graph.training)
+        elif type(layer) is InnerProduct and FewRows.suits(layer, inputs[0]):
+            lowered = FewRows(layer, inputs, outputs, operation.overwrite)
         else:
             continue
         lowered.no_gradient = operation.no_gradient
