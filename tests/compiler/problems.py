@@ -36,7 +36,7 @@ def machine_with(instructions: str, threads: int = 1) -> Machine:
 
 @st.composite
 def sources(draw: Draw, least: int = 1, most: int = 30) -> tuple[Array, int]:
-    """Rows of a padded picture: those of an array in order, some several times, zeros before and behind; their array's."""
+    """Rows of a picture, as an array's: in order, some several times, zeros before and behind; and how many it has."""
     size = draw(st.integers(least, most))
     rows = np.arange(size)
     if draw(st.integers(0, 3)) == 0:

@@ -1,4 +1,4 @@
-"""What changes between passes of a net: parameters, sizes, what is asked for; and what must not: the caller's arrays."""
+"""What changes between passes of a net (parameters, sizes, outputs), and what must not: the caller's arrays."""
 
 from __future__ import annotations
 
@@ -157,7 +157,8 @@ def test_more_sizes_than_plans_are_remembered() -> None:
 
 def test_other_outputs_in_turn() -> None:
     net = net_of()
-    for outputs in (None, ["thin"], ["winograd", "pooled"], ["up", "score"], ["data", "cropped"], ["fused", "skip"], None):
+    asked = (None, ["thin"], ["winograd", "pooled"], ["up", "score"], ["data", "cropped"], ["fused", "skip"], None)
+    for outputs in asked:
         assert_same_outputs(net, FEEDS, outputs)
 
 
@@ -254,7 +255,8 @@ def test_seeds_in_the_middle_and_parts_that_get_no_gradient() -> None:
     found = []
     for net in (net_of(), plain_twin(net_of())):
         net.forward(FEEDS, keep=True)
-        net.backward(pooled=normal(1, *net.blobs["pooled"].shape), thin=normal(2, *net.blobs["thin"].shape), wrt=["data", "up"])
+        dtops = {name: normal(i, *net.blobs[name].shape) for i, name in enumerate(("pooled", "thin"))}
+        net.backward(dtops, wrt=["data", "up"])
         assert not net.grads["up"].any() and not net.params["score"][0].grad.any()
         found.append({"data": net.grads["data"], "thin[0]": net.params["thin"][0].grad.copy()})
     assert_all_near(*found, GRADIENT_BAR)

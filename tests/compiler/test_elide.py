@@ -155,7 +155,8 @@ def chains(draw: Draw) -> tuple[LayerSpec, ...]:
             kernel = draw(st.integers(1, 5))
             options = {"stride": [draw(st.sampled_from([1, 1, 1, 2]))], "dilation": [draw(st.sampled_from([1, 1, 2]))]}
             pad = draw(st.one_of(st.integers(0, kernel), st.integers(0, kernel), st.integers(8, 20)))
-            layers += [*rectified(f"c{i}", below, 3, kernel_size=kernel, pad=[pad], **options)][: draw(st.integers(1, 2))]
+            both = rectified(f"c{i}", below, 3, kernel_size=kernel, pad=[pad], **options)
+            layers += both[: draw(st.integers(1, 2))]
             below = f"c{i}"
     layers += [conv("last", below, 3, draw(st.integers(1, 3)), pad=[1])]
     if draw(FLAG):

@@ -253,7 +253,8 @@ def test_a_bias_of_zero_and_one_that_is_not() -> None:
 @pytest.mark.parametrize("options", [{"dilation": [2]}, {"kernel_size": [4, 3]}, {"stride": [2, 3]}, {"pad": [1, 0]}])
 def test_other_windows(options: dict[str, Any]) -> None:
     feeds = {"data": normal(0, 1, 3, 6, 5)}
-    options = {"kernel_size": [4], "stride": [2], "group": 3, "weight_filler": {"type": "constant", "value": 1}} | options
+    ones = {"type": "constant", "value": 1}
+    options = {"kernel_size": [4], "stride": [2], "group": 3, "weight_filler": ones} | options
     spec = spec_of(feeds["data"].shape, layer("up", "Deconvolution", "data", num_output=3, bias_term=False, **options))
     assert_same_outputs(filled(spec), feeds)
     assert_same_gradients(filled(spec), feeds)

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from fcnlite._kernels.pooling import max_backward, max_forward
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from fcnlite._kernels.pooling import max_backward, max_forward
 from fcnlite.compiler.operations import MaxPooling
 from fcnlite.layers import create
 from fcnlite.shapes import Window

@@ -44,10 +44,11 @@ def assert_same_labels(net: Net, path: Path) -> None:
     x: Array = to_blob(picture, net.info.preprocessing)[None]
     found, expected = net.forward(data=x)["score"], plain_twin(net).forward(data=x)["score"]
     assert_near(found, expected)
-    labels = expected[0].argmax(0)
+    means = expected[0].mean(axis=(1, 2), keepdims=True)  # what biases of the scores would take off
+    labels = (expected[0] - means).argmax(0)
     counts = np.bincount(labels.ravel(), minlength=21)
-    assert (counts > 100).sum() >= 4 and counts.max() < 0.9 * labels.size, "the picture's labels say nothing"
-    assert (found[0].argmax(0) == labels).mean() >= SHARE
+    assert (counts > 0.001 * labels.size).sum() >= 10 and counts.max() < 0.5 * labels.size, "the labels say nothing"
+    assert ((found[0] - means).argmax(0) == labels).mean() >= SHARE
 
 
 @pytest.mark.parametrize("name", QUICK)
