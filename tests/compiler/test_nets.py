@@ -75,7 +75,7 @@ def test_on_several_threads(spec: NetSpec, seed: int, threads: int) -> None:
 
 
 @pytest.mark.slow
-@settings(max_examples=300)
+@settings(max_examples=1000)
 @given(spec=LARGE, seed=SEEDS)
 def test_inference_of_large_pictures(spec: NetSpec, seed: int) -> None:
     check_inference(spec, seed)
