@@ -48,6 +48,10 @@ class Pass(Generic[Key]):
         """What stands for a version in `nodes`."""
         raise NotImplementedError
 
+    def is_short(self, version: int) -> bool:
+        """Whether rows of a blob were computed once for several, which have no gradients of their own."""
+        return False
+
     def laid(self, key: Key, gradient: Array) -> Array:
         """A gradient N×C×H×W in the layout of its value."""
         return gradient

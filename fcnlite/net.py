@@ -220,12 +220,11 @@ class Net:
         return result, PlainPass(schedule, values, runs)
 
     def _forward_plan(
-        self, schedule: Schedule, feeds: Mapping[str, Array], keep: bool
+        self, schedule: Schedule, feeds: Mapping[str, Array], keep: bool, elide: bool = True
     ) -> tuple[dict[str, Array], Pass[Any]]:
         """The outputs, by a plan."""
-        last = self.plan(schedule, {name: array.shape for name, array in feeds.items()}, keep).forward(
-            feeds, self._arena
-        )
+        plan = self._plan(schedule, {name: array.shape for name, array in feeds.items()}, keep, elide)
+        last = plan.forward(feeds, self._arena)
         return last.outputs(), last
 
     def _run_layer(self, layer: Layer, bottom: list[Array], overwrite: bool) -> tuple[list[Array], Run]:
@@ -243,20 +242,19 @@ class Net:
         run.top_shapes = [each.shape for each in top]
         return top, run
 
-    def plan(self, schedule: Schedule, fed: Mapping[str, Shape], keep: bool) -> Plan:
+    def _plan(self, schedule: Schedule, fed: Mapping[str, Shape], keep: bool, elide: bool) -> Plan:
         """The plan of the fast path for inputs of these shapes."""
-        key = (id(schedule), tuple(sorted(fed.items())), keep, config.num_threads())
+        key = (id(schedule), tuple(sorted(fed.items())), keep, elide, config.num_threads())
         if key not in self._plans:
-            machine = Machine(
-                lambda name: self.params.get(name, ()),
-                self._run_layer,
-                isa.kernels("fast"),
-                config.num_threads(),
-                self._prepared,
-            )
-            plan = compile_schedule(schedule, self._infer(schedule, fed), machine, keep)
+            plan = compile_schedule(schedule, self._infer(schedule, fed), self._machine(), training=keep, elides=elide)
             _remember(self._plans, key, plan)  # which holds the schedule, so that its id is not given to another
         return self._plans[key]
+
+    def _machine(self) -> Machine:
+        def of(layer: str) -> Sequence[Parameter]:
+            return self.params.get(layer, ())
+
+        return Machine(of, self._run_layer, isa.kernels("fast"), config.num_threads(), self._prepared)
 
     def _convert(self, feeds: Mapping[str, Any]) -> dict[str, Array]:
         """The fed arrays, C-contiguous and of the net's type. Raises `SpecError` for names that are no inputs."""
@@ -373,6 +371,8 @@ class Net:
         targets = {name: last.schedule.version(name) for name in wrt}
         if self.spec.force_backward:
             targets.update(last.schedule.inputs)
+        if any(last.is_short(version) for version in targets.values()):
+            last = self._last = self._in_full(last)
         seeds = self._seeds(last, {**(tops or {}), **dtops})
         backprop = Backprop(last, self.params, accumulate=accumulate, frozen=frozen)
         with np.errstate(all="ignore"), blas_alone():
@@ -381,6 +381,19 @@ class Net:
             name: found[version].copy() if version in found else np.zeros_like(last.values[version])
             for name, version in targets.items()
         }
+
+    def _in_full(self, last: Pass[Any]) -> Pass[Any]:
+        """The same pass again, by a plan in which every row of every blob is there, to have a gradient of its own."""
+        statistics = [each for parameters in self.params.values() for each in parameters if each.statistic]
+        before = [each.array.copy() for each in statistics]
+        self.iteration -= self.phase == "TRAIN"
+        feeds = {name: last.values[version] for name, version in last.schedule.inputs.items()}
+        with np.errstate(all="ignore"), blas_alone():
+            _, again = self._forward_plan(last.schedule, feeds, keep=True, elide=False)
+        self.iteration += self.phase == "TRAIN"
+        for parameter, values in zip(statistics, before, strict=True):
+            parameter.data = values
+        return again
 
     def _seeds(self, last: Pass, given: Mapping[str, Any]) -> dict[int, Array]:
         """The gradients that backward starts from: those given, else the loss weights."""

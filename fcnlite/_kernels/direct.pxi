@@ -145,6 +145,69 @@ def direct_scratch(Py_ssize_t channels, Py_ssize_t padded_width, Py_ssize_t reac
     return rows * padded_width * channels + ROWS * stride_w * max(channels, BLOCK)
 
 
+def thin_backward_weight(const float[::1] x, x_shape, const float[:, :, :, :, ::1] dy, const int[::1] rows,
+                         const int[::1] cols, const Py_ssize_t[::1] offsets, Py_ssize_t length, Py_ssize_t reach, stride,
+                         float[:, :, :, ::1] sums, float[::1] scratch, int threads):
+    """sums[part, s, i, o] += Σ over places of x under tap i of segment s · dy[o], each part over a share of the rows.
+
+    Arguments as of `direct_forward` with a thin x; sums is zero, parts×S×(at least `length`, in steps of
+    `sum_rows()`)×O, the outputs in whole groups; `scratch` has `thin_weight_scratch(...)` floats for every part.
+    """
+    cdef Sliding g
+    cdef Py_ssize_t n, channels, height, width, part, parts = sums.shape[0], size
+    n, channels, height, width = x_shape
+    g.stride_h, g.stride_w = stride
+    g.planes = g.channels = channels
+    g.height, g.width, g.padded_width, g.reach, g.thin = height, width, cols.shape[0], reach, True
+    g.step = g.padded_width * channels
+    g.rows, g.cols, g.offsets, g.segments, g.length = &rows[0], &cols[0], &offsets[0], offsets.shape[0], length
+    g.output_blocks, g.top_height, g.top_width = dy.shape[1], dy.shape[2], dy.shape[3]
+    size = thin_weight_scratch(channels, g.padded_width, reach, g.top_width)
+    check(dy.shape[0] == n and x.shape[0] == n * channels * height * width, "x")
+    check(rows.shape[0] >= (g.top_height - 1) * g.stride_h + reach, "rows")
+    check(sums.shape[1] == g.segments and sums.shape[2] >= length and sums.shape[2] % SUM_ROWS == 0
+          and sums.shape[3] == (g.output_blocks + 1) // 2 * GROUP, "sums")
+    check(scratch.shape[0] >= parts * size, "scratch")
+    for part in prange(parts, nogil=True, schedule="static", num_threads=threads):
+        sum_rows_of(&g, &x[0], n, &dy[0, 0, 0, 0, 0], g.top_height * part // parts, g.top_height * (part + 1) // parts,
+                    &sums[part, 0, 0, 0], sums.shape[2], sums.shape[3], &scratch[0] + part * size)
+
+
+cdef void sum_rows_of(const Sliding* g, const float* x, Py_ssize_t count, const float* dy, Py_ssize_t first,
+                      Py_ssize_t last, float* sums, Py_ssize_t padded, Py_ssize_t outputs, float* scratch) noexcept nogil:
+    """Output rows first … last − 1 of all pictures."""
+    cdef Py_ssize_t n, row, chunk, j, part, segment, i, block, zero = 0
+    cdef float* copy = scratch
+    cdef float* gradients = scratch + g.reach * g.step + SUM_ROWS
+    cdef const float* line
+    for n in range(count):
+        for row in range(first, last):
+            copy_rows(g, x + n * g.planes * g.height * g.width, row * g.stride_h, g.reach, copy)
+            for chunk in range(outputs // CHUNK):
+                for part in range(2):
+                    block = (chunk * CHUNK + part * VL) // BLOCK
+                    line = dy + (((n * g.output_blocks + block) * g.top_height + row) * g.top_width * BLOCK
+                                 + (chunk * CHUNK + part * VL) % BLOCK)
+                    for j in range(g.top_width):
+                        store(gradients + j * CHUNK + part * VL,
+                              load(line + j * BLOCK) if block < g.output_blocks else splat(0))
+                for segment in range(g.segments):
+                    for i in range(padded // SUM_ROWS):
+                        multiply_few(copy + g.offsets[segment] + i * SUM_ROWS, 1, g.stride_w * g.channels, &zero, 1,
+                                     g.top_width, gradients, CHUNK,
+                                     sums + (segment * padded + i * SUM_ROWS) * outputs + chunk * CHUNK, outputs)
+
+
+def thin_weight_scratch(Py_ssize_t channels, Py_ssize_t padded_width, Py_ssize_t reach, Py_ssize_t top_width):
+    """Floats of one part's buffers in `thin_backward_weight`."""
+    return reach * padded_width * channels + 2 * SUM_ROWS * BLOCK + top_width * CHUNK
+
+
+def sum_rows():
+    """Rows of the sums that gradients of kernels are made of, at once."""
+    return SUM_ROWS
+
+
 def prepare_direct(const float[:, :, :, ::1] weight, float[::1] u, bint thin, bint turned, int threads):
     """u[chunk, tap, channel, o] = weight[CHUNK · chunk + o, channel, tap]; channels in whole blocks unless thin.
 

@@ -30,8 +30,13 @@ from fcnlite.shapes import Shape
 __all__ = ["Arena", "Machine", "Plan", "compile_schedule"]
 
 
-def compile_schedule(schedule: Schedule, shapes: Mapping[int, Shape], machine: Machine, training: bool) -> Plan:
-    """The plan for `schedule`, whose versions have `shapes`; with `training` a backward pass can follow it."""
+def compile_schedule(
+    schedule: Schedule, shapes: Mapping[int, Shape], machine: Machine, *, training: bool, elides: bool = True
+) -> Plan:
+    """The plan for `schedule`, whose versions have `shapes`.
+
+    With `training` a backward pass can follow it; without `elides` every value has all of its rows.
+    """
     graph = _graph(schedule, shapes, training)
     notes = {"drop": drop(graph), "cut": cut(graph), "lower": lower(graph)}
     if not training:
@@ -39,6 +44,7 @@ def compile_schedule(schedule: Schedule, shapes: Mapping[int, Shape], machine: M
     notes["rectify"] = rectify(graph)
     if not training:
         notes["pool"] = pool(graph)
+    if elides:
         notes["elide"] = elide(graph)
     notes["interpolate"] = interpolate(graph, machine)
     notes["choose"] = choose(graph, machine)
@@ -59,7 +65,8 @@ def _graph(schedule: Schedule, shapes: Mapping[int, Shape], training: bool) -> G
         )
         for step in schedule.steps
     ]
-    lasting = {values[version] for version in schedule.outputs.values()}
+    outs = {values[version] for version in schedule.outputs.values()}
+    lasting = set(outs)
     if training:
         lasting |= {values[version] for version in (*schedule.last.values(), *schedule.losses)}
     return Graph(
@@ -68,5 +75,6 @@ def _graph(schedule: Schedule, shapes: Mapping[int, Shape], training: bool) -> G
         {name: values[version] for name, version in schedule.outputs.items()},
         values,
         lasting,
+        outs,
         training,
     )

@@ -10,12 +10,12 @@ import numpy as np
 
 from fcnlite.compiler.cost import Cost
 from fcnlite.compiler.direct import THIN, Direct
-from fcnlite.compiler.ir import BLOCK, Machine, Operation, Value, as_plain, in_layout
+from fcnlite.compiler.ir import BLOCK, Machine, Operation, Value, as_plain, fold, in_layout
 from fcnlite.compiler.problem import Problem, padded_bias
 from fcnlite.compiler.winograd import Winograd
 from fcnlite.layers import convolution
 from fcnlite.layers.base import Array, Run, Shape
-from fcnlite.layers.columns import convolve_backward_data, convolve_backward_weight
+from fcnlite.layers.columns import Kernel, convolve_backward_data, convolve_backward_weight
 
 Weights = Callable[[Machine], tuple[Array, Array | None]]
 """Gives the kernels, O×C×KH×KW, and the biases, as far as there are any."""
@@ -45,6 +45,12 @@ class Algorithm(Protocol):
     def plan(self, p: Problem, machine: Machine) -> Work: ...
 
     def forward(self, x: Array, y: Array, u: Array, bias: Array, p: Problem, work: Any, machine: Machine) -> None: ...
+
+    def weight_scratch(self, p: Problem, machine: Machine) -> int: ...
+
+    def backward_weight(
+        self, x: Array, dy: Array, dweight: Array, p: Problem, work: Any, machine: Machine
+    ) -> None: ...
 
 
 def candidates(p: Problem) -> list[Algorithm]:
@@ -162,30 +168,45 @@ class Convolution(Operation):
         return dy
 
     def _backward_weight(self, x: Array, dy: Array, dweight: Array, machine: Machine) -> None:
-        if isinstance(self.algorithm, Winograd):
+        if isinstance(self.algorithm, Winograd) or self.thin:
             machine.borrow(self.algorithm.weight_scratch(self.problem, machine))
             self.algorithm.backward_weight(x, dy, dweight, self.problem, self._work, machine)
             return
-        bottom, top = self.inputs[0], self.outputs[0]
-        convolve_backward_weight(as_plain(x, bottom, machine), as_plain(dy, top, machine), self.layer.kernel, dweight)
+        x = as_plain(x, self.inputs[0], machine)
+        if self._sources is not None:
+            x = _repeated(x, self._sources)
+        convolve_backward_weight(x, as_plain(dy, self.outputs[0], machine), self._kernel, dweight)
 
     def _backward_data(self, dy: Array, weight: Array, machine: Machine) -> Array:
-        bottom = self.inputs[0]
-        if self.thin or any(each.stride > 1 for each in self.problem.kernel):
+        """The gradient of the bottom as the layer sees it; then of the array that it stands for."""
+        bottom, p = self.inputs[0], self.problem
+        seen = Value(bottom.name, (*bottom.shape[:2], *(len(each) for each in p.sources)), bottom.blocked)
+        if self.thin or any(each.stride > 1 for each in p.kernel):
             plain = as_plain(dy, self.outputs[0], machine)
-            return in_layout(
-                convolve_backward_data(plain, weight, self.layer.kernel, *bottom.shape[2:]), bottom, machine
+            dx = in_layout(convolve_backward_data(plain, weight, self._kernel, *seen.shape[2:]), seen, machine)
+        else:
+            turned, algorithm, work = self._turned(machine)
+            u = machine.prepare(
+                (self.layers, algorithm, "turned"),
+                self.layers,
+                lambda old: algorithm.prepare(weight, turned, machine, turned=True, into=old),
             )
-        p, algorithm, work = self._turned(machine)
-        u = machine.prepare(
-            (self.layers, algorithm, "turned"),
-            self.layers,
-            lambda old: algorithm.prepare(weight, p, machine, turned=True, into=old),
-        )
-        machine.borrow(work.scratch)
-        dx = machine.buffer(bottom.memory_shape)
-        algorithm.forward(dy, dx, u, padded_bias(None, p), p, work, machine)
-        return dx
+            machine.borrow(work.scratch)
+            dx = machine.buffer(seen.memory_shape)
+            algorithm.forward(dy, dx, u, padded_bias(None, turned), turned, work, machine)
+        return dx if self._sources is None else fold(dx, self._sources, p.size)
+
+    @property
+    def _kernel(self) -> Kernel:
+        """The kernel over the bottom as it is seen: where rows stand for several, `sources` has its pad."""
+        return Kernel(*self.problem.kernel, self.problem.group)
+
+    @property
+    def _sources(self) -> tuple[Array, Array] | None:
+        """The problem's, unless the bottom is the array itself."""
+        p = self.problem
+        plain = all(len(s) == n and (s == np.arange(n)).all() for s, n in zip(p.sources, p.size, strict=True))
+        return None if plain else p.sources
 
     def _turned(self, machine: Machine) -> tuple[Problem, Algorithm, Any]:
         """The convolution that carries gradients down, and how it is computed."""
@@ -194,3 +215,12 @@ class Convolution(Operation):
             algorithm = cheapest(p, machine.threads)
             self._backward = p, algorithm, algorithm.plan(p, machine)
         return self._backward
+
+
+def _repeated(x: Array, sources: tuple[Array, Array]) -> Array:
+    """The bottom as the layer sees it, N×C×H×W, of the array; −1 is zero."""
+    rows, columns = sources
+    seen = x.take(np.maximum(rows, 0), axis=2).take(np.maximum(columns, 0), axis=3)
+    seen[:, :, rows < 0] = 0
+    seen[:, :, :, columns < 0] = 0
+    return seen

@@ -121,6 +121,27 @@ class Direct:
                 work.copied, work.panels, work.groups, machine.scratch, machine.threads,
             )  # fmt: skip
 
+    def weight_scratch(self, p: Problem, machine: Machine) -> int:
+        """Floats of `Machine.scratch` that `backward_weight` wants."""
+        rows, width = p.kernel[0], p.top_size[1]
+        padded = (width - 1) * p.kernel[1].stride + p.kernel[1].extent
+        return machine.threads * int(machine.kernels.thin_weight_scratch(p.channels, padded, rows.extent, width))
+
+    def backward_weight(
+        self, x: Array, dy: Array, dweight: Array, p: Problem, work: DirectWork, machine: Machine
+    ) -> None:
+        """The kernels' gradient, given the outputs' (dy), written into `dweight`; of a thin bottom."""
+        rows, columns = p.kernel
+        lanes = machine.kernels.sum_rows()
+        padded = -(-work.length // lanes) * lanes
+        sums = np.zeros((machine.threads, len(work.offsets), padded, p.padded_outputs), np.float32)
+        machine.kernels.thin_backward_weight(
+            x.reshape(-1), x.shape, dy, *work.maps, work.offsets, work.length, rows.extent,
+            (rows.stride, columns.stride), sums, machine.scratch, machine.threads,
+        )  # fmt: skip
+        taps = sums.sum(axis=0)[:, : work.length, : p.outputs].reshape(rows.kernel, columns.kernel, p.channels, -1)
+        dweight[...] = taps.transpose(3, 2, 0, 1)
+
     def _segments(
         self, p: Problem, channels: int, size: tuple[int, int], width: int, copied: bool
     ) -> tuple[Array, int]:

@@ -32,6 +32,8 @@ class Value:
     shape: Shape
     """N×C×H×W, or fewer axes, however it lies in memory."""
     blocked: bool = False
+    repeats: tuple[Array, Array] | None = None
+    """For every row, and every column, of the blob which one of the array it is, where one stands for several."""
 
     @property
     def memory_shape(self) -> Shape:
@@ -159,6 +161,8 @@ class Graph:
     """The schedule's versions (schedule.py), as far as they are still values."""
     lasting: set[Value]
     """What is looked at after the pass: outputs and, where a backward may follow, every blob."""
+    outs: set[Value]
+    """Of these the outputs."""
     training: bool
 
     def readers(self, value: Value) -> list[Operation]:
@@ -199,7 +203,7 @@ class Graph:
 
 
 def as_plain(array: Array, value: Value, machine: Machine) -> Array:
-    """The array of a value, N×C×H×W."""
+    """The array of a value, N×C×H×W; as it lies, without repeats."""
     if not value.blocked:
         return array
     plain = machine.buffer(value.shape)
@@ -214,3 +218,23 @@ def in_layout(array: Array, value: Value, machine: Machine) -> Array:
     blocked = machine.buffer(value.memory_shape)
     machine.kernels.to_blocked(array, blocked, machine.threads)
     return blocked
+
+
+def fold(array: Array, sources: tuple[Array, Array], size: tuple[int, int]) -> Array:
+    """The transpose of repeating: the sums of the rows, and columns, that each one of `size` stands for.
+
+    `sources` says which one each of the array's is; −1 is none. Rows and columns are axes 2 and 3.
+    """
+    for axis, (source, count) in enumerate(zip(sources, size, strict=True), start=2):
+        if len(source) == count and (source == np.arange(count)).all():
+            continue
+        places, first = np.unique(source, return_index=True)
+        first, places = first[places >= 0], places[places >= 0]
+        shape = (*array.shape[:axis], count, *array.shape[axis + 1 :])
+        folded = np.zeros(shape, array.dtype) if len(places) < count else np.empty(shape, array.dtype)
+        into, out_of = np.moveaxis(folded, axis, 0), np.moveaxis(array, axis, 0)
+        into[places] = out_of[first]
+        for i in sorted(set(np.flatnonzero(source >= 0).tolist()) - set(first.tolist())):
+            into[source[i]] += out_of[i]
+        array = folded
+    return array

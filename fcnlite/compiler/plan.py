@@ -8,7 +8,7 @@ from functools import partial
 
 from fcnlite.backprop import Node, Pass
 from fcnlite.compiler.arena import Arena, Buffer, place
-from fcnlite.compiler.ir import Graph, Machine, Operation, Value, as_plain, in_layout
+from fcnlite.compiler.ir import Graph, Machine, Operation, Value, as_plain, fold, in_layout
 from fcnlite.layers.base import Array, Run
 from fcnlite.schedule import Schedule
 
@@ -92,6 +92,9 @@ class PlanPass(Pass[Value]):
     def key(self, version: int) -> Value:
         return self._plan.graph.versions[version]
 
+    def is_short(self, version: int) -> bool:
+        return self.key(version).repeats is not None
+
     def nodes(self) -> Iterator[Node[Value]]:
         for operation, run in zip(self._plan.graph.operations, self._runs, strict=True):
             yield Node(
@@ -104,6 +107,8 @@ class PlanPass(Pass[Value]):
             )
 
     def laid(self, key: Value, gradient: Array) -> Array:
+        if key.repeats:
+            gradient = fold(gradient, key.repeats, (key.shape[2], key.shape[3]))
         return in_layout(gradient, key, self._plan.machine)
 
     def plain(self, key: Value, gradient: Array) -> Array:
@@ -123,7 +128,11 @@ class Blobs(Mapping[int, Array]):
 
     def __getitem__(self, version: int) -> Array:
         value = self._plan.graph.versions[version]
-        return as_plain(self._values[value], value, self._plan.machine)
+        array = as_plain(self._values[value], value, self._plan.machine)
+        if value.repeats:
+            rows, columns = value.repeats
+            array = array.take(rows, axis=2).take(columns, axis=3)
+        return array
 
     def __contains__(self, version: object) -> bool:
         return self._plan.graph.versions.get(version) in self._values  # type: ignore[call-overload]

@@ -46,6 +46,8 @@ LARGE_BYTES = 16 << 20
 """With more, each thread reads only those of its own outputs."""
 SUM_BYTES = 72 << 20
 """Of the sums that a gradient of kernels is made of: outputs take turns where there would be more."""
+NEAR_BYTES = 9 << 20
+"""Of such sums that stay in the cache until they are done."""
 SUM_TILES = 112
 """Tiles at once, for such a gradient."""
 
@@ -154,5 +156,8 @@ class Winograd:
 
     def _sums(self, p: Problem) -> tuple[int, int]:
         """Tiles, and groups of outputs, that go through `backward_weight` at once."""
+        tiles = min(self.tiles(p), SUM_TILES)
         of_group = 4 * self.points**2 * p.channel_blocks * BLOCK * GROUP
-        return min(self.tiles(p), SUM_TILES), max(1, min(SUM_BYTES // of_group, p.padded_outputs // GROUP))
+        # Where tiles come in several portions, all of them are transformed again for every portion of outputs.
+        most = SUM_BYTES if tiles < self.tiles(p) else NEAR_BYTES
+        return tiles, max(1, min(most // of_group, p.padded_outputs // GROUP))

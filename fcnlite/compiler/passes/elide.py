@@ -1,11 +1,12 @@
-"""Compute once what a wide pad makes equal (inference only).
+"""Compute once what a wide pad makes equal.
 
 With a pad of 100 the first convolutions see mostly zeros: beside the picture's rows their outputs have long runs of
 equal rows (and columns), up to the ring where later pads reach in. A row is equal to another if it is computed from
 equal rows, by the same layer; so equality is found by numbering rows, layer by layer, from the zeros up. Where the rows
 of a value have runs, the chain of layers that makes it gets a smaller pad, so that each run is as short as can be, and
 whoever reads the value reads its rows several times (`Problem.sources`). The chain with the smaller pad is numbered
-too: only if its rows, repeated, are the ones of before, is it put in place. So the result is exact for every size.
+too: only if its rows, repeated, are the ones of before, is it put in place. So the result is exact for every size. In
+training, the gradient of a row that stands for several is the sum of theirs (`ir.fold`).
 
 This is done for every pooling of the chain, the last one first: the longest runs are those of the first layers.
 """
@@ -47,10 +48,10 @@ def _chain(graph: Graph, first: Convolution) -> list[Operation]:
     """The convolutions and poolings from `first` on, up to the first value that others read too."""
     chain: list[Operation] = [first]
     while True:
-        reader = graph.only_reader(chain[-1].outputs[0])
-        if not isinstance(reader, Convolution | MaxPooling):
+        readers, value = graph.readers(chain[-1].outputs[0]), chain[-1].outputs[0]
+        if len(readers) != 1 or value in graph.outs or not isinstance(readers[0], Convolution | MaxPooling):
             return chain
-        chain.append(reader)
+        chain.append(readers[0])
 
 
 def _pools(operation: Operation) -> bool:
@@ -58,32 +59,37 @@ def _pools(operation: Operation) -> bool:
 
 
 def _shorten(graph: Graph, chain: Sequence[Operation]) -> str:
-    """Give the chain a smaller pad, if its value's rows and columns then are the same ones; what was done, in words."""
+    """Give the chain a smaller pad, if its values' rows and columns then are the same ones; what was done, in words."""
     first, last = chain[0], chain[-1].outputs[0]
     readers = graph.readers(last)
-    if not isinstance(first, Convolution) or last in graph.lasting:
+    if not isinstance(first, Convolution) or last in graph.outs:
         return ""
     if not all(isinstance(each, Convolution) for each in readers):
         return ""
-    shorter = [_shorter(chain, axis) for axis in (0, 1)]
-    if all(each is None for each in shorter):
-        return ""
+    rows, columns = _shorter(chain, 0), _shorter(chain, 1)
     before = last.shape
-    padded = [each.sources if each else _padded_sources(first, axis) for axis, each in enumerate(shorter)]
-    windows = tuple(replace(each, pad=0) for each in first.problem.kernel)
-    first.change(kernel=windows, sources=tuple(padded))
-    for operation in chain:
-        _resize(operation)
-    for reader in readers:
-        assert isinstance(reader, Convolution)
-        repeats = [each.repeats if each else np.arange(last.shape[2 + i]) for i, each in enumerate(shorter)]
-        sources = tuple(
-            np.where(old < 0, -1, repeat[np.maximum(old, 0)])
-            for old, repeat in zip(reader.problem.sources, repeats, strict=True)
-        )
-        reader.change(sources=sources, size=last.shape[2:])
-    size = " × ".join(f"{now} of {was}" for was, now in zip(before[2:], last.shape[2:], strict=True))
-    return f"{first.layers[0]} to {chain[-1].layers[-1]}: {size} rows and columns"
+    if rows.fewer or columns.fewer:
+        kernel = tuple(replace(each, pad=0) for each in first.problem.kernel)
+        first.change(kernel=kernel, sources=(rows.sources, columns.sources))
+        for operation, *repeats in zip(chain, rows.repeats, columns.repeats, strict=True):
+            _resize(operation)
+            value = operation.outputs[0]
+            value.repeats = _over(value.repeats, repeats)
+        for reader in readers:
+            assert isinstance(reader, Convolution)
+            sources = _over(reader.problem.sources, [rows.repeats[-1], columns.repeats[-1]])
+            reader.change(sources=sources, size=last.shape[2:])
+        size = " × ".join(f"{now} of {was}" for was, now in zip(before[2:], last.shape[2:], strict=True))
+        return f"{first.layers[0]} to {chain[-1].layers[-1]}: {size} rows and columns"
+    return ""
+
+
+def _over(old: tuple[Array, Array] | None, new: Sequence[Array]) -> tuple[Array, Array]:
+    """Which row and column of the shorter array each one is, given which of the longer one it was; −1 stays."""
+    if old is None:
+        return new[0], new[1]
+    rows, columns = (np.where(o < 0, -1, n[np.maximum(o, 0)]) for o, n in zip(old, new, strict=True))
+    return rows, columns
 
 
 def _resize(operation: Operation) -> None:
@@ -104,10 +110,12 @@ def _resize(operation: Operation) -> None:
 
 @dataclass(frozen=True, eq=False)
 class Shorter:
-    """The first convolution's rows with a smaller pad, and which of the value's rows each one of before is now."""
+    """The first convolution's rows with a smaller pad; for every value, which row each one of before is now."""
 
     sources: Array
-    repeats: Array
+    repeats: list[Array]
+    fewer: bool
+    """Whether there are fewer rows than before at all."""
 
 
 def _padded_sources(first: Convolution, axis: Axis) -> Array:
@@ -117,33 +125,37 @@ def _padded_sources(first: Convolution, axis: Axis) -> Array:
     return np.concatenate([pad, source, pad])
 
 
-def _shorter(chain: Sequence[Operation], axis: Axis) -> Shorter | None:
+def _shorter(chain: Sequence[Operation], axis: Axis) -> Shorter:
     first = chain[0]
     assert isinstance(first, Convolution)
     sources = _padded_sources(first, axis)
     numbers: Numbers = {}
     rows, stride = _number(chain, axis, sources, numbers)
-    leading, trailing = _run(rows), _run(rows[::-1])
-    remove = [(each - 1) * stride for each in (leading, trailing)]
+    runs = _run(rows[-1]), _run(rows[-1][::-1])
     pads = _run_of_zeros(sources), _run_of_zeros(sources[::-1])
-    # At least the pad that one tap of the kernel needs stays, so that the runs do not join the picture.
-    before, behind = (min(r, max(p - 1, 0) // stride * stride) for r, p in zip(remove, pads, strict=True))
-    if before <= 0 and behind <= 0:
-        return None
-    shortened = sources[max(before, 0) : len(sources) - max(behind, 0)]
+    # Some pad stays, so that the runs do not join the picture.
+    before, behind = (
+        min((run - 1) * stride, max(pad - 1, 0) // stride * stride) for run, pad in zip(runs, pads, strict=True)
+    )
+    shortened = sources[before : len(sources) - behind]
     fewer, _ = _number(chain, axis, shortened, numbers)
-    repeats = _repeats(rows, fewer)
-    return Shorter(shortened, repeats) if repeats is not None else None
+    repeats = [each for was, now in zip(rows, fewer, strict=True) if (each := _repeats(was, now)) is not None]
+    if before + behind == 0 or len(repeats) < len(chain):
+        return Shorter(sources, [np.arange(len(each)) for each in rows], False)
+    return Shorter(shortened, repeats, True)
 
 
-def _number(chain: Sequence[Operation], axis: Axis, sources: Array, numbers: Numbers) -> tuple[list[int], int]:
-    """A number for each row of the chain's value, equal for equal rows; and the picture's pixels from row to row."""
-    rows, stride = sources.tolist(), 1
+def _number(
+    chain: Sequence[Operation], axis: Axis, sources: Array, numbers: Numbers
+) -> tuple[list[list[int]], int]:
+    """A number for each row of each of the chain's values, equal for equal rows; and the picture's pixels a row."""
+    rows, stride, found = sources.tolist(), 1, []
     for depth, operation in enumerate(chain):
         for part, (window, size) in enumerate(_windows(operation, axis, depth == 0, len(rows))):
             rows = [numbers.setdefault((depth, part, *_seen(rows, window, i)), len(numbers)) for i in range(size)]
             stride *= window.stride
-    return rows, stride
+        found.append(rows)
+    return found, stride
 
 
 def _windows(operation: Operation, axis: Axis, first: bool, size: int) -> list[tuple[Window, int]]:
