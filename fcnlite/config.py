@@ -76,6 +76,7 @@ def show_config() -> str:
     """Print and return versions, threads and BLAS libraries, one a line."""
     import numpy
 
+    from fcnlite._kernels import isa
     from fcnlite._kernels.im2col import openmp
     from fcnlite._version import __version__
 
@@ -83,7 +84,8 @@ def show_config() -> str:
         f"fcnlite {__version__}, Python {platform.python_version()}, NumPy {numpy.__version__}",
         f"machine: {platform.machine()}, {available_threads()} cores for this process",
         f"kernels: {num_threads() if openmp() else 1} threads"
-        + ("" if openmp() else " (built without OpenMP)"),
+        + ("" if openmp() else " (built without OpenMP)")
+        + f", instruction set {isa.name()} of {', '.join(isa.available())} (FCNLITE_ISA)",
     ]
     lines += [
         f"BLAS: {info['internal_api']} {info['version']} ({info.get('architecture', 'unknown core')}), "

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import mmap
 import os
 import re
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
+
+import numpy as np
 
 from fcnlite.errors import FileError
 
@@ -125,3 +128,20 @@ def cannot_read(path: str | os.PathLike[str], error: OSError) -> FileError:
 def _no_name(path: str | os.PathLike[str], error: ValueError) -> FileError:
     """For paths with a NUL byte or half a surrogate pair, which files of strangers can bring in."""
     return FileError(f"{str(path)!r}: cannot be the name of a file ({error}).")
+
+
+def release(array: np.ndarray[Any, np.dtype[Any]]) -> None:
+    """Let go of the memory behind an array that is mapped from a file: whoever reads it again gets it from the file.
+
+    Any other array stays as it is.
+    """
+    base: Any = array
+    while isinstance(base, np.ndarray):
+        base = base.base
+    if not isinstance(base, mmap.mmap) or array.flags.writeable or not hasattr(base, "madvise"):
+        return
+    start = array.ctypes.data - np.frombuffer(base, np.uint8).ctypes.data
+    first = -(-start // mmap.PAGESIZE) * mmap.PAGESIZE
+    whole = (start + array.nbytes) // mmap.PAGESIZE * mmap.PAGESIZE - first
+    if whole > 0:
+        base.madvise(mmap.MADV_DONTNEED, first, whole)

@@ -26,8 +26,9 @@ def load(
     phase: str = "TEST",
     dtype: str = "float32",
     seed: int = 0,
+    low_memory: bool = False,
 ) -> Net:
-    """A net from a weight file of ours (.h5), or from a prototxt with or without weights.
+    """A net from a weight file of ours (.h5), or from a prototxt with or without weights; see `Net` for its options.
 
     The prototxt may be of any of Caffe's versions. `weights` may be a caffemodel of any version, `.caffemodel.h5` or a
     file of ours; without it a prototxt's parameters start by their fillers. They are matched by layer name; a net whose
@@ -40,7 +41,7 @@ def load(
 
     if storage.is_weight_file(source):
         content = storage.load(source)
-        net = Net(content.spec, phase=phase, path=path, dtype=dtype, seed=seed, info=content.info)
+        spec, info = content.spec, content.info
         given: surgery.Weights = content.params
         origin = source
     else:
@@ -50,8 +51,9 @@ def load(
                 storage.load(source)
             raise FileError(f"{source}: holds weights only; give the prototxt first: load('net.prototxt', '{source}').")
         spec = caffe.read_net(source)
-        net = Net(spec, phase=phase, path=path, dtype=dtype, seed=seed, info=_info(spec))
+        info = _info(spec)
         given, origin = {}, source
+    net = Net(spec, phase=phase, path=path, dtype=dtype, seed=seed, low_memory=low_memory, info=info)
     for layer in net.layers:
         if isinstance(layer, UnknownLayer) and layer.spec.bottom:
             warnings.warn(f"{layer.error()} What depends on it cannot be computed.", stacklevel=2)

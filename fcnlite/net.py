@@ -39,6 +39,8 @@ class Net:
 
     Raises `SpecError` for a description that makes no net, naming the layer, and `ShapeError` where the inputs'
     described shapes do not fit the layers.
+
+    `low_memory`: have the fast path prefer weights near their own size to speed.
     """
 
     def __init__(
@@ -49,6 +51,7 @@ class Net:
         path: str = "fast",
         dtype: str = "float32",
         seed: int = 0,
+        low_memory: bool = False,
         info: ModelInfo | None = None,
         shared: Mapping[str, list[Parameter]] | None = None,
     ) -> None:
@@ -62,6 +65,7 @@ class Net:
         self.path = path
         self.dtype = np.dtype(dtype)
         self.seed = seed
+        self.low_memory = low_memory
         self.info = info or ModelInfo()
         self.iteration = 0
         """Counts the training passes; with `seed` it decides what Dropout draws. Solvers set it."""
@@ -120,6 +124,7 @@ class Net:
             path=self.path,
             dtype=self.dtype.name,
             seed=self.seed,
+            low_memory=self.low_memory,
             info=self.info,
             shared=self.params,
         )
@@ -242,6 +247,12 @@ class Net:
         run.top_shapes = [each.shape for each in top]
         return top, run
 
+    def plan(self, fed: Mapping[str, Shape], outputs: Sequence[str] | None = None) -> Plan:
+        """The fast path's plan for inference on inputs of these shapes. Raises as `forward` does."""
+        schedule = self._schedule(frozenset(fed), None if outputs is None else tuple(outputs), False)
+        self._check_shapes(schedule, dict(fed))
+        return self._plan(schedule, fed, keep=False, elide=True)
+
     def _plan(self, schedule: Schedule, fed: Mapping[str, Shape], keep: bool, elide: bool) -> Plan:
         """The plan of the fast path for inputs of these shapes."""
         key = (id(schedule), tuple(sorted(fed.items())), keep, elide, config.num_threads())
@@ -254,7 +265,8 @@ class Net:
         def of(layer: str) -> Sequence[Parameter]:
             return self.params.get(layer, ())
 
-        return Machine(of, self._run_layer, isa.kernels("fast"), config.num_threads(), self._prepared)
+        kernels = isa.kernels("fast")
+        return Machine(of, self._run_layer, kernels, config.num_threads(), self._prepared, self.low_memory)
 
     def _convert(self, feeds: Mapping[str, Any]) -> dict[str, Array]:
         """The fed arrays, C-contiguous and of the net's type. Raises `SpecError` for names that are no inputs."""

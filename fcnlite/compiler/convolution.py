@@ -9,10 +9,11 @@ from typing import Any, Protocol
 import numpy as np
 
 from fcnlite.compiler.cost import Cost
-from fcnlite.compiler.direct import THIN, Direct
+from fcnlite.compiler.direct import THIN, Direct, Streamed
 from fcnlite.compiler.ir import BLOCK, Machine, Operation, Value, as_plain, fold, in_layout
 from fcnlite.compiler.problem import Problem, padded_bias
 from fcnlite.compiler.winograd import Winograd
+from fcnlite.files import release
 from fcnlite.layers import convolution
 from fcnlite.layers.base import Array, Run, Shape
 from fcnlite.layers.columns import Kernel, convolve_backward_data, convolve_backward_weight
@@ -62,9 +63,22 @@ def candidates(p: Problem) -> list[Algorithm]:
     return found
 
 
-def cheapest(p: Problem, threads: int) -> Algorithm:
-    """The algorithm that the cost model predicts to be fastest."""
-    return min(candidates(p), key=lambda each: each.cost(p).seconds(threads))
+LOW_MEMORY = 32 << 20
+"""Where memory is low, bytes by which a layer's prepared weights may exceed its own."""
+STREAMED = 64 << 20
+"""Bytes of weights that are not kept prepared there at all."""
+
+
+def cheapest(p: Problem, machine: Machine) -> Algorithm:
+    """The algorithm that the cost model predicts to be fastest; where memory is low, of those that need little."""
+    found = candidates(p)
+    if machine.low_memory:
+        own = 4 * p.outputs * (p.channels // p.group) * p.taps
+        if own > STREAMED and p.group == 1 and not p.pool:
+            return Streamed()
+        small = [each for each in found if each.cost(p).memory <= own + LOW_MEMORY]
+        found = small or [min(found, key=lambda each: each.cost(p).memory)]
+    return min(found, key=lambda each: each.cost(p).seconds(machine.threads))
 
 
 def problem_of(layer: convolution.Convolution, bottom: Shape) -> Problem:
@@ -133,6 +147,7 @@ class Convolution(Operation):
         def make(old: tuple[Array, Array] | None) -> tuple[Array, Array]:
             weight, bias = self.weights(machine)
             u = self.algorithm.prepare(weight, self.problem, machine, into=old and old[0])
+            release(weight)
             return u, padded_bias(bias, self.problem)
 
         return machine.prepare((self.layers, self.algorithm), self.layers, make)
@@ -212,7 +227,7 @@ class Convolution(Operation):
         """The convolution that carries gradients down, and how it is computed."""
         if self._backward is None:
             p = self.problem.turned()
-            algorithm = cheapest(p, machine.threads)
+            algorithm = cheapest(p, machine)
             self._backward = p, algorithm, algorithm.plan(p, machine)
         return self._backward
 

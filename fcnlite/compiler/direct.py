@@ -13,12 +13,15 @@ import numpy as np
 from fcnlite.compiler.cost import Cost
 from fcnlite.compiler.ir import BLOCK, Machine, blocks
 from fcnlite.compiler.problem import GROUP, Problem
+from fcnlite.files import release
 from fcnlite.layers.base import Array
 
 THIN = 4
 """The most channels that are brought together in a pixel."""
 PIECE_BYTES = 256 << 10
 """Of the bottom that one piece of the work reads: in the cache for all outputs."""
+PORTION_BYTES = 32 << 20
+"""Of kernels that are made ready at once where memory is low."""
 FEW_BYTES = 4 << 20
 """Of kernels: with more, threads share out the outputs, so that each reads its own."""
 
@@ -110,16 +113,29 @@ class Direct:
     def forward(
         self, x: Array, y: Array, u: Array, bias: Array, p: Problem, work: DirectWork, machine: Machine
     ) -> None:
-        rows, columns = p.kernel
-        y = y.reshape(*y.shape[:2], *work.top_size, BLOCK)
-        planes = p.channels if self.thin else p.channel_blocks
-        ins, outs = planes // p.group, blocks(p.outputs // p.group)
+        ins, outs = (p.channels if self.thin else p.channel_blocks) // p.group, blocks(p.outputs // p.group)
         for i in range(p.group):
-            machine.kernels.direct_forward(
-                x.reshape(-1), (p.batch, planes, *work.size), u[i], bias[i], y, (i * ins, ins, i * outs, outs),
-                *work.maps, work.offsets, work.length, rows.extent, (rows.stride, columns.stride), self.thin, p.relu,
-                work.copied, work.panels, work.groups, machine.scratch, machine.threads,
-            )  # fmt: skip
+            self._slide(x, y, u[i], bias[i], (i * ins, ins, i * outs, outs), p, work, machine)
+
+    def _slide(
+        self,
+        x: Array,
+        y: Array,
+        u: Array,
+        bias: Array,
+        of_blocks: tuple[int, int, int, int],
+        p: Problem,
+        work: DirectWork,
+        machine: Machine,
+    ) -> None:
+        """One group: `of_blocks` says which blocks of x and of y (first, number, first, number)."""
+        rows, columns = p.kernel
+        planes = p.channels if self.thin else p.channel_blocks
+        machine.kernels.direct_forward(
+            x.reshape(-1), (p.batch, planes, *work.size), u, bias, y.reshape(*y.shape[:2], *work.top_size, BLOCK),
+            of_blocks, *work.maps, work.offsets, work.length, rows.extent, (rows.stride, columns.stride), self.thin,
+            p.relu, work.copied, work.panels, work.groups, machine.scratch, machine.threads,
+        )  # fmt: skip
 
     def weight_scratch(self, p: Problem, machine: Machine) -> int:
         """Floats of `Machine.scratch` that `backward_weight` wants."""
@@ -157,3 +173,34 @@ class Direct:
         row, plane = (channels * width, width * BLOCK) if copied else (width * BLOCK, size[0] * size[1] * BLOCK)
         starts = down[:, None, None] * row + across[:, None] * BLOCK + planes * plane
         return np.ascontiguousarray(starts.reshape(-1)), BLOCK
+
+
+@dataclass(frozen=True)
+class Streamed(Direct):
+    """For low memory: kernels as they are, made ready portion by portion at every pass. One group, not thin."""
+
+    @property
+    def name(self) -> str:
+        return "direct, streamed"
+
+    def prepare(
+        self, weight: Array, p: Problem, machine: Machine, *, turned: bool = False, into: Array | None = None
+    ) -> Array:
+        return super().prepare(weight, p, machine, turned=True, into=into) if turned else weight
+
+    def forward(
+        self, x: Array, y: Array, u: Array, bias: Array, p: Problem, work: DirectWork, machine: Machine
+    ) -> None:
+        if u.ndim == 2:
+            super().forward(x, y, u, bias, p, work, machine)
+            return
+        of_output = p.taps * p.channel_blocks * BLOCK
+        step = GROUP * max(1, PORTION_BYTES // (4 * GROUP * of_output))
+        prepared = np.empty(step * of_output, np.float32)
+        for first in range(0, p.outputs, step):
+            part = u[first : first + step]
+            ready = prepared[: -(-len(part) // GROUP) * GROUP * of_output]
+            machine.kernels.prepare_direct(part, ready, False, False, machine.threads)
+            of_blocks = (0, p.channel_blocks, first // BLOCK, blocks(len(part)))
+            self._slide(x, y, ready, bias[0, first:], of_blocks, p, work, machine)
+            release(part)

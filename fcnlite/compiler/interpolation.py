@@ -60,7 +60,7 @@ class Interpolation(Operation):
             return [y + self._skip(bottom) if len(bottom) > 1 else y]
         rows, columns = self._taps(kernels)
         run.saved = rows, columns
-        y = np.empty((n * channels, height, width), np.float32)
+        y = self.new((n * channels, height, width), machine)
         skip = bottom[1].reshape(-1, *bottom[1].shape[2:]) if len(bottom) > 1 else np.empty((0, 0, 0), np.float32)
         machine.kernels.interpolate(
             x.reshape(-1, *x.shape[2:]), rows.places, rows.weights, columns.places, columns.weights, skip,
@@ -80,7 +80,7 @@ class Interpolation(Operation):
         if not run.needs[0]:
             return [None]
         rows, columns = run.saved
-        dx = np.empty((x.shape[0] * x.shape[1], *x.shape[2:]), np.float32)
+        dx = machine.buffer((x.shape[0] * x.shape[1], *x.shape[2:]))
         machine.kernels.interpolate_backward(
             dy.reshape(-1, *dy.shape[2:]), rows.places, rows.weights, columns.places, columns.weights, dx,
             machine.threads,

@@ -65,6 +65,8 @@ class Machine:
     threads: int
     prepared: dict[Any, tuple[tuple[int, ...], Any]]
     """What was derived from parameters, with the versions that it was derived from."""
+    low_memory: bool = False
+    """Whether prepared weights shall take little more memory than the weights themselves."""
     scratch: Array = field(default_factory=lambda: np.empty(0, np.float32))
     """Memory for the operation that runs; in backward as much as it has asked for (`borrow`)."""
     _lent: Array = field(default_factory=lambda: np.empty(0, np.float32))
@@ -77,7 +79,7 @@ class Machine:
         self.scratch = self._lent
 
     def buffer(self, shape: Shape) -> Array:
-        """Memory for a value of backward: that of an earlier one which nobody holds any more, if there is such.
+        """Memory for a value beside the arena: that of an earlier one which nobody holds any more, if there is such.
 
         Memory that is new to the process costs more than the arithmetic of many an operation.
         """
@@ -124,11 +126,17 @@ class Operation:
         self.outputs = list(outputs)
         self.layers = tuple(layers)
         """The layers whose work it does; the first is the one whose parameters it has."""
+        self.for_caller = False
+        """Whether an output goes to the caller, who then owns it."""
 
     @property
     def learns(self) -> str | None:
         """The layer whose parameters get gradients here, if any."""
         return None
+
+    def new(self, shape: Shape, machine: Machine) -> Array:
+        """Memory for an output that does not lie in the arena."""
+        return np.empty(shape, np.float32) if self.for_caller else machine.buffer(shape)
 
     def scratch_floats(self, machine: Machine) -> int:
         """Floats that forward wants of `machine.scratch`."""

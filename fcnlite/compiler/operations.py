@@ -9,9 +9,11 @@ import numpy as np
 
 from fcnlite.compiler.cost import Cost
 from fcnlite.compiler.ir import Machine, Operation, Value
-from fcnlite.layers.base import Array, Layer, Run
+from fcnlite.layers.base import Array, Layer, Run, named
 from fcnlite.layers.inner_product import InnerProduct
+from fcnlite.layers.labels import read_labels
 from fcnlite.layers.pooling import Pooling
+from fcnlite.layers.softmax_loss import SoftmaxWithLoss
 from fcnlite.shapes import Window
 
 
@@ -71,7 +73,7 @@ class FromBlocked(Operation):
     kind = "from blocked"
 
     def forward(self, bottom: list[Array], top: list[Array], run: Run, machine: Machine) -> list[Array]:
-        y = np.empty(self.outputs[0].shape, np.float32)
+        y = self.new(self.outputs[0].shape, machine)
         machine.kernels.from_blocked(bottom[0], y, machine.threads)
         return [y]
 
@@ -106,6 +108,37 @@ class FewRows(LayerOperation):
 
     def scratch_floats(self, machine: Machine) -> int:
         return prod(self.inputs[0].shape)
+
+    def describe(self) -> str:
+        return self.kind
+
+
+class SoftmaxLoss(LayerOperation):
+    """SoftmaxWithLoss over the channels of N×C×H×W, in one pass over memory."""
+
+    kind = "softmax loss"
+
+    @staticmethod
+    def suits(layer: Layer, bottom: Value) -> bool:
+        return isinstance(layer, SoftmaxWithLoss) and layer.options.axis in (1, -3) and len(bottom.shape) == 4
+
+    def forward(self, bottom: list[Array], top: list[Array], run: Run, machine: Machine) -> list[Array]:
+        x, label = bottom
+        layer = self.layer
+        assert isinstance(layer, SoftmaxWithLoss)
+        label, counted = named(layer, lambda: read_labels(label, x.shape, 1, layer.options.ignore_label))
+        label, counted = label.reshape(-1, *x.shape[2:]), counted.reshape(-1, *x.shape[2:]).view(np.uint8)
+        p = machine.buffer(x.shape)
+        loss = machine.kernels.softmax_loss(x, label, counted, p, machine.threads)
+        z = layer.normalizer(counted, x.shape[0])
+        run.saved = p, label, counted, z
+        return [np.asarray(loss / z, np.float32), p][: len(self.outputs)]
+
+    def backward(self, dtop: list[Array], run: Run, machine: Machine) -> list[Array | None]:
+        p, label, counted, z = run.saved
+        dx = machine.buffer(p.shape)
+        machine.kernels.softmax_loss_backward(p, label, counted, float(dtop[0]) / z, dx, machine.threads)
+        return [dx, None]
 
     def describe(self) -> str:
         return self.kind

@@ -28,6 +28,7 @@ class Plan:
         self._scratch: list[Buffer] = []
         end = len(graph.operations)
         for i, operation in enumerate(graph.operations):
+            operation.for_caller = not graph.training and any(each in graph.outs for each in operation.outputs)
             for value in operation.outputs:
                 kept = graph.training or value in graph.lasting
                 dies = end if kept else last.get(value, i)

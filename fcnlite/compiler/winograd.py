@@ -30,6 +30,7 @@ import numpy as np
 from fcnlite.compiler.cost import Cost
 from fcnlite.compiler.ir import BLOCK, Machine
 from fcnlite.compiler.problem import GROUP, Problem
+from fcnlite.files import release
 from fcnlite.layers.base import Array
 from fcnlite.shapes import Window
 
@@ -38,6 +39,8 @@ POINTS = {
     8: tuple(map(Fraction, ("0", "1/2", "-1/2", "1", "-1", "2", "-2"))),
 }
 """By n; the last point is ∞."""
+PORTION_BYTES = 32 << 20
+"""Of weights that are prepared at once."""
 SHORT = 8
 """Tiles that the micro-kernel multiplies at the least."""
 SMALL_BYTES = 4 << 20
@@ -113,7 +116,17 @@ class Winograd:
         channels = p.channel_blocks * BLOCK
         u = np.empty(p.padded_outputs * self.points**2 * channels, np.float32) if into is None else into
         g = kernel_transform(self.points, weight.shape[2])
-        machine.kernels.prepare_winograd(weight, g, u, turned, machine.threads)
+        if turned:
+            machine.kernels.prepare_winograd(weight, g, u, turned, machine.threads)
+            return u
+        # Weights that are mapped from a file are in memory only while they are read.
+        step = GROUP * max(1, PORTION_BYTES // (GROUP * weight[0].nbytes))
+        for first in range(0, len(weight), step):
+            part = weight[first : first + step]
+            size = -(-len(part) // GROUP) * GROUP * self.points**2 * channels
+            start = first * self.points**2 * channels
+            machine.kernels.prepare_winograd(part, g, u[start : start + size], turned, machine.threads)
+            release(part)
         return u
 
     def plan(self, p: Problem, machine: Machine) -> WinogradWork:

@@ -80,6 +80,7 @@ def build(
     phase: str = "TEST",
     dtype: str = "float32",
     seed: int = 0,
+    low_memory: bool = False,
 ) -> Net:
     """A net by name, ready to be trained.
 
@@ -88,7 +89,7 @@ def build(
     `classes`, `width` and `normalization`, `Net` for the rest.
     """
     spec = describe(name, classes=classes, width=width, normalization=normalization)
-    net = Net(spec, path=path, phase=phase, dtype=dtype, seed=seed)
+    net = Net(spec, path=path, phase=phase, dtype=dtype, seed=seed, low_memory=low_memory)
     surgery.fill(net, [layer.spec.name for layer in net.layers if _is_unfilled_feature(layer.spec)], Filler("msra"))
     surgery.interp(net)
     return net

@@ -12,7 +12,7 @@ def choose(graph: Graph, machine: Machine) -> list[str]:
         if isinstance(operation, Convolution):
             p = operation.problem
             times = {each: each.cost(p).seconds(machine.threads) for each in candidates(p)}
-            operation.algorithm = cheapest(p, machine.threads)
+            operation.algorithm = cheapest(p, machine)
             shown = ", ".join(f"{each.name} {1e3 * seconds:.2f} ms" for each, seconds in times.items())
             done.append(f"{operation.layers[0]}: {operation.algorithm.name} (predicted: {shown})")
     return done

@@ -44,6 +44,7 @@ def lay_out(graph: Graph) -> list[str]:
                 done.append(f"{value.name}, from blocked, for the caller")
             graph.outputs[name] = twins[value]
             graph.lasting.add(twins[value])
+            graph.outs.add(twins[value])
     return done
 
 

@@ -1,13 +1,14 @@
-"""Put fast convolutions, poolings and inner products where the layers are such that the kernels can compute them."""
+"""Put fast convolutions, poolings, inner products and losses where the layers are such that the kernels fit them."""
 
 from __future__ import annotations
 
 from fcnlite.compiler.convolution import Convolution, candidates, problem_of
 from fcnlite.compiler.ir import Graph, Operation
-from fcnlite.compiler.operations import FewRows, LayerOperation, MaxPooling
+from fcnlite.compiler.operations import FewRows, LayerOperation, MaxPooling, SoftmaxLoss
 from fcnlite.layers import convolution
 from fcnlite.layers.inner_product import InnerProduct
 from fcnlite.layers.pooling import Pooling
+from fcnlite.layers.softmax_loss import SoftmaxWithLoss
 
 
 def lower(graph: Graph) -> list[str]:
@@ -23,6 +24,8 @@ def lower(graph: Graph) -> list[str]:
             lowered = MaxPooling(layer, inputs, outputs, graph.training)
         elif type(layer) is InnerProduct and FewRows.suits(layer, inputs[0]):
             lowered = FewRows(layer, inputs, outputs, operation.overwrite)
+        elif type(layer) is SoftmaxWithLoss and SoftmaxLoss.suits(layer, inputs[0]):
+            lowered = SoftmaxLoss(layer, inputs, outputs, operation.overwrite)
         else:
             continue
         lowered.no_gradient = operation.no_gradient

@@ -1,0 +1,97 @@
+# Softmax over the channels of N×C×H×W and its loss, each pixel's channels in one go.
+
+from libc.math cimport expf, logf
+from libc.float cimport FLT_MIN
+
+cdef extern from *:
+    """
+    typedef int ints __attribute__((vector_size(4 * VL)));
+    /* exp(x) for x ≤ 0: 2^n · exp(r), r by its series; below the smallest normal float it is 0. */
+    static inline vec exp_of(vec x) {
+        const float top = 12582912.0f;  /* 1.5 · 2^23: adding it rounds to a whole number */
+        vec n = (x * 1.44269504f + top) - top;
+        vec r = x - n * 0.693359375f + n * 2.12194440e-4f;
+        vec e = 1.0f + r * (1.0f + r * (0.5f + r * (0.16666667f + r * (0.041666667f + r * (0.0083333333f
+                + r * 0.0013888889f)))));
+        ints shifted = (ints)e + (__builtin_convertvector(n, ints) << 23);
+        return (vec)(shifted & (x > -87.0f));
+    }
+    """
+    vec exp_of(vec x) noexcept nogil
+
+
+def softmax_loss(const float[:, :, :, ::1] x, const long long[:, :, ::1] label, const unsigned char[:, :, ::1] counted,
+                 float[:, :, :, ::1] p, int threads):
+    """p = the softmax of x over its channels; returns −Σ log p[label] over the counted pixels.
+
+    Under the logarithm p is at least the smallest normal float.
+    """
+    cdef Py_ssize_t item, rows = x.shape[2]
+    cdef double[::1] losses = np.zeros(x.shape[0] * rows)
+    check(p.shape[0] == x.shape[0] and p.shape[1] == x.shape[1] and p.shape[2] == rows and p.shape[3] == x.shape[3], "p")
+    check(label.shape[0] == x.shape[0] and label.shape[1] == rows and label.shape[2] == x.shape[3], "label")
+    check(counted.shape[0] == x.shape[0] and counted.shape[1] == rows and counted.shape[2] == x.shape[3], "counted")
+    for item in prange(x.shape[0] * rows, nogil=True, schedule="static", num_threads=threads):
+        losses[item] = softmax_loss_row(&x[item // rows, 0, item % rows, 0], x.shape[1], rows * x.shape[3], x.shape[3],
+                                        &label[item // rows, item % rows, 0], &counted[item // rows, item % rows, 0],
+                                        &p[item // rows, 0, item % rows, 0])
+    return float(np.asarray(losses).sum())
+
+
+cdef double softmax_loss_row(const float* x, Py_ssize_t channels, Py_ssize_t plane, Py_ssize_t width,
+                             const long long* label, const unsigned char* counted, float* p) noexcept nogil:
+    cdef Py_ssize_t j = 0, c
+    cdef vec most, total, value
+    cdef float most_one, total_one, value_one
+    cdef double loss = 0
+    while j + VL <= width:
+        most = load(x + j)
+        for c in range(1, channels):
+            most = larger(load(x + c * plane + j), most)
+        total = splat(0)
+        for c in range(channels):
+            value = exp_of(load(x + c * plane + j) - most)
+            store(p + c * plane + j, value)
+            total = total + value
+        total = splat(1) / total
+        for c in range(channels):
+            store(p + c * plane + j, load(p + c * plane + j) * total)
+        j += VL
+    while j < width:
+        most_one = x[j]
+        for c in range(1, channels):
+            most_one = max(most_one, x[c * plane + j])
+        total_one = 0
+        for c in range(channels):
+            value_one = expf(x[c * plane + j] - most_one)
+            p[c * plane + j] = value_one
+            total_one += value_one
+        for c in range(channels):
+            p[c * plane + j] /= total_one
+        j += 1
+    for j in range(width):
+        if counted[j]:
+            loss -= logf(max(p[label[j] * plane + j], FLT_MIN))
+    return loss
+
+
+def softmax_loss_backward(const float[:, :, :, ::1] p, const long long[:, :, ::1] label,
+                          const unsigned char[:, :, ::1] counted, float scale, float[:, :, :, ::1] dx, int threads):
+    """dx = scale · (p − [channel = label]) where counted, else 0."""
+    cdef Py_ssize_t item, rows = p.shape[2]
+    for item in prange(p.shape[0] * rows, nogil=True, schedule="static", num_threads=threads):
+        softmax_loss_row_backward(&p[item // rows, 0, item % rows, 0], p.shape[1], rows * p.shape[3], p.shape[3],
+                                  &label[item // rows, item % rows, 0], &counted[item // rows, item % rows, 0], scale,
+                                  &dx[item // rows, 0, item % rows, 0])
+
+
+cdef void softmax_loss_row_backward(const float* p, Py_ssize_t channels, Py_ssize_t plane, Py_ssize_t width,
+                                    const long long* label, const unsigned char* counted, float scale,
+                                    float* dx) noexcept nogil:
+    cdef Py_ssize_t j, c
+    for c in range(channels):
+        for j in range(width):
+            dx[c * plane + j] = scale * p[c * plane + j] if counted[j] else 0
+    for j in range(width):
+        if counted[j]:
+            dx[label[j] * plane + j] -= scale

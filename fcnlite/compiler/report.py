@@ -1,0 +1,51 @@
+"""A plan in words: what each pass did, and the time of each step, predicted and measured."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+
+from fcnlite.compiler.arena import Arena
+from fcnlite.compiler.plan import Plan
+from fcnlite.layers.base import Array
+from fcnlite.shapes import show
+from fcnlite.threads import blas_alone
+
+
+def measure(plan: Plan, feeds: Mapping[str, Array], arena: Arena, runs: int = 3) -> list[float]:
+    """Seconds of each step, the best of some runs after one in which weights are prepared."""
+    times = []
+    with np.errstate(all="ignore"), blas_alone():
+        for _ in range(1 + runs):
+            clock: list[float] = []
+            plan.forward(feeds, arena, clock)
+            times.append(np.diff(clock))
+    return [float(each) for each in np.min(times[1:], axis=0)]
+
+
+def passes(plan: Plan) -> str:
+    """What each pass did, a line for each place."""
+    return "\n".join("\n  ".join([name, *lines]) for name, lines in plan.notes.items() if lines)
+
+
+def steps(plan: Plan, seconds: list[float]) -> str:
+    """A table of the steps."""
+    rows = [("ms", "predicted", "GFLOP/s", "step", "top", "layers")]
+    predicted = 0.0
+    for operation, measured in zip(plan.graph.operations, seconds, strict=True):
+        cost = operation.cost(plan.machine.threads)
+        own = cost.seconds(plan.machine.threads)
+        predicted += own
+        rate = f"{cost.products / measured / 1e9:.0f}" if cost.products else ""
+        top = show(operation.outputs[0].shape) if operation.outputs else ""
+        what = operation.describe()
+        rows.append((f"{1e3 * measured:.2f}", f"{1e3 * own:.2f}", rate, what, top, ", ".join(operation.layers)))
+    rows.append((f"{1e3 * sum(seconds):.2f}", f"{1e3 * predicted:.2f}", "", "all steps", "", ""))
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    lines = (
+        "  ".join(f"{cell:{side}{width}}" for cell, side, width in zip(row, ">>><<<", widths, strict=True))
+        for row in rows
+    )
+    table = "\n".join(line.rstrip() for line in lines)
+    return f"{table}\n\nmemory for blobs and scratch: {4e-6 * plan.arena_floats:.1f} MB in one arena"
