@@ -17,6 +17,7 @@ from tests.compiler.problems import (
     blocked,
     convolved,
     guarded,
+    kernel_gradient,
     machine_with,
     poisoned,
     problems,
@@ -28,6 +29,8 @@ from tests.random_nets import FLAG, Draw
 
 BAR = 1e-5
 """Of the largest output of one layer."""
+WEIGHT_BAR = 3e-5
+"""Of the largest gradient of a kernel."""
 
 EACH_ISA = pytest.mark.parametrize("instructions", ISAS)
 THREADS = st.sampled_from([1, 1, 3])
@@ -122,6 +125,19 @@ def test_turned_kernels_carry_gradients_down(instructions: str, p: Problem, thre
     dy, weight = normal(seed, p.batch, p.outputs, *p.top_size), normal(seed, p.outputs, p.channels // p.group, *kernel)
     found = run(p.turned(), dy, weight, None, instructions, threads, turned=True)
     assert_near(found, convolved(p.turned(), dy, turned_kernels(p, weight), np.zeros(p.channels)), BAR)
+
+
+@EACH_ISA
+@settings(max_examples=60)
+@given(p=problems(any_windows, thin=True), threads=THREADS, seed=SEEDS)
+def test_gradient_of_the_kernels_of_few_channels(instructions: str, p: Problem, threads: int, seed: int) -> None:
+    algorithm, machine = Direct(thin=True), machine_with(instructions, threads)
+    x, dy = normal(seed, p.batch, p.channels, *p.size), normal(seed + 1, p.batch, p.outputs, *p.top_size)
+    work = algorithm.plan(p, machine)
+    shape = p.outputs, p.channels, p.kernel[0].kernel, p.kernel[1].kernel
+    with guarded(*shape) as dweight, poisoned(machine, algorithm.weight_scratch(p, machine)):
+        algorithm.backward_weight(x, blocked(dy), dweight, p, work, machine)
+    assert_near(dweight, kernel_gradient(p, x, dy), WEIGHT_BAR)
 
 
 @EACH_ISA

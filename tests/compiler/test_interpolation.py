@@ -153,6 +153,22 @@ def test_a_skip_that_is_cropped_goes_along() -> None:
     assert does(plan, "up") is does(plan, "cropped") is does(plan, "fused")
 
 
+def test_a_cropped_skip_that_others_read_stays() -> None:
+    feeds = {"data": normal(0, 1, 3, 20, 24)}
+    layers = (
+        layer("pool", "Pooling", "data", kernel_size=4, stride=4),
+        conv("score", "pool", 5, 1),
+        up("up", "score", 5),
+        conv("skip", "data", 5, 1),
+        layer("cropped", "Crop", ("skip", "up"), axis=2, offset=[3, 4]),
+        layer("fused", "Eltwise", ("up", "cropped")),
+        conv("again", "cropped", 4),
+    )
+    net = filled(spec_of(feeds["data"].shape, *layers))
+    assert does(assert_same_outputs(net, feeds), "up").layers == ("up", "fused")
+    assert does(assert_same_outputs(net, feeds, ["fused", "cropped"]), "up").layers == ("up", "fused")
+
+
 @pytest.mark.parametrize(
     "changed",
     [
@@ -188,10 +204,11 @@ def test_a_crop_of_channels_is_no_window() -> None:
     feeds = {"data": normal(0, 1, 5, 6, 7)}
     layers = (
         up("up", "data", 5),
-        conv("few", "up", 3, 1),
-        layer("cropped", "Crop", ("up", "few"), axis=1, offset=[1, 0, 0]),
+        conv("few", "data", 3, 1),
+        layer("cropped", "Crop", ("up", "few"), axis=1, offset=[1, 2, 3]),
+        conv("end", "cropped", 2, 1),
     )
-    plan = assert_same_outputs(filled(spec_of(feeds["data"].shape, *layers)), feeds, ["cropped"])
+    plan = assert_same_outputs(filled(spec_of(feeds["data"].shape, *layers)), feeds)
     assert does(plan, "up").layers == ("up",)
 
 

@@ -103,3 +103,28 @@ def test_the_arena_is_aligned_and_grows() -> None:
         assert memory.size >= floats and memory.dtype == np.float32
         assert memory.ctypes.data % (4 * ALIGNMENT) == 0 or not floats
         memory[:floats] = 1
+
+
+# Backward's memory
+
+
+def test_backward_memory_is_used_again() -> None:
+    """What nobody holds; so that it does not grow from step to step."""
+    machine = machine_with(ISAS[0])
+    first = machine.buffer((4, 25))
+    place = first.ctypes.data
+    del first
+    assert machine.buffer((100,)).ctypes.data == place
+    assert machine.buffer((10, 9)).ctypes.data == place  # a little smaller
+
+
+def test_backward_memory_that_is_held_is_not_lent_again() -> None:
+    machine = machine_with(ISAS[0])
+    held = [machine.buffer((100,)), machine.buffer((10, 10)), machine.buffer((100,))[10:20].reshape(2, 5)]
+    held.append(machine.buffer((100,)).view(np.uint8))
+    for i, each in enumerate(held):
+        each[...] = i
+        assert not any(np.shares_memory(each, other) for other in held[:i])
+    for _ in range(5):
+        machine.buffer((100,))[...] = 99
+    assert all((each == i).all() for i, each in enumerate(held))
