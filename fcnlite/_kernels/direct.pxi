@@ -15,6 +15,7 @@ cdef struct Sliding:
     const int* rows
     const int* cols
     const Py_ssize_t* offsets
+    const float* slopes  # of PReLU, for every output; NULL where there are none
     bint thin, relu
 
 
@@ -39,6 +40,7 @@ cdef void finish_panel(const Sliding* g, const float* sums, Py_ssize_t count, Py
                        float* y) noexcept nogil:
     """Bias and ReLU for `count` neighbouring outputs of one group; y is the place of the first in block 0."""
     cdef Py_ssize_t half, i, part, block
+    cdef const float* slopes = NULL
     cdef float* to
     cdef vec value
     for half in range(GROUP // BLOCK):
@@ -49,7 +51,9 @@ cdef void finish_panel(const Sliding* g, const float* sums, Py_ssize_t count, Py
         for i in range(count):
             for part in range(PARTS):
                 value = load(sums + i * GROUP + half * BLOCK + part * VL) + load(bias + block * BLOCK + part * VL)
-                store(to + i * BLOCK + part * VL, larger(splat(0), value) if g.relu else value)
+                if g.slopes != NULL:
+                    slopes = g.slopes + block * BLOCK + part * VL
+                store(to + i * BLOCK + part * VL, activated(value, g.relu, slopes))
 
 
 cdef void slide(const Sliding* g, const float* x, const float* u, const float* bias, float* y, Py_ssize_t first_row,
@@ -75,13 +79,13 @@ cdef void slide(const Sliding* g, const float* x, const float* u, const float* b
             finish_panel(g, sums, min(ROWS, g.top_width - col), group, bias, y + (row * g.top_width + col) * BLOCK)
 
 
-def direct_forward(const float[::1] x, x_shape, const float[::1] u, const float[::1] bias,
+def direct_forward(const float[::1] x, x_shape, const float[::1] u, const float[::1] bias, const float[::1] slopes,
                    float[:, :, :, :, ::1] y, blocks, const int[::1] rows, const int[::1] cols,
                    const Py_ssize_t[::1] offsets, Py_ssize_t length, Py_ssize_t reach, stride, bint thin, bint relu,
                    bint copied, Py_ssize_t panels_at_once, Py_ssize_t groups_at_once, float[::1] scratch, int threads):
     """y = the convolution of x by the kernels in u, plus bias; rectified where asked.
 
-    x is flat: blocked, N×C/16×H×W×16, or (thin) N×C×H×W, with x_shape its first four axes; y is blocked. `blocks`:
+    `slopes`, unless there are none, are PReLU's. x is flat: blocked, N×C/16×H×W×16, or (thin) N×C×H×W, with x_shape its first four axes; y is blocked. `blocks`:
     (first of x, their number, first of y, their number), for convolution in groups. `offsets`: where the segments of
     the sum begin, each of `length` floats, in the picture or (copied) in the copy that `copy_rows` makes of it, as
     `rows` and `cols` demand; then `scratch` has `direct_scratch(...)` floats for every thread. `reach`: rows that the
@@ -98,6 +102,7 @@ def direct_forward(const float[::1] x, x_shape, const float[::1] u, const float[
     g.top_height, g.top_width = y.shape[2], y.shape[3]
     g.panels = (g.top_width + ROWS - 1) // ROWS
     g.rows, g.cols, g.offsets = &rows[0], &cols[0], &offsets[0]
+    g.slopes = &slopes[0] if slopes.shape[0] else NULL
     g.segments, g.length = offsets.shape[0], length
     g.kernels = g.segments * length * GROUP
     panels, groups = g.top_height * g.panels, (g.output_blocks + 1) // 2
@@ -108,6 +113,7 @@ def direct_forward(const float[::1] x, x_shape, const float[::1] u, const float[
     check(rows.shape[0] >= (g.top_height - 1) * g.stride_h + reach, "rows")
     check(copied or not thin and g.top_width >= ROWS and rows.shape[0] == height and g.padded_width == width, "copied")
     check(u.shape[0] >= groups * g.kernels and bias.shape[0] >= groups * GROUP, "u and bias")
+    check(slopes.shape[0] == 0 or slopes.shape[0] >= groups * GROUP, "slopes")
     check(scratch.shape[0] >= threads * size, "scratch")
     shares = (panels + panels_at_once - 1) // panels_at_once
     group_shares = (groups + groups_at_once - 1) // groups_at_once

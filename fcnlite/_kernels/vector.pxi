@@ -47,3 +47,11 @@ cdef extern from *:
 cdef enum:
     BLOCK = 16  # channels that lie side by side in a blocked array
     PARTS = BLOCK // VL  # vectors of a block
+
+
+cdef inline vec activated(vec value, bint relu, const float* slopes) noexcept nogil:
+    """max(value, 0) where `relu`, plus slopes · min(value, 0) unless `slopes` is NULL; else the value itself."""
+    cdef vec positive = larger(splat(0), value)
+    if not relu:
+        return value
+    return positive if slopes == NULL else positive - load(slopes) * larger(splat(0), -value)

@@ -30,6 +30,7 @@ cdef struct Tiling:
     Py_ssize_t output_blocks, top_height, top_width  # of the top, before pooling
     const int* rows
     const int* cols
+    const float* slopes  # of PReLU, for every output; NULL where there are none
     bint relu, pool
 
 
@@ -192,7 +193,7 @@ cdef void pool_tile(const Tiling* g, const float* out, Py_ssize_t height, Py_ssi
                 for l in range(j, min(j + 2, width)):
                     value = larger(load(out + (k * g.side + l) * VL), value)
             value = value + shift
-            store(y + (i // 2 * top_width + j // 2) * BLOCK, larger(splat(0), value) if g.relu else value)
+            store(y + (i // 2 * top_width + j // 2) * BLOCK, activated(value, g.relu, NULL))
 
 
 cdef void finish_tile(const Tiling* g, const float* m, Py_ssize_t frequency, Py_ssize_t tile, Py_ssize_t block,
@@ -203,6 +204,7 @@ cdef void finish_tile(const Tiling* g, const float* m, Py_ssize_t frequency, Py_
     cdef Py_ssize_t n = g.points, s = g.side, i, j, part, height, width, top_h = g.top_height, top_w = g.top_width
     cdef Py_ssize_t image = tile // (g.down * g.across), place = tile % (g.down * g.across)
     cdef Py_ssize_t row = place // g.across * s, col = place % g.across * s
+    cdef const float* slopes = NULL
     cdef float* to
     cdef vec shift, value
     height, width = min(s, top_h - row), min(s, top_w - col)
@@ -215,12 +217,14 @@ cdef void finish_tile(const Tiling* g, const float* m, Py_ssize_t frequency, Py_
         for i in range(s):
             tile_transform(n, s, half + i * n * VL, VL, out + i * s * VL, VL)
         shift = load(bias + part * VL)
+        if g.slopes != NULL:
+            slopes = g.slopes + block * BLOCK + part * VL
         if not g.pool:
             for i in range(height):
                 to = y + i * top_w * BLOCK
                 for j in range(width):
                     value = load(out + (i * s + j) * VL) + shift
-                    store(to + j * BLOCK, larger(splat(0), value) if g.relu else value)
+                    store(to + j * BLOCK, activated(value, g.relu, slopes))
         else:
             pool_tile(g, out, height, width, shift, y, top_w)
         m += VL
@@ -300,12 +304,13 @@ cdef void forward_tiles(const Tiling* g, const float* x, const float* u, const f
 
 
 def winograd_forward(const float[:, :, :, :, ::1] x, const float[::1] u, const float[::1] bias,
-                     float[:, :, :, :, ::1] y, const int[::1] rows, const int[::1] cols, Py_ssize_t points,
+                     const float[::1] slopes, float[:, :, :, :, ::1] y, const int[::1] rows, const int[::1] cols, Py_ssize_t points,
                      Py_ssize_t side, Py_ssize_t top_height, Py_ssize_t top_width, bint relu, bint pool,
                      Py_ssize_t tiles, bint by_outputs, float[::1] scratch, int threads):
     """y = the convolution of x by the kernels in u, plus bias; rectified (relu) and pooled 2×2 (pool) where asked.
 
-    x is N×C/16×H×W×16, y likewise; bias has a value for every output of y's groups. `tiles` go through the buffers at
+    x is N×C/16×H×W×16, y likewise; bias has a value for every output of y's groups, and so have `slopes` (of PReLU, not
+    pooled) unless there are none. `tiles` go through the buffers at
     once: a thread's own, or (by_outputs) of all threads, which then share out the outputs. `scratch` has
     `winograd_scratch(...)` floats.
     """
@@ -318,7 +323,7 @@ def winograd_forward(const float[:, :, :, :, ::1] x, const float[::1] u, const f
     g.channel_blocks, g.height, g.width = x.shape[1], x.shape[2], x.shape[3]
     g.down, g.across = (top_height + side - 1) // side, (top_width + side - 1) // side
     g.output_blocks, g.top_height, g.top_width = y.shape[1], top_height, top_width
-    g.rows, g.cols = &rows[0], &cols[0]
+    g.rows, g.cols, g.slopes = &rows[0], &cols[0], &slopes[0] if slopes.shape[0] else NULL
     count = x.shape[0] * g.down * g.across
     groups = (g.output_blocks + 1) // 2
     panels = (tiles + ROWS - 1) // ROWS
@@ -329,6 +334,7 @@ def winograd_forward(const float[:, :, :, :, ::1] x, const float[::1] u, const f
     check(points == 6 and side == 4 or points == 8 and 2 <= side <= 6, "points and side")
     check(rows.shape[0] >= (g.down - 1) * side + points and cols.shape[0] >= (g.across - 1) * side + points, "maps")
     check(u.shape[0] >= groups * kernels and bias.shape[0] >= groups * GROUP, "u and bias")
+    check(slopes.shape[0] == 0 or slopes.shape[0] >= groups * GROUP and not pool, "slopes")
     check(scratch.shape[0] >= winograd_scratch(points, g.channel_blocks, tiles, by_outputs, threads), "scratch")
     if pool:
         check(side % 2 == 0 and y.shape[2] == (top_height + 1) // 2 and y.shape[3] == (top_width + 1) // 2, "y")

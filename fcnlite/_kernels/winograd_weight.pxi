@@ -97,7 +97,7 @@ def winograd_backward_weight(const float[:, :, :, :, ::1] x, const float[:, :, :
     cdef float* v
     cdef float* d
     cdef float* s
-    t.points, t.side, t.relu, t.pool = points, side, False, False
+    t.points, t.side, t.relu, t.pool, t.slopes = points, side, False, False, NULL
     t.channel_blocks, t.height, t.width = x.shape[1], x.shape[2], x.shape[3]
     t.output_blocks, t.top_height, t.top_width = dy.shape[1], dy.shape[2], dy.shape[3]
     t.down, t.across = (t.top_height + side - 1) // side, (t.top_width + side - 1) // side

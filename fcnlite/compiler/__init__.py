@@ -20,6 +20,7 @@ from fcnlite.compiler.passes.drop import drop
 from fcnlite.compiler.passes.elide import elide
 from fcnlite.compiler.passes.fold import fold
 from fcnlite.compiler.passes.interpolate import interpolate
+from fcnlite.compiler.passes.join import join
 from fcnlite.compiler.passes.lay_out import lay_out
 from fcnlite.compiler.passes.lower import lower
 from fcnlite.compiler.passes.pool import pool
@@ -49,6 +50,8 @@ def compile_schedule(
         notes["elide"] = elide(graph)
     notes["interpolate"] = interpolate(graph, machine)
     notes["choose"] = choose(graph, machine)
+    if not training:
+        notes["join"] = join(graph)
     notes["lay out"] = lay_out(graph)
     graph.drop_unread()
     return Plan(graph, schedule, machine, notes)

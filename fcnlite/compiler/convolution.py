@@ -11,7 +11,7 @@ import numpy as np
 from fcnlite.compiler.cost import Cost
 from fcnlite.compiler.direct import THIN, Direct, Streamed
 from fcnlite.compiler.ir import BLOCK, Machine, Operation, Value, as_plain, fold, in_layout
-from fcnlite.compiler.problem import Problem, padded_bias
+from fcnlite.compiler.problem import Prepared, Problem, prepared
 from fcnlite.compiler.winograd import Winograd
 from fcnlite.files import release
 from fcnlite.layers import convolution
@@ -45,7 +45,7 @@ class Algorithm(Protocol):
 
     def plan(self, p: Problem, machine: Machine) -> Work: ...
 
-    def forward(self, x: Array, y: Array, u: Array, bias: Array, p: Problem, work: Any, machine: Machine) -> None: ...
+    def forward(self, x: Array, y: Array, weights: Prepared, p: Problem, work: Any, machine: Machine) -> None: ...
 
     def weight_scratch(self, p: Problem, machine: Machine) -> int: ...
 
@@ -107,6 +107,8 @@ class Convolution(Operation):
         self.problem = problem_of(layer, inputs[0].shape)
         self.algorithm: Algorithm = candidates(self.problem)[0]
         self.weights: Weights = self._own_weights
+        self.slopes: Callable[[Machine], Array] | None = None
+        """Gives PReLU's slope for every output, where `problem.relu` stands for a PReLU."""
         self._work: Any = None
         self._backward: tuple[Problem, Algorithm, Any] | None = None
 
@@ -134,28 +136,28 @@ class Convolution(Operation):
 
     def describe(self) -> str:
         p = self.problem
-        after = [word for word, there in (("ReLU", p.relu), ("pool", p.pool)) if there]
+        rectifier = "ReLU" if self.slopes is None else "PReLU"
+        after = [word for word, there in ((rectifier, p.relu), ("pool", p.pool)) if there]
         return ", ".join([f"convolution ({self.algorithm.name})", *after])
 
     def scratch_floats(self, machine: Machine) -> int:
         self._work = self.algorithm.plan(self.problem, machine)
         return self._work.scratch
 
-    def prepared(self, machine: Machine) -> tuple[Array, Array]:
-        """Kernels and biases as the algorithm wants them."""
+    def prepared(self, machine: Machine) -> Prepared:
+        """The weights as the algorithm wants them."""
 
-        def make(old: tuple[Array, Array] | None) -> tuple[Array, Array]:
+        def make(old: Prepared | None) -> Prepared:
             weight, bias = self.weights(machine)
-            u = self.algorithm.prepare(weight, self.problem, machine, into=old and old[0])
+            u = self.algorithm.prepare(weight, self.problem, machine, into=None if old is None else old.u)
             release(weight)
-            return u, padded_bias(bias, self.problem)
+            return prepared(u, bias, self.slopes and self.slopes(machine), self.problem)
 
         return machine.prepare((self.layers, self.algorithm), self.layers, make)
 
     def forward(self, bottom: list[Array], top: list[Array], run: Run, machine: Machine) -> list[Array]:
         run.bottom, run.top = bottom, top
-        u, bias = self.prepared(machine)
-        self.algorithm.forward(bottom[0], top[0], u, bias, self.problem, self._work, machine)
+        self.algorithm.forward(bottom[0], top[0], self.prepared(machine), self.problem, self._work, machine)
         return top
 
     # Backward
@@ -208,7 +210,7 @@ class Convolution(Operation):
             )
             machine.borrow(work.scratch)
             dx = machine.buffer(seen.memory_shape)
-            algorithm.forward(dy, dx, u, padded_bias(None, turned), turned, work, machine)
+            algorithm.forward(dy, dx, prepared(u, None, None, turned), turned, work, machine)
         return dx if self._sources is None else fold(dx, self._sources, p.size)
 
     @property

@@ -12,7 +12,7 @@ import numpy as np
 
 from fcnlite.compiler.cost import Cost
 from fcnlite.compiler.ir import BLOCK, Machine, blocks
-from fcnlite.compiler.problem import GROUP, Problem
+from fcnlite.compiler.problem import GROUP, Prepared, Problem
 from fcnlite.files import release
 from fcnlite.layers.base import Array
 
@@ -110,29 +110,27 @@ class Direct:
             )
         return DirectWork(size, (height, width), maps, offsets, length, copied, piece, groups, scratch)
 
-    def forward(
-        self, x: Array, y: Array, u: Array, bias: Array, p: Problem, work: DirectWork, machine: Machine
-    ) -> None:
+    def forward(self, x: Array, y: Array, weights: Prepared, p: Problem, work: DirectWork, machine: Machine) -> None:
         ins, outs = (p.channels if self.thin else p.channel_blocks) // p.group, blocks(p.outputs // p.group)
         for i in range(p.group):
-            self._slide(x, y, u[i], bias[i], (i * ins, ins, i * outs, outs), p, work, machine)
+            own = weights.u[i], weights.bias[i], weights.slopes[i]
+            self._slide(x, y, own, (i * ins, ins, i * outs, outs), p, work, machine)
 
     def _slide(
         self,
         x: Array,
         y: Array,
-        u: Array,
-        bias: Array,
+        weights: tuple[Array, Array, Array],
         of_blocks: tuple[int, int, int, int],
         p: Problem,
         work: DirectWork,
         machine: Machine,
     ) -> None:
-        """One group: `of_blocks` says which blocks of x and of y (first, number, first, number)."""
+        """One group, with its kernels, biases and slopes; `of_blocks`: the first of x and their number, the same of y."""
         rows, columns = p.kernel
         planes = p.channels if self.thin else p.channel_blocks
         machine.kernels.direct_forward(
-            x.reshape(-1), (p.batch, planes, *work.size), u, bias, y.reshape(*y.shape[:2], *work.top_size, BLOCK),
+            x.reshape(-1), (p.batch, planes, *work.size), *weights, y.reshape(*y.shape[:2], *work.top_size, BLOCK),
             of_blocks, *work.maps, work.offsets, work.length, rows.extent, (rows.stride, columns.stride), self.thin,
             p.relu, work.copied, work.panels, work.groups, machine.scratch, machine.threads,
         )  # fmt: skip
@@ -188,19 +186,18 @@ class Streamed(Direct):
     ) -> Array:
         return super().prepare(weight, p, machine, turned=True, into=into) if turned else weight
 
-    def forward(
-        self, x: Array, y: Array, u: Array, bias: Array, p: Problem, work: DirectWork, machine: Machine
-    ) -> None:
-        if u.ndim == 2:
-            super().forward(x, y, u, bias, p, work, machine)
+    def forward(self, x: Array, y: Array, weights: Prepared, p: Problem, work: DirectWork, machine: Machine) -> None:
+        if weights.u.ndim == 2:
+            super().forward(x, y, weights, p, work, machine)
             return
         of_output = p.taps * p.channel_blocks * BLOCK
         step = GROUP * max(1, PORTION_BYTES // (4 * GROUP * of_output))
         prepared = np.empty(step * of_output, np.float32)
         for first in range(0, p.outputs, step):
-            part = u[first : first + step]
+            part = weights.u[first : first + step]
             ready = prepared[: -(-len(part) // GROUP) * GROUP * of_output]
             machine.kernels.prepare_direct(part, ready, False, False, machine.threads)
             of_blocks = (0, p.channel_blocks, first // BLOCK, blocks(len(part)))
-            self._slide(x, y, ready, bias[0, first:], of_blocks, p, work, machine)
+            own = ready, weights.bias[0, first:], weights.slopes[0, first:]
+            self._slide(x, y, own, of_blocks, p, work, machine)
             release(part)

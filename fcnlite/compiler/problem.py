@@ -91,9 +91,27 @@ def _padded(source: Array, pad: int, length: int) -> Array:
     return np.where(inside, source[np.clip(places, 0, len(source) - 1)], -1).astype(np.int32)
 
 
-def padded_bias(bias: Array | None, problem: Problem) -> Array:
-    """The biases, each group's padded with zeros for the kernels: G×O."""
-    padded = np.zeros((problem.group, problem.padded_outputs), np.float32)
-    if bias is not None:
-        padded[:, : problem.outputs // problem.group] = bias.reshape(problem.group, -1)
-    return padded
+def padded(values: Array | None, problem: Problem) -> Array:
+    """A value for every output (zero without `values`), each group's padded with zeros for the kernels: G×O."""
+    all_values = np.zeros((problem.group, problem.padded_outputs), np.float32)
+    if values is not None:
+        all_values[:, : problem.outputs // problem.group] = values.reshape(problem.group, -1)
+    return all_values
+
+
+@dataclass(frozen=True, eq=False)
+class Prepared:
+    """A convolution's weights as its algorithm wants them."""
+
+    u: Array
+    """The kernels."""
+    bias: Array
+    """G×O, as `padded` makes it."""
+    slopes: Array
+    """PReLU's, likewise; G×0 where it is none."""
+
+
+def prepared(u: Array, bias: Array | None, slopes: Array | None, problem: Problem) -> Prepared:
+    """Kernels that an algorithm has prepared, with biases and slopes, as far as there are any."""
+    none = np.empty((problem.group, 0), np.float32)
+    return Prepared(u, padded(bias, problem), none if slopes is None else padded(slopes, problem))

@@ -29,7 +29,7 @@ import numpy as np
 
 from fcnlite.compiler.cost import Cost
 from fcnlite.compiler.ir import BLOCK, Machine
-from fcnlite.compiler.problem import GROUP, Problem
+from fcnlite.compiler.problem import GROUP, Prepared, Problem
 from fcnlite.files import release
 from fcnlite.layers.base import Array
 from fcnlite.shapes import Window
@@ -145,11 +145,11 @@ class Winograd:
         return WinogradWork(maps, at_once, by_outputs, scratch)
 
     def forward(
-        self, x: Array, y: Array, u: Array, bias: Array, p: Problem, work: WinogradWork, machine: Machine
+        self, x: Array, y: Array, weights: Prepared, p: Problem, work: WinogradWork, machine: Machine
     ) -> None:
         machine.kernels.winograd_forward(
-            x, u, bias.reshape(-1), y, *work.maps, self.points, self.side(p), *p.top_size, p.relu, p.pool, work.tiles,
-            work.by_outputs, machine.scratch, machine.threads,
+            x, weights.u, weights.bias[0], weights.slopes[0], y, *work.maps, self.points, self.side(p), *p.top_size,
+            p.relu, p.pool, work.tiles, work.by_outputs, machine.scratch, machine.threads,
         )  # fmt: skip
 
     def weight_scratch(self, p: Problem, machine: Machine) -> int:

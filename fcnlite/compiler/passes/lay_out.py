@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from fcnlite.compiler.convolution import Convolution
 from fcnlite.compiler.ir import BLOCK, Graph, Operation, Value
 from fcnlite.compiler.operations import FromBlocked, LayerOperation, MaxPooling, ToBlocked
+from fcnlite.compiler.thin_winograd import ThinWinograd
 from fcnlite.layers.base import Layer
 
 _ELEMENTWISE = ("ReLU", "Eltwise")
@@ -33,7 +34,7 @@ def lay_out(graph: Graph) -> list[str]:
                 done.append(f"{value.name}, {conversion.kind}, for {operation.layers[0]}")
             operation.inputs[i] = twins[value]
         for value in operation.outputs:
-            value.blocked = wants or isinstance(operation, Convolution)
+            value.blocked = wants or isinstance(operation, Convolution | ThinWinograd)
         laid.append(operation)
     graph.operations = laid
     for name, value in graph.outputs.items():

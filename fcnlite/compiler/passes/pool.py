@@ -1,7 +1,7 @@
 """Let a convolution pool what it makes: 2×2 max pooling of stride 2 becomes its last step (inference only).
 
 Exact: Winograd's tiles have even sides, so that every window lies in one tile; and the maximum of values that were
-each shifted and rectified is the maximum, shifted and rectified.
+each shifted and rectified is the maximum, shifted and rectified (not so with PReLU, whose slopes may fall).
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ def pool(graph: Graph) -> list[str]:
         reader = graph.only_reader(operation.outputs[0])
         if not isinstance(reader, MaxPooling) or not reader.two_by_two:
             continue
-        if candidates(replace(operation.problem, pool=True)):
+        if operation.slopes is None and candidates(replace(operation.problem, pool=True)):
             operation.change(pool=True)
             operation.layers += reader.layers
             operation.outputs = reader.outputs

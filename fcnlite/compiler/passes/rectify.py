@@ -1,14 +1,19 @@
-"""Let a convolution rectify what it makes: ReLU behind it becomes its last step.
+"""Let a convolution rectify what it makes: ReLU or PReLU behind it becomes its last step.
 
-Exact: the same maximum, taken while the value is in a register. In training only where nobody looks at the value before
-ReLU: where it is written in place, as in the published nets.
+Exact: the same maximum, taken while the value is in a register. In training only ReLU itself, and only where nobody
+looks at the value before it: where it is written in place, as in the published nets.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
+import numpy as np
+
 from fcnlite.compiler.convolution import Convolution
-from fcnlite.compiler.ir import Graph
+from fcnlite.compiler.ir import Graph, Machine
 from fcnlite.compiler.operations import LayerOperation
+from fcnlite.layers.base import Array, Layer
 
 
 def rectify(graph: Graph) -> list[str]:
@@ -17,12 +22,23 @@ def rectify(graph: Graph) -> list[str]:
         if not isinstance(operation, Convolution):
             continue
         reader = graph.only_reader(operation.outputs[0])
-        if not isinstance(reader, LayerOperation) or reader.layer.type != "ReLU" or reader.no_gradient:
+        if not isinstance(reader, LayerOperation) or reader.layer.type not in ("ReLU", "PReLU") or reader.no_gradient:
             continue
-        if reader.layer.options.negative_slope == 0:
+        slopes = _slopes(reader.layer, operation.problem.outputs)
+        if slopes is None or not graph.training:
             operation.change(relu=True)
+            operation.slopes = slopes
             operation.layers += reader.layers
             operation.outputs = reader.outputs
             graph.operations.remove(reader)
             done.append(f"{reader.layers[0]} into {operation.layers[0]}")
     return done
+
+
+def _slopes(layer: Layer, channels: int) -> Callable[[Machine], Array] | None:
+    """Gives the slope of every channel below zero; None for a ReLU without."""
+    if layer.type == "PReLU":
+        # One number, where the channels share it.
+        return lambda machine: np.broadcast_to(machine.params(layer.spec.name)[0].array, channels)
+    slope = layer.options.negative_slope
+    return (lambda machine: np.full(channels, slope, np.float32)) if slope else None

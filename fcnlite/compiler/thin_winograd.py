@@ -1,0 +1,69 @@
+"""A thin convolution and the Winograd convolution that reads it, in one go: what lies between stays in the cache."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from fcnlite.compiler.convolution import Convolution
+from fcnlite.compiler.cost import Cost
+from fcnlite.compiler.direct import Direct
+from fcnlite.compiler.ir import Machine, Operation
+from fcnlite.compiler.winograd import Winograd
+from fcnlite.layers.base import Array, Run
+
+RECTANGLE = (3, 14)
+"""Rows and columns of tiles at once."""
+
+
+class ThinWinograd(Operation):
+    """Two convolutions, of which nobody else reads the first."""
+
+    kind = "thin convolution and Winograd's"
+    into_arena = True
+
+    def __init__(self, first: Convolution, second: Convolution) -> None:
+        super().__init__(first.inputs, second.outputs, first.layers + second.layers)
+        self.first = first
+        self.second = second
+
+    @staticmethod
+    def suits(first: Convolution, second: Convolution) -> bool:
+        rows, columns = first.problem.kernel
+        p = second.problem
+        plain = all(len(source) == size for source, size in zip(p.sources, p.size, strict=True))
+        fits = rows.kernel <= 16 and rows.dilation == columns.dilation == 1
+        thin = first.thin and first.slopes is second.slopes is None
+        return thin and fits and plain and isinstance(second.algorithm, Winograd)
+
+    def scratch_floats(self, machine: Machine) -> int:
+        first, second = self.first.problem, self.second.problem
+        assert isinstance(self.first.algorithm, Direct) and isinstance(self.second.algorithm, Winograd)
+        side = self.second.algorithm.side(second)
+        (rows, columns), points = first.kernel, self.second.algorithm.points
+        self._maps = self.first.algorithm.plan(first, machine).maps, self.second.algorithm.plan(second, machine).maps
+        kernel, stride = (rows.kernel, columns.kernel), (rows.stride, columns.stride)
+        floats = machine.kernels.thin_winograd_scratch(
+            points, side, second.channel_blocks, first.channels, kernel, stride, RECTANGLE
+        )
+        return machine.threads * int(floats)
+
+    def forward(self, bottom: list[Array], top: list[Array], run: Run, machine: Machine) -> list[Array]:
+        first, second, winograd = self.first.problem, self.second.problem, self.second.algorithm
+        assert isinstance(winograd, Winograd)
+        ours, theirs = self.first.prepared(machine), self.second.prepared(machine)
+        (rows, columns), (first_maps, maps) = first.kernel, self._maps
+        machine.kernels.thin_winograd_forward(
+            bottom[0], ours.u[0], ours.bias[0], *first_maps, (rows.kernel, columns.kernel),
+            (rows.stride, columns.stride), first.relu, (first.outputs, *first.top_size), theirs.u, theirs.bias[0],
+            top[0], *maps, winograd.points, winograd.side(second), *second.top_size, second.relu, second.pool, RECTANGLE,
+            machine.scratch, machine.threads,
+        )  # fmt: skip
+        return top
+
+    def cost(self, threads: int) -> Cost:
+        first, second = (each.algorithm.cost(each.problem) for each in (self.first, self.second))
+        memory = 4.0 * sum(each.floats for each in (*self.inputs, *self.outputs)) + first.memory + second.memory
+        return replace(second, products=first.products + second.products, memory=memory)
+
+    def describe(self) -> str:
+        return f"{self.first.describe()}; {self.second.describe()}"
