@@ -84,13 +84,14 @@ def patches(p: Problem, x: Array) -> Array:
     return seen[:, :, :: rows.stride, :: columns.stride, :: rows.dilation, :: columns.dilation]
 
 
-def convolved(p: Problem, x: Array, weight: Array, bias: Array) -> Array:
-    """The outputs of `p`, with ReLU and 2×2 pooling where it asks for them."""
+def convolved(p: Problem, x: Array, weight: Array, bias: Array, slopes: Array | None = None) -> Array:
+    """The outputs of `p`, with ReLU (or PReLU, by the slopes) and 2×2 pooling where it asks for them."""
     seen, parts = patches(p, x), []
     for ours, kernels in zip(np.split(seen, p.group, axis=1), np.split(weight, p.group), strict=True):
         parts.append(np.einsum("nchwij,ocij->nohw", ours, kernels, optimize=True))
     y = np.concatenate(parts, axis=1) + bias[:, None, None]
-    y = np.maximum(y, 0) if p.relu else y
+    if p.relu:
+        y = np.where(y > 0, y, 0 if slopes is None else y * slopes[:, None, None])
     if not p.pool:
         return y
     height, width = y.shape[2:]

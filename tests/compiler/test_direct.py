@@ -8,8 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from fcnlite.compiler import direct
-from fcnlite.compiler.direct import Direct
-from fcnlite.compiler.problem import Problem, padded_bias
+from fcnlite.compiler.direct import Direct, Streamed
+from fcnlite.compiler.problem import Problem, prepared
 from fcnlite.shapes import Window
 from tests.compiler.problems import (
     ISAS,
@@ -61,7 +61,7 @@ def of_stride_one(draw: Draw) -> tuple[Window, Window]:
 
 def run(
     p: Problem, x: Array, weight: Array, bias: Array | None, instructions: str, threads: int = 1, thin: bool = False,
-    turned: bool = False, portions: tuple[int, int] | None = None,
+    turned: bool = False, portions: tuple[int, int] | None = None, slopes: Array | None = None,
 ) -> Array:  # fmt: skip
     algorithm, machine = Direct(thin), machine_with(instructions, threads)
     assert algorithm.suits(p)
@@ -72,7 +72,7 @@ def run(
             patch.setattr(direct, "FEW_BYTES", portions[1])
         work = algorithm.plan(p, machine)
     with guarded(p.batch, -(-p.outputs // 16), *p.top_size, 16) as y, poisoned(machine, work.scratch):
-        algorithm.forward(x if thin else blocked(x), y, u, padded_bias(bias, p), p, work, machine)
+        algorithm.forward(x if thin else blocked(x), y, prepared(u, bias, slopes, p), p, work, machine)
     return unblocked(y, p.outputs)
 
 
@@ -80,8 +80,9 @@ def check(p: Problem, seed: int, instructions: str, threads: int, **how: object)
     kernel = p.kernel[0].kernel, p.kernel[1].kernel
     x, weight = normal(seed, p.batch, p.channels, *p.size), normal(seed + 1, p.outputs, p.channels // p.group, *kernel)
     bias = normal(seed + 2, p.outputs)
-    found = run(p, x, weight, bias, instructions, threads, **how)  # type: ignore[arg-type]
-    assert_near(found, convolved(p, x, weight, bias), BAR)
+    for slopes in (None, normal(seed + 3, p.outputs)) if p.relu else (None,):
+        found = run(p, x, weight, bias, instructions, threads, slopes=slopes, **how)  # type: ignore[arg-type]
+        assert_near(found, convolved(p, x, weight, bias, slopes), BAR)
 
 
 @EACH_ISA
@@ -112,6 +113,23 @@ def test_in_groups(instructions: str, p: Problem, threads: int, seed: int) -> No
 @given(p=problems(one_by_one), threads=THREADS, portions=PORTIONS, seed=SEEDS)
 def test_one_by_one(instructions: str, p: Problem, threads: int, portions: tuple[int, int] | None, seed: int) -> None:
     check(p, seed, instructions, threads, portions=portions)
+
+
+@EACH_ISA
+@settings(max_examples=20)
+@given(p=problems(any_windows), seed=SEEDS)
+def test_streamed_kernels(instructions: str, p: Problem, seed: int) -> None:
+    """Made ready portion by portion, of one group of outputs each."""
+    kernel = p.kernel[0].kernel, p.kernel[1].kernel
+    x, weight = normal(seed, p.batch, p.channels, *p.size), normal(seed + 1, p.outputs, p.channels, *kernel)
+    bias, algorithm, machine = normal(seed + 2, p.outputs), Streamed(), machine_with(instructions)
+    work = algorithm.plan(p, machine)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(direct, "PORTION_BYTES", 1)
+        with guarded(p.batch, -(-p.outputs // 16), *p.top_size, 16) as y, poisoned(machine, work.scratch):
+            weights = prepared(algorithm.prepare(weight, p, machine), bias, None, p)
+            algorithm.forward(blocked(x), y, weights, p, work, machine)
+    assert_near(unblocked(y, p.outputs), convolved(p, x, weight, bias), BAR)
 
 
 @EACH_ISA
@@ -170,7 +188,7 @@ def test_nan_reaches_what_sees_it_and_nothing_else(instructions: str) -> None:
     u, work = algorithm.prepare(weight, p, machine), algorithm.plan(p, machine)
     y = np.zeros((1, 1, 20, 30, 16), np.float32)
     machine.scratch = np.zeros(work.scratch, np.float32)
-    algorithm.forward(blocked(x), y, u, padded_bias(bias, p), p, work, machine)
+    algorithm.forward(blocked(x), y, prepared(u, bias, None, p), p, work, machine)
     expected = np.zeros((1, 16, 20, 30), bool)
     expected[:, :, 6:9, 10:13] = True
     np.testing.assert_array_equal(np.isnan(unblocked(y, 16)), expected)

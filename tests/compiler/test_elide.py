@@ -110,6 +110,19 @@ def test_what_is_asked_for_is_whole(outputs: list[str]) -> None:
     assert_same_outputs(net, feeds, outputs)
 
 
+@pytest.mark.parametrize("how", ["Dropout", "Split"])
+def test_an_output_that_drop_has_renamed_is_whole(how: str) -> None:
+    layers = (
+        *rectified("a", "data", 4, pad=[8]),
+        *rectified("b", "a", 4),
+        pool("c", "b"),
+        layer("d", how, "c"),
+    )
+    assert_same_outputs(net_of(layers, 1, 1), feed(1, 1))
+    assert_same_outputs(net_of((*layers, conv("e", "d", 4)), 1, 1), feed(1, 1), ["d", "e"])
+    assert_same_outputs(net_of((*layers, conv("e", "d", 4)), 1, 1), feed(1, 1), ["c", "e"])
+
+
 def test_what_others_read_is_whole() -> None:
     """A blob that no convolution reads keeps all its rows."""
     feeds = feed(20, 30)
@@ -149,8 +162,8 @@ def chains(draw: Draw) -> tuple[LayerSpec, ...]:
         if draw(FLAG):
             kernel = draw(st.integers(1, 4))
             layers += [
-                pool(f"p{i}", below, kernel, draw(st.integers(1, kernel)), pad=draw(st.integers(0, kernel - 1)),
-                     round_mode=draw(st.sampled_from(["CEIL", "CEIL", "FLOOR"])))
+                pool(f"p{i}", below, kernel, draw(st.integers(1, kernel)), pad_h=draw(st.integers(0, kernel - 1)),
+                     pad_w=draw(st.integers(0, kernel - 1)), round_mode=draw(st.sampled_from(["CEIL", "CEIL", "FLOOR"])))
             ]  # fmt: skip
             below = f"p{i}"
         else:

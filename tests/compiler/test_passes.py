@@ -145,8 +145,8 @@ def test_crops_of_other_axes(options: dict[str, Any]) -> None:
     ],
 )
 def test_convolutions_are_lowered_unless_groups_part_blocks(options: dict[str, Any], lowered: bool) -> None:
-    spec = layer("b", "Convolution", "a", **{"num_output": 32, "kernel_size": [3], **options})
-    plan = check(conv("a", "data", 32, 1), spec)
+    spec = layer("b", "Convolution", "tanh", **{"num_output": 32, "kernel_size": [3], **options})
+    plan = check(conv("a", "data", 32, 1), layer("tanh", "TanH", "a"), spec)
     assert isinstance(does(plan, "b"), Convolution) == lowered
 
 
@@ -238,7 +238,7 @@ def test_statistics_without_a_count_are_zero() -> None:
 
 def test_relu_becomes_the_convolutions_last_step() -> None:
     for top in ("a", "b"):
-        layers = (conv("a", "data", 20), layer("relu", "ReLU", "a", top), conv("c", top, 4))
+        layers = (conv("a", "data", 20), layer("relu", "ReLU", "a", top), conv("c", top, 4, 1))
         plan = check(*layers)
         assert does(plan, "a").layers == ("a", "relu")
 
@@ -250,20 +250,27 @@ def test_in_training_only_where_it_is_in_place() -> None:
         assert does(plan, "a").layers == together
 
 
-@pytest.mark.parametrize("slope", [0.1, -0.5])
+@pytest.mark.parametrize("kind", ["PReLU", "shared", 0.1, -0.5])
 @pytest.mark.parametrize("top", ["a", "b"])
-def test_leaky_relus_stay(slope: float, top: str) -> None:
+def test_leaky_relus_and_prelus_too_unless_a_backward_may_follow(kind: str | float, top: str) -> None:
+    def rectifier(name: str, bottom: str, top: str) -> LayerSpec:
+        if isinstance(kind, float):
+            return layer(name, "ReLU", bottom, top, negative_slope=kind)
+        return layer(name, "PReLU", bottom, top, channel_shared=kind == "shared")
+
     layers = (
         conv("a", "data", 20),
-        layer("relu", "ReLU", "a", top, negative_slope=slope),
+        rectifier("relu", "a", top),
         conv("c", top, 20),
         conv("d", "c", 20),
-        layer("relu_d", "ReLU", "d", "d", negative_slope=slope),
+        rectifier("relu_d", "d", "d"),
         pool("e", "d"),
         conv("f", "e", 20),
     )
     plan = check(*layers)
-    assert does(plan, "a").layers == ("a",)
+    assert "relu" in does(plan, "a").layers
+    assert does(plan, "e").layers == ("e",)  # slopes may fall: the largest need not stay the largest
+    assert does(plan_of(net_of(*layers), FEEDS, keep=True), "a").layers == ("a",)
 
 
 @pytest.mark.parametrize("slope", [0.0, 0.1])
@@ -349,6 +356,43 @@ def test_pooling_stays_where_others_read_what_is_before_it_and_in_training() -> 
     assert does(plan, "b").layers == ("b",)
 
 
+# join
+
+
+def test_a_thin_first_convolution_joins_the_next() -> None:
+    layers = (
+        conv("a", "data", 20, pad=[1]),
+        in_place("ReLU", "a"),
+        conv("b", "a", 33, pad=[1]),
+        in_place("ReLU", "b"),
+        pool("c", "b"),
+        conv("d", "c", 16, 1),
+    )
+    plan = check(*layers)
+    assert does(plan, "a").layers == ("a", "relu_a", "b", "relu_b", "c")
+    assert does(assert_same_outputs(net_of(*layers), FEEDS, ["d", "a"]), "a").layers == ("a", "relu_a")
+
+
+@pytest.mark.parametrize("kernel", [3, 5, 7])
+@pytest.mark.parametrize("options", [{}, {"pad": [100]}, {"stride": [2]}, {"kernel_size": [5, 2], "pad": [3]}])
+@pytest.mark.parametrize("size", [(1, 1, 5, 5), (3, 4, 6, 90), (1, 3, 61, 47)])
+def test_joined_convolutions_of_any_kind(kernel: int, options: dict[str, Any], size: tuple[int, ...]) -> None:
+    feeds = {"data": normal(1, *size)}
+    first = layer("a", "Convolution", "data", **{"num_output": 20, "kernel_size": [3], "pad": [1], **options})
+    layers = (first, in_place("ReLU", "a"), conv("b", "a", 40, kernel, pad=[kernel // 2]), in_place("ReLU", "b"))
+    assert_same_outputs(filled(spec_of(size, *layers)), feeds)
+    assert_same_outputs(filled(spec_of(size, first, *layers[2:3], pool("c", "b"))), feeds)
+
+
+@pytest.mark.parametrize("rectifier", ["PReLU", "TanH"])
+def test_others_between_or_behind_keep_them_apart(rectifier: str) -> None:
+    layers = (conv("a", "data", 20, pad=[1]), in_place(rectifier, "a"), conv("b", "a", 40, pad=[1]))
+    plan = check(*layers)
+    assert "b" not in does(plan, "a").layers
+    plan = check(conv("a", "data", 20), conv("b", "a", 40), in_place("PReLU", "b"))
+    assert "b" not in does(plan, "a").layers
+
+
 # choose
 
 
@@ -429,6 +473,12 @@ def test_whole_blocks_are_put_together_as_they_lie(channels: int, conversions: i
     plan = check(*layers)
     before = plan.graph.operations[: plan.graph.operations.index(does(plan, "both"))]
     assert sum(isinstance(each, FromBlocked) for each in before) == conversions
+
+
+@pytest.mark.parametrize("axis", [0, 2, 3, -3])
+def test_blocked_values_put_together_along_other_axes(axis: int) -> None:
+    layers = (conv("a", "data", 32), conv("b", "data", 32), layer("both", "Concat", ("a", "b"), axis=axis))
+    check(*layers, conv("c", "both", 5))
 
 
 @pytest.mark.parametrize("operation", ["SUM", "PROD", "MAX"])

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from fcnlite.compiler import winograd
-from fcnlite.compiler.problem import Problem, padded_bias
+from fcnlite.compiler.problem import Prepared, Problem, prepared
 from fcnlite.compiler.winograd import POINTS, Winograd, kernel_transform
 from fcnlite.shapes import Window
 from tests.compiler.problems import (
@@ -58,6 +58,7 @@ CASES = st.sampled_from([6, 8]).flatmap(lambda points: st.tuples(st.just(Winogra
 def run(
     algorithm: Winograd, p: Problem, x: np.ndarray, weight: np.ndarray, bias: np.ndarray | None,
     instructions: str, threads: int, by_outputs: bool | None = None, turned: bool = False,
+    slopes: np.ndarray | None = None,
 ) -> np.ndarray:  # fmt: skip
     """The outputs by Winograd's way."""
     machine = machine_with(instructions, threads)
@@ -70,7 +71,7 @@ def run(
     if p.pool:
         height, width = -(-height // 2), -(-width // 2)
     with guarded(p.batch, -(-p.outputs // 16), height, width, 16) as y, poisoned(machine, work.scratch):
-        algorithm.forward(blocked(x), y, u, padded_bias(bias, p), p, work, machine)
+        algorithm.forward(blocked(x), y, prepared(u, bias, slopes, p), p, work, machine)
     return unblocked(y, p.outputs)
 
 
@@ -85,9 +86,12 @@ def test_forward_is_the_convolution(
     assert algorithm.suits(p)
     r = p.kernel[0].kernel
     x, weight = normal(seed, p.batch, p.channels, *p.size), normal(seed + 1, p.outputs, p.channels, r, r)
-    bias = normal(seed + 2, p.outputs)
-    found = run(algorithm, p, x, weight, bias, instructions, threads, by_outputs)
-    assert_near(found, convolved(p, x, weight, bias), BAR)
+    bias, slopes = normal(seed + 2, p.outputs), normal(seed + 3, p.outputs) if p.relu and not p.pool else None
+    found = run(algorithm, p, x, weight, bias, instructions, threads, by_outputs, slopes=slopes)
+    assert_near(found, convolved(p, x, weight, bias, slopes), BAR)
+    if slopes is not None:
+        found = run(algorithm, p, x, weight, bias, instructions, threads, by_outputs)
+        assert_near(found, convolved(p, x, weight, bias), BAR)
 
 
 @EACH_ISA
@@ -165,7 +169,7 @@ def test_nan_reaches_what_sees_it(instructions: str) -> None:
         u, work = algorithm.prepare(weight, p, machine), algorithm.plan(p, machine)
         y = np.zeros((1, 1, 12, 12, 16), np.float32)
         machine.scratch = np.zeros(work.scratch + GUARD, np.float32)
-        algorithm.forward(blocked(x), y, u, padded_bias(bias, p), p, work, machine)
+        algorithm.forward(blocked(x), y, prepared(u, bias, None, p), p, work, machine)
         found = np.isnan(unblocked(y, 16)).all(axis=1)[0]
         assert found[6:8, 6:8].all()
         assert not found[:3].any() and not found[:, 10:].any()
@@ -218,19 +222,20 @@ def test_arrays_that_do_not_fit_are_refused(instructions: str) -> None:
     machine = machine_with(instructions)
     p = Problem(1, 16, 16, (Window(3),) * 2, (np.arange(20), np.arange(20)), (20, 20))
     algorithm = Winograd(6)
-    x, y, bias = (np.zeros(shape, np.float32) for shape in ((1, 1, 20, 20, 16), (1, 1, 18, 18, 16), (1, 32)))
+    x, y = (np.zeros(shape, np.float32) for shape in ((1, 1, 20, 20, 16), (1, 1, 18, 18, 16)))
     u, work = algorithm.prepare(normal(0, 16, 16, 3, 3), p, machine), algorithm.plan(p, machine)
+    weights = prepared(u, None, None, p)
     machine.scratch = np.zeros(work.scratch, np.float32)
-    algorithm.forward(x, y, u, bias, p, work, machine)
+    algorithm.forward(x, y, weights, p, work, machine)
     for changed in (
         {"y": y[:, :, :17].copy()},
-        {"u": u[:-1]},
-        {"bias": bias[:, :16].copy()},
+        {"weights": Prepared(u[:-1], weights.bias, weights.slopes)},
+        {"weights": Prepared(u, weights.bias[:, :16].copy(), weights.slopes)},
         {"work": replace(work, maps=(work.maps[0][:-1], work.maps[1]))},
     ):
-        arguments = {"x": x, "y": y, "u": u, "bias": bias, "work": work, **changed}
+        arguments = {"x": x, "y": y, "weights": weights, "work": work, **changed}
         with pytest.raises(ValueError, match="does not fit"):
             algorithm.forward(**arguments, p=p, machine=machine)
     machine.scratch = machine.scratch[:-1]
     with pytest.raises(ValueError, match="scratch does not fit"):
-        algorithm.forward(x, y, u, bias, p, work, machine)
+        algorithm.forward(x, y, weights, p, work, machine)
