@@ -65,6 +65,8 @@ def candidates(p: Problem) -> list[Algorithm]:
 
 LOW_MEMORY = 32 << 20
 """Where memory is low, bytes by which a layer's prepared weights may exceed its own."""
+PREPARED_TRAFFIC = 6
+"""How often prepared weights go to or from memory in a step of training, counting what making them costs."""
 STREAMED = 64 << 20
 """Bytes of weights that are not kept prepared there at all."""
 
@@ -198,19 +200,20 @@ class Convolution(Operation):
         """The gradient of the bottom as the layer sees it; then of the array that it stands for."""
         bottom, p = self.inputs[0], self.problem
         seen = Value(bottom.name, (*bottom.shape[:2], *(len(each) for each in p.sources)), bottom.blocked)
-        if self.thin or any(each.stride > 1 for each in p.kernel):
+        turned = self._turned(machine)
+        if turned is None:
             plain = as_plain(dy, self.outputs[0], machine)
             dx = in_layout(convolve_backward_data(plain, weight, self._kernel, *seen.shape[2:]), seen, machine)
         else:
-            turned, algorithm, work = self._turned(machine)
+            q, algorithm, work = turned
             u = machine.prepare(
                 (self.layers, algorithm, "turned"),
                 self.layers,
-                lambda old: algorithm.prepare(weight, turned, machine, turned=True, into=old),
+                lambda old: algorithm.prepare(weight, q, machine, turned=True, into=old),
             )
             machine.borrow(work.scratch)
             dx = machine.buffer(seen.memory_shape)
-            algorithm.forward(dy, dx, prepared(u, None, None, turned), turned, work, machine)
+            algorithm.forward(dy, dx, prepared(u, None, None, q), q, work, machine)
         return dx if self._sources is None else fold(dx, self._sources, p.size)
 
     @property
@@ -225,12 +228,19 @@ class Convolution(Operation):
         plain = all(len(s) == n and (s == np.arange(n)).all() for s, n in zip(p.sources, p.size, strict=True))
         return None if plain else p.sources
 
-    def _turned(self, machine: Machine) -> tuple[Problem, Algorithm, Any]:
-        """The convolution that carries gradients down, and how it is computed."""
-        if self._backward is None:
+    def _turned(self, machine: Machine) -> tuple[Problem, Algorithm, Any] | None:
+        """The convolution that carries gradients down, and how it is computed; None for the plain path's way.
+
+        That is the way where there is no such convolution, and for kernels whose preparation, at every step, would take
+        more than it saves.
+        """
+        if self._backward is None and not self.thin and all(each.stride == 1 for each in self.problem.kernel):
             p = self.problem.turned()
             algorithm = cheapest(p, machine)
-            self._backward = p, algorithm, algorithm.plan(p, machine)
+            cost, plain = algorithm.cost(p), Direct().cost(self.problem)
+            whole = replace(cost, memory=cost.memory * PREPARED_TRAFFIC)
+            if isinstance(algorithm, Direct) or whole.seconds(machine.threads) < plain.seconds(machine.threads):
+                self._backward = p, algorithm, algorithm.plan(p, machine)
         return self._backward
 
 

@@ -126,7 +126,7 @@ class Direct:
         work: DirectWork,
         machine: Machine,
     ) -> None:
-        """One group, with its kernels, biases and slopes; `of_blocks`: the first of x and their number, the same of y."""
+        """One group, with its kernels, biases, slopes; `of_blocks`: its first block of x, their number; those of y."""
         rows, columns = p.kernel
         planes = p.channels if self.thin else p.channel_blocks
         machine.kernels.direct_forward(

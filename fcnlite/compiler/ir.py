@@ -23,6 +23,10 @@ BLOCK = 16
 """Channels that lie side by side in a blocked array."""
 
 
+IDLE_BYTES = 1 << 30
+"""Of memory beside the arena that is kept for later though nobody has use for it now."""
+
+
 @dataclass(eq=False)
 class Value:
     """What one operation makes and others read."""
@@ -86,8 +90,9 @@ class Machine:
         floats = prod(shape)
         fitting = [each for each in self._pool if floats <= each.size <= 2 * floats and _is_free(each)]
         if not fitting:
-            # What would serve nobody now is given back.
-            self._pool = [each for each in self._pool if not _is_free(each) or each.size > floats]
+            idle = sum(each.nbytes for each in self._pool if _is_free(each))
+            if idle > IDLE_BYTES:  # of other pictures' sizes, say
+                self._pool = [each for each in self._pool if not _is_free(each)]
             fitting = [np.empty(floats, np.float32)]
             self._pool += fitting
         return min(fitting, key=lambda each: each.size)[:floats].reshape(shape)
@@ -102,8 +107,22 @@ class Machine:
 
 
 def _is_free(buffer: Array) -> bool:
-    """Whether only the pool holds a buffer: no view of it is left (of the counted references two are here)."""
-    return sys.getrefcount(buffer) <= 4
+    """Whether only the pool holds a buffer, and no view of it is left."""
+    return sys.getrefcount(buffer) <= _COUNT_OF_FREE
+
+
+def _count_of_free() -> int:
+    """What Python counts, on the way that `Machine.buffer` asks, for a buffer that nobody else holds."""
+    pool = [np.empty(1, np.float32)]
+    (count,) = [_count(each) for each in pool]
+    return count
+
+
+def _count(buffer: Array) -> int:
+    return sys.getrefcount(buffer)
+
+
+_COUNT_OF_FREE = _count_of_free()
 
 
 class Operation:

@@ -30,6 +30,10 @@ class LayerOperation(Operation):
         self.no_gradient = layer.no_gradient | {i for i, each in enumerate(down) if not each}
         self.overwrite = overwrite
 
+    def keep_inputs(self) -> None:
+        """Never write over the first input."""
+        self.overwrite, self.aliases = False, self.layer.aliases
+
     @property
     def learns(self) -> str | None:
         return self.layer.spec.name

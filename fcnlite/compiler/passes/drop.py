@@ -1,6 +1,7 @@
 """Drop layers that pass on what they get: Dropout in the TEST phase and, in inference, Split.
 
-Exact: y = x. In training Split stays, since the gradients of its tops may be asked for, each by itself.
+Exact: y = x. In training a layer stays whose top has a name of its own, and so a gradient that may be asked for by
+itself; and one that lets no gradient through.
 """
 
 from __future__ import annotations
@@ -15,8 +16,9 @@ def drop(graph: Graph) -> list[str]:
         if not isinstance(operation, LayerOperation):
             continue
         layer = operation.layer
-        idle = layer.type == "Dropout" and layer.phase == "TEST"
-        if idle or (layer.type == "Split" and not graph.training):
+        in_place = layer.spec.top == layer.spec.bottom and not operation.no_gradient
+        idle = (layer.type == "Dropout" and layer.phase == "TEST") or layer.type == "Split"
+        if idle and (in_place or not graph.training):
             for top in operation.outputs:
                 graph.rename(top, operation.inputs[0])
             graph.operations.remove(operation)

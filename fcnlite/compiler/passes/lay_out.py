@@ -33,6 +33,8 @@ def lay_out(graph: Graph) -> list[str]:
                 laid.append(conversion)
                 done.append(f"{value.name}, {conversion.kind}, for {operation.layers[0]}")
             operation.inputs[i] = twins[value]
+        if isinstance(operation, LayerOperation) and wants:
+            operation.keep_inputs()  # whose place in the arena may be given to others meanwhile
         for value in operation.outputs:
             value.blocked = wants or isinstance(operation, Convolution | ThinWinograd)
         laid.append(operation)
