@@ -149,6 +149,14 @@ def test_pads_that_differ(pads: tuple[int, int]) -> None:
     assert_same_outputs(net_of(layers, 30, 41), feed(30, 41))
 
 
+@pytest.mark.parametrize("keep", [False, True])
+def test_a_window_that_would_not_fit_any_more(keep: bool) -> None:
+    """The shorter chain is tried, and must not be put in place where a later window has no room in it."""
+    layers = (conv("a", "data", 3, 1, pad=[8, 9], stride=[2]), pool("b", "a", 3, 1), conv("c", "b", 3, 1, pad=[1]))
+    net, feeds = net_of(layers, 1, 1), feed(1, 1)
+    assert_all_near(net.forward(feeds, keep=keep), plain_twin(net).forward(feeds, keep=keep))
+
+
 @st.composite
 def chains(draw: Draw) -> tuple[LayerSpec, ...]:
     """Convolutions and poolings of any windows behind a wide pad, and up to two readers."""
@@ -162,8 +170,9 @@ def chains(draw: Draw) -> tuple[LayerSpec, ...]:
         if draw(FLAG):
             kernel = draw(st.integers(1, 4))
             layers += [
-                pool(f"p{i}", below, kernel, draw(st.integers(1, kernel)), pad_h=draw(st.integers(0, kernel - 1)),
-                     pad_w=draw(st.integers(0, kernel - 1)), round_mode=draw(st.sampled_from(["CEIL", "CEIL", "FLOOR"])))
+                pool(f"p{i}", below, kernel, draw(st.integers(1, kernel)),
+                     pad_h=draw(st.integers(0, kernel - 1)), pad_w=draw(st.integers(0, kernel - 1)),
+                     round_mode=draw(st.sampled_from(["CEIL", "CEIL", "FLOOR"])))
             ]  # fmt: skip
             below = f"p{i}"
         else:
