@@ -39,10 +39,14 @@ test-kill: install
 test-large: install
 	$(BIN)/python -m pytest -m large
 
-# Beside PyTorch, ONNX Runtime, OpenVINO and OpenCV. Half an hour; `$(BIN)/python -m benchmarks NAME` measures one.
+# Beside PyTorch, ONNX Runtime, OpenVINO and OpenCV; then what is shown beside the table, and the profile. For half an
+# hour the machine should have nothing else to do; `$(BIN)/python -m benchmarks NAME` measures one workload.
+BENCHMARKS := env -u OPENBLAS_CORETYPE -u OPENBLAS_L2_SIZE $(BIN)/python -m benchmarks
 bench: install
 	$(BIN)/pip install --quiet --editable '.[test,bench]' --config-settings editable_mode=compat
-	env -u OPENBLAS_CORETYPE -u OPENBLAS_L2_SIZE $(BIN)/python -m benchmarks
+	$(BENCHMARKS)
+	$(BENCHMARKS) --more
+	$(BENCHMARKS) --profile
 
 lint: install
 	$(BIN)/ruff check .

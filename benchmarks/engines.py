@@ -1,40 +1,30 @@
 """The engines: ours and the peers, each in its fastest public form, behind one interface.
 
-An engine is a function of a workload and a folder with the net's files; it prepares, and returns what is timed: one
-inference, which returns the output, or one training step, which returns the loss.
+An engine prepares a workload whose net's files are in a folder, and returns what is timed: one inference or one
+training step. A run returns what the engines must agree on: the output; of a step the loss, and the gradient of the
+first layer's kernels, which all of backward has gone into.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import replace
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from benchmarks.workloads import CLASSES, RATES, Workload
 
-Run = Callable[[], Any]
-Engine = Callable[[Workload, Path, int], Run]
-
-
-def inputs(workload: Workload) -> dict[str, np.ndarray]:
-    """A picture of noise; for training its labels too, a tenth of them void."""
-    rng = np.random.default_rng(0)
-    count, _, height, width = workload.shape
-    blobs = {"data": rng.normal(0, 60, workload.shape).astype(np.float32)}
-    if workload.training:
-        label = rng.integers(0, CLASSES, (count, 1, height, width))
-        label[:, :, : height // 10] = 255
-        blobs["label"] = label
-    return blobs
-
-
-def prepare(workload: Workload, folder: Path) -> None:
-    """Write the net for all engines: net.h5, for inference net.onnx and net.prototxt with net.caffemodel too."""
-    from fcnlite import caffe, interop, models
+if TYPE_CHECKING:
     from fcnlite.net import Net
+
+Run = Callable[[], list[np.ndarray]]
+
+
+def build_net(workload: Workload) -> Net:
+    """The net of a workload, by its fillers; scores, which would be zero, from noise."""
+    from fcnlite import models
 
     classes = None if workload.model == "vgg16" else CLASSES
     net = models.build(workload.model, classes=classes, width=workload.width)
@@ -42,6 +32,15 @@ def prepare(workload: Workload, folder: Path) -> None:
     for name, parameters in net.params.items():
         if name.startswith(("score", "fc8")):
             parameters[0].data = rng.normal(0, 1e-3, parameters[0].shape)
+    return net
+
+
+def save_net(workload: Workload, folder: Path) -> None:
+    """Write the net for all engines: net.h5, for inference net.onnx and net.prototxt with net.caffemodel too."""
+    from fcnlite import caffe, interop
+    from fcnlite.net import Net
+
+    net = build_net(workload)
     net.save(folder / "net.h5")
     if not workload.training:
         interop.save_onnx(net, folder / "net.onnx", outputs=[workload.output])
@@ -51,46 +50,50 @@ def prepare(workload: Workload, folder: Path) -> None:
         caffe.save(deployed, folder / "net.prototxt", folder / "net.caffemodel")
 
 
+def load_net(workload: Workload, folder: Path) -> Net:
+    """The net of `save_net`; for training without Dropout, of which every engine would draw other masks."""
+    import fcnlite
+    from fcnlite.net import Net
+
+    if not workload.training:
+        return fcnlite.load(folder / "net.h5")
+    net = fcnlite.load(folder / "net.h5", phase="TRAIN")
+    layers = tuple(layer for layer in net.spec.layers if layer.type != "Dropout")
+    return Net(replace(net.spec, layers=layers), phase="TRAIN", shared=net.params)
+
+
 def fcnlite_(workload: Workload, folder: Path, threads: int) -> Run:
     import fcnlite
     from fcnlite.solver import SGD
 
     fcnlite.set_num_threads(threads)
-    blobs = inputs(workload)
-    if workload.training:
-        solver = SGD(_without_dropout(fcnlite.load(folder / "net.h5", phase="TRAIN")), **RATES)
-        return lambda: solver.step(blobs)
-    net = fcnlite.load(folder / "net.h5")
-    return lambda: net.forward(blobs, outputs=[workload.output])[workload.output]
-
-
-def _without_dropout(net: Any) -> Any:
-    """Engines draw different masks, and their losses could not be compared."""
-    from fcnlite.net import Net
-
-    layers = tuple(layer for layer in net.spec.layers if layer.type != "Dropout")
-    return Net(replace(net.spec, layers=layers), phase="TRAIN", shared=net.params)
+    net, blobs = load_net(workload, folder), workload.inputs()
+    if not workload.training:
+        return lambda: list(net.forward(blobs, outputs=[workload.output]).values())
+    solver, first = SGD(net, **RATES), next(iter(net.params.values()))[0]
+    return lambda: [np.asarray(solver.step(blobs)), first.grad]
 
 
 def _torch(workload: Workload, folder: Path, threads: int, channels_last: bool) -> Run:
     import torch
 
-    import fcnlite
     from benchmarks.in_torch import InTorch
 
     torch.set_num_threads(threads)
     layout = torch.channels_last if channels_last else torch.contiguous_format
-    net = fcnlite.load(folder / "net.h5", phase="TRAIN" if workload.training else "TEST")
-    twin = InTorch(net, **RATES, layout=layout)
-    blobs = inputs(workload)
-    if workload.training:
-        return lambda: twin.step(**blobs)
+    twin, blobs = InTorch(load_net(workload, folder), **RATES, layout=layout), workload.inputs()
 
-    def run() -> np.ndarray:
+    def infer() -> list[np.ndarray]:
         with torch.inference_mode():
-            return twin.forward(workload.output, **blobs).contiguous().numpy()
+            return [twin.forward(workload.output, **blobs).contiguous().numpy()]
 
-    return run
+    def step() -> list[np.ndarray]:
+        loss = twin.step(**blobs)
+        gradient = next(iter(twin.params.values()))[0].grad
+        assert gradient is not None
+        return [np.asarray(loss), gradient.numpy()]
+
+    return step if workload.training else infer
 
 
 def torch_channels_last(workload: Workload, folder: Path, threads: int) -> Run:
@@ -107,8 +110,8 @@ def onnxruntime_(workload: Workload, folder: Path, threads: int) -> Run:
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = threads
     session = onnxruntime.InferenceSession(folder / "net.onnx", options, providers=["CPUExecutionProvider"])
-    blobs = inputs(workload)
-    return lambda: session.run([workload.output], blobs)[0]
+    blobs = workload.inputs()
+    return lambda: session.run([workload.output], blobs)
 
 
 def _openvino(workload: Workload, folder: Path, threads: int, **how: Any) -> Run:
@@ -118,8 +121,8 @@ def _openvino(workload: Workload, folder: Path, threads: int, **how: Any) -> Run
     model = core.read_model(folder / "net.onnx")
     model.reshape({"data": list(workload.shape)})
     compiled = core.compile_model(model, "CPU", {"INFERENCE_NUM_THREADS": threads, **how})
-    request, blobs = compiled.create_infer_request(), inputs(workload)
-    return lambda: next(iter(request.infer(blobs, share_inputs=True, share_outputs=True).values()))
+    request, blobs = compiled.create_infer_request(), workload.inputs()
+    return lambda: list(request.infer(blobs, share_inputs=True, share_outputs=True).values())
 
 
 def openvino_f32(workload: Workload, folder: Path, threads: int) -> Run:
@@ -127,7 +130,6 @@ def openvino_f32(workload: Workload, folder: Path, threads: int) -> Run:
 
 
 def openvino_default(workload: Workload, folder: Path, threads: int) -> Run:
-    """bfloat16 where the machine has it: shown beside, not a float32 peer."""
     return _openvino(workload, folder, threads)
 
 
@@ -136,28 +138,50 @@ def opencv(workload: Workload, folder: Path, threads: int) -> Run:
 
     cv2.setNumThreads(threads)
     net = cv2.dnn.readNetFromCaffe(str(folder / "net.prototxt"), str(folder / "net.caffemodel"))
-    data = inputs(workload)["data"]
+    data = workload.inputs()["data"]
 
-    def run() -> np.ndarray:
+    def run() -> list[np.ndarray]:
         net.setInput(data, "data")
-        return net.forward(workload.output)
+        return [net.forward(workload.output)]
 
     return run
 
 
-OURS = "fcnlite"
-INFERENCE: dict[str, Engine] = {
-    OURS: fcnlite_,
-    "PyTorch, channels last": torch_channels_last,
-    "ONNX Runtime": onnxruntime_,
-    "OpenVINO, f32": openvino_f32,
-    "OpenCV": opencv,
-    "OpenVINO, default": openvino_default,
-}
-TRAINING: dict[str, Engine] = {
-    OURS: fcnlite_,
-    "PyTorch, channels last": torch_channels_last,
-    "PyTorch, NCHW": torch_nchw,
-}
-NOT_FLOAT32 = ("OpenVINO, default",)
-"""Shown for information; the ratio is to the others."""
+@dataclass(frozen=True)
+class Engine:
+    """One column of the table."""
+
+    name: str
+    start: Callable[[Workload, Path, int], Run]
+    infers: bool = True
+    trains: bool = False
+    peer: bool = True
+    """Whether it is one that ours is compared with, in float32."""
+    tolerance: float = 1e-3
+    """What its outputs may differ by from ours, relative to the largest value, through a whole net."""
+    environment: Mapping[str, str] = field(default_factory=dict)
+
+    def does(self, workload: Workload) -> bool:
+        return self.trains if workload.training else self.infers
+
+
+OURS = Engine("fcnlite", fcnlite_, trains=True, peer=False)
+AVX2 = Engine("fcnlite, AVX2", fcnlite_, trains=True, peer=False, environment={"FCNLITE_ISA": "v3"})
+"""Ours as on a machine without AVX-512."""
+PEERS = [
+    Engine("PyTorch, channels last", torch_channels_last, trains=True),
+    Engine("PyTorch, NCHW", torch_nchw, infers=False, trains=True),
+    Engine("ONNX Runtime", onnxruntime_),
+    Engine("OpenVINO, f32", openvino_f32),
+    Engine("OpenCV", opencv),
+    # bfloat16 where the machine has it: shown beside.
+    Engine("OpenVINO, default", openvino_default, peer=False, tolerance=0.1),
+]
+
+
+def engines() -> list[Engine]:
+    """All that this machine can run, ours first."""
+    from fcnlite._kernels import isa
+
+    forced = isa.name() != "v3" and "v3" in isa.available()
+    return [OURS, *([AVX2] if forced else []), *PEERS]

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 
 import torch
 import torch.nn.functional as F  # noqa: N812
 
-from fcnlite.net import Net
-from fcnlite.spec import LayerSpec
+if TYPE_CHECKING:
+    from fcnlite.net import Net
+    from fcnlite.spec import LayerSpec
 
 Tensor = torch.Tensor
 Options = dict[str, Any]
@@ -82,6 +83,27 @@ _LAYERS: dict[str, Callable[[Options, list[Tensor], list[Tensor]], Tensor]] = {
 }
 
 
+def run_layers(
+    layers: Sequence[LayerSpec], params: Mapping[str, Sequence[Tensor]], output: str, values: dict[str, Tensor]
+) -> Tensor:
+    """The blob `output`, given the input blobs; every other one is let go of as soon as nobody reads it any more."""
+    known = set(values)
+    running = []
+    for layer in layers:
+        if known.issuperset(layer.bottom):
+            known.update(layer.top)
+            running.append(layer)
+    last = {name: i for i, layer in enumerate(running) for name in layer.bottom if name != output}
+    for i, layer in enumerate(running):
+        bottom = [values[name] for name in layer.bottom]
+        values[layer.top[0]] = _LAYERS[layer.type](dict(layer.options), bottom, list(params.get(layer.name, ())))
+        for name in layer.bottom:
+            if last.get(name) == i:
+                values.pop(name, None)
+        del bottom
+    return values[output]
+
+
 class InTorch:
     """A twin of `net`, with copies of its parameters, and SGD with Caffe's multipliers.
 
@@ -115,11 +137,7 @@ class InTorch:
     def forward(self, output: str, **blobs: Any) -> Tensor:
         """The blob `output` for the fed ones; layers whose bottoms are not there are left out."""
         values = {name: self._laid(torch.from_numpy(array)) for name, array in blobs.items()}
-        for layer in self.layers:
-            if all(name in values for name in layer.bottom):
-                bottom = [values[name] for name in layer.bottom]
-                values[layer.top[0]] = _LAYERS[layer.type](dict(layer.options), bottom, self.params.get(layer.name, []))
-        return values[output]
+        return run_layers(self.layers, self.params, output, values)
 
     def step(self, **blobs: Any) -> float:
         """Forward, backward, update; the loss before the update."""

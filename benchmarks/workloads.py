@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import json
+from dataclasses import asdict, dataclass
+
+import numpy as np
 
 CLASSES = 21
 RATES = {"base_lr": 1e-10, "momentum": 0.99, "weight_decay": 0.0005}
@@ -16,7 +19,7 @@ class Workload:
     name: str
     model: str
     shape: tuple[int, int, int, int]
-    bar: float
+    bar: float | None = None
     width: float = 1.0
     training: bool = False
     threads: int | None = None
@@ -25,6 +28,25 @@ class Workload:
     @property
     def output(self) -> str:
         return "prob" if self.model == "vgg16" else "score"
+
+    def inputs(self) -> dict[str, np.ndarray]:
+        """A picture of noise; for training its labels too, a tenth of them void."""
+        rng = np.random.default_rng(0)
+        count, _, height, width = self.shape
+        blobs: dict[str, np.ndarray] = {"data": rng.normal(0, 60, self.shape).astype(np.float32)}
+        if self.training:
+            label = rng.integers(0, CLASSES, (count, 1, height, width))
+            label[:, :, : height // 10] = 255
+            blobs["label"] = label
+        return blobs
+
+    def to_json(self) -> str:
+        return json.dumps(asdict(self))
+
+    @classmethod
+    def from_json(cls, text: str) -> Workload:
+        values = json.loads(text)
+        return cls(**{**values, "shape": tuple(values["shape"])})
 
 
 WORKLOADS = [
@@ -39,3 +61,5 @@ WORKLOADS = [
     Workload("FCN-8s at a quarter, 360×480, batch 4, training", "voc-fcn8s", (4, 3, 360, 480), 0.5, 0.25, True),
     Workload("FCN-8s, 500×500, one thread", "voc-fcn8s", (1, 3, 500, 500), 0.35, threads=1),
 ]
+MAIN = WORKLOADS[0]
+"""What everything beside the table is measured with."""

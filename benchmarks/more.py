@@ -1,0 +1,100 @@
+"""What is shown beside the table: scaling over threads, cost against picture size, the share of the peak."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import fcnlite
+from benchmarks import steps, table
+from benchmarks.engines import build_net
+from benchmarks.machine import all_threads, best, sgemm_rate
+from benchmarks.workloads import MAIN
+from fcnlite.files import atomic_write
+
+SIDES = (100, 200, 300, 400, 500, 700, 1000, 1500)
+"""Of the square pictures that cost is measured on."""
+
+
+def scaling(repeats: int) -> list[dict[str, Any]]:
+    """Every engine on one thread and on all: results as the table's."""
+    return [
+        table.measure(replace(MAIN, name=f"{MAIN.name}, threads: {threads}", threads=threads), repeats)
+        for threads in dict.fromkeys((1, all_threads(None)))
+    ]
+
+
+def show_scaling(results: Sequence[dict[str, Any]]) -> str:
+    first, last = results[0]["seconds"], results[-1]["seconds"]
+    lines = ["| | one thread, s | all threads, s | speed-up |", "|---|---:|---:|---:|"]
+    for name in first:
+        if first[name] and last.get(name):
+            lines.append(f"| {name} | {first[name]:.3f} | {last[name]:.3f} | {first[name] / last[name]:.2f} |")
+    return "\n".join(lines)
+
+
+def sizes(repeats: int, sides: Sequence[int] = SIDES) -> list[dict[str, float]]:
+    """Our seconds on square pictures, with all threads."""
+    net = build_net(MAIN)
+    found = []
+    for side in sides:
+        blobs = replace(MAIN, shape=(1, 3, side, side)).inputs()
+        seconds = best(partial(net.forward, blobs, outputs=[MAIN.output]), repeats)
+        found.append({"side": side, "seconds": seconds, "per_pixel": seconds / side**2})
+    return found
+
+
+def show_sizes(found: Sequence[dict[str, float]]) -> str:
+    lines = ["| picture | ms | ns a pixel |", "|---|---:|---:|"]
+    for each in found:
+        side = f"{each['side']}×{each['side']}"
+        lines.append(f"| {side} | {1e3 * each['seconds']:.1f} | {1e9 * each['per_pixel']:.0f} |")
+    return "\n".join(lines)
+
+
+def draw_sizes(found: Sequence[dict[str, float]], path: Path) -> None:
+    """Time a pixel against the picture's side."""
+    import matplotlib
+
+    matplotlib.use("Agg")
+    import matplotlib.pyplot as plt
+
+    figure, axes = plt.subplots(figsize=(6, 3.5), layout="constrained")
+    axes.plot([each["side"] for each in found], [1e9 * each["per_pixel"] for each in found], marker="o")
+    axes.set_xlabel("side of the picture, pixels")
+    axes.set_ylabel("ns a pixel")
+    axes.set_ylim(bottom=0)
+    axes.set_title("FCN-8s, inference")
+    with atomic_write(path) as temporary:
+        figure.savefig(temporary, dpi=120)
+    plt.close(figure)
+
+
+def peak(repeats: int) -> dict[str, float]:
+    """Our inference beside the rate of NumPy's matrix product, measured by turns with the same threads."""
+    threads, net, blobs = all_threads(MAIN.threads), build_net(MAIN), MAIN.inputs()
+    fcnlite.set_num_threads(threads)
+    seconds, sgemm = float("inf"), 0.0
+    for _ in range(repeats):
+        seconds = min(seconds, best(lambda: net.forward(blobs, outputs=[MAIN.output]), 1))
+        sgemm = max(sgemm, sgemm_rate(threads, 1))
+    shapes = steps.shapes_of(blobs)
+    done = sum(each.cost(threads).products for each in net.plan(shapes, [MAIN.output]).graph.operations)
+    return {"seconds": seconds, "sgemm": sgemm, "direct": steps.direct_work(net, shapes), "done": done}
+
+
+def show_peak(found: dict[str, float]) -> str:
+    seconds, sgemm = found["seconds"], found["sgemm"]
+    lines = [
+        f"FCN-8s in {seconds:.3f} s; NumPy's matrix product does {sgemm / 1e9:.0f} GFLOP/s.",
+        "",
+        "| | GFLOP | GFLOP/s | of the matrix product's |",
+        "|---|---:|---:|---:|",
+    ]
+    for name, key in (("as the formulas have it", "direct"), ("products really done", "done")):
+        rate = found[key] / seconds
+        lines.append(f"| {name} | {found[key] / 1e9:.1f} | {rate / 1e9:.0f} | {100 * rate / sgemm:.0f} % |")
+    return "\n".join(lines)

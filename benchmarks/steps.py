@@ -1,0 +1,86 @@
+"""The profile: every step of our plan beside what the machine would need for it at the least.
+
+A step's arithmetic floor is its multiplications and additions at the rate of NumPy's matrix product on one core, shared
+out among the threads; its memory floor is what it reads and writes, once, at the rate of a copy. Winograd's transforms
+are in neither; what they cost is a part of the distance.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+import fcnlite
+from benchmarks.engines import build_net
+from benchmarks.machine import all_threads, copy_rate, sgemm_rate
+from benchmarks.workloads import MAIN
+from fcnlite.compiler import Arena, Plan, report
+from fcnlite.net import Net
+from fcnlite.shapes import Shape
+
+
+@dataclass(frozen=True)
+class Step:
+    """One operation of a plan."""
+
+    layers: str
+    what: str
+    seconds: float
+    products: float
+    """Multiplications and additions of matrix products."""
+    memory: float
+    """Bytes that are read or written, each once."""
+
+
+def shapes_of(blobs: Mapping[str, np.ndarray]) -> dict[str, Shape]:
+    return {name: each.shape for name, each in blobs.items()}
+
+
+def direct_work(net: Net, shapes: Mapping[str, Shape]) -> int:
+    """Multiplications and additions of the net's layers as their formulas have them."""
+    return 2 * sum(layer.macs(bottoms, tops) for layer, bottoms, tops in net.shapes(shapes))
+
+
+def measure(plan: Plan, blobs: Mapping[str, np.ndarray], repeats: int) -> list[Step]:
+    """Every step of the plan, the best of so many passes each."""
+    steps = []
+    for operation, seconds in zip(plan.graph.operations, report.measure(plan, blobs, Arena(), repeats), strict=True):
+        cost = operation.cost(plan.machine.threads)
+        layers = ", ".join(operation.layers) or operation.inputs[0].name
+        steps.append(Step(layers, operation.describe(), seconds, cost.products, cost.memory))
+    return steps
+
+
+def show(steps: Sequence[Step], sgemm: float, copied: float, threads: int) -> str:
+    """A Markdown table; `sgemm` in multiplications and additions a second of one core, `copied` in bytes a second."""
+    lines = [
+        "| layers | step | ms | arithmetic floor, ms | memory floor, ms | floor / measured |",
+        "|---|---|---:|---:|---:|---:|",
+    ]
+    floors = [(each.products / sgemm / threads, each.memory / copied) for each in steps]
+    for each, (arithmetic, memory) in zip(steps, floors, strict=True):
+        lines.append(_row(each.layers, each.what, each.seconds, arithmetic, memory, max(arithmetic, memory)))
+    seconds = sum(each.seconds for each in steps)
+    arithmetic, memory = (sum(column) for column in zip(*floors, strict=True))
+    lines.append(_row("**all**", "", seconds, arithmetic, memory, sum(map(max, floors))))
+    return "\n".join(lines)
+
+
+def _row(layers: str, what: str, seconds: float, arithmetic: float, memory: float, floor: float) -> str:
+    times = " | ".join(f"{1e3 * each:.2f}" for each in (seconds, arithmetic, memory))
+    return f"| {layers} | {what} | {times} | {100 * floor / seconds:.0f} % |"
+
+
+def profile(repeats: int) -> str:
+    """The profile of FCN-8s, with the rates that the floors come from."""
+    threads, blobs = all_threads(MAIN.threads), MAIN.inputs()
+    fcnlite.set_num_threads(threads)
+    steps = measure(build_net(MAIN).plan(shapes_of(blobs), [MAIN.output]), blobs, repeats)
+    sgemm, copied = sgemm_rate(1), copy_rate(threads)
+    rates = (
+        f"{MAIN.name}, {threads} threads, the best of {repeats} for each step; matrix product on one core "
+        f"{sgemm / 1e9:.0f} GFLOP/s, copy on {threads} {copied / 1e9:.1f} GB/s."
+    )
+    return f"{show(steps, sgemm, copied, threads)}\n\n{rates}"

@@ -1,0 +1,161 @@
+"""The table: ours and the peers on every workload.
+
+Every engine has a process of its own and the same number of threads; the runs of all alternate, so that the machine's
+moods meet all alike, and the best of each counts. Results are compared before any time is believed.
+"""
+
+from __future__ import annotations
+
+import sys
+import tempfile
+import time
+from collections.abc import Sequence
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from benchmarks.engines import AVX2, OURS, PEERS, Engine, engines, save_net
+from benchmarks.workers import EngineError, Worker
+from benchmarks.workloads import Workload
+from fcnlite.files import atomic_write
+
+PAUSE = 0.05
+"""Seconds before a run: another engine's threads, which spin for a while after theirs, have gone to sleep."""
+FACTORS = (1, 10)
+"""On an engine's tolerance: for outputs and losses; for gradients.
+
+Through a whole net these are as far apart between any two engines: their last digits decide which of nearly equal
+values max pooling picks, and only that one gets a gradient.
+"""
+COLUMNS = [OURS, AVX2, *PEERS]
+
+
+def measure(workload: Workload, repeats: int, chosen: Sequence[Engine] | None = None) -> dict[str, Any]:
+    """The best seconds of each engine; None for a peer that cannot run the workload or does not agree.
+
+    Raises `EngineError` where ours cannot, or agrees with no peer.
+    """
+    running = [each for each in chosen or engines() if each.does(workload)]
+    with tempfile.TemporaryDirectory() as name, ExitStack() as stack:
+        folder = Path(name)
+        save_net(workload, folder)
+        workers = []
+        for engine in running:
+            try:
+                workers.append(stack.enter_context(Worker(workload, engine, folder)))
+            except EngineError as error:
+                _give_up(engine, error)
+        agreeing = _agreeing(workers)
+        seconds: dict[str, float | None] = {each.name: None for each in running}
+        for _ in range(repeats):
+            for worker in agreeing[:]:
+                time.sleep(PAUSE)
+                try:
+                    seconds[worker.engine.name] = min(seconds[worker.engine.name] or np.inf, worker.run())
+                except EngineError as error:
+                    _give_up(worker.engine, error)
+                    agreeing.remove(worker)
+    return {"workload": workload.name, "bar": workload.bar, **_ratios(seconds), "seconds": seconds}
+
+
+def _give_up(engine: Engine, error: EngineError) -> None:
+    """Leave a peer out. Raises `EngineError` for ours."""
+    if engine in (OURS, AVX2):
+        raise EngineError(f"{engine.name} {error}") from error
+    _say(f"{engine.name} {error}; left out")
+
+
+def _agreeing(workers: Sequence[Worker]) -> list[Worker]:
+    """The workers whose results are ours. Raises `EngineError` where no float32 peer's are, or ours with AVX2."""
+    ours = workers[0].results()
+    agreeing = []
+    for worker in workers:
+        apart = differences(worker.results(), ours)
+        if all(each <= factor * worker.engine.tolerance for each, factor in zip(apart, FACTORS, strict=False)):
+            agreeing.append(worker)
+            continue
+        shown = ", ".join(f"{each:.2g}" for each in apart)
+        _say(f"{worker.engine.name} differs from ours by {shown} of the largest value; left out")
+    if any(each.engine is AVX2 and each not in agreeing for each in workers):
+        raise EngineError(f"{AVX2.name} computes something else than {OURS.name}")
+    if any(each.engine.peer for each in workers) and not any(each.engine.peer for each in agreeing):
+        raise EngineError(f"no peer agrees with {OURS.name}, whose results must be wrong")
+    return agreeing
+
+
+def differences(theirs: Sequence[np.ndarray], ours: Sequence[np.ndarray]) -> list[float]:
+    """Each array's greatest difference over the largest value of ours; infinite for NaN and for other sizes."""
+    found = []
+    for one, other in zip(theirs, ours, strict=True):
+        apart = np.inf
+        if one.size == other.size:
+            with np.errstate(all="ignore"):
+                apart = np.abs(one.reshape(other.shape).astype(np.float64) - other).max() / np.abs(other).max()
+        found.append(float(apart) if np.isfinite(apart) else np.inf)
+    return found
+
+
+def _ratios(seconds: dict[str, float | None]) -> dict[str, float | None]:
+    """Our times over the fastest float32 peer's."""
+    peers = [value for each in PEERS if each.peer and (value := seconds.get(each.name))]
+    fastest = min(peers, default=None)
+    found: dict[str, float | None] = {}
+    for key, engine in (("ratio", OURS), ("ratio_avx2", AVX2)):
+        value = seconds.get(engine.name)
+        found[key] = value / fastest if value and fastest else None
+    return found
+
+
+def heading() -> str:
+    """The first two lines of the Markdown table; seconds, then ratios to the fastest float32 peer."""
+    cells = ["workload", *(each.name for each in COLUMNS), "ratio", "bar", "ratio, AVX2"]
+    return f"{_row(cells)}\n|{'---|' + '---:|' * (len(cells) - 1)}"
+
+
+def row(result: dict[str, Any]) -> str:
+    times = [result["seconds"].get(each.name) for each in COLUMNS]
+    cells = [result["workload"], *(_number(each, 3) for each in times)]
+    return _row([*cells, _number(result["ratio"]), _number(result["bar"]), _number(result["ratio_avx2"])])
+
+
+def _number(value: float | None, digits: int = 2) -> str:
+    return "–" if value is None else f"{value:.{digits}f}"
+
+
+def _row(cells: Sequence[str]) -> str:
+    return f"| {' | '.join(cells)} |"
+
+
+def draw(results: Sequence[dict[str, Any]], path: Path) -> None:
+    """Bars of times by workload and engine, relative to the fastest float32 peer's."""
+    import matplotlib
+
+    matplotlib.use("Agg")
+    import matplotlib.pyplot as plt
+
+    drawn = [each for each in results if each["ratio"]]
+    shown = [each for each in COLUMNS if any(result["seconds"].get(each.name) for result in drawn)]
+    figure, axes = plt.subplots(figsize=(10, 1.2 + 1.1 * len(drawn)), layout="constrained")
+    height = 0.85 / max(1, len(shown))
+    for i, engine in enumerate(shown):
+        bars = {
+            place + i * height: result["seconds"][engine.name] * result["ratio"] / result["seconds"][OURS.name]
+            for place, result in enumerate(drawn)
+            if result["seconds"].get(engine.name)
+        }
+        axes.barh(list(bars), list(bars.values()), height, label=engine.name)
+    middle = (len(shown) - 1) / 2 * height
+    axes.set_yticks([place + middle for place in range(len(drawn))], [each["workload"] for each in drawn])
+    axes.axvline(1, color="black", linewidth=0.8)
+    axes.invert_yaxis()
+    axes.set_xlabel("time, relative to the fastest float32 peer's (shorter is faster)")
+    figure.legend(loc="outside upper center", ncols=4, fontsize="small")
+    with atomic_write(path) as temporary:
+        figure.savefig(temporary, dpi=120)
+    plt.close(figure)
+
+
+def _say(text: str) -> None:
+    print(f"  {text}", file=sys.stderr, flush=True)

@@ -1,0 +1,107 @@
+"""An engine in a process of its own, which runs when it is told to.
+
+`python -m benchmarks.workers WORKLOAD ENGINE FOLDER` is such a process: it prepares, leaves its first results in the
+folder, and answers with a line; then it runs once for every line that comes in, and answers with the seconds.
+"""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import time
+from pathlib import Path
+from types import TracebackType
+from typing import IO, Any
+
+import numpy as np
+
+from benchmarks.engines import AVX2, OURS, PEERS, Engine
+from benchmarks.machine import all_threads, environment
+from benchmarks.workloads import Workload
+from fcnlite.errors import FcnliteError
+
+ROOT = Path(__file__).parents[1]
+
+
+class EngineError(FcnliteError):
+    """An engine cannot run a workload, or its results are wrong."""
+
+
+class Worker:
+    """A process with one engine, ready to run. Raises `EngineError` when the engine fails, with its last words."""
+
+    def __init__(self, workload: Workload, engine: Engine, folder: Path) -> None:
+        self.engine = engine
+        self._results = folder / f"{engine.name}.npz"
+        self._errors = folder / f"{engine.name}.txt"
+        with self._errors.open("w") as errors:
+            self._process = subprocess.Popen(
+                [sys.executable, "-m", "benchmarks.workers", workload.to_json(), engine.name, str(folder)],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=errors,
+                text=True,
+                cwd=ROOT,
+                env={**environment(all_threads(workload.threads)), **engine.environment},
+            )
+        try:
+            self._answer()
+        except BaseException:
+            self.close()
+            raise
+
+    def __enter__(self) -> Worker:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        self.close()
+
+    def results(self) -> list[np.ndarray]:
+        """What the first run returned."""
+        with np.load(self._results) as archive:
+            return list(archive.values())
+
+    def run(self) -> float:
+        """The seconds of one run."""
+        stdin = self._pipe(self._process.stdin)
+        try:
+            stdin.write("run\n")
+            stdin.flush()
+        except BrokenPipeError:
+            pass  # it has ended, as its answer will say
+        return self._answer()["seconds"]
+
+    def close(self) -> None:
+        """End the process."""
+        self._process.kill()
+        self._process.communicate()
+
+    def _answer(self) -> dict[str, Any]:
+        while line := self._pipe(self._process.stdout).readline():
+            if line.startswith("{"):  # libraries may have something to say, too
+                return json.loads(line)
+        status = self._process.wait()
+        said = self._errors.read_text().strip().splitlines()
+        raise EngineError(f"ended with status {status}: {said[-1] if said else 'it said nothing'}")
+
+    @staticmethod
+    def _pipe(pipe: IO[str] | None) -> IO[str]:
+        assert pipe is not None
+        return pipe
+
+
+def main(text: str, name: str, place: str) -> None:
+    workload, folder = Workload.from_json(text), Path(place)
+    engine = next(each for each in (OURS, AVX2, *PEERS) if each.name == name)
+    run = engine.start(workload, folder, all_threads(workload.threads))
+    np.savez(folder / f"{name}.npz", *run())
+    print(json.dumps({"ready": True}), flush=True)
+    for _ in sys.stdin:
+        began = time.perf_counter()
+        run()
+        print(json.dumps({"seconds": time.perf_counter() - began}), flush=True)
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])

@@ -1,0 +1,218 @@
+"""The benchmarks' own parts: what is compared, counted and shown. No peer runs here, and no time is judged."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, cast
+
+import numpy as np
+import pytest
+
+from benchmarks import __main__ as command
+from benchmarks import machine, more, steps, table
+from benchmarks.engines import AVX2, OURS, PEERS, Engine, build_net, engines, save_net
+from benchmarks.workers import EngineError, Worker
+from benchmarks.workloads import CLASSES, WORKLOADS, Workload
+from fcnlite import _cli
+from fcnlite._kernels import isa
+
+TINY = Workload("tiny", "lite-fcn8s", (1, 3, 33, 48), width=0.125)
+ONE, OTHER = (next(each for each in PEERS if each.name == name) for name in ("ONNX Runtime", "OpenVINO, f32"))
+BFLOAT16 = next(each for each in PEERS if not each.peer)
+
+
+class Ran:
+    """A worker that has run."""
+
+    def __init__(self, engine: Engine, *results: Sequence[float]) -> None:
+        self.engine = engine
+        self._results = [np.array(each, np.float32) for each in results]
+
+    def results(self) -> list[np.ndarray]:
+        return self._results
+
+
+def agreeing(*workers: Ran) -> list[Engine]:
+    return [each.engine for each in table._agreeing(cast(list[Worker], workers))]
+
+
+def test_workloads_come_back_from_json_and_have_names_of_their_own() -> None:
+    assert [Workload.from_json(each.to_json()) for each in WORKLOADS] == WORKLOADS
+    assert len({each.name for each in WORKLOADS}) == len(WORKLOADS)
+
+
+def test_inputs_are_the_same_for_every_engine_and_have_labels_in_training() -> None:
+    training = replace(TINY, training=True)
+    first, again = training.inputs(), training.inputs()
+    assert all((first[name] == again[name]).all() for name in ("data", "label"))
+    assert set(np.unique(first["label"])) == {*range(CLASSES), 255}
+    assert set(TINY.inputs()) == {"data"}
+
+
+def test_differences_are_relative_to_our_largest_value() -> None:
+    ours = [np.array([1.0, -4.0]), np.array([10.0])]
+    assert table.differences([np.array([1.0, -3.0]), np.array([10.0])], ours) == [0.25, 0]
+
+
+@pytest.mark.parametrize("theirs", [[1.0, np.nan], [1.0, np.inf], [1.0, 2.0, 3.0]])
+def test_nothing_agrees_with_what_is_not_finite_or_of_another_size(theirs: list[float]) -> None:
+    assert table.differences([np.array(theirs)], [np.array([1.0, 2.0])]) == [np.inf]
+
+
+def test_nothing_agrees_with_nothing_but_zeros() -> None:
+    assert table.differences([np.zeros(3)], [np.zeros(3)]) == [np.inf]
+
+
+def test_who_disagrees_is_left_out(capsys: pytest.CaptureFixture[str]) -> None:
+    assert agreeing(Ran(OURS, [1, 2]), Ran(ONE, [1, 2]), Ran(OTHER, [1, 2.1])) == [OURS, ONE]
+    assert "OpenVINO, f32 differs from ours by 0.05" in capsys.readouterr().err
+
+
+def test_bfloat16_and_gradients_may_differ_more() -> None:
+    assert agreeing(Ran(OURS, [1, 2]), Ran(ONE, [1, 2]), Ran(BFLOAT16, [1, 2.1])) == [OURS, ONE, BFLOAT16]
+    assert agreeing(Ran(OURS, [2], [2]), Ran(ONE, [2], [2.01])) == [OURS, ONE]
+    with pytest.raises(EngineError, match="no peer agrees"):
+        agreeing(Ran(OURS, [2], [2]), Ran(ONE, [2.01], [2]))
+
+
+def test_results_that_no_float32_peer_has_are_a_failure_of_ours() -> None:
+    with pytest.raises(EngineError, match="no peer agrees with fcnlite"):
+        agreeing(Ran(OURS, [1, 2]), Ran(ONE, [1, 3]), Ran(OTHER, [1, 4]), Ran(BFLOAT16, [1, 2]))
+
+
+def test_our_instruction_sets_must_agree() -> None:
+    with pytest.raises(EngineError, match="AVX2 computes something else"):
+        agreeing(Ran(OURS, [1, 2]), Ran(AVX2, [1, 3]), Ran(ONE, [1, 2]))
+
+
+def test_the_ratio_is_to_the_fastest_float32_peer() -> None:
+    seconds = {OURS.name: 1.0, AVX2.name: 1.5, ONE.name: 4.0, OTHER.name: None, BFLOAT16.name: 0.5}
+    assert table._ratios(seconds) == {"ratio": 0.25, "ratio_avx2": 0.375}
+    assert table._ratios({OURS.name: 1.0, BFLOAT16.name: 0.5}) == {"ratio": None, "ratio_avx2": None}
+
+
+def result(**seconds: float | None) -> dict[str, Any]:
+    named = {OURS.name: 1.0, ONE.name: 4.0, **seconds}
+    return {"workload": "a net", "bar": 0.3, **table._ratios(named), "seconds": named}
+
+
+def test_rows_have_the_heading_s_columns() -> None:
+    heading, rule = table.heading().splitlines()
+    row = table.row(result(**{AVX2.name: None}))
+    assert heading.count("|") == rule.count("|") == row.count("|")
+    cells = dict(zip(heading.split(" | "), row.split(" | "), strict=True))
+    assert (cells[OURS.name], cells[ONE.name], cells[AVX2.name], cells["ratio"]) == ("1.000", "4.000", "–", "0.25")
+
+
+def test_avx2_is_shown_where_the_machine_has_more() -> None:
+    assert (AVX2 in engines()) == (isa.name() == "v4" and "v3" in isa.available())
+    assert {each.name for each in engines()} <= set(table.heading().splitlines()[0].split(" | "))
+
+
+def test_charts_are_drawn(tmp_path: Path) -> None:
+    table.draw([result(), result(**{ONE.name: None})], tmp_path / "table.png")
+    more.draw_sizes([{"side": 10, "seconds": 1.0, "per_pixel": 0.01}], tmp_path / "sizes.png")
+    assert all(path.read_bytes().startswith(b"\x89PNG") for path in tmp_path.iterdir())
+    assert len(list(tmp_path.iterdir())) == 2
+
+
+@pytest.mark.parametrize("training", [False, True])
+def test_a_worker_runs_our_engine(training: bool, tmp_path: Path) -> None:
+    workload = replace(TINY, training=training)
+    save_net(workload, tmp_path)
+    with Worker(workload, OURS, tmp_path) as worker:
+        assert worker.run() > 0
+        results = worker.results()
+    if training:
+        assert results[0] > 0 and results[1].any()  # the loss, and the first kernels' gradient
+    else:
+        here = build_net(workload).forward(workload.inputs(), outputs=["score"])
+        assert table.differences(results, [here["score"]])[0] < 1e-5
+
+
+def test_a_failing_engine_says_why(tmp_path: Path) -> None:
+    with pytest.raises(EngineError, match=r"status 1: .*net\.h5: no such file"):
+        Worker(TINY, OURS, tmp_path)
+
+
+def test_a_failure_of_ours_does_not_stop_the_others(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def measure(workload: Workload, repeats: int) -> dict[str, Any]:
+        if workload is WORKLOADS[0]:
+            raise EngineError("fcnlite ended with status 1: no")
+        return {**result(), "workload": workload.name}
+
+    monkeypatch.setattr(table, "measure", measure)
+    monkeypatch.setattr(command, "HERE", tmp_path)
+    assert _cli.run(command.main, ["500×500", "--chart", str(tmp_path / "chart.png")]) == 1
+    assert f"error: {WORKLOADS[0].name}: fcnlite ended with status 1: no" in capsys.readouterr().err
+    saved = json.loads((tmp_path / "results.json").read_text())
+    assert WORKLOADS[3].name in [each["workload"] for each in saved["results"]]
+    assert saved["machine"]["isa"] == isa.name()
+    assert (tmp_path / "chart.png").exists()
+
+
+def test_names_that_are_no_workload_are_an_error(capsys: pytest.CaptureFixture[str]) -> None:
+    assert _cli.run(command.main, ["no such net"]) == 1
+    assert "no workload is called so; there are: FCN-8s" in capsys.readouterr().err
+
+
+def test_a_profile_has_every_step_of_the_plan() -> None:
+    net, blobs = build_net(TINY), TINY.inputs()
+    plan = net.plan(steps.shapes_of(blobs), [TINY.output])
+    found = steps.measure(plan, blobs, 1)
+    assert len(found) == len(plan.graph.operations)
+    assert all(each.seconds > 0 and each.memory > 0 for each in found)
+    assert sum(each.products for each in found) > 0
+
+
+def test_floors_are_counts_over_rates() -> None:
+    found = [steps.Step("conv", "direct", 0.004, 2e9, 1e6), steps.Step("pool", "max", 0.001, 0, 5e6)]
+    shown = steps.show(found, 500e9, 10e9, 2)
+    rows = [[cell.strip() for cell in line.strip("|").split("|")] for line in shown.splitlines()[2:]]
+    assert rows[0] == ["conv", "direct", "4.00", "2.00", "0.10", "50 %"]
+    assert rows[1] == ["pool", "max", "1.00", "0.00", "0.50", "50 %"]
+    assert rows[2] == ["**all**", "", "5.00", "2.00", "0.60", "50 %"]
+
+
+def test_work_of_a_net_is_counted_as_its_formulas_have_it() -> None:
+    net = build_net(Workload("", "lenet", (1, 1, 28, 28)))
+    products = 24 * 24 * 20 * 25 + 8 * 8 * 50 * 20 * 25 + 800 * 500 + 500 * CLASSES
+    assert steps.direct_work(net, {"data": (1, 1, 28, 28)}) == 2 * products
+
+
+def test_cost_against_size_is_by_the_pixel(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(more, "MAIN", TINY)
+    (found,) = more.sizes(1, (20,))
+    assert found["per_pixel"] == found["seconds"] / 400
+
+
+def test_speed_up_leaves_out_who_did_not_run() -> None:
+    shown = more.show_scaling([result(), result(**{OURS.name: 0.5, ONE.name: None})])
+    assert "| fcnlite | 1.000 | 0.500 | 2.00 |" in shown
+    assert ONE.name not in shown
+
+
+def test_the_machine_is_described_and_measured(monkeypatch: pytest.MonkeyPatch) -> None:
+    found = machine.describe()
+    assert found["versions"]["numpy"] == np.__version__
+    assert found["cpu"] in machine.line(found) and found["cores"] >= 1
+    monkeypatch.setattr(machine, "MATRIX", 64)
+    monkeypatch.setattr(machine, "COPIED", 1 << 16)
+    assert machine.sgemm_rate(1, 1) > 0
+    assert machine.copy_rate(2, 1) > 0
+    # More than the arrays that this test has made, less than the machine has.
+    peak = machine.peak_memory()
+    assert peak is None or 10 << 20 < peak < 1 << 42
+
+
+@pytest.mark.parametrize("arguments", [["500×500", "--more"], ["--profile", "--chart", "x.png"], ["--repeats", "0"]])
+def test_options_that_do_not_fit_are_refused(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        command.main(arguments)
+    assert ended.value.code == 2
+    assert "error:" in capsys.readouterr().err
