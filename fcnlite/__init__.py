@@ -21,13 +21,14 @@ if TYPE_CHECKING:
     from fcnlite.loading import load
     from fcnlite.net import Net
     from fcnlite.segmenter import Segmenter
-    from fcnlite.solver import SGD, AdaDelta, AdaGrad, Adam, Nesterov, RMSProp
+    from fcnlite.solver import SGD, AdaDelta, AdaGrad, Adam, AdamW, Nesterov, RMSProp
     from fcnlite.spec import LayerSpec, NetSpec
 
 _HOME = {
     "AdaDelta": "solver",
     "AdaGrad": "solver",
     "Adam": "solver",
+    "AdamW": "solver",
     "FcnliteError": "errors",
     "LayerSpec": "spec",
     "Nesterov": "solver",
@@ -59,6 +60,7 @@ __all__ = [
     "AdaDelta",
     "AdaGrad",
     "Adam",
+    "AdamW",
     "FcnliteError",
     "LayerSpec",
     "Nesterov",

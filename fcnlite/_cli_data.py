@@ -4,21 +4,26 @@ from __future__ import annotations
 
 import argparse
 import inspect
+import sys
 import typing
 from collections.abc import Callable, Sequence
+from types import UnionType
 from typing import Any
 
-from fcnlite import data
-from fcnlite.data import Dataset
+from fcnlite import _cli, data
+from fcnlite.data import Dataset, Subset
+from fcnlite.data.problems import listing
 from fcnlite.errors import DataError
 
 
 def add_data_options(to: argparse.ArgumentParser, *, required: bool) -> None:
-    """The options --data, --root and --data-option; `open_data` opens what they name."""
+    """The options --data, --root, --data-option and --skip-bad; `open_data` opens what they name."""
     group = to.add_argument_group("data")
     names = f"the data set: {', '.join(data.names())}"
     group.add_argument("--data", metavar="NAME", required=required, help=names)
     group.add_argument("--root", metavar="DIR", help="the folder that it lies in")
+    words = "leave out samples that cannot be used (files missing or damaged, labels out of range) and tell which"
+    group.add_argument("--skip-bad", action="store_true", help=words)
     known = "; ".join(f"{name}: {', '.join(_hints(name))}" for name in data.names() if _hints(name))
     group.add_argument(
         "--data-option",
@@ -30,8 +35,16 @@ def add_data_options(to: argparse.ArgumentParser, *, required: bool) -> None:
     )
 
 
-def open_data(options: argparse.Namespace, split: str) -> Dataset:
-    """The split of the data set that the options name.
+def add_split_options(to: argparse.ArgumentParser) -> None:
+    """The options --train-split and --val-split; `training_data` and `validation_data` use them."""
+    words = "the split to train on (default: the set's own for that, such as train)"
+    to.add_argument("--train-split", metavar="NAME", help=words)
+    words = "the split to validate on (default: the set's own for that, such as val)"
+    to.add_argument("--val-split", metavar="NAME", help=words)
+
+
+def open_data(options: argparse.Namespace, split: str | None = None) -> Dataset:
+    """A split of the data set that the options name; unless given, the one that is usually trained on.
 
     Raises `DataError` for an option that is malformed or of the wrong kind, and what `data.open` raises.
     """
@@ -43,19 +56,59 @@ def open_data(options: argparse.Namespace, split: str) -> Dataset:
             raise DataError(f"--data-option {entry}: expected KEY=VALUE, such as val=0.2.")
         # An unknown option is left for data.open to refuse, which knows the near ones.
         values[key] = _convert(entry, hints[key], text) if key in hints else text
+    if options.skip_bad and options.data == "folder":
+        values["skip_bad"] = True  # it finds what is bad already where it matches names
     return data.open(options.data, options.root, split, **values)
+
+
+def training_data(options: argparse.Namespace) -> Dataset:
+    """What is trained on, every file of which has been read once. Raises as `open_data` and `Dataset.check` do.
+
+    With --skip-bad, samples that cannot be used are left out, and told of on standard error.
+    """
+    return _checked(options, options.train_split)[0]
+
+
+def validation_data(options: argparse.Namespace) -> Dataset:
+    """What is measured during training; see `training_data`."""
+    return _checked(options, options.val_split or data.usual_splits(options.data)[1])[0]
+
+
+def evaluation_data(options: argparse.Namespace) -> tuple[Dataset, int]:
+    """What `--split` names, or is usually measured on, and how many samples --skip-bad left out; without it, files are
+    read only as they are needed."""
+    split = options.split or data.usual_splits(options.data)[1]
+    return _checked(options, split) if options.skip_bad else (open_data(options, split), 0)
+
+
+def _checked(options: argparse.Namespace, split: str | None) -> tuple[Dataset, int]:
+    """A split without what cannot be used, and how much that is; without --skip-bad there must be none."""
+    dataset = open_data(options, split)
+    with _cli.progress("picture") as progress:
+        if not options.skip_bad:
+            dataset.check(progress)
+            return dataset, 0
+        good, problems = dataset.usable(progress)
+    if not problems:
+        return dataset, 0
+    where = f"data set {dataset.name!r} ({dataset.split})"
+    if not good:
+        raise DataError(f"{where}: no sample can be used; the first: {problems[0]}")
+    heading = f"{where}: {len(problems)} skipped, which cannot be used, {len(good)} used"
+    print(listing(heading, problems), file=sys.stderr)
+    return Subset(dataset, good), len(problems)
 
 
 def _hints(name: str) -> dict[str, Any]:
     """The options of a data set and their kinds."""
     kind = data._DATASETS[name]
     hints = typing.get_type_hints(kind.__init__)
-    return {key: hints[key] for key in inspect.signature(kind).parameters if key not in ("split", "root")}
+    return {key: hints[key] for key in inspect.signature(kind).parameters if key not in ("split", "root", "skip_bad")}
 
 
 def _convert(entry: str, hint: Any, text: str) -> Any:
     """`text` as the first of the kinds in `hint` that it can be."""
-    kinds = typing.get_args(hint) or (hint,)
+    kinds = typing.get_args(hint) if isinstance(hint, UnionType) else (hint,)
     fitting = [(words, convert) for kind, words, convert in _CONVERTERS if kind in kinds]
     for _, convert in fitting:
         try:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
@@ -15,6 +16,8 @@ from fcnlite.schedule import BLOCKED, Schedule
 Array = np.ndarray[Any, np.dtype[Any]]
 Key = TypeVar("Key", bound=Hashable)
 """What stands for a value: on the plain path a version of the schedule."""
+Timer = Callable[[Sequence[str], str, float], None]
+"""Told of the layers whose work was done at once, "forward" or "backward", and the seconds that it took."""
 
 
 @dataclass
@@ -25,6 +28,8 @@ class Node(Generic[Key]):
     top: Sequence[Key]
     differentiable: Sequence[bool]
     """Which bottoms can get a gradient."""
+    layers: Sequence[str]
+    """The layers whose work it did."""
     layer: str | None
     """The layer whose parameters it has, if any."""
     run: Run
@@ -79,23 +84,30 @@ class PlainPass(Pass[int]):
                 return named(layer, lambda: layer.backward(dtop, run))
 
             can = [version != BLOCKED for version in step.differentiable]
-            yield Node(step.bottom, step.top, can, layer.spec.name, run, backward)
+            yield Node(step.bottom, step.top, can, (layer.spec.name,), layer.spec.name, run, backward)
 
 
 class Backprop(Generic[Key]):
     """One backward pass over `forward`, with the net's `params`.
 
     `frozen`: parameters that do not learn get their gradients too. `accumulate`: parameters' gradients are added to
-    what is there.
+    what is there. `timer` is told of each node.
     """
 
     def __init__(
-        self, forward: Pass[Key], params: Mapping[str, Sequence[Parameter]], *, accumulate: bool, frozen: bool
+        self,
+        forward: Pass[Key],
+        params: Mapping[str, Sequence[Parameter]],
+        *,
+        accumulate: bool,
+        frozen: bool,
+        timer: Timer | None = None,
     ) -> None:
         self._forward = forward
         self._params = params
         self._accumulate = accumulate
         self._frozen = frozen
+        self._timer = timer
         self._written: set[int] = set()
         """The parameters, by id, whose gradients this pass has written: one that several layers share is added to."""
 
@@ -114,7 +126,10 @@ class Backprop(Generic[Key]):
             found.update({key: gradients[key] for key in node.top if key in gradients})
             dtop = [gradients.pop(key, None) for key in node.top]
             if any(each is not None for each in dtop):
+                began = time.perf_counter()
                 self._step(node, dtop, needing, gradients)
+                if self._timer is not None:
+                    self._timer(node.layers, "backward", time.perf_counter() - began)
         for parameters in self._params.values():
             for parameter in parameters:
                 if not self._wants(parameter) or (id(parameter) not in self._written and not self._accumulate):

@@ -19,9 +19,9 @@ from fcnlite import _cli, models, surgery
 from fcnlite.data.palette import voc_colors
 from fcnlite.errors import FileError, ShapeError, SpecError
 from fcnlite.fillers import Filler
+from fcnlite.heads import default_classes
 from fcnlite.loading import load, read_weights
 from fcnlite.net import Net
-from fcnlite.segmenter import default_classes
 from fcnlite.shapes import Shape, show
 from fcnlite.spec import ModelInfo, NetSpec
 from fcnlite.surgery import Transfer

@@ -6,19 +6,20 @@ import argparse
 import json
 import math
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from fcnlite import _cli, plots
-from fcnlite._cli_data import add_data_options, open_data
+from fcnlite._cli_data import add_data_options, evaluation_data
 from fcnlite.data import Dataset
 from fcnlite.errors import FileError
-from fcnlite.evaluation import confusion
+from fcnlite.evaluation import confusions
 from fcnlite.files import atomic_write
 from fcnlite.metrics import Metrics
+from fcnlite.spec import Labels
 
 _DESCRIPTION = """\
 Measure a net on a data set: every picture of a split is segmented at its own size, and the pixels
@@ -27,6 +28,7 @@ are counted by true and predicted class (void ones are left out)."""
 _EXAMPLES = """\
   python -m fcnlite.evaluate camvid.h5 --data camvid --root data/camvid
   python -m fcnlite.evaluate mine.h5 --data folder --root photos --data-option val=0.3 --json mine.json
+  python -m fcnlite.evaluate voc.h5 --data sbd --root SBD --data-option voc=VOC2011 --split seg11valid
   python -m fcnlite.evaluate demo/best.h5 --data shapes --split test --confusion matrix.png"""
 
 FIGURES = ("pixel_accuracy", "mean_accuracy", "mean_iu", "frequency_weighted_iu")
@@ -38,29 +40,30 @@ def main(arguments: Sequence[str] | None = None) -> None:
     for target in (options.json, options.confusion):
         _check_target(target)
     segmenter = _cli.open_segmenter(options)
-    dataset = open_data(options, options.split)
+    dataset, skipped = evaluation_data(options)
     with _cli.progress("picture") as progress:
-        matrix = confusion(segmenter, dataset, progress)
-    report = _report(options.weights, dataset, matrix)
+        matrices = confusions(segmenter, dataset, progress)
+    report = json.dumps(_report(options.weights, dataset, matrices, skipped))
     if options.json == "-":
         print(report)
     else:
-        print(_table(dataset, matrix))
+        print(_text(dataset, matrices, skipped))
     if options.json not in (None, "-"):
         with atomic_write(options.json) as temporary:
             temporary.write_text(report + "\n", encoding="utf-8")
     if options.confusion is not None:
-        plots.confusion_matrix(options.confusion, matrix, dataset.classes)
+        plots.confusion_matrix(options.confusion, next(iter(matrices.values())), dataset.classes)
 
 
 def _parser() -> argparse.ArgumentParser:
     parser = _cli.parser("evaluate", _DESCRIPTION, _EXAMPLES)
     _cli.add_weights(parser)
     add_data_options(parser, required=True)
-    parser.add_argument("--split", default="val", help="the part of the data to measure on (default: val)")
+    words = "the part of the data to measure on (default: the set's own for that, such as val)"
+    parser.add_argument("--split", metavar="NAME", help=words)
     words = "write all figures and the confusion matrix; '-': to standard output, instead of the table"
     parser.add_argument("--json", metavar="FILE", help=words)
-    parser.add_argument("--confusion", metavar="FILE.png", help="draw the confusion matrix")
+    parser.add_argument("--confusion", metavar="FILE.png", help="draw the confusion matrix (of the first label map)")
     _cli.add_threads(parser)
     return parser
 
@@ -73,46 +76,70 @@ def _check_target(target: str | None) -> None:
         raise FileError(f"{target}: there is no folder {Path(target).parent} to write it to; make it first.")
 
 
-def _table(dataset: Dataset, matrix: np.ndarray) -> str:
-    """The figures for people."""
+def _text(dataset: Dataset, matrices: Mapping[str, np.ndarray], skipped: int) -> str:
+    """The figures for people: a table for each label map."""
+    pictures = f"{len(dataset)} picture" + ("" if len(dataset) == 1 else "s")
+    if skipped:
+        pictures += f" ({skipped} skipped, which cannot be used)"
+    tables = []
+    for name, labels in dataset.labels.items():
+        heading = f"{dataset.name}, split {dataset.split}: {pictures}, {matrices[name].sum():,} pixels"
+        if len(dataset.labels) > 1:
+            heading += f", label {name}"
+        tables.append("\n".join([heading, "", *_table(labels, matrices[name])]))
+    return "\n\n".join(tables)
+
+
+def _table(labels: Labels, matrix: np.ndarray) -> list[str]:
+    """The four figures, and a line for each class."""
     metrics = Metrics.from_matrix(matrix)
     truth = matrix.sum(axis=1)
-    pictures = f"{len(dataset)} picture" + ("" if len(dataset) == 1 else "s")
-    lines = [f"{dataset.name}, split {dataset.split}: {pictures}, {truth.sum():,} pixels", ""]
     names = [name.replace("_", " ").replace("iu", "IU") for name in FIGURES]
-    width = max(map(len, (*names, *dataset.classes)))
+    width = max(map(len, (*names, *labels.classes)))
     figures = [_figure(getattr(metrics, name)) for name in FIGURES]
-    lines += [f"{name:{width}}  {figure:>8}" for name, figure in zip(names, figures, strict=True)]
+    lines = [f"{name:{width}}  {figure:>8}" for name, figure in zip(names, figures, strict=True)]
     lines += ["", f"{'class':{width}}  {'IU':>8}  {'accuracy':>8}  {'pixels':>8}"]
-    for name, iu, accuracy, count in zip(dataset.classes, metrics.iu, metrics.accuracy, truth, strict=True):
+    for name, iu, accuracy, count in zip(labels.classes, metrics.iu, metrics.accuracy, truth, strict=True):
         share = f"{100 * count / max(1, truth.sum()):.1f} %"
         lines.append(f"{name:{width}}  {_figure(iu):>8}  {_figure(accuracy):>8}  {share:>8}")
-    return "\n".join(lines)
+    return lines
 
 
 def _figure(value: float) -> str:
     return "–" if math.isnan(value) else f"{value:.4f}"
 
 
-def _report(weights: str, dataset: Dataset, matrix: np.ndarray) -> str:
-    """The figures as JSON, unrounded; null for those that have no value."""
-    metrics = Metrics.from_matrix(matrix)
-
-    def number(value: float) -> float | None:
-        return None if math.isnan(value) else value
-
+def _report(weights: str, dataset: Dataset, matrices: Mapping[str, np.ndarray], skipped: int) -> dict[str, Any]:
+    """The figures as JSON values, unrounded; those of further label maps under `labels`, by name."""
+    first, *others = matrices
     report: dict[str, Any] = {
         "weights": weights,
         "data": dataset.name,
         "split": dataset.split,
         "pictures": len(dataset),
+        **({"skipped": skipped} if skipped else {}),
+        **_figures(dataset.labels[first], matrices[first]),
+    }
+    if others:
+        report["label"] = first
+        report["labels"] = {name: _figures(dataset.labels[name], matrices[name]) for name in others}
+    return report
+
+
+def _figures(labels: Labels, matrix: np.ndarray) -> dict[str, Any]:
+    """Of one label map; None where there is no value."""
+    metrics = Metrics.from_matrix(matrix)
+
+    def number(value: float) -> float | None:
+        return None if math.isnan(value) else value
+
+    return {
         **{key: number(getattr(metrics, key)) for key in FIGURES},
-        "classes": list(dataset.classes),
+        "classes": list(labels.classes),
         "iu": [number(value) for value in metrics.iu],
         "accuracy": [number(value) for value in metrics.accuracy],
         "confusion": matrix.tolist(),
     }
-    return json.dumps(report)
 
 
 if __name__ == "__main__":

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
+from contextlib import closing
 
 import numpy as np
 
-from fcnlite.data.dataset import VOID, Dataset
-from fcnlite.errors import DataError
-from fcnlite.metrics import Metrics, confusion_matrix
+from fcnlite.data import VOID, Dataset, epoch
+from fcnlite.heads import check_fit
+from fcnlite.metrics import Metrics
+from fcnlite.metrics import confusion as confusion_of
 from fcnlite.net import Net
 from fcnlite.segmenter import Segmenter
 
@@ -19,7 +21,7 @@ Progress = Callable[[int, int], None]
 def evaluate(net: Net | Segmenter, dataset: Dataset, progress: Progress | None = None) -> Metrics:
     """The four metrics of the paper over all pictures of `dataset`, each at its own size.
 
-    Raises `DataError` where net and data set differ in the number of classes, and what `Segmenter` raises.
+    Raises `DataError` where net and data set differ in pictures, labels or classes, and what `Segmenter` raises.
     """
     return Metrics.from_matrix(confusion(net, dataset, progress))
 
@@ -27,22 +29,24 @@ def evaluate(net: Net | Segmenter, dataset: Dataset, progress: Progress | None =
 def confusion(net: Net | Segmenter, dataset: Dataset, progress: Progress | None = None) -> np.ndarray:
     """The (classes, classes) matrix of pixels by true (row) and predicted class (column), void left out.
 
-    Raises as `evaluate` does.
+    Of the first label map, where there are several. Raises as `evaluate` does.
     """
+    return next(iter(confusions(net, dataset, progress).values()))
+
+
+def confusions(net: Net | Segmenter, dataset: Dataset, progress: Progress | None = None) -> dict[str, np.ndarray]:
+    """The confusion matrix of each label map, by the blob of the label. Raises as `evaluate` does."""
     segmenter = net if isinstance(net, Segmenter) else Segmenter(net)
-    count = len(dataset.classes)
-    if len(segmenter.classes) != count:
-        raise DataError(
-            f"the net scores {len(segmenter.classes)} classes, but data set {dataset.name!r} has {count} "
-            f"({', '.join(dataset.classes[:4])}{', ...' if count > 4 else ''}); "
-            "give the data that the net was trained for."
-        )
-
-    def pairs() -> Iterator[tuple[np.ndarray, np.ndarray]]:
-        for index in range(len(dataset)):
-            sample = dataset[index]
-            yield sample.label, segmenter(sample.image)
+    check_fit(segmenter.heads, segmenter.inputs, dataset)
+    matrices = {
+        name: np.zeros((len(labels.classes),) * 2, np.int64) for name, labels in dataset.labels.items()
+    }
+    with closing(epoch(dataset)) as samples:
+        for done, sample in enumerate(samples, start=1):
+            predicted = segmenter.label_maps(sample.images).values()
+            # One label alone may be called otherwise by the net.
+            for (name, truth), prediction in zip(sample.labels.items(), predicted, strict=True):
+                matrices[name] += confusion_of(truth, prediction, len(matrices[name]), VOID)
             if progress is not None:
-                progress(index + 1, len(dataset))
-
-    return confusion_matrix(pairs(), count, VOID)
+                progress(done, len(dataset))
+    return matrices

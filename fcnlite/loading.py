@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import warnings
 from collections.abc import Set
+from dataclasses import replace
 from pathlib import Path
 
 from fcnlite import surgery
@@ -114,6 +115,18 @@ def _info(spec: NetSpec) -> ModelInfo:
     source = caffe.data_source(spec)
     if source is None:
         return ModelInfo()
-    means = {1: source.mean * 3, 3: source.mean, 0: Preprocessing().mean if source.dataset else (0.0, 0.0, 0.0)}
-    mean = means.get(len(source.mean), Preprocessing().mean)
-    return ModelInfo(preprocessing=Preprocessing(mean=mean, scale=source.scale))
+    default = Preprocessing().mean
+    means = {1: source.mean * 3, 3: source.mean, 0: default if source.dataset else (0.0, 0.0, 0.0)}
+    if source.kind == "color":
+        first = Preprocessing(mean=means.get(len(source.mean), default), scale=source.scale)
+    else:
+        first = _of_kind(source.kind, source.mean)
+    others = {blob: _of_kind(kind, mean) for blob, (kind, mean) in source.others.items()}
+    return ModelInfo(preprocessing=replace(first, others=others))
+
+
+def _of_kind(kind: str, mean: tuple[float, ...]) -> Preprocessing:
+    """Of a picture of NYUDv2. HHA keeps its order of channels."""
+    if kind == "depth":
+        return Preprocessing(color="DEPTH", mean=mean, bits=16)
+    return Preprocessing(color="RGB" if kind == "hha" else "BGR", mean=mean)

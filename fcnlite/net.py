@@ -8,7 +8,9 @@ The plain path is here: layer by layer on N×C×H×W arrays. The fast path compi
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Callable, Iterable, Mapping, Sequence, Set
+from itertools import pairwise
 from math import prod
 from typing import Any
 
@@ -16,7 +18,7 @@ import numpy as np
 
 from fcnlite import config
 from fcnlite._kernels import isa
-from fcnlite.backprop import Backprop, Pass, PlainPass
+from fcnlite.backprop import Backprop, Pass, PlainPass, Timer
 from fcnlite.compiler import Arena, Machine, Plan, compile_schedule
 from fcnlite.errors import FcnliteError, ShapeError, SpecError, nearest
 from fcnlite.layers.base import Layer, ParamShape, Run, create, named
@@ -69,6 +71,8 @@ class Net:
         self.info = info or ModelInfo()
         self.iteration = 0
         """Counts the training passes; with `seed` it decides what Dropout draws. Solvers set it."""
+        self.timer: Timer | None = None
+        """Told how long each layer takes, or several together that a plan computes at once."""
         self.layers: list[Layer] = [create(each, phase) for each in spec.for_phase(phase)]
         self._params: dict[str, list[Parameter]] | None = dict(shared) if shared is not None else None
         self._schedules: dict[Any, Schedule] = {}
@@ -213,7 +217,10 @@ class Net:
         values = {version: feeds[name] for name, version in schedule.inputs.items()}
         runs = []
         for step in schedule.steps:
+            began = time.perf_counter()
             top, run = self._run_layer(step.layer, [values[version] for version in step.bottom], step.overwrite)
+            if self.timer is not None:
+                self.timer((step.layer.spec.name,), "forward", time.perf_counter() - began)
             values.update(zip(step.top, top, strict=True))
             if keep:
                 runs.append(run)
@@ -229,7 +236,11 @@ class Net:
     ) -> tuple[dict[str, Array], Pass[Any]]:
         """The outputs, by a plan."""
         plan = self._plan(schedule, {name: array.shape for name, array in feeds.items()}, keep, elide)
-        last = plan.forward(feeds, self._arena)
+        clock: list[float] = []
+        last = plan.forward(feeds, self._arena, clock)
+        if self.timer is not None:
+            for operation, (began, ended) in zip(plan.graph.operations, pairwise(clock), strict=True):
+                self.timer(operation.layers, "forward", ended - began)
         return last.outputs(), last
 
     def _run_layer(self, layer: Layer, bottom: list[Array], overwrite: bool) -> tuple[list[Array], Run]:
@@ -386,7 +397,7 @@ class Net:
         if any(last.is_short(version) for version in targets.values()):
             last = self._last = self._in_full(last)
         seeds = self._seeds(last, {**(tops or {}), **dtops})
-        backprop = Backprop(last, self.params, accumulate=accumulate, frozen=frozen)
+        backprop = Backprop(last, self.params, accumulate=accumulate, frozen=frozen, timer=self.timer)
         with np.errstate(all="ignore"), blas_alone():
             found = backprop.run(seeds, set(targets.values()))
         self._grads = {

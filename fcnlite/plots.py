@@ -156,7 +156,7 @@ def curves(path: str | os.PathLike[str], log: Mapping[str, Sequence[float | None
     left, right = figure.subplots(1, 2)
     known = np.isfinite(loss)
     left.plot(iteration[known], loss[known], color="#a9c4e4", linewidth=0.8, label="as logged")
-    left.plot(iteration[known], _smoothed(loss[known]), color="#1f5fa8", linewidth=1.8, label="smoothed")
+    left.plot(iteration[known], smoothed(loss[known]), color="#1f5fa8", linewidth=1.8, label="smoothed")
     left.set(title="Training loss", xlabel="iteration", ylabel="loss")
     left.set_ylim(bottom=0)
     known = np.isfinite(mean_iu)
@@ -264,7 +264,7 @@ def _boundaries(labels: Array) -> Array:
     return edge
 
 
-def _smoothed(values: Array) -> Array:
+def smoothed(values: Array) -> Array:
     """The mean of each value and its neighbours, as far as a fiftieth of the row on either side."""
     reach = len(values) // 50
     sums = np.concatenate([[0.0], np.cumsum(values)])

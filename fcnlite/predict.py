@@ -5,51 +5,59 @@ from __future__ import annotations
 import argparse
 import glob
 import sys
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
 from fcnlite import _cli, plots
-from fcnlite.data.pictures import SUFFIXES, read_image
+from fcnlite.data.pictures import SUFFIXES, read_image, show
 from fcnlite.data.problems import complain
-from fcnlite.errors import DataError, FcnliteError, FileError
+from fcnlite.errors import DataError, FcnliteError, FileError, nearest
 from fcnlite.files import cannot_read
 from fcnlite.segmenter import Segmenter
 
 _DESCRIPTION = """\
 Segment pictures. For each one OUT/NAME.png is written, a palette PNG whose pixels are the class
 numbers, and OUT/NAME_overlay.png, the picture tinted by class with a legend. Sub-folders of a
-folder are mirrored in OUT."""
+folder are mirrored in OUT. Nets that score several label maps (SIFT Flow's) write the others to
+OUT/NAME_LABEL.png. Nets that take several pictures of a scene find the others by --also."""
 
 _EXAMPLES = """\
   python -m fcnlite.predict camvid.h5 street.png
   python -m fcnlite.predict camvid.h5 photos/ 'more/*.jpg' -o labels --no-overlay
-  python -m fcnlite.predict fcn8s.caffemodel --net fcn8s.prototxt photo.jpg"""
+  python -m fcnlite.predict fcn8s.caffemodel --net fcn8s.prototxt photo.jpg
+  python -m fcnlite.predict nyud.h5 nyud/data/images --also hha=nyud/data/hha"""
 
 
 @dataclass(frozen=True)
 class _Job:
-    """One picture, and where its results go."""
+    """One scene, and where its results go."""
 
     source: Path
-    labels: Path
-    overlay: Path | None
+    others: Mapping[str, Path]
+    """Further pictures of the scene, by the net's input."""
+    labels: Mapping[str, Path]
+    """By the blob of the label, as are the overlays."""
+    overlays: Mapping[str, Path]
 
     @property
     def targets(self) -> list[Path]:
-        return [self.labels] if self.overlay is None else [self.labels, self.overlay]
+        return [*self.labels.values(), *self.overlays.values()]
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
     options = _parser().parse_intermixed_args(arguments)
     _cli.apply_threads(options)
     out = Path(options.out)
-    jobs = _plan(options.inputs, out, overlays=not options.no_overlay)
+    also = _folders(options.also)
+    found = list(_found(options.inputs, out))
     segmenter = _cli.open_segmenter(options)
+    picture = _main_input(segmenter, also)
+    jobs = _plan(found, out, also, [*segmenter.heads], overlays=not options.no_overlay)
     _make_folder(out)
-    _segment(segmenter, jobs)
+    _segment(segmenter, picture, jobs)
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -58,22 +66,60 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("inputs", metavar="INPUT", nargs="+", help="picture files, folders or glob patterns")
     words = "the folder to write to (default: predictions)"
     parser.add_argument("-o", "--out", metavar="OUT", default="predictions", help=words)
+    words = "for nets that take several pictures of a scene: DIR holds those for the input NAME, under the same names"
+    parser.add_argument("--also", metavar="NAME=DIR", action="append", default=[], help=words)
     parser.add_argument("--no-overlay", action="store_true", help="write label maps only")
     _cli.add_threads(parser)
     return parser
 
 
-def _plan(inputs: Iterable[str], out: Path, overlays: bool) -> list[_Job]:
+def _folders(entries: Iterable[str]) -> dict[str, Path]:
+    """What --also says: the folder of the pictures for an input."""
+    folders: dict[str, Path] = {}
+    for entry in entries:
+        name, equals, folder = entry.partition("=")
+        if not equals or not name:
+            raise DataError(f"--also {entry}: expected NAME=DIR, such as hha=nyud/data/hha.")
+        if not Path(folder).is_dir():
+            raise FileError(f"--also {entry}: {folder} is no folder.")
+        folders[name] = Path(folder)
+    return folders
+
+
+def _main_input(segmenter: Segmenter, also: Mapping[str, Path]) -> str:
+    """The input that the pictures on the command line are for: the one that --also does not name."""
+    for name in also:
+        if name not in segmenter.inputs:
+            raise DataError(f"--also {name}=...: the net has no such input; {nearest(name, segmenter.inputs)}")
+    left = [name for name in segmenter.inputs if name not in also]
+    if len(left) != 1:
+        raise DataError(
+            f"the net takes {len(segmenter.inputs)} pictures of a scene ({', '.join(segmenter.inputs)}); say by --also "
+            f"NAME=DIR where all but one are, such as --also {segmenter.inputs[-1]}=DIR."
+        )
+    return left[0]
+
+
+def _plan(
+    found: Iterable[tuple[Path, str]], out: Path, also: Mapping[str, Path], labels: Sequence[str], overlays: bool
+) -> list[_Job]:
     """The work, without two pictures that share a target and without a target that is an input."""
     jobs: list[_Job] = []
     sources: dict[Path, Path] = {}
     owners: dict[Path, Path] = {}
-    for source, name in _found(inputs, out):
+    endings = {label: f"_{label}" if i else "" for i, label in enumerate(labels)}
+    for source, name in found:
         real = source.resolve()
         if real in sources:
             continue
         sources[real] = source
-        job = _Job(source, out / f"{name}.png", out / f"{name}_overlay.png" if overlays else None)
+        job = _Job(
+            source,
+            {each: _of_name(folder, name) for each, folder in also.items()},
+            {label: out / f"{name}{ending}.png" for label, ending in endings.items()},
+            {label: out / f"{name}{ending}_overlay.png" for label, ending in endings.items() if overlays},
+        )
+        sources.update({path.resolve(): path for path in job.others.values()})
         for target in job.targets:
             if target in owners:
                 raise DataError(
@@ -86,6 +132,12 @@ def _plan(inputs: Iterable[str], out: Path, overlays: bool) -> list[_Job]:
         if target.resolve() in sources:
             raise DataError(f"{target}: is an input and would be overwritten; choose another --out folder.")
     return jobs
+
+
+def _of_name(folder: Path, name: str) -> Path:
+    """The picture file in `folder` that is called so, whatever its suffix; a .png where there is none."""
+    candidates = [folder / f"{name}{suffix}" for suffix in SUFFIXES]
+    return next((path for path in candidates if path.is_file()), candidates[0])
 
 
 def _found(inputs: Iterable[str], out: Path) -> Iterator[tuple[Path, str]]:
@@ -121,34 +173,43 @@ def _pictures_below(folder: Path, out: Path) -> Iterator[tuple[Path, str]]:
         raise DataError(f"{folder}: holds no pictures ({', '.join(SUFFIXES)}).")
 
 
-def _segment(segmenter: Segmenter, jobs: Sequence[_Job]) -> None:
-    """Do the work and print what was written. Pictures that fail are told at the end; the others stay."""
+def _segment(segmenter: Segmenter, picture: str, jobs: Sequence[_Job]) -> None:
+    """Do the work and print what was written. Pictures that fail are told at the end; the others stay.
+
+    `picture`: the net's input that the sources are for.
+    """
     from tqdm import tqdm
 
     problems: list[str] = []
+    preprocessing = segmenter.net.info.preprocessing
     for job in tqdm(jobs, unit="picture", disable=None, leave=False, file=sys.stderr):
         try:
-            image = read_image(job.source)
-            labels = segmenter(image)
+            paths = {picture: job.source, **job.others}
+            images = {name: read_image(path, bits=preprocessing.of(name).bits) for name, path in paths.items()}
+            maps = segmenter.label_maps(images)
         except FcnliteError as error:
             message = str(error)
-            problems.append(message if message.startswith(str(job.source)) else f"{job.source}: {message}")
+            named = message.startswith(tuple(map(str, paths.values())))
+            problems.append(message if named else f"{job.source}: {message}")
             continue
-        _write(job, image, labels, segmenter)
+        _write(job, show(images[picture]), maps, segmenter)
         written = ", ".join(map(str, job.targets))
-        tqdm.write(f"{job.source} -> {written}\n  {_shares(labels, segmenter.classes)}", file=sys.stdout)
+        shares = [_shares(labels, segmenter.heads[name].labels.classes) for name, labels in maps.items()]
+        tqdm.write("\n  ".join([f"{job.source} -> {written}", *shares]), file=sys.stdout)
     if len(problems) == 1:
         raise DataError(problems[0])
     complain(f"{len(jobs) - len(problems)} of {len(jobs)} pictures segmented", problems)
 
 
-def _write(job: _Job, image: np.ndarray, labels: np.ndarray, segmenter: Segmenter) -> None:
-    classes, colors = segmenter.classes, segmenter.colors
-    _make_folder(job.labels.parent)
-    plots.save_png(job.labels, plots.label_image(labels, colors))
-    if job.overlay is not None:
-        tinted = plots.overlay(image, labels, classes, colors)
-        plots.save_png(job.overlay, plots.with_legend(tinted, labels, classes, colors))
+def _write(job: _Job, image: np.ndarray, maps: Mapping[str, np.ndarray], segmenter: Segmenter) -> None:
+    """Label maps, and overlays on the H×W×3 `image`."""
+    _make_folder(next(iter(job.labels.values())).parent)
+    for name, labels in maps.items():
+        classes, colors = segmenter.heads[name].labels.classes, segmenter.heads[name].labels.colors
+        plots.save_png(job.labels[name], plots.label_image(labels, colors))
+        if name in job.overlays:
+            tinted = plots.overlay(image, labels, classes, colors)
+            plots.save_png(job.overlays[name], plots.with_legend(tinted, labels, classes, colors))
 
 
 def _make_folder(folder: Path) -> None:

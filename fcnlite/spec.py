@@ -164,23 +164,44 @@ class NetSpec:
 
 @dataclass(frozen=True)
 class Preprocessing:
-    """What turns a picture's RGB bytes into the net's input: channel order, mean, scale.
+    """What turns a picture's values into the net's input: channel order, mean, scale.
 
-    A channel of the input is (byte − mean) · scale, the channels in the order of `color`, which the mean
+    A channel of the input is (value − mean) · scale, the channels in the order of `color`, which the mean
     follows too. The default is that of the published VGG-16 and FCN nets.
     """
 
     color: str = "BGR"
-    """BGR (Caffe), RGB or GRAY."""
+    """BGR (Caffe), RGB (also other pictures of three channels, as they are stored: HHA), GRAY, or DEPTH: one channel
+    of distances, of which the natural logarithm is taken first; 0, nothing measured, becomes 0."""
     mean: tuple[float, ...] = (104.00699, 116.66877, 122.67892)
     scale: float = 1.0
+    bits: int = 8
+    """Of the values: 8, or 16 for gray pictures and distances."""
+    others: Mapping[str, Preprocessing] = field(default_factory=dict)
+    """By name, the inputs of the net that take other pictures than this says."""
 
     def __post_init__(self) -> None:
-        channels = {"BGR": 3, "RGB": 3, "GRAY": 1}.get(self.color)
+        channels = {"BGR": 3, "RGB": 3, "GRAY": 1, "DEPTH": 1}.get(self.color)
         if channels is None:
-            raise SpecError(f"preprocessing color {self.color!r}: expected BGR, RGB or GRAY.")
+            raise SpecError(f"preprocessing color {self.color!r}: expected BGR, RGB, GRAY or DEPTH.")
         if len(self.mean) != channels:
             raise SpecError(f"preprocessing mean has {len(self.mean)} values; {self.color} needs {channels}.")
+        if self.bits not in (8, 16) or (self.color == "DEPTH" and self.bits != 16):
+            raise SpecError(f"preprocessing bits is {self.bits} with {self.color}; expected 8 or 16, of DEPTH 16.")
+        if any(each.others for each in self.others.values()):
+            raise SpecError("preprocessing: the inputs in `others` have `others` themselves; expected one level.")
+
+    def of(self, name: str) -> Preprocessing:
+        """What the net's input `name` takes."""
+        return self.others.get(name, self)
+
+
+@dataclass(frozen=True)
+class Labels:
+    """What the numbers of a label map mean: the name and the (red, green, blue) colour of each class."""
+
+    classes: tuple[str, ...] = ()
+    colors: tuple[tuple[int, int, int], ...] = ()
 
 
 @dataclass(frozen=True)
@@ -192,6 +213,12 @@ class ModelInfo:
     colors: tuple[tuple[int, int, int], ...] = ()
     record: Mapping[str, Any] = field(default_factory=dict)
     """How the weights were made (command, data, figures): JSON values, for people."""
+    more_labels: Mapping[str, Labels] = field(default_factory=dict)
+    """Where the net learned several label maps: those beside the first, by the blob of the label."""
+
+    def labels(self, name: str) -> Labels:
+        """Names and colours of the label `name`, the first unless it is among the others; empty where unknown."""
+        return self.more_labels.get(name, Labels(self.classes, self.colors))
 
     def to_json(self) -> str:
         return json.dumps(_plain(self))
@@ -259,6 +286,13 @@ def _many(kind: type) -> Any:
     return lambda value: tuple(_from_plain(kind, item, kind.__name__) for item in value)
 
 
+def _others(value: Any) -> dict[str, Preprocessing]:
+    """One level: what is nested deeper is refused before it is gone into."""
+    if any(isinstance(item, dict) and "others" in item for item in _mapping(value).values()):
+        raise TypeError("expected one level")
+    return {name: _from_plain(Preprocessing, item, "preprocessing") for name, item in value.items()}
+
+
 def _only(kind: type) -> Any:
     def convert(value: Any) -> Any:
         if kind is float and type(value) is int:
@@ -291,9 +325,16 @@ _CONVERTERS: dict[tuple[str, str], Any] = {
     ("StateRule", "not_stage"): _strings,
     ("Preprocessing", "mean"): _floats,
     ("Preprocessing", "scale"): _only(float),
+    ("Preprocessing", "bits"): _only(int),
+    ("Preprocessing", "others"): _others,
+    ("Labels", "classes"): _strings,
+    ("Labels", "colors"): _colors,
     ("ModelInfo", "preprocessing"): lambda value: _from_plain(Preprocessing, value, "preprocessing"),
     ("ModelInfo", "classes"): _strings,
     ("ModelInfo", "colors"): _colors,
+    ("ModelInfo", "more_labels"): lambda value: {
+        name: _from_plain(Labels, item, "labels") for name, item in _mapping(value).items()
+    },
     ("ModelInfo", "record"): _mapping,
 }
 

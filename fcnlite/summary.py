@@ -18,10 +18,10 @@ import numpy as np
 from fcnlite import _cli, models, surgery
 from fcnlite.compiler import Arena, report
 from fcnlite.errors import FileError, ShapeError, SpecError, nearest
+from fcnlite.heads import image_inputs
 from fcnlite.layers import Layer, create, links
 from fcnlite.loading import read_weights
 from fcnlite.net import Net
-from fcnlite.segmenter import image_inputs
 from fcnlite.shapes import Placement, Shape, placements, show
 from fcnlite.spec import ModelInfo, NetSpec
 
@@ -172,7 +172,7 @@ def _input_shapes(
         if shape is None and size is None:
             raise ShapeError(f"the description gives no shape for input {name!r}; give one with --size HxW.")
         # Where nothing is described, a picture as the preprocessing makes it.
-        count, channels, *sides = (1, len(info.preprocessing.mean), 0, 0) if shape is None else shape
+        count, channels, *sides = (1, len(info.preprocessing.of(name).mean), 0, 0) if shape is None else shape
         if len(sides) != 2:
             raise ShapeError(f"input {name!r} has shape {show(shape or ())}; expected N×C×H×W.")
         fed[name] = (batch or count, channels, *(size or sides))

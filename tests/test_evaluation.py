@@ -11,6 +11,7 @@ from fcnlite.data import VOID, Dataset, Sample, Shapes
 from fcnlite.errors import DataError
 from fcnlite.evaluation import confusion, evaluate
 from fcnlite.segmenter import Segmenter
+from fcnlite.spec import Labels
 from tests.color_net import CLASSES, COLORS, color_net
 
 
@@ -22,14 +23,15 @@ class Columns(Dataset):
     labelled = ((0, 1, 1, VOID), (1, 1))
 
     def __init__(self) -> None:
-        super().__init__("columns", "val", CLASSES, COLORS)
+        super().__init__("columns", "val", {"label": Labels(CLASSES, COLORS)})
 
     def __len__(self) -> int:
         return 2
 
     def __getitem__(self, index: int) -> Sample:
         image = np.array([[COLORS[color] for color in self.shown[index]]] * 3, np.uint8)
-        return Sample(image, np.array([self.labelled[index]] * 3, np.uint8), str(index))
+        label = np.array([self.labelled[index]] * 3, np.uint8)
+        return Sample({"data": image}, {"label": label}, str(index))
 
 
 def test_counts_pixels_by_true_and_predicted_class_without_void() -> None:

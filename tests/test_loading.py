@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import warnings
 from pathlib import Path
 
@@ -202,6 +203,20 @@ def test_the_mean_of_the_data_layer(tmp_path: Path, options: str, mean: tuple[fl
     (tmp_path / "net.prototxt").write_text(text)
     found = fcnlite.load(tmp_path / "net.prototxt").info.preprocessing
     assert (found.mean, found.scale, found.color) == (mean, scale, "BGR")
+
+
+def test_the_pictures_of_the_reference_s_nyud_nets(shared: Path) -> None:
+    def found(name: str) -> Preprocessing:
+        path = shared / "reference" / "zoo" / f"nyud-fcn32s-{name}" / "test.prototxt"
+        with pytest.warns(UserWarning, match="starts at zero"):
+            return fcnlite.load(path).info.preprocessing
+
+    color, hha = Preprocessing(mean=(116.190, 97.203, 92.318)), Preprocessing("RGB", (132.431, 94.076, 118.477))
+    depth = Preprocessing("DEPTH", (7.844,), bits=16)
+    assert found("color") == color
+    assert found("hha") == hha
+    assert found("color-d") == dataclasses.replace(color, others={"depth": depth})
+    assert found("color-hha") == dataclasses.replace(color, others={"hha": hha})
 
 
 def test_the_data_layers_of_the_reference_are_recognised(shared: Path) -> None:

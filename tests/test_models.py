@@ -19,7 +19,7 @@ from fcnlite.spec import LayerSpec, NetSpec
 
 CLASSIFIERS = ["lenet", "alexnet", "caffenet", "vgg16", "googlenet"]
 FCNS = [name for name in models.names() if name not in CLASSIFIERS]
-OURS = ["voc-fcn-googlenet", "lite-fcn8s"]
+OURS = ["voc-fcn-googlenet", "lite-fcn8s", "lite-fcn4s"]
 """FCNs that nobody else has published."""
 PUBLISHED = [name for name in FCNS if name not in OURS]
 TWO_HEADS = ["siftflow-fcn32s", "siftflow-fcn16s", "siftflow-fcn8s"]
@@ -265,7 +265,7 @@ def losses_of(spec: NetSpec) -> list[LayerSpec]:
 @pytest.mark.parametrize("name", models.names())
 def test_normalization_is_that_of_all_losses(name: str) -> None:
     void = {} if name in CLASSIFIERS else {"ignore_label": 255}
-    if name == "lite-fcn8s":
+    if name.startswith("lite-"):
         default: dict[str, Any] = {"normalization": "VALID"}
     else:
         default = {} if name in CLASSIFIERS else {"normalize": name == "voc-fcn-alexnet"}
@@ -316,7 +316,7 @@ def test_scores_have_the_size_of_the_picture(name: str, size: tuple[int, int]) -
         assert np.isfinite(blob).all() and blob.any()
 
 
-@pytest.mark.parametrize("name", ["voc-fcn8s", "voc-fcn-alexnet", "voc-fcn-googlenet", "lite-fcn8s"])
+@pytest.mark.parametrize("name", ["voc-fcn8s", "voc-fcn-alexnet", "voc-fcn-googlenet", "lite-fcn8s", "lite-fcn4s"])
 @settings(max_examples=8)
 @given(height=st.integers(1, 260), width=st.integers(1, 260))
 def test_crops_fit_any_picture(name: str, height: int, width: int, small_nets: dict[str, Net]) -> None:

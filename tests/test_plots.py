@@ -252,8 +252,8 @@ def test_curves_of_the_first_moments(tmp_path: Path, rows: int) -> None:
 def test_smoothing_is_the_mean_of_neighbours() -> None:
     values = np.arange(100.0) ** 2
     expected = [values[max(0, i - 2) : i + 3].mean() for i in range(100)]
-    np.testing.assert_allclose(plots._smoothed(values), expected)
-    assert plots._smoothed(np.zeros(0)).size == 0
+    np.testing.assert_allclose(plots.smoothed(values), expected)
+    assert plots.smoothed(np.zeros(0)).size == 0
 
 
 @pytest.mark.parametrize("classes", [1, 2, 25, 60])

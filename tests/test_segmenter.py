@@ -12,10 +12,12 @@ import pytest
 from PIL import Image
 
 import fcnlite
+from fcnlite.data.voc import CLASSES as VOC_CLASSES
 from fcnlite.errors import DataError, FileError, ShapeError, SpecError
+from fcnlite.heads import image_inputs
 from fcnlite.layers import create
-from fcnlite.segmenter import VOC_CLASSES, Segmenter, image_inputs
-from fcnlite.spec import ModelInfo
+from fcnlite.segmenter import Segmenter
+from fcnlite.spec import Labels, LayerSpec, ModelInfo, Preprocessing
 from tests.color_net import CLASSES, COLORS, INFO, color_net
 
 STRIPES = np.zeros((4, 6, 3), np.uint8)
@@ -131,12 +133,53 @@ def test_a_classifier_is_refused() -> None:
         Segmenter(fcnlite.models.build("vgg16", width=1 / 64))
 
 
-def test_two_pictures_at_a_time_are_refused() -> None:
+def test_a_net_that_takes_two_pictures_wants_both_by_name() -> None:
     spec = color_net().spec
-    depth = dataclasses.replace(spec.layers[0], name="depth", top=("depth",))
-    sum_ = dataclasses.replace(spec.layers[2], type="Eltwise", bottom=("data", "depth"), options={})
-    with pytest.raises(SpecError, match=r"computes with 2 inputs \(data, depth\)"):
-        Segmenter(fcnlite.Net(dataclasses.replace(spec, layers=(*spec.layers[:2], depth, sum_))))
+    hha = dataclasses.replace(spec.layers[0], name="hha", top=("hha",))
+    sum_ = LayerSpec("sum", "Eltwise", ("data", "hha"), ("sum",))
+    classify = dataclasses.replace(spec.layers[2], bottom=("sum",))
+    preprocessing = dataclasses.replace(INFO.preprocessing, others={"hha": Preprocessing("RGB", (0.0, 0.0, 0.0))})
+    info = dataclasses.replace(INFO, preprocessing=preprocessing)
+    net = fcnlite.Net(dataclasses.replace(spec, layers=(*spec.layers[:2], hha, sum_, classify)), info=info)
+    net.params["classify"][0].data[...] = color_net().params["classify"][0].data
+    segmenter = Segmenter(net)
+    assert segmenter.inputs == ("data", "hha")
+    black = np.zeros_like(STRIPES)
+    np.testing.assert_array_equal(segmenter({"data": STRIPES, "hha": black}), STRIPE_LABELS)
+    # HHA keeps its order of channels, where colour becomes BGR.
+    np.testing.assert_array_equal(segmenter({"data": black, "hha": STRIPES}), 2 - STRIPE_LABELS)
+    with pytest.raises(DataError, match=r"takes 2 pictures of a scene \(data, hha\), but was given one picture"):
+        segmenter(STRIPES)
+    with pytest.raises(DataError, match=r"but was given data, depth"):
+        segmenter({"data": STRIPES, "depth": STRIPES})
+    with pytest.raises(DataError, match=r"'hha' has 2 rows and 6 columns, that for 'data' 4 rows"):
+        segmenter({"data": STRIPES, "hha": STRIPES[:2]})
+
+
+def test_a_net_of_two_labels_gives_both_maps() -> None:
+    info = ModelInfo(Preprocessing(), ("a", "b"), more_labels={"geo": Labels(("x", "y", "z"), COLORS)})
+    net = fcnlite.models.build("siftflow-fcn32s", classes=(2, 3), width=1 / 64)
+    net.info = info
+    segmenter = Segmenter(net)
+    assert {name: head.labels.classes for name, head in segmenter.heads.items()} == {
+        "sem": ("a", "b"),
+        "geo": ("x", "y", "z"),
+    }
+    assert segmenter.classes == ("a", "b")
+    net.params["score_fr_geo"][1].data[...] = [0, 0, 1]
+    maps = segmenter.label_maps(STRIPES)
+    np.testing.assert_array_equal(maps["geo"], np.full((4, 6), 2))
+    np.testing.assert_array_equal(maps["sem"], segmenter(STRIPES))
+
+
+def test_a_net_of_sixteen_bits_takes_such_pictures_alone() -> None:
+    preprocessing = Preprocessing(mean=(2048.0,) * 3, scale=1 / 16, bits=16)
+    segmenter = Segmenter(color_net(dataclasses.replace(INFO, preprocessing=preprocessing)))
+    deep = np.array([[0, 4096]], np.uint16)
+    for image in (deep, Image.fromarray(deep)):
+        np.testing.assert_array_equal(segmenter.scores(image), np.repeat([[[-128, 128]]], 3, axis=0))
+    with pytest.raises(DataError, match=r"type uint8; expected H×W of 16 bits"):
+        segmenter(STRIPES)
 
 
 def test_scores_must_have_the_size_of_the_picture() -> None:

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fcnlite.errors import FcnliteError, SpecError
-from fcnlite.spec import LayerSpec, ModelInfo, NetSpec, ParamSpec, Preprocessing, StateRule
+from fcnlite.spec import Labels, LayerSpec, ModelInfo, NetSpec, ParamSpec, Preprocessing, StateRule
 
 NAMES = st.text(max_size=8)
 FLOATS = st.floats(allow_nan=False)
@@ -141,10 +141,16 @@ def test_wrong_descriptions_say_what_is_wrong(text: str, message: str) -> None:
         ('{"colors": [[0, 0, 256]]}', "from 0 to 255"),
         ('{"colors": [[0, 0, "1"]]}', "from 0 to 255"),
         ('{"colors": [[0, 0]]}', "not usable"),
-        ('{"preprocessing": {"color": "HSV"}}', "'HSV': expected BGR, RGB or GRAY"),
+        ('{"preprocessing": {"color": "HSV"}}', "'HSV': expected BGR, RGB, GRAY or DEPTH"),
         ('{"preprocessing": {"color": "GRAY"}}', "3 values; GRAY needs 1"),
         ('{"preprocessing": {"mean": ["a", 1, 2]}}', "expected float"),
         ('{"record": 3}', "expected a mapping"),
+        ('{"preprocessing": {"bits": 12}}', "bits is 12 with BGR; expected 8 or 16"),
+        ('{"preprocessing": {"color": "DEPTH", "mean": [1]}}', "of DEPTH 16"),
+        ('{"preprocessing": {"others": {"a": {"others": {"b": {}}}}}}', "one level"),
+        ('{"preprocessing": {"others": {"a": {"color": "HSV"}}}}', "HSV"),
+        ('{"more_labels": {"geo": {"colors": [[0]]}}}', "not usable"),
+        ('{"more_labels": {"geo": 3}}', "expected a mapping"),
     ],
 )
 def test_wrong_information_says_what_is_wrong(text: str, message: str) -> None:
@@ -255,3 +261,17 @@ def test_a_layer_has_one_kind_of_rule() -> None:
     net = NetSpec("n", (layer("a", include=(StateRule("TEST"),), exclude=(StateRule("TRAIN"),)),))
     with pytest.raises(SpecError, match=r"'a'.*include and exclude"):
         net.for_phase("TEST")
+
+
+def test_information_on_several_pictures_and_labels_survives_json() -> None:
+    depth = Preprocessing(color="DEPTH", mean=(7.8,), bits=16)
+    info = ModelInfo(
+        Preprocessing(others={"depth": depth}),
+        ("a", "b"),
+        more_labels={"geo": Labels(("x", "y"), ((1, 2, 3), (4, 5, 6)))},
+    )
+    assert ModelInfo.from_json(info.to_json()) == info
+    assert (info.preprocessing.of("depth"), info.preprocessing.of("color")) == (depth, info.preprocessing)
+    assert info.labels("geo").classes == ("x", "y")
+    assert info.labels("sem").classes == ("a", "b")
+    assert "others" not in ModelInfo(Preprocessing(scale=2.0)).to_json()

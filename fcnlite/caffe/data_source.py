@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from fcnlite.layers.data import FCN_REFERENCE
@@ -17,12 +17,16 @@ _SETS = {
     # The data set of each Python layer of the FCN reference, the option that holds its folder, and the BGR mean.
     "VOCSegDataLayer": ("voc", "voc_dir", None),
     "SBDDSegDataLayer": ("sbd", "sbdd_dir", None),
-    "NYUDSegDataLayer": ("nyud", "nyud_dir", (116.190, 97.203, 92.318)),
+    "NYUDSegDataLayer": ("nyud", "nyud_dir", None),
     "SIFTFlowSegDataLayer": ("siftflow", "siftflow_dir", (114.578, 115.294, 108.353)),
     "PASCALContextSegDataLayer": ("pascal-context", "context_dir", (104.007, 116.669, 122.679)),
 }
-_HHA_MEAN = (132.431, 94.076, 118.477)
-"""The mean that NYUDSegDataLayer takes off HHA pictures."""
+_NYUD_MEANS = {
+    "color": (116.190, 97.203, 92.318),
+    "hha": (132.431, 94.076, 118.477),
+    "depth": (7.844,),
+}
+"""What NYUDSegDataLayer takes off its kinds of pictures; of depth, off its logarithm."""
 
 
 @dataclass(frozen=True)
@@ -37,6 +41,10 @@ class DataSource:
     mean: tuple[float, ...] = ()
     """Taken off each channel, in the order of the net's input."""
     scale: float = 1.0
+    kind: str = "color"
+    """Of the first picture: color, hha or depth."""
+    others: Mapping[str, tuple[str, tuple[float, ...]]] = field(default_factory=dict)
+    """Kind and mean of further pictures, by blob."""
 
 
 def data_source(spec: NetSpec) -> DataSource | None:
@@ -58,16 +66,26 @@ def _of_layer(layer: LayerSpec) -> DataSource | None:
 def _of_reference(layer: LayerSpec) -> DataSource:
     dataset, folder, mean = _SETS[layer.options["layer"]]
     params = _literal(layer.options.get("param_str", ""))
-    if layer.top[:1] == ("hha",) or list(params.get("tops", ()))[:1] == ["hha"]:
-        mean = _HHA_MEAN
-    given = params.get("mean", mean or ())
+    kinds = _nyud_pictures(layer, params) if dataset == "nyud" else {}
+    first, *others = kinds.items() or [("data", "color")]
+    given = params.get("mean", _NYUD_MEANS[first[1]] if kinds else mean or ())
     return DataSource(
         layer.name,
         dataset=dataset,
         split=str(params.get("split", "")),
         root=str(params.get(folder, "")),
         mean=tuple(map(float, given)) if _are_numbers(given) else (),
+        kind=first[1],
+        others={blob: (kind, _NYUD_MEANS[kind]) for blob, kind in others},
     )
+
+
+def _nyud_pictures(layer: LayerSpec, params: Mapping[str, Any]) -> dict[str, str]:
+    """The kind of each top that is a picture: what `tops` says, or what the blob is called; colour unless known."""
+    tops = params.get("tops", ())
+    kinds = tops if isinstance(tops, (list, tuple)) and len(tops) == len(layer.top) else layer.top
+    known = {blob: kind for blob, kind in zip(layer.top, kinds, strict=True) if kind in _NYUD_MEANS}
+    return known or {layer.top[0]: "color"}
 
 
 def _are_numbers(values: Any) -> bool:

@@ -102,6 +102,7 @@ class PlanPass(Pass[Value]):
                 operation.inputs,
                 operation.outputs,
                 [i not in operation.no_gradient for i in range(len(operation.inputs))],
+                operation.layers,
                 operation.learns,
                 run,
                 partial(_backward, operation, run, self._plan.machine),

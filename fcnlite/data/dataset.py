@@ -3,42 +3,78 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
 import numpy as np
 
 from fcnlite.data.problems import complain, survey
+from fcnlite.spec import Labels, Preprocessing
 
 VOID = 255
 """The label of pixels that are neither learned nor scored."""
 
+Progress = Callable[[int, int], None]
+"""Called with the number done and the number of all."""
+
 
 @dataclass(frozen=True)
 class Sample:
-    """One labelled picture."""
+    """One scene: its picture or pictures, and its label map or maps, all of one height and width."""
 
-    image: np.ndarray
-    """H×W×3 uint8, RGB."""
-    label: np.ndarray
-    """H×W uint8: the class of each pixel, or `VOID`."""
+    images: Mapping[str, np.ndarray]
+    """By the blob that they are fed to, `data` where there is one: H×W×3 uint8 RGB, or H×W uint16 (gray, depth)."""
+    labels: Mapping[str, np.ndarray]
+    """By the blob that they are fed to, `label` where there is one: H×W uint8, the class of each pixel or `VOID`."""
     name: str
+
+    @property
+    def image(self) -> np.ndarray:
+        """The first picture."""
+        return next(iter(self.images.values()))
+
+    @property
+    def label(self) -> np.ndarray:
+        """The first label map."""
+        return next(iter(self.labels.values()))
 
 
 class Dataset(ABC):
     """A sequence of samples; reading one is safe from several threads at a time."""
 
     splits: ClassVar[tuple[str, ...]]
+    usual: ClassVar[tuple[str, str]] = ("train", "val")
+    """The splits that are trained on and measured on, unless others are asked for."""
+    published: ClassVar[str] = ""
+    """Of a set that lies in files: where it is published, and how its folder must look."""
 
     def __init__(
-        self, name: str, split: str, classes: tuple[str, ...], colors: tuple[tuple[int, int, int], ...]
+        self,
+        name: str,
+        split: str,
+        labels: Mapping[str, Labels],
+        preprocessing: Preprocessing | None = None,
+        pictures: Sequence[str] = ("data",),
     ) -> None:
         self.name = name
         self.split = split
-        self.classes = classes
-        self.colors = colors
-        """(red, green, blue) of each class, for display."""
+        self.labels = labels
+        """What its label maps mean, by the blob that they are fed to; the first is the one that counts."""
+        self.preprocessing = preprocessing
+        """How its pictures are to be fed, where it is not as the net has it: depth and the like, a mean of its own."""
+        self.pictures = tuple(pictures)
+        """The blobs that its pictures are fed to."""
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """The classes of the first label."""
+        return next(iter(self.labels.values())).classes
+
+    @property
+    def colors(self) -> tuple[tuple[int, int, int], ...]:
+        """(red, green, blue) of each class of the first label, for display."""
+        return next(iter(self.labels.values())).colors
 
     @abstractmethod
     def __len__(self) -> int: ...
@@ -46,15 +82,35 @@ class Dataset(ABC):
     @abstractmethod
     def __getitem__(self, index: int) -> Sample: ...
 
-    def check(self, progress: Callable[[int, int], None] | None = None) -> None:
+    def check(self, progress: Progress | None = None) -> None:
         """Read every sample once, in a few threads; raise one `DataError` that lists those of no use.
 
         Pictures are decoded too: a header tells the size but not that the file ends halfway.
         `progress(done, total)` is called in the calling thread after each sample.
         """
-
-        def read(index: int) -> None:
-            self[index]  # not returned: the pictures of a whole set need not fit into memory
-
-        _, problems = survey(read, range(len(self)), progress)
+        _, problems = self.usable(progress)
         complain(f"data set {self.name!r} ({self.split})", problems)
+
+    def usable(self, progress: Progress | None = None) -> tuple[Sequence[int], list[str]]:
+        """Read every sample, as `check` does: the indices of those that can be used, what is wrong with the others."""
+
+        def read(index: int) -> int:
+            self[index]  # not returned: the pictures of a whole set need not fit into memory
+            return index
+
+        return survey(read, range(len(self)), progress)
+
+
+class Subset(Dataset):
+    """The samples of `whole` with these indices."""
+
+    def __init__(self, whole: Dataset, indices: Sequence[int]) -> None:
+        super().__init__(whole.name, whole.split, whole.labels, whole.preprocessing, whole.pictures)
+        self._whole = whole
+        self._indices = indices
+
+    def __len__(self) -> int:
+        return len(self._indices)
+
+    def __getitem__(self, index: int) -> Sample:
+        return self._whole[self._indices[index]]

@@ -2,85 +2,165 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
+import warnings
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import cast
 
 import numpy as np
 
-from fcnlite.data.dataset import VOID
-from fcnlite.data.pairs import Pair, PairDataset, plain_values
+from fcnlite.data.blending import REMEDY, Counts, blended
+from fcnlite.data.colors import FORM, TABLE, ColorTable, colors_found
+from fcnlite.data.dataset import VOID, Progress
+from fcnlite.data.pairs import FileDataset, Files, Numbers, ReadLabel, picture_and_label, plain_values
 from fcnlite.data.palette import voc_colors
-from fcnlite.data.pictures import PNG_ONLY, SUFFIXES, read_label
+from fcnlite.data.pictures import PNG_ONLY, SUFFIXES, bits_of, holds_colors, read_label
 from fcnlite.data.problems import complain, survey
+from fcnlite.data.splits import choose, lines
 from fcnlite.errors import DataError, FcnliteError
-from fcnlite.files import cannot_read, read_text
+from fcnlite.files import cannot_read
+from fcnlite.spec import Labels, Preprocessing
 
-DEFAULT_VAL = 0.2
+_LOOKED_AT = 50
+"""Labels that are looked through for the colours of a table that is missing."""
 
 
-class Folder(PairDataset):
+class Folder(FileDataset):
     """Pairs of files in two directories, which may have subdirectories (the same ones on both sides).
 
     `images`, `labels`: the directories; relative ones are looked up in `root`.
-    `classes`: the names of the classes, or how many there are. Without it the names are the lines of
-    root/classes.txt; without that file the largest label number found, plus one, is the count.
+    `colors`: a table of the colours that the labels show the classes in (see `colors.FORM`), looked up likewise.
+    Without it root/colors.txt is one; without that file the labels hold class numbers.
+    `classes`: the names of the classes, or how many there are; a colour table has its own. Without it the names are the
+    lines of root/classes.txt; without that file the largest label number found, plus one, is the count.
     `val`: the fraction held out for validation. A picture is held out or not by a hash of its name, so that
     adding pictures moves none of the others. Without it root/train.txt and root/val.txt list the names, one a
     line (if there is only one of the two, the other split has all the rest); without these files it is 0.2.
     `binary_masks`: the labels hold 0 and 255, and 255 is class 1, not void.
+    `skip_bad`: pass over pictures without a label, labels without a picture and labels that cannot be read, which are
+    errors otherwise; `usable` tells of them.
+    `white`: where the pictures are gray ones of 16 bits, the value that is fed to the net as white bytes are.
     Raises `DataError` for what is wrong with names, options and splits; `check()` reads the files.
     """
 
     splits = ("train", "val")
+    published = (
+        "It is a folder of your own, which holds images/ and labels/ with files of the same names: labels as PNGs of "
+        "class numbers (255 is void), or of colours together with a colors.txt."
+    )
 
     def __init__(
         self,
         split: str,
-        root: str | os.PathLike[str] | None = None,
+        root: str | os.PathLike[str],
         *,
         images: str | os.PathLike[str] = "images",
         labels: str | os.PathLike[str] = "labels",
+        colors: str | os.PathLike[str] | None = None,
         classes: int | Sequence[str] | None = None,
         val: float | None = None,
         binary_masks: bool = False,
+        white: int = 65535,
+        skip_bad: bool = False,
     ) -> None:
-        if root is None:
-            raise DataError("data set 'folder' needs its root: the folder that holds images/ and labels/.")
         folder = Path(root)
-        pairs = _pairs(folder / images, folder / labels)
-        chosen = _split({pair.name for pair in pairs}, folder, val, split)
-        names = _class_names(classes, folder / "classes.txt")
-        values: Mapping[int, int]
-        if binary_masks:
-            names = names or ("background", "foreground")
-            if len(names) != 2:
-                raise DataError(
-                    f"data set 'folder': binary_masks needs 2 classes, but {len(names)} are given."
-                )
-            values = {0: 0, 255: 1}
+        if not folder.is_dir():
+            raise DataError(f"data set 'folder': the root {folder} is no folder. {self.published}")
+        files, self._passed_over = _pairs(folder / images, folder / labels)
+        if not skip_bad or not files:
+            complain("data set 'folder'", self._passed_over)
+        chosen = choose({each.name for each in files}, folder, val, split)
+        kept = [each for each in files if each.name in chosen]
+        table = _color_table(folder, colors, classes, binary_masks)
+        if table is not None:
+            meaning, read = table.labels, cast(ReadLabel, table)
         else:
-            _refuse_masks(folder / labels, pairs)
-            names = names or _numbered(_count_classes(folder / labels, pairs))
-            values = plain_values(len(names))
-        kept = [pair for pair in pairs if pair.name in chosen]
-        super().__init__("folder", split, names, voc_colors(len(names)), kept, values)
+            meaning, read = _numbers(folder, folder / labels, files, classes, binary_masks, skip_bad)
+        super().__init__("folder", split, {"label": meaning}, kept, {"label": read}, _preprocessing(files, white))
+
+    def usable(self, progress: Progress | None = None) -> tuple[Sequence[int], list[str]]:
+        """As every set; warns where the labels look blended although all their numbers are classes."""
+        counts: list[Counts] = []
+
+        def read(index: int) -> int:
+            counts.append(Counts.of(self[index].label))
+            return index
+
+        indices, problems = survey(read, range(len(self)), progress)
+        what = blended(Counts.total(counts)) if counts else None
+        if what is not None:
+            warnings.warn(
+                f"in the labels of data set 'folder' ({self.split}) {what}: they look anti-aliased, resized smoothly "
+                f"or saved with losses (JPEG); if they are, {REMEDY}.",
+                stacklevel=2,
+            )
+        return indices, [*self._passed_over, *problems]
 
 
-def _pairs(images: Path, labels: Path) -> list[Pair]:
-    """All pairs in the two directories, by name; what has no partner or two is told in one `DataError`."""
+def _color_table(
+    root: Path, colors: str | os.PathLike[str] | None, classes: int | Sequence[str] | None, masks: bool
+) -> ColorTable | None:
+    if colors is None and (not (root / TABLE).is_file() or classes is not None or masks):
+        return None
+    if classes is not None or masks:
+        given = "classes" if classes is not None else "binary_masks"
+        raise DataError(f"data set 'folder': colors and {given} exclude each other; the table names the classes.")
+    return ColorTable.read(root / (TABLE if colors is None else colors))
+
+
+def _numbers(
+    root: Path,
+    labels: Path,
+    files: Sequence[Files],
+    classes: int | Sequence[str] | None,
+    masks: bool,
+    skip_bad: bool,
+) -> tuple[Labels, ReadLabel]:
+    """Classes and reader of labels that hold numbers."""
+    names = _class_names(classes, root / "classes.txt")
+    values: Mapping[int, int]
+    if masks:
+        names = names or ("background", "foreground")
+        if len(names) != 2:
+            raise DataError(f"data set 'folder': binary_masks needs 2 classes, but {len(names)} are given.")
+        values = {0: 0, 255: 1}
+    else:
+        _refuse_colors(root, labels, files)
+        _refuse_masks(labels, files)
+        names = names or _numbered(_count_classes(labels, files, skip_bad))
+        values = plain_values(len(names))
+    return Labels(names, voc_colors(len(names))), Numbers(values, len(names))
+
+
+def _preprocessing(files: Sequence[Files], white: int) -> Preprocessing | None:
+    """For gray pictures of 16 bits: `white` is fed as a byte of 255 is, about the middle of the range."""
+    if not 1 <= white <= 65535:
+        raise DataError(f"data set 'folder': white is {white}; expected 1 to 65535.")
+    for each in files:
+        try:
+            bits = bits_of(each.images["data"])
+        except FcnliteError:
+            continue  # check() tells what is wrong with this file
+        if bits == 8:
+            return None
+        return Preprocessing(mean=(white / 2,) * 3, scale=255 / white, bits=16)
+    return None
+
+
+def _pairs(images: Path, labels: Path) -> tuple[list[Files], list[str]]:
+    """All pairs in the two directories, by name, and what has no partner or two."""
     pictures, others = _by_name(images), _by_name(labels)
     if not pictures:
         raise DataError(f"{images}: holds no pictures ({', '.join(SUFFIXES)}); put the images there.")
-    pairs: list[Pair] = []
+    pairs: list[Files] = []
     problems: list[str] = []
     for name, found in pictures.items():
         wanted = [path for path in others.get(name, []) if path.suffix.lower() == ".png"]
         if len(found) > 1:
             problems.append(f"{found[0]}: {found[1].name} has the same name; rename or remove one of them.")
         elif wanted:
-            pairs.append(Pair(name, found[0], wanted[0]))
+            pairs.append(picture_and_label(name, found[0], wanted[0]))
         elif name in others:
             problems.append(f"{others[name][0]}: is no PNG; {PNG_ONLY}.")
         else:
@@ -90,8 +170,7 @@ def _pairs(images: Path, labels: Path) -> list[Pair]:
         for name in others
         if name not in pictures
     ]
-    complain("data set 'folder'", problems)
-    return pairs
+    return pairs, problems
 
 
 def _by_name(folder: Path) -> dict[str, list[Path]]:
@@ -112,58 +191,6 @@ def _by_name(folder: Path) -> dict[str, list[Path]]:
     return found
 
 
-def _split(names: set[str], root: Path, val: float | None, split: str) -> set[str]:
-    """The names that belong to `split`, never none of them."""
-    if val is None and any((root / f"{each}.txt").is_file() for each in Folder.splits):
-        splits = _splits_by_list(names, root)
-        reason = "as the split files have it"
-    else:
-        fraction = DEFAULT_VAL if val is None else val
-        if not 0 <= fraction < 1:
-            raise DataError(f"data set 'folder': val is {fraction}; expected a fraction from 0 to below 1.")
-        held_out = _held_out(names, fraction)
-        splits = {"train": names - held_out, "val": held_out}
-        reason = f"with {len(names)} pictures and val={fraction:g}"
-    if not splits[split]:
-        raise DataError(f"{root}: the split {split!r} is empty {reason}; add pictures or change the split.")
-    return splits[split]
-
-
-def _held_out(names: set[str], fraction: float) -> set[str]:
-    """The names whose hash falls into the lowest `fraction`; at least one, unless `fraction` is 0."""
-
-    def place(name: str) -> float:
-        return int.from_bytes(hashlib.sha256(os.fsencode(name)).digest()[:8], "big") / 2**64
-
-    chosen = {name for name in names if place(name) < fraction}
-    return chosen or ({min(names, key=place)} if fraction > 0 else set())
-
-
-def _splits_by_list(names: set[str], root: Path) -> dict[str, set[str]]:
-    """The names in root/train.txt and root/val.txt; a list that is missing has all that the other leaves."""
-    lists = {each: root / f"{each}.txt" for each in Folder.splits}
-    splits = {each: set(_lines(path)) for each, path in lists.items() if path.is_file()}
-    problems = [
-        f"{lists[each]}: lists {name!r}, but no pair has this name (without suffix); mend the list."
-        for each in splits
-        for name in sorted(splits[each] - names)
-    ]
-    problems += [
-        f"{lists['val']}: lists {name!r}, as {lists['train']} does; take it out of one of them."
-        for name in sorted(splits.get("train", set()) & splits.get("val", set()))
-    ]
-    complain(f"split files in {root}", problems)
-    for each, other in (("train", "val"), ("val", "train")):
-        if each not in splits:
-            splits[each] = names - splits[other]
-    return splits
-
-
-def _lines(path: Path) -> list[str]:
-    """The lines of a text file, stripped, without empty ones."""
-    return [line.strip() for line in read_text(path).splitlines() if line.strip()]
-
-
 def _class_names(classes: int | Sequence[str] | None, listing: Path) -> tuple[str, ...]:
     """The names that the option or the file `listing` gives; none if neither does."""
     if isinstance(classes, str):
@@ -171,7 +198,7 @@ def _class_names(classes: int | Sequence[str] | None, listing: Path) -> tuple[st
     if classes is None:
         if not listing.is_file():
             return ()
-        classes = _lines(listing)
+        classes = lines(listing)
     count = classes if isinstance(classes, int) else len(classes)
     if not 2 <= count <= VOID:
         raise DataError(
@@ -189,7 +216,19 @@ def _values(path: Path) -> set[int]:
     return set(np.unique(read_label(path)).tolist())
 
 
-def _refuse_masks(folder: Path, pairs: Sequence[Pair]) -> None:
+def _refuse_colors(root: Path, folder: Path, pairs: Sequence[Files]) -> None:
+    """Raise `DataError` if the labels show colours, which want a table; it tells the colours that were found."""
+    first = next((each.labels["label"] for each in pairs), None)
+    if first is None or not holds_colors(first):
+        return
+    shown = colors_found([each.labels["label"] for each in pairs[:_LOOKED_AT]])
+    raise DataError(
+        f"{folder}: the labels show colours ({first.name}), not class numbers; say what they mean in {root / TABLE}, "
+        f"{FORM}. Found: {shown}."
+    )
+
+
+def _refuse_masks(folder: Path, pairs: Sequence[Files]) -> None:
     """Raise `DataError` if no label holds anything but 0 and 255: masks, of which only 0 would be learned.
 
     One picture may well have just background and void, hence all are asked; the first other class ends it.
@@ -197,13 +236,13 @@ def _refuse_masks(folder: Path, pairs: Sequence[Pair]) -> None:
     masks: list[Path] = []
     for pair in pairs:
         try:
-            found = _values(pair.label)
+            found = _values(pair.labels["label"])
         except FcnliteError:
             continue  # check() tells what is wrong with this file
         if found - {0, VOID}:
             return
         if VOID in found:
-            masks.append(pair.label)
+            masks.append(pair.labels["label"])
     if masks:
         raise DataError(
             f"{folder}: the labels hold only 0 and 255 ({masks[0].name} and {len(masks) - 1} others), and "
@@ -211,11 +250,19 @@ def _refuse_masks(folder: Path, pairs: Sequence[Pair]) -> None:
         )
 
 
-def _count_classes(folder: Path, pairs: Sequence[Pair]) -> int:
+def _count_classes(folder: Path, pairs: Sequence[Files], skip_bad: bool) -> int:
     """The largest class number in the labels, plus one."""
-    found, problems = survey(_values, [pair.label for pair in pairs])
-    complain(f"labels in {folder}", problems)
-    count = max(set().union(*found) - {VOID}, default=0) + 1
+    found, problems = survey(lambda path: Counts.of(read_label(path)), [pair.labels["label"] for pair in pairs])
+    if not skip_bad or not found:
+        complain(f"labels in {folder}", problems)
+    counts = Counts.total(found)
+    what = blended(counts)
+    if what is not None:
+        raise DataError(
+            f"{folder}: the classes cannot be counted: {what}, so that the labels were anti-aliased, resized smoothly "
+            f"or saved with losses (JPEG); {REMEDY}. If they are right, say how many classes there are (classes=N)."
+        )
+    count = max(set(np.flatnonzero(counts.all).tolist()) - {VOID}, default=0) + 1
     if count < 2:
         raise DataError(
             f"{folder}: all labels are class 0, which leaves nothing to learn; give labels from 0 up."

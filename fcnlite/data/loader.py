@@ -7,12 +7,13 @@ from collections import deque
 from collections.abc import Generator, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from itertools import islice
+from typing import NamedTuple
 
 import numpy as np
 
 from fcnlite.data.dataset import Dataset, Sample
 from fcnlite.data.seeding import generator
-from fcnlite.data.transforms import Augment, augment, label_to_blob, mean_color, to_blob
+from fcnlite.data.transforms import Augment, augment, label_to_blob, to_blob
 from fcnlite.errors import DataError, FcnliteError
 from fcnlite.spec import Preprocessing
 
@@ -51,20 +52,19 @@ class Loader:
         self._batch_size = batch_size
         self._preprocessing = preprocessing
         self._augment = augment or Augment()
-        self._fill = mean_color(preprocessing)
         self._seed = seed
         self._threads = threads
         self._ahead = ahead
 
     def batches(self, start: int = 0) -> Generator[dict[str, np.ndarray], None, None]:
-        """Batches of "data" N×C×H×W float32 and "label" N×1×H×W uint8.
+        """Batches by the names of blobs: pictures N×C×H×W float32 ("data"), labels N×1×H×W uint8 ("label").
 
         The first begins with sample `start` of the endless row of epochs: `start=k * batch_size` goes on after k
         batches, with another batch size too. The threads end when the iterator is closed or an error leaves it;
         errors name the file. Pictures that differ in size, with a batch size above 1 and no crop, are a `DataError`.
         """
         places = self._places(start)
-        batches: deque[list[Future[Sample]]] = deque()
+        batches: deque[list[Future[_Blobs]]] = deque()
         with ThreadPoolExecutor(self._threads, "fcnlite-loader") as pool:
             try:
                 while True:
@@ -74,7 +74,7 @@ class Loader:
                     began = time.perf_counter()
                     samples = [future.result() for future in batches.popleft()]
                     self.waited += time.perf_counter() - began
-                    yield self._stack(samples)
+                    yield _stack(samples)
             finally:
                 pool.shutdown(cancel_futures=True)
 
@@ -86,39 +86,58 @@ class Loader:
             yield from ((epoch, int(index)) for index in order[offset:])
             epoch, offset = epoch + 1, 0
 
-    def _load(self, epoch: int, index: int) -> Sample:
+    def _load(self, epoch: int, index: int) -> _Blobs:
         """Sample `index` as `epoch` sees it; runs in the background."""
         try:
-            sample = self._dataset[index]
             rng = generator("augment", self._seed, epoch, index)
-            return augment(sample, self._augment, rng, self._fill)
+            sample = augment(self._dataset[index], self._augment, rng, self._preprocessing)
+            return _Blobs(sample.name, blobs(sample, self._preprocessing))
         except FcnliteError:
             raise
         except Exception as error:
             where = f"data set {self._dataset.name!r} ({self._dataset.split}), sample {index}"
             raise DataError(f"{where}: cannot be loaded ({type(error).__name__}: {error}).") from error
 
-    def _stack(self, samples: list[Sample]) -> dict[str, np.ndarray]:
-        first = samples[0]
-        for other in samples:
-            if other.label.shape != first.label.shape:
-                raise DataError(
-                    f"{first.name} is {_size(first)} and {other.name} {_size(other)}, but pictures of one "
-                    "batch must have one size; set crop, or use a batch size of 1."
-                )
-        return {
-            "data": np.stack([to_blob(sample.image, self._preprocessing) for sample in samples]),
-            "label": np.stack([label_to_blob(sample.label) for sample in samples]),
-        }
+
+def epoch(dataset: Dataset) -> Generator[Sample, None, None]:
+    """Every sample once, in order and as it is; the next ones are read in the background."""
+    with ThreadPoolExecutor(1, "fcnlite-loader") as pool:
+        waiting: deque[Future[Sample]] = deque()
+        indices = iter(range(len(dataset)))
+        try:
+            for _ in range(len(dataset)):
+                waiting.extend(pool.submit(dataset.__getitem__, index) for index in islice(indices, 3 - len(waiting)))
+                yield waiting.popleft().result()
+        finally:
+            pool.shutdown(cancel_futures=True)
 
 
-def epoch(dataset: Dataset, preprocessing: Preprocessing) -> Iterator[tuple[Sample, np.ndarray]]:
-    """Every sample once, in order and as it is, with its 1×C×H×W float32 data."""
-    for index in range(len(dataset)):
-        sample = dataset[index]
-        yield sample, to_blob(sample.image, preprocessing)[None]
+def blobs(sample: Sample, preprocessing: Preprocessing) -> dict[str, np.ndarray]:
+    """What is fed to a net, by name: each picture C×H×W float32, each label 1×H×W uint8."""
+    return {
+        **{name: to_blob(image, preprocessing.of(name)) for name, image in sample.images.items()},
+        **{name: label_to_blob(label) for name, label in sample.labels.items()},
+    }
 
 
-def _size(sample: Sample) -> str:
-    height, width = sample.label.shape
-    return f"{width}×{height}"
+class _Blobs(NamedTuple):
+    """What is made of a sample in the background."""
+
+    name: str
+    blobs: dict[str, np.ndarray]
+
+    @property
+    def size(self) -> str:
+        height, width = next(iter(self.blobs.values())).shape[1:]
+        return f"{width}×{height}"
+
+
+def _stack(samples: list[_Blobs]) -> dict[str, np.ndarray]:
+    first = samples[0]
+    for other in samples:
+        if other.size != first.size:
+            raise DataError(
+                f"{first.name} is {first.size} and {other.name} {other.size}, but pictures of one "
+                "batch must have one size; set crop, or use a batch size of 1."
+            )
+    return {name: np.stack([sample.blobs[name] for sample in samples]) for name in first.blobs}

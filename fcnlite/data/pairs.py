@@ -1,73 +1,125 @@
-"""Data sets that consist of pairs of files: a picture and its label PNG."""
+"""Data sets that lie in files: for every sample one of each kind of picture and of each kind of label."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 
+from fcnlite.data.blending import REMEDY, Counts, blended
 from fcnlite.data.dataset import VOID, Dataset, Sample
 from fcnlite.data.pictures import read_image, read_label
 from fcnlite.errors import DataError
+from fcnlite.spec import Labels, Preprocessing
+
+ReadLabel = Callable[[Path], np.ndarray]
+"""The label map in a file, H×W uint8 with `VOID`. Raises `FileError` or `DataError`, naming the file."""
 
 
-class Pair(NamedTuple):
-    """Where one sample lies."""
+class Files(NamedTuple):
+    """Where one sample lies, by the blobs that its pictures and label maps are fed to."""
 
     name: str
-    image: Path
-    label: Path
+    images: Mapping[str, Path]
+    labels: Mapping[str, Path]
 
 
-class PairDataset(Dataset):
-    """Samples read from `pairs`.
+def picture_and_label(name: str, image: Path, label: Path) -> Files:
+    """The usual sample: one picture, one label map."""
+    return Files(name, {"data": image}, {"label": label})
 
-    `values` maps every number that a label file may hold to its class or to `VOID`; other numbers are errors.
-    """
+
+class FileDataset(Dataset):
+    """The samples in `files`, at least one; `read` has a reader for each label."""
 
     def __init__(
         self,
         name: str,
         split: str,
-        classes: tuple[str, ...],
-        colors: tuple[tuple[int, int, int], ...],
-        pairs: Sequence[Pair],
-        values: Mapping[int, int],
+        labels: Mapping[str, Labels],
+        files: Sequence[Files],
+        read: Mapping[str, ReadLabel],
+        preprocessing: Preprocessing | None = None,
     ) -> None:
-        super().__init__(name, split, classes, colors)
-        self._pairs = pairs
-        self._values = values
-        self._table = np.full(256, VOID, np.uint8)
-        self._table[list(values)] = list(values.values())
+        super().__init__(name, split, labels, preprocessing, [*files[0].images])
+        self._files = files
+        self._read = read
 
     def __len__(self) -> int:
-        return len(self._pairs)
+        return len(self._files)
 
     def __getitem__(self, index: int) -> Sample:
         """Sample `index`. Raises `FileError` or `DataError`, naming the file, if it cannot be used."""
-        pair = self._pairs[index]
-        found = read_label(pair.label)
-        unknown = np.setdiff1d(found, list(self._values))
-        if unknown.size:
-            raise DataError(
-                f"{pair.label}: holds {_listed(unknown.tolist())}; expected {_listed(self._values)} "
-                f"({len(self.classes)} classes); correct the label or the number of classes."
-            )
-        height, width = found.shape
-        image = read_image(pair.image, label_size=(width, height))
-        if image.shape[:2] != found.shape:
-            raise DataError(
-                f"{pair.image}: is {image.shape[1]}×{image.shape[0]} pixels, but its label {pair.label} "
-                f"is {width}×{height}; a pair must agree in size."
-            )
-        return Sample(image, self._table[found], pair.name)
+        files = self._files[index]
+        labels = {name: self._read[name](path) for name, path in files.labels.items()}
+        (_, path), first = next(iter(files.labels.items())), next(iter(labels.values()))
+        height, width = first.shape
+        kinds = self.preprocessing or Preprocessing()
+        images = {
+            name: read_image(each, label_size=(width, height), bits=kinds.of(name).bits)
+            for name, each in files.images.items()
+        }
+        for each, array in (*_both(files.images, images), *_both(files.labels, labels)):
+            if array.shape[:2] != first.shape:
+                raise DataError(
+                    f"{each}: is {array.shape[1]}×{array.shape[0]} pixels, but its label {path} is {width}×{height}; "
+                    "a pair must agree in size."
+                )
+        return Sample(images, labels, files.name)
+
+
+class Numbers:
+    """A reader for labels of numbers: `values` maps those that a file may hold to classes or `VOID`.
+
+    `read` gives the H×W integers in a file; those of a label PNG unless another is given. Numbers without a meaning are
+    a `DataError`, which recognises labels that were blended.
+    """
+
+    def __init__(
+        self, values: Mapping[int, int], classes: int, read: Callable[[Path], np.ndarray] = read_label
+    ) -> None:
+        self._values, self._classes, self._read = values, classes, read
+        self._lowest = min(values)
+        self._table = np.full(max(values) - self._lowest + 1, -1, np.int16)
+        self._table[np.array(list(values)) - self._lowest] = list(values.values())
+
+    def __call__(self, path: Path) -> np.ndarray:
+        found = self._read(path)
+        places = found.astype(np.int64) - self._lowest
+        inside = (places >= 0) & (places < len(self._table))
+        meant = np.where(inside, self._table[np.where(inside, places, 0)], np.int16(-1))
+        unknown = meant < 0
+        if unknown.any():
+            numbers = f"holds {_listed(np.unique(found[unknown]).tolist())}"
+            expected = f"expected {_listed(self._values)} ({self._classes} classes)"
+            if _looks_blended(found, unknown):
+                raise DataError(
+                    f"{path}: {numbers}; {expected}; they are found on edges, so the label was anti-aliased or saved "
+                    f"with losses (JPEG): {REMEDY}."
+                )
+            raise DataError(f"{path}: {numbers}; {expected}; correct the label or the number of classes.")
+        return meant.astype(np.uint8)
 
 
 def plain_values(classes: int) -> dict[int, int]:
     """The usual meaning of label numbers: each class is its own number, 255 is void."""
     return {**{number: number for number in range(classes)}, VOID: VOID}
+
+
+def _both(paths: Mapping[str, Path], arrays: Mapping[str, np.ndarray]) -> list[tuple[Path, np.ndarray]]:
+    return [(paths[name], arrays[name]) for name in paths]
+
+
+def _looks_blended(found: np.ndarray, unknown: np.ndarray) -> bool:
+    """Whether the label, or what is unknown in it, looks like what blending makes on edges."""
+    if found.min() < 0 or found.max() > 255:
+        return False
+    counts = Counts.of(found.astype(np.uint8))
+    numbers = np.unique(found[unknown])
+    pixels, between = counts.all[numbers].sum(), counts.between[numbers].sum()
+    return blended(counts) is not None or (len(numbers) > 2 and bool(2 * between > pixels))
 
 
 def _listed(numbers: Sequence[int] | Mapping[int, int]) -> str:

@@ -29,24 +29,51 @@ _ORIENTATION = 0x0112  # the EXIF tag; its values 5 to 8 swap width and height
 _LOW_DEPTH_GRAY = {"L;2": 85, "L;4": 17}  # Pillow stretches 2- and 4-bit gray to 0…255 by these factors
 
 
-def read_image(path: str | os.PathLike[str], label_size: tuple[int, int] | None = None) -> np.ndarray:
-    """The picture at `path` as H×W×3 uint8 RGB.
+def read_image(
+    path: str | os.PathLike[str], label_size: tuple[int, int] | None = None, *, bits: int = 8
+) -> np.ndarray:
+    """The picture at `path`: H×W×3 uint8 RGB for 8 `bits`, H×W uint16 for 16.
 
-    Gray and palette pictures become RGB; an alpha channel is dropped. A camera's EXIF orientation is applied,
-    since people and annotation tools see the picture upright; only if `label_size` (width, height) is that of
-    the picture as stored and not that of the upright one, it is taken as stored.
-    Raises `FileError` if it cannot be read, `DataError` if it is too large or has more than 8 bits a channel.
+    Of 8 bits, gray and palette pictures become RGB and an alpha channel is dropped; of 16 bits only gray pictures are
+    known (depth, X-rays). A camera's EXIF orientation is applied, since people and annotation tools see the picture
+    upright; only if `label_size` (width, height) is that of the picture as stored and not that of the upright one, it
+    is taken as stored.
+    Raises `FileError` if it cannot be read, `DataError` if it is too large or has another number of bits.
     """
     from PIL import ImageOps
 
     with _opened(path) as image:
-        if image.mode.startswith("I") or image.mode == "F":
+        deep = _is_deep(image)
+        if deep and bits == 8:
             raise DataError(
-                f"{path}: is a gray picture of more than 8 bits ({image.mode}); "
-                "convert it to 8 bits, so that you choose which range of brightness is kept."
+                f"{path}: is a gray picture of more than 8 bits ({image.mode}), expected 8; "
+                "convert it, so that you choose which range of brightness is kept."
             )
+        if bits == 16 and not deep:
+            raise DataError(f"{path}: is no gray picture of 16 bits ({image.mode}), as is expected here.")
         as_stored = label_size == image.size and label_size != _upright_size(image)
-        return np.array((image if as_stored else ImageOps.exif_transpose(image)).convert("RGB"))
+        upright = image if as_stored else ImageOps.exif_transpose(image)
+        if bits == 8:
+            return np.array(upright.convert("RGB"))
+        values = np.asarray(upright)
+        if values.dtype.kind not in "iu" or values.min() < 0 or values.max() > 65535:
+            raise DataError(f"{path}: holds {values.min()} to {values.max()} ({image.mode}); expected 0 to 65535.")
+        return values.astype(np.uint16)
+
+
+def bits_of(path: str | os.PathLike[str]) -> int:
+    """8, or 16 for a gray picture of more than 8 bits; `read_image` reads it so. Raises as that does."""
+    with _opened(path) as image:
+        return 16 if _is_deep(image) else 8
+
+
+def holds_colors(path: str | os.PathLike[str]) -> bool:
+    """Whether a label shows colours rather than numbers. False where it cannot be read: `read_label` tells why."""
+    try:
+        with _opened(path) as image:
+            return image.format == "PNG" and image.mode not in ("1", "L", "P") and not _is_deep(image)
+    except FcnliteError:
+        return False
 
 
 def read_label(path: str | os.PathLike[str]) -> np.ndarray:
@@ -55,13 +82,12 @@ def read_label(path: str | os.PathLike[str]) -> np.ndarray:
     Raises `FileError` if it cannot be read, `DataError` if it is no PNG, holds colours or numbers above 255.
     """
     with _opened(path) as image:
-        if image.format != "PNG":
-            raise DataError(f"{path}: is a {image.format} file; {PNG_ONLY}.")
+        _refuse_losses(path, image)
         stretch = _LOW_DEPTH_GRAY.get(str(image.tile[0][3]), 1)
-        if image.mode not in ("1", "L", "P") and not image.mode.startswith("I"):
+        if image.mode not in ("1", "L", "P") and not _is_deep(image):
             raise DataError(
                 f"{path}: holds colours ({image.mode}), expected one class number a pixel; "
-                "save the label as 8-bit gray or palette PNG."
+                "save the label as 8-bit gray or palette PNG, or give a table of the colours."
             )
         values = np.asarray(image)
     if values.max() > 255:
@@ -69,6 +95,53 @@ def read_label(path: str | os.PathLike[str]) -> np.ndarray:
             f"{path}: is a 16-bit PNG with values up to {values.max()}; expected 0 to 254, or 255 for void."
         )
     return values.astype(np.uint8) // np.uint8(stretch)
+
+
+def read_colors(path: str | os.PathLike[str]) -> np.ndarray:
+    """The colours in the label PNG at `path` as H×W×3 uint8 RGB. Raises as `read_label` does."""
+    with _opened(path) as image:
+        _refuse_losses(path, image)
+        if _is_deep(image):
+            raise DataError(f"{path}: is a 16-bit gray PNG; expected a label of colours.")
+        return np.array(image.convert("RGB"))
+
+
+def read_gray_page(path: str | os.PathLike[str], page: int) -> np.ndarray:
+    """Page `page` of a gray picture file (a TIFF may hold several) as H×W uint8.
+
+    Raises `FileError` if it cannot be read, `DataError` if it is too large or not gray of 8 bits.
+    """
+    with _opened(path) as image:
+        image.seek(page)
+        if image.mode not in ("1", "L"):
+            raise DataError(f"{path}: is no gray picture of 8 bits ({image.mode}), as is expected here.")
+        _refuse_size(path, image)
+        return np.array(image.convert("L"))
+
+
+def count_pages(path: str | os.PathLike[str]) -> int:
+    """How many pictures the file holds. Raises `FileError` and `DataError` as `read_gray_page` does."""
+    with _opened(path) as image:
+        return int(getattr(image, "n_frames", 1))
+
+
+def show(image: np.ndarray) -> np.ndarray:
+    """A picture for people, H×W×3 uint8: what has more than 8 bits is stretched between its extremes, 0 apart."""
+    if image.dtype == np.uint8:
+        return image
+    known = image[image > 0]
+    low, high = (int(known.min()), int(known.max())) if known.size else (0, 1)
+    gray = np.clip((image.astype(np.float32) - low) * (255 / max(1, high - low)), 0, 255).astype(np.uint8)
+    return np.repeat(gray[:, :, None], 3, axis=2)
+
+
+def _is_deep(image: Image.Image) -> bool:
+    return image.mode.startswith("I") or image.mode == "F"
+
+
+def _refuse_losses(path: str | os.PathLike[str], image: ImageFile.ImageFile) -> None:
+    if image.format != "PNG":
+        raise DataError(f"{path}: is a {image.format} file; {PNG_ONLY}.")
 
 
 def _upright_size(image: Image.Image) -> tuple[int, int]:
@@ -89,8 +162,7 @@ def _opened(path: str | os.PathLike[str]) -> Iterator[ImageFile.ImageFile]:
     with stream:
         try:
             with Image.open(stream, formats=_FORMATS) as image:
-                if image.width * image.height > MAX_PIXELS:
-                    raise _too_large(path, f"{image.width}×{image.height} pixels")
+                _refuse_size(path, image)
                 yield image
         except FcnliteError:
             raise
@@ -100,6 +172,11 @@ def _opened(path: str | os.PathLike[str]) -> Iterator[ImageFile.ImageFile]:
             raise FileError(f"{path}: is not a picture in a known format ({', '.join(_FORMATS)}).") from error
         except Exception as error:  # Pillow raises a dozen types for damaged files, MemoryError among them
             raise FileError(f"{path}: is damaged ({error}); make the file again or leave it out.") from error
+
+
+def _refuse_size(path: str | os.PathLike[str], image: Image.Image) -> None:
+    if image.width * image.height > MAX_PIXELS:
+        raise _too_large(path, f"{image.width}×{image.height} pixels")
 
 
 def _too_large(path: str | os.PathLike[str], found: str) -> DataError:

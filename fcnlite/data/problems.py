@@ -44,10 +44,14 @@ def survey(
 
 def complain(where: str, problems: Sequence[str]) -> None:
     """Raise a `DataError` that lists `problems`, if there are any."""
-    if not problems:
-        return
-    lines = [f"{where}: {len(problems)} " + ("problem:" if len(problems) == 1 else "problems:")]
-    lines += [f"  {problem}" for problem in problems[:SHOWN]]
+    if problems:
+        count = f"{len(problems)} " + ("problem" if len(problems) == 1 else "problems")
+        raise DataError(listing(f"{where}: {count}", problems))
+
+
+def listing(heading: str, problems: Sequence[str]) -> str:
+    """The first problems, one a line below the heading; the others are counted."""
+    lines = [f"{heading}:", *(f"  {problem}" for problem in problems[:SHOWN])]
     if len(problems) > SHOWN:
         lines.append(f"  and {len(problems) - SHOWN} more.")
-    raise DataError("\n".join(lines))
+    return "\n".join(lines)

@@ -7,15 +7,16 @@ every shape, so that colour alone tells nothing. As in PASCAL VOC a thin void bo
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 import numpy as np
 
-from fcnlite.data.dataset import VOID, Dataset, Sample
+from fcnlite.data.dataset import VOID, Dataset, Progress, Sample
 from fcnlite.data.palette import voc_colors
 from fcnlite.data.seeding import generator
 from fcnlite.errors import DataError
+from fcnlite.spec import Labels
 
 COUNTS = {"train": 2000, "val": 100, "test": 100}
 SIZES = range(32, 2049)
@@ -33,7 +34,7 @@ class Shapes(Dataset):
 
     def __init__(self, split: str, *, size: int = 96, count: int | None = None, seed: int = 0) -> None:
         names = ("background", *(kind.name for kind in _KINDS))
-        super().__init__("shapes", split, names, voc_colors(len(names)))
+        super().__init__("shapes", split, {"label": Labels(names, voc_colors(len(names)))})
         if size not in SIZES:
             raise DataError(f"data set 'shapes': size is {size}; expected {SIZES[0]} to {SIZES[-1]} pixels.")
         self._count = COUNTS[split] if count is None else count
@@ -53,10 +54,11 @@ class Shapes(Dataset):
         for _ in range(rng.integers(2, 6)):
             _paint(rng, image, label)
         _light(rng, image)
-        return Sample(image.astype(np.uint8), label, f"shapes-{self.split}-{index:05d}")
+        return Sample({"data": image.astype(np.uint8)}, {"label": label}, f"shapes-{self.split}-{index:05d}")
 
-    def check(self, progress: Callable[[int, int], None] | None = None) -> None:
-        """Nothing: there are no files that could be bad."""
+    def usable(self, progress: Progress | None = None) -> tuple[Sequence[int], list[str]]:
+        """All: there are no files that could be bad."""
+        return range(self._count), []
 
 
 # Outlines: the signed distance of points (x, y) from the outline of a shape that fits into the unit circle,

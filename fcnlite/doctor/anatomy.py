@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from fcnlite.heads import TRIAL_SIDE, image_inputs
 from fcnlite.layers import Layer
+from fcnlite.layers.infogain_loss import InfogainLoss
 from fcnlite.layers.softmax_loss import SoftmaxWithLoss
 from fcnlite.net import Net
-from fcnlite.segmenter import TRIAL_SIDE, image_inputs
 from fcnlite.shapes import Shape
 from fcnlite.spec import Preprocessing
 
@@ -21,14 +22,18 @@ def picture_shapes(
     """The shape to feed to each input that the net computes with: as described, or of another height and width."""
     shapes: dict[str, Shape] = {}
     for name, shape in image_inputs(layers).items():
-        described = shape or (1, len(preprocessing.mean), TRIAL_SIDE, TRIAL_SIDE)
+        described = shape or (1, len(preprocessing.of(name).mean), TRIAL_SIDE, TRIAL_SIDE)
         shapes[name] = (*described[:2], *size) if size is not None and len(described) == 4 else described
     return shapes
 
 
-def softmax_losses(layers: Sequence[Layer]) -> list[SoftmaxWithLoss]:
-    """The losses that compare class scores with labels."""
-    return [layer for layer in layers if isinstance(layer, SoftmaxWithLoss)]
+def softmax_losses(layers: Sequence[Layer]) -> list[SoftmaxWithLoss | InfogainLoss]:
+    """The losses that compare class scores with labels; with weights of the classes, where the description has them.
+
+    Such weights are taken to have a mean of 1 over the pixels, as --class-balance makes them.
+    """
+    known = (layer for layer in layers if isinstance(layer, (SoftmaxWithLoss, InfogainLoss)))
+    return [layer for layer in known if len(layer.spec.bottom) == 2]
 
 
 def blob_shapes(net: Net, size: tuple[int, int] | None = None) -> dict[str, Shape]:

@@ -13,6 +13,7 @@ import numpy as np
 
 from fcnlite.data import VOID, Dataset
 from fcnlite.data import problems as data_problems
+from fcnlite.data.blending import REMEDY, Counts, blended
 from fcnlite.doctor.anatomy import blob_shapes, score_blobs, softmax_losses
 from fcnlite.doctor.finding import Finding, listed
 from fcnlite.errors import ShapeError
@@ -23,44 +24,6 @@ Array = np.ndarray[Any, np.dtype[Any]]
 READ = 200
 RARE = 1 / 20
 """Of the share that a class would have if all had the same; CamVid's bicyclists, 0.3 % of 11 classes, are below."""
-BLENDED_CLASSES = 3
-"""Classes that only blending explains; a thin class of one pixel's width may look like one."""
-BLENDED_EDGES = 1 / 10
-"""Of the pixels on edges, those between two sides: under 1/50 in CamVid, VOC and NYUDv2, also when resized by nearest
-neighbour; 1/4 and more when they are resized smoothly."""
-
-
-@dataclass(frozen=True)
-class Counts:
-    """Pixels by label, of one picture or of all that were read."""
-
-    all: Array
-    inner: Array
-    """Those whose four neighbours are the same."""
-    between: Array
-    """Those whose number lies between the two beside them, or above and below: what blending two classes makes."""
-    height: int
-    width: int
-
-    @staticmethod
-    def of(label: Array) -> Counts:
-        middle = label[1:-1, 1:-1]
-        up, down, left, right = label[:-2, 1:-1], label[2:, 1:-1], label[1:-1, :-2], label[1:-1, 2:]
-        inner = (middle == up) & (middle == down) & (middle == left) & (middle == right)
-        between = _between(middle, up, down) | _between(middle, left, right)
-        return Counts(_count(label), _count(middle[inner]), _count(middle[between]), *label.shape)
-
-    @staticmethod
-    def total(parts: Sequence[Counts]) -> Counts:
-        """All together; height and width are the smallest."""
-        return Counts(
-            np.sum([each.all for each in parts], axis=0),
-            np.sum([each.inner for each in parts], axis=0),
-            np.sum([each.between for each in parts], axis=0),
-            min(each.height for each in parts),
-            min(each.width for each in parts),
-        )
-
 
 @dataclass(frozen=True)
 class Survey:
@@ -157,17 +120,8 @@ def _wrong_values(found: Survey, counts: Array, net: Net) -> list[Finding]:
 
 
 def _blended(found: Survey, counts: Counts) -> list[Finding]:
-    """Numbers on edges that are between those of the two sides: new ones that stand nowhere else, or far too many."""
-    suspects = (counts.all > 0) & (counts.inner == 0) & (2 * counts.between > counts.all)
-    edges = int((counts.all - counts.inner).sum())
-    share = counts.between.sum() / max(1, edges)
-    several = np.count_nonzero(counts.between > edges / 1000) >= BLENDED_CLASSES
-    if suspects.sum() >= BLENDED_CLASSES:
-        values = [str(value) for value in np.flatnonzero(suspects)]
-        what = f"the numbers {listed(values)} are found on edges only, between the numbers of the two sides"
-    elif share > BLENDED_EDGES and several:
-        what = f"{100 * share:.0f} % of the pixels on edges have a number between those of the two sides"
-    else:
+    what = blended(counts)
+    if what is None:
         return []
     return [
         Finding(
@@ -175,7 +129,7 @@ def _blended(found: Survey, counts: Counts) -> list[Finding]:
             "warning",
             f"In the labels of {found.where} {what}: the labels were anti-aliased, resized smoothly or saved with "
             "losses.",
-            "Make the labels anew, resizing by nearest neighbour and saving PNGs of class numbers.",
+            f"{REMEDY[0].upper()}{REMEDY[1:]}.",
         )
     ]
 
@@ -212,15 +166,7 @@ def _frequencies(found: Survey, counts: Array) -> list[Finding]:
                 "class-rare",
                 "note",
                 f"In {found.where} few pixels are labelled {listed(rare)}: the loss hardly sees them.",
-                "Add pictures of them, weigh them by an InfogainLoss, or expect low figures for them.",
+                "Add pictures of them, weigh them (train has --class-balance 1.1), or expect low figures for them.",
             )
         )
     return findings
-
-
-def _between(middle: Array, one: Array, other: Array) -> Array:
-    return (np.minimum(one, other) < middle) & (middle < np.maximum(one, other))
-
-
-def _count(labels: Array) -> Array:
-    return np.bincount(labels.reshape(-1), minlength=256)

@@ -24,7 +24,7 @@ from fcnlite.doctor.anatomy import blob_shapes, picture_shapes, softmax_losses
 from fcnlite.doctor.finding import Finding
 from fcnlite.errors import FileError, SpecError
 from fcnlite.files import cannot_read
-from fcnlite.layers.softmax_loss import SoftmaxWithLoss
+from fcnlite.layers.loss import Loss
 from fcnlite.net import Net
 from fcnlite.solver import Solver
 
@@ -85,14 +85,14 @@ def train(solver: Solver, dataset: Dataset, iterations: int) -> list[float]:
         )
     kind = next(name for name, each in solvers.TYPES.items() if each is type(solver))
     copy = solvers.create(kind, _copy(net), **asdict(solver.options))
-    picture, label = pictures[0], losses[0].spec.bottom[1]
+    picture, label, given = pictures[0], losses[0].spec.bottom[1], next(iter(dataset.labels))
     loader = Loader(dataset, batch_size=1, preprocessing=net.info.preprocessing)
     means = []
     with closing(loader.batches()) as batches:
         for _ in range(iterations):
             passes = list(islice(batches, solver.options.iter_size))
-            loss = copy.step([{picture: each["data"], label: each["label"]} for each in passes])
-            means.append(loss / float(np.mean([_factor(losses[0], each["label"]) for each in passes])))
+            loss = copy.step([{picture: each[dataset.pictures[0]], label: each[given]} for each in passes])
+            means.append(loss / float(np.mean([_factor(losses[0], each[given]) for each in passes])))
     return means
 
 
@@ -103,7 +103,7 @@ def _copy(net: Net) -> Net:
     return copy
 
 
-def _factor(loss: SoftmaxWithLoss, label: np.ndarray) -> float:
+def _factor(loss: Loss, label: np.ndarray) -> float:
     """By how much the loss is larger than its mean over the positions that count."""
     counted = np.not_equal(label, loss.options.ignore_label)
     weight = loss.spec.loss_weight[0] if loss.spec.loss_weight else 1.0

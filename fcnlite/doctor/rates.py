@@ -21,7 +21,7 @@ from fcnlite import caffe, solver
 from fcnlite.doctor.anatomy import blob_shapes, softmax_losses
 from fcnlite.doctor.finding import Finding
 from fcnlite.errors import ShapeError, SpecError
-from fcnlite.layers.softmax_loss import SoftmaxWithLoss
+from fcnlite.layers.loss import Loss
 from fcnlite.net import Net
 from fcnlite.shapes import Shape
 from fcnlite.solver import Solver, SolverOptions
@@ -97,7 +97,7 @@ def check(solver: Solver) -> list[Finding]:
     return findings
 
 
-def summed_positions(loss: SoftmaxWithLoss, scores: Shape) -> float:
+def summed_positions(loss: Loss, scores: Shape) -> float:
     """By how much a loss is larger than its mean over the positions of scores of this shape (void ones included)."""
     axis = loss.options.axis % len(scores)
     positions, pictures = prod(scores[:axis] + scores[axis + 1 :]), prod(scores[:axis])

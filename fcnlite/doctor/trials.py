@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -36,11 +36,16 @@ class Trial:
 
 def trials(net: Net, dataset: Dataset | None, labelled: bool = False) -> list[Trial]:
     """Of the data set, if its pictures fit the net's inputs; `labelled`: with its labels, else with random ones."""
-    shapes = picture_shapes(net.layers, net.info.preprocessing)
-    fits = len(shapes) == 1 and next(iter(shapes.values()))[1:2] == (len(net.info.preprocessing.mean),)
-    if dataset is None or not fits:
+    preprocessing = net.info.preprocessing
+    shapes = picture_shapes(net.layers, preprocessing)
+    fits = all(shape[1:2] == (len(preprocessing.of(name).mean),) for name, shape in shapes.items())
+    if dataset is None or not fits or len(shapes) != len(dataset.pictures):
         return [_noise(net, shapes)]
-    found = [_of_sample(net, sample, next(iter(shapes)), labelled) for sample in _samples(dataset)]
+    # One picture goes to the only input, whatever it is called.
+    names = dict(zip(dataset.pictures, shapes, strict=True)) if len(shapes) == 1 else {each: each for each in shapes}
+    if set(names) != set(dataset.pictures):
+        return [_noise(net, shapes)]
+    found = [_of_sample(net, sample, names, labelled) for sample in _samples(dataset)]
     return found or [_noise(net, shapes)]
 
 
@@ -55,18 +60,24 @@ def _samples(dataset: Dataset) -> list[Sample]:
     return found
 
 
-def _of_sample(net: Net, sample: Sample, picture: str, labelled: bool) -> Trial:
+def _of_sample(net: Net, sample: Sample, names: Mapping[str, str], labelled: bool) -> Trial:
+    """`names`: the inputs that the sample's pictures are fed to."""
     height, width = (min(side, LARGEST) for side in sample.label.shape)
     top, left = ((side - kept) // 2 for side, kept in zip(sample.label.shape, (height, width), strict=True))
     window = np.s_[top : top + height, left : left + width]
     label = sample.label[window]
-    names = {layer.spec.bottom[1] for layer in softmax_losses(net.layers)}
-    if labelled and len(names) == 1:
-        labels = {names.pop(): label_to_blob(label)[None]}
+    wanted = {layer.spec.bottom[1] for layer in softmax_losses(net.layers)}
+    if labelled and len(wanted) == len(sample.labels) == 1:
+        labels = {wanted.pop(): label_to_blob(label)[None]}
+    elif labelled and wanted == set(sample.labels):
+        labels = {name: label_to_blob(each[window])[None] for name, each in sample.labels.items()}
     else:
         labels = _random_labels(net, (height, width))
-    blob = to_blob(np.ascontiguousarray(sample.image[window]), net.info.preprocessing)[None]
-    return Trial(f"picture {sample.name!r}", {picture: blob}, labels, len(set(np.unique(label)) - {255}))
+    pictures = {
+        names[each]: to_blob(np.ascontiguousarray(image[window]), net.info.preprocessing.of(names[each]))[None]
+        for each, image in sample.images.items()
+    }
+    return Trial(f"picture {sample.name!r}", pictures, labels, len(set(np.unique(label)) - {255}))
 
 
 def _noise(net: Net, shapes: dict[str, Shape]) -> Trial:
@@ -76,8 +87,8 @@ def _noise(net: Net, shapes: dict[str, Shape]) -> Trial:
     pictures = {}
     for name, shape in shapes.items():
         bytes_ = rng.integers(0, 256, shape).astype(np.float32)
-        mean = np.float32(np.mean(preprocessing.mean))
-        pictures[name] = (bytes_ - mean) * np.float32(preprocessing.scale)
+        mean = np.float32(np.mean(preprocessing.of(name).mean))
+        pictures[name] = (bytes_ - mean) * np.float32(preprocessing.of(name).scale)
     return Trial("random noise", pictures, _random_labels(net, None), 0)
 
 

@@ -35,7 +35,8 @@ _NETS: dict[str, tuple[_Writer, tuple[int, ...]]] = {
     "siftflow-fcn32s": (partial(vgg.two_heads, stride=32), (33, 3)),
     "siftflow-fcn16s": (partial(vgg.two_heads, stride=16), (33, 3)),
     "siftflow-fcn8s": (partial(vgg.two_heads, stride=8), (33, 3)),
-    "lite-fcn8s": (lite.lite_fcn8s, (21,)),
+    "lite-fcn8s": (partial(lite.lite_fcn, stride=8), (21,)),
+    "lite-fcn4s": (partial(lite.lite_fcn, stride=4), (21,)),
 }
 """Who writes a net, and its classes: one number for each head."""
 

@@ -1,8 +1,9 @@
-"""`lite-fcn8s`: an FCN-8s for training from scratch on a CPU.
+"""`lite-fcn8s` and `lite-fcn4s`: FCNs for training from scratch on a CPU.
 
 The trunk of VGG-16 with batch normalisation and without the pad of 100, a 5×5 convolution in fc6's place, and the
-paper's skips from pool4 and pool3. Upsampling is bilinear and fixed; its pad of half the factor keeps every map centred
-over the picture, so that all crop offsets are 0 and any size from 1×1 works.
+paper's skips from pool4 and pool3; lite-fcn4s has one from pool2 too, for thin things. Upsampling is bilinear and
+fixed; its pad of half the factor keeps every map centred over the picture, so that all crop offsets are 0 and any size
+from 1×1 works.
 """
 
 from __future__ import annotations
@@ -13,12 +14,14 @@ from fcnlite.models.vgg import STAGES
 from fcnlite.spec import NetSpec, ParamSpec
 
 WEIGHT = (ParamSpec(lr_mult=1, decay_mult=1),)
+SKIPS = {"pool4": 16, "pool3": 8, "pool2": 4}
+"""Blobs that are scored and fused in, coarse to fine, by the stride of their scores."""
 STATISTICS = (ParamSpec(lr_mult=0, decay_mult=0),) * 3
 SCALE = (ParamSpec(lr_mult=1, decay_mult=0), ParamSpec(lr_mult=1, decay_mult=0))
 
 
-def lite_fcn8s(name: str, classes: int, width: float, normalization: str | None) -> NetSpec:
-    """The net at `width` times VGG-16's channels."""
+def lite_fcn(name: str, classes: int, width: float, normalization: str | None, *, stride: int) -> NetSpec:
+    """The net at `width` times VGG-16's channels; `stride` of its finest scores: 8 or 4."""
     net = Builder(name)
     data = net.input("data", 1, 3, 224, 224)
     label = net.input("label", 1, 1, 224, 224)
@@ -29,11 +32,13 @@ def lite_fcn8s(name: str, classes: int, width: float, normalization: str | None)
         bottom = net.pool(f"pool{stage}", bottom, 2, 2)
     bottom = _normalized(net, "6", bottom, channels(1024, width), 5)
     score = net.score("score_fr", bottom, classes)
-    for upsampled, pool in (("upscore2", "pool4"), ("upscore_pool4", "pool3")):
+    upsampled = "upscore2"
+    for pool in (each for each in SKIPS if SKIPS[each] >= stride):
         skip = net.score(f"score_{pool}", pool, classes)
         coarse = net.crop(f"{upsampled}c", _upsample(net, upsampled, score, classes, 2), skip)
         score = net.fuse(f"fuse_{pool}", coarse, skip)
-    score = net.crop("score", _upsample(net, "upscore8", score, classes, 8), data)
+        upsampled = f"upscore_{pool}"
+    score = net.crop("score", _upsample(net, f"upscore{stride}", score, classes, stride), data)
     fcn.pixel_loss(net, score, label, normalization or "VALID")
     return net.spec()
 

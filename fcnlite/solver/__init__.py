@@ -8,7 +8,7 @@
 from fcnlite.solver.base import Solver
 from fcnlite.solver.loading import load
 from fcnlite.solver.options import SolverOptions
-from fcnlite.solver.rules import SGD, TYPES, AdaDelta, AdaGrad, Adam, Nesterov, RMSProp, create
+from fcnlite.solver.rules import SGD, TYPES, AdaDelta, AdaGrad, Adam, AdamW, Nesterov, RMSProp, create
 
 __all__ = [
     "SGD",
@@ -16,6 +16,7 @@ __all__ = [
     "AdaDelta",
     "AdaGrad",
     "Adam",
+    "AdamW",
     "Nesterov",
     "RMSProp",
     "Solver",

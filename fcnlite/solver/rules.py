@@ -1,4 +1,4 @@
-"""The six rules by which Caffe's solvers change a parameter w.
+"""The six rules by which Caffe's solvers change a parameter w, and AdamW.
 
 g is the gradient, averaged over the passes of an iteration, with the decay term; rate is the policy's rate times
 `lr_mult`. What a rule remembers for every parameter starts at zero.
@@ -118,8 +118,22 @@ class Adam(Solver):
         adam(*arrays, g.scale, g.l2, g.l1, rate, o.momentum, o.momentum2, o.delta, g.threads)
 
 
-TYPES: dict[str, type[Solver]] = {each.__name__: each for each in (SGD, Nesterov, AdaGrad, RMSProp, AdaDelta, Adam)}
-"""The solvers by Caffe's type names."""
+class AdamW(Adam):
+    """Adam with the L2 decay beside the gradient, not in it (Loshchilov and Hutter, 2019); Caffe has no such rule:
+
+    w ← w − rate · weight_decay · w, then Adam's step with the gradient alone
+    """
+
+    def update(self, arrays: tuple[Array, ...], g: Followed) -> None:
+        data = arrays[0]
+        data *= data.dtype.type(1 - g.rate * g.l2)
+        super().update(arrays, g._replace(l2=0.0))
+
+
+TYPES: dict[str, type[Solver]] = {
+    each.__name__: each for each in (SGD, Nesterov, AdaGrad, RMSProp, AdaDelta, Adam, AdamW)
+}
+"""The solvers by Caffe's type names, and AdamW."""
 
 
 def create(kind: str, net: Net, **options: Any) -> Solver:

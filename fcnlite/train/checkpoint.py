@@ -30,7 +30,9 @@ class Standing:
     position: int = 0
     """Samples that were trained on: the loader's place in the endless row of epochs."""
     log_size: int = 0
-    """Bytes of the log at the checkpoint; 0 at iteration 0, before there is a log."""
+    """Bytes of log.csv at the checkpoint; 0 at iteration 0, before there is a log."""
+    checks_size: int = 0
+    """Bytes of log.jsonl at the checkpoint."""
     best: Best = field(default_factory=Best)
 
     def plain(self) -> dict[str, Any]:
@@ -41,6 +43,7 @@ class Standing:
             "train_size": self.train_size,
             "position": self.position,
             "log_size": self.log_size,
+            "checks_size": self.checks_size,
             "best": {"iteration": best.iteration, "mean_iu": mean_iu},
         }
 
@@ -53,15 +56,18 @@ class Standing:
                 "train_size": int(size),
                 "position": int(position),
                 "log_size": int(log_size),
+                "checks_size": int(checks_size),
                 "best": {"iteration": int(best), "mean_iu": float() | None as mean_iu},
             } if (
                 1 <= size < 1 << 32
                 and 0 <= position < size << 32
                 and 0 <= log_size < 1 << 63
+                and 0 <= checks_size < 1 << 63
                 and 0 <= best <= iteration
                 and (mean_iu is None or (best > 0 and 0 <= mean_iu <= 1))
             ):
-                return Standing(size, position, log_size, Best(best, -math.inf if mean_iu is None else mean_iu))
+                found = Best(best, -math.inf if mean_iu is None else mean_iu)
+                return Standing(size, position, log_size, checks_size, found)
         raise TrainingError(
             f"{path}: its record of where the run stands is missing or damaged; start anew with "
             f"--overwrite --init {path}, which keeps the weights."

@@ -1,4 +1,4 @@
-"""The training loop: batches to solver, validation, checkpoints, log."""
+"""The training loop: batches to solver, checks (validation, checkpoint, report) at intervals, log."""
 
 from __future__ import annotations
 
@@ -13,23 +13,32 @@ from typing import Any
 
 import numpy as np
 
-from fcnlite.data import Dataset, Loader
-from fcnlite.errors import FcnliteError, TrainingError
+from fcnlite.data import VOID, Dataset, Loader
+from fcnlite.data.seeding import generator
+from fcnlite.dense import sample_loss
+from fcnlite.errors import FcnliteError, FileError, TrainingError
 from fcnlite.evaluation import confusion
-from fcnlite.metrics import Metrics
+from fcnlite.heads import image_inputs
 from fcnlite.segmenter import Segmenter
 from fcnlite.solver import Solver
+from fcnlite.train import report
 from fcnlite.train.checkpoint import Best, Standing
+from fcnlite.train.norms import Norms
 from fcnlite.train.options import TrainOptions
+from fcnlite.train.profile import Profile
 from fcnlite.train.run_folder import Log, RunFolder
+from fcnlite.train.watching import Check, Stopwatch, predictions
+
+Batch = dict[str, np.ndarray]
 
 
 class Training:
     """A training under way: `begin` or `resume` it, then `train`.
 
     Every checkpoint counts on what was written before it, the log up to `log_size` and best.h5. A run killed between
-    these writes finds more on resuming than its checkpoint tells of: the log is cut back, and best.h5 is written
-    again, the same, when the run comes by there.
+    these writes finds more on resuming than its checkpoint tells of: the logs are cut back, and best.h5 is written
+    again, the same, when the run comes by there. A checkpoint that cannot be written, for the disk is full, is told of
+    and tried again at the next check; until then the one before it stays.
     """
 
     def __init__(
@@ -49,6 +58,12 @@ class Training:
             seed=options.seed,
         )
         self.standing = Standing(len(train_set))
+        self.profile: Profile | None = None
+        """Shown in the report, if the layers are timed."""
+        self._unsaved = ""
+        """Why the newest checkpoint could not be written; empty where it was."""
+        self._saved = 0
+        """The iteration of the checkpoint on the disk."""
 
     def begin(self) -> None:
         """Write the first checkpoint, over an earlier run's, and clear the folder.
@@ -67,6 +82,7 @@ class Training:
         """Take up the run from its last checkpoint."""
         folder, count = self.folder, len(self.train_set)
         progress = self.solver.restore(folder.last)
+        self._saved = self.solver.iteration
         self.standing = standing = Standing.read(folder.last, progress)
         if standing.train_size != count:
             raise TrainingError(
@@ -90,50 +106,109 @@ class Training:
                 f"{folder.best}: is missing, but {folder.last} counts on it, the best weights, of iteration "
                 f"{standing.best.iteration}; put the file back, or start anew with --overwrite --init {folder.last}."
             )
-        folder.cut_log(standing.log_size, self.solver.iteration)
+        folder.cut_logs(standing.log_size, standing.checks_size, self.solver.iteration)
 
     def train(self) -> None:
         """Go on to the last iteration.
 
         Raises KeyboardInterrupt, with a checkpoint left, when the process is asked to stop; `TrainingError` for a
-        loss or parameters that are not finite: the last good checkpoint stays.
+        loss or parameters that are not finite: the last good checkpoint stays, and where the last checkpoint could
+        not be written.
         """
         options, solver, standing = self.options, self.solver, self.standing
-        log = Log(self.folder)
+        log, watch = Log(self.folder), Stopwatch(self.loader, solver.iteration)
         batches = self.loader.batches(start=standing.position)
         with closing(log), closing(batches), _stop_signals() as stop, self._bar() as bar:
             while solver.iteration < options.iterations:
                 rate = solver.rate
-                loss = self._step(list(islice(batches, options.iter_size)))
+                loss = self._step(self._passes(batches))
                 standing.position += options.iter_size * options.batch_size
                 done = solver.iteration
                 due = done % options.interval == 0 or done == options.iterations
-                mean_iu = self._validate() if due else math.nan
-                log.write(done, loss, rate, mean_iu)
+                norms = Norms.of(solver.net, options.iter_size)
+                check = self._check(norms, log, watch) if due else None
+                log.write((done, loss, rate, norms.gradient, norms.weight, check.mean_iu if check else math.nan))
                 if due or stop:
-                    standing.log_size = log.sync()
-                    if due:
-                        self._save_if_best(mean_iu)
-                    self._save()
-                if not math.isnan(mean_iu):
-                    bar.set_description(f"mean IU {mean_iu:.3f}")
+                    self._checkpoint(check, log, watch)
+                if check:
+                    self._show(check, loss, log, watch, bar)
                 bar.set_postfix(loss=f"{loss:.4g}", rate=f"{rate:.3g}", refresh=False)
                 bar.update()
                 if stop:
-                    raise KeyboardInterrupt
+                    break
+        if self._unsaved:
+            raise TrainingError(
+                f"iteration {solver.iteration} was reached, but not saved: {self._unsaved} {self.folder.last} is of "
+                f"iteration {self._saved}; make room and go on with --resume."
+            )
+        if stop and solver.iteration < options.iterations:
+            raise KeyboardInterrupt
 
-    def _step(self, passes: list[Any]) -> float:
+    def _passes(self, batches: Iterator[Batch]) -> list[Batch]:
+        """The batches of one iteration, with the pixels that the loss is sampled at."""
+        passes = list(islice(batches, self.options.iter_size))
+        if self.options.loss_sampling == 1:
+            return passes
+        pictures = image_inputs(self.solver.net.layers)
+        sampled = []
+        for i, batch in enumerate(passes):
+            rng = generator("loss sampling", self.options.seed, self.solver.iteration, i)
+            keep = self.options.loss_sampling
+            labels = {name: sample_loss(batch[name], keep, rng, VOID) for name in batch if name not in pictures}
+            sampled.append({**batch, **labels})
+        return sampled
+
+    def _step(self, passes: list[Batch]) -> float:
         try:
             return self.solver.step(passes)
         except TrainingError as error:
             raise TrainingError(f"{error} {self.folder.last} holds the last good checkpoint.") from error
 
-    def _validate(self) -> float:
-        """The mean IU on the validation set; NaN without one."""
+    def _check(self, norms: Norms, log: Log, watch: Stopwatch) -> Check:
+        """Validate, on the parameters that are being trained."""
         self._check_finite()
-        if self.val_set is None:
-            return math.nan
-        return Metrics.from_matrix(confusion(self.solver.net.share("TEST"), self.val_set)).mean_iu
+        with watch.checking():
+            try:
+                segmenter = Segmenter(self.solver.net.share("TEST"))
+                matrix = None if self.val_set is None else confusion(segmenter, self.val_set)
+                shown = self.train_set if self.val_set is None else self.val_set
+                check = Check(self.solver.iteration, norms, matrix, predictions(segmenter, shown))
+            except FcnliteError as error:
+                raise TrainingError(
+                    f"the check after iteration {self.solver.iteration} failed: {error} {self.folder.last} holds the "
+                    "last good checkpoint."
+                ) from error
+        log.write_check(check.plain())
+        return check
+
+    def _checkpoint(self, check: Check | None, log: Log, watch: Stopwatch) -> None:
+        """Write what a resumed run counts on, or keep in mind why that could not be done."""
+        standing = self.standing
+        with watch.checking():
+            try:
+                standing.log_size, standing.checks_size = log.sync()
+                if check:
+                    self._save_if_best(check.mean_iu)
+                self._save()
+                self._unsaved = ""
+            except FileError as error:
+                self._unsaved = str(error)
+
+    def _show(self, check: Check, loss: float, log: Log, watch: Stopwatch, bar: Any) -> None:
+        """Tell of a check: on standard error, above the bar, and in the report."""
+        speed = watch.lap(check.iteration)
+        log.write_speed(speed.plain())
+        lines = [f"iteration {check.iteration}: loss {loss:.4g}, {check}, {speed}"]
+        if self._unsaved:
+            lines.append(f"warning: no checkpoint at iteration {check.iteration}, the run goes on: {self._unsaved}")
+        else:
+            with watch.checking():
+                try:
+                    report.write(self, check)
+                except FileError as error:
+                    lines.append(f"warning: {error}")
+        for line in lines:
+            bar.write(line, file=sys.stderr)
 
     def _save_if_best(self, mean_iu: float) -> None:
         """Write best.h5 if this is the best so far; without validation, the newest is."""
@@ -143,7 +218,6 @@ class Training:
         record: dict[str, Any] = {"options": self.options.plain(), "iteration": iteration}
         if math.isfinite(mean_iu):
             record["validation mean IU"] = mean_iu
-        self.standing.best = Best(iteration, mean_iu if math.isfinite(mean_iu) else -math.inf)
         net, info = self.solver.net, self.solver.net.info
         # The record is of these weights; the checkpoint, whose weights will be others, goes without.
         net.info = replace(info, record=record)
@@ -151,6 +225,7 @@ class Training:
             net.save(self.folder.best)
         finally:
             net.info = info
+        self.standing.best = Best(iteration, mean_iu if math.isfinite(mean_iu) else -math.inf)
 
     def _check_finite(self) -> None:
         """Refuse to save broken weights over good ones."""
@@ -172,6 +247,7 @@ class Training:
         """Write last.h5."""
         self._check_finite()
         self.solver.snapshot(self.folder.last, {"options": self.options.plain(), **self.standing.plain()})
+        self._saved = self.solver.iteration
 
     @contextmanager
     def _bar(self) -> Iterator[Any]:
@@ -215,13 +291,3 @@ def _stop_signals() -> Iterator[list[int]]:
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
-
-
-def check_classes(run: Training) -> None:
-    """Raise `FcnliteError` unless the net scores as many classes as the data have."""
-    count = len(Segmenter(run.solver.net).classes)
-    if count != len(run.train_set.classes):
-        raise FcnliteError(
-            f"the net scores {count} classes, but data set {run.train_set.name!r} has {len(run.train_set.classes)}; "
-            "set num_output of the score and upsampling layers to that."
-        )

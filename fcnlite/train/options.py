@@ -14,6 +14,8 @@ from fcnlite.errors import TrainingError
 from fcnlite.net import Net
 from fcnlite.solver import Solver, SolverOptions, create
 
+OF_DATA = ("data", "root", "data_option", "skip_bad", "train_split", "val_split")
+"""The fields that say what is trained on."""
 MOST_THREADS = 1024
 """More than that a damaged checkpoint asks for."""
 
@@ -22,16 +24,20 @@ MOST_THREADS = 1024
 class TrainOptions:
     """One run. The help of each field is what the command line shows."""
 
+    recipe: str | None = field(default=None, metadata={"help": "where the options come from"})
     data: str = field(default="shapes", metadata={"help": "the data set"})
     root: str | None = field(default=None, metadata={"help": "the folder that it lies in"})
     data_option: tuple[str, ...] = field(default=(), metadata={"help": "KEY=VALUE options of the data set"})
+    train_split: str | None = field(default=None, metadata={"help": "the split to train on"})
+    val_split: str | None = field(default=None, metadata={"help": "the split to validate on"})
+    skip_bad: bool = field(default=False, metadata={"help": "leave out samples that cannot be used"})
     model: str = field(default="lite-fcn8s", metadata={"help": "a model by name, or a net's prototxt"})
     width: float = field(default=0.25, metadata={"help": "factor on the model's channel counts"})
     init: str | None = field(default=None, metadata={"help": "weights to start from, matched by name and shape"})
     iterations: int = field(default=2000, metadata={"help": "iterations to train for"})
     batch_size: int = field(default=8, metadata={"help": "pictures a pass"})
     iter_size: int = field(default=1, metadata={"help": "passes an iteration, their gradients averaged"})
-    solver: str = field(default="SGD", metadata={"help": "SGD, Nesterov, AdaGrad, RMSProp, AdaDelta or Adam"})
+    solver: str = field(default="SGD", metadata={"help": "SGD, Nesterov, AdaGrad, RMSProp, AdaDelta, Adam or AdamW"})
     base_lr: float | None = field(
         default=None, metadata={"help": "learning rate at the start (default: 0.1 of SGD and Nesterov, else the usual)"}
     )
@@ -57,9 +63,22 @@ class TrainOptions:
             "a prototxt keeps its own"
         },
     )
+    class_balance: float = field(
+        default=0.0,
+        metadata={
+            "help": "weigh the loss of each class by 1 / ln(X + its share of the pixels), X above 1 (1.02 to 1.1 are "
+            "usual); 0 for equal weights"
+        },
+    )
+    loss_sampling: float = field(
+        default=1.0, metadata={"help": "keep each pixel of the loss with this probability (the paper's section 3.4)"}
+    )
     flip: bool = field(default=True, metadata={"help": "mirror every second picture"})
     scale: tuple[float, float] = field(default=(1.0, 1.0), metadata={"help": "resize by factors from LOW to HIGH"})
-    crop: tuple[int, int] | None = field(default=None, metadata={"help": "cut pictures to HEIGHT × WIDTH"})
+    crop: tuple[int, int] = field(
+        default=(0, 0), metadata={"help": "cut pictures to HEIGHT × WIDTH; 0 0 leaves them whole"}
+    )
+    brightness: float = field(default=0.0, metadata={"help": "make pictures lighter or darker by up to this share"})
     validation: bool = field(default=True, metadata={"help": "measure the validation split during training"})
     check_every: int | None = field(
         default=None, metadata={"help": "iterations between validations and checkpoints (default: a tenth of all)"}
@@ -77,6 +96,10 @@ class TrainOptions:
             raise TrainingError(f"--check-every is {self.check_every}; expected at least 1.")
         if not 0 <= self.seed < 1 << 32:
             raise TrainingError(f"--seed is {self.seed}; expected 0 to {(1 << 32) - 1}.")
+        if self.class_balance != 0 and not self.class_balance > 1:
+            raise TrainingError(f"--class-balance is {self.class_balance:g}; expected more than 1, or 0 for none.")
+        if not 0 < self.loss_sampling <= 1:
+            raise TrainingError(f"--loss-sampling is {self.loss_sampling:g}; expected above 0, at most 1.")
         if self.threads is not None and not 1 <= self.threads <= MOST_THREADS:
             raise TrainingError(f"--threads is {self.threads}; expected 1 to {MOST_THREADS}.")
 
@@ -86,7 +109,8 @@ class TrainOptions:
         return self.check_every or max(1, self.iterations // 10)
 
     def augment(self) -> Augment:
-        return Augment(flip=self.flip, scale=self.scale, crop=self.crop)
+        crop = None if self.crop == (0, 0) else self.crop
+        return Augment(flip=self.flip, scale=self.scale, crop=crop, brightness=self.brightness)
 
     def make_solver(self, net: Net) -> Solver:
         """The solver that is asked for."""

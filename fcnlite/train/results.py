@@ -10,18 +10,14 @@ from fcnlite.evaluation import confusion
 from fcnlite.metrics import Metrics
 from fcnlite.segmenter import Segmenter
 from fcnlite.train.run_folder import RunFolder
-
-SAMPLES = 6
-"""Rows of the sample sheet."""
+from fcnlite.train.watching import predictions
 
 
 def draw(folder: RunFolder, dataset: Dataset) -> np.ndarray:
     """Draw the pictures of a run from its log and its best weights; returns the confusion matrix on `dataset`."""
     segmenter = Segmenter(folder.best)
     plots.curves(folder.path / "curves.png", folder.read_log())
-    chosen = np.unique(np.linspace(0, len(dataset) - 1, SAMPLES).astype(int))
-    samples = [dataset[int(index)] for index in chosen]
-    rows = [(sample.image, sample.label, segmenter(sample.image)) for sample in samples]
+    rows = predictions(segmenter, dataset)
     plots.sample_sheet(folder.path / "samples.png", rows, dataset.classes, dataset.colors)
     image, _, labels = rows[0]
     tinted = plots.overlay(image, labels, dataset.classes, dataset.colors)

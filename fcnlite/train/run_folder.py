@@ -1,29 +1,36 @@
-"""The folder of a run: who uses it, what lies in it, and its log."""
+"""The folder of a run: who uses it, what lies in it, and its logs."""
 
 from __future__ import annotations
 
 import csv
+import json
 import math
 import os
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
 
 from fcnlite.errors import FileError, TrainingError
-from fcnlite.files import atomic_write, cannot_read, remove_leftovers
+from fcnlite.files import atomic_write, cannot_read, read_text, remove_leftovers
 
-COLUMNS = ("iteration", "loss", "rate", "mean_iu")
+COLUMNS = ("iteration", "loss", "rate", "gradient_norm", "weight_norm", "mean_iu")
+"""Of log.csv."""
 RESULTS = (
     "best.h5",
     "last.h5",
     "log.csv",
+    "log.jsonl",
+    "speed.jsonl",
+    "report.html",
     "curves.png",
     "samples.png",
     "overlay.png",
     "confusion.png",
 )
 """What a run leaves in its folder."""
+STAGES = "stages.json"
+"""What a run in stages leaves beside the folders of its stages."""
 _HEADER = (",".join(COLUMNS) + "\n").encode()
 
 
@@ -45,10 +52,29 @@ class RunFolder:
 
     @property
     def log(self) -> Path:
+        """A row for each iteration."""
         return self.path / "log.csv"
 
+    @property
+    def checks(self) -> Path:
+        """A line of JSON for each validation: all figures, the IU of each class, norms by layer."""
+        return self.path / "log.jsonl"
+
+    @property
+    def speed(self) -> Path:
+        """A line of JSON for each validation: how long it took to get there. The only log that no two runs share."""
+        return self.path / "speed.jsonl"
+
+    @property
+    def report(self) -> Path:
+        return self.path / "report.html"
+
+    @property
+    def stages(self) -> Path:
+        return self.path / STAGES
+
     def holds_run(self) -> bool:
-        return any((self.path / name).exists() for name in RESULTS)
+        return any((self.path / name).exists() for name in (*RESULTS, STAGES))
 
     @contextmanager
     def claimed(self) -> Iterator[None]:
@@ -67,48 +93,58 @@ class RunFolder:
                 raise TrainingError(
                     f"{self.path}: another training is running in this folder; wait for it, or choose another --out."
                 )
-            for name in RESULTS:
+            for name in (*RESULTS, STAGES):
                 remove_leftovers(self.path / name)
             yield
 
     def start(self) -> None:
-        """Write a log without rows and remove what an earlier run left, but for last.h5 and files that are no results.
+        """Write logs without rows and remove what an earlier run left, but for last.h5 and files that are no results.
 
         Raises `FileError` where that cannot be done.
         """
-        with atomic_write(self.log) as temporary:
-            temporary.write_bytes(_HEADER)
-        for name in RESULTS:
-            if self.path / name not in (self.last, self.log):
+        for path, content in ((self.log, _HEADER), (self.checks, b"")):
+            with atomic_write(path) as temporary:
+                temporary.write_bytes(content)
+        self.clear(keep=(self.last, self.log, self.checks))
+
+    def clear(self, keep: Collection[Path] = ()) -> None:
+        """Remove all results but those to `keep`. Raises `FileError` for one that stays."""
+        for name in (*RESULTS, STAGES):
+            if self.path / name not in keep:
                 try:
                     (self.path / name).unlink(missing_ok=True)
                 except OSError as error:
                     raise FileError(f"{self.path / name}: cannot be removed ({error.strerror or error}).") from error
 
-    def cut_log(self, size: int, iteration: int) -> None:
-        """Cut the log back to the `size` bytes that it had after `iteration`.
+    def cut_logs(self, log_size: int, checks_size: int, iteration: int) -> None:
+        """Cut the logs back to the bytes that they had after `iteration`.
 
-        Raises `TrainingError` where it is missing or is not the one that had them.
+        Raises `TrainingError` where one is missing or is not the one that had them.
         """
+        self._cut(self.log, log_size, _HEADER, b"%d," % iteration, f"with iteration {iteration} at the end")
+        last_check = b'{"iteration": ' if checks_size else b""
+        self._cut(self.checks, checks_size, b"", last_check, "with a validation at the end")
+
+    def _cut(self, path: Path, size: int, begins: bytes, last_row_begins: bytes, described: str) -> None:
         mend = f"put the run's own log back, or start anew with --overwrite --init {self.last}"
         try:
-            with self.log.open("rb+") as stream:
+            with path.open("rb+") as stream:
                 found = os.fstat(stream.fileno()).st_size
                 if found < size:
-                    raise TrainingError(f"{self.log}: has {found} bytes, but {self.last} counts on {size}; {mend}.")
+                    raise TrainingError(f"{path}: has {found} bytes, but {self.last} counts on {size}; {mend}.")
                 kept = stream.read(size)
                 last_row = kept.removesuffix(b"\n").rpartition(b"\n")[2]
-                ends = kept.endswith(b"\n") and last_row.startswith(b"%d," % iteration)
-                if not (kept.startswith(_HEADER) and ends):
+                whole = not kept or kept.endswith(b"\n")
+                if not (kept.startswith(begins) and whole and last_row.startswith(last_row_begins)):
                     raise TrainingError(
-                        f"{self.log}: is not the log that {self.last} counts on, with iteration {iteration} at the end "
-                        f"of its first {size} bytes; {mend}."
+                        f"{path}: is not the log that {self.last} counts on, {described} of its first {size} bytes; "
+                        f"{mend}."
                     )
                 stream.truncate(size)
         except FileNotFoundError as error:
-            raise TrainingError(f"{self.log}: is missing, but {self.last} counts on it; {mend}.") from error
+            raise TrainingError(f"{path}: is missing, but {self.last} counts on it; {mend}.") from error
         except OSError as error:
-            raise _cannot_write(self.log, error) from error
+            raise cannot_write(path, error) from error
 
     def read_log(self) -> dict[str, list[float]]:
         """The log's columns, NaN where a field is empty."""
@@ -124,44 +160,118 @@ class RunFolder:
             raise FileError(f"{self.log}: is not the log of a training ({error}); put the run's own back.") from error
         return columns
 
+    def read_checks(self) -> list[dict[str, Any]]:
+        """The lines of log.jsonl. Raises `FileError` for what no run has written."""
+        return _read_lines(self.checks, _is_check)
+
+    def read_speed(self) -> list[dict[str, Any]]:
+        """The lines of speed.jsonl. Raises `FileError` for what no run has written."""
+        return _read_lines(self.speed, _is_speed)
+
 
 class Log:
-    """Appends one row an iteration to a run's log. Raises `FileError` where it cannot."""
+    """Appends to a run's logs.
+
+    What cannot be written, for the disk is full, is kept and written with what comes next. Raises `FileError` where a
+    log cannot be opened.
+    """
 
     def __init__(self, folder: RunFolder) -> None:
-        self._path = folder.log
-        try:
-            self._stream = self._path.open("ab")
-        except OSError as error:
-            raise _cannot_write(self._path, error) from error
+        self._rows, self._checks, self._speed = map(_Appending, (folder.log, folder.checks, folder.speed))
 
-    def write(self, iteration: int, loss: float, rate: float, mean_iu: float) -> None:
-        """Add a row; NaN leaves its field empty."""
+    def write(self, row: Sequence[float]) -> None:
+        """Add a row of `COLUMNS` to log.csv; NaN leaves its field empty."""
+        self._rows.write(_row(*row))
+
+    def write_check(self, check: Mapping[str, Any]) -> None:
+        """Add a line to log.jsonl."""
+        self._checks.write(_line(check))
+
+    def write_speed(self, speed: Mapping[str, Any]) -> None:
+        """Add a line to speed.jsonl."""
+        self._speed.write(_line(speed))
+
+    def sync(self) -> tuple[int, int]:
+        """Bring all of log.csv and log.jsonl onto the disk; returns their bytes. Raises `FileError`."""
+        return self._rows.sync(), self._checks.sync()
+
+    def close(self) -> None:
+        for each in (self._rows, self._checks, self._speed):
+            each.close()
+
+
+class _Appending:
+    """A file that bytes are added to, as soon as there is room for them."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._waiting = b""
         try:
-            self._stream.write(_row(iteration, loss, rate, mean_iu))
-            self._stream.flush()
+            self._stream = path.open("ab", buffering=0)
         except OSError as error:
-            raise _cannot_write(self._path, error) from error
+            raise cannot_write(path, error) from error
+
+    def write(self, content: bytes) -> None:
+        self._waiting += content
+        with suppress(OSError):  # `sync` tells of it
+            self._flush()
 
     def sync(self) -> int:
-        """Bring all rows onto the disk; returns the bytes of the log."""
+        """Bring everything onto the disk; returns the bytes of the file. Raises `FileError`."""
         try:
+            self._flush()
             os.fsync(self._stream.fileno())
         except OSError as error:
-            raise _cannot_write(self._path, error) from error
+            raise cannot_write(self._path, error) from error
         return self._stream.tell()
 
     def close(self) -> None:
         self._stream.close()
 
+    def _flush(self) -> None:
+        while self._waiting:
+            self._waiting = self._waiting[self._stream.write(self._waiting) :]
 
-def _row(iteration: int, *values: float) -> bytes:
+
+def _read_lines(path: Path, fits: Callable[[Any], bool]) -> list[dict[str, Any]]:
+    try:
+        lines = [json.loads(line) for line in read_text(path).splitlines()]
+    except (ValueError, RecursionError) as error:
+        raise FileError(f"{path}: is not the log of a training ({error}); put the run's own back.") from error
+    for number, line in enumerate(lines, start=1):
+        if not fits(line):
+            raise FileError(f"{path}: is not the log of a training (line {number}); put the run's own back.")
+    return lines
+
+
+def _is_check(line: Any) -> bool:
+    """Whether a line of log.jsonl has the figures that the report shows, if it has any."""
+    match line:
+        case {"iteration": int()}:
+            figures = [line.get(name) for name in ("mean_iu", "pixel_accuracy", "mean_accuracy")]
+            iu = line.get("iu", [])
+            return isinstance(iu, list) and all(each is None or type(each) is float for each in (*figures, *iu))
+    return False
+
+
+def _is_speed(line: Any) -> bool:
+    match line:
+        case {"iterations": int(), "seconds": int() | float(), "checking": int() | float(), "waited": int() | float()}:
+            return True
+    return False
+
+
+def _row(iteration: float, *values: float) -> bytes:
     """Shortest texts that read back as the same numbers."""
     texts = [str(iteration), *("" if math.isnan(value) else repr(float(value)) for value in values)]
     return (",".join(texts) + "\n").encode()
 
 
-def _cannot_write(path: Path, error: OSError) -> FileError:
+def _line(values: Mapping[str, Any]) -> bytes:
+    return (json.dumps(values) + "\n").encode()
+
+
+def cannot_write(path: Path, error: OSError) -> FileError:
     return FileError(f"{path}: cannot be written ({error.strerror or error}).")
 
 

@@ -100,7 +100,7 @@ def test_data_options_reach_the_data_set(photos: Path, weights: Path, command: C
     ("options", "words"),
     [
         (["--data", "shapes"], "the net scores 3 classes, but data set 'shapes' has 6"),
-        (["--data", "shape"], "no data set is called 'shape'; did you mean 'shapes'?"),
+        (["--data", "shape"], "no data set is called 'shape'; did you mean 'shapes'"),
         (["--data", "folder"], "data set 'folder' needs its root"),
         (["--data", "shapes", "--split", "vl"], "has no split 'vl'; did you mean 'val'?"),
         (["--data", "shapes", "--data-option", "count"], "--data-option count: expected KEY=VALUE"),

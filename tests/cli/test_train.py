@@ -22,7 +22,10 @@ from tests.cli.conftest import Command, Ended
 from tests.train.runs import TINY, arrays, assert_same_run
 
 REPOSITORY = Path(__file__).parents[2]
-RESULTS = {"best.h5", "last.h5", "log.csv", "curves.png", "samples.png", "overlay.png", "confusion.png"}
+RESULTS = {
+    "best.h5", "last.h5", "log.csv", "log.jsonl", "speed.jsonl", "report.html", "curves.png", "samples.png",
+    "overlay.png", "confusion.png",
+}  # fmt: skip
 
 
 def rows(folder: Path) -> list[dict[str, str]]:
@@ -224,7 +227,9 @@ def test_a_loss_that_is_not_finite_stops_the_run_and_keeps_the_last_good_checkpo
     plain = ("--model", "voc-fcn8s", *TINY, "--no-validation", "--check-every", 1)
     assert command(main, *plain, "--iterations", 1, "--base-lr", 0.001, "--out", out).status == 0
     diverging = ("--resume", "--iterations", 60, "--base-lr", 1e15, "--lr-policy", "fixed")
-    assert_refused(command(main, *diverging, "--out", out), "iteration", "layer", "good checkpoint")
+    ended = command(main, *diverging, "--check-every", 60, "--out", out)
+    assert_refused(ended, "iteration", "layer", "good checkpoint")
+    assert_refused(command(main, *diverging, "--check-every", 1, "--out", out), "check", "'score'", "good checkpoint")
     assert all(np.isfinite(value).all() for value in arrays(out / "last.h5").values())
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import warnings
 from collections.abc import Callable
 from pathlib import Path
 
@@ -13,7 +14,8 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from fcnlite import data
-from fcnlite.data.folder import _held_out
+from fcnlite.data.splits import held_out
+from fcnlite.data.transforms import to_blob
 from fcnlite.errors import DataError, FcnliteError
 
 Pairs = Callable[[int], Path]
@@ -92,19 +94,19 @@ def test_void_is_no_class(pairs: Pairs) -> None:
 
 def test_adding_pictures_moves_no_other() -> None:
     everything = [f"picture {number}" for number in range(500)]
-    before, after = _held_out(set(everything[:100]), 0.2), _held_out(set(everything), 0.2)
+    before, after = held_out(set(everything[:100]), 0.2), held_out(set(everything), 0.2)
     assert before == after & set(everything[:100])
 
 
 @given(st.sets(st.text(), min_size=1), st.floats(1e-9, 0.99))
-def test_at_least_one_is_held_out(names: set[str], fraction: float) -> None:
-    assert _held_out(names, fraction) & names
+def test_at_least_one_isheld_out(names: set[str], fraction: float) -> None:
+    assert held_out(names, fraction) & names
 
 
-def test_the_fraction_held_out() -> None:
+def test_the_fractionheld_out() -> None:
     everything = {f"picture {number}" for number in range(1000)}
-    assert 160 < len(_held_out(everything, 0.2)) < 240
-    assert _held_out(everything, 0) == set()
+    assert 160 < len(held_out(everything, 0.2)) < 240
+    assert held_out(everything, 0) == set()
 
 
 def test_splits_by_file(pairs: Pairs) -> None:
@@ -280,3 +282,178 @@ def test_membrane_masks(shared: Path) -> None:
     dataset = data.open("folder", root, images="image", labels="label", binary_masks=True)
     assert set(np.unique(dataset[0].label)) == {0, 1}
     assert dataset[0].image.shape == (512, 512, 3)
+
+
+# Colour-coded labels
+
+TABLE = "# red green blue name\n128 0 0 roof\n0, 128, 0, green lawn\n0 0 128 roof\n0 0 0 void\n"
+
+
+def write_colors(root: Path, *colors: tuple[int, int, int]) -> None:
+    for name in ("p0", "p1"):
+        write_label(root, name, np.resize(np.array(colors, np.uint8), (8, 12, 3)))
+
+
+def test_a_table_says_what_colours_mean(pairs: Pairs) -> None:
+    root = pairs(2)
+    (root / "colors.txt").write_text(TABLE)
+    write_colors(root, (128, 0, 0), (0, 128, 0), (0, 0, 128), (0, 0, 0))
+    dataset = opened(root, val=0)
+    assert dataset.classes == ("roof", "green lawn")
+    assert dataset.colors == ((128, 0, 0), (0, 128, 0))
+    assert dataset[0].label[0, :4].tolist() == [0, 1, 0, 255]
+    palette = Image.fromarray(np.resize(np.array([7, 9], np.uint8), (8, 12)))
+    palette.putpalette([0] * 21 + [0, 128, 0] + [0] * 3 + [128, 0, 0])
+    palette.save(root / "labels" / "p0.png")
+    assert opened(root, val=0)[0].label[0, :2].tolist() == [1, 0]
+    (root / "colors.txt").rename(root / "legend.txt")
+    assert opened(root, val=0, colors="legend.txt").classes == dataset.classes
+
+
+def test_colours_without_a_table_are_shown_as_it_has_them(pairs: Pairs) -> None:
+    root = pairs(2)
+    write_colors(root, (128, 0, 0), (128, 0, 0), (0, 128, 0))
+    words = r"labels show colours \(p0.png\).*colors.txt, .*Found: 128 0 0 \(66.7 %\), 0 128 0 \(33.3 %\)"
+    with pytest.raises(DataError, match=words):
+        opened(root, val=0)
+
+
+def test_colours_that_are_not_in_the_table_are_named(pairs: Pairs) -> None:
+    root = pairs(2)
+    (root / "colors.txt").write_text(TABLE)
+    write_colors(root, (128, 0, 0), (1, 2, 3))
+    with pytest.raises(DataError, match=r"p0.png: holds colours that the table does not have: 1 2 3 \(48 pixels\)"):
+        opened(root, val=0)
+
+
+@pytest.mark.parametrize(
+    ("table", "words"),
+    [
+        ("1 2 3 a\n1 2 3 b\n", r"line 2: the colour 1 2 3 is given twice"),
+        ("1 2 300 a\n", r"line 1: found '1 2 300 a', expected one line a class"),
+        ("road 1 2 3\n", r"line 1: found 'road 1 2 3'"),
+        ("1 2 3 a\n0 0 0 void\n", r"names 1 classes; expected 2 to 255"),
+    ],
+)
+def test_tables_that_are_wrong(pairs: Pairs, table: str, words: str) -> None:
+    root = pairs(2)
+    (root / "colors.txt").write_text(table)
+    with pytest.raises(DataError, match=words):
+        opened(root, val=0)
+
+
+def test_a_table_and_classes_exclude_each_other(pairs: Pairs) -> None:
+    root = pairs(2)
+    (root / "colors.txt").write_text(TABLE)
+    assert opened(root, val=0, classes=3).classes == ("class 0", "class 1", "class 2")
+    for options in ({"classes": 3}, {"binary_masks": True}):
+        with pytest.raises(DataError, match=r"exclude each other"):
+            opened(root, val=0, colors="colors.txt", **options)
+
+
+# Labels that lost their numbers
+
+
+def blobs_of_classes(*values: object) -> np.ndarray:
+    """Large squares of three values, 90×120."""
+    squares = np.array([[0, 1, 2, 1], [2, 0, 1, 0], [1, 2, 0, 2]])
+    return np.array(values, np.uint8)[squares].repeat(30, 0).repeat(30, 1)
+
+
+def enlarged(root: Path) -> None:
+    for name in ("p0", "p1"):
+        Image.new("RGB", (120, 90)).save(root / "images" / f"{name}.png")
+
+
+def smoothed(label: np.ndarray) -> np.ndarray:
+    return np.array(Image.fromarray(label).resize((80, 60), Image.Resampling.BILINEAR).resize((120, 90), 2))
+
+
+def as_jpeg(label: np.ndarray, tmp_path: Path) -> np.ndarray:
+    Image.fromarray(label).save(tmp_path / "x.jpg", quality=85)
+    return np.array(Image.open(tmp_path / "x.jpg"))
+
+
+REMEDY = "make the labels anew, resizing by nearest neighbour"
+
+
+@pytest.mark.parametrize("spoil", ["smoothed", "as_jpeg"])
+def test_blended_numbers_are_recognised(pairs: Pairs, tmp_path: Path, spoil: str) -> None:
+    root = pairs(2)
+    enlarged(root)
+    label = blobs_of_classes(0, 60, 120)
+    spoilt = smoothed(label) if spoil == "smoothed" else as_jpeg(label, tmp_path)
+    for name in ("p0", "p1"):
+        write_label(root, name, spoilt)
+    with pytest.raises(DataError, match=rf"classes cannot be counted: .*{REMEDY}.*classes=N"):
+        opened(root, val=0)
+    with pytest.raises(DataError, match=rf"p0.png: holds .*; expected 0 to 9, 255 .* on edges, .*{REMEDY}"):
+        opened(root, val=0, classes=10)
+
+
+@pytest.mark.parametrize("spoil", ["smoothed", "as_jpeg"])
+def test_blended_colours_are_recognised(pairs: Pairs, tmp_path: Path, spoil: str) -> None:
+    root = pairs(2)
+    enlarged(root)
+    (root / "colors.txt").write_text(TABLE)
+    label = blobs_of_classes((128, 0, 0), (0, 128, 0), (0, 0, 0))
+    spoilt = smoothed(label) if spoil == "smoothed" else as_jpeg(label, tmp_path)
+    for name in ("p0", "p1"):
+        write_label(root, name, spoilt)
+    with pytest.raises(DataError, match=rf"p0.png: holds \d+ colours that the table does not have.*{REMEDY}"):
+        opened(root, val=0)
+
+
+def test_blending_within_the_classes_is_warned_of(pairs: Pairs) -> None:
+    root = pairs(2)
+    enlarged(root)
+    for name in ("p0", "p1"):
+        write_label(root, name, smoothed(blobs_of_classes(0, 60, 120)))
+    with pytest.warns(UserWarning, match=rf"on edges.*{REMEDY}"):
+        opened(root, val=0, classes=121)
+    for name in ("p0", "p1"):
+        write_label(root, name, blobs_of_classes(0, 60, 120))
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        opened(root, val=0, classes=121)
+
+
+# Pictures of 16 bits
+
+
+def test_gray_pictures_of_sixteen_bits_keep_their_values(pairs: Pairs) -> None:
+    root = pairs(2)
+    deep = np.arange(96, dtype=np.uint16).reshape(8, 12) * 40
+    for name in ("p0", "p1"):
+        Image.fromarray(deep).save(root / "images" / f"{name}.png")
+    dataset = opened(root, val=0, white=4000)
+    assert np.array_equal(dataset[0].image, deep)
+    assert (dataset.preprocessing.bits, dataset.preprocessing.mean) == (16, (2000.0,) * 3)
+    blob = to_blob(dataset[0].image, dataset.preprocessing)
+    assert blob[:, 0, 0] == pytest.approx([-127.5] * 3)
+    assert blob[2, 7, 11] == pytest.approx((3800 - 2000) * 255 / 4000)
+    Image.fromarray(np.zeros((8, 12, 3), np.uint8)).save(root / "images" / "p1.png")
+    with pytest.raises(DataError, match=r"p1.png: is no gray picture of 16 bits"):
+        opened(root, val=0)
+    with pytest.raises(DataError, match=r"white is 0; expected 1 to 65535"):
+        opened(root, val=0, white=0)
+
+
+# Skipping what is bad
+
+
+def test_what_cannot_be_used_is_passed_over_when_asked(pairs: Pairs) -> None:
+    root = pairs(6)
+    (root / "labels" / "p1.png").unlink()
+    (root / "images" / "p2.png").unlink()
+    (root / "labels" / "p3.png").write_text("damaged")
+    (root / "images" / "p4.png").write_bytes((root / "images" / "p4.png").read_bytes()[:80])
+    with pytest.raises(DataError, match=r"2 problems"):
+        data.open("folder", root, val=0)
+    dataset = data.open("folder", root, val=0, skip_bad=True)
+    assert len(dataset.classes) == 3
+    indices, problems = dataset.usable()
+    assert names(data.Subset(dataset, indices)) == {"p0", "p5"}
+    assert len(problems) == 4
+    for name in ("p1", "p2", "p3", "p4"):
+        assert sum(f"{name}.png" in problem for problem in problems) == 1

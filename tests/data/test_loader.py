@@ -15,9 +15,10 @@ import pytest
 
 from fcnlite import data
 from fcnlite.data import Augment, Loader, Sample
+from fcnlite.data.loader import blobs
 from fcnlite.data.transforms import from_blob, to_blob
 from fcnlite.errors import DataError, FcnliteError
-from fcnlite.spec import Preprocessing
+from fcnlite.spec import Labels, Preprocessing
 
 PREPROCESSING = Preprocessing()
 ALL = Augment(flip=True, scale=(0.5, 1.5), crop=(24, 24))
@@ -29,7 +30,7 @@ class Numbered(data.Dataset):
     splits = ("train",)
 
     def __init__(self, count: int, seconds: float = 0, fails: int = -1, larger: int = -1) -> None:
-        super().__init__("numbered", "train", ("a", "b"), data.voc_colors(2))
+        super().__init__("numbered", "train", {"label": Labels(("a", "b"), data.voc_colors(2))})
         self.count, self.seconds, self.fails, self.larger = count, seconds, fails, larger
         self.reads = 0
 
@@ -43,7 +44,7 @@ class Numbered(data.Dataset):
             raise RuntimeError("worn out")
         side = 5 if index == self.larger else 4
         label = np.full((side, side), index, np.uint8)
-        return Sample(np.repeat(label[:, :, None], 3, axis=2), label, f"number {index}")
+        return Sample({"data": np.repeat(label[:, :, None], 3, axis=2)}, {"label": label}, f"number {index}")
 
 
 def take(count: int, start: int = 0, **options) -> list[dict[str, np.ndarray]]:
@@ -141,7 +142,7 @@ def test_closing_ends_the_threads() -> None:
 
 def test_an_iterator_left_open_does_not_hold_up_the_exit() -> None:
     program = (
-        "from fcnlite import data; from fcnlite.spec import Preprocessing\n"
+        "from fcnlite import data; from fcnlite.spec import Labels, Preprocessing\n"
         "batches = data.Loader(data.open('shapes'), batch_size=4, preprocessing=Preprocessing()).batches()\n"
         "next(batches)"
     )
@@ -191,10 +192,26 @@ def test_settings_out_of_range(options: dict, message: str) -> None:
 
 
 def test_an_epoch_for_evaluation_is_in_order_and_unchanged() -> None:
-    dataset = data.open("shapes", count=3, size=32)
-    seen = list(data.epoch(dataset, PREPROCESSING))
-    assert [sample.name for sample, _ in seen] == [dataset[index].name for index in range(3)]
-    sample, blob = seen[1]
-    assert np.array_equal(sample.label, dataset[1].label)
-    assert blob.shape == (1, 3, 32, 32)
-    assert np.array_equal(blob[0], to_blob(dataset[1].image, PREPROCESSING))
+    dataset = data.open("shapes", count=7, size=32)
+    seen = list(data.epoch(dataset))
+    assert [sample.name for sample in seen] == [dataset[index].name for index in range(7)]
+    assert np.array_equal(seen[5].label, dataset[5].label)
+    assert np.array_equal(seen[5].image, dataset[5].image)
+
+
+def test_an_epoch_reads_a_few_samples_ahead_and_ends_its_thread() -> None:
+    dataset = Numbered(50)
+    samples = data.epoch(dataset)
+    next(samples)
+    time.sleep(0.1)
+    assert dataset.reads == 3
+    samples.close()
+    assert not loader_threads()
+
+
+def test_blobs_are_named_as_the_pictures_and_labels_are() -> None:
+    sample = data.open("shapes", count=1, size=32)[0]
+    made = blobs(sample, PREPROCESSING)
+    assert list(made) == ["data", "label"]
+    assert np.array_equal(made["data"], to_blob(sample.image, PREPROCESSING))
+    assert np.array_equal(made["label"], sample.label[None])

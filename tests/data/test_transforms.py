@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from fcnlite.data.dataset import Sample
-from fcnlite.data.transforms import Augment, augment, from_blob, label_to_blob, mean_color, to_blob
+from fcnlite.data.transforms import Augment, augment, from_blob, label_to_blob, mean_pixel, to_blob
 from fcnlite.errors import DataError
 from fcnlite.spec import Preprocessing
 
 IMAGE = np.random.default_rng(0).integers(0, 256, (4, 6, 3), dtype=np.uint8)
 FILL = (1, 2, 3)
+FILLING = Preprocessing(color="RGB", mean=FILL)
 COLORS = np.random.default_rng(1).integers(0, 256, (256, 3), dtype=np.uint8)
 
 
@@ -50,8 +53,8 @@ def test_from_blob_inverts_to_blob(preprocessing: Preprocessing) -> None:
 
 
 def test_the_mean_colour_is_rgb() -> None:
-    assert mean_color(Preprocessing()) == (123, 117, 104)
-    assert mean_color(Preprocessing(color="GRAY", mean=(50.4,))) == (50, 50, 50)
+    assert mean_pixel(Preprocessing()).tolist() == [123, 117, 104]
+    assert mean_pixel(Preprocessing(color="GRAY", mean=(50.4,))).tolist() == [50, 50, 50]
 
 
 @pytest.mark.parametrize("image", [IMAGE[:, :, 0], IMAGE.astype(np.float32), IMAGE[:, :, :2]])
@@ -80,7 +83,7 @@ settings = st.builds(
 def test_labels_never_hold_a_new_number(settings: Augment, height: int, width: int, seed: int) -> None:
     rng = np.random.default_rng(seed)
     label = rng.choice(np.array([0, 3, 100, 255], np.uint8), (height, width))
-    out = augment(Sample(COLORS[label], label, "x"), settings, rng, FILL)
+    out = augment(Sample({"data": COLORS[label]}, {"label": label}, "x"), settings, rng, FILLING)
     assert set(np.unique(out.label)) <= {*np.unique(label).tolist(), 255}
     assert out.image.shape == (*out.label.shape, 3)
     assert out.label.shape == settings.crop or settings.crop is None
@@ -93,7 +96,8 @@ def test_image_and_label_stay_together(settings: Augment, seed: int) -> None:
     """An image that paints each class in its colour still does, away from the edges between classes."""
     rng = np.random.default_rng(seed)
     label = rng.integers(0, 5, (3, 4)).astype(np.uint8).repeat(16, 0).repeat(16, 1)
-    out = augment(Sample(COLORS[label], label, "x"), settings, rng, tuple(COLORS[255].tolist()))
+    filling = Preprocessing(color="RGB", mean=tuple(COLORS[255].tolist()))
+    out = augment(Sample({"data": COLORS[label]}, {"label": label}, "x"), settings, rng, filling)
     inner = np.zeros(out.label.shape, bool)
     if min(out.label.shape) >= 7:
         windows = np.lib.stride_tricks.sliding_window_view(out.label, (7, 7))
@@ -103,7 +107,7 @@ def test_image_and_label_stay_together(settings: Augment, seed: int) -> None:
 
 def test_without_settings_nothing_changes() -> None:
     label = IMAGE[:, :, 0]
-    out = augment(Sample(IMAGE, label, "x"), Augment(), np.random.default_rng(0), FILL)
+    out = augment(Sample({"data": IMAGE}, {"label": label}, "x"), Augment(), np.random.default_rng(0), FILLING)
     assert np.array_equal(out.image, IMAGE)
     assert np.array_equal(out.label, label)
 
@@ -114,7 +118,7 @@ def test_a_crop_is_a_part_of_the_picture_and_every_part_occurs() -> None:
     rng = np.random.default_rng(0)
     corners = set()
     for _ in range(100):
-        out = augment(Sample(image, label, "x"), Augment(crop=(2, 2)), rng, FILL)
+        out = augment(Sample({"data": image}, {"label": label}, "x"), Augment(crop=(2, 2)), rng, FILLING)
         assert np.array_equal(out.image, COLORS[out.label])
         assert (out.label - out.label[0, 0]).tolist() == [[0, 1], [4, 5]]
         corners.add(int(out.label[0, 0]))
@@ -124,7 +128,8 @@ def test_a_crop_is_a_part_of_the_picture_and_every_part_occurs() -> None:
 def test_small_pictures_are_padded_with_the_fill_and_void() -> None:
     label = np.ones((2, 3), np.uint8)
     image = np.full((2, 3, 3), 200, np.uint8)
-    out = augment(Sample(image, label, "x"), Augment(crop=(5, 5)), np.random.default_rng(0), FILL)
+    sample = Sample({"data": image}, {"label": label}, "x")
+    out = augment(sample, Augment(crop=(5, 5)), np.random.default_rng(0), FILLING)
     assert (out.label == 1).sum() == 6
     assert (out.label == 255).sum() == 19
     assert np.all(out.image[out.label == 1] == 200)
@@ -134,10 +139,26 @@ def test_small_pictures_are_padded_with_the_fill_and_void() -> None:
 def test_flip_mirrors_about_half_of_them() -> None:
     label = np.array([[0, 1, 2]], np.uint8)
     rng = np.random.default_rng(0)
-    outs = [augment(Sample(COLORS[label], label, "x"), Augment(flip=True), rng, FILL) for _ in range(200)]
+    sample = Sample({"data": COLORS[label]}, {"label": label}, "x")
+    outs = [augment(sample, Augment(flip=True), rng, FILLING) for _ in range(200)]
     flipped = [out for out in outs if out.label.tolist() == [[2, 1, 0]]]
     assert 70 < len(flipped) < 130
     assert np.array_equal(flipped[0].image, COLORS[label][:, ::-1])
+
+
+def test_brightness_multiplies_the_picture_and_leaves_padding_and_label() -> None:
+    label = np.ones((2, 3), np.uint8)
+    sample = Sample({"data": np.full((2, 3, 3), 200, np.uint8)}, {"label": label}, "x")
+    rng = np.random.default_rng(0)
+    seen = []
+    for _ in range(200):
+        out = augment(sample, Augment(crop=(5, 5), brightness=0.4), rng, FILLING)
+        (value,) = np.unique(out.image[out.label == 1])
+        seen.append(int(value))
+        assert np.all(out.image[out.label == 255] == FILL)
+    assert min(seen) in range(120, 126)
+    assert max(seen) == 255  # clipped, not wrapped
+    assert 90 < sum(value < 200 for value in seen) < 130
 
 
 def test_a_crop_of_a_resized_picture_is_its_cut() -> None:
@@ -148,7 +169,7 @@ def test_a_crop_of_a_resized_picture_is_its_cut() -> None:
     label = rng.integers(0, 5, (20, 30)).astype(np.uint8)
     image = rng.integers(0, 256, (20, 30, 3), dtype=np.uint8)
     whole = np.array(Image.fromarray(image).resize((60, 40), Image.Resampling.BILINEAR)).astype(int)
-    out = augment(Sample(image, label, "x"), Augment(scale=(2, 2), crop=(16, 16)), rng, FILL)
+    out = augment(Sample({"data": image}, {"label": label}, "x"), Augment(scale=(2, 2), crop=(16, 16)), rng, FILLING)
     windows = np.lib.stride_tricks.sliding_window_view(label.repeat(2, 0).repeat(2, 1), (16, 16))
     ((row, column),) = np.argwhere((windows == out.label).all(axis=(2, 3)))
     cut = whole[row : row + 16, column : column + 16]
@@ -156,8 +177,78 @@ def test_a_crop_of_a_resized_picture_is_its_cut() -> None:
 
 
 @pytest.mark.parametrize(
-    "options", [{"scale": (0, 1)}, {"scale": (2, 1)}, {"scale": (1, float("inf"))}, {"crop": (0, 5)}]
+    "options",
+    [{"scale": (0, 1)}, {"scale": (2, 1)}, {"scale": (1, float("inf"))}, {"crop": (0, 5)}, {"brightness": 1.1}],
 )
 def test_settings_out_of_range(options: dict) -> None:
     with pytest.raises(DataError, match=r"augmentation"):
         Augment(**options)
+
+
+# Several pictures and labels, 16 bits, depth
+
+DEPTH = Preprocessing(color="DEPTH", mean=(7.844,), bits=16)
+SEVERAL = Preprocessing(others={"depth": DEPTH})
+
+
+def test_depth_is_fed_as_its_logarithm_and_nothing_measured_as_the_mean() -> None:
+    depth = np.array([[1000, 65535, 0]], np.uint16)
+    blob = to_blob(depth, DEPTH)
+    assert blob.shape == (1, 1, 3)
+    assert blob[0, 0].tolist() == pytest.approx([np.log(1000) - 7.844, np.log(65535) - 7.844, 0], abs=1e-5)
+    assert from_blob(blob, DEPTH)[0, :2].tolist() == [1000, 65535]
+    assert mean_pixel(DEPTH) == 2550
+
+
+def test_sixteen_bits_fill_as_many_channels_as_the_net_has() -> None:
+    deep = np.array([[0, 4000]], np.uint16)
+    gray = to_blob(deep, Preprocessing(color="GRAY", mean=(2000.0,), scale=0.5, bits=16))
+    assert gray.tolist() == [[[-1000, 1000]]]
+    three = to_blob(deep, Preprocessing(mean=(0.0, 1000.0, 2000.0), bits=16))
+    assert three[:, 0].tolist() == [[0, 4000], [-1000, 3000], [-2000, 2000]]
+
+
+@pytest.mark.parametrize(
+    ("image", "preprocessing"),
+    [
+        (np.zeros((2, 2), np.uint16), Preprocessing()),
+        (np.zeros((2, 2, 3), np.uint8), DEPTH),
+        (np.zeros((2, 2, 3), np.uint16), DEPTH),
+        (np.zeros((2, 2, 4), np.uint8), Preprocessing()),
+    ],
+)
+def test_pictures_of_another_kind_are_refused(image: np.ndarray, preprocessing: Preprocessing) -> None:
+    with pytest.raises(DataError, match=r"an image has shape .*; expected H×W"):
+        to_blob(image, preprocessing)
+
+
+@given(settings, st.integers(0, 2**32 - 1))
+def test_all_pictures_and_labels_go_through_one_geometry(settings: Augment, seed: int) -> None:
+    label = np.arange(15, dtype=np.uint8).reshape(3, 5).repeat(8, 0).repeat(8, 1)
+    images = {"data": np.repeat(label[:, :, None], 3, axis=2), "depth": label.astype(np.uint16) * 1000}
+    sample = Sample(images, {"sem": label, "geo": label // 2}, "x")
+    filling = dataclasses.replace(SEVERAL, color="RGB", mean=(255.0,) * 3)
+    out = augment(sample, settings, np.random.default_rng(seed), filling)
+    known = out.labels["sem"] != 255
+    assert np.array_equal(out.labels["geo"], np.where(known, out.labels["sem"] // 2, 255))
+    assert out.images["depth"].dtype == np.uint16
+    assert np.all(out.images["depth"][~known] == 2550) and np.all(out.images["data"][~known] == 255)
+    # Bilinear in both, on different scales: they agree within the roundings of Pillow's two passes.
+    difference = out.images["depth"][known] - 1000.0 * out.images["data"][known][:, 0]
+    assert np.abs(difference).max(initial=0) <= 1100
+
+
+def test_brightness_lights_pictures_but_neither_depth_nor_padding() -> None:
+    label = np.zeros((4, 4), np.uint8)
+    images = {"data": np.full((4, 4, 3), 100, np.uint8), "depth": np.full((4, 4), 3000, np.uint16)}
+    sample, rng, seen = Sample(images, {"label": label}, "x"), np.random.default_rng(0), set()
+    for _ in range(50):
+        out = augment(sample, Augment(brightness=0.3, crop=(6, 6)), rng, SEVERAL)
+        inside = out.label == 0
+        (value,) = np.unique(out.images["data"][inside]).tolist()
+        seen.add(value)
+        assert np.all(out.images["data"][~inside] == mean_pixel(SEVERAL))
+        assert np.all(out.images["depth"][inside] == 3000)
+    assert 70 <= min(seen) < 80 and 120 < max(seen) <= 130
+    with pytest.raises(DataError, match=r"brightness 1.5: expected 0 to 1"):
+        Augment(brightness=1.5)

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from fcnlite import surgery
+from fcnlite import spec, surgery
 from fcnlite.data import Dataset, Sample
 from fcnlite.doctor import Finding
 from fcnlite.models import fcn
@@ -75,7 +75,7 @@ class Labels(Dataset):
 
     def __init__(self, labels: Iterable[np.ndarray], classes: int) -> None:
         names = tuple(f"class {number}" for number in range(classes))
-        super().__init__("labels", "train", names, ((0, 0, 0),) * classes)
+        super().__init__("labels", "train", {"label": spec.Labels(names, ((0, 0, 0),) * classes)})
         self._labels = [np.asarray(each, np.uint8) for each in labels]
 
     def __len__(self) -> int:
@@ -83,4 +83,4 @@ class Labels(Dataset):
 
     def __getitem__(self, index: int) -> Sample:
         label = self._labels[index]
-        return Sample(np.full((*label.shape, 3), 99, np.uint8), label, f"labels-{index}")
+        return Sample({"data": np.full((*label.shape, 3), 99, np.uint8)}, {"label": label}, f"labels-{index}")

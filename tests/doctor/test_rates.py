@@ -13,6 +13,7 @@ from fcnlite.errors import SpecError
 from fcnlite.net import Net
 from fcnlite.solver import SGD, Adam
 from fcnlite.spec import NetSpec
+from fcnlite.train.balance import weighted
 from tests.doctor.nets import changed, small_fcn, told
 
 SUMMED = models.describe("voc-fcn32s", width=0.02)
@@ -47,6 +48,13 @@ def test_the_references_rates_move_nothing_with_a_mean_loss() -> None:
     assert found(MEAN, 1e-10, 0.99) == [("warning", "rate-too-low")]
     assert found(MEAN, 0.9e-8) == [("warning", "rate-too-low")]
     assert found(MEAN, 2e-8) == []
+
+
+def test_weights_of_the_classes_change_nothing() -> None:
+    weights = {"label": [1.0] * 21}
+    assert found(weighted(SUMMED, weights), 1e-4) == [("error", "rate-too-high")]
+    assert found(weighted(SUMMED, weights), 1e-10, 0.99) == []
+    assert found(weighted(MEAN, weights), 1e-10, 0.99) == [("warning", "rate-too-low")]
 
 
 def test_the_words_name_loss_rate_and_pixels() -> None:

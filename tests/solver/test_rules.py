@@ -59,6 +59,7 @@ RULES: dict[str, tuple[Rule, dict[str, float]]] = {
     "RMSProp": (rmsprop, {"delta": 1e-6, "rms_decay": 0.95}),
     "AdaDelta": (adadelta, {"delta": 1e-6, "momentum": MOMENTUM}),
     "Adam": (adam, {"delta": 1e-6, "momentum": MOMENTUM, "momentum2": 0.95}),
+    "AdamW": (adam, {"delta": 1e-6, "momentum": MOMENTUM, "momentum2": 0.95}),
 }
 
 
@@ -80,7 +81,11 @@ def test_steps_follow_the_rule(name: str, decay: str) -> None:
         for key, parameter in twin.learnable():
             w = parameter.array
             pull = np.sign(w) if decay == "L1" else w
-            g = parameter.grad / 2 + 0.05 * parameter.decay_mult * pull
+            g, shrink = parameter.grad / 2, 0.05 * parameter.decay_mult * pull
+            if name == "AdamW" and decay == "L2":
+                parameter.data[...] -= RATE * parameter.lr_mult * shrink  # beside the gradient
+            else:
+                g += shrink
             parameter.data[...] -= RATE * parameter.lr_mult * rule(g, histories.setdefault(key, {}), i + 1)
         for key, array in arrays(net).items():
             np.testing.assert_allclose(array, arrays(twin)[key], rtol=1e-9, atol=1e-13)

@@ -10,7 +10,7 @@ from fcnlite import storage
 from fcnlite.train.run_folder import RESULTS
 
 TINY = ("--width", 0.02, "--data-option", "size=32", "--data-option", "count=6", "--batch-size", 2)
-COMPARED = ("last.h5", "best.h5", "log.csv")
+COMPARED = ("last.h5", "best.h5", "log.csv", "log.jsonl")
 
 
 def arrays(path: Path) -> dict[str, np.ndarray]:

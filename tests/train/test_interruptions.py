@@ -16,13 +16,17 @@ from typing import Any
 import pytest
 
 from fcnlite import _cli, storage
-from fcnlite.train import results
+from fcnlite.train import report, results
 from fcnlite.train.__main__ import main
 from fcnlite.train.run_folder import Log, RunFolder
 from tests.train.runs import TINY, assert_readable, assert_same_run, leftovers
 
 Image = dict[str, bytes]
-RUN = (*TINY, "--base-lr", 0.01, "--iterations", 5, "--check-every", 2, "--iter-size", 2)
+RUN = (
+    *TINY, "--solver", "AdamW", "--base-lr", 0.01, "--iterations", 5, "--check-every", 2, "--iter-size", 2,
+    "--loss-sampling", 0.5, "--class-balance", 1.1, "--brightness", 0.3, "--scale", 0.8, 1.2, "--crop", 32, 32,
+)  # fmt: skip
+"""With all that is random."""
 
 NET = """
 layer { name: "data" type: "Input" top: "data" input_param { shape { dim: 1 dim: 3 dim: 32 dim: 32 } } }
@@ -81,7 +85,8 @@ def watched(folder: Path) -> Iterator[list[Image]]:
 
         return wrapped
 
-    places = [(Path, "replace"), (Path, "unlink"), (os, "fsync"), (Log, "write"), (RunFolder, "cut_log")]
+    places = [(Path, "replace"), (Path, "unlink"), (os, "fsync"), (RunFolder, "cut_logs")]
+    places += [(Log, "write"), (Log, "write_check")]
     with pytest.MonkeyPatch.context() as patch:
         for owner, name in places:
             patch.setattr(owner, name, watch(getattr(owner, name)))
@@ -90,7 +95,8 @@ def watched(folder: Path) -> Iterator[list[Image]]:
 
 @pytest.fixture(autouse=True)
 def no_pictures(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Pictures are drawn from the finished run and take most of a short one's time."""
+    """Pictures are drawn from what is there and take most of a short run's time."""
+    monkeypatch.setattr(report, "write", lambda run, check: None)
     monkeypatch.setattr(results, "draw", lambda folder, dataset: None)
     monkeypatch.setattr(results, "figures", lambda dataset, matrix: "")
 

@@ -13,7 +13,7 @@ from PIL import Image
 from fcnlite import _cli, config, models, storage
 from fcnlite.data import VOID
 from fcnlite.solver import SGD
-from fcnlite.train import results
+from fcnlite.train import report, results
 from fcnlite.train.__main__ import main
 from fcnlite.train.loop import Training
 from tests.train.runs import TINY, assert_same_run, leftovers
@@ -24,6 +24,7 @@ RUN = (*TINY, "--iterations", 2, "--check-every", 1, "--no-validation")
 @pytest.fixture(autouse=True)
 def no_pictures(monkeypatch: pytest.MonkeyPatch) -> None:
     """Pictures take most of a short run's time."""
+    monkeypatch.setattr(report, "write", lambda run, check: None)
     monkeypatch.setattr(results, "draw", lambda folder, dataset: None)
     monkeypatch.setattr(results, "figures", lambda dataset, matrix: "")
 
@@ -33,6 +34,7 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A run of two iterations, not to be changed."""
     out = tmp_path_factory.mktemp("finished") / "run"
     with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(report, "write", lambda run, check: None)
         patch.setattr(results, "draw", lambda folder, dataset: None)
         patch.setattr(results, "figures", lambda dataset, matrix: "")
         assert train(*RUN, "--out", out) == 0
@@ -103,9 +105,14 @@ def test_another_batch_size_goes_on_with_the_next_sample(out: Path) -> None:
 
 def test_rows_beyond_the_checkpoint_are_cut_off_to_the_byte(out: Path, finished: Path) -> None:
     with (out / "log.csv").open("a") as stream:
-        stream.write("3,0.5,0.1,\n4,0.")
+        stream.write("3,0.5,0.1,1,1,\n4,0.")
+    with (out / "log.jsonl").open("a") as stream:
+        stream.write('{"iteration": 3}\n{"iter')
     assert train("--resume", "--out", out) == 0
     assert_same_run(out, finished)
+
+
+HEADER = b"iteration,loss,rate,gradient_norm,weight_norm,mean_iu\n"
 
 
 @pytest.mark.parametrize(
@@ -113,8 +120,8 @@ def test_rows_beyond_the_checkpoint_are_cut_off_to_the_byte(out: Path, finished:
     [
         (None, ("is missing",)),
         (b"", ("has 0 bytes",)),
-        (b"iteration,loss,rate,mean_iu\n1,0.5", ("bytes",)),
-        (b"iteration,loss,rate,mean_iu\n" + b"1,0.5,0.1,\n" * 20, ("is not the log", "iteration 2")),
+        (HEADER + b"1,0.5", ("bytes",)),
+        (HEADER + b"1,0.5,0.1,1,1,\n" * 20, ("is not the log", "iteration 2")),
         (b"\0" * 500, ("is not the log",)),
     ],
 )
@@ -128,6 +135,18 @@ def test_a_log_that_is_not_the_runs_own_is_refused(
     for word in ("log.csv", "last.h5 counts on", "--overwrite", *words):
         assert word in err
     assert not (out / "log.csv").exists() if content is None else (out / "log.csv").read_bytes() == content
+
+
+@pytest.mark.parametrize("content", [None, b"", b'{"iteration": 1}\n', b"x" * 10000])
+def test_a_log_of_checks_that_is_not_the_runs_own_is_refused(
+    out: Path, capsys: pytest.CaptureFixture[str], content: bytes | None
+) -> None:
+    (out / "log.jsonl").unlink()
+    if content is not None:
+        (out / "log.jsonl").write_bytes(content)
+    err = refusal(capsys, "--resume", "--out", out)
+    for word in ("log.jsonl", "last.h5 counts on", "--overwrite"):
+        assert word in err
 
 
 def test_best_weights_that_are_missing_are_missed(out: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -152,6 +171,8 @@ HOSTILE: list[dict[str, Any]] = [
     {"log_size": -5},
     {"log_size": 10**30},
     {"log_size": "all"},
+    {"checks_size": -1},
+    {"checks_size": None},
     {"best": []},
     {"best": {"iteration": 3, "mean_iu": 0.5}},
     {"best": {"iteration": -1, "mean_iu": None}},
@@ -168,6 +189,9 @@ HOSTILE_OPTIONS: list[Any] = [
     {"base_lr": 10**400},
     {"scale": [1.0]},
     {"scale": 1.0},
+    {"recipe": 3},
+    {"class_balance": 0.5},
+    {"loss_sampling": 0},
     {"crop": ["a", "b"]},
     {"data_option": [1]},
     {"data": {}},
@@ -220,7 +244,7 @@ def test_a_solvers_own_snapshot_is_not_of_a_run(tmp_path: Path, capsys: pytest.C
     assert "is no checkpoint of a training run" in refusal(capsys, "--resume", "--out", tmp_path / "run")
 
 
-@pytest.mark.parametrize("option", [("--init", "weights.h5"), ("--overwrite",)])
+@pytest.mark.parametrize("option", [("--init", "weights.h5"), ("--overwrite",), ("--recipe", "lite")])
 def test_what_begins_a_run_does_not_go_with_resume(
     out: Path, finished: Path, capsys: pytest.CaptureFixture[str], option: tuple[str, ...]
 ) -> None:

@@ -1,0 +1,52 @@
+"""Fine-tune a trained net on a folder of one's own pictures: new classes on features that are there already.
+
+    python examples/finetune_folder.py weights.h5 photos mine.h5
+
+`photos` holds images/ and labels/ as `--data folder` wants them. With checkpoints, curves and a report the command does
+the same: python -m fcnlite.train --recipe lite --init weights.h5 --data folder --root photos --out runs/mine
+"""
+
+from __future__ import annotations
+
+import argparse
+
+import fcnlite
+from fcnlite import data, models, surgery
+from fcnlite.evaluation import evaluate
+from fcnlite.spec import ModelInfo
+
+
+def main(arguments: list[str] | None = None) -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("weights", help="what to start from: a net of the zoo on VGG-16's trunk, or a lite one")
+    parser.add_argument("folder", help="pictures and labels to learn from")
+    parser.add_argument("out", help="the weight file to write")
+    parser.add_argument("--iterations", type=int, default=500)
+    parser.add_argument("--crop", type=int, nargs=2, default=[240, 320], metavar=("HEIGHT", "WIDTH"))
+    given = parser.parse_args(arguments)
+    train, val = (data.open("folder", given.folder, split) for split in ("train", "val"))
+
+    # The same net for other classes: whatever fits by name and shape is taken, new scores start at zero.
+    trained = fcnlite.load(given.weights)
+    width = trained.params["conv1_1"][0].shape[0] / 64
+    name, count = trained.spec.name, len(train.classes)
+    net = models.build(name, classes=count, width=width, normalization="VALID", phase="TRAIN")
+    weights = {layer: [each.array for each in group] for layer, group in trained.params.items()}
+    for transfer in surgery.transplant(net, weights):
+        if transfer.outcome != "taken":
+            print(transfer)
+    net.info = ModelInfo(trained.info.preprocessing, train.classes, train.colors)
+
+    augment = data.Augment(flip=True, scale=(0.75, 1.5), crop=tuple(given.crop))
+    loader = data.Loader(train, batch_size=4, preprocessing=net.info.preprocessing, augment=augment)
+    solver = fcnlite.AdamW(net, base_lr=3e-4, lr_policy="poly", max_iter=given.iterations, weight_decay=0.01)
+    for iteration, batch in zip(range(given.iterations), loader.batches(), strict=False):
+        loss = solver.step(batch)
+        if iteration % 20 == 0:
+            print(f"iteration {iteration}: loss {loss:.4f}", flush=True)
+    net.save(given.out)
+    print(f"mean IU on the {len(val)} pictures kept aside: {evaluate(net.share('TEST'), val).mean_iu:.3f}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,55 @@
+"""The engine layer by layer: a small net written down, run forward and backward, and one gradient checked by hand.
+
+    python examples/layer_by_layer.py
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from fcnlite.layers import Run, create
+from fcnlite.models.builder import Builder
+from fcnlite.net import Net
+from fcnlite.spec import LayerSpec
+
+
+def main() -> None:
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=(1, 3, 12, 16))  # N×C×H×W
+
+    # A layer by itself: `forward` gives the tops and leaves in `run` what `backward` needs.
+    pool = create(LayerSpec("pool", "Pooling", ("x",), ("y",), {"pool": "MAX", "kernel_size": 2, "stride": 2}), "TRAIN")
+    run = Run(params=[], bottom=[x], needs=[True])
+    (y,) = pool.forward([x], run)
+    (dx,) = pool.backward([np.ones_like(y)], run)
+    print(f"{pool.type}: {x.shape} → {y.shape}; {np.count_nonzero(dx)} of {dx.size} inputs got a gradient")
+
+    # A net is layers in a row, as data. Any size of picture works.
+    net_of = Builder("tiny")
+    data, label = net_of.input("data", 1, 3, 32, 32), net_of.input("label", 1, 1, 32, 32)
+    conv = net_of.relu("relu", net_of.convolution("conv", data, 8, 3, pad=1, weight_filler={"type": "msra"}))
+    coarse = net_of.score("score_coarse", net_of.pool("pool", conv, 2, 2), 2)
+    whole = net_of.upsample("score_up", coarse, 2, 2, kernel_size=2)
+    net_of.loss("loss", net_of.crop("score", whole, data), label, "VALID")
+    net = Net(net_of.spec(), phase="TRAIN", path="plain", dtype="float64")
+    net.params["score_coarse"][0].data = rng.normal(size=net.params["score_coarse"][0].shape)
+    net.params["score_up"][0].data = np.eye(2)[:, :, None, None] * np.ones((2, 2))  # repeats every score
+    truth = rng.integers(0, 2, (1, 1, 12, 16))
+    for layer, bottoms, tops in net.shapes({"data": x.shape, "label": truth.shape}):
+        print(f"  {layer.spec.name:12} {layer.type:16} {bottoms} → {tops}")
+
+    net.forward(data=x, label=truth, keep=True)
+    print(f"loss {net.loss:.6f}; blobs kept: {', '.join(net.blobs)}")
+    net.backward(wrt=["pool"])
+    print(f"gradient of pool: {net.grads['pool'].shape}, of conv's weights: {net.params['conv'][0].grad.shape}")
+
+    weight, step, place = net.params["conv"][0], 1e-6, (0, 1, 2, 2)
+    losses = []
+    for sign in (1, -2):  # up by a step, then down by two
+        weight.data[place] += sign * step
+        losses.append(float(net.forward(data=x, label=truth)["loss"]))
+    print(f"its value at {place}: {weight.grad[place]:.9f}; measured: {(losses[0] - losses[1]) / (2 * step):.9f}")
+
+
+if __name__ == "__main__":
+    main()

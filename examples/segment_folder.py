@@ -1,0 +1,44 @@
+"""Segment every picture of a folder: label maps, overlays to look at, and a table of what covers how much.
+
+    python examples/segment_folder.py weights.h5 holiday segmented
+
+The table goes to segmented/shares.csv: a row for each picture, a column for each class.
+"""
+
+from __future__ import annotations
+
+import csv
+import sys
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from fcnlite import Segmenter, plots
+
+PICTURES = (".jpg", ".jpeg", ".png", ".bmp", ".tif", ".tiff", ".webp")
+
+
+def main(weights: str, folder: str, out: str) -> None:
+    segment = Segmenter(weights)  # reads the weights once; every picture may have a size of its own
+    target = Path(out)
+    target.mkdir(parents=True, exist_ok=True)
+    with (target / "shares.csv").open("w", newline="", encoding="utf-8") as stream:
+        table = csv.writer(stream)
+        table.writerow(["picture", *segment.classes])
+        for path in sorted(each for each in Path(folder).iterdir() if each.suffix.lower() in PICTURES):
+            image = np.array(Image.open(path).convert("RGB"))
+            labels = segment(image)  # H×W uint8: the class of every pixel
+            shares = np.bincount(labels.ravel(), minlength=len(segment.classes)) / labels.size
+            table.writerow([path.name, *(f"{share:.4f}" for share in shares)])
+            plots.save_png(target / f"{path.stem}_labels.png", plots.label_image(labels, segment.colors))
+            tinted = plots.overlay(image, labels, segment.classes, segment.colors)
+            tinted = plots.with_legend(tinted, labels, segment.classes, segment.colors)
+            plots.save_png(target / f"{path.stem}_overlay.png", tinted)
+            print(f"{path.name}: mostly {segment.classes[int(shares.argmax())]}", flush=True)
+
+
+if __name__ == "__main__":
+    if len(sys.argv) != 4:
+        sys.exit(__doc__)
+    main(*sys.argv[1:])

@@ -1,0 +1,83 @@
+"""NYUDv2: rooms by a depth camera, 40 classes (Silberman et al., 2012; Gupta et al., CVPR 2013).
+
+In the form that the FCN reference publishes: colour, depth filled in (millimetres, 16 bits) and HHA, which is depth as
+horizontal disparity, height above ground and angle with gravity, one a channel (Gupta et al., ECCV 2014).
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+
+from fcnlite.data.dataset import VOID
+from fcnlite.data.mat import label_map, read_mat
+from fcnlite.data.pairs import FileDataset, Files, Numbers
+from fcnlite.data.palette import voc_colors
+from fcnlite.data.published import find_folder, read_split
+from fcnlite.errors import DataError, nearest
+from fcnlite.spec import Labels, Preprocessing
+
+CLASSES = (
+    "wall", "floor", "cabinet", "bed", "chair", "sofa", "table", "door", "window", "bookshelf",
+    "picture", "counter", "blinds", "desk", "shelves", "curtain", "dresser", "pillow", "mirror", "floor mat",
+    "clothes", "ceiling", "books", "refridgerator", "television", "paper", "towel", "shower curtain", "box",
+    "whiteboard", "person", "night stand", "toilet", "sink", "lamp", "bathtub", "bag",
+    "otherstructure", "otherfurniture", "otherprop",
+)  # fmt: skip
+
+PICTURES = {
+    # The folder of each kind of picture, and the preprocessing with the FCN reference's means.
+    "color": ("images", Preprocessing(mean=(116.190, 97.203, 92.318))),
+    "hha": ("hha", Preprocessing(color="RGB", mean=(132.431, 94.076, 118.477))),
+    "depth": ("depth", Preprocessing(color="DEPTH", mean=(7.844,), bits=16)),
+}
+
+
+class NYUD(FileDataset):
+    """The set below `root`. `inputs`: which of color, hha and depth are read; one alone is fed to `data`."""
+
+    splits = ("train", "val", "trainval", "test")
+    usual = ("trainval", "test")
+    published = (
+        "NYUDv2 in the FCN reference's form is published at http://dl.caffe.berkeleyvision.org/nyud.tar.gz; the root "
+        "must hold data/images/, data/hha/ or data/depth/ (img_N.png), segmentation/ (img_N.mat) and the lists "
+        "train.txt, val.txt and test.txt."
+    )
+
+    def __init__(
+        self, split: str, root: str | os.PathLike[str], *, inputs: Sequence[str] = ("color",)
+    ) -> None:
+        chosen = (inputs,) if isinstance(inputs, str) else tuple(dict.fromkeys(inputs))
+        for each in chosen:
+            if each not in PICTURES:
+                raise DataError(f"data set 'nyud': inputs has {each!r}; {nearest(each, PICTURES)}")
+        if not chosen:
+            raise DataError(f"data set 'nyud': inputs is empty; expected some of {', '.join(PICTURES)}.")
+        wanted = ("segmentation", *(f"data/{PICTURES[each][0]}" for each in chosen))
+        folder = find_folder("nyud", root, ("nyud",), wanted, self.published)
+        blobs = {"data" if len(chosen) == 1 else each: each for each in chosen}
+        files = [_files(folder, name, blobs) for name in read_split(folder, split)]
+        values = {0: VOID, **{number: number - 1 for number in range(1, len(CLASSES) + 1)}}
+        first, *others = ((blob, PICTURES[each][1]) for blob, each in blobs.items())
+        super().__init__(
+            "nyud",
+            split,
+            {"label": Labels(CLASSES, voc_colors(len(CLASSES) + 1)[1:])},
+            files,
+            {"label": Numbers(values, len(CLASSES), _segmentation)},
+            replace(first[1], others=dict(others)),
+        )
+
+
+def _files(folder: Path, name: str, blobs: dict[str, str]) -> Files:
+    images = {blob: folder / "data" / PICTURES[kind][0] / f"img_{name}.png" for blob, kind in blobs.items()}
+    return Files(name, images, {"label": folder / "segmentation" / f"img_{name}.mat"})
+
+
+def _segmentation(path: Path) -> np.ndarray:
+    """0 for void, 1 to 40 for the classes."""
+    return label_map(path, read_mat(path, "segmentation"), "segmentation")

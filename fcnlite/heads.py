@@ -1,0 +1,200 @@
+"""Where a net meets pictures and labels: the inputs that take pictures, the scores of each label map.
+
+Most nets take one picture (`data`) and score one label map (`label`); NYUDv2's take colour and depth or HHA, SIFT
+Flow's score two label maps (`sem`, `geo`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import NamedTuple
+
+from fcnlite.data.dataset import VOID, Dataset
+from fcnlite.data.palette import voc_colors
+from fcnlite.data.voc import CLASSES as VOC_CLASSES
+from fcnlite.errors import DataError, SpecError
+from fcnlite.layers import Layer
+from fcnlite.net import Net
+from fcnlite.shapes import Shape, show
+from fcnlite.spec import Labels, ModelInfo, Preprocessing
+
+TRIAL_SIDE = 224
+"""Height and width to infer shapes with where the description gives none."""
+
+
+class Head(NamedTuple):
+    """The scores of one label map."""
+
+    blob: str
+    labels: Labels
+    """Names and colours of the classes, as many as the blob has channels."""
+
+
+def image_inputs(layers: Sequence[Layer]) -> dict[str, Shape | None]:
+    """The inputs that a net of these layers computes with, and their described shapes (None: no description).
+
+    Labels are not among them: what layers only compare or measure with has no gradient.
+    """
+    computed_with = {
+        name for layer in layers for i, name in enumerate(layer.spec.bottom) if i not in layer.no_gradient
+    }
+    found: dict[str, Shape | None] = {}
+    for layer in layers:
+        if not layer.spec.bottom:
+            described = dict(zip(layer.spec.top, layer.top_shapes(), strict=False))
+            found.update({top: described.get(top) for top in layer.spec.top if top in computed_with})
+    return found
+
+
+def picture_inputs(net: Net) -> dict[str, Shape]:
+    """The inputs that take pictures, with shapes to try the net with.
+
+    Raises `SpecError` where there are none, or where one has other channels than the preprocessing makes.
+    """
+    inputs: dict[str, Shape] = {}
+    for name, shape in image_inputs(net.layers).items():
+        preprocessing = net.info.preprocessing.of(name)
+        channels = len(preprocessing.mean)
+        inputs[name] = (1, channels, TRIAL_SIDE, TRIAL_SIDE) if shape is None else shape
+        if shape is not None and (len(shape) != 4 or shape[1] != channels):
+            raise SpecError(
+                f"input {name!r} has shape {show(shape)}, but pictures in {preprocessing.color} come as "
+                f"1×{channels}×H×W; correct the preprocessing or the description."
+            )
+    if not inputs:
+        raise SpecError("the net computes with 0 inputs; expected at least one, the picture.")
+    return inputs
+
+
+def heads(net: Net, pictures: Mapping[str, Shape]) -> dict[str, Head]:
+    """The scores of each label map by the blob of the label, in the net's order, for inputs of these shapes.
+
+    Raises `SpecError` where they are not class scores of every pixel, or `info` names another number of classes.
+    """
+    made: dict[str, Shape] = {}
+    unread: dict[str, Shape] = {}
+    for layer, _, tops in net.shapes(dict(pictures)):
+        for bottom in layer.spec.bottom:
+            unread.pop(bottom, None)
+        made.update(zip(layer.spec.top, tops, strict=True))
+        unread.update(zip(layer.spec.top, tops, strict=True))
+    blobs = _score_blobs(net.layers, made, unread)
+    return {label: Head(blob, _named(net.info, label, blob, made[blob][1])) for label, blob in blobs.items()}
+
+
+def _score_blobs(layers: Sequence[Layer], made: Mapping[str, Shape], unread: Mapping[str, Shape]) -> dict[str, str]:
+    """The blob of class scores for each label.
+
+    Where losses compare with several labels, these are what they compare; else it is `score` if that exists, else the
+    only output of four axes, else outputs that are all called `score_LABEL`.
+    """
+    compared = {
+        layer.spec.bottom[1]: layer.spec.bottom[0]
+        for layer in layers
+        if layer.is_loss and len(layer.spec.bottom) > 1 and len(made.get(layer.spec.bottom[0], ())) == 4
+    }
+    if len(compared) > 1:
+        return compared
+    label = next(iter(compared), "label")
+    if len(made.get("score", ())) == 4:
+        return {label: "score"}
+    maps = [name for name, shape in unread.items() if len(shape) == 4]
+    if len(maps) == 1:
+        return {label: maps[0]}
+    if maps and all(name.startswith("score_") for name in maps):
+        return {name.removeprefix("score_"): name for name in maps}
+    outputs = ", ".join(f"{name} {show(shape)}" for name, shape in unread.items())
+    raise SpecError(
+        f"the net has {len(maps)} outputs of four axes (found: {outputs}), and none is called 'score'; "
+        "expected one, N×C×H×W class scores, from a fully convolutional net."
+    )
+
+
+def _named(info: ModelInfo, label: str, blob: str, count: int) -> Labels:
+    """Names and colours for `count` classes; VOC's names for 21 without, else numbers."""
+    if not 2 <= count <= VOID:
+        raise SpecError(
+            f"blob {blob!r} has {count} channels; expected 2 to {VOID} classes, since label maps are "
+            f"uint8 and {VOID} is void."
+        )
+    given = info.labels(label)
+    classes = given.classes or default_classes(count)
+    if len(classes) != count:
+        raise SpecError(
+            f"the net scores {count} classes, but the file names {len(classes)}; "
+            "correct `info.classes` and save the net again."
+        )
+    return Labels(classes, given.colors or voc_colors(count))
+
+
+def default_classes(count: int) -> tuple[str, ...]:
+    """Names for classes that came without: VOC's if there are 21, else their numbers."""
+    return VOC_CLASSES if count == len(VOC_CLASSES) else tuple(f"class {number}" for number in range(count))
+
+
+def prepare(net: Net, dataset: Dataset) -> None:
+    """Give a net that is to be trained on `dataset` its `info`: the data's labels, and preprocessing if it has its own.
+
+    Raises `DataError` unless pictures, labels and classes of the two fit, and have the same names.
+    """
+    _check_pictures([*image_inputs(net.layers)], dataset)
+    preprocessing = _fitted(net, dataset.preprocessing or net.info.preprocessing)
+    net.info = ModelInfo(preprocessing=preprocessing)
+    inputs = picture_inputs(net)
+    scored = heads(net.share("TEST"), inputs)
+    check_fit(scored, [*inputs], dataset)
+    for what, blobs, names in (("pictures", inputs, dataset.pictures), ("labels", scored, tuple(dataset.labels))):
+        if set(blobs) != set(names):
+            raise DataError(
+                f"the net has the inputs {', '.join(blobs)} for its {what}, but those of data set {dataset.name!r} are "
+                f"called {', '.join(names)}; rename the net's."
+            )
+    (_, first), *others = dataset.labels.items()
+    net.info = ModelInfo(preprocessing, first.classes, first.colors, more_labels=dict(others))
+
+
+def _fitted(net: Net, preprocessing: Preprocessing) -> Preprocessing:
+    """`preprocessing`, made gray where the net has one input of one channel and pictures of three would come."""
+    inputs = image_inputs(net.layers)
+    shape = next(iter(inputs.values()), None)
+    gray = len(inputs) == 1 and shape is not None and shape[1:2] == (1,) and len(preprocessing.mean) == 3
+    if not gray:
+        return preprocessing
+    return replace(preprocessing, color="GRAY", mean=(sum(preprocessing.mean) / 3,))
+
+
+def check_fit(net_heads: Mapping[str, Head], inputs: Sequence[str], dataset: Dataset) -> None:
+    """Raise `DataError` unless the net takes the pictures of the data set and scores its labels and classes."""
+    _check_pictures(inputs, dataset)
+    if len(dataset.labels) > 1 and list(dataset.labels) != list(net_heads):
+        raise DataError(
+            f"the net scores the labels {', '.join(net_heads)}, but data set {dataset.name!r} has "
+            f"{', '.join(dataset.labels)}; give the data that the net was made for."
+        )
+    if len(dataset.labels) < len(net_heads):
+        raise DataError(
+            f"the net scores {len(net_heads)} labels ({', '.join(net_heads)}), but data set {dataset.name!r} has one; "
+            "give the data that the net was made for."
+        )
+    for head, labels in zip(net_heads.values(), dataset.labels.values(), strict=True):
+        count = len(labels.classes)
+        if len(head.labels.classes) != count:
+            raise DataError(
+                f"the net scores {len(head.labels.classes)} classes, but data set {dataset.name!r} has {count} "
+                f"({', '.join(labels.classes[:4])}{', ...' if count > 4 else ''}); "
+                "give the data that the net was made for, or set num_output of its score and upsampling layers to that."
+            )
+
+
+def _check_pictures(inputs: Sequence[str], dataset: Dataset) -> None:
+    pictures = dataset.pictures
+    if len(inputs) != len(pictures) or (len(inputs) > 1 and set(inputs) != set(pictures)):
+        raise DataError(
+            f"the net takes {_pictures(inputs)}, but data set {dataset.name!r} gives {_pictures(pictures)}; give the "
+            "data that the net was made for (nyud has the option inputs=color,depth)."
+        )
+
+
+def _pictures(names: Sequence[str]) -> str:
+    return "one picture" if len(names) == 1 else f"{len(names)} ({', '.join(names)})"

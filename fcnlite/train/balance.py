@@ -1,0 +1,80 @@
+"""Class balancing: rare classes count for more in the loss."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+
+import numpy as np
+
+from fcnlite.data import Dataset
+from fcnlite.data.dataset import Progress
+from fcnlite.data.problems import complain, survey
+from fcnlite.errors import TrainingError
+from fcnlite.net import Net
+from fcnlite.spec import LayerSpec, NetSpec
+
+
+def balanced(net: Net, dataset: Dataset, offset: float, progress: Progress | None = None) -> Net:
+    """`net`, on the same parameters, with losses that weigh the classes of each label by their shares of `dataset`.
+
+    Raises as `class_shares` and `weighted` do.
+    """
+    shares = class_shares(dataset, progress)
+    spec = weighted(net.spec, {label: class_weights(each, offset) for label, each in shares.items()})
+    return Net(spec, phase=net.phase, path=net.path, seed=net.seed, info=net.info, shared=net.params)
+
+
+def class_shares(dataset: Dataset, progress: Progress | None = None) -> dict[str, np.ndarray]:
+    """For each label map the share of each class in the labelled pixels of `dataset`, float64; void is left out.
+
+    Raises `DataError` for samples that cannot be read, and `TrainingError` where no pixel has a class.
+    """
+    where = f"data set {dataset.name!r} ({dataset.split})"
+
+    def count(index: int) -> dict[str, np.ndarray]:
+        return {name: np.bincount(label.ravel(), minlength=256) for name, label in dataset[index].labels.items()}
+
+    counts, problems = survey(count, range(len(dataset)), progress)
+    complain(where, problems)
+    shares = {}
+    for name, labels in dataset.labels.items():
+        total = np.array([each[name] for each in counts], np.float64).sum(axis=0)[: len(labels.classes)]
+        if not total.any():
+            raise TrainingError(f"{where}: no pixel of {name!r} has a class; check its labels.")
+        shares[name] = total / total.sum()
+    return shares
+
+
+def class_weights(shares: np.ndarray, offset: float) -> list[float]:
+    """1 / ln(offset + share) of each class (Paszke et al., ENet, 2016), scaled to a mean of 1 over the pixels.
+
+    The scale keeps the loss, and with it the rate, what it is without weights.
+    """
+    weights = 1 / np.log(offset + shares)
+    return (weights / (weights @ shares)).tolist()
+
+
+def weighted(spec: NetSpec, weights: Mapping[str, Sequence[float]]) -> NetSpec:
+    """`spec` with an InfogainLoss for every softmax loss on a label in `weights`: these on its matrix's diagonal.
+
+    Raises `TrainingError` where a label has no softmax loss.
+    """
+    found: set[str] = set()
+
+    def change(layer: LayerSpec) -> LayerSpec:
+        if layer.type != "SoftmaxWithLoss" or layer.bottom[1] not in weights:
+            return layer
+        found.add(layer.bottom[1])
+        options = {name: value for name, value in layer.options.items() if name != "engine"}
+        matrix = np.diag(weights[layer.bottom[1]]).ravel().tolist()
+        return replace(layer, type="InfogainLoss", options={**options, "matrix": matrix})
+
+    layers = tuple(map(change, spec.layers))
+    for label in weights:
+        if label not in found:
+            raise TrainingError(
+                f"--class-balance weighs softmax losses, and net {spec.name!r} has none on the label {label!r}; "
+                "leave it out."
+            )
+    return replace(spec, layers=layers)

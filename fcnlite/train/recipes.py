@@ -1,0 +1,188 @@
+"""Recipes: training options by name, in one place.
+
+A recipe says what differs from `TrainOptions`' defaults; whatever it says may be overridden on the command line. With
+another data set than its own, nothing of what it says of data holds. Those that bear the name of a net of the FCN
+reference are that net's solver file, on the data that the paper reports: plain momentum at a fixed rate, with the loss
+summed over a picture. All nets start with scores of zero and upsample bilinearly by fixed weights, as `models.build`
+makes them; `--init` brings a trunk that has seen ImageNet, without which these do not learn.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from typing import Any
+
+from fcnlite.errors import TrainingError, nearest
+from fcnlite.train.options import OF_DATA, TrainOptions
+
+Values = Mapping[str, Any]
+"""Some of the fields of `TrainOptions`."""
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """What `--recipe` names."""
+
+    about: str
+    stages: tuple[Values, ...]
+    """Usually one; each further stage begins from the weights of the stage before."""
+
+
+_WHOLE_PICTURES: Values = {"flip": False, "width": 1.0, "batch_size": 1, "solver": "SGD", "lr_policy": "fixed"}
+"""One after the other, as they are: what all of the reference's solvers and the CVPR paper have in common."""
+_DECAY: Values = {"weight_decay": 0.0005}
+_DATA: dict[str, Values] = {
+    "voc": {"data": "sbd", "val_split": "seg11valid"},
+    "nyud": {"data": "nyud"},
+    "siftflow": {"data": "siftflow"},
+    "pascalcontext": {"data": "pascal-context"},
+}
+"""What the nets whose names begin so are published for."""
+
+
+def _data(model: str) -> Values:
+    return _DATA[model.partition("-")[0]]
+
+
+def _heavy(
+    model: str, base_lr: float, iterations: int = 300_000, check_every: int | None = 4000, inputs: str | None = None
+) -> Values:
+    """Heavy learning (PAMI 2016, section 4.3): momentum 0.99 on single pictures and their summed loss.
+
+    `inputs`: the pictures of NYUDv2, where it is not colour alone.
+    """
+    return {
+        **_data(model),
+        **({"data_option": (f"inputs={inputs}",)} if inputs else {}),
+        **_WHOLE_PICTURES,
+        **_DECAY,
+        "model": model,
+        "base_lr": base_lr,
+        "momentum": 0.99,
+        "normalization": "BATCH_SIZE",
+        "iterations": iterations,
+        "check_every": check_every,
+    }
+
+
+def _batch(model: str, base_lr: float) -> Values:
+    """Batch learning (CVPR 2015, section 4.3): momentum 0.9, the gradients of 20 pictures and their mean loss."""
+    return {
+        **_data(model),
+        **_WHOLE_PICTURES,
+        **_DECAY,
+        "model": model,
+        "base_lr": base_lr,
+        "momentum": 0.9,
+        "normalization": "VALID",
+        "iter_size": 20,
+        "iterations": 100_000,
+        "check_every": 4000,
+    }
+
+
+_REFERENCE: dict[str, Values] = {
+    "voc-fcn-alexnet": _batch("voc-fcn-alexnet", 1e-4),
+    "voc-fcn32s": _heavy("voc-fcn32s", 1e-10, 100_000),
+    "voc-fcn16s": _heavy("voc-fcn16s", 1e-12, 100_000),
+    "voc-fcn8s": _heavy("voc-fcn8s", 1e-14, 100_000),
+    "voc-fcn8s-atonce": _heavy("voc-fcn8s-atonce", 1e-10),
+    "pascalcontext-fcn32s": _heavy("pascalcontext-fcn32s", 1e-10),
+    "pascalcontext-fcn16s": _heavy("pascalcontext-fcn16s", 1e-12),
+    "pascalcontext-fcn8s": _heavy("pascalcontext-fcn8s", 1e-14),
+    "nyud-fcn32s-color": _heavy("nyud-fcn32s-color", 1e-10, check_every=2000),
+    "nyud-fcn32s-hha": _heavy("nyud-fcn32s-hha", 1e-10, check_every=2000, inputs="hha"),
+    "nyud-fcn32s-color-d": _heavy("nyud-fcn32s-color-d", 1e-10, check_every=2000, inputs="color,depth"),
+    "nyud-fcn32s-color-hha": _heavy("nyud-fcn32s-color-hha", 1e-12, check_every=2000, inputs="color,hha"),
+    "siftflow-fcn32s": _heavy("siftflow-fcn32s", 1e-10, check_every=None),
+    "siftflow-fcn16s": _heavy("siftflow-fcn16s", 1e-12, check_every=None),
+    "siftflow-fcn8s": _heavy("siftflow-fcn8s", 1e-12, check_every=None),
+}
+"""By the names of the nets, whose folders in the FCN reference hold these solvers."""
+
+_LITE: Values = {
+    "data": "camvid",
+    "model": "lite-fcn4s",
+    "width": 0.25,
+    "solver": "AdamW",
+    "base_lr": 5e-3,
+    "lr_policy": "poly",
+    "power": 0.9,
+    "weight_decay": 0.01,
+    "batch_size": 6,
+    "iterations": 12_000,
+    "check_every": 500,
+    "flip": True,
+    "scale": (0.75, 1.5),
+    "crop": (240, 320),
+    "brightness": 0.3,
+    "class_balance": 1.1,
+}
+
+
+def _staged(data: str) -> Recipe:
+    """A data set's three nets, coarse to fine (CVPR 2015, section 4.2)."""
+    stages = tuple(_REFERENCE[f"{data}-fcn{stride}s"] for stride in (32, 16, 8))
+    return Recipe(f"{data}-fcn32s, from its weights {data}-fcn16s, from these {data}-fcn8s", stages)
+
+
+RECIPES: dict[str, Recipe] = {
+    "lite": Recipe("from scratch on a CPU: batch normalisation, AdamW, augmentation, balanced classes", (_LITE,)),
+    **{name: Recipe(f"the FCN reference's solver of {name}", (values,)) for name, values in _REFERENCE.items()},
+    "voc-fcn8s-staged": _staged("voc"),
+    "pascalcontext-fcn8s-staged": _staged("pascalcontext"),
+    "siftflow-fcn8s-staged": _staged("siftflow"),
+    "voc-fcn-alexnet-batch": Recipe("FCN-AlexNet as the CVPR paper trains it", (_batch("voc-fcn-alexnet", 1e-3),)),
+    "voc-fcn32s-batch": Recipe("FCN-VGG16 as the CVPR paper trains it", (_batch("voc-fcn32s", 1e-4),)),
+    "voc-fcn-googlenet-batch": Recipe(
+        "FCN-GoogLeNet as the CVPR paper trains it", (_batch("voc-fcn-googlenet", 5e-5),)
+    ),
+}
+
+
+_DEFAULTS = Recipe("the defaults", ({},))
+
+
+def stages(name: str | None, given: Values) -> list[TrainOptions]:
+    """The options of each stage of a recipe (without one: the defaults), overridden by those `given`.
+
+    Raises `TrainingError` for an unknown name and for values out of range.
+    """
+    recipe = _DEFAULTS if name is None else named(name)
+    return [TrainOptions(**{**_holding(values, given), **given, "recipe": name}) for values in recipe.stages]
+
+
+def _holding(values: Values, given: Values) -> Values:
+    """What of a stage holds beside the options `given`: with other data, not its root and splits."""
+    same = given.get("data", values.get("data")) == values.get("data")
+    return {name: value for name, value in values.items() if same or name not in OF_DATA}
+
+
+def named(name: str) -> Recipe:
+    """The recipe called so. Raises `TrainingError` for an unknown name."""
+    if name not in RECIPES:
+        raise TrainingError(f"no recipe is called {name!r}; {nearest(name, RECIPES, shown=len(RECIPES))}")
+    return RECIPES[name]
+
+
+def shown(name: str | None, given: Values) -> str:
+    """A recipe as text: for each stage every option, as the command line has it, and where its value comes from."""
+    recipe = _DEFAULTS if name is None else named(name)
+    lines = [f"{name or 'no recipe'}: {recipe.about}"]
+    for number, (values, options) in enumerate(zip(recipe.stages, stages(name, given), strict=True), start=1):
+        lines.append(f"\nstage {number} of {len(recipe.stages)}" if len(recipe.stages) > 1 else "")
+        held = _holding(values, given)
+        for each in fields(options):
+            origin = "command line" if each.name in given else "recipe" if each.name in held else ""
+            if each.name != "recipe":
+                lines.append(f"  {each.name:20} {_text(getattr(options, each.name)):24} {origin}".rstrip())
+    return "\n".join(lines)
+
+
+def _text(value: Any) -> str:
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, tuple):
+        return " ".join(map(str, value)) or "–"
+    return f"{value:g}" if isinstance(value, float) else "–" if value is None else str(value)

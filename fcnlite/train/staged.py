@@ -1,0 +1,99 @@
+"""Training in stages, coarse to fine (paper, section 4.2): each begins from the best weights of the one before.
+
+Each stage is a run of its own, in a folder called after its model. stages.json says what the stages are and which is
+under way; those before it are done.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from fcnlite.errors import TrainingError
+from fcnlite.files import atomic_write, read_text, reading
+from fcnlite.train import single
+from fcnlite.train.options import TrainOptions
+from fcnlite.train.run_folder import RunFolder
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What stages.json holds."""
+
+    stages: tuple[TrainOptions, ...]
+    current: int = 0
+
+    def write(self, folder: RunFolder) -> None:
+        plain = {"current": self.current, "stages": [each.plain() for each in self.stages]}
+        with atomic_write(folder.stages) as temporary:
+            temporary.write_text(json.dumps(plain, indent=1), encoding="utf-8")
+
+    @staticmethod
+    def read(folder: RunFolder) -> Plan:
+        """Raises `TrainingError` for a file that no run in stages has written."""
+        try:
+            match json.loads(read_text(folder.stages)):
+                case {"current": int(current), "stages": [_, *_] as stages} if 0 <= current < len(stages):
+                    if all(isinstance(each, dict) for each in stages):
+                        return Plan(tuple(map(TrainOptions.from_plain, stages)), current)
+        except (ValueError, RecursionError):
+            pass
+        except TrainingError as error:
+            raise TrainingError(f"{folder.stages}: {error}") from error
+        raise TrainingError(f"{folder.stages}: is damaged; start anew with --overwrite.")
+
+
+def begin(folder: RunFolder, stages: Sequence[TrainOptions], profile: bool = False) -> None:
+    """Train all stages in a folder that is claimed; what an earlier run left there is replaced."""
+    init = stages[0].init
+    if init is not None and Path(init).resolve().is_relative_to(folder.path.resolve()) and folder.holds_run():
+        raise TrainingError(f"--init {init}: lies in the run that --overwrite replaces; copy it elsewhere first.")
+    if init is not None:
+        with reading(init):  # is there, before anything goes
+            pass
+    folder.clear()
+    plan = Plan((stages[0], *(replace(each, init=None) for each in stages[1:])))
+    of_stage(folder, plan).clear()
+    plan.write(folder)
+    _go_on(folder, plan, profile)
+
+
+def resume(folder: RunFolder, changes: dict[str, Any], profile: bool = False) -> None:
+    """Go on where the stages stand; `changes` hold for the stage under way and those to come."""
+    plan = Plan.read(folder)
+    if changes:
+        later = (replace(each, **changes) for each in plan.stages[plan.current :])
+        plan = replace(plan, stages=(*plan.stages[: plan.current], *later))
+        plan.write(folder)
+    _go_on(folder, plan, profile, changes)
+
+
+def of_stage(folder: RunFolder, plan: Plan) -> RunFolder:
+    """The folder of the stage under way."""
+    return RunFolder(folder.path / Path(plan.stages[plan.current].model).stem)
+
+
+def _go_on(folder: RunFolder, plan: Plan, profile: bool, changes: dict[str, Any] | None = None) -> None:
+    while True:
+        stage, options = of_stage(folder, plan), plan.stages[plan.current]
+        print(f"stage {plan.current + 1} of {len(plan.stages)}: {options.model} in {stage.path}")
+        with stage.claimed():
+            try:
+                if stage.last.exists():
+                    single.resume(stage, changes or {}, profile)
+                else:
+                    single.begin(stage, options, profile)
+            except TrainingError as error:
+                # What the stage says of its own folder is not what the user gave.
+                text = str(error).replace(f"--out {stage.path}", f"--out {folder.path}")
+                raise TrainingError(text) from error
+        if plan.current + 1 == len(plan.stages):
+            return
+        following = replace(plan.stages[plan.current + 1], init=str(stage.best))
+        stages = (*plan.stages[: plan.current + 1], following, *plan.stages[plan.current + 2 :])
+        plan, changes = Plan(stages, plan.current + 1), None
+        of_stage(folder, plan).clear()
+        plan.write(folder)

@@ -1,0 +1,93 @@
+"""The scripts in examples/ do what they say, and are short."""
+
+from __future__ import annotations
+
+import csv
+import importlib.util
+import subprocess
+import sys
+from pathlib import Path
+from types import ModuleType
+
+import numpy as np
+import pytest
+from PIL import Image
+
+import fcnlite
+from fcnlite import data, models
+
+EXAMPLES = Path(__file__).parents[1] / "examples"
+SCRIPTS = ("finetune_folder", "segment_folder", "layer_by_layer")
+
+
+def script(name: str) -> ModuleType:
+    spec = importlib.util.spec_from_file_location(name, EXAMPLES / f"{name}.py")
+    assert spec is not None and spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+@pytest.fixture
+def photos(tmp_path: Path) -> Path:
+    """A folder of ten labelled pictures with two classes."""
+    shapes = data.open("shapes", None, "train", size=32, count=10)
+    for kind in ("images", "labels"):
+        (tmp_path / "photos" / kind).mkdir(parents=True)
+    for i in range(10):
+        sample = shapes[i]
+        label = np.where(sample.label == 255, 255, np.minimum(sample.label, 1)).astype(np.uint8)
+        Image.fromarray(sample.image).save(tmp_path / "photos" / "images" / f"{i}.png")
+        Image.fromarray(label).save(tmp_path / "photos" / "labels" / f"{i}.png")
+    (tmp_path / "photos" / "classes.txt").write_text("ground\nthing\n")
+    return tmp_path / "photos"
+
+
+@pytest.mark.parametrize("name", SCRIPTS)
+def test_they_have_under_60_lines(name: str) -> None:
+    assert (EXAMPLES / f"{name}.py").read_text().count("\n") < 60
+
+
+@pytest.mark.parametrize("model", ["lite-fcn8s", "voc-fcn32s"])
+def test_a_net_is_fine_tuned_to_other_classes(
+    photos: Path, tmp_path: Path, model: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    start = models.build(model, classes=6, width=1 / 32, seed=3)
+    start.save(tmp_path / "start.h5")
+    out = tmp_path / "mine.h5"
+    script("finetune_folder").main(
+        [str(tmp_path / "start.h5"), str(photos), str(out), "--iterations", "3", "--crop", "32", "32"]
+    )
+    said = capsys.readouterr().out
+    assert "score_fr[0]: shape differs (found 6×" in said
+    assert "iteration 0: loss 0.69" in said  # ln 2: scores start at zero
+    assert "mean IU on the 2 pictures kept aside: 0." in said
+    segmenter = fcnlite.Segmenter(out)
+    assert segmenter.classes == ("ground", "thing")
+    moved = segmenter.net.params["conv3_1"][0].array - start.params["conv3_1"][0].array
+    assert 0 < np.abs(moved).max() < 0.01  # begun from the weights that were given
+
+
+def test_a_folder_is_segmented(photos: Path, tmp_path: Path) -> None:
+    models.build("lite-fcn8s", classes=3, width=1 / 32).save(tmp_path / "net.h5")
+    (photos / "images" / "notes.txt").write_text("not a picture")
+    script("segment_folder").main(str(tmp_path / "net.h5"), str(photos / "images"), str(tmp_path / "out"))
+    with (tmp_path / "out" / "shares.csv").open() as stream:
+        rows = list(csv.DictReader(stream))
+    assert [row["picture"] for row in rows] == [f"{i}.png" for i in range(10)]
+    for row in rows:
+        assert sum(float(row[f"class {label}"]) for label in range(3)) == pytest.approx(1, abs=2e-4)
+    labels = np.array(Image.open(tmp_path / "out" / "0_labels.png"))
+    expected = fcnlite.Segmenter(tmp_path / "net.h5")(Image.open(photos / "images" / "0.png"))
+    np.testing.assert_array_equal(labels, expected)
+    assert Image.open(tmp_path / "out" / "0_overlay.png").width >= 32
+
+
+def test_the_engine_runs_layer_by_layer() -> None:
+    ended = subprocess.run(
+        [sys.executable, str(EXAMPLES / "layer_by_layer.py")], capture_output=True, text=True, check=True
+    )
+    last = ended.stdout.splitlines()[-1]
+    computed, measured = (float(part.rpartition(": ")[2]) for part in last.split(";"))
+    assert computed == pytest.approx(measured, rel=1e-5)
+    assert computed != 0

@@ -1,0 +1,5 @@
+"""The fixture that calls commands, here too."""
+
+from tests.cli.conftest import command
+
+__all__ = ["command"]

@@ -1,0 +1,267 @@
+"""What a run shows of itself: the report, the logs beside it, norms, waiting, time by layer."""
+
+from __future__ import annotations
+
+import base64
+import csv
+import io
+import json
+import math
+import re
+from html.parser import HTMLParser
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from fcnlite import _cli, models, storage
+from fcnlite.errors import FileError
+from fcnlite.evaluation import evaluate
+from fcnlite.loading import load
+from fcnlite.metrics import Metrics
+from fcnlite.solver import SGD
+from fcnlite.train import report, results
+from fcnlite.train.__main__ import main
+from fcnlite.train.norms import Norms
+from fcnlite.train.profile import SHOWN, Profile, profiled
+from fcnlite.train.run_folder import RunFolder
+from fcnlite.train.watching import Check, Speed, Stopwatch
+from tests.train.runs import TINY
+
+RUN = (*TINY, "--iterations", 4, "--check-every", 2, "--base-lr", 0.01)
+
+
+class Page(HTMLParser):
+    """What of a page the tests look at."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.open: list[str] = []
+        self.sources: list[str] = []
+        self.tags: list[str] = []
+        self.text = ""
+        self.refresh = False
+        self.feed(text)
+        self.close()
+        assert self.open == []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        given = dict(attrs)
+        self.tags.append(tag)
+        self.sources += [value for name in ("src", "href") if (value := given.get(name))]
+        self.refresh |= given.get("http-equiv") == "refresh"
+        if tag not in ("meta", "img"):
+            self.open.append(tag)
+
+    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append(tag)  # <path .../> inside svg: without sources, closed at once
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self.open.pop() == tag
+
+    def handle_data(self, data: str) -> None:
+        self.text += data
+
+
+@pytest.fixture(scope="module")
+def watched(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, list[str]]:
+    """A run, and its report as it was after each check."""
+    out = tmp_path_factory.mktemp("watched") / "my <run>"
+    pages: list[str] = []
+    with pytest.MonkeyPatch.context() as patch:
+        write = report.write
+
+        def keeping(run: object, check: object) -> None:
+            write(run, check)  # type: ignore[arg-type]
+            pages.append((out / "report.html").read_text(encoding="utf-8"))
+
+        patch.setattr(report, "write", keeping)
+        patch.setattr(results, "draw", lambda folder, dataset: None)
+        patch.setattr(results, "figures", lambda dataset, matrix: "")
+        assert _cli.run(main, [str(each) for each in (*RUN, "--profile", "--out", out)]) == 0
+    return out, pages
+
+
+def test_the_report_is_one_file_that_fetches_nothing(watched: tuple[Path, list[str]]) -> None:
+    _, pages = watched
+    assert len(pages) == 2
+    for text in pages:
+        page = Page(text)
+        assert page.sources
+        assert all(source.startswith("data:image/") for source in page.sources)
+        assert not {"script", "link", "iframe"} & set(page.tags)
+        assert "url(" not in text and "@import" not in text
+
+
+def test_it_shows_pictures_truths_and_predictions_side_by_side(watched: tuple[Path, list[str]]) -> None:
+    page = Page(watched[1][-1])
+    kinds = [source.partition(";")[0].removeprefix("data:image/") for source in page.sources]
+    assert kinds == ["svg+xml", "svg+xml", *["jpeg", "png", "png"] * 6]
+    sizes = {Image.open(io.BytesIO(base64.b64decode(each.partition(",")[2]))).size for each in page.sources[2:]}
+    assert sizes == {(32, 32)}
+    curves = [base64.b64decode(each.partition(",")[2]).decode() for each in page.sources[:2]]
+    assert all(each.lstrip().startswith("<?xml") and "<svg" in each for each in curves)
+
+
+def test_it_tells_how_the_run_stands(watched: tuple[Path, list[str]]) -> None:
+    out, (first, last) = watched
+    assert "my <run>: iteration 2 of 4" in Page(first).text
+    page = Page(last)
+    assert "my <run>: iteration 4 of 4" in page.text
+    assert Page(first).refresh and not page.refresh  # it ends with the run
+    best = max(float(row["mean_iu"]) for row in rows(out) if row["mean_iu"])
+    assert f"{best:.3f}best mean IU" in page.text
+    for words in ("waiting for data", "triangle", "IU of each class", "void", "conv1_1", "class_balance"):
+        assert words in page.text
+
+
+def rows(out: Path) -> list[dict[str, str]]:
+    with (out / "log.csv").open() as stream:
+        return list(csv.DictReader(stream))
+
+
+def test_each_check_is_a_line_of_json_with_the_figures_of_evaluate(watched: tuple[Path, list[str]]) -> None:
+    from fcnlite import data
+
+    out, _ = watched
+    lines = [json.loads(line) for line in (out / "log.jsonl").read_text().splitlines()]
+    assert [line["iteration"] for line in lines] == [2, 4]
+    best = storage.load(out / "best.h5").info.record["iteration"]
+    (line,) = (line for line in lines if line["iteration"] == best)
+    found = evaluate(load(out / "best.h5"), data.open("shapes", None, "val", size=32, count=6))
+    assert line["mean_iu"] == found.mean_iu
+    assert line["pixel_accuracy"] == found.pixel_accuracy
+    assert [math.nan if each is None else each for each in line["iu"]] == pytest.approx(list(found.iu), nan_ok=True)
+    assert [float(row["mean_iu"]) for row in rows(out) if row["mean_iu"]] == [line["mean_iu"] for line in lines]
+    for row, line in zip(rows(out)[1::2], lines, strict=True):
+        assert float(row["gradient_norm"]) == pytest.approx(math.hypot(*line["gradient_norms"].values()))
+        assert float(row["weight_norm"]) == pytest.approx(math.hypot(*line["weight_norms"].values()))
+
+
+@pytest.mark.parametrize(
+    "content",
+    ["{", "3", '{"iteration": "x"}', '{"iteration": 1, "iu": 3}', '{"iteration": 1, "iu": ["x"]}', "[" * 9999, "\xff"],
+)
+def test_lines_that_no_run_has_written_are_refused(tmp_path: Path, content: str) -> None:
+    folder = RunFolder(tmp_path)
+    for path, read in ((folder.checks, folder.read_checks), (folder.speed, folder.read_speed)):
+        path.write_bytes(content.encode("latin-1") + b"\n")
+        with pytest.raises(FileError, match=path.name):
+            read()
+
+
+def test_a_log_that_cannot_be_read_is_told_of_and_the_run_goes_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(results, "draw", lambda folder, dataset: None)
+    monkeypatch.setattr(results, "figures", lambda dataset, matrix: "")
+    out = tmp_path / "run"
+    run = (*TINY, "--check-every", 1, "--no-validation", "--out", out)
+    assert _cli.run(main, [str(each) for each in (*run, "--iterations", 1)]) == 0
+    (out / "speed.jsonl").write_text("nonsense\n")
+    assert _cli.run(main, ["--resume", "--iterations", "2", "--out", str(out)]) == 0
+    assert f"warning: {out / 'speed.jsonl'}: is not the log of a training" in capsys.readouterr().err
+
+
+def test_norms_are_those_of_what_learns() -> None:
+    net = models.build("lite-fcn8s", classes=3, width=1 / 64, phase="TRAIN")
+    solver = SGD(net, base_lr=0.0, iter_size=2)
+    rng = np.random.default_rng(0)
+    passes = [{"data": rng.normal(size=(1, 3, 16, 16)), "label": rng.integers(0, 3, (1, 1, 16, 16))} for _ in range(2)]
+    solver.step(passes)
+    norms = Norms.of(net, 2)
+    scale = net.params["scale1_1"]
+    both = np.concatenate([each.grad.ravel() for each in scale])
+    assert norms.gradients["scale1_1"] == pytest.approx(float(np.linalg.norm(both)) / 2, rel=1e-5)
+    everything = np.concatenate([each.array.ravel() for _, each in net.learnable()])
+    assert norms.weight == pytest.approx(float(np.linalg.norm(everything)), rel=1e-5)
+    assert "bn1_1" not in norms.weights and "upscore8" not in norms.weights
+
+
+def test_speed_leaves_checks_out_and_tells_the_share_of_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Loading:
+        waited = 1.0
+
+    now, loader = [100.0], Loading()
+    monkeypatch.setattr("fcnlite.train.watching.time.perf_counter", lambda: now[0])
+    watch = Stopwatch(loader, 10)  # type: ignore[arg-type]
+    now[0], loader.waited = 108.0, 3.0
+    with watch.checking():
+        now[0] = 118.0
+    assert watch.lap(30) == Speed(30, 20, 18.0, 10.0, 2.0)
+    assert str(Speed(30, 20, 18.0, 10.0, 2.0)) == "2.5 iterations/s, 25.0% of it waiting for data"
+    now[0] = 119.0
+    assert watch.lap(31) == Speed(31, 1, 1.0, 0.0, 0.0)
+
+
+def test_the_log_on_standard_error_tells_the_share_of_waiting(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run = (*TINY, "--iterations", 2, "--check-every", 1, "--no-validation", "--out", tmp_path / "run")
+    assert _cli.run(main, [str(each) for each in run]) == 0
+    err = capsys.readouterr().err
+    assert len(re.findall(r"iteration \d: loss \d.*, no validation, .* iterations/s, .*% of it waiting", err)) == 2
+    speed = [json.loads(line) for line in (tmp_path / "run" / "speed.jsonl").read_text().splitlines()]
+    assert [(each["iteration"], each["iterations"]) for each in speed] == [(1, 1), (2, 1)]
+    page = Page((tmp_path / "run" / "report.html").read_text(encoding="utf-8"))
+    assert "IU of each class" not in page.text  # without validation there is none
+    assert sum(source.startswith("data:image/jpeg") for source in page.sources) == 6
+
+
+def test_class_names_are_no_markup_and_classes_that_do_not_occur_have_no_figure() -> None:
+    norms = Norms({"conv": 1.0}, {"conv": 0.0})
+    matrix = np.array([[3, 1, 0], [0, 4, 0], [0, 0, 0]])
+    check = Check(5, norms, matrix, [])
+    names = ["<script>alert(1)</script>", "$x_1$", "_hidden"]
+    html = report._classes(check, [check.plain()], names, [(255, 255, 0), (0, 0, 0), (9, 9, 9)])
+    html += report._confusion(matrix, names) + report._norms(check)
+    assert "script" not in Page(html).tags
+    assert check.plain()["iu"] == [0.75, 0.8, None]
+    assert Metrics.from_matrix(matrix).mean_iu == check.mean_iu
+    assert "–" in Page(html).text
+
+
+@pytest.mark.parametrize("path", ["fast", "plain"])
+@pytest.mark.parametrize(("name", "size"), [("lite-fcn8s", 32), ("voc-fcn32s", 40)])
+def test_a_profile_times_every_layer_and_leaves_the_net_as_it_was(name: str, size: int, path: str) -> None:
+    net = models.build(name, classes=3, width=1 / 64, phase="TRAIN", path=path)
+    x, label = np.zeros((1, 3, size, size)), np.zeros((1, 1, size, size))
+    with profiled(net) as profile:
+        for _ in range(2):
+            net.forward(data=x, label=label, keep=True)
+            net.backward()
+    assert net.timer is None
+    assert profile.passes == 2
+    computed = {layer.spec.name for layer in net.layers if layer.spec.bottom}
+    assert {each for layers in profile.layers for each in layers} == computed
+    for layers, taken in profile.layers.items():
+        assert taken.forward > 0
+        if net.params.keys() & set(layers) and "upscore" not in layers:
+            assert taken.backward > 0
+    assert sum(each.both for each in profile.layers.values()) <= profile.seconds
+    lines = profile.table().splitlines()
+    slowest = sorted(profile.layers.values(), key=lambda each: -each.both)
+    assert [line.split("  ")[0] for line in lines[1:3]] == [each.name for each in slowest[:2]]
+    assert "all layers" in lines[-2] and lines[-1].startswith("2 passes")
+
+
+def test_the_table_shows_the_slowest_and_adds_up_the_others() -> None:
+    profile = Profile({f"conv{i}": "Convolution" for i in range(50)}, began=0.0, ended=5.0)
+    for i in range(50):
+        profile.add((f"conv{i}",), "forward", 0.001 * i)
+        profile.add((f"conv{i}",) if i else (), "backward", 0.002)
+    lines = profile.table().splitlines()
+    assert lines[1].split() == ["conv49", "Convolution", "1.0", "ms", "0.0", "ms", "1.0%"]
+    assert lines[SHOWN + 1].split()[:2] == ["11", "others"]
+    assert lines[SHOWN + 2].split()[:5] == ["all", "layers", "24.5", "ms", "2.0"]
+    assert lines[-1] == "50 passes; beside the layers (updates, data, checks): 3.7 s of 5.0 s"
+
+
+def test_the_profile_of_a_run_is_printed_and_in_its_report(
+    watched: tuple[Path, list[str]], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert "Time by layer" in Page(watched[1][-1]).text
+    run = (*TINY, "--iterations", 1, "--no-validation", "--out", tmp_path / "run")
+    assert _cli.run(main, [str(each) for each in (*run, "--profile")]) == 0
+    assert "forward    backward   share" in capsys.readouterr().out
