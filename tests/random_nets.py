@@ -21,7 +21,7 @@ Allowed = Callable[[LayerSpec, Shape], bool]
 """Whether a net may have a layer, given the shape of its first bottom."""
 FLAG = st.booleans()
 MOST_VALUES = 60_000
-"""Of one blob: more would only take time."""
+"""Of one blob, unless a drawing says otherwise: more would only take time."""
 
 
 @dataclass
@@ -30,6 +30,7 @@ class Drawing:
 
     draw: Draw
     allowed: Allowed
+    most_values: int = MOST_VALUES
     layers: list[LayerSpec] = field(default_factory=list)
     shapes: dict[str, Shape] = field(default_factory=dict)
     read: set[str] = field(default_factory=set)
@@ -50,7 +51,7 @@ class Drawing:
             shapes = create(spec, "TEST").top_shapes(*(self.shapes[name] for name in bottom))
         except ShapeError:
             return bottom[0]
-        if any(np.prod(shape) > MOST_VALUES for shape in shapes):
+        if any(np.prod(shape) > self.most_values for shape in shapes):
             return bottom[0]
         self.layers.append(spec)
         self.shapes.update(zip(names, shapes, strict=True))

@@ -6,15 +6,18 @@ from libc.float cimport FLT_MIN
 cdef extern from *:
     """
     typedef int ints __attribute__((vector_size(4 * VL)));
-    /* exp(x) for x ≤ 0: 2^n · exp(r), r by its series; below the smallest normal float it is 0. */
+    typedef unsigned bits __attribute__((vector_size(4 * VL)));
+    /* exp(x) for x ≤ 0: 2^n · exp(r), r by its series; below the smallest normal float 0, of NaN NaN. */
     static inline vec exp_of(vec x) {
         const float top = 12582912.0f;  /* 1.5 · 2^23: adding it rounds to a whole number */
+        const ints kept = ~(x <= -87.0f);
+        x = larger(splat(-87.0f), x);
         vec n = (x * 1.44269504f + top) - top;
         vec r = x - n * 0.693359375f + n * 2.12194440e-4f;
         vec e = 1.0f + r * (1.0f + r * (0.5f + r * (0.16666667f + r * (0.041666667f + r * (0.0083333333f
                 + r * 0.0013888889f)))));
-        ints shifted = (ints)e + (__builtin_convertvector(n, ints) << 23);
-        return (vec)(shifted & (x > -87.0f));
+        bits power = __builtin_convertvector(__builtin_convertvector(n, ints), bits) << 23;
+        return (vec)(((bits)e + power) & (bits)kept);
     }
     """
     vec exp_of(vec x) noexcept nogil

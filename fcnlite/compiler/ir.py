@@ -217,9 +217,10 @@ class Graph:
             operation.inputs = [new if each is old else each for each in operation.inputs]
         self.outputs = {name: new if each is old else each for name, each in self.outputs.items()}
         self.versions = {version: new if each is old else each for version, each in self.versions.items()}
-        if old in self.lasting:
-            self.lasting.remove(old)
-            self.lasting.add(new)
+        for values in (self.lasting, self.outs):
+            if old in values:
+                values.remove(old)
+                values.add(new)
 
     def drop_unread(self) -> None:
         """Take away what nobody reads."""

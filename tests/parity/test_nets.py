@@ -36,11 +36,12 @@ SLOW = [
 ]
 
 
+@pytest.mark.parametrize("path", ["plain", "fast"])
 @pytest.mark.parametrize("name", [*QUICK, *(pytest.param(name, marks=pytest.mark.slow) for name in SLOW)])
-def test_net(name: str, shared: Path) -> None:
+def test_net(name: str, path: str, shared: Path) -> None:
     folder = shared / "reference" / "nets" / name
     case = read_case(folder / "case.npz")
-    net = Net(read_net(folder / "net.prototxt"), phase="TEST", path="plain")
+    net = Net(read_net(folder / "net.prototxt"), phase="TEST", path=path)
     weights = read_weights(folder / "weights.caffemodel")
     for layer, parameters in net.params.items():
         assert len(parameters) == len(weights[layer])

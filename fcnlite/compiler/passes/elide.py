@@ -21,6 +21,7 @@ import numpy as np
 from fcnlite.compiler.convolution import Convolution
 from fcnlite.compiler.ir import Graph, Operation
 from fcnlite.compiler.operations import MaxPooling
+from fcnlite.errors import ShapeError
 from fcnlite.layers.base import Array
 from fcnlite.shapes import Window
 
@@ -138,7 +139,10 @@ def _shorter(chain: Sequence[Operation], axis: Axis) -> Shorter:
         min((run - 1) * stride, max(pad - 1, 0) // stride * stride) for run, pad in zip(runs, pads, strict=True)
     )
     shortened = sources[before : len(sources) - behind]
-    fewer, _ = _number(chain, axis, shortened, numbers)
+    try:
+        fewer, _ = _number(chain, axis, shortened, numbers)
+    except ShapeError:  # a window does not fit any more
+        fewer = [[] for _ in chain]
     repeats = [each for was, now in zip(rows, fewer, strict=True) if (each := _repeats(was, now)) is not None]
     if before + behind == 0 or len(repeats) < len(chain):
         return Shorter(sources, [np.arange(len(each)) for each in rows], False)

@@ -1,0 +1,148 @@
+"""Convolutions to be computed by one algorithm on one instruction set, and what NumPy makes of them."""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import numpy as np
+from hypothesis import strategies as st
+from numpy.lib.stride_tricks import sliding_window_view
+
+from fcnlite._kernels import isa
+from fcnlite.compiler.ir import BLOCK, Machine, blocks
+from fcnlite.compiler.problem import Problem
+from fcnlite.shapes import Window
+from tests.random_nets import FLAG, Draw
+
+Array = np.ndarray[Any, np.dtype[Any]]
+ISAS = isa.available()
+"""The instruction sets of this machine."""
+GUARD = 64
+"""Floats on either side of an output, which nobody may touch."""
+CHANNELS = st.one_of(st.integers(1, 20), st.integers(1, 70))
+
+
+def machine_with(instructions: str, threads: int = 1) -> Machine:
+    """A machine that has kernels, but no net."""
+    kernels = importlib.import_module(f"fcnlite._kernels.fast_{instructions}")
+    return Machine(lambda name: (), lambda *arguments: ([], None), kernels, threads, {})  # type: ignore[arg-type, return-value]
+
+
+# Drawing
+
+
+@st.composite
+def sources(draw: Draw, least: int = 1, most: int = 30) -> tuple[Array, int]:
+    """Rows of a picture, as an array's: in order, some several times, zeros before and behind; and how many it has."""
+    size = draw(st.integers(least, most))
+    rows = np.arange(size)
+    if draw(st.integers(0, 3)) == 0:
+        repeated = draw(st.integers(0, size - 1))
+        rows = np.insert(rows, repeated, [repeated] * draw(st.integers(1, 5)))
+        rows = np.concatenate([[-1] * draw(st.integers(0, 2)), rows, [-1] * draw(st.integers(0, 2))]).astype(int)
+    return rows, size
+
+
+@st.composite
+def problems(
+    draw: Draw, windows: Callable[[Draw], tuple[Window, Window]], group: bool = False, thin: bool = False
+) -> Problem:
+    """A problem with these windows, the picture at least as large as they need."""
+    kernel = windows(draw)
+    spans = [draw(sources(max(1, each.extent - 2 * each.pad), 30 + each.extent)) for each in kernel]
+    channels, outputs, groups = draw(st.integers(1, 4) if thin else CHANNELS), draw(CHANNELS), 1
+    if group:
+        groups = draw(st.integers(2, 3))
+        channels, outputs = (groups * BLOCK * draw(st.integers(1, 2)) for _ in range(2))
+    return Problem(
+        draw(st.integers(1, 3)),
+        channels,
+        outputs,
+        kernel,
+        (spans[0][0], spans[1][0]),
+        (spans[0][1], spans[1][1]),
+        groups,
+        relu=draw(FLAG),
+    )
+
+
+# What NumPy makes of them
+
+
+def patches(p: Problem, x: Array) -> Array:
+    """What each output sees: N×C×H'×W'×KH×KW, in float64."""
+    for axis, (rows, window) in enumerate(zip(p.sources, p.kernel, strict=True), start=2):
+        zeros = np.zeros_like(x.take([0], axis))
+        rows = np.concatenate([np.full(max(window.pad, 0), -1), rows, np.full(max(window.pad, 0), -1)])
+        cut = max(-window.pad, 0)
+        x = np.concatenate([x, zeros], axis).take(rows[cut : len(rows) - cut], axis)  # −1 is the zeros
+    rows, columns = p.kernel
+    seen = sliding_window_view(x.astype(np.float64), (rows.extent, columns.extent), axis=(2, 3))
+    return seen[:, :, :: rows.stride, :: columns.stride, :: rows.dilation, :: columns.dilation]
+
+
+def convolved(p: Problem, x: Array, weight: Array, bias: Array, slopes: Array | None = None) -> Array:
+    """The outputs of `p`, with ReLU (or PReLU, by the slopes) and 2×2 pooling where it asks for them."""
+    seen, parts = patches(p, x), []
+    for ours, kernels in zip(np.split(seen, p.group, axis=1), np.split(weight, p.group), strict=True):
+        parts.append(np.einsum("nchwij,ocij->nohw", ours, kernels, optimize=True))
+    y = np.concatenate(parts, axis=1) + bias[:, None, None]
+    if p.relu:
+        y = np.where(y > 0, y, 0 if slopes is None else y * slopes[:, None, None])
+    if not p.pool:
+        return y
+    height, width = y.shape[2:]
+    y = np.pad(y, ((0, 0), (0, 0), (0, height % 2), (0, width % 2)), constant_values=-np.inf)
+    return y.reshape(*y.shape[:2], (height + 1) // 2, 2, (width + 1) // 2, 2).max(axis=(3, 5))
+
+
+def kernel_gradient(p: Problem, x: Array, dy: Array) -> Array:
+    """The gradient of the kernels, given the outputs'."""
+    parts = zip(np.split(patches(p, x), p.group, axis=1), np.split(dy, p.group, axis=1), strict=True)
+    return np.concatenate([np.einsum("nchwij,nohw->ocij", seen, d, optimize=True) for seen, d in parts])
+
+
+def turned_kernels(p: Problem, weight: Array) -> Array:
+    """The kernels of the problem `p.turned()`: each turned by half a turn, inputs and outputs exchanged."""
+    return np.concatenate([part.swapaxes(0, 1)[:, :, ::-1, ::-1] for part in np.split(weight, p.group)])
+
+
+# Memory
+
+
+def blocked(x: Array) -> Array:
+    """N×C×H×W as N×C/16×H×W×16, by NumPy."""
+    n, channels, *size = x.shape
+    full = np.zeros((n, blocks(channels) * BLOCK, *size), np.float32)
+    full[:, :channels] = x
+    return np.ascontiguousarray(full.reshape(n, -1, BLOCK, *size).transpose(0, 1, 3, 4, 2))
+
+
+def unblocked(y: Array, channels: int) -> Array:
+    """Back; the channels beyond must be 0, since others read them as such."""
+    n, count, height, width, _ = y.shape
+    full = y.transpose(0, 1, 4, 2, 3).reshape(n, count * BLOCK, height, width)
+    assert not full[:, channels:].any()
+    return np.ascontiguousarray(full[:, :channels])
+
+
+@contextmanager
+def guarded(*shape: int) -> Iterator[Array]:
+    """An array of NaN between guards; all of it must then have been written, and no guard."""
+    size = int(np.prod(shape))
+    memory = np.full(size + 2 * GUARD, np.nan, np.float32)
+    yield memory[GUARD : GUARD + size].reshape(shape)
+    assert np.isnan(memory[:GUARD]).all() and np.isnan(memory[GUARD + size :]).all(), "written beyond the array"
+    assert not np.isnan(memory[GUARD : GUARD + size]).any(), "not everything is written"
+
+
+@contextmanager
+def poisoned(machine: Machine, floats: int) -> Iterator[None]:
+    """Scratch memory full of NaN, between guards."""
+    memory = np.full(floats + 2 * GUARD, np.nan, np.float32)
+    machine.scratch = memory[GUARD : GUARD + floats]
+    yield
+    assert np.isnan(memory[:GUARD]).all() and np.isnan(memory[GUARD + floats :]).all(), "written beyond the scratch"

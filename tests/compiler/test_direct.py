@@ -1,0 +1,204 @@
+"""Direct convolution against NumPy, on every instruction set."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from fcnlite.compiler import direct
+from fcnlite.compiler.direct import Direct, Streamed
+from fcnlite.compiler.problem import Problem, prepared
+from fcnlite.shapes import Window
+from tests.compiler.problems import (
+    ISAS,
+    Array,
+    blocked,
+    convolved,
+    guarded,
+    kernel_gradient,
+    machine_with,
+    poisoned,
+    problems,
+    turned_kernels,
+    unblocked,
+)
+from tests.compiler.twins import assert_near, normal
+from tests.random_nets import FLAG, Draw
+
+BAR = 1e-5
+"""Of the largest output of one layer."""
+WEIGHT_BAR = 3e-5
+"""Of the largest gradient of a kernel."""
+
+EACH_ISA = pytest.mark.parametrize("instructions", ISAS)
+THREADS = st.sampled_from([1, 1, 3])
+SEEDS = st.integers(0, 1000)
+PORTIONS = st.sampled_from([None, (1, 1 << 30), (1, 0), (1 << 12, 1 << 30)])
+"""PIECE_BYTES and FEW_BYTES, to have small problems shared out in all the ways of large ones."""
+
+
+def any_windows(draw: Draw) -> tuple[Window, Window]:
+    def one() -> Window:
+        kernel = draw(st.integers(1, 7))
+        pad = draw(st.sampled_from([0, 0, 1, kernel // 2, kernel, 30, -1]))
+        return Window(kernel, draw(st.sampled_from([1, 1, 2, 3])), pad, draw(st.sampled_from([1, 1, 2, 3])))
+
+    rows = one()
+    return rows, (rows if draw(FLAG) else one())
+
+
+def one_by_one(draw: Draw) -> tuple[Window, Window]:
+    window = Window(1, draw(st.sampled_from([1, 1, 2])), draw(st.sampled_from([0, 0, 1, -1])))
+    return window, window
+
+
+def of_stride_one(draw: Draw) -> tuple[Window, Window]:
+    rows, columns = (Window(draw(st.integers(1, 5)), 1, draw(st.integers(0, 4)), draw(st.integers(1, 2))) for _ in "hw")
+    return rows, columns
+
+
+def run(
+    p: Problem, x: Array, weight: Array, bias: Array | None, instructions: str, threads: int = 1, thin: bool = False,
+    turned: bool = False, portions: tuple[int, int] | None = None, slopes: Array | None = None,
+) -> Array:  # fmt: skip
+    algorithm, machine = Direct(thin), machine_with(instructions, threads)
+    assert algorithm.suits(p)
+    u = algorithm.prepare(weight, p, machine, turned=turned)
+    with pytest.MonkeyPatch.context() as patch:
+        if portions is not None:
+            patch.setattr(direct, "PIECE_BYTES", portions[0])
+            patch.setattr(direct, "FEW_BYTES", portions[1])
+        work = algorithm.plan(p, machine)
+    with guarded(p.batch, -(-p.outputs // 16), *p.top_size, 16) as y, poisoned(machine, work.scratch):
+        algorithm.forward(x if thin else blocked(x), y, prepared(u, bias, slopes, p), p, work, machine)
+    return unblocked(y, p.outputs)
+
+
+def check(p: Problem, seed: int, instructions: str, threads: int, **how: object) -> None:
+    kernel = p.kernel[0].kernel, p.kernel[1].kernel
+    x, weight = normal(seed, p.batch, p.channels, *p.size), normal(seed + 1, p.outputs, p.channels // p.group, *kernel)
+    bias = normal(seed + 2, p.outputs)
+    for slopes in (None, normal(seed + 3, p.outputs)) if p.relu else (None,):
+        found = run(p, x, weight, bias, instructions, threads, slopes=slopes, **how)  # type: ignore[arg-type]
+        assert_near(found, convolved(p, x, weight, bias, slopes), BAR)
+
+
+@EACH_ISA
+@settings(max_examples=60)
+@given(p=problems(any_windows), threads=THREADS, portions=PORTIONS, seed=SEEDS)
+def test_any_kernel(instructions: str, p: Problem, threads: int, portions: tuple[int, int] | None, seed: int) -> None:
+    check(p, seed, instructions, threads, portions=portions)
+
+
+@EACH_ISA
+@settings(max_examples=40)
+@given(p=problems(any_windows, thin=True), threads=THREADS, portions=PORTIONS, seed=SEEDS)
+def test_of_few_channels(
+    instructions: str, p: Problem, threads: int, portions: tuple[int, int] | None, seed: int
+) -> None:
+    check(p, seed, instructions, threads, thin=True, portions=portions)
+
+
+@EACH_ISA
+@settings(max_examples=30)
+@given(p=problems(any_windows, group=True), threads=THREADS, seed=SEEDS)
+def test_in_groups(instructions: str, p: Problem, threads: int, seed: int) -> None:
+    check(p, seed, instructions, threads)
+
+
+@EACH_ISA
+@settings(max_examples=40)
+@given(p=problems(one_by_one), threads=THREADS, portions=PORTIONS, seed=SEEDS)
+def test_one_by_one(instructions: str, p: Problem, threads: int, portions: tuple[int, int] | None, seed: int) -> None:
+    check(p, seed, instructions, threads, portions=portions)
+
+
+@EACH_ISA
+@settings(max_examples=20)
+@given(p=problems(any_windows), seed=SEEDS)
+def test_streamed_kernels(instructions: str, p: Problem, seed: int) -> None:
+    """Made ready portion by portion, of one group of outputs each."""
+    kernel = p.kernel[0].kernel, p.kernel[1].kernel
+    x, weight = normal(seed, p.batch, p.channels, *p.size), normal(seed + 1, p.outputs, p.channels, *kernel)
+    bias, algorithm, machine = normal(seed + 2, p.outputs), Streamed(), machine_with(instructions)
+    work = algorithm.plan(p, machine)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(direct, "PORTION_BYTES", 1)
+        with guarded(p.batch, -(-p.outputs // 16), *p.top_size, 16) as y, poisoned(machine, work.scratch):
+            weights = prepared(algorithm.prepare(weight, p, machine), bias, None, p)
+            algorithm.forward(blocked(x), y, weights, p, work, machine)
+    assert_near(unblocked(y, p.outputs), convolved(p, x, weight, bias), BAR)
+
+
+@EACH_ISA
+@settings(max_examples=30)
+@given(p=st.booleans().flatmap(lambda group: problems(of_stride_one, group)), threads=THREADS, seed=SEEDS)
+def test_turned_kernels_carry_gradients_down(instructions: str, p: Problem, threads: int, seed: int) -> None:
+    p = Problem(p.batch, p.channels, p.outputs, p.kernel, tuple(map(np.arange, p.size)), p.size, p.group)  # type: ignore[arg-type]
+    if min(len(s) + 2 * w.pad - w.extent for s, w in zip(p.sources, p.kernel, strict=True)) < 0:
+        return
+    kernel = p.kernel[0].kernel, p.kernel[1].kernel
+    dy, weight = normal(seed, p.batch, p.outputs, *p.top_size), normal(seed, p.outputs, p.channels // p.group, *kernel)
+    found = run(p.turned(), dy, weight, None, instructions, threads, turned=True)
+    assert_near(found, convolved(p.turned(), dy, turned_kernels(p, weight), np.zeros(p.channels)), BAR)
+
+
+@EACH_ISA
+@settings(max_examples=60)
+@given(p=problems(any_windows, thin=True), threads=THREADS, seed=SEEDS)
+def test_gradient_of_the_kernels_of_few_channels(instructions: str, p: Problem, threads: int, seed: int) -> None:
+    algorithm, machine = Direct(thin=True), machine_with(instructions, threads)
+    x, dy = normal(seed, p.batch, p.channels, *p.size), normal(seed + 1, p.batch, p.outputs, *p.top_size)
+    work = algorithm.plan(p, machine)
+    shape = p.outputs, p.channels, p.kernel[0].kernel, p.kernel[1].kernel
+    with guarded(*shape) as dweight, poisoned(machine, algorithm.weight_scratch(p, machine)):
+        algorithm.backward_weight(x, blocked(dy), dweight, p, work, machine)
+    assert_near(dweight, kernel_gradient(p, x, dy), WEIGHT_BAR)
+
+
+@EACH_ISA
+@pytest.mark.parametrize("size", [(1, 1), (1, 300), (300, 1), (2, 2), (13, 29)])
+@pytest.mark.parametrize("kernel", [1, 3])
+def test_extreme_sizes(instructions: str, size: tuple[int, int], kernel: int) -> None:
+    windows = (Window(kernel, pad=kernel // 2),) * 2
+    check(Problem(2, 18, 35, windows, (np.arange(size[0]), np.arange(size[1])), size), 0, instructions, 1)
+
+
+@EACH_ISA
+@pytest.mark.parametrize("threads", [1, 2, 5])
+def test_the_same_bytes_again(instructions: str, threads: int) -> None:
+    for kernel, thin in ((1, False), (3, False), (3, True)):
+        channels = 3 if thin else 20
+        windows = (Window(kernel, pad=kernel // 2),) * 2
+        p = Problem(1, channels, 40, windows, (np.arange(40), np.arange(33)), (40, 33))
+        x, weight, bias = normal(0, 1, channels, 40, 33), normal(1, 40, channels, kernel, kernel), normal(2, 40)
+        first, *others = (run(p, x, weight, bias, instructions, threads, thin) for _ in range(4))
+        for other in others:
+            np.testing.assert_array_equal(other, first)
+
+
+@EACH_ISA
+def test_nan_reaches_what_sees_it_and_nothing_else(instructions: str) -> None:
+    p = Problem(1, 16, 16, (Window(3, pad=1),) * 2, (np.arange(20), np.arange(30)), (20, 30), relu=True)
+    x, weight, bias = normal(0, 1, 16, 20, 30), normal(1, 16, 16, 3, 3), normal(2, 16)
+    x[0, 5, 7, 11] = np.nan
+    machine, algorithm = machine_with(instructions), Direct()
+    u, work = algorithm.prepare(weight, p, machine), algorithm.plan(p, machine)
+    y = np.zeros((1, 1, 20, 30, 16), np.float32)
+    machine.scratch = np.zeros(work.scratch, np.float32)
+    algorithm.forward(blocked(x), y, prepared(u, bias, None, p), p, work, machine)
+    expected = np.zeros((1, 16, 20, 30), bool)
+    expected[:, :, 6:9, 10:13] = True
+    np.testing.assert_array_equal(np.isnan(unblocked(y, 16)), expected)
+
+
+@pytest.mark.parametrize(
+    ("channels", "outputs", "group", "suits"),
+    [(5, 7, 1, True), (32, 32, 2, True), (32, 16, 2, False), (30, 30, 2, False), (16, 16, 16, False)],
+)
+def test_which_groups_it_takes(channels: int, outputs: int, group: int, suits: bool) -> None:
+    """Whole blocks of channels."""
+    p = Problem(1, channels, outputs, (Window(3),) * 2, (np.arange(9), np.arange(9)), (9, 9), group)
+    assert Direct.suits(p) == suits

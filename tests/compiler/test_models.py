@@ -1,0 +1,110 @@
+"""Whole nets of the zoo on both paths, forward and backward; the instruction set that a process uses."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from fcnlite import models
+from fcnlite._kernels import isa
+from fcnlite.errors import FcnliteError
+from fcnlite.net import Net
+from tests.compiler.twins import GRADIENT_BAR, assert_all_near, assert_near, normal, plain_twin
+
+ZOO = ["voc-fcn8s", "voc-fcn8s-atonce", "siftflow-fcn16s", "lite-fcn8s", "voc-fcn-alexnet", "nyud-fcn32s-color-hha"]
+SLOW = [name for name in models.names() if name not in ZOO and not name.startswith("voc-fcn-google")]
+
+
+def random_net(name: str, phase: str = "TEST", width: float = 0.26) -> Net:
+    """The net with random scores, and biases that keep sums off ReLU's kink."""
+    net = models.build(name, width=width, phase=phase, normalization=None if phase == "TEST" else "VALID")
+    rng = np.random.default_rng(0)
+    for layer in net.layers:
+        parameters = net.params.get(layer.spec.name, [])
+        if layer.type == "BatchNorm":
+            for parameter, values in zip(parameters, (0.3, 1.5, 1.0), strict=True):
+                parameter.data = values + 0.2 * np.abs(rng.normal(size=parameter.shape))
+        elif layer.type != "Deconvolution" and parameters:
+            weight = parameters[0]
+            if len(weight.shape) > 1:
+                weight.data = rng.normal(0, np.sqrt(2 / np.prod(weight.shape[1:])), weight.shape)
+            for bias in parameters[1:]:
+                bias.data = rng.normal(0, 0.5, bias.shape)
+    return net
+
+
+@pytest.mark.parametrize("name", [*ZOO, *(pytest.param(name, marks=pytest.mark.slow) for name in SLOW)])
+def test_inference_of_the_zoo(name: str) -> None:
+    net = random_net(name)
+    scoring = [each for each in net.layers if each.type not in ("SoftmaxWithLoss", "Accuracy")]
+    read = {blob for each in scoring for blob in each.spec.bottom}
+    inputs = [layer for layer in net.layers if layer.spec.top[0] in read and not layer.spec.bottom]
+    shapes = {layer.spec.top[0]: layer.top_shapes()[0] for layer in inputs}
+    if "fcn" in name:
+        shapes = {top: (2, shape[1], 37, 50) for top, shape in shapes.items()}
+    feeds = {top: normal(i, *shape) for i, (top, shape) in enumerate(sorted(shapes.items()))}
+    outputs = list(plain_twin(net).forward(feeds))
+    found = net.forward(feeds, outputs=outputs)
+    assert_all_near(found, plain_twin(net).forward(feeds, outputs=outputs))
+
+
+@pytest.mark.parametrize("name", ["voc-fcn8s", "lite-fcn8s", "siftflow-fcn16s"])
+@pytest.mark.parametrize("size", [(1, 1), (37, 50)])
+def test_training_of_whole_nets(name: str, size: tuple[int, int]) -> None:
+    fast = random_net(name, "TRAIN")
+    slow = plain_twin(fast)
+    rng = np.random.default_rng(0)
+    labels = {layer.spec.top[0] for layer in fast.layers if not layer.spec.bottom} - {"data"}
+    feeds = {"data": normal(1, 1, 3, *size), **{top: rng.integers(0, 3, (1, 1, *size)) for top in labels}}
+    gradients = []
+    statistics = {name: [each.array.copy() for each in parameters] for name, parameters in fast.params.items()}
+    for net in (fast, slow):
+        for layer, values in statistics.items():
+            for parameter, array in zip(net.params[layer], values, strict=True):
+                parameter.data = array  # BatchNorm's sums: both begin with the same
+        net.iteration = 0
+        net.forward(feeds, keep=True)
+        net.backward()
+        gradients.append({name: each.grad.copy() for name, each in net.learnable()})
+    assert fast.loss == pytest.approx(slow.loss, rel=1e-4)
+    score = "score" if "score" in fast.blobs else "score_sem"
+    assert_near(fast.blobs[score], slow.blobs[score])
+    assert_all_near(*gradients, GRADIENT_BAR)
+
+
+# Which instruction set
+
+
+@pytest.mark.parametrize("name", ["v4", "v3", "any"])
+def test_the_instruction_set_is_chosen_at_the_start(name: str, tmp_path: Path) -> None:
+    """In a process of its own, since the choice is made once."""
+    script = (
+        "import sys; import numpy as np; from fcnlite._kernels import isa; from tests.compiler.test_models import *;"
+        "y = random_net('lite-fcn8s').forward(data=normal(0, 1, 3, 40, 33))['score'];"
+        "np.save(sys.argv[1], y); print(isa.kernels('fast').__name__)"
+    )
+    ended = subprocess.run(
+        [sys.executable, "-c", script, tmp_path / "score.npy"], capture_output=True, text=True,
+        env={**os.environ, "FCNLITE_ISA": name}, cwd=Path(__file__).parents[2],
+    )  # fmt: skip
+    if name not in isa.available():
+        assert ended.returncode and "FCNLITE_ISA" in ended.stderr
+        return
+    assert ended.stdout.split() == [f"fcnlite._kernels.fast_{name}"], ended.stderr
+    expected = plain_twin(random_net("lite-fcn8s")).forward(data=normal(0, 1, 3, 40, 33))["score"]
+    assert_near(np.load(tmp_path / "score.npy"), expected)
+
+
+def test_an_unknown_instruction_set_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("FCNLITE_ISA", "v9")
+    isa.name.cache_clear()
+    try:
+        with pytest.raises(FcnliteError, match=r"FCNLITE_ISA is 'v9'.*any"):
+            isa.name()
+    finally:
+        isa.name.cache_clear()

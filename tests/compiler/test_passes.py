@@ -1,0 +1,536 @@
+"""Each pass: what it finds, what it leaves alone, and that the result stays the same. (elide and interpolate: by
+themselves.)
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+from fcnlite.compiler.convolution import Convolution, candidates
+from fcnlite.compiler.operations import Cut, FromBlocked, MaxPooling, ToBlocked
+from fcnlite.spec import LayerSpec
+from tests.compiler.twins import (
+    GRADIENT_BAR,
+    Array,
+    assert_all_near,
+    assert_near,
+    assert_same_gradients,
+    assert_same_outputs,
+    conv,
+    does,
+    filled,
+    gradients,
+    in_place,
+    layer,
+    normal,
+    plain_twin,
+    plan_of,
+    pool,
+    spec_of,
+    worked,
+)
+
+FEEDS = {"data": normal(0, 2, 3, 13, 18)}
+
+
+def net_of(*layers: LayerSpec, phase: str = "TEST") -> Any:
+    return filled(spec_of(FEEDS["data"].shape, *layers), phase=phase)
+
+
+def check(*layers: LayerSpec, outputs: list[str] | None = None) -> Any:
+    """Both paths agree, forward and backward; the plan of inference."""
+    assert_same_gradients(net_of(*layers), FEEDS)
+    return assert_same_outputs(net_of(*layers), FEEDS, outputs)
+
+
+# drop
+
+
+def test_dropout_and_split_are_dropped_in_inference() -> None:
+    layers = (
+        conv("a", "data", 5),
+        in_place("Dropout", "a"),
+        LayerSpec("split", "Split", ("a",), ("b", "c")),
+        layer("d", "Dropout", "b"),
+        in_place("ReLU", "d"),
+        layer("sum", "Eltwise", ("c", "d")),
+    )
+    plan = check(*layers)
+    assert worked(plan) == {"a", "relu_d", "sum"}
+    assert len(plan.notes["drop"]) == 3
+
+
+def test_dropout_stays_in_the_train_phase() -> None:
+    net = net_of(conv("a", "data", 20), in_place("Dropout", "a"), conv("b", "a", 4), phase="TRAIN")
+    found = net.forward(FEEDS, keep=True)
+    assert_all_near(found, plain_twin(net).forward(FEEDS, keep=True))
+    assert "dropout_a" in worked(plan_of(net, FEEDS, keep=True))
+    assert 0.3 < (net.blobs["a"] == 0).mean() < 0.7
+
+
+@pytest.mark.parametrize("how", ["Dropout", "Split"])
+def test_what_is_dropped_may_be_asked_for(how: str) -> None:
+    """Each an array of its own."""
+    layers = (layer("d", how, "data"), layer("e", how, "d"), conv("a", "e", 5))
+    net = net_of(*layers)
+    outputs = ["data", "d", "e", "a"]
+    found, expected = net.forward(FEEDS, outputs=outputs), plain_twin(net).forward(FEEDS, outputs=outputs)
+    assert_all_near(found, expected)
+    for name in ("data", "d", "e"):
+        found[name][...] = 7
+        assert sum(bool((each == 7).all()) for each in (FEEDS["data"], *found.values())) == 1
+        found[name][...] = 0
+
+
+def test_gradients_of_what_is_dropped_in_inference() -> None:
+    """Of a blob that Dropout passes on and another reads, the gradient is the sum; of Dropout's own top, its share."""
+    layers = (
+        conv("a", "data", 5),
+        layer("dropped", "Dropout", "a"),
+        conv("b", "dropped", 4),
+        conv("c", "a", 4),
+        LayerSpec("split", "Split", ("a",), ("one", "two")),
+        conv("d", "one", 4),
+        conv("e", "two", 4),
+    )
+    assert_same_gradients(net_of(*layers), FEEDS, ["data", "a", "dropped", "one", "two"])
+
+
+# cut
+
+
+def test_crop_becomes_a_cut_that_needs_no_reference() -> None:
+    layers = (
+        conv("a", "data", 5),
+        conv("b", "data", 7, 5),
+        layer("crop", "Crop", ("a", "b"), axis=2, offset=[1, 2]),
+        conv("c", "crop", 3),
+    )
+    plan = check(*layers)
+    assert isinstance(does(plan, "crop"), Cut)
+    plan = assert_same_outputs(net_of(*layers), FEEDS, ["c"])
+    assert "b" not in worked(plan)  # its shape alone was wanted
+
+
+@pytest.mark.parametrize("options", [{"axis": 1, "offset": [2, 0, 1]}, {"axis": 3, "offset": [2]}, {}])
+def test_crops_of_other_axes(options: dict[str, Any]) -> None:
+    layers = (
+        conv("a", "data", 20, pad=[1, 1] if options.get("axis") == 3 else [0]),
+        conv("b", "data", 20 if options.get("axis") != 1 else 5, kernel_size=3 if options.get("axis") == 3 else 5,
+             pad=[1, 0] if options.get("axis") == 3 else [0]),
+        layer("crop", "Crop", ("a", "b"), **options),
+        conv("c", "crop", 3),
+    )  # fmt: skip
+    check(*layers)
+
+
+# lower
+
+
+@pytest.mark.parametrize(
+    ("options", "lowered"),
+    [
+        ({}, True),
+        ({"pad": [100]}, True),
+        ({"stride": [2]}, True),
+        ({"dilation": [2]}, True),
+        ({"bias_term": False}, True),
+        ({"kernel_size": [3, 1]}, True),
+        ({"group": 2}, True),
+        ({"group": 4}, False),
+        ({"group": 32}, False),
+    ],
+)
+def test_convolutions_are_lowered_unless_groups_part_blocks(options: dict[str, Any], lowered: bool) -> None:
+    spec = layer("b", "Convolution", "tanh", **{"num_output": 32, "kernel_size": [3], **options})
+    plan = check(conv("a", "data", 32, 1), layer("tanh", "TanH", "a"), spec)
+    assert isinstance(does(plan, "b"), Convolution) == lowered
+
+
+@pytest.mark.parametrize("pooling", ["MAX", "AVE"])
+def test_max_pooling_is_lowered(pooling: str) -> None:
+    plan = check(conv("a", "data", 20), pool("b", "a", 3, 2, pool=pooling, pad=1))
+    assert isinstance(does(plan, "b"), MaxPooling) == (pooling == "MAX")
+
+
+# fold
+
+
+NORMALISED = (
+    conv("a", "data", 20),
+    layer("norm", "BatchNorm", "a", "a", use_global_stats=True),
+    layer("scale", "Scale", "a", "a", bias_term=True),
+    layer("bias", "Bias", "a", "a"),
+    in_place("ReLU", "a"),
+)
+
+
+def test_normalisation_folds_into_the_convolution_before_it() -> None:
+    plan = check(*NORMALISED)
+    assert does(plan, "a").layers == ("a", "norm", "scale", "bias", "relu_a")
+    assert len(plan.notes["fold"]) == 3
+
+
+def test_normalisation_folds_into_a_convolution_without_bias() -> None:
+    plan = check(conv("a", "data", 20, bias_term=False), *NORMALISED[1:])
+    assert does(plan, "scale") is does(plan, "a")
+
+
+def test_normalisation_behind_no_convolution_stays() -> None:
+    plan = check(in_place("ReLU", "data"), layer("b", "BatchNorm", "data"), layer("c", "Scale", "b"))
+    assert worked(plan) == {"relu_data", "b", "c"}
+
+
+def test_normalisation_by_the_batch_stays() -> None:
+    layers = (*NORMALISED[:1], layer("norm", "BatchNorm", "a", "a", use_global_stats=False), *NORMALISED[2:])
+    assert_same_outputs(net_of(*layers), FEEDS)
+    plan = plan_of(net_of(*layers), FEEDS)
+    assert does(plan, "a").layers == ("a",) and does(plan, "norm").layers == ("norm",)
+
+
+@pytest.mark.parametrize("options", [{"axis": 0, "num_axes": 2}, {"axis": 2}, {"num_axes": 0}, {"num_axes": 3}])
+def test_scales_of_other_axes_stay(options: dict[str, Any]) -> None:
+    plan = check(conv("a", "data", 20), layer("scale", "Scale", "a", **options))
+    assert does(plan, "a").layers == ("a",)
+
+
+def test_a_scale_by_a_blob_stays() -> None:
+    layers = (
+        conv("a", "data", 5),
+        layer("mean", "Pooling", "a", pool="AVE", global_pooling=True),
+        layer("factors", "Reshape", "mean", shape={"dim": [0, -1]}),
+        layer("scale", "Scale", ("a", "factors"), axis=0),
+    )
+    plan = check(*layers)
+    assert does(plan, "a").layers == ("a",)
+
+
+def test_what_is_asked_for_before_normalisation_keeps_it_apart() -> None:
+    layers = (
+        conv("a", "data", 20),
+        layer("norm", "BatchNorm", "a", use_global_stats=True),
+        layer("scale", "Scale", "norm"),
+    )
+    for outputs, together in ((["scale"], ("a", "norm", "scale")), (["scale", "norm"], ("a", "norm"))):
+        plan = assert_same_outputs(net_of(*layers), FEEDS, outputs)
+        assert does(plan, "a").layers == together
+    plan = assert_same_outputs(net_of(*layers), FEEDS, ["scale", "a"])
+    assert does(plan, "a").layers == ("a",)
+
+
+def test_nothing_folds_where_a_backward_may_follow() -> None:
+    plan = plan_of(net_of(*NORMALISED), FEEDS, keep=True)
+    assert "fold" not in plan.notes and does(plan, "norm").layers == ("norm",)
+
+
+def test_statistics_without_a_count_are_zero() -> None:
+    """Caffe takes the running sums of a BatchNorm that has never been trained as 0."""
+    net = net_of(*NORMALISED)
+    net.params["norm"][2].data = np.zeros(1)
+    assert_same_outputs(net, FEEDS)
+
+
+# rectify
+
+
+def test_relu_becomes_the_convolutions_last_step() -> None:
+    for top in ("a", "b"):
+        layers = (conv("a", "data", 20), layer("relu", "ReLU", "a", top), conv("c", top, 4, 1))
+        plan = check(*layers)
+        assert does(plan, "a").layers == ("a", "relu")
+
+
+def test_in_training_only_where_it_is_in_place() -> None:
+    for top, together in (("a", ("a", "relu")), ("b", ("a",))):
+        layers = (conv("a", "data", 20), layer("relu", "ReLU", "a", top), conv("c", top, 4))
+        plan = plan_of(net_of(*layers), FEEDS, keep=True)
+        assert does(plan, "a").layers == together
+
+
+@pytest.mark.parametrize("kind", ["PReLU", "shared", 0.1, -0.5])
+@pytest.mark.parametrize("top", ["a", "b"])
+def test_leaky_relus_and_prelus_too_unless_a_backward_may_follow(kind: str | float, top: str) -> None:
+    def rectifier(name: str, bottom: str, top: str) -> LayerSpec:
+        if isinstance(kind, float):
+            return layer(name, "ReLU", bottom, top, negative_slope=kind)
+        return layer(name, "PReLU", bottom, top, channel_shared=kind == "shared")
+
+    layers = (
+        conv("a", "data", 20),
+        rectifier("relu", "a", top),
+        conv("c", top, 20),
+        conv("d", "c", 20),
+        rectifier("relu_d", "d", "d"),
+        pool("e", "d"),
+        conv("f", "e", 20),
+    )
+    plan = check(*layers)
+    assert "relu" in does(plan, "a").layers
+    assert does(plan, "e").layers == ("e",)  # slopes may fall: the largest need not stay the largest
+    assert does(plan_of(net_of(*layers), FEEDS, keep=True), "a").layers == ("a",)
+
+
+@pytest.mark.parametrize("slope", [0.0, 0.1])
+def test_in_place_activations_between_blocked_operations_keep_their_memory(slope: float) -> None:
+    """Their outputs live as long as they are read, wherever they lie."""
+    layers = []
+    below = "data"
+    for i in range(6):
+        layers += [conv(f"c{i}", below, 32, pad=[1]), layer(f"r{i}", "ReLU", f"c{i}", f"c{i}", negative_slope=slope)]
+        below = f"c{i}"
+    layers += [layer("sum", "Eltwise", ("c1", "c3", "c5")), layer("all", "Concat", ("sum", "c2", "c4"))]
+    check(*layers)
+
+
+def test_relu_stays_where_others_read_what_is_before_it() -> None:
+    layers = (conv("a", "data", 20), layer("relu", "ReLU", "a"), layer("sum", "Eltwise", ("a", "relu")))
+    plan = check(*layers)
+    assert does(plan, "a").layers == ("a",)
+    plan = assert_same_outputs(net_of(*layers[:2]), FEEDS, ["relu", "a"])
+    assert does(plan, "a").layers == ("a",)
+
+
+def test_a_relu_that_passes_no_gradient_down() -> None:
+    relu = LayerSpec("relu", "ReLU", ("a",), ("a",), propagate_down=(False,))
+    layers = (conv("a", "data", 20), relu, conv("c", "a", 4))
+    check(*layers)
+    assert not gradients(net_of(*layers), FEEDS)["a[0]"].any()
+
+
+@pytest.mark.parametrize("type_", ["Dropout", "Crop", "Convolution"])
+def test_others_that_pass_no_gradient_down(type_: str) -> None:
+    bottom = ("a", "small") if type_ == "Crop" else ("a",)
+    options = {"num_output": 3, "kernel_size": [3]} if type_ == "Convolution" else {}
+    down = (False,) * len(bottom)
+    layers = (
+        conv("a", "data", 20),
+        conv("small", "data", 20, 5),
+        LayerSpec("stop", type_, bottom, ("b",), options, propagate_down=down),
+        conv("c", "b", 4),
+    )
+    check(*layers)
+    assert not gradients(net_of(*layers), FEEDS)["a[0]"].any()
+
+
+# pool
+
+
+POOLED = (conv("a", "data", 20, pad=[1]), in_place("ReLU", "a"), pool("b", "a"), conv("c", "b", 4))
+
+
+def test_two_by_two_pooling_becomes_the_convolutions_last_step() -> None:
+    plan = check(*POOLED)
+    assert does(plan, "a").layers == ("a", "relu_a", "b")
+    plan = check(POOLED[0], *POOLED[2:])
+    assert does(plan, "a").layers == ("a", "b")
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"kernel_size": 3},
+        {"kernel_size": 2, "stride": 1},
+        {"kernel_size": 2, "pad": 1},
+        {"kernel_size": 2, "round_mode": "FLOOR"},
+        {"kernel_size": 2, "pool": "AVE"},
+    ],
+)
+def test_other_poolings_stay(options: dict[str, Any]) -> None:
+    plan = check(*POOLED[:2], layer("b", "Pooling", "a", **{"stride": 2, **options}), POOLED[3])
+    assert does(plan, "b").layers == ("b",)
+
+
+@pytest.mark.parametrize("kernel", [1, 4, 6, 8])
+def test_pooling_stays_where_no_algorithm_does_it(kernel: int) -> None:
+    plan = check(conv("a", "data", 20, kernel, pad=[kernel // 2]), *POOLED[1:])
+    assert does(plan, "b").layers == ("b",)
+
+
+def test_pooling_stays_where_others_read_what_is_before_it_and_in_training() -> None:
+    plan = assert_same_outputs(net_of(*POOLED), FEEDS, ["c", "a"])
+    assert does(plan, "b").layers == ("b",)
+    plan = plan_of(net_of(*POOLED), FEEDS, keep=True)
+    assert does(plan, "b").layers == ("b",)
+
+
+# join
+
+
+def test_a_thin_first_convolution_joins_the_next() -> None:
+    layers = (
+        conv("a", "data", 20, pad=[1]),
+        in_place("ReLU", "a"),
+        conv("b", "a", 33, pad=[1]),
+        in_place("ReLU", "b"),
+        pool("c", "b"),
+        conv("d", "c", 16, 1),
+    )
+    plan = check(*layers)
+    assert does(plan, "a").layers == ("a", "relu_a", "b", "relu_b", "c")
+    assert does(assert_same_outputs(net_of(*layers), FEEDS, ["d", "a"]), "a").layers == ("a", "relu_a")
+
+
+@pytest.mark.parametrize("kernel", [3, 5, 7])
+@pytest.mark.parametrize("options", [{}, {"pad": [100]}, {"stride": [2]}, {"kernel_size": [5, 2], "pad": [3]}])
+@pytest.mark.parametrize("size", [(1, 1, 5, 5), (3, 4, 6, 90), (1, 3, 61, 47)])
+def test_joined_convolutions_of_any_kind(kernel: int, options: dict[str, Any], size: tuple[int, ...]) -> None:
+    feeds = {"data": normal(1, *size)}
+    first = layer("a", "Convolution", "data", **{"num_output": 20, "kernel_size": [3], "pad": [1], **options})
+    layers = (first, in_place("ReLU", "a"), conv("b", "a", 40, kernel, pad=[kernel // 2]), in_place("ReLU", "b"))
+    assert_same_outputs(filled(spec_of(size, *layers)), feeds)
+    assert_same_outputs(filled(spec_of(size, first, *layers[2:3], pool("c", "b"))), feeds)
+
+
+@pytest.mark.parametrize("rectifier", ["PReLU", "TanH"])
+def test_others_between_or_behind_keep_them_apart(rectifier: str) -> None:
+    layers = (conv("a", "data", 20, pad=[1]), in_place(rectifier, "a"), conv("b", "a", 40, pad=[1]))
+    plan = check(*layers)
+    assert "b" not in does(plan, "a").layers
+    plan = check(conv("a", "data", 20), conv("b", "a", 40), in_place("PReLU", "b"))
+    assert "b" not in does(plan, "a").layers
+
+
+# choose
+
+
+@pytest.mark.parametrize(
+    ("options", "algorithm"),
+    [
+        ({"kernel_size": [1]}, "direct"),
+        ({"kernel_size": [3], "pad": [1]}, "Winograd"),
+        ({"kernel_size": [3], "stride": [2]}, "direct"),
+        ({"kernel_size": [3], "dilation": [2]}, "direct"),
+        ({"kernel_size": [7], "pad": [3]}, "Winograd"),
+        ({"kernel_size": [9]}, "direct"),
+    ],
+)
+def test_the_algorithm_follows_from_the_cost_model(options: dict[str, Any], algorithm: str) -> None:
+    feeds = {"data": normal(0, 1, 64, 48, 48)}
+    spec = spec_of(feeds["data"].shape, layer("a", "Convolution", "data", num_output=64, **options))
+    plan = assert_same_outputs(filled(spec), feeds)
+    operation = does(plan, "a")
+    assert isinstance(operation, Convolution) and operation.algorithm.name.startswith(algorithm)
+    threads = plan.machine.threads
+    costs = {each.name: each.cost(operation.problem).seconds(threads) for each in candidates(operation.problem)}
+    assert costs[operation.algorithm.name] == min(costs.values())
+    assert all(name in plan.notes["choose"][0] for name in costs)
+
+
+@pytest.mark.parametrize("channels", [3, 4, 5])
+def test_few_channels_are_read_as_the_caller_has_them(channels: int) -> None:
+    feeds = {"data": normal(0, 1, channels, 20, 20)}
+    plan = assert_same_outputs(filled(spec_of(feeds["data"].shape, conv("a", "data", 32))), feeds)
+    assert any(isinstance(each, ToBlocked) for each in plan.graph.operations) == (channels > 4)
+
+
+# lay out
+
+
+def count(plan: Any, kind: type) -> int:
+    return sum(isinstance(each, kind) for each in plan.graph.operations)
+
+
+def test_a_chain_stays_blocked() -> None:
+    layers = (
+        conv("a", "data", 20),
+        in_place("ReLU", "a"),
+        conv("b", "a", 20),
+        pool("c", "b"),
+        conv("d", "c", 20),
+        pool("e", "d", 2, 1),
+        conv("f", "e", 2, 2),
+    )
+    plan = check(*layers)
+    assert (count(plan, ToBlocked), count(plan, FromBlocked)) == (0, 1)
+
+
+def test_a_value_is_converted_once_for_all_who_read_it_otherwise() -> None:
+    layers = (
+        conv("a", "data", 20),
+        layer("one", "TanH", "a"),
+        layer("two", "Sigmoid", "a"),
+        layer("three", "AbsVal", "a"),
+        conv("b", "a", 5),
+        layer("out", "Concat", ("one", "two", "three")),
+        conv("c", "out", 5),
+        conv("d", "out", 6),
+    )
+    plan = check(*layers)
+    assert count(plan, ToBlocked) == 1
+
+
+@pytest.mark.parametrize(("channels", "conversions"), [(32, 0), (20, 2)])
+def test_whole_blocks_are_put_together_as_they_lie(channels: int, conversions: int) -> None:
+    layers = (
+        conv("a", "data", channels),
+        conv("b", "data", 16),
+        layer("both", "Concat", ("a", "b")),
+        conv("c", "both", 5),
+    )
+    plan = check(*layers)
+    before = plan.graph.operations[: plan.graph.operations.index(does(plan, "both"))]
+    assert sum(isinstance(each, FromBlocked) for each in before) == conversions
+
+
+@pytest.mark.parametrize("axis", [0, 2, 3, -3])
+def test_blocked_values_put_together_along_other_axes(axis: int) -> None:
+    layers = (conv("a", "data", 32), conv("b", "data", 32), layer("both", "Concat", ("a", "b"), axis=axis))
+    check(*layers, conv("c", "both", 5))
+
+
+@pytest.mark.parametrize("operation", ["SUM", "PROD", "MAX"])
+def test_sums_of_blocked_values(operation: str) -> None:
+    layers = (
+        conv("a", "data", 20),
+        conv("b", "data", 20),
+        layer("both", "Eltwise", ("a", "b"), operation=operation),
+        conv("c", "both", 20),
+        conv("d", "both", 5),
+    )
+    plan = check(*layers)
+    assert count(plan, FromBlocked) == 2  # the outputs
+
+
+def test_blocked_values_that_are_asked_for() -> None:
+    plan = assert_same_outputs(net_of(*POOLED), FEEDS, ["c", "b", "a", "data"])
+    assert all(not value.blocked for value in plan.graph.outputs.values())
+
+
+def test_an_input_nobody_reads_and_one_that_is_returned() -> None:
+    net = net_of(conv("a", "data", 5))
+    found = net.forward(FEEDS, outputs=["data"])["data"]
+    assert_near(found, FEEDS["data"])
+    assert not np.shares_memory(found, FEEDS["data"])
+
+
+# Layers that the passes do not know
+
+
+def test_layers_of_all_kinds_between() -> None:
+    layers = (
+        conv("a", "data", 20, pad=[1]),
+        layer("lrn", "LRN", "a", local_size=3, alpha=0.1),
+        pool("b", "lrn"),
+        LayerSpec("parts", "Slice", ("b",), ("left", "right"), {"slice_point": [7]}),
+        layer("mvn", "MVN", "left"),
+        conv("c", "mvn", 6),
+        layer("elu", "ELU", "right"),
+        layer("flat", "Flatten", "c"),
+        layer("fc", "InnerProduct", "flat", num_output=9),
+        layer("soft", "Softmax", "fc"),
+    )
+    net = net_of(*layers)
+    assert_all_near(net.forward(FEEDS), plain_twin(net).forward(FEEDS))
+    found, expected = gradients(net, FEEDS), gradients(plain_twin(net), FEEDS)
+    assert_all_near(found, expected, GRADIENT_BAR)
+
+
+@pytest.mark.parametrize("shape", [(1, 16, 1, 1), (2, 3, 1, 9), (1, 1, 9, 1)])
+def test_pictures_of_a_pixel_or_a_row(shape: tuple[int, ...]) -> None:
+    feeds: dict[str, Array] = {"data": normal(1, *shape)}
+    layers = (conv("a", "data", 20, pad=[1]), in_place("ReLU", "a"), pool("b", "a"), conv("c", "b", 4, 1))
+    assert_same_outputs(filled(spec_of(shape, *layers)), feeds)
+    assert_same_gradients(filled(spec_of(shape, *layers)), feeds)

@@ -1,0 +1,119 @@
+"""SoftmaxWithLoss in one pass: the kernels against NumPy on every instruction set, and the layer on both paths."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from fcnlite.compiler.operations import SoftmaxLoss
+from fcnlite.errors import DataError
+from fcnlite.net import Net
+from fcnlite.spec import LayerSpec, NetSpec
+from tests.compiler.problems import ISAS, guarded, machine_with
+from tests.compiler.twins import Array, assert_near, does, normal, plain_twin, plan_of
+
+EACH_ISA = pytest.mark.parametrize("instructions", ISAS)
+
+
+def softmax(x: Array) -> Array:
+    e = np.exp(x - x.max(axis=1, keepdims=True))
+    return np.asarray(e / e.sum(axis=1, keepdims=True))
+
+
+@EACH_ISA
+@settings(max_examples=60)
+@given(
+    shape=st.tuples(st.integers(1, 2), st.integers(1, 25), st.integers(1, 6), st.integers(1, 40)),
+    spread=st.sampled_from([0.1, 1.0, 30.0, 300.0]),
+    threads=st.sampled_from([1, 3]),
+)
+def test_the_kernels(instructions: str, shape: tuple[int, int, int, int], spread: float, threads: int) -> None:
+    n, channels, height, width = shape
+    kernels, rng = machine_with(instructions).kernels, np.random.default_rng(0)
+    x = (spread * normal(0, *shape)).astype(np.float32)
+    label, counted = rng.integers(0, channels, (n, height, width)), rng.integers(0, 2, (n, height, width), np.uint8)
+    expected = softmax(x.astype(np.float64))
+    with guarded(*shape) as p:
+        loss = kernels.softmax_loss(x, label, counted, p, threads)
+    np.testing.assert_allclose(p, expected, atol=1e-6)
+    chosen = np.take_along_axis(expected, label[:, None], axis=1)[:, 0]
+    tiny = np.finfo(np.float32).tiny
+    assert loss == pytest.approx(-(np.log(np.maximum(chosen, tiny)) * counted).sum(), rel=1e-5, abs=1e-5)
+
+    with guarded(*shape) as dx:
+        kernels.softmax_loss_backward(p, label, counted, 0.25, dx, threads)
+    hot = np.arange(channels)[:, None, None] == label[:, None]
+    np.testing.assert_allclose(dx, 0.25 * (expected - hot) * counted[:, None], atol=1e-6)
+
+
+@EACH_ISA
+@pytest.mark.parametrize("bad", [np.nan, np.inf])
+@pytest.mark.parametrize("place", [0, 19])
+def test_what_is_not_finite_shows_in_the_loss(instructions: str, bad: float, place: int) -> None:
+    """In a whole vector of pixels, and in those left over."""
+    x, label = normal(0, 1, 5, 1, 20), np.zeros((1, 1, 20), np.int64)
+    x[0, 2, 0, place] = bad
+    p = np.zeros_like(x)
+    loss = machine_with(instructions).kernels.softmax_loss(x, label, np.ones(label.shape, np.uint8), p, 1)
+    assert np.isnan(loss) and np.isnan(p[0, :, 0, place]).any()
+
+
+def net_of(shape: tuple[int, ...], label: tuple[int, ...], two_tops: bool = False, **options: Any) -> Net:
+    inputs = [
+        LayerSpec(name, "Input", top=(name,), options={"shape": [{"dim": list(each)}]})
+        for name, each in (("data", shape), ("label", label))
+    ]
+    tops = ("loss", "prob") if two_tops else ("loss",)
+    loss = LayerSpec("loss", "SoftmaxWithLoss", ("data", "label"), tops, options)
+    return Net(NetSpec("made", (*inputs, loss)), phase="TRAIN")
+
+
+@pytest.mark.parametrize("normalization", ["VALID", "FULL", "BATCH_SIZE", "NONE"])
+@pytest.mark.parametrize(
+    ("shape", "label", "options", "fast"),
+    [
+        ((2, 5, 7, 9), (2, 1, 7, 9), {}, True),
+        ((2, 5, 7, 33), (2, 7, 33), {"ignore_label": 255}, True),
+        ((1, 21, 1, 1), (1, 1, 1), {"ignore_label": 0}, True),
+        ((4, 6), (4,), {}, False),
+        ((2, 3, 4, 5), (2, 3, 4), {"axis": 3}, False),
+    ],
+)
+def test_the_layer(
+    shape: tuple[int, ...], label: tuple[int, ...], options: dict[str, Any], fast: bool, normalization: str
+) -> None:
+    classes = shape[options.get("axis", 1)]
+    values = np.random.default_rng(0).integers(0, classes, label)
+    if options.get("ignore_label") == 255:
+        values[..., ::3] = 255
+    feeds = {"data": normal(0, *shape), "label": values.astype(np.float32)}
+    net = net_of(shape, label, normalization=normalization, **options)
+    assert isinstance(does(plan_of(net, feeds, keep=True), "loss"), SoftmaxLoss) == fast
+    found = []
+    for each in (net, plain_twin(net)):
+        each.forward(feeds, keep=True)
+        each.backward(wrt=["data"])
+        found.append((each.loss, each.grads["data"]))
+    assert found[0][0] == pytest.approx(found[1][0], rel=1e-5)
+    assert_near(found[0][1], found[1][1], 1e-5)
+
+
+@pytest.mark.parametrize("keep", [False, True])
+def test_probabilities_are_the_callers_own(keep: bool) -> None:
+    net = net_of((1, 5, 6, 7), (1, 6, 7), two_tops=True)
+    feeds = {"data": normal(0, 1, 5, 6, 7), "label": np.zeros((1, 6, 7))}
+    first = net.forward(feeds, keep=keep)["prob"]
+    np.testing.assert_allclose(first, softmax(feeds["data"]), atol=1e-6)
+    copy = first.copy()
+    net.forward(data=-feeds["data"], label=feeds["label"], keep=keep)
+    np.testing.assert_array_equal(first, copy)
+
+
+def test_labels_that_are_no_classes_are_named() -> None:
+    net = net_of((1, 5, 6, 20), (1, 6, 20))
+    with pytest.raises(DataError, match="layer 'loss'"):
+        net.forward(data=normal(0, 1, 5, 6, 20), label=np.full((1, 6, 20), 5))

@@ -1,0 +1,241 @@
+"""Winograd convolution against NumPy, on every instruction set, and its kernel transform against its definition."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from fractions import Fraction
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from fcnlite.compiler import winograd
+from fcnlite.compiler.problem import Prepared, Problem, prepared
+from fcnlite.compiler.winograd import POINTS, Winograd, kernel_transform
+from fcnlite.shapes import Window
+from tests.compiler.problems import (
+    GUARD,
+    ISAS,
+    blocked,
+    convolved,
+    guarded,
+    kernel_gradient,
+    machine_with,
+    poisoned,
+    problems,
+    turned_kernels,
+    unblocked,
+)
+from tests.compiler.twins import assert_near, normal
+from tests.random_nets import FLAG, Draw
+
+BAR = 3e-5
+"""Of the largest output of one layer."""
+WEIGHT_BAR = 1e-4
+"""Of the largest gradient of a kernel."""
+
+EACH_ISA = pytest.mark.parametrize("instructions", ISAS)
+THREADS = st.sampled_from([1, 1, 3])
+SEEDS = st.integers(0, 1000)
+
+
+def square(draw: Draw) -> tuple[Window, Window]:
+    r = draw(st.integers(3, 7))
+    window = Window(r, pad=draw(st.sampled_from([0, 1, r // 2, r, 30, -1, -3])))
+    return window, window
+
+
+def three(draw: Draw) -> tuple[Window, Window]:
+    window = Window(3, pad=draw(st.sampled_from([0, 1, 2, 30, -1, -3])))
+    return window, window
+
+
+PROBLEMS = {6: problems(three), 8: problems(square)}
+CASES = st.sampled_from([6, 8]).flatmap(lambda points: st.tuples(st.just(Winograd(points)), PROBLEMS[points]))
+
+
+def run(
+    algorithm: Winograd, p: Problem, x: np.ndarray, weight: np.ndarray, bias: np.ndarray | None,
+    instructions: str, threads: int, by_outputs: bool | None = None, turned: bool = False,
+    slopes: np.ndarray | None = None,
+) -> np.ndarray:  # fmt: skip
+    """The outputs by Winograd's way."""
+    machine = machine_with(instructions, threads)
+    u = algorithm.prepare(weight, p, machine, turned=turned)
+    work = algorithm.plan(p, machine)
+    if by_outputs is not None:
+        scratch = machine.kernels.winograd_scratch(algorithm.points, p.channel_blocks, work.tiles, by_outputs, threads)
+        work = replace(work, by_outputs=by_outputs, scratch=scratch)
+    height, width = p.top_size
+    if p.pool:
+        height, width = -(-height // 2), -(-width // 2)
+    with guarded(p.batch, -(-p.outputs // 16), height, width, 16) as y, poisoned(machine, work.scratch):
+        algorithm.forward(blocked(x), y, prepared(u, bias, slopes, p), p, work, machine)
+    return unblocked(y, p.outputs)
+
+
+@EACH_ISA
+@settings(max_examples=60)
+@given(case=CASES, pool=FLAG, by_outputs=st.sampled_from([None, True, False]), threads=THREADS, seed=SEEDS)
+def test_forward_is_the_convolution(
+    instructions: str, case: tuple[Winograd, Problem], pool: bool, by_outputs: bool | None, threads: int, seed: int
+) -> None:
+    algorithm, p = case
+    p = replace(p, pool=pool and algorithm.side(p) % 2 == 0)
+    assert algorithm.suits(p)
+    r = p.kernel[0].kernel
+    x, weight = normal(seed, p.batch, p.channels, *p.size), normal(seed + 1, p.outputs, p.channels, r, r)
+    bias, slopes = normal(seed + 2, p.outputs), normal(seed + 3, p.outputs) if p.relu and not p.pool else None
+    found = run(algorithm, p, x, weight, bias, instructions, threads, by_outputs, slopes=slopes)
+    assert_near(found, convolved(p, x, weight, bias, slopes), BAR)
+    if slopes is not None:
+        found = run(algorithm, p, x, weight, bias, instructions, threads, by_outputs)
+        assert_near(found, convolved(p, x, weight, bias), BAR)
+
+
+@EACH_ISA
+@settings(max_examples=30)
+@given(case=CASES, threads=THREADS, seed=SEEDS)
+def test_turned_kernels_carry_gradients_down(
+    instructions: str, case: tuple[Winograd, Problem], threads: int, seed: int
+) -> None:
+    algorithm, p = case
+    p = replace(p, sources=(np.arange(p.size[0]), np.arange(p.size[1])))
+    if min(len(s) + 2 * w.pad - w.extent for s, w in zip(p.sources, p.kernel, strict=True)) < 0:
+        return
+    r, down = p.kernel[0].kernel, p.turned()
+    assert down.top_size == p.size
+    dy, weight = normal(seed, p.batch, p.outputs, *p.top_size), normal(seed + 1, p.outputs, p.channels, r, r)
+    found = run(algorithm, down, dy, weight, None, instructions, threads, turned=True)
+    assert_near(found, convolved(down, dy, turned_kernels(p, weight), np.zeros(p.channels)), BAR)
+
+
+@EACH_ISA
+@settings(max_examples=60)
+@given(case=CASES, portions=st.sampled_from([None, (5, 1), (40, 1 << 15)]), threads=THREADS, seed=SEEDS)
+def test_backward_weight_is_the_gradient_of_the_kernels(
+    instructions: str,
+    case: tuple[Winograd, Problem],
+    portions: tuple[int, int] | None,
+    threads: int,
+    seed: int,
+) -> None:
+    algorithm, p = case
+    machine = machine_with(instructions, threads)
+    r = p.kernel[0].kernel
+    x, dy = normal(seed, p.batch, p.channels, *p.size), normal(seed + 1, p.batch, p.outputs, *p.top_size)
+    with pytest.MonkeyPatch.context() as patch:
+        if portions is not None:
+            patch.setattr(winograd, "SUM_TILES", portions[0])
+            patch.setattr(winograd, "SUM_BYTES", portions[1])
+        floats, work = algorithm.weight_scratch(p, machine), algorithm.plan(p, machine)
+        with guarded(p.outputs, p.channels, r, r) as dweight, poisoned(machine, floats):
+            algorithm.backward_weight(blocked(x), blocked(dy), dweight, p, work, machine)
+    assert_near(dweight, kernel_gradient(p, x, dy), WEIGHT_BAR)
+
+
+@EACH_ISA
+def test_many_tiles_and_many_outputs(instructions: str) -> None:
+    """More of either than go through the buffers at once."""
+    for by_outputs in (True, False):
+        p = Problem(2, 33, 70, (Window(3, pad=1), Window(3, pad=1)), (np.arange(90), np.arange(75)), (90, 75))
+        x, weight, bias = normal(0, 2, 33, 90, 75), normal(1, 70, 33, 3, 3), normal(2, 70)
+        expected = convolved(p, x, weight, bias)
+        for points in (6, 8):
+            found = run(Winograd(points), p, x, weight, bias, instructions, 2, by_outputs)
+            assert_near(found, expected, BAR)
+
+
+@EACH_ISA
+@pytest.mark.parametrize("threads", [1, 2, 5])
+def test_the_same_bytes_again(instructions: str, threads: int) -> None:
+    p = Problem(1, 20, 40, (Window(3, pad=1), Window(3, pad=1)), (np.arange(40), np.arange(33)), (40, 33), pool=True)
+    x, weight, bias = normal(0, 1, 20, 40, 33), normal(1, 40, 20, 3, 3), normal(2, 40)
+    first, *others = (run(Winograd(8), p, x, weight, bias, instructions, threads) for _ in range(4))
+    assert_near(first, convolved(p, x, weight, bias), BAR)
+    for other in others:
+        np.testing.assert_array_equal(other, first)
+
+
+@EACH_ISA
+def test_nan_reaches_what_sees_it(instructions: str) -> None:
+    """ReLU and pooling keep it, as on the plain path; a tile may spread it to its other outputs."""
+    p = Problem(1, 16, 16, (Window(3, pad=1),) * 2, (np.arange(24), np.arange(24)), (24, 24), relu=True, pool=True)
+    x, weight, bias = normal(0, 1, 16, 24, 24), normal(1, 16, 16, 3, 3), normal(2, 16)
+    x[0, 3, 13, 13] = np.nan
+    machine = machine_with(instructions)
+    for algorithm in (Winograd(6), Winograd(8)):
+        u, work = algorithm.prepare(weight, p, machine), algorithm.plan(p, machine)
+        y = np.zeros((1, 1, 12, 12, 16), np.float32)
+        machine.scratch = np.zeros(work.scratch + GUARD, np.float32)
+        algorithm.forward(blocked(x), y, prepared(u, bias, None, p), p, work, machine)
+        found = np.isnan(unblocked(y, 16)).all(axis=1)[0]
+        assert found[6:8, 6:8].all()
+        assert not found[:3].any() and not found[:, 10:].any()
+
+
+@pytest.mark.parametrize(("points", "r"), [(6, 3), (8, 3), (8, 4), (8, 5), (8, 6), (8, 7)])
+def test_the_kernel_transform_makes_the_products_exact(points: int, r: int) -> None:
+    """With Aᵀ and Bᵀ as their definition has them, in rational numbers: Aᵀ [(G g) ⊙ (Bᵀ d)] is the convolution."""
+    finite, m = POINTS[points], points - r + 1
+    at = [[p**i for p in finite] + [Fraction(int(i == m - 1))] for i in range(m)]
+    # Bᵀ is the inverse of evaluation, transposed; each row scaled by what G divides it by.
+    evaluation = np.array([[float(p**k) for k in range(points)] for p in finite] + [[0.0] * (points - 1) + [1.0]])
+    norms = [np.prod([float(p - q) for q in finite if q != p]) for p in finite] + [1.0]
+    bt = np.diag(norms) @ np.linalg.inv(evaluation).T
+    rng = np.random.default_rng(0)
+    d, g = rng.normal(size=points), rng.normal(size=r)
+    y = np.array(at, float) @ ((kernel_transform(points, r).astype(float) @ g) * (bt @ d))
+    np.testing.assert_allclose(y, np.convolve(d, g[::-1], "valid"), atol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("windows", "group", "suits"),
+    [
+        ((Window(3), Window(3)), 1, (6, 8)),
+        ((Window(3, pad=100), Window(3, pad=100)), 1, (6, 8)),
+        ((Window(7), Window(7)), 1, (8,)),
+        ((Window(2), Window(2)), 1, ()),
+        ((Window(9), Window(9)), 1, ()),
+        ((Window(1), Window(1)), 1, ()),
+        ((Window(3), Window(5)), 1, ()),
+        ((Window(3, pad=1), Window(3)), 1, ()),
+        ((Window(3, stride=2), Window(3, stride=2)), 1, ()),
+        ((Window(3, dilation=2), Window(3, dilation=2)), 1, ()),
+        ((Window(3), Window(3)), 2, ()),
+    ],
+)
+def test_which_problems_it_takes(windows: tuple[Window, Window], group: int, suits: tuple[int, ...]) -> None:
+    p = Problem(1, 32, 32, windows, (np.arange(30), np.arange(30)), (30, 30), group)
+    assert tuple(points for points in (6, 8) if Winograd(points).suits(p)) == suits
+
+
+@pytest.mark.parametrize("r", [3, 4, 5, 6, 7])
+def test_it_pools_where_tiles_have_even_sides(r: int) -> None:
+    p = Problem(1, 16, 16, (Window(r),) * 2, (np.arange(30), np.arange(30)), (30, 30), pool=True)
+    assert Winograd(8).suits(p) == ((8 - r + 1) % 2 == 0)
+
+
+@EACH_ISA
+def test_arrays_that_do_not_fit_are_refused(instructions: str) -> None:
+    machine = machine_with(instructions)
+    p = Problem(1, 16, 16, (Window(3),) * 2, (np.arange(20), np.arange(20)), (20, 20))
+    algorithm = Winograd(6)
+    x, y = (np.zeros(shape, np.float32) for shape in ((1, 1, 20, 20, 16), (1, 1, 18, 18, 16)))
+    u, work = algorithm.prepare(normal(0, 16, 16, 3, 3), p, machine), algorithm.plan(p, machine)
+    weights = prepared(u, None, None, p)
+    machine.scratch = np.zeros(work.scratch, np.float32)
+    algorithm.forward(x, y, weights, p, work, machine)
+    for changed in (
+        {"y": y[:, :, :17].copy()},
+        {"weights": Prepared(u[:-1], weights.bias, weights.slopes)},
+        {"weights": Prepared(u, weights.bias[:, :16].copy(), weights.slopes)},
+        {"work": replace(work, maps=(work.maps[0][:-1], work.maps[1]))},
+    ):
+        arguments = {"x": x, "y": y, "weights": weights, "work": work, **changed}
+        with pytest.raises(ValueError, match="does not fit"):
+            algorithm.forward(**arguments, p=p, machine=machine)
+    machine.scratch = machine.scratch[:-1]
+    with pytest.raises(ValueError, match="scratch does not fit"):
+        algorithm.forward(x, y, weights, p, work, machine)

@@ -1,0 +1,206 @@
+"""Nets on both paths: the same parameters, the same inputs, and how near the results must be."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from fcnlite.compiler import Plan
+from fcnlite.compiler.ir import Operation
+from fcnlite.layers.pooling import Pooling
+from fcnlite.net import Net
+from fcnlite.schedule import Schedule
+from fcnlite.spec import LayerSpec, NetSpec
+
+Array = np.ndarray[Any, np.dtype[Any]]
+
+OUTPUT_BAR = 1e-4
+GRADIENT_BAR = 1e-3
+"""Of the largest value."""
+
+
+def normal(seed: int, *shape: int) -> Array:
+    return np.random.default_rng(seed).normal(size=shape).astype(np.float32)
+
+
+# Writing nets
+
+
+def layer(name: str, type_: str, bottom: str | Sequence[str], top: str | None = None, **options: Any) -> LayerSpec:
+    """One layer; its top has its name unless said otherwise."""
+    bottoms = (bottom,) if isinstance(bottom, str) else tuple(bottom)
+    return LayerSpec(name, type_, bottoms, (top or name,), options)
+
+
+def conv(name: str, bottom: str, num_output: int, kernel_size: int = 3, **options: Any) -> LayerSpec:
+    return layer(name, "Convolution", bottom, num_output=num_output, kernel_size=[kernel_size], **options)
+
+
+def in_place(type_: str, blob: str, **options: Any) -> LayerSpec:
+    return layer(f"{type_.lower()}_{blob}", type_, blob, blob, **options)
+
+
+def pool(name: str, bottom: str, kernel_size: int = 2, stride: int = 2, **options: Any) -> LayerSpec:
+    return layer(name, "Pooling", bottom, kernel_size=kernel_size, stride=stride, **options)
+
+
+def spec_of(shape: Sequence[int], *layers: LayerSpec) -> NetSpec:
+    """A net that reads `data` of this shape."""
+    data = LayerSpec("data", "Input", top=("data",), options={"shape": [{"dim": list(shape)}]})
+    return NetSpec("made", (data, *layers))
+
+
+# Running them
+
+
+def filled(spec: NetSpec, seed: int = 0, **how: Any) -> Net:
+    """The net with random parameters, none 0, drawn so that blobs neither vanish nor grow; bilinear ones stay."""
+    net = Net(spec, seed=seed, **how)
+    rng = np.random.default_rng(seed)
+    for each in net.layers:
+        for i, parameter in enumerate(net.params.get(each.spec.name, ())):
+            if each.type == "Deconvolution" and each.spec.options.get("weight_filler"):
+                continue
+            values = rng.normal(size=parameter.shape)
+            if each.type == "BatchNorm":
+                values = 0.3 * values if i == 0 else 1 + np.abs(values)
+            elif each.type in ("Scale", "PReLU") and i == 0:
+                values = np.where(values > 0, 1, -1) * (0.5 + np.abs(values) / 2)
+            elif len(parameter.shape) > 1:
+                values *= np.sqrt(2 / max(1, np.prod(parameter.shape[1:])))
+            else:
+                values = np.where(values > 0, 0.3, -0.3) + 0.2 * values
+            parameter.data = values
+    return net
+
+
+def plain_twin(net: Net) -> Net:
+    """The plain path, on the same parameters."""
+    return Net(net.spec, phase=net.phase, path="plain", seed=net.seed, shared=net.params)
+
+
+def plan_of(net: Net, feeds: Mapping[str, Array], outputs: Sequence[str] | None = None, keep: bool = False) -> Plan:
+    """The plan by which the fast path would run `net` on these inputs."""
+    asked = None if outputs is None else tuple(outputs)
+    schedule = Schedule.make(net.layers, frozenset(feeds), asked, keep)
+    return net._plan(schedule, {name: array.shape for name, array in feeds.items()}, keep, elide=True)
+
+
+def does(plan: Plan, layer_name: str) -> Operation:
+    """The operation that does the work of a layer."""
+    found = [each for each in plan.graph.operations if layer_name in each.layers]
+    assert len(found) == 1, f"{layer_name}: {[each.describe() for each in found]}"
+    return found[0]
+
+
+def worked(plan: Plan) -> set[str]:
+    """The layers that the plan's operations do."""
+    return {name for each in plan.graph.operations for name in each.layers}
+
+
+# Comparing
+
+
+def error(found: Array, expected: Array) -> float:
+    """The largest difference, over the largest value."""
+    assert found.shape == expected.shape, f"shape {found.shape}, expected {expected.shape}"
+    largest = float(np.abs(expected).max(initial=0))
+    worst = float(np.abs(found.astype(np.float64) - expected).max(initial=0))
+    assert np.isfinite(worst)
+    return worst / max(largest, 1e-6)
+
+
+def assert_near(found: Array, expected: Array, bar: float = OUTPUT_BAR, what: str = "") -> None:
+    assert found.dtype == np.float32
+    assert error(found, expected) <= bar, f"{what}: off by {error(found, expected):.1e} of the largest value"
+
+
+def assert_all_near(found: Mapping[str, Array], expected: Mapping[str, Array], bar: float = OUTPUT_BAR) -> None:
+    assert found.keys() == expected.keys()
+    for name, array in expected.items():
+        assert_near(found[name], array, bar, name)
+
+
+def assert_same_outputs(net: Net, feeds: Mapping[str, Array], outputs: Sequence[str] | None = None) -> Plan:
+    """Inference of both paths is near; the plan that made the fast one."""
+    expected = plain_twin(net).forward(feeds, outputs=outputs)
+    assert_all_near(net.forward(feeds, outputs=outputs), expected)
+    return plan_of(net, feeds, outputs)
+
+
+def gradients(net: Net, feeds: Mapping[str, Array], wrt: Iterable[str] = ("data",)) -> dict[str, Array]:
+    """Of all parameters (`conv1[0]`) and of the blobs `wrt`, behind random gradients of the outputs."""
+    outputs = net.forward(feeds, keep=True)
+    dtops = {name: normal(7 + i, *array.shape) for i, (name, array) in enumerate(sorted(outputs.items()))}
+    net.backward(dtops, wrt=list(wrt), frozen=True)
+    found = {name: array.copy() for name, array in net.grads.items()}
+    for name, parameters in net.params.items():
+        found.update({f"{name}[{i}]": each.grad.copy() for i, each in enumerate(parameters) if not each.statistic})
+    return found
+
+
+def assert_same_gradients(net: Net, feeds: Mapping[str, Array], wrt: Iterable[str] = ("data",)) -> None:
+    expected = gradients(plain_twin(net), feeds, wrt)
+    assert_all_near(gradients(net, feeds, wrt), expected, GRADIENT_BAR)
+
+
+# Where rounding decides
+
+
+def closest_call(net: Net, feeds: Mapping[str, Array]) -> float:
+    """How near a ReLU of this pass is to its kink, or a maximum to the second largest, of the largest value.
+
+    Nearer than the rounding errors, both ways are right and gradients differ. What is equal but for float64's own
+    rounding is left out: it lies in a pad, where either way gives the same gradients of parameters and inputs.
+    """
+    spec = _nothing_in_place(net.spec)
+    exact = Net(spec, phase=net.phase, path="plain", dtype="float64", seed=net.seed)
+    for name, parameters in net.params.items():
+        for ours, theirs in zip(exact.params[name], parameters, strict=True):
+            ours.data = theirs.array
+    exact.forward(feeds, keep=True)
+    calls = [1.0]
+    for each in exact.layers:
+        if each.type not in ("ReLU", "PReLU", "Pooling", "Eltwise"):
+            continue
+        x = exact.blobs[each.spec.bottom[0]]
+        if each.type in ("ReLU", "PReLU"):
+            gaps = np.abs(x)
+        elif isinstance(each, Pooling) and each.options.pool == "MAX":
+            gaps = _gaps(each, x)
+        elif each.type == "Eltwise" and each.options.operation == "MAX":
+            gaps = np.abs(x - exact.blobs[each.spec.bottom[1]])
+        else:
+            continue
+        gaps = gaps / np.abs(x).max()
+        calls.append(float(gaps[gaps > 1e-12].min(initial=1)))
+    return min(calls)
+
+
+def _nothing_in_place(spec: NetSpec) -> NetSpec:
+    """The same net with a blob of its own for every layer."""
+    now: dict[str, str] = {}
+    layers = []
+    for i, each in enumerate(spec.layers):
+        bottom = tuple(now[name] for name in each.bottom)
+        top = tuple(name if name not in now else f"{name}_{i}" for name in each.top)
+        now.update(zip(each.top, top, strict=True))
+        layers.append(LayerSpec(each.name, each.type, bottom, top, each.options, each.param, phase=each.phase))
+    return NetSpec(spec.name, tuple(layers))
+
+
+def _gaps(pooling: Pooling, x: Array) -> Array:
+    """Between the largest and the second largest of each window."""
+    rows, columns = pooling.windows_over(*x.shape[2:])
+    *_, height, width = pooling.top_shapes(x.shape)[0]
+    gaps = []
+    for i in range(height):
+        for j in range(width):
+            top, left = i * rows.stride - rows.pad, j * columns.stride - columns.pad
+            seen = x[:, :, max(top, 0) : top + rows.kernel, max(left, 0) : left + columns.kernel]
+            two = np.sort(seen.reshape(*x.shape[:2], -1), axis=-1)[..., -2:]
+            if two.shape[-1] == 2:
+                gaps.append(two[..., 1] - two[..., 0])
+    return np.array(gaps)
