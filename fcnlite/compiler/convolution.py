@@ -60,6 +60,8 @@ def candidates(p: Problem) -> list[Algorithm]:
     if not p.pool and Direct.suits(p):
         found.append(Direct(thin=p.channels <= THIN and p.group == 1 and not p.gradients))
     found += [each for each in (Winograd(6), Winograd(8)) if each.suits(p)]
+    if p.training and Winograd(6) in found:
+        found = [each for each in found if each != Winograd(8)]
     return found
 
 
@@ -103,16 +105,19 @@ class Convolution(Operation):
     kind = "convolution"
     into_arena = True
 
-    def __init__(self, layer: convolution.Convolution, inputs: list[Value], outputs: list[Value]) -> None:
+    def __init__(
+        self, layer: convolution.Convolution, inputs: list[Value], outputs: list[Value], training: bool
+    ) -> None:
         super().__init__(inputs, outputs, [layer.spec.name])
         self.layer = layer
-        self.problem = problem_of(layer, inputs[0].shape)
+        self.problem = replace(problem_of(layer, inputs[0].shape), training=training)
         self.algorithm: Algorithm = candidates(self.problem)[0]
         self.weights: Weights = self._own_weights
         self.slopes: Callable[[Machine], Array] | None = None
         """Gives PReLU's slope for every output, where `problem.relu` stands for a PReLU."""
         self._work: Any = None
         self._backward: tuple[Problem, Algorithm, Any] | None = None
+        self._sum: tuple[Algorithm, Any] | None = None
 
     def change(self, **what: Any) -> None:
         """Change the problem."""
@@ -188,8 +193,9 @@ class Convolution(Operation):
 
     def _backward_weight(self, x: Array, dy: Array, dweight: Array, machine: Machine) -> None:
         if isinstance(self.algorithm, Winograd) or self.thin:
-            machine.borrow(self.algorithm.weight_scratch(self.problem, machine))
-            self.algorithm.backward_weight(x, dy, dweight, self.problem, self._work, machine)
+            algorithm, work = self._summing(machine)
+            machine.borrow(algorithm.weight_scratch(self.problem, machine))
+            algorithm.backward_weight(x, dy, dweight, self.problem, work, machine)
             return
         x = as_plain(x, self.inputs[0], machine)
         if self._sources is not None:
@@ -227,6 +233,13 @@ class Convolution(Operation):
         p = self.problem
         plain = all(len(s) == n and (s == np.arange(n)).all() for s, n in zip(p.sources, p.size, strict=True))
         return None if plain else p.sources
+
+    def _summing(self, machine: Machine) -> tuple[Algorithm, Any]:
+        """How the kernels' gradients are summed: no pooling looks at their last digits."""
+        if self._sum is None:
+            algorithm = self.algorithm if self.thin else cheapest(replace(self.problem, training=False), machine)
+            self._sum = algorithm, algorithm.plan(self.problem, machine)
+        return self._sum
 
     def _turned(self, machine: Machine) -> tuple[Problem, Algorithm, Any] | None:
         """The convolution that carries gradients down, and how it is computed; None for the plain path's way.

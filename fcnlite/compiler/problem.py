@@ -31,6 +31,9 @@ class Problem:
     relu: bool = False
     pool: bool = False
     """Whether 2×2 max pooling follows at once."""
+    training: bool = False
+    """Whether a backward pass follows: the last digits then decide which of nearly equal values a pooling's gradient
+    goes to, and of two ways to the result the one with less rounding is better."""
     gradients: bool = False
     """Whether these are gradients, which lie blocked however few channels they have."""
 

@@ -19,7 +19,7 @@ def lower(graph: Graph) -> list[str]:
         layer, inputs, outputs = operation.layer, operation.inputs, operation.outputs
         lowered: Operation
         if type(layer) is convolution.Convolution and candidates(problem_of(layer, inputs[0].shape)):
-            lowered = Convolution(layer, inputs, outputs)
+            lowered = Convolution(layer, inputs, outputs, graph.training)
         elif type(layer) is Pooling and MaxPooling.suits(layer):
             lowered = MaxPooling(layer, inputs, outputs, graph.training)
         elif type(layer) is InnerProduct and FewRows.suits(layer, inputs[0]):
