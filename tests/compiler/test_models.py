@@ -61,7 +61,7 @@ def test_training_of_whole_nets(name: str, size: tuple[int, int]) -> None:
     rng = np.random.default_rng(0)
     labels = {layer.spec.top[0] for layer in fast.layers if not layer.spec.bottom} - {"data"}
     # A draw in which no value lies so near to ReLU's kink that its last digits decide.
-    feeds = {"data": normal(2, 1, 3, *size), **{top: rng.integers(0, 3, (1, 1, *size)) for top in labels}}
+    feeds = {"data": normal(3, 1, 3, *size), **{top: rng.integers(0, 3, (1, 1, *size)) for top in labels}}
     gradients = []
     statistics = {name: [each.array.copy() for each in parameters] for name, parameters in fast.params.items()}
     for net in (fast, slow):
