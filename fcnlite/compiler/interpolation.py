@@ -15,7 +15,6 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from fcnlite.compiler.cost import Cost
 from fcnlite.compiler.ir import Machine, Operation, Value
 from fcnlite.layers.base import Array, Run
 from fcnlite.layers.columns import convolve_backward_weight
@@ -86,9 +85,6 @@ class Interpolation(Operation):
             machine.threads,
         )  # fmt: skip
         return [dx.reshape(x.shape)]
-
-    def cost(self, threads: int) -> Cost:
-        return Cost(memory=4 * sum(each.floats for each in (*self.inputs, *self.outputs)))
 
     def describe(self) -> str:
         parts = ["interpolation", *(["crop"] if self.outputs[0].shape != self._whole else [])]
