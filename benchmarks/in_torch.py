@@ -47,7 +47,10 @@ def _lrn(o: Options, x: list[Tensor], p: list[Tensor]) -> Tensor:
 
 
 def _batch_norm(o: Options, x: list[Tensor], p: list[Tensor]) -> Tensor:
-    return F.batch_norm(x[0], None, None, training=True, eps=o.get("eps", 1e-5))
+    """With the parameters of the Scale behind it, if `_joined` has given it these."""
+    mean_sum, variance_sum, _, *affine = p
+    how = {"eps": o.get("eps", 1e-5), "momentum": 1 - o.get("moving_average_fraction", 0.999)}
+    return F.batch_norm(x[0], mean_sum, variance_sum, *affine, training=True, **how)
 
 
 def _scale(o: Options, x: list[Tensor], p: list[Tensor]) -> Tensor:
@@ -104,6 +107,19 @@ def run_layers(
     return values[output]
 
 
+def _joined(layers: Sequence[LayerSpec], params: dict[str, list[Tensor]]) -> list[LayerSpec]:
+    """The layers, each Scale with a bias joined to a BatchNorm right before it, as PyTorch does the two at once."""
+    found: list[LayerSpec] = []
+    for layer in layers:
+        before = found[-1] if found else None
+        behind = before is not None and before.type == "BatchNorm" and layer.bottom == before.top == layer.top
+        if behind and layer.type == "Scale" and layer.options.get("bias_term"):
+            params[found[-1].name] += params.pop(layer.name)
+        else:
+            found.append(layer)
+    return found
+
+
 class InTorch:
     """A twin of `net`, with copies of its parameters, and SGD with Caffe's multipliers.
 
@@ -118,7 +134,6 @@ class InTorch:
         weight_decay: float = 0.0,
         layout: torch.memory_format = torch.contiguous_format,
     ) -> None:
-        self.layers: list[LayerSpec] = [layer for layer in net.spec.for_phase(net.phase) if layer.type != "Input"]
         self.layout = layout
         self.params: dict[str, list[Tensor]] = {}
         groups = []
@@ -129,6 +144,8 @@ class InTorch:
                     tensor.requires_grad_()
                     rate, decay = base_lr * parameter.lr_mult, weight_decay * parameter.decay_mult
                     groups.append({"params": [tensor], "lr": rate, "weight_decay": decay})
+        layers = [layer for layer in net.spec.for_phase(net.phase) if layer.type != "Input"]
+        self.layers = _joined(layers, self.params)
         self._optimizer = torch.optim.SGD(groups, lr=base_lr, momentum=momentum)
 
     def _laid(self, tensor: Tensor) -> Tensor:

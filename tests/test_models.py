@@ -19,7 +19,7 @@ from fcnlite.spec import LayerSpec, NetSpec
 
 CLASSIFIERS = ["lenet", "alexnet", "caffenet", "vgg16", "googlenet"]
 FCNS = [name for name in models.names() if name not in CLASSIFIERS]
-OURS = ["voc-fcn-googlenet", "lite-fcn8s", "lite-fcn4s"]
+OURS = ["voc-fcn-googlenet", "lite-fcn8s", "lite-fcn4s", "lite-fcn2s"]
 """FCNs that nobody else has published."""
 PUBLISHED = [name for name in FCNS if name not in OURS]
 TWO_HEADS = ["siftflow-fcn32s", "siftflow-fcn16s", "siftflow-fcn8s"]
@@ -316,7 +316,7 @@ def test_scores_have_the_size_of_the_picture(name: str, size: tuple[int, int]) -
         assert np.isfinite(blob).all() and blob.any()
 
 
-@pytest.mark.parametrize("name", ["voc-fcn8s", "voc-fcn-alexnet", "voc-fcn-googlenet", "lite-fcn8s", "lite-fcn4s"])
+@pytest.mark.parametrize("name", ["voc-fcn8s", "voc-fcn-alexnet", "voc-fcn-googlenet", "lite-fcn8s", "lite-fcn4s", "lite-fcn2s"])
 @settings(max_examples=8)
 @given(height=st.integers(1, 260), width=st.integers(1, 260))
 def test_crops_fit_any_picture(name: str, height: int, width: int, small_nets: dict[str, Net]) -> None:

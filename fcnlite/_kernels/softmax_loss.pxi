@@ -1,7 +1,6 @@
 # Softmax over the channels of N×C×H×W and its loss, each pixel's channels in one go.
 
 from libc.math cimport expf, logf
-from libc.float cimport FLT_MIN
 
 cdef extern from *:
     """
@@ -23,26 +22,28 @@ cdef extern from *:
     vec exp_of(vec x) noexcept nogil
 
 
-def softmax_loss(const float[:, :, :, ::1] x, const long long[:, :, ::1] label, const unsigned char[:, :, ::1] counted,
-                 float[:, :, :, ::1] p, int threads):
-    """p = the softmax of x over its channels; returns −Σ log p[label] over the counted pixels.
+def softmax_loss(const float[:, :, :, ::1] x, const long long[:, :, ::1] label, const float[:, :, ::1] importance,
+                 float smallest, float[:, :, :, ::1] p, int threads):
+    """p = the softmax of x over its channels; returns −Σ importance · log p[label] over the pixels.
 
-    Under the logarithm p is at least the smallest normal float.
+    Under the logarithm p is at least `smallest`.
     """
     cdef Py_ssize_t item, rows = x.shape[2]
     cdef double[::1] losses = np.zeros(x.shape[0] * rows)
     check(p.shape[0] == x.shape[0] and p.shape[1] == x.shape[1] and p.shape[2] == rows and p.shape[3] == x.shape[3], "p")
     check(label.shape[0] == x.shape[0] and label.shape[1] == rows and label.shape[2] == x.shape[3], "label")
-    check(counted.shape[0] == x.shape[0] and counted.shape[1] == rows and counted.shape[2] == x.shape[3], "counted")
+    check(importance.shape[0] == x.shape[0] and importance.shape[1] == rows and importance.shape[2] == x.shape[3],
+          "importance")
     for item in prange(x.shape[0] * rows, nogil=True, schedule="static", num_threads=threads):
         losses[item] = softmax_loss_row(&x[item // rows, 0, item % rows, 0], x.shape[1], rows * x.shape[3], x.shape[3],
-                                        &label[item // rows, item % rows, 0], &counted[item // rows, item % rows, 0],
-                                        &p[item // rows, 0, item % rows, 0])
+                                        &label[item // rows, item % rows, 0], &importance[item // rows, item % rows, 0],
+                                        smallest, &p[item // rows, 0, item % rows, 0])
     return float(np.asarray(losses).sum())
 
 
 cdef double softmax_loss_row(const float* x, Py_ssize_t channels, Py_ssize_t plane, Py_ssize_t width,
-                             const long long* label, const unsigned char* counted, float* p) noexcept nogil:
+                             const long long* label, const float* importance, float smallest,
+                             float* p) noexcept nogil:
     cdef Py_ssize_t j = 0, c
     cdef vec most, total, value
     cdef float most_one, total_one, value_one
@@ -73,28 +74,28 @@ cdef double softmax_loss_row(const float* x, Py_ssize_t channels, Py_ssize_t pla
             p[c * plane + j] /= total_one
         j += 1
     for j in range(width):
-        if counted[j]:
-            loss -= logf(max(p[label[j] * plane + j], FLT_MIN))
+        if importance[j] != 0:
+            loss -= importance[j] * logf(max(p[label[j] * plane + j], smallest))
     return loss
 
 
 def softmax_loss_backward(const float[:, :, :, ::1] p, const long long[:, :, ::1] label,
-                          const unsigned char[:, :, ::1] counted, float scale, float[:, :, :, ::1] dx, int threads):
-    """dx = scale · (p − [channel = label]) where counted, else 0."""
+                          const float[:, :, ::1] importance, float scale, float[:, :, :, ::1] dx, int threads):
+    """dx = scale · importance · (p − [channel = label])."""
     cdef Py_ssize_t item, rows = p.shape[2]
     for item in prange(p.shape[0] * rows, nogil=True, schedule="static", num_threads=threads):
         softmax_loss_row_backward(&p[item // rows, 0, item % rows, 0], p.shape[1], rows * p.shape[3], p.shape[3],
-                                  &label[item // rows, item % rows, 0], &counted[item // rows, item % rows, 0], scale,
+                                  &label[item // rows, item % rows, 0], &importance[item // rows, item % rows, 0], scale,
                                   &dx[item // rows, 0, item % rows, 0])
 
 
 cdef void softmax_loss_row_backward(const float* p, Py_ssize_t channels, Py_ssize_t plane, Py_ssize_t width,
-                                    const long long* label, const unsigned char* counted, float scale,
+                                    const long long* label, const float* importance, float scale,
                                     float* dx) noexcept nogil:
     cdef Py_ssize_t j, c
     for c in range(channels):
         for j in range(width):
-            dx[c * plane + j] = scale * p[c * plane + j] if counted[j] else 0
+            dx[c * plane + j] = scale * importance[j] * p[c * plane + j] if importance[j] != 0 else 0
     for j in range(width):
-        if counted[j]:
-            dx[label[j] * plane + j] -= scale
+        if importance[j] != 0:
+            dx[label[j] * plane + j] -= scale * importance[j]

@@ -23,6 +23,7 @@ from fcnlite.compiler.passes.interpolate import interpolate
 from fcnlite.compiler.passes.join import join
 from fcnlite.compiler.passes.lay_out import lay_out
 from fcnlite.compiler.passes.lower import lower
+from fcnlite.compiler.passes.normalize import normalize
 from fcnlite.compiler.passes.pool import pool
 from fcnlite.compiler.passes.rectify import rectify
 from fcnlite.compiler.plan import Plan
@@ -43,6 +44,7 @@ def compile_schedule(
     notes = {"drop": drop(graph), "cut": cut(graph), "lower": lower(graph)}
     if not training:
         notes["fold"] = fold(graph)
+    notes["normalize"] = normalize(graph)
     notes["rectify"] = rectify(graph)
     if not training:
         notes["pool"] = pool(graph)

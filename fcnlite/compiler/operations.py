@@ -9,7 +9,9 @@ import numpy as np
 
 from fcnlite.compiler.cost import Cost
 from fcnlite.compiler.ir import Machine, Operation, Value
+from fcnlite.layers import infogain_loss, softmax_loss
 from fcnlite.layers.base import Array, Layer, Run, named
+from fcnlite.layers.infogain_loss import InfogainLoss
 from fcnlite.layers.inner_product import InnerProduct
 from fcnlite.layers.labels import read_labels
 from fcnlite.layers.pooling import Pooling
@@ -118,30 +120,43 @@ class FewRows(LayerOperation):
 
 
 class SoftmaxLoss(LayerOperation):
-    """SoftmaxWithLoss over the channels of N×C×H×W, in one pass over memory."""
+    """SoftmaxWithLoss over the channels of N×C×H×W, in one pass over memory; or InfogainLoss with a diagonal matrix.
+
+    The diagonal's entries say how much a pixel of each class counts.
+    """
 
     kind = "softmax loss"
 
     @staticmethod
     def suits(layer: Layer, bottom: Value) -> bool:
-        return isinstance(layer, SoftmaxWithLoss) and layer.options.axis in (1, -3) and len(bottom.shape) == 4
+        if not isinstance(layer, SoftmaxWithLoss | InfogainLoss) or layer.options.axis not in (1, -3):
+            return False
+        if isinstance(layer, InfogainLoss):
+            h = np.asarray(layer.options.matrix).reshape(bottom.shape[1], -1)
+            if layer.options.matrix == () or (h != np.diag(np.diag(h))).any():
+                return False
+        return len(bottom.shape) == 4
 
     def forward(self, bottom: list[Array], top: list[Array], run: Run, machine: Machine) -> list[Array]:
         x, label = bottom
         layer = self.layer
-        assert isinstance(layer, SoftmaxWithLoss)
+        assert isinstance(layer, SoftmaxWithLoss | InfogainLoss)
         label, counted = named(layer, lambda: read_labels(label, x.shape, 1, layer.options.ignore_label))
-        label, counted = label.reshape(-1, *x.shape[2:]), counted.reshape(-1, *x.shape[2:]).view(np.uint8)
+        label, counted = label.reshape(-1, *x.shape[2:]), counted.reshape(-1, *x.shape[2:])
+        importance, smallest = counted.astype(np.float32), softmax_loss.SMALLEST
+        if isinstance(layer, InfogainLoss):
+            smallest = infogain_loss.SMALLEST
+            importance *= np.diag(np.reshape(layer.options.matrix, (x.shape[1], -1))).astype(np.float32)[label]
         p = machine.buffer(x.shape)
-        loss = machine.kernels.softmax_loss(x, label, counted, p, machine.threads)
+        loss = machine.kernels.softmax_loss(x, label, importance, smallest, p, machine.threads)
         z = layer.normalizer(counted, x.shape[0])
-        run.saved = p, label, counted, z
+        run.saved = p, label, importance, z
         return [np.asarray(loss / z, np.float32), p][: len(self.outputs)]
 
     def backward(self, dtop: list[Array], run: Run, machine: Machine) -> list[Array | None]:
-        p, label, counted, z = run.saved
+        p, label, importance, z = run.saved
         dx = machine.buffer(p.shape)
-        machine.kernels.softmax_loss_backward(p, label, counted, float(dtop[0]) / z, dx, machine.threads)
+        machine.kernels.softmax_loss_backward(p, label, importance, float(dtop[0]) / z, dx, machine.threads)
         return [dx, None]
 
     def describe(self) -> str:

@@ -16,6 +16,7 @@ false in TRAIN), moving_average_fraction 0.999, eps 1e-5. Ioffe and Szegedy, 201
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -69,15 +70,19 @@ class BatchNorm(Layer):
             mean = x.mean(axis=axes)
             y = x - mean.reshape(per_channel)
             variance = np.square(y).mean(axis=axes)
-            m = x.size // mean.size
-            f = x.dtype.type(self.options.moving_average_fraction)
-            mean_sum[...] = f * mean_sum + mean
-            variance_sum[...] = f * variance_sum + variance * x.dtype.type(m / (m - 1) if m > 1 else 1)
-            weight[...] = f * weight + 1
+            self.remember(mean, variance, x.size // mean.size, run.params)
         sigma = np.sqrt(variance + x.dtype.type(self.options.eps)).reshape(per_channel)
         y /= sigma
         run.saved = sigma
         return [y]
+
+    def remember(self, mean: Array, variance: Array, m: int, params: Sequence[Array]) -> None:
+        """Let a batch's statistics, of m values in a channel, join the running sums."""
+        mean_sum, variance_sum, weight = params
+        f = mean_sum.dtype.type(self.options.moving_average_fraction)
+        mean_sum[...] = f * mean_sum + mean
+        variance_sum[...] = f * variance_sum + variance * mean_sum.dtype.type(m / (m - 1) if m > 1 else 1)
+        weight[...] = f * weight + 1
 
     def backward(self, dtop: list[Array], run: Run) -> list[Array | None]:
         (dy,), (y,), sigma = dtop, run.top, run.saved

@@ -37,6 +37,7 @@ _NETS: dict[str, tuple[_Writer, tuple[int, ...]]] = {
     "siftflow-fcn8s": (partial(vgg.two_heads, stride=8), (33, 3)),
     "lite-fcn8s": (partial(lite.lite_fcn, stride=8), (21,)),
     "lite-fcn4s": (partial(lite.lite_fcn, stride=4), (21,)),
+    "lite-fcn2s": (partial(lite.lite_fcn, stride=2), (21,)),
 }
 """Who writes a net, and its classes: one number for each head."""
 

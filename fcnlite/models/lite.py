@@ -1,7 +1,8 @@
-"""`lite-fcn8s` and `lite-fcn4s`: FCNs for training from scratch on a CPU.
+"""`lite-fcn8s`, `lite-fcn4s` and `lite-fcn2s`: FCNs for training from scratch on a CPU.
 
 The trunk of VGG-16 with batch normalisation and without the pad of 100, a 5×5 convolution in fc6's place, and the
-paper's skips from pool4 and pool3; lite-fcn4s has one from pool2 too, for thin things. Upsampling is bilinear and
+paper's skips from pool4 and pool3, each behind a 3×3 convolution of its own, so that the trunk need not serve two ends
+with one map; lite-fcn4s has one from pool2 too, and lite-fcn2s from pool1, for thin things. Upsampling is bilinear and
 fixed; its pad of half the factor keeps every map centred over the picture, so that all crop offsets are 0 and any size
 from 1×1 works.
 """
@@ -14,14 +15,14 @@ from fcnlite.models.vgg import STAGES
 from fcnlite.spec import NetSpec, ParamSpec
 
 WEIGHT = (ParamSpec(lr_mult=1, decay_mult=1),)
-SKIPS = {"pool4": 16, "pool3": 8, "pool2": 4}
-"""Blobs that are scored and fused in, coarse to fine, by the stride of their scores."""
+SKIPS = {4: 16, 3: 8, 2: 4, 1: 2}
+"""Stages whose pooled maps are scored and fused in, coarse to fine, with the strides of their scores."""
 STATISTICS = (ParamSpec(lr_mult=0, decay_mult=0),) * 3
 SCALE = (ParamSpec(lr_mult=1, decay_mult=0), ParamSpec(lr_mult=1, decay_mult=0))
 
 
 def lite_fcn(name: str, classes: int, width: float, normalization: str | None, *, stride: int) -> NetSpec:
-    """The net at `width` times VGG-16's channels; `stride` of its finest scores: 8 or 4."""
+    """The net at `width` times VGG-16's channels; `stride` of its finest scores: 8, 4 or 2."""
     net = Builder(name)
     data = net.input("data", 1, 3, 224, 224)
     label = net.input("label", 1, 1, 224, 224)
@@ -33,12 +34,15 @@ def lite_fcn(name: str, classes: int, width: float, normalization: str | None, *
     bottom = _normalized(net, "6", bottom, channels(1024, width), 5)
     score = net.score("score_fr", bottom, classes)
     upsampled = "upscore2"
-    for pool in (each for each in SKIPS if SKIPS[each] >= stride):
-        skip = net.score(f"score_{pool}", pool, classes)
+    for stage in (each for each in SKIPS if SKIPS[each] >= stride):
+        pool = f"pool{stage}"
+        own = _normalized(net, f"{stage}_skip", pool, channels(STAGES[stage - 1][0], width), 3)
+        skip = net.score(f"score_{pool}", own, classes)
         coarse = net.crop(f"{upsampled}c", _upsample(net, upsampled, score, classes, 2), skip)
         score = net.fuse(f"fuse_{pool}", coarse, skip)
         upsampled = f"upscore_{pool}"
-    score = net.crop("score", _upsample(net, f"upscore{stride}", score, classes, stride), data)
+    last = f"upscore{stride}" if stride > 2 else upsampled  # upscore2 is the first
+    score = net.crop("score", _upsample(net, last, score, classes, stride), data)
     fcn.pixel_loss(net, score, label, normalization or "VALID")
     return net.spec()
 

@@ -184,11 +184,11 @@ def test_normalisation_behind_no_convolution_stays() -> None:
     assert worked(plan) == {"relu_data", "b", "c"}
 
 
-def test_normalisation_by_the_batch_stays() -> None:
+def test_normalisation_by_the_batch_stays_apart_from_the_convolution() -> None:
     layers = (*NORMALISED[:1], layer("norm", "BatchNorm", "a", "a", use_global_stats=False), *NORMALISED[2:])
     assert_same_outputs(net_of(*layers), FEEDS)
     plan = plan_of(net_of(*layers), FEEDS)
-    assert does(plan, "a").layers == ("a",) and does(plan, "norm").layers == ("norm",)
+    assert does(plan, "a").layers == ("a",) and does(plan, "norm").layers == ("norm", "scale")
 
 
 @pytest.mark.parametrize("options", [{"axis": 0, "num_axes": 2}, {"axis": 2}, {"num_axes": 0}, {"num_axes": 3}])
@@ -223,7 +223,7 @@ def test_what_is_asked_for_before_normalisation_keeps_it_apart() -> None:
 
 def test_nothing_folds_where_a_backward_may_follow() -> None:
     plan = plan_of(net_of(*NORMALISED), FEEDS, keep=True)
-    assert "fold" not in plan.notes and does(plan, "norm").layers == ("norm",)
+    assert "fold" not in plan.notes and does(plan, "norm").layers == ("norm", "scale")
 
 
 def test_statistics_without_a_count_are_zero() -> None:

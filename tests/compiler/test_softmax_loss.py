@@ -1,4 +1,4 @@
-"""SoftmaxWithLoss in one pass: the kernels against NumPy on every instruction set, and the layer on both paths."""
+"""SoftmaxWithLoss and InfogainLoss in one pass: the kernels against NumPy on every instruction set, and the layer on both paths."""
 
 from __future__ import annotations
 
@@ -29,25 +29,28 @@ def softmax(x: Array) -> Array:
 @given(
     shape=st.tuples(st.integers(1, 2), st.integers(1, 25), st.integers(1, 6), st.integers(1, 40)),
     spread=st.sampled_from([0.1, 1.0, 30.0, 300.0]),
+    smallest=st.sampled_from([1e-37, 1e-20]),  # just above where the kernel's exp becomes 0
     threads=st.sampled_from([1, 3]),
 )
-def test_the_kernels(instructions: str, shape: tuple[int, int, int, int], spread: float, threads: int) -> None:
+def test_the_kernels(
+    instructions: str, shape: tuple[int, int, int, int], spread: float, smallest: float, threads: int
+) -> None:
     n, channels, height, width = shape
     kernels, rng = machine_with(instructions).kernels, np.random.default_rng(0)
     x = (spread * normal(0, *shape)).astype(np.float32)
-    label, counted = rng.integers(0, channels, (n, height, width)), rng.integers(0, 2, (n, height, width), np.uint8)
+    label = rng.integers(0, channels, (n, height, width))
+    importance = (rng.integers(0, 2, label.shape) * rng.uniform(0.5, 3, label.shape)).astype(np.float32)
     expected = softmax(x.astype(np.float64))
     with guarded(*shape) as p:
-        loss = kernels.softmax_loss(x, label, counted, p, threads)
+        loss = kernels.softmax_loss(x, label, importance, smallest, p, threads)
     np.testing.assert_allclose(p, expected, atol=1e-6)
     chosen = np.take_along_axis(expected, label[:, None], axis=1)[:, 0]
-    tiny = np.finfo(np.float32).tiny
-    assert loss == pytest.approx(-(np.log(np.maximum(chosen, tiny)) * counted).sum(), rel=1e-5, abs=1e-5)
+    assert loss == pytest.approx(-(np.log(np.maximum(chosen, smallest)) * importance).sum(), rel=1e-5, abs=1e-5)
 
     with guarded(*shape) as dx:
-        kernels.softmax_loss_backward(p, label, counted, 0.25, dx, threads)
+        kernels.softmax_loss_backward(p, label, importance, 0.25, dx, threads)
     hot = np.arange(channels)[:, None, None] == label[:, None]
-    np.testing.assert_allclose(dx, 0.25 * (expected - hot) * counted[:, None], atol=1e-6)
+    np.testing.assert_allclose(dx, 0.25 * (expected - hot) * importance[:, None], atol=3e-6)
 
 
 @EACH_ISA
@@ -58,17 +61,23 @@ def test_what_is_not_finite_shows_in_the_loss(instructions: str, bad: float, pla
     x, label = normal(0, 1, 5, 1, 20), np.zeros((1, 1, 20), np.int64)
     x[0, 2, 0, place] = bad
     p = np.zeros_like(x)
-    loss = machine_with(instructions).kernels.softmax_loss(x, label, np.ones(label.shape, np.uint8), p, 1)
+    loss = machine_with(instructions).kernels.softmax_loss(x, label, np.ones(label.shape, np.float32), 1e-20, p, 1)
     assert np.isnan(loss) and np.isnan(p[0, :, 0, place]).any()
 
 
-def net_of(shape: tuple[int, ...], label: tuple[int, ...], two_tops: bool = False, **options: Any) -> Net:
+def net_of(
+    shape: tuple[int, ...],
+    label: tuple[int, ...],
+    two_tops: bool = False,
+    type_: str = "SoftmaxWithLoss",
+    **options: Any,
+) -> Net:
     inputs = [
         LayerSpec(name, "Input", top=(name,), options={"shape": [{"dim": list(each)}]})
         for name, each in (("data", shape), ("label", label))
     ]
     tops = ("loss", "prob") if two_tops else ("loss",)
-    loss = LayerSpec("loss", "SoftmaxWithLoss", ("data", "label"), tops, options)
+    loss = LayerSpec("loss", type_, ("data", "label"), tops, options)
     return Net(NetSpec("made", (*inputs, loss)), phase="TRAIN")
 
 
@@ -93,6 +102,11 @@ def test_the_layer(
     feeds = {"data": normal(0, *shape), "label": values.astype(np.float32)}
     net = net_of(shape, label, normalization=normalization, **options)
     assert isinstance(does(plan_of(net, feeds, keep=True), "loss"), SoftmaxLoss) == fast
+    assert_same(net, feeds)
+
+
+def assert_same(net: Net, feeds: dict[str, Array]) -> None:
+    """Loss and gradient are those of the plain path."""
     found = []
     for each in (net, plain_twin(net)):
         each.forward(feeds, keep=True)
@@ -100,6 +114,25 @@ def test_the_layer(
         found.append((each.loss, each.grads["data"]))
     assert found[0][0] == pytest.approx(found[1][0], rel=1e-5)
     assert_near(found[0][1], found[1][1], 1e-5)
+
+
+@pytest.mark.parametrize(
+    ("matrix", "fast"),
+    [
+        (np.eye(5), True),
+        (np.diag([0.5, 2, 0, 1, 30]), True),
+        (np.eye(5) + 0.01, False),
+    ],
+)
+@pytest.mark.parametrize("spread", [1, 200])
+def test_infogain_loss_of_a_diagonal_matrix(matrix: Array, fast: bool, spread: float) -> None:
+    values = np.random.default_rng(0).integers(0, 5, (2, 7, 33))
+    values[..., ::3] = 255
+    feeds = {"data": spread * normal(0, 2, 5, 7, 33), "label": values.astype(np.float32)}
+    shapes = feeds["data"].shape, values.shape
+    net = net_of(*shapes, type_="InfogainLoss", matrix=tuple(matrix.ravel().tolist()), ignore_label=255)
+    assert isinstance(does(plan_of(net, feeds, keep=True), "loss"), SoftmaxLoss) == fast
+    assert_same(net, feeds)
 
 
 @pytest.mark.parametrize("keep", [False, True])

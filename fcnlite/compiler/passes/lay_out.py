@@ -10,6 +10,7 @@ from collections.abc import Sequence
 
 from fcnlite.compiler.convolution import Convolution
 from fcnlite.compiler.ir import BLOCK, Graph, Operation, Value
+from fcnlite.compiler.normalization import Normalization
 from fcnlite.compiler.operations import FromBlocked, LayerOperation, MaxPooling, ToBlocked
 from fcnlite.compiler.thin_winograd import ThinWinograd
 from fcnlite.layers.base import Layer
@@ -57,7 +58,7 @@ def _wants_blocked(operation: Operation) -> bool:
         return all(each.blocked for each in operation.inputs) and _takes_either(operation.layer, operation.inputs)
     if isinstance(operation, Convolution):
         return not operation.thin
-    return isinstance(operation, MaxPooling)
+    return isinstance(operation, MaxPooling | Normalization)
 
 
 def _takes_either(layer: Layer, inputs: Sequence[Value]) -> bool:

@@ -8,7 +8,6 @@ from fcnlite.compiler.operations import FewRows, LayerOperation, MaxPooling, Sof
 from fcnlite.layers import convolution
 from fcnlite.layers.inner_product import InnerProduct
 from fcnlite.layers.pooling import Pooling
-from fcnlite.layers.softmax_loss import SoftmaxWithLoss
 
 
 def lower(graph: Graph) -> list[str]:
@@ -24,7 +23,7 @@ def lower(graph: Graph) -> list[str]:
             lowered = MaxPooling(layer, inputs, outputs, graph.training)
         elif type(layer) is InnerProduct and FewRows.suits(layer, inputs[0]):
             lowered = FewRows(layer, inputs, outputs, operation.overwrite)
-        elif type(layer) is SoftmaxWithLoss and SoftmaxLoss.suits(layer, inputs[0]):
+        elif SoftmaxLoss.suits(layer, inputs[0]):
             lowered = SoftmaxLoss(layer, inputs, outputs, operation.overwrite)
         else:
             continue

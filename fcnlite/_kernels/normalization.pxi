@@ -1,0 +1,125 @@
+# Batch normalisation of blocked arrays, N×C/16×H×W×16, and the ReLU behind it. What differs from channel to channel is
+# given as blocks×16, or one of that for every row of pixels: rows are numbered by block, then picture, then row.
+
+
+def row_moments(const float[:, :, :, :, ::1] x, float[:, :, :, ::1] moments, int threads):
+    """moments[block, n·H + i] = the mean of each channel in the row, and the sum of squares of what differs from it."""
+    cdef Py_ssize_t item, per_block = x.shape[0] * x.shape[2], blocks = x.shape[1]
+    check(moments.shape[0] == blocks and moments.shape[1] == per_block, "moments")
+    check(moments.shape[2] == 2 and moments.shape[3] == BLOCK, "moments")
+    for item in prange(blocks * per_block, nogil=True, schedule="static", num_threads=threads):
+        moments_of_row(&x[item % per_block // x.shape[2], item // per_block, item % x.shape[2], 0, 0], x.shape[3],
+                       &moments[item // per_block, item % per_block, 0, 0])
+
+
+cdef void moments_of_row(const float* x, Py_ssize_t width, float* moments) noexcept nogil:
+    cdef vec[PARTS] mean, squares
+    cdef vec value, one_over_width = splat(<float>1 / width)
+    cdef Py_ssize_t j, part
+    for part in range(PARTS):
+        mean[part] = splat(0)
+        squares[part] = splat(0)
+    for j in range(width):
+        for part in range(PARTS):
+            mean[part] = mean[part] + load(x + j * BLOCK + part * VL)
+    for part in range(PARTS):
+        mean[part] = mean[part] * one_over_width
+    for j in range(width):
+        for part in range(PARTS):
+            value = load(x + j * BLOCK + part * VL) - mean[part]
+            squares[part] = squares[part] + value * value
+    for part in range(PARTS):
+        store(moments + part * VL, mean[part])
+        store(moments + BLOCK + part * VL, squares[part])
+
+
+cdef inline vec normalized(vec x, vec mean, vec factor, vec shift) noexcept nogil:
+    return (x - mean) * factor + shift
+
+
+def normalize(const float[:, :, :, :, ::1] x, const float[:, ::1] mean, const float[:, ::1] factor,
+              const float[:, ::1] shift, bint relu, float[:, :, :, :, ::1] y, int threads):
+    """y = (x − mean) · factor + shift, of which ReLU where `relu`."""
+    cdef Py_ssize_t item, per_block = x.shape[0] * x.shape[2], blocks = x.shape[1]
+    check(mean.shape[0] == factor.shape[0] == shift.shape[0] == blocks, "mean")
+    check(x.size == y.size, "y")
+    for item in prange(blocks * per_block, nogil=True, schedule="static", num_threads=threads):
+        normalize_row(&x[item % per_block // x.shape[2], item // per_block, item % x.shape[2], 0, 0], x.shape[3],
+                      &mean[item // per_block, 0], &factor[item // per_block, 0], &shift[item // per_block, 0], relu,
+                      &y[item % per_block // x.shape[2], item // per_block, item % x.shape[2], 0, 0])
+
+
+cdef void normalize_row(const float* x, Py_ssize_t width, const float* mean, const float* factor, const float* shift,
+                        bint relu, float* y) noexcept nogil:
+    cdef vec m, f, s
+    cdef Py_ssize_t j, part
+    for part in range(PARTS):
+        m, f, s = load(mean + part * VL), load(factor + part * VL), load(shift + part * VL)
+        for j in range(width):
+            store(y + j * BLOCK + part * VL,
+                  activated(normalized(load(x + j * BLOCK + part * VL), m, f, s), relu, NULL))
+
+
+def normalize_sums(const float[:, :, :, :, ::1] dy, const float[:, :, :, :, ::1] x, const float[:, ::1] mean,
+                   const float[:, ::1] factor, const float[:, ::1] shift, bint relu, float[:, :, :, ::1] sums,
+                   int threads):
+    """sums[block, n·H + i] = for each channel Σ g and Σ g · (x − mean) of the row, g being dy behind ReLU."""
+    cdef Py_ssize_t item, per_block = x.shape[0] * x.shape[2], blocks = x.shape[1]
+    check(mean.shape[0] == factor.shape[0] == shift.shape[0] == blocks, "mean")
+    check(x.size == dy.size, "dy")
+    check(sums.shape[0] == blocks and sums.shape[1] == per_block and sums.shape[2] == 2 and sums.shape[3] == BLOCK, "sums")
+    for item in prange(blocks * per_block, nogil=True, schedule="static", num_threads=threads):
+        sums_of_row(&dy[item % per_block // x.shape[2], item // per_block, item % x.shape[2], 0, 0],
+                    &x[item % per_block // x.shape[2], item // per_block, item % x.shape[2], 0, 0], x.shape[3],
+                    &mean[item // per_block, 0], &factor[item // per_block, 0], &shift[item // per_block, 0], relu,
+                    &sums[item // per_block, item % per_block, 0, 0])
+
+
+cdef inline vec behind(vec dy, vec x, vec mean, vec factor, vec shift, bint relu) noexcept nogil:
+    return where_positive(dy, normalized(x, mean, factor, shift)) if relu else dy
+
+
+cdef void sums_of_row(const float* dy, const float* x, Py_ssize_t width, const float* mean, const float* factor,
+                      const float* shift, bint relu, float* sums) noexcept nogil:
+    cdef vec m, f, s, value, g, total, product
+    cdef Py_ssize_t j, part
+    for part in range(PARTS):
+        m, f, s = load(mean + part * VL), load(factor + part * VL), load(shift + part * VL)
+        total, product = splat(0), splat(0)
+        for j in range(width):
+            value = load(x + j * BLOCK + part * VL)
+            g = behind(load(dy + j * BLOCK + part * VL), value, m, f, s, relu)
+            total = total + g
+            product = product + g * (value - m)
+        store(sums + part * VL, total)
+        store(sums + BLOCK + part * VL, product)
+
+
+def normalize_backward(const float[:, :, :, :, ::1] dy, const float[:, :, :, :, ::1] x, const float[:, ::1] mean,
+                       const float[:, ::1] factor, const float[:, ::1] shift, bint relu, const float[:, ::1] mean_dy,
+                       const float[:, ::1] slope, float[:, :, :, :, ::1] dx, int threads):
+    """dx = factor · (g − mean_dy − slope · (x − mean)), g being dy behind ReLU."""
+    cdef Py_ssize_t item, per_block = x.shape[0] * x.shape[2], blocks = x.shape[1]
+    check(mean.shape[0] == factor.shape[0] == shift.shape[0] == mean_dy.shape[0] == slope.shape[0] == blocks, "mean")
+    check(x.size == dy.size == dx.size, "dx")
+    for item in prange(blocks * per_block, nogil=True, schedule="static", num_threads=threads):
+        normalize_row_backward(&dy[item % per_block // x.shape[2], item // per_block, item % x.shape[2], 0, 0],
+                               &x[item % per_block // x.shape[2], item // per_block, item % x.shape[2], 0, 0],
+                               x.shape[3], &mean[item // per_block, 0], &factor[item // per_block, 0],
+                               &shift[item // per_block, 0], relu, &mean_dy[item // per_block, 0],
+                               &slope[item // per_block, 0],
+                               &dx[item % per_block // x.shape[2], item // per_block, item % x.shape[2], 0, 0])
+
+
+cdef void normalize_row_backward(const float* dy, const float* x, Py_ssize_t width, const float* mean,
+                                 const float* factor, const float* shift, bint relu, const float* mean_dy,
+                                 const float* slope, float* dx) noexcept nogil:
+    cdef vec m, f, s, value, g, mg, k
+    cdef Py_ssize_t j, part
+    for part in range(PARTS):
+        m, f, s = load(mean + part * VL), load(factor + part * VL), load(shift + part * VL)
+        mg, k = load(mean_dy + part * VL), load(slope + part * VL)
+        for j in range(width):
+            value = load(x + j * BLOCK + part * VL)
+            g = behind(load(dy + j * BLOCK + part * VL), value, m, f, s, relu)
+            store(dx + j * BLOCK + part * VL, f * (g - mg - k * (value - m)))

@@ -1,0 +1,51 @@
+"""Put a fast batch normalisation behind a convolution, and let it scale and rectify what it makes.
+
+It is for statistics that are the batch's; with global ones inference has folded the layer away. Exact: the same
+products and sums, each taken once. Scale and ReLU only where nobody looks at the value before them.
+"""
+
+from __future__ import annotations
+
+from fcnlite.compiler.convolution import Convolution
+from fcnlite.compiler.ir import Graph
+from fcnlite.compiler.normalization import Normalization
+from fcnlite.compiler.operations import LayerOperation
+from fcnlite.layers.batch_norm import BatchNorm
+from fcnlite.layers.relu import ReLU
+from fcnlite.layers.scale import Scale
+
+
+def normalize(graph: Graph) -> list[str]:
+    done = []
+    for operation in graph.operations[:]:
+        if type(operation) is not LayerOperation or not isinstance(operation.layer, BatchNorm):
+            continue
+        if not isinstance(graph.producer(operation.inputs[0]), Convolution):
+            continue  # whose outputs are blocked
+        fast = Normalization(operation.layer, operation.inputs, operation.outputs)
+        fast.no_gradient = operation.no_gradient
+        graph.replace([operation], [fast])
+        done.append(fast.layers[0])
+        for reader in _followers(graph, fast):
+            fast.layers += reader.layers
+            fast.outputs = reader.outputs
+            graph.operations.remove(reader)
+            done.append(f"{reader.layers[0]} into {fast.layers[0]}")
+    return done
+
+
+def _followers(graph: Graph, fast: Normalization) -> list[LayerOperation]:
+    """The Scale and the ReLU behind, which `fast` is set to do."""
+    found = []
+    reader = graph.only_reader(fast.outputs[0])
+    if type(reader) is LayerOperation and isinstance(reader.layer, Scale) and not reader.no_gradient:
+        options = reader.layer.options
+        if len(reader.inputs) == 1 and (options.axis, options.num_axes) == (1, 1):
+            fast.scale = reader.layer
+            found.append(reader)
+            reader = graph.only_reader(reader.outputs[0])
+    if type(reader) is LayerOperation and isinstance(reader.layer, ReLU) and not reader.no_gradient:
+        if reader.layer.options.negative_slope == 0:
+            fast.relu = True
+            found.append(reader)
+    return found
