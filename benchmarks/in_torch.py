@@ -49,8 +49,9 @@ def _lrn(o: Options, x: list[Tensor], p: list[Tensor]) -> Tensor:
 def _batch_norm(o: Options, x: list[Tensor], p: list[Tensor]) -> Tensor:
     """With the parameters of the Scale behind it, if `_joined` has given it these."""
     mean_sum, variance_sum, _, *affine = p
-    how = {"eps": o.get("eps", 1e-5), "momentum": 1 - o.get("moving_average_fraction", 0.999)}
-    return F.batch_norm(x[0], mean_sum, variance_sum, *affine, training=True, **how)
+    weight, bias = affine or (None, None)
+    momentum = 1 - o.get("moving_average_fraction", 0.999)
+    return F.batch_norm(x[0], mean_sum, variance_sum, weight, bias, True, momentum, o.get("eps", 1e-5))
 
 
 def _scale(o: Options, x: list[Tensor], p: list[Tensor]) -> Tensor:

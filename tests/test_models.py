@@ -316,7 +316,7 @@ def test_scores_have_the_size_of_the_picture(name: str, size: tuple[int, int]) -
         assert np.isfinite(blob).all() and blob.any()
 
 
-@pytest.mark.parametrize("name", ["voc-fcn8s", "voc-fcn-alexnet", "voc-fcn-googlenet", "lite-fcn8s", "lite-fcn4s", "lite-fcn2s"])
+@pytest.mark.parametrize("name", ["voc-fcn8s", "voc-fcn-alexnet", *OURS])
 @settings(max_examples=8)
 @given(height=st.integers(1, 260), width=st.integers(1, 260))
 def test_crops_fit_any_picture(name: str, height: int, width: int, small_nets: dict[str, Net]) -> None:

@@ -29,7 +29,7 @@ class Normalization(Operation):
 
     @property
     def learns(self) -> str | None:
-        return self.scale and self.scale.spec.name
+        return None if self.scale is None else self.scale.spec.name
 
     def forward(self, bottom: list[Array], top: list[Array], run: Run, machine: Machine) -> list[Array]:
         (x,) = bottom

@@ -143,7 +143,7 @@ class SoftmaxLoss(LayerOperation):
         assert isinstance(layer, SoftmaxWithLoss | InfogainLoss)
         label, counted = named(layer, lambda: read_labels(label, x.shape, 1, layer.options.ignore_label))
         label, counted = label.reshape(-1, *x.shape[2:]), counted.reshape(-1, *x.shape[2:])
-        importance, smallest = counted.astype(np.float32), softmax_loss.SMALLEST
+        importance, smallest = counted.astype(np.float32), float(softmax_loss.SMALLEST)
         if isinstance(layer, InfogainLoss):
             smallest = infogain_loss.SMALLEST
             importance *= np.diag(np.reshape(layer.options.matrix, (x.shape[1], -1))).astype(np.float32)[label]

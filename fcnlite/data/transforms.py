@@ -74,10 +74,12 @@ def mean_pixel(preprocessing: Preprocessing) -> np.ndarray:
 
 @dataclass(frozen=True)
 class Augment:
-    """How training pictures are varied: mirrored, resized, cut, made lighter or darker."""
+    """How training pictures are varied: mirrored, turned, resized, cut, made lighter or darker."""
 
     flip: bool = False
     """Mirror every second picture left to right, on average."""
+    turn: bool = False
+    """Turn by 0, 90, 180 or 270 degrees, drawn evenly: for pictures that have no up, as a microscope's have none."""
     scale: tuple[float, float] = (1.0, 1.0)
     """Resize by a factor drawn evenly from this range."""
     crop: tuple[int, int] | None = None
@@ -96,7 +98,7 @@ class Augment:
 
 
 def augment(sample: Sample, settings: Augment, rng: np.random.Generator, preprocessing: Preprocessing) -> Sample:
-    """`sample` resized, cut or padded, mirrored and lit as `settings` say and `rng` draws.
+    """`sample` resized, cut or padded, mirrored, turned and lit as `settings` say and `rng` draws.
 
     Its pictures and label maps all go through the same geometry, pictures bilinear, labels by nearest neighbour: a
     label never holds a number that it did not hold before, except `VOID`, which pads it as the mean of `preprocessing`
@@ -105,6 +107,9 @@ def augment(sample: Sample, settings: Augment, rng: np.random.Generator, preproc
     factor = rng.uniform(*settings.scale)
     size = [max(1, round(side * factor)) for side in sample.label.shape]
     out = settings.crop or (size[0], size[1])
+    turns = int(rng.integers(4)) if settings.turn else 0
+    if turns % 2 and settings.crop:
+        out = out[1], out[0]
     rows, columns = (_Window.draw(rng, *sides) for sides in zip(size, out, strict=True))
     flip = settings.flip and rng.random() < 0.5
     light = rng.uniform(1 - settings.brightness, 1 + settings.brightness)
@@ -125,7 +130,7 @@ def augment(sample: Sample, settings: Augment, rng: np.random.Generator, preproc
             part = np.clip(np.rint(part * np.float32(factor)), 0, np.iinfo(array.dtype).max)
         whole = np.full((*out, *array.shape[2:]), fill, array.dtype)
         whole[rows.target : rows.target + rows.length, columns.target : columns.target + columns.length] = part
-        return np.ascontiguousarray(whole[:, ::-1]) if flip else whole
+        return np.ascontiguousarray(np.rot90(whole[:, ::-1] if flip else whole, turns))
 
     images = {}
     for name, image in sample.images.items():

@@ -74,6 +74,7 @@ class TrainOptions:
         default=1.0, metadata={"help": "keep each pixel of the loss with this probability (the paper's section 3.4)"}
     )
     flip: bool = field(default=True, metadata={"help": "mirror every second picture"})
+    turn: bool = field(default=False, metadata={"help": "turn pictures by 0, 90, 180 or 270 degrees"})
     scale: tuple[float, float] = field(default=(1.0, 1.0), metadata={"help": "resize by factors from LOW to HIGH"})
     crop: tuple[int, int] = field(
         default=(0, 0), metadata={"help": "cut pictures to HEIGHT × WIDTH; 0 0 leaves them whole"}
@@ -110,7 +111,7 @@ class TrainOptions:
 
     def augment(self) -> Augment:
         crop = None if self.crop == (0, 0) else self.crop
-        return Augment(flip=self.flip, scale=self.scale, crop=crop, brightness=self.brightness)
+        return Augment(flip=self.flip, turn=self.turn, scale=self.scale, crop=crop, brightness=self.brightness)
 
     def make_solver(self, net: Net) -> Solver:
         """The solver that is asked for."""

@@ -1,4 +1,4 @@
-"""SoftmaxWithLoss and InfogainLoss in one pass: the kernels against NumPy on every instruction set, and the layer on both paths."""
+"""Softmax losses in one pass: the kernels against NumPy on every instruction set, and the layers on both paths."""
 
 from __future__ import annotations
 

@@ -146,6 +146,29 @@ def test_flip_mirrors_about_half_of_them() -> None:
     assert np.array_equal(flipped[0].image, COLORS[label][:, ::-1])
 
 
+@pytest.mark.parametrize("crop", [None, (2, 4)])
+def test_turning_gives_each_of_the_four_sides_a_turn_at_the_top(crop: tuple[int, int] | None) -> None:
+    """Picture and label together; a crop keeps its height and width."""
+    label = np.arange(8, dtype=np.uint8).reshape(2, 4) if crop is None else np.arange(16, dtype=np.uint8).reshape(4, 4)
+    rng = np.random.default_rng(0)
+    seen = dict.fromkeys(range(4), 0)
+    for _ in range(200):
+        sample = Sample({"data": COLORS[label]}, {"label": label}, "x")
+        out = augment(sample, Augment(turn=True, crop=crop), rng, FILLING)
+        assert np.array_equal(out.image, COLORS[out.label])
+        assert crop is None or out.label.shape == crop
+        (turns,) = (k for k in range(4) if _is_part(np.rot90(out.label, -k), label))
+        seen[turns] += 1
+    assert min(seen.values()) > 30
+
+
+def _is_part(part: np.ndarray, whole: np.ndarray) -> bool:
+    if any(p > w for p, w in zip(part.shape, whole.shape, strict=True)):
+        return False
+    windows = np.lib.stride_tricks.sliding_window_view(whole, part.shape)
+    return bool((windows == part).all(axis=(2, 3)).any())
+
+
 def test_brightness_multiplies_the_picture_and_leaves_padding_and_label() -> None:
     label = np.ones((2, 3), np.uint8)
     sample = Sample({"data": np.full((2, 3, 3), 200, np.uint8)}, {"label": label}, "x")

@@ -7,7 +7,7 @@ products and sums, each taken once. Scale and ReLU only where nobody looks at th
 from __future__ import annotations
 
 from fcnlite.compiler.convolution import Convolution
-from fcnlite.compiler.ir import Graph
+from fcnlite.compiler.ir import Graph, Operation
 from fcnlite.compiler.normalization import Normalization
 from fcnlite.compiler.operations import LayerOperation
 from fcnlite.layers.batch_norm import BatchNorm
@@ -37,15 +37,19 @@ def normalize(graph: Graph) -> list[str]:
 def _followers(graph: Graph, fast: Normalization) -> list[LayerOperation]:
     """The Scale and the ReLU behind, which `fast` is set to do."""
     found = []
-    reader = graph.only_reader(fast.outputs[0])
-    if type(reader) is LayerOperation and isinstance(reader.layer, Scale) and not reader.no_gradient:
+    reader = _plain(graph.only_reader(fast.outputs[0]))
+    if reader is not None and isinstance(reader.layer, Scale) and len(reader.inputs) == 1:
         options = reader.layer.options
-        if len(reader.inputs) == 1 and (options.axis, options.num_axes) == (1, 1):
+        if (options.axis, options.num_axes) == (1, 1):
             fast.scale = reader.layer
             found.append(reader)
-            reader = graph.only_reader(reader.outputs[0])
-    if type(reader) is LayerOperation and isinstance(reader.layer, ReLU) and not reader.no_gradient:
-        if reader.layer.options.negative_slope == 0:
-            fast.relu = True
-            found.append(reader)
+            reader = _plain(graph.only_reader(reader.outputs[0]))
+    if reader is not None and isinstance(reader.layer, ReLU) and reader.layer.options.negative_slope == 0:
+        fast.relu = True
+        found.append(reader)
     return found
+
+
+def _plain(reader: Operation | None) -> LayerOperation | None:
+    """The operation, if it is a layer's own and passes gradients on."""
+    return reader if type(reader) is LayerOperation and not reader.no_gradient else None
