@@ -220,7 +220,7 @@ class Convolution(Operation):
             machine.borrow(work.scratch)
             dx = machine.buffer(seen.memory_shape)
             algorithm.forward(dy, dx, prepared(u, None, None, q), q, work, machine)
-        return dx if self._sources is None else fold(dx, self._sources, p.size)
+        return dx if self._sources is None else fold(dx, self._sources, p.size, machine)
 
     @property
     def _kernel(self) -> Kernel:

@@ -248,21 +248,20 @@ def in_layout(array: Array, value: Value, machine: Machine) -> Array:
     return blocked
 
 
-def fold(array: Array, sources: tuple[Array, Array], size: tuple[int, int]) -> Array:
+def fold(array: Array, sources: tuple[Array, Array], size: tuple[int, int], machine: Machine) -> Array:
     """The transpose of repeating: the sums of the rows, and columns, that each one of `size` stands for.
 
-    `sources` says which one each of the array's is; −1 is none. Rows and columns are axes 2 and 3.
+    `sources` says which one each of the array's is; −1 is none. Rows and columns are axes 2 and 3, in either layout.
     """
-    for axis, (source, count) in enumerate(zip(sources, size, strict=True), start=2):
-        if len(source) == count and (source == np.arange(count)).all():
-            continue
-        places, first = np.unique(source, return_index=True)
-        first, places = first[places >= 0], places[places >= 0]
-        shape = (*array.shape[:axis], count, *array.shape[axis + 1 :])
-        folded = np.zeros(shape, array.dtype) if len(places) < count else np.empty(shape, array.dtype)
-        into, out_of = np.moveaxis(folded, axis, 0), np.moveaxis(array, axis, 0)
-        into[places] = out_of[first]
-        for i in sorted(set(np.flatnonzero(source >= 0).tolist()) - set(first.tolist())):
-            into[source[i]] += out_of[i]
-        array = folded
-    return array
+    lists = [_members(source, count) for source, count in zip(sources, size, strict=True)]
+    folded = machine.buffer((*array.shape[:2], *size, *array.shape[4:]))
+    x, y = (each.reshape(*each.shape[:4], -1) for each in (array, folded))
+    machine.kernels.fold(x, *lists[0], *lists[1], y, machine.threads)
+    return folded
+
+
+def _members(source: Array, count: int) -> tuple[Array, Array]:
+    """Where in the second array those begin that each one stands for."""
+    order = np.argsort(source, kind="stable")
+    order = order[np.count_nonzero(source < 0) :]
+    return np.searchsorted(source[order], np.arange(count + 1)), order

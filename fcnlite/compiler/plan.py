@@ -110,7 +110,7 @@ class PlanPass(Pass[Value]):
 
     def laid(self, key: Value, gradient: Array) -> Array:
         if key.repeats:
-            gradient = fold(gradient, key.repeats, (key.shape[2], key.shape[3]))
+            gradient = fold(gradient, key.repeats, (key.shape[2], key.shape[3]), self._plan.machine)
         return in_layout(gradient, key, self._plan.machine)
 
     def plain(self, key: Value, gradient: Array) -> Array:

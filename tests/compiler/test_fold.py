@@ -1,0 +1,71 @@
+"""Folding gradients of repeated rows and columns: against NumPy, on every instruction set and in both layouts."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from fcnlite.compiler.ir import fold
+from tests.compiler.problems import ISAS, machine_with
+from tests.compiler.twins import Array, normal
+from tests.random_nets import Draw
+
+EACH_ISA = pytest.mark.parametrize("instructions", ISAS)
+
+
+@st.composite
+def sources(draw: Draw) -> tuple[Array, int]:
+    """Which one of how many each row stands for; some of them are none's, and some stand for none."""
+    count = draw(st.integers(1, 8))
+    return np.array(draw(st.lists(st.integers(-1, count - 1), min_size=1, max_size=30))), count
+
+
+@EACH_ISA
+@settings(max_examples=80)
+@given(
+    planes=st.tuples(st.integers(1, 2), st.integers(1, 3)),
+    rows=sources(),
+    columns=sources(),
+    lanes=st.sampled_from([(16,), ()]),
+    threads=st.sampled_from([1, 3]),
+)
+def test_it_sums_what_each_stands_for(
+    instructions: str,
+    planes: tuple[int, int],
+    rows: tuple[Array, int],
+    columns: tuple[Array, int],
+    lanes: tuple[int, ...],
+    threads: int,
+) -> None:
+    machine = machine_with(instructions)
+    machine.threads = threads
+    (row_of, height), (column_of, width) = rows, columns
+    x = normal(0, *planes, len(row_of), len(column_of), *lanes)
+    # −1 would index from the end: what is none's goes to one row and column more.
+    expected = np.zeros((*planes, height + 1, width + 1, *lanes))
+    np.add.at(expected, (slice(None), slice(None), row_of[:, None] % (height + 1), column_of % (width + 1)), x)
+    found = fold(x, (row_of, column_of), (height, width), machine)
+    np.testing.assert_allclose(found, expected[:, :, :height, :width], atol=1e-5)
+
+
+@EACH_ISA
+@pytest.mark.parametrize(
+    ("starts", "members"),
+    [
+        ([0, 1], [0, 1]),  # not all of them
+        ([0, 2, 2], [0, 1]),  # of more than there are
+        ([0, 2], [0, 3]),
+        ([0, 2], [0, -1]),
+    ],
+)
+def test_what_does_not_fit_is_refused(instructions: str, starts: list[int], members: list[int]) -> None:
+    kernels, x = machine_with(instructions).kernels, normal(0, 1, 1, 3, 3, 16)
+    y = np.zeros((1, 1, 1, 1, 16), np.float32)
+    good, bad = (np.array([0, 1]), np.array([2])), (np.array(starts), np.array(members))
+    for rows, columns in ((good, bad), (bad, good)):
+        with pytest.raises(ValueError, match="does not fit"):
+            kernels.fold(x, *rows, *columns, y, 1)
+    with pytest.raises(ValueError, match="does not fit"):
+        kernels.fold(x, *good, *good, normal(0, 1, 2, 1, 1, 16), 1)
