@@ -12,35 +12,47 @@ cdef Pool pool_of(height, width, top_height, top_width, kernel, stride, pad):
     return g
 
 
+cdef extern from *:
+    """
+    /* Where x is larger than best, or NaN and best is not: best = x and won = here. */
+    static inline void contend(vec x, int here, vec* best, mask_of_vec* won) {
+        const mask_of_vec wins = ~(x <= *best) & (*best == *best);
+        *best = (vec)(((mask_of_vec)x & wins) | ((mask_of_vec)*best & ~wins));
+        *won = (here & wins) | (*won & ~wins);
+    }
+    static inline mask_of_vec everywhere(int x) { return x - (mask_of_vec){0}; }
+    """
+    ctypedef int mask_of_vec
+    mask_of_vec everywhere(int x) noexcept nogil
+    void contend(vec x, int here, vec* best, mask_of_vec* won) noexcept nogil
+
+
 cdef void max_pool_row(const Pool* g, const float* x, float* y, unsigned char* place, Py_ssize_t row) noexcept nogil:
     """One row of outputs of one plane; `place` may be NULL."""
-    cdef Py_ssize_t i, j, k, col, left, top = row * g.stride_h - g.pad_h, first_i = max(top, 0), first_j
+    cdef Py_ssize_t i, j, k, part, col, left, top = row * g.stride_h - g.pad_h, first_i = max(top, 0), first_j
     cdef const float* pixel
-    cdef float[BLOCK] best
-    cdef unsigned char[BLOCK] won
-    cdef unsigned char here
+    cdef vec[PARTS] best
+    cdef mask_of_vec[PARTS] won
+    cdef int here
     for col in range(g.top_width):
         left = col * g.stride_w - g.pad_w
         first_j = max(left, 0)
         pixel = x + (first_i * g.width + first_j) * BLOCK
-        here = <unsigned char>((first_i - top) * g.kernel_w + first_j - left)
-        for k in range(BLOCK):
-            best[k] = pixel[k]
-            won[k] = here
+        here = <int>((first_i - top) * g.kernel_w + first_j - left)
+        for part in range(PARTS):
+            best[part] = load(pixel + part * VL)
+            won[part] = everywhere(here)
         for i in range(first_i, min(top + g.kernel_h, g.height)):
             for j in range(first_j, min(left + g.kernel_w, g.width)):
                 pixel = x + (i * g.width + j) * BLOCK
-                here = <unsigned char>((i - top) * g.kernel_w + j - left)
-                for k in range(BLOCK):
-                    # Written so that NaN wins, as in pooling.pyx.
-                    if not pixel[k] <= best[k] and best[k] == best[k]:
-                        best[k] = pixel[k]
-                        won[k] = here
-        for k in range(BLOCK):
-            y[col * BLOCK + k] = best[k]
+                here = <int>((i - top) * g.kernel_w + j - left)
+                for part in range(PARTS):
+                    contend(load(pixel + part * VL), here, &best[part], &won[part])
+        for part in range(PARTS):
+            store(y + col * BLOCK + part * VL, best[part])
         if place != NULL:
             for k in range(BLOCK):
-                place[col * BLOCK + k] = won[k]
+                place[col * BLOCK + k] = <unsigned char>(<int*>won)[k]
 
 
 cdef void max_pool_plane(const Pool* g, const float* x, float* y, unsigned char* place) noexcept nogil:

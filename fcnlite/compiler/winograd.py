@@ -52,7 +52,9 @@ SUM_BYTES = 72 << 20
 NEAR_BYTES = 9 << 20
 """Of such sums that stay in the cache until they are done."""
 SUM_TILES = 112
-"""Tiles at once, for such a gradient."""
+"""Tiles at once, for such a gradient, at the least."""
+SUM_TILES_BYTES = 10 << 20
+"""Of transformed tiles at once, where channels are so few that this is more of them."""
 
 
 @functools.cache
@@ -169,7 +171,8 @@ class Winograd:
 
     def _sums(self, p: Problem) -> tuple[int, int]:
         """Tiles, and groups of outputs, that go through `backward_weight` at once."""
-        tiles = min(self.tiles(p), SUM_TILES)
+        of_tile = 4 * self.points**2 * (p.channel_blocks * BLOCK + p.padded_outputs)
+        tiles = min(self.tiles(p), max(SUM_TILES, SUM_TILES_BYTES // of_tile))
         of_group = 4 * self.points**2 * p.channel_blocks * BLOCK * GROUP
         # Where tiles come in several portions, all of them are transformed again for every portion of outputs.
         most = SUM_BYTES if tiles < self.tiles(p) else NEAR_BYTES
