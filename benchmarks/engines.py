@@ -70,8 +70,8 @@ def fcnlite_(workload: Workload, folder: Path, threads: int) -> Run:
     net, blobs = load_net(workload, folder), workload.inputs()
     if not workload.training:
         return lambda: list(net.forward(blobs, outputs=[workload.output]).values())
-    solver, first = SGD(net, **RATES), next(iter(net.params.values()))[0]
-    return lambda: [np.asarray(solver.step(blobs)), first.grad]
+    solver, compared = SGD(net, **RATES), net.params[workload.compared][0]
+    return lambda: [np.asarray(solver.step(blobs)), compared.grad]
 
 
 def _torch(workload: Workload, folder: Path, threads: int, channels_last: bool) -> Run:
@@ -89,7 +89,7 @@ def _torch(workload: Workload, folder: Path, threads: int, channels_last: bool) 
 
     def step() -> list[np.ndarray]:
         loss = twin.step(**blobs)
-        gradient = next(iter(twin.params.values()))[0].grad
+        gradient = twin.params[workload.compared][0].grad
         assert gradient is not None
         return [np.asarray(loss), gradient.numpy()]
 

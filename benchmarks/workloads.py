@@ -24,6 +24,8 @@ class Workload:
     training: bool = False
     threads: int | None = None
     """All cores unless given."""
+    compared: str = "conv1_1"
+    """In training: the layer whose kernels' gradient all engines must agree on."""
 
     @property
     def output(self) -> str:
@@ -59,7 +61,15 @@ WORKLOADS = [
     Workload("VGG-16, 224×224, batch 8", "vgg16", (8, 3, 224, 224), 0.7),
     Workload("FCN-8s, 500×500, training", "voc-fcn8s", (1, 3, 500, 500), 0.35, training=True),
     Workload("FCN-8s at a quarter, 360×480, batch 4, training", "voc-fcn8s", (4, 3, 360, 480), 0.5, 0.25, True),
-    Workload("lite-fcn4s at a quarter, 288×384, batch 4, training", "lite-fcn4s", (4, 3, 288, 384), None, 0.25, True),
+    # Deeper gradients hang, behind batch normalisation of noise, on which of nearly equal values pooling picks.
+    Workload(
+        "lite-fcn4s at a quarter, 288×384, batch 4, training",
+        "lite-fcn4s",
+        (4, 3, 288, 384),
+        width=0.25,
+        training=True,
+        compared="conv2_skip",
+    ),
     Workload("FCN-8s, 500×500, one thread", "voc-fcn8s", (1, 3, 500, 500), 0.35, threads=1),
 ]
 MAIN = WORKLOADS[0]
