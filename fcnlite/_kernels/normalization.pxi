@@ -2,14 +2,25 @@
 # given as blocks×16, or one of that for every row of pixels: rows are numbered by block, then picture, then row.
 
 
+cdef inline float* row_of(const float[:, :, :, :, ::1] x, Py_ssize_t item) noexcept nogil:
+    """Row `item` of all, in that order."""
+    cdef Py_ssize_t height = x.shape[2], per_block = x.shape[0] * height
+    return <float*>&x[item % per_block // height, item // per_block, item % height, 0, 0]
+
+
+cdef bint alike(const float[:, :, :, :, ::1] x, const float[:, :, :, :, ::1] y) noexcept:
+    """Whether the shapes are the same."""
+    cdef int axis
+    return all([x.shape[axis] == y.shape[axis] for axis in range(5)])
+
+
 def row_moments(const float[:, :, :, :, ::1] x, float[:, :, :, ::1] moments, int threads):
     """moments[block, n·H + i] = the mean of each channel in the row, and the sum of squares of what differs from it."""
     cdef Py_ssize_t item, per_block = x.shape[0] * x.shape[2], blocks = x.shape[1]
     check(moments.shape[0] == blocks and moments.shape[1] == per_block, "moments")
     check(moments.shape[2] == 2 and moments.shape[3] == BLOCK, "moments")
     for item in prange(blocks * per_block, nogil=True, schedule="static", num_threads=threads):
-        moments_of_row(&x[item % per_block // x.shape[2], item // per_block, item % x.shape[2], 0, 0], x.shape[3],
-                       &moments[item // per_block, item % per_block, 0, 0])
+        moments_of_row(row_of(x, item), x.shape[3], &moments[item // per_block, item % per_block, 0, 0])
 
 
 cdef void moments_of_row(const float* x, Py_ssize_t width, float* moments) noexcept nogil:
@@ -42,11 +53,10 @@ def normalize(const float[:, :, :, :, ::1] x, const float[:, ::1] mean, const fl
     """y = (x − mean) · factor + shift, of which ReLU where `relu`."""
     cdef Py_ssize_t item, per_block = x.shape[0] * x.shape[2], blocks = x.shape[1]
     check(mean.shape[0] == factor.shape[0] == shift.shape[0] == blocks, "mean")
-    check(x.size == y.size, "y")
+    check(alike(x, y), "y")
     for item in prange(blocks * per_block, nogil=True, schedule="static", num_threads=threads):
-        normalize_row(&x[item % per_block // x.shape[2], item // per_block, item % x.shape[2], 0, 0], x.shape[3],
-                      &mean[item // per_block, 0], &factor[item // per_block, 0], &shift[item // per_block, 0], relu,
-                      &y[item % per_block // x.shape[2], item // per_block, item % x.shape[2], 0, 0])
+        normalize_row(row_of(x, item), x.shape[3], &mean[item // per_block, 0], &factor[item // per_block, 0],
+                      &shift[item // per_block, 0], relu, row_of(y, item))
 
 
 cdef void normalize_row(const float* x, Py_ssize_t width, const float* mean, const float* factor, const float* shift,
@@ -66,12 +76,11 @@ def normalize_sums(const float[:, :, :, :, ::1] dy, const float[:, :, :, :, ::1]
     """sums[block, n·H + i] = for each channel Σ g and Σ g · (x − mean) of the row, g being dy behind ReLU."""
     cdef Py_ssize_t item, per_block = x.shape[0] * x.shape[2], blocks = x.shape[1]
     check(mean.shape[0] == factor.shape[0] == shift.shape[0] == blocks, "mean")
-    check(x.size == dy.size, "dy")
+    check(alike(x, dy), "dy")
     check(sums.shape[0] == blocks and sums.shape[1] == per_block and sums.shape[2] == 2 and sums.shape[3] == BLOCK, "sums")
     for item in prange(blocks * per_block, nogil=True, schedule="static", num_threads=threads):
-        sums_of_row(&dy[item % per_block // x.shape[2], item // per_block, item % x.shape[2], 0, 0],
-                    &x[item % per_block // x.shape[2], item // per_block, item % x.shape[2], 0, 0], x.shape[3],
-                    &mean[item // per_block, 0], &factor[item // per_block, 0], &shift[item // per_block, 0], relu,
+        sums_of_row(row_of(dy, item), row_of(x, item), x.shape[3], &mean[item // per_block, 0],
+                    &factor[item // per_block, 0], &shift[item // per_block, 0], relu,
                     &sums[item // per_block, item % per_block, 0, 0])
 
 
@@ -101,14 +110,11 @@ def normalize_backward(const float[:, :, :, :, ::1] dy, const float[:, :, :, :, 
     """dx = factor · (g − mean_dy − slope · (x − mean)), g being dy behind ReLU."""
     cdef Py_ssize_t item, per_block = x.shape[0] * x.shape[2], blocks = x.shape[1]
     check(mean.shape[0] == factor.shape[0] == shift.shape[0] == mean_dy.shape[0] == slope.shape[0] == blocks, "mean")
-    check(x.size == dy.size == dx.size, "dx")
+    check(alike(x, dy) and alike(x, dx), "dx")
     for item in prange(blocks * per_block, nogil=True, schedule="static", num_threads=threads):
-        normalize_row_backward(&dy[item % per_block // x.shape[2], item // per_block, item % x.shape[2], 0, 0],
-                               &x[item % per_block // x.shape[2], item // per_block, item % x.shape[2], 0, 0],
-                               x.shape[3], &mean[item // per_block, 0], &factor[item // per_block, 0],
-                               &shift[item // per_block, 0], relu, &mean_dy[item // per_block, 0],
-                               &slope[item // per_block, 0],
-                               &dx[item % per_block // x.shape[2], item // per_block, item % x.shape[2], 0, 0])
+        normalize_row_backward(row_of(dy, item), row_of(x, item), x.shape[3], &mean[item // per_block, 0],
+                               &factor[item // per_block, 0], &shift[item // per_block, 0], relu,
+                               &mean_dy[item // per_block, 0], &slope[item // per_block, 0], row_of(dx, item))
 
 
 cdef void normalize_row_backward(const float* dy, const float* x, Py_ssize_t width, const float* mean,

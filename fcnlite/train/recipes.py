@@ -120,6 +120,27 @@ _LITE: Values = {
     "class_balance": 1.1,
 }
 
+_WHOLE_CAMVID: Values = {
+    **_LITE,
+    "model": "lite-fcn2s",
+    "base_lr": 1e-3,
+    "batch_size": 3,
+    "crop": (360, 480),
+    "iterations": 4000,
+}
+"""After `_LITE`: windows of a whole picture's size, and a skip from pool1 for poles and signs."""
+_MEMBRANES: Values = {
+    **{name: value for name, value in _LITE.items() if name != "class_balance"},  # pixels are what is counted
+    "data": "isbi",
+    "model": "lite-fcn2s",
+    "width": 0.125,
+    "crop": (256, 256),
+    "scale": (0.8, 1.25),
+    "turn": True,
+    "iterations": 1500,
+    "check_every": 1500,
+}
+
 
 def _staged(data: str) -> Recipe:
     """A data set's three nets, coarse to fine (CVPR 2015, section 4.2)."""
@@ -129,6 +150,8 @@ def _staged(data: str) -> Recipe:
 
 RECIPES: dict[str, Recipe] = {
     "lite": Recipe("from scratch on a CPU: batch normalisation, AdamW, augmentation, balanced classes", (_LITE,)),
+    "camvid-lite": Recipe("lite on CamVid, from its weights lite-fcn2s on whole pictures", (_LITE, _WHOLE_CAMVID)),
+    "isbi-lite": Recipe("from scratch on electron-microscopy slices", (_MEMBRANES,)),
     **{name: Recipe(f"the FCN reference's solver of {name}", (values,)) for name, values in _REFERENCE.items()},
     "voc-fcn8s-staged": _staged("voc"),
     "pascalcontext-fcn8s-staged": _staged("pascalcontext"),
