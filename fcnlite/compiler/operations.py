@@ -173,11 +173,15 @@ class Cut(Operation):
     ) -> None:
         super().__init__(inputs, outputs, layers)
         self.window = window
+        self.aliases = self.outputs[0].shape == self.inputs[0].shape
+        """Whether it is the whole, and the same array."""
 
     def forward(self, bottom: list[Array], top: list[Array], run: Run, machine: Machine) -> list[Array]:
-        return [bottom[0][self.window].copy()]
+        return [bottom[0] if self.aliases else bottom[0][self.window].copy()]
 
     def backward(self, dtop: list[Array], run: Run, machine: Machine) -> list[Array | None]:
+        if self.aliases:
+            return [dtop[0]]
         dx = np.zeros(self.inputs[0].shape, np.float32)
         dx[self.window] = dtop[0]
         return [dx]

@@ -127,6 +127,19 @@ def test_crops_of_other_axes(options: dict[str, Any]) -> None:
     check(*layers)
 
 
+def test_a_crop_of_the_whole_copies_nothing() -> None:
+    layers = (conv("a", "data", 5), layer("crop", "Crop", ("a", "a"), axis=2), in_place("ReLU", "crop"), pool("b", "a"))
+    check(*layers)
+    net = net_of(layers[0], layers[1])
+    crop = does(plan_of(net, FEEDS, keep=True), "crop")
+    assert isinstance(crop, Cut) and crop.aliases
+    assert_same_gradients(net, FEEDS, ["data", "a", "crop"])
+    first = net.forward(FEEDS)["crop"]
+    copy = first.copy()
+    net.forward(data=-FEEDS["data"])
+    assert np.array_equal(first, copy)  # the caller's own
+
+
 # lower
 
 
