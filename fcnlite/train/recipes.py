@@ -137,8 +137,8 @@ _MEMBRANES: Values = {
     "crop": (256, 256),
     "scale": (0.8, 1.25),
     "turn": True,
-    "iterations": 1200,
-    "check_every": 1200,
+    "iterations": 700,
+    "check_every": 700,
 }
 
 
