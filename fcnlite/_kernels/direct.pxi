@@ -66,6 +66,7 @@ cdef void slide(const Sliding* g, const float* x, const float* u, const float* b
     cdef float[ROWS * GROUP] sums
     cdef Py_ssize_t group, panel, row, col, part
     cdef const float* a
+    cdef const float* kernel
     for group in range(first_group, last_group):
         for panel in range(first_panel, last_panel):
             row, col = panel // g.panels, panel % g.panels * ROWS
@@ -73,9 +74,9 @@ cdef void slide(const Sliding* g, const float* x, const float* u, const float* b
                 col = g.top_width - ROWS  # the last panel overlaps the one before
             a = x + (row - first_row) * g.stride_h * g.step + col * g.stride_w * g.channels
             for part in range(GROUP // CHUNK):
-                multiply(a, g.stride_w * g.channels, 1, g.offsets, g.segments, g.length,
-                         u + group * g.kernels + part * (g.kernels // (GROUP // CHUNK)), CHUNK, sums + part * CHUNK,
-                         GROUP)
+                kernel = u + group * g.kernels + part * (g.kernels // (GROUP // CHUNK))
+                multiply(a, g.stride_w * g.channels, 1, g.offsets, g.segments, g.length, kernel, CHUNK,
+                         sums + part * CHUNK, GROUP, kernel, CHUNK)
             finish_panel(g, sums, min(ROWS, g.top_width - col), group, bias, y + (row * g.top_width + col) * BLOCK)
 
 

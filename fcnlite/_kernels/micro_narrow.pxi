@@ -14,8 +14,9 @@ cdef enum:
 
 
 cdef void multiply(const float* a, Py_ssize_t row, Py_ssize_t step, const Py_ssize_t* offsets, Py_ssize_t segments,
-                   Py_ssize_t length, const float* b, Py_ssize_t b_row, float* out, Py_ssize_t out_row) noexcept nogil:
-    """The block of 6 rows."""
+                   Py_ssize_t length, const float* b, Py_ssize_t b_row, float* out, Py_ssize_t out_row,
+                   const float* ahead, Py_ssize_t ahead_step) noexcept nogil:
+    """The block of 6 rows. At every step the two lines at `ahead`, which moves on by `ahead_step`, are fetched for later."""
     cdef const float* p
     cdef Py_ssize_t segment, k
     cdef vec x, b0, b1
@@ -28,6 +29,8 @@ cdef void multiply(const float* a, Py_ssize_t row, Py_ssize_t step, const Py_ssi
     for segment in range(segments):
         p = a + offsets[segment]
         for k in range(length):
+            fcn_prefetch(ahead)
+            fcn_prefetch(ahead + LINE)
             b0 = load(b)
             b1 = load(b + VL)
             x = splat(p[0])
@@ -50,6 +53,7 @@ cdef void multiply(const float* a, Py_ssize_t row, Py_ssize_t step, const Py_ssi
             s51 = s51 + x * b1
             p += step
             b += b_row
+            ahead += ahead_step
     store(out, s00)
     store(out + VL, s01)
     store(out + out_row, s10)

@@ -44,7 +44,14 @@ cdef extern from *:
     vec larger(vec a, vec b) noexcept nogil
     vec where_positive(vec x, vec gate) noexcept nogil
 
+cdef extern from *:
+    """
+    #define fcn_prefetch(p) __builtin_prefetch(p)
+    """
+    void fcn_prefetch(const void* p) noexcept nogil
+
 cdef enum:
+    LINE = 16  # floats of a cache line
     BLOCK = 16  # channels that lie side by side in a blocked array
     PARTS = BLOCK // VL  # vectors of a block
 

@@ -12,16 +12,9 @@
 from cython.parallel cimport prange, threadid
 from libc.string cimport memset
 
-cdef extern from *:
-    """
-    #define fcn_prefetch(p) __builtin_prefetch(p)
-    """
-    void fcn_prefetch(const void* p) noexcept nogil
-
 cdef enum:
     CHUNK = 2 * VL  # outputs of one micro-kernel
     GROUP = 2 * BLOCK  # outputs that are transformed back together
-    LINE = 16  # floats of a cache line
 
 cdef struct Tiling:
     Py_ssize_t points, side
@@ -235,21 +228,16 @@ cdef void multiply_tiles(const Tiling* g, const float* v, Py_ssize_t v_frequency
                          Py_ssize_t m_frequency, Py_ssize_t count, const Py_ssize_t* offsets) noexcept nogil:
     """m = v · u at every frequency, for `count` tiles and one group of outputs."""
     cdef Py_ssize_t frequencies = g.points * g.points, channels = g.channel_blocks * BLOCK
-    cdef Py_ssize_t panels = (count + ROWS - 1) // ROWS, share = (channels * CHUNK // LINE + panels - 1) // panels
-    cdef Py_ssize_t f, part, panel, line, row
-    cdef bint short_last = count - (panels - 1) * ROWS <= SUM_ROWS
+    cdef Py_ssize_t panels = (count + ROWS - 1) // ROWS, f, part, panel, row
+    cdef bint short_last = panels > 1 and count - (panels - 1) * ROWS <= SUM_ROWS
+    cdef Py_ssize_t step = CHUNK // (panels - short_last)  # the next kernels come from memory while these are used
     cdef const float* kernel
-    cdef const float* ahead
     cdef const float* tiles
     cdef float* products
     for part in range(GROUP // CHUNK):
         for f in range(frequencies):
             kernel = u + (part * frequencies + f) * channels * CHUNK
             for panel in range(panels):
-                # The next kernels come from memory while these are used.
-                ahead = kernel + channels * CHUNK + panel * share * LINE
-                for line in range(share):
-                    fcn_prefetch(ahead + line * LINE)
                 tiles = v + f * v_frequency + panel * channels * ROWS
                 products = m + f * m_frequency + panel * ROWS * GROUP + part * CHUNK
                 if short_last and panel == panels - 1:
@@ -258,7 +246,8 @@ cdef void multiply_tiles(const Tiling* g, const float* v, Py_ssize_t v_frequency
                         store(products + row * GROUP + VL, splat(0))
                     multiply_few(tiles, BLOCK, 1, offsets, g.channel_blocks, BLOCK, kernel, CHUNK, products, GROUP)
                 else:
-                    multiply(tiles, BLOCK, 1, offsets, g.channel_blocks, BLOCK, kernel, CHUNK, products, GROUP)
+                    multiply(tiles, BLOCK, 1, offsets, g.channel_blocks, BLOCK, kernel, CHUNK, products, GROUP,
+                             kernel + channels * CHUNK + panel * channels * step, step)
 
 
 cdef void clear_rows(float* v, Py_ssize_t frequencies, Py_ssize_t frequency, Py_ssize_t channel_blocks,
