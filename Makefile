@@ -13,8 +13,10 @@ install: .venv/installed
 	$(BIN)/pip install --quiet --editable '.[test]' --config-settings editable_mode=compat
 	touch $@
 
-# Train on generated shapes, measure on held-out ones, show a picture.
+# A first picture by the shipped weights; then train on generated shapes, measure on held-out ones, show a picture.
 demo: install
+	$(BIN)/python -m fcnlite.predict weights/shapes-fcn8s.h5 examples/shapes.png --out demo/first
+	@echo "what the shipped weights make of examples/shapes.png: demo/first/shapes_overlay.png"
 	$(BIN)/python -m fcnlite.train --data shapes --width 0.125 --iterations 500 --out demo --overwrite
 	@echo "picture, with what the net makes of it: demo/overlay.png"
 	@if [ -n "$$DISPLAY$$WAYLAND_DISPLAY" ] && command -v xdg-open >/dev/null; then xdg-open demo/overlay.png; fi
