@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from fcnlite.errors import TrainingError
+from fcnlite.errors import FcnliteError, TrainingError
 from fcnlite.files import atomic_write, read_text, reading
 from fcnlite.train import single
 from fcnlite.train.options import TrainOptions
@@ -58,7 +58,12 @@ def begin(folder: RunFolder, stages: Sequence[TrainOptions], profile: bool = Fal
     plan = Plan((stages[0], *(replace(each, init=None) for each in stages[1:])))
     of_stage(folder, plan).clear()
     plan.write(folder)
-    _go_on(folder, plan, profile)
+    try:
+        _go_on(folder, plan, profile)
+    except FcnliteError:
+        if not of_stage(folder, plan).holds_run():  # nothing to go on with
+            folder.stages.unlink(missing_ok=True)
+        raise
 
 
 def resume(folder: RunFolder, changes: dict[str, Any], profile: bool = False) -> None:

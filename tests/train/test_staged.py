@@ -159,3 +159,10 @@ def test_the_plan_is_readable_json(whole: Path) -> None:
     assert plan["current"] == 2
     assert [each["model"] for each in plan["stages"]] == list(NETS)
     assert RunFolder(whole).holds_run()
+
+
+def test_what_never_began_does_not_stand_in_the_way(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    out = tmp_path / "run"
+    assert train("--recipe", "voc-fcn8s-staged", "--data", "camvid", "--out", out) == 1
+    assert "--root" in capsys.readouterr().err
+    assert train(*RUN, "--out", out) == 0
