@@ -131,11 +131,12 @@ class SoftmaxLoss(LayerOperation):
     def suits(layer: Layer, bottom: Value) -> bool:
         if not isinstance(layer, SoftmaxWithLoss | InfogainLoss) or layer.options.axis not in (1, -3):
             return False
-        if isinstance(layer, InfogainLoss):
-            h = np.asarray(layer.options.matrix).reshape(bottom.shape[1], -1)
-            if layer.options.matrix == () or (h != np.diag(np.diag(h))).any():
-                return False
-        return len(bottom.shape) == 4
+        if len(bottom.shape) != 4:
+            return False
+        if isinstance(layer, SoftmaxWithLoss):
+            return True
+        h = np.reshape(layer.options.matrix, (bottom.shape[1], -1))
+        return h.size > 0 and bool((h == np.diag(np.diag(h))).all())  # empty: it is the third bottom
 
     def forward(self, bottom: list[Array], top: list[Array], run: Run, machine: Machine) -> list[Array]:
         x, label = bottom

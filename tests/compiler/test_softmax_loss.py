@@ -135,6 +135,12 @@ def test_infogain_loss_of_a_diagonal_matrix(matrix: Array, fast: bool, spread: f
     assert_same(net, feeds)
 
 
+def test_infogain_loss_of_fewer_axes_is_left_to_the_layer() -> None:
+    """The classes of axis −3 are the first of three axes, which the second has nothing to do with."""
+    net = net_of((3, 4, 5), (4, 5), type_="InfogainLoss", matrix=tuple(np.eye(3).ravel().tolist()), axis=-3)
+    assert_same(net, {"data": normal(0, 3, 4, 5), "label": np.ones((4, 5))})
+
+
 @pytest.mark.parametrize("keep", [False, True])
 def test_probabilities_are_the_callers_own(keep: bool) -> None:
     net = net_of((1, 5, 6, 7), (1, 6, 7), two_tops=True)
