@@ -19,7 +19,7 @@ from fcnlite.spec import LayerSpec, NetSpec
 
 CLASSIFIERS = ["lenet", "alexnet", "caffenet", "vgg16", "googlenet"]
 FCNS = [name for name in models.names() if name not in CLASSIFIERS]
-OURS = ["voc-fcn-googlenet", "lite-fcn8s", "lite-fcn4s", "lite-fcn2s"]
+OURS = ["voc-fcn-googlenet", "lite-fcn8s", "lite-fcn4s", "lite-fcn2s", "lite-fcn2s-topdown"]
 """FCNs that nobody else has published."""
 PUBLISHED = [name for name in FCNS if name not in OURS]
 TWO_HEADS = ["siftflow-fcn32s", "siftflow-fcn16s", "siftflow-fcn8s"]
@@ -309,6 +309,10 @@ def test_scores_have_the_size_of_the_picture(name: str, size: tuple[int, int]) -
     net = narrow(name, width=1 / 16)
     scores = [layer for layer in net.params if is_score(layer) and "upscore" not in layer]
     surgery.fill(net, scores, Filler("msra"))  # scores of zero would be finite whatever the features are
+    for layer in net.layers:
+        if layer.spec.type == "BatchNorm":  # the statistics of no batch yet, 0, blow features up layer by layer
+            for each in net.params[layer.spec.name][1:]:  # variance, and how many it sums
+                each.data[...] = 1
     out = net.forward(feeds(net, size))
     assert list(out) == score_blobs(name)
     for blob in out.values():

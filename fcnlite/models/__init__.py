@@ -38,6 +38,7 @@ _NETS: dict[str, tuple[_Writer, tuple[int, ...]]] = {
     "lite-fcn8s": (partial(lite.lite_fcn, stride=8), (21,)),
     "lite-fcn4s": (partial(lite.lite_fcn, stride=4), (21,)),
     "lite-fcn2s": (partial(lite.lite_fcn, stride=2), (21,)),
+    "lite-fcn2s-topdown": (partial(lite.lite_fcn, stride=2, top_down=True), (21,)),
 }
 """Who writes a net, and its classes: one number for each head."""
 

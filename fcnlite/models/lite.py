@@ -1,10 +1,11 @@
-"""`lite-fcn8s`, `lite-fcn4s` and `lite-fcn2s`: FCNs for training from scratch on a CPU.
+"""`lite-fcn8s`, `lite-fcn4s`, `lite-fcn2s`, `lite-fcn2s-topdown`: FCNs for training from scratch on a CPU.
 
 The trunk of VGG-16 with batch normalisation and without the pad of 100, a 5×5 convolution in fc6's place, and the
 paper's skips from pool4 and pool3, each behind a 3×3 convolution of its own, so that the trunk need not serve two ends
-with one map; lite-fcn4s has one from pool2 too, and lite-fcn2s from pool1, for thin things. Upsampling is bilinear and
-fixed; its pad of half the factor keeps every map centred over the picture, so that all crop offsets are 0 and any size
-from 1×1 works.
+with one map; lite-fcn4s has one from pool2 too, and lite-fcn2s from pool1, for thin things. In lite-fcn2s-topdown each
+of these convolutions also sees the features of the coarser one, so that what is thin is told apart by what is around
+it. Upsampling is bilinear and fixed; its pad of half the factor keeps every map centred over the picture, so that all
+crop offsets are 0 and any size from 1×1 works.
 """
 
 from __future__ import annotations
@@ -17,12 +18,19 @@ from fcnlite.spec import NetSpec, ParamSpec
 WEIGHT = (ParamSpec(lr_mult=1, decay_mult=1),)
 SKIPS = {4: 16, 3: 8, 2: 4, 1: 2}
 """Stages whose pooled maps are scored and fused in, coarse to fine, with the strides of their scores."""
+TOP_DOWN = {5: 256, 4: 512, 3: 256, 2: 192, 1: 128}
+"""Channels of the features that go down from each stage (5: of what stands for fc6), at full width."""
 STATISTICS = (ParamSpec(lr_mult=0, decay_mult=0),) * 3
 SCALE = (ParamSpec(lr_mult=1, decay_mult=0), ParamSpec(lr_mult=1, decay_mult=0))
 
 
-def lite_fcn(name: str, classes: int, width: float, normalization: str | None, *, stride: int) -> NetSpec:
-    """The net at `width` times VGG-16's channels; `stride` of its finest scores: 8, 4 or 2."""
+def lite_fcn(
+    name: str, classes: int, width: float, normalization: str | None, *, stride: int, top_down: bool = False
+) -> NetSpec:
+    """The net at `width` times VGG-16's channels; `stride` of its finest scores: 8, 4 or 2.
+
+    `top_down`: the skips see the features of the coarser ones.
+    """
     net = Builder(name)
     data = net.input("data", 1, 3, 224, 224)
     label = net.input("label", 1, 1, 224, 224)
@@ -33,11 +41,18 @@ def lite_fcn(name: str, classes: int, width: float, normalization: str | None, *
         bottom = net.pool(f"pool{stage}", bottom, 2, 2)
     bottom = _normalized(net, "6", bottom, channels(1024, width), 5)
     score = net.score("score_fr", bottom, classes)
+    coarser = _normalized(net, "6_down", bottom, channels(TOP_DOWN[5], width), 1) if top_down else None
     upsampled = "upscore2"
     for stage in (each for each in SKIPS if SKIPS[each] >= stride):
         pool = f"pool{stage}"
-        own = _normalized(net, f"{stage}_skip", pool, channels(STAGES[stage - 1][0], width), 3)
-        skip = net.score(f"score_{pool}", own, classes)
+        if coarser is None:
+            features = _normalized(net, f"{stage}_skip", pool, channels(STAGES[stage - 1][0], width), 3)
+        else:
+            count = channels(TOP_DOWN[stage + 1], width)
+            around = net.crop(f"up{stage}c", _upsample(net, f"up{stage}", coarser, count, 2), pool)
+            both = net.add(f"concat{stage}", "Concat", (pool, around))
+            features = coarser = _normalized(net, f"{stage}_down", both, channels(TOP_DOWN[stage], width), 3)
+        skip = net.score(f"score_{pool}", features, classes)
         coarse = net.crop(f"{upsampled}c", _upsample(net, upsampled, score, classes, 2), skip)
         score = net.fuse(f"fuse_{pool}", coarse, skip)
         upsampled = f"upscore_{pool}"
@@ -65,7 +80,7 @@ def _normalized(net: Builder, name: str, bottom: str, num_output: int, kernel_si
 
 
 def _upsample(net: Builder, name: str, bottom: str, classes: int, factor: int) -> str:
-    """Bilinear upsampling by an even factor, each class by itself."""
+    """Bilinear upsampling by an even factor, each channel by itself."""
     return net.add(
         name,
         "Deconvolution",
