@@ -23,7 +23,7 @@ Run = Callable[[], list[np.ndarray]]
 
 
 def build_net(workload: Workload) -> Net:
-    """The net of a workload, by its fillers; scores, which would be zero, from noise."""
+    """The net of a workload, by its fillers; scores, which would be zero, from noise; BatchNorm's variances are 1."""
     from fcnlite import models
 
     classes = None if workload.model == "vgg16" else CLASSES
@@ -32,6 +32,10 @@ def build_net(workload: Workload) -> Net:
     for name, parameters in net.params.items():
         if name.startswith(("score", "fc8")):
             parameters[0].data = rng.normal(0, 1e-3, parameters[0].shape)
+    for layer in net.spec:
+        if layer.type == "BatchNorm":
+            for statistic in net.params[layer.name][1:]:
+                statistic.data = np.ones(statistic.shape)
     return net
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -12,8 +12,10 @@ import fcnlite
 from benchmarks import steps, table
 from benchmarks.engines import build_net
 from benchmarks.machine import all_threads, best, sgemm_rate
-from benchmarks.workloads import MAIN
+from benchmarks.workloads import MAIN, UNPADDED, Workload
 from fcnlite.files import atomic_write
+from fcnlite.net import Net
+from fcnlite.shapes import Shape
 
 SIDES = (100, 200, 300, 400, 500, 700, 1000, 1500)
 """Of the square pictures that cost is measured on."""
@@ -36,26 +38,41 @@ def show_scaling(results: Sequence[dict[str, Any]]) -> str:
     return "\n".join(lines)
 
 
-def sizes(repeats: int, sides: Sequence[int] = SIDES) -> list[dict[str, float]]:
-    """Our seconds on square pictures, with all threads."""
-    net = build_net(MAIN)
+def sizes(repeats: int, sides: Sequence[int] = SIDES) -> dict[str, list[dict[str, float]]]:
+    """Our seconds on square pictures, with all threads: by net, with the pad of 100 and without one."""
+    return {workload.model: _sizes(workload, repeats, sides) for workload in (MAIN, UNPADDED)}
+
+
+def _sizes(workload: Workload, repeats: int, sides: Sequence[int]) -> list[dict[str, float]]:
+    net, threads = build_net(workload), all_threads(workload.threads)
     found = []
     for side in sides:
-        blobs = replace(MAIN, shape=(1, 3, side, side)).inputs()
-        seconds = best(partial(net.forward, blobs, outputs=[MAIN.output]), repeats)
-        found.append({"side": side, "seconds": seconds, "per_pixel": seconds / side**2})
+        blobs = replace(workload, shape=(1, 3, side, side)).inputs()
+        seconds = best(partial(net.forward, blobs, outputs=[workload.output]), repeats)
+        pixels, products = side**2, _products(net, steps.shapes_of(blobs), workload.output, threads)
+        found.append({"side": side, "seconds": seconds, "per_pixel": seconds / pixels, "products": products / pixels})
     return found
 
 
-def show_sizes(found: Sequence[dict[str, float]]) -> str:
-    lines = ["| picture | ms | ns a pixel |", "|---|---:|---:|"]
-    for each in found:
-        side = f"{each['side']}×{each['side']}"
-        lines.append(f"| {side} | {1e3 * each['seconds']:.1f} | {1e9 * each['per_pixel']:.0f} |")
+def _products(net: Net, shapes: Mapping[str, Shape], output: str, threads: int) -> float:
+    """Multiplications and additions that the plan really does."""
+    return sum(each.cost(threads).products for each in net.plan(shapes, [output]).graph.operations)
+
+
+def show_sizes(found: Mapping[str, Sequence[dict[str, float]]]) -> str:
+    head = "| net | picture | ms | ns a pixel | thousand products a pixel | ps a product |"
+    lines = [head, "|---|---|---:|---:|---:|---:|"]
+    for name, rows in found.items():
+        for each in rows:
+            time, products = each["per_pixel"], each["products"]
+            lines.append(
+                f"| {name} | {each['side']}×{each['side']} | {1e3 * each['seconds']:.1f} | {1e9 * time:.0f} "
+                f"| {products / 1e3:.0f} | {1e12 * time / products:.2f} |"
+            )
     return "\n".join(lines)
 
 
-def draw_sizes(found: Sequence[dict[str, float]], path: Path) -> None:
+def draw_sizes(found: Mapping[str, Sequence[dict[str, float]]], path: Path) -> None:
     """Time a pixel against the picture's side."""
     import matplotlib
 
@@ -63,11 +80,13 @@ def draw_sizes(found: Sequence[dict[str, float]], path: Path) -> None:
     import matplotlib.pyplot as plt
 
     figure, axes = plt.subplots(figsize=(6, 3.5), layout="constrained")
-    axes.plot([each["side"] for each in found], [1e9 * each["per_pixel"] for each in found], marker="o")
+    for name, rows in found.items():
+        axes.plot([each["side"] for each in rows], [1e9 * each["per_pixel"] for each in rows], marker="o", label=name)
     axes.set_xlabel("side of the picture, pixels")
     axes.set_ylabel("ns a pixel")
     axes.set_ylim(bottom=0)
-    axes.set_title("FCN-8s, inference")
+    axes.set_title("Inference")
+    axes.legend()
     with atomic_write(path) as temporary:
         figure.savefig(temporary, dpi=120)
     plt.close(figure)
@@ -82,7 +101,7 @@ def peak(repeats: int) -> dict[str, float]:
         seconds = min(seconds, best(lambda: net.forward(blobs, outputs=[MAIN.output]), 1))
         sgemm = max(sgemm, sgemm_rate(threads, 1))
     shapes = steps.shapes_of(blobs)
-    done = sum(each.cost(threads).products for each in net.plan(shapes, [MAIN.output]).graph.operations)
+    done = _products(net, shapes, MAIN.output, threads)
     return {"seconds": seconds, "sgemm": sgemm, "direct": steps.direct_work(net, shapes), "done": done}
 
 

@@ -74,3 +74,5 @@ WORKLOADS = [
 ]
 MAIN = WORKLOADS[0]
 """What everything beside the table is measured with."""
+UNPADDED = Workload("lite-fcn8s, 500×500", "lite-fcn8s", (1, 3, 500, 500))
+"""A net of the same trunk without the pad of 100."""

@@ -114,7 +114,7 @@ def test_avx2_is_shown_where_the_machine_has_more() -> None:
 
 def test_charts_are_drawn(tmp_path: Path) -> None:
     table.draw([result(), result(**{ONE.name: None})], tmp_path / "table.png")
-    more.draw_sizes([{"side": 10, "seconds": 1.0, "per_pixel": 0.01}], tmp_path / "sizes.png")
+    more.draw_sizes({"net": [{"side": 10, "seconds": 1.0, "per_pixel": 0.01, "products": 5.0}]}, tmp_path / "sizes.png")
     assert all(path.read_bytes().startswith(b"\x89PNG") for path in tmp_path.iterdir())
     assert len(list(tmp_path.iterdir())) == 2
 
@@ -187,8 +187,13 @@ def test_work_of_a_net_is_counted_as_its_formulas_have_it() -> None:
 
 def test_cost_against_size_is_by_the_pixel(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(more, "MAIN", TINY)
-    (found,) = more.sizes(1, (20,))
-    assert found["per_pixel"] == found["seconds"] / 400
+    monkeypatch.setattr(more, "UNPADDED", replace(TINY, model="lite-fcn4s"))
+    found = more.sizes(1, (20,))
+    assert list(found) == [TINY.model, "lite-fcn4s"]
+    for (row,) in found.values():
+        assert row["per_pixel"] == row["seconds"] / 400
+        assert row["products"] > 0
+    assert more.show_sizes(found).count("| 20×20 |") == 2
 
 
 def test_speed_up_leaves_out_who_did_not_run() -> None:
