@@ -2,8 +2,12 @@
 
     python examples/finetune_folder.py weights.h5 photos mine.h5
 
-`photos` holds images/ and labels/ as `--data folder` wants them. With checkpoints, curves and a report the command does
-the same: python -m fcnlite.train --recipe lite --init weights.h5 --data folder --root photos --out runs/mine
+`photos` holds images/ and labels/ as `--data folder` wants them. The command does it with checkpoints, curves and a
+report, if it is told of the net in weights.h5, such as lite-fcn8s at a quarter of its width:
+
+    python -m fcnlite.train --init weights.h5 --model lite-fcn8s --width 0.25 --data folder --root photos \\
+        --solver AdamW --base-lr 3e-4 --lr-policy poly --power 1 --weight-decay 0.01 --iterations 500 \\
+        --batch-size 4 --scale 0.75 1.5 --crop 240 320 --out runs/mine
 """
 
 from __future__ import annotations

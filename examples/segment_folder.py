@@ -12,11 +12,10 @@ import sys
 from pathlib import Path
 
 import numpy as np
-from PIL import Image
 
 from fcnlite import Segmenter, plots
-
-PICTURES = (".jpg", ".jpeg", ".png", ".bmp", ".tif", ".tiff", ".webp")
+from fcnlite.data.pictures import SUFFIXES, read_image
+from fcnlite.errors import FcnliteError
 
 
 def main(weights: str, folder: str, out: str) -> None:
@@ -26,15 +25,19 @@ def main(weights: str, folder: str, out: str) -> None:
     with (target / "shares.csv").open("w", newline="", encoding="utf-8") as stream:
         table = csv.writer(stream)
         table.writerow(["picture", *segment.classes])
-        for path in sorted(each for each in Path(folder).iterdir() if each.suffix.lower() in PICTURES):
-            image = np.array(Image.open(path).convert("RGB"))
-            labels = segment(image)  # H×W uint8: the class of every pixel
+        for path in sorted(each for each in Path(folder).iterdir() if each.suffix.lower() in SUFFIXES):
+            try:
+                image = read_image(path)  # H×W×3 uint8, upright as the camera was held
+                labels = segment(image)  # H×W uint8: the class of every pixel
+            except FcnliteError as error:
+                print(f"skipped: {error}", file=sys.stderr)
+                continue
             shares = np.bincount(labels.ravel(), minlength=len(segment.classes)) / labels.size
             table.writerow([path.name, *(f"{share:.4f}" for share in shares)])
-            plots.save_png(target / f"{path.stem}_labels.png", plots.label_image(labels, segment.colors))
+            plots.save_png(target / f"{path.name}_labels.png", plots.label_image(labels, segment.colors))
             tinted = plots.overlay(image, labels, segment.classes, segment.colors)
             tinted = plots.with_legend(tinted, labels, segment.classes, segment.colors)
-            plots.save_png(target / f"{path.stem}_overlay.png", tinted)
+            plots.save_png(target / f"{path.name}_overlay.png", tinted)
             print(f"{path.name}: mostly {segment.classes[int(shares.argmax())]}", flush=True)
 
 

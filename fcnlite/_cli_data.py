@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import inspect
 import sys
 import typing
 from collections.abc import Callable, Sequence
@@ -24,7 +23,7 @@ def add_data_options(to: argparse.ArgumentParser, *, required: bool) -> None:
     group.add_argument("--root", metavar="DIR", help="the folder that it lies in")
     words = "leave out samples that cannot be used (files missing or damaged, labels out of range) and tell which"
     group.add_argument("--skip-bad", action="store_true", help=words)
-    known = "; ".join(f"{name}: {', '.join(_hints(name))}" for name in data.names() if _hints(name))
+    known = "; ".join(f"{name}: {', '.join(data.options(name))}" for name in data.names() if data.options(name))
     group.add_argument(
         "--data-option",
         metavar="KEY=VALUE",
@@ -48,7 +47,7 @@ def open_data(options: argparse.Namespace, split: str | None = None) -> Dataset:
 
     Raises `DataError` for an option that is malformed or of the wrong kind, and what `data.open` raises.
     """
-    hints = _hints(options.data) if options.data in data.names() else {}
+    hints = data.options(options.data) if options.data in data.names() else {}
     values = {}
     for entry in options.data_option:
         key, equals, text = entry.partition("=")
@@ -66,44 +65,36 @@ def training_data(options: argparse.Namespace) -> Dataset:
 
     With --skip-bad, samples that cannot be used are left out, and told of on standard error.
     """
-    return _checked(options, options.train_split)[0]
+    return _checked(options, options.train_split)
 
 
 def validation_data(options: argparse.Namespace) -> Dataset:
     """What is measured during training; see `training_data`."""
-    return _checked(options, options.val_split or data.usual_splits(options.data)[1])[0]
+    return _checked(options, options.val_split or data.usual_splits(options.data)[1])
 
 
-def evaluation_data(options: argparse.Namespace) -> tuple[Dataset, int]:
-    """What `--split` names, or is usually measured on, and how many samples --skip-bad left out; without it, files are
-    read only as they are needed."""
+def evaluation_data(options: argparse.Namespace) -> Dataset:
+    """What `--split` names, or is usually measured on; without --skip-bad, files are read only as they are needed."""
     split = options.split or data.usual_splits(options.data)[1]
-    return _checked(options, split) if options.skip_bad else (open_data(options, split), 0)
+    return _checked(options, split) if options.skip_bad else open_data(options, split)
 
 
-def _checked(options: argparse.Namespace, split: str | None) -> tuple[Dataset, int]:
-    """A split without what cannot be used, and how much that is; without --skip-bad there must be none."""
+def _checked(options: argparse.Namespace, split: str | None) -> Dataset:
+    """A split without what cannot be used; without --skip-bad there must be none."""
     dataset = open_data(options, split)
     with _cli.progress("picture") as progress:
         if not options.skip_bad:
             dataset.check(progress)
-            return dataset, 0
+            return dataset
         good, problems = dataset.usable(progress)
     if not problems:
-        return dataset, 0
+        return dataset
     where = f"data set {dataset.name!r} ({dataset.split})"
     if not good:
         raise DataError(f"{where}: no sample can be used; the first: {problems[0]}")
     heading = f"{where}: {len(problems)} skipped, which cannot be used, {len(good)} used"
-    print(listing(heading, problems), file=sys.stderr)
-    return Subset(dataset, good), len(problems)
-
-
-def _hints(name: str) -> dict[str, Any]:
-    """The options of a data set and their kinds."""
-    kind = data._DATASETS[name]
-    hints = typing.get_type_hints(kind.__init__)
-    return {key: hints[key] for key in inspect.signature(kind).parameters if key not in ("split", "root", "skip_bad")}
+    print(listing(heading, problems, len(problems)), file=sys.stderr)
+    return Subset(dataset, good, problems)
 
 
 def _convert(entry: str, hint: Any, text: str) -> Any:
@@ -119,9 +110,9 @@ def _convert(entry: str, hint: Any, text: str) -> Any:
 
 
 def _boolean(text: str) -> bool:
-    if text not in ("true", "false"):
+    if text.lower() not in ("true", "false"):
         raise ValueError
-    return text == "true"
+    return text.lower() == "true"
 
 
 def _names(text: str) -> list[str]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import math
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -18,7 +17,7 @@ from fcnlite.data import Dataset
 from fcnlite.errors import FileError
 from fcnlite.evaluation import confusions
 from fcnlite.files import atomic_write
-from fcnlite.metrics import Metrics
+from fcnlite.metrics import Metrics, number, text
 from fcnlite.spec import Labels
 
 _DESCRIPTION = """\
@@ -40,14 +39,14 @@ def main(arguments: Sequence[str] | None = None) -> None:
     for target in (options.json, options.confusion):
         _check_target(target)
     segmenter = _cli.open_segmenter(options)
-    dataset, skipped = evaluation_data(options)
+    dataset = evaluation_data(options)
     with _cli.progress("picture") as progress:
         matrices = confusions(segmenter, dataset, progress)
-    report = json.dumps(_report(options.weights, dataset, matrices, skipped))
+    report = json.dumps(_report(options.weights, dataset, matrices))
     if options.json == "-":
         print(report)
     else:
-        print(_text(dataset, matrices, skipped))
+        print(_text(dataset, matrices))
     if options.json not in (None, "-"):
         with atomic_write(options.json) as temporary:
             temporary.write_text(report + "\n", encoding="utf-8")
@@ -76,11 +75,11 @@ def _check_target(target: str | None) -> None:
         raise FileError(f"{target}: there is no folder {Path(target).parent} to write it to; make it first.")
 
 
-def _text(dataset: Dataset, matrices: Mapping[str, np.ndarray], skipped: int) -> str:
+def _text(dataset: Dataset, matrices: Mapping[str, np.ndarray]) -> str:
     """The figures for people: a table for each label map."""
     pictures = f"{len(dataset)} picture" + ("" if len(dataset) == 1 else "s")
-    if skipped:
-        pictures += f" ({skipped} skipped, which cannot be used)"
+    if dataset.skipped:
+        pictures += f" ({len(dataset.skipped)} skipped, which cannot be used)"
     tables = []
     for name, labels in dataset.labels.items():
         heading = f"{dataset.name}, split {dataset.split}: {pictures}, {matrices[name].sum():,} pixels"
@@ -96,20 +95,16 @@ def _table(labels: Labels, matrix: np.ndarray) -> list[str]:
     truth = matrix.sum(axis=1)
     names = [name.replace("_", " ").replace("iu", "IU") for name in FIGURES]
     width = max(map(len, (*names, *labels.classes)))
-    figures = [_figure(getattr(metrics, name)) for name in FIGURES]
+    figures = [text(getattr(metrics, name), 4) for name in FIGURES]
     lines = [f"{name:{width}}  {figure:>8}" for name, figure in zip(names, figures, strict=True)]
     lines += ["", f"{'class':{width}}  {'IU':>8}  {'accuracy':>8}  {'pixels':>8}"]
     for name, iu, accuracy, count in zip(labels.classes, metrics.iu, metrics.accuracy, truth, strict=True):
         share = f"{100 * count / max(1, truth.sum()):.1f} %"
-        lines.append(f"{name:{width}}  {_figure(iu):>8}  {_figure(accuracy):>8}  {share:>8}")
+        lines.append(f"{name:{width}}  {text(iu, 4):>8}  {text(accuracy, 4):>8}  {share:>8}")
     return lines
 
 
-def _figure(value: float) -> str:
-    return "–" if math.isnan(value) else f"{value:.4f}"
-
-
-def _report(weights: str, dataset: Dataset, matrices: Mapping[str, np.ndarray], skipped: int) -> dict[str, Any]:
+def _report(weights: str, dataset: Dataset, matrices: Mapping[str, np.ndarray]) -> dict[str, Any]:
     """The figures as JSON values, unrounded; those of further label maps under `labels`, by name."""
     first, *others = matrices
     report: dict[str, Any] = {
@@ -117,7 +112,7 @@ def _report(weights: str, dataset: Dataset, matrices: Mapping[str, np.ndarray], 
         "data": dataset.name,
         "split": dataset.split,
         "pictures": len(dataset),
-        **({"skipped": skipped} if skipped else {}),
+        **({"skipped": len(dataset.skipped)} if dataset.skipped else {}),
         **_figures(dataset.labels[first], matrices[first]),
     }
     if others:
@@ -129,10 +124,6 @@ def _report(weights: str, dataset: Dataset, matrices: Mapping[str, np.ndarray], 
 def _figures(labels: Labels, matrix: np.ndarray) -> dict[str, Any]:
     """Of one label map; None where there is no value."""
     metrics = Metrics.from_matrix(matrix)
-
-    def number(value: float) -> float | None:
-        return None if math.isnan(value) else value
-
     return {
         **{key: number(getattr(metrics, key)) for key in FIGURES},
         "classes": list(labels.classes),

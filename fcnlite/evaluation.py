@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from contextlib import closing
 
 import numpy as np
 
 from fcnlite.data import VOID, Dataset, epoch
+from fcnlite.data.problems import Progress
 from fcnlite.heads import check_fit
 from fcnlite.metrics import Metrics
 from fcnlite.metrics import confusion as confusion_of
 from fcnlite.net import Net
 from fcnlite.segmenter import Segmenter
-
-Progress = Callable[[int, int], None]
-"""Called after each picture with the number done and the number of all."""
 
 
 def evaluate(net: Net | Segmenter, dataset: Dataset, progress: Progress | None = None) -> Metrics:

@@ -99,9 +99,9 @@ def read_bytes(path: str | os.PathLike[str]) -> bytes:
 
 
 def read_text(path: str | os.PathLike[str]) -> str:
-    """The UTF-8 text of `path`; a missing, unreadable or binary file is a `FileError`."""
+    """The UTF-8 text of `path`, without a byte-order mark; a missing, unreadable or binary file is a `FileError`."""
     try:
-        return read_bytes(path).decode("utf-8")
+        return read_bytes(path).decode("utf-8-sig")
     except UnicodeDecodeError as error:
         raise FileError(f"{path}: is not a text file (byte {error.start} is not UTF-8).") from error
 

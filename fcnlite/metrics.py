@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -62,20 +62,7 @@ def confusion(truth: np.ndarray, prediction: np.ndarray, classes: int, ignore: i
     `truth` and `prediction` are integer arrays of one shape. Where `truth` is `ignore`, nothing is counted.
     Raises `DataError` for shapes that differ and for any other value outside 0…classes−1, which it names.
     """
-    return confusion_matrix([(truth, prediction)], classes, ignore)
-
-
-def confusion_matrix(
-    pairs: Iterable[tuple[np.ndarray, np.ndarray]], classes: int, ignore: int = 255
-) -> np.ndarray:
-    """The sum of `confusion` over (truth, prediction) pairs of any sizes."""
     matrix = np.zeros((classes, classes), np.int64)
-    for truth, prediction in pairs:
-        _count(truth, prediction, matrix, ignore)
-    return matrix
-
-
-def _count(truth: np.ndarray, prediction: np.ndarray, matrix: np.ndarray, ignore: int) -> None:
     if truth.shape != prediction.shape:
         raise DataError(f"truth has shape {truth.shape} and prediction {prediction.shape}; they must agree.")
     for name, array in (("truth", truth), ("prediction", prediction)):
@@ -86,13 +73,23 @@ def _count(truth: np.ndarray, prediction: np.ndarray, matrix: np.ndarray, ignore
     flat_prediction = np.ascontiguousarray(prediction, number).ravel()
     bad = count(flat_truth, flat_prediction, matrix, ignore)
     if bad >= 0:
-        classes = len(matrix)
         in_truth = not 0 <= flat_truth[bad] < classes
         name, value = ("truth", flat_truth[bad]) if in_truth else ("prediction", flat_prediction[bad])
         raise DataError(
             f"{name} holds the class {value}; expected 0 to {classes - 1}"
             + (f", or {ignore} for pixels to leave out." if in_truth else ".")
         )
+    return matrix
+
+
+def number(value: float) -> float | None:
+    """A figure as a JSON value, which knows no nan."""
+    return value if math.isfinite(value) else None
+
+
+def text(value: float, digits: int = 3) -> str:
+    """A figure for people; a dash where there is none."""
+    return f"{value:.{digits}f}" if math.isfinite(value) else "–"
 
 
 def _mean(values: np.ndarray) -> float:

@@ -77,10 +77,10 @@ def test_a_folder_is_segmented(photos: Path, tmp_path: Path) -> None:
     assert [row["picture"] for row in rows] == [f"{i}.png" for i in range(10)]
     for row in rows:
         assert sum(float(row[f"class {label}"]) for label in range(3)) == pytest.approx(1, abs=2e-4)
-    labels = np.array(Image.open(tmp_path / "out" / "0_labels.png"))
+    labels = np.array(Image.open(tmp_path / "out" / "0.png_labels.png"))
     expected = fcnlite.Segmenter(tmp_path / "net.h5")(Image.open(photos / "images" / "0.png"))
     np.testing.assert_array_equal(labels, expected)
-    assert Image.open(tmp_path / "out" / "0_overlay.png").width >= 32
+    assert Image.open(tmp_path / "out" / "0.png_overlay.png").width >= 32
 
 
 def test_the_engine_runs_layer_by_layer() -> None:

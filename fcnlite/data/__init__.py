@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import inspect
 import os
+import typing
 from typing import Any
 
 from fcnlite.data.camvid import CamVid
@@ -36,6 +37,7 @@ __all__ = [
     "epoch",
     "names",
     "open",
+    "options",
     "usual_splits",
     "voc_colors",
 ]
@@ -65,6 +67,16 @@ def usual_splits(name: str) -> tuple[str, str]:
     Raises `DataError` for an unknown name.
     """
     return _kind(name).usual
+
+
+def options(name: str) -> dict[str, Any]:
+    """The options of the data set called `name`, beside root, split and skip_bad, and their types.
+
+    Raises `DataError` for an unknown name.
+    """
+    kind = _kind(name)
+    hints = typing.get_type_hints(kind.__init__)
+    return {key: hints[key] for key in inspect.signature(kind).parameters if key not in ("split", "root", "skip_bad")}
 
 
 def open(

@@ -74,5 +74,7 @@ class CamVid(FileDataset):
 def _below(folder: Path, listed: str) -> Path | None:
     """The longest end of the path `listed` that is a file below `folder`."""
     parts = PurePosixPath(listed.lstrip("/")).parts
+    if ".." in parts:
+        return None
     candidates = (folder.joinpath(*parts[start:]) for start in range(len(parts)))
     return next((path for path in candidates if path.is_file()), None)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -23,6 +25,9 @@ _ON_EDGES = 0.9
 """Of pixels in unknown colours: the share that touches another colour where blending made them."""
 _MANY = 64
 """Unknown colours that no forgotten classes explain."""
+_FEW = 4
+"""Colours on edges that forgotten classes may explain."""
+_BLENDED = "anti-aliased or saved with losses (JPEG)"
 
 
 @dataclass(frozen=True)
@@ -80,19 +85,37 @@ def packed(colors: np.ndarray) -> np.ndarray:
     return red << 16 | green << 8 | blue
 
 
-def colors_found(paths: list[Path]) -> str:
-    """The most frequent colours of some labels, one a line, as a table has them; empty where there are too many."""
-    counts: dict[int, int] = {}
+def colors_found(paths: Sequence[Path]) -> str:
+    """The most frequent colours of some labels, as a table has them; and whether they look blended."""
+    counts: Counter[int] = Counter()
+    inner: set[int] = set()
     for path in paths:
         try:
-            keys, numbers = np.unique(packed(read_colors(path)), return_counts=True)
+            found = packed(read_colors(path))
         except FcnliteError:
             continue  # check() tells what is wrong with this file
-        for key, number in zip(keys.tolist(), numbers.tolist(), strict=True):
-            counts[key] = counts.get(key, 0) + number
+        keys, numbers = np.unique(found, return_counts=True)
+        counts.update(dict(zip(keys.tolist(), numbers.tolist(), strict=True)))
+        inner.update(np.unique(found[~on_edge(found)]).tolist())
+    blended = len(counts) > _MANY or len(counts.keys() - inner) > _FEW
     total = sum(counts.values())
-    frequent = [key for key in sorted(counts, key=counts.__getitem__, reverse=True) if counts[key] > total / 5000]
-    return ", ".join(f"{_text(key)} ({100 * counts[key] / total:.1f} %)" for key in frequent[:_MOST_SHOWN])
+    frequent = [
+        (key, count)
+        for key, count in counts.most_common(_MOST_SHOWN)
+        if count > total / 5000 and (key in inner or not blended)
+    ]
+    shown = ", ".join(f"{_text(key)} ({100 * count / total:.1f} %)" for key, count in frequent)
+    return shown + (f"; {len(counts) - len(frequent)} others, which look {_BLENDED}: {REMEDY}" if blended else "")
+
+
+def on_edge(found: np.ndarray) -> np.ndarray:
+    """Which pixels of an H×W map differ from one beside, above or below them."""
+    edge = np.zeros(found.shape, bool)
+    for one, other in ((np.s_[:, 1:], np.s_[:, :-1]), (np.s_[1:], np.s_[:-1])):
+        differs = found[one] != found[other]
+        edge[one] |= differs
+        edge[other] |= differs
+    return edge
 
 
 def _text(key: int) -> str:
@@ -102,15 +125,10 @@ def _text(key: int) -> str:
 def _unknown(found: np.ndarray, unknown: np.ndarray) -> str:
     """What is wrong with colours that no table has: that they were blended, or which they are."""
     keys, counts = np.unique(found[unknown], return_counts=True)
-    edge = np.zeros(found.shape, bool)
-    for one, other in ((np.s_[:, 1:], np.s_[:, :-1]), (np.s_[1:], np.s_[:-1])):
-        differs = found[one] != found[other]
-        edge[one] |= differs
-        edge[other] |= differs
-    if len(keys) > _MANY or (len(keys) > 4 and np.mean(edge[unknown]) > _ON_EDGES):
+    if len(keys) > _MANY or (len(keys) > _FEW and np.mean(on_edge(found)[unknown]) > _ON_EDGES):
         return (
             f"holds {len(keys)} colours that the table does not have, in {int(unknown.sum())} pixels: the "
-            f"label was anti-aliased or saved with losses (JPEG); {REMEDY}."
+            f"label was {_BLENDED}; {REMEDY}."
         )
     frequent = [_text(key) for key in keys[np.argsort(-counts, kind="stable")][:3].tolist()]
     more = f" and {len(keys) - 3} more" if len(keys) > 3 else ""

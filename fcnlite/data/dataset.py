@@ -3,20 +3,17 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
 import numpy as np
 
-from fcnlite.data.problems import complain, survey
+from fcnlite.data.problems import Progress, complain, survey
 from fcnlite.spec import Labels, Preprocessing
 
 VOID = 255
 """The label of pixels that are neither learned nor scored."""
-
-Progress = Callable[[int, int], None]
-"""Called with the number done and the number of all."""
 
 
 @dataclass(frozen=True)
@@ -65,6 +62,10 @@ class Dataset(ABC):
         """How its pictures are to be fed, where it is not as the net has it: depth and the like, a mean of its own."""
         self.pictures = tuple(pictures)
         """The blobs that its pictures are fed to."""
+        self.sizes: dict[tuple[int, int], str] = {}
+        """Heights and widths that `usable` has met, each with the name of a sample that has it."""
+        self.skipped: Sequence[str] = ()
+        """What is wrong with the samples that were left out."""
 
     @property
     def classes(self) -> tuple[str, ...]:
@@ -95,17 +96,25 @@ class Dataset(ABC):
         """Read every sample, as `check` does: the indices of those that can be used, what is wrong with the others."""
 
         def read(index: int) -> int:
-            self[index]  # not returned: the pictures of a whole set need not fit into memory
+            self._visit(index)  # not returned: the pictures of a whole set need not fit into memory
             return index
 
         return survey(read, range(len(self)), progress)
 
+    def _visit(self, index: int) -> Sample:
+        sample = self[index]
+        height, width = sample.image.shape[:2]
+        self.sizes.setdefault((height, width), sample.name)
+        return sample
+
 
 class Subset(Dataset):
-    """The samples of `whole` with these indices."""
+    """The samples of `whole` with these indices; `skipped`: what is wrong with the others."""
 
-    def __init__(self, whole: Dataset, indices: Sequence[int]) -> None:
+    def __init__(self, whole: Dataset, indices: Sequence[int], skipped: Sequence[str] = ()) -> None:
         super().__init__(whole.name, whole.split, whole.labels, whole.preprocessing, whole.pictures)
+        self.sizes = whole.sizes
+        self.skipped = skipped
         self._whole = whole
         self._indices = indices
 

@@ -12,11 +12,11 @@ import numpy as np
 
 from fcnlite.data.blending import REMEDY, Counts, blended
 from fcnlite.data.colors import FORM, TABLE, ColorTable, colors_found
-from fcnlite.data.dataset import VOID, Progress
+from fcnlite.data.dataset import VOID
 from fcnlite.data.pairs import FileDataset, Files, Numbers, ReadLabel, picture_and_label, plain_values
 from fcnlite.data.palette import voc_colors
-from fcnlite.data.pictures import PNG_ONLY, SUFFIXES, bits_of, holds_colors, read_label
-from fcnlite.data.problems import complain, survey
+from fcnlite.data.pictures import PNG_ONLY, SUFFIXES, bits_of, holds_colors, palette_used, read_label
+from fcnlite.data.problems import Progress, complain, survey
 from fcnlite.data.splits import choose, lines
 from fcnlite.errors import DataError, FcnliteError
 from fcnlite.files import cannot_read
@@ -84,7 +84,7 @@ class Folder(FileDataset):
         counts: list[Counts] = []
 
         def read(index: int) -> int:
-            counts.append(Counts.of(self[index].label))
+            counts.append(Counts.of(self._visit(index).label))
             return index
 
         indices, problems = survey(read, range(len(self)), progress)
@@ -104,9 +104,13 @@ def _color_table(
     if colors is None and (not (root / TABLE).is_file() or classes is not None or masks):
         return None
     if classes is not None or masks:
-        given = "classes" if classes is not None else "binary_masks"
-        raise DataError(f"data set 'folder': colors and {given} exclude each other; the table names the classes.")
+        raise _two_meanings("colors", masks)
     return ColorTable.read(root / (TABLE if colors is None else colors))
+
+
+def _two_meanings(table: str, masks: bool) -> DataError:
+    other = "binary_masks" if masks else "classes"
+    return DataError(f"data set 'folder': {table} and {other} exclude each other; the table names the classes.")
 
 
 def _numbers(
@@ -126,7 +130,7 @@ def _numbers(
             raise DataError(f"data set 'folder': binary_masks needs 2 classes, but {len(names)} are given.")
         values = {0: 0, 255: 1}
     else:
-        _refuse_colors(root, labels, files)
+        _refuse_colors(root, labels, files, classes is not None)
         _refuse_masks(labels, files)
         names = names or _numbered(_count_classes(labels, files, skip_bad))
         values = plain_values(len(names))
@@ -162,7 +166,7 @@ def _pairs(images: Path, labels: Path) -> tuple[list[Files], list[str]]:
         elif wanted:
             pairs.append(picture_and_label(name, found[0], wanted[0]))
         elif name in others:
-            problems.append(f"{others[name][0]}: is no PNG; {PNG_ONLY}.")
+            problems.append(f"{others[name][0]}: is no PNG; {PNG_ONLY}: {REMEDY}.")
         else:
             problems.append(f"{found[0]}: has no label {labels / name}.png; add it or take the picture out.")
     problems += [
@@ -216,16 +220,38 @@ def _values(path: Path) -> set[int]:
     return set(np.unique(read_label(path)).tolist())
 
 
-def _refuse_colors(root: Path, folder: Path, pairs: Sequence[Files]) -> None:
+def _refuse_colors(root: Path, folder: Path, pairs: Sequence[Files], classes_given: bool) -> None:
     """Raise `DataError` if the labels show colours, which want a table; it tells the colours that were found."""
-    first = next((each.labels["label"] for each in pairs), None)
-    if first is None or not holds_colors(first):
+    looked_at = [each.labels["label"] for each in pairs[:_LOOKED_AT]]
+    if not looked_at:
         return
-    shown = colors_found([each.labels["label"] for each in pairs[:_LOOKED_AT]])
+    if holds_colors(looked_at[0]):
+        how = f"({looked_at[0].name}), not class numbers"
+    elif (two := _palettes_differ(looked_at)) is not None:
+        how = f"by palettes that differ ({two}), so that their numbers are no classes"
+    else:
+        return
+    if classes_given and (root / TABLE).is_file():
+        raise _two_meanings(f"the table {root / TABLE}, which the colours of the labels want,", masks=False)
     raise DataError(
-        f"{folder}: the labels show colours ({first.name}), not class numbers; say what they mean in {root / TABLE}, "
-        f"{FORM}. Found: {shown}."
+        f"{folder}: the labels show colours {how}; say what they mean in {root / TABLE}, {FORM}. "
+        f"Found: {colors_found(looked_at)}."
     )
+
+
+def _palettes_differ(paths: Sequence[Path]) -> str | None:
+    """Two labels in which one number has two colours."""
+    seen: dict[int, tuple[str, tuple[int, ...]]] = {}
+    for path in paths:
+        for number, color in palette_used(path).items():
+            other, its = seen.setdefault(number, (path.name, color))
+            if its != color:
+                return f"{number} is {_color(its)} in {other}, {_color(color)} in {path.name}"
+    return None
+
+
+def _color(color: Sequence[int]) -> str:
+    return " ".join(map(str, color))
 
 
 def _refuse_masks(folder: Path, pairs: Sequence[Files]) -> None:
@@ -251,17 +277,24 @@ def _refuse_masks(folder: Path, pairs: Sequence[Files]) -> None:
 
 
 def _count_classes(folder: Path, pairs: Sequence[Files], skip_bad: bool) -> int:
-    """The largest class number in the labels, plus one."""
-    found, problems = survey(lambda path: Counts.of(read_label(path)), [pair.labels["label"] for pair in pairs])
+    """The largest class number in the labels, plus one; with `skip_bad` in those that do not look blended."""
+    paths = [pair.labels["label"] for pair in pairs]
+    found, problems = survey(lambda path: (path, Counts.of(read_label(path))), paths)
     if not skip_bad or not found:
         complain(f"labels in {folder}", problems)
-    counts = Counts.total(found)
-    what = blended(counts)
+    each = [counts for _, counts in found]
+    what = blended(Counts.total(each))
     if what is not None:
-        raise DataError(
-            f"{folder}: the classes cannot be counted: {what}, so that the labels were anti-aliased, resized smoothly "
-            f"or saved with losses (JPEG); {REMEDY}. If they are right, say how many classes there are (classes=N)."
-        )
+        bad = [path.name for path, counts in found if blended(counts) is not None]
+        each = [counts for counts in each if blended(counts) is None]
+        if not skip_bad or not each or blended(Counts.total(each)) is not None:
+            names = f" ({', '.join(bad[:3])}{f' and {len(bad) - 3} more' if len(bad) > 3 else ''})" if bad else ""
+            raise DataError(
+                f"{folder}: the classes cannot be counted: {what}, so that the labels were anti-aliased, resized "
+                f"smoothly or saved with losses (JPEG){names}; {REMEDY}. If they are right, say how many classes there "
+                "are (classes=N)."
+            )
+    counts = Counts.total(each)
     count = max(set(np.flatnonzero(counts.all).tolist()) - {VOID}, default=0) + 1
     if count < 2:
         raise DataError(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import deque
-from collections.abc import Generator, Iterator
+from collections.abc import Generator, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from itertools import islice
 from typing import NamedTuple
@@ -127,17 +127,21 @@ class _Blobs(NamedTuple):
     blobs: dict[str, np.ndarray]
 
     @property
-    def size(self) -> str:
+    def size(self) -> tuple[int, int]:
         height, width = next(iter(self.blobs.values())).shape[1:]
-        return f"{width}×{height}"
+        return height, width
+
+
+def check_sizes(sizes: Mapping[tuple[int, int], str]) -> None:
+    """Refuse pictures that no batch can hold: heights and widths, each with the name of a picture, of which one is
+    allowed. Raises `DataError`."""
+    if len(sizes) > 1:
+        shown = [f"{name} is {width}×{height}" for (height, width), name in islice(sizes.items(), 2)]
+        raise DataError(
+            f"{' and '.join(shown)}, but pictures of one batch must have one size; set crop, or use a batch size of 1."
+        )
 
 
 def _stack(samples: list[_Blobs]) -> dict[str, np.ndarray]:
-    first = samples[0]
-    for other in samples:
-        if other.size != first.size:
-            raise DataError(
-                f"{first.name} is {first.size} and {other.name} {other.size}, but pictures of one "
-                "batch must have one size; set crop, or use a batch size of 1."
-            )
-    return {name: np.stack([sample.blobs[name] for sample in samples]) for name in first.blobs}
+    check_sizes({sample.size: sample.name for sample in reversed(samples)})
+    return {name: np.stack([sample.blobs[name] for sample in samples]) for name in samples[0].blobs}

@@ -76,6 +76,19 @@ def holds_colors(path: str | os.PathLike[str]) -> bool:
         return False
 
 
+def palette_used(path: str | os.PathLike[str]) -> dict[int, tuple[int, ...]]:
+    """The colour of each number in a palette PNG; none where it is no such file or cannot be read."""
+    try:
+        with _opened(path) as image:
+            if image.format != "PNG" or image.mode != "P":
+                return {}
+            numbers = np.unique(np.asarray(image)).tolist()
+            palette = image.getpalette() or []
+            return {number: tuple(palette[3 * number : 3 * number + 3]) for number in numbers}
+    except FcnliteError:
+        return {}
+
+
 def read_label(path: str | os.PathLike[str]) -> np.ndarray:
     """The numbers in the label PNG at `path` as H×W uint8: indices of a palette image, values of a gray one.
 

@@ -10,8 +10,10 @@ from fcnlite import config
 from fcnlite.errors import DataError, FcnliteError
 
 SHOWN = 10
-"""Problems named in a message; the others are counted."""
+"""Problems named in an error; the others are counted."""
 
+Progress = Callable[[int, int], None]
+"""Called with the number done and the number of all."""
 Item = TypeVar("Item")
 Result = TypeVar("Result")
 
@@ -19,7 +21,7 @@ Result = TypeVar("Result")
 def survey(
     work: Callable[[Item], Result],
     items: Sequence[Item],
-    progress: Callable[[int, int], None] | None = None,
+    progress: Progress | None = None,
 ) -> tuple[list[Result], list[str]]:
     """`work` on every item, in a few threads: the results, and the messages of our exceptions, in order.
 
@@ -49,9 +51,9 @@ def complain(where: str, problems: Sequence[str]) -> None:
         raise DataError(listing(f"{where}: {count}", problems))
 
 
-def listing(heading: str, problems: Sequence[str]) -> str:
+def listing(heading: str, problems: Sequence[str], shown: int = SHOWN) -> str:
     """The first problems, one a line below the heading; the others are counted."""
-    lines = [f"{heading}:", *(f"  {problem}" for problem in problems[:SHOWN])]
-    if len(problems) > SHOWN:
-        lines.append(f"  and {len(problems) - SHOWN} more.")
+    lines = [f"{heading}:", *(f"  {problem}" for problem in problems[:shown])]
+    if len(problems) > shown:
+        lines.append(f"  and {len(problems) - shown} more.")
     return "\n".join(lines)

@@ -12,8 +12,9 @@ from typing import NamedTuple
 
 import numpy as np
 
-from fcnlite.data.dataset import VOID, Dataset, Progress, Sample
+from fcnlite.data.dataset import VOID, Dataset, Sample
 from fcnlite.data.palette import voc_colors
+from fcnlite.data.problems import Progress
 from fcnlite.data.seeding import generator
 from fcnlite.errors import DataError
 from fcnlite.spec import Labels

@@ -27,7 +27,7 @@ class Transfer:
     index: int
     outcome: str
     """`taken`, `coerced` (taken in another shape), `expanded` (by `expand_score`), `left` (the weights have none for
-    it), `shape differs` or `unused` (the net has none for it)."""
+    it, or not all statistics of its layer), `shape differs` or `unused` (the net has none for it)."""
     found: Shape | None
     wanted: Shape | None
 
@@ -42,31 +42,37 @@ def transplant(net: Net, weights: Weights) -> list[Transfer]:
 
     A parameter of another shape is coerced where that leaves no doubt of the order of its numbers: shapes that are
     equal but for leading ones (old files write a bias as 1×1×1×N), and the weight of a convolution that covers what an
-    inner product flattens (O×C×H×W and O×C·H·W), either way.
+    inner product flattens (O×C×H×W and O×C·H·W), either way. The statistics of a BatchNorm are taken together or not at
+    all: the sum of mean and variance says nothing without the number that it is divided by.
     """
     dense = {layer.spec.name for layer in net.layers if layer.type in ("Convolution", "InnerProduct")}
     transfers = []
     for name, parameters in net.params.items():
-        given = weights.get(name, ())
-        for i, parameter in enumerate(parameters):
-            found = np.asarray(given[i]) if i < len(given) else None
-            if found is None:
-                outcome = "left"
-            elif found.shape == parameter.shape:
-                outcome = "taken"
-            elif _core(found.shape) == _core(parameter.shape) or (
-                i == 0 and name in dense and _same_products(found.shape, parameter.shape)
-            ):
-                outcome = "coerced"
-            else:
-                outcome = "shape differs"
-            if found is not None and outcome in ("taken", "coerced"):
-                parameter.adopt(found.reshape(parameter.shape))
-            transfers.append(Transfer(name, i, outcome, None if found is None else found.shape, parameter.shape))
-    for name, given in weights.items():
+        given = [np.asarray(each) for each in weights.get(name, ())[: len(parameters)]]
+        outcomes = [
+            _outcome(found.shape, parameter.shape, name in dense and i == 0)
+            for i, (found, parameter) in enumerate(zip(given, parameters, strict=False))
+        ]
+        outcomes += ["left"] * (len(parameters) - len(given))
+        if all(each.statistic for each in parameters) and not {"taken", "coerced"}.issuperset(outcomes):
+            outcomes = ["left" if each in ("taken", "coerced") else each for each in outcomes]
+        for i, (parameter, outcome) in enumerate(zip(parameters, outcomes, strict=True)):
+            if outcome in ("taken", "coerced"):
+                parameter.adopt(given[i].reshape(parameter.shape))
+            found_shape = given[i].shape if i < len(given) else None
+            transfers.append(Transfer(name, i, outcome, found_shape, parameter.shape))
+    for name, arrays in weights.items():
         used = len(net.params.get(name, ()))
-        transfers += [Transfer(name, i, "unused", np.shape(each), None) for i, each in enumerate(given) if i >= used]
+        transfers += [Transfer(name, i, "unused", np.shape(each), None) for i, each in enumerate(arrays) if i >= used]
     return transfers
+
+
+def _outcome(found: Shape, wanted: Shape, dense: bool) -> str:
+    """What becomes of a parameter; `dense`: it is the weight of a convolution or inner product."""
+    if found == wanted:
+        return "taken"
+    coerced = _core(found) == _core(wanted) or (dense and _same_products(found, wanted))
+    return "coerced" if coerced else "shape differs"
 
 
 def _core(shape: Shape) -> Shape:

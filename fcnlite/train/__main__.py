@@ -19,7 +19,8 @@ from fcnlite.train.run_folder import RunFolder
 _DESCRIPTION = """\
 Train a net on a data set. OUT gets best.h5 (the weights that did best on the validation split), last.h5
 (a checkpoint to resume from), report.html (curves, IU of each class, sample predictions; made anew at every
-validation, opens from disk), log.csv, log.jsonl, curves.png, samples.png, overlay.png and confusion.png."""
+validation, opens from disk), log.csv, log.jsonl, speed.jsonl (iterations a second, the share of waiting for data),
+curves.png, samples.png, overlay.png and confusion.png."""
 
 _EXAMPLES = """\
   python -m fcnlite.train --out runs/first
@@ -35,6 +36,8 @@ _EXAMPLES = """\
 def main(arguments: Sequence[str] | None = None) -> None:
     parser = _parser()
     given = parser.parse_args(arguments)
+    if given.print_recipe and given.resume:
+        parser.error("--print-recipe shows what would begin, and --resume goes on with what has; give one of them")
     if given.print_recipe:
         print(recipes.shown(given.recipe, _given(given)))
         return
@@ -52,9 +55,11 @@ def main(arguments: Sequence[str] | None = None) -> None:
         stages = recipes.stages(given.recipe, _given(given))
         _check_new(given, folder)
         if len(stages) > 1:
+            for each in staged.folders(folder, stages):
+                _check_new(given, each)
             staged.begin(folder, stages, given.profile)
         else:
-            single.begin(folder, stages[0], given.profile)
+            single.begin(single.prepare(folder, stages[0]), given.profile)
 
 
 def _parser() -> argparse.ArgumentParser:

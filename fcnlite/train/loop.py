@@ -146,7 +146,12 @@ class Training:
 
     def _passes(self, batches: Iterator[Batch]) -> list[Batch]:
         """The batches of one iteration, with the pixels that the loss is sampled at."""
-        passes = list(islice(batches, self.options.iter_size))
+        try:
+            passes = list(islice(batches, self.options.iter_size))
+        except FcnliteError as error:
+            raise TrainingError(
+                f"{error} {self.folder.last} holds the last good checkpoint; mend it and go on with --resume."
+            ) from error
         if self.options.loss_sampling == 1:
             return passes
         pictures = image_inputs(self.solver.net.layers)
@@ -216,6 +221,8 @@ class Training:
         if self.val_set is not None and best.iteration and not mean_iu > best.mean_iu:
             return
         record: dict[str, Any] = {"options": self.options.plain(), "iteration": iteration}
+        if self.train_set.skipped:
+            record["pictures skipped"] = len(self.train_set.skipped)
         if math.isfinite(mean_iu):
             record["validation mean IU"] = mean_iu
         net, info = self.solver.net, self.solver.net.info

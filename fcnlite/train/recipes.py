@@ -3,8 +3,9 @@
 A recipe says what differs from `TrainOptions`' defaults; whatever it says may be overridden on the command line. With
 another data set than its own, nothing of what it says of data holds. Those that bear the name of a net of the FCN
 reference are that net's solver file, on the data that the paper reports: plain momentum at a fixed rate, with the loss
-summed over a picture. All nets start with scores of zero and upsample bilinearly by fixed weights, as `models.build`
-makes them; `--init` brings a trunk that has seen ImageNet, without which these do not learn.
+summed over a picture (voc-fcn-alexnet's is the mean over 20 pictures). All nets start with scores of zero and upsample
+bilinearly by fixed weights, as `models.build` makes them; `--init` brings a trunk that has seen ImageNet, without which
+these do not learn.
 """
 
 from __future__ import annotations
@@ -46,7 +47,7 @@ def _data(model: str) -> Values:
 
 
 def _heavy(
-    model: str, base_lr: float, iterations: int = 300_000, check_every: int | None = 4000, inputs: str | None = None
+    model: str, base_lr: float, iterations: int = 300_000, check_every: int = 4000, inputs: str | None = None
 ) -> Values:
     """Heavy learning (PAMI 2016, section 4.3): momentum 0.99 on single pictures and their summed loss.
 
@@ -95,9 +96,9 @@ _REFERENCE: dict[str, Values] = {
     "nyud-fcn32s-hha": _heavy("nyud-fcn32s-hha", 1e-10, check_every=2000, inputs="hha"),
     "nyud-fcn32s-color-d": _heavy("nyud-fcn32s-color-d", 1e-10, check_every=2000, inputs="color,depth"),
     "nyud-fcn32s-color-hha": _heavy("nyud-fcn32s-color-hha", 1e-12, check_every=2000, inputs="color,hha"),
-    "siftflow-fcn32s": _heavy("siftflow-fcn32s", 1e-10, check_every=None),
-    "siftflow-fcn16s": _heavy("siftflow-fcn16s", 1e-12, check_every=None),
-    "siftflow-fcn8s": _heavy("siftflow-fcn8s", 1e-12, check_every=None),
+    "siftflow-fcn32s": _heavy("siftflow-fcn32s", 1e-10),
+    "siftflow-fcn16s": _heavy("siftflow-fcn16s", 1e-12),
+    "siftflow-fcn8s": _heavy("siftflow-fcn8s", 1e-12),
 }
 """By the names of the nets, whose folders in the FCN reference hold these solvers."""
 
@@ -197,9 +198,12 @@ def shown(name: str | None, given: Values) -> str:
         lines.append(f"\nstage {number} of {len(recipe.stages)}" if len(recipe.stages) > 1 else "")
         held = _holding(values, given)
         for each in fields(options):
+            value = _text(getattr(options, each.name))
             origin = "command line" if each.name in given else "recipe" if each.name in held else ""
+            if each.name == "init" and number > 1:
+                value, origin = f"best.h5 of stage {number - 1}", ""
             if each.name != "recipe":
-                lines.append(f"  {each.name:20} {_text(getattr(options, each.name)):24} {origin}".rstrip())
+                lines.append(f"  {each.name:20} {value:24} {origin}".rstrip())
     return "\n".join(lines)
 
 

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from fcnlite.files import atomic_write
+from fcnlite.metrics import text
 from fcnlite.plots import VOID_COLOR, label_image, smoothed
 from fcnlite.train import charts
 from fcnlite.train.options import TrainOptions
@@ -82,6 +83,9 @@ def write(run: Training, check: Check) -> None:
     parts += ["<h2>Norms by layer</h2>", _norms(check)]
     if run.profile is not None:
         parts += ["<h2>Time by layer</h2>", f"<pre>{escape(run.profile.table())}</pre>"]
+    skipped = [*run.train_set.skipped, *(run.val_set.skipped if run.val_set is not None else ())]
+    if skipped:
+        parts += ["<h2>Skipped, which cannot be used</h2>", f"<pre>{escape(chr(10).join(skipped))}</pre>"]
     parts += ["<h2>Options</h2>", _options(run.options)]
     refresh = "" if ended else '<meta http-equiv="refresh" content="60">'
     page = (
@@ -96,10 +100,11 @@ def write(run: Training, check: Check) -> None:
 def _about(run: Training) -> str:
     options = run.options
     recipe = f"recipe {options.recipe}, " if options.recipe else ""
+    skipped = f" ({len(run.train_set.skipped):,} skipped, which cannot be used)" if run.train_set.skipped else ""
     validation = "" if run.val_set is None else f", {len(run.val_set):,} for validation"
     return (
         f"{recipe}{options.model} at width {options.width:g} on {run.train_set.name}: {len(run.train_set):,} pictures "
-        f"to train on{validation}"
+        f"to train on{skipped}{validation}"
     )
 
 
@@ -115,9 +120,9 @@ def _tiles(run: Training, check: Check, log: Mapping[str, Sequence[float]], spee
     tiles = [(f"{loss[-1]:.4g}" if len(loss) else "–", "training loss, smoothed")]
     if check.metrics is not None:
         tiles += [
-            (_figure(check.mean_iu), "mean IU"),
-            (_figure(best.mean_iu), f"best mean IU, iteration {best.iteration:,}"),
-            (_figure(check.metrics.pixel_accuracy), "pixel accuracy"),
+            (text(check.mean_iu), "mean IU"),
+            (text(best.mean_iu), f"best mean IU, iteration {best.iteration:,}"),
+            (text(check.metrics.pixel_accuracy), "pixel accuracy"),
         ]
     tiles += [
         (f"{done / training:.3g} it/s", "speed, checks apart"),
@@ -147,9 +152,9 @@ def _classes(
         best = max((each for each in course if not math.isnan(each)), default=math.nan)
         width = 0 if math.isnan(iu) else 100 * iu
         rows.append(
-            f"<tr><td>{_swatch(colors[label])}{escape(name)}</td><td class='n'>{_figure(iu)}</td>"
-            f"<td><div class='bar'><i style='width:{width:.1f}%'></i></div></td><td class='n'>{_figure(best)}</td>"
-            f"<td>{_spark(course)}</td><td class='n'>{_figure(accuracy)}</td>"
+            f"<tr><td>{_swatch(colors[label])}{escape(name)}</td><td class='n'>{text(iu)}</td>"
+            f"<td><div class='bar'><i style='width:{width:.1f}%'></i></div></td><td class='n'>{text(best)}</td>"
+            f"<td>{_spark(course)}</td><td class='n'>{text(accuracy)}</td>"
             f"<td class='n'>{truth[label] / max(1, truth.sum()):.1%}</td></tr>"
         )
     table = "<table>" + "".join(rows) + "</table>"
@@ -236,10 +241,6 @@ def _image(svg: str, alt: str) -> str:
 
 def _swatch(color: tuple[int, int, int]) -> str:
     return '<i class="swatch" style="background:#{:02x}{:02x}{:02x}"></i>'.format(*color)
-
-
-def _figure(value: float) -> str:
-    return f"{value:.3f}" if math.isfinite(value) else "–"
 
 
 def _duration(seconds: float) -> str:

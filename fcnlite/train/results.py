@@ -7,7 +7,7 @@ import numpy as np
 from fcnlite import plots
 from fcnlite.data import Dataset
 from fcnlite.evaluation import confusion
-from fcnlite.metrics import Metrics
+from fcnlite.metrics import Metrics, text
 from fcnlite.segmenter import Segmenter
 from fcnlite.train.run_folder import RunFolder
 from fcnlite.train.watching import predictions
@@ -32,5 +32,5 @@ def figures(dataset: Dataset, matrix: np.ndarray) -> str:
     """The IU of each class, and the mean on a line of its own."""
     metrics = Metrics.from_matrix(matrix)
     width = max(map(len, dataset.classes))
-    lines = [f"{name:{width}}  IU {iu:.3f}" for name, iu in zip(dataset.classes, metrics.iu, strict=True)]
-    return "\n".join([*lines, f"pixel accuracy: {metrics.pixel_accuracy:.3f}", f"mean IU: {metrics.mean_iu:.3f}"])
+    lines = [f"{name:{width}}  IU {text(iu)}" for name, iu in zip(dataset.classes, metrics.iu, strict=True)]
+    return "\n".join([*lines, f"pixel accuracy: {text(metrics.pixel_accuracy)}", f"mean IU: {text(metrics.mean_iu)}"])

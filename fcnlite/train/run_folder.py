@@ -27,10 +27,10 @@ RESULTS = (
     "samples.png",
     "overlay.png",
     "confusion.png",
+    "stages.json",
 )
-"""What a run leaves in its folder."""
-STAGES = "stages.json"
-"""What a run in stages leaves beside the folders of its stages."""
+"""What a run leaves in its folder; the last, beside the folders of its stages, if it is one in stages."""
+_LOCK = ".lock"
 _HEADER = (",".join(COLUMNS) + "\n").encode()
 
 
@@ -71,21 +71,22 @@ class RunFolder:
 
     @property
     def stages(self) -> Path:
-        return self.path / STAGES
+        return self.path / "stages.json"
 
     def holds_run(self) -> bool:
-        return any((self.path / name).exists() for name in (*RESULTS, STAGES))
+        return any((self.path / name).exists() for name in RESULTS)
 
     @contextmanager
     def claimed(self) -> Iterator[None]:
         """Make the folder and hold it, until the block or the process ends, against other runs.
 
-        Removes the temporary files of a run that was killed. Raises `TrainingError` where another process holds the
-        folder, `FileError` where it cannot be made or cleaned.
+        Removes the temporary files of a run that was killed, and what it made where the block fails before a run began.
+        Raises `TrainingError` where another process holds the folder, `FileError` where it cannot be made or cleaned.
         """
+        made = not self.path.exists()
         try:
             self.path.mkdir(parents=True, exist_ok=True)
-            lock = (self.path / ".lock").open("w")
+            lock = (self.path / _LOCK).open("w")
         except OSError as error:
             raise FileError(f"{self.path}: cannot be made a run folder ({error.strerror or error}).") from error
         with lock:
@@ -93,9 +94,15 @@ class RunFolder:
                 raise TrainingError(
                     f"{self.path}: another training is running in this folder; wait for it, or choose another --out."
                 )
-            for name in (*RESULTS, STAGES):
+            for name in RESULTS:
                 remove_leftovers(self.path / name)
-            yield
+            try:
+                yield
+            finally:
+                if made and {each.name for each in self.path.iterdir()} == {_LOCK}:
+                    with suppress(OSError):
+                        (self.path / _LOCK).unlink()
+                        self.path.rmdir()
 
     def start(self) -> None:
         """Write logs without rows and remove what an earlier run left, but for last.h5 and files that are no results.
@@ -109,7 +116,7 @@ class RunFolder:
 
     def clear(self, keep: Collection[Path] = ()) -> None:
         """Remove all results but those to `keep`. Raises `FileError` for one that stays."""
-        for name in (*RESULTS, STAGES):
+        for name in RESULTS:
             if self.path / name not in keep:
                 try:
                     (self.path / name).unlink(missing_ok=True)
@@ -201,13 +208,19 @@ class Log:
 
 
 class _Appending:
-    """A file that bytes are added to, as soon as there is room for them."""
+    """A file that lines are added to, as soon as there is room for them.
+
+    Half a line at its end, which a full disk leaves, is cut off first.
+    """
 
     def __init__(self, path: Path) -> None:
         self._path = path
         self._waiting = b""
         try:
-            self._stream = path.open("ab", buffering=0)
+            self._stream = path.open("ab+", buffering=0)
+            self._stream.seek(0)
+            content = self._stream.read()
+            self._stream.truncate(content.rfind(b"\n") + 1)
         except OSError as error:
             raise cannot_write(path, error) from error
 

@@ -18,13 +18,16 @@ from fcnlite.train.profile import profiled
 from fcnlite.train.run_folder import RunFolder
 
 
-def begin(folder: RunFolder, options: TrainOptions, profile: bool = False) -> None:
-    """Train anew in a folder that is claimed; what an earlier run left there is replaced."""
-    options = starting.with_threads(options)
-    run = starting.start(options, folder)
-    # The weights to start from may lie in the run that is overwritten.
+def prepare(folder: RunFolder, options: TrainOptions) -> Training:
+    """A training that can begin: data checked, weights to start from taken; nothing is written to `folder` yet."""
+    run = starting.start(starting.with_threads(options), folder)
     if options.init is not None:
         print(starting.transplant(options.init, run.solver.net))
+    return run
+
+
+def begin(run: Training, profile: bool = False) -> None:
+    """Train anew in its folder, which is claimed; what an earlier run left there is replaced."""
     run.begin()
     doctor.warn(run.solver)
     _finish(run, profile)

@@ -1,7 +1,7 @@
 """Training in stages, coarse to fine (paper, section 4.2): each begins from the best weights of the one before.
 
-Each stage is a run of its own, in a folder called after its model. stages.json says what the stages are and which is
-under way; those before it are done.
+Each stage is a run of its own, in a folder called after its number and model, such as 1-voc-fcn32s. stages.json says
+what the stages are and which is under way; those before it are done.
 """
 
 from __future__ import annotations
@@ -13,8 +13,9 @@ from pathlib import Path
 from typing import Any
 
 from fcnlite.errors import FcnliteError, TrainingError
-from fcnlite.files import atomic_write, read_text, reading
+from fcnlite.files import atomic_write, read_text
 from fcnlite.train import single
+from fcnlite.train.loop import Training
 from fcnlite.train.options import TrainOptions
 from fcnlite.train.run_folder import RunFolder
 
@@ -51,17 +52,16 @@ def begin(folder: RunFolder, stages: Sequence[TrainOptions], profile: bool = Fal
     init = stages[0].init
     if init is not None and Path(init).resolve().is_relative_to(folder.path.resolve()) and folder.holds_run():
         raise TrainingError(f"--init {init}: lies in the run that --overwrite replaces; copy it elsewhere first.")
-    if init is not None:
-        with reading(init):  # is there, before anything goes
-            pass
-    folder.clear()
     plan = Plan((stages[0], *(replace(each, init=None) for each in stages[1:])))
-    of_stage(folder, plan).clear()
+    stage = of_stage(folder, plan)
+    ready = single.prepare(stage, stages[0])  # all that may be wrong shows before anything goes
+    folder.clear()
+    stage.clear()
     plan.write(folder)
     try:
-        _go_on(folder, plan, profile)
+        _go_on(folder, plan, profile, ready=ready)
     except FcnliteError:
-        if not of_stage(folder, plan).holds_run():  # nothing to go on with
+        if not stage.holds_run():  # nothing to go on with
             folder.stages.unlink(missing_ok=True)
         raise
 
@@ -76,12 +76,24 @@ def resume(folder: RunFolder, changes: dict[str, Any], profile: bool = False) ->
     _go_on(folder, plan, profile, changes)
 
 
+def folders(folder: RunFolder, stages: Sequence[TrainOptions]) -> list[RunFolder]:
+    """Those of all stages."""
+    return [RunFolder(folder.path / f"{i}-{Path(each.model).stem}") for i, each in enumerate(stages, start=1)]
+
+
 def of_stage(folder: RunFolder, plan: Plan) -> RunFolder:
     """The folder of the stage under way."""
-    return RunFolder(folder.path / Path(plan.stages[plan.current].model).stem)
+    return folders(folder, plan.stages)[plan.current]
 
 
-def _go_on(folder: RunFolder, plan: Plan, profile: bool, changes: dict[str, Any] | None = None) -> None:
+def _go_on(
+    folder: RunFolder,
+    plan: Plan,
+    profile: bool,
+    changes: dict[str, Any] | None = None,
+    ready: Training | None = None,
+) -> None:
+    """From the stage under way to the end; `ready`: what of that stage is prepared already."""
     while True:
         stage, options = of_stage(folder, plan), plan.stages[plan.current]
         print(f"stage {plan.current + 1} of {len(plan.stages)}: {options.model} in {stage.path}")
@@ -90,7 +102,7 @@ def _go_on(folder: RunFolder, plan: Plan, profile: bool, changes: dict[str, Any]
                 if stage.last.exists():
                     single.resume(stage, changes or {}, profile)
                 else:
-                    single.begin(stage, options, profile)
+                    single.begin(ready or single.prepare(stage, options), profile)
             except TrainingError as error:
                 # What the stage says of its own folder is not what the user gave.
                 text = str(error).replace(f"--out {stage.path}", f"--out {folder.path}")
@@ -99,6 +111,6 @@ def _go_on(folder: RunFolder, plan: Plan, profile: bool, changes: dict[str, Any]
             return
         following = replace(plan.stages[plan.current + 1], init=str(stage.best))
         stages = (*plan.stages[: plan.current + 1], following, *plan.stages[plan.current + 2 :])
-        plan, changes = Plan(stages, plan.current + 1), None
+        plan, changes, ready = Plan(stages, plan.current + 1), None, None
         of_stage(folder, plan).clear()
         plan.write(folder)

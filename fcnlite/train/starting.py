@@ -10,6 +10,7 @@ from pathlib import Path
 from fcnlite import _cli, caffe, config, models, surgery
 from fcnlite._cli_data import training_data, validation_data
 from fcnlite.data import Dataset
+from fcnlite.data.loader import check_sizes
 from fcnlite.errors import TrainingError
 from fcnlite.heads import prepare
 from fcnlite.loading import read_weights
@@ -31,6 +32,8 @@ def start(options: TrainOptions, folder: RunFolder) -> Training:
     """Data checked, net built, solver ready."""
     of_data = argparse.Namespace(**options.plain())
     train_set = training_data(of_data)
+    if options.batch_size > 1 and options.augment().crop is None:
+        check_sizes(train_set.sizes)
     val_set = validation_data(of_data) if options.validation else None
     net = _net(options, train_set)
     prepare(net, train_set)
@@ -59,7 +62,10 @@ def transplant(source: str, net: Net) -> str:
     """Copy the weights in the file `source` into the net; the table of what was taken and what was not."""
     transfers = surgery.transplant(net, read_weights(source))
     counts = Counter(each.outcome for each in transfers)
-    if not counts["taken"] + counts["coerced"]:
+    # Upsampling is alike in all nets, and so are the biases of as many classes.
+    upsampling = {layer.spec.name for layer in net.layers if layer.spec.type == "Deconvolution"}
+    weights = [each for each in transfers if each.index == 0 and each.layer not in upsampling]
+    if not any(each.outcome in ("taken", "coerced") for each in weights):
         raise TrainingError(
             f"{source}: none of its parameters fits the net by name and shape; check --model and --width."
         )

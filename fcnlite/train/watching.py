@@ -14,7 +14,7 @@ import numpy as np
 
 from fcnlite.data import Dataset, Loader
 from fcnlite.data.pictures import show
-from fcnlite.metrics import Metrics
+from fcnlite.metrics import Metrics, number
 from fcnlite.segmenter import Segmenter
 from fcnlite.train.norms import Norms
 
@@ -57,24 +57,20 @@ class Check:
         figures: dict[str, Any] = {}
         if m := self.metrics:
             figures = {
-                "mean_iu": _number(m.mean_iu),
-                "pixel_accuracy": _number(m.pixel_accuracy),
-                "mean_accuracy": _number(m.mean_accuracy),
-                "frequency_weighted_iu": _number(m.frequency_weighted_iu),
-                "iu": [_number(each) for each in m.iu],
+                "mean_iu": number(m.mean_iu),
+                "pixel_accuracy": number(m.pixel_accuracy),
+                "mean_accuracy": number(m.mean_accuracy),
+                "frequency_weighted_iu": number(m.frequency_weighted_iu),
+                "iu": [number(each) for each in m.iu],
             }
         norms = {
-            "gradient_norms": {layer: _number(each) for layer, each in self.norms.gradients.items()},
-            "weight_norms": {layer: _number(each) for layer, each in self.norms.weights.items()},
+            "gradient_norms": {layer: number(each) for layer, each in self.norms.gradients.items()},
+            "weight_norms": {layer: number(each) for layer, each in self.norms.weights.items()},
         }
         return {"iteration": self.iteration, **figures, **norms}
 
     def __str__(self) -> str:
         return "no validation" if self.metrics is None else f"mean IU {self.mean_iu:.3f}"
-
-
-def _number(value: float) -> float | None:
-    return value if math.isfinite(value) else None
 
 
 @dataclass(frozen=True)

@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -16,7 +17,8 @@ from PIL import Image
 
 import fcnlite
 from fcnlite import models, storage
-from fcnlite.data import VOID
+from fcnlite.data import VOID, Loader
+from fcnlite.errors import FileError
 from fcnlite.train.__main__ import main
 from tests.cli.conftest import Command, Ended
 from tests.train.runs import TINY, arrays, assert_same_run
@@ -291,7 +293,7 @@ def test_bad_labels_are_found_before_training_starts(
     root = photos(tmp_path / "photos", GOOD, **bad)
     run = ("--data", "folder", "--root", root, "--data-option", "classes=3", "--width", 0.02)
     assert_refused(command(main, *run, "--out", tmp_path / "run"), *words)
-    assert not RESULTS & {each.name for each in (tmp_path / "run").iterdir()}
+    assert not (tmp_path / "run").exists()
 
 
 def test_training_on_a_folder_of_pictures(command: Command, tmp_path: Path) -> None:
@@ -382,3 +384,51 @@ def test_help_shows_examples(command: Command) -> None:
     ended = command(main, "--help")
     assert ended.status == 0
     assert "python -m fcnlite.train --resume --out" in ended.out
+
+
+def test_pictures_of_several_sizes_are_found_before_training_starts(command: Command, tmp_path: Path) -> None:
+    root = photos(tmp_path / "photos", GOOD, c=np.zeros((9, 16), np.uint8))
+    Image.new("RGB", (16, 9)).save(root / "images" / "c.png")
+    run = ("--data", "folder", "--root", root, "--data-option", "val=0", "--width", 0.02, "--no-validation")
+    ended = command(main, *run, "--batch-size", 2, "--out", tmp_path / "run")
+    assert_refused(ended, "is 12×8", "c is 16×9", "set crop")
+    assert not (tmp_path / "run").exists()
+    ended = command(main, *run, "--batch-size", 2, "--crop", 8, 8, "--iterations", 1, "--out", tmp_path / "run")
+    assert ended.status == 0
+
+
+def test_weights_of_another_width_are_refused(command: Command, tmp_path: Path) -> None:
+    models.build("lite-fcn8s", classes=6, width=0.04).save(tmp_path / "net.h5")
+    ended = command(main, *TINY, "--init", tmp_path / "net.h5", "--iterations", 1, "--out", tmp_path / "run")
+    assert_refused(ended, "none of its parameters fits", "--width")
+
+
+def test_a_picture_that_vanishes_leaves_the_way_on(
+    command: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert command(main, *TINY, "--iterations", 1, "--out", tmp_path / "run").status == 0
+
+    def vanished(self: Loader, start: int = 0) -> Iterator[dict[str, np.ndarray]]:
+        raise FileError("p13.jpg: no such file.")
+        yield
+
+    monkeypatch.setattr(Loader, "batches", vanished)
+    ended = command(main, "--resume", "--iterations", 9, "--out", tmp_path / "run")
+    assert_refused(ended, "p13.jpg: no such file.", "last.h5 holds the last good checkpoint", "--resume")
+
+
+def test_nothing_to_resume_leaves_no_folder(command: Command, tmp_path: Path) -> None:
+    assert_refused(command(main, "--resume", "--out", tmp_path / "typo"), "holds no checkpoint")
+    assert not (tmp_path / "typo").exists()
+    (tmp_path / "mine").mkdir()
+    assert_refused(command(main, "--resume", "--out", tmp_path / "mine"), "holds no checkpoint")
+    assert (tmp_path / "mine").exists()
+
+
+def test_what_would_run_shows_where_stages_begin(command: Command) -> None:
+    shown = command(main, "--recipe", "voc-fcn8s-staged", "--init", "vgg.h5", "--print-recipe").out
+    found = [line.split(maxsplit=1)[1] for line in shown.splitlines() if line.startswith("  init ")]
+    assert [each.strip() for each in found] == [
+        f"{'vgg.h5':24} command line", "best.h5 of stage 1", "best.h5 of stage 2"
+    ]  # fmt: skip
+    assert command(main, "--resume", "--print-recipe").status == 2

@@ -67,3 +67,13 @@ def test_the_published_set(shared: Path) -> None:
     sample = train[0]
     assert sample.image.shape == (360, 480, 3)
     assert set(np.unique(sample.label)) <= {*range(11), 255}
+
+
+def test_lists_do_not_lead_out_of_the_folder(tmp_path: Path) -> None:
+    inside = tmp_path / "in"
+    inside.mkdir()
+    make(inside, np.array([[0]], np.uint8))
+    Image.new("RGB", (1, 1)).save(tmp_path / "x.png")
+    (inside / "train.txt").write_text("train/../../x.png trainannot/a.png\n")
+    with pytest.raises(DataError, match=r"line 1: no part of train/../../x.png exists below"):
+        data.open("camvid", inside)

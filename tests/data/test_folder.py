@@ -457,3 +457,68 @@ def test_what_cannot_be_used_is_passed_over_when_asked(pairs: Pairs) -> None:
     assert len(problems) == 4
     for name in ("p1", "p2", "p3", "p4"):
         assert sum(f"{name}.png" in problem for problem in problems) == 1
+
+
+def test_palettes_that_differ_are_colours(pairs: Pairs) -> None:
+    root = pairs(2)
+    for name, colors in (("p0", [0, 0, 0, 255, 0, 0]), ("p1", [255, 0, 0, 0, 0, 0])):
+        label = Image.fromarray(np.resize(np.array([0, 1], np.uint8), (8, 12)))
+        label.putpalette(colors)
+        label.save(root / "labels" / f"{name}.png")
+    words = r"palettes that differ \(0 is 0 0 0 in p0.png, 255 0 0 in p1.png\).*Found: .*255 0 0 \(50.0 %\)"
+    for options in ({}, {"classes": 2}):
+        with pytest.raises(DataError, match=words):
+            opened(root, val=0, **options)
+    (root / "colors.txt").write_text("0 0 0 ground\n255 0 0 roof\n")
+    assert opened(root, val=0)[1].label[0, :2].tolist() == [1, 0]
+    with pytest.raises(DataError, match=r"colors.txt, which the colours of the labels want, and classes exclude"):
+        opened(root, val=0, classes=2)
+
+
+@pytest.mark.parametrize("spoil", ["blurred", "jpeg"])
+def test_blended_colours_are_recognised_without_a_table_too(pairs: Pairs, tmp_path: Path, spoil: str) -> None:
+    root = pairs(2)
+    for name in ("p0", "p1"):
+        Image.new("RGB", (160, 120)).save(root / "images" / f"{name}.png")
+        sharp = np.zeros((120, 160, 3), np.uint8)
+        sharp[20:70, 30:90] = (255, 0, 0)
+        sharp[50:110, 60:150] = (0, 255, 0)
+        label = Image.fromarray(sharp)
+        if spoil == "blurred":
+            label = label.resize((81, 61), Image.Resampling.BILINEAR).resize((160, 120), Image.Resampling.BILINEAR)
+        else:
+            label.save(tmp_path / "lossy.jpg", quality=60)
+            label = Image.open(tmp_path / "lossy.jpg")
+        label.save(root / "labels" / f"{name}.png")
+    with pytest.raises(DataError, match=r"others, which look anti-aliased or .* \(JPEG\): make the labels anew"):
+        opened(root, val=0)
+
+
+def test_one_blended_label_is_named_and_can_be_left_out(pairs: Pairs) -> None:
+    root = pairs(6)
+    smooth = np.clip(np.add.outer(np.arange(40), np.arange(60)) * 2, 0, 254).astype(np.uint8)
+    sharp = np.kron(np.arange(6).reshape(2, 3) % 3, np.ones((20, 20))).astype(np.uint8)
+    for number in range(6):
+        Image.new("RGB", (60, 40)).save(root / "images" / f"p{number}.png")
+        write_label(root, f"p{number}", smooth if number == 4 else sharp)
+    with pytest.raises(DataError, match=r"cannot be counted: .* \(p4.png\)"):
+        opened(root, val=0)
+    dataset = data.open("folder", root, "train", val=0, skip_bad=True)
+    assert len(dataset.classes) == 3
+    good, problems = dataset.usable()
+    assert len(good) == 5
+    assert len(problems) == 1 and "p4.png" in problems[0]
+
+
+def test_a_label_with_losses_comes_with_the_remedy(pairs: Pairs) -> None:
+    root = pairs(2)
+    Image.open(root / "labels" / "p0.png").convert("L").save(root / "labels" / "p0.jpg")
+    (root / "labels" / "p0.png").unlink()
+    with pytest.raises(DataError, match=r"p0.jpg: is no PNG; .*: make the labels anew"):
+        opened(root, val=0)
+
+
+def test_a_table_may_begin_with_a_byte_order_mark(pairs: Pairs) -> None:
+    root = pairs(2)
+    (root / "classes.txt").write_text("ground\nroof\nroad\n", encoding="utf-8-sig")
+    assert opened(root, val=0).classes == ("ground", "roof", "road")

@@ -148,3 +148,16 @@ def test_depth_is_seen_as_a_gray_picture() -> None:
     np.testing.assert_allclose(with_depth[:, :, 0, 0] @ [*x, depth], expected, rtol=1e-12)
     with pytest.raises(ShapeError, match=r"3×4×1×1.*O×3×H×W"):
         surgery.add_depth(with_depth)
+
+
+def test_statistics_are_taken_together_or_not_at_all() -> None:
+    net = net_of(LayerSpec("bn", "BatchNorm", ("data",), ("bn",)))
+    channels = net.params["bn"][0].shape[0]
+    wide = {"bn": [np.ones(channels + 1), np.ones(channels + 1), np.full(1, 20.0)]}
+    assert [each.outcome for each in surgery.transplant(net, wide)] == ["shape differs", "shape differs", "left"]
+    assert not any(each.array.any() for each in net.params["bn"])
+    assert [each.outcome for each in surgery.transplant(net, {"bn": [np.ones(channels)]})] == ["left"] * 3
+    assert not any(each.array.any() for each in net.params["bn"])
+    fitting = {"bn": [np.ones(channels), np.ones(channels), np.full(1, 20.0)]}
+    assert [each.outcome for each in surgery.transplant(net, fitting)] == ["taken"] * 3
+    assert all(each.array.all() for each in net.params["bn"])

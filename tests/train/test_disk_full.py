@@ -114,3 +114,17 @@ def test_rows_of_the_log_wait_for_room_and_none_is_lost_or_cut(tmp_path: Path) -
     assert log.sync() == (folder.log.stat().st_size, 0)
     log.close()
     assert folder.read_log()["loss"] == [0.5, 0.25, 0.125]
+
+
+def test_half_a_line_is_cut_off_when_its_log_is_opened_again(tmp_path: Path) -> None:
+    folder = RunFolder(tmp_path)
+    speed = {"iterations": 2, "seconds": 1.0, "checking": 0.5, "waited": 0.0}
+    log = Log(folder)
+    log.write_speed(speed)
+    log.close()
+    with folder.speed.open("a") as stream:
+        stream.write('{"iterations": 2, "sec')
+    log = Log(folder)
+    log.write_speed(speed)
+    log.close()
+    assert folder.read_speed() == [speed, speed]

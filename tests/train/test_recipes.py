@@ -52,7 +52,7 @@ def test_recipes_are_the_references_solvers(name: str, shared: Path) -> None:
     for field in ("base_lr", "lr_policy", "momentum", "weight_decay", "iter_size"):
         assert getattr(options, field) == theirs[field], field
     assert options.iterations == theirs["max_iter"]
-    assert options.check_every == theirs.get("snapshot")
+    assert options.check_every == theirs.get("snapshot", 4000)
     # Their data layers give one picture at a time, as it is.
     assert (options.batch_size, options.width, options.flip) == (1, 1.0, False)
     assert (options.scale, options.crop, options.brightness) == ((1.0, 1.0), (0, 0), 0.0)

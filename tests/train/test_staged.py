@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -16,6 +17,7 @@ from fcnlite.train.run_folder import RunFolder
 from tests.train.runs import assert_same_run
 
 NETS = ("voc-fcn32s", "voc-fcn16s", "voc-fcn8s")
+FOLDERS = {net: f"{number}-{net}" for number, net in enumerate(NETS, start=1)}
 RUN = (
     "--recipe", "voc-fcn8s-staged", "--width", 0.02,
     "--data", "shapes", "--data-option", "size=32", "--data-option", "count=2",
@@ -65,7 +67,7 @@ def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_each_stage_is_a_run_of_its_own_with_its_net(whole: Path) -> None:
     for net in NETS:
-        content = storage.load(whole / net / "last.h5")
+        content = storage.load(whole / FOLDERS[net] / "last.h5")
         assert content.progress["iteration"] == 2
         assert content.progress["options"]["model"] == content.spec.name == net
         assert content.progress["options"]["recipe"] == "voc-fcn8s-staged"
@@ -77,7 +79,7 @@ def test_each_stage_begins_from_the_best_weights_of_the_one_before(tmp_path: Pat
     assert train(*RUN, *still, "--init", tmp_path / "start.h5", "--out", tmp_path / "run") == 0
     given = storage.load(tmp_path / "start.h5").params
     for net in NETS:
-        params = storage.load(tmp_path / "run" / net / "best.h5").params
+        params = storage.load(tmp_path / "run" / FOLDERS[net] / "best.h5").params
         for layer in ("conv1_1", "fc6", "fc7", "score_fr"):
             np.testing.assert_array_equal(params[layer][0], given[layer][0])
         assert not any(params[layer][0].any() for layer in params if layer.startswith("score_pool"))
@@ -90,14 +92,14 @@ def test_a_killed_run_goes_on_in_its_stage_and_ends_as_an_uninterrupted_one(
 ) -> None:
     out = tmp_path / "run"
     killed_in_stage(monkeypatch, number, when, *RUN, "--out", out)
-    finished = [(out / net / "last.h5").stat().st_mtime_ns for net in NETS[: number - 1]]
+    finished = [(out / FOLDERS[net] / "last.h5").stat().st_mtime_ns for net in NETS[: number - 1]]
     assert train("--resume", "--out", out) == 0
-    assert [(out / net / "last.h5").stat().st_mtime_ns for net in NETS[: number - 1]] == finished
+    assert [(out / FOLDERS[net] / "last.h5").stat().st_mtime_ns for net in NETS[: number - 1]] == finished
     for net in NETS:
         # The stages' `init` is a path inside the run.
         for name in ("log.csv", "log.jsonl"):
-            assert (out / net / name).read_bytes() == (whole / net / name).read_bytes()
-        left, right = storage.load(out / net / "last.h5"), storage.load(whole / net / "last.h5")
+            assert (out / FOLDERS[net] / name).read_bytes() == (whole / FOLDERS[net] / name).read_bytes()
+        left, right = storage.load(out / FOLDERS[net] / "last.h5"), storage.load(whole / FOLDERS[net] / "last.h5")
         for layer, arrays in left.params.items():
             for a, b in zip(arrays, right.params[layer], strict=True):
                 np.testing.assert_array_equal(a, b)
@@ -121,7 +123,7 @@ def test_options_changed_on_resuming_hold_for_the_stages_to_come(
     out = tmp_path / "run"
     killed_in_stage(monkeypatch, 2, "train", *RUN, "--out", out)
     assert train("--resume", "--iterations", 3, "--out", out) == 0
-    assert [storage.load(out / net / "last.h5").progress["iteration"] for net in NETS] == [2, 3, 3]
+    assert [storage.load(out / FOLDERS[net] / "last.h5").progress["iteration"] for net in NETS] == [2, 3, 3]
 
 
 def test_an_earlier_run_is_replaced_only_if_asked_and_leaves_nothing_to_resume(
@@ -131,13 +133,13 @@ def test_an_earlier_run_is_replaced_only_if_asked_and_leaves_nothing_to_resume(
     killed_in_stage(monkeypatch, 3, "train", *RUN, "--seed", 5, "--out", out)
     assert train(*RUN, "--out", out) == 1
     assert "--resume" in (err := capsys.readouterr().err) and "--overwrite" in err
-    assert train(*RUN, "--overwrite", "--init", out / "voc-fcn32s" / "best.h5", "--out", out) == 1
+    assert train(*RUN, "--overwrite", "--init", out / FOLDERS["voc-fcn32s"] / "best.h5", "--out", out) == 1
     assert "copy it elsewhere" in capsys.readouterr().err
     assert train(*RUN, "--overwrite", "--init", tmp_path / "none.h5", "--out", out) == 1
     assert "no such file" in capsys.readouterr().err
-    assert (out / "voc-fcn16s" / "last.h5").exists()
+    assert (out / FOLDERS["voc-fcn16s"] / "last.h5").exists()
     assert train(*RUN, "--overwrite", "--out", out) == 0
-    assert_same_run(out / "voc-fcn32s", whole / "voc-fcn32s")
+    assert_same_run(out / FOLDERS["voc-fcn32s"], whole / FOLDERS["voc-fcn32s"])
 
 
 @pytest.mark.parametrize(
@@ -166,3 +168,20 @@ def test_what_never_began_does_not_stand_in_the_way(tmp_path: Path, capsys: pyte
     assert train("--recipe", "voc-fcn8s-staged", "--data", "camvid", "--out", out) == 1
     assert "--root" in capsys.readouterr().err
     assert train(*RUN, "--out", out) == 0
+
+
+def test_stages_of_one_model_have_folders_of_their_own(tmp_path: Path) -> None:
+    run = (*RUN, "--model", "voc-fcn32s", "--iterations", 1)
+    assert train(*run, "--out", tmp_path / "run") == 0
+    assert all((tmp_path / "run" / f"{number}-voc-fcn32s" / "best.h5").exists() for number in (1, 2, 3))
+
+
+def test_what_is_wrong_is_found_before_anything_is_removed(whole: Path, tmp_path: Path) -> None:
+    out = tmp_path / "run"
+    shutil.copytree(whole, out)
+    before = {path: path.stat().st_mtime_ns for path in out.rglob("*.*5")}
+    assert train("--recipe", "voc-fcn8s-staged", "--overwrite", "--root", tmp_path / "nowhere", "--out", out) == 1
+    (out / "stages.json").rename(tmp_path / "stages.json")
+    assert train(*RUN, "--out", out) == 1  # the stages' folders hold runs
+    (tmp_path / "stages.json").rename(out / "stages.json")
+    assert {path: path.stat().st_mtime_ns for path in out.rglob("*.*5")} == before
