@@ -37,7 +37,10 @@ def num_threads() -> int:
 
 
 def set_num_threads(threads: int) -> None:
-    """Use `threads` threads in our kernels and in the BLAS libraries. Raises ValueError below 1."""
+    """Use `threads` threads in our kernels and in the BLAS libraries. Raises ValueError below 1.
+
+    A forked child computes with one: it does not have its parent's threads, and more would wait for them forever.
+    """
     global _threads
     if threads < 1:
         raise ValueError(f"set_num_threads({threads}): expected at least 1 thread.")
@@ -68,8 +71,15 @@ def _switcher() -> ThreadPoolExecutor:
     return ThreadPoolExecutor(1, thread_name_prefix="fcnlite-blas")
 
 
+def _after_fork() -> None:
+    """A forked child has neither our thread nor those of the kernels, which it would wait for."""
+    global _threads
+    _threads = 1
+    _switcher.cache_clear()
+
+
 if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_switcher.cache_clear)  # a forked child does not have the thread
+    os.register_at_fork(after_in_child=_after_fork)
 
 
 def show_config() -> str:

@@ -9,7 +9,9 @@ from __future__ import annotations
 
 import os
 import time
+import weakref
 from collections.abc import Callable, Iterable, Mapping, Sequence, Set
+from functools import partial
 from itertools import pairwise
 from math import prod
 from typing import Any
@@ -19,7 +21,7 @@ import numpy as np
 from fcnlite import config
 from fcnlite._kernels import isa
 from fcnlite.backprop import Backprop, Pass, PlainPass, Timer
-from fcnlite.compiler import Arena, Machine, Plan, compile_schedule
+from fcnlite.compiler import Arena, Machine, Memory, Plan, compile_schedule
 from fcnlite.errors import FcnliteError, ShapeError, SpecError, nearest
 from fcnlite.layers.base import Layer, ParamShape, Run, create, named
 from fcnlite.parameter import Parameter, generator, make_parameters
@@ -79,6 +81,7 @@ class Net:
         self._checked: dict[Any, Schedule] = {}
         self._plans: dict[Any, Plan] = {}
         self._arena = Arena()
+        self._memory = Memory()
         self._prepared: dict[Any, Any] = {}
         self._last: Pass[Any] | None = None
         self._grads: dict[str, Array] = {}
@@ -86,6 +89,10 @@ class Net:
         declared = self._declared_shapes()
         if declared is not None:
             self._make_params(self._schedule(frozenset(declared), (), True), declared)
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Without plans and what passes left: a copy makes its own."""
+        return self.__dict__ | {name: make() for name, make in _NOT_COPIED.items()}
 
     # Parameters
 
@@ -249,7 +256,7 @@ class Net:
         run = Run(
             params=[each.data if layer.updates_params else each.array for each in parameters],
             overwrite=overwrite,
-            rng=lambda: generator(self.seed, 1 + self.iteration, layer.spec.name),
+            rng=partial(generator, self.seed, 1 + self.iteration, layer.spec.name),
         )
         # NumPy turns arrays without axes into numbers; layers and callers get arrays.
         top = [np.asarray(each) for each in named(layer, lambda: layer.forward(bottom, run))]
@@ -270,14 +277,23 @@ class Net:
         if key not in self._plans:
             plan = compile_schedule(schedule, self._infer(schedule, fed), self._machine(), training=keep, elides=elide)
             _remember(self._plans, key, plan)  # which holds the schedule, so that its id is not given to another
+            if len(self._plans) == KEPT_SCHEDULES:  # others went: with them what only they had prepared
+                used = set().union(*(each.machine.used for each in self._plans.values()))
+                for old in self._prepared.keys() - used:
+                    del self._prepared[old]
         return self._plans[key]
 
     def _machine(self) -> Machine:
-        def of(layer: str) -> Sequence[Parameter]:
-            return self.params.get(layer, ())
+        net = weakref.ref(self)  # whose plans hold the machine
 
-        kernels = isa.kernels("fast")
-        return Machine(of, self._run_layer, kernels, config.num_threads(), self._prepared, self.low_memory)
+        def params(layer: str) -> Sequence[Parameter]:
+            return _alive(net).params.get(layer, ())
+
+        def run_layer(layer: Layer, bottom: list[Array], overwrite: bool) -> tuple[list[Array], Run]:
+            return _alive(net)._run_layer(layer, bottom, overwrite)
+
+        kernels, threads = isa.kernels("fast"), config.num_threads()
+        return Machine(params, run_layer, kernels, threads, self._prepared, self._memory, self.low_memory)
 
     def _convert(self, feeds: Mapping[str, Any]) -> dict[str, Array]:
         """The fed arrays, C-contiguous and of the net's type. Raises `SpecError` for names that are no inputs."""
@@ -491,6 +507,21 @@ def _for_shapes(step: Step, shapes: Mapping[int, Shape], answer: Callable[..., l
         raise ShapeError(
             f"layer {spec.name!r} ({spec.type}): {error} (bottoms: {_show_blobs(spec.bottom, bottom)})."
         ) from error
+
+
+_NOT_COPIED: dict[str, Callable[[], Any]] = {
+    **dict.fromkeys(("_schedules", "_checked", "_plans", "_prepared", "_grads"), dict),
+    "_arena": Arena,
+    "_memory": Memory,
+    "_last": type(None),
+}
+"""What a copy of a net begins with instead."""
+
+
+def _alive(net: weakref.ref[Net]) -> Net:
+    found = net()
+    assert found is not None  # a plan runs by its net alone
+    return found
 
 
 def _remember(cache: dict[Any, Any], key: Any, value: Any) -> None:

@@ -160,7 +160,12 @@ class Convolution(Operation):
             release(weight)
             return prepared(u, bias, self.slopes and self.slopes(machine), self.problem)
 
-        return machine.prepare((self.layers, self.algorithm), self.layers, make)
+        key = self._learned(machine), self.algorithm, self.slopes is not None
+        return machine.prepare(key, self.layers, make)
+
+    def _learned(self, machine: Machine) -> tuple[str, ...]:
+        """Its layers that have parameters; with or without the others, the prepared weights are the same."""
+        return tuple(each for each in self.layers if machine.params(each))
 
     def forward(self, bottom: list[Array], top: list[Array], run: Run, machine: Machine) -> list[Array]:
         run.bottom, run.top = bottom, top
@@ -213,7 +218,7 @@ class Convolution(Operation):
         else:
             q, algorithm, work = turned
             u = machine.prepare(
-                (self.layers, algorithm, "turned"),
+                (self._learned(machine), algorithm, "turned"),
                 self.layers,
                 lambda old: algorithm.prepare(weight, q, machine, turned=True, into=old),
             )

@@ -129,4 +129,6 @@ def _taps_along(kernel: Array, window: Window, size: int, outs: int, offset: int
     k = out - window.stride * places
     inside = (places >= 0) & (places < size) & (k < window.kernel)
     weights = np.where(inside, kernel[np.minimum(k, window.kernel - 1)], 0)
-    return Taps(np.where(inside, places, 0).astype(np.int32), weights.astype(np.float32))
+    # With a weight of 0 stands another input that the output sums, so that NaN reaches nobody whom it would not anyway.
+    some = np.take_along_axis(places, inside.argmax(axis=1)[:, None], axis=1)
+    return Taps(np.where(inside, places, some).astype(np.int32), weights.astype(np.float32))

@@ -57,33 +57,21 @@ def blocks(channels: int) -> int:
     return -(-channels // BLOCK)
 
 
-@dataclass
-class Machine:
-    """What operations run on: the net's parameters, threads, kernels, memory, and the plain layers."""
+class Memory:
+    """Memory beside the arena, which all plans of a net use in turn."""
 
-    params: Callable[[str], Sequence[Parameter]]
-    """A layer's parameters."""
-    run_layer: Callable[[Layer, list[Array], bool], tuple[list[Array], Run]]
-    """A layer's forward on its bottoms (whether the first may be overwritten): the tops, and what backward needs."""
-    kernels: Any
-    threads: int
-    prepared: dict[Any, tuple[tuple[int, ...], Any]]
-    """What was derived from parameters, with the versions that it was derived from."""
-    low_memory: bool = False
-    """Whether prepared weights shall take little more memory than the weights themselves."""
-    scratch: Array = field(default_factory=lambda: np.empty(0, np.float32))
-    """Memory for the operation that runs; in backward as much as it has asked for (`borrow`)."""
-    _lent: Array = field(default_factory=lambda: np.empty(0, np.float32))
-    _pool: list[Array] = field(default_factory=list)
+    def __init__(self) -> None:
+        self._lent = np.empty(0, np.float32)
+        self._pool: list[Array] = []
 
-    def borrow(self, floats: int) -> None:
-        """Have `scratch` hold so many floats."""
+    def lend(self, floats: int) -> Array:
+        """At least so many floats; the same ones at every call."""
         if self._lent.size < floats:
             self._lent = np.empty(floats, np.float32)
-        self.scratch = self._lent
+        return self._lent
 
     def buffer(self, shape: Shape) -> Array:
-        """Memory for a value beside the arena: that of an earlier one which nobody holds any more, if there is such.
+        """Memory for a value: that of an earlier one which nobody holds any more, if there is such.
 
         Memory that is new to the process costs more than the arithmetic of many an operation.
         """
@@ -97,8 +85,38 @@ class Machine:
             self._pool += fitting
         return min(fitting, key=lambda each: each.size)[:floats].reshape(shape)
 
+
+@dataclass
+class Machine:
+    """What operations run on: the net's parameters, threads, kernels, memory, and the plain layers."""
+
+    params: Callable[[str], Sequence[Parameter]]
+    """A layer's parameters."""
+    run_layer: Callable[[Layer, list[Array], bool], tuple[list[Array], Run]]
+    """A layer's forward on its bottoms (whether the first may be overwritten): the tops, and what backward needs."""
+    kernels: Any
+    threads: int
+    prepared: dict[Any, tuple[tuple[int, ...], Any]]
+    """What was derived from parameters, with the versions that it was derived from; of all plans of the net."""
+    memory: Memory
+    low_memory: bool = False
+    """Whether prepared weights shall take little more memory than the weights themselves."""
+    scratch: Array = field(default_factory=lambda: np.empty(0, np.float32))
+    """Memory for the operation that runs; in backward as much as it has asked for (`borrow`)."""
+    used: set[Any] = field(default_factory=set)
+    """The keys in `prepared` that have been asked for here."""
+
+    def borrow(self, floats: int) -> None:
+        """Have `scratch` hold so many floats."""
+        self.scratch = self.memory.lend(floats)
+
+    def buffer(self, shape: Shape) -> Array:
+        """Memory for a value beside the arena."""
+        return self.memory.buffer(shape)
+
     def prepare(self, key: Any, layers: Sequence[str], make: Callable[[Any], Any]) -> Any:
         """`make(old)`, made anew only when a parameter of `layers` has changed; `old` is what it made before."""
+        self.used.add(key)
         versions = tuple(each.version for layer in layers for each in self.params(layer))
         old = self.prepared.get(key)
         if old is None or old[0] != versions:
@@ -112,7 +130,7 @@ def _is_free(buffer: Array) -> bool:
 
 
 def _count_of_free() -> int:
-    """What Python counts, on the way that `Machine.buffer` asks, for a buffer that nobody else holds."""
+    """What Python counts, on the way that `Memory.buffer` asks, for a buffer that nobody else holds."""
     pool = [np.empty(1, np.float32)]
     (count,) = [_count(each) for each in pool]
     return count
@@ -128,7 +146,8 @@ _COUNT_OF_FREE = _count_of_free()
 class Operation:
     """What a plan runs: `forward`, and in training `backward`, on the arrays of its values.
 
-    It keeps no state from pass to pass: what forward leaves for backward is its `Run`, of which it sets `saved`.
+    It keeps no state from pass to pass: what forward leaves for backward is its `Run`, of which it sets `saved`. How it
+    goes about its work is laid out once, when the plan asks it for `scratch_floats`.
     """
 
     kind: ClassVar[str]
@@ -137,6 +156,8 @@ class Operation:
     """Whether it writes its outputs into memory that it is given; else it makes arrays of its own."""
     aliases: bool = False
     """Whether an output may share memory with an input."""
+    updates_params: bool = False
+    """Whether forward changes parameters: BatchNorm's running sums."""
     no_gradient: frozenset[int] = frozenset()
     """Inputs that never get a gradient."""
 
@@ -158,7 +179,7 @@ class Operation:
         return np.empty(shape, np.float32) if self.for_caller else machine.buffer(shape)
 
     def scratch_floats(self, machine: Machine) -> int:
-        """Floats that forward wants of `machine.scratch`."""
+        """Floats that forward wants of `machine.scratch`; asked for once, before the first forward."""
         return 0
 
     def forward(self, bottom: list[Array], top: list[Array], run: Run, machine: Machine) -> list[Array]:
@@ -223,11 +244,11 @@ class Graph:
                 values.add(new)
 
     def drop_unread(self) -> None:
-        """Take away what nobody reads."""
+        """Take away what nobody reads and what changes no parameters."""
         for operation in self.operations[::-1]:
-            if not any(each in self.lasting or self.readers(each) for each in operation.outputs):
+            read = any(each in self.lasting or self.readers(each) for each in operation.outputs)
+            if not read and not operation.updates_params:
                 self.operations.remove(operation)
-
 
 
 def as_plain(array: Array, value: Value, machine: Machine) -> Array:

@@ -6,7 +6,7 @@ import numpy as np
 
 from fcnlite.compiler.ir import BLOCK, Machine, Operation, Value, blocks
 from fcnlite.layers.base import Array, Run
-from fcnlite.layers.batch_norm import BatchNorm
+from fcnlite.layers.batch_norm import BatchNorm, averages
 from fcnlite.layers.scale import Scale
 
 
@@ -24,6 +24,7 @@ class Normalization(Operation):
     def __init__(self, layer: BatchNorm, inputs: list[Value], outputs: list[Value]) -> None:
         super().__init__(inputs, outputs, [layer.spec.name])
         self.layer = layer
+        self.updates_params = layer.updates_params
         self.scale: Scale | None = None
         self.relu = False
 
@@ -48,9 +49,7 @@ class Normalization(Operation):
         """Mean and variance of every channel, in float64. The batch's join the running sums."""
         parameters = machine.params(self.layer.spec.name)
         if self.layer.use_global_stats:
-            mean, variance, weight = (each.array.astype(np.float64) for each in parameters)
-            scale = 0 if weight[0] == 0 else 1 / weight[0]
-            return mean * scale, variance * scale
+            return averages(*(each.array.astype(np.float64) for each in parameters))
         n, count, height, width, _ = x.shape
         moments = np.empty((count, n * height, 2, BLOCK), np.float32)
         machine.kernels.row_moments(x, moments, machine.threads)

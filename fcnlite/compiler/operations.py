@@ -28,6 +28,7 @@ class LayerOperation(Operation):
         super().__init__(inputs, outputs, [layer.spec.name])
         self.layer = layer
         self.aliases = layer.aliases or overwrite
+        self.updates_params = layer.updates_params
         down = layer.spec.propagate_down
         self.no_gradient = layer.no_gradient | {i for i, each in enumerate(down) if not each}
         self.overwrite = overwrite
@@ -129,7 +130,7 @@ class SoftmaxLoss(LayerOperation):
 
     @staticmethod
     def suits(layer: Layer, bottom: Value) -> bool:
-        if not isinstance(layer, SoftmaxWithLoss | InfogainLoss) or layer.options.axis not in (1, -3):
+        if type(layer) not in (SoftmaxWithLoss, InfogainLoss) or layer.options.axis not in (1, -3):
             return False
         if len(bottom.shape) != 4:
             return False

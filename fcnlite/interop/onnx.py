@@ -29,6 +29,7 @@ from fcnlite.exportable import (
 )
 from fcnlite.files import atomic_write
 from fcnlite.layers.base import Layer, Shape, canonical_axis, named
+from fcnlite.layers.batch_norm import averages
 from fcnlite.layers.elementwise import LinearOptions
 from fcnlite.layers.repeated import Repeated
 from fcnlite.shapes import Window
@@ -435,11 +436,10 @@ def _batch_norm(graph: _Graph, layer: Any, bottom: list[_Blob]) -> list[str]:
     (x,), (mean, variance, weight) = bottom, graph.params(layer)
     if not layer.use_global_stats:
         raise SpecError("use_global_stats is false; only running statistics can be written as ONNX.")
-    factor = 0 if weight[0] == 0 else 1 / weight[0]
     ones = np.ones_like(mean)
     if len(x.shape) == 1:
         raise SpecError("a blob of one axis cannot be normalised by ONNX.")
-    statistics = [graph.constant(each) for each in (ones, 0 * ones, mean * factor, variance * factor)]
+    statistics = [graph.constant(each) for each in (ones, 0 * ones, *averages(mean, variance, weight))]
     return [graph.add("BatchNormalization", x.name, *statistics, epsilon=layer.options.eps)]
 
 

@@ -63,8 +63,7 @@ class BatchNorm(Layer):
         axes, per_channel = _over_channels(x)
         mean_sum, variance_sum, weight = run.params
         if self.use_global_stats:
-            factor = 0 if weight[0] == 0 else 1 / weight[0]
-            mean, variance = mean_sum * factor, variance_sum * factor
+            mean, variance = averages(mean_sum, variance_sum, weight)
             y = x - mean.reshape(per_channel)
         else:
             mean = x.mean(axis=axes)
@@ -94,6 +93,12 @@ class BatchNorm(Layer):
         dx -= dy.mean(axis=axes).reshape(per_channel)
         dx /= sigma
         return [dx]
+
+
+def averages(mean_sum: Array, variance_sum: Array, weight: Array) -> tuple[Array, Array]:
+    """Mean and variance of every channel, of the running sums; 0 where nothing was summed yet, as in Caffe."""
+    factor = 0 if weight[0] == 0 else 1 / weight[0]
+    return mean_sum * factor, variance_sum * factor
 
 
 def _channels(shape: Shape) -> int:

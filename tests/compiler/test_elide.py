@@ -17,11 +17,10 @@ from tests.compiler.twins import (
     GRADIENT_BAR,
     assert_all_near,
     assert_near,
+    assert_same_gradients,
     assert_same_outputs,
-    closest_call,
     conv,
     does,
-    error,
     filled,
     gradients,
     in_place,
@@ -218,14 +217,7 @@ def test_blobs_are_whole_and_gradients_the_plain_ones(size: tuple[int, int]) -> 
     assert is_short(net, feeds)
     net.forward(feeds, keep=True)
     assert_all_near(net.blobs, plain_blobs(net, feeds))
-    check_gradients(net, feeds)
-
-
-def check_gradients(net: Net, feeds: dict[str, np.ndarray]) -> None:
-    """Unless rounding decides (twins.closest_call)."""
-    found, expected = gradients(net, feeds), gradients(plain_twin(net), feeds)
-    off = {name: error(found[name], expected[name]) for name in expected}
-    assert max(off.values()) <= GRADIENT_BAR or closest_call(net, feeds) < 1e-5, off
+    assert_same_gradients(net, feeds)
 
 
 @pytest.mark.parametrize("seeded", [["pool1"], ["conv1_1"], ["pool3", "conv2_1"], ["score_pool3", "conv3_3"]])
@@ -268,7 +260,7 @@ def test_training_of_any_chain_behind_a_wide_pad(layers: tuple[LayerSpec, ...], 
     feeds = feed(*size)
     net.forward(feeds, keep=True)
     assert_all_near(net.blobs, plain_blobs(net, feeds))
-    check_gradients(net, feeds)
+    assert_same_gradients(net, feeds)
 
 
 def test_a_value_that_is_not_finite_is_found_in_a_short_pass() -> None:

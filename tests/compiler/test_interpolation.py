@@ -121,7 +121,7 @@ def test_a_bilinear_deconvolution_is_an_interpolation(
     feeds = {"data": normal(0, n, channels, height, width)}
     net = filled(spec_of(feeds["data"].shape, up("up", "data", channels, kernel, stride, pad=[pad])))
     plan = assert_same_outputs(net, feeds)
-    assert isinstance(does(plan, "up"), Interpolation)
+    assert isinstance(does(plan, "up"), Interpolation) == (stride <= kernel)  # else no input reaches some outputs
     assert_same_gradients(net, feeds)
 
 
@@ -323,3 +323,13 @@ def test_nothing_of_it_without_deconvolutions() -> None:
     feeds = {"data": normal(0, 1, 3, 12, 14)}
     net: Net = filled(spec_of(feeds["data"].shape, conv("a", "data", 4)))
     assert not plan_of(net, feeds).notes["interpolate"]
+
+
+@pytest.mark.parametrize("bad", [np.nan, np.inf])
+def test_what_is_no_number_stays_in_its_place(bad: float) -> None:
+    for where in ((0, 0), (0, 4), (4, 4), (2, 2)):
+        feeds = {"data": normal(0, 1, 1, 5, 5)}
+        feeds["data"][(0, 0, *where)] = bad
+        net = filled(spec_of((1, 1, 5, 5), up("up", "data", 1, 4, 2)))
+        found, expected = (each.forward(feeds)["up"] for each in (net, plain_twin(net)))
+        np.testing.assert_array_equal(np.isfinite(found), np.isfinite(expected))

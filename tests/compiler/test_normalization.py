@@ -18,7 +18,6 @@ from tests.compiler.twins import (
     assert_all_near,
     assert_near,
     assert_same_gradients,
-    closest_call,
     conv,
     does,
     filled,
@@ -144,8 +143,7 @@ def test_the_layers_are_one_operation_in_training(behind: str, options: dict[str
 def test_any_shape(shape: Shape, behind: str) -> None:
     """Of fewer values in a channel some are near the mean by chance, and their gradients beyond measure."""
     net, feeds = net_of(shape, BEHIND[behind]), {"data": normal(1, *shape)}
-    if closest_call(net, feeds) > 1e-5:
-        assert_same_gradients(net, feeds)
+    assert_same_gradients(net, feeds)
 
 
 def test_running_sums_grow_as_on_the_plain_path() -> None:

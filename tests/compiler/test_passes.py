@@ -547,3 +547,18 @@ def test_pictures_of_a_pixel_or_a_row(shape: tuple[int, ...]) -> None:
     layers = (conv("a", "data", 20, pad=[1]), in_place("ReLU", "a"), pool("b", "a"), conv("c", "b", 4, 1))
     assert_same_outputs(filled(spec_of(shape, *layers)), feeds)
     assert_same_gradients(filled(spec_of(shape, *layers)), feeds)
+
+
+def test_dropout_with_other_readers_before_it_stays_in_training() -> None:
+    """Their gradients are not its top's."""
+    half = layer("c", "Power", "a", scale=0.5)
+    net = net_of(conv("a", "data", 20), conv("b", "a", 4), in_place("Dropout", "a"), half)
+    assert_same_gradients(net, FEEDS, ["data", "a"])
+
+
+def test_running_sums_grow_though_nobody_reads_what_was_normalised() -> None:
+    silence = LayerSpec("s", "Silence", ("n",))
+    net = net_of(conv("a", "data", 20), layer("n", "BatchNorm", "a"), silence, conv("b", "a", 4), phase="TRAIN")
+    before = net.params["n"][2].array.copy()
+    net.forward(FEEDS)
+    assert net.params["n"][2].array == pytest.approx(0.999 * before + 1)

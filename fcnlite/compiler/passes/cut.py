@@ -10,7 +10,7 @@ from fcnlite.layers.crop import Crop
 def cut(graph: Graph) -> list[str]:
     done = []
     for operation in graph.operations[:]:
-        if isinstance(operation, LayerOperation) and isinstance(operation.layer, Crop):
+        if isinstance(operation, LayerOperation) and type(operation.layer) is Crop:
             window = operation.layer.window(*(each.shape for each in operation.inputs))
             new = Cut(operation.inputs[:1], operation.outputs, operation.layers, window)
             new.no_gradient = operation.no_gradient & {0}

@@ -1,13 +1,15 @@
 """Drop layers that pass on what they get: Dropout in the TEST phase and, in inference, Split.
 
 Exact: y = x. In training a layer stays whose top has a name of its own, and so a gradient that may be asked for by
-itself; and one that lets no gradient through.
+itself; one whose bottom others read too, whose gradients are not its top's; and one that lets no gradient through.
 """
 
 from __future__ import annotations
 
 from fcnlite.compiler.ir import Graph
 from fcnlite.compiler.operations import LayerOperation
+from fcnlite.layers.dropout import Dropout
+from fcnlite.layers.split import Split
 
 
 def drop(graph: Graph) -> list[str]:
@@ -17,7 +19,8 @@ def drop(graph: Graph) -> list[str]:
             continue
         layer = operation.layer
         in_place = layer.spec.top == layer.spec.bottom and not operation.no_gradient
-        idle = (layer.type == "Dropout" and layer.phase == "TEST") or layer.type == "Split"
+        in_place = in_place and len(graph.readers(operation.inputs[0])) == 1
+        idle = (type(layer) is Dropout and layer.phase == "TEST") or type(layer) is Split
         if idle and (in_place or not graph.training):
             for top in operation.outputs:
                 graph.rename(top, operation.inputs[0])

@@ -14,6 +14,9 @@ from fcnlite.compiler.convolution import Convolution, Weights
 from fcnlite.compiler.ir import Graph, Machine
 from fcnlite.compiler.operations import LayerOperation
 from fcnlite.layers.base import Array, Layer
+from fcnlite.layers.batch_norm import BatchNorm, averages
+from fcnlite.layers.bias import Bias
+from fcnlite.layers.scale import Scale
 
 Affine = Callable[[Machine], tuple[Array, Array]]
 """Gives factor and shift of every channel."""
@@ -49,21 +52,20 @@ def _folded(weights: Weights, affine: Affine) -> Weights:
 def _affine(layer: Layer) -> Affine | None:
     """Factor and shift that a layer applies to channels, in float64; None where it does something else."""
     o, name = layer.options, layer.spec.name
-    if layer.type == "BatchNorm" and layer.use_global_stats:  # type: ignore[attr-defined]
+    if type(layer) is BatchNorm and layer.use_global_stats:
 
         def normalize(machine: Machine) -> tuple[Array, Array]:
-            mean, variance, weight = (each.array.astype(np.float64) for each in machine.params(name))
-            scale = 0 if weight[0] == 0 else 1 / weight[0]
-            factor = 1 / np.sqrt(variance * scale + o.eps)
-            return factor, -mean * scale * factor
+            mean, variance = averages(*(each.array.astype(np.float64) for each in machine.params(name)))
+            factor = 1 / np.sqrt(variance + o.eps)
+            return factor, -mean * factor
 
         return normalize
-    if layer.type not in ("Scale", "Bias") or len(layer.spec.bottom) > 1 or (o.axis, o.num_axes) != (1, 1):
+    if type(layer) not in (Scale, Bias) or len(layer.spec.bottom) > 1 or (o.axis, o.num_axes) != (1, 1):
         return None
 
     def apply(machine: Machine) -> tuple[Array, Array]:
         parameters = [each.array.astype(np.float64) for each in machine.params(name)]
-        if layer.type == "Bias":
+        if isinstance(layer, Bias):
             return np.ones_like(parameters[0]), parameters[0]
         return parameters[0], parameters[1] if o.bias_term else np.zeros_like(parameters[0])
 

@@ -10,6 +10,7 @@ from fcnlite.compiler.interpolation import Interpolation
 from fcnlite.compiler.ir import Graph, Machine, Operation
 from fcnlite.compiler.operations import Cut, LayerOperation
 from fcnlite.layers.deconvolution import Deconvolution
+from fcnlite.layers.eltwise import Eltwise
 from fcnlite.shapes import Window
 
 
@@ -31,11 +32,12 @@ def interpolate(graph: Graph, machine: Machine) -> list[str]:
 
 def _suits(operation: LayerOperation, machine: Machine, training: bool) -> bool:
     layer = operation.layer
-    if not isinstance(layer, Deconvolution):
+    if type(layer) is not Deconvolution:
         return False
     channels = operation.inputs[0].shape[1]
     windows = (layer.kernel.rows, layer.kernel.columns)
-    plain = all(each == Window(each.kernel, each.stride, each.pad) for each in windows)
+    # With a stride beyond the kernel there are outputs that no input reaches.
+    plain = all(each == Window(each.kernel, each.stride, each.pad) and each.stride <= each.kernel for each in windows)
     own = layer.options.num_output == channels and layer.options.group in (1, channels)
     learns = training and any(each.lr_mult for each in machine.params(layer.spec.name))
     biased = training and layer.options.bias_term
@@ -53,7 +55,7 @@ def _take_crop(graph: Graph, new: Interpolation) -> None:
 def _take_sum(graph: Graph, new: Interpolation) -> None:
     """Add the other bottom of a sum of two, or what it is cropped from."""
     reader = graph.only_reader(new.outputs[0])
-    if not isinstance(reader, LayerOperation) or reader.layer.type != "Eltwise" or len(reader.inputs) != 2:
+    if not isinstance(reader, LayerOperation) or type(reader.layer) is not Eltwise or len(reader.inputs) != 2:
         return
     if reader.layer.options.operation != "SUM" or reader.layer.options.coeff:
         return

@@ -1,6 +1,6 @@
 """Put a fast batch normalisation behind a convolution, and let it scale and rectify what it makes.
 
-It is for statistics that are the batch's; with global ones inference has folded the layer away. Exact: the same
+By the batch's statistics, and by the global ones where `fold` has not taken the layer: in training. Exact: the same
 products and sums, each taken once. Scale and ReLU only where nobody looks at the value before them.
 """
 
@@ -18,7 +18,7 @@ from fcnlite.layers.scale import Scale
 def normalize(graph: Graph) -> list[str]:
     done = []
     for operation in graph.operations[:]:
-        if type(operation) is not LayerOperation or not isinstance(operation.layer, BatchNorm):
+        if type(operation) is not LayerOperation or type(operation.layer) is not BatchNorm:
             continue
         if not isinstance(graph.producer(operation.inputs[0]), Convolution):
             continue  # whose outputs are blocked
@@ -38,13 +38,13 @@ def _followers(graph: Graph, fast: Normalization) -> list[LayerOperation]:
     """The Scale and the ReLU behind, which `fast` is set to do."""
     found = []
     reader = _plain(graph.only_reader(fast.outputs[0]))
-    if reader is not None and isinstance(reader.layer, Scale) and len(reader.inputs) == 1:
+    if reader is not None and type(reader.layer) is Scale and len(reader.inputs) == 1:
         options = reader.layer.options
         if (options.axis, options.num_axes) == (1, 1):
             fast.scale = reader.layer
             found.append(reader)
             reader = _plain(graph.only_reader(reader.outputs[0]))
-    if reader is not None and isinstance(reader.layer, ReLU) and reader.layer.options.negative_slope == 0:
+    if reader is not None and type(reader.layer) is ReLU and reader.layer.options.negative_slope == 0:
         fast.relu = True
         found.append(reader)
     return found

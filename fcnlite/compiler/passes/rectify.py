@@ -14,6 +14,8 @@ from fcnlite.compiler.convolution import Convolution
 from fcnlite.compiler.ir import Graph, Machine
 from fcnlite.compiler.operations import LayerOperation
 from fcnlite.layers.base import Array, Layer
+from fcnlite.layers.prelu import PReLU
+from fcnlite.layers.relu import ReLU
 
 
 def rectify(graph: Graph) -> list[str]:
@@ -22,7 +24,7 @@ def rectify(graph: Graph) -> list[str]:
         if not isinstance(operation, Convolution):
             continue
         reader = graph.only_reader(operation.outputs[0])
-        if not isinstance(reader, LayerOperation) or reader.layer.type not in ("ReLU", "PReLU") or reader.no_gradient:
+        if not isinstance(reader, LayerOperation) or type(reader.layer) not in (ReLU, PReLU) or reader.no_gradient:
             continue
         slopes = _slopes(reader.layer, operation.problem.outputs)
         if slopes is None or not graph.training:
@@ -37,7 +39,7 @@ def rectify(graph: Graph) -> list[str]:
 
 def _slopes(layer: Layer, channels: int) -> Callable[[Machine], Array] | None:
     """Gives the slope of every channel below zero; None for a ReLU without."""
-    if layer.type == "PReLU":
+    if isinstance(layer, PReLU):
         # One number, where the channels share it.
         return lambda machine: np.broadcast_to(machine.params(layer.spec.name)[0].array, channels)
     slope = layer.options.negative_slope
