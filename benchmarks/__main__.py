@@ -39,7 +39,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     elif options.more:
         _more(options.repeats, options.chart or HERE / "results.more.png")
     else:
-        _table(options.names, options.repeats, options.chart or HERE / "results.png")
+        _table(options.names, options.repeats, options.chart)
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -57,7 +57,8 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _table(names: Sequence[str], repeats: int, chart: Path) -> None:
+def _table(names: Sequence[str], repeats: int, chart: Path | None) -> None:
+    """Measure and print; the whole table is saved too."""
     chosen = [each for each in WORKLOADS if not names or any(name in each.name for name in names)]
     if not chosen:
         raise EngineError(f"no workload is called so; there are: {'; '.join(each.name for each in WORKLOADS)}.")
@@ -71,8 +72,10 @@ def _table(names: Sequence[str], repeats: int, chart: Path) -> None:
             failures.append(f"{workload.name}: {error}")
             continue
         print(table.row(results[-1]), flush=True)
-    _save(HERE / "results.json", {"repeats": repeats, "results": results, "failures": failures})
-    if results:
+    if not names:
+        _save(HERE / "results.json", {"repeats": repeats, "results": results, "failures": failures})
+        chart = chart or HERE / "results.png"
+    if results and chart:
         table.draw(results, chart)
     _raise(failures)
 

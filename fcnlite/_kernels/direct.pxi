@@ -86,11 +86,12 @@ def direct_forward(const float[::1] x, x_shape, const float[::1] u, const float[
                    bint copied, Py_ssize_t panels_at_once, Py_ssize_t groups_at_once, float[::1] scratch, int threads):
     """y = the convolution of x by the kernels in u, plus bias; rectified where asked.
 
-    `slopes`, unless there are none, are PReLU's. x is flat: blocked, N×C/16×H×W×16, or (thin) N×C×H×W, with x_shape its first four axes; y is blocked. `blocks`:
-    (first of x, their number, first of y, their number), for convolution in groups. `offsets`: where the segments of
-    the sum begin, each of `length` floats, in the picture or (copied) in the copy that `copy_rows` makes of it, as
-    `rows` and `cols` demand; then `scratch` has `direct_scratch(...)` floats for every thread. `reach`: rows that the
-    kernel spans. The work is shared out in pieces of `panels_at_once` and `groups_at_once`.
+    `slopes`, unless there are none, are PReLU's. x is flat: blocked, N×C/16×H×W×16, or (thin) N×C×H×W, with x_shape its
+    first four axes; y is blocked. `blocks`: (first of x, their number, first of y, their number), for convolution in
+    groups. `offsets`: where the segments of the sum begin, each of `length` floats, in the picture or (copied) in the
+    copy that `copy_rows` makes of it, as `rows` and `cols` demand; then `scratch` has `direct_scratch(...)` floats for
+    every thread. `reach`: rows that the kernel spans. The work is shared out in pieces of `panels_at_once` and
+    `groups_at_once`.
     """
     cdef Sliding g
     cdef Py_ssize_t n, planes, height, width, first_in, first_out, item, panels, groups, shares, group_shares, size

@@ -3,14 +3,20 @@
 #     y[p, i, j] = Σ_s Σ_t row_weight[i, s] · col_weight[j, t] · x[p, row[i, s], col[j, t]]
 
 
+cdef check_taps(const int[:, ::1] row, const float[:, ::1] row_weight, Py_ssize_t height, const int[:, ::1] col,
+                const float[:, ::1] col_weight, Py_ssize_t width):
+    check(row.shape[0] == row_weight.shape[0] == height and row.shape[1] == row_weight.shape[1], "row")
+    check(col.shape[0] == col_weight.shape[0] == width and col.shape[1] == col_weight.shape[1], "col")
+
+
 def interpolate(const float[:, :, ::1] x, const int[:, ::1] row, const float[:, ::1] row_weight, const int[:, ::1] col,
                 const float[:, ::1] col_weight, const float[:, :, ::1] add, Py_ssize_t add_row, Py_ssize_t add_col,
                 float[:, :, ::1] y, int threads):
     """y as above; plus add[p, add_row + i, add_col + j] unless `add` is empty. x is P×H×W, y P×H'×W'."""
     cdef Py_ssize_t item, height = y.shape[1], width = x.shape[2]
     cdef float[:, ::1] blended = np.empty((threads, width), np.float32)
-    check(x.shape[0] == y.shape[0] and row.shape[0] == height and col.shape[0] == y.shape[2]
-          and row_weight.shape[0] == height and col_weight.shape[0] == y.shape[2], "weights")
+    check(x.shape[0] == y.shape[0], "y")
+    check_taps(row, row_weight, height, col, col_weight, y.shape[2])
     check(add.shape[0] == 0 or add.shape[0] == y.shape[0] and add_row + height <= add.shape[1]
           and add_col + y.shape[2] <= add.shape[2], "add")
     for item in prange(y.shape[0] * height, nogil=True, schedule="static", num_threads=threads):
@@ -49,7 +55,8 @@ def interpolate_backward(const float[:, :, ::1] dy, const int[:, ::1] row, const
     """dx of `interpolate`: each weight the other way round."""
     cdef Py_ssize_t plane, width = dx.shape[2]
     cdef float[:, ::1] gathered = np.empty((threads, width), np.float32)
-    check(dx.shape[0] == dy.shape[0] and row.shape[0] == dy.shape[1] and col.shape[0] == dy.shape[2], "weights")
+    check(dx.shape[0] == dy.shape[0], "dx")
+    check_taps(row, row_weight, dy.shape[1], col, col_weight, dy.shape[2])
     for plane in prange(dx.shape[0], nogil=True, schedule="static", num_threads=threads):
         interpolate_plane_backward(&dy[plane, 0, 0], dy.shape[1], dy.shape[2], &row[0, 0], &row_weight[0, 0],
                                    row.shape[1], &col[0, 0], &col_weight[0, 0], col.shape[1], &gathered[threadid(), 0],

@@ -83,6 +83,11 @@ def softmax_loss_backward(const float[:, :, :, ::1] p, const long long[:, :, ::1
                           const float[:, :, ::1] importance, float scale, float[:, :, :, ::1] dx, int threads):
     """dx = scale · importance · (p − [channel = label])."""
     cdef Py_ssize_t item, rows = p.shape[2]
+    check(dx.shape[0] == p.shape[0] and dx.shape[1] == p.shape[1] and dx.shape[2] == rows
+          and dx.shape[3] == p.shape[3], "dx")
+    check(label.shape[0] == p.shape[0] and label.shape[1] == rows and label.shape[2] == p.shape[3], "label")
+    check(importance.shape[0] == p.shape[0] and importance.shape[1] == rows and importance.shape[2] == p.shape[3],
+          "importance")
     for item in prange(p.shape[0] * rows, nogil=True, schedule="static", num_threads=threads):
         softmax_loss_row_backward(&p[item // rows, 0, item % rows, 0], p.shape[1], rows * p.shape[3], p.shape[3],
                                   &label[item // rows, item % rows, 0], &importance[item // rows, item % rows, 0], scale,

@@ -293,15 +293,14 @@ cdef void forward_tiles(const Tiling* g, const float* x, const float* u, const f
 
 
 def winograd_forward(const float[:, :, :, :, ::1] x, const float[::1] u, const float[::1] bias,
-                     const float[::1] slopes, float[:, :, :, :, ::1] y, const int[::1] rows, const int[::1] cols, Py_ssize_t points,
-                     Py_ssize_t side, Py_ssize_t top_height, Py_ssize_t top_width, bint relu, bint pool,
-                     Py_ssize_t tiles, bint by_outputs, float[::1] scratch, int threads):
+                     const float[::1] slopes, float[:, :, :, :, ::1] y, const int[::1] rows, const int[::1] cols,
+                     Py_ssize_t points, Py_ssize_t side, Py_ssize_t top_height, Py_ssize_t top_width, bint relu,
+                     bint pool, Py_ssize_t tiles, bint by_outputs, float[::1] scratch, int threads):
     """y = the convolution of x by the kernels in u, plus bias; rectified (relu) and pooled 2×2 (pool) where asked.
 
     x is N×C/16×H×W×16, y likewise; bias has a value for every output of y's groups, and so have `slopes` (of PReLU, not
-    pooled) unless there are none. `tiles` go through the buffers at
-    once: a thread's own, or (by_outputs) of all threads, which then share out the outputs. `scratch` has
-    `winograd_scratch(...)` floats.
+    pooled) unless there are none. `tiles` go through the buffers at once: a thread's own, or (by_outputs) of all threads,
+    which then share out the outputs. `scratch` has `winograd_scratch(...)` floats.
     """
     cdef Tiling g
     cdef Py_ssize_t count, groups, panels, v_frequency, m_frequency, v_size, m_size, item, first, here, group, kernels
@@ -325,6 +324,7 @@ def winograd_forward(const float[:, :, :, :, ::1] x, const float[::1] u, const f
     check(u.shape[0] >= groups * kernels and bias.shape[0] >= groups * GROUP, "u and bias")
     check(slopes.shape[0] == 0 or slopes.shape[0] >= groups * GROUP and not pool, "slopes")
     check(scratch.shape[0] >= winograd_scratch(points, g.channel_blocks, tiles, by_outputs, threads), "scratch")
+    check(y.shape[0] == x.shape[0], "y")
     if pool:
         check(side % 2 == 0 and y.shape[2] == (top_height + 1) // 2 and y.shape[3] == (top_width + 1) // 2, "y")
     else:

@@ -1,4 +1,7 @@
-"""Choose each convolution's algorithm: the one that the cost model (cost.py) predicts to be fastest."""
+"""Choose each convolution's algorithm: the one that the cost model (cost.py) predicts to be fastest.
+
+Where memory is low, of those whose prepared weights take little more than the weights themselves.
+"""
 
 from __future__ import annotations
 
@@ -11,8 +14,9 @@ def choose(graph: Graph, machine: Machine) -> list[str]:
     for operation in graph.operations:
         if isinstance(operation, Convolution):
             p = operation.problem
-            times = {each: each.cost(p).seconds(machine.threads) for each in candidates(p)}
             operation.algorithm = cheapest(p, machine)
+            times = {each: each.cost(p).seconds(machine.threads) for each in (*candidates(p), operation.algorithm)}
             shown = ", ".join(f"{each.name} {1e3 * seconds:.2f} ms" for each, seconds in times.items())
-            done.append(f"{operation.layers[0]}: {operation.algorithm.name} (predicted: {shown})")
+            why = ", of those that need little memory" if machine.low_memory else ""
+            done.append(f"{operation.layers[0]}: {operation.algorithm.name}{why} (predicted: {shown})")
     return done
