@@ -123,13 +123,14 @@ _LITE: Values = {
 
 _WHOLE_CAMVID: Values = {
     **_LITE,
-    "model": "lite-fcn2s",
-    "base_lr": 1e-3,
+    "model": "lite-fcn2s-topdown",
+    "base_lr": 1.5e-3,
     "batch_size": 3,
     "crop": (360, 480),
-    "iterations": 4000,
+    "iterations": 11_000,
 }
-"""After `_LITE`: windows of a whole picture's size, and a skip from pool1 for poles and signs."""
+"""After `_LITE`: windows of a whole picture's size, and skips down to pool1 that see what is around poles and signs."""
+
 _MEMBRANES: Values = {
     **{name: value for name, value in _LITE.items() if name != "class_balance"},  # pixels are what is counted
     "data": "isbi",
@@ -151,7 +152,7 @@ def _staged(data: str) -> Recipe:
 
 RECIPES: dict[str, Recipe] = {
     "lite": Recipe("from scratch on a CPU: batch normalisation, AdamW, augmentation, balanced classes", (_LITE,)),
-    "camvid-lite": Recipe("lite on CamVid, from its weights lite-fcn2s on whole pictures", (_LITE, _WHOLE_CAMVID)),
+    "camvid-lite": Recipe("lite on CamVid, then finer skips on whole pictures", (_LITE, _WHOLE_CAMVID)),
     "isbi-lite": Recipe("from scratch on electron-microscopy slices", (_MEMBRANES,)),
     **{name: Recipe(f"the FCN reference's solver of {name}", (values,)) for name, values in _REFERENCE.items()},
     "voc-fcn8s-staged": _staged("voc"),
