@@ -77,7 +77,8 @@ def profile(repeats: int) -> str:
     """The profile of FCN-8s, with the rates that the floors come from."""
     threads, blobs = all_threads(MAIN.threads), MAIN.inputs()
     fcnlite.set_num_threads(threads)
-    steps = measure(build_net(MAIN).plan(shapes_of(blobs), [MAIN.output]), blobs, repeats)
+    net = build_net(MAIN)
+    steps = measure(net.plan(shapes_of(blobs), [MAIN.output]), blobs, repeats)
     sgemm, copied = sgemm_rate(1), copy_rate(threads)
     rates = (
         f"{MAIN.name}, {threads} threads, the best of {repeats} for each step; matrix product on one core "

@@ -520,7 +520,8 @@ _NOT_COPIED: dict[str, Callable[[], Any]] = {
 
 def _alive(net: weakref.ref[Net]) -> Net:
     found = net()
-    assert found is not None  # a plan runs by its net alone
+    if found is None:
+        raise FcnliteError("the net that this plan is of is gone, and the plan runs by it; hold the net too.")
     return found
 
 

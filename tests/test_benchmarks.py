@@ -223,3 +223,12 @@ def test_options_that_do_not_fit_are_refused(arguments: list[str], capsys: pytes
         command.main(arguments)
     assert ended.value.code == 2
     assert "error:" in capsys.readouterr().err
+
+
+def test_the_profile_tells_the_rates_of_its_floors(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(steps, "MAIN", TINY)
+    monkeypatch.setattr(machine, "MATRIX", 64)
+    monkeypatch.setattr(machine, "COPIED", 1 << 16)
+    shown = steps.profile(1)
+    assert "conv1_1" in shown and "**all**" in shown
+    assert shown.splitlines()[-1].startswith("tiny, ")

@@ -16,6 +16,8 @@ import numpy as np
 import pytest
 
 from fcnlite import models
+from fcnlite.compiler import Arena
+from fcnlite.errors import FcnliteError
 from fcnlite.net import KEPT_SCHEDULES, Net
 
 RNG = np.random.default_rng(0)
@@ -96,3 +98,9 @@ def test_a_forked_child_computes_too(path: str) -> None:
     environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[1]), "OMP_NUM_THREADS": "2"}
     ended = subprocess.run([sys.executable, "-c", code, path], env=environment, check=False)
     assert ended.returncode == 0
+
+
+def test_a_plan_without_its_net_says_so() -> None:
+    plan = small().plan({"data": (1, 3, 40, 48)})
+    with pytest.raises(FcnliteError, match="hold the net"):
+        plan.forward({"data": picture()}, Arena())
