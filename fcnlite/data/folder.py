@@ -228,7 +228,7 @@ def _refuse_colors(root: Path, folder: Path, pairs: Sequence[Files], classes_giv
     if holds_colors(looked_at[0]):
         how = f"({looked_at[0].name}), not class numbers"
     elif (two := _palettes_differ(looked_at)) is not None:
-        how = f"by palettes that differ ({two}), so that their numbers are no classes (if they are, save them as gray PNGs)"
+        how = f"by palettes that differ ({two}), not class numbers (if these are right, save them as gray PNGs)"
     else:
         return
     if classes_given and (root / TABLE).is_file():
