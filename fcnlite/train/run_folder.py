@@ -99,8 +99,8 @@ class RunFolder:
             try:
                 yield
             finally:
-                if made and {each.name for each in self.path.iterdir()} == {_LOCK}:
-                    with suppress(OSError):
+                with suppress(OSError):
+                    if made and {each.name for each in self.path.iterdir()} == {_LOCK}:
                         (self.path / _LOCK).unlink()
                         self.path.rmdir()
 
