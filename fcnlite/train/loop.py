@@ -150,7 +150,7 @@ class Training:
             passes = list(islice(batches, self.options.iter_size))
         except FcnliteError as error:
             raise TrainingError(
-                f"{error} {self.folder.last} holds the last good checkpoint; mend what is wrong and go on with --resume."
+                f"{error} {self.folder.last} holds the last good checkpoint; mend that, go on with --resume."
             ) from error
         if self.options.loss_sampling == 1:
             return passes
