@@ -124,6 +124,7 @@ def _parser() -> argparse.ArgumentParser:
 def _plan(spec: NetSpec, weights: str, fed: dict[str, Shape]) -> str:
     """What the compiler made of the net, and how long each step takes, on a picture of noise."""
     net = Net(spec)
+    surgery.interp(net)  # as in every trained net; the plan looks at these weights
     if Path(weights).suffix in (".h5", ".hdf5", ".caffemodel"):
         surgery.transplant(net, read_weights(weights))
     rng = np.random.default_rng(0)

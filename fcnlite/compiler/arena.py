@@ -1,4 +1,4 @@
-"""One piece of memory for all that a plan keeps in blocked layout, each part given to several in turn.
+"""One piece of memory for all that a plan's operations write, each part given to several in turn.
 
 A buffer lives from the step that writes it to the last that reads it. Buffers whose lives overlap lie apart; the
 largest are placed first, each as low as it fits.
@@ -25,6 +25,10 @@ class Buffer:
     first: int
     last: int
     offset: int = 0
+
+    def of(self, memory: Array) -> Array:
+        """Its part of the arena."""
+        return memory[self.offset : self.offset + self.floats]
 
 
 def place(buffers: Sequence[Buffer]) -> int:

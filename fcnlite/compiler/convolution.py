@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any, Protocol
 
@@ -10,13 +10,14 @@ import numpy as np
 
 from fcnlite.compiler.cost import Cost
 from fcnlite.compiler.direct import THIN, Direct, Streamed
+from fcnlite.compiler.im2col import Im2col
 from fcnlite.compiler.ir import BLOCK, Machine, Operation, Value, as_plain, fold, in_layout
 from fcnlite.compiler.problem import Prepared, Problem, prepared
 from fcnlite.compiler.winograd import Winograd
 from fcnlite.files import release
 from fcnlite.layers import convolution
 from fcnlite.layers.base import Array, Run, Shape
-from fcnlite.layers.columns import Kernel, convolve_backward_data, convolve_backward_weight
+from fcnlite.layers.columns import Kernel, convolve_backward_data
 
 Weights = Callable[[Machine], tuple[Array, Array | None]]
 """Gives the kernels, O×C×KH×KW, and the biases, as far as there are any."""
@@ -37,6 +38,16 @@ class Algorithm(Protocol):
     @property
     def name(self) -> str: ...
 
+    @property
+    def reads_blocked(self) -> bool: ...
+
+    @property
+    def writes_blocked(self) -> bool: ...
+
+    def weights(self, p: Problem) -> int:
+        """Floats of the kernels when they are prepared."""
+        ...
+
     def cost(self, p: Problem) -> Cost: ...
 
     def prepare(
@@ -49,20 +60,18 @@ class Algorithm(Protocol):
 
     def weight_scratch(self, p: Problem, machine: Machine) -> int: ...
 
-    def backward_weight(
-        self, x: Array, dy: Array, dweight: Array, p: Problem, work: Any, machine: Machine
-    ) -> None: ...
+    def backward_weight(self, x: Array, dy: Array, dweight: Array, p: Problem, work: Any, machine: Machine) -> None: ...
 
 
 def candidates(p: Problem) -> list[Algorithm]:
-    """The algorithms that can compute `p`."""
+    """The algorithms that can compute `p`: at least one, unless pooling is asked for."""
     found: list[Algorithm] = []
     if not p.pool and Direct.suits(p):
         found.append(Direct(thin=p.channels <= THIN and p.group == 1 and not p.gradients))
     found += [each for each in (Winograd(6), Winograd(8)) if each.suits(p)]
     if p.training and Winograd(6) in found:
         found = [each for each in found if each != Winograd(8)]
-    return found
+    return [*found, Im2col()] if Im2col.suits(p) else found
 
 
 LOW_MEMORY = 32 << 20
@@ -73,15 +82,14 @@ STREAMED = 64 << 20
 """Bytes of weights that are not kept prepared there at all."""
 
 
-def cheapest(p: Problem, machine: Machine) -> Algorithm:
-    """The algorithm that the cost model predicts to be fastest; where memory is low, of those that need little."""
-    found = candidates(p)
+def cheapest(p: Problem, machine: Machine, found: Sequence[Algorithm]) -> Algorithm:
+    """Of the algorithms found, the one predicted to be fastest; where memory is low, of those that need little."""
     if machine.low_memory:
-        own = 4 * p.outputs * (p.channels // p.group) * p.taps
-        if own > STREAMED and p.group == 1 and not p.pool:
+        own = p.outputs * (p.channels // p.group) * p.taps
+        if 4 * own > STREAMED and p.group == 1 and not p.pool:
             return Streamed()
-        small = [each for each in found if each.cost(p).memory <= own + LOW_MEMORY]
-        found = small or [min(found, key=lambda each: each.cost(p).memory)]
+        small = [each for each in found if 4 * (each.weights(p) - own) <= LOW_MEMORY]
+        found = small or [min(found, key=lambda each: each.weights(p))]
     return min(found, key=lambda each: each.cost(p).seconds(machine.threads))
 
 
@@ -103,7 +111,6 @@ class Convolution(Operation):
     """A convolution layer; `problem` says what, `algorithm` how."""
 
     kind = "convolution"
-    into_arena = True
 
     def __init__(
         self, layer: convolution.Convolution, inputs: list[Value], outputs: list[Value], training: bool
@@ -129,7 +136,7 @@ class Convolution(Operation):
 
     @property
     def thin(self) -> bool:
-        """Whether it reads N×C×H×W."""
+        """Whether it brings the few channels of a first layer together in each pixel."""
         return isinstance(self.algorithm, Direct) and self.algorithm.thin
 
     @property
@@ -184,6 +191,11 @@ class Convolution(Operation):
     def _behind_relu(self, dy: Array, run: Run, machine: Machine) -> Array:
         """The gradient of what ReLU got, and on the way the biases'."""
         dbias = run.dparams[1] if len(run.dparams) > 1 else None
+        if not self.outputs[0].blocked:
+            dy = np.where(run.top[0] > 0, dy, 0) if self.problem.relu else dy
+            if dbias is not None:
+                dy.sum(axis=(0, 2, 3), out=dbias)
+            return dy
         none = np.empty((0,) * 5, np.float32)
         sums = np.empty((dy.shape[1], BLOCK), np.float32)
         if self.problem.relu:
@@ -197,15 +209,11 @@ class Convolution(Operation):
         return dy
 
     def _backward_weight(self, x: Array, dy: Array, dweight: Array, machine: Machine) -> None:
-        if isinstance(self.algorithm, Winograd) or self.thin:
-            algorithm, work = self._summing(machine)
-            machine.borrow(algorithm.weight_scratch(self.problem, machine))
-            algorithm.backward_weight(x, dy, dweight, self.problem, work, machine)
-            return
-        x = as_plain(x, self.inputs[0], machine)
-        if self._sources is not None:
-            x = _repeated(x, self._sources)
-        convolve_backward_weight(x, as_plain(dy, self.outputs[0], machine), self._kernel, dweight)
+        algorithm, work = self._summing(machine)
+        if isinstance(algorithm, Im2col):
+            x, dy = as_plain(x, self.inputs[0], machine), as_plain(dy, self.outputs[0], machine)
+        machine.borrow(algorithm.weight_scratch(self.problem, machine))
+        algorithm.backward_weight(x, dy, dweight, self.problem, work, machine)
 
     def _backward_data(self, dy: Array, weight: Array, machine: Machine) -> Array:
         """The gradient of the bottom as the layer sees it; then of the array that it stands for."""
@@ -242,7 +250,12 @@ class Convolution(Operation):
     def _summing(self, machine: Machine) -> tuple[Algorithm, Any]:
         """How the kernels' gradients are summed: no pooling looks at their last digits."""
         if self._sum is None:
-            algorithm = self.algorithm if self.thin else cheapest(replace(self.problem, training=False), machine)
+            algorithm: Algorithm = Im2col()
+            if self.thin:
+                algorithm = self.algorithm
+            elif isinstance(self.algorithm, Winograd):
+                p = replace(self.problem, training=False)
+                algorithm = cheapest(p, machine, [each for each in candidates(p) if isinstance(each, Winograd)])
             self._sum = algorithm, algorithm.plan(self.problem, machine)
         return self._sum
 
@@ -252,20 +265,14 @@ class Convolution(Operation):
         That is the way where there is no such convolution, and for kernels whose preparation, at every step, would take
         more than it saves.
         """
-        if self._backward is None and not self.thin and all(each.stride == 1 for each in self.problem.kernel):
-            p = self.problem.turned()
-            algorithm = cheapest(p, machine)
+        if self._backward is None and all(each.stride == 1 for each in self.problem.kernel):
+            p, reads, writes = self.problem.turned(), self.algorithm.writes_blocked, self.algorithm.reads_blocked
+            found = [each for each in candidates(p) if (each.reads_blocked, each.writes_blocked) == (reads, writes)]
+            if not found:  # of a thin bottom
+                return None
+            algorithm = cheapest(p, machine, found)
             cost, plain = algorithm.cost(p), Direct().cost(self.problem)
             whole = replace(cost, memory=cost.memory * PREPARED_TRAFFIC)
-            if isinstance(algorithm, Direct) or whole.seconds(machine.threads) < plain.seconds(machine.threads):
+            if not isinstance(algorithm, Winograd) or whole.seconds(machine.threads) < plain.seconds(machine.threads):
                 self._backward = p, algorithm, algorithm.plan(p, machine)
         return self._backward
-
-
-def _repeated(x: Array, sources: tuple[Array, Array]) -> Array:
-    """The bottom as the layer sees it, N×C×H×W, of the array; −1 is zero."""
-    rows, columns = sources
-    seen = x.take(np.maximum(rows, 0), axis=2).take(np.maximum(columns, 0), axis=3)
-    seen[:, :, rows < 0] = 0
-    seen[:, :, :, columns < 0] = 0
-    return seen

@@ -55,14 +55,24 @@ class Direct:
     def name(self) -> str:
         return "direct, thin" if self.thin else "direct"
 
+    @property
+    def reads_blocked(self) -> bool:
+        return not self.thin
+
+    @property
+    def writes_blocked(self) -> bool:
+        return True
+
     @staticmethod
     def suits(p: Problem) -> bool:
         return p.group == 1 or (p.channels // p.group % BLOCK == 0 and p.outputs // p.group % BLOCK == 0)
 
-    def cost(self, p: Problem) -> Cost:
-        height, width = p.top_size
+    def weights(self, p: Problem) -> int:
         channels = p.channels if self.thin else blocks(p.channels // p.group) * BLOCK
-        weights = channels * p.taps * p.padded_outputs * p.group
+        return channels * p.taps * p.padded_outputs * p.group
+
+    def cost(self, p: Problem) -> Cost:
+        (height, width), weights = p.top_size, self.weights(p)
         return Cost(products=2.0 * p.batch * height * width * weights, memory=4.0 * weights)
 
     def prepare(

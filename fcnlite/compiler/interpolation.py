@@ -55,17 +55,17 @@ class Interpolation(Operation):
         dy, dx = self.offset
         if kernels is None:
             whole, run.saved = machine.run_layer(self.layer, [x], False)
-            y = np.ascontiguousarray(whole[0][:, :, dy : dy + height, dx : dx + width])
-            return [y + self._skip(bottom) if len(bottom) > 1 else y]
+            y = whole[0][:, :, dy : dy + height, dx : dx + width]
+            top[0][...] = y + self._skip(bottom) if len(bottom) > 1 else y
+            return top
         rows, columns = self._taps(kernels)
         run.saved = rows, columns
-        y = self.new((n * channels, height, width), machine)
         skip = bottom[1].reshape(-1, *bottom[1].shape[2:]) if len(bottom) > 1 else np.empty((0, 0, 0), np.float32)
         machine.kernels.interpolate(
             x.reshape(-1, *x.shape[2:]), rows.places, rows.weights, columns.places, columns.weights, skip,
-            *self.skip_offset, y, machine.threads,
+            *self.skip_offset, top[0].reshape(n * channels, height, width), machine.threads,
         )  # fmt: skip
-        return [y.reshape(n, channels, height, width)]
+        return top
 
     def backward(self, dtop: list[Array], run: Run, machine: Machine) -> list[Array | None]:
         """In training it is the whole deconvolution and nothing else."""

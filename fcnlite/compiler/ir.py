@@ -103,6 +103,8 @@ class Machine:
     """Whether prepared weights shall take little more memory than the weights themselves."""
     scratch: Array = field(default_factory=lambda: np.empty(0, np.float32))
     """Memory for the operation that runs; in backward as much as it has asked for (`borrow`)."""
+    kept: Array = field(default_factory=lambda: np.empty(0, np.float32))
+    """Memory for what its forward leaves for its backward."""
     used: set[Any] = field(default_factory=set)
     """The keys in `prepared` that have been asked for here."""
 
@@ -152,7 +154,7 @@ class Operation:
 
     kind: ClassVar[str]
     """For people: what it does."""
-    into_arena: ClassVar[bool] = False
+    into_arena: bool = True
     """Whether it writes its outputs into memory that it is given; else it makes arrays of its own."""
     aliases: bool = False
     """Whether an output may share memory with an input."""
@@ -166,20 +168,18 @@ class Operation:
         self.outputs = list(outputs)
         self.layers = tuple(layers)
         """The layers whose work it does; the first is the one whose parameters it has."""
-        self.for_caller = False
-        """Whether an output goes to the caller, who then owns it."""
 
     @property
     def learns(self) -> str | None:
         """The layer whose parameters get gradients here, if any."""
         return None
 
-    def new(self, shape: Shape, machine: Machine) -> Array:
-        """Memory for an output that does not lie in the arena."""
-        return np.empty(shape, np.float32) if self.for_caller else machine.buffer(shape)
-
     def scratch_floats(self, machine: Machine) -> int:
         """Floats that forward wants of `machine.scratch`; asked for once, before the first forward."""
+        return 0
+
+    def kept_floats(self) -> int:
+        """Floats that it wants of `machine.kept`, to leave there what backward needs."""
         return 0
 
     def forward(self, bottom: list[Array], top: list[Array], run: Run, machine: Machine) -> list[Array]:

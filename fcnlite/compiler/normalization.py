@@ -19,7 +19,6 @@ class Normalization(Operation):
     """
 
     kind = "batch normalisation"
-    into_arena = True
 
     def __init__(self, layer: BatchNorm, inputs: list[Value], outputs: list[Value]) -> None:
         super().__init__(inputs, outputs, [layer.spec.name])

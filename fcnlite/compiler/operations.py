@@ -23,6 +23,7 @@ class LayerOperation(Operation):
     """A layer as the plain path computes it."""
 
     kind = "layer"
+    into_arena = False
 
     def __init__(self, layer: Layer, inputs: list[Value], outputs: list[Value], overwrite: bool) -> None:
         super().__init__(inputs, outputs, [layer.spec.name])
@@ -62,7 +63,6 @@ class ToBlocked(Operation):
     """N×C×H×W to blocked."""
 
     kind = "to blocked"
-    into_arena = True
 
     def forward(self, bottom: list[Array], top: list[Array], run: Run, machine: Machine) -> list[Array]:
         machine.kernels.to_blocked(bottom[0], top[0], machine.threads)
@@ -80,9 +80,8 @@ class FromBlocked(Operation):
     kind = "from blocked"
 
     def forward(self, bottom: list[Array], top: list[Array], run: Run, machine: Machine) -> list[Array]:
-        y = self.new(self.outputs[0].shape, machine)
-        machine.kernels.from_blocked(bottom[0], y, machine.threads)
-        return [y]
+        machine.kernels.from_blocked(bottom[0], top[0], machine.threads)
+        return top
 
     def backward(self, dtop: list[Array], run: Run, machine: Machine) -> list[Array | None]:
         dx = machine.buffer(self.inputs[0].memory_shape)
@@ -94,6 +93,7 @@ class FewRows(LayerOperation):
     """InnerProduct of a batch so small that the weight's way from memory takes the time."""
 
     kind = "inner product of few rows"
+    into_arena = True
     MOST = 16
     """Rows; for more, a matrix product reuses what it has read."""
 
@@ -105,13 +105,13 @@ class FewRows(LayerOperation):
 
     def forward(self, bottom: list[Array], top: list[Array], run: Run, machine: Machine) -> list[Array]:
         weight, *bias = (each.array for each in machine.params(self.layer.spec.name))
-        y = np.empty((bottom[0].size // weight.shape[1], weight.shape[0]), np.float32)
+        y = top[0].reshape(-1, weight.shape[0])
         x = machine.scratch.reshape(len(y), -1)  # aligned, which a vector's loads want
         x[...] = bottom[0].reshape(x.shape)
         none = np.empty(0, np.float32)
         machine.kernels.inner_product(x, weight, bias[0] if bias else none, y, machine.threads)
         run.saved = Run([weight, *bias], bottom=bottom)
-        return [y.reshape(self.outputs[0].shape)]
+        return top
 
     def scratch_floats(self, machine: Machine) -> int:
         return prod(self.inputs[0].shape)
@@ -127,6 +127,7 @@ class SoftmaxLoss(LayerOperation):
     """
 
     kind = "softmax loss"
+    into_arena = True
 
     @staticmethod
     def suits(layer: Layer, bottom: Value) -> bool:
@@ -149,11 +150,15 @@ class SoftmaxLoss(LayerOperation):
         if isinstance(layer, InfogainLoss):
             smallest = infogain_loss.SMALLEST
             importance *= np.diag(np.reshape(layer.options.matrix, (x.shape[1], -1))).astype(np.float32)[label]
-        p = machine.buffer(x.shape)
+        p = top[1] if len(top) > 1 else machine.kept.reshape(x.shape)
         loss = machine.kernels.softmax_loss(x, label, importance, smallest, p, machine.threads)
         z = layer.normalizer(counted, x.shape[0])
         run.saved = p, label, importance, z
-        return [np.asarray(loss / z, np.float32), p][: len(self.outputs)]
+        top[0][...] = loss / z
+        return top
+
+    def kept_floats(self) -> int:
+        return 0 if len(self.outputs) > 1 else prod(self.inputs[0].shape)
 
     def backward(self, dtop: list[Array], run: Run, machine: Machine) -> list[Array | None]:
         p, label, importance, z = run.saved
@@ -177,9 +182,13 @@ class Cut(Operation):
         self.window = window
         self.aliases = self.outputs[0].shape == self.inputs[0].shape
         """Whether it is the whole, and the same array."""
+        self.into_arena = not self.aliases
 
     def forward(self, bottom: list[Array], top: list[Array], run: Run, machine: Machine) -> list[Array]:
-        return [bottom[0] if self.aliases else bottom[0][self.window].copy()]
+        if self.aliases:
+            return [bottom[0]]
+        top[0][...] = bottom[0][self.window]
+        return top
 
     def backward(self, dtop: list[Array], run: Run, machine: Machine) -> list[Array | None]:
         if self.aliases:
@@ -193,7 +202,6 @@ class MaxPooling(Operation):
     """Max pooling of a blocked array. In training a byte for every output says which place of its window won."""
 
     kind = "max pooling"
-    into_arena = True
 
     def __init__(self, layer: Pooling, inputs: list[Value], outputs: list[Value], training: bool) -> None:
         super().__init__(inputs, outputs, [layer.spec.name])
@@ -226,10 +234,12 @@ class MaxPooling(Operation):
 
     def forward(self, bottom: list[Array], top: list[Array], run: Run, machine: Machine) -> list[Array]:
         shape = self.outputs[0].memory_shape if self._training else (0,) * 5
-        size = prod(shape)
-        run.saved = machine.buffer((-(-size // 4),)).view(np.uint8)[:size].reshape(shape)
+        run.saved = machine.kept.view(np.uint8)[: prod(shape)].reshape(shape)
         machine.kernels.max_pool(bottom[0], top[0], run.saved, *self._arguments(), machine.threads)
         return top
+
+    def kept_floats(self) -> int:
+        return -(-self.outputs[0].floats // 4) if self._training else 0
 
     def backward(self, dtop: list[Array], run: Run, machine: Machine) -> list[Array | None]:
         dx = machine.buffer(self.inputs[0].memory_shape)

@@ -6,6 +6,8 @@ import time
 from collections.abc import Iterator, Mapping
 from functools import partial
 
+import numpy as np
+
 from fcnlite.backprop import Node, Pass
 from fcnlite.compiler.arena import Arena, Buffer, place
 from fcnlite.compiler.ir import Graph, Machine, Operation, Value, as_plain, fold, in_layout
@@ -22,25 +24,25 @@ class Plan:
         self.machine = machine
         self.notes = notes
         """What each pass did."""
-        last = {value: i for i, operation in enumerate(graph.operations) for value in operation.inputs}
+        last = _last_steps(graph)
         self._release: list[list[Value]] = [[] for _ in graph.operations]
         self._buffers: dict[Value, Buffer] = {}
         self._scratch: list[Buffer] = []
+        self._kept: list[Buffer] = []
         end = len(graph.operations)
         for i, operation in enumerate(graph.operations):
-            operation.for_caller = not graph.training and any(each in graph.outs for each in operation.outputs)
             for value in operation.outputs:
-                kept = graph.training or value in graph.lasting
-                dies = end if kept else last.get(value, i)
-                if not kept:
+                dies = last.get(value, i)
+                if dies < end:
                     self._release[dies].append(value)
-                if operation.into_arena:
+                if operation.into_arena and (graph.training or value not in graph.outs):  # which are the caller's own
                     self._buffers[value] = Buffer(value.floats, i, dies)
             self._scratch.append(Buffer(operation.scratch_floats(machine), i, i))
+            self._kept.append(Buffer(operation.kept_floats(), i, end if graph.training else i))
         for value in graph.inputs.values():
-            if not graph.training and value not in graph.lasting and value in last:
+            if last.get(value, end) < end:
                 self._release[last[value]].append(value)
-        self.arena_floats = place([*self._buffers.values(), *self._scratch])
+        self.arena_floats = place([*self._buffers.values(), *self._scratch, *self._kept])
 
     def forward(self, feeds: Mapping[str, Array], arena: Arena, clock: list[float] | None = None) -> PlanPass:
         """Run all operations on the fed inputs. `clock` gets the time before each, and after the last."""
@@ -51,9 +53,8 @@ class Plan:
             if clock is not None:
                 clock.append(time.perf_counter())
             bottom = [values[value] for value in operation.inputs]
-            top = [self._view(memory, value) for value in operation.outputs if operation.into_arena]
-            scratch = self._scratch[i]
-            self.machine.scratch = memory[scratch.offset : scratch.offset + scratch.floats]
+            top = [self._room(memory, value) for value in operation.outputs if operation.into_arena]
+            self.machine.scratch, self.machine.kept = self._scratch[i].of(memory), self._kept[i].of(memory)
             run = Run(params=[], top_shapes=[each.memory_shape for each in operation.outputs])
             values.update(zip(operation.outputs, operation.forward(bottom, top, run, self.machine), strict=True))
             if self.graph.training:
@@ -64,9 +65,25 @@ class Plan:
             clock.append(time.perf_counter())
         return PlanPass(self, values, runs)
 
-    def _view(self, memory: Array, value: Value) -> Array:
-        buffer = self._buffers[value]
-        return memory[buffer.offset : buffer.offset + buffer.floats].reshape(value.memory_shape)
+    def _room(self, memory: Array, value: Value) -> Array:
+        """The array that a value is written into."""
+        if value not in self._buffers:
+            return np.empty(value.memory_shape, np.float32)
+        return self._buffers[value].of(memory).reshape(value.memory_shape)
+
+
+def _last_steps(graph: Graph) -> dict[Value, int]:
+    """The step after which nobody reads a value, nor another that may share its memory; the end for what lasts."""
+    end = len(graph.operations)
+    lasting = graph.versions.values() if graph.training else graph.lasting
+    last = dict.fromkeys(lasting, end)
+    for i, operation in reversed(list(enumerate(graph.operations))):
+        sharing = [last[each] for each in operation.outputs if operation.aliases and each in last]
+        for value in operation.inputs:
+            last[value] = max([last.get(value, i), *sharing])
+    if graph.training:
+        last.update((value, end) for operation in graph.operations for value in operation.outputs)
+    return last
 
 
 class PlanPass(Pass[Value]):

@@ -19,7 +19,6 @@ class ThinWinograd(Operation):
     """Two convolutions, of which nobody else reads the first."""
 
     kind = "thin convolution and Winograd's"
-    into_arena = True
 
     def __init__(self, first: Convolution, second: Convolution) -> None:
         super().__init__(first.inputs, second.outputs, first.layers + second.layers)

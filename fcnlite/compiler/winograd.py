@@ -93,6 +93,14 @@ class Winograd:
     def name(self) -> str:
         return f"Winograd, {self.points} points"
 
+    @property
+    def reads_blocked(self) -> bool:
+        return True
+
+    @property
+    def writes_blocked(self) -> bool:
+        return True
+
     def suits(self, p: Problem) -> bool:
         r = p.kernel[0].kernel
         square = p.kernel[0] == p.kernel[1] == Window(r, 1, p.kernel[0].pad)
@@ -103,10 +111,12 @@ class Winograd:
         down, across = (-(-each // self.side(p)) for each in p.top_size)
         return p.batch * down * across
 
+    def weights(self, p: Problem) -> int:
+        return self.points**2 * p.channel_blocks * BLOCK * p.padded_outputs
+
     def cost(self, p: Problem) -> Cost:
         n, m, tiles = self.points, self.side(p), -(-self.tiles(p) // SHORT) * SHORT
-        channels, outputs = p.channel_blocks * BLOCK, p.padded_outputs
-        weights = float(n * n * channels * outputs)
+        channels, outputs, weights = p.channel_blocks * BLOCK, p.padded_outputs, float(self.weights(p))
         # A transform along one axis takes about 3 operations a value, and two axes are transformed.
         transforms = 3.0 * tiles * (channels * 2 * n * n + outputs * (n * n + n * m))
         return Cost(products=2.0 * tiles * weights, transforms=transforms, memory=4.0 * weights)
@@ -133,7 +143,7 @@ class Winograd:
 
     def plan(self, p: Problem, machine: Machine) -> WinogradWork:
         lanes, threads, side = machine.kernels.panel_rows(), machine.threads, self.side(p)
-        weights = 4 * self.points**2 * p.channel_blocks * BLOCK * p.padded_outputs
+        weights = 4 * self.weights(p)
         tiles, groups = self.tiles(p), p.padded_outputs // GROUP
         by_outputs = weights > LARGE_BYTES and groups >= threads
         most = 128 if by_outputs else 84 if weights > SMALL_BYTES else 42
@@ -146,9 +156,7 @@ class Winograd:
         maps = p.maps((down * side + self.points - side, across * side + self.points - side))
         return WinogradWork(maps, at_once, by_outputs, scratch)
 
-    def forward(
-        self, x: Array, y: Array, weights: Prepared, p: Problem, work: WinogradWork, machine: Machine
-    ) -> None:
+    def forward(self, x: Array, y: Array, weights: Prepared, p: Problem, work: WinogradWork, machine: Machine) -> None:
         machine.kernels.winograd_forward(
             x, weights.u, weights.bias[0], weights.slopes[0], y, *work.maps, self.points, self.side(p), *p.top_size,
             p.relu, p.pool, work.tiles, work.by_outputs, machine.scratch, machine.threads,

@@ -31,6 +31,8 @@ def specs(draw: Draw, sides: st.SearchStrategy[int] = SMALL_SIDES, most_values: 
             blob = _pooling(net, blob)
         if draw(st.integers(0, 4)) == 0:
             blob = _join(net, blob)
+        if draw(st.integers(0, 5)) == 0:
+            blob = net.add("Reshape", [blob], shape={"dim": [0] * 4})  # a view
     if draw(FLAG):
         blob = _scores(net, blob)
     if draw(st.integers(0, 4)) == 0:
@@ -56,6 +58,9 @@ def _convolution(net: Drawing, bottom: str, wide: bool) -> str:
     channels = net.shapes[bottom][1]
     if channels % 32 == 0 and draw(FLAG):
         options |= {"group": channels // 16, "num_output": channels}
+    elif draw(st.integers(0, 4)) == 0:
+        group = draw(st.sampled_from([each for each in range(1, channels + 1) if channels % each == 0]))
+        options |= {"group": group, "num_output": group * draw(st.integers(1, 3))}
     if not wide:
         options["bias_term"] = bool(draw(st.integers(0, 4)))
     return net.add("Convolution", [bottom], **options)

@@ -13,9 +13,9 @@ def choose(graph: Graph, machine: Machine) -> list[str]:
     done = []
     for operation in graph.operations:
         if isinstance(operation, Convolution):
-            p = operation.problem
-            operation.algorithm = cheapest(p, machine)
-            times = {each: each.cost(p).seconds(machine.threads) for each in (*candidates(p), operation.algorithm)}
+            p, found = operation.problem, candidates(operation.problem)
+            operation.algorithm = cheapest(p, machine, found)
+            times = {each: each.cost(p).seconds(machine.threads) for each in (*found, operation.algorithm)}
             shown = ", ".join(f"{each.name} {1e3 * seconds:.2f} ms" for each, seconds in times.items())
             why = ", of those that need little memory" if machine.low_memory else ""
             done.append(f"{operation.layers[0]}: {operation.algorithm.name}{why} (predicted: {shown})")

@@ -34,10 +34,10 @@ def lay_out(graph: Graph) -> list[str]:
                 laid.append(conversion)
                 done.append(f"{value.name}, {conversion.kind}, for {operation.layers[0]}")
             operation.inputs[i] = twins[value]
-        if isinstance(operation, LayerOperation) and wants:
-            operation.keep_inputs()  # whose place in the arena may be given to others meanwhile
+        if isinstance(operation, LayerOperation) and wants and graph.training:
+            operation.keep_inputs()  # which others' backward may read, unlike that of the layers that they stand for
         for value in operation.outputs:
-            value.blocked = wants or isinstance(operation, Convolution | ThinWinograd)
+            value.blocked = _makes_blocked(operation, wants)
         laid.append(operation)
     graph.operations = laid
     for name, value in graph.outputs.items():
@@ -57,8 +57,15 @@ def _wants_blocked(operation: Operation) -> bool:
     if isinstance(operation, LayerOperation):
         return all(each.blocked for each in operation.inputs) and _takes_either(operation.layer, operation.inputs)
     if isinstance(operation, Convolution):
-        return not operation.thin
+        return operation.algorithm.reads_blocked
     return isinstance(operation, MaxPooling | Normalization)
+
+
+def _makes_blocked(operation: Operation, wants: bool) -> bool:
+    """Whether an operation, which reads as it wants, makes blocked values."""
+    if isinstance(operation, Convolution):
+        return operation.algorithm.writes_blocked
+    return wants or isinstance(operation, ThinWinograd)
 
 
 def _takes_either(layer: Layer, inputs: Sequence[Value]) -> bool:

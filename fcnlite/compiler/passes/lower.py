@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from fcnlite.compiler.convolution import Convolution, candidates, problem_of
+from fcnlite.compiler.convolution import Convolution
 from fcnlite.compiler.ir import Graph, Operation
 from fcnlite.compiler.operations import FewRows, LayerOperation, MaxPooling, SoftmaxLoss
 from fcnlite.layers import convolution
@@ -17,7 +17,7 @@ def lower(graph: Graph) -> list[str]:
             continue
         layer, inputs, outputs = operation.layer, operation.inputs, operation.outputs
         lowered: Operation
-        if type(layer) is convolution.Convolution and candidates(problem_of(layer, inputs[0].shape)):
+        if type(layer) is convolution.Convolution:
             lowered = Convolution(layer, inputs, outputs, graph.training)
         elif type(layer) is Pooling and MaxPooling.suits(layer):
             lowered = MaxPooling(layer, inputs, outputs, graph.training)
