@@ -16,7 +16,7 @@ import fcnlite
 from benchmarks.engines import build_net
 from benchmarks.machine import all_threads, copy_rate, sgemm_rate
 from benchmarks.workloads import MAIN
-from fcnlite.compiler import Arena, Plan, report
+from fcnlite.compiler import Plan, report
 from fcnlite.net import Net
 from fcnlite.shapes import Shape
 
@@ -46,7 +46,7 @@ def direct_work(net: Net, shapes: Mapping[str, Shape]) -> int:
 def measure(plan: Plan, blobs: Mapping[str, np.ndarray], repeats: int) -> list[Step]:
     """Every step of the plan, the best of so many passes each."""
     steps = []
-    for operation, seconds in zip(plan.graph.operations, report.measure(plan, blobs, Arena(), repeats), strict=True):
+    for operation, seconds in zip(plan.graph.operations, report.measure(plan, blobs, repeats), strict=True):
         cost = operation.cost(plan.machine.threads)
         layers = ", ".join(operation.layers) or operation.inputs[0].name
         steps.append(Step(layers, operation.describe(), seconds, cost.products, cost.memory))

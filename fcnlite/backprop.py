@@ -65,6 +65,10 @@ class Pass(Generic[Key]):
         """The gradient of a value, N×C×H×W."""
         return gradient
 
+    def add(self, gradient: Array, other: Array) -> Array:
+        """The sum of two gradients of one value."""
+        return gradient + other
+
 
 class PlainPass(Pass[int]):
     """A pass of the plain path; `runs` holds what each step left, in order."""
@@ -116,14 +120,15 @@ class Backprop(Generic[Key]):
         forward = self._forward
         nodes = list(forward.nodes())
         keys = {version: forward.key(version) for version in targets}
-        needing = needed(nodes, set(keys.values()), lambda layer: any(map(self._wants, self._of(layer))))
+        wanted = set(keys.values())
+        needing = needed(nodes, wanted, lambda layer: any(map(self._wants, self._of(layer))))
         gradients: dict[Key, Array] = {}
         for version, seed in seeds.items():
             key = forward.key(version)
-            _add(gradients, key, forward.laid(key, seed))
+            self._add(gradients, key, forward.laid(key, seed))
         found: dict[Key, Array] = {}
         for node in reversed(nodes):
-            found.update({key: gradients[key] for key in node.top if key in gradients})
+            found.update({key: gradients[key] for key in node.top if key in gradients and key in wanted})
             dtop = [gradients.pop(key, None) for key in node.top]
             if any(each is not None for each in dtop):
                 began = time.perf_counter()
@@ -159,7 +164,10 @@ class Backprop(Generic[Key]):
             self._written.add(id(parameter))
         for key, need, gradient in zip(node.bottom, run.needs, dbottom, strict=True):
             if need and gradient is not None:
-                _add(gradients, key, gradient)
+                self._add(gradients, key, gradient)
+
+    def _add(self, gradients: dict[Key, Array], key: Key, gradient: Array) -> None:
+        gradients[key] = self._forward.add(gradients[key], gradient) if key in gradients else gradient
 
     def _of(self, layer: str | None) -> Sequence[Parameter]:
         return self._params.get(layer, ()) if layer is not None else ()
@@ -187,7 +195,3 @@ def needed(nodes: Sequence[Node[Key]], targets: set[Key], trains: Callable[[str]
         if below or (node.layer is not None and trains(node.layer)):
             found.update(node.top)
     return found
-
-
-def _add(gradients: dict[Key, Array], key: Key, gradient: Array) -> None:
-    gradients[key] = gradients[key] + gradient if key in gradients else gradient

@@ -21,7 +21,7 @@ import numpy as np
 from fcnlite import config
 from fcnlite._kernels import isa
 from fcnlite.backprop import Backprop, Pass, PlainPass, Timer
-from fcnlite.compiler import Arena, Machine, Memory, Plan, compile_schedule
+from fcnlite.compiler import Arena, Machine, Plan, compile_schedule
 from fcnlite.errors import FcnliteError, ShapeError, SpecError, nearest
 from fcnlite.layers.base import Layer, ParamShape, Run, create, named
 from fcnlite.parameter import Parameter, generator, make_parameters
@@ -81,7 +81,6 @@ class Net:
         self._checked: dict[Any, Schedule] = {}
         self._plans: dict[Any, Plan] = {}
         self._arena = Arena()
-        self._memory = Memory()
         self._prepared: dict[Any, Any] = {}
         self._last: Pass[Any] | None = None
         self._grads: dict[str, Array] = {}
@@ -244,7 +243,7 @@ class Net:
         """The outputs, by a plan."""
         plan = self._plan(schedule, {name: array.shape for name, array in feeds.items()}, keep, elide)
         clock: list[float] = []
-        last = plan.forward(feeds, self._arena, clock)
+        last = plan.forward(feeds, clock)
         if self.timer is not None:
             for operation, (began, ended) in zip(plan.graph.operations, pairwise(clock), strict=True):
                 self.timer(operation.layers, "forward", ended - began)
@@ -293,7 +292,7 @@ class Net:
             return _alive(net)._run_layer(layer, bottom, overwrite)
 
         kernels, threads = isa.kernels("fast"), config.num_threads()
-        return Machine(params, run_layer, kernels, threads, self._prepared, self._memory, self.low_memory)
+        return Machine(params, run_layer, kernels, threads, self._prepared, self._arena, self.low_memory)
 
     def _convert(self, feeds: Mapping[str, Any]) -> dict[str, Array]:
         """The fed arrays, C-contiguous and of the net's type. Raises `SpecError` for names that are no inputs."""
@@ -512,7 +511,6 @@ def _for_shapes(step: Step, shapes: Mapping[int, Shape], answer: Callable[..., l
 _NOT_COPIED: dict[str, Callable[[], Any]] = {
     **dict.fromkeys(("_schedules", "_checked", "_plans", "_prepared", "_grads"), dict),
     "_arena": Arena,
-    "_memory": Memory,
     "_last": type(None),
 }
 """What a copy of a net begins with instead."""

@@ -16,7 +16,7 @@ from pathlib import Path
 import numpy as np
 
 from fcnlite import _cli, models, surgery
-from fcnlite.compiler import Arena, report
+from fcnlite.compiler import report
 from fcnlite.errors import FileError, ShapeError, SpecError, nearest
 from fcnlite.heads import image_inputs
 from fcnlite.layers import Layer, create, links
@@ -133,7 +133,7 @@ def _plan(spec: NetSpec, weights: str, fed: dict[str, Shape]) -> str:
     net.forward(feeds)
     first = time.perf_counter() - began
     plan = net.plan(fed)
-    seconds = report.measure(plan, feeds, Arena())
+    seconds = report.measure(plan, feeds)
     ready = f"first pass, in which weights are prepared: {first:.2f} s; later ones: {sum(seconds):.3f} s"
     return f"{report.passes(plan)}\n\n{report.steps(plan, seconds)}\n{ready}"
 

@@ -1,20 +1,26 @@
-"""One piece of memory for all that a plan's operations write, each part given to several in turn.
+"""All memory that a net's passes work in: what lives at different times is given the same place.
 
-A buffer lives from the step that writes it to the last that reads it. Buffers whose lives overlap lie apart; the
-largest are placed first, each as low as it fits.
+What a forward writes is known when its plan is made. A buffer lives from the step that writes it to the last that reads
+it; buffers whose lives overlap lie apart, the largest placed first, each as low as it fits. What a backward makes hangs
+on the gradients that are asked for, so it is placed as it comes, as low as it fits beside what somebody still holds.
 """
 
 from __future__ import annotations
 
+import sys
+from bisect import insort
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from math import prod
 
 import numpy as np
 
-from fcnlite.layers.base import Array
+from fcnlite.layers.base import Array, Shape
 
 ALIGNMENT = 16
 """Floats: a cache line, and the widest vector."""
+LARGE = 1 << 28
+"""Floats of which more than three quarters that nobody has used lately are let go."""
 
 
 @dataclass
@@ -42,22 +48,108 @@ def place(buffers: Sequence[Buffer]) -> int:
         for other in busy:
             if buffer.offset + buffer.floats <= other.offset:
                 break
-            buffer.offset = max(buffer.offset, -(-(other.offset + other.floats) // ALIGNMENT) * ALIGNMENT)
+            buffer.offset = max(buffer.offset, _aligned(other.offset + other.floats))
         placed.append(buffer)
     return max((each.offset + each.floats for each in placed), default=0)
 
 
 class Arena:
-    """Memory that grows to what the plans of a net need."""
+    """Memory that grows to what the plans of a net need, and that is lent."""
 
     def __init__(self) -> None:
-        self._floats = np.empty(0, np.float32)
+        self._planned = _Piece(0)
+        self._lending: list[_Piece] = []
+        self._most = 0
+        """Floats that were lent at once, since none was."""
+
+    @property
+    def floats(self) -> int:
+        """All that it holds, used or not."""
+        return sum(each.memory.size for each in (self._planned, *self._lending))
 
     def of(self, floats: int) -> Array:
-        """So many floats, aligned; they may be those of the last call."""
-        if self._floats.size < floats:
-            self._floats = np.empty(0, np.float32)  # let go before the new one is made
-            raw = np.empty(floats + ALIGNMENT, np.float32)
-            start = -(raw.ctypes.data // 4) % ALIGNMENT
-            self._floats = raw[start : start + floats]
-        return self._floats
+        """So many floats for a plan; they may be those of the last call."""
+        if self._planned.memory.size < floats:
+            self._planned = _Piece(0)  # let go before the new one is made
+            self._planned = _Piece(floats)
+        return self._planned.memory
+
+    def lend(self, shape: Shape) -> Array:
+        """An array of this shape, whose memory is lent again when nobody holds it any more, nor a view of it.
+
+        Memory that is new to the process costs more than the arithmetic of many an operation.
+        """
+        floats = prod(shape)
+        if not floats:
+            return np.empty(shape, np.float32)
+        lent = sum(each.floats_lent() for each in self._lending)
+        if not lent:
+            self._tidy()
+        self._most = max(self._most, lent + floats)
+        for piece in self._lending:
+            found = piece.take(floats)
+            if found is not None:
+                return found.reshape(shape)
+        # Memory that nobody has touched yet takes up none.
+        self._lending.append(_Piece(max(floats, sum(each.memory.size for each in self._lending))))
+        found = self._lending[-1].take(floats)
+        assert found is not None
+        return found.reshape(shape)
+
+    def _tidy(self) -> None:
+        """While nothing is lent, make one piece of several, and let go what was for other pictures' sizes, say."""
+        total = sum(each.memory.size for each in self._lending)
+        if total > LARGE and self._most < total // 4:
+            self._lending = []
+        elif len(self._lending) > 1:
+            self._lending = []
+            self._lending = [_Piece(total)]
+        self._most = 0
+
+
+@dataclass(order=True)
+class _Part:
+    """Floats start … stop − 1 of a piece, lent as `array`, which all views of it hold."""
+
+    start: int
+    stop: int
+    array: Array = field(compare=False)
+
+    def references(self) -> int:
+        return sys.getrefcount(self.array)
+
+
+_FREE = _Part(0, 1, np.empty(1)).references()
+"""References to the array of a part that nobody else holds."""
+
+
+class _Piece:
+    """Contiguous memory, and what is lent of it."""
+
+    def __init__(self, floats: int) -> None:
+        raw = np.empty(floats + ALIGNMENT, np.float32)
+        start = -(raw.ctypes.data // 4) % ALIGNMENT
+        self.memory = raw[start : start + floats]
+        self._parts: list[_Part] = []
+
+    def floats_lent(self) -> int:
+        self._parts = [each for each in self._parts if each.references() > _FREE]
+        return sum(each.stop - each.start for each in self._parts)
+
+    def take(self, floats: int) -> Array | None:
+        """The lowest place that is free, if there is one."""
+        start = 0
+        for each in self._parts:
+            if start + floats <= each.start:
+                break
+            start = _aligned(each.stop)
+        if start + floats > self.memory.size:
+            return None
+        # Made of a buffer, not of an array: so that NumPy lets views of it hold this array, not the whole piece.
+        array = np.frombuffer(self.memory.data[start : start + floats], np.float32)
+        insort(self._parts, _Part(start, start + floats, array))
+        return array
+
+
+def _aligned(floats: int) -> int:
+    return -(-floats // ALIGNMENT) * ALIGNMENT

@@ -192,7 +192,8 @@ class Convolution(Operation):
         """The gradient of what ReLU got, and on the way the biases'."""
         dbias = run.dparams[1] if len(run.dparams) > 1 else None
         if not self.outputs[0].blocked:
-            dy = np.where(run.top[0] > 0, dy, 0) if self.problem.relu else dy
+            if self.problem.relu:
+                dy = np.multiply(dy, run.top[0] > 0, out=machine.buffer(dy.shape))
             if dbias is not None:
                 dy.sum(axis=(0, 2, 3), out=dbias)
             return dy
@@ -212,8 +213,8 @@ class Convolution(Operation):
         algorithm, work = self._summing(machine)
         if isinstance(algorithm, Im2col):
             x, dy = as_plain(x, self.inputs[0], machine), as_plain(dy, self.outputs[0], machine)
-        machine.borrow(algorithm.weight_scratch(self.problem, machine))
-        algorithm.backward_weight(x, dy, dweight, self.problem, work, machine)
+        with machine.borrowed(algorithm.weight_scratch(self.problem, machine)):
+            algorithm.backward_weight(x, dy, dweight, self.problem, work, machine)
 
     def _backward_data(self, dy: Array, weight: Array, machine: Machine) -> Array:
         """The gradient of the bottom as the layer sees it; then of the array that it stands for."""
@@ -230,9 +231,9 @@ class Convolution(Operation):
                 self.layers,
                 lambda old: algorithm.prepare(weight, q, machine, turned=True, into=old),
             )
-            machine.borrow(work.scratch)
             dx = machine.buffer(seen.memory_shape)
-            algorithm.forward(dy, dx, prepared(u, None, None, q), q, work, machine)
+            with machine.borrowed(work.scratch):
+                algorithm.forward(dy, dx, prepared(u, None, None, q), q, work, machine)
         return dx if self._sources is None else fold(dx, self._sources, p.size, machine)
 
     @property

@@ -23,8 +23,8 @@ LEAST_BAND = 128
 """Positions at once, at the least: with fewer the product is slow."""
 SUM_BYTES = 64 << 20
 """Of the threads' own sums of a gradient; where they would take more, threads share out the outputs instead."""
-PACKING = 1.25
-"""How long BLAS's products take beside those of our micro-kernels: it copies what it multiplies."""
+PACKING = 1 / 16
+"""Operations that a product counts for beside itself: BLAS copies what it multiplies."""
 PANEL = 8
 """Outputs that BLAS computes together: with fewer it takes as long."""
 COPYING = 6
@@ -79,8 +79,8 @@ class Im2col:
         copied = 0 if self._pointwise(p) else positions * p.group * self._column(p)
         # Its neighbours mostly have blocked layouts: both sides are converted, which reads and writes them once more.
         converted = 8.0 * (p.batch * p.channels * p.size[0] * p.size[1] + p.outputs * positions)
-        products = 2.0 * PACKING * positions * outputs * self._column(p)
-        return Cost(products, COPYING * copied, 4.0 * self.weights(p) + converted)
+        products = 2.0 * positions * outputs * self._column(p)
+        return Cost(products, COPYING * copied + PACKING * products, 4.0 * self.weights(p) + converted)
 
     def _pointwise(self, p: Problem) -> bool:
         return p.taps == p.kernel[0].stride == p.kernel[1].stride == 1 and p.simple

@@ -7,24 +7,21 @@ C being 0); only the conversions change that. At first every layer of the schedu
 
 from __future__ import annotations
 
-import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from math import prod
 from typing import Any, ClassVar
 
 import numpy as np
 
+from fcnlite.compiler.arena import Arena
 from fcnlite.compiler.cost import Cost
 from fcnlite.layers.base import Array, Layer, Run, Shape
 from fcnlite.parameter import Parameter
 
 BLOCK = 16
 """Channels that lie side by side in a blocked array."""
-
-
-IDLE_BYTES = 1 << 30
-"""Of memory beside the arena that is kept for later though nobody has use for it now."""
 
 
 @dataclass(eq=False)
@@ -57,33 +54,7 @@ def blocks(channels: int) -> int:
     return -(-channels // BLOCK)
 
 
-class Memory:
-    """Memory beside the arena, which all plans of a net use in turn."""
-
-    def __init__(self) -> None:
-        self._lent = np.empty(0, np.float32)
-        self._pool: list[Array] = []
-
-    def lend(self, floats: int) -> Array:
-        """At least so many floats; the same ones at every call."""
-        if self._lent.size < floats:
-            self._lent = np.empty(floats, np.float32)
-        return self._lent
-
-    def buffer(self, shape: Shape) -> Array:
-        """Memory for a value: that of an earlier one which nobody holds any more, if there is such.
-
-        Memory that is new to the process costs more than the arithmetic of many an operation.
-        """
-        floats = prod(shape)
-        fitting = [each for each in self._pool if floats <= each.size <= 2 * floats and _is_free(each)]
-        if not fitting:
-            idle = sum(each.nbytes for each in self._pool if _is_free(each))
-            if idle > IDLE_BYTES:  # of other pictures' sizes, say
-                self._pool = [each for each in self._pool if not _is_free(each)]
-            fitting = [np.empty(floats, np.float32)]
-            self._pool += fitting
-        return min(fitting, key=lambda each: each.size)[:floats].reshape(shape)
+_NOTHING = np.empty(0, np.float32)
 
 
 @dataclass
@@ -98,23 +69,26 @@ class Machine:
     threads: int
     prepared: dict[Any, tuple[tuple[int, ...], Any]]
     """What was derived from parameters, with the versions that it was derived from; of all plans of the net."""
-    memory: Memory
+    arena: Arena
     low_memory: bool = False
     """Whether prepared weights shall take little more memory than the weights themselves."""
-    scratch: Array = field(default_factory=lambda: np.empty(0, np.float32))
-    """Memory for the operation that runs; in backward as much as it has asked for (`borrow`)."""
-    kept: Array = field(default_factory=lambda: np.empty(0, np.float32))
+    scratch: Array = field(default_factory=lambda: _NOTHING)
+    """Memory for the operation that runs; in backward what it has `borrowed`."""
+    kept: Array = field(default_factory=lambda: _NOTHING)
     """Memory for what its forward leaves for its backward."""
     used: set[Any] = field(default_factory=set)
     """The keys in `prepared` that have been asked for here."""
 
-    def borrow(self, floats: int) -> None:
-        """Have `scratch` hold so many floats."""
-        self.scratch = self.memory.lend(floats)
+    @contextmanager
+    def borrowed(self, floats: int) -> Iterator[None]:
+        """So many floats in `scratch` within the block, in backward."""
+        self.scratch = self.arena.lend((floats,))
+        yield
+        self.scratch = _NOTHING
 
     def buffer(self, shape: Shape) -> Array:
-        """Memory for a value beside the arena."""
-        return self.memory.buffer(shape)
+        """Memory for a value that no plan has a place for."""
+        return self.arena.lend(shape)
 
     def prepare(self, key: Any, layers: Sequence[str], make: Callable[[Any], Any]) -> Any:
         """`make(old)`, made anew only when a parameter of `layers` has changed; `old` is what it made before."""
@@ -124,25 +98,6 @@ class Machine:
         if old is None or old[0] != versions:
             self.prepared[key] = versions, make(old and old[1])
         return self.prepared[key][1]
-
-
-def _is_free(buffer: Array) -> bool:
-    """Whether only the pool holds a buffer, and no view of it is left."""
-    return sys.getrefcount(buffer) <= _COUNT_OF_FREE
-
-
-def _count_of_free() -> int:
-    """What Python counts, on the way that `Memory.buffer` asks, for a buffer that nobody else holds."""
-    pool = [np.empty(1, np.float32)]
-    (count,) = [_count(each) for each in pool]
-    return count
-
-
-def _count(buffer: Array) -> int:
-    return sys.getrefcount(buffer)
-
-
-_COUNT_OF_FREE = _count_of_free()
 
 
 class Operation:

@@ -9,7 +9,7 @@ from functools import partial
 import numpy as np
 
 from fcnlite.backprop import Node, Pass
-from fcnlite.compiler.arena import Arena, Buffer, place
+from fcnlite.compiler.arena import Buffer, place
 from fcnlite.compiler.ir import Graph, Machine, Operation, Value, as_plain, fold, in_layout
 from fcnlite.layers.base import Array, Run
 from fcnlite.schedule import Schedule
@@ -44,9 +44,9 @@ class Plan:
                 self._release[last[value]].append(value)
         self.arena_floats = place([*self._buffers.values(), *self._scratch, *self._kept])
 
-    def forward(self, feeds: Mapping[str, Array], arena: Arena, clock: list[float] | None = None) -> PlanPass:
+    def forward(self, feeds: Mapping[str, Array], clock: list[float] | None = None) -> PlanPass:
         """Run all operations on the fed inputs. `clock` gets the time before each, and after the last."""
-        memory = arena.of(self.arena_floats)
+        memory = self.machine.arena.of(self.arena_floats)
         values = {value: feeds[name] for name, value in self.graph.inputs.items()}
         runs = []
         for i, operation in enumerate(self.graph.operations):
@@ -133,13 +133,16 @@ class PlanPass(Pass[Value]):
     def plain(self, key: Value, gradient: Array) -> Array:
         return as_plain(gradient, key, self._plan.machine)
 
+    def add(self, gradient: Array, other: Array) -> Array:
+        return np.add(gradient, other, out=self._plan.machine.buffer(gradient.shape))
+
 
 def _backward(operation: Operation, run: Run, machine: Machine, dtop: list[Array]) -> list[Array | None]:
     return operation.backward(dtop, run, machine)
 
 
 class Blobs(Mapping[int, Array]):
-    """A plan's values by the schedule's versions, N×C×H×W; converted when they are looked at."""
+    """A plan's values by the schedule's versions, N×C×H×W; each an array of its own, made when it is looked at."""
 
     def __init__(self, plan: Plan, values: Mapping[Value, Array]) -> None:
         self._plan = plan
@@ -147,7 +150,7 @@ class Blobs(Mapping[int, Array]):
 
     def __getitem__(self, version: int) -> Array:
         value = self._plan.graph.versions[version]
-        array = as_plain(self._values[value], value, self._plan.machine)
+        array = as_plain(self._values[value], value, self._plan.machine).copy()
         if value.repeats:
             rows, columns = value.repeats
             array = array.take(rows, axis=2).take(columns, axis=3)

@@ -6,20 +6,19 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from fcnlite.compiler.arena import Arena
 from fcnlite.compiler.plan import Plan
 from fcnlite.layers.base import Array
 from fcnlite.shapes import show
 from fcnlite.threads import blas_alone
 
 
-def measure(plan: Plan, feeds: Mapping[str, Array], arena: Arena, runs: int = 3) -> list[float]:
+def measure(plan: Plan, feeds: Mapping[str, Array], runs: int = 3) -> list[float]:
     """Seconds of each step, the best of some runs after one in which weights are prepared."""
     times = []
     with np.errstate(all="ignore"), blas_alone():
         for _ in range(1 + runs):
             clock: list[float] = []
-            plan.forward(feeds, arena, clock)
+            plan.forward(feeds, clock)
             times.append(np.diff(clock))
     return [float(each) for each in np.min(times[1:], axis=0)]
 

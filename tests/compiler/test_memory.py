@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from fcnlite.compiler import arena as arena_module
 from fcnlite.compiler.arena import ALIGNMENT, Arena, Buffer, place
-from tests.compiler.problems import ISAS, blocked, guarded, machine_with, unblocked
+from tests.compiler.problems import ISAS, Array, blocked, guarded, machine_with, unblocked
 from tests.compiler.twins import normal
 
 EACH_ISA = pytest.mark.parametrize("instructions", ISAS)
@@ -105,26 +108,78 @@ def test_the_arena_is_aligned_and_grows() -> None:
         memory[:floats] = 1
 
 
-# Backward's memory
+# What is lent
 
 
-def test_backward_memory_is_used_again() -> None:
-    """What nobody holds; so that it does not grow from step to step."""
-    machine = machine_with(ISAS[0])
-    first = machine.buffer((4, 25))
+def test_memory_that_nobody_holds_is_lent_again() -> None:
+    arena = Arena()
+    first = arena.lend((4, 25))
     place = first.ctypes.data
     del first
-    assert machine.buffer((100,)).ctypes.data == place
-    assert machine.buffer((10, 9)).ctypes.data == place  # a little smaller
+    assert arena.lend((100,)).ctypes.data == place
+    assert arena.lend((3, 9)).ctypes.data == place
 
 
-def test_backward_memory_that_is_held_is_not_lent_again() -> None:
-    machine = machine_with(ISAS[0])
-    held = [machine.buffer((100,)), machine.buffer((10, 10)), machine.buffer((100,))[10:20].reshape(2, 5)]
-    held.append(machine.buffer((100,)).view(np.uint8))
-    for i, each in enumerate(held):
-        each[...] = i
-        assert not any(np.shares_memory(each, other) for other in held[:i])
+@pytest.mark.parametrize(
+    "view",
+    [
+        lambda array: array,
+        lambda array: array[10:20].reshape(2, 5),
+        lambda array: array.view(np.uint8),
+        lambda array: array.reshape(10, 10).T[2:4],
+        lambda array: array.reshape(4, 25)[:2].reshape(-1).view(np.int32),
+    ],
+)
+def test_memory_of_which_somebody_holds_a_view_is_not(view: Callable[[Array], Array]) -> None:
+    arena = Arena()
+    held = view(arena.lend((100,)))
+    held[...] = 7
     for _ in range(5):
-        machine.buffer((100,))[...] = 99
-    assert all((each == i).all() for i, each in enumerate(held))
+        arena.lend((100,))[...] = 99
+    assert (held == 7).all()
+
+
+@settings(max_examples=200)
+@given(st.lists(st.tuples(st.integers(0, 300), st.integers(0, 20)), max_size=60))
+def test_arrays_lent_at_the_same_time_lie_apart(orders: list[tuple[int, int]]) -> None:
+    """Each order: so many floats, then drop one of those that are held, or none."""
+    arena, held = Arena(), []
+    most = 0
+    for number, (floats, dropped) in enumerate(orders):
+        array = arena.lend((floats,))
+        assert array.shape == (floats,) and array.dtype == np.float32 and array.flags.c_contiguous
+        assert not floats or array.ctypes.data % (4 * ALIGNMENT) == 0
+        array[...] = number
+        held.append((number, array))
+        del array
+        most = max(most, sum(each.size + ALIGNMENT for _, each in held))
+        if dropped < len(held):
+            del held[dropped]
+        assert all((each == value).all() for value, each in held)
+    # A new piece is made only where none has room, and is no larger than what there is or is wanted.
+    assert arena.floats <= 4 * most + 300
+
+
+def test_steps_that_are_alike_take_no_more_memory_from_one_to_the_next() -> None:
+    arena, floats = Arena(), []
+    for _ in range(5):
+        held = [arena.lend((size,)) for size in (1000, 10, 3000, 500, 7, 9000)]
+        del held[::2]
+        held += [arena.lend((size,)) for size in (900, 100, 8000)]
+        held.clear()
+        floats.append(arena.floats)
+    assert len(set(floats[1:])) == 1 and floats[-1] <= floats[0]
+
+
+def test_memory_for_a_large_picture_is_let_go_after_smaller_ones(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(arena_module, "LARGE", 1000)
+    arena = Arena()
+    arena.lend((50_000,))
+    for _ in range(3):
+        arena.lend((10,))
+    assert arena.floats < 1000
+    for _ in range(3):  # but not what every step needs
+        large, small = arena.lend((50_000,)), arena.lend((10,))
+        del large, small
+    place = arena.lend((50_000,)).ctypes.data
+    assert arena.lend((50_000,)).ctypes.data == place
