@@ -44,6 +44,8 @@ def isa_of(source):
     return ending if ending in ISA_FLAGS else None
 
 
+# Square roots of several numbers at once need errno left alone; NaN and infinity stay what they are.
+errno = ["-fno-math-errno"] if compiles("int main(void) { return 0; }", "-fno-math-errno") else []
 openmp = ["-fopenmp"] if compiles(OPENMP_PROBE, "-fopenmp") else []
 if not openmp:
     print("note: this compiler has no OpenMP; fcnlite's own kernels will use one thread", file=sys.stderr)
@@ -54,7 +56,7 @@ extensions = [
         [source.as_posix()],
         include_dirs=[numpy.get_include()],
         define_macros=[("NPY_NO_DEPRECATED_API", "NPY_1_7_API_VERSION")],
-        extra_compile_args=["-O3", *openmp, *built_isas.get(isa_of(source), [])],
+        extra_compile_args=["-O3", *errno, *openmp, *built_isas.get(isa_of(source), [])],
         extra_link_args=openmp,
     )
     for source in sorted(Path("fcnlite/_kernels").glob("*.pyx"))

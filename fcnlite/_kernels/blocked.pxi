@@ -9,11 +9,17 @@ def check(bint fits, what):
         raise ValueError(f"{what} does not fit the other arguments")
 
 
+cdef inline int hands(Py_ssize_t floats, int threads) noexcept:
+    """Threads to copy so many floats with: few are copied before another thread is awake."""
+    return threads if floats > 1 << 16 else 1
+
+
 def to_blocked(const float[:, :, :, ::1] x, float[:, :, :, :, ::1] y, int threads):
     """y[n, c // 16, :, :, c % 16] = x[n, c]; channels beyond x's are 0."""
     cdef Py_ssize_t item, planes = y.shape[1], pixels = x.shape[2] * x.shape[3]
     check(y.shape[0] == x.shape[0] and planes == (x.shape[1] + BLOCK - 1) // BLOCK and y.shape[2] == x.shape[2]
           and y.shape[3] == x.shape[3] and y.shape[4] == BLOCK, "y")
+    threads = hands(y.size, threads)
     for item in prange(x.shape[0] * planes * x.shape[2], nogil=True, schedule="static", num_threads=threads):
         block_row(x, y, item // x.shape[2] // planes, item // x.shape[2] % planes, item % x.shape[2])
 
@@ -35,6 +41,7 @@ def from_blocked(const float[:, :, :, :, ::1] x, float[:, :, :, ::1] y, int thre
     cdef Py_ssize_t item, channels = y.shape[1], height = y.shape[2]
     check(x.shape[0] == y.shape[0] and x.shape[1] == (channels + BLOCK - 1) // BLOCK and x.shape[2] == height
           and x.shape[3] == y.shape[3] and x.shape[4] == BLOCK, "y")
+    threads = hands(y.size, threads)
     for item in prange(y.shape[0] * x.shape[1] * height, nogil=True, schedule="static", num_threads=threads):
         unblock_row(x, y, item // height // x.shape[1], item // height % x.shape[1], item % height)
 

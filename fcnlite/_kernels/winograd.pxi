@@ -10,7 +10,7 @@
 # pad, and rows that stand for several (fcnlite/compiler/passes/elide.py).
 
 from cython.parallel cimport prange, threadid
-from libc.string cimport memset
+from libc.string cimport memcpy, memset
 
 cdef enum:
     CHUNK = 2 * VL  # outputs of one micro-kernel

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from fcnlite.compiler.ir import Machine, Operation, Value
+from fcnlite.compiler.ir import BLOCK, Machine, Operation, Value, as_plain, in_layout
 from fcnlite.layers.base import Array, Run
 from fcnlite.layers.columns import convolve_backward_weight
 from fcnlite.layers.deconvolution import Deconvolution
@@ -49,50 +49,62 @@ class Interpolation(Operation):
         return self.layer.spec.name
 
     def forward(self, bottom: list[Array], top: list[Array], run: Run, machine: Machine) -> list[Array]:
-        x, (n, channels, height, width) = bottom[0], self.outputs[0].shape
         kernels = machine.prepare(("separable", self.layers[0]), self.layers[:1], lambda _: self._separable(machine))
         run.bottom = bottom
-        dy, dx = self.offset
         if kernels is None:
-            whole, run.saved = machine.run_layer(self.layer, [x], False)
-            y = whole[0][:, :, dy : dy + height, dx : dx + width]
-            top[0][...] = y + self._skip(bottom) if len(bottom) > 1 else y
+            self._by_layers(bottom, top[0], run, machine)
             return top
         rows, columns = self._taps(kernels)
         run.saved = rows, columns
-        skip = bottom[1].reshape(-1, *bottom[1].shape[2:]) if len(bottom) > 1 else np.empty((0, 0, 0), np.float32)
+        skip = self._planes(bottom[1]) if len(bottom) > 1 else np.empty((0,) * 4, np.float32)
         machine.kernels.interpolate(
-            x.reshape(-1, *x.shape[2:]), rows.places, rows.weights, columns.places, columns.weights, skip,
-            *self.skip_offset, top[0].reshape(n * channels, height, width), machine.threads,
+            self._planes(bottom[0]), rows.places, rows.weights, columns.places, columns.weights, skip,
+            *self.skip_offset, self._planes(top[0]), machine.threads,
         )  # fmt: skip
         return top
+
+    def _planes(self, array: Array) -> Array:
+        """P×H×W×L, as the kernels take an array of either layout."""
+        height, width = array.shape[2:4]
+        return array.reshape(-1, height, width, BLOCK if self.outputs[0].blocked else 1)
+
+    def _by_layers(self, bottom: list[Array], top: Array, run: Run, machine: Machine) -> None:
+        """What the layers compute."""
+        x, *skip = (as_plain(each, value, machine) for each, value in zip(bottom, self.inputs, strict=True))
+        whole, run.saved = machine.run_layer(self.layer, [x], False)
+        y = _window(whole[0], self.offset, self.outputs[0])
+        if skip:
+            y = y + _window(skip[0], self.skip_offset, self.outputs[0])
+        if self.outputs[0].blocked:
+            machine.kernels.to_blocked(np.ascontiguousarray(y), top, machine.threads)
+        else:
+            top[...] = y
 
     def backward(self, dtop: list[Array], run: Run, machine: Machine) -> list[Array | None]:
         """In training it is the whole deconvolution and nothing else."""
         (dy,), (x,) = dtop, run.bottom
+        if isinstance(run.saved, Run) or run.dparams[0] is not None:
+            plain_x, plain_dy = as_plain(x, self.inputs[0], machine), as_plain(dy, self.outputs[0], machine)
         if isinstance(run.saved, Run):
             run.saved.needs, run.saved.dparams = run.needs, run.dparams
-            run.saved.bottom = run.bottom
-            return self.layer.backward([dy], run.saved)
+            run.saved.bottom = [plain_x]
+            (found,) = self.layer.backward([plain_dy], run.saved)
+            return [None if found is None else in_layout(found, self.inputs[0], machine)]
         if run.dparams[0] is not None:
-            convolve_backward_weight(dy, x, self.layer.kernel, run.dparams[0])
+            convolve_backward_weight(plain_dy, plain_x, self.layer.kernel, run.dparams[0])
         if not run.needs[0]:
             return [None]
         rows, columns = run.saved
-        dx = machine.buffer((x.shape[0] * x.shape[1], *x.shape[2:]))
+        dx = machine.buffer(x.shape)
         machine.kernels.interpolate_backward(
-            dy.reshape(-1, *dy.shape[2:]), rows.places, rows.weights, columns.places, columns.weights, dx,
+            self._planes(dy), rows.places, rows.weights, columns.places, columns.weights, self._planes(dx),
             machine.threads,
         )  # fmt: skip
-        return [dx.reshape(x.shape)]
+        return [dx]
 
     def describe(self) -> str:
         parts = ["interpolation", *(["crop"] if self.outputs[0].shape != self._whole else [])]
         return ", ".join([*parts, *(["sum"] if len(self.inputs) > 1 else [])])
-
-    def _skip(self, bottom: list[Array]) -> Array:
-        (dy, dx), (height, width) = self.skip_offset, self.outputs[0].shape[2:]
-        return bottom[1][:, :, dy : dy + height, dx : dx + width]
 
     def _separable(self, machine: Machine) -> tuple[Array, Array] | None:
         """A column and a row whose product is every channel's kernel; None if there are none such."""
@@ -119,6 +131,12 @@ class Interpolation(Operation):
         windows = self.layer.kernel.rows, self.layer.kernel.columns
         rows, columns = map(_taps_along, kernels, windows, sizes, outs, self.offset)
         return rows, columns
+
+
+def _window(array: Array, offset: tuple[int, int], value: Value) -> Array:
+    """Of an array N×C×H×W the part of the value's size at a place."""
+    (y, x), (height, width) = offset, value.shape[2:]
+    return array[:, :, y : y + height, x : x + width]
 
 
 def _taps_along(kernel: Array, window: Window, size: int, outs: int, offset: int) -> Taps:

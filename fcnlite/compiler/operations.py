@@ -1,8 +1,9 @@
-"""Operations that are no convolutions: plain layers, conversions between layouts, pooling."""
+"""Operations without much to them: plain layers, conversions between layouts, parts and sums of arrays, losses."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import accumulate, pairwise
 from math import prod
 
 import numpy as np
@@ -10,13 +11,13 @@ import numpy as np
 from fcnlite.compiler.cost import Cost
 from fcnlite.compiler.ir import Machine, Operation, Value
 from fcnlite.layers import infogain_loss, softmax_loss
-from fcnlite.layers.base import Array, Layer, Run, named
+from fcnlite.layers.base import Array, Layer, Run, canonical_axis, named
+from fcnlite.layers.concat import Concat
+from fcnlite.layers.eltwise import Eltwise
 from fcnlite.layers.infogain_loss import InfogainLoss
 from fcnlite.layers.inner_product import InnerProduct
 from fcnlite.layers.labels import read_labels
-from fcnlite.layers.pooling import Pooling
 from fcnlite.layers.softmax_loss import SoftmaxWithLoss
-from fcnlite.shapes import Window
 
 
 class LayerOperation(Operation):
@@ -199,50 +200,69 @@ class Cut(Operation):
         return [dx]
 
 
-class MaxPooling(Operation):
-    """Max pooling of a blocked array. In training a byte for every output says which place of its window won."""
+class Concatenation(LayerOperation):
+    """Arrays beside one another along an axis; blocked ones along the channels."""
 
-    kind = "max pooling"
-
-    def __init__(self, layer: Pooling, inputs: list[Value], outputs: list[Value], training: bool) -> None:
-        super().__init__(inputs, outputs, [layer.spec.name])
-        self.windows = layer.windows_over(*inputs[0].shape[2:])
-        self._mode = layer.options.round_mode
-        self._training = training
-        two = all(each == Window(2, 2) for each in self.windows)
-        self.two_by_two = two and self._mode == "CEIL"
-        """Whether it is the pooling that a convolution can do at its end."""
+    kind = "concatenation"
+    into_arena = True
 
     @staticmethod
-    def suits(layer: Layer) -> bool:
-        """Whether the layer's windows are small enough to count their places in a byte, and none is empty."""
-        if not isinstance(layer, Pooling) or layer.options.pool != "MAX" or len(layer.spec.top) > 1:
-            return False
-        rows, columns = layer.windows
-        fits = all(each.stride <= each.kernel for each in layer.windows)
-        return not layer.options.global_pooling and rows.kernel * columns.kernel <= 255 and fits
+    def suits(layer: Layer, bottom: Value) -> bool:
+        return type(layer) is Concat
 
-    def pooled(self, bottom: Value) -> tuple[int, int]:
-        """Height and width of the output for an input."""
-        return self.pooled_along(0, bottom.shape[2]), self.pooled_along(1, bottom.shape[3])
+    @property
+    def axis(self) -> int:
+        assert isinstance(self.layer, Concat)
+        return canonical_axis(self.layer.axis, len(self.inputs[0].shape))
 
-    def pooled_along(self, axis: int, size: int) -> int:
-        return self.windows[axis].pooled(size, self._mode, any(each.pad > 0 for each in self.windows))
+    def _parts(self) -> list[tuple[int, int]]:
+        """Where on the axis each input begins and ends."""
+        return list(pairwise(accumulate((each.shape[self.axis] for each in self.inputs), initial=0)))
 
-    def _arguments(self) -> tuple[tuple[int, int], ...]:
-        rows, columns = self.windows
-        return (rows.kernel, columns.kernel), (rows.stride, columns.stride), (rows.pad, columns.pad)
+    def _at(self, start: int, stop: int) -> tuple[slice, ...]:
+        return (*[slice(None)] * self.axis, slice(start, stop))
 
     def forward(self, bottom: list[Array], top: list[Array], run: Run, machine: Machine) -> list[Array]:
-        shape = self.outputs[0].memory_shape if self._training else (0,) * 5
-        run.saved = machine.kept.view(np.uint8)[: prod(shape)].reshape(shape)
-        machine.kernels.max_pool(bottom[0], top[0], run.saved, *self._arguments(), machine.threads)
+        for x, (start, stop) in zip(bottom, self._parts(), strict=True):
+            if self.outputs[0].blocked:
+                machine.kernels.put_channels(x, stop - start, top[0], start, machine.threads)
+            else:
+                top[0][self._at(start, stop)] = x
         return top
 
-    def kept_floats(self) -> int:
-        return -(-self.outputs[0].floats // 4) if self._training else 0
+    def backward(self, dtop: list[Array], run: Run, machine: Machine) -> list[Array | None]:
+        gradients: list[Array | None] = []
+        for value, need, (start, stop) in zip(self.inputs, run.needs, self._parts(), strict=True):
+            dx = machine.buffer(value.memory_shape) if need else None
+            if dx is not None and value.blocked:
+                machine.kernels.take_channels(dtop[0], start, stop - start, dx, machine.threads)
+            elif dx is not None:
+                dx[...] = dtop[0][self._at(start, stop)]
+            gradients.append(dx)
+        return gradients
+
+    def describe(self) -> str:
+        return self.kind
+
+
+class Sum(LayerOperation):
+    """Eltwise SUM without coefficients, in either layout."""
+
+    kind = "sum"
+    into_arena = True
+
+    @staticmethod
+    def suits(layer: Layer, bottom: Value) -> bool:
+        return type(layer) is Eltwise and layer.options.operation == "SUM" and not layer.options.coeff
+
+    def forward(self, bottom: list[Array], top: list[Array], run: Run, machine: Machine) -> list[Array]:
+        np.add(bottom[0], bottom[1], out=top[0])
+        for x in bottom[2:]:
+            top[0] += x
+        return top
 
     def backward(self, dtop: list[Array], run: Run, machine: Machine) -> list[Array | None]:
-        dx = machine.buffer(self.inputs[0].memory_shape)
-        machine.kernels.max_pool_backward(dtop[0], run.saved, dx, *self._arguments(), machine.threads)
-        return [dx]
+        return [dtop[0] if need else None for need in run.needs]
+
+    def describe(self) -> str:
+        return self.kind

@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from fcnlite.compiler.interpolation import Interpolation
+from fcnlite.compiler.ir import BLOCK
 from fcnlite.fillers import bilinear_kernel
 from fcnlite.net import Net
 from fcnlite.spec import LayerSpec, ParamSpec
@@ -48,7 +49,8 @@ def taps(draw: Draw, size: int) -> tuple[Array, Array]:
 @st.composite
 def interpolations(draw: Draw) -> tuple[Array, tuple[Array, Array], tuple[Array, Array]]:
     planes, height, width = (draw(st.integers(1, most)) for most in (5, 12, 20))
-    return normal(draw(st.integers(0, 1000)), planes, height, width), draw(taps(height)), draw(taps(width))
+    lanes = draw(st.sampled_from([1, BLOCK]))
+    return normal(draw(st.integers(0, 1000)), planes, height, width, lanes), draw(taps(height)), draw(taps(width))
 
 
 def matrix(places: Array, weights: Array, size: int) -> Array:
@@ -67,9 +69,9 @@ def test_the_kernel_and_its_transpose(
 ) -> None:
     (x, rows, columns), kernels = case, machine_with(instructions).kernels
     a, b = matrix(*rows, x.shape[1]), matrix(*columns, x.shape[2])
-    expected, skip = a @ x @ b.T, np.empty((0, 0, 0), np.float32)
+    expected, skip = np.einsum("ih,jw,phwl->pijl", a, b, x), np.empty((0,) * 4, np.float32)
     if add is not None:
-        skip = normal(1, len(x), len(a) + 2, len(b) + 3)
+        skip = normal(1, len(x), len(a) + 2, len(b) + 3, x.shape[3])
         expected = expected + skip[:, add[0] : add[0] + len(a), add[1] : add[1] + len(b)]
     with guarded(*expected.shape) as y:
         kernels.interpolate(x, *rows, *columns, skip, *(add or (0, 0)), y, threads)
@@ -78,7 +80,7 @@ def test_the_kernel_and_its_transpose(
     dy = normal(2, *expected.shape)
     with guarded(*x.shape) as dx:
         kernels.interpolate_backward(dy, *rows, *columns, dx, threads)
-    np.testing.assert_allclose(dx, a.T @ dy @ b, atol=1e-4)
+    np.testing.assert_allclose(dx, np.einsum("ih,jw,pijl->phwl", a, b, dy), atol=1e-4)
 
 
 # Which layers

@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 
 from fcnlite.compiler.convolution import Convolution, candidates
-from fcnlite.compiler.operations import Cut, FromBlocked, MaxPooling, ToBlocked
+from fcnlite.compiler.operations import Cut, FromBlocked, ToBlocked
+from fcnlite.compiler.pooling import AveragePooling, MaxPooling
 from fcnlite.spec import LayerSpec
 from tests.compiler.twins import (
     GRADIENT_BAR,
@@ -164,9 +165,9 @@ def test_convolutions_are_lowered(options: dict[str, Any], algorithm: str) -> No
 
 
 @pytest.mark.parametrize("pooling", ["MAX", "AVE"])
-def test_max_pooling_is_lowered(pooling: str) -> None:
+def test_pooling_is_lowered(pooling: str) -> None:
     plan = check(conv("a", "data", 20), pool("b", "a", 3, 2, pool=pooling, pad=1))
-    assert isinstance(does(plan, "b"), MaxPooling) == (pooling == "MAX")
+    assert type(does(plan, "b")) is {"MAX": MaxPooling, "AVE": AveragePooling}[pooling]
 
 
 # fold
@@ -492,8 +493,8 @@ def test_a_value_is_converted_once_for_all_who_read_it_otherwise() -> None:
     assert count(plan, ToBlocked) == 1
 
 
-@pytest.mark.parametrize(("channels", "conversions"), [(32, 0), (20, 2)])
-def test_whole_blocks_are_put_together_as_they_lie(channels: int, conversions: int) -> None:
+@pytest.mark.parametrize("channels", [32, 20, 3])
+def test_blocked_values_are_put_together_as_they_lie(channels: int) -> None:
     layers = (
         conv("a", "data", channels),
         conv("b", "data", 16),
@@ -502,7 +503,36 @@ def test_whole_blocks_are_put_together_as_they_lie(channels: int, conversions: i
     )
     plan = check(*layers)
     before = plan.graph.operations[: plan.graph.operations.index(does(plan, "both"))]
-    assert sum(isinstance(each, FromBlocked) for each in before) == conversions
+    assert sum(isinstance(each, FromBlocked) for each in before) == 0
+
+
+@pytest.mark.parametrize(("reader", "conversions"), [("Convolution", (1, 1)), ("TanH", (0, 1))])
+def test_what_takes_either_layout_has_that_of_its_readers(reader: str, conversions: tuple[int, int]) -> None:
+    """To blocked, from blocked: of a blocked and a plain value, and of an upsampled one."""
+    options = {"num_output": 32, "kernel_size": [3]} if reader == "Convolution" else {}
+    layers = (
+        conv("a", "data", 20, pad=[1]),
+        layer("plain", "TanH", "data"),
+        layer("both", "Concat", ("a", "plain")),
+        layer("out", reader, "both", **options),
+    )
+    plan = check(*layers)
+    assert (count(plan, ToBlocked), count(plan, FromBlocked)) == conversions
+
+
+@pytest.mark.parametrize(("reader", "before"), [("Convolution", False), ("TanH", True)])
+def test_features_are_upsampled_as_they_lie(reader: str, before: bool) -> None:
+    options = {"num_output": 32, "kernel_size": [3]} if reader == "Convolution" else {}
+    up = {"num_output": 20, "kernel_size": [4], "stride": [2], "pad": [1], "bias_term": False, "group": 20}
+    layers = (
+        conv("a", "data", 20, stride=[2], pad=[1]),
+        layer("up", "Deconvolution", "a", weight_filler={"type": "bilinear"}, **up),
+        layer("skip", "Crop", ("up", "data"), axis=2, offset=[0, 0]),
+        layer("out", reader, "skip", **options),
+    )
+    plan = check(*layers)
+    first = plan.graph.operations.index(does(plan, "up"))
+    assert any(isinstance(each, FromBlocked) for each in plan.graph.operations[:first]) == before
 
 
 @pytest.mark.parametrize("axis", [0, 2, 3, -3])

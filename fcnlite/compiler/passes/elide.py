@@ -20,7 +20,7 @@ import numpy as np
 
 from fcnlite.compiler.convolution import Convolution
 from fcnlite.compiler.ir import Graph, Operation
-from fcnlite.compiler.operations import MaxPooling
+from fcnlite.compiler.pooling import MaxPooling
 from fcnlite.errors import ShapeError
 from fcnlite.layers.base import Array
 from fcnlite.shapes import Window

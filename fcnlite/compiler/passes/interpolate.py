@@ -8,9 +8,8 @@ from __future__ import annotations
 
 from fcnlite.compiler.interpolation import Interpolation
 from fcnlite.compiler.ir import Graph, Machine, Operation
-from fcnlite.compiler.operations import Cut, LayerOperation
+from fcnlite.compiler.operations import Cut, LayerOperation, Sum
 from fcnlite.layers.deconvolution import Deconvolution
-from fcnlite.layers.eltwise import Eltwise
 from fcnlite.shapes import Window
 
 
@@ -55,9 +54,7 @@ def _take_crop(graph: Graph, new: Interpolation) -> None:
 def _take_sum(graph: Graph, new: Interpolation) -> None:
     """Add the other bottom of a sum of two, or what it is cropped from."""
     reader = graph.only_reader(new.outputs[0])
-    if not isinstance(reader, LayerOperation) or type(reader.layer) is not Eltwise or len(reader.inputs) != 2:
-        return
-    if reader.layer.options.operation != "SUM" or reader.layer.options.coeff:
+    if not isinstance(reader, Sum) or len(reader.inputs) != 2:
         return
     skip = next((each for each in reader.inputs if each is not new.outputs[0]), None)
     if skip is None:

@@ -1,19 +1,19 @@
 """Insert conversions where an operation reads a value in another layout than the one that it is made in.
 
-An operation's own layouts are fixed by then. Plain layers that go element by element, and Concat of whole blocks of
-channels, take either layout: they get the one that their inputs have, if that is one.
+Most operations have a layout of their own. Those that go element by element, sums, concatenations and interpolations
+take either: blocked where they get blocked values and the values that they make are read so.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 from fcnlite.compiler.convolution import Convolution
-from fcnlite.compiler.ir import BLOCK, Graph, Operation, Value
+from fcnlite.compiler.interpolation import Interpolation
+from fcnlite.compiler.ir import Graph, Operation, Value
+from fcnlite.compiler.lrn import LocalResponse
 from fcnlite.compiler.normalization import Normalization
-from fcnlite.compiler.operations import FromBlocked, LayerOperation, MaxPooling, ToBlocked
+from fcnlite.compiler.operations import Concatenation, FromBlocked, LayerOperation, Sum, ToBlocked
+from fcnlite.compiler.pooling import AveragePooling, MaxPooling
 from fcnlite.compiler.thin_winograd import ThinWinograd
-from fcnlite.layers.base import Layer
 
 _ELEMENTWISE = ("ReLU", "Eltwise")
 """Element by element, 0 to 0 (the channels that pad a block), without parameters or random numbers."""
@@ -23,8 +23,9 @@ def lay_out(graph: Graph) -> list[str]:
     twins: dict[Value, Value] = {}
     laid: list[Operation] = []
     done = []
+    layouts = _Layouts(graph)
     for operation in graph.operations:
-        wants = _wants_blocked(operation)
+        wants = layouts.wants_blocked(operation)
         for i, value in enumerate(operation.inputs):
             if value.blocked == wants:
                 continue
@@ -34,7 +35,7 @@ def lay_out(graph: Graph) -> list[str]:
                 laid.append(conversion)
                 done.append(f"{value.name}, {conversion.kind}, for {operation.layers[0]}")
             operation.inputs[i] = twins[value]
-        if isinstance(operation, LayerOperation) and wants and graph.training:
+        if type(operation) is LayerOperation and wants and graph.training:
             operation.keep_inputs()  # which others' backward may read, unlike that of the layers that they stand for
         for value in operation.outputs:
             value.blocked = _makes_blocked(operation, wants)
@@ -52,13 +53,46 @@ def lay_out(graph: Graph) -> list[str]:
     return done
 
 
-def _wants_blocked(operation: Operation) -> bool:
-    """Whether an operation reads blocked values."""
-    if isinstance(operation, LayerOperation):
-        return all(each.blocked for each in operation.inputs) and _takes_either(operation.layer, operation.inputs)
+class _Layouts:
+    """Which layouts operations read."""
+
+    def __init__(self, graph: Graph) -> None:
+        self._graph = graph
+        self._asked: dict[Value, bool] = {}
+
+    def wants_blocked(self, operation: Operation) -> bool:
+        """Whether an operation reads blocked values; its inputs are laid out."""
+        if not _takes_either(operation):
+            return _reads_blocked(operation)
+        blocked = [each.blocked for each in operation.inputs]
+        if isinstance(operation, Interpolation):
+            return all(blocked) and self._asks_blocked(operation.outputs[0])
+        return all(blocked) or (any(blocked) and self._asks_blocked(operation.outputs[0]))
+
+    def _asks_blocked(self, value: Value) -> bool:
+        """Whether somebody reads a value blocked, or one that is made of it by operations that take either layout."""
+        if value not in self._asked:
+            self._asked[value] = any(
+                self._asks_blocked(each.outputs[0]) if _takes_either(each) else _reads_blocked(each)
+                for each in self._graph.readers(value)
+            )
+        return self._asked[value]
+
+
+def _reads_blocked(operation: Operation) -> bool:
     if isinstance(operation, Convolution):
         return operation.algorithm.reads_blocked
-    return isinstance(operation, MaxPooling | Normalization)
+    return isinstance(operation, MaxPooling | AveragePooling | Normalization | LocalResponse)
+
+
+def _takes_either(operation: Operation) -> bool:
+    if any(len(each.shape) != 4 for each in operation.inputs):
+        return False
+    if isinstance(operation, Concatenation):
+        return operation.axis == 1
+    if isinstance(operation, Sum | Interpolation):
+        return True
+    return type(operation) is LayerOperation and operation.layer.type in _ELEMENTWISE
 
 
 def _makes_blocked(operation: Operation, wants: bool) -> bool:
@@ -66,9 +100,3 @@ def _makes_blocked(operation: Operation, wants: bool) -> bool:
     if isinstance(operation, Convolution):
         return operation.algorithm.writes_blocked
     return wants or isinstance(operation, ThinWinograd)
-
-
-def _takes_either(layer: Layer, inputs: Sequence[Value]) -> bool:
-    if layer.type == "Concat":
-        return layer.axis == 1 and all(each.shape[1] % BLOCK == 0 for each in inputs)  # type: ignore[attr-defined]
-    return layer.type in _ELEMENTWISE

@@ -10,7 +10,7 @@ from dataclasses import replace
 
 from fcnlite.compiler.convolution import Convolution, candidates
 from fcnlite.compiler.ir import Graph
-from fcnlite.compiler.operations import MaxPooling
+from fcnlite.compiler.pooling import MaxPooling
 
 
 def pool(graph: Graph) -> list[str]:

@@ -1,14 +1,14 @@
-"""Max pooling of blocked arrays against the plain layer's kernel, on every instruction set."""
+"""Pooling of blocked arrays against the plain layer's kernels, on every instruction set."""
 
 from __future__ import annotations
 
 import numpy as np
 import pytest
-from fcnlite._kernels.pooling import max_backward, max_forward
+from fcnlite._kernels.pooling import ave_backward, ave_forward, max_backward, max_forward
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from fcnlite.compiler.operations import MaxPooling
+from fcnlite.compiler.pooling import AveragePooling, MaxPooling
 from fcnlite.layers import create
 from fcnlite.shapes import Window
 from fcnlite.spec import LayerSpec
@@ -63,7 +63,7 @@ def plain(x: Array, w: Windows, mode: str) -> tuple[Array, Array, tuple[tuple[in
 @EACH_ISA
 @settings(max_examples=80)
 @given(case=CASES, threads=st.sampled_from([1, 3]))
-def test_it_is_the_plain_pooling(instructions: str, case: tuple[Windows, Array, str], threads: int) -> None:
+def test_max_pooling_is_the_plain_one(instructions: str, case: tuple[Windows, Array, str], threads: int) -> None:
     """Of equal maxima the first wins, NaN wins over all, and the gradient goes to the winner."""
     (w, x, mode), kernels = case, machine_with(instructions).kernels
     expected, mask, arguments = plain(x, w, mode)
@@ -82,6 +82,35 @@ def test_it_is_the_plain_pooling(instructions: str, case: tuple[Windows, Array, 
     with guarded(*blocked(x).shape) as found:
         kernels.max_pool_backward(blocked(dy), place, found, *arguments, threads)
     np.testing.assert_array_equal(unblocked(found, x.shape[1]), dx.reshape(x.shape))
+
+
+@EACH_ISA
+@settings(max_examples=80)
+@given(
+    shape=st.tuples(st.integers(1, 2), st.integers(1, 20), st.integers(1, 14), st.integers(1, 14)),
+    kernel=st.tuples(st.integers(1, 5), st.integers(1, 5)),
+    stride=st.tuples(st.integers(1, 6), st.integers(1, 6)),
+    pad=st.tuples(st.integers(0, 4), st.integers(0, 4)),
+    top=st.tuples(st.integers(1, 8), st.integers(1, 8)),
+    threads=st.sampled_from([1, 3]),
+)
+def test_average_pooling_is_the_plain_one(
+    instructions: str, shape: tuple[int, ...], kernel: tuple[int, int], stride: tuple[int, int],
+    pad: tuple[int, int], top: tuple[int, int], threads: int,
+) -> None:  # fmt: skip
+    """However many windows there are, also some beyond the picture."""
+    kernels, (n, channels, *size) = machine_with(instructions).kernels, shape
+    x, dy = normal(0, *shape), normal(1, n, channels, *top)
+    windows = kernel, stride, pad
+    expected, dx = np.empty((n * channels, *top), np.float32), np.zeros((n * channels, *size), np.float32)
+    ave_forward(x.reshape(-1, *size), expected, *windows, 1)
+    with guarded(*blocked(dy).shape) as y:
+        kernels.average_pool(blocked(x), y, *windows, threads)
+    np.testing.assert_allclose(unblocked(y, channels), expected.reshape(dy.shape), atol=1e-6)
+    ave_backward(dy.reshape(-1, *top), dx, *windows, 1)
+    with guarded(*blocked(x).shape) as found:
+        kernels.average_pool_backward(blocked(dy), found, *windows, threads)
+    np.testing.assert_allclose(unblocked(found, channels), dx.reshape(shape), atol=1e-5)
 
 
 @EACH_ISA
@@ -105,6 +134,9 @@ def test_arrays_that_do_not_fit_are_refused(instructions: str) -> None:
             kernels.max_pool(*arrays, *windows, 1)
     with pytest.raises(ValueError, match="does not fit"):
         kernels.max_pool_backward(y, place[:, :, :1].copy(), x, *windows, 1)
+    for average in (kernels.average_pool, kernels.average_pool_backward):
+        with pytest.raises(ValueError, match="does not fit"):
+            average(x, blocked(normal(0, 1, 32, 4, 4)), *windows, 1)
 
 
 @pytest.mark.parametrize(
@@ -119,8 +151,10 @@ def test_arrays_that_do_not_fit_are_refused(instructions: str) -> None:
         ({"global_pooling": True}, False),
     ],
 )
-def test_which_layers_it_takes(options: dict[str, object], suits: bool) -> None:
-    assert MaxPooling.suits(create(LayerSpec("pool", "Pooling", ("x",), ("y",), options), "TEST")) == suits
+def test_which_layers_max_pooling_takes(options: dict[str, object], suits: bool) -> None:
+    layer = create(LayerSpec("pool", "Pooling", ("x",), ("y",), options), "TEST")
+    assert MaxPooling.suits(layer) == suits
+    assert AveragePooling.suits(layer) == (options.get("pool") == "AVE")
 
 
 def test_a_second_top_is_left_to_the_layer() -> None:

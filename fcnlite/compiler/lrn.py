@@ -1,0 +1,33 @@
+"""Local response normalisation across the channels of a blocked array."""
+
+from __future__ import annotations
+
+from fcnlite.compiler.ir import Machine, Operation, Value
+from fcnlite.layers.base import Array, Layer, Run
+from fcnlite.layers.lrn import LRN
+
+
+class LocalResponse(Operation):
+    """LRN of the ACROSS_CHANNELS kind (layers/lrn.py); backward takes the sums from its input again."""
+
+    kind = "local response normalisation"
+
+    def __init__(self, layer: LRN, inputs: list[Value], outputs: list[Value]) -> None:
+        super().__init__(inputs, outputs, [layer.spec.name])
+        o = layer.options
+        self._options = o.local_size // 2, o.alpha / o.local_size, o.beta, o.k
+
+    @staticmethod
+    def suits(layer: Layer, bottom: Value) -> bool:
+        """Without a positive k a channel that pads a block would be divided by 0."""
+        return type(layer) is LRN and layer.across and layer.options.k > 0 and len(bottom.shape) == 4
+
+    def forward(self, bottom: list[Array], top: list[Array], run: Run, machine: Machine) -> list[Array]:
+        run.bottom = bottom
+        machine.kernels.lrn(bottom[0], *self._options, top[0], machine.threads)
+        return top
+
+    def backward(self, dtop: list[Array], run: Run, machine: Machine) -> list[Array | None]:
+        dx = machine.buffer(self.inputs[0].memory_shape)
+        machine.kernels.lrn_backward(dtop[0], run.bottom[0], *self._options, dx, machine.threads)
+        return [dx]
