@@ -35,8 +35,9 @@ class Work(Protocol):
 class Algorithm(Protocol):
     """A way to compute a convolution."""
 
-    @property
-    def name(self) -> str: ...
+    def name(self, p: Problem) -> str:
+        """What people call it."""
+        ...
 
     @property
     def reads_blocked(self) -> bool: ...
@@ -152,7 +153,7 @@ class Convolution(Operation):
         p = self.problem
         rectifier = "ReLU" if self.slopes is None else "PReLU"
         after = [word for word, there in ((rectifier, p.relu), ("pool", p.pool)) if there]
-        return ", ".join([f"convolution ({self.algorithm.name})", *after])
+        return ", ".join([f"convolution ({self.algorithm.name(p)})", *after])
 
     def scratch_floats(self, machine: Machine) -> int:
         self._work = self.algorithm.plan(self.problem, machine)

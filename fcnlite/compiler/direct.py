@@ -51,9 +51,10 @@ class Direct:
 
     thin: bool = False
 
-    @property
-    def name(self) -> str:
-        return "direct, thin" if self.thin else "direct"
+    def name(self, p: Problem) -> str:
+        if self.thin:
+            return "direct, thin"
+        return "matrix product" if p.pointwise else "direct"
 
     @property
     def reads_blocked(self) -> bool:
@@ -91,9 +92,8 @@ class Direct:
         height, width = p.top_size
         lanes, threads = machine.kernels.panel_rows(), machine.threads
         size = p.size
-        matrix = not self.thin and p.taps == rows.stride == columns.stride == 1 and p.simple
+        matrix = not self.thin and p.pointwise
         if matrix:
-            # No row of the picture ends before another begins.
             height, width, size = 1, height * width, (1, size[0] * size[1])
         copied = self.thin or not p.simple or width < lanes
         if matrix:
@@ -187,9 +187,8 @@ class Direct:
 class Streamed(Direct):
     """For low memory: kernels as they are, made ready portion by portion at every pass. One group, not thin."""
 
-    @property
-    def name(self) -> str:
-        return "direct, streamed"
+    def name(self, p: Problem) -> str:
+        return f"{super().name(p)}, streamed"
 
     def prepare(
         self, weight: Array, p: Problem, machine: Machine, *, turned: bool = False, into: Array | None = None

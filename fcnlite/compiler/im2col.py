@@ -49,8 +49,7 @@ class Im2colWork:
 class Im2col:
     """Any convolution, on N×C×H×W."""
 
-    @property
-    def name(self) -> str:
+    def name(self, p: Problem) -> str:
         return "im2col"
 
     @property
@@ -76,14 +75,11 @@ class Im2col:
         height, width = p.top_size
         positions = p.batch * height * width
         outputs = -(-(p.outputs // p.group) // PANEL) * PANEL * p.group
-        copied = 0 if self._pointwise(p) else positions * p.group * self._column(p)
+        copied = 0 if p.pointwise else positions * p.group * self._column(p)
         # Its neighbours mostly have blocked layouts: both sides are converted, which reads and writes them once more.
         converted = 8.0 * (p.batch * p.channels * p.size[0] * p.size[1] + p.outputs * positions)
         products = 2.0 * positions * outputs * self._column(p)
         return Cost(products, COPYING * copied + PACKING * products, 4.0 * self.weights(p) + converted)
-
-    def _pointwise(self, p: Problem) -> bool:
-        return p.taps == p.kernel[0].stride == p.kernel[1].stride == 1 and p.simple
 
     def prepare(
         self, weight: Array, p: Problem, machine: Machine, *, turned: bool = False, into: Array | None = None
@@ -99,12 +95,12 @@ class Im2col:
         rows, columns = p.kernel
         maps = p.maps(((height - 1) * rows.stride + rows.extent, (width - 1) * columns.stride + columns.extent))
         share = -(-height * width // machine.threads)  # of a pointwise kernel, for which nothing is copied
-        band = share if self._pointwise(p) else BAND_BYTES // (4 * self._column(p))
+        band = share if p.pointwise else BAND_BYTES // (4 * self._column(p))
         band = min(height * width, max(LEAST_BAND, band))
         items = p.batch * p.group * -(-height * width // band)
         shares = 1 if items >= machine.threads else min(machine.threads, p.outputs // p.group)
-        scratch = 0 if self._pointwise(p) else machine.threads * band * self._column(p)
-        return Im2colWork(maps, self._pointwise(p), band, shares, scratch)
+        scratch = 0 if p.pointwise else machine.threads * band * self._column(p)
+        return Im2colWork(maps, p.pointwise, band, shares, scratch)
 
     def forward(self, x: Array, y: Array, weights: Prepared, p: Problem, work: Im2colWork, machine: Machine) -> None:
         blas_kernels().convolve(

@@ -246,23 +246,43 @@ class Concatenation(LayerOperation):
 
 
 class Sum(LayerOperation):
-    """Eltwise SUM without coefficients, in either layout."""
+    """Eltwise SUM, in either layout."""
 
     kind = "sum"
     into_arena = True
 
     @staticmethod
     def suits(layer: Layer, bottom: Value) -> bool:
-        return type(layer) is Eltwise and layer.options.operation == "SUM" and not layer.options.coeff
+        return type(layer) is Eltwise and layer.options.operation == "SUM"
+
+    @property
+    def coefficients(self) -> Sequence[float]:
+        """One for each input; none where all are 1."""
+        return self.layer.options.coeff
+
+    def scratch_floats(self, machine: Machine) -> int:
+        return self.outputs[0].floats if self.coefficients else 0
 
     def forward(self, bottom: list[Array], top: list[Array], run: Run, machine: Machine) -> list[Array]:
-        np.add(bottom[0], bottom[1], out=top[0])
-        for x in bottom[2:]:
-            top[0] += x
+        if not self.coefficients:
+            np.add(bottom[0], bottom[1], out=top[0])
+            for x in bottom[2:]:
+                top[0] += x
+            return top
+        term = machine.scratch.reshape(top[0].shape)
+        np.multiply(bottom[0], np.float32(self.coefficients[0]), out=top[0])
+        for x, coefficient in zip(bottom[1:], self.coefficients[1:], strict=True):
+            top[0] += np.multiply(x, np.float32(coefficient), out=term)
         return top
 
     def backward(self, dtop: list[Array], run: Run, machine: Machine) -> list[Array | None]:
-        return [dtop[0] if need else None for need in run.needs]
+        (dy,) = dtop
+        if not self.coefficients:
+            return [dy if need else None for need in run.needs]
+        return [
+            np.multiply(dy, np.float32(each), out=machine.buffer(dy.shape)) if need else None
+            for need, each in zip(run.needs, self.coefficients, strict=True)
+        ]
 
     def describe(self) -> str:
         return self.kind

@@ -64,6 +64,11 @@ class Problem:
             for window, source, size in zip(self.kernel, self.sources, self.size, strict=True)
         )
 
+    @property
+    def pointwise(self) -> bool:
+        """Whether every output sees one pixel, and every pixel is seen once: all of it may as well be one row."""
+        return self.taps == self.kernel[0].stride == self.kernel[1].stride == 1 and self.simple
+
     def maps(self, lengths: tuple[int, int]) -> tuple[Array, Array]:
         """Of the padded picture's first rows and columns, so many, the row and column of the array; −1 is zero."""
         rows, columns = (

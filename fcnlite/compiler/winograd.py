@@ -89,9 +89,9 @@ class Winograd:
         """m, the outputs along a tile's side."""
         return self.points - p.kernel[0].kernel + 1
 
-    @property
-    def name(self) -> str:
-        return f"Winograd, {self.points} points"
+    def name(self, p: Problem) -> str:
+        m, r = self.side(p), p.kernel[0].kernel
+        return f"Winograd F({m}×{m}, {r}×{r})"
 
     @property
     def reads_blocked(self) -> bool:

@@ -109,3 +109,22 @@ def test_an_unknown_instruction_set_is_named(monkeypatch: pytest.MonkeyPatch) ->
             isa.name()
     finally:
         isa.name.cache_clear()
+
+
+@pytest.mark.parametrize("name", models.names())
+def test_the_arena_holds_all_that_inference_makes(name: str) -> None:
+    """But for what the caller gets: an array of its own."""
+    net = Net(models.describe(name))
+    inputs = [layer for layer in net.layers if not layer.spec.bottom and layer.spec.top[0] != "label"]
+    plan = net.plan({layer.spec.top[0]: (layer.top_shapes() or [(1, 3, 40, 40)])[0] for layer in inputs})
+    outside = [each for each in plan.graph.operations if not each.into_arena and not each.aliases]
+    assert all(set(each.outputs) <= plan.graph.outs for each in outside), [each.describe() for each in outside]
+    assert plan.arena_floats > 0
+
+
+def test_scaled_skips_hinder_no_elision() -> None:
+    notes = [
+        Net(models.describe(name)).plan({"data": (1, 3, 200, 200)}).notes["elide"]
+        for name in ("voc-fcn8s", "voc-fcn8s-atonce")
+    ]
+    assert notes[0] == notes[1] != []

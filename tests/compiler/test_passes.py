@@ -147,11 +147,11 @@ def test_a_crop_of_the_whole_copies_nothing() -> None:
 @pytest.mark.parametrize(
     ("options", "algorithm"),
     [
-        ({}, "Winograd, 6 points"),
-        ({"pad": [100]}, "Winograd, 8 points"),
+        ({}, "Winograd F(4×4, 3×3)"),
+        ({"pad": [100]}, "Winograd F(6×6, 3×3)"),
         ({"stride": [2]}, "direct"),
         ({"dilation": [2]}, "direct"),
-        ({"bias_term": False}, "Winograd, 6 points"),
+        ({"bias_term": False}, "Winograd F(4×4, 3×3)"),
         ({"kernel_size": [3, 1]}, "direct"),
         ({"group": 2}, "direct"),
         ({"group": 8}, "im2col"),
@@ -161,7 +161,8 @@ def test_a_crop_of_the_whole_copies_nothing() -> None:
 def test_convolutions_are_lowered(options: dict[str, Any], algorithm: str) -> None:
     spec = layer("b", "Convolution", "tanh", **{"num_output": 64, "kernel_size": [3], **options})
     plan = check(conv("a", "data", 64, 1), layer("tanh", "TanH", "a"), spec)
-    assert does(plan, "b").algorithm.name == algorithm
+    operation = does(plan, "b")
+    assert operation.algorithm.name(operation.problem) == algorithm
 
 
 @pytest.mark.parametrize("pooling", ["MAX", "AVE"])
@@ -220,6 +221,37 @@ def test_a_scale_by_a_blob_stays() -> None:
     )
     plan = check(*layers)
     assert does(plan, "a").layers == ("a",)
+
+
+@pytest.mark.parametrize("options", [{}, {"group": 4, "pad": [2]}, {"pad": [30]}])
+def test_a_scale_behind_a_pooling_folds_into_the_convolution_behind_it(options: dict[str, Any]) -> None:
+    """As of fcn8s-atonce, whose padding elision then sees nothing between pooling and convolution."""
+    layers = (
+        conv("a", "data", 20),
+        pool("pooled", "a"),
+        layer("scale", "Scale", "pooled"),
+        conv("b", "scale", 8, **options),
+        layer("shift", "Scale", "b", "b", bias_term=True),
+    )
+    plan = check(*layers)
+    assert does(plan, "b").layers == ("b", "shift", "scale")
+    net = net_of(*layers)
+    first = net.forward(FEEDS)
+    net.params["scale"][0].data[...] *= 2  # prepared weights follow
+    net.changed()
+    assert_all_near(net.forward(FEEDS), plain_twin(net).forward(FEEDS))
+    assert not np.allclose(first["b"], net.forward(FEEDS)["b"])
+
+
+@pytest.mark.parametrize("between", [{"bias_term": True}, {"axis": 2}])
+def test_other_scales_behind_a_pooling_stay(between: dict[str, Any]) -> None:
+    layers = (pool("pooled", "data"), layer("scale", "Scale", "pooled", **between), conv("b", "scale", 8, pad=[2]))
+    assert does(check(*layers), "b").layers == ("b",)
+
+
+def test_a_scale_that_others_read_too_stays() -> None:
+    layers = (pool("pooled", "data"), layer("scale", "Scale", "pooled"), conv("b", "scale", 8), conv("c", "scale", 8))
+    assert does(check(*layers), "b").layers == ("b",)
 
 
 def test_what_is_asked_for_before_normalisation_keeps_it_apart() -> None:
@@ -413,12 +445,15 @@ def test_others_between_or_behind_keep_them_apart(rectifier: str) -> None:
 @pytest.mark.parametrize(
     ("options", "algorithm"),
     [
-        ({"kernel_size": [1]}, "direct"),
-        ({"kernel_size": [3], "pad": [1]}, "Winograd"),
+        ({"kernel_size": [1]}, "matrix product"),
+        ({"kernel_size": [1], "stride": [2]}, "direct"),
+        ({"kernel_size": [3], "pad": [1]}, "Winograd F(6×6, 3×3)"),
         ({"kernel_size": [3], "stride": [2]}, "direct"),
         ({"kernel_size": [3], "dilation": [2]}, "direct"),
-        ({"kernel_size": [7], "pad": [3]}, "Winograd"),
+        ({"kernel_size": [5]}, "Winograd F(4×4, 5×5)"),
+        ({"kernel_size": [7], "pad": [3]}, "Winograd F(2×2, 7×7)"),
         ({"kernel_size": [9]}, "direct"),
+        ({"kernel_size": [3], "group": 8}, "im2col"),
     ],
 )
 def test_the_algorithm_follows_from_the_cost_model(options: dict[str, Any], algorithm: str) -> None:
@@ -426,10 +461,10 @@ def test_the_algorithm_follows_from_the_cost_model(options: dict[str, Any], algo
     spec = spec_of(feeds["data"].shape, layer("a", "Convolution", "data", num_output=64, **options))
     plan = assert_same_outputs(filled(spec), feeds)
     operation = does(plan, "a")
-    assert isinstance(operation, Convolution) and operation.algorithm.name.startswith(algorithm)
-    threads = plan.machine.threads
-    costs = {each.name: each.cost(operation.problem).seconds(threads) for each in candidates(operation.problem)}
-    assert costs[operation.algorithm.name] == min(costs.values())
+    assert isinstance(operation, Convolution) and operation.algorithm.name(operation.problem) == algorithm
+    p, threads = operation.problem, plan.machine.threads
+    costs = {each.name(p): each.cost(p).seconds(threads) for each in candidates(p)}
+    assert costs[algorithm] == min(costs.values())
     assert all(name in plan.notes["choose"][0] for name in costs)
 
 
@@ -539,6 +574,21 @@ def test_features_are_upsampled_as_they_lie(reader: str, before: bool) -> None:
 def test_blocked_values_put_together_along_other_axes(axis: int) -> None:
     layers = (conv("a", "data", 32), conv("b", "data", 32), layer("both", "Concat", ("a", "b"), axis=axis))
     check(*layers, conv("c", "both", 5))
+
+
+@pytest.mark.parametrize("coeff", [(0.5, -2.0), (1.0, 0.0)])
+@pytest.mark.parametrize("blocked", [False, True])
+def test_weighted_sums(coeff: tuple[float, ...], blocked: bool) -> None:
+    """Also of a blob with itself, and of what is upsampled."""
+    skip = conv("b", "data", 20, pad=[1]) if blocked else layer("b", "TanH", "data")
+    layers = (
+        conv("a", "data", 20 if blocked else 3, pad=[1]),
+        skip,
+        layer("both", "Eltwise", ("a", "b"), coeff=coeff),
+        layer("twice", "Eltwise", ("both", "both"), coeff=coeff),
+        conv("c", "twice", 32),
+    )
+    check(*layers)
 
 
 @pytest.mark.parametrize("operation", ["SUM", "PROD", "MAX"])

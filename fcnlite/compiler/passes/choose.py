@@ -16,7 +16,7 @@ def choose(graph: Graph, machine: Machine) -> list[str]:
             p, found = operation.problem, candidates(operation.problem)
             operation.algorithm = cheapest(p, machine, found)
             times = {each: each.cost(p).seconds(machine.threads) for each in (*found, operation.algorithm)}
-            shown = ", ".join(f"{each.name} {1e3 * seconds:.2f} ms" for each, seconds in times.items())
+            shown = ", ".join(f"{each.name(p)} {1e3 * seconds:.2f} ms" for each, seconds in times.items())
             why = ", of those that need little memory" if machine.low_memory else ""
-            done.append(f"{operation.layers[0]}: {operation.algorithm.name}{why} (predicted: {shown})")
+            done.append(f"{operation.layers[0]}: {operation.algorithm.name(p)}{why} (predicted: {shown})")
     return done

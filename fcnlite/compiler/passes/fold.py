@@ -1,7 +1,8 @@
 """Fold BatchNorm with global statistics, Scale and Bias into the convolution before them (inference only).
 
 Each maps channel o to factor[o] · y + shift[o], and y = W x + b, so that factor W x + factor b + shift is a
-convolution again.
+convolution again. Where there is none before a Scale, as behind a pooling, it goes into the one behind, if it has no
+bias: W (factor x) is (W factor) x, and a pad of zeros stays one.
 """
 
 from __future__ import annotations
@@ -36,7 +37,28 @@ def fold(graph: Graph) -> list[str]:
             operation.outputs = reader.outputs
             graph.operations.remove(reader)
             done.append(f"{reader.layers[0]} into {operation.layers[0]}")
+    for operation in graph.operations[:]:
+        if not isinstance(operation, LayerOperation) or type(operation.layer) is not Scale:
+            continue
+        affine, reader = _affine(operation.layer), graph.only_reader(operation.outputs[0])
+        if affine is not None and not operation.layer.options.bias_term and isinstance(reader, Convolution):
+            reader.weights = _multiplied(reader.weights, affine, reader.problem.group)
+            reader.layers += operation.layers
+            reader.inputs = operation.inputs[:]
+            graph.operations.remove(operation)
+            done.append(f"{operation.layers[0]} into {reader.layers[0]}")
     return done
+
+
+def _multiplied(weights: Weights, affine: Affine, group: int) -> Weights:
+    """The kernels over channels that are multiplied by the factors."""
+
+    def give(machine: Machine) -> tuple[Array, Array | None]:
+        weight, bias = weights(machine)
+        factor = affine(machine)[0].reshape(group, -1).repeat(len(weight) // group, axis=0)
+        return (factor[:, :, None, None] * weight).astype(np.float32), bias
+
+    return give
 
 
 def _folded(weights: Weights, affine: Affine) -> Weights:

@@ -54,7 +54,7 @@ def _take_crop(graph: Graph, new: Interpolation) -> None:
 def _take_sum(graph: Graph, new: Interpolation) -> None:
     """Add the other bottom of a sum of two, or what it is cropped from."""
     reader = graph.only_reader(new.outputs[0])
-    if not isinstance(reader, Sum) or len(reader.inputs) != 2:
+    if not isinstance(reader, Sum) or len(reader.inputs) != 2 or reader.coefficients:
         return
     skip = next((each for each in reader.inputs if each is not new.outputs[0]), None)
     if skip is None:
