@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from itertools import accumulate, pairwise
 from math import prod
 
@@ -116,6 +117,12 @@ class FewRows(LayerOperation):
 
     def scratch_floats(self, machine: Machine) -> int:
         return prod(self.inputs[0].shape)
+
+    def cost(self, threads: int) -> Cost:
+        layer, cost = self.layer, super().cost(threads)
+        assert isinstance(layer, InnerProduct)
+        weights = layer.split(self.inputs[0].shape)[1] * layer.options.num_output
+        return replace(cost, memory=cost.memory + 4.0 * weights)
 
     def describe(self) -> str:
         return self.kind
