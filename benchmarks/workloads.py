@@ -57,6 +57,7 @@ WORKLOADS = [
     Workload("FCN-8s, 1000×1000", "voc-fcn8s", (1, 3, 1000, 1000), 0.35),
     Workload("FCN-32s, 500×500", "voc-fcn32s", (1, 3, 500, 500), 0.33),
     Workload("FCN-AlexNet, 500×500", "voc-fcn-alexnet", (1, 3, 500, 500), 0.8),
+    Workload("FCN-GoogLeNet, 500×500", "voc-fcn-googlenet", (1, 3, 500, 500)),
     Workload("VGG-16, 224×224", "vgg16", (1, 3, 224, 224), 0.7),
     Workload("VGG-16, 224×224, batch 8", "vgg16", (8, 3, 224, 224), 0.7),
     Workload("FCN-8s, 500×500, training", "voc-fcn8s", (1, 3, 500, 500), 0.35, training=True),
