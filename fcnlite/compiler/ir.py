@@ -83,8 +83,10 @@ class Machine:
     def borrowed(self, floats: int) -> Iterator[None]:
         """So many floats in `scratch` within the block, in backward."""
         self.scratch = self.arena.lend((floats,))
-        yield
-        self.scratch = _NOTHING
+        try:
+            yield
+        finally:
+            self.scratch = _NOTHING
 
     def buffer(self, shape: Shape) -> Array:
         """Memory for a value that no plan has a place for."""

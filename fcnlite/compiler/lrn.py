@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import numpy as np
+
 from fcnlite.compiler.ir import Machine, Operation, Value
 from fcnlite.layers.base import Array, Layer, Run
 from fcnlite.layers.lrn import LRN
@@ -19,8 +21,12 @@ class LocalResponse(Operation):
 
     @staticmethod
     def suits(layer: Layer, bottom: Value) -> bool:
-        """Without a positive k a channel that pads a block would be divided by 0."""
-        return type(layer) is LRN and layer.across and layer.options.k > 0 and len(bottom.shape) == 4
+        """Not where k^−beta is infinite: it multiplies the zeros of the channels that pad a block."""
+        if type(layer) is not LRN or not layer.across or len(bottom.shape) != 4:
+            return False
+        k, beta = np.float32(layer.options.k), np.float32(layer.options.beta)
+        with np.errstate(all="ignore"):
+            return bool(k > 0 and np.isfinite(k**-beta) and np.isfinite(k ** (-beta - 1)))
 
     def forward(self, bottom: list[Array], top: list[Array], run: Run, machine: Machine) -> list[Array]:
         run.bottom = bottom

@@ -75,11 +75,13 @@ def test_arrays_that_do_not_fit_are_refused(instructions: str) -> None:
         ({"local_size": 3, "alpha": 0.5, "beta": 0.6, "k": 2.0}, True),
         ({"norm_region": "WITHIN_CHANNEL", "local_size": 3}, False),
         ({"k": 0.0}, False),
+        ({"k": 1e-50}, False),
+        ({"k": 1e-10, "beta": 4.0, "alpha": 1.0, "local_size": 3}, False),
     ],
 )
 @pytest.mark.parametrize("place", ["between", "first", "last"])
 def test_which_layers_are_taken(options: dict[str, Any], taken: bool, place: str) -> None:
-    feeds = {"data": normal(0, 2, 20, 9, 11) + 1}
+    feeds = {"data": normal(0, 2, 20, 9, 11) + 3}
     layers = [conv("a", "data", 20), layer("norm", "LRN", "a", **options), conv("b", "norm", 20)]
     if place == "first":
         layers = [layer("norm", "LRN", "data", **options), conv("b", "norm", 20)]
