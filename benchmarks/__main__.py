@@ -47,9 +47,8 @@ def _parser() -> argparse.ArgumentParser:
         "python -m benchmarks", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("names", nargs="*", metavar="NAME", help="workloads whose names contain one of these")
-    parser.add_argument(
-        "--repeats", type=_cli.positive, default=5, metavar="N", help="timed runs, after one to warm up (default 5)"
-    )
+    words = f"timed runs, after one to warm up (default 5); {table.MORE_OFTEN} times as many of short ones"
+    parser.add_argument("--repeats", type=_cli.positive, default=5, metavar="N", help=words)
     parser.add_argument("--chart", type=Path, metavar="PATH", help="where the chart goes, such as docs/benchmark.png")
     which = parser.add_mutually_exclusive_group()
     which.add_argument("--more", action="store_true", help="what is shown beside the table")
