@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from fcnlite import config
 from fcnlite.compiler.cost import Cost
 from fcnlite.compiler.ir import Machine
 from fcnlite.compiler.problem import Prepared, Problem
@@ -94,10 +95,13 @@ class Im2col:
         height, width = p.top_size
         rows, columns = p.kernel
         maps = p.maps(((height - 1) * rows.stride + rows.extent, (width - 1) * columns.stride + columns.extent))
-        share = -(-height * width // machine.threads)  # of a pointwise kernel, for which nothing is copied
-        band = share if p.pointwise else BAND_BYTES // (4 * self._column(p))
-        band = min(height * width, max(LEAST_BAND, band))
-        items = p.batch * p.group * -(-height * width // band)
+        positions, of_column = height * width, 4 * self._column(p)
+        if p.pointwise:  # nothing is copied
+            band = -(-positions // machine.threads)
+        else:
+            most = max(1, config.SCRATCH_BYTES // (machine.threads * of_column))
+            band = min(positions, max(LEAST_BAND, BAND_BYTES // of_column), most)
+        items = p.batch * p.group * -(-positions // band)
         shares = 1 if items >= machine.threads else min(machine.threads, p.outputs // p.group)
         scratch = 0 if p.pointwise else machine.threads * band * self._column(p)
         return Im2colWork(maps, p.pointwise, band, shares, scratch)

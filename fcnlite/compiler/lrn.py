@@ -17,7 +17,8 @@ class LocalResponse(Operation):
     def __init__(self, layer: LRN, inputs: list[Value], outputs: list[Value]) -> None:
         super().__init__(inputs, outputs, [layer.spec.name])
         o = layer.options
-        self._options = o.local_size // 2, o.alpha / o.local_size, o.beta, o.k
+        reach = min(o.local_size // 2, inputs[0].shape[1])  # beyond the last channel there is nothing
+        self._options = reach, o.alpha / o.local_size, o.beta, o.k
 
     @staticmethod
     def suits(layer: Layer, bottom: Value) -> bool:

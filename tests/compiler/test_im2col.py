@@ -158,6 +158,15 @@ def test_arrays_that_do_not_fit_are_refused() -> None:
             )
 
 
+@pytest.mark.parametrize("kernel", [1, 3, 1201])
+@pytest.mark.parametrize("threads", [1, 2, 64])
+def test_columns_are_bounded(kernel: int, threads: int) -> None:
+    windows = (Window(kernel, pad=kernel // 2),) * 2
+    p = Problem(1, 2, 2, windows, (np.arange(1300), np.arange(1300)), (1300, 1300), 2)
+    work = Im2col().plan(p, machine_with(ISAS[0], threads))
+    assert work.band >= 1 and 4 * work.scratch <= max(config.SCRATCH_BYTES, 4 * threads * kernel**2)
+
+
 # Where it is chosen
 
 
