@@ -37,8 +37,6 @@ class Im2colWork:
     """How the positions of the output go through the columns."""
 
     maps: tuple[Array, Array]
-    pointwise: bool
-    """Whether the picture is its columns."""
     band: int
     """Positions at once."""
     shares: int
@@ -95,26 +93,28 @@ class Im2col:
         height, width = p.top_size
         rows, columns = p.kernel
         maps = p.maps(((height - 1) * rows.stride + rows.extent, (width - 1) * columns.stride + columns.extent))
-        positions, of_column = height * width, 4 * self._column(p)
-        if p.pointwise:  # nothing is copied
-            band = -(-positions // machine.threads)
-        else:
-            most = max(1, config.SCRATCH_BYTES // (machine.threads * of_column))
-            band = min(positions, max(LEAST_BAND, BAND_BYTES // of_column), most)
-        items = p.batch * p.group * -(-positions // band)
+        band = self._band(p, machine)
+        items = p.batch * p.group * -(-height * width // band)
         shares = 1 if items >= machine.threads else min(machine.threads, p.outputs // p.group)
-        scratch = 0 if p.pointwise else machine.threads * band * self._column(p)
-        return Im2colWork(maps, p.pointwise, band, shares, scratch)
+        return Im2colWork(maps, band, shares, self.weight_scratch(p, machine))
+
+    def _band(self, p: Problem, machine: Machine) -> int:
+        """Positions at once."""
+        (height, width), of_column = p.top_size, 4 * self._column(p)
+        if p.pointwise:  # the picture is its columns: nothing is copied
+            return -(-height * width // machine.threads)
+        most = max(1, config.SCRATCH_BYTES // (machine.threads * of_column))
+        return min(height * width, max(LEAST_BAND, BAND_BYTES // of_column), most)
 
     def forward(self, x: Array, y: Array, weights: Prepared, p: Problem, work: Im2colWork, machine: Machine) -> None:
         blas_kernels().convolve(
-            x, weights.u, weights.bias, weights.slopes, y, *work.maps, self._windows(p), work.pointwise, p.relu,
+            x, weights.u, weights.bias, weights.slopes, y, *work.maps, self._windows(p), p.pointwise, p.relu,
             work.band, work.shares, machine.scratch, machine.threads,
         )  # fmt: skip
 
     def weight_scratch(self, p: Problem, machine: Machine) -> int:
-        """Floats of `Machine.scratch` that `backward_weight` wants."""
-        return self.plan(p, machine).scratch
+        """Floats of `Machine.scratch` that `backward_weight` wants, and forward: every thread's columns."""
+        return 0 if p.pointwise else machine.threads * self._band(p, machine) * self._column(p)
 
     def backward_weight(
         self, x: Array, dy: Array, dweight: Array, p: Problem, work: Im2colWork, machine: Machine
@@ -125,7 +125,7 @@ class Im2col:
         dw = dweight.reshape(1, p.group, p.outputs // p.group, -1)
         sums = dw if parts == 1 else machine.buffer((parts, *dw.shape[1:]))
         blas_kernels().kernel_gradient(
-            x, dy, sums, *work.maps, self._windows(p), work.pointwise, work.band, shares, machine.scratch,
+            x, dy, sums, *work.maps, self._windows(p), p.pointwise, work.band, shares, machine.scratch,
             machine.threads,
         )  # fmt: skip
         if parts > 1:
