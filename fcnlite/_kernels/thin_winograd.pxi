@@ -17,11 +17,11 @@ cdef Py_ssize_t span(const int* places, Py_ssize_t count, int* local) noexcept n
     return max(first, 0)
 
 
-cdef Py_ssize_t inside(const int* local, Py_ssize_t count) noexcept nogil:
-    """How many of the places are none outside."""
+cdef Py_ssize_t reach(const int* local, Py_ssize_t count) noexcept nogil:
+    """How many rows or columns the places lie in: those outside do not count, equal ones once."""
     cdef Py_ssize_t i, found = 0
     for i in range(count):
-        found += local[i] >= 0
+        found = max(found, local[i] + 1)
     return found
 
 
@@ -40,7 +40,7 @@ cdef void thin_rectangle(const Tiling* g, const Sliding* thin, const float* x, c
     cdef Py_ssize_t row = span(g.rows + top * g.side, height, rows), col = span(g.cols + left * g.side, width, cols)
     cdef Py_ssize_t i, tile, block, group, half, count = down * across, frequencies = g.points * g.points
     cdef Py_ssize_t kernels = frequencies * g.channel_blocks * BLOCK * GROUP
-    local.height, local.width = inside(rows, height), inside(cols, width)
+    local.height, local.width = reach(rows, height), reach(cols, width)
     local.down, local.across, local.rows, local.cols = down, across, rows, cols
     if local.height > 0 and local.width > 0:
         sliding.cols = thin.cols + col * thin.stride_w

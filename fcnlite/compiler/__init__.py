@@ -19,6 +19,7 @@ from fcnlite.compiler.passes.cut import cut
 from fcnlite.compiler.passes.drop import drop
 from fcnlite.compiler.passes.elide import elide
 from fcnlite.compiler.passes.fold import fold
+from fcnlite.compiler.passes.frame import frame
 from fcnlite.compiler.passes.interpolate import interpolate
 from fcnlite.compiler.passes.join import join
 from fcnlite.compiler.passes.lay_out import lay_out
@@ -38,7 +39,7 @@ def compile_schedule(
 ) -> Plan:
     """The plan for `schedule`, whose versions have `shapes`.
 
-    With `training` a backward pass can follow it; without `elides` every value has all of its rows.
+    With `training` a backward pass can follow it; without `elides` every value then has all of its rows.
     """
     graph = _graph(schedule, shapes, training)
     notes = {"drop": drop(graph), "cut": cut(graph), "lower": lower(graph)}
@@ -48,7 +49,8 @@ def compile_schedule(
     notes["rectify"] = rectify(graph)
     if not training:
         notes["pool"] = pool(graph)
-    if elides:
+        notes["frame"] = frame(graph)
+    elif elides:
         notes["elide"] = elide(graph)
     notes["interpolate"] = interpolate(graph, machine)
     notes["choose"] = choose(graph, machine)

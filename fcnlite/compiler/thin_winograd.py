@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import numpy as np
+
 from fcnlite.compiler.convolution import Convolution
 from fcnlite.compiler.cost import Cost
 from fcnlite.compiler.direct import Direct
@@ -28,11 +30,11 @@ class ThinWinograd(Operation):
     @staticmethod
     def suits(first: Convolution, second: Convolution) -> bool:
         rows, columns = first.problem.kernel
-        p = second.problem
-        plain = all(len(source) == size for source, size in zip(p.sources, p.size, strict=True))
+        # Rows that the second sees one after the other lie so in the first's top, or are one.
+        close = all((np.diff(source) >= 0).all() and (np.diff(source) <= 1).all() for source in second.problem.sources)
         fits = rows.kernel <= 16 and rows.dilation == columns.dilation == 1
         thin = first.thin and first.slopes is second.slopes is None
-        return thin and fits and plain and isinstance(second.algorithm, Winograd)
+        return thin and fits and close and isinstance(second.algorithm, Winograd)
 
     def scratch_floats(self, machine: Machine) -> int:
         first, second = self.first.problem, self.second.problem

@@ -1,12 +1,11 @@
-"""Compute once what a wide pad makes equal.
+"""Compute once what a wide pad makes equal (training only: in inference frame.py goes further).
 
 With a pad of 100 the first convolutions see mostly zeros: beside the picture's rows their outputs have long runs of
-equal rows (and columns), up to the ring where later pads reach in. A row is equal to another if it is computed from
-equal rows, by the same layer; so equality is found by numbering rows, layer by layer, from the zeros up. Where the rows
-of a value have runs, the chain of layers that makes it gets a smaller pad, so that each run is as short as can be, and
-whoever reads the value reads its rows several times (`Problem.sources`). The chain with the smaller pad is numbered
-too: only if its rows, repeated, are the ones of before, is it put in place. So the result is exact for every size. In
-training, the gradient of a row that stands for several is the sum of theirs (`ir.fold`).
+equal rows (and columns), up to the ring where later pads reach in. Equal rows are of one kind (kinds.py). Where the
+rows of a value have runs, the chain of layers that makes it gets a smaller pad, so that each run is as short as can be,
+and whoever reads the value reads its rows several times (`Problem.sources`). The kinds behind the smaller pad are
+numbered too: only if its rows, repeated, are the ones of before, is it put in place. So the result is exact for every
+size. The gradient of a row that stands for several is the sum of theirs (`ir.fold`).
 
 This is done for every pooling of the chain, the last one first: the longest runs are those of the first layers.
 """
@@ -15,32 +14,25 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from math import prod
 
 import numpy as np
 
 from fcnlite.compiler.convolution import Convolution
 from fcnlite.compiler.ir import Graph, Operation
+from fcnlite.compiler.passes.kinds import Axis, Numbers, has_wide_pad, number, padded_sources, windows
 from fcnlite.compiler.pooling import MaxPooling
 from fcnlite.errors import ShapeError
 from fcnlite.layers.base import Array
-from fcnlite.shapes import Window
-
-LEAST_PAD = 8
-"""A smaller pad is not worth the trouble."""
-
-Axis = int
-"""0 for rows, 1 for columns."""
-Numbers = dict[tuple[int, ...], int]
-"""A number for every kind of row, by the layer and the kinds of rows that it is made of."""
 
 
 def elide(graph: Graph) -> list[str]:
     done = []
     for operation in graph.operations[:]:
-        if isinstance(operation, Convolution) and min(w.pad for w in operation.problem.kernel) >= LEAST_PAD:
+        if isinstance(operation, Convolution) and has_wide_pad(operation.problem):
             chain = _chain(graph, operation)
             for end in range(len(chain), 0, -1):
-                if _pools(chain[end - 1]) and (said := _shorten(graph, chain[:end])):
+                if isinstance(chain[end - 1], MaxPooling) and (said := _shorten(graph, chain[:end])):
                     done.append(said)
     return done
 
@@ -53,10 +45,6 @@ def _chain(graph: Graph, first: Convolution) -> list[Operation]:
         if len(readers) != 1 or value in graph.outs or not isinstance(readers[0], Convolution | MaxPooling):
             return chain
         chain.append(readers[0])
-
-
-def _pools(operation: Operation) -> bool:
-    return isinstance(operation, MaxPooling) or (isinstance(operation, Convolution) and operation.problem.pool)
 
 
 def _shorten(graph: Graph, chain: Sequence[Operation]) -> str:
@@ -101,8 +89,6 @@ def _resize(operation: Operation) -> None:
         if p.size != value.shape[2:]:
             operation.change(size=value.shape[2:], sources=tuple(np.arange(each) for each in value.shape[2:]))
         size = operation.problem.top_size
-        if p.pool:
-            size = (-(-size[0] // 2), -(-size[1] // 2))
     else:
         assert isinstance(operation, MaxPooling)
         size = operation.pooled(value)
@@ -119,17 +105,10 @@ class Shorter:
     """Whether there are fewer rows than before at all."""
 
 
-def _padded_sources(first: Convolution, axis: Axis) -> Array:
-    """The rows of the padded picture."""
-    source, window = first.problem.sources[axis], first.problem.kernel[axis]
-    pad = np.full(window.pad, -1)
-    return np.concatenate([pad, source, pad])
-
-
 def _shorter(chain: Sequence[Operation], axis: Axis) -> Shorter:
     first = chain[0]
     assert isinstance(first, Convolution)
-    sources = _padded_sources(first, axis)
+    sources = padded_sources(first, axis)
     numbers: Numbers = {}
     rows, stride = _number(chain, axis, sources, numbers)
     runs = _run(rows[-1]), _run(rows[-1][::-1])
@@ -155,30 +134,10 @@ def _number(
     """A number for each row of each of the chain's values, equal for equal rows; and the picture's pixels a row."""
     rows, stride, found = sources.tolist(), 1, []
     for depth, operation in enumerate(chain):
-        for part, (window, size) in enumerate(_windows(operation, axis, depth == 0, len(rows))):
-            rows = [numbers.setdefault((depth, part, *_seen(rows, window, i)), len(numbers)) for i in range(size)]
-            stride *= window.stride
+        rows = number(operation, depth, axis, rows, numbers, padded=depth == 0)
+        stride *= prod(each.stride for each in windows(operation, axis))
         found.append(rows)
     return found, stride
-
-
-def _windows(operation: Operation, axis: Axis, first: bool, size: int) -> list[tuple[Window, int]]:
-    """How the operation's windows move along the axis, and how many there are: convolution, then pooling."""
-    if isinstance(operation, MaxPooling):
-        return [(operation.windows[axis], operation.pooled_along(axis, size))]
-    assert isinstance(operation, Convolution)
-    window = operation.problem.kernel[axis]
-    if first:
-        window = replace(window, pad=0)  # which `sources` has
-    found = [(window, window.convolved(size))]
-    return [*found, (Window(2, 2), -(-found[0][1] // 2))] if operation.problem.pool else found
-
-
-def _seen(rows: Sequence[int], window: Window, i: int) -> list[int]:
-    """The rows that window i sees; −2 for those outside."""
-    start = i * window.stride - window.pad
-    places = range(start, start + window.extent, window.dilation)
-    return [rows[place] if 0 <= place < len(rows) else -2 for place in places]
 
 
 def _run(rows: Sequence[int]) -> int:

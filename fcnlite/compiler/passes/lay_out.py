@@ -1,12 +1,13 @@
 """Insert conversions where an operation reads a value in another layout than the one that it is made in.
 
-Most operations have a layout of their own. Those that go element by element, sums, concatenations and interpolations
-take either: blocked where they get blocked values and the values that they make are read so.
+Most operations have a layout of their own. Those that go element by element, sums, concatenations, interpolations
+and frames take either: blocked where they get blocked values and the values that they make are read so.
 """
 
 from __future__ import annotations
 
 from fcnlite.compiler.convolution import Convolution
+from fcnlite.compiler.framing import Framing
 from fcnlite.compiler.interpolation import Interpolation
 from fcnlite.compiler.ir import Graph, Operation, Value
 from fcnlite.compiler.lrn import LocalResponse
@@ -33,7 +34,8 @@ def lay_out(graph: Graph) -> list[str]:
                 twins[value] = Value(value.name, value.shape, wants)
                 conversion = (ToBlocked if wants else FromBlocked)([value], [twins[value]], ())
                 laid.append(conversion)
-                done.append(f"{value.name}, {conversion.kind}, for {operation.layers[0]}")
+                reader = operation.layers[0] if operation.layers else operation.kind
+                done.append(f"{value.name}, {conversion.kind}, for {reader}")
             operation.inputs[i] = twins[value]
         if type(operation) is LayerOperation and wants and graph.training:
             operation.keep_inputs()  # which others' backward may read, unlike that of the layers that they stand for
@@ -65,7 +67,7 @@ class _Layouts:
         if not _takes_either(operation):
             return _reads_blocked(operation)
         blocked = [each.blocked for each in operation.inputs]
-        if isinstance(operation, Interpolation):
+        if isinstance(operation, Interpolation | Framing):
             return all(blocked) and self._asks_blocked(operation.outputs[0])
         return all(blocked) or (any(blocked) and self._asks_blocked(operation.outputs[0]))
 
@@ -90,7 +92,7 @@ def _takes_either(operation: Operation) -> bool:
         return False
     if isinstance(operation, Concatenation):
         return operation.axis == 1
-    if isinstance(operation, Sum | Interpolation):
+    if isinstance(operation, Sum | Interpolation | Framing):
         return True
     return type(operation) is LayerOperation and operation.layer.type in _ELEMENTWISE
 

@@ -1,0 +1,43 @@
+# A picture within its frame: rows and columns of one array, and beside them those of another.
+
+
+def check_places(places, count, least, limit):
+    """Raise ValueError unless these are `count` numbers, at least one, from `least` to `limit` − 1."""
+    check(len(places) == count > 0 and places.min() >= least and places.max() < limit, "a row or column")
+
+
+def frame(const float[:, :, :, ::1] x, const float[:, :, :, ::1] zeros, const int[::1] rows, const int[::1] cols,
+          const int[::1] zero_rows, const int[::1] zero_cols, float[:, :, :, ::1] y, int threads):
+    """y[p, i, j] = x[p, rows[i], cols[j]], or zeros[p % planes of zeros, zero_rows[i], zero_cols[j]] where rows[i] or
+    cols[j] is −1.
+
+    Planes are P×H×W×L, L the channels that lie side by side.
+    """
+    cdef Py_ssize_t item, height = y.shape[1], width = y.shape[2], lanes = y.shape[3], planes = zeros.shape[0]
+    check(x.shape[0] == y.shape[0] and x.shape[3] == zeros.shape[3] == lanes and planes > 0
+          and y.shape[0] % planes == 0, "y")
+    check_places(np.asarray(rows), height, -1, x.shape[1])
+    check_places(np.asarray(cols), width, -1, x.shape[2])
+    check_places(np.asarray(zero_rows), height, 0, zeros.shape[1])
+    check_places(np.asarray(zero_cols), width, 0, zeros.shape[2])
+    threads = hands(y.size, threads)
+    for item in prange(y.shape[0] * height, nogil=True, schedule="static", num_threads=threads):
+        frame_row(&x[item // height, rows[item % height], 0, 0] if rows[item % height] >= 0 else NULL,
+                  &zeros[item // height % planes, zero_rows[item % height], 0, 0], &cols[0], &zero_cols[0], width,
+                  lanes, &y[item // height, item % height, 0, 0])
+
+
+cdef void frame_row(const float* x, const float* zeros, const int* cols, const int* zero_cols, Py_ssize_t width,
+                    Py_ssize_t lanes, float* y) noexcept nogil:
+    cdef Py_ssize_t j = 0, count
+    cdef const float* source
+    while j < width:
+        count = 1
+        if x == NULL or cols[j] < 0:
+            source = zeros + zero_cols[j] * lanes
+        else:
+            source = x + cols[j] * lanes
+            while j + count < width and cols[j + count] == cols[j] + count:
+                count = count + 1
+        memcpy(y + j * lanes, source, count * lanes * sizeof(float))
+        j = j + count

@@ -1,0 +1,293 @@
+"""Compute only what the picture reaches; around it stands what zeros become, computed once (inference only).
+
+With a pad of 100 most of what the first layers see are zeros. Of a value's rows (and columns: everything here goes for
+either axis by itself)
+
+    border | far from everything | what the picture reaches | far from everything | border
+
+those far from everything are of one kind (kinds.py): equal, as if the zeros had no end. At the border the pads of
+later layers reach in. So let the layers compute a plane that has no border: what the picture reaches, and a row on
+either side that stands for all beyond (`Problem.sources` repeats it). Wherever a row or a column is the border's, the
+picture is not seen: there the values are those of a picture of zeros, which is as small as it can be with all kinds in
+it (zero_picture.py). `Framing` puts the two together, for whoever cannot do without the frame.
+
+Exact as long as no row that the picture reaches is the border's too. That is checked for every layer and size, kind by
+kind; where it is no longer so, as in conv5 behind a pad of 100, the frame is put around what comes before.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from copy import copy
+from dataclasses import dataclass, replace
+from functools import partial
+from math import lcm, prod
+
+import numpy as np
+
+from fcnlite.compiler.convolution import Convolution
+from fcnlite.compiler.framing import Framing
+from fcnlite.compiler.ir import Graph, Operation, Value
+from fcnlite.compiler.lrn import LocalResponse
+from fcnlite.compiler.operations import Concatenation, LayerOperation, Sum
+from fcnlite.compiler.passes.kinds import ZERO, Axis, Numbers, has_wide_pad, number, padded_sources, windows
+from fcnlite.compiler.pooling import MaxPooling
+from fcnlite.compiler.problem import Problem
+from fcnlite.compiler.zero_picture import ZeroPicture
+
+GAIN = 0.98
+"""The share of the products that must not be left, or the trouble is not worth it."""
+_POINTWISE = ("ReLU", "PReLU")
+"""Layers that compute each row by itself, beside those that have an operation of their own."""
+
+
+def frame(graph: Graph) -> list[str]:
+    done = []
+    framed: set[Operation] = set()
+    for operation in graph.operations[:]:
+        if isinstance(operation, Convolution) and operation not in framed and has_wide_pad(operation.problem):
+            found = _Framed(graph, operation)
+            if found.put():
+                framed |= set(found.operations)
+                done += found.said
+    return done
+
+
+@dataclass(frozen=True)
+class _Rows:
+    """The rows of a value, of a picture of zeros and of the one that is computed."""
+
+    kinds: list[int]
+    """Of every row, if the picture were zeros."""
+    far: int
+    """The kind of rows far from everything."""
+    first: int
+    stop: int
+    """On a plane without border, the rows that the picture reaches: first … stop − 1."""
+    stride: int
+    """Of the value's rows, in the picture's."""
+
+    @property
+    def clear(self) -> bool:
+        """Whether no row that the picture reaches is the border's."""
+        return all(each == self.far for each in self.kinds[max(self.first, 0) : max(self.stop, 0)])
+
+
+Span = tuple[int, int]
+"""Rows from … to, without the last."""
+
+
+class _Framed:
+    """The operations behind a first convolution whose values can be framed."""
+
+    def __init__(self, graph: Graph, first: Convolution) -> None:
+        self._graph = graph
+        self._first = first
+        self._picture = first.inputs[0]
+        self._numbers: Numbers = {}
+        self._claims: dict[Value, Operation] = {}
+        """Who reads a value's rows as they are, from the first one on."""
+        self._rows: dict[Value, tuple[_Rows, ...]] = {}
+        self.operations: list[Operation] = []
+        self.said: list[str] = []
+        self._find()
+        self._frames = [
+            value
+            for value in self._rows
+            if value in graph.lasting or any(each not in self.operations for each in graph.readers(value))
+        ]
+
+    def _find(self) -> None:
+        """Follow the picture as far as what it reaches stays clear of the border."""
+        for operation in self._graph.operations:
+            if operation is not self._first and not self._suits(operation):
+                continue
+            rows = tuple(self._made(operation, axis) for axis in (0, 1))
+            less = prod(each.stop - each.first + 2 for each in rows) < prod(len(each.kinds) for each in rows)
+            if all(each.clear for each in rows) and less:
+                self._rows[operation.outputs[0]] = rows
+                self.operations.append(operation)
+                if not isinstance(operation, Convolution):
+                    self._claims.update(dict.fromkeys(operation.inputs, operation))
+
+    def _suits(self, operation: Operation) -> bool:
+        """Whether it makes rows of such rows, and nobody else needs its inputs to begin at another one."""
+        known = [self._rows.get(each) for each in operation.inputs]
+        if not known or None in known or len({tuple(each.stride for each in rows) for rows in known if rows}) > 1:
+            return False
+        if isinstance(operation, Convolution):
+            return True
+        own = isinstance(operation, MaxPooling | LocalResponse | Sum)
+        own = own or (isinstance(operation, Concatenation) and operation.axis == 1)
+        own = own or (type(operation) is LayerOperation and operation.layer.type in _POINTWISE)
+        return own and not any(each in self._claims for each in operation.inputs)
+
+    def _made(self, operation: Operation, axis: Axis) -> _Rows:
+        """The rows that an operation makes."""
+        depth = self._depth(operation)
+        seed = operation is self._first
+        bottoms = [self._input_rows(axis)] if seed else [self._rows[each][axis] for each in operation.inputs]
+        kinds = self._kinds(operation, axis, [each.kinds for each in bottoms])
+        far, first, stop = bottoms[0].far, min(each.first for each in bottoms), max(each.stop for each in bottoms)
+        stride = bottoms[0].stride
+        if not isinstance(operation, Convolution | MaxPooling):
+            key = (depth, *(each.far for each in bottoms))
+            return _Rows(kinds, self._numbers.setdefault(key, len(self._numbers)), first, stop, stride)
+        for part, window in enumerate(windows(operation, axis, padded=seed)):
+            taps = len(range(0, window.extent, window.dilation))
+            far = self._numbers.setdefault((depth, part, *[far] * taps), len(self._numbers))
+            first = -((window.extent - 1 - window.pad - first) // window.stride)
+            stop = (stop - 1 + window.pad) // window.stride + 1
+            stride *= window.stride
+        return _Rows(kinds, far, first, stop, stride)
+
+    def _input_rows(self, axis: Axis) -> _Rows:
+        """The picture's, its pad among them."""
+        sources = padded_sources(self._first, axis)
+        pad = self._first.problem.kernel[axis].pad
+        return _Rows([ZERO] * len(sources), ZERO, pad, len(sources) - pad, 1)
+
+    def _depth(self, operation: Operation) -> int:
+        return self._graph.operations.index(operation)
+
+    def _kinds(self, operation: Operation, axis: Axis, bottoms: Sequence[list[int]]) -> list[int]:
+        """The kinds of the rows that an operation makes of its inputs'."""
+        depth = self._depth(operation)
+        if isinstance(operation, Convolution | MaxPooling):
+            return number(operation, depth, axis, bottoms[0], self._numbers, padded=operation is self._first)
+        return [
+            self._numbers.setdefault((depth, *each), len(self._numbers)) for each in zip(*bottoms, strict=True)
+        ]
+
+    # Which rows are computed
+
+    def put(self) -> bool:
+        """Put the frames in place, if that leaves less to compute."""
+        spans: dict[Value, tuple[Span, ...]] = {}
+        for operation in reversed(self.operations):
+            value = operation.outputs[0]
+            spans[value] = tuple(self._span(operation, axis, spans) for axis in (0, 1))
+        convolutions = [each for each in self.operations if isinstance(each, Convolution)]
+        problems = [self._problem(each, spans) for each in convolutions]
+        before, after = sum(_products(each.problem) for each in convolutions), sum(map(_products, problems))
+        if not self._frames or after > GAIN * before:
+            return False
+        small = [self._small(axis) for axis in (0, 1)]
+        zeros = self._zero_picture(small)
+        framings = [self._framing(value, spans[value], small, zeros) for value in self._frames]
+        for convolution, problem in zip(convolutions, problems, strict=True):
+            convolution.problem = problem
+        for operation in self.operations:
+            self._fit(operation, spans[operation.outputs[0]])
+        for framing in framings:
+            self._insert(framing)
+        return True
+
+    def _span(self, operation: Operation, axis: Axis, spans: Mapping[Value, tuple[Span, ...]]) -> Span:
+        """The rows that an operation is to make, given those of the operations behind it."""
+        value = operation.outputs[0]
+        rows, reader = self._rows[value][axis], self._claims.get(value)
+        if reader is not None:
+            return _seen(reader, axis, spans[reader.outputs[0]][axis])
+        if not isinstance(operation, Convolution):
+            return rows.first - 1, rows.stop + 1
+        wanted = [row for row, kind in enumerate(rows.kinds) if kind == rows.far] if value in self._frames else []
+        for each in self.operations:
+            if value in each.inputs:
+                first, stop = _seen(each, axis, spans[each.outputs[0]][axis])
+                wanted += [first, stop - 1]
+        first = max(min(wanted, default=rows.first), rows.first - 1)
+        return first, max(first, min(max(wanted, default=rows.first), rows.stop)) + 1
+
+    def _problem(self, operation: Convolution, spans: Mapping[Value, tuple[Span, ...]]) -> Problem:
+        """What a convolution is to compute."""
+        p, seed = operation.problem, operation is self._first
+        below = [(0, size) for size in p.size] if seed else spans[operation.inputs[0]]
+        sources = []
+        for axis in (0, 1):
+            places = np.arange(*_seen(operation, axis, spans[operation.outputs[0]][axis], padded=seed))
+            if seed:
+                picture = padded_sources(operation, axis)
+                inside = (places >= 0) & (places < len(picture))
+                sources.append(np.where(inside, picture[np.clip(places, 0, len(picture) - 1)], -1))
+            else:
+                first, stop = below[axis]
+                sources.append(np.clip(places, first, stop - 1) - first)
+        rows, columns = (replace(each, pad=0) for each in p.kernel)
+        (top, bottom), (left, right) = below
+        return replace(
+            p, kernel=(rows, columns), sources=(sources[0], sources[1]), size=(bottom - top, right - left)
+        )
+
+    def _fit(self, operation: Operation, spans: tuple[Span, ...]) -> None:
+        """Let an operation make these rows and columns of those that it is given."""
+        if isinstance(operation, MaxPooling):
+            rows, columns = (replace(each, pad=0) for each in operation.windows)
+            operation.windows = rows, columns
+        value = operation.outputs[0]
+        value.shape = (*value.shape[:2], *(stop - first for first, stop in spans))
+
+    # The frame
+
+    def _small(self, axis: Axis) -> dict[Value, list[int]]:
+        """The kinds of the rows, of each once at least, in a picture of zeros that is as small as may be."""
+        known = [rows[axis] for rows in self._rows.values()]
+        step = lcm(*(each.stride for each in known))
+        spare = min((each.kinds.count(each.far) - 1) * each.stride for each in known)
+        size = len(padded_sources(self._first, axis)) - max(0, spare // step) * step
+        found = {self._picture: [ZERO] * size}
+        for operation in self.operations:
+            found[operation.outputs[0]] = self._kinds(operation, axis, [found[each] for each in operation.inputs])
+        return found
+
+    def _zero_picture(self, small: Sequence[Mapping[Value, list[int]]]) -> ZeroPicture:
+        shapes = {
+            value: (1, value.shape[1], *(len(kinds[value]) for kinds in small)) for value in small[0]
+        }
+        shrunk = [copy(each) for each in self.operations]
+        for operation in shrunk:
+            if isinstance(operation, Convolution):
+                p, (height, width) = operation.problem, shapes[operation.inputs[0]][2:]
+                sources, size, kernel = (np.arange(height), np.arange(width)), (height, width), p.kernel
+                if operation.inputs[0] is self._picture:
+                    sources, size = (np.full(height, -1), np.full(width, -1)), (1, 1)
+                    kernel = (replace(kernel[0], pad=0), replace(kernel[1], pad=0))
+                operation.problem = replace(p, batch=1, kernel=kernel, sources=sources, size=size)
+        return ZeroPicture(self.operations, shrunk, self._picture, shapes, self._frames)
+
+    def _framing(
+        self, value: Value, spans: tuple[Span, ...], small: Sequence[Mapping[Value, list[int]]], zeros: ZeroPicture
+    ) -> Framing:
+        """The operation that puts a value into its frame."""
+        own, around = [], []
+        for rows, (first, stop), kinds in zip(self._rows[value], spans, small, strict=True):
+            far = np.array(rows.kinds) == rows.far
+            own.append(np.where(far, np.clip(np.arange(len(far)), first, stop - 1) - first, -1))
+            around.append(np.array([kinds[value].index(each) for each in rows.kinds]))
+        whole = Value(value.name, value.shape)
+        return Framing([value], [whole], (own[0], own[1]), (around[0], around[1]), partial(zeros.array, value))
+
+    def _insert(self, framing: Framing) -> None:
+        """Let all but the framed operations read the whole."""
+        (value,), (whole,) = framing.inputs, framing.outputs
+        maker = self._graph.producer(value)
+        assert maker is not None
+        self._graph.rename(value, whole)
+        for operation in self.operations:
+            operation.inputs = [value if each is whole else each for each in operation.inputs]
+        framing.inputs = [value]
+        self._graph.operations.insert(self._graph.operations.index(maker) + 1, framing)
+        sizes = " × ".join(f"{n} of {m}" for n, m in zip(value.shape[2:], whole.shape[2:], strict=True))
+        self.said.append(f"{self._first.layers[0]} to {maker.layers[-1]}: {sizes} rows and columns, framed")
+
+
+def _seen(operation: Operation, axis: Axis, span: Span, padded: bool = False) -> Span:
+    """The rows that an operation sees to make those of `span`."""
+    first, stop = span
+    for window in reversed(windows(operation, axis, padded)) if isinstance(operation, Convolution | MaxPooling) else ():
+        first, stop = first * window.stride - window.pad, (stop - 1) * window.stride - window.pad + window.extent
+    return first, stop
+
+
+def _products(p: Problem) -> int:
+    return prod(p.top_size) * p.outputs * (p.channels // p.group) * p.taps
