@@ -71,7 +71,7 @@ class Interpolation(Operation):
     def _by_layers(self, bottom: list[Array], top: Array, run: Run, machine: Machine) -> None:
         """What the layers compute."""
         x, *skip = (as_plain(each, value, machine) for each, value in zip(bottom, self.inputs, strict=True))
-        whole, run.saved = machine.run_layer(self.layer, [x], False)
+        whole, run.saved = machine.run_layer(self.layer, [x], None)
         y = _window(whole[0], self.offset, self.outputs[0])
         if skip:
             y = y + _window(skip[0], self.skip_offset, self.outputs[0])

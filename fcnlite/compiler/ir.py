@@ -63,8 +63,8 @@ class Machine:
 
     params: Callable[[str], Sequence[Parameter]]
     """A layer's parameters."""
-    run_layer: Callable[[Layer, list[Array], bool], tuple[list[Array], Run]]
-    """A layer's forward on its bottoms (whether the first may be overwritten): the tops, and what backward needs."""
+    run_layer: Callable[[Layer, list[Array], Array | None], tuple[list[Array], Run]]
+    """A layer's forward on its bottoms, with memory that the top may be written into: the tops, what backward needs."""
     kernels: Any
     threads: int
     prepared: dict[Any, tuple[tuple[int, ...], Any]]

@@ -31,6 +31,7 @@ class LayerOperation(Operation):
         super().__init__(inputs, outputs, [layer.spec.name])
         self.layer = layer
         self.aliases = layer.aliases or overwrite
+        self.into_arena = self.into_arena or (layer.writes_out and not self.aliases)
         self.updates_params = layer.updates_params
         down = layer.spec.propagate_down
         self.no_gradient = layer.no_gradient | {i for i, each in enumerate(down) if not each}
@@ -38,15 +39,18 @@ class LayerOperation(Operation):
 
     def keep_inputs(self) -> None:
         """Never write over the first input."""
-        self.overwrite, self.aliases = False, self.layer.aliases
+        self.overwrite, self.aliases, self.into_arena = False, self.layer.aliases, self.layer.writes_out
 
     @property
     def learns(self) -> str | None:
         return self.layer.spec.name
 
     def forward(self, bottom: list[Array], top: list[Array], run: Run, machine: Machine) -> list[Array]:
-        tops, run.saved = machine.run_layer(self.layer, bottom, self.overwrite)
-        return tops
+        out = bottom[0] if self.overwrite else top[0] if top else None
+        tops, run.saved = machine.run_layer(self.layer, bottom, out)
+        if top and not np.may_share_memory(top[0], tops[0]):  # of a layer that derives from one which writes there
+            top[0][...] = tops[0]
+        return top or tops
 
     def backward(self, dtop: list[Array], run: Run, machine: Machine) -> list[Array | None]:
         inner: Run = run.saved
@@ -129,7 +133,7 @@ class FewRows(LayerOperation):
 
 
 class SoftmaxLoss(LayerOperation):
-    """SoftmaxWithLoss over the channels of N×C×H×W, in one pass over memory; or InfogainLoss with a diagonal matrix.
+    """SoftmaxWithLoss over the channels of N×C×H×W or N×C, in one pass; or InfogainLoss with a diagonal matrix.
 
     The diagonal's entries say how much a pixel of each class counts.
     """
@@ -139,9 +143,9 @@ class SoftmaxLoss(LayerOperation):
 
     @staticmethod
     def suits(layer: Layer, bottom: Value) -> bool:
-        if type(layer) not in (SoftmaxWithLoss, InfogainLoss) or layer.options.axis not in (1, -3):
+        if type(layer) not in (SoftmaxWithLoss, InfogainLoss) or len(bottom.shape) not in (2, 4):
             return False
-        if len(bottom.shape) != 4:
+        if canonical_axis(layer.options.axis, len(bottom.shape)) != 1:
             return False
         if isinstance(layer, SoftmaxWithLoss):
             return True
@@ -153,12 +157,13 @@ class SoftmaxLoss(LayerOperation):
         layer = self.layer
         assert isinstance(layer, SoftmaxWithLoss | InfogainLoss)
         label, counted = named(layer, lambda: read_labels(label, x.shape, 1, layer.options.ignore_label))
+        x = _as_pictures(x)
         label, counted = label.reshape(-1, *x.shape[2:]), counted.reshape(-1, *x.shape[2:])
         importance, smallest = counted.astype(np.float32), float(softmax_loss.SMALLEST)
         if isinstance(layer, InfogainLoss):
             smallest = infogain_loss.SMALLEST
             importance *= np.diag(np.reshape(layer.options.matrix, (x.shape[1], -1))).astype(np.float32)[label]
-        p = top[1] if len(top) > 1 else machine.kept.reshape(x.shape)
+        p = _as_pictures(top[1]) if len(top) > 1 else machine.kept.reshape(x.shape)
         loss = machine.kernels.softmax_loss(x, label, importance, smallest, p, machine.threads)
         z = layer.normalizer(counted, x.shape[0])
         run.saved = p, label, importance, z
@@ -172,10 +177,15 @@ class SoftmaxLoss(LayerOperation):
         p, label, importance, z = run.saved
         dx = machine.buffer(p.shape)
         machine.kernels.softmax_loss_backward(p, label, importance, float(dtop[0]) / z, dx, machine.threads)
-        return [dx, None]
+        return [dx.reshape(self.inputs[0].shape), None]
 
     def describe(self) -> str:
         return self.kind
+
+
+def _as_pictures(x: Array) -> Array:
+    """N×C×H×W; of N×C pictures of one pixel."""
+    return x.reshape(*x.shape[:2], *(x.shape[2:] or (1, 1)))
 
 
 class Cut(Operation):

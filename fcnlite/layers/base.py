@@ -44,8 +44,9 @@ class Run:
 
     params: list[Array]
     """The layer's parameters, as its `params` lists them."""
-    overwrite: bool = False
-    """Whether the first bottom may be overwritten with the top (an in-place layer, and nobody else reads it)."""
+    out: Array | None = None
+    """Where the top may be written: over the first bottom (an in-place layer, and nobody else reads it), or into memory
+    that a plan has for it. Without it the layer makes an array of its own."""
     rng: Callable[[], np.random.Generator] = np.random.default_rng
     """Gives the random numbers of this layer in this iteration (Dropout)."""
     bottom: list[Array] = field(default_factory=list)
@@ -80,8 +81,10 @@ class Layer:
     backward_reads: frozenset[str] = frozenset()
     """Which of Run's `bottom` and `top` backward reads, itself or in `saved`; the net keeps and protects no others."""
     overwrites: bool = False
-    """Whether forward honours `Run.overwrite`."""
-    aliases: ClassVar[bool] = False
+    """Whether forward can write its top over its bottom."""
+    writes_out: bool = False
+    """Whether forward writes its one top into `Run.out`."""
+    aliases: bool = False
     """Whether a top may share memory with a bottom."""
     is_loss: ClassVar[bool] = False
     """Whether the first top has weight 1 in the net's loss unless `loss_weight` says otherwise."""

@@ -38,6 +38,7 @@ class BatchNorm(Layer):
     messages = ("batch_norm_param",)
     Options = BatchNormOptions
     backward_reads = frozenset({"top"})
+    writes_out = True
 
     def check(self) -> None:
         o = self.options
@@ -64,10 +65,10 @@ class BatchNorm(Layer):
         mean_sum, variance_sum, weight = run.params
         if self.use_global_stats:
             mean, variance = averages(mean_sum, variance_sum, weight)
-            y = x - mean.reshape(per_channel)
+            y = np.subtract(x, mean.reshape(per_channel), out=run.out)
         else:
             mean = x.mean(axis=axes)
-            y = x - mean.reshape(per_channel)
+            y = np.subtract(x, mean.reshape(per_channel), out=run.out)
             variance = np.square(y).mean(axis=axes)
             self.remember(mean, variance, x.size // mean.size, run.params)
         sigma = np.sqrt(variance + x.dtype.type(self.options.eps)).reshape(per_channel)

@@ -12,6 +12,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import numpy as np
+
 from fcnlite.errors import SpecError
 from fcnlite.fillers import Filler
 from fcnlite.layers.base import Array, Layer, ParamShape, Run, Shape, register
@@ -31,6 +33,7 @@ class Bias(Layer):
     messages = ("bias_param",)
     Options = BiasOptions
     bottoms = (1, 2)
+    writes_out = True
 
     def check(self) -> None:
         if self.options.num_axes < -1:
@@ -49,7 +52,7 @@ class Bias(Layer):
     def forward(self, bottom: list[Array], run: Run) -> list[Array]:
         x, bias = (*bottom, *run.params)
         run.saved = repeated = self._repeated([each.shape for each in bottom])
-        return [x + repeated.laid(bias)]
+        return [np.add(x, repeated.laid(bias), out=run.out)]
 
     def backward(self, dtop: list[Array], run: Run) -> list[Array | None]:
         (dy,), repeated = dtop, run.saved

@@ -27,11 +27,12 @@ class Dropout(Layer):
     messages = ("dropout_param",)
     Options = DropoutOptions
     overwrites = True
-    aliases = True
 
     def check(self) -> None:
         if not 0 < self.options.dropout_ratio < 1:
             raise SpecError(f"dropout_ratio is {self.options.dropout_ratio}; expected between 0 and 1.")
+        self.aliases = self.phase == "TEST"
+        self.writes_out = not self.aliases
 
     def forward(self, bottom: list[Array], run: Run) -> list[Array]:
         (x,) = bottom
@@ -39,7 +40,7 @@ class Dropout(Layer):
             return [x]
         kept = run.rng().random(x.shape, np.float32) >= self.options.dropout_ratio
         run.saved = mask = kept * x.dtype.type(1 / (1 - self.options.dropout_ratio))
-        return [np.multiply(x, mask, out=x if run.overwrite else None)]
+        return [np.multiply(x, mask, out=run.out)]
 
     def backward(self, dtop: list[Array], run: Run) -> list[Array | None]:
         (dy,), mask = dtop, run.saved

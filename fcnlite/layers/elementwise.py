@@ -22,9 +22,10 @@ class AbsVal(Layer):
 
     type = "AbsVal"
     backward_reads = frozenset({"bottom"})
+    writes_out = True
 
     def forward(self, bottom: list[Array], run: Run) -> list[Array]:
-        return [np.abs(bottom[0])]
+        return [np.abs(bottom[0], out=run.out)]
 
     def backward(self, dtop: list[Array], run: Run) -> list[Array | None]:
         (dy,), (x,) = dtop, run.bottom
@@ -47,10 +48,11 @@ class ELU(Layer):
     messages = ("elu_param",)
     Options = ELUOptions
     backward_reads = frozenset({"bottom", "top"})
+    writes_out = True
 
     def forward(self, bottom: list[Array], run: Run) -> list[Array]:
         (x,) = bottom
-        return [np.where(x > 0, x, self.options.alpha * np.expm1(np.minimum(x, 0)))]
+        return [np.add(np.maximum(x, 0), self.options.alpha * np.expm1(np.minimum(x, 0)), out=run.out)]
 
     def backward(self, dtop: list[Array], run: Run) -> list[Array | None]:
         (dy,), (x,), (y,) = dtop, run.bottom, run.top
@@ -85,13 +87,14 @@ class Exp(Layer):
     messages = ("exp_param",)
     Options = LinearOptions
     backward_reads = frozenset({"top"})
+    writes_out = True
 
     def check(self) -> None:
         self.ln_base = self.options.ln_base()
 
     def forward(self, bottom: list[Array], run: Run) -> list[Array]:
         (x,), o = bottom, self.options
-        return [np.exp(self.ln_base * (o.shift + o.scale * x))]
+        return [np.exp(self.ln_base * (o.shift + o.scale * x), out=run.out)]
 
     def backward(self, dtop: list[Array], run: Run) -> list[Array | None]:
         (dy,), (y,) = dtop, run.top
@@ -109,6 +112,7 @@ class Log(Layer):
     messages = ("log_param",)
     Options = LinearOptions
     backward_reads = frozenset({"bottom"})
+    writes_out = True
 
     def check(self) -> None:
         self.ln_base = self.options.ln_base()
@@ -117,7 +121,7 @@ class Log(Layer):
 
     def forward(self, bottom: list[Array], run: Run) -> list[Array]:
         (x,), o = bottom, self.options
-        return [np.log(o.shift + o.scale * x) / self.ln_base]
+        return [np.divide(np.log(o.shift + o.scale * x), self.ln_base, out=run.out)]
 
     def backward(self, dtop: list[Array], run: Run) -> list[Array | None]:
         (dy,), (x,), o = dtop, run.bottom, self.options
@@ -161,9 +165,9 @@ class EngineOptions:
     engine: str = "DEFAULT"
 
 
-def sigmoid(x: Array) -> Array:
+def sigmoid(x: Array, out: Array | None = None) -> Array:
     """σ(x) by the hyperbolic tangent, which never overflows: (tanh(x/2) + 1) / 2."""
-    return np.tanh(x * 0.5) * 0.5 + 0.5
+    return np.add(np.tanh(x * 0.5) * 0.5, 0.5, out=out)
 
 
 @register
@@ -174,9 +178,10 @@ class Sigmoid(Layer):
     messages = ("sigmoid_param",)
     Options = EngineOptions
     backward_reads = frozenset({"top"})
+    writes_out = True
 
     def forward(self, bottom: list[Array], run: Run) -> list[Array]:
-        return [sigmoid(bottom[0])]
+        return [sigmoid(bottom[0], run.out)]
 
     def backward(self, dtop: list[Array], run: Run) -> list[Array | None]:
         (dy,), (y,) = dtop, run.top
@@ -191,9 +196,10 @@ class TanH(Layer):
     messages = ("tanh_param",)
     Options = EngineOptions
     backward_reads = frozenset({"top"})
+    writes_out = True
 
     def forward(self, bottom: list[Array], run: Run) -> list[Array]:
-        return [np.tanh(bottom[0])]
+        return [np.tanh(bottom[0], out=run.out)]
 
     def backward(self, dtop: list[Array], run: Run) -> list[Array | None]:
         (dy,), (y,) = dtop, run.top

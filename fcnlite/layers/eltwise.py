@@ -10,6 +10,7 @@ SUM; coeff 1 for each bottom, with SUM only; stable_prod_grad is accepted, but P
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import reduce
 from typing import Literal
@@ -35,6 +36,7 @@ class Eltwise(Layer):
     Options = EltwiseOptions
     bottoms = (2, None)
     backward_reads = frozenset({"bottom"})
+    writes_out = True
 
     def check(self) -> None:
         o = self.options
@@ -56,10 +58,10 @@ class Eltwise(Layer):
         x, o = bottom, self.options
         if o.operation == "SUM":
             terms = [x_i * x_i.dtype.type(c) for x_i, c in zip(x, o.coeff, strict=True)] if o.coeff else x
-            return [reduce(np.add, terms)]
+            return [_joined(np.add, terms, run.out)]
         if o.operation == "PROD":
-            return [reduce(np.multiply, x)]
-        return [reduce(np.maximum, x)]
+            return [_joined(np.multiply, x, run.out)]
+        return [_joined(np.maximum, x, run.out)]
 
     def backward(self, dtop: list[Array], run: Run) -> list[Array | None]:
         (dy,), x, o = dtop, run.bottom, self.options
@@ -73,3 +75,9 @@ class Eltwise(Layer):
             winner[x_i > best] = i
             best = np.maximum(best, x_i)
         return [dy * (winner == i) for i in range(len(x))]
+
+
+def _joined(function: np.ufunc, x: Sequence[Array], out: Array | None) -> Array:
+    """`function` of the first two, then of that and the third …"""
+    *others, last = x
+    return function(reduce(function, others), last, out=out)

@@ -37,6 +37,7 @@ class InnerProduct(Layer):
     messages = ("inner_product_param",)
     Options = InnerProductOptions
     backward_reads = frozenset({"bottom"})
+    writes_out = True
 
     def check(self) -> None:
         if self.options.num_output < 1:
@@ -65,7 +66,7 @@ class InnerProduct(Layer):
     def forward(self, bottom: list[Array], run: Run) -> list[Array]:
         kept, k = self.split(bottom[0].shape)
         x, w = bottom[0].reshape(prod(kept), k), self._matrix(run.params[0])
-        y = matmul(x, w.T)
+        y = matmul(x, w.T, out=None if run.out is None else run.out.reshape(-1, self.options.num_output))
         if self.options.bias_term:
             y += run.params[1]
         return [y.reshape(*kept, self.options.num_output)]

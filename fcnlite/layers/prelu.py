@@ -31,6 +31,7 @@ class PReLU(Layer):
     messages = ("prelu_param",)
     Options = PReLUOptions
     backward_reads = frozenset({"bottom"})
+    writes_out = True
 
     def _repeated(self, x: Shape) -> Repeated:
         if len(x) < 2:
@@ -44,7 +45,7 @@ class PReLU(Layer):
     def forward(self, bottom: list[Array], run: Run) -> list[Array]:
         (x,) = bottom
         slope = self._repeated(x.shape).laid(run.params[0])
-        return [np.maximum(x, 0) + slope * np.minimum(x, 0)]
+        return [np.add(np.maximum(x, 0), slope * np.minimum(x, 0), out=run.out)]
 
     def backward(self, dtop: list[Array], run: Run) -> list[Array | None]:
         (dy,), (x,) = dtop, run.bottom

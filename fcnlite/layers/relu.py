@@ -30,6 +30,7 @@ class ReLU(Layer):
     Options = ReLUOptions
     backward_reads = frozenset({"top"})
     overwrites = True
+    writes_out = True
 
     def check(self) -> None:
         if self.options.negative_slope < 0:
@@ -38,10 +39,9 @@ class ReLU(Layer):
     def forward(self, bottom: list[Array], run: Run) -> list[Array]:
         (x,) = bottom
         slope = self.options.negative_slope
-        out = x if run.overwrite else None
         if slope == 0:
-            return [np.maximum(x, 0, out=out)]
-        return [np.multiply(x, np.where(x > 0, 1, slope).astype(x.dtype), out=out)]
+            return [np.maximum(x, 0, out=run.out)]
+        return [np.multiply(x, np.where(x > 0, 1, slope).astype(x.dtype), out=run.out)]
 
     def backward(self, dtop: list[Array], run: Run) -> list[Array | None]:
         (dy,), (x_or_y,) = dtop, run.bottom or run.top

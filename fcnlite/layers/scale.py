@@ -13,6 +13,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import numpy as np
+
 from fcnlite.errors import SpecError
 from fcnlite.fillers import Filler
 from fcnlite.layers.base import Array, Layer, ParamShape, Run, Shape, register
@@ -35,6 +37,7 @@ class Scale(Layer):
     Options = ScaleOptions
     bottoms = (1, 2)
     backward_reads = frozenset({"bottom"})
+    writes_out = True
 
     def check(self) -> None:
         if self.options.num_axes < -1:
@@ -56,7 +59,7 @@ class Scale(Layer):
     def forward(self, bottom: list[Array], run: Run) -> list[Array]:
         x, factor, *bias = (*bottom, *run.params)
         run.saved = repeated = self._repeated([each.shape for each in bottom])
-        y = x * repeated.laid(factor)
+        y = np.multiply(x, repeated.laid(factor), out=run.out)
         if self.options.bias_term:
             y += repeated.laid(bias[0])
         return [y]

@@ -21,9 +21,9 @@ class SoftmaxOptions:
     axis: int = 1
 
 
-def softmax(x: Array, axis: int) -> Array:
+def softmax(x: Array, axis: int, out: Array | None = None) -> Array:
     """p_k = exp(x_k) / Σ_j exp(x_j) along `axis`."""
-    p = np.subtract(x, x.max(axis=axis, keepdims=True))
+    p = np.subtract(x, x.max(axis=axis, keepdims=True), out=out)
     np.exp(p, out=p)
     p /= p.sum(axis=axis, keepdims=True)
     return p
@@ -35,13 +35,14 @@ class Softmax(Layer):
     messages = ("softmax_param",)
     Options = SoftmaxOptions
     backward_reads = frozenset({"top"})
+    writes_out = True
 
     def top_shapes(self, *bottom: Shape) -> list[Shape]:
         canonical_axis(self.options.axis, len(bottom[0]))
         return [bottom[0]]
 
     def forward(self, bottom: list[Array], run: Run) -> list[Array]:
-        return [softmax(bottom[0], self.options.axis)]
+        return [softmax(bottom[0], self.options.axis, run.out)]
 
     def backward(self, dtop: list[Array], run: Run) -> list[Array | None]:
         (dp,), (p,) = dtop, run.top

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import itertools
 from typing import Any
 
+import numpy as np
 import pytest
 from hypothesis import given, reject, settings
 from hypothesis import strategies as st
@@ -15,7 +17,8 @@ from fcnlite.compiler.thin_winograd import ThinWinograd
 from fcnlite.errors import ShapeError
 from fcnlite.net import Net
 from fcnlite.spec import LayerSpec
-from tests.compiler.twins import assert_same_outputs, conv, does, layer, pool
+from tests.compiler.problems import ISAS, guarded, machine_with
+from tests.compiler.twins import Array, assert_same_outputs, conv, does, layer, normal, pool
 from tests.compiler.wide_pads import chains, feed, net_of, rectified, trunk
 from tests.random_nets import FLAG, Draw
 
@@ -237,3 +240,45 @@ def test_any_chain_behind_a_wide_pad(layers: tuple[LayerSpec, ...], size: tuple[
     except ShapeError:
         reject()
     assert_same_outputs(net, feed(*size))
+
+
+# The kernel
+
+
+@pytest.mark.parametrize("instructions", ISAS)
+@settings(max_examples=50)
+@given(data=st.data(), lanes=st.sampled_from([1, 16]), threads=st.sampled_from([1, 3]))
+def test_the_kernel(instructions: str, data: st.DataObject, lanes: int, threads: int) -> None:
+    """A picture put into its frame, in either layout, against NumPy."""
+    small = st.integers(1, 6)
+    planes, pictures, height, width = (data.draw(small) for _ in range(4))
+    x = normal(0, pictures * planes, data.draw(small), data.draw(small), lanes)
+    zeros = normal(1, planes, data.draw(small), data.draw(small), lanes)
+
+    def places(count: int, least: int, size: int) -> Array:
+        return np.array(data.draw(st.lists(st.integers(least, size - 1), min_size=count, max_size=count)), np.int32)
+
+    rows, columns = places(height, -1, x.shape[1]), places(width, -1, x.shape[2])
+    if data.draw(FLAG):
+        columns = np.arange(min(width, x.shape[2]), dtype=np.int32)  # neighbours
+    zero_rows, zero_columns = places(height, 0, zeros.shape[1]), places(len(columns), 0, zeros.shape[2])
+    around = np.tile(zeros, (pictures, 1, 1, 1))[:, zero_rows][:, :, zero_columns]
+    inside = ((rows >= 0)[:, None] & (columns >= 0))[:, :, None]
+    expected = np.where(inside, x[:, rows][:, :, columns], around)
+    with guarded(*expected.shape) as y:
+        machine_with(instructions).kernels.frame(x, zeros, rows, columns, zero_rows, zero_columns, y, threads)
+    np.testing.assert_array_equal(y, expected)
+
+
+@pytest.mark.parametrize("instructions", ISAS)
+def test_places_beyond_the_arrays_are_refused(instructions: str) -> None:
+    kernels = machine_with(instructions).kernels
+    x, zeros, y = normal(0, 4, 3, 3, 1), normal(1, 2, 2, 2, 1), np.zeros((4, 2, 2, 1), np.float32)
+    fine = [np.array(each, np.int32) for each in ([-1, 2], [0, -1], [0, 1], [1, 0])]
+    kernels.frame(x, zeros, *fine, y, 1)
+    for i, wrong in itertools.product(range(4), ([0, 3], [-2, 0], [0], [0, 0, 0])):
+        changed = [np.array(wrong, np.int32) if i == j else each for j, each in enumerate(fine)]
+        with pytest.raises(ValueError, match="does not fit"):
+            kernels.frame(x, zeros, *changed, y, 1)
+    with pytest.raises(ValueError, match="does not fit"):
+        kernels.frame(x, normal(1, 3, 2, 2, 1), *fine, y, 1)

@@ -185,6 +185,23 @@ def test_in_place_and_apart_give_the_same(type_: str, data: st.DataObject) -> No
         np.testing.assert_array_equal(apart, in_place)
 
 
+@pytest.mark.parametrize("type_", TYPES)
+@settings(max_examples=10)
+@given(data=st.data())
+def test_a_top_is_written_where_there_is_memory_for_it(type_: str, data: st.DataObject) -> None:
+    example = draw_example(data, type_)
+    layer, bottoms = example.layer(), list(example.inputs().values())
+    found = []
+    for out in (None, np.full(layer.top_shapes(*example.shapes)[0], np.nan)):
+        state = Run([each.copy() for each in example.param_values()], out=out)
+        state.rng = lambda: np.random.default_rng(0)
+        found.append(layer.forward(bottoms, state))
+        if out is not None and layer.writes_out:
+            assert np.may_share_memory(found[-1][0], out)
+    for own, placed in zip(*found, strict=True):
+        np.testing.assert_array_equal(own, placed)
+
+
 def strided(array: Array) -> Array:
     """The same values with the axes' strides reversed, and every second place unused."""
     if array.ndim == 0:
