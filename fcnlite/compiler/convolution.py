@@ -224,7 +224,8 @@ class Convolution(Operation):
         turned = self._turned(machine)
         if turned is None:
             plain = as_plain(dy, self.outputs[0], machine)
-            dx = in_layout(convolve_backward_data(plain, weight, self._kernel, *seen.shape[2:]), seen, machine)
+            height, width = seen.shape[2:]
+            dx = in_layout(convolve_backward_data(plain, weight, self._kernel, height, width), seen, machine)
         else:
             q, algorithm, work = turned
             u = machine.prepare(

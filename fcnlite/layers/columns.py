@@ -111,8 +111,10 @@ def convolve(x: Array, weight: Array, kernel: Kernel) -> Array:
     return y.reshape(n, -1, out_h, out_w)
 
 
-def convolve_backward_data(dy: Array, weight: Array, kernel: Kernel, height: int, width: int) -> Array:
-    """dX = col2im(Wᵀ · dY): N×O×H'×W' gives N×C×H×W. As a forward pass this is deconvolution.
+def convolve_backward_data(
+    dy: Array, weight: Array, kernel: Kernel, height: int, width: int, out: Array | None = None
+) -> Array:
+    """dX = col2im(Wᵀ · dY): N×O×H'×W' gives N×C×H×W, in `out` if given. As a forward pass this is deconvolution.
 
     Neighbouring bands add to the same pixels, so the threads share out the channels.
     """
@@ -120,7 +122,9 @@ def convolve_backward_data(dy: Array, weight: Array, kernel: Kernel, height: int
     channels, groups = weight.shape[1], kernel.group
     wt = kernel.matrix(weight).transpose(0, 2, 1)
     dy = dy.reshape(n, groups, -1, out_h * out_w)
-    dx = np.zeros((n, groups, channels, height, width), dy.dtype)
+    shape = n, groups, channels, height, width
+    dx = np.empty(shape, dy.dtype) if out is None else out.reshape(shape)
+    dx[...] = 0
     workers = config.num_threads()
     bands = kernel.bands(channels * groups, out_h * out_w, dy.itemsize, workers=1)
 

@@ -24,6 +24,7 @@ from fcnlite.shapes import Placement, deconvolution_placement
 @register
 class Deconvolution(Convolution):
     type = "Deconvolution"
+    writes_out = True
 
     def weight_channels(self, channels: int) -> tuple[int, int]:
         return channels, self.options.num_output // self.options.group
@@ -35,7 +36,7 @@ class Deconvolution(Convolution):
 
     def forward(self, bottom: list[Array], run: Run) -> list[Array]:
         ((*_, height, width),) = self.top_shapes(bottom[0].shape)
-        y = convolve_backward_data(bottom[0], run.params[0], self.kernel, height, width)
+        y = convolve_backward_data(bottom[0], run.params[0], self.kernel, height, width, run.out)
         if self.options.bias_term:
             y += run.params[1][:, None, None]
         return [y]

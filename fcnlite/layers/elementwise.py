@@ -146,10 +146,11 @@ class Power(Layer):
     messages = ("power_param",)
     Options = PowerOptions
     backward_reads = frozenset({"bottom"})
+    writes_out = True
 
     def forward(self, bottom: list[Array], run: Run) -> list[Array]:
         (x,), o = bottom, self.options
-        return [(o.shift + o.scale * x) ** o.power]
+        return [np.power(o.shift + o.scale * x, o.power, out=run.out)]
 
     def backward(self, dtop: list[Array], run: Run) -> list[Array | None]:
         (dy,), (x,), o = dtop, run.bottom, self.options

@@ -37,6 +37,7 @@ class LRN(Layer):
     messages = ("lrn_param",)
     Options = LRNOptions
     backward_reads = frozenset({"bottom", "top"})
+    writes_out = True
 
     def check(self) -> None:
         o = self.options
@@ -60,7 +61,7 @@ class LRN(Layer):
     def forward(self, bottom: list[Array], run: Run) -> list[Array]:
         (x,), o = bottom, self.options
         run.saved = s = (o.k if self.across else 1) + o.alpha * self._region_mean(np.square(x))
-        return [x * s**-o.beta]
+        return [np.multiply(x, s**-o.beta, out=run.out)]
 
     def backward(self, dtop: list[Array], run: Run) -> list[Array | None]:
         (dy,), (x,), (y,), s, o = dtop, run.bottom, run.top, run.saved, self.options

@@ -29,6 +29,7 @@ class MVN(Layer):
     messages = ("mvn_param",)
     Options = MVNOptions
     backward_reads = frozenset({"top"})
+    writes_out = True
 
     def _mean(self, values: Array) -> Array:
         """The mean of each picture, or of each of its channels."""
@@ -37,7 +38,7 @@ class MVN(Layer):
 
     def forward(self, bottom: list[Array], run: Run) -> list[Array]:
         (x,) = bottom
-        y = x - self._mean(x)
+        y = np.subtract(x, self._mean(x), out=run.out)
         if self.options.normalize_variance:
             run.saved = np.sqrt(self._mean(np.square(y))) + self.options.eps
             y /= run.saved

@@ -51,6 +51,7 @@ class Pooling(Layer):
 
     def check(self) -> None:
         o = self.options
+        self.writes_out = len(self.spec.top) == 1
         if o.pool != "MAX" and len(self.spec.top) > 1:
             raise SpecError(f"pool is {o.pool}, which has no places for a second top; expected MAX.")
         if o.pool == "STOCHASTIC":
@@ -87,7 +88,8 @@ class Pooling(Layer):
         n, channels, height, width = x.shape
         shape, *_ = self.top_shapes(x.shape)
         planes = x.reshape(n * channels, height, width)
-        y = np.empty((n * channels, *shape[2:]), x.dtype)
+        y = np.empty(shape, x.dtype) if run.out is None else run.out
+        y = y.reshape(n * channels, *shape[2:])
         windows = self._arguments(height, width)
         if self.options.pool == "MAX":
             mask = np.empty(y.shape, np.int32)  # where each maximum lies

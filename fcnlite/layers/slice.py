@@ -49,6 +49,11 @@ class Slice(Layer):
             raise ShapeError(f"slice_point {bounds[1:-1]} must rise from 1 to less than the {size} places on the axis")
         return bounds
 
+    def windows(self, x: Shape) -> list[tuple[slice, ...]]:
+        """The part of the bottom that each top is."""
+        axis = canonical_axis(self.axis, len(x))
+        return [(*[slice(None)] * axis, slice(*part)) for part in pairwise(self._bounds(x))]
+
     def top_shapes(self, *bottom: Shape) -> list[Shape]:
         (x,) = bottom
         bounds, axis = self._bounds(x), canonical_axis(self.axis, len(x))
@@ -56,7 +61,7 @@ class Slice(Layer):
 
     def forward(self, bottom: list[Array], run: Run) -> list[Array]:
         (x,) = bottom
-        return [part.copy() for part in np.split(x, self._bounds(x.shape)[1:-1], axis=self.axis)]
+        return [x[window].copy() for window in self.windows(x.shape)]
 
     def backward(self, dtop: list[Array], run: Run) -> list[Array | None]:
         return [np.concatenate(dtop, axis=self.axis)]

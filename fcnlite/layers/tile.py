@@ -27,6 +27,7 @@ class Tile(Layer):
     type = "Tile"
     messages = ("tile_param",)
     Options = TileOptions
+    writes_out = True
 
     def check(self) -> None:
         if self.options.tiles < 1:
@@ -37,7 +38,7 @@ class Tile(Layer):
         return [(*x[:axis], x[axis] * self.options.tiles, *x[axis + 1 :])]
 
     def forward(self, bottom: list[Array], run: Run) -> list[Array]:
-        return [np.concatenate(bottom * self.options.tiles, axis=self.options.axis)]
+        return [np.concatenate(bottom * self.options.tiles, axis=self.options.axis, out=run.out)]
 
     def backward(self, dtop: list[Array], run: Run) -> list[Array | None]:
         return [np.add.reduce(np.split(dtop[0], self.options.tiles, axis=self.options.axis))]
