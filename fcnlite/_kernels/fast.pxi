@@ -3,6 +3,7 @@
 include "blocked.pxi"
 include "winograd.pxi"
 include "winograd_weight.pxi"
+include "winograd_data.pxi"
 include "direct.pxi"
 include "thin_winograd.pxi"
 include "gate.pxi"

@@ -35,6 +35,31 @@ cdef extern from *:
     static inline vec where_positive(vec x, vec gate) {
         return (vec)((mask_of_vec)x & (gate > 0));
     }
+    /* VL rows of VL floats, to[j][i] = from[i][j]: rows i and i + VL/2 are interleaved until all are. */
+    #if defined(__GNUC__) && !defined(__clang__)
+    static inline void transpose(const float* from, Py_ssize_t from_row, float* to, Py_ssize_t to_row) {
+        vec a[VL], b[VL];
+        mask_of_vec low, high;
+        for (int i = 0; i < VL; i++) {
+            low[i] = i / 2 + i % 2 * VL;
+            high[i] = low[i] + VL / 2;
+            a[i] = load(from + i * from_row);
+        }
+        for (int done = 1; done < VL; done *= 2) {
+            for (int i = 0; i < VL / 2; i++) {
+                b[2 * i] = __builtin_shuffle(a[i], a[i + VL / 2], low);
+                b[2 * i + 1] = __builtin_shuffle(a[i], a[i + VL / 2], high);
+            }
+            for (int i = 0; i < VL; i++) a[i] = b[i];
+        }
+        for (int i = 0; i < VL; i++) store(to + i * to_row, a[i]);
+    }
+    #else
+    static inline void transpose(const float* from, Py_ssize_t from_row, float* to, Py_ssize_t to_row) {
+        for (int i = 0; i < VL; i++)
+            for (int j = 0; j < VL; j++) to[j * to_row + i] = from[i * from_row + j];
+    }
+    #endif
     """
     ctypedef float vec
     enum: VL
@@ -43,6 +68,7 @@ cdef extern from *:
     vec splat(float x) noexcept nogil
     vec larger(vec a, vec b) noexcept nogil
     vec where_positive(vec x, vec gate) noexcept nogil
+    void transpose(const float* source, Py_ssize_t row, float* to, Py_ssize_t to_row) noexcept nogil
 
 cdef extern from *:
     """

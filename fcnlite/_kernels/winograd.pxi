@@ -224,30 +224,34 @@ cdef void finish_tile(const Tiling* g, const float* m, Py_ssize_t frequency, Py_
         y += VL
 
 
+cdef void multiply_panels(const float* v, Py_ssize_t blocks, const float* u, float* m, Py_ssize_t m_row,
+                          Py_ssize_t count, const Py_ssize_t* offsets) noexcept nogil:
+    """m = v · u for `count` tiles, whose panels have so many blocks, and one chunk; what is behind u is fetched."""
+    cdef Py_ssize_t panels = (count + ROWS - 1) // ROWS, size = blocks * BLOCK, panel, row
+    cdef bint short_last = panels > 1 and count - (panels - 1) * ROWS <= SUM_ROWS
+    cdef Py_ssize_t step = CHUNK // (panels - short_last)  # the next kernels come from memory while these are used
+    cdef float* products = m
+    for panel in range(panels):
+        if short_last and panel == panels - 1:
+            for row in range(SUM_ROWS):
+                store(products + row * m_row, splat(0))
+                store(products + row * m_row + VL, splat(0))
+            multiply_few(v, BLOCK, 1, offsets, blocks, BLOCK, u, CHUNK, products, m_row)
+        else:
+            multiply(v, BLOCK, 1, offsets, blocks, BLOCK, u, CHUNK, products, m_row,
+                     u + size * CHUNK + panel * size * step, step)
+        v += size * ROWS
+        products += ROWS * m_row
+
+
 cdef void multiply_tiles(const Tiling* g, const float* v, Py_ssize_t v_frequency, const float* u, float* m,
                          Py_ssize_t m_frequency, Py_ssize_t count, const Py_ssize_t* offsets) noexcept nogil:
     """m = v · u at every frequency, for `count` tiles and one group of outputs."""
-    cdef Py_ssize_t frequencies = g.points * g.points, channels = g.channel_blocks * BLOCK
-    cdef Py_ssize_t panels = (count + ROWS - 1) // ROWS, f, part, panel, row
-    cdef bint short_last = panels > 1 and count - (panels - 1) * ROWS <= SUM_ROWS
-    cdef Py_ssize_t step = CHUNK // (panels - short_last)  # the next kernels come from memory while these are used
-    cdef const float* kernel
-    cdef const float* tiles
-    cdef float* products
+    cdef Py_ssize_t frequencies = g.points * g.points, f, part
     for part in range(GROUP // CHUNK):
         for f in range(frequencies):
-            kernel = u + (part * frequencies + f) * channels * CHUNK
-            for panel in range(panels):
-                tiles = v + f * v_frequency + panel * channels * ROWS
-                products = m + f * m_frequency + panel * ROWS * GROUP + part * CHUNK
-                if short_last and panel == panels - 1:
-                    for row in range(SUM_ROWS):
-                        store(products + row * GROUP, splat(0))
-                        store(products + row * GROUP + VL, splat(0))
-                    multiply_few(tiles, BLOCK, 1, offsets, g.channel_blocks, BLOCK, kernel, CHUNK, products, GROUP)
-                else:
-                    multiply(tiles, BLOCK, 1, offsets, g.channel_blocks, BLOCK, kernel, CHUNK, products, GROUP,
-                             kernel + channels * CHUNK + panel * channels * step, step)
+            multiply_panels(v + f * v_frequency, g.channel_blocks, u + (part * frequencies + f) * g.channel_blocks * BLOCK
+                            * CHUNK, m + f * m_frequency + part * CHUNK, GROUP, count, offsets)
 
 
 cdef void clear_rows(float* v, Py_ssize_t frequencies, Py_ssize_t frequency, Py_ssize_t channel_blocks,

@@ -75,6 +75,9 @@ def candidates(p: Problem) -> list[Algorithm]:
     return [*found, Im2col()] if Im2col.suits(p) else found
 
 
+Turned = tuple[Problem, Algorithm, Any]
+"""The convolution that carries gradients down, how it is computed, and how that goes about it."""
+
 LOW_MEMORY = 32 << 20
 """Where memory is low, bytes by which a layer's prepared weights may exceed its own."""
 PREPARED_TRAFFIC = 6
@@ -124,7 +127,8 @@ class Convolution(Operation):
         self.slopes: Callable[[Machine], Array] | None = None
         """Gives PReLU's slope for every output, where `problem.relu` stands for a PReLU."""
         self._work: Any = None
-        self._backward: tuple[Problem, Algorithm, Any] | None = None
+        self._down: Turned | Winograd | None = None
+        """How gradients are carried to the bottom, once it is laid out; None: as the plain path does it."""
         self._sum: tuple[Algorithm, Any] | None = None
 
     def change(self, **what: Any) -> None:
@@ -157,6 +161,8 @@ class Convolution(Operation):
 
     def scratch_floats(self, machine: Machine) -> int:
         self._work = self.algorithm.plan(self.problem, machine)
+        if self.problem.training:
+            self._down = self._way_down(machine)
         return self._work.scratch
 
     def prepared(self, machine: Machine) -> Prepared:
@@ -218,10 +224,18 @@ class Convolution(Operation):
             algorithm.backward_weight(x, dy, dweight, self.problem, work, machine)
 
     def _backward_data(self, dy: Array, weight: Array, machine: Machine) -> Array:
+        """The bottom's gradient: of the array, where rows stand for several."""
+        if isinstance(self._down, Winograd):
+            dx = machine.buffer(self.inputs[0].memory_shape)
+            with machine.borrowed(self._down.data_scratch(self.problem, machine)):
+                self._down.backward_data(dy, dx, self.prepared(machine), self.problem, self._work, machine)
+            return dx
+        return self._backward_seen(dy, weight, self._down, machine)
+
+    def _backward_seen(self, dy: Array, weight: Array, turned: Turned | None, machine: Machine) -> Array:
         """The gradient of the bottom as the layer sees it; then of the array that it stands for."""
         bottom, p = self.inputs[0], self.problem
         seen = Value(bottom.name, (*bottom.shape[:2], *(len(each) for each in p.sources)), bottom.blocked)
-        turned = self._turned(machine)
         if turned is None:
             plain = as_plain(dy, self.outputs[0], machine)
             height, width = seen.shape[2:]
@@ -246,9 +260,7 @@ class Convolution(Operation):
     @property
     def _sources(self) -> tuple[Array, Array] | None:
         """The problem's, unless the bottom is the array itself."""
-        p = self.problem
-        plain = all(len(s) == n and (s == np.arange(n)).all() for s, n in zip(p.sources, p.size, strict=True))
-        return None if plain else p.sources
+        return None if self.problem.own_rows else self.problem.sources
 
     def _summing(self, machine: Machine) -> tuple[Algorithm, Any]:
         """How the kernels' gradients are summed: no pooling looks at their last digits."""
@@ -262,20 +274,16 @@ class Convolution(Operation):
             self._sum = algorithm, algorithm.plan(self.problem, machine)
         return self._sum
 
-    def _turned(self, machine: Machine) -> tuple[Problem, Algorithm, Any] | None:
-        """The convolution that carries gradients down, and how it is computed; None for the plain path's way.
-
-        That is the way where there is no such convolution, and for kernels whose preparation, at every step, would take
-        more than it saves.
+    def _way_down(self, machine: Machine) -> Turned | Winograd | None:
+        """A convolution with turned kernels; Winograd's way backwards, with those of forward, where turning them at
+        every step would take more than it saves; else the plain path's way.
         """
-        if self._backward is None and all(each.stride == 1 for each in self.problem.kernel):
-            p, reads, writes = self.problem.turned(), self.algorithm.writes_blocked, self.algorithm.reads_blocked
-            found = [each for each in candidates(p) if (each.reads_blocked, each.writes_blocked) == (reads, writes)]
-            if not found:  # of a thin bottom
-                return None
+        p, reads, writes = self.problem.turned(), self.algorithm.writes_blocked, self.algorithm.reads_blocked
+        found = [each for each in candidates(p) if (each.reads_blocked, each.writes_blocked) == (reads, writes)]
+        if found and all(each.stride == 1 for each in self.problem.kernel):  # none for a thin bottom
             algorithm = cheapest(p, machine, found)
             cost, plain = algorithm.cost(p), Direct().cost(self.problem)
             whole = replace(cost, memory=cost.memory * PREPARED_TRAFFIC)
             if not isinstance(algorithm, Winograd) or whole.seconds(machine.threads) < plain.seconds(machine.threads):
-                self._backward = p, algorithm, algorithm.plan(p, machine)
-        return self._backward
+                return p, algorithm, algorithm.plan(p, machine)
+        return self.algorithm if isinstance(self.algorithm, Winograd) else None

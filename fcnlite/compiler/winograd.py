@@ -28,7 +28,7 @@ from fractions import Fraction
 import numpy as np
 
 from fcnlite.compiler.cost import Cost
-from fcnlite.compiler.ir import BLOCK, Machine
+from fcnlite.compiler.ir import BLOCK, Machine, blocks
 from fcnlite.compiler.problem import GROUP, Prepared, Problem
 from fcnlite.files import release
 from fcnlite.layers.base import Array
@@ -177,8 +177,23 @@ class Winograd:
             tiles, groups, machine.scratch, machine.threads,
         )  # fmt: skip
 
+    def data_scratch(self, p: Problem, machine: Machine) -> int:
+        """Floats of `Machine.scratch` that `backward_data` wants."""
+        tiles, _ = self._sums(p)
+        of_both = p.channel_blocks, blocks(p.outputs)
+        return int(machine.kernels.winograd_data_scratch(self.points, *of_both, tiles, machine.threads))
+
+    def backward_data(
+        self, dy: Array, dx: Array, weights: Prepared, p: Problem, work: WinogradWork, machine: Machine
+    ) -> None:
+        """The bottom's gradient, given the outputs' (dy), with forward's kernels."""
+        tiles, _ = self._sums(p)
+        machine.kernels.winograd_backward_data(
+            dy, weights.u, dx, *work.maps, self.points, self.side(p), tiles, machine.scratch, machine.threads
+        )
+
     def _sums(self, p: Problem) -> tuple[int, int]:
-        """Tiles, and groups of outputs, that go through `backward_weight` at once."""
+        """Tiles that go through `backward_weight` or `backward_data` at once; groups of outputs, through the first."""
         of_tile = 4 * self.points**2 * (p.channel_blocks * BLOCK + p.padded_outputs)
         tiles = min(self.tiles(p), max(SUM_TILES, SUM_TILES_BYTES // of_tile))
         of_group = 4 * self.points**2 * p.channel_blocks * BLOCK * GROUP

@@ -37,14 +37,14 @@ class ZeroPicture:
         self._picture = picture
         self._shapes = shapes
         self._outputs = outputs
-        self._names = tuple(name for each in operations for name in each.layers)
 
     def array(self, value: Value, machine: Machine) -> Array:
         """What the zeros become where the operations have `value`: 1×C×H×W."""
-        algorithms = tuple(each.algorithm for each in self._operations if isinstance(each, Convolution))
-        sizes = self._shapes[self._picture], *(self._shapes[each] for each in self._outputs)
-        key = "zero picture", self._names, algorithms, sizes
-        found: dict[str, Array] = machine.prepare(key, self._names, lambda _: self._compute(machine))
+        done = tuple((each.layers, getattr(each, "algorithm", None)) for each in self._operations)
+        framed = tuple(i for i, each in enumerate(self._operations) if each.outputs[0] in self._outputs)
+        layers = [name for each in self._operations for name in each.layers]
+        key = "zero picture", done, framed, self._shapes[self._picture]
+        found: dict[str, Array] = machine.prepare(key, layers, lambda _: self._compute(machine))
         return found[str(self._outputs.index(value))]
 
     def _compute(self, machine: Machine) -> dict[str, Array]:

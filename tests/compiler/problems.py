@@ -106,6 +106,16 @@ def kernel_gradient(p: Problem, x: Array, dy: Array) -> Array:
     return np.concatenate([np.einsum("nchwij,nohw->ocij", seen, d, optimize=True) for seen, d in parts])
 
 
+def bottom_gradient(p: Problem, dy: Array, weight: Array) -> Array:
+    """The gradient of the bottom, given the outputs' (one group): each adds its kernel where it was seen."""
+    places = np.arange(p.size[0] * p.size[1], dtype=np.float64).reshape(1, 1, *p.size) + 1
+    seen = patches(p, places)[0, 0].astype(int)  # the pixels by number, 0 for none
+    spread = np.einsum("nohw,ocij->nchwij", dy, weight, optimize=True)
+    dx = np.zeros((p.batch, p.channels, p.size[0] * p.size[1] + 1))
+    np.add.at(dx, (slice(None), slice(None), seen), spread)
+    return dx[:, :, 1:].reshape(p.batch, p.channels, *p.size)
+
+
 def turned_kernels(p: Problem, weight: Array) -> Array:
     """The kernels of the problem `p.turned()`: each turned by half a turn, inputs and outputs exchanged."""
     return np.concatenate([part.swapaxes(0, 1)[:, :, ::-1, ::-1] for part in np.split(weight, p.group)])

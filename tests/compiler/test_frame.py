@@ -12,13 +12,14 @@ from hypothesis import strategies as st
 
 import fcnlite
 from fcnlite.compiler import Plan
+from fcnlite.compiler.convolution import Convolution
 from fcnlite.compiler.framing import Framing
 from fcnlite.compiler.thin_winograd import ThinWinograd
 from fcnlite.errors import ShapeError
 from fcnlite.net import Net
 from fcnlite.spec import LayerSpec
 from tests.compiler.problems import ISAS, guarded, machine_with
-from tests.compiler.twins import Array, assert_same_outputs, conv, does, layer, normal, pool
+from tests.compiler.twins import Array, assert_same_outputs, conv, does, layer, normal, plain_twin, plan_of, pool
 from tests.compiler.wide_pads import chains, feed, net_of, rectified, trunk
 from tests.random_nets import FLAG, Draw
 
@@ -177,6 +178,37 @@ def test_a_pool_that_two_read_from_different_rows_on() -> None:
     for size in ((9, 10), (16, 33)):
         plan = assert_same_outputs(net_of(layers, *size), feed(*size))
         assert "a" in framed(plan)
+
+
+def test_the_frames_of_other_outputs() -> None:
+    """One net, whose values have equal shapes, framed in turn."""
+    layers = (conv("a", "data", 4, pad=[8]), conv("b", "a", 4, pad=[1]), conv("c", "b", 4, pad=[1]))
+    net, feeds = net_of(layers, 5, 5), feed(5, 5)
+    for outputs in (["a", "c"], ["b", "c"], ["c"], ["a", "b"], ["a", "c"]):
+        assert_same_outputs(net, feeds, outputs)
+
+
+@pytest.mark.parametrize("size", [4, 5, 7, 10, 13])
+def test_rows_that_are_as_many_as_the_arrays_but_others(size: int) -> None:
+    """A convolution may want other rows than the pooling beside it, and yet as many as there are."""
+    dilated = (conv("a", "data", 16, pad=[20]), pool("p", "a", 4, 3), conv("b", "a", 32, dilation=[2]))
+    pointwise = (conv("a", "data", 17, pad=[13]), pool("p", "a", 3, 3), conv("b", "a", 32, 1), pool("q", "b", 4, 1))
+    for layers in (dilated, pointwise):
+        net = net_of(layers, size, size)
+        assert_same_outputs(net, feed(size, size))
+        for operation in plan_of(net, feed(size, size)).graph.operations:
+            if isinstance(operation, Convolution) and operation.problem.simple:
+                for source, n in zip(operation.problem.sources, operation.problem.size, strict=True):
+                    np.testing.assert_array_equal(source, np.arange(n))
+
+
+def test_what_the_picture_does_not_reach_stays_clear_of_it() -> None:
+    net, feeds = net_of(trunk(width=32), 33, 40), {"data": np.full((1, 3, 33, 40), np.nan, np.float32)}
+    outputs = ["pool2", "score_pool3", "pool4"]
+    found, expected = (each.forward(feeds, outputs=outputs) for each in (net, plain_twin(net)))
+    for name in outputs:
+        np.testing.assert_array_equal(np.isnan(found[name]), np.isnan(expected[name]))
+        assert 0 < np.isnan(found[name]).mean() < 1
 
 
 def test_nothing_of_the_picture_may_be_seen() -> None:

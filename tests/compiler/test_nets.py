@@ -14,6 +14,7 @@ from fcnlite import config
 from fcnlite._kernels import isa
 from fcnlite.compiler.convolution import Convolution
 from fcnlite.compiler.ir import Machine
+from fcnlite.compiler.winograd import Winograd
 from fcnlite.spec import NetSpec
 from tests.compiler.drawn import LARGE_SIDES, specs
 from tests.compiler.twins import (
@@ -21,10 +22,12 @@ from tests.compiler.twins import (
     assert_all_near,
     assert_same_gradients,
     conv,
+    does,
     filled,
     in_place,
     normal,
     plain_twin,
+    plan_of,
     spec_of,
 )
 
@@ -114,3 +117,16 @@ def test_inference_of_large_pictures(spec: NetSpec, seed: int, isa: str) -> None
 def test_training_on_large_pictures(spec: NetSpec, seed: int, isa: str) -> None:
     with instruction_set(isa):
         check_training(spec, "TRAIN", seed)
+
+
+@pytest.mark.parametrize(
+    ("outputs", "size", "down"),
+    [(256, (8, 9), Winograd), (16, (60, 50), tuple)],  # fc6: many kernels, few tiles; and few kernels, many tiles
+)
+def test_two_ways_down_for_gradients(outputs: int, size: tuple[int, int], down: type) -> None:
+    """With the kernels of forward, where turning them would take more than it saves."""
+    layers = (conv("a", "data", 64, pad=[1]), conv("b", "a", outputs, 7, pad=[2]), in_place("ReLU", "b"))
+    net, feeds = filled(spec_of((2, 3, *size), *layers)), {"data": normal(0, 2, 3, *size)}
+    operation = does(plan_of(net, feeds, keep=True), "b")
+    assert isinstance(operation, Convolution) and isinstance(operation._down, down)
+    assert_same_gradients(net, feeds)

@@ -18,6 +18,7 @@ from tests.compiler.problems import (
     GUARD,
     ISAS,
     blocked,
+    bottom_gradient,
     convolved,
     guarded,
     kernel_gradient,
@@ -133,6 +134,28 @@ def test_backward_weight_is_the_gradient_of_the_kernels(
         with guarded(p.outputs, p.channels, r, r) as dweight, poisoned(machine, floats):
             algorithm.backward_weight(blocked(x), blocked(dy), dweight, p, work, machine)
     assert_near(dweight, kernel_gradient(p, x, dy), WEIGHT_BAR)
+
+
+@EACH_ISA
+@settings(max_examples=60)
+@given(case=CASES, portion=st.sampled_from([None, 5, 20]), threads=THREADS, seed=SEEDS)
+def test_backward_data_is_the_gradient_of_the_bottom(
+    instructions: str, case: tuple[Winograd, Problem], portion: int | None, threads: int, seed: int
+) -> None:
+    algorithm, p = case
+    machine = machine_with(instructions, threads)
+    r = p.kernel[0].kernel
+    dy, weight = normal(seed, p.batch, p.outputs, *p.top_size), normal(seed + 1, p.outputs, p.channels, r, r)
+    weights = prepared(algorithm.prepare(weight, p, machine), None, None, p)
+    with pytest.MonkeyPatch.context() as patch:
+        if portion is not None:
+            patch.setattr(winograd, "SUM_TILES", portion)
+            patch.setattr(winograd, "SUM_TILES_BYTES", 1)
+        floats, work = algorithm.data_scratch(p, machine), algorithm.plan(p, machine)
+        shape = p.batch, p.channel_blocks, *p.size, 16
+        with guarded(*shape) as dx, poisoned(machine, floats):
+            algorithm.backward_data(blocked(dy), dx, weights, p, work, machine)
+    assert_near(unblocked(dx, p.channels), bottom_gradient(p, dy, weight), BAR)
 
 
 @EACH_ISA

@@ -19,7 +19,7 @@ def cut(graph: Graph) -> list[str]:
         layer, shapes = operation.layer, [each.shape for each in operation.inputs]
         if type(layer) is Crop:
             windows = [layer.window(*shapes)]
-        elif type(layer) is Slice and not graph.training:
+        elif type(layer) is Slice and len(operation.outputs) > 1 and not graph.training:
             windows = layer.windows(*shapes)
         else:
             continue

@@ -9,7 +9,8 @@ those far from everything are of one kind (kinds.py): equal, as if the zeros had
 later layers reach in. So let the layers compute a plane that has no border: what the picture reaches, and a row on
 either side that stands for all beyond (`Problem.sources` repeats it). Wherever a row or a column is the border's, the
 picture is not seen: there the values are those of a picture of zeros, which is as small as it can be with all kinds in
-it (zero_picture.py). `Framing` puts the two together, for whoever cannot do without the frame.
+it (zero_picture.py), as are those far from everything. `Framing` puts the two together, for whoever cannot do without
+the frame.
 
 Exact as long as no row that the picture reaches is the border's too. That is checked for every layer and size, kind by
 kind; where it is no longer so, as in conv5 behind a pad of 100, the frame is put around what comes before.
@@ -191,7 +192,7 @@ class _Framed:
             return _seen(reader, axis, spans[reader.outputs[0]][axis])
         if not isinstance(operation, Convolution):
             return rows.first - 1, rows.stop + 1
-        wanted = [row for row, kind in enumerate(rows.kinds) if kind == rows.far] if value in self._frames else []
+        wanted = [max(rows.first, 0), min(rows.stop, len(rows.kinds)) - 1] if value in self._frames else []
         for each in self.operations:
             if value in each.inputs:
                 first, stop = _seen(each, axis, spans[each.outputs[0]][axis])
@@ -260,9 +261,9 @@ class _Framed:
     ) -> Framing:
         """The operation that puts a value into its frame."""
         own, around = [], []
-        for rows, (first, stop), kinds in zip(self._rows[value], spans, small, strict=True):
-            far = np.array(rows.kinds) == rows.far
-            own.append(np.where(far, np.clip(np.arange(len(far)), first, stop - 1) - first, -1))
+        for rows, (first, _), kinds in zip(self._rows[value], spans, small, strict=True):
+            places = np.arange(len(rows.kinds))
+            own.append(np.where((places >= rows.first) & (places < rows.stop), places - first, -1))
             around.append(np.array([kinds[value].index(each) for each in rows.kinds]))
         whole = Value(value.name, value.shape)
         return Framing([value], [whole], (own[0], own[1]), (around[0], around[1]), partial(zeros.array, value))
