@@ -384,24 +384,60 @@ def prepare_winograd(const float[:, :, :, ::1] weight, const float[:, ::1] g, fl
                       turned, &u[0] + chunk * CHUNK * points * points * padded)
 
 
+cdef void to_lanes(const float* x, Py_ssize_t row, Py_ssize_t rows, Py_ssize_t columns, float* y) noexcept nogil:
+    """y[k, i] = x[i, k], for x of `rows` rows, `row` floats apart, and y of rows of CHUNK."""
+    cdef Py_ssize_t i, k, whole_rows = rows // VL * VL, whole_columns = columns // VL * VL
+    for i in range(whole_rows // VL):
+        for k in range(whole_columns // VL):
+            transpose(x + i * VL * row + k * VL, row, y + k * VL * CHUNK + i * VL, CHUNK)
+    for i in range(rows):
+        for k in range(whole_columns if i < whole_rows else 0, columns):
+            y[k * CHUNK + i] = x[i * row + k]
+
+
+cdef void from_lanes(const float* y, Py_ssize_t rows, Py_ssize_t columns, float* x, Py_ssize_t row) noexcept nogil:
+    """x[i, k] = y[k, i], the inverse of `to_lanes`."""
+    cdef Py_ssize_t i, k, whole_rows = rows // VL * VL, whole_columns = columns // VL * VL
+    for i in range(whole_rows // VL):
+        for k in range(whole_columns // VL):
+            transpose(y + k * VL * CHUNK + i * VL, CHUNK, x + i * VL * row + k * VL, row)
+    for i in range(rows):
+        for k in range(whole_columns if i < whole_rows else 0, columns):
+            x[i * row + k] = y[k * CHUNK + i]
+
+
+cdef void gather_kernels(const float* weight, Py_ssize_t taps, Py_ssize_t first, Py_ssize_t outputs, Py_ssize_t channel,
+                         Py_ssize_t channels, Py_ssize_t o_step, Py_ssize_t c_step, bint turned,
+                         float* w) noexcept nogil:
+    """w[c, k, o] = tap k of the kernel of output `first` + o for channel `channel` + c: CHUNK outputs, BLOCK channels."""
+    cdef Py_ssize_t c, o, k, some = min(CHUNK, outputs - first), many = min(BLOCK, channels - channel)
+    cdef const float* kernel
+    if some < CHUNK or many < BLOCK:
+        memset(w, 0, BLOCK * taps * CHUNK * sizeof(float))
+    weight += first * o_step + channel * c_step
+    if not turned:
+        to_lanes(weight, o_step, some, many * taps, w)
+        return
+    for c in range(many):
+        for o in range(some):
+            kernel = weight + o * o_step + c * c_step
+            for k in range(taps):
+                w[(c * taps + k) * CHUNK + o] = kernel[taps - 1 - k]
+
+
 cdef void prepare_chunk(const float* weight, const float* g, Py_ssize_t points, Py_ssize_t r, Py_ssize_t first,
                         Py_ssize_t outputs, Py_ssize_t channels, Py_ssize_t padded, Py_ssize_t o_step,
                         Py_ssize_t c_step, bint turned, float* u) noexcept nogil:
     """The kernels of CHUNK outputs."""
-    cdef float[7 * 7 * CHUNK] w
+    cdef float[BLOCK * 7 * 7 * CHUNK] kernels
     cdef float[8 * 7 * CHUNK] half
-    cdef Py_ssize_t c, o, i, j, k, taps = r * r, part
-    cdef const float* kernel
+    cdef Py_ssize_t c, i, j, k, part
+    cdef const float* w
     cdef vec total
     for c in range(padded):
-        for o in range(CHUNK):
-            if c < channels and first + o < outputs:
-                kernel = weight + (first + o) * o_step + c * c_step
-                for k in range(taps):
-                    w[k * CHUNK + o] = kernel[taps - 1 - k if turned else k]
-            else:
-                for k in range(taps):
-                    w[k * CHUNK + o] = 0
+        if c % BLOCK == 0:
+            gather_kernels(weight, r * r, first, outputs, c, channels, o_step, c_step, turned, kernels)
+        w = kernels + c % BLOCK * r * r * CHUNK
         for part in range(2):
             for i in range(points):
                 for j in range(r):

@@ -57,29 +57,31 @@ cdef void sum_tiles(const Tiling* g, const float* v, const float* d, Py_ssize_t 
 
 
 cdef void finish_kernels(const float* s, Py_ssize_t frequency, const float* g, Py_ssize_t points, Py_ssize_t r,
-                         Py_ssize_t first, Py_ssize_t outputs, Py_ssize_t channel, Py_ssize_t channels,
+                         Py_ssize_t first, Py_ssize_t outputs, Py_ssize_t block, Py_ssize_t channels,
                          float* dweight) noexcept nogil:
-    """dg = Gᵀ s G for the kernels of one chunk of outputs (from `first` on) and one channel."""
+    """dg = Gᵀ s G for the kernels of one chunk of outputs (from `first` on) and one block of channels."""
     cdef float[7 * 8 * CHUNK] half
-    cdef float[CHUNK] done
-    cdef Py_ssize_t a, b, i, part, o
+    cdef float[BLOCK * 7 * 7 * CHUNK] done
+    cdef Py_ssize_t a, b, c, i, part, some = min(BLOCK, channels - block * BLOCK)
     cdef vec total
-    for part in range(2):
-        for a in range(r):
-            for b in range(points):
-                total = splat(0)
-                for i in range(points):
-                    total = total + splat(g[i * r + a]) * load(s + (i * points + b) * frequency + part * VL)
-                store(half + (a * points + b) * CHUNK + part * VL, total)
-    for a in range(r):
-        for b in range(r):
-            for part in range(2):
-                total = splat(0)
-                for i in range(points):
-                    total = total + splat(g[i * r + b]) * load(half + (a * points + i) * CHUNK + part * VL)
-                store(done + part * VL, total)
-            for o in range(min(CHUNK, outputs - first)):
-                dweight[(((first + o) * channels + channel) * r + a) * r + b] = done[o]
+    for c in range(some):
+        for part in range(2):
+            for a in range(r):
+                for b in range(points):
+                    total = splat(0)
+                    for i in range(points):
+                        total = total + splat(g[i * r + a]) * load(s + (i * points + b) * frequency + part * VL)
+                    store(half + (a * points + b) * CHUNK + part * VL, total)
+            for a in range(r):
+                for b in range(r):
+                    total = splat(0)
+                    for i in range(points):
+                        total = total + splat(g[i * r + b]) * load(half + (a * points + i) * CHUNK + part * VL)
+                    store(done + ((c * r + a) * r + b) * CHUNK + part * VL, total)
+        s += CHUNK
+    if first < outputs:
+        from_lanes(done, min(CHUNK, outputs - first), some * r * r,
+                   dweight + (first * channels + block * BLOCK) * r * r, channels * r * r)
 
 
 def winograd_backward_weight(const float[:, :, :, :, ::1] x, const float[:, :, :, :, ::1] dy, const int[::1] rows,
@@ -138,10 +140,10 @@ def winograd_backward_weight(const float[:, :, :, :, ::1] x, const float[:, :, :
                           d + item // chunks * d_frequency + item % chunks * padded * CHUNK,
                           (here + ROWS - 1) // ROWS * ROWS,
                           s + item // chunks * s_frequency + item % chunks * channels * CHUNK, &offsets[0])
-        for item in prange(chunks * dweight.shape[1], nogil=True, schedule="static", num_threads=threads):
-            finish_kernels(s + (item // dweight.shape[1] * channels + item % dweight.shape[1]) * CHUNK, s_frequency,
-                           &g[0, 0], points, r, group * GROUP + item // dweight.shape[1] * CHUNK, dweight.shape[0],
-                           item % dweight.shape[1], dweight.shape[1], &dweight[0, 0, 0, 0])
+        for item in prange(chunks * t.channel_blocks, nogil=True, schedule="static", num_threads=threads):
+            finish_kernels(s + (item // t.channel_blocks * channels + item % t.channel_blocks * BLOCK) * CHUNK,
+                           s_frequency, &g[0, 0], points, r, group * GROUP + item // t.channel_blocks * CHUNK,
+                           dweight.shape[0], item % t.channel_blocks, dweight.shape[1], &dweight[0, 0, 0, 0])
 
 
 def winograd_weight_scratch(Py_ssize_t points, Py_ssize_t channel_blocks, Py_ssize_t tiles, Py_ssize_t groups_at_once):
