@@ -10,8 +10,8 @@ import subprocess
 import sys
 import weakref
 from collections.abc import Callable
-from typing import Any
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
