@@ -16,7 +16,7 @@ from tests.train.runs import TINY, assert_readable, assert_same_run, leftovers
 
 REPOSITORY = Path(__file__).parents[2]
 ITERATIONS = 60
-RUN = (*TINY, "--iterations", ITERATIONS, "--check-every", 4, "--iter-size", 2, "--base-lr", 0.01)
+RUN = (*TINY, "--iterations", ITERATIONS, "--check-every", 4, "--iter-size", 2, "--base-lr", 0.001)
 MODELS = ("lite-fcn8s", "voc-fcn8s")
 """The second one has dropout."""
 KILLS = 20
