@@ -11,8 +11,9 @@ from typing import Any
 import fcnlite
 from benchmarks import steps, table
 from benchmarks.engines import build_net
-from benchmarks.machine import all_threads, best, sgemm_rate
+from benchmarks.machine import all_threads, best, copy_rate, sgemm_rate
 from benchmarks.workloads import MAIN, UNPADDED, Workload
+from fcnlite.compiler.cost import Cost
 from fcnlite.files import atomic_write
 from fcnlite.net import Net
 from fcnlite.shapes import Shape
@@ -39,35 +40,49 @@ def show_scaling(results: Sequence[dict[str, Any]]) -> str:
 
 
 def sizes(repeats: int, sides: Sequence[int] = SIDES) -> dict[str, list[dict[str, float]]]:
-    """Our seconds on square pictures, with all threads: by net, with the pad of 100 and without one."""
-    return {workload.model: _sizes(workload, repeats, sides) for workload in (MAIN, UNPADDED)}
+    """Our seconds on square pictures, with all threads, and their floor: by net, with a pad of 100 and without one."""
+    rates = sgemm_rate(1), copy_rate(all_threads(MAIN.threads))
+    return {workload.model: _sizes(workload, repeats, sides, rates) for workload in (MAIN, UNPADDED)}
 
 
-def _sizes(workload: Workload, repeats: int, sides: Sequence[int]) -> list[dict[str, float]]:
+def _sizes(
+    workload: Workload, repeats: int, sides: Sequence[int], rates: tuple[float, float]
+) -> list[dict[str, float]]:
+    """`rates`: multiplications and additions a second of one core, bytes copied a second."""
     net, threads = build_net(workload), all_threads(workload.threads)
     found = []
     for side in sides:
         blobs = replace(workload, shape=(1, 3, side, side)).inputs()
         seconds = best(partial(net.forward, blobs, outputs=[workload.output]), repeats)
-        pixels, products = side**2, _products(net, steps.shapes_of(blobs), workload.output, threads)
-        found.append({"side": side, "seconds": seconds, "per_pixel": seconds / pixels, "products": products / pixels})
+        pixels, costs = side**2, _costs(net, steps.shapes_of(blobs), workload.output, threads)
+        floor = sum(max(steps.floors(each.products, each.memory, *rates, threads)) for each in costs)
+        products = sum(each.products for each in costs)
+        found.append(
+            {
+                "side": side,
+                "seconds": seconds,
+                "per_pixel": seconds / pixels,
+                "floor": floor / pixels,
+                "products": products / pixels,
+            }
+        )
     return found
 
 
-def _products(net: Net, shapes: Mapping[str, Shape], output: str, threads: int) -> float:
-    """Multiplications and additions that the plan really does."""
-    return sum(each.cost(threads).products for each in net.plan(shapes, [output]).graph.operations)
+def _costs(net: Net, shapes: Mapping[str, Shape], output: str, threads: int) -> list[Cost]:
+    """The work of each of the plan's steps."""
+    return [each.cost(threads) for each in net.plan(shapes, [output]).graph.operations]
 
 
 def show_sizes(found: Mapping[str, Sequence[dict[str, float]]]) -> str:
-    head = "| net | picture | ms | ns a pixel | thousand products a pixel | ps a product |"
-    lines = [head, "|---|---|---:|---:|---:|---:|"]
+    head = "| net | picture | ms | ns a pixel | floor, ns a pixel | thousand products a pixel | ps a product |"
+    lines = [head, "|---|---|---:|---:|---:|---:|---:|"]
     for name, rows in found.items():
         for each in rows:
             time, products = each["per_pixel"], each["products"]
             lines.append(
                 f"| {name} | {each['side']}×{each['side']} | {1e3 * each['seconds']:.1f} | {1e9 * time:.0f} "
-                f"| {products / 1e3:.0f} | {1e12 * time / products:.2f} |"
+                f"| {1e9 * each['floor']:.0f} | {products / 1e3:.0f} | {1e12 * time / products:.2f} |"
             )
     return "\n".join(lines)
 
@@ -101,7 +116,7 @@ def peak(repeats: int) -> dict[str, float]:
         seconds = min(seconds, best(lambda: net.forward(blobs, outputs=[MAIN.output]), 1))
         sgemm = max(sgemm, sgemm_rate(threads, 1))
     shapes = steps.shapes_of(blobs)
-    done = _products(net, shapes, MAIN.output, threads)
+    done = sum(each.products for each in _costs(net, shapes, MAIN.output, threads))
     return {"seconds": seconds, "sgemm": sgemm, "direct": steps.direct_work(net, shapes), "done": done}
 
 

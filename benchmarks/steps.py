@@ -53,18 +53,23 @@ def measure(plan: Plan, blobs: Mapping[str, np.ndarray], repeats: int) -> list[S
     return steps
 
 
+def floors(products: float, memory: float, sgemm: float, copied: float, threads: int) -> tuple[float, float]:
+    """Seconds that a step's arithmetic and its memory take at the least, at these rates."""
+    return products / sgemm / threads, memory / copied
+
+
 def show(steps: Sequence[Step], sgemm: float, copied: float, threads: int) -> str:
     """A Markdown table; `sgemm` in multiplications and additions a second of one core, `copied` in bytes a second."""
     lines = [
         "| layers | step | ms | arithmetic floor, ms | memory floor, ms | floor / measured |",
         "|---|---|---:|---:|---:|---:|",
     ]
-    floors = [(each.products / sgemm / threads, each.memory / copied) for each in steps]
-    for each, (arithmetic, memory) in zip(steps, floors, strict=True):
+    found = [floors(each.products, each.memory, sgemm, copied, threads) for each in steps]
+    for each, (arithmetic, memory) in zip(steps, found, strict=True):
         lines.append(_row(each.layers, each.what, each.seconds, arithmetic, memory, max(arithmetic, memory)))
     seconds = sum(each.seconds for each in steps)
-    arithmetic, memory = (sum(column) for column in zip(*floors, strict=True))
-    lines.append(_row("**all**", "", seconds, arithmetic, memory, sum(map(max, floors))))
+    arithmetic, memory = (sum(column) for column in zip(*found, strict=True))
+    lines.append(_row("**all**", "", seconds, arithmetic, memory, sum(map(max, found))))
     return "\n".join(lines)
 
 
