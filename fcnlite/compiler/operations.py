@@ -48,9 +48,7 @@ class LayerOperation(Operation):
     def forward(self, bottom: list[Array], top: list[Array], run: Run, machine: Machine) -> list[Array]:
         out = bottom[0] if self.overwrite else top[0] if top else None
         tops, run.saved = machine.run_layer(self.layer, bottom, out)
-        if top and not np.may_share_memory(top[0], tops[0]):  # of a layer that derives from one which writes there
-            top[0][...] = tops[0]
-        return top or tops
+        return tops  # elsewhere than in `out`, if the layer derives from one which writes there
 
     def backward(self, dtop: list[Array], run: Run, machine: Machine) -> list[Array | None]:
         inner: Run = run.saved

@@ -113,8 +113,9 @@ class _Framed:
 
     def _suits(self, operation: Operation) -> bool:
         """Whether it makes rows of such rows, and nobody else needs its inputs to begin at another one."""
-        known = [self._rows.get(each) for each in operation.inputs]
-        if not known or None in known or len({tuple(each.stride for each in rows) for rows in known if rows}) > 1:
+        known = [self._rows[each] for each in operation.inputs if each in self._rows]
+        strides = {tuple(each.stride for each in rows) for rows in known}
+        if len(known) < len(operation.inputs) or len(strides) != 1:
             return False
         if isinstance(operation, Convolution):
             return True
