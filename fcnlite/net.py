@@ -225,7 +225,7 @@ class Net:
         for step in schedule.steps:
             began = time.perf_counter()
             bottom = [values[version] for version in step.bottom]
-            top, run = self._run_layer(step.layer, bottom, bottom[0] if step.overwrite else None)
+            top, run = self._run_layer(step.layer, bottom, bottom[:1] if step.overwrite else ())
             if self.timer is not None:
                 self.timer((step.layer.spec.name,), "forward", time.perf_counter() - began)
             values.update(zip(step.top, top, strict=True))
@@ -250,12 +250,12 @@ class Net:
                 self.timer(operation.layers, "forward", ended - began)
         return last.outputs(), last
 
-    def _run_layer(self, layer: Layer, bottom: list[Array], out: Array | None) -> tuple[list[Array], Run]:
-        """The layer's tops, the first in `out` if the layer writes there, and what its backward needs."""
+    def _run_layer(self, layer: Layer, bottom: list[Array], outs: Sequence[Array]) -> tuple[list[Array], Run]:
+        """The layer's tops, in `outs` if the layer writes there, and what its backward needs."""
         parameters = self.params.get(layer.spec.name, ())
         run = Run(
             params=[each.data if layer.updates_params else each.array for each in parameters],
-            out=out,
+            outs=outs,
             rng=partial(generator, self.seed, 1 + self.iteration, layer.spec.name),
         )
         # NumPy turns arrays without axes into numbers; layers and callers get arrays.
@@ -289,8 +289,8 @@ class Net:
         def params(layer: str) -> Sequence[Parameter]:
             return _alive(net).params.get(layer, ())
 
-        def run_layer(layer: Layer, bottom: list[Array], out: Array | None) -> tuple[list[Array], Run]:
-            return _alive(net)._run_layer(layer, bottom, out)
+        def run_layer(layer: Layer, bottom: list[Array], outs: Sequence[Array]) -> tuple[list[Array], Run]:
+            return _alive(net)._run_layer(layer, bottom, outs)
 
         kernels, threads = isa.kernels("fast"), config.num_threads()
         return Machine(params, run_layer, kernels, threads, self._prepared, self._arena, self.low_memory)

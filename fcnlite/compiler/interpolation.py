@@ -71,14 +71,13 @@ class Interpolation(Operation):
     def _by_layers(self, bottom: list[Array], top: Array, run: Run, machine: Machine) -> None:
         """What the layers compute."""
         x, *skip = (as_plain(each, value, machine) for each, value in zip(bottom, self.inputs, strict=True))
-        whole, run.saved = machine.run_layer(self.layer, [x], None)
-        y = _window(whole[0], self.offset, self.outputs[0])
+        whole, run.saved = machine.run_layer(self.layer, [x], [machine.buffer(self._whole)])
+        y = machine.buffer(self.outputs[0].shape) if self.outputs[0].blocked else top
+        y[...] = _window(whole[0], self.offset, self.outputs[0])
         if skip:
-            y = y + _window(skip[0], self.skip_offset, self.outputs[0])
+            y += _window(skip[0], self.skip_offset, self.outputs[0])
         if self.outputs[0].blocked:
-            machine.kernels.to_blocked(np.ascontiguousarray(y), top, machine.threads)
-        else:
-            top[...] = y
+            machine.kernels.to_blocked(y, top, machine.threads)
 
     def backward(self, dtop: list[Array], run: Run, machine: Machine) -> list[Array | None]:
         """In training it is the whole deconvolution and nothing else."""

@@ -63,8 +63,8 @@ class Machine:
 
     params: Callable[[str], Sequence[Parameter]]
     """A layer's parameters."""
-    run_layer: Callable[[Layer, list[Array], Array | None], tuple[list[Array], Run]]
-    """A layer's forward on its bottoms, with memory that the top may be written into: the tops, what backward needs."""
+    run_layer: Callable[[Layer, list[Array], Sequence[Array]], tuple[list[Array], Run]]
+    """A layer's forward on its bottoms, with memory for its tops if it wants any: the tops, what backward needs."""
     kernels: Any
     threads: int
     prepared: dict[Any, tuple[tuple[int, ...], Any]]
@@ -111,10 +111,8 @@ class Operation:
 
     kind: ClassVar[str]
     """For people: what it does."""
-    into_arena: bool = True
-    """Whether it writes its outputs into memory that it is given; else it makes arrays of its own."""
     aliases: bool = False
-    """Whether an output may share memory with an input."""
+    """Whether an output may share memory with an input; else it writes all into memory that it is given."""
     updates_params: bool = False
     """Whether forward changes parameters: BatchNorm's running sums."""
     no_gradient: frozenset[int] = frozenset()
@@ -140,7 +138,7 @@ class Operation:
         return 0
 
     def forward(self, bottom: list[Array], top: list[Array], run: Run, machine: Machine) -> list[Array]:
-        """The outputs; written into `top` if `into_arena`."""
+        """The outputs: `top`, unless the operation `aliases`."""
         raise NotImplementedError
 
     def backward(self, dtop: list[Array], run: Run, machine: Machine) -> list[Array | None]:

@@ -11,6 +11,7 @@ import numpy as np
 
 from fcnlite.compiler.cost import Cost
 from fcnlite.compiler.ir import Machine, Operation, Value
+from fcnlite.errors import ShapeError
 from fcnlite.layers import infogain_loss, softmax_loss
 from fcnlite.layers.base import Array, Layer, Run, canonical_axis, named
 from fcnlite.layers.concat import Concat
@@ -19,19 +20,18 @@ from fcnlite.layers.infogain_loss import InfogainLoss
 from fcnlite.layers.inner_product import InnerProduct
 from fcnlite.layers.labels import read_labels
 from fcnlite.layers.softmax_loss import SoftmaxWithLoss
+from fcnlite.shapes import show
 
 
 class LayerOperation(Operation):
     """A layer as the plain path computes it."""
 
     kind = "layer"
-    into_arena = False
 
     def __init__(self, layer: Layer, inputs: list[Value], outputs: list[Value], overwrite: bool) -> None:
         super().__init__(inputs, outputs, [layer.spec.name])
         self.layer = layer
         self.aliases = layer.aliases or overwrite
-        self.into_arena = self.into_arena or (layer.writes_out and not self.aliases)
         self.updates_params = layer.updates_params
         down = layer.spec.propagate_down
         self.no_gradient = layer.no_gradient | {i for i, each in enumerate(down) if not each}
@@ -39,16 +39,26 @@ class LayerOperation(Operation):
 
     def keep_inputs(self) -> None:
         """Never write over the first input."""
-        self.overwrite, self.aliases, self.into_arena = False, self.layer.aliases, self.layer.writes_out
+        self.overwrite, self.aliases = False, self.layer.aliases
 
     @property
     def learns(self) -> str | None:
         return self.layer.spec.name
 
     def forward(self, bottom: list[Array], top: list[Array], run: Run, machine: Machine) -> list[Array]:
-        out = bottom[0] if self.overwrite else top[0] if top else None
-        tops, run.saved = machine.run_layer(self.layer, bottom, out)
-        return tops  # elsewhere than in `out`, if the layer derives from one which writes there
+        outs = bottom[:1] if self.overwrite else top if self.layer.writes_out else []
+        made, run.saved = machine.run_layer(self.layer, bottom, outs)
+        if self.aliases:
+            return made
+        for value, place, array in zip(self.outputs, top, made, strict=True):
+            if array.shape != place.shape:
+                raise ShapeError(
+                    f"layer {self.layer.spec.name!r} ({self.layer.type}): forward made {value.name!r} "
+                    f"{show(array.shape)}, but its top_shapes says {show(place.shape)}."
+                )
+            place[...] = array  # where it lies already, if the layer writes there
+        run.saved.top = run.saved.top and top
+        return top
 
     def backward(self, dtop: list[Array], run: Run, machine: Machine) -> list[Array | None]:
         inner: Run = run.saved
@@ -97,7 +107,6 @@ class FewRows(LayerOperation):
     """InnerProduct of a batch so small that the weight's way from memory takes the time."""
 
     kind = "inner product of few rows"
-    into_arena = True
     MOST = 16
     """Rows; for more, a matrix product reuses what it has read."""
 
@@ -137,7 +146,6 @@ class SoftmaxLoss(LayerOperation):
     """
 
     kind = "softmax loss"
-    into_arena = True
 
     @staticmethod
     def suits(layer: Layer, bottom: Value) -> bool:
@@ -198,7 +206,6 @@ class Cut(Operation):
         self.window = window
         self.aliases = self.outputs[0].shape == self.inputs[0].shape
         """Whether it is the whole, and the same array."""
-        self.into_arena = not self.aliases
 
     def forward(self, bottom: list[Array], top: list[Array], run: Run, machine: Machine) -> list[Array]:
         if self.aliases:
@@ -219,7 +226,6 @@ class Concatenation(LayerOperation):
     """Arrays beside one another along an axis; blocked ones along the channels."""
 
     kind = "concatenation"
-    into_arena = True
 
     @staticmethod
     def suits(layer: Layer, bottom: Value) -> bool:
@@ -264,7 +270,6 @@ class Sum(LayerOperation):
     """Eltwise SUM, in either layout."""
 
     kind = "sum"
-    into_arena = True
 
     @staticmethod
     def suits(layer: Layer, bottom: Value) -> bool:

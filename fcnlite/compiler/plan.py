@@ -35,7 +35,7 @@ class Plan:
                 dies = last.get(value, i)
                 if dies < end:
                     self._release[dies].append(value)
-                if operation.into_arena and (graph.training or value not in graph.outs):  # which are the caller's own
+                if not operation.aliases and (graph.training or value not in graph.outs):  # which are the caller's own
                     self._buffers[value] = Buffer(value.floats, i, dies)
             self._scratch.append(Buffer(operation.scratch_floats(machine), i, i))
             self._kept.append(Buffer(operation.kept_floats(), i, end if graph.training else i))
@@ -53,7 +53,7 @@ class Plan:
             if clock is not None:
                 clock.append(time.perf_counter())
             bottom = [values[value] for value in operation.inputs]
-            top = [self._room(memory, value) for value in operation.outputs if operation.into_arena]
+            top = [self._room(memory, value) for value in operation.outputs if not operation.aliases]
             self.machine.scratch, self.machine.kept = self._scratch[i].of(memory), self._kept[i].of(memory)
             run = Run(params=[], top_shapes=[each.memory_shape for each in operation.outputs])
             values.update(zip(operation.outputs, operation.forward(bottom, top, run, self.machine), strict=True))

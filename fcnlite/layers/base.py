@@ -44,9 +44,9 @@ class Run:
 
     params: list[Array]
     """The layer's parameters, as its `params` lists them."""
-    out: Array | None = None
-    """Where the top may be written: over the first bottom (an in-place layer, and nobody else reads it), or into memory
-    that a plan has for it. Without it the layer makes an array of its own."""
+    outs: Sequence[Array] = ()
+    """Where the tops may be written, if anywhere: the one top over the first bottom (an in-place layer, and nobody else
+    reads it), or each into memory that a plan has for it. Else the layer makes arrays of its own."""
     rng: Callable[[], np.random.Generator] = np.random.default_rng
     """Gives the random numbers of this layer in this iteration (Dropout)."""
     bottom: list[Array] = field(default_factory=list)
@@ -60,6 +60,11 @@ class Run:
     """In backward: which bottoms want a gradient."""
     dparams: Sequence[Array | None] = ()
     """In backward: arrays to write the parameters' gradients into; None where none is wanted."""
+
+    @property
+    def out(self) -> Array | None:
+        """Where the first top may be written, if anywhere."""
+        return self.outs[0] if self.outs else None
 
 
 class Layer:
@@ -81,9 +86,10 @@ class Layer:
     backward_reads: frozenset[str] = frozenset()
     """Which of Run's `bottom` and `top` backward reads, itself or in `saved`; the net keeps and protects no others."""
     overwrites: bool = False
-    """Whether forward can write its top over its bottom."""
+    """Whether forward can write its top over its bottom. A class with a forward of its own says so anew."""
     writes_out: bool = False
-    """Whether forward writes its one top into `Run.out`."""
+    """Whether forward writes into `Run.outs`, if only its large tops. A class with a forward of its own says so anew:
+    what it makes by the base's forward, called twice say, may not fit in one place."""
     aliases: bool = False
     """Whether a top may share memory with a bottom."""
     is_loss: ClassVar[bool] = False
@@ -92,6 +98,12 @@ class Layer:
     """Bottoms that never get a gradient (labels, the reference of a crop)."""
     updates_params: bool = False
     """Whether forward writes to its parameters (BatchNorm's running sums)."""
+
+    def __init_subclass__(cls) -> None:
+        if "forward" in vars(cls):
+            for name in ("overwrites", "writes_out"):
+                if name not in vars(cls):
+                    setattr(cls, name, False)
 
     def __init__(self, spec: LayerSpec, phase: str) -> None:
         self.spec = spec

@@ -78,12 +78,13 @@ def _columns(x: Array, kernel: Kernel, out_w: int, band: Band) -> Array:
     return cols.reshape(kernel.group, -1, stop - start)
 
 
-def convolve(x: Array, weight: Array, kernel: Kernel) -> Array:
-    """Y = W · cols(X): N×C×H×W and O×C/G×KH×KW give N×O×H'×W'."""
+def convolve(x: Array, weight: Array, kernel: Kernel, out: Array | None = None) -> Array:
+    """Y = W · cols(X): N×C×H×W and O×C/G×KH×KW give N×O×H'×W', in `out` if given."""
     n, channels, height, width = x.shape
     out_h, out_w = kernel.rows.convolved(height), kernel.columns.convolved(width)
     w = kernel.matrix(weight)
-    y = np.empty((n, *w.shape[:2], out_h * out_w), x.dtype)
+    shape = n, *w.shape[:2], out_h * out_w
+    y = np.empty(shape, x.dtype) if out is None else out.reshape(shape)
     large = weight.nbytes > THIRD
     workers = config.num_threads()
     bands = kernel.bands(channels, out_h * out_w, x.itemsize, 1 if large else workers)

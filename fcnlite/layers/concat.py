@@ -30,6 +30,7 @@ class Concat(Layer):
     messages = ("concat_param",)
     Options = ConcatOptions
     bottoms = (1, None)
+    writes_out = True
 
     def check(self) -> None:
         self.axis = either("axis", self.options.axis, "concat_dim", self.options.concat_dim, default=1)
@@ -45,7 +46,7 @@ class Concat(Layer):
 
     def forward(self, bottom: list[Array], run: Run) -> list[Array]:
         run.saved = np.cumsum([x.shape[self.axis] for x in bottom])[:-1]  # where all but the first begin
-        return [np.concatenate(bottom, axis=self.axis)]
+        return [np.concatenate(bottom, axis=self.axis, out=run.out)]
 
     def backward(self, dtop: list[Array], run: Run) -> list[Array | None]:
         return [np.ascontiguousarray(part) for part in np.split(dtop[0], run.saved, axis=self.axis)]

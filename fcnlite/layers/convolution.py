@@ -56,6 +56,7 @@ class Convolution(Layer):
     type: ClassVar[str] = "Convolution"
     messages = ("convolution_param",)
     Options = ConvolutionOptions
+    writes_out = True
     backward_reads = frozenset({"bottom"})
 
     def check(self) -> None:
@@ -93,7 +94,7 @@ class Convolution(Layer):
         return [(n, self.options.num_output, self.kernel.rows.convolved(height), self.kernel.columns.convolved(width))]
 
     def forward(self, bottom: list[Array], run: Run) -> list[Array]:
-        y = convolve(bottom[0], run.params[0], self.kernel)
+        y = convolve(bottom[0], run.params[0], self.kernel, run.out)
         if self.options.bias_term:
             y += run.params[1][:, None, None]
         return [y]

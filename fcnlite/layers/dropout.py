@@ -27,12 +27,12 @@ class Dropout(Layer):
     messages = ("dropout_param",)
     Options = DropoutOptions
     overwrites = True
+    writes_out = True
 
     def check(self) -> None:
         if not 0 < self.options.dropout_ratio < 1:
             raise SpecError(f"dropout_ratio is {self.options.dropout_ratio}; expected between 0 and 1.")
         self.aliases = self.phase == "TEST"
-        self.writes_out = not self.aliases
 
     def forward(self, bottom: list[Array], run: Run) -> list[Array]:
         (x,) = bottom

@@ -44,6 +44,7 @@ class InfogainLoss(Loss):
     bottoms = (2, 3)
     tops = (1, 2)
     no_gradient = frozenset({1, 2})
+    writes_out = True
     backward_reads = frozenset({"top"})  # `saved` holds the probabilities, which are the second top
 
     def check(self) -> None:
@@ -66,7 +67,7 @@ class InfogainLoss(Loss):
         x, label, *matrix = bottom
         axis = check_label_shape(x.shape, label.shape, self.options.axis)
         label, counted = read_labels(label, x.shape, axis, self.options.ignore_label)
-        p = softmax(x, axis)
+        p = softmax(x, axis, *run.outs[1:])
         classes = x.shape[axis]
         h = np.asarray(matrix[0] if matrix else self.options.matrix, x.dtype).reshape(classes, classes)
         # H[label_i, k] in the shape of the scores, 0 where the label is ignored.

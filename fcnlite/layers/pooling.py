@@ -48,10 +48,10 @@ class Pooling(Layer):
     messages = ("pooling_param",)
     Options = PoolingOptions
     tops = (1, 2)
+    writes_out = True
 
     def check(self) -> None:
         o = self.options
-        self.writes_out = len(self.spec.top) == 1
         if o.pool != "MAX" and len(self.spec.top) > 1:
             raise SpecError(f"pool is {o.pool}, which has no places for a second top; expected MAX.")
         if o.pool == "STOCHASTIC":
@@ -86,19 +86,20 @@ class Pooling(Layer):
     def forward(self, bottom: list[Array], run: Run) -> list[Array]:
         (x,) = bottom
         n, channels, height, width = x.shape
-        shape, *_ = self.top_shapes(x.shape)
+        tops = run.outs or [np.empty(shape, x.dtype) for shape in self.top_shapes(x.shape)]
         planes = x.reshape(n * channels, height, width)
-        y = np.empty(shape, x.dtype) if run.out is None else run.out
-        y = y.reshape(n * channels, *shape[2:])
+        y = tops[0].reshape(n * channels, *tops[0].shape[2:])
         windows = self._arguments(height, width)
         if self.options.pool == "MAX":
             mask = np.empty(y.shape, np.int32)  # where each maximum lies
             max_forward(planes, y, mask, *windows, config.num_threads())
+            for top in tops[1:]:
+                top[...] = mask.reshape(top.shape)
             run.saved = (x.shape, mask)
-            return [y.reshape(shape), mask.reshape(shape).astype(x.dtype)][: len(self.spec.top)]
-        ave_forward(planes, y, *windows, config.num_threads())
-        run.saved = (x.shape, None)
-        return [y.reshape(shape)]
+        else:
+            ave_forward(planes, y, *windows, config.num_threads())
+            run.saved = (x.shape, None)
+        return list(tops)
 
     def backward(self, dtop: list[Array], run: Run) -> list[Array | None]:
         shape, mask = run.saved

@@ -32,6 +32,7 @@ class Slice(Layer):
     messages = ("slice_param",)
     Options = SliceOptions
     tops = (1, None)
+    writes_out = True
 
     def check(self) -> None:
         o, tops = self.options, len(self.spec.top)
@@ -61,7 +62,10 @@ class Slice(Layer):
 
     def forward(self, bottom: list[Array], run: Run) -> list[Array]:
         (x,) = bottom
-        return [x[window].copy() for window in self.windows(x.shape)]
+        tops = run.outs or [np.empty(shape, x.dtype) for shape in self.top_shapes(x.shape)]
+        for top, window in zip(tops, self.windows(x.shape), strict=True):
+            top[...] = x[window]
+        return list(tops)
 
     def backward(self, dtop: list[Array], run: Run) -> list[Array | None]:
         return [np.concatenate(dtop, axis=self.axis)]

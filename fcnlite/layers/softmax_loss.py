@@ -35,6 +35,7 @@ class SoftmaxWithLoss(Loss):
     messages = ("loss_param", "softmax_param")
     Options = SoftmaxWithLossOptions
     tops = (1, 2)
+    writes_out = True
     backward_reads = frozenset({"top"})  # `saved` holds the probabilities, which are the second top
 
     def top_shapes(self, *bottom: Shape) -> list[Shape]:
@@ -45,7 +46,7 @@ class SoftmaxWithLoss(Loss):
         x, label = bottom
         axis = check_label_shape(x.shape, label.shape, self.options.axis)
         label, counted = read_labels(label, x.shape, axis, self.options.ignore_label)
-        p = softmax(x, axis)
+        p = softmax(x, axis, *run.outs[1:])
         of_label = np.take_along_axis(p, label, axis)
         losses = np.where(counted, -np.log(np.maximum(of_label, SMALLEST)), 0)
         z = self.normalizer(counted, prod(x.shape[:axis]))

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
+from fcnlite.errors import ShapeError
 from fcnlite.layers import base
-from fcnlite.layers.base import Layer, Run, register
+from fcnlite.layers.base import Layer, Run, create, register
 from fcnlite.layers.batch_norm import BatchNorm
 from fcnlite.layers.bias import Bias
 from fcnlite.layers.convolution import Convolution
@@ -21,7 +24,7 @@ from fcnlite.layers.softmax import Softmax
 from fcnlite.layers.softmax_loss import SoftmaxWithLoss
 from tests.compiler.twins import (
     Array,
-    assert_all_near,
+    assert_near,
     assert_same_outputs,
     conv,
     filled,
@@ -54,7 +57,6 @@ def doubled(monkeypatch: pytest.MonkeyPatch, kind: str) -> None:
 
     class Doubled(derived_from):  # type: ignore[misc, valid-type]
         type = "Doubled"
-        overwrites = False
 
         def forward(self, bottom: list[Array], run: Run) -> list[Array]:
             return [2 * each for each in super().forward(bottom, run)]
@@ -82,19 +84,44 @@ def test_a_loss_too(kind: str) -> None:
 
 
 @pytest.mark.parametrize("keep", [False, True])
+@pytest.mark.parametrize("in_place", [False, True])
 @pytest.mark.parametrize("derived_from", [TanH, Sigmoid, ReLU, Softmax, InnerProduct])
-def test_one_that_returns_a_view_of_what_ours_wrote(
-    derived_from: type[Layer], keep: bool, monkeypatch: pytest.MonkeyPatch
+def test_one_that_calls_ours_as_it_likes(
+    derived_from: type[Layer], in_place: bool, keep: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    class Flipped(derived_from):  # type: ignore[misc, valid-type]
-        type = "Flipped"
+    """Twice, say, and returns a view."""
+
+    class Folded(derived_from):  # type: ignore[misc, valid-type]
+        type = "Folded"
 
         def forward(self, bottom: list[Array], run: Run) -> list[Array]:
-            return [each[:, ::-1] for each in super().forward(bottom, run)]
+            (x,), (negative,) = super().forward(bottom, run), super().forward([-bottom[0]], run)
+            return [(x - 3 * negative)[:, ::-1]]
 
     monkeypatch.setattr(base, "_registry", dict(base._registry))
-    register(Flipped)
+    register(Folded)
     options = {"num_output": 7} if derived_from is InnerProduct else {}
-    net = filled(spec_of((2, 3, 13, 18), layer("b", "Flipped", "data", **options), layer("c", "Power", "b", shift=1.0)))
-    expected = plain_twin(net).forward(FEEDS, keep=keep)
-    assert_all_near(net.forward(FEEDS, keep=keep), expected)
+    folded = layer("b", "Folded", "a", **options)
+    if in_place:
+        folded = replace(folded, top=("a",))
+    after = layer("c", "Power", folded.top[0], shift=1.0)
+    net = filled(spec_of((2, 3, 13, 18), layer("a", "Power", "data", scale=0.5), folded, after))
+    x = 0.5 * FEEDS["data"]
+    once = create(net.spec.layer("b"), "TEST")
+    made = once.forward([x], Run([each.array for each in net.params.get("b", ())]))[0]
+    for path in (net, plain_twin(net)):
+        assert_near(path.forward(FEEDS, keep=keep)["c"], made + 1)
+
+
+def test_one_whose_top_is_not_what_it_says(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Wrong(TanH):
+        type = "Wrong"
+
+        def forward(self, bottom: list[Array], run: Run) -> list[Array]:
+            return [bottom[0][:, :1]]
+
+    monkeypatch.setattr(base, "_registry", dict(base._registry))
+    register(Wrong)
+    net = filled(spec_of((2, 3, 13, 18), layer("b", "Wrong", "data")))
+    with pytest.raises(ShapeError, match=r"layer 'b' \(Wrong\): .* 'b' 2×1×13×18, .* top_shapes says 2×3×13×18"):
+        net.forward(FEEDS)

@@ -15,7 +15,7 @@ from fcnlite._kernels import isa
 from fcnlite.compiler.framing import Framing
 from fcnlite.errors import FcnliteError
 from fcnlite.net import Net
-from tests.compiler.twins import GRADIENT_BAR, assert_all_near, assert_near, normal, plain_twin, plan_of
+from tests.compiler.twins import GRADIENT_BAR, assert_all_near, assert_near, normal, plain_twin
 
 ZOO = ["voc-fcn8s", "voc-fcn8s-atonce", "siftflow-fcn16s", "lite-fcn8s", "voc-fcn-alexnet", "nyud-fcn32s-color-hha"]
 SLOW = [name for name in models.names() if name not in ZOO and not name.startswith("voc-fcn-google")]
@@ -110,22 +110,6 @@ def test_an_unknown_instruction_set_is_named(monkeypatch: pytest.MonkeyPatch) ->
             isa.name()
     finally:
         isa.name.cache_clear()
-
-
-@pytest.mark.parametrize("keep", [False, True])
-@pytest.mark.parametrize("name", models.names())
-def test_the_arena_holds_all_that_forward_makes(name: str, keep: bool) -> None:
-    """But for what the caller gets: an array of its own."""
-    net = Net(models.describe(name), phase="TRAIN" if keep else "TEST")
-    feeds = {}
-    for layer in net.layers:
-        if not layer.spec.bottom and (keep or "label" not in layer.spec.top):
-            shapes = layer.top_shapes() or [(1, 1 if each == "label" else 3, 40, 40) for each in layer.spec.top]
-            feeds.update({top: np.empty(shape) for top, shape in zip(layer.spec.top, shapes, strict=True)})
-    plan = plan_of(net, feeds, keep=keep)
-    outside = [each for each in plan.graph.operations if not each.into_arena and not each.aliases]
-    assert not outside, [each.describe() for each in outside]
-    assert plan.arena_floats > 0
 
 
 def test_scaled_skips_hinder_no_frame() -> None:

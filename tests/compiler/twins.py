@@ -161,7 +161,7 @@ class Following(Net):
         values = {version: feeds[name] for name, version in schedule.inputs.items()}
         runs = []
         for step in schedule.steps:
-            top, run = self._run_layer(step.layer, [values[version] for version in step.bottom], None)
+            top, run = self._run_layer(step.layer, [values[version] for version in step.bottom], ())
             for version, array in zip(step.top, top, strict=True):
                 if version in self._leading and array.flags.writeable:
                     array[...] = self._leading[version]

@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from fcnlite.compiler.plan import PlanPass
 from fcnlite.errors import SpecError
 from fcnlite.layers import registered
 from fcnlite.layers.base import Run, create
@@ -192,14 +193,31 @@ def test_a_top_is_written_where_there_is_memory_for_it(type_: str, data: st.Data
     example = draw_example(data, type_)
     layer, bottoms = example.layer(), list(example.inputs().values())
     found = []
-    for out in (None, np.full(layer.top_shapes(*example.shapes)[0], np.nan)):
-        state = Run([each.copy() for each in example.param_values()], out=out)
+    for outs in ([], [np.full(shape, np.nan) for shape in layer.top_shapes(*example.shapes)]):
+        state = Run([each.copy() for each in example.param_values()], outs=outs if layer.writes_out else [])
         state.rng = lambda: np.random.default_rng(0)
         found.append(layer.forward(bottoms, state))
-        if out is not None and layer.writes_out:
-            assert np.may_share_memory(found[-1][0], out)
+        for top, out in zip(found[-1], state.outs, strict=bool(state.outs)):
+            assert np.may_share_memory(top, out) or out.ndim == 0 or layer.aliases
     for own, placed in zip(*found, strict=True):
         np.testing.assert_array_equal(own, placed)
+
+
+@pytest.mark.parametrize("type_", TYPES)
+@settings(max_examples=10)
+@given(data=st.data())
+def test_all_that_a_plan_makes_lies_in_its_arena(type_: str, data: st.DataObject) -> None:
+    example = draw_example(data, type_)
+    plain = example.net("float32")
+    net = Net(plain.spec, phase=plain.phase, shared=plain.params)
+    run(net, example.inputs(), keep=True)
+    done = net._last
+    assert isinstance(done, PlanPass)
+    for operation in done.nodes():
+        for value in operation.top:
+            array = done._values[value]
+            fed = any(np.may_share_memory(array, done._values[each]) for each in operation.bottom)
+            assert fed or array.size == 0 or np.may_share_memory(array, net._arena.of(array.size)), value.name
 
 
 def strided(array: Array) -> Array:
