@@ -28,5 +28,7 @@ class Cost:
     """Bytes read and written once."""
 
     def seconds(self, threads: int) -> float:
-        """The predicted time: arithmetic, shared out among the threads, and memory, which it waits for."""
-        return (self.products / FLOPS + self.transforms / TRANSFORM_FLOPS) / threads + self.memory / BANDWIDTH
+        """The predicted time: arithmetic, shared out among the threads, and memory, half of it meanwhile."""
+        arithmetic = (self.products / FLOPS + self.transforms / TRANSFORM_FLOPS) / threads
+        memory = self.memory / BANDWIDTH
+        return max(arithmetic, memory) + min(arithmetic, memory) / 2

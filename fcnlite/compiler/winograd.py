@@ -41,8 +41,8 @@ POINTS = {
 """By n; the last point is ∞."""
 PORTION_BYTES = 32 << 20
 """Of weights that are prepared at once."""
-SHORT = 8
-"""Tiles that the micro-kernel multiplies at the least."""
+PANEL, LAST_PANEL = 14, 8
+"""Tiles that a micro-kernel multiplies at once, and the fewest behind others. AVX-512's; AVX2's pad about as many."""
 SMALL_BYTES = 4 << 20
 """Of transformed kernels: with less, small portions of tiles stay in a core's own cache."""
 LARGE_BYTES = 16 << 20
@@ -65,6 +65,13 @@ def kernel_transform(points: int, r: int) -> Array:
         norm = math.prod(point - other for other in POINTS[points] if other != point)
         rows.append([float(point**k / norm) for k in range(r)])
     return np.array([*rows, [0.0] * (r - 1) + [1.0]], np.float32)
+
+
+def _multiplied(tiles: int) -> int:
+    """The rows that the products of so many tiles have."""
+    whole, left = divmod(tiles, PANEL)
+    last = LAST_PANEL if whole and left <= LAST_PANEL else PANEL
+    return whole * PANEL + (last if left else 0)
 
 
 @dataclass(frozen=True, eq=False)
@@ -115,7 +122,7 @@ class Winograd:
         return self.points**2 * p.channel_blocks * BLOCK * p.padded_outputs
 
     def cost(self, p: Problem) -> Cost:
-        n, m, tiles = self.points, self.side(p), -(-self.tiles(p) // SHORT) * SHORT
+        n, m, tiles = self.points, self.side(p), _multiplied(self.tiles(p))
         channels, outputs, weights = p.channel_blocks * BLOCK, p.padded_outputs, float(self.weights(p))
         # A transform along one axis takes about 3 operations a value, and two axes are transformed.
         transforms = 3.0 * tiles * (channels * 2 * n * n + outputs * (n * n + n * m))

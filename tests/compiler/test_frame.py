@@ -66,6 +66,25 @@ def test_however_it_is_computed(low_memory: bool, threads: int) -> None:
         fcnlite.set_num_threads(before)
 
 
+@pytest.mark.parametrize(("size", "seen"), [((40, 40), (25, 25)), ((41, 64), (26, 37)), ((1, 90), (6, 50))])
+def test_where_the_picture_meets_the_border_the_rest_is_not_computed(
+    size: tuple[int, int], seen: tuple[int, int]
+) -> None:
+    layers = [*rectified("a", "data", 4, pad=[12]), pool("b", "a"), *rectified("c", "b", 4, kernel_size=5, pad=[2])]
+    for below, name in (("c", "d"), ("d", "e"), ("e", "f")):
+        layers += rectified(name, below, 4, pad=[1])
+    layers.append(conv("g", "f", 4, 7))
+    net = net_of(tuple(layers), *size)
+    plan = assert_same_outputs(net, feed(*size, batch=2))
+    # Of 40 rows, 21 of b see something, and 4 more of c; b has 31, of which the border takes one on either side. With
+    # each layer both grow by one.
+    assert framed(plan) == ["c", "d", "e"]
+    for more, name in enumerate("cde"):
+        assert rows_of(plan, name) == (seen[0] + 2 * more, seen[1] + 2 * more)
+    net.params["d"][1].data += 1
+    assert_same_outputs(net, feed(*size))
+
+
 def test_the_frame_follows_the_parameters() -> None:
     net, feeds = net_of(trunk(), 40, 40), feed(40, 40)
     assert_same_outputs(net, feeds)

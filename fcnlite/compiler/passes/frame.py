@@ -13,7 +13,8 @@ it (zero_picture.py), as are those far from everything. `Framing` puts the two t
 the frame.
 
 Exact as long as no row that the picture reaches is the border's too. That is checked for every layer and size, kind by
-kind; where it is no longer so, as in conv5 behind a pad of 100, the frame is put around what comes before.
+kind; where it is no longer so, as in conv5 behind a pad of 100, the frame is put around what comes before. Convolutions
+that read this need still compute only what the picture reaches, as conv5_1 and conv5_2: they are framed one by one.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ from copy import copy
 from dataclasses import dataclass, replace
 from functools import partial
 from math import lcm, prod
+from typing import TypeGuard
 
 import numpy as np
 
@@ -69,9 +71,14 @@ class _Rows:
     """Of the value's rows, in the picture's."""
 
     @property
+    def inside(self) -> range:
+        """The value's rows that the picture reaches."""
+        return range(max(self.first, 0), min(self.stop, len(self.kinds)))
+
+    @property
     def clear(self) -> bool:
         """Whether no row that the picture reaches is the border's."""
-        return all(each == self.far for each in self.kinds[max(self.first, 0) : max(self.stop, 0)])
+        return all(self.kinds[each] == self.far for each in self.inside)
 
 
 Span = tuple[int, int]
@@ -90,6 +97,9 @@ class _Framed:
         """Who reads a value's rows as they are, from the first one on."""
         self._rows: dict[Value, tuple[_Rows, ...]] = {}
         self.operations: list[Operation] = []
+        """Those on planes without border."""
+        self._edged: list[Convolution] = []
+        """Behind them, those that read a whole and make the part of one that the picture reaches."""
         self.said: list[str] = []
         self._find()
         self._frames = [
@@ -104,12 +114,17 @@ class _Framed:
             if operation is not self._first and not self._suits(operation):
                 continue
             rows = tuple(self._made(operation, axis) for axis in (0, 1))
-            less = prod(each.stop - each.first + 2 for each in rows) < prod(len(each.kinds) for each in rows)
-            if all(each.clear for each in rows) and less:
+            whole = prod(len(each.kinds) for each in rows)
+            of_edged = any(each.outputs[0] in operation.inputs for each in self._edged)
+            less = prod(each.stop - each.first + 2 for each in rows) < whole
+            if all(each.clear for each in rows) and less and not of_edged:
                 self._rows[operation.outputs[0]] = rows
                 self.operations.append(operation)
                 if not isinstance(operation, Convolution):
                     self._claims.update(dict.fromkeys(operation.inputs, operation))
+            elif self._suits_edge(operation) and 0 < prod(len(each.inside) for each in rows) < GAIN * whole:
+                self._rows[operation.outputs[0]] = rows
+                self._edged.append(operation)
 
     def _suits(self, operation: Operation) -> bool:
         """Whether it makes rows of such rows, and nobody else needs its inputs to begin at another one."""
@@ -123,6 +138,10 @@ class _Framed:
         own = own or (isinstance(operation, Concatenation) and operation.axis == 1)
         own = own or (type(operation) is LayerOperation and operation.layer.type in _POINTWISE)
         return own and not any(each in self._claims for each in operation.inputs)
+
+    def _suits_edge(self, operation: Operation) -> TypeGuard[Convolution]:
+        """Whether it can make a part of its rows. One that pools might lack one at the edge."""
+        return isinstance(operation, Convolution) and operation is not self._first and not operation.problem.pool
 
     def _made(self, operation: Operation, axis: Axis) -> _Rows:
         """The rows that an operation makes."""
@@ -169,7 +188,10 @@ class _Framed:
         for operation in reversed(self.operations):
             value = operation.outputs[0]
             spans[value] = tuple(self._span(operation, axis, spans) for axis in (0, 1))
-        convolutions = [each for each in self.operations if isinstance(each, Convolution)]
+        for edged in self._edged:
+            rows = self._rows[edged.outputs[0]]
+            spans[edged.outputs[0]] = tuple((each.inside.start, each.inside.stop) for each in rows)
+        convolutions = [each for each in (*self.operations, *self._edged) if isinstance(each, Convolution)]
         problems = [self._problem(each, spans) for each in convolutions]
         before, after = sum(_products(each.problem) for each in convolutions), sum(map(_products, problems))
         if not self._frames or after > GAIN * before:
@@ -179,7 +201,7 @@ class _Framed:
         framings = [self._framing(value, spans[value], small, zeros) for value in self._frames]
         for convolution, problem in zip(convolutions, problems, strict=True):
             convolution.problem = problem
-        for operation in self.operations:
+        for operation in (*self.operations, *self._edged):
             self._fit(operation, spans[operation.outputs[0]])
         for framing in framings:
             self._insert(framing)
@@ -204,14 +226,15 @@ class _Framed:
     def _problem(self, operation: Convolution, spans: Mapping[Value, tuple[Span, ...]]) -> Problem:
         """What a convolution is to compute."""
         p, seed = operation.problem, operation is self._first
-        below = [(0, size) for size in p.size] if seed else spans[operation.inputs[0]]
+        of_whole = seed or operation in self._edged
+        below = [(0, size) for size in p.size] if of_whole else spans[operation.inputs[0]]
         sources = []
         for axis in (0, 1):
             places = np.arange(*_seen(operation, axis, spans[operation.outputs[0]][axis], padded=seed))
-            if seed:
-                picture = padded_sources(operation, axis)
-                inside = (places >= 0) & (places < len(picture))
-                sources.append(np.where(inside, picture[np.clip(places, 0, len(picture) - 1)], -1))
+            if of_whole:
+                whole = padded_sources(operation, axis) if seed else p.sources[axis]
+                inside = (places >= 0) & (places < len(whole))
+                sources.append(np.where(inside, whole[np.clip(places, 0, len(whole) - 1)], -1))
             else:
                 first, stop = below[axis]
                 sources.append(np.clip(places, first, stop - 1) - first)
@@ -238,7 +261,7 @@ class _Framed:
         spare = min((each.kinds.count(each.far) - 1) * each.stride for each in known)
         size = len(padded_sources(self._first, axis)) - max(0, spare // step) * step
         found = {self._picture: [ZERO] * size}
-        for operation in self.operations:
+        for operation in (*self.operations, *self._edged):
             found[operation.outputs[0]] = self._kinds(operation, axis, [found[each] for each in operation.inputs])
         return found
 
@@ -246,7 +269,8 @@ class _Framed:
         shapes = {
             value: (1, value.shape[1], *(len(kinds[value]) for kinds in small)) for value in small[0]
         }
-        shrunk = [copy(each) for each in self.operations]
+        operations = [*self.operations, *self._edged]
+        shrunk = [copy(each) for each in operations]
         for operation in shrunk:
             if isinstance(operation, Convolution):
                 p, (height, width) = operation.problem, shapes[operation.inputs[0]][2:]
@@ -255,7 +279,7 @@ class _Framed:
                     sources, size = (np.full(height, -1), np.full(width, -1)), (1, 1)
                     kernel = (replace(kernel[0], pad=0), replace(kernel[1], pad=0))
                 operation.problem = replace(p, batch=1, kernel=kernel, sources=sources, size=size)
-        return ZeroPicture(self.operations, shrunk, self._picture, shapes, self._frames)
+        return ZeroPicture(operations, shrunk, self._picture, shapes, self._frames)
 
     def _framing(
         self, value: Value, spans: tuple[Span, ...], small: Sequence[Mapping[Value, list[int]]], zeros: ZeroPicture
