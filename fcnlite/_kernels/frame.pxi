@@ -41,3 +41,25 @@ cdef void frame_row(const float* x, const float* zeros, const int* cols, const i
                 count = count + 1
         memcpy(y + j * lanes, source, count * lanes * sizeof(float))
         j = j + count
+
+
+def fill_margins(const float[::1] values, row_margins, col_margins, float[:, :, :, :, ::1] y, int threads):
+    """y[n, b, i, j] = values[16·b : 16·b + 16] in so many of the first and last rows, and columns."""
+    cdef Py_ssize_t item, height = y.shape[2], width = y.shape[3], count = y.shape[1], top, bottom, left, right
+    (top, bottom), (left, right) = row_margins, col_margins
+    check(values.shape[0] == count * BLOCK, "values")
+    check(min(top, bottom, left, right) >= 0 and top + bottom <= height and left + right <= width, "a margin")
+    threads = hands(y.size // 16, threads)
+    for item in prange(y.shape[0] * count * height, nogil=True, schedule="static", num_threads=threads):
+        fill_row(&values[item // height % count * BLOCK], top <= item % height < height - bottom, left, right, width,
+                 &y[item // height // count, item // height % count, item % height, 0, 0])
+
+
+cdef void fill_row(const float* values, bint within, Py_ssize_t left, Py_ssize_t right, Py_ssize_t width,
+                   float* y) noexcept nogil:
+    cdef Py_ssize_t j
+    for j in range(left if within else width):
+        memcpy(y + j * BLOCK, values, BLOCK * sizeof(float))
+    if within:
+        for j in range(width - right, width):
+            memcpy(y + j * BLOCK, values, BLOCK * sizeof(float))

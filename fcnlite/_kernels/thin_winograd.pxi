@@ -74,7 +74,8 @@ def thin_winograd_forward(const float[:, :, :, ::1] x, const float[::1] first_u,
                           const int[::1] first_rows, const int[::1] first_cols, kernel, stride, bint first_relu, between,
                           const float[::1] u, const float[::1] bias, float[:, :, :, :, ::1] y, const int[::1] rows,
                           const int[::1] cols, Py_ssize_t points, Py_ssize_t side, Py_ssize_t top_height,
-                          Py_ssize_t top_width, bint relu, bint pool, rectangle, float[::1] scratch, int threads):
+                          Py_ssize_t top_width, row_margins, col_margins, bint relu, bint pool, rectangle,
+                          float[::1] scratch, int threads):
     """y = the convolution by u of the convolution of x by first_u: `direct_forward`, thin, then `winograd_forward`.
 
     `between`: channels, height and width of what lies between; `rectangle`: rows and columns of tiles at once;
@@ -90,6 +91,7 @@ def thin_winograd_forward(const float[:, :, :, ::1] x, const float[::1] first_u,
     g.channel_blocks, g.height, g.width = (channels + BLOCK - 1) // BLOCK, height, width
     g.down, g.across = (top_height + side - 1) // side, (top_width + side - 1) // side
     g.output_blocks, g.top_height, g.top_width = y.shape[1], top_height, top_width
+    place_top(&g, y.shape[2], y.shape[3], row_margins, col_margins)
     g.rows, g.cols = &rows[0], &cols[0]
     thin.planes = thin.channels = x.shape[1]
     thin.height, thin.width, thin.thin, thin.relu = x.shape[2], x.shape[3], True, first_relu
@@ -109,10 +111,6 @@ def thin_winograd_forward(const float[:, :, :, ::1] x, const float[::1] first_u,
           and first_u.shape[0] >= (g.channel_blocks + 1) // 2 * thin.kernels, "bias")
     size = thin_winograd_scratch(points, side, g.channel_blocks, x.shape[1], kernel, stride, rectangle)
     check(scratch.shape[0] >= threads * size and y.shape[0] == x.shape[0], "scratch")
-    if pool:
-        check(side % 2 == 0 and y.shape[2] == (top_height + 1) // 2 and y.shape[3] == (top_width + 1) // 2, "y")
-    else:
-        check(y.shape[2] == top_height and y.shape[3] == top_width, "y")
     panels = (tile_rows * tile_cols + ROWS - 1) // ROWS
     v_frequency = panels * ROWS * g.channel_blocks * BLOCK + LINE
     m_frequency = panels * ROWS * GROUP + LINE

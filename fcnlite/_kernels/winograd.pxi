@@ -20,7 +20,8 @@ cdef struct Tiling:
     Py_ssize_t points, side
     Py_ssize_t channel_blocks, height, width  # of the bottom
     Py_ssize_t down, across  # tiles in a picture
-    Py_ssize_t output_blocks, top_height, top_width  # of the top, before pooling
+    Py_ssize_t output_blocks, top_height, top_width  # of the part of the top that is made, before pooling
+    Py_ssize_t plane_height, plane_width, first_row, first_col  # of the top's array, and where in it that part begins
     const int* rows
     const int* cols
     const float* slopes  # of PReLU, for every output; NULL where there are none
@@ -174,8 +175,8 @@ cdef void transform_patch(const Tiling* g, const float* x, Py_ssize_t tile, Py_s
         v += VL
 
 
-cdef void pool_tile(const Tiling* g, const float* out, Py_ssize_t height, Py_ssize_t width, vec shift, float* y,
-                    Py_ssize_t top_width) noexcept nogil:
+cdef void pool_tile(const Tiling* g, const float* out, Py_ssize_t height, Py_ssize_t width, vec shift,
+                    float* y) noexcept nogil:
     """The largest of each 2×2 outputs, of which `height` × `width` lie in the picture."""
     cdef Py_ssize_t i, j, k, l
     cdef vec value
@@ -186,7 +187,7 @@ cdef void pool_tile(const Tiling* g, const float* out, Py_ssize_t height, Py_ssi
                 for l in range(j, min(j + 2, width)):
                     value = larger(load(out + (k * g.side + l) * VL), value)
             value = value + shift
-            store(y + (i // 2 * top_width + j // 2) * BLOCK, activated(value, g.relu, NULL))
+            store(y + (i // 2 * g.plane_width + j // 2) * BLOCK, activated(value, g.relu, NULL))
 
 
 cdef void finish_tile(const Tiling* g, const float* m, Py_ssize_t frequency, Py_ssize_t tile, Py_ssize_t block,
@@ -194,16 +195,17 @@ cdef void finish_tile(const Tiling* g, const float* m, Py_ssize_t frequency, Py_
     """The outputs of one tile and one block, Aᵀ m A + bias, rectified and pooled where asked, put into the top."""
     cdef float[8 * 8 * VL] half
     cdef float[6 * 6 * VL] out
-    cdef Py_ssize_t n = g.points, s = g.side, i, j, part, height, width, top_h = g.top_height, top_w = g.top_width
+    cdef Py_ssize_t n = g.points, s = g.side, i, j, part, height, width
     cdef Py_ssize_t image = tile // (g.down * g.across), place = tile % (g.down * g.across)
     cdef Py_ssize_t row = place // g.across * s, col = place % g.across * s
     cdef const float* slopes = NULL
     cdef float* to
     cdef vec shift, value
-    height, width = min(s, top_h - row), min(s, top_w - col)
+    height, width = min(s, g.top_height - row), min(s, g.top_width - col)
     if g.pool:
-        top_h, top_w, row, col = (top_h + 1) // 2, (top_w + 1) // 2, row // 2, col // 2
-    y += (((image * g.output_blocks + block) * top_h + row) * top_w + col) * BLOCK
+        row, col = row // 2, col // 2
+    row, col = g.first_row + row, g.first_col + col
+    y += (((image * g.output_blocks + block) * g.plane_height + row) * g.plane_width + col) * BLOCK
     for part in range(PARTS):
         for j in range(n):
             tile_transform(n, s, m + j * frequency, n * frequency, half + j * VL, n * VL)
@@ -214,12 +216,12 @@ cdef void finish_tile(const Tiling* g, const float* m, Py_ssize_t frequency, Py_
             slopes = g.slopes + block * BLOCK + part * VL
         if not g.pool:
             for i in range(height):
-                to = y + i * top_w * BLOCK
+                to = y + i * g.plane_width * BLOCK
                 for j in range(width):
                     value = load(out + (i * s + j) * VL) + shift
                     store(to + j * BLOCK, activated(value, g.relu, slopes))
         else:
-            pool_tile(g, out, height, width, shift, y, top_w)
+            pool_tile(g, out, height, width, shift, y)
         m += VL
         y += VL
 
@@ -296,14 +298,27 @@ cdef void forward_tiles(const Tiling* g, const float* x, const float* u, const f
         finish_group(g, m, m_frequency, first, count, group, bias, y)
 
 
+cdef place_top(Tiling* g, Py_ssize_t height, Py_ssize_t width, row_margins, col_margins):
+    """Say where in arrays of this height and width the outputs go. Raises ValueError where they do not fit."""
+    cdef Py_ssize_t step = 2 if g.pool else 1
+    g.plane_height, g.plane_width = height, width
+    (g.first_row, last_rows), (g.first_col, last_cols) = row_margins, col_margins
+    check(min(g.first_row, last_rows, g.first_col, last_cols) >= 0 and g.top_height > 0 and g.top_width > 0, "a margin")
+    check(height == g.first_row + (g.top_height + step - 1) // step + last_rows
+          and width == g.first_col + (g.top_width + step - 1) // step + last_cols
+          and (not g.pool or g.side % 2 == 0), "y")
+
+
 def winograd_forward(const float[:, :, :, :, ::1] x, const float[::1] u, const float[::1] bias,
                      const float[::1] slopes, float[:, :, :, :, ::1] y, const int[::1] rows, const int[::1] cols,
-                     Py_ssize_t points, Py_ssize_t side, Py_ssize_t top_height, Py_ssize_t top_width, bint relu,
-                     bint pool, Py_ssize_t tiles, bint by_outputs, float[::1] scratch, int threads):
+                     Py_ssize_t points, Py_ssize_t side, Py_ssize_t top_height, Py_ssize_t top_width, row_margins,
+                     col_margins, bint relu, bint pool, Py_ssize_t tiles, bint by_outputs, float[::1] scratch,
+                     int threads):
     """y = the convolution of x by the kernels in u, plus bias; rectified (relu) and pooled 2×2 (pool) where asked.
 
     x is N×C/16×H×W×16, y likewise; bias has a value for every output of y's groups, and so have `slopes` (of PReLU, not
-    pooled) unless there are none. `tiles` go through the buffers at once: a thread's own, or (by_outputs) of all threads,
+    pooled) unless there are none. Of y all is written but the margins, so many of its first and last rows and columns;
+    `rows` and `cols` begin behind them, and top_height × top_width is what lies within, before pooling. `tiles` go through the buffers at once: a thread's own, or (by_outputs) of all threads,
     which then share out the outputs. `scratch` has `winograd_scratch(...)` floats.
     """
     cdef Tiling g
@@ -315,6 +330,7 @@ def winograd_forward(const float[:, :, :, :, ::1] x, const float[::1] u, const f
     g.channel_blocks, g.height, g.width = x.shape[1], x.shape[2], x.shape[3]
     g.down, g.across = (top_height + side - 1) // side, (top_width + side - 1) // side
     g.output_blocks, g.top_height, g.top_width = y.shape[1], top_height, top_width
+    place_top(&g, y.shape[2], y.shape[3], row_margins, col_margins)
     g.rows, g.cols, g.slopes = &rows[0], &cols[0], &slopes[0] if slopes.shape[0] else NULL
     count = x.shape[0] * g.down * g.across
     groups = (g.output_blocks + 1) // 2
@@ -329,10 +345,6 @@ def winograd_forward(const float[:, :, :, :, ::1] x, const float[::1] u, const f
     check(slopes.shape[0] == 0 or slopes.shape[0] >= groups * GROUP and not pool, "slopes")
     check(scratch.shape[0] >= winograd_scratch(points, g.channel_blocks, tiles, by_outputs, threads), "scratch")
     check(y.shape[0] == x.shape[0], "y")
-    if pool:
-        check(side % 2 == 0 and y.shape[2] == (top_height + 1) // 2 and y.shape[3] == (top_width + 1) // 2, "y")
-    else:
-        check(y.shape[2] == top_height and y.shape[3] == top_width, "y")
     if not by_outputs:
         for item in prange((count + tiles - 1) // tiles, nogil=True, schedule="dynamic", num_threads=threads):
             forward_tiles(&g, &x[0, 0, 0, 0, 0], &u[0], &bias[0], &y[0, 0, 0, 0, 0], item * tiles,

@@ -126,6 +126,8 @@ class Convolution(Operation):
         self.weights: Weights = self._own_weights
         self.slopes: Callable[[Machine], Array] | None = None
         """Gives PReLU's slope for every output, where `problem.relu` stands for a PReLU."""
+        self.beyond: Callable[[Machine], Array] | None = None
+        """Gives what stands in the problem's margins: a value for every channel of the blocked top."""
         self._work: Any = None
         self._down: Turned | Winograd | None = None
         """How gradients are carried to the bottom, once it is laid out; None: as the plain path does it."""
@@ -184,7 +186,18 @@ class Convolution(Operation):
     def forward(self, bottom: list[Array], top: list[Array], run: Run, machine: Machine) -> list[Array]:
         run.bottom, run.top = bottom, top
         self.algorithm.forward(bottom[0], top[0], self.prepared(machine), self.problem, self._work, machine)
+        self.fill_margins(top[0], machine)
         return top
+
+    @property
+    def leaves_margins(self) -> bool:
+        return self.beyond is not None and isinstance(self.algorithm, Winograd)
+
+    def fill_margins(self, y: Array, machine: Machine) -> None:
+        """Write what the algorithm has left out."""
+        if self.leaves_margins:
+            assert self.beyond is not None
+            machine.kernels.fill_margins(self.beyond(machine), *self.problem.margins, y, machine.threads)
 
     # Backward
 

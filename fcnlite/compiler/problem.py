@@ -14,6 +14,9 @@ GROUP = 32
 """Outputs that the kernels compute together: their weights and biases are padded to as many."""
 
 
+Margins = tuple[int, int]
+
+
 @dataclass(frozen=True, eq=False)
 class Problem:
     """The convolution of N×C×H×W to N×O×H'×W', H' and W' before any pooling."""
@@ -36,11 +39,24 @@ class Problem:
     goes to, and of two ways to the result the one with less rounding is better."""
     gradients: bool = False
     """Whether these are gradients, which lie blocked however few channels they have."""
+    margins: tuple[Margins, Margins] = ((0, 0), (0, 0))
+    """For rows and for columns of the top, after pooling: how many at its beginning and its end are known already
+    (`Convolution.beyond`), so that an algorithm may leave them out."""
 
     @property
     def top_size(self) -> tuple[int, int]:
         """H'×W' before pooling."""
         rows, columns = (w.convolved(len(s)) for w, s in zip(self.kernel, self.sources, strict=True))
+        return rows, columns
+
+    @property
+    def within(self) -> tuple[range, range]:
+        """The rows and the columns of the top, before pooling, that lie within the margins."""
+        step = 2 if self.pool else 1
+        rows, columns = (
+            range(step * before, min(size, step * (-(-size // step) - behind)))
+            for size, (before, behind) in zip(self.top_size, self.margins, strict=True)
+        )
         return rows, columns
 
     @property
@@ -73,11 +89,11 @@ class Problem:
         """Whether every output sees one pixel, and every pixel is seen once: all of it may as well be one row."""
         return self.taps == self.kernel[0].stride == self.kernel[1].stride == 1 and self.simple
 
-    def maps(self, lengths: tuple[int, int]) -> tuple[Array, Array]:
-        """Of the padded picture's first rows and columns, so many, the row and column of the array; −1 is zero."""
+    def maps(self, lengths: tuple[int, int], first: tuple[int, int] = (0, 0)) -> tuple[Array, Array]:
+        """Of the padded picture's rows and columns, so many from `first` on, those of the array; −1 is zero."""
         rows, columns = (
-            _padded(source, window.pad, length)
-            for source, window, length in zip(self.sources, self.kernel, lengths, strict=True)
+            _padded(source, window.pad - start, length)
+            for source, window, length, start in zip(self.sources, self.kernel, lengths, first, strict=True)
         )
         return rows, columns
 

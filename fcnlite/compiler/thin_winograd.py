@@ -56,9 +56,10 @@ class ThinWinograd(Operation):
         machine.kernels.thin_winograd_forward(
             bottom[0], ours.u[0], ours.bias[0], *first_maps, (rows.kernel, columns.kernel),
             (rows.stride, columns.stride), first.relu, (first.outputs, *first.top_size), theirs.u, theirs.bias[0],
-            top[0], *maps, winograd.points, winograd.side(second), *second.top_size, second.relu, second.pool,
-            RECTANGLE, machine.scratch, machine.threads,
+            top[0], *maps, winograd.points, winograd.side(second), *map(len, second.within), *second.margins,
+            second.relu, second.pool, RECTANGLE, machine.scratch, machine.threads,
         )  # fmt: skip
+        self.second.fill_margins(top[0], machine)
         return top
 
     def cost(self, threads: int) -> Cost:

@@ -115,7 +115,7 @@ class Winograd:
         return square and p.group == 1 and known and not (p.pool and self.side(p) % 2)
 
     def tiles(self, p: Problem) -> int:
-        down, across = (-(-each // self.side(p)) for each in p.top_size)
+        down, across = (-(-len(each) // self.side(p)) for each in p.within)
         return p.batch * down * across
 
     def weights(self, p: Problem) -> int:
@@ -159,14 +159,15 @@ class Winograd:
             parts = -(-parts // threads) * threads if tiles > threads * lanes else min(threads, -(-tiles // lanes))
         at_once = -(-tiles // (parts * lanes)) * lanes
         scratch = machine.kernels.winograd_scratch(self.points, p.channel_blocks, at_once, by_outputs, threads)
-        down, across = (-(-each // side) for each in p.top_size)
-        maps = p.maps((down * side + self.points - side, across * side + self.points - side))
+        down, across = (-(-len(each) // side) * side + self.points - side for each in p.within)
+        maps = p.maps((down, across), (p.within[0].start, p.within[1].start))
         return WinogradWork(maps, at_once, by_outputs, scratch)
 
     def forward(self, x: Array, y: Array, weights: Prepared, p: Problem, work: WinogradWork, machine: Machine) -> None:
         machine.kernels.winograd_forward(
-            x, weights.u, weights.bias[0], weights.slopes[0], y, *work.maps, self.points, self.side(p), *p.top_size,
-            p.relu, p.pool, work.tiles, work.by_outputs, machine.scratch, machine.threads,
+            x, weights.u, weights.bias[0], weights.slopes[0], y, *work.maps, self.points, self.side(p),
+            *map(len, p.within), *p.margins, p.relu, p.pool, work.tiles, work.by_outputs, machine.scratch,
+            machine.threads,
         )  # fmt: skip
 
     def weight_scratch(self, p: Problem, machine: Machine) -> int:

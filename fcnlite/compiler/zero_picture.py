@@ -10,18 +10,22 @@ import numpy as np
 
 from fcnlite.compiler.arena import Arena
 from fcnlite.compiler.convolution import Convolution
-from fcnlite.compiler.ir import Graph, Machine, Operation, Value
+from fcnlite.compiler.ir import BLOCK, Graph, Machine, Operation, Value
 from fcnlite.compiler.passes.lay_out import lay_out
 from fcnlite.compiler.plan import Plan
 from fcnlite.layers.base import Array, Shape
 from fcnlite.schedule import Schedule
+
+Computed = tuple[dict[int, Array], dict[int, Array]]
+"""By the place of the operation that makes them: arrays, and pixels."""
 
 
 class ZeroPicture:
     """Operations on one picture of zeros, of another size than that of the operations that they are taken from.
 
     `operations` are these; each has its twin, which computes it, in `shrunk`. `shapes` are those of what the twins read
-    and make. The first of them reads `picture`, whose pad is all that there is of it.
+    and make. The first of them reads `picture`, whose pad is all that there is of it. `framed` are the values whose
+    arrays are wanted, and `far` says where others have a pixel that is far from everything.
     """
 
     def __init__(
@@ -30,25 +34,44 @@ class ZeroPicture:
         shrunk: Sequence[Operation],
         picture: Value,
         shapes: Mapping[Value, Shape],
-        outputs: Sequence[Value],
+        framed: Sequence[Value],
+        far: Mapping[Value, tuple[int, int]],
     ) -> None:
         self._operations = operations
         self._shrunk = shrunk
         self._picture = picture
         self._shapes = shapes
-        self._outputs = outputs
+        self._places = {each.outputs[0]: i for i, each in enumerate(operations)}
+        """Of the values: plans for pictures of other sizes share what is computed, and have others."""
+        self._framed = framed
+        self._far = far
 
     def array(self, value: Value, machine: Machine) -> Array:
         """What the zeros become where the operations have `value`: 1×C×H×W."""
-        done = tuple((each.layers, getattr(each, "algorithm", None)) for each in self._operations)
-        framed = tuple(i for i, each in enumerate(self._operations) if each.outputs[0] in self._outputs)
-        layers = [name for each in self._operations for name in each.layers]
-        key = "zero picture", done, framed, self._shapes[self._picture]
-        found: dict[str, Array] = machine.prepare(key, layers, lambda _: self._compute(machine))
-        return found[str(self._outputs.index(value))]
+        return self._computed(machine)[0][self._places[value]]
 
-    def _compute(self, machine: Machine) -> dict[str, Array]:
-        """The arrays of all outputs, by a plan of their own, with the kernels that are prepared already."""
+    def far(self, value: Value, machine: Machine) -> Array:
+        """What they become far from everything: a value for every channel of `value`, which is blocked."""
+        return self._computed(machine)[1][self._places[value]]
+
+    def _computed(self, machine: Machine) -> Computed:
+        done = tuple((each.layers, getattr(each, "algorithm", None)) for each in self._operations)
+        framed, left = (tuple(self._places[each] for each in values) for values in (self._framed, self._left()))
+        layers = [name for each in self._operations for name in each.layers]
+        key = "zero picture", done, framed, left, self._shapes[self._picture]
+        found: Computed = machine.prepare(key, layers, lambda _: self._compute(machine))
+        return found
+
+    def _left(self) -> list[Value]:
+        """The values of which a pixel far from everything is wanted."""
+        return [
+            value
+            for value, i in self._places.items()
+            if isinstance(each := self._operations[i], Convolution) and each.leaves_margins
+        ]
+
+    def _compute(self, machine: Machine) -> Computed:
+        """By a plan of their own, with the kernels that are prepared already."""
         zeros = np.zeros((1, self._picture.shape[1], 1, 1), np.float32)
         twins = {value: Value(value.name, shape) for value, shape in self._shapes.items()}
         twins[self._picture].shape = zeros.shape
@@ -60,9 +83,16 @@ class ZeroPicture:
             if isinstance(twin, Convolution) and isinstance(operation, Convolution):
                 twin.algorithm = operation.algorithm
             operations.append(twin)
-        outputs = {str(i): twins[value] for i, value in enumerate(self._outputs)}
+        left = self._left()
+        outputs = {str(self._places[value]): twins[value] for value in (*self._framed, *left)}
         outs = set(outputs.values())
         graph = Graph(operations, {"zeros": twins[self._picture]}, outputs, {}, set(outs), outs, training=False)
         lay_out(graph)
         plan = Plan(graph, Schedule((), {}, {}, {}), replace(machine, arena=Arena()), {})
-        return plan.forward({"zeros": zeros}).outputs()
+        found = {int(name): array for name, array in plan.forward({"zeros": zeros}).outputs().items()}
+        pixels = {}
+        for value in left:
+            row, column = self._far[value]
+            pixel = found[self._places[value]][0, :, row, column]
+            pixels[self._places[value]] = np.pad(pixel, (0, -len(pixel) % BLOCK))
+        return {self._places[value]: found[self._places[value]] for value in self._framed}, pixels

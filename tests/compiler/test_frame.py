@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import itertools
+import sys
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -12,9 +14,12 @@ from hypothesis import strategies as st
 
 import fcnlite
 from fcnlite.compiler import Plan
-from fcnlite.compiler.convolution import Convolution
+from fcnlite.compiler.convolution import Algorithm, Convolution
 from fcnlite.compiler.framing import Framing
+from fcnlite.compiler.ir import Machine
+from fcnlite.compiler.problem import Problem
 from fcnlite.compiler.thin_winograd import ThinWinograd
+from fcnlite.compiler.winograd import Winograd
 from fcnlite.errors import ShapeError
 from fcnlite.net import Net
 from fcnlite.spec import LayerSpec
@@ -22,6 +27,9 @@ from tests.compiler.problems import ISAS, guarded, machine_with
 from tests.compiler.twins import Array, assert_same_outputs, conv, does, layer, normal, plain_twin, plan_of, pool
 from tests.compiler.wide_pads import chains, feed, net_of, rectified, trunk
 from tests.random_nets import FLAG, Draw
+
+choose = sys.modules["fcnlite.compiler.passes.choose"]
+"""The module: the package has the function by this name."""
 
 
 def rows_of(plan: Plan, name: str) -> tuple[int, ...]:
@@ -111,7 +119,7 @@ def test_a_picture_larger_than_its_zeros_costs_no_more_of_them() -> None:
     net = net_of(trunk(), 40, 40)
     for size in ((40, 40), (200, 300)):
         net.forward(feed(*size))
-    for _, arrays in zero_pictures(net):
+    for _, (arrays, _) in zero_pictures(net):
         assert all(max(each.shape[2:]) < 20 for each in arrays.values())
 
 
@@ -291,6 +299,25 @@ def test_any_chain_behind_a_wide_pad(layers: tuple[LayerSpec, ...], size: tuple[
     except ShapeError:
         reject()
     assert_same_outputs(net, feed(*size))
+
+
+@settings(max_examples=100)
+@given(layers=chains(), size=st.tuples(st.integers(1, 50), st.integers(1, 50)), points=st.sampled_from([6, 8]))
+def test_any_chain_by_winograd(layers: tuple[LayerSpec, ...], size: tuple[int, int], points: int) -> None:
+    """Which leaves out what is far from everything; all memory holds NaN before."""
+
+    def winograd_if_possible(p: Problem, machine: Machine, found: Sequence[Algorithm]) -> Algorithm:
+        return next((each for each in found if each == Winograd(points)), found[0])
+
+    try:
+        net = net_of(layers, *size)
+    except ShapeError:
+        reject()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(choose, "cheapest", winograd_if_possible)
+        plan = plan_of(net, feed(*size))
+        net._arena.of(plan.arena_floats).fill(np.nan)
+        assert_same_outputs(net, feed(*size))
 
 
 # The kernel

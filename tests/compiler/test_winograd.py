@@ -59,9 +59,9 @@ CASES = st.sampled_from([6, 8]).flatmap(lambda points: st.tuples(st.just(Winogra
 def run(
     algorithm: Winograd, p: Problem, x: np.ndarray, weight: np.ndarray, bias: np.ndarray | None,
     instructions: str, threads: int, by_outputs: bool | None = None, turned: bool = False,
-    slopes: np.ndarray | None = None,
+    slopes: np.ndarray | None = None, beyond: np.ndarray | None = None,
 ) -> np.ndarray:  # fmt: skip
-    """The outputs by Winograd's way."""
+    """The outputs by Winograd's way; `beyond` are the values that stand in the margins."""
     machine = machine_with(instructions, threads)
     u = algorithm.prepare(weight, p, machine, turned=turned)
     work = algorithm.plan(p, machine)
@@ -73,7 +73,18 @@ def run(
         height, width = -(-height // 2), -(-width // 2)
     with guarded(p.batch, -(-p.outputs // 16), height, width, 16) as y, poisoned(machine, work.scratch):
         algorithm.forward(blocked(x), y, prepared(u, bias, slopes, p), p, work, machine)
+        if beyond is not None:
+            within = np.zeros((height, width), bool)
+            within[inside(p, height, width)] = True
+            np.testing.assert_array_equal(np.isnan(y), np.broadcast_to(~within[:, :, None], y.shape))
+            machine.kernels.fill_margins(blocked(beyond.reshape(1, -1, 1, 1)).reshape(-1), *p.margins, y, threads)
     return unblocked(y, p.outputs)
+
+
+def inside(p: Problem, height: int, width: int) -> tuple[slice, slice]:
+    """What lies within the margins."""
+    (top, bottom), (left, right) = p.margins
+    return slice(top, height - bottom), slice(left, width - right)
 
 
 @EACH_ISA
@@ -93,6 +104,43 @@ def test_forward_is_the_convolution(
     if slopes is not None:
         found = run(algorithm, p, x, weight, bias, instructions, threads, by_outputs)
         assert_near(found, convolved(p, x, weight, bias), BAR)
+
+
+@EACH_ISA
+@settings(max_examples=60)
+@given(case=CASES, pool=FLAG, by_outputs=FLAG, threads=THREADS, seed=SEEDS, data=st.data())
+def test_margins_are_left_out(
+    instructions: str, case: tuple[Winograd, Problem], pool: bool, by_outputs: bool, threads: int, seed: int,
+    data: st.DataObject,
+) -> None:  # fmt: skip
+    algorithm, p = case
+    p = replace(p, pool=pool and algorithm.side(p) % 2 == 0)
+    height, width = (-(-size // 2) if p.pool else size for size in p.top_size)
+    margins = []
+    for size in (height, width):
+        before = data.draw(st.integers(0, min(3, size - 1)))
+        margins.append((before, data.draw(st.integers(0, min(3, size - 1 - before)))))
+    p = replace(p, margins=(margins[0], margins[1]))
+    r = p.kernel[0].kernel
+    x, weight = normal(seed, p.batch, p.channels, *p.size), normal(seed + 1, p.outputs, p.channels, r, r)
+    bias, beyond = normal(seed + 2, p.outputs), normal(seed + 3, p.outputs)
+    found = run(algorithm, p, x, weight, bias, instructions, threads, by_outputs, beyond=beyond)
+    whole = convolved(p, x, weight, bias)
+    expected = np.broadcast_to(beyond[:, None, None], whole.shape).copy()
+    rows, columns = inside(p, height, width)
+    expected[:, :, rows, columns] = whole[:, :, rows, columns]
+    assert_near(found, expected, BAR)
+
+
+@EACH_ISA
+def test_margins_that_do_not_fit_are_refused(instructions: str) -> None:
+    kernels, values, y = machine_with(instructions).kernels, np.zeros(32, np.float32), np.zeros((1, 2, 4, 5, 16), "f4")
+    kernels.fill_margins(values, (2, 2), (0, 5), y, 1)
+    for rows, columns in (((3, 2), (0, 0)), ((0, 0), (-1, 2)), ((0, 0), (3, 3))):
+        with pytest.raises(ValueError, match="a margin does not fit"):
+            kernels.fill_margins(values, rows, columns, y, 1)
+    with pytest.raises(ValueError, match="values does not fit"):
+        kernels.fill_margins(values[:16], (0, 0), (0, 0), y, 1)
 
 
 @EACH_ISA

@@ -35,7 +35,7 @@ from fcnlite.compiler.lrn import LocalResponse
 from fcnlite.compiler.operations import Concatenation, LayerOperation, Sum
 from fcnlite.compiler.passes.kinds import ZERO, Axis, Numbers, has_wide_pad, number, padded_sources, windows
 from fcnlite.compiler.pooling import MaxPooling
-from fcnlite.compiler.problem import Problem
+from fcnlite.compiler.problem import Margins, Problem
 from fcnlite.compiler.zero_picture import ZeroPicture
 
 GAIN = 0.98
@@ -197,10 +197,16 @@ class _Framed:
         if not self._frames or after > GAIN * before:
             return False
         small = [self._small(axis) for axis in (0, 1)]
-        zeros = self._zero_picture(small)
+        far = {value: place for value in self._rows if (place := self._far(value, small)) is not None}
+        zeros = self._zero_picture(small, far)
         framings = [self._framing(value, spans[value], small, zeros) for value in self._frames]
         for convolution, problem in zip(convolutions, problems, strict=True):
             convolution.problem = problem
+            value = convolution.outputs[0]
+            margins = self._margins(value, spans[value])
+            if margins is not None and value in far:
+                convolution.change(margins=margins)
+                convolution.beyond = partial(zeros.far, value)
         for operation in (*self.operations, *self._edged):
             self._fit(operation, spans[operation.outputs[0]])
         for framing in framings:
@@ -222,6 +228,15 @@ class _Framed:
                 wanted += [first, stop - 1]
         first = max(min(wanted, default=rows.first), rows.first - 1)
         return first, max(first, min(max(wanted, default=rows.first), rows.stop)) + 1
+
+    def _margins(self, value: Value, spans: tuple[Span, ...]) -> tuple[Margins, Margins] | None:
+        """How many rows and columns of those that are to be made lie beyond what the picture reaches."""
+        rows, columns = (
+            (max(0, reached.first - first), max(0, stop - reached.stop))
+            for reached, (first, stop) in zip(self._rows[value], spans, strict=True)
+        )
+        within = all(sum(each) < stop - first for each, (first, stop) in zip((rows, columns), spans, strict=True))
+        return (rows, columns) if within and any((*rows, *columns)) else None
 
     def _problem(self, operation: Convolution, spans: Mapping[Value, tuple[Span, ...]]) -> Problem:
         """What a convolution is to compute."""
@@ -265,7 +280,17 @@ class _Framed:
             found[operation.outputs[0]] = self._kinds(operation, axis, [found[each] for each in operation.inputs])
         return found
 
-    def _zero_picture(self, small: Sequence[Mapping[Value, list[int]]]) -> ZeroPicture:
+    def _far(self, value: Value, small: Sequence[Mapping[Value, list[int]]]) -> tuple[int, int] | None:
+        """Where a picture of zeros has a pixel of a value that is far from everything."""
+        kinds = [(each[value], rows.far) for each, rows in zip(small, self._rows[value], strict=True)]
+        if any(far not in rows for rows, far in kinds):
+            return None
+        (rows, far_row), (columns, far_column) = kinds
+        return rows.index(far_row), columns.index(far_column)
+
+    def _zero_picture(
+        self, small: Sequence[Mapping[Value, list[int]]], far: Mapping[Value, tuple[int, int]]
+    ) -> ZeroPicture:
         shapes = {
             value: (1, value.shape[1], *(len(kinds[value]) for kinds in small)) for value in small[0]
         }
@@ -279,7 +304,7 @@ class _Framed:
                     sources, size = (np.full(height, -1), np.full(width, -1)), (1, 1)
                     kernel = (replace(kernel[0], pad=0), replace(kernel[1], pad=0))
                 operation.problem = replace(p, batch=1, kernel=kernel, sources=sources, size=size)
-        return ZeroPicture(operations, shrunk, self._picture, shapes, self._frames)
+        return ZeroPicture(operations, shrunk, self._picture, shapes, self._frames, far)
 
     def _framing(
         self, value: Value, spans: tuple[Span, ...], small: Sequence[Mapping[Value, list[int]]], zeros: ZeroPicture
