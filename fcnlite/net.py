@@ -258,8 +258,13 @@ class Net:
             outs=outs,
             rng=partial(generator, self.seed, 1 + self.iteration, layer.spec.name),
         )
+        made = named(layer, lambda: layer.forward(bottom, run))
+        run.outs = ()  # of forward alone: backward may call it again
+        _check_tops(layer, [np.shape(each) for each in made], layer.top_shapes(*(x.shape for x in bottom)))
         # NumPy turns arrays without axes into numbers; layers and callers get arrays.
-        top = [np.asarray(each) for each in named(layer, lambda: layer.forward(bottom, run))]
+        top = [np.asarray(each, self.dtype, order="C") for each in made]
+        if not layer.aliases and not any(each is x for each in outs for x in bottom):
+            top = [each.copy() if any(np.may_share_memory(each, x) for x in bottom) else each for each in top]
         run.bottom = bottom if "bottom" in layer.backward_reads else []
         run.top = top if "top" in layer.backward_reads else []
         run.top_shapes = [each.shape for each in top]
@@ -476,6 +481,15 @@ class Net:
                 if not np.isfinite(last.values[version]).all():
                     return f"the output of layer {origin.spec.name!r} ({origin.type})"
         return None
+
+
+def _check_tops(layer: Layer, found: list[Shape], expected: list[Shape]) -> None:
+    """Raise `ShapeError` unless a layer has made what it says it makes."""
+    if found != expected:
+        made, says = (", ".join(map(show, each)) or "nothing" for each in (found, expected))
+        raise ShapeError(
+            f"layer {layer.spec.name!r} ({layer.type}): forward made tops of shape {made}, but top_shapes says {says}."
+        )
 
 
 def _is_input(layer: Layer) -> bool:

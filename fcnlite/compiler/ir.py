@@ -64,7 +64,7 @@ class Machine:
     params: Callable[[str], Sequence[Parameter]]
     """A layer's parameters."""
     run_layer: Callable[[Layer, list[Array], Sequence[Array]], tuple[list[Array], Run]]
-    """A layer's forward on its bottoms, with memory for its tops if it wants any: the tops, what backward needs."""
+    """A layer's forward on its bottoms, and memory that it may write its tops into: the tops, what backward needs."""
     kernels: Any
     threads: int
     prepared: dict[Any, tuple[tuple[int, ...], Any]]

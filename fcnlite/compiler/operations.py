@@ -11,7 +11,6 @@ import numpy as np
 
 from fcnlite.compiler.cost import Cost
 from fcnlite.compiler.ir import Machine, Operation, Value
-from fcnlite.errors import ShapeError
 from fcnlite.layers import infogain_loss, softmax_loss
 from fcnlite.layers.base import Array, Layer, Run, canonical_axis, named
 from fcnlite.layers.concat import Concat
@@ -20,7 +19,6 @@ from fcnlite.layers.infogain_loss import InfogainLoss
 from fcnlite.layers.inner_product import InnerProduct
 from fcnlite.layers.labels import read_labels
 from fcnlite.layers.softmax_loss import SoftmaxWithLoss
-from fcnlite.shapes import show
 
 
 class LayerOperation(Operation):
@@ -50,14 +48,12 @@ class LayerOperation(Operation):
         made, run.saved = machine.run_layer(self.layer, bottom, outs)
         if self.aliases:
             return made
-        for value, place, array in zip(self.outputs, top, made, strict=True):
-            if array.shape != place.shape:
-                raise ShapeError(
-                    f"layer {self.layer.spec.name!r} ({self.layer.type}): forward made {value.name!r} "
-                    f"{show(array.shape)}, but its top_shapes says {show(place.shape)}."
-                )
-            place[...] = array  # where it lies already, if the layer writes there
-        run.saved.top = run.saved.top and top
+        if len(top) > 1:  # one may lie in another's place
+            made = [array if array is place else array.copy() for array, place in zip(made, top, strict=True)]
+        for array, place in zip(made, top, strict=True):
+            place[...] = array  # it lies there already, if the layer writes out
+        if run.saved.top:  # what backward reads: not kept twice
+            run.saved.top = top
         return top
 
     def backward(self, dtop: list[Array], run: Run, machine: Machine) -> list[Array | None]:

@@ -45,8 +45,8 @@ class Run:
     params: list[Array]
     """The layer's parameters, as its `params` lists them."""
     outs: Sequence[Array] = ()
-    """Where the tops may be written, if anywhere: the one top over the first bottom (an in-place layer, and nobody else
-    reads it), or each into memory that a plan has for it. Else the layer makes arrays of its own."""
+    """In forward: where the tops may be written, if anywhere: the one top over the first bottom (an in-place layer, and
+    nobody else reads it), or each into memory that a plan has for it. Else the layer makes arrays of its own."""
     rng: Callable[[], np.random.Generator] = np.random.default_rng
     """Gives the random numbers of this layer in this iteration (Dropout)."""
     bottom: list[Array] = field(default_factory=list)
@@ -86,10 +86,11 @@ class Layer:
     backward_reads: frozenset[str] = frozenset()
     """Which of Run's `bottom` and `top` backward reads, itself or in `saved`; the net keeps and protects no others."""
     overwrites: bool = False
-    """Whether forward can write its top over its bottom. A class with a forward of its own says so anew."""
+    """Whether forward can write its one top over its bottom."""
     writes_out: bool = False
-    """Whether forward writes into `Run.outs`, if only its large tops. A class with a forward of its own says so anew:
-    what it makes by the base's forward, called twice say, may not fit in one place."""
+    """Whether forward writes into `Run.outs`; tops of a single number need not be.
+
+    A class with a forward of its own says both anew, for it may call its base's twice, say, and wants two results."""
     aliases: bool = False
     """Whether a top may share memory with a bottom."""
     is_loss: ClassVar[bool] = False
@@ -99,11 +100,12 @@ class Layer:
     updates_params: bool = False
     """Whether forward writes to its parameters (BatchNorm's running sums)."""
 
-    def __init_subclass__(cls) -> None:
-        if "forward" in vars(cls):
-            for name in ("overwrites", "writes_out"):
-                if name not in vars(cls):
-                    setattr(cls, name, False)
+    def __init_subclass__(cls, **options: Any) -> None:
+        super().__init_subclass__(**options)
+        for name in ("overwrites", "writes_out"):
+            latest = next(each for each in cls.__mro__ if name in vars(each) or "forward" in vars(each))
+            if name not in vars(latest):
+                setattr(cls, name, False)
 
     def __init__(self, spec: LayerSpec, phase: str) -> None:
         self.spec = spec

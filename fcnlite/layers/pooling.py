@@ -86,7 +86,7 @@ class Pooling(Layer):
     def forward(self, bottom: list[Array], run: Run) -> list[Array]:
         (x,) = bottom
         n, channels, height, width = x.shape
-        tops = run.outs or [np.empty(shape, x.dtype) for shape in self.top_shapes(x.shape)]
+        tops = run.outs or [np.empty(shape, x.dtype) for shape in Pooling.top_shapes(self, x.shape)[:2]]
         planes = x.reshape(n * channels, height, width)
         y = tops[0].reshape(n * channels, *tops[0].shape[2:])
         windows = self._arguments(height, width)

@@ -62,9 +62,10 @@ class Slice(Layer):
 
     def forward(self, bottom: list[Array], run: Run) -> list[Array]:
         (x,) = bottom
-        tops = run.outs or [np.empty(shape, x.dtype) for shape in self.top_shapes(x.shape)]
-        for top, window in zip(tops, self.windows(x.shape), strict=True):
-            top[...] = x[window]
+        parts = [x[window] for window in self.windows(x.shape)]
+        tops = run.outs or [np.empty(part.shape, x.dtype) for part in parts]
+        for top, part in zip(tops, parts, strict=True):
+            top[...] = part
         return list(tops)
 
     def backward(self, dtop: list[Array], run: Run) -> list[Array | None]:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
+from typing import Any, ClassVar
 
 import numpy as np
 import pytest
@@ -19,11 +21,16 @@ from fcnlite.layers.inner_product import InnerProduct
 from fcnlite.layers.pooling import Pooling
 from fcnlite.layers.prelu import PReLU
 from fcnlite.layers.relu import ReLU
+from fcnlite.layers.reshape import Reshape
 from fcnlite.layers.scale import Scale
+from fcnlite.layers.slice import Slice
 from fcnlite.layers.softmax import Softmax
 from fcnlite.layers.softmax_loss import SoftmaxWithLoss
+from fcnlite.net import Net
+from fcnlite.shapes import Shape, show
 from tests.compiler.twins import (
     Array,
+    assert_all_near,
     assert_near,
     assert_same_outputs,
     conv,
@@ -83,45 +90,184 @@ def test_a_loss_too(kind: str) -> None:
     assert_same_outputs(net, {**FEEDS, "label": np.ones((2, 1, 13, 18), np.float32)})
 
 
+@pytest.fixture
+def registry(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What a test registers is forgotten after it."""
+    monkeypatch.setattr(base, "_registry", dict(base._registry))
+
+
+class Twice:
+    """Calls the forward that it is put before as it likes: twice, say, and returns a view."""
+
+    def forward(self, bottom: list[Array], run: Run) -> list[Array]:
+        (x,), (negative,) = super().forward(bottom, run), super().forward([-bottom[0]], run)  # type: ignore[misc]
+        return [(x - 3 * negative)[:, ::-1]]
+
+
+@pytest.mark.usefixtures("registry")
 @pytest.mark.parametrize("keep", [False, True])
 @pytest.mark.parametrize("in_place", [False, True])
+@pytest.mark.parametrize("mixin", [False, True])
 @pytest.mark.parametrize("derived_from", [TanH, Sigmoid, ReLU, Softmax, InnerProduct])
-def test_one_that_calls_ours_as_it_likes(
-    derived_from: type[Layer], in_place: bool, keep: bool, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Twice, say, and returns a view."""
+def test_one_that_calls_ours_as_it_likes(derived_from: type[Layer], mixin: bool, in_place: bool, keep: bool) -> None:
+    if mixin:
+        register(type("Folded", (Twice, derived_from), {"type": "Folded"}))
+    else:
 
-    class Folded(derived_from):  # type: ignore[misc, valid-type]
-        type = "Folded"
+        class Folded(derived_from):  # type: ignore[misc, valid-type]
+            type = "Folded"
 
-        def forward(self, bottom: list[Array], run: Run) -> list[Array]:
-            (x,), (negative,) = super().forward(bottom, run), super().forward([-bottom[0]], run)
-            return [(x - 3 * negative)[:, ::-1]]
+            def forward(self, bottom: list[Array], run: Run) -> list[Array]:
+                (x,), (negative,) = super().forward(bottom, run), super().forward([-bottom[0]], run)
+                return [(x - 3 * negative)[:, ::-1]]
 
-    monkeypatch.setattr(base, "_registry", dict(base._registry))
-    register(Folded)
+        register(Folded)
     options = {"num_output": 7} if derived_from is InnerProduct else {}
     folded = layer("b", "Folded", "a", **options)
     if in_place:
         folded = replace(folded, top=("a",))
     after = layer("c", "Power", folded.top[0], shift=1.0)
     net = filled(spec_of((2, 3, 13, 18), layer("a", "Power", "data", scale=0.5), folded, after))
-    x = 0.5 * FEEDS["data"]
     once = create(net.spec.layer("b"), "TEST")
-    made = once.forward([x], Run([each.array for each in net.params.get("b", ())]))[0]
+    (made,) = once.forward([0.5 * FEEDS["data"]], Run([each.array for each in net.params.get("b", ())]))
     for path in (net, plain_twin(net)):
         assert_near(path.forward(FEEDS, keep=keep)["c"], made + 1)
 
 
-def test_one_whose_top_is_not_what_it_says(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.usefixtures("registry")
+@pytest.mark.parametrize("derived_from", [TanH, Convolution, Pooling])
+def test_one_whose_backward_goes_forward_again(derived_from: type[Layer]) -> None:
+    """What forward wrote stays as it was."""
+
+    class Numeric(derived_from):  # type: ignore[misc, valid-type]
+        type = "Numeric"
+        backward_reads = frozenset({"bottom", "top"})
+
+        def backward(self, dtop: list[Array], run: Run) -> list[Array | None]:
+            (x,) = run.bottom
+            (up,), (down,) = self.forward([x + 0.5], run), self.forward([x - 0.5], run)
+            assert up is not down
+            return [np.full_like(x, (dtop[0] * (up - down)).sum())]
+
+    register(Numeric)
+    kind = derived_from.__name__
+    numeric = layer("b", "Numeric", "data", **LAYERS[kind][1] if kind in LAYERS else {})
+    net = filled(spec_of((2, 3, 13, 18), numeric))
+    made = net.forward(FEEDS, keep=True)["b"]
+    twin = plain_twin(net)
+    twin.forward(FEEDS, keep=True)
+    for each in (net, twin):
+        each.backward({"b": normal(5, *made.shape)}, wrt=["data"])
+        assert_near(each.blobs["b"], made)
+    assert_near(net.grads["data"], twin.grads["data"])
+
+
+@pytest.mark.usefixtures("registry")
+@pytest.mark.parametrize("writes_out", [False, True])
+def test_one_that_returns_its_tops_in_another_order(writes_out: bool) -> None:
+    class Turned(Slice):
+        type = "Turned"
+
+        def forward(self, bottom: list[Array], run: Run) -> list[Array]:
+            return super().forward(bottom, run)[::-1]
+
+    Turned.writes_out = writes_out
+    register(Turned)
+    turned = replace(layer("s", "Turned", "data"), top=("a", "b", "c"))
+    tanh = [layer(f"tanh_{each}", "TanH", each) for each in "abc"]
+    assert_same_outputs(filled(spec_of((2, 3, 13, 18), turned, *tanh)), FEEDS)
+
+
+@pytest.mark.usefixtures("registry")
+def test_one_whose_tops_have_other_shapes_than_ours() -> None:
+    class Unstack(Slice):
+        type = "Unstack"
+
+        def top_shapes(self, *bottom: Shape) -> list[Shape]:
+            return [(n, *rest) for n, _, *rest in super().top_shapes(*bottom)]
+
+        def forward(self, bottom: list[Array], run: Run) -> list[Array]:
+            return [each[:, 0] for each in super().forward(bottom, run)]
+
+    class Counted(Pooling):
+        type = "Counted"
+        tops = (1, 3)
+
+        def top_shapes(self, *bottom: Shape) -> list[Shape]:
+            return [*super().top_shapes(*bottom)[:2], (1,)]
+
+        def forward(self, bottom: list[Array], run: Run) -> list[Array]:
+            return [*super().forward(bottom, run), np.full(1, 3.0)]
+
+    register(Unstack)
+    register(Counted)
+    unstack = replace(layer("s", "Unstack", "data"), top=("a", "b", "c"))
+    counted = replace(layer("p", "Counted", "data", kernel_size=2, stride=2), top=("y", "places", "count"))
+    for each in (unstack, counted):
+        assert_same_outputs(filled(spec_of((2, 3, 13, 18), each)), FEEDS)
+
+
+@pytest.mark.usefixtures("registry")
+@pytest.mark.parametrize("path", ["fast", "plain"])
+def test_one_that_returns_its_bottom_without_saying_so(path: str) -> None:
+    class Same(Layer):
+        type = "Same"
+
+        def forward(self, bottom: list[Array], run: Run) -> list[Array]:
+            return [bottom[0]]
+
+    register(Same)
+    spec = spec_of((2, 3, 13, 18), layer("b", "Same", "data"), replace(layer("c", "ReLU", "b"), top=("b",)))
+    before = FEEDS["data"].copy()
+    found = Net(spec, path=path).forward(FEEDS)["b"]
+    np.testing.assert_array_equal(found, np.maximum(before, 0))
+    np.testing.assert_array_equal(FEEDS["data"], before)
+
+
+@pytest.mark.usefixtures("registry")
+@pytest.mark.parametrize("path", ["fast", "plain"])
+def test_one_that_returns_other_numbers_or_strides(path: str) -> None:
+    class Other(Reshape):  # which `aliases`
+        type = "Other"
+
+        def forward(self, bottom: list[Array], run: Run) -> list[Array]:
+            return [bottom[0].astype(np.float64)[:, :, ::-1, ::-1]]
+
+    register(Other)
+    other = layer("b", "Other", "data", shape={"dim": [0, 0, 0, 0]})
+    net = filled(spec_of((2, 3, 13, 18), other, conv("c", "b", 4), layer("d", "LRN", "b")))
+    net.path = path
+    rest = filled(spec_of((2, 3, 13, 18), conv("c", "data", 4), layer("d", "LRN", "data")))
+    assert_all_near(net.forward(FEEDS), rest.forward(data=FEEDS["data"][:, :, ::-1, ::-1]))
+
+
+@pytest.mark.usefixtures("registry")
+@pytest.mark.parametrize("path", ["fast", "plain"])
+def test_one_whose_top_is_not_what_it_says(path: str) -> None:
     class Wrong(TanH):
         type = "Wrong"
 
         def forward(self, bottom: list[Array], run: Run) -> list[Array]:
-            return [bottom[0][:, :1]]
+            return [bottom[0][:, :1], bottom[0]][: 1 if bottom[0].ndim == 4 else 2]
 
-    monkeypatch.setattr(base, "_registry", dict(base._registry))
     register(Wrong)
-    net = filled(spec_of((2, 3, 13, 18), layer("b", "Wrong", "data")))
-    with pytest.raises(ShapeError, match=r"layer 'b' \(Wrong\): .* 'b' 2×1×13×18, .* top_shapes says 2×3×13×18"):
-        net.forward(FEEDS)
+    for shape, made in (((2, 3, 13, 18), "2×1×13×18"), ((2, 3), "2×1, 2×3")):
+        net = Net(spec_of(shape, layer("b", "Wrong", "data")), path=path)
+        says = re.escape(show(shape))
+        with pytest.raises(ShapeError, match=rf"layer 'b' \(Wrong\): .* shape {made}, but top_shapes says {says}\."):
+            net.forward(data=np.ones(shape))
+
+
+def test_what_a_class_inherits_of_python_is_left_to_it() -> None:
+    class Registered:
+        names: ClassVar[list[str]] = []
+
+        def __init_subclass__(cls, name: str, **options: Any) -> None:
+            super().__init_subclass__(**options)
+            Registered.names.append(name)
+
+    class Known(TanH, Registered, name="known"):
+        type = "Known"
+
+    assert Registered.names == ["known"]
+    assert Known.writes_out

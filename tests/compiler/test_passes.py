@@ -120,6 +120,16 @@ def test_gradients_of_what_is_dropped_in_inference() -> None:
     assert_same_gradients(net_of(*layers), FEEDS, ["data", "a", "dropped", "one", "two"])
 
 
+def test_the_gradient_of_a_loss_that_dropout_passes_on() -> None:
+    layers = (conv("a", "data", 5), conv("b", "data", 5), layer("l", "EuclideanLoss", ("a", "b")))
+    fast = net_of(*layers, in_place("Dropout", "l"))
+    plain = plain_twin(fast)
+    for net in (fast, plain):
+        net.forward(FEEDS, keep=True)
+        net.backward(wrt=["l", "a"])
+    assert_all_near(fast.grads, plain.grads)
+
+
 # cut
 
 

@@ -1,7 +1,8 @@
 """Drop layers that pass on what they get: Dropout in the TEST phase and, in inference, Split.
 
 Exact: y = x. In training a layer stays whose top has a name of its own, and so a gradient that may be asked for by
-itself; one whose bottom others read too, whose gradients are not its top's; and one that lets no gradient through.
+itself; one whose bottom others read too, or is a loss, whose gradients are not its top's; and one that lets no gradient
+through.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ def drop(graph: Graph) -> list[str]:
             continue
         layer = operation.layer
         in_place = layer.spec.top == layer.spec.bottom and not operation.no_gradient
-        in_place = in_place and len(graph.readers(operation.inputs[0])) == 1
+        in_place = in_place and graph.only_reader(operation.inputs[0]) is operation
         idle = (type(layer) is Dropout and layer.phase == "TEST") or type(layer) is Split
         if idle and (in_place or not graph.training):
             for top in operation.outputs:
