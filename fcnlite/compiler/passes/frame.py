@@ -13,35 +13,29 @@ it (zero_picture.py), as are those far from everything. `Framing` puts the two t
 the frame.
 
 Exact as long as no row that the picture reaches is the border's too. That is checked for every layer and size, kind by
-kind; where it is no longer so, as in conv5 behind a pad of 100, the frame is put around what comes before. Convolutions
-that read this need still compute only what the picture reaches, as conv5_1 and conv5_2: they are framed one by one.
+kind (reached.py); where it is no longer so, as in conv5 behind a pad of 100, the frame is put around what comes before.
+Convolutions that read this need still compute only what the picture reaches, as conv5_1 and conv5_2: they are framed
+one by one.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from copy import copy
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
 from math import lcm, prod
-from typing import TypeGuard
 
 import numpy as np
 
 from fcnlite.compiler.convolution import Convolution
 from fcnlite.compiler.framing import Framing
 from fcnlite.compiler.ir import Graph, Operation, Value
-from fcnlite.compiler.lrn import LocalResponse
-from fcnlite.compiler.operations import Concatenation, LayerOperation, Sum
-from fcnlite.compiler.passes.kinds import ZERO, Axis, Numbers, has_wide_pad, number, padded_sources, windows
+from fcnlite.compiler.passes.kinds import ZERO, Axis, has_wide_pad, padded_sources, windows
+from fcnlite.compiler.passes.reached import GAIN, Reached
 from fcnlite.compiler.pooling import MaxPooling
 from fcnlite.compiler.problem import Margins, Problem
 from fcnlite.compiler.zero_picture import ZeroPicture
-
-GAIN = 0.98
-"""The share of the products that must not be left, or the trouble is not worth it."""
-_POINTWISE = ("ReLU", "PReLU")
-"""Layers that compute each row by itself, beside those that have an operation of their own."""
 
 
 def frame(graph: Graph) -> list[str]:
@@ -56,129 +50,27 @@ def frame(graph: Graph) -> list[str]:
     return done
 
 
-@dataclass(frozen=True)
-class _Rows:
-    """The rows of a value, of a picture of zeros and of the one that is computed."""
-
-    kinds: list[int]
-    """Of every row, if the picture were zeros."""
-    far: int
-    """The kind of rows far from everything."""
-    first: int
-    stop: int
-    """On a plane without border, the rows that the picture reaches: first … stop − 1."""
-    stride: int
-    """Of the value's rows, in the picture's."""
-
-    @property
-    def inside(self) -> range:
-        """The value's rows that the picture reaches."""
-        return range(max(self.first, 0), min(self.stop, len(self.kinds)))
-
-    @property
-    def clear(self) -> bool:
-        """Whether no row that the picture reaches is the border's."""
-        return all(self.kinds[each] == self.far for each in self.inside)
-
-
 Span = tuple[int, int]
 """Rows from … to, without the last."""
 
 
 class _Framed:
-    """The operations behind a first convolution whose values can be framed."""
+    """The operations behind a first convolution, and which of their values are framed."""
 
     def __init__(self, graph: Graph, first: Convolution) -> None:
         self._graph = graph
-        self._first = first
-        self._picture = first.inputs[0]
-        self._numbers: Numbers = {}
-        self._claims: dict[Value, Operation] = {}
-        """Who reads a value's rows as they are, from the first one on."""
-        self._rows: dict[Value, tuple[_Rows, ...]] = {}
-        self.operations: list[Operation] = []
-        """Those on planes without border."""
-        self._edged: list[Convolution] = []
-        """Behind them, those that read a whole and make the part of one that the picture reaches."""
+        self._reached = Reached(graph, first)
         self.said: list[str] = []
-        self._find()
         self._frames = [
             value
-            for value in self._rows
+            for value in self._reached.rows
             if value in graph.lasting or any(each not in self.operations for each in graph.readers(value))
         ]
 
-    def _find(self) -> None:
-        """Follow the picture as far as what it reaches stays clear of the border."""
-        for operation in self._graph.operations:
-            if operation is not self._first and not self._suits(operation):
-                continue
-            rows = tuple(self._made(operation, axis) for axis in (0, 1))
-            whole = prod(len(each.kinds) for each in rows)
-            of_edged = any(each.outputs[0] in operation.inputs for each in self._edged)
-            less = prod(each.stop - each.first + 2 for each in rows) < whole
-            if all(each.clear for each in rows) and less and not of_edged:
-                self._rows[operation.outputs[0]] = rows
-                self.operations.append(operation)
-                if not isinstance(operation, Convolution):
-                    self._claims.update(dict.fromkeys(operation.inputs, operation))
-            elif self._suits_edge(operation) and 0 < prod(len(each.inside) for each in rows) < GAIN * whole:
-                self._rows[operation.outputs[0]] = rows
-                self._edged.append(operation)
-
-    def _suits(self, operation: Operation) -> bool:
-        """Whether it makes rows of such rows, and nobody else needs its inputs to begin at another one."""
-        known = [self._rows[each] for each in operation.inputs if each in self._rows]
-        strides = {tuple(each.stride for each in rows) for rows in known}
-        if len(known) < len(operation.inputs) or len(strides) != 1:
-            return False
-        if isinstance(operation, Convolution):
-            return True
-        own = isinstance(operation, MaxPooling | LocalResponse | Sum)
-        own = own or (isinstance(operation, Concatenation) and operation.axis == 1)
-        own = own or (type(operation) is LayerOperation and operation.layer.type in _POINTWISE)
-        return own and not any(each in self._claims for each in operation.inputs)
-
-    def _suits_edge(self, operation: Operation) -> TypeGuard[Convolution]:
-        """Whether it can make a part of its rows. One that pools might lack one at the edge."""
-        return isinstance(operation, Convolution) and operation is not self._first and not operation.problem.pool
-
-    def _made(self, operation: Operation, axis: Axis) -> _Rows:
-        """The rows that an operation makes."""
-        depth = self._depth(operation)
-        seed = operation is self._first
-        bottoms = [self._input_rows(axis)] if seed else [self._rows[each][axis] for each in operation.inputs]
-        kinds = self._kinds(operation, axis, [each.kinds for each in bottoms])
-        far, first, stop = bottoms[0].far, min(each.first for each in bottoms), max(each.stop for each in bottoms)
-        stride = bottoms[0].stride
-        if not isinstance(operation, Convolution | MaxPooling):
-            key = (depth, *(each.far for each in bottoms))
-            return _Rows(kinds, self._numbers.setdefault(key, len(self._numbers)), first, stop, stride)
-        for part, window in enumerate(windows(operation, axis, padded=seed)):
-            taps = len(range(0, window.extent, window.dilation))
-            far = self._numbers.setdefault((depth, part, *[far] * taps), len(self._numbers))
-            first = -((window.extent - 1 - window.pad - first) // window.stride)
-            stop = (stop - 1 + window.pad) // window.stride + 1
-            stride *= window.stride
-        return _Rows(kinds, far, first, stop, stride)
-
-    def _input_rows(self, axis: Axis) -> _Rows:
-        """The picture's, its pad among them."""
-        sources = padded_sources(self._first, axis)
-        pad = self._first.problem.kernel[axis].pad
-        return _Rows([ZERO] * len(sources), ZERO, pad, len(sources) - pad, 1)
-
-    def _depth(self, operation: Operation) -> int:
-        return self._graph.operations.index(operation)
-
-    def _kinds(self, operation: Operation, axis: Axis, bottoms: Sequence[list[int]]) -> list[int]:
-        """The kinds of the rows that an operation makes of its inputs'."""
-        depth = self._depth(operation)
-        if isinstance(operation, Convolution | MaxPooling):
-            return number(operation, depth, axis, bottoms[0], self._numbers, padded=operation is self._first)
-        return [
-            self._numbers.setdefault((depth, *each), len(self._numbers)) for each in zip(*bottoms, strict=True)
-        ]
+    @property
+    def operations(self) -> list[Operation]:
+        """Those on planes without border."""
+        return self._reached.operations
 
     # Which rows are computed
 
@@ -188,16 +80,16 @@ class _Framed:
         for operation in reversed(self.operations):
             value = operation.outputs[0]
             spans[value] = tuple(self._span(operation, axis, spans) for axis in (0, 1))
-        for edged in self._edged:
-            rows = self._rows[edged.outputs[0]]
+        for edged in self._reached.edged:
+            rows = self._reached.rows[edged.outputs[0]]
             spans[edged.outputs[0]] = tuple((each.inside.start, each.inside.stop) for each in rows)
-        convolutions = [each for each in (*self.operations, *self._edged) if isinstance(each, Convolution)]
+        convolutions = [each for each in self._reached.all if isinstance(each, Convolution)]
         problems = [self._problem(each, spans) for each in convolutions]
         before, after = sum(_products(each.problem) for each in convolutions), sum(map(_products, problems))
         if not self._frames or after > GAIN * before:
             return False
         small = [self._small(axis) for axis in (0, 1)]
-        far = {value: place for value in self._rows if (place := self._far(value, small)) is not None}
+        far = {value: place for value in self._reached.rows if (place := self._far(value, small)) is not None}
         zeros = self._zero_picture(small, far)
         framings = [self._framing(value, spans[value], small, zeros) for value in self._frames]
         for convolution, problem in zip(convolutions, problems, strict=True):
@@ -207,7 +99,7 @@ class _Framed:
             if margins is not None and value in far:
                 convolution.change(margins=margins)
                 convolution.beyond = partial(zeros.far, value)
-        for operation in (*self.operations, *self._edged):
+        for operation in self._reached.all:
             self._fit(operation, spans[operation.outputs[0]])
         for framing in framings:
             self._insert(framing)
@@ -216,7 +108,7 @@ class _Framed:
     def _span(self, operation: Operation, axis: Axis, spans: Mapping[Value, tuple[Span, ...]]) -> Span:
         """The rows that an operation is to make, given those of the operations behind it."""
         value = operation.outputs[0]
-        rows, reader = self._rows[value][axis], self._claims.get(value)
+        rows, reader = self._reached.rows[value][axis], self._reached.claims.get(value)
         if reader is not None:
             return _seen(reader, axis, spans[reader.outputs[0]][axis])
         if not isinstance(operation, Convolution):
@@ -233,15 +125,15 @@ class _Framed:
         """How many rows and columns of those that are to be made lie beyond what the picture reaches."""
         rows, columns = (
             (max(0, reached.first - first), max(0, stop - reached.stop))
-            for reached, (first, stop) in zip(self._rows[value], spans, strict=True)
+            for reached, (first, stop) in zip(self._reached.rows[value], spans, strict=True)
         )
         within = all(sum(each) < stop - first for each, (first, stop) in zip((rows, columns), spans, strict=True))
         return (rows, columns) if within and any((*rows, *columns)) else None
 
     def _problem(self, operation: Convolution, spans: Mapping[Value, tuple[Span, ...]]) -> Problem:
         """What a convolution is to compute."""
-        p, seed = operation.problem, operation is self._first
-        of_whole = seed or operation in self._edged
+        p, seed = operation.problem, operation is self._reached.first
+        of_whole = seed or operation in self._reached.edged
         below = [(0, size) for size in p.size] if of_whole else spans[operation.inputs[0]]
         sources = []
         for axis in (0, 1):
@@ -271,18 +163,19 @@ class _Framed:
 
     def _small(self, axis: Axis) -> dict[Value, list[int]]:
         """The kinds of the rows, of each once at least, in a picture of zeros that is as small as may be."""
-        known = [rows[axis] for rows in self._rows.values()]
+        known = [rows[axis] for rows in self._reached.rows.values()]
         step = lcm(*(each.stride for each in known))
         spare = min((each.kinds.count(each.far) - 1) * each.stride for each in known)
-        size = len(padded_sources(self._first, axis)) - max(0, spare // step) * step
-        found = {self._picture: [ZERO] * size}
-        for operation in (*self.operations, *self._edged):
-            found[operation.outputs[0]] = self._kinds(operation, axis, [found[each] for each in operation.inputs])
+        size = len(padded_sources(self._reached.first, axis)) - max(0, spare // step) * step
+        found = {self._reached.picture: [ZERO] * size}
+        for operation in self._reached.all:
+            bottoms = [found[each] for each in operation.inputs]
+            found[operation.outputs[0]] = self._reached.kinds(operation, axis, bottoms)
         return found
 
     def _far(self, value: Value, small: Sequence[Mapping[Value, list[int]]]) -> tuple[int, int] | None:
         """Where a picture of zeros has a pixel of a value that is far from everything."""
-        kinds = [(each[value], rows.far) for each, rows in zip(small, self._rows[value], strict=True)]
+        kinds = [(each[value], rows.far) for each, rows in zip(small, self._reached.rows[value], strict=True)]
         if any(far not in rows for rows, far in kinds):
             return None
         (rows, far_row), (columns, far_column) = kinds
@@ -294,24 +187,24 @@ class _Framed:
         shapes = {
             value: (1, value.shape[1], *(len(kinds[value]) for kinds in small)) for value in small[0]
         }
-        operations = [*self.operations, *self._edged]
+        operations = self._reached.all
         shrunk = [copy(each) for each in operations]
         for operation in shrunk:
             if isinstance(operation, Convolution):
                 p, (height, width) = operation.problem, shapes[operation.inputs[0]][2:]
                 sources, size, kernel = (np.arange(height), np.arange(width)), (height, width), p.kernel
-                if operation.inputs[0] is self._picture:
+                if operation.inputs[0] is self._reached.picture:
                     sources, size = (np.full(height, -1), np.full(width, -1)), (1, 1)
                     kernel = (replace(kernel[0], pad=0), replace(kernel[1], pad=0))
                 operation.problem = replace(p, batch=1, kernel=kernel, sources=sources, size=size)
-        return ZeroPicture(operations, shrunk, self._picture, shapes, self._frames, far)
+        return ZeroPicture(operations, shrunk, self._reached.picture, shapes, self._frames, far)
 
     def _framing(
         self, value: Value, spans: tuple[Span, ...], small: Sequence[Mapping[Value, list[int]]], zeros: ZeroPicture
     ) -> Framing:
         """The operation that puts a value into its frame."""
         own, around = [], []
-        for rows, (first, _), kinds in zip(self._rows[value], spans, small, strict=True):
+        for rows, (first, _), kinds in zip(self._reached.rows[value], spans, small, strict=True):
             places = np.arange(len(rows.kinds))
             own.append(np.where((places >= rows.first) & (places < rows.stop), places - first, -1))
             around.append(np.array([kinds[value].index(each) for each in rows.kinds]))
@@ -329,7 +222,7 @@ class _Framed:
         framing.inputs = [value]
         self._graph.operations.insert(self._graph.operations.index(maker) + 1, framing)
         sizes = " × ".join(f"{n} of {m}" for n, m in zip(value.shape[2:], whole.shape[2:], strict=True))
-        self.said.append(f"{self._first.layers[0]} to {maker.layers[-1]}: {sizes} rows and columns, framed")
+        self.said.append(f"{self._reached.first.layers[0]} to {maker.layers[-1]}: {sizes} rows and columns, framed")
 
 
 def _seen(operation: Operation, axis: Axis, span: Span, padded: bool = False) -> Span:

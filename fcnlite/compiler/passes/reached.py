@@ -1,0 +1,141 @@
+"""Which rows of what is made of a picture with a wide pad the picture reaches, and which are the border's."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from math import prod
+from typing import TypeGuard
+
+from fcnlite.compiler.convolution import Convolution
+from fcnlite.compiler.ir import Graph, Operation, Value
+from fcnlite.compiler.lrn import LocalResponse
+from fcnlite.compiler.operations import Concatenation, LayerOperation, Sum
+from fcnlite.compiler.passes.kinds import ZERO, Axis, Numbers, number, padded_sources, windows
+from fcnlite.compiler.pooling import MaxPooling
+
+GAIN = 0.98
+"""The share of the products that must not be left, or the trouble is not worth it."""
+_POINTWISE = ("ReLU", "PReLU")
+"""Layers that compute each row by itself, beside those that have an operation of their own."""
+
+
+@dataclass(frozen=True)
+class Rows:
+    """The rows of a value, of a picture of zeros and of the one that is computed."""
+
+    kinds: list[int]
+    """Of every row, if the picture were zeros."""
+    far: int
+    """The kind of rows far from everything."""
+    first: int
+    stop: int
+    """On a plane without border, the rows that the picture reaches: first … stop − 1."""
+    stride: int
+    """Of the value's rows, in the picture's."""
+
+    @property
+    def inside(self) -> range:
+        """The value's rows that the picture reaches."""
+        return range(max(self.first, 0), min(self.stop, len(self.kinds)))
+
+    @property
+    def clear(self) -> bool:
+        """Whether no row that the picture reaches is the border's."""
+        return all(self.kinds[each] == self.far for each in self.inside)
+
+
+class Reached:
+    """The operations behind a first convolution that frame.py can have compute only what its picture reaches."""
+
+    def __init__(self, graph: Graph, first: Convolution) -> None:
+        self._graph = graph
+        self.first = first
+        self.picture = first.inputs[0]
+        self.rows: dict[Value, tuple[Rows, ...]] = {}
+        """Along both axes, of every value that they make."""
+        self.operations: list[Operation] = []
+        """Those on planes without border."""
+        self.edged: list[Convolution] = []
+        """Behind them, those that read a whole and make the part of one that the picture reaches."""
+        self.claims: dict[Value, Operation] = {}
+        """Who reads a value's rows as they are, from the first one on."""
+        self._numbers: Numbers = {}
+        self._find()
+
+    @property
+    def all(self) -> list[Operation]:
+        """In an order in which they can run."""
+        return [*self.operations, *self.edged]
+
+    def _find(self) -> None:
+        """Follow the picture as far as what it reaches stays clear of the border."""
+        for operation in self._graph.operations:
+            if operation is not self.first and not self._suits(operation):
+                continue
+            rows = tuple(self._made(operation, axis) for axis in (0, 1))
+            whole = prod(len(each.kinds) for each in rows)
+            of_edged = any(each.outputs[0] in operation.inputs for each in self.edged)
+            less = prod(each.stop - each.first + 2 for each in rows) < whole
+            if all(each.clear for each in rows) and less and not of_edged:
+                self.rows[operation.outputs[0]] = rows
+                self.operations.append(operation)
+                if not isinstance(operation, Convolution):
+                    self.claims.update(dict.fromkeys(operation.inputs, operation))
+            elif self._suits_edge(operation) and 0 < prod(len(each.inside) for each in rows) < GAIN * whole:
+                self.rows[operation.outputs[0]] = rows
+                self.edged.append(operation)
+
+    def _suits(self, operation: Operation) -> bool:
+        """Whether it makes rows of such rows, and nobody else needs its inputs to begin at another one."""
+        known = [self.rows[each] for each in operation.inputs if each in self.rows]
+        strides = {tuple(each.stride for each in rows) for rows in known}
+        if len(known) < len(operation.inputs) or len(strides) != 1:
+            return False
+        if isinstance(operation, Convolution):
+            return True
+        own = isinstance(operation, MaxPooling | LocalResponse | Sum)
+        own = own or (isinstance(operation, Concatenation) and operation.axis == 1)
+        own = own or (type(operation) is LayerOperation and operation.layer.type in _POINTWISE)
+        return own and not any(each in self.claims for each in operation.inputs)
+
+    def _suits_edge(self, operation: Operation) -> TypeGuard[Convolution]:
+        """Whether it can make a part of its rows. One that pools might lack one at the edge."""
+        return isinstance(operation, Convolution) and operation is not self.first and not operation.problem.pool
+
+    def _made(self, operation: Operation, axis: Axis) -> Rows:
+        """The rows that an operation makes."""
+        depth = self._depth(operation)
+        seed = operation is self.first
+        bottoms = [self._input_rows(axis)] if seed else [self.rows[each][axis] for each in operation.inputs]
+        kinds = self.kinds(operation, axis, [each.kinds for each in bottoms])
+        far, first, stop = bottoms[0].far, min(each.first for each in bottoms), max(each.stop for each in bottoms)
+        stride = bottoms[0].stride
+        if not isinstance(operation, Convolution | MaxPooling):
+            key = (depth, *(each.far for each in bottoms))
+            return Rows(kinds, self._numbers.setdefault(key, len(self._numbers)), first, stop, stride)
+        for part, window in enumerate(windows(operation, axis, padded=seed)):
+            taps = len(range(0, window.extent, window.dilation))
+            far = self._numbers.setdefault((depth, part, *[far] * taps), len(self._numbers))
+            first = -((window.extent - 1 - window.pad - first) // window.stride)
+            stop = (stop - 1 + window.pad) // window.stride + 1
+            stride *= window.stride
+        return Rows(kinds, far, first, stop, stride)
+
+    def _input_rows(self, axis: Axis) -> Rows:
+        """The picture's, its pad among them."""
+        sources = padded_sources(self.first, axis)
+        pad = self.first.problem.kernel[axis].pad
+        return Rows([ZERO] * len(sources), ZERO, pad, len(sources) - pad, 1)
+
+    def _depth(self, operation: Operation) -> int:
+        return self._graph.operations.index(operation)
+
+    def kinds(self, operation: Operation, axis: Axis, bottoms: Sequence[list[int]]) -> list[int]:
+        """The kinds of the rows that an operation makes of its inputs'."""
+        depth = self._depth(operation)
+        if isinstance(operation, Convolution | MaxPooling):
+            return number(operation, depth, axis, bottoms[0], self._numbers, padded=operation is self.first)
+        return [
+            self._numbers.setdefault((depth, *each), len(self._numbers)) for each in zip(*bottoms, strict=True)
+        ]
