@@ -260,7 +260,8 @@ class Net:
         )
         made = named(layer, lambda: layer.forward(bottom, run))
         run.outs = ()  # of forward alone: backward may call it again
-        _check_tops(layer, [np.shape(each) for each in made], layer.top_shapes(*(x.shape for x in bottom)))
+        says = [tuple(each) for each in layer.top_shapes(*(x.shape for x in bottom))]
+        _check_tops(layer, [np.shape(each) for each in made], says)
         # NumPy turns arrays without axes into numbers; layers and callers get arrays.
         top = [np.asarray(each, self.dtype, order="C") for each in made]
         if not layer.aliases and not any(each is x for each in outs for x in bottom):
