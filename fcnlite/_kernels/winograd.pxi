@@ -318,7 +318,8 @@ def winograd_forward(const float[:, :, :, :, ::1] x, const float[::1] u, const f
 
     x is N×C/16×H×W×16, y likewise; bias has a value for every output of y's groups, and so have `slopes` (of PReLU, not
     pooled) unless there are none. Of y all is written but the margins, so many of its first and last rows and columns;
-    `rows` and `cols` begin behind them, and top_height × top_width is what lies within, before pooling. `tiles` go through the buffers at once: a thread's own, or (by_outputs) of all threads,
+    `rows` and `cols` begin behind them, and top_height × top_width is what lies within, before pooling.
+    `tiles` go through the buffers at once: a thread's own, or (by_outputs) of all threads,
     which then share out the outputs. `scratch` has `winograd_scratch(...)` floats.
     """
     cdef Tiling g
