@@ -2,11 +2,15 @@
 #
 #     dx = Σ_tiles B [ Σ_outputs (G g Gᵀ) ⊙ (A dy Aᵀ) ] Bᵀ        each tile's patch added where it was seen
 #
-# Buffers:
+# A vector holds VL tiles here, so that the kernels are read as single numbers, in the order in which they were prepared
+# for forward. Buffers, for CHUNK tiles each:
 #
-#     d  [frequency][panel][output block][ROWS][BLOCK]    transformed gradients of the outputs
-#     k  [output][CHUNK]                                  a frequency's kernels of CHUNK channels; a thread's own
-#     s  [frequency][chunk of channels][tile][CHUNK]      the sums over outputs
+#     d  [tiles][frequency][output][CHUNK]     transformed gradients of the outputs
+#     s  [tiles][frequency][channel][CHUNK]    the sums over outputs
+
+cdef enum:
+    CHUNKS_AT_ONCE = 8  # of outputs: their d stays in the nearest cache while all channels are summed
+    LANES = VL * BLOCK + LINE  # floats of a block for VL tiles; the line keeps frequencies apart in the cache
 
 
 cdef inline void back_transform(Py_ssize_t points, const float* v, Py_ssize_t vs, float* x, Py_ssize_t xs) noexcept nogil:
@@ -34,32 +38,57 @@ cdef inline void back_transform(Py_ssize_t points, const float* v, Py_ssize_t vs
     store(x + 7 * xs, last)
 
 
-cdef void turn_kernels(const float* u, Py_ssize_t chunk, Py_ssize_t outputs, Py_ssize_t channels,
-                       float* k) noexcept nogil:
-    """k[o, c] = the kernel of output o for channel c; `chunk` floats lie between u's chunks of outputs."""
-    cdef Py_ssize_t i, j, o
-    for i in range(outputs // VL):
-        o = i * VL
-        for j in range(channels // VL):
-            transpose(u + o // CHUNK * chunk + j * VL * CHUNK + o % CHUNK, CHUNK, k + o * CHUNK + j * VL, CHUNK)
+cdef void spread_lanes(const Tiling* g, const float* dy, Py_ssize_t first, Py_ssize_t count, Py_ssize_t block, float* d,
+                       Py_ssize_t frequency) noexcept nogil:
+    """d = A dy Aᵀ for up to VL tiles, side by side, and one block of outputs; zero where there are no more tiles."""
+    cdef float[64 * LANES] whole
+    cdef Py_ssize_t frequencies = g.points * g.points, tile, f, part
+    if count < VL:
+        memset(whole, 0, frequencies * LANES * sizeof(float))
+    for tile in range(min(count, VL)):
+        spread_tile(g, dy, first + tile, block, whole + tile * BLOCK, LANES)
+    for f in range(frequencies):
+        for part in range(PARTS):
+            transpose(whole + f * LANES + part * VL, BLOCK, d + f * frequency + part * VL * CHUNK, CHUNK)
 
 
-cdef void add_patch(const Tiling* g, const float* s, Py_ssize_t frequency, Py_ssize_t padded_tiles, Py_ssize_t first,
-                    Py_ssize_t tile, Py_ssize_t block, float* dx) noexcept nogil:
-    """dx += B s Bᵀ where tile `first` + `tile` saw it, for one block of channels."""
+cdef void sum_chunks(const float* u, Py_ssize_t of_kernels, const Py_ssize_t* offsets, Py_ssize_t chunks,
+                     Py_ssize_t channels, const float* d, float* s) noexcept nogil:
+    """s += u d at one frequency, for CHUNK tiles and so many chunks of outputs; the next kernels are fetched meanwhile."""
+    cdef Py_ssize_t rows = SUM_ROWS * CHUNK, channel, chunk, i
+    for channel in range(channels // SUM_ROWS):
+        for chunk in range(chunks):
+            for i in range(rows // LINE):
+                fcn_prefetch(u + chunk * of_kernels + (channel + 1) * rows + i * LINE)
+        multiply_few(u + channel * rows, CHUNK, 1, offsets, chunks, CHUNK, d, CHUNK, s + channel * rows, CHUNK)
+
+
+cdef void sum_outputs(const float* u, Py_ssize_t of_kernels, const Py_ssize_t* offsets, Py_ssize_t chunks,
+                      Py_ssize_t channels, const float* d, Py_ssize_t of_d, float* s, Py_ssize_t of_s,
+                      Py_ssize_t groups) noexcept nogil:
+    """s = u d at one frequency, for so many groups of CHUNK tiles, which lie of_d and of_s apart."""
+    cdef Py_ssize_t portion, first, group
+    for group in range(groups):
+        memset(s + group * of_s, 0, channels * CHUNK * sizeof(float))
+    for portion in range((chunks + CHUNKS_AT_ONCE - 1) // CHUNKS_AT_ONCE):
+        first = portion * CHUNKS_AT_ONCE
+        for group in range(groups):
+            sum_chunks(u + first * of_kernels, of_kernels, offsets, min(CHUNKS_AT_ONCE, chunks - first), channels,
+                       d + group * of_d + first * CHUNK * CHUNK, s + group * of_s)
+
+
+cdef void add_patch(const Tiling* g, const float* s, Py_ssize_t tile, Py_ssize_t block, float* dx) noexcept nogil:
+    """dx += B s Bᵀ where the tile saw it, for one block of channels; LANES floats lie between s's frequencies."""
     cdef float[8 * 8 * VL] half
     cdef float[8 * 8 * VL] patch
-    cdef Py_ssize_t n = g.points, i, j, part, channel, place = (first + tile) % (g.down * g.across)
+    cdef Py_ssize_t n = g.points, i, j, part, place = tile % (g.down * g.across)
     cdef const int* rows = g.rows + place // g.across * g.side
     cdef const int* cols = g.cols + place % g.across * g.side
-    cdef const float* sums
     cdef float* pixel
-    dx += ((first + tile) // (g.down * g.across) * g.channel_blocks + block) * g.height * g.width * BLOCK
+    dx += (tile // (g.down * g.across) * g.channel_blocks + block) * g.height * g.width * BLOCK
     for part in range(PARTS):
-        channel = block * BLOCK + part * VL
-        sums = s + (channel // CHUNK * padded_tiles + tile) * CHUNK + channel % CHUNK
         for j in range(n):
-            back_transform(n, sums + j * frequency, n * frequency, half + j * VL, n * VL)
+            back_transform(n, s + j * LANES + part * VL, n * LANES, half + j * VL, n * VL)
         for i in range(n):
             back_transform(n, half + i * n * VL, VL, patch + i * n * VL, VL)
         for i in range(n):
@@ -69,11 +98,19 @@ cdef void add_patch(const Tiling* g, const float* s, Py_ssize_t frequency, Py_ss
                     store(pixel, load(pixel) + load(patch + (i * n + j) * VL))
 
 
-cdef void add_patches(const Tiling* g, const float* s, Py_ssize_t frequency, Py_ssize_t padded_tiles, Py_ssize_t first,
+cdef void add_patches(const Tiling* g, const float* s, Py_ssize_t of_tiles, Py_ssize_t frequency, Py_ssize_t first,
                       Py_ssize_t count, Py_ssize_t block, float* dx) noexcept nogil:
-    cdef Py_ssize_t tile
-    for tile in range(count):
-        add_patch(g, s, frequency, padded_tiles, first, tile, block, dx)
+    """`add_patch` for `count` tiles from `first` on; `of_tiles` floats lie between CHUNK tiles and the next."""
+    cdef float[64 * LANES] whole
+    cdef Py_ssize_t group, tile, f, part
+    cdef const float* sums
+    for group in range((count + VL - 1) // VL):
+        sums = s + group * VL // CHUNK * of_tiles + block * BLOCK * CHUNK + group * VL % CHUNK
+        for f in range(g.points * g.points):
+            for part in range(PARTS):
+                transpose(sums + f * frequency + part * VL * CHUNK, CHUNK, whole + f * LANES + part * VL, BLOCK)
+        for tile in range(min(VL, count - group * VL)):
+            add_patch(g, whole + tile * BLOCK, first + group * VL + tile, block, dx)
 
 
 def winograd_backward_data(const float[:, :, :, :, ::1] dy, const float[::1] u, float[:, :, :, :, ::1] dx,
@@ -85,52 +122,49 @@ def winograd_backward_data(const float[:, :, :, :, ::1] dy, const float[::1] u, 
     the buffers at once; `scratch` has `winograd_data_scratch(...)` floats.
     """
     cdef Tiling t
-    cdef Py_ssize_t frequencies = points * points, count, chunks, outputs, padded, d_frequency, s_frequency, here
-    cdef Py_ssize_t item, first, of_kernels, size
+    cdef Py_ssize_t frequencies = points * points, count, channels, outputs, chunks, d_frequency, s_frequency, here
+    cdef Py_ssize_t item, first, of_kernels, groups, d_group, s_group, group
     cdef float* d
     cdef float* s
-    cdef float* k
     t.points, t.side, t.relu, t.pool, t.slopes = points, side, False, False, NULL
     t.channel_blocks, t.height, t.width = dx.shape[1], dx.shape[2], dx.shape[3]
     t.output_blocks, t.top_height, t.top_width = dy.shape[1], dy.shape[2], dy.shape[3]
     t.down, t.across = (t.top_height + side - 1) // side, (t.top_width + side - 1) // side
     t.rows, t.cols = &rows[0], &cols[0]
-    count, outputs = dx.shape[0] * t.down * t.across, t.output_blocks * BLOCK
-    chunks = (t.channel_blocks * BLOCK + CHUNK - 1) // CHUNK
-    padded = (tiles + ROWS - 1) // ROWS * ROWS
-    d_frequency, s_frequency = padded * outputs + LINE, padded * chunks * CHUNK + LINE
-    of_kernels = frequencies * t.channel_blocks * BLOCK * CHUNK
-    size = outputs * CHUNK
+    count, channels = dx.shape[0] * t.down * t.across, t.channel_blocks * BLOCK
+    chunks = (t.output_blocks * BLOCK + CHUNK - 1) // CHUNK
+    outputs = chunks * CHUNK
+    of_kernels = frequencies * channels * CHUNK
+    d_frequency, s_frequency = outputs * CHUNK + LINE, channels * CHUNK + LINE
+    d_group, s_group = frequencies * d_frequency, frequencies * s_frequency
     check(points == 6 and side == 4 or points == 8 and 2 <= side <= 6, "points and side")
     check(rows.shape[0] >= (t.down - 1) * side + points and cols.shape[0] >= (t.across - 1) * side + points, "maps")
     check(np.asarray(rows).max() < t.height and np.asarray(cols).max() < t.width, "maps")
     check(dy.shape[0] == dx.shape[0] and dx.shape[4] == dy.shape[4] == BLOCK, "dy")
-    check(u.shape[0] >= (outputs + GROUP - 1) // GROUP * (GROUP // CHUNK) * of_kernels, "u")
-    check(scratch.shape[0] >= winograd_data_scratch(points, t.channel_blocks, t.output_blocks, tiles, threads), "scratch")
-    cdef Py_ssize_t[::1] offsets = segment_offsets(t.output_blocks)
+    check(u.shape[0] >= chunks * of_kernels, "u")
+    check(scratch.shape[0] >= winograd_data_scratch(points, t.channel_blocks, t.output_blocks, tiles), "scratch")
+    cdef Py_ssize_t[::1] offsets = np.arange(chunks) * of_kernels
     d = &scratch[0]
-    s = d + frequencies * d_frequency
-    k = s + frequencies * s_frequency
+    s = d + (tiles + CHUNK - 1) // CHUNK * d_group
     np.asarray(dx)[...] = 0
     for first in range(0, count, tiles):
         here = min(tiles, count - first)
-        clear_rows(d, frequencies, d_frequency, t.output_blocks, here)
-        for item in prange(here * t.output_blocks, nogil=True, schedule="static", num_threads=threads):
-            spread_tile(&t, &dy[0, 0, 0, 0, 0], first + item % here, item // here,
-                        d + ((item % here // ROWS * t.output_blocks + item // here) * ROWS + item % here % ROWS) * BLOCK,
-                        d_frequency)
-        for item in prange(frequencies * chunks, nogil=True, schedule="dynamic", num_threads=threads):
-            turn_kernels(&u[0] + (item // chunks * t.channel_blocks * BLOCK + item % chunks * CHUNK) * CHUNK, of_kernels,
-                         outputs, min(CHUNK, t.channel_blocks * BLOCK - item % chunks * CHUNK), k + threadid() * size)
-            multiply_panels(d + item // chunks * d_frequency, t.output_blocks, k + threadid() * size,
-                            s + item // chunks * s_frequency + item % chunks * padded * CHUNK, CHUNK, here, &offsets[0])
+        groups = (here + CHUNK - 1) // CHUNK
+        if outputs > t.output_blocks * BLOCK:
+            memset(d, 0, groups * d_group * sizeof(float))
+        for item in prange(groups * (CHUNK // VL) * t.output_blocks, nogil=True, schedule="static", num_threads=threads):
+            group = item // t.output_blocks
+            spread_lanes(&t, &dy[0, 0, 0, 0, 0], first + group * VL, here - group * VL, item % t.output_blocks,
+                         d + group * VL // CHUNK * d_group + item % t.output_blocks * BLOCK * CHUNK + group * VL % CHUNK,
+                         d_frequency)
+        for item in prange(frequencies, nogil=True, schedule="dynamic", num_threads=threads):
+            sum_outputs(&u[0] + item * channels * CHUNK, of_kernels, &offsets[0], chunks, channels, d + item * d_frequency,
+                        d_group, s + item * s_frequency, s_group, groups)
         for item in prange(t.channel_blocks, nogil=True, schedule="static", num_threads=threads):
-            add_patches(&t, s, s_frequency, padded, first, here, item, &dx[0, 0, 0, 0, 0])
+            add_patches(&t, s, s_group, s_frequency, first, here, item, &dx[0, 0, 0, 0, 0])
 
 
-def winograd_data_scratch(Py_ssize_t points, Py_ssize_t channel_blocks, Py_ssize_t output_blocks, Py_ssize_t tiles,
-                          int threads):
+def winograd_data_scratch(Py_ssize_t points, Py_ssize_t channel_blocks, Py_ssize_t output_blocks, Py_ssize_t tiles):
     """Floats of the buffers of `winograd_backward_data`."""
-    cdef Py_ssize_t padded = (tiles + ROWS - 1) // ROWS * ROWS, outputs = output_blocks * BLOCK
-    cdef Py_ssize_t chunked = (channel_blocks * BLOCK + CHUNK - 1) // CHUNK * CHUNK
-    return points * points * (padded * (outputs + chunked) + 2 * LINE) + threads * outputs * CHUNK
+    cdef Py_ssize_t outputs = (output_blocks * BLOCK + CHUNK - 1) // CHUNK * CHUNK
+    return (tiles + CHUNK - 1) // CHUNK * points * points * ((channel_blocks * BLOCK + outputs) * CHUNK + 2 * LINE)

@@ -86,15 +86,23 @@ STREAMED = 64 << 20
 """Bytes of weights that are not kept prepared there at all."""
 
 
-def cheapest(p: Problem, machine: Machine, found: Sequence[Algorithm]) -> Algorithm:
-    """Of the algorithms found, the one predicted to be fastest; where memory is low, of those that need little."""
+def cheapest(p: Problem, machine: Machine, found: Sequence[Algorithm], traffic: float = 1) -> Algorithm:
+    """Of the algorithms found, the one predicted to be fastest; where memory is low, of those that need little.
+
+    `traffic`: how often prepared weights go to or from memory.
+    """
     if machine.low_memory:
         own = p.outputs * (p.channels // p.group) * p.taps
         if 4 * own > STREAMED and p.group == 1 and not p.pool:
             return Streamed()
         small = [each for each in found if 4 * (each.weights(p) - own) <= LOW_MEMORY]
         found = small or [min(found, key=lambda each: each.weights(p))]
-    return min(found, key=lambda each: each.cost(p).seconds(machine.threads))
+    return min(found, key=lambda each: _seconds(each, p, machine, traffic))
+
+
+def _seconds(algorithm: Algorithm, p: Problem, machine: Machine, traffic: float) -> float:
+    cost = algorithm.cost(p)
+    return replace(cost, memory=cost.memory * traffic).seconds(machine.threads)
 
 
 def problem_of(layer: convolution.Convolution, bottom: Shape) -> Problem:
@@ -288,15 +296,17 @@ class Convolution(Operation):
         return self._sum
 
     def _way_down(self, machine: Machine) -> Turned | Winograd | None:
-        """A convolution with turned kernels; Winograd's way backwards, with those of forward, where turning them at
-        every step would take more than it saves; else the plain path's way.
+        """What is predicted to be fastest: a convolution with turned kernels, which are made anew at every step, or
+        Winograd's way backwards, with those of forward. Where there is neither, the plain path's way.
         """
-        p, reads, writes = self.problem.turned(), self.algorithm.writes_blocked, self.algorithm.reads_blocked
-        found = [each for each in candidates(p) if (each.reads_blocked, each.writes_blocked) == (reads, writes)]
-        if found and all(each.stride == 1 for each in self.problem.kernel):  # none for a thin bottom
-            algorithm = cheapest(p, machine, found)
-            cost, plain = algorithm.cost(p), Direct().cost(self.problem)
-            whole = replace(cost, memory=cost.memory * PREPARED_TRAFFIC)
-            if not isinstance(algorithm, Winograd) or whole.seconds(machine.threads) < plain.seconds(machine.threads):
-                return p, algorithm, algorithm.plan(p, machine)
-        return self.algorithm if isinstance(self.algorithm, Winograd) else None
+        p = self.problem.turned()
+        layouts = self.algorithm.writes_blocked, self.algorithm.reads_blocked
+        found = [each for each in candidates(p) if (each.reads_blocked, each.writes_blocked) == layouts]
+        backwards = self.algorithm if isinstance(self.algorithm, Winograd) else None
+        if not found or any(each.stride != 1 for each in self.problem.kernel):  # none for a thin bottom
+            return backwards
+        algorithm = cheapest(p, machine, found, PREPARED_TRAFFIC)
+        seconds = _seconds(algorithm, p, machine, PREPARED_TRAFFIC)
+        if backwards is not None and backwards.data_cost(self.problem).seconds(machine.threads) < seconds:
+            return backwards
+        return p, algorithm, algorithm.plan(p, machine)

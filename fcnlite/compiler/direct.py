@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from fcnlite.compiler.arena import aligned
 from fcnlite.compiler.cost import Cost
 from fcnlite.compiler.ir import BLOCK, Machine, blocks
 from fcnlite.compiler.problem import GROUP, Prepared, Problem
@@ -81,8 +82,7 @@ class Direct:
     ) -> Array:
         """The kernels as the micro-kernel reads them, a row for every group: G×(…)."""
         parts = weight.reshape(p.group, -1, *weight.shape[1:])
-        channels = p.channels if self.thin else blocks(p.channels // p.group) * BLOCK
-        u = np.empty((p.group, p.padded_outputs * p.taps * channels), np.float32) if into is None else into
+        u = aligned(self.weights(p)).reshape(p.group, -1) if into is None else into
         for part, to in zip(parts, u, strict=True):
             machine.kernels.prepare_direct(part, to, self.thin, turned, machine.threads)
         return u
@@ -201,7 +201,7 @@ class Streamed(Direct):
             return
         of_output = p.taps * p.channel_blocks * BLOCK
         step = GROUP * max(1, PORTION_BYTES // (4 * GROUP * of_output))
-        prepared = np.empty(step * of_output, np.float32)
+        prepared = aligned(step * of_output)
         for first in range(0, p.outputs, step):
             part = weights.u[first : first + step]
             ready = prepared[: -(-len(part) // GROUP) * GROUP * of_output]

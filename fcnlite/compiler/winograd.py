@@ -22,11 +22,12 @@ from __future__ import annotations
 
 import functools
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 
 import numpy as np
 
+from fcnlite.compiler.arena import aligned
 from fcnlite.compiler.cost import Cost
 from fcnlite.compiler.ir import BLOCK, Machine, blocks
 from fcnlite.compiler.problem import GROUP, Prepared, Problem
@@ -55,6 +56,8 @@ SUM_TILES = 112
 """Tiles at once, for such a gradient, at the least."""
 SUM_TILES_BYTES = 10 << 20
 """Of transformed tiles at once, where channels are so few that this is more of them."""
+DATA_TILES = 128
+"""Tiles at once, for the bottom's gradient, at the most: the kernels are read once for all of them."""
 
 
 @functools.cache
@@ -128,12 +131,19 @@ class Winograd:
         transforms = 3.0 * tiles * (channels * 2 * n * n + outputs * (n * n + n * m))
         return Cost(products=2.0 * tiles * weights, transforms=transforms, memory=4.0 * weights)
 
+    def data_cost(self, p: Problem) -> Cost:
+        """Of `backward_data`: the same products and transforms, but its buffers are too large for the cache."""
+        cost, tiles = self.cost(p), -(-self.tiles(p) // GROUP) * GROUP
+        buffers = 4.0 * self.points**2 * tiles * (p.channel_blocks * BLOCK + p.padded_outputs)
+        products = 2.0 * tiles * self.weights(p)
+        return replace(cost, products=products, memory=cost.memory + 2 * buffers)
+
     def prepare(
         self, weight: Array, p: Problem, machine: Machine, *, turned: bool = False, into: Array | None = None
     ) -> Array:
         """G g Gᵀ for every kernel; `turned` for the convolution of gradients."""
         channels = p.channel_blocks * BLOCK
-        u = np.empty(p.padded_outputs * self.points**2 * channels, np.float32) if into is None else into
+        u = aligned(self.weights(p)) if into is None else into
         g = kernel_transform(self.points, weight.shape[2])
         if turned:
             machine.kernels.prepare_winograd(weight, g, u, turned, machine.threads)
@@ -187,21 +197,26 @@ class Winograd:
 
     def data_scratch(self, p: Problem, machine: Machine) -> int:
         """Floats of `Machine.scratch` that `backward_data` wants."""
-        tiles, _ = self._sums(p)
         of_both = p.channel_blocks, blocks(p.outputs)
-        return int(machine.kernels.winograd_data_scratch(self.points, *of_both, tiles, machine.threads))
+        return int(machine.kernels.winograd_data_scratch(self.points, *of_both, self._data_tiles(p)))
 
     def backward_data(
         self, dy: Array, dx: Array, weights: Prepared, p: Problem, work: WinogradWork, machine: Machine
     ) -> None:
         """The bottom's gradient, given the outputs' (dy), with forward's kernels."""
-        tiles, _ = self._sums(p)
         machine.kernels.winograd_backward_data(
-            dy, weights.u, dx, *work.maps, self.points, self.side(p), tiles, machine.scratch, machine.threads
-        )
+            dy, weights.u, dx, *work.maps, self.points, self.side(p), self._data_tiles(p), machine.scratch,
+            machine.threads,
+        )  # fmt: skip
+
+    def _data_tiles(self, p: Problem) -> int:
+        """Tiles that go through `backward_data` at once: equal portions of whole groups."""
+        tiles = self.tiles(p)
+        portions = -(-tiles // DATA_TILES)
+        return -(-tiles // (portions * GROUP)) * GROUP
 
     def _sums(self, p: Problem) -> tuple[int, int]:
-        """Tiles that go through `backward_weight` or `backward_data` at once; groups of outputs, through the first."""
+        """Tiles, and groups of outputs, that go through `backward_weight` at once."""
         of_tile = 4 * self.points**2 * (p.channel_blocks * BLOCK + p.padded_outputs)
         tiles = min(self.tiles(p), max(SUM_TILES, SUM_TILES_BYTES // of_tile))
         of_group = 4 * self.points**2 * p.channel_blocks * BLOCK * GROUP

@@ -505,6 +505,21 @@ def test_few_channels_are_read_as_the_caller_has_them(channels: int) -> None:
     assert any(isinstance(each, ToBlocked) for each in plan.graph.operations) == (channels > 4)
 
 
+@pytest.mark.parametrize(
+    ("options", "turned"),
+    [({"kernel_size": [3], "num_output": 16}, True), ({"kernel_size": [7], "num_output": 256}, False)],
+)
+def test_kernels_are_turned_for_gradients_where_that_saves_more_than_it_takes(
+    options: dict[str, Any], turned: bool
+) -> None:
+    """Not those of fc6, the likes of which are large beside the picture."""
+    feeds = {"data": normal(0, 1, 64, 22, 22)}
+    layers = layer("a", "Convolution", "data", **options), conv("b", "a", 8)
+    net = filled(spec_of(feeds["data"].shape, *layers), phase="TRAIN")
+    gradients(net, feeds)
+    assert any(layers == ("a",) and how == "turned" for layers, _, how in net._prepared) == turned
+
+
 # lay out
 
 
