@@ -231,7 +231,8 @@ cdef void multiply_panels(const float* v, Py_ssize_t blocks, const float* u, flo
     """m = v · u for `count` tiles, whose panels have so many blocks, and one chunk; what is behind u is fetched."""
     cdef Py_ssize_t panels = (count + ROWS - 1) // ROWS, size = blocks * BLOCK, panel, row
     cdef bint short_last = panels > 1 and count - (panels - 1) * ROWS <= SUM_ROWS
-    cdef Py_ssize_t step = CHUNK // (panels - short_last)  # the next kernels come from memory while these are used
+    # The next kernels come from memory while these are used.
+    cdef Py_ssize_t whole = panels - short_last, step = (CHUNK + whole - 1) // whole
     cdef float* products = m
     for panel in range(panels):
         if short_last and panel == panels - 1:

@@ -25,6 +25,8 @@ PORTION_BYTES = 32 << 20
 """Of kernels that are made ready at once where memory is low."""
 FEW_BYTES = 4 << 20
 """Of kernels: with more, threads share out the outputs, so that each reads its own."""
+PIXELS = 512
+"""That are copied at once, at the most, where a 1×1 kernel has more."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -43,6 +45,15 @@ class DirectWork:
     panels: int
     groups: int
     """Panels of outputs, and groups of them, in a piece."""
+    scratch: int
+
+
+@dataclass(frozen=True, eq=False)
+class PointwiseWork:
+    """Of so many 1×1 kernels that a copy of the pixels, in the order in which they are read, pays."""
+
+    pixels: int
+    """At once."""
     scratch: int
 
 
@@ -87,7 +98,16 @@ class Direct:
             machine.kernels.prepare_direct(part, to, self.thin, turned, machine.threads)
         return u
 
-    def plan(self, p: Problem, machine: Machine) -> DirectWork:
+    def plan(self, p: Problem, machine: Machine) -> DirectWork | PointwiseWork:
+        if self._copies_pixels(p, machine.threads):
+            pixels = p.batch * p.size[0] * p.size[1]
+            at_once = -(-pixels // -(-pixels // PIXELS))
+            scratch = machine.kernels.pointwise_scratch(p.channel_blocks, at_once, machine.threads)
+            return PointwiseWork(at_once, scratch)
+        return self.sliding(p, machine)
+
+    def sliding(self, p: Problem, machine: Machine) -> DirectWork:
+        """How it goes about the problem where it reads the picture in its place."""
         rows, columns = p.kernel
         height, width = p.top_size
         lanes, threads = machine.kernels.panel_rows(), machine.threads
@@ -106,7 +126,7 @@ class Direct:
         offsets, length = self._segments(p, channels, size, len(maps[1]), copied)
         in_row = -(-width // lanes)
         panels, groups = height * in_row, p.padded_outputs // GROUP
-        if 4 * channels * p.taps * p.padded_outputs > FEW_BYTES and groups >= threads and not copied:
+        if self._shares_outputs(p, threads) and not copied:
             piece, groups = panels, 1
         else:
             rows_at_once = max(1, PIECE_BYTES // (4 * len(maps[1]) * channels * rows.stride))
@@ -120,7 +140,22 @@ class Direct:
             )
         return DirectWork(size, (height, width), maps, offsets, length, copied, piece, groups, scratch)
 
-    def forward(self, x: Array, y: Array, weights: Prepared, p: Problem, work: DirectWork, machine: Machine) -> None:
+    def _shares_outputs(self, p: Problem, threads: int) -> bool:
+        """Whether each thread reads the kernels of its own outputs alone."""
+        return 4 * self.weights(p) // p.group > FEW_BYTES and p.padded_outputs // GROUP >= threads
+
+    def _copies_pixels(self, p: Problem, threads: int) -> bool:
+        return not self.thin and p.pointwise and p.group == 1 and self._shares_outputs(p, threads)
+
+    def forward(
+        self, x: Array, y: Array, weights: Prepared, p: Problem, work: DirectWork | PointwiseWork, machine: Machine
+    ) -> None:
+        if isinstance(work, PointwiseWork):
+            machine.kernels.pointwise_forward(
+                x, weights.u[0], weights.bias[0], weights.slopes[0], y, p.relu, work.pixels, machine.scratch,
+                machine.threads,
+            )  # fmt: skip
+            return
         ins, outs = (p.channels if self.thin else p.channel_blocks) // p.group, blocks(p.outputs // p.group)
         for i in range(p.group):
             own = weights.u[i], weights.bias[i], weights.slopes[i]
@@ -195,10 +230,16 @@ class Streamed(Direct):
     ) -> Array:
         return super().prepare(weight, p, machine, turned=True, into=into) if turned else weight
 
-    def forward(self, x: Array, y: Array, weights: Prepared, p: Problem, work: DirectWork, machine: Machine) -> None:
+    def _copies_pixels(self, p: Problem, threads: int) -> bool:
+        return False  # once for every portion
+
+    def forward(
+        self, x: Array, y: Array, weights: Prepared, p: Problem, work: DirectWork | PointwiseWork, machine: Machine
+    ) -> None:
         if weights.u.ndim == 2:
             super().forward(x, y, weights, p, work, machine)
             return
+        assert isinstance(work, DirectWork)
         of_output = p.taps * p.channel_blocks * BLOCK
         step = GROUP * max(1, PORTION_BYTES // (4 * GROUP * of_output))
         prepared = aligned(step * of_output)

@@ -41,7 +41,7 @@ class ThinWinograd(Operation):
         assert isinstance(self.first.algorithm, Direct) and isinstance(self.second.algorithm, Winograd)
         side = self.second.algorithm.side(second)
         (rows, columns), points = first.kernel, self.second.algorithm.points
-        self._maps = self.first.algorithm.plan(first, machine).maps, self.second.algorithm.plan(second, machine).maps
+        self._maps = self.first.algorithm.sliding(first, machine).maps, self.second.algorithm.plan(second, machine).maps
         kernel, stride = (rows.kernel, columns.kernel), (rows.stride, columns.stride)
         floats = machine.kernels.thin_winograd_scratch(
             points, side, second.channel_blocks, first.channels, kernel, stride, RECTANGLE

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from fcnlite.compiler import direct
-from fcnlite.compiler.direct import Direct, Streamed
+from fcnlite.compiler.direct import Direct, PointwiseWork, Streamed
 from fcnlite.compiler.problem import Problem, prepared
 from fcnlite.shapes import Window
 from tests.compiler.problems import (
@@ -36,7 +38,7 @@ EACH_ISA = pytest.mark.parametrize("instructions", ISAS)
 THREADS = st.sampled_from([1, 1, 3])
 SEEDS = st.integers(0, 1000)
 PORTIONS = st.sampled_from([None, (1, 1 << 30), (1, 0), (1 << 12, 1 << 30)])
-"""PIECE_BYTES and FEW_BYTES, to have small problems shared out in all the ways of large ones."""
+"""PIECE_BYTES and FEW_BYTES (and PIXELS is small), to have small problems shared out in all the ways of large ones."""
 
 
 def any_windows(draw: Draw) -> tuple[Window, Window]:
@@ -70,6 +72,7 @@ def run(
         if portions is not None:
             patch.setattr(direct, "PIECE_BYTES", portions[0])
             patch.setattr(direct, "FEW_BYTES", portions[1])
+            patch.setattr(direct, "PIXELS", 20)
         work = algorithm.plan(p, machine)
     with guarded(p.batch, -(-p.outputs // 16), *p.top_size, 16) as y, poisoned(machine, work.scratch):
         algorithm.forward(x if thin else blocked(x), y, prepared(u, bias, slopes, p), p, work, machine)
@@ -113,6 +116,15 @@ def test_in_groups(instructions: str, p: Problem, threads: int, seed: int) -> No
 @given(p=problems(one_by_one), threads=THREADS, portions=PORTIONS, seed=SEEDS)
 def test_one_by_one(instructions: str, p: Problem, threads: int, portions: tuple[int, int] | None, seed: int) -> None:
     check(p, seed, instructions, threads, portions=portions)
+
+
+@EACH_ISA
+@pytest.mark.parametrize("channels", [512, 513, 1100])
+def test_many_kernels_of_one_pixel(instructions: str, channels: int) -> None:
+    """As of fc7: channels in several portions, pixels of two pictures in several."""
+    p = Problem(2, channels, 70, (Window(1), Window(1)), (np.arange(5), np.arange(7)), (5, 7), relu=True)
+    assert isinstance(Direct().plan(replace(p, outputs=1 << 20), machine_with(instructions)), PointwiseWork)
+    check(p, 0, instructions, 2, portions=(1, 0))
 
 
 @EACH_ISA
