@@ -9,7 +9,7 @@ from typing import Any, Generic, TypeVar
 
 import numpy as np
 
-from fcnlite.layers.base import Run, named
+from fcnlite.layers.base import Run, Shape, named
 from fcnlite.parameter import Parameter
 from fcnlite.schedule import BLOCKED, Schedule
 
@@ -64,6 +64,10 @@ class Pass(Generic[Key]):
     def plain(self, key: Key, gradient: Array) -> Array:
         """The gradient of a value, N×C×H×W."""
         return gradient
+
+    def memory(self, shape: Shape, dtype: np.dtype[Any]) -> Array:
+        """Where a gradient may be written that nobody else has a place for."""
+        return np.empty(shape, dtype)
 
     def add(self, gradient: Array, other: Array) -> Array:
         """The sum of two gradients of one value."""
@@ -152,9 +156,8 @@ class Backprop(Generic[Key]):
         if not any(run.needs) and all(each is None for each in run.dparams):
             return
         dtype = next(each.dtype for each in dtop if each is not None)
-        full = [
-            np.zeros(shape, dtype) if each is None else each for shape, each in zip(run.top_shapes, dtop, strict=True)
-        ]
+        tops = zip(run.top_shapes, dtop, strict=True)
+        full = [self._zeros(shape, dtype) if each is None else each for shape, each in tops]
         dbottom = node.backward(full)
         for parameter, buffer in zip(parameters, run.dparams, strict=True):
             if buffer is None:
@@ -168,6 +171,11 @@ class Backprop(Generic[Key]):
 
     def _add(self, gradients: dict[Key, Array], key: Key, gradient: Array) -> None:
         gradients[key] = self._forward.add(gradients[key], gradient) if key in gradients else gradient
+
+    def _zeros(self, shape: Shape, dtype: np.dtype[Any]) -> Array:
+        zeros = self._forward.memory(shape, dtype)
+        zeros.fill(0)
+        return zeros
 
     def _of(self, layer: str | None) -> Sequence[Parameter]:
         return self._params.get(layer, ()) if layer is not None else ()
@@ -183,7 +191,9 @@ class Backprop(Generic[Key]):
         for each in parameters:
             adds = self._accumulate or id(each) in seen
             seen.add(id(each))
-            buffers.append((np.empty_like(each.array) if adds else each.grad) if self._wants(each) else None)
+            wanted = self._wants(each)
+            beside = self._forward.memory(each.shape, each.array.dtype) if wanted and adds else None
+            buffers.append(beside if beside is not None else each.grad if wanted else None)
         return buffers
 
 

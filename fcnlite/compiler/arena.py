@@ -96,6 +96,18 @@ class Arena:
         assert found is not None
         return found.reshape(shape)
 
+    def holds(self, array: Array) -> bool:
+        """Whether the array lies here."""
+        return any(np.may_share_memory(array, each.memory) for each in (self._planned, *self._lending))
+
+    def taken(self, array: Array) -> Array:
+        """The array, if it lies here as operations read it; else a copy that does."""
+        if array.dtype == np.float32 and array.flags.c_contiguous and self.holds(array):
+            return array
+        copy = self.lend(array.shape)
+        copy[...] = array
+        return copy
+
     def _tidy(self) -> None:
         """While nothing is lent, make one piece of several, and let go what was for other pictures' sizes, say."""
         total = sum(each.memory.size for each in self._lending)

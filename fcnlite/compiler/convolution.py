@@ -260,7 +260,8 @@ class Convolution(Operation):
         if turned is None:
             plain = as_plain(dy, self.outputs[0], machine)
             height, width = seen.shape[2:]
-            dx = in_layout(convolve_backward_data(plain, weight, self._kernel, height, width), seen, machine)
+            made = convolve_backward_data(plain, weight, self._kernel, height, width, machine.buffer(seen.shape))
+            dx = in_layout(made, seen, machine)
         else:
             q, algorithm, work = turned
             u = machine.prepare(

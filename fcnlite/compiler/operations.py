@@ -59,7 +59,8 @@ class LayerOperation(Operation):
     def backward(self, dtop: list[Array], run: Run, machine: Machine) -> list[Array | None]:
         inner: Run = run.saved
         inner.needs, inner.dparams = run.needs, run.dparams
-        return self.layer.backward(dtop, inner)
+        made = self.layer.backward(dtop, inner)
+        return [None if each is None else machine.arena.taken(each) for each in made]
 
     def cost(self, threads: int) -> Cost:
         macs = self.layer.macs([each.shape for each in self.inputs], [each.shape for each in self.outputs])

@@ -5,13 +5,14 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator, Mapping
 from functools import partial
+from typing import Any
 
 import numpy as np
 
 from fcnlite.backprop import Node, Pass
 from fcnlite.compiler.arena import Buffer, place
 from fcnlite.compiler.ir import Graph, Machine, Operation, Value, as_plain, fold, in_layout
-from fcnlite.layers.base import Array, Run
+from fcnlite.layers.base import Array, Run, Shape
 from fcnlite.schedule import Schedule
 
 
@@ -132,6 +133,9 @@ class PlanPass(Pass[Value]):
 
     def plain(self, key: Value, gradient: Array) -> Array:
         return as_plain(gradient, key, self._plan.machine)
+
+    def memory(self, shape: Shape, dtype: np.dtype[Any]) -> Array:
+        return self._plan.machine.buffer(shape)
 
     def add(self, gradient: Array, other: Array) -> Array:
         return np.add(gradient, other, out=self._plan.machine.buffer(gradient.shape))

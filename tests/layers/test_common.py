@@ -11,6 +11,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from fcnlite.compiler import plan
+from fcnlite.compiler.ir import Machine, Operation
 from fcnlite.compiler.plan import PlanPass
 from fcnlite.errors import SpecError
 from fcnlite.layers import registered
@@ -218,6 +220,33 @@ def test_all_that_a_plan_makes_lies_in_its_arena(type_: str, data: st.DataObject
             array = done._values[value]
             fed = any(np.may_share_memory(array, done._values[each]) for each in operation.bottom)
             assert fed or array.size == 0 or np.may_share_memory(array, net._arena.of(array.size)), value.name
+
+
+@pytest.mark.parametrize("type_", sorted(set(TYPES) - NO_GRADIENT))
+@settings(max_examples=10)
+@given(data=st.data())
+def test_all_gradients_of_a_plan_lie_in_its_arena(type_: str, data: st.DataObject) -> None:
+    """Those that are not the caller's own; in a second pass, which is added to the first, the parameters' too."""
+    example = draw_example(data, type_)
+    plain = example.net("float32")
+    net = Net(plain.spec, phase=plain.phase, shared=plain.params)
+    accumulate, passes = False, 0
+
+    def backward(operation: Operation, run: Run, machine: Machine, dtop: list[Array]) -> list[Array | None]:
+        nonlocal passes
+        found = operation.backward(dtop, run, machine)
+        for each in (*found, *(run.dparams if accumulate else ())):
+            passed_on = each is not None and any(np.may_share_memory(each, of_top) for of_top in dtop)
+            assert each is None or each.size == 0 or passed_on or machine.arena.holds(each)
+        passes += 1
+        return found
+
+    for accumulate in (False, True):
+        seeds = top_gradients(example, run(net, example.inputs(), keep=True))
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(plan, "_backward", backward)
+            net.backward(seeds, wrt=differentiable(example), accumulate=accumulate)
+    assert passes
 
 
 def strided(array: Array) -> Array:
