@@ -273,6 +273,15 @@ cdef inline float* place_of(float* v, const Tiling* g, Py_ssize_t tile, Py_ssize
     return v + ((tile // ROWS * g.channel_blocks + block) * ROWS + tile % ROWS) * BLOCK
 
 
+cdef void transform_patches(const Tiling* g, const float* x, Py_ssize_t first, Py_ssize_t count, float* v,
+                            Py_ssize_t frequency, int threads) noexcept nogil:
+    """All channels of `count` tiles from `first` on, and zeros where their last panel has no tile."""
+    cdef Py_ssize_t item
+    clear_rows(v, g.points * g.points, frequency, g.channel_blocks, count)
+    for item in prange(count * g.channel_blocks, schedule="static", num_threads=threads):
+        transform_patch(g, x, first + item % count, item // count, place_of(v, g, item % count, item // count), frequency)
+
+
 cdef void finish_group(const Tiling* g, const float* m, Py_ssize_t frequency, Py_ssize_t first, Py_ssize_t count,
                        Py_ssize_t group, const float* bias, float* y) noexcept nogil:
     """Transform the products of one group of outputs back, tile by tile."""
@@ -356,10 +365,7 @@ def winograd_forward(const float[:, :, :, :, ::1] x, const float[::1] u, const f
     v, m = &scratch[0], &scratch[0] + v_size
     for first in range(0, count, tiles):
         here = min(tiles, count - first)
-        clear_rows(v, points * points, v_frequency, g.channel_blocks, here)
-        for item in prange(here * g.channel_blocks, nogil=True, schedule="static", num_threads=threads):
-            transform_patch(&g, &x[0, 0, 0, 0, 0], first + item % here, item // here,
-                            place_of(v, &g, item % here, item // here), v_frequency)
+        transform_patches(&g, &x[0, 0, 0, 0, 0], first, here, v, v_frequency, threads)
         for group in prange(groups, nogil=True, schedule="dynamic", num_threads=threads):
             multiply_tiles(&g, v, v_frequency, &u[0] + group * kernels, m + threadid() * m_size, m_frequency,
                            here, &offsets[0])
@@ -439,29 +445,41 @@ cdef void gather_kernels(const float* weight, Py_ssize_t taps, Py_ssize_t first,
                 w[(c * taps + k) * CHUNK + o] = kernel[taps - 1 - k]
 
 
+cdef inline void kernel_transform(Py_ssize_t points, Py_ssize_t r, const float* g, const float* w, Py_ssize_t ws,
+                                  float* u, Py_ssize_t us) noexcept nogil:
+    """u = G w. The points are 0, pairs ±p and ∞: even and odd powers of p are summed once for both."""
+    cdef Py_ssize_t k, pair
+    cdef const float* powers = g + r
+    cdef vec even, odd
+    store(u, splat(g[0]) * load(w))
+    for pair in range(points // 2 - 1):
+        even, odd = splat(powers[0]) * load(w), splat(powers[1]) * load(w + ws)
+        for k in range(2, r):
+            if k % 2:
+                odd = odd + splat(powers[k]) * load(w + k * ws)
+            else:
+                even = even + splat(powers[k]) * load(w + k * ws)
+        store(u + (2 * pair + 1) * us, even + odd)
+        store(u + (2 * pair + 2) * us, even - odd)
+        powers += 2 * r
+    store(u + (points - 1) * us, load(w + (r - 1) * ws))
+
+
 cdef void prepare_chunk(const float* weight, const float* g, Py_ssize_t points, Py_ssize_t r, Py_ssize_t first,
                         Py_ssize_t outputs, Py_ssize_t channels, Py_ssize_t padded, Py_ssize_t o_step,
                         Py_ssize_t c_step, bint turned, float* u) noexcept nogil:
     """The kernels of CHUNK outputs."""
     cdef float[BLOCK * 7 * 7 * CHUNK] kernels
-    cdef float[8 * 7 * CHUNK] half
-    cdef Py_ssize_t c, i, j, k, part
+    cdef float[8 * 7 * VL] half
+    cdef Py_ssize_t c, i, j, part
     cdef const float* w
-    cdef vec total
     for c in range(padded):
         if c % BLOCK == 0:
             gather_kernels(weight, r * r, first, outputs, c, channels, o_step, c_step, turned, kernels)
         w = kernels + c % BLOCK * r * r * CHUNK
         for part in range(2):
+            for j in range(r):
+                kernel_transform(points, r, g, w + j * CHUNK + part * VL, r * CHUNK, half + j * VL, r * VL)
             for i in range(points):
-                for j in range(r):
-                    total = splat(0)
-                    for k in range(r):
-                        total = total + splat(g[i * r + k]) * load(w + (k * r + j) * CHUNK + part * VL)
-                    store(half + (i * r + j) * CHUNK + part * VL, total)
-            for i in range(points):
-                for j in range(points):
-                    total = splat(0)
-                    for k in range(r):
-                        total = total + splat(g[j * r + k]) * load(half + (i * r + k) * CHUNK + part * VL)
-                    store(u + ((i * points + j) * padded + c) * CHUNK + part * VL, total)
+                kernel_transform(points, r, g, half + i * r * VL, VL, u + (i * points * padded + c) * CHUNK + part * VL,
+                                 padded * CHUNK)

@@ -48,12 +48,12 @@ SMALL_BYTES = 4 << 20
 """Of transformed kernels: with less, small portions of tiles stay in a core's own cache."""
 LARGE_BYTES = 16 << 20
 """With more, each thread reads only those of its own outputs."""
+NEAR_BYTES = 1 << 20
+"""Of a group's transformed gradients, all tiles', from which a thread makes those of its kernels by itself."""
 SUM_BYTES = 72 << 20
-"""Of the sums that a gradient of kernels is made of: outputs take turns where there would be more."""
-NEAR_BYTES = 9 << 20
-"""Of such sums that stay in the cache until they are done."""
+"""Of the sums that these are made of where there are more: outputs take turns where they would take more."""
 SUM_TILES = 112
-"""Tiles at once, for such a gradient, at the least."""
+"""Tiles at once there, at the least."""
 SUM_TILES_BYTES = 10 << 20
 """Of transformed tiles at once, where channels are so few that this is more of them."""
 DATA_TILES = 128
@@ -182,14 +182,16 @@ class Winograd:
 
     def weight_scratch(self, p: Problem, machine: Machine) -> int:
         """Floats of `Machine.scratch` that `backward_weight` wants."""
-        tiles, groups = self._sums(p)
-        return int(machine.kernels.winograd_weight_scratch(self.points, p.channel_blocks, tiles, groups))
+        tiles, groups = self._sums(p, machine.threads)
+        return int(
+            machine.kernels.winograd_weight_scratch(self.points, p.channel_blocks, tiles, groups, machine.threads)
+        )
 
     def backward_weight(
         self, x: Array, dy: Array, dweight: Array, p: Problem, work: WinogradWork, machine: Machine
     ) -> None:
         """The kernels' gradient, given the outputs' (dy), written into `dweight`."""
-        tiles, groups = self._sums(p)
+        tiles, groups = self._sums(p, machine.threads)
         machine.kernels.winograd_backward_weight(
             x, dy, *work.maps, self.points, self.side(p), kernel_transform(self.points, dweight.shape[2]), dweight,
             tiles, groups, machine.scratch, machine.threads,
@@ -215,11 +217,11 @@ class Winograd:
         portions = -(-tiles // DATA_TILES)
         return -(-tiles // (portions * GROUP)) * GROUP
 
-    def _sums(self, p: Problem) -> tuple[int, int]:
-        """Tiles, and groups of outputs, that go through `backward_weight` at once."""
-        of_tile = 4 * self.points**2 * (p.channel_blocks * BLOCK + p.padded_outputs)
-        tiles = min(self.tiles(p), max(SUM_TILES, SUM_TILES_BYTES // of_tile))
-        of_group = 4 * self.points**2 * p.channel_blocks * BLOCK * GROUP
-        # Where tiles come in several portions, all of them are transformed again for every portion of outputs.
-        most = SUM_BYTES if tiles < self.tiles(p) else NEAR_BYTES
-        return tiles, max(1, min(most // of_group, p.padded_outputs // GROUP))
+    def _sums(self, p: Problem, threads: int) -> tuple[int, int]:
+        """Tiles, and groups of outputs, that go through `backward_weight` at once. 0 groups: a thread takes its own."""
+        tiles, channels, groups = self.tiles(p), p.channel_blocks * BLOCK, p.padded_outputs // GROUP
+        of_value = 4 * self.points**2
+        if groups >= threads and of_value * tiles * GROUP <= NEAR_BYTES:
+            return tiles, 0
+        portion = max(SUM_TILES, SUM_TILES_BYTES // (of_value * (channels + p.padded_outputs)))
+        return min(tiles, portion), max(1, min(SUM_BYTES // (of_value * channels * GROUP), groups))
