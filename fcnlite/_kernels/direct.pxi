@@ -235,15 +235,17 @@ def prepare_direct(const float[:, :, :, ::1] weight, float[::1] u, bint thin, bi
 cdef void prepare_direct_chunk(const float* weight, Py_ssize_t first, Py_ssize_t outputs, Py_ssize_t channels,
                                Py_ssize_t taps, Py_ssize_t padded, Py_ssize_t o_step, Py_ssize_t c_step, bint turned,
                                float* u) noexcept nogil:
-    cdef Py_ssize_t c, o, tap
-    for c in range(padded):
+    cdef Py_ssize_t c, o, tap, some = min(CHUNK, outputs - first)
+    if some < CHUNK or channels < padded:
+        memset(u, 0, taps * padded * CHUNK * sizeof(float))
+    weight += first * o_step
+    if taps == 1 and c_step == 1:
+        to_lanes(weight, o_step, some, channels, u)
+        return
+    for c in range(channels):
         for tap in range(taps):
-            for o in range(CHUNK):
-                if c < channels and first + o < outputs:
-                    u[(tap * padded + c) * CHUNK + o] = weight[(first + o) * o_step + c * c_step
-                                                               + (taps - 1 - tap if turned else tap)]
-                else:
-                    u[(tap * padded + c) * CHUNK + o] = 0
+            for o in range(some):
+                u[(tap * padded + c) * CHUNK + o] = weight[o * o_step + c * c_step + (taps - 1 - tap if turned else tap)]
 
 
 def panel_rows():

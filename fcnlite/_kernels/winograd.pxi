@@ -299,8 +299,8 @@ cdef void forward_tiles(const Tiling* g, const float* x, const float* u, const f
     """All of the work for `count` tiles from `first` on."""
     cdef Py_ssize_t tile, block, group, frequencies = g.points * g.points
     cdef Py_ssize_t kernels = frequencies * g.channel_blocks * BLOCK * GROUP
-    for tile in range(count):
-        for block in range(g.channel_blocks):
+    for block in range(g.channel_blocks):
+        for tile in range(count):
             transform_patch(g, x, first + tile, block, place_of(v, g, tile, block), v_frequency)
     clear_rows(v, frequencies, v_frequency, g.channel_blocks, count)
     for group in range((g.output_blocks + 1) // 2):
