@@ -18,7 +18,7 @@ from fcnlite.files import atomic_write
 from fcnlite.net import Net
 from fcnlite.shapes import Shape
 
-SIDES = (100, 200, 300, 400, 500, 700, 1000, 1500)
+SIDES = (100, 200, 300, 350, 400, 500, 700, 1000, 1500)
 """Of the square pictures that cost is measured on."""
 
 
@@ -40,7 +40,9 @@ def show_scaling(results: Sequence[dict[str, Any]]) -> str:
 
 
 def sizes(repeats: int, sides: Sequence[int] = SIDES) -> dict[str, list[dict[str, float]]]:
-    """Our seconds on square pictures, with all threads, and their floor: by net, with a pad of 100 and without one."""
+    """Our seconds on square pictures, with all threads, their floor, and products: those that are left by frames and
+    Winograd, and the formulas'. By net: with a pad of 100 and without one.
+    """
     rates = sgemm_rate(1), copy_rate(all_threads(MAIN.threads))
     return {workload.model: _sizes(workload, repeats, sides, rates) for workload in (MAIN, UNPADDED)}
 
@@ -54,7 +56,8 @@ def _sizes(
     for side in sides:
         blobs = replace(workload, shape=(1, 3, side, side)).inputs()
         seconds = best(partial(net.forward, blobs, outputs=[workload.output]), repeats)
-        pixels, costs = side**2, _costs(net, steps.shapes_of(blobs), workload.output, threads)
+        pixels, shapes = side**2, steps.shapes_of(blobs)
+        costs = _costs(net, shapes, workload.output, threads)
         floor = sum(max(steps.floors(each.products, each.memory, *rates, threads)) for each in costs)
         products = sum(each.products for each in costs)
         found.append(
@@ -64,6 +67,7 @@ def _sizes(
                 "per_pixel": seconds / pixels,
                 "floor": floor / pixels,
                 "products": products / pixels,
+                "direct": steps.direct_work(net, shapes) / pixels,
             }
         )
     return found
@@ -75,14 +79,16 @@ def _costs(net: Net, shapes: Mapping[str, Shape], output: str, threads: int) -> 
 
 
 def show_sizes(found: Mapping[str, Sequence[dict[str, float]]]) -> str:
-    head = "| net | picture | ms | ns a pixel | floor, ns a pixel | thousand products a pixel | ps a product |"
-    lines = [head, "|---|---|---:|---:|---:|---:|---:|"]
+    products = "thousand products a pixel: left", "as the formulas have them"
+    columns = ("net", "picture", "ms", "ns a pixel", "floor, ns a pixel", *products)
+    lines = [f"| {' | '.join((*columns, 'ps a product'))} |", "|---|---|---:|---:|---:|---:|---:|---:|"]
     for name, rows in found.items():
         for each in rows:
-            time, products = each["per_pixel"], each["products"]
+            time, left = each["per_pixel"], each["products"]
             lines.append(
                 f"| {name} | {each['side']}×{each['side']} | {1e3 * each['seconds']:.1f} | {1e9 * time:.0f} "
-                f"| {1e9 * each['floor']:.0f} | {products / 1e3:.0f} | {1e12 * time / products:.2f} |"
+                f"| {1e9 * each['floor']:.0f} | {left / 1e3:.0f} | {each['direct'] / 1e3:.0f} "
+                f"| {1e12 * time / left:.2f} |"
             )
     return "\n".join(lines)
 

@@ -194,7 +194,7 @@ def test_cost_against_size_is_by_the_pixel(monkeypatch: pytest.MonkeyPatch) -> N
     assert list(found) == [TINY.model, "lite-fcn4s"]
     for (row,) in found.values():
         assert row["per_pixel"] == row["seconds"] / 400
-        assert row["products"] > 0 and row["floor"] > 0
+        assert row["products"] > 0 and row["floor"] > 0 and row["direct"] > 0
     assert more.show_sizes(found).count("| 20×20 |") == 2
 
 
