@@ -66,7 +66,7 @@ class Pass(Generic[Key]):
         return gradient
 
     def memory(self, shape: Shape, dtype: np.dtype[Any]) -> Array:
-        """Where a gradient may be written that nobody else has a place for."""
+        """Memory for a gradient that `Backprop` itself makes."""
         return np.empty(shape, dtype)
 
     def add(self, gradient: Array, other: Array) -> Array:
@@ -165,9 +165,10 @@ class Backprop(Generic[Key]):
             if buffer is not parameter.grad:
                 parameter.grad[...] += buffer
             self._written.add(id(parameter))
+        run.dparams = ()  # the memory beside is free again
         for key, need, gradient in zip(node.bottom, run.needs, dbottom, strict=True):
             if need and gradient is not None:
-                self._add(gradients, key, gradient)
+                self._add(gradients, key, np.asarray(gradient, dtype, order="C"))
 
     def _add(self, gradients: dict[Key, Array], key: Key, gradient: Array) -> None:
         gradients[key] = self._forward.add(gradients[key], gradient) if key in gradients else gradient
@@ -191,9 +192,10 @@ class Backprop(Generic[Key]):
         for each in parameters:
             adds = self._accumulate or id(each) in seen
             seen.add(id(each))
-            wanted = self._wants(each)
-            beside = self._forward.memory(each.shape, each.array.dtype) if wanted and adds else None
-            buffers.append(beside if beside is not None else each.grad if wanted else None)
+            if not self._wants(each):
+                buffers.append(None)
+            else:
+                buffers.append(self._forward.memory(each.shape, each.array.dtype) if adds else each.grad)
         return buffers
 
 

@@ -235,11 +235,12 @@ def prepare_direct(const float[:, :, :, ::1] weight, float[::1] u, bint thin, bi
 cdef void prepare_direct_chunk(const float* weight, Py_ssize_t first, Py_ssize_t outputs, Py_ssize_t channels,
                                Py_ssize_t taps, Py_ssize_t padded, Py_ssize_t o_step, Py_ssize_t c_step, bint turned,
                                float* u) noexcept nogil:
+    """The kernels of CHUNK outputs from `first` on; of one tap, not turned, by whole vectors."""
     cdef Py_ssize_t c, o, tap, some = min(CHUNK, outputs - first)
     if some < CHUNK or channels < padded:
         memset(u, 0, taps * padded * CHUNK * sizeof(float))
     weight += first * o_step
-    if taps == 1 and c_step == 1:
+    if c_step == 1:
         to_lanes(weight, o_step, some, channels, u)
         return
     for c in range(channels):

@@ -3,8 +3,8 @@
 #     v  [panel][channel block][ROWS][BLOCK]    pixels, in the order in which the micro-kernel reads them
 #     m  [pixel][GROUP]                         products, of GROUP outputs; a thread's own
 #
-# In the picture a panel's channels lie far apart; a copy, read once for every group of outputs, pays at once. The sum goes
-# over one portion of the channels after the other, so that its kernels are still near when the next panel reads them.
+# In the picture a panel's channels lie far apart, and it is read once for every group of outputs: a copy pays soon. The sum
+# goes over one portion of the channels after the other, so that its kernels are near when the next panel reads them.
 
 cdef enum:
     BLOCKS_AT_ONCE = 32  # of channels

@@ -365,7 +365,8 @@ def winograd_forward(const float[:, :, :, :, ::1] x, const float[::1] u, const f
     v, m = &scratch[0], &scratch[0] + v_size
     for first in range(0, count, tiles):
         here = min(tiles, count - first)
-        transform_patches(&g, &x[0, 0, 0, 0, 0], first, here, v, v_frequency, threads)
+        with nogil:
+            transform_patches(&g, &x[0, 0, 0, 0, 0], first, here, v, v_frequency, threads)
         for group in prange(groups, nogil=True, schedule="dynamic", num_threads=threads):
             multiply_tiles(&g, v, v_frequency, &u[0] + group * kernels, m + threadid() * m_size, m_frequency,
                            here, &offsets[0])
@@ -447,7 +448,10 @@ cdef void gather_kernels(const float* weight, Py_ssize_t taps, Py_ssize_t first,
 
 cdef inline void kernel_transform(Py_ssize_t points, Py_ssize_t r, const float* g, const float* w, Py_ssize_t ws,
                                   float* u, Py_ssize_t us) noexcept nogil:
-    """u = G w. The points are 0, pairs ±p and ∞: even and odd powers of p are summed once for both."""
+    """u = G w. The points are 0, pairs ±p and ∞: even and odd powers of p are summed once for both.
+
+    That takes equal norms of ±p, which points that lie symmetrically about 0 have.
+    """
     cdef Py_ssize_t k, pair
     cdef const float* powers = g + r
     cdef vec even, odd

@@ -2,15 +2,15 @@
 #
 #     dx = Σ_tiles B [ Σ_outputs (G g Gᵀ) ⊙ (A dy Aᵀ) ] Bᵀ        each tile's patch added where it was seen
 #
-# A vector holds VL tiles here, so that the kernels are read as single numbers, in the order in which they were prepared
-# for forward. Buffers, for CHUNK tiles each:
+# A vector holds VL tiles here, two of them a bundle of CHUNK tiles: so the kernels are read as single numbers, in the order
+# in which they were prepared for forward. Buffers:
 #
-#     d  [tiles][frequency][output][CHUNK]     transformed gradients of the outputs
-#     s  [tiles][frequency][channel][CHUNK]    the sums over outputs
+#     d  [bundle][frequency][output][CHUNK]     transformed gradients of the outputs
+#     s  [bundle][frequency][channel][CHUNK]    the sums over outputs
 
 cdef enum:
     CHUNKS_AT_ONCE = 8  # of outputs: their d stays in the nearest cache while all channels are summed
-    LANES = VL * BLOCK + LINE  # floats of a block for VL tiles; the line keeps frequencies apart in the cache
+    OF_VECTOR = VL * BLOCK + LINE  # floats of a block for VL tiles; the line keeps frequencies apart in the cache
 
 
 cdef inline void back_transform(Py_ssize_t points, const float* v, Py_ssize_t vs, float* x, Py_ssize_t xs) noexcept nogil:
@@ -41,20 +41,20 @@ cdef inline void back_transform(Py_ssize_t points, const float* v, Py_ssize_t vs
 cdef void spread_lanes(const Tiling* g, const float* dy, Py_ssize_t first, Py_ssize_t count, Py_ssize_t block, float* d,
                        Py_ssize_t frequency) noexcept nogil:
     """d = A dy Aᵀ for up to VL tiles, side by side, and one block of outputs; zero where there are no more tiles."""
-    cdef float[64 * LANES] whole
+    cdef float[64 * OF_VECTOR] whole
     cdef Py_ssize_t frequencies = g.points * g.points, tile, f, part
     if count < VL:
-        memset(whole, 0, frequencies * LANES * sizeof(float))
+        memset(whole, 0, frequencies * OF_VECTOR * sizeof(float))
     for tile in range(min(count, VL)):
-        spread_tile(g, dy, first + tile, block, whole + tile * BLOCK, LANES)
+        spread_tile(g, dy, first + tile, block, whole + tile * BLOCK, OF_VECTOR)
     for f in range(frequencies):
         for part in range(PARTS):
-            transpose(whole + f * LANES + part * VL, BLOCK, d + f * frequency + part * VL * CHUNK, CHUNK)
+            transpose(whole + f * OF_VECTOR + part * VL, BLOCK, d + f * frequency + part * VL * CHUNK, CHUNK)
 
 
 cdef void sum_chunks(const float* u, Py_ssize_t of_kernels, const Py_ssize_t* offsets, Py_ssize_t chunks,
                      Py_ssize_t channels, const float* d, float* s) noexcept nogil:
-    """s += u d at one frequency, for CHUNK tiles and so many chunks of outputs; the next kernels are fetched meanwhile."""
+    """s += u d at one frequency, for a bundle and so many chunks of outputs; the next kernels are fetched meanwhile."""
     cdef Py_ssize_t rows = SUM_ROWS * CHUNK, channel, chunk, i
     for channel in range(channels // SUM_ROWS):
         for chunk in range(chunks):
@@ -65,20 +65,20 @@ cdef void sum_chunks(const float* u, Py_ssize_t of_kernels, const Py_ssize_t* of
 
 cdef void sum_outputs(const float* u, Py_ssize_t of_kernels, const Py_ssize_t* offsets, Py_ssize_t chunks,
                       Py_ssize_t channels, const float* d, Py_ssize_t of_d, float* s, Py_ssize_t of_s,
-                      Py_ssize_t groups) noexcept nogil:
-    """s = u d at one frequency, for so many groups of CHUNK tiles, which lie of_d and of_s apart."""
-    cdef Py_ssize_t portion, first, group
-    for group in range(groups):
-        memset(s + group * of_s, 0, channels * CHUNK * sizeof(float))
+                      Py_ssize_t bundles) noexcept nogil:
+    """s = u d at one frequency, for so many bundles, which lie of_d and of_s apart."""
+    cdef Py_ssize_t portion, first, bundle
+    for bundle in range(bundles):
+        memset(s + bundle * of_s, 0, channels * CHUNK * sizeof(float))
     for portion in range((chunks + CHUNKS_AT_ONCE - 1) // CHUNKS_AT_ONCE):
         first = portion * CHUNKS_AT_ONCE
-        for group in range(groups):
+        for bundle in range(bundles):
             sum_chunks(u + first * of_kernels, of_kernels, offsets, min(CHUNKS_AT_ONCE, chunks - first), channels,
-                       d + group * of_d + first * CHUNK * CHUNK, s + group * of_s)
+                       d + bundle * of_d + first * CHUNK * CHUNK, s + bundle * of_s)
 
 
 cdef void add_patch(const Tiling* g, const float* s, Py_ssize_t tile, Py_ssize_t block, float* dx) noexcept nogil:
-    """dx += B s Bᵀ where the tile saw it, for one block of channels; LANES floats lie between s's frequencies."""
+    """dx += B s Bᵀ where the tile saw it, for one block of channels; OF_VECTOR floats lie between s's frequencies."""
     cdef float[8 * 8 * VL] half
     cdef float[8 * 8 * VL] patch
     cdef Py_ssize_t n = g.points, i, j, part, place = tile % (g.down * g.across)
@@ -88,7 +88,7 @@ cdef void add_patch(const Tiling* g, const float* s, Py_ssize_t tile, Py_ssize_t
     dx += (tile // (g.down * g.across) * g.channel_blocks + block) * g.height * g.width * BLOCK
     for part in range(PARTS):
         for j in range(n):
-            back_transform(n, s + j * LANES + part * VL, n * LANES, half + j * VL, n * VL)
+            back_transform(n, s + j * OF_VECTOR + part * VL, n * OF_VECTOR, half + j * VL, n * VL)
         for i in range(n):
             back_transform(n, half + i * n * VL, VL, patch + i * n * VL, VL)
         for i in range(n):
@@ -98,19 +98,19 @@ cdef void add_patch(const Tiling* g, const float* s, Py_ssize_t tile, Py_ssize_t
                     store(pixel, load(pixel) + load(patch + (i * n + j) * VL))
 
 
-cdef void add_patches(const Tiling* g, const float* s, Py_ssize_t of_tiles, Py_ssize_t frequency, Py_ssize_t first,
+cdef void add_patches(const Tiling* g, const float* s, Py_ssize_t of_bundle, Py_ssize_t frequency, Py_ssize_t first,
                       Py_ssize_t count, Py_ssize_t block, float* dx) noexcept nogil:
-    """`add_patch` for `count` tiles from `first` on; `of_tiles` floats lie between CHUNK tiles and the next."""
-    cdef float[64 * LANES] whole
-    cdef Py_ssize_t group, tile, f, part
+    """`add_patch` for `count` tiles from `first` on; bundles lie of_bundle apart."""
+    cdef float[64 * OF_VECTOR] whole
+    cdef Py_ssize_t vector, tile, f, part
     cdef const float* sums
-    for group in range((count + VL - 1) // VL):
-        sums = s + group * VL // CHUNK * of_tiles + block * BLOCK * CHUNK + group * VL % CHUNK
+    for vector in range((count + VL - 1) // VL):
+        sums = s + vector * VL // CHUNK * of_bundle + block * BLOCK * CHUNK + vector * VL % CHUNK
         for f in range(g.points * g.points):
             for part in range(PARTS):
-                transpose(sums + f * frequency + part * VL * CHUNK, CHUNK, whole + f * LANES + part * VL, BLOCK)
-        for tile in range(min(VL, count - group * VL)):
-            add_patch(g, whole + tile * BLOCK, first + group * VL + tile, block, dx)
+                transpose(sums + f * frequency + part * VL * CHUNK, CHUNK, whole + f * OF_VECTOR + part * VL, BLOCK)
+        for tile in range(min(VL, count - vector * VL)):
+            add_patch(g, whole + tile * BLOCK, first + vector * VL + tile, block, dx)
 
 
 def winograd_backward_data(const float[:, :, :, :, ::1] dy, const float[::1] u, float[:, :, :, :, ::1] dx,
@@ -123,7 +123,7 @@ def winograd_backward_data(const float[:, :, :, :, ::1] dy, const float[::1] u, 
     """
     cdef Tiling t
     cdef Py_ssize_t frequencies = points * points, count, channels, outputs, chunks, d_frequency, s_frequency, here
-    cdef Py_ssize_t item, first, of_kernels, groups, d_group, s_group, group
+    cdef Py_ssize_t item, first, of_kernels, bundles, d_bundle, s_bundle, vector
     cdef float* d
     cdef float* s
     t.points, t.side, t.relu, t.pool, t.slopes = points, side, False, False, NULL
@@ -136,7 +136,7 @@ def winograd_backward_data(const float[:, :, :, :, ::1] dy, const float[::1] u, 
     outputs = chunks * CHUNK
     of_kernels = frequencies * channels * CHUNK
     d_frequency, s_frequency = outputs * CHUNK + LINE, channels * CHUNK + LINE
-    d_group, s_group = frequencies * d_frequency, frequencies * s_frequency
+    d_bundle, s_bundle = frequencies * d_frequency, frequencies * s_frequency
     check(points == 6 and side == 4 or points == 8 and 2 <= side <= 6, "points and side")
     check(rows.shape[0] >= (t.down - 1) * side + points and cols.shape[0] >= (t.across - 1) * side + points, "maps")
     check(np.asarray(rows).max() < t.height and np.asarray(cols).max() < t.width, "maps")
@@ -145,23 +145,23 @@ def winograd_backward_data(const float[:, :, :, :, ::1] dy, const float[::1] u, 
     check(scratch.shape[0] >= winograd_data_scratch(points, t.channel_blocks, t.output_blocks, tiles), "scratch")
     cdef Py_ssize_t[::1] offsets = np.arange(chunks) * of_kernels
     d = &scratch[0]
-    s = d + (tiles + CHUNK - 1) // CHUNK * d_group
+    s = d + (tiles + CHUNK - 1) // CHUNK * d_bundle
     np.asarray(dx)[...] = 0
+    if outputs > t.output_blocks * BLOCK:  # half a chunk that no output is in
+        memset(d, 0, (tiles + CHUNK - 1) // CHUNK * d_bundle * sizeof(float))
     for first in range(0, count, tiles):
         here = min(tiles, count - first)
-        groups = (here + CHUNK - 1) // CHUNK
-        if outputs > t.output_blocks * BLOCK:
-            memset(d, 0, groups * d_group * sizeof(float))
-        for item in prange(groups * (CHUNK // VL) * t.output_blocks, nogil=True, schedule="static", num_threads=threads):
-            group = item // t.output_blocks
-            spread_lanes(&t, &dy[0, 0, 0, 0, 0], first + group * VL, here - group * VL, item % t.output_blocks,
-                         d + group * VL // CHUNK * d_group + item % t.output_blocks * BLOCK * CHUNK + group * VL % CHUNK,
-                         d_frequency)
+        bundles = (here + CHUNK - 1) // CHUNK
+        for item in prange(bundles * (CHUNK // VL) * t.output_blocks, nogil=True, schedule="static", num_threads=threads):
+            vector = item // t.output_blocks
+            spread_lanes(&t, &dy[0, 0, 0, 0, 0], first + vector * VL, here - vector * VL, item % t.output_blocks,
+                         d + vector * VL // CHUNK * d_bundle + item % t.output_blocks * BLOCK * CHUNK
+                         + vector * VL % CHUNK, d_frequency)
         for item in prange(frequencies, nogil=True, schedule="dynamic", num_threads=threads):
             sum_outputs(&u[0] + item * channels * CHUNK, of_kernels, &offsets[0], chunks, channels, d + item * d_frequency,
-                        d_group, s + item * s_frequency, s_group, groups)
+                        d_bundle, s + item * s_frequency, s_bundle, bundles)
         for item in prange(t.channel_blocks, nogil=True, schedule="static", num_threads=threads):
-            add_patches(&t, s, s_group, s_frequency, first, here, item, &dx[0, 0, 0, 0, 0])
+            add_patches(&t, s, s_bundle, s_frequency, first, here, item, &dx[0, 0, 0, 0, 0])
 
 
 def winograd_data_scratch(Py_ssize_t points, Py_ssize_t channel_blocks, Py_ssize_t output_blocks, Py_ssize_t tiles):

@@ -7,8 +7,8 @@
 #     d  [frequency][chunk][tile][CHUNK]       transformed gradients of the outputs
 #     s  [frequency][chunk][channel][CHUNK]    the sums
 #
-# Where v has all tiles at once, a thread goes through these steps for a group of outputs by itself, and some channels at
-# a time, so that d and s stay in its own cache. Else the sums of many outputs are kept from portion to portion of tiles.
+# There are two ways. Of few tiles a thread makes the gradients of a group of outputs by itself, some channels at a time, so
+# that d and s stay in its own cache. Else all threads together add up the sums of many outputs, portion by portion of tiles.
 
 cdef enum:
     BLOCKS_OF_SUMS = 4  # of channels
@@ -93,6 +93,8 @@ cdef void finish_kernels(const float* s, Py_ssize_t frequency, const float* g, P
     cdef float[7 * 8 * VL] half
     cdef float[BLOCK * 7 * 7 * CHUNK] done
     cdef Py_ssize_t i, c, part, some = min(BLOCK, channels - block * BLOCK)
+    if first >= outputs:  # they pad the last group
+        return
     for c in range(some):
         for part in range(2):
             for i in range(points):
@@ -102,9 +104,13 @@ cdef void finish_kernels(const float* s, Py_ssize_t frequency, const float* g, P
                 kernel_transform_back(points, r, g, half + i * points * VL, VL,
                                       done + (c * r + i) * r * CHUNK + part * VL, CHUNK)
         s += CHUNK
-    if first < outputs:
-        from_lanes(done, min(CHUNK, outputs - first), some * r * r,
-                   dweight + (first * channels + block * BLOCK) * r * r, channels * r * r)
+    from_lanes(done, min(CHUNK, outputs - first), some * r * r, dweight + (first * channels + block * BLOCK) * r * r,
+               channels * r * r)
+
+
+cdef inline Py_ssize_t floats_of_group(Py_ssize_t rows) noexcept nogil:
+    """Of so many rows for one group of outputs, and what keeps frequencies apart in the cache."""
+    return rows * GROUP + LINE
 
 
 def winograd_backward_weight(const float[:, :, :, :, ::1] x, const float[:, :, :, :, ::1] dy, const int[::1] rows,
@@ -146,8 +152,9 @@ def winograd_backward_weight(const float[:, :, :, :, ::1] x, const float[:, :, :
     v = &scratch[0]
     d = v + frequencies * v_frequency
     if groups_at_once == 0:
-        transform_patches(&t, &x[0, 0, 0, 0, 0], 0, count, v, v_frequency, threads)
-        d_size, s_size = frequencies * of_group(padded), frequencies * of_group(BLOCKS_OF_SUMS * BLOCK)
+        with nogil:
+            transform_patches(&t, &x[0, 0, 0, 0, 0], 0, count, v, v_frequency, threads)
+        d_size, s_size = frequencies * floats_of_group(padded), frequencies * floats_of_group(BLOCKS_OF_SUMS * BLOCK)
         s = d + threads * d_size
         for item in prange(groups, nogil=True, schedule="dynamic", num_threads=threads):
             gradient_of_group(&t, v, v_frequency, &dy[0, 0, 0, 0, 0], count, item, &offsets[0], &g[0, 0], r,
@@ -163,7 +170,8 @@ def winograd_backward_weight(const float[:, :, :, :, ::1] x, const float[:, :, :
         for first in range(0, count, tiles):
             here = min(tiles, count - first)
             if group == 0 or count > tiles:
-                transform_patches(&t, &x[0, 0, 0, 0, 0], first, here, v, v_frequency, threads)
+                with nogil:
+                    transform_patches(&t, &x[0, 0, 0, 0, 0], first, here, v, v_frequency, threads)
             for item in prange(here * blocks_here, nogil=True, schedule="static", num_threads=threads):
                 spread_block(&t, &dy[0, group * 2, 0, 0, 0], first, item % here, padded, item // here, d, d_frequency)
             for item in prange(frequencies * chunks, nogil=True, schedule="static", num_threads=threads):
@@ -177,17 +185,12 @@ def winograd_backward_weight(const float[:, :, :, :, ::1] x, const float[:, :, :
                            dweight.shape[0], item % t.channel_blocks, dweight.shape[1], &dweight[0, 0, 0, 0])
 
 
-cdef inline Py_ssize_t of_group(Py_ssize_t rows) noexcept nogil:
-    """Floats of so many rows for one group of outputs, and what keeps frequencies apart in the cache."""
-    return rows * GROUP + LINE
-
-
 cdef void gradient_of_group(const Tiling* g, const float* v, Py_ssize_t v_frequency, const float* dy, Py_ssize_t count,
                             Py_ssize_t group, const Py_ssize_t* offsets, const float* transform, Py_ssize_t r, float* d,
                             float* s, float[:, :, :, ::1] dweight) noexcept nogil:
     """The gradients of the kernels of one group of outputs, all tiles being in v."""
     cdef Py_ssize_t frequencies = g.points * g.points, padded = (count + ROWS - 1) // ROWS * ROWS
-    cdef Py_ssize_t d_frequency = of_group(padded), s_frequency = of_group(BLOCKS_OF_SUMS * BLOCK)
+    cdef Py_ssize_t d_frequency = floats_of_group(padded), s_frequency = floats_of_group(BLOCKS_OF_SUMS * BLOCK)
     cdef Py_ssize_t tile, half, portion, first, some, f, chunk, block, of_chunk
     memset(d, 0, frequencies * d_frequency * sizeof(float))
     for half in range(min(2, g.output_blocks - group * 2)):
@@ -215,6 +218,6 @@ def winograd_weight_scratch(Py_ssize_t points, Py_ssize_t channel_blocks, Py_ssi
     cdef Py_ssize_t padded = (tiles + ROWS - 1) // ROWS * ROWS, channels = channel_blocks * BLOCK
     outputs = groups_at_once * GROUP
     if groups_at_once == 0:
-        own = of_group(padded) + of_group(BLOCKS_OF_SUMS * BLOCK)
+        own = floats_of_group(padded) + floats_of_group(BLOCKS_OF_SUMS * BLOCK)
         return points * points * (padded * channels + LINE + threads * own)
     return points * points * (padded * channels + outputs * padded + outputs * channels + 3 * LINE)

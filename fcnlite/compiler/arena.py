@@ -48,7 +48,7 @@ def place(buffers: Sequence[Buffer]) -> int:
         for other in busy:
             if buffer.offset + buffer.floats <= other.offset:
                 break
-            buffer.offset = max(buffer.offset, _aligned(other.offset + other.floats))
+            buffer.offset = max(buffer.offset, _rounded(other.offset + other.floats))
         placed.append(buffer)
     return max((each.offset + each.floats for each in placed), default=0)
 
@@ -101,7 +101,7 @@ class Arena:
         return any(np.may_share_memory(array, each.memory) for each in (self._planned, *self._lending))
 
     def taken(self, array: Array) -> Array:
-        """The array, if it lies here as operations read it; else a copy that does."""
+        """The array, if it lies here as operations read it; else a copy that does, and lives on in its stead."""
         if array.dtype == np.float32 and array.flags.c_contiguous and self.holds(array):
             return array
         copy = self.lend(array.shape)
@@ -152,7 +152,7 @@ class _Piece:
         for each in self._parts:
             if start + floats <= each.start:
                 break
-            start = _aligned(each.stop)
+            start = _rounded(each.stop)
         if start + floats > self.memory.size:
             return None
         # Made of a buffer, not of an array: so that NumPy lets views of it hold this array, not the whole piece.
@@ -168,5 +168,5 @@ def aligned(floats: int) -> Array:
     return raw[start : start + floats]
 
 
-def _aligned(floats: int) -> int:
+def _rounded(floats: int) -> int:
     return -(-floats // ALIGNMENT) * ALIGNMENT

@@ -302,12 +302,13 @@ class Convolution(Operation):
         """
         p = self.problem.turned()
         layouts = self.algorithm.writes_blocked, self.algorithm.reads_blocked
+        # None for a thin bottom.
         found = [each for each in candidates(p) if (each.reads_blocked, each.writes_blocked) == layouts]
-        backwards = self.algorithm if isinstance(self.algorithm, Winograd) else None
-        if not found or any(each.stride != 1 for each in self.problem.kernel):  # none for a thin bottom
-            return backwards
+        if not found or any(each.stride != 1 for each in self.problem.kernel):
+            return None
         algorithm = cheapest(p, machine, found, PREPARED_TRAFFIC)
         seconds = _seconds(algorithm, p, machine, PREPARED_TRAFFIC)
-        if backwards is not None and backwards.data_cost(self.problem).seconds(machine.threads) < seconds:
-            return backwards
+        own = self.algorithm
+        if isinstance(own, Winograd) and own.data_cost(self.problem).seconds(machine.threads) < seconds:
+            return own
         return p, algorithm, algorithm.plan(p, machine)

@@ -26,7 +26,7 @@ PORTION_BYTES = 32 << 20
 FEW_BYTES = 4 << 20
 """Of kernels: with more, threads share out the outputs, so that each reads its own."""
 PIXELS = 512
-"""That are copied at once, at the most, where a 1×1 kernel has more."""
+"""At the most, that are copied at once for more 1×1 kernels than that."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -107,7 +107,7 @@ class Direct:
         return self.sliding(p, machine)
 
     def sliding(self, p: Problem, machine: Machine) -> DirectWork:
-        """How it goes about the problem where it reads the picture in its place."""
+        """How it goes about the problem where the kernels slide over the picture, or over copies of its rows."""
         rows, columns = p.kernel
         height, width = p.top_size
         lanes, threads = machine.kernels.panel_rows(), machine.threads
@@ -142,7 +142,7 @@ class Direct:
 
     def _shares_outputs(self, p: Problem, threads: int) -> bool:
         """Whether each thread reads the kernels of its own outputs alone."""
-        return 4 * self.weights(p) // p.group > FEW_BYTES and p.padded_outputs // GROUP >= threads
+        return 4 * self.weights(p) > FEW_BYTES * p.group and p.padded_outputs // GROUP >= threads
 
     def _copies_pixels(self, p: Problem, threads: int) -> bool:
         return not self.thin and p.pointwise and p.group == 1 and self._shares_outputs(p, threads)
@@ -231,7 +231,7 @@ class Streamed(Direct):
         return super().prepare(weight, p, machine, turned=True, into=into) if turned else weight
 
     def _copies_pixels(self, p: Problem, threads: int) -> bool:
-        return False  # once for every portion
+        return False  # it would for every portion of kernels
 
     def forward(
         self, x: Array, y: Array, weights: Prepared, p: Problem, work: DirectWork | PointwiseWork, machine: Machine

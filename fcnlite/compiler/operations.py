@@ -60,6 +60,7 @@ class LayerOperation(Operation):
         inner: Run = run.saved
         inner.needs, inner.dparams = run.needs, run.dparams
         made = self.layer.backward(dtop, inner)
+        inner.dparams = ()
         return [None if each is None else machine.arena.taken(each) for each in made]
 
     def cost(self, threads: int) -> Cost:

@@ -49,15 +49,18 @@ SMALL_BYTES = 4 << 20
 LARGE_BYTES = 16 << 20
 """With more, each thread reads only those of its own outputs."""
 NEAR_BYTES = 1 << 20
-"""Of a group's transformed gradients, all tiles', from which a thread makes those of its kernels by itself."""
+"""`backward_weight`: while a group's transformed gradients are no more, each thread makes the gradients of kernels of
+groups by itself; else all threads together, portion by portion of tiles."""
 SUM_BYTES = 72 << 20
-"""Of the sums that these are made of where there are more: outputs take turns where they would take more."""
+"""`backward_weight` by portions: of sums that are kept; outputs take turns where there would be more."""
 SUM_TILES = 112
-"""Tiles at once there, at the least."""
+"""`backward_weight` by portions: tiles in one, at the least."""
 SUM_TILES_BYTES = 10 << 20
-"""Of transformed tiles at once, where channels are so few that this is more of them."""
+"""`backward_weight` by portions: of transformed tiles in one, where channels are so few that this is more of them."""
+BUNDLE = 32
+"""`backward_data`: tiles that lie side by side. AVX-512's; those of others divide it."""
 DATA_TILES = 128
-"""Tiles at once, for the bottom's gradient, at the most: the kernels are read once for all of them."""
+"""`backward_data`: tiles at once, at the most; the kernels are read once for all of them."""
 
 
 @functools.cache
@@ -132,8 +135,8 @@ class Winograd:
         return Cost(products=2.0 * tiles * weights, transforms=transforms, memory=4.0 * weights)
 
     def data_cost(self, p: Problem) -> Cost:
-        """Of `backward_data`: the same products and transforms, but its buffers are too large for the cache."""
-        cost, tiles = self.cost(p), -(-self.tiles(p) // GROUP) * GROUP
+        """Of `backward_data`: forward's, but tiles come in bundles, and its buffers are too large for the cache."""
+        cost, tiles = self.cost(p), -(-self.tiles(p) // BUNDLE) * BUNDLE
         buffers = 4.0 * self.points**2 * tiles * (p.channel_blocks * BLOCK + p.padded_outputs)
         products = 2.0 * tiles * self.weights(p)
         return replace(cost, products=products, memory=cost.memory + 2 * buffers)
@@ -212,10 +215,10 @@ class Winograd:
         )  # fmt: skip
 
     def _data_tiles(self, p: Problem) -> int:
-        """Tiles that go through `backward_data` at once: equal portions of whole groups."""
+        """Tiles that go through `backward_data` at once: equal portions of whole bundles."""
         tiles = self.tiles(p)
         portions = -(-tiles // DATA_TILES)
-        return -(-tiles // (portions * GROUP)) * GROUP
+        return -(-tiles // (portions * BUNDLE)) * BUNDLE
 
     def _sums(self, p: Problem, threads: int) -> tuple[int, int]:
         """Tiles, and groups of outputs, that go through `backward_weight` at once. 0 groups: a thread takes its own."""

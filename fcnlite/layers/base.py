@@ -136,7 +136,7 @@ class Layer:
         raise NotImplementedError
 
     def backward(self, dtop: list[Array], run: Run) -> list[Array | None]:
-        """The gradients of the bottoms (None where not needed), given those of the tops.
+        """The gradients of the bottoms (None where not needed), given those of the tops, which are only read.
 
         Writes the parameters' gradients into `run.dparams`.
         """

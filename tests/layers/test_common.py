@@ -246,6 +246,7 @@ def test_all_gradients_of_a_plan_lie_in_its_arena(type_: str, data: st.DataObjec
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr(plan, "_backward", backward)
             net.backward(seeds, wrt=differentiable(example), accumulate=accumulate)
+        assert not any(piece.floats_lent() for piece in net._arena._lending)
     assert passes
 
 
