@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any, ClassVar
 
@@ -29,12 +30,14 @@ from fcnlite.layers.softmax_loss import SoftmaxWithLoss
 from fcnlite.net import Net
 from fcnlite.shapes import Shape, show
 from tests.compiler.twins import (
+    GRADIENT_BAR,
     Array,
     assert_all_near,
     assert_near,
     assert_same_outputs,
     conv,
     filled,
+    gradients,
     layer,
     normal,
     plain_twin,
@@ -271,3 +274,32 @@ def test_what_a_class_inherits_of_python_is_left_to_it() -> None:
 
     assert Registered.names == ["known"]
     assert Known.writes_out
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda dx: dx.astype(np.float64),
+        np.asfortranarray,
+        lambda dx: dx.astype(">f4"),
+        lambda dx: np.repeat(dx, 2, axis=-1)[..., ::2],
+    ],
+    ids=["float64", "in another order", "big-endian", "strided"],
+)
+def test_gradients_may_be_arrays_of_any_kind(monkeypatch: pytest.MonkeyPatch, change: Callable[[Array], Array]) -> None:
+    class Odd(ReLU):
+        type = "Odd"
+
+        def backward(self, dtop: list[Array], run: Run) -> list[Array | None]:
+            (dx,) = super().backward(dtop, run)
+            assert dx is not None
+            return [change(dx)]
+
+    monkeypatch.setattr(base, "_registry", dict(base._registry))
+    register(Odd)
+    found = []
+    for kind in ("Odd", "ReLU"):
+        net = filled(spec_of((2, 3, 13, 18), conv("a", "data", 20), layer("b", kind, "a"), conv("c", "b", 8)))
+        found += [gradients(each, FEEDS) for each in (net, plain_twin(net))]
+    for other in found[1:]:
+        assert_all_near(found[0], other, GRADIENT_BAR)
