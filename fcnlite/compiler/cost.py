@@ -14,6 +14,13 @@ TRANSFORM_FLOPS = 28e9
 """The same in Winograd's transforms, which load and store as much as they add."""
 BANDWIDTH = 25e9
 """Bytes a second between memory and all cores."""
+PANEL = 14
+"""Rows that a micro-kernel multiplies at once. AVX-512's; AVX2's pads about as many."""
+
+
+def in_panels(rows: int) -> int:
+    """The rows that are multiplied for so many."""
+    return -(-rows // PANEL) * PANEL
 
 
 @dataclass(frozen=True)

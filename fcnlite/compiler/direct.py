@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from fcnlite.compiler.arena import aligned
-from fcnlite.compiler.cost import Cost
+from fcnlite.compiler.cost import Cost, in_panels
 from fcnlite.compiler.ir import BLOCK, Machine, blocks
 from fcnlite.compiler.problem import GROUP, Prepared, Problem
 from fcnlite.files import release
@@ -86,7 +86,8 @@ class Direct:
 
     def cost(self, p: Problem) -> Cost:
         (height, width), weights = p.top_size, self.weights(p)
-        return Cost(products=2.0 * p.batch * height * width * weights, memory=4.0 * weights)
+        rows = in_panels(height * width) if p.pointwise and not self.thin else height * in_panels(width)
+        return Cost(products=2.0 * p.batch * rows * weights, memory=4.0 * weights)
 
     def prepare(
         self, weight: Array, p: Problem, machine: Machine, *, turned: bool = False, into: Array | None = None

@@ -28,8 +28,10 @@ PACKING = 1 / 16
 """Operations that a product counts for beside itself: BLAS copies what it multiplies."""
 PANEL = 8
 """Outputs that BLAS computes together: with fewer it takes as long."""
-COPYING = 6
+COPYING = 16
 """Operations that the copying of a value counts for."""
+BEGINNING = 256 << 10
+"""Bytes that could be moved while the two conversions are begun."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -76,7 +78,7 @@ class Im2col:
         outputs = -(-(p.outputs // p.group) // PANEL) * PANEL * p.group
         copied = 0 if p.pointwise else positions * p.group * self._column(p)
         # Its neighbours mostly have blocked layouts: both sides are converted, which reads and writes them once more.
-        converted = 8.0 * (p.batch * p.channels * p.size[0] * p.size[1] + p.outputs * positions)
+        converted = BEGINNING + 8.0 * (p.batch * p.channels * p.size[0] * p.size[1] + p.outputs * positions)
         products = 2.0 * positions * outputs * self._column(p)
         return Cost(products, COPYING * copied + PACKING * products, 4.0 * self.weights(p) + converted)
 

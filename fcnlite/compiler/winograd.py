@@ -28,7 +28,7 @@ from fractions import Fraction
 import numpy as np
 
 from fcnlite.compiler.arena import aligned
-from fcnlite.compiler.cost import Cost
+from fcnlite.compiler.cost import PANEL, Cost, in_panels
 from fcnlite.compiler.ir import BLOCK, Machine, blocks
 from fcnlite.compiler.problem import GROUP, Prepared, Problem
 from fcnlite.files import release
@@ -42,8 +42,8 @@ POINTS = {
 """By n; the last point is ∞."""
 PORTION_BYTES = 32 << 20
 """Of weights that are prepared at once."""
-PANEL, LAST_PANEL = 14, 8
-"""Tiles that a micro-kernel multiplies at once, and the fewest behind others. AVX-512's; AVX2's pad about as many."""
+LAST_PANEL = 8
+"""Tiles of a panel behind others that has no more."""
 SMALL_BYTES = 4 << 20
 """Of transformed kernels: with less, small portions of tiles stay in a core's own cache."""
 LARGE_BYTES = 16 << 20
@@ -76,8 +76,7 @@ def kernel_transform(points: int, r: int) -> Array:
 def _multiplied(tiles: int) -> int:
     """The rows that the products of so many tiles have."""
     whole, left = divmod(tiles, PANEL)
-    last = LAST_PANEL if whole and left <= LAST_PANEL else PANEL
-    return whole * PANEL + (last if left else 0)
+    return whole * PANEL + (LAST_PANEL if whole and 0 < left <= LAST_PANEL else in_panels(left))
 
 
 @dataclass(frozen=True, eq=False)

@@ -8,6 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from fcnlite.compiler import direct
+from fcnlite.compiler.convolution import candidates, cheapest
 from fcnlite.compiler.direct import Direct, PointwiseWork, Streamed
 from fcnlite.compiler.problem import Problem, prepared
 from fcnlite.shapes import Window
@@ -125,6 +126,17 @@ def test_many_kernels_of_one_pixel(instructions: str, channels: int) -> None:
         patch.setattr(direct, "FEW_BYTES", 0)
         assert isinstance(Direct().plan(p, machine_with(instructions, 2)), PointwiseWork)
     check(p, 0, instructions, 2, portions=(1, 0))
+
+
+def test_the_cost_model_counts_the_rows_that_pad_a_panel() -> None:
+    """So that fc6 is not computed directly where its top is 4×4."""
+    costs = [Direct().cost(problem) for problem in (fc6_of(10, 10), fc6_of(10, 20))]
+    assert costs[0].products == costs[1].products
+    assert cheapest(fc6_of(10, 10), machine_with(ISAS[0], 2), candidates(fc6_of(10, 10))) != Direct()
+
+
+def fc6_of(height: int, width: int) -> Problem:
+    return Problem(1, 512, 4096, (Window(7), Window(7)), (np.arange(height), np.arange(width)), (height, width))
 
 
 @EACH_ISA
