@@ -26,7 +26,7 @@ PORTION_BYTES = 32 << 20
 FEW_BYTES = 4 << 20
 """Of kernels: with more, threads share out the outputs, so that each reads its own."""
 PIXELS = 512
-"""At the most, that are copied at once for more 1×1 kernels than that."""
+"""Pixels that are copied at once, at the most, where there are more bytes of 1×1 kernels than that."""
 
 
 @dataclass(frozen=True, eq=False)
