@@ -1,8 +1,11 @@
 # The kernels of the fast path, whatever the instruction set: vector.pxi and a micro-kernel go before them.
 
 include "blocked.pxi"
+include "winograd_transforms.pxi"
 include "winograd.pxi"
+include "winograd_prepare.pxi"
 include "winograd_weight.pxi"
+include "winograd_weight_few.pxi"
 include "winograd_data.pxi"
 include "direct.pxi"
 include "pointwise.pxi"

@@ -87,12 +87,10 @@ def thin_winograd_forward(const float[:, :, :, ::1] x, const float[::1] first_u,
     cdef Py_ssize_t tall, wide, between_size, panels
     channels, height, width = between
     tile_rows, tile_cols = rectangle
-    g.points, g.side, g.relu, g.pool, g.slopes = points, side, relu, pool, NULL
-    g.channel_blocks, g.height, g.width = (channels + BLOCK - 1) // BLOCK, height, width
-    g.down, g.across = (top_height + side - 1) // side, (top_width + side - 1) // side
-    g.output_blocks, g.top_height, g.top_width = y.shape[1], top_height, top_width
+    tile_up(&g, points, side, ((channels + BLOCK - 1) // BLOCK, height, width), (y.shape[1], top_height, top_width), rows,
+            cols)
+    g.relu, g.pool = relu, pool
     place_top(&g, y.shape[2], y.shape[3], row_margins, col_margins)
-    g.rows, g.cols = &rows[0], &cols[0]
     thin.planes = thin.channels = x.shape[1]
     thin.height, thin.width, thin.thin, thin.relu = x.shape[2], x.shape[3], True, first_relu
     thin.slopes = NULL
@@ -103,8 +101,6 @@ def thin_winograd_forward(const float[:, :, :, ::1] x, const float[::1] first_u,
     thin.rows, thin.cols = &first_rows[0], &first_cols[0]
     check(kernel[0] <= 16 and first_rows.shape[0] >= (height - 1) * thin.stride_h + kernel[0]
           and first_cols.shape[0] >= (width - 1) * thin.stride_w + kernel[1], "first maps")
-    check(points == 6 and side == 4 or points == 8 and 2 <= side <= 6, "points and side")
-    check(rows.shape[0] >= (g.down - 1) * side + points and cols.shape[0] >= (g.across - 1) * side + points, "maps")
     check((tile_rows - 1) * side + points <= LONGEST and (tile_cols - 1) * side + points <= LONGEST, "rectangle")
     check(u.shape[0] >= (g.output_blocks + 1) // 2 * points * points * g.channel_blocks * BLOCK * GROUP, "u")
     check(bias.shape[0] >= g.output_blocks * BLOCK and first_bias.shape[0] >= g.channel_blocks * BLOCK

@@ -28,105 +28,6 @@ cdef struct Tiling:
     bint relu, pool
 
 
-# One-dimensional transforms at the points 0, ±3/4, ±3/2, ∞ (6) and 0, ±1/2, ±1, ±2, ∞ (8).
-
-cdef inline void patch_transform(Py_ssize_t points, const float* x, Py_ssize_t xs, float* y,
-                                 Py_ssize_t ys) noexcept nogil:
-    """y = Bᵀ x"""
-    cdef vec x0 = load(x), x1 = load(x + xs), x2 = load(x + 2 * xs), x3 = load(x + 3 * xs), x4 = load(x + 4 * xs)
-    cdef vec x5 = load(x + 5 * xs), x6, x7, even, odd
-    if points == 6:
-        store(y, splat(1.265625) * x0 - splat(2.8125) * x2 + x4)
-        store(y + 5 * ys, splat(1.265625) * x1 - splat(2.8125) * x3 + x5)
-        even, odd = x4 - splat(2.25) * x2, splat(0.75) * (x3 - splat(2.25) * x1)
-        store(y + ys, even + odd)
-        store(y + 2 * ys, even - odd)
-        even, odd = x4 - splat(0.5625) * x2, splat(1.5) * (x3 - splat(0.5625) * x1)
-        store(y + 3 * ys, even + odd)
-        store(y + 4 * ys, even - odd)
-        return
-    x6 = load(x + 6 * xs)
-    x7 = load(x + 7 * xs)
-    store(y, x6 - x0 + splat(5.25) * (x2 - x4))
-    store(y + 7 * ys, x7 - x1 + splat(5.25) * (x3 - x5))
-    even = x6 - splat(5) * x4 + splat(4) * x2
-    odd = splat(0.5) * x5 - splat(2.5) * x3 + splat(2) * x1
-    store(y + ys, even + odd)
-    store(y + 2 * ys, even - odd)
-    even = x6 - splat(4.25) * x4 + x2
-    odd = x5 - splat(4.25) * x3 + x1
-    store(y + 3 * ys, even + odd)
-    store(y + 4 * ys, even - odd)
-    even = x6 - splat(1.25) * x4 + splat(0.25) * x2
-    odd = splat(2) * x5 - splat(2.5) * x3 + splat(0.5) * x1
-    store(y + 5 * ys, even + odd)
-    store(y + 6 * ys, even - odd)
-
-
-cdef inline void tile_transform(Py_ssize_t points, Py_ssize_t side, const float* m, Py_ssize_t ms, float* y,
-                                Py_ssize_t ys) noexcept nogil:
-    """y = Aᵀ m"""
-    cdef vec m0 = load(m), m1 = load(m + ms), m2 = load(m + 2 * ms), m3 = load(m + 3 * ms), m4 = load(m + 4 * ms)
-    cdef vec last = load(m + (points - 1) * ms)
-    cdef vec sum1 = m1 + m2, dif1 = m1 - m2, sum2 = m3 + m4, dif2 = m3 - m4, sum3, dif3
-    if points == 6:
-        store(y, m0 + sum1 + sum2)
-        store(y + ys, splat(0.75) * dif1 + splat(1.5) * dif2)
-        store(y + 2 * ys, splat(0.5625) * sum1 + splat(2.25) * sum2)
-        store(y + 3 * ys, splat(0.421875) * dif1 + splat(3.375) * dif2 + last)
-        return
-    sum3 = load(m + 5 * ms) + load(m + 6 * ms)
-    dif3 = load(m + 5 * ms) - load(m + 6 * ms)
-    store(y, m0 + sum1 + sum2 + sum3)
-    store(y + ys, splat(0.5) * dif1 + dif2 + splat(2) * dif3)
-    if side > 2:
-        store(y + 2 * ys, splat(0.25) * sum1 + sum2 + splat(4) * sum3)
-    if side > 3:
-        store(y + 3 * ys, splat(0.125) * dif1 + dif2 + splat(8) * dif3)
-    if side > 4:
-        store(y + 4 * ys, splat(0.0625) * sum1 + sum2 + splat(16) * sum3)
-    if side > 5:
-        store(y + 5 * ys, splat(0.03125) * dif1 + dif2 + splat(32) * dif3)
-    store(y + (side - 1) * ys, load(y + (side - 1) * ys) + last)
-
-
-cdef inline void spread_transform(Py_ssize_t points, Py_ssize_t side, const float* y, Py_ssize_t ys, float* m,
-                                  Py_ssize_t ms) noexcept nogil:
-    """m = A y, the transpose of `tile_transform`."""
-    cdef vec y0 = load(y), y1 = load(y + ys), y2 = splat(0), y3 = splat(0), y4 = splat(0), y5 = splat(0), even, odd
-    if side > 2:
-        y2 = load(y + 2 * ys)
-    if side > 3:
-        y3 = load(y + 3 * ys)
-    if side > 4:
-        y4 = load(y + 4 * ys)
-    if side > 5:
-        y5 = load(y + 5 * ys)
-    store(m, y0)
-    store(m + (points - 1) * ms, load(y + (side - 1) * ys))
-    if points == 6:
-        even, odd = y0 + splat(0.5625) * y2, splat(0.75) * y1 + splat(0.421875) * y3
-        store(m + ms, even + odd)
-        store(m + 2 * ms, even - odd)
-        even, odd = y0 + splat(2.25) * y2, splat(1.5) * y1 + splat(3.375) * y3
-        store(m + 3 * ms, even + odd)
-        store(m + 4 * ms, even - odd)
-        return
-    even = y0 + splat(0.25) * y2 + splat(0.0625) * y4
-    odd = splat(0.5) * y1 + splat(0.125) * y3 + splat(0.03125) * y5
-    store(m + ms, even + odd)
-    store(m + 2 * ms, even - odd)
-    even, odd = y0 + y2 + y4, y1 + y3 + y5
-    store(m + 3 * ms, even + odd)
-    store(m + 4 * ms, even - odd)
-    even = y0 + splat(4) * y2 + splat(16) * y4
-    odd = splat(2) * y1 + splat(8) * y3 + splat(32) * y5
-    store(m + 5 * ms, even + odd)
-    store(m + 6 * ms, even - odd)
-
-
-# Tiles.
-
 cdef inline bint together(const int* places, Py_ssize_t count) noexcept nogil:
     """Whether `count` rows or columns of the padded picture are neighbours in the bottom too."""
     return places[0] >= 0 and places[count - 1] == places[0] + count - 1
@@ -308,6 +209,25 @@ cdef void forward_tiles(const Tiling* g, const float* x, const float* u, const f
         finish_group(g, m, m_frequency, first, count, group, bias, y)
 
 
+cdef extent(const float[:, :, :, :, ::1] x):
+    """Channel blocks, height and width."""
+    return x.shape[1], x.shape[2], x.shape[3]
+
+
+cdef tile_up(Tiling* g, Py_ssize_t points, Py_ssize_t side, bottom, top, const int[::1] rows, const int[::1] cols):
+    """Say what is tiled: blocks, height and width of the bottom and of the top; neither rectified nor pooled.
+
+    Raises ValueError where there are no such transforms, or maps too short.
+    """
+    g.points, g.side, g.relu, g.pool, g.slopes = points, side, False, False, NULL
+    g.channel_blocks, g.height, g.width = bottom
+    g.output_blocks, g.top_height, g.top_width = top
+    g.down, g.across = (g.top_height + side - 1) // side, (g.top_width + side - 1) // side
+    g.rows, g.cols = &rows[0], &cols[0]
+    check(points == 6 and side == 4 or points == 8 and 2 <= side <= 6, "points and side")
+    check(rows.shape[0] >= (g.down - 1) * side + points and cols.shape[0] >= (g.across - 1) * side + points, "maps")
+
+
 cdef place_top(Tiling* g, Py_ssize_t height, Py_ssize_t width, row_margins, col_margins):
     """Say where in arrays of this height and width the outputs go. Raises ValueError where they do not fit."""
     cdef Py_ssize_t step = 2 if g.pool else 1
@@ -337,12 +257,9 @@ def winograd_forward(const float[:, :, :, :, ::1] x, const float[::1] u, const f
     cdef Py_ssize_t[::1] offsets = segment_offsets(x.shape[1])
     cdef float* v
     cdef float* m
-    g.points, g.side, g.relu, g.pool = points, side, relu, pool
-    g.channel_blocks, g.height, g.width = x.shape[1], x.shape[2], x.shape[3]
-    g.down, g.across = (top_height + side - 1) // side, (top_width + side - 1) // side
-    g.output_blocks, g.top_height, g.top_width = y.shape[1], top_height, top_width
+    tile_up(&g, points, side, extent(x), (y.shape[1], top_height, top_width), rows, cols)
+    g.relu, g.pool, g.slopes = relu, pool, &slopes[0] if slopes.shape[0] else NULL
     place_top(&g, y.shape[2], y.shape[3], row_margins, col_margins)
-    g.rows, g.cols, g.slopes = &rows[0], &cols[0], &slopes[0] if slopes.shape[0] else NULL
     count = x.shape[0] * g.down * g.across
     groups = (g.output_blocks + 1) // 2
     panels = (tiles + ROWS - 1) // ROWS
@@ -350,8 +267,6 @@ def winograd_forward(const float[:, :, :, :, ::1] x, const float[::1] u, const f
     m_frequency = panels * ROWS * GROUP + LINE
     v_size, m_size = points * points * v_frequency, points * points * m_frequency
     kernels = points * points * g.channel_blocks * BLOCK * GROUP
-    check(points == 6 and side == 4 or points == 8 and 2 <= side <= 6, "points and side")
-    check(rows.shape[0] >= (g.down - 1) * side + points and cols.shape[0] >= (g.across - 1) * side + points, "maps")
     check(u.shape[0] >= groups * kernels and bias.shape[0] >= groups * GROUP, "u and bias")
     check(slopes.shape[0] == 0 or slopes.shape[0] >= groups * GROUP and not pool, "slopes")
     check(scratch.shape[0] >= winograd_scratch(points, g.channel_blocks, tiles, by_outputs, threads), "scratch")
@@ -384,106 +299,3 @@ def winograd_scratch(Py_ssize_t points, Py_ssize_t channel_blocks, Py_ssize_t ti
 def segment_offsets(Py_ssize_t channel_blocks):
     """Where each channel block begins in a panel of v."""
     return np.arange(channel_blocks) * (ROWS * BLOCK)
-
-
-def prepare_winograd(const float[:, :, :, ::1] weight, const float[:, ::1] g, float[::1] u, bint turned, int threads):
-    """u = G w Gᵀ for every kernel w of O×C×r×r, G being points×r.
-
-    `turned`: the kernels of backward, turned round by half a turn, with inputs and outputs exchanged.
-    """
-    cdef Py_ssize_t points = g.shape[0], r = g.shape[1], o_step, c_step, outputs, channels, padded, chunk
-    check(weight.shape[2] == r and weight.shape[3] == r and r <= 7 and points <= 8, "G")
-    o_step, c_step = weight.shape[1] * r * r, r * r
-    outputs, channels = weight.shape[0], weight.shape[1]
-    if turned:
-        o_step, c_step, outputs, channels = c_step, o_step, channels, outputs
-    padded = (channels + BLOCK - 1) // BLOCK * BLOCK
-    check(u.shape[0] == (outputs + GROUP - 1) // GROUP * GROUP * points * points * padded, "u")
-    for chunk in prange(u.shape[0] // (CHUNK * points * points * padded), nogil=True, schedule="dynamic",
-                        num_threads=threads):
-        prepare_chunk(&weight[0, 0, 0, 0], &g[0, 0], points, r, chunk * CHUNK, outputs, channels, padded, o_step, c_step,
-                      turned, &u[0] + chunk * CHUNK * points * points * padded)
-
-
-cdef void to_lanes(const float* x, Py_ssize_t row, Py_ssize_t rows, Py_ssize_t columns, float* y) noexcept nogil:
-    """y[k, i] = x[i, k], for x of `rows` rows, `row` floats apart, and y of rows of CHUNK."""
-    cdef Py_ssize_t i, k, whole_rows = rows // VL * VL, whole_columns = columns // VL * VL
-    for i in range(whole_rows // VL):
-        for k in range(whole_columns // VL):
-            transpose(x + i * VL * row + k * VL, row, y + k * VL * CHUNK + i * VL, CHUNK)
-    for i in range(rows):
-        for k in range(whole_columns if i < whole_rows else 0, columns):
-            y[k * CHUNK + i] = x[i * row + k]
-
-
-cdef void from_lanes(const float* y, Py_ssize_t rows, Py_ssize_t columns, float* x, Py_ssize_t row) noexcept nogil:
-    """x[i, k] = y[k, i], the inverse of `to_lanes`."""
-    cdef Py_ssize_t i, k, whole_rows = rows // VL * VL, whole_columns = columns // VL * VL
-    for i in range(whole_rows // VL):
-        for k in range(whole_columns // VL):
-            transpose(y + k * VL * CHUNK + i * VL, CHUNK, x + i * VL * row + k * VL, row)
-    for i in range(rows):
-        for k in range(whole_columns if i < whole_rows else 0, columns):
-            x[i * row + k] = y[k * CHUNK + i]
-
-
-cdef void gather_kernels(const float* weight, Py_ssize_t taps, Py_ssize_t first, Py_ssize_t outputs, Py_ssize_t channel,
-                         Py_ssize_t channels, Py_ssize_t o_step, Py_ssize_t c_step, bint turned,
-                         float* w) noexcept nogil:
-    """w[c, k, o] = tap k of the kernel of output `first` + o for channel `channel` + c: CHUNK outputs, BLOCK channels."""
-    cdef Py_ssize_t c, o, k, some = min(CHUNK, outputs - first), many = min(BLOCK, channels - channel)
-    cdef const float* kernel
-    if some < CHUNK or many < BLOCK:
-        memset(w, 0, BLOCK * taps * CHUNK * sizeof(float))
-    weight += first * o_step + channel * c_step
-    if not turned:
-        to_lanes(weight, o_step, some, many * taps, w)
-        return
-    for c in range(many):
-        for o in range(some):
-            kernel = weight + o * o_step + c * c_step
-            for k in range(taps):
-                w[(c * taps + k) * CHUNK + o] = kernel[taps - 1 - k]
-
-
-cdef inline void kernel_transform(Py_ssize_t points, Py_ssize_t r, const float* g, const float* w, Py_ssize_t ws,
-                                  float* u, Py_ssize_t us) noexcept nogil:
-    """u = G w. The points are 0, pairs ±p and ∞: even and odd powers of p are summed once for both.
-
-    That takes equal norms of ±p, which points that lie symmetrically about 0 have.
-    """
-    cdef Py_ssize_t k, pair
-    cdef const float* powers = g + r
-    cdef vec even, odd
-    store(u, splat(g[0]) * load(w))
-    for pair in range(points // 2 - 1):
-        even, odd = splat(powers[0]) * load(w), splat(powers[1]) * load(w + ws)
-        for k in range(2, r):
-            if k % 2:
-                odd = odd + splat(powers[k]) * load(w + k * ws)
-            else:
-                even = even + splat(powers[k]) * load(w + k * ws)
-        store(u + (2 * pair + 1) * us, even + odd)
-        store(u + (2 * pair + 2) * us, even - odd)
-        powers += 2 * r
-    store(u + (points - 1) * us, load(w + (r - 1) * ws))
-
-
-cdef void prepare_chunk(const float* weight, const float* g, Py_ssize_t points, Py_ssize_t r, Py_ssize_t first,
-                        Py_ssize_t outputs, Py_ssize_t channels, Py_ssize_t padded, Py_ssize_t o_step,
-                        Py_ssize_t c_step, bint turned, float* u) noexcept nogil:
-    """The kernels of CHUNK outputs."""
-    cdef float[BLOCK * 7 * 7 * CHUNK] kernels
-    cdef float[8 * 7 * VL] half
-    cdef Py_ssize_t c, i, j, part
-    cdef const float* w
-    for c in range(padded):
-        if c % BLOCK == 0:
-            gather_kernels(weight, r * r, first, outputs, c, channels, o_step, c_step, turned, kernels)
-        w = kernels + c % BLOCK * r * r * CHUNK
-        for part in range(2):
-            for j in range(r):
-                kernel_transform(points, r, g, w + j * CHUNK + part * VL, r * CHUNK, half + j * VL, r * VL)
-            for i in range(points):
-                kernel_transform(points, r, g, half + i * r * VL, VL, u + (i * points * padded + c) * CHUNK + part * VL,
-                                 padded * CHUNK)

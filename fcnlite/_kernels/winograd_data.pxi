@@ -13,31 +13,6 @@ cdef enum:
     OF_VECTOR = VL * BLOCK + LINE  # floats of a block for VL tiles; the line keeps frequencies apart in the cache
 
 
-cdef inline void back_transform(Py_ssize_t points, const float* v, Py_ssize_t vs, float* x, Py_ssize_t xs) noexcept nogil:
-    """x = B v, the transpose of `patch_transform`."""
-    cdef vec first = load(v), last = load(v + (points - 1) * vs)
-    cdef vec sum1 = load(v + vs) + load(v + 2 * vs), dif1 = load(v + vs) - load(v + 2 * vs)
-    cdef vec sum2 = load(v + 3 * vs) + load(v + 4 * vs), dif2 = load(v + 3 * vs) - load(v + 4 * vs), sum3, dif3
-    if points == 6:
-        store(x, splat(1.265625) * first)
-        store(x + xs, splat(1.265625) * last - splat(1.6875) * dif1 - splat(0.84375) * dif2)
-        store(x + 2 * xs, splat(-2.8125) * first - splat(2.25) * sum1 - splat(0.5625) * sum2)
-        store(x + 3 * xs, splat(-2.8125) * last + splat(0.75) * dif1 + splat(1.5) * dif2)
-        store(x + 4 * xs, first + sum1 + sum2)
-        store(x + 5 * xs, last)
-        return
-    sum3 = load(v + 5 * vs) + load(v + 6 * vs)
-    dif3 = load(v + 5 * vs) - load(v + 6 * vs)
-    store(x, -first)
-    store(x + xs, splat(2) * dif1 + dif2 + splat(0.5) * dif3 - last)
-    store(x + 2 * xs, splat(5.25) * first + splat(4) * sum1 + sum2 + splat(0.25) * sum3)
-    store(x + 3 * xs, splat(5.25) * last - splat(2.5) * dif1 - splat(4.25) * dif2 - splat(2.5) * dif3)
-    store(x + 4 * xs, splat(-5.25) * first - splat(5) * sum1 - splat(4.25) * sum2 - splat(1.25) * sum3)
-    store(x + 5 * xs, splat(0.5) * dif1 + dif2 + splat(2) * dif3 - splat(5.25) * last)
-    store(x + 6 * xs, first + sum1 + sum2 + sum3)
-    store(x + 7 * xs, last)
-
-
 cdef void spread_lanes(const Tiling* g, const float* dy, Py_ssize_t first, Py_ssize_t count, Py_ssize_t block, float* d,
                        Py_ssize_t frequency) noexcept nogil:
     """d = A dy Aᵀ for up to VL tiles, side by side, and one block of outputs; zero where there are no more tiles."""
@@ -126,19 +101,13 @@ def winograd_backward_data(const float[:, :, :, :, ::1] dy, const float[::1] u, 
     cdef Py_ssize_t item, first, of_kernels, bundles, d_bundle, s_bundle, vector
     cdef float* d
     cdef float* s
-    t.points, t.side, t.relu, t.pool, t.slopes = points, side, False, False, NULL
-    t.channel_blocks, t.height, t.width = dx.shape[1], dx.shape[2], dx.shape[3]
-    t.output_blocks, t.top_height, t.top_width = dy.shape[1], dy.shape[2], dy.shape[3]
-    t.down, t.across = (t.top_height + side - 1) // side, (t.top_width + side - 1) // side
-    t.rows, t.cols = &rows[0], &cols[0]
+    tile_up(&t, points, side, extent(dx), extent(dy), rows, cols)
     count, channels = dx.shape[0] * t.down * t.across, t.channel_blocks * BLOCK
     chunks = (t.output_blocks * BLOCK + CHUNK - 1) // CHUNK
     outputs = chunks * CHUNK
     of_kernels = frequencies * channels * CHUNK
     d_frequency, s_frequency = outputs * CHUNK + LINE, channels * CHUNK + LINE
     d_bundle, s_bundle = frequencies * d_frequency, frequencies * s_frequency
-    check(points == 6 and side == 4 or points == 8 and 2 <= side <= 6, "points and side")
-    check(rows.shape[0] >= (t.down - 1) * side + points and cols.shape[0] >= (t.across - 1) * side + points, "maps")
     check(np.asarray(rows).max() < t.height and np.asarray(cols).max() < t.width, "maps")
     check(dy.shape[0] == dx.shape[0] and dx.shape[4] == dy.shape[4] == BLOCK, "dy")
     check(u.shape[0] >= chunks * of_kernels, "u")

@@ -11,8 +11,8 @@ product of polynomials, here computed at n − 1 points and ∞, and interpolate
     n = 8, at 0, ±1/2, ±1, ±2, ∞: F(6×6, 3×3), 64 for 324; F(4×4, 5×5), 64 for 400; F(2×2, 7×7), 64 for 196 …
 
 The points decide the rounding error; these keep it, in float32, at 2.5e-6 and 9e-6 of the largest output for 3×3, and
-at 9e-6 for 7×7. Bᵀ and Aᵀ are written out in _kernels/winograd.pxi; G is made here. The sums over c are n² matrix
-products.
+at 9e-6 for 7×7. Bᵀ and Aᵀ are written out in _kernels/winograd_transforms.pxi; G is made here. The sums over c are n²
+matrix products.
 
 Where a sum is exactly 0, in a wide pad and with a bias of 0, a tile that reaches the picture makes it ±1e-7; ReLU then
 passes a gradient to the bias that it else would not.
@@ -49,8 +49,7 @@ SMALL_BYTES = 4 << 20
 LARGE_BYTES = 16 << 20
 """With more, each thread reads only those of its own outputs."""
 NEAR_BYTES = 1 << 20
-"""`backward_weight`: while a group's transformed gradients are no more, each thread makes the gradients of kernels of
-groups by itself; else all threads together, portion by portion of tiles."""
+"""`backward_weight`: while a group's transformed gradients are no more, threads make groups of kernels each alone."""
 SUM_BYTES = 72 << 20
 """`backward_weight` by portions: of sums that are kept; outputs take turns where there would be more."""
 SUM_TILES = 112
@@ -184,20 +183,21 @@ class Winograd:
 
     def weight_scratch(self, p: Problem, machine: Machine) -> int:
         """Floats of `Machine.scratch` that `backward_weight` wants."""
-        tiles, groups = self._sums(p, machine.threads)
-        return int(
-            machine.kernels.winograd_weight_scratch(self.points, p.channel_blocks, tiles, groups, machine.threads)
-        )
+        kernels, of_bottom = machine.kernels, (self.points, p.channel_blocks)
+        if self._few(p, machine.threads):
+            return int(kernels.winograd_few_scratch(*of_bottom, self.tiles(p), machine.threads))
+        return int(kernels.winograd_weight_scratch(*of_bottom, *self._portion(p)))
 
     def backward_weight(
         self, x: Array, dy: Array, dweight: Array, p: Problem, work: WinogradWork, machine: Machine
     ) -> None:
         """The kernels' gradient, given the outputs' (dy), written into `dweight`."""
-        tiles, groups = self._sums(p, machine.threads)
-        machine.kernels.winograd_backward_weight(
-            x, dy, *work.maps, self.points, self.side(p), kernel_transform(self.points, dweight.shape[2]), dweight,
-            tiles, groups, machine.scratch, machine.threads,
-        )  # fmt: skip
+        g = kernel_transform(self.points, dweight.shape[2])
+        problem = x, dy, *work.maps, self.points, self.side(p), g, dweight
+        if self._few(p, machine.threads):
+            machine.kernels.winograd_backward_few(*problem, machine.scratch, machine.threads)
+        else:
+            machine.kernels.winograd_backward_weight(*problem, *self._portion(p), machine.scratch, machine.threads)
 
     def data_scratch(self, p: Problem, machine: Machine) -> int:
         """Floats of `Machine.scratch` that `backward_data` wants."""
@@ -219,11 +219,14 @@ class Winograd:
         portions = -(-tiles // DATA_TILES)
         return -(-tiles // (portions * BUNDLE)) * BUNDLE
 
-    def _sums(self, p: Problem, threads: int) -> tuple[int, int]:
-        """Tiles, and groups of outputs, that go through `backward_weight` at once. 0 groups: a thread takes its own."""
-        tiles, channels, groups = self.tiles(p), p.channel_blocks * BLOCK, p.padded_outputs // GROUP
-        of_value = 4 * self.points**2
-        if groups >= threads and of_value * tiles * GROUP <= NEAR_BYTES:
-            return tiles, 0
-        portion = max(SUM_TILES, SUM_TILES_BYTES // (of_value * (channels + p.padded_outputs)))
-        return min(tiles, portion), max(1, min(SUM_BYTES // (of_value * channels * GROUP), groups))
+    def _few(self, p: Problem, threads: int) -> bool:
+        """Whether, in `backward_weight`, tiles are so few that each thread makes groups of kernels by itself."""
+        d = 4 * self.points**2 * self.tiles(p) * GROUP
+        return p.padded_outputs // GROUP >= threads and d <= NEAR_BYTES
+
+    def _portion(self, p: Problem) -> tuple[int, int]:
+        """Else the tiles, and the groups of outputs, that go through it at once."""
+        channels, of_value = p.channel_blocks * BLOCK, 4 * self.points**2
+        tiles = max(SUM_TILES, SUM_TILES_BYTES // (of_value * (channels + p.padded_outputs)))
+        groups = min(SUM_BYTES // (of_value * channels * GROUP), p.padded_outputs // GROUP)
+        return min(tiles, self.tiles(p)), max(1, groups)

@@ -1,0 +1,71 @@
+# The gradient of the kernels as in winograd_weight.pxi, where tiles are few: a thread makes those of a group of outputs by
+# itself, some blocks of channels at a time, so that its d and s stay in its own cache.
+
+cdef enum:
+    BLOCKS_OF_SUMS = 4  # of channels
+
+
+cdef inline Py_ssize_t floats_of_group(Py_ssize_t rows) noexcept nogil:
+    """Of so many rows for one group of outputs, and what keeps frequencies apart in the cache."""
+    return rows * GROUP + LINE
+
+
+cdef void gradient_of_group(const Tiling* g, const float* v, Py_ssize_t v_frequency, const float* dy, Py_ssize_t count,
+                            Py_ssize_t group, const Py_ssize_t* offsets, const float* transform, Py_ssize_t r, float* d,
+                            float* s, float[:, :, :, ::1] dweight) noexcept nogil:
+    """The gradients of the kernels of one group of outputs, all tiles being in v."""
+    cdef Py_ssize_t frequencies = g.points * g.points, padded = (count + ROWS - 1) // ROWS * ROWS
+    cdef Py_ssize_t d_frequency = floats_of_group(padded), s_frequency = floats_of_group(BLOCKS_OF_SUMS * BLOCK)
+    cdef Py_ssize_t tile, half, portion, first, some, f, chunk, block, of_chunk
+    memset(d, 0, frequencies * d_frequency * sizeof(float))
+    for half in range(min(2, g.output_blocks - group * 2)):
+        for tile in range(count):
+            spread_block(g, dy + group * 2 * g.top_height * g.top_width * BLOCK, 0, tile, padded, half, d, d_frequency)
+    for portion in range((g.channel_blocks + BLOCKS_OF_SUMS - 1) // BLOCKS_OF_SUMS):
+        first = portion * BLOCKS_OF_SUMS
+        some = min(BLOCKS_OF_SUMS, g.channel_blocks - first)
+        of_chunk = some * BLOCK * CHUNK
+        memset(s, 0, frequencies * s_frequency * sizeof(float))
+        for f in range(frequencies):
+            for chunk in range(GROUP // CHUNK):
+                sum_tiles(v + f * v_frequency + first * ROWS * BLOCK, some, d + f * d_frequency + chunk * padded * CHUNK,
+                          padded, s + f * s_frequency + chunk * of_chunk, offsets)
+        for chunk in range(GROUP // CHUNK):
+            for block in range(some):
+                finish_kernels(s + chunk * of_chunk + block * BLOCK * CHUNK, s_frequency, transform, g.points, r,
+                               group * GROUP + chunk * CHUNK, dweight.shape[0], first + block, dweight.shape[1],
+                               &dweight[0, 0, 0, 0])
+
+
+def winograd_backward_few(const float[:, :, :, :, ::1] x, const float[:, :, :, :, ::1] dy, const int[::1] rows,
+                          const int[::1] cols, Py_ssize_t points, Py_ssize_t side, const float[:, ::1] g,
+                          float[:, :, :, ::1] dweight, float[::1] scratch, int threads):
+    """`winograd_backward_weight` for few tiles, all at once; `scratch` has `winograd_few_scratch(...)` floats."""
+    cdef Tiling t
+    cdef Py_ssize_t count, panels, v_frequency, d_size, s_size, group, frequencies = points * points
+    cdef float* v
+    cdef float* d
+    cdef float* s
+    tile_up(&t, points, side, extent(x), extent(dy), rows, cols)
+    check_gradient(&t, x.shape[0], dy.shape[0], g, dweight)
+    count = x.shape[0] * t.down * t.across
+    check(scratch.shape[0] >= winograd_few_scratch(points, t.channel_blocks, count, threads), "scratch")
+    panels = (count + ROWS - 1) // ROWS
+    v_frequency = panels * ROWS * t.channel_blocks * BLOCK + LINE
+    d_size, s_size = frequencies * floats_of_group(panels * ROWS), frequencies * floats_of_group(BLOCKS_OF_SUMS * BLOCK)
+    cdef Py_ssize_t[::1] offsets = panel_offsets(panels, t.channel_blocks)
+    v = &scratch[0]
+    d = v + frequencies * v_frequency
+    s = d + threads * d_size
+    with nogil:
+        transform_patches(&t, &x[0, 0, 0, 0, 0], 0, count, v, v_frequency, threads)
+    for group in prange((t.output_blocks + 1) // 2, nogil=True, schedule="dynamic", num_threads=threads):
+        gradient_of_group(&t, v, v_frequency, &dy[0, 0, 0, 0, 0], count, group, &offsets[0], &g[0, 0], g.shape[1],
+                          d + threadid() * d_size, s + threadid() * s_size, dweight)
+
+
+def winograd_few_scratch(Py_ssize_t points, Py_ssize_t channel_blocks, Py_ssize_t tiles, int threads):
+    """Floats of the buffers of `winograd_backward_few`."""
+    cdef Py_ssize_t padded = (tiles + ROWS - 1) // ROWS * ROWS
+    own = floats_of_group(padded) + floats_of_group(BLOCKS_OF_SUMS * BLOCK)
+    return points * points * (padded * channel_blocks * BLOCK + LINE + threads * own)
