@@ -57,7 +57,7 @@ cdef void thin_rectangle(const Tiling* g, const Sliding* thin, const float* x, c
               (thin.output_blocks + 1) // 2)
     for tile in range(count):
         for block in range(g.channel_blocks):
-            transform_patch(&local, between, tile, block, place_of(v, g, tile, block), v_frequency)
+            transform_one(&local, between, 0, tile, count, block, v, v_frequency)
     clear_rows(v, frequencies, v_frequency, g.channel_blocks, count)
     for group in range((g.output_blocks + 1) // 2):
         multiply_tiles(g, v, v_frequency, u + group * kernels, m, m_frequency, count, offsets)

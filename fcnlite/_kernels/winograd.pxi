@@ -50,9 +50,23 @@ cdef void collect(const float* plane, Py_ssize_t width, const int* rows, const i
             to += BLOCK
 
 
+cdef inline void fetch(const float* values, Py_ssize_t count, Py_ssize_t step) noexcept nogil:
+    """Fetch `count` lines that lie `step` floats apart, into which a transform will be written.
+
+    A store waits for its line to come from a far cache, and a transform has another line for every frequency: so those
+    of the transform that follows are fetched, some behind each store of this one.
+    """
+    cdef Py_ssize_t i
+    for i in range(count):
+        fcn_prefetch(values + i * step)
+
+
 cdef void transform_patch(const Tiling* g, const float* x, Py_ssize_t tile, Py_ssize_t block, float* v,
-                          Py_ssize_t frequency) noexcept nogil:
-    """v = Bᵀ d B for one tile (counted over all pictures) and one channel block; frequencies lie `frequency` apart."""
+                          const float* following, Py_ssize_t frequency) noexcept nogil:
+    """v = Bᵀ d B for one tile (counted over all pictures) and one channel block; frequencies lie `frequency` apart.
+
+    `following` is the v of a patch that will be transformed soon.
+    """
     cdef float[8 * 8 * BLOCK] patch
     cdef float[8 * 8 * VL] half
     cdef Py_ssize_t n = g.points, i, part, stride
@@ -72,6 +86,7 @@ cdef void transform_patch(const Tiling* g, const float* x, Py_ssize_t tile, Py_s
             patch_transform(n, d + i * BLOCK, stride, half + i * VL, n * VL)
         for i in range(n):
             patch_transform(n, half + i * n * VL, VL, v + i * n * frequency, frequency)
+            fetch(following + i * n * frequency, n if part == 0 else 0, frequency)
         d += VL
         v += VL
 
@@ -174,13 +189,20 @@ cdef inline float* place_of(float* v, const Tiling* g, Py_ssize_t tile, Py_ssize
     return v + ((tile // ROWS * g.channel_blocks + block) * ROWS + tile % ROWS) * BLOCK
 
 
+cdef inline void transform_one(const Tiling* g, const float* x, Py_ssize_t first, Py_ssize_t tile, Py_ssize_t count,
+                               Py_ssize_t block, float* v, Py_ssize_t frequency) noexcept nogil:
+    """`transform_patch` for one of `count` tiles from `first` on; that behind it comes soon."""
+    transform_patch(g, x, first + tile, block, place_of(v, g, tile, block), place_of(v, g, min(tile + 1, count - 1), block),
+                    frequency)
+
+
 cdef void transform_patches(const Tiling* g, const float* x, Py_ssize_t first, Py_ssize_t count, float* v,
                             Py_ssize_t frequency, int threads) noexcept nogil:
     """All channels of `count` tiles from `first` on, and zeros where their last panel has no tile."""
     cdef Py_ssize_t item
     clear_rows(v, g.points * g.points, frequency, g.channel_blocks, count)
     for item in prange(count * g.channel_blocks, schedule="static", num_threads=threads):
-        transform_patch(g, x, first + item % count, item // count, place_of(v, g, item % count, item // count), frequency)
+        transform_one(g, x, first, item % count, count, item // count, v, frequency)
 
 
 cdef void finish_group(const Tiling* g, const float* m, Py_ssize_t frequency, Py_ssize_t first, Py_ssize_t count,
@@ -202,7 +224,7 @@ cdef void forward_tiles(const Tiling* g, const float* x, const float* u, const f
     cdef Py_ssize_t kernels = frequencies * g.channel_blocks * BLOCK * GROUP
     for block in range(g.channel_blocks):
         for tile in range(count):
-            transform_patch(g, x, first + tile, block, place_of(v, g, tile, block), v_frequency)
+            transform_one(g, x, first, tile, count, block, v, v_frequency)
     clear_rows(v, frequencies, v_frequency, g.channel_blocks, count)
     for group in range((g.output_blocks + 1) // 2):
         multiply_tiles(g, v, v_frequency, u + group * kernels, m, m_frequency, count, offsets)
