@@ -48,7 +48,7 @@ def compile_schedule(
     notes["normalize"] = normalize(graph)
     notes["rectify"] = rectify(graph)
     if not training:
-        notes["pool"] = pool(graph)
+        notes["pool"] = pool(graph, machine)
         notes["frame"] = frame(graph)
     elif elides:
         notes["elide"] = elide(graph)

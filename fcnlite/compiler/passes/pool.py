@@ -1,19 +1,23 @@
 """Let a convolution pool what it makes: 2×2 max pooling of stride 2 becomes its last step (inference only).
 
 Exact: Winograd's tiles have even sides, so that every window lies in one tile; and the maximum of values that were
-each shifted and rectified is the maximum, shifted and rectified (not so with PReLU, whose slopes may fall).
+each shifted and rectified is the maximum, shifted and rectified (not so with PReLU, whose slopes may fall). Only
+Winograd's way has tiles; where the cost model predicts that another way and a pooling behind it take less, as of few
+channels, they stay apart.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 
-from fcnlite.compiler.convolution import Convolution, candidates
-from fcnlite.compiler.ir import Graph
+from fcnlite.compiler.convolution import Convolution, candidates, cheapest
+from fcnlite.compiler.ir import Graph, Machine, Value
 from fcnlite.compiler.pooling import MaxPooling
+from fcnlite.compiler.problem import Problem
 
 
-def pool(graph: Graph) -> list[str]:
+def pool(graph: Graph, machine: Machine) -> list[str]:
     done = []
     for operation in graph.operations[:]:
         if not isinstance(operation, Convolution):
@@ -21,10 +25,26 @@ def pool(graph: Graph) -> list[str]:
         reader = graph.only_reader(operation.outputs[0])
         if not isinstance(reader, MaxPooling) or not reader.two_by_two:
             continue
-        if operation.slopes is None and candidates(replace(operation.problem, pool=True)):
-            operation.change(pool=True)
-            operation.layers += reader.layers
-            operation.outputs = reader.outputs
-            graph.operations.remove(reader)
-            done.append(f"{reader.layers[0]} into {operation.layers[0]}")
+        pooled = replace(operation.problem, pool=True)
+        if operation.slopes is not None or not candidates(pooled):
+            continue
+        together = _seconds(pooled, [*operation.inputs, *reader.outputs], machine)
+        apart = _seconds(operation.problem, [*operation.inputs, *operation.outputs], machine)
+        apart += reader.cost(machine.threads).seconds(machine.threads)
+        predicted = f"(predicted: together {1e3 * together:.2f} ms, apart {1e3 * apart:.2f} ms)"
+        if apart < together:
+            done.append(f"not {reader.layers[0]} into {operation.layers[0]} {predicted}")
+            continue
+        done.append(f"{reader.layers[0]} into {operation.layers[0]} {predicted}")
+        operation.change(pool=True)
+        operation.layers += reader.layers
+        operation.outputs = reader.outputs
+        graph.operations.remove(reader)
     return done
+
+
+def _seconds(p: Problem, values: Sequence[Value], machine: Machine) -> float:
+    """The predicted time of the cheapest way to compute `p`, which reads and writes these values."""
+    cost = cheapest(p, machine, candidates(p)).cost(p)
+    moved = 4 * sum(each.floats for each in values)
+    return replace(cost, memory=cost.memory + moved).seconds(machine.threads)
