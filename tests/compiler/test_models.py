@@ -39,6 +39,10 @@ def random_net(name: str, phase: str = "TEST", width: float = 0.26) -> Net:
     return net
 
 
+def channels_of_inputs(net: Net) -> dict[str, int]:
+    return {each.spec.top[0]: each.top_shapes()[0][1] for each in net.layers if not each.spec.bottom}
+
+
 @pytest.mark.parametrize("name", [*ZOO, *(pytest.param(name, marks=pytest.mark.slow) for name in SLOW)])
 def test_inference_of_the_zoo(name: str) -> None:
     net = random_net(name)
@@ -54,15 +58,22 @@ def test_inference_of_the_zoo(name: str) -> None:
     assert_all_near(found, plain_twin(net).forward(feeds, outputs=outputs))
 
 
-@pytest.mark.parametrize("name", ["voc-fcn8s", "lite-fcn8s", "siftflow-fcn16s"])
-@pytest.mark.parametrize("size", [(1, 1), (37, 50)])
-def test_training_of_whole_nets(name: str, size: tuple[int, int]) -> None:
+TRAINED = ["voc-fcn8s", "lite-fcn8s", "siftflow-fcn16s"]
+LONG = [name for name in models.names() if "fcn" in name and name not in TRAINED]
+
+
+@pytest.mark.parametrize("name", [*TRAINED, *(pytest.param(name, marks=pytest.mark.slow) for name in LONG)])
+@pytest.mark.parametrize(("batch", "size", "seed"), [(1, (1, 1), 3), (2, (37, 50), 4)])
+def test_training_of_whole_nets(name: str, batch: int, size: tuple[int, int], seed: int) -> None:
+    """The seeds are such that no value lies so near to ReLU's kink that its last digits decide."""
     fast = random_net(name, "TRAIN")
     slow = plain_twin(fast)
     rng = np.random.default_rng(0)
-    labels = {layer.spec.top[0] for layer in fast.layers if not layer.spec.bottom} - {"data"}
-    # A draw in which no value lies so near to ReLU's kink that its last digits decide.
-    feeds = {"data": normal(3, 1, 3, *size), **{top: rng.integers(0, 3, (1, 1, *size)) for top in labels}}
+    labels = {each.spec.bottom[1] for each in fast.layers if each.type == "SoftmaxWithLoss"}
+    feeds = {}
+    for i, (top, channels) in enumerate(sorted(channels_of_inputs(fast).items())):
+        x = rng.integers(0, 3, (batch, 1, *size)) if top in labels else normal(seed + i, batch, channels, *size)
+        feeds[top] = x
     gradients = []
     statistics = {name: [each.array.copy() for each in parameters] for name, parameters in fast.params.items()}
     for net in (fast, slow):

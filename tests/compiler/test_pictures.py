@@ -1,4 +1,5 @@
-"""The FCN-8s on real pictures: both paths label the same pixels alike. The weights are random: none are trained here.
+"""Nets on real pictures: both paths label the same pixels alike. The weights of FCN-8s are random, none being at hand;
+those of the smaller net are trained.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+import fcnlite
 from fcnlite import models
 from fcnlite.data.transforms import to_blob
 from fcnlite.net import Net
@@ -16,6 +18,7 @@ from tests.compiler.twins import Array, assert_near, plain_twin
 
 SHARE = 0.9999
 """Of the pixels that must get the same label."""
+WEIGHTS = Path(__file__).parents[2] / "weights" / "camvid-fcn8s.h5"
 QUICK = ["2007_000063", "2007_000129", "2007_004189"]
 
 
@@ -58,6 +61,15 @@ def test_labels_of_pictures_of_voc(narrow: Net, shared: Path, name: str) -> None
 
 def test_labels_of_the_papers_picture(narrow: Net, shared: Path) -> None:
     assert_same_labels(narrow, shared / "real/voc_2007_000129/image.jpg")
+
+
+def test_labels_by_trained_weights(shared: Path) -> None:
+    net = fcnlite.load(WEIGHTS)
+    for path in sorted((shared / "data/voc2012_subset/JPEGImages").glob("*.jpg"))[:6]:
+        x: Array = to_blob(np.asarray(Image.open(path).convert("RGB")), net.info.preprocessing)[None]
+        found, expected = net.forward(data=x)["score"], plain_twin(net).forward(data=x)["score"]
+        assert len(np.unique(expected.argmax(1))) > 3
+        assert (found.argmax(1) == expected.argmax(1)).mean() >= SHARE
 
 
 @pytest.mark.slow
