@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from fcnlite import config
+from fcnlite._kernels import isa
 from fcnlite.errors import FcnliteError, FileError
 
 if TYPE_CHECKING:
@@ -25,6 +26,7 @@ def run(main: Main, arguments: Sequence[str] | None = None) -> int:
     with warnings.catch_warnings():
         warnings.showwarning = _show_warning  # type: ignore[assignment]
         try:
+            isa.name()  # which raises for a bad FCNLITE_ISA, that else every picture would be blamed for
             main(arguments)
             sys.stdout.flush()
         except FcnliteError as error:

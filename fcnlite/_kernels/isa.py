@@ -1,4 +1,7 @@
-"""Which instruction set our kernels use: the best that this machine has, or the one that FCNLITE_ISA names."""
+"""Which instruction set our kernels use: the best that this machine has, or the one that FCNLITE_ISA names.
+
+Empty is as good as unset.
+"""
 
 from __future__ import annotations
 
@@ -13,15 +16,20 @@ from fcnlite.errors import FcnliteError
 _NEEDS = {"v4": ("AVX512_SKX", "FMA3", "BMI2"), "v3": ("AVX2", "FMA3", "BMI2"), "any": ()}
 """The instruction sets, best first, and what they need of the processor: x86-64-v4 and -v3, any machine."""
 
+_asked = os.environ.get("FCNLITE_ISA")
+"""As it is when the kernels are imported: what the environment becomes later changes nothing."""
+
 
 @functools.cache
 def name() -> str:
     """The instruction set in use. Raises `FcnliteError` where FCNLITE_ISA names one that this machine has not."""
     here = available()
-    asked = os.environ.get("FCNLITE_ISA")
-    if asked is not None and asked not in here:
-        raise FcnliteError(f"FCNLITE_ISA is {asked!r}; this machine has {', '.join(here)}.")
-    return asked or here[0]
+    if _asked and _asked not in here:
+        raise FcnliteError(
+            f"FCNLITE_ISA is {_asked!r}; this machine has {', '.join(here)}: set it to one of these, or unset it for "
+            "the best."
+        )
+    return _asked or here[0]
 
 
 def available() -> list[str]:

@@ -96,6 +96,14 @@ def test_counts_are_at_least_one(text: str, capsys: pytest.CaptureFixture[str]) 
     assert f"{text!r} is not a whole number of at least 1" in capsys.readouterr().err
 
 
+def test_a_bad_instruction_set_ends_a_command_before_it_begins() -> None:
+    """Also one that computes nothing; but not an import."""
+    ended = shell("FCNLITE_ISA=v9 fcnlite summary vgg16")
+    assert (ended.returncode, ended.stdout) == (1, "")
+    assert ended.stderr.startswith("error: FCNLITE_ISA is 'v9'; this machine has ") and ended.stderr.count("\n") == 1
+    assert shell("FCNLITE_ISA=v9 fcnlite --version").returncode == 0
+
+
 def test_a_reader_that_goes_away_ends_the_command_quietly() -> None:
     ended = shell("fcnlite summary vgg16 | true")
     assert (ended.returncode, ended.stderr) == (1, "")

@@ -114,13 +114,19 @@ def test_the_instruction_set_is_chosen_at_the_start(name: str, tmp_path: Path) -
 
 
 def test_an_unknown_instruction_set_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(isa, "_asked", "v9")
+    with pytest.raises(FcnliteError, match=r"FCNLITE_ISA is 'v9'.*any: set it to one of these"):
+        isa.name.__wrapped__()
+
+
+def test_no_name_is_the_best_instruction_set(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(isa, "_asked", "")
+    assert isa.name.__wrapped__() == isa.available()[0]
+
+
+def test_the_environment_counts_as_it_was_at_import(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("FCNLITE_ISA", "v9")
-    isa.name.cache_clear()
-    try:
-        with pytest.raises(FcnliteError, match=r"FCNLITE_ISA is 'v9'.*any"):
-            isa.name()
-    finally:
-        isa.name.cache_clear()
+    assert isa.name.__wrapped__() == isa.name()
 
 
 def test_scaled_skips_hinder_no_frame() -> None:
