@@ -26,7 +26,7 @@ def run(main: Main, arguments: Sequence[str] | None = None) -> int:
     with warnings.catch_warnings():
         warnings.showwarning = _show_warning  # type: ignore[assignment]
         try:
-            isa.name()  # which raises for a bad FCNLITE_ISA, that else every picture would be blamed for
+            _check_environment()
             main(arguments)
             sys.stdout.flush()
         except FcnliteError as error:
@@ -51,6 +51,12 @@ def run(main: Main, arguments: Sequence[str] | None = None) -> int:
     return 0
 
 
+def _check_environment() -> None:
+    """Raise for variables that nothing can be computed with, for which a command would else blame every picture."""
+    isa.name()
+    config.num_threads()
+
+
 def parser(module: str, description: str, examples: str) -> argparse.ArgumentParser:
     """A parser whose help shows examples; `module` is the command's name after `fcnlite.`."""
     return argparse.ArgumentParser(
@@ -63,8 +69,8 @@ def parser(module: str, description: str, examples: str) -> argparse.ArgumentPar
 
 def add_threads(to: argparse.ArgumentParser) -> None:
     """The option --threads; `apply_threads` puts it into force."""
-    words = "threads to compute with (default: all cores)"
-    to.add_argument("--threads", type=positive, metavar="N", help=words)
+    words = "threads to compute with (default: OMP_NUM_THREADS, else all cores)"
+    to.add_argument("--threads", type=_thread_count, metavar="N", help=words)
 
 
 def apply_threads(options: argparse.Namespace) -> None:
@@ -98,6 +104,13 @@ def positive(text: str) -> int:
     if not text.isdecimal() or int(text) < 1:
         raise argparse.ArgumentTypeError(f"{text!r} is not a whole number of at least 1")
     return int(text)
+
+
+def _thread_count(text: str) -> int:
+    threads = positive(text)
+    if threads > config.MOST_THREADS:
+        raise argparse.ArgumentTypeError(f"{text!r} is more than {config.MOST_THREADS}, the most that can be asked for")
+    return threads
 
 
 @contextmanager

@@ -5,9 +5,12 @@ from __future__ import annotations
 import functools
 import os
 import platform
+import re
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
+
+from fcnlite.errors import FcnliteError
 
 SCRATCH_BYTES = 64 << 20
 """The most scratch memory that one layer takes beside its blobs (im2col's columns)."""
@@ -17,6 +20,11 @@ PARAMETER_BYTES = 8 << 30
 
 BLOB_BYTES = 64 << 30
 """The most that one blob may take, for the same reason."""
+
+MOST_THREADS = 1024
+"""More than any machine gains by: each has scratch memory of its own, and OpenMP ends a process that it finds no
+threads for. Not a multiple of this machine's cores, since a run is resumed with its number on any machine.
+"""
 
 _threads: int | None = None
 
@@ -29,21 +37,36 @@ def available_threads() -> int:
 
 
 def num_threads() -> int:
-    """Threads that fcnlite's kernels use: `set_num_threads`, else OMP_NUM_THREADS, else all cores."""
+    """Threads that fcnlite's kernels use: `set_num_threads`, else OMP_NUM_THREADS, else all cores.
+
+    Raises `FcnliteError` where OMP_NUM_THREADS is no number of threads.
+    """
     if _threads is not None:
         return _threads
-    asked = os.environ.get("OMP_NUM_THREADS", "")
-    return int(asked) if asked.isdigit() and int(asked) > 0 else available_threads()
+    asked = os.environ.get("OMP_NUM_THREADS", "").strip()
+    return _parsed(asked) if asked else min(available_threads(), MOST_THREADS)
+
+
+def _parsed(asked: str) -> int:
+    """What OMP_NUM_THREADS asks for. A list is for OpenMP's nested loops, which ours are not: the first counts."""
+    found = re.fullmatch(r"([0-9]{1,9})\s*(,\s*[0-9]+\s*)*", asked)
+    if found and 1 <= int(found[1]) <= MOST_THREADS:
+        return int(found[1])
+    raise FcnliteError(
+        f"OMP_NUM_THREADS is {asked!r}; expected a number of threads from 1 to {MOST_THREADS}, or a list of such, of "
+        "which the first counts: correct it, or unset it for all cores."
+    )
 
 
 def set_num_threads(threads: int) -> None:
-    """Use `threads` threads in our kernels and in the BLAS libraries. Raises ValueError below 1.
+    """Use `threads` threads in our kernels and in the BLAS libraries. Raises ValueError below 1 and above
+    `MOST_THREADS`.
 
     A forked child computes with one: it does not have its parent's threads, and more would wait for them forever.
     """
     global _threads
-    if threads < 1:
-        raise ValueError(f"set_num_threads({threads}): expected at least 1 thread.")
+    if not 1 <= threads <= MOST_THREADS:
+        raise ValueError(f"set_num_threads({threads}): expected 1 to {MOST_THREADS} threads.")
     _threads = threads
     limit_blas(threads)
 

@@ -47,8 +47,9 @@ def test_threads_are_a_positive_number() -> None:
     try:
         fcnlite.set_num_threads(1)
         assert config.num_threads() == 1
-        with pytest.raises(ValueError, match="0"):
-            fcnlite.set_num_threads(0)
+        for threads in (0, 1025):
+            with pytest.raises(ValueError, match=rf"\({threads}\): expected 1 to 1024 threads"):
+                fcnlite.set_num_threads(threads)
     finally:
         fcnlite.set_num_threads(before)
 

@@ -12,6 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fcnlite import config, threads
+from fcnlite.errors import FcnliteError
 
 
 @pytest.fixture(params=(1, 2, 5))
@@ -20,6 +21,26 @@ def workers(request: pytest.FixtureRequest) -> Iterator[int]:
     config.set_num_threads(request.param)
     yield request.param
     config.set_num_threads(before)
+
+
+@pytest.mark.parametrize(
+    ("asked", "threads"), [("", None), (" ", None), ("3", 3), (" 03 ", 3), ("3,1", 3), ("3 , 2,1", 3), ("1024", 1024)]
+)
+def test_the_environment_says_how_many(monkeypatch: pytest.MonkeyPatch, asked: str, threads: int | None) -> None:
+    monkeypatch.setattr(config, "_threads", None)
+    monkeypatch.setattr(config, "available_threads", lambda: 7)
+    monkeypatch.setenv("OMP_NUM_THREADS", asked)
+    assert config.num_threads() == (threads or 7)
+
+
+@pytest.mark.parametrize("asked", ["0", "-1", "abc", "²", "٣", "2.5", "2,", ",2", "2,x", "1025", "100000"])
+def test_what_is_no_number_of_threads_is_named(monkeypatch: pytest.MonkeyPatch, asked: str) -> None:
+    monkeypatch.setattr(config, "_threads", None)
+    monkeypatch.setenv("OMP_NUM_THREADS", asked)
+    with pytest.raises(FcnliteError, match=f"OMP_NUM_THREADS is '{asked}'; expected a number of threads from 1 to"):
+        config.num_threads()
+    monkeypatch.setattr(config, "_threads", 2)  # what the program says counts before the environment
+    assert config.num_threads() == 2
 
 
 @given(count=st.integers(0, 200), parts=st.integers(1, 40))

@@ -9,6 +9,7 @@ from dataclasses import asdict, dataclass, field, fields
 from types import UnionType
 from typing import Any
 
+from fcnlite import config
 from fcnlite.data import Augment
 from fcnlite.errors import TrainingError
 from fcnlite.net import Net
@@ -16,8 +17,6 @@ from fcnlite.solver import Solver, SolverOptions, create
 
 OF_DATA = ("data", "root", "data_option", "skip_bad", "train_split", "val_split")
 """The fields that say what is trained on."""
-MOST_THREADS = 1024
-"""More than that a damaged checkpoint asks for."""
 
 
 @dataclass(frozen=True)
@@ -101,8 +100,8 @@ class TrainOptions:
             raise TrainingError(f"--class-balance is {self.class_balance:g}; expected more than 1, or 0 for none.")
         if not 0 < self.loss_sampling <= 1:
             raise TrainingError(f"--loss-sampling is {self.loss_sampling:g}; expected above 0, at most 1.")
-        if self.threads is not None and not 1 <= self.threads <= MOST_THREADS:
-            raise TrainingError(f"--threads is {self.threads}; expected 1 to {MOST_THREADS}.")
+        if self.threads is not None and not 1 <= self.threads <= config.MOST_THREADS:
+            raise TrainingError(f"--threads is {self.threads}; expected 1 to {config.MOST_THREADS}.")
 
     @property
     def interval(self) -> int:

@@ -104,6 +104,22 @@ def test_a_bad_instruction_set_ends_a_command_before_it_begins() -> None:
     assert shell("FCNLITE_ISA=v9 fcnlite --version").returncode == 0
 
 
+def test_more_threads_than_any_machine_has_are_refused(capsys: pytest.CaptureFixture[str]) -> None:
+    parser = _cli.parser("test", "", "")
+    _cli.add_threads(parser)
+    assert parser.parse_args(["--threads=1024"]).threads == 1024
+    with pytest.raises(SystemExit):
+        parser.parse_args(["--threads=1025"])
+    assert "'1025' is more than 1024" in capsys.readouterr().err
+
+
+def test_a_bad_number_of_threads_ends_a_command_before_it_begins() -> None:
+    ended = shell("OMP_NUM_THREADS=none fcnlite summary vgg16")
+    assert (ended.returncode, ended.stdout) == (1, "")
+    ours = ended.stderr.splitlines()[-1]  # the OpenMP library may have said something before
+    assert ours.startswith("error: OMP_NUM_THREADS is 'none'; expected ") and "Traceback" not in ended.stderr
+
+
 def test_a_reader_that_goes_away_ends_the_command_quietly() -> None:
     ended = shell("fcnlite summary vgg16 | true")
     assert (ended.returncode, ended.stderr) == (1, "")

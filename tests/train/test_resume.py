@@ -321,7 +321,7 @@ def test_a_run_goes_on_with_as_many_threads_as_it_began_with(tmp_path: Path, mon
     """Their number decides how sums are rounded."""
     asked: list[int] = []
     monkeypatch.setattr(config, "set_num_threads", asked.append)
-    monkeypatch.setattr(config, "num_threads", lambda: asked[-1])
+    monkeypatch.setattr(config, "num_threads", lambda: asked[-1] if asked else 1)
     run = tmp_path / "run"
     killed_before_its_first_step(monkeypatch, *RUN, "--threads", 3, "--out", run)
     killed_before_its_first_step(monkeypatch, "--resume", "--out", run)
