@@ -84,6 +84,8 @@ def limit_blas(threads: int) -> Callable[[], None]:
 @functools.cache
 def blas() -> Any:
     """The controller of all BLAS libraries' threads; one long-lived, since making one costs ten times a switch."""
+    # A controller knows only the libraries that are loaded when it is made.
+    import numpy  # noqa: F401
     from threadpoolctl import ThreadpoolController
 
     return ThreadpoolController()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -104,6 +106,12 @@ def test_blas_has_one_thread_inside_and_its_own_number_again_afterwards() -> Non
     threads.for_each(lambda item: seen.append(blas_threads()), range(4))
     assert all(each == {1} for each in seen)
     assert blas_threads() == before
+
+
+def test_blas_is_found_before_anything_is_computed() -> None:
+    """In a process of its own, which has not imported NumPy yet."""
+    script = "import fcnlite; fcnlite.set_num_threads(1); from fcnlite import config; print(len(config.blas().info()))"
+    assert int(subprocess.run([sys.executable, "-c", script], stdout=subprocess.PIPE, check=True).stdout) > 0
 
 
 def test_blas_stays_at_one_thread_until_the_last_of_several_callers_has_left() -> None:
