@@ -21,6 +21,7 @@ from benchmarks import machine, memory, more, steps, table
 from benchmarks.workers import EngineError
 from benchmarks.workloads import WORKLOADS
 from fcnlite import _cli
+from fcnlite.errors import FcnliteError
 from fcnlite.files import atomic_write
 
 HERE = Path(__file__).parent
@@ -91,12 +92,13 @@ def _more(repeats: int, chart: Path) -> None:
     for title, key, measure, show in parts:
         try:
             found[key] = measure()
-        except EngineError as error:
+        except FcnliteError as error:
             failures.append(f"{title}: {error}")
             continue
         print(f"## {title}\n\n{show(found[key])}\n", flush=True)
     _save(HERE / "results.more.json", {**found, "failures": failures})
-    more.draw_sizes(found["sizes"], chart)
+    if "sizes" in found:
+        more.draw_sizes(found["sizes"], chart)
     _raise(failures)
 
 

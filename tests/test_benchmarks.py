@@ -12,12 +12,13 @@ import numpy as np
 import pytest
 
 from benchmarks import __main__ as command
-from benchmarks import machine, more, steps, table
+from benchmarks import machine, memory, more, steps, table
 from benchmarks.engines import AVX2, OURS, PEERS, Engine, build_net, engines, save_net
 from benchmarks.workers import EngineError, Worker
 from benchmarks.workloads import CLASSES, WORKLOADS, Workload
 from fcnlite import _cli
 from fcnlite._kernels import isa
+from fcnlite.errors import SpecError
 
 TINY = Workload("tiny", "lite-fcn8s", (1, 3, 33, 48), width=0.125)
 ONE, OTHER = (next(each for each in PEERS if each.name == name) for name in ("ONNX Runtime", "OpenVINO, f32"))
@@ -156,6 +157,24 @@ def test_a_failure_of_ours_does_not_stop_the_others(
     assert WORKLOADS[3].name in [each["workload"] for each in saved["results"]]
     assert saved["machine"]["isa"] == isa.name()
     assert (tmp_path / "chart.png").exists()
+
+
+def test_a_part_that_fails_does_not_stop_the_others(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def fails(*_: object) -> None:
+        raise SpecError("no such layer.")
+
+    monkeypatch.setattr(more, "scaling", lambda repeats: [result(), result()])
+    monkeypatch.setattr(more, "sizes", fails)
+    monkeypatch.setattr(more, "peak", lambda repeats: {"seconds": 1.0, "sgemm": 1e9, "direct": 1e9, "done": 1e9})
+    monkeypatch.setattr(memory, "measure", dict)
+    monkeypatch.setattr(command, "HERE", tmp_path)
+    assert _cli.run(command.main, ["--more"]) == 1
+    ended = capsys.readouterr()
+    assert "## Memory and the first forward" in ended.out
+    assert ended.err == "error: Cost against picture size: no such layer.\n"
+    assert [path.name for path in tmp_path.iterdir()] == ["results.more.json"]
 
 
 def test_names_that_are_no_workload_are_an_error(capsys: pytest.CaptureFixture[str]) -> None:
