@@ -19,7 +19,7 @@ from typing import Any
 
 from benchmarks import machine, memory, more, steps, table
 from benchmarks.workers import EngineError
-from benchmarks.workloads import WORKLOADS
+from benchmarks.workloads import WORKLOADS, Workload
 from fcnlite import _cli
 from fcnlite.errors import FcnliteError
 from fcnlite.files import atomic_write
@@ -47,7 +47,8 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         "python -m benchmarks", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("names", nargs="*", metavar="NAME", help="workloads whose names contain one of these")
+    words = "workloads whose names contain one of these, such as 500x500"
+    parser.add_argument("names", nargs="*", metavar="NAME", help=words)
     words = f"timed runs, after one to warm up (default 5); {table.MORE_OFTEN} times as many of short ones"
     parser.add_argument("--repeats", type=_cli.positive, default=5, metavar="N", help=words)
     parser.add_argument("--chart", type=Path, metavar="PATH", help="where the chart goes, such as docs/benchmark.png")
@@ -59,9 +60,7 @@ def _parser() -> argparse.ArgumentParser:
 
 def _table(names: Sequence[str], repeats: int, chart: Path | None) -> None:
     """Measure and print; the whole table is saved too."""
-    chosen = [each for each in WORKLOADS if not names or any(name in each.name for name in names)]
-    if not chosen:
-        raise EngineError(f"no workload is called so; there are: {'; '.join(each.name for each in WORKLOADS)}.")
+    chosen = _chosen(names)
     print(table.heading(), flush=True)
     results: list[dict[str, Any]] = []
     failures = []
@@ -78,6 +77,15 @@ def _table(names: Sequence[str], repeats: int, chart: Path | None) -> None:
     if results and chart:
         table.draw(results, chart)
     _raise(failures)
+
+
+def _chosen(names: Sequence[str]) -> list[Workload]:
+    """The workloads whose names contain one of these, in which x is as good as ×; all for no name."""
+    typed = [name.replace("×", "x") for name in names]
+    chosen = [each for each in WORKLOADS if not names or any(name in each.name.replace("×", "x") for name in typed)]
+    if not chosen:
+        raise EngineError(f"no workload is called so; there are: {'; '.join(each.name for each in WORKLOADS)}.")
+    return chosen
 
 
 def _more(repeats: int, chart: Path) -> None:

@@ -177,6 +177,12 @@ def test_a_part_that_fails_does_not_stop_the_others(
     assert [path.name for path in tmp_path.iterdir()] == ["results.more.json"]
 
 
+def test_sizes_in_names_may_be_typed_with_an_x() -> None:
+    typed, shown = command._chosen(["8s, 500x500"]), command._chosen(["8s, 500×500"])
+    assert typed == shown and WORKLOADS[0] in typed
+    assert [each.name for each in command._chosen(["AlexNet"])] == ["FCN-AlexNet, 500×500"]
+
+
 def test_names_that_are_no_workload_are_an_error(capsys: pytest.CaptureFixture[str]) -> None:
     assert _cli.run(command.main, ["no such net"]) == 1
     assert "no workload is called so; there are: FCN-8s" in capsys.readouterr().err
