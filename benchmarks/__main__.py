@@ -1,8 +1,10 @@
 """Us against the peers on this machine: `make bench`, or `python -m benchmarks [NAME ...]`.
 
 Without an option: the table of ours and the peers on every workload, in seconds, with the ratio of ours to the fastest
-float32 peer; ours also with AVX2 forced, where the machine has more. --more: scaling over threads, cost against picture
-size, the share of the machine's peak, memory and the first forward. --profile: every step of ours against its floors.
+float32 peer; ours also with AVX2 forced, where the machine has more. The bar is the largest ratio that the project
+allows itself: one above it is a failure, as is an output that no peer agrees with, and the status is 1. --more: scaling
+over threads, cost against picture size, the share of the machine's peak, memory and the first forward. --profile: every
+step of ours against its floors.
 
 Tables are Markdown, on standard output. The figures are also left in benchmarks/results.json (--more:
 benchmarks/results.more.json), the charts beside them.
@@ -61,7 +63,7 @@ def _parser() -> argparse.ArgumentParser:
 def _table(names: Sequence[str], repeats: int, chart: Path | None) -> None:
     """Measure and print; the whole table is saved too."""
     chosen = _chosen(names)
-    print(table.heading(), flush=True)
+    print(f"{table.CAPTION}\n\n{table.heading()}", flush=True)
     results: list[dict[str, Any]] = []
     failures = []
     for workload in chosen:
@@ -71,6 +73,7 @@ def _table(names: Sequence[str], repeats: int, chart: Path | None) -> None:
             failures.append(f"{workload.name}: {error}")
             continue
         print(table.row(results[-1]), flush=True)
+        failures.extend(table.missed(results[-1]))
     if not names:
         _save(HERE / "results.json", {"repeats": repeats, "results": results, "failures": failures})
         chart = chart or HERE / "results.png"

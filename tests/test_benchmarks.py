@@ -108,6 +108,24 @@ def test_rows_have_the_heading_s_columns() -> None:
     assert (cells[OURS.name], cells[ONE.name], cells[AVX2.name], cells["ratio"]) == ("1.000", "4.000", "–", "0.25")
 
 
+def test_a_ratio_above_its_bar_is_missed() -> None:
+    assert table.missed(result(**{ONE.name: 3.3})) == ["a net: the ratio is 0.303, above its bar of 0.3"]
+    assert not table.missed(result(**{ONE.name: 3.4, AVX2.name: 3.0}))
+    assert not table.missed({**result(**{ONE.name: 3.3}), "bar": None})
+
+
+def test_a_missed_bar_is_a_failure_and_told_what_it_is(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(table, "measure", lambda workload, repeats: result(**{ONE.name: 3.3}))
+    assert _cli.run(command.main, ["375x500"]) == 1
+    ended = capsys.readouterr()
+    assert ended.err == "error: a net: the ratio is 0.303, above its bar of 0.3\n"
+    assert "bar: the largest ratio that the project allows itself" in ended.out
+    monkeypatch.setattr(table, "measure", lambda workload, repeats: result())
+    assert _cli.run(command.main, ["375x500"]) == 0
+
+
 def test_avx2_is_shown_where_the_machine_has_more() -> None:
     assert (AVX2 in engines()) == (isa.name() == "v4" and "v3" in isa.available())
     assert {each.name for each in engines()} <= set(table.heading().splitlines()[0].split(" | "))
