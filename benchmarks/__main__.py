@@ -63,6 +63,7 @@ def _parser() -> argparse.ArgumentParser:
 def _table(names: Sequence[str], repeats: int, chart: Path | None) -> None:
     """Measure and print; the whole table is saved too."""
     chosen = _chosen(names)
+    table.check_peers(chosen)
     print(f"{table.CAPTION}\n\n{table.heading()}", flush=True)
     results: list[dict[str, Any]] = []
     failures = []

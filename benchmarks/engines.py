@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -40,14 +41,17 @@ def build_net(workload: Workload) -> Net:
 
 
 def save_net(workload: Workload, folder: Path) -> None:
-    """Write the net for all engines: net.h5, for inference net.onnx and net.prototxt with net.caffemodel too."""
+    """Write the net for all engines: net.h5, for inference net.onnx, if onnx is installed, and net.prototxt with
+    net.caffemodel too.
+    """
     from fcnlite import caffe, interop
     from fcnlite.net import Net
 
     net = build_net(workload)
     net.save(folder / "net.h5")
     if not workload.training:
-        interop.save_onnx(net, folder / "net.onnx", outputs=[workload.output])
+        if find_spec("onnx"):
+            interop.save_onnx(net, folder / "net.onnx", outputs=[workload.output])
         # OpenCV wants every input fed: no label, no loss.
         layers = tuple(layer for layer in net.spec if "label" not in (*layer.bottom, *layer.top))
         deployed = Net(replace(net.spec, layers=layers), shared=net.params)
@@ -151,12 +155,18 @@ def opencv(workload: Workload, folder: Path, threads: int) -> Run:
     return run
 
 
+PACKAGES = {"cv2": "opencv-python-headless"}
+"""Of modules, where they are not called the same."""
+
+
 @dataclass(frozen=True)
 class Engine:
     """One column of the table."""
 
     name: str
     start: Callable[[Workload, Path, int], Run]
+    needs: tuple[str, ...] = ()
+    """The modules that are imported for it, beside ours."""
     infers: bool = True
     trains: bool = False
     peer: bool = True
@@ -168,24 +178,29 @@ class Engine:
     def does(self, workload: Workload) -> bool:
         return self.trains if workload.training else self.infers
 
+    @property
+    def missing(self) -> list[str]:
+        """The packages that it needs and that are not installed."""
+        return [PACKAGES.get(module, module) for module in self.needs if not find_spec(module)]
+
 
 OURS = Engine("fcnlite", fcnlite_, trains=True, peer=False)
 AVX2 = Engine("fcnlite, AVX2", fcnlite_, trains=True, peer=False, environment={"FCNLITE_ISA": "v3"})
 """Ours as on a machine without AVX-512."""
 PEERS = [
-    Engine("PyTorch, channels last", torch_channels_last, trains=True),
-    Engine("PyTorch, NCHW", torch_nchw, infers=False, trains=True),
-    Engine("ONNX Runtime", onnxruntime_),
-    Engine("OpenVINO, f32", openvino_f32),
-    Engine("OpenCV", opencv),
+    Engine("PyTorch, channels last", torch_channels_last, ("torch",), trains=True),
+    Engine("PyTorch, NCHW", torch_nchw, ("torch",), infers=False, trains=True),
+    Engine("ONNX Runtime", onnxruntime_, ("onnxruntime", "onnx")),
+    Engine("OpenVINO, f32", openvino_f32, ("openvino", "onnx")),
+    Engine("OpenCV", opencv, ("cv2",)),
     # bfloat16 where the machine has it: shown beside.
-    Engine("OpenVINO, default", openvino_default, peer=False, tolerance=0.1),
+    Engine("OpenVINO, default", openvino_default, ("openvino", "onnx"), peer=False, tolerance=0.1),
 ]
 
 
 def engines() -> list[Engine]:
-    """All that this machine can run, ours first."""
+    """All that this machine can run and that are installed, ours first."""
     from fcnlite._kernels import isa
 
     forced = isa.name() != "v3" and "v3" in isa.available()
-    return [OURS, *([AVX2] if forced else []), *PEERS]
+    return [OURS, *([AVX2] if forced else []), *(each for each in PEERS if not each.missing)]

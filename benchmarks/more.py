@@ -23,7 +23,8 @@ SIDES = (100, 200, 300, 350, 400, 500, 700, 1000, 1500)
 
 
 def scaling(repeats: int) -> list[dict[str, Any]]:
-    """Every engine on one thread and on all: results as the table's."""
+    """Every engine on one thread and on all: results as the table's. Raises `EngineError` where no peer can run."""
+    table.check_peers([MAIN])
     return [
         table.measure(replace(MAIN, name=f"{MAIN.name}, threads: {threads}", threads=threads), repeats)
         for threads in dict.fromkeys((1, all_threads(None)))

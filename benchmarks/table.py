@@ -40,10 +40,27 @@ CAPTION = (
 )
 
 
+def check_peers(workloads: Sequence[Workload]) -> None:
+    """Tell which packages of the peers are not installed. Raises `EngineError` where a workload has no peer left."""
+    packages = dict.fromkeys(package for each in PEERS for package in each.missing)
+    if not packages:
+        return
+    words = (
+        f"since these are not installed: {', '.join(packages)}; `make bench` installs all, as does "
+        "pip install -e '.[bench]'"
+    )
+    here = [each for each in PEERS if each.peer and not each.missing]
+    alone = [each.name for each in workloads if not any(peer.does(each) for peer in here)]
+    if alone:
+        others = f" (and {len(alone) - 1} more workloads)" if len(alone) > 1 else ""
+        raise EngineError(f"no peer can run {alone[0]}{others}, {words}.")
+    _say(f"left out: {'; '.join(each.name for each in PEERS if each.missing)}, {words}")
+
+
 def measure(workload: Workload, repeats: int, chosen: Sequence[Engine] | None = None) -> dict[str, Any]:
     """The best seconds of each engine; None for a peer that cannot run the workload or does not agree.
 
-    Raises `EngineError` where ours cannot, or agrees with no peer.
+    Raises `EngineError` where ours cannot, agrees with no float32 peer, or has none to be compared with.
     """
     running = [each for each in chosen or engines() if each.does(workload)]
     with tempfile.TemporaryDirectory() as name, ExitStack() as stack:
@@ -67,7 +84,10 @@ def measure(workload: Workload, repeats: int, chosen: Sequence[Engine] | None = 
                 except EngineError as error:
                     _give_up(worker.engine, error)
                     agreeing.remove(worker)
-    return {"workload": workload.name, "bar": workload.bar, **_ratios(seconds), "seconds": seconds}
+    ratios = _ratios(seconds)
+    if ratios["ratio"] is None:
+        raise EngineError("no float32 peer could be timed")
+    return {"workload": workload.name, "bar": workload.bar, **ratios, "seconds": seconds}
 
 
 def _give_up(engine: Engine, error: EngineError) -> None:
@@ -90,7 +110,9 @@ def _agreeing(workers: Sequence[Worker]) -> list[Worker]:
         _say(f"{worker.engine.name} differs from ours by {shown} of the largest value; left out")
     if any(each.engine is AVX2 and each not in agreeing for each in workers):
         raise EngineError(f"{AVX2.name} computes something else than {OURS.name}")
-    if any(each.engine.peer for each in workers) and not any(each.engine.peer for each in agreeing):
+    if not any(each.engine.peer for each in workers):
+        raise EngineError(f"no float32 peer ran that {OURS.name} could be compared with")
+    if not any(each.engine.peer for each in agreeing):
         raise EngineError(f"no peer agrees with {OURS.name}, whose results must be wrong")
     return agreeing
 

@@ -11,6 +11,7 @@ from typing import Any, cast
 import numpy as np
 import pytest
 
+import benchmarks.engines
 from benchmarks import __main__ as command
 from benchmarks import machine, memory, more, steps, table
 from benchmarks.engines import AVX2, OURS, PEERS, Engine, build_net, engines, save_net
@@ -38,6 +39,11 @@ class Ran:
 
 def agreeing(*workers: Ran) -> list[Engine]:
     return [each.engine for each in table._agreeing(cast(list[Worker], workers))]
+
+
+def without(monkeypatch: pytest.MonkeyPatch, *modules: str) -> None:
+    """As where these are not installed, and all others are, whatever is here."""
+    monkeypatch.setattr(benchmarks.engines, "find_spec", lambda module: None if module in modules else object())
 
 
 def test_workloads_come_back_from_json_and_have_names_of_their_own() -> None:
@@ -89,6 +95,65 @@ def test_our_instruction_sets_must_agree() -> None:
         agreeing(Ran(OURS, [1, 2]), Ran(AVX2, [1, 3]), Ran(ONE, [1, 2]))
 
 
+def test_ours_must_have_a_float32_peer() -> None:
+    with pytest.raises(EngineError, match="no float32 peer ran"):
+        agreeing(Ran(OURS, [1, 2]), Ran(BFLOAT16, [1, 2]))
+
+
+def test_peers_that_all_fail_while_they_are_timed_are_a_failure(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    class Worker(Ran):
+        def __init__(self, workload: Workload, engine: Engine, folder: Path) -> None:
+            super().__init__(engine, [1, 2])
+
+        def __enter__(self) -> Worker:
+            return self
+
+        def __exit__(self, *_: object) -> None:
+            pass
+
+        def run(self) -> float:
+            if self.engine is not OURS:
+                raise EngineError("ended with status -9: it said nothing")
+            return 1.0
+
+    monkeypatch.setattr(table, "Worker", Worker)
+    monkeypatch.setattr(table, "PAUSE", 0)
+    with pytest.raises(EngineError, match="no float32 peer could be timed"):
+        table.measure(TINY, 1, [OURS, ONE])
+    assert "ONNX Runtime ended with status -9" in capsys.readouterr().err
+
+
+def test_peers_that_are_not_installed_are_left_out_and_named(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    without(monkeypatch, "cv2", "onnx")
+    table.check_peers(WORKLOADS)
+    told = capsys.readouterr().err
+    assert "left out: ONNX Runtime; OpenVINO, f32; OpenCV; OpenVINO, default, since" in told
+    assert "these are not installed: onnx, opencv-python-headless; `make bench` installs all" in told
+    assert [each.name for each in engines() if each not in (OURS, AVX2)] == ["PyTorch, channels last", "PyTorch, NCHW"]
+    save_net(TINY, tmp_path)
+    assert not (tmp_path / "net.onnx").exists()
+
+
+def test_what_no_installed_peer_can_run_is_not_begun(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(table, "measure", lambda *_: pytest.fail("measured"))
+    monkeypatch.setattr(command, "HERE", tmp_path)
+    without(monkeypatch, "torch")
+    assert _cli.run(command.main, []) == 1
+    assert capsys.readouterr().err == (
+        "error: no peer can run FCN-8s, 500×500, training (and 2 more workloads), since these are not installed: "
+        "torch; `make bench` installs all, as does pip install -e '.[bench]'.\n"
+    )
+    without(monkeypatch, "torch", "cv2", "onnx")
+    with pytest.raises(EngineError, match=r"no peer can run FCN-8s, 500×500, since .*: torch, onnx, opencv"):
+        more.scaling(1)
+
+
 def test_the_ratio_is_to_the_fastest_float32_peer() -> None:
     seconds = {OURS.name: 1.0, AVX2.name: 1.5, ONE.name: 4.0, OTHER.name: None, BFLOAT16.name: 0.5}
     assert table._ratios(seconds) == {"ratio": 0.25, "ratio_avx2": 0.375}
@@ -117,6 +182,7 @@ def test_a_ratio_above_its_bar_is_missed() -> None:
 def test_a_missed_bar_is_a_failure_and_told_what_it_is(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
+    without(monkeypatch)
     monkeypatch.setattr(table, "measure", lambda workload, repeats: result(**{ONE.name: 3.3}))
     assert _cli.run(command.main, ["375x500"]) == 1
     ended = capsys.readouterr()
@@ -165,6 +231,7 @@ def test_a_failure_of_ours_does_not_stop_the_others(
             raise EngineError("fcnlite ended with status 1: no")
         return {**result(), "workload": workload.name}
 
+    without(monkeypatch)
     monkeypatch.setattr(table, "measure", measure)
     monkeypatch.setattr(command, "HERE", tmp_path)
     assert _cli.run(command.main, ["500×500"]) == 1
