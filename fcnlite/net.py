@@ -80,7 +80,7 @@ class Net:
         self._schedules: dict[Any, Schedule] = {}
         self._checked: dict[Any, Schedule] = {}
         self._plans: dict[Any, Plan] = {}
-        self._arena = Arena()
+        self._arena, self._outputs = Arena(), Arena()
         self._prepared: dict[Any, Any] = {}
         self._last: Pass[Any] | None = None
         self._grads: dict[str, Array] = {}
@@ -299,7 +299,8 @@ class Net:
             return _alive(net)._run_layer(layer, bottom, outs)
 
         kernels, threads = isa.kernels("fast"), config.num_threads()
-        return Machine(params, run_layer, kernels, threads, self._prepared, self._arena, self.low_memory)
+        memory = self._arena, self._outputs
+        return Machine(params, run_layer, kernels, threads, self._prepared, *memory, self.low_memory)
 
     def _convert(self, feeds: Mapping[str, Any]) -> dict[str, Array]:
         """The fed arrays, C-contiguous and of the net's type. Raises `SpecError` for names that are no inputs."""
@@ -527,6 +528,7 @@ def _for_shapes(step: Step, shapes: Mapping[int, Shape], answer: Callable[..., l
 _NOT_COPIED: dict[str, Callable[[], Any]] = {
     **dict.fromkeys(("_schedules", "_checked", "_plans", "_prepared", "_grads"), dict),
     "_arena": Arena,
+    "_outputs": Arena,
     "_last": type(None),
 }
 """What a copy of a net begins with instead."""

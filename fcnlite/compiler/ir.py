@@ -70,6 +70,8 @@ class Machine:
     prepared: dict[Any, tuple[tuple[int, ...], Any]]
     """What was derived from parameters, with the versions that it was derived from; of all plans of the net."""
     arena: Arena
+    outputs: Arena
+    """Lends what the caller gets. By itself, so that whoever holds an output holds no other memory of the net's."""
     low_memory: bool = False
     """Whether prepared weights shall take little more memory than the weights themselves."""
     scratch: Array = field(default_factory=lambda: _NOTHING)

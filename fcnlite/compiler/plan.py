@@ -67,9 +67,9 @@ class Plan:
         return PlanPass(self, values, runs)
 
     def _room(self, memory: Array, value: Value) -> Array:
-        """The array that a value is written into."""
+        """The array that a value is written into; an output's is the caller's for as long as anybody holds it."""
         if value not in self._buffers:
-            return np.empty(value.memory_shape, np.float32)
+            return self.machine.outputs.lend(value.memory_shape)
         return self._buffers[value].of(memory).reshape(value.memory_shape)
 
 
