@@ -28,7 +28,8 @@ from fcnlite.spec import ModelInfo, NetSpec
 _DESCRIPTION = """\
 Show a net layer by layer, as it runs in the TEST phase: the shape of the first top, parameters,
 multiply-accumulates (MACs), and the stride and receptive field of the first top in pixels of the input. With --plan
-show how the fast path computes it: what each pass of the compiler did, and the time of each step on this machine."""
+show how the fast path computes it: what each pass of the compiler did, and the time of each step on this machine;
+GFLOP/s are of the products that are really done, of which Winograd's way has fewer than the MACs say."""
 
 _EXAMPLES = """\
   python -m fcnlite.summary voc-fcn8s

@@ -7,7 +7,7 @@
 #     m  [frequency][tile][GROUP]                          products, of GROUP outputs
 #
 # `rows` and `cols` say which row and column of the bottom each one of the padded picture is; −1 is zero. They express
-# pad, and rows that stand for several (fcnlite/compiler/passes/elide.py).
+# pad, and rows that stand for several (elide.py and frame.py in fcnlite/compiler/passes).
 
 from cython.parallel cimport prange, threadid
 from libc.string cimport memcpy, memset

@@ -2,8 +2,9 @@
 
     schedule -> graph (ir.py) -> passes -> plan (plan.py)
 
-What an operation computes stands in operations.py, convolution.py, normalization.py and interpolation.py; how a
-convolution is computed in direct.py, winograd.py and thin_winograd.py; the loops in fcnlite/_kernels.
+What an operation computes stands in operations.py, convolution.py, pooling.py, normalization.py, lrn.py,
+interpolation.py and framing.py; how a convolution is computed in direct.py, im2col.py, winograd.py and
+thin_winograd.py; the loops in fcnlite/_kernels.
 """
 
 from __future__ import annotations

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from fcnlite.compiler.ir import BLOCK, Machine, Operation, Value, in_layout
+from fcnlite.compiler.ir import Machine, Operation, Value, in_layout, planes
 from fcnlite.layers.base import Array, Run
 
 
@@ -31,11 +31,6 @@ class Framing(Operation):
     def forward(self, bottom: list[Array], top: list[Array], run: Run, machine: Machine) -> list[Array]:
         around = self._zeros(machine)
         laid = in_layout(around, Value("zeros", around.shape, self.outputs[0].blocked), machine)
-        x, zeros, y = (self._planes(each) for each in (bottom[0], laid, top[0]))
+        x, zeros, y = (planes(each, self.outputs[0]) for each in (bottom[0], laid, top[0]))
         machine.kernels.frame(x, zeros, *self._maps, y, machine.threads)
         return top
-
-    def _planes(self, array: Array) -> Array:
-        """P×H×W×L, as the kernel takes an array of either layout."""
-        height, width = array.shape[2:4]
-        return array.reshape(-1, height, width, BLOCK if self.outputs[0].blocked else 1)

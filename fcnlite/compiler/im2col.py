@@ -31,7 +31,7 @@ PANEL = 8
 COPYING = 16
 """Operations that the copying of a value counts for."""
 BEGINNING = 256 << 10
-"""Bytes that could be moved while the two conversions are begun."""
+"""What the two conversions of layouts take beside their copying, in bytes that could be moved meanwhile."""
 
 
 @dataclass(frozen=True, eq=False)

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from fcnlite.compiler.ir import BLOCK, Machine, Operation, Value, as_plain, in_layout
+from fcnlite.compiler.ir import Machine, Operation, Value, as_plain, in_layout, planes
 from fcnlite.layers.base import Array, Run
 from fcnlite.layers.columns import convolve_backward_weight
 from fcnlite.layers.deconvolution import Deconvolution
@@ -56,17 +56,12 @@ class Interpolation(Operation):
             return top
         rows, columns = self._taps(kernels)
         run.saved = rows, columns
-        skip = self._planes(bottom[1]) if len(bottom) > 1 else np.empty((0,) * 4, np.float32)
+        skip = planes(bottom[1], self.outputs[0]) if len(bottom) > 1 else np.empty((0,) * 4, np.float32)
         machine.kernels.interpolate(
-            self._planes(bottom[0]), rows.places, rows.weights, columns.places, columns.weights, skip,
-            *self.skip_offset, self._planes(top[0]), machine.threads,
+            planes(bottom[0], self.outputs[0]), rows.places, rows.weights, columns.places, columns.weights, skip,
+            *self.skip_offset, planes(top[0], self.outputs[0]), machine.threads,
         )  # fmt: skip
         return top
-
-    def _planes(self, array: Array) -> Array:
-        """P×H×W×L, as the kernels take an array of either layout."""
-        height, width = array.shape[2:4]
-        return array.reshape(-1, height, width, BLOCK if self.outputs[0].blocked else 1)
 
     def _by_layers(self, bottom: list[Array], top: Array, run: Run, machine: Machine) -> None:
         """What the layers compute."""
@@ -96,8 +91,8 @@ class Interpolation(Operation):
         rows, columns = run.saved
         dx = machine.buffer(x.shape)
         machine.kernels.interpolate_backward(
-            self._planes(dy), rows.places, rows.weights, columns.places, columns.weights, self._planes(dx),
-            machine.threads,
+            planes(dy, self.outputs[0]), rows.places, rows.weights, columns.places, columns.weights,
+            planes(dx, self.outputs[0]), machine.threads,
         )  # fmt: skip
         return [dx]
 

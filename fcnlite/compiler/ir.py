@@ -189,6 +189,12 @@ class Graph:
             laid += [each] if each not in old else new if each is last else []
         self.operations = laid
 
+    def absorb(self, operation: Operation, reader: Operation) -> None:
+        """Let `operation` do what its only reader did as well, where that stood."""
+        operation.layers += reader.layers
+        operation.outputs = reader.outputs
+        self.replace([operation, reader], [operation])
+
     def rename(self, old: Value, new: Value) -> None:
         """Let everybody who reads `old` read `new`."""
         for operation in self.operations:
@@ -206,6 +212,12 @@ class Graph:
             read = any(each in self.lasting or self.readers(each) for each in operation.outputs)
             if not read and not operation.updates_params:
                 self.operations.remove(operation)
+
+
+def planes(array: Array, value: Value) -> Array:
+    """The array of a value as P×H×W×L, of either layout."""
+    height, width = array.shape[2:4]
+    return array.reshape(-1, height, width, BLOCK if value.blocked else 1)
 
 
 def as_plain(array: Array, value: Value, machine: Machine) -> Array:

@@ -43,7 +43,7 @@ POINTS = {
 PORTION_BYTES = 32 << 20
 """Of weights that are prepared at once."""
 LAST_PANEL = 8
-"""Tiles of a panel behind others that has no more."""
+"""Where other panels go before, a last one of no more tiles than this is multiplied as one of so many."""
 SMALL_BYTES = 4 << 20
 """Of transformed kernels: with less, small portions of tiles stay in a core's own cache."""
 LARGE_BYTES = 16 << 20

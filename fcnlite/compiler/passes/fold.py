@@ -33,10 +33,8 @@ def fold(graph: Graph) -> list[str]:
             if affine is None:
                 break
             operation.weights = _folded(operation.weights, affine)
-            operation.layers += reader.layers
-            operation.outputs = reader.outputs
-            graph.operations.remove(reader)
             done.append(f"{reader.layers[0]} into {operation.layers[0]}")
+            graph.absorb(operation, reader)
     for operation in graph.operations[:]:
         if not isinstance(operation, LayerOperation) or type(operation.layer) is not Scale:
             continue

@@ -1,7 +1,8 @@
 """Do deconvolutions that may be interpolations as such, with the Crop and the sum that follow (interpolation.py).
 
-Exact: only products with zeros are left out, and outputs that Crop throws away. In training each stays by itself, and
-only where its weight does not learn.
+Exact: only products with zeros are left out, and outputs that Crop throws away; a kernel that is the product of a
+column and a row is summed along one, then the other. In training each stays by itself, and only where its weight does
+not learn.
 """
 
 from __future__ import annotations
@@ -48,7 +49,7 @@ def _take_crop(graph: Graph, new: Interpolation) -> None:
     offset = _offset(reader)
     if offset is not None and reader is not None:
         new.offset = offset
-        _absorb(graph, new, reader)
+        graph.absorb(new, reader)
 
 
 def _take_sum(graph: Graph, new: Interpolation) -> None:
@@ -66,14 +67,7 @@ def _take_sum(graph: Graph, new: Interpolation) -> None:
         new.layers += maker.layers
         graph.operations.remove(maker)
     new.inputs.append(skip)
-    _absorb(graph, new, reader)
-
-
-def _absorb(graph: Graph, new: Interpolation, reader: Operation) -> None:
-    """Let `new` do what `reader` did, in its place."""
-    new.layers += reader.layers
-    new.outputs = reader.outputs
-    graph.replace([new, reader], [new])
+    graph.absorb(new, reader)
 
 
 def _offset(operation: Operation | None) -> tuple[int, int] | None:

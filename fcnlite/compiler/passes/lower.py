@@ -14,7 +14,7 @@ from fcnlite.layers.pooling import Pooling
 
 
 def lower(graph: Graph) -> list[str]:
-    done = []
+    done: dict[str, list[str]] = {}
     for operation in graph.operations[:]:
         if type(operation) is not LayerOperation:
             continue
@@ -22,8 +22,8 @@ def lower(graph: Graph) -> list[str]:
         if lowered is not None:
             lowered.no_gradient = operation.no_gradient
             graph.replace([operation], [lowered])
-            done.append(operation.layers[0])
-    return done
+            done.setdefault(lowered.kind, []).append(operation.layers[0])
+    return [f"{kind}: {', '.join(names)}" for kind, names in done.items()]
 
 
 def _lowered(operation: LayerOperation, training: bool) -> Operation | None:

@@ -27,10 +27,8 @@ def normalize(graph: Graph) -> list[str]:
         graph.replace([operation], [fast])
         done.append(fast.layers[0])
         for reader in _followers(graph, fast):
-            fast.layers += reader.layers
-            fast.outputs = reader.outputs
-            graph.operations.remove(reader)
             done.append(f"{reader.layers[0]} into {fast.layers[0]}")
+            graph.absorb(fast, reader)
     return done
 
 

@@ -37,9 +37,7 @@ def pool(graph: Graph, machine: Machine) -> list[str]:
             continue
         done.append(f"{reader.layers[0]} into {operation.layers[0]} {predicted}")
         operation.change(pool=True)
-        operation.layers += reader.layers
-        operation.outputs = reader.outputs
-        graph.operations.remove(reader)
+        graph.absorb(operation, reader)
     return done
 
 

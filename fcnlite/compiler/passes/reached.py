@@ -15,7 +15,7 @@ from fcnlite.compiler.passes.kinds import ZERO, Axis, Numbers, number, padded_so
 from fcnlite.compiler.pooling import MaxPooling
 
 GAIN = 0.98
-"""The share of the products that must not be left, or the trouble is not worth it."""
+"""Frames are made where they leave less than this share of the products; else what they cost outweighs the gain."""
 _POINTWISE = ("ReLU", "PReLU")
 """Layers that compute each row by itself, beside those that have an operation of their own."""
 

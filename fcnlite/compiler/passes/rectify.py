@@ -1,7 +1,8 @@
 """Let a convolution rectify what it makes: ReLU or PReLU behind it becomes its last step.
 
-Exact: the same maximum, taken while the value is in a register. In training only ReLU itself, and only where nobody
-looks at the value before it: where it is written in place, as in the published nets.
+Exact: the same maximum, and for PReLU the same slope below zero, taken while the value is in a register. In training
+only ReLU itself, and only where nobody looks at the value before it: where it is written in place, as in the published
+nets.
 """
 
 from __future__ import annotations
@@ -30,10 +31,8 @@ def rectify(graph: Graph) -> list[str]:
         if slopes is None or not graph.training:
             operation.change(relu=True)
             operation.slopes = slopes
-            operation.layers += reader.layers
-            operation.outputs = reader.outputs
-            graph.operations.remove(reader)
             done.append(f"{reader.layers[0]} into {operation.layers[0]}")
+            graph.absorb(operation, reader)
     return done
 
 
