@@ -41,14 +41,15 @@ test-kill: install
 test-large: install
 	$(BIN)/python -m pytest -m large
 
-# Beside PyTorch, ONNX Runtime, OpenVINO and OpenCV; then what is shown beside the table, and the profile. For half an
-# hour the machine should have nothing else to do; `$(BIN)/python -m benchmarks NAME` measures one workload.
+# Beside PyTorch, ONNX Runtime, OpenVINO and OpenCV, with the chart that README.md shows; then what is shown beside the
+# table, and the profile. For half an hour the machine should have nothing else to do; `$(BIN)/python -m benchmarks NAME`
+# measures one workload.
 BENCHMARKS := env -u OPENBLAS_CORETYPE -u OPENBLAS_L2_SIZE $(BIN)/python -m benchmarks
 bench: install
 	$(BIN)/pip install --quiet --editable '.[test,bench]' --config-settings editable_mode=compat
-	$(BENCHMARKS)
-	$(BENCHMARKS) --more
-	$(BENCHMARKS) --profile
+	status=0; for part in "--chart docs/benchmark.png" --more --profile; do \
+		$(BENCHMARKS) $$part || status=1; \
+	done; exit $$status
 
 lint: install
 	$(BIN)/ruff check .

@@ -1,8 +1,8 @@
 """The profile: every step of our plan beside what the machine would need for it at the least.
 
 A step's arithmetic floor is its multiplications and additions at the rate of NumPy's matrix product on one core, shared
-out among the threads; its memory floor is what it reads and writes, once, at the rate of a copy. Winograd's transforms
-are in neither; what they cost is a part of the distance.
+out among the threads; its memory floor is what it reads and writes, once, at the rate of a copy. Winograd's transforms,
+and rows and channels that only fill a micro-kernel's block, are in neither; what they cost is a part of the distance.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ class Step:
     what: str
     seconds: float
     products: float
-    """Multiplications and additions of matrix products."""
+    """Multiplications and additions of matrix products, without those of rows and channels that only fill a block."""
     memory: float
     """Bytes that are read or written, each once."""
 
@@ -49,7 +49,7 @@ def measure(plan: Plan, blobs: Mapping[str, np.ndarray], repeats: int) -> list[S
     for operation, seconds in zip(plan.graph.operations, report.measure(plan, blobs, repeats), strict=True):
         cost = operation.cost(plan.machine.threads)
         layers = ", ".join(operation.layers) or operation.inputs[0].name
-        steps.append(Step(layers, operation.describe(), seconds, cost.products, cost.memory))
+        steps.append(Step(layers, operation.describe(), seconds, cost.needed, cost.memory))
     return steps
 
 

@@ -29,10 +29,17 @@ class Cost:
 
     products: float = 0
     """Multiplications and additions of matrix products."""
+    filling: float = 0
+    """Of these, those of rows and channels that only fill a block."""
     transforms: float = 0
     """The same in transforms."""
     memory: float = 0
     """Bytes read and written once."""
+
+    @property
+    def needed(self) -> float:
+        """The products that the algorithm has by its formula."""
+        return self.products - self.filling
 
     def seconds(self, threads: int) -> float:
         """The predicted time: arithmetic, shared out among the threads, and memory, half of it meanwhile."""

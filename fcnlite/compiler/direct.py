@@ -88,7 +88,8 @@ class Direct:
         (height, width), weights = p.top_size, self.weights(p)
         # Of a 1×1 kernel all pixels are one row; where they are few, its weights' way from memory takes the time.
         rows = height * width if p.pointwise and not self.thin else height * in_panels(width)
-        return Cost(products=2.0 * p.batch * rows * weights, memory=4.0 * weights)
+        products = 2.0 * p.batch * rows * weights
+        return Cost(products, filling=products - p.products, memory=4.0 * weights)
 
     def prepare(
         self, weight: Array, p: Problem, machine: Machine, *, turned: bool = False, into: Array | None = None

@@ -80,7 +80,8 @@ class Im2col:
         # Its neighbours mostly have blocked layouts: both sides are converted, which reads and writes them once more.
         converted = BEGINNING + 8.0 * (p.batch * p.channels * p.size[0] * p.size[1] + p.outputs * positions)
         products = 2.0 * positions * outputs * self._column(p)
-        return Cost(products, COPYING * copied + PACKING * products, 4.0 * self.weights(p) + converted)
+        moved = COPYING * copied + PACKING * products
+        return Cost(products, products - p.products, moved, 4.0 * self.weights(p) + converted)
 
     def prepare(
         self, weight: Array, p: Problem, machine: Machine, *, turned: bool = False, into: Array | None = None

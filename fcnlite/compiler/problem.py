@@ -73,6 +73,12 @@ class Problem:
         return self.kernel[0].kernel * self.kernel[1].kernel
 
     @property
+    def products(self) -> float:
+        """Multiplications and additions of the convolution's formula."""
+        height, width = self.top_size
+        return 2.0 * self.batch * height * width * self.outputs * (self.channels // self.group) * self.taps
+
+    @property
     def simple(self) -> bool:
         """Whether the padded picture is the array itself."""
         return self.own_rows and all(window.pad == 0 for window in self.kernel)

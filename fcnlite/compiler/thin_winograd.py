@@ -65,7 +65,8 @@ class ThinWinograd(Operation):
     def cost(self, threads: int) -> Cost:
         first, second = (each.algorithm.cost(each.problem) for each in (self.first, self.second))
         memory = 4.0 * sum(each.floats for each in (*self.inputs, *self.outputs)) + first.memory + second.memory
-        return replace(second, products=first.products + second.products, memory=memory)
+        products, filling = first.products + second.products, first.filling + second.filling
+        return replace(second, products=products, filling=filling, memory=memory)
 
     def describe(self) -> str:
         return f"{self.first.describe()}; {self.second.describe()}"

@@ -130,14 +130,17 @@ class Winograd:
         channels, outputs, weights = p.channel_blocks * BLOCK, p.padded_outputs, float(self.weights(p))
         # A transform along one axis takes about 3 operations a value, and two axes are transformed.
         transforms = 3.0 * tiles * (channels * 2 * n * n + outputs * (n * n + n * m))
-        return Cost(products=2.0 * tiles * weights, transforms=transforms, memory=4.0 * weights)
+        products = 2.0 * tiles * weights
+        filling = products - 2.0 * n * n * self.tiles(p) * p.channels * p.outputs
+        return Cost(products, filling, transforms, 4.0 * weights)
 
     def data_cost(self, p: Problem) -> Cost:
         """Of `backward_data`: forward's, but tiles come in bundles, and its buffers are too large for the cache."""
         cost, tiles = self.cost(p), -(-self.tiles(p) // BUNDLE) * BUNDLE
         buffers = 4.0 * self.points**2 * tiles * (p.channel_blocks * BLOCK + p.padded_outputs)
         products = 2.0 * tiles * self.weights(p)
-        return replace(cost, products=products, memory=cost.memory + 2 * buffers)
+        filling = products - cost.needed
+        return replace(cost, products=products, filling=filling, memory=cost.memory + 2 * buffers)
 
     def prepare(
         self, weight: Array, p: Problem, machine: Machine, *, turned: bool = False, into: Array | None = None

@@ -11,6 +11,7 @@ from fcnlite.compiler import direct
 from fcnlite.compiler.convolution import candidates, cheapest
 from fcnlite.compiler.direct import Direct, PointwiseWork, Streamed
 from fcnlite.compiler.problem import Problem, prepared
+from fcnlite.compiler.winograd import Winograd
 from fcnlite.shapes import Window
 from tests.compiler.problems import (
     ISAS,
@@ -132,6 +133,8 @@ def test_the_cost_model_counts_the_rows_that_pad_a_panel() -> None:
     """So that fc6 is not computed directly where its top is 4×4."""
     costs = [Direct().cost(problem) for problem in (fc6_of(10, 10), fc6_of(10, 20))]
     assert costs[0].products == costs[1].products
+    assert costs[0].needed == 2 * 4 * 4 * 49 * 512 * 4096
+    assert Winograd(8).cost(fc6_of(10, 10)).needed == 2 * 4 * 64 * 512 * 4096  # of four tiles
     assert cheapest(fc6_of(10, 10), machine_with(ISAS[0], 2), candidates(fc6_of(10, 10))) != Direct()
 
 
