@@ -46,7 +46,7 @@ def sizes(repeats: int, sides: Sequence[int] = SIDES) -> dict[str, list[dict[str
     """Our seconds on square pictures, with all threads, their floor, and products: those that are left by frames and
     Winograd, and the formulas'. By net: with a pad of 100 and without one.
 
-    All sizes take turns, so that a slow minute of the machine meets all alike; the best of so many turns counts.
+    All sizes take turns, `repeats` of them, so that a slow minute of the machine meets all alike; the best run counts.
     """
     return {workload.model: _sizes(workload, repeats, sides) for workload in (MAIN, UNPADDED)}
 

@@ -141,8 +141,9 @@ def _ratios(seconds: dict[str, float | None]) -> dict[str, float | None]:
 
 
 def missed(result: dict[str, Any]) -> list[str]:
-    """A sentence where our ratio is above the workload's bar, which with AVX2 forced there is none for: the peers have
-    all that the machine has.
+    """A sentence, if our ratio is above the workload's bar.
+
+    With AVX2 forced there is no bar, since the peers have all that the machine has.
     """
     ratio, bar = result["ratio"], result["bar"]
     if not ratio or not bar or ratio <= bar:

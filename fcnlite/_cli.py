@@ -26,7 +26,6 @@ def run(main: Main, arguments: Sequence[str] | None = None) -> int:
     with warnings.catch_warnings():
         warnings.showwarning = _show_warning  # type: ignore[assignment]
         try:
-            _check_environment()
             main(arguments)
             sys.stdout.flush()
         except FcnliteError as error:
@@ -51,12 +50,6 @@ def run(main: Main, arguments: Sequence[str] | None = None) -> int:
     return 0
 
 
-def _check_environment() -> None:
-    """Raise for variables that nothing can be computed with, for which a command would else blame every picture."""
-    isa.name()
-    config.num_threads()
-
-
 def parser(module: str, description: str, examples: str) -> argparse.ArgumentParser:
     """A parser whose help shows examples; `module` is the command's name after `fcnlite.`."""
     return argparse.ArgumentParser(
@@ -68,14 +61,21 @@ def parser(module: str, description: str, examples: str) -> argparse.ArgumentPar
 
 
 def add_threads(to: argparse.ArgumentParser) -> None:
-    """The option --threads; `apply_threads` puts it into force."""
+    """The option --threads; `apply_environment` puts it into force."""
     words = "threads to compute with (default: OMP_NUM_THREADS, else all cores)"
     to.add_argument("--threads", type=_thread_count, metavar="N", help=words)
 
 
-def apply_threads(options: argparse.Namespace) -> None:
-    if options.threads is not None:
-        config.set_num_threads(options.threads)
+def apply_environment(threads: int | None = None) -> None:
+    """Put --threads into force, where it was given. A command calls this as soon as it has read its arguments.
+
+    Raises `FcnliteError` for variables that nothing can be computed with: else every picture would be blamed for them.
+    """
+    isa.name()
+    if threads is None:
+        config.num_threads()
+    else:
+        config.set_num_threads(threads)
 
 
 def add_weights(to: argparse.ArgumentParser) -> None:

@@ -91,6 +91,13 @@ def blas() -> Any:
     return ThreadpoolController()
 
 
+def forget_blas() -> None:
+    """Look for the BLAS libraries again, after one was loaded; it gets the threads that were set."""
+    blas.cache_clear()
+    if _threads is not None:
+        limit_blas(_threads)
+
+
 @functools.cache
 def _switcher() -> ThreadPoolExecutor:
     return ThreadPoolExecutor(1, thread_name_prefix="fcnlite-blas")
@@ -108,7 +115,10 @@ if hasattr(os, "register_at_fork"):
 
 
 def show_config() -> str:
-    """Print and return versions, threads and BLAS libraries, one a line."""
+    """Print and return versions, threads and BLAS libraries, one a line.
+
+    Raises `FcnliteError` where FCNLITE_ISA or OMP_NUM_THREADS asks for what there is not.
+    """
     import numpy
 
     from fcnlite._kernels import isa

@@ -21,7 +21,7 @@ import numpy as np
 from fcnlite import config
 from fcnlite._kernels import isa
 from fcnlite.backprop import Backprop, Pass, PlainPass, Timer
-from fcnlite.compiler import Arena, Machine, Plan, compile_schedule
+from fcnlite.compiler import Arena, Machine, Outputs, Plan, compile_schedule
 from fcnlite.errors import FcnliteError, ShapeError, SpecError, nearest
 from fcnlite.layers.base import Layer, ParamShape, Run, create, named
 from fcnlite.parameter import Parameter, generator, make_parameters
@@ -80,7 +80,7 @@ class Net:
         self._schedules: dict[Any, Schedule] = {}
         self._checked: dict[Any, Schedule] = {}
         self._plans: dict[Any, Plan] = {}
-        self._arena, self._outputs = Arena(), Arena()
+        self._arena, self._outputs = Arena(), Outputs()
         self._prepared: dict[Any, Any] = {}
         self._last: Pass[Any] | None = None
         self._grads: dict[str, Array] = {}
@@ -528,7 +528,7 @@ def _for_shapes(step: Step, shapes: Mapping[int, Shape], answer: Callable[..., l
 _NOT_COPIED: dict[str, Callable[[], Any]] = {
     **dict.fromkeys(("_schedules", "_checked", "_plans", "_prepared", "_grads"), dict),
     "_arena": Arena,
-    "_outputs": Arena,
+    "_outputs": Outputs,
     "_last": type(None),
 }
 """What a copy of a net begins with instead."""

@@ -29,7 +29,7 @@ _DESCRIPTION = """\
 Show a net layer by layer, as it runs in the TEST phase: the shape of the first top, parameters,
 multiply-accumulates (MACs), and the stride and receptive field of the first top in pixels of the input. With --plan
 show how the fast path computes it: what each pass of the compiler did, and the time of each step on this machine;
-GFLOP/s are of the products that are really done, of which Winograd's way has fewer than the MACs say."""
+GFLOP/s count the products that are done, those that only fill a block too; Winograd's way has fewer than the MACs."""
 
 _EXAMPLES = """\
   python -m fcnlite.summary voc-fcn8s
@@ -92,6 +92,7 @@ def summarize(spec: NetSpec, fed: dict[str, Shape]) -> list[Row]:
 
 def main(arguments: Sequence[str] | None = None) -> None:
     options = _parser().parse_intermixed_args(arguments)
+    _cli.apply_environment()
     spec, info = _describe(options)
     fed = _input_shapes(spec, info, options.size, options.batch)
     if options.plan:

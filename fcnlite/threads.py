@@ -100,7 +100,7 @@ def blas_kernels() -> ModuleType:
     global _restore
     kernels = importlib.import_module("fcnlite._kernels.products")
     with _lock:
-        config.blas.cache_clear()  # which does not know this BLAS yet
+        config.forget_blas()  # which does not know this one yet
         if _alone and _restore is not None:
             ours, others = config.limit_blas(1), _restore
 

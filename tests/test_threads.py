@@ -114,6 +114,16 @@ def test_blas_is_found_before_anything_is_computed() -> None:
     assert int(subprocess.run([sys.executable, "-c", script], stdout=subprocess.PIPE, check=True).stdout) > 0
 
 
+def test_a_blas_that_is_loaded_later_has_the_threads_too() -> None:
+    script = (
+        "import fcnlite; fcnlite.set_num_threads(1); from fcnlite import config, threads; threads.blas_kernels();"
+        "print([each['num_threads'] for each in config.blas().info() if each['user_api'] == 'blas'])"
+    )
+    ended = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    assert set(ended.stdout.strip("[]\n").split(", ")) == {"1"}
+
+
+
 def test_blas_stays_at_one_thread_until_the_last_of_several_callers_has_left() -> None:
     before = blas_threads()
     entered, leave = threading.Event(), threading.Event()

@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from fcnlite.compiler import report
-from fcnlite.compiler.arena import Arena
+from fcnlite.compiler.arena import Arena, Outputs
 from fcnlite.compiler.ir import Graph, Machine, Value
 from fcnlite.compiler.operations import LayerOperation
 from fcnlite.compiler.passes.choose import choose
@@ -32,7 +32,7 @@ from fcnlite.compiler.plan import Plan
 from fcnlite.schedule import Schedule
 from fcnlite.shapes import Shape
 
-__all__ = ["Arena", "Machine", "Plan", "compile_schedule", "report"]
+__all__ = ["Arena", "Machine", "Outputs", "Plan", "compile_schedule", "report"]
 
 
 def compile_schedule(

@@ -19,6 +19,10 @@ from fcnlite.layers.base import Array, Shape
 
 ALIGNMENT = 16
 """Floats: a cache line, and the widest vector."""
+KEPT_BYTES = 32 << 20
+"""Outputs that are smaller the C library keeps by itself (glibc: M_MMAP_THRESHOLD)."""
+KEPT_CALLS = 4
+"""Outputs that were not lent for so many calls are let go."""
 LARGE = 1 << 28
 """Floats of which more than three quarters that nobody has used lately are let go."""
 
@@ -127,12 +131,21 @@ class _Part:
     stop: int
     array: Array = field(compare=False)
 
-    def references(self) -> int:
-        return sys.getrefcount(self.array)
+
+@dataclass
+class _Output:
+    """An output lent last at a call, as views of `array`."""
+
+    call: int
+    array: Array
 
 
-_FREE = _Part(0, 1, np.empty(1)).references()
-"""References to the array of a part that nobody else holds."""
+def _references(lent: _Part | _Output) -> int:
+    return sys.getrefcount(lent.array)
+
+
+_FREE = _references(_Part(0, 1, np.empty(1)))
+"""References to an array that was lent and that nobody holds any more."""
 
 
 class _Piece:
@@ -143,7 +156,7 @@ class _Piece:
         self._parts: list[_Part] = []
 
     def floats_lent(self) -> int:
-        self._parts = [each for each in self._parts if each.references() > _FREE]
+        self._parts = [each for each in self._parts if _references(each) > _FREE]
         return sum(each.stop - each.start for each in self._parts)
 
     def take(self, floats: int) -> Array | None:
@@ -159,6 +172,33 @@ class _Piece:
         array = np.frombuffer(self.memory.data[start : start + floats], np.float32)
         insort(self._parts, _Part(start, start + floats, array))
         return array
+
+
+class Outputs:
+    """What callers get: arrays of their own for as long as anybody holds them or views of them.
+
+    The system gives large arrays anew every time and takes them back at once, and memory that is new to a process takes
+    longer to come than many an operation. So those of the last few calls are kept, and lent again when nobody holds
+    them.
+    """
+
+    def __init__(self) -> None:
+        self._kept: list[_Output] = []
+        self._calls = 0
+
+    def lend(self, shape: Shape, *, keep: bool = True) -> Array:
+        """An array of this shape; `keep`: whether it may be kept for a later call."""
+        floats = prod(shape)
+        self._calls += 1
+        self._kept = [each for each in self._kept if each.call > self._calls - KEPT_CALLS]
+        if not keep or 4 * floats < KEPT_BYTES:
+            return np.empty(shape, np.float32)
+        found = next((each for each in self._kept if each.array.size == floats and _references(each) <= _FREE), None)
+        if found is None:
+            found = _Output(0, np.empty(floats, np.float32))
+            self._kept.append(found)
+        found.call = self._calls
+        return found.array.reshape(shape)
 
 
 def aligned(floats: int) -> Array:

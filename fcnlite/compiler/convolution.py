@@ -83,7 +83,7 @@ LOW_MEMORY = 32 << 20
 PREPARED_TRAFFIC = 6
 """How often prepared weights go to or from memory in a step of training, counting what making them costs."""
 STREAMED = 64 << 20
-"""Bytes of a layer's weights above which they are not kept prepared there, but made ready portion by portion."""
+"""Where memory is low, bytes of a layer's weights above which they are made ready portion by portion at every pass."""
 
 
 def cheapest(p: Problem, machine: Machine, found: Sequence[Algorithm], traffic: float = 1) -> Algorithm:

@@ -29,16 +29,16 @@ class Cost:
 
     products: float = 0
     """Multiplications and additions of matrix products."""
-    filling: float = 0
-    """Of these, those of rows and channels that only fill a block."""
     transforms: float = 0
     """The same in transforms."""
     memory: float = 0
     """Bytes read and written once."""
+    filling: float = 0
+    """Of the products, those of rows and channels that only fill a block."""
 
     @property
     def needed(self) -> float:
-        """The products that the algorithm has by its formula."""
+        """The products of the algorithm's formula; Winograd's is for whole tiles, where they reach over an edge too."""
         return self.products - self.filling
 
     def seconds(self, threads: int) -> float:

@@ -81,7 +81,7 @@ class Im2col:
         converted = BEGINNING + 8.0 * (p.batch * p.channels * p.size[0] * p.size[1] + p.outputs * positions)
         products = 2.0 * positions * outputs * self._column(p)
         moved = COPYING * copied + PACKING * products
-        return Cost(products, products - p.products, moved, 4.0 * self.weights(p) + converted)
+        return Cost(products, moved, 4.0 * self.weights(p) + converted, products - p.products)
 
     def prepare(
         self, weight: Array, p: Problem, machine: Machine, *, turned: bool = False, into: Array | None = None

@@ -15,7 +15,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from fcnlite.compiler.arena import Arena
+from fcnlite.compiler.arena import Arena, Outputs
 from fcnlite.compiler.cost import Cost
 from fcnlite.layers.base import Array, Layer, Run, Shape
 from fcnlite.parameter import Parameter
@@ -70,8 +70,8 @@ class Machine:
     prepared: dict[Any, tuple[tuple[int, ...], Any]]
     """What was derived from parameters, with the versions that it was derived from; of all plans of the net."""
     arena: Arena
-    outputs: Arena
-    """Lends what the caller gets. By itself, so that whoever holds an output holds no other memory of the net's."""
+    outputs: Outputs
+    """Lends what the caller gets."""
     low_memory: bool = False
     """Whether prepared weights shall take little more memory than the weights themselves."""
     scratch: Array = field(default_factory=lambda: _NOTHING)
@@ -190,10 +190,13 @@ class Graph:
         self.operations = laid
 
     def absorb(self, operation: Operation, reader: Operation) -> None:
-        """Let `operation` do what its only reader did as well, where that stood."""
+        """Let `operation` do what its only reader did as well.
+
+        It stays where it is: of two that change the same statistics, say, the first stays the first.
+        """
         operation.layers += reader.layers
         operation.outputs = reader.outputs
-        self.replace([operation, reader], [operation])
+        self.operations.remove(reader)
 
     def rename(self, old: Value, new: Value) -> None:
         """Let everybody who reads `old` read `new`."""

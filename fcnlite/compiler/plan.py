@@ -69,7 +69,7 @@ class Plan:
     def _room(self, memory: Array, value: Value) -> Array:
         """The array that a value is written into; an output's is the caller's for as long as anybody holds it."""
         if value not in self._buffers:
-            return self.machine.outputs.lend(value.memory_shape)
+            return self.machine.outputs.lend(value.memory_shape, keep=not self.machine.low_memory)
         return self._buffers[value].of(memory).reshape(value.memory_shape)
 
 

@@ -43,7 +43,7 @@ POINTS = {
 PORTION_BYTES = 32 << 20
 """Of weights that are prepared at once."""
 LAST_PANEL = 8
-"""Where other panels go before, a last one of no more tiles than this is multiplied as one of so many."""
+"""Of several panels the last is multiplied as one of so many tiles, if it has no more."""
 SMALL_BYTES = 4 << 20
 """Of transformed kernels: with less, small portions of tiles stay in a core's own cache."""
 LARGE_BYTES = 16 << 20
@@ -132,7 +132,7 @@ class Winograd:
         transforms = 3.0 * tiles * (channels * 2 * n * n + outputs * (n * n + n * m))
         products = 2.0 * tiles * weights
         filling = products - 2.0 * n * n * self.tiles(p) * p.channels * p.outputs
-        return Cost(products, filling, transforms, 4.0 * weights)
+        return Cost(products, transforms, 4.0 * weights, filling)
 
     def data_cost(self, p: Problem) -> Cost:
         """Of `backward_data`: forward's, but tiles come in bundles, and its buffers are too large for the cache."""

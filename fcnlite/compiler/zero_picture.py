@@ -88,7 +88,7 @@ class ZeroPicture:
         outs = set(outputs.values())
         graph = Graph(operations, {"zeros": twins[self._picture]}, outputs, {}, set(outs), outs, training=False)
         lay_out(graph)
-        plan = Plan(graph, Schedule((), {}, {}, {}), replace(machine, arena=Arena(), outputs=Arena()), {})
+        plan = Plan(graph, Schedule((), {}, {}, {}), replace(machine, arena=Arena()), {})
         found = {int(name): array for name, array in plan.forward({"zeros": zeros}).outputs().items()}
         pixels = {}
         for value in left:

@@ -101,7 +101,8 @@ def test_a_bad_instruction_set_ends_a_command_before_it_begins() -> None:
     ended = shell("FCNLITE_ISA=v9 fcnlite summary vgg16")
     assert (ended.returncode, ended.stdout) == (1, "")
     assert ended.stderr.startswith("error: FCNLITE_ISA is 'v9'; this machine has ") and ended.stderr.count("\n") == 1
-    assert shell("FCNLITE_ISA=v9 fcnlite --version").returncode == 0
+    for others in ("--version", "summary --help"):
+        assert shell(f"FCNLITE_ISA=v9 fcnlite {others}").returncode == 0
 
 
 def test_more_threads_than_any_machine_has_are_refused(capsys: pytest.CaptureFixture[str]) -> None:
@@ -114,6 +115,8 @@ def test_more_threads_than_any_machine_has_are_refused(capsys: pytest.CaptureFix
 
 
 def test_a_bad_number_of_threads_ends_a_command_before_it_begins() -> None:
+    """Unless the command has the number."""
+    assert "OMP_NUM_THREADS is" not in shell("OMP_NUM_THREADS=none fcnlite predict --threads 1 no.h5 no.png").stderr
     ended = shell("OMP_NUM_THREADS=none fcnlite summary vgg16")
     assert (ended.returncode, ended.stdout) == (1, "")
     ours = ended.stderr.splitlines()[-1]  # the OpenMP library may have said something before

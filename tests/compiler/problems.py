@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from numpy.lib.stride_tricks import sliding_window_view
 
 from fcnlite._kernels import isa
-from fcnlite.compiler.arena import Arena
+from fcnlite.compiler.arena import Arena, Outputs
 from fcnlite.compiler.ir import BLOCK, Machine, blocks
 from fcnlite.compiler.problem import Problem
 from fcnlite.shapes import Window
@@ -29,7 +29,7 @@ CHANNELS = st.one_of(st.integers(1, 20), st.integers(1, 70))
 def machine_with(instructions: str, threads: int = 1) -> Machine:
     """A machine that has kernels, but no net."""
     kernels = importlib.import_module(f"fcnlite._kernels.fast_{instructions}")
-    return Machine(lambda name: (), lambda *arguments: ([], None), kernels, threads, {}, Arena(), Arena())  # type: ignore[arg-type, return-value]
+    return Machine(lambda name: (), lambda *arguments: ([], None), kernels, threads, {}, Arena(), Outputs())  # type: ignore[arg-type, return-value]
 
 
 # Drawing

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from fcnlite.compiler import arena as arena_module
-from fcnlite.compiler.arena import ALIGNMENT, Arena, Buffer, place
+from fcnlite.compiler.arena import ALIGNMENT, KEPT_CALLS, Arena, Buffer, Outputs, place
 from tests.compiler.problems import ISAS, Array, blocked, guarded, machine_with, unblocked
 from tests.compiler.twins import normal
 
@@ -183,3 +183,43 @@ def test_memory_for_a_large_picture_is_let_go_after_smaller_ones(monkeypatch: py
         del large, small
     place = arena.lend((50_000,)).ctypes.data
     assert arena.lend((50_000,)).ctypes.data == place
+
+
+# Outputs
+
+LARGE_OUTPUT = (3, 1 << 22)
+"""48 MB, which the system gives as zeros."""
+
+
+def written(outputs: Outputs, value: float, *, keep: bool = True) -> Array:
+    array = outputs.lend(LARGE_OUTPUT, keep=keep)
+    array[...] = value
+    return array
+
+
+def test_the_memory_of_a_large_output_is_lent_again_when_nobody_holds_it() -> None:
+    outputs = Outputs()
+    written(outputs, 7)
+    again = outputs.lend(LARGE_OUTPUT)
+    assert (again == 7).all()
+    held = again[1:, ::2]
+    del again
+    written(outputs, 8)
+    assert (held == 7).all()
+    del held
+    assert (outputs.lend(LARGE_OUTPUT) == 7).all()  # of two the older
+
+
+@pytest.mark.parametrize("shape", [LARGE_OUTPUT, (1, 1 << 22), (10,)])
+def test_the_memory_of_a_large_output_is_let_go_after_some_calls(shape: tuple[int, ...]) -> None:
+    outputs = Outputs()
+    written(outputs, 7)
+    others = [outputs.lend(shape, keep=False) for _ in range(KEPT_CALLS)]
+    assert len(others) == KEPT_CALLS
+    assert not (outputs.lend(LARGE_OUTPUT) == 7).any()
+
+
+def test_where_memory_is_low_no_output_is_kept() -> None:
+    outputs = Outputs()
+    written(outputs, 7, keep=False)
+    assert not (outputs.lend(LARGE_OUTPUT) == 7).any()

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from fcnlite.compiler.normalization import Normalization
 from fcnlite.net import Net
-from fcnlite.spec import LayerSpec
+from fcnlite.spec import LayerSpec, ParamSpec
 from tests.compiler.problems import ISAS, blocked, guarded, machine_with, unblocked
 from tests.compiler.twins import (
     Array,
@@ -154,6 +154,30 @@ def test_running_sums_grow_as_on_the_plain_path() -> None:
         for i in range(3):
             net.forward(data=normal(i, 3, 3, 9, 11), keep=True)
         found.append({f"norm[{i}]": each.array for i, each in enumerate(net.params["norm"])})
+    assert_all_near(*found, 1e-5)
+
+
+def test_two_that_share_their_sums_change_them_in_the_nets_order() -> None:
+    """Also where only one of them does a Scale as well, which stands behind the other."""
+    shared = tuple(ParamSpec(name=name) for name in ("mean", "variance", "factor"))
+
+    def norm(name: str, bottom: str) -> LayerSpec:
+        return LayerSpec(name, "BatchNorm", (bottom,), (name,), {"moving_average_fraction": 0.5}, param=shared)
+
+    layers = (
+        conv("a", "data", 8),
+        norm("n", "a"),
+        conv("b", "data", 8),
+        norm("m", "b"),
+        layer("scale", "Scale", "n", "n"),
+        layer("sum", "Eltwise", ("n", "m")),
+    )
+    feeds, found = {"data": normal(0, 2, 3, 9, 9)}, []
+    for path in ("fast", "plain"):
+        net = filled(spec_of(feeds["data"].shape, *layers), phase="TRAIN")
+        net.path = path
+        net.forward(feeds, keep=True)
+        found.append({f"n[{i}]": each.array for i, each in enumerate(net.params["n"])})
     assert_all_near(*found, 1e-5)
 
 

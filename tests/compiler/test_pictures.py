@@ -65,7 +65,9 @@ def test_labels_of_the_papers_picture(narrow: Net, shared: Path) -> None:
 
 def test_labels_by_trained_weights(shared: Path) -> None:
     net = fcnlite.load(WEIGHTS)
-    for path in sorted((shared / "data/voc2012_subset/JPEGImages").glob("*.jpg"))[:6]:
+    paths = sorted((shared / "data/voc2012_subset/JPEGImages").glob("*.jpg"))[:6]
+    assert len(paths) == 6
+    for path in paths:
         x: Array = to_blob(np.asarray(Image.open(path).convert("RGB")), net.info.preprocessing)[None]
         found, expected = net.forward(data=x)["score"], plain_twin(net).forward(data=x)["score"]
         assert len(np.unique(expected.argmax(1))) > 3

@@ -67,6 +67,7 @@ def _take_sum(graph: Graph, new: Interpolation) -> None:
         new.layers += maker.layers
         graph.operations.remove(maker)
     new.inputs.append(skip)
+    graph.replace([new, reader], [new, reader])  # behind what makes the other bottom
     graph.absorb(new, reader)
 
 
