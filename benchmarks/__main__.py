@@ -116,8 +116,10 @@ def _more(repeats: int, chart: Path) -> None:
 
 
 def _save(path: Path, found: dict[str, Any]) -> None:
+    """In place of what was measured before, which the documents may speak of."""
     with atomic_write(path) as temporary:
         temporary.write_text(json.dumps({"machine": machine.describe(), **found}, indent=1, ensure_ascii=False) + "\n")
+    print(f"the figures are in {path}", file=sys.stderr)
 
 
 def _raise(failures: Sequence[str]) -> None:

@@ -27,13 +27,14 @@ COPIED = 256 << 20
 
 
 def describe() -> dict[str, Any]:
-    """What the figures depend on: processor, cores, instruction set in use, versions of all engines."""
+    """What the figures depend on: day, processor, cores, instruction set in use, versions of all engines."""
     versions = {"fcnlite": fcnlite.__version__, "python": platform.python_version()}
     for package in PACKAGES:
         with suppress(metadata.PackageNotFoundError):
             versions[package] = metadata.version(package)
     blas = sorted({info["architecture"] for info in config.blas().info() if "architecture" in info})
     return {
+        "date": time.strftime("%Y-%m-%d"),
         "cpu": _cpu(),
         "cores": config.available_threads(),
         "isa": isa.name(),

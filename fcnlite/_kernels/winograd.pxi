@@ -54,7 +54,7 @@ cdef inline void fetch(const float* values, Py_ssize_t count, Py_ssize_t step) n
     """Fetch `count` lines that lie `step` floats apart, into which a transform will be written.
 
     A store waits for its line to come from a far cache, and a transform has another line for every frequency: so those
-    of the transform that follows are fetched, some behind each store of this one.
+    of the transform that follows are fetched meanwhile. (As if to be read: asking for them to be written took longer.)
     """
     cdef Py_ssize_t i
     for i in range(count):
@@ -191,9 +191,10 @@ cdef inline float* place_of(float* v, const Tiling* g, Py_ssize_t tile, Py_ssize
 
 cdef inline void transform_one(const Tiling* g, const float* x, Py_ssize_t first, Py_ssize_t tile, Py_ssize_t count,
                                Py_ssize_t block, float* v, Py_ssize_t frequency) noexcept nogil:
-    """`transform_patch` for one of `count` tiles from `first` on; that behind it comes soon."""
-    transform_patch(g, x, first + tile, block, place_of(v, g, tile, block), place_of(v, g, min(tile + 1, count - 1), block),
-                    frequency)
+    """`transform_patch` for one of `count` tiles from `first` on. Behind the last comes the first of the next block."""
+    cdef Py_ssize_t last = tile == count - 1
+    transform_patch(g, x, first + tile, block, place_of(v, g, tile, block),
+                    place_of(v, g, 0 if last else tile + 1, block + last), frequency)
 
 
 cdef void transform_patches(const Tiling* g, const float* x, Py_ssize_t first, Py_ssize_t count, float* v,

@@ -21,7 +21,7 @@ cdef void spread_lanes(const Tiling* g, const float* dy, Py_ssize_t first, Py_ss
     if count < VL:
         memset(whole, 0, frequencies * OF_VECTOR * sizeof(float))
     for tile in range(min(count, VL)):
-        spread_tile(g, dy, first + tile, block, whole + tile * BLOCK, whole, OF_VECTOR)
+        spread_tile(g, dy, first + tile, block, whole + tile * BLOCK, OF_VECTOR)
     for f in range(frequencies):
         for part in range(PARTS):
             transpose(whole + f * OF_VECTOR + part * VL, BLOCK, d + f * frequency + part * VL * CHUNK, CHUNK)

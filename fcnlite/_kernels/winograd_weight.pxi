@@ -12,8 +12,8 @@
 
 
 cdef void spread_tile(const Tiling* g, const float* dy, Py_ssize_t tile, Py_ssize_t block, float* d,
-                      const float* following, Py_ssize_t frequency) noexcept nogil:
-    """d = A dy Aᵀ for one tile and one block of outputs; `following` is the d of a tile that comes soon."""
+                      Py_ssize_t frequency) noexcept nogil:
+    """d = A dy Aᵀ for one tile and one block of outputs; frequencies lie `frequency` apart."""
     cdef float[6 * 6 * VL] patch
     cdef float[8 * 6 * VL] half
     cdef Py_ssize_t n = g.points, s = g.side, i, j, part
@@ -31,7 +31,6 @@ cdef void spread_tile(const Tiling* g, const float* dy, Py_ssize_t tile, Py_ssiz
             spread_transform(n, s, patch + j * VL, s * VL, half + j * VL, s * VL)
         for i in range(n):
             spread_transform(n, s, half + i * s * VL, VL, d + i * n * frequency + part * VL, frequency)
-            fetch(following + i * n * frequency, n if part == 0 else 0, frequency)
 
 
 cdef void spread_block(const Tiling* g, const float* dy, Py_ssize_t first, Py_ssize_t tile, Py_ssize_t padded_tiles,
@@ -41,9 +40,10 @@ cdef void spread_block(const Tiling* g, const float* dy, Py_ssize_t first, Py_ss
     cdef Py_ssize_t f, part, place
     if CHUNK >= BLOCK:
         place = block * BLOCK // CHUNK * padded_tiles * CHUNK + tile * CHUNK + block * BLOCK % CHUNK
-        spread_tile(g, dy, first + tile, block, d + place, d + place + CHUNK, frequency)
+        fetch(d + place + CHUNK, g.points * g.points, frequency)
+        spread_tile(g, dy, first + tile, block, d + place, frequency)
         return
-    spread_tile(g, dy, first + tile, block, whole, whole, BLOCK)
+    spread_tile(g, dy, first + tile, block, whole, BLOCK)
     for f in range(g.points * g.points):
         for part in range(PARTS):
             place = ((block * BLOCK + part * VL) // CHUNK * padded_tiles + tile) * CHUNK + part * VL % CHUNK
