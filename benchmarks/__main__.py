@@ -119,7 +119,7 @@ def _save(path: Path, found: dict[str, Any]) -> None:
     """In place of what was measured before, which the documents may speak of."""
     with atomic_write(path) as temporary:
         temporary.write_text(json.dumps({"machine": machine.describe(), **found}, indent=1, ensure_ascii=False) + "\n")
-    print(f"the figures are in {path}", file=sys.stderr)
+    print(f"The figures are in {path}.", flush=True)
 
 
 def _raise(failures: Sequence[str]) -> None:
