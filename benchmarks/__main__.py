@@ -32,7 +32,7 @@ HERE = Path(__file__).parent
 def main(arguments: Sequence[str] | None = None) -> None:
     parser = _parser()
     options = parser.parse_args(arguments)
-    _cli.apply_environment()
+    _cli.check_environment()
     if options.names and (options.more or options.profile):
         parser.error("NAME chooses workloads of the table; --more and --profile measure FCN-8s at 500×500")
     if options.chart and options.profile:

@@ -61,20 +61,25 @@ def parser(module: str, description: str, examples: str) -> argparse.ArgumentPar
 
 
 def add_threads(to: argparse.ArgumentParser) -> None:
-    """The option --threads; `apply_environment` puts it into force."""
+    """The option --threads; `apply_threads` puts it into force."""
     words = "threads to compute with (default: OMP_NUM_THREADS, else all cores)"
     to.add_argument("--threads", type=_thread_count, metavar="N", help=words)
 
 
-def apply_environment(threads: int | None = None) -> None:
-    """Put --threads into force, where it was given. A command calls this as soon as it has read its arguments.
+def check_environment(threads: int | None = None) -> None:
+    """Raise `FcnliteError` for variables that nothing can be computed with: else every picture would be blamed.
 
-    Raises `FcnliteError` for variables that nothing can be computed with: else every picture would be blamed for them.
+    A command calls it, or `apply_threads`, as soon as it has read its arguments. `threads`: those that these ask for.
     """
     isa.name()
     if threads is None:
         config.num_threads()
-    else:
+
+
+def apply_threads(threads: int | None) -> None:
+    """Put --threads into force, if it was given."""
+    check_environment(threads)
+    if threads is not None:
         config.set_num_threads(threads)
 
 

@@ -72,7 +72,7 @@ class Source:
 
 def main(arguments: Sequence[str] | None = None) -> None:
     options = _parser().parse_args(arguments)
-    _cli.apply_environment()
+    _cli.check_environment()
     _check(options)
     sources = [_read(path) for path in options.weights]
     origin = " and ".join(options.weights)

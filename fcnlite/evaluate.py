@@ -35,7 +35,7 @@ FIGURES = ("pixel_accuracy", "mean_accuracy", "mean_iu", "frequency_weighted_iu"
 
 def main(arguments: Sequence[str] | None = None) -> None:
     options = _parser().parse_args(arguments)
-    _cli.apply_environment(options.threads)
+    _cli.apply_threads(options.threads)
     for target in (options.json, options.confusion):
         _check_target(target)
     segmenter = _cli.open_segmenter(options)

@@ -49,7 +49,7 @@ class _Job:
 
 def main(arguments: Sequence[str] | None = None) -> None:
     options = _parser().parse_intermixed_args(arguments)
-    _cli.apply_environment(options.threads)
+    _cli.apply_threads(options.threads)
     out = Path(options.out)
     also = _folders(options.also)
     found = list(_found(options.inputs, out))

@@ -92,7 +92,7 @@ def summarize(spec: NetSpec, fed: dict[str, Shape]) -> list[Row]:
 
 def main(arguments: Sequence[str] | None = None) -> None:
     options = _parser().parse_intermixed_args(arguments)
-    _cli.apply_environment()
+    _cli.check_environment()
     spec, info = _describe(options)
     fed = _input_shapes(spec, info, options.size, options.batch)
     if options.plan:

@@ -33,7 +33,7 @@ _EXAMPLES = """\
 
 def main(arguments: Sequence[str] | None = None) -> None:
     options = _parser().parse_intermixed_args(arguments)
-    _cli.apply_environment(options.threads)
+    _cli.apply_threads(options.threads)
     if options.iterations and (options.solver is None or options.data is None):
         raise SpecError("--iterations trains the net for a while, which needs --solver and --data; add them.")
     findings = _examine(options)

@@ -36,7 +36,7 @@ _EXAMPLES = """\
 def main(arguments: Sequence[str] | None = None) -> None:
     parser = _parser()
     given = parser.parse_args(arguments)
-    _cli.apply_environment(given.threads)
+    _cli.check_environment(given.threads)
     if given.print_recipe and given.resume:
         parser.error("--print-recipe shows what would begin, and --resume goes on with what has; give one of them")
     if given.print_recipe:
