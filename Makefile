@@ -22,8 +22,9 @@ demo: install
 	@if [ -n "$$DISPLAY$$WAYLAND_DISPLAY" ] && command -v xdg-open >/dev/null; then xdg-open demo/overlay.png; fi
 	@if [ "$$(uname)" = Darwin ]; then open demo/overlay.png; fi
 
+# A process a core: most tests keep but one core busy.
 test: install lint
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n auto --dist worksteal
 
 test-slow: install
 	$(BIN)/python -m pytest -m slow
