@@ -1,6 +1,6 @@
 """The engine layer by layer: a small net written down, run forward and backward, and one gradient checked by hand.
 
-    python examples/layer_by_layer.py
+python examples/layer_by_layer.py
 """
 
 from __future__ import annotations

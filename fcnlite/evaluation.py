@@ -35,9 +35,7 @@ def confusions(net: Net | Segmenter, dataset: Dataset, progress: Progress | None
     """The confusion matrix of each label map, by the blob of the label. Raises as `evaluate` does."""
     segmenter = net if isinstance(net, Segmenter) else Segmenter(net)
     check_fit(segmenter.heads, segmenter.inputs, dataset)
-    matrices = {
-        name: np.zeros((len(labels.classes),) * 2, np.int64) for name, labels in dataset.labels.items()
-    }
+    matrices = {name: np.zeros((len(labels.classes),) * 2, np.int64) for name, labels in dataset.labels.items()}
     with closing(epoch(dataset)) as samples:
         for done, sample in enumerate(samples, start=1):
             predicted = segmenter.label_maps(sample.images).values()

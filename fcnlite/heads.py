@@ -36,9 +36,7 @@ def image_inputs(layers: Sequence[Layer]) -> dict[str, Shape | None]:
 
     Labels are not among them: what layers only compare or measure with has no gradient.
     """
-    computed_with = {
-        name for layer in layers for i, name in enumerate(layer.spec.bottom) if i not in layer.no_gradient
-    }
+    computed_with = {name for layer in layers for i, name in enumerate(layer.spec.bottom) if i not in layer.no_gradient}
     found: dict[str, Shape | None] = {}
     for layer in layers:
         if not layer.spec.bottom:

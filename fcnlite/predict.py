@@ -226,9 +226,7 @@ def _shares(labels: np.ndarray, classes: Sequence[str]) -> str:
     counts = np.bincount(labels.ravel(), minlength=len(classes))
     percents = 100 * counts / labels.size
     order = [i for i in np.argsort(-counts, kind="stable") if counts[i]]
-    return ", ".join(
-        f"{classes[i]} " + (f"{percents[i]:.1f} %" if percents[i] >= 0.05 else "< 0.1 %") for i in order
-    )
+    return ", ".join(f"{classes[i]} " + (f"{percents[i]:.1f} %" if percents[i] >= 0.05 else "< 0.1 %") for i in order)
 
 
 if __name__ == "__main__":

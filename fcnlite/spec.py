@@ -119,16 +119,12 @@ class NetSpec:
         names: set[str] = set()
         for layer in kept:
             if layer.name in names:
-                raise SpecError(
-                    f"layer {layer.name!r}: two layers have this name in phase {phase}; names must differ."
-                )
+                raise SpecError(f"layer {layer.name!r}: two layers have this name in phase {phase}; names must differ.")
             names.add(layer.name)
             for blob in layer.bottom:
                 if blob not in available:
                     hint = nearest(blob, available)
-                    raise SpecError(
-                        f"layer {layer.name!r}: no layer before it makes its bottom {blob!r}; {hint}"
-                    )
+                    raise SpecError(f"layer {layer.name!r}: no layer before it makes its bottom {blob!r}; {hint}")
             for blob in layer.top:
                 if blob in available and blob not in layer.bottom:
                     raise SpecError(

@@ -152,9 +152,7 @@ def load(path: str | os.PathLike[str]) -> WeightFile:
         counts, state_names = _read_index(path, _mapping(path, content, file, "index"))
         arrays = iter(_arrays(path, content, file, "params", _param_labels(counts), _PARAM_TYPES))
         params = {layer: [next(arrays) for _ in range(count)] for layer, count in counts.items()}
-        state = dict(
-            zip(state_names, _arrays(path, content, file, "state", state_names, _STATE_TYPES), strict=True)
-        )
+        state = dict(zip(state_names, _arrays(path, content, file, "state", state_names, _STATE_TYPES), strict=True))
     try:
         _check_layers(params, spec)
     except SpecError as error:

@@ -166,9 +166,7 @@ def _describe(options: argparse.Namespace) -> tuple[NetSpec, ModelInfo]:
     return caffe.read_net(path), ModelInfo()
 
 
-def _input_shapes(
-    spec: NetSpec, info: ModelInfo, size: tuple[int, int] | None, batch: int | None
-) -> dict[str, Shape]:
+def _input_shapes(spec: NetSpec, info: ModelInfo, size: tuple[int, int] | None, batch: int | None) -> dict[str, Shape]:
     """The shapes to feed: the described ones, pictures with another size and batch where asked."""
     fed: dict[str, Shape] = {}
     for name, shape in image_inputs([create(each, "TEST") for each in spec.for_phase("TEST")]).items():

@@ -17,12 +17,8 @@ from fcnlite.errors import DataError
 from fcnlite.metrics import Metrics, confusion
 
 
-@given(
-    st.integers(0, 2**32 - 1), st.integers(1, 6), st.integers(0, 300), st.sampled_from([np.uint8, np.int64])
-)
-def test_the_kernel_counts_as_its_numpy_equivalent(
-    seed: int, classes: int, pixels: int, number: type
-) -> None:
+@given(st.integers(0, 2**32 - 1), st.integers(1, 6), st.integers(0, 300), st.sampled_from([np.uint8, np.int64]))
+def test_the_kernel_counts_as_its_numpy_equivalent(seed: int, classes: int, pixels: int, number: type) -> None:
     rng = np.random.default_rng(seed)
     truth = rng.choice([*range(classes), 255], pixels).astype(number)
     prediction = rng.integers(0, classes, pixels).astype(number)

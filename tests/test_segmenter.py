@@ -53,9 +53,7 @@ def test_a_net_in_its_training_phase_is_used_in_the_test_phase_on_the_same_param
 
 @pytest.mark.parametrize("mode", ["RGB", "RGBA", "P"])
 def test_pil_images_give_what_their_pixels_give(mode: str) -> None:
-    np.testing.assert_array_equal(
-        Segmenter(color_net())(Image.fromarray(STRIPES).convert(mode)), STRIPE_LABELS
-    )
+    np.testing.assert_array_equal(Segmenter(color_net())(Image.fromarray(STRIPES).convert(mode)), STRIPE_LABELS)
 
 
 def test_gray_pictures_have_three_equal_channels() -> None:

@@ -69,9 +69,7 @@ def assert_same_arrays(found: np.ndarray, expected: np.ndarray) -> None:
 
 @settings(max_examples=40, deadline=None)
 @given(
-    params=st.dictionaries(
-        st.text(max_size=12), st.lists(hnp.arrays(np.float32, SHAPES), max_size=3), max_size=4
-    ),
+    params=st.dictionaries(st.text(max_size=12), st.lists(hnp.arrays(np.float32, SHAPES), max_size=3), max_size=4),
     state=st.dictionaries(
         st.text(max_size=12),
         st.sampled_from([np.float32, np.float64, np.int64]).flatmap(lambda dtype: hnp.arrays(dtype, SHAPES)),
@@ -247,9 +245,7 @@ def test_a_full_disk_is_a_sentence_and_keeps_the_old_file(path: Path, room: int)
     command = [sys.executable, "-c", textwrap.dedent(code)]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 1
-    assert done.stderr.strip() == (
-        f"{path}: cannot be written (File too large); what stood there before is unchanged."
-    )
+    assert done.stderr.strip() == (f"{path}: cannot be written (File too large); what stood there before is unchanged.")
     assert path.read_bytes() == before
     assert list(path.parent.iterdir()) == [path]
 

@@ -123,7 +123,6 @@ def test_a_blas_that_is_loaded_later_has_the_threads_too() -> None:
     assert set(ended.stdout.strip("[]\n").split(", ")) == {"1"}
 
 
-
 def test_blas_stays_at_one_thread_until_the_last_of_several_callers_has_left() -> None:
     before = blas_threads()
     entered, leave = threading.Event(), threading.Event()

@@ -21,9 +21,7 @@ ROOTS = {"camvid": "camvid", "isbi": "isbi_em_membrane"}
 """Where the data sets that the commands name lie in the shared folder."""
 
 SUMS = dict(re.findall(r"^\| `([\w.-]+\.h5)` \|.*\| `([0-9a-f]{64})` \|$", README, re.MULTILINE))
-FIGURES = re.findall(
-    r"^\| `python -m fcnlite\.evaluate weights/(.+)` \| ([\d.]+) \| ([\d.]+) \|", README, re.MULTILINE
-)
+FIGURES = re.findall(r"^\| `python -m fcnlite\.evaluate weights/(.+)` \| ([\d.]+) \| ([\d.]+) \|", README, re.MULTILINE)
 """Command, pixel accuracy and mean IU of each row."""
 
 

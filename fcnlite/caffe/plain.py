@@ -69,9 +69,7 @@ def fill(message: Message, values: Mapping[str, Any]) -> None:
                 setattr(message, name, scalars[0])
         except (TypeError, ValueError) as error:
             wanted = field.type.rpartition(".")[2]
-            raise SpecError(
-                f"{name}: {value!r} is not usable ({error}); expected {wanted} values."
-            ) from error
+            raise SpecError(f"{name}: {value!r} is not usable ({error}); expected {wanted} values.") from error
 
 
 def _scalar(field: Field, value: Any) -> Any:

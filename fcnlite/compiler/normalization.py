@@ -13,9 +13,9 @@ from fcnlite.layers.scale import Scale
 class Normalization(Operation):
     """BatchNorm; then Scale, if `scale` is set; then ReLU, if `relu` is.
 
-        g = dy where y > 0,  x̂ = (x − mean) / σ
-        dfactor = Σ g · x̂,  dbias = Σ g
-        dx = factor / σ · (g − mean(g) − x̂ · mean(g · x̂))        (dx = factor / σ · g with use_global_stats)
+    g = dy where y > 0,  x̂ = (x − mean) / σ
+    dfactor = Σ g · x̂,  dbias = Σ g
+    dx = factor / σ · (g − mean(g) − x̂ · mean(g · x̂))        (dx = factor / σ · g with use_global_stats)
     """
 
     kind = "batch normalisation"

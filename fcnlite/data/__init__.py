@@ -79,9 +79,7 @@ def options(name: str) -> dict[str, Any]:
     return {key: hints[key] for key in inspect.signature(kind).parameters if key not in ("split", "root", "skip_bad")}
 
 
-def open(
-    name: str, root: str | os.PathLike[str] | None = None, split: str | None = None, **options: Any
-) -> Dataset:
+def open(name: str, root: str | os.PathLike[str] | None = None, split: str | None = None, **options: Any) -> Dataset:
     """The data set called `name`; `root` is the folder it lies in, `options` are those of its class.
 
     `split` is the one that is usually trained on, unless given. Raises `DataError` for an unknown name, split or

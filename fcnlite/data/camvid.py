@@ -51,9 +51,7 @@ class CamVid(FileDataset):
             if not words:
                 continue
             if len(words) != 2:
-                problems.append(
-                    f"{listing}, line {number}: expected an image and a label, found {line[:80]!r}."
-                )
+                problems.append(f"{listing}, line {number}: expected an image and a label, found {line[:80]!r}.")
                 continue
             paths = [_below(folder, word) for word in words]
             problems += [

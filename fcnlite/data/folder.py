@@ -180,9 +180,7 @@ def _pairs(images: Path, labels: Path) -> tuple[list[Files], list[str]]:
 def _by_name(folder: Path) -> dict[str, list[Path]]:
     """The picture files below `folder` by their paths in it without suffix; not the hidden ones."""
     if not folder.is_dir():
-        raise DataError(
-            f"{folder}: is no directory; data set 'folder' needs one of images and one of label PNGs."
-        )
+        raise DataError(f"{folder}: is no directory; data set 'folder' needs one of images and one of label PNGs.")
     found: dict[str, list[Path]] = {}
     try:
         for path in sorted(folder.rglob("*")):
@@ -205,9 +203,7 @@ def _class_names(classes: int | Sequence[str] | None, listing: Path) -> tuple[st
         classes = lines(listing)
     count = classes if isinstance(classes, int) else len(classes)
     if not 2 <= count <= VOID:
-        raise DataError(
-            f"data set 'folder': {count} classes are given (option or {listing}); expected 2 to {VOID}."
-        )
+        raise DataError(f"data set 'folder': {count} classes are given (option or {listing}); expected 2 to {VOID}.")
     return _numbered(classes) if isinstance(classes, int) else tuple(classes)
 
 
@@ -297,7 +293,5 @@ def _count_classes(folder: Path, pairs: Sequence[Files], skip_bad: bool) -> int:
     counts = Counts.total(each)
     count = max(set(np.flatnonzero(counts.all).tolist()) - {VOID}, default=0) + 1
     if count < 2:
-        raise DataError(
-            f"{folder}: all labels are class 0, which leaves nothing to learn; give labels from 0 up."
-        )
+        raise DataError(f"{folder}: all labels are class 0, which leaves nothing to learn; give labels from 0 up.")
     return count

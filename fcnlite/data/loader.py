@@ -39,13 +39,9 @@ class Loader:
         ahead: int = 4,
     ) -> None:
         if min(batch_size, threads, ahead) < 1:
-            raise DataError(
-                f"loader: batch_size {batch_size}, threads {threads}, ahead {ahead}: expected 1 or more."
-            )
+            raise DataError(f"loader: batch_size {batch_size}, threads {threads}, ahead {ahead}: expected 1 or more.")
         if len(dataset) == 0:
-            raise DataError(
-                f"data set {dataset.name!r} ({dataset.split}): is empty; there is nothing to train on."
-            )
+            raise DataError(f"data set {dataset.name!r} ({dataset.split}): is empty; there is nothing to train on.")
         self.waited = 0.0
         """Seconds that the consumer has waited for batches: near 0 if reading keeps up."""
         self._dataset = dataset

@@ -167,5 +167,3 @@ def _elements(content: bytes, order: str, start: int, end: int) -> Iterator[tupl
             raise ValueError(f"an element of {size} bytes at byte {position} reaches beyond the end")
         yield kind, position + 8, stop
         position = (stop + 7) // 8 * 8
-
-

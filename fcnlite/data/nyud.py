@@ -48,9 +48,7 @@ class NYUD(FileDataset):
         "train.txt, val.txt and test.txt."
     )
 
-    def __init__(
-        self, split: str, root: str | os.PathLike[str], *, inputs: Sequence[str] = ("color",)
-    ) -> None:
+    def __init__(self, split: str, root: str | os.PathLike[str], *, inputs: Sequence[str] = ("color",)) -> None:
         chosen = (inputs,) if isinstance(inputs, str) else tuple(dict.fromkeys(inputs))
         for each in chosen:
             if each not in PICTURES:

@@ -44,9 +44,7 @@ class PascalContext(FileDataset):
         "voc=DIR says where that lies."
     )
 
-    def __init__(
-        self, split: str, root: str | os.PathLike[str], *, voc: str | os.PathLike[str] | None = None
-    ) -> None:
+    def __init__(self, split: str, root: str | os.PathLike[str], *, voc: str | os.PathLike[str] | None = None) -> None:
         folder = find_folder("pascal-context", root, (), ("trainval",), self.published)
         pictures = _find_voc(folder if voc is None else Path(voc))
         names = read_split(pictures / "ImageSets" / "Main", split)

@@ -29,9 +29,7 @@ _ORIENTATION = 0x0112  # the EXIF tag; its values 5 to 8 swap width and height
 _LOW_DEPTH_GRAY = {"L;2": 85, "L;4": 17}  # Pillow stretches 2- and 4-bit gray to 0…255 by these factors
 
 
-def read_image(
-    path: str | os.PathLike[str], label_size: tuple[int, int] | None = None, *, bits: int = 8
-) -> np.ndarray:
+def read_image(path: str | os.PathLike[str], label_size: tuple[int, int] | None = None, *, bits: int = 8) -> np.ndarray:
     """The picture at `path`: H×W×3 uint8 RGB for 8 `bits`, H×W uint16 for 16.
 
     Of 8 bits, gray and palette pictures become RGB and an alpha channel is dropped; of 16 bits only gray pictures are

@@ -27,9 +27,7 @@ class SBD(FileDataset):
         "benchmark_RELEASE/ or dataset/ therein, which holds img/, cls/, train.txt and val.txt."
     )
 
-    def __init__(
-        self, split: str, root: str | os.PathLike[str], *, voc: str | os.PathLike[str] | None = None
-    ) -> None:
+    def __init__(self, split: str, root: str | os.PathLike[str], *, voc: str | os.PathLike[str] | None = None) -> None:
         inside = ("dataset", "benchmark_RELEASE/dataset")
         folder = find_folder("sbd", root, inside, ("img", "cls", "train.txt"), self.published)
         values = plain_values(len(CLASSES))

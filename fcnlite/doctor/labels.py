@@ -25,6 +25,7 @@ READ = 200
 RARE = 1 / 20
 """Of the share that a class would have if all had the same; CamVid's bicyclists, 0.3 % of 11 classes, are below."""
 
+
 @dataclass(frozen=True)
 class Survey:
     """What was found in the pictures of a data set."""

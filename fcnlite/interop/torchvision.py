@@ -39,9 +39,7 @@ _NAMES = {
 }
 
 
-def read_weights(
-    path: str | os.PathLike[str], preprocessing: Preprocessing | None = None
-) -> dict[str, list[Array]]:
+def read_weights(path: str | os.PathLike[str], preprocessing: Preprocessing | None = None) -> dict[str, list[Array]]:
     """The parameters by Caffe's layer names and in its shapes, for a net that takes pictures by `preprocessing`.
 
     By default that is Caffe's: BGR minus the mean. Raises `FileError` for a file that holds no VGG-16 of torchvision's,

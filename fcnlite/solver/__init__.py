@@ -1,8 +1,8 @@
 """Solvers: how gradients change parameters.
 
-    solver = fcnlite.SGD(net, base_lr=0.01, momentum=0.9)
-    solver = fcnlite.solver.load("solver.prototxt")
-    loss = solver.step(data=x, label=y)
+solver = fcnlite.SGD(net, base_lr=0.01, momentum=0.9)
+solver = fcnlite.solver.load("solver.prototxt")
+loss = solver.step(data=x, label=y)
 """
 
 from fcnlite.solver.base import Solver

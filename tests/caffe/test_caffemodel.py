@@ -150,9 +150,7 @@ def hdf5_twin(path: Path) -> dict[str, list[np.ndarray]]:
     import h5py
 
     with h5py.File(path) as file:
-        layers = {
-            name: [group[str(i)][()] for i in range(len(group))] for name, group in file["data"].items()
-        }
+        layers = {name: [group[str(i)][()] for i in range(len(group))] for name, group in file["data"].items()}
     return {name: arrays for name, arrays in layers.items() if arrays}
 
 

@@ -18,6 +18,7 @@ from fcnlite.net import Net
 
 pytestmark = pytest.mark.large
 
+
 def varint(value: int) -> bytes:
     out = bytearray()
     while value > 0x7F:

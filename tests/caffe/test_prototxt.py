@@ -132,9 +132,7 @@ def test_solver_fields_that_were_set() -> None:
 
 def test_nets_inside_a_solver_are_specs() -> None:
     inner = 'name: "n" layer { name: "r" type: "ReLU" relu_param { negative_slope: 0.1 } }'
-    found = parse_solver(
-        f"net_param {{ {inner} }} train_net_param {{ {inner} }} test_net_param {{ {inner} }}"
-    )
+    found = parse_solver(f"net_param {{ {inner} }} train_net_param {{ {inner} }} test_net_param {{ {inner} }}")
     spec = parse_net(inner)
     assert found == {"net_param": spec, "train_net_param": spec, "test_net_param": [spec]}
 
@@ -263,9 +261,7 @@ def values_of(field: Field) -> st.SearchStrategy[Any]:
 
 
 def mappings_of(message: str) -> st.SearchStrategy[dict[str, Any]]:
-    return st.fixed_dictionaries(
-        {}, optional={name: values_of(each) for name, each in fields(message).items()}
-    )
+    return st.fixed_dictionaries({}, optional={name: values_of(each) for name, each in fields(message).items()})
 
 
 def layers() -> st.SearchStrategy[LayerSpec]:

@@ -309,9 +309,7 @@ def one_name_for_both(folder: Path) -> tuple[Path, Path]:
         (one_name_for_both, "net.prototxt: is given for two files"),
     ],
 )
-def test_all_files_are_written_or_none(
-    spoil: Callable[[Path], tuple[Path, Path]], words: str, tmp_path: Path
-) -> None:
+def test_all_files_are_written_or_none(spoil: Callable[[Path], tuple[Path, Path]], words: str, tmp_path: Path) -> None:
     net = small()
     prototxt, weights = spoil(tmp_path)
     before = sorted(tmp_path.iterdir())

@@ -81,7 +81,5 @@ def test_files_of_caffe_have_no_unknown_field_and_say_what_their_prototxt_says(s
 
 
 def test_importing_the_package_leaves_protobuf_alone() -> None:
-    code = (
-        "import sys, fcnlite.caffe; sys.exit(any(name.startswith('google.protobuf') for name in sys.modules))"
-    )
+    code = "import sys, fcnlite.caffe; sys.exit(any(name.startswith('google.protobuf') for name in sys.modules))"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

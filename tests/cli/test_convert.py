@@ -192,9 +192,7 @@ def test_a_kept_classifier_answers_as_caffe_does(command: Command, tmp_path: Pat
 
 
 @pytest.mark.parametrize("net", ["net.prototxt", "net_v1.prototxt"])
-def test_a_classifier_of_ones_own_is_made_convolutional(
-    command: Command, tmp_path: Path, tiny: Path, net: str
-) -> None:
+def test_a_classifier_of_ones_own_is_made_convolutional(command: Command, tmp_path: Path, tiny: Path, net: str) -> None:
     ended = command(convert.main, tiny / "weights.caffemodel", "-o", tmp_path / "heat.h5", "--net", tiny / net)
     assert rows(ended)["fc8"] == "coerced, taken"
     case = read_case(tiny / "case.npz")

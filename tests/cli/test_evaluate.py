@@ -44,16 +44,12 @@ def photos(tmp_path: Path) -> Path:
     return root
 
 
-def test_prints_the_four_metrics_and_a_line_for_each_class(
-    photos: Path, weights: Path, command: Command
-) -> None:
+def test_prints_the_four_metrics_and_a_line_for_each_class(photos: Path, weights: Path, command: Command) -> None:
     ended = command(evaluate.main, weights, "--data", "folder", "--root", photos)
     assert (ended.status, ended.err, ended.out) == (0, "", TABLE)
 
 
-def test_json_has_all_figures_and_the_matrix(
-    photos: Path, weights: Path, command: Command, tmp_path: Path
-) -> None:
+def test_json_has_all_figures_and_the_matrix(photos: Path, weights: Path, command: Command, tmp_path: Path) -> None:
     file = tmp_path / "figures.json"
     ended = command(evaluate.main, weights, "--data", "folder", "--root", photos, "--json", file)
     assert (ended.status, ended.out) == (0, TABLE)
@@ -88,9 +84,7 @@ def test_draws_the_confusion_matrix(photos: Path, weights: Path, command: Comman
 
 def test_data_options_reach_the_data_set(photos: Path, weights: Path, command: Command) -> None:
     options = ("--data-option", "classes=crimson, leaf,sky", "--data-option", "val=0")
-    ended = command(
-        evaluate.main, weights, "--data", "folder", "--root", photos, *options, "--split", "train"
-    )
+    ended = command(evaluate.main, weights, "--data", "folder", "--root", photos, *options, "--split", "train")
     assert ended.status == 0
     assert ended.out.startswith("folder, split train: 2 pictures, 18 pixels")
     assert "\nleaf " in ended.out
@@ -113,9 +107,7 @@ def test_data_options_reach_the_data_set(photos: Path, weights: Path, command: C
         (["--data", "shapes", "--confusion", "."], "is a folder; give the name of a file"),
     ],
 )
-def test_bad_options_end_in_one_sentence(
-    weights: Path, command: Command, options: list[str], words: str
-) -> None:
+def test_bad_options_end_in_one_sentence(weights: Path, command: Command, options: list[str], words: str) -> None:
     ended = command(evaluate.main, weights, *options)
     assert (ended.status, ended.out) == (1, "")
     assert ended.err.startswith("error: ")

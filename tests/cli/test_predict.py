@@ -86,9 +86,7 @@ def test_a_name_with_brackets_is_a_name_if_it_exists(tmp_path: Path, weights: Pa
     assert files(tmp_path / "out") == ["in[1].png", "in[1]_overlay.png"]
 
 
-@pytest.mark.parametrize(
-    "names", [("a/x.png", "b/x.png"), ("x.png", "x.jpg"), ("x.png", "x_overlay.png")], ids=str
-)
+@pytest.mark.parametrize("names", [("a/x.png", "b/x.png"), ("x.png", "x.jpg"), ("x.png", "x_overlay.png")], ids=str)
 def test_two_pictures_for_one_target_are_refused(
     tmp_path: Path, weights: Path, command: Command, names: tuple[str, str]
 ) -> None:
@@ -110,9 +108,7 @@ def test_inputs_are_never_overwritten(tmp_path: Path, weights: Path, command: Co
     assert image.read_bytes() == before
 
 
-def test_pictures_that_fail_are_named_and_the_others_stay(
-    tmp_path: Path, weights: Path, command: Command
-) -> None:
+def test_pictures_that_fail_are_named_and_the_others_stay(tmp_path: Path, weights: Path, command: Command) -> None:
     photos = tmp_path / "photos"
     picture(photos / "good.png", RED)
     (photos / "bad.png").write_bytes((photos / "good.png").read_bytes()[:45])
@@ -143,9 +139,7 @@ def test_caffes_files_need_both(tmp_path: Path, command: Command) -> None:
     caffe.write_weights(tmp_path / "net.caffemodel", arrays)
     image, out = picture(tmp_path / "in.png", RED, GREEN), tmp_path / "out"
     options = ("-o", out, "--no-overlay")
-    ended = command(
-        predict.main, tmp_path / "net.caffemodel", "--net", tmp_path / "net.prototxt", image, *options
-    )
+    ended = command(predict.main, tmp_path / "net.caffemodel", "--net", tmp_path / "net.prototxt", image, *options)
     assert (ended.status, ended.err) == (0, "")
     assert "class 0 50.0 %, class 1 50.0 %" in ended.out
     ended = command(predict.main, tmp_path / "net.caffemodel", image, *options)

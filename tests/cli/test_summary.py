@@ -92,9 +92,7 @@ def test_reads_prototxts_with_unequal_axes_and_shared_weights(tmp_path: Path, co
         layer {{ name: "{0}" type: "Convolution" bottom: "data" top: "{0}" param {{ name: "w" }}
           convolution_param {{ num_output: 2 kernel_size: [3, 5] stride: [1, 2] bias_term: false }} }}"""
     file = tmp_path / "net.prototxt"
-    file.write_text(
-        'layer { name: "data" type: "Input" top: "data" }' + "".join(map(convolution.format, "ab"))
-    )
+    file.write_text('layer { name: "data" type: "Input" top: "data" }' + "".join(map(convolution.format, "ab")))
     ended = command(summary.main, file, "--size", "9x9")
     assert ended.status == 0
     assert table(ended.out)["a"] == ["Convolution", "1×2×7×3", "90", "1.89", "k", "1×2", "3×5"]

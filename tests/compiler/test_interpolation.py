@@ -89,9 +89,7 @@ def test_the_kernel_and_its_transpose(
 def up(name: str, bottom: str, channels: int, kernel: int = 4, stride: int = 2, **options: Any) -> LayerSpec:
     """A bilinear deconvolution."""
     options = {"weight_filler": {"type": "bilinear"}, "bias_term": False, "group": channels, **options}
-    return layer(
-        name, "Deconvolution", bottom, num_output=channels, kernel_size=[kernel], stride=[stride], **options
-    )
+    return layer(name, "Deconvolution", bottom, num_output=channels, kernel_size=[kernel], stride=[stride], **options)
 
 
 def head(channels: int = 5, **options: Any) -> tuple[LayerSpec, ...]:

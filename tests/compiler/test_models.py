@@ -130,8 +130,6 @@ def test_the_environment_counts_as_it_was_at_import(monkeypatch: pytest.MonkeyPa
 
 
 def test_scaled_skips_hinder_no_frame() -> None:
-    plans = [
-        Net(models.describe(name)).plan({"data": (1, 3, 200, 200)}) for name in ("voc-fcn8s", "voc-fcn8s-atonce")
-    ]
+    plans = [Net(models.describe(name)).plan({"data": (1, 3, 200, 200)}) for name in ("voc-fcn8s", "voc-fcn8s-atonce")]
     found = [[each.inputs[0].shape for each in plan.graph.operations if isinstance(each, Framing)] for plan in plans]
     assert found[0] == found[1] != []

@@ -55,9 +55,7 @@ def take(count: int, start: int = 0, **options) -> list[dict[str, np.ndarray]]:
 
 def same(first: list[dict[str, np.ndarray]], second: list[dict[str, np.ndarray]]) -> bool:
     return all(
-        np.array_equal(a[name], b[name])
-        for a, b in zip(first, second, strict=True)
-        for name in ("data", "label")
+        np.array_equal(a[name], b[name]) for a, b in zip(first, second, strict=True) for name in ("data", "label")
     )
 
 
@@ -163,9 +161,7 @@ def test_errors_reach_the_consumer_and_name_the_file(pairs: Callable[[int], Path
 
 def test_sizes_that_differ_need_a_crop_or_single_pictures() -> None:
     dataset = Numbered(4, larger=2)
-    with pytest.raises(
-        DataError, match=r"number \d is \d×\d and number \d .*set crop, or use a batch size of 1"
-    ):
+    with pytest.raises(DataError, match=r"number \d is \d×\d and number \d .*set crop, or use a batch size of 1"):
         take(1, dataset=dataset, batch_size=4, augment=None)
     assert len(take(4, dataset=dataset, batch_size=1, augment=None)) == 4
     assert take(1, dataset=dataset, batch_size=4, augment=Augment(crop=(3, 3)))[0]["data"].shape == (

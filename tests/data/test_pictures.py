@@ -90,9 +90,7 @@ def test_labels_are_read_as_numbers_never_as_colors(tmp_path: Path) -> None:
         (4, b"\x00\x1a\xf0", [1, 10, 15]),
     ],
 )
-def test_gray_of_few_bits_is_not_stretched(
-    tmp_path: Path, depth: int, rows: bytes, expected: list[int]
-) -> None:
+def test_gray_of_few_bits_is_not_stretched(tmp_path: Path, depth: int, rows: bytes, expected: list[int]) -> None:
     assert read_label(png(tmp_path / "few.png", 3, 1, depth, 0, rows)).tolist() == [expected]
 
 

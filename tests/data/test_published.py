@@ -147,7 +147,7 @@ def test_nyud_shifts_its_labels_by_one(tmp_path: Path) -> None:
 def test_nyud_gives_colour_hha_and_depth(tmp_path: Path) -> None:
     root = layouts.nyud(tmp_path, bands(1), DEPTH, trainval=["1"])
     color, hha = (Image.open(root / "data" / kind / "img_1.png") for kind in ("images", "hha"))
-    (name, image), = data.open("nyud", root, inputs=["hha"])[0].images.items()
+    ((name, image),) = data.open("nyud", root, inputs=["hha"])[0].images.items()
     assert name == "data"
     assert np.array_equal(image, np.array(hha))
     dataset = data.open("nyud", root, inputs=("color", "depth"))

@@ -169,9 +169,7 @@ def cut(path: Path) -> None:
         (cut, "cut short"),
     ],
 )
-def test_damaged_and_hostile_files_are_refused(
-    tmp_path: Path, make: Callable[[Path], None], words: str
-) -> None:
+def test_damaged_and_hostile_files_are_refused(tmp_path: Path, make: Callable[[Path], None], words: str) -> None:
     make(tmp_path / "vgg16.h5")
     with pytest.raises(FileError, match=words) as raised:
         keras.read_weights(tmp_path / "vgg16.h5")

@@ -64,9 +64,7 @@ def file(tmp_path: Path) -> Path:
 
 
 def net_with(weights: dict[str, list[Array]]) -> Net:
-    net = Net(
-        surgery.fit(models.describe("vgg16", classes=CLASSES), weights), path="plain", dtype="float64"
-    )
+    net = Net(surgery.fit(models.describe("vgg16", classes=CLASSES), weights), path="plain", dtype="float64")
     surgery.transplant(net, weights)
     return net
 
@@ -247,9 +245,7 @@ def put(name: str, values: Array) -> Callable[[dict[str, Array]], None]:
         (put("classifier.6.weight", np.zeros((7, 9))), "fc8 has shapes 7×9 and 7; expected 7×128"),
     ],
 )
-def test_what_is_no_vgg16_is_named(
-    tmp_path: Path, change: Callable[[dict[str, Array]], None], words: str
-) -> None:
+def test_what_is_no_vgg16_is_named(tmp_path: Path, change: Callable[[dict[str, Array]], None], words: str) -> None:
     arrays = state_dict(vgg16())
     change(arrays)
     path = tmp_path / "x.safetensors"

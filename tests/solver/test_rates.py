@@ -95,4 +95,3 @@ def test_wrong_options_are_named(options: dict[str, Any], words: str) -> None:
 def test_options_of_the_wrong_kind_are_refused_by_name(option: dict[str, Any]) -> None:
     with pytest.raises(SpecError, match=next(iter(option))):
         SGD(train_net(), **option)
-

@@ -126,7 +126,6 @@ def test_learning_lowers_the_loss() -> None:
     assert losses[-1] < 0.8 * losses[0]
 
 
-
 def test_a_layer_unfrozen_after_the_solver_was_made_learns() -> None:
     net = train_net()
     sgd = SGD(net, base_lr=0.1, momentum=0.9)

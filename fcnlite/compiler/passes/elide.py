@@ -128,9 +128,7 @@ def _shorter(chain: Sequence[Operation], axis: Axis) -> Shorter:
     return Shorter(shortened, repeats, True)
 
 
-def _number(
-    chain: Sequence[Operation], axis: Axis, sources: Array, numbers: Numbers
-) -> tuple[list[list[int]], int]:
+def _number(chain: Sequence[Operation], axis: Axis, sources: Array, numbers: Numbers) -> tuple[list[list[int]], int]:
     """A number for each row of each of the chain's values, equal for equal rows; and the picture's pixels a row."""
     rows, stride, found = sources.tolist(), 1, []
     for depth, operation in enumerate(chain):

@@ -147,9 +147,7 @@ class _Framed:
                 sources.append(np.clip(places, first, stop - 1) - first)
         rows, columns = (replace(each, pad=0) for each in p.kernel)
         (top, bottom), (left, right) = below
-        return replace(
-            p, kernel=(rows, columns), sources=(sources[0], sources[1]), size=(bottom - top, right - left)
-        )
+        return replace(p, kernel=(rows, columns), sources=(sources[0], sources[1]), size=(bottom - top, right - left))
 
     def _fit(self, operation: Operation, spans: tuple[Span, ...]) -> None:
         """Let an operation make these rows and columns of those that it is given."""
@@ -184,9 +182,7 @@ class _Framed:
     def _zero_picture(
         self, small: Sequence[Mapping[Value, list[int]]], far: Mapping[Value, tuple[int, int]]
     ) -> ZeroPicture:
-        shapes = {
-            value: (1, value.shape[1], *(len(kinds[value]) for kinds in small)) for value in small[0]
-        }
+        shapes = {value: (1, value.shape[1], *(len(kinds[value]) for kinds in small)) for value in small[0]}
         operations = self._reached.all
         shrunk = [copy(each) for each in operations]
         for operation in shrunk:

@@ -136,6 +136,4 @@ class Reached:
         depth = self._depth(operation)
         if isinstance(operation, Convolution | MaxPooling):
             return number(operation, depth, axis, bottoms[0], self._numbers, padded=operation is self.first)
-        return [
-            self._numbers.setdefault((depth, *each), len(self._numbers)) for each in zip(*bottoms, strict=True)
-        ]
+        return [self._numbers.setdefault((depth, *each), len(self._numbers)) for each in zip(*bottoms, strict=True)]
