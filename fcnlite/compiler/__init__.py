@@ -74,8 +74,7 @@ def _graph(schedule: Schedule, shapes: Mapping[int, Shape], training: bool) -> G
         )
         for step in schedule.steps
     ]
-    outs = {values[version] for version in schedule.outputs.values()}
-    lasting = set(outs)
+    lasting = {values[version] for version in schedule.outputs.values()}
     if training:
         lasting |= {values[version] for version in (*schedule.last.values(), *schedule.losses)}
     return Graph(
@@ -84,6 +83,5 @@ def _graph(schedule: Schedule, shapes: Mapping[int, Shape], training: bool) -> G
         {name: values[version] for name, version in schedule.outputs.items()},
         values,
         lasting,
-        outs,
         training,
     )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
 import numpy as np
@@ -21,6 +21,22 @@ from fcnlite.layers.columns import Kernel, convolve_backward_data
 
 Weights = Callable[[Machine], tuple[Array, Array | None]]
 """Gives the kernels, O×C×KH×KW, and the biases, as far as there are any."""
+
+
+@dataclass(frozen=True)
+class Slopes:
+    """What values below zero are multiplied by: a PReLU's parameter, or the number of a ReLU that has one."""
+
+    prelu: str | None
+    """The PReLU's name."""
+    negative_slope: float = 0
+    """The ReLU's."""
+
+    def of_channels(self, channels: int, machine: Machine) -> Array:
+        """One for each of so many."""
+        if self.prelu is None:
+            return np.full(channels, self.negative_slope, np.float32)
+        return np.broadcast_to(machine.params(self.prelu)[0].array, channels)  # one number, where they share it
 
 
 class Work(Protocol):
@@ -132,8 +148,8 @@ class Convolution(Operation):
         self.problem = replace(problem_of(layer, inputs[0].shape), training=training)
         self.algorithm: Algorithm = candidates(self.problem)[0]
         self.weights: Weights = self._own_weights
-        self.slopes: Callable[[Machine], Array] | None = None
-        """Gives PReLU's slope for every output, where `problem.relu` stands for a PReLU."""
+        self.slopes: Slopes | None = None
+        """Where `problem.relu` stands for a rectifier that has some."""
         self.beyond: Callable[[Machine], Array] | None = None
         """Gives what stands in the problem's margins: a value for every channel of the blocked top."""
         self._work: Any = None
@@ -165,7 +181,7 @@ class Convolution(Operation):
 
     def describe(self) -> str:
         p = self.problem
-        rectifier = "ReLU" if self.slopes is None else "PReLU"
+        rectifier = "PReLU" if self.slopes and self.slopes.prelu else "ReLU"
         after = [word for word, there in ((rectifier, p.relu), ("pool", p.pool)) if there]
         return ", ".join([f"convolution ({self.algorithm.name(p)})", *after])
 
@@ -182,9 +198,10 @@ class Convolution(Operation):
             weight, bias = self.weights(machine)
             u = self.algorithm.prepare(weight, self.problem, machine, into=None if old is None else old.u)
             release(weight)
-            return prepared(u, bias, self.slopes and self.slopes(machine), self.problem)
+            slopes = self.slopes and self.slopes.of_channels(self.problem.outputs, machine)
+            return prepared(u, bias, slopes, self.problem)
 
-        key = self._learned(machine), self.algorithm, self.slopes is not None
+        key = self._learned(machine), self.algorithm, self.slopes
         return machine.prepare(key, self.layers, make)
 
     def _learned(self, machine: Machine) -> tuple[str, ...]:

@@ -166,9 +166,12 @@ class Graph:
     """The schedule's versions (schedule.py), as far as they are still values."""
     lasting: set[Value]
     """What is looked at after the pass: outputs and, where a backward may follow, every blob."""
-    outs: set[Value]
-    """Of these the outputs."""
     training: bool
+
+    @property
+    def outs(self) -> set[Value]:
+        """The values of `outputs`."""
+        return set(self.outputs.values())
 
     def readers(self, value: Value) -> list[Operation]:
         return [each for each in self.operations if value in each.inputs]
@@ -204,10 +207,8 @@ class Graph:
             operation.inputs = [new if each is old else each for each in operation.inputs]
         self.outputs = {name: new if each is old else each for name, each in self.outputs.items()}
         self.versions = {version: new if each is old else each for version, each in self.versions.items()}
-        for values in (self.lasting, self.outs):
-            if old in values:
-                values.remove(old)
-                values.add(new)
+        if old in self.lasting:
+            self.lasting = self.lasting - {old} | {new}
 
     def drop_unread(self) -> None:
         """Take away what nobody reads and what changes no parameters."""

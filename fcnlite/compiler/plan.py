@@ -31,12 +31,13 @@ class Plan:
         self._scratch: list[Buffer] = []
         self._kept: list[Buffer] = []
         end = len(graph.operations)
+        callers = set() if graph.training else graph.outs
         for i, operation in enumerate(graph.operations):
             for value in operation.outputs:
                 dies = last.get(value, i)
                 if dies < end:
                     self._release[dies].append(value)
-                if not operation.aliases and (graph.training or value not in graph.outs):  # which are the caller's own
+                if not operation.aliases and value not in callers:
                     self._buffers[value] = Buffer(value.floats, i, dies)
             self._scratch.append(Buffer(operation.scratch_floats(machine), i, i))
             self._kept.append(Buffer(operation.kept_floats(), i, end if graph.training else i))

@@ -85,8 +85,7 @@ class ZeroPicture:
             operations.append(twin)
         left = self._left()
         outputs = {str(self._places[value]): twins[value] for value in (*self._framed, *left)}
-        outs = set(outputs.values())
-        graph = Graph(operations, {"zeros": twins[self._picture]}, outputs, {}, set(outs), outs, training=False)
+        graph = Graph(operations, {"zeros": twins[self._picture]}, outputs, {}, set(outputs.values()), training=False)
         lay_out(graph)
         plan = Plan(graph, Schedule((), {}, {}, {}), replace(machine, arena=Arena()), {})
         found = {int(name): array for name, array in plan.forward({"zeros": zeros}).outputs().items()}

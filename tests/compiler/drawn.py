@@ -84,7 +84,7 @@ def _activation(net: Drawing, blob: str) -> str:
     kind = net.draw(st.sampled_from(["ReLU", "ReLU", "ReLU", "leaky", "PReLU", "none"]))
     if kind == "none":
         return blob
-    options = {"negative_slope": 0.1} if kind == "leaky" else {}
+    options = {"negative_slope": net.draw(st.sampled_from([0.1, 0.5]))} if kind == "leaky" else {}
     return net.add("PReLU" if kind == "PReLU" else "ReLU", [blob], in_place=net.may_overwrite(blob), **options)
 
 

@@ -162,6 +162,16 @@ def test_other_outputs_in_turn() -> None:
         assert_same_outputs(net, FEEDS, outputs)
 
 
+def test_other_rectifiers_of_one_convolution_in_turn() -> None:
+    """Each is the last step of the convolution where nothing else is asked for."""
+    slopes = {"a": 0.0, "b": 0.1, "c": 0.5}
+    layers = [layer(name, "ReLU", "conv", name, negative_slope=slope) for name, slope in slopes.items()]
+    net = filled(spec_of(SHAPE, conv("conv", "data", 20), *layers, layer("d", "PReLU", "conv")))
+    for name in (*slopes, "d", *slopes):
+        plan = assert_same_outputs(net, FEEDS, [name])
+        assert plan.graph.operations[0].layers == ("conv", name)
+
+
 # Whose arrays they are
 
 

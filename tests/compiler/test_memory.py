@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from fcnlite.compiler import arena as arena_module
 from fcnlite.compiler.arena import ALIGNMENT, KEPT_CALLS, Arena, Buffer, Outputs, place
 from tests.compiler.problems import ISAS, Array, blocked, guarded, machine_with, unblocked
-from tests.compiler.twins import normal
+from tests.compiler.twins import conv, filled, normal, pool, spec_of
 
 EACH_ISA = pytest.mark.parametrize("instructions", ISAS)
 SHAPES = st.tuples(st.integers(1, 3), st.integers(1, 70), st.integers(1, 20), st.integers(1, 20))
@@ -221,6 +221,21 @@ def test_the_memory_of_a_large_output_is_let_go_after_some_calls(shape: tuple[in
     assert memory() is not None
     outputs.lend(shape, keep=False)
     assert memory() is None
+
+
+def test_only_what_the_caller_gets_is_lent_as_an_output(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is blocked before it becomes an output lies in the arena."""
+    lent = []
+    lend = Outputs.lend
+
+    def noted(self: Outputs, shape: tuple[int, ...], *, keep: bool = True) -> Array:
+        lent.append(lend(self, shape, keep=keep))
+        return lent[-1]
+
+    monkeypatch.setattr(Outputs, "lend", noted)
+    layers = conv("a", "data", 20, pad=[1]), pool("b", "a"), conv("c", "b", 20)
+    found = filled(spec_of((1, 3, 20, 21), *layers)).forward(data=normal(0, 1, 3, 20, 21), outputs=["a", "b"])
+    assert sorted(map(id, lent)) == sorted(map(id, found.values()))
 
 
 def test_where_memory_is_low_no_output_is_kept() -> None:

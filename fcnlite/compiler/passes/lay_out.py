@@ -51,7 +51,8 @@ def lay_out(graph: Graph) -> list[str]:
                 done.append(f"{value.name}, from blocked, for the caller")
             graph.outputs[name] = twins[value]
             graph.lasting.add(twins[value])
-            graph.outs.add(twins[value])
+            if not graph.training:
+                graph.lasting.discard(value)
     return done
 
 

@@ -7,14 +7,10 @@ nets.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
-import numpy as np
-
-from fcnlite.compiler.convolution import Convolution
-from fcnlite.compiler.ir import Graph, Machine
+from fcnlite.compiler.convolution import Convolution, Slopes
+from fcnlite.compiler.ir import Graph
 from fcnlite.compiler.operations import LayerOperation
-from fcnlite.layers.base import Array, Layer
+from fcnlite.layers.base import Layer
 from fcnlite.layers.prelu import PReLU
 from fcnlite.layers.relu import ReLU
 
@@ -27,7 +23,7 @@ def rectify(graph: Graph) -> list[str]:
         reader = graph.only_reader(operation.outputs[0])
         if not isinstance(reader, LayerOperation) or type(reader.layer) not in (ReLU, PReLU) or reader.no_gradient:
             continue
-        slopes = _slopes(reader.layer, operation.problem.outputs)
+        slopes = _slopes(reader.layer)
         if slopes is None or not graph.training:
             operation.change(relu=True)
             operation.slopes = slopes
@@ -36,10 +32,8 @@ def rectify(graph: Graph) -> list[str]:
     return done
 
 
-def _slopes(layer: Layer, channels: int) -> Callable[[Machine], Array] | None:
-    """Gives the slope of every channel below zero; None for a ReLU without."""
+def _slopes(layer: Layer) -> Slopes | None:
+    """None for a ReLU that has none."""
     if isinstance(layer, PReLU):
-        # One number, where the channels share it.
-        return lambda machine: np.broadcast_to(machine.params(layer.spec.name)[0].array, channels)
-    slope = layer.options.negative_slope
-    return (lambda machine: np.full(channels, slope, np.float32)) if slope else None
+        return Slopes(layer.spec.name)
+    return Slopes(None, layer.options.negative_slope) if layer.options.negative_slope else None
