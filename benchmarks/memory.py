@@ -48,7 +48,8 @@ def built(folder: Path) -> Callable[[], Any]:
 
 
 def _ours(net: Net) -> Callable[[], Any]:
-    return lambda: net.forward(MAIN.inputs(), outputs=[MAIN.output])
+    blobs = MAIN.inputs()
+    return lambda: net.forward(blobs, outputs=[MAIN.output])
 
 
 def torch_channels_last(folder: Path) -> Callable[[], Any]:
@@ -70,10 +71,11 @@ def _torch(folder: Path, channels_last: bool) -> Callable[[], Any]:
     params = torch.load(folder / "net.pt")
     for tensors in params.values():
         tensors[:] = [each.contiguous(memory_format=layout) if each.ndim == 4 else each for each in tensors]
+    blobs = MAIN.inputs()
 
     def run() -> Any:
         with torch.inference_mode():
-            data = torch.from_numpy(MAIN.inputs()["data"]).contiguous(memory_format=layout)
+            data = torch.from_numpy(blobs["data"]).contiguous(memory_format=layout)
             return run_layers(layers, params, MAIN.output, {"data": data})
 
     return run

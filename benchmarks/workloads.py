@@ -61,7 +61,9 @@ WORKLOADS = [
     Workload("VGG-16, 224×224", "vgg16", (1, 3, 224, 224), 0.7),
     Workload("VGG-16, 224×224, batch 8", "vgg16", (8, 3, 224, 224), 0.7),
     Workload("FCN-8s, 500×500, training", "voc-fcn8s", (1, 3, 500, 500), 0.35, training=True),
-    Workload("FCN-8s at a quarter, 360×480, batch 4, training", "voc-fcn8s", (4, 3, 360, 480), 0.5, 0.25, True),
+    Workload(
+        "FCN-8s at a quarter, 360×480, batch 4, training", "voc-fcn8s", (4, 3, 360, 480), 0.5, width=0.25, training=True
+    ),
     # Deeper gradients hang, behind batch normalisation of noise, on which of nearly equal values pooling picks.
     Workload(
         "lite-fcn4s at a quarter, 288×384, batch 4, training",

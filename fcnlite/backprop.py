@@ -11,7 +11,7 @@ import numpy as np
 
 from fcnlite.layers.base import Run, Shape, named
 from fcnlite.parameter import Parameter
-from fcnlite.schedule import BLOCKED, Schedule
+from fcnlite.schedule import Schedule
 
 Array = np.ndarray[Any, np.dtype[Any]]
 Key = TypeVar("Key", bound=Hashable)
@@ -91,7 +91,7 @@ class PlainPass(Pass[int]):
             def backward(dtop: list[Array], layer: Any = layer, run: Run = run) -> list[Array | None]:
                 return named(layer, lambda: layer.backward(dtop, run))
 
-            can = [version != BLOCKED for version in step.differentiable]
+            can = [i not in layer.stopped for i in range(len(step.bottom))]
             yield Node(step.bottom, step.top, can, (layer.spec.name,), layer.spec.name, run, backward)
 
 

@@ -12,9 +12,6 @@ from dataclasses import dataclass, field, replace
 from fcnlite.errors import SpecError, nearest
 from fcnlite.layers.base import Layer, UnknownLayer
 
-BLOCKED = -1
-"""Stands for a bottom that no gradient goes to."""
-
 
 @dataclass(frozen=True)
 class Step:
@@ -27,15 +24,6 @@ class Step:
     """Versions that nobody reads after this step."""
     overwrite: bool = False
     """Whether the layer may write its top over its first bottom."""
-
-    @property
-    def differentiable(self) -> tuple[int, ...]:
-        """The bottoms, BLOCKED where the layer or its `propagate_down` gives no gradient."""
-        layer, down = self.layer, self.layer.spec.propagate_down
-        return tuple(
-            BLOCKED if i in layer.no_gradient or (i < len(down) and not down[i]) else version
-            for i, version in enumerate(self.bottom)
-        )
 
 
 @dataclass(frozen=True)

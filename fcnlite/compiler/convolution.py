@@ -198,7 +198,7 @@ class Convolution(Operation):
             weight, bias = self.weights(machine)
             u = self.algorithm.prepare(weight, self.problem, machine, into=None if old is None else old.u)
             release(weight)
-            slopes = self.slopes and self.slopes.of_channels(self.problem.outputs, machine)
+            slopes = None if self.slopes is None else self.slopes.of_channels(self.problem.outputs, machine)
             return prepared(u, bias, slopes, self.problem)
 
         key = self._learned(machine), self.algorithm, self.slopes

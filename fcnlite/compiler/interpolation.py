@@ -16,7 +16,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from fcnlite.compiler.ir import Machine, Operation, Value, as_plain, in_layout, planes
-from fcnlite.layers.base import Array, Run
+from fcnlite.layers.base import Array, Run, named
 from fcnlite.layers.columns import convolve_backward_weight
 from fcnlite.layers.deconvolution import Deconvolution
 from fcnlite.shapes import Shape, Window
@@ -82,7 +82,7 @@ class Interpolation(Operation):
         if isinstance(run.saved, Run):
             run.saved.needs, run.saved.dparams = run.needs, run.dparams
             run.saved.bottom = [plain_x]
-            (found,) = self.layer.backward([plain_dy], run.saved)
+            (found,) = named(self.layer, lambda: self.layer.backward([plain_dy], run.saved))
             return [None if found is None else in_layout(found, self.inputs[0], machine)]
         if run.dparams[0] is not None:
             convolve_backward_weight(plain_dy, plain_x, self.layer.kernel, run.dparams[0])

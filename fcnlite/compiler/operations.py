@@ -31,8 +31,7 @@ class LayerOperation(Operation):
         self.layer = layer
         self.aliases = layer.aliases or overwrite
         self.updates_params = layer.updates_params
-        down = layer.spec.propagate_down
-        self.no_gradient = layer.no_gradient | {i for i, each in enumerate(down) if not each}
+        self.no_gradient = layer.stopped
         self.overwrite = overwrite
 
     def keep_inputs(self) -> None:
@@ -59,7 +58,7 @@ class LayerOperation(Operation):
     def backward(self, dtop: list[Array], run: Run, machine: Machine) -> list[Array | None]:
         inner: Run = run.saved
         inner.needs, inner.dparams = run.needs, run.dparams
-        made = self.layer.backward(dtop, inner)
+        made = named(self.layer, lambda: self.layer.backward(dtop, inner))
         inner.dparams = ()
         return [None if each is None else machine.arena.taken(each) for each in made]
 
@@ -68,7 +67,7 @@ class LayerOperation(Operation):
         return Cost(products=2 * macs, memory=super().cost(threads).memory)
 
     def describe(self) -> str:
-        return f"plain {self.layer.type}"
+        return self.kind if type(self) is not LayerOperation else f"plain {self.layer.type}"
 
 
 class ToBlocked(Operation):
@@ -133,9 +132,6 @@ class FewRows(LayerOperation):
         weights = layer.split(self.inputs[0].shape)[1] * layer.options.num_output
         return replace(cost, memory=cost.memory + 4.0 * weights)
 
-    def describe(self) -> str:
-        return self.kind
-
 
 class SoftmaxLoss(LayerOperation):
     """SoftmaxWithLoss over the channels of N×C×H×W or N×C, in one pass; or InfogainLoss with a diagonal matrix.
@@ -182,9 +178,6 @@ class SoftmaxLoss(LayerOperation):
         dx = machine.buffer(p.shape)
         machine.kernels.softmax_loss_backward(p, label, importance, float(dtop[0]) / z, dx, machine.threads)
         return [dx.reshape(self.inputs[0].shape), None]
-
-    def describe(self) -> str:
-        return self.kind
 
 
 def _as_pictures(x: Array) -> Array:
@@ -260,9 +253,6 @@ class Concatenation(LayerOperation):
             gradients.append(dx)
         return gradients
 
-    def describe(self) -> str:
-        return self.kind
-
 
 class Sum(LayerOperation):
     """Eltwise SUM, in either layout."""
@@ -301,6 +291,3 @@ class Sum(LayerOperation):
             np.multiply(dy, np.float32(each), out=machine.buffer(dy.shape)) if need else None
             for need, each in zip(run.needs, self.coefficients, strict=True)
         ]
-
-    def describe(self) -> str:
-        return self.kind

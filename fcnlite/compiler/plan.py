@@ -31,7 +31,7 @@ class Plan:
         self._scratch: list[Buffer] = []
         self._kept: list[Buffer] = []
         end = len(graph.operations)
-        callers = set() if graph.training else graph.outs
+        callers: set[Value] = set() if graph.training else graph.outs
         for i, operation in enumerate(graph.operations):
             for value in operation.outputs:
                 dies = last.get(value, i)

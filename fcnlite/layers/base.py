@@ -117,6 +117,11 @@ class Layer:
             _check_count("propagate_down", len(spec.propagate_down), (len(spec.bottom), len(spec.bottom)))
         self.check()
 
+    @property
+    def stopped(self) -> frozenset[int]:
+        """Bottoms that get no gradient in this net: by `no_gradient`, or because `propagate_down` says so."""
+        return self.no_gradient | {i for i, down in enumerate(self.spec.propagate_down) if not down}
+
     def check(self) -> None:
         """Raise `SpecError` for options that do not go together, and work out what follows from them alone."""
 

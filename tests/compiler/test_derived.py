@@ -10,7 +10,7 @@ from typing import Any, ClassVar
 import numpy as np
 import pytest
 
-from fcnlite.errors import ShapeError
+from fcnlite.errors import ShapeError, SpecError
 from fcnlite.layers import base
 from fcnlite.layers.base import Layer, Run, create, register
 from fcnlite.layers.batch_norm import BatchNorm
@@ -303,3 +303,18 @@ def test_gradients_may_be_arrays_of_any_kind(monkeypatch: pytest.MonkeyPatch, ch
         found += [gradients(each, FEEDS) for each in (net, plain_twin(net))]
     for other in found[1:]:
         assert_all_near(found[0], other, GRADIENT_BAR)
+
+
+@pytest.mark.parametrize("path", ["fast", "plain"])
+def test_a_layer_without_backward_is_named(monkeypatch: pytest.MonkeyPatch, path: str) -> None:
+    class Forward(Layer):
+        type = "Forward"
+
+        def forward(self, bottom: list[Array], run: Run) -> list[Array]:
+            return [2 * bottom[0]]
+
+    monkeypatch.setattr(base, "_registry", dict(base._registry))
+    register(Forward)
+    net = filled(spec_of((2, 3, 13, 18), conv("a", "data", 20), layer("mine", "Forward", "a")), path=path)
+    with pytest.raises(SpecError, match=r"layer 'mine' \(Forward\): type Forward has no gradient"):
+        gradients(net, FEEDS)
