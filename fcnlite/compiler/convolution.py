@@ -49,10 +49,18 @@ class Work(Protocol):
 
 
 class Algorithm(Protocol):
-    """A way to compute a convolution."""
+    """A way to compute a convolution.
+
+    x and y are a problem's bottom and top, blocked or N×C×H×W as the algorithm reads and writes them; dy lies as y. u
+    are the kernels as it wants them, any number of floats in any order.
+    """
 
     def name(self, p: Problem) -> str:
         """What people call it."""
+        ...
+
+    def suits(self, p: Problem) -> bool:
+        """Whether it can compute `p`."""
         ...
 
     @property
@@ -65,19 +73,34 @@ class Algorithm(Protocol):
         """Floats of the kernels when they are prepared."""
         ...
 
-    def cost(self, p: Problem) -> Cost: ...
+    def cost(self, p: Problem) -> Cost:
+        """Of forward, beside reading x and writing y."""
+        ...
 
     def prepare(
         self, weight: Array, p: Problem, machine: Machine, *, turned: bool = False, into: Array | None = None
-    ) -> Array: ...
+    ) -> Array:
+        """u, made of a layer's kernels O×C×KH×KW and written `into` an earlier one where there is one.
 
-    def plan(self, p: Problem, machine: Machine) -> Work: ...
+        `turned`: for `Problem.turned`, the convolution of gradients, whose outputs are the layer's channels; `p` is it.
+        """
+        ...
 
-    def forward(self, x: Array, y: Array, weights: Prepared, p: Problem, work: Any, machine: Machine) -> None: ...
+    def plan(self, p: Problem, machine: Machine) -> Work:
+        """What is worked out once."""
+        ...
 
-    def weight_scratch(self, p: Problem, machine: Machine) -> int: ...
+    def forward(self, x: Array, y: Array, weights: Prepared, p: Problem, work: Any, machine: Machine) -> None:
+        """Write all of y but its margins (`Problem.margins`), which it may leave as they are."""
+        ...
 
-    def backward_weight(self, x: Array, dy: Array, dweight: Array, p: Problem, work: Any, machine: Machine) -> None: ...
+    def weight_scratch(self, p: Problem, machine: Machine) -> int:
+        """Floats of `Machine.scratch` that `backward_weight` wants."""
+        ...
+
+    def backward_weight(self, x: Array, dy: Array, dweight: Array, p: Problem, work: Any, machine: Machine) -> None:
+        """Write the kernels' gradient, O×C×KH×KW."""
+        ...
 
 
 def candidates(p: Problem) -> list[Algorithm]:
@@ -175,9 +198,7 @@ class Convolution(Operation):
         return self.layers[0]
 
     def cost(self, threads: int) -> Cost:
-        memory = super().cost(threads).memory
-        own = self.algorithm.cost(self.problem)
-        return replace(own, memory=own.memory + memory)
+        return super().cost(threads) + self.algorithm.cost(self.problem)
 
     def describe(self) -> str:
         p = self.problem
@@ -302,7 +323,9 @@ class Convolution(Operation):
         return None if self.problem.own_rows else self.problem.sources
 
     def _summing(self, machine: Machine) -> tuple[Algorithm, Any]:
-        """How the kernels' gradients are summed: no pooling looks at their last digits."""
+        """How the kernels' gradients are summed. Larger tiles may serve than in forward: no pooling chooses by the last
+        digits of what is summed here.
+        """
         if self._sum is None:
             algorithm: Algorithm = Im2col()
             if self.thin:

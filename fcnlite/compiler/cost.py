@@ -6,7 +6,8 @@ of a core with two 256-bit or one 512-bit multiply-add a cycle; only their propo
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import operator
+from dataclasses import astuple, dataclass
 
 FLOPS = 110e9
 """Multiplications and additions a second that a core's micro-kernel does."""
@@ -41,8 +42,13 @@ class Cost:
         """The products of the algorithm's formula; Winograd's is for whole tiles, where they reach over an edge too."""
         return self.products - self.filling
 
+    def __add__(self, other: Cost) -> Cost:
+        return Cost(*map(operator.add, astuple(self), astuple(other)))
+
     def seconds(self, threads: int) -> float:
-        """The predicted time: arithmetic, shared out among the threads, and memory, half of it meanwhile."""
+        """The predicted time: the longer of arithmetic, shared out among the threads, and memory, and half of the
+        shorter, since they overlap in part.
+        """
         arithmetic = (self.products / FLOPS + self.transforms / TRANSFORM_FLOPS) / threads
         memory = self.memory / BANDWIDTH
         return max(arithmetic, memory) + min(arithmetic, memory) / 2

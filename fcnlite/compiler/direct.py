@@ -26,7 +26,7 @@ PORTION_BYTES = 32 << 20
 FEW_BYTES = 4 << 20
 """Of kernels: with more, threads share out the outputs, so that each reads its own."""
 PIXELS = 512
-"""Pixels that are copied at once, at the most, where there are more bytes of 1×1 kernels than that."""
+"""Pixels that are copied at once, at the most, where 1×1 kernels have more than FEW_BYTES."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -80,9 +80,12 @@ class Direct:
     def suits(p: Problem) -> bool:
         return p.group == 1 or (p.channels // p.group % BLOCK == 0 and p.outputs // p.group % BLOCK == 0)
 
+    def _channels(self, p: Problem) -> int:
+        """Of one group, as its sum goes through them."""
+        return p.channels if self.thin else blocks(p.channels // p.group) * BLOCK
+
     def weights(self, p: Problem) -> int:
-        channels = p.channels if self.thin else blocks(p.channels // p.group) * BLOCK
-        return channels * p.taps * p.padded_outputs * p.group
+        return self._channels(p) * p.taps * p.padded_outputs * p.group
 
     def cost(self, p: Problem) -> Cost:
         (height, width), weights = p.top_size, self.weights(p)
@@ -112,36 +115,36 @@ class Direct:
     def sliding(self, p: Problem, machine: Machine) -> DirectWork:
         """How it goes about the problem where the kernels slide over the picture, or over copies of its rows."""
         rows, columns = p.kernel
-        height, width = p.top_size
-        lanes, threads = machine.kernels.panel_rows(), machine.threads
-        size = p.size
-        matrix = not self.thin and p.pointwise
-        if matrix:
+        (height, width), size = p.top_size, p.size
+        one_row = p.pointwise and not self.thin
+        if one_row:
             height, width, size = 1, height * width, (1, size[0] * size[1])
+        lanes, threads = machine.kernels.panel_rows(), machine.threads
         copied = self.thin or not p.simple or width < lanes
-        if matrix:
+        if one_row:
             maps = np.zeros(1, np.int32), np.arange(width, dtype=np.int32)
         elif copied:
             maps = p.maps(((height - 1) * rows.stride + rows.extent, (width - 1) * columns.stride + columns.extent))
         else:
             maps = p.maps(size)
-        channels = p.channels if self.thin else blocks(p.channels // p.group) * BLOCK
+        channels, in_row = self._channels(p), -(-width // lanes)
         offsets, length = self._segments(p, channels, size, len(maps[1]), copied)
-        in_row = -(-width // lanes)
-        panels, groups = height * in_row, p.padded_outputs // GROUP
         if self._shares_outputs(p, threads) and not copied:
-            piece, groups = panels, 1
+            panels, groups = height * in_row, 1
         else:
-            rows_at_once = max(1, PIECE_BYTES // (4 * len(maps[1]) * channels * rows.stride))
-            piece = min(rows_at_once * in_row, -(-panels * p.batch // (4 * threads)), panels)
-            if matrix:
-                piece = max(1, min(PIECE_BYTES // (4 * lanes * channels), -(-panels * p.batch // (4 * threads))))
+            # So many that what they read of the bottom stays in the cache, and that each thread gets four pieces.
+            pixel = 4 * channels
+            near = max(1, PIECE_BYTES // (len(maps[1]) * pixel * rows.stride)) * in_row
+            if one_row:
+                near = PIECE_BYTES // (lanes * pixel)
+            share = -(-height * in_row * p.batch // (4 * threads))
+            panels, groups = max(1, min(near, share, height * in_row)), p.padded_outputs // GROUP
         scratch = 0
         if copied:
             scratch = threads * machine.kernels.direct_scratch(
-                channels, len(maps[1]), rows.extent, rows.stride, columns.stride, width, piece
+                channels, len(maps[1]), rows.extent, rows.stride, columns.stride, width, panels
             )
-        return DirectWork(size, (height, width), maps, offsets, length, copied, piece, groups, scratch)
+        return DirectWork(size, (height, width), maps, offsets, length, copied, panels, groups, scratch)
 
     def _shares_outputs(self, p: Problem, threads: int) -> bool:
         """Whether each thread reads the kernels of its own outputs alone."""

@@ -7,7 +7,7 @@ C being 0); only the conversions change that. At first every layer of the schedu
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from math import prod
@@ -52,6 +52,11 @@ class Value:
 def blocks(channels: int) -> int:
     """How many blocks hold so many channels."""
     return -(-channels // BLOCK)
+
+
+def traffic(values: Iterable[Value]) -> Cost:
+    """That of reading or writing each once."""
+    return Cost(memory=4.0 * sum(each.floats for each in values))
 
 
 _NOTHING = np.empty(0, np.float32)
@@ -149,7 +154,7 @@ class Operation:
 
     def cost(self, threads: int) -> Cost:
         """Its predicted work."""
-        return Cost(memory=4 * sum(each.floats for each in (*self.inputs, *self.outputs)))
+        return traffic((*self.inputs, *self.outputs))
 
     def describe(self) -> str:
         return self.kind
@@ -255,7 +260,9 @@ def fold(array: Array, sources: tuple[Array, Array], size: tuple[int, int], mach
 
 
 def _members(source: Array, count: int) -> tuple[Array, Array]:
-    """Where in the second array those begin that each one stands for."""
+    """Where each one's members begin in the second array, which lists the places in `source` of the first one's
+    members, then of the second's, and so on.
+    """
     order = np.argsort(source, kind="stable")
     order = order[np.count_nonzero(source < 0) :]
     return np.searchsorted(source[order], np.arange(count + 1)), order

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 from itertools import accumulate, pairwise
 from math import prod
 
@@ -64,7 +63,7 @@ class LayerOperation(Operation):
 
     def cost(self, threads: int) -> Cost:
         macs = self.layer.macs([each.shape for each in self.inputs], [each.shape for each in self.outputs])
-        return Cost(products=2 * macs, memory=super().cost(threads).memory)
+        return super().cost(threads) + Cost(products=2.0 * macs)
 
     def describe(self) -> str:
         return self.kind if type(self) is not LayerOperation else f"plain {self.layer.type}"
@@ -127,10 +126,10 @@ class FewRows(LayerOperation):
         return prod(self.inputs[0].shape)
 
     def cost(self, threads: int) -> Cost:
-        layer, cost = self.layer, super().cost(threads)
+        layer = self.layer
         assert isinstance(layer, InnerProduct)
         weights = layer.split(self.inputs[0].shape)[1] * layer.options.num_output
-        return replace(cost, memory=cost.memory + 4.0 * weights)
+        return super().cost(threads) + Cost(memory=4.0 * weights)
 
 
 class SoftmaxLoss(LayerOperation):

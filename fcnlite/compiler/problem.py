@@ -96,9 +96,11 @@ class Problem:
         return self.taps == self.kernel[0].stride == self.kernel[1].stride == 1 and self.simple
 
     def maps(self, lengths: tuple[int, int], first: tuple[int, int] = (0, 0)) -> tuple[Array, Array]:
-        """Of the padded picture's rows and columns, so many from `first` on, those of the array; −1 is zero."""
+        """For each of `lengths` rows and columns of the padded picture, from `first` on, the one of the array that it
+        is; −1 where it is zero.
+        """
         rows, columns = (
-            _padded(source, window.pad - start, length)
+            rows_at(source, np.arange(start, start + length) - window.pad).astype(np.int32)
             for source, window, length, start in zip(self.sources, self.kernel, lengths, first, strict=True)
         )
         return rows, columns
@@ -119,10 +121,10 @@ class Problem:
         )
 
 
-def _padded(source: Array, pad: int, length: int) -> Array:
-    places = np.arange(length) - pad
+def rows_at(source: Array, places: Array) -> Array:
+    """`source[places]`; −1 for places outside."""
     inside = (places >= 0) & (places < len(source))
-    return np.where(inside, source[np.clip(places, 0, len(source) - 1)], -1).astype(np.int32)
+    return np.where(inside, source[np.clip(places, 0, len(source) - 1)], -1)
 
 
 def padded(values: Array | None, problem: Problem) -> Array:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import numpy as np
 
 from fcnlite.compiler.convolution import Convolution
@@ -64,9 +62,7 @@ class ThinWinograd(Operation):
 
     def cost(self, threads: int) -> Cost:
         first, second = (each.algorithm.cost(each.problem) for each in (self.first, self.second))
-        memory = 4.0 * sum(each.floats for each in (*self.inputs, *self.outputs)) + first.memory + second.memory
-        products, filling = first.products + second.products, first.filling + second.filling
-        return replace(second, products=products, filling=filling, memory=memory)
+        return super().cost(threads) + first + second
 
     def describe(self) -> str:
         return f"{self.first.describe()}; {self.second.describe()}"

@@ -97,7 +97,9 @@ def _resize(operation: Operation) -> None:
 
 @dataclass(frozen=True, eq=False)
 class Shorter:
-    """The first convolution's rows with a smaller pad; for every value, which row each one of before is now."""
+    """What the rows of the first convolution's padded picture are, with the smaller pad; and for every value of the
+    chain, where each of its rows of before is among those of now.
+    """
 
     sources: Array
     repeats: list[Array]

@@ -24,7 +24,7 @@ from collections.abc import Mapping, Sequence
 from copy import copy
 from dataclasses import replace
 from functools import partial
-from math import lcm, prod
+from math import lcm
 
 import numpy as np
 
@@ -34,7 +34,7 @@ from fcnlite.compiler.ir import Graph, Operation, Value
 from fcnlite.compiler.passes.kinds import ZERO, Axis, has_wide_pad, padded_sources, windows
 from fcnlite.compiler.passes.reached import GAIN, Reached
 from fcnlite.compiler.pooling import MaxPooling
-from fcnlite.compiler.problem import Margins, Problem
+from fcnlite.compiler.problem import Margins, Problem, rows_at
 from fcnlite.compiler.zero_picture import ZeroPicture
 
 
@@ -85,7 +85,7 @@ class _Framed:
             spans[edged.outputs[0]] = tuple((each.inside.start, each.inside.stop) for each in rows)
         convolutions = [each for each in self._reached.all if isinstance(each, Convolution)]
         problems = [self._problem(each, spans) for each in convolutions]
-        before, after = sum(_products(each.problem) for each in convolutions), sum(map(_products, problems))
+        before, after = sum(each.problem.products for each in convolutions), sum(each.products for each in problems)
         if not self._frames or after > GAIN * before:
             return False
         small = [self._small(axis) for axis in (0, 1)]
@@ -140,8 +140,7 @@ class _Framed:
             places = np.arange(*_seen(operation, axis, spans[operation.outputs[0]][axis], padded=seed))
             if of_whole:
                 whole = padded_sources(operation, axis) if seed else p.sources[axis]
-                inside = (places >= 0) & (places < len(whole))
-                sources.append(np.where(inside, whole[np.clip(places, 0, len(whole) - 1)], -1))
+                sources.append(rows_at(whole, places))
             else:
                 first, stop = below[axis]
                 sources.append(np.clip(places, first, stop - 1) - first)
@@ -227,7 +226,3 @@ def _seen(operation: Operation, axis: Axis, span: Span, padded: bool = False) ->
     for window in reversed(windows(operation, axis, padded)) if isinstance(operation, Convolution | MaxPooling) else ():
         first, stop = first * window.stride - window.pad, (stop - 1) * window.stride - window.pad + window.extent
     return first, stop
-
-
-def _products(p: Problem) -> int:
-    return prod(p.top_size) * p.outputs * (p.channels // p.group) * p.taps

@@ -38,7 +38,8 @@ def lay_out(graph: Graph) -> list[str]:
                 done.append(f"{value.name}, {conversion.kind}, for {reader}")
             operation.inputs[i] = twins[value]
         if type(operation) is LayerOperation and wants and graph.training:
-            operation.keep_inputs()  # which others' backward may read, unlike that of the layers that they stand for
+            # A fast operation's backward may read what it has made, where that of its layer does not.
+            operation.keep_inputs()
         for value in operation.outputs:
             value.blocked = _makes_blocked(operation, wants)
         laid.append(operation)

@@ -20,8 +20,9 @@ def normalize(graph: Graph) -> list[str]:
     for operation in graph.operations[:]:
         if type(operation) is not LayerOperation or type(operation.layer) is not BatchNorm:
             continue
+        # What a convolution makes is blocked, as these kernels want it; other values would have to be converted.
         if not isinstance(graph.producer(operation.inputs[0]), Convolution):
-            continue  # whose outputs are blocked
+            continue
         fast = Normalization(operation.layer, operation.inputs, operation.outputs)
         fast.no_gradient = operation.no_gradient
         graph.replace([operation], [fast])

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from fcnlite.compiler.convolution import Convolution, candidates, cheapest
-from fcnlite.compiler.ir import Graph, Machine, Value
+from fcnlite.compiler.ir import Graph, Machine, Value, traffic
 from fcnlite.compiler.pooling import MaxPooling
 from fcnlite.compiler.problem import Problem
 
@@ -43,6 +43,5 @@ def pool(graph: Graph, machine: Machine) -> list[str]:
 
 def _seconds(p: Problem, values: Sequence[Value], machine: Machine) -> float:
     """The predicted time of the cheapest way to compute `p`, which reads and writes these values."""
-    cost = cheapest(p, machine, candidates(p)).cost(p)
-    moved = 4 * sum(each.floats for each in values)
-    return replace(cost, memory=cost.memory + moved).seconds(machine.threads)
+    cost = traffic(values) + cheapest(p, machine, candidates(p)).cost(p)
+    return cost.seconds(machine.threads)

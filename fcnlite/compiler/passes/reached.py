@@ -115,8 +115,7 @@ class Reached:
             key = (depth, *(each.far for each in bottoms))
             return Rows(kinds, self._numbers.setdefault(key, len(self._numbers)), first, stop, stride)
         for part, window in enumerate(windows(operation, axis, padded=seed)):
-            taps = len(range(0, window.extent, window.dilation))
-            far = self._numbers.setdefault((depth, part, *[far] * taps), len(self._numbers))
+            far = self._numbers.setdefault((depth, part, *[far] * window.kernel), len(self._numbers))
             first = -((window.extent - 1 - window.pad - first) // window.stride)
             stop = (stop - 1 + window.pad) // window.stride + 1
             stride *= window.stride
