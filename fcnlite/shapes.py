@@ -65,6 +65,17 @@ class Window:
         return steps + 1
 
 
+def pooled(windows: tuple[Window, Window], axis: int, size: int, round_mode: str) -> int:
+    """Output size of a pooling along one axis, of its windows for rows and columns: a pad on either axis clips both."""
+    return windows[axis].pooled(size, round_mode, clip=any(each.pad > 0 for each in windows))
+
+
+def paired(windows: tuple[Window, Window], *names: str) -> tuple[tuple[int, int], ...]:
+    """Each attribute named, of the windows for rows and columns: as the Cython kernels take them."""
+    rows, columns = windows
+    return tuple((getattr(rows, name), getattr(columns, name)) for name in names)
+
+
 @dataclass(frozen=True)
 class Placement:
     """Where the pixels of one blob lie over another's, along one axis.

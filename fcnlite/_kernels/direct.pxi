@@ -9,7 +9,7 @@
 cdef struct Sliding:
     Py_ssize_t planes, height, width, channels  # of the bottom; its channels in a pixel
     Py_ssize_t step, padded_width  # floats in a row of the padded picture, or of its copy; its width
-    Py_ssize_t stride_h, stride_w, reach  # reach: rows from the kernel's first tap to its last, and 1
+    Py_ssize_t stride_h, stride_w, extent_h  # extent_h: rows from the kernel's first tap to its last
     Py_ssize_t segments, length, kernels  # kernels: floats of u for a group of outputs
     Py_ssize_t output_blocks, top_height, top_width, panels  # panels in a row
     const int* rows
@@ -81,16 +81,16 @@ cdef void slide(const Sliding* g, const float* x, const float* u, const float* b
 
 
 def direct_forward(const float[::1] x, x_shape, const float[::1] u, const float[::1] bias, const float[::1] slopes,
-                   float[:, :, :, :, ::1] y, blocks, const int[::1] rows, const int[::1] cols,
-                   const Py_ssize_t[::1] offsets, Py_ssize_t length, Py_ssize_t reach, stride, bint thin, bint relu,
-                   bint copied, Py_ssize_t panels_at_once, Py_ssize_t groups_at_once, float[::1] scratch, int threads):
+                   float[:, :, :, :, ::1] y, const int[::1] rows, const int[::1] cols, const Py_ssize_t[::1] offsets, *,
+                   blocks, Py_ssize_t length, Py_ssize_t extent_h, stride, bint thin, bint relu, bint copied,
+                   Py_ssize_t panels_at_once, Py_ssize_t groups_at_once, float[::1] scratch, int threads):
     """y = the convolution of x by the kernels in u, plus bias; rectified where asked.
 
     `slopes`, unless there are none, are PReLU's. x is flat: blocked, N×C/16×H×W×16, or (thin) N×C×H×W, with x_shape its
     first four axes; y is blocked. `blocks`: (first of x, their number, first of y, their number), for convolution in
     groups. `offsets`: where the segments of the sum begin, each of `length` floats, in the picture or (copied) in the
     copy that `copy_rows` makes of it, as `rows` and `cols` demand; then `scratch` has `direct_scratch(...)` floats for
-    every thread. `reach`: rows that the kernel spans. The work is shared out in pieces of `panels_at_once` and
+    every thread. `extent_h`: rows that the kernel spans. The work is shared out in pieces of `panels_at_once` and
     `groups_at_once`.
     """
     cdef Sliding g
@@ -98,7 +98,7 @@ def direct_forward(const float[::1] x, x_shape, const float[::1] u, const float[
     n, planes, height, width = x_shape
     first_in, g.planes, first_out, g.output_blocks = blocks
     g.stride_h, g.stride_w = stride
-    g.height, g.width, g.padded_width, g.reach, g.thin, g.relu = height, width, cols.shape[0], reach, thin, relu
+    g.height, g.width, g.padded_width, g.extent_h, g.thin, g.relu = height, width, cols.shape[0], extent_h, thin, relu
     g.channels = planes if thin else BLOCK
     g.step = g.padded_width * (g.channels if thin else g.planes * BLOCK) if copied else width * BLOCK
     g.top_height, g.top_width = y.shape[2], y.shape[3]
@@ -107,12 +107,12 @@ def direct_forward(const float[::1] x, x_shape, const float[::1] u, const float[
     g.slopes = &slopes[0] if slopes.shape[0] else NULL
     g.segments, g.length = offsets.shape[0], length
     g.kernels = g.segments * length * GROUP
-    panels, groups = g.top_height * g.panels, (g.output_blocks + 1) // 2
-    size = direct_scratch((planes if thin else g.planes * BLOCK), g.padded_width, reach, g.stride_h, g.stride_w,
+    panels, groups = g.top_height * g.panels, groups_of(g.output_blocks)
+    size = direct_scratch((planes if thin else g.planes * BLOCK), g.padded_width, extent_h, g.stride_h, g.stride_w,
                           g.top_width, panels_at_once) if copied else 0
     check(x.shape[0] == n * planes * height * width * (1 if thin else BLOCK) and y.shape[0] == n, "x")
     check(first_in + g.planes <= planes and first_out + g.output_blocks <= y.shape[1], "blocks")
-    check(rows.shape[0] >= (g.top_height - 1) * g.stride_h + reach, "rows")
+    check(rows.shape[0] >= (g.top_height - 1) * g.stride_h + extent_h, "rows")
     check(copied or not thin and g.top_width >= ROWS and rows.shape[0] == height and g.padded_width == width, "copied")
     check(u.shape[0] >= groups * g.kernels and bias.shape[0] >= groups * GROUP, "u and bias")
     check(slopes.shape[0] == 0 or slopes.shape[0] >= groups * GROUP, "slopes")
@@ -134,14 +134,14 @@ cdef void slide_piece(const Sliding* g, const float* x, const float* u, const fl
     """`slide` over the picture, or over a copy of the rows that these panels see."""
     cdef Py_ssize_t first_row = first_panel // g.panels, rows = (last_panel - 1) // g.panels - first_row + 1
     if copied:
-        copy_rows(g, x, first_row * g.stride_h, (rows - 1) * g.stride_h + g.reach, copy)
+        copy_rows(g, x, first_row * g.stride_h, (rows - 1) * g.stride_h + g.extent_h, copy)
         x = copy
     else:
         x += first_row * g.stride_h * g.step
     slide(g, x, u, bias, y, first_row, first_panel, last_panel, first_group, last_group)
 
 
-def direct_scratch(Py_ssize_t channels, Py_ssize_t padded_width, Py_ssize_t reach, Py_ssize_t stride_h,
+def direct_scratch(Py_ssize_t channels, Py_ssize_t padded_width, Py_ssize_t extent_h, Py_ssize_t stride_h,
                    Py_ssize_t stride_w, Py_ssize_t top_width, Py_ssize_t panels_at_once):
     """Floats of one thread's copy in `direct_forward`: the rows that its panels see, and what a last panel reads on.
 
@@ -149,12 +149,12 @@ def direct_scratch(Py_ssize_t channels, Py_ssize_t padded_width, Py_ssize_t reac
     """
     cdef Py_ssize_t in_row = (top_width + ROWS - 1) // ROWS
     # So many panels, beginning anywhere, touch at the most so many rows.
-    rows = (panels_at_once + in_row - 2) // in_row * stride_h + reach
+    rows = (panels_at_once + in_row - 2) // in_row * stride_h + extent_h
     return rows * padded_width * channels + ROWS * stride_w * max(channels, BLOCK)
 
 
 def thin_backward_weight(const float[::1] x, x_shape, const float[:, :, :, :, ::1] dy, const int[::1] rows,
-                         const int[::1] cols, const Py_ssize_t[::1] offsets, Py_ssize_t length, Py_ssize_t reach, stride,
+                         const int[::1] cols, const Py_ssize_t[::1] offsets, Py_ssize_t length, Py_ssize_t extent_h, stride,
                          float[:, :, :, ::1] sums, float[::1] scratch, int threads):
     """sums[part, s, i, o] += Σ over places of x under tap i of segment s · dy[o], each part over a share of the rows.
 
@@ -166,15 +166,15 @@ def thin_backward_weight(const float[::1] x, x_shape, const float[:, :, :, :, ::
     n, channels, height, width = x_shape
     g.stride_h, g.stride_w = stride
     g.planes = g.channels = channels
-    g.height, g.width, g.padded_width, g.reach, g.thin = height, width, cols.shape[0], reach, True
+    g.height, g.width, g.padded_width, g.extent_h, g.thin = height, width, cols.shape[0], extent_h, True
     g.step = g.padded_width * channels
     g.rows, g.cols, g.offsets, g.segments, g.length = &rows[0], &cols[0], &offsets[0], offsets.shape[0], length
     g.output_blocks, g.top_height, g.top_width = dy.shape[1], dy.shape[2], dy.shape[3]
-    size = thin_weight_scratch(channels, g.padded_width, reach, g.top_width)
+    size = thin_weight_scratch(channels, g.padded_width, extent_h, g.top_width)
     check(dy.shape[0] == n and x.shape[0] == n * channels * height * width, "x")
-    check(rows.shape[0] >= (g.top_height - 1) * g.stride_h + reach, "rows")
+    check(rows.shape[0] >= (g.top_height - 1) * g.stride_h + extent_h, "rows")
     check(sums.shape[1] == g.segments and sums.shape[2] >= length and sums.shape[2] % SUM_ROWS == 0
-          and sums.shape[3] == (g.output_blocks + 1) // 2 * GROUP, "sums")
+          and sums.shape[3] == groups_of(g.output_blocks) * GROUP, "sums")
     check(scratch.shape[0] >= parts * size, "scratch")
     for part in prange(parts, nogil=True, schedule="static", num_threads=threads):
         sum_rows_of(&g, &x[0], n, &dy[0, 0, 0, 0, 0], g.top_height * part // parts, g.top_height * (part + 1) // parts,
@@ -186,11 +186,11 @@ cdef void sum_rows_of(const Sliding* g, const float* x, Py_ssize_t count, const 
     """Output rows first … last − 1 of all pictures."""
     cdef Py_ssize_t n, row, chunk, j, part, segment, i, block, zero = 0
     cdef float* copy = scratch
-    cdef float* gradients = scratch + g.reach * g.step + SUM_ROWS
+    cdef float* gradients = scratch + g.extent_h * g.step + SUM_ROWS
     cdef const float* line
     for n in range(count):
         for row in range(first, last):
-            copy_rows(g, x + n * g.planes * g.height * g.width, row * g.stride_h, g.reach, copy)
+            copy_rows(g, x + n * g.planes * g.height * g.width, row * g.stride_h, g.extent_h, copy)
             for chunk in range(outputs // CHUNK):
                 for part in range(2):
                     block = (chunk * CHUNK + part * VL) // BLOCK
@@ -206,9 +206,9 @@ cdef void sum_rows_of(const Sliding* g, const float* x, Py_ssize_t count, const 
                                      sums + (segment * padded + i * SUM_ROWS) * outputs + chunk * CHUNK, outputs)
 
 
-def thin_weight_scratch(Py_ssize_t channels, Py_ssize_t padded_width, Py_ssize_t reach, Py_ssize_t top_width):
+def thin_weight_scratch(Py_ssize_t channels, Py_ssize_t padded_width, Py_ssize_t extent_h, Py_ssize_t top_width):
     """Floats of one part's buffers in `thin_backward_weight`."""
-    return reach * padded_width * channels + 2 * SUM_ROWS * BLOCK + top_width * CHUNK
+    return extent_h * padded_width * channels + 2 * SUM_ROWS * BLOCK + top_width * CHUNK
 
 
 def sum_rows():

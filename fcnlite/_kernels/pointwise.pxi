@@ -63,13 +63,13 @@ def pointwise_forward(const float[:, :, :, :, ::1] x, const float[::1] u, const 
     g.planes, g.output_blocks, g.top_height, g.top_width, g.relu = x.shape[1], y.shape[1], 1, size, relu
     g.slopes = &slopes[0] if slopes.shape[0] else NULL
     g.kernels = g.planes * BLOCK * GROUP
-    groups = (g.output_blocks + 1) // 2
+    groups = groups_of(g.output_blocks)
     check(x.shape[0] == y.shape[0] and size == y.shape[2] * y.shape[3] and x.shape[4] == y.shape[4] == BLOCK, "y")
     check(u.shape[0] >= groups * g.kernels and bias.shape[0] >= groups * GROUP, "u and bias")
     check(slopes.shape[0] == 0 or slopes.shape[0] >= groups * GROUP, "slopes")
     check(scratch.shape[0] >= pointwise_scratch(g.planes, pixels, threads), "scratch")
     cdef Py_ssize_t[::1] offsets = segment_offsets(g.planes)
-    cdef Py_ssize_t padded = (pixels + ROWS - 1) // ROWS * ROWS
+    cdef Py_ssize_t padded = whole_panels(pixels)
     cdef float* v = &scratch[0]
     cdef float* m = v + padded * g.planes * BLOCK
     for first in range(0, count, pixels):
@@ -84,4 +84,4 @@ def pointwise_forward(const float[:, :, :, :, ::1] x, const float[::1] u, const 
 
 def pointwise_scratch(Py_ssize_t channel_blocks, Py_ssize_t pixels, int threads):
     """Floats of the buffers of `pointwise_forward`."""
-    return (pixels + ROWS - 1) // ROWS * ROWS * (channel_blocks * BLOCK + threads * GROUP)
+    return whole_panels(pixels) * (channel_blocks * BLOCK + threads * GROUP)

@@ -96,7 +96,7 @@ cdef const float* columns(const Patches* g, const float* x, Py_ssize_t start, Py
 
 
 def convolve(const float[:, :, :, ::1] x, const float[:, :, ::1] w, const float[:, ::1] bias,
-             const float[:, ::1] slopes, float[:, :, :, ::1] y, const int[::1] rows, const int[::1] cols, windows,
+             const float[:, ::1] slopes, float[:, :, :, ::1] y, const int[::1] rows, const int[::1] cols, *, windows,
              bint pointwise, bint relu, Py_ssize_t band, Py_ssize_t shares, float[::1] scratch, int threads):
     """y = the convolution of x by w, G×O/G×C/G·KH·KW, plus bias; rectified where asked, with slopes if there are any.
 
@@ -142,7 +142,7 @@ cdef void convolve_band(const Patches* g, Py_ssize_t part, Py_ssize_t band, Py_s
 
 
 def kernel_gradient(const float[:, :, :, ::1] x, const float[:, :, :, ::1] dy, float[:, :, :, ::1] sums,
-                    const int[::1] rows, const int[::1] cols, windows, bint pointwise, Py_ssize_t band,
+                    const int[::1] rows, const int[::1] cols, *, windows, bint pointwise, Py_ssize_t band,
                     Py_ssize_t shares, float[::1] scratch, int threads):
     """sums[part], G×O/G×C/G·KH·KW: dw over a share of the pictures' bands, so that all parts together are dw.
 

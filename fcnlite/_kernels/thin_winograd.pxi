@@ -17,7 +17,7 @@ cdef Py_ssize_t span(const int* places, Py_ssize_t count, int* local) noexcept n
     return max(first, 0)
 
 
-cdef Py_ssize_t reach(const int* local, Py_ssize_t count) noexcept nogil:
+cdef Py_ssize_t distinct(const int* local, Py_ssize_t count) noexcept nogil:
     """How many rows or columns the places lie in: those outside do not count, equal ones once."""
     cdef Py_ssize_t i, found = 0
     for i in range(count):
@@ -38,9 +38,8 @@ cdef void thin_rectangle(const Tiling* g, const Sliding* thin, const float* x, c
     cdef Py_ssize_t[16] starts
     cdef Py_ssize_t height = (down - 1) * g.side + g.points, width = (across - 1) * g.side + g.points
     cdef Py_ssize_t row = span(g.rows + top * g.side, height, rows), col = span(g.cols + left * g.side, width, cols)
-    cdef Py_ssize_t i, tile, block, group, half, count = down * across, frequencies = g.points * g.points
-    cdef Py_ssize_t kernels = frequencies * g.channel_blocks * BLOCK * GROUP
-    local.height, local.width = reach(rows, height), reach(cols, width)
+    cdef Py_ssize_t i, step = 2 if g.pool else 1
+    local.height, local.width = distinct(rows, height), distinct(cols, width)
     local.down, local.across, local.rows, local.cols = down, across, rows, cols
     if local.height > 0 and local.width > 0:
         sliding.cols = thin.cols + col * thin.stride_w
@@ -52,49 +51,38 @@ cdef void thin_rectangle(const Tiling* g, const Sliding* thin, const float* x, c
         for i in range(thin.segments):
             starts[i] = i * sliding.step
         copy_rows(&sliding, x + image * thin.planes * thin.height * thin.width, row * thin.stride_h,
-                  (local.height - 1) * thin.stride_h + thin.reach, copy)
+                  (local.height - 1) * thin.stride_h + thin.extent_h, copy)
         slide(&sliding, copy, first_u, first_bias, between, 0, 0, local.height * sliding.panels, 0,
-              (thin.output_blocks + 1) // 2)
-    for tile in range(count):
-        for block in range(g.channel_blocks):
-            transform_one(&local, between, 0, tile, count, block, v, v_frequency)
-    clear_rows(v, frequencies, v_frequency, g.channel_blocks, count)
-    for group in range((g.output_blocks + 1) // 2):
-        multiply_tiles(g, v, v_frequency, u + group * kernels, m, m_frequency, count, offsets)
-        for half in range(GROUP // BLOCK):
-            block = group * (GROUP // BLOCK) + half
-            if block < g.output_blocks:
-                for tile in range(count):
-                    finish_tile(g, m + tile * GROUP + half * BLOCK, m_frequency,
-                                (image * g.down + top + tile // across) * g.across + left + tile % across, block,
-                                bias + block * BLOCK, y)
+              groups_of(thin.output_blocks))
+    local.first_row, local.first_col = g.first_row + top * g.side // step, g.first_col + left * g.side // step
+    local.top_height, local.top_width = g.top_height - top * g.side, g.top_width - left * g.side
+    forward_tiles(&local, between, u, bias, y + image * g.output_blocks * g.plane_height * g.plane_width * BLOCK, 0,
+                  down * across, v, v_frequency, m, m_frequency, offsets)
 
 
 def thin_winograd_forward(const float[:, :, :, ::1] x, const float[::1] first_u, const float[::1] first_bias,
-                          const int[::1] first_rows, const int[::1] first_cols, kernel, stride, bint first_relu, between,
-                          const float[::1] u, const float[::1] bias, float[:, :, :, :, ::1] y, const int[::1] rows,
-                          const int[::1] cols, Py_ssize_t points, Py_ssize_t side, Py_ssize_t top_height,
-                          Py_ssize_t top_width, row_margins, col_margins, bint relu, bint pool, rectangle,
-                          float[::1] scratch, int threads):
+                          const int[::1] first_rows, const int[::1] first_cols, const float[::1] u,
+                          const float[::1] bias, float[:, :, :, :, ::1] y, const int[::1] rows, const int[::1] cols, *,
+                          kernel, stride, bint first_relu, between, Py_ssize_t points, Py_ssize_t side, top_size,
+                          margins, bint relu, bint pool, rectangle, float[::1] scratch, int threads):
     """y = the convolution by u of the convolution of x by first_u: `direct_forward`, thin, then `winograd_forward`.
 
-    `between`: channels, height and width of what lies between; `rectangle`: rows and columns of tiles at once;
+    `kernel` and `stride`: the first one's; `between`: channels, height and width of what lies between; `rectangle`: rows and columns of tiles at once;
     `scratch` has `thin_winograd_scratch(...)` floats.
     """
     cdef Tiling g
     cdef Sliding thin
     cdef Py_ssize_t channels, height, width, tile_rows, tile_cols, v_frequency, m_frequency, v_size, m_size, size, item
-    cdef Py_ssize_t tall, wide, between_size, panels
+    cdef Py_ssize_t tall, wide, between_size
     channels, height, width = between
     tile_rows, tile_cols = rectangle
-    tile_up(&g, points, side, ((channels + BLOCK - 1) // BLOCK, height, width), (y.shape[1], top_height, top_width), rows,
-            cols)
+    tile_up(&g, points, side, ((channels + BLOCK - 1) // BLOCK, height, width), (y.shape[1], *top_size), rows, cols)
     g.relu, g.pool = relu, pool
-    place_top(&g, y.shape[2], y.shape[3], row_margins, col_margins)
+    place_top(&g, y.shape[2], y.shape[3], margins)
     thin.planes = thin.channels = x.shape[1]
     thin.height, thin.width, thin.thin, thin.relu = x.shape[2], x.shape[3], True, first_relu
     thin.slopes = NULL
-    thin.segments, thin.reach, thin.length = kernel[0], kernel[0], kernel[1] * x.shape[1]
+    thin.segments, thin.extent_h, thin.length = kernel[0], kernel[0], kernel[1] * x.shape[1]
     thin.stride_h, thin.stride_w = stride
     thin.kernels = thin.segments * thin.length * GROUP
     thin.output_blocks = g.channel_blocks
@@ -102,14 +90,13 @@ def thin_winograd_forward(const float[:, :, :, ::1] x, const float[::1] first_u,
     check(kernel[0] <= 16 and first_rows.shape[0] >= (height - 1) * thin.stride_h + kernel[0]
           and first_cols.shape[0] >= (width - 1) * thin.stride_w + kernel[1], "first maps")
     check((tile_rows - 1) * side + points <= LONGEST and (tile_cols - 1) * side + points <= LONGEST, "rectangle")
-    check(u.shape[0] >= (g.output_blocks + 1) // 2 * points * points * g.channel_blocks * BLOCK * GROUP, "u")
+    check(u.shape[0] >= groups_of(g.output_blocks) * points * points * g.channel_blocks * BLOCK * GROUP, "u")
     check(bias.shape[0] >= g.output_blocks * BLOCK and first_bias.shape[0] >= g.channel_blocks * BLOCK
-          and first_u.shape[0] >= (g.channel_blocks + 1) // 2 * thin.kernels, "bias")
+          and first_u.shape[0] >= groups_of(g.channel_blocks) * thin.kernels, "bias")
     size = thin_winograd_scratch(points, side, g.channel_blocks, x.shape[1], kernel, stride, rectangle)
     check(scratch.shape[0] >= threads * size and y.shape[0] == x.shape[0], "scratch")
-    panels = (tile_rows * tile_cols + ROWS - 1) // ROWS
-    v_frequency = panels * ROWS * g.channel_blocks * BLOCK + LINE
-    m_frequency = panels * ROWS * GROUP + LINE
+    v_frequency = apart(whole_panels(tile_rows * tile_cols), g.channel_blocks * BLOCK)
+    m_frequency = apart(whole_panels(tile_rows * tile_cols), GROUP)
     v_size, m_size = points * points * v_frequency, points * points * m_frequency
     between_size = ((tile_rows - 1) * side + points) * ((tile_cols - 1) * side + points) * g.channel_blocks * BLOCK
     tall, wide = (g.down + tile_rows - 1) // tile_rows, (g.across + tile_cols - 1) // tile_cols
@@ -127,8 +114,8 @@ def thin_winograd_forward(const float[:, :, :, ::1] x, const float[::1] first_u,
 def thin_winograd_scratch(Py_ssize_t points, Py_ssize_t side, Py_ssize_t channel_blocks, Py_ssize_t channels, kernel,
                           stride, rectangle):
     """Floats of one thread's buffers in `thin_winograd_forward`."""
-    tiles = (rectangle[0] * rectangle[1] + ROWS - 1) // ROWS * ROWS
+    rows = whole_panels(rectangle[0] * rectangle[1])
     tall, wide = ((each - 1) * side + points for each in rectangle)
     copied = ((tall - 1) * stride[0] + kernel[0]) * ((wide - 1) * stride[1] + kernel[1]) * channels
-    buffers = points * points * (tiles * channel_blocks * BLOCK + tiles * GROUP + 2 * LINE)
+    buffers = points * points * (apart(rows, channel_blocks * BLOCK) + apart(rows, GROUP))
     return buffers + tall * wide * channel_blocks * BLOCK + copied + ROWS * stride[1] * BLOCK

@@ -28,6 +28,21 @@ cdef struct Tiling:
     bint relu, pool
 
 
+cdef inline Py_ssize_t whole_panels(Py_ssize_t tiles) noexcept nogil:
+    """The rows of the panels that hold so many tiles."""
+    return (tiles + ROWS - 1) // ROWS * ROWS
+
+
+cdef inline Py_ssize_t apart(Py_ssize_t rows, Py_ssize_t width) noexcept nogil:
+    """Floats from one frequency of a buffer to the next: the line keeps them apart in the cache."""
+    return rows * width + LINE
+
+
+cdef inline Py_ssize_t groups_of(Py_ssize_t blocks) noexcept nogil:
+    """The groups that so many blocks of outputs are in."""
+    return (blocks + GROUP // BLOCK - 1) // (GROUP // BLOCK)
+
+
 cdef inline bint together(const int* places, Py_ssize_t count) noexcept nogil:
     """Whether `count` rows or columns of the padded picture are neighbours in the bottom too."""
     return places[0] >= 0 and places[count - 1] == places[0] + count - 1
@@ -227,7 +242,7 @@ cdef void forward_tiles(const Tiling* g, const float* x, const float* u, const f
         for tile in range(count):
             transform_one(g, x, first, tile, count, block, v, v_frequency)
     clear_rows(v, frequencies, v_frequency, g.channel_blocks, count)
-    for group in range((g.output_blocks + 1) // 2):
+    for group in range(groups_of(g.output_blocks)):
         multiply_tiles(g, v, v_frequency, u + group * kernels, m, m_frequency, count, offsets)
         finish_group(g, m, m_frequency, first, count, group, bias, y)
 
@@ -251,11 +266,11 @@ cdef tile_up(Tiling* g, Py_ssize_t points, Py_ssize_t side, bottom, top, const i
     check(rows.shape[0] >= (g.down - 1) * side + points and cols.shape[0] >= (g.across - 1) * side + points, "maps")
 
 
-cdef place_top(Tiling* g, Py_ssize_t height, Py_ssize_t width, row_margins, col_margins):
+cdef place_top(Tiling* g, Py_ssize_t height, Py_ssize_t width, margins):
     """Say where in arrays of this height and width the outputs go. Raises ValueError where they do not fit."""
     cdef Py_ssize_t step = 2 if g.pool else 1
     g.plane_height, g.plane_width = height, width
-    (g.first_row, last_rows), (g.first_col, last_cols) = row_margins, col_margins
+    (g.first_row, last_rows), (g.first_col, last_cols) = margins
     check(min(g.first_row, last_rows, g.first_col, last_cols) >= 0 and g.top_height > 0 and g.top_width > 0, "a margin")
     check(height == g.first_row + (g.top_height + step - 1) // step + last_rows
           and width == g.first_col + (g.top_width + step - 1) // step + last_cols
@@ -263,31 +278,28 @@ cdef place_top(Tiling* g, Py_ssize_t height, Py_ssize_t width, row_margins, col_
 
 
 def winograd_forward(const float[:, :, :, :, ::1] x, const float[::1] u, const float[::1] bias,
-                     const float[::1] slopes, float[:, :, :, :, ::1] y, const int[::1] rows, const int[::1] cols,
-                     Py_ssize_t points, Py_ssize_t side, Py_ssize_t top_height, Py_ssize_t top_width, row_margins,
-                     col_margins, bint relu, bint pool, Py_ssize_t tiles, bint by_outputs, float[::1] scratch,
-                     int threads):
+                     const float[::1] slopes, float[:, :, :, :, ::1] y, const int[::1] rows, const int[::1] cols, *,
+                     Py_ssize_t points, Py_ssize_t side, top_size, margins, bint relu, bint pool, Py_ssize_t tiles,
+                     bint by_outputs, float[::1] scratch, int threads):
     """y = the convolution of x by the kernels in u, plus bias; rectified (relu) and pooled 2×2 (pool) where asked.
 
     x is N×C/16×H×W×16, y likewise; bias has a value for every output of y's groups, and so have `slopes` (of PReLU, not
-    pooled) unless there are none. Of y all is written but the margins, so many of its first and last rows and columns;
-    `rows` and `cols` begin behind them, and top_height × top_width is what lies within, before pooling.
+    pooled) unless there are none. Of y all is written but the margins, so many of its first and last rows and of its
+    first and last columns; `rows` and `cols` begin behind them, and top_size is what lies within, before pooling.
     `tiles` go through the buffers at once: a thread's own, or (by_outputs) of all threads,
     which then share out the outputs. `scratch` has `winograd_scratch(...)` floats.
     """
     cdef Tiling g
-    cdef Py_ssize_t count, groups, panels, v_frequency, m_frequency, v_size, m_size, item, first, here, group, kernels
+    cdef Py_ssize_t count, groups, v_frequency, m_frequency, v_size, m_size, item, first, here, group, kernels
     cdef Py_ssize_t[::1] offsets = segment_offsets(x.shape[1])
     cdef float* v
     cdef float* m
-    tile_up(&g, points, side, extent(x), (y.shape[1], top_height, top_width), rows, cols)
+    tile_up(&g, points, side, extent(x), (y.shape[1], *top_size), rows, cols)
     g.relu, g.pool, g.slopes = relu, pool, &slopes[0] if slopes.shape[0] else NULL
-    place_top(&g, y.shape[2], y.shape[3], row_margins, col_margins)
+    place_top(&g, y.shape[2], y.shape[3], margins)
     count = x.shape[0] * g.down * g.across
-    groups = (g.output_blocks + 1) // 2
-    panels = (tiles + ROWS - 1) // ROWS
-    v_frequency = panels * ROWS * g.channel_blocks * BLOCK + LINE
-    m_frequency = panels * ROWS * GROUP + LINE
+    groups = groups_of(g.output_blocks)
+    v_frequency, m_frequency = apart(whole_panels(tiles), g.channel_blocks * BLOCK), apart(whole_panels(tiles), GROUP)
     v_size, m_size = points * points * v_frequency, points * points * m_frequency
     kernels = points * points * g.channel_blocks * BLOCK * GROUP
     check(u.shape[0] >= groups * kernels and bias.shape[0] >= groups * GROUP, "u and bias")
@@ -313,9 +325,8 @@ def winograd_forward(const float[:, :, :, :, ::1] x, const float[::1] u, const f
 
 def winograd_scratch(Py_ssize_t points, Py_ssize_t channel_blocks, Py_ssize_t tiles, bint by_outputs, int threads):
     """Floats of the buffers v and m that `winograd_forward` needs."""
-    cdef Py_ssize_t rows = (tiles + ROWS - 1) // ROWS * ROWS
-    v = points * points * (rows * channel_blocks * BLOCK + LINE)
-    m = points * points * (rows * GROUP + LINE)
+    v = points * points * apart(whole_panels(tiles), channel_blocks * BLOCK)
+    m = points * points * apart(whole_panels(tiles), GROUP)
     return v + threads * m if by_outputs else threads * (v + m)
 
 

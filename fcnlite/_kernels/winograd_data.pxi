@@ -106,7 +106,7 @@ def winograd_backward_data(const float[:, :, :, :, ::1] dy, const float[::1] u, 
     chunks = (t.output_blocks * BLOCK + CHUNK - 1) // CHUNK
     outputs = chunks * CHUNK
     of_kernels = frequencies * channels * CHUNK
-    d_frequency, s_frequency = outputs * CHUNK + LINE, channels * CHUNK + LINE
+    d_frequency, s_frequency = apart(outputs, CHUNK), apart(channels, CHUNK)
     d_bundle, s_bundle = frequencies * d_frequency, frequencies * s_frequency
     check(np.asarray(rows).max() < t.height and np.asarray(cols).max() < t.width, "maps")
     check(dy.shape[0] == dx.shape[0] and dx.shape[4] == dy.shape[4] == BLOCK, "dy")
@@ -136,4 +136,5 @@ def winograd_backward_data(const float[:, :, :, :, ::1] dy, const float[::1] u, 
 def winograd_data_scratch(Py_ssize_t points, Py_ssize_t channel_blocks, Py_ssize_t output_blocks, Py_ssize_t tiles):
     """Floats of the buffers of `winograd_backward_data`."""
     cdef Py_ssize_t outputs = (output_blocks * BLOCK + CHUNK - 1) // CHUNK * CHUNK
-    return (tiles + CHUNK - 1) // CHUNK * points * points * ((channel_blocks * BLOCK + outputs) * CHUNK + 2 * LINE)
+    of_bundle = points * points * (apart(outputs, CHUNK) + apart(channel_blocks * BLOCK, CHUNK))
+    return (tiles + CHUNK - 1) // CHUNK * of_bundle

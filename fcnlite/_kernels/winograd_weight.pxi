@@ -92,7 +92,7 @@ def winograd_backward_weight(const float[:, :, :, :, ::1] x, const float[:, :, :
     the buffers at once; `scratch` has `winograd_weight_scratch(...)` floats.
     """
     cdef Tiling t
-    cdef Py_ssize_t r = dweight.shape[2], count, groups, chunks, panels, padded, v_frequency, d_frequency, s_frequency
+    cdef Py_ssize_t r = dweight.shape[2], count, groups, chunks, padded, v_frequency, d_frequency, s_frequency
     cdef Py_ssize_t item, first, group, channels, frequencies = points * points, blocks_here, here
     cdef float* v
     cdef float* d
@@ -101,12 +101,10 @@ def winograd_backward_weight(const float[:, :, :, :, ::1] x, const float[:, :, :
     check_gradient(&t, x.shape[0], dy.shape[0], g, dweight)
     check(scratch.shape[0] >= winograd_weight_scratch(points, t.channel_blocks, tiles, groups_at_once), "scratch")
     count, channels = x.shape[0] * t.down * t.across, t.channel_blocks * BLOCK
-    panels, groups = (tiles + ROWS - 1) // ROWS, (t.output_blocks + 1) // 2
-    padded = panels * ROWS
-    v_frequency = padded * channels + LINE
-    d_frequency = groups_at_once * GROUP * padded + LINE
-    s_frequency = groups_at_once * GROUP * channels + LINE
-    cdef Py_ssize_t[::1] offsets = panel_offsets(panels, t.channel_blocks)
+    padded, groups = whole_panels(tiles), groups_of(t.output_blocks)
+    v_frequency = apart(padded, channels)
+    d_frequency, s_frequency = apart(padded, groups_at_once * GROUP), apart(channels, groups_at_once * GROUP)
+    cdef Py_ssize_t[::1] offsets = panel_offsets(tiles, t.channel_blocks)
     v = &scratch[0]
     d = v + frequencies * v_frequency
     s = d + frequencies * d_frequency
@@ -126,7 +124,7 @@ def winograd_backward_weight(const float[:, :, :, :, ::1] x, const float[:, :, :
             for item in prange(frequencies * chunks, nogil=True, schedule="static", num_threads=threads):
                 sum_tiles(v + item // chunks * v_frequency, t.channel_blocks,
                           d + item // chunks * d_frequency + item % chunks * padded * CHUNK,
-                          (here + ROWS - 1) // ROWS * ROWS,
+                          whole_panels(here),
                           s + item // chunks * s_frequency + item % chunks * channels * CHUNK, &offsets[0])
         for item in prange(chunks * t.channel_blocks, nogil=True, schedule="static", num_threads=threads):
             finish_kernels(s + (item // t.channel_blocks * channels + item % t.channel_blocks * BLOCK) * CHUNK,
@@ -136,9 +134,9 @@ def winograd_backward_weight(const float[:, :, :, :, ::1] x, const float[:, :, :
 
 def winograd_weight_scratch(Py_ssize_t points, Py_ssize_t channel_blocks, Py_ssize_t tiles, Py_ssize_t groups_at_once):
     """Floats of the buffers of `winograd_backward_weight`."""
-    cdef Py_ssize_t padded = (tiles + ROWS - 1) // ROWS * ROWS, channels = channel_blocks * BLOCK
+    cdef Py_ssize_t padded = whole_panels(tiles), channels = channel_blocks * BLOCK
     outputs = groups_at_once * GROUP
-    return points * points * (padded * channels + outputs * padded + outputs * channels + 3 * LINE)
+    return points * points * (apart(padded, channels) + apart(padded, outputs) + apart(channels, outputs))
 
 
 cdef check_gradient(const Tiling* t, Py_ssize_t batch, Py_ssize_t top_batch, const float[:, ::1] g,
@@ -150,6 +148,6 @@ cdef check_gradient(const Tiling* t, Py_ssize_t batch, Py_ssize_t top_batch, con
     check(dweight.shape[0] <= t.output_blocks * BLOCK and dweight.shape[1] <= t.channel_blocks * BLOCK, "dweight")
 
 
-def panel_offsets(Py_ssize_t panels, Py_ssize_t channel_blocks):
-    """Where each panel begins in a frequency of v."""
-    return np.arange(panels) * (channel_blocks * BLOCK * ROWS)
+def panel_offsets(Py_ssize_t tiles, Py_ssize_t channel_blocks):
+    """Where each panel of so many tiles begins in a frequency of v."""
+    return np.arange(whole_panels(tiles) // ROWS) * (channel_blocks * BLOCK * ROWS)

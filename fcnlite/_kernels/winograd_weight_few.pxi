@@ -5,17 +5,12 @@ cdef enum:
     BLOCKS_OF_SUMS = 4  # of channels
 
 
-cdef inline Py_ssize_t floats_of_group(Py_ssize_t rows) noexcept nogil:
-    """Of so many rows for one group of outputs, and what keeps frequencies apart in the cache."""
-    return rows * GROUP + LINE
-
-
 cdef void gradient_of_group(const Tiling* g, const float* v, Py_ssize_t v_frequency, const float* dy, Py_ssize_t count,
                             Py_ssize_t group, const Py_ssize_t* offsets, const float* transform, Py_ssize_t r, float* d,
                             float* s, float[:, :, :, ::1] dweight) noexcept nogil:
     """The gradients of the kernels of one group of outputs, all tiles being in v."""
-    cdef Py_ssize_t frequencies = g.points * g.points, padded = (count + ROWS - 1) // ROWS * ROWS
-    cdef Py_ssize_t d_frequency = floats_of_group(padded), s_frequency = floats_of_group(BLOCKS_OF_SUMS * BLOCK)
+    cdef Py_ssize_t frequencies = g.points * g.points, padded = whole_panels(count)
+    cdef Py_ssize_t d_frequency = apart(padded, GROUP), s_frequency = apart(BLOCKS_OF_SUMS * BLOCK, GROUP)
     cdef Py_ssize_t tile, half, portion, first, some, f, chunk, block, of_chunk
     memset(d, 0, frequencies * d_frequency * sizeof(float))
     for half in range(min(2, g.output_blocks - group * 2)):
@@ -42,7 +37,7 @@ def winograd_backward_few(const float[:, :, :, :, ::1] x, const float[:, :, :, :
                           float[:, :, :, ::1] dweight, float[::1] scratch, int threads):
     """`winograd_backward_weight` for few tiles, all at once; `scratch` has `winograd_few_scratch(...)` floats."""
     cdef Tiling t
-    cdef Py_ssize_t count, panels, v_frequency, d_size, s_size, group, frequencies = points * points
+    cdef Py_ssize_t count, v_frequency, d_size, s_size, group, frequencies = points * points
     cdef float* v
     cdef float* d
     cdef float* s
@@ -50,22 +45,21 @@ def winograd_backward_few(const float[:, :, :, :, ::1] x, const float[:, :, :, :
     check_gradient(&t, x.shape[0], dy.shape[0], g, dweight)
     count = x.shape[0] * t.down * t.across
     check(scratch.shape[0] >= winograd_few_scratch(points, t.channel_blocks, count, threads), "scratch")
-    panels = (count + ROWS - 1) // ROWS
-    v_frequency = panels * ROWS * t.channel_blocks * BLOCK + LINE
-    d_size, s_size = frequencies * floats_of_group(panels * ROWS), frequencies * floats_of_group(BLOCKS_OF_SUMS * BLOCK)
-    cdef Py_ssize_t[::1] offsets = panel_offsets(panels, t.channel_blocks)
+    v_frequency = apart(whole_panels(count), t.channel_blocks * BLOCK)
+    d_size, s_size = frequencies * apart(whole_panels(count), GROUP), frequencies * apart(BLOCKS_OF_SUMS * BLOCK, GROUP)
+    cdef Py_ssize_t[::1] offsets = panel_offsets(count, t.channel_blocks)
     v = &scratch[0]
     d = v + frequencies * v_frequency
     s = d + threads * d_size
     with nogil:
         transform_patches(&t, &x[0, 0, 0, 0, 0], 0, count, v, v_frequency, threads)
-    for group in prange((t.output_blocks + 1) // 2, nogil=True, schedule="dynamic", num_threads=threads):
+    for group in prange(groups_of(t.output_blocks), nogil=True, schedule="dynamic", num_threads=threads):
         gradient_of_group(&t, v, v_frequency, &dy[0, 0, 0, 0, 0], count, group, &offsets[0], &g[0, 0], g.shape[1],
                           d + threadid() * d_size, s + threadid() * s_size, dweight)
 
 
 def winograd_few_scratch(Py_ssize_t points, Py_ssize_t channel_blocks, Py_ssize_t tiles, int threads):
     """Floats of the buffers of `winograd_backward_few`."""
-    cdef Py_ssize_t padded = (tiles + ROWS - 1) // ROWS * ROWS
-    own = floats_of_group(padded) + floats_of_group(BLOCKS_OF_SUMS * BLOCK)
-    return points * points * (padded * channel_blocks * BLOCK + LINE + threads * own)
+    cdef Py_ssize_t padded = whole_panels(tiles)
+    own = apart(padded, GROUP) + apart(BLOCKS_OF_SUMS * BLOCK, GROUP)
+    return points * points * (apart(padded, channel_blocks * BLOCK) + threads * own)

@@ -182,8 +182,9 @@ class Direct:
         planes = p.channels if self.thin else p.channel_blocks
         machine.kernels.direct_forward(
             x.reshape(-1), (p.batch, planes, *work.size), *weights, y.reshape(*y.shape[:2], *work.top_size, BLOCK),
-            of_blocks, *work.maps, work.offsets, work.length, rows.extent, (rows.stride, columns.stride), self.thin,
-            p.relu, work.copied, work.panels, work.groups, machine.scratch, machine.threads,
+            *work.maps, work.offsets, blocks=of_blocks, length=work.length, extent_h=rows.extent,
+            stride=(rows.stride, columns.stride), thin=self.thin, relu=p.relu, copied=work.copied,
+            panels_at_once=work.panels, groups_at_once=work.groups, scratch=machine.scratch, threads=machine.threads,
         )  # fmt: skip
 
     def weight_scratch(self, p: Problem, machine: Machine) -> int:

@@ -16,6 +16,7 @@ from fcnlite.compiler.cost import Cost
 from fcnlite.compiler.ir import Machine
 from fcnlite.compiler.problem import Prepared, Problem
 from fcnlite.layers.base import Array
+from fcnlite.shapes import paired
 from fcnlite.threads import blas_kernels
 
 BAND_BYTES = 1 << 20
@@ -111,8 +112,8 @@ class Im2col:
 
     def forward(self, x: Array, y: Array, weights: Prepared, p: Problem, work: Im2colWork, machine: Machine) -> None:
         blas_kernels().convolve(
-            x, weights.u, weights.bias, weights.slopes, y, *work.maps, self._windows(p), p.pointwise, p.relu,
-            work.band, work.shares, machine.scratch, machine.threads,
+            x, weights.u, weights.bias, weights.slopes, y, *work.maps, windows=self._windows(p), pointwise=p.pointwise,
+            relu=p.relu, band=work.band, shares=work.shares, scratch=machine.scratch, threads=machine.threads,
         )  # fmt: skip
 
     def weight_scratch(self, p: Problem, machine: Machine) -> int:
@@ -128,13 +129,11 @@ class Im2col:
         dw = dweight.reshape(1, p.group, p.outputs // p.group, -1)
         sums = dw if parts == 1 else machine.buffer((parts, *dw.shape[1:]))
         blas_kernels().kernel_gradient(
-            x, dy, sums, *work.maps, self._windows(p), p.pointwise, work.band, shares, machine.scratch,
-            machine.threads,
+            x, dy, sums, *work.maps, windows=self._windows(p), pointwise=p.pointwise, band=work.band, shares=shares,
+            scratch=machine.scratch, threads=machine.threads,
         )  # fmt: skip
         if parts > 1:
             np.sum(sums, axis=0, out=dw[0])
 
     def _windows(self, p: Problem) -> tuple[tuple[int, int], ...]:
-        """kernel, stride and dilation as the Cython kernels take them."""
-        r, c = p.kernel
-        return (r.kernel, c.kernel), (r.stride, c.stride), (r.dilation, c.dilation)
+        return paired(p.kernel, "kernel", "stride", "dilation")

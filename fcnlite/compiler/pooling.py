@@ -9,7 +9,9 @@ import numpy as np
 from fcnlite.compiler.ir import Machine, Operation, Value
 from fcnlite.layers.base import Array, Layer, Run
 from fcnlite.layers.pooling import Pooling
-from fcnlite.shapes import Window
+from fcnlite.shapes import Window, paired, pooled
+
+_ARGUMENTS = "kernel", "stride", "pad"
 
 
 class MaxPooling(Operation):
@@ -40,12 +42,12 @@ class MaxPooling(Operation):
         return self.pooled_along(0, bottom.shape[2]), self.pooled_along(1, bottom.shape[3])
 
     def pooled_along(self, axis: int, size: int) -> int:
-        return self.windows[axis].pooled(size, self._mode, any(each.pad > 0 for each in self.windows))
+        return pooled(self.windows, axis, size, self._mode)
 
     def forward(self, bottom: list[Array], top: list[Array], run: Run, machine: Machine) -> list[Array]:
         shape = self.outputs[0].memory_shape if self._training else (0,) * 5
         run.saved = machine.kept.view(np.uint8)[: prod(shape)].reshape(shape)
-        machine.kernels.max_pool(bottom[0], top[0], run.saved, *_arguments(self.windows), machine.threads)
+        machine.kernels.max_pool(bottom[0], top[0], run.saved, *paired(self.windows, *_ARGUMENTS), machine.threads)
         return top
 
     def kept_floats(self) -> int:
@@ -53,7 +55,7 @@ class MaxPooling(Operation):
 
     def backward(self, dtop: list[Array], run: Run, machine: Machine) -> list[Array | None]:
         dx = machine.buffer(self.inputs[0].memory_shape)
-        machine.kernels.max_pool_backward(dtop[0], run.saved, dx, *_arguments(self.windows), machine.threads)
+        machine.kernels.max_pool_backward(dtop[0], run.saved, dx, *paired(self.windows, *_ARGUMENTS), machine.threads)
         return [dx]
 
 
@@ -71,16 +73,10 @@ class AveragePooling(Operation):
         return type(layer) is Pooling and layer.options.pool == "AVE"
 
     def forward(self, bottom: list[Array], top: list[Array], run: Run, machine: Machine) -> list[Array]:
-        machine.kernels.average_pool(bottom[0], top[0], *_arguments(self._windows), machine.threads)
+        machine.kernels.average_pool(bottom[0], top[0], *paired(self._windows, *_ARGUMENTS), machine.threads)
         return top
 
     def backward(self, dtop: list[Array], run: Run, machine: Machine) -> list[Array | None]:
         dx = machine.buffer(self.inputs[0].memory_shape)
-        machine.kernels.average_pool_backward(dtop[0], dx, *_arguments(self._windows), machine.threads)
+        machine.kernels.average_pool_backward(dtop[0], dx, *paired(self._windows, *_ARGUMENTS), machine.threads)
         return [dx]
-
-
-def _arguments(windows: tuple[Window, Window]) -> tuple[tuple[int, int], ...]:
-    """kernel, stride and pad as the Cython kernels take them."""
-    rows, columns = windows
-    return (rows.kernel, columns.kernel), (rows.stride, columns.stride), (rows.pad, columns.pad)

@@ -10,6 +10,7 @@ from fcnlite.compiler.direct import Direct
 from fcnlite.compiler.ir import Machine, Operation
 from fcnlite.compiler.winograd import Winograd
 from fcnlite.layers.base import Array, Run
+from fcnlite.shapes import paired
 
 RECTANGLE = (3, 14)
 """Rows and columns of tiles at once."""
@@ -38,9 +39,8 @@ class ThinWinograd(Operation):
         first, second = self.first.problem, self.second.problem
         assert isinstance(self.first.algorithm, Direct) and isinstance(self.second.algorithm, Winograd)
         side = self.second.algorithm.side(second)
-        (rows, columns), points = first.kernel, self.second.algorithm.points
         self._maps = self.first.algorithm.sliding(first, machine).maps, self.second.algorithm.plan(second, machine).maps
-        kernel, stride = (rows.kernel, columns.kernel), (rows.stride, columns.stride)
+        points, (kernel, stride) = self.second.algorithm.points, paired(first.kernel, "kernel", "stride")
         floats = machine.kernels.thin_winograd_scratch(
             points, side, second.channel_blocks, first.channels, kernel, stride, RECTANGLE
         )
@@ -50,12 +50,13 @@ class ThinWinograd(Operation):
         first, second, winograd = self.first.problem, self.second.problem, self.second.algorithm
         assert isinstance(winograd, Winograd)
         ours, theirs = self.first.prepared(machine), self.second.prepared(machine)
-        (rows, columns), (first_maps, maps) = first.kernel, self._maps
+        first_maps, maps = self._maps
+        kernel, stride = paired(first.kernel, "kernel", "stride")
         machine.kernels.thin_winograd_forward(
-            bottom[0], ours.u[0], ours.bias[0], *first_maps, (rows.kernel, columns.kernel),
-            (rows.stride, columns.stride), first.relu, (first.outputs, *first.top_size), theirs.u, theirs.bias[0],
-            top[0], *maps, winograd.points, winograd.side(second), *map(len, second.within), *second.margins,
-            second.relu, second.pool, RECTANGLE, machine.scratch, machine.threads,
+            bottom[0], ours.u[0], ours.bias[0], *first_maps, theirs.u, theirs.bias[0], top[0], *maps, kernel=kernel,
+            stride=stride, first_relu=first.relu, between=(first.outputs, *first.top_size), points=winograd.points,
+            side=winograd.side(second), top_size=tuple(map(len, second.within)), margins=second.margins,
+            relu=second.relu, pool=second.pool, rectangle=RECTANGLE, scratch=machine.scratch, threads=machine.threads,
         )  # fmt: skip
         self.second.fill_margins(top[0], machine)
         return top

@@ -179,9 +179,9 @@ class Winograd:
 
     def forward(self, x: Array, y: Array, weights: Prepared, p: Problem, work: WinogradWork, machine: Machine) -> None:
         machine.kernels.winograd_forward(
-            x, weights.u, weights.bias[0], weights.slopes[0], y, *work.maps, self.points, self.side(p),
-            *map(len, p.within), *p.margins, p.relu, p.pool, work.tiles, work.by_outputs, machine.scratch,
-            machine.threads,
+            x, weights.u, weights.bias[0], weights.slopes[0], y, *work.maps, points=self.points, side=self.side(p),
+            top_size=tuple(map(len, p.within)), margins=p.margins, relu=p.relu, pool=p.pool, tiles=work.tiles,
+            by_outputs=work.by_outputs, scratch=machine.scratch, threads=machine.threads,
         )  # fmt: skip
 
     def weight_scratch(self, p: Problem, machine: Machine) -> int:

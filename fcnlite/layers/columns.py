@@ -18,7 +18,7 @@ import numpy as np
 from fcnlite import config, threads
 from fcnlite._kernels.im2col import col2im, im2col
 from fcnlite.layers.base import Array
-from fcnlite.shapes import Window
+from fcnlite.shapes import Window, paired
 
 Band = tuple[int, int]
 """Output positions start..stop, counted row by row."""
@@ -64,8 +64,7 @@ class Kernel:
 
     def arguments(self) -> tuple[tuple[int, int], ...]:
         """kernel, stride, pad and dilation as the Cython kernels take them."""
-        r, c = self.rows, self.columns
-        return (r.kernel, c.kernel), (r.stride, c.stride), (r.pad, c.pad), (r.dilation, c.dilation)
+        return paired((self.rows, self.columns), "kernel", "stride", "pad", "dilation")
 
 
 def _columns(x: Array, kernel: Kernel, out_w: int, band: Band) -> Array:

@@ -22,7 +22,7 @@ from fcnlite._kernels.pooling import ave_backward, ave_forward, max_backward, ma
 from fcnlite.errors import SpecError
 from fcnlite.layers.base import Array, Layer, Run, Shape, four_axes, register
 from fcnlite.layers.options import pair
-from fcnlite.shapes import Placement, Window, convolution_placement
+from fcnlite.shapes import Placement, Window, convolution_placement, paired, pooled
 
 
 @dataclass(frozen=True)
@@ -72,15 +72,12 @@ class Pooling(Layer):
         return self.windows[0], self.windows[1]
 
     def _arguments(self, height: int, width: int) -> tuple[tuple[int, int], ...]:
-        """kernel, stride and pad as the Cython kernels take them."""
-        rows, columns = self.windows_over(height, width)
-        return (rows.kernel, columns.kernel), (rows.stride, columns.stride), (rows.pad, columns.pad)
+        return paired(self.windows_over(height, width), "kernel", "stride", "pad")
 
     def top_shapes(self, *bottom: Shape) -> list[Shape]:
         n, channels, height, width = four_axes(bottom[0])
-        rows, columns = self.windows_over(height, width)
-        mode, clip = self.options.round_mode, rows.pad > 0 or columns.pad > 0
-        top = (n, channels, rows.pooled(height, mode, clip), columns.pooled(width, mode, clip))
+        windows, mode = self.windows_over(height, width), self.options.round_mode
+        top = (n, channels, pooled(windows, 0, height, mode), pooled(windows, 1, width, mode))
         return [top] * len(self.spec.top)
 
     def forward(self, bottom: list[Array], run: Run) -> list[Array]:
