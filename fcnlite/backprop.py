@@ -9,7 +9,7 @@ from typing import Any, Generic, TypeVar
 
 import numpy as np
 
-from fcnlite.layers.base import Run, Shape, named
+from fcnlite.layers.base import Layer, Run, Shape, named
 from fcnlite.parameter import Parameter
 from fcnlite.schedule import Schedule
 
@@ -93,6 +93,28 @@ class PlainPass(Pass[int]):
 
             can = [i not in layer.stopped for i in range(len(step.bottom))]
             yield Node(step.bottom, step.top, can, (layer.spec.name,), layer.spec.name, run, backward)
+
+
+def first_nonfinite(last: Pass[Any], params: Mapping[str, Sequence[Parameter]]) -> str | None:
+    """Where NaN or infinity first appears in a pass, in words; None if nowhere."""
+    for name, version in last.schedule.inputs.items():
+        if not np.isfinite(last.values[version]).all():
+            return f"input {name!r}"
+    overwritten: dict[str, Layer] = {}
+    for step in last.schedule.steps:
+        name = step.layer.spec.name
+        for i, parameter in enumerate(params.get(name, ())):
+            if not np.isfinite(parameter.array).all():
+                return f"parameter {i} of layer {name!r}"
+        for blob, version in zip(step.layer.spec.top, step.top, strict=True):
+            if version not in last.values:
+                overwritten.setdefault(blob, step.layer)
+                continue
+            # Layers that overwrite make nothing else of finite values than finite ones.
+            origin = overwritten.pop(blob, step.layer)
+            if not np.isfinite(last.values[version]).all():
+                return f"the output of layer {origin.spec.name!r} ({origin.type})"
+    return None
 
 
 class Backprop(Generic[Key]):

@@ -13,19 +13,18 @@ import weakref
 from collections.abc import Callable, Iterable, Mapping, Sequence, Set
 from functools import partial
 from itertools import pairwise
-from math import prod
 from typing import Any
 
 import numpy as np
 
-from fcnlite import config
+from fcnlite import config, sizing
 from fcnlite._kernels import isa
-from fcnlite.backprop import Backprop, Pass, PlainPass, Timer
+from fcnlite.backprop import Backprop, Pass, PlainPass, Timer, first_nonfinite
 from fcnlite.compiler import Arena, Machine, Outputs, Plan, compile_schedule
 from fcnlite.errors import FcnliteError, ShapeError, SpecError, nearest
-from fcnlite.layers.base import Layer, ParamShape, Run, create, named
+from fcnlite.layers.base import Layer, Run, create, named
 from fcnlite.parameter import Parameter, generator, make_parameters
-from fcnlite.schedule import Schedule, Step
+from fcnlite.schedule import Schedule
 from fcnlite.shapes import Shape, show
 from fcnlite.spec import PHASES, ModelInfo, NetSpec
 from fcnlite.threads import blas_alone
@@ -44,7 +43,11 @@ class Net:
     Raises `SpecError` for a description that makes no net, naming the layer, and `ShapeError` where the inputs'
     described shapes do not fit the layers.
 
-    `low_memory`: have the fast path prefer weights near their own size to speed.
+    `phase`: "TEST" or "TRAIN", which layers run, and whether Dropout and BatchNorm do as in training. `path`: "fast",
+    compiled, or "plain", layer by layer as the layers' code reads. `dtype`: "float32", or on the plain path "float64".
+    `seed`: of the fillers that make the first parameters, and of Dropout. `low_memory`: have the fast path prefer
+    weights near their own size to speed. `info`: what is known of the model beside its layers, as `save` writes it.
+    `shared`: parameters by layer that are another net's too (see `share`).
     """
 
     def __init__(
@@ -74,7 +77,7 @@ class Net:
         self.iteration = 0
         """Counts the training passes; with `seed` it decides what Dropout draws. Solvers set it."""
         self.timer: Timer | None = None
-        """Told how long each layer takes, or several together that a plan computes at once."""
+        """Told the seconds that each layer takes, or several together that a plan computes at once."""
         self.layers: list[Layer] = [create(each, phase) for each in spec.for_phase(phase)]
         self._params: dict[str, list[Parameter]] | None = dict(shared) if shared is not None else None
         self._schedules: dict[Any, Schedule] = {}
@@ -87,7 +90,7 @@ class Net:
         self._when_sized: list[Callable[[Set[str]], None]] = []
         declared = self._declared_shapes()
         if declared is not None:
-            self._make_params(self._schedule(frozenset(declared), (), True), declared)
+            self._make_params(self._schedule(frozenset(declared), (), keep=True), declared)
 
     def __getstate__(self) -> dict[str, Any]:
         """Without plans and what passes left: a copy makes its own."""
@@ -160,7 +163,7 @@ class Net:
     def _make_params(self, schedule: Schedule, fed: Mapping[str, Shape]) -> None:
         """Give every layer of `schedule` its parameters."""
         shapes = self._infer(schedule, fed)
-        wanted = [(step.layer, _wanted(step, shapes)) for step in schedule.steps]
+        wanted = [(step.layer, sizing.wanted(step, shapes)) for step in schedule.steps]
         existing = self._params or {}
         owners: dict[str, Parameter] = {}
         for layer in self.layers:
@@ -192,17 +195,17 @@ class Net:
     ) -> dict[str, Array]:
         """Run the net on the fed inputs and return the output blobs by name, as arrays of the caller's own.
 
-        Inputs are numeric arrays by blob name (a mapping for names that are no identifiers), of any height and width
-        and another size at every call. Layers whose inputs were not fed are left out. `outputs`: any blobs by name;
-        by default the tops that no layer reads (`score` without a label, `loss` with one). `keep`: keep what
-        `backward` and `blobs` need. Raises `SpecError` for an unknown name, `ShapeError` where shapes do not fit,
-        `DataError` for labels that are no classes.
+        Inputs are numeric arrays by blob name (a mapping for names that are no identifiers): pictures N×C×H×W, of any
+        height and width and another size at every call, and labels N×1×H×W or N×H×W. Layers whose inputs were not fed
+        are left out. `outputs`: any blobs by name; by default the tops that no layer reads (`score` without a label,
+        `loss` with one). `keep`: keep what `backward` and `blobs` need. Raises `SpecError` for an unknown name,
+        `ShapeError` where shapes do not fit, `DataError` for labels that are no classes.
         """
         feeds = self._convert({**(inputs or {}), **blobs})
         if keep:
             # The caller may reuse the arrays before backward reads them.
             feeds = {name: array.copy() for name, array in feeds.items()}
-        schedule = self._schedule(frozenset(feeds), None if outputs is None else tuple(outputs), keep)
+        schedule = self._schedule(frozenset(feeds), None if outputs is None else tuple(outputs), keep=keep)
         if outputs is None and schedule.unknown:
             raise schedule.unknown[0].error()
         self._check_shapes(schedule, {name: array.shape for name, array in feeds.items()})
@@ -242,7 +245,7 @@ class Net:
         self, schedule: Schedule, feeds: Mapping[str, Array], keep: bool, elide: bool = True
     ) -> tuple[dict[str, Array], Pass[Any]]:
         """The outputs, by a plan."""
-        plan = self._plan(schedule, {name: array.shape for name, array in feeds.items()}, keep, elide)
+        plan = self._plan(schedule, {name: array.shape for name, array in feeds.items()}, keep=keep, elide=elide)
         clock: list[float] = []
         last = plan.forward(feeds, clock)
         if self.timer is not None:
@@ -273,11 +276,11 @@ class Net:
 
     def plan(self, fed: Mapping[str, Shape], outputs: Sequence[str] | None = None) -> Plan:
         """The fast path's plan for inference on inputs of these shapes. Raises as `forward` does."""
-        schedule = self._schedule(frozenset(fed), None if outputs is None else tuple(outputs), False)
+        schedule = self._schedule(frozenset(fed), None if outputs is None else tuple(outputs), keep=False)
         self._check_shapes(schedule, dict(fed))
         return self._plan(schedule, fed, keep=False, elide=True)
 
-    def _plan(self, schedule: Schedule, fed: Mapping[str, Shape], keep: bool, elide: bool) -> Plan:
+    def _plan(self, schedule: Schedule, fed: Mapping[str, Shape], *, keep: bool, elide: bool) -> Plan:
         """The plan of the fast path for inputs of these shapes."""
         key = (id(schedule), tuple(sorted(fed.items())), keep, elide, config.num_threads())
         if key not in self._plans:
@@ -317,7 +320,7 @@ class Net:
             raise SpecError(f"no input was fed; {nearest('', known)}")
         return converted
 
-    def _schedule(self, fed: frozenset[str], outputs: tuple[str, ...] | None, keep: bool) -> Schedule:
+    def _schedule(self, fed: frozenset[str], outputs: tuple[str, ...] | None, *, keep: bool) -> Schedule:
         key = (fed, outputs, keep)
         schedule = self._schedules.get(key)
         if schedule is None:
@@ -331,41 +334,21 @@ class Net:
         if key in self._checked:
             return
         shapes = self._infer(schedule, fed)
-        if any(_wanted(step, shapes) and step.layer.spec.name not in (self._params or {}) for step in schedule.steps):
-            self._make_params(self._schedule(frozenset(fed), (), True), fed)
+        if any(
+            sizing.wanted(step, shapes) and step.layer.spec.name not in (self._params or {}) for step in schedule.steps
+        ):
+            self._make_params(self._schedule(frozenset(fed), (), keep=True), fed)
         elif self._params is None:
             self._params = {}
-        for step in schedule.steps:
-            spec = step.layer.spec
-            parameters = self.params.get(spec.name, ())
-            for i, (want, parameter) in enumerate(zip(_wanted(step, shapes), parameters, strict=True)):
-                if want.shape != parameter.shape:
-                    bottoms = _show_blobs(spec.bottom, [shapes[version] for version in step.bottom])
-                    raise ShapeError(
-                        f"layer {spec.name!r} ({spec.type}): its parameter {i} has shape {show(parameter.shape)}, "
-                        f"but {bottoms} would need {show(want.shape)}."
-                    )
+        sizing.check_parameters(schedule, shapes, self.params)
         _remember(self._checked, key, schedule)  # held, so that its id is not given to another
 
     def _infer(self, schedule: Schedule, fed: Mapping[str, Shape]) -> dict[int, Shape]:
-        """The shape of every version."""
-        shapes = {version: fed[name] for name, version in schedule.inputs.items()}
-        for step in schedule.steps:
-            top = _for_shapes(step, shapes, step.layer.top_shapes)
-            for name, shape in zip(step.layer.spec.top, top, strict=True):
-                size = prod(shape) * self.dtype.itemsize
-                if size > config.BLOB_BYTES:
-                    raise ShapeError(
-                        f"layer {step.layer.spec.name!r} ({step.layer.type}): its top {name} of shape {show(shape)} "
-                        f"would take {size / 2**30:,.0f} GiB; expected at most {config.BLOB_BYTES >> 30}: "
-                        "check num_output, the pads and the input's shape."
-                    )
-            shapes.update(zip(step.top, top, strict=True))
-        return shapes
+        return sizing.infer(schedule, fed, self.dtype.itemsize)
 
     def shapes(self, fed: Mapping[str, Shape]) -> list[tuple[Layer, list[Shape], list[Shape]]]:
         """Each layer that would run on inputs of these shapes, with the shapes of its bottoms and tops."""
-        schedule = self._schedule(frozenset(fed), None, True)
+        schedule = self._schedule(frozenset(fed), None, keep=True)
         shapes = self._infer(schedule, fed)
         return [
             (step.layer, [shapes[version] for version in step.bottom], [shapes[version] for version in step.top])
@@ -464,25 +447,7 @@ class Net:
 
     def find_nonfinite(self) -> str | None:
         """Where NaN or infinity first appears in the last `forward(keep=True)`, in words; None if nowhere."""
-        last = self._kept()
-        for name, version in last.schedule.inputs.items():
-            if not np.isfinite(last.values[version]).all():
-                return f"input {name!r}"
-        overwritten: dict[str, Layer] = {}
-        for step in last.schedule.steps:
-            name = step.layer.spec.name
-            for i, parameter in enumerate(self.params.get(name, ())):
-                if not np.isfinite(parameter.array).all():
-                    return f"parameter {i} of layer {name!r}"
-            for blob, version in zip(step.layer.spec.top, step.top, strict=True):
-                if version not in last.values:
-                    overwritten.setdefault(blob, step.layer)
-                    continue
-                # Layers that overwrite make nothing else of finite values than finite ones.
-                origin = overwritten.pop(blob, step.layer)
-                if not np.isfinite(last.values[version]).all():
-                    return f"the output of layer {origin.spec.name!r} ({origin.type})"
-        return None
+        return first_nonfinite(self._kept(), self.params)
 
 
 def _check_tops(layer: Layer, found: list[Shape], expected: list[Shape]) -> None:
@@ -509,22 +474,6 @@ def _numbers(what: str, value: Any, dtype: np.dtype[Any]) -> Array:
     return np.asarray(array, dtype, order="C")
 
 
-def _wanted(step: Step, shapes: Mapping[int, Shape]) -> list[ParamShape]:
-    """The parameters that a layer wants for its bottoms' shapes."""
-    return _for_shapes(step, shapes, step.layer.params)
-
-
-def _for_shapes(step: Step, shapes: Mapping[int, Shape], answer: Callable[..., list[Any]]) -> list[Any]:
-    """`answer` for the shapes of the step's bottoms; a `ShapeError` says which layer and bottoms do not fit."""
-    spec, bottom = step.layer.spec, [shapes[version] for version in step.bottom]
-    try:
-        return answer(*bottom)
-    except ShapeError as error:
-        raise ShapeError(
-            f"layer {spec.name!r} ({spec.type}): {error} (bottoms: {_show_blobs(spec.bottom, bottom)})."
-        ) from error
-
-
 _NOT_COPIED: dict[str, Callable[[], Any]] = {
     **dict.fromkeys(("_schedules", "_checked", "_plans", "_prepared", "_grads"), dict),
     "_arena": Arena,
@@ -546,7 +495,3 @@ def _remember(cache: dict[Any, Any], key: Any, value: Any) -> None:
     while len(cache) >= KEPT_SCHEDULES:
         del cache[next(iter(cache))]
     cache[key] = value
-
-
-def _show_blobs(names: Sequence[str], shapes: Sequence[Shape]) -> str:
-    return ", ".join(f"{name} {show(shape)}" for name, shape in zip(names, shapes, strict=True))

@@ -3,7 +3,7 @@
     schedule -> graph (ir.py) -> passes -> plan (plan.py)
 
 What an operation computes stands in operations.py, convolution.py, pooling.py, normalization.py, lrn.py,
-interpolation.py and framing.py; how a convolution is computed in direct.py, im2col.py, winograd.py and
+interpolation.py and framing.py; how a convolution is computed in algorithms.py, direct.py, im2col.py, winograd.py and
 thin_winograd.py; the loops in fcnlite/_kernels.
 """
 

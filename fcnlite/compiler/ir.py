@@ -247,7 +247,7 @@ def in_layout(array: Array, value: Value, machine: Machine) -> Array:
     return blocked
 
 
-def fold(array: Array, sources: tuple[Array, Array], size: tuple[int, int], machine: Machine) -> Array:
+def sum_repeats(array: Array, sources: tuple[Array, Array], size: tuple[int, int], machine: Machine) -> Array:
     """The transpose of repeating: the sums of the rows, and columns, that each one of `size` stands for.
 
     `sources` says which one each of the array's is; −1 is none. Rows and columns are axes 2 and 3, in either layout.
@@ -255,7 +255,7 @@ def fold(array: Array, sources: tuple[Array, Array], size: tuple[int, int], mach
     lists = [_members(source, count) for source, count in zip(sources, size, strict=True)]
     folded = machine.buffer((*array.shape[:2], *size, *array.shape[4:]))
     x, y = (each.reshape(*each.shape[:4], -1) for each in (array, folded))
-    machine.kernels.fold(x, *lists[0], *lists[1], y, machine.threads)
+    machine.kernels.sum_repeats(x, *lists[0], *lists[1], y, machine.threads)
     return folded
 
 

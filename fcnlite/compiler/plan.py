@@ -11,7 +11,7 @@ import numpy as np
 
 from fcnlite.backprop import Node, Pass
 from fcnlite.compiler.arena import Buffer, place
-from fcnlite.compiler.ir import Graph, Machine, Operation, Value, as_plain, fold, in_layout
+from fcnlite.compiler.ir import Graph, Machine, Operation, Value, as_plain, in_layout, sum_repeats
 from fcnlite.layers.base import Array, Run, Shape
 from fcnlite.schedule import Schedule
 
@@ -129,7 +129,7 @@ class PlanPass(Pass[Value]):
 
     def laid(self, key: Value, gradient: Array) -> Array:
         if key.repeats:
-            gradient = fold(gradient, key.repeats, (key.shape[2], key.shape[3]), self._plan.machine)
+            gradient = sum_repeats(gradient, key.repeats, (key.shape[2], key.shape[3]), self._plan.machine)
         return in_layout(gradient, key, self._plan.machine)
 
     def plain(self, key: Value, gradient: Array) -> Array:

@@ -147,7 +147,7 @@ class Prepared:
     """PReLU's, likewise; G×0 where it is none."""
 
 
-def prepared(u: Array, bias: Array | None, slopes: Array | None, problem: Problem) -> Prepared:
+def with_biases(u: Array, bias: Array | None, slopes: Array | None, problem: Problem) -> Prepared:
     """Kernels that an algorithm has prepared, with biases and slopes, as far as there are any."""
     none = np.empty((problem.group, 0), np.float32)
     return Prepared(u, padded(bias, problem), none if slopes is None else padded(slopes, problem))

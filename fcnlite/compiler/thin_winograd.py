@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 from fcnlite.compiler.convolution import Convolution
@@ -25,6 +27,8 @@ class ThinWinograd(Operation):
         super().__init__(first.inputs, second.outputs, first.layers + second.layers)
         self.first = first
         self.second = second
+        self._maps: Any = None
+        """Of the first and the second convolution's rows and columns, once they are laid out."""
 
     @staticmethod
     def suits(first: Convolution, second: Convolution) -> bool:

@@ -11,7 +11,7 @@ import pytest
 
 import fcnlite
 from fcnlite import config, models
-from fcnlite.compiler import convolution
+from fcnlite.compiler import algorithms
 from fcnlite.net import Net
 from fcnlite.spec import LayerSpec
 from tests.compiler.twins import (
@@ -338,8 +338,8 @@ def test_a_net_that_diverges_says_so() -> None:
 
 def test_low_memory_gives_the_same_numbers(monkeypatch: pytest.MonkeyPatch) -> None:
     """Also of kernels so large that they are never kept prepared."""
-    for streamed in (convolution.STREAMED, 1 << 10):
-        monkeypatch.setattr(convolution, "STREAMED", streamed)
+    for streamed in (algorithms.STREAMED, 1 << 10):
+        monkeypatch.setattr(algorithms, "STREAMED", streamed)
         net = net_of(low_memory=True)
         assert_all_near(net.forward(FEEDS), plain_twin(net).forward(FEEDS))
         assert_all_near(gradients(net, FEEDS), gradients(plain_twin(net), FEEDS), GRADIENT_BAR)

@@ -8,9 +8,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from fcnlite.compiler import direct
-from fcnlite.compiler.convolution import candidates, cheapest
+from fcnlite.compiler.algorithms import candidates, cheapest
 from fcnlite.compiler.direct import Direct, PointwiseWork, Streamed
-from fcnlite.compiler.problem import Problem, prepared
+from fcnlite.compiler.problem import Problem, with_biases
 from fcnlite.compiler.winograd import Winograd
 from fcnlite.shapes import Window
 from tests.compiler.problems import (
@@ -75,7 +75,7 @@ def run(
             patch.setattr(direct, "PIXELS", 20)
         work = algorithm.plan(p, machine)
     with guarded(p.batch, -(-p.outputs // 16), *p.top_size, 16) as y, poisoned(machine, work.scratch):
-        algorithm.forward(x if thin else blocked(x), y, prepared(u, bias, slopes, p), p, work, machine)
+        algorithm.forward(x if thin else blocked(x), y, with_biases(u, bias, slopes, p), p, work, machine)
     return unblocked(y, p.outputs)
 
 
@@ -154,7 +154,7 @@ def test_streamed_kernels(instructions: str, p: Problem, seed: int) -> None:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(direct, "PORTION_BYTES", 1)
         with guarded(p.batch, -(-p.outputs // 16), *p.top_size, 16) as y, poisoned(machine, work.scratch):
-            weights = prepared(algorithm.prepare(weight, p, machine), bias, None, p)
+            weights = with_biases(algorithm.prepare(weight, p, machine), bias, None, p)
             algorithm.forward(blocked(x), y, weights, p, work, machine)
     assert_near(unblocked(y, p.outputs), convolved(p, x, weight, bias), BAR)
 
@@ -215,7 +215,7 @@ def test_nan_reaches_what_sees_it_and_nothing_else(instructions: str) -> None:
     u, work = algorithm.prepare(weight, p, machine), algorithm.plan(p, machine)
     y = np.zeros((1, 1, 20, 30, 16), np.float32)
     machine.scratch = np.zeros(work.scratch, np.float32)
-    algorithm.forward(blocked(x), y, prepared(u, bias, None, p), p, work, machine)
+    algorithm.forward(blocked(x), y, with_biases(u, bias, None, p), p, work, machine)
     expected = np.zeros((1, 16, 20, 30), bool)
     expected[:, :, 6:9, 10:13] = True
     np.testing.assert_array_equal(np.isnan(unblocked(y, 16)), expected)

@@ -14,7 +14,8 @@ from hypothesis import strategies as st
 
 import fcnlite
 from fcnlite.compiler import Plan
-from fcnlite.compiler.convolution import Algorithm, Convolution
+from fcnlite.compiler.algorithms import Algorithm
+from fcnlite.compiler.convolution import Convolution
 from fcnlite.compiler.framing import Framing
 from fcnlite.compiler.ir import Machine
 from fcnlite.compiler.problem import Problem

@@ -9,9 +9,9 @@ from hypothesis import strategies as st
 
 from fcnlite import config
 from fcnlite.compiler import im2col
-from fcnlite.compiler.convolution import candidates, cheapest
+from fcnlite.compiler.algorithms import candidates, cheapest
 from fcnlite.compiler.im2col import Im2col
-from fcnlite.compiler.problem import Problem, prepared
+from fcnlite.compiler.problem import Problem, with_biases
 from fcnlite.shapes import Window
 from fcnlite.threads import blas_alone, blas_kernels
 from tests.compiler.problems import (
@@ -67,7 +67,7 @@ def run(
             patch.setattr(im2col, "LEAST_BAND", bands[1])
         work = algorithm.plan(p, machine)
         with guarded(p.batch, p.outputs, *p.top_size) as y, poisoned(machine, work.scratch):
-            algorithm.forward(x, y, prepared(u, bias, slopes, p), p, work, machine)
+            algorithm.forward(x, y, with_biases(u, bias, slopes, p), p, work, machine)
     return y
 
 
@@ -132,7 +132,7 @@ def test_what_is_not_finite_reaches_what_sees_it_and_nothing_else(value: float) 
     work = algorithm.plan(p, machine)
     machine.scratch, y = np.zeros(work.scratch, np.float32), np.zeros((1, 4, 9, 11), np.float32)
     u = algorithm.prepare(weight, p, machine)
-    algorithm.forward(x, y, prepared(u, normal(2, 4), None, p), p, work, machine)
+    algorithm.forward(x, y, with_biases(u, normal(2, 4), None, p), p, work, machine)
     expected = np.zeros((1, 4, 9, 11), bool)
     expected[:, :2, 3:6, 4:7] = True
     if value == -np.inf:
@@ -154,7 +154,7 @@ def test_arrays_that_do_not_fit_are_refused() -> None:
         w = arguments["weight"].reshape(2, len(arguments["weight"]) // 2, -1)
         with pytest.raises(ValueError, match="does not fit"):
             algorithm.forward(
-                arguments["x"], np.zeros((1, 6, 9, 11), np.float32), prepared(w, bias, None, p), p, work, machine
+                arguments["x"], np.zeros((1, 6, 9, 11), np.float32), with_biases(w, bias, None, p), p, work, machine
             )
 
 

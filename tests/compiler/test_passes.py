@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from fcnlite.compiler.convolution import Convolution, candidates
+from fcnlite.compiler.algorithms import candidates
+from fcnlite.compiler.convolution import Convolution
 from fcnlite.compiler.operations import Cut, FromBlocked, ToBlocked
 from fcnlite.compiler.pooling import AveragePooling, MaxPooling
 from fcnlite.spec import LayerSpec

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from fcnlite.compiler import winograd
-from fcnlite.compiler.problem import Prepared, Problem, prepared
+from fcnlite.compiler.problem import Prepared, Problem, with_biases
 from fcnlite.compiler.winograd import POINTS, Winograd, kernel_transform
 from fcnlite.shapes import Window
 from tests.compiler.problems import (
@@ -72,7 +72,7 @@ def run(
     if p.pool:
         height, width = -(-height // 2), -(-width // 2)
     with guarded(p.batch, -(-p.outputs // 16), height, width, 16) as y, poisoned(machine, work.scratch):
-        algorithm.forward(blocked(x), y, prepared(u, bias, slopes, p), p, work, machine)
+        algorithm.forward(blocked(x), y, with_biases(u, bias, slopes, p), p, work, machine)
         if beyond is not None:
             within = np.zeros((height, width), bool)
             within[inside(p, height, width)] = True
@@ -195,7 +195,7 @@ def test_backward_data_is_the_gradient_of_the_bottom(
     machine = machine_with(instructions, threads)
     r = p.kernel[0].kernel
     dy, weight = normal(seed, p.batch, p.outputs, *p.top_size), normal(seed + 1, p.outputs, p.channels, r, r)
-    weights = prepared(algorithm.prepare(weight, p, machine), None, None, p)
+    weights = with_biases(algorithm.prepare(weight, p, machine), None, None, p)
     with pytest.MonkeyPatch.context() as patch:
         if portion is not None:
             patch.setattr(winograd, "DATA_TILES", portion)
@@ -240,7 +240,7 @@ def test_nan_reaches_what_sees_it(instructions: str) -> None:
         u, work = algorithm.prepare(weight, p, machine), algorithm.plan(p, machine)
         y = np.zeros((1, 1, 12, 12, 16), np.float32)
         machine.scratch = np.zeros(work.scratch + GUARD, np.float32)
-        algorithm.forward(blocked(x), y, prepared(u, bias, None, p), p, work, machine)
+        algorithm.forward(blocked(x), y, with_biases(u, bias, None, p), p, work, machine)
         found = np.isnan(unblocked(y, 16)).all(axis=1)[0]
         assert found[6:8, 6:8].all()
         assert not found[:3].any() and not found[:, 10:].any()
@@ -295,7 +295,7 @@ def test_arrays_that_do_not_fit_are_refused(instructions: str) -> None:
     algorithm = Winograd(6)
     x, y = (np.zeros(shape, np.float32) for shape in ((1, 1, 20, 20, 16), (1, 1, 18, 18, 16)))
     u, work = algorithm.prepare(normal(0, 16, 16, 3, 3), p, machine), algorithm.plan(p, machine)
-    weights = prepared(u, None, None, p)
+    weights = with_biases(u, None, None, p)
     machine.scratch = np.zeros(work.scratch, np.float32)
     algorithm.forward(x, y, weights, p, work, machine)
     for changed in (

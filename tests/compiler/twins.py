@@ -85,7 +85,7 @@ def plan_of(net: Net, feeds: Mapping[str, Array], outputs: Sequence[str] | None 
     """The plan by which the fast path would run `net` on these inputs."""
     asked = None if outputs is None else tuple(outputs)
     schedule = Schedule.make(net.layers, frozenset(feeds), asked, keep)
-    return net._plan(schedule, {name: array.shape for name, array in feeds.items()}, keep, elide=True)
+    return net._plan(schedule, {name: array.shape for name, array in feeds.items()}, keep=keep, elide=True)
 
 
 def does(plan: Plan, layer_name: str) -> Operation:

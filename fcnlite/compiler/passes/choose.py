@@ -5,7 +5,8 @@ Where memory is low, of those whose prepared weights take little more than the w
 
 from __future__ import annotations
 
-from fcnlite.compiler.convolution import Convolution, candidates, cheapest
+from fcnlite.compiler.algorithms import candidates, cheapest
+from fcnlite.compiler.convolution import Convolution
 from fcnlite.compiler.ir import Graph, Machine
 
 

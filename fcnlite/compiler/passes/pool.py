@@ -11,7 +11,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from fcnlite.compiler.convolution import Convolution, candidates, cheapest
+from fcnlite.compiler.algorithms import candidates, cheapest
+from fcnlite.compiler.convolution import Convolution
 from fcnlite.compiler.ir import Graph, Machine, Value, traffic
 from fcnlite.compiler.pooling import MaxPooling
 from fcnlite.compiler.problem import Problem

@@ -16,7 +16,7 @@ from fcnlite.compiler.pooling import MaxPooling
 
 GAIN = 0.98
 """Frames are made where they leave less than this share of the products; else what they cost outweighs the gain."""
-_POINTWISE = ("ReLU", "PReLU")
+_ROW_BY_ROW = ("ReLU", "PReLU")
 """Layers that compute each row by itself, beside those that have an operation of their own."""
 
 
@@ -96,7 +96,7 @@ class Reached:
             return True
         own = isinstance(operation, MaxPooling | LocalResponse | Sum)
         own = own or (isinstance(operation, Concatenation) and operation.axis == 1)
-        own = own or (type(operation) is LayerOperation and operation.layer.type in _POINTWISE)
+        own = own or (type(operation) is LayerOperation and operation.layer.type in _ROW_BY_ROW)
         return own and not any(each in self.claims for each in operation.inputs)
 
     def _suits_edge(self, operation: Operation) -> TypeGuard[Convolution]:

@@ -7,7 +7,7 @@ def check_members(starts, members, count, limit):
     check((np.diff(starts) >= 0).all() and ((members >= 0) & (members < limit)).all(), "members")
 
 
-def fold(const float[:, :, :, :, ::1] x, const long long[::1] row_starts, const long long[::1] rows,
+def sum_repeats(const float[:, :, :, :, ::1] x, const long long[::1] row_starts, const long long[::1] rows,
          const long long[::1] column_starts, const long long[::1] columns, float[:, :, :, :, ::1] y, int threads):
     """y[:, :, i, j] = the sum of x[:, :, r, c] over r in rows[row_starts[i] : row_starts[i + 1]], and c alike.
 
@@ -24,13 +24,13 @@ def fold(const float[:, :, :, :, ::1] x, const long long[::1] row_starts, const 
         return
     # Dynamic: one row may stand for a hundred. Each is summed by one thread, in order.
     for item in prange(planes * height, nogil=True, schedule="dynamic", num_threads=threads):
-        fold_row(&x[0, 0, 0, 0, 0] + item // height * size, x.shape[3], row_starts[item % height],
+        sum_row(&x[0, 0, 0, 0, 0] + item // height * size, x.shape[3], row_starts[item % height],
                  row_starts[item % height + 1], &rows[0] if rows.shape[0] else NULL, &column_starts[0],
                  &columns[0] if columns.shape[0] else NULL,
                  &y[0, 0, 0, 0, 0] + item // height * y_size + item % height * y.shape[3] * lanes, y.shape[3], lanes)
 
 
-cdef void fold_row(const float* x, Py_ssize_t width, Py_ssize_t first, Py_ssize_t last, const long long* rows,
+cdef void sum_row(const float* x, Py_ssize_t width, Py_ssize_t first, Py_ssize_t last, const long long* rows,
                    const long long* column_starts, const long long* columns, float* y, Py_ssize_t y_width,
                    Py_ssize_t lanes) noexcept nogil:
     cdef Py_ssize_t r, j, c, part

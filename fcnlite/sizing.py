@@ -1,0 +1,69 @@
+"""The shapes of all blobs of a schedule, given those of its inputs, and whether parameters fit them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from math import prod
+from typing import Any
+
+from fcnlite import config
+from fcnlite.errors import ShapeError
+from fcnlite.layers.base import ParamShape
+from fcnlite.parameter import Parameter
+from fcnlite.schedule import Schedule, Step
+from fcnlite.shapes import Shape, show
+
+
+def infer(schedule: Schedule, fed: Mapping[str, Shape], itemsize: int) -> dict[int, Shape]:
+    """The shape of every version, for inputs of the shapes `fed`, in numbers of `itemsize` bytes.
+
+    Raises `ShapeError`, naming the layer and its bottoms, where shapes do not fit or a blob would be too large.
+    """
+    shapes = {version: fed[name] for name, version in schedule.inputs.items()}
+    for step in schedule.steps:
+        top = _for_shapes(step, shapes, step.layer.top_shapes)
+        for name, shape in zip(step.layer.spec.top, top, strict=True):
+            size = prod(shape) * itemsize
+            if size > config.BLOB_BYTES:
+                raise ShapeError(
+                    f"layer {step.layer.spec.name!r} ({step.layer.type}): its top {name} of shape {show(shape)} "
+                    f"would take {size / 2**30:,.0f} GiB; expected at most {config.BLOB_BYTES >> 30}: "
+                    "check num_output, the pads and the input's shape."
+                )
+        shapes.update(zip(step.top, top, strict=True))
+    return shapes
+
+
+def wanted(step: Step, shapes: Mapping[int, Shape]) -> list[ParamShape]:
+    """The parameters that a layer wants for its bottoms' shapes."""
+    return _for_shapes(step, shapes, step.layer.params)
+
+
+def check_parameters(
+    schedule: Schedule, shapes: Mapping[int, Shape], params: Mapping[str, Sequence[Parameter]]
+) -> None:
+    """Raise `ShapeError` where a layer's parameters do not fit its bottoms."""
+    for step in schedule.steps:
+        spec = step.layer.spec
+        for i, (want, parameter) in enumerate(zip(wanted(step, shapes), params.get(spec.name, ()), strict=True)):
+            if want.shape != parameter.shape:
+                bottoms = _show_blobs(spec.bottom, [shapes[version] for version in step.bottom])
+                raise ShapeError(
+                    f"layer {spec.name!r} ({spec.type}): its parameter {i} has shape {show(parameter.shape)}, "
+                    f"but {bottoms} would need {show(want.shape)}."
+                )
+
+
+def _for_shapes(step: Step, shapes: Mapping[int, Shape], answer: Callable[..., list[Any]]) -> list[Any]:
+    """`answer` for the shapes of the step's bottoms; a `ShapeError` says which layer and bottoms do not fit."""
+    spec, bottom = step.layer.spec, [shapes[version] for version in step.bottom]
+    try:
+        return answer(*bottom)
+    except ShapeError as error:
+        raise ShapeError(
+            f"layer {spec.name!r} ({spec.type}): {error} (bottoms: {_show_blobs(spec.bottom, bottom)})."
+        ) from error
+
+
+def _show_blobs(names: Sequence[str], shapes: Sequence[Shape]) -> str:
+    return ", ".join(f"{name} {show(shape)}" for name, shape in zip(names, shapes, strict=True))
