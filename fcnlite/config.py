@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import operator
 import os
 import platform
 import re
@@ -27,6 +28,7 @@ threads for. Not a multiple of this machine's cores, since a run is resumed with
 """
 
 _threads: int | None = None
+_forked = False
 
 
 def available_threads() -> int:
@@ -59,26 +61,44 @@ def _parsed(asked: str) -> int:
 
 
 def set_num_threads(threads: int) -> None:
-    """Use `threads` threads in our kernels and in the BLAS libraries. Raises ValueError below 1 and above
-    `MOST_THREADS`.
+    """Use `threads` threads in our kernels and in the BLAS libraries.
 
-    A forked child computes with one: it does not have its parent's threads, and more would wait for them forever.
+    Raises ValueError for what is no whole number from 1 to `MOST_THREADS`. A forked child computes with one, and may
+    not have more: it does not have its parent's threads, and would wait for them forever.
     """
     global _threads
-    if not 1 <= threads <= MOST_THREADS:
-        raise ValueError(f"set_num_threads({threads}): expected 1 to {MOST_THREADS} threads.")
-    _threads = threads
-    limit_blas(threads)
+    try:
+        asked = operator.index(threads)
+    except TypeError:
+        asked = 0
+    if not 1 <= asked <= MOST_THREADS:
+        raise ValueError(f"set_num_threads({threads!r}): expected 1 to {MOST_THREADS} threads.")
+    if _forked and asked > 1:
+        raise ValueError(
+            f"set_num_threads({threads!r}): this process was forked, and can compute with 1 thread only; have "
+            'multiprocessing start it by "spawn" for more.'
+        )
+    _threads = asked
+    limit_blas(asked)
 
 
 def limit_blas(threads: int) -> Callable[[], None]:
-    """Set the BLAS libraries to `threads` threads; the function returned sets them back.
+    """Set the BLAS libraries to `threads` threads; the function returned sets them back, or to what
+    `set_num_threads` has been asked for meanwhile.
 
     threadpoolctl lets only the first thread that asks switch them, and ignores others while that one lives. So one
     thread of ours asks for all.
     """
+    before = _threads
     limits = _switcher().submit(lambda: blas().limit(limits=threads, user_api="blas")).result()
-    return lambda: _switcher().submit(limits.restore_original_limits).result()
+
+    def restore() -> None:
+        if _threads is None or _threads == before:
+            _switcher().submit(limits.restore_original_limits).result()
+        else:
+            limit_blas(_threads)
+
+    return restore
 
 
 @functools.cache
@@ -105,8 +125,8 @@ def _switcher() -> ThreadPoolExecutor:
 
 def _after_fork() -> None:
     """A forked child has neither our thread nor those of the kernels, which it would wait for."""
-    global _threads
-    _threads = 1
+    global _threads, _forked
+    _threads, _forked = 1, True
     _switcher.cache_clear()
 
 

@@ -104,6 +104,19 @@ def test_a_forked_child_computes_too(path: str) -> None:
     assert ended.returncode == 0
 
 
+def test_a_forked_child_may_not_have_more_threads() -> None:
+    """It would wait for them forever."""
+    code = (
+        "import os, fcnlite\n"
+        "fcnlite.set_num_threads(1)\n"
+        "if child := os.fork():\n"
+        "    raise SystemExit(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))\n"
+        "fcnlite.set_num_threads(2)\n"
+    )
+    ended = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert ended.returncode == 1 and "set_num_threads(2): this process was forked" in ended.stderr
+
+
 def test_a_plan_without_its_net_says_so() -> None:
     plan = small().plan({"data": (1, 3, 40, 48)})
     with pytest.raises(FcnliteError, match="hold the net"):

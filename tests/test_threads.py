@@ -141,3 +141,17 @@ def test_blas_stays_at_one_thread_until_the_last_of_several_callers_has_left() -
         leave.set()
         held.result()
     assert blas_threads() == before
+
+
+def test_a_number_of_threads_that_is_set_meanwhile_holds_afterwards() -> None:
+    before = config.num_threads()
+    config.set_num_threads(3)
+    try:
+        with threads.blas_alone():
+            config.set_num_threads(2)
+        assert blas_threads() == {2}
+        with threads.blas_alone():
+            assert blas_threads() == {1}
+        assert blas_threads() == {2}
+    finally:
+        config.set_num_threads(before)

@@ -58,7 +58,8 @@ class ZeroPicture:
         done = tuple((each.layers, getattr(each, "algorithm", None)) for each in self._operations)
         framed, left = (tuple(self._places[each] for each in values) for values in (self._framed, self._left()))
         layers = [name for each in self._operations for name in each.layers]
-        key = "zero picture", done, framed, left, self._shapes[self._picture]
+        # Another number of threads may sum in another order.
+        key = "zero picture", done, framed, left, self._shapes[self._picture], machine.threads
         found: Computed = machine.prepare(key, layers, lambda _: self._compute(machine))
         return found
 

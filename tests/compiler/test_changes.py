@@ -304,6 +304,26 @@ def test_the_same_inputs_give_the_same_bytes(threads: int) -> None:
         config.set_num_threads(before)
 
 
+@pytest.mark.parametrize("seed", range(3))
+def test_another_number_of_threads_before_leaves_no_trace(seed: int) -> None:
+    """Also where zeros around the picture are computed once, by a BLAS that shares its work out among threads."""
+    shape = (1, 3, 30, 30)
+    layers = (
+        conv("a", "data", 1, 3, pad=[9]),
+        conv("b", "a", 33, 5, pad=[2]),
+        conv("c", "b", 5, 3, pad=[1], dilation=[2]),
+    )
+    feeds, before = {"data": normal(seed, *shape)}, config.num_threads()
+    used, fresh = (filled(spec_of(shape, *layers), seed) for _ in range(2))
+    try:
+        config.set_num_threads(1)
+        used.forward(feeds)
+        config.set_num_threads(2)
+        np.testing.assert_array_equal(used.forward(feeds)["c"], fresh.forward(feeds)["c"])
+    finally:
+        config.set_num_threads(before)
+
+
 def test_several_nets_in_several_threads() -> None:
     """Forward and backward of several sizes at once, each net by itself: the same bytes as one after another."""
     shapes = [(1, 3, 20, 25), (2, 3, 33, 18), (1, 3, 50, 50), (3, 3, 9, 12)]
