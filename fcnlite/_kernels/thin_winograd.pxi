@@ -67,8 +67,8 @@ def thin_winograd_forward(const float[:, :, :, ::1] x, const float[::1] first_u,
                           margins, bint relu, bint pool, rectangle, float[::1] scratch, int threads):
     """y = the convolution by u of the convolution of x by first_u: `direct_forward`, thin, then `winograd_forward`.
 
-    `kernel` and `stride`: the first one's; `between`: channels, height and width of what lies between; `rectangle`: rows and columns of tiles at once;
-    `scratch` has `thin_winograd_scratch(...)` floats.
+    `kernel` and `stride`: the first one's; `between`: channels, height and width of what lies between; `rectangle`: rows
+    and columns of tiles at once; `scratch` has `thin_winograd_scratch(...)` floats.
     """
     cdef Tiling g
     cdef Sliding thin
