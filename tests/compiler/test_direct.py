@@ -119,14 +119,15 @@ def test_one_by_one(instructions: str, p: Problem, threads: int, portions: tuple
 
 
 @EACH_ISA
+@pytest.mark.parametrize(("outputs", "threads"), [(70, 2), (581, 2), (581, 1)])
 @pytest.mark.parametrize("channels", [512, 513, 1100])
-def test_many_kernels_of_one_pixel(instructions: str, channels: int) -> None:
-    """As of fc7: channels in several portions, pixels of two pictures in several."""
-    p = Problem(2, channels, 70, (Window(1), Window(1)), (np.arange(5), np.arange(7)), (5, 7), relu=True)
+def test_many_kernels_of_one_pixel(instructions: str, channels: int, outputs: int, threads: int) -> None:
+    """As of fc7: channels in several portions, pixels of two pictures in several, outputs one group at once or some."""
+    p = Problem(2, channels, outputs, (Window(1), Window(1)), (np.arange(5), np.arange(7)), (5, 7), relu=True)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(direct, "FEW_BYTES", 0)
-        assert isinstance(Direct().plan(p, machine_with(instructions, 2)), PointwiseWork)
-    check(p, 0, instructions, 2, portions=(1, 0))
+        assert isinstance(Direct().plan(p, machine_with(instructions, threads)), PointwiseWork)
+    check(p, 0, instructions, threads, portions=(1, 0))
 
 
 def test_the_cost_model_counts_the_rows_that_pad_a_panel() -> None:
