@@ -9,7 +9,7 @@ import platform
 import re
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any
+from typing import Any, SupportsIndex
 
 from fcnlite.errors import FcnliteError
 
@@ -60,7 +60,7 @@ def _parsed(asked: str) -> int:
     )
 
 
-def set_num_threads(threads: int) -> None:
+def set_num_threads(threads: SupportsIndex) -> None:
     """Use `threads` threads in our kernels and in the BLAS libraries.
 
     Raises ValueError for what is no whole number from 1 to `MOST_THREADS`. A forked child computes with one, and may

@@ -50,9 +50,9 @@ def test_threads_are_a_positive_number() -> None:
         assert config.num_threads() == 1
         for threads in (0, 1025, 1.5, 2.0, "2", None):
             with pytest.raises(ValueError, match=rf"\({threads!r}\): expected 1 to 1024 threads"):
-                fcnlite.set_num_threads(threads)  # type: ignore[arg-type]
+                fcnlite.set_num_threads(threads)
             assert config.num_threads() == 1
-        fcnlite.set_num_threads(np.int64(2))  # type: ignore[arg-type]
+        fcnlite.set_num_threads(np.int64(2))
         assert config.num_threads() == 2
     finally:
         fcnlite.set_num_threads(before)
