@@ -4,7 +4,7 @@
 # and read while it is in the cache; at the rectangle's edges a few of its rows and columns are made twice.
 
 cdef enum:
-    LONGEST = 128  # rows or columns of what lies between, for one rectangle
+    LONGEST = 128  # places in a map of one rectangle
 
 
 cdef Py_ssize_t span(const int* places, Py_ssize_t count, int* local) noexcept nogil:
@@ -36,11 +36,11 @@ cdef void thin_rectangle(const Tiling* g, const Sliding* thin, const float* x, c
     cdef int[LONGEST] rows
     cdef int[LONGEST] cols
     cdef Py_ssize_t[16] starts
-    cdef Py_ssize_t height = (down - 1) * g.side + g.points, width = (across - 1) * g.side + g.points
-    cdef Py_ssize_t row = span(g.rows + top * g.side, height, rows), col = span(g.cols + left * g.side, width, cols)
-    cdef Py_ssize_t i, step = 2 if g.pool else 1
-    local.height, local.width = distinct(rows, height), distinct(cols, width)
+    cdef Py_ssize_t row = span(g.rows + top * g.points, down * g.points, rows), i
+    cdef Py_ssize_t col = span(g.cols + left * g.points, across * g.points, cols)
+    local.height, local.width = distinct(rows, down * g.points), distinct(cols, across * g.points)
     local.down, local.across, local.rows, local.cols = down, across, rows, cols
+    local.row_starts, local.col_starts = g.row_starts + top, g.col_starts + left
     if local.height > 0 and local.width > 0:
         sliding.cols = thin.cols + col * thin.stride_w
         sliding.padded_width = (local.width - 1) * thin.stride_w + thin.length // thin.channels
@@ -54,17 +54,15 @@ cdef void thin_rectangle(const Tiling* g, const Sliding* thin, const float* x, c
                   (local.height - 1) * thin.stride_h + thin.extent_h, copy)
         slide(&sliding, copy, first_u, first_bias, between, 0, 0, local.height * sliding.panels, 0,
               groups_of(thin.output_blocks))
-    local.first_row, local.first_col = g.first_row + top * g.side // step, g.first_col + left * g.side // step
-    local.top_height, local.top_width = g.top_height - top * g.side, g.top_width - left * g.side
     forward_tiles(&local, between, u, bias, y + image * g.output_blocks * g.plane_height * g.plane_width * BLOCK, 0,
                   down * across, v, v_frequency, m, m_frequency, offsets)
 
 
 def thin_winograd_forward(const float[:, :, :, ::1] x, const float[::1] first_u, const float[::1] first_bias,
                           const int[::1] first_rows, const int[::1] first_cols, const float[::1] u,
-                          const float[::1] bias, float[:, :, :, :, ::1] y, const int[::1] rows, const int[::1] cols, *,
-                          kernel, stride, bint first_relu, between, Py_ssize_t points, Py_ssize_t side, top_size,
-                          margins, bint relu, bint pool, rectangle, float[::1] scratch, int threads):
+                          const float[::1] bias, float[:, :, :, :, ::1] y, tiles, *, kernel, stride, bint first_relu,
+                          between, top_size, margins, bint relu, bint pool, rectangle, float[::1] scratch,
+                          int threads):
     """y = the convolution by u of the convolution of x by first_u: `direct_forward`, thin, then `winograd_forward`.
 
     `kernel` and `stride`: the first one's; `between`: channels, height and width of what lies between; `rectangle`: rows
@@ -73,10 +71,11 @@ def thin_winograd_forward(const float[:, :, :, ::1] x, const float[::1] first_u,
     cdef Tiling g
     cdef Sliding thin
     cdef Py_ssize_t channels, height, width, tile_rows, tile_cols, v_frequency, m_frequency, v_size, m_size, size, item
-    cdef Py_ssize_t tall, wide, between_size
+    cdef Py_ssize_t tall, wide, between_size, frequencies
     channels, height, width = between
     tile_rows, tile_cols = rectangle
-    tile_up(&g, points, side, ((channels + BLOCK - 1) // BLOCK, height, width), (y.shape[1], *top_size), rows, cols)
+    tile_up(&g, tiles, ((channels + BLOCK - 1) // BLOCK, height, width), (y.shape[1], *top_size))
+    frequencies = g.points * g.points
     g.relu, g.pool = relu, pool
     place_top(&g, y.shape[2], y.shape[3], margins)
     thin.planes = thin.channels = x.shape[1]
@@ -89,16 +88,16 @@ def thin_winograd_forward(const float[:, :, :, ::1] x, const float[::1] first_u,
     thin.rows, thin.cols = &first_rows[0], &first_cols[0]
     check(kernel[0] <= 16 and first_rows.shape[0] >= (height - 1) * thin.stride_h + kernel[0]
           and first_cols.shape[0] >= (width - 1) * thin.stride_w + kernel[1], "first maps")
-    check((tile_rows - 1) * side + points <= LONGEST and (tile_cols - 1) * side + points <= LONGEST, "rectangle")
-    check(u.shape[0] >= groups_of(g.output_blocks) * points * points * g.channel_blocks * BLOCK * GROUP, "u")
+    check(max(tile_rows, tile_cols) * g.points <= LONGEST and g.step == 1, "rectangle")
+    check(u.shape[0] >= groups_of(g.output_blocks) * frequencies * g.channel_blocks * BLOCK * GROUP, "u")
     check(bias.shape[0] >= g.output_blocks * BLOCK and first_bias.shape[0] >= g.channel_blocks * BLOCK
           and first_u.shape[0] >= groups_of(g.channel_blocks) * thin.kernels, "bias")
-    size = thin_winograd_scratch(points, side, g.channel_blocks, x.shape[1], kernel, stride, rectangle)
+    size = thin_winograd_scratch(g.points, g.side, g.channel_blocks, x.shape[1], kernel, stride, rectangle)
     check(scratch.shape[0] >= threads * size and y.shape[0] == x.shape[0], "scratch")
     v_frequency = apart(whole_panels(tile_rows * tile_cols), g.channel_blocks * BLOCK)
     m_frequency = apart(whole_panels(tile_rows * tile_cols), GROUP)
-    v_size, m_size = points * points * v_frequency, points * points * m_frequency
-    between_size = ((tile_rows - 1) * side + points) * ((tile_cols - 1) * side + points) * g.channel_blocks * BLOCK
+    v_size, m_size = frequencies * v_frequency, frequencies * m_frequency
+    between_size = ((tile_rows - 1) * g.side + g.points) * ((tile_cols - 1) * g.side + g.points) * g.channel_blocks * BLOCK
     tall, wide = (g.down + tile_rows - 1) // tile_rows, (g.across + tile_cols - 1) // tile_cols
     cdef Py_ssize_t[::1] offsets = segment_offsets(g.channel_blocks)
     for item in prange(x.shape[0] * tall * wide, nogil=True, schedule="dynamic", num_threads=threads):

@@ -6,8 +6,9 @@
 #     u  [chunk][frequency][channel][CHUNK]                transformed kernels, CHUNK outputs side by side
 #     m  [frequency][tile][GROUP]                          products, of GROUP outputs
 #
-# `rows` and `cols` say which row and column of the bottom each one of the padded picture is; −1 is zero. They express
-# pad, and rows that stand for several (elide.py and frame.py in fcnlite/compiler/passes).
+# `rows` and `cols` say, for each row and column of tiles, which ones of the bottom their patches are of; −1 is zero. They
+# express pad, dilation, and rows that stand for several (elide.py and frame.py in fcnlite/compiler/passes). `row_starts`
+# and `col_starts` say where in the top a tile begins; its outputs lie `step`, the dilation, apart.
 
 from cython.parallel cimport prange, threadid
 from libc.string cimport memcpy, memset
@@ -22,8 +23,11 @@ cdef struct Tiling:
     Py_ssize_t down, across  # tiles in a picture
     Py_ssize_t output_blocks, top_height, top_width  # of the part of the top that is made, before pooling
     Py_ssize_t plane_height, plane_width, first_row, first_col  # of the top's array, and where in it that part begins
+    Py_ssize_t step
     const int* rows
     const int* cols
+    const int* row_starts
+    const int* col_starts
     const float* slopes  # of PReLU, for every output; NULL where there are none
     bint relu, pool
 
@@ -43,9 +47,14 @@ cdef inline Py_ssize_t groups_of(Py_ssize_t blocks) noexcept nogil:
     return (blocks + GROUP // BLOCK - 1) // (GROUP // BLOCK)
 
 
-cdef inline bint together(const int* places, Py_ssize_t count) noexcept nogil:
-    """Whether `count` rows or columns of the padded picture are neighbours in the bottom too."""
-    return places[0] >= 0 and places[count - 1] == places[0] + count - 1
+cdef inline bint evenly_spaced(const int* places, Py_ssize_t count, Py_ssize_t step) noexcept nogil:
+    """Whether `count` rows or columns, `step` apart in the padded picture, are so in the bottom too."""
+    return places[0] >= 0 and places[count - 1] == places[0] + (count - 1) * step
+
+
+cdef inline Py_ssize_t inside(const Tiling* g, Py_ssize_t start, Py_ssize_t size) noexcept nogil:
+    """How many of a tile's rows or columns, from `start` on, are among the top's `size`."""
+    return min(g.side, (size - start + g.step - 1) // g.step)
 
 
 cdef void collect(const float* plane, Py_ssize_t width, const int* rows, const int* cols, Py_ssize_t height_of,
@@ -84,21 +93,20 @@ cdef void transform_patch(const Tiling* g, const float* x, Py_ssize_t tile, Py_s
     """
     cdef float[8 * 8 * BLOCK] patch
     cdef float[8 * 8 * VL] half
-    cdef Py_ssize_t n = g.points, i, part, stride
+    cdef Py_ssize_t n = g.points, i, part, row = n * BLOCK, pixel = BLOCK
     cdef Py_ssize_t image = tile // (g.down * g.across), place = tile % (g.down * g.across)
-    cdef const int* rows = g.rows + place // g.across * g.side
-    cdef const int* cols = g.cols + place % g.across * g.side
+    cdef const int* rows = g.rows + place // g.across * n
+    cdef const int* cols = g.cols + place % g.across * n
     cdef const float* d = x + (image * g.channel_blocks + block) * g.height * g.width * BLOCK
-    if together(rows, n) and together(cols, n):
+    if evenly_spaced(rows, n, g.step) and evenly_spaced(cols, n, g.step):
         d += (rows[0] * g.width + cols[0]) * BLOCK
-        stride = g.width * BLOCK
+        row, pixel = g.step * g.width * BLOCK, g.step * BLOCK
     else:
         collect(d, g.width, rows, cols, n, n, patch)
         d = patch
-        stride = n * BLOCK
     for part in range(PARTS):
         for i in range(n):
-            patch_transform(n, d + i * BLOCK, stride, half + i * VL, n * VL)
+            patch_transform(n, d + i * pixel, row, half + i * VL, n * VL)
         for i in range(n):
             patch_transform(n, half + i * n * VL, VL, v + i * n * frequency, frequency)
             fetch(following + i * n * frequency, n if part == 0 else 0, frequency)
@@ -128,11 +136,11 @@ cdef void finish_tile(const Tiling* g, const float* m, Py_ssize_t frequency, Py_
     cdef float[6 * 6 * VL] out
     cdef Py_ssize_t n = g.points, s = g.side, i, j, part, height, width
     cdef Py_ssize_t image = tile // (g.down * g.across), place = tile % (g.down * g.across)
-    cdef Py_ssize_t row = place // g.across * s, col = place % g.across * s
+    cdef Py_ssize_t row = g.row_starts[place // g.across], col = g.col_starts[place % g.across]
     cdef const float* slopes = NULL
     cdef float* to
     cdef vec shift, value
-    height, width = min(s, g.top_height - row), min(s, g.top_width - col)
+    height, width = inside(g, row, g.top_height), inside(g, col, g.top_width)
     if g.pool:
         row, col = row // 2, col // 2
     row, col = g.first_row + row, g.first_col + col
@@ -147,10 +155,10 @@ cdef void finish_tile(const Tiling* g, const float* m, Py_ssize_t frequency, Py_
             slopes = g.slopes + block * BLOCK + part * VL
         if not g.pool:
             for i in range(height):
-                to = y + i * g.plane_width * BLOCK
+                to = y + i * g.step * g.plane_width * BLOCK
                 for j in range(width):
                     value = load(out + (i * s + j) * VL) + shift
-                    store(to + j * BLOCK, activated(value, g.relu, slopes))
+                    store(to + j * g.step * BLOCK, activated(value, g.relu, slopes))
         else:
             pool_tile(g, out, height, width, shift, y)
         m += VL
@@ -252,18 +260,32 @@ cdef extent(const float[:, :, :, :, ::1] x):
     return x.shape[1], x.shape[2], x.shape[3]
 
 
-cdef tile_up(Tiling* g, Py_ssize_t points, Py_ssize_t side, bottom, top, const int[::1] rows, const int[::1] cols):
-    """Say what is tiled: blocks, height and width of the bottom and of the top; neither rectified nor pooled.
+cdef bint all_below(const int* places, Py_ssize_t count, Py_ssize_t size) noexcept nogil:
+    cdef Py_ssize_t i
+    for i in range(count):
+        if places[i] >= size:
+            return False
+    return True
 
-    Raises ValueError where there are no such transforms, or maps too short.
+
+cdef tile_up(Tiling* g, tiles, bottom, top):
+    """Take over how the top is tiled (`Tiles` of compiler/winograd.py), and blocks, height and width of the bottom and
+    of the top; neither rectified nor pooled.
+
+    Raises ValueError where there are no such transforms, or maps that do not fit.
     """
-    g.points, g.side, g.relu, g.pool, g.slopes = points, side, False, False, NULL
+    cdef const int[:, ::1] rows = tiles.rows, cols = tiles.cols
+    cdef const int[::1] row_starts = tiles.row_starts, col_starts = tiles.col_starts
+    g.points, g.side, g.step, g.relu, g.pool, g.slopes = tiles.points, tiles.side, tiles.step, False, False, NULL
     g.channel_blocks, g.height, g.width = bottom
     g.output_blocks, g.top_height, g.top_width = top
-    g.down, g.across = (g.top_height + side - 1) // side, (g.top_width + side - 1) // side
-    g.rows, g.cols = &rows[0], &cols[0]
-    check(points == 6 and side == 4 or points == 8 and 2 <= side <= 6, "points and side")
-    check(rows.shape[0] >= (g.down - 1) * side + points and cols.shape[0] >= (g.across - 1) * side + points, "maps")
+    g.down, g.across = rows.shape[0], cols.shape[0]
+    g.rows, g.cols, g.row_starts, g.col_starts = &rows[0, 0], &cols[0, 0], &row_starts[0], &col_starts[0]
+    check(g.points == 6 and g.side == 4 or g.points == 8 and 2 <= g.side <= 6, "points and side")
+    check(rows.shape[1] == cols.shape[1] == g.points and all_below(g.rows, rows.size, g.height)
+          and all_below(g.cols, cols.size, g.width), "maps")
+    check(row_starts.shape[0] == g.down and col_starts.shape[0] == g.across and g.step > 0
+          and all_below(g.row_starts, g.down, g.top_height) and all_below(g.col_starts, g.across, g.top_width), "starts")
 
 
 cdef place_top(Tiling* g, Py_ssize_t height, Py_ssize_t width, margins):
@@ -274,47 +296,46 @@ cdef place_top(Tiling* g, Py_ssize_t height, Py_ssize_t width, margins):
     check(min(g.first_row, last_rows, g.first_col, last_cols) >= 0 and g.top_height > 0 and g.top_width > 0, "a margin")
     check(height == g.first_row + (g.top_height + step - 1) // step + last_rows
           and width == g.first_col + (g.top_width + step - 1) // step + last_cols
-          and (not g.pool or g.side % 2 == 0), "y")
+          and (not g.pool or g.side % 2 == 0 and g.step == 1), "y")
 
 
 def winograd_forward(const float[:, :, :, :, ::1] x, const float[::1] u, const float[::1] bias,
-                     const float[::1] slopes, float[:, :, :, :, ::1] y, const int[::1] rows, const int[::1] cols, *,
-                     Py_ssize_t points, Py_ssize_t side, top_size, margins, bint relu, bint pool, Py_ssize_t tiles,
-                     bint by_outputs, float[::1] scratch, int threads):
+                     const float[::1] slopes, float[:, :, :, :, ::1] y, tiles, *, top_size, margins, bint relu,
+                     bint pool, Py_ssize_t at_once, bint by_outputs, float[::1] scratch, int threads):
     """y = the convolution of x by the kernels in u, plus bias; rectified (relu) and pooled 2×2 (pool) where asked.
 
     x is N×C/16×H×W×16, y likewise; bias has a value for every output of y's groups, and so have `slopes` (of PReLU, not
     pooled) unless there are none. Of y all is written but the margins, so many of its first and last rows and of its
-    first and last columns; `rows` and `cols` begin behind them, and top_size is what lies within, before pooling.
-    `tiles` go through the buffers at once: a thread's own, or (by_outputs) of all threads,
-    which then share out the outputs. `scratch` has `winograd_scratch(...)` floats.
+    first and last columns; `tiles` are of what lies within, which has top_size before pooling. So many `at_once` go
+    through the buffers: a thread's own, or (by_outputs) of all threads, which then share out the outputs. `scratch` has
+    `winograd_scratch(...)` floats.
     """
     cdef Tiling g
-    cdef Py_ssize_t count, groups, v_frequency, m_frequency, v_size, m_size, item, first, here, group, kernels
+    cdef Py_ssize_t count, groups, frequencies, v_frequency, m_frequency, v_size, m_size, item, first, here, group, kernels
     cdef Py_ssize_t[::1] offsets = segment_offsets(x.shape[1])
     cdef float* v
     cdef float* m
-    tile_up(&g, points, side, extent(x), (y.shape[1], *top_size), rows, cols)
+    tile_up(&g, tiles, extent(x), (y.shape[1], *top_size))
     g.relu, g.pool, g.slopes = relu, pool, &slopes[0] if slopes.shape[0] else NULL
     place_top(&g, y.shape[2], y.shape[3], margins)
-    count = x.shape[0] * g.down * g.across
+    count, frequencies = x.shape[0] * g.down * g.across, g.points * g.points
     groups = groups_of(g.output_blocks)
-    v_frequency, m_frequency = apart(whole_panels(tiles), g.channel_blocks * BLOCK), apart(whole_panels(tiles), GROUP)
-    v_size, m_size = points * points * v_frequency, points * points * m_frequency
-    kernels = points * points * g.channel_blocks * BLOCK * GROUP
+    v_frequency, m_frequency = apart(whole_panels(at_once), g.channel_blocks * BLOCK), apart(whole_panels(at_once), GROUP)
+    v_size, m_size = frequencies * v_frequency, frequencies * m_frequency
+    kernels = frequencies * g.channel_blocks * BLOCK * GROUP
     check(u.shape[0] >= groups * kernels and bias.shape[0] >= groups * GROUP, "u and bias")
     check(slopes.shape[0] == 0 or slopes.shape[0] >= groups * GROUP and not pool, "slopes")
-    check(scratch.shape[0] >= winograd_scratch(points, g.channel_blocks, tiles, by_outputs, threads), "scratch")
+    check(scratch.shape[0] >= winograd_scratch(g.points, g.channel_blocks, at_once, by_outputs, threads), "scratch")
     check(y.shape[0] == x.shape[0], "y")
     if not by_outputs:
-        for item in prange((count + tiles - 1) // tiles, nogil=True, schedule="dynamic", num_threads=threads):
-            forward_tiles(&g, &x[0, 0, 0, 0, 0], &u[0], &bias[0], &y[0, 0, 0, 0, 0], item * tiles,
-                          min(tiles, count - item * tiles), &scratch[0] + threadid() * (v_size + m_size), v_frequency,
+        for item in prange((count + at_once - 1) // at_once, nogil=True, schedule="dynamic", num_threads=threads):
+            forward_tiles(&g, &x[0, 0, 0, 0, 0], &u[0], &bias[0], &y[0, 0, 0, 0, 0], item * at_once,
+                          min(at_once, count - item * at_once), &scratch[0] + threadid() * (v_size + m_size), v_frequency,
                           &scratch[0] + threadid() * (v_size + m_size) + v_size, m_frequency, &offsets[0])
         return
     v, m = &scratch[0], &scratch[0] + v_size
-    for first in range(0, count, tiles):
-        here = min(tiles, count - first)
+    for first in range(0, count, at_once):
+        here = min(at_once, count - first)
         with nogil:
             transform_patches(&g, &x[0, 0, 0, 0, 0], first, here, v, v_frequency, threads)
         for group in prange(groups, nogil=True, schedule="dynamic", num_threads=threads):
@@ -323,10 +344,10 @@ def winograd_forward(const float[:, :, :, :, ::1] x, const float[::1] u, const f
             finish_group(&g, m + threadid() * m_size, m_frequency, first, here, group, &bias[0], &y[0, 0, 0, 0, 0])
 
 
-def winograd_scratch(Py_ssize_t points, Py_ssize_t channel_blocks, Py_ssize_t tiles, bint by_outputs, int threads):
+def winograd_scratch(Py_ssize_t points, Py_ssize_t channel_blocks, Py_ssize_t at_once, bint by_outputs, int threads):
     """Floats of the buffers v and m that `winograd_forward` needs."""
-    v = points * points * apart(whole_panels(tiles), channel_blocks * BLOCK)
-    m = points * points * apart(whole_panels(tiles), GROUP)
+    v = points * points * apart(whole_panels(at_once), channel_blocks * BLOCK)
+    m = points * points * apart(whole_panels(at_once), GROUP)
     return v + threads * m if by_outputs else threads * (v + m)
 
 

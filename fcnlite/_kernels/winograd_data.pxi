@@ -57,8 +57,8 @@ cdef void add_patch(const Tiling* g, const float* s, Py_ssize_t tile, Py_ssize_t
     cdef float[8 * 8 * VL] half
     cdef float[8 * 8 * VL] patch
     cdef Py_ssize_t n = g.points, i, j, part, place = tile % (g.down * g.across)
-    cdef const int* rows = g.rows + place // g.across * g.side
-    cdef const int* cols = g.cols + place % g.across * g.side
+    cdef const int* rows = g.rows + place // g.across * n
+    cdef const int* cols = g.cols + place % g.across * n
     cdef float* pixel
     dx += (tile // (g.down * g.across) * g.channel_blocks + block) * g.height * g.width * BLOCK
     for part in range(PARTS):
@@ -89,37 +89,36 @@ cdef void add_patches(const Tiling* g, const float* s, Py_ssize_t of_bundle, Py_
 
 
 def winograd_backward_data(const float[:, :, :, :, ::1] dy, const float[::1] u, float[:, :, :, :, ::1] dx,
-                           const int[::1] rows, const int[::1] cols, Py_ssize_t points, Py_ssize_t side,
-                           Py_ssize_t tiles, float[::1] scratch, int threads):
+                           tiles, Py_ssize_t at_once, float[::1] scratch, int threads):
     """dx = the gradient of the bottom, given the gradient dy of the outputs.
 
-    Arguments as of `winograd_forward`; a row of dx that stands for several gets the sum of theirs. `tiles` go through
-    the buffers at once; `scratch` has `winograd_data_scratch(...)` floats.
+    Arguments as of `winograd_forward`; a row of dx that stands for several gets the sum of theirs. So many tiles
+    `at_once` go through the buffers; `scratch` has `winograd_data_scratch(...)` floats.
     """
     cdef Tiling t
-    cdef Py_ssize_t frequencies = points * points, count, channels, outputs, chunks, d_frequency, s_frequency, here
+    cdef Py_ssize_t frequencies, count, channels, outputs, chunks, d_frequency, s_frequency, here
     cdef Py_ssize_t item, first, of_kernels, bundles, d_bundle, s_bundle, vector
     cdef float* d
     cdef float* s
-    tile_up(&t, points, side, extent(dx), extent(dy), rows, cols)
+    tile_up(&t, tiles, extent(dx), extent(dy))
+    frequencies = t.points * t.points
     count, channels = dx.shape[0] * t.down * t.across, t.channel_blocks * BLOCK
     chunks = (t.output_blocks * BLOCK + CHUNK - 1) // CHUNK
     outputs = chunks * CHUNK
     of_kernels = frequencies * channels * CHUNK
     d_frequency, s_frequency = apart(outputs, CHUNK), apart(channels, CHUNK)
     d_bundle, s_bundle = frequencies * d_frequency, frequencies * s_frequency
-    check(np.asarray(rows).max() < t.height and np.asarray(cols).max() < t.width, "maps")
     check(dy.shape[0] == dx.shape[0] and dx.shape[4] == dy.shape[4] == BLOCK, "dy")
     check(u.shape[0] >= chunks * of_kernels, "u")
-    check(scratch.shape[0] >= winograd_data_scratch(points, t.channel_blocks, t.output_blocks, tiles), "scratch")
+    check(scratch.shape[0] >= winograd_data_scratch(t.points, t.channel_blocks, t.output_blocks, at_once), "scratch")
     cdef Py_ssize_t[::1] offsets = np.arange(chunks) * of_kernels
     d = &scratch[0]
-    s = d + (tiles + CHUNK - 1) // CHUNK * d_bundle
+    s = d + (at_once + CHUNK - 1) // CHUNK * d_bundle
     np.asarray(dx)[...] = 0
     if outputs > t.output_blocks * BLOCK:  # half a chunk that no output is in
-        memset(d, 0, (tiles + CHUNK - 1) // CHUNK * d_bundle * sizeof(float))
-    for first in range(0, count, tiles):
-        here = min(tiles, count - first)
+        memset(d, 0, (at_once + CHUNK - 1) // CHUNK * d_bundle * sizeof(float))
+    for first in range(0, count, at_once):
+        here = min(at_once, count - first)
         bundles = (here + CHUNK - 1) // CHUNK
         for item in prange(bundles * (CHUNK // VL) * t.output_blocks, nogil=True, schedule="static", num_threads=threads):
             vector = item // t.output_blocks
@@ -133,8 +132,8 @@ def winograd_backward_data(const float[:, :, :, :, ::1] dy, const float[::1] u, 
             add_patches(&t, s, s_bundle, s_frequency, first, here, item, &dx[0, 0, 0, 0, 0])
 
 
-def winograd_data_scratch(Py_ssize_t points, Py_ssize_t channel_blocks, Py_ssize_t output_blocks, Py_ssize_t tiles):
+def winograd_data_scratch(Py_ssize_t points, Py_ssize_t channel_blocks, Py_ssize_t output_blocks, Py_ssize_t at_once):
     """Floats of the buffers of `winograd_backward_data`."""
     cdef Py_ssize_t outputs = (output_blocks * BLOCK + CHUNK - 1) // CHUNK * CHUNK
     of_bundle = points * points * (apart(outputs, CHUNK) + apart(channel_blocks * BLOCK, CHUNK))
-    return (tiles + CHUNK - 1) // CHUNK * of_bundle
+    return (at_once + CHUNK - 1) // CHUNK * of_bundle

@@ -18,13 +18,14 @@ cdef void spread_tile(const Tiling* g, const float* dy, Py_ssize_t tile, Py_ssiz
     cdef float[8 * 6 * VL] half
     cdef Py_ssize_t n = g.points, s = g.side, i, j, part
     cdef Py_ssize_t image = tile // (g.down * g.across), place = tile % (g.down * g.across)
-    cdef Py_ssize_t row = place // g.across * s, col = place % g.across * s
+    cdef Py_ssize_t row = g.row_starts[place // g.across], col = g.col_starts[place % g.across]
+    cdef Py_ssize_t height = inside(g, row, g.top_height), width = inside(g, col, g.top_width)
     dy += (((image * g.output_blocks + block) * g.top_height + row) * g.top_width + col) * BLOCK
     for part in range(PARTS):
         for i in range(s):
             for j in range(s):
-                if row + i < g.top_height and col + j < g.top_width:
-                    store(patch + (i * s + j) * VL, load(dy + (i * g.top_width + j) * BLOCK + part * VL))
+                if i < height and j < width:
+                    store(patch + (i * s + j) * VL, load(dy + (i * g.top_width + j) * g.step * BLOCK + part * VL))
                 else:
                     store(patch + (i * s + j) * VL, splat(0))
         for j in range(s):
@@ -82,29 +83,29 @@ cdef void finish_kernels(const float* s, Py_ssize_t frequency, const float* g, P
                channels * r * r)
 
 
-def winograd_backward_weight(const float[:, :, :, :, ::1] x, const float[:, :, :, :, ::1] dy, const int[::1] rows,
-                             const int[::1] cols, Py_ssize_t points, Py_ssize_t side, const float[:, ::1] g,
-                             float[:, :, :, ::1] dweight, Py_ssize_t tiles, Py_ssize_t groups_at_once,
-                             float[::1] scratch, int threads):
+def winograd_backward_weight(const float[:, :, :, :, ::1] x, const float[:, :, :, :, ::1] dy, tiles,
+                             const float[:, ::1] g, float[:, :, :, ::1] dweight, Py_ssize_t at_once,
+                             Py_ssize_t groups_at_once, float[::1] scratch, int threads):
     """dweight, O×C×r×r = the gradient of the kernels, given the gradient dy of the outputs.
 
-    Arguments as of `winograd_forward` and `prepare_winograd`. `tiles` and `groups_at_once` groups of outputs go through
-    the buffers at once; `scratch` has `winograd_weight_scratch(...)` floats.
+    Arguments as of `winograd_forward` and `prepare_winograd`. So many tiles `at_once`, and `groups_at_once` groups of
+    outputs, go through the buffers; `scratch` has `winograd_weight_scratch(...)` floats.
     """
     cdef Tiling t
     cdef Py_ssize_t r = dweight.shape[2], count, groups, chunks, padded, v_frequency, d_frequency, s_frequency
-    cdef Py_ssize_t item, first, group, channels, frequencies = points * points, blocks_here, here
+    cdef Py_ssize_t item, first, group, channels, frequencies, blocks_here, here
     cdef float* v
     cdef float* d
     cdef float* s
-    tile_up(&t, points, side, extent(x), extent(dy), rows, cols)
+    tile_up(&t, tiles, extent(x), extent(dy))
     check_gradient(&t, x.shape[0], dy.shape[0], g, dweight)
-    check(scratch.shape[0] >= winograd_weight_scratch(points, t.channel_blocks, tiles, groups_at_once), "scratch")
+    check(scratch.shape[0] >= winograd_weight_scratch(t.points, t.channel_blocks, at_once, groups_at_once), "scratch")
     count, channels = x.shape[0] * t.down * t.across, t.channel_blocks * BLOCK
-    padded, groups = whole_panels(tiles), groups_of(t.output_blocks)
+    frequencies = t.points * t.points
+    padded, groups = whole_panels(at_once), groups_of(t.output_blocks)
     v_frequency = apart(padded, channels)
     d_frequency, s_frequency = apart(padded, groups_at_once * GROUP), apart(channels, groups_at_once * GROUP)
-    cdef Py_ssize_t[::1] offsets = panel_offsets(tiles, t.channel_blocks)
+    cdef Py_ssize_t[::1] offsets = panel_offsets(at_once, t.channel_blocks)
     v = &scratch[0]
     d = v + frequencies * v_frequency
     s = d + frequencies * d_frequency
@@ -114,9 +115,9 @@ def winograd_backward_weight(const float[:, :, :, :, ::1] x, const float[:, :, :
         for item in prange(frequencies, nogil=True, schedule="static", num_threads=threads):
             memset(s + item * s_frequency, 0, chunks * CHUNK * channels * sizeof(float))
             memset(d + item * d_frequency, 0, chunks * CHUNK * padded * sizeof(float))
-        for first in range(0, count, tiles):
-            here = min(tiles, count - first)
-            if group == 0 or count > tiles:
+        for first in range(0, count, at_once):
+            here = min(at_once, count - first)
+            if group == 0 or count > at_once:
                 with nogil:
                     transform_patches(&t, &x[0, 0, 0, 0, 0], first, here, v, v_frequency, threads)
             for item in prange(here * blocks_here, nogil=True, schedule="static", num_threads=threads):
@@ -128,13 +129,13 @@ def winograd_backward_weight(const float[:, :, :, :, ::1] x, const float[:, :, :
                           s + item // chunks * s_frequency + item % chunks * channels * CHUNK, &offsets[0])
         for item in prange(chunks * t.channel_blocks, nogil=True, schedule="static", num_threads=threads):
             finish_kernels(s + (item // t.channel_blocks * channels + item % t.channel_blocks * BLOCK) * CHUNK,
-                           s_frequency, &g[0, 0], points, r, group * GROUP + item // t.channel_blocks * CHUNK,
+                           s_frequency, &g[0, 0], t.points, r, group * GROUP + item // t.channel_blocks * CHUNK,
                            dweight.shape[0], item % t.channel_blocks, dweight.shape[1], &dweight[0, 0, 0, 0])
 
 
-def winograd_weight_scratch(Py_ssize_t points, Py_ssize_t channel_blocks, Py_ssize_t tiles, Py_ssize_t groups_at_once):
+def winograd_weight_scratch(Py_ssize_t points, Py_ssize_t channel_blocks, Py_ssize_t at_once, Py_ssize_t groups_at_once):
     """Floats of the buffers of `winograd_backward_weight`."""
-    cdef Py_ssize_t padded = whole_panels(tiles), channels = channel_blocks * BLOCK
+    cdef Py_ssize_t padded = whole_panels(at_once), channels = channel_blocks * BLOCK
     outputs = groups_at_once * GROUP
     return points * points * (apart(padded, channels) + apart(padded, outputs) + apart(channels, outputs))
 

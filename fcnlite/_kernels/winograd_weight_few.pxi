@@ -32,19 +32,18 @@ cdef void gradient_of_group(const Tiling* g, const float* v, Py_ssize_t v_freque
                                &dweight[0, 0, 0, 0])
 
 
-def winograd_backward_few(const float[:, :, :, :, ::1] x, const float[:, :, :, :, ::1] dy, const int[::1] rows,
-                          const int[::1] cols, Py_ssize_t points, Py_ssize_t side, const float[:, ::1] g,
-                          float[:, :, :, ::1] dweight, float[::1] scratch, int threads):
+def winograd_backward_few(const float[:, :, :, :, ::1] x, const float[:, :, :, :, ::1] dy, tiles,
+                          const float[:, ::1] g, float[:, :, :, ::1] dweight, float[::1] scratch, int threads):
     """`winograd_backward_weight` for few tiles, all at once; `scratch` has `winograd_few_scratch(...)` floats."""
     cdef Tiling t
-    cdef Py_ssize_t count, v_frequency, d_size, s_size, group, frequencies = points * points
+    cdef Py_ssize_t count, v_frequency, d_size, s_size, group, frequencies
     cdef float* v
     cdef float* d
     cdef float* s
-    tile_up(&t, points, side, extent(x), extent(dy), rows, cols)
+    tile_up(&t, tiles, extent(x), extent(dy))
     check_gradient(&t, x.shape[0], dy.shape[0], g, dweight)
-    count = x.shape[0] * t.down * t.across
-    check(scratch.shape[0] >= winograd_few_scratch(points, t.channel_blocks, count, threads), "scratch")
+    count, frequencies = x.shape[0] * t.down * t.across, t.points * t.points
+    check(scratch.shape[0] >= winograd_few_scratch(t.points, t.channel_blocks, count, threads), "scratch")
     v_frequency = apart(whole_panels(count), t.channel_blocks * BLOCK)
     d_size, s_size = frequencies * apart(whole_panels(count), GROUP), frequencies * apart(BLOCKS_OF_SUMS * BLOCK, GROUP)
     cdef Py_ssize_t[::1] offsets = panel_offsets(count, t.channel_blocks)

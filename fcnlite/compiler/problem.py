@@ -95,15 +95,20 @@ class Problem:
         """Whether every output sees one pixel, and every pixel is seen once: all of it may as well be one row."""
         return self.taps == self.kernel[0].stride == self.kernel[1].stride == 1 and self.simple
 
-    def maps(self, lengths: tuple[int, int], first: tuple[int, int] = (0, 0)) -> tuple[Array, Array]:
-        """For each of `lengths` rows and columns of the padded picture, from `first` on, the one of the array that it
-        is; −1 where it is zero.
+    def maps(self, lengths: tuple[int, int]) -> tuple[Array, Array]:
+        """`seen` for so many rows and columns, from the first one on."""
+        return self.seen(np.arange(lengths[0]), np.arange(lengths[1]))
+
+    def seen(self, rows: Array, columns: Array) -> tuple[Array, Array]:
+        """For these rows and columns of the padded picture which ones of the array they are; −1 where they are zero.
+
+        Of the shapes of `rows` and `columns`, int32.
         """
-        rows, columns = (
-            rows_at(source, np.arange(start, start + length) - window.pad).astype(np.int32)
-            for source, window, length, start in zip(self.sources, self.kernel, lengths, first, strict=True)
+        own_rows, own_columns = (
+            rows_at(source, places - window.pad).astype(np.int32)
+            for source, window, places in zip(self.sources, self.kernel, (rows, columns), strict=True)
         )
-        return rows, columns
+        return own_rows, own_columns
 
     def turned(self) -> Problem:
         """The convolution that carries gradients from top to bottom, for stride 1: kernels turned by half a turn."""

@@ -27,23 +27,24 @@ class ThinWinograd(Operation):
         super().__init__(first.inputs, second.outputs, first.layers + second.layers)
         self.first = first
         self.second = second
-        self._maps: Any = None
-        """Of the first and the second convolution's rows and columns, once they are laid out."""
+        self._laid_out: Any = None
+        """The maps of the first convolution's rows and columns, and the tiles of the second one."""
 
     @staticmethod
     def suits(first: Convolution, second: Convolution) -> bool:
         rows, columns = first.problem.kernel
+        undilated = rows.dilation == columns.dilation == second.problem.kernel[0].dilation == 1
         # Rows that the second sees one after the other lie so in the first's top, or are one.
         close = all((np.diff(source) >= 0).all() and (np.diff(source) <= 1).all() for source in second.problem.sources)
-        fits = rows.kernel <= 16 and rows.dilation == columns.dilation == 1
-        thin = first.thin and first.slopes is second.slopes is None
-        return thin and fits and close and isinstance(second.algorithm, Winograd)
+        thin = first.thin and rows.kernel <= 16 and first.slopes is second.slopes is None
+        return thin and undilated and close and isinstance(second.algorithm, Winograd)
 
     def scratch_floats(self, machine: Machine) -> int:
         first, second = self.first.problem, self.second.problem
         assert isinstance(self.first.algorithm, Direct) and isinstance(self.second.algorithm, Winograd)
         side = self.second.algorithm.side(second)
-        self._maps = self.first.algorithm.sliding(first, machine).maps, self.second.algorithm.plan(second, machine).maps
+        tiles = self.second.algorithm.plan(second, machine).tiles
+        self._laid_out = self.first.algorithm.sliding(first, machine).maps, tiles
         points, (kernel, stride) = self.second.algorithm.points, paired(first.kernel, "kernel", "stride")
         floats = machine.kernels.thin_winograd_scratch(
             points, side, second.channel_blocks, first.channels, kernel, stride, RECTANGLE
@@ -51,16 +52,15 @@ class ThinWinograd(Operation):
         return machine.threads * int(floats)
 
     def forward(self, bottom: list[Array], top: list[Array], run: Run, machine: Machine) -> list[Array]:
-        first, second, winograd = self.first.problem, self.second.problem, self.second.algorithm
-        assert isinstance(winograd, Winograd)
+        first, second = self.first.problem, self.second.problem
         ours, theirs = self.first.prepared(machine), self.second.prepared(machine)
-        first_maps, maps = self._maps
+        first_maps, tiles = self._laid_out
         kernel, stride = paired(first.kernel, "kernel", "stride")
         machine.kernels.thin_winograd_forward(
-            bottom[0], ours.u[0], ours.bias[0], *first_maps, theirs.u, theirs.bias[0], top[0], *maps, kernel=kernel,
-            stride=stride, first_relu=first.relu, between=(first.outputs, *first.top_size), points=winograd.points,
-            side=winograd.side(second), top_size=tuple(map(len, second.within)), margins=second.margins,
-            relu=second.relu, pool=second.pool, rectangle=RECTANGLE, scratch=machine.scratch, threads=machine.threads,
+            bottom[0], ours.u[0], ours.bias[0], *first_maps, theirs.u, theirs.bias[0], top[0], tiles, kernel=kernel,
+            stride=stride, first_relu=first.relu, between=(first.outputs, *first.top_size),
+            top_size=tuple(map(len, second.within)), margins=second.margins, relu=second.relu, pool=second.pool,
+            rectangle=RECTANGLE, scratch=machine.scratch, threads=machine.threads,
         )  # fmt: skip
         self.second.fill_margins(top[0], machine)
         return top

@@ -10,6 +10,10 @@ product of polynomials, here computed at n − 1 points and ∞, and interpolate
     n = 6, at 0, ±3/4, ±3/2, ∞: F(4×4, 3×3), 36 products for 144
     n = 8, at 0, ±1/2, ±1, ±2, ∞: F(6×6, 3×3), 64 for 324; F(4×4, 5×5), 64 for 400; F(2×2, 7×7), 64 for 196 …
 
+A kernel of dilation d sees every d-th row and column: one of d·d pictures, whose outputs lie d apart too. Tiles are cut
+out of each of them. (The paper's section 3.2 rarefies a filter to get in one picture what shifting and stitching d·d
+coarser ones would give; this is the way back.)
+
 The points decide the rounding error; these keep it, in float32, at 2.5e-6 and 9e-6 of the largest output for 3×3, and
 at 9e-6 for 7×7. Bᵀ and Aᵀ are written out in _kernels/winograd_transforms.pxi; G is made here. The sums over c are n²
 matrix products.
@@ -78,13 +82,33 @@ def _multiplied(tiles: int) -> int:
     return whole * PANEL + (LAST_PANEL if whole and 0 < left <= LAST_PANEL else in_panels(left))
 
 
+def starts(length: int, side: int, dilation: int) -> list[int]:
+    """The rows, of so many, at which tiles begin: those of every `dilation`-th row together."""
+    return [start for first in range(dilation) for start in range(first, length, side * dilation)]
+
+
+@dataclass(frozen=True, eq=False)
+class Tiles:
+    """How the part of a top that lies within its margins is cut into tiles, T rows of T' tiles."""
+
+    points: int
+    side: int
+    step: int
+    """Rows, and columns, from one of a tile to its next."""
+    row_starts: Array
+    col_starts: Array
+    """T and T': where they begin."""
+    rows: Array
+    cols: Array
+    """T×points and T'×points: which ones of the bottom's array they see; −1 is zero."""
+
+
 @dataclass(frozen=True, eq=False)
 class WinogradWork:
     """How a problem's tiles go through the buffers."""
 
-    maps: tuple[Array, Array]
-    tiles: int
-    """At once."""
+    tiles: Tiles
+    at_once: int
     by_outputs: bool
     """Whether threads share out outputs, else tiles."""
     scratch: int
@@ -92,7 +116,7 @@ class WinogradWork:
 
 @dataclass(frozen=True)
 class Winograd:
-    """r×r kernels, stride 1, one group."""
+    """r×r kernels, stride 1, any dilation, one group."""
 
     points: int
 
@@ -113,14 +137,22 @@ class Winograd:
         return True
 
     def suits(self, p: Problem) -> bool:
-        r = p.kernel[0].kernel
-        square = p.kernel[0] == p.kernel[1] == Window(r, 1, p.kernel[0].pad)
+        rows, columns = p.kernel
+        r, dilation = rows.kernel, rows.dilation
+        square = rows == columns == Window(r, 1, rows.pad, dilation)
         known = r == 3 if self.points == 6 else 3 <= r <= 7
-        return square and p.group == 1 and known and not (p.pool and self.side(p) % 2)
+        return square and p.group == 1 and known and not (p.pool and (self.side(p) % 2 or dilation > 1))
 
     def tiles(self, p: Problem) -> int:
-        down, across = (-(-len(each) // self.side(p)) for each in p.within)
+        down, across = map(len, self._starts(p))
         return p.batch * down * across
+
+    def _starts(self, p: Problem) -> list[list[int]]:
+        """Along both axes."""
+        return [
+            starts(len(within), self.side(p), window.dilation)
+            for within, window in zip(p.within, p.kernel, strict=True)
+        ]
 
     def weights(self, p: Problem) -> int:
         return self.points**2 * p.channel_blocks * BLOCK * p.padded_outputs
@@ -163,7 +195,7 @@ class Winograd:
         return u
 
     def plan(self, p: Problem, machine: Machine) -> WinogradWork:
-        lanes, threads, side = machine.kernels.panel_rows(), machine.threads, self.side(p)
+        lanes, threads = machine.kernels.panel_rows(), machine.threads
         weights = 4 * self.weights(p)
         tiles, groups = self.tiles(p), p.padded_outputs // GROUP
         by_outputs = weights > LARGE_BYTES and groups >= threads
@@ -173,15 +205,20 @@ class Winograd:
             parts = -(-parts // threads) * threads if tiles > threads * lanes else min(threads, -(-tiles // lanes))
         at_once = -(-tiles // (parts * lanes)) * lanes
         scratch = machine.kernels.winograd_scratch(self.points, p.channel_blocks, at_once, by_outputs, threads)
-        down, across = (-(-len(each) // side) * side + self.points - side for each in p.within)
-        maps = p.maps((down, across), (p.within[0].start, p.within[1].start))
-        return WinogradWork(maps, at_once, by_outputs, scratch)
+        return WinogradWork(self._tiled(p), at_once, by_outputs, scratch)
+
+    def _tiled(self, p: Problem) -> Tiles:
+        step = p.kernel[0].dilation
+        patch = step * np.arange(self.points)
+        row_starts, col_starts = (np.array(each, np.int32)[:, None] for each in self._starts(p))
+        rows, cols = p.seen(p.within[0].start + row_starts + patch, p.within[1].start + col_starts + patch)
+        return Tiles(self.points, self.side(p), step, row_starts.ravel(), col_starts.ravel(), rows, cols)
 
     def forward(self, x: Array, y: Array, weights: Prepared, p: Problem, work: WinogradWork, machine: Machine) -> None:
         machine.kernels.winograd_forward(
-            x, weights.u, weights.bias[0], weights.slopes[0], y, *work.maps, points=self.points, side=self.side(p),
-            top_size=tuple(map(len, p.within)), margins=p.margins, relu=p.relu, pool=p.pool, tiles=work.tiles,
-            by_outputs=work.by_outputs, scratch=machine.scratch, threads=machine.threads,
+            x, weights.u, weights.bias[0], weights.slopes[0], y, work.tiles, top_size=tuple(map(len, p.within)),
+            margins=p.margins, relu=p.relu, pool=p.pool, at_once=work.at_once, by_outputs=work.by_outputs,
+            scratch=machine.scratch, threads=machine.threads,
         )  # fmt: skip
 
     def weight_scratch(self, p: Problem, machine: Machine) -> int:
@@ -196,7 +233,7 @@ class Winograd:
     ) -> None:
         """The kernels' gradient, given the outputs' (dy), written into `dweight`."""
         g = kernel_transform(self.points, dweight.shape[2])
-        problem = x, dy, *work.maps, self.points, self.side(p), g, dweight
+        problem = x, dy, work.tiles, g, dweight
         if self._few(p, machine.threads):
             machine.kernels.winograd_backward_few(*problem, machine.scratch, machine.threads)
         else:
@@ -212,9 +249,8 @@ class Winograd:
     ) -> None:
         """The bottom's gradient, given the outputs' (dy), with forward's kernels."""
         machine.kernels.winograd_backward_data(
-            dy, weights.u, dx, *work.maps, self.points, self.side(p), self._data_tiles(p), machine.scratch,
-            machine.threads,
-        )  # fmt: skip
+            dy, weights.u, dx, work.tiles, self._data_tiles(p), machine.scratch, machine.threads
+        )
 
     def _data_tiles(self, p: Problem) -> int:
         """Tiles that go through `backward_data` at once: equal portions of whole bundles."""

@@ -39,16 +39,17 @@ WEIGHT_BAR = 1e-4
 EACH_ISA = pytest.mark.parametrize("instructions", ISAS)
 THREADS = st.sampled_from([1, 1, 3])
 SEEDS = st.integers(0, 1000)
+DILATIONS = st.sampled_from([1, 1, 2, 3, 7])
 
 
 def square(draw: Draw) -> tuple[Window, Window]:
     r = draw(st.integers(3, 7))
-    window = Window(r, pad=draw(st.sampled_from([0, 1, r // 2, r, 30, -1, -3])))
+    window = Window(r, pad=draw(st.sampled_from([0, 1, r // 2, r, 30, -1, -3])), dilation=draw(DILATIONS))
     return window, window
 
 
 def three(draw: Draw) -> tuple[Window, Window]:
-    window = Window(3, pad=draw(st.sampled_from([0, 1, 2, 30, -1, -3])))
+    window = Window(3, pad=draw(st.sampled_from([0, 1, 2, 30, -1, -3])), dilation=draw(DILATIONS))
     return window, window
 
 
@@ -66,7 +67,8 @@ def run(
     u = algorithm.prepare(weight, p, machine, turned=turned)
     work = algorithm.plan(p, machine)
     if by_outputs is not None:
-        scratch = machine.kernels.winograd_scratch(algorithm.points, p.channel_blocks, work.tiles, by_outputs, threads)
+        how = work.at_once, by_outputs, threads
+        scratch = machine.kernels.winograd_scratch(algorithm.points, p.channel_blocks, *how)
         work = replace(work, by_outputs=by_outputs, scratch=scratch)
     height, width = p.top_size
     if p.pool:
@@ -94,7 +96,7 @@ def test_forward_is_the_convolution(
     instructions: str, case: tuple[Winograd, Problem], pool: bool, by_outputs: bool | None, threads: int, seed: int
 ) -> None:
     algorithm, p = case
-    p = replace(p, pool=pool and algorithm.side(p) % 2 == 0)
+    p = replace(p, pool=pool and algorithm.suits(replace(p, pool=True)))
     assert algorithm.suits(p)
     r = p.kernel[0].kernel
     x, weight = normal(seed, p.batch, p.channels, *p.size), normal(seed + 1, p.outputs, p.channels, r, r)
@@ -114,7 +116,7 @@ def test_margins_are_left_out(
     data: st.DataObject,
 ) -> None:  # fmt: skip
     algorithm, p = case
-    p = replace(p, pool=pool and algorithm.side(p) % 2 == 0)
+    p = replace(p, pool=pool and algorithm.suits(replace(p, pool=True)))
     height, width = (-(-size // 2) if p.pool else size for size in p.top_size)
     margins = []
     for size in (height, width):
@@ -273,7 +275,8 @@ def test_the_kernel_transform_makes_the_products_exact(points: int, r: int) -> N
         ((Window(3), Window(5)), 1, ()),
         ((Window(3, pad=1), Window(3)), 1, ()),
         ((Window(3, stride=2), Window(3, stride=2)), 1, ()),
-        ((Window(3, dilation=2), Window(3, dilation=2)), 1, ()),
+        ((Window(3, dilation=2), Window(3, dilation=2)), 1, (6, 8)),
+        ((Window(3, dilation=2), Window(3)), 1, ()),
         ((Window(3), Window(3)), 2, ()),
     ],
 )
@@ -283,9 +286,16 @@ def test_which_problems_it_takes(windows: tuple[Window, Window], group: int, sui
 
 
 @pytest.mark.parametrize("r", [3, 4, 5, 6, 7])
-def test_it_pools_where_tiles_have_even_sides(r: int) -> None:
+def test_it_pools_where_tiles_have_even_sides_and_no_gaps(r: int) -> None:
     p = Problem(1, 16, 16, (Window(r),) * 2, (np.arange(30), np.arange(30)), (30, 30), pool=True)
     assert Winograd(8).suits(p) == ((8 - r + 1) % 2 == 0)
+    assert not Winograd(8).suits(replace(p, kernel=(Window(r, dilation=2),) * 2))
+
+
+@pytest.mark.parametrize(("length", "side", "dilation"), [(1, 6, 1), (18, 6, 1), (19, 2, 1), (5, 4, 9), (65, 6, 12)])
+def test_tiles_cover_every_row_once(length: int, side: int, dilation: int) -> None:
+    covered = [start + i * dilation for start in winograd.starts(length, side, dilation) for i in range(side)]
+    assert sorted(row for row in covered if row < length) == list(range(length))
 
 
 @EACH_ISA
@@ -302,7 +312,11 @@ def test_arrays_that_do_not_fit_are_refused(instructions: str) -> None:
         {"y": y[:, :, :17].copy()},
         {"weights": Prepared(u[:-1], weights.bias, weights.slopes)},
         {"weights": Prepared(u, weights.bias[:, :16].copy(), weights.slopes)},
-        {"work": replace(work, maps=(work.maps[0][:-1], work.maps[1]))},
+        {"work": replace(work, tiles=replace(work.tiles, rows=work.tiles.rows[:-1]))},
+        {"work": replace(work, tiles=replace(work.tiles, rows=work.tiles.rows + 1))},
+        {"work": replace(work, tiles=replace(work.tiles, col_starts=work.tiles.col_starts + 18))},
+        {"work": replace(work, tiles=replace(work.tiles, step=0))},
+        {"work": replace(work, tiles=replace(work.tiles, points=8))},
     ):
         arguments = {"x": x, "y": y, "weights": weights, "work": work, **changed}
         with pytest.raises(ValueError, match="does not fit"):
