@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from benchmarks import dilated
 from benchmarks.workloads import CLASSES, RATES, Workload
 
 if TYPE_CHECKING:
@@ -26,9 +27,13 @@ Run = Callable[[], list[np.ndarray]]
 def build_net(workload: Workload) -> Net:
     """The net of a workload, by its fillers; scores, which would be zero, from noise; BatchNorm's variances are 1."""
     from fcnlite import models
+    from fcnlite.net import Net
 
-    classes = None if workload.model == "vgg16" else CLASSES
-    net = models.build(workload.model, classes=classes, width=workload.width)
+    if workload.model == dilated.NAME:
+        net = Net(dilated.largefov(CLASSES, workload.width))
+    else:
+        classes = None if workload.model == "vgg16" else CLASSES
+        net = models.build(workload.model, classes=classes, width=workload.width)
     rng = np.random.default_rng(1)
     for name, parameters in net.params.items():
         if name.startswith(("score", "fc8")):

@@ -7,6 +7,8 @@ from dataclasses import asdict, dataclass
 
 import numpy as np
 
+from benchmarks import dilated
+
 CLASSES = 21
 RATES = {"base_lr": 1e-10, "momentum": 0.99, "weight_decay": 0.0005}
 """Of the training steps: those of the FCN reference's un-normalised loss."""
@@ -58,6 +60,7 @@ WORKLOADS = [
     Workload("FCN-32s, 500×500", "voc-fcn32s", (1, 3, 500, 500), 0.33),
     Workload("FCN-AlexNet, 500×500", "voc-fcn-alexnet", (1, 3, 500, 500), 0.8),
     Workload("FCN-GoogLeNet, 500×500", "voc-fcn-googlenet", (1, 3, 500, 500)),
+    Workload("DeepLab-LargeFOV, 513×513", dilated.NAME, (1, 3, 513, 513)),
     Workload("VGG-16, 224×224", "vgg16", (1, 3, 224, 224), 0.7),
     Workload("VGG-16, 224×224, batch 8", "vgg16", (8, 3, 224, 224), 0.7),
     Workload("FCN-8s, 500×500, training", "voc-fcn8s", (1, 3, 500, 500), 0.35, training=True),

@@ -1,0 +1,35 @@
+"""DeepLab-LargeFOV on VGG-16 (Chen et al., 2015): an FCN that is dilated where others pool.
+
+As published, poolings see 3×3 pixels, the last two keep the size, and scores come an eighth as large as the picture.
+"""
+
+from __future__ import annotations
+
+from fcnlite.models.builder import Builder, channels
+from fcnlite.models.vgg import STAGES
+from fcnlite.spec import NetSpec
+
+NAME = "deeplab-largefov"
+WIDE = 12
+"""The dilation of fc6."""
+
+
+def largefov(classes: int, width: float) -> NetSpec:
+    """The net up to its scores, `score`."""
+    net = Builder(NAME)
+    bottom = net.input("data", 1, 3, 513, 513)
+    for stage, (count, convolutions) in enumerate(STAGES, start=1):
+        dilation, stride = 2 if stage == 5 else 1, 2 if stage < 4 else 1
+        for i in range(1, convolutions + 1):
+            bottom = _rectified(net, f"conv{stage}_{i}", bottom, channels(count, width), dilation=dilation)
+        bottom = net.pool(f"pool{stage}", bottom, 3, stride, pad=1)
+    bottom = _rectified(net, "fc6", bottom, channels(1024, width), dilation=WIDE)
+    bottom = _rectified(net, "fc7", bottom, channels(1024, width), 1)
+    net.score("score", bottom, classes)
+    return net.spec()
+
+
+def _rectified(net: Builder, name: str, bottom: str, count: int, kernel_size: int = 3, dilation: int = 1) -> str:
+    """A convolution that keeps the size, and its ReLU."""
+    how = {"pad": kernel_size // 2 * dilation, "dilation": [dilation], "weight_filler": {"type": "msra"}}
+    return net.relu(f"relu_{name}", net.convolution(name, bottom, count, kernel_size, **how))
