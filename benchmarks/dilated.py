@@ -1,6 +1,7 @@
 """DeepLab-LargeFOV on VGG-16 (Chen et al., 2015): an FCN that is dilated where others pool.
 
-As published, poolings see 3×3 pixels, the last two keep the size, and scores come an eighth as large as the picture.
+As published, but for Dropout: poolings see 3×3 pixels, the last ones keep the size, and scores come an eighth as large
+as the picture.
 """
 
 from __future__ import annotations
@@ -10,8 +11,7 @@ from fcnlite.models.vgg import STAGES
 from fcnlite.spec import NetSpec
 
 NAME = "deeplab-largefov"
-WIDE = 12
-"""The dilation of fc6."""
+FC6_DILATION = 12
 
 
 def largefov(classes: int, width: float) -> NetSpec:
@@ -23,7 +23,8 @@ def largefov(classes: int, width: float) -> NetSpec:
         for i in range(1, convolutions + 1):
             bottom = _rectified(net, f"conv{stage}_{i}", bottom, channels(count, width), dilation=dilation)
         bottom = net.pool(f"pool{stage}", bottom, 3, stride, pad=1)
-    bottom = _rectified(net, "fc6", bottom, channels(1024, width), dilation=WIDE)
+    bottom = net.pool("pool5a", bottom, 3, 1, pool="AVE", pad=1)
+    bottom = _rectified(net, "fc6", bottom, channels(1024, width), dilation=FC6_DILATION)
     bottom = _rectified(net, "fc7", bottom, channels(1024, width), 1)
     net.score("score", bottom, classes)
     return net.spec()

@@ -32,8 +32,8 @@ def _deconvolution(o: Options, x: list[Tensor], p: list[Tensor]) -> Tensor:
 
 
 def _pooling(o: Options, x: list[Tensor], p: list[Tensor]) -> Tensor:
-    assert o.get("pool", "MAX") == "MAX"
-    return F.max_pool2d(x[0], o["kernel_size"], o.get("stride", 1), o.get("pad", 0), ceil_mode=True)
+    pool = F.max_pool2d if o.get("pool", "MAX") == "MAX" else F.avg_pool2d
+    return pool(x[0], o["kernel_size"], o.get("stride", 1), o.get("pad", 0), ceil_mode=True)
 
 
 def _crop(o: Options, x: list[Tensor], p: list[Tensor]) -> Tensor:

@@ -13,7 +13,7 @@ import pytest
 
 import benchmarks.engines
 from benchmarks import __main__ as command
-from benchmarks import machine, memory, more, steps, table
+from benchmarks import dilated, machine, memory, more, steps, table
 from benchmarks.engines import AVX2, OURS, PEERS, Engine, build_net, engines, save_net
 from benchmarks.workers import EngineError, Worker
 from benchmarks.workloads import CLASSES, WORKLOADS, Workload
@@ -49,6 +49,12 @@ def without(monkeypatch: pytest.MonkeyPatch, *modules: str) -> None:
 def test_workloads_come_back_from_json_and_have_names_of_their_own() -> None:
     assert [Workload.from_json(each.to_json()) for each in WORKLOADS] == WORKLOADS
     assert len({each.name for each in WORKLOADS}) == len(WORKLOADS)
+
+
+def test_the_dilated_net_scores_every_eighth_pixel() -> None:
+    net = build_net(Workload("", dilated.NAME, (1, 3, 513, 513), width=0.05))
+    scores = net.forward(data=np.ones((1, 3, 129, 97), np.float32))["score"]
+    assert scores.shape == (1, CLASSES, 17, 13) and scores.any()
 
 
 def test_inputs_are_the_same_for_every_engine_and_have_labels_in_training() -> None:

@@ -9,6 +9,15 @@ def check(bint fits, what):
         raise ValueError(f"{what} does not fit the other arguments")
 
 
+cdef bint all_within(const int* places, Py_ssize_t count, Py_ssize_t least, Py_ssize_t limit) noexcept nogil:
+    """Whether each place is one of `least` … `limit` − 1."""
+    cdef Py_ssize_t i
+    for i in range(count):
+        if not least <= places[i] < limit:
+            return False
+    return True
+
+
 cdef inline int hands(Py_ssize_t floats, int threads) noexcept:
     """Threads to copy so many floats with: few are copied before another thread is awake."""
     return threads if floats > 1 << 16 else 1

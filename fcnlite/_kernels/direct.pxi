@@ -3,13 +3,13 @@
 # A panel is ROWS neighbouring outputs of one row. Pictures are blocked, or thin: few channels, side by side in each
 # pixel, so that a row of the kernel is one segment. Kernels lie in u as [chunk][tap][channel][CHUNK].
 #
-# Where pad or repeated rows stand between picture and kernel, the rows that a share of the work sees are first copied,
-# as `rows` and `cols` say (see winograd.pxi).
+# Where pad or repeated rows stand between picture and kernel, the rows that a share of the work sees are first copied:
+# `rows` and `cols` say which row and column of the bottom each one of the padded picture is; −1 is zero.
 
 cdef struct Sliding:
     Py_ssize_t planes, height, width, channels  # of the bottom; its channels in a pixel
     Py_ssize_t step, padded_width  # floats in a row of the padded picture, or of its copy; its width
-    Py_ssize_t stride_h, stride_w, extent_h  # extent_h: rows from the kernel's first tap to its last
+    Py_ssize_t stride_h, stride_w, extent_h, dilation_h  # extent_h: rows from the kernel's first tap to its last
     Py_ssize_t segments, length, kernels  # kernels: floats of u for a group of outputs
     Py_ssize_t output_blocks, top_height, top_width, panels  # panels in a row
     const int* rows
@@ -20,11 +20,16 @@ cdef struct Sliding:
 
 
 cdef void copy_rows(const Sliding* g, const float* x, Py_ssize_t first, Py_ssize_t count, float* to) noexcept nogil:
-    """Rows `first` … of the padded picture: in each row plane after plane; thin, the channels together in each pixel."""
+    """Rows `first` … of the padded picture: in each row plane after plane; thin, the channels together in each pixel.
+
+    `count` rows are those of some outputs; such as lie between the taps of all of them are left as they are.
+    """
     cdef Py_ssize_t i, j, c
     cdef const float* row
     cdef float* pixel
     for i in range(count):
+        if i % g.dilation_h > count - g.extent_h:
+            continue
         for c in range(g.planes):
             if not g.thin:
                 collect(x + c * g.height * g.width * BLOCK, g.width, g.rows + first + i, g.cols, 1, g.padded_width,
@@ -43,8 +48,8 @@ cdef void finish_panel(const Sliding* g, const float* sums, Py_ssize_t count, Py
     cdef const float* slopes = NULL
     cdef float* to
     cdef vec value
-    for half in range(GROUP // BLOCK):
-        block = group * (GROUP // BLOCK) + half
+    for half in range(BLOCKS_OF_GROUP):
+        block = group * BLOCKS_OF_GROUP + half
         if block >= g.output_blocks:
             return
         to = y + block * g.top_height * g.top_width * BLOCK
@@ -82,15 +87,15 @@ cdef void slide(const Sliding* g, const float* x, const float* u, const float* b
 
 def direct_forward(const float[::1] x, x_shape, const float[::1] u, const float[::1] bias, const float[::1] slopes,
                    float[:, :, :, :, ::1] y, const int[::1] rows, const int[::1] cols, const Py_ssize_t[::1] offsets, *,
-                   blocks, Py_ssize_t length, Py_ssize_t extent_h, stride, bint thin, bint relu, bint copied,
-                   Py_ssize_t panels_at_once, Py_ssize_t groups_at_once, float[::1] scratch, int threads):
+                   blocks, Py_ssize_t length, Py_ssize_t extent_h, Py_ssize_t dilation_h, stride, bint thin, bint relu,
+                   bint copied, Py_ssize_t panels_at_once, Py_ssize_t groups_at_once, float[::1] scratch, int threads):
     """y = the convolution of x by the kernels in u, plus bias; rectified where asked.
 
     `slopes`, unless there are none, are PReLU's. x is flat: blocked, N×C/16×H×W×16, or (thin) N×C×H×W, with x_shape its
     first four axes; y is blocked. `blocks`: (first of x, their number, first of y, their number), for convolution in
     groups. `offsets`: where the segments of the sum begin, each of `length` floats, in the picture or (copied) in the
     copy that `copy_rows` makes of it, as `rows` and `cols` demand; then `scratch` has `direct_scratch(...)` floats for
-    every thread. `extent_h`: rows that the kernel spans. The work is shared out in pieces of `panels_at_once` and
+    every thread. `extent_h`: rows that the kernel spans, its taps `dilation_h` apart. The work is shared out in pieces of `panels_at_once` and
     `groups_at_once`.
     """
     cdef Sliding g
@@ -98,7 +103,8 @@ def direct_forward(const float[::1] x, x_shape, const float[::1] u, const float[
     n, planes, height, width = x_shape
     first_in, g.planes, first_out, g.output_blocks = blocks
     g.stride_h, g.stride_w = stride
-    g.height, g.width, g.padded_width, g.extent_h, g.thin, g.relu = height, width, cols.shape[0], extent_h, thin, relu
+    g.height, g.width, g.padded_width, g.thin, g.relu = height, width, cols.shape[0], thin, relu
+    g.extent_h, g.dilation_h = extent_h, dilation_h
     g.channels = planes if thin else BLOCK
     g.step = g.padded_width * (g.channels if thin else g.planes * BLOCK) if copied else width * BLOCK
     g.top_height, g.top_width = y.shape[2], y.shape[3]
@@ -112,7 +118,9 @@ def direct_forward(const float[::1] x, x_shape, const float[::1] u, const float[
                           g.top_width, panels_at_once) if copied else 0
     check(x.shape[0] == n * planes * height * width * (1 if thin else BLOCK) and y.shape[0] == n, "x")
     check(first_in + g.planes <= planes and first_out + g.output_blocks <= y.shape[1], "blocks")
-    check(rows.shape[0] >= (g.top_height - 1) * g.stride_h + extent_h, "rows")
+    check(rows.shape[0] >= (g.top_height - 1) * g.stride_h + extent_h and dilation_h > 0
+          and all_within(g.rows, rows.shape[0], -1, height) and all_within(g.cols, cols.shape[0], -1, width), "maps")
+    check(panels_at_once > 0 and groups_at_once > 0, "a piece")
     check(copied or not thin and g.top_width >= ROWS and rows.shape[0] == height and g.padded_width == width, "copied")
     check(u.shape[0] >= groups * g.kernels and bias.shape[0] >= groups * GROUP, "u and bias")
     check(slopes.shape[0] == 0 or slopes.shape[0] >= groups * GROUP, "slopes")
@@ -166,13 +174,15 @@ def thin_backward_weight(const float[::1] x, x_shape, const float[:, :, :, :, ::
     n, channels, height, width = x_shape
     g.stride_h, g.stride_w = stride
     g.planes = g.channels = channels
-    g.height, g.width, g.padded_width, g.extent_h, g.thin = height, width, cols.shape[0], extent_h, True
+    g.height, g.width, g.padded_width, g.extent_h, g.dilation_h = height, width, cols.shape[0], extent_h, 1
+    g.thin = True
     g.step = g.padded_width * channels
     g.rows, g.cols, g.offsets, g.segments, g.length = &rows[0], &cols[0], &offsets[0], offsets.shape[0], length
     g.output_blocks, g.top_height, g.top_width = dy.shape[1], dy.shape[2], dy.shape[3]
     size = thin_weight_scratch(channels, g.padded_width, extent_h, g.top_width)
     check(dy.shape[0] == n and x.shape[0] == n * channels * height * width, "x")
-    check(rows.shape[0] >= (g.top_height - 1) * g.stride_h + extent_h, "rows")
+    check(rows.shape[0] >= (g.top_height - 1) * g.stride_h + extent_h
+          and all_within(g.rows, rows.shape[0], -1, height) and all_within(g.cols, cols.shape[0], -1, width), "maps")
     check(sums.shape[1] == g.segments and sums.shape[2] >= length and sums.shape[2] % SUM_ROWS == 0
           and sums.shape[3] == groups_of(g.output_blocks) * GROUP, "sums")
     check(scratch.shape[0] >= parts * size, "scratch")

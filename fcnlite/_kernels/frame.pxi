@@ -1,11 +1,6 @@
 # A picture within its frame: rows and columns of one array, and beside them those of another.
 
 
-def check_places(places, count, least, limit):
-    """Raise ValueError unless these are `count` numbers, at least one, from `least` to `limit` − 1."""
-    check(len(places) == count > 0 and places.min() >= least and places.max() < limit, "a row or column")
-
-
 def frame(const float[:, :, :, ::1] x, const float[:, :, :, ::1] zeros, const int[::1] rows, const int[::1] cols,
           const int[::1] zero_rows, const int[::1] zero_cols, float[:, :, :, ::1] y, int threads):
     """y[p, i, j] = x[p, rows[i], cols[j]], or zeros[p % planes of zeros, zero_rows[i], zero_cols[j]] where rows[i] or
@@ -16,10 +11,10 @@ def frame(const float[:, :, :, ::1] x, const float[:, :, :, ::1] zeros, const in
     cdef Py_ssize_t item, height = y.shape[1], width = y.shape[2], lanes = y.shape[3], planes = zeros.shape[0]
     check(x.shape[0] == y.shape[0] and x.shape[3] == zeros.shape[3] == lanes and planes > 0
           and y.shape[0] % planes == 0, "y")
-    check_places(np.asarray(rows), height, -1, x.shape[1])
-    check_places(np.asarray(cols), width, -1, x.shape[2])
-    check_places(np.asarray(zero_rows), height, 0, zeros.shape[1])
-    check_places(np.asarray(zero_cols), width, 0, zeros.shape[2])
+    check(rows.shape[0] == zero_rows.shape[0] == height > 0 and cols.shape[0] == zero_cols.shape[0] == width > 0
+          and all_within(&rows[0], height, -1, x.shape[1]) and all_within(&cols[0], width, -1, x.shape[2])
+          and all_within(&zero_rows[0], height, 0, zeros.shape[1])
+          and all_within(&zero_cols[0], width, 0, zeros.shape[2]), "a row or column")
     threads = hands(y.size, threads)
     for item in prange(y.shape[0] * height, nogil=True, schedule="static", num_threads=threads):
         frame_row(&x[item // height, rows[item % height], 0, 0] if rows[item % height] >= 0 else NULL,

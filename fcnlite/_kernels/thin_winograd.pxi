@@ -60,7 +60,7 @@ cdef void thin_rectangle(const Tiling* g, const Sliding* thin, const float* x, c
 
 def thin_winograd_forward(const float[:, :, :, ::1] x, const float[::1] first_u, const float[::1] first_bias,
                           const int[::1] first_rows, const int[::1] first_cols, const float[::1] u,
-                          const float[::1] bias, float[:, :, :, :, ::1] y, tiles, *, kernel, stride, bint first_relu,
+                          const float[::1] bias, float[:, :, :, :, ::1] y, tiling, *, kernel, stride, bint first_relu,
                           between, top_size, margins, bint relu, bint pool, rectangle, float[::1] scratch,
                           int threads):
     """y = the convolution by u of the convolution of x by first_u: `direct_forward`, thin, then `winograd_forward`.
@@ -74,21 +74,23 @@ def thin_winograd_forward(const float[:, :, :, ::1] x, const float[::1] first_u,
     cdef Py_ssize_t tall, wide, between_size, frequencies
     channels, height, width = between
     tile_rows, tile_cols = rectangle
-    tile_up(&g, tiles, ((channels + BLOCK - 1) // BLOCK, height, width), (y.shape[1], *top_size))
+    tile_up(&g, tiling, ((channels + BLOCK - 1) // BLOCK, height, width), (y.shape[1], *top_size))
     frequencies = g.points * g.points
     g.relu, g.pool = relu, pool
     place_top(&g, y.shape[2], y.shape[3], margins)
     thin.planes = thin.channels = x.shape[1]
     thin.height, thin.width, thin.thin, thin.relu = x.shape[2], x.shape[3], True, first_relu
     thin.slopes = NULL
-    thin.segments, thin.extent_h, thin.length = kernel[0], kernel[0], kernel[1] * x.shape[1]
+    thin.segments, thin.extent_h, thin.dilation_h, thin.length = kernel[0], kernel[0], 1, kernel[1] * x.shape[1]
     thin.stride_h, thin.stride_w = stride
     thin.kernels = thin.segments * thin.length * GROUP
     thin.output_blocks = g.channel_blocks
     thin.rows, thin.cols = &first_rows[0], &first_cols[0]
     check(kernel[0] <= 16 and first_rows.shape[0] >= (height - 1) * thin.stride_h + kernel[0]
-          and first_cols.shape[0] >= (width - 1) * thin.stride_w + kernel[1], "first maps")
-    check(max(tile_rows, tile_cols) * g.points <= LONGEST and g.step == 1, "rectangle")
+          and first_cols.shape[0] >= (width - 1) * thin.stride_w + kernel[1]
+          and all_within(thin.rows, first_rows.shape[0], -1, thin.height)
+          and all_within(thin.cols, first_cols.shape[0], -1, thin.width), "first maps")
+    check(max(tile_rows, tile_cols) * g.points <= LONGEST and g.dilation == 1, "rectangle")
     check(u.shape[0] >= groups_of(g.output_blocks) * frequencies * g.channel_blocks * BLOCK * GROUP, "u")
     check(bias.shape[0] >= g.output_blocks * BLOCK and first_bias.shape[0] >= g.channel_blocks * BLOCK
           and first_u.shape[0] >= groups_of(g.channel_blocks) * thin.kernels, "bias")

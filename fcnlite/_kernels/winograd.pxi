@@ -8,7 +8,7 @@
 #
 # `rows` and `cols` say, for each row and column of tiles, which ones of the bottom their patches are of; −1 is zero. They
 # express pad, dilation, and rows that stand for several (elide.py and frame.py in fcnlite/compiler/passes). `row_starts`
-# and `col_starts` say where in the top a tile begins; its outputs lie `step`, the dilation, apart.
+# and `col_starts` say where in the top a tile begins; its outputs lie `dilation` apart.
 
 from cython.parallel cimport prange, threadid
 from libc.string cimport memcpy, memset
@@ -16,6 +16,7 @@ from libc.string cimport memcpy, memset
 cdef enum:
     CHUNK = 2 * VL  # outputs of one micro-kernel
     GROUP = 2 * BLOCK  # outputs that are transformed back together
+    BLOCKS_OF_GROUP = GROUP // BLOCK
 
 cdef struct Tiling:
     Py_ssize_t points, side
@@ -23,7 +24,7 @@ cdef struct Tiling:
     Py_ssize_t down, across  # tiles in a picture
     Py_ssize_t output_blocks, top_height, top_width  # of the part of the top that is made, before pooling
     Py_ssize_t plane_height, plane_width, first_row, first_col  # of the top's array, and where in it that part begins
-    Py_ssize_t step
+    Py_ssize_t dilation  # of the kernel: a tile's rows and columns lie so far apart
     const int* rows
     const int* cols
     const int* row_starts
@@ -44,17 +45,20 @@ cdef inline Py_ssize_t apart(Py_ssize_t rows, Py_ssize_t width) noexcept nogil:
 
 cdef inline Py_ssize_t groups_of(Py_ssize_t blocks) noexcept nogil:
     """The groups that so many blocks of outputs are in."""
-    return (blocks + GROUP // BLOCK - 1) // (GROUP // BLOCK)
+    return (blocks + BLOCKS_OF_GROUP - 1) // BLOCKS_OF_GROUP
 
 
 cdef inline bint evenly_spaced(const int* places, Py_ssize_t count, Py_ssize_t step) noexcept nogil:
-    """Whether `count` rows or columns, `step` apart in the padded picture, are so in the bottom too."""
+    """Whether `count` rows or columns, `step` apart in the padded picture, are so in the bottom too.
+
+    The ends tell: from one to the next it goes on by 0 or 1 (`Problem.sources`).
+    """
     return places[0] >= 0 and places[count - 1] == places[0] + (count - 1) * step
 
 
 cdef inline Py_ssize_t inside(const Tiling* g, Py_ssize_t start, Py_ssize_t size) noexcept nogil:
     """How many of a tile's rows or columns, from `start` on, are among the top's `size`."""
-    return min(g.side, (size - start + g.step - 1) // g.step)
+    return min(g.side, (size - start + g.dilation - 1) // g.dilation)
 
 
 cdef void collect(const float* plane, Py_ssize_t width, const int* rows, const int* cols, Py_ssize_t height_of,
@@ -98,9 +102,9 @@ cdef void transform_patch(const Tiling* g, const float* x, Py_ssize_t tile, Py_s
     cdef const int* rows = g.rows + place // g.across * n
     cdef const int* cols = g.cols + place % g.across * n
     cdef const float* d = x + (image * g.channel_blocks + block) * g.height * g.width * BLOCK
-    if evenly_spaced(rows, n, g.step) and evenly_spaced(cols, n, g.step):
+    if evenly_spaced(rows, n, g.dilation) and evenly_spaced(cols, n, g.dilation):
         d += (rows[0] * g.width + cols[0]) * BLOCK
-        row, pixel = g.step * g.width * BLOCK, g.step * BLOCK
+        row, pixel = g.dilation * g.width * BLOCK, g.dilation * BLOCK
     else:
         collect(d, g.width, rows, cols, n, n, patch)
         d = patch
@@ -155,10 +159,10 @@ cdef void finish_tile(const Tiling* g, const float* m, Py_ssize_t frequency, Py_
             slopes = g.slopes + block * BLOCK + part * VL
         if not g.pool:
             for i in range(height):
-                to = y + i * g.step * g.plane_width * BLOCK
+                to = y + i * g.dilation * g.plane_width * BLOCK
                 for j in range(width):
                     value = load(out + (i * s + j) * VL) + shift
-                    store(to + j * g.step * BLOCK, activated(value, g.relu, slopes))
+                    store(to + j * g.dilation * BLOCK, activated(value, g.relu, slopes))
         else:
             pool_tile(g, out, height, width, shift, y)
         m += VL
@@ -233,8 +237,8 @@ cdef void finish_group(const Tiling* g, const float* m, Py_ssize_t frequency, Py
                        Py_ssize_t group, const float* bias, float* y) noexcept nogil:
     """Transform the products of one group of outputs back, tile by tile."""
     cdef Py_ssize_t tile, half, block
-    for half in range(GROUP // BLOCK):
-        block = group * (GROUP // BLOCK) + half
+    for half in range(BLOCKS_OF_GROUP):
+        block = group * BLOCKS_OF_GROUP + half
         if block < g.output_blocks:
             for tile in range(count):
                 finish_tile(g, m + tile * GROUP + half * BLOCK, frequency, first + tile, block, bias + block * BLOCK, y)
@@ -260,32 +264,25 @@ cdef extent(const float[:, :, :, :, ::1] x):
     return x.shape[1], x.shape[2], x.shape[3]
 
 
-cdef bint all_below(const int* places, Py_ssize_t count, Py_ssize_t size) noexcept nogil:
-    cdef Py_ssize_t i
-    for i in range(count):
-        if places[i] >= size:
-            return False
-    return True
-
-
-cdef tile_up(Tiling* g, tiles, bottom, top):
-    """Take over how the top is tiled (`Tiles` of compiler/winograd.py), and blocks, height and width of the bottom and
+cdef tile_up(Tiling* g, tiling, bottom, top):
+    """Take over how the top is tiled (`Tiling` of compiler/winograd.py), and blocks, height and width of the bottom and
     of the top; neither rectified nor pooled.
 
     Raises ValueError where there are no such transforms, or maps that do not fit.
     """
-    cdef const int[:, ::1] rows = tiles.rows, cols = tiles.cols
-    cdef const int[::1] row_starts = tiles.row_starts, col_starts = tiles.col_starts
-    g.points, g.side, g.step, g.relu, g.pool, g.slopes = tiles.points, tiles.side, tiles.step, False, False, NULL
+    cdef const int[:, ::1] rows = tiling.rows, cols = tiling.cols
+    cdef const int[::1] row_starts = tiling.row_starts, col_starts = tiling.col_starts
+    g.points, g.side, g.dilation, g.relu, g.pool, g.slopes = tiling.points, tiling.side, tiling.dilation, False, False, NULL
     g.channel_blocks, g.height, g.width = bottom
     g.output_blocks, g.top_height, g.top_width = top
     g.down, g.across = rows.shape[0], cols.shape[0]
     g.rows, g.cols, g.row_starts, g.col_starts = &rows[0, 0], &cols[0, 0], &row_starts[0], &col_starts[0]
     check(g.points == 6 and g.side == 4 or g.points == 8 and 2 <= g.side <= 6, "points and side")
-    check(rows.shape[1] == cols.shape[1] == g.points and all_below(g.rows, rows.size, g.height)
-          and all_below(g.cols, cols.size, g.width), "maps")
-    check(row_starts.shape[0] == g.down and col_starts.shape[0] == g.across and g.step > 0
-          and all_below(g.row_starts, g.down, g.top_height) and all_below(g.col_starts, g.across, g.top_width), "starts")
+    check(rows.shape[1] == cols.shape[1] == g.points and all_within(g.rows, rows.size, -1, g.height)
+          and all_within(g.cols, cols.size, -1, g.width), "maps")
+    check(row_starts.shape[0] == g.down and col_starts.shape[0] == g.across and g.dilation > 0
+          and all_within(g.row_starts, g.down, 0, g.top_height)
+          and all_within(g.col_starts, g.across, 0, g.top_width), "starts")
 
 
 cdef place_top(Tiling* g, Py_ssize_t height, Py_ssize_t width, margins):
@@ -296,17 +293,17 @@ cdef place_top(Tiling* g, Py_ssize_t height, Py_ssize_t width, margins):
     check(min(g.first_row, last_rows, g.first_col, last_cols) >= 0 and g.top_height > 0 and g.top_width > 0, "a margin")
     check(height == g.first_row + (g.top_height + step - 1) // step + last_rows
           and width == g.first_col + (g.top_width + step - 1) // step + last_cols
-          and (not g.pool or g.side % 2 == 0 and g.step == 1), "y")
+          and (not g.pool or g.side % 2 == 0 and g.dilation == 1), "y")
 
 
 def winograd_forward(const float[:, :, :, :, ::1] x, const float[::1] u, const float[::1] bias,
-                     const float[::1] slopes, float[:, :, :, :, ::1] y, tiles, *, top_size, margins, bint relu,
+                     const float[::1] slopes, float[:, :, :, :, ::1] y, tiling, *, top_size, margins, bint relu,
                      bint pool, Py_ssize_t at_once, bint by_outputs, float[::1] scratch, int threads):
     """y = the convolution of x by the kernels in u, plus bias; rectified (relu) and pooled 2×2 (pool) where asked.
 
     x is N×C/16×H×W×16, y likewise; bias has a value for every output of y's groups, and so have `slopes` (of PReLU, not
     pooled) unless there are none. Of y all is written but the margins, so many of its first and last rows and of its
-    first and last columns; `tiles` are of what lies within, which has top_size before pooling. So many `at_once` go
+    first and last columns; `tiling` is of what lies within, which has top_size before pooling. So many `at_once` go
     through the buffers: a thread's own, or (by_outputs) of all threads, which then share out the outputs. `scratch` has
     `winograd_scratch(...)` floats.
     """
@@ -315,7 +312,7 @@ def winograd_forward(const float[:, :, :, :, ::1] x, const float[::1] u, const f
     cdef Py_ssize_t[::1] offsets = segment_offsets(x.shape[1])
     cdef float* v
     cdef float* m
-    tile_up(&g, tiles, extent(x), (y.shape[1], *top_size))
+    tile_up(&g, tiling, extent(x), (y.shape[1], *top_size))
     g.relu, g.pool, g.slopes = relu, pool, &slopes[0] if slopes.shape[0] else NULL
     place_top(&g, y.shape[2], y.shape[3], margins)
     count, frequencies = x.shape[0] * g.down * g.across, g.points * g.points
@@ -325,7 +322,8 @@ def winograd_forward(const float[:, :, :, :, ::1] x, const float[::1] u, const f
     kernels = frequencies * g.channel_blocks * BLOCK * GROUP
     check(u.shape[0] >= groups * kernels and bias.shape[0] >= groups * GROUP, "u and bias")
     check(slopes.shape[0] == 0 or slopes.shape[0] >= groups * GROUP and not pool, "slopes")
-    check(scratch.shape[0] >= winograd_scratch(g.points, g.channel_blocks, at_once, by_outputs, threads), "scratch")
+    check(at_once > 0
+          and scratch.shape[0] >= winograd_scratch(g.points, g.channel_blocks, at_once, by_outputs, threads), "scratch")
     check(y.shape[0] == x.shape[0], "y")
     if not by_outputs:
         for item in prange((count + at_once - 1) // at_once, nogil=True, schedule="dynamic", num_threads=threads):

@@ -89,7 +89,7 @@ cdef void add_patches(const Tiling* g, const float* s, Py_ssize_t of_bundle, Py_
 
 
 def winograd_backward_data(const float[:, :, :, :, ::1] dy, const float[::1] u, float[:, :, :, :, ::1] dx,
-                           tiles, Py_ssize_t at_once, float[::1] scratch, int threads):
+                           tiling, Py_ssize_t at_once, float[::1] scratch, int threads):
     """dx = the gradient of the bottom, given the gradient dy of the outputs.
 
     Arguments as of `winograd_forward`; a row of dx that stands for several gets the sum of theirs. So many tiles
@@ -100,7 +100,7 @@ def winograd_backward_data(const float[:, :, :, :, ::1] dy, const float[::1] u, 
     cdef Py_ssize_t item, first, of_kernels, bundles, d_bundle, s_bundle, vector
     cdef float* d
     cdef float* s
-    tile_up(&t, tiles, extent(dx), extent(dy))
+    tile_up(&t, tiling, extent(dx), extent(dy))
     frequencies = t.points * t.points
     count, channels = dx.shape[0] * t.down * t.across, t.channel_blocks * BLOCK
     chunks = (t.output_blocks * BLOCK + CHUNK - 1) // CHUNK
@@ -110,7 +110,8 @@ def winograd_backward_data(const float[:, :, :, :, ::1] dy, const float[::1] u, 
     d_bundle, s_bundle = frequencies * d_frequency, frequencies * s_frequency
     check(dy.shape[0] == dx.shape[0] and dx.shape[4] == dy.shape[4] == BLOCK, "dy")
     check(u.shape[0] >= chunks * of_kernels, "u")
-    check(scratch.shape[0] >= winograd_data_scratch(t.points, t.channel_blocks, t.output_blocks, at_once), "scratch")
+    check(at_once > 0
+          and scratch.shape[0] >= winograd_data_scratch(t.points, t.channel_blocks, t.output_blocks, at_once), "scratch")
     cdef Py_ssize_t[::1] offsets = np.arange(chunks) * of_kernels
     d = &scratch[0]
     s = d + (at_once + CHUNK - 1) // CHUNK * d_bundle

@@ -25,7 +25,7 @@ cdef void spread_tile(const Tiling* g, const float* dy, Py_ssize_t tile, Py_ssiz
         for i in range(s):
             for j in range(s):
                 if i < height and j < width:
-                    store(patch + (i * s + j) * VL, load(dy + (i * g.top_width + j) * g.step * BLOCK + part * VL))
+                    store(patch + (i * s + j) * VL, load(dy + (i * g.top_width + j) * g.dilation * BLOCK + part * VL))
                 else:
                     store(patch + (i * s + j) * VL, splat(0))
         for j in range(s):
@@ -83,7 +83,7 @@ cdef void finish_kernels(const float* s, Py_ssize_t frequency, const float* g, P
                channels * r * r)
 
 
-def winograd_backward_weight(const float[:, :, :, :, ::1] x, const float[:, :, :, :, ::1] dy, tiles,
+def winograd_backward_weight(const float[:, :, :, :, ::1] x, const float[:, :, :, :, ::1] dy, tiling,
                              const float[:, ::1] g, float[:, :, :, ::1] dweight, Py_ssize_t at_once,
                              Py_ssize_t groups_at_once, float[::1] scratch, int threads):
     """dweight, O×C×r×r = the gradient of the kernels, given the gradient dy of the outputs.
@@ -97,9 +97,10 @@ def winograd_backward_weight(const float[:, :, :, :, ::1] x, const float[:, :, :
     cdef float* v
     cdef float* d
     cdef float* s
-    tile_up(&t, tiles, extent(x), extent(dy))
+    tile_up(&t, tiling, extent(x), extent(dy))
     check_gradient(&t, x.shape[0], dy.shape[0], g, dweight)
-    check(scratch.shape[0] >= winograd_weight_scratch(t.points, t.channel_blocks, at_once, groups_at_once), "scratch")
+    check(min(at_once, groups_at_once) > 0 and scratch.shape[0]
+          >= winograd_weight_scratch(t.points, t.channel_blocks, at_once, groups_at_once), "scratch")
     count, channels = x.shape[0] * t.down * t.across, t.channel_blocks * BLOCK
     frequencies = t.points * t.points
     padded, groups = whole_panels(at_once), groups_of(t.output_blocks)
@@ -111,7 +112,7 @@ def winograd_backward_weight(const float[:, :, :, :, ::1] x, const float[:, :, :
     s = d + frequencies * d_frequency
     for group in range(0, groups, groups_at_once):
         chunks = min(groups_at_once, groups - group) * (GROUP // CHUNK)
-        blocks_here = min(groups_at_once * 2, t.output_blocks - group * 2)
+        blocks_here = min(groups_at_once * BLOCKS_OF_GROUP, t.output_blocks - group * BLOCKS_OF_GROUP)
         for item in prange(frequencies, nogil=True, schedule="static", num_threads=threads):
             memset(s + item * s_frequency, 0, chunks * CHUNK * channels * sizeof(float))
             memset(d + item * d_frequency, 0, chunks * CHUNK * padded * sizeof(float))
@@ -121,7 +122,8 @@ def winograd_backward_weight(const float[:, :, :, :, ::1] x, const float[:, :, :
                 with nogil:
                     transform_patches(&t, &x[0, 0, 0, 0, 0], first, here, v, v_frequency, threads)
             for item in prange(here * blocks_here, nogil=True, schedule="static", num_threads=threads):
-                spread_block(&t, &dy[0, group * 2, 0, 0, 0], first, item % here, padded, item // here, d, d_frequency)
+                spread_block(&t, &dy[0, group * BLOCKS_OF_GROUP, 0, 0, 0], first, item % here, padded, item // here, d,
+                             d_frequency)
             for item in prange(frequencies * chunks, nogil=True, schedule="static", num_threads=threads):
                 sum_tiles(v + item // chunks * v_frequency, t.channel_blocks,
                           d + item // chunks * d_frequency + item % chunks * padded * CHUNK,

@@ -13,9 +13,10 @@ cdef void gradient_of_group(const Tiling* g, const float* v, Py_ssize_t v_freque
     cdef Py_ssize_t d_frequency = apart(padded, GROUP), s_frequency = apart(BLOCKS_OF_SUMS * BLOCK, GROUP)
     cdef Py_ssize_t tile, half, portion, first, some, f, chunk, block, of_chunk
     memset(d, 0, frequencies * d_frequency * sizeof(float))
-    for half in range(min(2, g.output_blocks - group * 2)):
+    for half in range(min(BLOCKS_OF_GROUP, g.output_blocks - group * BLOCKS_OF_GROUP)):
         for tile in range(count):
-            spread_block(g, dy + group * 2 * g.top_height * g.top_width * BLOCK, 0, tile, padded, half, d, d_frequency)
+            spread_block(g, dy + group * BLOCKS_OF_GROUP * g.top_height * g.top_width * BLOCK, 0, tile, padded, half, d,
+                         d_frequency)
     for portion in range((g.channel_blocks + BLOCKS_OF_SUMS - 1) // BLOCKS_OF_SUMS):
         first = portion * BLOCKS_OF_SUMS
         some = min(BLOCKS_OF_SUMS, g.channel_blocks - first)
@@ -32,7 +33,7 @@ cdef void gradient_of_group(const Tiling* g, const float* v, Py_ssize_t v_freque
                                &dweight[0, 0, 0, 0])
 
 
-def winograd_backward_few(const float[:, :, :, :, ::1] x, const float[:, :, :, :, ::1] dy, tiles,
+def winograd_backward_few(const float[:, :, :, :, ::1] x, const float[:, :, :, :, ::1] dy, tiling,
                           const float[:, ::1] g, float[:, :, :, ::1] dweight, float[::1] scratch, int threads):
     """`winograd_backward_weight` for few tiles, all at once; `scratch` has `winograd_few_scratch(...)` floats."""
     cdef Tiling t
@@ -40,7 +41,7 @@ def winograd_backward_few(const float[:, :, :, :, ::1] x, const float[:, :, :, :
     cdef float* v
     cdef float* d
     cdef float* s
-    tile_up(&t, tiles, extent(x), extent(dy))
+    tile_up(&t, tiling, extent(x), extent(dy))
     check_gradient(&t, x.shape[0], dy.shape[0], g, dweight)
     count, frequencies = x.shape[0] * t.down * t.across, t.points * t.points
     check(scratch.shape[0] >= winograd_few_scratch(t.points, t.channel_blocks, count, threads), "scratch")

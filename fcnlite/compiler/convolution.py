@@ -236,7 +236,8 @@ class Convolution(Operation):
             elif isinstance(self.algorithm, Winograd):
                 p = replace(self.problem, training=False)
                 algorithm = cheapest(p, machine, [each for each in candidates(p) if isinstance(each, Winograd)])
-            self._sum = algorithm, algorithm.plan(self.problem, machine)
+            work = self._work if algorithm == self.algorithm else algorithm.plan(self.problem, machine)
+            self._sum = algorithm, work
         return self._sum
 
     def _way_down(self, machine: Machine) -> Turned | Winograd | None:

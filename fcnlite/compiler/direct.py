@@ -183,8 +183,9 @@ class Direct:
         machine.kernels.direct_forward(
             x.reshape(-1), (p.batch, planes, *work.size), *weights, y.reshape(*y.shape[:2], *work.top_size, BLOCK),
             *work.maps, work.offsets, blocks=of_blocks, length=work.length, extent_h=rows.extent,
-            stride=(rows.stride, columns.stride), thin=self.thin, relu=p.relu, copied=work.copied,
-            panels_at_once=work.panels, groups_at_once=work.groups, scratch=machine.scratch, threads=machine.threads,
+            dilation_h=rows.dilation, stride=(rows.stride, columns.stride), thin=self.thin, relu=p.relu,
+            copied=work.copied, panels_at_once=work.panels, groups_at_once=work.groups, scratch=machine.scratch,
+            threads=machine.threads,
         )  # fmt: skip
 
     def weight_scratch(self, p: Problem, machine: Machine) -> int:

@@ -27,7 +27,8 @@ class Problem:
     kernel: tuple[Window, Window]
     """For rows and for columns."""
     sources: tuple[Array, Array]
-    """For every row, and every column, of the bottom as the layer sees it, the one of the array that it is."""
+    """For every row, and every column, of the bottom as the layer sees it, the one of the array that it is. In order:
+    each is the one before or the next; −1, zero, only before and behind."""
     size: tuple[int, int]
     """Height and width of the array: less than the layer sees where rows stand for several."""
     group: int = 1
@@ -104,11 +105,11 @@ class Problem:
 
         Of the shapes of `rows` and `columns`, int32.
         """
-        own_rows, own_columns = (
+        of_rows, of_columns = (
             rows_at(source, places - window.pad).astype(np.int32)
             for source, window, places in zip(self.sources, self.kernel, (rows, columns), strict=True)
         )
-        return own_rows, own_columns
+        return of_rows, of_columns
 
     def turned(self) -> Problem:
         """The convolution that carries gradients from top to bottom, for stride 1: kernels turned by half a turn."""

@@ -28,7 +28,7 @@ class ThinWinograd(Operation):
         self.first = first
         self.second = second
         self._laid_out: Any = None
-        """The maps of the first convolution's rows and columns, and the tiles of the second one."""
+        """The maps of the first convolution's rows and columns, and the tiling of the second one."""
 
     @staticmethod
     def suits(first: Convolution, second: Convolution) -> bool:
@@ -42,22 +42,21 @@ class ThinWinograd(Operation):
     def scratch_floats(self, machine: Machine) -> int:
         first, second = self.first.problem, self.second.problem
         assert isinstance(self.first.algorithm, Direct) and isinstance(self.second.algorithm, Winograd)
-        side = self.second.algorithm.side(second)
-        tiles = self.second.algorithm.plan(second, machine).tiles
-        self._laid_out = self.first.algorithm.sliding(first, machine).maps, tiles
-        points, (kernel, stride) = self.second.algorithm.points, paired(first.kernel, "kernel", "stride")
+        tiling = self.second.algorithm.plan(second, machine).tiling
+        self._laid_out = self.first.algorithm.sliding(first, machine).maps, tiling
+        kernel, stride = paired(first.kernel, "kernel", "stride")
         floats = machine.kernels.thin_winograd_scratch(
-            points, side, second.channel_blocks, first.channels, kernel, stride, RECTANGLE
+            tiling.points, tiling.side, second.channel_blocks, first.channels, kernel, stride, RECTANGLE
         )
         return machine.threads * int(floats)
 
     def forward(self, bottom: list[Array], top: list[Array], run: Run, machine: Machine) -> list[Array]:
         first, second = self.first.problem, self.second.problem
         ours, theirs = self.first.prepared(machine), self.second.prepared(machine)
-        first_maps, tiles = self._laid_out
+        first_maps, tiling = self._laid_out
         kernel, stride = paired(first.kernel, "kernel", "stride")
         machine.kernels.thin_winograd_forward(
-            bottom[0], ours.u[0], ours.bias[0], *first_maps, theirs.u, theirs.bias[0], top[0], tiles, kernel=kernel,
+            bottom[0], ours.u[0], ours.bias[0], *first_maps, theirs.u, theirs.bias[0], top[0], tiling, kernel=kernel,
             stride=stride, first_relu=first.relu, between=(first.outputs, *first.top_size),
             top_size=tuple(map(len, second.within)), margins=second.margins, relu=second.relu, pool=second.pool,
             rectangle=RECTANGLE, scratch=machine.scratch, threads=machine.threads,

@@ -11,8 +11,8 @@ product of polynomials, here computed at n − 1 points and ∞, and interpolate
     n = 8, at 0, ±1/2, ±1, ±2, ∞: F(6×6, 3×3), 64 for 324; F(4×4, 5×5), 64 for 400; F(2×2, 7×7), 64 for 196 …
 
 A kernel of dilation d sees every d-th row and column: one of d·d pictures, whose outputs lie d apart too. Tiles are cut
-out of each of them. (The paper's section 3.2 rarefies a filter to get in one picture what shifting and stitching d·d
-coarser ones would give; this is the way back.)
+out of each of them. (Shift-and-stitch, section 3.2 of the FCN paper, read backwards: there a rarefied filter gives at
+once what d·d shifted coarse pictures would.)
 
 The points decide the rounding error; these keep it, in float32, at 2.5e-6 and 9e-6 of the largest output for 3×3, and
 at 9e-6 for 7×7. Bᵀ and Aᵀ are written out in _kernels/winograd_transforms.pxi; G is made here. The sums over c are n²
@@ -37,7 +37,6 @@ from fcnlite.compiler.ir import BLOCK, Machine, blocks
 from fcnlite.compiler.problem import GROUP, Prepared, Problem
 from fcnlite.files import release
 from fcnlite.layers.base import Array
-from fcnlite.shapes import Window
 
 POINTS = {
     6: (Fraction(0), Fraction(3, 4), Fraction(-3, 4), Fraction(3, 2), Fraction(-3, 2)),
@@ -82,19 +81,19 @@ def _multiplied(tiles: int) -> int:
     return whole * PANEL + (LAST_PANEL if whole and 0 < left <= LAST_PANEL else in_panels(left))
 
 
-def starts(length: int, side: int, dilation: int) -> list[int]:
-    """The rows, of so many, at which tiles begin: those of every `dilation`-th row together."""
+def tile_starts(length: int, side: int, dilation: int) -> list[int]:
+    """Where tiles begin along `length` rows: first those of rows 0, d, 2d, …, then those of 1, d + 1, …"""
     return [start for first in range(dilation) for start in range(first, length, side * dilation)]
 
 
 @dataclass(frozen=True, eq=False)
-class Tiles:
+class Tiling:
     """How the part of a top that lies within its margins is cut into tiles, T rows of T' tiles."""
 
     points: int
     side: int
-    step: int
-    """Rows, and columns, from one of a tile to its next."""
+    dilation: int
+    """Of the kernel: a tile's rows and columns lie so far apart."""
     row_starts: Array
     col_starts: Array
     """T and T': where they begin."""
@@ -107,7 +106,7 @@ class Tiles:
 class WinogradWork:
     """How a problem's tiles go through the buffers."""
 
-    tiles: Tiles
+    tiling: Tiling
     at_once: int
     by_outputs: bool
     """Whether threads share out outputs, else tiles."""
@@ -137,11 +136,11 @@ class Winograd:
         return True
 
     def suits(self, p: Problem) -> bool:
-        rows, columns = p.kernel
-        r, dilation = rows.kernel, rows.dilation
-        square = rows == columns == Window(r, 1, rows.pad, dilation)
+        window, r = p.kernel[0], p.kernel[0].kernel
+        square = window == p.kernel[1] and window.stride == 1
         known = r == 3 if self.points == 6 else 3 <= r <= 7
-        return square and p.group == 1 and known and not (p.pool and (self.side(p) % 2 or dilation > 1))
+        pools = self.side(p) % 2 == 0 and window.dilation == 1  # a tile then has whole 2×2 windows
+        return square and p.group == 1 and known and (pools or not p.pool)
 
     def tiles(self, p: Problem) -> int:
         down, across = map(len, self._starts(p))
@@ -150,7 +149,7 @@ class Winograd:
     def _starts(self, p: Problem) -> list[list[int]]:
         """Along both axes."""
         return [
-            starts(len(within), self.side(p), window.dilation)
+            tile_starts(len(within), self.side(p), window.dilation)
             for within, window in zip(p.within, p.kernel, strict=True)
         ]
 
@@ -205,18 +204,18 @@ class Winograd:
             parts = -(-parts // threads) * threads if tiles > threads * lanes else min(threads, -(-tiles // lanes))
         at_once = -(-tiles // (parts * lanes)) * lanes
         scratch = machine.kernels.winograd_scratch(self.points, p.channel_blocks, at_once, by_outputs, threads)
-        return WinogradWork(self._tiled(p), at_once, by_outputs, scratch)
+        return WinogradWork(self._tiling(p), at_once, by_outputs, scratch)
 
-    def _tiled(self, p: Problem) -> Tiles:
-        step = p.kernel[0].dilation
-        patch = step * np.arange(self.points)
+    def _tiling(self, p: Problem) -> Tiling:
+        dilation = p.kernel[0].dilation
+        patch = dilation * np.arange(self.points)
         row_starts, col_starts = (np.array(each, np.int32)[:, None] for each in self._starts(p))
         rows, cols = p.seen(p.within[0].start + row_starts + patch, p.within[1].start + col_starts + patch)
-        return Tiles(self.points, self.side(p), step, row_starts.ravel(), col_starts.ravel(), rows, cols)
+        return Tiling(self.points, self.side(p), dilation, row_starts.ravel(), col_starts.ravel(), rows, cols)
 
     def forward(self, x: Array, y: Array, weights: Prepared, p: Problem, work: WinogradWork, machine: Machine) -> None:
         machine.kernels.winograd_forward(
-            x, weights.u, weights.bias[0], weights.slopes[0], y, work.tiles, top_size=tuple(map(len, p.within)),
+            x, weights.u, weights.bias[0], weights.slopes[0], y, work.tiling, top_size=tuple(map(len, p.within)),
             margins=p.margins, relu=p.relu, pool=p.pool, at_once=work.at_once, by_outputs=work.by_outputs,
             scratch=machine.scratch, threads=machine.threads,
         )  # fmt: skip
@@ -233,11 +232,11 @@ class Winograd:
     ) -> None:
         """The kernels' gradient, given the outputs' (dy), written into `dweight`."""
         g = kernel_transform(self.points, dweight.shape[2])
-        problem = x, dy, work.tiles, g, dweight
+        arguments = x, dy, work.tiling, g, dweight
         if self._few(p, machine.threads):
-            machine.kernels.winograd_backward_few(*problem, machine.scratch, machine.threads)
+            machine.kernels.winograd_backward_few(*arguments, machine.scratch, machine.threads)
         else:
-            machine.kernels.winograd_backward_weight(*problem, *self._portion(p), machine.scratch, machine.threads)
+            machine.kernels.winograd_backward_weight(*arguments, *self._portion(p), machine.scratch, machine.threads)
 
     def data_scratch(self, p: Problem, machine: Machine) -> int:
         """Floats of `Machine.scratch` that `backward_data` wants."""
@@ -249,7 +248,7 @@ class Winograd:
     ) -> None:
         """The bottom's gradient, given the outputs' (dy), with forward's kernels."""
         machine.kernels.winograd_backward_data(
-            dy, weights.u, dx, work.tiles, self._data_tiles(p), machine.scratch, machine.threads
+            dy, weights.u, dx, work.tiling, self._data_tiles(p), machine.scratch, machine.threads
         )
 
     def _data_tiles(self, p: Problem) -> int:

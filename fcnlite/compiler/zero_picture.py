@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from copy import copy
 from dataclasses import replace
+from functools import cached_property
+from typing import Any
 
 import numpy as np
 
@@ -55,14 +57,23 @@ class ZeroPicture:
         return self._computed(machine)[1][self._places[value]]
 
     def _computed(self, machine: Machine) -> Computed:
-        done = tuple((each.layers, getattr(each, "algorithm", None)) for each in self._operations)
-        framed, left = (tuple(self._places[each] for each in values) for values in (self._framed, self._left()))
-        layers = [name for each in self._operations for name in each.layers]
         # Another number of threads may sum in another order.
-        key = "zero picture", done, framed, left, self._shapes[self._picture], machine.threads
-        found: Computed = machine.prepare(key, layers, lambda _: self._compute(machine))
+        key = "zero picture", self._what, machine.threads
+        found: Computed = machine.prepare(key, self._layers, lambda _: self._compute(machine))
         return found
 
+    @cached_property
+    def _what(self) -> Any:
+        """All that the arrays depend on, beside parameters. Asked for in a forward, when algorithms are chosen."""
+        done = tuple((each.layers, getattr(each, "algorithm", None)) for each in self._operations)
+        framed, left = (tuple(self._places[each] for each in values) for values in (self._framed, self._left))
+        return done, framed, left, self._shapes[self._picture]
+
+    @cached_property
+    def _layers(self) -> list[str]:
+        return [name for each in self._operations for name in each.layers]
+
+    @cached_property
     def _left(self) -> list[Value]:
         """The values of which a pixel far from everything is wanted."""
         return [
@@ -84,7 +95,7 @@ class ZeroPicture:
             if isinstance(twin, Convolution) and isinstance(operation, Convolution):
                 twin.algorithm = operation.algorithm
             operations.append(twin)
-        left = self._left()
+        left = self._left
         outputs = {str(self._places[value]): twins[value] for value in (*self._framed, *left)}
         graph = Graph(operations, {"zeros": twins[self._picture]}, outputs, {}, set(outputs.values()), training=False)
         lay_out(graph)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -45,7 +47,7 @@ def any_windows(draw: Draw) -> tuple[Window, Window]:
     def one() -> Window:
         kernel = draw(st.integers(1, 7))
         pad = draw(st.sampled_from([0, 0, 1, kernel // 2, kernel, 30, -1]))
-        return Window(kernel, draw(st.sampled_from([1, 1, 2, 3])), pad, draw(st.sampled_from([1, 1, 2, 3])))
+        return Window(kernel, draw(st.sampled_from([1, 1, 2, 3])), pad, draw(st.sampled_from([1, 1, 2, 3, 7])))
 
     rows = one()
     return rows, (rows if draw(FLAG) else one())
@@ -230,3 +232,30 @@ def test_which_groups_it_takes(channels: int, outputs: int, group: int, suits: b
     """Whole blocks of channels."""
     p = Problem(1, channels, outputs, (Window(3),) * 2, (np.arange(9), np.arange(9)), (9, 9), group)
     assert Direct.suits(p) == suits
+
+
+@EACH_ISA
+@pytest.mark.parametrize("thin", [True, False])
+def test_arrays_that_do_not_fit_are_refused(instructions: str, thin: bool) -> None:
+    machine, algorithm = machine_with(instructions), Direct(thin)
+    p = Problem(1, 4 if thin else 16, 16, (Window(3, pad=1),) * 2, (np.arange(20), np.arange(20)), (20, 20))
+    x, y = normal(0, 1, p.channels, 20, 20), np.zeros((1, 1, 20, 20, 16), np.float32)
+    x = x if thin else blocked(x)
+    weights = with_biases(algorithm.prepare(normal(1, 16, p.channels, 3, 3), p, machine), None, None, p)
+    work = algorithm.plan(p, machine)
+    assert not isinstance(work, PointwiseWork)
+    machine.scratch = np.zeros(work.scratch, np.float32)
+    algorithm.forward(x, y, weights, p, work, machine)
+    rows, cols = work.maps
+    for changed in (
+        {"maps": (rows[:-1], cols)},
+        {"maps": (rows + 1, cols)},
+        {"maps": (rows, cols - 1)},
+        {"panels": 0},
+        {"size": (20, 19)},
+    ):
+        with pytest.raises(ValueError, match="does not fit"):
+            algorithm.forward(x, y, weights, p, replace(work, **changed), machine)
+    machine.scratch = machine.scratch[:-1]
+    with pytest.raises(ValueError, match="scratch does not fit"):
+        algorithm.forward(x, y, weights, p, work, machine)

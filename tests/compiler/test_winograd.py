@@ -294,7 +294,7 @@ def test_it_pools_where_tiles_have_even_sides_and_no_gaps(r: int) -> None:
 
 @pytest.mark.parametrize(("length", "side", "dilation"), [(1, 6, 1), (18, 6, 1), (19, 2, 1), (5, 4, 9), (65, 6, 12)])
 def test_tiles_cover_every_row_once(length: int, side: int, dilation: int) -> None:
-    covered = [start + i * dilation for start in winograd.starts(length, side, dilation) for i in range(side)]
+    covered = [start + i * dilation for start in winograd.tile_starts(length, side, dilation) for i in range(side)]
     assert sorted(row for row in covered if row < length) == list(range(length))
 
 
@@ -312,11 +312,13 @@ def test_arrays_that_do_not_fit_are_refused(instructions: str) -> None:
         {"y": y[:, :, :17].copy()},
         {"weights": Prepared(u[:-1], weights.bias, weights.slopes)},
         {"weights": Prepared(u, weights.bias[:, :16].copy(), weights.slopes)},
-        {"work": replace(work, tiles=replace(work.tiles, rows=work.tiles.rows[:-1]))},
-        {"work": replace(work, tiles=replace(work.tiles, rows=work.tiles.rows + 1))},
-        {"work": replace(work, tiles=replace(work.tiles, col_starts=work.tiles.col_starts + 18))},
-        {"work": replace(work, tiles=replace(work.tiles, step=0))},
-        {"work": replace(work, tiles=replace(work.tiles, points=8))},
+        {"work": replace(work, at_once=0)},
+        {"work": replace(work, tiling=replace(work.tiling, rows=work.tiling.rows[:-1]))},
+        {"work": replace(work, tiling=replace(work.tiling, rows=work.tiling.rows + 1))},
+        {"work": replace(work, tiling=replace(work.tiling, row_starts=work.tiling.row_starts - 4))},
+        {"work": replace(work, tiling=replace(work.tiling, col_starts=work.tiling.col_starts + 18))},
+        {"work": replace(work, tiling=replace(work.tiling, dilation=0))},
+        {"work": replace(work, tiling=replace(work.tiling, points=8))},
     ):
         arguments = {"x": x, "y": y, "weights": weights, "work": work, **changed}
         with pytest.raises(ValueError, match="does not fit"):

@@ -5,7 +5,7 @@ equal rows (and columns), up to the ring where later pads reach in. Equal rows a
 rows of a value have runs, the chain of layers that makes it gets a smaller pad, so that each run is as short as can be,
 and whoever reads the value reads its rows several times (`Problem.sources`). The kinds behind the smaller pad are
 numbered too: only if its rows, repeated, are the ones of before, is it put in place. So the result is exact for every
-size. The gradient of a row that stands for several is the sum of theirs (`ir.fold`).
+size. The gradient of a row that stands for several is the sum of theirs (`ir.sum_repeats`).
 
 This is done for every pooling of the chain, the last one first: the longest runs are those of the first layers.
 """

@@ -1,9 +1,10 @@
 """Let a convolution pool what it makes: 2×2 max pooling of stride 2 becomes its last step (inference only).
 
-Exact: Winograd's tiles have even sides, so that every window lies in one tile; and the maximum of values that were
-each shifted and rectified is the maximum, shifted and rectified (not so with PReLU, whose slopes may fall). Only
-Winograd's way has tiles; where the cost model predicts that another way and a pooling behind it take less, as of few
-channels, they stay apart. It compares them for the whole picture: frames and layouts come later.
+Exact: Winograd's tiles have even sides and, unless the kernel is dilated, no gaps, so that every window lies in one
+tile; and the maximum of values that were each shifted and rectified is the maximum, shifted and rectified (not so with
+PReLU, whose slopes may fall). Only Winograd's way has tiles; where the cost model predicts that another way and a
+pooling behind it take less, as of few channels, they stay apart. It compares them for the whole picture: frames and
+layouts come later.
 """
 
 from __future__ import annotations
