@@ -49,13 +49,13 @@ class Interpolation(Operation):
         return self.layer.spec.name
 
     def forward(self, bottom: list[Array], top: list[Array], run: Run, machine: Machine) -> list[Array]:
-        kernels = machine.prepare(("separable", self.layers[0]), self.layers[:1], lambda _: self._separable(machine))
+        key = "taps", self.layers[0], self.inputs[0].shape[2:], self.outputs[0].shape[2:], self.offset
+        taps = machine.prepare(key, self.layers[:1], lambda _: self._taps(machine))
         run.bottom = bottom
-        if kernels is None:
+        if taps is None:
             self._by_layers(bottom, top[0], run, machine)
             return top
-        rows, columns = self._taps(kernels)
-        run.saved = rows, columns
+        rows, columns = run.saved = taps
         skip = planes(bottom[1], self.outputs[0]) if len(bottom) > 1 else np.empty((0,) * 4, np.float32)
         machine.kernels.interpolate(
             planes(bottom[0], self.outputs[0]), rows.places, rows.weights, columns.places, columns.weights, skip,
@@ -119,8 +119,11 @@ class Interpolation(Operation):
             return None
         return column, row
 
-    def _taps(self, kernels: tuple[Array, Array]) -> tuple[Taps, Taps]:
-        """Along rows and along columns."""
+    def _taps(self, machine: Machine) -> tuple[Taps, Taps] | None:
+        """Along rows and along columns; None where the layers themselves must compute."""
+        kernels = self._separable(machine)
+        if kernels is None:
+            return None
         sizes, outs = self.inputs[0].shape[2:], self.outputs[0].shape[2:]
         windows = self.layer.kernel.rows, self.layer.kernel.columns
         rows, columns = map(_taps_along, kernels, windows, sizes, outs, self.offset)
