@@ -90,12 +90,13 @@ def thin_winograd_forward(const float[:, :, :, ::1] x, const float[::1] first_u,
           and first_cols.shape[0] >= (width - 1) * thin.stride_w + kernel[1]
           and all_within(thin.rows, first_rows.shape[0], -1, thin.height)
           and all_within(thin.cols, first_cols.shape[0], -1, thin.width), "first maps")
-    check(max(tile_rows, tile_cols) * g.points <= LONGEST and g.dilation == 1, "rectangle")
+    check(min(tile_rows, tile_cols) > 0 and max(tile_rows, tile_cols) * g.points <= LONGEST and g.dilation == 1,
+          "rectangle")
     check(u.shape[0] >= groups_of(g.output_blocks) * frequencies * g.channel_blocks * BLOCK * GROUP, "u")
     check(bias.shape[0] >= g.output_blocks * BLOCK and first_bias.shape[0] >= g.channel_blocks * BLOCK
           and first_u.shape[0] >= groups_of(g.channel_blocks) * thin.kernels, "bias")
     size = thin_winograd_scratch(g.points, g.side, g.channel_blocks, x.shape[1], kernel, stride, rectangle)
-    check(scratch.shape[0] >= threads * size and y.shape[0] == x.shape[0], "scratch")
+    check(scratch.shape[0] >= threads * size and y.shape[0] == x.shape[0] and y.shape[4] == BLOCK, "scratch")
     v_frequency = apart(whole_panels(tile_rows * tile_cols), g.channel_blocks * BLOCK)
     m_frequency = apart(whole_panels(tile_rows * tile_cols), GROUP)
     v_size, m_size = frequencies * v_frequency, frequencies * m_frequency

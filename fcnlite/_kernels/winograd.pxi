@@ -260,7 +260,8 @@ cdef void forward_tiles(const Tiling* g, const float* x, const float* u, const f
 
 
 cdef extent(const float[:, :, :, :, ::1] x):
-    """Channel blocks, height and width."""
+    """Channel blocks, height and width. Raises ValueError where blocks are of another size."""
+    check(x.shape[4] == BLOCK, "a block")
     return x.shape[1], x.shape[2], x.shape[3]
 
 
@@ -324,7 +325,7 @@ def winograd_forward(const float[:, :, :, :, ::1] x, const float[::1] u, const f
     check(slopes.shape[0] == 0 or slopes.shape[0] >= groups * GROUP and not pool, "slopes")
     check(at_once > 0
           and scratch.shape[0] >= winograd_scratch(g.points, g.channel_blocks, at_once, by_outputs, threads), "scratch")
-    check(y.shape[0] == x.shape[0], "y")
+    check(y.shape[0] == x.shape[0] and y.shape[4] == BLOCK, "y")
     if not by_outputs:
         for item in prange((count + at_once - 1) // at_once, nogil=True, schedule="dynamic", num_threads=threads):
             forward_tiles(&g, &x[0, 0, 0, 0, 0], &u[0], &bias[0], &y[0, 0, 0, 0, 0], item * at_once,

@@ -108,7 +108,7 @@ def winograd_backward_data(const float[:, :, :, :, ::1] dy, const float[::1] u, 
     of_kernels = frequencies * channels * CHUNK
     d_frequency, s_frequency = apart(outputs, CHUNK), apart(channels, CHUNK)
     d_bundle, s_bundle = frequencies * d_frequency, frequencies * s_frequency
-    check(dy.shape[0] == dx.shape[0] and dx.shape[4] == dy.shape[4] == BLOCK, "dy")
+    check(dy.shape[0] == dx.shape[0], "dy")
     check(u.shape[0] >= chunks * of_kernels, "u")
     check(at_once > 0
           and scratch.shape[0] >= winograd_data_scratch(t.points, t.channel_blocks, t.output_blocks, at_once), "scratch")

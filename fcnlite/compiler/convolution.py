@@ -107,7 +107,8 @@ class Convolution(Operation):
         p = self.problem
         rectifier = "PReLU" if self.slopes and self.slopes.prelu else "ReLU"
         after = [word for word, there in ((rectifier, p.relu), ("pool", p.pool)) if there]
-        return ", ".join([f"convolution ({self.algorithm.name(p)})", *after])
+        dilated = "" if all(each.dilation == 1 for each in p.kernel) else "dilated "
+        return ", ".join([f"{dilated}convolution ({self.algorithm.name(p)})", *after])
 
     def scratch_floats(self, machine: Machine) -> int:
         self._work = self.algorithm.plan(self.problem, machine)

@@ -19,7 +19,7 @@ at 9e-6 for 7×7. Bᵀ and Aᵀ are written out in _kernels/winograd_transforms.
 matrix products.
 
 Where a sum is exactly 0, in a wide pad and with a bias of 0, a tile that reaches the picture makes it ±1e-7; ReLU then
-passes a gradient to the bias that it else would not.
+lets a gradient pass that it else would not.
 """
 
 from __future__ import annotations

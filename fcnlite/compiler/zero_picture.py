@@ -13,6 +13,7 @@ import numpy as np
 from fcnlite.compiler.arena import Arena
 from fcnlite.compiler.convolution import Convolution
 from fcnlite.compiler.ir import BLOCK, Graph, Machine, Operation, Value
+from fcnlite.compiler.operations import LayerOperation
 from fcnlite.compiler.passes.lay_out import lay_out
 from fcnlite.compiler.plan import Plan
 from fcnlite.layers.base import Array, Shape
@@ -94,6 +95,8 @@ class ZeroPicture:
             twin.outputs = [twins[each] for each in shrunk.outputs]
             if isinstance(twin, Convolution) and isinstance(operation, Convolution):
                 twin.algorithm = operation.algorithm
+            if isinstance(twin, LayerOperation):
+                twin.keep_inputs()  # they may be wanted too
             operations.append(twin)
         left = self._left
         outputs = {str(self._places[value]): twins[value] for value in (*self._framed, *left)}

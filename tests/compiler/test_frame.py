@@ -25,7 +25,20 @@ from fcnlite.errors import ShapeError
 from fcnlite.net import Net
 from fcnlite.spec import LayerSpec
 from tests.compiler.problems import ISAS, guarded, machine_with
-from tests.compiler.twins import Array, assert_same_outputs, conv, does, layer, normal, plain_twin, plan_of, pool
+from tests.compiler.twins import (
+    Array,
+    assert_same_outputs,
+    conv,
+    does,
+    filled,
+    in_place,
+    layer,
+    normal,
+    plain_twin,
+    plan_of,
+    pool,
+    spec_of,
+)
 from tests.compiler.wide_pads import chains, feed, net_of, rectified, trunk
 from tests.random_nets import FLAG, Draw
 
@@ -100,6 +113,17 @@ def test_the_frame_follows_the_parameters() -> None:
     for name in ("conv1_1", "conv2_2", "score_pool3"):
         net.params[name][1].data += 1
         assert_same_outputs(net, feeds)
+
+
+@pytest.mark.parametrize("first", ["ReLU", "PReLU"])
+def test_what_is_rectified_in_place_twice(first: str) -> None:
+    sloped = {"negative_slope": 0.2}
+    layers = (conv("a", "data", 16, pad=[100]), layer("first", first, "a", "a", **(sloped if first == "ReLU" else {})))
+    feeds = {"data": normal(0, 1, 17, 20, 20)}
+    net = filled(spec_of(feeds["data"].shape, *layers, in_place("ReLU", "a", **sloped), conv("b", "a", 4, pad=[1])))
+    net.params["a"][1].data = np.full(16, -1.0)
+    operation = does(assert_same_outputs(net, feeds), "a")
+    assert isinstance(operation, Convolution) and operation.leaves_margins
 
 
 def test_zeros_are_computed_once() -> None:
