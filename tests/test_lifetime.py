@@ -75,7 +75,7 @@ def test_prepared_weights_are_those_of_the_plans_that_are_kept() -> None:
     kernels = {name for name, parameters in net.params.items() if parameters}
 
     def convolutions() -> list[Any]:
-        return [key for key in net._prepared if key[0] not in ("separable", "zero picture")]
+        return [key for key in net._prepared if key[0] not in ("taps", "zero picture")]
 
     first = convolutions()
     assert sorted(layer for key in first for layer in key[0]) == sorted(each for each in kernels if "up" not in each)
