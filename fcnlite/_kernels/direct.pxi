@@ -95,8 +95,8 @@ def direct_forward(const float[::1] x, x_shape, const float[::1] u, const float[
     first four axes; y is blocked. `blocks`: (first of x, their number, first of y, their number), for convolution in
     groups. `offsets`: where the segments of the sum begin, each of `length` floats, in the picture or (copied) in the
     copy that `copy_rows` makes of it, as `rows` and `cols` demand; then `scratch` has `direct_scratch(...)` floats for
-    every thread. `extent_h`: rows that the kernel spans, its taps `dilation_h` apart. The work is shared out in pieces of `panels_at_once` and
-    `groups_at_once`.
+    every thread. `extent_h`: rows that the kernel spans, its taps `dilation_h` apart. The work is shared out in pieces of
+    `panels_at_once` and `groups_at_once`.
     """
     cdef Sliding g
     cdef Py_ssize_t n, planes, height, width, first_in, first_out, item, panels, groups, shares, group_shares, size
