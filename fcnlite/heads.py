@@ -58,7 +58,7 @@ def picture_inputs(net: Net) -> dict[str, Shape]:
         if shape is not None and (len(shape) != 4 or shape[1] != channels):
             raise SpecError(
                 f"input {name!r} has shape {show(shape)}, but pictures in {preprocessing.color} come as "
-                f"1×{channels}×H×W; correct the preprocessing or the description."
+                f"1×{channels}×H×W; correct the preprocessing or the description (bands= chooses bands of pictures)."
             )
     if not inputs:
         raise SpecError("the net computes with 0 inputs; expected at least one, the picture.")
@@ -137,7 +137,8 @@ def prepare(net: Net, dataset: Dataset) -> None:
     Raises `DataError` unless pictures, labels and classes of the two fit, and have the same names.
     """
     _check_pictures([*image_inputs(net.layers)], dataset)
-    preprocessing = _fitted(net, dataset.preprocessing or net.info.preprocessing)
+    # Training cuts pictures anywhere, and a mean picture belongs to whole ones: its mean per channel remains.
+    preprocessing = _fitted(net, replace(dataset.preprocessing or net.info.preprocessing, mean_picture=None))
     net.info = ModelInfo(preprocessing=preprocessing)
     inputs = picture_inputs(net)
     scored = heads(net.share("TEST"), inputs)
@@ -156,10 +157,11 @@ def _fitted(net: Net, preprocessing: Preprocessing) -> Preprocessing:
     """`preprocessing`, made gray where the net has one input of one channel and pictures of three would come."""
     inputs = image_inputs(net.layers)
     shape = next(iter(inputs.values()), None)
-    gray = len(inputs) == 1 and shape is not None and shape[1:2] == (1,) and len(preprocessing.mean) == 3
-    if not gray:
+    colors = len(preprocessing.mean) == 3 and preprocessing.color in ("BGR", "RGB")
+    if len(inputs) != 1 or shape is None or shape[1:2] != (1,) or not colors:
         return preprocessing
-    return replace(preprocessing, color="GRAY", mean=(sum(preprocessing.mean) / 3,))
+    std = (sum(preprocessing.std) / 3,) if preprocessing.std else ()
+    return replace(preprocessing, color="GRAY", mean=(sum(preprocessing.mean) / 3,), std=std, mean_picture=None)
 
 
 def check_fit(net_heads: Mapping[str, Head], inputs: Sequence[str], dataset: Dataset) -> None:

@@ -185,7 +185,7 @@ def _segment(segmenter: Segmenter, picture: str, jobs: Sequence[_Job]) -> None:
     for job in tqdm(jobs, unit="picture", disable=None, leave=False, file=sys.stderr):
         try:
             paths = {picture: job.source, **job.others}
-            images = {name: read_image(path, bits=preprocessing.of(name).bits) for name, path in paths.items()}
+            images = {name: read_image(path, preprocessing=preprocessing.of(name)) for name, path in paths.items()}
             maps = segmenter.label_maps(images)
         except FcnliteError as error:
             message = str(error)

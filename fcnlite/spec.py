@@ -6,16 +6,27 @@ and writes from it; `Net` runs it. Options hold only what was written down: defa
 
 from __future__ import annotations
 
+import base64
 import json
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
+from functools import cached_property
 from typing import Any
+
+import numpy as np
 
 from fcnlite.errors import SpecError, nearest
 
 PHASES = ("TRAIN", "TEST")
 LONGEST_NAME = 500
 """Characters of a layer's or blob's name: messages quote them whole."""
+MOST_BANDS = 16
+"""Bands of a picture, and channels made of them."""
+PICTURE_TYPES = {8: "uint8", 16: "uint16", 32: "float32"}
+"""NumPy's types of pictures by `Preprocessing.bits`."""
+MOST_MEAN_VALUES = 1 << 22
+"""Numbers of a mean picture: ImageNet's has 3×256×256."""
 
 
 @dataclass(frozen=True)
@@ -159,37 +170,153 @@ class NetSpec:
 
 
 @dataclass(frozen=True)
+class MeanPicture:
+    """A mean for every pixel, as Caffe's `mean_file` holds it: C×H×W float32, channels in the net's order."""
+
+    channels: int
+    height: int
+    width: int
+    values: str = field(repr=False)
+    """The little-endian float32 numbers in base64, as the weight file's JSON text keeps them."""
+
+    def __post_init__(self) -> None:
+        sizes = self.channels, self.height, self.width
+        if min(sizes) < 1 or math.prod(sizes) > MOST_MEAN_VALUES:
+            raise SpecError(f"a mean picture of {_show(sizes)} values; expected 1 to {MOST_MEAN_VALUES}.")
+        if len(self.values) != -(-4 * math.prod(sizes) // 3) * 4:
+            raise SpecError(f"a mean picture of {_show(sizes)} has {len(self.values)} characters; it is damaged.")
+        if not np.isfinite(self.array).all():
+            raise SpecError("a mean picture holds NaN or infinity; make it again.")
+
+    @staticmethod
+    def of(array: np.ndarray[Any, np.dtype[Any]]) -> MeanPicture:
+        """`array`, C×H×W, as a mean picture. Raises `SpecError` for another number of axes or values."""
+        if array.ndim != 3 or not 0 < array.size <= MOST_MEAN_VALUES:
+            raise SpecError(
+                f"a mean picture has shape {_show(array.shape)}; expected C×H×W with at most {MOST_MEAN_VALUES} values."
+            )
+        channels, height, width = array.shape
+        return MeanPicture(channels, height, width, base64.b64encode(array.astype("<f4").tobytes()).decode("ascii"))
+
+    @cached_property
+    def array(self) -> np.ndarray[Any, np.dtype[Any]]:
+        """C×H×W float32, read-only."""
+        try:
+            values = np.frombuffer(base64.b64decode(self.values, validate=True), "<f4").astype(np.float32)
+            values = values.reshape(self.channels, self.height, self.width)
+        except ValueError as error:
+            raise SpecError(f"a mean picture is not readable ({error}).") from error
+        values.flags.writeable = False
+        return values
+
+    @property
+    def mean(self) -> tuple[float, ...]:
+        """The mean of each channel."""
+        return tuple(map(float, self.array.mean(axis=(1, 2), dtype=np.float64)))
+
+    def cut(self, height: int, width: int, crop: int = 0) -> np.ndarray[Any, np.dtype[Any]] | None:
+        """The part to subtract from a picture of this height and width; None where it fits none.
+
+        A picture of the mean's size takes all of it. One of `crop`×`crop`, the squares that Caffe cuts from the middle
+        of pictures in its TEST phase, takes the middle.
+        """
+        if (height, width) == (self.height, self.width):
+            return self.array
+        if height == width == crop and crop <= min(self.height, self.width):
+            top, left = (self.height - crop) // 2, (self.width - crop) // 2
+            return self.array[:, top : top + crop, left : left + crop]
+        return None
+
+
+@dataclass(frozen=True)
 class Preprocessing:
     """What turns a picture's values into the net's input: channel order, mean, scale.
 
-    A channel of the input is (value − mean) · scale, the channels in the order of `color`, which the mean
-    follows too. The default is that of the published VGG-16 and FCN nets.
+    A channel of the input is (value − mean) · scale / std, the channels in the order of `color`, which mean and std
+    follow too. The default is that of the published VGG-16 and FCN nets.
     """
 
     color: str = "BGR"
-    """BGR (Caffe), RGB (also other pictures of three channels, as they are stored: HHA), GRAY, or DEPTH: one channel
-    of distances, of which the natural logarithm is taken first; 0, nothing measured, becomes 0."""
+    """BGR (Caffe), RGB (also other pictures of three channels, as they are stored: HHA), GRAY, BANDS (those that
+    `bands` names), or DEPTH: one channel of distances, of which the natural logarithm is taken first; 0, nothing
+    measured, becomes 0."""
     mean: tuple[float, ...] = (104.00699, 116.66877, 122.67892)
+    """One value for each channel of the input."""
     scale: float = 1.0
     bits: int = 8
-    """Of the values: 8, or 16 for gray pictures and distances."""
+    """Type of the picture's values: 8 (uint8), 16 (uint16), or 32 (float32)."""
     others: Mapping[str, Preprocessing] = field(default_factory=dict)
     """By name, the inputs of the net that take other pictures than this says."""
+    std: tuple[float, ...] = ()
+    """The standard deviation of each channel, by which it is divided; empty for none."""
+    bands: tuple[int, ...] = ()
+    """For BANDS: the band of the picture, counted from 1, that each channel of the input takes."""
+    picture_bands: int = 0
+    """For BANDS: how many bands a picture has."""
+    mean_picture: MeanPicture | None = None
+    """Subtracted pixel by pixel, in place of `mean`, from pictures of its size; `mean` is then its mean per channel."""
+    crop_size: int = 0
+    """Height and width of the squares that Caffe cut from its pictures; they take the middle of `mean_picture`."""
+    source: str = ""
+    """Where these values come from, in words; empty where they are fcnlite's own, from training."""
 
     def __post_init__(self) -> None:
-        channels = {"BGR": 3, "RGB": 3, "GRAY": 1, "DEPTH": 1}.get(self.color)
+        channels = {"BGR": 3, "RGB": 3, "GRAY": 1, "DEPTH": 1, "BANDS": len(self.bands)}.get(self.color)
         if channels is None:
-            raise SpecError(f"preprocessing color {self.color!r}: expected BGR, RGB, GRAY or DEPTH.")
+            raise SpecError(f"preprocessing color {self.color!r}: expected BGR, RGB, GRAY, BANDS or DEPTH.")
+        if (self.color == "BANDS") != bool(self.bands) or bool(self.bands) != bool(self.picture_bands):
+            raise SpecError("preprocessing: `bands` and `picture_bands` go with color BANDS; give all three, or none.")
+        if self.bands and not (
+            1 <= self.picture_bands <= MOST_BANDS
+            and len(self.bands) <= MOST_BANDS
+            and all(1 <= band <= self.picture_bands for band in self.bands)
+        ):
+            raise SpecError(
+                f"preprocessing takes the bands {', '.join(map(str, self.bands[:20]))} of pictures of "
+                f"{self.picture_bands}; expected numbers from 1 to the picture's bands, at most {MOST_BANDS}."
+            )
         if len(self.mean) != channels:
             raise SpecError(f"preprocessing mean has {len(self.mean)} values; {self.color} needs {channels}.")
-        if self.bits not in (8, 16) or (self.color == "DEPTH" and self.bits != 16):
-            raise SpecError(f"preprocessing bits is {self.bits} with {self.color}; expected 8 or 16, of DEPTH 16.")
+        if self.std and len(self.std) != channels:
+            raise SpecError(f"preprocessing std has {len(self.std)} values; {self.color} needs {channels}.")
+        if not all(0 < each < math.inf for each in self.std):
+            raise SpecError(f"preprocessing std is {_row(self.std)}; expected numbers above 0.")
+        if self.bits not in (8, 16, 32) or (self.color == "DEPTH" and self.bits != 16):
+            raise SpecError(f"preprocessing bits is {self.bits} with {self.color}; expected 8, 16 or 32, of DEPTH 16.")
+        if self.mean_picture is not None and self.mean_picture.channels != channels:
+            raise SpecError(
+                f"preprocessing: the mean picture has {self.mean_picture.channels} channels; {self.color} needs "
+                f"{channels}."
+            )
         if any(each.others for each in self.others.values()):
             raise SpecError("preprocessing: the inputs in `others` have `others` themselves; expected one level.")
 
     def of(self, name: str) -> Preprocessing:
         """What the net's input `name` takes."""
         return self.others.get(name, self)
+
+    def __str__(self) -> str:
+        """In one line: "BGR, mean 104.007, 116.669, 122.679, scale 1 (layer 'data': mean_value)"."""
+        order = self.color
+        if self.bands:
+            order = f"bands {', '.join(map(str, self.bands))} of {self.picture_bands}"
+        if self.bits != 8:
+            order += " of 16 bits" if self.bits == 16 else " of floating-point values"
+        parts = [order, f"mean {_row(self.mean)}" if any(self.mean) else "no mean"]
+        if self.mean_picture is not None:
+            parts[-1] = f"mean picture of {self.mean_picture.height}×{self.mean_picture.width} (mean {_row(self.mean)})"
+        if self.std:
+            parts.append(f"std {_row(self.std)}")
+        parts.append(f"scale {self.scale:.6g}")
+        return ", ".join(parts) + (f" ({self.source})" if self.source else "")
+
+
+def _show(shape: Sequence[int]) -> str:
+    return "×".join(map(str, shape))
+
+
+def _row(values: Sequence[float]) -> str:
+    return ", ".join(f"{each:.6g}" for each in values)
 
 
 @dataclass(frozen=True)
@@ -323,6 +450,14 @@ _CONVERTERS: dict[tuple[str, str], Any] = {
     ("Preprocessing", "scale"): _only(float),
     ("Preprocessing", "bits"): _only(int),
     ("Preprocessing", "others"): _others,
+    ("Preprocessing", "std"): _floats,
+    ("Preprocessing", "bands"): lambda value: tuple(map(_only(int), value)),
+    ("Preprocessing", "picture_bands"): _only(int),
+    ("Preprocessing", "mean_picture"): lambda value: _from_plain(MeanPicture, value, "mean_picture"),
+    ("Preprocessing", "crop_size"): _only(int),
+    ("MeanPicture", "channels"): _only(int),
+    ("MeanPicture", "height"): _only(int),
+    ("MeanPicture", "width"): _only(int),
     ("Labels", "classes"): _strings,
     ("Labels", "colors"): _colors,
     ("ModelInfo", "preprocessing"): lambda value: _from_plain(Preprocessing, value, "preprocessing"),

@@ -58,14 +58,18 @@ class Dataset(ABC):
         self.split = split
         self.labels = labels
         """What its label maps mean, by the blob that they are fed to; the first is the one that counts."""
-        self.preprocessing = preprocessing
-        """How its pictures are to be fed, where it is not as the net has it: depth and the like, a mean of its own."""
+        self._preprocessing = preprocessing
         self.pictures = tuple(pictures)
         """The blobs that its pictures are fed to."""
         self.sizes: dict[tuple[int, int], str] = {}
         """Heights and widths that `usable` has met, each with the name of a sample that has it."""
         self.skipped: Sequence[str] = ()
         """What is wrong with the samples that were left out."""
+
+    @property
+    def preprocessing(self) -> Preprocessing | None:
+        """How its pictures are to be fed, where it is not as the net has it: depth and the like, a mean of its own."""
+        return self._preprocessing
 
     @property
     def classes(self) -> tuple[str, ...]:
@@ -112,11 +116,15 @@ class Subset(Dataset):
     """The samples of `whole` with these indices; `skipped`: what is wrong with the others."""
 
     def __init__(self, whole: Dataset, indices: Sequence[int], skipped: Sequence[str] = ()) -> None:
-        super().__init__(whole.name, whole.split, whole.labels, whole.preprocessing, whole.pictures)
+        super().__init__(whole.name, whole.split, whole.labels, pictures=whole.pictures)
         self.sizes = whole.sizes
         self.skipped = skipped
         self._whole = whole
         self._indices = indices
+
+    @property
+    def preprocessing(self) -> Preprocessing | None:
+        return self._whole.preprocessing
 
     def __len__(self) -> int:
         return len(self._indices)

@@ -5,17 +5,20 @@ from __future__ import annotations
 import os
 import warnings
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from functools import cached_property
 from pathlib import Path
 from typing import cast
 
 import numpy as np
 
+from fcnlite.data.bands import feed, kind_of, measured
 from fcnlite.data.blending import REMEDY, Counts, blended
 from fcnlite.data.colors import FORM, TABLE, ColorTable, colors_found
 from fcnlite.data.dataset import VOID
 from fcnlite.data.pairs import FileDataset, Files, Numbers, ReadLabel, picture_and_label, plain_values
 from fcnlite.data.palette import voc_colors
-from fcnlite.data.pictures import PNG_ONLY, SUFFIXES, bits_of, holds_colors, palette_used, read_label
+from fcnlite.data.pictures import PNG_ONLY, SUFFIXES, holds_colors, palette_used, read_label
 from fcnlite.data.problems import Progress, complain, survey
 from fcnlite.data.splits import choose, lines
 from fcnlite.errors import DataError, FcnliteError
@@ -40,7 +43,9 @@ class Folder(FileDataset):
     `binary_masks`: the labels hold 0 and 255, and 255 is class 1, not void.
     `skip_bad`: pass over pictures without a label, labels without a picture and labels that cannot be read, which are
     errors otherwise; `usable` tells of them.
-    `white`: where the pictures are gray ones of 16 bits, the value that is fed to the net as white bytes are.
+    `bands`: which bands of the pictures are fed to the net, counted from 1 (default: all; three in the order blue,
+    green, red). Pictures that are not gray or RGB of 8 bits are fed less the mean of each band over the training split,
+    divided by its deviation. `white`: instead, the value that is fed as white bytes are, for pictures of 16 bits.
     Raises `DataError` for what is wrong with names, options and splits; `check()` reads the files.
     """
 
@@ -61,7 +66,8 @@ class Folder(FileDataset):
         classes: int | Sequence[str] | None = None,
         val: float | None = None,
         binary_masks: bool = False,
-        white: int = 65535,
+        white: int | None = None,
+        bands: Sequence[int] = (),
         skip_bad: bool = False,
     ) -> None:
         folder = Path(root)
@@ -77,7 +83,23 @@ class Folder(FileDataset):
             meaning, read = table.labels, cast(ReadLabel, table)
         else:
             meaning, read = _numbers(folder, folder / labels, files, classes, binary_masks, skip_bad)
-        super().__init__("folder", split, {"label": meaning}, kept, {"label": read}, _preprocessing(files, white))
+        if white is not None and not 1 <= white <= 65535:
+            raise DataError(f"data set 'folder': white is {white}; expected 1 to 65535.")
+        kind = _kind(files, bands)
+        super().__init__("folder", split, {"label": meaning}, kept, {"label": read}, kind)
+        trained_on = choose({each.name for each in files}, folder, val, "train")
+        self._measured_on = [each.images["data"] for each in files if each.name in trained_on]
+        self._white = white
+
+    @cached_property
+    def preprocessing(self) -> Preprocessing | None:
+        """None for pictures of 8 bits, gray or RGB; else the mean and deviation of each band in the training split."""
+        kind = self._kinds if self._kinds.bits != 8 or self._kinds.bands else None
+        if kind is None:
+            return None
+        if self._white is not None:  # fed as a byte of 255 is, about the middle of the range
+            return replace(kind, mean=(self._white / 2,) * len(kind.mean), scale=255 / self._white)
+        return measured(kind, self._measured_on)
 
     def usable(self, progress: Progress | None = None) -> tuple[Sequence[int], list[str]]:
         """As every set; warns where the labels look blended although all their numbers are classes."""
@@ -137,18 +159,17 @@ def _numbers(
     return Labels(names, voc_colors(len(names))), Numbers(values, len(names))
 
 
-def _preprocessing(files: Sequence[Files], white: int) -> Preprocessing | None:
-    """For gray pictures of 16 bits: `white` is fed as a byte of 255 is, about the middle of the range."""
-    if not 1 <= white <= 65535:
-        raise DataError(f"data set 'folder': white is {white}; expected 1 to 65535.")
+def _kind(files: Sequence[Files], bands: Sequence[int]) -> Preprocessing | None:
+    """How the pictures are read: as the first one that can be read is. None for 8 bits, gray or RGB."""
     for each in files:
         try:
-            bits = bits_of(each.images["data"])
+            kind = kind_of(each.images["data"])
         except FcnliteError:
             continue  # check() tells what is wrong with this file
-        if bits == 8:
-            return None
-        return Preprocessing(mean=(white / 2,) * 3, scale=255 / white, bits=16)
+        try:
+            return feed(kind, bands)
+        except DataError as error:
+            raise DataError(f"data set 'folder': {error}") from error
     return None
 
 

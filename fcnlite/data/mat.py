@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 
-from fcnlite.data.pictures import MAX_PIXELS
+from fcnlite.data.opening import MAX_PIXELS
 from fcnlite.errors import DataError, FileError, nearest
 from fcnlite.files import reading
 

@@ -46,6 +46,7 @@ class FileDataset(Dataset):
         super().__init__(name, split, labels, preprocessing, [*files[0].images])
         self._files = files
         self._read = read
+        self._kinds = preprocessing or Preprocessing()  # how the files are read; the mean does not matter for that
 
     def __len__(self) -> int:
         return len(self._files)
@@ -56,9 +57,9 @@ class FileDataset(Dataset):
         labels = {name: self._read[name](path) for name, path in files.labels.items()}
         (_, path), first = next(iter(files.labels.items())), next(iter(labels.values()))
         height, width = first.shape
-        kinds = self.preprocessing or Preprocessing()
+        kinds = self._kinds
         images = {
-            name: read_image(each, label_size=(width, height), bits=kinds.of(name).bits)
+            name: read_image(each, label_size=(width, height), preprocessing=kinds.of(name))
             for name, each in files.images.items()
         }
         for each, array in (*_both(files.images, images), *_both(files.labels, labels)):

@@ -3,66 +3,68 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
-from contextlib import contextmanager
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from fcnlite.errors import DataError, FcnliteError, FileError
-from fcnlite.files import cannot_read
+from fcnlite.data.bands import Kind, read_bands, upright
+from fcnlite.data.opening import opened as _opened
+from fcnlite.data.opening import refuse_size as _refuse_size
+from fcnlite.errors import DataError, FcnliteError
+from fcnlite.spec import Preprocessing
 
 if TYPE_CHECKING:
     from PIL import Image, ImageFile
-
-MAX_PIXELS = 1 << 26
-"""The largest picture that is decoded: 8192×8192, 192 MiB as RGB."""
 
 SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".gif", ".webp", ".ppm", ".pgm")
 """What picture files are called, in lower case."""
 
 PNG_ONLY = "labels must be PNG, since lossy formats blur class numbers"
 
-_FORMATS = ("PNG", "JPEG", "BMP", "TIFF", "GIF", "WEBP", "PPM")
-_ORIENTATION = 0x0112  # the EXIF tag; its values 5 to 8 swap width and height
 _LOW_DEPTH_GRAY = {"L;2": 85, "L;4": 17}  # Pillow stretches 2- and 4-bit gray to 0…255 by these factors
 
 
-def read_image(path: str | os.PathLike[str], label_size: tuple[int, int] | None = None, *, bits: int = 8) -> np.ndarray:
-    """The picture at `path`: H×W×3 uint8 RGB for 8 `bits`, H×W uint16 for 16.
+def read_image(
+    path: str | os.PathLike[str],
+    label_size: tuple[int, int] | None = None,
+    *,
+    preprocessing: Preprocessing = Preprocessing(),  # noqa: B008 - immutable
+) -> np.ndarray:
+    """The picture at `path` as `transforms.to_blob` takes it for `preprocessing`: H×W×3 uint8 RGB by default.
 
-    Of 8 bits, gray and palette pictures become RGB and an alpha channel is dropped; of 16 bits only gray pictures are
-    known (depth, X-rays). A camera's EXIF orientation is applied, since people and annotation tools see the picture
-    upright; only if `label_size` (width, height) is that of the picture as stored and not that of the upright one, it
-    is taken as stored.
-    Raises `FileError` if it cannot be read, `DataError` if it is too large or has another number of bits.
+    Where that is expected, gray and palette pictures become RGB and an alpha channel is dropped; of 16 bits only gray
+    pictures are taken (depth, X-rays), as H×W uint16. For BANDS all bands come as they are in the file, H×W×bands. A
+    camera's EXIF orientation is applied, since people and annotation tools see the picture upright; only if
+    `label_size` (width, height) is that of the picture as stored and not that of the upright one, it is taken as
+    stored.
+    Raises `FileError` if it cannot be read, `DataError` if it is too large or of another kind.
     """
-    from PIL import ImageOps
-
-    with _opened(path) as image:
-        deep = _is_deep(image)
-        if deep and bits == 8:
-            raise DataError(
-                f"{path}: is a gray picture of more than 8 bits ({image.mode}), expected 8; "
-                "convert it, so that you choose which range of brightness is kept."
-            )
-        if bits == 16 and not deep:
-            raise DataError(f"{path}: is no gray picture of 16 bits ({image.mode}), as is expected here.")
-        as_stored = label_size == image.size and label_size != _upright_size(image)
-        upright = image if as_stored else ImageOps.exif_transpose(image)
-        if bits == 8:
-            return np.array(upright.convert("RGB"))
-        values = np.asarray(upright)
-        if values.dtype.kind not in "iu" or values.min() < 0 or values.max() > 65535:
-            raise DataError(f"{path}: holds {values.min()} to {values.max()} ({image.mode}); expected 0 to 65535.")
-        return values.astype(np.uint16)
-
-
-def bits_of(path: str | os.PathLike[str]) -> int:
-    """8, or 16 for a gray picture of more than 8 bits; `read_image` reads it so. Raises as that does."""
-    with _opened(path) as image:
-        return 16 if _is_deep(image) else 8
+    values, orientation = read_bands(path)
+    height, width = values.shape[:2]
+    turned = upright(values, orientation)
+    if label_size != (width, height) or label_size == (turned.shape[1], turned.shape[0]):
+        values = turned
+    kind = Kind.of(values)
+    if preprocessing.color == "BANDS":
+        wanted = Kind(preprocessing.picture_bands, preprocessing.bits)
+        if kind != wanted:
+            raise DataError(f"{path}: has {kind}; expected {wanted}, which the net is trained on.")
+        return np.ascontiguousarray(values)
+    if preprocessing.bits == 16:
+        if kind != Kind(1, 16):
+            raise DataError(f"{path}: is no gray picture of 16 bits, as is expected here; it has {kind}.")
+        return np.ascontiguousarray(values)
+    if kind.bits != 8:
+        raise DataError(
+            f"{path}: has {kind}, more than 8 bits, and expected are gray or RGB of 8; convert it, so that you choose "
+            "which range of brightness is kept, or train a net on such pictures."
+        )
+    if kind.bands not in (1, 3):
+        raise DataError(
+            f"{path}: has {kind}, and expected are gray or RGB; save the three bands that the net takes, or train a "
+            "net on such pictures."
+        )
+    return np.repeat(values[:, :, None], 3, axis=2) if kind.bands == 1 else np.ascontiguousarray(values)
 
 
 def holds_colors(path: str | os.PathLike[str]) -> bool:
@@ -137,13 +139,25 @@ def count_pages(path: str | os.PathLike[str]) -> int:
 
 
 def show(image: np.ndarray) -> np.ndarray:
-    """A picture for people, H×W×3 uint8: what has more than 8 bits is stretched between its extremes, 0 apart."""
-    if image.dtype == np.uint8:
+    """A picture for people, H×W×3 uint8.
+
+    Gray values of more than 8 bits are stretched between their extremes, 0 apart. Of several bands the first three are
+    red, green and blue (of two, the first is gray); but for three of 8 bits, each is stretched between its 1st and 99th
+    percentile.
+    """
+    if image.dtype == np.uint8 and image.shape[2:] == (3,):
         return image
-    known = image[image > 0]
-    low, high = (int(known.min()), int(known.max())) if known.size else (0, 1)
-    gray = np.clip((image.astype(np.float32) - low) * (255 / max(1, high - low)), 0, 255).astype(np.uint8)
-    return np.repeat(gray[:, :, None], 3, axis=2)
+    if image.ndim == 2:
+        known = image[image > 0]
+        low, high = (float(known.min()), float(known.max())) if known.size else (0.0, 1.0)
+        return np.repeat(_stretched(image, low, high)[:, :, None], 3, axis=2)
+    bands = [image[:, :, band] for band in (range(3) if image.shape[2] >= 3 else (0, 0, 0))]
+    return np.stack([_stretched(band, *np.percentile(band, (1, 99))) for band in bands], axis=2)
+
+
+def _stretched(values: np.ndarray, low: float, high: float) -> np.ndarray:
+    factor = 255 / (high - low) if high > low else 255.0
+    return np.clip((values.astype(np.float32) - np.float32(low)) * np.float32(factor), 0, 255).astype(np.uint8)
 
 
 def _is_deep(image: Image.Image) -> bool:
@@ -153,42 +167,3 @@ def _is_deep(image: Image.Image) -> bool:
 def _refuse_losses(path: str | os.PathLike[str], image: ImageFile.ImageFile) -> None:
     if image.format != "PNG":
         raise DataError(f"{path}: is a {image.format} file; {PNG_ONLY}.")
-
-
-def _upright_size(image: Image.Image) -> tuple[int, int]:
-    """Width and height once the EXIF orientation is applied."""
-    swapped = image.getexif().get(_ORIENTATION, 1) in (5, 6, 7, 8)
-    return (image.height, image.width) if swapped else image.size
-
-
-@contextmanager
-def _opened(path: str | os.PathLike[str]) -> Iterator[ImageFile.ImageFile]:
-    """The picture at `path`, not yet decoded, its size checked; errors in the block become `FileError`s."""
-    from PIL import Image
-
-    try:
-        stream = Path(path).open("rb")  # noqa: SIM115 - opened apart, so that only opening is guarded here
-    except OSError as error:
-        raise cannot_read(path, error) from error
-    with stream:
-        try:
-            with Image.open(stream, formats=_FORMATS) as image:
-                _refuse_size(path, image)
-                yield image
-        except FcnliteError:
-            raise
-        except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
-            raise _too_large(path, str(error)) from error
-        except Image.UnidentifiedImageError as error:
-            raise FileError(f"{path}: is not a picture in a known format ({', '.join(_FORMATS)}).") from error
-        except Exception as error:  # Pillow raises a dozen types for damaged files, MemoryError among them
-            raise FileError(f"{path}: is damaged ({error}); make the file again or leave it out.") from error
-
-
-def _refuse_size(path: str | os.PathLike[str], image: Image.Image) -> None:
-    if image.width * image.height > MAX_PIXELS:
-        raise _too_large(path, f"{image.width}×{image.height} pixels")
-
-
-def _too_large(path: str | os.PathLike[str], found: str) -> DataError:
-    return DataError(f"{path}: is too large ({found}; at most {MAX_PIXELS} are read); make it smaller.")

@@ -6,42 +6,74 @@ The only place where the order of colours and the mean are applied: everywhere e
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from fcnlite.data.dataset import VOID, Sample
 from fcnlite.errors import DataError
-from fcnlite.spec import Preprocessing
+from fcnlite.spec import PICTURE_TYPES, Preprocessing
 
 _ORDER = {"BGR": (2, 1, 0), "RGB": (0, 1, 2)}
 _LUMINANCE = np.array([0.299, 0.587, 0.114], np.float32)  # ITU-R BT.601, as Pillow and OpenCV have it
 
 
 def to_blob(image: np.ndarray, preprocessing: Preprocessing) -> np.ndarray:
-    """A picture as a C-contiguous float32 C×H×W blob: (value − mean) · scale a channel.
+    """A picture as a C-contiguous float32 C×H×W blob: (value − mean) · scale / std a channel.
 
-    `image` is H×W×3 uint8 RGB where the preprocessing takes 8 bits, H×W uint16 where it takes 16: gray, of which three
-    channels are made where the net has them, or distances. Raises `DataError` for anything else.
+    `image` is H×W×3 uint8 RGB where the preprocessing takes 8 bits. For 16 bits it is H×W uint16: gray, of which three
+    channels are made where the net has them, or distances. For BANDS it is H×W×bands (H×W for one) of the type that
+    `bits` says. Raises `DataError` for anything else.
     """
-    wanted = (3, np.uint8) if preprocessing.bits == 8 else (2, np.uint16)
-    if (image.ndim, image.dtype) != wanted or image.shape[2:] not in ((), (3,)):
-        expected = "H×W×3 RGB of type uint8" if preprocessing.bits == 8 else "H×W of type uint16"
-        raise DataError(f"an image has shape {image.shape} and type {image.dtype}; expected {expected}.")
+    check_picture(image, preprocessing)
     blob = np.empty((len(preprocessing.mean), *image.shape[:2]), np.float32)
-    for plane, channel, mean in zip(blob, _channels(image, preprocessing), preprocessing.mean, strict=True):
-        np.subtract(channel, np.float32(mean), out=plane)
+    channels = _channels(image, preprocessing)
+    for plane, channel, mean in zip(blob, channels, _means(image, preprocessing), strict=True):
+        np.subtract(channel, mean, out=plane)
     if preprocessing.color == "DEPTH":
         blob[0][image == 0] = 0
     if preprocessing.scale != 1:
         blob *= np.float32(preprocessing.scale)
+    for plane, deviation in zip(blob, preprocessing.std, strict=False):
+        plane /= np.float32(deviation)
     return blob
+
+
+def check_picture(image: np.ndarray, preprocessing: Preprocessing) -> None:
+    """Raise `DataError` unless `image` has the type and the bands that `to_blob` takes."""
+    found = f"the picture has shape {'×'.join(map(str, image.shape))} and type {image.dtype}"
+    wanted = np.dtype(PICTURE_TYPES[preprocessing.bits])
+    if preprocessing.color == "BANDS":
+        bands = image.shape[2] if image.ndim == 3 else 1
+        if image.ndim not in (2, 3) or bands != preprocessing.picture_bands or image.dtype != wanted:
+            raise DataError(
+                f"{found}; the net was trained on pictures of {preprocessing.picture_bands} bands, type {wanted}: "
+                "give H×W×bands of that."
+            )
+        return
+    gray, color = preprocessing.bits == 16 and image.ndim == 2, preprocessing.bits == 8 and image.shape[2:] == (3,)
+    if image.dtype != wanted or not (gray or color):
+        expected = "H×W×3 RGB of type uint8" if preprocessing.bits == 8 else "H×W of type uint16"
+        raise DataError(f"{found}; expected {expected}.")
+
+
+def _means(image: np.ndarray, preprocessing: Preprocessing) -> Sequence[np.ndarray | np.float32]:
+    """What is subtracted from each channel: the mean picture where it fits, else one number."""
+    if preprocessing.mean_picture is not None:
+        part = preprocessing.mean_picture.cut(image.shape[0], image.shape[1], preprocessing.crop_size)
+        if part is not None:
+            return list(part)
+    return [np.float32(mean) for mean in preprocessing.mean]
 
 
 def _channels(image: np.ndarray, preprocessing: Preprocessing) -> list[np.ndarray]:
     """H×W each, in the net's order."""
     if preprocessing.color == "DEPTH":
         return [np.log(np.maximum(image, 1).astype(np.float32))]
+    if preprocessing.color == "BANDS":
+        bands = image[:, :, None] if image.ndim == 2 else image
+        return [bands[:, :, band - 1].astype(np.float32, copy=False) for band in preprocessing.bands]
     if image.ndim == 2:
         return [image] * len(preprocessing.mean)
     if preprocessing.color == "GRAY":
@@ -50,16 +82,29 @@ def _channels(image: np.ndarray, preprocessing: Preprocessing) -> list[np.ndarra
 
 
 def from_blob(blob: np.ndarray, preprocessing: Preprocessing) -> np.ndarray:
-    """The C×H×W `blob` as a picture, rounded and clipped: the inverse of `to_blob`."""
-    mean = np.array(preprocessing.mean, np.float32)[:, None, None]
-    values = blob / np.float32(preprocessing.scale) + mean
+    """The C×H×W `blob` as a picture, rounded and clipped: the inverse of `to_blob`.
+
+    Bands that the net does not take are 0; a mean picture counts by its mean per channel.
+    """
+    mean, std = (
+        np.array(each, np.float32)[:, None, None] for each in (preprocessing.mean, preprocessing.std or (1.0,))
+    )
+    values = blob * std / np.float32(preprocessing.scale) + mean
+    kind = np.dtype(PICTURE_TYPES[preprocessing.bits])
     if preprocessing.color == "DEPTH":
         values = np.exp(values)
-    if preprocessing.bits == 16:
-        return np.clip(np.rint(values[0]), 0, 65535).astype(np.uint16)
-    planes = np.clip(np.rint(values), 0, 255).astype(np.uint8)
-    order = (0, 0, 0) if len(planes) == 1 else np.argsort(_ORDER[preprocessing.color])
-    return np.ascontiguousarray(planes[list(order)].transpose(1, 2, 0))
+    if preprocessing.color == "BANDS":
+        bands = np.zeros((preprocessing.picture_bands, *blob.shape[1:]), np.float32)
+        bands[[band - 1 for band in preprocessing.bands]] = values
+        picture = bands.transpose(1, 2, 0) if len(bands) > 1 else bands[0]
+    elif preprocessing.bits == 16:
+        picture = values[0]
+    else:
+        order = (0, 0, 0) if len(values) == 1 else np.argsort(_ORDER[preprocessing.color])
+        picture = values[list(order)].transpose(1, 2, 0)
+    if kind.kind == "u":
+        picture = np.clip(np.rint(picture), 0, np.iinfo(kind).max)
+    return np.ascontiguousarray(picture.astype(kind))
 
 
 def label_to_blob(label: np.ndarray) -> np.ndarray:
@@ -68,7 +113,7 @@ def label_to_blob(label: np.ndarray) -> np.ndarray:
 
 
 def mean_pixel(preprocessing: Preprocessing) -> np.ndarray:
-    """The value that `to_blob` maps nearest to 0: RGB bytes of shape (3,), or one uint16 of shape ()."""
+    """The value that `to_blob` maps nearest to 0: RGB bytes of shape (3,), bands, or one number of shape ()."""
     return from_blob(np.zeros((len(preprocessing.mean), 1, 1), np.float32), preprocessing)[0, 0]
 
 
@@ -102,7 +147,8 @@ def augment(sample: Sample, settings: Augment, rng: np.random.Generator, preproc
 
     Its pictures and label maps all go through the same geometry, pictures bilinear, labels by nearest neighbour: a
     label never holds a number that it did not hold before, except `VOID`, which pads it as the mean of `preprocessing`
-    pads the pictures. Only pictures of light are lit, not distances.
+    pads the pictures. Distances are taken from the nearest pixel, since a mean of known and unknown ones (0) is no
+    distance; nor does light change them.
     """
     factor = rng.uniform(*settings.scale)
     size = [max(1, round(side * factor)) for side in sample.label.shape]
@@ -127,7 +173,9 @@ def augment(sample: Sample, settings: Augment, rng: np.random.Generator, preproc
     def placed(array: np.ndarray, fill: np.ndarray | int, smooth: bool, factor: float = 1) -> np.ndarray:
         part = _resized(array, (columns.length, rows.length), box, smooth)
         if factor != 1:
-            part = np.clip(np.rint(part * np.float32(factor)), 0, np.iinfo(array.dtype).max)
+            part = part * np.float32(factor)
+            if array.dtype.kind == "u":
+                part = np.clip(np.rint(part), 0, np.iinfo(array.dtype).max)
         whole = np.full((*out, *array.shape[2:]), fill, array.dtype)
         whole[rows.target : rows.target + rows.length, columns.target : columns.target + columns.length] = part
         return np.ascontiguousarray(np.rot90(whole[:, ::-1] if flip else whole, turns))
@@ -135,7 +183,8 @@ def augment(sample: Sample, settings: Augment, rng: np.random.Generator, preproc
     images = {}
     for name, image in sample.images.items():
         kind = preprocessing.of(name)
-        images[name] = placed(image, mean_pixel(kind), True, 1 if kind.color == "DEPTH" else light)
+        distances = kind.color == "DEPTH"
+        images[name] = placed(image, mean_pixel(kind), not distances, 1 if distances else light)
     labels = {name: placed(label, VOID, False) for name, label in sample.labels.items()}
     return Sample(images, labels, sample.name)
 
@@ -147,10 +196,13 @@ def _resized(
     from PIL import Image
 
     method = Image.Resampling.BILINEAR if smooth else Image.Resampling.NEAREST
-    if array.dtype == np.uint16:  # Pillow resizes these as float32, which holds them exactly
-        resized = Image.fromarray(array.astype(np.float32)).resize(size, method, box)
-        return np.rint(np.asarray(resized)).astype(np.uint16)
-    return np.asarray(Image.fromarray(array).resize(size, method, box))
+    if array.dtype == np.uint8 and array.shape[2:] in ((), (3,)):
+        return np.asarray(Image.fromarray(array).resize(size, method, box))
+    # Pillow resizes the others band by band as float32, which holds 16 bits exactly.
+    planes = [array] if array.ndim == 2 else [array[:, :, band] for band in range(array.shape[2])]
+    resized = [Image.fromarray(plane.astype(np.float32)).resize(size, method, box) for plane in planes]
+    values = np.asarray(resized[0]) if array.ndim == 2 else np.stack([np.asarray(each) for each in resized], axis=2)
+    return values.astype(array.dtype) if array.dtype.kind == "f" else np.rint(values).astype(array.dtype)
 
 
 @dataclass(frozen=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from functools import partial
 
 from fcnlite import surgery
@@ -10,7 +11,7 @@ from fcnlite.errors import SpecError, nearest
 from fcnlite.fillers import Filler
 from fcnlite.models import alexnet, googlenet, lenet, lite, vgg
 from fcnlite.net import Net
-from fcnlite.spec import LayerSpec, NetSpec
+from fcnlite.spec import MOST_BANDS, LayerSpec, NetSpec
 
 _Writer = Callable[..., NetSpec]
 _NETS: dict[str, tuple[_Writer, tuple[int, ...]]] = {
@@ -49,14 +50,20 @@ def names() -> list[str]:
 
 
 def describe(
-    name: str, *, classes: int | Sequence[int] | None = None, width: float = 1.0, normalization: str | None = None
+    name: str,
+    *,
+    classes: int | Sequence[int] | None = None,
+    width: float = 1.0,
+    normalization: str | None = None,
+    channels: int | None = None,
 ) -> NetSpec:
     """The description of a net.
 
     `classes`: outputs of the score layers (default: those of the published net); SIFT Flow's nets have two heads and
     take two numbers, semantic and geometric. `width`: a factor on the channel counts. `normalization` of the losses:
     VALID, FULL, BATCH_SIZE or NONE (default: the published net's; most FCNs sum over a picture's pixels, which wants
-    rates of 1e-10 to 1e-14). Raises `SpecError` for an unknown name or a value out of range.
+    rates of 1e-10 to 1e-14). `channels`: those of the picture, for nets that take one (default: the published net's,
+    3 or, for lenet, 1). Raises `SpecError` for an unknown name or a value out of range.
     """
     if name not in _NETS:
         raise SpecError(f"no model is called {name!r}; {nearest(name, _NETS)}")
@@ -70,7 +77,8 @@ def describe(
         raise SpecError(f"classes is {classes}; expected at least 1.")
     if not 0 < width <= 16:
         raise SpecError(f"width is {width}; expected a factor above 0, up to 16.")
-    return write(name, *counts, width, normalization)
+    spec = write(name, *counts, width, normalization)
+    return spec if channels is None else _of_channels(spec, channels)
 
 
 def build(
@@ -79,6 +87,7 @@ def build(
     classes: int | Sequence[int] | None = None,
     width: float = 1.0,
     normalization: str | None = None,
+    channels: int | None = None,
     path: str = "fast",
     phase: str = "TEST",
     dtype: str = "float32",
@@ -89,13 +98,29 @@ def build(
 
     Parameters start by the fillers that the description writes (AlexNet, CaffeNet, GoogLeNet and LeNet have them).
     Where it writes none, features start by the msra filler, scores at zero and upsampling bilinear. See `describe` for
-    `classes`, `width` and `normalization`, `Net` for the rest.
+    `classes`, `width`, `normalization` and `channels`, `Net` for the rest.
     """
-    spec = describe(name, classes=classes, width=width, normalization=normalization)
+    spec = describe(name, classes=classes, width=width, normalization=normalization, channels=channels)
     net = Net(spec, path=path, phase=phase, dtype=dtype, seed=seed, low_memory=low_memory)
     surgery.fill(net, [layer.spec.name for layer in net.layers if _is_unfilled_feature(layer.spec)], Filler("msra"))
     surgery.interp(net)
     return net
+
+
+def _of_channels(spec: NetSpec, channels: int) -> NetSpec:
+    """`spec` with pictures of so many channels; they are fed to `data`."""
+    if not 1 <= channels <= MOST_BANDS:
+        raise SpecError(f"channels is {channels}; expected 1 to {MOST_BANDS}.")
+    if all(layer.top != ("data",) for layer in spec):
+        raise SpecError(f"{spec.name!r} takes several pictures, whose channels are fixed; leave `channels` out.")
+
+    def changed(layer: LayerSpec) -> LayerSpec:
+        if layer.top != ("data",):
+            return layer
+        ((count, _, *sides),) = (each["dim"] for each in layer.options["shape"])
+        return replace(layer, options={**layer.options, "shape": [{"dim": [count, channels, *sides]}]})
+
+    return replace(spec, layers=tuple(map(changed, spec.layers)))
 
 
 def _is_unfilled_feature(layer: LayerSpec) -> bool:

@@ -48,10 +48,12 @@ def _net(options: TrainOptions, dataset: Dataset) -> Net:
         net = Net(caffe.read_net(options.model), phase="TRAIN", seed=options.seed)
         surgery.interp(net, surgery.zero_upsampling(net))
         return net
+    preprocessing = dataset.preprocessing
     return models.build(
         options.model,
         classes=[len(labels.classes) for labels in dataset.labels.values()],
         width=options.width,
+        channels=len(preprocessing.mean) if preprocessing is not None and preprocessing.bands else None,
         normalization=options.normalization,
         phase="TRAIN",
         seed=options.seed,

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from fcnlite.data import pictures
+from fcnlite.data.opening import MAX_PIXELS
 from fcnlite.data.pictures import read_image, read_label
 from fcnlite.errors import DataError, FileError
 
@@ -135,7 +135,7 @@ def test_huge_pictures_are_refused_before_they_are_decoded(tmp_path: Path, side:
     for read in (read_image, read_label):
         with pytest.raises(DataError, match=r"bomb.png: is too large"):
             read(path)
-    assert side * side > pictures.MAX_PIXELS
+    assert side * side > MAX_PIXELS
 
 
 @pytest.mark.filterwarnings("ignore::UserWarning")  # Pillow's own, on damaged TIFF tags

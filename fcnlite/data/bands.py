@@ -1,0 +1,308 @@
+"""Pictures of any number of bands, of 8 or 16 bits or floating point: what a file holds, and its values as they are.
+
+TIFF files that Pillow does not read exactly go through tifffile; `.npy` files are NumPy's. Values are never rescaled:
+a picture of 12 bits in 16 has values up to 4095.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+
+from fcnlite.data.opening import MAX_PIXELS, opened, too_large
+from fcnlite.data.problems import survey
+from fcnlite.errors import DataError, FcnliteError, FileError
+from fcnlite.files import reading
+from fcnlite.spec import MOST_BANDS, PICTURE_TYPES, Preprocessing
+
+if TYPE_CHECKING:
+    from PIL import ImageFile
+
+SPREAD = 58.0
+"""Standard deviation that measured channels are given: about that of photographs' bytes, which the recipes' learning
+rates are made for."""
+MEASURED = 200
+"""Training pictures, evenly spread, that mean and deviation are measured on."""
+
+_TIFF = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
+_ORIENTATION = 0x0112  # a tag of EXIF and of TIFF
+_NPY = b"\x93NUMPY"
+_DEEP_COLORS = {"RGB;16B": "RGB;16L", "RGBA;16B": "RGBA;16L"}
+"""Pillow's readers of a PNG's 16-bit colours: that of the high bytes, and that of the low ones."""
+_EXACT = {("u", 1), ("u", 2), ("u", 4), ("u", 8), ("u", 16), ("i", 16), ("i", 32), ("f", 32)}
+"""Kinds and bits of gray TIFF files that Pillow reads exactly."""
+_PHOTOGRAPHS = ("MINISWHITE", "MINISBLACK", "RGB", "PALETTE", "SEPARATED", "YCBCR", "CIELAB")
+
+
+class Kind(NamedTuple):
+    """What a picture file holds."""
+
+    bands: int
+    """Without an alpha channel that the file declares as such."""
+    bits: int
+    """8 (uint8), 16 (uint16) or 32 (float32, which other types become)."""
+
+    @staticmethod
+    def of(values: np.ndarray) -> Kind:
+        """The kind of an array that `read_bands` gives."""
+        return Kind(values.shape[2] if values.ndim == 3 else 1, _bits(values.dtype))
+
+    def __str__(self) -> str:
+        return f"{self.bands} band{'s' * (self.bands != 1)} of type {PICTURE_TYPES[self.bits]}"
+
+
+class _Bands(NamedTuple):
+    """A file whose header has been read."""
+
+    kind: Kind
+    read: Callable[[], np.ndarray]
+    """Decodes it: H×W for one band, else H×W×bands."""
+    orientation: int = 1
+    """As EXIF and TIFF number it: how the camera was held."""
+
+
+def kind_of(path: str | os.PathLike[str]) -> Kind:
+    """The bands and bits of a picture file, from its header. Raises `FileError` and `DataError` as `read_bands`."""
+    with _opened(path) as found:
+        return found.kind
+
+
+def read_bands(path: str | os.PathLike[str]) -> tuple[np.ndarray, int]:
+    """The values in a picture file as they are stored, and the orientation that `upright` undoes.
+
+    H×W for one band, else H×W×bands; uint8, uint16 or float32.
+
+    Palette pictures become RGB; an alpha channel that the file declares is dropped. Raises `FileError` for a file that
+    cannot be read, `DataError` for one that is too large, has more than 16 bands or several pages, or holds NaN.
+    """
+    with _opened(path) as found:
+        values = found.read()
+        orientation = found.orientation
+    if values.dtype.kind == "f" and not np.isfinite(values).all():
+        count = int(values.size - np.isfinite(values).sum())
+        raise DataError(f"{path}: holds {count} values that are NaN or infinite (no data); fill them first.")
+    return values, orientation
+
+
+def upright(values: np.ndarray, orientation: int) -> np.ndarray:
+    """`values` as they are seen once the EXIF orientation, 1 to 8, is applied (1, and anything else: as they are)."""
+    if orientation in (5, 6, 7, 8):  # stored by columns
+        values = values.swapaxes(0, 1)
+    if orientation in (3, 4, 7, 8):
+        values = values[::-1]
+    if orientation in (2, 3, 6, 7):
+        values = values[:, ::-1]
+    return values
+
+
+def feed(kind: Kind, bands: Sequence[int] = ()) -> Preprocessing | None:
+    """How pictures of this kind are read, and which of their bands are fed; their mean is not measured yet.
+
+    `bands` are counted from 1 (default: all; three in the order blue, green, red, as Caffe's nets take colours; one for
+    three equal channels). None for pictures of 8 bits, gray or RGB, without `bands`: they need no measuring.
+    """
+    if not bands:
+        if kind.bits == 8 and kind.bands in (1, 3):
+            return None
+        if kind == Kind(1, 16):
+            return Preprocessing(mean=(0.0,) * 3, bits=16)
+        bands = {1: (1, 1, 1), 3: (3, 2, 1)}.get(kind.bands, range(1, kind.bands + 1))
+    wrong = [band for band in bands if not 1 <= band <= kind.bands]
+    if wrong:
+        raise DataError(f"bands has {wrong[0]}, but the pictures have {kind}; expected numbers from 1 to {kind.bands}.")
+    chosen = tuple(bands)
+    return Preprocessing("BANDS", (0.0,) * len(chosen), bits=kind.bits, bands=chosen, picture_bands=kind.bands)
+
+
+def measured(preprocessing: Preprocessing, paths: Sequence[Path]) -> Preprocessing:
+    """`preprocessing` with mean and deviation of each band over these pictures (at most `MEASURED`, evenly spread).
+
+    Files that cannot be read, or are of another kind, are passed over: checking the data set tells of them.
+    """
+    chosen = [paths[i] for i in np.unique(np.linspace(0, len(paths) - 1, min(MEASURED, len(paths))).astype(int))]
+
+    def sums(path: Path) -> tuple[int, np.ndarray, np.ndarray]:
+        values, _ = read_bands(path)
+        flat = values.reshape(-1, values.shape[2] if values.ndim == 3 else 1).astype(np.float64)
+        return len(flat), flat.sum(axis=0), np.square(flat).sum(axis=0)
+
+    found = [each for each in survey(sums, chosen)[0] if len(each[1]) == (preprocessing.picture_bands or 1)]
+    if not found:
+        return preprocessing
+    count = sum(each[0] for each in found)
+    mean = np.sum([each[1] for each in found], axis=0) / count
+    squares = np.sum([each[2] for each in found], axis=0) / count
+    std = np.sqrt(np.maximum(squares - mean**2, 0))
+    std[std <= 1e-6 * np.maximum(1, abs(mean))] = 1.0  # a band without any variation
+    places = [band - 1 for band in preprocessing.bands] or [0] * len(preprocessing.mean)
+    return replace(preprocessing, mean=tuple(mean[places].tolist()), std=tuple(std[places].tolist()), scale=SPREAD)
+
+
+@contextmanager
+def _opened(path: str | os.PathLike[str]) -> Iterator[_Bands]:
+    with reading(path) as stream:
+        start = stream.read(6)
+    if start == _NPY:
+        yield _in_npy(path)
+    elif start[:4] in _TIFF:
+        with _tiff(path) as found:
+            yield found
+    else:
+        with opened(path) as image:
+            yield _in_picture(path, image)._replace(orientation=int(image.getexif().get(_ORIENTATION, 1)))
+
+
+def _in_npy(path: str | os.PathLike[str]) -> _Bands:
+    try:
+        values = np.load(path, mmap_mode="r", allow_pickle=False)
+    except (ValueError, OSError, EOFError, SyntaxError) as error:
+        raise FileError(f"{path}: is not a readable .npy file of numbers ({error}).") from error
+    if not isinstance(values, np.ndarray) or values.dtype.kind not in "buif" or values.ndim not in (2, 3):
+        raise DataError(
+            f"{path}: holds an array of shape {'×'.join(map(str, values.shape))} and type {values.dtype}; expected "
+            "numbers, H×W×bands or H×W."
+        )
+    if values.ndim == 3 and values.shape[0] <= MOST_BANDS < values.shape[2]:
+        shape = "×".join(map(str, values.shape))
+        raise DataError(f"{path}: has shape {shape}, bands first; expected H×W×bands: save array.transpose(1, 2, 0).")
+    if values.ndim == 3 and values.shape[2] == 1:
+        values = values[:, :, 0]
+    bands = values.shape[2] if values.ndim == 3 else 1
+    _check(path, values.shape[0], values.shape[1], bands)
+    bits = _bits(values.dtype)
+    return _Bands(Kind(bands, bits), lambda: np.array(values, PICTURE_TYPES[bits]))
+
+
+def _in_picture(path: str | os.PathLike[str], image: ImageFile.ImageFile) -> _Bands:
+    """A file that Pillow reads exactly, or a PNG of 16-bit colours."""
+    if image.mode in ("I;16", "I;16L", "I;16B", "I;16N") or (image.mode == "I" and image.format in ("PNG", "PPM")):
+        return _Bands(Kind(1, 16), lambda: np.asarray(image).astype(np.uint16))
+    if image.mode in ("I", "F"):
+        return _Bands(Kind(1, 32), lambda: np.asarray(image).astype(np.float32))
+    if image.mode in ("1", "L", "LA", "La"):
+        _refuse_depth(path, image)
+        return _Bands(Kind(1, 8), lambda: np.array(image.convert("L")))
+    low = _DEEP_COLORS.get(_reader(image)) if image.format == "PNG" else None
+    if low is not None:
+        return _Bands(Kind(3, 16), lambda: _deep_colors(path, image, low))
+    _refuse_depth(path, image)
+    return _Bands(Kind(3, 8), lambda: np.array(image.convert("RGB")))
+
+
+def _reader(image: ImageFile.ImageFile) -> str:
+    """What Pillow calls the form in which the file's values are stored."""
+    arguments = image.tile[0][3] if image.tile else ""
+    return str(arguments[0] if isinstance(arguments, tuple) else arguments)
+
+
+def deep_colors(image: ImageFile.ImageFile) -> bool:
+    """Whether Pillow would cut the file's colours of 16 bits to their high bytes."""
+    return ";16" in _reader(image) and not image.mode.startswith("I")
+
+
+def _refuse_depth(path: str | os.PathLike[str], image: ImageFile.ImageFile) -> None:
+    arguments = image.tile[0][3] if image.tile else ()
+    brightest = arguments[1] if image.format == "PPM" and isinstance(arguments, tuple) and len(arguments) > 1 else 255
+    if deep_colors(image) or (isinstance(brightest, int) and brightest > 255):
+        raise DataError(
+            f"{path}: is a {image.format} picture of 16 bits in a form that is not read exactly ({_reader(image)}); "
+            "save it as PNG without alpha, or as TIFF."
+        )
+
+
+def _deep_colors(path: str | os.PathLike[str], image: ImageFile.ImageFile, low: str) -> np.ndarray:
+    """A PNG's colours of 16 bits: Pillow's readers give 8 bits, so the file is read for the high and the low ones."""
+    high = np.array(image.convert("RGB")).astype(np.uint16)
+    with opened(path) as again:
+        codec, box, offset, _ = again.tile[0]
+        again.tile = [type(again.tile[0])(codec, box, offset, low)]
+        return high << np.uint16(8) | np.array(again.convert("RGB"))
+
+
+@contextmanager
+def _tiff(path: str | os.PathLike[str]) -> Iterator[_Bands]:
+    """A TIFF file: by Pillow where that is exact, else by tifffile."""
+    import tifffile
+
+    try:
+        with reading(path) as stream, tifffile.TiffFile(stream) as file:
+            page = _only_page(path, file)
+            height, width, samples = int(page.imagelength), int(page.imagewidth), int(page.samplesperpixel)
+            alpha = [int(each) for each in page.extrasamples] in ([1], [2])
+            bands = samples - alpha
+            dtype = page.dtype
+            if page.imagedepth != 1 or dtype is None or dtype.kind not in "buif":
+                raise DataError(f"{path}: holds values of a kind that pictures have not ({page.axes}, {dtype}).")
+            kind = "u" if dtype.kind == "b" else dtype.kind
+            plain = page.photometric.name in _PHOTOGRAPHS and (
+                (samples == 1 and (kind, page.bitspersample) in _EXACT)
+                or (bands in (1, 3) and page.bitspersample == 8)
+                or page.photometric.name == "SEPARATED"
+            )
+            if not plain:
+                _check(path, height, width, samples)
+                if max(map(int, page.chunks)) > MAX_PIXELS or np.prod(page.chunks, dtype=np.float64) > 4 * MAX_PIXELS:
+                    raise too_large(path, f"tiles of {'×'.join(map(str, page.chunks))}")
+                yield _Bands(Kind(bands, _bits(dtype)), lambda: _pixels(path, page, bands), _orientation(page))
+                return
+    except FcnliteError:
+        raise
+    except Exception as error:  # tifffile raises a dozen types for damaged files
+        raise FileError(f"{path}: is a damaged TIFF file, or of a kind that is not read ({error}).") from error
+    with opened(path) as image:
+        yield _in_picture(path, image)._replace(orientation=int(image.getexif().get(_ORIENTATION, 1)))
+
+
+def _only_page(path: str | os.PathLike[str], file: Any) -> Any:
+    """The page that is the picture; smaller copies and masks of it do not count."""
+    if len(file.pages) == 1:
+        return file.pages[0]
+    pages = [page for page in file.pages[: MOST_BANDS + 1] if not getattr(page.aspage(), "is_reduced", False)]
+    whole = [page.aspage() for page in pages if not (int(page.aspage().subfiletype) & 4)]
+    if len(whole) != 1:
+        raise DataError(
+            f"{path}: holds {len(file.pages)} pages, and a picture is one; save each page as a file of its own, or "
+            "bands that belong together as one page (or a .npy file) of H×W×bands."
+        )
+    return whole[0]
+
+
+def _pixels(path: str | os.PathLike[str], page: Any, bands: int) -> np.ndarray:
+    try:
+        values = page.asarray()
+    except ValueError as error:
+        if "imagecodecs" not in str(error):
+            raise
+        raise FileError(
+            f"{path}: is compressed in a way ({page.compression.name}) that needs the package imagecodecs: "
+            "pip install fcnlite[tiff], or save the file uncompressed."
+        ) from error
+    if page.axes.startswith("S"):
+        values = values.transpose(1, 2, 0)
+    values = values.reshape(*values.shape[:2], -1)[:, :, :bands]
+    return np.ascontiguousarray(values[:, :, 0] if bands == 1 else values, dtype=PICTURE_TYPES[_bits(values.dtype)])
+
+
+def _orientation(page: Any) -> int:
+    tag = page.tags.get(_ORIENTATION)
+    return int(tag.value) if tag is not None and isinstance(tag.value, int) else 1
+
+
+def _bits(dtype: np.dtype[Any]) -> int:
+    """Of the type that numbers of `dtype` are kept in."""
+    if dtype.kind == "b" or dtype == np.uint8:
+        return 8
+    return 16 if dtype == np.uint16 else 32
+
+
+def _check(path: str | os.PathLike[str], height: int, width: int, bands: int) -> None:
+    if height * width > MAX_PIXELS:
+        raise too_large(path, f"{width}×{height} pixels")
+    if height * width < 1 or not 1 <= bands <= MOST_BANDS:
+        raise DataError(f"{path}: has {width}×{height} pixels of {bands} bands; expected 1 to {MOST_BANDS} bands.")

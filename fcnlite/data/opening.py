@@ -1,0 +1,55 @@
+"""Opening picture files of anybody's: sizes are bounded, every failure names the file."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from fcnlite.errors import DataError, FcnliteError, FileError
+from fcnlite.files import cannot_read
+
+if TYPE_CHECKING:
+    from PIL import Image, ImageFile
+
+MAX_PIXELS = 1 << 26
+"""The largest picture that is decoded: 8192×8192, 192 MiB as RGB."""
+
+_FORMATS = ("PNG", "JPEG", "BMP", "TIFF", "GIF", "WEBP", "PPM")
+
+
+@contextmanager
+def opened(path: str | os.PathLike[str]) -> Iterator[ImageFile.ImageFile]:
+    """The picture at `path`, not yet decoded, its size checked; errors in the block become `FileError`s."""
+    from PIL import Image
+
+    try:
+        stream = Path(path).open("rb")  # noqa: SIM115 - opened apart, so that only opening is guarded here
+    except OSError as error:
+        raise cannot_read(path, error) from error
+    with stream:
+        try:
+            with Image.open(stream, formats=_FORMATS) as image:
+                refuse_size(path, image)
+                yield image
+        except FcnliteError:
+            raise
+        except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
+            raise too_large(path, str(error)) from error
+        except Image.UnidentifiedImageError as error:
+            raise FileError(f"{path}: is not a picture in a known format ({', '.join(_FORMATS)}).") from error
+        except Exception as error:  # Pillow raises a dozen types for damaged files, MemoryError among them
+            raise FileError(f"{path}: is damaged ({error}); make the file again or leave it out.") from error
+
+
+def refuse_size(path: str | os.PathLike[str], image: Image.Image) -> None:
+    """Raise `DataError` for a picture of more pixels than `MAX_PIXELS`."""
+    if image.width * image.height > MAX_PIXELS:
+        raise too_large(path, f"{image.width}×{image.height} pixels")
+
+
+def too_large(path: str | os.PathLike[str], found: str) -> DataError:
+    """The error for a picture that is too large; `found` says how large."""
+    return DataError(f"{path}: is too large ({found}; at most {MAX_PIXELS} are read); make it smaller.")
