@@ -9,11 +9,11 @@ import warnings
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from fcnlite import config
 from fcnlite._kernels import isa
-from fcnlite.errors import FcnliteError, FileError
+from fcnlite.errors import FcnliteError, FileError, SpecError
 
 if TYPE_CHECKING:
     from fcnlite.segmenter import Segmenter
@@ -88,19 +88,46 @@ def add_weights(to: argparse.ArgumentParser) -> None:
     words = "a weight file (.h5), or a .caffemodel together with --net"
     to.add_argument("weights", metavar="WEIGHTS", help=words)
     to.add_argument("--net", metavar="PROTOTXT", help="the net's description, for weights that come without")
+    add_preprocessing(to)
+
+
+def add_preprocessing(to: argparse.ArgumentParser) -> None:
+    """The options --mean, --scale and --order; `preprocessing_of` reads them."""
+    group = to.add_argument_group("how pictures are fed (default: as the weight file or the description says)")
+    words = "what is subtracted: one value, one for each channel in the net's order, or a .binaryproto or .npy file"
+    group.add_argument("--mean", metavar="B,G,R", help=words)
+    group.add_argument("--scale", metavar="X", type=float, help="what the difference is multiplied by")
+    group.add_argument("--order", choices=("bgr", "rgb"), help="the order of colours in the net's input")
+
+
+def preprocessing_of(options: argparse.Namespace) -> dict[str, Any]:
+    """What --mean, --scale and --order give, as arguments of `load`. Raises `SpecError` for a mean of another form."""
+    mean: Any = options.mean
+    if mean is not None and not Path(mean).is_file():
+        try:
+            values = [float(each) for each in mean.split(",")]
+        except ValueError:
+            raise SpecError(
+                f"--mean {mean}: is neither a file nor numbers; expected one, or one a channel, such as 104,117,123."
+            ) from None
+        mean = values[0] if len(values) == 1 else values
+    return {"mean": mean, "scale": options.scale, "order": options.order}
 
 
 def open_segmenter(options: argparse.Namespace) -> Segmenter:
     from fcnlite.loading import load
     from fcnlite.segmenter import Segmenter
 
+    settings = preprocessing_of(options)
     if options.net is not None:
-        return Segmenter(load(options.net, options.weights))
+        return Segmenter(load(options.net, options.weights, **settings))
     if Path(options.weights).suffix in (".caffemodel", ".prototxt"):
         raise FileError(
             f"{options.weights}: is not a self-contained weight file (.h5); "
             "for Caffe's files give the .caffemodel and --net net.prototxt."
         )
+    if any(value is not None for value in settings.values()):
+        return Segmenter(load(options.weights, **settings))
     return Segmenter(options.weights)
 
 

@@ -15,12 +15,12 @@ from typing import Any
 
 import numpy as np
 
-from fcnlite import _cli, models, surgery
+from fcnlite import _cli, caffe, models, surgery
 from fcnlite.data.palette import voc_colors
 from fcnlite.errors import FileError, ShapeError, SpecError
 from fcnlite.fillers import Filler
 from fcnlite.heads import default_classes
-from fcnlite.loading import load, read_weights
+from fcnlite.loading import load, read_weights, set_preprocessing
 from fcnlite.net import Net
 from fcnlite.shapes import Shape, show
 from fcnlite.spec import ModelInfo, NetSpec
@@ -83,7 +83,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
             described = load(options.net)
         source = sources[0]
         if source.info is None:
-            source = replace(source, info=described.info)
+            preprocessing = caffe.feeding(described.spec, options.net, source.weights).preprocessing
+            source = replace(source, info=ModelInfo(preprocessing=preprocessing))
         with _naming(options.net, origin):
             net, transfers = dense(described.spec, source, origin)
     elif options.keep_classifier:
@@ -94,9 +95,11 @@ def main(arguments: Sequence[str] | None = None) -> None:
         with _naming(origin):
             net, transfers = converted(options.to, options.classes, sources, origin)
     record = {**net.info.record, "converted from": [Path(path).name for path in options.weights]}
-    net.info = replace(net.info, record=record)
+    preprocessing = set_preprocessing(net.info.preprocessing, **_cli.preprocessing_of(options))
+    net.info = replace(net.info, record=record, preprocessing=preprocessing)
     net.save(options.out)
     print(_table(net, transfers))
+    print(f"pictures are fed as {preprocessing}")
     for note in dict.fromkeys(source.note for source in sources if source.note):
         print(note)
 
@@ -127,6 +130,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--classes", type=_counts, metavar="N", help=words)
     words = "keep the classifier, fully convolutional: a map of its scores, no upsampling, pads as the classifier's"
     parser.add_argument("--keep-classifier", action="store_true", help=words)
+    _cli.add_preprocessing(parser)
     return parser
 
 

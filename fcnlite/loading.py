@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import os
 import warnings
-from collections.abc import Set
+from collections.abc import Sequence, Set
 from dataclasses import replace
 from pathlib import Path
+from typing import TypeAlias
 
 from fcnlite import surgery
-from fcnlite.errors import FileError, ShapeError
+from fcnlite.errors import FileError, ShapeError, SpecError
 from fcnlite.layers.base import UnknownLayer
 from fcnlite.net import Net
-from fcnlite.spec import ModelInfo, NetSpec, Preprocessing
+from fcnlite.spec import MeanPicture, ModelInfo, Preprocessing
+
+Mean: TypeAlias = "float | Sequence[float] | str | os.PathLike[str]"
 
 _SHOWN = 8
 """Names that a warning lists."""
@@ -28,15 +31,23 @@ def load(
     dtype: str = "float32",
     seed: int = 0,
     low_memory: bool = False,
+    mean: Mean | None = None,
+    scale: float | None = None,
+    order: str | None = None,
 ) -> Net:
     """A net from a weight file of ours (.h5), or from a prototxt with or without weights; see `Net` for its options.
+
+    `net.info.preprocessing` says how pictures are fed, and `str` of it from where that is known. `mean` (a number, one
+    for each channel in the order of the net's input, or a binaryproto or .npy file), `scale` and `order` ("BGR", "RGB")
+    set it. Without them it is what the weight file or the description's data layer says. A description with weights
+    that leaves it open is taken as is likeliest, with a warning.
 
     The prototxt may be of any of Caffe's versions. `weights` may be a caffemodel of any version, `.caffemodel.h5` or a
     file of ours; without it a prototxt's parameters start by their fillers. They are matched by layer name; a net whose
     inputs have no described size takes them at its first forward. Raises `FileError` for a file that cannot be read,
     `SpecError` for a description that makes no net, `ShapeError` where a weight does not fit its layer. Warns of layers
-    that the weights have nothing for, of weights that no layer takes, of layers of unknown types and of upsampling that
-    starts at zero.
+    that the weights have nothing for, of weights that no layer takes, of layers of unknown types, of preprocessing that
+    is assumed, and of upsampling that starts at zero.
     """
     from fcnlite import caffe, storage
 
@@ -44,7 +55,7 @@ def load(
         content = storage.load(source)
         spec, info = content.spec, content.info
         given: surgery.Weights = content.params
-        origin = source
+        origin, assumed = source, False
     else:
         if Path(source).suffix in (".h5", ".hdf5", ".caffemodel"):
             # Says of a weight file alone why it is not enough: missing, foreign, newer or without a description.
@@ -52,14 +63,23 @@ def load(
                 storage.load(source)
             raise FileError(f"{source}: holds weights only; give the prototxt first: load('net.prototxt', '{source}').")
         spec = caffe.read_net(source)
-        info = _info(spec)
-        given, origin = {}, source
+        given, origin = ({}, source) if weights is None else (read_weights(weights), weights)
+        preprocessing, assumed = caffe.feeding(spec, source, given)
+        info = ModelInfo(preprocessing=preprocessing)
+    if weights is not None and origin != weights:
+        given, origin = read_weights(weights), weights
+    if not (mean is scale is order is None):
+        info, assumed = replace(info, preprocessing=set_preprocessing(info.preprocessing, mean, scale, order)), False
     net = Net(spec, phase=phase, path=path, dtype=dtype, seed=seed, low_memory=low_memory, info=info)
     for layer in net.layers:
         if isinstance(layer, UnknownLayer) and layer.spec.bottom:
             warnings.warn(f"{layer.error()} What depends on it cannot be computed.", stacklevel=2)
-    if weights is not None:
-        given, origin = read_weights(weights), weights
+    if assumed and weights is not None:
+        warnings.warn(
+            f"{source}: pictures are fed as {info.preprocessing}; if that is wrong, set it by mean=, scale= and order= "
+            "(--mean, --scale, --order).",
+            stacklevel=2,
+        )
     if given:
         take(net, given, origin)
     surgery.warn_of_zero_upsampling(net, source)
@@ -108,25 +128,39 @@ def _shown(names: list[str]) -> str:
     return ", ".join(names[:_SHOWN]) + (f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else "")
 
 
-def _info(spec: NetSpec) -> ModelInfo:
-    """What the description's data layer says of the pictures: mean and scale."""
+def set_preprocessing(
+    preprocessing: Preprocessing, mean: Mean | None, scale: float | None, order: str | None
+) -> Preprocessing:
+    """`preprocessing` with `load`'s arguments of these names put in. Raises `SpecError` for what does not fit it."""
     from fcnlite import caffe
 
-    source = caffe.data_source(spec)
-    if source is None:
-        return ModelInfo()
-    default = Preprocessing().mean
-    means = {1: source.mean * 3, 3: source.mean, 0: default if source.dataset else (0.0, 0.0, 0.0)}
-    if source.kind == "color":
-        first = Preprocessing(mean=means.get(len(source.mean), default), scale=source.scale)
-    else:
-        first = _of_kind(source.kind, source.mean)
-    others = {blob: _of_kind(kind, mean) for blob, (kind, mean) in source.others.items()}
-    return ModelInfo(preprocessing=replace(first, others=others))
-
-
-def _of_kind(kind: str, mean: tuple[float, ...]) -> Preprocessing:
-    """Of a picture of NYUDv2. HHA keeps its order of channels."""
-    if kind == "depth":
-        return Preprocessing(color="DEPTH", mean=mean, bits=16)
-    return Preprocessing(color="RGB" if kind == "hha" else "BGR", mean=mean)
+    given = [name for name, value in (("mean", mean), ("scale", scale), ("order", order)) if value is not None]
+    if not given:
+        return preprocessing
+    if order is not None:
+        if order.upper() not in ("BGR", "RGB") or preprocessing.color not in ("BGR", "RGB"):
+            raise SpecError(
+                f"order is {order!r}, and the net takes {preprocessing.color}; it is BGR or RGB of colours."
+            )
+        if order.upper() != preprocessing.color:  # what was known of a colour goes with it
+            picture = preprocessing.mean_picture
+            preprocessing = replace(
+                preprocessing,
+                color=order.upper(),
+                mean=preprocessing.mean[::-1],
+                std=preprocessing.std[::-1],
+                mean_picture=None if picture is None else MeanPicture.of(picture.array[::-1]),
+            )
+    if isinstance(mean, (str, os.PathLike)):
+        picture = caffe.mean_of(mean)
+        one = picture.height == picture.width == 1
+        preprocessing = replace(preprocessing, mean=picture.mean, mean_picture=None if one else picture)
+    elif mean is not None:
+        values = (float(mean),) * len(preprocessing.mean) if isinstance(mean, (int, float)) else tuple(map(float, mean))
+        preprocessing = replace(preprocessing, mean=values, mean_picture=None)
+    if scale is not None:
+        preprocessing = replace(preprocessing, scale=float(scale))
+    words = " and ".join((", ".join(given[:-1]), given[-1])) if len(given) > 1 else given[0]
+    return replace(
+        preprocessing, source=f"{words} as given" + (f"; {preprocessing.source}" if preprocessing.source else "")
+    )

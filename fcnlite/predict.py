@@ -57,6 +57,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     picture = _main_input(segmenter, also)
     jobs = _plan(found, out, also, [*segmenter.heads], overlays=not options.no_overlay)
     _make_folder(out)
+    for name in segmenter.inputs:
+        print(f"{name}: fed as {segmenter.net.info.preprocessing.of(name)}", file=sys.stderr)
     _segment(segmenter, picture, jobs)
 
 

@@ -3,24 +3,29 @@
 from __future__ import annotations
 
 import os
+import warnings
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias, overload
 
 import numpy as np
 
-from fcnlite.data.transforms import to_blob
+from fcnlite.data.pictures import read_image
+from fcnlite.data.transforms import check_picture, to_blob
 from fcnlite.errors import DataError, FileError, ShapeError
 from fcnlite.heads import heads, picture_inputs
 from fcnlite.loading import load
 from fcnlite.net import Net
 from fcnlite.shapes import show
+from fcnlite.spec import PICTURE_TYPES, Preprocessing
 
 if TYPE_CHECKING:
     from PIL import Image
 
 Array = np.ndarray[Any, np.dtype[Any]]
-Picture: TypeAlias = "Image.Image | Array"
+Picture: TypeAlias = "Image.Image | Array | str | os.PathLike[str]"
+Scene: TypeAlias = "Picture | Mapping[str, Picture]"
+"""One picture, or those of each input of a net that takes several."""
 
 
 class Segmenter:
@@ -42,6 +47,7 @@ class Segmenter:
         self.heads = heads(self.net, inputs)
         """The scores of each label map, with names and colours of its classes, by the blob of the label."""
         self._first = next(iter(self.heads.values()))
+        self._told = False
 
     @property
     def classes(self) -> tuple[str, ...]:
@@ -53,31 +59,50 @@ class Segmenter:
         """(red, green, blue) of each class of the first label map, for display."""
         return self._first.labels.colors
 
-    def __call__(self, image: Picture | Mapping[str, Picture]) -> Array:
-        """The H×W uint8 label map of a picture; `label_maps` says what may be given and what is raised."""
+    @overload
+    def __call__(self, image: list[Scene]) -> list[Array]: ...
+
+    @overload
+    def __call__(self, image: Scene) -> Array: ...
+
+    def __call__(self, image: Scene | list[Scene]) -> Array | list[Array]:
+        """The H×W uint8 label map of a picture, or a list of them for a list; see `label_maps`."""
+        if isinstance(image, list):
+            return [_strongest(self.scores(each)) for each in image]
         return _strongest(self.scores(image))
 
-    def scores(self, image: Picture | Mapping[str, Picture]) -> Array:
+    def scores(self, image: Scene) -> Array:
         """The C×H×W float32 scores of the first label map's classes; see `label_maps`."""
         (scores,) = self._forward(image, [self._first.blob])
         return scores
 
-    def label_maps(self, image: Picture | Mapping[str, Picture]) -> dict[str, Array]:
+    def probabilities(self, image: Scene) -> Array:
+        """The C×H×W float32 probabilities of the first label map's classes, the softmax of the scores: each pixel's sum
+        to 1. See `label_maps`."""
+        scores = self.scores(image)
+        made_by = [layer for layer in self.net.layers if self._first.blob in layer.spec.top]
+        if made_by[-1].type == "Softmax":
+            return scores
+        scores = np.exp(scores - scores.max(axis=0))
+        return scores / scores.sum(axis=0)
+
+    def label_maps(self, image: Scene) -> dict[str, Array]:
         """The H×W uint8 label maps of a picture, by the blob of the label.
 
-        A picture is a PIL image, or H×W×3 RGB or H×W gray bytes (uint8); of 16 bits, gray or depth, where the net takes
-        that (a PIL image, or H×W uint16). Nets that take several want a mapping of them, by `inputs`.
-        PIL images are taken as they are stored (no EXIF rotation), their alpha channel is dropped.
-        Raises `DataError` for anything else and where the scores are not numbers, `ShapeError` for a picture
-        that the net cannot take.
+        A picture is a file's path, a PIL image, or an array: H×W×3 RGB (not OpenCV's BGR) or H×W gray bytes (uint8). Of
+        16 bits it is gray or depth, where the net takes that (H×W uint16); of bands, H×W×bands as the net was trained
+        on. Nets that take several want a mapping of them, by `inputs`. Files are turned upright by their EXIF
+        orientation; PIL images are taken as they are stored, their alpha channel is dropped.
+        Raises `DataError` for anything else and where the scores are not finite, `FileError` for a file that cannot be
+        read, `ShapeError` for a picture that the net cannot take.
         """
         scores = self._forward(image, [head.blob for head in self.heads.values()])
         return {label: _strongest(each) for label, each in zip(self.heads, scores, strict=True)}
 
-    def _forward(self, image: Picture | Mapping[str, Picture], wanted: list[str]) -> list[Array]:
+    def _forward(self, image: Scene, wanted: list[str]) -> list[Array]:
         """C×H×W float32 of each of the blobs."""
         preprocessing = self.net.info.preprocessing
-        images = {name: _pixels(each, preprocessing.of(name).bits) for name, each in self._by_input(image).items()}
+        images = {name: _pixels(each, preprocessing.of(name)) for name, each in self._by_input(image).items()}
         size = next(iter(images.values())).shape[:2]
         for name, pixels in images.items():
             if pixels.shape[:2] != size:
@@ -85,6 +110,7 @@ class Segmenter:
                     f"the picture for {name!r} has {_size(pixels.shape)}, that for {self.inputs[0]!r} {_size(size)}; "
                     "they must agree."
                 )
+        self._tell_of_mean_picture(size, preprocessing)
         blobs = {name: to_blob(pixels, preprocessing.of(name))[None] for name, pixels in images.items()}
         try:
             made = self.net.forward(blobs, outputs=wanted)
@@ -96,11 +122,23 @@ class Segmenter:
                     f"a picture of {_size(size)} got scores of {_size(made[blob].shape[2:])}; "
                     "the net must upsample and crop them to the picture's size."
                 )
-            if np.isnan(made[blob].min()):
-                raise DataError(f"blob {blob!r} holds NaN: the weights are broken, or training diverged.")
+            if not (np.isfinite(made[blob].min()) and np.isfinite(made[blob].max())):
+                raise DataError(f"blob {blob!r} holds NaN or infinity: the weights are broken, or training diverged.")
         return [made[blob][0].astype(np.float32, copy=False) for blob in wanted]
 
-    def _by_input(self, image: Picture | Mapping[str, Picture]) -> Mapping[str, Picture]:
+    def _tell_of_mean_picture(self, size: tuple[int, ...], preprocessing: Preprocessing) -> None:
+        """Warn, once, where the net's mean picture does not fit the pictures that come."""
+        mean = preprocessing.mean_picture
+        if mean is None or self._told or mean.cut(size[0], size[1], preprocessing.crop_size) is not None:
+            return
+        self._told = True
+        warnings.warn(
+            f"the mean picture has {_size((mean.height, mean.width))}, a picture {_size(size)}: the mean of each "
+            "channel is subtracted from it instead, which differs a little from what Caffe did.",
+            stacklevel=4,
+        )
+
+    def _by_input(self, image: Scene) -> Mapping[str, Picture]:
         """The picture of each input; one alone goes to the only input, whatever it is called."""
         given = image if isinstance(image, Mapping) else {self.inputs[0]: image}
         if len(given) == len(self.inputs) == 1:
@@ -131,42 +169,59 @@ def _strongest(scores: Array) -> Array:
     return scores.argmax(axis=0).astype(np.uint8)
 
 
-def _pixels(image: Picture, bits: int) -> Array:
-    """`image` as H×W×3 uint8 RGB, or as H×W uint16 for 16 bits."""
+def _pixels(image: Picture, preprocessing: Preprocessing) -> Array:
+    """`image` as `to_blob` takes it."""
+    if isinstance(image, (str, os.PathLike)):
+        return read_image(image, preprocessing=preprocessing)
     if not isinstance(image, np.ndarray):
-        image = _pil_pixels(image, bits)
-    gray, color = image.ndim == 2, image.ndim == 3 and image.shape[2] == 3
-    if bits == 16:
-        if image.dtype != np.uint16 or not gray or image.size == 0:
-            raise DataError(
-                f"the picture is an array of shape {show(image.shape)} and type {image.dtype}; "
-                "expected H×W of 16 bits (uint16), which the net was trained on."
-            )
-        return image
-    if image.dtype != np.uint8 or not (gray or color) or image.size == 0:
-        raise DataError(
-            f"the picture is an array of shape {show(image.shape)} and type {image.dtype}; "
-            "expected H×W×3 RGB or H×W gray, uint8 from 0 to 255."
-        )
-    return np.repeat(image[:, :, None], 3, axis=2) if gray else image
+        image = _pil_pixels(image, preprocessing)
+    if preprocessing.color == "BANDS" and image.ndim == 3 and image.shape[2] == 1:
+        image = image[:, :, 0]
+    if preprocessing.bits == 8 and preprocessing.color != "BANDS" and image.dtype == np.uint8 and image.ndim == 2:
+        image = np.repeat(image[:, :, None], 3, axis=2)
+    if image.size == 0:
+        raise DataError(f"the picture has shape {show(image.shape)}, which holds nothing.")
+    try:
+        check_picture(image, preprocessing)
+    except DataError as error:
+        raise DataError(f"{error}{_remedy(image, preprocessing)}") from error
+    return image
 
 
-def _pil_pixels(image: Any, bits: int) -> Array:
+def _remedy(image: Array, preprocessing: Preprocessing) -> str:
+    """How an array that a user may well have becomes what the net takes: " Give ...", or nothing."""
+    steps = ""
+    if image.ndim == 3 and image.shape[0] in (1, 3, 4) and image.shape[2] > 4:
+        steps += ".transpose(1, 2, 0)"
+        image = image.transpose(1, 2, 0)
+    if image.ndim == 3 and image.shape[2] == 4 and preprocessing.color != "BANDS":
+        steps += "[:, :, :3]"
+    wanted = PICTURE_TYPES[preprocessing.bits]
+    unit = image.dtype.kind == "f" and preprocessing.bits == 8 and 0 <= image.min() <= image.max() <= 1
+    if unit:
+        return f" Values are from 0 to 1: give (255 * image{steps}).round().astype(np.uint8), in the order RGB."
+    if image.dtype.kind in "if" and preprocessing.bits == 8 and 0 <= image.min() <= image.max() <= 255:
+        steps += f".astype(np.{wanted})"
+    return f" Give image{steps}, in the order RGB (OpenCV reads BGR)." if steps else ""
+
+
+def _pil_pixels(image: Any, preprocessing: Preprocessing) -> Array:
     from PIL import Image
 
     if not isinstance(image, Image.Image):
-        raise DataError(
-            f"the picture is a {type(image).__name__}; expected a PIL image or a uint8 array "
-            "(open files with PIL.Image.open)."
-        )
+        raise DataError(f"the picture is a {type(image).__name__}; expected a path, a PIL image or a uint8 array.")
     deep = image.mode.startswith("I") or image.mode == "F"
-    if deep and bits == 8:
+    if deep and preprocessing.bits == 8:
         raise DataError(
             f"the picture has more than 8 bits a pixel (PIL mode {image.mode}); "
             "convert it to 8 bits, so that you choose which range of brightness is kept."
         )
     try:
-        return np.asarray(image).astype(np.uint16) if deep else np.array(image.convert("RGB"))
+        if deep:
+            return np.asarray(image).astype(PICTURE_TYPES[preprocessing.bits])
+        if preprocessing.color == "BANDS" and len(image.getbands()) == preprocessing.picture_bands:
+            return np.array(image)
+        return np.array(image.convert("RGB"))
     except Exception as error:  # PIL decodes only now, and raises a dozen types for damaged files
         raise DataError(f"the picture cannot be decoded ({error}).") from error
 

@@ -101,6 +101,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     rows = summarize(spec, fed)
     print(_table(rows))
     print(_totals(rows))
+    for name in fed:
+        print(f"{name:12} fed as {info.preprocessing.of(name)}")
     if options.weights is not None:
         print(_check_weights(spec, options.weights))
 
@@ -163,7 +165,12 @@ def _describe(options: argparse.Namespace) -> tuple[NetSpec, ModelInfo]:
     if path.suffix in (".h5", ".hdf5") or storage.is_weight_file(path):
         content = storage.load(path)
         return content.spec, content.info
-    return caffe.read_net(path), ModelInfo()
+    spec = caffe.read_net(path)
+    return spec, ModelInfo(preprocessing=caffe.feeding(spec, path, _weights(options)).preprocessing)
+
+
+def _weights(options: argparse.Namespace) -> surgery.Weights | None:
+    return None if options.weights is None else read_weights(options.weights)
 
 
 def _input_shapes(spec: NetSpec, info: ModelInfo, size: tuple[int, int] | None, batch: int | None) -> dict[str, Shape]:

@@ -70,12 +70,14 @@ def test_views_of_any_strides_are_read_right() -> None:
 @pytest.mark.parametrize(
     ("image", "words"),
     [
-        (STRIPES.astype(np.float32), "type float32; expected H×W×3 RGB"),
+        (STRIPES.astype(np.float32), r"type float32; expected H×W×3 RGB .* Give image.astype\(np.uint8\)"),
         (STRIPES.transpose(2, 0, 1), "shape 3×4×6"),
         (STRIPES[None], "shape 1×4×6×3"),
         (STRIPES[:0], "shape 0×6×3"),
-        (np.zeros((4, 6, 4), np.uint8), "shape 4×6×4"),
-        ("picture.png", "is a str; expected a PIL image"),
+        (np.zeros((4, 6, 4), np.uint8), r"shape 4×6×4 .* Give image\[:, :, :3\]"),
+        (b"picture", "is a bytes; expected a path, a PIL image"),
+        ((STRIPES / 255).astype(np.float32), r"give \(255 \* image\).round\(\).astype\(np.uint8\)"),
+        (np.zeros((3, 4, 6)), r"give \(255 \* image.transpose\(1, 2, 0\)\)"),
         (Image.new("I;16", (4, 4)), "more than 8 bits"),
         (Image.new("F", (4, 4)), "more than 8 bits"),
     ],
@@ -90,6 +92,34 @@ def test_a_damaged_pil_image_is_refused() -> None:
     Image.fromarray(np.random.default_rng(0).integers(0, 256, (50, 50, 3), np.uint8)).save(stream, "PNG")
     with pytest.raises(DataError, match="cannot be decoded"):
         Segmenter(color_net())(Image.open(io.BytesIO(stream.getvalue()[:1000])))
+
+
+def test_paths_and_lists_are_pictures_too(tmp_path: Path) -> None:
+    segmenter = Segmenter(color_net())
+    Image.fromarray(STRIPES).save(tmp_path / "stripes.png")
+    for given in (tmp_path / "stripes.png", str(tmp_path / "stripes.png")):
+        np.testing.assert_array_equal(segmenter(given), STRIPE_LABELS)
+    first, second = segmenter([STRIPES[:2], tmp_path / "stripes.png"])
+    np.testing.assert_array_equal(first, STRIPE_LABELS[:2])
+    np.testing.assert_array_equal(second, STRIPE_LABELS)
+    with pytest.raises(FileError, match=r"gone.png: no such file"):
+        segmenter(tmp_path / "gone.png")
+
+
+def test_probabilities_are_the_softmax_of_the_scores() -> None:
+    segmenter = Segmenter(color_net())
+    scores = segmenter.scores(STRIPES).astype(np.float64)
+    found = segmenter.probabilities(STRIPES)
+    wanted = np.exp(scores) / np.exp(scores).sum(axis=0)
+    np.testing.assert_allclose(found, wanted, rtol=1e-5, atol=1e-12)
+    assert found.dtype == np.float32
+
+
+def test_scores_of_infinity_are_noticed() -> None:
+    net = color_net()
+    net.params["classify"][0].data[0, 0] = np.inf
+    with pytest.raises(DataError, match="'score' holds NaN or infinity"):
+        Segmenter(net)(np.full((4, 6, 3), 255, np.uint8))
 
 
 def test_an_output_of_another_name_is_found() -> None:
@@ -176,7 +206,7 @@ def test_a_net_of_sixteen_bits_takes_such_pictures_alone() -> None:
     deep = np.array([[0, 4096]], np.uint16)
     for image in (deep, Image.fromarray(deep)):
         np.testing.assert_array_equal(segmenter.scores(image), np.repeat([[[-128, 128]]], 3, axis=0))
-    with pytest.raises(DataError, match=r"type uint8; expected H×W of 16 bits"):
+    with pytest.raises(DataError, match=r"type uint8; expected H×W of type uint16"):
         segmenter(STRIPES)
 
 

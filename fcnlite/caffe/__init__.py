@@ -7,6 +7,7 @@ use, not with the package.
 from fcnlite.caffe.blobs import read_blob
 from fcnlite.caffe.caffemodel import read_weights
 from fcnlite.caffe.data_source import DataSource, data_source
+from fcnlite.caffe.preprocessing import Feeding, feeding, mean_of
 from fcnlite.caffe.prototxt import parse_net, parse_solver, read_net, read_solver, write_net
 from fcnlite.caffe.saving import save
 from fcnlite.caffe.solverstate import SolverState, read_solver_state
@@ -14,8 +15,11 @@ from fcnlite.caffe.writing import write_weights
 
 __all__ = [
     "DataSource",
+    "Feeding",
     "SolverState",
     "data_source",
+    "feeding",
+    "mean_of",
     "parse_net",
     "parse_solver",
     "read_blob",

@@ -1,4 +1,4 @@
-"""What a net's data layer says of the pictures that it read: data set, split, mean."""
+"""What a net's data layer says of the pictures that it read: data set, split, and what was done to their values."""
 
 from __future__ import annotations
 
@@ -7,8 +7,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from fcnlite.errors import SpecError
 from fcnlite.layers.data import FCN_REFERENCE
-from fcnlite.spec import LayerSpec, NetSpec
+from fcnlite.spec import LayerSpec, NetSpec, StateRule
 
 _MAX_PARAM_STR = 10_000
 """Characters of a Python layer's `param_str`: the reference's have under 200."""
@@ -31,16 +32,22 @@ _NYUD_MEANS = {
 
 @dataclass(frozen=True)
 class DataSource:
-    """Where a data layer read its pictures."""
+    """Where a data layer read its pictures, and its `transform_param`: (value − mean) · scale, cut to `crop_size`."""
 
     layer: str
+    type: str = ""
     dataset: str = ""
     """The data set's name; empty where only the mean is known."""
     split: str = ""
     root: str = ""
     mean: tuple[float, ...] = ()
-    """Taken off each channel, in the order of the net's input."""
+    """Subtracted from each channel, in the order of the net's input; one value is for all channels."""
+    mean_file: str = ""
+    """The binaryproto of a mean picture, which is subtracted in place of `mean`."""
     scale: float = 1.0
+    crop_size: int = 0
+    gray: bool | None = None
+    """Whether pictures are read as gray (True) or as colour (False); None where the file leaves it to the data."""
     kind: str = "color"
     """Of the first picture: color, hha or depth."""
     others: Mapping[str, tuple[str, tuple[float, ...]]] = field(default_factory=dict)
@@ -48,19 +55,41 @@ class DataSource:
 
 
 def data_source(spec: NetSpec) -> DataSource | None:
-    """What the first data layer that says anything says; None where none does."""
-    return next((found for layer in spec if (found := _of_layer(layer)) is not None), None)
+    """What the data layer says whose values the weights learned from: that of the TRAIN phase first.
+
+    None for a net without a data layer, whose inputs the caller feeds (`Input`). Raises `SpecError` for a layer that
+    has both a mean_file and mean_values.
+    """
+    training = StateRule(phase="TRAIN")
+    layers = sorted(spec, key=lambda layer: training not in layer.include)
+    return next((found for layer in layers if (found := _of_layer(layer)) is not None), None)
 
 
 def _of_layer(layer: LayerSpec) -> DataSource | None:
-    if layer.bottom:
+    if layer.bottom or layer.type in ("Input", "DummyData") or not layer.top:
         return None
-    if layer.type == "Python" and layer.options.get("layer") in FCN_REFERENCE:
-        return _of_reference(layer)
-    mean, scale = layer.options.get("mean_value", ()), layer.options.get("scale", 1.0)
-    if mean or scale != 1.0:
-        return DataSource(layer.name, mean=tuple(mean), scale=scale)
-    return None
+    if layer.type == "Python":
+        return _of_reference(layer) if layer.options.get("layer") in FCN_REFERENCE else None
+    o = layer.options
+    mean, mean_file = tuple(o.get("mean_value", ())), str(o.get("mean_file", ""))
+    if mean and mean_file:
+        raise SpecError(
+            f"layer {layer.name!r} ({layer.type}): has mean_file and mean_value; keep the one that is meant."
+        )
+    gray: bool | None = None
+    if layer.type == "ImageData":
+        gray = not o.get("is_color", o.get("images_in_color", True))
+    if o.get("force_gray") or o.get("force_color") or o.get("force_encoded_color"):
+        gray = bool(o.get("force_gray"))
+    return DataSource(
+        layer.name,
+        layer.type,
+        mean=mean,
+        mean_file=mean_file,
+        scale=o.get("scale", 1.0),
+        crop_size=o.get("crop_size", 0),
+        gray=gray,
+    )
 
 
 def _of_reference(layer: LayerSpec) -> DataSource:
@@ -71,6 +100,7 @@ def _of_reference(layer: LayerSpec) -> DataSource:
     given = params.get("mean", _NYUD_MEANS[first[1]] if kinds else mean or ())
     return DataSource(
         layer.name,
+        layer.type,
         dataset=dataset,
         split=str(params.get("split", "")),
         root=str(params.get(folder, "")),

@@ -467,7 +467,8 @@ def test_a_net_to_train_with_gives_a_heat_map_and_its_data_layer_the_preprocessi
     ended = command(convert.main, tmp_path / "a.caffemodel", "-o", out, "--net", tmp_path / "train_val.prototxt")
     assert rows(ended) == {"conv": "taken", "ip": "coerced, taken"}
     net = fcnlite.load(out)
-    assert net.info.preprocessing == Preprocessing(mean=(1.0, 2.0, 3.0), scale=0.5)
+    words = "layer 'data': mean_value; its crop_size 12 is not applied, pictures are taken whole"
+    assert net.info.preprocessing == Preprocessing(mean=(1.0, 2.0, 3.0), scale=0.5, source=words)
     picture = RNG.normal(size=(1, 3, 12, 12)).astype("f4")
     classifier = fcnlite.load(tmp_path / "train_val.prototxt", tmp_path / "a.caffemodel")
     wanted = classifier.forward(data=picture, outputs=["ip"])["ip"]

@@ -14,6 +14,7 @@ from fcnlite import caffe, predict
 from tests.cli.conftest import Command
 from tests.color_net import COLORS, color_net
 
+FED = "data: fed as BGR, mean 100, 100, 100, scale 1\n"
 RED, GREEN = (200, 10, 10), (10, 200, 10)
 
 
@@ -31,7 +32,7 @@ def files(folder: Path) -> list[str]:
 def test_writes_label_map_and_overlay_and_says_so(tmp_path: Path, weights: Path, command: Command) -> None:
     image, out = picture(tmp_path / "in.png", RED, RED, RED, GREEN), tmp_path / "out"
     ended = command(predict.main, weights, image, "-o", out)
-    assert (ended.status, ended.err) == (0, "")
+    assert (ended.status, ended.err) == (0, FED)
     assert ended.out == f"{image} -> {out}/in.png, {out}/in_overlay.png\n  red 75.0 %, green 25.0 %\n"
     assert files(out) == ["in.png", "in_overlay.png"]
     labels = Image.open(out / "in.png")
@@ -65,7 +66,7 @@ def test_folders_are_mirrored_without_hidden_files_and_earlier_results(
     (photos / "notes.txt").write_text("no picture")
     for _ in range(2):
         ended = command(predict.main, weights, photos, "-o", photos / "out")
-        assert (ended.status, ended.err) == (0, "")
+        assert (ended.status, ended.err) == (0, FED)
         assert files(photos / "out") == ["a.png", "a_overlay.png", "sub/a.png", "sub/a_overlay.png"]
 
 
@@ -114,11 +115,11 @@ def test_pictures_that_fail_are_named_and_the_others_stay(tmp_path: Path, weight
     (photos / "bad.png").write_bytes((photos / "good.png").read_bytes()[:45])
     ended = command(predict.main, weights, photos, "-o", tmp_path / "out")
     assert ended.status == 1
-    assert ended.err.startswith(f"error: {photos}/bad.png: is damaged")
-    assert ended.err.count("\n") == 1
+    assert ended.err.startswith(f"{FED}error: {photos}/bad.png: is damaged")
+    assert ended.err.count("\n") == 2
     (photos / "text.jpg").write_text("no picture")
     ended = command(predict.main, weights, photos, "-o", tmp_path / "out")
-    assert ended.err.startswith("error: 1 of 3 pictures segmented: 2 problems:\n")
+    assert ended.err.startswith(f"{FED}error: 1 of 3 pictures segmented: 2 problems:\n")
     assert f"{photos}/bad.png: is damaged" in ended.err
     assert f"{photos}/text.jpg: is not a picture" in ended.err
     assert files(tmp_path / "out") == ["good.png", "good_overlay.png"]
@@ -129,7 +130,7 @@ def test_a_net_that_fails_names_the_picture(tmp_path: Path, command: Command) ->
     image = picture(tmp_path / "in.png", RED, RED)
     ended = command(predict.main, tmp_path / "half.h5", image, "-o", tmp_path / "out")
     assert ended.status == 1
-    assert ended.err.startswith(f"error: {image}: a picture of 3 rows and 2 columns got scores of")
+    assert ended.err.startswith(f"{FED}error: {image}: a picture of 3 rows and 2 columns got scores of")
 
 
 def test_caffes_files_need_both(tmp_path: Path, command: Command) -> None:
@@ -140,7 +141,8 @@ def test_caffes_files_need_both(tmp_path: Path, command: Command) -> None:
     image, out = picture(tmp_path / "in.png", RED, GREEN), tmp_path / "out"
     options = ("-o", out, "--no-overlay")
     ended = command(predict.main, tmp_path / "net.caffemodel", "--net", tmp_path / "net.prototxt", image, *options)
-    assert (ended.status, ended.err) == (0, "")
+    assert ended.status == 0
+    assert "fed as BGR, mean 104.007, 116.669, 122.679, scale 1 (assumed: ImageNet's mean" in ended.err
     assert "class 0 50.0 %, class 1 50.0 %" in ended.out
     ended = command(predict.main, tmp_path / "net.caffemodel", image, *options)
     assert ended.status == 1
@@ -188,6 +190,6 @@ def test_runs_as_a_module(tmp_path: Path, weights: Path) -> None:
         text=True,
         check=False,
     )
-    assert (ended.returncode, ended.stderr) == (0, "")
+    assert (ended.returncode, ended.stderr) == (0, FED)
     assert ended.stdout.endswith("  green 100.0 %\n")
     assert files(tmp_path / "predictions") == ["in.png", "in_overlay.png"]
