@@ -6,27 +6,16 @@ import os
 import warnings
 from collections.abc import Sequence
 from pathlib import Path
-from typing import cast
 
 from fcnlite.data import orientation, splits
 from fcnlite.data.blending import REMEDY, Counts, blended
-from fcnlite.data.colors import TABLE, ColorTable, refuse_colors
-from fcnlite.data.dataset import VOID
-from fcnlite.data.label_values import count_classes, refuse_masks, refuse_one_class
-from fcnlite.data.masks import Masks
+from fcnlite.data.label_options import LabelOptions
 from fcnlite.data.matching import Naming, match
-from fcnlite.data.pairs import FileDataset, Files, Numbers, ReadLabel, plain_values
-from fcnlite.data.palette import voc_colors
-from fcnlite.data.pictures import bits_of, read_numbers
+from fcnlite.data.pairs import FileDataset, Files
+from fcnlite.data.pictures import bits_of
 from fcnlite.data.problems import Progress, complain, survey
-from fcnlite.data.tables import Meaning, Say, find, meaning_of, numbered, read_classes, read_remap
 from fcnlite.errors import DataError, FcnliteError
-from fcnlite.spec import Labels, Preprocessing
-
-_REMEDY = (
-    "correct the label or the number of classes, or say what the values mean (masks=nonzero, masks=threshold:128, "
-    "remap=FILE)"
-)
+from fcnlite.spec import Preprocessing
 
 
 class Folder(FileDataset):
@@ -82,8 +71,8 @@ class Folder(FileDataset):
         folder = Path(root)
         if not folder.is_dir():
             raise DataError(f"data set 'folder': the root {folder} is no folder. {self.published}")
-        how = _Meaning(folder, folder / labels, colors, classes, masks, binary_masks, remap, skip_bad)
-        naming = Naming(image_suffix, label_suffix, png_labels=not how.any_format)
+        how = LabelOptions(folder, folder / labels, colors, classes, masks, binary_masks, remap, skip_bad)
+        naming = Naming(image_suffix, label_suffix, how.png_only)
         files, self._passed_over = match(folder / images, folder / labels, naming)
         if not skip_bad or not files:
             complain("data set 'folder'", self._passed_over)
@@ -115,90 +104,6 @@ class Folder(FileDataset):
                 stacklevel=2,
             )
         return indices, [*self._passed_over, *problems]
-
-
-class _Meaning:
-    """What the options say that labels mean; `settle` looks at the labels for what they leave open."""
-
-    def __init__(
-        self,
-        root: Path,
-        folder: Path,
-        colors: str | os.PathLike[str] | None,
-        classes: int | Sequence[str] | None,
-        masks: str | None,
-        binary: bool,
-        remap: str | os.PathLike[str] | None,
-        skip_bad: bool,
-    ) -> None:
-        given = {"colors": colors, "masks": masks, "binary_masks": binary or None, "remap": remap}
-        both = [option for option, value in given.items() if value is not None]
-        if colors is not None and classes is not None:
-            both = ["colors", "classes"]
-        if len(both) > 1:
-            what = "; the table names the classes" if "classes" in both else "; each says what the labels mean"
-            raise DataError(f"data set 'folder': {' and '.join(both)} exclude each other{what}.")
-        if isinstance(classes, str):
-            raise DataError(f"data set 'folder': classes is {classes!r}; expected a count or a list of names.")
-        self._root, self._folder, self._skip_bad = root, folder, skip_bad
-        self._colors, self._classes, self._binary, self._remap = colors, classes, binary, remap
-        self._masks = None if masks is None else Masks.parse(masks)
-
-    @property
-    def any_format(self) -> bool:
-        """Whether labels may be other files than PNGs."""
-        return self._masks is not None and self._masks.threshold is not None
-
-    def settle(self, labels: Sequence[Path], say: Say) -> tuple[Labels, ReadLabel]:
-        """The classes and the reader of the labels. Raises `DataError` where they do not look as the options say."""
-        if self._masks is not None or self._binary:
-            return self._two_classes(labels, say)
-        if self._remap is not None:
-            meaning = read_remap(self._root / self._remap, self._names(say), say)
-            read = Numbers(meaning.values, len(meaning.names), read_numbers, "add it to the table or mend the label")
-            return _shown(meaning.names), read
-        table = find(self._root, TABLE, say) if self._colors is None else self._root / self._colors
-        if table is not None and self._classes is None:
-            listing = find(self._root, "classes.txt", say)
-            colors = ColorTable.read(table, () if listing is None else read_classes(listing), say)
-            return colors.labels, cast(ReadLabel, colors)
-        given = self._numbered(say)
-        refuse_masks(self._folder, labels)
-        refuse_colors(self._root, self._folder, labels, table)
-        if given is None:
-            count = count_classes(self._folder, labels, self._skip_bad, say)
-            given = Meaning(numbered(count), plain_values(count))
-        return _shown(given.names), Numbers(given.values, len(given.names), remedy=_REMEDY)
-
-    def _two_classes(self, labels: Sequence[Path], say: Say) -> tuple[Labels, ReadLabel]:
-        option = "binary_masks" if self._masks is None else f"masks={self._masks}"
-        names = self._names(say) or ("background", "foreground")
-        if len(names) != 2:
-            raise DataError(f"data set 'folder': {option} needs 2 classes, but {len(names)} are given.")
-        read: ReadLabel = self._masks or Numbers({0: 0, VOID: 1}, 2, remedy=_REMEDY)
-        refuse_one_class(self._folder, labels, read, option)
-        return _shown(names), read
-
-    def _numbered(self, say: Say) -> Meaning | None:
-        """What numbers mean by the option classes or the list classes.txt; None if neither is given."""
-        if isinstance(self._classes, int):
-            if not 2 <= self._classes <= VOID:
-                raise DataError(
-                    f"data set 'folder': {self._classes} classes are given (option classes); expected 2 to {VOID}."
-                )
-            return Meaning(numbered(self._classes), plain_values(self._classes))
-        if self._classes is not None:
-            return meaning_of(tuple(self._classes), "option classes", say)
-        listing = find(self._root, "classes.txt", say)
-        return None if listing is None else meaning_of(read_classes(listing), str(listing), say)
-
-    def _names(self, say: Say) -> tuple[str, ...]:
-        meaning = self._numbered(say)
-        return () if meaning is None else meaning.names
-
-
-def _shown(names: tuple[str, ...]) -> Labels:
-    return Labels(names, voc_colors(len(names)))
 
 
 def _preprocessing(files: Sequence[Files], white: int) -> Preprocessing | None:

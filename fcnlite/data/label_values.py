@@ -138,6 +138,8 @@ def doubt(histogram: Histogram) -> Doubt | None:
         return Doubt(why, ("nonzero", "remap"))
     if gaps:
         why = f"hold {found}, but no pixel of {listed(sorted(set(range(highest)) - set(values)))}"
+        if gaps <= len(values):
+            return Doubt(why, ("classes", "remap", "nonzero"))
         return Doubt(why, ("remap", "nonzero", *(("threshold",) if highest > 99 else ())))
     return None
 
@@ -164,10 +166,10 @@ def _refusal(folder: Path, doubtful: Doubt, histogram: Histogram, count: int) ->
         "nonzero": ("masks=nonzero", "0 is class 0, every other value class 1, 255 too"),
         "threshold": (f"masks=threshold:{threshold}", f"values from {threshold} on are class 1, the others class 0"),
         "remap": ("remap=FILE", f"a table says which class each value is, {REMAP_FORM}"),
+        "classes": ("classes=N", f"they are classes, 0 to N - 1, also those not found; N is {count} or more"),
         "stray": ("", f"mend the label, or give remap=FILE with a line such as `{doubtful.stray} void`"),
     }
-    chosen = [meanings[each] for each in doubtful.options]
-    chosen.append((f"classes={count}", f"they are classes, numbered 0 to {highest}, whether all are found or not"))
+    chosen = [meanings[each] for each in dict.fromkeys((*doubtful.options, "classes"))]
     ways = "\n".join(f"  {option + ':':<20} {words}" if option else f"  {words}" for option, words in chosen)
     return (
         f"{folder}: the labels {doubtful.why}; as classes they would make a net of {count}.\n{histogram}\n"

@@ -134,9 +134,8 @@ def read_numbers(path: str | os.PathLike[str]) -> np.ndarray:
                 f"{path}: holds colours ({image.mode}), expected one class number a pixel; "
                 "save the label as 8-bit gray or palette PNG, or give a table of the colours."
             )
-        values = np.asarray(image)
-    numbers: np.ndarray = values.astype(np.uint8) if values.dtype == bool else values
-    return numbers // stretch if stretch > 1 else numbers
+        values: np.ndarray = np.array(image, np.uint8 if image.mode == "1" else None)
+    return np.asarray(values // stretch) if stretch > 1 else values
 
 
 def read_nonzero(path: str | os.PathLike[str]) -> np.ndarray:
@@ -148,7 +147,7 @@ def read_nonzero(path: str | os.PathLike[str]) -> np.ndarray:
         _refuse_losses(path, image)
         shown = _without_alpha(path, image) if image.mode not in ("1", "L", "P") and not _is_deep(image) else image
         values = np.asarray(shown)
-    return (values.any(axis=2) if values.ndim == 3 else values != 0).astype(np.uint8)
+    return np.asarray(values.any(axis=2) if values.ndim == 3 else values != 0).astype(np.uint8)
 
 
 def read_threshold(path: str | os.PathLike[str], threshold: int) -> np.ndarray:
