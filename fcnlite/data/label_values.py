@@ -93,7 +93,8 @@ def count_classes(folder: Path, labels: Sequence[Path], skip_bad: bool, say: Say
             raise DataError(
                 f"{folder}: the classes cannot be counted: {what}, so that the labels were anti-aliased, resized "
                 f"smoothly or saved with losses (JPEG){names}; {REMEDY}. If they are masks of dark and light, give "
-                "masks=threshold:128; if they are right, say how many classes there are (classes=N)."
+                "masks=threshold:128; if they number objects, masks=nonzero; if they are right, say how many classes "
+                "there are (classes=N)."
             )
     histogram = Histogram(each)
     if histogram.classes in ([], [0]):

@@ -33,7 +33,7 @@ _GREATEST = 65535
 """The greatest value of a label, of 16 bits."""
 
 # Numbers before the name (`0 sky`, `2: car`, `3. tree`), and after it where a sign parts the two (`car: 2`).
-_NUMBER_FIRST = re.compile(r"(\d+)(?:\s*[:=,;]\s*|[.)]\s+|\s+)(\S.*)")
+_NUMBER_FIRST = re.compile(r"(\d+)(?:\s*[:=,;]\s*|[.)]\s+|\s+-\s+|\s+)(\S.*)")
 _NUMBER_LAST = re.compile(r"(\S.*?)(?:\s*[:=,;]\s*|\s*\t\s*)(\d+)")
 _SIGNED_NUMBER = re.compile(r"\d+\s*[:=,;]")
 
@@ -117,7 +117,10 @@ def meaning_of(names: Sequence[str], where: str, say: Say) -> Meaning:
         if classes.count(name) > 1:
             raise DataError(f"{where}: the class {name!r} is given {classes.count(name)} times; keep one of them.")
     if not 2 <= len(classes) <= VOID:
-        raise DataError(f"data set 'folder': {len(classes)} classes are given ({where}); expected 2 to {VOID}.")
+        raise DataError(
+            f"data set 'folder': {len(classes)} classes are given ({where}, void not counted); expected 2 to {VOID}, "
+            "in a file one name a line."
+        )
     values = {VOID: VOID}
     for number, name in enumerate(names):
         values[number] = VOID if is_void(name) else classes.index(name)
@@ -137,7 +140,7 @@ def read_classes(path: Path) -> list[str]:
     do not go from 0 on without a gap.
     """
     listed = content(path)
-    texts = [text for _, text in listed]
+    texts = [text.strip("\"',; \t") for _, text in listed]
     if texts and all(text.isdecimal() for text in texts) and texts != [str(number) for number in range(len(texts))]:
         raise DataError(
             f"{path}: holds numbers only ({', '.join(texts[:6])}); expected one name a line. If these are the values "
@@ -146,7 +149,7 @@ def read_classes(path: Path) -> list[str]:
     for form, number_at, name_at in ((_NUMBER_FIRST, 1, 2), (_NUMBER_LAST, 2, 1)):
         matched = [each for each in map(form.fullmatch, texts) if each]
         if texts and len(matched) == len(texts):
-            return _in_order(path, [(int(each[number_at]), each[name_at]) for each in matched])
+            return _in_order(path, [(int(each[number_at]), each[name_at].strip("\"' \t")) for each in matched])
     if any(_SIGNED_NUMBER.match(text) for text in texts):
         line, text = next((line, text) for line, text in listed if not _SIGNED_NUMBER.match(text))
         raise DataError(f"{path}, line {line}: {text[:60]!r} has no number, but others have; number all lines or none.")

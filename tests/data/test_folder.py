@@ -109,6 +109,7 @@ def test_the_fractionheld_out() -> None:
     assert held_out(everything, 0) == set()
 
 
+@pytest.mark.filterwarnings("ignore:.*neither train.txt nor val.txt:UserWarning")
 def test_splits_by_file(pairs: Pairs) -> None:
     root = pairs(4)
     (root / "val.txt").write_text("p1\n")

@@ -35,6 +35,8 @@ def classes(root: Path, text: str) -> list[str]:
         "2: car\n0: sky\n1: road\n",
         "1,road\n2,car\n0,sky\n",
         "0. sky\n1. road\n2) car\n",
+        "0 - sky\n1 - road\n2 - car\n",
+        '"sky",\n"road",\n"car"\n',
         "sky: 0\ncar: 2\nroad: 1\n",
         "road\t1\nsky\t0\ncar\t2\n",
         "0 sky\n1 road\n2 car\n255 void\n",
