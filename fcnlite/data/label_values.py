@@ -32,9 +32,13 @@ _STRAY_SHARE = 1e-4
 _FEW = 4
 """Numbers above 0 that must be there before they may pass for objects found in one picture each."""
 _MOSTLY = 0.8
-"""Of these numbers: the share that is found in one picture only."""
+"""The share of these numbers that is found in one picture only; also the most labels that may count equally far."""
 _HIGHEST = 3
 """Highest number from which on counting in each picture is no accident."""
+_SOME_ERASED = 10
+"""Labels from which on a few may lack a number and count all the same."""
+_NEARLY_ALL = 0.9
+"""The share of them that lacks none."""
 
 
 class Doubt(NamedTuple):
@@ -148,7 +152,8 @@ def doubt(histogram: Histogram) -> Doubt | None:
 def _counted(present: Array, least: int = 0) -> bool:
     """Whether every label holds 0, 1, ... up to a highest number that varies, as the numbers of objects do.
 
-    Up to 2 this is true of many classes as well, so that it counts only where `least` labels are asked for.
+    Up to 2 this is true of many classes as well, so that it counts only where `least` labels are asked for. Of many
+    labels a few may lack a number, as where an object was erased.
     """
     classes = present.copy()
     classes[:, VOID] = False
@@ -157,7 +162,10 @@ def _counted(present: Array, least: int = 0) -> bool:
     nested = classes.sum(axis=1) == highest + 1
     if least:
         return bool(len(nested) >= least and nested.all() and {1, 2} <= set(highest.tolist()))
-    return bool(nested.all() and highest.max() >= _HIGHEST and len(set(highest.tolist())) > 2)
+    often = np.bincount(highest)
+    varies = highest.max() >= _HIGHEST and np.count_nonzero(often) > 2
+    nearly = len(nested) >= _SOME_ERASED and nested.mean() >= _NEARLY_ALL and often.max() <= _MOSTLY * len(nested)
+    return bool(varies and (nested.all() or nearly))
 
 
 def _refusal(folder: Path, doubtful: Doubt, histogram: Histogram, count: int) -> str:

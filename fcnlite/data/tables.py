@@ -96,10 +96,14 @@ def numbered(count: int) -> tuple[str, ...]:
 
 
 def content(path: Path) -> list[tuple[int, str]]:
-    """The lines of a table with their numbers from 1, stripped, without comments and empty lines."""
+    """The lines of a table with their numbers from 1, without comments and empty lines.
+
+    Spaces in a row become one, or one tab where there is a tab among them: so no pattern takes long.
+    """
     kept = []
     for number, line in enumerate(read_text(path).splitlines(), start=1):
         text = re.split(r"(?:^|\s)#", line, maxsplit=1)[0].strip()
+        text = re.sub(r"\s+", lambda blank: "\t" if "\t" in blank[0] else " ", text)
         if len(text) > _LONGEST:
             raise DataError(f"{path}, line {number}: has {len(text)} characters; expected at most {_LONGEST}.")
         if text:
@@ -113,14 +117,14 @@ def meaning_of(names: Sequence[str], where: str, say: Say) -> Meaning:
     Raises `DataError` for names given twice, and for too few or too many.
     """
     classes = [name for name in names if not is_void(name)]
-    for name in classes:
-        if classes.count(name) > 1:
-            raise DataError(f"{where}: the class {name!r} is given {classes.count(name)} times; keep one of them.")
     if not 2 <= len(classes) <= VOID:
         raise DataError(
             f"data set 'folder': {len(classes)} classes are given ({where}, void not counted); expected 2 to {VOID}, "
             "in a file one name a line."
         )
+    for name in classes:
+        if classes.count(name) > 1:
+            raise DataError(f"{where}: the class {name!r} is given {classes.count(name)} times; keep one of them.")
     values = {VOID: VOID}
     for number, name in enumerate(names):
         values[number] = VOID if is_void(name) else classes.index(name)

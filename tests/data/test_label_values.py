@@ -100,6 +100,14 @@ def test_numbers_of_objects_are_recognised(pairs: Pairs) -> None:
     assert len(opened(root, val=0, classes=8).classes) == 8
 
 
+def test_an_object_may_have_been_erased(pairs: Pairs) -> None:
+    root = pairs(12)
+    counts = (1, 4, 2, 5, 3, 1, 4, 2, 5, 3, 2)
+    write_labels(root, *(bands(*range(objects + 1)) for objects in counts), bands(0, 1, 3))
+    assert "as the numbers of objects do" in refusal(root)
+    assert len(opened(root, val=0, classes=6).classes) == 6
+
+
 def test_a_number_for_every_object_of_the_set_is_recognised(pairs: Pairs) -> None:
     root = pairs(4)
     write_labels(root, bands(0, 2), bands(0, 1, 3), bands(0, 4, 6), bands(0, 5, 7))

@@ -63,6 +63,7 @@ def test_numbers_that_are_part_of_names_stay(tmp_path: Path) -> None:
         ("0\n128\n255\n", r"holds numbers only \(0, 128, 255\).*remap=FILE"),
         ("road\nsky\nroad\n", r"the class 'road' is given 2 times"),
         ("sky, road, car\n", r"1 classes are given"),
+        ("a\t" + " \t" * 240 + "b\n", r"1 classes are given"),
         (f"road\n{'x' * 600}\n", r"line 2: has 600 characters; expected at most 500"),
     ],
 )
