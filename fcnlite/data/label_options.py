@@ -74,7 +74,7 @@ class LabelOptions:
             listing = find(self.root, _LISTING, say)
             colors = ColorTable.read(table, () if listing is None else read_classes(listing), say)
             return colors.labels, cast(ReadLabel, colors)
-        given = self._numbers(say)
+        given = self._numbers(say, say)
         refuse_colors(self.root, self.folder, labels, table)
         refuse_masks(self.folder, labels)
         if given is None:
@@ -93,8 +93,11 @@ class LabelOptions:
         refuse_one_class(self.folder, labels, read, option)
         return _shown(names), read
 
-    def _numbers(self, say: Say) -> Meaning | None:
-        """What numbers mean by the option classes or the list classes.txt; None if neither is given."""
+    def _numbers(self, say: Say, say_void: Say) -> Meaning | None:
+        """What numbers mean by the option classes or the list classes.txt; None if neither is given.
+
+        `say_void` is told which numbers are void.
+        """
         if isinstance(self.classes, int):
             if not 2 <= self.classes <= VOID:
                 raise DataError(
@@ -102,12 +105,13 @@ class LabelOptions:
                 )
             return Meaning(numbered(self.classes), plain_values(self.classes))
         if self.classes is not None:
-            return meaning_of(tuple(self.classes), "option classes", say)
+            return meaning_of(tuple(self.classes), "option classes", say_void)
         listing = find(self.root, _LISTING, say)
-        return None if listing is None else meaning_of(read_classes(listing), str(listing), say)
+        return None if listing is None else meaning_of(read_classes(listing), str(listing), say_void)
 
     def _names(self, say: Say) -> tuple[str, ...]:
-        meaning = self._numbers(say)
+        """The names of the classes where something else says which numbers are which."""
+        meaning = self._numbers(say, lambda _: None)
         return () if meaning is None else meaning.names
 
 
