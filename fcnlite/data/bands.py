@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from fcnlite.data.opening import MAX_PIXELS, opened, too_large
+from fcnlite.data.opening import MAX_PIXELS, opened, refuse_pages, refuse_transparent, too_large
 from fcnlite.data.problems import survey
 from fcnlite.errors import DataError, FcnliteError, FileError
 from fcnlite.files import reading
@@ -31,7 +31,7 @@ MEASURED = 200
 """Training pictures, evenly spread, that mean and deviation are measured on."""
 
 _TIFF = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
-_ORIENTATION = 0x0112  # a tag of EXIF and of TIFF
+ORIENTATION = 0x0112  # a tag of EXIF and of TIFF
 _NPY = b"\x93NUMPY"
 _DEEP_COLORS = {"RGB;16B": "RGB;16L", "RGBA;16B": "RGBA;16L"}
 """Pillow's readers of a PNG's 16-bit colours: that of the high bytes, and that of the low ones."""
@@ -155,7 +155,7 @@ def _opened(path: str | os.PathLike[str]) -> Iterator[_Bands]:
             yield found
     else:
         with opened(path) as image:
-            yield _in_picture(path, image)._replace(orientation=int(image.getexif().get(_ORIENTATION, 1)))
+            yield _in_picture(path, image)._replace(orientation=int(image.getexif().get(ORIENTATION, 1)))
 
 
 def _in_npy(path: str | os.PathLike[str]) -> _Bands:
@@ -181,6 +181,8 @@ def _in_npy(path: str | os.PathLike[str]) -> _Bands:
 
 def _in_picture(path: str | os.PathLike[str], image: ImageFile.ImageFile) -> _Bands:
     """A file that Pillow reads exactly, or a PNG of 16-bit colours."""
+    refuse_pages(path, image)
+    refuse_transparent(path, image)
     if image.mode in ("I;16", "I;16L", "I;16B", "I;16N") or (image.mode == "I" and image.format in ("PNG", "PPM")):
         return _Bands(Kind(1, 16), lambda: np.asarray(image).astype(np.uint16))
     if image.mode in ("I", "F"):
@@ -256,7 +258,7 @@ def _tiff(path: str | os.PathLike[str]) -> Iterator[_Bands]:
     except Exception as error:  # tifffile raises a dozen types for damaged files
         raise FileError(f"{path}: is a damaged TIFF file, or of a kind that is not read ({error}).") from error
     with opened(path) as image:
-        yield _in_picture(path, image)._replace(orientation=int(image.getexif().get(_ORIENTATION, 1)))
+        yield _in_picture(path, image)._replace(orientation=int(image.getexif().get(ORIENTATION, 1)))
 
 
 def _only_page(path: str | os.PathLike[str], file: Any) -> Any:
@@ -267,8 +269,8 @@ def _only_page(path: str | os.PathLike[str], file: Any) -> Any:
     whole = [page.aspage() for page in pages if not (int(page.aspage().subfiletype) & 4)]
     if len(whole) != 1:
         raise DataError(
-            f"{path}: holds {len(file.pages)} pages, and a picture is one; save each page as a file of its own, or "
-            "bands that belong together as one page (or a .npy file) of H×W×bands."
+            f"{path}: holds several pictures ({len(file.pages)} pages); save each in a file of its own, or bands that "
+            "belong together as one page (or a .npy file) of H×W×bands."
         )
     return whole[0]
 
@@ -290,7 +292,7 @@ def _pixels(path: str | os.PathLike[str], page: Any, bands: int) -> np.ndarray:
 
 
 def _orientation(page: Any) -> int:
-    tag = page.tags.get(_ORIENTATION)
+    tag = page.tags.get(ORIENTATION)
     return int(tag.value) if tag is not None and isinstance(tag.value, int) else 1
 
 

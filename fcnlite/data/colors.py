@@ -11,15 +11,18 @@ import numpy as np
 
 from fcnlite.data.blending import REMEDY
 from fcnlite.data.dataset import VOID
-from fcnlite.data.pictures import read_colors
+from fcnlite.data.pictures import holds_colors, palette_used, read_colors
+from fcnlite.data.tables import COLOR_FORM, ColorRow, Say, is_void, numbered, read_color_rows
 from fcnlite.errors import DataError, FcnliteError
-from fcnlite.files import read_text
 from fcnlite.spec import Labels
 
 TABLE = "colors.txt"
 """What the table is called in a data set's folder."""
-FORM = "one line a class, `red green blue name`, such as `128 64 128 road`; the name void for what is left out"
+OTHER_TABLES = ("labelmap.txt", "class_dict.csv", "label_colors.txt")
+"""What annotation tools and published sets call it."""
 
+_LOOKED_AT = 50
+"""Labels that are looked through for the colours of a table that is missing."""
 _MOST_SHOWN = 12
 _ON_EDGES = 0.9
 """Of pixels in unknown colours: the share that touches another colour where blending made them."""
@@ -41,33 +44,40 @@ class ColorTable:
     """uint8: the class of each, or `VOID`."""
 
     @staticmethod
-    def read(path: Path) -> ColorTable:
-        """The table in a text file. Raises `FileError` or `DataError`, which names the line."""
-        names: list[str] = []
-        colors: list[tuple[int, int, int]] = []
+    def read(path: Path, names: Sequence[str] = (), say: Say = lambda _: None) -> ColorTable:
+        """The table in a text file. Raises `FileError` or `DataError`, which names the line.
+
+        `names`: what a list of classes beside it has. They name the colours of a table without names, line by line,
+        and number the classes of one that has the same names in another order.
+        """
+        rows = read_color_rows(path)
+        if rows and not rows[0].name:
+            rows = _named(path, rows, names, say)
+            names = ()
+        classes = list(dict.fromkeys(row.name for row in rows if not is_void(row.name)))
+        listed = [name for name in names if not is_void(name)]
+        if listed and sorted(listed) == sorted(classes):
+            classes = listed
+        elif listed:
+            say(
+                f"{path}: its classes ({', '.join(classes[:6])}) are not those of the list of classes beside it "
+                f"({', '.join(listed[:6])}); the table counts."
+            )
+        if not 2 <= len(classes) <= VOID:
+            raise DataError(f"{path}: names {len(classes)} classes; expected 2 to {VOID}, {COLOR_FORM}.")
+        place = {name: number for number, name in enumerate(classes)}
+        colors: dict[str, tuple[int, int, int]] = {}
         meaning: dict[int, int] = {}
-        for number, line in enumerate(read_text(path).splitlines(), start=1):
-            words = line.replace(",", " ").split(maxsplit=3)
-            if not words or words[0].startswith("#"):
-                continue
-            if len(words) != 4 or not all(word.isdecimal() and len(word) < 4 and int(word) < 256 for word in words[:3]):
-                raise DataError(f"{path}, line {number}: found {line[:60]!r}, expected {FORM}.")
-            red, green, blue = map(int, words[:3])
-            key, name = red << 16 | green << 8 | blue, words[3].strip()
+        for row in rows:
+            red, green, blue = row.color
+            key = red << 16 | green << 8 | blue
             if key in meaning:
-                raise DataError(f"{path}, line {number}: the colour {red} {green} {blue} is given twice; keep one.")
-            if name.lower() == "void":
-                meaning[key] = VOID
-                continue
-            if name not in names:  # two colours may well be one class
-                names.append(name)
-                colors.append((red, green, blue))
-            meaning[key] = names.index(name)
-        if not 2 <= len(names) <= VOID:
-            raise DataError(f"{path}: names {len(names)} classes; expected 2 to {VOID}, {FORM}.")
+                raise DataError(f"{path}, line {row.line}: the colour {red} {green} {blue} is given twice; keep one.")
+            meaning[key] = place.get(row.name, VOID)
+            colors.setdefault(row.name, row.color)  # two colours may well be one class
         keys = np.array(sorted(meaning), np.int32)
         values = np.array([meaning[key] for key in keys.tolist()], np.uint8)
-        return ColorTable(Labels(tuple(names), tuple(colors)), keys, values)
+        return ColorTable(Labels(tuple(classes), tuple(colors[name] for name in classes)), keys, values)
 
     def __call__(self, path: Path) -> np.ndarray:
         """The H×W uint8 classes in a label PNG of colours. Raises `DataError` for colours that are not in the table."""
@@ -77,6 +87,19 @@ class ColorTable:
         if unknown.any():
             raise DataError(f"{path}: {_unknown(found, unknown)}")
         return self.values[places]
+
+
+def _named(path: Path, rows: Sequence[ColorRow], names: Sequence[str], say: Say) -> list[ColorRow]:
+    """The rows of a table without names, named by the list of classes, or by number."""
+    if names and len(names) != len(rows):
+        raise DataError(
+            f"{path}: has {len(rows)} colours without names, but the list of classes beside it has {len(names)} names; "
+            "give each colour a name, or as many names as colours."
+        )
+    if not names:
+        names = numbered(len(rows))
+        say(f"{path}: its colours have no names; the classes are numbered by line, and none is void.")
+    return [row._replace(name=name) for row, name in zip(rows, names, strict=True)]
 
 
 def packed(colors: np.ndarray) -> np.ndarray:
@@ -136,3 +159,45 @@ def _unknown(found: np.ndarray, unknown: np.ndarray) -> str:
         f"holds colours that the table does not have: {', '.join(frequent)}{more} ({int(unknown.sum())} pixels); add "
         "them to the table, as a class or as void."
     )
+
+
+def refuse_colors(root: Path, folder: Path, labels: Sequence[Path], table: Path | None) -> None:
+    """Raise `DataError` if the labels show colours where numbers are expected; it tells the colours that were found.
+
+    `table`: the colour table that is there, but gives way to the option classes.
+    """
+    looked_at = labels[:_LOOKED_AT]
+    if not looked_at:
+        return
+    if holds_colors(looked_at[0]):
+        how = f"({looked_at[0].name}), not class numbers"
+    elif (two := _palettes_differ(looked_at)) is not None:
+        how = f"by palettes that differ ({two}), not class numbers (if these are right, save them as gray PNGs)"
+    else:
+        return
+    if table is not None:
+        raise DataError(
+            f"data set 'folder': the table {table}, which the colours of the labels want, and classes exclude each "
+            "other; the table names the classes."
+        )
+    there = [name for name in OTHER_TABLES if (root / name).is_file()]
+    way = f"{root / there[0]} is there: give colors={there[0]}" if there else f"say what they mean in {root / TABLE}"
+    raise DataError(
+        f"{folder}: the labels show colours {how}; {way}, {COLOR_FORM}; or, if each colour is one object, give "
+        f"masks=nonzero: black is class 0, every colour class 1. Found: {colors_found(looked_at)}."
+    )
+
+
+def _palettes_differ(paths: Sequence[Path]) -> str | None:
+    """Two labels in which one number has two colours."""
+    seen: dict[int, tuple[str, tuple[int, ...]]] = {}
+    for path in paths:
+        for number, color in palette_used(path).items():
+            other, its = seen.setdefault(number, (path.name, color))
+            if its != color:
+                return f"{number} is {_color(its)} in {other}, {_color(color)} in {path.name}"
+    return None
+
+
+def _color(color: Sequence[int]) -> str:
+    return " ".join(map(str, color))

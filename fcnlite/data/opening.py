@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 MAX_PIXELS = 1 << 26
 """The largest picture that is decoded: 8192×8192, 192 MiB as RGB."""
 
+_SUBFILE, _SMALLER_OR_MASK = 254, 5  # the TIFF tag NewSubfileType and two of its bits
 _FORMATS = ("PNG", "JPEG", "BMP", "TIFF", "GIF", "WEBP", "PPM")
 
 
@@ -53,3 +54,41 @@ def refuse_size(path: str | os.PathLike[str], image: Image.Image) -> None:
 def too_large(path: str | os.PathLike[str], found: str) -> DataError:
     """The error for a picture that is too large; `found` says how large."""
     return DataError(f"{path}: is too large ({found}; at most {MAX_PIXELS} are read); make it smaller.")
+
+
+def refuse_pages(path: str | os.PathLike[str], image: ImageFile.ImageFile) -> None:
+    """Refuse files of several pictures, of which only the first would count.
+
+    Smaller copies and masks of the first, as maps have them, are no pictures of their own.
+    """
+    if image.format == "TIFF":
+        size = image.size
+        try:
+            image.seek(1)
+        except EOFError:
+            return
+        tags = getattr(image, "tag_v2", {})
+        several = image.size == size and not tags.get(_SUBFILE, 0) & _SMALLER_OR_MASK
+        image.seek(0)
+    else:
+        several = getattr(image, "n_frames", 1) > 1 and image.format != "MPO"
+    if several:
+        raise DataError(
+            f"{path}: holds several pictures (pages, or frames of an animation), of which only the first would count; "
+            "save each in a file of its own."
+        )
+
+
+def refuse_transparent(path: str | os.PathLike[str], image: Image.Image) -> None:
+    """Refuse a picture whose declared alpha is 0 everywhere: nothing of it is to be seen."""
+    if (
+        not (image.mode in ("RGBA", "LA", "PA") or "transparency" in image.info)
+        or image.mode.startswith("I")
+        or image.mode == "F"
+    ):
+        return
+    if image.convert("RGBA").getchannel("A").getextrema()[1] == 0:
+        raise DataError(
+            f"{path}: is wholly transparent (its alpha is 0 everywhere), so that nothing is to be seen; save it "
+            "without an alpha channel, or leave it out."
+        )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -10,7 +10,7 @@ import numpy as np
 
 from fcnlite.data.blending import REMEDY, Counts, blended
 from fcnlite.data.dataset import VOID, Dataset, Sample
-from fcnlite.data.pictures import read_image, read_label
+from fcnlite.data.pictures import Orientation, read_image, read_label
 from fcnlite.errors import DataError
 from fcnlite.spec import Labels, Preprocessing
 
@@ -32,7 +32,7 @@ def picture_and_label(name: str, image: Path, label: Path) -> Files:
 
 
 class FileDataset(Dataset):
-    """The samples in `files`, at least one; `read` has a reader for each label."""
+    """The samples in `files`, at least one; `read` has a reader for each label, `orientation` is `read_image`'s."""
 
     def __init__(
         self,
@@ -42,8 +42,10 @@ class FileDataset(Dataset):
         files: Sequence[Files],
         read: Mapping[str, ReadLabel],
         preprocessing: Preprocessing | None = None,
+        orientation: Orientation = "auto",
     ) -> None:
         super().__init__(name, split, labels, preprocessing, [*files[0].images])
+        self._orientation = orientation
         self._files = files
         self._read = read
         self._kinds = preprocessing or Preprocessing()  # how the files are read; the mean does not matter for that
@@ -59,7 +61,9 @@ class FileDataset(Dataset):
         height, width = first.shape
         kinds = self._kinds
         images = {
-            name: read_image(each, label_size=(width, height), preprocessing=kinds.of(name))
+            name: read_image(
+                each, label_size=(width, height), preprocessing=kinds.of(name), orientation=self._orientation
+            )
             for name, each in files.images.items()
         }
         for each, array in (*_both(files.images, images), *_both(files.labels, labels)):
@@ -75,13 +79,17 @@ class Numbers:
     """A reader for labels of numbers: `values` maps those that a file may hold to classes or `VOID`.
 
     `read` gives the H×W integers in a file; those of a label PNG unless another is given. Numbers without a meaning are
-    a `DataError`, which recognises labels that were blended.
+    a `DataError`, which recognises labels that were blended and says what to do (`remedy`).
     """
 
     def __init__(
-        self, values: Mapping[int, int], classes: int, read: Callable[[Path], np.ndarray] = read_label
+        self,
+        values: Mapping[int, int],
+        classes: int,
+        read: Callable[[Path], np.ndarray] = read_label,
+        remedy: str = "correct the label or the number of classes",
     ) -> None:
-        self._values, self._classes, self._read = values, classes, read
+        self._values, self._classes, self._read, self._remedy = values, classes, read, remedy
         self._lowest = min(values)
         self._table = np.full(max(values) - self._lowest + 1, -1, np.int16)
         self._table[np.array(list(values)) - self._lowest] = list(values.values())
@@ -93,14 +101,14 @@ class Numbers:
         meant = np.where(inside, self._table[np.where(inside, places, 0)], np.int16(-1))
         unknown = meant < 0
         if unknown.any():
-            numbers = f"holds {_listed(np.unique(found[unknown]).tolist())}"
-            expected = f"expected {_listed(self._values)} ({self._classes} classes)"
+            numbers = f"holds {listed(np.unique(found[unknown]).tolist())}"
+            expected = f"expected {listed(self._values)} ({self._classes} classes)"
             if _looks_blended(found, unknown):
                 raise DataError(
                     f"{path}: {numbers}; {expected}; they are found on edges, so the label was anti-aliased or saved "
                     f"with losses (JPEG): {REMEDY}."
                 )
-            raise DataError(f"{path}: {numbers}; {expected}; correct the label or the number of classes.")
+            raise DataError(f"{path}: {numbers}; {expected}; {self._remedy}.")
         return meant.astype(np.uint8)
 
 
@@ -123,7 +131,7 @@ def _looks_blended(found: np.ndarray, unknown: np.ndarray) -> bool:
     return blended(counts) is not None or (len(numbers) > 2 and bool(2 * between > pixels))
 
 
-def _listed(numbers: Sequence[int] | Mapping[int, int]) -> str:
+def listed(numbers: Iterable[int]) -> str:
     """Numbers as text, runs of three and more as "a to b": "0 to 10, 255"; many runs are cut short."""
     runs: list[list[int]] = []
     for number in sorted(numbers):

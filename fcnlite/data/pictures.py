@@ -3,31 +3,43 @@
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
-from fcnlite.data.bands import Kind, read_bands, upright
-from fcnlite.data.opening import opened as _opened
-from fcnlite.data.opening import refuse_size as _refuse_size
+from fcnlite.data.bands import ORIENTATION, Kind, read_bands, upright
+from fcnlite.data.opening import opened, refuse_pages, refuse_size
 from fcnlite.errors import DataError, FcnliteError
+from fcnlite.files import read_bytes
 from fcnlite.spec import Preprocessing
 
 if TYPE_CHECKING:
     from PIL import Image, ImageFile
 
-SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".gif", ".webp", ".ppm", ".pgm")
+SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".gif", ".webp", ".ppm", ".pgm", ".npy")
 """What picture files are called, in lower case."""
 
 PNG_ONLY = "labels must be PNG, since lossy formats blur class numbers"
 
+_GRAY_SPREAD = 32
+"""Between the channels of a pixel: what a gray picture saved as JPEG does not reach."""
+_FEW_COLORED = 1 / 1000
+"""The share of pixels that may be coloured all the same."""
+
+_PNG_NOTES = (b"eXIf", b"tEXt", b"zTXt", b"iTXt")
+"""Parts of a PNG that an orientation may be written in."""
 _LOW_DEPTH_GRAY = {"L;2": 85, "L;4": 17}  # Pillow stretches 2- and 4-bit gray to 0…255 by these factors
+
+
+Orientation = Literal["auto", "upright", "stored"]
+"""Whether a camera's EXIF orientation is applied."""
 
 
 def read_image(
     path: str | os.PathLike[str],
     label_size: tuple[int, int] | None = None,
     *,
+    orientation: Orientation = "auto",
     preprocessing: Preprocessing = Preprocessing(),  # noqa: B008 - immutable
 ) -> np.ndarray:
     """The picture at `path` as `transforms.to_blob` takes it for `preprocessing`: H×W×3 uint8 RGB by default.
@@ -36,13 +48,14 @@ def read_image(
     pictures are taken (depth, X-rays), as H×W uint16. For BANDS all bands come as they are in the file, H×W×bands. A
     camera's EXIF orientation is applied, since people and annotation tools see the picture upright; only if
     `label_size` (width, height) is that of the picture as stored and not that of the upright one, it is taken as
-    stored.
-    Raises `FileError` if it cannot be read, `DataError` if it is too large or of another kind.
+    stored; unless `orientation` says which.
+    Raises `FileError` if it cannot be read, `DataError` if it is too large or of another kind, holds several pages or
+    is wholly transparent.
     """
-    values, orientation = read_bands(path)
-    height, width = values.shape[:2]
-    turned = upright(values, orientation)
-    if label_size != (width, height) or label_size == (turned.shape[1], turned.shape[0]):
+    values, held = read_bands(path)
+    turned = upright(values, held)
+    fits_as_stored_alone = label_size == values.shape[1::-1] and label_size != turned.shape[1::-1]
+    if orientation == "upright" or (orientation == "auto" and not fits_as_stored_alone):
         values = turned
     kind = Kind.of(values)
     if preprocessing.color == "BANDS":
@@ -70,7 +83,7 @@ def read_image(
 def holds_colors(path: str | os.PathLike[str]) -> bool:
     """Whether a label shows colours rather than numbers. False where it cannot be read: `read_label` tells why."""
     try:
-        with _opened(path) as image:
+        with opened(path) as image:
             return image.format == "PNG" and image.mode not in ("1", "L", "P") and not _is_deep(image)
     except FcnliteError:
         return False
@@ -79,7 +92,7 @@ def holds_colors(path: str | os.PathLike[str]) -> bool:
 def palette_used(path: str | os.PathLike[str]) -> dict[int, tuple[int, ...]]:
     """The colour of each number in a palette PNG; none where it is no such file or cannot be read."""
     try:
-        with _opened(path) as image:
+        with opened(path) as image:
             if image.format != "PNG" or image.mode != "P":
                 return {}
             numbers = np.unique(np.asarray(image)).tolist()
@@ -94,7 +107,18 @@ def read_label(path: str | os.PathLike[str]) -> np.ndarray:
 
     Raises `FileError` if it cannot be read, `DataError` if it is no PNG, holds colours or numbers above 255.
     """
-    with _opened(path) as image:
+    values = read_numbers(path)
+    if values.max() > 255:
+        raise DataError(
+            f"{path}: is a 16-bit PNG with values up to {values.max()}; expected 0 to 254, or 255 for void. If these "
+            "are the numbers of objects, masks=nonzero makes them one class; remap=FILE gives any values a class."
+        )
+    return values.astype(np.uint8)
+
+
+def read_numbers(path: str | os.PathLike[str]) -> np.ndarray:
+    """As `read_label`, with numbers above 255 in files of 16 bits: H×W integers."""
+    with opened(path) as image:
         _refuse_losses(path, image)
         stretch = _LOW_DEPTH_GRAY.get(str(image.tile[0][3]), 1)
         if image.mode not in ("1", "L", "P") and not _is_deep(image):
@@ -102,17 +126,53 @@ def read_label(path: str | os.PathLike[str]) -> np.ndarray:
                 f"{path}: holds colours ({image.mode}), expected one class number a pixel; "
                 "save the label as 8-bit gray or palette PNG, or give a table of the colours."
             )
-        values = np.asarray(image)
-    if values.max() > 255:
+        values: np.ndarray = np.array(image, np.uint8 if image.mode == "1" else None)
+    return np.asarray(values // stretch) if stretch > 1 else values
+
+
+def read_nonzero(path: str | os.PathLike[str]) -> np.ndarray:
+    """The label PNG at `path` as an H×W uint8 mask: 1 where its number is not 0, or its colour not black.
+
+    Raises `FileError` if it cannot be read, `DataError` if it is no PNG or shows its mask by transparency alone.
+    """
+    with opened(path) as image:
+        _refuse_losses(path, image)
+        shown = _without_alpha(path, image) if image.mode not in ("1", "L", "P") and not _is_deep(image) else image
+        values = np.asarray(shown)
+    return np.asarray(values.any(axis=2) if values.ndim == 3 else values != 0).astype(np.uint8)
+
+
+def read_threshold(path: str | os.PathLike[str], threshold: int) -> np.ndarray:
+    """The gray picture at `path`, of any format, as an H×W uint8 mask: 1 where it is `threshold` or brighter.
+
+    Raises `FileError` if it cannot be read, `DataError` if it shows colours, or its mask by transparency alone.
+    """
+    with opened(path) as image:
+        refuse_pages(path, image)
+        if _is_deep(image):
+            return (np.asarray(image) >= threshold).astype(np.uint8)
+        colors = np.asarray(_without_alpha(path, image))
+    spread = colors.max(axis=2).astype(np.int16) - colors.min(axis=2)
+    if np.mean(spread > _GRAY_SPREAD) > _FEW_COLORED:
         raise DataError(
-            f"{path}: is a 16-bit PNG with values up to {values.max()}; expected 0 to 254, or 255 for void."
+            f"{path}: shows colours, expected gray for masks=threshold:{threshold}; masks=nonzero takes PNGs whose "
+            "background is black, colors=FILE says what each colour means."
         )
-    return values.astype(np.uint8) // np.uint8(stretch)
+    return (colors[:, :, 1] >= threshold).astype(np.uint8)
+
+
+def _without_alpha(path: str | os.PathLike[str], image: Image.Image) -> Image.Image:
+    """`image` as RGB. Raises `DataError` where only its alpha channel shows anything."""
+    rgba = image.convert("RGBA")
+    channels = np.asarray(rgba).reshape(-1, 4)
+    if (channels.min(axis=0) < channels.max(axis=0)).tolist() == [False, False, False, True]:
+        raise DataError(f"{path}: shows its mask by transparency alone; save it as a gray PNG.")
+    return rgba.convert("RGB")
 
 
 def read_colors(path: str | os.PathLike[str]) -> np.ndarray:
     """The colours in the label PNG at `path` as H×W×3 uint8 RGB. Raises as `read_label` does."""
-    with _opened(path) as image:
+    with opened(path) as image:
         _refuse_losses(path, image)
         if _is_deep(image):
             raise DataError(f"{path}: is a 16-bit gray PNG; expected a label of colours.")
@@ -124,17 +184,17 @@ def read_gray_page(path: str | os.PathLike[str], page: int) -> np.ndarray:
 
     Raises `FileError` if it cannot be read, `DataError` if it is too large or not gray of 8 bits.
     """
-    with _opened(path) as image:
+    with opened(path) as image:
         image.seek(page)
         if image.mode not in ("1", "L"):
             raise DataError(f"{path}: is no gray picture of 8 bits ({image.mode}), as is expected here.")
-        _refuse_size(path, image)
+        refuse_size(path, image)
         return np.array(image.convert("L"))
 
 
 def count_pages(path: str | os.PathLike[str]) -> int:
     """How many pictures the file holds. Raises `FileError` and `DataError` as `read_gray_page` does."""
-    with _opened(path) as image:
+    with opened(path) as image:
         return int(getattr(image, "n_frames", 1))
 
 
@@ -167,3 +227,22 @@ def _is_deep(image: Image.Image) -> bool:
 def _refuse_losses(path: str | os.PathLike[str], image: ImageFile.ImageFile) -> None:
     if image.format != "PNG":
         raise DataError(f"{path}: is a {image.format} file; {PNG_ONLY}.")
+
+
+def orientation_of(path: str | os.PathLike[str]) -> tuple[int, tuple[int, int]]:
+    """The EXIF orientation of a picture, 1 (as stored) to 8, and its size as stored: width, height.
+
+    Raises `FileError` if it cannot be read, `DataError` if it is too large.
+    """
+    with opened(path) as image:
+        size = image.size
+        if image.format == "PNG" and not any(kind in read_bytes(path) for kind in _PNG_NOTES):
+            return 1, size  # asked for it, Pillow would decode the whole picture
+        found = image.getexif().get(ORIENTATION, 1)
+        return (found if found in range(1, 9) else 1), size
+
+
+def size_of(path: str | os.PathLike[str]) -> tuple[int, int]:
+    """Width and height as stored. Raises as `orientation_of` does."""
+    with opened(path) as image:
+        return image.size

@@ -4,21 +4,36 @@ from __future__ import annotations
 
 import hashlib
 import os
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 
 from fcnlite.data.problems import complain
-from fcnlite.errors import DataError
-from fcnlite.files import read_text
+from fcnlite.data.tables import Say, find
+from fcnlite.errors import DataError, FileError
+from fcnlite.files import read_text, reading
 
 SPLITS = ("train", "val")
 DEFAULT_VAL = 0.2
 """The fraction held out."""
 
+_BEGINNING = 1 << 16
+"""Bytes that are compared before whole files are."""
 
-def choose(names: set[str], root: Path, val: float | None, split: str) -> set[str]:
-    """The names that belong to `split`, never none of them."""
-    if val is None and any((root / f"{each}.txt").is_file() for each in SPLITS):
-        splits = _by_list(names, root)
+
+def divide(names: set[str], root: Path, val: float | None, split: str, say: Say) -> dict[str, set[str]]:
+    """The names in each split; `split` is never empty."""
+    lists = {} if val is not None else {each: find(root, f"{each}.txt", say) for each in SPLITS}
+    listed = {each: path for each, path in lists.items() if path is not None}
+    if listed:
+        splits = _by_list(names, root, listed)
+        left = sorted(names - splits["train"] - splits["val"])
+        if left:
+            more = ", ..." if len(left) > 3 else ""
+            say(
+                f"{len(left)} of the {len(names)} pairs in {root} are left out: neither train.txt nor val.txt lists "
+                f"them ({', '.join(left[:3])}{more})."
+            )
         reason = "as the split files have it"
     else:
         fraction = DEFAULT_VAL if val is None else val
@@ -29,7 +44,7 @@ def choose(names: set[str], root: Path, val: float | None, split: str) -> set[st
         reason = f"with {len(names)} pictures and val={fraction:g}"
     if not splits[split]:
         raise DataError(f"{root}: the split {split!r} is empty {reason}; add pictures or change the split.")
-    return splits[split]
+    return splits
 
 
 def held_out(names: set[str], fraction: float) -> set[str]:
@@ -42,10 +57,43 @@ def held_out(names: set[str], fraction: float) -> set[str]:
     return chosen or ({min(names, key=place)} if fraction > 0 else set())
 
 
-def _by_list(names: set[str], root: Path) -> dict[str, set[str]]:
+def say_shared(pictures: Mapping[str, Path], splits: Mapping[str, set[str]], say: Say) -> None:
+    """Say which pictures of the validation split are, byte for byte, also trained on."""
+    side = {name: each for each in SPLITS for name in splits[each]}
+    groups: list[list[str]] = [sorted(side)]
+    # Most files differ in size or at their beginning, so that few are read whole.
+    for key in (lambda path: path.stat().st_size, lambda path: _digest(path, _BEGINNING), _digest):
+        groups = [part for group in groups for part in _parts(group, pictures, key) if len({side[n] for n in part}) > 1]
+    shared = [name for group in groups for name in group if side[name] == "val"]
+    if shared:
+        first = next(group for group in groups)
+        train, val = (next(name for name in first if side[name] == each) for each in SPLITS)
+        say(
+            f"{len(shared)} of the {len(splits['val'])} pictures held out for validation are, byte for byte, also "
+            f"trained on (such as {val}, which is {train}): what is measured on them says nothing about new pictures. "
+            "Remove the copies, or list the names in train.txt and val.txt."
+        )
+
+
+def _parts(names: Iterable[str], pictures: Mapping[str, Path], key: Callable[[Path], object]) -> list[list[str]]:
+    """The names in groups of one key; files that cannot be read are left out, as check() tells of them."""
+    parts: dict[object, list[str]] = defaultdict(list)
+    for name in names:
+        try:
+            parts[key(pictures[name])].append(name)
+        except (OSError, FileError):
+            continue
+    return [*parts.values()]
+
+
+def _digest(path: Path, most: int = -1) -> bytes:
+    with reading(path) as stream:
+        return hashlib.sha256(stream.read(most)).digest()
+
+
+def _by_list(names: set[str], root: Path, lists: Mapping[str, Path]) -> dict[str, set[str]]:
     """The names in root/train.txt and root/val.txt; a list that is missing has all that the other leaves."""
-    lists = {each: root / f"{each}.txt" for each in SPLITS}
-    splits = {each: set(lines(path)) for each, path in lists.items() if path.is_file()}
+    splits = {each: _listed(path, names) for each, path in lists.items()}
     problems = [
         f"{lists[each]}: lists {name!r}, but no pair has this name (without suffix); mend the list."
         for each in splits
@@ -62,6 +110,7 @@ def _by_list(names: set[str], root: Path) -> dict[str, set[str]]:
     return splits
 
 
-def lines(path: Path) -> list[str]:
-    """The lines of a text file, stripped, without empty ones."""
-    return [line.strip() for line in read_text(path).splitlines() if line.strip()]
+def _listed(path: Path, names: set[str]) -> set[str]:
+    """The lines of a list, without comments."""
+    lines = {line.strip() for line in read_text(path).splitlines()}
+    return {line for line in lines if line in names or (line and not line.startswith("#"))}

@@ -35,10 +35,10 @@ def photos(tmp_path: Path) -> Path:
     """A folder data set; its one validation picture has red, red, green and blue columns of 3 pixels,
     labelled red, green, green and void."""
     root = tmp_path / "photos"
-    for name in ("one", "two"):
+    for level, name in enumerate(("one", "two")):  # files that differ, since copies are warned of
         for kind, columns in (("images", [COLORS[i] for i in (0, 0, 1, 2)]), ("labels", [0, 1, 1, 255])):
             (root / kind).mkdir(parents=True, exist_ok=True)
-            Image.fromarray(np.array([columns] * 3, np.uint8)).save(root / kind / f"{name}.png")
+            Image.fromarray(np.array([columns] * 3, np.uint8)).save(root / kind / f"{name}.png", compress_level=level)
     (root / "classes.txt").write_text("red\ngreen\nblue\n")
     (root / "val.txt").write_text("two\n")
     return root

@@ -109,6 +109,7 @@ def test_the_fractionheld_out() -> None:
     assert held_out(everything, 0) == set()
 
 
+@pytest.mark.filterwarnings("ignore:.*neither train.txt nor val.txt:UserWarning")
 def test_splits_by_file(pairs: Pairs) -> None:
     root = pairs(4)
     (root / "val.txt").write_text("p1\n")
@@ -331,7 +332,7 @@ def test_colours_that_are_not_in_the_table_are_named(pairs: Pairs) -> None:
     [
         ("1 2 3 a\n1 2 3 b\n", r"line 2: the colour 1 2 3 is given twice"),
         ("1 2 300 a\n", r"line 1: found '1 2 300 a', expected one line a class"),
-        ("road 1 2 3\n", r"line 1: found 'road 1 2 3'"),
+        ("road 1 2\n", r"line 1: found 'road 1 2'"),
         ("1 2 3 a\n0 0 0 void\n", r"names 1 classes; expected 2 to 255"),
     ],
 )

@@ -163,3 +163,32 @@ def test_any_bytes_end_in_our_errors(tmp_path: Path) -> None:
             else:
                 assert array.dtype == np.uint8
     assert refused > 0
+
+
+def test_files_of_several_pictures_are_refused(tmp_path: Path) -> None:
+    pages = [Image.fromarray(RGB), Image.fromarray(RGB[::-1].copy())]
+    for suffix in ("tif", "gif", "png", "webp"):
+        path = tmp_path / f"pages.{suffix}"
+        pages[0].save(path, save_all=True, append_images=pages[1:])
+        with pytest.raises(DataError, match=rf"pages.{suffix}: holds several pictures"):
+            read_image(path)
+    smaller = Image.fromarray(RGB[:3, :3].copy())
+    pages[0].save(tmp_path / "map.tif", save_all=True, append_images=[smaller])
+    assert np.array_equal(read_image(tmp_path / "map.tif"), RGB)
+
+
+def test_wholly_transparent_pictures_are_refused(tmp_path: Path) -> None:
+    path = tmp_path / "clear.png"
+    for mode in ("RGBA", "LA"):
+        Image.new(mode, (7, 5)).save(path)
+        with pytest.raises(DataError, match=r"clear.png: is wholly transparent"):
+            read_image(path)
+    palette = Image.new("P", (7, 5), 1)
+    palette.putpalette([10, 20, 30, 40, 50, 60])
+    palette.save(path, transparency=1)
+    with pytest.raises(DataError, match=r"clear.png: is wholly transparent"):
+        read_image(path)
+    one = np.dstack([RGB, np.zeros((5, 7), np.uint8)])
+    one[2, 2, 3] = 255
+    Image.fromarray(one).save(path)
+    assert np.array_equal(read_image(path), RGB)

@@ -1,0 +1,119 @@
+"""What the labels of a folder mean: by its options, by the tables that are in it, or by the numbers in the labels."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import cast
+
+from fcnlite.data.colors import TABLE, ColorTable, refuse_colors
+from fcnlite.data.dataset import VOID
+from fcnlite.data.label_values import count_classes, refuse_masks, refuse_one_class
+from fcnlite.data.masks import Masks
+from fcnlite.data.pairs import Numbers, ReadLabel, plain_values
+from fcnlite.data.palette import voc_colors
+from fcnlite.data.pictures import read_numbers
+from fcnlite.data.tables import Meaning, Say, find, meaning_of, numbered, read_classes, read_remap
+from fcnlite.errors import DataError
+from fcnlite.spec import Labels
+
+_LISTING = "classes.txt"
+_REMEDY = (
+    "correct the label or the number of classes, or say what the values mean (masks=nonzero, masks=threshold:128, "
+    "remap=FILE)"
+)
+
+
+@dataclass(frozen=True)
+class LabelOptions:
+    """The options of `Folder` that tell what labels mean; `settle` looks at the labels for what they leave open.
+
+    Raises `DataError` for options that contradict each other.
+    """
+
+    root: Path
+    folder: Path
+    """Where the labels are."""
+    colors: str | os.PathLike[str] | None
+    classes: int | Sequence[str] | None
+    masks: str | None
+    binary_masks: bool
+    remap: str | os.PathLike[str] | None
+    skip_bad: bool
+
+    def __post_init__(self) -> None:
+        given = {"colors": self.colors, "masks": self.masks, "binary_masks": self.binary_masks or None}
+        given["remap"] = self.remap
+        both = [option for option, value in given.items() if value is not None]
+        if len(both) > 1:
+            raise DataError(
+                f"data set 'folder': {' and '.join(both)} exclude each other; each says what the labels mean."
+            )
+        if self.colors is not None and self.classes is not None:
+            raise DataError("data set 'folder': colors and classes exclude each other; the table names the classes.")
+        if isinstance(self.classes, str):
+            raise DataError(f"data set 'folder': classes is {self.classes!r}; expected a count or a list of names.")
+
+    @property
+    def png_only(self) -> bool:
+        """Whether all labels must be PNG."""
+        return self.masks is None or Masks.parse(self.masks).threshold is None
+
+    def settle(self, labels: Sequence[Path], say: Say) -> tuple[Labels, ReadLabel]:
+        """The classes and the reader of the labels. Raises `DataError` where they do not look as the options say."""
+        if self.masks is not None or self.binary_masks:
+            return self._two_classes(labels, say)
+        if self.remap is not None:
+            meaning = read_remap(self.root / self.remap, self._names(say), say)
+            read = Numbers(meaning.values, len(meaning.names), read_numbers, "add it to the table or mend the label")
+            return _shown(meaning.names), read
+        table = find(self.root, TABLE, say) if self.colors is None else self.root / self.colors
+        if table is not None and self.classes is None:
+            listing = find(self.root, _LISTING, say)
+            colors = ColorTable.read(table, () if listing is None else read_classes(listing), say)
+            return colors.labels, cast(ReadLabel, colors)
+        given = self._numbers(say, say)
+        refuse_colors(self.root, self.folder, labels, table)
+        refuse_masks(self.folder, labels)
+        if given is None:
+            count = count_classes(self.folder, labels, self.skip_bad, say)
+            given = Meaning(numbered(count), plain_values(count))
+        return _shown(given.names), Numbers(given.values, len(given.names), remedy=_REMEDY)
+
+    def _two_classes(self, labels: Sequence[Path], say: Say) -> tuple[Labels, ReadLabel]:
+        option = "binary_masks" if self.masks is None else f"masks={self.masks}"
+        names = self._names(say) or ("background", "foreground")
+        if len(names) != 2:
+            raise DataError(f"data set 'folder': {option} needs 2 classes, but {len(names)} are given.")
+        read: ReadLabel = Numbers({0: 0, VOID: 1}, 2, remedy=_REMEDY)
+        if self.masks is not None:
+            read = Masks.parse(self.masks)
+        refuse_one_class(self.folder, labels, read, option)
+        return _shown(names), read
+
+    def _numbers(self, say: Say, say_void: Say) -> Meaning | None:
+        """What numbers mean by the option classes or the list classes.txt; None if neither is given.
+
+        `say_void` is told which numbers are void.
+        """
+        if isinstance(self.classes, int):
+            if not 2 <= self.classes <= VOID:
+                raise DataError(
+                    f"data set 'folder': {self.classes} classes are given (option classes); expected 2 to {VOID}."
+                )
+            return Meaning(numbered(self.classes), plain_values(self.classes))
+        if self.classes is not None:
+            return meaning_of(tuple(self.classes), "option classes", say_void)
+        listing = find(self.root, _LISTING, say)
+        return None if listing is None else meaning_of(read_classes(listing), str(listing), say_void)
+
+    def _names(self, say: Say) -> tuple[str, ...]:
+        """The names of the classes where something else says which numbers are which."""
+        meaning = self._numbers(say, lambda _: None)
+        return () if meaning is None else meaning.names
+
+
+def _shown(names: tuple[str, ...]) -> Labels:
+    return Labels(names, voc_colors(len(names)))
