@@ -171,7 +171,7 @@ def sample_sheet(
         strips.append(strip)
     found = np.flatnonzero(present).tolist()
     entries = [(_color(table, label), _class_name(classes, label)) for label in found]
-    entries += [(WRONG_COLOR, "wrong"), (UNSCORED_COLOR, "not scored")]
+    entries += [(WRONG_COLOR, "wrong"), *([(UNSCORED_COLOR, "not scored")] if present[VOID] else ())]
     save_png(path, _stack(width, [*strips, _legend(width, entries)]))
 
 
