@@ -13,14 +13,18 @@ install: .venv/installed
 	$(BIN)/pip install --quiet --editable '.[test]' --config-settings editable_mode=compat
 	touch $@
 
-# A first picture by the shipped weights; then train on generated shapes, measure on held-out ones, show a picture.
+# A scene by the shipped weights; then train on generated scenes, measure on held-out ones, show the same scene again.
+SCENE := examples/shapes.png examples/shapes_truth.png
 demo: install
 	$(BIN)/python -m fcnlite.predict weights/shapes-fcn8s.h5 examples/shapes.png --out demo/first
-	@echo "what the shipped weights make of examples/shapes.png: demo/first/shapes_overlay.png"
-	$(BIN)/python -m fcnlite.train --data shapes --width 0.125 --iterations 500 --out demo --overwrite
-	@echo "picture, with what the net makes of it: demo/overlay.png"
-	@if [ -n "$$DISPLAY$$WAYLAND_DISPLAY" ] && command -v xdg-open >/dev/null; then xdg-open demo/overlay.png; fi
-	@if [ "$$(uname)" = Darwin ]; then open demo/overlay.png; fi
+	$(BIN)/python examples/beside_truth.py weights/shapes-fcn8s.h5 $(SCENE) demo/first/beside_truth.png
+	$(BIN)/python -m fcnlite.train --data shapes --data-option scene=true --data-option size=128 --batch-size 4 \
+		--width 0.125 --iterations 500 --out demo --overwrite
+	$(BIN)/python examples/beside_truth.py demo/best.h5 $(SCENE) demo/beside_truth.png
+	@echo "picture, truth, what the net of this training makes of it, and errors: demo/beside_truth.png"
+	@echo "the same by the shipped weights: demo/first/beside_truth.png; how the training went: demo/report.html"
+	@if [ -n "$$DISPLAY$$WAYLAND_DISPLAY" ] && command -v xdg-open >/dev/null; then xdg-open demo/beside_truth.png; fi
+	@if [ "$$(uname)" = Darwin ]; then open demo/beside_truth.png; fi
 
 # A process a core: most tests keep but one core busy.
 test: install lint

@@ -30,6 +30,10 @@ Color = tuple[int, int, int]
 
 VOID_COLOR: Color = (224, 224, 192)
 """Void as PASCAL VOC shows it."""
+WRONG_COLOR: Color = (255, 92, 56)
+"""Pixels of another class than the true one, in `errors`."""
+UNSCORED_COLOR: Color = (128, 128, 128)
+"""Void, in `errors`."""
 BACKGROUND = "background"
 """A class of this name is what overlays leave untinted."""
 
@@ -37,8 +41,6 @@ _INK = (34, 34, 34)
 _PAPER = (255, 255, 255)
 _LEAST_WIDTH = 384
 """Pixels: pictures whose longer side is less are enlarged before a legend is put below them."""
-_CELL = 300
-"""Pixels of the longer side of a picture on a sample sheet."""
 _MOST_NUMBERED = 40
 """Classes: the cells of larger confusion matrices are too small for numbers."""
 
@@ -86,6 +88,24 @@ def overlay(
     return Image.fromarray(np.rint(mixed).astype(np.uint8))
 
 
+def errors(image: Array, truth: Array, predicted: Array) -> Image.Image:
+    """Where `predicted` is wrong: those pixels in one colour, void in gray, all others a dim gray `image`."""
+    from PIL import Image
+
+    _check_labels(truth)
+    _check_labels(predicted)
+    if not image.shape[:2] == truth.shape == predicted.shape or image.shape[2:] != (3,) or image.dtype != np.uint8:
+        raise DataError(
+            f"errors: the picture is {_described(image)}, its labels {_described(truth)} and {_described(predicted)}; "
+            "expected H×W×3 uint8 and H×W uint8 of one size."
+        )
+    dim = np.rint(image.mean(axis=2, dtype=np.float32) * 0.35).astype(np.uint8)
+    shown = np.repeat(dim[:, :, None], 3, axis=2)
+    shown[truth != predicted] = WRONG_COLOR
+    shown[truth == VOID] = UNSCORED_COLOR
+    return Image.fromarray(shown)
+
+
 def with_legend(
     picture: Image.Image | Array, labels: Array, classes: Sequence[str], colors: Sequence[Color]
 ) -> Image.Image:
@@ -115,31 +135,43 @@ def sample_sheet(
     rows: Iterable[tuple[Array, Array, Array]],
     classes: Sequence[str],
     colors: Sequence[Color],
+    titles: Sequence[str] = (),
+    cell: int = 300,
 ) -> None:
-    """Write a sheet with a row for each (picture, true labels, predicted labels), and one legend."""
+    """Write a sheet with a row for each (picture, true labels, predicted labels), and one legend.
+
+    A row shows the picture, the truth, the prediction and the errors, each with `cell` pixels on its longer side, below
+    its title where there are `titles`.
+    """
     from PIL import Image, ImageDraw
 
-    gap, table = 8, _color_table(colors)
-    width = 3 * _CELL + 4 * gap
-    heading = Image.new("RGB", (width, 30), _PAPER)
-    for column, title in enumerate(("picture", "truth", "prediction")):
-        middle = gap + column * (_CELL + gap) + _CELL // 2
-        ImageDraw.Draw(heading).text((middle, 17), title, _INK, _font(16), anchor="mm")
+    gap, table, columns = 8, _color_table(colors), ("picture", "truth", "prediction", "errors")
+    width = len(columns) * (cell + gap) + gap
+    size = max(14, cell // 20)
+    heading = Image.new("RGB", (width, 2 * size), _PAPER)
+    for column, title in enumerate(columns):
+        middle = gap + column * (cell + gap) + cell // 2
+        ImageDraw.Draw(heading).text((middle, size), title, _INK, _font(size), anchor="mm")
     strips = [heading]
     present = np.zeros(256, bool)
-    for image, truth, prediction in rows:
+    for row, (image, truth, prediction) in enumerate(rows):
         _check_labels(truth)
         _check_labels(prediction)
         present[truth] = True
         present[prediction] = True
-        cells = [_fitted(image, Image.Resampling.BICUBIC)]
-        cells += [_fitted(table[labels], Image.Resampling.NEAREST) for labels in (truth, prediction)]
-        strip = Image.new("RGB", (width, max(cell.height for cell in cells) + gap), _PAPER)
-        for column, cell in enumerate(cells):
-            strip.paste(cell, (gap + column * (_CELL + gap) + (_CELL - cell.width) // 2, 0))
+        shown = [image, *(table[labels] for labels in (truth, prediction)), np.array(errors(image, truth, prediction))]
+        methods = [Image.Resampling.BICUBIC, *[Image.Resampling.NEAREST] * 3]
+        cells = [_fitted(each, method, cell) for each, method in zip(shown, methods, strict=True)]
+        above = round(1.8 * size) if row < len(titles) else 0
+        strip = Image.new("RGB", (width, above + max(each.height for each in cells) + gap), _PAPER)
+        if above:
+            ImageDraw.Draw(strip).text((gap, above // 2), titles[row], _INK, _font(size), anchor="lm")
+        for column, each in enumerate(cells):
+            strip.paste(each, (gap + column * (cell + gap) + (cell - each.width) // 2, above))
         strips.append(strip)
     found = np.flatnonzero(present).tolist()
     entries = [(_color(table, label), _class_name(classes, label)) for label in found]
+    entries += [(WRONG_COLOR, "wrong"), *([(UNSCORED_COLOR, "not scored")] if present[VOID] else ())]
     save_png(path, _stack(width, [*strips, _legend(width, entries)]))
 
 
@@ -302,12 +334,12 @@ def _legend(width: int, entries: Sequence[tuple[Color, str]]) -> Image.Image:
     return strip
 
 
-def _fitted(pixels: Array, method: Image.Resampling) -> Image.Image:
-    """A picture scaled to `_CELL` pixels on its longer side; small ones keep square pixels."""
+def _fitted(pixels: Array, method: Image.Resampling, side: int) -> Image.Image:
+    """A picture scaled to `side` pixels on its longer side; small ones keep square pixels."""
     from PIL import Image
 
     height, width = pixels.shape[:2]
-    scale = _CELL / max(height, width)
+    scale = side / max(height, width)
     size = max(1, round(width * scale)), max(1, round(height * scale))
     return Image.fromarray(pixels).resize(size, method if scale < 1 else Image.Resampling.NEAREST)
 

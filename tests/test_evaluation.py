@@ -54,6 +54,13 @@ def test_progress_is_told_after_every_picture() -> None:
     assert seen == [(1, 2), (2, 2)]
 
 
+def test_the_matrix_of_each_picture_is_told_with_its_name() -> None:
+    seen: list[tuple[str, list[list[int]]]] = []
+    matrix = confusion(color_net(), Columns(), each=lambda name, found: seen.append((name, found.tolist())))
+    assert seen == [("0", [[3, 0, 0], [3, 3, 0], [0, 0, 0]]), ("1", [[0, 0, 0], [0, 6, 0], [0, 0, 0]])]
+    np.testing.assert_array_equal(matrix, sum(np.array(found) for _, found in seen))
+
+
 def test_follows_training_through_a_shared_net() -> None:
     training = color_net().share("TRAIN")
     validating = training.share("TEST")

@@ -14,10 +14,11 @@ import pytest
 from PIL import Image
 
 import fcnlite
-from fcnlite import data, models
+from fcnlite import data, models, plots
+from fcnlite.metrics import Metrics, confusion
 
 EXAMPLES = Path(__file__).parents[1] / "examples"
-SCRIPTS = ("finetune_folder", "segment_folder", "layer_by_layer")
+SCRIPTS = ("finetune_folder", "segment_folder", "layer_by_layer", "make_shapes", "beside_truth")
 
 
 def script(name: str) -> ModuleType:
@@ -91,3 +92,34 @@ def test_the_engine_runs_layer_by_layer() -> None:
     computed, measured = (float(part.rpartition(": ")[2]) for part in last.split(";"))
     assert computed == pytest.approx(measured, rel=1e-5)
     assert computed != 0
+
+
+def test_the_first_picture_of_the_demo_is_generated_again(tmp_path: Path) -> None:
+    script("make_shapes").main(tmp_path)
+    made, shipped = (
+        [np.array(Image.open(folder / name)).astype(int) for name in ("shapes.png", "shapes_truth.png")]
+        for folder in (tmp_path, EXAMPLES)
+    )
+    assert shipped[0].shape == (320, 480, 3)
+    assert np.abs(made[0] - shipped[0]).max() <= 2  # sines differ in the last digit from machine to machine
+    assert np.mean(made[1] != shipped[1]) < 1e-4
+
+
+def test_the_shipped_net_does_well_on_it_and_the_sheet_shows_that(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    weights = EXAMPLES.parent / "weights" / "shapes-fcn8s.h5"
+    sheet = tmp_path / "sheet.png"
+    script("beside_truth").main(
+        str(weights), str(EXAMPLES / "shapes.png"), str(EXAMPLES / "shapes_truth.png"), str(sheet)
+    )
+    said = capsys.readouterr().out
+    segmenter = fcnlite.Segmenter(weights)
+    truth = np.array(Image.open(EXAMPLES / "shapes_truth.png"))
+    predicted = segmenter(Image.open(EXAMPLES / "shapes.png"))
+    figures = Metrics.from_matrix(confusion(truth, predicted, 6))
+    assert figures.mean_iu >= 0.9
+    assert f"mean IU {figures.mean_iu:.3f}" in said
+    shown = np.array(Image.open(sheet))
+    wrong = int((shown == plots.WRONG_COLOR).all(axis=2).sum())
+    assert 0 < wrong - ((predicted != truth) & (truth != 255)).sum() < 1000  # one square of the legend more

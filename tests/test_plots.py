@@ -187,6 +187,23 @@ def test_labels_without_a_name_are_numbered() -> None:
     assert pixels(drawn).tobytes() == pixels(named).tobytes()
 
 
+# Errors
+
+
+def test_errors_are_marked_void_is_gray_and_the_rest_a_dim_picture() -> None:
+    truth = np.array([[0, 1, 255, 2]], np.uint8)
+    predicted = np.array([[0, 2, 1, 2]], np.uint8)
+    image = np.array([[(30, 60, 90), (9, 9, 9), (9, 9, 9), (200, 200, 200)]], np.uint8)
+    shown = pixels(plots.errors(image, truth, predicted))
+    assert shown[0].tolist() == [[21] * 3, list(plots.WRONG_COLOR), list(plots.UNSCORED_COLOR), [70] * 3]
+
+
+def test_errors_want_arrays_of_one_size() -> None:
+    labels = halves()
+    with pytest.raises(DataError, match=r"errors: the picture is 8×12×3 uint8, its labels 8×12 uint8 and 8×11 uint8"):
+        plots.errors(grey(labels), labels, labels[:, 1:])
+
+
 # Sheets
 
 
@@ -197,12 +214,18 @@ def test_a_sample_sheet_holds_every_row(tmp_path: Path) -> None:
     path = tmp_path / "sheet.png"
     plots.sample_sheet(path, [(image, labels, prediction)] * 2, CLASSES, COLORS)
     with Image.open(path) as sheet:
-        assert sheet.width == 3 * 300 + 4 * 8
+        assert sheet.width == 4 * 300 + 5 * 8
         assert count(sheet, PICTURE) == 2 * 100 * 300
         # Half of the truth is cat and the whole prediction dog; the legend has a square of each.
         assert 0 < count(sheet, COLORS[1]) - 2 * 100 * 150 < 400
         assert 0 < count(sheet, COLORS[2]) - 2 * 100 * 300 < 400
         assert (pixels(sheet)[:30] < 100).all(axis=2).any()  # headings
+        # The prediction is wrong everywhere.
+        assert 0 < count(sheet, plots.WRONG_COLOR) - 2 * 100 * 300 < 400
+    plots.sample_sheet(tmp_path / "titled.png", [(image, labels, prediction)] * 2, CLASSES, COLORS, ["a", "b"], 150)
+    with Image.open(tmp_path / "titled.png") as titled:
+        assert titled.width == 4 * 150 + 5 * 8
+        assert count(titled, PICTURE) == 2 * 50 * 150
 
 
 def test_a_sample_sheet_takes_pictures_of_any_size(tmp_path: Path) -> None:

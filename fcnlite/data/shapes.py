@@ -2,6 +2,8 @@
 
 A class is an outline together with a kind of texture; colours, sizes, rotations and light are drawn anew for
 every shape, so that colour alone tells nothing. As in PASCAL VOC a thin void border surrounds each shape.
+
+Scenes are larger pictures of many such shapes, which one light shades and which cast soft shadows on each other.
 """
 
 from __future__ import annotations
@@ -23,17 +25,24 @@ COUNTS = {"train": 2000, "val": 100, "test": 100}
 SIZES = range(32, 2049)
 BORDER = 1.0
 """Pixels on each side of an outline that are void."""
+PIXELS_OF_A_SHAPE = 6000
+"""Of a scene, the mean area that there is for each shape."""
 
 
 class Shapes(Dataset):
     """`count` pictures of `size`×`size` pixels, each a function of (seed, split, index) and the size alone.
+
+    With `scene`, pictures are `size` pixels high and half as wide again. The shapes of a scene do not grow with
+    `size`: larger scenes hold more of them.
 
     Classes: background, disc, square, triangle, star, cross.
     """
 
     splits = tuple(COUNTS)
 
-    def __init__(self, split: str, *, size: int = 96, count: int | None = None, seed: int = 0) -> None:
+    def __init__(
+        self, split: str, *, size: int = 96, count: int | None = None, seed: int = 0, scene: bool = False
+    ) -> None:
         names = ("background", *(kind.name for kind in _KINDS))
         super().__init__("shapes", split, {"label": Labels(names, voc_colors(len(names)))})
         if size not in SIZES:
@@ -43,6 +52,7 @@ class Shapes(Dataset):
             raise DataError(f"data set 'shapes': count is {count}; expected at least 1.")
         self._size = size
         self._seed = seed
+        self._scene = scene
 
     def __len__(self) -> int:
         return self._count
@@ -50,12 +60,9 @@ class Shapes(Dataset):
     def __getitem__(self, index: int) -> Sample:
         if not 0 <= index < self._count:
             raise IndexError(f"sample {index} of {self._count}")
-        rng = generator("shapes", self._seed, self.splits.index(self.split), index)
-        image, label = _ground(rng, self._size)
-        for _ in range(rng.integers(2, 6)):
-            _paint(rng, image, label)
-        _light(rng, image)
-        return Sample({"data": image.astype(np.uint8)}, {"label": label}, f"shapes-{self.split}-{index:05d}")
+        kind, draw = ("scene", _scene) if self._scene else ("shapes", _plain)
+        image, label = draw(generator(kind, self._seed, self.splits.index(self.split), index), self._size)
+        return Sample({"data": image.astype(np.uint8)}, {"label": label}, f"{kind}-{self.split}-{index:05d}")
 
     def usable(self, progress: Progress | None = None) -> tuple[Sequence[int], list[str]]:
         """All: there are no files that could be bad."""
@@ -148,48 +155,114 @@ _KINDS = (
 )
 
 
-def _ground(rng: np.random.Generator, size: int) -> tuple[np.ndarray, np.ndarray]:
-    """The background: size×size×3 float32 colours from 0 to 255, and labels 0."""
-    rows, columns = np.mgrid[:size, :size].astype(np.float32)
+class _Shape(NamedTuple):
+    """What is drawn of a shape before it is painted."""
+
+    label: int
+    radius: float
+    x: float
+    y: float
+    """The middle, in pixels."""
+
+
+class _Sun(NamedTuple):
+    """The light of a scene: the direction in which shadows fall."""
+
+    x: float
+    y: float
+
+
+def _plain(rng: np.random.Generator, size: int) -> tuple[np.ndarray, np.ndarray]:
+    """A few shapes on a square ground: float32 colours from 0 to 255, and labels."""
+    image, label = _ground(rng, size, size)
+    for _ in range(rng.integers(2, 6)):
+        number = int(rng.integers(len(_KINDS)))
+        _paint(rng, image, label, _Shape(number + 1, size * rng.uniform(0.14, 0.3), *rng.uniform(0, size, 2)))
+    slope_x, slope_y = rng.uniform(-0.25, 0.25, 2)
+    _light(rng, image, rng.uniform(0.75, 1.1), slope_x, slope_y)
+    return image, label
+
+
+def _scene(rng: np.random.Generator, size: int) -> tuple[np.ndarray, np.ndarray]:
+    """Many shapes, the larger ones below, under one light."""
+    height, width = size, 3 * size // 2
+    image, label = _ground(rng, height, width)
+    count = max(3, round(height * width / PIXELS_OF_A_SHAPE * rng.uniform(0.8, 1.2)))
+    radii = np.sort(rng.uniform(min(12, 0.15 * size), min(48, 0.3 * size), count))[::-1]
+    angle = rng.uniform(0, 2 * math.pi)
+    sun = _Sun(math.cos(angle), math.sin(angle))
+    shapes: list[_Shape] = []
+    for place, radius in enumerate(radii.tolist()):
+        if place % len(_KINDS) == 0:
+            order = rng.permutation(len(_KINDS))  # so that all classes occur about equally often
+        # The roomiest of a few places: shapes spread, and still cover each other here and there.
+        tried = rng.uniform(0, 1, (3, 2)) * (width, height)
+        room = [min((math.hypot(x - s.x, y - s.y) - s.radius for s in shapes), default=0.0) for x, y in tried]
+        shapes.append(_Shape(int(order[place % len(_KINDS)]) + 1, radius, *tried[np.argmax(room)].tolist()))
+        _paint(rng, image, label, shapes[-1], sun)
+    strength = rng.uniform(0.1, 0.3)
+    _light(rng, image, rng.uniform(0.85, 1.1), -strength * sun.x, -strength * sun.y)
+    return image, label
+
+
+def _ground(rng: np.random.Generator, height: int, width: int) -> tuple[np.ndarray, np.ndarray]:
+    """The background: height×width×3 float32 colours from 0 to 255, and labels 0."""
+    rows, columns = np.mgrid[:height, :width].astype(np.float32)
     period = rng.uniform(5, 9)
     image = _colored(_clouds(columns / period, rows / period, rng), rng)
-    return image, np.zeros((size, size), np.uint8)
+    return image, np.zeros((height, width), np.uint8)
 
 
-def _paint(rng: np.random.Generator, image: np.ndarray, label: np.ndarray) -> None:
-    """Paint a shape of a random class over what is there; only the box around it is computed."""
-    size = len(label)
-    number = int(rng.integers(len(_KINDS)))
-    kind = _KINDS[number]
-    radius = size * rng.uniform(0.14, 0.3)
-    middle_x, middle_y = rng.uniform(0, size, 2)
-    reach = radius + BORDER + 1
-    top, left = (max(0, math.floor(middle - reach)) for middle in (middle_y, middle_x))
-    bottom, right = (min(size, math.ceil(middle + reach) + 1) for middle in (middle_y, middle_x))
+def _paint(
+    rng: np.random.Generator, image: np.ndarray, label: np.ndarray, shape: _Shape, sun: _Sun | None = None
+) -> None:
+    """Paint `shape` over what is there, shaded and with a shadow if there is a sun.
+
+    Only the box around it is computed.
+    """
+    kind = _KINDS[shape.label - 1]
+    radius = shape.radius
+    lift = 0.0 if sun is None else radius * rng.uniform(0.12, 0.3)  # how far the shadow falls
+    reach = radius + BORDER + 1 + 2 * lift
+    top, left = (max(0, math.floor(middle - reach)) for middle in (shape.y, shape.x))
+    bottom, right = (
+        min(side, math.ceil(middle + reach) + 1) for middle, side in zip((shape.y, shape.x), label.shape, strict=True)
+    )
     y, x = np.mgrid[top:bottom, left:right].astype(np.float32)
-    x -= middle_x
-    y -= middle_y
+    x -= shape.x
+    y -= shape.y
 
-    turned_x, turned_y = _rotated(x / radius, y / radius, rng.uniform(0, 2 * math.pi))
+    turn = rng.uniform(0, 2 * math.pi)
+    turned_x, turned_y = _rotated(x / radius, y / radius, turn)
     distance = radius * kind.outline(turned_x, turned_y)
     period = rng.uniform(5, 9)
     u, v = _rotated(x / period, y / period, rng.uniform(0, 2 * math.pi))
     surface = _colored(kind.texture(u, v, rng), rng)
 
-    covered = np.clip(0.5 - distance, 0, 1)[:, :, None]
     box = image[top:bottom, left:right]
+    if sun is not None:
+        shifted = _rotated((x - lift * sun.x) / radius, (y - lift * sun.y) / radius, turn)
+        soft = 1 + 0.6 * lift  # the edge's half width: the higher, the softer
+        box *= 1 - 0.55 * np.clip(0.5 - radius * kind.outline(*shifted) / (2 * soft), 0, 1)[:, :, None]
+        surface *= _shading(distance, x / radius, y / radius, sun)[:, :, None]
+    covered = np.clip(0.5 - distance, 0, 1)[:, :, None]
     box += covered * (surface - box)
     labels = label[top:bottom, left:right]
     labels[distance < BORDER] = VOID
-    labels[distance < -BORDER] = number + 1
+    labels[distance < -BORDER] = shape.label
 
 
-def _light(rng: np.random.Generator, image: np.ndarray) -> None:
+def _shading(distance: np.ndarray, x: np.ndarray, y: np.ndarray, sun: _Sun) -> np.ndarray:
+    """Factors of brightness: a slightly domed surface with a rim, brighter towards the light."""
+    slope_y, slope_x = np.gradient(distance)
+    rim = np.exp(np.minimum(distance, 0) / 2.5)  # falls off within a few pixels from the outline
+    return 1 - 0.25 * rim * (slope_x * sun.x + slope_y * sun.y) - 0.15 * (x * sun.x + y * sun.y)
+
+
+def _light(rng: np.random.Generator, image: np.ndarray, level: float, slope_x: float, slope_y: float) -> None:
     """Light that falls off across the picture, and the noise of a sensor."""
-    size = len(image)
-    along = np.linspace(-1, 1, size, dtype=np.float32)
-    slope_x, slope_y = rng.uniform(-0.25, 0.25, 2)
-    image *= rng.uniform(0.75, 1.1) + slope_x * along[None, :, None] + slope_y * along[:, None, None]
+    across, down = (np.linspace(-1, 1, side, dtype=np.float32) for side in (image.shape[1], image.shape[0]))
+    image *= level + slope_x * across[None, :, None] + slope_y * down[:, None, None]
     image += rng.standard_normal(image.shape, np.float32) * 4
     np.clip(image, 0, 255, out=image)
 

@@ -1,10 +1,12 @@
-"""The curves of a run's report, as SVG texts."""
+"""The curves of a run's report, as SVG elements that take their colours from the page around them."""
 
 from __future__ import annotations
 
 import io
+import re
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from html import escape
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
@@ -17,72 +19,93 @@ if TYPE_CHECKING:
 POINTS = 1000
 """Of a curve, about: more cannot be seen."""
 _FIGURES = (("mean_iu", "mean IU"), ("pixel_accuracy", "pixel accuracy"), ("mean_accuracy", "mean accuracy"))
-_BLUE, _PALE, _RED, _GREEN, _GREY = "#1f5fa8", "#a9c4e4", "#b3541e", "#3a7d44", "#888888"
+_DRAWN = {
+    name: f"#0{place:x}fe0{place:x}"
+    for place, name in enumerate(("ink", "line", "edge", "accent", "pale", "red", "green", "gray"), start=1)
+}
+"""The page's colours by name, and what is drawn in place of them."""
 
 
-def overview(log: Mapping[str, Sequence[float]], checks: Sequence[Mapping[str, Any]]) -> str:
+class Chart(NamedTuple):
+    title: str
+    svg: str
+    legend: Sequence[tuple[str, str]]
+    """CSS colour and name of each curve."""
+
+
+def overview(log: Mapping[str, Sequence[float]], checks: Sequence[Mapping[str, Any]]) -> list[Chart]:
     """Loss, validation figures, learning rate, norms. `log` has the columns of log.csv, `checks` log.jsonl's lines."""
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=(11, 6.4))
-    (loss, validation), (rate, norms) = figure.subplots(2, 2)
-    # Margins by hand: working them out takes longer than drawing.
-    figure.subplots_adjust(left=0.05, right=0.99, top=0.95, bottom=0.05, wspace=0.14, hspace=0.28)
-    _draw(loss, "training loss", log, ("loss", "as logged", _PALE, 0.8))
-    smooth = {**log, "loss": smoothed(np.array(log["loss"]))}
-    _draw(loss, "training loss", smooth, ("loss", "smoothed", _BLUE, 1.8))
-    loss.set_ylim(bottom=0)
-    iterations = [each["iteration"] for each in checks]
-    for (key, name), color in zip(_FIGURES, (_RED, _BLUE, _GREY), strict=True):
-        values = [_number(each.get(key)) for each in checks]
-        if np.isfinite(values).any():
-            validation.plot(iterations, values, color=color, linewidth=1.8, marker="o", markersize=3, label=name)
-    validation.set(ylim=(0, 1))
-    _finish(validation, "validation", iterations)
-    _draw(rate, "learning rate", log, ("rate", "", _GREEN, 1.8))
-    rate.ticklabel_format(axis="y", scilimits=(-2, 3))
-    gradients, weights = ("gradient_norm", "of the gradients", _RED, 0.8), ("weight_norm", "of the weights", _BLUE, 1.8)
-    _draw(norms, "norms", log, gradients, weights)
-    norms.set_yscale("log")
-    return _svg(figure)
+    smooth = {**log, "smooth": smoothed(np.array(log["loss"]))}
+    loss = _logged("training loss", smooth, ("loss", "as logged", "pale", 0.8), ("smooth", "smoothed", "accent", 1.6))
+    rate = _logged("learning rate", log, ("rate", "", "green", 1.6))
+    gradients, weights = ("gradient_norm", "gradients", "red", 0.8), ("weight_norm", "weights", "accent", 1.6)
+    return [loss, _validation(checks), rate, _logged("norms", log, gradients, weights)]
 
 
-def by_class(checks: Sequence[Mapping[str, Any]], classes: Sequence[str], colors: Sequence[Color]) -> str:
-    """The IU of each class over time, in the classes' colours."""
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=(11, 3.8))
-    axes = figure.subplots()
-    figure.subplots_adjust(left=0.05, right=0.8, top=0.97, bottom=0.08)
+def by_class(checks: Sequence[Mapping[str, Any]], classes: Sequence[str], colors: Sequence[Color]) -> Chart:
+    """The IU of each class over time, in the classes' colours; the legend in the order of the curves' ends."""
+    figure, axes = _figure()
     iterations = [each["iteration"] for each in checks]
     curves = np.array([[_number(iu) for iu in each["iu"]] for each in checks])
-    for label in np.argsort(np.nan_to_num(-curves[-1], nan=1.0)):  # the legend in the order of the curves' ends
-        name = classes[label].replace("$", r"\$").lstrip("_")  # names are no formulas, and none is left out
-        # Light colours are drawn over a dark edge.
-        axes.plot(iterations, curves[:, label], color="#555555", linewidth=2.6)
+    legend = []
+    for label in np.argsort(np.nan_to_num(-curves[-1], nan=1.0)).tolist():
         color = "#{:02x}{:02x}{:02x}".format(*colors[label])
-        axes.plot(iterations, curves[:, label], color=color, linewidth=1.8, marker="o", markersize=3, label=name)
-    axes.set(ylim=(0, 1))
-    _finish(axes, "", iterations)
-    axes.legend(frameon=False, loc="center left", bbox_to_anchor=(1.0, 0.5))
-    return _svg(figure)
+        # An edge sets off colours that are close to the page's.
+        axes.plot(iterations, curves[:, label], color=_DRAWN["edge"], linewidth=2.6)
+        axes.plot(iterations, curves[:, label], color=color, linewidth=1.8, marker="o", markersize=3)
+        legend.append((color, classes[label]))
+    axes.set_ylim(0, 1)
+    _finish(axes, iterations)
+    return Chart("", _svg(figure, "IU of each class by iteration"), legend)
 
 
-def _draw(axes: Axes, title: str, log: Mapping[str, Any], *curves: tuple[str, str, str, float]) -> None:
+def _validation(checks: Sequence[Mapping[str, Any]]) -> Chart:
+    figure, axes = _figure()
+    iterations = [each["iteration"] for each in checks]
+    legend = []
+    for (key, name), color in zip(_FIGURES, ("red", "accent", "gray"), strict=True):
+        values = [_number(each.get(key)) for each in checks]
+        if np.isfinite(values).any():
+            axes.plot(iterations, values, color=_DRAWN[color], linewidth=1.6, marker="o", markersize=3)
+            legend.append((_css(color), name))
+    axes.set_ylim(0, 1)
+    _finish(axes, iterations)
+    return Chart("validation" if legend else "no validation", _svg(figure, "validation by iteration"), legend)
+
+
+def _logged(title: str, log: Mapping[str, Any], *curves: tuple[str, str, str, float]) -> Chart:
     """Columns of the log with their names, colours and widths."""
+    figure, axes = _figure()
     step = max(1, len(log["iteration"]) // POINTS)
     iterations = np.array(log["iteration"])[::step]
-    for column, name, color, width in curves:
-        axes.plot(iterations, np.array(log[column])[::step], color=color, linewidth=width, label=name)
-    _finish(axes, title, log["iteration"])
+    for column, _, color, width in curves:
+        axes.plot(iterations, np.array(log[column])[::step], color=_DRAWN[color], linewidth=width)
+    if title == "norms":
+        axes.set_yscale("log")
+    else:
+        axes.set_ylim(bottom=0)
+        axes.ticklabel_format(axis="y", scilimits=(-3, 4))
+    _finish(axes, log["iteration"])
+    legend = [(_css(color), name) for _, name, color, _ in curves if name]
+    return Chart(title, _svg(figure, f"{title} by iteration"), legend)
 
 
-def _finish(axes: Axes, title: str, iterations: Sequence[float]) -> None:
-    axes.set_title(title, fontsize=11)
-    axes.grid(color="#e4e4e4", linewidth=0.6)
+def _figure() -> tuple[Figure, Axes]:
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(5.2, 2.6), facecolor="none")
+    # Margins by hand: working them out takes longer than drawing.
+    figure.subplots_adjust(left=0.095, right=0.97, top=0.93, bottom=0.12)
+    return figure, figure.subplots()
+
+
+def _finish(axes: Axes, iterations: Sequence[float]) -> None:
+    axes.set_facecolor("none")
+    axes.grid(color=_DRAWN["line"], linewidth=0.6)
     axes.spines[["top", "right"]].set_visible(False)
-    if axes.get_legend_handles_labels()[0]:
-        axes.legend(frameon=False)
+    axes.spines[["left", "bottom"]].set_color(_DRAWN["line"])
+    axes.tick_params(which="both", color=_DRAWN["line"], labelcolor=_DRAWN["ink"], labelsize=9)
+    axes.yaxis.get_offset_text().set_color(_DRAWN["ink"])
     if len(iterations):
         axes.set_xlim(0, 1.02 * max(iterations))
 
@@ -91,7 +114,23 @@ def _number(value: float | None) -> float:
     return np.nan if value is None else value
 
 
-def _svg(figure: Figure) -> str:
+def _css(name: str) -> str:
+    return f"var(--{name})"
+
+
+def _svg(figure: Figure, alt: str) -> str:
+    """An element to stand in a page: without a size, a style or names of its own."""
+    import matplotlib
+
     stream = io.StringIO()
-    figure.savefig(stream, format="svg", metadata={"Date": None})
-    return stream.getvalue()
+    with matplotlib.rc_context({"svg.fonttype": "none", "svg.hashsalt": "fcnlite"}):
+        figure.savefig(stream, format="svg", metadata={"Date": None})
+    text = stream.getvalue()
+    text = text[text.index("<svg") :].strip()
+    text = re.sub(r"<(metadata|style)\b.*?</\1>", "", text, flags=re.DOTALL)
+    text = re.sub(r'<g id="[^"]*"', "<g", text)
+    text = re.sub(r'(<svg\b[^>]*?) width="[^"]*"', r"\1", text, count=1)
+    text = re.sub(r'(<svg\b[^>]*?) height="[^"]*"', r"\1", text, count=1)
+    for name, color in _DRAWN.items():
+        text = text.replace(color, _css(name))
+    return text.replace("<svg", f'<svg role="img" aria-label="{escape(alt)}"', 1)

@@ -8,6 +8,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from dataclasses import replace
+from datetime import datetime
 from itertools import islice
 from typing import Any
 
@@ -27,7 +28,7 @@ from fcnlite.train.norms import Norms
 from fcnlite.train.options import TrainOptions
 from fcnlite.train.profile import Profile
 from fcnlite.train.run_folder import Log, RunFolder
-from fcnlite.train.watching import Check, Stopwatch, predictions
+from fcnlite.train.watching import Check, Scores, Stopwatch, predictions
 
 Batch = dict[str, np.ndarray]
 
@@ -175,9 +176,10 @@ class Training:
         with watch.checking():
             try:
                 segmenter = Segmenter(self.solver.net.share("TEST"))
-                matrix = None if self.val_set is None else confusion(segmenter, self.val_set)
-                shown = self.train_set if self.val_set is None else self.val_set
-                check = Check(self.solver.iteration, norms, matrix, predictions(segmenter, shown))
+                scores = Scores()
+                matrix = None if self.val_set is None else confusion(segmenter, self.val_set, each=scores)
+                shown, ranked = self.train_set if self.val_set is None else self.val_set, scores.worst_first()
+                check = Check(self.solver.iteration, norms, matrix, predictions(segmenter, shown, ranked), ranked)
             except FcnliteError as error:
                 raise TrainingError(
                     f"the check after iteration {self.solver.iteration} failed: {error} {self.folder.last} holds the "
@@ -209,11 +211,27 @@ class Training:
         else:
             with watch.checking():
                 try:
-                    report.write(self, check)
+                    report.write(self.folder.report, self._report(check))
                 except FileError as error:
                     lines.append(f"warning: {error}")
         for line in lines:
             bar.write(line, file=sys.stderr)
+
+    def _report(self, check: Check) -> report.Contents:
+        """What the report shows at `check`. Raises `FileError` for logs that cannot be read."""
+        return report.Contents(
+            name=self.folder.path.resolve().name,
+            written=datetime.now().astimezone(),
+            options=self.options,
+            train_set=self.train_set,
+            val_set=self.val_set,
+            check=check,
+            best=self.standing.best,
+            log=self.folder.read_log(),
+            checks=self.folder.read_checks(),
+            speed=self.folder.read_speed(),
+            profile=self.profile,
+        )
 
     def _save_if_best(self, mean_iu: float) -> None:
         """Write best.h5 if this is the best so far; without validation, the newest is."""

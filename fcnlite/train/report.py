@@ -1,7 +1,7 @@
 """report.html: a run at a glance, in one file that opens from disk without a network.
 
-Pictures and curves lie in it as data; nothing is fetched and nothing is computed by the reader. While the run goes on
-the page reloads itself once a minute.
+Pictures and curves are part of the file; nothing is fetched and nothing is computed by the reader. The page follows the
+reader's choice of a light or dark display and fits a phone. While the run goes on it reloads itself once a minute.
 """
 
 from __future__ import annotations
@@ -10,74 +10,157 @@ import base64
 import io
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import fields
+from dataclasses import dataclass, fields
+from datetime import datetime
 from html import escape
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from fcnlite.data import Dataset
 from fcnlite.files import atomic_write
 from fcnlite.metrics import text
-from fcnlite.plots import VOID_COLOR, label_image, smoothed
+from fcnlite.plots import UNSCORED_COLOR, WRONG_COLOR, errors, overlay, smoothed
 from fcnlite.train import charts
+from fcnlite.train.charts import Chart
+from fcnlite.train.checkpoint import Best
 from fcnlite.train.options import TrainOptions
-from fcnlite.train.watching import Check
+from fcnlite.train.profile import Profile
+from fcnlite.train.watching import Check, Score, Shown
 
 if TYPE_CHECKING:
     from PIL import Image
 
-    from fcnlite.train.loop import Training
+Color = tuple[int, int, int]
 
 MOST_CURVES = 16
 """Classes: the curves of more cannot be told apart; the table shows theirs one by one."""
 MOST_CELLS = 40
 """Classes: the cells of larger confusion matrices cannot be seen."""
+MOST_LISTED = 100
+"""Pictures in the list of scores."""
 _LONGEST_SIDE = 480
 """Pixels of a sample picture."""
+_SMALL = 200
+"""Pixels of the longer side: smaller pictures are shown with square pixels."""
+_BINS = 20
+"""Of the histogram of scores."""
 
 _STYLE = """
-body { font: 15px/1.5 system-ui, sans-serif; color: #222; max-width: 1120px; margin: 2em auto; padding: 0 1em; }
-h1 { font-size: 1.5em; margin: 0; } h2 { font-size: 1.15em; margin: 2em 0 .5em; }
-.about { color: #666; margin: .2em 0 1.2em; }
-.tiles { display: flex; flex-wrap: wrap; gap: .8em; }
-.tiles div { background: #f3f5f8; border-radius: 6px; padding: .6em 1em; min-width: 7em; }
-.tiles b { display: block; font-size: 1.3em; } .tiles span { color: #666; font-size: .85em; }
-img { max-width: 100%; } table { border-collapse: collapse; } td, th { padding: .15em .8em .15em 0; text-align: left; }
-td.n, th.n { text-align: right; font-variant-numeric: tabular-nums; }
-.samples { width: 100%; table-layout: fixed; } .samples td { padding: 0 .5em .5em 0; vertical-align: top; }
-.samples img { width: 100%; image-rendering: pixelated; display: block; }
-.swatch { display: inline-block; width: .9em; height: .9em; border: 1px solid #555; vertical-align: -.1em;
-          margin-right: .4em; }
-.legend span { margin-right: 1.2em; white-space: nowrap; }
-.bar { background: #e8ebf0; width: 12em; height: .7em; } .bar i { display: block; background: #1f5fa8; height: 100%; }
-.confusion td { width: 2.4em; text-align: center; padding: .1em; font-size: .8em; }
-.confusion th { font-weight: normal; font-size: .85em; }
-.confusion th.c { writing-mode: vertical-rl; padding: .3em 0; vertical-align: bottom; }
-pre { background: #f3f5f8; padding: .8em; overflow-x: auto; font-size: .85em; } summary { cursor: pointer; }
-.set { font-weight: bold; }
+:root { color-scheme: light dark; --paper: #fff; --ink: #1c2026; --soft: #5b6470; --line: #dfe3e8; --card: #f4f6f8;
+        --edge: #8a919b; --accent: #1f5fa8; --pale: #9dbde2; --red: #b3541e; --green: #2f7a3c; --gray: #858c96; }
+@media (prefers-color-scheme: dark) {
+  :root { --paper: #14171b; --ink: #e3e6ea; --soft: #9aa3ae; --line: #313840; --card: #1d2228;
+          --edge: #7d858f; --accent: #6fa9ea; --pale: #3a5f8a; --red: #e5946a; --green: #74bd80; --gray: #98a0aa; }
+}
+* { box-sizing: border-box; }
+body { font: 15px/1.5 system-ui, -apple-system, "Segoe UI", sans-serif; color: var(--ink); background: var(--paper);
+       max-width: 1160px; margin: 0 auto; padding: 1.6em 1em 3em; overflow-wrap: anywhere; }
+h1 { font-size: 1.5em; line-height: 1.25; margin: 0; }
+h2 { font-size: 1.15em; margin: 2.4em 0 .6em; padding-top: .8em; border-top: 1px solid var(--line); }
+.about, .note { color: var(--soft); margin: .3em 0 1.2em; }
+.tiles { display: grid; grid-template-columns: repeat(auto-fill, minmax(8.4em, 1fr)); gap: .7em; }
+.tiles div { background: var(--card); border-radius: 8px; padding: .6em .9em; }
+.tiles b { display: block; font-size: 1.35em; line-height: 1.3; font-variant-numeric: tabular-nums; }
+.tiles span { color: var(--soft); font-size: .85em; line-height: 1.3; display: block; }
+.progress { height: 4px; border-radius: 2px; background: var(--line); margin: 0 0 1.2em; }
+.progress i { display: block; height: 100%; border-radius: 2px; background: var(--accent); }
+.charts { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(100%, 25em), 1fr)); gap: 1em 1.6em; }
+figure { margin: 0; min-width: 0; }
+.legend { display: inline-flex; flex-wrap: wrap; gap: 0 1em; font-size: .87em;
+          color: var(--soft); }
+figcaption b + .legend { margin-left: .8em; }
+.chart svg { display: block; width: 100%; height: auto; } .chart text { font-family: inherit !important; }
+.swatch { display: inline-block; width: .85em; height: .85em; border: 1px solid var(--edge); border-radius: 2px;
+          vertical-align: -.08em; margin-right: .4em; }
+.scroll { overflow-x: auto; max-width: 100%; } .tall { max-height: 26em; overflow-y: auto; }
+table { border-collapse: collapse; } td, th { padding: .2em 1em .2em 0; text-align: left; vertical-align: baseline; }
+td:last-child, th:last-child { padding-right: 0; }
+th { font-weight: 600; font-size: .87em; color: var(--soft); } tr + tr td { border-top: 1px solid var(--line); }
+td.n, th.n { text-align: right; font-variant-numeric: tabular-nums; white-space: nowrap; }
+.classes td, .list td { white-space: nowrap; }
+.classes td, .classes th { padding-right: .8em; } .classes .bar { width: 4.5em; }
+.list td.name, .classes td.name { white-space: normal; min-width: 8.8em; max-width: 22em; }
+.tall th { position: sticky; top: 0; background: var(--paper); }
+.bar { background: var(--line); width: 7em; height: .6em; border-radius: 3px; overflow: hidden; }
+.bar i { display: block; background: var(--accent); height: 100%; }
+.histogram { display: flex; align-items: flex-end; gap: 2px; height: 72px; max-width: 540px;
+             border-bottom: 1px solid var(--edge); }
+.histogram i { flex: 1; background: var(--accent); border-radius: 2px 2px 0 0; }
+.scale { display: flex; justify-content: space-between; max-width: 540px; color: var(--soft); font-size: .85em; }
+.sample { margin: 0 0 1.4em; } .sample h3 { font-size: 1em; margin: 0 0 .3em; font-weight: 600; }
+.sample h3 span { color: var(--soft); font-weight: normal; margin-left: .6em; }
+.views { display: grid; grid-template-columns: repeat(4, minmax(0, 1fr)); gap: .5em; }
+.views img { width: 100%; display: block; border-radius: 4px; } .views .small { image-rendering: pixelated; }
+.views figcaption { font-size: .82em; color: var(--soft); }
+.confusion td { width: 2.5em; min-width: 2.5em; text-align: center; padding: .15em; font-size: .8em; border: 0;
+                font-variant-numeric: tabular-nums; }
+.confusion th { font-weight: normal; color: inherit; padding-right: .7em; white-space: nowrap; }
+.confusion th.c { writing-mode: vertical-rl; transform: rotate(180deg); padding: .3em 0; line-height: 2.5em;
+                  max-height: 14em; overflow: hidden; text-overflow: ellipsis; }
+.confusion td.hi { color: #fff; } .confusion .axis { color: var(--soft); }
+pre { background: var(--card); border-radius: 8px; padding: .8em 1em; overflow-x: auto; font-size: .85em; }
+summary { cursor: pointer; color: var(--soft); } .set { font-weight: 600; }
+@media (max-width: 640px) {
+  .views { grid-template-columns: repeat(2, minmax(0, 1fr)); } .bar { width: 5em; }
+  h1 { font-size: 1.25em; } body { padding-top: 1em; } figcaption b + .legend { margin-left: 0; display: flex; }
+}
 """
 
 
-def write(run: Training, check: Check) -> None:
-    """Write the report of a run that stands at `check`. Raises `FileError` where that cannot be done."""
-    log, checks, speed = run.folder.read_log(), run.folder.read_checks(), run.folder.read_speed()
-    shown = run.train_set if run.val_set is None else run.val_set
-    ended = check.iteration >= run.options.iterations
-    name = run.folder.path.resolve().name
-    title = f"{name}: iteration {check.iteration:,} of {run.options.iterations:,}"
+@dataclass(frozen=True)
+class Contents:
+    """What the report of a run shows."""
+
+    name: str
+    written: datetime
+    options: TrainOptions
+    train_set: Dataset
+    val_set: Dataset | None
+    check: Check
+    """Where the run stands."""
+    best: Best
+    log: Mapping[str, Sequence[float]]
+    """The columns of log.csv."""
+    checks: Sequence[Mapping[str, Any]]
+    """The lines of log.jsonl."""
+    speed: Sequence[Mapping[str, Any]]
+    """The lines of speed.jsonl."""
+    profile: Profile | None = None
+
+    @property
+    def shown(self) -> Dataset:
+        """What the samples are from."""
+        return self.train_set if self.val_set is None else self.val_set
+
+
+def write(path: Path, run: Contents) -> None:
+    """Write the report. Raises `FileError` where that cannot be done."""
+    page = _page(run)
+    with atomic_write(path) as temporary:
+        temporary.write_text(page, encoding="utf-8")
+
+
+def _page(run: Contents) -> str:
+    check, shown, total = run.check, run.shown, run.options.iterations
+    title = f"{run.name}: iteration {check.iteration:,} of {total:,}"
+    written = run.written.strftime("%Y-%m-%d %H:%M:%S %Z").strip()
     parts = [
         f"<h1>{escape(title)}</h1>",
-        f'<p class="about">{escape(_about(run))}</p>',
-        _tiles(run, check, log, speed),
+        f'<p class="about">{escape(_about(run))}<br>written on <time datetime="{run.written.isoformat()}">'
+        f"{escape(written)}</time></p>",
+        f'<div class="progress"><i style="width:{min(100.0, 100 * check.iteration / total):.1f}%"></i></div>',
+        _tiles(run),
         "<h2>Curves by iteration</h2>",
-        _image(charts.overview(log, checks), "loss, validation, learning rate and norms by iteration"),
+        f'<div class="charts">{"".join(map(_chart, charts.overview(run.log, run.checks)))}</div>',
     ]
     if check.metrics is not None:
-        parts += ["<h2>IU of each class</h2>", _classes(check, checks, shown.classes, shown.colors)]
-    parts += [
-        f"<h2>Predictions on {escape(shown.name)} ({escape(shown.split)})</h2>",
-        _samples(check, shown.classes, shown.colors),
-    ]
+        parts += ["<h2>IU of each class</h2>", _classes(check, run.checks, shown.classes, shown.colors)]
+    where = escape(f"{shown.name} ({shown.split})")
+    parts += [f"<h2>Predictions on {where}</h2>", _samples(check, shown.classes, shown.colors)]
+    if check.ranked:
+        parts += [f"<h2>IU of each picture of {where}</h2>", _pictures(check.ranked, shown.classes)]
     if check.matrix is not None and len(check.matrix) <= MOST_CELLS:
         parts += ["<h2>Confusion</h2>", _confusion(check.matrix, shown.classes)]
     parts += ["<h2>Norms by layer</h2>", _norms(check)]
@@ -87,17 +170,16 @@ def write(run: Training, check: Check) -> None:
     if skipped:
         parts += ["<h2>Skipped, which cannot be used</h2>", f"<pre>{escape(chr(10).join(skipped))}</pre>"]
     parts += ["<h2>Options</h2>", _options(run.options)]
-    refresh = "" if ended else '<meta http-equiv="refresh" content="60">'
-    page = (
+    refresh = "" if check.iteration >= total else '<meta http-equiv="refresh" content="60">'
+    return (
         f'<!DOCTYPE html>\n<html lang="en"><head><meta charset="utf-8">{refresh}'
-        f'<meta name="viewport" content="width=device-width"><title>{escape(title)}</title><style>{_STYLE}</style>'
+        '<meta name="viewport" content="width=device-width, initial-scale=1">'
+        f'<meta name="color-scheme" content="light dark"><title>{escape(title)}</title><style>{_STYLE}</style>'
         f"</head>\n<body>\n" + "\n".join(parts) + "\n</body></html>\n"
     )
-    with atomic_write(run.folder.report) as temporary:
-        temporary.write_text(page, encoding="utf-8")
 
 
-def _about(run: Training) -> str:
+def _about(run: Contents) -> str:
     options = run.options
     recipe = f"recipe {options.recipe}, " if options.recipe else ""
     skipped = f" ({len(run.train_set.skipped):,} skipped, which cannot be used)" if run.train_set.skipped else ""
@@ -108,15 +190,14 @@ def _about(run: Training) -> str:
     )
 
 
-def _tiles(run: Training, check: Check, log: Mapping[str, Sequence[float]], speed: Sequence[Mapping[str, Any]]) -> str:
+def _tiles(run: Contents) -> str:
     """The most asked-for figures."""
-    loss = smoothed(np.array(log["loss"]))
+    check, best, loss = run.check, run.best, smoothed(np.array(run.log["loss"]))
     seconds, checking, waited, done = (
-        sum(each[name] for each in speed) for name in ("seconds", "checking", "waited", "iterations")
+        sum(each[name] for each in run.speed) for name in ("seconds", "checking", "waited", "iterations")
     )
     training = max(seconds - checking, 1e-9)
     left = (run.options.iterations - check.iteration) * seconds / max(done, 1)
-    best = run.standing.best
     tiles = [(f"{loss[-1]:.4g}" if len(loss) else "–", "training loss, smoothed")]
     if check.metrics is not None:
         tiles += [
@@ -134,12 +215,19 @@ def _tiles(run: Training, check: Check, log: Mapping[str, Sequence[float]], spee
     return '<div class="tiles">' + "".join(f"<div><b>{a}</b><span>{b}</span></div>" for a, b in tiles) + "</div>"
 
 
-def _classes(
-    check: Check,
-    checks: Sequence[Mapping[str, Any]],
-    classes: Sequence[str],
-    colors: Sequence[tuple[int, int, int]],
-) -> str:
+def _chart(chart: Chart) -> str:
+    legend = _legend(chart.legend)
+    title = f"<b>{escape(chart.title)}</b>" if chart.title else ""
+    return f'<figure class="chart"><figcaption>{title}{legend}</figcaption>{chart.svg}</figure>'
+
+
+def _legend(entries: Sequence[tuple[str, str]]) -> str:
+    """CSS colours and what they stand for."""
+    words = "".join(f"<span>{_swatch(color)}{escape(name)}</span>" for color, name in entries)
+    return f'<span class="legend">{words}</span>' if entries else ""
+
+
+def _classes(check: Check, checks: Sequence[Mapping[str, Any]], classes: Sequence[str], colors: Sequence[Color]) -> str:
     """Curves, where there are few enough, and a line for each class: IU now, its best, its course, share of pixels."""
     assert check.metrics is not None and check.matrix is not None
     truth = check.matrix.sum(axis=1)
@@ -150,49 +238,113 @@ def _classes(
         course = [math.nan if each["iu"][label] is None else each["iu"][label] for each in validated]
         iu, accuracy = check.metrics.iu[label], check.metrics.accuracy[label]
         best = max((each for each in course if not math.isnan(each)), default=math.nan)
-        width = 0 if math.isnan(iu) else 100 * iu
         rows.append(
-            f"<tr><td>{_swatch(colors[label])}{escape(name)}</td><td class='n'>{text(iu)}</td>"
-            f"<td><div class='bar'><i style='width:{width:.1f}%'></i></div></td><td class='n'>{text(best)}</td>"
+            f"<tr><td class='name'>{_swatch(_hex(colors[label]))}{escape(name)}</td><td class='n'>{text(iu)}</td>"
+            f"<td>{_bar(iu)}</td><td class='n'>{text(best)}</td>"
             f"<td>{_spark(course)}</td><td class='n'>{text(accuracy)}</td>"
             f"<td class='n'>{truth[label] / max(1, truth.sum()):.1%}</td></tr>"
         )
-    table = "<table>" + "".join(rows) + "</table>"
+    table = f'<div class="scroll"><table class="classes">{"".join(rows)}</table></div>'
     if len(classes) > MOST_CURVES:
         return table
-    return _image(charts.by_class(validated, classes, colors), "IU of each class by iteration") + table
+    return f'<div class="charts">{_chart(charts.by_class(validated, classes, colors))}{table}</div>'
+
+
+def _bar(value: float) -> str:
+    return f"<div class='bar'><i style='width:{0 if math.isnan(value) else 100 * value:.1f}%'></i></div>"
 
 
 def _spark(values: Sequence[float]) -> str:
     """A small curve from 0 to 1."""
-    step = 110 / max(1, len(values) - 1)
+    step = 90 / max(1, len(values) - 1)
     points = " ".join(f"{i * step + 1:.1f},{21 - 20 * each:.1f}" for i, each in enumerate(values) if each == each)
     return (
-        '<svg width="112" height="22" role="img"><path d="M0 21.5H112" stroke="#ddd"/>'
-        f'<polyline points="{points}" fill="none" stroke="#1f5fa8" stroke-width="1.5"/></svg>'
+        '<svg width="92" height="22" role="img"><path d="M0 21.5H92" style="stroke:var(--line)"/>'
+        f'<polyline points="{points}" fill="none" style="stroke:var(--accent)" stroke-width="1.5"/></svg>'
     )
 
 
-def _samples(check: Check, classes: Sequence[str], colors: Sequence[tuple[int, int, int]]) -> str:
-    """Pictures, truths and predictions side by side, and the legend."""
+def _samples(check: Check, classes: Sequence[str], colors: Sequence[Color]) -> str:
+    """Pictures beside truths, predictions and errors, and the legend."""
+    places = {score.index: place for place, score in enumerate(check.ranked, start=1)}
+    entries = [*zip(map(_hex, colors), classes, strict=True), (_hex(WRONG_COLOR), "wrong")]
+    chosen = f"Of {len(places):,} pictures the worst, the middle one and the best.<br>" if places else ""
+    parts = [f'<p class="note">{chosen}{_legend([*entries, (_hex(UNSCORED_COLOR), "void, not scored")])}</p>']
+    for each in check.samples:
+        place = f" · {places[each.score.index]:,} of {len(places):,}" if places else ""
+        figures = f"mean IU {text(each.score.mean_iu)}{place}"
+        parts.append(
+            f'<section class="sample"><h3>{escape(each.score.name)}<span>{figures}</span></h3>'
+            f'<div class="views">{_views(each, classes, colors)}</div></section>'
+        )
+    return "".join(parts)
+
+
+def _views(sample: Shown, classes: Sequence[str], colors: Sequence[Color]) -> str:
     from PIL import Image
 
-    rows = ["<tr><th>picture</th><th>truth</th><th>prediction</th></tr>"]
-    for picture, *labels in check.samples:
-        cells = [_picture(Image.fromarray(picture), "JPEG", Image.Resampling.BICUBIC)]
-        cells += [_picture(label_image(each, colors), "PNG", Image.Resampling.NEAREST) for each in labels]
-        rows.append("<tr>" + "".join(f"<td>{cell}</td>" for cell in cells) + "</tr>")
-    entries = [*zip(classes, colors, strict=True), ("void", VOID_COLOR)]
-    legend = "".join(f"<span>{_swatch(color)}{escape(name)}</span>" for name, color in entries)
-    return f'<table class="samples">{"".join(rows)}</table><p class="legend">{legend}</p>'
+    views = {
+        "picture": Image.fromarray(sample.image),
+        "truth": overlay(sample.image, sample.truth, classes, colors),
+        "prediction": overlay(sample.image, sample.predicted, classes, colors),
+        "errors": errors(sample.image, sample.truth, sample.predicted),
+    }
+    return "".join(
+        f"<figure>{_picture(view, f'{name} of {sample.score.name}', flat=name == 'errors')}"
+        f"<figcaption>{name}</figcaption></figure>"
+        for name, view in views.items()
+    )
 
 
-def _picture(picture: Image.Image, kind: str, method: Image.Resampling) -> str:
+def _picture(picture: Image.Image, alt: str, flat: bool) -> str:
+    """An image element. `flat`: colours that mean something, which neither scaling nor compression may blend."""
+    from PIL import Image
+
     scale = min(1.0, _LONGEST_SIDE / max(picture.size))
     size = max(1, round(picture.width * scale)), max(1, round(picture.height * scale))
     stream = io.BytesIO()
-    picture.resize(size, method).save(stream, kind, quality=88)
-    return f'<img src="data:image/{kind.lower()};base64,{base64.b64encode(stream.getvalue()).decode()}" alt="">'
+    if flat:
+        kind = "png"
+        picture.resize(size, Image.Resampling.NEAREST).quantize(256).save(stream, "PNG")
+    else:
+        kind = "jpeg"
+        picture.resize(size, Image.Resampling.BICUBIC).save(stream, "JPEG", quality=88, subsampling=0)
+    small = ' class="small"' if max(picture.size) < _SMALL else ""
+    content = base64.b64encode(stream.getvalue()).decode()
+    return f'<img{small} src="data:image/{kind};base64,{content}" alt="{escape(alt)}">'
+
+
+def _pictures(ranked: Sequence[Score], classes: Sequence[str]) -> str:
+    """How the scores are spread, and the pictures with the lowest."""
+    values = np.array([each.mean_iu for each in ranked])
+    known = values[np.isfinite(values)]
+    counts = np.histogram(known, _BINS, (0, 1))[0]
+    bars = "".join(
+        f'<i style="height:{100 * count / max(1, counts.max()):.1f}%{";min-height:2px" if count else ""}" '
+        f'title="{count:,} from {place / _BINS:.2f} to {(place + 1) / _BINS:.2f}"></i>'
+        for place, count in enumerate(counts.tolist())
+    )
+    middle = f"median {text(float(np.median(known)))}" if known.size else ""
+    histogram = (
+        f'<div class="histogram" role="img" aria-label="pictures by mean IU">{bars}</div>'
+        f'<div class="scale"><span>0</span><span>{middle}</span><span>1</span></div>'
+    )
+    head = '<tr><th class="n">#</th><th>picture</th><th class="n">mean IU</th><th></th>'
+    rows = [head + '<th class="n">pixel accuracy</th><th>commonest error, share of the picture\'s pixels</th></tr>']
+    for place, each in enumerate(ranked[:MOST_LISTED], start=1):
+        error = ""
+        if each.mistake is not None:
+            truth, predicted, share = each.mistake
+            error = f"{escape(classes[truth])} taken for {escape(classes[predicted])}, {share:.1%}"
+        rows.append(
+            f"<tr><td class='n'>{place}</td><td class='name'>{escape(each.name)}</td>"
+            f"<td class='n'>{text(each.mean_iu)}</td><td>{_bar(each.mean_iu)}</td>"
+            f"<td class='n'>{text(each.pixel_accuracy)}</td><td>{error}</td></tr>"
+        )
+    count = f"The {MOST_LISTED} worst of {len(ranked):,} pictures" if len(ranked) > MOST_LISTED else "All pictures"
+    note = f"{count}, worst first. The mean is over the classes that are in a picture or predicted there."
+    table = f'<div class="scroll tall"><table class="list">{"".join(rows)}</table></div>'
+    return f'{histogram}<p class="note">{note}</p>{table}'
 
 
 def _confusion(matrix: np.ndarray, classes: Sequence[str]) -> str:
@@ -200,15 +352,16 @@ def _confusion(matrix: np.ndarray, classes: Sequence[str]) -> str:
     totals = matrix.sum(axis=1, keepdims=True)
     shares = np.divide(100.0 * matrix, totals, out=np.zeros(matrix.shape), where=totals > 0)
     head = "".join(f'<th class="c">{escape(name)}</th>' for name in classes)
-    rows = [f"<tr><th>true \\ predicted</th>{head}</tr>"]
+    rows = [f'<tr><th class="axis">true ↓ &nbsp; predicted →</th>{head}</tr>']
     for name, row in zip(classes, shares, strict=True):
         cells = "".join(
-            f'<td style="background:rgba(31,95,168,{share / 100:.3f});color:{"#fff" if share > 55 else "#222"}">'
-            f"{f'{share:.0f}' if share >= 0.5 else ''}</td>"
-            for share in row
+            f'<td{" class=hi" if share > 55 else ""} style="background:rgba(40,104,178,{share / 100:.3f})" '
+            f'title="{escape(name)} as {escape(other)}: {share:.2f} %">{f"{share:.0f}" if share >= 0.5 else ""}</td>'
+            for other, share in zip(classes, row, strict=True)
         )
         rows.append(f"<tr><th>{escape(name)}</th>{cells}</tr>")
-    return f'<table class="confusion">{"".join(rows)}</table>'
+    note = "% of the pixels of each true class: rows add up to 100 %. Cells of less than 0.5 % are left blank."
+    return f'<p class="note">{note}</p><div class="scroll"><table class="confusion">{"".join(rows)}</table></div>'
 
 
 def _norms(check: Check) -> str:
@@ -221,7 +374,7 @@ def _norms(check: Check) -> str:
             f"<tr><td>{escape(layer)}</td><td class='n'>{weight:.4g}</td><td class='n'>{gradient:.4g}</td>"
             f"<td class='n'>{ratio}</td></tr>"
         )
-    return f"<details><summary>after iteration {check.iteration:,}</summary><table>{''.join(rows)}</table></details>"
+    return _folded(f"after iteration {check.iteration:,}", rows)
 
 
 def _options(options: TrainOptions) -> str:
@@ -232,15 +385,20 @@ def _options(options: TrainOptions) -> str:
         text = " ".join(map(str, value)) if isinstance(value, tuple) else "" if value is None else str(value)
         mark = ' class="set"' if value != each.default else ""
         rows.append(f"<tr{mark}><td>{escape(each.name)}</td><td>{escape(text)}</td></tr>")
-    return f"<details><summary>all options</summary><table>{''.join(rows)}</table></details>"
+    return _folded("all options", rows)
 
 
-def _image(svg: str, alt: str) -> str:
-    return f'<img src="data:image/svg+xml;base64,{base64.b64encode(svg.encode()).decode()}" alt="{escape(alt)}">'
+def _folded(summary: str, rows: Sequence[str]) -> str:
+    table = f'<div class="scroll"><table>{"".join(rows)}</table></div>'
+    return f"<details><summary>{summary}</summary>{table}</details>"
 
 
-def _swatch(color: tuple[int, int, int]) -> str:
-    return '<i class="swatch" style="background:#{:02x}{:02x}{:02x}"></i>'.format(*color)
+def _swatch(color: str) -> str:
+    return f'<i class="swatch" style="background:{color}"></i>'
+
+
+def _hex(color: Color) -> str:
+    return "#{:02x}{:02x}{:02x}".format(*color)
 
 
 def _duration(seconds: float) -> str:

@@ -10,20 +10,28 @@ from fcnlite.evaluation import confusion
 from fcnlite.metrics import Metrics, text
 from fcnlite.segmenter import Segmenter
 from fcnlite.train.run_folder import RunFolder
-from fcnlite.train.watching import predictions
+from fcnlite.train.watching import Scores, predictions
 
 
 def draw(folder: RunFolder, dataset: Dataset) -> np.ndarray:
-    """Draw the pictures of a run from its log and its best weights; returns the confusion matrix on `dataset`."""
+    """Draw the pictures of a run from its log and its best weights; returns the confusion matrix on `dataset`.
+
+    The overlay is of the picture in the middle, of those sorted by mean IU.
+    """
     segmenter = Segmenter(folder.best)
     plots.curves(folder.path / "curves.png", folder.read_log())
-    rows = predictions(segmenter, dataset)
-    plots.sample_sheet(folder.path / "samples.png", rows, dataset.classes, dataset.colors)
-    image, _, labels = rows[0]
-    tinted = plots.overlay(image, labels, dataset.classes, dataset.colors)
-    picture = plots.with_legend(tinted, labels, dataset.classes, dataset.colors)
+    scores = Scores()
+    matrix = confusion(segmenter, dataset, each=scores)
+    ranked = scores.worst_first()
+    shown = predictions(segmenter, dataset, ranked)
+    rows = [(each.image, each.truth, each.predicted) for each in shown]
+    places = {score.index: f"{place} of {len(ranked)}, worst first" for place, score in enumerate(ranked, start=1)}
+    titles = [f"{each.score.name}: mean IU {text(each.score.mean_iu)} ({places[each.score.index]})" for each in shown]
+    plots.sample_sheet(folder.path / "samples.png", rows, dataset.classes, dataset.colors, titles)
+    middle = next(each for each in shown if each.score.index == ranked[len(ranked) // 2].index)
+    tinted = plots.overlay(middle.image, middle.predicted, dataset.classes, dataset.colors)
+    picture = plots.with_legend(tinted, middle.predicted, dataset.classes, dataset.colors)
     plots.save_png(folder.path / "overlay.png", picture)
-    matrix = confusion(segmenter, dataset)
     plots.confusion_matrix(folder.path / "confusion.png", matrix, dataset.classes)
     return matrix
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
@@ -12,24 +12,87 @@ from typing import Any
 
 import numpy as np
 
-from fcnlite.data import Dataset, Loader
+from fcnlite.data import VOID, Dataset, Loader
 from fcnlite.data.pictures import show
-from fcnlite.metrics import Metrics, number
+from fcnlite.metrics import Metrics, confusion, number
 from fcnlite.segmenter import Segmenter
 from fcnlite.train.norms import Norms
 
 SAMPLES = 6
 """Pictures that are shown with their predictions."""
 
-Rows = list[tuple[np.ndarray, np.ndarray, np.ndarray]]
-"""Picture, true labels, predicted labels."""
+
+@dataclass(frozen=True)
+class Score:
+    """How well one picture is segmented."""
+
+    index: int
+    """In its data set."""
+    name: str
+    mean_iu: float
+    """Over the classes that are in the picture or predicted there; NaN where all of it is void."""
+    pixel_accuracy: float
+    mistake: tuple[int, int, float] | None
+    """The commonest: true class, predicted class, share of the picture's scored pixels; None without any."""
+
+    @staticmethod
+    def of(index: int, name: str, matrix: np.ndarray) -> Score:
+        metrics = Metrics.from_matrix(matrix)
+        wrong = matrix.copy()
+        np.fill_diagonal(wrong, 0)
+        truth, predicted = divmod(int(wrong.argmax()), len(wrong))
+        share = wrong[truth, predicted] / max(1, matrix.sum())
+        mistake = (truth, predicted, float(share)) if share else None
+        return Score(index, name, metrics.mean_iu, metrics.pixel_accuracy, mistake)
 
 
-def predictions(segmenter: Segmenter, dataset: Dataset) -> Rows:
-    """A few pictures of `dataset`, evenly spread, with what the net makes of them; the first of several label maps."""
-    chosen = np.unique(np.linspace(0, len(dataset) - 1, SAMPLES).astype(int))
-    samples = [dataset[int(index)] for index in chosen]
-    return [(show(sample.image), sample.label, segmenter(sample.images)) for sample in samples]
+class Scores:
+    """Collects the score of every picture from an evaluation, whose `each` it is."""
+
+    def __init__(self) -> None:
+        self._scores: list[Score] = []
+
+    def __call__(self, name: str, matrix: np.ndarray) -> None:
+        self._scores.append(Score.of(len(self._scores), name, matrix))
+
+    def worst_first(self) -> list[Score]:
+        """By mean IU; pictures without one come last."""
+        return sorted(self._scores, key=_rank)
+
+
+def _rank(score: Score) -> tuple[bool, float, int]:
+    return math.isnan(score.mean_iu), score.mean_iu, score.index
+
+
+@dataclass(frozen=True)
+class Shown:
+    """A picture (H×W×3 uint8) with its true and its predicted labels; the first of several label maps."""
+
+    score: Score
+    image: np.ndarray
+    truth: np.ndarray
+    predicted: np.ndarray
+
+
+def predictions(segmenter: Segmenter, dataset: Dataset, ranked: Sequence[Score] = ()) -> list[Shown]:
+    """A few pictures of `dataset` with what the net makes of them, the worst first.
+
+    `ranked`: the scores of all pictures, worst first. The worst of them are shown, the middle one and the best; without
+    scores, pictures that are evenly spread over the data set.
+    """
+    if ranked:
+        middle = max(SAMPLES - 2, len(ranked) // 2)
+        places = range(len(ranked)) if len(ranked) <= SAMPLES else [*range(SAMPLES - 2), middle, len(ranked) - 1]
+        chosen = [ranked[place].index for place in places]
+    else:
+        chosen = np.unique(np.linspace(0, len(dataset) - 1, SAMPLES).astype(int)).tolist()
+    shown = []
+    for index in chosen:
+        sample = dataset[index]
+        predicted = segmenter(sample.images)
+        matrix = confusion(sample.label, predicted, len(dataset.classes), VOID)
+        shown.append(Shown(Score.of(index, sample.name, matrix), show(sample.image), sample.label, predicted))
+    return sorted(shown, key=lambda each: _rank(each.score))
 
 
 @dataclass(frozen=True)
@@ -41,7 +104,9 @@ class Check:
     """The gradients' are of the iteration's batch."""
     matrix: np.ndarray | None
     """The confusion matrix on the validation set, if there is one."""
-    samples: Rows
+    samples: Sequence[Shown]
+    ranked: Sequence[Score] = ()
+    """Every picture of the validation set, the worst first."""
 
     @cached_property
     def metrics(self) -> Metrics | None:

@@ -7,7 +7,7 @@ import pytest
 
 from fcnlite import data
 from fcnlite.data.dataset import Sample
-from fcnlite.data.shapes import _KINDS
+from fcnlite.data.shapes import _KINDS, _paint, _Shape, _Sun
 from fcnlite.errors import DataError
 
 
@@ -98,3 +98,40 @@ def test_no_sample_beyond_the_count() -> None:
     for index in (3, -1):
         with pytest.raises(IndexError):
             dataset[index]
+
+
+def test_plain_pictures_stay_what_they_were() -> None:
+    """Trainings and published figures depend on them."""
+    label = data.open("shapes", split="val")[3].label
+    counts = np.bincount(label.ravel(), minlength=256)
+    assert counts[[0, 1, 2, 3, 4, 5, 255]].tolist() == [6762, 0, 869, 197, 0, 757, 631]
+    means = [data.open("shapes", seed=seed, size=size)[5].image.mean() for seed, size in ((0, 96), (7, 64))]
+    assert means == pytest.approx([110.46, 97.01], abs=0.02)
+
+
+def test_scenes_are_wide_and_hold_more_shapes_where_there_is_room() -> None:
+    assert equal(data.open("shapes", scene=True, size=64, count=9)[3], data.open("shapes", scene=True, size=64)[3])
+    borders = []
+    for size in (64, 256):
+        sample = data.open("shapes", split="test", scene=True, size=size)[0]
+        assert sample.image.shape == (size, 3 * size // 2, 3)
+        assert sample.label.shape == (size, 3 * size // 2)
+        borders.append((sample.label == 255).sum() / size)
+    assert borders[0] < borders[1] / 2  # as a share of the picture's height
+    assert set(np.unique(sample.label)) == {0, 1, 2, 3, 4, 5, 255}
+    assert sample.name == "scene-test-00000"
+
+
+def test_shapes_of_a_scene_cast_shadows_that_are_no_part_of_them() -> None:
+    """Background that is near a shape on the side away from the light is darker than on the other side."""
+    height = width = 80
+    sun = _Sun(1.0, 0.0)
+    image, label = np.full((height, width, 3), 200, np.float32), np.zeros((height, width), np.uint8)
+    _paint(np.random.default_rng(0), image, label, _Shape(1, 20, 40, 40), sun)
+    assert np.all(image[label == 0] <= 200)
+    row = image[40, :, 0]
+    disc = np.flatnonzero(label[40] == 1)
+    towards, away = row[disc[0] - 4], row[disc[-1] + 4]
+    assert towards == 200
+    assert away < 150
+    assert not np.any(label[:, 70:])

@@ -8,6 +8,7 @@ import io
 import json
 import math
 import re
+from datetime import datetime, timedelta
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -15,18 +16,22 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from fcnlite import _cli, models, storage
+from fcnlite import _cli, evaluation, models, plots, storage
+from fcnlite.data import VOID, Dataset, Sample, Shapes
 from fcnlite.errors import FileError
 from fcnlite.evaluation import evaluate
 from fcnlite.loading import load
-from fcnlite.metrics import Metrics
+from fcnlite.metrics import Metrics, confusion
+from fcnlite.segmenter import Segmenter
 from fcnlite.solver import SGD
+from fcnlite.spec import Labels
 from fcnlite.train import report, results
 from fcnlite.train.__main__ import main
 from fcnlite.train.norms import Norms
 from fcnlite.train.profile import SHOWN, Profile, profiled
 from fcnlite.train.run_folder import RunFolder
-from fcnlite.train.watching import Check, Speed, Stopwatch
+from fcnlite.train.watching import Check, Score, Scores, Speed, Stopwatch, predictions
+from tests.color_net import CLASSES, COLORS, color_net
 from tests.train.runs import TINY
 
 RUN = (*TINY, "--iterations", 4, "--check-every", 2, "--base-lr", 0.01)
@@ -41,6 +46,13 @@ class Page(HTMLParser):
         self.sources: list[str] = []
         self.tags: list[str] = []
         self.text = ""
+        self.boxes: list[str] = []
+        """The classes of what is open."""
+        self.tables: list[list[str]] = []
+        """The classes of what each table is in."""
+        self.headings: list[str] = []
+        """Of the samples."""
+        self.time = ""
         self.refresh = False
         self.feed(text)
         self.close()
@@ -51,17 +63,27 @@ class Page(HTMLParser):
         self.tags.append(tag)
         self.sources += [value for name in ("src", "href") if (value := given.get(name))]
         self.refresh |= given.get("http-equiv") == "refresh"
-        if tag not in ("meta", "img"):
+        if tag == "table":
+            self.tables.append([*self.boxes])
+        if tag == "h3":
+            self.headings.append("")
+        if tag == "time":
+            self.time = given["datetime"] or ""
+        if tag not in ("meta", "img", "br"):
             self.open.append(tag)
+            self.boxes.append(given.get("class") or "")
 
     def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         self.tags.append(tag)  # <path .../> inside svg: without sources, closed at once
 
     def handle_endtag(self, tag: str) -> None:
         assert self.open.pop() == tag
+        self.boxes.pop()
 
     def handle_data(self, data: str) -> None:
         self.text += data
+        if "h3" in self.open:
+            self.headings[-1] += data
 
 
 @pytest.fixture(scope="module")
@@ -91,17 +113,58 @@ def test_the_report_is_one_file_that_fetches_nothing(watched: tuple[Path, list[s
         assert page.sources
         assert all(source.startswith("data:image/") for source in page.sources)
         assert not {"script", "link", "iframe"} & set(page.tags)
-        assert "url(" not in text and "@import" not in text
+        assert not re.search(r"url\((?!#)|@import", text)  # within the page alone
 
 
-def test_it_shows_pictures_truths_and_predictions_side_by_side(watched: tuple[Path, list[str]]) -> None:
-    page = Page(watched[1][-1])
+def decoded(source: str) -> np.ndarray:
+    return np.array(Image.open(io.BytesIO(base64.b64decode(source.partition(",")[2]))).convert("RGB"))
+
+
+def test_it_shows_pictures_truths_predictions_and_errors_the_worst_picture_first(
+    watched: tuple[Path, list[str]],
+) -> None:
+    out, pages = watched
+    page = Page(pages[-1])
     kinds = [source.partition(";")[0].removeprefix("data:image/") for source in page.sources]
-    assert kinds == ["svg+xml", "svg+xml", *["jpeg", "png", "png"] * 6]
-    sizes = {Image.open(io.BytesIO(base64.b64decode(each.partition(",")[2]))).size for each in page.sources[2:]}
-    assert sizes == {(32, 32)}
-    curves = [base64.b64decode(each.partition(",")[2]).decode() for each in page.sources[:2]]
-    assert all(each.lstrip().startswith("<?xml") and "<svg" in each for each in curves)
+    assert kinds == ["jpeg", "jpeg", "jpeg", "png"] * 6
+    segmenter, dataset = Segmenter(load(out / "last.h5")), Shapes("val", size=32, count=6)
+    scored = []
+    for sample in dataset:
+        predicted = segmenter(sample.image)
+        matrix = confusion(sample.label, predicted, 6)
+        scored.append((Metrics.from_matrix(matrix).mean_iu, sample, predicted))
+    scored.sort(key=lambda each: each[0])
+    assert page.headings == [
+        f"{sample.name}mean IU {mean_iu:.3f} · {place} of 6"
+        for place, (mean_iu, sample, _) in enumerate(scored, start=1)
+    ]
+    for (_, sample, predicted), *sources in zip(scored, *(page.sources[i::4] for i in range(4)), strict=True):
+        picture, truth, prediction, wrong = map(decoded, sources)
+        assert picture.shape == truth.shape == prediction.shape == wrong.shape == (32, 32, 3)
+        assert np.abs(picture.astype(int) - sample.image).mean() < 20  # it is a JPEG of noise
+        void, error = sample.label == VOID, (sample.label != VOID) & (predicted != sample.label)
+        np.testing.assert_array_equal((wrong == plots.WRONG_COLOR).all(axis=2), error)
+        np.testing.assert_array_equal((wrong == plots.UNSCORED_COLOR).all(axis=2), void)
+
+
+def test_it_fits_a_phone_and_a_dark_display(watched: tuple[Path, list[str]]) -> None:
+    """Tables scroll in boxes of their own; curves have no size and no colours of their own, but those of classes."""
+    text = watched[1][-1]
+    page = Page(text)
+    assert len(page.tables) == 5 and all(any("scroll" in box for box in boxes) for boxes in page.tables)
+    assert "@media (prefers-color-scheme: dark)" in text and 'content="light dark"' in text
+    svgs = re.findall(r"<svg[^>]*aria-label=.*?</svg>", text, re.DOTALL)
+    assert len(svgs) == 5
+    for each in svgs:
+        assert not re.search(r"<svg[^>]* (width|height)=", each)
+        assert "fill: var(--ink)" in each and "stroke: var(--line)" in each
+    for each in svgs[:4]:
+        assert not re.search(r"#[0-9a-f]{6}\b(?<!\")", re.sub(r'(xlink:href="#|url\(#|id=")\w+', "", each))
+
+
+def test_it_tells_when_it_was_written(watched: tuple[Path, list[str]]) -> None:
+    written = datetime.fromisoformat(Page(watched[1][-1]).time)
+    assert timedelta(0) <= datetime.now().astimezone() - written < timedelta(minutes=10)
 
 
 def test_it_tells_how_the_run_stands(watched: tuple[Path, list[str]]) -> None:
@@ -206,7 +269,8 @@ def test_the_log_on_standard_error_tells_the_share_of_waiting(
     assert [(each["iteration"], each["iterations"]) for each in speed] == [(1, 1), (2, 1)]
     page = Page((tmp_path / "run" / "report.html").read_text(encoding="utf-8"))
     assert "IU of each class" not in page.text  # without validation there is none
-    assert sum(source.startswith("data:image/jpeg") for source in page.sources) == 6
+    assert sum(source.startswith("data:image/jpeg") for source in page.sources) == 3 * 6
+    assert "IU of each picture" not in page.text and "mean IU" in page.headings[0]
 
 
 def test_class_names_are_no_markup_and_classes_that_do_not_occur_have_no_figure() -> None:
@@ -220,6 +284,64 @@ def test_class_names_are_no_markup_and_classes_that_do_not_occur_have_no_figure(
     assert check.plain()["iu"] == [0.75, 0.8, None]
     assert Metrics.from_matrix(matrix).mean_iu == check.mean_iu
     assert "–" in Page(html).text
+
+
+def test_the_list_of_pictures_is_bounded_and_their_names_are_no_markup() -> None:
+    ranked = [Score(i, f"<b>{i}.jpg", i / 150, 0.5, (0, 1, 0.25) if i % 2 else None) for i in range(150)]
+    page = Page(report._pictures(ranked, ["<i>", "car"]))
+    assert f"The {report.MOST_LISTED} worst of 150 pictures, worst first" in page.text
+    assert "<b>99.jpg" in page.text and "<b>100.jpg" not in page.text
+    assert page.text.count("<i> taken for car, 25.0%") == report.MOST_LISTED // 2
+    assert not {"b"} & set(page.tags)
+
+
+def test_a_confusion_has_its_unit_and_rows_add_up() -> None:
+    html = report._confusion(np.array([[30, 10], [0, 0]]), ["a", "b"])
+    assert "% of the pixels of each true class" in Page(html).text
+    assert re.findall(r'<td[^>]*title="([^"]*)">(\d*)', html) == [
+        ("a as a: 75.00 %", "75"), ("a as b: 25.00 %", "25"), ("b as a: 0.00 %", ""), ("b as b: 0.00 %", "")
+    ]  # fmt: skip
+
+
+def test_pictures_are_ranked_by_mean_iu_and_void_ones_come_last() -> None:
+    scores = Scores()
+    right, half, void = np.diag([4, 4]), np.array([[2, 2], [1, 3]]), np.zeros((2, 2), np.int64)
+    for name, matrix in (("void", void), ("right", right), ("half", half)):
+        scores(name, matrix)
+    ranked = scores.worst_first()
+    assert [(each.name, each.index) for each in ranked] == [("half", 2), ("right", 1), ("void", 0)]
+    assert ranked[0].mean_iu == pytest.approx((2 / 5 + 3 / 6) / 2)
+    assert ranked[0].mistake == (0, 1, 2 / 8)
+    assert ranked[1].mistake is None and math.isnan(ranked[2].mean_iu)
+
+
+class Stripes(Dataset):
+    """Picture i is red, but its label says so for i of its 20 columns only."""
+
+    splits = ("val",)
+
+    def __init__(self) -> None:
+        super().__init__("stripes", "val", {"label": Labels(CLASSES, COLORS)})
+
+    def __len__(self) -> int:
+        return 20
+
+    def __getitem__(self, index: int) -> Sample:
+        label = np.full((8, 20), 1, np.uint8)
+        label[:, :index] = 0
+        return Sample({"data": np.full((8, 20, 3), COLORS[0], np.uint8)}, {"label": label}, f"s{index}")
+
+
+def test_the_worst_pictures_are_shown_the_middle_one_and_the_best() -> None:
+    segmenter, dataset, scores = Segmenter(color_net()), Stripes(), Scores()
+    evaluation.confusion(segmenter, dataset, each=scores)
+    shown = predictions(segmenter, dataset, scores.worst_first())
+    assert [each.score.name for each in shown] == ["s0", "s1", "s2", "s3", "s10", "s19"]
+    for each in shown:
+        np.testing.assert_array_equal(each.predicted, 0)
+        assert each.score.pixel_accuracy == each.score.index / 20
+    spread = predictions(segmenter, dataset)  # without scores, over all of it
+    assert [each.score.index for each in spread] == [0, 3, 7, 11, 15, 19]
 
 
 @pytest.mark.parametrize("path", ["fast", "plain"])
