@@ -262,17 +262,16 @@ def _tiff(path: str | os.PathLike[str]) -> Iterator[_Bands]:
 
 
 def _only_page(path: str | os.PathLike[str], file: Any) -> Any:
-    """The page that is the picture; smaller copies and masks of it do not count."""
-    if len(file.pages) == 1:
-        return file.pages[0]
-    pages = [page for page in file.pages[: MOST_BANDS + 1] if not getattr(page.aspage(), "is_reduced", False)]
-    whole = [page.aspage() for page in pages if not (int(page.aspage().subfiletype) & 4)]
-    if len(whole) != 1:
-        raise DataError(
-            f"{path}: holds several pictures ({len(file.pages)} pages); save each in a file of its own, or bands that "
-            "belong together as one page (or a .npy file) of H×W×bands."
-        )
-    return whole[0]
+    """The page that is the picture: the first. Smaller copies and masks of it, as maps have them, do not count."""
+    first = file.pages[0]
+    for other in file.pages[1:2]:
+        page = other.aspage()
+        if page.shape == first.shape and not int(page.subfiletype) & 5:
+            raise DataError(
+                f"{path}: holds several pictures ({len(file.pages)} pages); save each in a file of its own, or bands "
+                "that belong together as one page (or a .npy file) of H×W×bands."
+            )
+    return first
 
 
 def _pixels(path: str | os.PathLike[str], page: Any, bands: int) -> np.ndarray:
