@@ -122,10 +122,15 @@ def _names(text: str) -> list[str]:
     return names
 
 
+def _whole_numbers(text: str) -> list[int]:
+    return [int(each) for each in text.split(",")]
+
+
 _CONVERTERS: tuple[tuple[Any, str, Callable[[str], Any]], ...] = (
     (bool, "true or false", _boolean),
     (int, "a whole number", int),
     (float, "a number", float),
     (str, "text", str),
+    (Sequence[int], "whole numbers with commas between them", _whole_numbers),
     (Sequence[str], "names with commas between them", _names),
 )

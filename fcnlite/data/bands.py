@@ -181,41 +181,30 @@ def _in_npy(path: str | os.PathLike[str]) -> _Bands:
 
 def _in_picture(path: str | os.PathLike[str], image: ImageFile.ImageFile) -> _Bands:
     """A file that Pillow reads exactly, or a PNG of 16-bit colours."""
+    reader = _reader(image)  # unknown once the picture is decoded, as looking for transparency does
     refuse_pages(path, image)
     refuse_transparent(path, image)
     if image.mode in ("I;16", "I;16L", "I;16B", "I;16N") or (image.mode == "I" and image.format in ("PNG", "PPM")):
         return _Bands(Kind(1, 16), lambda: np.asarray(image).astype(np.uint16))
     if image.mode in ("I", "F"):
         return _Bands(Kind(1, 32), lambda: np.asarray(image).astype(np.float32))
-    if image.mode in ("1", "L", "LA", "La"):
-        _refuse_depth(path, image)
-        return _Bands(Kind(1, 8), lambda: np.array(image.convert("L")))
-    low = _DEEP_COLORS.get(_reader(image)) if image.format == "PNG" else None
+    low = _DEEP_COLORS.get(reader.split(" ")[0]) if image.format == "PNG" else None
     if low is not None:
         return _Bands(Kind(3, 16), lambda: _deep_colors(path, image, low))
-    _refuse_depth(path, image)
+    if ";16" in reader or (image.format == "PPM" and int(reader.partition(" ")[2] or 255) > 255):
+        raise DataError(
+            f"{path}: is a {image.format} picture of 16 bits in a form that is not read exactly ({reader}); save it as "
+            "PNG without alpha, or as TIFF."
+        )
+    if image.mode in ("1", "L", "LA", "La"):
+        return _Bands(Kind(1, 8), lambda: np.array(image.convert("L")))
     return _Bands(Kind(3, 8), lambda: np.array(image.convert("RGB")))
 
 
 def _reader(image: ImageFile.ImageFile) -> str:
-    """What Pillow calls the form in which the file's values are stored."""
+    """What Pillow calls the form in which the file's values are stored; for PPM, with the brightest value."""
     arguments = image.tile[0][3] if image.tile else ""
-    return str(arguments[0] if isinstance(arguments, tuple) else arguments)
-
-
-def deep_colors(image: ImageFile.ImageFile) -> bool:
-    """Whether Pillow would cut the file's colours of 16 bits to their high bytes."""
-    return ";16" in _reader(image) and not image.mode.startswith("I")
-
-
-def _refuse_depth(path: str | os.PathLike[str], image: ImageFile.ImageFile) -> None:
-    arguments = image.tile[0][3] if image.tile else ()
-    brightest = arguments[1] if image.format == "PPM" and isinstance(arguments, tuple) and len(arguments) > 1 else 255
-    if deep_colors(image) or (isinstance(brightest, int) and brightest > 255):
-        raise DataError(
-            f"{path}: is a {image.format} picture of 16 bits in a form that is not read exactly ({_reader(image)}); "
-            "save it as PNG without alpha, or as TIFF."
-        )
+    return " ".join(map(str, arguments)) if isinstance(arguments, tuple) else str(arguments)
 
 
 def _deep_colors(path: str | os.PathLike[str], image: ImageFile.ImageFile, low: str) -> np.ndarray:

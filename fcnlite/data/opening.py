@@ -81,11 +81,8 @@ def refuse_pages(path: str | os.PathLike[str], image: ImageFile.ImageFile) -> No
 
 def refuse_transparent(path: str | os.PathLike[str], image: Image.Image) -> None:
     """Refuse a picture whose declared alpha is 0 everywhere: nothing of it is to be seen."""
-    if (
-        not (image.mode in ("RGBA", "LA", "PA") or "transparency" in image.info)
-        or image.mode.startswith("I")
-        or image.mode == "F"
-    ):
+    keyed = "transparency" in image.info and image.mode in ("1", "L", "P", "RGB")
+    if image.mode not in ("RGBA", "LA", "PA") and not keyed:
         return
     if image.convert("RGBA").getchannel("A").getextrema()[1] == 0:
         raise DataError(

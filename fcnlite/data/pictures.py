@@ -69,13 +69,13 @@ def read_image(
         return np.ascontiguousarray(values)
     if kind.bits != 8:
         raise DataError(
-            f"{path}: has {kind}, more than 8 bits, and expected are gray or RGB of 8; convert it, so that you choose "
+            f"{path}: has {kind}, more than 8 bits; expected gray or RGB of 8 bits: convert it, so that you choose "
             "which range of brightness is kept, or train a net on such pictures."
         )
     if kind.bands not in (1, 3):
         raise DataError(
-            f"{path}: has {kind}, and expected are gray or RGB; save the three bands that the net takes, or train a "
-            "net on such pictures."
+            f"{path}: has {kind}; expected gray or RGB: save the three bands that the net takes, or train a net on "
+            "such pictures."
         )
     return np.repeat(values[:, :, None], 3, axis=2) if kind.bands == 1 else np.ascontiguousarray(values)
 

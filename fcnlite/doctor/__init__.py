@@ -101,7 +101,8 @@ def _run(net: Net, dataset: Dataset | None, labelled: bool) -> list[Finding]:
     try:
         predicting, training = (net if net.phase == phase else net.share(phase) for phase in ("TEST", "TRAIN"))
         tried = trials(training, dataset, labelled)
-        return [*scores.check(predicting, tried), *signals.check(training, tried)]
+        found = [*scores.check(predicting, tried), *signals.check(training, tried)]
+        return [*found, *preprocessing.check_range(predicting, tried)]
     except FcnliteError as error:
         return [Finding("does-not-run", "error", f"The net cannot be run: {error}", "Mend what the message names.")]
 

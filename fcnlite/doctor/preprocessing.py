@@ -3,16 +3,27 @@
 Caffe's published trunks (VGG-16, AlexNet, CaffeNet, GoogLeNet) were trained on BGR bytes less the mean of ImageNet,
 scale 1. They are known by their first convolution: name, kernel and stride, no BatchNorm behind it. What the filters
 themselves look like tells the order of colours only unreliably (most are gray), so they are not asked.
+
+Any net may centre its input itself (Power, Bias, BatchNorm on the picture); a mean that is subtracted too is one too
+many. And any net tells the range of values that it learned from: by the variance that a BatchNorm behind the first
+convolution has stored, by a first bias that drowns what the picture gives, by scores that are far too large.
 """
 
 from __future__ import annotations
 
-from fcnlite.doctor.anatomy import normalized, picture_shapes
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+
+from fcnlite.caffe.preprocessing import centring_layer
+from fcnlite.doctor.anatomy import normalized, picture_shapes, score_blobs
 from fcnlite.doctor.finding import Finding
+from fcnlite.doctor.trials import Trial
 from fcnlite.layers import Layer
 from fcnlite.layers.convolution import Convolution
 from fcnlite.net import Net
-from fcnlite.spec import Preprocessing
+from fcnlite.spec import LayerSpec, Preprocessing
 
 KNOWN = {
     ("conv1_1", 3, 1): "VGG-16",
@@ -27,6 +38,13 @@ OFF = 40.0
 """Grey levels that a mean may be off: that of a set of its own is within it (the reference's NYUDv2 nets: 31)."""
 SAME = 5.0
 """Grey levels within which a mean is ImageNet's; red and blue differ by 19."""
+STRETCH = 10.0
+"""How many times larger or smaller than learned the first layer's values may be on a picture; on white noise, to which
+filters respond otherwise, three times as much."""
+DROWNED = 20.0
+"""How many times larger than the response to a picture a first bias may be."""
+LARGEST_SCORES = 1000.0
+"""Between the classes of a pixel: published nets have 10 to 50."""
 LEAST_SCALE = 0.1
 """Inputs ten times smaller than Caffe's need first filters ten times larger; 1/255 and 1/58 lie below."""
 
@@ -35,12 +53,114 @@ def check(net: Net) -> list[Finding]:
     preprocessing = net.info.preprocessing
     shapes = picture_shapes(net.layers, preprocessing)
     first = _first_convolution(net.layers, set(shapes))
-    if len(shapes) != 1 or first is None:
+    if len(shapes) != 1:
+        return []
+    twice = _centred_twice(net, next(iter(shapes)), preprocessing)
+    if twice is not None:
+        return [twice]
+    if first is None:
         return []
     trunk = KNOWN.get((first.spec.name, first.kernel.rows.kernel, first.kernel.rows.stride))
-    if trunk is None or normalized(first, net.layers) or preprocessing.color == "GRAY":
+    if trunk is None or normalized(first, net.layers) or preprocessing.color not in ("BGR", "RGB"):
         return []
     return _compared(f"The net has the trunk of {trunk} ({first.spec.name})", preprocessing)
+
+
+def check_range(net: Net, trials: Sequence[Trial]) -> list[Finding]:
+    """Whether the first layer and the scores have values of the size that the net learned; `net` in its TEST phase."""
+    first = _first_convolution(net.layers, set(picture_shapes(net.layers, net.info.preprocessing)))
+    if first is None or not trials:
+        return []
+    layers = list(net.spec)
+    until = replace(net.spec, layers=tuple(layers[: layers.index(first.spec) + 1]))
+    alone = Net(until, phase="TEST", shared=net.params, info=net.info)
+    responses = np.concatenate(
+        [_by_channel(alone.forward(each.pictures)[first.spec.top[0]]) for each in trials], axis=1
+    )
+    noise = not trials[0].classes
+    found = _against_batch_norm(net, first, responses, STRETCH * (3 if noise else 1))
+    if found is None and len(net.params[first.spec.name]) > 1:
+        bias = float(np.median(abs(net.params[first.spec.name][1].array)))
+        response = float(np.median(responses.std(axis=1)))
+        if response > 0 and bias > DROWNED * response:
+            found = (
+                f"the bias of {first.spec.name} is {bias:.3g}, and a picture changes its values by {response:.2g}: the "
+                "weights expect larger inputs"
+            )
+    if found is None:
+        found = _large_scores(net, trials)
+    if found is None:
+        return []
+    mend = (
+        f"Pictures are fed as {net.info.preprocessing}. Set scale (--scale) and mean (--mean) to what the net was "
+        "trained with, such as a scale of 0.00392157 for values from 0 to 1."
+    )
+    return [Finding("input-range", "warning", f"The range of the input does not fit the weights: {found}.", mend)]
+
+
+def _by_channel(blob: np.ndarray) -> np.ndarray:
+    """C×values of an N×C×H×W blob."""
+    return blob.transpose(1, 0, 2, 3).reshape(blob.shape[1], -1)
+
+
+def _against_batch_norm(net: Net, first: Convolution, responses: np.ndarray, most: float) -> str | None:
+    """What is wrong with the spread of the first convolution's values, as the BatchNorm behind it knows it."""
+    for layer in net.layers:
+        if layer.type == "BatchNorm" and layer.spec.bottom[0] in first.spec.top:
+            _, variance, factor = (each.array.astype(np.float64) for each in net.params[layer.spec.name][:3])
+            if not factor.any() or not variance.any():
+                return None  # not trained yet
+            ratio = float(np.median(responses.std(axis=1) / np.sqrt(np.maximum(variance / factor[0], 1e-12))))
+            if 1 / most <= ratio <= most:
+                return None
+            words = f"{ratio:.0f} times larger" if ratio > 1 else f"{1 / max(ratio, 1e-12):.0f} times smaller"
+            return (
+                f"the values of {first.spec.name} are {words} than the BatchNorm behind it ({layer.spec.name}) learned"
+            )
+    return None
+
+
+def _large_scores(net: Net, trials: Sequence[Trial]) -> str | None:
+    for name in score_blobs(net.layers):
+        scores = net.forward(trials[0].pictures, outputs=[name])[name]
+        if scores.ndim > 1 and np.isfinite(scores).all():
+            spread = float(np.median(np.ptp(scores, axis=1)))
+            if spread > LARGEST_SCORES:
+                return f"the scores {name!r} of one pixel differ by {spread:.3g}, where 10 to 50 are usual"
+    return None
+
+
+def _centred_twice(net: Net, picture: str, preprocessing: Preprocessing) -> Finding | None:
+    """A mean that is subtracted although a layer of the net does so; none where the data layer asks for both."""
+    layer = centring_layer(net.spec.for_phase(net.phase), picture)
+    if layer is None or not any(preprocessing.mean) or preprocessing.source.startswith("layer "):
+        return None
+    centre = _centre(net, layer)
+    mean = preprocessing.scale * float(np.mean(preprocessing.mean))
+    if centre is None or abs(centre) < OFF * abs(preprocessing.scale) or centre * mean <= 0:
+        return None
+    return Finding(
+        "input-centred-twice",
+        "warning",
+        f"The preprocessing subtracts a mean of {_row(preprocessing.mean)}, and layer {layer.name!r} ({layer.type}) "
+        f"of the net subtracts about {centre:.4g} from what is left.",
+        "Set the mean to 0 (load(..., mean=0), --mean 0): the net centres its input itself.",
+    )
+
+
+def _centre(net: Net, layer: LayerSpec) -> float | None:
+    """What a layer subtracts from the picture, about, in values of its input; None where that cannot be told."""
+    parameters = [each.array for each in net.params.get(layer.name, ())] if net.sized else []
+    if layer.type == "Power":
+        scale = layer.options.get("scale", 1.0)
+        return -layer.options["shift"] / scale if scale else None
+    if layer.type == "BatchNorm" and len(parameters) > 2 and parameters[2].any():
+        return float(parameters[0].mean() / parameters[2][0])
+    if layer.type == "Bias" and parameters:
+        return -float(parameters[0].mean())
+    if layer.type == "Scale" and len(parameters) > 1 and parameters[0].all():
+        return -float((parameters[1] / parameters[0]).mean())
+    return None
 
 
 def _first_convolution(layers: list[Layer], pictures: set[str]) -> Convolution | None:
