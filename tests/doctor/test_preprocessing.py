@@ -6,8 +6,10 @@ from typing import Any
 
 import pytest
 
-from fcnlite import models
+from fcnlite import caffe, models, surgery
 from fcnlite.doctor import preprocessing
+from fcnlite.doctor.trials import trials
+from fcnlite.fillers import Filler
 from fcnlite.net import Net
 from fcnlite.spec import ModelInfo, Preprocessing
 from tests.doctor.nets import healthy
@@ -70,3 +72,63 @@ def test_nets_of_no_known_trunk_are_their_makers_affair() -> None:
     lite = models.build("lite-fcn8s", width=0.02)  # has a conv1_1, but BatchNorm behind it
     lite.info = anything
     assert preprocessing.check(lite) == []
+
+
+# Nets that centre their input themselves, and the range that weights expect
+
+
+def centring(layer: str, arrays: list[list[float]], **info: Any) -> list[str]:
+    text = f"""input: "data" input_dim: 1 input_dim: 3 input_dim: 9 input_dim: 9
+    layer {{ name: "centre" bottom: "data" top: "centred" {layer} }}
+    layer {{ name: "score" type: "Convolution" bottom: "centred" top: "score"
+             convolution_param {{ num_output: 2 kernel_size: 1 }} }}"""
+    net = Net(caffe.parse_net(text), info=ModelInfo(Preprocessing(**info)))
+    for parameter, values in zip(net.params.get("centre", ()), arrays, strict=True):
+        parameter.data[...] = values
+    return [each.id for each in preprocessing.check(net)]
+
+
+@pytest.mark.parametrize(
+    ("layer", "arrays"),
+    [
+        ('type: "Power" power_param { shift: -116 }', []),
+        ('type: "Power" power_param { scale: 0.01 shift: -1.16 }', []),
+        ('type: "BatchNorm"', [[2080, 2340, 2460], [1e5] * 3, [20]]),
+        ('type: "Bias"', [[-104, -117, -123]]),
+        ('type: "Scale" scale_param { bias_term: true }', [[0.01] * 3, [-1.04, -1.17, -1.23]]),
+    ],
+)
+def test_a_mean_before_a_layer_that_centres_is_told(layer: str, arrays: list[list[float]]) -> None:
+    assert centring(layer, arrays) == ["input-centred-twice"]
+    assert centring(layer, arrays, mean=(0.0, 0.0, 0.0)) == []
+    assert centring(layer, arrays, source="layer 'data': mean_value") == []  # the file asks for both
+
+
+def test_a_batch_norm_that_learned_centred_pictures_is_not() -> None:
+    assert centring('type: "BatchNorm"', [[20, -10, 0], [1e5] * 3, [20]]) == []
+
+
+@pytest.mark.parametrize(("scale", "found"), [(1.0, []), (1 / 255, ["input-range"]), (255.0, ["input-range"])])
+def test_a_batch_norm_tells_the_range_of_the_input(scale: float, found: list[str]) -> None:
+    net = models.build("lite-fcn8s", classes=3, width=0.05, phase="TRAIN")
+    net.forward(trials(net, None)[0].pictures, keep=True)  # BatchNorm's statistics, in the TRAIN phase
+    net.info = ModelInfo(Preprocessing(scale=scale))
+    predicting = net.share("TEST")
+    assert [each.id for each in preprocessing.check_range(predicting, trials(predicting, None))] == found
+
+
+def test_a_bias_that_drowns_the_picture_and_scores_beyond_reason_are_told() -> None:
+    net = Net(models.describe("voc-fcn32s", width=0.02, classes=3), seed=1)
+    surgery.fill(net, ["conv1_1"], Filler("msra"))
+    tried = trials(net, None)
+    assert preprocessing.check_range(net, tried) == []
+    net.params["conv1_1"][1].data[...] = 1e5
+    (finding,) = preprocessing.check_range(net, tried)
+    assert finding.id == "input-range" and "the bias of conv1_1" in finding.what
+    net.params["conv1_1"][1].data[...] = 0
+    for name in ("score_fr", "upscore"):
+        net.params[name][0].data[...] = 1
+    net.params["score_fr"][1].data[...] = [0, 0, 1e5]
+    surgery.interp(net)
+    (finding,) = preprocessing.check_range(net, tried)
+    assert finding.id == "input-range" and "the scores 'score'" in finding.what
