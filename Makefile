@@ -2,15 +2,23 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: install demo test test-slow test-peers test-kill test-large lint bench clean
+.PHONY: install install-test demo test test-slow test-peers test-kill test-large lint bench clean
 
 install: .venv/installed
 
+install-test: .venv/installed-test
+
 # Editable by path (compat): else Python, started beside a clone called fcnlite, would take that folder for the package.
-# Remade when what is installed or compiled changes.
+# Remade when what is installed or compiled changes. Python compiles a module when it is first imported: to have pip
+# compile them all takes longer than the demo's own imports.
 .venv/installed: pyproject.toml setup.py $(wildcard fcnlite/_kernels/*.pyx fcnlite/_kernels/*.pxd fcnlite/_kernels/*.pxi)
 	test -x $(BIN)/python || $(PYTHON) -m venv .venv
-	$(BIN)/pip install --quiet --editable '.[test]' --config-settings editable_mode=compat
+	$(BIN)/pip install --quiet --no-compile --editable . --config-settings editable_mode=compat
+	touch $@
+
+# fcnlite is there already: only what the tests need beside it is installed.
+.venv/installed-test: .venv/installed
+	$(BIN)/pip install --quiet --no-compile 'fcnlite[test]'
 	touch $@
 
 # A scene by the shipped weights; then train on generated scenes, measure on held-out ones, show the same scene again.
@@ -27,36 +35,36 @@ demo: install
 	@if [ "$$(uname)" = Darwin ]; then open demo/beside_truth.png; fi
 
 # A process a core: most tests keep but one core busy.
-test: install lint
+test: install-test lint
 	$(BIN)/python -m pytest -n auto --dist worksteal
 
-test-slow: install
+test-slow: install-test
 	$(BIN)/python -m pytest -m slow
 
 # Beside PyTorch, OpenCV and ONNX Runtime, which are installed into the same venv.
-test-peers: install
-	$(BIN)/pip install --quiet --editable '.[test,peers]' --config-settings editable_mode=compat
+test-peers: install-test
+	$(BIN)/pip install --quiet 'fcnlite[peers]'
 	$(BIN)/python -m pytest -m peers
 
 # Trainings killed at random moments, which must resume to the same bytes.
-test-kill: install
+test-kill: install-test
 	$(BIN)/python -m pytest -m kill
 
 # A caffemodel of 553 MB: time and memory of loading it.
-test-large: install
+test-large: install-test
 	$(BIN)/python -m pytest -m large
 
 # Beside PyTorch, ONNX Runtime, OpenVINO and OpenCV, with the chart that README.md shows; then what is shown beside the
 # table, and the profile. For half an hour the machine should have nothing else to do; `$(BIN)/python -m benchmarks NAME`
 # measures one workload.
 BENCHMARKS := env -u OPENBLAS_CORETYPE -u OPENBLAS_L2_SIZE $(BIN)/python -m benchmarks
-bench: install
-	$(BIN)/pip install --quiet --editable '.[test,bench]' --config-settings editable_mode=compat
+bench: install-test
+	$(BIN)/pip install --quiet 'fcnlite[bench]'
 	status=0; for part in "--chart docs/benchmark.png" --more --profile; do \
 		$(BENCHMARKS) $$part || status=1; \
 	done; exit $$status
 
-lint: install
+lint: install-test
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
