@@ -161,6 +161,6 @@ def set_preprocessing(
     if scale is not None:
         preprocessing = replace(preprocessing, scale=float(scale))
     words = " and ".join((", ".join(given[:-1]), given[-1])) if len(given) > 1 else given[0]
-    return replace(
-        preprocessing, source=f"{words} as given" + (f"; {preprocessing.source}" if preprocessing.source else "")
-    )
+    # What the files say of a mean counts no longer where one is given.
+    rest = f"; {preprocessing.source}" if preprocessing.source and mean is None else ""
+    return replace(preprocessing, source=f"{words} as given{rest}")
