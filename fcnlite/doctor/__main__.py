@@ -8,6 +8,7 @@ import warnings
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from fcnlite import _cli, caffe, doctor, loading
 from fcnlite._cli_data import add_data_options, open_data
@@ -51,6 +52,7 @@ def _parser() -> argparse.ArgumentParser:
     words = "a prototxt, a weight file (.h5), or the folder of a run, whose last.h5 and log.csv are looked at"
     parser.add_argument("net", metavar="NET", help=words)
     parser.add_argument("weights", metavar="WEIGHTS", nargs="?", help="a .caffemodel or .h5, for a prototxt")
+    _cli.add_preprocessing(parser)
     add_data_options(parser, required=False)
     parser.add_argument("--split", default="train", help="the part of the data to look at (default: train)")
     parser.add_argument("--solver", metavar="PROTOTXT", help="a solver, whose rate is compared with the net's loss")
@@ -65,7 +67,7 @@ def _examine(options: argparse.Namespace) -> list[Finding]:
     is_run = source.is_dir()
     _tell("loading")
     try:
-        net = _load(source / "last.h5" if is_run else source, options.weights)
+        net = _load(source / "last.h5" if is_run else source, options.weights, _cli.preprocessing_of(options))
     except ShapeError:
         # Layers that do not fit the described size make no net, but that is what we are asked about.
         findings = [] if source.suffix != ".prototxt" else _of_description(source)
@@ -78,13 +80,13 @@ def _examine(options: argparse.Namespace) -> list[Finding]:
     return doctor.examine(net, dataset, solver, losses=losses, iterations=options.iterations, tell=_tell)
 
 
-def _load(source: Path, weights: str | None) -> Net:
+def _load(source: Path, weights: str | None, settings: dict[str, Any]) -> Net:
     if source.suffix == ".caffemodel":
         raise FileError(f"{source}: holds weights only; give the net's prototxt first.")
     with warnings.catch_warnings():
         # The findings say so too.
         warnings.filterwarnings("ignore", message=".*starts at zero")
-        net = loading.load(source, *([weights] if weights is not None else []), phase="TRAIN")
+        net = loading.load(source, *([weights] if weights is not None else []), phase="TRAIN", **settings)
     if not any(layer.spec.bottom for layer in net.layers):
         raise SpecError(f"{source}: describes no layers that compute in phase TRAIN; expected a net.")
     return net
