@@ -11,8 +11,9 @@ from typing import TypeAlias
 
 from fcnlite import surgery
 from fcnlite.errors import FileError, ShapeError, SpecError
-from fcnlite.layers.base import UnknownLayer
+from fcnlite.layers.base import Layer, UnknownLayer
 from fcnlite.net import Net
+from fcnlite.parameter import Parameter
 from fcnlite.spec import MeanPicture, ModelInfo, Preprocessing
 
 Mean: TypeAlias = "float | Sequence[float] | str | os.PathLike[str]"
@@ -44,10 +45,11 @@ def load(
 
     The prototxt may be of any of Caffe's versions. `weights` may be a caffemodel of any version, `.caffemodel.h5` or a
     file of ours; without it a prototxt's parameters start by their fillers. They are matched by layer name; a net whose
-    inputs have no described size takes them at its first forward. Raises `FileError` for a file that cannot be read,
-    `SpecError` for a description that makes no net, `ShapeError` where a weight does not fit its layer. Warns of layers
-    that the weights have nothing for, of weights that no layer takes, of layers of unknown types, of preprocessing that
-    is assumed, and of upsampling that starts at zero.
+    inputs have no described size takes them at its first forward. Where the weights are of NVIDIA's Caffe, whose
+    BatchNorm scales too, a Scale comes behind each. Raises `FileError` for a file that cannot be read, `SpecError` for
+    a description that makes no net, `ShapeError` where a weight does not fit its layer, or a layer has more of them
+    than it takes. Warns of layers that the weights have nothing for, of weights of layers that the net has not, of
+    layers of unknown types, of preprocessing that is assumed, and of upsampling that starts at zero.
     """
     from fcnlite import caffe, storage
 
@@ -68,6 +70,7 @@ def load(
         info = ModelInfo(preprocessing=preprocessing)
     if weights is not None and origin != weights:
         given, origin = read_weights(weights), weights
+    spec = caffe.with_scales(spec, given)
     if not (mean is scale is order is None):
         info, assumed = replace(info, preprocessing=set_preprocessing(info.preprocessing, mean, scale, order)), False
     net = Net(spec, phase=phase, path=path, dtype=dtype, seed=seed, low_memory=low_memory, info=info)
@@ -95,33 +98,75 @@ def read_weights(path: str | os.PathLike[str]) -> surgery.Weights:
 
 def take(net: Net, weights: surgery.Weights, origin: str | os.PathLike[str]) -> None:
     """Put weights into the net by layer name; `origin` is the file that they are from. Raises and warns as `load`."""
-    unused = [name for name in weights if name not in {layer.spec.name for layer in net.layers}]
+    from fcnlite import caffe
+
+    layers = {layer.spec.name: layer for layer in net.layers}
+    weights = caffe.split_scales(weights, [name for name, layer in layers.items() if layer.type == "BatchNorm"])
+    unused = [name for name in weights if name not in layers]
     if len(unused) == len(weights):
         raise ShapeError(
             f"{origin}: none of its layers ({_shown(unused)}) is in the net; "
             "check that the description and the weights belong together."
         )
+    for name, layer in layers.items():
+        if layer.type == "BatchNorm" and (scale := caffe.scale_of(name)) in unused:
+            raise _too_many(origin, layer, 3 + len(weights[scale]), 3)
+        if name in weights and not isinstance(layer, UnknownLayer) and type(layer).params is Layer.params:
+            raise _too_many(origin, layer, len(weights[name]), 0)
 
-    def fill(layers: Set[str]) -> None:
+    def fill(sized: Set[str]) -> None:
         """Take what is for these layers, once they have parameters."""
-        given = {name: weights[name] for name in layers if name in weights}
-        transfers = [each for each in surgery.transplant(net, given) if each.layer in layers]
+        for name in sized & weights.keys():
+            if len(weights[name]) > len(net.params[name]):
+                raise _too_many(origin, layers[name], len(weights[name]), len(net.params[name]))
+        given = {name: weights[name] for name in sized if name in weights}
+        transfers = [each for each in surgery.transplant(net, given) if each.layer in sized]
         wrong = [each for each in transfers if each.outcome == "shape differs"]
         if wrong:
             raise ShapeError(
-                f"{origin}: {len(wrong)} parameters do not fit the net, the first is {wrong[0]}; "
-                "check that the description and the weights belong together."
+                f"{origin}: {len(wrong)} parameters do not fit the net, the first is {wrong[0]}; check that the "
+                "description and the weights belong together. To fine-tune, rename the layer, so that it starts by its "
+                "fillers, or take what fits, with `train --init` or fcnlite.surgery.transplant."
             )
-        for outcome, words in (
-            ("left", "has no weights for {}; these layers start by their fillers."),
-            ("unused", "has more parameters than the net for {}; they were not used."),
-        ):
-            if layers_so := sorted({each.layer for each in transfers if each.outcome == outcome}):
-                warnings.warn(f"{origin}: {words.format(_shown(layers_so))}", stacklevel=4)
+        if left := sorted({each.layer for each in transfers if each.outcome == "left"}):
+            warnings.warn(
+                f"{origin}: has no weights for {_shown(left)}; these layers start by their fillers.", stacklevel=4
+            )
+        if lost := [name for name in given if _lacks_weight(layers[name], net.params[name])]:
+            warnings.warn(
+                f"{origin}: {_shown(lost)} (BatchNorm) holds statistics and divides them by 0, so that they count as "
+                "0, as in Caffe. Some versions of NVIDIA's Caffe write such files and use the statistics as they are; "
+                "if yours is one, set params[NAME][2] to 1.",
+                stacklevel=4,
+            )
 
     net.when_sized(fill)
     if unused:
         warnings.warn(f"{origin}: its layers {_shown(unused)} are not in the net and were not used.", stacklevel=3)
+
+
+def _too_many(origin: str | os.PathLike[str], layer: Layer, found: int, taken: int) -> ShapeError:
+    """That the file holds more for a layer than it takes, with the way out."""
+    if layer.type == "BatchNorm" and found == 5:
+        way = "NVIDIA's Caffe scales in this layer too: add `scale_bias: true` to its batch_norm_param"
+    elif layer.spec.options.get("bias_term") is False and found == taken + 1:
+        way = "if the last one is a bias, set `bias_term: true`"
+    elif layer.type == "Scale" and found == taken + 1:
+        way = "if the last one is a bias, add `bias_term: true` to its scale_param"
+    else:
+        way = "correct its type or options"
+    return ShapeError(
+        f"{origin}: holds {found} blobs for layer {layer.spec.name!r} ({layer.type}), which takes {taken or 'none'}; "
+        f"{way}, or rename the layer to leave them out."
+    )
+
+
+def _lacks_weight(layer: Layer, parameters: Sequence[Parameter]) -> bool:
+    """Whether a BatchNorm has sums without the number that they are divided by."""
+    if layer.type != "BatchNorm":
+        return False
+    mean, variance, weight = (each.array for each in parameters)
+    return not weight.any() and bool(mean.any() or variance.any())
 
 
 def _shown(names: list[str]) -> str:

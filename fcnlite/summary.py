@@ -165,12 +165,9 @@ def _describe(options: argparse.Namespace) -> tuple[NetSpec, ModelInfo]:
     if path.suffix in (".h5", ".hdf5") or storage.is_weight_file(path):
         content = storage.load(path)
         return content.spec, content.info
-    spec = caffe.read_net(path)
-    return spec, ModelInfo(preprocessing=caffe.feeding(spec, path, _weights(options)).preprocessing)
-
-
-def _weights(options: argparse.Namespace) -> surgery.Weights | None:
-    return None if options.weights is None else read_weights(options.weights)
+    weights = {} if options.weights is None else read_weights(options.weights)
+    spec = caffe.with_scales(caffe.read_net(path), weights)
+    return spec, ModelInfo(preprocessing=caffe.feeding(spec, path, weights).preprocessing)
 
 
 def _input_shapes(spec: NetSpec, info: ModelInfo, size: tuple[int, int] | None, batch: int | None) -> dict[str, Shape]:

@@ -7,6 +7,7 @@ use, not with the package.
 from fcnlite.caffe.blobs import read_blob
 from fcnlite.caffe.caffemodel import read_weights
 from fcnlite.caffe.data_source import DataSource, data_source
+from fcnlite.caffe.nvidia import scale_of, split_scales, with_scales
 from fcnlite.caffe.preprocessing import Feeding, feeding, mean_of
 from fcnlite.caffe.prototxt import parse_net, parse_solver, read_net, read_solver, write_net
 from fcnlite.caffe.saving import save
@@ -28,6 +29,9 @@ __all__ = [
     "read_solver_state",
     "read_weights",
     "save",
+    "scale_of",
+    "split_scales",
+    "with_scales",
     "write_net",
     "write_weights",
 ]

@@ -2,7 +2,8 @@
 
 A layer's options are the fields of its parameter messages (`convolution_param { ... }`), merged into one
 mapping. A registered layer type names its messages and the others are ignored, as Caffe does; of an unknown
-type all are taken. Weights inside a prototxt (`blobs`) and `debug_info` are passed over.
+type all are taken. Weights inside a prototxt (`blobs`) and `debug_info` are passed over. A BatchNorm of NVIDIA's Caffe
+that scales too is read as a BatchNorm and a Scale.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from typing import Any
 from fcnlite.caffe.blobs import read_blob
 from fcnlite.caffe.bounded import read_bounded
 from fcnlite.caffe.foreign import Foreign, parse_net_text
+from fcnlite.caffe.nvidia import OPTIONS, separated
 from fcnlite.caffe.plain import fill, to_plain
 from fcnlite.caffe.schema import fields, message_class
 from fcnlite.caffe.text import MAX_TEXT_BYTES, parse_text
@@ -119,6 +121,7 @@ def _net_spec(message: Any, source: str, foreign: Mapping[int, Foreign] | None =
         inputs = _legacy_inputs(message)
         layers = [_layer_spec(layer, (foreign or {}).get(i)) for i, layer in enumerate(message.layer)]
         state = message.state
+        layers = list(separated(layers))
         return NetSpec(message.name, (*inputs, *layers), message.force_backward, state.level, tuple(state.stage))
     except SpecError as error:
         raise SpecError(f"{source}: {error}") from error
@@ -198,7 +201,8 @@ def _options_by_message(layer: LayerSpec) -> dict[str, dict[str, Any]]:
     left = dict(layer.options)
     found: dict[str, dict[str, Any]] = {}
     for name in messages:
-        if taken := {key: left.pop(key) for key in list(left) if key in fields(_OPTION_MESSAGES[name])}:
+        names = fields(_OPTION_MESSAGES[name]).keys() - (OPTIONS if name == "batch_norm_param" else ())
+        if taken := {key: left.pop(key) for key in list(left) if key in names}:
             found[name] = taken
     if left and known is None:
         # The type is not known: the one message that has all these options, if there is but one.

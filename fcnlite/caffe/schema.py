@@ -31,6 +31,7 @@ _ENUMS = {
     "SolverParameter.SnapshotFormat": "HDF5=0 BINARYPROTO=1",
     "SolverParameter.SolverMode": "CPU=0 GPU=1",
     "SolverParameter.SolverType": "SGD=0 NESTEROV=1 ADAGRAD=2 RMSPROP=3 ADADELTA=4 ADAM=5",
+    "BatchNormParameter.Engine": _ENGINE,
     "ConvolutionParameter.Engine": _ENGINE,
     "DataParameter.DB": "LEVELDB=0 LMDB=1",
     "EltwiseParameter.EltwiseOp": "PROD=0 SUM=1 MAX=2",
@@ -146,7 +147,10 @@ _MESSAGES = {
     # Options of layers.
     "AccuracyParameter": "top_k=1:uint32 axis=2:int32 ignore_label=3:int32",
     "ArgMaxParameter": "out_max_val=1:bool top_k=2:uint32 axis=3:int32",
-    "BatchNormParameter": "use_global_stats=1:bool moving_average_fraction=2:float eps=3:float",
+    # From scale_filler on: NVIDIA's Caffe.
+    "BatchNormParameter": """
+        use_global_stats=1:bool moving_average_fraction=2:float eps=3:float scale_filler=5:FillerParameter
+        bias_filler=6:FillerParameter scale_bias=7:bool engine=15:Engine""",
     "BiasParameter": "axis=1:int32 num_axes=2:int32 filler=3:FillerParameter",
     "ClipParameter": "min=1:float! max=2:float!",
     "ConcatParameter": "concat_dim=1:uint32 axis=2:int32",

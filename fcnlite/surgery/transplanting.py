@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from fcnlite import caffe
 from fcnlite.errors import ShapeError, SpecError, nearest
 from fcnlite.net import Net
 from fcnlite.shapes import Shape, show
@@ -43,8 +44,10 @@ def transplant(net: Net, weights: Weights) -> list[Transfer]:
     A parameter of another shape is coerced where that leaves no doubt of the order of its numbers: shapes that are
     equal but for leading ones (old files write a bias as 1×1×1×N), and the weight of a convolution that covers what an
     inner product flattens (O×C×H×W and O×C·H·W), either way. The statistics of a BatchNorm are taken together or not at
-    all: the sum of mean and variance says nothing without the number that it is divided by.
+    all: the sum of mean and variance says nothing without the number that it is divided by. The five blobs that a
+    BatchNorm has in NVIDIA's Caffe are those of a BatchNorm and of the Scale behind it, `NAME_scale_bias`.
     """
+    weights = caffe.split_scales(weights, [layer.spec.name for layer in net.layers if layer.type == "BatchNorm"])
     dense = {layer.spec.name for layer in net.layers if layer.type in ("Convolution", "InnerProduct")}
     transfers = []
     for name, parameters in net.params.items():
