@@ -54,12 +54,15 @@ class Run:
     top: list[Array] = field(default_factory=list)
     """In backward: the tops, if `backward_reads` names them."""
     top_shapes: list[Shape] = field(default_factory=list)
+    bottom_shapes: list[Shape] = field(default_factory=list)
+    """In backward: the shapes of the bottoms, which the gradients have too."""
     saved: Any = None
     """Whatever else the layer's forward keeps for its backward."""
     needs: Sequence[bool] = ()
     """In backward: which bottoms want a gradient."""
     dparams: Sequence[Array | None] = ()
-    """In backward: arrays to write the parameters' gradients into; None where none is wanted."""
+    """In backward: arrays to write the parameters' gradients into, by `dparams[0][...] = gradient`; None where none is
+    wanted. What they hold before means nothing."""
 
     @property
     def out(self) -> Array | None:
