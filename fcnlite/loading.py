@@ -99,6 +99,7 @@ def take(net: Net, weights: surgery.Weights, origin: str | os.PathLike[str]) -> 
             if layers_so := sorted({each.layer for each in transfers if each.outcome == outcome}):
                 warnings.warn(f"{origin}: {words.format(_shown(layers_so))}", stacklevel=4)
 
+    net.loaded((name for name, arrays in weights.items() if arrays), origin)
     net.when_sized(fill)
     if unused:
         warnings.warn(f"{origin}: its layers {_shown(unused)} are not in the net and were not used.", stacklevel=3)

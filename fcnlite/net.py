@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 import time
 import weakref
-from collections.abc import Callable, Iterable, Mapping, Sequence, Set
+from collections.abc import Callable, Container, Iterable, Mapping, Sequence, Set
 from functools import partial
 from itertools import pairwise
 from typing import Any
@@ -23,7 +23,7 @@ from fcnlite.backprop import Backprop, Pass, PlainPass, Timer, first_nonfinite
 from fcnlite.compiler import Arena, Machine, Outputs, Plan, compile_schedule
 from fcnlite.errors import FcnliteError, ShapeError, SpecError, nearest
 from fcnlite.layers import calls
-from fcnlite.layers.base import Layer, Run, create
+from fcnlite.layers.base import Layer, Run, UnknownLayer, create
 from fcnlite.parameter import Parameter, generator, make_parameters
 from fcnlite.schedule import Schedule
 from fcnlite.shapes import Shape, show
@@ -89,6 +89,8 @@ class Net:
         self._last: Pass[Any] | None = None
         self._grads: dict[str, Array] = {}
         self._when_sized: list[Callable[[Set[str]], None]] = []
+        self._loaded: dict[str, str] = {}
+        self._sized_layers: set[str] = set()
         declared = self._declared_shapes()
         if declared is not None:
             self._make_params(self._schedule(frozenset(declared), (), keep=True), declared)
@@ -132,7 +134,7 @@ class Net:
 
     def share(self, phase: str = "TEST") -> Net:
         """Another net on the same parameters, for validation while this one trains."""
-        return Net(
+        other = Net(
             self.spec,
             phase=phase,
             path=self.path,
@@ -142,13 +144,48 @@ class Net:
             info=self.info,
             shared=self.params,
         )
+        other._loaded, other._sized_layers = self._loaded, self._sized_layers
+        return other
 
     def save(self, path: str | os.PathLike[str]) -> None:
-        """Write a self-contained weight file (HDF5): description, parameters, `info`. Raises `FileError`."""
+        """Write a self-contained weight file (HDF5): description, parameters, `info`.
+
+        Raises `FileError`, and `SpecError` where weights that were loaded would be missing in it.
+        """
         from fcnlite import storage
 
+        self.check_complete(path)
         arrays = {name: [each.array for each in parameters] for name, parameters in self.params.items()}
         storage.save(path, storage.WeightFile(self.spec, arrays, self.info))
+
+    def loaded(self, layers: Iterable[str], origin: str | os.PathLike[str]) -> None:
+        """Note that the file `origin` has weights for these layers."""
+        self._loaded.update(dict.fromkeys(layers, os.fspath(origin)))
+
+    def check_complete(self, target: str | os.PathLike[str], layers: Container[str] | None = None) -> None:
+        """Raise `SpecError` where weights were loaded for layers that have no parameters to hold them.
+
+        Such layers are of an unknown type, or behind one, or have not run yet. `target` is the file that would lack
+        the weights; `layers` are those that it is to hold, by default all.
+        """
+        lost = self._loaded.keys() - self._sized_layers - (self._params or {}).keys()
+        names = [each.spec.name for each in self.layers if each.spec.name in lost]
+        names = [each for each in names if layers is None or each in layers]
+        if not names:
+            return
+        types = dict.fromkeys(each.spec.type for each in self.layers if isinstance(each, UnknownLayer))
+        if types:
+            why = (
+                f"unknown layer types ({', '.join(types)}) kept them from being loaded; import the module that "
+                "registers these types before loading (--import MODULE for commands)"
+            )
+        else:
+            why = "these layers have no sizes before they run; call forward with all inputs first"
+        shown = ", ".join(names[:8]) + (f" and {len(names) - 8} more" if len(names) > 8 else "")
+        origin = self._loaded[names[0]]
+        raise SpecError(
+            f"{target}: not written, because the weights that {origin} has for {shown} would be lost: {why}."
+        )
 
     def _declared_shapes(self) -> dict[str, Shape] | None:
         """The inputs' shapes as described; None where one is missing."""
@@ -165,6 +202,7 @@ class Net:
         """Give every layer of `schedule` its parameters."""
         shapes = self._infer(schedule, fed)
         wanted = [(step.layer, sizing.wanted(step, shapes)) for step in schedule.steps]
+        self._sized_layers.update(layer.spec.name for layer, _ in wanted)
         existing = self._params or {}
         owners: dict[str, Parameter] = {}
         for layer in self.layers:

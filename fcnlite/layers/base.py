@@ -208,10 +208,11 @@ class UnknownLayer(Layer):
     def error(self) -> SpecError:
         """What to say where the layer is needed."""
         where = f"{self.spec.where}: " if self.spec.where else ""
-        hint = nearest(self.spec.type, _registry, shown=len(_registry))
+        alike = nearest(self.spec.type, _registry, shown=0)
         return SpecError(
-            f"{where}layer {self.spec.name!r}: unknown type {self.spec.type!r}; {hint} "
-            "Your own types are added with fcnlite.layers.register, as examples/segnet_layers.py does."
+            f"{where}layer {self.spec.name!r}: unknown type {self.spec.type!r}{f'; {alike}' if alike else '.'} "
+            "For a type of your own, import the module that registers it before loading (--import MODULE for "
+            "commands); docs/extending.md shows how to write one."
         )
 
 

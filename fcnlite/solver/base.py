@@ -175,6 +175,7 @@ class Solver:
         from fcnlite import storage
 
         net = self.net
+        net.check_complete(path)
         params = {name: [each.array for each in parameters] for name, parameters in net.params.items()}
         content = storage.WeightFile(net.spec, params, net.info)
         content.state = self._state()
