@@ -79,14 +79,14 @@ def _parser() -> argparse.ArgumentParser:
     add_split_options(parser)
     group = parser.add_argument_group("training")
     for each in fields(TrainOptions):
-        if each.name not in (*OF_DATA, "threads", "recipe"):
+        if each.name not in (*OF_DATA, "threads", "recipe", "imports"):
             flag, default, words = "--" + each.name.replace("_", "-"), each.default, each.metadata["help"]
             if default not in (None, (), False, True):
                 shown = " ".join(map(str, default)) if isinstance(default, tuple) else default
                 words += f" (default: {shown})"
             group.add_argument(flag, help=words, **_ARGUMENTS[each.type])
     # Only what is given counts: a resumed run has its own values for the rest.
-    parser.set_defaults(**{each.name: None for each in fields(TrainOptions)} | {"data_option": []})
+    parser.set_defaults(**{each.name: None for each in fields(TrainOptions)} | {"data_option": [], "imports": []})
     return parser
 
 

@@ -24,6 +24,7 @@ class TrainOptions:
     """One run. The help of each field is what the command line shows."""
 
     recipe: str | None = field(default=None, metadata={"help": "where the options come from"})
+    imports: tuple[str, ...] = field(default=(), metadata={"help": "modules that register what is named below"})
     data: str = field(default="shapes", metadata={"help": "the data set"})
     root: str | None = field(default=None, metadata={"help": "the folder that it lies in"})
     data_option: tuple[str, ...] = field(default=(), metadata={"help": "KEY=VALUE options of the data set"})
