@@ -21,7 +21,9 @@ from fcnlite.spec import ModelInfo
 
 
 def main(arguments: list[str] | None = None) -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter, allow_abbrev=False
+    )
     parser.add_argument("weights", help="what to start from: a net of the zoo on VGG-16's trunk, or a lite one")
     parser.add_argument("folder", help="pictures and labels to learn from")
     parser.add_argument("out", help="the weight file to write")

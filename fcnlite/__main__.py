@@ -9,6 +9,7 @@ from collections.abc import Sequence
 
 from fcnlite import _cli
 from fcnlite._version import __version__
+from fcnlite.errors import nearest
 
 _COMMANDS = {
     "train": ("fcnlite.train.__main__", "learn to segment from labelled pictures"),
@@ -26,18 +27,20 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if arguments and arguments[0] in _COMMANDS:
         module, _ = _COMMANDS[arguments[0]]
         return _cli.run(importlib.import_module(module).main, arguments[1:])
-    _parser().parse_args(arguments)
+    parser = _parser()
+    if arguments and not arguments[0].startswith("-"):
+        parser.error(f"there is no command {arguments[0]!r}; {nearest(arguments[0], _COMMANDS)}")
+    parser.parse_args(arguments)
     return 0
 
 
 def _parser() -> argparse.ArgumentParser:
     """For what is no command line of a command: help, the version, errors."""
     listing = "\n".join(f"  {name:10} {words}" for name, (_, words) in _COMMANDS.items())
-    parser = argparse.ArgumentParser(
-        prog="fcnlite",
-        description="Fully convolutional networks for semantic segmentation on CPUs.",
-        epilog=f"commands:\n{listing}\n\n`fcnlite COMMAND --help` shows a command's options and examples.",
-        formatter_class=argparse.RawDescriptionHelpFormatter,
+    parser = _cli.Parser(
+        "fcnlite",
+        "Fully convolutional networks for semantic segmentation on CPUs.",
+        f"commands:\n{listing}\n\n`fcnlite COMMAND --help` shows a command's options and examples.",
     )
     parser.add_argument("command", metavar="COMMAND", choices=tuple(_COMMANDS))
     parser.add_argument("--version", action="version", version=f"fcnlite {__version__}")

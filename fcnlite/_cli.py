@@ -9,11 +9,12 @@ import warnings
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from fcnlite import config
+from fcnlite._cli_import import asked, import_all
 from fcnlite._kernels import isa
-from fcnlite.errors import FcnliteError, FileError, SpecError
+from fcnlite.errors import FcnliteError, FileError, SpecError, near
 
 if TYPE_CHECKING:
     from fcnlite.segmenter import Segmenter
@@ -22,10 +23,14 @@ Main = Callable[[Sequence[str] | None], None]
 
 
 def run(main: Main, arguments: Sequence[str] | None = None) -> int:
-    """Call a command's `main` and return its exit status: bad input ends in one sentence, no traceback."""
+    """Call a command's `main` and return its exit status: bad input ends in one sentence, no traceback.
+
+    What --import names is imported before: choices and help depend on what it makes known.
+    """
     with warnings.catch_warnings():
         warnings.showwarning = _show_warning  # type: ignore[assignment]
         try:
+            import_all(asked(sys.argv[1:] if arguments is None else arguments))
             main(arguments)
             sys.stdout.flush()
         except FcnliteError as error:
@@ -50,14 +55,49 @@ def run(main: Main, arguments: Sequence[str] | None = None) -> int:
     return 0
 
 
+class Parser(argparse.ArgumentParser):
+    """A parser that takes no abbreviated options, and refuses a command line in one line, with the near options."""
+
+    def __init__(self, prog: str, description: str, epilog: str) -> None:
+        how = argparse.RawDescriptionHelpFormatter
+        super().__init__(prog, description=description, epilog=epilog, formatter_class=how, allow_abbrev=False)
+
+    def parse_args(self, args: Any = None, namespace: Any = None) -> Any:
+        self._check_options(args)
+        return super().parse_args(args, namespace)
+
+    def parse_intermixed_args(self, args: Any = None, namespace: Any = None) -> Any:
+        self._check_options(args)
+        return super().parse_intermixed_args(args, namespace)
+
+    def error(self, message: str) -> NoReturn:
+        end = "" if message.endswith(("?", ".")) else f"; `{self.prog} --help` shows what is expected."
+        self.exit(2, f"error: {message}{end}\n")
+
+    def _check_options(self, args: Sequence[str] | None) -> None:
+        """Refuse unknown options, before anything that is missing is complained of."""
+        given = list(sys.argv[1:] if args is None else args)
+        given = given[: given.index("--")] if "--" in given else given
+        known = [option for action in self._actions for option in action.option_strings]
+        if {"-h", "--help"} & set(given):
+            return
+        for each in given:
+            option = each.partition("=")[0]
+            if option.startswith("--") and option not in known:
+                found = near(option, [name for name in known if name.startswith("--")])
+                alike = f"; did you mean {' or '.join(found)}?" if found else ""
+                self.error(f"there is no option {option}{alike}")
+
+
 def parser(module: str, description: str, examples: str) -> argparse.ArgumentParser:
     """A parser whose help shows examples; `module` is the command's name after `fcnlite.`."""
-    return argparse.ArgumentParser(
-        prog=f"python -m fcnlite.{module}",
-        description=description,
-        epilog="examples:\n" + examples,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
+    made = Parser(f"python -m fcnlite.{module}", description, "examples:\n" + examples)
+    words = (
+        "a module, by its dotted name or as a .py file, that registers layers, data sets or solver rules; may be given "
+        "several times"
     )
+    made.add_argument("--import", dest="imports", metavar="MODULE", action="append", default=[], help=words)
+    return made
 
 
 def add_threads(to: argparse.ArgumentParser) -> None:

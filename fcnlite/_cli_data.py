@@ -106,6 +106,8 @@ def _convert(entry: str, hint: Any, text: str) -> Any:
             return convert(text)
         except ValueError:
             continue
+    if not fitting:
+        raise DataError(f"--data-option {entry}: an option of type {hint} cannot be given on the command line.")
     raise DataError(f"--data-option {entry}: expected {' or '.join(words for words, _ in fitting)}.")
 
 

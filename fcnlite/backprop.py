@@ -9,7 +9,8 @@ from typing import Any, Generic, TypeVar
 
 import numpy as np
 
-from fcnlite.layers.base import Layer, Run, Shape, named
+from fcnlite.layers import calls
+from fcnlite.layers.base import Layer, Run, Shape
 from fcnlite.parameter import Parameter
 from fcnlite.schedule import Schedule
 
@@ -89,7 +90,7 @@ class PlainPass(Pass[int]):
             layer = step.layer
 
             def backward(dtop: list[Array], layer: Any = layer, run: Run = run) -> list[Array | None]:
-                return named(layer, lambda: layer.backward(dtop, run))
+                return calls.backward(layer, dtop, run)
 
             can = [i not in layer.stopped for i in range(len(step.bottom))]
             yield Node(step.bottom, step.top, can, (layer.spec.name,), layer.spec.name, run, backward)

@@ -7,6 +7,7 @@ what was expected, and how to mend it. Commands print it and exit with status 1.
 from __future__ import annotations
 
 import difflib
+import re
 from collections.abc import Iterable
 
 
@@ -38,13 +39,55 @@ _LONG = 60
 """Characters of a name that are shown."""
 
 
+_LEAST = 0.5
+_BELOW_BEST = 0.25
+"""How alike names must be to be told, from 0 to 1, and how much less alike than the best."""
+
+
+def near(name: str, known: Iterable[str], most: int = 3) -> list[str]:
+    """The known names that are much like `name`, closest first.
+
+    Case and punctuation do not count, and names that share their words are alike: FCN-8s and voc-fcn8s.
+    """
+    likeness = {each: _likeness(name[:_LONG], each) for each in sorted(set(known))}
+    best = max(likeness.values(), default=0.0)
+    found = [each for each, value in likeness.items() if value >= max(_LEAST, best - _BELOW_BEST)]
+    if best == 1:  # the same but for case and punctuation
+        found = [each for each in found if likeness[each] == 1]
+    return sorted(found, key=lambda each: -likeness[each])[:most]
+
+
+def _likeness(name: str, known: str) -> float:
+    """How alike two names are, from 0 to 1."""
+    (one, words), (other, others) = _words(name), _words(known)
+    if not one or not other:
+        return 0.0
+    if one == other:
+        return 1.0
+    alike = difflib.SequenceMatcher(None, one, other).ratio()
+    shorter, longer = sorted((one, other), key=len)
+    if words <= others or others <= words or (len(shorter) >= 3 and longer.startswith(shorter)):
+        return 0.75 + alike / 5
+    if any(len(word) >= 3 and other.startswith(word) for word in words) or (len(shorter) >= 3 and shorter in longer):
+        return 0.6 + alike / 5
+    return alike
+
+
+def _words(name: str) -> tuple[str, frozenset[str]]:
+    """The letters and digits of a name in lower case, and its words: numbers apart from letters."""
+    lower = name.lower()
+    return re.sub("[^a-z0-9]", "", lower), frozenset(re.findall("[a-z]+|[0-9]+", lower))
+
+
 def nearest(name: str, known: Iterable[str], shown: int = 12) -> str:
     """The tail of an "unknown name" message: the closest known names, or the first `shown` of them."""
     names = sorted({each if len(each) <= _LONG else each[:_LONG] + "..." for each in known})
-    close = difflib.get_close_matches(name, names, n=3, cutoff=0.5)
+    close = near(name, names)
     if close:
         return "did you mean " + " or ".join(repr(n) for n in close) + "?"
     if not names:
         return "there are none."
+    if not shown:
+        return ""
     listed = ", ".join(names[:shown]) + (", ..." if len(names) > shown else "")
     return f"known: {listed}."

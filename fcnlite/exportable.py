@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -31,6 +31,13 @@ class Exportable(Protocol):
 
     @property
     def params(self) -> Mapping[str, Sequence[HasArray]]: ...
+
+
+def check_complete(net: Exportable, target: str | os.PathLike[str], layers: Container[str]) -> None:
+    """Raise `SpecError` where the net was loaded without the weights of some of these layers; see `Net`."""
+    check = getattr(net, "check_complete", None)
+    if check is not None:
+        check(target, layers)
 
 
 def float32_params(net: Exportable, path: str | os.PathLike[str]) -> dict[str, list[Array]]:

@@ -140,6 +140,7 @@ def take(net: Net, weights: surgery.Weights, origin: str | os.PathLike[str]) -> 
                 stacklevel=4,
             )
 
+    net.loaded((name for name, arrays in weights.items() if arrays), origin)
     net.when_sized(fill)
     if unused:
         warnings.warn(f"{origin}: its layers {_shown(unused)} are not in the net and were not used.", stacklevel=3)

@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 import time
 import weakref
-from collections.abc import Callable, Iterable, Mapping, Sequence, Set
+from collections.abc import Callable, Container, Iterable, Mapping, Sequence, Set
 from functools import partial
 from itertools import pairwise
 from typing import Any
@@ -22,7 +22,8 @@ from fcnlite._kernels import isa
 from fcnlite.backprop import Backprop, Pass, PlainPass, Timer, first_nonfinite
 from fcnlite.compiler import Arena, Machine, Outputs, Plan, compile_schedule
 from fcnlite.errors import FcnliteError, ShapeError, SpecError, nearest
-from fcnlite.layers.base import Layer, Run, create, named
+from fcnlite.layers import calls
+from fcnlite.layers.base import Layer, Run, UnknownLayer, create
 from fcnlite.parameter import Parameter, generator, make_parameters
 from fcnlite.schedule import Schedule
 from fcnlite.shapes import Shape, show
@@ -88,6 +89,8 @@ class Net:
         self._last: Pass[Any] | None = None
         self._grads: dict[str, Array] = {}
         self._when_sized: list[Callable[[Set[str]], None]] = []
+        self._loaded: dict[str, str] = {}
+        self._sized_layers: set[str] = set()
         declared = self._declared_shapes()
         if declared is not None:
             self._make_params(self._schedule(frozenset(declared), (), keep=True), declared)
@@ -131,7 +134,7 @@ class Net:
 
     def share(self, phase: str = "TEST") -> Net:
         """Another net on the same parameters, for validation while this one trains."""
-        return Net(
+        other = Net(
             self.spec,
             phase=phase,
             path=self.path,
@@ -141,13 +144,48 @@ class Net:
             info=self.info,
             shared=self.params,
         )
+        other._loaded, other._sized_layers = self._loaded, self._sized_layers
+        return other
 
     def save(self, path: str | os.PathLike[str]) -> None:
-        """Write a self-contained weight file (HDF5): description, parameters, `info`. Raises `FileError`."""
+        """Write a self-contained weight file (HDF5): description, parameters, `info`.
+
+        Raises `FileError`, and `SpecError` where weights that were loaded would be missing in it.
+        """
         from fcnlite import storage
 
+        self.check_complete(path)
         arrays = {name: [each.array for each in parameters] for name, parameters in self.params.items()}
         storage.save(path, storage.WeightFile(self.spec, arrays, self.info))
+
+    def loaded(self, layers: Iterable[str], origin: str | os.PathLike[str]) -> None:
+        """Note that the file `origin` has weights for these layers."""
+        self._loaded.update(dict.fromkeys(layers, os.fspath(origin)))
+
+    def check_complete(self, target: str | os.PathLike[str], layers: Container[str] | None = None) -> None:
+        """Raise `SpecError` where weights were loaded for layers that have no parameters to hold them.
+
+        Such layers are of an unknown type, or behind one, or have not run yet. `target` is the file that would lack
+        the weights; `layers` are those that it is to hold, by default all.
+        """
+        lost = self._loaded.keys() - self._sized_layers - (self._params or {}).keys()
+        names = [each.spec.name for each in self.layers if each.spec.name in lost]
+        names = [each for each in names if layers is None or each in layers]
+        if not names:
+            return
+        types = dict.fromkeys(each.spec.type for each in self.layers if isinstance(each, UnknownLayer))
+        if types:
+            why = (
+                f"unknown layer types ({', '.join(types)}) kept them from being loaded; import the module that "
+                "registers these types before loading (--import MODULE for commands)"
+            )
+        else:
+            why = "these layers have no sizes before they run; call forward with all inputs first"
+        shown = ", ".join(names[:8]) + (f" and {len(names) - 8} more" if len(names) > 8 else "")
+        origin = self._loaded[names[0]]
+        raise SpecError(
+            f"{target}: not written, because the weights that {origin} has for {shown} would be lost: {why}."
+        )
 
     def _declared_shapes(self) -> dict[str, Shape] | None:
         """The inputs' shapes as described; None where one is missing."""
@@ -164,6 +202,7 @@ class Net:
         """Give every layer of `schedule` its parameters."""
         shapes = self._infer(schedule, fed)
         wanted = [(step.layer, sizing.wanted(step, shapes)) for step in schedule.steps]
+        self._sized_layers.update(layer.spec.name for layer, _ in wanted)
         existing = self._params or {}
         owners: dict[str, Parameter] = {}
         for layer in self.layers:
@@ -261,10 +300,8 @@ class Net:
             outs=outs,
             rng=partial(generator, self.seed, 1 + self.iteration, layer.spec.name),
         )
-        made = named(layer, lambda: layer.forward(bottom, run))
+        made = calls.forward(layer, bottom, run)
         run.outs = ()  # of forward alone: backward may call it again
-        says = [tuple(each) for each in layer.top_shapes(*(x.shape for x in bottom))]
-        _check_tops(layer, [np.shape(each) for each in made], says)
         # NumPy turns arrays without axes into numbers; layers and callers get arrays.
         top = [np.asarray(each, self.dtype, order="C") for each in made]
         if not layer.aliases and not any(each is x for each in outs for x in bottom):
@@ -272,6 +309,7 @@ class Net:
         run.bottom = bottom if "bottom" in layer.backward_reads else []
         run.top = top if "top" in layer.backward_reads else []
         run.top_shapes = [each.shape for each in top]
+        run.bottom_shapes = [each.shape for each in bottom]
         return top, run
 
     def plan(self, fed: Mapping[str, Shape], outputs: Sequence[str] | None = None) -> Plan:
@@ -448,15 +486,6 @@ class Net:
     def find_nonfinite(self) -> str | None:
         """Where NaN or infinity first appears in the last `forward(keep=True)`, in words; None if nowhere."""
         return first_nonfinite(self._kept(), self.params)
-
-
-def _check_tops(layer: Layer, found: list[Shape], expected: list[Shape]) -> None:
-    """Raise `ShapeError` unless a layer has made what it says it makes."""
-    if found != expected:
-        made, says = (", ".join(map(show, each)) or "nothing" for each in (found, expected))
-        raise ShapeError(
-            f"layer {layer.spec.name!r} ({layer.type}): forward made tops of shape {made}, but top_shapes says {says}."
-        )
 
 
 def _is_input(layer: Layer) -> bool:

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field, replace
 
 from fcnlite.errors import SpecError, nearest
 from fcnlite.layers.base import Layer, UnknownLayer
+from fcnlite.layers.calls import is_own
 
 
 @dataclass(frozen=True)
@@ -170,7 +171,7 @@ def _lifetimes(steps: Sequence[Step], lasting: set[int], keep: bool, inputs: set
             and version not in lasting
             and made_by is not None
             and not made_by.aliases
-            and not (keep and "top" in made_by.backward_reads)
+            and not (keep and ("top" in made_by.backward_reads or is_own(made_by)))
             and len(readers[version]) == 1
         )
 

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from math import prod
 from typing import Any
 
 from fcnlite import config
 from fcnlite.errors import ShapeError
+from fcnlite.layers import calls
 from fcnlite.layers.base import ParamShape
 from fcnlite.parameter import Parameter
 from fcnlite.schedule import Schedule, Step
@@ -21,7 +23,7 @@ def infer(schedule: Schedule, fed: Mapping[str, Shape], itemsize: int) -> dict[i
     """
     shapes = {version: fed[name] for name, version in schedule.inputs.items()}
     for step in schedule.steps:
-        top = _for_shapes(step, shapes, step.layer.top_shapes)
+        top = _for_shapes(step, shapes, partial(calls.top_shapes, step.layer))
         for name, shape in zip(step.layer.spec.top, top, strict=True):
             size = prod(shape) * itemsize
             if size > config.BLOB_BYTES:
@@ -36,7 +38,7 @@ def infer(schedule: Schedule, fed: Mapping[str, Shape], itemsize: int) -> dict[i
 
 def wanted(step: Step, shapes: Mapping[int, Shape]) -> list[ParamShape]:
     """The parameters that a layer wants for its bottoms' shapes."""
-    return _for_shapes(step, shapes, step.layer.params)
+    return _for_shapes(step, shapes, partial(calls.params, step.layer))
 
 
 def check_parameters(

@@ -114,6 +114,84 @@ def test_wrong_options_of_ones_own_layers_are_named(example: ModuleType) -> None
 
 # Without the example
 
+WITH_SCORES = (
+    SEGNET
+    + """
+layer { name: "score" type: "Convolution" bottom: "up" top: "score" convolution_param { num_output: 2 kernel_size: 1 } }
+layer { name: "side" type: "Convolution" bottom: "data" top: "side" convolution_param { num_output: 2 kernel_size: 1 } }
+"""
+)
+
+
+@pytest.fixture
+def saved(tmp_path: Path, example: ModuleType) -> Path:
+    """A weight file of a net with layers of one's own, written while these were known; beside it its caffemodel."""
+    net = Net(parse_net(WITH_SCORES), seed=1)
+    net.save(tmp_path / "own.h5")
+    weights = {name: [each.array for each in parameters] for name, parameters in net.params.items()}
+    caffe.write_weights(tmp_path / "own.caffemodel", weights)
+    (tmp_path / "own.prototxt").write_text(WITH_SCORES)
+    for kind in ("BN", "Upsample"):
+        del base._registry[kind]  # as if never imported
+    return tmp_path
+
+
+@pytest.mark.filterwarnings("ignore:.*unknown type")
+@pytest.mark.parametrize("files", [("own.h5",), ("own.prototxt", "own.caffemodel")])
+def test_a_net_that_lost_weights_at_loading_is_not_saved(saved: Path, files: tuple[str, ...]) -> None:
+    net = fcnlite.load(*(saved / each for each in files))
+    words = rf"x.*: not written, .*{files[-1]} has for bn, score would be lost: .*BN, Upsample.*--import MODULE"
+    saves = (
+        lambda: net.save(saved / "x.h5"),
+        lambda: net.share("TRAIN").save(saved / "x.h5"),
+        lambda: fcnlite.SGD(net).snapshot(saved / "x.h5"),
+    )
+    before = sorted(saved.iterdir())
+    for save in saves:
+        with pytest.raises(SpecError, match=words):
+            save()
+    with pytest.raises(SpecError, match="no layer of this type"):
+        caffe.save(net, saved / "x.prototxt", saved / "x.caffemodel")
+    assert sorted(saved.iterdir()) == before
+
+
+@pytest.mark.filterwarnings("ignore:.*unknown type")
+def test_a_part_that_lost_nothing_can_be_saved(saved: Path, tmp_path: Path) -> None:
+    net = fcnlite.load(saved / "own.h5")
+    caffe.save(net, tmp_path / "side.prototxt", tmp_path / "side.caffemodel", outputs=["side"])
+    again = fcnlite.load(tmp_path / "side.prototxt", tmp_path / "side.caffemodel")
+    expected = net.forward(data=picture(), outputs=["side"])["side"]
+    np.testing.assert_array_equal(again.forward(data=picture())["side"], expected)
+
+
+@pytest.mark.filterwarnings("ignore:.*unknown type")
+def test_a_net_without_weights_is_saved_with_its_unknown_layers(saved: Path) -> None:
+    """Nothing was loaded, so nothing is lost."""
+    fcnlite.load(saved / "own.prototxt").save(saved / "fresh.h5")
+    assert fcnlite.load(saved / "fresh.h5").spec.layer("bn").type == "BN"
+
+
+def test_layers_that_have_not_run_are_not_lost_in_saving(tmp_path: Path) -> None:
+    """Two pictures, of no described size, of which one has been fed."""
+    text = 'layer { name: "a" type: "Input" top: "a" } layer { name: "b" type: "Input" top: "b" }'
+    for name in "ab":
+        text += (
+            f'layer {{ name: "conv_{name}" type: "Convolution" bottom: "{name}" top: "conv_{name}" '
+            "convolution_param { num_output: 2 kernel_size: 1 } }"
+        )
+    x = np.ones((1, 3, 2, 2), np.float32)
+    first = Net(parse_net(text))
+    first.forward(a=x, b=x)
+    first.params["conv_b"][1].data[...] = 7
+    first.save(tmp_path / "both.h5")
+    net = fcnlite.load(tmp_path / "both.h5")
+    net.forward(a=x)
+    with pytest.raises(SpecError, match=r"has for conv_b would be lost: .*call forward with all inputs"):
+        net.save(tmp_path / "again.h5")
+    net.forward(a=x, b=x)
+    net.save(tmp_path / "again.h5")
+    assert fcnlite.load(tmp_path / "again.h5").forward(a=x, b=x)["conv_b"].max() == 7
+
 
 def test_an_unknown_type_is_named_with_its_line_when_it_is_needed(tmp_path: Path) -> None:
     path = tmp_path / "net.prototxt"

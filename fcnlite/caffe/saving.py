@@ -20,6 +20,7 @@ from fcnlite.exportable import (
     Exportable,
     Step,
     asked_outputs,
+    check_complete,
     described_shapes,
     float32_params,
     needed_steps,
@@ -70,6 +71,7 @@ def save(
         layers.append(layer)
     text = write_net(dataclasses.replace(spec, layers=tuple(layers)))
     names = {layer.name for layer in spec}
+    check_complete(net, weights, names)
     params = {name: arrays for name, arrays in float32_params(net, weights).items() if name in names}
     if os.fspath(weights).endswith(".h5"):
         pieces = hdf5_weights(weights, params)

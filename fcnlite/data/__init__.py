@@ -1,15 +1,17 @@
 """Data sets, what is done to their pictures, and the loader that feeds them to a net.
 
 `open(name, root, split, **options)` gives a `Dataset`: a sequence of `Sample`s with names and colours for its
-classes. Void pixels are 255 in every set.
+classes. Void pixels are 255 in every set. `register(name)` adds a data set of one's own.
 """
 
 from __future__ import annotations
 
 import inspect
 import os
+import re
 import typing
-from typing import Any
+from collections.abc import Callable
+from typing import Any, TypeVar
 
 from fcnlite.data.camvid import CamVid
 from fcnlite.data.cityscapes import Cityscapes
@@ -38,6 +40,7 @@ __all__ = [
     "names",
     "open",
     "options",
+    "register",
     "usual_splits",
     "voc_colors",
 ]
@@ -54,6 +57,68 @@ _DATASETS: dict[str, type[Dataset]] = {
     "siftflow": SIFTFlow,
     "voc": VOC,
 }
+
+
+Made = TypeVar("Made", bound=Dataset)
+
+
+def register(name: str) -> Callable[[type[Made]], type[Made]]:
+    """Class decorator: make a `Dataset` of one's own known to `open`, and to `--data` where a command imports it.
+
+        @data.register("mine")
+        class Mine(data.Dataset):
+            splits = ("train", "val")
+
+            def __init__(self, root: str, split: str = "train", every: int = 1) -> None: ...
+
+    The parameters of `__init__` beside root and split are the set's options; their annotations say how a command reads
+    them: bool, int, float, str or Sequence[str]. Raises `DataError` for a name that is taken and for a class that
+    lacks what a data set needs.
+    """
+    if not isinstance(name, str):
+        raise DataError(f"register takes the data set's name: @data.register('mine') above {_called(name)}.")
+    if not re.fullmatch(r"\w[\w.-]*", name):
+        raise DataError(f"data set name {name!r}: expected letters, digits, '-', '_' and '.' alone.")
+
+    def add(kind: type[Made]) -> type[Made]:
+        if name in _DATASETS:
+            raise DataError(f"data set {name!r} is registered already, by {_DATASETS[name].__module__}.")
+        _check_class(kind)
+        _DATASETS[name] = kind
+        return kind
+
+    return add
+
+
+def _check_class(kind: Any) -> None:
+    """Raise `DataError` for a class that `open` cannot use."""
+    where = f"data set class {_called(kind)}"
+    if not (isinstance(kind, type) and issubclass(kind, Dataset)):
+        raise DataError(f"{where}: is no subclass of fcnlite.data.Dataset.")
+    missing = sorted(getattr(kind, "__abstractmethods__", ()))
+    if missing:
+        raise DataError(f"{where}: lacks {' and '.join(missing)}; define them.")
+    splits = getattr(kind, "splits", None)
+    if not isinstance(splits, tuple) or not splits or not all(isinstance(each, str) for each in splits):
+        raise DataError(f"{where}: has no tuple of its splits; add splits = ('train', 'val'), say.")
+    usual = kind.usual
+    if not (isinstance(usual, tuple) and len(usual) == 2 and set(usual) <= set(splits)):
+        raise DataError(
+            f"{where}: usual is {usual!r}; expected two of its splits ({', '.join(splits)}), the one to train on and "
+            "the one to measure on."
+        )
+    parameters = inspect.signature(kind).parameters
+    if "split" not in parameters:
+        raise DataError(f"{where}: its __init__ takes no split; `open` passes it by that name.")
+    for each in parameters.values():
+        if each.kind in (each.VAR_POSITIONAL, each.VAR_KEYWORD, each.POSITIONAL_ONLY):
+            raise DataError(f"{where}: its __init__ has {each}; `open` passes options by name, so name each of them.")
+        if each.default is each.empty and each.name not in ("split", "root"):
+            raise DataError(f"{where}: its option {each.name} has no default; give it one.")
+
+
+def _called(kind: Any) -> str:
+    return getattr(kind, "__name__", repr(kind))
 
 
 def names() -> tuple[str, ...]:
@@ -76,7 +141,11 @@ def options(name: str) -> dict[str, Any]:
     """
     kind = _kind(name)
     hints = typing.get_type_hints(kind.__init__)
-    return {key: hints[key] for key in inspect.signature(kind).parameters if key not in ("split", "root", "skip_bad")}
+    return {
+        key: hints.get(key, str)
+        for key in inspect.signature(kind).parameters
+        if key not in ("split", "root", "skip_bad")
+    }
 
 
 def open(name: str, root: str | os.PathLike[str] | None = None, split: str | None = None, **options: Any) -> Dataset:
@@ -97,7 +166,12 @@ def open(name: str, root: str | os.PathLike[str] | None = None, split: str | Non
     for option in options:
         if option not in known:
             raise DataError(f"data set {name!r} has no option {option!r}; {nearest(option, known)}")
-    return kind(split=split, **options)
+    dataset = kind(split=split, **options)
+    if not hasattr(dataset, "sizes"):
+        raise DataError(
+            f"data set class {kind.__name__}: its __init__ does not call super().__init__(name, split, labels, ...)."
+        )
+    return dataset
 
 
 def _kind(name: str) -> type[Dataset]:

@@ -21,6 +21,7 @@ from fcnlite.exportable import (
     Exportable,
     Step,
     asked_outputs,
+    check_complete,
     described_shapes,
     float32_params,
     needed_steps,
@@ -56,6 +57,7 @@ def save_onnx(net: Exportable, path: str | os.PathLike[str], *, outputs: Sequenc
         raise FcnliteError("save_onnx needs the package onnx; install it with `pip install onnx`.") from error
 
     trace = _trace(net.spec, outputs)
+    check_complete(net, path, {step.layer.spec.name for step in trace.steps})
     graph = _Graph(trace, float32_params(net, path))
     for step in trace.steps:
         graph.convert(step)
@@ -179,7 +181,9 @@ class _Graph:
         self._made_by.clear()
         convert = _CONVERTERS.get(layer.type)
         if convert is None:
-            raise SpecError(f"layer {layer.spec.name!r}: type {layer.type} cannot be written as ONNX; leave it out.")
+            raise SpecError(
+                f"layer {layer.spec.name!r}: type {layer.spec.type} cannot be written as ONNX; leave it out."
+            )
         bottom = [_Blob(self._values[version], self._trace.shapes[version]) for version in step.bottom]
         tops = named(layer, lambda: convert(self, layer, bottom))
         for version, value in zip(step.top, tops, strict=True):

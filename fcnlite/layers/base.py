@@ -54,12 +54,15 @@ class Run:
     top: list[Array] = field(default_factory=list)
     """In backward: the tops, if `backward_reads` names them."""
     top_shapes: list[Shape] = field(default_factory=list)
+    bottom_shapes: list[Shape] = field(default_factory=list)
+    """In backward: the shapes of the bottoms, which the gradients have too."""
     saved: Any = None
     """Whatever else the layer's forward keeps for its backward."""
     needs: Sequence[bool] = ()
     """In backward: which bottoms want a gradient."""
     dparams: Sequence[Array | None] = ()
-    """In backward: arrays to write the parameters' gradients into; None where none is wanted."""
+    """In backward: arrays to write the parameters' gradients into, by `dparams[0][...] = gradient`; None where none is
+    wanted. What they hold before means nothing."""
 
     @property
     def out(self) -> Array | None:
@@ -205,10 +208,11 @@ class UnknownLayer(Layer):
     def error(self) -> SpecError:
         """What to say where the layer is needed."""
         where = f"{self.spec.where}: " if self.spec.where else ""
-        hint = nearest(self.spec.type, _registry, shown=len(_registry))
+        alike = nearest(self.spec.type, _registry, shown=0)
         return SpecError(
-            f"{where}layer {self.spec.name!r}: unknown type {self.spec.type!r}; {hint} "
-            "Your own types are added with fcnlite.layers.register, as examples/segnet_layers.py does."
+            f"{where}layer {self.spec.name!r}: unknown type {self.spec.type!r}{f'; {alike}' if alike else '.'} "
+            "For a type of your own, import the module that registers it before loading (--import MODULE for "
+            "commands); docs/extending.md shows how to write one."
         )
 
 

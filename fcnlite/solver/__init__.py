@@ -5,10 +5,10 @@ solver = fcnlite.solver.load("solver.prototxt")
 loss = solver.step(data=x, label=y)
 """
 
-from fcnlite.solver.base import Solver
+from fcnlite.solver.base import Followed, Solver
 from fcnlite.solver.loading import load
 from fcnlite.solver.options import SolverOptions
-from fcnlite.solver.rules import SGD, TYPES, AdaDelta, AdaGrad, Adam, AdamW, Nesterov, RMSProp, create
+from fcnlite.solver.rules import SGD, TYPES, AdaDelta, AdaGrad, Adam, AdamW, Nesterov, RMSProp, create, register
 
 __all__ = [
     "SGD",
@@ -17,10 +17,12 @@ __all__ = [
     "AdaGrad",
     "Adam",
     "AdamW",
+    "Followed",
     "Nesterov",
     "RMSProp",
     "Solver",
     "SolverOptions",
     "create",
     "load",
+    "register",
 ]

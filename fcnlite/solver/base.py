@@ -34,19 +34,21 @@ class Followed(NamedTuple):
 
 
 class Solver:
-    """One rule at work on one net. Options: the fields of `SolverOptions`.
+    """One rule at work on one net. Options: the fields of its `Options`.
 
     Raises `SpecError` for an option that is unknown or out of range.
     """
 
     histories: ClassVar[tuple[str, ...]] = ()
     """What the rule remembers for each parameter: arrays of its shape, by name."""
+    Options: ClassVar[type[SolverOptions]] = SolverOptions
+    """What it is told; a rule with options of its own derives a frozen dataclass from `SolverOptions`."""
     defaults: ClassVar[dict[str, Any]] = {}
     """Where the rule's usual options are not those of `SolverOptions`."""
 
     def __init__(self, net: Net, **options: Any) -> None:
         self.net = net
-        self.options = SolverOptions.of(**{**self.defaults, **options})
+        self.options = self.Options.of(**{**self.defaults, **options})
         self.iteration = 0
         self.test_specs: Callable[[], list[tuple[NetSpec, str]]] = list
         """The descriptions and phases of `test_nets`; read when these are asked for."""
@@ -175,6 +177,7 @@ class Solver:
         from fcnlite import storage
 
         net = self.net
+        net.check_complete(path)
         params = {name: [each.array for each in parameters] for name, parameters in net.params.items()}
         content = storage.WeightFile(net.spec, params, net.info)
         content.state = self._state()

@@ -15,7 +15,7 @@ from fcnlite.net import Net
 from fcnlite.solver.base import Solver
 from fcnlite.solver.options import SolverOptions
 from fcnlite.solver.rates import NEEDS
-from fcnlite.solver.rules import create
+from fcnlite.solver.rules import create, is_registered
 from fcnlite.spec import NetSpec
 
 _IGNORED = {
@@ -56,7 +56,7 @@ def load(
         kind, train, tests = _type(described), _train_net(source, described), _test_nets(source, described)
         weights = described.pop("weights", [])
         named = described.pop("random_seed", -1)
-        options = _options(described)
+        options = _options(kind, described)
     except SpecError as error:
         raise _naming(source, error) from error
     spec, phase = train
@@ -88,8 +88,11 @@ def _type(described: Described) -> str:
     return _TYPES[older]
 
 
-def _options(described: Described) -> dict[str, Any]:
-    """The fields that `SolverOptions` has; others must be without effect on the numbers."""
+def _options(kind: str, described: Described) -> dict[str, Any]:
+    """The fields that `SolverOptions` has; others must be without effect on the numbers.
+
+    Where the file is silent, Caffe's rules have Caffe's defaults, and registered ones their own.
+    """
     known = {each.name for each in fields(SolverOptions)}
     for name in described.keys() - known - _IGNORED:
         raise SpecError(f"the solver field {name!r} is not supported; {nearest(name, known)}")
@@ -99,7 +102,8 @@ def _options(described: Described) -> dict[str, Any]:
         if name not in described:
             of = f", which lr_policy {policy!r} needs," if name in NEEDS.get(policy, ()) else ""
             raise SpecError(f"the field {name!r}{of} is missing; add it.")
-    return _UNWRITTEN | {name: value for name, value in described.items() if name in known}
+    unwritten = {} if is_registered(kind) else _UNWRITTEN
+    return unwritten | {name: value for name, value in described.items() if name in known}
 
 
 Source = tuple[str | NetSpec, Described, str]

@@ -50,7 +50,7 @@ class SolverOptions:
         if isinstance(self.stepvalue, list):
             object.__setattr__(self, "stepvalue", tuple(self.stepvalue))
         for each in fields(self):
-            _check_kind(each.name, str(each.type), getattr(self, each.name))
+            _check_kind(each.name, getattr(each.type, "__name__", str(each.type)), getattr(self, each.name))
         if self.lr_policy not in POLICIES:
             raise SpecError(f"lr_policy {self.lr_policy!r} is not known; {nearest(self.lr_policy, POLICIES)}")
         if self.regularization_type not in REGULARIZATIONS:

@@ -7,12 +7,13 @@ g is the gradient, averaged over the passes of an iteration, with the decay term
 from __future__ import annotations
 
 import math
-from typing import Any, ClassVar
+from typing import Any, ClassVar, TypeVar
 
 from fcnlite._kernels.update import adadelta, adagrad, adam, nesterov, rmsprop, sgd
 from fcnlite.errors import SpecError, nearest
 from fcnlite.net import Net
 from fcnlite.solver.base import Array, Followed, Solver
+from fcnlite.solver.options import SolverOptions
 
 
 class SGD(Solver):
@@ -133,7 +134,42 @@ class AdamW(Adam):
 TYPES: dict[str, type[Solver]] = {
     each.__name__: each for each in (SGD, Nesterov, AdaGrad, RMSProp, AdaDelta, Adam, AdamW)
 }
-"""The solvers by Caffe's type names, and AdamW."""
+"""The solvers by Caffe's type names, AdamW, and those that `register` has added."""
+
+_OURS = frozenset(TYPES)
+Made = TypeVar("Made", bound=Solver)
+
+
+def register(kind: type[Made]) -> type[Made]:
+    """Class decorator: make a solver rule of one's own known by its class's name.
+
+    `create`, `--solver NAME` where a command imports it, and the `type` of a solver prototxt know it then. The class
+    defines `update`, and names in `histories` what it remembers of each parameter. Raises `SpecError` for a name that
+    is taken and for a class that lacks what a solver needs.
+    """
+    name = getattr(kind, "__name__", repr(kind))
+    where = f"solver {name}"
+    if not (isinstance(kind, type) and issubclass(kind, Solver)):
+        raise SpecError(f"{where}: is no subclass of fcnlite.solver.Solver.")
+    if name in TYPES:
+        raise SpecError(f"{where}: is registered already, by {TYPES[name].__module__}; choose another name.")
+    if kind.update is Solver.update:
+        raise SpecError(f"{where}: lacks the method update(self, arrays, g), which changes a parameter.")
+    if not isinstance(kind.histories, tuple) or not all(isinstance(each, str) for each in kind.histories):
+        raise SpecError(f"{where}: histories is {kind.histories!r}; expected a tuple of names, such as ('mean',).")
+    if not (isinstance(kind.Options, type) and issubclass(kind.Options, SolverOptions)):
+        raise SpecError(f"{where}: Options is {kind.Options!r}; expected a dataclass derived from SolverOptions.")
+    try:
+        kind.Options.of(**kind.defaults)
+    except (SpecError, TypeError) as error:
+        raise SpecError(f"{where}: its defaults do not hold: {error}") from error
+    TYPES[name] = kind
+    return kind
+
+
+def is_registered(kind: str) -> bool:
+    """Whether a type is one that `register` has added."""
+    return kind in TYPES and kind not in _OURS
 
 
 def create(kind: str, net: Net, **options: Any) -> Solver:

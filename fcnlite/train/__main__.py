@@ -79,14 +79,20 @@ def _parser() -> argparse.ArgumentParser:
     add_split_options(parser)
     group = parser.add_argument_group("training")
     for each in fields(TrainOptions):
-        if each.name not in (*OF_DATA, "threads", "recipe"):
+        if each.name not in (*OF_DATA, "threads", "recipe", "imports", "solver_option"):
             flag, default, words = "--" + each.name.replace("_", "-"), each.default, each.metadata["help"]
             if default not in (None, (), False, True):
                 shown = " ".join(map(str, default)) if isinstance(default, tuple) else default
                 words += f" (default: {shown})"
             group.add_argument(flag, help=words, **_ARGUMENTS[each.type])
+    words = (
+        "an option of the solver that has none here, such as momentum2=0.99, or one of a rule of your own; may be "
+        "given several times"
+    )
+    group.add_argument("--solver-option", metavar="KEY=VALUE", action="append", help=words)
     # Only what is given counts: a resumed run has its own values for the rest.
-    parser.set_defaults(**{each.name: None for each in fields(TrainOptions)} | {"data_option": []})
+    lists: dict[str, list[str]] = {"data_option": [], "imports": [], "solver_option": []}
+    parser.set_defaults(**{each.name: None for each in fields(TrainOptions)} | lists)
     return parser
 
 

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import sys
 import typing
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields
 from types import UnionType
 from typing import Any
 
 from fcnlite import config
 from fcnlite.data import Augment
-from fcnlite.errors import TrainingError
+from fcnlite.errors import TrainingError, nearest
 from fcnlite.net import Net
-from fcnlite.solver import Solver, SolverOptions, create
+from fcnlite.solver import TYPES, Solver, SolverOptions, create
 
 OF_DATA = ("data", "root", "data_option", "skip_bad", "train_split", "val_split")
 """The fields that say what is trained on."""
@@ -24,6 +24,7 @@ class TrainOptions:
     """One run. The help of each field is what the command line shows."""
 
     recipe: str | None = field(default=None, metadata={"help": "where the options come from"})
+    imports: tuple[str, ...] = field(default=(), metadata={"help": "modules that register what is named below"})
     data: str = field(default="shapes", metadata={"help": "the data set"})
     root: str | None = field(default=None, metadata={"help": "the folder that it lies in"})
     data_option: tuple[str, ...] = field(default=(), metadata={"help": "KEY=VALUE options of the data set"})
@@ -37,6 +38,10 @@ class TrainOptions:
     batch_size: int = field(default=8, metadata={"help": "pictures a pass"})
     iter_size: int = field(default=1, metadata={"help": "passes an iteration, their gradients averaged"})
     solver: str = field(default="SGD", metadata={"help": "SGD, Nesterov, AdaGrad, RMSProp, AdaDelta, Adam or AdamW"})
+    solver_option: tuple[str, ...] = field(
+        default=(),
+        metadata={"help": "KEY=VALUE options of the solver that have no option here, such as momentum2=0.99"},
+    )
     base_lr: float | None = field(
         default=None, metadata={"help": "learning rate at the start (default: 0.1 of SGD and Nesterov, else the usual)"}
     )
@@ -117,7 +122,13 @@ class TrainOptions:
         names = {each.name for each in fields(SolverOptions)} & {each.name for each in fields(self)}
         given = {name: value for name in names if (value := getattr(self, name)) is not None}
         usual = {"base_lr": 0.1, "momentum": 0.9} if self.solver in ("SGD", "Nesterov") else {}
-        return create(self.solver, net, **{**usual, **given, "max_iter": self.iterations})
+        own = option_values(self.solver, self.solver_option)
+        if twice := sorted(own.keys() & (names | {"max_iter"})):
+            raise TrainingError(
+                f"--solver-option {twice[0]}={own[twice[0]]}: is an option of its own; use "
+                f"--{twice[0].replace('_', '-')}."
+            )
+        return create(self.solver, net, **{**usual, **given, **own, "max_iter": self.iterations})
 
     def plain(self) -> dict[str, Any]:
         """As JSON values, to be stored; `from_plain` reads them back."""
@@ -137,6 +148,34 @@ class TrainOptions:
             if not _fits(given[name], hints[name]):
                 raise TrainingError(f"the run's option {name} is {str(value)[:40]!r}; the checkpoint is damaged.")
         return TrainOptions(**given)
+
+
+def option_values(solver: str, entries: Sequence[str]) -> dict[str, Any]:
+    """The values of --solver-option, as the solver's options have them. Raises `TrainingError` for malformed ones."""
+    hints = typing.get_type_hints(TYPES[solver].Options) if solver in TYPES else {}
+    values: dict[str, Any] = {}
+    for entry in entries:
+        name, equals, text = entry.partition("=")
+        if not equals:
+            raise TrainingError(f"--solver-option {entry}: expected KEY=VALUE, such as momentum2=0.99.")
+        if hints and name not in hints:
+            raise TrainingError(f"--solver-option {entry}: {solver} has no such option; {nearest(name, hints)}")
+        try:
+            values[name] = _VALUES[hints.get(name, str)](text)
+        except (KeyError, ValueError):
+            kind = getattr(hints[name], "__name__", hints[name])
+            raise TrainingError(f"--solver-option {entry}: expected a value of type {kind}.") from None
+    return values
+
+
+_VALUES: dict[Any, Callable[[str], Any]] = {
+    int: int,
+    float: float,
+    str: str,
+    bool: lambda text: {"true": True, "false": False}[text.lower()],
+    tuple[int, ...]: lambda text: tuple(map(int, text.split(","))),
+}
+"""How the text of a solver's option is read, by its type."""
 
 
 def _fits(value: Any, hint: Any) -> bool:

@@ -35,7 +35,9 @@ def begin(run: Training, profile: bool = False) -> None:
 
 def resume(folder: RunFolder, changes: dict[str, Any], profile: bool = False) -> None:
     """Go on from the folder's checkpoint with its options, but for `changes`."""
-    options = starting.with_threads(replace(read_options(folder.last), **changes))
+    stored = read_options(folder.last)
+    starting.check_imports(stored, changes, folder)
+    options = starting.with_threads(replace(stored, **changes))
     run = starting.start(options, folder)
     run.resume()
     print(f"resumed at iteration {run.solver.iteration} of {options.iterations}", file=sys.stderr)

@@ -18,6 +18,7 @@ from fcnlite.train import single
 from fcnlite.train.loop import Training
 from fcnlite.train.options import TrainOptions
 from fcnlite.train.run_folder import RunFolder
+from fcnlite.train.starting import check_imports
 
 
 @dataclass(frozen=True)
@@ -69,6 +70,7 @@ def begin(folder: RunFolder, stages: Sequence[TrainOptions], profile: bool = Fal
 def resume(folder: RunFolder, changes: dict[str, Any], profile: bool = False) -> None:
     """Go on where the stages stand; `changes` hold for the stage under way and those to come."""
     plan = Plan.read(folder)
+    check_imports(plan.stages[plan.current], changes, folder)
     if changes:
         later = (replace(each, **changes) for each in plan.stages[plan.current :])
         plan = replace(plan, stages=(*plan.stages[: plan.current], *later))

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import argparse
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from fcnlite import _cli, caffe, config, models, surgery
 from fcnlite._cli_data import training_data, validation_data
@@ -26,6 +28,13 @@ def with_threads(options: TrainOptions) -> TrainOptions:
     if options.threads is not None:
         config.set_num_threads(options.threads)
     return replace(options, threads=config.num_threads())
+
+
+def check_imports(options: TrainOptions, changes: Mapping[str, Any], folder: RunFolder) -> None:
+    """Refuse to go on without the modules that the run was begun with: no code runs because a file names it."""
+    if options.imports and "imports" not in changes:
+        given = " ".join(f"--import {each}" for each in options.imports)
+        raise TrainingError(f"{folder.path}: the run was begun with {given}; give that with --resume too.")
 
 
 def start(options: TrainOptions, folder: RunFolder) -> Training:
