@@ -41,7 +41,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     segmenter = _cli.open_segmenter(options)
     dataset = evaluation_data(options)
     with _cli.progress("picture") as progress:
-        matrices = confusions(segmenter, dataset, progress)
+        matrices = confusions(segmenter, dataset, progress, classes_by_number=options.classes_by_number)
     report = json.dumps(_report(options.weights, dataset, matrices))
     if options.json == "-":
         print(report)
@@ -60,6 +60,8 @@ def _parser() -> argparse.ArgumentParser:
     add_data_options(parser, required=True)
     words = "the part of the data to measure on (default: the set's own for that, such as val)"
     parser.add_argument("--split", metavar="NAME", help=words)
+    words = "classes are those of the same number, whatever they are called (default: of the same name)"
+    parser.add_argument("--classes-by-number", action="store_true", help=words)
     words = "write all figures and the confusion matrix; '-': to standard output, instead of the table"
     parser.add_argument("--json", metavar="FILE", help=words)
     parser.add_argument("--confusion", metavar="FILE.png", help="draw the confusion matrix (of the first label map)")

@@ -2,46 +2,74 @@
 
 from __future__ import annotations
 
+import warnings
 from contextlib import closing
 
 import numpy as np
 
 from fcnlite.data import VOID, Dataset, epoch
 from fcnlite.data.problems import Progress
-from fcnlite.heads import check_fit
+from fcnlite.heads import ClassMatch, check_fit, match_classes
 from fcnlite.metrics import Metrics
 from fcnlite.metrics import confusion as confusion_of
 from fcnlite.net import Net
 from fcnlite.segmenter import Segmenter
 
+BY_NUMBER = "if class 0 of both means the same, and so on, give --classes-by-number (in Python: classes_by_number=True)"
+"""The way out where class names do not match."""
 
-def evaluate(net: Net | Segmenter, dataset: Dataset, progress: Progress | None = None) -> Metrics:
+
+def evaluate(
+    net: Net | Segmenter, dataset: Dataset, progress: Progress | None = None, *, classes_by_number: bool = False
+) -> Metrics:
     """The four metrics of the paper over all pictures of `dataset`, each at its own size.
 
-    Raises `DataError` where net and data set differ in pictures, labels or classes, and what `Segmenter` raises.
+    Classes are matched by name where net and data set have the same names in another order, and a warning says so;
+    `classes_by_number` compares no names. Raises `DataError` where net and data set differ in pictures, labels or
+    classes, and what `Segmenter` raises.
     """
-    return Metrics.from_matrix(confusion(net, dataset, progress))
+    return Metrics.from_matrix(confusion(net, dataset, progress, classes_by_number=classes_by_number))
 
 
-def confusion(net: Net | Segmenter, dataset: Dataset, progress: Progress | None = None) -> np.ndarray:
+def confusion(
+    net: Net | Segmenter, dataset: Dataset, progress: Progress | None = None, *, classes_by_number: bool = False
+) -> np.ndarray:
     """The (classes, classes) matrix of pixels by true (row) and predicted class (column), void left out.
 
-    Of the first label map, where there are several. Raises as `evaluate` does.
+    The classes have the data set's numbers. Of the first label map, where there are several. Matches classes and
+    raises as `evaluate` does.
     """
-    return next(iter(confusions(net, dataset, progress).values()))
+    return next(iter(confusions(net, dataset, progress, classes_by_number=classes_by_number).values()))
 
 
-def confusions(net: Net | Segmenter, dataset: Dataset, progress: Progress | None = None) -> dict[str, np.ndarray]:
-    """The confusion matrix of each label map, by the blob of the label. Raises as `evaluate` does."""
+def confusions(
+    net: Net | Segmenter, dataset: Dataset, progress: Progress | None = None, *, classes_by_number: bool = False
+) -> dict[str, np.ndarray]:
+    """The confusion matrix of each label map, by the blob of the label. Matches classes and raises as `evaluate`."""
     segmenter = net if isinstance(net, Segmenter) else Segmenter(net)
-    check_fit(segmenter.heads, segmenter.inputs, dataset)
+    matches = _matches(segmenter, dataset, classes_by_number)
+    for match in matches:
+        if match.remark:
+            warnings.warn(match.remark, stacklevel=2)
+    orders = [None if match.order is None else np.array(match.order, np.uint8) for match in matches]
     matrices = {name: np.zeros((len(labels.classes),) * 2, np.int64) for name, labels in dataset.labels.items()}
     with closing(epoch(dataset)) as samples:
         for done, sample in enumerate(samples, start=1):
             predicted = segmenter.label_maps(sample.images).values()
             # One label alone may be called otherwise by the net.
-            for (name, truth), prediction in zip(sample.labels.items(), predicted, strict=True):
-                matrices[name] += confusion_of(truth, prediction, len(matrices[name]), VOID)
+            for (name, truth), prediction, order in zip(sample.labels.items(), predicted, orders, strict=True):
+                numbers = prediction if order is None else order[prediction]
+                matrices[name] += confusion_of(truth, numbers, len(matrices[name]), VOID)
             if progress is not None:
                 progress(done, len(dataset))
     return matrices
+
+
+def _matches(segmenter: Segmenter, dataset: Dataset, by_number: bool) -> list[ClassMatch]:
+    """How the net's classes correspond to those of each label of the data set."""
+    check_fit(segmenter.heads, segmenter.inputs, dataset)
+    data = f"data set {dataset.name!r}"
+    return [
+        match_classes(head, labels, whose="the net", other=data, remedy=BY_NUMBER, by_number=by_number)
+        for head, labels in zip(segmenter.heads.values(), dataset.labels.values(), strict=True)
+    ]
