@@ -27,6 +27,7 @@ RESULTS = (
     "samples.png",
     "overlay.png",
     "confusion.png",
+    "data.json",
     "stages.json",
 )
 """What a run leaves in its folder; the last, beside the folders of its stages, if it is one in stages."""
@@ -64,6 +65,11 @@ class RunFolder:
     def speed(self) -> Path:
         """A line of JSON for each validation: how long it took to get there. The only log that no two runs share."""
         return self.path / "speed.jsonl"
+
+    @property
+    def data(self) -> Path:
+        """The fingerprint of the data that it is trained on."""
+        return self.path / "data.json"
 
     @property
     def report(self) -> Path:
@@ -105,14 +111,14 @@ class RunFolder:
                         self.path.rmdir()
 
     def start(self) -> None:
-        """Write logs without rows and remove what an earlier run left, but for last.h5 and files that are no results.
+        """Write logs without rows and remove what an earlier run left; last.h5, data.json and files of others stay.
 
         Raises `FileError` where that cannot be done.
         """
         for path, content in ((self.log, _HEADER), (self.checks, b"")):
             with atomic_write(path) as temporary:
                 temporary.write_bytes(content)
-        self.clear(keep=(self.last, self.log, self.checks))
+        self.clear(keep=(self.last, self.data, self.log, self.checks))
 
     def clear(self, keep: Collection[Path] = ()) -> None:
         """Remove all results but those to `keep`. Raises `FileError` for one that stays."""
