@@ -273,7 +273,7 @@ class Training:
         best, iteration = self.standing.best, self.solver.iteration
         if self.val_set is not None and best.iteration and not mean_iu > best.mean_iu:
             return
-        record: dict[str, Any] = {"options": self.options.plain(), "iteration": iteration}
+        record: dict[str, Any] = {"options": self.options.public(), "iteration": iteration}
         if self.train_set.skipped:
             record["pictures skipped"] = len(self.train_set.skipped)
         if math.isfinite(mean_iu):

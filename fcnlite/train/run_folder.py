@@ -82,6 +82,17 @@ class RunFolder:
     def holds_run(self) -> bool:
         return any((self.path / name).exists() for name in RESULTS)
 
+    def others(self) -> list[str]:
+        """The names in the folder that no run has made; not hidden ones and empty folders."""
+        if not self.path.is_dir():
+            return []
+        try:
+            entries = sorted(self.path.iterdir())
+            visible = [each for each in entries if not each.name.startswith(".") and each.name not in RESULTS]
+            return [each.name for each in visible if not (each.is_dir() and _is_empty(each))]
+        except OSError as error:
+            raise cannot_read(self.path, error) from error
+
     @contextmanager
     def claimed(self) -> Iterator[None]:
         """Make the folder and hold it, until the block or the process ends, against other runs.
@@ -288,6 +299,11 @@ def _row(iteration: float, *values: float) -> bytes:
 
 def _line(values: Mapping[str, Any]) -> bytes:
     return (json.dumps(values) + "\n").encode()
+
+
+def _is_empty(folder: Path) -> bool:
+    """Whether a folder holds hidden files at most."""
+    return all(each.name.startswith(".") for each in folder.iterdir())
 
 
 def cannot_write(path: Path, error: OSError) -> FileError:

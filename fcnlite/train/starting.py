@@ -6,12 +6,13 @@ import argparse
 from collections import Counter
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from fcnlite import _cli, caffe, config, models, surgery
 from fcnlite._cli_data import training_data, validation_data
 from fcnlite.data import Dataset
 from fcnlite.data.loader import check_sizes
-from fcnlite.errors import FcnliteError, SpecError, TrainingError
+from fcnlite.errors import DataError, FcnliteError, SpecError, TrainingError
 from fcnlite.heads import heads, match_classes, picture_inputs, prepare
 from fcnlite.loading import read_weights
 from fcnlite.net import Net
@@ -24,19 +25,29 @@ from fcnlite.train.run_folder import RunFolder
 
 
 def with_threads(options: TrainOptions) -> TrainOptions:
-    """The options with the number of threads, now in force: a run is resumed with as many, to be the same."""
+    """The options with the number of threads, now in force: a run is resumed with as many, to be the same.
+
+    The root becomes absolute, so that a run can be resumed and its weights be evaluated from any folder.
+    """
     if options.threads is not None:
         config.set_num_threads(options.threads)
-    return replace(options, threads=config.num_threads())
+    root = None if options.root is None else str(Path(options.root).absolute())
+    return replace(options, threads=config.num_threads(), root=root)
 
 
 def start(options: TrainOptions, folder: RunFolder) -> Training:
     """Data checked, net built, solver ready."""
     of_data = argparse.Namespace(**options.plain())
     train_set = training_data(of_data)
+    options = options.sized(len(train_set))
     if options.batch_size > 1 and options.augment().crop is None:
         check_sizes(train_set.sizes)
     val_set = validation_data(of_data) if options.validation else None
+    if val_set is not None and val_set.labels != train_set.labels:
+        raise DataError(
+            f"the splits {train_set.split} and {val_set.split} of data set {train_set.name!r} have other classes: "
+            f"{', '.join(train_set.classes)} and {', '.join(val_set.classes)}; name them (--data-option classes=...)."
+        )
     net = _net(options, train_set)
     prepare(net, train_set)
     if options.class_balance:
@@ -58,6 +69,25 @@ def _net(options: TrainOptions, dataset: Dataset) -> Net:
         phase="TRAIN",
         seed=options.seed,
     )
+
+
+def recorded_model(source: str, model: str | None) -> dict[str, Any]:
+    """Model and width that a weight file of ours says it was trained with; empty for other files.
+
+    `model`: the one that is asked for, if there is one. Raises `TrainingError` where the file was trained with a
+    prototxt, which it does not name in full, and no model is asked for.
+    """
+    from fcnlite import storage
+
+    if not storage.is_weight_file(source):
+        return {}
+    match storage.load(source).info.record:
+        case {"options": {"model": str(found), "width": int() | float() as width}}:
+            if found in models.names():
+                return {"model": found, "width": float(width)}
+            if model is None:
+                raise TrainingError(f"{source}: was trained with the net {found}; say where that is by --model.")
+    return {}
 
 
 def transplant(source: str, net: Net, consent: Consent = NO_CONSENT) -> str:
