@@ -19,6 +19,7 @@ from fcnlite.net import Net
 from fcnlite.surgery.reordering import reordered, score_path, scoring_layers
 from fcnlite.train.balance import balanced
 from fcnlite.train.consent import NO_CONSENT, Consent
+from fcnlite.train.feeding import fed_by
 from fcnlite.train.loop import Training
 from fcnlite.train.options import TrainOptions
 from fcnlite.train.run_folder import RunFolder
@@ -57,8 +58,15 @@ def start(options: TrainOptions, folder: RunFolder) -> Training:
 
 
 def _net(options: TrainOptions, dataset: Dataset) -> Net:
-    if Path(options.model).suffix == ".prototxt":
-        net = Net(caffe.read_net(options.model), phase="TRAIN", seed=options.seed)
+    suffix = Path(options.model).suffix
+    if suffix in (".h5", ".hdf5", ".caffemodel"):
+        raise TrainingError(
+            f"--model {options.model}: is a file of weights; give it by --init, and by --model a model's name or the "
+            "net's prototxt."
+        )
+    if suffix == ".prototxt" or Path(options.model).is_file():
+        spec = fed_by(caffe.read_net(options.model), dataset, options.augment().crop)
+        net = Net(spec, phase="TRAIN", seed=options.seed)
         surgery.interp(net, surgery.zero_upsampling(net))
         return net
     return models.build(
