@@ -87,7 +87,7 @@ def _parser() -> argparse.ArgumentParser:
     words = "take all from --init but the score layers, which start new"
     parser.add_argument("--new-scores", action="store_true", help=words)
     _cli.add_threads(parser)
-    add_data_options(parser, required=False)
+    add_data_options(parser)
     add_split_options(parser)
     group = parser.add_argument_group("training")
     for each in fields(TrainOptions):

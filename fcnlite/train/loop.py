@@ -27,6 +27,7 @@ from fcnlite.train.consent import NO_CONSENT, Consent
 from fcnlite.train.fingerprint import Fingerprint
 from fcnlite.train.norms import Norms
 from fcnlite.train.options import TrainOptions
+from fcnlite.train.pace import Pace
 from fcnlite.train.profile import Profile
 from fcnlite.train.run_folder import Log, RunFolder
 from fcnlite.train.watching import Check, Stopwatch, predictions
@@ -169,7 +170,7 @@ class Training:
         not be written.
         """
         options, solver, standing = self.options, self.solver, self.standing
-        log, watch = Log(self.folder), Stopwatch(self.loader, solver.iteration)
+        log, watch, pace = Log(self.folder), Stopwatch(self.loader, solver.iteration), Pace()
         batches = self.loader.batches(start=standing.position)
         with closing(log), closing(batches), _stop_signals() as stop, self._bar() as bar:
             while solver.iteration < options.iterations:
@@ -177,6 +178,7 @@ class Training:
                 loss = self._step(self._passes(batches))
                 standing.position += options.iter_size * options.batch_size
                 done = solver.iteration
+                pace.step()
                 due = done % options.interval == 0 or done == options.iterations
                 norms = Norms.of(solver.net, options.iter_size)
                 check = self._check(norms, log, watch) if due else None
@@ -187,6 +189,8 @@ class Training:
                     self._show(check, loss, log, watch, bar)
                 bar.set_postfix(loss=f"{loss:.4g}", rate=f"{rate:.3g}", refresh=False)
                 bar.update()
+                if (told := pace.tell(done, options.iterations)) is not None:
+                    bar.write(told, file=sys.stderr)
                 if stop:
                     break
         if self._unsaved:

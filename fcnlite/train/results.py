@@ -23,7 +23,8 @@ def draw(folder: RunFolder, dataset: Dataset) -> np.ndarray:
     tinted = plots.overlay(image, labels, dataset.classes, dataset.colors)
     picture = plots.with_legend(tinted, labels, dataset.classes, dataset.colors)
     plots.save_png(folder.path / "overlay.png", picture)
-    matrix = confusion(segmenter, dataset)
+    # Of a run that went on under other class names, the best weights may have the names from before.
+    matrix = confusion(segmenter, dataset, classes_by_number=True)
     plots.confusion_matrix(folder.path / "confusion.png", matrix, dataset.classes)
     return matrix
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from fcnlite import doctor
 from fcnlite.errors import TrainingError
-from fcnlite.train import results, starting
+from fcnlite.train import opening, results, starting
 from fcnlite.train.checkpoint import read_options
 from fcnlite.train.consent import NO_CONSENT, Consent
 from fcnlite.train.loop import Training
@@ -28,6 +28,7 @@ def prepare(folder: RunFolder, options: TrainOptions, consent: Consent = NO_CONS
 
 def begin(run: Training, profile: bool = False) -> None:
     """Train anew in its folder, which is claimed; what an earlier run left there is replaced."""
+    print(opening.text(run), file=sys.stderr)
     run.begin()
     doctor.warn(run.solver)
     _finish(run, profile)
@@ -38,6 +39,7 @@ def resume(folder: RunFolder, changes: dict[str, Any], profile: bool = False, co
     options = starting.with_threads(changed(read_options(folder.last), changes))
     run = starting.start(options, folder)
     run.resume(consent)
+    print(opening.text(run), file=sys.stderr)
     print(f"resumed at iteration {run.solver.iteration} of {run.options.iterations}", file=sys.stderr)
     _finish(run, profile)
 
