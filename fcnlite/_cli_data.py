@@ -5,21 +5,22 @@ from __future__ import annotations
 import argparse
 import sys
 import typing
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 from types import UnionType
 from typing import Any
 
-from fcnlite import _cli, data
+from fcnlite import _cli, data, storage
 from fcnlite.data import Dataset, Subset
 from fcnlite.data.problems import listing
 from fcnlite.errors import DataError
 
 
-def add_data_options(to: argparse.ArgumentParser, *, required: bool) -> None:
+def add_data_options(to: argparse.ArgumentParser) -> None:
     """The options --data, --root, --data-option and --skip-bad; `open_data` opens what they name."""
     group = to.add_argument_group("data")
     names = f"the data set: {', '.join(data.names())}"
-    group.add_argument("--data", metavar="NAME", required=required, help=names)
+    group.add_argument("--data", metavar="NAME", help=names)
     group.add_argument("--root", metavar="DIR", help="the folder that it lies in")
     words = "leave out samples that cannot be used (files missing or damaged, labels out of range) and tell which"
     group.add_argument("--skip-bad", action="store_true", help=words)
@@ -71,6 +72,76 @@ def training_data(options: argparse.Namespace) -> Dataset:
 def validation_data(options: argparse.Namespace) -> Dataset:
     """What is measured during training; see `training_data`."""
     return _checked(options, options.val_split or data.usual_splits(options.data)[1])
+
+
+def repeat_data_options(options: argparse.Namespace, weights: str) -> None:
+    """Fill in the data options that a weight file was trained with, where --data is not given; says so.
+
+    The root is that of the run whose folder the file is in. Raises `DataError` where no training is recorded.
+    """
+    if options.data is not None:
+        return
+    recorded, at_home = _recorded(weights)
+    if recorded is None:
+        raise DataError(f"{weights}: does not record what it was trained on; say by --data what to measure it on.")
+    options.data = recorded["data"]
+    given = {entry.partition("=")[0] for entry in options.data_option}
+    kept = [entry for entry in recorded["data_option"] if entry.partition("=")[0] not in given]
+    options.data_option = [*kept, *options.data_option]
+    options.skip_bad = options.skip_bad or recorded["skip_bad"]
+    options.split = options.split or recorded["val_split"]
+    if options.root is None and at_home:
+        options.root = recorded["root"]
+    elif options.root is None and recorded["root"] is not None:
+        raise DataError(
+            f"{weights}: was trained on data set {options.data!r} in a folder called {recorded['root']}, and is not in "
+            "the folder of its run, which knows where that is; say it by --root DIR."
+        )
+    root = "" if options.root is None else f" --root {options.root}"
+    told = "".join(f" --data-option {entry}" for entry in options.data_option)
+    split = f" --split {options.split}" if options.split else ""
+    skip = " --skip-bad" if options.skip_bad else ""
+    print(f"{weights}: measured on --data {options.data}{root}{told}{split}{skip}, as it was trained", file=sys.stderr)
+
+
+def _recorded(weights: str) -> tuple[dict[str, Any] | None, bool]:
+    """What a weight file says of the data that it was trained on, and whether it is in the folder of its run.
+
+    There the checkpoint has the options in full.
+    """
+    if not storage.is_weight_file(weights):
+        return None, False
+    own = _data_options(storage.load(weights).info.record)
+    for path in (Path(weights), Path(weights).parent / "last.h5"):
+        found = _data_options(storage.load(path).progress) if storage.is_weight_file(path) else None
+        # A file that was put beside another run's checkpoint is not of that run.
+        if found is not None and (own is None or _named_alike(own, found)):
+            return found, True
+    return own, False
+
+
+def _data_options(record: Mapping[str, Any]) -> dict[str, Any] | None:
+    """The data options in a record of a training; None where there are none."""
+    match record:
+        case {
+            "options": {
+                "data": str(data),
+                "data_option": list(entries),
+                "root": str() | None as root,
+                "skip_bad": bool(skip_bad),
+                "val_split": str() | None as val_split,
+            }
+        } if all(isinstance(entry, str) for entry in entries):
+            found = {"data": data, "data_option": entries, "root": root, "skip_bad": skip_bad}
+            return {**found, "val_split": val_split}
+    return None
+
+
+def _named_alike(own: Mapping[str, Any], run: Mapping[str, Any]) -> bool:
+    """Whether a weight file, which has names of folders only, may be of this run."""
+    name = None if run["root"] is None else Path(run["root"]).name
+    same_root = own["root"] in (name, run["root"])
+    return same_root and own["data"] == run["data"] and len(own["data_option"]) == len(run["data_option"])
 
 
 def evaluation_data(options: argparse.Namespace) -> Dataset:

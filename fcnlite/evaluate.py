@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from fcnlite import _cli, plots
-from fcnlite._cli_data import add_data_options, evaluation_data
+from fcnlite._cli_data import add_data_options, evaluation_data, repeat_data_options
 from fcnlite.data import Dataset
 from fcnlite.errors import FileError
 from fcnlite.evaluation import confusions
@@ -22,9 +22,11 @@ from fcnlite.spec import Labels
 
 _DESCRIPTION = """\
 Measure a net on a data set: every picture of a split is segmented at its own size, and the pixels
-are counted by true and predicted class (void ones are left out)."""
+are counted by true and predicted class (void ones are left out). Without --data it is the set that the net was trained
+on, with the options and the root of its run."""
 
 _EXAMPLES = """\
+  python -m fcnlite.evaluate runs/photos/best.h5
   python -m fcnlite.evaluate camvid.h5 --data camvid --root data/camvid
   python -m fcnlite.evaluate mine.h5 --data folder --root photos --data-option val=0.3 --json mine.json
   python -m fcnlite.evaluate voc.h5 --data sbd --root SBD --data-option voc=VOC2011 --split seg11valid
@@ -39,9 +41,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
     for target in (options.json, options.confusion):
         _check_target(target)
     segmenter = _cli.open_segmenter(options)
+    repeat_data_options(options, options.weights)
     dataset = evaluation_data(options)
     with _cli.progress("picture") as progress:
-        matrices = confusions(segmenter, dataset, progress)
+        matrices = confusions(segmenter, dataset, progress, classes_by_number=options.classes_by_number)
     report = json.dumps(_report(options.weights, dataset, matrices))
     if options.json == "-":
         print(report)
@@ -57,9 +60,11 @@ def main(arguments: Sequence[str] | None = None) -> None:
 def _parser() -> argparse.ArgumentParser:
     parser = _cli.parser("evaluate", _DESCRIPTION, _EXAMPLES)
     _cli.add_weights(parser)
-    add_data_options(parser, required=True)
+    add_data_options(parser)
     words = "the part of the data to measure on (default: the set's own for that, such as val)"
     parser.add_argument("--split", metavar="NAME", help=words)
+    words = "classes are those of the same number, whatever they are called (default: of the same name)"
+    parser.add_argument("--classes-by-number", action="store_true", help=words)
     words = "write all figures and the confusion matrix; '-': to standard output, instead of the table"
     parser.add_argument("--json", metavar="FILE", help=words)
     parser.add_argument("--confusion", metavar="FILE.png", help="draw the confusion matrix (of the first label map)")

@@ -6,6 +6,7 @@ Flow's score two label maps (`sem`, `geo`).
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import NamedTuple
@@ -29,6 +30,17 @@ class Head(NamedTuple):
     blob: str
     labels: Labels
     """Names and colours of the classes, as many as the blob has channels."""
+    named: bool = True
+    """Whether the names are the net's own; False where its file gave none."""
+
+
+class ClassMatch(NamedTuple):
+    """How the classes of a net and those of a data set correspond."""
+
+    order: tuple[int, ...] | None = None
+    """For each class of the net its number in the data; None where the numbers are the same."""
+    remark: str = ""
+    """What the user should know of it; empty where the names are equal."""
 
 
 def image_inputs(layers: Sequence[Layer]) -> dict[str, Shape | None]:
@@ -78,7 +90,10 @@ def heads(net: Net, pictures: Mapping[str, Shape]) -> dict[str, Head]:
         made.update(zip(layer.spec.top, tops, strict=True))
         unread.update(zip(layer.spec.top, tops, strict=True))
     blobs = _score_blobs(net.layers, made, unread)
-    return {label: Head(blob, _named(net.info, label, blob, made[blob][1])) for label, blob in blobs.items()}
+    return {
+        label: Head(blob, _named(net.info, label, blob, made[blob][1]), bool(net.info.labels(label).classes))
+        for label, blob in blobs.items()
+    }
 
 
 def _score_blobs(layers: Sequence[Layer], made: Mapping[str, Shape], unread: Mapping[str, Shape]) -> dict[str, str]:
@@ -185,6 +200,52 @@ def check_fit(net_heads: Mapping[str, Head], inputs: Sequence[str], dataset: Dat
                 f"({', '.join(labels.classes[:4])}{', ...' if count > 4 else ''}); "
                 "give the data that the net was made for, or set num_output of its score and upsampling layers to that."
             )
+
+
+def match_classes(
+    head: Head, labels: Labels, *, whose: str, other: str, remedy: str, by_number: bool = False
+) -> ClassMatch:
+    """How the classes of `head`, those of `whose` weights, correspond to `labels`, those of `other`; as many of both.
+
+    Equal names keep their numbers. The same names in another order are matched by name, also where they differ in
+    upper case, spaces, hyphens and underscores. Classes without names (`class 0`, `1`) are matched by number, and so
+    are all `by_number`. Raises `DataError`, which ends in the `remedy`, for other names.
+    """
+    ours, theirs = head.labels.classes, labels.classes
+    if by_number or ours == theirs:
+        return ClassMatch()
+    plain, wanted = _plain_names(ours), _plain_names(theirs)
+    if plain == wanted:
+        pairs = [f"{a!r} is {b!r}" for a, b in zip(ours, theirs, strict=True) if a != b]
+        return ClassMatch(remark=f"class names of {whose} and {other} differ in spelling only: {_few(pairs)}.")
+    if sorted(plain) == sorted(wanted) and len(set(plain)) == len(plain):
+        order = tuple(wanted.index(name) for name in plain)
+        moved = [f"{name!r} is {i} and {n}" for i, (name, n) in enumerate(zip(ours, order, strict=True)) if i != n]
+        remark = f"the classes of {whose} have other numbers in {other} and are matched by name: {_few(moved)}."
+        return ClassMatch(order, remark)
+    if not head.named or _numbers_only(ours) or _numbers_only(theirs):
+        return ClassMatch()
+    only_ours = [name for name, each in zip(ours, plain, strict=True) if each not in wanted]
+    only_theirs = [name for name, each in zip(theirs, wanted, strict=True) if each not in plain]
+    differing = f"; only the former have {_few(only_ours)}, only the latter {_few(only_theirs)}" if only_ours else ""
+    raise DataError(
+        f"the classes of {whose} ({_few(ours, 12)}) are not those of {other} ({_few(theirs, 12)}){differing}; {remedy}."
+    )
+
+
+def _plain_names(names: Sequence[str]) -> list[str]:
+    """The names without what people write either way; as they are where they would no longer differ."""
+    plain = [" ".join(re.split(r"[\s_-]+", name.strip())).casefold() for name in names]
+    return plain if len(set(plain)) == len(plain) else list(names)
+
+
+def _numbers_only(names: Sequence[str]) -> bool:
+    """Whether the classes have numbers for names."""
+    return all(re.fullmatch(r"(class|label)?[\s_-]*\d+", name.strip(), re.IGNORECASE) for name in names)
+
+
+def _few(items: Sequence[str], shown: int = 6) -> str:
+    return ", ".join(items[:shown]) + (f" and {len(items) - shown} more" if len(items) > shown else "")
 
 
 def _check_pictures(inputs: Sequence[str], dataset: Dataset) -> None:

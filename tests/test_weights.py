@@ -5,13 +5,15 @@ from __future__ import annotations
 import hashlib
 import re
 import shlex
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
 import fcnlite
-from fcnlite import evaluate
+from fcnlite import evaluate, storage
 
 FOLDER = Path(__file__).parents[1] / "weights"
 README = (FOLDER / "README.md").read_text(encoding="utf-8")
@@ -57,3 +59,20 @@ def test_any_size_goes_in_and_the_same_comes_out(name: str) -> None:
     segmenter = fcnlite.Segmenter(FOLDER / name)
     picture = np.random.default_rng(0).integers(0, 256, (37, 53, 3), dtype=np.uint8)
     assert segmenter(picture).shape == (37, 53)
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_no_file_tells_of_the_machine_that_trained_it(name: str) -> None:
+    def texts(value: Any) -> Iterator[str]:
+        if isinstance(value, str):
+            yield value
+        elif isinstance(value, (list, dict)):
+            for each in value.values() if isinstance(value, dict) else value:
+                yield from texts(each)
+
+    record = storage.load(FOLDER / name).info.record
+    assert record["options"]["model"].startswith("lite-")
+    assert [text for text in texts(dict(record)) if "/" in text or "\\" in text] == []
+    content = (FOLDER / name).read_bytes()
+    for words in (b"/work", b"/home", b"/root", b"/tmp"):
+        assert words not in content

@@ -9,6 +9,7 @@ from typing import ClassVar
 
 import numpy as np
 
+from fcnlite.data.census import Census
 from fcnlite.data.problems import Progress, complain, survey
 from fcnlite.spec import Labels, Preprocessing
 
@@ -65,6 +66,10 @@ class Dataset(ABC):
         """Heights and widths that `usable` has met, each with the name of a sample that has it."""
         self.skipped: Sequence[str] = ()
         """What is wrong with the samples that were left out."""
+        self.census = Census()
+        """What `usable` has found in the samples that it has read."""
+        self.origin = ""
+        """What generated samples depend on beside split and index; empty where they are read."""
 
     @property
     def preprocessing(self) -> Preprocessing | None:
@@ -109,6 +114,7 @@ class Dataset(ABC):
         sample = self[index]
         height, width = sample.image.shape[:2]
         self.sizes.setdefault((height, width), sample.name)
+        self.census.add(index, sample)
         return sample
 
 
@@ -119,6 +125,9 @@ class Subset(Dataset):
         super().__init__(whole.name, whole.split, whole.labels, pictures=whole.pictures)
         self.sizes = whole.sizes
         self.skipped = skipped
+        self.origin = whole.origin
+        if whole.census.covers(indices):
+            self.census = whole.census.renumbered(indices)
         self._whole = whole
         self._indices = indices
 

@@ -47,6 +47,7 @@ class Shapes(Dataset):
         super().__init__("shapes", split, {"label": Labels(names, voc_colors(len(names)))})
         if size not in SIZES:
             raise DataError(f"data set 'shapes': size is {size}; expected {SIZES[0]} to {SIZES[-1]} pixels.")
+        self.origin = f"size {size}, seed {seed}"
         self._count = COUNTS[split] if count is None else count
         if self._count < 1:
             raise DataError(f"data set 'shapes': count is {count}; expected at least 1.")

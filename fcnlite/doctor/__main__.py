@@ -53,7 +53,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("net", metavar="NET", help=words)
     parser.add_argument("weights", metavar="WEIGHTS", nargs="?", help="a .caffemodel or .h5, for a prototxt")
     _cli.add_preprocessing(parser)
-    add_data_options(parser, required=False)
+    add_data_options(parser)
     parser.add_argument("--split", default="train", help="the part of the data to look at (default: train)")
     parser.add_argument("--solver", metavar="PROTOTXT", help="a solver, whose rate is compared with the net's loss")
     words = "train so long, with --solver and --data, and look at the loss (nothing is written)"

@@ -12,7 +12,8 @@ from typing import Any
 from fcnlite import _cli
 from fcnlite._cli_data import add_data_options, add_split_options
 from fcnlite.errors import TrainingError
-from fcnlite.train import recipes, single, staged
+from fcnlite.train import recipes, single, staged, starting
+from fcnlite.train.consent import Consent
 from fcnlite.train.options import OF_DATA, TrainOptions
 from fcnlite.train.run_folder import RunFolder
 
@@ -25,6 +26,7 @@ curves.png, samples.png, overlay.png and confusion.png."""
 _EXAMPLES = """\
   python -m fcnlite.train --out runs/first
   python -m fcnlite.train --data folder --root photos --crop 240 320 --scale 0.75 1.5 --out runs/photos
+  python -m fcnlite.train --data folder --root photos --epochs 20 --init runs/first/best.h5 --out runs/more
   python -m fcnlite.train --recipe lite --root data/camvid --out runs/lite
   python -m fcnlite.train --recipe voc-fcn8s --iterations 50000 --print-recipe
   python -m fcnlite.train --recipe voc-fcn8s-staged --init VGG_ILSVRC_16_layers.caffemodel --data folder \\
@@ -39,28 +41,32 @@ def main(arguments: Sequence[str] | None = None) -> None:
     _cli.check_environment(given.threads)
     if given.print_recipe and given.resume:
         parser.error("--print-recipe shows what would begin, and --resume goes on with what has; give one of them")
+    if given.epochs is not None and given.iterations is not None:
+        parser.error("--epochs and --iterations both say how long to train; give one of them")
     if given.print_recipe:
-        print(recipes.shown(given.recipe, _given(given)))
+        print(recipes.shown(given.recipe, _given(given), _of_init(given)))
         return
     if given.out is None:
         parser.error("--out DIR is missing: the folder that the run writes to")
     folder = RunFolder(Path(given.out))
+    if not given.resume:
+        _check_free(folder)
+    consent = Consent(given.classes_by_number, given.new_scores, given.accept_changed_data)
     with folder.claimed():
         if given.resume:
             _check_resume(given, folder)
-            if folder.stages.exists():
-                staged.resume(folder, _given(given), given.profile)
-            else:
-                single.resume(folder, _given(given), given.profile)
+            resume = staged.resume if folder.stages.exists() else single.resume
+            resume(folder, _given(given), given.profile, consent)
             return
-        stages = recipes.stages(given.recipe, _given(given))
+        _check_consent(given)
+        stages = recipes.stages(given.recipe, {**_of_init(given), **_given(given)})
         _check_new(given, folder)
         if len(stages) > 1:
             for each in staged.folders(folder, stages):
                 _check_new(given, each)
-            staged.begin(folder, stages, given.profile)
+            staged.begin(folder, stages, given.profile, consent)
         else:
-            single.begin(single.prepare(folder, stages[0]), given.profile)
+            single.begin(single.prepare(folder, stages[0], consent), given.profile)
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -74,8 +80,14 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--print-recipe", action="store_true", help=words)
     words = "time each layer, forward and backward; shown at the end and in the report"
     parser.add_argument("--profile", action="store_true", help=words)
+    words = "with --resume: go on although the data of the run have changed"
+    parser.add_argument("--accept-changed-data", action="store_true", help=words)
+    words = "classes are those of the same number, whatever they are called (default: --init matches them by name)"
+    parser.add_argument("--classes-by-number", action="store_true", help=words)
+    words = "take all from --init but the score layers, which start new"
+    parser.add_argument("--new-scores", action="store_true", help=words)
     _cli.add_threads(parser)
-    add_data_options(parser, required=False)
+    add_data_options(parser)
     add_split_options(parser)
     group = parser.add_argument_group("training")
     for each in fields(TrainOptions):
@@ -121,12 +133,45 @@ def _given(arguments: argparse.Namespace) -> dict[str, Any]:
     return values
 
 
+def _of_init(given: argparse.Namespace) -> dict[str, Any]:
+    """Model and width of the weight file --init, unless a recipe has its own; the command line overrides them."""
+    if given.init is None or given.recipe is not None:
+        return {}
+    found = starting.recorded_model(given.init, given.model)
+    taken = {name: value for name, value in found.items() if getattr(given, name) is None}
+    if taken:
+        told = ", ".join(f"{name} {value}" for name, value in taken.items())
+        print(f"{given.init}: {told}, as it was trained", file=sys.stderr)
+    return taken
+
+
+def _check_consent(given: argparse.Namespace) -> None:
+    """Refuse what only --resume or --init gives a meaning."""
+    if given.accept_changed_data:
+        raise TrainingError("--accept-changed-data goes with --resume; a new run takes the data as they are.")
+    if given.new_scores and given.init is None:
+        raise TrainingError("--new-scores goes with --init; without it all layers start new.")
+    if given.new_scores and given.classes_by_number:
+        raise TrainingError("--new-scores takes no scores from --init, and --classes-by-number does; give one of them.")
+
+
+def _check_free(folder: RunFolder) -> None:
+    """Refuse a folder that holds something, but no run."""
+    others = folder.others()
+    if others and not folder.holds_run():
+        shown = ", ".join(others[:5]) + (f" and {len(others) - 5} more" if len(others) > 5 else "")
+        raise TrainingError(
+            f"{folder.path}: holds {shown}, and no run; choose a new folder for --out, such as {folder.path / 'run'}."
+        )
+
+
 def _check_resume(given: argparse.Namespace, folder: RunFolder) -> None:
     """Refuse what does not go with --resume, and a folder that holds nothing to resume."""
-    for option in ("init", "overwrite", "recipe"):
+    for option in ("init", "overwrite", "recipe", "new_scores"):
         if getattr(given, option):
             raise TrainingError(
-                f"--resume goes on with the run in {folder.path}, and --{option} begins a new one; give one of them."
+                f"--resume goes on with the run in {folder.path}, and --{option.replace('_', '-')} begins a new one; "
+                "give one of them."
             )
     if folder.last.exists() or folder.stages.exists():
         return

@@ -8,6 +8,7 @@ from dataclasses import replace
 import numpy as np
 
 from fcnlite.data import Dataset
+from fcnlite.data.census import Census
 from fcnlite.data.dataset import Progress
 from fcnlite.data.problems import complain, survey
 from fcnlite.errors import TrainingError
@@ -28,18 +29,19 @@ def balanced(net: Net, dataset: Dataset, offset: float, progress: Progress | Non
 def class_shares(dataset: Dataset, progress: Progress | None = None) -> dict[str, np.ndarray]:
     """For each label map the share of each class in the labelled pixels of `dataset`, float64; void is left out.
 
-    Raises `DataError` for samples that cannot be read, and `TrainingError` where no pixel has a class.
+    Samples are read unless `dataset.census` has counted them already. Raises `DataError` for samples that cannot be
+    read, and `TrainingError` where no pixel has a class.
     """
     where = f"data set {dataset.name!r} ({dataset.split})"
 
-    def count(index: int) -> dict[str, np.ndarray]:
-        return {name: np.bincount(label.ravel(), minlength=256) for name, label in dataset[index].labels.items()}
-
-    counts, problems = survey(count, range(len(dataset)), progress)
-    complain(where, problems)
+    census = dataset.census
+    if not census.covers(range(len(dataset))):
+        census = Census()
+        _, problems = survey(lambda index: census.add(index, dataset[index]), range(len(dataset)), progress)
+        complain(where, problems)
     shares = {}
     for name, labels in dataset.labels.items():
-        total = np.array([each[name] for each in counts], np.float64).sum(axis=0)[: len(labels.classes)]
+        total = census.counts(name)[: len(labels.classes)].astype(np.float64)
         if not total.any():
             raise TrainingError(f"{where}: no pixel of {name!r} has a class; check its labels.")
         shares[name] = total / total.sum()

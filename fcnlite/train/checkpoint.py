@@ -34,6 +34,8 @@ class Standing:
     checks_size: int = 0
     """Bytes of log.jsonl at the checkpoint."""
     best: Best = field(default_factory=Best)
+    data: str = ""
+    """The digest of the fingerprint of its data; empty in checkpoints of versions that took none."""
 
     def plain(self) -> dict[str, Any]:
         """As JSON values; `read` reads them back."""
@@ -45,12 +47,13 @@ class Standing:
             "log_size": self.log_size,
             "checks_size": self.checks_size,
             "best": {"iteration": best.iteration, "mean_iu": mean_iu},
+            "data": self.data,
         }
 
     @staticmethod
     def read(path: str | os.PathLike[str], progress: Mapping[str, Any]) -> Standing:
         """What `plain` gave, from the checkpoint's `progress`. Raises `TrainingError` for what no run records."""
-        match progress:
+        match {"data": "", **progress}:
             case {
                 "iteration": int(iteration),
                 "train_size": int(size),
@@ -58,6 +61,7 @@ class Standing:
                 "log_size": int(log_size),
                 "checks_size": int(checks_size),
                 "best": {"iteration": int(best), "mean_iu": float() | None as mean_iu},
+                "data": str(data),
             } if (
                 1 <= size < 1 << 32
                 and 0 <= position < size << 32
@@ -67,7 +71,7 @@ class Standing:
                 and (mean_iu is None or (best > 0 and 0 <= mean_iu <= 1))
             ):
                 found = Best(best, -math.inf if mean_iu is None else mean_iu)
-                return Standing(size, position, log_size, checks_size, found)
+                return Standing(size, position, log_size, checks_size, found, data)
         raise TrainingError(
             f"{path}: its record of where the run stands is missing or damaged; start anew with "
             f"--overwrite --init {path}, which keeps the weights."

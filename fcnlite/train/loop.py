@@ -19,13 +19,16 @@ from fcnlite.data.seeding import generator
 from fcnlite.dense import sample_loss
 from fcnlite.errors import FcnliteError, FileError, TrainingError
 from fcnlite.evaluation import confusion
-from fcnlite.heads import image_inputs
+from fcnlite.heads import Head, image_inputs, match_classes
 from fcnlite.segmenter import Segmenter
 from fcnlite.solver import Solver
 from fcnlite.train import report
 from fcnlite.train.checkpoint import Best, Standing
+from fcnlite.train.consent import NO_CONSENT, Consent
+from fcnlite.train.fingerprint import Fingerprint
 from fcnlite.train.norms import Norms
 from fcnlite.train.options import TrainOptions
+from fcnlite.train.pace import Pace
 from fcnlite.train.profile import Profile
 from fcnlite.train.run_folder import Log, RunFolder
 from fcnlite.train.watching import Check, Scores, Stopwatch, predictions
@@ -58,7 +61,8 @@ class Training:
             preprocessing=solver.net.info.preprocessing,
             seed=options.seed,
         )
-        self.standing = Standing(len(train_set))
+        self.fingerprint = Fingerprint.of(train_set, val_set)
+        self.standing = Standing(len(train_set), data=self.fingerprint.digest)
         self.profile: Profile | None = None
         """Shown in the report, if the layers are timed."""
         self._unsaved = ""
@@ -77,27 +81,77 @@ class Training:
                 f"the parameters of layer {layer!r} are not finite at the start; check --init, or the model's fillers."
             )
         self._save()
+        self.fingerprint.write(self.folder.data)
         self.folder.start()
 
-    def resume(self) -> None:
-        """Take up the run from its last checkpoint."""
-        folder, count = self.folder, len(self.train_set)
+    def resume(self, consent: Consent = NO_CONSENT) -> None:
+        """Take up the run from its last checkpoint.
+
+        Raises `TrainingError` where it is not of this net and these data, unless `consent` takes that on.
+        """
+        folder = self.folder
+        self._check_classes(consent)
         progress = self.solver.restore(folder.last)
         self._saved = self.solver.iteration
         self.standing = standing = Standing.read(folder.last, progress)
-        if standing.train_size != count:
-            raise TrainingError(
-                f"{folder.last}: its run was trained on {standing.train_size} samples, but data set "
-                f"{self.train_set.name!r} ({self.train_set.split}) has {count} now; resume with the same data, "
-                f"or start anew with --overwrite --init {folder.last}."
-            )
+        self._check_data(consent)
         if self.solver.iteration == 0:
             folder.start()
         else:
             self._check_files()
-        if progress["options"] != self.options.plain():
+        digest = self.fingerprint.digest
+        if Fingerprint.read(folder.data, digest) is None:
+            self.fingerprint.write(folder.data)
+        changed = standing.data != digest or standing.train_size != len(self.train_set)
+        standing.data, standing.train_size = digest, len(self.train_set)
+        if changed or progress["options"] != self.options.plain():
             # The next --resume goes on with the new ones.
             self._save()
+
+    def _check_classes(self, consent: Consent) -> None:
+        """Make sure that the classes of the checkpoint have kept their numbers and names."""
+        from fcnlite import storage
+
+        last = self.folder.last
+        info = storage.load(last).info
+        for name, labels in self.train_set.labels.items():
+            before = (
+                info.labels(name) if name in info.more_labels or name == next(iter(self.train_set.labels)) else None
+            )
+            if before is None or len(before.classes) != len(labels.classes) or consent.classes_by_number:
+                continue
+            remedy = (
+                f"put the data's names back, begin another run from these weights with --init {last}, or give "
+                "--classes-by-number if class 0 is still the same, and so on"
+            )
+            whose, other = f"the run in {self.folder.path}", f"data set {self.train_set.name!r}"
+            match = match_classes(Head("", before), labels, whose=whose, other=other, remedy=remedy)
+            if match.order is not None:
+                raise TrainingError(f"{match.remark} A run goes on by number; {remedy}.")
+            if match.remark:
+                print(match.remark, file=sys.stderr)
+
+    def _check_data(self, consent: Consent) -> None:
+        """Make sure that the data are those that the run was begun with."""
+        folder, standing, train_set = self.folder, self.standing, self.train_set
+        before = Fingerprint.read(folder.data, standing.data) if standing.data else None
+        changes = before.changes(self.fingerprint) if before else []
+        if before is None and standing.train_size != len(train_set):
+            changes.append(f"train: {len(train_set)} samples instead of {standing.train_size}")
+        elif not standing.data:
+            print(f"{folder.last}: has no fingerprint of its data, which may have changed since.", file=sys.stderr)
+        elif before is None and standing.data != self.fingerprint.digest:
+            changes.append(f"what, cannot be told, for {folder.data.name} is missing or of another run")
+        if not changes:
+            return
+        told = "; ".join(changes)
+        if not consent.changed_data:
+            raise TrainingError(
+                f"{folder.last}: the data {train_set.name!r} of its run have changed ({told}); resume with the same "
+                "data, give --accept-changed-data to go on with what is there now, or begin another run from these "
+                f"weights with --init {folder.last}."
+            )
+        print(f"the run goes on with changed data: {told}", file=sys.stderr)
 
     def _check_files(self) -> None:
         """Make sure of the files that the checkpoint counts on: they may be newer than it, but not older."""
@@ -117,7 +171,7 @@ class Training:
         not be written.
         """
         options, solver, standing = self.options, self.solver, self.standing
-        log, watch = Log(self.folder), Stopwatch(self.loader, solver.iteration)
+        log, watch, pace = Log(self.folder), Stopwatch(self.loader, solver.iteration), Pace()
         batches = self.loader.batches(start=standing.position)
         with closing(log), closing(batches), _stop_signals() as stop, self._bar() as bar:
             while solver.iteration < options.iterations:
@@ -125,6 +179,7 @@ class Training:
                 loss = self._step(self._passes(batches))
                 standing.position += options.iter_size * options.batch_size
                 done = solver.iteration
+                pace.step()
                 due = done % options.interval == 0 or done == options.iterations
                 norms = Norms.of(solver.net, options.iter_size)
                 check = self._check(norms, log, watch) if due else None
@@ -135,6 +190,8 @@ class Training:
                     self._show(check, loss, log, watch, bar)
                 bar.set_postfix(loss=f"{loss:.4g}", rate=f"{rate:.3g}", refresh=False)
                 bar.update()
+                if (told := pace.tell(done, options.iterations)) is not None:
+                    bar.write(told, file=sys.stderr)
                 if stop:
                     break
         if self._unsaved:
@@ -238,7 +295,7 @@ class Training:
         best, iteration = self.standing.best, self.solver.iteration
         if self.val_set is not None and best.iteration and not mean_iu > best.mean_iu:
             return
-        record: dict[str, Any] = {"options": self.options.plain(), "iteration": iteration}
+        record: dict[str, Any] = {"options": self.options.public(), "iteration": iteration}
         if self.train_set.skipped:
             record["pictures skipped"] = len(self.train_set.skipped)
         if math.isfinite(mean_iu):

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import math
+import re
 import sys
 import typing
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import asdict, dataclass, field, fields, replace
 from types import UnionType
 from typing import Any
 
@@ -17,6 +19,7 @@ from fcnlite.solver import TYPES, Solver, SolverOptions, create
 
 OF_DATA = ("data", "root", "data_option", "skip_bad", "train_split", "val_split")
 """The fields that say what is trained on."""
+_MOST_EPOCHS = 1_000_000
 
 
 @dataclass(frozen=True)
@@ -35,6 +38,9 @@ class TrainOptions:
     width: float = field(default=0.25, metadata={"help": "factor on the model's channel counts"})
     init: str | None = field(default=None, metadata={"help": "weights to start from, matched by name and shape"})
     iterations: int = field(default=2000, metadata={"help": "iterations to train for"})
+    epochs: float | None = field(
+        default=None, metadata={"help": "in place of --iterations: times that all training pictures are seen"}
+    )
     batch_size: int = field(default=8, metadata={"help": "pictures a pass"})
     iter_size: int = field(default=1, metadata={"help": "passes an iteration, their gradients averaged"})
     solver: str = field(default="SGD", metadata={"help": "SGD, Nesterov, AdaGrad, RMSProp, AdaDelta, Adam or AdamW"})
@@ -97,6 +103,8 @@ class TrainOptions:
         for name in ("iterations", "batch_size", "iter_size"):
             if getattr(self, name) < 1:
                 raise TrainingError(f"--{name.replace('_', '-')} is {getattr(self, name)}; expected at least 1.")
+        if self.epochs is not None and not 0 < self.epochs <= _MOST_EPOCHS:
+            raise TrainingError(f"--epochs is {self.epochs:g}; expected above 0, at most {_MOST_EPOCHS:,}.")
         if self.check_every is not None and self.check_every < 1:
             raise TrainingError(f"--check-every is {self.check_every}; expected at least 1.")
         if not 0 <= self.seed < 1 << 32:
@@ -112,6 +120,12 @@ class TrainOptions:
     def interval(self) -> int:
         """Iterations from one validation and checkpoint to the next."""
         return self.check_every or max(1, self.iterations // 10)
+
+    def sized(self, samples: int) -> TrainOptions:
+        """These options for a training set of so many samples: `epochs`, if given, as iterations."""
+        if self.epochs is None:
+            return self
+        return replace(self, iterations=math.ceil(self.epochs * samples / (self.batch_size * self.iter_size)))
 
     def augment(self) -> Augment:
         crop = None if self.crop == (0, 0) else self.crop
@@ -129,6 +143,14 @@ class TrainOptions:
                 f"--{twice[0].replace('_', '-')}."
             )
         return create(self.solver, net, **{**usual, **given, **own, "max_iter": self.iterations})
+
+    def public(self) -> dict[str, Any]:
+        """As `plain`, for a weight file, which may be given away: files and folders by their names, without paths."""
+        values = self.plain()
+        for name in ("root", "init", "model"):
+            if values[name] is not None:
+                values[name] = _last_part(values[name])
+        return {name: _without_paths(value) for name, value in values.items()}
 
     def plain(self) -> dict[str, Any]:
         """As JSON values, to be stored; `from_plain` reads them back."""
@@ -176,6 +198,27 @@ _VALUES: dict[Any, Callable[[str], Any]] = {
     tuple[int, ...]: lambda text: tuple(map(int, text.split(","))),
 }
 """How the text of a solver's option is read, by its type."""
+
+
+def changed(options: TrainOptions, changes: Mapping[str, Any]) -> TrainOptions:
+    """`options` with `changes`; of --epochs and --iterations the one holds that is given now."""
+    longer = {"epochs": None} if "iterations" in changes else {}
+    return replace(options, **{**longer, **changes})
+
+
+def _last_part(path: str) -> str:
+    """The name of a file or folder, of whichever system."""
+    return re.split(r"[/\\]", path.rstrip("/\\"))[-1]
+
+
+def _without_paths(value: Any) -> Any:
+    """Texts that are absolute paths, or KEY=PATH, by the names of their files; also within lists."""
+    if isinstance(value, list):
+        return [_without_paths(each) for each in value]
+    if not isinstance(value, str):
+        return value
+    key, equals, path = value.rpartition("=")
+    return f"{key}{equals}{_last_part(path)}" if re.match(r"[/\\~]|[A-Za-z]:[/\\]", path) else value
 
 
 def _fits(value: Any, hint: Any) -> bool:

@@ -11,7 +11,7 @@ these do not learn.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from typing import Any
 
 from fcnlite.errors import TrainingError, nearest
@@ -175,7 +175,14 @@ def stages(name: str | None, given: Values) -> list[TrainOptions]:
     Raises `TrainingError` for an unknown name and for values out of range.
     """
     recipe = _DEFAULTS if name is None else named(name)
+    if "epochs" in given:
+        recipe = replace(recipe, stages=tuple(_without_length(values) for values in recipe.stages))
     return [TrainOptions(**{**_holding(values, given), **given, "recipe": name}) for values in recipe.stages]
+
+
+def _without_length(values: Values) -> Values:
+    """A stage that says nothing of its length, nor of its checks, which go by it."""
+    return {name: value for name, value in values.items() if name not in ("iterations", "check_every")}
 
 
 def _holding(values: Values, given: Values) -> Values:
@@ -191,16 +198,25 @@ def named(name: str) -> Recipe:
     return RECIPES[name]
 
 
-def shown(name: str | None, given: Values) -> str:
-    """A recipe as text: for each stage every option, as the command line has it, and where its value comes from."""
+def shown(name: str | None, given: Values, of_init: Values | None = None) -> str:
+    """A recipe as text: for each stage every option, as the command line has it, and where its value comes from.
+
+    `of_init`: options that the weights to start from bring along, unless `given`.
+    """
+    brought = of_init or {}
     recipe = _DEFAULTS if name is None else named(name)
     lines = [f"{name or 'no recipe'}: {recipe.about}"]
-    for number, (values, options) in enumerate(zip(recipe.stages, stages(name, given), strict=True), start=1):
+    for number, (values, options) in enumerate(
+        zip(recipe.stages, stages(name, {**brought, **given}), strict=True), start=1
+    ):
         lines.append(f"\nstage {number} of {len(recipe.stages)}" if len(recipe.stages) > 1 else "")
         held = _holding(values, given)
         for each in fields(options):
             value = _text(getattr(options, each.name))
-            origin = "command line" if each.name in given else "recipe" if each.name in held else ""
+            origin = "command line" if each.name in given else "--init" if each.name in brought else ""
+            origin = origin or ("recipe" if each.name in held else "")
+            if each.name == "iterations" and options.epochs is not None:
+                value, origin = "as many as --epochs takes", ""
             if each.name == "init" and number > 1:
                 value, origin = f"best.h5 of stage {number - 1}", ""
             if each.name != "recipe":

@@ -21,7 +21,8 @@ def draw(folder: RunFolder, dataset: Dataset) -> np.ndarray:
     segmenter = Segmenter(folder.best)
     plots.curves(folder.path / "curves.png", folder.read_log())
     scores = Scores()
-    matrix = confusion(segmenter, dataset, each=scores)
+    # Of a run that went on under other class names, the best weights may have the names from before.
+    matrix = confusion(segmenter, dataset, each=scores, classes_by_number=True)
     ranked = scores.worst_first()
     shown = predictions(segmenter, dataset, ranked)
     rows = [(each.image, each.truth, each.predicted) for each in shown]

@@ -27,6 +27,7 @@ RESULTS = (
     "samples.png",
     "overlay.png",
     "confusion.png",
+    "data.json",
     "stages.json",
 )
 """What a run leaves in its folder; the last, beside the folders of its stages, if it is one in stages."""
@@ -66,6 +67,11 @@ class RunFolder:
         return self.path / "speed.jsonl"
 
     @property
+    def data(self) -> Path:
+        """The fingerprint of the data that it is trained on."""
+        return self.path / "data.json"
+
+    @property
     def report(self) -> Path:
         return self.path / "report.html"
 
@@ -75,6 +81,17 @@ class RunFolder:
 
     def holds_run(self) -> bool:
         return any((self.path / name).exists() for name in RESULTS)
+
+    def others(self) -> list[str]:
+        """The names in the folder that no run has made; not hidden ones and empty folders."""
+        if not self.path.is_dir():
+            return []
+        try:
+            entries = sorted(self.path.iterdir())
+            visible = [each for each in entries if not each.name.startswith(".") and each.name not in RESULTS]
+            return [each.name for each in visible if not (each.is_dir() and _is_empty(each))]
+        except OSError as error:
+            raise cannot_read(self.path, error) from error
 
     @contextmanager
     def claimed(self) -> Iterator[None]:
@@ -105,14 +122,14 @@ class RunFolder:
                         self.path.rmdir()
 
     def start(self) -> None:
-        """Write logs without rows and remove what an earlier run left, but for last.h5 and files that are no results.
+        """Write logs without rows and remove what an earlier run left; last.h5, data.json and files of others stay.
 
         Raises `FileError` where that cannot be done.
         """
         for path, content in ((self.log, _HEADER), (self.checks, b"")):
             with atomic_write(path) as temporary:
                 temporary.write_bytes(content)
-        self.clear(keep=(self.last, self.log, self.checks))
+        self.clear(keep=(self.last, self.data, self.log, self.checks))
 
     def clear(self, keep: Collection[Path] = ()) -> None:
         """Remove all results but those to `keep`. Raises `FileError` for one that stays."""
@@ -282,6 +299,11 @@ def _row(iteration: float, *values: float) -> bytes:
 
 def _line(values: Mapping[str, Any]) -> bytes:
     return (json.dumps(values) + "\n").encode()
+
+
+def _is_empty(folder: Path) -> bool:
+    """Whether a folder holds hidden files at most."""
+    return all(each.name.startswith(".") for each in folder.iterdir())
 
 
 def cannot_write(path: Path, error: OSError) -> FileError:

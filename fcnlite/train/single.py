@@ -5,42 +5,44 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import replace
 from typing import Any
 
 from fcnlite import doctor
 from fcnlite.errors import TrainingError
-from fcnlite.train import results, starting
+from fcnlite.train import opening, results, starting
 from fcnlite.train.checkpoint import read_options
+from fcnlite.train.consent import NO_CONSENT, Consent
 from fcnlite.train.loop import Training
-from fcnlite.train.options import TrainOptions
+from fcnlite.train.options import TrainOptions, changed
 from fcnlite.train.profile import profiled
 from fcnlite.train.run_folder import RunFolder
 
 
-def prepare(folder: RunFolder, options: TrainOptions) -> Training:
+def prepare(folder: RunFolder, options: TrainOptions, consent: Consent = NO_CONSENT) -> Training:
     """A training that can begin: data checked, weights to start from taken; nothing is written to `folder` yet."""
     run = starting.start(starting.with_threads(options), folder)
     if options.init is not None:
-        print(starting.transplant(options.init, run.solver.net))
+        print(starting.transplant(options.init, run.solver.net, consent))
     return run
 
 
 def begin(run: Training, profile: bool = False) -> None:
     """Train anew in its folder, which is claimed; what an earlier run left there is replaced."""
+    print(opening.text(run), file=sys.stderr)
     run.begin()
     doctor.warn(run.solver)
     _finish(run, profile)
 
 
-def resume(folder: RunFolder, changes: dict[str, Any], profile: bool = False) -> None:
+def resume(folder: RunFolder, changes: dict[str, Any], profile: bool = False, consent: Consent = NO_CONSENT) -> None:
     """Go on from the folder's checkpoint with its options, but for `changes`."""
     stored = read_options(folder.last)
     starting.check_imports(stored, changes, folder)
-    options = starting.with_threads(replace(stored, **changes))
+    options = starting.with_threads(changed(stored, changes))
     run = starting.start(options, folder)
-    run.resume()
-    print(f"resumed at iteration {run.solver.iteration} of {options.iterations}", file=sys.stderr)
+    run.resume(consent)
+    print(opening.text(run), file=sys.stderr)
+    print(f"resumed at iteration {run.solver.iteration} of {run.options.iterations}", file=sys.stderr)
     _finish(run, profile)
 
 

@@ -15,8 +15,9 @@ from typing import Any
 from fcnlite.errors import FcnliteError, TrainingError
 from fcnlite.files import atomic_write, read_text
 from fcnlite.train import single
+from fcnlite.train.consent import NO_CONSENT, Consent
 from fcnlite.train.loop import Training
-from fcnlite.train.options import TrainOptions
+from fcnlite.train.options import TrainOptions, changed
 from fcnlite.train.run_folder import RunFolder
 from fcnlite.train.starting import check_imports
 
@@ -48,14 +49,16 @@ class Plan:
         raise TrainingError(f"{folder.stages}: is damaged; start anew with --overwrite.")
 
 
-def begin(folder: RunFolder, stages: Sequence[TrainOptions], profile: bool = False) -> None:
+def begin(
+    folder: RunFolder, stages: Sequence[TrainOptions], profile: bool = False, consent: Consent = NO_CONSENT
+) -> None:
     """Train all stages in a folder that is claimed; what an earlier run left there is replaced."""
     init = stages[0].init
     if init is not None and Path(init).resolve().is_relative_to(folder.path.resolve()) and folder.holds_run():
         raise TrainingError(f"--init {init}: lies in the run that --overwrite replaces; copy it elsewhere first.")
     plan = Plan((stages[0], *(replace(each, init=None) for each in stages[1:])))
     stage = of_stage(folder, plan)
-    ready = single.prepare(stage, stages[0])  # all that may be wrong shows before anything goes
+    ready = single.prepare(stage, stages[0], consent)  # all that may be wrong shows before anything goes
     folder.clear()
     stage.clear()
     plan.write(folder)
@@ -67,15 +70,15 @@ def begin(folder: RunFolder, stages: Sequence[TrainOptions], profile: bool = Fal
         raise
 
 
-def resume(folder: RunFolder, changes: dict[str, Any], profile: bool = False) -> None:
+def resume(folder: RunFolder, changes: dict[str, Any], profile: bool = False, consent: Consent = NO_CONSENT) -> None:
     """Go on where the stages stand; `changes` hold for the stage under way and those to come."""
     plan = Plan.read(folder)
     check_imports(plan.stages[plan.current], changes, folder)
     if changes:
-        later = (replace(each, **changes) for each in plan.stages[plan.current :])
+        later = (changed(each, changes) for each in plan.stages[plan.current :])
         plan = replace(plan, stages=(*plan.stages[: plan.current], *later))
         plan.write(folder)
-    _go_on(folder, plan, profile, changes)
+    _go_on(folder, plan, profile, changes, consent=consent)
 
 
 def folders(folder: RunFolder, stages: Sequence[TrainOptions]) -> list[RunFolder]:
@@ -94,15 +97,19 @@ def _go_on(
     profile: bool,
     changes: dict[str, Any] | None = None,
     ready: Training | None = None,
+    consent: Consent = NO_CONSENT,
 ) -> None:
-    """From the stage under way to the end; `ready`: what of that stage is prepared already."""
+    """From the stage under way to the end; `ready`: what of that stage is prepared already.
+
+    `consent` holds for the stage under way if that is resumed; the next ones begin on the same data.
+    """
     while True:
         stage, options = of_stage(folder, plan), plan.stages[plan.current]
         print(f"stage {plan.current + 1} of {len(plan.stages)}: {options.model} in {stage.path}")
         with stage.claimed():
             try:
                 if stage.last.exists():
-                    single.resume(stage, changes or {}, profile)
+                    single.resume(stage, changes or {}, profile, consent)
                 else:
                     single.begin(ready or single.prepare(stage, options), profile)
             except TrainingError as error:

@@ -158,7 +158,7 @@ def test_best_weights_that_are_missing_are_missed(out: Path, capsys: pytest.Capt
 
 def test_another_number_of_samples_is_refused(out: Path, capsys: pytest.CaptureFixture[str]) -> None:
     err = refusal(capsys, "--resume", "--data-option", "count=8", "--data-option", "size=32", "--out", out)
-    for word in ("last.h5", "6 samples", "'shapes' (train) has 8", "same data"):
+    for word in ("last.h5", "'shapes'", "8 samples instead of 6", "same data", "--accept-changed-data"):
         assert word in err
 
 
