@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -23,6 +23,8 @@ _LOOKED_AT = 50
 """Generated samples that are counted: no check reads them all."""
 _NAMED = 30
 """Classes that have a line each."""
+_WITHOUT = ("train on: it cannot be learned", "validate on: its IU cannot be measured")
+"""What it means that a class is missing in the training split and in the validation split."""
 
 
 def text(run: Training) -> str:
@@ -33,28 +35,35 @@ def text(run: Training) -> str:
     censuses = [_census(each) for each in (train_set, val_set) if each is not None]
     for name, labels in train_set.labels.items():
         what = "classes" if len(train_set.labels) == 1 else f"classes of {name}"
-        of = "" if len(censuses[0].samples) == len(train_set) else f", in {len(censuses[0].samples)} of the pictures"
-        lines.append(
-            f"{what:9} {len(labels.classes)}; share of the labelled pixels{of}, and a picture with many of them"
-        )
-        lines += [f"          {each}" for each in _classes(name, labels, censuses)]
+        seen = len(censuses[0].samples)
+        of = "" if seen == len(train_set) else f" of {seen} pictures"
+        lines.append(f"{what:9} {len(labels.classes)}: share of the labelled pixels{of}, and where most of them are")
+        lines += [f"          {each}" for each in _classes(name, labels, censuses[0])]
+        for census, dataset, what in zip(censuses, (train_set, val_set), _WITHOUT, strict=False):
+            missing = _missing(name, labels, census)
+            if missing and dataset is not None and len(census.samples) == len(dataset):
+                lines.append(f"          warning: no pixel of {missing} in the pictures to {what}")
     parameters = sum(each.array.size for group in net.params.values() for each in group if not each.statistic)
     field = _field(net)
     sees = f", receptive field {field}" if field else ""
     width = "" if options.model.endswith(".prototxt") else f" at width {options.width:g}"
     lines.append(f"model     {options.model}{width}: {parameters:,} parameters{sees}")
     a_batch = options.batch_size * options.iter_size
-    pictures = "1 picture" if a_batch == 1 else f"{a_batch} pictures"
+    epochs = options.iterations * a_batch / len(train_set)
     lines.append(
-        f"training  {options.iterations:,} iterations of {pictures} "
-        f"({options.iterations * a_batch / len(train_set):.3g} epochs) by {options.solver}"
+        f"training  {_counted(options.iterations, 'iteration')} of {_counted(a_batch, 'picture')} by {options.solver}; "
+        f"every picture is seen {epochs:.3g} times"
     )
     return "\n".join(lines)
 
 
 def _count(dataset: Dataset) -> str:
     skipped = f" ({len(dataset.skipped):,} skipped)" if dataset.skipped else ""
-    return f"{len(dataset):,} picture{'' if len(dataset) == 1 else 's'}{skipped}"
+    return _counted(len(dataset), "picture") + skipped
+
+
+def _counted(count: int, what: str) -> str:
+    return f"{count:,} {what}" + ("" if count == 1 else "s")
 
 
 def _validation(val_set: Dataset | None) -> str:
@@ -81,27 +90,29 @@ def _census(dataset: Dataset) -> Census:
     return census
 
 
-def _classes(name: str, labels: Labels, censuses: Sequence[Census]) -> Iterator[str]:
-    """A line for each class, and what is missing; the first census is of the training split."""
-    counts = [each.counts(name) for each in censuses]
+def _classes(name: str, labels: Labels, census: Census) -> Iterator[str]:
+    """A line for each class, from the census of the training split."""
+    counts = census.counts(name)
     count = len(labels.classes)
-    total = max(1, int(counts[0][:count].sum()))
-    examples = censuses[0].examples(name)
+    total = max(1, int(counts[:count].sum()))
+    examples = census.examples(name)
     width = max(map(len, labels.classes[:_NAMED]))
     for number, title in enumerate(labels.classes[:_NAMED]):
-        pixels = int(counts[0][number])
+        pixels = int(counts[number])
         line = f"{title:{width}}  {_percent(pixels / total):>7}  {examples.get(number, '')}"
         yield line.rstrip() if pixels else f"{title:{width}}  missing"
     if count > _NAMED:
         yield f"and {count - _NAMED} more"
-    void = int(counts[0][VOID])
+    void = int(counts[VOID])
     if void:
         yield f"void, not learned: {_percent(void / (void + total))} of all pixels"
-    for where, each in zip(("train on: it cannot be learned", "validate on"), counts, strict=False):
-        missing = [title for title, pixels in zip(labels.classes, each, strict=False) if not pixels]
-        if missing:
-            shown = ", ".join(missing[:_NAMED]) + (", ..." if len(missing) > _NAMED else "")
-            yield f"warning: no pixel of {shown} in the pictures to {where}"
+
+
+def _missing(name: str, labels: Labels, census: Census) -> str:
+    """The classes without a pixel."""
+    counts = census.counts(name)
+    missing = [title for number, title in enumerate(labels.classes) if not counts[number]]
+    return ", ".join(missing[:_NAMED]) + (", ..." if len(missing) > _NAMED else "")
 
 
 def _percent(share: float) -> str:

@@ -44,4 +44,4 @@ def duration(seconds: float) -> str:
     minutes = max(1, round(seconds / 60))
     if minutes < 120:
         return f"{minutes} minute" + ("" if minutes == 1 else "s")
-    return f"{minutes // 60} hours {minutes % 60} minutes"
+    return f"{minutes // 60} h {minutes % 60:02} min"

@@ -11,7 +11,7 @@ these do not learn.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, fields
 from typing import Any
 
 from fcnlite.errors import TrainingError, nearest
@@ -175,18 +175,16 @@ def stages(name: str | None, given: Values) -> list[TrainOptions]:
     Raises `TrainingError` for an unknown name and for values out of range.
     """
     recipe = _DEFAULTS if name is None else named(name)
-    if "epochs" in given:
-        recipe = replace(recipe, stages=tuple(_without_length(values) for values in recipe.stages))
     return [TrainOptions(**{**_holding(values, given), **given, "recipe": name}) for values in recipe.stages]
 
 
-def _without_length(values: Values) -> Values:
-    """A stage that says nothing of its length, nor of its checks, which go by it."""
-    return {name: value for name, value in values.items() if name not in ("iterations", "check_every")}
-
-
 def _holding(values: Values, given: Values) -> Values:
-    """What of a stage holds beside the options `given`: with other data, not its root and splits."""
+    """What of a stage holds beside the options `given`: with other data, not its root and splits.
+
+    Of its length and its checks, which go by that, nothing holds with --epochs.
+    """
+    if "epochs" in given:
+        values = {name: value for name, value in values.items() if name not in ("iterations", "check_every")}
     same = given.get("data", values.get("data")) == values.get("data")
     return {name: value for name, value in values.items() if same or name not in OF_DATA}
 

@@ -1,0 +1,103 @@
+"""`train --model net.prototxt`: the data set feeds the net, whatever its data layers read."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import fcnlite
+from fcnlite import _cli, storage
+from fcnlite.train.__main__ import main
+from tests.cli.conftest import Command
+from tests.train.runs import arrays
+
+CASES = Path(__file__).parents[1] / "train" / "prototxt"
+RUN = ("--data-option", "size=32", "--data-option", "count=4", "--batch-size", 2, "--base-lr", 1e-4, "--iterations", 2)
+DATA = re.compile(r'layer \{ name: "data".*\n(layer \{ name: "label".*\n)?')
+NET = (CASES / "tvData.prototxt").read_text()
+
+
+def trained(command: Command, tmp_path: Path, text: str, *options: object) -> Path:
+    out = tmp_path / "run"
+    (tmp_path / "net.prototxt").write_text(text)
+    ended = command(main, *RUN, "--model", tmp_path / "net.prototxt", *options, "--out", out)
+    assert ended.status == 0, ended.err
+    return out
+
+
+@pytest.fixture(scope="module")
+def expected(tmp_path_factory: pytest.TempPathFactory) -> dict[str, np.ndarray]:
+    """What the net with Input layers learns."""
+    out = tmp_path_factory.mktemp("input") / "run"
+    assert _cli.run(main, [str(each) for each in (*RUN, "--model", CASES / "tvInput.prototxt", "--out", out)]) == 0
+    return arrays(out / "last.h5")
+
+
+LAYERS = {
+    "two Data layers, in TRAIN alone": None,
+    "one of two tops with an input_param": (CASES / "tvDataShape.prototxt").read_text(),
+    "HDF5Data": 'layer { name: "data" type: "HDF5Data" top: "data" top: "label" hdf5_data_param { source: "x" } }\n',
+    "ImageData": (
+        'layer { name: "data" type: "ImageData" top: "data" image_data_param { source: "x" } }\n'
+        'layer { name: "label" type: "ImageData" top: "label" image_data_param { source: "y" is_color: false } }\n'
+    ),
+    "one for each phase": "".join(
+        f'layer {{ name: "data" type: "Data" top: "data" top: "label" include {{ phase: {phase} }} '
+        'data_param { source: "x" batch_size: 7 } }\n'
+        for phase in ("TRAIN", "TEST")
+    ),
+    "Python": (
+        'layer { name: "data" type: "Python" top: "data" top: "label" python_param { module: "m" layer: "L" } }\n'
+    ),
+}
+
+
+@pytest.mark.parametrize("layers", LAYERS.values(), ids=LAYERS)
+def test_it_learns_what_it_learns_with_described_inputs(
+    command: Command, tmp_path: Path, layers: str | None, expected: dict[str, np.ndarray]
+) -> None:
+    text = NET if layers is None else layers if "conv1" in layers else DATA.sub(layers, NET, count=1)
+    out = trained(command, tmp_path, text)
+    found = arrays(out / "last.h5")
+    assert found.keys() == expected.keys()
+    for name, values in expected.items():
+        np.testing.assert_array_equal(found[name], values, err_msg=name)
+    assert fcnlite.Segmenter(out / "best.h5")(np.zeros((20, 44, 3), np.uint8)).shape == (20, 44)
+    spec = storage.load(out / "best.h5").spec
+    assert {layer.type for layer in spec if not layer.bottom} == {"Input"}
+
+
+def test_a_net_of_gray_pictures_gets_gray_ones(command: Command, tmp_path: Path) -> None:
+    layers = (
+        'layer { name: "data" type: "ImageData" top: "data" image_data_param { source: "x" is_color: false } }\n'
+        'layer { name: "label" type: "ImageData" top: "label" image_data_param { source: "y" is_color: false } }\n'
+    )
+    out = trained(command, tmp_path, DATA.sub(layers, NET, count=1))
+    content = storage.load(out / "best.h5")
+    assert content.params["conv1"][0].shape == (8, 1, 3, 3)
+    assert content.info.preprocessing.color == "GRAY"
+
+
+def test_a_crop_gives_the_shape(command: Command, tmp_path: Path) -> None:
+    out = trained(command, tmp_path, NET, "--crop", 24, 28)
+    data = storage.load(out / "best.h5").spec.layer("data")
+    assert data.options["shape"][0]["dim"] == [1, 3, 24, 28]
+
+
+@pytest.mark.parametrize(
+    ("model", "words"),
+    [
+        ("net.prototxt", "makes picture, mask, but data set 'shapes' gives data, label; rename picture, mask"),
+        ("weights.caffemodel", "is a file of weights; give it by --init"),
+    ],
+)
+def test_what_cannot_be_fed_names_the_way_out(command: Command, tmp_path: Path, model: str, words: str) -> None:
+    layer = 'layer { name: "in" type: "HDF5Data" top: "picture" top: "mask" hdf5_data_param { source: "x" } }\n'
+    (tmp_path / "net.prototxt").write_text(DATA.sub(layer, NET).replace('"data"', '"picture"'))
+    ended = command(main, *RUN, "--model", tmp_path / model, "--out", tmp_path / "run")
+    assert ended.status == 1
+    assert words in ended.err
+    assert not (tmp_path / "run").exists()
