@@ -66,7 +66,7 @@ def load(
             raise FileError(f"{source}: holds weights only; give the prototxt first: load('net.prototxt', '{source}').")
         spec = caffe.read_net(source)
         given, origin = ({}, source) if weights is None else (read_weights(weights), weights)
-        preprocessing, assumed = caffe.feeding(spec, source, given)
+        preprocessing, assumed, _ = caffe.feeding(spec, source, given)
         info = ModelInfo(preprocessing=preprocessing)
     if weights is not None and origin != weights:
         given, origin = read_weights(weights), weights

@@ -33,6 +33,8 @@ class Feeding(NamedTuple):
     preprocessing: Preprocessing
     assumed: bool
     """Whether the files leave part of it open, so that the user should be told."""
+    centred: bool = False
+    """Whether the net centres its input itself."""
 
 
 def feeding(spec: NetSpec, path: str | os.PathLike[str], weights: Weights | None = None) -> Feeding:
@@ -52,7 +54,7 @@ def feeding(spec: NetSpec, path: str | os.PathLike[str], weights: Weights | None
     centring = centring_layer(spec, blob)
     if centring is not None:
         words = f"no data layer; layer {centring.name!r} ({centring.type}) of the net centres its input itself"
-        return Feeding(replace(shape, source=words), assumed=True)
+        return Feeding(replace(shape, source=words), assumed=True, centred=True)
     if len(shape.mean) == 3:
         words = "assumed: ImageNet's mean, since the description has no data layer"
         return Feeding(replace(shape, mean=IMAGENET, source=words), assumed=True)

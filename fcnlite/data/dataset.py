@@ -10,6 +10,7 @@ from typing import ClassVar
 import numpy as np
 
 from fcnlite.data.census import Census
+from fcnlite.data.checking import read_sample
 from fcnlite.data.problems import Progress, complain, survey
 from fcnlite.spec import Labels, Preprocessing
 
@@ -22,7 +23,10 @@ class Sample:
     """One scene: its picture or pictures, and its label map or maps, all of one height and width."""
 
     images: Mapping[str, np.ndarray]
-    """By the blob that they are fed to, `data` where there is one: H×W×3 uint8 RGB, or H×W uint16 (gray, depth)."""
+    """By the blob that they are fed to, `data` where there is one: H×W×3 uint8 RGB, or H×W uint16 (gray, depth).
+
+    In the order of the set's `pictures`, as are labels in that of its `labels`.
+    """
     labels: Mapping[str, np.ndarray]
     """By the blob that they are fed to, `label` where there is one: H×W uint8, the class of each pixel or `VOID`."""
     name: str
@@ -95,6 +99,8 @@ class Dataset(ABC):
     def check(self, progress: Progress | None = None) -> None:
         """Read every sample once, in a few threads; raise one `DataError` that lists those of no use.
 
+        What `__getitem__` returns is checked too: types, shapes, sizes, labels within the classes, names of blobs.
+
         Pictures are decoded too: a header tells the size but not that the file ends halfway.
         `progress(done, total)` is called in the calling thread after each sample.
         """
@@ -111,7 +117,7 @@ class Dataset(ABC):
         return survey(read, range(len(self)), progress)
 
     def _visit(self, index: int) -> Sample:
-        sample = self[index]
+        sample = read_sample(self, index)
         height, width = sample.image.shape[:2]
         self.sizes.setdefault((height, width), sample.name)
         self.census.add(index, sample)

@@ -11,6 +11,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from fcnlite.data.checking import read_sample, where
 from fcnlite.data.dataset import Dataset, Sample
 from fcnlite.data.seeding import generator
 from fcnlite.data.transforms import Augment, augment, label_to_blob, to_blob
@@ -86,13 +87,14 @@ class Loader:
         """Sample `index` as `epoch` sees it; runs in the background."""
         try:
             rng = generator("augment", self._seed, epoch, index)
-            sample = augment(self._dataset[index], self._augment, rng, self._preprocessing)
+            sample = augment(read_sample(self._dataset, index), self._augment, rng, self._preprocessing)
             return _Blobs(sample.name, blobs(sample, self._preprocessing))
         except FcnliteError:
             raise
         except Exception as error:
-            where = f"data set {self._dataset.name!r} ({self._dataset.split}), sample {index}"
-            raise DataError(f"{where}: cannot be loaded ({type(error).__name__}: {error}).") from error
+            raise DataError(
+                f"{where(self._dataset, index)}: cannot be loaded ({type(error).__name__}: {error})."
+            ) from error
 
 
 def epoch(dataset: Dataset) -> Generator[Sample, None, None]:
@@ -102,7 +104,7 @@ def epoch(dataset: Dataset) -> Generator[Sample, None, None]:
         indices = iter(range(len(dataset)))
         try:
             for _ in range(len(dataset)):
-                waiting.extend(pool.submit(dataset.__getitem__, index) for index in islice(indices, 3 - len(waiting)))
+                waiting.extend(pool.submit(read_sample, dataset, index) for index in islice(indices, 3 - len(waiting)))
                 yield waiting.popleft().result()
         finally:
             pool.shutdown(cancel_futures=True)

@@ -54,6 +54,7 @@ def text(run: Training) -> str:
         f"training  {_counted(options.iterations, 'iteration')} of {_counted(a_batch, 'picture')} by {options.solver}; "
         f"every picture is seen {epochs:.3g} times"
     )
+    lines += [f"input     {name}: fed as {net.info.preprocessing.of(name)}" for name in train_set.pictures]
     return "\n".join(lines)
 
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from fcnlite import doctor
+from fcnlite import doctor, storage
 from fcnlite.errors import TrainingError
 from fcnlite.train import opening, results, starting
 from fcnlite.train.checkpoint import read_options
@@ -39,7 +39,7 @@ def resume(folder: RunFolder, changes: dict[str, Any], profile: bool = False, co
     stored = read_options(folder.last)
     starting.check_imports(stored, changes, folder)
     options = starting.with_threads(changed(stored, changes))
-    run = starting.start(options, folder)
+    run = starting.start(options, folder, storage.load(folder.last).info.preprocessing)
     run.resume(consent)
     print(opening.text(run), file=sys.stderr)
     print(f"resumed at iteration {run.solver.iteration} of {run.options.iterations}", file=sys.stderr)

@@ -17,6 +17,7 @@ from fcnlite.errors import DataError, FcnliteError, SpecError, TrainingError
 from fcnlite.heads import heads, match_classes, picture_inputs, prepare
 from fcnlite.loading import read_weights
 from fcnlite.net import Net
+from fcnlite.spec import ModelInfo, Preprocessing
 from fcnlite.surgery.reordering import reordered, score_path, scoring_layers
 from fcnlite.train.balance import balanced
 from fcnlite.train.consent import NO_CONSENT, Consent
@@ -44,8 +45,8 @@ def check_imports(options: TrainOptions, changes: Mapping[str, Any], folder: Run
         raise TrainingError(f"{folder.path}: the run was begun with {given}; give that with --resume too.")
 
 
-def start(options: TrainOptions, folder: RunFolder) -> Training:
-    """Data checked, net built, solver ready."""
+def start(options: TrainOptions, folder: RunFolder, feed: Preprocessing | None = None) -> Training:
+    """Data checked, net built, solver ready. `feed`: how pictures have been fed, where a run goes on."""
     of_data = argparse.Namespace(**options.plain())
     train_set = training_data(of_data)
     options = options.sized(len(train_set))
@@ -58,11 +59,33 @@ def start(options: TrainOptions, folder: RunFolder) -> Training:
             f"{', '.join(train_set.classes)} and {', '.join(val_set.classes)}; name them (--data-option classes=...)."
         )
     net = _net(options, train_set)
+    known = _feeding(options)
+    if known is not None and len(known.mean) == len(net.info.preprocessing.mean):
+        net.info = ModelInfo(preprocessing=known)
     prepare(net, train_set)
+    if feed is not None:
+        net.info = replace(net.info, preprocessing=feed)
     if options.class_balance:
         with _cli.progress("label") as progress:
             net = balanced(net, train_set, options.class_balance, progress)
     return Training(options, folder, options.make_solver(net), train_set, val_set)
+
+
+def _feeding(options: TrainOptions) -> Preprocessing | None:
+    """How pictures are fed by what training begins with: the weights of --init, or a prototxt's data layer.
+
+    None where neither says it, and fcnlite's own way holds. A data set with a way of its own comes first in any case.
+    """
+    from fcnlite import storage
+
+    if options.init is not None and storage.is_weight_file(options.init):
+        found = storage.load(options.init).info.preprocessing
+        return replace(found, source=found.source or f"as {Path(options.init).name} was trained")
+    if Path(options.model).suffix != ".prototxt":
+        return None
+    feeding = caffe.feeding(caffe.read_net(options.model), options.model)
+    # What is assumed is so for nets that were trained; one that begins here is fed as fcnlite's own are.
+    return feeding.preprocessing if feeding.centred or not feeding.assumed else None
 
 
 def _net(options: TrainOptions, dataset: Dataset) -> Net:

@@ -10,6 +10,7 @@ import pytest
 
 import fcnlite
 from fcnlite import _cli, storage
+from fcnlite.spec import Preprocessing
 from fcnlite.train.__main__ import main
 from tests.cli.conftest import Command
 from tests.train.runs import arrays
@@ -55,12 +56,19 @@ LAYERS = {
 }
 
 
+def with_mean(text: str) -> str:
+    """The data layers of a net, but for HDF5's, with the mean that nets without a data layer take."""
+    mean = " ".join(f"mean_value: {value}" for value in Preprocessing().mean)
+    text = re.sub(r"transform_param \{[^}]*\}", "", text)
+    return re.sub(r"(?<!hdf5_)\b((?:image_)?data_param \{)", rf"transform_param {{ {mean} }} \1", text)
+
+
 @pytest.mark.parametrize("layers", LAYERS.values(), ids=LAYERS)
 def test_it_learns_what_it_learns_with_described_inputs(
     command: Command, tmp_path: Path, layers: str | None, expected: dict[str, np.ndarray]
 ) -> None:
     text = NET if layers is None else layers if "conv1" in layers else DATA.sub(layers, NET, count=1)
-    out = trained(command, tmp_path, text)
+    out = trained(command, tmp_path, with_mean(text))
     found = arrays(out / "last.h5")
     assert found.keys() == expected.keys()
     for name, values in expected.items():
@@ -101,3 +109,20 @@ def test_what_cannot_be_fed_names_the_way_out(command: Command, tmp_path: Path, 
     assert ended.status == 1
     assert words in ended.err
     assert not (tmp_path / "run").exists()
+
+
+def test_pictures_are_fed_as_the_data_layer_says(command: Command, tmp_path: Path) -> None:
+    transform = "transform_param { mean_value: 90 scale: 0.5 } data_param {"
+    text = re.sub(r"transform_param \{[^}]*\}", "", NET).replace("data_param {", transform)
+    found = storage.load(trained(command, tmp_path, text) / "best.h5").info.preprocessing
+    assert (found.mean, found.scale, found.source) == ((90, 90, 90), 0.5, "layer 'data': mean_value")
+
+
+def test_fine_tuning_feeds_as_the_weights_were_trained(command: Command, tmp_path: Path) -> None:
+    out = trained(command, tmp_path, (CASES / "tvInput.prototxt").read_text())
+    net = fcnlite.load(out / "best.h5", mean=50.0, scale=0.25)
+    net.save(tmp_path / "scaled.h5")
+    again = tmp_path / "again"
+    ended = command(main, *RUN, "--model", tmp_path / "net.prototxt", "--init", tmp_path / "scaled.h5", "--out", again)
+    assert ended.status == 0 and "fed as BGR, mean 50, 50, 50, scale 0.25" in ended.err
+    assert storage.load(again / "best.h5").info.preprocessing.mean == (50, 50, 50)

@@ -30,7 +30,8 @@ class Numbered(data.Dataset):
     splits = ("train",)
 
     def __init__(self, count: int, seconds: float = 0, fails: int = -1, larger: int = -1) -> None:
-        super().__init__("numbered", "train", {"label": Labels(("a", "b"), data.voc_colors(2))})
+        labels = Labels(tuple(map(str, range(255))), data.voc_colors(255))
+        super().__init__("numbered", "train", {"label": labels})
         self.count, self.seconds, self.fails, self.larger = count, seconds, fails, larger
         self.reads = 0
 

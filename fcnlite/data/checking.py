@@ -1,0 +1,122 @@
+"""Reading one sample of a data set, and whether it is what a sample must be."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from fcnlite.errors import DataError, FcnliteError
+
+if TYPE_CHECKING:
+    from fcnlite.data.dataset import Dataset, Sample
+
+MOST_BANDS = 16
+_PICTURES = ("uint8", "uint16", "float32")
+_VOID = 255
+
+
+def read_sample(dataset: Dataset, index: int) -> Sample:
+    """Sample `index` of the set, checked.
+
+    Raises `DataError`, naming set, split and sample, for one that cannot be read or is no sample: pictures that are
+    not H×W or H×W×C of uint8, uint16 or float32, labels that are not H×W of uint8 below the number of classes or 255,
+    other sizes among them, blobs that the set does not name.
+    """
+    try:
+        sample = dataset[index]
+    except FcnliteError:
+        raise
+    except Exception as error:
+        raise DataError(f"{where(dataset, index)}: cannot be loaded ({type(error).__name__}: {error}).") from error
+    try:
+        _check(dataset, sample)
+    except DataError as error:
+        name = getattr(sample, "name", None)
+        called = f" ({name!r})" if isinstance(name, str) else ""
+        raise DataError(f"{where(dataset, index)}{called}: {error}") from error
+    return sample
+
+
+def where(dataset: Dataset, index: int) -> str:
+    return f"data set {dataset.name!r} ({dataset.split}), sample {index}"
+
+
+def _check(dataset: Dataset, sample: Any) -> None:
+    from fcnlite.data.dataset import Sample
+
+    if not isinstance(sample, Sample):
+        raise DataError(f"is a {type(sample).__name__}; expected fcnlite.data.Sample(images, labels, name).")
+    if not isinstance(sample.name, str):
+        raise DataError(f"its name is {sample.name!r}; expected a string.")
+    _check_names("images", sample.images, "pictures", dataset.pictures)
+    _check_names("labels", sample.labels, "labels", list(dataset.labels))
+    sizes = {name: _picture_size(f"image {name!r}", image) for name, image in sample.images.items()}
+    for name, label in sample.labels.items():
+        sizes[name] = _label_size(f"label {name!r}", label, len(dataset.labels[name].classes))
+    if len(set(sizes.values())) > 1:
+        told = ", ".join(f"{name} {height}×{width}" for name, (height, width) in sizes.items())
+        raise DataError(f"its blobs differ in height × width ({told}); expected one size.")
+
+
+def _check_names(what: str, found: Any, where: str, expected: Sequence[str]) -> None:
+    if not isinstance(found, Mapping):
+        raise DataError(
+            f"its {what} are a {type(found).__name__}; expected arrays by blob, such as {{{expected[0]!r}: array}}."
+        )
+    if list(found) != list(expected):
+        raise DataError(
+            f"its {what} are for {', '.join(map(repr, found)) or 'no blob'}, but the set's {where} for "
+            f"{', '.join(map(repr, expected))}; expected the same blobs in the same order."
+        )
+
+
+def _picture_size(what: str, image: Any) -> tuple[int, int]:
+    expected = f"H×W or H×W×C with at most {MOST_BANDS} bands, of type {', '.join(_PICTURES[:-1])} or {_PICTURES[-1]}"
+    _check_array(what, image, expected)
+    shape = image.shape
+    if image.ndim == 3 and shape[0] in (1, 3, 4) and shape[2] > MOST_BANDS:
+        raise DataError(f"{what} has shape {_show(shape)}, which looks like C×H×W; turn it by .transpose(1, 2, 0).")
+    bands = shape[2] if image.ndim == 3 else 1
+    if image.ndim not in (2, 3) or not 1 <= bands <= MOST_BANDS or image.size == 0:
+        raise DataError(f"{what} has shape {_show(shape)}; expected {expected}.")
+    if image.dtype not in _PICTURES:
+        remedy = ""
+        if image.dtype == np.float64:
+            remedy = ": convert it by .astype(np.float32)"
+        elif image.dtype.kind in "iu":
+            remedy = ": convert it by .astype(np.uint8), if all values are 0 to 255"
+        raise DataError(f"{what} is of type {image.dtype}; expected {expected}{remedy}.")
+    return shape[0], shape[1]
+
+
+def _label_size(what: str, label: Any, classes: int) -> tuple[int, int]:
+    expected = "H×W of type uint8: the class of each pixel, or 255 for void"
+    _check_array(what, label, expected)
+    if label.ndim != 2 or label.size == 0:
+        flat = " (one axis of 1 too many: take it away by .squeeze())" if 1 in label.shape and label.ndim == 3 else ""
+        raise DataError(f"{what} has shape {_show(label.shape)}{flat}; expected {expected}.")
+    if label.dtype != np.uint8:
+        remedy = "; convert it by .astype(np.uint8), once no value is outside 0 to 255"
+        raise DataError(
+            f"{what} is of type {label.dtype}; expected {expected}{remedy if label.dtype.kind in 'iufb' else ''}."
+        )
+    if classes <= _VOID:
+        used = np.bincount(label.ravel(), minlength=_VOID + 1)
+        outside = np.flatnonzero(used[classes:_VOID]) + classes
+        if outside.size:
+            shown = ", ".join(map(str, outside[:8])) + (", ..." if outside.size > 8 else "")
+            raise DataError(
+                f"{what} holds {shown}, but the set has {classes} classes: expected 0 to {classes - 1}, or 255."
+            )
+    return label.shape
+
+
+def _check_array(what: str, found: Any, expected: str) -> None:
+    if not isinstance(found, np.ndarray):
+        raise DataError(f"{what} is a {type(found).__name__}; expected a NumPy array, {expected}.")
+
+
+def _show(shape: tuple[int, ...]) -> str:
+    return "×".join(map(str, shape)) or "()"
