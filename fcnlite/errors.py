@@ -31,6 +31,10 @@ class DataError(FcnliteError):
     """Images or labels are not usable: values out of range, sizes that differ, nothing found."""
 
 
+class GradientError(FcnliteError):
+    """A layer's backward does not fit its forward."""
+
+
 class TrainingError(FcnliteError):
     """Training cannot start or go on: a run folder in use, a resume that does not fit, NaN in the loss."""
 

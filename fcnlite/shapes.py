@@ -170,8 +170,15 @@ def crop_offset(known: Mapping[str, tuple[str, Placement]], blob: str, reference
         )
     offset = (there.offset - here.offset) / here.stride
     if offset < 0 or offset.denominator != 1:
-        raise ShapeError(
-            f"{blob!r} would have to be cropped by {offset} pixels to lie over {reference!r}; "
-            "a larger pad at the net's first layer makes this a whole number of at least 0"
-        )
+        if offset.denominator != 1:
+            mend = "make a kernel on the way to one of them alone a pixel larger or smaller"
+        elif reference == origin:
+            mend = f"give the net's first layer at least {-offset * here.stride} pixels more pad"
+        else:
+            mend = (
+                f"layers on the way to {blob!r} alone must begin {-offset} pixels earlier, by more pad, or, of a "
+                f"deconvolution, by less pad or a kernel of {-2 * offset} pixels more; or those on the way to "
+                f"{reference!r} alone later (a pad of layers that both come through moves both, and cancels out)"
+            )
+        raise ShapeError(f"{blob!r} would have to be cropped by {offset} pixels to lie over {reference!r}; {mend}")
     return int(offset)

@@ -11,9 +11,12 @@ from fcnlite import config
 from fcnlite.errors import ShapeError
 from fcnlite.layers import calls
 from fcnlite.layers.base import ParamShape
+from fcnlite.layers.crop import Crop
+from fcnlite.layers.remedies import remedy
 from fcnlite.parameter import Parameter
 from fcnlite.schedule import Schedule, Step
 from fcnlite.shapes import Shape, show
+from fcnlite.spec import LayerSpec
 
 
 def infer(schedule: Schedule, fed: Mapping[str, Shape], itemsize: int) -> dict[int, Shape]:
@@ -23,7 +26,10 @@ def infer(schedule: Schedule, fed: Mapping[str, Shape], itemsize: int) -> dict[i
     """
     shapes = {version: fed[name] for name, version in schedule.inputs.items()}
     for step in schedule.steps:
-        top = _for_shapes(step, shapes, partial(calls.top_shapes, step.layer))
+        try:
+            top = _for_shapes(step, shapes, partial(calls.top_shapes, step.layer))
+        except ShapeError as error:
+            raise _with_remedy(error, step, schedule, fed) from error
         for name, shape in zip(step.layer.spec.top, top, strict=True):
             size = prod(shape) * itemsize
             if size > config.BLOB_BYTES:
@@ -34,6 +40,16 @@ def infer(schedule: Schedule, fed: Mapping[str, Shape], itemsize: int) -> dict[i
                 )
         shapes.update(zip(step.top, top, strict=True))
     return shapes
+
+
+def _with_remedy(error: ShapeError, step: Step, schedule: Schedule, fed: Mapping[str, Shape]) -> ShapeError:
+    """The error of a crop with what helps."""
+    if type(step.layer) is not Crop:
+        return error
+    inputs = [LayerSpec(name, "Input", (), (name,)) for name in fed]
+    before = [*inputs, *(each.layer.spec for each in schedule.steps[: schedule.steps.index(step)])]
+    found = remedy(before, step.layer.spec, fed, step.layer.phase)
+    return ShapeError(f"{error} {found}") if found else error
 
 
 def wanted(step: Step, shapes: Mapping[int, Shape]) -> list[ParamShape]:

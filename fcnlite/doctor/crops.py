@@ -12,6 +12,7 @@ from fractions import Fraction
 
 from fcnlite.doctor.finding import Finding
 from fcnlite.layers import Layer, links
+from fcnlite.layers.remedies import remedy
 from fcnlite.net import Net
 from fcnlite.shapes import placements
 from fcnlite.spec import LayerSpec
@@ -26,7 +27,7 @@ def check(net: Net) -> list[Finding]:
         spec = layer.spec
         if layer.type == "Crop":
             wanted = [_wanted(before, spec, axis) for axis in range(len(AXES))]
-            found = _compared(layer, wanted)
+            found = _compared(layer, wanted, before)
             findings += found
             if found:
                 spec = _mended(spec, wanted)
@@ -46,7 +47,7 @@ def _wanted(before: Sequence[LayerSpec], crop: LayerSpec, axis: int) -> Fraction
     return (there.offset - here.offset) / here.stride
 
 
-def _compared(layer: Layer, wanted: Sequence[Fraction | None]) -> list[Finding]:
+def _compared(layer: Layer, wanted: Sequence[Fraction | None], before: Sequence[LayerSpec]) -> list[Finding]:
     given = [each.offset for each in layer.placement() or ()]
     blob, reference = layer.spec.bottom
     what = f"Crop {layer.spec.name!r} cuts {blob!r} to lie over {reference!r}"
@@ -60,7 +61,9 @@ def _compared(layer: Layer, wanted: Sequence[Fraction | None]) -> list[Finding]:
                     "warning",
                     f"{what} at offset {have}, but the {axis} would need {_number(want)}: the blob begins inside its "
                     "reference.",
-                    "Enlarge the pad of the net's first convolution (the reference has 100).",
+                    remedy(before, layer.spec, None, layer.phase)
+                    or "Give layers on the way to the blob alone more pad; a pad of layers that both come through "
+                    "cancels out.",
                 )
             ]
         if want.denominator != 1 and abs(have - want) < 1:

@@ -54,7 +54,9 @@ def _too_small(size: str, error: ShapeError, layers: Sequence[Layer]) -> Finding
     first = next(iter(windows), None)
     unpadded = [name for name, each in windows.items() if each.kernel > 5 and each.stride == 1 and not each.pad]
     mend = "Feed larger pictures, or give the layers more pad."
-    if first is not None and unpadded and windows[first].pad < PAD:
+    if "cancels out" in str(error):
+        mend = "Do what the message proposes; with other layers changed, compute the crops' offsets anew."
+    elif first is not None and unpadded and windows[first].pad < PAD:
         mend = (
             f"The {windows[unpadded[0]].kernel} pixels of {unpadded[0]!r} take more than the trunk leaves: give the "
             f"first convolution, {first!r}, a pad of {PAD} as the reference does (it has {windows[first].pad}), and "

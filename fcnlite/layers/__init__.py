@@ -4,7 +4,8 @@ How to read them: x is the bottom, y the top, dx and dy the gradients of the net
 layer's own top, its loss_weight. N×C×H×W are pictures, channels, rows and columns. [k = l] is 1 where that is so, else
 0. Options stand with their defaults. An `engine` is accepted, as Caffe's files have it, and changes nothing.
 
-`base` says what a layer is; `register` adds one, so that nets, formats and the common tests know it. `columns`, `loss`,
+`base` says what a layer is; `register` adds one, so that nets, formats and the common tests know it; `check_gradients`
+compares its backward with its forward. `columns`, `loss`,
 `labels`, `repeated` and `options` hold what several layers share.
 """
 
@@ -42,8 +43,10 @@ from fcnlite.layers import (
     tile,
 )
 from fcnlite.layers.base import Layer, ParamShape, Run, create, links, register, registered
+from fcnlite.layers.gradients import Gradient, check_gradients
 
 __all__ = [
+    "Gradient",
     "Layer",
     "ParamShape",
     "Run",
@@ -51,6 +54,7 @@ __all__ = [
     "argmax",
     "batch_norm",
     "bias",
+    "check_gradients",
     "concat",
     "convolution",
     "create",

@@ -125,8 +125,16 @@ def _called(layer: Layer, method: str, call: Callable[[], Any]) -> Any:
     """`call()`, with the layer's name in its errors."""
     try:
         return named(layer, call)
-    except ValueError as error:
-        if not is_own(layer) or "read-only" not in str(error):
+    except (IndexError, ValueError) as error:
+        if not is_own(layer):
+            raise
+        for blob in {"bottom", "top"} - layer.backward_reads:
+            if method == "backward" and f"run.{blob}" in (traceback.extract_tb(error.__traceback__)[-1].line or ""):
+                raise SpecError(
+                    f"{_name(layer)}: backward reads run.{blob} ({_place(error)}), which is kept only for classes that "
+                    f"say so; add backward_reads = frozenset({{{blob!r}}})."
+                ) from error
+        if "read-only" not in str(error):
             raise
         raise SpecError(
             f"{_name(layer)}: {method} writes into an array that it may only read ({_place(error)}); make an array of "

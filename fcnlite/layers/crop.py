@@ -53,7 +53,8 @@ class Crop(Layer):
         for i, offset in enumerate(offsets, start=axis):
             if offset + reference[i] > x[i]:
                 raise ShapeError(
-                    f"on axis {i}, offset {offset} and the reference's {reference[i]} go beyond the blob's {x[i]}"
+                    f"on axis {i}, offset {offset} and the reference's {reference[i]} go beyond the blob's {x[i]} "
+                    f"by {offset + reference[i] - x[i]}"
                 )
             window.append(slice(offset, offset + reference[i]))
         return tuple(window)

@@ -1,0 +1,248 @@
+"""A check of one layer's gradients: its backward against finite differences of its forward."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from fcnlite import fillers
+from fcnlite.errors import GradientError
+from fcnlite.layers import calls
+from fcnlite.layers.base import Array, Layer, Run, UnknownLayer, create
+from fcnlite.spec import LayerSpec
+
+STEP = 2e-4
+TOLERANCE = 1e-6
+"""Of the error of a slope, relative to the sum of the magnitudes that it is made of."""
+_DIRECTIONS = 2
+_SEARCHED = 4096
+"""Entries of an array among which the worst is looked for; of a larger one so many are drawn."""
+
+
+@dataclass(frozen=True)
+class Worst:
+    """The entry of an array whose gradient is farthest from what finite differences give."""
+
+    index: tuple[int, ...]
+    computed: float
+    """By backward."""
+    measured: float
+    """By finite differences of forward."""
+    sides: tuple[float, float]
+    """The slopes before and behind the value; they differ at a kink."""
+
+    @property
+    def error(self) -> float:
+        """Relative to the larger of the two."""
+        return abs(self.computed - self.measured) / max(abs(self.computed), abs(self.measured), 1e-12)
+
+
+@dataclass(frozen=True)
+class Gradient:
+    """What the check found for one array."""
+
+    name: str
+    """`bottom 0`, `parameter 1` and so on."""
+    error: float
+    """Of the slopes along random directions, relative."""
+    worst: Worst | None = None
+    """Where the array's gradient is wrong."""
+
+    def __str__(self) -> str:
+        text = f"{self.name}: relative error {self.error:.1e}"
+        if self.worst is None:
+            return text
+        w = self.worst
+        text += (
+            f"; the worst entry is {list(w.index)}: backward says {w.computed:.6g}, finite differences "
+            f"{w.measured:.6g}, relative error {w.error:.1e}"
+        )
+        before, behind = w.sides
+        if abs(before - behind) > 1e-3 * max(abs(before), abs(behind)):
+            text += (
+                f" (the slope is {before:.6g} before it and {behind:.6g} behind it, a kink such as ReLU's at 0 or a "
+                "tie in a maximum: choose other values)"
+            )
+        return text
+
+
+def check_gradients(
+    layer: LayerSpec | Layer,
+    *bottom: Any,
+    params: Sequence[Any] | None = None,
+    phase: str = "TRAIN",
+    seed: int = 0,
+) -> list[Gradient]:
+    """Compare a layer's backward with finite differences of its forward, in float64.
+
+        spec = LayerSpec("mine", "Mine", ("x",), ("y",), {"factor": 2.0})
+        for each in check_gradients(spec, np.random.default_rng(0).normal(size=(2, 3, 5, 4))):
+            print(each)
+
+    `layer` is a description or a layer; `bottom` are arrays for its bottoms, `params` for its parameters (by default
+    random ones). All that has a gradient is checked: bottoms but for `no_gradient` and `propagate_down: false`, and
+    parameters that are no statistics. The slopes of a random weighting of the tops (of a loss, its first top) are
+    compared along random directions, and entry by entry where they differ. Returns what was found for each array;
+    raises `GradientError` with the same report, and the worst entry of each array, where a gradient is wrong. It is an
+    error too if forward gives other numbers a second time, if backward gives others when parameters or bottoms need no
+    gradient, or if it reads bottoms or tops that `backward_reads` does not name.
+
+    Finite differences are wrong at kinks. Keep the values of a ReLU away from 0 and those that a maximum is taken of
+    apart from each other, each by 0.001 or more.
+    """
+    made = create(layer, phase) if isinstance(layer, LayerSpec) else layer
+    if isinstance(made, UnknownLayer):
+        raise made.error()
+    trial = _Trial(made, [np.array(each, np.float64) for each in bottom], params, seed)
+    found = trial.gradients()
+    if any(each.worst is not None for each in found):
+        lines = "\n".join(f"  {each}" for each in found)
+        raise GradientError(f"{trial.name}: backward does not fit forward:\n{lines}")
+    return found
+
+
+class _Trial:
+    """One layer with values for its bottoms and parameters, and weights for its tops."""
+
+    def __init__(self, layer: Layer, bottom: list[Array], params: Sequence[Any] | None, seed: int) -> None:
+        self.layer = layer
+        self.name = f"layer {layer.spec.name!r} ({layer.type})"
+        self._bottom = bottom
+        self._seed = seed
+        if len(bottom) != len(layer.spec.bottom):
+            raise GradientError(f"{self.name}: {len(bottom)} arrays for {len(layer.spec.bottom)} bottoms.")
+        shapes = [each.shape for each in bottom]
+        wanted = calls.params(layer, *shapes)
+        rng = np.random.default_rng((seed, 0))
+        if params is None:
+            # Statistics and bare constants are measured or chosen: BatchNorm's variance is no random number.
+            params = [
+                fillers.fill(each.filler, each.shape, np.float64, rng)
+                if each.statistic
+                else rng.normal(size=each.shape)
+                for each in wanted
+            ]
+        self._params = [np.array(each, np.float64) for each in params]
+        if [each.shape for each in self._params] != [each.shape for each in wanted]:
+            raise GradientError(
+                f"{self.name}: params have the shapes {[each.shape for each in self._params]}; the layer wants "
+                f"{[each.shape for each in wanted]}."
+            )
+        self._learned = [not each.statistic for each in wanted]
+        self._needs = [i not in layer.stopped for i in range(len(bottom))]
+        tops, _ = self._forward()
+        counted = 1 if layer.is_loss else len(tops)
+        rng = np.random.default_rng((seed, 1))
+        self._weights = [np.asarray(rng.normal(size=each.shape)) for each in tops[:counted]]
+        self._weights += [np.zeros(each.shape) for each in tops[counted:]]
+        again, _ = self._forward()
+        if not all(np.array_equal(a, b, equal_nan=True) for a, b in zip(tops, again, strict=True)):
+            raise GradientError(
+                f"{self.name}: forward gives other numbers the second time; draw random ones from run.rng(), and keep "
+                "nothing from pass to pass."
+            )
+
+    def gradients(self) -> list[Gradient]:
+        dbottom, dparams = self._backward(self._needs, self._learned)
+        if any(self._learned):
+            same, _ = self._backward(self._needs, [False] * len(self._params))
+            self._compare(dbottom, same, "with frozen parameters, None in run.dparams,")
+        if any(self._learned) and any(self._needs):
+            _, kept = self._backward([False] * len(self._needs), self._learned)
+            self._compare(dparams, kept, "with bottoms that need no gradient, False in run.needs,")
+        found = []
+        for i, (array, gradient) in enumerate(zip(self._bottom, dbottom, strict=True)):
+            if self._needs[i]:
+                found.append(self._checked(f"bottom {i}", array, gradient))
+        for i, (array, gradient) in enumerate(zip(self._params, dparams, strict=True)):
+            if self._learned[i]:
+                found.append(self._checked(f"parameter {i}", array, gradient))
+        return found
+
+    def _forward(self) -> tuple[list[Array], Run]:
+        """The tops, as a net would have them made."""
+        layer = self.layer
+        run = Run([each.copy() for each in self._params], rng=lambda: np.random.default_rng((self._seed, 2)))
+        bottom = [each.copy() for each in self._bottom]
+        tops = [np.array(each, np.float64) for each in calls.forward(layer, bottom, run)]
+        run.bottom = bottom if "bottom" in layer.backward_reads else []
+        run.top = tops if "top" in layer.backward_reads else []
+        run.bottom_shapes = [each.shape for each in bottom]
+        run.top_shapes = [each.shape for each in tops]
+        return tops, run
+
+    def _backward(self, needs: list[bool], learned: list[bool]) -> tuple[list[Array], list[Array]]:
+        """The gradients of the bottoms and of the parameters, zero where there are none."""
+        _, run = self._forward()
+        run.needs = needs
+        run.dparams = [np.zeros_like(p) if want else None for p, want in zip(self._params, learned, strict=True)]
+        given = list(run.dparams)
+        with np.errstate(all="ignore"):
+            made = calls.backward(self.layer, [each.copy() for each in self._weights], run)
+        dbottom = [
+            np.zeros_like(x) if each is None else np.asarray(each, np.float64)
+            for x, each in zip(self._bottom, made, strict=True)
+        ]
+        return dbottom, [np.zeros_like(p) if g is None else g for p, g in zip(self._params, given, strict=True)]
+
+    def _compare(self, expected: list[Array], found: list[Array], when: str) -> None:
+        for one, other in zip(expected, found, strict=True):
+            if not np.allclose(one, other, rtol=1e-9, atol=1e-12, equal_nan=True):
+                raise GradientError(f"{self.name}: {when} backward gives other gradients.")
+
+    def _value(self) -> float:
+        tops, _ = self._forward()
+        return sum(float((top * weight).sum()) for top, weight in zip(tops, self._weights, strict=True))
+
+    def _checked(self, name: str, array: Array, gradient: Array) -> Gradient:
+        """Slopes along random directions; where they differ, those of single entries."""
+        rng = np.random.default_rng((self._seed, 3))
+        error = 0.0
+        for _ in range(_DIRECTIONS):
+            direction = np.asarray(rng.uniform(-1, 1, array.shape))
+            measured = _slope(self._moved(array, direction))
+            terms = gradient * direction
+            off = abs(measured - float(terms.sum())) / max(1e-3, float(np.abs(terms).sum()))
+            error = max(error, off if np.isfinite(off) else np.inf)
+        found = Gradient(name, error)
+        return found if error <= TOLERANCE else replace(found, worst=self._worst(array, gradient, rng))
+
+    def _worst(self, array: Array, gradient: Array, rng: np.random.Generator) -> Worst:
+        indices = list(np.ndindex(array.shape))
+        if len(indices) > _SEARCHED:
+            indices = [indices[i] for i in rng.choice(len(indices), _SEARCHED, replace=False)]
+        measured = []
+        for index in indices:
+            direction = np.zeros_like(array)
+            direction[index] = 1
+            measured.append(_slope(self._moved(array, direction)))
+        off = np.abs([m - gradient[index] for m, index in zip(measured, indices, strict=True)])
+        at = int(np.argmax(np.nan_to_num(off, nan=np.inf)))
+        direction = np.zeros_like(array)
+        direction[indices[at]] = 1
+        value = self._moved(array, direction)
+        here = value(0.0)
+        sides = ((here - value(-STEP)) / STEP, (value(STEP) - here) / STEP)
+        return Worst(indices[at], float(gradient[indices[at]]), measured[at], sides)
+
+    def _moved(self, array: Array, direction: Array) -> Callable[[float], float]:
+        """The value with `array` moved along a direction."""
+        start = array.copy()
+
+        def value(t: float) -> float:
+            array[...] = start + t * direction
+            try:
+                return self._value()
+            finally:
+                array[...] = start
+
+        return value
+
+
+def _slope(value: Callable[[float], float], step: float = STEP) -> float:
+    """The derivative at 0 by central differences of fourth order."""
+    near, far = value(step) - value(-step), value(2 * step) - value(-2 * step)
+    return (8 * near - far) / (12 * step)

@@ -1,0 +1,130 @@
+"""The gradient check that layers of one's own get."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+from fcnlite.errors import GradientError, ShapeError, SpecError
+from fcnlite.layers import Run, check_gradients, create
+from fcnlite.spec import LayerSpec
+from tests.layers.own import Arrays, Scaled, registered
+
+X = np.random.default_rng(0).normal(size=(2, 3, 4, 5))
+MINE = LayerSpec("mine", "Mine", ("x",), ("y",))
+
+
+def changed(**members: Any) -> type[Scaled]:
+    return type("Mine", (Scaled,), {"type": "Mine", **members})
+
+
+def check(cls: type[Scaled], *bottom: Any, **how: Any) -> Any:
+    with registered(cls):
+        return check_gradients(MINE, *(bottom or (X,)), **how)
+
+
+def test_a_right_layer_passes_and_the_report_names_its_arrays() -> None:
+    found = check(changed())
+    assert [each.name for each in found] == ["bottom 0", "parameter 0"]
+    assert all(each.worst is None and each.error < 1e-6 for each in found)
+    assert str(found[0]).startswith("bottom 0: relative error ")
+    with registered(changed()):
+        layer = create(MINE, "TEST")
+    assert len(check_gradients(layer, X, params=[np.ones(3)])) == 2
+
+
+def test_the_worst_entry_is_found() -> None:
+    def backward(self: Scaled, dtop: Arrays, run: Run) -> Any:
+        (dx,) = Scaled.backward(self, dtop, run)
+        assert dx is not None
+        dx[1, 2, 3, 4] *= 2
+        dx[0, 0, 0, 0] *= 1.001
+        return [dx]
+
+    with pytest.raises(GradientError) as caught:
+        check(changed(backward=backward), params=[np.full(3, 2.0)])
+    first, bottom, parameter = str(caught.value).splitlines()
+    assert first == "layer 'mine' (Mine): backward does not fit forward:"
+    assert "bottom 0: relative error " in bottom and "the worst entry is [1, 2, 3, 4]: " in bottom
+    assert "relative error 5.0e-01" in bottom and "kink" not in bottom
+    assert "parameter 0" in parameter and "worst" not in parameter
+
+
+def test_a_wrong_gradient_of_a_parameter_is_found() -> None:
+    def backward(self: Scaled, dtop: Arrays, run: Run) -> Any:
+        if run.dparams[0] is not None:
+            run.dparams[0][...] = (dtop[0] * run.bottom[0]).mean((0, 2, 3))
+        return [dtop[0] * run.params[0][:, None, None]]
+
+    with pytest.raises(GradientError, match=r"parameter 0: .*the worst entry is \[\d\]: .*relative error 9\.8e-01"):
+        check(changed(backward=backward))
+
+
+def test_kinks_are_told_as_kinks() -> None:
+    spec = LayerSpec("relu", "ReLU", ("x",), ("y",))
+    x = X.copy()
+    x[0, 1, 2, 3] = 0
+    with pytest.raises(GradientError, match=r"worst entry is \[0, 1, 2, 3\].*a kink such as ReLU's at 0"):
+        check_gradients(spec, x)
+    check_gradients(spec, X + 0.01 * np.sign(X))
+
+
+def frozen(self: Scaled, dtop: Arrays, run: Run) -> Any:
+    Scaled.backward(self, dtop, run)
+    return [dtop[0] * (1.0 if run.dparams[0] is None else run.params[0][:, None, None])]
+
+
+def unneeded(self: Scaled, dtop: Arrays, run: Run) -> Any:
+    found = Scaled.backward(self, dtop, run)
+    if not run.needs[0] and run.dparams[0] is not None:
+        run.dparams[0].fill(0)
+    return found
+
+
+def drawing(self: Scaled, bottom: Arrays, run: Run) -> Any:
+    return [bottom[0] * np.random.default_rng().normal(size=bottom[0].shape)]
+
+
+@pytest.mark.parametrize(
+    ("members", "error", "words"),
+    [
+        ({"backward": frozen}, GradientError, "with frozen parameters.* backward gives other gradients"),
+        ({"backward": unneeded}, GradientError, "with bottoms that need no gradient.* backward gives other gradients"),
+        ({"forward": drawing}, GradientError, r"other numbers the second time; draw random ones from run.rng\(\)"),
+        ({"backward_reads": frozenset()}, SpecError, "backward reads run.bottom .*add backward_reads = frozenset"),
+        ({"backward": lambda self, dtop, run: dtop[0]}, SpecError, "backward returned an array"),
+        ({"top_shapes": lambda self, x: [x[:2]]}, ShapeError, "forward made tops of shape"),
+    ],
+)
+def test_other_faults_are_found_too(members: dict[str, Any], error: type[Exception], words: str) -> None:
+    with pytest.raises(error, match=rf"layer 'mine' \(Mine\): .*{words}"):
+        check(changed(**members))
+
+
+def test_arguments_that_do_not_fit_are_errors() -> None:
+    for bottom, how, words in (
+        ((X, X), {}, "2 arrays for 1 bottoms"),
+        ((X,), {"params": [np.ones(4)]}, r"params have the shapes \[\(4,\)\]; the layer wants \[\(3,\)\]"),
+    ):
+        with pytest.raises(GradientError, match=words):
+            check(changed(), *bottom, **how)
+    with pytest.raises(SpecError, match="unknown type 'Convolutoin'; did you mean 'Convolution'"):
+        check_gradients(LayerSpec("c", "Convolutoin", ("x",), ("y",)), X)
+
+
+def test_of_a_large_array_some_entries_are_searched() -> None:
+    """In a second or so, and what it names is wrong."""
+
+    def backward(self: Scaled, dtop: Arrays, run: Run) -> Any:
+        Scaled.backward(self, dtop, run)
+        return [1.5 * dtop[0] * run.params[0][:, None, None]]
+
+    with pytest.raises(GradientError, match=r"bottom 0: .*relative error 3\.3e-01"):
+        check(changed(backward=backward), np.random.default_rng(1).normal(size=(1, 3, 40, 50)))
+
+
+def test_statistics_are_not_checked() -> None:
+    found = check_gradients(LayerSpec("bn", "BatchNorm", ("x",), ("y",)), X)
+    assert [each.name for each in found] == ["bottom 0"]
