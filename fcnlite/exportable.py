@@ -47,21 +47,19 @@ def float32_params(net: Exportable, path: str | os.PathLike[str]) -> dict[str, l
     """
     converted: dict[int, Array] = {}
 
-    def convert(layer: str, index: int, array: Array) -> Array:
-        if id(array) not in converted:
+    def convert(layer: str, index: int, parameter: HasArray) -> Array:
+        if id(parameter) not in converted:
             with np.errstate(over="ignore"):
-                values = np.asarray(array, dtype="<f4", order="C")
+                values = np.asarray(parameter.array, dtype="<f4", order="C")
             if not np.isfinite(values).all():
                 raise FileError(
                     f"{path}: not written, for layer {layer!r}, parameter {index} holds NaN or numbers beyond float32; "
                     "the training that made them has diverged."
                 )
-            converted[id(array)] = values
-        return converted[id(array)]
+            converted[id(parameter)] = values
+        return converted[id(parameter)]
 
-    # Held until the end, so that no array's id is given to another.
-    held = {layer: [each.array for each in parameters] for layer, parameters in net.params.items()}
-    return {layer: [convert(layer, i, array) for i, array in enumerate(arrays)] for layer, arrays in held.items()}
+    return {layer: [convert(layer, i, each) for i, each in enumerate(group)] for layer, group in net.params.items()}
 
 
 @dataclass(frozen=True)

@@ -136,9 +136,11 @@ def release(array: np.ndarray[Any, np.dtype[Any]]) -> None:
     Any other array stays as it is.
     """
     base: Any = array
+    writeable = False  # it itself, or what it is a read-only view of: then the file may not hold what it holds
     while isinstance(base, np.ndarray):
+        writeable = writeable or base.flags.writeable
         base = base.base
-    if not isinstance(base, mmap.mmap) or array.flags.writeable or not hasattr(base, "madvise"):
+    if not isinstance(base, mmap.mmap) or writeable or not hasattr(base, "madvise"):
         return
     start = array.ctypes.data - np.frombuffer(base, np.uint8).ctypes.data
     first = -(-start // mmap.PAGESIZE) * mmap.PAGESIZE

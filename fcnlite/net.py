@@ -8,9 +8,11 @@ The plain path is here: layer by layer on N×C×H×W arrays. The fast path compi
 from __future__ import annotations
 
 import os
+import threading
 import time
 import weakref
 from collections.abc import Callable, Container, Iterable, Mapping, Sequence, Set
+from contextlib import nullcontext
 from functools import partial
 from itertools import pairwise
 from typing import Any
@@ -28,7 +30,7 @@ from fcnlite.parameter import Parameter, generator, make_parameters
 from fcnlite.schedule import Schedule
 from fcnlite.shapes import Shape, show
 from fcnlite.spec import PHASES, ModelInfo, NetSpec
-from fcnlite.threads import blas_alone
+from fcnlite.threads import Turns, blas_alone, in_turn
 
 Array = np.ndarray[Any, np.dtype[Any]]
 
@@ -40,6 +42,8 @@ KEPT_SCHEDULES = 8
 
 class Net:
     """A network that runs.
+
+    Several threads may call one net: the calls take turns. Give each thread `share()` to compute in parallel.
 
     Raises `SpecError` for a description that makes no net, naming the layer, and `ShapeError` where the inputs'
     described shapes do not fit the layers.
@@ -79,6 +83,10 @@ class Net:
         """Counts the training passes; with `seed` it decides what Dropout draws. Solvers set it."""
         self.timer: Timer | None = None
         """Told the seconds that each layer takes, or several together that a plan computes at once."""
+        self.turns = Turns()
+        """Held during each call, so that threads take turns; hold it (`with net.turns:`) to make several calls one."""
+        self._learning = Turns()
+        """Held while parameters, their gradients or statistics are written; nets that `share` them have one."""
         self.layers: list[Layer] = [create(each, phase) for each in spec.for_phase(phase)]
         self._params: dict[str, list[Parameter]] | None = dict(shared) if shared is not None else None
         self._schedules: dict[Any, Schedule] = {}
@@ -87,6 +95,10 @@ class Net:
         self._arena, self._outputs = Arena(), Outputs()
         self._prepared: dict[Any, Any] = {}
         self._last: Pass[Any] | None = None
+        self._passes = 0
+        """Counts the forward passes."""
+        self._kept_here = threading.local()
+        """`number`: which pass this thread last made with `keep`, unless it made another since."""
         self._grads: dict[str, Array] = {}
         self._when_sized: list[Callable[[Set[str]], None]] = []
         self._loaded: dict[str, str] = {}
@@ -95,9 +107,23 @@ class Net:
         if declared is not None:
             self._make_params(self._schedule(frozenset(declared), (), keep=True), declared)
 
+    @in_turn
     def __getstate__(self) -> dict[str, Any]:
-        """Without plans and what passes left: a copy makes its own."""
-        return self.__dict__ | {name: make() for name, make in _NOT_COPIED.items()}
+        """Without plans and what passes left: a copy makes its own. Raises `FcnliteError` while layers of a net with
+        loaded weights wait for their sizes, since they get those weights only then.
+        """
+        if self._when_sized and any(
+            type(layer).params is not Layer.params and layer.spec.name not in (self._params or {})
+            for layer in self.layers
+        ):
+            raise FcnliteError(
+                "a net cannot be copied or pickled before all of its layers have parameters, since the weights that "
+                "were loaded for them wait for their sizes; call forward with all inputs first, or load it again."
+            )
+        return {name: value for name, value in self.__dict__.items() if name not in _NOT_COPIED}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__.update(state, **{name: make() for name, make in _NOT_COPIED.items()})
 
     # Parameters
 
@@ -117,6 +143,7 @@ class Net:
             )
         return self._params
 
+    @in_turn
     def changed(self) -> None:
         """Tell the net that parameter arrays held from before were written to."""
         for parameters in self.params.values():
@@ -133,7 +160,12 @@ class Net:
         return list(found.values())
 
     def share(self, phase: str = "TEST") -> Net:
-        """Another net on the same parameters, for validation while this one trains."""
+        """Another net on the same parameters, for validation while this one trains or for another thread.
+
+        Nets that share parameters compute in parallel, each in a thread of its own. They share the parameters'
+        gradients too, so `backward` and `Solver.step` of all of them take turns; a forward pass of one during a step of
+        another may see some parameters before and some after the step. To train two nets apart, use `copy.deepcopy`.
+        """
         other = Net(
             self.spec,
             phase=phase,
@@ -145,8 +177,10 @@ class Net:
             shared=self.params,
         )
         other._loaded, other._sized_layers = self._loaded, self._sized_layers
+        other._learning = self._learning
         return other
 
+    @in_turn
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write a self-contained weight file (HDF5): description, parameters, `info`.
 
@@ -215,6 +249,7 @@ class Net:
             for call in self._when_sized:
                 call(new)
 
+    @in_turn
     def when_sized(self, call: Callable[[Set[str]], None]) -> None:
         """Have `call` called with the names of layers whose parameters have come into being, now and later."""
         self._when_sized.append(call)
@@ -223,6 +258,7 @@ class Net:
 
     # Forward
 
+    @in_turn
     def forward(
         self,
         inputs: Mapping[str, Any] | None = None,
@@ -237,8 +273,9 @@ class Net:
         Inputs are numeric arrays by blob name (a mapping for names that are no identifiers): pictures N×C×H×W, of any
         height and width and another size at every call, and labels N×1×H×W or N×H×W. Layers whose inputs were not fed
         are left out. `outputs`: any blobs by name; by default the tops that no layer reads (`score` without a label,
-        `loss` with one). `keep`: keep what `backward` and `blobs` need. Raises `SpecError` for an unknown name,
-        `ShapeError` where shapes do not fit, `DataError` for labels that are no classes.
+        `loss` with one). `keep`: keep what `backward` and `blobs` need, until the next forward; where another thread
+        has called that since, they raise an error. Raises `SpecError` for an unknown name, `ShapeError` where shapes do
+        not fit, `DataError` for labels that are no classes.
         """
         feeds = self._convert({**(inputs or {}), **blobs})
         if keep:
@@ -249,11 +286,15 @@ class Net:
             raise schedule.unknown[0].error()
         self._check_shapes(schedule, {name: array.shape for name, array in feeds.items()})
         self._last = None
-        with np.errstate(all="ignore"), blas_alone():
+        self._passes += 1
+        self._kept_here.__dict__.clear()
+        writes = any(step.layer.updates_params for step in schedule.steps)
+        with np.errstate(all="ignore"), blas_alone(), self._learning if writes else nullcontext():
             forward = self._forward_plan if self.path == "fast" else self._forward_plain
             result, last = forward(schedule, feeds, keep)
         if keep:
             self._last = last
+            self._kept_here.number = self._passes
             if self.phase == "TRAIN":
                 self.iteration += 1
         return result
@@ -301,6 +342,9 @@ class Net:
             rng=partial(generator, self.seed, 1 + self.iteration, layer.spec.name),
         )
         made = calls.forward(layer, bottom, run)
+        if layer.updates_params:
+            for each in parameters:
+                each.changed()  # another thread may have prepared what was half written
         run.outs = ()  # of forward alone: backward may call it again
         # NumPy turns arrays without axes into numbers; layers and callers get arrays.
         top = [np.asarray(each, self.dtype, order="C") for each in made]
@@ -312,6 +356,7 @@ class Net:
         run.bottom_shapes = [each.shape for each in bottom]
         return top, run
 
+    @in_turn
     def plan(self, fed: Mapping[str, Shape], outputs: Sequence[str] | None = None) -> Plan:
         """The fast path's plan for inference on inputs of these shapes. Raises as `forward` does."""
         schedule = self._schedule(frozenset(fed), None if outputs is None else tuple(outputs), keep=False)
@@ -384,6 +429,7 @@ class Net:
     def _infer(self, schedule: Schedule, fed: Mapping[str, Shape]) -> dict[int, Shape]:
         return sizing.infer(schedule, fed, self.dtype.itemsize)
 
+    @in_turn
     def shapes(self, fed: Mapping[str, Shape]) -> list[tuple[Layer, list[Shape], list[Shape]]]:
         """Each layer that would run on inputs of these shapes, with the shapes of its bottoms and tops."""
         schedule = self._schedule(frozenset(fed), None, keep=True)
@@ -396,27 +442,42 @@ class Net:
     # After forward with keep=True
 
     @property
+    @in_turn
     def blobs(self) -> dict[str, Array]:
         """The blobs of the last `forward(keep=True)`, by name; one written in place has its last value."""
         last = self._kept()
         return {name: last.values[version] for name, version in last.schedule.last.items()}
 
     @property
+    @in_turn
     def loss(self) -> float:
         """The weighted sum of the losses of the last `forward(keep=True)`."""
         last = self._kept()
         return float(sum(weight * last.values[version].sum() for version, weight in last.schedule.losses.items()))
 
     @property
+    @in_turn
     def grads(self) -> dict[str, Array]:
         """The gradients of blobs, by name, that the last `backward` was asked for (inputs if `force_backward`)."""
+        self._check_turn()
         return self._grads
 
+    def _check_turn(self) -> None:
+        """Raise `FcnliteError` where another thread's forward has replaced the pass that this thread kept."""
+        if getattr(self._kept_here, "number", self._passes) != self._passes:
+            raise FcnliteError(
+                "another thread has called forward since this thread's forward(keep=True), and what this thread's pass "
+                "kept is gone; give each thread a net of its own, net.share(), or hold net.turns from forward to "
+                "backward."
+            )
+
     def _kept(self) -> Pass:
+        self._check_turn()
         if self._last is None:
             raise FcnliteError("there is no forward pass to look back at; call forward(..., keep=True) first.")
         return self._last
 
+    @in_turn
     def backward(
         self,
         tops: Mapping[str, Any] | None = None,
@@ -432,7 +493,8 @@ class Net:
         Without arguments they are those of the summed, weighted losses; with gradients of blobs by name, those alone
         are carried back. `wrt` names blobs whose gradients go to `grads`. `accumulate` adds to the parameters'
         gradients instead of overwriting them. `frozen` computes those of parameters with an lr_mult of 0 too, which
-        are zero otherwise; Caffe does so for nets with force_backward.
+        are zero otherwise; Caffe does so for nets with force_backward. The pass may be another thread's, unless this
+        thread has kept one that the other has replaced: then it is an error.
         """
         last = self._kept()
         targets = {name: last.schedule.version(name) for name in wrt}
@@ -442,7 +504,7 @@ class Net:
             last = self._last = self._in_full(last)
         seeds = self._seeds(last, {**(tops or {}), **dtops})
         backprop = Backprop(last, self.params, accumulate=accumulate, frozen=frozen, timer=self.timer)
-        with np.errstate(all="ignore"), blas_alone():
+        with np.errstate(all="ignore"), blas_alone(), self._learning:
             found = backprop.run(seeds, set(targets.values()))
         self._grads = {
             name: found[version].copy() if version in found else np.zeros_like(last.values[version])
@@ -452,14 +514,14 @@ class Net:
     def _in_full(self, last: Pass[Any]) -> Pass[Any]:
         """The same pass again, by a plan in which every row of every blob is there, to have a gradient of its own."""
         statistics = [each for parameters in self.params.values() for each in parameters if each.statistic]
-        before = [each.array.copy() for each in statistics]
         self.iteration -= self.phase == "TRAIN"
         feeds = {name: last.values[version] for name, version in last.schedule.inputs.items()}
-        with np.errstate(all="ignore"), blas_alone():
+        with np.errstate(all="ignore"), blas_alone(), self._learning:
+            before = [each.array.copy() for each in statistics]
             _, again = self._forward_plan(last.schedule, feeds, keep=True, elide=False)
+            for parameter, values in zip(statistics, before, strict=True):
+                parameter.data = values
         self.iteration += self.phase == "TRAIN"
-        for parameter, values in zip(statistics, before, strict=True):
-            parameter.data = values
         return again
 
     def _seeds(self, last: Pass, given: Mapping[str, Any]) -> dict[int, Array]:
@@ -483,6 +545,7 @@ class Net:
             seeds[version] = gradient
         return seeds
 
+    @in_turn
     def find_nonfinite(self) -> str | None:
         """Where NaN or infinity first appears in the last `forward(keep=True)`, in words; None if nowhere."""
         return first_nonfinite(self._kept(), self.params)
@@ -508,6 +571,8 @@ _NOT_COPIED: dict[str, Callable[[], Any]] = {
     "_arena": Arena,
     "_outputs": Outputs,
     "_last": type(None),
+    "_kept_here": threading.local,
+    "_when_sized": list,
 }
 """What a copy of a net begins with instead."""
 

@@ -15,9 +15,14 @@ from fcnlite.errors import FcnliteError, ShapeError, SpecError
 from fcnlite.fillers import Filler
 from fcnlite.layers.base import Layer, ParamShape
 from fcnlite.shapes import show
+from fcnlite.threads import Turns
 
 Array = np.ndarray[Any, np.dtype[Any]]
 Rng = np.random.Generator
+
+
+_turns = Turns()
+"""Of threads that make a parameter's arrays or count its changes: nets in several threads may share it."""
 
 
 class Unfilled:
@@ -52,26 +57,27 @@ class Parameter:
 
     @property
     def array(self) -> Array:
-        """The values, to be read only: unlike `data` it marks nothing as changed."""
-        if isinstance(self._values, Unfilled):
-            self._values = self._values.fill()
-        return self._values
+        """A read-only view of the values, which always shows the present ones. Write to `data` to change them."""
+        view = self._filled().view()
+        view.flags.writeable = False
+        return view
 
     @property
     def data(self) -> Array:
         """The writable values. Reading it marks the parameter changed."""
         self.changed()
-        return self.array
+        return self._filled()
 
     @data.setter
     def data(self, values: Any) -> None:
         values = np.asarray(values)
         if values.shape != self.shape:
             raise ShapeError(f"the parameter has shape {show(self.shape)}; found {show(values.shape)}.")
-        if isinstance(self._values, Unfilled):
-            self._values = np.empty(self.shape, self._values.dtype)
-        self.changed()
-        self.array[...] = values
+        with _turns:
+            if isinstance(self._values, Unfilled):
+                self._values = np.empty(self.shape, self._values.dtype)
+        self.data[...] = values
+        self.changed()  # another thread may have prepared what was half written
 
     def adopt(self, values: Array) -> None:
         """Take `values`, of this parameter's shape, without copying them if they are read-only: mapped from a file.
@@ -81,15 +87,17 @@ class Parameter:
         if values.flags.writeable or values.dtype != self._values.dtype or not values.flags.c_contiguous:
             self.data = values
         else:
-            self._values = values
-            self.version += 1
+            with _turns:
+                self._values = values
+                self.version += 1
 
     @property
     def grad(self) -> Array:
         """The gradient of the last backward; zero before it, and where `lr_mult` is 0 (but see `Net.backward`)."""
-        if self._grad is None:
-            self._grad = np.zeros_like(self.array)
-        return self._grad
+        with _turns:
+            if self._grad is None:
+                self._grad = np.zeros_like(self._filled())
+            return self._grad
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -97,9 +105,18 @@ class Parameter:
 
     def changed(self) -> None:
         """Mark the values as changed, so that nothing derived from them is used again."""
-        if not self.array.flags.writeable:
-            self._values = self.array.copy()
-        self.version += 1
+        with _turns:
+            if not self._filled().flags.writeable:
+                self._values = self._filled().copy()
+            self.version += 1
+
+    def _filled(self) -> Array:
+        """The values, writable unless they are mapped from a file."""
+        if isinstance(self._values, Unfilled):
+            with _turns:
+                if isinstance(self._values, Unfilled):
+                    self._values = self._values.fill()
+        return self._values
 
     def zero_grad(self) -> None:
         """Forget the gradient: it reads as zero."""

@@ -32,7 +32,8 @@ class Segmenter:
     """Labels every pixel of a picture with the class that scores highest.
 
     `weights` is a self-contained weight file (.h5), or a `Net`, which is used in its TEST phase and with its
-    own `path`. Like a net, a segmenter serves one thread at a time.
+    own `path`. Several threads may call one segmenter: its net computes for one at a time. To compute in parallel,
+    give each thread `Segmenter(net.share())`.
 
     Raises `FileError` for a file that is no such weight file, `SpecError` for a net that does not score each
     pixel of its pictures in 2 to 255 classes, or whose preprocessing or class names do not fit it.

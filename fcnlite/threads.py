@@ -14,9 +14,11 @@ import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from functools import wraps
 from itertools import pairwise
 from types import ModuleType
-from typing import Any, TypeVar
+from typing import Any, Concatenate, ParamSpec, Protocol, TypeVar
+from weakref import WeakSet
 
 import numpy as np
 
@@ -112,6 +114,50 @@ def blas_kernels() -> ModuleType:
     return kernels
 
 
+class Turns:
+    """A lock under which threads take turns; the thread that holds it may enter again.
+
+    A pickle or copy of it is a new lock. A forked child has a new lock too: the thread that held the old one is not
+    there to release it.
+    """
+
+    def __init__(self) -> None:
+        self._lock = threading.RLock()
+        _all_turns.add(self)
+
+    def __enter__(self) -> None:
+        self._lock.acquire()
+
+    def __exit__(self, *error: object) -> None:
+        self._lock.release()
+
+    def __reduce__(self) -> tuple[type[Turns], tuple[()]]:
+        return Turns, ()
+
+
+_all_turns: WeakSet[Turns] = WeakSet()
+
+
+class _TakesTurns(Protocol):
+    @property
+    def turns(self) -> Turns: ...
+
+
+P = ParamSpec("P")
+S = TypeVar("S", bound=_TakesTurns)
+
+
+def in_turn(method: Callable[Concatenate[S, P], T]) -> Callable[Concatenate[S, P], T]:
+    """Have a method hold the `turns` of its object while it runs."""
+
+    @wraps(method)
+    def waits(self: S, /, *args: P.args, **options: P.kwargs) -> T:
+        with self.turns:
+            return method(self, *args, **options)
+
+    return waits
+
+
 def _pool(size: int) -> ThreadPoolExecutor:
     with _lock:
         if size not in _pools:
@@ -125,6 +171,8 @@ def _forget() -> None:
     _lock = threading.Lock()
     _alone = 0
     _pools.clear()
+    for turns in _all_turns:
+        turns._lock = threading.RLock()
 
 
 if hasattr(os, "register_at_fork"):

@@ -19,6 +19,7 @@ from fcnlite.parameter import Parameter
 from fcnlite.solver.options import SolverOptions
 from fcnlite.solver.rates import NEEDS, POLICIES
 from fcnlite.spec import NetSpec
+from fcnlite.threads import Turns, in_turn
 
 Array = np.ndarray[Any, np.dtype[Any]]
 
@@ -47,6 +48,12 @@ class Solver:
     """Where the rule's usual options are not those of `SolverOptions`."""
 
     def __init__(self, net: Net, **options: Any) -> None:
+        if net.phase != "TRAIN":
+            raise SpecError(
+                f"the net is in phase {net.phase}, in which BatchNorm gathers no statistics and Dropout drops nothing; "
+                'train one in phase TRAIN: load(..., phase="TRAIN"), models.build(..., phase="TRAIN") or '
+                'net.share("TRAIN").'
+            )
         self.net = net
         self.options = self.Options.of(**{**self.defaults, **options})
         self.iteration = 0
@@ -54,6 +61,11 @@ class Solver:
         """The descriptions and phases of `test_nets`; read when these are asked for."""
         self._histories: dict[str, Array] = {}
         self._recent: deque[float] = deque(maxlen=self.options.average_loss)
+
+    @property
+    def turns(self) -> Turns:
+        """The net's."""
+        return self.net.turns
 
     @property
     def rate(self) -> float:
@@ -95,13 +107,18 @@ class Solver:
             )
         return nets
 
+    @in_turn
     def step(self, batch: Mapping[str, Any] | Sequence[Mapping[str, Any]] | None = None, /, **blobs: Any) -> float:
         """One iteration; returns the loss, the mean over its passes, before the update.
 
         `step(data=x, label=y)` uses the batch for every pass of `iter_size`; `step([{...}, {...}])` gives each its own.
         A loss that is not finite raises `TrainingError` before anything that is learned changes (the running sums of
-        BatchNorm may have).
+        BatchNorm may have). Steps from several threads take turns, also of solvers on nets that share parameters.
         """
+        with self.net._learning:
+            return self._step(batch, blobs)
+
+    def _step(self, batch: Mapping[str, Any] | Sequence[Mapping[str, Any]] | None, blobs: Mapping[str, Any]) -> float:
         passes = self._passes(batch, blobs)
         # Caffe counts the frozen parameters' gradients in the norm if the net makes it compute them.
         frozen = self.options.clip_gradients > 0 and self.net.spec.force_backward
@@ -164,6 +181,7 @@ class Solver:
             g = Followed(scale, l2 * decay, l1 * decay, rate * parameter.lr_mult, config.num_threads())
             histories = [self._history(each, name, parameter) for each in self.histories]
             self.update(tuple(each.reshape(-1) for each in (parameter.data, parameter.grad, *histories)), g)
+            parameter.changed()  # another thread may have prepared what was half written
 
     def _history(self, history: str, name: str, parameter: Parameter) -> Array:
         """What is remembered of a parameter; zero at first."""
@@ -172,6 +190,7 @@ class Solver:
             self._histories[key] = np.zeros_like(parameter.array)
         return self._histories[key]
 
+    @in_turn
     def snapshot(self, path: str | os.PathLike[str], progress: Mapping[str, Any] | None = None) -> None:
         """Write all that is needed to go on: net, parameters, histories, iteration, and `progress` (JSON values)."""
         from fcnlite import storage
@@ -195,6 +214,7 @@ class Solver:
         learned = self.net.learnable()
         return {f"{each}/{name}": self._history(each, name, p) for name, p in learned for each in self.histories}
 
+    @in_turn
     def restore(self, path: str | os.PathLike[str]) -> dict[str, Any]:
         """Go on from a snapshot of ours, or from Caffe's `.solverstate` with its weights beside it.
 
