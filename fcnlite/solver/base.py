@@ -203,6 +203,7 @@ class Solver:
 
         if not storage.is_weight_file(path) and caffe_state.is_state(path):
             return caffe_state.restore(self, path)
+        caffe_state.refuse_weights(path)
         content = storage.load(path)
         iteration, losses = content.progress.get("iteration"), content.progress.get("losses")
         if type(iteration) is not int or iteration < 0 or not _are_numbers(losses):
