@@ -14,6 +14,7 @@ import numpy as np
 
 from fcnlite import config
 from fcnlite.errors import SpecError, TrainingError
+from fcnlite.layers.options import shown
 from fcnlite.net import Net
 from fcnlite.parameter import Parameter
 from fcnlite.solver.options import SolverOptions
@@ -236,6 +237,18 @@ class Solver:
             self._histories[name] = np.array(values, self.net.dtype)
         self.iteration = iteration
         self._recent = deque(map(float, losses), maxlen=self.options.average_loss)
+
+    def __repr__(self) -> str:
+        """SGD at iteration 200, rate 0.001: lr_policy='step', stepsize=100, momentum=0.9"""
+        try:
+            try:
+                rate = f"{self.rate:.6g}"
+            except TrainingError:
+                rate = "not finite"
+            told = shown(self.options, self.defaults)
+            return f"{type(self).__name__} at iteration {self.iteration}, rate {rate}{f': {told}' if told else ''}"
+        except Exception:  # a debugger may look at a solver that is half made
+            return object.__repr__(self)
 
 
 def _are_numbers(values: Any) -> bool:
