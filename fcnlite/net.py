@@ -19,7 +19,7 @@ from typing import Any
 
 import numpy as np
 
-from fcnlite import config, sizing
+from fcnlite import config, outline, sizing
 from fcnlite._kernels import isa
 from fcnlite.backprop import Backprop, Pass, PlainPass, Timer, first_nonfinite
 from fcnlite.compiler import Arena, Machine, Outputs, Plan, compile_schedule
@@ -549,6 +549,25 @@ class Net:
     def find_nonfinite(self) -> str | None:
         """Where NaN or infinity first appears in the last `forward(keep=True)`, in words; None if nowhere."""
         return first_nonfinite(self._kept(), self.params)
+
+    # For people
+
+    def __repr__(self) -> str:
+        """Name, phase and path, then the layers with type, shape of the first top and parameters."""
+        try:
+            return outline.text(self._title(), self.layers, self._params)
+        except Exception:  # a debugger may look at a net that is half made
+            return object.__repr__(self)
+
+    def _repr_html_(self) -> str | None:
+        """The same as a table, for notebooks."""
+        try:
+            return outline.markup(self._title(), self.layers, self._params)
+        except Exception:
+            return None
+
+    def _title(self) -> str:
+        return f"Net {self.spec.name!r}: phase {self.phase}, {self.path} path, {self.dtype}, {len(self.layers)} layers"
 
 
 def _is_input(layer: Layer) -> bool:

@@ -16,6 +16,7 @@ from fcnlite.errors import DataError, FileError, ShapeError
 from fcnlite.heads import heads, picture_inputs
 from fcnlite.loading import load
 from fcnlite.net import Net
+from fcnlite.outline import classes_in_words, html_table
 from fcnlite.shapes import show
 from fcnlite.spec import PICTURE_TYPES, Preprocessing
 
@@ -151,6 +152,27 @@ class Segmenter:
                 f"{found}; give all of them, by name."
             )
         return {name: given[name] for name in self.inputs}
+
+    def __repr__(self) -> str:
+        """Each input with how it is fed, and each label map with its classes, in a line."""
+        try:
+            return "\n  ".join((self._title(), *(f"{name}: {told}" for name, told in self._told_of())))
+        except Exception:  # a debugger may look at one that is half made
+            return object.__repr__(self)
+
+    def _repr_html_(self) -> str | None:
+        """The same as a table, for notebooks."""
+        try:
+            return html_table(self._title(), [("blob", ""), *self._told_of()], "<<")
+        except Exception:
+            return None
+
+    def _title(self) -> str:
+        return f"Segmenter of the net {self.net.spec.name!r}"
+
+    def _told_of(self) -> list[tuple[str, str]]:
+        inputs = [(name, f"fed as {self.net.info.preprocessing.of(name)}") for name in self.inputs]
+        return inputs + [(label, classes_in_words(head.labels.classes)) for label, head in self.heads.items()]
 
 
 def _load(weights: str | os.PathLike[str], path: str) -> Net:

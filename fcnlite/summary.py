@@ -22,6 +22,7 @@ from fcnlite.heads import image_inputs
 from fcnlite.layers import Layer, create, links
 from fcnlite.loading import read_weights
 from fcnlite.net import Net
+from fcnlite.outline import columns
 from fcnlite.shapes import Placement, Shape, placements, show
 from fcnlite.spec import ModelInfo, NetSpec
 
@@ -223,12 +224,7 @@ def _table(rows: Sequence[Row]) -> str:
         work = _scaled(row.macs) if row.macs else ""
         parameters = f"{row.parameters:,}" if row.parameters else ""
         cells.append((row.name, row.type, show(row.shape), parameters, work, row.stride, row.field))
-    widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
-    lines = (
-        "  ".join(f"{cell:{side}{width}}" for cell, side, width in zip(line, "<<<>>>>", widths, strict=True))
-        for line in cells
-    )
-    return "\n".join(line.rstrip() for line in lines)
+    return columns(cells, "<<<>>>>")
 
 
 def _totals(rows: Sequence[Row]) -> str:

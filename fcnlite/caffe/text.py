@@ -23,11 +23,15 @@ class UnknownFieldError(SpecError):
     """The text has a field that its message has not."""
 
 
+class UnknownValueError(SpecError):
+    """The text gives an enum a value that it has not."""
+
+
 def parse_text(message: str, text: str, source: str, *, foreign_fields: bool = False) -> Message:
     """Read `text` as the message of that name.
 
     Raises `SpecError`, naming `source` and the line, for a mistake in the text: `UnknownFieldError` for a field that
-    the message has not, unless `foreign_fields` are to be passed over.
+    the message has not, unless `foreign_fields` are to be passed over, `UnknownValueError` for an enum's value.
     """
     from google.protobuf import text_format
 
@@ -40,7 +44,11 @@ def parse_text(message: str, text: str, source: str, *, foreign_fields: bool = F
     except text_format.ParseError as error:
         line = error.GetLine()
         where = source if line is None else f"{source}, line {line}"
-        kind = UnknownFieldError if _UNKNOWN_FIELD.search(str(error)) else SpecError
+        kind: type[SpecError] = SpecError
+        if _UNKNOWN_FIELD.search(str(error)):
+            kind = UnknownFieldError
+        elif _UNKNOWN_VALUE.search(str(error)):
+            kind = UnknownValueError
         raise kind(f"{where}: {_reason(str(error), text, line)}") from error
     return parsed
 
@@ -50,8 +58,7 @@ def _reason(error: str, text: str, line: int | None) -> str:
     if match := _UNKNOWN_FIELD.search(error):
         return unknown_field(match[1], match[2])
     if match := _UNKNOWN_VALUE.search(error):
-        enum = match[1].removeprefix(PREFIX)
-        return f"{enum} has no value {match[2]!r}; {nearest(match[2], enum_values(enum))}"
+        return unknown_value(match[1].removeprefix(PREFIX), match[2])
     reason = _POSITION.sub("", error)
     if line is not None:
         quoted = text.split("\n")[line - 1].removesuffix("\r")
@@ -63,3 +70,8 @@ def _reason(error: str, text: str, line: int | None) -> str:
 def unknown_field(message: str, name: str) -> str:
     """That a message has no such field, with the near names."""
     return f"{message} has no field {name!r}; {nearest(name, fields(message))}"
+
+
+def unknown_value(enum: str, name: str) -> str:
+    """That an enum has no such value, with the near names."""
+    return f"{enum} has no value {name!r}; {nearest(name, enum_values(enum))}"

@@ -29,12 +29,15 @@ class Node(NamedTuple):
     name: str
     line: int
     value: Any
+    start: int
+    """Where its name begins in the text."""
 
 
 class _Token(NamedTuple):
     kind: str
     text: str
     line: int
+    start: int
 
 
 def read_tree(text: str, source: str) -> list[Node]:
@@ -71,10 +74,10 @@ class _Tokens:
         line = 1
         for match in _TOKEN.finditer(text):
             if match.lastgroup:
-                yield _Token(match.lastgroup, match.group(), line)
+                yield _Token(match.lastgroup, match.group(), line, match.start())
             line += match.group().count("\n")
         while True:
-            yield _Token("end", "", line)
+            yield _Token("end", "", line, 0)
 
 
 def _fields(tokens: _Tokens, closing: str, depth: int) -> Iterator[Node]:
@@ -88,18 +91,18 @@ def _fields(tokens: _Tokens, closing: str, depth: int) -> Iterator[Node]:
         colon = tokens.next.text == ":" and tokens.take()
         if tokens.next.text in _CLOSING:
             opening = tokens.take().text
-            yield Node(name.text, name.line, list(_fields(tokens, _CLOSING[opening], depth + 1)))
+            yield Node(name.text, name.line, list(_fields(tokens, _CLOSING[opening], depth + 1)), name.start)
         elif not colon:
             raise tokens.wrong("':' or '{'")
         elif tokens.next.text == "[":
             tokens.take()
             while tokens.next.text != "]":
-                yield Node(name.text, name.line, _value(tokens))
+                yield Node(name.text, name.line, _value(tokens), name.start)
                 if tokens.next.text == ",":
                     tokens.take()
             tokens.take()
         else:
-            yield Node(name.text, name.line, _value(tokens))
+            yield Node(name.text, name.line, _value(tokens), name.start)
         if tokens.next.text in (";", ","):
             tokens.take()
     tokens.take()

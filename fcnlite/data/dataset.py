@@ -12,6 +12,7 @@ import numpy as np
 from fcnlite.data.census import Census
 from fcnlite.data.checking import read_sample
 from fcnlite.data.problems import Progress, complain, survey
+from fcnlite.outline import classes_in_words, html_table
 from fcnlite.spec import Labels, Preprocessing
 
 VOID = 255
@@ -122,6 +123,29 @@ class Dataset(ABC):
         self.sizes.setdefault((height, width), sample.name)
         self.census.add(index, sample)
         return sample
+
+    def __repr__(self) -> str:
+        """CamVid 'camvid' (train): 367 samples, pictures for data; label: 11 classes (sky, building, ...)"""
+        try:
+            classes = (f"{blob}: {classes_in_words(each.classes)}" for blob, each in self.labels.items())
+            return "; ".join((f"{self._title()}, pictures for {', '.join(self.pictures)}", *classes))
+        except Exception:  # a set of somebody's own, or one that is half made
+            return object.__repr__(self)
+
+    def _repr_html_(self) -> str | None:
+        """The same for notebooks, with a table of classes and their colours."""
+        try:
+            lines = [("label", "class", "name", "red, green, blue")]
+            for blob, labels in self.labels.items():
+                colors = [", ".join(map(str, each)) for each in labels.colors] or [""] * len(labels.classes)
+                named = zip(labels.classes, colors, strict=True)
+                lines += [(blob, str(i), name, color) for i, (name, color) in enumerate(named)]
+            return html_table(f"{self._title()}, pictures for {', '.join(self.pictures)}", lines, "<><<")
+        except Exception:
+            return None
+
+    def _title(self) -> str:
+        return f"{type(self).__name__} {self.name!r} ({self.split}): {len(self):,} samples"
 
 
 class Subset(Dataset):

@@ -11,7 +11,7 @@ import numpy as np
 
 from fcnlite.errors import FcnliteError, ShapeError, SpecError, nearest
 from fcnlite.fillers import Filler
-from fcnlite.layers.options import parse_options
+from fcnlite.layers.options import parse_options, shown
 from fcnlite.shapes import Links, Placement, show
 from fcnlite.spec import LayerSpec
 
@@ -158,6 +158,18 @@ class Layer:
         """Multiply-accumulates of one forward pass, as the direct method counts them."""
         return 0
 
+    def __repr__(self) -> str:
+        """Convolution 'conv1' (num_output=64, kernel_size=(3,)): data → conv1"""
+        try:
+            options = self._shown_options()
+            blobs = " → ".join(", ".join(each) for each in (self.spec.bottom, self.spec.top) if each)
+            return f"{self.spec.type} {self.spec.name!r}{f' ({options})' if options else ''}: {blobs}"
+        except Exception:  # a layer of somebody's own, or one that is half made
+            return object.__repr__(self)
+
+    def _shown_options(self) -> str:
+        return shown(self.options, {})
+
 
 def _check_count(what: str, count: int, limits: tuple[int, int | None]) -> None:
     least, most = limits
@@ -204,6 +216,9 @@ class UnknownLayer(Layer):
 
     def placement(self) -> None:
         return None
+
+    def _shown_options(self) -> str:
+        return ", ".join(("unknown type", *(f"{name}={str(value)[:80]}" for name, value in self.spec.options.items())))
 
     def error(self) -> SpecError:
         """What to say where the layer is needed."""

@@ -17,6 +17,9 @@ MAX_AXES = 32
 LARGEST = 1 << 20
 """The largest kernel size, stride, pad and dilation: beyond any picture."""
 
+_LONGEST = 80
+"""Characters of a value that `shown` gives."""
+
 
 def parse_options(kind: type, raw: Mapping[str, Any]) -> Any:
     """`raw` as an instance of the options dataclass `kind`; unknown names and wrong kinds are errors."""
@@ -32,6 +35,18 @@ def parse_options(kind: type, raw: Mapping[str, Any]) -> Any:
         except TypeError as error:
             raise SpecError(f"option {key}: {repr(value)[:80]} is not usable; expected {error}.") from error
     return kind(**values)
+
+
+def shown(options: Any, usual: Mapping[str, Any]) -> str:
+    """The fields of a dataclass that are not `usual` (their own defaults unless it says more), as in a call."""
+    found = []
+    for each in dataclasses.fields(options):
+        value = getattr(options, each.name)
+        default = each.default if each.default_factory is dataclasses.MISSING else each.default_factory()
+        if value != usual.get(each.name, default):
+            words = f"{type(value).__name__}({shown(value, {})})" if dataclasses.is_dataclass(value) else repr(value)
+            found.append(f"{each.name}={words if len(words) <= _LONGEST else words[:_LONGEST] + '...'}")
+    return ", ".join(found)
 
 
 @functools.cache

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import math
 import os
 from collections import deque
@@ -14,9 +15,10 @@ import numpy as np
 
 from fcnlite import config
 from fcnlite.errors import SpecError, TrainingError
+from fcnlite.layers.options import shown
 from fcnlite.net import Net
 from fcnlite.parameter import Parameter
-from fcnlite.solver.options import SolverOptions
+from fcnlite.solver.options import SolverOptions, parameters, told
 from fcnlite.solver.rates import NEEDS, POLICIES
 from fcnlite.spec import NetSpec
 from fcnlite.threads import Turns, in_turn
@@ -226,6 +228,7 @@ class Solver:
 
         if not storage.is_weight_file(path) and caffe_state.is_state(path):
             return caffe_state.restore(self, path)
+        caffe_state.refuse_weights(path)
         content = storage.load(path)
         iteration, losses = content.progress.get("iteration"), content.progress.get("losses")
         if type(iteration) is not int or iteration < 0 or not _are_numbers(losses):
@@ -258,6 +261,34 @@ class Solver:
             self._histories[name] = np.array(values, self.net.dtype)
         self.iteration = iteration
         self._recent = deque(map(float, losses), maxlen=self.options.average_loss)
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        """Let `help` and `inspect.signature` tell the options, with the defaults of the class."""
+        super().__init_subclass__(**kwargs)
+        kind = getattr(cls, "Options", SolverOptions)
+        if not (isinstance(kind, type) and issubclass(kind, SolverOptions)):
+            return
+        own = list(inspect.signature(cls.__init__).parameters.values())[1:]
+        named = [each for each in own if each.kind is not each.VAR_KEYWORD]
+        if len(named) < len(own):
+            known = {each.name for each in named}
+            named += [each for each in parameters(kind, cls.defaults) if each.name not in known]
+        cls.__signature__ = inspect.Signature(named)  # type: ignore[attr-defined]
+        if words := cls.__dict__.get("__doc__"):
+            cls.__doc__ = f"{inspect.cleandoc(words)}\n\nOptions:\n\n{told(kind, cls.defaults)}"
+
+    def __repr__(self) -> str:
+        """SGD at iteration 200, rate 0.001: lr_policy='step', stepsize=100, momentum=0.9"""
+        try:
+            try:
+                rate = f"{self.rate:.6g}"
+            except TrainingError:
+                rate = "not finite"
+            options = shown(self.options, self.defaults)
+            name = type(self).__name__
+            return f"{name} at iteration {self.iteration}, rate {rate}{f': {options}' if options else ''}"
+        except Exception:  # a debugger may look at a solver that is half made
+            return object.__repr__(self)
 
 
 def _are_numbers(values: Any) -> bool:

@@ -22,6 +22,21 @@ def is_state(path: str | os.PathLike[str]) -> bool:
     return Path(path).name.endswith((".solverstate", ".solverstate.h5"))
 
 
+def refuse_weights(path: str | os.PathLike[str]) -> None:
+    """Raise `TrainingError` for the weights that Caffe saves beside a solver state."""
+    name = Path(path).name
+    form = next((each for each in (".caffemodel", ".caffemodel.h5") if name.endswith(each)), None)
+    if form is None or not Path(path).is_file():
+        return
+    stem = Path(path).with_name(name.removesuffix(form))
+    beside = [each for end in ("", ".h5") if (each := stem.with_name(f"{stem.name}.solverstate{end}")).is_file()]
+    way = f"give {beside[0]}" if beside else f"give {stem.name}.solverstate, which Caffe saves beside it"
+    raise TrainingError(
+        f"{path}: holds weights only, so that a training can start with it; to resume one, {way}. To start one, load "
+        "it into the net: fcnlite.load, or `weights` in the solver file."
+    )
+
+
 def restore(solver: Solver, path: str | os.PathLike[str]) -> dict[str, Any]:
     """Give `solver` the state and the weights; returns the iteration, as `Solver.restore` does.
 

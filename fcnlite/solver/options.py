@@ -2,40 +2,53 @@
 
 from __future__ import annotations
 
+import inspect
 import itertools
 import math
-from dataclasses import dataclass, fields
-from typing import Any
+import textwrap
+from collections.abc import Mapping
+from dataclasses import MISSING, Field, dataclass, field, fields
+from typing import Any, get_type_hints
 
 from fcnlite.errors import SpecError, nearest
 from fcnlite.solver.rates import NEEDS, POLICIES
 
 REGULARIZATIONS = ("L2", "L1")
+_LINE = 100
+"""Characters of a line of `told`."""
+
+
+def _option(default: Any, words: str) -> Any:
+    """A field with what it says, and in which unit, for `help`."""
+    return field(default=default, metadata={"words": words})
 
 
 @dataclass(frozen=True)
 class SolverOptions:
     """Caffe's names, and its defaults where it has one. Raises `SpecError` for a value out of range."""
 
-    base_lr: float = 0.01
-    lr_policy: str = "fixed"
-    gamma: float = 0.1
-    power: float = 1.0
-    stepsize: int = 0
-    stepvalue: tuple[int, ...] = ()
-    max_iter: int = 0
-    momentum: float = 0.0
-    momentum2: float = 0.999
-    rms_decay: float = 0.99
-    delta: float = 1e-8
-    weight_decay: float = 0.0
-    regularization_type: str = "L2"
-    """L2 adds weight_decay · w to the gradient, L1 weight_decay · sign(w)."""
-    clip_gradients: float = -1.0
-    """The largest norm of all gradients together, summed over the passes of an iteration; negative for none."""
-    iter_size: int = 1
-    average_loss: int = 1
-    """Iterations that `Solver.smoothed_loss` is the mean of."""
+    base_lr: float = _option(0.01, "learning rate that lr_policy starts from; times a parameter's lr_mult")
+    lr_policy: str = _option("fixed", f"how the learning rate goes with the iteration: {', '.join(POLICIES)}")
+    gamma: float = _option(
+        0.1,
+        "step, multistep: the factor of each step; exp: of each iteration; inv: growth an iteration, in "
+        "(1 + gamma · iteration) ** -power; sigmoid: steepness, negative to fall",
+    )
+    power: float = _option(1.0, "inv, poly: the exponent")
+    stepsize: int = _option(0, "in iterations; step: from one step to the next; sigmoid: the middle of the step")
+    stepvalue: tuple[int, ...] = _option((), "in iterations; multistep: where the steps are")
+    max_iter: int = _option(0, "in iterations; poly: where the rate reaches 0; nothing else ends there")
+    momentum: float = _option(0.0, "the share of the running mean or sum of gradients that an iteration keeps")
+    momentum2: float = _option(0.999, "Adam, AdamW: the share of the running mean of squares that an iteration keeps")
+    rms_decay: float = _option(0.99, "RMSProp: the share of the running mean of squares that an iteration keeps")
+    delta: float = _option(1e-8, "what is added to a divisor, so that it is not 0; SGD and Nesterov have none")
+    weight_decay: float = _option(0.0, "strength of the regularisation; times a parameter's decay_mult")
+    regularization_type: str = _option("L2", "L2 adds weight_decay · w to the gradient, L1 weight_decay · sign(w)")
+    clip_gradients: float = _option(
+        -1.0, "the largest L2 norm of all gradients together, summed over the passes of an iteration; negative for none"
+    )
+    iter_size: int = _option(1, "in passes; the gradient of an iteration is their mean")
+    average_loss: int = _option(1, "in iterations; smoothed_loss is the mean of their losses")
 
     @classmethod
     def of(cls, **options: Any) -> SolverOptions:
@@ -71,6 +84,42 @@ class SolverOptions:
             raise SpecError("clip_gradients is 0, which lets nothing be learned; expected more, or -1 for no limit.")
         if self.lr_policy == "inv" and self.gamma < 0:
             raise SpecError(f"gamma is {self.gamma}; the policy 'inv' expects 0 or more.")
+
+
+def told(options: type[SolverOptions], defaults: Mapping[str, Any]) -> str:
+    """The options with defaults, meaning and unit, for the documentation of a rule that has these `defaults`."""
+    lines = []
+    for each in fields(options):
+        default = _default(each, defaults)
+        given = "" if default is inspect.Parameter.empty else f" = {default!r}"
+        words = each.metadata.get("words", "")
+        line = f"{each.name}{given}" + (f": {words}" if words else "")
+        lines += textwrap.wrap(line, _LINE, subsequent_indent="    ")
+    needs = "; ".join(f"{name} {', '.join(needed)}" for name, needed in NEEDS.items() if needed)
+    return "\n".join((*lines, "", *textwrap.wrap(f"Beside base_lr, the policies read: {needs}.", _LINE)))
+
+
+def parameters(options: type[SolverOptions], defaults: Mapping[str, Any]) -> list[inspect.Parameter]:
+    """The options as keyword arguments of a rule that has these `defaults`."""
+    try:
+        hints = get_type_hints(options)
+    except NameError:  # of a type that is known inside a function alone
+        hints = {}
+    return [
+        inspect.Parameter(
+            each.name,
+            inspect.Parameter.KEYWORD_ONLY,
+            default=_default(each, defaults),
+            annotation=hints.get(each.name, each.type),
+        )
+        for each in fields(options)
+    ]
+
+
+def _default(option: Field[Any], defaults: Mapping[str, Any]) -> Any:
+    """What the option is where it is not given; `Parameter.empty` where it has to be."""
+    made = option.default if option.default_factory is MISSING else option.default_factory()
+    return defaults.get(option.name, inspect.Parameter.empty if made is MISSING else made)
 
 
 _LEAST = {

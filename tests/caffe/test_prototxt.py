@@ -12,6 +12,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
+import fcnlite
 from fcnlite.caffe import nvidia, parse_net, parse_solver, read_net, read_solver, write_net
 from fcnlite.caffe.schema import Field, enum_values, fields
 from fcnlite.caffe.text import MAX_TEXT_BYTES
@@ -155,7 +156,10 @@ def test_nets_inside_a_solver_are_specs() -> None:
         ("input_shape { dim: 3 }", SpecError, ["0 input with 1 input_shape"]),
         ("layers { name: 'c' } layer { name: 'd' }", SpecError, ["here", "`layer` and `layers`"]),
         ("layers { type: CONVOLUTION convolution_param { pads: 1 } }", SpecError, ["line 1", "'pads'", "'pad'"]),
-        ("layers { type: CONV }", SpecError, ["line 1", "'CONV'"]),
+        ("layers { type: CROP }", SpecError, ["line 1", "'CROP'", "'DROPOUT'"]),
+        ("layers {\n type: 'RELUS' }", SpecError, ["line 2", "'RELUS'"]),
+        ("layers { type: RE-LU }", SpecError, ["line 1"]),
+        ("layers { type: 77 }", SpecError, ["line 1", "77"]),
         ("layers { layer { name: 'p' type: 'convolve' } }", SpecError, ["here", "'p'", "'convolve'"]),
         ("layers { layer { name: 'r' type: 'relu' num_output: 3 } }", SpecError, ["'r'", "'relu'", "'num_output'"]),
         (f"#{'x' * MAX_TEXT_BYTES}", FileError, ["here", "at most"]),
@@ -287,6 +291,42 @@ def layers() -> st.SearchStrategy[LayerSpec]:
 def test_any_options_survive_writing_and_reading(layer: LayerSpec) -> None:
     spec = NetSpec(layers=(layer,))
     assert parse_net(write_net(spec)) == spec
+
+
+V1_OF_A_FORK = """
+layers { name: "data" type: IMAGE_SEG_DATA top: "data" top: "label"
+         transform_param { mean_value: 104 mean_value: 116.5 mean_value: 122 }
+         image_seg_data_param { label_type: PIXEL }
+         include { phase: TRAIN } }
+layers { name: "conv1" type: CONVOLUTION bottom: "data" top: "conv1"
+         convolution_param { num_output: 8 kernel_size: 3 } }
+layers { name: "net" type  :  # of another fork
+         BN bottom: "conv1" top: "bn" bn_param { slope: 2 } }
+"""
+
+
+def test_v1_types_of_forks_are_read_as_those_of_v2() -> None:
+    v1 = V1_OF_A_FORK.replace("  :  # of another fork\n        ", ":")
+    v2 = v1.replace("layers", "layer").replace("IMAGE_SEG_DATA", '"ImageSegData"').replace("BN", '"Bn"')
+    spec = parse_net(v1)
+    assert spec == parse_net(v2.replace("CONVOLUTION", '"Convolution"'))
+    assert [layer.type for layer in spec] == ["ImageSegData", "Convolution", "Bn"]
+    assert spec.layers[0].options == {"mean_value": [104.0, 116.5, 122.0], "label_type": "PIXEL"}
+    assert spec.layers[0].where == "<text>, line 2" and spec.layers[2].options == {"slope": 2}
+    with pytest.raises(SpecError, match=r"line 8: .* no value 'BN'"):  # too odd to be rewritten
+        parse_net(V1_OF_A_FORK)
+
+
+def test_v1_types_of_forks_in_a_net(tmp_path: Path) -> None:
+    path = tmp_path / "net.prototxt"
+    path.write_text(V1_OF_A_FORK.replace("  :  # of another fork\n        ", ":"))
+    with pytest.warns(UserWarning, match=r"net\.prototxt, line \d.*'net'.*unknown type 'Bn'"):
+        net = fcnlite.load(path, phase="TRAIN")
+    assert net.info.preprocessing.mean == (104, 116.5, 122)
+    x = np.ones((1, 3, 5, 5), np.float32)
+    assert net.forward(data=x, outputs=["conv1"])["conv1"].shape == (1, 8, 3, 3)
+    with pytest.raises(SpecError, match="unknown type 'Bn'"):
+        net.forward(data=x)
 
 
 def test_reference_and_real_nets_and_solvers(shared: Path) -> None:

@@ -86,3 +86,24 @@ def test_a_negative_iteration_is_refused(tmp_path: Path) -> None:
         read_solver_state(caffes(tmp_path, started("SGD"), "", iter=-1))
     with pytest.raises(FileError, match="iteration -1"):
         read_solver_state(caffes(tmp_path, started("SGD"), ".h5", iter=-1))
+
+
+@pytest.mark.parametrize("name", ["net_iter_3.caffemodel", "net_iter_3.caffemodel.h5"])
+def test_weights_are_no_state_to_resume_from(tmp_path: Path, name: str) -> None:
+    whole = started("SGD")
+    before = arrays(whole.net)
+    (tmp_path / name).write_bytes(b"weights")
+    told = rf"{name}: holds weights only.*to resume one, give net_iter_3\.solverstate, which Caffe saves"
+    with pytest.raises(TrainingError, match=told):
+        whole.restore(tmp_path / name)
+    for form in (".h5", ""):
+        state = caffes(tmp_path, whole, form)
+        with pytest.raises(TrainingError, match=f"to resume one, give {state}\\. To start"):
+            whole.restore(tmp_path / name)
+    assert_equal(arrays(whole.net), before)
+    assert whole.restore(state) == {"iteration": 3}
+
+
+def test_a_caffemodel_that_is_not_there(tmp_path: Path) -> None:
+    with pytest.raises(FileError, match="gone"):
+        started("SGD", 0).restore(tmp_path / "gone.caffemodel")
