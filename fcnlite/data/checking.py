@@ -102,14 +102,12 @@ def _label_size(what: str, label: Any, classes: int) -> tuple[int, int]:
         raise DataError(
             f"{what} is of type {label.dtype}; expected {expected}{remedy if label.dtype.kind in 'iufb' else ''}."
         )
-    if classes <= _VOID:
-        used = np.bincount(label.ravel(), minlength=_VOID + 1)
-        outside = np.flatnonzero(used[classes:_VOID]) + classes
-        if outside.size:
-            shown = ", ".join(map(str, outside[:8])) + (", ..." if outside.size > 8 else "")
-            raise DataError(
-                f"{what} holds {shown}, but the set has {classes} classes: expected 0 to {classes - 1}, or 255."
-            )
+    if classes <= _VOID and ((label >= classes) & (label != _VOID)).any():
+        outside = [value for value in np.unique(label) if classes <= value < _VOID]
+        shown = ", ".join(map(str, outside[:8])) + (", ..." if len(outside) > 8 else "")
+        raise DataError(
+            f"{what} holds {shown}, but the set has {classes} classes: expected 0 to {classes - 1}, or 255."
+        )
     return label.shape
 
 
