@@ -153,7 +153,7 @@ def prepare(net: Net, dataset: Dataset) -> None:
     """
     _check_pictures([*image_inputs(net.layers)], dataset)
     # Training cuts pictures anywhere, and a mean picture belongs to whole ones: its mean per channel remains.
-    preprocessing = _fitted(net, replace(dataset.preprocessing or net.info.preprocessing, mean_picture=None))
+    preprocessing = _fitted(net, replace(dataset.own_preprocessing or net.info.preprocessing, mean_picture=None))
     net.info = ModelInfo(preprocessing=preprocessing)
     inputs = picture_inputs(net)
     scored = heads(net.share("TEST"), inputs)

@@ -77,8 +77,13 @@ class Dataset(ABC):
         """What generated samples depend on beside split and index; empty where they are read."""
 
     @property
-    def preprocessing(self) -> Preprocessing | None:
-        """How its pictures are to be fed, where it is not as the net has it: depth and the like, a mean of its own."""
+    def preprocessing(self) -> Preprocessing:
+        """How its pictures are fed: in its own way, else as bytes less ImageNet's mean."""
+        return self.own_preprocessing or Preprocessing()
+
+    @property
+    def own_preprocessing(self) -> Preprocessing | None:
+        """How its pictures are to be fed whatever the net says: depth, bands, a mean of its own. None: as the net does."""
         return self._preprocessing
 
     @property
@@ -162,8 +167,8 @@ class Subset(Dataset):
         self._indices = indices
 
     @property
-    def preprocessing(self) -> Preprocessing | None:
-        return self._whole.preprocessing
+    def own_preprocessing(self) -> Preprocessing | None:
+        return self._whole.own_preprocessing
 
     def __len__(self) -> int:
         return len(self._indices)

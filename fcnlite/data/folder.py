@@ -96,7 +96,7 @@ class Folder(FileDataset):
             warnings.warn(f"data set 'folder': {doubt}", stacklevel=3)
 
     @cached_property
-    def preprocessing(self) -> Preprocessing | None:
+    def own_preprocessing(self) -> Preprocessing | None:
         """None for pictures of 8 bits, gray or RGB; else the mean and deviation of each band in the training split."""
         kind = self._kinds if self._kinds.bits != 8 or self._kinds.bands else None
         if kind is None:

@@ -100,7 +100,7 @@ def _net(options: TrainOptions, dataset: Dataset) -> Net:
         net = Net(spec, phase="TRAIN", seed=options.seed)
         surgery.interp(net, surgery.zero_upsampling(net))
         return net
-    preprocessing = dataset.preprocessing
+    preprocessing = dataset.own_preprocessing
     return models.build(
         options.model,
         classes=[len(labels.classes) for labels in dataset.labels.values()],

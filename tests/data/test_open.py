@@ -9,6 +9,7 @@ import pytest
 
 from fcnlite import data
 from fcnlite.errors import DataError
+from fcnlite.spec import Preprocessing
 
 
 def test_every_name_opens_or_asks_for_its_root() -> None:
@@ -45,3 +46,10 @@ def test_the_voc_palette() -> None:
 def test_importing_the_package_does_not_import_pillow() -> None:
     program = "import fcnlite.data, sys; sys.exit('PIL' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", program], check=False).returncode == 0
+
+
+def test_every_set_says_how_its_pictures_are_fed() -> None:
+    dataset = data.open("shapes", count=1)
+    assert dataset.preprocessing == Preprocessing() and dataset.own_preprocessing is None
+    batch = next(data.Loader(dataset, batch_size=1, preprocessing=dataset.preprocessing).batches())
+    assert batch["data"].shape == (1, 3, 96, 96)
