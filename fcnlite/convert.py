@@ -20,7 +20,7 @@ from fcnlite.data.palette import voc_colors
 from fcnlite.errors import FileError, ShapeError, SpecError
 from fcnlite.fillers import Filler
 from fcnlite.heads import default_classes
-from fcnlite.loading import load, read_weights, set_preprocessing
+from fcnlite.loading import load, read_weights, refuse_too_many, set_preprocessing
 from fcnlite.net import Net
 from fcnlite.shapes import Shape, show
 from fcnlite.spec import ModelInfo, NetSpec
@@ -190,8 +190,9 @@ Keras' VGG-16 takes BGR minus a mean, as Caffe's does, so nothing is folded; the
 
 def dense(spec: NetSpec, source: Source, origin: str) -> tuple[Net, list[Transfer]]:
     """The classifier `spec`, fully convolutional, with all its parameters from `source`."""
-    spec, weights = surgery.fully_convolutional(spec, source.weights)
+    spec, weights = surgery.fully_convolutional(caffe.with_scales(spec, source.weights), source.weights)
     net = Net(spec, info=source.info)
+    refuse_too_many(net, weights, origin)
     transfers = _transplanted(net, weights, origin)
     missing = [each for each in transfers if each.outcome == "left"]
     if missing:

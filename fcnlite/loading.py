@@ -108,17 +108,11 @@ def take(net: Net, weights: surgery.Weights, origin: str | os.PathLike[str]) -> 
             f"{origin}: none of its layers ({_shown(unused)}) is in the net; "
             "check that the description and the weights belong together."
         )
-    for name, layer in layers.items():
-        if layer.type == "BatchNorm" and (scale := caffe.scale_of(name)) in unused:
-            raise _too_many(origin, layer, 3 + len(weights[scale]), 3)
-        if name in weights and not isinstance(layer, UnknownLayer) and type(layer).params is Layer.params:
-            raise _too_many(origin, layer, len(weights[name]), 0)
+    refuse_too_many(net, weights, origin)
 
     def fill(sized: Set[str]) -> None:
         """Take what is for these layers, once they have parameters."""
-        for name in sized & weights.keys():
-            if len(weights[name]) > len(net.params[name]):
-                raise _too_many(origin, layers[name], len(weights[name]), len(net.params[name]))
+        refuse_too_many(net, weights, origin)
         given = {name: weights[name] for name in sized if name in weights}
         transfers = [each for each in surgery.transplant(net, given) if each.layer in sized]
         wrong = [each for each in transfers if each.outcome == "shape differs"]
@@ -144,6 +138,24 @@ def take(net: Net, weights: surgery.Weights, origin: str | os.PathLike[str]) -> 
     net.when_sized(fill)
     if unused:
         warnings.warn(f"{origin}: its layers {_shown(unused)} are not in the net and were not used.", stacklevel=3)
+
+
+def refuse_too_many(net: Net, weights: surgery.Weights, origin: str | os.PathLike[str]) -> None:
+    """Raise `ShapeError` where the weights hold more for a layer than it takes, as far as the net has sizes."""
+    from fcnlite import caffe
+
+    layers = {layer.spec.name: layer for layer in net.layers}
+    weights = caffe.split_scales(weights, [name for name, layer in layers.items() if layer.type == "BatchNorm"])
+    for name, layer in layers.items():
+        scale = caffe.scale_of(name)
+        if layer.type == "BatchNorm" and scale in weights and scale not in layers:
+            raise _too_many(origin, layer, 3 + len(weights[scale]), 3)
+        if not weights.get(name) or isinstance(layer, UnknownLayer):
+            continue
+        if type(layer).params is Layer.params:
+            raise _too_many(origin, layer, len(weights[name]), 0)
+        if net.sized and name in net.params and len(weights[name]) > len(net.params[name]):
+            raise _too_many(origin, layer, len(weights[name]), len(net.params[name]))
 
 
 def _too_many(origin: str | os.PathLike[str], layer: Layer, found: int, taken: int) -> ShapeError:

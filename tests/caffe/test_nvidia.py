@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import fcnlite
-from fcnlite import caffe, surgery
+from fcnlite import caffe, convert, surgery
 from fcnlite.caffe.hdf5_files import read_hdf5_weights
 from fcnlite.caffe.writing import hdf5_weights, write_together
 from fcnlite.errors import ShapeError
@@ -139,3 +139,19 @@ def test_statistics_that_count_as_zero_are_said(tmp_path: Path) -> None:
 def test_read_weights_shows_the_file_as_it_is(tmp_path: Path) -> None:
     _, binary, hdf5 = write(tmp_path)
     assert len(caffe.read_weights(binary)["bn"]) == len(read_hdf5_weights(hdf5)["bn"]) == 5
+
+
+def test_a_classifier_is_converted_with_its_scales(tmp_path: Path) -> None:
+    source, weights, _ = write(tmp_path)
+    fc = 'layer { name: "fc" type: "InnerProduct" bottom: "bn" top: "fc" inner_product_param { num_output: 2 } }'
+    source.write_text(source.read_text() + fc)
+    dense = np.random.default_rng(1).normal(size=(2, 120)).astype(np.float32)
+    caffe.write_weights(weights, {**blobs(), "fc": [dense, np.ones(2, np.float32)]})
+    convert.main([str(weights), "--net", str(source), "--out", str(tmp_path / "out.h5")])
+    expected = right().reshape(2, -1) @ dense.T + 1
+    found = fcnlite.load(tmp_path / "out.h5").forward(data=X)["fc"]
+    np.testing.assert_allclose(found.reshape(2, 2), expected, rtol=1e-4, atol=1e-4)
+    caffe.write_weights(weights, {**blobs(), "fc": [dense, np.ones(2, np.float32), np.ones(2, np.float32)]})
+    with pytest.raises(ShapeError, match="holds 3 blobs for layer 'fc'"):
+        convert.main([str(weights), "--net", str(source), "--out", str(tmp_path / "other.h5")])
+    assert not (tmp_path / "other.h5").exists()
