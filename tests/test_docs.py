@@ -1,0 +1,99 @@
+"""The code of README.md and docs/ runs: every Python block, every command of fcnlite, in the order of the page.
+
+Trainings are cut short: their commands get --iterations 1 and narrow nets at the end, and --overwrite. Left out are
+`make` and the benchmarks, which take half an hour and need other engines.
+"""
+
+from __future__ import annotations
+
+import importlib
+import re
+import shlex
+import warnings
+from pathlib import Path
+
+import pytest
+
+from fcnlite import _cli
+from fcnlite.__main__ import _COMMANDS
+from tests import documents
+
+ROOT = Path(__file__).parents[1]
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+BLOCK = re.compile(r"^( *)```(python|sh)\n(.*?)^ *```$", re.M | re.S)
+SHORT = ("--iterations", "1", "--width", str(documents.WIDTH), "--batch-size", "1")
+MAKES_ITS_FILES = ("walks.md", "extending.md")
+"""Pages whose blocks write all that they need."""
+
+
+def blocks(page: Path) -> list[tuple[str, str]]:
+    """Language and text of each block."""
+    text = page.read_text(encoding="utf-8")
+    found = [(match[2], re.sub(f"^{match[1]}", "", match[3], flags=re.M)) for match in BLOCK.finditer(text)]
+    assert len(found) == len(re.findall(r"^ *```(?:python|sh)$", text, re.M)), "a block that does not end"
+    return found
+
+
+def commands(block: str) -> list[list[str]]:
+    """The words of each command of fcnlite, from `fcnlite.NAME` on. Any other command is an error."""
+    found = []
+    for line in block.replace("\\\n", " ").splitlines():
+        words = shlex.split(line, comments=True)
+        if not words or words[0] == "make" or "benchmarks" in words:
+            continue
+        assert words[0].endswith("python") and words[1] == "-m" and words[2].startswith("fcnlite."), line
+        found.append(
+            [
+                words[2],
+                *[
+                    name
+                    for word in words[3:]
+                    for name in (sorted(map(str, Path().glob(word))) if "*" in word else [word])
+                ],
+            ]
+        )
+    return found
+
+
+def run(words: list[str]) -> int:
+    """Run a command in this process."""
+    name = words[0].removeprefix("fcnlite.")
+    arguments = words[1:]
+    if name == "train":
+        arguments += () if "--resume" in arguments else (*SHORT, "--overwrite")
+    try:
+        return _cli.run(importlib.import_module(_COMMANDS[name][0]).main, arguments)
+    except SystemExit as end:
+        return int(end.code or 0)
+
+
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_the_code_of_a_page_runs(
+    page: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.syspath_prepend(tmp_path)
+    found = blocks(page)
+    if found and page.name not in MAKES_ITS_FILES:
+        documents.material(tmp_path)
+    names: dict[str, object] = {}
+    for language, block in found:
+        if "photos" in block:
+            documents.photos(tmp_path / "photos", block)
+        if language == "python":
+            exec(compile(block, f"{page.name}: {block.splitlines()[0]}", "exec"), names)
+            continue
+        for words in commands(block):
+            with warnings.catch_warnings():
+                status = run(words)
+            told = capsys.readouterr()
+            # The doctor's status is 1 where it finds an error in the net, as it may in one that has learned nothing.
+            fine = status == 0 or (words[0] == "fcnlite.doctor" and "error: " not in told.err)
+            assert fine, f"{' '.join(words)}\n{told.err}"
+
+
+def test_links_between_pages_lead_somewhere() -> None:
+    for page in PAGES:
+        for target in re.findall(r"\]\(([^)#:]+)(?:#[^)]*)?\)", page.read_text(encoding="utf-8")):
+            assert (page.parent / target).exists(), f"{page.name}: {target}"
