@@ -809,6 +809,19 @@ def test_parameters_are_contiguous_whatever_they_start_from() -> None:
     assert parameter.array.tolist() == [[7, 3], [1, 4], [2, 5]] and parameter.grad[0, 0] == 8
 
 
+def test_array_is_a_read_only_view_of_the_present_values() -> None:
+    net = small()
+    parameter = net.params["conv1"][0]
+    view = parameter.array
+    with pytest.raises(ValueError, match="read-only"):
+        view[...] = 0
+    with pytest.raises(ValueError, match="read-only"):
+        parameter.array += 1  # type: ignore[misc]
+    assert np.shares_memory(view, parameter.data) and parameter.data.flags.writeable
+    parameter.data[...] = 3
+    assert (view == 3).all()
+
+
 def test_setting_data_takes_a_copy_and_checks_the_shape() -> None:
     net = small()
     values = np.ones(net.params["conv1"][0].shape)
