@@ -39,6 +39,13 @@ class TrainingError(FcnliteError):
     """Training cannot start or go on: a run folder in use, a resume that does not fit, NaN in the loss."""
 
 
+class UnknownNameError(SpecError, KeyError):
+    """A mapping of ours holds nothing under this name; a `KeyError` too, as of any mapping."""
+
+    def __str__(self) -> str:
+        return str(self.args[0])  # KeyError's would be its repr
+
+
 _LONG = 60
 """Characters of a name that are shown."""
 

@@ -18,6 +18,7 @@ from fcnlite.errors import DataError, SpecError
 from fcnlite.layers import Layer
 from fcnlite.net import Net
 from fcnlite.shapes import Shape, show
+from fcnlite.sizing import image_inputs
 from fcnlite.spec import Labels, ModelInfo, Preprocessing
 
 TRIAL_SIDE = 224
@@ -41,20 +42,6 @@ class ClassMatch(NamedTuple):
     """For each class of the net its number in the data; None where the numbers are the same."""
     remark: str = ""
     """What the user should know of it; empty where the names are equal."""
-
-
-def image_inputs(layers: Sequence[Layer]) -> dict[str, Shape | None]:
-    """The inputs that a net of these layers computes with, and their described shapes (None: no description).
-
-    Labels are not among them: what layers only compare or measure with has no gradient.
-    """
-    computed_with = {name for layer in layers for i, name in enumerate(layer.spec.bottom) if i not in layer.no_gradient}
-    found: dict[str, Shape | None] = {}
-    for layer in layers:
-        if not layer.spec.bottom:
-            described = dict(zip(layer.spec.top, layer.top_shapes(), strict=False))
-            found.update({top: described.get(top) for top in layer.spec.top if top in computed_with})
-    return found
 
 
 def picture_inputs(net: Net) -> dict[str, Shape]:

@@ -18,15 +18,16 @@ from itertools import pairwise
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from fcnlite import config, outline, sizing
 from fcnlite._kernels import isa
 from fcnlite.backprop import Backprop, Pass, PlainPass, Timer, first_nonfinite
 from fcnlite.compiler import Arena, Machine, Outputs, Plan, compile_schedule
-from fcnlite.errors import FcnliteError, ShapeError, SpecError, nearest
+from fcnlite.errors import FcnliteError, ShapeError, SpecError, UnknownNameError, nearest
 from fcnlite.layers import calls
 from fcnlite.layers.base import Layer, Run, UnknownLayer, create
-from fcnlite.parameter import Parameter, generator, make_parameters
+from fcnlite.parameter import Parameter, Parameters, generator, make_parameters
 from fcnlite.schedule import Schedule
 from fcnlite.shapes import Shape, show
 from fcnlite.spec import PHASES, ModelInfo, NetSpec
@@ -88,7 +89,7 @@ class Net:
         self._learning = Turns()
         """Held while parameters, their gradients or statistics are written; nets that `share` them have one."""
         self.layers: list[Layer] = [create(each, phase) for each in spec.for_phase(phase)]
-        self._params: dict[str, list[Parameter]] | None = dict(shared) if shared is not None else None
+        self._params = Parameters(shared) if shared is not None else None
         self._schedules: dict[Any, Schedule] = {}
         self._checked: dict[Any, Schedule] = {}
         self._plans: dict[Any, Plan] = {}
@@ -125,6 +126,15 @@ class Net:
     def __setstate__(self, state: dict[str, Any]) -> None:
         self.__dict__.update(state, **{name: make() for name, make in _NOT_COPIED.items()})
 
+    def layer(self, name: str) -> Layer:
+        """The layer of this name. Raises `UnknownNameError`, which tells near names."""
+        found = next((each for each in self.layers if each.spec.name == name), None)
+        if found is not None:
+            return found
+        if any(each.name == name for each in self.spec.layers):
+            raise UnknownNameError(f"layer {name!r} does not run in this net's phase, {self.phase}.")
+        raise UnknownNameError(f"no layer is called {name!r}; {nearest(str(name), (e.spec.name for e in self.layers))}")
+
     # Parameters
 
     @property
@@ -133,7 +143,7 @@ class Net:
         return self._params is not None
 
     @property
-    def params(self) -> dict[str, list[Parameter]]:
+    def params(self) -> Parameters:
         """[weight, bias, ...] by layer name, for the layers that have any."""
         if self._params is None:
             unknown = [top for layer in self.layers if _is_input(layer) for top in layer.spec.top]
@@ -237,14 +247,14 @@ class Net:
         shapes = self._infer(schedule, fed)
         wanted = [(step.layer, sizing.wanted(step, shapes)) for step in schedule.steps]
         self._sized_layers.update(layer.spec.name for layer, _ in wanted)
-        existing = self._params or {}
+        existing: Mapping[str, list[Parameter]] = self._params or {}
         owners: dict[str, Parameter] = {}
         for layer in self.layers:
             for spec, parameter in zip(layer.spec.param, existing.get(layer.spec.name, ()), strict=False):
                 if spec.name:
                     owners.setdefault(spec.name, parameter)
         made = make_parameters(wanted, existing, owners, self.dtype, self.seed)
-        self._params = {**existing, **made}
+        self._params = Parameters({**existing, **made})
         if new := made.keys() - existing.keys():
             for call in self._when_sized:
                 call(new)
@@ -261,7 +271,7 @@ class Net:
     @in_turn
     def forward(
         self,
-        inputs: Mapping[str, Any] | None = None,
+        inputs: Mapping[str, Any] | npt.ArrayLike | None = None,
         /,
         *,
         outputs: Sequence[str] | None = None,
@@ -270,14 +280,15 @@ class Net:
     ) -> dict[str, Array]:
         """Run the net on the fed inputs and return the output blobs by name, as arrays of the caller's own.
 
-        Inputs are numeric arrays by blob name (a mapping for names that are no identifiers): pictures N×C×H×W, of any
+        Inputs are numeric arrays by blob name (a mapping for names that are no identifiers; the only picture may come
+        without its name): pictures N×C×H×W, of any
         height and width and another size at every call, and labels N×1×H×W or N×H×W. Layers whose inputs were not fed
         are left out. `outputs`: any blobs by name; by default the tops that no layer reads (`score` without a label,
         `loss` with one). `keep`: keep what `backward` and `blobs` need, until the next forward; where another thread
         has called that since, they raise an error. Raises `SpecError` for an unknown name, `ShapeError` where shapes do
         not fit, `DataError` for labels that are no classes.
         """
-        feeds = self._convert({**(inputs or {}), **blobs})
+        feeds = self._convert({**self._by_name(inputs, blobs), **blobs})
         if keep:
             # The caller may reuse the arrays before backward reads them.
             feeds = {name: array.copy() for name, array in feeds.items()}
@@ -298,6 +309,27 @@ class Net:
             if self.phase == "TRAIN":
                 self.iteration += 1
         return result
+
+    def __call__(
+        self, inputs: Mapping[str, Any] | npt.ArrayLike | None = None, /, **arguments: Any
+    ) -> dict[str, Array]:
+        """`forward`, with the same arguments."""
+        return self.forward(inputs, **arguments)
+
+    def _by_name(self, inputs: Any, blobs: Mapping[str, Any]) -> Mapping[str, Any]:
+        """The positional inputs by name; an array is the only picture. Raises `SpecError` where that is not one."""
+        if inputs is None or isinstance(inputs, Mapping):
+            return inputs or {}
+        pictures = list(sizing.image_inputs(self.layers))
+        if len(pictures) != 1:
+            named = f": {', '.join(map(repr, pictures))}" if pictures else ""
+            raise SpecError(
+                f"an array without a name is for nets of one picture input, and this one has {len(pictures)}{named}; "
+                "give each input by its name, forward(NAME=array) or forward({NAME: array})."
+            )
+        if pictures[0] in blobs:
+            raise SpecError(f"input {pictures[0]!r} was given twice, by position and by name; give it once.")
+        return {pictures[0]: inputs}
 
     def _forward_plain(
         self, schedule: Schedule, feeds: Mapping[str, Array], keep: bool
@@ -422,7 +454,7 @@ class Net:
         ):
             self._make_params(self._schedule(frozenset(fed), (), keep=True), fed)
         elif self._params is None:
-            self._params = {}
+            self._params = Parameters()
         sizing.check_parameters(schedule, shapes, self.params)
         _remember(self._checked, key, schedule)  # held, so that its id is not given to another
 

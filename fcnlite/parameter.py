@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from fcnlite import config, fillers
-from fcnlite.errors import FcnliteError, ShapeError, SpecError
+from fcnlite.errors import FcnliteError, ShapeError, SpecError, UnknownNameError, nearest
 from fcnlite.fillers import Filler
 from fcnlite.layers.base import Layer, ParamShape
 from fcnlite.shapes import show
@@ -125,6 +125,13 @@ class Parameter:
 
     def __repr__(self) -> str:
         return f"Parameter({show(self.shape)}, lr_mult={self.lr_mult:g}, decay_mult={self.decay_mult:g})"
+
+
+class Parameters(dict[str, list[Parameter]]):
+    """A net's parameters by layer name. An unknown name raises `UnknownNameError`, which tells near ones."""
+
+    def __missing__(self, name: object) -> list[Parameter]:
+        raise UnknownNameError(f"no layer with parameters is called {name!r}; {nearest(str(name), self)}")
 
 
 def generator(seed: int, stream: int, name: str) -> np.random.Generator:

@@ -10,13 +10,27 @@ from typing import Any
 from fcnlite import config
 from fcnlite.errors import ShapeError
 from fcnlite.layers import calls
-from fcnlite.layers.base import ParamShape
+from fcnlite.layers.base import Layer, ParamShape
 from fcnlite.layers.crop import Crop
 from fcnlite.layers.remedies import remedy
 from fcnlite.parameter import Parameter
 from fcnlite.schedule import Schedule, Step
 from fcnlite.shapes import Shape, show
 from fcnlite.spec import LayerSpec
+
+
+def image_inputs(layers: Sequence[Layer]) -> dict[str, Shape | None]:
+    """The inputs that a net of these layers computes with, and their described shapes (None: no description).
+
+    Labels are not among them: what layers only compare or measure with has no gradient.
+    """
+    computed_with = {name for layer in layers for i, name in enumerate(layer.spec.bottom) if i not in layer.no_gradient}
+    found: dict[str, Shape | None] = {}
+    for layer in layers:
+        if not layer.spec.bottom:
+            described = dict(zip(layer.spec.top, layer.top_shapes(), strict=False))
+            found.update({top: described.get(top) for top in layer.spec.top if top in computed_with})
+    return found
 
 
 def infer(schedule: Schedule, fed: Mapping[str, Shape], itemsize: int) -> dict[int, Shape]:

@@ -44,6 +44,34 @@ _MAX_TEXT = 64 << 20
 _PARAM_TYPES = ("<f4", "<f8")
 _STATE_TYPES = ("<f4", "<f8", "<i8")
 
+_CAFFE = "for Caffe's files call fcnlite.caffe.save(net, 'net.prototxt', 'weights.caffemodel')"
+_ONNX = "for ONNX call fcnlite.interop.save_onnx(net, 'net.onnx')"
+_PYTORCH = f"fcnlite writes no PyTorch files; {_ONNX}"
+_OTHER_FORMATS = {
+    ".prototxt": _CAFFE,
+    ".pbtxt": _CAFFE,
+    ".caffemodel": _CAFFE,
+    ".caffemodel.h5": _CAFFE,
+    ".binaryproto": _CAFFE,
+    ".solverstate": "fcnlite reads Caffe's solver states and writes its own",
+    ".solverstate.h5": "fcnlite reads Caffe's solver states and writes its own",
+    ".onnx": _ONNX,
+    ".pt": _PYTORCH,
+    ".pth": _PYTORCH,
+    ".ckpt": _PYTORCH,
+    ".safetensors": f"fcnlite reads safetensors and writes none; {_ONNX}",
+    ".pb": _ONNX,
+    ".tflite": _ONNX,
+    ".keras": _ONNX,
+    ".pkl": "",
+    ".npy": "",
+    ".npz": "",
+    ".mat": "",
+    ".json": "",
+    ".zip": "",
+}
+"""Ends of names that promise another format, and how to write that."""
+
 Array = np.ndarray[Any, np.dtype[Any]]
 
 
@@ -64,10 +92,12 @@ class WeightFile:
 def save(path: str | os.PathLike[str], contents: WeightFile) -> None:
     """Write `contents` to `path`, whole or not at all.
 
-    Raises `SpecError` for contents that no weight file can hold and `FileError` if `path` cannot be written.
+    Raises `SpecError` for contents that no weight file can hold and `FileError` if `path` cannot be written or has the
+    name of another format.
     """
     import h5py
 
+    _check_name(path)
     _check_layers(contents.params, contents.spec)
     for name, array in contents.state.items():
         if _little(array).str not in _STATE_TYPES:
@@ -99,6 +129,20 @@ def save(path: str | os.PathLike[str], contents: WeightFile) -> None:
                 group.create_dataset(name, data=np.asarray(array, dtype=_little(array), order="C"))
         if sink.error is not None:
             raise sink.error
+
+
+def _check_name(path: str | os.PathLike[str]) -> None:
+    """Raise `FileError` for a name that promises another format."""
+    name = os.fsdecode(path).lower()
+    ends = [each for each in _OTHER_FORMATS if name.endswith(each)]
+    if not ends:
+        return
+    end = max(ends, key=len)
+    other = f"; {_OTHER_FORMATS[end]}" if _OTHER_FORMATS[end] else ""
+    raise FileError(
+        f"{os.fsdecode(path)}: not written, since fcnlite's own format (HDF5) would be in a file called {end}; choose "
+        f"a name that ends in .h5{other}."
+    )
 
 
 class _Sink(io.FileIO):

@@ -809,6 +809,66 @@ def test_parameters_are_contiguous_whatever_they_start_from() -> None:
     assert parameter.array.tolist() == [[7, 3], [1, 4], [2, 5]] and parameter.grad[0, 0] == 8
 
 
+def test_the_only_picture_needs_no_name() -> None:
+    net, x = small(), picture()
+    expected = net.forward(data=x)
+    for made in (net.forward(x), net(x), net(x.tolist()), net(data=x), net({"data": x})):
+        assert made.keys() == expected.keys()
+        for name, array in made.items():
+            np.testing.assert_array_equal(array, expected[name])
+    blobs = {"label": labels()}
+    assert net(x, **blobs, keep=True) == net.forward(data=x, **blobs)
+    assert list(net(x, outputs=["conv1"])) == ["conv1"]
+    with pytest.raises(SpecError, match=r"input 'data' was given twice"):
+        net.forward(x, data=x)
+    with pytest.raises(SpecError, match=r"input 'data' has dtype"):
+        net("data")
+
+
+def test_pictures_of_a_net_of_several_need_their_names() -> None:
+    net = Net(
+        parse_net("""
+        input: "color" input: "depth"
+        layer { name: "sum" type: "Eltwise" bottom: "color" bottom: "depth" top: "sum" }
+        """)
+    )
+    with pytest.raises(SpecError, match=r"has 2: 'color', 'depth'; give each input by its name"):
+        net.forward(picture())
+
+
+def test_names_of_layers_have_near_matches() -> None:
+    net = small()
+    assert net.layer("conv1").spec.name == "conv1"
+    for look in (net.params.__getitem__, net.layer):
+        with pytest.raises(SpecError, match=r"'conv_1'.*did you mean 'conv1'") as error:
+            look("conv_1")
+        assert isinstance(error.value, KeyError)
+    assert "conv_1" not in net.params and net.params.get("conv_1") is None
+    assert net.params == dict(net.params) and list(net.params) == list(dict(net.params))
+    test_only = Net(parse_net(TWO_PHASES), phase="TRAIN")
+    with pytest.raises(SpecError, match=r"layer 'accuracy' does not run in this net's phase, TRAIN"):
+        test_only.layer("accuracy")
+
+
+TWO_PHASES = """
+layer { name: "data" type: "Input" top: "data" input_param { shape { dim: 1 dim: 2 dim: 3 dim: 3 } } }
+layer { name: "accuracy" type: "ReLU" bottom: "data" top: "a" include { phase: TEST } }
+"""
+
+
+def test_array_is_a_read_only_view_of_the_present_values() -> None:
+    net = small()
+    parameter = net.params["conv1"][0]
+    view = parameter.array
+    with pytest.raises(ValueError, match="read-only"):
+        view[...] = 0
+    with pytest.raises(ValueError, match="read-only"):
+        parameter.array += 1  # type: ignore[misc]
+    assert np.shares_memory(view, parameter.data) and parameter.data.flags.writeable
+    parameter.data[...] = 3
+    assert (view == 3).all()
+
+
 def test_setting_data_takes_a_copy_and_checks_the_shape() -> None:
     net = small()
     values = np.ones(net.params["conv1"][0].shape)

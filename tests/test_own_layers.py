@@ -191,6 +191,24 @@ def test_an_unknown_type_is_named_with_its_line_when_it_is_needed(tmp_path: Path
             net.forward(data=picture(), **how)  # type: ignore[arg-type]
 
 
+@pytest.mark.parametrize(
+    ("type_", "hint"),
+    [
+        ("Convoluton", "did you mean 'Convolution' or 'Deconvolution'?"),
+        ("relu", "did you mean 'ReLU' or 'PReLU' or 'ELU'?"),
+        ("BN", "did you mean 'BatchNorm' or 'Scale'?"),
+        ("Upsample", "did you mean 'Deconvolution'?"),
+        ("MulticlassCrfRnn", "has a name like it"),
+    ],
+)
+def test_an_unknown_type_names_a_few_that_are_likely(type_: str, hint: str) -> None:
+    text = SEGNET[: SEGNET.index('layer { name: "bn"')]
+    net = Net(parse_net(text + f'layer {{ name: "odd" type: "{type_}" bottom: "conv" top: "odd" }}'))
+    with pytest.raises(SpecError, match="unknown type") as error:
+        net.forward(data=picture())
+    assert hint in str(error.value) and len(str(error.value)) < 250
+
+
 def test_an_unknown_type_that_is_not_needed_does_not_matter() -> None:
     text = SEGNET[: SEGNET.index('layer { name: "bn"')]
     text += 'layer { name: "odd" type: "Oddity" bottom: "conv" top: "odd" odd_param { x: 1 y { z: "a" } } }'

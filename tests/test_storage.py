@@ -17,8 +17,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from fcnlite import storage
+from fcnlite import models, storage
 from fcnlite.errors import FcnliteError, FileError, SpecError
+from fcnlite.solver import SGD
 from fcnlite.spec import LayerSpec, ModelInfo, NetSpec, Preprocessing
 from fcnlite.storage import WeightFile, is_weight_file, load, save
 
@@ -445,3 +446,31 @@ def test_damaged_files_load_or_are_refused(path: Path) -> None:
         else:
             assert sum(array.nbytes for arrays in loaded.params.values() for array in arrays) <= len(whole)
     assert refused > 100
+
+
+@pytest.mark.parametrize(
+    ("name", "way"),
+    [
+        ("x.caffemodel", r"\.h5; .*fcnlite\.caffe\.save"),
+        ("x.caffemodel.h5", r"\.h5; .*fcnlite\.caffe\.save"),
+        ("net.PROTOTXT", r"\.h5; .*fcnlite\.caffe\.save"),
+        ("x.onnx", r"\.h5; .*fcnlite\.interop\.save_onnx"),
+        ("x.pth", r"no PyTorch files; .*save_onnx"),
+        ("x.safetensors", "writes none"),
+        ("x.solverstate", "writes its own"),
+        ("x.npz", r"ends in \.h5\.$"),
+    ],
+)
+def test_a_name_of_another_format_is_refused(tmp_path: Path, name: str, way: str) -> None:
+    net = models.build("lenet", phase="TRAIN")
+    for write in (net.save, SGD(net).snapshot):
+        with pytest.raises(FileError, match=rf"{name}: not written.*{way}"):
+            write(tmp_path / name)
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("name", ["x.h5", "x.hdf5", "x", "net.v2", "x.weights"])
+def test_other_names_are_free(tmp_path: Path, name: str) -> None:
+    net = models.build("lenet")
+    net.save(tmp_path / name)
+    assert storage.load(tmp_path / name).spec == net.spec

@@ -83,7 +83,7 @@ class Dataset(ABC):
 
     @property
     def own_preprocessing(self) -> Preprocessing | None:
-        """How its pictures are to be fed whatever the net says: depth, bands, a mean of its own. None: as the net does."""
+        """How its pictures are fed whatever the net says: depth, bands, a mean of its own. None: as the net says."""
         return self._preprocessing
 
     @property

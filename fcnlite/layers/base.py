@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import types
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -9,7 +10,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from fcnlite.errors import FcnliteError, ShapeError, SpecError, nearest
+from fcnlite.errors import FcnliteError, ShapeError, SpecError
 from fcnlite.fillers import Filler
 from fcnlite.layers.options import parse_options, shown
 from fcnlite.shapes import Links, Placement, show
@@ -200,6 +201,30 @@ def registered() -> Mapping[str, LayerType]:
     return types.MappingProxyType(_registry)
 
 
+_SIMILAR = {
+    "bn": ("BatchNorm", "Scale"),
+    "syncbn": ("BatchNorm", "Scale"),
+    "upsample": ("Deconvolution",),
+    "interp": ("Deconvolution",),
+    "resize": ("Deconvolution",),
+    "conv2d": ("Convolution",),
+    "dense": ("InnerProduct", "Convolution"),
+    "linear": ("InnerProduct", "Convolution"),
+    "add": ("Eltwise",),
+}
+"""Types that do something similar under another name, by what other engines call it."""
+
+
+def _likely(type_: str) -> str:
+    """Which registered types may be meant by one that is not."""
+    names = {each.lower(): each for each in _registry}
+    close = difflib.get_close_matches(type_.lower(), names, n=3, cutoff=0.6)
+    likely = _SIMILAR.get(type_.lower()) or [names[each] for each in close]
+    if likely:
+        return "did you mean " + " or ".join(map(repr, likely)) + "?"
+    return f"none of the {len(names)} types in fcnlite.layers.registered() has a name like it."
+
+
 class UnknownLayer(Layer):
     """Stands for a layer of a type that is not registered. It cannot run; without bottoms its tops can be fed."""
 
@@ -223,9 +248,8 @@ class UnknownLayer(Layer):
     def error(self) -> SpecError:
         """What to say where the layer is needed."""
         where = f"{self.spec.where}: " if self.spec.where else ""
-        alike = nearest(self.spec.type, _registry, shown=0)
         return SpecError(
-            f"{where}layer {self.spec.name!r}: unknown type {self.spec.type!r}{f'; {alike}' if alike else '.'} "
+            f"{where}layer {self.spec.name!r}: unknown type {self.spec.type!r}; {_likely(self.spec.type)} "
             "For a type of your own, import the module that registers it before loading (--import MODULE for "
             "commands); docs/extending.md shows how to write one."
         )

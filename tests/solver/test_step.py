@@ -40,6 +40,13 @@ def test_frozen_parameters_stay() -> None:
     assert changed == {"conv[0]", "conv[1]", "score[0]", "score[1]"}
 
 
+def test_a_net_in_phase_test_is_refused() -> None:
+    net = train_net()
+    with pytest.raises(SpecError, match=r"in phase TEST, .*phase=\"TRAIN\""):
+        SGD(net.share("TEST"))
+    assert SGD(net.share("TRAIN"), base_lr=0.1).step(batch()) > 0
+
+
 @pytest.mark.parametrize("filler", ["xavier", "bilinear", "gaussian", "constant"])
 def test_every_filling_can_be_trained(filler: str) -> None:
     net = train_net(NET.replace('"xavier"', f'"{filler}"').replace("lr_mult: 0", "lr_mult: 1"))
