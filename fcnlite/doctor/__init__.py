@@ -27,7 +27,7 @@ from fcnlite.doctor import (
 )
 from fcnlite.doctor.finding import Finding, by_severity
 from fcnlite.doctor.trials import trials
-from fcnlite.errors import FcnliteError, ShapeError
+from fcnlite.errors import FcnliteError, ShapeError, SpecError
 from fcnlite.net import Net
 from fcnlite.solver import Solver
 
@@ -99,12 +99,23 @@ def _give_sizes(net: Net) -> None:
 def _run(net: Net, dataset: Dataset | None, labelled: bool) -> list[Finding]:
     """What running the net shows: as it predicts, and as it trains."""
     try:
-        predicting, training = (net if net.phase == phase else net.share(phase) for phase in ("TEST", "TRAIN"))
+        training = net if net.phase == "TRAIN" else net.share("TRAIN")
+        predicting = _as_it_predicts(net) or training
         tried = trials(training, dataset, labelled)
         found = [*scores.check(predicting, tried), *signals.check(training, tried)]
         return [*found, *preprocessing.check_range(predicting, tried)]
     except FcnliteError as error:
         return [Finding("does-not-run", "error", f"The net cannot be run: {error}", "Mend what the message names.")]
+
+
+def _as_it_predicts(net: Net) -> Net | None:
+    """The net in its TEST phase; None where its description leaves out what that needs, such as the data layer."""
+    if net.phase == "TEST":
+        return net
+    try:
+        return net.share("TEST")
+    except SpecError:
+        return None
 
 
 def _train(solver: Solver, dataset: Dataset, iterations: int) -> list[Finding]:

@@ -88,7 +88,9 @@ def _load(source: Path, weights: str | None, settings: dict[str, Any]) -> Net:
         warnings.filterwarnings("ignore", message=".*starts at zero")
         net = loading.load(source, *([weights] if weights is not None else []), phase="TRAIN", **settings)
     if not any(layer.spec.bottom for layer in net.layers):
-        raise SpecError(f"{source}: describes no layers that compute in phase TRAIN; expected a net.")
+        raise SpecError(
+            f"{source}: describes no layers that compute in phase TRAIN; expected a net (a solver goes with --solver)."
+        )
     return net
 
 

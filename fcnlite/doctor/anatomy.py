@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from itertools import zip_longest
 
 from fcnlite.heads import TRIAL_SIDE, image_inputs
 from fcnlite.layers import Layer
@@ -27,6 +28,28 @@ def picture_shapes(
     return shapes
 
 
+def reference_shapes(layers: Sequence[Layer], pictures: Mapping[str, Shape]) -> dict[str, Shape]:
+    """The shape to feed to each input that only gives others their height and width: what a Crop cuts to lie over.
+
+    It is the described one, unless `pictures` are of another size than described, and the reference was as large as
+    they.
+    """
+    described: dict[str, Shape | None] = {}
+    for layer in layers:
+        if not layer.spec.bottom:
+            described.update(zip_longest(layer.spec.top, layer.top_shapes()[: len(layer.spec.top)]))
+    batch, _, *size = next((each for each in pictures.values() if len(each) == 4), (1, 1, TRIAL_SIDE, TRIAL_SIDE))
+    resized = [described[name] for name, shape in pictures.items() if described.get(name) not in (None, shape)]
+    shapes: dict[str, Shape] = {}
+    for name in (layer.spec.bottom[1] for layer in layers if layer.type == "Crop"):
+        if name in described and name not in pictures:
+            shape = described[name]
+            if shape is None or any(each is not None and each[2:] == shape[2:] for each in resized):
+                shape = (1, 1, *size)
+            shapes[name] = (batch, *shape[1:])
+    return shapes
+
+
 def softmax_losses(layers: Sequence[Layer]) -> list[SoftmaxWithLoss | InfogainLoss]:
     """The losses that compare class scores with labels; with weights of the classes, where the description has them.
 
@@ -37,11 +60,13 @@ def softmax_losses(layers: Sequence[Layer]) -> list[SoftmaxWithLoss | InfogainLo
 
 
 def blob_shapes(net: Net, size: tuple[int, int] | None = None) -> dict[str, Shape]:
-    """The shapes of all blobs that the net makes from pictures alone, of this size or as described.
+    """The shapes of all blobs that the net makes from pictures, of this size or as described; labels count for their
+    shape alone.
 
     Raises `ShapeError` where they do not fit.
     """
     found = picture_shapes(net.layers, net.info.preprocessing, size)
+    found.update(reference_shapes(net.layers, found))
     for layer, _, tops in net.shapes(found):
         found.update(zip(layer.spec.top, tops, strict=True))
     return found

@@ -79,7 +79,7 @@ def _other_classes(found: Survey, net: Net) -> list[Finding]:
         return []  # padding.py tells of it
     blobs = score_blobs(net.layers)
     count = len(found.dataset.classes)
-    if len(blobs) != 1 or len(shapes[blobs[0]]) != 4 or shapes[blobs[0]][1] == count:
+    if len(blobs) != 1 or len(shapes.get(blobs[0], ())) != 4 or shapes[blobs[0]][1] == count:
         return []
     return [
         Finding(

@@ -41,7 +41,9 @@ def check(net: Net, losses: Sequence[float], where: str) -> list[Finding]:
     found = softmax_losses(net.layers)
     if len(losses) < WARM_UP or len(found) != 1:
         return []
-    scores = blob_shapes(net)[found[0].spec.bottom[0]]
+    scores = blob_shapes(net).get(found[0].spec.bottom[0])
+    if scores is None:
+        return []
     classes = scores[found[0].options.axis]
     late, uniform = float(np.mean(losses[len(losses) // 2 :])), math.log(classes)
     if abs(late / uniform - 1) > NEAR:

@@ -64,7 +64,8 @@ def check(solver: Solver) -> list[Finding]:
     findings = []
     for layer in softmax_losses(layers):
         weight = layer.spec.loss_weight[0] if layer.spec.loss_weight else 1.0
-        summed = weight * summed_positions(layer, shapes[layer.spec.bottom[0]])
+        scores = shapes.get(layer.spec.bottom[0])
+        summed = weight * summed_positions(layer, scores) if scores is not None else 0
         if not summed:
             continue
         effective = options.base_lr * summed / (1 - options.momentum)

@@ -7,6 +7,7 @@ at zero, score layers at zero (as an FCN starts), or features that died on the w
 from __future__ import annotations
 
 from collections.abc import Sequence
+from math import prod
 
 import numpy as np
 
@@ -25,8 +26,13 @@ def check(net: Net, trials: Sequence[Trial]) -> list[Finding]:
         for name, scores in net.forward(trial.pictures, outputs=score_blobs(net.layers)).items():
             if scores.ndim > 1 and scores.shape[1] > 1 and np.isfinite(scores).all():
                 equal[name] = equal.get(name, True) and not np.ptp(scores, axis=1).any()
-                winners.setdefault(name, set()).update(np.unique(scores.argmax(axis=1)).tolist())
+                # A picture of one position has one class; what it is says nothing.
+                several = prod(scores.shape[2:]) > 1
+                won = set(np.unique(scores.argmax(axis=1)).tolist()) if several else set(range(scores.shape[1]))
+                winners.setdefault(name, set()).update(won)
     findings = []
+    if not score_layers(net.layers):
+        return []  # nothing has learned to score
     for name, found in winners.items():
         if equal[name]:
             findings.append(_equal(net, name, trials))

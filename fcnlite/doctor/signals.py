@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from typing import Any
 
 import numpy as np
 
@@ -20,6 +21,8 @@ from fcnlite.doctor.finding import Finding, listed
 from fcnlite.doctor.trials import Trial
 from fcnlite.layers import Layer
 from fcnlite.net import Net
+
+Array = np.ndarray[Any, np.dtype[Any]]
 
 DEAD = 0.99
 GROWTH = 1e3
@@ -35,8 +38,9 @@ def check(net: Net, trials: Sequence[Trial]) -> list[Finding]:
             broken = net.find_nonfinite()
             if broken is not None:
                 return [_not_finite(trial, broken)]
+            blobs = net.blobs  # a copy of each, made once
             for layer in net.layers:
-                _measure(layer, net, zeros, growth)
+                _measure(layer, blobs, zeros, growth)
         gradients = _gradients(net, trials[-1])
     return [*_dead(zeros), *_exploding(growth), *gradients]
 
@@ -52,9 +56,9 @@ def _statistics_kept(net: Net) -> Iterator[None]:
             parameter.data = values
 
 
-def _measure(layer: Layer, net: Net, zeros: dict[str, float], growth: dict[str, float]) -> None:
+def _measure(layer: Layer, blobs: dict[str, Array], zeros: dict[str, float], growth: dict[str, float]) -> None:
     """Add what one picture shows of a layer: the least share of zeros, the largest growth."""
-    blobs, name = net.blobs, layer.spec.name
+    name = layer.spec.name
     if not layer.spec.bottom or layer.spec.top[:1] == () or layer.spec.top[0] not in blobs:
         return
     top = blobs[layer.spec.top[0]]

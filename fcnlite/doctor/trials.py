@@ -10,7 +10,7 @@ import numpy as np
 
 from fcnlite.data import Dataset, Sample
 from fcnlite.data.transforms import label_to_blob, to_blob
-from fcnlite.doctor.anatomy import blob_shapes, picture_shapes, softmax_losses
+from fcnlite.doctor.anatomy import blob_shapes, picture_shapes, reference_shapes, softmax_losses
 from fcnlite.errors import FcnliteError
 from fcnlite.layers import Layer
 from fcnlite.net import Net
@@ -29,6 +29,7 @@ class Trial:
 
     name: str
     pictures: dict[str, Array]
+    """What the net needs to score: pictures, and zeros for inputs that only give others their height and width."""
     labels: dict[str, Array]
     classes: int
     """How many the label of a real picture has; 0 for noise."""
@@ -77,6 +78,7 @@ def _of_sample(net: Net, sample: Sample, names: Mapping[str, str], labelled: boo
         names[each]: to_blob(np.ascontiguousarray(image[window]), net.info.preprocessing.of(names[each]))[None]
         for each, image in sample.images.items()
     }
+    pictures.update(_references(net, pictures))
     return Trial(f"picture {sample.name!r}", pictures, labels, len(set(np.unique(label)) - {255}))
 
 
@@ -89,7 +91,13 @@ def _noise(net: Net, shapes: dict[str, Shape]) -> Trial:
         bytes_ = rng.integers(0, 256, shape).astype(np.float32)
         mean = np.float32(np.mean(preprocessing.of(name).mean))
         pictures[name] = (bytes_ - mean) * np.float32(preprocessing.of(name).scale)
+    pictures.update(_references(net, pictures))
     return Trial("random noise", pictures, _random_labels(net, None), 0)
+
+
+def _references(net: Net, pictures: Mapping[str, Array]) -> dict[str, Array]:
+    shapes = reference_shapes(net.layers, {name: each.shape for name, each in pictures.items()})
+    return {name: np.zeros(shape, np.float32) for name, shape in shapes.items()}
 
 
 def _random_labels(net: Net, size: tuple[int, int] | None) -> dict[str, Array]:
@@ -97,7 +105,9 @@ def _random_labels(net: Net, size: tuple[int, int] | None) -> dict[str, Array]:
     shapes, rng = blob_shapes(net, size), np.random.default_rng(0)
     labels = {}
     for layer in softmax_losses(net.layers):
-        scores, axis = shapes[layer.spec.bottom[0]], layer.options.axis
+        scores, axis = shapes.get(layer.spec.bottom[0]), layer.options.axis
+        if scores is None:
+            continue  # it depends on what nobody feeds: the forward leaves the loss out
         positions = [1 if i == axis % len(scores) else side for i, side in enumerate(scores)]
         if _is_input(net.layers, layer.spec.bottom[1]):
             labels[layer.spec.bottom[1]] = rng.integers(0, scores[axis], positions)

@@ -138,6 +138,22 @@ def test_crop_and_sum_go_along(full: bool) -> None:
     assert_same_gradients(net, feeds)
 
 
+@pytest.mark.parametrize("axis", [3, -1])
+def test_a_crop_of_the_columns_alone_goes_along(axis: int) -> None:
+    feeds = {"data": normal(0, 2, 3, 16, 22)}
+    layers = (
+        layer("pool", "Pooling", "data", kernel_size=2, stride=2),
+        conv("score", "pool", 5, 1),
+        up("up", "score", 5, pad=[1]),
+        layer("skip", "Convolution", "data", num_output=5, kernel_h=1, kernel_w=3),
+        layer("cropped", "Crop", ("up", "skip"), axis=axis, offset=[1]),
+        layer("fused", "Eltwise", ("cropped", "skip")),
+    )
+    net = filled(spec_of(feeds["data"].shape, *layers))
+    assert does(assert_same_outputs(net, feeds), "up").layers == ("up", "cropped", "fused")
+    assert_same_gradients(net, feeds)
+
+
 def test_a_skip_that_is_cropped_goes_along() -> None:
     """As in the FCN-16s and FCN-8s, whose skips are larger than the upsampled scores."""
     feeds = {"data": normal(0, 1, 3, 20, 24)}

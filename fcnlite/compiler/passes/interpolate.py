@@ -76,4 +76,4 @@ def _offset(operation: Operation | None) -> tuple[int, int] | None:
     if not isinstance(operation, Cut) or operation.window[:2] != (slice(None), slice(None)):
         return None
     rows, columns = operation.window[2:]
-    return rows.start, columns.start
+    return rows.start or 0, columns.start or 0  # an axis that is not cut has no start
