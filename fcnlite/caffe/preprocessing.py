@@ -113,7 +113,7 @@ def _of_reference(source: DataSource) -> Preprocessing:
 
 
 def _of_kind(kind: str, mean: tuple[float, ...]) -> Preprocessing:
-    """Of a picture of NYUDv2. HHA keeps its order of channels."""
+    """How a kind of picture of NYUDv2 is fed. HHA keeps its order of channels."""
     if kind == "depth":
         return Preprocessing(color="DEPTH", mean=mean, bits=16)
     return Preprocessing(color="RGB" if kind == "hha" else "BGR", mean=mean)

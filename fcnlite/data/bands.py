@@ -285,7 +285,7 @@ def _orientation(page: Any) -> int:
 
 
 def _bits(dtype: np.dtype[Any]) -> int:
-    """Of the type that numbers of `dtype` are kept in."""
+    """The bits of the type that keeps numbers of `dtype`: 8, 16 or 32."""
     if dtype.kind == "b" or dtype == np.uint8:
         return 8
     return 16 if dtype == np.uint16 else 32
