@@ -53,8 +53,6 @@ _OTHER_FORMATS = {
     ".caffemodel": _CAFFE,
     ".caffemodel.h5": _CAFFE,
     ".binaryproto": _CAFFE,
-    ".solverstate": "fcnlite reads Caffe's solver states and writes its own",
-    ".solverstate.h5": "fcnlite reads Caffe's solver states and writes its own",
     ".onnx": _ONNX,
     ".pt": _PYTORCH,
     ".pth": _PYTORCH,

@@ -457,7 +457,6 @@ def test_damaged_files_load_or_are_refused(path: Path) -> None:
         ("x.onnx", r"\.h5; .*fcnlite\.interop\.save_onnx"),
         ("x.pth", r"no PyTorch files; .*save_onnx"),
         ("x.safetensors", "writes none"),
-        ("x.solverstate", "writes its own"),
         ("x.npz", r"ends in \.h5\.$"),
     ],
 )

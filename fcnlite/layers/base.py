@@ -250,8 +250,7 @@ class UnknownLayer(Layer):
         where = f"{self.spec.where}: " if self.spec.where else ""
         return SpecError(
             f"{where}layer {self.spec.name!r}: unknown type {self.spec.type!r}; {_likely(self.spec.type)} "
-            "For a type of your own, import the module that registers it before loading (--import MODULE for "
-            "commands); docs/extending.md shows how to write one."
+            "Import the module that registers a type of your own before loading (--import MODULE; docs/extending.md)."
         )
 
 
