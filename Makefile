@@ -27,10 +27,10 @@ demo: install
 	$(BIN)/python -m fcnlite.predict weights/shapes-fcn8s.h5 examples/shapes.png --out demo/first
 	$(BIN)/python examples/beside_truth.py weights/shapes-fcn8s.h5 $(SCENE) demo/first/beside_truth.png
 	$(BIN)/python -m fcnlite.train --data shapes --data-option scene=true --data-option size=128 --batch-size 4 \
-		--width 0.125 --iterations 500 --out demo --overwrite
-	$(BIN)/python examples/beside_truth.py demo/best.h5 $(SCENE) demo/beside_truth.png
+		--width 0.125 --iterations 500 --out demo/run --overwrite
+	$(BIN)/python examples/beside_truth.py demo/run/best.h5 $(SCENE) demo/beside_truth.png
 	@echo "picture, truth, what the net of this training makes of it, and errors: demo/beside_truth.png"
-	@echo "the same by the shipped weights: demo/first/beside_truth.png; how the training went: demo/report.html"
+	@echo "the same by the shipped weights: demo/first/beside_truth.png; how the training went: demo/run/report.html"
 	@if [ -n "$$DISPLAY$$WAYLAND_DISPLAY" ] && command -v xdg-open >/dev/null; then xdg-open demo/beside_truth.png; fi
 	@if [ "$$(uname)" = Darwin ]; then open demo/beside_truth.png; fi
 
