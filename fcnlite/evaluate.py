@@ -30,7 +30,7 @@ _EXAMPLES = """\
   python -m fcnlite.evaluate camvid.h5 --data camvid --root data/camvid
   python -m fcnlite.evaluate mine.h5 --data folder --root photos --data-option val=0.3 --json mine.json
   python -m fcnlite.evaluate voc.h5 --data sbd --root SBD --data-option voc=VOC2011 --split seg11valid
-  python -m fcnlite.evaluate demo/best.h5 --data shapes --split test --confusion matrix.png"""
+  python -m fcnlite.evaluate demo/run/best.h5 --data shapes --split test --confusion matrix.png"""
 
 FIGURES = ("pixel_accuracy", "mean_accuracy", "mean_iu", "frequency_weighted_iu")
 
