@@ -1,4 +1,3 @@
-<<<<<<< HEAD
 """The code of README.md and docs/ runs: every Python block, every command of fcnlite, in the order of the page.
 
 Trainings are cut short: their commands get --iterations 1 and narrow nets at the end, and --overwrite. Left out are
@@ -11,17 +10,10 @@ import importlib
 import re
 import shlex
 import warnings
-=======
-"""What README.md and docs/*.md show runs, as it is written."""
-
-from __future__ import annotations
-
->>>>>>> h6
 from pathlib import Path
 
 import pytest
 
-<<<<<<< HEAD
 from fcnlite import _cli
 from fcnlite.__main__ import _COMMANDS
 from tests import documents
@@ -105,21 +97,3 @@ def test_links_between_pages_lead_somewhere() -> None:
     for page in PAGES:
         for target in re.findall(r"\]\(([^)#:]+)(?:#[^)]*)?\)", page.read_text(encoding="utf-8")):
             assert (page.parent / target).exists(), f"{page.name}: {target}"
-=======
-from tests import scenery
-from tests.documents import DOCUMENTS, ROOT, blocks, runner
-
-
-@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
-def test_what_a_document_shows_runs(document: Path, tmp_path: Path) -> None:
-    shown = [each for each in blocks(document) if each.language]
-    assert {each.language for each in shown} <= {"sh", "python"}
-    if not shown:
-        return
-    made: set[int] = set()
-    with runner(tmp_path) as run:
-        for block in shown:
-            scenery.prepare(document.name, block.code, tmp_path, made)
-            wrong = run(block)
-            assert not wrong, f"{document.relative_to(ROOT)}:\n{block.code}\n{wrong}"
->>>>>>> h6
