@@ -9,6 +9,7 @@ from typing import NamedTuple
 import pytest
 
 from fcnlite import _cli
+from fcnlite.train import report, results
 from tests.color_net import color_net
 
 
@@ -35,6 +36,14 @@ def command(capsys: pytest.CaptureFixture[str]) -> Command:
         return Ended(status, *capsys.readouterr())
 
     return run
+
+
+@pytest.fixture
+def no_pictures(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The report and the pictures of a run are drawn from what is there and take most of a short run's time."""
+    monkeypatch.setattr(report, "write", lambda run, check: None)
+    monkeypatch.setattr(results, "draw", lambda folder, dataset: None)
+    monkeypatch.setattr(results, "figures", lambda dataset, matrix: "")
 
 
 @pytest.fixture

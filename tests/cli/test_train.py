@@ -16,7 +16,7 @@ import pytest
 from PIL import Image
 
 import fcnlite
-from fcnlite import models, storage
+from fcnlite import _cli, models, storage
 from fcnlite.data import VOID, Loader
 from fcnlite.errors import FileError
 from fcnlite.train.__main__ import main
@@ -83,6 +83,7 @@ def test_a_run_leaves_its_results_and_prints_figures(command: Command, tmp_path:
     assert segmenter.net.info.record["options"]["iterations"] == 4
 
 
+@pytest.mark.usefixtures("no_pictures")
 def test_one_seed_gives_one_run_and_another_seed_another(command: Command, tmp_path: Path) -> None:
     for name, seed in (("a", 3), ("b", 3), ("c", 4)):
         ended = command(main, *TINY, "--iterations", 3, "--seed", seed, "--no-validation", "--out", tmp_path / name)
@@ -91,15 +92,29 @@ def test_one_seed_gives_one_run_and_another_seed_another(command: Command, tmp_p
     assert rows(tmp_path / "a") != rows(tmp_path / "c")
 
 
+STOPPED = (
+    "--model", "voc-fcn8s", "--width", 0.02, "--data-option", "size=32", "--data-option", "count=6",
+    "--batch-size", 1, "--iter-size", 2, "--base-lr", 0.01, "--iterations", 40, "--check-every", 8,
+    "--no-validation",
+)  # fmt: skip
+"""A run with dropout and two passes an iteration."""
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """What such a run leaves that nobody stops."""
+    out = tmp_path_factory.mktemp("whole") / "run"
+    assert _cli.run(main, [str(each) for each in (*STOPPED, "--out", out)]) == 0
+    return out
+
+
+@pytest.mark.usefixtures("no_pictures")
 @pytest.mark.parametrize("stop", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
-def test_a_stopped_run_resumes_to_the_same_end(command: Command, tmp_path: Path, stop: signal.Signals) -> None:
-    """With dropout and two passes an iteration; SIGKILL loses what came after the last checkpoint, which is redone."""
-    run = (
-        "--model", "voc-fcn8s", "--width", 0.02, "--data-option", "size=32", "--data-option", "count=6",
-        "--batch-size", 1, "--iter-size", 2, "--base-lr", 0.01, "--iterations", 40, "--check-every", 8,
-        "--no-validation",
-    )  # fmt: skip
-    process = start(*run, "--out", tmp_path / "stopped")
+def test_a_stopped_run_resumes_to_the_same_end(
+    command: Command, tmp_path: Path, whole: Path, stop: signal.Signals
+) -> None:
+    """SIGKILL loses what came after the last checkpoint, which is redone."""
+    process = start(*STOPPED, "--out", tmp_path / "stopped")
     wait_for(tmp_path / "stopped" / "last.h5", process)
     wait_for(tmp_path / "stopped" / "log.csv", process, lines=12)
     process.send_signal(stop)
@@ -109,8 +124,7 @@ def test_a_stopped_run_resumes_to_the_same_end(command: Command, tmp_path: Path,
     if stop != signal.SIGKILL:
         assert "--resume" in err
     assert command(main, "--resume", "--out", tmp_path / "stopped").status == 0
-    assert command(main, *run, "--out", tmp_path / "whole").status == 0
-    assert_same_run(tmp_path / "stopped", tmp_path / "whole")
+    assert_same_run(tmp_path / "stopped", whole)
 
 
 @pytest.mark.parametrize(
