@@ -11,6 +11,7 @@ import numpy as np
 
 from fcnlite.data import VOID, Dataset, epoch
 from fcnlite.data.problems import Progress
+from fcnlite.errors import DataError
 from fcnlite.heads import ClassMatch, check_fit, match_classes
 from fcnlite.metrics import Metrics
 from fcnlite.metrics import confusion as confusion_of
@@ -62,6 +63,12 @@ def confusions(
 ) -> dict[str, np.ndarray]:
     """The confusion matrix of each label map, by the blob of the label. Matches classes and raises as `evaluate`."""
     segmenter = net if isinstance(net, Segmenter) else Segmenter(net)
+    fed = segmenter.net.info.preprocessing.bands
+    if dataset.bands and dataset.bands != fed:
+        raise DataError(
+            f"the net was trained on bands {', '.join(map(str, fed)) or 'of photographs'}, and the data set is asked "
+            f"for bands={','.join(map(str, dataset.bands))}; leave bands out."
+        )
     matches = _matches(segmenter, dataset, classes_by_number)
     for match in matches:
         if match.remark:

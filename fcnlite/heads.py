@@ -7,12 +7,14 @@ Flow's score two label maps (`sem`, `geo`).
 from __future__ import annotations
 
 import re
+import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import NamedTuple
 
 from fcnlite.data.dataset import VOID, Dataset
 from fcnlite.data.palette import voc_colors
+from fcnlite.data.transforms import check_picture
 from fcnlite.data.voc import CLASSES as VOC_CLASSES
 from fcnlite.errors import DataError, SpecError
 from fcnlite.layers import Layer
@@ -139,8 +141,14 @@ def prepare(net: Net, dataset: Dataset) -> None:
     Raises `DataError` unless pictures, labels and classes of the two fit, and have the same names.
     """
     _check_pictures([*image_inputs(net.layers)], dataset)
-    # Training cuts pictures anywhere, and a mean picture belongs to whole ones: its mean per channel remains.
-    preprocessing = _fitted(net, replace(dataset.own_preprocessing or net.info.preprocessing, mean_picture=None))
+    preprocessing = dataset.own_preprocessing or net.info.preprocessing
+    if preprocessing.mean_picture is not None:
+        warnings.warn(
+            "training cuts, resizes and mirrors pictures, to which a mean picture does not fit: its mean of each "
+            "channel is subtracted instead.",
+            stacklevel=2,
+        )
+    preprocessing = _fitted(net, replace(preprocessing, mean_picture=None))
     net.info = ModelInfo(preprocessing=preprocessing)
     inputs = picture_inputs(net)
     scored = heads(net.share("TEST"), inputs)
@@ -151,8 +159,22 @@ def prepare(net: Net, dataset: Dataset) -> None:
                 f"the net has the inputs {', '.join(blobs)} for its {what}, but those of data set {dataset.name!r} are "
                 f"called {', '.join(names)}; rename the net's."
             )
+    _check_first(dataset, preprocessing)
     (_, first), *others = dataset.labels.items()
     net.info = ModelInfo(preprocessing, first.classes, first.colors, more_labels=dict(others))
+
+
+def _check_first(dataset: Dataset, preprocessing: Preprocessing) -> None:
+    """Raise `DataError` where the first picture of the data set is of another kind than the preprocessing takes."""
+    sample = dataset[0]
+    for name, image in sample.images.items():
+        try:
+            check_picture(image, preprocessing.of(name))
+        except DataError as error:
+            raise DataError(
+                f"data set {dataset.name!r} ({dataset.split}), sample {sample.name!r}: {error} A data set whose "
+                "pictures are not RGB of 8 bits says how they are fed (`preprocessing`)."
+            ) from error
 
 
 def _fitted(net: Net, preprocessing: Preprocessing) -> Preprocessing:

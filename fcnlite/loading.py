@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import math
 import os
 import warnings
 from collections.abc import Sequence, Set
 from dataclasses import replace
 from pathlib import Path
 from typing import TypeAlias
+
+import numpy as np
 
 from fcnlite import surgery
 from fcnlite.errors import FileError, ShapeError, SpecError
@@ -209,14 +212,23 @@ def set_preprocessing(
                 std=preprocessing.std[::-1],
                 mean_picture=None if picture is None else MeanPicture.of(picture.array[::-1]),
             )
+    channels = len(preprocessing.mean)
     if isinstance(mean, (str, os.PathLike)):
         picture = caffe.mean_of(mean)
+        if picture.channels == 1 < channels:
+            picture = MeanPicture.of(np.repeat(picture.array, channels, axis=0))
+        if picture.channels != channels:
+            raise SpecError(f"{mean}: holds a mean of {picture.channels} channels, and the net takes {channels}.")
         one = picture.height == picture.width == 1
         preprocessing = replace(preprocessing, mean=picture.mean, mean_picture=None if one else picture)
     elif mean is not None:
         values = (float(mean),) * len(preprocessing.mean) if isinstance(mean, (int, float)) else tuple(map(float, mean))
+        if len(values) != channels or not all(map(math.isfinite, values)):
+            raise SpecError(f"mean is {', '.join(map(str, values))}; expected {channels}, one a channel, or one.")
         preprocessing = replace(preprocessing, mean=values, mean_picture=None)
     if scale is not None:
+        if not math.isfinite(scale) or scale == 0:
+            raise SpecError(f"scale is {scale}; expected a number other than 0, such as 1 or 0.00392157 (1/255).")
         preprocessing = replace(preprocessing, scale=float(scale))
     words = " and ".join((", ".join(given[:-1]), given[-1])) if len(given) > 1 else given[0]
     # What the files say of a mean counts no longer where one is given.

@@ -9,13 +9,16 @@ from __future__ import annotations
 import importlib
 import re
 import shlex
+import sys
 import warnings
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from fcnlite import _cli
+from fcnlite import _cli, _cli_import, data, solver
 from fcnlite.__main__ import _COMMANDS
+from fcnlite.layers import base
 from tests import documents
 
 ROOT = Path(__file__).parents[1]
@@ -65,6 +68,21 @@ def run(words: list[str]) -> int:
         return _cli.run(importlib.import_module(_COMMANDS[name][0]).main, arguments)
     except SystemExit as end:
         return int(end.code or 0)
+
+
+@pytest.fixture(autouse=True)
+def registers(tmp_path: Path) -> Iterator[None]:
+    """What a page registers or imports goes with it."""
+    kept = [(register, dict(register)) for register in (base._registry, data._DATASETS, solver.TYPES)]
+    hidden = sys.modules.pop("mine", None)
+    yield
+    for register, before in kept:
+        register.clear()  # type: ignore[attr-defined]
+        register.update(before)  # type: ignore[attr-defined]
+    sys.modules.pop("mine", None)
+    if hidden is not None:
+        sys.modules["mine"] = hidden
+    _cli_import._loaded.clear()
 
 
 @pytest.mark.filterwarnings("ignore")

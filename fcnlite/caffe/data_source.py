@@ -55,14 +55,30 @@ class DataSource:
 
 
 def data_source(spec: NetSpec) -> DataSource | None:
-    """What the data layer says whose values the weights learned from: that of the TRAIN phase first.
+    """What the data layer of the picture says, that of the TRAIN phase first: the weights learned from its values.
 
     None for a net without a data layer, whose inputs the caller feeds (`Input`). Raises `SpecError` for a layer that
     has both a mean_file and mean_values.
     """
-    training = StateRule(phase="TRAIN")
-    layers = sorted(spec, key=lambda layer: training not in layer.include)
+
+    def rank(layer: LayerSpec) -> tuple[bool, bool]:
+        trains = StateRule(phase="TRAIN") in layer.include or StateRule(phase="TEST") in layer.exclude
+        return not _reaches_filters(spec, layer), not trains
+
+    layers = sorted((layer for layer in spec if not layer.bottom), key=rank)
     return next((found for layer in layers if (found := _of_layer(layer)) is not None), None)
+
+
+def _reaches_filters(spec: NetSpec, source: LayerSpec) -> bool:
+    """Whether a layer with filters computes with what `source` makes: a picture then, else a label."""
+    reached = set(source.top)
+    for layer in spec:
+        read = layer.bottom[:1] if layer.type.endswith("Loss") or layer.type == "Accuracy" else layer.bottom
+        if reached.intersection(read):
+            if layer.type in ("Convolution", "Deconvolution", "InnerProduct"):
+                return True
+            reached.update(layer.top)
+    return False
 
 
 def _of_layer(layer: LayerSpec) -> DataSource | None:

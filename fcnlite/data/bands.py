@@ -37,7 +37,7 @@ _DEEP_COLORS = {"RGB;16B": "RGB;16L", "RGBA;16B": "RGBA;16L"}
 """Pillow's readers of a PNG's 16-bit colours: that of the high bytes, and that of the low ones."""
 _EXACT = {("u", 1), ("u", 2), ("u", 4), ("u", 8), ("u", 16), ("i", 16), ("i", 32), ("f", 32)}
 """Kinds and bits of gray TIFF files that Pillow reads exactly."""
-_PHOTOGRAPHS = ("MINISWHITE", "MINISBLACK", "RGB", "PALETTE", "SEPARATED", "YCBCR", "CIELAB")
+_COLORS = ("RGB", "YCBCR", "CIELAB")
 
 
 class Kind(NamedTuple):
@@ -225,16 +225,20 @@ def _tiff(path: str | os.PathLike[str]) -> Iterator[_Bands]:
         with reading(path) as stream, tifffile.TiffFile(stream) as file:
             page = _only_page(path, file)
             height, width, samples = int(page.imagelength), int(page.imagewidth), int(page.samplesperpixel)
-            alpha = [int(each) for each in page.extrasamples] in ([1], [2])
-            bands = samples - alpha
+            extra = [int(each) for each in page.extrasamples]
+            bands = samples - sum(each in (1, 2) for each in extra)  # these are declared to be alpha
+            if bands < samples - (extra[-1:] in ([1], [2])):
+                raise DataError(f"{path}: declares bands before the last one to be alpha; save it without them.")
             dtype = page.dtype
             if page.imagedepth != 1 or dtype is None or dtype.kind not in "buif":
                 raise DataError(f"{path}: holds values of a kind that pictures have not ({page.axes}, {dtype}).")
             kind = "u" if dtype.kind == "b" else dtype.kind
-            plain = page.photometric.name in _PHOTOGRAPHS and (
-                (samples == 1 and (kind, page.bitspersample) in _EXACT)
-                or (bands in (1, 3) and page.bitspersample == 8)
-                or page.photometric.name == "SEPARATED"
+            name, bits = page.photometric.name, int(page.bitspersample)
+            plain = (
+                (samples == 1 and (kind, bits) in _EXACT and not (name == "MINISWHITE" and bits > 8))
+                or (samples == 2 and bands == 1 and (kind, bits) == ("u", 8))
+                or (name in _COLORS and bands == 3 and (kind, bits) == ("u", 8))
+                or name == "SEPARATED"
             )
             if not plain:
                 _check(path, height, width, samples)
@@ -276,6 +280,8 @@ def _pixels(path: str | os.PathLike[str], page: Any, bands: int) -> np.ndarray:
     if page.axes.startswith("S"):
         values = values.transpose(1, 2, 0)
     values = values.reshape(*values.shape[:2], -1)[:, :, :bands]
+    if page.photometric.name == "MINISWHITE" and values.dtype.kind == "u":
+        values = np.iinfo(values.dtype).max - values
     return np.ascontiguousarray(values[:, :, 0] if bands == 1 else values, dtype=PICTURE_TYPES[_bits(values.dtype)])
 
 

@@ -65,6 +65,8 @@ class Dataset(ABC):
         self.labels = labels
         """What its label maps mean, by the blob that they are fed to; the first is the one that counts."""
         self._preprocessing = preprocessing
+        self.bands: tuple[int, ...] = ()
+        """The bands that were asked for, if any were."""
         self.pictures = tuple(pictures)
         """The blobs that its pictures are fed to."""
         self.sizes: dict[tuple[int, int], str] = {}
@@ -164,6 +166,7 @@ class Subset(Dataset):
         if whole.census.covers(indices):
             self.census = whole.census.renumbered(indices)
         self._whole = whole
+        self.bands = whole.bands
         self._indices = indices
 
     @property

@@ -92,6 +92,7 @@ class Folder(FileDataset):
         super().__init__("folder", split, {"label": meaning}, kept, {"label": read}, _kind(files, bands), turned)
         self._measured_on = [each.images["data"] for each in files if each.name in divided["train"]]
         self._white = white
+        self.bands = tuple(bands)
         for doubt in doubts:
             warnings.warn(f"data set 'folder': {doubt}", stacklevel=3)
 

@@ -66,7 +66,7 @@ class LabelOptions:
         if self.masks is not None or self.binary_masks:
             return self._two_classes(labels, say)
         if self.remap is not None:
-            meaning = read_remap(self.root / self.remap, self._names(say), say)
+            meaning = read_remap(self.root / self.remap, *self._names(say), say)
             read = Numbers(meaning.values, len(meaning.names), read_numbers, "add it to the table or mend the label")
             return _shown(meaning.names), read
         table = find(self.root, TABLE, say) if self.colors is None else self.root / self.colors
@@ -84,7 +84,7 @@ class LabelOptions:
 
     def _two_classes(self, labels: Sequence[Path], say: Say) -> tuple[Labels, ReadLabel]:
         option = "binary_masks" if self.masks is None else f"masks={self.masks}"
-        names = self._names(say) or ("background", "foreground")
+        names = self._names(say)[0] or ("background", "foreground")
         if len(names) != 2:
             raise DataError(f"data set 'folder': {option} needs 2 classes, but {len(names)} are given.")
         read: ReadLabel = Numbers({0: 0, VOID: 1}, 2, remedy=_REMEDY)
@@ -109,10 +109,11 @@ class LabelOptions:
         listing = find(self.root, _LISTING, say)
         return None if listing is None else meaning_of(read_classes(listing), str(listing), say_void)
 
-    def _names(self, say: Say) -> tuple[str, ...]:
-        """The names of the classes where something else says which numbers are which."""
-        meaning = self._numbers(say, lambda _: None)
-        return () if meaning is None else meaning.names
+    def _names(self, say: Say) -> tuple[tuple[str, ...], bool]:
+        """The classes where something else says which numbers are which, and whether their list has void in it."""
+        voids: list[str] = []
+        meaning = self._numbers(say, voids.append)
+        return ((), False) if meaning is None else (meaning.names, bool(voids))
 
 
 def _shown(names: tuple[str, ...]) -> Labels:

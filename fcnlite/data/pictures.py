@@ -139,7 +139,13 @@ def read_nonzero(path: str | os.PathLike[str]) -> np.ndarray:
         _refuse_losses(path, image)
         shown = _without_alpha(path, image) if image.mode not in ("1", "L", "P") and not _is_deep(image) else image
         values = np.asarray(shown)
-    return np.asarray(values.any(axis=2) if values.ndim == 3 else values != 0).astype(np.uint8)
+        mask = np.asarray(values.any(axis=2) if values.ndim == 3 else values != 0)
+        if image.mode == "P" and (np.asarray(image.convert("RGB")).any(axis=2) != mask).any():
+            raise DataError(
+                f"{path}: its palette does not show number 0, and 0 alone, in black, so that masks=nonzero may mean "
+                "its numbers or its colours; use masks=threshold:128 for colours, remap=FILE for numbers."
+            )
+    return mask.astype(np.uint8)
 
 
 def read_threshold(path: str | os.PathLike[str], threshold: int) -> np.ndarray:

@@ -43,6 +43,7 @@ _COLOR_FIRST = re.compile(rf"{_RGB}(?:{_GAP}(\S.*))?")
 _COLOR_LAST = re.compile(rf"(\S.*?)(?:\s*[,;:=]\s*|\s+){_RGB}")
 _CVAT = re.compile(r"(\S.*?):(\d{1,3}),(\d{1,3}),(\d{1,3}):[^:]*:[^:]*")
 _HEADER = frozenset(("r", "g", "b", "red", "green", "blue", "name", "names", "class", "classes", "label", "labels"))
+_HEADINGS = frozenset(("name", "names", "class", "classes", "label", "labels"))
 _HEXADECIMAL = re.compile(r"#[0-9a-fA-F]{6}\b")
 
 _REMAPPED = re.compile(r"(\d{1,5})(?:\s*-\s*(\d{1,5}))?(?:\s*(?:->|=>|[:=,;])\s*|\s+)([^\s-].*)")
@@ -144,7 +145,20 @@ def read_classes(path: Path) -> list[str]:
     do not go from 0 on without a gap.
     """
     listed = content(path)
+    if listed and listed[0][1].lower().rstrip(": ") in _HEADINGS:
+        raise DataError(
+            f"{path}, line {listed[0][0]}: {listed[0][1]!r} looks like a heading, and would be class 0; remove the "
+            "line, or put # before it."
+        )
     texts = [text.strip("\"',; \t") for _, text in listed]
+    folded: dict[str, str] = {}
+    for (line, _), text in zip(listed, texts, strict=True):
+        if text.startswith(("//", ";")):
+            raise DataError(f"{path}, line {line}: {text[:60]!r} looks like a comment; comments begin with #.")
+        if text != folded.setdefault(text.lower(), text):
+            raise DataError(
+                f"{path}, line {line}: {text!r} and {folded[text.lower()]!r} differ in capitals only; rename one."
+            )
     if texts and all(text.isdecimal() for text in texts) and texts != [str(number) for number in range(len(texts))]:
         raise DataError(
             f"{path}: holds numbers only ({', '.join(texts[:6])}); expected one name a line. If these are the values "
@@ -225,11 +239,11 @@ def _refuse_hexadecimal(path: Path) -> None:
             raise DataError(f"{path}, line {number}: write the colour {found[0]} as `{' '.join(color)}`.")
 
 
-def read_remap(path: Path, names: Sequence[str], say: Say) -> Meaning:
+def read_remap(path: Path, names: Sequence[str], with_void: bool, say: Say) -> Meaning:
     """The table that says which class each value of the labels is: by name, or by number.
 
-    `names` are the classes in their order, if they are known from elsewhere. Without them, classes given by name are
-    numbered as they come. Raises `DataError`, which names the line.
+    `names` are the classes in their order, if they are known from elsewhere; `with_void`: their list has void in it.
+    Without them, classes given by name are numbered as they come. Raises `DataError`, which names the line.
     """
     rows: list[tuple[int, int, int, str]] = []
     for line, text in content(path):
@@ -242,6 +256,11 @@ def read_remap(path: Path, names: Sequence[str], say: Say) -> Meaning:
         rows.append((line, first, last, match[3].strip("\"'")))
     meant = [word for *_, word in rows if not is_void(word) and word != str(VOID)]
     if meant and all(word.isdecimal() for word in meant):
+        if with_void:
+            raise DataError(
+                f"{path}: gives classes by number, and the list of classes holds void, so that numbers may count it or "
+                f"not; give the classes by name: {', '.join(names[:12])}."
+            )
         known = list(names or numbered(min(VOID, max(map(int, meant))) + 1))
         place = {str(number): number for number in range(len(known))}
     else:

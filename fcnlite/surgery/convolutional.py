@@ -41,7 +41,10 @@ def fully_convolutional(spec: NetSpec, weights: Weights | None = None) -> tuple[
     for each in spec.for_phase("TEST"):
         net.add(create(_as_input(each), "TEST"))
     if not net.kernels:
-        raise SpecError(f"net {spec.name!r} has no InnerProduct layer, so there is nothing to make convolutional.")
+        raise SpecError(
+            f"net {spec.name!r} has no InnerProduct layer, so there is nothing to make convolutional; to keep it as it "
+            "is in a weight file, use fcnlite.load(prototxt, weights).save('net.h5')."
+        )
     layers = _without_unread_inputs(net.layers)
     _check_sizes(layers, net.shapes)
     converted = {name: list(map(np.asarray, arrays)) for name, arrays in (weights or {}).items()}

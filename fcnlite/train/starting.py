@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import warnings
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import replace
@@ -14,7 +15,7 @@ from fcnlite._cli_data import training_data, validation_data
 from fcnlite.data import Dataset
 from fcnlite.data.loader import check_sizes
 from fcnlite.errors import DataError, FcnliteError, SpecError, TrainingError
-from fcnlite.heads import heads, match_classes, picture_inputs, prepare
+from fcnlite.heads import heads, image_inputs, match_classes, picture_inputs, prepare
 from fcnlite.loading import read_weights
 from fcnlite.net import Net
 from fcnlite.spec import ModelInfo, Preprocessing
@@ -59,8 +60,8 @@ def start(options: TrainOptions, folder: RunFolder, feed: Preprocessing | None =
             f"{', '.join(train_set.classes)} and {', '.join(val_set.classes)}; name them (--data-option classes=...)."
         )
     net = _net(options, train_set)
-    known = _feeding(options)
-    if known is not None and len(known.mean) == len(net.info.preprocessing.mean):
+    known = _feeding(options, train_set.own_preprocessing)
+    if known is not None and _fits(net, known):
         net.info = ModelInfo(preprocessing=known)
     prepare(net, train_set)
     if feed is not None:
@@ -71,7 +72,17 @@ def start(options: TrainOptions, folder: RunFolder, feed: Preprocessing | None =
     return Training(options, folder, options.make_solver(net), train_set, val_set)
 
 
-def _feeding(options: TrainOptions) -> Preprocessing | None:
+def _fits(net: Net, feed: Preprocessing) -> bool:
+    """Whether the net's picture has the channels that `feed` makes."""
+    shape = next(iter(image_inputs(net.layers).values()), None)
+    return shape is None or shape[1:2] == (len(feed.mean),)
+
+
+def _listed(bands: tuple[int, ...]) -> str:
+    return ", ".join(map(str, bands)) or "of photographs"
+
+
+def _feeding(options: TrainOptions, own: Preprocessing | None) -> Preprocessing | None:
     """How pictures are fed by what training begins with: the weights of --init, or a prototxt's data layer.
 
     None where neither says it, and fcnlite's own way holds. A data set with a way of its own comes first in any case.
@@ -80,6 +91,12 @@ def _feeding(options: TrainOptions) -> Preprocessing | None:
 
     if options.init is not None and storage.is_weight_file(options.init):
         found = storage.load(options.init).info.preprocessing
+        if own is not None and own.bands != found.bands:
+            warnings.warn(
+                f"{options.init}: was trained on {found}, and the data set gives bands {_listed(own.bands)}: its first "
+                "layer takes other bands than it learned from.",
+                stacklevel=2,
+            )
         return replace(found, source=found.source or f"as {Path(options.init).name} was trained")
     if Path(options.model).suffix != ".prototxt":
         return None

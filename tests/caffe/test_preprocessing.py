@@ -20,6 +20,9 @@ layer { name: "loss" type: "SoftmaxWithLoss" bottom: "score" bottom: "label" top
 """
 DATA = 'layer { name: "data" type: "Data" top: "data" top: "label" %s data_param { source: "lmdb" batch_size: 1 } }\n'
 DEPLOY = 'layer { name: "in" type: "Input" top: "data" input_param { shape { dim: 1 dim: %d dim: 8 dim: 8 } } }\n'
+MEAN_40 = (
+    'layer { name: "data" type: "Data" top: "data" transform_param { mean_value: 40 } data_param { source: "x" } }\n'
+)
 SHIFT = 'layer { name: "shift" type: "Power" bottom: "data" top: "shifted" power_param { shift: -116 } }\n'
 """As DIGITS' FCN centres its input."""
 
@@ -104,7 +107,7 @@ def test_order_alone_turns_the_mean_with_the_colours(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("options", "words"),
     [
-        ({"mean": (1, 2)}, "mean has 2 values; BGR needs 3"),
+        ({"mean": (1, 2)}, "mean is 1.0, 2.0; expected 3"),
         ({"order": "grb"}, "order is 'grb'"),
         ({"mean": "gone.binaryproto"}, "gone.binaryproto: no such file"),
     ],
@@ -215,3 +218,29 @@ def test_the_data_layer_of_training_counts(tmp_path: Path) -> None:
     text = test.replace(" data_param", " include { phase: TEST } data_param")
     text += train.replace(" data_param", " include { phase: TRAIN } data_param") + SCORE % "data"
     assert caffe.feeding(caffe.parse_net(text), tmp_path / "x").preprocessing.mean == (5, 5, 5)
+
+
+@pytest.mark.parametrize(
+    "layers",
+    [
+        'layer { name: "lab" type: "Data" top: "label" data_param { source: "l" } }\n' + MEAN_40,
+        MEAN_40
+        + 'layer { name: "lab" type: "Data" top: "label" include { phase: TRAIN } data_param { source: "l" } }\n',
+    ],
+)
+def test_the_layer_of_the_picture_counts_not_that_of_the_label(tmp_path: Path, layers: str) -> None:
+    assert caffe.feeding(caffe.parse_net(layers + SCORE % "data"), tmp_path / "x").preprocessing.mean == (40, 40, 40)
+
+
+def test_layers_that_are_left_out_of_testing_train(tmp_path: Path) -> None:
+    text = (MEAN_40 + MEAN_40.replace("40", "50").replace('"data" type', '"b" type')).replace(
+        " data_param", "%s data_param"
+    )
+    text = text % (" exclude { phase: TRAIN }", " exclude { phase: TEST }")
+    assert caffe.feeding(caffe.parse_net(text + SCORE % "data"), tmp_path / "x").preprocessing.mean == (50, 50, 50)
+
+
+@pytest.mark.parametrize("scale", [0, float("nan"), float("inf")])
+def test_a_scale_that_says_nothing_is_refused(tmp_path: Path, scale: float) -> None:
+    with pytest.raises(SpecError, match=r"scale is .*; expected a number other than 0"):
+        fcnlite.load(*files(tmp_path, DATA % "" + SCORE % "data"), scale=scale)

@@ -126,3 +126,10 @@ def test_fine_tuning_feeds_as_the_weights_were_trained(command: Command, tmp_pat
     ended = command(main, *RUN, "--model", tmp_path / "net.prototxt", "--init", tmp_path / "scaled.h5", "--out", again)
     assert ended.status == 0 and "fed as BGR, mean 50, 50, 50, scale 0.25" in ended.err
     assert storage.load(again / "best.h5").info.preprocessing.mean == (50, 50, 50)
+
+
+def test_a_gray_net_is_fed_less_its_own_mean(command: Command, tmp_path: Path) -> None:
+    transform = "transform_param { mean_value: 40 force_gray: true } data_param {"
+    text = re.sub(r"transform_param \{[^}]*\}", "", NET).replace("data_param {", transform)
+    found = storage.load(trained(command, tmp_path, text) / "best.h5").info.preprocessing
+    assert (found.color, found.mean) == ("GRAY", (40,))

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 import fcnlite
-from fcnlite import data, predict
+from fcnlite import data, evaluation, predict
 from fcnlite.data.bands import Kind, feed, kind_of, read_bands, upright
 from fcnlite.data.dataset import Sample
 from fcnlite.data.pictures import read_image, show
@@ -71,6 +71,31 @@ def test_a_fourth_band_is_dropped_only_where_it_is_declared_to_be_alpha(tmp_path
     np.testing.assert_array_equal(read_bands(infrared)[0], values)
     with pytest.raises(DataError, match=r"infrared.tif: has 4 bands of type uint8; expected gray or RGB"):
         read_image(infrared)
+
+
+def test_every_kind_of_tiff_has_the_values_that_were_saved(tmp_path: Path) -> None:
+    rng = np.random.default_rng(5)
+    signed = rng.integers(-128, 128, (5, 7, 3)).astype(np.int8)
+    np.testing.assert_array_equal(read_bands(tiff(tmp_path / "a.tif", signed, photometric="rgb"))[0], signed)
+    np.testing.assert_array_equal(read_bands(tiff(tmp_path / "a.tif", signed[:, :, 0]))[0], signed[:, :, 0])
+    three = rng.integers(0, 256, (5, 7, 3)).astype(np.uint8)
+    np.testing.assert_array_equal(read_image(tiff(tmp_path / "a.tif", three, planarconfig="contig")), three)
+    for dtype in ("uint8", "uint16"):
+        white = rng.integers(0, 200, (5, 7)).astype(dtype)
+        found, _ = read_bands(tiff(tmp_path / "a.tif", white, photometric="miniswhite"))
+        np.testing.assert_array_equal(found, np.iinfo(dtype).max - white)
+    five = rng.integers(0, 256, (5, 7, 5)).astype(np.uint8)
+    path = tiff(tmp_path / "a.tif", five, photometric="rgb", extrasamples=["unspecified", "unassalpha"])
+    np.testing.assert_array_equal(read_bands(path)[0], five[:, :, :4])
+
+
+def test_evaluation_on_other_bands_is_an_error(tmp_path: Path) -> None:
+    net = fcnlite.models.build("lite-fcn8s", classes=2, width=0.05, channels=3)
+    net.info = ModelInfo(data.open("folder", field(tmp_path), bands=[3, 2, 1]).preprocessing)
+    for bands in ((), (3, 2, 1)):
+        evaluation.evaluate(net, data.open("folder", tmp_path, "val", bands=bands))
+    with pytest.raises(DataError, match=r"trained on bands 3, 2, 1, and the data set is asked for bands=1,2,3"):
+        evaluation.evaluate(net, data.open("folder", tmp_path, "val", bands=[1, 2, 3]))
 
 
 def test_other_numbers_become_float32(tmp_path: Path) -> None:

@@ -264,3 +264,18 @@ def test_pictures_that_differ_at_their_end_are_no_copies(pairs: Pairs) -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         data.open("folder", root, classes=2)
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("name\nsky\ncar\n", "line 1: 'name' looks like a heading"),
+        ("Classes:\nsky\ncar\n", "'Classes:' looks like a heading"),
+        ("// ours\nsky\ncar\n", "comments begin with #"),
+        ("road\nRoad\n", "differ in capitals only"),
+    ],
+)
+def test_lines_of_classes_that_would_shift_the_others_are_refused(tmp_path: Path, text: str, words: str) -> None:
+    (tmp_path / "classes.txt").write_text(text)
+    with pytest.raises(DataError, match=words):
+        read_classes(tmp_path / "classes.txt")
