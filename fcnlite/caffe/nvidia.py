@@ -19,7 +19,7 @@ Array = np.ndarray[Any, np.dtype[Any]]
 Weights = Mapping[str, Sequence[Array]]
 
 OPTIONS = ("scale_bias", "scale_filler", "bias_filler", "engine")
-"""Of batch_norm_param, beside Caffe's."""
+"""Options of batch_norm_param that Caffe does not have."""
 _SUFFIX = "_scale_bias"
 _LEAST_EPS = 1e-5
 

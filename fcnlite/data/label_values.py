@@ -28,13 +28,13 @@ _SHOWN = 14
 """Numbers of which a table tells."""
 _STRAY_PIXELS = 8
 _STRAY_SHARE = 1e-4
-"""Of all pixels: a number that few pixels of a single picture have is taken for a slip of the brush."""
+"""Share of all pixels: a number with fewer, all in one picture, is taken for a slip of the brush."""
 _FEW = 4
 """Numbers above 0 that must be there before they may pass for objects found in one picture each."""
 _MOSTLY = 0.8
 """The share of these numbers that is found in one picture only; also the most labels that may count equally far."""
 _HIGHEST = 3
-"""Highest number from which on counting in each picture is no accident."""
+"""The smallest highest number at which counting in each picture is taken to be meant."""
 _SOME_ERASED = 10
 """Labels from which on a few may lack a number and count all the same."""
 _NEARLY_ALL = 0.9
