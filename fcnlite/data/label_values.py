@@ -34,7 +34,7 @@ _FEW = 4
 _MOSTLY = 0.8
 """The share of these numbers that is found in one picture only; also the most labels that may count equally far."""
 _HIGHEST = 3
-"""The smallest highest number at which counting in each picture is taken to be meant."""
+"""Numbers that count up to this or further in each picture are taken for objects."""
 _SOME_ERASED = 10
 """Labels from which on a few may lack a number and count all the same."""
 _NEARLY_ALL = 0.9
