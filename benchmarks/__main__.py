@@ -22,7 +22,7 @@ from typing import Any
 from benchmarks import machine, memory, more, steps, table
 from benchmarks.workers import EngineError
 from benchmarks.workloads import WORKLOADS, Workload
-from fcnlite import _cli
+from fcnlite._cli import parser as _cli
 from fcnlite.errors import FcnliteError
 from fcnlite.files import atomic_write
 

@@ -6,9 +6,9 @@ as the picture.
 
 from __future__ import annotations
 
+from fcnlite.description.spec import NetSpec
 from fcnlite.models.builder import Builder, channels
 from fcnlite.models.vgg import STAGES
-from fcnlite.spec import NetSpec
 
 NAME = "deeplab-largefov"
 FC6_DILATION = 12

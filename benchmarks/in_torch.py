@@ -9,8 +9,8 @@ import torch
 import torch.nn.functional as F  # noqa: N812
 
 if TYPE_CHECKING:
+    from fcnlite.description.spec import LayerSpec
     from fcnlite.net import Net
-    from fcnlite.spec import LayerSpec
 
 Tensor = torch.Tensor
 Options = dict[str, Any]

@@ -14,9 +14,9 @@ from benchmarks.engines import build_net
 from benchmarks.machine import all_threads, best, copy_rate, sgemm_rate
 from benchmarks.workloads import MAIN, UNPADDED, Workload
 from fcnlite.compiler.cost import Cost
+from fcnlite.description.shapes import Shape
 from fcnlite.files import atomic_write
 from fcnlite.net import Net
-from fcnlite.shapes import Shape
 
 SIDES = (100, 200, 300, 350, 400, 500, 700, 1000, 1500)
 """Of the square pictures that cost is measured on."""

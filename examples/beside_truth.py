@@ -12,7 +12,7 @@ import sys
 from fcnlite import Segmenter, plots
 from fcnlite.data.pictures import read_image, read_label
 from fcnlite.errors import FcnliteError
-from fcnlite.metrics import Metrics, confusion, text
+from fcnlite.segmentation.metrics import Metrics, confusion, text
 
 
 def main(weights: str, picture: str, truth: str, sheet: str) -> None:

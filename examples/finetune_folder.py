@@ -16,8 +16,8 @@ import argparse
 
 import fcnlite
 from fcnlite import data, models, surgery
-from fcnlite.evaluation import evaluate
-from fcnlite.spec import ModelInfo
+from fcnlite.description.spec import ModelInfo
+from fcnlite.segmentation.evaluation import evaluate
 
 
 def main(arguments: list[str] | None = None) -> None:

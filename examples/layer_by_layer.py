@@ -7,10 +7,10 @@ from __future__ import annotations
 
 import numpy as np
 
+from fcnlite.description.spec import LayerSpec
 from fcnlite.layers import Run, create
 from fcnlite.models.builder import Builder
 from fcnlite.net import Net
-from fcnlite.spec import LayerSpec
 
 
 def main() -> None:

@@ -10,8 +10,8 @@ from typing import Literal
 
 import numpy as np
 
+from fcnlite.description.fillers import Filler
 from fcnlite.errors import ShapeError
-from fcnlite.fillers import Filler
 from fcnlite.layers import Layer, ParamShape, Run, register
 
 

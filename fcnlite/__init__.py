@@ -4,25 +4,36 @@
     out = net.forward(data=x)                   # {"score": array}, any height and width
     labels = fcnlite.Segmenter("weights.h5")(image)
 
-Importing this package is cheap: what follows is imported when it is first used.
+Importing this package is cheap: each name below is imported when it is first used.
 """
 
 from __future__ import annotations
 
 import importlib
+import importlib.abc
+import importlib.util
+import sys
 from typing import TYPE_CHECKING, Any
 
 from fcnlite._version import __version__
 
 if TYPE_CHECKING:
-    from fcnlite import caffe, data, interop, layers, metrics, models, plots, shapes, solver, storage, surgery
-    from fcnlite.config import set_num_threads, show_config
+    from collections.abc import Sequence
+    from importlib.machinery import ModuleSpec
+    from types import ModuleType
+
+    from fcnlite import data, layers, models, solver, surgery
+    from fcnlite.config import set_num_threads
+    from fcnlite.description import fillers, shapes, spec
+    from fcnlite.description.spec import LayerSpec, NetSpec
+    from fcnlite.environment import show_config
     from fcnlite.errors import FcnliteError
+    from fcnlite.formats import caffe, interop, storage
     from fcnlite.loading import load
     from fcnlite.net import Net
-    from fcnlite.segmenter import Segmenter
+    from fcnlite.segmentation import metrics, plots
+    from fcnlite.segmentation.segmenter import Segmenter
     from fcnlite.solver import SGD, AdaDelta, AdaGrad, Adam, AdamW, Nesterov, RMSProp
-    from fcnlite.spec import LayerSpec, NetSpec
 
 _HOME = {
     "AdaDelta": "solver",
@@ -30,30 +41,30 @@ _HOME = {
     "Adam": "solver",
     "AdamW": "solver",
     "FcnliteError": "errors",
-    "LayerSpec": "spec",
+    "LayerSpec": "description.spec",
     "Nesterov": "solver",
     "Net": "net",
-    "NetSpec": "spec",
+    "NetSpec": "description.spec",
     "RMSProp": "solver",
     "SGD": "solver",
-    "Segmenter": "segmenter",
+    "Segmenter": "segmentation.segmenter",
     "load": "loading",
     "set_num_threads": "config",
-    "show_config": "config",
+    "show_config": "environment",
 }
-_MODULES = (
-    "caffe",
-    "data",
-    "interop",
-    "layers",
-    "metrics",
-    "models",
-    "plots",
-    "shapes",
-    "solver",
-    "storage",
-    "surgery",
-)
+"""The module of each public class and function."""
+_MODULES = ("data", "layers", "models", "solver", "surgery")
+_SHORT_NAMES = {
+    "caffe": "formats.caffe",
+    "fillers": "description.fillers",
+    "interop": "formats.interop",
+    "metrics": "segmentation.metrics",
+    "plots": "segmentation.plots",
+    "shapes": "description.shapes",
+    "spec": "description.spec",
+    "storage": "formats.storage",
+}
+"""Public modules that users import by a shorter name: `fcnlite.metrics` is `fcnlite.segmentation.metrics`."""
 
 __all__ = [
     "SGD",
@@ -71,6 +82,7 @@ __all__ = [
     "__version__",
     "caffe",
     "data",
+    "fillers",
     "interop",
     "layers",
     "load",
@@ -81,13 +93,31 @@ __all__ = [
     "shapes",
     "show_config",
     "solver",
+    "spec",
     "storage",
     "surgery",
 ]
 
 
+class _ShortNames(importlib.abc.MetaPathFinder, importlib.abc.Loader):
+    """Finds `fcnlite.metrics` and the like, also in `import` statements: the same module under both names."""
+
+    def find_spec(self, name: str, path: Sequence[str] | None, target: ModuleType | None = None) -> ModuleSpec | None:
+        package, _, rest = name.partition(".")
+        if package != "fcnlite" or rest.split(".")[0] not in _SHORT_NAMES:
+            return None
+        return importlib.util.spec_from_loader(name, self)
+
+    def exec_module(self, module: ModuleType) -> None:
+        first, *rest = module.__name__.split(".")[1:]
+        sys.modules[module.__name__] = importlib.import_module(".".join(("fcnlite", _SHORT_NAMES[first], *rest)))
+
+
+sys.meta_path.insert(0, _ShortNames())
+
+
 def __getattr__(name: str) -> Any:
-    if name in _MODULES:
+    if name in _MODULES or name in _SHORT_NAMES:
         return importlib.import_module(f"fcnlite.{name}")
     if name in _HOME:
         value = getattr(importlib.import_module(f"fcnlite.{_HOME[name]}"), name)

@@ -7,7 +7,7 @@ import importlib
 import sys
 from collections.abc import Sequence
 
-from fcnlite import _cli
+from fcnlite._cli import parser as _cli
 from fcnlite._version import __version__
 from fcnlite.errors import nearest
 

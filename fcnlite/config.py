@@ -1,11 +1,10 @@
-"""Threads, limits and what this installation runs on."""
+"""Threads and limits."""
 
 from __future__ import annotations
 
 import functools
 import operator
 import os
-import platform
 import re
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -132,32 +131,3 @@ def _after_fork() -> None:
 
 if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_after_fork)
-
-
-def show_config() -> str:
-    """Print and return versions, threads and BLAS libraries, one a line.
-
-    Raises `FcnliteError` where FCNLITE_ISA or OMP_NUM_THREADS asks for what there is not.
-    """
-    import numpy
-
-    from fcnlite._kernels import isa
-    from fcnlite._kernels.im2col import openmp
-    from fcnlite._version import __version__
-
-    lines = [
-        f"fcnlite {__version__}, Python {platform.python_version()}, NumPy {numpy.__version__}",
-        f"machine: {platform.machine()}, {available_threads()} cores for this process",
-        f"kernels: {num_threads() if openmp() else 1} threads"
-        + ("" if openmp() else " (built without OpenMP)")
-        + f", instruction set {isa.name()} of {', '.join(isa.available())} (FCNLITE_ISA)",
-    ]
-    lines += [
-        f"BLAS: {info['internal_api']} {info['version']} ({info.get('architecture', 'unknown core')}), "
-        f"{info['num_threads']} threads, {info['filepath']}"
-        for info in blas().info()
-        if info["user_api"] == "blas"
-    ]
-    text = "\n".join(lines)
-    print(text)
-    return text

@@ -15,15 +15,17 @@ from typing import Any
 
 import numpy as np
 
-from fcnlite import _cli, caffe, models, surgery
+from fcnlite import models, surgery
+from fcnlite._cli import parser as _cli
 from fcnlite.data.palette import voc_colors
+from fcnlite.description.fillers import Filler
+from fcnlite.description.shapes import Shape, show
+from fcnlite.description.spec import ModelInfo, NetSpec
 from fcnlite.errors import FileError, ShapeError, SpecError
-from fcnlite.fillers import Filler
-from fcnlite.heads import default_classes
+from fcnlite.formats import caffe
 from fcnlite.loading import load, read_weights, refuse_too_many, set_preprocessing
 from fcnlite.net import Net
-from fcnlite.shapes import Shape, show
-from fcnlite.spec import ModelInfo, NetSpec
+from fcnlite.segmentation.heads import default_classes
 from fcnlite.surgery import Transfer
 
 _DESCRIPTION = """\
@@ -160,8 +162,8 @@ def _check(options: argparse.Namespace) -> None:
 
 def _read(path: str) -> Source:
     """The parameters in a file of any kind that we know."""
-    from fcnlite import storage
-    from fcnlite.interop import keras, torchvision
+    from fcnlite.formats import storage
+    from fcnlite.formats.interop import keras, torchvision
 
     if Path(path).suffix in _PICKLES:
         raise FileError(

@@ -11,14 +11,15 @@ from typing import Any
 
 import numpy as np
 
-from fcnlite import _cli, plots
-from fcnlite._cli_data import add_data_options, evaluation_data, repeat_data_options
+from fcnlite._cli import parser as _cli
+from fcnlite._cli.data import add_data_options, evaluation_data, repeat_data_options
 from fcnlite.data import Dataset
+from fcnlite.description.spec import Labels
 from fcnlite.errors import FileError
-from fcnlite.evaluation import confusions
 from fcnlite.files import atomic_write
-from fcnlite.metrics import Metrics, number, text
-from fcnlite.spec import Labels
+from fcnlite.segmentation import plots
+from fcnlite.segmentation.evaluation import confusions
+from fcnlite.segmentation.metrics import Metrics, number, text
 
 _DESCRIPTION = """\
 Measure a net on a data set: every picture of a split is segmented at its own size, and the pixels

@@ -13,11 +13,11 @@ from typing import TypeAlias
 import numpy as np
 
 from fcnlite import surgery
+from fcnlite.description.spec import MeanPicture, ModelInfo, Preprocessing
+from fcnlite.engine.parameter import Parameter
 from fcnlite.errors import FileError, ShapeError, SpecError
 from fcnlite.layers.base import Layer, UnknownLayer
 from fcnlite.net import Net
-from fcnlite.parameter import Parameter
-from fcnlite.spec import MeanPicture, ModelInfo, Preprocessing
 
 Mean: TypeAlias = "float | Sequence[float] | str | os.PathLike[str]"
 
@@ -54,7 +54,7 @@ def load(
     than it takes. Warns of layers that the weights have nothing for, of weights of layers that the net has not, of
     layers of unknown types, of preprocessing that is assumed, and of upsampling that starts at zero.
     """
-    from fcnlite import caffe, storage
+    from fcnlite.formats import caffe, storage
 
     if storage.is_weight_file(source):
         content = storage.load(source)
@@ -94,14 +94,14 @@ def load(
 
 def read_weights(path: str | os.PathLike[str]) -> surgery.Weights:
     """The parameters of a caffemodel (also in HDF5) or of a weight file of ours, by layer name."""
-    from fcnlite import caffe, storage
+    from fcnlite.formats import caffe, storage
 
     return storage.load(path).params if storage.is_weight_file(path) else caffe.read_weights(path)
 
 
 def take(net: Net, weights: surgery.Weights, origin: str | os.PathLike[str]) -> None:
     """Put weights into the net by layer name; `origin` is the file that they are from. Raises and warns as `load`."""
-    from fcnlite import caffe
+    from fcnlite.formats import caffe
 
     layers = {layer.spec.name: layer for layer in net.layers}
     weights = caffe.split_scales(weights, [name for name, layer in layers.items() if layer.type == "BatchNorm"])
@@ -145,7 +145,7 @@ def take(net: Net, weights: surgery.Weights, origin: str | os.PathLike[str]) -> 
 
 def refuse_too_many(net: Net, weights: surgery.Weights, origin: str | os.PathLike[str]) -> None:
     """Raise `ShapeError` where the weights hold more for a layer than it takes, as far as the net has sizes."""
-    from fcnlite import caffe
+    from fcnlite.formats import caffe
 
     layers = {layer.spec.name: layer for layer in net.layers}
     weights = caffe.split_scales(weights, [name for name, layer in layers.items() if layer.type == "BatchNorm"])
@@ -193,7 +193,7 @@ def set_preprocessing(
     preprocessing: Preprocessing, mean: Mean | None, scale: float | None, order: str | None
 ) -> Preprocessing:
     """`preprocessing` with `load`'s arguments of these names put in. Raises `SpecError` for what does not fit it."""
-    from fcnlite import caffe
+    from fcnlite.formats import caffe
 
     given = [name for name, value in (("mean", mean), ("scale", scale), ("order", order)) if value is not None]
     if not given:

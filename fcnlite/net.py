@@ -20,17 +20,18 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from fcnlite import config, outline, sizing
+from fcnlite import config
 from fcnlite._kernels import isa
-from fcnlite.backprop import Backprop, Pass, PlainPass, Timer, first_nonfinite
 from fcnlite.compiler import Arena, Machine, Outputs, Plan, compile_schedule
+from fcnlite.description.shapes import Shape, show
+from fcnlite.description.spec import PHASES, ModelInfo, NetSpec
+from fcnlite.engine.backprop import Backprop, Pass, PlainPass, Timer, first_nonfinite
+from fcnlite.engine.parameter import Parameter, Parameters, generator, make_parameters
 from fcnlite.errors import FcnliteError, ShapeError, SpecError, UnknownNameError, nearest
+from fcnlite.graph import outline, sizing
+from fcnlite.graph.schedule import Schedule
 from fcnlite.layers import calls
 from fcnlite.layers.base import Layer, Run, UnknownLayer, create
-from fcnlite.parameter import Parameter, Parameters, generator, make_parameters
-from fcnlite.schedule import Schedule
-from fcnlite.shapes import Shape, show
-from fcnlite.spec import PHASES, ModelInfo, NetSpec
 from fcnlite.threads import Turns, blas_alone, in_turn
 
 Array = np.ndarray[Any, np.dtype[Any]]
@@ -196,7 +197,7 @@ class Net:
 
         Raises `FileError`, and `SpecError` where weights that were loaded would be missing in it.
         """
-        from fcnlite import storage
+        from fcnlite.formats import storage
 
         self.check_complete(path)
         arrays = {name: [each.array for each in parameters] for name, parameters in self.params.items()}

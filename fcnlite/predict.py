@@ -11,12 +11,13 @@ from pathlib import Path
 
 import numpy as np
 
-from fcnlite import _cli, plots
+from fcnlite._cli import parser as _cli
 from fcnlite.data.pictures import SUFFIXES, read_image, show
 from fcnlite.data.problems import complain
 from fcnlite.errors import DataError, FcnliteError, FileError, nearest
 from fcnlite.files import cannot_read
-from fcnlite.segmenter import Segmenter
+from fcnlite.segmentation import plots
+from fcnlite.segmentation.segmenter import Segmenter
 
 _DESCRIPTION = """\
 Segment pictures. For each one OUT/NAME.png is written, a palette PNG whose pixels are the class

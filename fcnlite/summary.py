@@ -15,16 +15,17 @@ from pathlib import Path
 
 import numpy as np
 
-from fcnlite import _cli, models, surgery
+from fcnlite import models, surgery
+from fcnlite._cli import parser as _cli
 from fcnlite.compiler import report
+from fcnlite.description.shapes import Placement, Shape, placements, show
+from fcnlite.description.spec import ModelInfo, NetSpec
 from fcnlite.errors import FileError, ShapeError, SpecError, nearest
-from fcnlite.heads import image_inputs
 from fcnlite.layers import Layer, create, links
 from fcnlite.loading import read_weights
 from fcnlite.net import Net
-from fcnlite.outline import columns
-from fcnlite.shapes import Placement, Shape, placements, show
-from fcnlite.spec import ModelInfo, NetSpec
+from fcnlite.segmentation.heads import image_inputs
+from fcnlite.text import columns
 
 _DESCRIPTION = """\
 Show a net layer by layer, as it runs in the TEST phase: the shape of the first top, parameters,
@@ -153,7 +154,7 @@ def _size(text: str) -> tuple[int, int]:
 
 def _describe(options: argparse.Namespace) -> tuple[NetSpec, ModelInfo]:
     """The net that is asked for: a model by name, a weight file's or a prototxt's."""
-    from fcnlite import caffe, storage
+    from fcnlite.formats import caffe, storage
 
     if options.net in models.names():
         width = 1.0 if options.width is None else options.width

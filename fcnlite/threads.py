@@ -7,8 +7,6 @@ same number of threads gives the same sums.
 
 from __future__ import annotations
 
-import functools
-import importlib
 import os
 import threading
 from collections.abc import Callable, Iterator, Sequence
@@ -16,7 +14,6 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from functools import wraps
 from itertools import pairwise
-from types import ModuleType
 from typing import Any, Concatenate, ParamSpec, Protocol, TypeVar
 from weakref import WeakSet
 
@@ -96,13 +93,11 @@ def blas_alone() -> Iterator[None]:
                 _restore()
 
 
-@functools.cache
-def blas_kernels() -> ModuleType:
-    """The kernels that call SciPy's BLAS: loaded where a net needs them, since that takes 0.2 s and 18 MB."""
+def limit_loaded_blas() -> None:
+    """Find the BLAS libraries again after one was loaded, and limit it like the others."""
     global _restore
-    kernels = importlib.import_module("fcnlite._kernels.products")
     with _lock:
-        config.forget_blas()  # which does not know this one yet
+        config.forget_blas()
         if _alone and _restore is not None:
             ours, others = config.limit_blas(1), _restore
 
@@ -111,7 +106,6 @@ def blas_kernels() -> ModuleType:
                 others()
 
             _restore = restore
-    return kernels
 
 
 class Turns:

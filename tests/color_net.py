@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from fcnlite.description.spec import LayerSpec, ModelInfo, NetSpec, Preprocessing
 from fcnlite.net import Net
-from fcnlite.spec import LayerSpec, ModelInfo, NetSpec, Preprocessing
 
 CLASSES = ("red", "green", "blue")
 COLORS = ((255, 0, 0), (0, 255, 0), (0, 0, 255))

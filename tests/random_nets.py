@@ -9,10 +9,10 @@ from typing import Any
 import numpy as np
 from hypothesis import strategies as st
 
+from fcnlite.description.spec import LayerSpec, NetSpec
 from fcnlite.errors import ShapeError
 from fcnlite.layers import create
 from fcnlite.net import Net
-from fcnlite.spec import LayerSpec, NetSpec
 
 Array = np.ndarray[Any, np.dtype[Any]]
 Shape = tuple[int, ...]

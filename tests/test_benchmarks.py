@@ -17,7 +17,7 @@ from benchmarks import dilated, machine, memory, more, steps, table
 from benchmarks.engines import AVX2, OURS, PEERS, Engine, build_net, engines, save_net
 from benchmarks.workers import EngineError, Worker
 from benchmarks.workloads import CLASSES, WORKLOADS, Workload
-from fcnlite import _cli
+from fcnlite._cli import parser as _cli
 from fcnlite._kernels import isa
 from fcnlite.errors import SpecError
 

@@ -16,8 +16,10 @@ from pathlib import Path
 
 import pytest
 
-from fcnlite import _cli, _cli_import, data, solver
+from fcnlite import data, solver
 from fcnlite.__main__ import _COMMANDS
+from fcnlite._cli import imports as _cli_import
+from fcnlite._cli import parser as _cli
 from fcnlite.layers import base
 from tests import documents
 

@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 
 from fcnlite.data import VOID, Dataset, Sample, Shapes
+from fcnlite.description.spec import Labels
 from fcnlite.errors import DataError
-from fcnlite.evaluation import confusion, evaluate
-from fcnlite.segmenter import Segmenter
-from fcnlite.spec import Labels
+from fcnlite.segmentation.evaluation import confusion, evaluate
+from fcnlite.segmentation.segmenter import Segmenter
 from tests.color_net import CLASSES, COLORS, color_net
 
 

@@ -15,7 +15,7 @@ from PIL import Image
 
 import fcnlite
 from fcnlite import data, models, plots
-from fcnlite.metrics import Metrics, confusion
+from fcnlite.segmentation.metrics import Metrics, confusion
 
 EXAMPLES = Path(__file__).parents[1] / "examples"
 SCRIPTS = ("finetune_folder", "segment_folder", "layer_by_layer", "make_shapes", "beside_truth")

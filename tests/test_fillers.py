@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from fcnlite.description.fillers import Filler, bilinear_kernel, fill
 from fcnlite.errors import SpecError
-from fcnlite.fillers import Filler, bilinear_kernel, fill
 
 
 def filled(type_: str, shape: tuple[int, ...] = (200, 30, 3, 3), dtype: str = "float32", **options: Any) -> Any:

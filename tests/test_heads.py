@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 
 from fcnlite import data, models
+from fcnlite.description.spec import LayerSpec, ModelInfo, NetSpec, Preprocessing
 from fcnlite.errors import DataError, SpecError
-from fcnlite.heads import heads, picture_inputs, prepare
 from fcnlite.net import Net
-from fcnlite.spec import LayerSpec, ModelInfo, NetSpec, Preprocessing
+from fcnlite.segmentation.heads import heads, picture_inputs, prepare
 from tests.color_net import color_net
 from tests.data import layouts
 from tests.data.layouts import bands

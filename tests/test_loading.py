@@ -11,9 +11,9 @@ import pytest
 
 import fcnlite
 from fcnlite import caffe, models, surgery
+from fcnlite.description.spec import ModelInfo, Preprocessing
 from fcnlite.errors import FcnliteError, FileError, ShapeError, SpecError
 from fcnlite.net import Net
-from fcnlite.spec import ModelInfo, Preprocessing
 
 NET = """
 name: "two"

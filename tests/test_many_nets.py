@@ -12,7 +12,7 @@ import pytest
 
 import fcnlite
 from fcnlite import config, models
-from fcnlite.caffe import parse_net
+from fcnlite.formats.caffe import parse_net
 from fcnlite.net import Net
 
 Array = np.ndarray[Any, np.dtype[Any]]

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from fcnlite._kernels import confusion as kernel
 from fcnlite.errors import DataError
-from fcnlite.metrics import Metrics, confusion
+from fcnlite.segmentation.metrics import Metrics, confusion
 
 
 @given(st.integers(0, 2**32 - 1), st.integers(1, 6), st.integers(0, 300), st.sampled_from([np.uint8, np.int64]))

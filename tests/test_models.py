@@ -11,11 +11,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from fcnlite import models, surgery
-from fcnlite.caffe import parse_net, read_net, write_net
+from fcnlite.description.fillers import Filler, bilinear_kernel
+from fcnlite.description.spec import LayerSpec, NetSpec
 from fcnlite.errors import SpecError
-from fcnlite.fillers import Filler, bilinear_kernel
+from fcnlite.formats.caffe import parse_net, read_net, write_net
 from fcnlite.net import Net
-from fcnlite.spec import LayerSpec, NetSpec
 
 CLASSIFIERS = ["lenet", "alexnet", "caffenet", "vgg16", "googlenet"]
 FCNS = [name for name in models.names() if name not in CLASSIFIERS]

@@ -13,12 +13,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from fcnlite.caffe import parse_net
+from fcnlite.description.spec import LayerSpec, NetSpec, ParamSpec
+from fcnlite.engine.parameter import Parameter
 from fcnlite.errors import DataError, FcnliteError, ShapeError, SpecError
+from fcnlite.formats.caffe import parse_net
 from fcnlite.layers.convolution import Convolution
 from fcnlite.net import Net
-from fcnlite.parameter import Parameter
-from fcnlite.spec import LayerSpec, NetSpec, ParamSpec
 
 Array = np.ndarray[Any, np.dtype[Any]]
 

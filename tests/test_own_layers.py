@@ -14,11 +14,11 @@ import pytest
 
 import fcnlite
 from fcnlite import caffe, layers
-from fcnlite.caffe import parse_net
+from fcnlite.description.spec import LayerSpec
 from fcnlite.errors import SpecError
+from fcnlite.formats.caffe import parse_net
 from fcnlite.layers import base
 from fcnlite.net import Net
-from fcnlite.spec import LayerSpec
 
 EXAMPLE = Path(__file__).parents[1] / "examples" / "segnet_layers.py"
 

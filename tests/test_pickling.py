@@ -14,11 +14,11 @@ from PIL import Image
 
 import fcnlite
 from fcnlite import SGD, Segmenter, caffe, data, models
+from fcnlite.description.spec import ModelInfo, Preprocessing
 from fcnlite.doctor.finding import Finding
 from fcnlite.errors import FcnliteError, UnknownNameError
-from fcnlite.metrics import Metrics, confusion
 from fcnlite.net import PATHS, Net
-from fcnlite.spec import ModelInfo, Preprocessing
+from fcnlite.segmentation.metrics import Metrics, confusion
 
 RNG = np.random.default_rng(0)
 X = RNG.normal(0, 50, (1, 3, 32, 40)).astype(np.float32)

@@ -12,11 +12,11 @@ import pytest
 import fcnlite
 from fcnlite import caffe, data, models, summary
 from fcnlite.data.dataset import Dataset
+from fcnlite.description.spec import Labels, LayerSpec, NetSpec
 from fcnlite.layers import Layer, create
 from fcnlite.net import Net
-from fcnlite.segmenter import Segmenter
+from fcnlite.segmentation.segmenter import Segmenter
 from fcnlite.solver import Solver
-from fcnlite.spec import Labels, LayerSpec, NetSpec
 from tests.color_net import CLASSES, INFO, color_net
 
 NET = """

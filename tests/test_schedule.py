@@ -6,11 +6,11 @@ from typing import Any
 
 import pytest
 
-from fcnlite.backprop import PlainPass, needed
+from fcnlite.description.spec import LayerSpec
+from fcnlite.engine.backprop import PlainPass, needed
 from fcnlite.errors import SpecError
+from fcnlite.graph.schedule import Schedule
 from fcnlite.layers.base import Run, create
-from fcnlite.schedule import Schedule
-from fcnlite.spec import LayerSpec
 
 LAYERS = [
     LayerSpec("data", "Input", top=("data",)),

@@ -13,11 +13,11 @@ from PIL import Image
 
 import fcnlite
 from fcnlite.data.voc import CLASSES as VOC_CLASSES
+from fcnlite.description.spec import Labels, LayerSpec, ModelInfo, Preprocessing
 from fcnlite.errors import DataError, FileError, ShapeError, SpecError
-from fcnlite.heads import image_inputs
 from fcnlite.layers import create
-from fcnlite.segmenter import Segmenter
-from fcnlite.spec import Labels, LayerSpec, ModelInfo, Preprocessing
+from fcnlite.segmentation.heads import image_inputs
+from fcnlite.segmentation.segmenter import Segmenter
 from tests.color_net import CLASSES, COLORS, INFO, color_net
 
 STRIPES = np.zeros((4, 6, 3), np.uint8)

@@ -11,12 +11,12 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from fcnlite import models
-from fcnlite.caffe import parse_net
+from fcnlite.description.shapes import Placement, Window, crop_offset, placements, show
+from fcnlite.description.spec import LayerSpec, NetSpec
 from fcnlite.errors import ShapeError
+from fcnlite.formats.caffe import parse_net
 from fcnlite.layers.base import links
 from fcnlite.net import Net
-from fcnlite.shapes import Placement, Window, crop_offset, placements, show
-from fcnlite.spec import LayerSpec, NetSpec
 
 SIZES = st.integers(1, 40)
 WINDOWS = st.builds(Window, st.integers(1, 7), st.integers(1, 4), st.integers(0, 5), st.integers(1, 3))

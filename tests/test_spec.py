@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from fcnlite.description.spec import Labels, LayerSpec, ModelInfo, NetSpec, ParamSpec, Preprocessing, StateRule
 from fcnlite.errors import FcnliteError, SpecError
-from fcnlite.spec import Labels, LayerSpec, ModelInfo, NetSpec, ParamSpec, Preprocessing, StateRule
 
 NAMES = st.text(max_size=8)
 FLOATS = st.floats(allow_nan=False)

@@ -18,10 +18,10 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from fcnlite import models, storage
+from fcnlite.description.spec import LayerSpec, ModelInfo, NetSpec, Preprocessing
 from fcnlite.errors import FcnliteError, FileError, SpecError
+from fcnlite.formats.storage import WeightFile, is_weight_file, load, save
 from fcnlite.solver import SGD
-from fcnlite.spec import LayerSpec, ModelInfo, NetSpec, Preprocessing
-from fcnlite.storage import WeightFile, is_weight_file, load, save
 
 SHAPES = hnp.array_shapes(min_dims=0, max_dims=4, min_side=0, max_side=4)
 JSON = st.recursive(

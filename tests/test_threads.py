@@ -116,7 +116,8 @@ def test_blas_is_found_before_anything_is_computed() -> None:
 
 def test_a_blas_that_is_loaded_later_has_the_threads_too() -> None:
     script = (
-        "import fcnlite; fcnlite.set_num_threads(1); from fcnlite import config, threads; threads.blas_kernels();"
+        "import fcnlite; fcnlite.set_num_threads(1); from fcnlite import config\n"
+        "from fcnlite._kernels.blas import blas_kernels; blas_kernels()\n"
         "print([each['num_threads'] for each in config.blas().info() if each['user_api'] == 'blas'])"
     )
     ended = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)

@@ -29,8 +29,8 @@ from fcnlite.compiler.passes.normalize import normalize
 from fcnlite.compiler.passes.pool import pool
 from fcnlite.compiler.passes.rectify import rectify
 from fcnlite.compiler.plan import Plan
-from fcnlite.schedule import Schedule
-from fcnlite.shapes import Shape
+from fcnlite.description.shapes import Shape
+from fcnlite.graph.schedule import Schedule
 
 __all__ = ["Arena", "Machine", "Outputs", "Plan", "compile_schedule", "report"]
 

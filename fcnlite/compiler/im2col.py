@@ -12,12 +12,12 @@ from dataclasses import dataclass
 import numpy as np
 
 from fcnlite import config
+from fcnlite._kernels.blas import blas_kernels
 from fcnlite.compiler.cost import Cost
 from fcnlite.compiler.ir import Machine
 from fcnlite.compiler.problem import Prepared, Problem
+from fcnlite.description.shapes import paired
 from fcnlite.layers.base import Array
-from fcnlite.shapes import paired
-from fcnlite.threads import blas_kernels
 
 BAND_BYTES = 1 << 20
 """Of columns at once: still in the cache when the product reads them."""

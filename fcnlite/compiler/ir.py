@@ -17,8 +17,8 @@ import numpy as np
 
 from fcnlite.compiler.arena import Arena, Outputs
 from fcnlite.compiler.cost import Cost
+from fcnlite.engine.parameter import Parameter
 from fcnlite.layers.base import Array, Layer, Run, Shape
-from fcnlite.parameter import Parameter
 
 BLOCK = 16
 """Channels that lie side by side in a blocked array."""

@@ -7,9 +7,9 @@ from math import prod
 import numpy as np
 
 from fcnlite.compiler.ir import Machine, Operation, Value
+from fcnlite.description.shapes import Window, paired, pooled
 from fcnlite.layers.base import Array, Layer, Run
 from fcnlite.layers.pooling import Pooling
-from fcnlite.shapes import Window, paired, pooled
 
 _ARGUMENTS = "kernel", "stride", "pad"
 

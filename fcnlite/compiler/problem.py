@@ -7,8 +7,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from fcnlite.compiler.ir import blocks
+from fcnlite.description.shapes import Window
 from fcnlite.layers.base import Array
-from fcnlite.shapes import Window
 
 GROUP = 32
 """Outputs that the kernels compute together: their weights and biases are padded to as many."""

@@ -7,8 +7,8 @@ from collections.abc import Mapping
 import numpy as np
 
 from fcnlite.compiler.plan import Plan
+from fcnlite.description.shapes import show
 from fcnlite.layers.base import Array
-from fcnlite.shapes import show
 from fcnlite.threads import blas_alone
 
 

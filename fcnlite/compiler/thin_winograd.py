@@ -11,8 +11,8 @@ from fcnlite.compiler.cost import Cost
 from fcnlite.compiler.direct import Direct
 from fcnlite.compiler.ir import Machine, Operation
 from fcnlite.compiler.winograd import Winograd
+from fcnlite.description.shapes import paired
 from fcnlite.layers.base import Array, Run
-from fcnlite.shapes import paired
 
 RECTANGLE = (3, 14)
 """Rows and columns of tiles at once."""

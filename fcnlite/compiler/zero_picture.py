@@ -16,8 +16,8 @@ from fcnlite.compiler.ir import BLOCK, Graph, Machine, Operation, Value
 from fcnlite.compiler.operations import LayerOperation
 from fcnlite.compiler.passes.lay_out import lay_out
 from fcnlite.compiler.plan import Plan
+from fcnlite.graph.schedule import Schedule
 from fcnlite.layers.base import Array, Shape
-from fcnlite.schedule import Schedule
 
 Computed = tuple[dict[int, Array], dict[int, Array]]
 """By the place of the operation that makes them: arrays, and pixels."""

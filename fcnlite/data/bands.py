@@ -17,9 +17,9 @@ import numpy as np
 
 from fcnlite.data.opening import MAX_PIXELS, opened, refuse_pages, refuse_transparent, too_large
 from fcnlite.data.problems import survey
+from fcnlite.description.spec import MOST_BANDS, PICTURE_TYPES, Preprocessing
 from fcnlite.errors import DataError, FcnliteError, FileError
 from fcnlite.files import reading
-from fcnlite.spec import MOST_BANDS, PICTURE_TYPES, Preprocessing
 
 if TYPE_CHECKING:
     from PIL import ImageFile

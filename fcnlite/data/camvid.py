@@ -13,9 +13,9 @@ from fcnlite.data.dataset import VOID
 from fcnlite.data.pairs import FileDataset, Files, Numbers, picture_and_label, plain_values
 from fcnlite.data.problems import complain
 from fcnlite.data.published import find_folder
+from fcnlite.description.spec import Labels
 from fcnlite.errors import DataError
 from fcnlite.files import read_text
-from fcnlite.spec import Labels
 
 CLASSES = (
     "sky", "building", "column_pole", "road", "sidewalk", "tree",

@@ -7,9 +7,9 @@ import os
 from fcnlite.data.dataset import VOID
 from fcnlite.data.pairs import FileDataset, Numbers, picture_and_label
 from fcnlite.data.published import find_folder
+from fcnlite.description.spec import Labels
 from fcnlite.errors import DataError
 from fcnlite.files import cannot_read
-from fcnlite.spec import Labels
 
 CLASSES = {
     # trainId 0 to 18: the number in the labelIds files, and the colour.

@@ -12,8 +12,8 @@ import numpy as np
 from fcnlite.data.census import Census
 from fcnlite.data.checking import read_sample
 from fcnlite.data.problems import Progress, complain, survey
-from fcnlite.outline import classes_in_words, html_table
-from fcnlite.spec import Labels, Preprocessing
+from fcnlite.description.spec import Labels, Preprocessing
+from fcnlite.text import classes_in_words, html_table
 
 VOID = 255
 """The label of pixels that are neither learned nor scored."""

@@ -16,8 +16,8 @@ from fcnlite.data.label_options import LabelOptions
 from fcnlite.data.matching import Naming, match
 from fcnlite.data.pairs import FileDataset, Files
 from fcnlite.data.problems import Progress, complain, survey
+from fcnlite.description.spec import Preprocessing
 from fcnlite.errors import DataError, FcnliteError
-from fcnlite.spec import Preprocessing
 
 
 class Folder(FileDataset):

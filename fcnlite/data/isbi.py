@@ -15,9 +15,9 @@ from fcnlite.data.dataset import Dataset, Sample
 from fcnlite.data.pairs import Numbers
 from fcnlite.data.pictures import count_pages, read_gray_page
 from fcnlite.data.published import find_folder
+from fcnlite.description.spec import Labels
 from fcnlite.errors import DataError
 from fcnlite.files import cannot_read
-from fcnlite.spec import Labels
 
 CLASSES = ("membrane", "cell")
 VALUES = {0: 0, 255: 1}

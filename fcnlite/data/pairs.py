@@ -11,8 +11,8 @@ import numpy as np
 from fcnlite.data.blending import REMEDY, Counts, blended
 from fcnlite.data.dataset import VOID, Dataset, Sample
 from fcnlite.data.pictures import Orientation, read_image, read_label
+from fcnlite.description.spec import Labels, Preprocessing
 from fcnlite.errors import DataError
-from fcnlite.spec import Labels, Preprocessing
 
 ReadLabel = Callable[[Path], np.ndarray]
 """The label map in a file, H×W uint8 with `VOID`. Raises `FileError` or `DataError`, naming the file."""

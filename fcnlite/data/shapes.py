@@ -18,8 +18,8 @@ from fcnlite.data.dataset import VOID, Dataset, Sample
 from fcnlite.data.palette import voc_colors
 from fcnlite.data.problems import Progress
 from fcnlite.data.seeding import generator
+from fcnlite.description.spec import Labels
 from fcnlite.errors import DataError
-from fcnlite.spec import Labels
 
 COUNTS = {"train": 2000, "val": 100, "test": 100}
 SIZES = range(32, 2049)

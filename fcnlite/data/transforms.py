@@ -12,8 +12,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from fcnlite.data.dataset import VOID, Sample
+from fcnlite.description.spec import PICTURE_TYPES, Preprocessing
 from fcnlite.errors import DataError
-from fcnlite.spec import PICTURE_TYPES, Preprocessing
 
 _ORDER = {"BGR": (2, 1, 0), "RGB": (0, 1, 2)}
 _LUMINANCE = np.array([0.299, 0.587, 0.114], np.float32)  # ITU-R BT.601, as Pillow and OpenCV have it

@@ -11,8 +11,8 @@ from pathlib import Path
 from fcnlite.data.pairs import FileDataset, Files, Numbers, picture_and_label, plain_values
 from fcnlite.data.palette import voc_colors
 from fcnlite.data.published import find_folder, read_split
+from fcnlite.description.spec import Labels
 from fcnlite.errors import DataError
-from fcnlite.spec import Labels
 
 CLASSES = (
     "background", "aeroplane", "bicycle", "bird", "boat", "bottle", "bus",

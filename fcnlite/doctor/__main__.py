@@ -10,13 +10,15 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from fcnlite import _cli, caffe, doctor, loading
-from fcnlite._cli_data import add_data_options, open_data
+from fcnlite import doctor, loading
+from fcnlite._cli import parser as _cli
+from fcnlite._cli.data import add_data_options, open_data
+from fcnlite.description.spec import Preprocessing
 from fcnlite.doctor import padding, plateau, rates
 from fcnlite.doctor.finding import SEVERITIES, Finding
 from fcnlite.errors import FileError, ShapeError, SpecError
+from fcnlite.formats import caffe
 from fcnlite.net import Net
-from fcnlite.spec import Preprocessing
 
 _DESCRIPTION = """\
 Find what makes a net fail: zero or learning upsampling, a trunk without its weights, crops that misalign,

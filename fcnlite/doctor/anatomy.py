@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from itertools import zip_longest
 
-from fcnlite.heads import TRIAL_SIDE, image_inputs
+from fcnlite.description.shapes import Shape
+from fcnlite.description.spec import Preprocessing
 from fcnlite.layers import Layer
 from fcnlite.layers.infogain_loss import InfogainLoss
 from fcnlite.layers.softmax_loss import SoftmaxWithLoss
 from fcnlite.net import Net
-from fcnlite.shapes import Shape
-from fcnlite.spec import Preprocessing
+from fcnlite.segmentation.heads import TRIAL_SIDE, image_inputs
 
 WEIGHTED = ("Convolution", "InnerProduct")
 """Layers whose weights learn features or scores."""

@@ -10,12 +10,12 @@ import dataclasses
 from collections.abc import Sequence
 from fractions import Fraction
 
+from fcnlite.description.shapes import placements
+from fcnlite.description.spec import LayerSpec
 from fcnlite.doctor.finding import Finding
 from fcnlite.layers import Layer, links
 from fcnlite.layers.remedies import remedy
 from fcnlite.net import Net
-from fcnlite.shapes import placements
-from fcnlite.spec import LayerSpec
 
 AXES = ("rows", "columns")
 

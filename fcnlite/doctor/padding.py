@@ -11,13 +11,13 @@ import dataclasses
 from collections.abc import Sequence
 from typing import TypeGuard
 
+from fcnlite.description.spec import NetSpec, Preprocessing
 from fcnlite.doctor.anatomy import picture_shapes
 from fcnlite.doctor.finding import Finding, listed
 from fcnlite.errors import ShapeError
 from fcnlite.layers import Layer, create
 from fcnlite.layers.convolution import Convolution
 from fcnlite.net import Net
-from fcnlite.spec import NetSpec, Preprocessing
 
 PAD = 100
 MOST = 150

@@ -16,14 +16,14 @@ from dataclasses import replace
 
 import numpy as np
 
-from fcnlite.caffe.preprocessing import centring_layer
+from fcnlite.description.spec import LayerSpec, Preprocessing
 from fcnlite.doctor.anatomy import normalized, picture_shapes, score_blobs
 from fcnlite.doctor.finding import Finding
 from fcnlite.doctor.trials import Trial
+from fcnlite.formats.caffe.preprocessing import centring_layer
 from fcnlite.layers import Layer
 from fcnlite.layers.convolution import Convolution
 from fcnlite.net import Net
-from fcnlite.spec import LayerSpec, Preprocessing
 
 KNOWN = {
     ("conv1_1", 3, 1): "VGG-16",

@@ -17,13 +17,14 @@ import os
 from dataclasses import fields
 from math import prod
 
-from fcnlite import caffe, solver
+from fcnlite import solver
+from fcnlite.description.shapes import Shape
 from fcnlite.doctor.anatomy import blob_shapes, softmax_losses
 from fcnlite.doctor.finding import Finding
 from fcnlite.errors import ShapeError, SpecError
+from fcnlite.formats import caffe
 from fcnlite.layers.loss import Loss
 from fcnlite.net import Net
-from fcnlite.shapes import Shape
 from fcnlite.solver import Solver, SolverOptions
 
 JUDGED = ("SGD", "Nesterov")

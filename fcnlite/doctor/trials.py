@@ -10,11 +10,11 @@ import numpy as np
 
 from fcnlite.data import Dataset, Sample
 from fcnlite.data.transforms import label_to_blob, to_blob
+from fcnlite.description.shapes import Shape
 from fcnlite.doctor.anatomy import blob_shapes, picture_shapes, reference_shapes, softmax_losses
 from fcnlite.errors import FcnliteError
 from fcnlite.layers import Layer
 from fcnlite.net import Net
-from fcnlite.shapes import Shape
 
 Array = np.ndarray[Any, np.dtype[Any]]
 

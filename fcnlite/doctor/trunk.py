@@ -12,9 +12,9 @@ from typing import Any
 
 import numpy as np
 
+from fcnlite.description.fillers import Filler
 from fcnlite.doctor.anatomy import normalized, trunk_layers
 from fcnlite.doctor.finding import Finding, listed
-from fcnlite.fillers import Filler
 from fcnlite.layers import Layer
 from fcnlite.net import Net
 

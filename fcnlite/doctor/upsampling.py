@@ -10,9 +10,9 @@ from typing import Any
 
 import numpy as np
 
+from fcnlite.description.fillers import bilinear_kernel
 from fcnlite.doctor.finding import Finding, listed
 from fcnlite.doctor.trunk import as_filled
-from fcnlite.fillers import bilinear_kernel
 from fcnlite.layers.deconvolution import Deconvolution
 from fcnlite.net import Net
 

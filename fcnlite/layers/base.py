@@ -10,11 +10,11 @@ from typing import Any, ClassVar
 
 import numpy as np
 
+from fcnlite.description.fillers import Filler
+from fcnlite.description.shapes import Links, Placement, show
+from fcnlite.description.spec import LayerSpec
 from fcnlite.errors import FcnliteError, ShapeError, SpecError
-from fcnlite.fillers import Filler
 from fcnlite.layers.options import parse_options, shown
-from fcnlite.shapes import Links, Placement, show
-from fcnlite.spec import LayerSpec
 
 Array = np.ndarray[Any, np.dtype[Any]]
 Shape = tuple[int, ...]

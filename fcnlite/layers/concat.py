@@ -12,10 +12,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from fcnlite.description.shapes import Placement, show
 from fcnlite.errors import ShapeError
 from fcnlite.layers.base import Array, Layer, Run, Shape, along_picture, canonical_axis, register
 from fcnlite.layers.options import either
-from fcnlite.shapes import Placement, show
 
 
 @dataclass(frozen=True)

@@ -15,9 +15,9 @@ from fractions import Fraction
 
 import numpy as np
 
+from fcnlite.description.shapes import Placement
 from fcnlite.errors import ShapeError, SpecError
 from fcnlite.layers.base import Array, Layer, Run, Shape, canonical_axis, register
-from fcnlite.shapes import Placement
 
 
 @dataclass(frozen=True)

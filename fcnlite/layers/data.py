@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from fcnlite.description.spec import LayerSpec
 from fcnlite.layers.base import Layer, Shape, register
-from fcnlite.spec import LayerSpec
 
 _SIDE = 500
 """An example: the FCN reference's nets take pictures of any size."""

@@ -9,9 +9,9 @@ from __future__ import annotations
 
 import numpy as np
 
+from fcnlite.description.shapes import show
 from fcnlite.errors import ShapeError
 from fcnlite.layers.base import Array, Layer, Run, Shape, register
-from fcnlite.shapes import show
 
 
 @register

@@ -14,10 +14,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from math import prod
 
+from fcnlite.description.fillers import Filler
+from fcnlite.description.shapes import Placement
 from fcnlite.errors import SpecError
-from fcnlite.fillers import Filler
 from fcnlite.layers.base import Array, Layer, ParamShape, Run, Shape, canonical_axis, register
-from fcnlite.shapes import Placement
 from fcnlite.threads import matmul
 
 

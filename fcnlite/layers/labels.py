@@ -11,9 +11,9 @@ from typing import Any
 
 import numpy as np
 
+from fcnlite.description.shapes import show
 from fcnlite.errors import DataError, ShapeError
 from fcnlite.layers.base import Array, Shape, canonical_axis
-from fcnlite.shapes import show
 
 Labels = np.ndarray[Any, np.dtype[np.int64]]
 

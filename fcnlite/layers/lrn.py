@@ -16,9 +16,9 @@ from typing import Literal
 
 import numpy as np
 
+from fcnlite.description.shapes import show
 from fcnlite.errors import ShapeError, SpecError
 from fcnlite.layers.base import Array, Layer, Run, Shape, register
-from fcnlite.shapes import show
 
 
 @dataclass(frozen=True)

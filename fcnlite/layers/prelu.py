@@ -12,11 +12,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from fcnlite.description.fillers import Filler
+from fcnlite.description.shapes import show
 from fcnlite.errors import ShapeError
-from fcnlite.fillers import Filler
 from fcnlite.layers.base import Array, Layer, ParamShape, Run, Shape, register
 from fcnlite.layers.repeated import Repeated
-from fcnlite.shapes import show
 
 
 @dataclass(frozen=True)

@@ -10,12 +10,12 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Iterator, Mapping, Sequence
 
+from fcnlite.description.shapes import Window, crop_offset, placements
+from fcnlite.description.spec import LayerSpec
 from fcnlite.errors import FcnliteError
 from fcnlite.layers.base import Shape, create, links
 from fcnlite.layers.convolution import Convolution
 from fcnlite.layers.deconvolution import Deconvolution
-from fcnlite.shapes import Window, crop_offset, placements
-from fcnlite.spec import LayerSpec
 
 _STEPS = (*range(1, 17), *range(20, 101, 4))
 """Pixels by which a pad or kernel is changed."""

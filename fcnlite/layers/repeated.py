@@ -10,9 +10,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from fcnlite.description.shapes import show
 from fcnlite.errors import ShapeError
 from fcnlite.layers.base import Array, Shape, canonical_axis
-from fcnlite.shapes import show
 
 
 @dataclass(frozen=True)

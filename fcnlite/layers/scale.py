@@ -15,8 +15,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from fcnlite.description.fillers import Filler
 from fcnlite.errors import SpecError
-from fcnlite.fillers import Filler
 from fcnlite.layers.base import Array, Layer, ParamShape, Run, Shape, register
 from fcnlite.layers.repeated import Repeated
 

@@ -13,11 +13,11 @@ from math import prod
 
 import numpy as np
 
+from fcnlite.description.shapes import show
 from fcnlite.errors import ShapeError
 from fcnlite.layers.base import Array, Run, Shape, register
 from fcnlite.layers.elementwise import sigmoid
 from fcnlite.layers.loss import Loss
-from fcnlite.shapes import show
 
 
 @register

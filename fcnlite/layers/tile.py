@@ -11,9 +11,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from fcnlite.description.shapes import Placement
 from fcnlite.errors import SpecError
 from fcnlite.layers.base import Array, Layer, Run, Shape, along_picture, canonical_axis, register
-from fcnlite.shapes import Placement
 
 
 @dataclass(frozen=True)

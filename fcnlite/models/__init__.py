@@ -7,11 +7,11 @@ from dataclasses import replace
 from functools import partial
 
 from fcnlite import surgery
+from fcnlite.description.fillers import Filler
+from fcnlite.description.spec import MOST_BANDS, LayerSpec, NetSpec
 from fcnlite.errors import SpecError, nearest
-from fcnlite.fillers import Filler
 from fcnlite.models import alexnet, googlenet, lenet, lite, vgg
 from fcnlite.net import Net
-from fcnlite.spec import MOST_BANDS, LayerSpec, NetSpec
 
 _Writer = Callable[..., NetSpec]
 _NETS: dict[str, tuple[_Writer, tuple[int, ...]]] = {

@@ -9,9 +9,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from fcnlite.description.spec import NetSpec, ParamSpec
 from fcnlite.models import fcn
 from fcnlite.models.builder import LEARNED, Builder, channels
-from fcnlite.spec import NetSpec, ParamSpec
 
 _CONVOLUTIONS = (
     # num_output, kernel_size, pad, stride, group

@@ -7,10 +7,10 @@ from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any
 
+from fcnlite.description.shapes import crop_offset, placements
+from fcnlite.description.spec import LayerSpec, NetSpec, ParamSpec, StateRule
 from fcnlite.errors import SpecError
 from fcnlite.layers import links
-from fcnlite.shapes import crop_offset, placements
-from fcnlite.spec import LayerSpec, NetSpec, ParamSpec, StateRule
 
 LEARNED = (ParamSpec(lr_mult=1, decay_mult=1), ParamSpec(lr_mult=2, decay_mult=0))
 """Weight and bias as most published nets train them: biases at twice the rate, without decay."""

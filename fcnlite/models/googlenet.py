@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from typing import Any
 
+from fcnlite.description.spec import NetSpec
 from fcnlite.models import fcn
 from fcnlite.models.builder import Builder, channels
-from fcnlite.spec import NetSpec
 
 _INCEPTIONS = {
     # outputs of 1x1, 3x3_reduce, 3x3, 5x5_reduce, 5x5, pool_proj

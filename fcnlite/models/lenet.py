@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from fcnlite.description.spec import NetSpec, ParamSpec
 from fcnlite.models.builder import Builder, channels
-from fcnlite.spec import NetSpec, ParamSpec
 
 _PARAM = (ParamSpec(lr_mult=1), ParamSpec(lr_mult=2))
 _FILLERS: dict[str, Any] = {"weight_filler": {"type": "xavier"}, "bias_filler": {"type": "constant"}}

@@ -10,10 +10,10 @@ crop offsets are 0 and any size from 1×1 works.
 
 from __future__ import annotations
 
+from fcnlite.description.spec import NetSpec, ParamSpec
 from fcnlite.models import fcn
 from fcnlite.models.builder import FIXED, Builder, channels
 from fcnlite.models.vgg import STAGES
-from fcnlite.spec import NetSpec, ParamSpec
 
 WEIGHT = (ParamSpec(lr_mult=1, decay_mult=1),)
 SKIPS = {4: 16, 3: 8, 2: 4, 1: 2}

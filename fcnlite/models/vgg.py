@@ -6,9 +6,9 @@ a factor on all channel counts but the scores'.
 
 from __future__ import annotations
 
+from fcnlite.description.spec import NetSpec
 from fcnlite.models import fcn
 from fcnlite.models.builder import Builder, channels
-from fcnlite.spec import NetSpec
 
 STAGES = ((64, 2), (128, 2), (256, 3), (512, 3), (512, 3))
 """Channels and number of 3×3 convolutions of each stage; a pooling ends each."""

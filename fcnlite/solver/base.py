@@ -14,13 +14,13 @@ from typing import Any, ClassVar, NamedTuple
 import numpy as np
 
 from fcnlite import config
+from fcnlite.description.spec import NetSpec
+from fcnlite.engine.parameter import Parameter
 from fcnlite.errors import SpecError, TrainingError
 from fcnlite.layers.options import shown
 from fcnlite.net import Net
-from fcnlite.parameter import Parameter
 from fcnlite.solver.options import SolverOptions, parameters, told
 from fcnlite.solver.rates import NEEDS, POLICIES
-from fcnlite.spec import NetSpec
 from fcnlite.threads import Turns, in_turn
 
 Array = np.ndarray[Any, np.dtype[Any]]
@@ -195,7 +195,7 @@ class Solver:
     @in_turn
     def snapshot(self, path: str | os.PathLike[str], progress: Mapping[str, Any] | None = None) -> None:
         """Write all that is needed to go on: net, parameters, histories, iteration, and `progress` (JSON values)."""
-        from fcnlite import storage
+        from fcnlite.formats import storage
 
         net = self.net
         net.check_complete(path)
@@ -223,7 +223,7 @@ class Solver:
         Returns the snapshot's `progress`. Raises `TrainingError` where it is of another net or another type of solver;
         nothing has changed then.
         """
-        from fcnlite import storage
+        from fcnlite.formats import storage
         from fcnlite.solver import caffe_state
 
         if not storage.is_weight_file(path) and caffe_state.is_state(path):

@@ -7,11 +7,11 @@ from math import prod
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from fcnlite import caffe
-from fcnlite.caffe.solverstate import weights_beside
+from fcnlite.description.shapes import show
 from fcnlite.errors import TrainingError
+from fcnlite.formats import caffe
+from fcnlite.formats.caffe.solverstate import weights_beside
 from fcnlite.loading import read_weights, take
-from fcnlite.shapes import show
 
 if TYPE_CHECKING:
     from fcnlite.solver.base import Solver

@@ -7,16 +7,17 @@ from dataclasses import fields
 from functools import partial
 from typing import Any
 
-from fcnlite import caffe, surgery
+from fcnlite import surgery
+from fcnlite.description.spec import NetSpec
 from fcnlite.errors import SpecError, nearest
 from fcnlite.files import beside
+from fcnlite.formats import caffe
 from fcnlite.loading import read_weights, take
 from fcnlite.net import Net
 from fcnlite.solver.base import Solver
 from fcnlite.solver.options import SolverOptions
 from fcnlite.solver.rates import NEEDS
 from fcnlite.solver.rules import create, is_registered
-from fcnlite.spec import NetSpec
 
 _IGNORED = {
     "debug_info", "device_id", "display", "layer_wise_reduce", "snapshot", "snapshot_after_train",

@@ -16,12 +16,12 @@ from typing import Any
 
 import numpy as np
 
+from fcnlite.description.shapes import Shape, show
+from fcnlite.description.spec import LayerSpec, NetSpec
 from fcnlite.errors import ShapeError, SpecError
 from fcnlite.layers import Layer, create
 from fcnlite.layers.base import UnknownLayer, canonical_axis, named
 from fcnlite.layers.data import DataLayer
-from fcnlite.shapes import Shape, show
-from fcnlite.spec import LayerSpec, NetSpec
 from fcnlite.surgery.transplanting import Array, Weights
 
 _ELEMENTWISE = ("ReLU", "Dropout", "Sigmoid", "TanH", "ELU", "Power")

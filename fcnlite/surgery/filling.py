@@ -8,13 +8,13 @@ from collections.abc import Iterable
 
 import numpy as np
 
+from fcnlite.description.fillers import Filler, bilinear_kernel
+from fcnlite.description.fillers import fill as fill_array
+from fcnlite.description.shapes import show
+from fcnlite.engine.parameter import generator
 from fcnlite.errors import ShapeError, SpecError, nearest
-from fcnlite.fillers import Filler, bilinear_kernel
-from fcnlite.fillers import fill as fill_array
 from fcnlite.layers import Layer
 from fcnlite.net import Net
-from fcnlite.parameter import generator
-from fcnlite.shapes import show
 
 
 def interp(net: Net, layers: Iterable[str] | None = None) -> None:

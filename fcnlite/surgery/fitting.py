@@ -10,10 +10,10 @@ from typing import Any
 
 import numpy as np
 
+from fcnlite.description.shapes import Shape, crop_offset, placements, show
+from fcnlite.description.spec import LayerSpec, NetSpec
 from fcnlite.errors import ShapeError
 from fcnlite.layers import Layer, create, links
-from fcnlite.shapes import Shape, crop_offset, placements, show
-from fcnlite.spec import LayerSpec, NetSpec
 from fcnlite.surgery.convolutional import top_shapes
 from fcnlite.surgery.transplanting import Weights
 

@@ -7,10 +7,10 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from fcnlite.description.shapes import Shape
 from fcnlite.errors import SpecError
 from fcnlite.layers import Layer
 from fcnlite.net import Net
-from fcnlite.shapes import Shape
 from fcnlite.surgery.transplanting import Array, Weights
 
 _EACH_CHANNEL_ALIKE = frozenset(

@@ -10,10 +10,10 @@ from typing import Any
 
 import numpy as np
 
-from fcnlite import caffe
+from fcnlite.description.shapes import Shape, show
 from fcnlite.errors import ShapeError, SpecError, nearest
+from fcnlite.formats import caffe
 from fcnlite.net import Net
-from fcnlite.shapes import Shape, show
 
 Array = np.ndarray[Any, np.dtype[Any]]
 Weights = Mapping[str, Sequence[Array]]

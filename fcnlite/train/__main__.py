@@ -9,8 +9,8 @@ from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
-from fcnlite import _cli
-from fcnlite._cli_data import add_data_options, add_split_options
+from fcnlite._cli import parser as _cli
+from fcnlite._cli.data import add_data_options, add_split_options
 from fcnlite.errors import TrainingError
 from fcnlite.train import recipes, single, staged, starting
 from fcnlite.train.consent import Consent

@@ -11,9 +11,9 @@ from fcnlite.data import Dataset
 from fcnlite.data.census import Census
 from fcnlite.data.dataset import Progress
 from fcnlite.data.problems import complain, survey
+from fcnlite.description.spec import LayerSpec, NetSpec
 from fcnlite.errors import TrainingError
 from fcnlite.net import Net
-from fcnlite.spec import LayerSpec, NetSpec
 
 
 def balanced(net: Net, dataset: Dataset, offset: float, progress: Progress | None = None) -> Net:

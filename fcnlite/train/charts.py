@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from fcnlite.plots import Color, smoothed
+from fcnlite.segmentation.plots import Color, smoothed
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -80,7 +80,7 @@ class Standing:
 
 def read_options(path: str | os.PathLike[str]) -> TrainOptions:
     """The options that the run of a checkpoint was given. Raises `FileError`, and `TrainingError` naming the file."""
-    from fcnlite import storage
+    from fcnlite.formats import storage
 
     stored = storage.load(path).progress.get("options")
     if not isinstance(stored, dict):

@@ -7,11 +7,11 @@ from dataclasses import replace
 
 from fcnlite.data import Dataset
 from fcnlite.data.loader import blobs
+from fcnlite.description.shapes import Shape
+from fcnlite.description.spec import LayerSpec, NetSpec, Preprocessing
 from fcnlite.errors import DataError
 from fcnlite.layers.base import create
 from fcnlite.layers.data import FCN_REFERENCE, DataLayer
-from fcnlite.shapes import Shape
-from fcnlite.spec import LayerSpec, NetSpec, Preprocessing
 
 
 def fed_by(spec: NetSpec, dataset: Dataset, crop: tuple[int, int] | None) -> NetSpec:

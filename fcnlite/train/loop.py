@@ -14,13 +14,13 @@ from typing import Any
 
 import numpy as np
 
+from fcnlite.analysis.dense import sample_loss
 from fcnlite.data import VOID, Dataset, Loader
 from fcnlite.data.seeding import generator
-from fcnlite.dense import sample_loss
 from fcnlite.errors import FcnliteError, FileError, TrainingError
-from fcnlite.evaluation import confusion
-from fcnlite.heads import Head, image_inputs, match_classes
-from fcnlite.segmenter import Segmenter
+from fcnlite.segmentation.evaluation import confusion
+from fcnlite.segmentation.heads import Head, image_inputs, match_classes
+from fcnlite.segmentation.segmenter import Segmenter
 from fcnlite.solver import Solver
 from fcnlite.train import report
 from fcnlite.train.checkpoint import Best, Standing
@@ -110,7 +110,7 @@ class Training:
 
     def _check_classes(self, consent: Consent) -> None:
         """Make sure that the classes of the checkpoint have kept their numbers and names."""
-        from fcnlite import storage
+        from fcnlite.formats import storage
 
         last = self.folder.last
         info = storage.load(last).info

@@ -10,11 +10,11 @@ import numpy as np
 
 from fcnlite.data import VOID, Dataset
 from fcnlite.data.census import Census
-from fcnlite.heads import heads, picture_inputs
+from fcnlite.description.shapes import placements
+from fcnlite.description.spec import Labels
 from fcnlite.layers import links
 from fcnlite.net import Net
-from fcnlite.shapes import placements
-from fcnlite.spec import Labels
+from fcnlite.segmentation.heads import heads, picture_inputs
 
 if TYPE_CHECKING:
     from fcnlite.train.loop import Training

@@ -20,8 +20,8 @@ import numpy as np
 
 from fcnlite.data import Dataset
 from fcnlite.files import atomic_write
-from fcnlite.metrics import text
-from fcnlite.plots import UNSCORED_COLOR, WRONG_COLOR, errors, overlay, smoothed
+from fcnlite.segmentation.metrics import text
+from fcnlite.segmentation.plots import UNSCORED_COLOR, WRONG_COLOR, errors, overlay, smoothed
 from fcnlite.train import charts
 from fcnlite.train.charts import Chart
 from fcnlite.train.checkpoint import Best

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 
-from fcnlite import plots
 from fcnlite.data import Dataset
-from fcnlite.evaluation import confusion
-from fcnlite.metrics import Metrics, text
-from fcnlite.segmenter import Segmenter
+from fcnlite.segmentation import plots
+from fcnlite.segmentation.evaluation import confusion
+from fcnlite.segmentation.metrics import Metrics, text
+from fcnlite.segmentation.segmenter import Segmenter
 from fcnlite.train.run_folder import RunFolder
 from fcnlite.train.watching import Scores, predictions
 

@@ -7,8 +7,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from fcnlite import doctor, storage
+from fcnlite import doctor
 from fcnlite.errors import TrainingError
+from fcnlite.formats import storage
 from fcnlite.train import opening, results, starting
 from fcnlite.train.checkpoint import read_options
 from fcnlite.train.consent import NO_CONSENT, Consent

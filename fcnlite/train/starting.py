@@ -10,15 +10,17 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from fcnlite import _cli, caffe, config, models, surgery
-from fcnlite._cli_data import training_data, validation_data
+from fcnlite import config, models, surgery
+from fcnlite._cli import parser as _cli
+from fcnlite._cli.data import training_data, validation_data
 from fcnlite.data import Dataset
 from fcnlite.data.loader import check_sizes
+from fcnlite.description.spec import ModelInfo, Preprocessing
 from fcnlite.errors import DataError, FcnliteError, SpecError, TrainingError
-from fcnlite.heads import heads, image_inputs, match_classes, picture_inputs, prepare
+from fcnlite.formats import caffe
 from fcnlite.loading import read_weights
 from fcnlite.net import Net
-from fcnlite.spec import ModelInfo, Preprocessing
+from fcnlite.segmentation.heads import heads, image_inputs, match_classes, picture_inputs, prepare
 from fcnlite.surgery.reordering import reordered, score_path, scoring_layers
 from fcnlite.train.balance import balanced
 from fcnlite.train.consent import NO_CONSENT, Consent
@@ -87,7 +89,7 @@ def _feeding(options: TrainOptions, own: Preprocessing | None) -> Preprocessing 
 
     None where neither says it, and fcnlite's own way holds. A data set with a way of its own comes first in any case.
     """
-    from fcnlite import storage
+    from fcnlite.formats import storage
 
     if options.init is not None and storage.is_weight_file(options.init):
         found = storage.load(options.init).info.preprocessing
@@ -135,7 +137,7 @@ def recorded_model(source: str, model: str | None) -> dict[str, Any]:
     `model`: the one that is asked for, if there is one. Raises `TrainingError` where the file was trained with a
     prototxt, which it does not name in full, and no model is asked for.
     """
-    from fcnlite import storage
+    from fcnlite.formats import storage
 
     if not storage.is_weight_file(source):
         return {}
@@ -172,7 +174,7 @@ def transplant(source: str, net: Net, consent: Consent = NO_CONSENT) -> str:
 
 def _for_the_classes(source: str, net: Net, consent: Consent) -> tuple[surgery.Weights, list[str]]:
     """The weights in a file, with scores in the order of the net's classes, and what to tell of that."""
-    from fcnlite import storage
+    from fcnlite.formats import storage
 
     if consent.new_scores:
         return _without_scores(read_weights(source), net), ["score layers start new, as --new-scores says"]

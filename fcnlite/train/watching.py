@@ -14,8 +14,8 @@ import numpy as np
 
 from fcnlite.data import VOID, Dataset, Loader
 from fcnlite.data.pictures import show
-from fcnlite.metrics import Metrics, confusion, number
-from fcnlite.segmenter import Segmenter
+from fcnlite.segmentation.metrics import Metrics, confusion, number
+from fcnlite.segmentation.segmenter import Segmenter
 from fcnlite.train.norms import Norms
 
 SAMPLES = 6

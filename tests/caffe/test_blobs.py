@@ -10,9 +10,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from fcnlite.caffe import read_blob
-from fcnlite.caffe.schema import message_class
 from fcnlite.errors import FileError
+from fcnlite.formats.caffe import read_blob
+from fcnlite.formats.caffe.schema import message_class
 
 
 def save(folder: Path, **fields: Any) -> Path:

@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from fcnlite.caffe import read_weights, write_weights
-from fcnlite.caffe.schema import message_class
 from fcnlite.errors import FileError
+from fcnlite.formats.caffe import read_weights, write_weights
+from fcnlite.formats.caffe.schema import message_class
 
 
 def save(path: Path, *layers: dict[str, Any]) -> Path:

@@ -9,9 +9,9 @@ import pytest
 
 import fcnlite
 from fcnlite import caffe, convert, surgery
-from fcnlite.caffe.hdf5_files import read_hdf5_weights
-from fcnlite.caffe.writing import hdf5_weights, write_together
 from fcnlite.errors import ShapeError
+from fcnlite.formats.caffe.hdf5_files import read_hdf5_weights
+from fcnlite.formats.caffe.writing import hdf5_weights, write_together
 from fcnlite.net import Net
 
 NET = """

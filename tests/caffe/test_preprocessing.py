@@ -11,8 +11,8 @@ from PIL import Image
 
 import fcnlite
 from fcnlite import caffe
+from fcnlite.description.spec import MeanPicture, ModelInfo, Preprocessing
 from fcnlite.errors import FileError, SpecError
-from fcnlite.spec import MeanPicture, ModelInfo, Preprocessing
 
 SCORE = """layer { name: "score" type: "Convolution" bottom: "%s" top: "score"
   convolution_param { num_output: 2 kernel_size: 1 } }

@@ -13,12 +13,12 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 import fcnlite
-from fcnlite.caffe import nvidia, parse_net, parse_solver, read_net, read_solver, write_net
-from fcnlite.caffe.schema import Field, enum_values, fields
-from fcnlite.caffe.text import MAX_TEXT_BYTES
+from fcnlite.description.spec import LayerSpec, NetSpec, ParamSpec, StateRule
 from fcnlite.errors import FileError, SpecError
+from fcnlite.formats.caffe import nvidia, parse_net, parse_solver, read_net, read_solver, write_net
+from fcnlite.formats.caffe.schema import Field, enum_values, fields
+from fcnlite.formats.caffe.text import MAX_TEXT_BYTES
 from fcnlite.layers import registered
-from fcnlite.spec import LayerSpec, NetSpec, ParamSpec, StateRule
 
 CONVOLUTION = """
 name: "one"

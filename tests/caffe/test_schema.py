@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 
-from fcnlite.caffe.plain import to_plain
-from fcnlite.caffe.schema import _ENUMS, _MESSAGES, enum_values, fields, message_class
-from fcnlite.caffe.text import parse_text
+from fcnlite.formats.caffe.plain import to_plain
+from fcnlite.formats.caffe.schema import _ENUMS, _MESSAGES, enum_values, fields, message_class
+from fcnlite.formats.caffe.text import parse_text
 
 
 def test_fields_of_each_label() -> None:

@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 
 import fcnlite
-from fcnlite.caffe import parse_net, read_net
-from fcnlite.caffe.schema import enum_values, fields
-from fcnlite.caffe.upgrade import type_of_today
+from fcnlite.description.spec import LayerSpec, ParamSpec, StateRule
 from fcnlite.errors import SpecError
-from fcnlite.spec import LayerSpec, ParamSpec, StateRule
+from fcnlite.formats.caffe import parse_net, read_net
+from fcnlite.formats.caffe.schema import enum_values, fields
+from fcnlite.formats.caffe.upgrade import type_of_today
 
 
 def test_v1_is_renamed_field_by_field() -> None:

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from fcnlite.caffe.schema import message_class
-from fcnlite.caffe.wire import BYTES, parts
+from fcnlite.formats.caffe.schema import message_class
+from fcnlite.formats.caffe.wire import BYTES, parts
 
 
 def byte_fields(data: bytes) -> list[tuple[int, bytes]]:

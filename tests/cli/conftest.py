@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 import pytest
 
-from fcnlite import _cli
+from fcnlite._cli import parser as _cli
 from fcnlite.train import report, results
 from tests.color_net import color_net
 

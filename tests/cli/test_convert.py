@@ -14,9 +14,9 @@ import pytest
 
 import fcnlite
 from fcnlite import caffe, convert, models, storage
-from fcnlite.fillers import bilinear_kernel
+from fcnlite.description.fillers import bilinear_kernel
+from fcnlite.description.spec import ModelInfo, Preprocessing
 from fcnlite.net import Net
-from fcnlite.spec import ModelInfo, Preprocessing
 from tests.cli.conftest import Command, Ended
 from tests.interop import test_keras as keras_files
 from tests.interop import test_torchvision as torchvision_files

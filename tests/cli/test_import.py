@@ -8,7 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from fcnlite import __main__, _cli, _cli_import, data, evaluate, predict, solver, summary
+from fcnlite import __main__, data, evaluate, predict, solver, summary
+from fcnlite._cli import imports as _cli_import
+from fcnlite._cli import parser as _cli
 from fcnlite.doctor import __main__ as doctor
 from fcnlite.layers import base
 from fcnlite.train import __main__ as train

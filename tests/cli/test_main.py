@@ -11,7 +11,8 @@ from pathlib import Path
 import pytest
 
 import fcnlite
-from fcnlite import __main__, _cli
+from fcnlite import __main__
+from fcnlite._cli import parser as _cli
 from fcnlite.errors import DataError
 from tests.cli.conftest import Command
 

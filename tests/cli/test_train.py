@@ -16,7 +16,8 @@ import pytest
 from PIL import Image
 
 import fcnlite
-from fcnlite import _cli, models, storage
+from fcnlite import models, storage
+from fcnlite._cli import parser as _cli
 from fcnlite.data import VOID, Loader
 from fcnlite.errors import FileError
 from fcnlite.train.__main__ import main

@@ -9,8 +9,9 @@ import numpy as np
 import pytest
 
 import fcnlite
-from fcnlite import _cli, storage
-from fcnlite.spec import Preprocessing
+from fcnlite import storage
+from fcnlite._cli import parser as _cli
+from fcnlite.description.spec import Preprocessing
 from fcnlite.train.__main__ import main
 from tests.cli.conftest import Command
 from tests.train.runs import arrays

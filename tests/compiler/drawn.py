@@ -7,7 +7,7 @@ from typing import Any
 from hypothesis import assume
 from hypothesis import strategies as st
 
-from fcnlite.spec import NetSpec
+from fcnlite.description.spec import NetSpec
 from tests.random_nets import FLAG, Draw, Drawing
 
 CHANNELS = st.one_of(st.integers(1, 20), st.sampled_from([1, 3, 4, 5, 16, 17, 32, 33, 48, 64, 70]))

@@ -15,7 +15,7 @@ from fcnlite._kernels import isa
 from fcnlite.compiler.arena import Arena, Outputs
 from fcnlite.compiler.ir import BLOCK, Machine, blocks
 from fcnlite.compiler.problem import Problem
-from fcnlite.shapes import Window
+from fcnlite.description.shapes import Window
 from tests.random_nets import FLAG, Draw
 
 Array = np.ndarray[Any, np.dtype[Any]]

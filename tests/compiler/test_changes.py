@@ -12,8 +12,8 @@ import pytest
 import fcnlite
 from fcnlite import config, models
 from fcnlite.compiler import algorithms
+from fcnlite.description.spec import LayerSpec
 from fcnlite.net import Net
-from fcnlite.spec import LayerSpec
 from tests.compiler.twins import (
     GRADIENT_BAR,
     Array,
@@ -95,7 +95,7 @@ def assert_and_run(net: Net) -> dict[str, Array]:
 
 
 def test_a_parameter_that_two_layers_share() -> None:
-    shared = (fcnlite.spec.ParamSpec(name="w"), fcnlite.spec.ParamSpec(name="b"))
+    shared = (fcnlite.description.spec.ParamSpec(name="w"), fcnlite.description.spec.ParamSpec(name="b"))
     layers = [
         LayerSpec(name, "Convolution", (bottom,), (name,), {"num_output": 16, "kernel_size": [3], "pad": [1]}, shared)
         for name, bottom in (("a", "data"), ("b", "a"))

@@ -10,6 +10,7 @@ from typing import Any, ClassVar
 import numpy as np
 import pytest
 
+from fcnlite.description.shapes import Shape, show
 from fcnlite.errors import ShapeError, SpecError
 from fcnlite.layers import base
 from fcnlite.layers.base import Layer, Run, create, register
@@ -28,7 +29,6 @@ from fcnlite.layers.slice import Slice
 from fcnlite.layers.softmax import Softmax
 from fcnlite.layers.softmax_loss import SoftmaxWithLoss
 from fcnlite.net import Net
-from fcnlite.shapes import Shape, show
 from tests.compiler.twins import (
     GRADIENT_BAR,
     Array,

@@ -14,7 +14,7 @@ from fcnlite.compiler.algorithms import candidates, cheapest
 from fcnlite.compiler.direct import Direct, PointwiseWork, Streamed
 from fcnlite.compiler.problem import Problem, with_biases
 from fcnlite.compiler.winograd import Winograd
-from fcnlite.shapes import Window
+from fcnlite.description.shapes import Window
 from tests.compiler.problems import (
     ISAS,
     Array,

@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given, reject, settings
 from hypothesis import strategies as st
 
+from fcnlite.description.spec import LayerSpec
 from fcnlite.errors import ShapeError
 from fcnlite.net import Net
-from fcnlite.spec import LayerSpec
 from tests.compiler.twins import (
     GRADIENT_BAR,
     assert_all_near,

@@ -21,9 +21,9 @@ from fcnlite.compiler.ir import Machine
 from fcnlite.compiler.problem import Problem
 from fcnlite.compiler.thin_winograd import ThinWinograd
 from fcnlite.compiler.winograd import Winograd
+from fcnlite.description.spec import LayerSpec
 from fcnlite.errors import ShapeError
 from fcnlite.net import Net
-from fcnlite.spec import LayerSpec
 from tests.compiler.problems import ISAS, guarded, machine_with
 from tests.compiler.twins import (
     Array,

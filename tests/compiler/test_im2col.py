@@ -8,12 +8,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from fcnlite import config
+from fcnlite._kernels.blas import blas_kernels
 from fcnlite.compiler import im2col
 from fcnlite.compiler.algorithms import candidates, cheapest
 from fcnlite.compiler.im2col import Im2col
 from fcnlite.compiler.problem import Problem, with_biases
-from fcnlite.shapes import Window
-from fcnlite.threads import blas_alone, blas_kernels
+from fcnlite.description.shapes import Window
+from fcnlite.threads import blas_alone
 from tests.compiler.problems import (
     ISAS,
     Array,

@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 
 from fcnlite.compiler.interpolation import Interpolation
 from fcnlite.compiler.ir import BLOCK
-from fcnlite.fillers import bilinear_kernel
+from fcnlite.description.fillers import bilinear_kernel
+from fcnlite.description.spec import LayerSpec, ParamSpec
 from fcnlite.net import Net
-from fcnlite.spec import LayerSpec, ParamSpec
 from tests.compiler.problems import ISAS, guarded, machine_with
 from tests.compiler.twins import (
     Array,

@@ -15,7 +15,7 @@ from fcnlite._kernels import isa
 from fcnlite.compiler.convolution import Convolution
 from fcnlite.compiler.ir import Machine
 from fcnlite.compiler.winograd import Winograd
-from fcnlite.spec import NetSpec
+from fcnlite.description.spec import NetSpec
 from tests.compiler.drawn import LARGE_SIDES, specs
 from tests.compiler.twins import (
     Array,

@@ -10,8 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from fcnlite.compiler.normalization import Normalization
+from fcnlite.description.spec import LayerSpec, ParamSpec
 from fcnlite.net import Net
-from fcnlite.spec import LayerSpec, ParamSpec
 from tests.compiler.problems import ISAS, blocked, guarded, machine_with, unblocked
 from tests.compiler.twins import (
     Array,

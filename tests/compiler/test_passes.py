@@ -13,7 +13,7 @@ from fcnlite.compiler.algorithms import candidates
 from fcnlite.compiler.convolution import Convolution
 from fcnlite.compiler.operations import Cut, FromBlocked, ToBlocked
 from fcnlite.compiler.pooling import AveragePooling, MaxPooling
-from fcnlite.spec import LayerSpec
+from fcnlite.description.spec import LayerSpec
 from tests.compiler.twins import (
     GRADIENT_BAR,
     Array,

@@ -9,9 +9,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from fcnlite.compiler.pooling import AveragePooling, MaxPooling
+from fcnlite.description.shapes import Window
+from fcnlite.description.spec import LayerSpec
 from fcnlite.layers import create
-from fcnlite.shapes import Window
-from fcnlite.spec import LayerSpec
 from tests.compiler.problems import ISAS, Array, blocked, guarded, machine_with, unblocked
 from tests.compiler.twins import normal
 from tests.random_nets import Draw

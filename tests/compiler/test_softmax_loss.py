@@ -10,9 +10,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from fcnlite.compiler.operations import SoftmaxLoss
+from fcnlite.description.spec import LayerSpec, NetSpec
 from fcnlite.errors import DataError
 from fcnlite.net import Net
-from fcnlite.spec import LayerSpec, NetSpec
 from tests.compiler.problems import ISAS, guarded, machine_with
 from tests.compiler.twins import Array, assert_near, does, normal, plain_twin, plan_of
 

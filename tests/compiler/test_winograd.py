@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from fcnlite.compiler import winograd
 from fcnlite.compiler.problem import Prepared, Problem, with_biases
 from fcnlite.compiler.winograd import POINTS, Winograd, kernel_transform
-from fcnlite.shapes import Window
+from fcnlite.description.shapes import Window
 from tests.compiler.problems import (
     GUARD,
     ISAS,

@@ -7,12 +7,12 @@ from typing import Any
 
 import numpy as np
 
-from fcnlite.backprop import Pass, PlainPass
 from fcnlite.compiler import Plan
 from fcnlite.compiler.ir import Operation
+from fcnlite.description.spec import LayerSpec, NetSpec
+from fcnlite.engine.backprop import Pass, PlainPass
+from fcnlite.graph.schedule import Schedule
 from fcnlite.net import Net
-from fcnlite.schedule import Schedule
-from fcnlite.spec import LayerSpec, NetSpec
 
 Array = np.ndarray[Any, np.dtype[Any]]
 

@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 from hypothesis import strategies as st
 
+from fcnlite.description.spec import LayerSpec
 from fcnlite.net import Net
-from fcnlite.spec import LayerSpec
 from tests.compiler.twins import conv, filled, in_place, normal, pool, spec_of
 from tests.random_nets import FLAG, Draw
 

@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 
 from fcnlite.data import Dataset, Loader, Sample, epoch
+from fcnlite.description.spec import Labels, Preprocessing
 from fcnlite.errors import DataError
-from fcnlite.evaluation import evaluate
-from fcnlite.spec import Labels, Preprocessing
+from fcnlite.segmentation.evaluation import evaluate
 from tests.color_net import CLASSES, COLORS, color_net
 
 IMAGE = np.zeros((40, 30, 3), np.uint8)

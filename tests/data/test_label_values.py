@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from fcnlite import Segmenter, _cli, data, predict
+from fcnlite import Segmenter, data, predict
+from fcnlite._cli import parser as _cli
 from fcnlite.data.pictures import read_numbers
 from fcnlite.errors import DataError
 from fcnlite.train.__main__ import main as train

@@ -8,8 +8,8 @@ import sys
 import pytest
 
 from fcnlite import data
+from fcnlite.description.spec import Preprocessing
 from fcnlite.errors import DataError
-from fcnlite.spec import Preprocessing
 
 
 def test_every_name_opens_or_asks_for_its_root() -> None:

@@ -10,8 +10,8 @@ import pytest
 
 from fcnlite import data
 from fcnlite.data import Dataset, Sample
+from fcnlite.description.spec import Labels
 from fcnlite.errors import DataError
-from fcnlite.spec import Labels
 
 COLORS = ((0, 0, 0), (255, 255, 255))
 

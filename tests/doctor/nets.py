@@ -8,13 +8,14 @@ from typing import Any
 
 import numpy as np
 
-from fcnlite import spec, surgery
+from fcnlite import surgery
 from fcnlite.data import Dataset, Sample
+from fcnlite.description import spec
+from fcnlite.description.spec import LayerSpec, ModelInfo, NetSpec
 from fcnlite.doctor import Finding
 from fcnlite.models import fcn
 from fcnlite.models.builder import Builder
 from fcnlite.net import Net
-from fcnlite.spec import LayerSpec, ModelInfo, NetSpec
 
 CLASSES = 6
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 import pytest
 
 from fcnlite import models
+from fcnlite.description.spec import NetSpec
 from fcnlite.doctor import crops
 from fcnlite.doctor.padding import without_shapes
 from fcnlite.net import Net
-from fcnlite.spec import NetSpec
 from tests.doctor.nets import changed, healthy, small_fcn
 
 

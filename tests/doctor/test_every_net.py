@@ -10,11 +10,12 @@ from pathlib import Path
 import pytest
 
 import fcnlite
-from fcnlite import _cli, doctor, models, summary
+from fcnlite import doctor, models, summary
+from fcnlite._cli import parser as _cli
+from fcnlite.description.spec import NetSpec
 from fcnlite.doctor import __main__ as command
 from fcnlite.doctor import anatomy
 from fcnlite.net import Net
-from fcnlite.spec import NetSpec
 from tests.conftest import shared_folder
 
 SIDE = 32

@@ -10,9 +10,9 @@ from PIL import Image
 
 from fcnlite import data
 from fcnlite.data import VOID, Dataset
+from fcnlite.description.spec import LayerSpec
 from fcnlite.doctor import Finding, labels
 from fcnlite.net import Net
-from fcnlite.spec import LayerSpec
 from tests.color_net import color_net
 from tests.doctor.nets import CLASSES, Labels, changed, healthy, small_fcn, told
 

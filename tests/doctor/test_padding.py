@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 
 from fcnlite import models
+from fcnlite.description.spec import NetSpec, Preprocessing
 from fcnlite.doctor import Finding, padding
 from fcnlite.models.builder import Builder
-from fcnlite.spec import NetSpec, Preprocessing
 from tests.doctor.nets import changed, small_fcn
 
 

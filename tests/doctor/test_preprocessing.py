@@ -7,11 +7,11 @@ from typing import Any
 import pytest
 
 from fcnlite import caffe, models, surgery
+from fcnlite.description.fillers import Filler
+from fcnlite.description.spec import ModelInfo, Preprocessing
 from fcnlite.doctor import preprocessing
 from fcnlite.doctor.trials import trials
-from fcnlite.fillers import Filler
 from fcnlite.net import Net
-from fcnlite.spec import ModelInfo, Preprocessing
 from tests.doctor.nets import healthy
 
 CAFFE = (104.00699, 116.66877, 122.67892)

@@ -8,11 +8,11 @@ from typing import Any
 import pytest
 
 from fcnlite import caffe, models
+from fcnlite.description.spec import NetSpec
 from fcnlite.doctor import rates
 from fcnlite.errors import SpecError
 from fcnlite.net import Net
 from fcnlite.solver import SGD, Adam
-from fcnlite.spec import NetSpec
 from fcnlite.train.balance import weighted
 from tests.doctor.nets import changed, small_fcn, told
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 
 from fcnlite import data
+from fcnlite.description.spec import ModelInfo
 from fcnlite.doctor import Finding, scores
 from fcnlite.doctor.trials import trials
 from fcnlite.net import Net
-from fcnlite.spec import ModelInfo
 from tests.doctor.nets import CLASSES, Labels, healthy, small_fcn, told
 
 SHAPES = data.open("shapes", count=2, size=64)

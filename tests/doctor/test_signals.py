@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 
 from fcnlite import data, models
+from fcnlite.description.spec import ParamSpec
 from fcnlite.doctor import Finding, signals
 from fcnlite.doctor.trials import trials
 from fcnlite.net import Net
-from fcnlite.spec import ParamSpec
 from tests.doctor.nets import changed, healthy, net_of, small_fcn, told
 
 SHAPES = data.open("shapes", count=2, size=64)

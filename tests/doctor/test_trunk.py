@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from fcnlite import models, surgery
+from fcnlite.description.fillers import Filler
 from fcnlite.doctor import trunk
-from fcnlite.fillers import Filler
 from tests.doctor.nets import changed, healthy, net_of, small_fcn, told
 
 

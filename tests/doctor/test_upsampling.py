@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 
 from fcnlite import surgery
+from fcnlite.description.fillers import Filler
+from fcnlite.description.spec import NetSpec, ParamSpec
 from fcnlite.doctor import upsampling
-from fcnlite.fillers import Filler
 from fcnlite.net import Net
-from fcnlite.spec import NetSpec, ParamSpec
 from tests.doctor.nets import CLASSES, changed, healthy, net_of, small_fcn, told
 
 

@@ -13,8 +13,8 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from fcnlite import caffe
-from fcnlite.caffe.schema import message_class
 from fcnlite.errors import FcnliteError
+from fcnlite.formats.caffe.schema import message_class
 from fcnlite.net import Net
 
 SECONDS = 5

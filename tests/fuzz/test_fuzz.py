@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from fcnlite.caffe import parse_net
 from fcnlite.errors import FcnliteError
+from fcnlite.formats.caffe import parse_net
 from tests.fuzz.mutations import kinds, survives
 
 COUNTS = {"net": 900, "solver": 200, "caffemodel": 400, "hdf5": 200, "state": 150, "blob": 150}

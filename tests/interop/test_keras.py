@@ -12,7 +12,7 @@ import pytest
 
 from fcnlite import caffe, models, surgery
 from fcnlite.errors import FileError
-from fcnlite.interop import keras
+from fcnlite.formats.interop import keras
 from fcnlite.net import Net
 from tests.interop.made_up import CLASSES, SIDE, vgg16
 

@@ -16,10 +16,10 @@ from hypothesis import HealthCheck, given, settings
 from onnx.reference import ReferenceEvaluator
 
 from fcnlite import models
+from fcnlite.description.spec import LayerSpec, NetSpec, ParamSpec
 from fcnlite.errors import FcnliteError, FileError, SpecError
-from fcnlite.interop import save_onnx
+from fcnlite.formats.interop import save_onnx
 from fcnlite.net import Net
-from fcnlite.spec import LayerSpec, NetSpec, ParamSpec
 from tests.random_nets import Shape, assert_close, picture, specs, with_values
 
 DATA = LayerSpec("data", "Input", top=("data",), options={"shape": [{"dim": [1, 2, 8, 6]}]})

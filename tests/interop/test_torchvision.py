@@ -12,10 +12,10 @@ import numpy as np
 import pytest
 
 from fcnlite import models, surgery
+from fcnlite.description.spec import Preprocessing
 from fcnlite.errors import FileError, SpecError
-from fcnlite.interop import safetensors, torchvision
+from fcnlite.formats.interop import safetensors, torchvision
 from fcnlite.net import Net
-from fcnlite.spec import Preprocessing
 from tests.interop.made_up import CLASSES, SIDE, vgg16
 
 Array = np.ndarray[Any, Any]

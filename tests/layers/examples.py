@@ -13,10 +13,10 @@ from typing import Any
 import numpy as np
 from hypothesis import strategies as st
 
+from fcnlite.description.shapes import Window
+from fcnlite.description.spec import LayerSpec, NetSpec
 from fcnlite.layers.base import Layer, create
 from fcnlite.net import Net
-from fcnlite.shapes import Window
-from fcnlite.spec import LayerSpec, NetSpec
 
 Array = np.ndarray[Any, np.dtype[Any]]
 Shape = tuple[int, ...]

@@ -7,8 +7,8 @@ from contextlib import contextmanager
 
 import numpy as np
 
-from fcnlite.caffe import parse_net
-from fcnlite.fillers import Filler
+from fcnlite.description.fillers import Filler
+from fcnlite.formats.caffe import parse_net
 from fcnlite.layers import Layer, ParamShape, Run, base
 from fcnlite.net import Net
 

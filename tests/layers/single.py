@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 
+from fcnlite.description.spec import LayerSpec, NetSpec
 from fcnlite.net import Net
-from fcnlite.spec import LayerSpec, NetSpec
 from tests.layers.examples import Array, input_layer
 
 NAN = float("nan")

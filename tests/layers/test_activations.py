@@ -10,9 +10,9 @@ import pytest
 from hypothesis import given, settings
 from scipy import special
 
+from fcnlite.description.spec import LayerSpec, NetSpec
 from fcnlite.errors import ShapeError, SpecError
 from fcnlite.net import Net
-from fcnlite.spec import LayerSpec, NetSpec
 from tests.layers.examples import EXAMPLES, Array, Example, input_layer
 from tests.layers.single import INF, NAN, compute, gradients, normal, one
 

@@ -14,11 +14,11 @@ from hypothesis import strategies as st
 from fcnlite.compiler import plan
 from fcnlite.compiler.ir import Machine, Operation
 from fcnlite.compiler.plan import PlanPass
+from fcnlite.description.spec import LayerSpec, NetSpec
 from fcnlite.errors import SpecError
 from fcnlite.layers import check_gradients, registered
 from fcnlite.layers.base import Run, create
 from fcnlite.net import Net
-from fcnlite.spec import LayerSpec, NetSpec
 from tests.layers.examples import EXAMPLES, Array, Example
 
 NO_COMPUTATION = {"Silence", *(name for name, cls in registered().items() if cls.bottoms == (0, 0))}  # inputs

@@ -7,9 +7,9 @@ from typing import Any
 import numpy as np
 import pytest
 
+from fcnlite.description.spec import LayerSpec
 from fcnlite.errors import GradientError, ShapeError, SpecError
 from fcnlite.layers import Run, check_gradients, create
-from fcnlite.spec import LayerSpec
 from tests.layers.own import Arrays, Scaled, registered
 
 X = np.random.default_rng(0).normal(size=(2, 3, 4, 5))

@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 from scipy.special import log_softmax, softmax
 
-from fcnlite.caffe import parse_net, read_net
-from fcnlite.caffe.schema import message_class
 from fcnlite.errors import FcnliteError, FileError, ShapeError, SpecError
+from fcnlite.formats.caffe import parse_net, read_net
+from fcnlite.formats.caffe.schema import message_class
 from fcnlite.net import Net
 from tests.layers.examples import Array
 from tests.layers.single import LABELS, SCORES, compute, gradients, normal, one

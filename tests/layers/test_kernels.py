@@ -16,10 +16,10 @@ from hypothesis import strategies as st
 
 from fcnlite import config
 from fcnlite._kernels import im2col, pooling
+from fcnlite.description.shapes import Window
+from fcnlite.description.spec import LayerSpec, NetSpec
 from fcnlite.layers import columns
 from fcnlite.net import Net
-from fcnlite.shapes import Window
-from fcnlite.spec import LayerSpec, NetSpec
 from tests.layers.examples import EXAMPLES, Example, input_layer
 
 Array = np.ndarray[Any, np.dtype[Any]]

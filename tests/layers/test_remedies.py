@@ -7,12 +7,12 @@ import re
 import numpy as np
 import pytest
 
+from fcnlite.description.spec import NetSpec
 from fcnlite.doctor import crops
 from fcnlite.doctor.padding import without_shapes
 from fcnlite.errors import ShapeError
 from fcnlite.models.builder import Builder
 from fcnlite.net import Net
-from fcnlite.spec import NetSpec
 from tests.doctor.nets import changed, small_fcn
 
 

@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 
+from fcnlite.description.spec import LayerSpec, NetSpec
 from fcnlite.errors import ShapeError, SpecError
 from fcnlite.net import Net
-from fcnlite.spec import LayerSpec, NetSpec
 from tests.layers.examples import EXAMPLES, Example, input_layer
 from tests.layers.single import compute, gradients, normal, one
 

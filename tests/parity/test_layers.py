@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from fcnlite.caffe import read_net
+from fcnlite.formats.caffe import read_net
 from fcnlite.net import Net
 from tests.parity.reference import HERE, assert_close, case_folder, part, read_case, set_param
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from fcnlite.caffe import read_net, read_weights
+from fcnlite.formats.caffe import read_net, read_weights
 from fcnlite.net import Net
 from tests.parity.reference import assert_close, layer_and_index, part, read_case, set_param
 

@@ -12,10 +12,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from fcnlite import models, surgery
-from fcnlite.fillers import Filler
-from fcnlite.interop import save_onnx
+from fcnlite.description.fillers import Filler
+from fcnlite.description.spec import LayerSpec, NetSpec
+from fcnlite.formats.interop import save_onnx
 from fcnlite.net import Net
-from fcnlite.spec import LayerSpec, NetSpec
 from tests.random_nets import Array, assert_close, picture, specs, with_values
 
 pytestmark = pytest.mark.peers

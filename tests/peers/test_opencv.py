@@ -10,9 +10,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 
 from fcnlite import caffe, models, surgery
-from fcnlite.fillers import Filler
+from fcnlite.description.fillers import Filler
+from fcnlite.description.spec import LayerSpec, NetSpec
 from fcnlite.net import Net
-from fcnlite.spec import LayerSpec, NetSpec
 from tests.random_nets import Array, Shape, assert_close, picture, specs, with_values
 
 pytestmark = pytest.mark.peers

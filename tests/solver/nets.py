@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from fcnlite.caffe import parse_net
+from fcnlite.formats.caffe import parse_net
 from fcnlite.net import Net
 
 NET = """

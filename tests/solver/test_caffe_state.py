@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 
 from fcnlite import solver
-from fcnlite.caffe import read_solver_state, write_weights
-from fcnlite.caffe.schema import message_class
 from fcnlite.errors import FileError, TrainingError
+from fcnlite.formats.caffe import read_solver_state, write_weights
+from fcnlite.formats.caffe.schema import message_class
 from tests.solver.nets import arrays, assert_equal, batch, train_net
 
 RULES = ["SGD", "Adam"]

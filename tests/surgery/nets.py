@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from fcnlite.description.spec import LayerSpec, NetSpec
 from fcnlite.net import Net
-from fcnlite.spec import LayerSpec, NetSpec
 
 
 def net_of(*layers: LayerSpec) -> Net:

@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 
 from fcnlite import caffe, models, surgery
+from fcnlite.description.spec import LayerSpec, NetSpec
 from fcnlite.errors import FcnliteError, ShapeError, SpecError
 from fcnlite.net import Net
-from fcnlite.spec import LayerSpec, NetSpec
 from fcnlite.surgery import Weights, fully_convolutional
 from tests.parity.reference import assert_close, read_case
 

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from fcnlite import surgery
+from fcnlite.description.fillers import Filler, bilinear_kernel
 from fcnlite.errors import ShapeError, SpecError
-from fcnlite.fillers import Filler, bilinear_kernel
 from tests.surgery.nets import convolution, deconvolution, net_of
 
 

@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 
 from fcnlite import models, surgery
+from fcnlite.description.shapes import placements
+from fcnlite.description.spec import NetSpec
 from fcnlite.errors import ShapeError
 from fcnlite.layers import links
 from fcnlite.net import Net
-from fcnlite.shapes import placements
-from fcnlite.spec import NetSpec
 
 Shapes = dict[str, list[tuple[int, ...]]]
 

@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 
 from fcnlite import models
+from fcnlite.description.spec import LayerSpec, NetSpec
 from fcnlite.errors import SpecError
-from fcnlite.heads import heads, picture_inputs
 from fcnlite.net import Net
-from fcnlite.spec import LayerSpec, NetSpec
+from fcnlite.segmentation.heads import heads, picture_inputs
 from fcnlite.surgery import transplant
 from fcnlite.surgery.reordering import reordered, score_path, scoring_layers
 

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 from fcnlite import surgery
+from fcnlite.description.spec import LayerSpec
 from fcnlite.errors import ShapeError, SpecError
 from fcnlite.net import Net
-from fcnlite.spec import LayerSpec
 from tests.surgery.nets import convolution, deconvolution, inner_product, net_of
 
 RNG = np.random.default_rng(0)

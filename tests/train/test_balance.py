@@ -7,9 +7,9 @@ import pytest
 
 from fcnlite import data, models
 from fcnlite.data import voc_colors
+from fcnlite.description.spec import Labels, LayerSpec
 from fcnlite.errors import TrainingError
 from fcnlite.net import Net
-from fcnlite.spec import Labels, LayerSpec
 from fcnlite.train.balance import balanced, class_shares, class_weights, weighted
 
 

@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from fcnlite import _cli, storage
+from fcnlite import storage
+from fcnlite._cli import parser as _cli
 from fcnlite.train import report, results
 from fcnlite.train.__main__ import main
 from tests.train.bands import SMALL, scenes

@@ -11,10 +11,10 @@ import pytest
 import fcnlite
 from fcnlite import evaluate, storage
 from fcnlite.data import Folder
+from fcnlite.description.spec import ModelInfo
 from fcnlite.errors import DataError
-from fcnlite.evaluation import confusion
 from fcnlite.net import Net
-from fcnlite.spec import ModelInfo
+from fcnlite.segmentation.evaluation import confusion
 from fcnlite.train.__main__ import main
 from tests.cli.conftest import Command
 from tests.color_net import color_net

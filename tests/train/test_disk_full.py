@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from fcnlite import _cli, storage
+from fcnlite import storage
+from fcnlite._cli import parser as _cli
 from fcnlite.errors import FileError
 from fcnlite.train import report, results
 from fcnlite.train.__main__ import main

@@ -15,7 +15,8 @@ from typing import Any
 
 import pytest
 
-from fcnlite import _cli, storage
+from fcnlite import storage
+from fcnlite._cli import parser as _cli
 from fcnlite.train import report, results
 from fcnlite.train.__main__ import main
 from fcnlite.train.run_folder import Log, RunFolder

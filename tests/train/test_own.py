@@ -8,7 +8,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from fcnlite import _cli_import, data, evaluate, solver
+from fcnlite import data, evaluate, solver
+from fcnlite._cli import imports as _cli_import
 from fcnlite.train import __main__ as train
 from fcnlite.train.checkpoint import read_options
 from tests.cli.conftest import Command
@@ -20,7 +21,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from fcnlite import data, solver
-from fcnlite.spec import Labels
+from fcnlite.description.spec import Labels
 
 
 @data.register("halves")

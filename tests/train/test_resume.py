@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from fcnlite import _cli, config, models, storage
+from fcnlite import config, models, storage
+from fcnlite._cli import parser as _cli
 from fcnlite.data import VOID
 from fcnlite.solver import SGD
 from fcnlite.train import report, results

@@ -9,7 +9,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from fcnlite import _cli, models, storage
+from fcnlite import models, storage
+from fcnlite._cli import parser as _cli
 from fcnlite.train import report, results, single
 from fcnlite.train.__main__ import main
 from fcnlite.train.loop import Training

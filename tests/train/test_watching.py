@@ -16,15 +16,17 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from fcnlite import _cli, evaluation, models, plots, storage
+from fcnlite import models, plots, storage
+from fcnlite._cli import parser as _cli
 from fcnlite.data import VOID, Dataset, Sample, Shapes
+from fcnlite.description.spec import Labels
 from fcnlite.errors import FileError
-from fcnlite.evaluation import evaluate
 from fcnlite.loading import load
-from fcnlite.metrics import Metrics, confusion
-from fcnlite.segmenter import Segmenter
+from fcnlite.segmentation import evaluation
+from fcnlite.segmentation.evaluation import evaluate
+from fcnlite.segmentation.metrics import Metrics, confusion
+from fcnlite.segmentation.segmenter import Segmenter
 from fcnlite.solver import SGD
-from fcnlite.spec import Labels
 from fcnlite.train import report, results
 from fcnlite.train.__main__ import main
 from fcnlite.train.norms import Norms

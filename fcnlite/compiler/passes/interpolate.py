@@ -10,8 +10,8 @@ from __future__ import annotations
 from fcnlite.compiler.interpolation import Interpolation
 from fcnlite.compiler.ir import Graph, Machine, Operation
 from fcnlite.compiler.operations import Cut, LayerOperation, Sum
+from fcnlite.description.shapes import Window
 from fcnlite.layers.deconvolution import Deconvolution
-from fcnlite.shapes import Window
 
 
 def interpolate(graph: Graph, machine: Machine) -> list[str]:

@@ -14,8 +14,8 @@ from fcnlite.compiler.convolution import Convolution
 from fcnlite.compiler.ir import Operation
 from fcnlite.compiler.pooling import MaxPooling
 from fcnlite.compiler.problem import Problem
+from fcnlite.description.shapes import Window
 from fcnlite.layers.base import Array
-from fcnlite.shapes import Window
 
 LEAST_PAD = 8
 """A smaller pad is not worth the trouble."""

@@ -1,0 +1,1 @@
+"""What the commands share: parsers and the options of data and imports."""

@@ -1,0 +1,1 @@
+"""How a net computes layer by layer: parameters, the reference path, backpropagation."""

@@ -1,0 +1,203 @@
+"""Parameters: the arrays that a net learns."""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import partial
+from math import prod
+from typing import Any
+
+import numpy as np
+
+from fcnlite import config
+from fcnlite.description import fillers
+from fcnlite.description.fillers import Filler
+from fcnlite.description.shapes import show
+from fcnlite.errors import FcnliteError, ShapeError, SpecError, UnknownNameError, nearest
+from fcnlite.layers.base import Layer, ParamShape
+from fcnlite.threads import Turns
+
+Array = np.ndarray[Any, np.dtype[Any]]
+Rng = np.random.Generator
+
+
+_turns = Turns()
+"""Of threads that make a parameter's arrays or count its changes: nets in several threads may share it."""
+
+
+class Unfilled:
+    """Values that a filler will give once somebody looks at them: most are loaded before."""
+
+    def __init__(self, filler: Filler, shape: tuple[int, ...], dtype: np.dtype[Any], rng: Callable[[], Rng]) -> None:
+        fillers.check(filler, shape)
+        self.shape = shape
+        self.dtype = dtype
+        self._filler = filler
+        self._rng = rng
+
+    def fill(self) -> Array:
+        return fillers.fill(self._filler, self.shape, self.dtype, self._rng())
+
+
+class Parameter:
+    """One weight or bias: `data`, its gradient `grad`, and its multipliers on rate and decay."""
+
+    def __init__(
+        self, array: Array | Unfilled, lr_mult: float = 1.0, decay_mult: float = 1.0, statistic: bool = False
+    ) -> None:
+        # In C order: solvers and layers write through reshaped views.
+        self._values = array if isinstance(array, Unfilled) else np.asarray(array, order="C")
+        self._grad: Array | None = None
+        self.lr_mult = lr_mult
+        self.decay_mult = decay_mult
+        self.statistic = statistic
+        """Whether it is measured, not learned: it has no gradient."""
+        self.version = 0
+        """Counts the times that the values may have changed; whatever was derived from them compares it."""
+
+    @property
+    def array(self) -> Array:
+        """A read-only view of the values, which always shows the present ones. Write to `data` to change them."""
+        view = self._filled().view()
+        view.flags.writeable = False
+        return view
+
+    @property
+    def data(self) -> Array:
+        """The writable values. Reading it marks the parameter changed."""
+        self.changed()
+        return self._filled()
+
+    @data.setter
+    def data(self, values: Any) -> None:
+        values = np.asarray(values)
+        if values.shape != self.shape:
+            raise ShapeError(f"the parameter has shape {show(self.shape)}; found {show(values.shape)}.")
+        with _turns:
+            if isinstance(self._values, Unfilled):
+                self._values = np.empty(self.shape, self._values.dtype)
+        self.data[...] = values
+        self.changed()  # another thread may have prepared what was half written
+
+    def adopt(self, values: Array) -> None:
+        """Take `values`, of this parameter's shape, without copying them if they are read-only: mapped from a file.
+
+        They are copied once they may be written.
+        """
+        if values.flags.writeable or values.dtype != self._values.dtype or not values.flags.c_contiguous:
+            self.data = values
+        else:
+            with _turns:
+                self._values = values
+                self.version += 1
+
+    @property
+    def grad(self) -> Array:
+        """The gradient of the last backward; zero before it, and where `lr_mult` is 0 (but see `Net.backward`)."""
+        with _turns:
+            if self._grad is None:
+                self._grad = np.zeros_like(self._filled())
+            return self._grad
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        return self._values.shape
+
+    def changed(self) -> None:
+        """Mark the values as changed, so that nothing derived from them is used again."""
+        with _turns:
+            if not self._filled().flags.writeable:
+                self._values = self._filled().copy()
+            self.version += 1
+
+    def _filled(self) -> Array:
+        """The values, writable unless they are mapped from a file."""
+        if isinstance(self._values, Unfilled):
+            with _turns:
+                if isinstance(self._values, Unfilled):
+                    self._values = self._values.fill()
+        return self._values
+
+    def zero_grad(self) -> None:
+        """Forget the gradient: it reads as zero."""
+        if self._grad is not None:
+            self._grad.fill(0)
+
+    def __repr__(self) -> str:
+        return f"Parameter({show(self.shape)}, lr_mult={self.lr_mult:g}, decay_mult={self.decay_mult:g})"
+
+
+class Parameters(dict[str, list[Parameter]]):
+    """A net's parameters by layer name. An unknown name raises `UnknownNameError`, which tells near ones."""
+
+    def __missing__(self, name: object) -> list[Parameter]:
+        raise UnknownNameError(f"no layer with parameters is called {name!r}; {nearest(str(name), self)}")
+
+
+def generator(seed: int, stream: int, name: str) -> np.random.Generator:
+    """Random numbers that depend on these three alone, never on what was drawn before."""
+    return np.random.Generator(np.random.PCG64([seed, stream, zlib.crc32(name.encode())]))
+
+
+def make_parameters(
+    wanted: Iterable[tuple[Layer, list[ParamShape]]],
+    existing: Mapping[str, Sequence[Parameter]],
+    owners: dict[str, Parameter],
+    dtype: np.dtype[Any],
+    seed: int,
+) -> dict[str, list[Parameter]]:
+    """The parameters of a net by layer name: `existing` ones, those shared by `param { name }`, or new ones by filler.
+
+    `owners` holds the parameters that have a name already; new ones are added. Raises `ShapeError` where sharers need
+    different shapes, `SpecError` for multipliers that contradict the owner's or a filler that does not fit.
+    """
+    params: dict[str, list[Parameter]] = {}
+    for layer, shapes in wanted:
+        if len(layer.spec.param) > len(shapes):
+            raise SpecError(
+                f"layer {layer.spec.name!r}: {len(layer.spec.param)} param for {len(shapes)} parameters; drop the rest."
+            )
+        for i, want in enumerate(shapes):
+            where = f"layer {layer.spec.name!r}, parameter {i}"
+            spec = layer.spec.param[i] if i < len(layer.spec.param) else None
+            lr_mult = 0.0 if want.statistic else spec.lr_mult if spec else 1.0
+            decay_mult = spec.decay_mult if spec else 1.0
+            held = existing.get(layer.spec.name, ())
+            owner = owners.get(spec.name) if spec and spec.name else None
+            if i < len(held):
+                parameter = held[i]
+            elif owner is not None and spec is not None:
+                parameter = owner
+                owner.lr_mult = _shared(f"{where}: lr_mult", spec.name, owner.lr_mult, lr_mult)
+                owner.decay_mult = _shared(f"{where}: decay_mult", spec.name, owner.decay_mult, decay_mult)
+            else:
+                try:
+                    values = _unfilled(want, dtype, partial(generator, seed, 0, f"{layer.spec.name}[{i}]"))
+                except FcnliteError as error:
+                    raise type(error)(f"{where}: {error}") from error
+                parameter = Parameter(values, lr_mult, decay_mult, want.statistic)
+            if parameter.shape != want.shape:
+                raise ShapeError(f"{where}: needs shape {show(want.shape)}, but shares one of {show(parameter.shape)}.")
+            if spec and spec.name:
+                owners.setdefault(spec.name, parameter)
+            params.setdefault(layer.spec.name, []).append(parameter)
+    return params
+
+
+def _shared(what: str, name: str, owners: float, sharers: float) -> float:
+    """The multiplier of a shared parameter: what one of the sharers wrote, if they do not differ."""
+    if 1.0 not in (owners, sharers) and owners != sharers:
+        raise SpecError(f"{what} is {sharers:g}, but {name!r}, which it shares, has {owners:g}; write it in one place.")
+    return sharers if owners == 1.0 else owners
+
+
+def _unfilled(want: ParamShape, dtype: np.dtype[Any], rng: Callable[[], Rng]) -> Unfilled:
+    """A new parameter's values. Raises `ShapeError` for a size that no net has."""
+    size = prod(want.shape) * dtype.itemsize
+    if size > config.PARAMETER_BYTES:
+        raise ShapeError(
+            f"shape {show(want.shape)} would take {size / 2**30:,.0f} GiB; expected at most "
+            f"{config.PARAMETER_BYTES >> 30}: check num_output, the kernel size and the input's shape."
+        )
+    return Unfilled(want.filler, want.shape, dtype, rng)

@@ -1,0 +1,1 @@
+"""Files: weight files of fcnlite, Caffe, ONNX, Keras, torchvision. They exchange descriptions and arrays."""

@@ -1,0 +1,154 @@
+"""Caffe's blobs as arrays, and files that hold one: binaryproto."""
+
+from __future__ import annotations
+
+import math
+import os
+from collections.abc import Iterable
+from typing import Any, BinaryIO
+
+import numpy as np
+
+from fcnlite.errors import FileError
+from fcnlite.formats.caffe.bounded import opened
+from fcnlite.formats.caffe.schema import fields, message_class
+from fcnlite.formats.caffe.wire import BYTES, parts
+from fcnlite.layers.options import MAX_AXES
+
+MAX_BLOB_BYTES = 64 << 20
+"""Of a binaryproto: a mean picture or a matrix of classes."""
+
+_LEGACY_AXES = ("num", "channels", "height", "width")
+_CHUNK = 1 << 20
+"""Numbers that are converted or checked at a time."""
+
+_BLOB = fields("BlobProto")
+_FLOATS, _DOUBLES = _BLOB["data"].number, _BLOB["double_data"].number
+_GRADIENTS = (_BLOB["diff"].number, _BLOB["double_diff"].number, 13)
+_RAW = 12
+"""`raw_data`, which NVIDIA's Caffe and OpenCV write: numbers of 2, 4 or 8 bytes; 13 is `raw_diff`."""
+
+Piece = tuple[int, int]
+"""From byte to byte of the file."""
+
+
+def read_blob(path: str | os.PathLike[str]) -> np.ndarray:
+    """The float32 array in a binaryproto file (a mean picture, an infogain matrix). Raises `FileError`."""
+    from google.protobuf.message import DecodeError
+
+    with opened(path, MAX_BLOB_BYTES) as (stream, data):
+        try:
+            array = to_array(stream, data, (0, len(data)), str(path))
+        except (ValueError, DecodeError) as error:
+            raise FileError(f"{path}: is no binaryproto, or it is damaged or cut short.") from error
+    return array.copy()
+
+
+def to_array(stream: BinaryIO, data: memoryview, blob: Piece, where: str) -> np.ndarray:
+    """The numbers of the BlobProto at `blob` of a file, in their shape: float32, read-only.
+
+    `data` maps the file that `stream` reads: the walk looks at few bytes of it, and the numbers are read into their
+    array straight. Raises `FileError`, beginning with `where`, for numbers that do not fit the shape or are not
+    finite; `ValueError` or protobuf's `DecodeError` where there is no message.
+    """
+    pieces: dict[int, list[Piece]] = {_FLOATS: [], _DOUBLES: [], _RAW: []}
+    rest = bytearray()
+    for part in parts(data, *blob):
+        if part.kind == BYTES and part.number in pieces:
+            pieces[part.number].append((part.start, part.end))
+        elif part.number not in _GRADIENTS:
+            rest += data[part.begin : part.end]
+    message: Any = message_class("BlobProto")()
+    message.ParseFromString(bytes(rest))
+    shape = _shape(message, where)
+    count = math.prod(shape)
+    if unpacked := message.double_data or message.data:
+        _check_count(len(unpacked), shape, where)
+        array = np.array(unpacked, dtype=np.float32)
+    else:
+        kind, found = _kind(pieces, count)
+        _check_count(sum(end - start for start, end in found) // kind.itemsize, shape, where)
+        array = _read(stream, found, kind, count)
+    check_finite(array, where)
+    array.flags.writeable = False  # so that a net may adopt it, however large, without a copy
+    return array.reshape(shape)
+
+
+def check_shape(shape: Iterable[int], where: str) -> tuple[int, ...]:
+    """The sizes of a blob, each at least 1. Raises `FileError`, beginning with `where`."""
+    sizes = tuple(shape)
+    if len(sizes) > MAX_AXES or any(size < 1 for size in sizes):
+        raise FileError(f"{where}: has the shape {_show(sizes)}; expected up to {MAX_AXES} sizes of at least 1.")
+    return sizes
+
+
+def _shape(message: Any, where: str) -> tuple[int, ...]:
+    if any(message.HasField(axis) for axis in _LEGACY_AXES):
+        return check_shape((getattr(message, axis) for axis in _LEGACY_AXES), where)
+    return check_shape(message.shape.dim, where)
+
+
+def _kind(pieces: dict[int, list[Piece]], count: int) -> tuple[np.dtype[Any], list[Piece]]:
+    """What the numbers are stored as, and where."""
+    if raw := pieces[_RAW]:
+        size = sum(end - start for start, end in raw)
+        return np.dtype({2 * count: "<f2", 8 * count: "<f8"}.get(size, "<f4")), raw
+    if doubles := pieces[_DOUBLES]:
+        return np.dtype("<f8"), doubles
+    return np.dtype("<f4"), pieces[_FLOATS]
+
+
+def _check_count(found: int, shape: tuple[int, ...], where: str) -> None:
+    if found == 0 and not shape:
+        raise FileError(f"{where}: holds no numbers; expected a blob that Caffe saved.")
+    if found == 0:
+        raise FileError(
+            f"{where}: has a shape but no numbers; the file was saved without its weights, get the full one."
+        )
+    if found != math.prod(shape):
+        raise FileError(
+            f"{where}: holds {found:,} numbers, its shape {_show(shape)} needs {math.prod(shape):,}; "
+            "the file is damaged."
+        )
+
+
+def _read(stream: BinaryIO, pieces: list[Piece], kind: np.dtype[Any], count: int) -> np.ndarray:
+    """The numbers that lie at `pieces` of the file."""
+    array = np.empty(count, np.float32)
+    at = 0
+    for start, end in pieces:
+        stream.seek(start)
+        size = (end - start) // kind.itemsize
+        if (end - start) % kind.itemsize:
+            raise ValueError(f"{end - start} bytes at byte {start} are no whole number of {kind.name}")
+        if kind == array.dtype:
+            _fill(stream, array[at : at + size])
+        else:
+            for first in range(at, at + size, _CHUNK):
+                part = np.empty(min(_CHUNK, at + size - first), kind)
+                _fill(stream, part)
+                with np.errstate(over="ignore"):
+                    array[first : first + len(part)] = part
+        at += size
+    return array
+
+
+def _fill(stream: BinaryIO, array: np.ndarray) -> None:
+    """Read as many bytes as the array has."""
+    view = array.view(np.uint8).data
+    while view:
+        read = stream.readinto(view)  # type: ignore[attr-defined]
+        if not read:
+            raise ValueError("the file was cut short while it was read")
+        view = view[read:]
+
+
+def check_finite(array: np.ndarray, where: str) -> None:
+    flat = array.reshape(-1)
+    if not all(np.isfinite(flat[at : at + _CHUNK]).all() for at in range(0, flat.size, _CHUNK)):
+        raise FileError(f"{where}: holds NaN or infinite numbers; the training that wrote it had diverged.")
+
+
+def _show(shape: tuple[int, ...]) -> str:
+    shown = "×".join(map(str, shape[:MAX_AXES])) or "(scalar)"
+    return shown if len(shape) <= MAX_AXES else f"{shown}×..."

@@ -1,0 +1,125 @@
+"""Nets for other engines: a prototxt and weights that Caffe itself and OpenCV's dnn read."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+import os
+import re
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from fcnlite.description.spec import LayerSpec, NetSpec
+from fcnlite.errors import SpecError
+from fcnlite.formats.caffe.prototxt import write_net
+from fcnlite.formats.caffe.schema import message_class
+from fcnlite.formats.caffe.writing import Pieces, caffemodel_weights, hdf5_weights, write_together
+from fcnlite.graph.exportable import (
+    Exportable,
+    Step,
+    asked_outputs,
+    check_complete,
+    described_shapes,
+    float32_params,
+    needed_steps,
+    steps_of,
+)
+
+_TYPES = """
+    AbsVal Accuracy ArgMax BatchNorm BatchReindex Bias BNLL Clip Concat ContrastiveLoss Convolution Crop Data
+    Deconvolution Dropout DummyData Eltwise ELU Embed EuclideanLoss Exp Filter Flatten HDF5Data HDF5Output HingeLoss
+    Im2col ImageData InfogainLoss InnerProduct Input Log LRN LSTM LSTMUnit MemoryData MultinomialLogisticLoss MVN
+    Parameter Pooling Power PReLU Python Reduction ReLU Reshape RNN Scale Sigmoid SigmoidCrossEntropyLoss Silence
+    Slice Softmax SoftmaxWithLoss Split SPP Swish TanH Threshold Tile WindowData
+"""
+"""The layer types of Caffe (BVLC, master)."""
+
+_IN_PLACE = """
+    AbsVal BatchNorm Bias BNLL Clip Dropout ELU Exp Log MVN Power PReLU Python ReLU Scale Sigmoid Softmax Swish TanH
+    Threshold
+"""
+"""Those that may write over their first bottom. Others read it again once it is overwritten, or change its shape."""
+
+
+def save(
+    net: Exportable,
+    prototxt: str | os.PathLike[str],
+    weights: str | os.PathLike[str],
+    *,
+    outputs: Sequence[str] | None = None,
+) -> None:
+    """Write `net` as a prototxt and its weights: HDF5 where the name ends in `.h5`, else a binary caffemodel.
+
+    By default the description is written as it stands, with the layers of both phases. With `outputs`, blobs by name,
+    only the layers that compute them in phase TEST are: OpenCV, which knows no losses, reads such nets alone. The
+    matrix of an InfogainLoss goes into a binaryproto beside the prototxt. All files are written or none. Raises
+    `SpecError`, naming the layer, for what Caffe has no words for, and `FileError` where a file cannot be written.
+    """
+    spec = net.spec if outputs is None else _only(net.spec, outputs)
+    files: list[tuple[str | os.PathLike[str], Pieces]] = []
+    layers = []
+    for layer in spec:
+        _check(layer)
+        if "matrix" in layer.options and layer.type == "InfogainLoss":
+            source = f"{Path(prototxt).stem}.{re.sub('[^0-9A-Za-z_.-]', '_', layer.name)}.binaryproto"
+            files.append((Path(prototxt).parent / source, [_matrix(layer.options["matrix"])]))
+            options = {name: value for name, value in layer.options.items() if name != "matrix"}
+            layer = dataclasses.replace(layer, options={**options, "source": source})
+        layers.append(layer)
+    text = write_net(dataclasses.replace(spec, layers=tuple(layers)))
+    names = {layer.name for layer in spec}
+    check_complete(net, weights, names)
+    params = {name: arrays for name, arrays in float32_params(net, weights).items() if name in names}
+    if os.fspath(weights).endswith(".h5"):
+        pieces = hdf5_weights(weights, params)
+    else:
+        pieces = caffemodel_weights(weights, params, text)
+    write_together([*files, (prototxt, [text.encode()]), (weights, pieces)])
+
+
+def _only(spec: NetSpec, outputs: Sequence[str]) -> NetSpec:
+    """The net of those layers that the outputs need, without rules on phases and with Inputs for data layers."""
+    steps, last = steps_of(spec)
+    wanted = asked_outputs(outputs, last).values()
+    steps = needed_steps(steps, wanted)
+    read = set(wanted).union(*(step.bottom for step in steps))
+    layers = tuple(
+        dataclasses.replace(step.layer.spec, include=(), exclude=()) if step.bottom else _input(step, read)
+        for step in steps
+    )
+    return dataclasses.replace(spec, layers=layers, level=0, stage=())
+
+
+def _input(step: Step, read: set[int]) -> LayerSpec:
+    """An Input in place of a layer that makes blobs from nothing, with those tops that are read."""
+    shapes = described_shapes(step)
+    tops = zip(step.layer.spec.top, step.top, strict=True)
+    kept = [(name, shapes[version]) for name, version in tops if version in read]
+    options = {"shape": [{"dim": list(shape)} for _, shape in kept]}
+    return LayerSpec(step.layer.spec.name, "Input", (), tuple(name for name, _ in kept), options)
+
+
+def _check(layer: LayerSpec) -> None:
+    """Raise `SpecError` for a layer that Caffe does not know, cannot size, or computes differently.
+
+    Here a blob that is written in place keeps its earlier value for whoever reads that; in Caffe it is one memory.
+    """
+    where = f"layer {layer.name!r} ({layer.type})"
+    if layer.type not in _TYPES.split():
+        raise SpecError(f"{where}: Caffe has no layer of this type; `net.save` keeps the net in a file of ours.")
+    if layer.type == "Input" and not layer.options.get("shape"):
+        raise SpecError(f"{where}: has no shape, which Caffe needs; add `input_param {{ shape {{ dim: ... }} }}`.")
+    for blob in set(layer.top) & set(layer.bottom):
+        if layer.type not in _IN_PLACE.split() or layer.bottom.index(blob) != layer.top.index(blob):
+            raise SpecError(f"{where}: writes its bottom {blob!r} in place, which Caffe cannot; rename its top.")
+
+
+def _matrix(values: Any) -> bytes:
+    """The K² numbers of an InfogainLoss as a binaryproto of 1×1×K×K, which old Caffes want too."""
+    flat = np.asarray(values, dtype=np.float32).ravel()
+    classes = math.isqrt(flat.size)
+    blob: Any = message_class("BlobProto")(data=flat.tolist(), num=1, channels=1, height=classes, width=classes)
+    return bytes(blob.SerializeToString())

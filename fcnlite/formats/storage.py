@@ -1,0 +1,340 @@
+"""Weight files: a net, its parameters and what is needed to use them, in one HDF5 file.
+
+Format, version 1. The root holds two attributes, `format` ("fcnlite weights") and `format_version`, and
+
+    spec      JSON text: the net (`NetSpec.to_json`)
+    info      JSON text: preprocessing, classes, colours, record (`ModelInfo.to_json`)
+    progress  JSON text: where a training run stands; {} in plain weight files
+    index     JSON text: {"params": [[layer, number of parameters], ...], "state": [name, ...]}
+    params/   little-endian float32, or float64 of nets that compute so, numbered through in the order of the index
+    state/    little-endian float32, float64 or int64, numbered likewise: a checkpoint's further arrays
+
+The index alone says what belongs to whom; behind its number a data set's name repeats the layer for people
+who look into the file with HDFView. Every data set is contiguous and starts on a page of 4096 bytes. Equal
+contents make equal files.
+
+HDF5 is asked for structure only. The numbers are mapped from the file, so that a file of 537 MB loads at once
+and costs memory as it is touched. What else a stranger's file might hold is refused before any data are read:
+links, data sets that are virtual, external, chunked or compressed, sizes beyond the end of the file.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from fcnlite.description.spec import ModelInfo, NetSpec
+from fcnlite.errors import FileError, SpecError
+from fcnlite.files import atomic_write
+from fcnlite.formats import hdf5
+
+FORMAT = b"fcnlite weights"
+FORMAT_VERSION = 1
+
+_PAGE = 4096
+_MAX_TEXT = 64 << 20
+"""Bytes of one JSON text: far above any net, and small enough to parse."""
+_PARAM_TYPES = ("<f4", "<f8")
+_STATE_TYPES = ("<f4", "<f8", "<i8")
+
+_CAFFE = "for Caffe's files call fcnlite.caffe.save(net, 'net.prototxt', 'weights.caffemodel')"
+_ONNX = "for ONNX call fcnlite.interop.save_onnx(net, 'net.onnx')"
+_PYTORCH = f"fcnlite writes no PyTorch files; {_ONNX}"
+_OTHER_FORMATS = {
+    ".prototxt": _CAFFE,
+    ".pbtxt": _CAFFE,
+    ".caffemodel": _CAFFE,
+    ".caffemodel.h5": _CAFFE,
+    ".binaryproto": _CAFFE,
+    ".onnx": _ONNX,
+    ".pt": _PYTORCH,
+    ".pth": _PYTORCH,
+    ".ckpt": _PYTORCH,
+    ".safetensors": f"fcnlite reads safetensors and writes none; {_ONNX}",
+    ".pb": _ONNX,
+    ".tflite": _ONNX,
+    ".keras": _ONNX,
+    ".pkl": "",
+    ".npy": "",
+    ".npz": "",
+    ".mat": "",
+    ".json": "",
+    ".zip": "",
+}
+"""Ends of names that promise another format, and how to write that."""
+
+Array = np.ndarray[Any, np.dtype[Any]]
+
+
+@dataclass
+class WeightFile:
+    """The contents of a weight file. Arrays from `load` are read-only."""
+
+    spec: NetSpec
+    params: dict[str, list[Array]]
+    """Layer name to its parameters, weight before bias; kept as float32 or float64."""
+    info: ModelInfo = field(default_factory=ModelInfo)
+    state: dict[str, Array] = field(default_factory=dict)
+    """A checkpoint's further arrays by name, such as the solver's history: float32, float64 or int64."""
+    progress: dict[str, Any] = field(default_factory=dict)
+    """A checkpoint's JSON values: the iteration, the best figure so far, and so on."""
+
+
+def save(path: str | os.PathLike[str], contents: WeightFile) -> None:
+    """Write `contents` to `path`, whole or not at all.
+
+    Raises `SpecError` for contents that no weight file can hold and `FileError` if `path` cannot be written or has the
+    name of another format.
+    """
+    import h5py
+
+    _check_name(path)
+    _check_layers(contents.params, contents.spec)
+    for name, array in contents.state.items():
+        if _little(array).str not in _STATE_TYPES:
+            raise SpecError(f"state {name!r} is {array.dtype}; weight files hold float32, float64 and int64.")
+    counts = {layer: len(arrays) for layer, arrays in contents.params.items()}
+    try:
+        texts = {
+            "spec": contents.spec.to_json(),
+            "info": contents.info.to_json(),
+            "progress": json.dumps(contents.progress),
+            "index": json.dumps({"params": list(counts.items()), "state": list(contents.state)}),
+        }
+    except (TypeError, ValueError) as error:
+        raise SpecError(f"{path}: spec, record and progress must be JSON values ({error}).") from error
+    params = [array for arrays in contents.params.values() for array in arrays]
+    # Version 1.8's structures carry checksums, and every HDF5 since 2008 reads them.
+    layout = {"libver": ("v108", "v108"), "alignment_threshold": 1, "alignment_interval": _PAGE}
+    with atomic_write(path) as temporary, _Sink(temporary, "w+") as sink:
+        with h5py.File(sink, "w", **layout) as file:
+            file.attrs["format"] = np.bytes_(FORMAT)
+            file.attrs["format_version"] = np.int64(FORMAT_VERSION)
+            for name, text in texts.items():
+                file.create_dataset(name, data=np.bytes_(text.encode("ascii")))
+            group = file.create_group("params")
+            for name, array in zip(_names(_param_labels(counts)), params, strict=True):
+                group.create_dataset(name, data=np.asarray(array, dtype=_param_type(array), order="C"))
+            group = file.create_group("state")
+            for name, array in zip(_names(contents.state), contents.state.values(), strict=True):
+                group.create_dataset(name, data=np.asarray(array, dtype=_little(array), order="C"))
+        if sink.error is not None:
+            raise sink.error
+
+
+def _check_name(path: str | os.PathLike[str]) -> None:
+    """Raise `FileError` for a name that promises another format."""
+    name = os.fsdecode(path).lower()
+    ends = [each for each in _OTHER_FORMATS if name.endswith(each)]
+    if not ends:
+        return
+    end = max(ends, key=len)
+    other = f"; {_OTHER_FORMATS[end]}" if _OTHER_FORMATS[end] else ""
+    raise FileError(
+        f"{os.fsdecode(path)}: not written, since fcnlite's own format (HDF5) would be in a file called {end}; choose "
+        f"a name that ends in .h5{other}."
+    )
+
+
+class _Sink(io.FileIO):
+    """A file that tells HDF5 of no failed write, but drops all that follows one and keeps its error.
+
+    A full disk leaves HDF5 with a file that it cannot close; it then crashes the interpreter at exit.
+    """
+
+    error: OSError | None = None
+
+    def write(self, data: Any, /) -> int:
+        view = memoryview(data)
+        done = 0
+        while self.error is None and done < len(view):
+            try:
+                done += super().write(view[done:]) or 0
+            except OSError as error:
+                self.error = error
+        return len(view)
+
+    def truncate(self, size: int | None = None, /) -> int:
+        if self.error is None:
+            try:
+                return super().truncate(size)
+            except OSError as error:
+                self.error = error
+        return size or 0
+
+
+def load(path: str | os.PathLike[str]) -> WeightFile:
+    """The contents of the weight file `path`, its arrays mapped read-only.
+
+    Raises `FileError` for a file that is missing, foreign, newer, damaged or hostile.
+    """
+    with hdf5.opened(path) as (stream, file):
+        version = _marked_version(file)
+        if version is None:
+            raise FileError(_foreign(path, file))
+        if version > FORMAT_VERSION:
+            raise FileError(
+                f"{path}: is a weight file of format version {version}, and this fcnlite reads up to version "
+                f"{FORMAT_VERSION}; update fcnlite."
+            )
+        content = hdf5.content_of(stream)
+        try:
+            spec = NetSpec.from_json(_text(path, content, file, "spec"))
+            info = ModelInfo.from_json(_text(path, content, file, "info"))
+        except SpecError as error:
+            raise hdf5.damaged(path, str(error).rstrip(".")) from error
+        progress = _mapping(path, content, file, "progress")
+        counts, state_names = _read_index(path, _mapping(path, content, file, "index"))
+        arrays = iter(_arrays(path, content, file, "params", _param_labels(counts), _PARAM_TYPES))
+        params = {layer: [next(arrays) for _ in range(count)] for layer, count in counts.items()}
+        state = dict(zip(state_names, _arrays(path, content, file, "state", state_names, _STATE_TYPES), strict=True))
+    try:
+        _check_layers(params, spec)
+    except SpecError as error:
+        raise hdf5.damaged(path, str(error).rstrip(".")) from error
+    return WeightFile(spec, params, info, state, progress)
+
+
+def is_weight_file(path: str | os.PathLike[str]) -> bool:
+    """Whether `path` is a weight file of ours, of whatever version; looks at its mark alone."""
+    try:
+        with hdf5.opened(path) as (_, file):
+            return _marked_version(file) is not None
+    except FileError:
+        return False
+
+
+def _check_layers(params: dict[str, list[Array]], spec: NetSpec) -> None:
+    unknown = sorted(params.keys() - {layer.name for layer in spec})
+    if unknown:
+        raise SpecError(f"there are parameters for layer {unknown[0]!r}, which the net does not have.")
+
+
+def _param_type(array: Array) -> str:
+    """float64 stays what it is; all else is kept as float32."""
+    return "<f8" if array.dtype == np.float64 else "<f4"
+
+
+def _little(array: Array) -> np.dtype[Any]:
+    return array.dtype.newbyteorder("<")
+
+
+def _param_labels(counts: dict[str, int]) -> list[str]:
+    """Layer and position of each parameter, given how many each layer has."""
+    return [f"{layer} {position}" for layer, count in counts.items() for position in range(count)]
+
+
+def _names(labels: Iterable[str]) -> list[str]:
+    """Data set names: a number, which makes them unique, and what of the label is harmless in a name."""
+    readable = (re.sub("[^0-9A-Za-z_. -]", "_", label[-80:]) for label in labels)
+    return [f"{number:05d} {label}" for number, label in enumerate(readable)]
+
+
+def _marked_version(file: Any) -> int | None:
+    """The format version that the file says it has; None if it is not marked as ours."""
+    if not {"format", "format_version"} <= set(file.attrs):
+        return None
+    marks = [file.attrs.get_id(name) for name in ("format", "format_version")]
+    # Sizes first: what a foreign file keeps under these names may be large.
+    if any(mark.shape != () or mark.get_storage_size() > 64 for mark in marks):
+        return None
+    mark, version = file.attrs["format"], file.attrs["format_version"]
+    if not isinstance(mark, bytes) or mark != FORMAT or not isinstance(version, np.integer) or version < 1:
+        return None
+    return int(version)
+
+
+def _foreign(path: str | os.PathLike[str], file: Any) -> str:
+    names = set(file)
+    if "data" in names:
+        return (
+            f"{path}: is not a weight file of fcnlite but looks like Caffe's (.caffemodel.h5), "
+            "which holds no net; give its prototxt first and this file second."
+        )
+    if {"iter", "history"} <= names:
+        return f"{path}: is Caffe's solver state (.solverstate.h5), which holds no net; give a weight file."
+    return f"{path}: is an HDF5 file, but not a weight file of fcnlite."
+
+
+def _text(path: str | os.PathLike[str], content: Array, file: Any, name: str) -> str:
+    import h5py
+
+    data_set, raw = hdf5.data_set(path, content, file, name)
+    kind = data_set.id.get_type()
+    if not isinstance(kind, h5py.h5t.TypeStringID) or kind.is_variable_str() or data_set.shape != ():
+        raise hdf5.damaged(path, f"{name!r} is no text")
+    if len(raw) > _MAX_TEXT:
+        raise hdf5.damaged(path, f"the text {name!r} has {len(raw)} bytes, more than {_MAX_TEXT}")
+    try:
+        return raw.tobytes().decode("ascii")
+    except UnicodeDecodeError as error:
+        raise hdf5.damaged(path, f"the text {name!r} has bytes that are not ASCII") from error
+
+
+def _mapping(path: str | os.PathLike[str], content: Array, file: Any, name: str) -> dict[str, Any]:
+    try:
+        value = json.loads(_text(path, content, file, name))
+    except (ValueError, RecursionError) as error:
+        raise hdf5.damaged(path, f"the text {name!r} is not JSON: {error}") from error
+    if not isinstance(value, dict):
+        raise hdf5.damaged(path, f"the text {name!r} is no JSON mapping")
+    return value
+
+
+def _read_index(path: str | os.PathLike[str], index: dict[str, Any]) -> tuple[dict[str, int], list[str]]:
+    """The number of parameters of each layer, and the names of the state arrays."""
+    match index:
+        case {"params": list(params), "state": list(state)}:
+            pass
+        case _:
+            raise hdf5.damaged(path, "its index is malformed")
+    counts: dict[str, int] = {}
+    for entry in params:
+        match entry:
+            case [str(layer), int(count)] if layer not in counts and 0 <= count <= 1000:
+                counts[layer] = count
+            case _:
+                raise hdf5.damaged(path, f"its index has the unusable entry {str(entry)[:80]!r}")
+    if not all(isinstance(name, str) for name in state) or len(set(state)) != len(state):
+        raise hdf5.damaged(path, "its index has unusable names of state arrays")
+    return counts, state
+
+
+def _arrays(
+    path: str | os.PathLike[str],
+    content: Array,
+    file: Any,
+    group: str,
+    labels: Sequence[str],
+    allowed: Sequence[str],
+) -> list[Array]:
+    """The arrays of a group in the order of the index, as views of `content`."""
+    import h5py
+
+    if not isinstance(file.get(group, getlink=True), h5py.HardLink):
+        raise hdf5.damaged(path, f"{group!r} is missing or a link")
+    members = file[group]
+    if not isinstance(members, h5py.Group):
+        raise hdf5.damaged(path, f"{group!r} is no group")
+    names = _names(labels)
+    if len(members) != len(names):
+        raise hdf5.damaged(path, f"its index tells of {len(names)} arrays in {group!r}, not of {len(members)}")
+    arrays = []
+    for name in names:
+        data_set, raw = hdf5.data_set(path, content, members, name)
+        kind = data_set.id.get_type()
+        dtype = next((each for each in map(np.dtype, allowed) if h5py.h5t.py_create(each) == kind), None)
+        if dtype is None:
+            expected = ", ".join(np.dtype(each).name for each in allowed)
+            raise hdf5.damaged(path, f"data set {name!r} is {data_set.dtype}, expected {expected}")
+        array = raw.view(dtype).reshape(data_set.shape)
+        # Other tools rewrite files without our alignment; kernels want it.
+        arrays.append(array if array.flags.aligned else np.require(array, requirements="A"))
+    return arrays

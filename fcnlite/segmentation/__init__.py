@@ -1,0 +1,1 @@
+"""From a net to segmented pictures: heads, Segmenter, evaluation, metrics, plots."""

@@ -1,0 +1,254 @@
+"""Picture in, label map out."""
+
+from __future__ import annotations
+
+import os
+import warnings
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeAlias, overload
+
+import numpy as np
+
+from fcnlite.data.pictures import read_image
+from fcnlite.data.transforms import check_picture, to_blob
+from fcnlite.description.shapes import show
+from fcnlite.description.spec import PICTURE_TYPES, Preprocessing
+from fcnlite.errors import DataError, FileError, ShapeError
+from fcnlite.loading import load
+from fcnlite.net import Net
+from fcnlite.segmentation.heads import heads, picture_inputs
+from fcnlite.text import classes_in_words, html_table
+
+if TYPE_CHECKING:
+    from PIL import Image
+
+Array = np.ndarray[Any, np.dtype[Any]]
+Picture: TypeAlias = "Image.Image | Array | str | os.PathLike[str]"
+Scene: TypeAlias = "Picture | Mapping[str, Picture]"
+"""One picture, or those of each input of a net that takes several."""
+
+
+class Segmenter:
+    """Labels every pixel of a picture with the class that scores highest.
+
+    `weights` is a self-contained weight file (.h5), or a `Net`, which is used in its TEST phase and with its
+    own `path`. Several threads may call one segmenter: its net computes for one at a time. To compute in parallel,
+    give each thread `Segmenter(net.share())`.
+
+    Raises `FileError` for a file that is no such weight file, `SpecError` for a net that does not score each
+    pixel of its pictures in 2 to 255 classes, or whose preprocessing or class names do not fit it.
+    """
+
+    def __init__(self, weights: str | os.PathLike[str] | Net, *, path: str = "fast") -> None:
+        net = weights if isinstance(weights, Net) else _load(weights, path)
+        self.net = net if net.phase == "TEST" else net.share("TEST")
+        inputs = picture_inputs(self.net)
+        self.inputs = tuple(inputs)
+        """The blobs that take pictures; most nets have one."""
+        self.heads = heads(self.net, inputs)
+        """The scores of each label map, with names and colours of its classes, by the blob of the label."""
+        self._first = next(iter(self.heads.values()))
+        self._told = False
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """The names of the first label map's classes; where the file has none, VOC's for 21, else numbers."""
+        return self._first.labels.classes
+
+    @property
+    def colors(self) -> tuple[tuple[int, int, int], ...]:
+        """(red, green, blue) of each class of the first label map, for display."""
+        return self._first.labels.colors
+
+    @overload
+    def __call__(self, image: list[Scene]) -> list[Array]: ...
+
+    @overload
+    def __call__(self, image: Scene) -> Array: ...
+
+    def __call__(self, image: Scene | list[Scene]) -> Array | list[Array]:
+        """The H×W uint8 label map of a picture, or a list of them for a list; see `label_maps`."""
+        if isinstance(image, list):
+            return [_strongest(self.scores(each)) for each in image]
+        return _strongest(self.scores(image))
+
+    def scores(self, image: Scene) -> Array:
+        """The C×H×W float32 scores of the first label map's classes; see `label_maps`."""
+        (scores,) = self._forward(image, [self._first.blob])
+        return scores
+
+    def probabilities(self, image: Scene) -> Array:
+        """The C×H×W float32 probabilities of the first label map's classes, the softmax of the scores: each pixel's sum
+        to 1. See `label_maps`."""
+        scores = self.scores(image)
+        made_by = [layer for layer in self.net.layers if self._first.blob in layer.spec.top]
+        if made_by[-1].type == "Softmax":
+            return scores
+        scores = np.exp(scores - scores.max(axis=0))
+        return scores / scores.sum(axis=0)
+
+    def label_maps(self, image: Scene) -> dict[str, Array]:
+        """The H×W uint8 label maps of a picture, by the blob of the label.
+
+        A picture is a file's path, a PIL image, or an array: H×W×3 RGB (not OpenCV's BGR) or H×W gray bytes (uint8). Of
+        16 bits it is gray or depth, where the net takes that (H×W uint16); of bands, H×W×bands as the net was trained
+        on. Nets that take several want a mapping of them, by `inputs`. Files are turned upright by their EXIF
+        orientation; PIL images are taken as they are stored, their alpha channel is dropped.
+        Raises `DataError` for anything else and where the scores are not finite, `FileError` for a file that cannot be
+        read, `ShapeError` for a picture that the net cannot take.
+        """
+        scores = self._forward(image, [head.blob for head in self.heads.values()])
+        return {label: _strongest(each) for label, each in zip(self.heads, scores, strict=True)}
+
+    def _forward(self, image: Scene, wanted: list[str]) -> list[Array]:
+        """C×H×W float32 of each of the blobs."""
+        preprocessing = self.net.info.preprocessing
+        images = {name: _pixels(each, preprocessing.of(name)) for name, each in self._by_input(image).items()}
+        size = next(iter(images.values())).shape[:2]
+        for name, pixels in images.items():
+            if pixels.shape[:2] != size:
+                raise DataError(
+                    f"the picture for {name!r} has {_size(pixels.shape)}, that for {self.inputs[0]!r} {_size(size)}; "
+                    "they must agree."
+                )
+        self._tell_of_mean_picture(size, preprocessing)
+        blobs = {name: to_blob(pixels, preprocessing.of(name))[None] for name, pixels in images.items()}
+        try:
+            made = self.net.forward(blobs, outputs=wanted)
+        except MemoryError as error:
+            raise DataError(f"a picture of {_size(size)} needs more memory than there is; make it smaller.") from error
+        for blob in wanted:
+            if made[blob].shape[2:] != size:
+                raise ShapeError(
+                    f"a picture of {_size(size)} got scores of {_size(made[blob].shape[2:])}; "
+                    "the net must upsample and crop them to the picture's size."
+                )
+            if not (np.isfinite(made[blob].min()) and np.isfinite(made[blob].max())):
+                raise DataError(f"blob {blob!r} holds NaN or infinity: the weights are broken, or training diverged.")
+        return [made[blob][0].astype(np.float32, copy=False) for blob in wanted]
+
+    def _tell_of_mean_picture(self, size: tuple[int, ...], preprocessing: Preprocessing) -> None:
+        """Warn, once, where the net's mean picture does not fit the pictures that come."""
+        mean = preprocessing.mean_picture
+        if mean is None or self._told or mean.cut(size[0], size[1], preprocessing.crop_size) is not None:
+            return
+        self._told = True
+        warnings.warn(
+            f"the mean picture has {_size((mean.height, mean.width))}, a picture {_size(size)}: the mean of each "
+            "channel is subtracted from it instead, which differs a little from what Caffe did.",
+            stacklevel=4,
+        )
+
+    def _by_input(self, image: Scene) -> Mapping[str, Picture]:
+        """The picture of each input; one alone goes to the only input, whatever it is called."""
+        given = image if isinstance(image, Mapping) else {self.inputs[0]: image}
+        if len(given) == len(self.inputs) == 1:
+            return dict(zip(self.inputs, given.values(), strict=True))
+        if set(given) != set(self.inputs):
+            found = ", ".join(given) if isinstance(image, Mapping) else "one picture"
+            raise DataError(
+                f"the net takes {len(self.inputs)} pictures of a scene ({', '.join(self.inputs)}), but was given "
+                f"{found}; give all of them, by name."
+            )
+        return {name: given[name] for name in self.inputs}
+
+    def __repr__(self) -> str:
+        """Each input with how it is fed, and each label map with its classes, in a line."""
+        try:
+            return "\n  ".join((self._title(), *(f"{name}: {told}" for name, told in self._told_of())))
+        except Exception:  # a debugger may look at one that is half made
+            return object.__repr__(self)
+
+    def _repr_html_(self) -> str | None:
+        """The same as a table, for notebooks."""
+        try:
+            return html_table(self._title(), [("blob", ""), *self._told_of()], "<<")
+        except Exception:
+            return None
+
+    def _title(self) -> str:
+        return f"Segmenter of the net {self.net.spec.name!r}"
+
+    def _told_of(self) -> list[tuple[str, str]]:
+        inputs = [(name, f"fed as {self.net.info.preprocessing.of(name)}") for name in self.inputs]
+        return inputs + [(label, classes_in_words(head.labels.classes)) for label, head in self.heads.items()]
+
+
+def _load(weights: str | os.PathLike[str], path: str) -> Net:
+    from fcnlite.formats import storage
+
+    if Path(weights).suffix in (".prototxt", ".caffemodel"):
+        raise FileError(
+            f"{weights}: is not a self-contained weight file (.h5); for Caffe's files give the net itself, "
+            "fcnlite.load('net.prototxt', 'weights.caffemodel')."
+        )
+    if not storage.is_weight_file(weights):
+        storage.load(weights)  # says what it is instead
+    return load(weights, path=path)
+
+
+def _strongest(scores: Array) -> Array:
+    return scores.argmax(axis=0).astype(np.uint8)
+
+
+def _pixels(image: Picture, preprocessing: Preprocessing) -> Array:
+    """`image` as `to_blob` takes it."""
+    if isinstance(image, (str, os.PathLike)):
+        return read_image(image, preprocessing=preprocessing)
+    if not isinstance(image, np.ndarray):
+        image = _pil_pixels(image, preprocessing)
+    if preprocessing.color == "BANDS" and image.ndim == 3 and image.shape[2] == 1:
+        image = image[:, :, 0]
+    if preprocessing.bits == 8 and preprocessing.color != "BANDS" and image.dtype == np.uint8 and image.ndim == 2:
+        image = np.repeat(image[:, :, None], 3, axis=2)
+    if image.size == 0:
+        raise DataError(f"the picture has shape {show(image.shape)}, which holds nothing.")
+    try:
+        check_picture(image, preprocessing)
+    except DataError as error:
+        raise DataError(f"{error}{_remedy(image, preprocessing)}") from error
+    return image
+
+
+def _remedy(image: Array, preprocessing: Preprocessing) -> str:
+    """How an array that a user may well have becomes what the net takes: " Give ...", or nothing."""
+    steps = ""
+    if image.ndim == 3 and image.shape[0] in (1, 3, 4) and image.shape[2] > 4:
+        steps += ".transpose(1, 2, 0)"
+        image = image.transpose(1, 2, 0)
+    if image.ndim == 3 and image.shape[2] == 4 and preprocessing.color != "BANDS":
+        steps += "[:, :, :3]"
+    wanted = PICTURE_TYPES[preprocessing.bits]
+    unit = image.dtype.kind == "f" and preprocessing.bits == 8 and 0 <= image.min() <= image.max() <= 1
+    if unit:
+        return f" Values are from 0 to 1: give (255 * image{steps}).round().astype(np.uint8), in the order RGB."
+    if image.dtype.kind in "if" and preprocessing.bits == 8 and 0 <= image.min() <= image.max() <= 255:
+        steps += f".astype(np.{wanted})"
+    return f" Give image{steps}, in the order RGB (OpenCV reads BGR)." if steps else ""
+
+
+def _pil_pixels(image: Any, preprocessing: Preprocessing) -> Array:
+    from PIL import Image
+
+    if not isinstance(image, Image.Image):
+        raise DataError(f"the picture is a {type(image).__name__}; expected a path, a PIL image or a uint8 array.")
+    deep = image.mode.startswith("I") or image.mode == "F"
+    if deep and preprocessing.bits == 8:
+        raise DataError(
+            f"the picture has more than 8 bits a pixel (PIL mode {image.mode}); "
+            "convert it to 8 bits, so that you choose which range of brightness is kept."
+        )
+    try:
+        if deep:
+            return np.asarray(image).astype(PICTURE_TYPES[preprocessing.bits])
+        if preprocessing.color == "BANDS" and len(image.getbands()) == preprocessing.picture_bands:
+            return np.array(image)
+        return np.array(image.convert("RGB"))
+    except Exception as error:  # PIL decodes only now, and raises a dozen types for damaged files
+        raise DataError(f"the picture cannot be decoded ({error}).") from error
+
+
+def _size(shape: tuple[int, ...]) -> str:
+    """Height and width in words."""
+    return f"{shape[0]} rows and {shape[1]} columns"
