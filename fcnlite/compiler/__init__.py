@@ -15,19 +15,19 @@ from fcnlite.compiler import report
 from fcnlite.compiler.arena import Arena, Outputs
 from fcnlite.compiler.ir import Graph, Machine, Value
 from fcnlite.compiler.operations import LayerOperation
-from fcnlite.compiler.passes.choose import choose
-from fcnlite.compiler.passes.cut import cut
-from fcnlite.compiler.passes.drop import drop
-from fcnlite.compiler.passes.elide import elide
-from fcnlite.compiler.passes.fold import fold
-from fcnlite.compiler.passes.frame import frame
-from fcnlite.compiler.passes.interpolate import interpolate
-from fcnlite.compiler.passes.join import join
-from fcnlite.compiler.passes.lay_out import lay_out
-from fcnlite.compiler.passes.lower import lower
-from fcnlite.compiler.passes.normalize import normalize
-from fcnlite.compiler.passes.pool import pool
-from fcnlite.compiler.passes.rectify import rectify
+from fcnlite.compiler.passes.assign_layouts import assign_layouts
+from fcnlite.compiler.passes.elide_border import elide_border
+from fcnlite.compiler.passes.elide_padding import elide_padding
+from fcnlite.compiler.passes.eliminate_identity import eliminate_identity
+from fcnlite.compiler.passes.fold_affine import fold_affine
+from fcnlite.compiler.passes.fuse_first_convolution import fuse_first_convolution
+from fcnlite.compiler.passes.fuse_normalization import fuse_normalization
+from fcnlite.compiler.passes.fuse_pool import fuse_pool
+from fcnlite.compiler.passes.fuse_relu import fuse_relu
+from fcnlite.compiler.passes.lower_crop import lower_crop
+from fcnlite.compiler.passes.lower_interpolation import lower_interpolation
+from fcnlite.compiler.passes.lower_layers import lower_layers
+from fcnlite.compiler.passes.select_algorithms import select_algorithms
 from fcnlite.compiler.plan import Plan
 from fcnlite.description.shapes import Shape
 from fcnlite.graph.schedule import Schedule
@@ -43,21 +43,25 @@ def compile_schedule(
     With `training` a backward pass can follow it; without `elides` every value then has all of its rows.
     """
     graph = _graph(schedule, shapes, training)
-    notes = {"drop": drop(graph), "cut": cut(graph), "lower": lower(graph)}
+    notes = {
+        "eliminate_identity": eliminate_identity(graph),
+        "lower_crop": lower_crop(graph),
+        "lower_layers": lower_layers(graph),
+    }
     if not training:
-        notes["fold"] = fold(graph)
-    notes["normalize"] = normalize(graph)
-    notes["rectify"] = rectify(graph)
+        notes["fold_affine"] = fold_affine(graph)
+    notes["fuse_normalization"] = fuse_normalization(graph)
+    notes["fuse_relu"] = fuse_relu(graph)
     if not training:
-        notes["pool"] = pool(graph, machine)
-        notes["frame"] = frame(graph)
+        notes["fuse_pool"] = fuse_pool(graph, machine)
+        notes["elide_border"] = elide_border(graph)
     elif elides:
-        notes["elide"] = elide(graph)
-    notes["interpolate"] = interpolate(graph, machine)
-    notes["choose"] = choose(graph, machine)
+        notes["elide_padding"] = elide_padding(graph)
+    notes["lower_interpolation"] = lower_interpolation(graph, machine)
+    notes["select_algorithms"] = select_algorithms(graph, machine)
     if not training:
-        notes["join"] = join(graph)
-    notes["lay out"] = lay_out(graph)
+        notes["fuse_first_convolution"] = fuse_first_convolution(graph)
+    notes["assign_layouts"] = assign_layouts(graph)
     graph.drop_unread()
     return Plan(graph, schedule, machine, notes)
 

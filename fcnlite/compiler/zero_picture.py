@@ -14,7 +14,7 @@ from fcnlite.compiler.arena import Arena
 from fcnlite.compiler.convolution import Convolution
 from fcnlite.compiler.ir import BLOCK, Graph, Machine, Operation, Value
 from fcnlite.compiler.operations import LayerOperation
-from fcnlite.compiler.passes.lay_out import lay_out
+from fcnlite.compiler.passes.assign_layouts import assign_layouts
 from fcnlite.compiler.plan import Plan
 from fcnlite.graph.schedule import Schedule
 from fcnlite.layers.base import Array, Shape
@@ -101,7 +101,7 @@ class ZeroPicture:
         left = self._left
         outputs = {str(self._places[value]): twins[value] for value in (*self._framed, *left)}
         graph = Graph(operations, {"zeros": twins[self._picture]}, outputs, {}, set(outputs.values()), training=False)
-        lay_out(graph)
+        assign_layouts(graph)
         plan = Plan(graph, Schedule((), {}, {}, {}), replace(machine, arena=Arena()), {})
         found = {int(name): array for name, array in plan.forward({"zeros": zeros}).outputs().items()}
         pixels = {}

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-import sys
 from collections.abc import Sequence
 from typing import Any
 
@@ -18,6 +17,7 @@ from fcnlite.compiler.algorithms import Algorithm
 from fcnlite.compiler.convolution import Convolution
 from fcnlite.compiler.framing import Framing
 from fcnlite.compiler.ir import Machine
+from fcnlite.compiler.passes import select_algorithms
 from fcnlite.compiler.problem import Problem
 from fcnlite.compiler.thin_winograd import ThinWinograd
 from fcnlite.compiler.winograd import Winograd
@@ -41,9 +41,6 @@ from tests.compiler.twins import (
 )
 from tests.compiler.wide_pads import chains, feed, net_of, rectified, trunk
 from tests.random_nets import FLAG, Draw
-
-choose = sys.modules["fcnlite.compiler.passes.choose"]
-"""The module: the package has the function by this name."""
 
 
 def rows_of(plan: Plan, name: str) -> tuple[int, ...]:
@@ -339,7 +336,7 @@ def test_any_chain_by_winograd(layers: tuple[LayerSpec, ...], size: tuple[int, i
     except ShapeError:
         reject()
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(choose, "cheapest", winograd_if_possible)
+        patch.setattr(select_algorithms, "cheapest", winograd_if_possible)
         plan = plan_of(net, feed(*size))
         net._arena.of(plan.arena_floats).fill(np.nan)
         assert_same_outputs(net, feed(*size))

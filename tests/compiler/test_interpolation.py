@@ -338,7 +338,7 @@ def test_a_weight_that_begins_to_learn_after_compilation() -> None:
 def test_nothing_of_it_without_deconvolutions() -> None:
     feeds = {"data": normal(0, 1, 3, 12, 14)}
     net: Net = filled(spec_of(feeds["data"].shape, conv("a", "data", 4)))
-    assert not plan_of(net, feeds).notes["interpolate"]
+    assert not plan_of(net, feeds).notes["lower_interpolation"]
 
 
 @pytest.mark.parametrize("bad", [np.nan, np.inf])

@@ -62,7 +62,7 @@ def test_dropout_and_split_are_dropped_in_inference() -> None:
     )
     plan = check(*layers)
     assert worked(plan) == {"a", "relu_d", "sum"}
-    assert len(plan.notes["drop"]) == 3
+    assert len(plan.notes["eliminate_identity"]) == 3
 
 
 @pytest.mark.parametrize("bottom", ["data", "a"])
@@ -82,7 +82,7 @@ def test_a_slice_of_one_part_is_an_array_of_its_own(bottom: str) -> None:
 def test_slices_are_cut() -> None:
     parts = LayerSpec("s", "Slice", ("a",), ("b", "c", "d"), {"axis": 1, "slice_point": [2, 7]})
     plan = check(conv("a", "data", 20), parts, in_place("ReLU", "b"), conv("e", "c", 4))
-    assert plan.notes["cut"] == ["s"]
+    assert plan.notes["lower_crop"] == ["s"]
 
 
 def test_dropout_stays_in_the_train_phase() -> None:
@@ -219,7 +219,7 @@ NORMALISED = (
 def test_normalisation_folds_into_the_convolution_before_it() -> None:
     plan = check(*NORMALISED)
     assert does(plan, "a").layers == ("a", "norm", "scale", "bias", "relu_a")
-    assert len(plan.notes["fold"]) == 3
+    assert len(plan.notes["fold_affine"]) == 3
 
 
 def test_normalisation_folds_into_a_convolution_without_bias() -> None:
@@ -302,7 +302,7 @@ def test_what_is_asked_for_before_normalisation_keeps_it_apart() -> None:
 
 def test_nothing_folds_where_a_backward_may_follow() -> None:
     plan = plan_of(net_of(*NORMALISED), FEEDS, keep=True)
-    assert "fold" not in plan.notes and does(plan, "norm").layers == ("norm", "scale")
+    assert "fold_affine" not in plan.notes and does(plan, "norm").layers == ("norm", "scale")
 
 
 def test_statistics_without_a_count_are_zero() -> None:
@@ -411,14 +411,14 @@ def pooled(*layers: LayerSpec, channels: int = 48, keep: bool = False, outputs: 
 def test_two_by_two_pooling_becomes_the_convolutions_last_step(layers: tuple[LayerSpec, ...]) -> None:
     plan = pooled(*layers)
     assert does(plan, "a") is does(plan, "b")
-    assert plan.notes["pool"][0].startswith("b into a")
+    assert plan.notes["fuse_pool"][0].startswith("b into a")
 
 
 def test_pooling_stays_where_another_way_to_convolve_is_predicted_to_take_less() -> None:
     """Of few channels the direct way."""
     plan = pooled(*POOLED, channels=3)
     assert does(plan, "b").layers == ("b",)
-    assert plan.notes["pool"][0].startswith("not b into a")
+    assert plan.notes["fuse_pool"][0].startswith("not b into a")
 
 
 @pytest.mark.parametrize(
@@ -440,7 +440,7 @@ def test_other_poolings_stay(options: dict[str, Any]) -> None:
 def test_pooling_stays_where_no_algorithm_does_it(kernel: int) -> None:
     plan = pooled(conv("a", "data", 20, kernel, pad=[kernel // 2]), *POOLED[1:])
     assert does(plan, "b").layers == ("b",)
-    assert not plan.notes["pool"]
+    assert not plan.notes["fuse_pool"]
 
 
 def test_pooling_stays_where_others_read_what_is_before_it_and_in_training() -> None:
@@ -513,7 +513,7 @@ def test_the_algorithm_follows_from_the_cost_model(options: dict[str, Any], algo
     p, threads = operation.problem, plan.machine.threads
     costs = {each.name(p): each.cost(p).seconds(threads) for each in candidates(p)}
     assert costs[algorithm] == min(costs.values())
-    assert all(name in plan.notes["choose"][0] for name in costs)
+    assert all(name in plan.notes["select_algorithms"][0] for name in costs)
 
 
 @pytest.mark.parametrize("channels", [3, 4, 16])

@@ -5,7 +5,7 @@ either axis by itself)
 
     border | far from everything | what the picture reaches | far from everything | border
 
-those far from everything are of one kind (kinds.py): equal, as if the zeros had no end. At the border the pads of
+those far from everything are of one kind (value_numbers.py): equal, as if the zeros had no end. At the border pads of
 later layers reach in. So let the layers compute a plane that has no border: what the picture reaches, and a row on
 either side that stands for all beyond (`Problem.sources` repeats it). Wherever a row or a column is the border's, the
 picture is not seen: there the values are those of a picture of zeros, which is as small as it can be with all kinds in
@@ -13,7 +13,7 @@ it (zero_picture.py), as are those far from everything. `Framing` puts the two t
 the frame.
 
 Exact as long as no row that the picture reaches is the border's too. That is checked for every layer and size, kind by
-kind (reached.py); where it is no longer so, as in conv5 behind a pad of 100, the frame is put around what comes before.
+kind (reach.py); where it is no longer so, as in conv5 behind a pad of 100, the frame is put around what comes before.
 Convolutions that read this need still compute only what the picture reaches, as conv5_1 and conv5_2: they are framed
 one by one.
 """
@@ -31,22 +31,22 @@ import numpy as np
 from fcnlite.compiler.convolution import Convolution
 from fcnlite.compiler.framing import Framing
 from fcnlite.compiler.ir import Graph, Operation, Value
-from fcnlite.compiler.passes.kinds import ZERO, Axis, has_wide_pad, padded_sources, windows
-from fcnlite.compiler.passes.reached import GAIN, Reached
+from fcnlite.compiler.passes.reach import WORTHWHILE, Reach
+from fcnlite.compiler.passes.value_numbers import ZERO, Axis, has_wide_pad, padded_sources, windows
 from fcnlite.compiler.pooling import MaxPooling
 from fcnlite.compiler.problem import Margins, Problem, rows_at
 from fcnlite.compiler.zero_picture import ZeroPicture
 
 
-def frame(graph: Graph) -> list[str]:
+def elide_border(graph: Graph) -> list[str]:
     done = []
     framed: set[Operation] = set()
     for operation in graph.operations[:]:
         if isinstance(operation, Convolution) and operation not in framed and has_wide_pad(operation.problem):
-            found = _Framed(graph, operation)
-            if found.put():
+            found = _BorderElision(graph, operation)
+            if found.apply():
                 framed |= set(found.operations)
-                done += found.said
+                done += found.notes
     return done
 
 
@@ -54,44 +54,44 @@ Span = tuple[int, int]
 """Rows from … to, without the last."""
 
 
-class _Framed:
+class _BorderElision:
     """The operations behind a first convolution, and which of their values are framed."""
 
     def __init__(self, graph: Graph, first: Convolution) -> None:
         self._graph = graph
-        self._reached = Reached(graph, first)
-        self.said: list[str] = []
-        self._frames = [
+        self._reach = Reach(graph, first)
+        self.notes: list[str] = []
+        self._bordered = [
             value
-            for value in self._reached.rows
+            for value in self._reach.rows
             if value in graph.lasting or any(each not in self.operations for each in graph.readers(value))
         ]
 
     @property
     def operations(self) -> list[Operation]:
         """Those on planes without border."""
-        return self._reached.operations
+        return self._reach.operations
 
     # Which rows are computed
 
-    def put(self) -> bool:
+    def apply(self) -> bool:
         """Put the frames in place, if that leaves less to compute."""
         spans: dict[Value, tuple[Span, ...]] = {}
         for operation in reversed(self.operations):
             value = operation.outputs[0]
             spans[value] = tuple(self._span(operation, axis, spans) for axis in (0, 1))
-        for edged in self._reached.edged:
-            rows = self._reached.rows[edged.outputs[0]]
-            spans[edged.outputs[0]] = tuple((each.inside.start, each.inside.stop) for each in rows)
-        convolutions = [each for each in self._reached.all if isinstance(each, Convolution)]
+        for restricted in self._reach.restricted:
+            rows = self._reach.rows[restricted.outputs[0]]
+            spans[restricted.outputs[0]] = tuple((each.reached.start, each.reached.stop) for each in rows)
+        convolutions = [each for each in self._reach.all if isinstance(each, Convolution)]
         problems = [self._problem(each, spans) for each in convolutions]
         before, after = sum(each.problem.products for each in convolutions), sum(each.products for each in problems)
-        if not self._frames or after > GAIN * before:
+        if not self._bordered or after > WORTHWHILE * before:
             return False
-        small = [self._small(axis) for axis in (0, 1)]
-        far = {value: place for value in self._reached.rows if (place := self._far(value, small)) is not None}
+        small = [self._small_numbers(axis) for axis in (0, 1)]
+        far = {value: place for value in self._reach.rows if (place := self._far(value, small)) is not None}
         zeros = self._zero_picture(small, far)
-        framings = [self._framing(value, spans[value], small, zeros) for value in self._frames]
+        framings = [self._framing(value, spans[value], small, zeros) for value in self._bordered]
         for convolution, problem in zip(convolutions, problems, strict=True):
             convolution.problem = problem
             value = convolution.outputs[0]
@@ -99,7 +99,7 @@ class _Framed:
             if margins is not None and value in far:
                 convolution.change(margins=margins)
                 convolution.beyond = partial(zeros.far, value)
-        for operation in self._reached.all:
+        for operation in self._reach.all:
             self._fit(operation, spans[operation.outputs[0]])
         for framing in framings:
             self._insert(framing)
@@ -108,15 +108,15 @@ class _Framed:
     def _span(self, operation: Operation, axis: Axis, spans: Mapping[Value, tuple[Span, ...]]) -> Span:
         """The rows that an operation is to make, given those of the operations behind it."""
         value = operation.outputs[0]
-        rows, reader = self._reached.rows[value][axis], self._reached.claims.get(value)
+        rows, reader = self._reach.rows[value][axis], self._reach.aligned_reader.get(value)
         if reader is not None:
-            return _seen(reader, axis, spans[reader.outputs[0]][axis])
+            return _receptive_field(reader, axis, spans[reader.outputs[0]][axis])
         if not isinstance(operation, Convolution):
             return rows.first - 1, rows.stop + 1
-        wanted = [max(rows.first, 0), min(rows.stop, len(rows.kinds)) - 1] if value in self._frames else []
+        wanted = [max(rows.first, 0), min(rows.stop, len(rows.numbers)) - 1] if value in self._bordered else []
         for each in self.operations:
             if value in each.inputs:
-                first, stop = _seen(each, axis, spans[each.outputs[0]][axis])
+                first, stop = _receptive_field(each, axis, spans[each.outputs[0]][axis])
                 wanted += [first, stop - 1]
         first = max(min(wanted, default=rows.first), rows.first - 1)
         return first, max(first, min(max(wanted, default=rows.first), rows.stop)) + 1
@@ -125,19 +125,19 @@ class _Framed:
         """How many rows and columns of those that are to be made lie beyond what the picture reaches."""
         rows, columns = (
             (max(0, reached.first - first), max(0, stop - reached.stop))
-            for reached, (first, stop) in zip(self._reached.rows[value], spans, strict=True)
+            for reached, (first, stop) in zip(self._reach.rows[value], spans, strict=True)
         )
         within = all(sum(each) < stop - first for each, (first, stop) in zip((rows, columns), spans, strict=True))
         return (rows, columns) if within and any((*rows, *columns)) else None
 
     def _problem(self, operation: Convolution, spans: Mapping[Value, tuple[Span, ...]]) -> Problem:
         """What a convolution is to compute."""
-        p, seed = operation.problem, operation is self._reached.first
-        of_whole = seed or operation in self._reached.edged
+        p, seed = operation.problem, operation is self._reach.first
+        of_whole = seed or operation in self._reach.restricted
         below = [(0, size) for size in p.size] if of_whole else spans[operation.inputs[0]]
         sources = []
         for axis in (0, 1):
-            places = np.arange(*_seen(operation, axis, spans[operation.outputs[0]][axis], padded=seed))
+            places = np.arange(*_receptive_field(operation, axis, spans[operation.outputs[0]][axis], padded=seed))
             if of_whole:
                 whole = padded_sources(operation, axis) if seed else p.sources[axis]
                 sources.append(rows_at(whole, places))
@@ -158,51 +158,51 @@ class _Framed:
 
     # The frame
 
-    def _small(self, axis: Axis) -> dict[Value, list[int]]:
-        """The kinds of the rows, of each once at least, in a picture of zeros that is as small as may be."""
-        known = [rows[axis] for rows in self._reached.rows.values()]
+    def _small_numbers(self, axis: Axis) -> dict[Value, list[int]]:
+        """The numbers of the rows, of each once at least, in a picture of zeros that is as small as may be."""
+        known = [rows[axis] for rows in self._reach.rows.values()]
         step = lcm(*(each.stride for each in known))
-        spare = min((each.kinds.count(each.far) - 1) * each.stride for each in known)
-        size = len(padded_sources(self._reached.first, axis)) - max(0, spare // step) * step
-        found = {self._reached.picture: [ZERO] * size}
-        for operation in self._reached.all:
+        spare = min((each.numbers.count(each.far) - 1) * each.stride for each in known)
+        size = len(padded_sources(self._reach.first, axis)) - max(0, spare // step) * step
+        found = {self._reach.picture: [ZERO] * size}
+        for operation in self._reach.all:
             bottoms = [found[each] for each in operation.inputs]
-            found[operation.outputs[0]] = self._reached.kinds(operation, axis, bottoms)
+            found[operation.outputs[0]] = self._reach.number_rows(operation, axis, bottoms)
         return found
 
     def _far(self, value: Value, small: Sequence[Mapping[Value, list[int]]]) -> tuple[int, int] | None:
         """Where a picture of zeros has a pixel of a value that is far from everything."""
-        kinds = [(each[value], rows.far) for each, rows in zip(small, self._reached.rows[value], strict=True)]
-        if any(far not in rows for rows, far in kinds):
+        numbers = [(each[value], rows.far) for each, rows in zip(small, self._reach.rows[value], strict=True)]
+        if any(far not in rows for rows, far in numbers):
             return None
-        (rows, far_row), (columns, far_column) = kinds
+        (rows, far_row), (columns, far_column) = numbers
         return rows.index(far_row), columns.index(far_column)
 
     def _zero_picture(
         self, small: Sequence[Mapping[Value, list[int]]], far: Mapping[Value, tuple[int, int]]
     ) -> ZeroPicture:
-        shapes = {value: (1, value.shape[1], *(len(kinds[value]) for kinds in small)) for value in small[0]}
-        operations = self._reached.all
+        shapes = {value: (1, value.shape[1], *(len(numbers[value]) for numbers in small)) for value in small[0]}
+        operations = self._reach.all
         shrunk = [copy(each) for each in operations]
         for operation in shrunk:
             if isinstance(operation, Convolution):
                 p, (height, width) = operation.problem, shapes[operation.inputs[0]][2:]
                 sources, size, kernel = (np.arange(height), np.arange(width)), (height, width), p.kernel
-                if operation.inputs[0] is self._reached.picture:
+                if operation.inputs[0] is self._reach.picture:
                     sources, size = (np.full(height, -1), np.full(width, -1)), (1, 1)
                     kernel = (replace(kernel[0], pad=0), replace(kernel[1], pad=0))
                 operation.problem = replace(p, batch=1, kernel=kernel, sources=sources, size=size)
-        return ZeroPicture(operations, shrunk, self._reached.picture, shapes, self._frames, far)
+        return ZeroPicture(operations, shrunk, self._reach.picture, shapes, self._bordered, far)
 
     def _framing(
         self, value: Value, spans: tuple[Span, ...], small: Sequence[Mapping[Value, list[int]]], zeros: ZeroPicture
     ) -> Framing:
         """The operation that puts a value into its frame."""
         own, around = [], []
-        for rows, (first, _), kinds in zip(self._reached.rows[value], spans, small, strict=True):
-            places = np.arange(len(rows.kinds))
+        for rows, (first, _), numbers in zip(self._reach.rows[value], spans, small, strict=True):
+            places = np.arange(len(rows.numbers))
             own.append(np.where((places >= rows.first) & (places < rows.stop), places - first, -1))
-            around.append(np.array([kinds[value].index(each) for each in rows.kinds]))
+            around.append(np.array([numbers[value].index(each) for each in rows.numbers]))
         whole = Value(value.name, value.shape)
         return Framing([value], [whole], (own[0], own[1]), (around[0], around[1]), partial(zeros.array, value))
 
@@ -217,10 +217,10 @@ class _Framed:
         framing.inputs = [value]
         self._graph.operations.insert(self._graph.operations.index(maker) + 1, framing)
         sizes = " × ".join(f"{n} of {m}" for n, m in zip(value.shape[2:], whole.shape[2:], strict=True))
-        self.said.append(f"{self._reached.first.layers[0]} to {maker.layers[-1]}: {sizes} rows and columns, framed")
+        self.notes.append(f"{self._reach.first.layers[0]} to {maker.layers[-1]}: {sizes} rows and columns, framed")
 
 
-def _seen(operation: Operation, axis: Axis, span: Span, padded: bool = False) -> Span:
+def _receptive_field(operation: Operation, axis: Axis, span: Span, padded: bool = False) -> Span:
     """The rows that an operation sees to make those of `span`."""
     first, stop = span
     for window in reversed(windows(operation, axis, padded)) if isinstance(operation, Convolution | MaxPooling) else ():

@@ -19,7 +19,7 @@ from fcnlite.compiler.pooling import MaxPooling
 from fcnlite.compiler.problem import Problem
 
 
-def pool(graph: Graph, machine: Machine) -> list[str]:
+def fuse_pool(graph: Graph, machine: Machine) -> list[str]:
     done = []
     for operation in graph.operations[:]:
         if not isinstance(operation, Convolution):

@@ -26,7 +26,7 @@ OUTSIDE = -2
 
 Axis = int
 """0 for rows, 1 for columns."""
-Numbers = dict[tuple[int, ...], int]
+NumberTable = dict[tuple[int, ...], int]
 """A number for every kind, by the layer and the kinds of the rows that it is made of."""
 
 
@@ -41,16 +41,16 @@ def padded_sources(first: Convolution, axis: Axis) -> Array:
     return np.concatenate([pad, source, pad])
 
 
-def number(
-    operation: Operation, depth: int, axis: Axis, rows: Sequence[int], numbers: Numbers, padded: bool = False
+def number_rows(
+    operation: Operation, depth: int, axis: Axis, rows: Sequence[int], table: NumberTable, padded: bool = False
 ) -> list[int]:
     """The kinds of what a convolution (and pooling), or a pooling, makes of rows of these kinds.
 
     `depth` tells the operation from others; `padded`: its pad is among the rows.
     """
     for part, window in enumerate(windows(operation, axis, padded)):
-        size = _size(operation, axis, window, part, len(rows))
-        rows = [numbers.setdefault((depth, part, *_seen(rows, window, i)), len(numbers)) for i in range(size)]
+        size = _window_count(operation, axis, window, part, len(rows))
+        rows = [table.setdefault((depth, part, *_numbers_read(rows, window, i)), len(table)) for i in range(size)]
     return list(rows)
 
 
@@ -64,14 +64,14 @@ def windows(operation: Operation, axis: Axis, padded: bool = False) -> list[Wind
     return [own, Window(2, 2)] if operation.problem.pool else [own]
 
 
-def _size(operation: Operation, axis: Axis, window: Window, part: int, size: int) -> int:
+def _window_count(operation: Operation, axis: Axis, window: Window, part: int, size: int) -> int:
     """How many windows there are. Raises `ShapeError` where none fits."""
     if isinstance(operation, MaxPooling):
         return operation.pooled_along(axis, size)
     return window.convolved(size) if part == 0 else -(-size // 2)
 
 
-def _seen(rows: Sequence[int], window: Window, i: int) -> list[int]:
+def _numbers_read(rows: Sequence[int], window: Window, i: int) -> list[int]:
     """The kinds that window i sees."""
     start = i * window.stride - window.pad
     places = range(start, start + window.extent, window.dilation)

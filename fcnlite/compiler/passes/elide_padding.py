@@ -1,11 +1,11 @@
-"""Compute once what a wide pad makes equal (training only: in inference frame.py goes further).
+"""Compute once what a wide pad makes equal (training only: in inference elide_border.py goes further).
 
 With a pad of 100 the first convolutions see mostly zeros: beside the picture's rows their outputs have long runs of
-equal rows (and columns), up to the ring where later pads reach in. Equal rows are of one kind (kinds.py). Where the
-rows of a value have runs, the chain of layers that makes it gets a smaller pad, so that each run is as short as can be,
-and whoever reads the value reads its rows several times (`Problem.sources`). The kinds behind the smaller pad are
-numbered too: only if its rows, repeated, are the ones of before, is it put in place. So the result is exact for every
-size. The gradient of a row that stands for several is the sum of theirs (`ir.sum_repeats`).
+equal rows (and columns), up to the ring where later pads reach in. Equal rows are of one kind (value_numbers.py). If
+the rows of a value have runs, the chain of layers that makes it gets a smaller pad, so that each run is as short as can
+be, and whoever reads the value reads its rows several times (`Problem.sources`). The kinds behind the smaller pad
+are numbered too: only if its rows, repeated, are the ones of before, is it put in place. So the result is exact for
+every size. The gradient of a row that stands for several is the sum of theirs (`ir.sum_repeats`).
 
 This is done for every pooling of the chain, the last one first: the longest runs are those of the first layers.
 """
@@ -20,20 +20,20 @@ import numpy as np
 
 from fcnlite.compiler.convolution import Convolution
 from fcnlite.compiler.ir import Graph, Operation
-from fcnlite.compiler.passes.kinds import Axis, Numbers, has_wide_pad, number, padded_sources, windows
+from fcnlite.compiler.passes.value_numbers import Axis, NumberTable, has_wide_pad, number_rows, padded_sources, windows
 from fcnlite.compiler.pooling import MaxPooling
 from fcnlite.errors import ShapeError
 from fcnlite.layers.base import Array
 
 
-def elide(graph: Graph) -> list[str]:
+def elide_padding(graph: Graph) -> list[str]:
     done = []
     for operation in graph.operations[:]:
         if isinstance(operation, Convolution) and has_wide_pad(operation.problem):
             chain = _chain(graph, operation)
             for end in range(len(chain), 0, -1):
-                if isinstance(chain[end - 1], MaxPooling) and (said := _shorten(graph, chain[:end])):
-                    done.append(said)
+                if isinstance(chain[end - 1], MaxPooling) and (note := _shorten(graph, chain[:end])):
+                    done.append(note)
     return done
 
 
@@ -55,7 +55,7 @@ def _shorten(graph: Graph, chain: Sequence[Operation]) -> str:
         return ""
     if not all(isinstance(each, Convolution) for each in readers):
         return ""
-    rows, columns = _shorter(chain, 0), _shorter(chain, 1)
+    rows, columns = _shorter_padding(chain, 0), _shorter_padding(chain, 1)
     before = last.shape
     if rows.fewer or columns.fewer:
         kernel = tuple(replace(each, pad=0) for each in first.problem.kernel)
@@ -63,17 +63,17 @@ def _shorten(graph: Graph, chain: Sequence[Operation]) -> str:
         for operation, *repeats in zip(chain, rows.repeats, columns.repeats, strict=True):
             _resize(operation)
             value = operation.outputs[0]
-            value.repeats = _over(value.repeats, repeats)
+            value.repeats = _compose(value.repeats, repeats)
         for reader in readers:
             assert isinstance(reader, Convolution)
-            sources = _over(reader.problem.sources, [rows.repeats[-1], columns.repeats[-1]])
+            sources = _compose(reader.problem.sources, [rows.repeats[-1], columns.repeats[-1]])
             reader.change(sources=sources, size=last.shape[2:])
         size = " × ".join(f"{now} of {was}" for was, now in zip(before[2:], last.shape[2:], strict=True))
         return f"{first.layers[0]} to {chain[-1].layers[-1]}: {size} rows and columns"
     return ""
 
 
-def _over(old: tuple[Array, Array] | None, new: Sequence[Array]) -> tuple[Array, Array]:
+def _compose(old: tuple[Array, Array] | None, new: Sequence[Array]) -> tuple[Array, Array]:
     """Which row and column of the shorter array each one is, given which of the longer one it was; −1 stays."""
     if old is None:
         return new[0], new[1]
@@ -107,12 +107,12 @@ class Shorter:
     """Whether there are fewer rows than before at all."""
 
 
-def _shorter(chain: Sequence[Operation], axis: Axis) -> Shorter:
+def _shorter_padding(chain: Sequence[Operation], axis: Axis) -> Shorter:
     first = chain[0]
     assert isinstance(first, Convolution)
     sources = padded_sources(first, axis)
-    numbers: Numbers = {}
-    rows, stride = _number(chain, axis, sources, numbers)
+    table: NumberTable = {}
+    rows, stride = _number_chain(chain, axis, sources, table)
     runs = _run(rows[-1]), _run(rows[-1][::-1])
     pads = _run_of_zeros(sources), _run_of_zeros(sources[::-1])
     # Some pad stays, so that the runs do not join the picture.
@@ -121,7 +121,7 @@ def _shorter(chain: Sequence[Operation], axis: Axis) -> Shorter:
     )
     shortened = sources[before : len(sources) - behind]
     try:
-        fewer, _ = _number(chain, axis, shortened, numbers)
+        fewer, _ = _number_chain(chain, axis, shortened, table)
     except ShapeError:  # a window does not fit any more
         fewer = [[] for _ in chain]
     repeats = [each for was, now in zip(rows, fewer, strict=True) if (each := _repeats(was, now)) is not None]
@@ -130,11 +130,13 @@ def _shorter(chain: Sequence[Operation], axis: Axis) -> Shorter:
     return Shorter(shortened, repeats, True)
 
 
-def _number(chain: Sequence[Operation], axis: Axis, sources: Array, numbers: Numbers) -> tuple[list[list[int]], int]:
+def _number_chain(
+    chain: Sequence[Operation], axis: Axis, sources: Array, table: NumberTable
+) -> tuple[list[list[int]], int]:
     """A number for each row of each of the chain's values, equal for equal rows; and the picture's pixels a row."""
     rows, stride, found = sources.tolist(), 1, []
     for depth, operation in enumerate(chain):
-        rows = number(operation, depth, axis, rows, numbers, padded=depth == 0)
+        rows = number_rows(operation, depth, axis, rows, table, padded=depth == 0)
         stride *= prod(each.stride for each in windows(operation, axis))
         found.append(rows)
     return found, stride

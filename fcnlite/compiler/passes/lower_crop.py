@@ -11,7 +11,7 @@ from fcnlite.layers.crop import Crop
 from fcnlite.layers.slice import Slice
 
 
-def cut(graph: Graph) -> list[str]:
+def lower_crop(graph: Graph) -> list[str]:
     done = []
     for operation in graph.operations[:]:
         if not isinstance(operation, LayerOperation):

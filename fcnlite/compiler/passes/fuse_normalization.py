@@ -1,6 +1,6 @@
 """Put a fast batch normalisation behind a convolution, and let it scale and rectify what it makes.
 
-By the batch's statistics, and by the global ones where `fold` has not taken the layer: in training. Exact: the same
+By the batch's statistics, and by the global ones where `fold_affine` has not taken it: in training. Exact: the same
 products and sums, each taken once. Scale and ReLU only where nobody looks at the value before them.
 """
 
@@ -15,7 +15,7 @@ from fcnlite.layers.relu import ReLU
 from fcnlite.layers.scale import Scale
 
 
-def normalize(graph: Graph) -> list[str]:
+def fuse_normalization(graph: Graph) -> list[str]:
     done = []
     for operation in graph.operations[:]:
         if type(operation) is not LayerOperation or type(operation.layer) is not BatchNorm:

@@ -20,9 +20,9 @@ _ELEMENTWISE = ("ReLU", "Eltwise")
 """Element by element, 0 to 0 (the channels that pad a block), without parameters or random numbers."""
 
 
-def lay_out(graph: Graph) -> list[str]:
-    twins: dict[Value, Value] = {}
-    laid: list[Operation] = []
+def assign_layouts(graph: Graph) -> list[str]:
+    converted: dict[Value, Value] = {}
+    operations: list[Operation] = []
     done = []
     layouts = _Layouts(graph)
     for operation in graph.operations:
@@ -30,28 +30,28 @@ def lay_out(graph: Graph) -> list[str]:
         for i, value in enumerate(operation.inputs):
             if value.blocked == wants:
                 continue
-            if value not in twins:
-                twins[value] = Value(value.name, value.shape, wants)
-                conversion = (ToBlocked if wants else FromBlocked)([value], [twins[value]], ())
-                laid.append(conversion)
+            if value not in converted:
+                converted[value] = Value(value.name, value.shape, wants)
+                conversion = (ToBlocked if wants else FromBlocked)([value], [converted[value]], ())
+                operations.append(conversion)
                 reader = operation.layers[0] if operation.layers else operation.kind
                 done.append(f"{value.name}, {conversion.kind}, for {reader}")
-            operation.inputs[i] = twins[value]
+            operation.inputs[i] = converted[value]
         if type(operation) is LayerOperation and wants and graph.training:
             # A fast operation's backward may read what it has made, where that of its layer does not.
             operation.keep_inputs()
         for value in operation.outputs:
             value.blocked = _makes_blocked(operation, wants)
-        laid.append(operation)
-    graph.operations = laid
+        operations.append(operation)
+    graph.operations = operations
     for name, value in graph.outputs.items():
         if value.blocked:
-            if value not in twins:
-                twins[value] = Value(value.name, value.shape)
-                graph.operations.append(FromBlocked([value], [twins[value]], ()))
+            if value not in converted:
+                converted[value] = Value(value.name, value.shape)
+                graph.operations.append(FromBlocked([value], [converted[value]], ()))
                 done.append(f"{value.name}, from blocked, for the caller")
-            graph.outputs[name] = twins[value]
-            graph.lasting.add(twins[value])
+            graph.outputs[name] = converted[value]
+            graph.lasting.add(converted[value])
             if not graph.training:
                 graph.lasting.discard(value)
     return done

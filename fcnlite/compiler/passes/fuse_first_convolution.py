@@ -10,7 +10,7 @@ from fcnlite.compiler.ir import Graph
 from fcnlite.compiler.thin_winograd import ThinWinograd
 
 
-def join(graph: Graph) -> list[str]:
+def fuse_first_convolution(graph: Graph) -> list[str]:
     done = []
     for first in graph.operations[:]:
         if not isinstance(first, Convolution):

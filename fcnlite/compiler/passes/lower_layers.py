@@ -13,7 +13,7 @@ from fcnlite.layers.lrn import LRN
 from fcnlite.layers.pooling import Pooling
 
 
-def lower(graph: Graph) -> list[str]:
+def lower_layers(graph: Graph) -> list[str]:
     done: dict[str, list[str]] = {}
     for operation in graph.operations[:]:
         if type(operation) is not LayerOperation:

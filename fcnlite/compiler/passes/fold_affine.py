@@ -23,7 +23,7 @@ Affine = Callable[[Machine], tuple[Array, Array]]
 """Gives factor and shift of every channel."""
 
 
-def fold(graph: Graph) -> list[str]:
+def fold_affine(graph: Graph) -> list[str]:
     done = []
     for operation in graph.operations[:]:
         if not isinstance(operation, Convolution):

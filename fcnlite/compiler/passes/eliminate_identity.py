@@ -13,7 +13,7 @@ from fcnlite.layers.dropout import Dropout
 from fcnlite.layers.split import Split
 
 
-def drop(graph: Graph) -> list[str]:
+def eliminate_identity(graph: Graph) -> list[str]:
     done = []
     for operation in graph.operations[:]:
         if not isinstance(operation, LayerOperation):

@@ -11,10 +11,10 @@ from fcnlite.compiler.convolution import Convolution
 from fcnlite.compiler.ir import Graph, Operation, Value
 from fcnlite.compiler.lrn import LocalResponse
 from fcnlite.compiler.operations import Concatenation, LayerOperation, Sum
-from fcnlite.compiler.passes.kinds import ZERO, Axis, Numbers, number, padded_sources, windows
+from fcnlite.compiler.passes.value_numbers import ZERO, Axis, NumberTable, number_rows, padded_sources, windows
 from fcnlite.compiler.pooling import MaxPooling
 
-GAIN = 0.98
+WORTHWHILE = 0.98
 """Frames are made where they leave less than this share of the products; else what they cost outweighs the gain."""
 _ROW_BY_ROW = ("ReLU", "PReLU")
 """Layers that compute each row by itself, beside those that have an operation of their own."""
@@ -24,7 +24,7 @@ _ROW_BY_ROW = ("ReLU", "PReLU")
 class Rows:
     """The rows of a value, of a picture of zeros and of the one that is computed."""
 
-    kinds: list[int]
+    numbers: list[int]
     """Of every row, if the picture were zeros."""
     far: int
     """The kind of rows far from everything."""
@@ -35,18 +35,18 @@ class Rows:
     """Of the value's rows, in the picture's."""
 
     @property
-    def inside(self) -> range:
+    def reached(self) -> range:
         """The value's rows that the picture reaches."""
-        return range(max(self.first, 0), min(self.stop, len(self.kinds)))
+        return range(max(self.first, 0), min(self.stop, len(self.numbers)))
 
     @property
     def clear(self) -> bool:
         """Whether no row that the picture reaches is the border's."""
-        return all(self.kinds[each] == self.far for each in self.inside)
+        return all(self.numbers[each] == self.far for each in self.reached)
 
 
-class Reached:
-    """The operations behind a first convolution that frame.py can have compute only what its picture reaches."""
+class Reach:
+    """The operations behind a first convolution that elide_border.py can have compute only what its picture reaches."""
 
     def __init__(self, graph: Graph, first: Convolution) -> None:
         self._graph = graph
@@ -56,35 +56,35 @@ class Reached:
         """Along both axes, of every value that they make."""
         self.operations: list[Operation] = []
         """Those on planes without border."""
-        self.edged: list[Convolution] = []
+        self.restricted: list[Convolution] = []
         """Behind them, those that read a whole and make the part of one that the picture reaches."""
-        self.claims: dict[Value, Operation] = {}
+        self.aligned_reader: dict[Value, Operation] = {}
         """Who reads a value's rows as they are, from the first one on."""
-        self._numbers: Numbers = {}
+        self._table: NumberTable = {}
         self._find()
 
     @property
     def all(self) -> list[Operation]:
         """In an order in which they can run."""
-        return [*self.operations, *self.edged]
+        return [*self.operations, *self.restricted]
 
     def _find(self) -> None:
         """Follow the picture as far as what it reaches stays clear of the border."""
         for operation in self._graph.operations:
             if operation is not self.first and not self._suits(operation):
                 continue
-            rows = tuple(self._made(operation, axis) for axis in (0, 1))
-            whole = prod(len(each.kinds) for each in rows)
-            of_edged = any(each.outputs[0] in operation.inputs for each in self.edged)
+            rows = tuple(self._output_rows(operation, axis) for axis in (0, 1))
+            whole = prod(len(each.numbers) for each in rows)
+            behind_restricted = any(each.outputs[0] in operation.inputs for each in self.restricted)
             less = prod(each.stop - each.first + 2 for each in rows) < whole
-            if all(each.clear for each in rows) and less and not of_edged:
+            if all(each.clear for each in rows) and less and not behind_restricted:
                 self.rows[operation.outputs[0]] = rows
                 self.operations.append(operation)
                 if not isinstance(operation, Convolution):
-                    self.claims.update(dict.fromkeys(operation.inputs, operation))
-            elif self._suits_edge(operation) and 0 < prod(len(each.inside) for each in rows) < GAIN * whole:
+                    self.aligned_reader.update(dict.fromkeys(operation.inputs, operation))
+            elif self._can_restrict(operation) and 0 < prod(len(each.reached) for each in rows) < WORTHWHILE * whole:
                 self.rows[operation.outputs[0]] = rows
-                self.edged.append(operation)
+                self.restricted.append(operation)
 
     def _suits(self, operation: Operation) -> bool:
         """Whether it makes rows of such rows, and nobody else needs its inputs to begin at another one."""
@@ -97,29 +97,29 @@ class Reached:
         own = isinstance(operation, MaxPooling | LocalResponse | Sum)
         own = own or (isinstance(operation, Concatenation) and operation.axis == 1)
         own = own or (type(operation) is LayerOperation and operation.layer.type in _ROW_BY_ROW)
-        return own and not any(each in self.claims for each in operation.inputs)
+        return own and not any(each in self.aligned_reader for each in operation.inputs)
 
-    def _suits_edge(self, operation: Operation) -> TypeGuard[Convolution]:
+    def _can_restrict(self, operation: Operation) -> TypeGuard[Convolution]:
         """Whether it can make a part of its rows. One that pools might lack one at the edge."""
         return isinstance(operation, Convolution) and operation is not self.first and not operation.problem.pool
 
-    def _made(self, operation: Operation, axis: Axis) -> Rows:
+    def _output_rows(self, operation: Operation, axis: Axis) -> Rows:
         """The rows that an operation makes."""
         depth = self._depth(operation)
         seed = operation is self.first
         bottoms = [self._input_rows(axis)] if seed else [self.rows[each][axis] for each in operation.inputs]
-        kinds = self.kinds(operation, axis, [each.kinds for each in bottoms])
+        numbers = self.number_rows(operation, axis, [each.numbers for each in bottoms])
         far, first, stop = bottoms[0].far, min(each.first for each in bottoms), max(each.stop for each in bottoms)
         stride = bottoms[0].stride
         if not isinstance(operation, Convolution | MaxPooling):
             key = (depth, *(each.far for each in bottoms))
-            return Rows(kinds, self._numbers.setdefault(key, len(self._numbers)), first, stop, stride)
+            return Rows(numbers, self._table.setdefault(key, len(self._table)), first, stop, stride)
         for part, window in enumerate(windows(operation, axis, padded=seed)):
-            far = self._numbers.setdefault((depth, part, *[far] * window.kernel), len(self._numbers))
+            far = self._table.setdefault((depth, part, *[far] * window.kernel), len(self._table))
             first = -((window.extent - 1 - window.pad - first) // window.stride)
             stop = (stop - 1 + window.pad) // window.stride + 1
             stride *= window.stride
-        return Rows(kinds, far, first, stop, stride)
+        return Rows(numbers, far, first, stop, stride)
 
     def _input_rows(self, axis: Axis) -> Rows:
         """The picture's, its pad among them."""
@@ -130,9 +130,9 @@ class Reached:
     def _depth(self, operation: Operation) -> int:
         return self._graph.operations.index(operation)
 
-    def kinds(self, operation: Operation, axis: Axis, bottoms: Sequence[list[int]]) -> list[int]:
+    def number_rows(self, operation: Operation, axis: Axis, bottoms: Sequence[list[int]]) -> list[int]:
         """The kinds of the rows that an operation makes of its inputs'."""
         depth = self._depth(operation)
         if isinstance(operation, Convolution | MaxPooling):
-            return number(operation, depth, axis, bottoms[0], self._numbers, padded=operation is self.first)
-        return [self._numbers.setdefault((depth, *each), len(self._numbers)) for each in zip(*bottoms, strict=True)]
+            return number_rows(operation, depth, axis, bottoms[0], self._table, padded=operation is self.first)
+        return [self._table.setdefault((depth, *each), len(self._table)) for each in zip(*bottoms, strict=True)]

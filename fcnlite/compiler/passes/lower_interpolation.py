@@ -14,7 +14,7 @@ from fcnlite.description.shapes import Window
 from fcnlite.layers.deconvolution import Deconvolution
 
 
-def interpolate(graph: Graph, machine: Machine) -> list[str]:
+def lower_interpolation(graph: Graph, machine: Machine) -> list[str]:
     done = []
     for operation in graph.operations[:]:
         if not isinstance(operation, LayerOperation) or not _suits(operation, machine, graph.training):

@@ -10,7 +10,7 @@ from fcnlite.compiler.convolution import Convolution
 from fcnlite.compiler.ir import Graph, Machine
 
 
-def choose(graph: Graph, machine: Machine) -> list[str]:
+def select_algorithms(graph: Graph, machine: Machine) -> list[str]:
     done = []
     for operation in graph.operations:
         if isinstance(operation, Convolution):

@@ -15,7 +15,7 @@ from fcnlite.layers.prelu import PReLU
 from fcnlite.layers.relu import ReLU
 
 
-def rectify(graph: Graph) -> list[str]:
+def fuse_relu(graph: Graph) -> list[str]:
     done = []
     for operation in graph.operations[:]:
         if not isinstance(operation, Convolution):
