@@ -1,10 +1,10 @@
-"""The fast path: a compiler from a net's schedule to a plan of fast operations, with the same result within rounding.
+"""The fast path: a compiler from a net's schedule to a plan of fast operations, with equal results but for rounding.
 
-    schedule -> graph (ir.py) -> passes -> plan (plan.py)
+    schedule -> graph (ir.py) -> passes (passes/table.py) -> plan (plan.py)
 
-What an operation computes stands in operations.py, convolution.py, pooling.py, normalization.py, lrn.py,
-interpolation.py and framing.py; how a convolution is computed in algorithms.py, direct.py, im2col.py, winograd.py and
-thin_winograd.py; the loops in fcnlite/_kernels.
+operations.py, convolution.py, pooling.py, normalization.py, lrn.py, interpolation.py and framing.py say what each
+operation computes; algorithms.py, direct.py, im2col.py, winograd.py and thin_winograd.py say how to convolve;
+fcnlite/_kernels has the compiled loops.
 """
 
 from __future__ import annotations
@@ -15,19 +15,7 @@ from fcnlite.compiler import report
 from fcnlite.compiler.arena import Arena, Outputs
 from fcnlite.compiler.ir import Graph, Machine, Value
 from fcnlite.compiler.operations import LayerOperation
-from fcnlite.compiler.passes.assign_layouts import assign_layouts
-from fcnlite.compiler.passes.elide_border import elide_border
-from fcnlite.compiler.passes.elide_padding import elide_padding
-from fcnlite.compiler.passes.eliminate_identity import eliminate_identity
-from fcnlite.compiler.passes.fold_affine import fold_affine
-from fcnlite.compiler.passes.fuse_first_convolution import fuse_first_convolution
-from fcnlite.compiler.passes.fuse_normalization import fuse_normalization
-from fcnlite.compiler.passes.fuse_pool import fuse_pool
-from fcnlite.compiler.passes.fuse_relu import fuse_relu
-from fcnlite.compiler.passes.lower_crop import lower_crop
-from fcnlite.compiler.passes.lower_interpolation import lower_interpolation
-from fcnlite.compiler.passes.lower_layers import lower_layers
-from fcnlite.compiler.passes.select_algorithms import select_algorithms
+from fcnlite.compiler.passes.table import passes_for
 from fcnlite.compiler.plan import Plan
 from fcnlite.description.shapes import Shape
 from fcnlite.graph.schedule import Schedule
@@ -40,34 +28,17 @@ def compile_schedule(
 ) -> Plan:
     """The plan for `schedule`, whose versions have `shapes`.
 
-    With `training` a backward pass can follow it; without `elides` every value then has all of its rows.
+    With `training` a backward pass can follow. Without `elides` every value then has all of its rows.
     """
     graph = _graph(schedule, shapes, training)
-    notes = {
-        "eliminate_identity": eliminate_identity(graph),
-        "lower_crop": lower_crop(graph),
-        "lower_layers": lower_layers(graph),
-    }
-    if not training:
-        notes["fold_affine"] = fold_affine(graph)
-    notes["fuse_normalization"] = fuse_normalization(graph)
-    notes["fuse_relu"] = fuse_relu(graph)
-    if not training:
-        notes["fuse_pool"] = fuse_pool(graph, machine)
-        notes["elide_border"] = elide_border(graph)
-    elif elides:
-        notes["elide_padding"] = elide_padding(graph)
-    notes["lower_interpolation"] = lower_interpolation(graph, machine)
-    notes["select_algorithms"] = select_algorithms(graph, machine)
-    if not training:
-        notes["fuse_first_convolution"] = fuse_first_convolution(graph)
-    notes["assign_layouts"] = assign_layouts(graph)
+    passes = passes_for("training" if training else "inference", elides=elides)
+    notes = {each.name: each.run(graph, machine) for each in passes}
     graph.drop_unread()
     return Plan(graph, schedule, machine, notes)
 
 
 def _graph(schedule: Schedule, shapes: Mapping[int, Shape], training: bool) -> Graph:
-    """Every step of the schedule as an operation of its own."""
+    """A graph with one operation for each step of the schedule."""
     names = {version: name for name, version in schedule.inputs.items()}
     for step in schedule.steps:
         names.update(zip(step.top, step.layer.spec.top, strict=True))

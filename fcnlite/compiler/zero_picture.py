@@ -101,7 +101,7 @@ class ZeroPicture:
         left = self._left
         outputs = {str(self._places[value]): twins[value] for value in (*self._framed, *left)}
         graph = Graph(operations, {"zeros": twins[self._picture]}, outputs, {}, set(outputs.values()), training=False)
-        assign_layouts(graph)
+        assign_layouts(graph, machine)
         plan = Plan(graph, Schedule((), {}, {}, {}), replace(machine, arena=Arena()), {})
         found = {int(name): array for name, array in plan.forward({"zeros": zeros}).outputs().items()}
         pixels = {}

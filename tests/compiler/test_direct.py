@@ -15,6 +15,7 @@ from fcnlite.compiler.direct import Direct, PointwiseWork, Streamed
 from fcnlite.compiler.problem import Problem, with_biases
 from fcnlite.compiler.winograd import Winograd
 from fcnlite.description.shapes import Window
+from tests.compiler.path_comparison import assert_near, normal
 from tests.compiler.problems import (
     ISAS,
     Array,
@@ -28,7 +29,6 @@ from tests.compiler.problems import (
     turned_kernels,
     unblocked,
 )
-from tests.compiler.twins import assert_near, normal
 from tests.random_nets import FLAG, Draw
 
 BAR = 1e-5

@@ -15,6 +15,7 @@ from fcnlite.compiler.im2col import Im2col
 from fcnlite.compiler.problem import Problem, with_biases
 from fcnlite.description.shapes import Window
 from fcnlite.threads import blas_alone
+from tests.compiler.path_comparison import assert_near, normal
 from tests.compiler.problems import (
     ISAS,
     Array,
@@ -27,7 +28,6 @@ from tests.compiler.problems import (
     turned_kernels,
 )
 from tests.compiler.test_direct import any_windows, of_stride_one, one_by_one
-from tests.compiler.twins import assert_near, normal
 from tests.random_nets import Draw
 
 BAR = 1e-5

@@ -10,8 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from fcnlite.compiler.operations import FewRows
-from tests.compiler.problems import ISAS, guarded, machine_with
-from tests.compiler.twins import (
+from tests.compiler.path_comparison import (
     assert_near,
     assert_same_gradients,
     assert_same_outputs,
@@ -23,6 +22,7 @@ from tests.compiler.twins import (
     normal,
     spec_of,
 )
+from tests.compiler.problems import ISAS, guarded, machine_with
 
 EACH_ISA = pytest.mark.parametrize("instructions", ISAS)
 

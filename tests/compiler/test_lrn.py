@@ -10,8 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from fcnlite.compiler.lrn import LocalResponse
-from tests.compiler.problems import ISAS, Array, blocked, guarded, machine_with, unblocked
-from tests.compiler.twins import (
+from tests.compiler.path_comparison import (
     assert_same_gradients,
     assert_same_outputs,
     conv,
@@ -21,6 +20,7 @@ from tests.compiler.twins import (
     normal,
     spec_of,
 )
+from tests.compiler.problems import ISAS, Array, blocked, guarded, machine_with, unblocked
 
 EACH_ISA = pytest.mark.parametrize("instructions", ISAS)
 SHAPES = st.tuples(st.integers(1, 3), st.integers(1, 70), st.integers(1, 9), st.integers(1, 9))

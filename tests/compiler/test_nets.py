@@ -17,7 +17,7 @@ from fcnlite.compiler.ir import Machine
 from fcnlite.compiler.winograd import Winograd
 from fcnlite.description.spec import NetSpec
 from tests.compiler.drawn import LARGE_SIDES, specs
-from tests.compiler.twins import (
+from tests.compiler.path_comparison import (
     Array,
     assert_all_near,
     assert_same_gradients,
@@ -26,8 +26,8 @@ from tests.compiler.twins import (
     filled,
     in_place,
     normal,
-    plain_twin,
     plan_of,
+    reference_net,
     spec_of,
 )
 
@@ -42,12 +42,12 @@ def picture(spec: NetSpec, seed: int) -> dict[str, Array]:
 
 def check_inference(spec: NetSpec, seed: int) -> None:
     net, feeds = filled(spec, seed), picture(spec, seed)
-    assert_all_near(net.forward(feeds), plain_twin(net).forward(feeds))
+    assert_all_near(net.forward(feeds), reference_net(net).forward(feeds))
 
 
 def check_training(spec: NetSpec, phase: str, seed: int) -> None:
     net, feeds = filled(spec, seed, phase=phase), picture(spec, seed)
-    plain = plain_twin(net)
+    plain = reference_net(net)
     assert_all_near(net.forward(feeds, keep=True), plain.forward(feeds, keep=True))
     assert_all_near(net.blobs, plain.blobs)
     net.iteration = 0

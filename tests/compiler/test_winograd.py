@@ -14,6 +14,7 @@ from fcnlite.compiler import winograd
 from fcnlite.compiler.problem import Prepared, Problem, with_biases
 from fcnlite.compiler.winograd import POINTS, Winograd, kernel_transform
 from fcnlite.description.shapes import Window
+from tests.compiler.path_comparison import assert_near, normal
 from tests.compiler.problems import (
     GUARD,
     ISAS,
@@ -28,7 +29,6 @@ from tests.compiler.problems import (
     turned_kernels,
     unblocked,
 )
-from tests.compiler.twins import assert_near, normal
 from tests.random_nets import FLAG, Draw
 
 BAR = 3e-5

@@ -9,7 +9,7 @@ from __future__ import annotations
 from fcnlite.compiler.convolution import Convolution
 from fcnlite.compiler.framing import Framing
 from fcnlite.compiler.interpolation import Interpolation
-from fcnlite.compiler.ir import Graph, Operation, Value
+from fcnlite.compiler.ir import Graph, Machine, Operation, Value
 from fcnlite.compiler.lrn import LocalResponse
 from fcnlite.compiler.normalization import Normalization
 from fcnlite.compiler.operations import Concatenation, FromBlocked, LayerOperation, Sum, ToBlocked
@@ -20,7 +20,7 @@ _ELEMENTWISE = ("ReLU", "Eltwise")
 """Element by element, 0 to 0 (the channels that pad a block), without parameters or random numbers."""
 
 
-def assign_layouts(graph: Graph) -> list[str]:
+def assign_layouts(graph: Graph, machine: Machine) -> list[str]:
     converted: dict[Value, Value] = {}
     operations: list[Operation] = []
     done = []

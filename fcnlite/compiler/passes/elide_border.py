@@ -30,7 +30,7 @@ import numpy as np
 
 from fcnlite.compiler.convolution import Convolution
 from fcnlite.compiler.framing import Framing
-from fcnlite.compiler.ir import Graph, Operation, Value
+from fcnlite.compiler.ir import Graph, Machine, Operation, Value
 from fcnlite.compiler.passes.reach import WORTHWHILE, Reach
 from fcnlite.compiler.passes.value_numbers import ZERO, Axis, has_wide_pad, padded_sources, windows
 from fcnlite.compiler.pooling import MaxPooling
@@ -38,7 +38,7 @@ from fcnlite.compiler.problem import Margins, Problem, rows_at
 from fcnlite.compiler.zero_picture import ZeroPicture
 
 
-def elide_border(graph: Graph) -> list[str]:
+def elide_border(graph: Graph, machine: Machine) -> list[str]:
     done = []
     framed: set[Operation] = set()
     for operation in graph.operations[:]:

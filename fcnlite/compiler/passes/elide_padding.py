@@ -19,14 +19,14 @@ from math import prod
 import numpy as np
 
 from fcnlite.compiler.convolution import Convolution
-from fcnlite.compiler.ir import Graph, Operation
+from fcnlite.compiler.ir import Graph, Machine, Operation
 from fcnlite.compiler.passes.value_numbers import Axis, NumberTable, has_wide_pad, number_rows, padded_sources, windows
 from fcnlite.compiler.pooling import MaxPooling
 from fcnlite.errors import ShapeError
 from fcnlite.layers.base import Array
 
 
-def elide_padding(graph: Graph) -> list[str]:
+def elide_padding(graph: Graph, machine: Machine) -> list[str]:
     done = []
     for operation in graph.operations[:]:
         if isinstance(operation, Convolution) and has_wide_pad(operation.problem):

@@ -1,8 +1,20 @@
-"""Fold BatchNorm with global statistics, Scale and Bias into the convolution before them (inference only).
+"""Fold BatchNorm, Scale and Bias into the weights of a convolution.
 
-Each maps channel o to factor[o] · y + shift[o], and y = W x + b, so that factor W x + factor b + shift is a
-convolution again. Where there is none before a Scale, as behind a pooling, it goes into the one behind, if it has no
-bias: W (factor x) is (W factor) x, and a pad of zeros stays one.
+    before      x → convolution → BatchNorm | Scale | Bias → y           x → Scale → convolution → y
+    after       x → convolution → y                                      x → convolution → y
+
+    condition   inference; nobody else reads the value between
+                BatchNorm: global statistics
+                Scale, Bias: one factor or shift for each channel, from a parameter of its own
+                Scale before the convolution: without a bias
+
+Equal but for rounding. Such a layer multiplies each channel by a factor f and adds a shift s, so that with the weight W
+and the bias b
+
+    f (W x + b) + s = (f W) x + (f b + s)
+    W (f x)         = (W f) x                    a pad of zeros stays 0, since f · 0 = 0
+
+A Scale folds into the convolution after it only where none comes before it, as behind a pooling.
 """
 
 from __future__ import annotations
@@ -20,46 +32,48 @@ from fcnlite.layers.bias import Bias
 from fcnlite.layers.scale import Scale
 
 Affine = Callable[[Machine], tuple[Array, Array]]
-"""Gives factor and shift of every channel."""
+"""Returns factor and shift of every channel, in float64."""
 
 
-def fold_affine(graph: Graph) -> list[str]:
+def fold_affine(graph: Graph, machine: Machine) -> list[str]:
     done = []
     for operation in graph.operations[:]:
-        if not isinstance(operation, Convolution):
-            continue
-        while isinstance(reader := graph.only_reader(operation.outputs[0]), LayerOperation):
-            affine = _affine(reader.layer)
-            if affine is None:
-                break
-            operation.weights = _folded(operation.weights, affine)
-            done.append(f"{reader.layers[0]} into {operation.layers[0]}")
-            graph.absorb(operation, reader)
+        if isinstance(operation, Convolution):
+            done += _fold_readers(graph, operation)
     for operation in graph.operations[:]:
-        if not isinstance(operation, LayerOperation) or type(operation.layer) is not Scale:
-            continue
-        affine, reader = _affine(operation.layer), graph.only_reader(operation.outputs[0])
-        if affine is not None and not operation.layer.options.bias_term and isinstance(reader, Convolution):
-            reader.weights = _multiplied(reader.weights, affine, reader.problem.group)
-            reader.layers += operation.layers
-            reader.inputs = operation.inputs[:]
-            graph.operations.remove(operation)
-            done.append(f"{operation.layers[0]} into {reader.layers[0]}")
+        if isinstance(operation, LayerOperation) and type(operation.layer) is Scale:
+            done += _fold_into_reader(graph, operation, operation.layer)
     return done
 
 
-def _multiplied(weights: Weights, affine: Affine, group: int) -> Weights:
-    """The kernels over channels that are multiplied by the factors."""
+def _fold_readers(graph: Graph, convolution: Convolution) -> list[str]:
+    """Fold the layers that follow a convolution into it, as many as can be."""
+    done = []
+    while isinstance(reader := graph.only_reader(convolution.outputs[0]), LayerOperation):
+        affine = _affine(reader.layer)
+        if affine is None:
+            break
+        convolution.weights = _scaled_outputs(convolution.weights, affine)
+        done.append(f"{reader.layers[0]} into {convolution.layers[0]}")
+        graph.absorb(convolution, reader)
+    return done
 
-    def give(machine: Machine) -> tuple[Array, Array | None]:
-        weight, bias = weights(machine)
-        factor = affine(machine)[0].reshape(group, -1).repeat(len(weight) // group, axis=0)
-        return (factor[:, :, None, None] * weight).astype(np.float32), bias
 
-    return give
+def _fold_into_reader(graph: Graph, operation: LayerOperation, scale: Scale) -> list[str]:
+    """Fold a Scale into the convolution that follows it, if it can be."""
+    affine, reader = _affine(scale), graph.only_reader(operation.outputs[0])
+    if affine is None or scale.options.bias_term or not isinstance(reader, Convolution):
+        return []
+    reader.weights = _scaled_inputs(reader.weights, affine, reader.problem.group)
+    reader.layers += operation.layers
+    reader.inputs = operation.inputs[:]
+    graph.operations.remove(operation)
+    return [f"{operation.layers[0]} into {reader.layers[0]}"]
 
 
-def _folded(weights: Weights, affine: Affine) -> Weights:
+def _scaled_outputs(weights: Weights, affine: Affine) -> Weights:
+    """f W and f b + s."""
+
     def give(machine: Machine) -> tuple[Array, Array]:
         weight, bias = weights(machine)
         factor, shift = affine(machine)
@@ -69,8 +83,19 @@ def _folded(weights: Weights, affine: Affine) -> Weights:
     return give
 
 
+def _scaled_inputs(weights: Weights, affine: Affine, group: int) -> Weights:
+    """W f and b. The weight of a group spans that group's channels only."""
+
+    def give(machine: Machine) -> tuple[Array, Array | None]:
+        weight, bias = weights(machine)
+        factor = affine(machine)[0].reshape(group, -1).repeat(len(weight) // group, axis=0)
+        return (factor[:, :, None, None] * weight).astype(np.float32), bias
+
+    return give
+
+
 def _affine(layer: Layer) -> Affine | None:
-    """Factor and shift that a layer applies to channels, in float64; None where it does something else."""
+    """The factors and shifts that a layer applies to its channels; None for a layer that does something else."""
     o, name = layer.options, layer.spec.name
     if type(layer) is BatchNorm and layer.use_global_stats:
 

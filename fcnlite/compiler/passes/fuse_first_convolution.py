@@ -1,16 +1,21 @@
-"""Join a thin first convolution with the Winograd convolution that reads it (inference only).
+"""Compute a thin first convolution inside the Winograd convolution that reads it.
 
-Exact: the same sums. What lies between, the largest value of a net, is never whole in memory.
+    before      x → convolution of few channels, direct → convolution, Winograd → y
+    after       x → ThinWinograd → y
+
+    condition   inference; nobody else reads the value between; `ThinWinograd.suits`
+
+Exact: the same sums. The value between, the largest of a net, is computed piece by piece and stays in the cache.
 """
 
 from __future__ import annotations
 
 from fcnlite.compiler.convolution import Convolution
-from fcnlite.compiler.ir import Graph
+from fcnlite.compiler.ir import Graph, Machine
 from fcnlite.compiler.thin_winograd import ThinWinograd
 
 
-def fuse_first_convolution(graph: Graph) -> list[str]:
+def fuse_first_convolution(graph: Graph, machine: Machine) -> list[str]:
     done = []
     for first in graph.operations[:]:
         if not isinstance(first, Convolution):

@@ -1,10 +1,18 @@
-"""Let a convolution pool what it makes: 2×2 max pooling of stride 2 becomes its last step (inference only).
+"""Make 2×2 max pooling the last step of a convolution.
 
-Exact: Winograd's tiles have even sides and, unless the kernel is dilated, no gaps, so that every window lies in one
-tile; and the maximum of values that were each shifted and rectified is the maximum, shifted and rectified (not so with
-PReLU, whose slopes may fall). Only Winograd's way has tiles; where the cost model predicts that another way and a
-pooling behind it take less, as of few channels, they stay apart. It compares them for the whole picture: frames and
-layouts come later.
+    before      x → convolution → max pooling, 2×2, stride 2 → y
+    after       x → Winograd convolution that pools its tiles → y
+
+    condition   inference; nobody else reads the value between
+                a Winograd algorithm suits the convolution, which has no PReLU and no ReLU with a negative slope
+                the cost model predicts that the two together take no longer than apart
+
+Exact: Winograd's tiles have even sides, and the pixels of a tile are neighbours unless the window is dilated, so every
+2×2 window is inside one tile. Shift and ReLU keep the order of values, so they may come before the maximum or after it.
+A negative slope may reverse the order.
+
+The prediction is for the whole picture: elide_border and assign_layouts run later. A convolution of few channels is
+often faster by another algorithm, with the pooling apart.
 """
 
 from __future__ import annotations
@@ -44,6 +52,6 @@ def fuse_pool(graph: Graph, machine: Machine) -> list[str]:
 
 
 def _seconds(p: Problem, values: Sequence[Value], machine: Machine) -> float:
-    """The predicted time of the cheapest way to compute `p`, which reads and writes these values."""
+    """The predicted seconds of the cheapest algorithm for `p`, which reads and writes these values."""
     cost = traffic(values) + cheapest(p, machine, candidates(p)).cost(p)
     return cost.seconds(machine.threads)

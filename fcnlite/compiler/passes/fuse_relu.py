@@ -1,21 +1,26 @@
-"""Let a convolution rectify what it makes: ReLU or PReLU behind it becomes its last step.
+"""Make ReLU or PReLU the last step of a convolution.
 
-Exact: the same maximum, and for PReLU the same slope below zero, taken while the value is in a register. In training
-only ReLU itself, and only where nobody looks at the value before it: where it is written in place, as in the published
-nets.
+    before      x → convolution → ReLU | PReLU → y
+    after       x → convolution with its rectifier → y
+
+    condition   nobody else reads the value between, and the rectifier lets gradients through
+                training: only ReLU without a negative slope
+
+Exact: the same maximum, and the same product below zero, taken while the value is in a register. In training every blob
+lasts until the backward pass, so a ReLU is fused only where it is in place, as in the published nets.
 """
 
 from __future__ import annotations
 
 from fcnlite.compiler.convolution import Convolution, Slopes
-from fcnlite.compiler.ir import Graph
+from fcnlite.compiler.ir import Graph, Machine
 from fcnlite.compiler.operations import LayerOperation
 from fcnlite.layers.base import Layer
 from fcnlite.layers.prelu import PReLU
 from fcnlite.layers.relu import ReLU
 
 
-def fuse_relu(graph: Graph) -> list[str]:
+def fuse_relu(graph: Graph, machine: Machine) -> list[str]:
     done = []
     for operation in graph.operations[:]:
         if not isinstance(operation, Convolution):
@@ -24,16 +29,17 @@ def fuse_relu(graph: Graph) -> list[str]:
         if not isinstance(reader, LayerOperation) or type(reader.layer) not in (ReLU, PReLU) or reader.no_gradient:
             continue
         slopes = _slopes(reader.layer)
-        if slopes is None or not graph.training:
-            operation.change(relu=True)
-            operation.slopes = slopes
-            done.append(f"{reader.layers[0]} into {operation.layers[0]}")
-            graph.absorb(operation, reader)
+        if slopes is not None and graph.training:
+            continue
+        operation.change(relu=True)
+        operation.slopes = slopes
+        done.append(f"{reader.layers[0]} into {operation.layers[0]}")
+        graph.absorb(operation, reader)
     return done
 
 
 def _slopes(layer: Layer) -> Slopes | None:
-    """None for a ReLU that has none."""
+    """The slopes below zero; None for a ReLU without any."""
     if isinstance(layer, PReLU):
         return Slopes(layer.spec.name)
     return Slopes(None, layer.options.negative_slope) if layer.options.negative_slope else None

@@ -1,8 +1,17 @@
-"""Do deconvolutions that may be interpolations as such, with the Crop and the sum that follow (interpolation.py).
+"""Compute bilinear deconvolutions, with the Crop and the sum that follow, as interpolations.
 
-Exact: only products with zeros are left out, and outputs that Crop throws away; a kernel that is the product of a
-column and a row is summed along one, then the other. In training each stays by itself, and only where its weight does
-not learn.
+    before      x → Deconvolution → slice → y              x → Deconvolution → slice → sum with (a slice of) a skip → y
+    after       x → Interpolation → y                      x, skip → Interpolation → y
+
+    condition   Deconvolution: as many outputs as inputs, one group or a group for each channel, no dilation, no stride
+                beyond the window
+                slice and sum, each of which may be missing: inference; nobody else reads the values between
+                slice: cuts rows and columns only; sum: two inputs, without coefficients
+                training: only a Deconvolution whose weight does not learn and that has no bias
+
+Equal but for rounding: each channel's filter is a column times a row, and is summed along one, then the other. Products
+with zeros and outputs that Crop discards are left out. The operation checks the weights' values whenever they have
+changed; for other weights it computes the layers as they are.
 """
 
 from __future__ import annotations
@@ -24,8 +33,8 @@ def lower_interpolation(graph: Graph, machine: Machine) -> list[str]:
         new.no_gradient = operation.no_gradient
         graph.replace([operation], [new])
         if not graph.training:
-            _take_crop(graph, new)
-            _take_sum(graph, new)
+            _fuse_slice(graph, new)
+            _fuse_sum(graph, new)
         done.append(f"{', '.join(new.layers)}: {new.describe()}")
     return done
 
@@ -36,15 +45,15 @@ def _suits(operation: LayerOperation, machine: Machine, training: bool) -> bool:
         return False
     channels = operation.inputs[0].shape[1]
     windows = (layer.kernel.rows, layer.kernel.columns)
-    # With a stride beyond the kernel there are outputs that no input reaches.
-    plain = all(each == Window(each.kernel, each.stride, each.pad) and each.stride <= each.kernel for each in windows)
+    # With a stride beyond the window some outputs have no input.
+    dense = all(each == Window(each.kernel, each.stride, each.pad) and each.stride <= each.kernel for each in windows)
     own = layer.options.num_output == channels and layer.options.group in (1, channels)
     learns = training and any(each.lr_mult for each in machine.params(layer.spec.name))
     biased = training and layer.options.bias_term
-    return plain and own and not learns and not biased
+    return dense and own and not learns and not biased
 
 
-def _take_crop(graph: Graph, new: Interpolation) -> None:
+def _fuse_slice(graph: Graph, new: Interpolation) -> None:
     reader = graph.only_reader(new.outputs[0])
     offset = _offset(reader)
     if offset is not None and reader is not None:
@@ -52,8 +61,8 @@ def _take_crop(graph: Graph, new: Interpolation) -> None:
         graph.absorb(new, reader)
 
 
-def _take_sum(graph: Graph, new: Interpolation) -> None:
-    """Add the other bottom of a sum of two, or what it is cropped from."""
+def _fuse_sum(graph: Graph, new: Interpolation) -> None:
+    """Add the other input of a sum of two; if that is a slice, add the slice of its source."""
     reader = graph.only_reader(new.outputs[0])
     if not isinstance(reader, Sum) or len(reader.inputs) != 2 or reader.coefficients:
         return
@@ -67,13 +76,13 @@ def _take_sum(graph: Graph, new: Interpolation) -> None:
         new.layers += maker.layers
         graph.operations.remove(maker)
     new.inputs.append(skip)
-    graph.replace([new, reader], [new, reader])  # behind what makes the other bottom
+    graph.replace([new, reader], [new, reader])  # after the operation that makes the other input
     graph.absorb(new, reader)
 
 
 def _offset(operation: Operation | None) -> tuple[int, int] | None:
-    """Where in its input an operation's window lies, if it cuts rows and columns."""
+    """The first row and column that an operation copies; None unless it slices rows and columns only."""
     if not isinstance(operation, Cut) or operation.window[:2] != (slice(None), slice(None)):
         return None
     rows, columns = operation.window[2:]
-    return rows.start or 0, columns.start or 0  # an axis that is not cut has no start
+    return rows.start or 0, columns.start or 0  # an axis that is copied whole has no start

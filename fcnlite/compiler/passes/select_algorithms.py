@@ -1,6 +1,13 @@
-"""Choose each convolution's algorithm: the one that the cost model (cost.py) predicts to be fastest.
+"""Select each convolution's algorithm by predicted time.
 
-Where memory is low, of those whose prepared weights take little more than the weights themselves.
+    before      convolution, any algorithm
+    after       convolution, the algorithm that the cost model (cost.py) predicts to be the fastest
+
+    condition   always; where memory is low, only algorithms whose prepared weights take little more memory than the
+                weights themselves
+
+Equal but for rounding: in exact arithmetic all algorithms compute the same. The choice never depends on a measured
+time, so the same net on the same kind of machine always has the same last digits.
 """
 
 from __future__ import annotations

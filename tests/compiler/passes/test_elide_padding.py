@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from fcnlite.description.spec import LayerSpec
 from fcnlite.errors import ShapeError
 from fcnlite.net import Net
-from tests.compiler.twins import (
+from tests.compiler.path_comparison import (
     GRADIENT_BAR,
     assert_all_near,
     assert_near,
@@ -19,16 +19,16 @@ from tests.compiler.twins import (
     filled,
     gradients,
     normal,
-    plain_twin,
     plan_of,
     pool,
+    reference_net,
     spec_of,
 )
 from tests.compiler.wide_pads import chains, feed, net_of, trunk
 
 
 def plain_blobs(net: Net, feeds: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
-    plain = plain_twin(net)
+    plain = reference_net(net)
     plain.forward(feeds, keep=True)
     return plain.blobs
 
@@ -52,7 +52,7 @@ def test_gradients_that_begin_within(seeded: list[str]) -> None:
     size = (20, 31)
     net, feeds = net_of(trunk(), *size), feed(*size)
     results = []
-    for each in (net, plain_twin(net)):
+    for each in (net, reference_net(net)):
         each.forward(feeds, keep=True)
         each.backward({name: normal(i, *each.blobs[name].shape) for i, name in enumerate(seeded)}, wrt=["data"])
         learned = {name: parameter.grad.copy() for name, parameter in net.learnable()}
@@ -68,7 +68,7 @@ def test_gradients_of_blobs_within() -> None:
     iteration = net.iteration
     found = gradients(net, feeds, wanted)
     assert net.iteration == iteration + 1
-    expected = gradients(plain_twin(net), feeds, wanted)
+    expected = gradients(reference_net(net), feeds, wanted)
     for name in found.keys() - set(wanted):
         assert_near(found[name], expected[name], GRADIENT_BAR, name)
     for name in wanted:  # of equal values in a window another may have won: the sums over windows stay
@@ -81,7 +81,7 @@ def test_a_window_that_would_not_fit_any_more() -> None:
     """The shorter chain is tried, and must not be put in place where a later window has no room in it."""
     layers = (conv("a", "data", 3, 1, pad=[8, 9], stride=[2]), pool("b", "a", 3, 1), conv("c", "b", 3, 1, pad=[1]))
     net, feeds = net_of(layers, 1, 1), feed(1, 1)
-    assert_all_near(net.forward(feeds, keep=True), plain_twin(net).forward(feeds, keep=True))
+    assert_all_near(net.forward(feeds, keep=True), reference_net(net).forward(feeds, keep=True))
 
 
 @settings(max_examples=40)

@@ -24,8 +24,7 @@ from fcnlite.compiler.winograd import Winograd
 from fcnlite.description.spec import LayerSpec
 from fcnlite.errors import ShapeError
 from fcnlite.net import Net
-from tests.compiler.problems import ISAS, guarded, machine_with
-from tests.compiler.twins import (
+from tests.compiler.path_comparison import (
     Array,
     assert_same_outputs,
     conv,
@@ -34,11 +33,12 @@ from tests.compiler.twins import (
     in_place,
     layer,
     normal,
-    plain_twin,
     plan_of,
     pool,
+    reference_net,
     spec_of,
 )
+from tests.compiler.problems import ISAS, guarded, machine_with
 from tests.compiler.wide_pads import chains, feed, net_of, rectified, trunk
 from tests.random_nets import FLAG, Draw
 
@@ -254,7 +254,7 @@ def test_rows_that_are_as_many_as_the_arrays_but_others(size: int) -> None:
 def test_what_the_picture_does_not_reach_stays_clear_of_it() -> None:
     net, feeds = net_of(trunk(width=32), 33, 40), {"data": np.full((1, 3, 33, 40), np.nan, np.float32)}
     outputs = ["pool2", "score_pool3", "pool4"]
-    found, expected = (each.forward(feeds, outputs=outputs) for each in (net, plain_twin(net)))
+    found, expected = (each.forward(feeds, outputs=outputs) for each in (net, reference_net(net)))
     for name in outputs:
         np.testing.assert_array_equal(np.isnan(found[name]), np.isnan(expected[name]))
         assert 0 < np.isnan(found[name]).mean() < 1

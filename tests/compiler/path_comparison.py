@@ -76,7 +76,7 @@ def filled(spec: NetSpec, seed: int = 0, **how: Any) -> Net:
     return net
 
 
-def plain_twin(net: Net) -> Net:
+def reference_net(net: Net) -> Net:
     """The plain path, on the same parameters."""
     return Net(net.spec, phase=net.phase, path="plain", seed=net.seed, shared=net.params)
 
@@ -125,7 +125,7 @@ def assert_all_near(found: Mapping[str, Array], expected: Mapping[str, Array], b
 
 def assert_same_outputs(net: Net, feeds: Mapping[str, Array], outputs: Sequence[str] | None = None) -> Plan:
     """Inference of both paths is near; the plan that made the fast one."""
-    expected = plain_twin(net).forward(feeds, outputs=outputs)
+    expected = reference_net(net).forward(feeds, outputs=outputs)
     assert_all_near(net.forward(feeds, outputs=outputs), expected)
     return plan_of(net, feeds, outputs)
 
