@@ -8,17 +8,16 @@ from typing import Any
 
 from fcnlite.compiler.arena import Arena, Outputs
 from fcnlite.engine.parameter import Parameter
-from fcnlite.layers.base import Array, Layer, Run, Shape
+from fcnlite.engine.reference import run_layer
+from fcnlite.engine.state import State
+from fcnlite.layers.base import Array, BackwardRun, Layer, Shape
 
 
 @dataclass
 class Machine:
-    """What operations run on: the net's parameters, kernels, threads, memory, and the layers of the reference path."""
+    """What operations run on: the net's state, kernels, threads and memory."""
 
-    params: Callable[[str], Sequence[Parameter]]
-    """A layer's parameters."""
-    run_layer: Callable[[Layer, list[Array], Sequence[Array]], tuple[list[Array], Run]]
-    """A layer's forward on its bottoms, and memory that it may write its tops into: the tops, what backward needs."""
+    state: State
     kernels: Any
     threads: int
     prepared: dict[Any, tuple[tuple[int, ...], Any]]
@@ -30,6 +29,14 @@ class Machine:
     """Whether prepared weights should take little more memory than the weights themselves."""
     used: set[Any] = field(default_factory=set)
     """The keys in `prepared` that this machine has asked for."""
+
+    def params(self, layer: str) -> Sequence[Parameter]:
+        """The parameters of a layer."""
+        return self.state.of(layer)
+
+    def run_layer(self, layer: Layer, bottom: list[Array], outs: Sequence[Array]) -> tuple[list[Array], BackwardRun]:
+        """A layer's forward on the reference path: the tops, in `outs` if it writes there, and what backward gets."""
+        return run_layer(layer, bottom, outs, self.state)
 
     def buffer(self, shape: Shape) -> Array:
         """Memory for a value that no plan has a place for."""

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -15,7 +16,7 @@ from fcnlite.compiler.layouts import from_nchw, sum_repeats, to_nchw
 from fcnlite.compiler.machine import Machine
 from fcnlite.engine.backprop import Node, Pass
 from fcnlite.graph.schedule import Schedule
-from fcnlite.layers.base import Array, Run, Shape
+from fcnlite.layers.base import Array, Shape
 
 
 @dataclass(frozen=True, eq=False)
@@ -131,36 +132,28 @@ class PlanPass(Pass[Value]):
     def key(self, version: int) -> Value:
         return self._plan.graph.versions[version]
 
-    def is_short(self, version: int) -> bool:
-        return self.key(version).repeats is not None
+    def in_full(self, version: int) -> bool:
+        return self.key(version).repeats is None
 
     def nodes(self) -> Iterator[Node[Value]]:
         for step, saved in zip(self._plan.steps, self._saved, strict=True):
             operation = step.operation
-            run = Run(params=[], top_shapes=[each.memory_shape for each in operation.outputs])
             yield Node(
                 operation.inputs,
                 operation.outputs,
                 [i not in operation.no_gradient for i in range(len(operation.inputs))],
                 operation.layers,
                 operation.learns,
-                run,
-                self._backward(step, saved, run),
+                [each.memory_shape for each in operation.outputs],
+                partial(_backward, step, saved, self._plan.machine),
             )
 
-    def _backward(self, step: Step, saved: Any, run: Run) -> Callable[[list[Array]], list[Array | None]]:
-        def backward(dtop: list[Array]) -> list[Array | None]:
-            run_backward = BackwardStep(step.set_up.work, saved, run.needs, run.dparams)
-            return step.operation.backward(dtop, run_backward, self._plan.machine)
-
-        return backward
-
-    def laid(self, key: Value, gradient: Array) -> Array:
+    def in_layout(self, key: Value, gradient: Array) -> Array:
         if key.repeats:
             gradient = sum_repeats(gradient, key.repeats, (key.shape[2], key.shape[3]), self._plan.machine)
         return from_nchw(gradient, key, self._plan.machine)
 
-    def plain(self, key: Value, gradient: Array) -> Array:
+    def nchw(self, key: Value, gradient: Array) -> Array:
         return to_nchw(gradient, key, self._plan.machine)
 
     def memory(self, shape: Shape, dtype: np.dtype[Any]) -> Array:
@@ -168,6 +161,17 @@ class PlanPass(Pass[Value]):
 
     def add(self, gradient: Array, other: Array) -> Array:
         return np.add(gradient, other, out=self._plan.machine.buffer(gradient.shape))
+
+
+def _backward(
+    step: Step,
+    saved: Any,
+    machine: Machine,
+    dtop: list[Array],
+    needs: Sequence[bool],
+    dparams: Sequence[Array | None],
+) -> list[Array | None]:
+    return step.operation.backward(dtop, BackwardStep(step.set_up.work, saved, needs, dparams), machine)
 
 
 class Blobs(Mapping[int, Array]):

@@ -10,7 +10,7 @@ from fcnlite.compiler.cost import Cost
 from fcnlite.compiler.ir import ForwardStep, SetUp, Value
 from fcnlite.compiler.machine import Machine
 from fcnlite.compiler.operations.layer import LayerOperation
-from fcnlite.layers.base import Array, Layer, Run
+from fcnlite.layers.base import Array, BackwardRun, Layer
 from fcnlite.layers.inner_product import InnerProduct
 
 MAX_ROWS = 16
@@ -43,7 +43,7 @@ class SmallBatchInnerProduct(LayerOperation):
         x[...] = bottom[0].reshape(x.shape)
         none = np.empty(0, np.float32)
         machine.kernels.inner_product(x, weight, bias[0] if bias else none, y, machine.threads)
-        step.saved = Run([weight, *bias], bottom=bottom, bottom_shapes=[each.shape for each in bottom])
+        step.saved = BackwardRun([weight, *bias], bottom=bottom, bottom_shapes=[each.shape for each in bottom])
         return top
 
     def cost(self, threads: int) -> Cost:

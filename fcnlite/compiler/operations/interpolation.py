@@ -20,7 +20,7 @@ from fcnlite.compiler.ir import BackwardStep, ForwardStep, Layout, Operation, Va
 from fcnlite.compiler.layouts import from_nchw, planes, to_nchw
 from fcnlite.compiler.machine import Machine
 from fcnlite.description.shapes import Shape, Window
-from fcnlite.layers.base import Array, Run, named
+from fcnlite.layers.base import Array, BackwardRun, named
 from fcnlite.layers.columns import convolve_backward_weight
 from fcnlite.layers.deconvolution import Deconvolution
 
@@ -74,7 +74,7 @@ class Interpolation(Operation):
         )  # fmt: skip
         return top
 
-    def _forward_by_layers(self, bottom: list[Array], top: Array, machine: Machine) -> Run:
+    def _forward_by_layers(self, bottom: list[Array], top: Array, machine: Machine) -> BackwardRun:
         """Write the outputs as the layers compute them; returns what the deconvolution's backward needs."""
         x, *skip = (to_nchw(each, value, machine) for each, value in zip(bottom, self.inputs, strict=True))
         whole, run = machine.run_layer(self.layer, [x], [machine.buffer(self._whole)])
@@ -89,9 +89,9 @@ class Interpolation(Operation):
     def backward(self, dtop: list[Array], step: BackwardStep, machine: Machine) -> list[Array | None]:
         """In training it is the whole deconvolution and nothing else."""
         (dy,), (x, saved) = dtop, step.saved
-        if isinstance(saved, Run) or step.dparams[0] is not None:
+        if isinstance(saved, BackwardRun) or step.dparams[0] is not None:
             nchw_x, nchw_dy = to_nchw(x, self.inputs[0], machine), to_nchw(dy, self.outputs[0], machine)
-        if isinstance(saved, Run):
+        if isinstance(saved, BackwardRun):
             saved.needs, saved.dparams = step.needs, step.dparams
             saved.bottom = [nchw_x]
             (found,) = named(self.layer, lambda: self.layer.backward([nchw_dy], saved))

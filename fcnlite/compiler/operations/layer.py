@@ -8,7 +8,7 @@ from fcnlite.compiler.cost import Cost
 from fcnlite.compiler.ir import Axis, BackwardStep, ForwardStep, Layout, Operation, SlidingWindow, Value
 from fcnlite.compiler.machine import Machine
 from fcnlite.layers import calls
-from fcnlite.layers.base import Array, Layer, Run
+from fcnlite.layers.base import Array, BackwardRun, Layer
 
 _ELEMENTWISE = ("ReLU", "Eltwise")
 """Layers that compute each element by itself, map 0 to 0 (the channels that pad a block), and have neither parameters
@@ -60,7 +60,7 @@ class LayerOperation(Operation):
         return top
 
     def backward(self, dtop: list[Array], step: BackwardStep, machine: Machine) -> list[Array | None]:
-        run: Run = step.saved
+        run: BackwardRun = step.saved
         run.needs, run.dparams = step.needs, step.dparams
         made = calls.backward(self.layer, dtop, run)
         run.dparams = ()
