@@ -13,8 +13,9 @@ from collections.abc import Mapping
 
 from fcnlite.compiler import report
 from fcnlite.compiler.arena import Arena, Outputs
-from fcnlite.compiler.ir import Graph, Machine, Value
-from fcnlite.compiler.operations import LayerOperation
+from fcnlite.compiler.ir import Graph, Value
+from fcnlite.compiler.machine import Machine
+from fcnlite.compiler.operations.layer import LayerOperation
 from fcnlite.compiler.passes.table import passes_for
 from fcnlite.compiler.plan import Plan
 from fcnlite.description.shapes import Shape

@@ -176,7 +176,7 @@ class Following(ReferencePath):
 
 def following(net: Net) -> Net:
     """The reference path, on the same parameters, that follows the last pass of `net`."""
-    twin = plain_twin(net)
+    twin = reference_net(net)
     assert net._last is not None
     twin.executor = Following(twin.state, net._last.values)
     return twin

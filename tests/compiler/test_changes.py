@@ -11,7 +11,7 @@ import pytest
 
 import fcnlite
 from fcnlite import config, models
-from fcnlite.compiler import algorithms
+from fcnlite.compiler.convolution import algorithms
 from fcnlite.description.spec import LayerSpec
 from fcnlite.net import Net
 from tests.compiler.path_comparison import (

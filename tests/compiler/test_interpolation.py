@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from fcnlite.compiler.interpolation import Interpolation
 from fcnlite.compiler.ir import BLOCK
+from fcnlite.compiler.operations.interpolation import Interpolation
 from fcnlite.description.fillers import bilinear_kernel
 from fcnlite.description.spec import LayerSpec, ParamSpec
 from fcnlite.net import Net

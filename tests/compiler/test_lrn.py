@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from fcnlite.compiler.lrn import LocalResponse
+from fcnlite.compiler.operations.lrn import LocalResponseNormalization
 from tests.compiler.path_comparison import (
     assert_same_gradients,
     assert_same_outputs,
@@ -90,5 +90,5 @@ def test_which_layers_are_taken(options: dict[str, Any], taken: bool, place: str
         del layers[2]
     net = filled(spec_of(feeds["data"].shape, *layers))
     plan = assert_same_outputs(net, feeds)
-    assert isinstance(does(plan, "norm"), LocalResponse) == taken
+    assert isinstance(does(plan, "norm"), LocalResponseNormalization) == taken
     assert_same_gradients(net, feeds)

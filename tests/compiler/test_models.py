@@ -12,7 +12,7 @@ import pytest
 
 from fcnlite import models
 from fcnlite._kernels import isa
-from fcnlite.compiler.framing import Framing
+from fcnlite.compiler.operations.border import Border
 from fcnlite.errors import FcnliteError
 from fcnlite.net import Net
 from tests.compiler.path_comparison import GRADIENT_BAR, assert_all_near, assert_near, normal, reference_net
@@ -131,5 +131,5 @@ def test_the_environment_counts_as_it_was_at_import(monkeypatch: pytest.MonkeyPa
 
 def test_scaled_skips_hinder_no_frame() -> None:
     plans = [Net(models.describe(name)).plan({"data": (1, 3, 200, 200)}) for name in ("voc-fcn8s", "voc-fcn8s-atonce")]
-    found = [[each.inputs[0].shape for each in plan.graph.operations if isinstance(each, Framing)] for plan in plans]
+    found = [[each.inputs[0].shape for each in plan.graph.operations if isinstance(each, Border)] for plan in plans]
     assert found[0] == found[1] != []

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from fcnlite.compiler.normalization import Normalization
+from fcnlite.compiler.operations.batch_normalization import BatchNormalization
 from fcnlite.description.spec import LayerSpec, ParamSpec
 from fcnlite.net import Net
 from tests.compiler.path_comparison import (
@@ -133,7 +133,7 @@ def net_of(shape: Shape, behind: list[LayerSpec], phase: str = "TRAIN", **option
 def test_the_layers_are_one_operation_in_training(behind: str, options: dict[str, Any]) -> None:
     net, feeds = net_of((2, 3, 13, 18), BEHIND[behind], **options), {"data": normal(1, 2, 3, 13, 18)}
     fast = does(plan_of(net, feeds, keep=True), "norm")
-    assert isinstance(fast, Normalization)
+    assert isinstance(fast, BatchNormalization)
     assert fast.layers == ("norm", *(each.name for each in BEHIND[behind]))
     assert_same_gradients(net, feeds)
 

@@ -8,7 +8,7 @@ from fcnlite._kernels.pooling import ave_backward, ave_forward, max_backward, ma
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from fcnlite.compiler.pooling import AveragePooling, MaxPooling
+from fcnlite.compiler.operations.pooling import AveragePooling, MaxPooling
 from fcnlite.description.shapes import Window
 from fcnlite.description.spec import LayerSpec
 from fcnlite.layers import create

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from fcnlite.compiler.operations import SoftmaxLoss
+from fcnlite.compiler.operations.softmax_loss import SoftmaxLoss
 from fcnlite.description.spec import LayerSpec, NetSpec
 from fcnlite.errors import DataError
 from fcnlite.net import Net

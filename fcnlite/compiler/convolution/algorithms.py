@@ -6,12 +6,12 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any, Protocol
 
-from fcnlite.compiler.cost import Cost
 from fcnlite.compiler.convolution.direct import THIN, Direct, Streamed
 from fcnlite.compiler.convolution.im2col import Im2col
-from fcnlite.compiler.machine import Machine
 from fcnlite.compiler.convolution.problem import PreparedWeights, Problem
 from fcnlite.compiler.convolution.winograd import Winograd
+from fcnlite.compiler.cost import Cost
+from fcnlite.compiler.machine import Machine
 from fcnlite.layers.base import Array
 
 LOW_MEMORY = 32 << 20

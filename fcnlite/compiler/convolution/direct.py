@@ -11,10 +11,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from fcnlite.compiler.arena import aligned
+from fcnlite.compiler.convolution.problem import GROUP, PreparedWeights, Problem
 from fcnlite.compiler.cost import Cost, in_panels
 from fcnlite.compiler.ir import BLOCK, blocks
 from fcnlite.compiler.machine import Machine
-from fcnlite.compiler.convolution.problem import GROUP, PreparedWeights, Problem
 from fcnlite.files import release
 from fcnlite.layers.base import Array
 
@@ -186,8 +186,10 @@ class Direct:
         scratch: Array,
         machine: Machine,
     ) -> None:
-        """Compute one group. `weights`: its filters, biases, slopes; `of_blocks`: its first block of x and their number,
-        and those of y.
+        """Compute one group.
+
+        `weights`: its filters, biases and slopes; `of_blocks`: the first of its blocks in x, their number, and the same
+        for y.
         """
         rows, columns = p.windows
         planes = p.channels if self.thin else p.channel_blocks

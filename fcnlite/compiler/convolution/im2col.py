@@ -13,9 +13,9 @@ import numpy as np
 
 from fcnlite import config
 from fcnlite._kernels.blas import blas_kernels
+from fcnlite.compiler.convolution.problem import PreparedWeights, Problem
 from fcnlite.compiler.cost import Cost
 from fcnlite.compiler.machine import Machine
-from fcnlite.compiler.convolution.problem import PreparedWeights, Problem
 from fcnlite.description.shapes import paired
 from fcnlite.layers.base import Array
 
@@ -111,11 +111,19 @@ class Im2col:
         return min(height * width, max(LEAST_BAND, BAND_BYTES // of_column), most)
 
     def forward(
-        self, x: Array, y: Array, weights: PreparedWeights, p: Problem, work: Im2colWork, scratch: Array, machine: Machine
+        self,
+        x: Array,
+        y: Array,
+        weights: PreparedWeights,
+        p: Problem,
+        work: Im2colWork,
+        scratch: Array,
+        machine: Machine,
     ) -> None:
         blas_kernels().convolve(
-            x, weights.filters, weights.bias, weights.slopes, y, *work.maps, windows=self._windows(p), pointwise=p.pointwise,
-            relu=p.relu, band=work.band, shares=work.shares, scratch=scratch, threads=machine.threads,
+            x, weights.filters, weights.bias, weights.slopes, y, *work.maps, windows=self._windows(p),
+            pointwise=p.pointwise, relu=p.relu, band=work.band, shares=work.shares, scratch=scratch,
+            threads=machine.threads,
         )  # fmt: skip
 
     def backward_weights_scratch(self, p: Problem, machine: Machine) -> int:

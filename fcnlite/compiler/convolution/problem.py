@@ -28,8 +28,8 @@ class Problem:
     windows: tuple[Window, Window]
     """For rows and for columns."""
     sources: tuple[Array, Array]
-    """For each row, and each column, of the bottom as the layer sees it, the array's. They are in order: each is the same
-    as the last or the next one. −1 is a row of zeros, only at the beginning and the end."""
+    """For each row, and each column, of the bottom as the layer sees it, the array's. They are in order: each equals the
+    previous one or follows it. −1 is a row of zeros, only at the beginning and the end."""
     size: tuple[int, int]
     """Height and width of the array, which is smaller than what the layer sees if rows repeat."""
     group: int = 1
@@ -95,7 +95,7 @@ class Problem:
 
     @property
     def pointwise(self) -> bool:
-        """Whether each output sees one pixel, and each pixel is seen once: then the picture may be computed as one row."""
+        """Whether each output sees one pixel, and each pixel is seen once: the picture may then be one row."""
         return self.window_area == self.windows[0].stride == self.windows[1].stride == 1 and self.simple
 
     def maps(self, lengths: tuple[int, int]) -> tuple[Array, Array]:

@@ -4,20 +4,20 @@ For each tile of m×m outputs, with d the n×n patch of the input that it sees (
 
     y = Aᵀ [ Σ_c (G g Gᵀ) ⊙ (Bᵀ d B) ] A
 
-which takes n² products for each input channel, and direct convolution takes m²r². It is exact in exact arithmetic: a
-convolution is a product of polynomials, here evaluated at n − 1 points and ∞, and interpolated. Two sets of points serve
-all filters:
+which takes n² products for each input channel, where direct convolution takes m²r². It is exact in exact arithmetic: a
+convolution is a product of polynomials, here evaluated at n − 1 points and ∞, and interpolated. Two sets of points
+serve all filters:
 
     n = 6, at 0, ±3/4, ±3/2, ∞: F(4×4, 3×3), 36 products for 144
     n = 8, at 0, ±1/2, ±1, ±2, ∞: F(6×6, 3×3), 64 for 324; F(4×4, 5×5), 64 for 400; F(2×2, 7×7), 64 for 196 …
 
 A window of dilation d sees every d-th row and column: one of d·d pictures, whose outputs are d apart too. Each of these
-pictures is cut into tiles. (This is shift-and-stitch, section 3.2 of the FCN paper, in reverse: there one rarefied filter
-computes what d·d shifted coarse pictures give.)
+pictures is cut into tiles. (This is shift-and-stitch, section 3.2 of the FCN paper, in reverse: there one rarefied
+filter computes what d·d shifted coarse pictures give.)
 
 The points determine the rounding error; in float32 it is 2.5e-6 and 9e-6 of the largest output for 3×3, and 9e-6 for
-7×7. Bᵀ and Aᵀ are written out in _kernels/winograd_transforms.pxi; G is made here. The sums over c are n²
-matrix products.
+7×7. Bᵀ and Aᵀ are written out in _kernels/winograd_transforms.pxi; G is made here. The sums over c are n² matrix
+products.
 
 A sum that is exactly 0, in a wide pad and with a bias of 0, becomes ±1e-7 in a tile that reaches the picture; ReLU may
 then pass a gradient that it would otherwise block.
@@ -33,10 +33,10 @@ from fractions import Fraction
 import numpy as np
 
 from fcnlite.compiler.arena import aligned
+from fcnlite.compiler.convolution.problem import GROUP, PreparedWeights, Problem
 from fcnlite.compiler.cost import PANEL, Cost, in_panels
 from fcnlite.compiler.ir import BLOCK, blocks
 from fcnlite.compiler.machine import Machine
-from fcnlite.compiler.convolution.problem import GROUP, PreparedWeights, Problem
 from fcnlite.files import release
 from fcnlite.layers.base import Array
 
@@ -217,7 +217,14 @@ class Winograd:
         return Tiling(self.points, self.side(p), dilation, row_starts.ravel(), col_starts.ravel(), rows, cols)
 
     def forward(
-        self, x: Array, y: Array, weights: PreparedWeights, p: Problem, work: WinogradWork, scratch: Array, machine: Machine
+        self,
+        x: Array,
+        y: Array,
+        weights: PreparedWeights,
+        p: Problem,
+        work: WinogradWork,
+        scratch: Array,
+        machine: Machine,
     ) -> None:
         machine.kernels.winograd_forward(
             x, weights.filters, weights.bias[0], weights.slopes[0], y, work.tiling, top_size=tuple(map(len, p.within)),

@@ -95,6 +95,7 @@ class Interpolation(Operation):
             saved.needs, saved.dparams = step.needs, step.dparams
             saved.bottom = [nchw_x]
             (found,) = named(self.layer, lambda: self.layer.backward([nchw_dy], saved))
+            saved.dparams = ()
             return [None if found is None else from_nchw(found, self.inputs[0], machine)]
         if step.dparams[0] is not None:
             convolve_backward_weight(nchw_dy, nchw_x, self.layer.kernel, step.dparams[0])

@@ -6,18 +6,9 @@ and frames take either: blocked where they get blocked values and the values tha
 
 from __future__ import annotations
 
-from fcnlite.compiler.convolution import Convolution
-from fcnlite.compiler.framing import Framing
-from fcnlite.compiler.interpolation import Interpolation
-from fcnlite.compiler.ir import Graph, Machine, Operation, Value
-from fcnlite.compiler.lrn import LocalResponse
-from fcnlite.compiler.normalization import Normalization
-from fcnlite.compiler.operations import Concatenation, FromBlocked, LayerOperation, Sum, ToBlocked
-from fcnlite.compiler.pooling import AveragePooling, MaxPooling
-from fcnlite.compiler.thin_winograd import ThinWinograd
-
-_ELEMENTWISE = ("ReLU", "Eltwise")
-"""Element by element, 0 to 0 (the channels that pad a block), without parameters or random numbers."""
+from fcnlite.compiler.ir import Graph, Layout, Operation, Value
+from fcnlite.compiler.machine import Machine
+from fcnlite.compiler.operations.conversion import FromBlocked, ToBlocked
 
 
 def assign_layouts(graph: Graph, machine: Machine) -> list[str]:
@@ -37,11 +28,11 @@ def assign_layouts(graph: Graph, machine: Machine) -> list[str]:
                 reader = operation.layers[0] if operation.layers else operation.kind
                 done.append(f"{value.name}, {conversion.kind}, for {reader}")
             operation.inputs[i] = converted[value]
-        if type(operation) is LayerOperation and wants and graph.training:
-            # A fast operation's backward may read what it has made, where that of its layer does not.
+        if wants and graph.training:
+            # The backward of the operation that made an input may read it, where that of its layer does not.
             operation.keep_inputs()
         for value in operation.outputs:
-            value.blocked = _makes_blocked(operation, wants)
+            value.blocked = operation.writes is Layout.BLOCKED or (operation.writes is Layout.EITHER and wants)
         operations.append(operation)
     graph.operations = operations
     for name, value in graph.outputs.items():
@@ -67,9 +58,9 @@ class _Layouts:
     def wants_blocked(self, operation: Operation) -> bool:
         """Whether an operation reads blocked values; its inputs are laid out."""
         if not _takes_either(operation):
-            return _reads_blocked(operation)
+            return operation.reads is Layout.BLOCKED
         blocked = [each.blocked for each in operation.inputs]
-        if isinstance(operation, Interpolation | Framing):
+        if operation.enlarges:
             return all(blocked) and self._asks_blocked(operation.outputs[0])
         return all(blocked) or (any(blocked) and self._asks_blocked(operation.outputs[0]))
 
@@ -77,30 +68,11 @@ class _Layouts:
         """Whether somebody reads a value blocked, or one that is made of it by operations that take either layout."""
         if value not in self._asked:
             self._asked[value] = any(
-                self._asks_blocked(each.outputs[0]) if _takes_either(each) else _reads_blocked(each)
+                self._asks_blocked(each.outputs[0]) if _takes_either(each) else each.reads is Layout.BLOCKED
                 for each in self._graph.readers(value)
             )
         return self._asked[value]
 
 
-def _reads_blocked(operation: Operation) -> bool:
-    if isinstance(operation, Convolution):
-        return operation.algorithm.reads_blocked
-    return isinstance(operation, MaxPooling | AveragePooling | Normalization | LocalResponse)
-
-
 def _takes_either(operation: Operation) -> bool:
-    if any(len(each.shape) != 4 for each in operation.inputs):
-        return False
-    if isinstance(operation, Concatenation):
-        return operation.axis == 1
-    if isinstance(operation, Sum | Interpolation | Framing):
-        return True
-    return type(operation) is LayerOperation and operation.layer.type in _ELEMENTWISE
-
-
-def _makes_blocked(operation: Operation, wants: bool) -> bool:
-    """Whether an operation, which reads as it wants, makes blocked values."""
-    if isinstance(operation, Convolution):
-        return operation.algorithm.writes_blocked
-    return wants or isinstance(operation, ThinWinograd)
+    return operation.reads is Layout.EITHER and all(len(each.shape) == 4 for each in operation.inputs)

@@ -5,7 +5,7 @@ either axis by itself)
 
     border | far from everything | what the picture reaches | far from everything | border
 
-those far from everything are of one kind (value_numbers.py): equal, as if the zeros had no end. At the border pads of
+those far from everything are of one kind (value_numbers.py): equal, as if the zeros had no end. At the border the pads of
 later layers reach in. So let the layers compute a plane that has no border: what the picture reaches, and a row on
 either side that stands for all beyond (`Problem.sources` repeats it). Wherever a row or a column is the border's, the
 picture is not seen: there the values are those of a picture of zeros, which is as small as it can be with all kinds in
@@ -28,13 +28,13 @@ from math import lcm
 
 import numpy as np
 
-from fcnlite.compiler.convolution import Convolution
-from fcnlite.compiler.framing import Framing
-from fcnlite.compiler.ir import Graph, Machine, Operation, Value
+from fcnlite.compiler.convolution.operation import ConvolutionOperation
+from fcnlite.compiler.convolution.problem import Margins, Problem, rows_at
+from fcnlite.compiler.ir import Axis, Graph, Operation, Value
+from fcnlite.compiler.machine import Machine
+from fcnlite.compiler.operations.border import Border
 from fcnlite.compiler.passes.reach import WORTHWHILE, Reach
-from fcnlite.compiler.passes.value_numbers import ZERO, Axis, has_wide_pad, padded_sources, windows
-from fcnlite.compiler.pooling import MaxPooling
-from fcnlite.compiler.problem import Margins, Problem, rows_at
+from fcnlite.compiler.passes.value_numbers import ZERO, has_wide_pad, padded_sources, windows
 from fcnlite.compiler.zero_picture import ZeroPicture
 
 
@@ -42,7 +42,7 @@ def elide_border(graph: Graph, machine: Machine) -> list[str]:
     done = []
     framed: set[Operation] = set()
     for operation in graph.operations[:]:
-        if isinstance(operation, Convolution) and operation not in framed and has_wide_pad(operation.problem):
+        if isinstance(operation, ConvolutionOperation) and operation not in framed and has_wide_pad(operation.problem):
             found = _BorderElision(graph, operation)
             if found.apply():
                 framed |= set(found.operations)
@@ -57,7 +57,7 @@ Span = tuple[int, int]
 class _BorderElision:
     """The operations behind a first convolution, and which of their values are framed."""
 
-    def __init__(self, graph: Graph, first: Convolution) -> None:
+    def __init__(self, graph: Graph, first: ConvolutionOperation) -> None:
         self._graph = graph
         self._reach = Reach(graph, first)
         self.notes: list[str] = []
@@ -83,7 +83,7 @@ class _BorderElision:
         for restricted in self._reach.restricted:
             rows = self._reach.rows[restricted.outputs[0]]
             spans[restricted.outputs[0]] = tuple((each.reached.start, each.reached.stop) for each in rows)
-        convolutions = [each for each in self._reach.all if isinstance(each, Convolution)]
+        convolutions = [each for each in self._reach.all if isinstance(each, ConvolutionOperation)]
         problems = [self._problem(each, spans) for each in convolutions]
         before, after = sum(each.problem.products for each in convolutions), sum(each.products for each in problems)
         if not self._bordered or after > WORTHWHILE * before:
@@ -98,7 +98,7 @@ class _BorderElision:
             margins = self._margins(value, spans[value])
             if margins is not None and value in far:
                 convolution.change(margins=margins)
-                convolution.beyond = partial(zeros.far, value)
+                convolution.margin_values = partial(zeros.far, value)
         for operation in self._reach.all:
             self._fit(operation, spans[operation.outputs[0]])
         for framing in framings:
@@ -111,7 +111,7 @@ class _BorderElision:
         rows, reader = self._reach.rows[value][axis], self._reach.aligned_reader.get(value)
         if reader is not None:
             return _receptive_field(reader, axis, spans[reader.outputs[0]][axis])
-        if not isinstance(operation, Convolution):
+        if not operation.gathers_rows:
             return rows.first - 1, rows.stop + 1
         wanted = [max(rows.first, 0), min(rows.stop, len(rows.numbers)) - 1] if value in self._bordered else []
         for each in self.operations:
@@ -130,7 +130,7 @@ class _BorderElision:
         within = all(sum(each) < stop - first for each, (first, stop) in zip((rows, columns), spans, strict=True))
         return (rows, columns) if within and any((*rows, *columns)) else None
 
-    def _problem(self, operation: Convolution, spans: Mapping[Value, tuple[Span, ...]]) -> Problem:
+    def _problem(self, operation: ConvolutionOperation, spans: Mapping[Value, tuple[Span, ...]]) -> Problem:
         """What a convolution is to compute."""
         p, seed = operation.problem, operation is self._reach.first
         of_whole = seed or operation in self._reach.restricted
@@ -144,15 +144,13 @@ class _BorderElision:
             else:
                 first, stop = below[axis]
                 sources.append(np.clip(places, first, stop - 1) - first)
-        rows, columns = (replace(each, pad=0) for each in p.kernel)
+        rows, columns = (replace(each, pad=0) for each in p.windows)
         (top, bottom), (left, right) = below
-        return replace(p, kernel=(rows, columns), sources=(sources[0], sources[1]), size=(bottom - top, right - left))
+        return replace(p, windows=(rows, columns), sources=(sources[0], sources[1]), size=(bottom - top, right - left))
 
     def _fit(self, operation: Operation, spans: tuple[Span, ...]) -> None:
         """Let an operation make these rows and columns of those that it is given."""
-        if isinstance(operation, MaxPooling):
-            rows, columns = (replace(each, pad=0) for each in operation.windows)
-            operation.windows = rows, columns
+        operation.remove_padding()
         value = operation.outputs[0]
         value.shape = (*value.shape[:2], *(stop - first for first, stop in spans))
 
@@ -185,18 +183,18 @@ class _BorderElision:
         operations = self._reach.all
         shrunk = [copy(each) for each in operations]
         for operation in shrunk:
-            if isinstance(operation, Convolution):
+            if isinstance(operation, ConvolutionOperation):
                 p, (height, width) = operation.problem, shapes[operation.inputs[0]][2:]
-                sources, size, kernel = (np.arange(height), np.arange(width)), (height, width), p.kernel
+                sources, size, own_windows = (np.arange(height), np.arange(width)), (height, width), p.windows
                 if operation.inputs[0] is self._reach.picture:
                     sources, size = (np.full(height, -1), np.full(width, -1)), (1, 1)
-                    kernel = (replace(kernel[0], pad=0), replace(kernel[1], pad=0))
-                operation.problem = replace(p, batch=1, kernel=kernel, sources=sources, size=size)
+                    own_windows = (replace(own_windows[0], pad=0), replace(own_windows[1], pad=0))
+                operation.problem = replace(p, batch=1, windows=own_windows, sources=sources, size=size)
         return ZeroPicture(operations, shrunk, self._reach.picture, shapes, self._bordered, far)
 
     def _framing(
         self, value: Value, spans: tuple[Span, ...], small: Sequence[Mapping[Value, list[int]]], zeros: ZeroPicture
-    ) -> Framing:
+    ) -> Border:
         """The operation that puts a value into its frame."""
         own, around = [], []
         for rows, (first, _), numbers in zip(self._reach.rows[value], spans, small, strict=True):
@@ -204,9 +202,9 @@ class _BorderElision:
             own.append(np.where((places >= rows.first) & (places < rows.stop), places - first, -1))
             around.append(np.array([numbers[value].index(each) for each in rows.numbers]))
         whole = Value(value.name, value.shape)
-        return Framing([value], [whole], (own[0], own[1]), (around[0], around[1]), partial(zeros.array, value))
+        return Border([value], [whole], (own[0], own[1]), (around[0], around[1]), partial(zeros.array, value))
 
-    def _insert(self, framing: Framing) -> None:
+    def _insert(self, framing: Border) -> None:
         """Let all but the framed operations read the whole."""
         (value,), (whole,) = framing.inputs, framing.outputs
         maker = self._graph.producer(value)
@@ -223,6 +221,7 @@ class _BorderElision:
 def _receptive_field(operation: Operation, axis: Axis, span: Span, padded: bool = False) -> Span:
     """The rows that an operation sees to make those of `span`."""
     first, stop = span
-    for window in reversed(windows(operation, axis, padded)) if isinstance(operation, Convolution | MaxPooling) else ():
+    for each in reversed(windows(operation, axis, padded)):
+        window = each.window
         first, stop = first * window.stride - window.pad, (stop - 1) * window.stride - window.pad + window.extent
     return first, stop

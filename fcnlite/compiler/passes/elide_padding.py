@@ -13,15 +13,16 @@ This is done for every pooling of the chain, the last one first: the longest run
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from math import prod
 
 import numpy as np
 
-from fcnlite.compiler.convolution import Convolution
-from fcnlite.compiler.ir import Graph, Machine, Operation
-from fcnlite.compiler.passes.value_numbers import Axis, NumberTable, has_wide_pad, number_rows, padded_sources, windows
-from fcnlite.compiler.pooling import MaxPooling
+from fcnlite.compiler.convolution.operation import ConvolutionOperation
+from fcnlite.compiler.ir import Axis, Graph, Operation
+from fcnlite.compiler.machine import Machine
+from fcnlite.compiler.operations.pooling import MaxPooling
+from fcnlite.compiler.passes.value_numbers import NumberTable, has_wide_pad, number_rows, padded_sources, windows
 from fcnlite.errors import ShapeError
 from fcnlite.layers.base import Array
 
@@ -29,7 +30,7 @@ from fcnlite.layers.base import Array
 def elide_padding(graph: Graph, machine: Machine) -> list[str]:
     done = []
     for operation in graph.operations[:]:
-        if isinstance(operation, Convolution) and has_wide_pad(operation.problem):
+        if isinstance(operation, ConvolutionOperation) and has_wide_pad(operation.problem):
             chain = _chain(graph, operation)
             for end in range(len(chain), 0, -1):
                 if isinstance(chain[end - 1], MaxPooling) and (note := _shorten(graph, chain[:end])):
@@ -37,12 +38,12 @@ def elide_padding(graph: Graph, machine: Machine) -> list[str]:
     return done
 
 
-def _chain(graph: Graph, first: Convolution) -> list[Operation]:
+def _chain(graph: Graph, first: ConvolutionOperation) -> list[Operation]:
     """The convolutions and poolings from `first` on, up to the first value that others read too."""
     chain: list[Operation] = [first]
     while True:
         readers, value = graph.readers(chain[-1].outputs[0]), chain[-1].outputs[0]
-        if len(readers) != 1 or value in graph.outs or not isinstance(readers[0], Convolution | MaxPooling):
+        if len(readers) != 1 or value in graph.outs or not readers[0].sliding_windows(0):
             return chain
         chain.append(readers[0])
 
@@ -51,21 +52,21 @@ def _shorten(graph: Graph, chain: Sequence[Operation]) -> str:
     """Give the chain a smaller pad, if its values' rows and columns then are the same ones; what was done, in words."""
     first, last = chain[0], chain[-1].outputs[0]
     readers = graph.readers(last)
-    if not isinstance(first, Convolution) or last in graph.outs:
+    if not isinstance(first, ConvolutionOperation) or last in graph.outs:
         return ""
-    if not all(isinstance(each, Convolution) for each in readers):
+    if not all(isinstance(each, ConvolutionOperation) for each in readers):
         return ""
     rows, columns = _shorter_padding(chain, 0), _shorter_padding(chain, 1)
     before = last.shape
     if rows.fewer or columns.fewer:
-        kernel = tuple(replace(each, pad=0) for each in first.problem.kernel)
-        first.change(kernel=kernel, sources=(rows.sources, columns.sources))
+        first.remove_padding()
+        first.change(sources=(rows.sources, columns.sources))
         for operation, *repeats in zip(chain, rows.repeats, columns.repeats, strict=True):
-            _resize(operation)
+            operation.infer_shape()
             value = operation.outputs[0]
             value.repeats = _compose(value.repeats, repeats)
         for reader in readers:
-            assert isinstance(reader, Convolution)
+            assert isinstance(reader, ConvolutionOperation)
             sources = _compose(reader.problem.sources, [rows.repeats[-1], columns.repeats[-1]])
             reader.change(sources=sources, size=last.shape[2:])
         size = " × ".join(f"{now} of {was}" for was, now in zip(before[2:], last.shape[2:], strict=True))
@@ -79,20 +80,6 @@ def _compose(old: tuple[Array, Array] | None, new: Sequence[Array]) -> tuple[Arr
         return new[0], new[1]
     rows, columns = (np.where(o < 0, -1, n[np.maximum(o, 0)]) for o, n in zip(old, new, strict=True))
     return rows, columns
-
-
-def _resize(operation: Operation) -> None:
-    """Fit an operation to the changed shape of its input, and its output to it."""
-    value = operation.inputs[0]
-    if isinstance(operation, Convolution):
-        p = operation.problem
-        if p.size != value.shape[2:]:
-            operation.change(size=value.shape[2:], sources=tuple(np.arange(each) for each in value.shape[2:]))
-        size = operation.problem.top_size
-    else:
-        assert isinstance(operation, MaxPooling)
-        size = operation.pooled(value)
-    operation.outputs[0].shape = (*operation.outputs[0].shape[:2], *size)
 
 
 @dataclass(frozen=True, eq=False)
@@ -109,7 +96,7 @@ class Shorter:
 
 def _shorter_padding(chain: Sequence[Operation], axis: Axis) -> Shorter:
     first = chain[0]
-    assert isinstance(first, Convolution)
+    assert isinstance(first, ConvolutionOperation)
     sources = padded_sources(first, axis)
     table: NumberTable = {}
     rows, stride = _number_chain(chain, axis, sources, table)
@@ -137,7 +124,7 @@ def _number_chain(
     rows, stride, found = sources.tolist(), 1, []
     for depth, operation in enumerate(chain):
         rows = number_rows(operation, depth, axis, rows, table, padded=depth == 0)
-        stride *= prod(each.stride for each in windows(operation, axis))
+        stride *= prod(each.window.stride for each in windows(operation, axis))
         found.append(rows)
     return found, stride
 

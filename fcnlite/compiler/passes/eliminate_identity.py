@@ -13,8 +13,9 @@ theirs, and that of a loss begins with its weight, so neither equals the gradien
 
 from __future__ import annotations
 
-from fcnlite.compiler.ir import Graph, Machine
-from fcnlite.compiler.operations import LayerOperation
+from fcnlite.compiler.ir import Graph
+from fcnlite.compiler.machine import Machine
+from fcnlite.compiler.operations.layer import LayerOperation
 from fcnlite.layers.base import Layer
 from fcnlite.layers.dropout import Dropout
 from fcnlite.layers.split import Split

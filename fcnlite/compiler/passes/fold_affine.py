@@ -23,9 +23,10 @@ from collections.abc import Callable
 
 import numpy as np
 
-from fcnlite.compiler.convolution import Convolution, Weights
-from fcnlite.compiler.ir import Graph, Machine
-from fcnlite.compiler.operations import LayerOperation
+from fcnlite.compiler.convolution.operation import ConvolutionOperation, Weights
+from fcnlite.compiler.ir import Graph
+from fcnlite.compiler.machine import Machine
+from fcnlite.compiler.operations.layer import LayerOperation
 from fcnlite.layers.base import Array, Layer
 from fcnlite.layers.batch_norm import BatchNorm, averages
 from fcnlite.layers.bias import Bias
@@ -38,7 +39,7 @@ Affine = Callable[[Machine], tuple[Array, Array]]
 def fold_affine(graph: Graph, machine: Machine) -> list[str]:
     done = []
     for operation in graph.operations[:]:
-        if isinstance(operation, Convolution):
+        if isinstance(operation, ConvolutionOperation):
             done += _fold_readers(graph, operation)
     for operation in graph.operations[:]:
         if isinstance(operation, LayerOperation) and type(operation.layer) is Scale:
@@ -46,7 +47,7 @@ def fold_affine(graph: Graph, machine: Machine) -> list[str]:
     return done
 
 
-def _fold_readers(graph: Graph, convolution: Convolution) -> list[str]:
+def _fold_readers(graph: Graph, convolution: ConvolutionOperation) -> list[str]:
     """Fold the layers that follow a convolution into it, as many as can be."""
     done = []
     while isinstance(reader := graph.only_reader(convolution.outputs[0]), LayerOperation):
@@ -62,7 +63,7 @@ def _fold_readers(graph: Graph, convolution: Convolution) -> list[str]:
 def _fold_into_reader(graph: Graph, operation: LayerOperation, scale: Scale) -> list[str]:
     """Fold a Scale into the convolution that follows it, if it can be."""
     affine, reader = _affine(scale), graph.only_reader(operation.outputs[0])
-    if affine is None or scale.options.bias_term or not isinstance(reader, Convolution):
+    if affine is None or scale.options.bias_term or not isinstance(reader, ConvolutionOperation):
         return []
     reader.weights = _scaled_inputs(reader.weights, affine, reader.problem.group)
     reader.layers += operation.layers

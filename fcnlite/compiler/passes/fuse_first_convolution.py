@@ -10,18 +10,19 @@ Exact: the same sums. The value between, the largest of a net, is computed piece
 
 from __future__ import annotations
 
-from fcnlite.compiler.convolution import Convolution
-from fcnlite.compiler.ir import Graph, Machine
-from fcnlite.compiler.thin_winograd import ThinWinograd
+from fcnlite.compiler.convolution.operation import ConvolutionOperation
+from fcnlite.compiler.ir import Graph
+from fcnlite.compiler.machine import Machine
+from fcnlite.compiler.operations.thin_winograd import ThinWinograd
 
 
 def fuse_first_convolution(graph: Graph, machine: Machine) -> list[str]:
     done = []
     for first in graph.operations[:]:
-        if not isinstance(first, Convolution):
+        if not isinstance(first, ConvolutionOperation):
             continue
         second = graph.only_reader(first.outputs[0])
-        if isinstance(second, Convolution) and ThinWinograd.suits(first, second):
+        if isinstance(second, ConvolutionOperation) and ThinWinograd.suits(first, second):
             graph.replace([first, second], [ThinWinograd(first, second)])
             done.append(f"{first.layers[0]} with {second.layers[0]}")
     return done

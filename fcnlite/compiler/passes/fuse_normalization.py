@@ -14,10 +14,11 @@ in another order.
 
 from __future__ import annotations
 
-from fcnlite.compiler.convolution import Convolution
-from fcnlite.compiler.ir import Graph, Machine, Operation
-from fcnlite.compiler.normalization import Normalization
-from fcnlite.compiler.operations import LayerOperation
+from fcnlite.compiler.convolution.operation import ConvolutionOperation
+from fcnlite.compiler.ir import Graph, Operation
+from fcnlite.compiler.machine import Machine
+from fcnlite.compiler.operations.batch_normalization import BatchNormalization
+from fcnlite.compiler.operations.layer import LayerOperation
 from fcnlite.layers.batch_norm import BatchNorm
 from fcnlite.layers.relu import ReLU
 from fcnlite.layers.scale import Scale
@@ -29,9 +30,9 @@ def fuse_normalization(graph: Graph, machine: Machine) -> list[str]:
         if type(operation) is not LayerOperation or type(operation.layer) is not BatchNorm:
             continue
         # The kernels read the blocked layout, in which convolutions write. Other values would have to be converted.
-        if not isinstance(graph.producer(operation.inputs[0]), Convolution):
+        if not isinstance(graph.producer(operation.inputs[0]), ConvolutionOperation):
             continue
-        fast = Normalization(operation.layer, operation.inputs, operation.outputs)
+        fast = BatchNormalization(operation.layer, operation.inputs, operation.outputs)
         fast.no_gradient = operation.no_gradient
         graph.replace([operation], [fast])
         done.append(fast.layers[0])
@@ -41,7 +42,7 @@ def fuse_normalization(graph: Graph, machine: Machine) -> list[str]:
     return done
 
 
-def _fusible_readers(graph: Graph, fast: Normalization) -> list[LayerOperation]:
+def _fusible_readers(graph: Graph, fast: BatchNormalization) -> list[LayerOperation]:
     """The Scale and the ReLU that follow, which `fast` is set to compute."""
     found = []
     reader = _layer_with_gradient(graph.only_reader(fast.outputs[0]))

@@ -20,17 +20,18 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from fcnlite.compiler.algorithms import candidates, cheapest
-from fcnlite.compiler.convolution import Convolution
-from fcnlite.compiler.ir import Graph, Machine, Value, traffic
-from fcnlite.compiler.pooling import MaxPooling
-from fcnlite.compiler.problem import Problem
+from fcnlite.compiler.convolution.algorithms import candidates, cheapest
+from fcnlite.compiler.convolution.operation import ConvolutionOperation
+from fcnlite.compiler.convolution.problem import Problem
+from fcnlite.compiler.ir import Graph, Value, traffic
+from fcnlite.compiler.machine import Machine
+from fcnlite.compiler.operations.pooling import MaxPooling
 
 
 def fuse_pool(graph: Graph, machine: Machine) -> list[str]:
     done = []
     for operation in graph.operations[:]:
-        if not isinstance(operation, Convolution):
+        if not isinstance(operation, ConvolutionOperation):
             continue
         reader = graph.only_reader(operation.outputs[0])
         if not isinstance(reader, MaxPooling) or not reader.two_by_two:

@@ -12,9 +12,10 @@ lasts until the backward pass, so a ReLU is fused only where it is in place, as 
 
 from __future__ import annotations
 
-from fcnlite.compiler.convolution import Convolution, Slopes
-from fcnlite.compiler.ir import Graph, Machine
-from fcnlite.compiler.operations import LayerOperation
+from fcnlite.compiler.convolution.operation import ConvolutionOperation, Slopes
+from fcnlite.compiler.ir import Graph
+from fcnlite.compiler.machine import Machine
+from fcnlite.compiler.operations.layer import LayerOperation
 from fcnlite.layers.base import Layer
 from fcnlite.layers.prelu import PReLU
 from fcnlite.layers.relu import ReLU
@@ -23,7 +24,7 @@ from fcnlite.layers.relu import ReLU
 def fuse_relu(graph: Graph, machine: Machine) -> list[str]:
     done = []
     for operation in graph.operations[:]:
-        if not isinstance(operation, Convolution):
+        if not isinstance(operation, ConvolutionOperation):
             continue
         reader = graph.only_reader(operation.outputs[0])
         if not isinstance(reader, LayerOperation) or type(reader.layer) not in (ReLU, PReLU) or reader.no_gradient:

@@ -13,8 +13,10 @@ gradient of a in one pass, where separate slices would each write a whole gradie
 
 from __future__ import annotations
 
-from fcnlite.compiler.ir import Graph, Machine
-from fcnlite.compiler.operations import Cut, LayerOperation
+from fcnlite.compiler.ir import Graph
+from fcnlite.compiler.machine import Machine
+from fcnlite.compiler.operations.layer import LayerOperation
+from fcnlite.compiler.operations.static_slice import StaticSlice
 from fcnlite.layers.crop import Crop
 from fcnlite.layers.slice import Slice
 
@@ -28,7 +30,7 @@ def lower_crop(graph: Graph, machine: Machine) -> list[str]:
         if not windows:
             continue
         slices = [
-            Cut(operation.inputs[:1], [top], operation.layers, window)
+            StaticSlice(operation.inputs[:1], [top], operation.layers, window)
             for top, window in zip(operation.outputs, windows, strict=True)
         ]
         for each in slices:

@@ -16,9 +16,12 @@ changed; for other weights it computes the layers as they are.
 
 from __future__ import annotations
 
-from fcnlite.compiler.interpolation import Interpolation
-from fcnlite.compiler.ir import Graph, Machine, Operation
-from fcnlite.compiler.operations import Cut, LayerOperation, Sum
+from fcnlite.compiler.ir import Graph, Operation
+from fcnlite.compiler.machine import Machine
+from fcnlite.compiler.operations.interpolation import Interpolation
+from fcnlite.compiler.operations.layer import LayerOperation
+from fcnlite.compiler.operations.static_slice import StaticSlice
+from fcnlite.compiler.operations.sum import Sum
 from fcnlite.description.shapes import Window
 from fcnlite.layers.deconvolution import Deconvolution
 
@@ -82,7 +85,4 @@ def _fuse_sum(graph: Graph, new: Interpolation) -> None:
 
 def _offset(operation: Operation | None) -> tuple[int, int] | None:
     """The first row and column that an operation copies; None unless it slices rows and columns only."""
-    if not isinstance(operation, Cut) or operation.window[:2] != (slice(None), slice(None)):
-        return None
-    rows, columns = operation.window[2:]
-    return rows.start or 0, columns.start or 0  # an axis that is copied whole has no start
+    return operation.offset if isinstance(operation, StaticSlice) else None

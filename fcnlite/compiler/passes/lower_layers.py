@@ -1,25 +1,48 @@
 """Replace layers with fast operations.
 
     before      x → a layer on the reference path → y
-    after       x → Convolution | MaxPooling | AveragePooling | LocalResponse | FewRows | SoftmaxLoss |
-                    Concatenation | Sum → y
+    after       x → one of `FAST_OPERATIONS` → y
 
-    condition   the kernels cover the layer's options and shapes (the operation's `suits`)
+    condition   the kernels cover the layer's options and shapes (the operation's `lower`)
 
 Equal but for rounding: the same formula, with its sums taken in another order.
 """
 
 from __future__ import annotations
 
-from fcnlite.compiler.convolution import Convolution
-from fcnlite.compiler.ir import Graph, Machine, Operation
-from fcnlite.compiler.lrn import LocalResponse
-from fcnlite.compiler.operations import Concatenation, FewRows, LayerOperation, SoftmaxLoss, Sum
-from fcnlite.compiler.pooling import AveragePooling, MaxPooling
-from fcnlite.layers import convolution
-from fcnlite.layers.inner_product import InnerProduct
-from fcnlite.layers.lrn import LRN
-from fcnlite.layers.pooling import Pooling
+from typing import Protocol
+
+from fcnlite.compiler.convolution.operation import ConvolutionOperation
+from fcnlite.compiler.ir import Graph, Operation
+from fcnlite.compiler.machine import Machine
+from fcnlite.compiler.operations.concatenation import Concatenation
+from fcnlite.compiler.operations.inner_product import SmallBatchInnerProduct
+from fcnlite.compiler.operations.layer import LayerOperation
+from fcnlite.compiler.operations.lrn import LocalResponseNormalization
+from fcnlite.compiler.operations.pooling import AveragePooling, MaxPooling
+from fcnlite.compiler.operations.softmax_loss import SoftmaxLoss
+from fcnlite.compiler.operations.sum import Sum
+
+
+class Lowered(Protocol):
+    """A class of operations that replace layers."""
+
+    @classmethod
+    def lower(cls, operation: LayerOperation, training: bool) -> Operation | None:
+        """The operation that computes the same as the layer, if this class has one."""
+        ...
+
+
+FAST_OPERATIONS: tuple[type[Lowered], ...] = (
+    ConvolutionOperation,
+    MaxPooling,
+    AveragePooling,
+    LocalResponseNormalization,
+    SmallBatchInnerProduct,
+    SoftmaxLoss,
+    Concatenation,
+    Sum,
+)
 
 
 def lower_layers(graph: Graph, machine: Machine) -> list[str]:
@@ -37,18 +60,5 @@ def lower_layers(graph: Graph, machine: Machine) -> list[str]:
 
 def _fast_operation(operation: LayerOperation, training: bool) -> Operation | None:
     """The fast operation for a layer, if there is one."""
-    layer, inputs, outputs = operation.layer, operation.inputs, operation.outputs
-    if type(layer) is convolution.Convolution:
-        return Convolution(layer, inputs, outputs, training)
-    if type(layer) is Pooling and MaxPooling.suits(layer):
-        return MaxPooling(layer, inputs, outputs, training)
-    if type(layer) is Pooling and AveragePooling.suits(layer):
-        return AveragePooling(layer, inputs, outputs)
-    if type(layer) is LRN and LocalResponse.suits(layer, inputs[0]):
-        return LocalResponse(layer, inputs, outputs)
-    if type(layer) is InnerProduct and FewRows.suits(layer, inputs[0]):
-        return FewRows(layer, inputs, outputs, overwrite=False)
-    for kind in (SoftmaxLoss, Concatenation, Sum):
-        if kind.suits(layer, inputs[0]):
-            return kind(layer, inputs, outputs, overwrite=False)
-    return None
+    found = (each.lower(operation, training) for each in FAST_OPERATIONS)
+    return next((each for each in found if each is not None), None)

@@ -7,17 +7,12 @@ from dataclasses import dataclass
 from math import prod
 from typing import TypeGuard
 
-from fcnlite.compiler.convolution import Convolution
-from fcnlite.compiler.ir import Graph, Operation, Value
-from fcnlite.compiler.lrn import LocalResponse
-from fcnlite.compiler.operations import Concatenation, LayerOperation, Sum
-from fcnlite.compiler.passes.value_numbers import ZERO, Axis, NumberTable, number_rows, padded_sources, windows
-from fcnlite.compiler.pooling import MaxPooling
+from fcnlite.compiler.convolution.operation import ConvolutionOperation
+from fcnlite.compiler.ir import Axis, Graph, Operation, Value
+from fcnlite.compiler.passes.value_numbers import ZERO, NumberTable, number_rows, padded_sources, windows
 
 WORTHWHILE = 0.98
 """Frames are made where they leave less than this share of the products; else what they cost outweighs the gain."""
-_ROW_BY_ROW = ("ReLU", "PReLU")
-"""Layers that compute each row by itself, beside those that have an operation of their own."""
 
 
 @dataclass(frozen=True)
@@ -48,7 +43,7 @@ class Rows:
 class Reach:
     """The operations behind a first convolution that elide_border.py can have compute only what its picture reaches."""
 
-    def __init__(self, graph: Graph, first: Convolution) -> None:
+    def __init__(self, graph: Graph, first: ConvolutionOperation) -> None:
         self._graph = graph
         self.first = first
         self.picture = first.inputs[0]
@@ -56,7 +51,7 @@ class Reach:
         """Along both axes, of every value that they make."""
         self.operations: list[Operation] = []
         """Those on planes without border."""
-        self.restricted: list[Convolution] = []
+        self.restricted: list[ConvolutionOperation] = []
         """Behind them, those that read a whole and make the part of one that the picture reaches."""
         self.aligned_reader: dict[Value, Operation] = {}
         """Who reads a value's rows as they are, from the first one on."""
@@ -80,7 +75,7 @@ class Reach:
             if all(each.clear for each in rows) and less and not behind_restricted:
                 self.rows[operation.outputs[0]] = rows
                 self.operations.append(operation)
-                if not isinstance(operation, Convolution):
+                if not operation.gathers_rows:
                     self.aligned_reader.update(dict.fromkeys(operation.inputs, operation))
             elif self._can_restrict(operation) and 0 < prod(len(each.reached) for each in rows) < WORTHWHILE * whole:
                 self.rows[operation.outputs[0]] = rows
@@ -92,16 +87,16 @@ class Reach:
         strides = {tuple(each.stride for each in rows) for rows in known}
         if len(known) < len(operation.inputs) or len(strides) != 1:
             return False
-        if isinstance(operation, Convolution):
+        if operation.gathers_rows:
             return True
-        own = isinstance(operation, MaxPooling | LocalResponse | Sum)
-        own = own or (isinstance(operation, Concatenation) and operation.axis == 1)
-        own = own or (type(operation) is LayerOperation and operation.layer.type in _ROW_BY_ROW)
-        return own and not any(each in self.aligned_reader for each in operation.inputs)
+        known_windows = operation.sliding_windows(0) is not None
+        return known_windows and not any(each in self.aligned_reader for each in operation.inputs)
 
-    def _can_restrict(self, operation: Operation) -> TypeGuard[Convolution]:
+    def _can_restrict(self, operation: Operation) -> TypeGuard[ConvolutionOperation]:
         """Whether it can make a part of its rows. One that pools might lack one at the edge."""
-        return isinstance(operation, Convolution) and operation is not self.first and not operation.problem.pool
+        return (
+            isinstance(operation, ConvolutionOperation) and operation is not self.first and not operation.problem.pool
+        )
 
     def _output_rows(self, operation: Operation, axis: Axis) -> Rows:
         """The rows that an operation makes."""
@@ -111,10 +106,11 @@ class Reach:
         numbers = self.number_rows(operation, axis, [each.numbers for each in bottoms])
         far, first, stop = bottoms[0].far, min(each.first for each in bottoms), max(each.stop for each in bottoms)
         stride = bottoms[0].stride
-        if not isinstance(operation, Convolution | MaxPooling):
+        if not operation.sliding_windows(axis):
             key = (depth, *(each.far for each in bottoms))
             return Rows(numbers, self._table.setdefault(key, len(self._table)), first, stop, stride)
-        for part, window in enumerate(windows(operation, axis, padded=seed)):
+        for part, sliding in enumerate(windows(operation, axis, padded=seed)):
+            window = sliding.window
             far = self._table.setdefault((depth, part, *[far] * window.kernel), len(self._table))
             first = -((window.extent - 1 - window.pad - first) // window.stride)
             stop = (stop - 1 + window.pad) // window.stride + 1
@@ -124,7 +120,7 @@ class Reach:
     def _input_rows(self, axis: Axis) -> Rows:
         """The picture's, its pad among them."""
         sources = padded_sources(self.first, axis)
-        pad = self.first.problem.kernel[axis].pad
+        pad = self.first.problem.windows[axis].pad
         return Rows([ZERO] * len(sources), ZERO, pad, len(sources) - pad, 1)
 
     def _depth(self, operation: Operation) -> int:
@@ -133,6 +129,6 @@ class Reach:
     def number_rows(self, operation: Operation, axis: Axis, bottoms: Sequence[list[int]]) -> list[int]:
         """The kinds of the rows that an operation makes of its inputs'."""
         depth = self._depth(operation)
-        if isinstance(operation, Convolution | MaxPooling):
+        if operation.sliding_windows(axis):
             return number_rows(operation, depth, axis, bottoms[0], self._table, padded=operation is self.first)
         return [self._table.setdefault((depth, *each), len(self._table)) for each in zip(*bottoms, strict=True)]

@@ -12,15 +12,16 @@ time, so the same net on the same kind of machine always has the same last digit
 
 from __future__ import annotations
 
-from fcnlite.compiler.algorithms import candidates, cheapest
-from fcnlite.compiler.convolution import Convolution
-from fcnlite.compiler.ir import Graph, Machine
+from fcnlite.compiler.convolution.algorithms import candidates, cheapest
+from fcnlite.compiler.convolution.operation import ConvolutionOperation
+from fcnlite.compiler.ir import Graph
+from fcnlite.compiler.machine import Machine
 
 
 def select_algorithms(graph: Graph, machine: Machine) -> list[str]:
     done = []
     for operation in graph.operations:
-        if isinstance(operation, Convolution):
+        if isinstance(operation, ConvolutionOperation):
             p, found = operation.problem, candidates(operation.problem)
             operation.algorithm = cheapest(p, machine, found)
             times = {each: each.cost(p).seconds(machine.threads) for each in (*found, operation.algorithm)}

@@ -9,7 +9,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
 
-from fcnlite.compiler.ir import Graph, Machine
+from fcnlite.compiler.ir import Graph
+from fcnlite.compiler.machine import Machine
 from fcnlite.compiler.passes.assign_layouts import assign_layouts
 from fcnlite.compiler.passes.elide_border import elide_border
 from fcnlite.compiler.passes.elide_padding import elide_padding

@@ -6,14 +6,12 @@ So equal rows are found by numbering kinds, layer by layer, from the zeros of a 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 
 import numpy as np
 
-from fcnlite.compiler.convolution import Convolution
-from fcnlite.compiler.ir import Operation
-from fcnlite.compiler.pooling import MaxPooling
-from fcnlite.compiler.problem import Problem
+from fcnlite.compiler.convolution.operation import ConvolutionOperation
+from fcnlite.compiler.convolution.problem import Problem
+from fcnlite.compiler.ir import Axis, Operation, SlidingWindow
 from fcnlite.description.shapes import Window
 from fcnlite.layers.base import Array
 
@@ -24,19 +22,17 @@ ZERO = -1
 OUTSIDE = -2
 """Stands for a row that a window reaches beyond the last one."""
 
-Axis = int
-"""0 for rows, 1 for columns."""
 NumberTable = dict[tuple[int, ...], int]
 """A number for every kind, by the layer and the kinds of the rows that it is made of."""
 
 
 def has_wide_pad(problem: Problem) -> bool:
-    return min(each.pad for each in problem.kernel) >= LEAST_PAD
+    return min(each.pad for each in problem.windows) >= LEAST_PAD
 
 
-def padded_sources(first: Convolution, axis: Axis) -> Array:
+def padded_sources(first: ConvolutionOperation, axis: Axis) -> Array:
     """The rows of the picture that a convolution sees, its pad among them; −1 is zero."""
-    source, window = first.problem.sources[axis], first.problem.kernel[axis]
+    source, window = first.problem.sources[axis], first.problem.windows[axis]
     pad = np.full(window.pad, -1)
     return np.concatenate([pad, source, pad])
 
@@ -48,27 +44,16 @@ def number_rows(
 
     `depth` tells the operation from others; `padded`: its pad is among the rows.
     """
-    for part, window in enumerate(windows(operation, axis, padded)):
-        size = _window_count(operation, axis, window, part, len(rows))
-        rows = [table.setdefault((depth, part, *_numbers_read(rows, window, i)), len(table)) for i in range(size)]
+    for part, sliding in enumerate(windows(operation, axis, padded)):
+        keys = [(depth, part, *_numbers_read(rows, sliding.window, i)) for i in range(sliding.count(len(rows)))]
+        rows = [table.setdefault(key, len(table)) for key in keys]
     return list(rows)
 
 
-def windows(operation: Operation, axis: Axis, padded: bool = False) -> list[Window]:
-    """How the operation's windows move along the axis: those of the convolution, then of its pooling."""
-    if isinstance(operation, MaxPooling):
-        return [operation.windows[axis]]
-    assert isinstance(operation, Convolution)
-    window = operation.problem.kernel[axis]
-    own = replace(window, pad=0) if padded else window
-    return [own, Window(2, 2)] if operation.problem.pool else [own]
-
-
-def _window_count(operation: Operation, axis: Axis, window: Window, part: int, size: int) -> int:
-    """How many windows there are. Raises `ShapeError` where none fits."""
-    if isinstance(operation, MaxPooling):
-        return operation.pooled_along(axis, size)
-    return window.convolved(size) if part == 0 else -(-size // 2)
+def windows(operation: Operation, axis: Axis, padded: bool = False) -> list[SlidingWindow]:
+    """The windows of an operation along the axis, first to last. `padded`: the first one's pad is among the rows."""
+    found = list(operation.sliding_windows(axis) or ())
+    return [found[0].unpadded(), *found[1:]] if padded else found
 
 
 def _numbers_read(rows: Sequence[int], window: Window, i: int) -> list[int]:

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from fcnlite.compiler.operations import FromBlocked, ToBlocked
+from fcnlite.compiler.operations.conversion import FromBlocked, ToBlocked
 from tests.compiler.passes.small_nets import FEEDS, POOLED, check, net_of
 from tests.compiler.path_comparison import (
     assert_near,

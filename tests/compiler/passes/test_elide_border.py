@@ -13,14 +13,14 @@ from hypothesis import strategies as st
 
 import fcnlite
 from fcnlite.compiler import Plan
-from fcnlite.compiler.algorithms import Algorithm
-from fcnlite.compiler.convolution import Convolution
-from fcnlite.compiler.framing import Framing
-from fcnlite.compiler.ir import Machine
+from fcnlite.compiler.convolution.algorithms import Algorithm
+from fcnlite.compiler.convolution.operation import ConvolutionOperation
+from fcnlite.compiler.convolution.problem import Problem
+from fcnlite.compiler.convolution.winograd import Winograd
+from fcnlite.compiler.machine import Machine
+from fcnlite.compiler.operations.border import Border
+from fcnlite.compiler.operations.thin_winograd import ThinWinograd
 from fcnlite.compiler.passes import select_algorithms
-from fcnlite.compiler.problem import Problem
-from fcnlite.compiler.thin_winograd import ThinWinograd
-from fcnlite.compiler.winograd import Winograd
 from fcnlite.description.spec import LayerSpec
 from fcnlite.errors import ShapeError
 from fcnlite.net import Net
@@ -50,7 +50,7 @@ def rows_of(plan: Plan, name: str) -> tuple[int, ...]:
 
 def framed(plan: Plan) -> list[str]:
     """The blobs that are put into a frame."""
-    return [each.outputs[0].name for each in plan.graph.operations if isinstance(each, Framing)]
+    return [each.outputs[0].name for each in plan.graph.operations if isinstance(each, Border)]
 
 
 def test_a_pad_of_100_is_hardly_computed() -> None:
@@ -120,7 +120,7 @@ def test_what_is_rectified_in_place_twice(first: str) -> None:
     net = filled(spec_of(feeds["data"].shape, *layers, in_place("ReLU", "a", **sloped), conv("b", "a", 4, pad=[1])))
     net.params["a"][1].data = np.full(16, -1.0)
     operation = does(assert_same_outputs(net, feeds), "a")
-    assert isinstance(operation, Convolution) and operation.leaves_margins
+    assert isinstance(operation, ConvolutionOperation) and operation.leaves_margins
 
 
 def test_zeros_are_computed_once() -> None:
@@ -246,7 +246,7 @@ def test_rows_that_are_as_many_as_the_arrays_but_others(size: int) -> None:
         net = net_of(layers, size, size)
         assert_same_outputs(net, feed(size, size))
         for operation in plan_of(net, feed(size, size)).graph.operations:
-            if isinstance(operation, Convolution) and operation.problem.simple:
+            if isinstance(operation, ConvolutionOperation) and operation.problem.simple:
                 for source, n in zip(operation.problem.sources, operation.problem.size, strict=True):
                     np.testing.assert_array_equal(source, np.arange(n))
 

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from fcnlite.compiler.operations import Cut
+from fcnlite.compiler.operations.static_slice import StaticSlice
 from fcnlite.description.spec import LayerSpec
 from tests.compiler.passes.small_nets import FEEDS, check, net_of
 from tests.compiler.path_comparison import (
@@ -31,7 +31,7 @@ def test_crop_becomes_a_cut_that_needs_no_reference() -> None:
         conv("c", "crop", 3),
     )
     plan = check(*layers)
-    assert isinstance(does(plan, "crop"), Cut)
+    assert isinstance(does(plan, "crop"), StaticSlice)
     plan = assert_same_outputs(net_of(*layers), FEEDS, ["c"])
     assert "b" not in worked(plan)  # its shape alone was wanted
 
@@ -53,7 +53,7 @@ def test_a_crop_of_the_whole_copies_nothing() -> None:
     check(*layers)
     net = net_of(layers[0], layers[1])
     crop = does(plan_of(net, FEEDS, keep=True), "crop")
-    assert isinstance(crop, Cut) and crop.aliases
+    assert isinstance(crop, StaticSlice) and crop.aliases
     assert_same_gradients(net, FEEDS, ["data", "a", "crop"])
     first = net.forward(FEEDS)["crop"]
     copy = first.copy()

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from fcnlite.compiler.pooling import AveragePooling, MaxPooling
+from fcnlite.compiler.operations.pooling import AveragePooling, MaxPooling
 from tests.compiler.passes.small_nets import check
 from tests.compiler.path_comparison import (
     conv,

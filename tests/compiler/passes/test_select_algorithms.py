@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from fcnlite.compiler.algorithms import candidates
-from fcnlite.compiler.convolution import Convolution
-from fcnlite.compiler.operations import ToBlocked
+from fcnlite.compiler.convolution.algorithms import candidates
+from fcnlite.compiler.convolution.operation import ConvolutionOperation
+from fcnlite.compiler.operations.conversion import ToBlocked
 from tests.compiler.path_comparison import (
     assert_same_outputs,
     conv,
@@ -42,7 +42,7 @@ def test_the_algorithm_follows_from_the_cost_model(options: dict[str, Any], algo
     spec = spec_of(feeds["data"].shape, layer("a", "Convolution", "data", num_output=64, **options))
     plan = assert_same_outputs(filled(spec), feeds)
     operation = does(plan, "a")
-    assert isinstance(operation, Convolution) and operation.algorithm.name(operation.problem) == algorithm
+    assert isinstance(operation, ConvolutionOperation) and operation.algorithm.name(operation.problem) == algorithm
     p, threads = operation.problem, plan.machine.threads
     costs = {each.name(p): each.cost(p).seconds(threads) for each in candidates(p)}
     assert costs[algorithm] == min(costs.values())
@@ -57,15 +57,15 @@ def test_few_channels_are_read_as_the_caller_has_them(channels: int) -> None:
 
 
 @pytest.mark.parametrize(
-    ("options", "turned"),
+    ("options", "transposed"),
     [({"kernel_size": [3], "num_output": 16}, True), ({"kernel_size": [7], "num_output": 256}, False)],
 )
 def test_kernels_are_turned_for_gradients_where_that_saves_more_than_it_takes(
-    options: dict[str, Any], turned: bool
+    options: dict[str, Any], transposed: bool
 ) -> None:
     """Not those of fc6, the likes of which are large beside the picture."""
     feeds = {"data": normal(0, 1, 64, 22, 22)}
     layers = layer("a", "Convolution", "data", **options), conv("b", "a", 8)
     net = filled(spec_of(feeds["data"].shape, *layers), phase="TRAIN")
     gradients(net, feeds)
-    assert any(layers == ("a",) and how == "turned" for layers, _, how in net._prepared) == turned
+    assert any(layers == ("a",) and how == "backward data" for layers, _, how in net.executor.derived) == transposed
