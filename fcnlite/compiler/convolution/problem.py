@@ -28,8 +28,8 @@ class Problem:
     windows: tuple[Window, Window]
     """For rows and for columns."""
     sources: tuple[Array, Array]
-    """For each row, and each column, of the bottom as the layer sees it, the array's. They are in order: each equals the
-    previous one or follows it. −1 is a row of zeros, only at the beginning and the end."""
+    """For each row, and each column, of the bottom as the layer sees it, the array's. They are in order: each equals
+    the previous one or follows it. −1 is a row of zeros, only at the beginning and the end."""
     size: tuple[int, int]
     """Height and width of the array, which is smaller than what the layer sees if rows repeat."""
     group: int = 1
