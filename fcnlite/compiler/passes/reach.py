@@ -94,9 +94,9 @@ class Reach:
 
     def _can_restrict(self, operation: Operation) -> TypeGuard[ConvolutionOperation]:
         """Whether it can compute a part of its rows. With pooling it might lack a row at the edge of the part."""
-        return (
-            isinstance(operation, ConvolutionOperation) and operation is not self.first and not operation.problem.pool
-        )
+        if not isinstance(operation, ConvolutionOperation) or operation is self.first:
+            return False
+        return not operation.problem.pool
 
     def _output_rows(self, operation: Operation, axis: Axis) -> Rows:
         """The rows of an operation's output."""

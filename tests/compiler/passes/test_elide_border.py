@@ -18,6 +18,7 @@ from fcnlite.compiler.convolution.operation import ConvolutionOperation
 from fcnlite.compiler.convolution.problem import Problem
 from fcnlite.compiler.convolution.winograd import Winograd
 from fcnlite.compiler.machine import Machine
+from fcnlite.compiler.operations.border import Border
 from fcnlite.compiler.operations.thin_winograd import ThinWinograd
 from fcnlite.compiler.passes import select_algorithms
 from fcnlite.description.spec import LayerSpec
