@@ -15,7 +15,7 @@ out of each of them. (Shift-and-stitch, section 3.2 of the FCN paper, read backw
 once what d·d shifted coarse pictures would.)
 
 The points decide the rounding error; these keep it, in float32, at 2.5e-6 and 9e-6 of the largest output for 3×3, and
-at 9e-6 for 7×7. Bᵀ and Aᵀ are written out in _kernels/winograd_transforms.pxi; G is made here. The sums over c are n²
+at 9e-6 for 7×7. Bᵀ and Aᵀ are written out in _kernels/winograd/transforms.pxi; G is made here. The sums over c are n²
 matrix products.
 
 Where a sum is exactly 0, in a wide pad and with a bias of 0, a tile that reaches the picture makes it ±1e-7; ReLU then
