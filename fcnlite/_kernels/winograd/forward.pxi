@@ -10,9 +10,6 @@
 # express pad, dilation, and rows that stand for several (elide.py and frame.py in fcnlite/compiler/passes). `row_starts`
 # and `col_starts` say where in the top a tile begins; its outputs lie `dilation` apart.
 
-from cython.parallel cimport prange, threadid
-from libc.string cimport memcpy, memset
-
 cdef enum:
     CHUNK = 2 * VL  # outputs of one micro-kernel
     GROUP = 2 * BLOCK  # outputs that are transformed back together

@@ -1,5 +1,5 @@
 # Average pooling of blocked arrays, N×C/16×H×W×16. A window's size counts the pad in, but nothing beyond it (see
-# layers/pooling.py); the windows are those of maxpool.pxi.
+# layers/pooling.py); the windows are those of max.pxi.
 
 
 cdef inline float window_size(const Pool* g, Py_ssize_t top, Py_ssize_t left) noexcept nogil:

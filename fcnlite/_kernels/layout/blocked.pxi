@@ -1,7 +1,5 @@
 # Blocked arrays, N×C/16×H×W×16: to and from N×C×H×W.
 
-import numpy as np
-
 
 def check(bint fits, what):
     """Raise ValueError unless the arrays fit one another: the kernels below read and write without asking."""

@@ -7,7 +7,7 @@
 #     d  [frequency][chunk][tile][CHUNK]       transformed gradients of the outputs
 #     s  [frequency][chunk][channel][CHUNK]    the sums
 #
-# All threads together add up the sums of many outputs, portion by portion of tiles; winograd_weight_few.pxi has another
+# All threads together add up the sums of many outputs, portion by portion of tiles; backward_weight_few.pxi has another
 # way, for few tiles.
 
 

@@ -1,4 +1,4 @@
-# The gradient of the kernels as in winograd_weight.pxi, where tiles are few: a thread makes those of a group of outputs by
+# The gradient of the kernels as in backward_weight.pxi, where tiles are few: a thread makes those of a group of outputs by
 # itself, some blocks of channels at a time, so that its d and s stay in its own cache.
 
 cdef enum:
