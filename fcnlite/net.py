@@ -23,8 +23,9 @@ import numpy.typing as npt
 from fcnlite import config
 from fcnlite._kernels import isa
 from fcnlite.compiler import Arena, Machine, Outputs, Plan, compile_schedule
+from fcnlite.description.model_info import ModelInfo
 from fcnlite.description.shapes import Shape, show
-from fcnlite.description.spec import PHASES, ModelInfo, NetSpec
+from fcnlite.description.spec import PHASES, NetSpec
 from fcnlite.engine.backprop import Backprop, Pass, PlainPass, Timer, first_nonfinite
 from fcnlite.engine.parameter import Parameter, Parameters, generator, make_parameters
 from fcnlite.errors import FcnliteError, ShapeError, SpecError, UnknownNameError, nearest

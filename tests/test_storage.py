@@ -18,7 +18,8 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from fcnlite import models, storage
-from fcnlite.description.spec import LayerSpec, ModelInfo, NetSpec, Preprocessing
+from fcnlite.description.model_info import ModelInfo, Preprocessing
+from fcnlite.description.spec import LayerSpec, NetSpec
 from fcnlite.errors import FcnliteError, FileError, SpecError
 from fcnlite.formats.storage import WeightFile, is_weight_file, load, save
 from fcnlite.solver import SGD

@@ -15,7 +15,7 @@ import pytest
 import fcnlite
 from fcnlite import caffe, convert, models, storage
 from fcnlite.description.fillers import bilinear_kernel
-from fcnlite.description.spec import ModelInfo, Preprocessing
+from fcnlite.description.model_info import ModelInfo, Preprocessing
 from fcnlite.net import Net
 from tests.cli.conftest import Command, Ended
 from tests.interop import test_keras as keras_files
