@@ -7,13 +7,13 @@ from typing import Any
 import pytest
 
 from fcnlite.formats.caffe.schema import message_class
-from fcnlite.formats.caffe.wire import BYTES, parts
+from fcnlite.formats.caffe.wire import BYTES, records
 
 
 def byte_fields(data: bytes) -> list[tuple[int, bytes]]:
-    found = list(parts(memoryview(data), 0, len(data)))
-    assert [part.begin for part in found] == [0, *(part.end for part in found[:-1])][: len(found)]
-    return [(part.number, data[part.start : part.end]) for part in found if part.kind == BYTES]
+    found = list(records(memoryview(data), 0, len(data)))
+    assert [record.begin for record in found] == [0, *(record.end for record in found[:-1])][: len(found)]
+    return [(record.number, data[record.start : record.end]) for record in found if record.wire_type == BYTES]
 
 
 def test_fields_with_bytes_are_found_and_the_others_passed_over() -> None:
@@ -34,11 +34,11 @@ def test_eight_byte_fields_are_passed_over() -> None:
 
 def test_a_message_within_others_is_walked_by_its_own_bounds() -> None:
     data = memoryview(b"\xff\xff\x12\x01x\x08\x96\x01\xff")
-    assert [part.number for part in parts(data, 2, 8)] == [2, 1]
+    assert [record.number for record in records(data, 2, 8)] == [2, 1]
     with pytest.raises(ValueError, match="announced"):
-        list(parts(data, 2, 4))
+        list(records(data, 2, 4))
     with pytest.raises(ValueError, match="without an end"):
-        list(parts(data, 5, 7))
+        list(records(data, 5, 7))
 
 
 @pytest.mark.parametrize(

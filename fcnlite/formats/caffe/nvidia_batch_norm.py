@@ -29,7 +29,7 @@ def scale_of(name: str) -> str:
     return name + _SUFFIX
 
 
-def separated(layers: Iterable[LayerSpec]) -> Iterator[LayerSpec]:
+def split_batch_norms(layers: Iterable[LayerSpec]) -> Iterator[LayerSpec]:
     """The layers, with a Scale behind each BatchNorm whose options ask for it (scale_bias, or a filler of either)."""
     for layer in layers:
         if layer.type != "BatchNorm":

@@ -40,16 +40,16 @@ class _Token(NamedTuple):
     start: int
 
 
-def read_tree(text: str, source: str) -> list[Node]:
+def parse_tree(text: str, source: str) -> list[Node]:
     """The fields of `text`. Raises `SpecError`, naming `source` and the line, where it is no protobuf text."""
     return list(_fields(_Tokens(text, source), "", 0))
 
 
-def to_plain(nodes: list[Node]) -> dict[str, Any]:
+def to_dict(nodes: list[Node]) -> dict[str, Any]:
     """The nodes as a mapping; a field that comes several times is a list."""
     found: dict[str, list[Any]] = {}
     for node in nodes:
-        found.setdefault(node.name, []).append(to_plain(node.value) if isinstance(node.value, list) else node.value)
+        found.setdefault(node.name, []).append(to_dict(node.value) if isinstance(node.value, list) else node.value)
     return {name: values[0] if len(values) == 1 else values for name, values in found.items()}
 
 

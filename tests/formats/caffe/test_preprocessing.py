@@ -11,7 +11,7 @@ from PIL import Image
 
 import fcnlite
 from fcnlite import caffe
-from fcnlite.description.spec import MeanPicture, ModelInfo, Preprocessing
+from fcnlite.description.model_info import MeanPicture, ModelInfo, Preprocessing
 from fcnlite.errors import FileError, SpecError
 
 SCORE = """layer { name: "score" type: "Convolution" bottom: "%s" top: "score"

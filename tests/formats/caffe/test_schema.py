@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from fcnlite.formats.caffe.plain import to_plain
+from fcnlite.formats.caffe.messages import to_dict
 from fcnlite.formats.caffe.schema import _ENUMS, _MESSAGES, enum_values, fields, message_class
 from fcnlite.formats.caffe.text import parse_text
 
@@ -75,7 +75,7 @@ def test_files_of_caffe_have_no_unknown_field_and_say_what_their_prototxt_says(s
                 continue
             for field, value in layer.ListFields():
                 if field.name.endswith("_param"):
-                    assert to_plain(getattr(saved[layer.name], field.name)) == to_plain(value)
+                    assert to_dict(getattr(saved[layer.name], field.name)) == to_dict(value)
                     compared.add(field.name)
     assert {"convolution_param", "pooling_param", "crop_param", "lrn_param", "input_param"} <= compared
 

@@ -16,8 +16,8 @@ from typing import TYPE_CHECKING, Any
 
 from fcnlite.errors import SpecError
 from fcnlite.formats.caffe.schema import Field, enum_values, fields
+from fcnlite.formats.caffe.syntax_tree import Node, parse_tree, to_dict
 from fcnlite.formats.caffe.text import UnknownFieldError, UnknownValueError, parse_text, unknown_field, unknown_value
-from fcnlite.formats.caffe.tree import Node, read_tree, to_plain
 from fcnlite.formats.caffe.upgrade import type_of_today
 from fcnlite.layers import registered
 from fcnlite.layers.data import DataLayer
@@ -31,28 +31,28 @@ _V1_TYPE = re.compile(r"type\s*:\s*(\w+)")
 
 
 @dataclass(frozen=True)
-class Foreign:
+class CustomLayer:
     """A layer of a type that is not ours: where it stands, and its `*_param` messages as plain values."""
 
     where: str
     messages: Mapping[str, Any]
 
 
-def parse_net_text(text: str, source: str) -> tuple[Message, dict[int, Foreign]]:
-    """A NetParameter, and its foreign layers by their place among `layer`.
+def parse_net_text(text: str, source: str) -> tuple[Message, dict[int, CustomLayer]]:
+    """A NetParameter, and its custom layers by their place among `layer`.
 
     Raises `SpecError` as `parse_text` does, but not for fields that do not matter.
     """
     try:
         message: Any = parse_text("NetParameter", text, source)
     except (UnknownFieldError, UnknownValueError):
-        tree = read_tree(text, source)
+        tree = parse_tree(text, source)
         _check(tree, source)
-        message = parse_text("NetParameter", _named(text, tree, source), source, foreign_fields=True)
-        return message, _foreign(tree, source)
+        message = parse_text("NetParameter", _named(text, tree, source), source, allow_unknown_fields=True)
+        return message, _custom_layers(tree, source)
     if all(_is_ours(layer.type) for layer in message.layer):
         return message, {}
-    return message, _foreign(read_tree(text, source), source)
+    return message, _custom_layers(parse_tree(text, source), source)
 
 
 def _is_ours(type_: str) -> bool:
@@ -88,7 +88,7 @@ def _named(text: str, tree: list[Node], source: str) -> str:
             match is None or match[1] != node.value or _is_ours(name)
         ):  # what a fork called CROP need not be what Caffe called Crop later
             raise SpecError(f"{source}, line {node.line}: {unknown_value(_V1_TYPES, node.value)}")
-        parts += [text[done : node.start], f'foreign_type: "{name}"']
+        parts += [text[done : node.start], f'custom_type: "{name}"']
         done = match.end()
     return "".join((*parts, text[done:]))
 
@@ -103,11 +103,11 @@ def _is_padding(node: Node) -> bool:
     return any(each.name == "type" and each.value == "padding" for part in inner for each in part)
 
 
-def _foreign(tree: list[Node], source: str) -> dict[int, Foreign]:
+def _custom_layers(tree: list[Node], source: str) -> dict[int, CustomLayer]:
     layers = (node for node in tree if _is_layer(node) and not _is_padding(node))
     return {
-        i: Foreign(
-            f"{source}, line {node.line}", to_plain([each for each in node.value if each.name.endswith("_param")])
+        i: CustomLayer(
+            f"{source}, line {node.line}", to_dict([each for each in node.value if each.name.endswith("_param")])
         )
         for i, node in enumerate(layers)
         if (name := _type(node)) and not _is_ours(name)

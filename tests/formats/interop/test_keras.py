@@ -14,7 +14,7 @@ from fcnlite import caffe, models, surgery
 from fcnlite.errors import FileError
 from fcnlite.formats.interop import keras
 from fcnlite.net import Net
-from tests.interop.made_up import CLASSES, SIDE, vgg16
+from tests.formats.interop.made_up import CLASSES, SIDE, vgg16
 
 Array = np.ndarray[Any, Any]
 

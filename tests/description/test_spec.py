@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fcnlite.description.spec import Labels, LayerSpec, ModelInfo, NetSpec, ParamSpec, Preprocessing, StateRule
+from fcnlite.description.model_info import Labels, ModelInfo, Preprocessing
+from fcnlite.description.spec import LayerSpec, NetSpec, ParamSpec, StateRule
 from fcnlite.errors import FcnliteError, SpecError
 
 NAMES = st.text(max_size=8)

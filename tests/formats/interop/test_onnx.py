@@ -176,7 +176,7 @@ REDUCTION = layer("Reduction")
         (
             [DATA, layer("Pooling", kernel_size=1, stride=2)],
             None,
-            r"layer 'it' \(Pooling\): a stride of 2 beyond the kernel of 1",
+            r"layer 'it' \(Pooling\): a stride of 2 with a kernel_size of 1 makes empty windows",
         ),
         (
             [DATA, layer("Pooling", kernel_size=2, tops=("y", "places"))],

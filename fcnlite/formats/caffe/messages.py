@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from google.protobuf.message import Message
 
 
-def to_plain(message: Message) -> dict[str, Any]:
+def to_dict(message: Message) -> dict[str, Any]:
     """The fields of `message` that were set, as a mapping of plain values.
 
     Raises `SpecError` for a number that is infinite or no number.
@@ -24,13 +24,13 @@ def to_plain(message: Message) -> dict[str, Any]:
     out: dict[str, Any] = {}
     for descriptor, value in message.ListFields():
         field = known[descriptor.name]
-        out[field.name] = [_plain(field, item) for item in value] if field.repeated else _plain(field, value)
+        out[field.name] = [_value(field, item) for item in value] if field.repeated else _value(field, value)
     return out
 
 
-def _plain(field: Field, value: Any) -> Any:
+def _value(field: Field, value: Any) -> Any:
     if field.is_message:
-        return to_plain(value)
+        return to_dict(value)
     if names := {number: name for name, number in enum_values(field.type).items()}:
         return names[value]
     if field.type == "float":

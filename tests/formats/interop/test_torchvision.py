@@ -12,11 +12,11 @@ import numpy as np
 import pytest
 
 from fcnlite import models, surgery
-from fcnlite.description.spec import Preprocessing
+from fcnlite.description.model_info import Preprocessing
 from fcnlite.errors import FileError, SpecError
 from fcnlite.formats.interop import safetensors, torchvision
 from fcnlite.net import Net
-from tests.interop.made_up import CLASSES, SIDE, vgg16
+from tests.formats.interop.made_up import CLASSES, SIDE, vgg16
 
 Array = np.ndarray[Any, Any]
 

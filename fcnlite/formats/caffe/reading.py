@@ -19,7 +19,7 @@ def read_bounded(path: str | os.PathLike[str], limit: int) -> bytes:
 
 
 @contextmanager
-def opened(path: str | os.PathLike[str], limit: int) -> Iterator[tuple[BinaryIO, memoryview]]:
+def open_mapped(path: str | os.PathLike[str], limit: int) -> Iterator[tuple[BinaryIO, memoryview]]:
     """The open file, unbuffered, and its content, mapped. Raises `FileError` as `read_bounded` does."""
     with reading(path, buffering=0) as stream:
         size = _size(path, stream, limit)
