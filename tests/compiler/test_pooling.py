@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from fcnlite._kernels.pooling import ave_backward, ave_forward, max_backward, max_forward
+from fcnlite._kernels.pooling.nchw import ave_backward, ave_forward, max_backward, max_forward
 from hypothesis import given, settings
 from hypothesis import strategies as st
 

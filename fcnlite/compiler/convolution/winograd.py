@@ -16,7 +16,7 @@ pictures is cut into tiles. (This is shift-and-stitch, section 3.2 of the FCN pa
 filter computes what d·d shifted coarse pictures give.)
 
 The points determine the rounding error; in float32 it is 2.5e-6 and 9e-6 of the largest output for 3×3, and 9e-6 for
-7×7. Bᵀ and Aᵀ are written out in _kernels/winograd_transforms.pxi; G is made here. The sums over c are n² matrix
+7×7. Bᵀ and Aᵀ are written out in _kernels/winograd/transforms.pxi; G is made here. The sums over c are n² matrix
 products.
 
 A sum that is exactly 0, in a wide pad and with a bias of 0, becomes ±1e-7 in a tile that reaches the picture; ReLU may
