@@ -17,9 +17,10 @@ import numpy as np
 
 from fcnlite import models, surgery
 from fcnlite._cli import parser as _cli
+from fcnlite.arrays import Shape
 from fcnlite.data.palette import voc_colors
 from fcnlite.description.fillers import Filler
-from fcnlite.description.shapes import Shape, show
+from fcnlite.description.shapes import show
 from fcnlite.description.spec import ModelInfo, NetSpec
 from fcnlite.errors import FileError, ShapeError, SpecError
 from fcnlite.formats import caffe

@@ -22,8 +22,9 @@ import numpy.typing as npt
 
 from fcnlite import config
 from fcnlite._kernels import isa
+from fcnlite.arrays import Array, Shape
 from fcnlite.compiler import Arena, Machine, Outputs, Plan, compile_schedule
-from fcnlite.description.shapes import Shape, show
+from fcnlite.description.shapes import show
 from fcnlite.description.spec import PHASES, ModelInfo, NetSpec
 from fcnlite.engine.backprop import Backprop, Pass, PlainPass, Timer, first_nonfinite
 from fcnlite.engine.parameter import Parameter, Parameters, generator, make_parameters
@@ -33,8 +34,6 @@ from fcnlite.graph.schedule import Schedule
 from fcnlite.layers import calls
 from fcnlite.layers.base import Layer, Run, UnknownLayer, create
 from fcnlite.threads import Turns, blas_alone, in_turn
-
-Array = np.ndarray[Any, np.dtype[Any]]
 
 PATHS = ("fast", "plain")
 DTYPES = ("float32", "float64")

@@ -17,8 +17,9 @@ import numpy as np
 
 from fcnlite import models, surgery
 from fcnlite._cli import parser as _cli
+from fcnlite.arrays import Shape
 from fcnlite.compiler import report
-from fcnlite.description.shapes import Placement, Shape, placements, show
+from fcnlite.description.shapes import Placement, placements, show
 from fcnlite.description.spec import ModelInfo, NetSpec
 from fcnlite.errors import FileError, ShapeError, SpecError, nearest
 from fcnlite.layers import Layer, create, links

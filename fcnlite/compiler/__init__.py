@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from fcnlite.arrays import Shape
 from fcnlite.compiler import report
 from fcnlite.compiler.arena import Arena, Outputs
 from fcnlite.compiler.ir import Graph, Machine, Value
@@ -29,7 +30,6 @@ from fcnlite.compiler.passes.normalize import normalize
 from fcnlite.compiler.passes.pool import pool
 from fcnlite.compiler.passes.rectify import rectify
 from fcnlite.compiler.plan import Plan
-from fcnlite.description.shapes import Shape
 from fcnlite.graph.schedule import Schedule
 
 __all__ = ["Arena", "Machine", "Outputs", "Plan", "compile_schedule", "report"]

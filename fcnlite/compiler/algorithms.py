@@ -6,13 +6,13 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any, Protocol
 
+from fcnlite.arrays import Array
 from fcnlite.compiler.cost import Cost
 from fcnlite.compiler.direct import THIN, Direct, Streamed
 from fcnlite.compiler.im2col import Im2col
 from fcnlite.compiler.ir import Machine
 from fcnlite.compiler.problem import Prepared, Problem
 from fcnlite.compiler.winograd import Winograd
-from fcnlite.layers.base import Array
 
 LOW_MEMORY = 32 << 20
 """Where memory is low, bytes by which a layer's prepared weights may exceed its own."""

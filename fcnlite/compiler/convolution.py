@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from fcnlite.arrays import Array, Shape
 from fcnlite.compiler.algorithms import Algorithm, candidates, cheapest, seconds_of
 from fcnlite.compiler.cost import Cost
 from fcnlite.compiler.direct import Direct
@@ -17,7 +18,7 @@ from fcnlite.compiler.problem import Prepared, Problem, with_biases
 from fcnlite.compiler.winograd import Winograd
 from fcnlite.files import release
 from fcnlite.layers import convolution
-from fcnlite.layers.base import Array, Run, Shape
+from fcnlite.layers.base import Run
 from fcnlite.layers.columns import Kernel, convolve_backward_data
 
 Weights = Callable[[Machine], tuple[Array, Array | None]]

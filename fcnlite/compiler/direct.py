@@ -10,12 +10,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from fcnlite.arrays import Array
 from fcnlite.compiler.arena import aligned
 from fcnlite.compiler.cost import Cost, in_panels
 from fcnlite.compiler.ir import BLOCK, Machine, blocks
 from fcnlite.compiler.problem import GROUP, Prepared, Problem
 from fcnlite.files import release
-from fcnlite.layers.base import Array
 
 THIN = 4
 """The most channels that are brought together in a pixel."""

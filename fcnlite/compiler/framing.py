@@ -6,8 +6,9 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
+from fcnlite.arrays import Array
 from fcnlite.compiler.ir import Machine, Operation, Value, in_layout, planes
-from fcnlite.layers.base import Array, Run
+from fcnlite.layers.base import Run
 
 
 class Framing(Operation):

@@ -13,11 +13,11 @@ import numpy as np
 
 from fcnlite import config
 from fcnlite._kernels.blas import blas_kernels
+from fcnlite.arrays import Array
 from fcnlite.compiler.cost import Cost
 from fcnlite.compiler.ir import Machine
 from fcnlite.compiler.problem import Prepared, Problem
 from fcnlite.description.shapes import paired
-from fcnlite.layers.base import Array
 
 BAND_BYTES = 1 << 20
 """Of columns at once: still in the cache when the product reads them."""

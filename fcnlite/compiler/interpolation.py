@@ -15,9 +15,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from fcnlite.arrays import Array, Shape
 from fcnlite.compiler.ir import Machine, Operation, Value, as_plain, in_layout, planes
-from fcnlite.description.shapes import Shape, Window
-from fcnlite.layers.base import Array, Run, named
+from fcnlite.description.shapes import Window
+from fcnlite.layers.base import Run, named
 from fcnlite.layers.columns import convolve_backward_weight
 from fcnlite.layers.deconvolution import Deconvolution
 

@@ -15,10 +15,11 @@ from typing import Any, ClassVar
 
 import numpy as np
 
+from fcnlite.arrays import Array, Shape
 from fcnlite.compiler.arena import Arena, Outputs
 from fcnlite.compiler.cost import Cost
 from fcnlite.engine.parameter import Parameter
-from fcnlite.layers.base import Array, Layer, Run, Shape
+from fcnlite.layers.base import Layer, Run
 
 BLOCK = 16
 """Channels that lie side by side in a blocked array."""

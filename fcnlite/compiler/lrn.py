@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
+from fcnlite.arrays import Array
 from fcnlite.compiler.ir import Machine, Operation, Value
-from fcnlite.layers.base import Array, Layer, Run
+from fcnlite.layers.base import Layer, Run
 from fcnlite.layers.lrn import LRN
 
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
+from fcnlite.arrays import Array
 from fcnlite.compiler.ir import BLOCK, Machine, Operation, Value, blocks
-from fcnlite.layers.base import Array, Run
+from fcnlite.layers.base import Run
 from fcnlite.layers.batch_norm import BatchNorm, averages
 from fcnlite.layers.scale import Scale
 

@@ -8,10 +8,11 @@ from math import prod
 
 import numpy as np
 
+from fcnlite.arrays import Array
 from fcnlite.compiler.cost import Cost
 from fcnlite.compiler.ir import Machine, Operation, Value
 from fcnlite.layers import calls, infogain_loss, softmax_loss
-from fcnlite.layers.base import Array, Layer, Run, canonical_axis, named
+from fcnlite.layers.base import Layer, Run, canonical_axis, named
 from fcnlite.layers.concat import Concat
 from fcnlite.layers.eltwise import Eltwise
 from fcnlite.layers.infogain_loss import InfogainLoss

@@ -9,11 +9,12 @@ from typing import Any
 
 import numpy as np
 
+from fcnlite.arrays import Array, Shape
 from fcnlite.compiler.arena import Buffer, place
 from fcnlite.compiler.ir import Graph, Machine, Operation, Value, as_plain, in_layout, sum_repeats
 from fcnlite.engine.backprop import Node, Pass
 from fcnlite.graph.schedule import Schedule
-from fcnlite.layers.base import Array, Run, Shape
+from fcnlite.layers.base import Run
 
 
 class Plan:

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from fcnlite.arrays import Array, Shape
 from fcnlite.compiler.arena import Arena
 from fcnlite.compiler.convolution import Convolution
 from fcnlite.compiler.ir import BLOCK, Graph, Machine, Operation, Value
@@ -17,7 +18,6 @@ from fcnlite.compiler.operations import LayerOperation
 from fcnlite.compiler.passes.lay_out import lay_out
 from fcnlite.compiler.plan import Plan
 from fcnlite.graph.schedule import Schedule
-from fcnlite.layers.base import Array, Shape
 
 Computed = tuple[dict[int, Array], dict[int, Array]]
 """By the place of the operation that makes them: arrays, and pixels."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from itertools import zip_longest
 
-from fcnlite.description.shapes import Shape
+from fcnlite.arrays import Shape
 from fcnlite.description.spec import Preprocessing
 from fcnlite.layers import Layer
 from fcnlite.layers.infogain_loss import InfogainLoss

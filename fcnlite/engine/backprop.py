@@ -9,12 +9,12 @@ from typing import Any, Generic, TypeVar
 
 import numpy as np
 
+from fcnlite.arrays import Array, Shape
 from fcnlite.engine.parameter import Parameter
 from fcnlite.graph.schedule import Schedule
 from fcnlite.layers import calls
-from fcnlite.layers.base import Layer, Run, Shape
+from fcnlite.layers.base import Layer, Run
 
-Array = np.ndarray[Any, np.dtype[Any]]
 Key = TypeVar("Key", bound=Hashable)
 """What stands for a value: on the plain path a version of the schedule."""
 Timer = Callable[[Sequence[str], str, float], None]

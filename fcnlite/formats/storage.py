@@ -30,6 +30,7 @@ from typing import Any
 
 import numpy as np
 
+from fcnlite.arrays import Array
 from fcnlite.description.spec import ModelInfo, NetSpec
 from fcnlite.errors import FileError, SpecError
 from fcnlite.files import atomic_write
@@ -69,8 +70,6 @@ _OTHER_FORMATS = {
     ".zip": "",
 }
 """Ends of names that promise another format, and how to write that."""
-
-Array = np.ndarray[Any, np.dtype[Any]]
 
 
 @dataclass

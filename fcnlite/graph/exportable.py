@@ -5,15 +5,14 @@ from __future__ import annotations
 import os
 from collections.abc import Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Protocol
 
 import numpy as np
 
+from fcnlite.arrays import Array, Shape
 from fcnlite.description.spec import NetSpec
 from fcnlite.errors import FileError, SpecError, nearest
-from fcnlite.layers.base import Layer, Shape, create
-
-Array = np.ndarray[Any, np.dtype[Any]]
+from fcnlite.layers.base import Layer, create
 
 
 class HasArray(Protocol):

@@ -13,8 +13,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from fcnlite.arrays import Array, Shape
 from fcnlite.errors import ShapeError, SpecError
-from fcnlite.layers.base import Array, Layer, Run, Shape, register
+from fcnlite.layers.base import Layer, Run, register
 from fcnlite.layers.labels import check_label_shape, read_labels
 
 

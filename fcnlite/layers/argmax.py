@@ -14,9 +14,10 @@ from math import prod
 
 import numpy as np
 
+from fcnlite.arrays import Array, Shape
 from fcnlite.description.shapes import Placement
 from fcnlite.errors import ShapeError, SpecError
-from fcnlite.layers.base import Array, Layer, Run, Shape, canonical_axis, register
+from fcnlite.layers.base import Layer, Run, canonical_axis, register
 
 
 @dataclass(frozen=True)

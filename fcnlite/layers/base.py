@@ -10,14 +10,13 @@ from typing import Any, ClassVar
 
 import numpy as np
 
+from fcnlite.arrays import Array, Shape
 from fcnlite.description.fillers import Filler
 from fcnlite.description.shapes import Links, Placement, show
 from fcnlite.description.spec import LayerSpec
 from fcnlite.errors import FcnliteError, ShapeError, SpecError
 from fcnlite.layers.options import parse_options, shown
 
-Array = np.ndarray[Any, np.dtype[Any]]
-Shape = tuple[int, ...]
 Class = type  # in Layer, `type` is the layer's type name
 
 

@@ -21,8 +21,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from fcnlite.arrays import Array, Shape
 from fcnlite.errors import ShapeError, SpecError
-from fcnlite.layers.base import Array, Layer, ParamShape, Run, Shape, register
+from fcnlite.layers.base import Layer, ParamShape, Run, register
 
 
 @dataclass(frozen=True)

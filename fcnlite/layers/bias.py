@@ -14,9 +14,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from fcnlite.arrays import Array, Shape
 from fcnlite.description.fillers import Filler
 from fcnlite.errors import SpecError
-from fcnlite.layers.base import Array, Layer, ParamShape, Run, Shape, register
+from fcnlite.layers.base import Layer, ParamShape, Run, register
 from fcnlite.layers.repeated import Repeated
 
 

@@ -17,8 +17,8 @@ import numpy as np
 
 from fcnlite import config, threads
 from fcnlite._kernels.im2col import col2im, im2col
+from fcnlite.arrays import Array
 from fcnlite.description.shapes import Window, paired
-from fcnlite.layers.base import Array
 
 Band = tuple[int, int]
 """Output positions start..stop, counted row by row."""

@@ -12,9 +12,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from fcnlite.arrays import Array, Shape
 from fcnlite.description.shapes import Placement, show
 from fcnlite.errors import ShapeError
-from fcnlite.layers.base import Array, Layer, Run, Shape, along_picture, canonical_axis, register
+from fcnlite.layers.base import Layer, Run, along_picture, canonical_axis, register
 from fcnlite.layers.options import either
 
 

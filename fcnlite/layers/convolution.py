@@ -21,10 +21,11 @@ from dataclasses import dataclass
 from math import prod
 from typing import ClassVar
 
+from fcnlite.arrays import Array, Shape
 from fcnlite.description.fillers import Filler
 from fcnlite.description.shapes import Placement, Window, convolution_placement
 from fcnlite.errors import ShapeError, SpecError
-from fcnlite.layers.base import Array, Layer, ParamShape, Run, Shape, four_axes, register
+from fcnlite.layers.base import Layer, ParamShape, Run, four_axes, register
 from fcnlite.layers.columns import LARGEST_COLUMN, Kernel, convolve, convolve_backward_data, convolve_backward_weight
 from fcnlite.layers.options import pair
 

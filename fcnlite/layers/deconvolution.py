@@ -15,8 +15,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from fcnlite.arrays import Array, Shape
 from fcnlite.description.shapes import Placement, deconvolution_placement
-from fcnlite.layers.base import Array, Run, Shape, four_axes, register
+from fcnlite.layers.base import Run, four_axes, register
 from fcnlite.layers.columns import convolve, convolve_backward_data, convolve_backward_weight
 from fcnlite.layers.convolution import Convolution
 

@@ -12,8 +12,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from fcnlite.arrays import Array
 from fcnlite.errors import SpecError
-from fcnlite.layers.base import Array, Layer, Run, register
+from fcnlite.layers.base import Layer, Run, register
 
 
 @dataclass(frozen=True)

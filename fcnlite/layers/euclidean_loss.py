@@ -9,9 +9,10 @@ from __future__ import annotations
 
 import numpy as np
 
+from fcnlite.arrays import Array, Shape
 from fcnlite.description.shapes import show
 from fcnlite.errors import ShapeError
-from fcnlite.layers.base import Array, Layer, Run, Shape, register
+from fcnlite.layers.base import Layer, Run, register
 
 
 @register

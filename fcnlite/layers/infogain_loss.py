@@ -20,8 +20,9 @@ from math import prod
 
 import numpy as np
 
+from fcnlite.arrays import Array, Shape
 from fcnlite.errors import ShapeError, SpecError
-from fcnlite.layers.base import Array, Run, Shape, register
+from fcnlite.layers.base import Run, register
 from fcnlite.layers.labels import check_label_shape, read_labels
 from fcnlite.layers.loss import Loss, LossOptions
 from fcnlite.layers.softmax import softmax

@@ -14,10 +14,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from math import prod
 
+from fcnlite.arrays import Array, Shape
 from fcnlite.description.fillers import Filler
 from fcnlite.description.shapes import Placement
 from fcnlite.errors import SpecError
-from fcnlite.layers.base import Array, Layer, ParamShape, Run, Shape, canonical_axis, register
+from fcnlite.layers.base import Layer, ParamShape, Run, canonical_axis, register
 from fcnlite.threads import matmul
 
 

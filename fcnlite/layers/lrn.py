@@ -16,9 +16,10 @@ from typing import Literal
 
 import numpy as np
 
+from fcnlite.arrays import Array, Shape
 from fcnlite.description.shapes import show
 from fcnlite.errors import ShapeError, SpecError
-from fcnlite.layers.base import Array, Layer, Run, Shape, register
+from fcnlite.layers.base import Layer, Run, register
 
 
 @dataclass(frozen=True)

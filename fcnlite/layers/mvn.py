@@ -13,7 +13,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from fcnlite.layers.base import Array, Layer, Run, register
+from fcnlite.arrays import Array
+from fcnlite.layers.base import Layer, Run, register
 
 
 @dataclass(frozen=True)

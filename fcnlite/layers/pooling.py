@@ -19,9 +19,10 @@ import numpy as np
 
 from fcnlite import config
 from fcnlite._kernels.pooling import ave_backward, ave_forward, max_backward, max_forward
+from fcnlite.arrays import Array, Shape
 from fcnlite.description.shapes import Placement, Window, convolution_placement, paired, pooled
 from fcnlite.errors import SpecError
-from fcnlite.layers.base import Array, Layer, Run, Shape, four_axes, register
+from fcnlite.layers.base import Layer, Run, four_axes, register
 from fcnlite.layers.options import pair
 
 

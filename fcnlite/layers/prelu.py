@@ -12,10 +12,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from fcnlite.arrays import Array, Shape
 from fcnlite.description.fillers import Filler
 from fcnlite.description.shapes import show
 from fcnlite.errors import ShapeError
-from fcnlite.layers.base import Array, Layer, ParamShape, Run, Shape, register
+from fcnlite.layers.base import Layer, ParamShape, Run, register
 from fcnlite.layers.repeated import Repeated
 
 

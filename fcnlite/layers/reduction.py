@@ -17,7 +17,8 @@ from typing import Literal
 
 import numpy as np
 
-from fcnlite.layers.base import Array, Layer, Run, Shape, canonical_axis, register
+from fcnlite.arrays import Array, Shape
+from fcnlite.layers.base import Layer, Run, canonical_axis, register
 
 
 @dataclass(frozen=True)

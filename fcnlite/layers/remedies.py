@@ -10,10 +10,11 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Iterator, Mapping, Sequence
 
+from fcnlite.arrays import Shape
 from fcnlite.description.shapes import Window, crop_offset, placements
 from fcnlite.description.spec import LayerSpec
 from fcnlite.errors import FcnliteError
-from fcnlite.layers.base import Shape, create, links
+from fcnlite.layers.base import create, links
 from fcnlite.layers.convolution import Convolution
 from fcnlite.layers.deconvolution import Deconvolution
 

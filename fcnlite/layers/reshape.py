@@ -11,9 +11,10 @@ from dataclasses import dataclass
 from math import prod
 from typing import ClassVar
 
+from fcnlite.arrays import Array, Shape
 from fcnlite.description.shapes import show
 from fcnlite.errors import ShapeError, SpecError
-from fcnlite.layers.base import Array, Class, Layer, Run, Shape, canonical_axis, register
+from fcnlite.layers.base import Class, Layer, Run, canonical_axis, register
 from fcnlite.layers.input import BlobShape
 from fcnlite.layers.options import MAX_AXES
 

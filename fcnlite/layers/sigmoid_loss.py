@@ -13,9 +13,10 @@ from math import prod
 
 import numpy as np
 
+from fcnlite.arrays import Array, Shape
 from fcnlite.description.shapes import show
 from fcnlite.errors import ShapeError
-from fcnlite.layers.base import Array, Run, Shape, register
+from fcnlite.layers.base import Run, register
 from fcnlite.layers.elementwise import sigmoid
 from fcnlite.layers.loss import Loss
 

@@ -5,7 +5,8 @@ No tops, no options; the bottoms get no gradient.
 
 from __future__ import annotations
 
-from fcnlite.layers.base import Array, Layer, Run, Shape, register
+from fcnlite.arrays import Array, Shape
+from fcnlite.layers.base import Layer, Run, register
 
 
 @register

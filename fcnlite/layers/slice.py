@@ -13,9 +13,10 @@ from itertools import pairwise
 
 import numpy as np
 
+from fcnlite.arrays import Array, Shape
 from fcnlite.description.shapes import Placement
 from fcnlite.errors import ShapeError, SpecError
-from fcnlite.layers.base import Array, Layer, Run, Shape, along_picture, canonical_axis, register
+from fcnlite.layers.base import Layer, Run, along_picture, canonical_axis, register
 from fcnlite.layers.options import either
 
 

@@ -12,7 +12,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from fcnlite.layers.base import Array, Layer, Run, Shape, canonical_axis, register
+from fcnlite.arrays import Array, Shape
+from fcnlite.layers.base import Layer, Run, canonical_axis, register
 
 
 @dataclass(frozen=True)

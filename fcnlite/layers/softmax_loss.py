@@ -15,7 +15,8 @@ from math import prod
 
 import numpy as np
 
-from fcnlite.layers.base import Array, Run, Shape, register
+from fcnlite.arrays import Array, Shape
+from fcnlite.layers.base import Run, register
 from fcnlite.layers.labels import check_label_shape, read_labels
 from fcnlite.layers.loss import Loss, LossOptions
 from fcnlite.layers.softmax import softmax

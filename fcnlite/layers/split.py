@@ -11,7 +11,8 @@ from functools import reduce
 
 import numpy as np
 
-from fcnlite.layers.base import Array, Layer, Run, Shape, register
+from fcnlite.arrays import Array, Shape
+from fcnlite.layers.base import Layer, Run, register
 
 
 @register

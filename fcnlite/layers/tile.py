@@ -11,9 +11,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from fcnlite.arrays import Array, Shape
 from fcnlite.description.shapes import Placement
 from fcnlite.errors import SpecError
-from fcnlite.layers.base import Array, Layer, Run, Shape, along_picture, canonical_axis, register
+from fcnlite.layers.base import Layer, Run, along_picture, canonical_axis, register
 
 
 @dataclass(frozen=True)

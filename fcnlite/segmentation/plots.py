@@ -12,10 +12,11 @@ import math
 import os
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
+from fcnlite.arrays import Array
 from fcnlite.data.dataset import VOID
 from fcnlite.data.palette import voc_colors
 from fcnlite.errors import DataError
@@ -25,7 +26,6 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
     from PIL import Image, ImageFont
 
-Array = np.ndarray[Any, np.dtype[Any]]
 Color = tuple[int, int, int]
 
 VOID_COLOR: Color = (224, 224, 192)

@@ -14,6 +14,7 @@ from typing import Any, ClassVar, NamedTuple
 import numpy as np
 
 from fcnlite import config
+from fcnlite.arrays import Array
 from fcnlite.description.spec import NetSpec
 from fcnlite.engine.parameter import Parameter
 from fcnlite.errors import SpecError, TrainingError
@@ -22,8 +23,6 @@ from fcnlite.net import Net
 from fcnlite.solver.options import SolverOptions, parameters, told
 from fcnlite.solver.rates import NEEDS, POLICIES
 from fcnlite.threads import Turns, in_turn
-
-Array = np.ndarray[Any, np.dtype[Any]]
 
 
 class Followed(NamedTuple):

@@ -10,7 +10,8 @@ from typing import Any
 
 import numpy as np
 
-from fcnlite.description.shapes import Shape, crop_offset, placements, show
+from fcnlite.arrays import Shape
+from fcnlite.description.shapes import crop_offset, placements, show
 from fcnlite.description.spec import LayerSpec, NetSpec
 from fcnlite.errors import ShapeError
 from fcnlite.layers import Layer, create, links

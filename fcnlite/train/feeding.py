@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 
+from fcnlite.arrays import Shape
 from fcnlite.data import Dataset
 from fcnlite.data.loader import blobs
-from fcnlite.description.shapes import Shape
 from fcnlite.description.spec import LayerSpec, NetSpec, Preprocessing
 from fcnlite.errors import DataError
 from fcnlite.layers.base import create

@@ -14,12 +14,13 @@ from hypothesis import HealthCheck, given, settings
 
 import fcnlite
 from fcnlite import caffe, layers, models
+from fcnlite.arrays import Array
 from fcnlite.description.spec import LayerSpec, NetSpec, ParamSpec, StateRule
 from fcnlite.engine.parameter import Parameter
 from fcnlite.errors import FileError, SpecError
 from fcnlite.layers.base import Layer
 from fcnlite.net import Net
-from tests.random_nets import Array, picture, specs, with_values
+from tests.random_nets import picture, specs, with_values
 
 DATA = LayerSpec("data", "Input", top=("data",), options={"shape": [{"dim": [1, 2, 8, 8]}]})
 

@@ -10,7 +10,8 @@ from typing import Any, ClassVar
 import numpy as np
 import pytest
 
-from fcnlite.description.shapes import Shape, show
+from fcnlite.arrays import Array, Shape
+from fcnlite.description.shapes import show
 from fcnlite.errors import ShapeError, SpecError
 from fcnlite.layers import base
 from fcnlite.layers.base import Layer, Run, create, register
@@ -31,7 +32,6 @@ from fcnlite.layers.softmax_loss import SoftmaxWithLoss
 from fcnlite.net import Net
 from tests.compiler.twins import (
     GRADIENT_BAR,
-    Array,
     assert_all_near,
     assert_near,
     assert_same_outputs,

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from fcnlite.arrays import Array
 from fcnlite.compiler import direct
 from fcnlite.compiler.algorithms import candidates, cheapest
 from fcnlite.compiler.direct import Direct, PointwiseWork, Streamed
@@ -17,7 +18,6 @@ from fcnlite.compiler.winograd import Winograd
 from fcnlite.description.shapes import Window
 from tests.compiler.problems import (
     ISAS,
-    Array,
     blocked,
     convolved,
     guarded,

@@ -13,6 +13,7 @@ from hypothesis import given, reject, settings
 from hypothesis import strategies as st
 
 import fcnlite
+from fcnlite.arrays import Array
 from fcnlite.compiler import Plan
 from fcnlite.compiler.algorithms import Algorithm
 from fcnlite.compiler.convolution import Convolution
@@ -26,7 +27,6 @@ from fcnlite.errors import ShapeError
 from fcnlite.net import Net
 from tests.compiler.problems import ISAS, guarded, machine_with
 from tests.compiler.twins import (
-    Array,
     assert_same_outputs,
     conv,
     does,

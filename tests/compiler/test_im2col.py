@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from fcnlite import config
 from fcnlite._kernels.blas import blas_kernels
+from fcnlite.arrays import Array
 from fcnlite.compiler import im2col
 from fcnlite.compiler.algorithms import candidates, cheapest
 from fcnlite.compiler.im2col import Im2col
@@ -17,7 +18,6 @@ from fcnlite.description.shapes import Window
 from fcnlite.threads import blas_alone
 from tests.compiler.problems import (
     ISAS,
-    Array,
     convolved,
     guarded,
     kernel_gradient,

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from fcnlite.arrays import Array
 from fcnlite.compiler.interpolation import Interpolation
 from fcnlite.compiler.ir import BLOCK
 from fcnlite.description.fillers import bilinear_kernel
@@ -16,7 +17,6 @@ from fcnlite.description.spec import LayerSpec, ParamSpec
 from fcnlite.net import Net
 from tests.compiler.problems import ISAS, guarded, machine_with
 from tests.compiler.twins import (
-    Array,
     assert_near,
     assert_same_gradients,
     assert_same_outputs,

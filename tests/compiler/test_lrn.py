@@ -9,8 +9,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from fcnlite.arrays import Array
 from fcnlite.compiler.lrn import LocalResponse
-from tests.compiler.problems import ISAS, Array, blocked, guarded, machine_with, unblocked
+from tests.compiler.problems import ISAS, blocked, guarded, machine_with, unblocked
 from tests.compiler.twins import (
     assert_same_gradients,
     assert_same_outputs,

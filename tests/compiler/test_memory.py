@@ -10,9 +10,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from fcnlite.arrays import Array
 from fcnlite.compiler import arena as arena_module
 from fcnlite.compiler.arena import ALIGNMENT, KEPT_CALLS, Arena, Buffer, Outputs, place
-from tests.compiler.problems import ISAS, Array, blocked, guarded, machine_with, unblocked
+from tests.compiler.problems import ISAS, blocked, guarded, machine_with, unblocked
 from tests.compiler.twins import conv, filled, normal, pool, spec_of
 
 EACH_ISA = pytest.mark.parametrize("instructions", ISAS)

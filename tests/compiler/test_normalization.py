@@ -9,12 +9,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from fcnlite.arrays import Array
 from fcnlite.compiler.normalization import Normalization
 from fcnlite.description.spec import LayerSpec, ParamSpec
 from fcnlite.net import Net
 from tests.compiler.problems import ISAS, blocked, guarded, machine_with, unblocked
 from tests.compiler.twins import (
-    Array,
     assert_all_near,
     assert_near,
     assert_same_gradients,

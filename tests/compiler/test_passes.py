@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from fcnlite.arrays import Array
 from fcnlite.compiler.algorithms import candidates
 from fcnlite.compiler.convolution import Convolution
 from fcnlite.compiler.operations import Cut, FromBlocked, ToBlocked
@@ -16,7 +17,6 @@ from fcnlite.compiler.pooling import AveragePooling, MaxPooling
 from fcnlite.description.spec import LayerSpec
 from tests.compiler.twins import (
     GRADIENT_BAR,
-    Array,
     assert_all_near,
     assert_near,
     assert_same_gradients,

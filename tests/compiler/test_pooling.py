@@ -8,11 +8,12 @@ from fcnlite._kernels.pooling import ave_backward, ave_forward, max_backward, ma
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from fcnlite.arrays import Array
 from fcnlite.compiler.pooling import AveragePooling, MaxPooling
 from fcnlite.description.shapes import Window
 from fcnlite.description.spec import LayerSpec
 from fcnlite.layers import create
-from tests.compiler.problems import ISAS, Array, blocked, guarded, machine_with, unblocked
+from tests.compiler.problems import ISAS, blocked, guarded, machine_with, unblocked
 from tests.compiler.twins import normal
 from tests.random_nets import Draw
 

@@ -9,12 +9,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from fcnlite.arrays import Array
 from fcnlite.compiler.operations import SoftmaxLoss
 from fcnlite.description.spec import LayerSpec, NetSpec
 from fcnlite.errors import DataError
 from fcnlite.net import Net
 from tests.compiler.problems import ISAS, guarded, machine_with
-from tests.compiler.twins import Array, assert_near, does, normal, plain_twin, plan_of
+from tests.compiler.twins import assert_near, does, normal, plain_twin, plan_of
 
 EACH_ISA = pytest.mark.parametrize("instructions", ISAS)
 

@@ -7,14 +7,13 @@ from typing import Any
 
 import numpy as np
 
+from fcnlite.arrays import Array
 from fcnlite.compiler import Plan
 from fcnlite.compiler.ir import Operation
 from fcnlite.description.spec import LayerSpec, NetSpec
 from fcnlite.engine.backprop import Pass, PlainPass
 from fcnlite.graph.schedule import Schedule
 from fcnlite.net import Net
-
-Array = np.ndarray[Any, np.dtype[Any]]
 
 OUTPUT_BAR = 1e-4
 GRADIENT_BAR = 1e-3

@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from fcnlite.arrays import Array
 from fcnlite.compiler import plan
 from fcnlite.compiler.ir import Machine, Operation
 from fcnlite.compiler.plan import PlanPass
@@ -19,7 +20,7 @@ from fcnlite.errors import SpecError
 from fcnlite.layers import check_gradients, registered
 from fcnlite.layers.base import Run, create
 from fcnlite.net import Net
-from tests.layers.examples import EXAMPLES, Array, Example
+from tests.layers.examples import EXAMPLES, Example
 
 NO_COMPUTATION = {"Silence", *(name for name, cls in registered().items() if cls.bottoms == (0, 0))}  # inputs
 NO_GRADIENT = {"Accuracy", "ArgMax"}

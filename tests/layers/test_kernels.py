@@ -16,13 +16,13 @@ from hypothesis import strategies as st
 
 from fcnlite import config
 from fcnlite._kernels import im2col, pooling
+from fcnlite.arrays import Array
 from fcnlite.description.shapes import Window
 from fcnlite.description.spec import LayerSpec, NetSpec
 from fcnlite.layers import columns
 from fcnlite.net import Net
 from tests.layers.examples import EXAMPLES, Example, input_layer
 
-Array = np.ndarray[Any, np.dtype[Any]]
 Pair = tuple[int, int]
 
 TYPES = st.sampled_from([np.float32, np.float64])

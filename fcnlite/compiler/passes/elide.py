@@ -18,12 +18,12 @@ from math import prod
 
 import numpy as np
 
+from fcnlite.arrays import Array
 from fcnlite.compiler.convolution import Convolution
 from fcnlite.compiler.ir import Graph, Operation
 from fcnlite.compiler.passes.kinds import Axis, Numbers, has_wide_pad, number, padded_sources, windows
 from fcnlite.compiler.pooling import MaxPooling
 from fcnlite.errors import ShapeError
-from fcnlite.layers.base import Array
 
 
 def elide(graph: Graph) -> list[str]:

@@ -11,10 +11,11 @@ from collections.abc import Callable
 
 import numpy as np
 
+from fcnlite.arrays import Array
 from fcnlite.compiler.convolution import Convolution, Weights
 from fcnlite.compiler.ir import Graph, Machine
 from fcnlite.compiler.operations import LayerOperation
-from fcnlite.layers.base import Array, Layer
+from fcnlite.layers.base import Layer
 from fcnlite.layers.batch_norm import BatchNorm, averages
 from fcnlite.layers.bias import Bias
 from fcnlite.layers.scale import Scale

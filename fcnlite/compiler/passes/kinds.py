@@ -10,12 +10,12 @@ from dataclasses import replace
 
 import numpy as np
 
+from fcnlite.arrays import Array
 from fcnlite.compiler.convolution import Convolution
 from fcnlite.compiler.ir import Operation
 from fcnlite.compiler.pooling import MaxPooling
 from fcnlite.compiler.problem import Problem
 from fcnlite.description.shapes import Window
-from fcnlite.layers.base import Array
 
 LEAST_PAD = 8
 """A smaller pad is not worth the trouble."""

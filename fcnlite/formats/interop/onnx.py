@@ -15,12 +15,12 @@ from typing import Any
 import numpy as np
 
 from fcnlite._version import __version__
+from fcnlite.arrays import Array, Shape
 from fcnlite.description.shapes import Window
 from fcnlite.description.spec import NetSpec
 from fcnlite.errors import FcnliteError, FileError, ShapeError, SpecError
 from fcnlite.files import atomic_write
 from fcnlite.graph.exportable import (
-    Array,
     Exportable,
     Step,
     asked_outputs,
@@ -31,7 +31,7 @@ from fcnlite.graph.exportable import (
     prediction_outputs,
     steps_of,
 )
-from fcnlite.layers.base import Layer, Shape, canonical_axis, named
+from fcnlite.layers.base import Layer, canonical_axis, named
 from fcnlite.layers.batch_norm import averages
 from fcnlite.layers.elementwise import LinearOptions
 from fcnlite.layers.repeated import Repeated
