@@ -18,8 +18,9 @@ from fcnlite.compiler.problem import Prepared, Problem, with_biases
 from fcnlite.compiler.winograd import Winograd
 from fcnlite.files import release
 from fcnlite.layers import convolution
+from fcnlite.layers.banding import convolve_backward_data
 from fcnlite.layers.base import Run
-from fcnlite.layers.columns import Kernel, convolve_backward_data
+from fcnlite.layers.columns import Geometry
 
 Weights = Callable[[Machine], tuple[Array, Array | None]]
 """Gives the kernels, O×C×KH×KW, and the biases, as far as there are any."""
@@ -55,10 +56,10 @@ def problem_of(layer: convolution.Convolution, bottom: Shape) -> Problem:
         n,
         channels,
         layer.options.num_output,
-        (layer.kernel.rows, layer.kernel.columns),
+        (layer.geometry.rows, layer.geometry.columns),
         (np.arange(height), np.arange(width)),
         (height, width),
-        layer.kernel.group,
+        layer.geometry.group,
     )
 
 
@@ -203,7 +204,7 @@ class Convolution(Operation):
         if turned is None:
             plain = as_plain(dy, self.outputs[0], machine)
             height, width = seen.shape[2:]
-            made = convolve_backward_data(plain, weight, self._kernel, height, width, machine.buffer(seen.shape))
+            made = convolve_backward_data(plain, weight, self._geometry, height, width, machine.buffer(seen.shape))
             dx = in_layout(made, seen, machine)
         else:
             q, algorithm, work = turned
@@ -218,9 +219,9 @@ class Convolution(Operation):
         return dx if self._sources is None else sum_repeats(dx, self._sources, p.size, machine)
 
     @property
-    def _kernel(self) -> Kernel:
-        """The kernel over the bottom as it is seen: where rows stand for several, `sources` has its pad."""
-        return Kernel(*self.problem.kernel, self.problem.group)
+    def _geometry(self) -> Geometry:
+        """The window over the bottom as it is seen: where rows stand for several, `sources` has its pad."""
+        return Geometry(*self.problem.kernel, self.problem.group)
 
     @property
     def _sources(self) -> tuple[Array, Array] | None:

@@ -18,8 +18,8 @@ import numpy as np
 from fcnlite.arrays import Array, Shape
 from fcnlite.compiler.ir import Machine, Operation, Value, as_plain, in_layout, planes
 from fcnlite.description.shapes import Window
+from fcnlite.layers.banding import convolve_backward_weight
 from fcnlite.layers.base import Run, named
-from fcnlite.layers.columns import convolve_backward_weight
 from fcnlite.layers.deconvolution import Deconvolution
 
 
@@ -86,7 +86,7 @@ class Interpolation(Operation):
             (found,) = named(self.layer, lambda: self.layer.backward([plain_dy], run.saved))
             return [None if found is None else in_layout(found, self.inputs[0], machine)]
         if run.dparams[0] is not None:
-            convolve_backward_weight(plain_dy, plain_x, self.layer.kernel, run.dparams[0])
+            convolve_backward_weight(plain_dy, plain_x, self.layer.geometry, run.dparams[0])
         if not run.needs[0]:
             return [None]
         rows, columns = run.saved
@@ -126,7 +126,7 @@ class Interpolation(Operation):
         if kernels is None:
             return None
         sizes, outs = self.inputs[0].shape[2:], self.outputs[0].shape[2:]
-        windows = self.layer.kernel.rows, self.layer.kernel.columns
+        windows = self.layer.geometry.rows, self.layer.geometry.columns
         rows, columns = map(_taps_along, kernels, windows, sizes, outs, self.offset)
         return rows, columns
 

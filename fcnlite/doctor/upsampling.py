@@ -37,7 +37,7 @@ def check(net: Net) -> list[Finding]:
 
 def interpolates(layer: Deconvolution, inputs: int) -> bool:
     """Whether a deconvolution's kernel, stride and channels are those of bilinear upsampling."""
-    rows, columns, outputs = layer.kernel.rows, layer.kernel.columns, layer.options.num_output
+    rows, columns, outputs = layer.geometry.rows, layer.geometry.columns, layer.options.num_output
     return (
         rows == columns
         and rows.dilation == 1

@@ -93,12 +93,12 @@ class _Trial:
         upsampling: list[_Moving] = []
         for spec in self._before:
             layer = create(spec, self._phase)
-            if not isinstance(layer, Convolution | Deconvolution) or layer.kernel.rows != layer.kernel.columns:
+            if not isinstance(layer, Convolution | Deconvolution) or layer.geometry.rows != layer.geometry.columns:
                 continue
             if isinstance(layer, Deconvolution):
-                upsampling.append((spec, layer.kernel.rows))
+                upsampling.append((spec, layer.geometry.rows))
             else:
-                convolutions.append((spec, layer.kernel.rows))
+                convolutions.append((spec, layer.geometry.rows))
         wide = [(spec, window) for spec, window in convolutions if window.kernel > 1]
         points = [(spec, window) for spec, window in convolutions if window.kernel == 1]
         apart = self._own | self._references

@@ -312,7 +312,7 @@ def _converts(*types: str) -> Callable[[_Converter], _Converter]:
 
 @_converts("Convolution", "Deconvolution")
 def _convolution(graph: _Graph, layer: Any, bottom: list[_Blob]) -> list[str]:
-    rows, columns = layer.kernel.rows, layer.kernel.columns
+    rows, columns = layer.geometry.rows, layer.geometry.columns
     params = [graph.param(layer, i) for i in range(len(graph.params(layer)))]
     return [
         graph.add(
@@ -323,7 +323,7 @@ def _convolution(graph: _Graph, layer: Any, bottom: list[_Blob]) -> list[str]:
             strides=[rows.stride, columns.stride],
             pads=[rows.pad, columns.pad] * 2,
             dilations=[rows.dilation, columns.dilation],
-            group=layer.kernel.group,
+            group=layer.geometry.group,
         )
     ]
 
