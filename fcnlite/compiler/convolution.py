@@ -13,13 +13,12 @@ from fcnlite.compiler.algorithms import Algorithm, candidates, cheapest, seconds
 from fcnlite.compiler.cost import Cost
 from fcnlite.compiler.direct import Direct
 from fcnlite.compiler.im2col import Im2col
-from fcnlite.compiler.ir import BLOCK, Machine, Operation, Value, as_plain, in_layout, sum_repeats
+from fcnlite.compiler.ir import BLOCK, Machine, Operation, Run, Value, as_plain, in_layout, sum_repeats
 from fcnlite.compiler.problem import Prepared, Problem, with_biases
 from fcnlite.compiler.winograd import Winograd
 from fcnlite.files import release
 from fcnlite.layers import convolution
 from fcnlite.layers.banding import convolve_backward_data
-from fcnlite.layers.base import Run
 from fcnlite.layers.columns import Geometry
 
 Weights = Callable[[Machine], tuple[Array, Array | None]]

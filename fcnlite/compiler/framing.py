@@ -7,8 +7,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 
 from fcnlite.arrays import Array
-from fcnlite.compiler.ir import Machine, Operation, Value, in_layout, planes
-from fcnlite.layers.base import Run
+from fcnlite.compiler.ir import Machine, Operation, Run, Value, in_layout, planes
 
 
 class Framing(Operation):

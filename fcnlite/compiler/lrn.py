@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 from fcnlite.arrays import Array
-from fcnlite.compiler.ir import Machine, Operation, Value
-from fcnlite.layers.base import Layer, Run
+from fcnlite.compiler.ir import Machine, Operation, Run, Value
+from fcnlite.layers.base import Layer
 from fcnlite.layers.lrn import LRN
 
 

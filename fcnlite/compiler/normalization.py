@@ -5,8 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from fcnlite.arrays import Array
-from fcnlite.compiler.ir import BLOCK, Machine, Operation, Value, blocks
-from fcnlite.layers.base import Run
+from fcnlite.compiler.ir import BLOCK, Machine, Operation, Run, Value, blocks
 from fcnlite.layers.batch_norm import BatchNorm, averages
 from fcnlite.layers.scale import Scale
 

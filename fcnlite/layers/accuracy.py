@@ -15,7 +15,7 @@ import numpy as np
 
 from fcnlite.arrays import Array, Shape
 from fcnlite.errors import ShapeError, SpecError
-from fcnlite.layers.base import Layer, Run, register
+from fcnlite.layers.base import ForwardRun, Layer, register
 from fcnlite.layers.labels import check_label_shape, read_labels
 
 
@@ -46,7 +46,7 @@ class Accuracy(Layer):
             raise ShapeError(f"top_k is {self.options.top_k} but there are only {classes} classes")
         return [(), (classes,)][: len(self.spec.top)]
 
-    def forward(self, bottom: list[Array], run: Run) -> list[Array]:
+    def forward(self, bottom: list[Array], run: ForwardRun) -> list[Array]:
         x, label = bottom
         axis = check_label_shape(x.shape, label.shape, self.options.axis)
         label, counted = read_labels(label, x.shape, axis, self.options.ignore_label)

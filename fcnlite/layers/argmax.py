@@ -17,7 +17,7 @@ import numpy as np
 from fcnlite.arrays import Array, Shape
 from fcnlite.description.shapes import Placement
 from fcnlite.errors import ShapeError, SpecError
-from fcnlite.layers.base import Layer, Run, canonical_axis, register
+from fcnlite.layers.base import ForwardRun, Layer, canonical_axis, register
 
 
 @dataclass(frozen=True)
@@ -52,7 +52,7 @@ class ArgMax(Layer):
             raise ShapeError(f"top_k is {o.top_k} but there are only {candidates} values to choose from")
         return [top]
 
-    def forward(self, bottom: list[Array], run: Run) -> list[Array]:
+    def forward(self, bottom: list[Array], run: ForwardRun) -> list[Array]:
         o, (x,) = self.options, bottom
         (shape,) = self.top_shapes(x.shape)
         if o.axis is None:

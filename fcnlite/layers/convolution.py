@@ -26,7 +26,7 @@ from fcnlite.description.fillers import Filler
 from fcnlite.description.shapes import Placement, Window, convolution_placement
 from fcnlite.errors import ShapeError, SpecError
 from fcnlite.layers.banding import LARGEST_COLUMN, convolve, convolve_backward_data, convolve_backward_weight
-from fcnlite.layers.base import Layer, ParamShape, Run, four_axes, register
+from fcnlite.layers.base import BackwardRun, ForwardRun, Layer, ParamShape, four_axes, register
 from fcnlite.layers.columns import Geometry
 from fcnlite.layers.options import pair
 
@@ -97,13 +97,13 @@ class Convolution(Layer):
             (n, self.options.num_output, self.geometry.rows.convolved(height), self.geometry.columns.convolved(width))
         ]
 
-    def forward(self, bottom: list[Array], run: Run) -> list[Array]:
+    def forward(self, bottom: list[Array], run: ForwardRun) -> list[Array]:
         y = convolve(bottom[0], run.params[0], self.geometry, run.out)
         if self.options.bias_term:
             y += run.params[1][:, None, None]
         return [y]
 
-    def backward(self, dtop: list[Array], run: Run) -> list[Array | None]:
+    def backward(self, dtop: list[Array], run: BackwardRun) -> list[Array | None]:
         (dy,), (x,) = dtop, run.bottom
         if run.dparams[0] is not None:
             convolve_backward_weight(x, dy, self.geometry, run.dparams[0])
