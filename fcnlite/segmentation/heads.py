@@ -13,8 +13,9 @@ from dataclasses import replace
 from typing import NamedTuple
 
 from fcnlite.arrays import Shape
-from fcnlite.data.dataset import VOID, Dataset
+from fcnlite.data.dataset import Dataset
 from fcnlite.data.palette import voc_colors
+from fcnlite.data.sample import VOID
 from fcnlite.data.transforms import check_picture
 from fcnlite.data.voc import CLASSES as VOC_CLASSES
 from fcnlite.description.shapes import show

@@ -17,8 +17,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from fcnlite.arrays import Array
-from fcnlite.data.dataset import VOID
 from fcnlite.data.palette import voc_colors
+from fcnlite.data.sample import VOID
 from fcnlite.errors import DataError
 from fcnlite.files import atomic_write
 

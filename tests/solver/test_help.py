@@ -14,7 +14,7 @@ from fcnlite.arrays import Array
 from fcnlite.net import Net
 from fcnlite.solver import SGD, TYPES, Solver, SolverOptions
 from fcnlite.solver.base import Followed
-from fcnlite.solver.rates import NEEDS
+from fcnlite.solver.options import NEEDS
 from tests.solver.nets import train_net
 
 
