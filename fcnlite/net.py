@@ -30,7 +30,8 @@ from fcnlite.errors import FcnliteError, ShapeError, SpecError, UnknownNameError
 from fcnlite.graph import outline, sizing
 from fcnlite.graph.preparation import Kept, Prepared, prepare
 from fcnlite.graph.schedule import Schedule
-from fcnlite.layers.base import Layer, create
+from fcnlite.layers.base import Layer
+from fcnlite.layers.registry import create
 from fcnlite.threads import Turns, blas_alone, in_turn
 
 PATHS = ("fast", "plain")

@@ -12,7 +12,8 @@ import numpy as np
 from fcnlite.arrays import Array, Shape
 from fcnlite.description.spec import NetSpec
 from fcnlite.errors import FileError, SpecError, nearest
-from fcnlite.layers.base import Layer, create
+from fcnlite.layers.base import Layer
+from fcnlite.layers.registry import create
 
 
 class HasArray(Protocol):

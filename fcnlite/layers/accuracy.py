@@ -15,8 +15,9 @@ import numpy as np
 
 from fcnlite.arrays import Array, Shape
 from fcnlite.errors import ShapeError, SpecError
-from fcnlite.layers.base import ForwardRun, Layer, register
+from fcnlite.layers.base import ForwardRun, Layer
 from fcnlite.layers.labels import check_label_shape, read_labels
+from fcnlite.layers.registry import register
 
 
 @dataclass(frozen=True)

@@ -23,7 +23,8 @@ import numpy as np
 
 from fcnlite.arrays import Array, Shape
 from fcnlite.errors import ShapeError, SpecError
-from fcnlite.layers.base import BackwardRun, ForwardRun, Layer, ParamShape, register
+from fcnlite.layers.base import BackwardRun, ForwardRun, Layer, ParamShape
+from fcnlite.layers.registry import register
 
 
 @dataclass(frozen=True)

@@ -26,9 +26,10 @@ from fcnlite.description.fillers import Filler
 from fcnlite.description.shapes import Placement, Window, convolution_placement
 from fcnlite.errors import ShapeError, SpecError
 from fcnlite.layers.banding import LARGEST_COLUMN, convolve, convolve_backward_data, convolve_backward_weight
-from fcnlite.layers.base import BackwardRun, ForwardRun, Layer, ParamShape, four_axes, register
+from fcnlite.layers.base import BackwardRun, ForwardRun, Layer, ParamShape, four_axes
 from fcnlite.layers.columns import Geometry
 from fcnlite.layers.options import pair
+from fcnlite.layers.registry import register
 
 
 @dataclass(frozen=True)

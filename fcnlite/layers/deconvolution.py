@@ -18,8 +18,9 @@ from collections.abc import Sequence
 from fcnlite.arrays import Array, Shape
 from fcnlite.description.shapes import Placement, deconvolution_placement
 from fcnlite.layers.banding import convolve, convolve_backward_data, convolve_backward_weight
-from fcnlite.layers.base import BackwardRun, ForwardRun, four_axes, register
+from fcnlite.layers.base import BackwardRun, ForwardRun, four_axes
 from fcnlite.layers.convolution import Convolution
+from fcnlite.layers.registry import register
 
 
 @register

@@ -14,7 +14,8 @@ import numpy as np
 
 from fcnlite.arrays import Array
 from fcnlite.errors import SpecError
-from fcnlite.layers.base import BackwardRun, ForwardRun, Layer, register
+from fcnlite.layers.base import BackwardRun, ForwardRun, Layer
+from fcnlite.layers.registry import register
 
 
 @register

@@ -12,7 +12,8 @@ from dataclasses import dataclass
 
 from fcnlite.arrays import Shape
 from fcnlite.errors import SpecError
-from fcnlite.layers.base import Layer, register
+from fcnlite.layers.base import Layer
+from fcnlite.layers.registry import register
 
 
 @dataclass(frozen=True)

@@ -19,7 +19,8 @@ import numpy as np
 from fcnlite.arrays import Array, Shape
 from fcnlite.description.shapes import show
 from fcnlite.errors import ShapeError, SpecError
-from fcnlite.layers.base import BackwardRun, ForwardRun, Layer, register
+from fcnlite.layers.base import BackwardRun, ForwardRun, Layer
+from fcnlite.layers.registry import register
 
 
 @dataclass(frozen=True)

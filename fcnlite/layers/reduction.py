@@ -18,7 +18,8 @@ from typing import Literal
 import numpy as np
 
 from fcnlite.arrays import Array, Shape
-from fcnlite.layers.base import BackwardRun, ForwardRun, Layer, canonical_axis, register
+from fcnlite.layers.base import BackwardRun, ForwardRun, Layer, canonical_axis
+from fcnlite.layers.registry import register
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from fcnlite.arrays import Array
-from fcnlite.layers.base import BackwardRun, ForwardRun, Layer, register
+from fcnlite.layers.base import BackwardRun, ForwardRun, Layer
+from fcnlite.layers.registry import register
 
 
 @dataclass(frozen=True)

@@ -14,9 +14,9 @@ from fcnlite.arrays import Shape
 from fcnlite.description.shapes import Window, crop_offset, placements
 from fcnlite.description.spec import LayerSpec
 from fcnlite.errors import FcnliteError
-from fcnlite.layers.base import create, links
 from fcnlite.layers.convolution import Convolution
 from fcnlite.layers.deconvolution import Deconvolution
+from fcnlite.layers.registry import create, links
 
 _STEPS = (*range(1, 17), *range(20, 101, 4))
 """Pixels by which a pad or kernel is changed."""

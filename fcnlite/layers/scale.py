@@ -18,7 +18,8 @@ import numpy as np
 from fcnlite.arrays import Array, Shape
 from fcnlite.description.fillers import Filler
 from fcnlite.errors import SpecError
-from fcnlite.layers.base import BackwardRun, ForwardRun, Layer, ParamShape, register
+from fcnlite.layers.base import BackwardRun, ForwardRun, Layer, ParamShape
+from fcnlite.layers.registry import register
 from fcnlite.layers.repeated import Repeated
 
 

@@ -6,7 +6,8 @@ No tops, no options; the bottoms get no gradient.
 from __future__ import annotations
 
 from fcnlite.arrays import Array, Shape
-from fcnlite.layers.base import BackwardRun, ForwardRun, Layer, register
+from fcnlite.layers.base import BackwardRun, ForwardRun, Layer
+from fcnlite.layers.registry import register
 
 
 @register

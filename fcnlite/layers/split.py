@@ -12,7 +12,8 @@ from functools import reduce
 import numpy as np
 
 from fcnlite.arrays import Array, Shape
-from fcnlite.layers.base import BackwardRun, ForwardRun, Layer, register
+from fcnlite.layers.base import BackwardRun, ForwardRun, Layer
+from fcnlite.layers.registry import register
 
 
 @register

@@ -21,8 +21,9 @@ from fcnlite.description.shapes import show
 from fcnlite.description.spec import LayerSpec, NetSpec
 from fcnlite.errors import ShapeError, SpecError
 from fcnlite.layers import Layer, create
-from fcnlite.layers.base import UnknownLayer, canonical_axis, named
+from fcnlite.layers.base import canonical_axis, named
 from fcnlite.layers.data import DataLayer
+from fcnlite.layers.registry import UnknownLayer
 from fcnlite.surgery.transplanting import Weights
 
 _ELEMENTWISE = ("ReLU", "Dropout", "Sigmoid", "TanH", "ELU", "Power")

@@ -10,8 +10,8 @@ from fcnlite.data import Dataset
 from fcnlite.data.loader import blobs
 from fcnlite.description.spec import LayerSpec, NetSpec, Preprocessing
 from fcnlite.errors import DataError
-from fcnlite.layers.base import create
 from fcnlite.layers.data import FCN_REFERENCE, DataLayer
+from fcnlite.layers.registry import create
 
 
 def fed_by(spec: NetSpec, dataset: Dataset, crop: tuple[int, int] | None) -> NetSpec:

@@ -228,7 +228,7 @@ def unknown_to_caffe() -> Iterator[str]:
 
     layers.register(Twice)
     yield "Twice"
-    del layers.base._registry["Twice"]
+    del layers.registry._registry["Twice"]
 
 
 def test_layers_of_the_users_own_are_refused(unknown_to_caffe: str, tmp_path: Path) -> None:

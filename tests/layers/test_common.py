@@ -18,7 +18,8 @@ from fcnlite.compiler.plan import PlanPass
 from fcnlite.description.spec import LayerSpec, NetSpec
 from fcnlite.errors import SpecError
 from fcnlite.layers import check_gradients, registered
-from fcnlite.layers.base import ForwardRun, create
+from fcnlite.layers.base import ForwardRun
+from fcnlite.layers.registry import create
 from fcnlite.net import Net
 from tests.layers.examples import EXAMPLES, Example
 
