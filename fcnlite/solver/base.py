@@ -14,16 +14,16 @@ from typing import Any, ClassVar, NamedTuple
 import numpy as np
 
 from fcnlite import config
+from fcnlite.arrays import Array
 from fcnlite.description.spec import NetSpec
 from fcnlite.engine.parameter import Parameter
 from fcnlite.errors import SpecError, TrainingError
 from fcnlite.layers.options import shown
 from fcnlite.net import Net
-from fcnlite.solver.options import SolverOptions, parameters, told
-from fcnlite.solver.rates import NEEDS, POLICIES
+from fcnlite.solver import caffe_state
+from fcnlite.solver.options import NEEDS, SolverOptions, parameters, told
+from fcnlite.solver.rates import POLICIES
 from fcnlite.threads import Turns, in_turn
-
-Array = np.ndarray[Any, np.dtype[Any]]
 
 
 class Followed(NamedTuple):
@@ -224,10 +224,11 @@ class Solver:
         nothing has changed then.
         """
         from fcnlite.formats import storage
-        from fcnlite.solver import caffe_state
 
         if not storage.is_weight_file(path) and caffe_state.is_state(path):
-            return caffe_state.restore(self, path)
+            reached, histories = caffe_state.restore(path, self.net, type(self).__name__, self.histories)
+            self.go_on(reached, histories)
+            return {"iteration": reached}
         caffe_state.refuse_weights(path)
         content = storage.load(path)
         iteration, losses = content.progress.get("iteration"), content.progress.get("losses")

@@ -15,8 +15,7 @@ from fcnlite.formats import caffe
 from fcnlite.loading import read_weights, take
 from fcnlite.net import Net
 from fcnlite.solver.base import Solver
-from fcnlite.solver.options import SolverOptions
-from fcnlite.solver.rates import NEEDS
+from fcnlite.solver.options import NEEDS, SolverOptions
 from fcnlite.solver.rules import create, is_registered
 
 _IGNORED = {

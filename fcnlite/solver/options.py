@@ -11,9 +11,18 @@ from dataclasses import MISSING, Field, dataclass, field, fields
 from typing import Any, get_type_hints
 
 from fcnlite.errors import SpecError, nearest
-from fcnlite.solver.rates import NEEDS, POLICIES
 
 REGULARIZATIONS = ("L2", "L1")
+NEEDS = {
+    "fixed": (),
+    "step": ("gamma", "stepsize"),
+    "multistep": ("gamma", "stepvalue"),
+    "exp": ("gamma",),
+    "inv": ("gamma", "power"),
+    "poly": ("power", "max_iter"),
+    "sigmoid": ("gamma", "stepsize"),
+}
+"""The options that each policy reads besides `base_lr`."""
 _LINE = 100
 """Characters of a line of `told`."""
 
@@ -28,7 +37,7 @@ class SolverOptions:
     """Caffe's names, and its defaults where it has one. Raises `SpecError` for a value out of range."""
 
     base_lr: float = _option(0.01, "learning rate that lr_policy starts from; times a parameter's lr_mult")
-    lr_policy: str = _option("fixed", f"how the learning rate goes with the iteration: {', '.join(POLICIES)}")
+    lr_policy: str = _option("fixed", f"how the learning rate goes with the iteration: {', '.join(NEEDS)}")
     gamma: float = _option(
         0.1,
         "step, multistep: the factor of each step; exp: of each iteration; inv: growth an iteration, in "
@@ -64,8 +73,8 @@ class SolverOptions:
             object.__setattr__(self, "stepvalue", tuple(self.stepvalue))
         for each in fields(self):
             _check_kind(each.name, getattr(each.type, "__name__", str(each.type)), getattr(self, each.name))
-        if self.lr_policy not in POLICIES:
-            raise SpecError(f"lr_policy {self.lr_policy!r} is not known; {nearest(self.lr_policy, POLICIES)}")
+        if self.lr_policy not in NEEDS:
+            raise SpecError(f"lr_policy {self.lr_policy!r} is not known; {nearest(self.lr_policy, NEEDS)}")
         if self.regularization_type not in REGULARIZATIONS:
             raise SpecError(f"regularization_type is {self.regularization_type!r}; expected L2 or L1.")
         for name in NEEDS[self.lr_policy]:

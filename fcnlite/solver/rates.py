@@ -5,10 +5,8 @@ from __future__ import annotations
 import math
 from bisect import bisect_right
 from collections.abc import Callable
-from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    from fcnlite.solver.options import SolverOptions
+from fcnlite.solver.options import SolverOptions
 
 
 def fixed(o: SolverOptions, iteration: int) -> float:
@@ -46,14 +44,3 @@ def sigmoid(o: SolverOptions, iteration: int) -> float:
 POLICIES: dict[str, Callable[[SolverOptions, int], float]] = {
     each.__name__: each for each in (fixed, step, multistep, exp, inv, poly, sigmoid)
 }
-
-NEEDS = {
-    "fixed": (),
-    "step": ("gamma", "stepsize"),
-    "multistep": ("gamma", "stepvalue"),
-    "exp": ("gamma",),
-    "inv": ("gamma", "power"),
-    "poly": ("power", "max_iter"),
-    "sigmoid": ("gamma", "stepsize"),
-}
-"""The options that each policy reads beside `base_lr`."""

@@ -10,9 +10,10 @@ import math
 from typing import Any, ClassVar, TypeVar
 
 from fcnlite._kernels.update import adadelta, adagrad, adam, nesterov, rmsprop, sgd
+from fcnlite.arrays import Array
 from fcnlite.errors import SpecError, nearest
 from fcnlite.net import Net
-from fcnlite.solver.base import Array, Followed, Solver
+from fcnlite.solver.base import Followed, Solver
 from fcnlite.solver.options import SolverOptions
 
 

@@ -10,10 +10,11 @@ from typing import ClassVar
 import pytest
 
 import fcnlite
+from fcnlite.arrays import Array
 from fcnlite.net import Net
 from fcnlite.solver import SGD, TYPES, Solver, SolverOptions
-from fcnlite.solver.base import Array, Followed
-from fcnlite.solver.rates import NEEDS
+from fcnlite.solver.base import Followed
+from fcnlite.solver.options import NEEDS
 from tests.solver.nets import train_net
 
 
