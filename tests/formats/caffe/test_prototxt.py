@@ -271,7 +271,7 @@ def mappings_of(message: str) -> st.SearchStrategy[dict[str, Any]]:
 
 def layers() -> st.SearchStrategy[LayerSpec]:
     types = sorted(name for name, layer in registered().items() if layer.messages)
-    others = {"BatchNorm": nvidia_batch_norm.OPTIONS}  # which are no options of Caffe, and become a layer when they are read
+    others = {"BatchNorm": nvidia_batch_norm.OPTIONS}  # the reader turns these into a layer
     return st.sampled_from(types).flatmap(
         lambda type_: st.tuples(
             *(mappings_of(fields("LayerParameter")[name].type) for name in registered()[type_].messages)
