@@ -17,10 +17,11 @@ import numpy as np
 
 from fcnlite import models, surgery
 from fcnlite._cli import parser as _cli
+from fcnlite.arrays import Shape
 from fcnlite.data.palette import voc_colors
 from fcnlite.description.fillers import Filler
 from fcnlite.description.model_info import ModelInfo
-from fcnlite.description.shapes import Shape, show
+from fcnlite.description.shapes import show
 from fcnlite.description.spec import NetSpec
 from fcnlite.errors import FileError, ShapeError, SpecError
 from fcnlite.formats import caffe

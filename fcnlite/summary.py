@@ -17,15 +17,16 @@ import numpy as np
 
 from fcnlite import models, surgery
 from fcnlite._cli import parser as _cli
+from fcnlite.arrays import Shape
 from fcnlite.compiler import report
 from fcnlite.description.model_info import ModelInfo
-from fcnlite.description.shapes import Placement, Shape, placements, show
+from fcnlite.description.shapes import Placement, placements, show
 from fcnlite.description.spec import NetSpec
 from fcnlite.errors import FileError, ShapeError, SpecError, nearest
+from fcnlite.graph.sizing import image_inputs
 from fcnlite.layers import Layer, create, links
 from fcnlite.loading import read_weights
 from fcnlite.net import Net
-from fcnlite.segmentation.heads import image_inputs
 from fcnlite.text import columns
 
 _DESCRIPTION = """\

@@ -6,7 +6,6 @@ import re
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any
 
 import h5py
 import numpy as np
@@ -14,6 +13,7 @@ import pytest
 
 import fcnlite
 from fcnlite import caffe, convert, models, storage
+from fcnlite.arrays import Array
 from fcnlite.description.fillers import bilinear_kernel
 from fcnlite.description.model_info import ModelInfo, Preprocessing
 from fcnlite.net import Net
@@ -23,7 +23,6 @@ from tests.formats.interop import test_torchvision as torchvision_files
 from tests.formats.interop.made_up import vgg16
 from tests.parity.reference import assert_close, read_case
 
-Array = np.ndarray[Any, Any]
 Weights = dict[str, list[Array]]
 RNG = np.random.default_rng(0)
 TRUNK = [f"conv{stage}_{i}" for stage, count in enumerate((2, 2, 3, 3, 3), 1) for i in range(1, count + 1)]

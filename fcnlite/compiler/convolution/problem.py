@@ -8,9 +8,9 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from fcnlite.arrays import Array
 from fcnlite.compiler.ir import blocks
 from fcnlite.description.shapes import Window
-from fcnlite.layers.base import Array
 
 GROUP = 32
 """Output channels that the kernels compute together; weights and biases are padded to a multiple of it."""
