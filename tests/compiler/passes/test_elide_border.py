@@ -24,6 +24,7 @@ from fcnlite.compiler.passes import select_algorithms
 from fcnlite.description.spec import LayerSpec
 from fcnlite.errors import ShapeError
 from fcnlite.net import Net
+from tests.compiler.convolution.problems import ISAS, guarded, machine_with
 from tests.compiler.path_comparison import (
     Array,
     assert_same_outputs,
@@ -38,7 +39,6 @@ from tests.compiler.path_comparison import (
     reference_net,
     spec_of,
 )
-from tests.compiler.problems import ISAS, guarded, machine_with
 from tests.compiler.wide_pads import chains, feed, net_of, rectified, trunk
 from tests.random_nets import FLAG, Draw
 

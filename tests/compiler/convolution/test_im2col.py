@@ -16,8 +16,7 @@ from fcnlite.compiler.convolution.im2col import Im2col
 from fcnlite.compiler.convolution.problem import Problem, with_biases
 from fcnlite.description.shapes import Window
 from fcnlite.threads import blas_alone
-from tests.compiler.path_comparison import assert_near, normal
-from tests.compiler.problems import (
+from tests.compiler.convolution.problems import (
     ISAS,
     convolved,
     guarded,
@@ -27,7 +26,8 @@ from tests.compiler.problems import (
     problems,
     transposed_filters,
 )
-from tests.compiler.test_direct import any_windows, of_stride_one, one_by_one
+from tests.compiler.convolution.test_direct import any_windows, of_stride_one, one_by_one
+from tests.compiler.path_comparison import assert_near, normal
 from tests.random_nets import Draw
 
 BAR = 1e-5

@@ -10,8 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from fcnlite.compiler.ir import BLOCK
+from tests.compiler.convolution.problems import ISAS, guarded, machine_with
 from tests.compiler.path_comparison import Array, normal
-from tests.compiler.problems import ISAS, guarded, machine_with
 from tests.random_nets import Draw
 
 EACH_ISA = pytest.mark.parametrize("instructions", ISAS)

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.compiler.convolution.problems import ISAS, blocked, guarded, machine_with, unblocked
 from tests.compiler.path_comparison import Array, normal
-from tests.compiler.problems import ISAS, blocked, guarded, machine_with, unblocked
 
 EACH_ISA = pytest.mark.parametrize("instructions", ISAS)
 Shape = tuple[int, int, int, int]

@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from fcnlite.compiler.operations.inner_product import SmallBatchInnerProduct
+from tests.compiler.convolution.problems import ISAS, guarded, machine_with
 from tests.compiler.path_comparison import (
     assert_near,
     assert_same_gradients,
@@ -22,7 +23,6 @@ from tests.compiler.path_comparison import (
     normal,
     spec_of,
 )
-from tests.compiler.problems import ISAS, guarded, machine_with
 
 EACH_ISA = pytest.mark.parametrize("instructions", ISAS)
 

@@ -16,8 +16,7 @@ from fcnlite.compiler.convolution.direct import Direct, PointwiseWork, Streamed
 from fcnlite.compiler.convolution.problem import Problem, with_biases
 from fcnlite.compiler.convolution.winograd import Winograd
 from fcnlite.description.shapes import Window
-from tests.compiler.path_comparison import assert_near, normal
-from tests.compiler.problems import (
+from tests.compiler.convolution.problems import (
     ISAS,
     blocked,
     convolved,
@@ -29,6 +28,7 @@ from tests.compiler.problems import (
     transposed_filters,
     unblocked,
 )
+from tests.compiler.path_comparison import assert_near, normal
 from tests.random_nets import FLAG, Draw
 
 BAR = 1e-5

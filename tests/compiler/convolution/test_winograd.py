@@ -14,8 +14,7 @@ from fcnlite.compiler.convolution import winograd
 from fcnlite.compiler.convolution.problem import PreparedWeights, Problem, with_biases
 from fcnlite.compiler.convolution.winograd import POINTS, Winograd, filter_transform
 from fcnlite.description.shapes import Window
-from tests.compiler.path_comparison import assert_near, normal
-from tests.compiler.problems import (
+from tests.compiler.convolution.problems import (
     GUARD,
     ISAS,
     blocked,
@@ -29,6 +28,7 @@ from tests.compiler.problems import (
     transposed_filters,
     unblocked,
 )
+from tests.compiler.path_comparison import assert_near, normal
 from tests.random_nets import FLAG, Draw
 
 BAR = 3e-5

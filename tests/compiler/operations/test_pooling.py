@@ -12,8 +12,8 @@ from fcnlite.compiler.operations.pooling import AveragePooling, MaxPooling
 from fcnlite.description.shapes import Window
 from fcnlite.description.spec import LayerSpec
 from fcnlite.layers import create
+from tests.compiler.convolution.problems import ISAS, Array, blocked, guarded, machine_with, unblocked
 from tests.compiler.path_comparison import normal
-from tests.compiler.problems import ISAS, Array, blocked, guarded, machine_with, unblocked
 from tests.random_nets import Draw
 
 EACH_ISA = pytest.mark.parametrize("instructions", ISAS)
