@@ -1,4 +1,4 @@
-# Winograd convolution on blocked arrays (Lavin and Gray, 2016): what fcnlite/compiler/convolution/winograd.py explains.
+# Winograd convolution on blocked arrays (Lavin and Gray, 2016): what compiler/convolution/winograd.py explains.
 #
 # A tile is a square of `side` × `side` outputs; it sees a patch of `points` × `points` inputs (6 or 8). Buffers:
 #
@@ -263,7 +263,7 @@ cdef extent(const float[:, :, :, :, ::1] x):
 
 
 cdef tile_up(Tiling* g, tiling, bottom, top):
-    """Take over how the top is tiled (`Tiling` of compiler/convolution/winograd.py), and blocks, height and width of the bottom and
+    """Take over how the top is tiled (`Tiling` of convolution/winograd.py), and blocks, height and width of the bottom and
     of the top; neither rectified nor pooled.
 
     Raises ValueError where there are no such transforms, or maps that do not fit.

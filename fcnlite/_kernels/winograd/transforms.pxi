@@ -1,4 +1,4 @@
-# Winograd's one-dimensional transforms (fcnlite/compiler/convolution/winograd.py explains them), and their transposes for backward, at
+# Winograd's one-dimensional transforms (compiler/convolution/winograd.py explains them), and their transposes for backward, at
 # the points 0, ±3/4, ±3/2, ∞ (6) and 0, ±1/2, ±1, ±2, ∞ (8). Each takes vectors that lie a step apart.
 
 cdef inline void patch_transform(Py_ssize_t points, const float* x, Py_ssize_t xs, float* y,

@@ -20,12 +20,12 @@ def per_channel(values: Array) -> Array:
 
 
 def laid(values: Array) -> Array:
-    """One value a channel as the kernels take them."""
+    """One value for each channel, as the kernels read them."""
     return blocked(per_channel(values).astype(np.float32)).reshape(-1, 16)
 
 
 def of_channels(values: Array, channels: int) -> Array:
-    """The reverse, of sums by rows: over the rows, in float64."""
+    """The inverse, for sums of rows: the totals over the rows, in float64."""
     return np.asarray(values.sum(axis=1, dtype=np.float64).reshape(-1)[:channels])
 
 
@@ -33,7 +33,7 @@ def of_channels(values: Array, channels: int) -> Array:
 @settings(max_examples=60)
 @given(shape=SHAPES, mean=st.sampled_from([0.0, 3.0, 1e4]), threads=st.sampled_from([1, 3]))
 def test_the_moments_of_rows(instructions: str, shape: Shape, mean: float, threads: int) -> None:
-    """A mean far from 0 costs the squares no digits."""
+    """With a mean far from 0 the squares lose no digits."""
     kernels, (n, channels, height, width) = machine_with(instructions).kernels, shape
     x = normal(0, *shape) + np.float32(mean)
     with guarded(-(-channels // 16), n * height, 2, 16) as moments:
@@ -55,7 +55,7 @@ def test_the_kernels(instructions: str, shape: Shape, relu: bool, threads: int) 
     mean, factor, shift, mean_dy, slope = normal(2, 5, channels)
     affine = laid(mean), laid(factor), laid(shift)
     expected = (x.astype(np.float64) - per_channel(mean)) * per_channel(factor) + per_channel(shift)
-    sure = np.abs(expected) > 1e-5  # that rounding does not decide the sign
+    sure = np.abs(expected) > 1e-5  # rounding does not decide their sign
     expected = np.maximum(expected, 0) if relu else expected
     with guarded(*blocked(x).shape) as y:
         kernels.normalize(blocked(x), *affine, relu, y, threads)

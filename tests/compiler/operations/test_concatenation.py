@@ -1,4 +1,4 @@
-"""Channels of blocked arrays put beside one another, and taken apart again."""
+"""Concatenation of blocked arrays along the channels, and its inverse."""
 
 from __future__ import annotations
 

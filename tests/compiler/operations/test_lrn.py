@@ -1,4 +1,4 @@
-"""Local response normalisation of blocked arrays: the kernels against NumPy, and which layers are taken."""
+"""Local response normalisation of blocked arrays: the kernels against NumPy, and which layers they compute."""
 
 from __future__ import annotations
 
@@ -73,7 +73,7 @@ def test_arrays_that_do_not_fit_are_refused(instructions: str) -> None:
     [
         ({}, True),
         ({"local_size": 3, "alpha": 0.5, "beta": 0.6, "k": 2.0}, True),
-        ({"local_size": 1_000_000_007, "alpha": 1e8}, True),  # of which no window is made
+        ({"local_size": 1_000_000_007, "alpha": 1e8}, True),  # no array of this size is made
         ({"norm_region": "WITHIN_CHANNEL", "local_size": 3}, False),
         ({"k": 0.0}, False),
         ({"k": 1e-50}, False),
