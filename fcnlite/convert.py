@@ -16,7 +16,9 @@ from typing import Any
 import numpy as np
 
 from fcnlite import models, surgery
-from fcnlite._cli import parser as _cli
+from fcnlite._cli.net_options import add_preprocessing, preprocessing_settings
+from fcnlite._cli.parser import command_parser
+from fcnlite._cli.running import check_environment, run_command
 from fcnlite.data.palette import voc_colors
 from fcnlite.description.fillers import Filler
 from fcnlite.description.shapes import Shape, show
@@ -74,7 +76,7 @@ class Source:
 
 def main(arguments: Sequence[str] | None = None) -> None:
     options = _parser().parse_args(arguments)
-    _cli.check_environment()
+    check_environment()
     _check(options)
     sources = [_read(path) for path in options.weights]
     origin = " and ".join(options.weights)
@@ -97,7 +99,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         with _naming(origin):
             net, transfers = converted(options.to, options.classes, sources, origin)
     record = {**net.info.record, "converted from": [Path(path).name for path in options.weights]}
-    preprocessing = set_preprocessing(net.info.preprocessing, **_cli.preprocessing_of(options))
+    preprocessing = set_preprocessing(net.info.preprocessing, **preprocessing_settings(options))
     net.info = replace(net.info, record=record, preprocessing=preprocessing)
     net.save(options.out)
     print(_table(net, transfers))
@@ -118,7 +120,7 @@ def _naming(*files: str) -> Iterator[None]:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = _cli.parser("convert", _DESCRIPTION, _EXAMPLES)
+    parser = command_parser("convert", _DESCRIPTION, _EXAMPLES)
     parser.add_argument("weights", metavar="WEIGHTS", nargs="+", help="the weights to start from")
     parser.add_argument("-o", "--out", metavar="FILE.h5", required=True, help="the weight file to write")
     target = parser.add_mutually_exclusive_group(required=True)
@@ -132,7 +134,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--classes", type=_counts, metavar="N", help=words)
     words = "keep the classifier, fully convolutional: a map of its scores, no upsampling, pads as the classifier's"
     parser.add_argument("--keep-classifier", action="store_true", help=words)
-    _cli.add_preprocessing(parser)
+    add_preprocessing(parser)
     return parser
 
 
@@ -375,4 +377,4 @@ def _shapes(parts: Sequence[Transfer]) -> str:
 
 
 if __name__ == "__main__":
-    sys.exit(_cli.run(main))
+    sys.exit(run_command(main))

@@ -11,7 +11,9 @@ from pathlib import Path
 
 import numpy as np
 
-from fcnlite._cli import parser as _cli
+from fcnlite._cli.net_options import add_weights, open_segmenter
+from fcnlite._cli.parser import add_threads, command_parser
+from fcnlite._cli.running import apply_threads, run_command
 from fcnlite.data.pictures import SUFFIXES, read_image, show
 from fcnlite.data.problems import complain
 from fcnlite.errors import DataError, FcnliteError, FileError, nearest
@@ -50,11 +52,11 @@ class _Job:
 
 def main(arguments: Sequence[str] | None = None) -> None:
     options = _parser().parse_intermixed_args(arguments)
-    _cli.apply_threads(options.threads)
+    apply_threads(options.threads)
     out = Path(options.out)
     also = _folders(options.also)
     found = list(_found(options.inputs, out))
-    segmenter = _cli.open_segmenter(options)
+    segmenter = open_segmenter(options)
     picture = _main_input(segmenter, also)
     jobs = _plan(found, out, also, [*segmenter.heads], overlays=not options.no_overlay)
     _make_folder(out)
@@ -64,15 +66,15 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = _cli.parser("predict", _DESCRIPTION, _EXAMPLES)
-    _cli.add_weights(parser)
+    parser = command_parser("predict", _DESCRIPTION, _EXAMPLES)
+    add_weights(parser)
     parser.add_argument("inputs", metavar="INPUT", nargs="+", help="picture files, folders or glob patterns")
     words = "the folder to write to (default: predictions)"
     parser.add_argument("-o", "--out", metavar="OUT", default="predictions", help=words)
     words = "for nets that take several pictures of a scene: DIR holds those for the input NAME, under the same names"
     parser.add_argument("--also", metavar="NAME=DIR", action="append", default=[], help=words)
     parser.add_argument("--no-overlay", action="store_true", help="write label maps only")
-    _cli.add_threads(parser)
+    add_threads(parser)
     return parser
 
 
@@ -233,4 +235,4 @@ def _shares(labels: np.ndarray, classes: Sequence[str]) -> str:
 
 
 if __name__ == "__main__":
-    sys.exit(_cli.run(main))
+    sys.exit(run_command(main))

@@ -16,7 +16,8 @@ from pathlib import Path
 import numpy as np
 
 from fcnlite import models, surgery
-from fcnlite._cli import parser as _cli
+from fcnlite._cli.parser import command_parser, positive
+from fcnlite._cli.running import check_environment, run_command
 from fcnlite.compiler import report
 from fcnlite.description.shapes import Placement, Shape, placements, show
 from fcnlite.description.spec import ModelInfo, NetSpec
@@ -94,7 +95,7 @@ def summarize(spec: NetSpec, fed: dict[str, Shape]) -> list[Row]:
 
 def main(arguments: Sequence[str] | None = None) -> None:
     options = _parser().parse_intermixed_args(arguments)
-    _cli.check_environment()
+    check_environment()
     spec, info = _describe(options)
     fed = _input_shapes(spec, info, options.size, options.batch)
     if options.plan:
@@ -110,18 +111,18 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = _cli.parser("summary", _DESCRIPTION, _EXAMPLES)
+    parser = command_parser("summary", _DESCRIPTION, _EXAMPLES)
     words = f"a prototxt, a weight file (.h5) or a model: {', '.join(models.names())}"
     parser.add_argument("net", metavar="NET", help=words)
     words = "a .caffemodel or .h5, to see whether it fits the net"
     parser.add_argument("weights", metavar="WEIGHTS", nargs="?", help=words)
-    parser.add_argument("--classes", type=_cli.positive, metavar="N", help="classes, for a model by name")
+    parser.add_argument("--classes", type=positive, metavar="N", help="classes, for a model by name")
     words = "factor on the channel counts, for a model by name"
     parser.add_argument("--width", type=float, metavar="FACTOR", help=words)
     words = "height and width of the input (default: as described)"
     parser.add_argument("--size", type=_size, metavar="HxW", help=words)
     words = "pictures at a time (default: as described)"
-    parser.add_argument("--batch", type=_cli.positive, metavar="N", help=words)
+    parser.add_argument("--batch", type=positive, metavar="N", help=words)
     words = "how the fast path computes the net, step by step, with predicted and measured times"
     parser.add_argument("--plan", action="store_true", help=words)
     return parser
@@ -263,4 +264,4 @@ def _check_weights(spec: NetSpec, weights: str) -> str:
 
 
 if __name__ == "__main__":
-    sys.exit(_cli.run(main))
+    sys.exit(run_command(main))
