@@ -51,6 +51,20 @@ def fill(net: Net, layers: Iterable[str], filler: Filler) -> None:
         weight.data = fill_array(filler, weight.shape, net.dtype, generator(net.seed, 0, f"{name}[0]"))
 
 
+def unfilled_features(net: Net) -> list[str]:
+    """The layers that compute features, not scores, and whose description has no weight filler.
+
+    A new net starts them by the msra filler.
+    """
+    return [
+        layer.spec.name
+        for layer in net.layers
+        if layer.type in ("Convolution", "InnerProduct")
+        and "weight_filler" not in layer.spec.options
+        and not layer.spec.name.startswith(("score", "fc8"))
+    ]
+
+
 def zero_upsampling(net: Net) -> list[str]:
     """The deconvolutions whose weights are all zero, or will be: they give zero scores and pass no gradient."""
 

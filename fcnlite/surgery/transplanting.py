@@ -3,7 +3,7 @@ contradict each other."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from math import prod
 from typing import Any
@@ -11,7 +11,6 @@ from typing import Any
 import numpy as np
 
 from fcnlite.description.shapes import Shape, show
-from fcnlite.errors import ShapeError, SpecError, nearest
 from fcnlite.formats import caffe
 from fcnlite.net import Net
 
@@ -92,46 +91,3 @@ def _same_products(found: Shape, wanted: Shape) -> bool:
     if len(wanted) == 4:
         return _core(found) == _core((wanted[0], prod(wanted[1:])))
     return len(found) == 4 and (found[0], prod(found[1:])) == wanted
-
-
-def expand_score(net: Net, weights: Weights, layers: Iterable[str] | None = None) -> list[Transfer]:
-    """Copy score layers of fewer classes into `net`: their rows come first, those of the new classes are zero.
-
-    As the FCN reference does it. By default all convolutions whose name begins with `score` and that `weights` have.
-    Upsampling is not touched: `interp` makes it bilinear. Raises `SpecError` for a name that the net or the weights do
-    not have, `ShapeError` where there are more classes than the net scores, or other features.
-    """
-    convolutions = [layer.spec.name for layer in net.layers if layer.type == "Convolution"]
-    if layers is None:
-        layers = [name for name in convolutions if name.startswith("score") and name in weights]
-    transfers = []
-    for name in layers:
-        for where, known in (("convolution of the net", convolutions), ("layer of the weights", list(weights))):
-            if name not in known:
-                raise SpecError(f"{name!r} is not a {where}; {nearest(name, known)}")
-        for i, (parameter, old) in enumerate(zip(net.params[name], map(np.asarray, weights[name]), strict=False)):
-            found = old.shape
-            if parameter.array.ndim == 1:
-                old = old.reshape(-1)  # 1×1×1×N in old files
-            if old.shape[1:] != parameter.shape[1:] or len(old) > len(parameter.array):
-                raise ShapeError(
-                    f"layer {name!r}: scores of shape {show(found)} cannot be expanded to {show(parameter.shape)}; "
-                    "expected no more classes than the net has, and the same features."
-                )
-            values = np.zeros(parameter.shape, net.dtype)
-            values[: len(old)] = old
-            parameter.data = values
-            outcome = "taken" if len(old) == len(values) else "expanded"
-            transfers.append(Transfer(name, i, outcome, found, parameter.shape))
-    return transfers
-
-
-def add_depth(weight: Array) -> Array:
-    """The first layer's weight, O×3×H×W, with a fourth input channel: the mean of the three.
-
-    The FCN reference starts depth so too. With zeros, depth would say nothing at first; with the mean it is seen as a
-    gray picture, whose edges the layer knows already. Raises `ShapeError` for other than three channels.
-    """
-    if weight.ndim != 4 or weight.shape[1] != 3:
-        raise ShapeError(f"a weight of shape {show(weight.shape)} has no three input channels; expected O×3×H×W.")
-    return np.concatenate([weight, weight.mean(axis=1, keepdims=True)], axis=1)
