@@ -13,11 +13,11 @@ from fcnlite.surgery.transplanting import Array, Transfer, Weights
 
 
 def expand_score(net: Net, weights: Weights, layers: Iterable[str] | None = None) -> list[Transfer]:
-    """Copy score layers of fewer classes into `net`: their rows come first, those of the new classes are zero.
+    """Copy score layers of fewer classes into `net`: the given classes come first, the new ones score zero.
 
-    As the FCN reference does it. By default all convolutions whose name begins with `score` and that `weights` have.
-    Upsampling is not touched: `interp` makes it bilinear. Raises `SpecError` for a name that the net or the weights do
-    not have, `ShapeError` where there are more classes than the net scores, or other features.
+    The FCN reference does the same. `layers`: by default all convolutions in `weights` whose name begins with `score`.
+    Upsampling is not changed; `interp` makes it bilinear. Raises `SpecError` for a name that the net or the weights
+    lack, `ShapeError` if the weights have more classes than the net scores, or other features.
     """
     convolutions = [layer.spec.name for layer in net.layers if layer.type == "Convolution"]
     if layers is None:
@@ -47,9 +47,12 @@ def expand_score(net: Net, weights: Weights, layers: Iterable[str] | None = None
 def add_depth(weight: Array) -> Array:
     """The first layer's weight, O×3×H×W, with a fourth input channel: the mean of the three.
 
-    The FCN reference starts depth so too. With zeros, depth would say nothing at first; with the mean it is seen as a
-    gray picture, whose edges the layer knows already. Raises `ShapeError` for other than three channels.
+    The FCN reference starts depth in the same way. With zeros the net would ignore depth at first; with the mean the
+    layer treats depth as a gray picture, whose edges it already detects. Raises `ShapeError` unless there are three
+    channels.
     """
     if weight.ndim != 4 or weight.shape[1] != 3:
-        raise ShapeError(f"a weight of shape {show(weight.shape)} has no three input channels; expected O×3×H×W.")
+        raise ShapeError(
+            f"a weight of shape {show(weight.shape)} has other than three input channels; expected O×3×H×W."
+        )
     return np.concatenate([weight, weight.mean(axis=1, keepdims=True)], axis=1)

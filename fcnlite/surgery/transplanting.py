@@ -1,5 +1,7 @@
-"""Copying parameters into a net by layer name, as the FCN reference's surgery does, but never across shapes that
-contradict each other."""
+"""Copying parameters into a net by layer name.
+
+The FCN reference's surgery does the same, but also copies between shapes that contradict each other.
+"""
 
 from __future__ import annotations
 
@@ -26,10 +28,12 @@ class Transfer:
     layer: str
     index: int
     outcome: str
-    """`taken`, `coerced` (taken in another shape), `expanded` (by `expand_score`), `left` (the weights have none for
-    it, or not all statistics of its layer), `shape differs` or `unused` (the net has none for it)."""
+    """`taken`, `coerced` (taken and reshaped), `expanded` (by `expand_score`), `left` (the weights lack it, or lack
+    other statistics of its layer), `shape differs` or `unused` (the net lacks it)."""
     found: Shape | None
+    """The shape in the weights."""
     wanted: Shape | None
+    """The shape in the net."""
 
     def __str__(self) -> str:
         shapes = (("found", self.found), ("wanted", self.wanted))
@@ -38,13 +42,13 @@ class Transfer:
 
 
 def transplant(net: Net, weights: Weights) -> list[Transfer]:
-    """Copy parameters into `net` where layer name and shape agree; say of each what became of it.
+    """Copy parameters into `net` where layer name and shape agree; return what became of each.
 
-    A parameter of another shape is coerced where that leaves no doubt of the order of its numbers: shapes that are
-    equal but for leading ones (old files write a bias as 1×1×1×N), and the weight of a convolution that covers what an
-    inner product flattens (O×C×H×W and O×C·H·W), either way. The statistics of a BatchNorm are taken together or not at
-    all: the sum of mean and variance says nothing without the number that it is divided by. The five blobs that a
-    BatchNorm has in NVIDIA's Caffe are those of a BatchNorm and of the Scale behind it, `NAME_scale_bias`.
+    A parameter of another shape is reshaped where the order of its numbers is certain: shapes that are equal apart from
+    leading ones (old files write a bias as 1×1×1×N), and the weight of a convolution over the blob that an inner
+    product flattens (O×C×H×W and O×C·H·W), in both directions. The statistics of a BatchNorm are taken together or not
+    at all, because the sums of mean and variance mean nothing without the number that divides them. In NVIDIA's Caffe a
+    BatchNorm has five blobs: those of a BatchNorm and of the Scale behind it, `NAME_scale_bias`.
     """
     weights = caffe.split_scales(weights, [layer.spec.name for layer in net.layers if layer.type == "BatchNorm"])
     dense = {layer.spec.name for layer in net.layers if layer.type in ("Convolution", "InnerProduct")}
@@ -70,7 +74,7 @@ def transplant(net: Net, weights: Weights) -> list[Transfer]:
 
 
 def _outcome(found: Shape, wanted: Shape, dense: bool) -> str:
-    """What becomes of a parameter; `dense`: it is the weight of a convolution or inner product."""
+    """The outcome for a parameter; `dense`: it is the weight of a convolution or an inner product."""
     if found == wanted:
         return "taken"
     coerced = _core(found) == _core(wanted) or (dense and _same_products(found, wanted))
@@ -84,7 +88,7 @@ def _core(shape: Shape) -> Shape:
 
 
 def _same_products(found: Shape, wanted: Shape) -> bool:
-    """Whether one is the weight O×C×H×W of a convolution, the other that of the inner product O×C·H·W.
+    """Whether one shape is a convolution's O×C×H×W and the other the inner product's O×C·H·W.
 
     Old files write the latter as 1×1×O×I.
     """
