@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from fcnlite import config, models, surgery
-from fcnlite._cli import parser as _cli
-from fcnlite._cli.data import training_data, validation_data
+from fcnlite._cli.data_options import training_data, validation_data
+from fcnlite._cli.running import progress_bar
 from fcnlite.data import Dataset
 from fcnlite.data.loader import check_sizes
 from fcnlite.description.model_info import ModelInfo, Preprocessing
@@ -70,7 +70,7 @@ def start(options: TrainOptions, folder: RunFolder, feed: Preprocessing | None =
     if feed is not None:
         net.info = replace(net.info, preprocessing=feed)
     if options.class_balance:
-        with _cli.progress("label") as progress:
+        with progress_bar("label") as progress:
             net = balanced(net, train_set, options.class_balance, progress)
     return Training(options, folder, options.make_solver(net), train_set, val_set)
 
