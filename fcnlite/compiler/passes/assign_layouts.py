@@ -82,4 +82,5 @@ class _Layouts:
 
 
 def _takes_either(operation: Operation) -> bool:
+    """Whether an operation reads its inputs in either layout; only values of four axes can be blocked."""
     return operation.reads is Layout.EITHER and all(len(each.shape) == 4 for each in operation.inputs)
