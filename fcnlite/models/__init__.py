@@ -102,9 +102,14 @@ def build(
     """
     spec = describe(name, classes=classes, width=width, normalization=normalization, channels=channels)
     net = Net(spec, path=path, phase=phase, dtype=dtype, seed=seed, low_memory=low_memory)
+    initialize(net)
+    return net
+
+
+def initialize(net: Net) -> None:
+    """Start the parameters for which the description writes no filler: features by msra, upsampling bilinear."""
     surgery.fill(net, [layer.spec.name for layer in net.layers if _is_unfilled_feature(layer.spec)], Filler("msra"))
     surgery.interp(net)
-    return net
 
 
 def _of_channels(spec: NetSpec, channels: int) -> NetSpec:

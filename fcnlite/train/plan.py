@@ -1,125 +1,151 @@
-"""Training in stages, coarse to fine (paper, section 4.2): each begins from the best weights of the one before.
+"""The plan of a run: its stages, their folders, and the stage that is current.
 
-Each stage is a run of its own, in a folder called after its number and model, such as 1-voc-fcn32s. stages.json says
-what the stages are and which is under way; those before it are done.
+A run has one stage, or several from coarse to fine (paper, section 4.2), each of which starts from the best weights of
+the stage before. One stage writes to the folder of the run. Each of several stages writes to a folder of its own, named
+after its number and model, such as 1-voc-fcn32s; stages.json in the folder of the run records the plan.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from fcnlite.errors import FcnliteError, TrainingError
+from fcnlite.errors import TrainingError
 from fcnlite.files import atomic_write, read_text
-from fcnlite.train import single
-from fcnlite.train.consent import NO_CONSENT, Consent
-from fcnlite.train.loop import Training
-from fcnlite.train.options import TrainOptions, changed
+from fcnlite.train.checkpoint import read_options
+from fcnlite.train.options import TrainOptions
 from fcnlite.train.run_folder import RunFolder
-from fcnlite.train.starting import check_imports
+
+
+@dataclass(frozen=True)
+class Stage:
+    """One stage of a plan."""
+
+    options: TrainOptions
+    folder: RunFolder
+    resumes: bool
+    """Whether the stage continues from the checkpoint in its folder; otherwise it begins."""
 
 
 @dataclass(frozen=True)
 class Plan:
-    """What stages.json holds."""
+    """The options of all stages, the folder of the run, and the index of the current stage."""
 
-    stages: tuple[TrainOptions, ...]
+    folder: RunFolder
+    options: tuple[TrainOptions, ...]
     current: int = 0
-
-    def write(self, folder: RunFolder) -> None:
-        plain = {"current": self.current, "stages": [each.plain() for each in self.stages]}
-        with atomic_write(folder.stages) as temporary:
-            temporary.write_text(json.dumps(plain, indent=1), encoding="utf-8")
+    new: bool = True
+    """Whether the current stage begins even if its folder holds a checkpoint, which is then of an earlier run."""
 
     @staticmethod
-    def read(folder: RunFolder) -> Plan:
-        """Raises `TrainingError` for a file that no run in stages has written."""
+    def begin(folder: RunFolder, options: Sequence[TrainOptions], overwrite: bool = False) -> Plan:
+        """Plan a new run with these options for each stage. Nothing is written.
+
+        Raises `TrainingError` where a folder holds a run that the new one may not replace.
+        """
+        plan = Plan(folder, (options[0], *(replace(each, init=None) for each in options[1:])))
+        for each in dict.fromkeys((folder, *plan._folders())):
+            if each.holds_run() and not overwrite:
+                resume = "continue it with --resume, " if each.resumable() else ""
+                raise TrainingError(
+                    f"{each.path}: holds an earlier run; {resume}replace it with --overwrite, or choose another --out."
+                )
+        init = options[0].init
+        inside = init is not None and Path(init).resolve().is_relative_to(folder.path.resolve())
+        if plan.staged and inside and folder.holds_run():
+            raise TrainingError(f"--init {init}: is in the run that --overwrite replaces; copy it elsewhere first.")
+        return plan
+
+    @staticmethod
+    def resume(folder: RunFolder, changes: Mapping[str, Any]) -> Plan:
+        """Read the plan of the run in `folder`. `changes` apply to the current stage and those after it.
+
+        The options of a stage that has begun come from its checkpoint. Raises `TrainingError` where the folder holds
+        nothing to resume, and where `changes` lack the modules that the run imported: a file alone never makes code
+        run.
+        """
+        if not folder.resumable():
+            held, remedy = "no", "start without --resume"
+            if folder.holds_run():
+                held, remedy = "files of a run, but no", "put it back, or start again with --overwrite, not --resume"
+            raise TrainingError(f"{folder.path}: holds {held} checkpoint (last.h5) to resume; {remedy}.")
+        plan = Plan._read(folder) if folder.stages.exists() else Plan(folder, (read_options(folder.last),), new=False)
+        stage = plan.stage
+        current = read_options(stage.folder.last) if stage.resumes and plan.staged else stage.options
+        if current.imports and "imports" not in changes:
+            given = " ".join(f"--import {each}" for each in current.imports)
+            raise TrainingError(f"{folder.path}: the run began with {given}; give that with --resume too.")
+        later = (current, *plan.options[plan.current + 1 :])
+        return replace(plan, options=(*plan.options[: plan.current], *(each.changed(changes) for each in later)))
+
+    @staticmethod
+    def _read(folder: RunFolder) -> Plan:
+        """Read stages.json. Raises `TrainingError` for a file that no run has written."""
         try:
             match json.loads(read_text(folder.stages)):
-                case {"current": int(current), "stages": [_, *_] as stages} if 0 <= current < len(stages):
+                case {"current": int(current), "stages": [_, _, *_] as stages} if 0 <= current < len(stages):
                     if all(isinstance(each, dict) for each in stages):
-                        return Plan(tuple(map(TrainOptions.from_plain, stages)), current)
+                        return Plan(folder, tuple(map(TrainOptions.from_json, stages)), current, new=False)
         except (ValueError, RecursionError):
             pass
         except TrainingError as error:
             raise TrainingError(f"{folder.stages}: {error}") from error
-        raise TrainingError(f"{folder.stages}: is damaged; start anew with --overwrite.")
+        raise TrainingError(f"{folder.stages}: is damaged; start again with --overwrite.")
 
+    @property
+    def staged(self) -> bool:
+        """Whether there are several stages."""
+        return len(self.options) > 1
 
-def begin(
-    folder: RunFolder, stages: Sequence[TrainOptions], profile: bool = False, consent: Consent = NO_CONSENT
-) -> None:
-    """Train all stages in a folder that is claimed; what an earlier run left there is replaced."""
-    init = stages[0].init
-    if init is not None and Path(init).resolve().is_relative_to(folder.path.resolve()) and folder.holds_run():
-        raise TrainingError(f"--init {init}: lies in the run that --overwrite replaces; copy it elsewhere first.")
-    plan = Plan((stages[0], *(replace(each, init=None) for each in stages[1:])))
-    stage = of_stage(folder, plan)
-    ready = single.prepare(stage, stages[0], consent)  # all that may be wrong shows before anything goes
-    folder.clear()
-    stage.clear()
-    plan.write(folder)
-    try:
-        _go_on(folder, plan, profile, ready=ready)
-    except FcnliteError:
-        if not stage.holds_run():  # nothing to go on with
-            folder.stages.unlink(missing_ok=True)
-        raise
+    @property
+    def stage(self) -> Stage:
+        """The current stage."""
+        folder = self._folders()[self.current]
+        return Stage(self.options[self.current], folder, resumes=not self.new and folder.last.exists())
 
+    def _folders(self) -> list[RunFolder]:
+        """The folder of each stage."""
+        if not self.staged:
+            return [self.folder]
+        names = (f"{number}-{Path(each.model).stem}" for number, each in enumerate(self.options, start=1))
+        return [RunFolder(self.folder.path / name) for name in names]
 
-def resume(folder: RunFolder, changes: dict[str, Any], profile: bool = False, consent: Consent = NO_CONSENT) -> None:
-    """Go on where the stages stand; `changes` hold for the stage under way and those to come."""
-    plan = Plan.read(folder)
-    check_imports(plan.stages[plan.current], changes, folder)
-    if changes:
-        later = (changed(each, changes) for each in plan.stages[plan.current :])
-        plan = replace(plan, stages=(*plan.stages[: plan.current], *later))
-        plan.write(folder)
-    _go_on(folder, plan, profile, changes, consent=consent)
+    def claimed(self) -> AbstractContextManager[None]:
+        """Hold the folder of the current stage; the folder of the run is held already."""
+        return self.stage.folder.claimed() if self.staged else nullcontext()
 
-
-def folders(folder: RunFolder, stages: Sequence[TrainOptions]) -> list[RunFolder]:
-    """Those of all stages."""
-    return [RunFolder(folder.path / f"{i}-{Path(each.model).stem}") for i, each in enumerate(stages, start=1)]
-
-
-def of_stage(folder: RunFolder, plan: Plan) -> RunFolder:
-    """The folder of the stage under way."""
-    return folders(folder, plan.stages)[plan.current]
-
-
-def _go_on(
-    folder: RunFolder,
-    plan: Plan,
-    profile: bool,
-    changes: dict[str, Any] | None = None,
-    ready: Training | None = None,
-    consent: Consent = NO_CONSENT,
-) -> None:
-    """From the stage under way to the end; `ready`: what of that stage is prepared already.
-
-    `consent` holds for the stage under way if that is resumed; the next ones begin on the same data.
-    """
-    while True:
-        stage, options = of_stage(folder, plan), plan.stages[plan.current]
-        print(f"stage {plan.current + 1} of {len(plan.stages)}: {options.model} in {stage.path}")
-        with stage.claimed():
-            try:
-                if stage.last.exists():
-                    single.resume(stage, changes or {}, profile, consent)
-                else:
-                    single.begin(ready or single.prepare(stage, options), profile)
-            except TrainingError as error:
-                # What the stage says of its own folder is not what the user gave.
-                text = str(error).replace(f"--out {stage.path}", f"--out {folder.path}")
-                raise TrainingError(text) from error
-        if plan.current + 1 == len(plan.stages):
+    def write(self) -> None:
+        """Record the plan, if it has several stages; the results of an earlier run are removed before."""
+        if not self.staged:
             return
-        following = replace(plan.stages[plan.current + 1], init=str(stage.best))
-        stages = (*plan.stages[: plan.current + 1], following, *plan.stages[plan.current + 2 :])
-        plan, changes, ready = Plan(stages, plan.current + 1), None, None
-        of_stage(folder, plan).clear()
-        plan.write(folder)
+        if self.new:
+            self.stage.folder.clear()
+        if self.new and self.current == 0:
+            self.folder.clear(keep=(self.folder.stages,))
+        values = {"current": self.current, "stages": [each.to_json() for each in self.options]}
+        with atomic_write(self.folder.stages) as temporary:
+            temporary.write_text(json.dumps(values, indent=1), encoding="utf-8")
+
+    def withdraw(self) -> None:
+        """Remove the record of a run whose first stage could not begin."""
+        if self.staged and not self._folders()[0].holds_run():
+            self.folder.stages.unlink(missing_ok=True)
+
+    def advance(self) -> Plan | None:
+        """Move on to the next stage, which starts from the best weights of this one, and record that.
+
+        Returns None after the last stage.
+        """
+        following = self.current + 1
+        if following == len(self.options):
+            return None
+        options = replace(self.options[following], init=str(self.stage.folder.best))
+        plan = Plan(
+            self.folder, (*self.options[:following], options, *self.options[following + 1 :]), following, new=True
+        )
+        plan.write()
+        return plan

@@ -1,77 +1,79 @@
-"""One run in one folder, from its beginning or its checkpoint to its results."""
+"""Training a plan, from its current stage to its last: prepare, start, loop, results."""
 
 from __future__ import annotations
 
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
 
 from fcnlite import doctor
-from fcnlite.errors import TrainingError
-from fcnlite.formats import storage
-from fcnlite.train import opening, results, starting
-from fcnlite.train.checkpoint import read_options
-from fcnlite.train.consent import NO_CONSENT, Consent
-from fcnlite.train.loop import Training
-from fcnlite.train.options import TrainOptions, changed
-from fcnlite.train.profile import profiled
-from fcnlite.train.run_folder import RunFolder
+from fcnlite.errors import FcnliteError, TrainingError
+from fcnlite.train import loop, overview, results
+from fcnlite.train.options import STRICT, MismatchPolicy
+from fcnlite.train.plan import Plan
+from fcnlite.train.preparation import prepare
+from fcnlite.train.profile import Profile, profiled
+from fcnlite.train.run import Run
 
 
-def prepare(folder: RunFolder, options: TrainOptions, consent: Consent = NO_CONSENT) -> Training:
-    """A training that can begin: data checked, weights to start from taken; nothing is written to `folder` yet."""
-    run = starting.start(starting.with_threads(options), folder)
-    if options.init is not None:
-        print(starting.transplant(options.init, run.solver.net, consent))
-    return run
+def train(plan: Plan, policy: MismatchPolicy = STRICT, profile: bool = False) -> None:
+    """Train the current stage of a plan and all stages after it. The caller holds the folder of the run.
+
+    `policy` applies to the current stage only, because later stages begin on the same data. With `profile`, the layers
+    are timed.
+    """
+    following: Plan | None = plan
+    while following is not None:
+        _train_stage(following, policy, profile)
+        policy = STRICT
+        following = following.advance()
 
 
-def begin(run: Training, profile: bool = False) -> None:
-    """Train anew in its folder, which is claimed; what an earlier run left there is replaced."""
-    print(opening.text(run), file=sys.stderr)
-    run.begin()
-    doctor.warn(run.solver)
-    _finish(run, profile)
+def _train_stage(plan: Plan, policy: MismatchPolicy, profile: bool) -> None:
+    """Train the current stage of a plan and print its results."""
+    if plan.staged:
+        print(
+            f"stage {plan.current + 1} of {len(plan.options)}: {plan.stage.options.model} in {plan.stage.folder.path}"
+        )
+    with plan.claimed():
+        # Errors in options, data and weights show here, before files of an earlier run are removed.
+        run = prepare(plan.stage, policy)
+        print(overview.text(run), file=sys.stderr)
+        plan.write()
+        try:
+            run.start()
+        except FcnliteError:
+            plan.withdraw()
+            raise
+        if run.solver.iteration == 0:
+            doctor.warn(run.solver)
+        try:
+            with _profiled(run, profile) as measured:
+                loop.train(run, measured)
+        except KeyboardInterrupt:
+            raise TrainingError(
+                f"stopped after iteration {run.solver.iteration}; continue with: "
+                f"python -m fcnlite.train --resume --out {plan.folder.path}"
+            ) from None
+        _print_results(run)
 
 
-def resume(folder: RunFolder, changes: dict[str, Any], profile: bool = False, consent: Consent = NO_CONSENT) -> None:
-    """Go on from the folder's checkpoint with its options, but for `changes`."""
-    stored = read_options(folder.last)
-    starting.check_imports(stored, changes, folder)
-    options = starting.with_threads(changed(stored, changes))
-    run = starting.start(options, folder, storage.load(folder.last).info.preprocessing)
-    run.resume(consent)
-    print(opening.text(run), file=sys.stderr)
-    print(f"resumed at iteration {run.solver.iteration} of {run.options.iterations}", file=sys.stderr)
-    _finish(run, profile)
-
-
-def _finish(run: Training, profile: bool) -> None:
-    """Train to the end, draw the results, print the figures."""
-    folder = run.folder
-    try:
-        with _profiled(run, profile):
-            run.train()
-    except KeyboardInterrupt:
-        raise TrainingError(
-            f"stopped after iteration {run.solver.iteration}; go on with: "
-            f"python -m fcnlite.train --resume --out {folder.path}"
-        ) from None
+def _print_results(run: Run) -> None:
+    """Draw the results of a finished run and print the metrics of its best weights."""
     shown = run.val_set or run.train_set
-    matrix = results.draw(folder, shown)
-    print(f"{folder.best}, iteration {run.standing.best.iteration}, on {shown.name} {shown.split}:")
+    matrix = results.draw(run.folder, shown)
+    print(f"{run.folder.best}, iteration {run.progress.best.iteration}, on {shown.name} {shown.split}:")
     print(results.figures(shown, matrix))
 
 
 @contextmanager
-def _profiled(run: Training, wanted: bool) -> Iterator[None]:
-    """Time the layers within the block, if that is wanted, and print the table at its end, whatever ends it."""
+def _profiled(run: Run, wanted: bool) -> Iterator[Profile | None]:
+    """Time the layers within the block, if `wanted`, and print the table when the block ends, also by an error."""
     if not wanted:
-        yield
+        yield None
         return
-    with profiled(run.solver.net) as run.profile:
+    with profiled(run.solver.net) as profile:
         try:
-            yield
+            yield profile
         finally:
-            print(run.profile.table())
+            print(profile.table())

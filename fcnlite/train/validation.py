@@ -1,42 +1,41 @@
-"""What a training is watched by: the figures of a check, and the time that passes between checks."""
+"""Validation during training: metrics, scores of single pictures, sample predictions, norms."""
 
 from __future__ import annotations
 
 import math
-import time
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
 import numpy as np
 
-from fcnlite.data import VOID, Dataset, Loader
+from fcnlite.data import VOID, Dataset
 from fcnlite.data.pictures import show
 from fcnlite.segmentation.metrics import Metrics, confusion, number
 from fcnlite.segmentation.segmenter import Segmenter
 from fcnlite.train.norms import Norms
 
 SAMPLES = 6
-"""Pictures that are shown with their predictions."""
+"""The number of pictures that are shown with their predictions."""
 
 
 @dataclass(frozen=True)
 class Score:
-    """How well one picture is segmented."""
+    """The score of one picture."""
 
     index: int
-    """In its data set."""
+    """The index of the picture in its data set."""
     name: str
     mean_iu: float
-    """Over the classes that are in the picture or predicted there; NaN where all of it is void."""
+    """The mean over the classes in the picture or in its prediction; NaN where all pixels are void."""
     pixel_accuracy: float
     mistake: tuple[int, int, float] | None
-    """The commonest: true class, predicted class, share of the picture's scored pixels; None without any."""
+    """The most frequent mistake: true class, predicted class, share of the scored pixels; None without mistakes."""
 
     @staticmethod
     def of(index: int, name: str, matrix: np.ndarray) -> Score:
+        """The score of a picture from its confusion matrix."""
         metrics = Metrics.from_matrix(matrix)
         wrong = matrix.copy()
         np.fill_diagonal(wrong, 0)
@@ -47,7 +46,7 @@ class Score:
 
 
 class Scores:
-    """Collects the score of every picture from an evaluation, whose `each` it is."""
+    """Collects the scores of all pictures; give it to an evaluation as `each`."""
 
     def __init__(self) -> None:
         self._scores: list[Score] = []
@@ -56,7 +55,7 @@ class Scores:
         self._scores.append(Score.of(len(self._scores), name, matrix))
 
     def worst_first(self) -> list[Score]:
-        """By mean IU; pictures without one come last."""
+        """The scores by mean IU; pictures without one come last."""
         return sorted(self._scores, key=_rank)
 
 
@@ -65,8 +64,8 @@ def _rank(score: Score) -> tuple[bool, float, int]:
 
 
 @dataclass(frozen=True)
-class Shown:
-    """A picture (H×W×3 uint8) with its true and its predicted labels; the first of several label maps."""
+class Prediction:
+    """A picture (H×W×3 uint8) with its true and its predicted labels, of the first label map."""
 
     score: Score
     image: np.ndarray
@@ -74,11 +73,11 @@ class Shown:
     predicted: np.ndarray
 
 
-def predictions(segmenter: Segmenter, dataset: Dataset, ranked: Sequence[Score] = ()) -> list[Shown]:
-    """A few pictures of `dataset` with what the net makes of them, the worst first.
+def predictions(segmenter: Segmenter, dataset: Dataset, ranked: Sequence[Score] = ()) -> list[Prediction]:
+    """Predict a few pictures of `dataset`; the worst come first.
 
-    `ranked`: the scores of all pictures, worst first. The worst of them are shown, the middle one and the best; without
-    scores, pictures that are evenly spread over the data set.
+    `ranked` has the scores of all pictures, worst first: the worst, the middle and the best picture are chosen. Without
+    scores, pictures evenly spread over the data set are chosen.
     """
     if ranked:
         middle = max(SAMPLES - 2, len(ranked) // 2)
@@ -86,39 +85,40 @@ def predictions(segmenter: Segmenter, dataset: Dataset, ranked: Sequence[Score] 
         chosen = [ranked[place].index for place in places]
     else:
         chosen = np.unique(np.linspace(0, len(dataset) - 1, SAMPLES).astype(int)).tolist()
-    shown = []
+    found = []
     for index in chosen:
         sample = dataset[index]
         predicted = segmenter(sample.images)
         matrix = confusion(sample.label, predicted, len(dataset.classes), VOID)
-        shown.append(Shown(Score.of(index, sample.name, matrix), show(sample.image), sample.label, predicted))
-    return sorted(shown, key=lambda each: _rank(each.score))
+        found.append(Prediction(Score.of(index, sample.name, matrix), show(sample.image), sample.label, predicted))
+    return sorted(found, key=lambda each: _rank(each.score))
 
 
 @dataclass(frozen=True)
 class Check:
-    """What is measured at intervals. Figures are those of the weights after `iteration`."""
+    """The measurements of one check, of the weights after `iteration`."""
 
     iteration: int
     norms: Norms
-    """The gradients' are of the iteration's batch."""
+    """The norms; those of the gradients are of the last batch."""
     matrix: np.ndarray | None
-    """The confusion matrix on the validation set, if there is one."""
-    samples: Sequence[Shown]
+    """The confusion matrix on the validation split; None without one."""
+    samples: Sequence[Prediction]
     ranked: Sequence[Score] = ()
-    """Every picture of the validation set, the worst first."""
+    """The scores of all pictures of the validation split, worst first."""
 
     @cached_property
     def metrics(self) -> Metrics | None:
+        """The metrics of the confusion matrix; None without a validation split."""
         return None if self.matrix is None else Metrics.from_matrix(self.matrix)
 
     @property
     def mean_iu(self) -> float:
-        """NaN without a validation set."""
+        """The mean IU; NaN without a validation split."""
         return self.metrics.mean_iu if self.metrics else math.nan
 
-    def plain(self) -> dict[str, Any]:
-        """As JSON values: a line of log.jsonl. Null for figures that have no value."""
+    def to_json(self) -> dict[str, Any]:
+        """The JSON values of a line of log.jsonl, with null for metrics without a value."""
         figures: dict[str, Any] = {}
         if m := self.metrics:
             figures = {
@@ -136,53 +136,3 @@ class Check:
 
     def __str__(self) -> str:
         return "no validation" if self.metrics is None else f"mean IU {self.mean_iu:.3f}"
-
-
-@dataclass(frozen=True)
-class Speed:
-    """The time from one check to the next."""
-
-    iteration: int
-    iterations: int
-    seconds: float
-    """All of them."""
-    checking: float
-    """Seconds of it spent on validation, checkpoints and reports."""
-    waited: float
-    """Seconds of it in which training waited for data."""
-
-    def plain(self) -> dict[str, Any]:
-        """As JSON values: a line of speed.jsonl."""
-        times = {"seconds": self.seconds, "checking": self.checking, "waited": self.waited}
-        rounded = {name: round(each, 3) for name, each in times.items()}
-        return {"iteration": self.iteration, "iterations": self.iterations, **rounded}
-
-    def __str__(self) -> str:
-        training = max(self.seconds - self.checking, 1e-9)
-        return f"{self.iterations / training:.3g} iterations/s, {self.waited / training:.1%} of it waiting for data"
-
-
-class Stopwatch:
-    """Measures how long iterations take, how much of that is waiting for the loader, and checks apart from both."""
-
-    def __init__(self, loader: Loader, iteration: int) -> None:
-        self._loader = loader
-        self._iteration = iteration
-        self._began = time.perf_counter()
-        self._waited = loader.waited
-        self._checking = 0.0
-
-    @contextmanager
-    def checking(self) -> Iterator[None]:
-        """Count the block as a check."""
-        began = time.perf_counter()
-        yield
-        self._checking += time.perf_counter() - began
-
-    def lap(self, iteration: int) -> Speed:
-        """The time since the last lap, now that `iteration` is done."""
-        now, waited = time.perf_counter(), self._loader.waited
-        done = iteration - self._iteration
-        speed = Speed(iteration, done, now - self._began, self._checking, waited - self._waited)
-        self._iteration, self._began, self._waited, self._checking = iteration, now, waited, 0.0
-        return speed
