@@ -12,12 +12,12 @@ from fcnlite.compiler.algorithms import Algorithm, candidates, cheapest, seconds
 from fcnlite.compiler.cost import Cost
 from fcnlite.compiler.direct import Direct
 from fcnlite.compiler.im2col import Im2col
-from fcnlite.compiler.ir import BLOCK, Machine, Operation, Value, as_plain, in_layout, sum_repeats
+from fcnlite.compiler.ir import BLOCK, Machine, Operation, Run, Value, as_plain, in_layout, sum_repeats
 from fcnlite.compiler.problem import Prepared, Problem, with_biases
 from fcnlite.compiler.winograd import Winograd
 from fcnlite.files import release
 from fcnlite.layers import convolution
-from fcnlite.layers.base import Array, Run, Shape
+from fcnlite.layers.base import Array, Shape
 from fcnlite.layers.columns import Kernel, convolve_backward_data
 
 Weights = Callable[[Machine], tuple[Array, Array | None]]

@@ -6,8 +6,8 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from fcnlite.compiler.ir import Machine, Operation, Value, in_layout, planes
-from fcnlite.layers.base import Array, Run
+from fcnlite.compiler.ir import Machine, Operation, Run, Value, in_layout, planes
+from fcnlite.layers.base import Array
 
 
 class Framing(Operation):

@@ -15,9 +15,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from fcnlite.compiler.ir import Machine, Operation, Value, as_plain, in_layout, planes
+from fcnlite.compiler.ir import Machine, Operation, Run, Value, as_plain, in_layout, planes
 from fcnlite.description.shapes import Shape, Window
-from fcnlite.layers.base import Array, Run, named
+from fcnlite.layers.base import Array, BackwardRun, named
 from fcnlite.layers.columns import convolve_backward_weight
 from fcnlite.layers.deconvolution import Deconvolution
 
@@ -77,9 +77,9 @@ class Interpolation(Operation):
     def backward(self, dtop: list[Array], run: Run, machine: Machine) -> list[Array | None]:
         """In training it is the whole deconvolution and nothing else."""
         (dy,), (x,) = dtop, run.bottom
-        if isinstance(run.saved, Run) or run.dparams[0] is not None:
+        if isinstance(run.saved, BackwardRun) or run.dparams[0] is not None:
             plain_x, plain_dy = as_plain(x, self.inputs[0], machine), as_plain(dy, self.outputs[0], machine)
-        if isinstance(run.saved, Run):
+        if isinstance(run.saved, BackwardRun):
             run.saved.needs, run.saved.dparams = run.needs, run.dparams
             run.saved.bottom = [plain_x]
             (found,) = named(self.layer, lambda: self.layer.backward([plain_dy], run.saved))

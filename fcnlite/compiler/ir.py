@@ -18,7 +18,9 @@ import numpy as np
 from fcnlite.compiler.arena import Arena, Outputs
 from fcnlite.compiler.cost import Cost
 from fcnlite.engine.parameter import Parameter
-from fcnlite.layers.base import Array, Layer, Run, Shape
+from fcnlite.engine.reference import run_layer
+from fcnlite.engine.state import State
+from fcnlite.layers.base import Array, BackwardRun, Layer, Shape
 
 BLOCK = 16
 """Channels that lie side by side in a blocked array."""
@@ -63,13 +65,24 @@ _NOTHING = np.empty(0, np.float32)
 
 
 @dataclass
-class Machine:
-    """What operations run on: the net's parameters, threads, kernels, memory, and the plain layers."""
+class Run:
+    """One pass through one operation: what forward leaves, and what backward gets beside the tops' gradients."""
 
-    params: Callable[[str], Sequence[Parameter]]
-    """A layer's parameters."""
-    run_layer: Callable[[Layer, list[Array], Sequence[Array]], tuple[list[Array], Run]]
-    """A layer's forward on its bottoms, and memory that it may write its tops into: the tops, what backward needs."""
+    saved: Any = None
+    """Set by forward for its own backward."""
+    bottom: list[Array] = field(default_factory=list)
+    top: list[Array] = field(default_factory=list)
+    needs: Sequence[bool] = ()
+    """For each input whether its gradient is needed."""
+    dparams: Sequence[Array | None] = ()
+    """Arrays for the parameters' gradients; None where none is needed."""
+
+
+@dataclass
+class Machine:
+    """What operations run on: the net's state, kernels, threads and memory."""
+
+    state: State
     kernels: Any
     threads: int
     prepared: dict[Any, tuple[tuple[int, ...], Any]]
@@ -85,6 +98,14 @@ class Machine:
     """Memory for what its forward leaves for its backward."""
     used: set[Any] = field(default_factory=set)
     """The keys in `prepared` that have been asked for here."""
+
+    def params(self, layer: str) -> Sequence[Parameter]:
+        """A layer's parameters."""
+        return self.state.of(layer)
+
+    def run_layer(self, layer: Layer, bottom: list[Array], outs: Sequence[Array]) -> tuple[list[Array], BackwardRun]:
+        """A layer's forward on the reference path: the tops, in `outs` if it writes there, and what backward gets."""
+        return run_layer(layer, bottom, outs, self.state)
 
     @contextmanager
     def borrowed(self, floats: int) -> Iterator[None]:

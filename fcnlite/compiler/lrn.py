@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from fcnlite.compiler.ir import Machine, Operation, Value
-from fcnlite.layers.base import Array, Layer, Run
+from fcnlite.compiler.ir import Machine, Operation, Run, Value
+from fcnlite.layers.base import Array, Layer
 from fcnlite.layers.lrn import LRN
 
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from fcnlite.compiler.ir import BLOCK, Machine, Operation, Value, blocks
-from fcnlite.layers.base import Array, Run
+from fcnlite.compiler.ir import BLOCK, Machine, Operation, Run, Value, blocks
+from fcnlite.layers.base import Array
 from fcnlite.layers.batch_norm import BatchNorm, averages
 from fcnlite.layers.scale import Scale
 

@@ -9,9 +9,9 @@ from math import prod
 import numpy as np
 
 from fcnlite.compiler.cost import Cost
-from fcnlite.compiler.ir import Machine, Operation, Value
+from fcnlite.compiler.ir import Machine, Operation, Run, Value
 from fcnlite.layers import calls, infogain_loss, softmax_loss
-from fcnlite.layers.base import Array, Layer, Run, canonical_axis, named
+from fcnlite.layers.base import Array, BackwardRun, Layer, canonical_axis, named
 from fcnlite.layers.concat import Concat
 from fcnlite.layers.eltwise import Eltwise
 from fcnlite.layers.infogain_loss import InfogainLoss
@@ -55,7 +55,7 @@ class LayerOperation(Operation):
         return top
 
     def backward(self, dtop: list[Array], run: Run, machine: Machine) -> list[Array | None]:
-        inner: Run = run.saved
+        inner: BackwardRun = run.saved
         inner.needs, inner.dparams = run.needs, run.dparams
         made = calls.backward(self.layer, dtop, inner)
         inner.dparams = ()
@@ -119,7 +119,7 @@ class FewRows(LayerOperation):
         x[...] = bottom[0].reshape(x.shape)
         none = np.empty(0, np.float32)
         machine.kernels.inner_product(x, weight, bias[0] if bias else none, y, machine.threads)
-        run.saved = Run([weight, *bias], bottom=bottom, bottom_shapes=[each.shape for each in bottom])
+        run.saved = BackwardRun([weight, *bias], bottom=bottom, bottom_shapes=[each.shape for each in bottom])
         return top
 
     def scratch_floats(self, machine: Machine) -> int:

@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
 from typing import Any
 
 import numpy as np
 
 from fcnlite.compiler.arena import Buffer, place
-from fcnlite.compiler.ir import Graph, Machine, Operation, Value, as_plain, in_layout, sum_repeats
+from fcnlite.compiler.ir import Graph, Machine, Operation, Run, Value, as_plain, in_layout, sum_repeats
 from fcnlite.engine.backprop import Node, Pass
 from fcnlite.graph.schedule import Schedule
-from fcnlite.layers.base import Array, Run, Shape
+from fcnlite.layers.base import Array, Shape
 
 
 class Plan:
@@ -57,7 +57,7 @@ class Plan:
             bottom = [values[value] for value in operation.inputs]
             top = [self._room(memory, value) for value in operation.outputs if not operation.aliases]
             self.machine.scratch, self.machine.kept = self._scratch[i].of(memory), self._kept[i].of(memory)
-            run = Run(params=[], top_shapes=[each.memory_shape for each in operation.outputs])
+            run = Run()
             values.update(zip(operation.outputs, operation.forward(bottom, top, run, self.machine), strict=True))
             if self.graph.training:
                 runs.append(run)
@@ -112,8 +112,8 @@ class PlanPass(Pass[Value]):
     def key(self, version: int) -> Value:
         return self._plan.graph.versions[version]
 
-    def is_short(self, version: int) -> bool:
-        return self.key(version).repeats is not None
+    def in_full(self, version: int) -> bool:
+        return self.key(version).repeats is None
 
     def nodes(self) -> Iterator[Node[Value]]:
         for operation, run in zip(self._plan.graph.operations, self._runs, strict=True):
@@ -123,16 +123,16 @@ class PlanPass(Pass[Value]):
                 [i not in operation.no_gradient for i in range(len(operation.inputs))],
                 operation.layers,
                 operation.learns,
-                run,
+                [each.memory_shape for each in operation.outputs],
                 partial(_backward, operation, run, self._plan.machine),
             )
 
-    def laid(self, key: Value, gradient: Array) -> Array:
+    def in_layout(self, key: Value, gradient: Array) -> Array:
         if key.repeats:
             gradient = sum_repeats(gradient, key.repeats, (key.shape[2], key.shape[3]), self._plan.machine)
         return in_layout(gradient, key, self._plan.machine)
 
-    def plain(self, key: Value, gradient: Array) -> Array:
+    def nchw(self, key: Value, gradient: Array) -> Array:
         return as_plain(gradient, key, self._plan.machine)
 
     def memory(self, shape: Shape, dtype: np.dtype[Any]) -> Array:
@@ -142,8 +142,18 @@ class PlanPass(Pass[Value]):
         return np.add(gradient, other, out=self._plan.machine.buffer(gradient.shape))
 
 
-def _backward(operation: Operation, run: Run, machine: Machine, dtop: list[Array]) -> list[Array | None]:
-    return operation.backward(dtop, run, machine)
+def _backward(
+    operation: Operation,
+    run: Run,
+    machine: Machine,
+    dtop: list[Array],
+    needs: Sequence[bool],
+    dparams: Sequence[Array | None],
+) -> list[Array | None]:
+    run.needs, run.dparams = needs, dparams
+    dbottom = operation.backward(dtop, run, machine)
+    run.dparams = ()  # frees the buffers that are added to the gradients
+    return dbottom
 
 
 class Blobs(Mapping[int, Array]):

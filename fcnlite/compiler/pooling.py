@@ -6,9 +6,9 @@ from math import prod
 
 import numpy as np
 
-from fcnlite.compiler.ir import Machine, Operation, Value
+from fcnlite.compiler.ir import Machine, Operation, Run, Value
 from fcnlite.description.shapes import Window, paired, pooled
-from fcnlite.layers.base import Array, Layer, Run
+from fcnlite.layers.base import Array, Layer
 from fcnlite.layers.pooling import Pooling
 
 _ARGUMENTS = "kernel", "stride", "pad"

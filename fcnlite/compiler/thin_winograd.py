@@ -9,10 +9,10 @@ import numpy as np
 from fcnlite.compiler.convolution import Convolution
 from fcnlite.compiler.cost import Cost
 from fcnlite.compiler.direct import Direct
-from fcnlite.compiler.ir import Machine, Operation
+from fcnlite.compiler.ir import Machine, Operation, Run
 from fcnlite.compiler.winograd import Winograd
 from fcnlite.description.shapes import paired
-from fcnlite.layers.base import Array, Run
+from fcnlite.layers.base import Array
 
 RECTANGLE = (3, 14)
 """Rows and columns of tiles at once."""

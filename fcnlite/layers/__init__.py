@@ -42,10 +42,12 @@ from fcnlite.layers import (
     split,
     tile,
 )
-from fcnlite.layers.base import Layer, ParamShape, Run, create, links, register, registered
+from fcnlite.layers.base import BackwardRun, ForwardRun, Layer, ParamShape, Run, create, links, register, registered
 from fcnlite.layers.gradients import Gradient, check_gradients
 
 __all__ = [
+    "BackwardRun",
+    "ForwardRun",
     "Gradient",
     "Layer",
     "ParamShape",

@@ -16,7 +16,7 @@ import numpy as np
 
 from fcnlite.description.shapes import Placement
 from fcnlite.errors import ShapeError, SpecError
-from fcnlite.layers.base import Array, Layer, Run, Shape, canonical_axis, register
+from fcnlite.layers.base import Array, ForwardRun, Layer, Shape, canonical_axis, register
 
 
 @dataclass(frozen=True)
@@ -51,7 +51,7 @@ class ArgMax(Layer):
             raise ShapeError(f"top_k is {o.top_k} but there are only {candidates} values to choose from")
         return [top]
 
-    def forward(self, bottom: list[Array], run: Run) -> list[Array]:
+    def forward(self, bottom: list[Array], run: ForwardRun) -> list[Array]:
         o, (x,) = self.options, bottom
         (shape,) = self.top_shapes(x.shape)
         if o.axis is None:

@@ -38,43 +38,63 @@ class NoOptions:
 
 @dataclass
 class Run:
-    """One pass through one layer: what the net hands to forward and backward, and what forward leaves for backward.
-
-    The net fills everything but `saved`, which is the layer's own.
-    """
+    """One pass through one layer: what forward and backward have in common."""
 
     params: list[Array]
-    """The layer's parameters, as its `params` lists them."""
-    outs: Sequence[Array] = ()
-    """In forward: where the tops may be written, if anywhere: the one top over the first bottom (an in-place layer, and
-    nobody else reads it), or each into memory that a plan has for it. Else the layer makes arrays of its own."""
-    rng: Callable[[], np.random.Generator] = np.random.default_rng
-    """Gives the random numbers of this layer in this iteration (Dropout)."""
-    bottom: list[Array] = field(default_factory=list)
-    """In backward: the bottoms, if `backward_reads` names them."""
-    top: list[Array] = field(default_factory=list)
-    """In backward: the tops, if `backward_reads` names them."""
-    top_shapes: list[Shape] = field(default_factory=list)
-    bottom_shapes: list[Shape] = field(default_factory=list)
-    """In backward: the shapes of the bottoms, which the gradients have too."""
+    """The layer's parameters, in the order of its `params`."""
     saved: Any = None
-    """Whatever else the layer's forward keeps for its backward."""
-    needs: Sequence[bool] = ()
-    """In backward: which bottoms want a gradient."""
-    dparams: Sequence[Array | None] = ()
-    """In backward: arrays to write the parameters' gradients into, by `dparams[0][...] = gradient`; None where none is
-    wanted. What they hold before means nothing."""
+    """Set by the layer's forward for its own backward."""
+
+
+@dataclass
+class ForwardRun(Run):
+    """What forward gets beside the bottoms."""
+
+    outs: Sequence[Array] = ()
+    """Memory for the tops, if there is any: the first bottom's for the one top of an in-place layer, or an array for
+    each top from the plan. Without it the layer makes new arrays."""
+    rng: Callable[[], np.random.Generator] = np.random.default_rng
+    """Returns this layer's random generator for this iteration (Dropout)."""
 
     @property
     def out(self) -> Array | None:
-        """Where the first top may be written, if anywhere."""
+        """Memory for the first top, if there is any."""
         return self.outs[0] if self.outs else None
+
+    def backward(self, layer: Layer, bottom: Sequence[Array], top: Sequence[Array]) -> BackwardRun:
+        """What the layer's backward gets after this forward."""
+        return BackwardRun(
+            self.params,
+            self.saved,
+            bottom=list(bottom) if "bottom" in layer.backward_reads else [],
+            top=list(top) if "top" in layer.backward_reads else [],
+            bottom_shapes=[each.shape for each in bottom],
+            top_shapes=[each.shape for each in top],
+        )
+
+
+@dataclass
+class BackwardRun(Run):
+    """What backward gets beside the gradients of the tops."""
+
+    bottom: list[Array] = field(default_factory=list)
+    """The bottoms, if `backward_reads` names them."""
+    top: list[Array] = field(default_factory=list)
+    """The tops, if `backward_reads` names them."""
+    bottom_shapes: list[Shape] = field(default_factory=list)
+    """The shapes of the bottoms, which their gradients have too."""
+    top_shapes: list[Shape] = field(default_factory=list)
+    needs: Sequence[bool] = ()
+    """For each bottom whether its gradient is needed."""
+    dparams: Sequence[Array | None] = ()
+    """Arrays for the parameters' gradients, to be overwritten by `dparams[0][...] = gradient`; None where no gradient
+    is needed."""
 
 
 class Layer:
     """Base of all layers. A subclass sets what differs from the defaults here and defines `forward` and `backward`.
 
-    It keeps no state from pass to pass: what forward leaves for backward is in `Run`.
+    It keeps no state from pass to pass: forward leaves what backward needs in `Run.saved`.
     """
 
     type: ClassVar[str]
@@ -88,11 +108,11 @@ class Layer:
     tops: ClassVar[tuple[int, int | None]] = (1, 1)
     """Least and greatest number of tops."""
     backward_reads: frozenset[str] = frozenset()
-    """Which of Run's `bottom` and `top` backward reads, itself or in `saved`; the net keeps and protects no others."""
+    """Which of `bottom` and `top` backward reads from its run or from `saved`; the net keeps and protects no others."""
     overwrites: bool = False
     """Whether forward can write its one top over its bottom."""
     writes_out: bool = False
-    """Whether forward writes into `Run.outs`; tops of a single number need not be.
+    """Whether forward writes into `ForwardRun.outs`; tops of a single number need not be.
 
     A class with a forward of its own says both anew, for it may call its base's twice, say, and wants two results."""
     aliases: bool = False
@@ -140,11 +160,11 @@ class Layer:
         """
         return [bottom[0]]
 
-    def forward(self, bottom: list[Array], run: Run) -> list[Array]:
+    def forward(self, bottom: list[Array], run: ForwardRun) -> list[Array]:
         """The tops."""
         raise NotImplementedError
 
-    def backward(self, dtop: list[Array], run: Run) -> list[Array | None]:
+    def backward(self, dtop: list[Array], run: BackwardRun) -> list[Array | None]:
         """The gradients of the bottoms (None where not needed), given those of the tops, which are only read.
 
         Writes the parameters' gradients into `run.dparams`.

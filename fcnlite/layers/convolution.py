@@ -24,7 +24,7 @@ from typing import ClassVar
 from fcnlite.description.fillers import Filler
 from fcnlite.description.shapes import Placement, Window, convolution_placement
 from fcnlite.errors import ShapeError, SpecError
-from fcnlite.layers.base import Array, Layer, ParamShape, Run, Shape, four_axes, register
+from fcnlite.layers.base import Array, BackwardRun, ForwardRun, Layer, ParamShape, Shape, four_axes, register
 from fcnlite.layers.columns import LARGEST_COLUMN, Kernel, convolve, convolve_backward_data, convolve_backward_weight
 from fcnlite.layers.options import pair
 
@@ -93,13 +93,13 @@ class Convolution(Layer):
         n, _, height, width = four_axes(bottom[0])
         return [(n, self.options.num_output, self.kernel.rows.convolved(height), self.kernel.columns.convolved(width))]
 
-    def forward(self, bottom: list[Array], run: Run) -> list[Array]:
+    def forward(self, bottom: list[Array], run: ForwardRun) -> list[Array]:
         y = convolve(bottom[0], run.params[0], self.kernel, run.out)
         if self.options.bias_term:
             y += run.params[1][:, None, None]
         return [y]
 
-    def backward(self, dtop: list[Array], run: Run) -> list[Array | None]:
+    def backward(self, dtop: list[Array], run: BackwardRun) -> list[Array | None]:
         (dy,), (x,) = dtop, run.bottom
         if run.dparams[0] is not None:
             convolve_backward_weight(x, dy, self.kernel, run.dparams[0])

@@ -16,7 +16,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from fcnlite.description.shapes import Placement, deconvolution_placement
-from fcnlite.layers.base import Array, Run, Shape, four_axes, register
+from fcnlite.layers.base import Array, BackwardRun, ForwardRun, Shape, four_axes, register
 from fcnlite.layers.columns import convolve, convolve_backward_data, convolve_backward_weight
 from fcnlite.layers.convolution import Convolution
 
@@ -34,14 +34,14 @@ class Deconvolution(Convolution):
         rows, columns = self.kernel.rows, self.kernel.columns
         return [(n, self.options.num_output, rows.deconvolved(height), columns.deconvolved(width))]
 
-    def forward(self, bottom: list[Array], run: Run) -> list[Array]:
+    def forward(self, bottom: list[Array], run: ForwardRun) -> list[Array]:
         ((*_, height, width),) = self.top_shapes(bottom[0].shape)
         y = convolve_backward_data(bottom[0], run.params[0], self.kernel, height, width, run.out)
         if self.options.bias_term:
             y += run.params[1][:, None, None]
         return [y]
 
-    def backward(self, dtop: list[Array], run: Run) -> list[Array | None]:
+    def backward(self, dtop: list[Array], run: BackwardRun) -> list[Array | None]:
         (dy,), (x,) = dtop, run.bottom
         if run.dparams[0] is not None:
             convolve_backward_weight(dy, x, self.kernel, run.dparams[0])

@@ -17,7 +17,7 @@ from typing import Literal
 
 import numpy as np
 
-from fcnlite.layers.base import Array, Layer, Run, Shape, canonical_axis, register
+from fcnlite.layers.base import Array, BackwardRun, ForwardRun, Layer, Shape, canonical_axis, register
 
 
 @dataclass(frozen=True)
@@ -43,7 +43,7 @@ class Reduction(Layer):
         (x,) = bottom
         return [x[: canonical_axis(self.options.axis, len(x))]]
 
-    def forward(self, bottom: list[Array], run: Run) -> list[Array]:
+    def forward(self, bottom: list[Array], run: ForwardRun) -> list[Array]:
         (x,), o = bottom, self.options
         (shape,) = self.top_shapes(x.shape)
         rows = self._rows(x)
@@ -55,7 +55,7 @@ class Reduction(Layer):
         }[o.operation]()
         return [(o.coeff * sums).reshape(shape)]
 
-    def backward(self, dtop: list[Array], run: Run) -> list[Array | None]:
+    def backward(self, dtop: list[Array], run: BackwardRun) -> list[Array | None]:
         (dy,), (x,), o = dtop, run.bottom, self.options
         rows = self._rows(x)
         slope = {

@@ -11,7 +11,7 @@ from functools import reduce
 
 import numpy as np
 
-from fcnlite.layers.base import Array, Layer, Run, Shape, register
+from fcnlite.layers.base import Array, BackwardRun, ForwardRun, Layer, Shape, register
 
 
 @register
@@ -23,8 +23,8 @@ class Split(Layer):
     def top_shapes(self, *bottom: Shape) -> list[Shape]:
         return [bottom[0]] * len(self.spec.top)
 
-    def forward(self, bottom: list[Array], run: Run) -> list[Array]:
+    def forward(self, bottom: list[Array], run: ForwardRun) -> list[Array]:
         return bottom * len(self.spec.top)
 
-    def backward(self, dtop: list[Array], run: Run) -> list[Array | None]:
+    def backward(self, dtop: list[Array], run: BackwardRun) -> list[Array | None]:
         return [reduce(np.add, dtop)]

@@ -13,7 +13,7 @@ import numpy as np
 
 from fcnlite.description.shapes import Placement
 from fcnlite.errors import SpecError
-from fcnlite.layers.base import Array, Layer, Run, Shape, along_picture, canonical_axis, register
+from fcnlite.layers.base import Array, BackwardRun, ForwardRun, Layer, Shape, along_picture, canonical_axis, register
 
 
 @dataclass(frozen=True)
@@ -37,10 +37,10 @@ class Tile(Layer):
         (x,), axis = bottom, canonical_axis(self.options.axis, len(bottom[0]))
         return [(*x[:axis], x[axis] * self.options.tiles, *x[axis + 1 :])]
 
-    def forward(self, bottom: list[Array], run: Run) -> list[Array]:
+    def forward(self, bottom: list[Array], run: ForwardRun) -> list[Array]:
         return [np.concatenate(bottom * self.options.tiles, axis=self.options.axis, out=run.out)]
 
-    def backward(self, dtop: list[Array], run: Run) -> list[Array | None]:
+    def backward(self, dtop: list[Array], run: BackwardRun) -> list[Array | None]:
         return [np.add.reduce(np.split(dtop[0], self.options.tiles, axis=self.options.axis))]
 
     def placement(self) -> tuple[Placement, Placement] | None:

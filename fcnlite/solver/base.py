@@ -117,7 +117,7 @@ class Solver:
         A loss that is not finite raises `TrainingError` before anything that is learned changes (the running sums of
         BatchNorm may have). Steps from several threads take turns, also of solvers on nets that share parameters.
         """
-        with self.net._learning:
+        with self.net.state.learning:
             return self._step(batch, blobs)
 
     def _step(self, batch: Mapping[str, Any] | Sequence[Mapping[str, Any]] | None, blobs: Mapping[str, Any]) -> float:

@@ -80,15 +80,15 @@ class TrainOptions:
     normalization: str = field(
         default="VALID",
         metadata={
-            "help": "normalization of the loss: VALID, FULL, BATCH_SIZE, or NONE (a sum over pixels, for learning rates "
-            "of 1e-10 and less); a prototxt keeps its own"
+            "help": "normalization of the loss: VALID, FULL, BATCH_SIZE, or NONE (a sum over pixels, for learning "
+            "rates of 1e-10 and less); a prototxt keeps its own"
         },
     )
     class_balance: float = field(
         default=0.0,
         metadata={
-            "help": "weight the loss of each class by 1 / ln(X + its share of the pixels), with X above 1, usually 1.02 "
-            "to 1.1; 0 weights all classes equally (default: 0)"
+            "help": "weight the loss of each class by 1 / ln(X + its share of the pixels), with X above 1, usually "
+            "1.02 to 1.1; 0 weights all classes equally (default: 0)"
         },
     )
     loss_sampling: float = field(

@@ -255,8 +255,8 @@ def test_a_full_disk_ends_in_a_sentence_and_keeps_the_checkpoint(tmp_path: Path)
     out = tmp_path / "run"
     run = [*map(str, TINY), "--no-validation", "--check-every", "1", "--out", str(out)]
     code = (
-        "import resource, signal, sys; from fcnlite._cli import parser as _cli\n"
-        "from fcnlite.train.__main__ import main\n"
+        "import resource, signal, sys\n"
+        "from fcnlite._cli import parser as _cli; from fcnlite.train.__main__ import main\n"
         "signal.signal(signal.SIGXFSZ, signal.SIG_IGN)\n"
         "limit = int(sys.argv.pop(1)); resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit))\n"
         "sys.exit(_cli.run(main))"

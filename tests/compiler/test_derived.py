@@ -13,7 +13,7 @@ import pytest
 from fcnlite.description.shapes import Shape, show
 from fcnlite.errors import ShapeError, SpecError
 from fcnlite.layers import base
-from fcnlite.layers.base import Layer, Run, create, register
+from fcnlite.layers.base import BackwardRun, ForwardRun, Layer, create, register
 from fcnlite.layers.batch_norm import BatchNorm
 from fcnlite.layers.bias import Bias
 from fcnlite.layers.convolution import Convolution
@@ -68,7 +68,7 @@ def doubled(monkeypatch: pytest.MonkeyPatch, kind: str) -> None:
     class Doubled(derived_from):  # type: ignore[misc, valid-type]
         type = "Doubled"
 
-        def forward(self, bottom: list[Array], run: Run) -> list[Array]:
+        def forward(self, bottom: list[Array], run: ForwardRun) -> list[Array]:
             return [2 * each for each in super().forward(bottom, run)]
 
     monkeypatch.setattr(base, "_registry", dict(base._registry))
@@ -102,7 +102,7 @@ def registry(monkeypatch: pytest.MonkeyPatch) -> None:
 class Twice:
     """Calls the forward that it is put before as it likes: twice, say, and returns a view."""
 
-    def forward(self, bottom: list[Array], run: Run) -> list[Array]:
+    def forward(self, bottom: list[Array], run: ForwardRun) -> list[Array]:
         (x,), (negative,) = super().forward(bottom, run), super().forward([-bottom[0]], run)  # type: ignore[misc]
         return [(x - 3 * negative)[:, ::-1]]
 
@@ -120,7 +120,7 @@ def test_one_that_calls_ours_as_it_likes(derived_from: type[Layer], mixin: bool,
         class Folded(derived_from):  # type: ignore[misc, valid-type]
             type = "Folded"
 
-            def forward(self, bottom: list[Array], run: Run) -> list[Array]:
+            def forward(self, bottom: list[Array], run: ForwardRun) -> list[Array]:
                 (x,), (negative,) = super().forward(bottom, run), super().forward([-bottom[0]], run)
                 return [(x - 3 * negative)[:, ::-1]]
 
@@ -132,7 +132,7 @@ def test_one_that_calls_ours_as_it_likes(derived_from: type[Layer], mixin: bool,
     after = layer("c", "Power", folded.top[0], shift=1.0)
     net = filled(spec_of((2, 3, 13, 18), layer("a", "Power", "data", scale=0.5), folded, after))
     once = create(net.spec.layer("b"), "TEST")
-    (made,) = once.forward([0.5 * FEEDS["data"]], Run([each.array for each in net.params.get("b", ())]))
+    (made,) = once.forward([0.5 * FEEDS["data"]], ForwardRun([each.array for each in net.params.get("b", ())]))
     for path in (net, plain_twin(net)):
         assert_near(path.forward(FEEDS, keep=keep)["c"], made + 1)
 
@@ -146,7 +146,7 @@ def test_one_whose_backward_goes_forward_again(derived_from: type[Layer]) -> Non
         type = "Numeric"
         backward_reads = frozenset({"bottom", "top"})
 
-        def backward(self, dtop: list[Array], run: Run) -> list[Array | None]:
+        def backward(self, dtop: list[Array], run: BackwardRun) -> list[Array | None]:
             (x,) = run.bottom
             (up,), (down,) = self.forward([x + 0.5], run), self.forward([x - 0.5], run)
             assert up is not down
@@ -174,7 +174,7 @@ def test_one_that_returns_its_tops_in_another_order(writes_out: bool) -> None:
     class Turned(Slice):
         type = "Turned"
 
-        def forward(self, bottom: list[Array], run: Run) -> list[Array]:
+        def forward(self, bottom: list[Array], run: ForwardRun) -> list[Array]:
             return super().forward(bottom, run)[::-1]
 
     Turned.writes_out = writes_out
@@ -192,7 +192,7 @@ def test_one_whose_tops_have_other_shapes_than_ours() -> None:
         def top_shapes(self, *bottom: Shape) -> list[Shape]:
             return [(n, *rest) for n, _, *rest in super().top_shapes(*bottom)]
 
-        def forward(self, bottom: list[Array], run: Run) -> list[Array]:
+        def forward(self, bottom: list[Array], run: ForwardRun) -> list[Array]:
             return [each[:, 0] for each in super().forward(bottom, run)]
 
     class Counted(Pooling):
@@ -202,7 +202,7 @@ def test_one_whose_tops_have_other_shapes_than_ours() -> None:
         def top_shapes(self, *bottom: Shape) -> list[Shape]:
             return [*super().top_shapes(*bottom)[:2], (1,)]
 
-        def forward(self, bottom: list[Array], run: Run) -> list[Array]:
+        def forward(self, bottom: list[Array], run: ForwardRun) -> list[Array]:
             return [*super().forward(bottom, run), np.full(1, 3.0)]
 
     register(Unstack)
@@ -219,7 +219,7 @@ def test_one_that_returns_its_bottom_without_saying_so(path: str) -> None:
     class Same(Layer):
         type = "Same"
 
-        def forward(self, bottom: list[Array], run: Run) -> list[Array]:
+        def forward(self, bottom: list[Array], run: ForwardRun) -> list[Array]:
             return [bottom[0]]
 
     register(Same)
@@ -236,7 +236,7 @@ def test_one_that_returns_other_numbers_or_strides(path: str) -> None:
     class Other(Reshape):  # which `aliases`
         type = "Other"
 
-        def forward(self, bottom: list[Array], run: Run) -> list[Array]:
+        def forward(self, bottom: list[Array], run: ForwardRun) -> list[Array]:
             return [bottom[0].astype(np.float64)[:, :, ::-1, ::-1]]
 
     register(Other)
@@ -253,7 +253,7 @@ def test_one_whose_top_is_not_what_it_says(path: str) -> None:
     class Wrong(TanH):
         type = "Wrong"
 
-        def forward(self, bottom: list[Array], run: Run) -> list[Array]:
+        def forward(self, bottom: list[Array], run: ForwardRun) -> list[Array]:
             return [bottom[0][:, :1], bottom[0]][: 1 if bottom[0].ndim == 4 else 2]
 
     register(Wrong)
@@ -293,7 +293,7 @@ def test_gradients_may_be_arrays_of_any_kind(monkeypatch: pytest.MonkeyPatch, ch
     class Odd(ReLU):
         type = "Odd"
 
-        def backward(self, dtop: list[Array], run: Run) -> list[Array | None]:
+        def backward(self, dtop: list[Array], run: BackwardRun) -> list[Array | None]:
             (dx,) = super().backward(dtop, run)
             assert dx is not None
             return [change(dx)]
@@ -313,7 +313,7 @@ def test_a_layer_without_backward_is_named(monkeypatch: pytest.MonkeyPatch, path
     class Forward(Layer):
         type = "Forward"
 
-        def forward(self, bottom: list[Array], run: Run) -> list[Array]:
+        def forward(self, bottom: list[Array], run: ForwardRun) -> list[Array]:
             return [2 * bottom[0]]
 
     monkeypatch.setattr(base, "_registry", dict(base._registry))

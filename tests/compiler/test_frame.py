@@ -136,7 +136,7 @@ def test_zeros_are_computed_once() -> None:
 
 def zero_pictures(net: Net) -> list[Any]:
     """What has been prepared of them."""
-    return [found for key, found in net._prepared.items() if key[0] == "zero picture"]
+    return [found for key, found in net.executor.derived.items() if key[0] == "zero picture"]
 
 
 def test_a_picture_larger_than_its_zeros_costs_no_more_of_them() -> None:
@@ -341,7 +341,7 @@ def test_any_chain_by_winograd(layers: tuple[LayerSpec, ...], size: tuple[int, i
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(choose, "cheapest", winograd_if_possible)
         plan = plan_of(net, feed(*size))
-        net._arena.of(plan.arena_floats).fill(np.nan)
+        net.executor.arena.of(plan.arena_floats).fill(np.nan)
         assert_same_outputs(net, feed(*size))
 
 

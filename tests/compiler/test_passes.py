@@ -535,7 +535,7 @@ def test_kernels_are_turned_for_gradients_where_that_saves_more_than_it_takes(
     layers = layer("a", "Convolution", "data", **options), conv("b", "a", 8)
     net = filled(spec_of(feeds["data"].shape, *layers), phase="TRAIN")
     gradients(net, feeds)
-    assert any(layers == ("a",) and how == "turned" for layers, _, how in net._prepared) == turned
+    assert any(layers == ("a",) and how == "turned" for layers, _, how in net.executor.derived) == turned
 
 
 # lay out

@@ -8,10 +8,13 @@ from typing import Any
 import numpy as np
 
 from fcnlite.compiler import Plan
+from fcnlite.compiler.executor import FastPath
 from fcnlite.compiler.ir import Operation
 from fcnlite.description.spec import LayerSpec, NetSpec
-from fcnlite.engine.backprop import Pass, PlainPass
-from fcnlite.graph.schedule import Schedule
+from fcnlite.engine.backprop import Timer
+from fcnlite.engine.reference import ReferencePass, ReferencePath, run_layer
+from fcnlite.engine.state import State
+from fcnlite.graph.preparation import Kept, Prepared
 from fcnlite.net import Net
 
 Array = np.ndarray[Any, np.dtype[Any]]
@@ -83,9 +86,8 @@ def plain_twin(net: Net) -> Net:
 
 def plan_of(net: Net, feeds: Mapping[str, Array], outputs: Sequence[str] | None = None, keep: bool = False) -> Plan:
     """The plan by which the fast path would run `net` on these inputs."""
-    asked = None if outputs is None else tuple(outputs)
-    schedule = Schedule.make(net.layers, frozenset(feeds), asked, keep)
-    return net._plan(schedule, {name: array.shape for name, array in feeds.items()}, keep=keep, elide=True)
+    assert isinstance(net.executor, FastPath)
+    return net.executor.plan(net._prepare({name: array.shape for name, array in feeds.items()}, outputs, Kept(keep)))
 
 
 def does(plan: Plan, layer_name: str) -> Operation:
@@ -132,7 +134,8 @@ def assert_same_outputs(net: Net, feeds: Mapping[str, Array], outputs: Sequence[
 
 def gradients(net: Net, feeds: Mapping[str, Array], wrt: Iterable[str] = ("data",)) -> dict[str, Array]:
     """Of all parameters (`conv1[0]`) and of the blobs `wrt`, behind random gradients of the outputs."""
-    outputs = net.forward(feeds, keep=True)
+    blobs = [name for name in wrt if name not in feeds]
+    outputs = net.forward(feeds, keep=blobs or True)
     dtops = {name: normal(7 + i, *array.shape) for i, (name, array) in enumerate(sorted(outputs.items()))}
     net.backward(dtops, wrt=list(wrt), frozen=True)
     found = {name: array.copy() for name, array in net.grads.items()}
@@ -144,39 +147,48 @@ def gradients(net: Net, feeds: Mapping[str, Array], wrt: Iterable[str] = ("data"
 # Where rounding decides
 
 
-class Following(Net):
-    """The plain path, behind each layer set to the values that another net's pass had there.
+class Following(ReferencePath):
+    """The reference path, with each layer's tops set to the values that another net's pass had there.
 
-    So ReLU's kink and every maximum are decided alike, however near the values lie, and gradients can be compared.
+    So ReLU's kink and every maximum are decided alike, however near the values are, and gradients can be compared.
     """
 
-    def __init__(self, net: Net) -> None:
-        super().__init__(net.spec, phase=net.phase, path="plain", seed=net.seed, shared=net.params)
-        assert net._last is not None
-        self._leading = net._last.values
+    def __init__(self, state: State, leading: Mapping[int, Array]) -> None:
+        super().__init__(state)
+        self._leading = leading
 
-    def _forward_plain(
-        self, schedule: Schedule, feeds: Mapping[str, Array], keep: bool
-    ) -> tuple[dict[str, Array], Pass[Any]]:
+    def forward(
+        self, prepared: Prepared, feeds: Mapping[str, Array], timer: Timer | None
+    ) -> tuple[dict[str, Array], ReferencePass]:
+        schedule = prepared.schedule
         values = {version: feeds[name] for name, version in schedule.inputs.items()}
         runs = []
         for step in schedule.steps:
-            top, run = self._run_layer(step.layer, [values[version] for version in step.bottom], ())
+            top, run = run_layer(step.layer, [values[version] for version in step.bottom], (), self._state)
             for version, array in zip(step.top, top, strict=True):
                 if version in self._leading and array.flags.writeable:
                     array[...] = self._leading[version]
             values.update(zip(step.top, top, strict=True))
             runs.append(run)
-        return {name: values[version] for name, version in schedule.outputs.items()}, PlainPass(schedule, values, runs)
+        outputs = {name: values[version] for name, version in schedule.outputs.items()}
+        return outputs, ReferencePass(schedule, values, runs)
+
+
+def following(net: Net) -> Net:
+    """The reference path, on the same parameters, that follows the last pass of `net`."""
+    twin = plain_twin(net)
+    assert net._last is not None
+    twin.executor = Following(twin.state, net._last.values)
+    return twin
 
 
 def off(net: Net, feeds: Mapping[str, Array], wrt: Iterable[str] = ("data",)) -> dict[str, float]:
     """How far the fast path's gradients are from the plain ones behind the same blobs, of the largest value of each."""
     before = net.iteration
     found = gradients(net, feeds, wrt)
-    following = Following(net)
-    following.iteration = before
-    expected = gradients(following, feeds, wrt)
+    twin = following(net)
+    twin.iteration = before
+    expected = gradients(twin, feeds, wrt)
     assert found.keys() == expected.keys()
     return {name: error(found[name], expected[name]) for name in expected}
 
