@@ -19,8 +19,9 @@ from fcnlite import models, surgery
 from fcnlite._cli import parser as _cli
 from fcnlite.data.palette import voc_colors
 from fcnlite.description.fillers import Filler
+from fcnlite.description.model_info import ModelInfo
 from fcnlite.description.shapes import Shape, show
-from fcnlite.description.spec import ModelInfo, NetSpec
+from fcnlite.description.spec import NetSpec
 from fcnlite.errors import FileError, ShapeError, SpecError
 from fcnlite.formats import caffe
 from fcnlite.loading import load, read_weights, refuse_too_many, set_preprocessing

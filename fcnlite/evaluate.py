@@ -14,7 +14,7 @@ import numpy as np
 from fcnlite._cli import parser as _cli
 from fcnlite._cli.data import add_data_options, evaluation_data, repeat_data_options
 from fcnlite.data import Dataset
-from fcnlite.description.spec import Labels
+from fcnlite.description.model_info import Labels
 from fcnlite.errors import FileError
 from fcnlite.files import atomic_write
 from fcnlite.segmentation import plots

@@ -13,7 +13,7 @@ from typing import TypeAlias
 import numpy as np
 
 from fcnlite import surgery
-from fcnlite.description.spec import MeanPicture, ModelInfo, Preprocessing
+from fcnlite.description.model_info import MeanPicture, ModelInfo, Preprocessing
 from fcnlite.engine.parameter import Parameter
 from fcnlite.errors import FileError, ShapeError, SpecError
 from fcnlite.layers.base import Layer, UnknownLayer

@@ -18,8 +18,9 @@ import numpy.typing as npt
 
 from fcnlite.compiler.executor import FastPath
 from fcnlite.compiler.plan import Plan
+from fcnlite.description.model_info import ModelInfo
 from fcnlite.description.shapes import Shape
-from fcnlite.description.spec import PHASES, ModelInfo, NetSpec
+from fcnlite.description.spec import PHASES, NetSpec
 from fcnlite.engine import inputs as arrays
 from fcnlite.engine.backprop import Array, Backprop, Pass, Timer, first_nonfinite
 from fcnlite.engine.loaded import LoadedWeights

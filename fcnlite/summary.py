@@ -18,8 +18,9 @@ import numpy as np
 from fcnlite import models, surgery
 from fcnlite._cli import parser as _cli
 from fcnlite.compiler import report
+from fcnlite.description.model_info import ModelInfo
 from fcnlite.description.shapes import Placement, Shape, placements, show
-from fcnlite.description.spec import ModelInfo, NetSpec
+from fcnlite.description.spec import NetSpec
 from fcnlite.errors import FileError, ShapeError, SpecError, nearest
 from fcnlite.layers import Layer, create, links
 from fcnlite.loading import read_weights

@@ -12,7 +12,7 @@ import numpy as np
 from fcnlite.data.census import Census
 from fcnlite.data.checking import read_sample
 from fcnlite.data.problems import Progress, complain, survey
-from fcnlite.description.spec import Labels, Preprocessing
+from fcnlite.description.model_info import Labels, Preprocessing
 from fcnlite.text import classes_in_words, html_table
 
 VOID = 255

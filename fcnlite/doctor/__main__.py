@@ -13,7 +13,7 @@ from typing import Any
 from fcnlite import doctor, loading
 from fcnlite._cli import parser as _cli
 from fcnlite._cli.data import add_data_options, open_data
-from fcnlite.description.spec import Preprocessing
+from fcnlite.description.model_info import Preprocessing
 from fcnlite.doctor import padding, plateau, rates
 from fcnlite.doctor.finding import SEVERITIES, Finding
 from fcnlite.errors import FileError, ShapeError, SpecError

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from itertools import zip_longest
 
+from fcnlite.description.model_info import Preprocessing
 from fcnlite.description.shapes import Shape
-from fcnlite.description.spec import Preprocessing
 from fcnlite.layers import Layer
 from fcnlite.layers.infogain_loss import InfogainLoss
 from fcnlite.layers.softmax_loss import SoftmaxWithLoss

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from fcnlite import config, threads
-from fcnlite._kernels.im2col import col2im, im2col
+from fcnlite._kernels.products.im2col import col2im, im2col
 from fcnlite.description.shapes import Window, paired
 from fcnlite.layers.base import Array
 

@@ -16,8 +16,8 @@ from fcnlite.data.dataset import VOID, Dataset
 from fcnlite.data.palette import voc_colors
 from fcnlite.data.transforms import check_picture
 from fcnlite.data.voc import CLASSES as VOC_CLASSES
+from fcnlite.description.model_info import Labels, ModelInfo, Preprocessing
 from fcnlite.description.shapes import Shape, show
-from fcnlite.description.spec import Labels, ModelInfo, Preprocessing
 from fcnlite.errors import DataError, SpecError
 from fcnlite.graph.sizing import image_inputs
 from fcnlite.layers import Layer

@@ -7,8 +7,9 @@ from dataclasses import replace
 
 from fcnlite.data import Dataset
 from fcnlite.data.loader import blobs
+from fcnlite.description.model_info import Preprocessing
 from fcnlite.description.shapes import Shape
-from fcnlite.description.spec import LayerSpec, NetSpec, Preprocessing
+from fcnlite.description.spec import LayerSpec, NetSpec
 from fcnlite.errors import DataError
 from fcnlite.layers.base import create
 from fcnlite.layers.data import FCN_REFERENCE, DataLayer

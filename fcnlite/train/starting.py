@@ -15,7 +15,7 @@ from fcnlite._cli import parser as _cli
 from fcnlite._cli.data import training_data, validation_data
 from fcnlite.data import Dataset
 from fcnlite.data.loader import check_sizes
-from fcnlite.description.spec import ModelInfo, Preprocessing
+from fcnlite.description.model_info import ModelInfo, Preprocessing
 from fcnlite.errors import DataError, FcnliteError, SpecError, TrainingError
 from fcnlite.formats import caffe
 from fcnlite.loading import read_weights

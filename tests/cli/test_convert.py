@@ -15,12 +15,12 @@ import pytest
 import fcnlite
 from fcnlite import caffe, convert, models, storage
 from fcnlite.description.fillers import bilinear_kernel
-from fcnlite.description.spec import ModelInfo, Preprocessing
+from fcnlite.description.model_info import ModelInfo, Preprocessing
 from fcnlite.net import Net
 from tests.cli.conftest import Command, Ended
-from tests.interop import test_keras as keras_files
-from tests.interop import test_torchvision as torchvision_files
-from tests.interop.made_up import vgg16
+from tests.formats.interop import test_keras as keras_files
+from tests.formats.interop import test_torchvision as torchvision_files
+from tests.formats.interop.made_up import vgg16
 from tests.parity.reference import assert_close, read_case
 
 Array = np.ndarray[Any, Any]

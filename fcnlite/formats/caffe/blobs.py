@@ -10,9 +10,9 @@ from typing import Any, BinaryIO
 import numpy as np
 
 from fcnlite.errors import FileError
-from fcnlite.formats.caffe.bounded import opened
+from fcnlite.formats.caffe.reading import open_mapped
 from fcnlite.formats.caffe.schema import fields, message_class
-from fcnlite.formats.caffe.wire import BYTES, parts
+from fcnlite.formats.caffe.wire import BYTES, records
 from fcnlite.layers.options import MAX_AXES
 
 MAX_BLOB_BYTES = 64 << 20
@@ -28,7 +28,7 @@ _GRADIENTS = (_BLOB["diff"].number, _BLOB["double_diff"].number, 13)
 _RAW = 12
 """`raw_data`, which NVIDIA's Caffe and OpenCV write: numbers of 2, 4 or 8 bytes; 13 is `raw_diff`."""
 
-Piece = tuple[int, int]
+Span = tuple[int, int]
 """From byte to byte of the file."""
 
 
@@ -36,7 +36,7 @@ def read_blob(path: str | os.PathLike[str]) -> np.ndarray:
     """The float32 array in a binaryproto file (a mean picture, an infogain matrix). Raises `FileError`."""
     from google.protobuf.message import DecodeError
 
-    with opened(path, MAX_BLOB_BYTES) as (stream, data):
+    with open_mapped(path, MAX_BLOB_BYTES) as (stream, data):
         try:
             array = to_array(stream, data, (0, len(data)), str(path))
         except (ValueError, DecodeError) as error:
@@ -44,20 +44,20 @@ def read_blob(path: str | os.PathLike[str]) -> np.ndarray:
     return array.copy()
 
 
-def to_array(stream: BinaryIO, data: memoryview, blob: Piece, where: str) -> np.ndarray:
+def to_array(stream: BinaryIO, data: memoryview, blob: Span, where: str) -> np.ndarray:
     """The numbers of the BlobProto at `blob` of a file, in their shape: float32, read-only.
 
     `data` maps the file that `stream` reads: the walk looks at few bytes of it, and the numbers are read into their
     array straight. Raises `FileError`, beginning with `where`, for numbers that do not fit the shape or are not
     finite; `ValueError` or protobuf's `DecodeError` where there is no message.
     """
-    pieces: dict[int, list[Piece]] = {_FLOATS: [], _DOUBLES: [], _RAW: []}
+    pieces: dict[int, list[Span]] = {_FLOATS: [], _DOUBLES: [], _RAW: []}
     rest = bytearray()
-    for part in parts(data, *blob):
-        if part.kind == BYTES and part.number in pieces:
-            pieces[part.number].append((part.start, part.end))
-        elif part.number not in _GRADIENTS:
-            rest += data[part.begin : part.end]
+    for record in records(data, *blob):
+        if record.wire_type == BYTES and record.number in pieces:
+            pieces[record.number].append((record.start, record.end))
+        elif record.number not in _GRADIENTS:
+            rest += data[record.begin : record.end]
     message: Any = message_class("BlobProto")()
     message.ParseFromString(bytes(rest))
     shape = _shape(message, where)
@@ -88,7 +88,7 @@ def _shape(message: Any, where: str) -> tuple[int, ...]:
     return check_shape(message.shape.dim, where)
 
 
-def _kind(pieces: dict[int, list[Piece]], count: int) -> tuple[np.dtype[Any], list[Piece]]:
+def _kind(pieces: dict[int, list[Span]], count: int) -> tuple[np.dtype[Any], list[Span]]:
     """What the numbers are stored as, and where."""
     if raw := pieces[_RAW]:
         size = sum(end - start for start, end in raw)
@@ -112,7 +112,7 @@ def _check_count(found: int, shape: tuple[int, ...], where: str) -> None:
         )
 
 
-def _read(stream: BinaryIO, pieces: list[Piece], kind: np.dtype[Any], count: int) -> np.ndarray:
+def _read(stream: BinaryIO, pieces: list[Span], kind: np.dtype[Any], count: int) -> np.ndarray:
     """The numbers that lie at `pieces` of the file."""
     array = np.empty(count, np.float32)
     at = 0

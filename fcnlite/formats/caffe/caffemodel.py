@@ -14,11 +14,11 @@ import numpy as np
 
 from fcnlite.errors import FileError
 from fcnlite.formats import hdf5
-from fcnlite.formats.caffe.blobs import Piece, to_array
-from fcnlite.formats.caffe.bounded import opened
+from fcnlite.formats.caffe.blobs import Span, to_array
 from fcnlite.formats.caffe.hdf5_files import read_hdf5_weights
+from fcnlite.formats.caffe.reading import open_mapped
 from fcnlite.formats.caffe.schema import fields
-from fcnlite.formats.caffe.wire import BYTES, parts
+from fcnlite.formats.caffe.wire import BYTES, records
 
 MAX_BYTES = 2**31 - 1
 """Protobuf's limit for one message."""
@@ -45,14 +45,14 @@ def _read_binary(path: str | os.PathLike[str]) -> dict[str, list[np.ndarray]]:
     weights: dict[str, list[np.ndarray]] = {}
     layers = 0
     try:
-        with opened(path, MAX_BYTES) as (stream, data):
-            for part in parts(data, 0, len(data)):
-                if part.number not in _MESSAGES or part.kind != BYTES:
+        with open_mapped(path, MAX_BYTES) as (stream, data):
+            for record in records(data, 0, len(data)):
+                if record.number not in _MESSAGES or record.wire_type != BYTES:
                     continue
                 layers += 1
                 if layers > MAX_LAYERS:
                     raise FileError(f"{path}: holds more than {MAX_LAYERS:,} layers.")
-                name, arrays = _layer(stream, data, (part.start, part.end), _MESSAGES[part.number], str(path))
+                name, arrays = _layer(stream, data, (record.start, record.end), _MESSAGES[record.number], str(path))
                 if arrays and name in weights:
                     raise FileError(f"{path}: two layers with weights are called {name!r}.")
                 if arrays:
@@ -66,7 +66,7 @@ def _read_binary(path: str | os.PathLike[str]) -> dict[str, list[np.ndarray]]:
     return weights
 
 
-def _layer(stream: BinaryIO, data: memoryview, layer: Piece, message: str, source: str) -> tuple[str, list[np.ndarray]]:
+def _layer(stream: BinaryIO, data: memoryview, layer: Span, message: str, source: str) -> tuple[str, list[np.ndarray]]:
     """The name and the blobs of a layer of any version."""
     name = ""
     blobs = []
@@ -80,15 +80,15 @@ def _layer(stream: BinaryIO, data: memoryview, layer: Piece, message: str, sourc
     ]
 
 
-def _named_parts(data: memoryview, layer: Piece, message: str) -> Iterator[tuple[str, Piece]]:
+def _named_parts(data: memoryview, layer: Span, message: str) -> Iterator[tuple[str, Span]]:
     """The `name` and the `blobs` of a layer; of V1 also those of the V0 layer inside."""
     wanted = {fields(message)[name].number: name for name in ("name", "blobs")}
     if message == _V1:
         wanted[fields(message)["layer"].number] = _V0
-    for part in parts(data, *layer):
-        if part.kind == BYTES and part.number in wanted:
-            piece = (part.start, part.end)
-            if wanted[part.number] == _V0:
+    for record in records(data, *layer):
+        if record.wire_type == BYTES and record.number in wanted:
+            piece = (record.start, record.end)
+            if wanted[record.number] == _V0:
                 yield from _named_parts(data, piece, _V0)
             else:
-                yield wanted[part.number], piece
+                yield wanted[record.number], piece

@@ -12,11 +12,11 @@ import numpy as np
 from fcnlite.errors import FileError
 from fcnlite.formats import hdf5
 from fcnlite.formats.caffe.blobs import to_array
-from fcnlite.formats.caffe.bounded import opened
 from fcnlite.formats.caffe.caffemodel import MAX_BYTES
 from fcnlite.formats.caffe.hdf5_files import group_of, read_arrays
+from fcnlite.formats.caffe.reading import open_mapped
 from fcnlite.formats.caffe.schema import fields, message_class
-from fcnlite.formats.caffe.wire import BYTES, parts
+from fcnlite.formats.caffe.wire import BYTES, records
 
 _MAX_NAME = 10_000
 """Bytes of the name of a file."""
@@ -49,13 +49,13 @@ def _read_binary(path: str | os.PathLike[str]) -> SolverState:
     arrays: list[np.ndarray] = []
     message: Any = message_class("SolverState")()
     try:
-        with opened(path, MAX_BYTES) as (stream, data):
-            for part in parts(data, 0, len(data)):
-                if part.number == history and part.kind == BYTES:
+        with open_mapped(path, MAX_BYTES) as (stream, data):
+            for record in records(data, 0, len(data)):
+                if record.number == history and record.wire_type == BYTES:
                     where = f"{path}: history {len(arrays)}"
-                    arrays.append(to_array(stream, data, (part.start, part.end), where))
-                elif part.end - part.begin <= _MAX_NAME:
-                    rest += data[part.begin : part.end]
+                    arrays.append(to_array(stream, data, (record.start, record.end), where))
+                elif record.end - record.begin <= _MAX_NAME:
+                    rest += data[record.begin : record.end]
         message.ParseFromString(bytes(rest))
     except (ValueError, DecodeError) as error:
         raise FileError(f"{path}: is no solver state of Caffe, or it is damaged or cut short.") from error

@@ -27,11 +27,11 @@ class UnknownValueError(SpecError):
     """The text gives an enum a value that it has not."""
 
 
-def parse_text(message: str, text: str, source: str, *, foreign_fields: bool = False) -> Message:
+def parse_text(message: str, text: str, source: str, *, allow_unknown_fields: bool = False) -> Message:
     """Read `text` as the message of that name.
 
     Raises `SpecError`, naming `source` and the line, for a mistake in the text: `UnknownFieldError` for a field that
-    the message has not, unless `foreign_fields` are to be passed over, `UnknownValueError` for an enum's value.
+    the message has not, unless `allow_unknown_fields` are to be passed over, `UnknownValueError` for an enum's value.
     """
     from google.protobuf import text_format
 
@@ -40,7 +40,7 @@ def parse_text(message: str, text: str, source: str, *, foreign_fields: bool = F
         raise FileError(f"{source}: has {len(text):,} characters; {limit}.")
     parsed = message_class(message)()
     try:
-        text_format.Parse(text, parsed, allow_unknown_field=foreign_fields)
+        text_format.Parse(text, parsed, allow_unknown_field=allow_unknown_fields)
     except text_format.ParseError as error:
         line = error.GetLine()
         where = source if line is None else f"{source}, line {line}"

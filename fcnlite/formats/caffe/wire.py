@@ -12,7 +12,7 @@ from typing import NamedTuple
 _VARINT, _FIXED64, BYTES, _FIXED32 = 0, 1, 2, 5
 
 
-class Part(NamedTuple):
+class Record(NamedTuple):
     """One field of a message: where it begins, where its content starts and ends in the data."""
 
     number: int
@@ -23,7 +23,7 @@ class Part(NamedTuple):
     end: int
 
 
-def parts(data: memoryview, start: int, end: int) -> Iterator[Part]:
+def records(data: memoryview, start: int, end: int) -> Iterator[Record]:
     """The fields of the message that lies at data[start:end]. Raises `ValueError` where there is none."""
     at = start
     while at < end:
@@ -39,7 +39,7 @@ def parts(data: memoryview, start: int, end: int) -> Iterator[Part]:
             if size > end - content:
                 raise ValueError(f"{size} bytes announced at byte {content}, {end - content} left")
             at = content + size
-        yield Part(number, kind, begin, content, at)
+        yield Record(number, kind, begin, content, at)
 
 
 def _extent(data: memoryview, kind: int, at: int, end: int) -> tuple[int, int]:
