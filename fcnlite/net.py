@@ -16,13 +16,13 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from fcnlite.arrays import Array, Shape
 from fcnlite.compiler.executor import FastPath
 from fcnlite.compiler.plan import Plan
 from fcnlite.description.model_info import ModelInfo
-from fcnlite.description.shapes import Shape
 from fcnlite.description.spec import PHASES, NetSpec
 from fcnlite.engine import inputs as arrays
-from fcnlite.engine.backprop import Array, Backprop, Pass, Timer, first_nonfinite
+from fcnlite.engine.backprop import Backprop, Pass, Timer, first_nonfinite
 from fcnlite.engine.loaded import LoadedWeights
 from fcnlite.engine.parameter import Parameter, Parameters, make_parameters
 from fcnlite.engine.reference import ReferencePath
@@ -31,7 +31,8 @@ from fcnlite.errors import FcnliteError, ShapeError, SpecError, UnknownNameError
 from fcnlite.graph import outline, sizing
 from fcnlite.graph.preparation import Kept, Prepared, prepare
 from fcnlite.graph.schedule import Schedule
-from fcnlite.layers.base import Layer, create
+from fcnlite.layers.base import Layer
+from fcnlite.layers.registry import create
 from fcnlite.threads import Turns, blas_alone, in_turn
 
 PATHS = ("fast", "plain")

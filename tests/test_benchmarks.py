@@ -17,7 +17,7 @@ from benchmarks import dilated, machine, memory, more, same, same_worker, steps,
 from benchmarks.engines import AVX2, OURS, PEERS, Engine, build_net, engines, save_net
 from benchmarks.workers import EngineError, Worker
 from benchmarks.workloads import CLASSES, WORKLOADS, Workload
-from fcnlite._cli import parser as _cli
+from fcnlite._cli.running import run_command
 from fcnlite._kernels import isa
 from fcnlite.description.spec import LayerSpec, NetSpec
 from fcnlite.errors import SpecError
@@ -152,7 +152,7 @@ def test_what_no_installed_peer_can_run_is_not_begun(
     monkeypatch.setattr(table, "measure", lambda *_: pytest.fail("measured"))
     monkeypatch.setattr(command, "HERE", tmp_path)
     without(monkeypatch, "torch")
-    assert _cli.run(command.main, []) == 1
+    assert run_command(command.main, []) == 1
     assert capsys.readouterr().err == (
         "error: no peer can run FCN-8s, 500×500, training (and 2 more workloads), since these are not installed: "
         "torch; `make bench` installs all, as does pip install -e '.[bench]'.\n"
@@ -192,12 +192,12 @@ def test_a_missed_bar_is_a_failure_and_told_what_it_is(
 ) -> None:
     without(monkeypatch)
     monkeypatch.setattr(table, "measure", lambda workload, repeats: result(**{ONE.name: 3.3}))
-    assert _cli.run(command.main, ["375x500"]) == 1
+    assert run_command(command.main, ["375x500"]) == 1
     ended = capsys.readouterr()
     assert ended.err == "error: a net: the ratio is 0.303, above its bar of 0.3\n"
     assert "bar: the largest ratio that the project allows itself" in ended.out
     monkeypatch.setattr(table, "measure", lambda workload, repeats: result())
-    assert _cli.run(command.main, ["375x500"]) == 0
+    assert run_command(command.main, ["375x500"]) == 0
 
 
 def test_avx2_is_shown_where_the_machine_has_more() -> None:
@@ -242,10 +242,10 @@ def test_a_failure_of_ours_does_not_stop_the_others(
     without(monkeypatch)
     monkeypatch.setattr(table, "measure", measure)
     monkeypatch.setattr(command, "HERE", tmp_path)
-    assert _cli.run(command.main, ["500×500"]) == 1
+    assert run_command(command.main, ["500×500"]) == 1
     assert not list(tmp_path.iterdir())  # a part of the table leaves the figures of the whole alone
     assert f"error: {WORKLOADS[0].name}: fcnlite ended with status 1: no" in capsys.readouterr().err
-    assert _cli.run(command.main, ["--chart", str(tmp_path / "chart.png")]) == 1
+    assert run_command(command.main, ["--chart", str(tmp_path / "chart.png")]) == 1
     saved = json.loads((tmp_path / "results.json").read_text())
     assert WORKLOADS[3].name in [each["workload"] for each in saved["results"]]
     assert saved["machine"]["isa"] == isa.name()
@@ -263,7 +263,7 @@ def test_a_part_that_fails_does_not_stop_the_others(
     monkeypatch.setattr(more, "peak", lambda repeats: {"seconds": 1.0, "sgemm": 1e9, "direct": 1e9, "done": 1e9})
     monkeypatch.setattr(memory, "measure", dict)
     monkeypatch.setattr(command, "HERE", tmp_path)
-    assert _cli.run(command.main, ["--more"]) == 1
+    assert run_command(command.main, ["--more"]) == 1
     ended = capsys.readouterr()
     assert "## Memory and the first forward" in ended.out
     assert ended.err == "error: Cost against picture size: no such layer.\n"
@@ -277,7 +277,7 @@ def test_sizes_in_names_may_be_typed_with_an_x() -> None:
 
 
 def test_names_that_are_no_workload_are_an_error(capsys: pytest.CaptureFixture[str]) -> None:
-    assert _cli.run(command.main, ["no such net"]) == 1
+    assert run_command(command.main, ["no such net"]) == 1
     assert "no workload is called so; there are: FCN-8s" in capsys.readouterr().err
 
 
@@ -396,6 +396,6 @@ def test_a_comparison_that_differs_ends_with_status_1(
     monkeypatch.setattr(same, "write_files", lambda folder: None)
     monkeypatch.setattr(same, "computed", lambda tree, setting, folder: {"x": str(tree) if changed else "0"})
     for changed in (False, True):
-        assert _cli.run(same.main, ["--tree", str(tmp_path)]) == int(changed)
+        assert run_command(same.main, ["--tree", str(tmp_path)]) == int(changed)
     told = capsys.readouterr()
     assert "results are equal" in told.out and "plain path, 1 thread: x: differs" in told.err

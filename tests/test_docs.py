@@ -18,9 +18,9 @@ import pytest
 
 from fcnlite import data, solver
 from fcnlite.__main__ import _COMMANDS
-from fcnlite._cli import imports as _cli_import
-from fcnlite._cli import parser as _cli
-from fcnlite.layers import base
+from fcnlite._cli import imports
+from fcnlite._cli.running import run_command
+from fcnlite.layers import registry
 from tests import documents
 
 ROOT = Path(__file__).parents[1]
@@ -67,7 +67,7 @@ def run(words: list[str]) -> int:
     if name == "train":
         arguments += () if "--resume" in arguments else (*SHORT, "--overwrite")
     try:
-        return _cli.run(importlib.import_module(_COMMANDS[name][0]).main, arguments)
+        return run_command(importlib.import_module(_COMMANDS[name][0]).main, arguments)
     except SystemExit as end:
         return int(end.code or 0)
 
@@ -75,7 +75,7 @@ def run(words: list[str]) -> int:
 @pytest.fixture(autouse=True)
 def registers(tmp_path: Path) -> Iterator[None]:
     """What a page registers or imports goes with it."""
-    kept = [(register, dict(register)) for register in (base._registry, data._DATASETS, solver.TYPES)]
+    kept = [(register, dict(register)) for register in (registry._registry, data._DATASETS, solver.TYPES)]
     hidden = sys.modules.pop("mine", None)
     yield
     for register, before in kept:
@@ -84,7 +84,7 @@ def registers(tmp_path: Path) -> Iterator[None]:
     sys.modules.pop("mine", None)
     if hidden is not None:
         sys.modules["mine"] = hidden
-    _cli_import._loaded.clear()
+    imports._loaded.clear()
 
 
 @pytest.mark.filterwarnings("ignore")

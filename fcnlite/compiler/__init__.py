@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from fcnlite.arrays import Shape
 from fcnlite.compiler import report
 from fcnlite.compiler.arena import Arena, Outputs
 from fcnlite.compiler.ir import Graph, Value
@@ -18,7 +19,6 @@ from fcnlite.compiler.machine import Machine
 from fcnlite.compiler.operations.layer import LayerOperation
 from fcnlite.compiler.passes.table import passes_for
 from fcnlite.compiler.plan import Plan
-from fcnlite.description.shapes import Shape
 from fcnlite.graph.schedule import Schedule
 
 __all__ = ["Arena", "Machine", "Outputs", "Plan", "compile_schedule", "report"]

@@ -8,6 +8,7 @@ from typing import Any
 
 from fcnlite import config
 from fcnlite._kernels import isa
+from fcnlite.arrays import Array
 from fcnlite.compiler import compile_schedule
 from fcnlite.compiler.arena import Arena, Outputs
 from fcnlite.compiler.machine import Machine
@@ -15,7 +16,6 @@ from fcnlite.compiler.plan import Plan, PlanPass
 from fcnlite.engine.backprop import Timer
 from fcnlite.engine.state import State
 from fcnlite.graph.preparation import Prepared
-from fcnlite.layers.base import Array
 
 KEPT_PLANS = 8
 

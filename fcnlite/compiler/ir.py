@@ -16,10 +16,10 @@ from enum import Enum
 from math import prod
 from typing import Any, ClassVar
 
+from fcnlite.arrays import Array, Shape
 from fcnlite.compiler.cost import Cost
 from fcnlite.compiler.machine import Machine
 from fcnlite.description.shapes import Window
-from fcnlite.layers.base import Array, Shape
 
 BLOCK = 16
 """Channels that are adjacent in a blocked array."""

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
+from fcnlite.arrays import Array
 from fcnlite.compiler.ir import BLOCK, Value
 from fcnlite.compiler.machine import Machine
-from fcnlite.layers.base import Array
 
 
 def planes(array: Array, value: Value) -> Array:

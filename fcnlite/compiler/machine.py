@@ -6,11 +6,12 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from fcnlite.arrays import Array, Shape
 from fcnlite.compiler.arena import Arena, Outputs
 from fcnlite.engine.parameter import Parameter
 from fcnlite.engine.reference import run_layer
 from fcnlite.engine.state import State
-from fcnlite.layers.base import Array, BackwardRun, Layer, Shape
+from fcnlite.layers.base import BackwardRun, Layer
 
 
 @dataclass

@@ -10,13 +10,13 @@ from typing import Any
 
 import numpy as np
 
+from fcnlite.arrays import Array, Shape
 from fcnlite.compiler.arena import Buffer, place
 from fcnlite.compiler.ir import BackwardStep, ForwardStep, Graph, Operation, SetUp, Value
 from fcnlite.compiler.layouts import from_nchw, sum_repeats, to_nchw
 from fcnlite.compiler.machine import Machine
 from fcnlite.engine.backprop import Node, Pass
 from fcnlite.graph.schedule import Schedule
-from fcnlite.layers.base import Array, Shape
 
 
 @dataclass(frozen=True, eq=False)

@@ -6,10 +6,10 @@ from collections.abc import Mapping
 
 import numpy as np
 
+from fcnlite.arrays import Array
 from fcnlite.compiler.passes.table import PASSES
 from fcnlite.compiler.plan import Plan
 from fcnlite.description.shapes import show
-from fcnlite.layers.base import Array
 from fcnlite.threads import blas_alone
 
 

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from fcnlite.arrays import Array, Shape
 from fcnlite.compiler.arena import Arena
 from fcnlite.compiler.convolution.operation import ConvolutionOperation
 from fcnlite.compiler.ir import BLOCK, Graph, Operation, Value
@@ -17,7 +18,6 @@ from fcnlite.compiler.machine import Machine
 from fcnlite.compiler.passes.assign_layouts import assign_layouts
 from fcnlite.compiler.plan import Plan
 from fcnlite.graph.schedule import Schedule
-from fcnlite.layers.base import Array, Shape
 
 Computed = tuple[dict[int, Array], dict[int, Array]]
 """By the place of the operation that makes them: arrays, and pixels."""

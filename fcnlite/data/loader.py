@@ -11,8 +11,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from fcnlite.data.checking import read_sample, where
-from fcnlite.data.dataset import Dataset, Sample
+from fcnlite.data.dataset import Dataset, read_sample, where
+from fcnlite.data.sample import Sample
 from fcnlite.data.seeding import generator
 from fcnlite.data.transforms import Augment, augment, label_to_blob, to_blob
 from fcnlite.description.model_info import Preprocessing

@@ -9,12 +9,12 @@ from typing import Any, Generic, TypeVar
 
 import numpy as np
 
+from fcnlite.arrays import Array, Shape
 from fcnlite.engine.parameter import Parameter
 from fcnlite.engine.state import State
 from fcnlite.graph.schedule import Schedule
-from fcnlite.layers.base import Layer, Shape
+from fcnlite.layers.base import Layer
 
-Array = np.ndarray[Any, np.dtype[Any]]
 Key = TypeVar("Key", bound=Hashable)
 """Identifies a value: on the reference path a version of the schedule, on the fast path a value of the plan."""
 Backward = Callable[[list[Array], Sequence[bool], Sequence[Array | None]], list[Array | None]]

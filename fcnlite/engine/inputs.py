@@ -7,8 +7,9 @@ from typing import Any
 
 import numpy as np
 
+from fcnlite.arrays import Array
 from fcnlite.description.shapes import show
-from fcnlite.engine.backprop import Array, Pass
+from fcnlite.engine.backprop import Pass
 from fcnlite.errors import FcnliteError, ShapeError, SpecError, nearest
 from fcnlite.graph.sizing import image_inputs
 from fcnlite.layers.base import Layer

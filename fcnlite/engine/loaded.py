@@ -6,7 +6,8 @@ import os
 from collections.abc import Container, Iterable, Sequence
 
 from fcnlite.errors import SpecError
-from fcnlite.layers.base import Layer, UnknownLayer
+from fcnlite.layers.base import Layer
+from fcnlite.layers.registry import UnknownLayer
 
 
 class LoadedWeights:

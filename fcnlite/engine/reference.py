@@ -8,7 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from fcnlite.engine.backprop import Array, Node, Pass, Timer
+from fcnlite.arrays import Array
+from fcnlite.engine.backprop import Node, Pass, Timer
 from fcnlite.engine.state import State
 from fcnlite.graph.preparation import Prepared
 from fcnlite.graph.schedule import Schedule

@@ -8,10 +8,12 @@ from typing import Any, Protocol
 
 import numpy as np
 
+from fcnlite.arrays import Shape
 from fcnlite.description.spec import NetSpec
 from fcnlite.errors import FileError, SpecError, nearest
 from fcnlite.graph.schedule import Schedule, Versions
-from fcnlite.layers.base import Layer, Shape, create
+from fcnlite.layers.base import Layer
+from fcnlite.layers.registry import create
 
 Array = np.ndarray[Any, np.dtype[Any]]
 

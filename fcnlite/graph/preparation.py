@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from fcnlite.description.shapes import Shape
+from fcnlite.arrays import Shape
 from fcnlite.errors import SpecError, nearest
 from fcnlite.graph.schedule import Schedule
 from fcnlite.graph.sizing import infer

@@ -13,9 +13,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from fcnlite.arrays import Array, Shape
 from fcnlite.errors import ShapeError, SpecError
-from fcnlite.layers.base import Array, ForwardRun, Layer, Shape, register
+from fcnlite.layers.base import ForwardRun, Layer
 from fcnlite.layers.labels import check_label_shape, read_labels
+from fcnlite.layers.registry import register
 
 
 @dataclass(frozen=True)

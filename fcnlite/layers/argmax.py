@@ -14,9 +14,11 @@ from math import prod
 
 import numpy as np
 
+from fcnlite.arrays import Array, Shape
 from fcnlite.description.shapes import Placement
 from fcnlite.errors import ShapeError, SpecError
-from fcnlite.layers.base import Array, ForwardRun, Layer, Shape, canonical_axis, register
+from fcnlite.layers.base import ForwardRun, Layer, canonical_axis
+from fcnlite.layers.registry import register
 
 
 @dataclass(frozen=True)

@@ -21,8 +21,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from fcnlite.arrays import Array, Shape
 from fcnlite.errors import ShapeError, SpecError
-from fcnlite.layers.base import Array, BackwardRun, ForwardRun, Layer, ParamShape, Shape, register
+from fcnlite.layers.base import BackwardRun, ForwardRun, Layer, ParamShape
+from fcnlite.layers.registry import register
 
 
 @dataclass(frozen=True)

@@ -15,9 +15,10 @@ from typing import Any
 
 import numpy as np
 
+from fcnlite.arrays import Array, Shape
 from fcnlite.description.shapes import show
 from fcnlite.errors import ShapeError, SpecError
-from fcnlite.layers.base import Array, BackwardRun, ForwardRun, Layer, ParamShape, Shape, named
+from fcnlite.layers.base import BackwardRun, ForwardRun, Layer, ParamShape, named
 
 _PACKAGE = __name__.rpartition(".")[0] + "."
 _UNWRITTEN = {4: 0x7FC0F17E, 8: 0x7FF80000F17EF17E}

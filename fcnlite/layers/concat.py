@@ -12,10 +12,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from fcnlite.arrays import Array, Shape
 from fcnlite.description.shapes import Placement, show
 from fcnlite.errors import ShapeError
-from fcnlite.layers.base import Array, BackwardRun, ForwardRun, Layer, Shape, along_picture, canonical_axis, register
+from fcnlite.layers.base import BackwardRun, ForwardRun, Layer, along_picture, canonical_axis
 from fcnlite.layers.options import either
+from fcnlite.layers.registry import register
 
 
 @dataclass(frozen=True)

@@ -15,9 +15,11 @@ from fractions import Fraction
 
 import numpy as np
 
+from fcnlite.arrays import Array, Shape
 from fcnlite.description.shapes import Placement
 from fcnlite.errors import ShapeError, SpecError
-from fcnlite.layers.base import Array, BackwardRun, ForwardRun, Layer, Shape, canonical_axis, register
+from fcnlite.layers.base import BackwardRun, ForwardRun, Layer, canonical_axis
+from fcnlite.layers.registry import register
 
 
 @dataclass(frozen=True)

@@ -12,8 +12,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from fcnlite.arrays import Array
 from fcnlite.errors import SpecError
-from fcnlite.layers.base import Array, BackwardRun, ForwardRun, Layer, register
+from fcnlite.layers.base import BackwardRun, ForwardRun, Layer
+from fcnlite.layers.registry import register
 
 
 @register

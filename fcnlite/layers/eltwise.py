@@ -17,9 +17,11 @@ from typing import Literal
 
 import numpy as np
 
+from fcnlite.arrays import Array, Shape
 from fcnlite.description.shapes import show
 from fcnlite.errors import ShapeError, SpecError
-from fcnlite.layers.base import Array, BackwardRun, ForwardRun, Layer, Shape, register
+from fcnlite.layers.base import BackwardRun, ForwardRun, Layer
+from fcnlite.layers.registry import register
 
 
 @dataclass(frozen=True)

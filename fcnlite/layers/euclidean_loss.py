@@ -9,9 +9,11 @@ from __future__ import annotations
 
 import numpy as np
 
+from fcnlite.arrays import Array, Shape
 from fcnlite.description.shapes import show
 from fcnlite.errors import ShapeError
-from fcnlite.layers.base import Array, BackwardRun, ForwardRun, Layer, Shape, register
+from fcnlite.layers.base import BackwardRun, ForwardRun, Layer
+from fcnlite.layers.registry import register
 
 
 @register

@@ -8,11 +8,13 @@ from typing import Any
 
 import numpy as np
 
+from fcnlite.arrays import Array
 from fcnlite.description import fillers
 from fcnlite.description.spec import LayerSpec
 from fcnlite.errors import GradientError
 from fcnlite.layers import calls
-from fcnlite.layers.base import Array, BackwardRun, ForwardRun, Layer, UnknownLayer, create
+from fcnlite.layers.base import BackwardRun, ForwardRun, Layer
+from fcnlite.layers.registry import UnknownLayer, create
 
 STEP = 2e-4
 TOLERANCE = 1e-6

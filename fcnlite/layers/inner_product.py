@@ -14,10 +14,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from math import prod
 
+from fcnlite.arrays import Array, Shape
 from fcnlite.description.fillers import Filler
 from fcnlite.description.shapes import Placement
 from fcnlite.errors import SpecError
-from fcnlite.layers.base import Array, BackwardRun, ForwardRun, Layer, ParamShape, Shape, canonical_axis, register
+from fcnlite.layers.base import BackwardRun, ForwardRun, Layer, ParamShape, canonical_axis
+from fcnlite.layers.registry import register
 from fcnlite.threads import matmul
 
 

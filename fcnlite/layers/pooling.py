@@ -19,10 +19,12 @@ import numpy as np
 
 from fcnlite import config
 from fcnlite._kernels.pooling.nchw import ave_backward, ave_forward, max_backward, max_forward
+from fcnlite.arrays import Array, Shape
 from fcnlite.description.shapes import Placement, Window, convolution_placement, paired, pooled
 from fcnlite.errors import SpecError
-from fcnlite.layers.base import Array, BackwardRun, ForwardRun, Layer, Shape, four_axes, register
+from fcnlite.layers.base import BackwardRun, ForwardRun, Layer, four_axes
 from fcnlite.layers.options import pair
+from fcnlite.layers.registry import register
 
 
 @dataclass(frozen=True)

@@ -12,10 +12,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from fcnlite.arrays import Array, Shape
 from fcnlite.description.fillers import Filler
 from fcnlite.description.shapes import show
 from fcnlite.errors import ShapeError
-from fcnlite.layers.base import Array, BackwardRun, ForwardRun, Layer, ParamShape, Shape, register
+from fcnlite.layers.base import BackwardRun, ForwardRun, Layer, ParamShape
+from fcnlite.layers.registry import register
 from fcnlite.layers.repeated import Repeated
 
 

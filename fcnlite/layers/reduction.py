@@ -17,7 +17,9 @@ from typing import Literal
 
 import numpy as np
 
-from fcnlite.layers.base import Array, BackwardRun, ForwardRun, Layer, Shape, canonical_axis, register
+from fcnlite.arrays import Array, Shape
+from fcnlite.layers.base import BackwardRun, ForwardRun, Layer, canonical_axis
+from fcnlite.layers.registry import register
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from fcnlite.layers.base import Array, BackwardRun, ForwardRun, Layer, register
+from fcnlite.arrays import Array
+from fcnlite.layers.base import BackwardRun, ForwardRun, Layer
+from fcnlite.layers.registry import register
 
 
 @dataclass(frozen=True)

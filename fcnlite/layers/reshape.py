@@ -11,11 +11,13 @@ from dataclasses import dataclass
 from math import prod
 from typing import ClassVar
 
+from fcnlite.arrays import Array, Shape
 from fcnlite.description.shapes import show
 from fcnlite.errors import ShapeError, SpecError
-from fcnlite.layers.base import Array, BackwardRun, Class, ForwardRun, Layer, Shape, canonical_axis, register
+from fcnlite.layers.base import BackwardRun, Class, ForwardRun, Layer, canonical_axis
 from fcnlite.layers.input import BlobShape
 from fcnlite.layers.options import MAX_AXES
+from fcnlite.layers.registry import register
 
 
 @dataclass(frozen=True)

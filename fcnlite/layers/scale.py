@@ -15,9 +15,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from fcnlite.arrays import Array, Shape
 from fcnlite.description.fillers import Filler
 from fcnlite.errors import SpecError
-from fcnlite.layers.base import Array, BackwardRun, ForwardRun, Layer, ParamShape, Shape, register
+from fcnlite.layers.base import BackwardRun, ForwardRun, Layer, ParamShape
+from fcnlite.layers.registry import register
 from fcnlite.layers.repeated import Repeated
 
 

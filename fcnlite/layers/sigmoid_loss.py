@@ -13,11 +13,13 @@ from math import prod
 
 import numpy as np
 
+from fcnlite.arrays import Array, Shape
 from fcnlite.description.shapes import show
 from fcnlite.errors import ShapeError
-from fcnlite.layers.base import Array, BackwardRun, ForwardRun, Shape, register
+from fcnlite.layers.base import BackwardRun, ForwardRun
 from fcnlite.layers.elementwise import sigmoid
 from fcnlite.layers.loss import Loss
+from fcnlite.layers.registry import register
 
 
 @register

@@ -5,7 +5,9 @@ No tops, no options; the bottoms get no gradient.
 
 from __future__ import annotations
 
-from fcnlite.layers.base import Array, BackwardRun, ForwardRun, Layer, Shape, register
+from fcnlite.arrays import Array, Shape
+from fcnlite.layers.base import BackwardRun, ForwardRun, Layer
+from fcnlite.layers.registry import register
 
 
 @register

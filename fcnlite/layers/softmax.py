@@ -12,7 +12,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from fcnlite.layers.base import Array, BackwardRun, ForwardRun, Layer, Shape, canonical_axis, register
+from fcnlite.arrays import Array, Shape
+from fcnlite.layers.base import BackwardRun, ForwardRun, Layer, canonical_axis
+from fcnlite.layers.registry import register
 
 
 @dataclass(frozen=True)

@@ -15,9 +15,11 @@ from math import prod
 
 import numpy as np
 
-from fcnlite.layers.base import Array, BackwardRun, ForwardRun, Shape, register
+from fcnlite.arrays import Array, Shape
+from fcnlite.layers.base import BackwardRun, ForwardRun
 from fcnlite.layers.labels import check_label_shape, read_labels
 from fcnlite.layers.loss import Loss, LossOptions
+from fcnlite.layers.registry import register
 from fcnlite.layers.softmax import softmax
 
 SMALLEST = np.finfo(np.float32).tiny

@@ -11,7 +11,9 @@ from functools import reduce
 
 import numpy as np
 
-from fcnlite.layers.base import Array, BackwardRun, ForwardRun, Layer, Shape, register
+from fcnlite.arrays import Array, Shape
+from fcnlite.layers.base import BackwardRun, ForwardRun, Layer
+from fcnlite.layers.registry import register
 
 
 @register

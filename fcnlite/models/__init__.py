@@ -103,7 +103,7 @@ def build(
     """
     spec = describe(name, classes=classes, width=width, normalization=normalization, channels=channels)
     net = Net(spec, path=path, phase=phase, dtype=dtype, seed=seed, low_memory=low_memory)
-    surgery.fill(net, [layer.spec.name for layer in net.layers if _is_unfilled_feature(layer.spec)], Filler("msra"))
+    surgery.fill(net, surgery.unfilled_features(net), Filler("msra"))
     surgery.interp(net)
     return net
 
@@ -122,12 +122,3 @@ def _of_channels(spec: NetSpec, channels: int) -> NetSpec:
         return replace(layer, options={**layer.options, "shape": [{"dim": [count, channels, *sides]}]})
 
     return replace(spec, layers=tuple(map(changed, spec.layers)))
-
-
-def _is_unfilled_feature(layer: LayerSpec) -> bool:
-    """Whether a layer computes features, not scores, and its description does not say how it starts."""
-    return (
-        layer.type in ("Convolution", "InnerProduct")
-        and "weight_filler" not in layer.options
-        and not layer.name.startswith(("score", "fc8"))
-    )

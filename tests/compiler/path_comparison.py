@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from fcnlite.arrays import Array
 from fcnlite.compiler import Plan
 from fcnlite.compiler.executor import FastPath
 from fcnlite.compiler.ir import Operation
@@ -16,8 +17,6 @@ from fcnlite.engine.reference import ReferencePass, ReferencePath, run_layer
 from fcnlite.engine.state import State
 from fcnlite.graph.preparation import Kept, Prepared
 from fcnlite.net import Net
-
-Array = np.ndarray[Any, np.dtype[Any]]
 
 OUTPUT_BAR = 1e-4
 GRADIENT_BAR = 1e-3

@@ -5,13 +5,13 @@ from __future__ import annotations
 import importlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Any
 
 import numpy as np
 from hypothesis import strategies as st
 from numpy.lib.stride_tricks import sliding_window_view
 
 from fcnlite._kernels import isa
+from fcnlite.arrays import Array
 from fcnlite.compiler.arena import Arena, Outputs
 from fcnlite.compiler.convolution.problem import Problem
 from fcnlite.compiler.ir import BLOCK, blocks
@@ -20,7 +20,6 @@ from fcnlite.description.shapes import Window
 from fcnlite.engine.state import State
 from tests.random_nets import FLAG, Draw
 
-Array = np.ndarray[Any, np.dtype[Any]]
 ISAS = isa.available()
 """The instruction sets of this machine."""
 GUARD = 64

@@ -11,12 +11,12 @@ import pytest
 
 import fcnlite
 from fcnlite import config, models
+from fcnlite.arrays import Array
 from fcnlite.compiler.convolution import algorithms
 from fcnlite.description.spec import LayerSpec
 from fcnlite.net import Net
 from tests.compiler.path_comparison import (
     GRADIENT_BAR,
-    Array,
     assert_all_near,
     assert_near,
     assert_same_outputs,

@@ -10,10 +10,11 @@ from typing import Any, ClassVar
 import numpy as np
 import pytest
 
-from fcnlite.description.shapes import Shape, show
+from fcnlite.arrays import Array, Shape
+from fcnlite.description.shapes import show
 from fcnlite.errors import ShapeError, SpecError
-from fcnlite.layers import base
-from fcnlite.layers.base import BackwardRun, ForwardRun, Layer, create, register
+from fcnlite.layers import registry
+from fcnlite.layers.base import BackwardRun, ForwardRun, Layer
 from fcnlite.layers.batch_norm import BatchNorm
 from fcnlite.layers.bias import Bias
 from fcnlite.layers.convolution import Convolution
@@ -22,6 +23,7 @@ from fcnlite.layers.elementwise import Sigmoid, TanH
 from fcnlite.layers.inner_product import InnerProduct
 from fcnlite.layers.pooling import Pooling
 from fcnlite.layers.prelu import PReLU
+from fcnlite.layers.registry import create, register
 from fcnlite.layers.relu import ReLU
 from fcnlite.layers.reshape import Reshape
 from fcnlite.layers.scale import Scale
@@ -31,7 +33,6 @@ from fcnlite.layers.softmax_loss import SoftmaxWithLoss
 from fcnlite.net import Net
 from tests.compiler.path_comparison import (
     GRADIENT_BAR,
-    Array,
     assert_all_near,
     assert_near,
     assert_same_outputs,
@@ -71,7 +72,7 @@ def doubled(monkeypatch: pytest.MonkeyPatch, kind: str) -> None:
         def forward(self, bottom: list[Array], run: ForwardRun) -> list[Array]:
             return [2 * each for each in super().forward(bottom, run)]
 
-    monkeypatch.setattr(base, "_registry", dict(base._registry))
+    monkeypatch.setattr(registry, "_registry", dict(registry._registry))
     register(Doubled)
 
 
@@ -94,9 +95,9 @@ def test_a_loss_too(kind: str) -> None:
 
 
 @pytest.fixture
-def registry(monkeypatch: pytest.MonkeyPatch) -> None:
+def own_types(monkeypatch: pytest.MonkeyPatch) -> None:
     """What a test registers is forgotten after it."""
-    monkeypatch.setattr(base, "_registry", dict(base._registry))
+    monkeypatch.setattr(registry, "_registry", dict(registry._registry))
 
 
 class Twice:
@@ -107,7 +108,7 @@ class Twice:
         return [(x - 3 * negative)[:, ::-1]]
 
 
-@pytest.mark.usefixtures("registry")
+@pytest.mark.usefixtures("own_types")
 @pytest.mark.parametrize("keep", [False, True])
 @pytest.mark.parametrize("in_place", [False, True])
 @pytest.mark.parametrize("mixin", [False, True])
@@ -137,7 +138,7 @@ def test_one_that_calls_ours_as_it_likes(derived_from: type[Layer], mixin: bool,
         assert_near(path.forward(FEEDS, keep=keep)["c"], made + 1)
 
 
-@pytest.mark.usefixtures("registry")
+@pytest.mark.usefixtures("own_types")
 @pytest.mark.parametrize("derived_from", [TanH, Convolution, Pooling])
 def test_one_whose_backward_goes_forward_again(derived_from: type[Layer]) -> None:
     """What forward wrote stays as it was."""
@@ -168,7 +169,7 @@ def test_one_whose_backward_goes_forward_again(derived_from: type[Layer]) -> Non
     assert_near(net.grads["data"], twin.grads["data"])
 
 
-@pytest.mark.usefixtures("registry")
+@pytest.mark.usefixtures("own_types")
 @pytest.mark.parametrize("writes_out", [False, True])
 def test_one_that_returns_its_tops_in_another_order(writes_out: bool) -> None:
     class Turned(Slice):
@@ -184,7 +185,7 @@ def test_one_that_returns_its_tops_in_another_order(writes_out: bool) -> None:
     assert_same_outputs(filled(spec_of((2, 3, 13, 18), turned, *tanh)), FEEDS)
 
 
-@pytest.mark.usefixtures("registry")
+@pytest.mark.usefixtures("own_types")
 def test_one_whose_tops_have_other_shapes_than_ours() -> None:
     class Unstack(Slice):
         type = "Unstack"
@@ -213,7 +214,7 @@ def test_one_whose_tops_have_other_shapes_than_ours() -> None:
         assert_same_outputs(filled(spec_of((2, 3, 13, 18), each)), FEEDS)
 
 
-@pytest.mark.usefixtures("registry")
+@pytest.mark.usefixtures("own_types")
 @pytest.mark.parametrize("path", ["fast", "plain"])
 def test_one_that_returns_its_bottom_without_saying_so(path: str) -> None:
     class Same(Layer):
@@ -230,7 +231,7 @@ def test_one_that_returns_its_bottom_without_saying_so(path: str) -> None:
     np.testing.assert_array_equal(FEEDS["data"], before)
 
 
-@pytest.mark.usefixtures("registry")
+@pytest.mark.usefixtures("own_types")
 @pytest.mark.parametrize("path", ["fast", "plain"])
 def test_one_that_returns_other_numbers_or_strides(path: str) -> None:
     class Other(Reshape):  # which `aliases`
@@ -247,7 +248,7 @@ def test_one_that_returns_other_numbers_or_strides(path: str) -> None:
     assert_all_near(net.forward(FEEDS), rest.forward(data=FEEDS["data"][:, :, ::-1, ::-1]))
 
 
-@pytest.mark.usefixtures("registry")
+@pytest.mark.usefixtures("own_types")
 @pytest.mark.parametrize("path", ["fast", "plain"])
 def test_one_whose_top_is_not_what_it_says(path: str) -> None:
     class Wrong(TanH):
@@ -298,7 +299,7 @@ def test_gradients_may_be_arrays_of_any_kind(monkeypatch: pytest.MonkeyPatch, ch
             assert dx is not None
             return [change(dx)]
 
-    monkeypatch.setattr(base, "_registry", dict(base._registry))
+    monkeypatch.setattr(registry, "_registry", dict(registry._registry))
     register(Odd)
     found = []
     for kind in ("Odd", "ReLU"):
@@ -316,7 +317,7 @@ def test_a_layer_without_backward_is_named(monkeypatch: pytest.MonkeyPatch, path
         def forward(self, bottom: list[Array], run: ForwardRun) -> list[Array]:
             return [2 * bottom[0]]
 
-    monkeypatch.setattr(base, "_registry", dict(base._registry))
+    monkeypatch.setattr(registry, "_registry", dict(registry._registry))
     register(Forward)
     net = filled(spec_of((2, 3, 13, 18), conv("a", "data", 20), layer("mine", "Forward", "a")), path=path)
     with pytest.raises(SpecError, match=r"layer 'mine' \(Forward\): type Forward has no gradient"):

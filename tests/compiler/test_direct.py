@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from fcnlite.arrays import Array
 from fcnlite.compiler.convolution import direct
 from fcnlite.compiler.convolution.algorithms import candidates, cheapest
 from fcnlite.compiler.convolution.direct import Direct, PointwiseWork, Streamed
@@ -18,7 +19,6 @@ from fcnlite.description.shapes import Window
 from tests.compiler.path_comparison import assert_near, normal
 from tests.compiler.problems import (
     ISAS,
-    Array,
     blocked,
     convolved,
     guarded,

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from fcnlite import config
 from fcnlite._kernels.blas import blas_kernels
+from fcnlite.arrays import Array
 from fcnlite.compiler.convolution import im2col
 from fcnlite.compiler.convolution.algorithms import candidates, cheapest
 from fcnlite.compiler.convolution.im2col import Im2col
@@ -18,7 +19,6 @@ from fcnlite.threads import blas_alone
 from tests.compiler.path_comparison import assert_near, normal
 from tests.compiler.problems import (
     ISAS,
-    Array,
     convolved,
     guarded,
     kernel_gradient,

@@ -15,8 +15,8 @@ from PIL import Image
 import fcnlite
 from fcnlite import data, predict
 from fcnlite.data.bands import Kind, feed, kind_of, read_bands, upright
-from fcnlite.data.dataset import Sample
 from fcnlite.data.pictures import read_image, show
+from fcnlite.data.sample import Sample
 from fcnlite.data.transforms import Augment, augment, from_blob, to_blob
 from fcnlite.description.model_info import ModelInfo, Preprocessing
 from fcnlite.errors import DataError, FileError, SpecError

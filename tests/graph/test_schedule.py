@@ -11,7 +11,8 @@ from fcnlite.engine.backprop import needed
 from fcnlite.engine.reference import ReferencePass
 from fcnlite.errors import SpecError
 from fcnlite.graph.schedule import Schedule
-from fcnlite.layers.base import BackwardRun, create
+from fcnlite.layers.base import BackwardRun
+from fcnlite.layers.registry import create
 
 LAYERS = [
     LayerSpec("data", "Input", top=("data",)),

@@ -9,7 +9,7 @@ import numpy as np
 
 from fcnlite.description.fillers import Filler
 from fcnlite.formats.caffe import parse_net
-from fcnlite.layers import BackwardRun, ForwardRun, Layer, ParamShape, base
+from fcnlite.layers import BackwardRun, ForwardRun, Layer, ParamShape, registry
 from fcnlite.net import Net
 
 Arrays = list[np.ndarray]
@@ -36,13 +36,13 @@ class Scaled(Layer):
 @contextmanager
 def registered(*classes: type[Layer]) -> Iterator[None]:
     """Within the block the types of these classes are known."""
-    before = dict(base._registry)
-    base._registry.update({each.type: each for each in classes})
+    before = dict(registry._registry)
+    registry._registry.update({each.type: each for each in classes})
     try:
         yield
     finally:
-        base._registry.clear()
-        base._registry.update(before)
+        registry._registry.clear()
+        registry._registry.update(before)
 
 
 def net_with(cls: type[Layer], path: str, dtype: str = "float32", options: str = "") -> Net:

@@ -11,15 +11,17 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from fcnlite.arrays import Array
 from fcnlite.compiler import plan
 from fcnlite.compiler.machine import Machine
 from fcnlite.compiler.plan import PlanPass, Step
 from fcnlite.description.spec import LayerSpec, NetSpec
 from fcnlite.errors import SpecError
 from fcnlite.layers import check_gradients, registered
-from fcnlite.layers.base import ForwardRun, create
+from fcnlite.layers.base import ForwardRun
+from fcnlite.layers.registry import create
 from fcnlite.net import Net
-from tests.layers.examples import EXAMPLES, Array, Example
+from tests.layers.examples import EXAMPLES, Example
 
 NO_COMPUTATION = {"Silence", *(name for name, cls in registered().items() if cls.bottoms == (0, 0))}  # inputs
 NO_GRADIENT = {"Accuracy", "ArgMax"}

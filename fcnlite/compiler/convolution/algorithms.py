@@ -6,13 +6,13 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any, Protocol
 
+from fcnlite.arrays import Array
 from fcnlite.compiler.convolution.direct import THIN, Direct, Streamed
 from fcnlite.compiler.convolution.im2col import Im2col
 from fcnlite.compiler.convolution.problem import PreparedWeights, Problem
 from fcnlite.compiler.convolution.winograd import Winograd
 from fcnlite.compiler.cost import Cost
 from fcnlite.compiler.machine import Machine
-from fcnlite.layers.base import Array
 
 LOW_MEMORY = 32 << 20
 """With low memory, bytes by which a layer's prepared weights may exceed its weights."""

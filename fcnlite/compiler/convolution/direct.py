@@ -10,13 +10,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from fcnlite.arrays import Array
 from fcnlite.compiler.arena import aligned
 from fcnlite.compiler.convolution.problem import GROUP, PreparedWeights, Problem
 from fcnlite.compiler.cost import Cost, in_panels
 from fcnlite.compiler.ir import BLOCK, blocks
 from fcnlite.compiler.machine import Machine
 from fcnlite.files import release
-from fcnlite.layers.base import Array
 
 THIN = 4
 """The most channels that are interleaved in a pixel."""

@@ -13,11 +13,11 @@ import numpy as np
 
 from fcnlite import config
 from fcnlite._kernels.blas import blas_kernels
+from fcnlite.arrays import Array
 from fcnlite.compiler.convolution.problem import PreparedWeights, Problem
 from fcnlite.compiler.cost import Cost
 from fcnlite.compiler.machine import Machine
 from fcnlite.description.shapes import paired
-from fcnlite.layers.base import Array
 
 BAND_BYTES = 1 << 20
 """Bytes of columns made at once: they are still in the cache when the product reads them."""

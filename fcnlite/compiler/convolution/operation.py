@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from fcnlite.arrays import Array, Shape
 from fcnlite.compiler.convolution.algorithms import Algorithm, candidates, cheapest, seconds_of
 from fcnlite.compiler.convolution.direct import Direct
 from fcnlite.compiler.convolution.im2col import Im2col
@@ -20,8 +21,8 @@ from fcnlite.compiler.machine import Machine
 from fcnlite.compiler.operations.layer import LayerOperation
 from fcnlite.description.shapes import Window
 from fcnlite.files import release
-from fcnlite.layers.base import Array, Shape
-from fcnlite.layers.columns import Kernel, convolve_backward_data
+from fcnlite.layers.banding import convolve_backward_data
+from fcnlite.layers.columns import Geometry
 from fcnlite.layers.convolution import Convolution
 
 Weights = Callable[[Machine], tuple[Array, Array | None]]
@@ -82,10 +83,10 @@ def problem_of(layer: Convolution, bottom: Shape) -> Problem:
         n,
         channels,
         layer.options.num_output,
-        (layer.kernel.rows, layer.kernel.columns),
+        (layer.geometry.rows, layer.geometry.columns),
         (np.arange(height), np.arange(width)),
         (height, width),
-        layer.kernel.group,
+        layer.geometry.group,
     )
 
 
@@ -284,9 +285,9 @@ class ConvolutionOperation(Operation):
         return dx if p.own_rows else sum_repeats(dx, p.sources, p.size, machine)
 
     @property
-    def _geometry(self) -> Kernel:
+    def _geometry(self) -> Geometry:
         """The windows over the bottom as the layer sees it; if rows repeat, `sources` contains the pad."""
-        return Kernel(*self.problem.windows, self.problem.group)
+        return Geometry(*self.problem.windows, self.problem.group)
 
     def _backward_weights_algorithm(self, forward: Any, machine: Machine) -> BackwardWeights:
         """How the weight's gradient is computed. The tiles may be larger than in forward: the last digits of these sums

@@ -8,9 +8,9 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from fcnlite.arrays import Array
 from fcnlite.compiler.ir import blocks
 from fcnlite.description.shapes import Window
-from fcnlite.layers.base import Array
 
 GROUP = 32
 """Output channels that the kernels compute together; weights and biases are padded to a multiple of it."""
@@ -28,8 +28,8 @@ class Problem:
     windows: tuple[Window, Window]
     """For rows and for columns."""
     sources: tuple[Array, Array]
-    """For each row, and each column, of the bottom as the layer sees it, the array's. They are in order: each equals the
-    previous one or follows it. −1 is a row of zeros, only at the beginning and the end."""
+    """For each row, and each column, of the bottom as the layer sees it, the array's. They are in order: each equals
+    the previous one or follows it. −1 is a row of zeros, only at the beginning and the end."""
     size: tuple[int, int]
     """Height and width of the array, which is smaller than what the layer sees if rows repeat."""
     group: int = 1

@@ -32,13 +32,13 @@ from fractions import Fraction
 
 import numpy as np
 
+from fcnlite.arrays import Array
 from fcnlite.compiler.arena import aligned
 from fcnlite.compiler.convolution.problem import GROUP, PreparedWeights, Problem
 from fcnlite.compiler.cost import PANEL, Cost, in_panels
 from fcnlite.compiler.ir import BLOCK, blocks
 from fcnlite.compiler.machine import Machine
 from fcnlite.files import release
-from fcnlite.layers.base import Array
 
 POINTS = {
     6: (Fraction(0), Fraction(3, 4), Fraction(-3, 4), Fraction(3, 2), Fraction(-3, 2)),

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
+from fcnlite.arrays import Array
 from fcnlite.compiler.ir import BLOCK, BackwardStep, ForwardStep, Layout, Operation, Value, blocks
 from fcnlite.compiler.machine import Machine
-from fcnlite.layers.base import Array
 from fcnlite.layers.batch_norm import BatchNorm, averages
 from fcnlite.layers.scale import Scale
 

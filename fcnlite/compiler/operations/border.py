@@ -6,10 +6,10 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
+from fcnlite.arrays import Array
 from fcnlite.compiler.ir import ForwardStep, Layout, Operation, Value
 from fcnlite.compiler.layouts import from_nchw, planes
 from fcnlite.compiler.machine import Machine
-from fcnlite.layers.base import Array
 
 
 class Border(Operation):

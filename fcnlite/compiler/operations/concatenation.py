@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from itertools import accumulate, pairwise
 
+from fcnlite.arrays import Array
 from fcnlite.compiler.ir import Axis, BackwardStep, ForwardStep, Layout, SlidingWindow, Value
 from fcnlite.compiler.machine import Machine
 from fcnlite.compiler.operations.layer import LayerOperation
-from fcnlite.layers.base import Array, Layer, canonical_axis
+from fcnlite.layers.base import Layer, canonical_axis
 from fcnlite.layers.concat import Concat
 
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from fcnlite.arrays import Array
 from fcnlite.compiler.ir import BackwardStep, ForwardStep, Layout, Operation
 from fcnlite.compiler.machine import Machine
-from fcnlite.layers.base import Array
 
 
 class ToBlocked(Operation):

@@ -6,11 +6,12 @@ from math import prod
 
 import numpy as np
 
+from fcnlite.arrays import Array
 from fcnlite.compiler.cost import Cost
 from fcnlite.compiler.ir import ForwardStep, SetUp, Value
 from fcnlite.compiler.machine import Machine
 from fcnlite.compiler.operations.layer import LayerOperation
-from fcnlite.layers.base import Array, BackwardRun, Layer
+from fcnlite.layers.base import BackwardRun, Layer
 from fcnlite.layers.inner_product import InnerProduct
 
 MAX_ROWS = 16

@@ -16,12 +16,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from fcnlite.arrays import Array, Shape
 from fcnlite.compiler.ir import BackwardStep, ForwardStep, Layout, Operation, Value
 from fcnlite.compiler.layouts import from_nchw, planes, to_nchw
 from fcnlite.compiler.machine import Machine
-from fcnlite.description.shapes import Shape, Window
-from fcnlite.layers.base import Array, BackwardRun, named
-from fcnlite.layers.columns import convolve_backward_weight
+from fcnlite.description.shapes import Window
+from fcnlite.layers.banding import convolve_backward_weight
+from fcnlite.layers.base import BackwardRun, named
 from fcnlite.layers.deconvolution import Deconvolution
 
 
@@ -98,7 +99,7 @@ class Interpolation(Operation):
             saved.dparams = ()
             return [None if found is None else from_nchw(found, self.inputs[0], machine)]
         if step.dparams[0] is not None:
-            convolve_backward_weight(nchw_dy, nchw_x, self.layer.kernel, step.dparams[0])
+            convolve_backward_weight(nchw_dy, nchw_x, self.layer.geometry, step.dparams[0])
         if not step.needs[0]:
             return [None]
         rows, columns = saved
@@ -138,7 +139,7 @@ class Interpolation(Operation):
         if vectors is None:
             return None
         sizes, outs = self.inputs[0].shape[2:], self.outputs[0].shape[2:]
-        windows = self.layer.kernel.rows, self.layer.kernel.columns
+        windows = self.layer.geometry.rows, self.layer.geometry.columns
         rows, columns = map(_weights_along, vectors, windows, sizes, outs, self.offset)
         return rows, columns
 

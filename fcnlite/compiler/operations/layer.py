@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from fcnlite.arrays import Array
 from fcnlite.compiler.cost import Cost
 from fcnlite.compiler.ir import Axis, BackwardStep, ForwardStep, Layout, Operation, SlidingWindow, Value
 from fcnlite.compiler.machine import Machine
 from fcnlite.layers import calls
-from fcnlite.layers.base import Array, BackwardRun, Layer
+from fcnlite.layers.base import BackwardRun, Layer
 
 _ELEMENTWISE = ("ReLU", "Eltwise")
 """Layers that compute each element by itself, map 0 to 0 (the channels that pad a block), and have neither parameters

@@ -6,10 +6,11 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from fcnlite.arrays import Array
 from fcnlite.compiler.ir import Axis, BackwardStep, ForwardStep, Layout, Operation, SlidingWindow, Value
 from fcnlite.compiler.machine import Machine
 from fcnlite.compiler.operations.layer import LayerOperation
-from fcnlite.layers.base import Array, Layer
+from fcnlite.layers.base import Layer
 from fcnlite.layers.lrn import LRN
 
 

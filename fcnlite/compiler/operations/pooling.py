@@ -8,11 +8,12 @@ from math import prod
 
 import numpy as np
 
+from fcnlite.arrays import Array
 from fcnlite.compiler.ir import Axis, BackwardStep, ForwardStep, Layout, Operation, SetUp, SlidingWindow, Value
 from fcnlite.compiler.machine import Machine
 from fcnlite.compiler.operations.layer import LayerOperation
 from fcnlite.description.shapes import Window, paired
-from fcnlite.layers.base import Array, Layer
+from fcnlite.layers.base import Layer
 from fcnlite.layers.pooling import Pooling
 
 _ARGUMENTS = "kernel", "stride", "pad"

@@ -6,11 +6,12 @@ from math import prod
 
 import numpy as np
 
+from fcnlite.arrays import Array
 from fcnlite.compiler.ir import BackwardStep, ForwardStep, SetUp, Value
 from fcnlite.compiler.machine import Machine
 from fcnlite.compiler.operations.layer import LayerOperation
 from fcnlite.layers import infogain_loss, softmax_loss
-from fcnlite.layers.base import Array, Layer, canonical_axis, named
+from fcnlite.layers.base import Layer, canonical_axis, named
 from fcnlite.layers.infogain_loss import InfogainLoss
 from fcnlite.layers.labels import read_labels
 from fcnlite.layers.softmax_loss import SoftmaxWithLoss

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from fcnlite.arrays import Array
 from fcnlite.compiler.ir import BackwardStep, ForwardStep, Operation, Value
 from fcnlite.compiler.machine import Machine
-from fcnlite.layers.base import Array
 
 
 class StaticSlice(Operation):

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from fcnlite.arrays import Array
 from fcnlite.compiler.convolution.direct import Direct
 from fcnlite.compiler.convolution.operation import ConvolutionOperation
 from fcnlite.compiler.convolution.winograd import Tiling, Winograd
@@ -13,7 +14,6 @@ from fcnlite.compiler.cost import Cost
 from fcnlite.compiler.ir import ForwardStep, Layout, Operation, SetUp
 from fcnlite.compiler.machine import Machine
 from fcnlite.description.shapes import paired
-from fcnlite.layers.base import Array
 
 RECTANGLE = (3, 14)
 """Rows and columns of tiles at once."""

@@ -5,8 +5,8 @@ either axis by itself)
 
     border | far from everything | what the picture reaches | far from everything | border
 
-those far from everything are of one kind (value_numbers.py): equal, as if the zeros had no end. At the border the pads of
-later layers reach in. So let the layers compute a plane that has no border: what the picture reaches, and a row on
+those far from everything are of one kind (value_numbers.py): equal, as if the zeros had no end. At the border the pads
+of later layers reach in. So let the layers compute a plane that has no border: what the picture reaches, and a row on
 either side that stands for all beyond (`Problem.sources` repeats it). Wherever a row or a column is the border's, the
 picture is not seen: there the values are those of a picture of zeros, which is as small as it can be with all kinds in
 it (zero_picture.py), as are those far from everything. `Framing` puts the two together, for whoever cannot do without

@@ -18,13 +18,13 @@ from math import prod
 
 import numpy as np
 
+from fcnlite.arrays import Array
 from fcnlite.compiler.convolution.operation import ConvolutionOperation
 from fcnlite.compiler.ir import Axis, Graph, Operation
 from fcnlite.compiler.machine import Machine
 from fcnlite.compiler.operations.pooling import MaxPooling
 from fcnlite.compiler.passes.value_numbers import NumberTable, has_wide_pad, number_rows, padded_sources, windows
 from fcnlite.errors import ShapeError
-from fcnlite.layers.base import Array
 
 
 def elide_padding(graph: Graph, machine: Machine) -> list[str]:

@@ -23,11 +23,12 @@ from collections.abc import Callable
 
 import numpy as np
 
+from fcnlite.arrays import Array
 from fcnlite.compiler.convolution.operation import ConvolutionOperation, Weights
 from fcnlite.compiler.ir import Graph
 from fcnlite.compiler.machine import Machine
 from fcnlite.compiler.operations.layer import LayerOperation
-from fcnlite.layers.base import Array, Layer
+from fcnlite.layers.base import Layer
 from fcnlite.layers.batch_norm import BatchNorm, averages
 from fcnlite.layers.bias import Bias
 from fcnlite.layers.scale import Scale

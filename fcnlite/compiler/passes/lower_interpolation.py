@@ -47,7 +47,7 @@ def _suits(operation: LayerOperation, machine: Machine, training: bool) -> bool:
     if type(layer) is not Deconvolution:
         return False
     channels = operation.inputs[0].shape[1]
-    windows = (layer.kernel.rows, layer.kernel.columns)
+    windows = (layer.geometry.rows, layer.geometry.columns)
     # With a stride beyond the window some outputs have no input.
     dense = all(each == Window(each.kernel, each.stride, each.pad) and each.stride <= each.kernel for each in windows)
     own = layer.options.num_output == channels and layer.options.group in (1, channels)

@@ -9,11 +9,11 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from fcnlite.arrays import Array
 from fcnlite.compiler.convolution.operation import ConvolutionOperation
 from fcnlite.compiler.convolution.problem import Problem
 from fcnlite.compiler.ir import Axis, Operation, SlidingWindow
 from fcnlite.description.shapes import Window
-from fcnlite.layers.base import Array
 
 LEAST_PAD = 8
 """A smaller pad is not worth the trouble."""

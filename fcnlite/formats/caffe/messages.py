@@ -1,4 +1,4 @@
-"""Caffe's messages as plain values, both ways: mappings, lists, numbers, booleans, strings, enums by name."""
+"""Converts Caffe's messages to JSON values and back; enums become strings."""
 
 from __future__ import annotations
 
@@ -16,10 +16,7 @@ if TYPE_CHECKING:
 
 
 def to_dict(message: Message) -> dict[str, Any]:
-    """The fields of `message` that were set, as a mapping of plain values.
-
-    Raises `SpecError` for a number that is infinite or no number.
-    """
+    """The fields of `message` that are set, as JSON values by name. Raises `SpecError` for NaN and infinity."""
     known = fields(message.DESCRIPTOR.name)
     out: dict[str, Any] = {}
     for descriptor, value in message.ListFields():
@@ -36,15 +33,15 @@ def _value(field: Field, value: Any) -> Any:
     if field.type == "float":
         if not math.isfinite(value):
             raise SpecError(f"{field.name} is {value}; expected a finite number.")
-        # The shortest decimal that is this float32: what was written, 0.1, not 0.10000000149011612.
+        # The shortest decimal that rounds to this float32, which is the text of the file: 0.1, not 0.10000000149011612.
         return float(str(np.float32(value)))
     return value
 
 
 def fill(message: Message, values: Mapping[str, Any]) -> None:
-    """Set the fields of `message` from plain values; a single value serves a repeated field too.
+    """Set the fields of `message` from JSON values by name; a repeated field also takes a single value.
 
-    Raises `SpecError` for unknown names and values of the wrong kind.
+    Raises `SpecError` for unknown names and values of the wrong type.
     """
     known = fields(message.DESCRIPTOR.name)
     for name, value in values.items():

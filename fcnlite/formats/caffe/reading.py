@@ -1,4 +1,4 @@
-"""Whole files of bounded size."""
+"""Reads whole files up to a size limit."""
 
 from __future__ import annotations
 
@@ -13,17 +13,17 @@ from fcnlite.files import reading
 
 
 def read_bounded(path: str | os.PathLike[str], limit: int) -> bytes:
-    """The content of `path`. A missing, unreadable or larger file (`limit` in bytes) is a `FileError`."""
+    """The content of `path`. Raises `FileError` if it is missing, unreadable or larger than `limit` bytes."""
     with reading(path) as stream:
         return stream.read(_size(path, stream, limit))
 
 
 @contextmanager
 def open_mapped(path: str | os.PathLike[str], limit: int) -> Iterator[tuple[BinaryIO, memoryview]]:
-    """The open file, unbuffered, and its content, mapped. Raises `FileError` as `read_bounded` does."""
+    """The open file, unbuffered, and its content, mapped into memory. Raises `FileError` as `read_bounded` does."""
     with reading(path, buffering=0) as stream:
         size = _size(path, stream, limit)
-        if not size:  # which cannot be mapped
+        if not size:  # an empty file cannot be mapped
             yield stream, memoryview(b"")
             return
         with mmap.mmap(stream.fileno(), size, access=mmap.ACCESS_READ) as content, memoryview(content) as view:

@@ -104,19 +104,19 @@ def test_a_file_cut_short(missing: int, tmp_path: Path) -> None:
     path = save(tmp_path, num=1, channels=1, height=4, width=6, data=range(24))
     content = path.read_bytes()
     path.write_bytes(content[: len(content) - missing])
-    refused(path, "is no binaryproto, or it is damaged or cut short")
+    refused(path, "is not a binaryproto, or it is damaged or cut short")
 
 
 @pytest.mark.parametrize(
     ("content", "words"),
     [
         (b"", "no numbers"),
-        (b"version https://git-lfs.github.com/spec/v1\n", "is no binaryproto"),
-        (b"\x89HDF\r\n\x1a\n" + bytes(100), "is no binaryproto"),
-        (b"\x2a\xff\xff\xff\xff\x07" + bytes(100), "is no binaryproto"),
-        (b"\x2a\x05" + bytes(5), "is no binaryproto"),
-        (b"\x0b" * 100_000, "is no binaryproto"),
-        (b"\xff" * 1000, "is no binaryproto"),
+        (b"version https://git-lfs.github.com/spec/v1\n", "is not a binaryproto"),
+        (b"\x89HDF\r\n\x1a\n" + bytes(100), "is not a binaryproto"),
+        (b"\x2a\xff\xff\xff\xff\x07" + bytes(100), "is not a binaryproto"),
+        (b"\x2a\x05" + bytes(5), "is not a binaryproto"),
+        (b"\x0b" * 100_000, "is not a binaryproto"),
+        (b"\xff" * 1000, "is not a binaryproto"),
     ],
 )
 def test_files_that_are_no_binaryproto(content: bytes, words: str, tmp_path: Path) -> None:

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 import fcnlite
 from fcnlite.description.spec import LayerSpec, NetSpec, ParamSpec, StateRule
 from fcnlite.errors import FileError, SpecError
-from fcnlite.formats.caffe import nvidia, parse_net, parse_solver, read_net, read_solver, write_net
+from fcnlite.formats.caffe import nvidia_batch_norm, parse_net, parse_solver, read_net, read_solver, write_net
 from fcnlite.formats.caffe.schema import Field, enum_values, fields
 from fcnlite.formats.caffe.text import MAX_TEXT_BYTES
 from fcnlite.layers import registered
@@ -271,7 +271,7 @@ def mappings_of(message: str) -> st.SearchStrategy[dict[str, Any]]:
 
 def layers() -> st.SearchStrategy[LayerSpec]:
     types = sorted(name for name, layer in registered().items() if layer.messages)
-    others = {"BatchNorm": nvidia.OPTIONS}  # which are no options of Caffe, and become a layer when they are read
+    others = {"BatchNorm": nvidia_batch_norm.OPTIONS}  # the reader turns these into a layer
     return st.sampled_from(types).flatmap(
         lambda type_: st.tuples(
             *(mappings_of(fields("LayerParameter")[name].type) for name in registered()[type_].messages)

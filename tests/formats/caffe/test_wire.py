@@ -1,4 +1,4 @@
-"""Walking over protobuf's wire form."""
+"""The records of protobuf's wire format."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def test_a_message_within_others_is_walked_by_its_own_bounds() -> None:
     assert [record.number for record in records(data, 2, 8)] == [2, 1]
     with pytest.raises(ValueError, match="announced"):
         list(records(data, 2, 4))
-    with pytest.raises(ValueError, match="without an end"):
+    with pytest.raises(ValueError, match="unterminated number"):
         list(records(data, 5, 7))
 
 
@@ -48,9 +48,9 @@ def test_a_message_within_others_is_walked_by_its_own_bounds() -> None:
         (b"\x0b", "wire type 3"),
         (b"\x0a\x05ab", "5 bytes announced at byte 2, 2 left"),
         (b"\x0d\x00", "4 bytes announced"),
-        (b"\x0a\x80", "without an end at byte 1"),
-        (b"\xff" * 20, "without an end at byte 0"),
-        (b"\x08", "without an end at byte 1"),
+        (b"\x0a\x80", "unterminated number at byte 1"),
+        (b"\xff" * 20, "unterminated number at byte 0"),
+        (b"\x08", "unterminated number at byte 1"),
     ],
 )
 def test_what_is_no_message(data: bytes, words: str) -> None:
