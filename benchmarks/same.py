@@ -32,7 +32,7 @@ from hypothesis import strategies as st
 
 import fcnlite
 from benchmarks.machine import environment
-from fcnlite._cli import parser as _cli
+from fcnlite._cli.running import run_command
 from fcnlite._kernels import isa
 from fcnlite.errors import FcnliteError
 from fcnlite.net import Net
@@ -247,4 +247,4 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(_cli.run(main))
+    sys.exit(run_command(main))
