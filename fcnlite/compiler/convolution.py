@@ -171,10 +171,10 @@ class Convolution(Operation):
         sums = np.empty((dy.shape[1], BLOCK), np.float32)
         if self.problem.relu:
             gated = machine.buffer(dy.shape)
-            machine.kernels.gate(dy, run.top[0], gated, sums, machine.threads)
+            machine.kernels.relu_backward(dy, run.top[0], gated, sums, machine.threads)
             dy = gated
         elif dbias is not None:
-            machine.kernels.gate(dy, none, none, sums, machine.threads)
+            machine.kernels.relu_backward(dy, none, none, sums, machine.threads)
         if dbias is not None:
             dbias[...] = sums.reshape(-1)[: dbias.size]
         return dy

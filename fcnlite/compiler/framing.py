@@ -32,5 +32,5 @@ class Framing(Operation):
         around = self._zeros(machine)
         laid = in_layout(around, Value("zeros", around.shape, self.outputs[0].blocked), machine)
         x, zeros, y = (planes(each, self.outputs[0]) for each in (bottom[0], laid, top[0]))
-        machine.kernels.frame(x, zeros, *self._maps, y, machine.threads)
+        machine.kernels.add_border(x, zeros, *self._maps, y, machine.threads)
         return top

@@ -40,7 +40,7 @@ class Normalization(Operation):
             of_scale, *of_bias = (each.array.astype(np.float64) for each in machine.params(self.scale.spec.name))
             factor, bias = factor * of_scale, of_bias[0] if of_bias else bias
         affine = self._laid(mean), self._laid(factor), self._laid(bias)
-        machine.kernels.normalize(x, *affine, self.relu, top[0], machine.threads)
+        machine.kernels.batch_norm(x, *affine, self.relu, top[0], machine.threads)
         run.saved = x, affine, sigma
         return top
 
@@ -65,7 +65,7 @@ class Normalization(Operation):
         (dy,), (x, affine, sigma) = dtop, run.saved
         n, count, height, width, _ = x.shape
         rows = np.empty((count, n * height, 2, BLOCK), np.float32)
-        machine.kernels.normalize_sums(dy, x, *affine, self.relu, rows, machine.threads)
+        machine.kernels.batch_norm_sums(dy, x, *affine, self.relu, rows, machine.threads)
         sums = rows.sum(axis=1, dtype=np.float64)
         dbias, dfactor = self._channels(sums[:, 0]), self._channels(sums[:, 1]) / sigma
         for gradient, into in zip((dfactor, dbias), run.dparams, strict=False):
@@ -76,7 +76,7 @@ class Normalization(Operation):
         m = 0 if self.layer.use_global_stats else 1 / (n * height * width)
         means = self._laid(dbias * m), self._laid(dfactor / sigma * m)
         dx = machine.buffer(x.shape)
-        machine.kernels.normalize_backward(dy, x, *affine, self.relu, *means, dx, machine.threads)
+        machine.kernels.batch_norm_backward(dy, x, *affine, self.relu, *means, dx, machine.threads)
         return [dx]
 
     def _laid(self, values: Array) -> Array:

@@ -56,7 +56,7 @@ class ThinWinograd(Operation):
         first_maps, tiling = self._laid_out
         kernel, stride = paired(first.kernel, "kernel", "stride")
         machine.kernels.thin_winograd_forward(
-            bottom[0], ours.u[0], ours.bias[0], *first_maps, theirs.u, theirs.bias[0], top[0], tiling, kernel=kernel,
+            bottom[0], ours.u[0], ours.bias[0], *first_maps, theirs.u, theirs.bias[0], top[0], tiling, window=kernel,
             stride=stride, first_relu=first.relu, between=(first.outputs, *first.top_size),
             top_size=tuple(map(len, second.within)), margins=second.margins, relu=second.relu, pool=second.pool,
             rectangle=RECTANGLE, scratch=machine.scratch, threads=machine.threads,
