@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import runpy
 import subprocess
 import sys
 import warnings
@@ -58,12 +59,21 @@ def test_a_command_gets_the_other_arguments(weights: Path, capsys: pytest.Captur
     assert capsys.readouterr().err == "error: missing.h5: no such file; check the path.\n"
 
 
-@pytest.mark.parametrize("name", ["predict", "evaluate", "summary", "convert", "doctor"])
-def test_help_shows_examples(name: str, capsys: pytest.CaptureFixture[str]) -> None:
+@pytest.mark.filterwarnings("ignore:.*found in sys.modules:RuntimeWarning")
+@pytest.mark.parametrize("name", ["train", "predict", "evaluate", "convert", "summary", "doctor"])
+def test_a_command_runs_by_its_name_and_as_a_module(
+    name: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
     with pytest.raises(SystemExit) as end:
         __main__.main([name, "--help"])
     assert end.value.code == 0
-    assert f"examples:\n  python -m fcnlite.{name} " in capsys.readouterr().out
+    shown = capsys.readouterr().out
+    assert f"examples:\n  python -m fcnlite.{name} " in shown
+    monkeypatch.setattr(sys, "argv", [name, "--help"])
+    with pytest.raises(SystemExit) as end:
+        runpy.run_module(f"fcnlite.{name}", run_name="__main__")
+    assert end.value.code == 0
+    assert capsys.readouterr().out == shown
 
 
 def test_errors_warnings_and_interruption_are_one_line_each(command: Command) -> None:
