@@ -13,8 +13,8 @@ from benchmarks import steps, table
 from benchmarks.engines import build_net
 from benchmarks.machine import all_threads, best, copy_rate, sgemm_rate
 from benchmarks.workloads import MAIN, UNPADDED, Workload
+from fcnlite.arrays import Shape
 from fcnlite.compiler.cost import Cost
-from fcnlite.description.shapes import Shape
 from fcnlite.files import atomic_write
 from fcnlite.net import Net
 

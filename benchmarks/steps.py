@@ -16,8 +16,8 @@ import fcnlite
 from benchmarks.engines import build_net
 from benchmarks.machine import all_threads, copy_rate, sgemm_rate
 from benchmarks.workloads import MAIN
+from fcnlite.arrays import Shape
 from fcnlite.compiler import Plan, report
-from fcnlite.description.shapes import Shape
 from fcnlite.net import Net
 
 

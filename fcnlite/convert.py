@@ -15,7 +15,7 @@ from fcnlite import models, surgery
 from fcnlite._cli.net_options import add_preprocessing, preprocessing_settings
 from fcnlite._cli.parser import command_parser
 from fcnlite._cli.running import check_environment, run_command
-from fcnlite.description.spec import ModelInfo
+from fcnlite.description.model_info import ModelInfo
 from fcnlite.errors import FileError, ShapeError, SpecError
 from fcnlite.formats import caffe
 from fcnlite.formats.sources import WeightSource, read_source

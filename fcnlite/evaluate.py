@@ -17,7 +17,7 @@ from fcnlite._cli.parser import add_threads, command_parser
 from fcnlite._cli.recorded_options import use_recorded_options
 from fcnlite._cli.running import apply_threads, progress_bar, run_command
 from fcnlite.data import Dataset
-from fcnlite.description.spec import Labels
+from fcnlite.description.model_info import Labels
 from fcnlite.errors import FileError
 from fcnlite.files import atomic_write
 from fcnlite.segmentation import plots

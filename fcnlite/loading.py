@@ -13,11 +13,12 @@ from typing import TypeAlias
 import numpy as np
 
 from fcnlite import surgery
-from fcnlite.description.spec import MeanPicture, ModelInfo, Preprocessing
+from fcnlite.description.model_info import MeanPicture, ModelInfo, Preprocessing
 from fcnlite.engine.parameter import Parameter
 from fcnlite.errors import FileError, ShapeError, SpecError
 from fcnlite.formats import caffe, storage
-from fcnlite.layers.base import Layer, UnknownLayer
+from fcnlite.layers.base import Layer
+from fcnlite.layers.registry import UnknownLayer
 from fcnlite.net import Net
 
 Mean: TypeAlias = "float | Sequence[float] | str | os.PathLike[str]"

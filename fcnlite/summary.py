@@ -15,9 +15,10 @@ from fcnlite import models, surgery
 from fcnlite._cli.parser import command_parser, positive
 from fcnlite._cli.running import check_environment, run_command
 from fcnlite.analysis import layer_table
+from fcnlite.arrays import Shape
 from fcnlite.compiler import report
-from fcnlite.description.shapes import Shape
-from fcnlite.description.spec import ModelInfo, NetSpec
+from fcnlite.description.model_info import ModelInfo
+from fcnlite.description.spec import NetSpec
 from fcnlite.errors import FileError, ShapeError, SpecError, nearest
 from fcnlite.formats import caffe, storage
 from fcnlite.loading import read_weights

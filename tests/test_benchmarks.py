@@ -13,13 +13,15 @@ import pytest
 
 import benchmarks.engines
 from benchmarks import __main__ as command
-from benchmarks import dilated, machine, memory, more, steps, table
+from benchmarks import dilated, machine, memory, more, same, same_worker, steps, table
 from benchmarks.engines import AVX2, OURS, PEERS, Engine, build_net, engines, save_net
 from benchmarks.workers import EngineError, Worker
 from benchmarks.workloads import CLASSES, WORKLOADS, Workload
 from fcnlite._cli.running import run_command
 from fcnlite._kernels import isa
+from fcnlite.description.spec import LayerSpec, NetSpec
 from fcnlite.errors import SpecError
+from fcnlite.net import Net
 
 TINY = Workload("tiny", "lite-fcn8s", (1, 3, 33, 48), width=0.125)
 ONE, OTHER = (next(each for each in PEERS if each.name == name) for name in ("ONNX Runtime", "OpenVINO, f32"))
@@ -348,3 +350,52 @@ def test_the_profile_tells_the_rates_of_its_floors(monkeypatch: pytest.MonkeyPat
     shown = steps.profile(1)
     assert "conv1_1" in shown and "**all**" in shown
     assert shown.splitlines()[-1].startswith("tiny, ")
+
+
+def results(tmp_path: Path, bias: float) -> dict[str, str]:
+    """What the comparison's worker finds for a net of one layer with this bias."""
+    layers = (LayerSpec("data", "Input", top=("data",), options={"shape": [{"dim": [1, 2, 5, 4]}]}),)
+    layers += (LayerSpec("conv", "Convolution", ("data",), ("score",), {"num_output": 2, "kernel_size": [3]}),)
+    net = Net(NetSpec("one", layers))
+    net.params["conv"][1].data = [0.5, bias]
+    folder = tmp_path / str(bias)
+    same.write_net(folder / "one", net, {"data": np.ones((1, 2, 5, 4))}, ["TEST"])
+    found: dict[str, str] = {}
+    same_worker.cases(found, "fast", folder)
+    return found
+
+
+@pytest.mark.filterwarnings("ignore:.*pictures are fed as")
+def test_the_comparison_finds_a_difference_of_one_bit(tmp_path: Path) -> None:
+    old = results(tmp_path, 0.25)
+    assert same.differences(old, dict(old)) == []
+    found = same.differences(old, results(tmp_path, float(np.nextafter(np.float32(0.25), np.float32(1)))))
+    assert "one TEST forward score: differs" in found
+    assert not any("backward from outputs conv[0]" in each for each in found)
+
+
+def test_the_comparison_names_what_one_version_lacks_or_refuses() -> None:
+    old = {"a": "1", "b": "2", "c": "3"}
+    assert same.differences(old, {"a": "1", "c": "error ShapeError", "d": "4"}) == [
+        "b: only the old version has it",
+        "d: only the new version has it",
+        "c: differs (3 before, error ShapeError now)",
+    ]
+
+
+def test_a_digest_tells_type_shape_and_sign_of_zero() -> None:
+    zeros = np.zeros((2, 3), np.float32)
+    others = (zeros.reshape(3, 2), zeros.astype(np.float64), -zeros)
+    assert same_worker.digest(zeros) == same_worker.digest(zeros.copy())
+    assert len({same_worker.digest(each) for each in (zeros, *others)}) == 4
+
+
+def test_a_comparison_that_differs_ends_with_status_1(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(same, "write_files", lambda folder: None)
+    monkeypatch.setattr(same, "computed", lambda tree, setting, folder: {"x": str(tree) if changed else "0"})
+    for changed in (False, True):
+        assert run_command(same.main, ["--tree", str(tmp_path)]) == int(changed)
+    told = capsys.readouterr()
+    assert "results are equal" in told.out and "plain path, 1 thread: x: differs" in told.err

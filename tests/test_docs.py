@@ -20,7 +20,7 @@ from fcnlite import data, solver
 from fcnlite.__main__ import _COMMANDS
 from fcnlite._cli import imports
 from fcnlite._cli.running import run_command
-from fcnlite.layers import base
+from fcnlite.layers import registry
 from tests import documents
 
 ROOT = Path(__file__).parents[1]
@@ -75,7 +75,7 @@ def run(words: list[str]) -> int:
 @pytest.fixture(autouse=True)
 def registers(tmp_path: Path) -> Iterator[None]:
     """What a page registers or imports goes with it."""
-    kept = [(register, dict(register)) for register in (base._registry, data._DATASETS, solver.TYPES)]
+    kept = [(register, dict(register)) for register in (registry._registry, data._DATASETS, solver.TYPES)]
     hidden = sys.modules.pop("mine", None)
     yield
     for register, before in kept:

@@ -8,8 +8,10 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 
-from fcnlite.description.shapes import Placement, Shape, placements, show
-from fcnlite.description.spec import LayerSpec, ModelInfo, NetSpec
+from fcnlite.arrays import Shape
+from fcnlite.description.model_info import ModelInfo
+from fcnlite.description.shapes import Placement, placements, show
+from fcnlite.description.spec import LayerSpec, NetSpec
 from fcnlite.errors import ShapeError, SpecError
 from fcnlite.graph.sizing import image_inputs
 from fcnlite.layers import Layer, create, links

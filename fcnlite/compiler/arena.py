@@ -15,7 +15,7 @@ from math import prod
 
 import numpy as np
 
-from fcnlite.layers.base import Array, Shape
+from fcnlite.arrays import Array, Shape
 
 ALIGNMENT = 16
 """Floats: a cache line, and the widest vector."""

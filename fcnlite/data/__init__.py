@@ -15,13 +15,14 @@ from typing import Any, TypeVar
 
 from fcnlite.data.camvid import CamVid
 from fcnlite.data.cityscapes import Cityscapes
-from fcnlite.data.dataset import VOID, Dataset, Sample, Subset
+from fcnlite.data.dataset import Dataset, Subset
 from fcnlite.data.folder import Folder
 from fcnlite.data.isbi import ISBI
 from fcnlite.data.loader import Loader, epoch
 from fcnlite.data.nyud import NYUD
 from fcnlite.data.palette import voc_colors
 from fcnlite.data.pascal_context import PascalContext
+from fcnlite.data.sample import VOID, Sample
 from fcnlite.data.sbd import SBD
 from fcnlite.data.shapes import Shapes
 from fcnlite.data.siftflow import SIFTFlow

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
-Array = np.ndarray[Any, np.dtype[Any]]
+from fcnlite.arrays import Array
 
 CLASSES = 3
 """Classes that only blending explains; a thin class of one pixel's width may look like one."""

@@ -9,11 +9,11 @@ from __future__ import annotations
 import os
 from pathlib import Path, PurePosixPath
 
-from fcnlite.data.dataset import VOID
 from fcnlite.data.pairs import FileDataset, Files, Numbers, picture_and_label, plain_values
 from fcnlite.data.problems import complain
 from fcnlite.data.published import find_folder
-from fcnlite.description.spec import Labels
+from fcnlite.data.sample import VOID
+from fcnlite.description.model_info import Labels
 from fcnlite.errors import DataError
 from fcnlite.files import read_text
 

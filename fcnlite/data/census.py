@@ -5,12 +5,11 @@ from __future__ import annotations
 import hashlib
 import threading
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
-if TYPE_CHECKING:
-    from fcnlite.data.dataset import Sample
+from fcnlite.data.sample import Sample
 
 _DIGEST = 8
 """Bytes: two samples that differ are told apart by chance of 1 in 2⁶⁴."""

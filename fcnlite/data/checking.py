@@ -1,60 +1,31 @@
-"""Reading one sample of a data set, and whether it is what a sample must be."""
+"""Whether what a data set returns is a sample as it must be."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
-from fcnlite.errors import DataError, FcnliteError
-
-if TYPE_CHECKING:
-    from fcnlite.data.dataset import Dataset, Sample
+from fcnlite.data.sample import VOID, Sample
+from fcnlite.description.model_info import Labels
+from fcnlite.errors import DataError
 
 MOST_BANDS = 16
 _PICTURES = ("uint8", "uint16", "float32")
-_VOID = 255
 
 
-def read_sample(dataset: Dataset, index: int) -> Sample:
-    """Sample `index` of the set, checked.
-
-    Raises `DataError`, naming set, split and sample, for one that cannot be read or is no sample: pictures that are
-    not H×W or H×W×C of uint8, uint16 or float32, labels that are not H×W of uint8 below the number of classes or 255,
-    other sizes among them, blobs that the set does not name.
-    """
-    try:
-        sample = dataset[index]
-    except FcnliteError:
-        raise
-    except Exception as error:
-        raise DataError(f"{where(dataset, index)}: cannot be loaded ({type(error).__name__}: {error}).") from error
-    try:
-        _check(dataset, sample)
-    except DataError as error:
-        name = getattr(sample, "name", None)
-        called = f" ({name!r})" if isinstance(name, str) else ""
-        raise DataError(f"{where(dataset, index)}{called}: {error}") from error
-    return sample
-
-
-def where(dataset: Dataset, index: int) -> str:
-    return f"data set {dataset.name!r} ({dataset.split}), sample {index}"
-
-
-def _check(dataset: Dataset, sample: Any) -> None:
-    from fcnlite.data.dataset import Sample
-
+def check_sample(sample: Any, pictures: Sequence[str], labels: Mapping[str, Labels]) -> None:
+    """Raise `DataError` unless `sample` is one of a set with these blobs of pictures and these labels."""
     if not isinstance(sample, Sample):
         raise DataError(f"is a {type(sample).__name__}; expected fcnlite.data.Sample(images, labels, name).")
     if not isinstance(sample.name, str):
         raise DataError(f"its name is {sample.name!r}; expected a string.")
-    _check_names("images", sample.images, "pictures", dataset.pictures)
-    _check_names("labels", sample.labels, "labels", list(dataset.labels))
+    _check_names("images", sample.images, "pictures", pictures)
+    _check_names("labels", sample.labels, "labels", list(labels))
     sizes = {name: _picture_size(f"image {name!r}", image) for name, image in sample.images.items()}
     for name, label in sample.labels.items():
-        sizes[name] = _label_size(f"label {name!r}", label, len(dataset.labels[name].classes))
+        sizes[name] = _label_size(f"label {name!r}", label, len(labels[name].classes))
     if len(set(sizes.values())) > 1:
         told = ", ".join(f"{name} {height}×{width}" for name, (height, width) in sizes.items())
         raise DataError(f"its blobs differ in height × width ({told}); expected one size.")
@@ -102,8 +73,8 @@ def _label_size(what: str, label: Any, classes: int) -> tuple[int, int]:
         raise DataError(
             f"{what} is of type {label.dtype}; expected {expected}{remedy if label.dtype.kind in 'iufb' else ''}."
         )
-    if classes <= _VOID and ((label >= classes) & (label != _VOID)).any():
-        outside = [value for value in np.unique(label) if classes <= value < _VOID]
+    if classes <= VOID and ((label >= classes) & (label != VOID)).any():
+        outside = [value for value in np.unique(label) if classes <= value < VOID]
         shown = ", ".join(map(str, outside[:8])) + (", ..." if len(outside) > 8 else "")
         raise DataError(
             f"{what} holds {shown}, but the set has {classes} classes: expected 0 to {classes - 1}, or 255."

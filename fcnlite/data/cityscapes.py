@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import os
 
-from fcnlite.data.dataset import VOID
 from fcnlite.data.pairs import FileDataset, Numbers, picture_and_label
 from fcnlite.data.published import find_folder
-from fcnlite.description.spec import Labels
+from fcnlite.data.sample import VOID
+from fcnlite.description.model_info import Labels
 from fcnlite.errors import DataError
 from fcnlite.files import cannot_read
 

@@ -4,43 +4,15 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import ClassVar
 
-import numpy as np
-
 from fcnlite.data.census import Census
-from fcnlite.data.checking import read_sample
+from fcnlite.data.checking import check_sample
 from fcnlite.data.problems import Progress, complain, survey
-from fcnlite.description.spec import Labels, Preprocessing
+from fcnlite.data.sample import Sample
+from fcnlite.description.model_info import Labels, Preprocessing
+from fcnlite.errors import DataError, FcnliteError
 from fcnlite.text import classes_in_words, html_table
-
-VOID = 255
-"""The label of pixels that are neither learned nor scored."""
-
-
-@dataclass(frozen=True)
-class Sample:
-    """One scene: its picture or pictures, and its label map or maps, all of one height and width."""
-
-    images: Mapping[str, np.ndarray]
-    """By the blob that they are fed to, `data` where there is one: H×W×3 uint8 RGB, or H×W uint16 (gray, depth).
-
-    In the order of the set's `pictures`, as are labels in that of its `labels`.
-    """
-    labels: Mapping[str, np.ndarray]
-    """By the blob that they are fed to, `label` where there is one: H×W uint8, the class of each pixel or `VOID`."""
-    name: str
-
-    @property
-    def image(self) -> np.ndarray:
-        """The first picture."""
-        return next(iter(self.images.values()))
-
-    @property
-    def label(self) -> np.ndarray:
-        """The first label map."""
-        return next(iter(self.labels.values()))
 
 
 class Dataset(ABC):
@@ -178,3 +150,29 @@ class Subset(Dataset):
 
     def __getitem__(self, index: int) -> Sample:
         return self._whole[self._indices[index]]
+
+
+def read_sample(dataset: Dataset, index: int) -> Sample:
+    """Sample `index` of the set, checked.
+
+    Raises `DataError`, naming set, split and sample, for one that cannot be read or is no sample: pictures that are
+    not H×W or H×W×C of uint8, uint16 or float32, labels that are not H×W of uint8 below the number of classes or 255,
+    other sizes among them, blobs that the set does not name.
+    """
+    try:
+        sample = dataset[index]
+    except FcnliteError:
+        raise
+    except Exception as error:
+        raise DataError(f"{where(dataset, index)}: cannot be loaded ({type(error).__name__}: {error}).") from error
+    try:
+        check_sample(sample, dataset.pictures, dataset.labels)
+    except DataError as error:
+        name = getattr(sample, "name", None)
+        called = f" ({name!r})" if isinstance(name, str) else ""
+        raise DataError(f"{where(dataset, index)}{called}: {error}") from error
+    return sample
+
+
+def where(dataset: Dataset, index: int) -> str:
+    return f"data set {dataset.name!r} ({dataset.split}), sample {index}"

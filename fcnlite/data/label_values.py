@@ -8,19 +8,18 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
+from fcnlite.arrays import Array
 from fcnlite.data.blending import REMEDY, Counts, blended
-from fcnlite.data.dataset import VOID
 from fcnlite.data.pairs import ReadLabel, listed
 from fcnlite.data.pictures import read_label
 from fcnlite.data.problems import complain, survey
+from fcnlite.data.sample import VOID
 from fcnlite.data.tables import REMAP_FORM, Say
 from fcnlite.errors import DataError, FcnliteError
-
-Array = np.ndarray[Any, np.dtype[Any]]
 
 BINARY = "give --data-option binary_masks=true (in Python binary_masks=True): 255 is class 1"
 

@@ -16,6 +16,7 @@ from typing import Any
 
 import numpy as np
 
+from fcnlite.arrays import Array
 from fcnlite.data.opening import MAX_PIXELS
 from fcnlite.errors import DataError, FileError, nearest
 from fcnlite.files import reading
@@ -37,8 +38,6 @@ _CONTENT = {_CELL: {_MATRIX}, _STRUCT: {_BYTES, _LENGTHS, _MATRIX}, _CHAR: _TEXT
 _COMPLEX = 0x800
 _MAX_NESTED = 32
 _MAX_EXTENTS = 32  # as many axes as SciPy takes
-
-Array = np.ndarray[Any, np.dtype[Any]]
 
 
 def read_mat(path: str | os.PathLike[str], variable: str) -> Any:

@@ -11,12 +11,12 @@ from pathlib import Path
 
 import numpy as np
 
-from fcnlite.data.dataset import VOID
 from fcnlite.data.mat import label_map, read_mat
 from fcnlite.data.pairs import FileDataset, Files, Numbers
 from fcnlite.data.palette import voc_colors
 from fcnlite.data.published import find_folder, read_split
-from fcnlite.description.spec import Labels, Preprocessing
+from fcnlite.data.sample import VOID
+from fcnlite.description.model_info import Labels, Preprocessing
 
 SEMANTIC = (
     "awning", "balcony", "bird", "boat", "bridge", "building", "bus", "car", "cow", "crosswalk", "desert",

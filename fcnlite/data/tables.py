@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from fcnlite.data.dataset import VOID
+from fcnlite.data.sample import VOID
 from fcnlite.errors import DataError
 from fcnlite.files import cannot_read, read_text
 

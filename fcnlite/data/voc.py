@@ -11,7 +11,7 @@ from pathlib import Path
 from fcnlite.data.pairs import FileDataset, Files, Numbers, picture_and_label, plain_values
 from fcnlite.data.palette import voc_colors
 from fcnlite.data.published import find_folder, read_split
-from fcnlite.description.spec import Labels
+from fcnlite.description.model_info import Labels
 from fcnlite.errors import DataError
 
 CLASSES = (

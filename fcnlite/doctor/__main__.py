@@ -15,7 +15,7 @@ from fcnlite._cli.data_options import add_data_options, open_data
 from fcnlite._cli.net_options import add_preprocessing, preprocessing_settings
 from fcnlite._cli.parser import add_threads, command_parser, positive
 from fcnlite._cli.running import apply_threads, run_command
-from fcnlite.description.spec import Preprocessing
+from fcnlite.description.model_info import Preprocessing
 from fcnlite.doctor import padding, plateau, rates
 from fcnlite.doctor.finding import SEVERITIES, Finding
 from fcnlite.errors import FileError, ShapeError, SpecError

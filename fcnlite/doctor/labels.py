@@ -7,10 +7,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
+from fcnlite.arrays import Array
 from fcnlite.data import VOID, Dataset
 from fcnlite.data import problems as data_problems
 from fcnlite.data.blending import REMEDY, Counts, blended
@@ -18,8 +18,6 @@ from fcnlite.doctor.anatomy import blob_shapes, score_blobs, softmax_losses
 from fcnlite.doctor.finding import Finding, listed
 from fcnlite.errors import ShapeError
 from fcnlite.net import Net
-
-Array = np.ndarray[Any, np.dtype[Any]]
 
 READ = 200
 RARE = 1 / 20

@@ -16,7 +16,8 @@ from dataclasses import replace
 
 import numpy as np
 
-from fcnlite.description.spec import LayerSpec, Preprocessing
+from fcnlite.description.model_info import Preprocessing
+from fcnlite.description.spec import LayerSpec
 from fcnlite.doctor.anatomy import normalized, picture_shapes, score_blobs
 from fcnlite.doctor.finding import Finding
 from fcnlite.doctor.trials import Trial
@@ -60,7 +61,7 @@ def check(net: Net) -> list[Finding]:
         return [twice]
     if first is None:
         return []
-    trunk = KNOWN.get((first.spec.name, first.kernel.rows.kernel, first.kernel.rows.stride))
+    trunk = KNOWN.get((first.spec.name, first.geometry.rows.kernel, first.geometry.rows.stride))
     if trunk is None or normalized(first, net.layers) or preprocessing.color not in ("BGR", "RGB"):
         return []
     return _compared(f"The net has the trunk of {trunk} ({first.spec.name})", preprocessing)

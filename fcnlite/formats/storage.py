@@ -30,7 +30,9 @@ from typing import Any
 
 import numpy as np
 
-from fcnlite.description.spec import ModelInfo, NetSpec
+from fcnlite.arrays import Array
+from fcnlite.description.model_info import ModelInfo
+from fcnlite.description.spec import NetSpec
 from fcnlite.errors import FileError, SpecError
 from fcnlite.files import atomic_write
 from fcnlite.formats import hdf5
@@ -69,8 +71,6 @@ _OTHER_FORMATS = {
     ".zip": "",
 }
 """Ends of names that promise another format, and how to write that."""
-
-Array = np.ndarray[Any, np.dtype[Any]]
 
 
 @dataclass

@@ -42,10 +42,13 @@ from fcnlite.layers import (
     split,
     tile,
 )
-from fcnlite.layers.base import Layer, ParamShape, Run, create, links, register, registered
+from fcnlite.layers.base import BackwardRun, ForwardRun, Layer, ParamShape, Run
 from fcnlite.layers.gradients import Gradient, check_gradients
+from fcnlite.layers.registry import create, links, register, registered
 
 __all__ = [
+    "BackwardRun",
+    "ForwardRun",
     "Gradient",
     "Layer",
     "ParamShape",

@@ -13,9 +13,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from fcnlite.arrays import Array, Shape
 from fcnlite.errors import ShapeError, SpecError
-from fcnlite.layers.base import Array, Layer, Run, Shape, register
+from fcnlite.layers.base import ForwardRun, Layer
 from fcnlite.layers.labels import check_label_shape, read_labels
+from fcnlite.layers.registry import register
 
 
 @dataclass(frozen=True)
@@ -45,7 +47,7 @@ class Accuracy(Layer):
             raise ShapeError(f"top_k is {self.options.top_k} but there are only {classes} classes")
         return [(), (classes,)][: len(self.spec.top)]
 
-    def forward(self, bottom: list[Array], run: Run) -> list[Array]:
+    def forward(self, bottom: list[Array], run: ForwardRun) -> list[Array]:
         x, label = bottom
         axis = check_label_shape(x.shape, label.shape, self.options.axis)
         label, counted = read_labels(label, x.shape, axis, self.options.ignore_label)

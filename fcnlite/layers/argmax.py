@@ -14,9 +14,11 @@ from math import prod
 
 import numpy as np
 
+from fcnlite.arrays import Array, Shape
 from fcnlite.description.shapes import Placement
 from fcnlite.errors import ShapeError, SpecError
-from fcnlite.layers.base import Array, Layer, Run, Shape, canonical_axis, register
+from fcnlite.layers.base import ForwardRun, Layer, canonical_axis
+from fcnlite.layers.registry import register
 
 
 @dataclass(frozen=True)
@@ -51,7 +53,7 @@ class ArgMax(Layer):
             raise ShapeError(f"top_k is {o.top_k} but there are only {candidates} values to choose from")
         return [top]
 
-    def forward(self, bottom: list[Array], run: Run) -> list[Array]:
+    def forward(self, bottom: list[Array], run: ForwardRun) -> list[Array]:
         o, (x,) = self.options, bottom
         (shape,) = self.top_shapes(x.shape)
         if o.axis is None:

@@ -21,8 +21,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from fcnlite.arrays import Array, Shape
 from fcnlite.errors import ShapeError, SpecError
-from fcnlite.layers.base import Array, Layer, ParamShape, Run, Shape, register
+from fcnlite.layers.base import BackwardRun, ForwardRun, Layer, ParamShape
+from fcnlite.layers.registry import register
 
 
 @dataclass(frozen=True)
@@ -59,7 +61,7 @@ class BatchNorm(Layer):
         _channels(bottom[0])
         return [bottom[0]]
 
-    def forward(self, bottom: list[Array], run: Run) -> list[Array]:
+    def forward(self, bottom: list[Array], run: ForwardRun) -> list[Array]:
         (x,) = bottom
         axes, per_channel = _over_channels(x)
         mean_sum, variance_sum, weight = run.params
@@ -84,7 +86,7 @@ class BatchNorm(Layer):
         variance_sum[...] = f * variance_sum + variance * mean_sum.dtype.type(m / (m - 1) if m > 1 else 1)
         weight[...] = f * weight + 1
 
-    def backward(self, dtop: list[Array], run: Run) -> list[Array | None]:
+    def backward(self, dtop: list[Array], run: BackwardRun) -> list[Array | None]:
         (dy,), (y,), sigma = dtop, run.top, run.saved
         if self.use_global_stats:
             return [dy / sigma]

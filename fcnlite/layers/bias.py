@@ -14,9 +14,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from fcnlite.arrays import Array, Shape
 from fcnlite.description.fillers import Filler
 from fcnlite.errors import SpecError
-from fcnlite.layers.base import Array, Layer, ParamShape, Run, Shape, register
+from fcnlite.layers.base import BackwardRun, ForwardRun, Layer, ParamShape
+from fcnlite.layers.registry import register
 from fcnlite.layers.repeated import Repeated
 
 
@@ -49,12 +51,12 @@ class Bias(Layer):
         self._repeated(bottom)  # raises where the second bottom does not fit
         return [bottom[0]]
 
-    def forward(self, bottom: list[Array], run: Run) -> list[Array]:
+    def forward(self, bottom: list[Array], run: ForwardRun) -> list[Array]:
         x, bias = (*bottom, *run.params)
         run.saved = repeated = self._repeated([each.shape for each in bottom])
         return [np.add(x, repeated.laid(bias), out=run.out)]
 
-    def backward(self, dtop: list[Array], run: Run) -> list[Array | None]:
+    def backward(self, dtop: list[Array], run: BackwardRun) -> list[Array | None]:
         (dy,), repeated = dtop, run.saved
         if len(self.spec.bottom) == 2:
             return [dy, repeated.summed(dy) if run.needs[1] else None]

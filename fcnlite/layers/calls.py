@@ -15,9 +15,10 @@ from typing import Any
 
 import numpy as np
 
+from fcnlite.arrays import Array, Shape
 from fcnlite.description.shapes import show
 from fcnlite.errors import ShapeError, SpecError
-from fcnlite.layers.base import Array, Layer, ParamShape, Run, Shape, named
+from fcnlite.layers.base import BackwardRun, ForwardRun, Layer, ParamShape, named
 
 _PACKAGE = __name__.rpartition(".")[0] + "."
 _UNWRITTEN = {4: 0x7FC0F17E, 8: 0x7FF80000F17EF17E}
@@ -61,7 +62,7 @@ def params(layer: Layer, *bottom: Shape) -> list[ParamShape]:
     return list(wanted)
 
 
-def forward(layer: Layer, bottom: list[Array], run: Run) -> list[Any]:
+def forward(layer: Layer, bottom: list[Array], run: ForwardRun) -> list[Any]:
     """The tops that the layer makes: arrays, or NumPy's numbers for tops without axes.
 
     Raises `SpecError` and `ShapeError`, naming the layer, where it returns anything else than it says by `top_shapes`.
@@ -80,7 +81,7 @@ def forward(layer: Layer, bottom: list[Array], run: Run) -> list[Any]:
     return list(made)
 
 
-def backward(layer: Layer, dtop: list[Array], run: Run) -> list[Array | None]:
+def backward(layer: Layer, dtop: list[Array], run: BackwardRun) -> list[Array | None]:
     """The gradients of the layer's bottoms; those of its parameters are in `run.dparams` afterwards.
 
     Raises `SpecError` and `ShapeError`, naming the layer, where it returns or writes anything else.

@@ -12,10 +12,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from fcnlite.arrays import Array, Shape
 from fcnlite.description.shapes import Placement, show
 from fcnlite.errors import ShapeError
-from fcnlite.layers.base import Array, Layer, Run, Shape, along_picture, canonical_axis, register
+from fcnlite.layers.base import BackwardRun, ForwardRun, Layer, along_picture, canonical_axis
 from fcnlite.layers.options import either
+from fcnlite.layers.registry import register
 
 
 @dataclass(frozen=True)
@@ -44,11 +46,11 @@ class Concat(Layer):
                 raise ShapeError(f"the bottoms may differ on axis {axis} only, found {found}")
         return [(*before, sum(shape[axis] for shape in bottom), *behind)]
 
-    def forward(self, bottom: list[Array], run: Run) -> list[Array]:
+    def forward(self, bottom: list[Array], run: ForwardRun) -> list[Array]:
         run.saved = np.cumsum([x.shape[self.axis] for x in bottom])[:-1]  # where all but the first begin
         return [np.concatenate(bottom, axis=self.axis, out=run.out)]
 
-    def backward(self, dtop: list[Array], run: Run) -> list[Array | None]:
+    def backward(self, dtop: list[Array], run: BackwardRun) -> list[Array | None]:
         return [np.ascontiguousarray(part) for part in np.split(dtop[0], run.saved, axis=self.axis)]
 
     def placement(self) -> tuple[Placement, Placement] | None:

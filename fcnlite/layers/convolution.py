@@ -21,12 +21,15 @@ from dataclasses import dataclass
 from math import prod
 from typing import ClassVar
 
+from fcnlite.arrays import Array, Shape
 from fcnlite.description.fillers import Filler
 from fcnlite.description.shapes import Placement, Window, convolution_placement
 from fcnlite.errors import ShapeError, SpecError
-from fcnlite.layers.base import Array, Layer, ParamShape, Run, Shape, four_axes, register
-from fcnlite.layers.columns import LARGEST_COLUMN, Kernel, convolve, convolve_backward_data, convolve_backward_weight
+from fcnlite.layers.banding import LARGEST_COLUMN, convolve, convolve_backward_data, convolve_backward_weight
+from fcnlite.layers.base import BackwardRun, ForwardRun, Layer, ParamShape, four_axes
+from fcnlite.layers.columns import Geometry
 from fcnlite.layers.options import pair
+from fcnlite.layers.registry import register
 
 
 @dataclass(frozen=True)
@@ -72,13 +75,13 @@ class Convolution(Layer):
         pad = pair(o, "pad", "pad", default=0, least=0)
         dilation = pair(o, "dilation", "dilation", default=1)
         rows, columns = (Window(*axis) for axis in zip(kernel, stride, pad, dilation, strict=True))
-        self.kernel = Kernel(rows, columns, o.group)
+        self.geometry = Geometry(rows, columns, o.group)
 
     def params(self, *bottom: Shape) -> list[ParamShape]:
         o, channels = self.options, four_axes(bottom[0])[1]
         if channels % o.group:
             raise ShapeError(f"{channels} channels cannot be split into {o.group} groups")
-        weight = (*self.weight_channels(channels), self.kernel.rows.kernel, self.kernel.columns.kernel)
+        weight = (*self.weight_channels(channels), self.geometry.rows.kernel, self.geometry.columns.kernel)
         column = o.group * prod(weight[1:])
         if column > LARGEST_COLUMN:
             raise ShapeError(f"the kernel sees {column:,} values at once; expected at most {LARGEST_COLUMN:,}")
@@ -91,26 +94,28 @@ class Convolution(Layer):
 
     def top_shapes(self, *bottom: Shape) -> list[Shape]:
         n, _, height, width = four_axes(bottom[0])
-        return [(n, self.options.num_output, self.kernel.rows.convolved(height), self.kernel.columns.convolved(width))]
+        return [
+            (n, self.options.num_output, self.geometry.rows.convolved(height), self.geometry.columns.convolved(width))
+        ]
 
-    def forward(self, bottom: list[Array], run: Run) -> list[Array]:
-        y = convolve(bottom[0], run.params[0], self.kernel, run.out)
+    def forward(self, bottom: list[Array], run: ForwardRun) -> list[Array]:
+        y = convolve(bottom[0], run.params[0], self.geometry, run.out)
         if self.options.bias_term:
             y += run.params[1][:, None, None]
         return [y]
 
-    def backward(self, dtop: list[Array], run: Run) -> list[Array | None]:
+    def backward(self, dtop: list[Array], run: BackwardRun) -> list[Array | None]:
         (dy,), (x,) = dtop, run.bottom
         if run.dparams[0] is not None:
-            convolve_backward_weight(x, dy, self.kernel, run.dparams[0])
+            convolve_backward_weight(x, dy, self.geometry, run.dparams[0])
         if self.options.bias_term and run.dparams[1] is not None:
             dy.sum(axis=(0, 2, 3), out=run.dparams[1])
-        return [convolve_backward_data(dy, run.params[0], self.kernel, *x.shape[2:]) if run.needs[0] else None]
+        return [convolve_backward_data(dy, run.params[0], self.geometry, *x.shape[2:]) if run.needs[0] else None]
 
     def placement(self) -> tuple[Placement, Placement]:
-        return convolution_placement(self.kernel.rows), convolution_placement(self.kernel.columns)
+        return convolution_placement(self.geometry.rows), convolution_placement(self.geometry.columns)
 
     def macs(self, bottom: Sequence[Shape], top: Sequence[Shape]) -> int:
         n, channels, *_ = bottom[0]
         _, outputs, out_h, out_w = top[0]
-        return n * outputs * (channels // self.options.group) * self.kernel.taps * out_h * out_w
+        return n * outputs * (channels // self.options.group) * self.geometry.taps * out_h * out_w

@@ -15,9 +15,11 @@ from fractions import Fraction
 
 import numpy as np
 
+from fcnlite.arrays import Array, Shape
 from fcnlite.description.shapes import Placement
 from fcnlite.errors import ShapeError, SpecError
-from fcnlite.layers.base import Array, Layer, Run, Shape, canonical_axis, register
+from fcnlite.layers.base import BackwardRun, ForwardRun, Layer, canonical_axis
+from fcnlite.layers.registry import register
 
 
 @dataclass(frozen=True)
@@ -65,13 +67,13 @@ class Crop(Layer):
         axis = canonical_axis(self.options.axis, len(x))
         return [x[:axis] + reference[axis:]]
 
-    def forward(self, bottom: list[Array], run: Run) -> list[Array]:
+    def forward(self, bottom: list[Array], run: ForwardRun) -> list[Array]:
         x, reference = bottom
         window = self.window(x.shape, reference.shape)
         run.saved = (x.shape, window)
         return [np.ascontiguousarray(x[window])]
 
-    def backward(self, dtop: list[Array], run: Run) -> list[Array | None]:
+    def backward(self, dtop: list[Array], run: BackwardRun) -> list[Array | None]:
         shape, window = run.saved
         dx = np.zeros(shape, dtop[0].dtype)
         dx[window] = dtop[0]

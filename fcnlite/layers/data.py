@@ -9,8 +9,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from fcnlite.arrays import Shape
 from fcnlite.description.spec import LayerSpec
-from fcnlite.layers.base import Layer, Shape, register
+from fcnlite.layers.base import Layer
+from fcnlite.layers.registry import register
 
 _SIDE = 500
 """An example: the FCN reference's nets take pictures of any size."""

@@ -12,8 +12,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from fcnlite.arrays import Array
 from fcnlite.errors import SpecError
-from fcnlite.layers.base import Array, Layer, Run, register
+from fcnlite.layers.base import BackwardRun, ForwardRun, Layer
+from fcnlite.layers.registry import register
 
 
 @register
@@ -24,10 +26,10 @@ class AbsVal(Layer):
     backward_reads = frozenset({"bottom"})
     writes_out = True
 
-    def forward(self, bottom: list[Array], run: Run) -> list[Array]:
+    def forward(self, bottom: list[Array], run: ForwardRun) -> list[Array]:
         return [np.abs(bottom[0], out=run.out)]
 
-    def backward(self, dtop: list[Array], run: Run) -> list[Array | None]:
+    def backward(self, dtop: list[Array], run: BackwardRun) -> list[Array | None]:
         (dy,), (x,) = dtop, run.bottom
         return [dy * np.sign(x)]
 
@@ -50,11 +52,11 @@ class ELU(Layer):
     backward_reads = frozenset({"bottom", "top"})
     writes_out = True
 
-    def forward(self, bottom: list[Array], run: Run) -> list[Array]:
+    def forward(self, bottom: list[Array], run: ForwardRun) -> list[Array]:
         (x,) = bottom
         return [np.add(np.maximum(x, 0), self.options.alpha * np.expm1(np.minimum(x, 0)), out=run.out)]
 
-    def backward(self, dtop: list[Array], run: Run) -> list[Array | None]:
+    def backward(self, dtop: list[Array], run: BackwardRun) -> list[Array | None]:
         (dy,), (x,), (y,) = dtop, run.bottom, run.top
         return [dy * np.where(x > 0, 1, y + self.options.alpha)]
 
@@ -92,11 +94,11 @@ class Exp(Layer):
     def check(self) -> None:
         self.ln_base = self.options.ln_base()
 
-    def forward(self, bottom: list[Array], run: Run) -> list[Array]:
+    def forward(self, bottom: list[Array], run: ForwardRun) -> list[Array]:
         (x,), o = bottom, self.options
         return [np.exp(self.ln_base * (o.shift + o.scale * x), out=run.out)]
 
-    def backward(self, dtop: list[Array], run: Run) -> list[Array | None]:
+    def backward(self, dtop: list[Array], run: BackwardRun) -> list[Array | None]:
         (dy,), (y,) = dtop, run.top
         return [dy * y * (self.options.scale * self.ln_base)]
 
@@ -119,11 +121,11 @@ class Log(Layer):
         if self.ln_base == 0:
             raise SpecError("base is 1, which has no logarithms; expected another.")
 
-    def forward(self, bottom: list[Array], run: Run) -> list[Array]:
+    def forward(self, bottom: list[Array], run: ForwardRun) -> list[Array]:
         (x,), o = bottom, self.options
         return [np.divide(np.log(o.shift + o.scale * x), self.ln_base, out=run.out)]
 
-    def backward(self, dtop: list[Array], run: Run) -> list[Array | None]:
+    def backward(self, dtop: list[Array], run: BackwardRun) -> list[Array | None]:
         (dy,), (x,), o = dtop, run.bottom, self.options
         return [dy * (o.scale / self.ln_base) / (o.shift + o.scale * x)]
 
@@ -148,11 +150,11 @@ class Power(Layer):
     backward_reads = frozenset({"bottom"})
     writes_out = True
 
-    def forward(self, bottom: list[Array], run: Run) -> list[Array]:
+    def forward(self, bottom: list[Array], run: ForwardRun) -> list[Array]:
         (x,), o = bottom, self.options
         return [np.power(o.shift + o.scale * x, o.power, out=run.out)]
 
-    def backward(self, dtop: list[Array], run: Run) -> list[Array | None]:
+    def backward(self, dtop: list[Array], run: BackwardRun) -> list[Array | None]:
         (dy,), (x,), o = dtop, run.bottom, self.options
         if o.power * o.scale == 0:
             return [np.zeros_like(x)]  # y is constant, also where 0^(power − 1) would be infinite
@@ -181,10 +183,10 @@ class Sigmoid(Layer):
     backward_reads = frozenset({"top"})
     writes_out = True
 
-    def forward(self, bottom: list[Array], run: Run) -> list[Array]:
+    def forward(self, bottom: list[Array], run: ForwardRun) -> list[Array]:
         return [sigmoid(bottom[0], run.out)]
 
-    def backward(self, dtop: list[Array], run: Run) -> list[Array | None]:
+    def backward(self, dtop: list[Array], run: BackwardRun) -> list[Array | None]:
         (dy,), (y,) = dtop, run.top
         return [dy * y * (1 - y)]
 
@@ -199,9 +201,9 @@ class TanH(Layer):
     backward_reads = frozenset({"top"})
     writes_out = True
 
-    def forward(self, bottom: list[Array], run: Run) -> list[Array]:
+    def forward(self, bottom: list[Array], run: ForwardRun) -> list[Array]:
         return [np.tanh(bottom[0], out=run.out)]
 
-    def backward(self, dtop: list[Array], run: Run) -> list[Array | None]:
+    def backward(self, dtop: list[Array], run: BackwardRun) -> list[Array | None]:
         (dy,), (y,) = dtop, run.top
         return [dy * (1 - np.square(y))]

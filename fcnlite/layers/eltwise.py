@@ -17,9 +17,11 @@ from typing import Literal
 
 import numpy as np
 
+from fcnlite.arrays import Array, Shape
 from fcnlite.description.shapes import show
 from fcnlite.errors import ShapeError, SpecError
-from fcnlite.layers.base import Array, Layer, Run, Shape, register
+from fcnlite.layers.base import BackwardRun, ForwardRun, Layer
+from fcnlite.layers.registry import register
 
 
 @dataclass(frozen=True)
@@ -54,7 +56,7 @@ class Eltwise(Layer):
                 )
         return [bottom[0]]
 
-    def forward(self, bottom: list[Array], run: Run) -> list[Array]:
+    def forward(self, bottom: list[Array], run: ForwardRun) -> list[Array]:
         x, o = bottom, self.options
         if o.operation == "SUM":
             terms = [x_i * x_i.dtype.type(c) for x_i, c in zip(x, o.coeff, strict=True)] if o.coeff else x
@@ -63,7 +65,7 @@ class Eltwise(Layer):
             return [_joined(np.multiply, x, run.out)]
         return [_joined(np.maximum, x, run.out)]
 
-    def backward(self, dtop: list[Array], run: Run) -> list[Array | None]:
+    def backward(self, dtop: list[Array], run: BackwardRun) -> list[Array | None]:
         (dy,), x, o = dtop, run.bottom, self.options
         if o.operation == "SUM":
             return [dy * dy.dtype.type(c) for c in o.coeff] if o.coeff else [dy] * len(x)

@@ -8,11 +8,13 @@ from typing import Any
 
 import numpy as np
 
+from fcnlite.arrays import Array
 from fcnlite.description import fillers
 from fcnlite.description.spec import LayerSpec
 from fcnlite.errors import GradientError
 from fcnlite.layers import calls
-from fcnlite.layers.base import Array, Layer, Run, UnknownLayer, create
+from fcnlite.layers.base import BackwardRun, ForwardRun, Layer
+from fcnlite.layers.registry import UnknownLayer, create
 
 STEP = 2e-4
 TOLERANCE = 1e-6
@@ -162,17 +164,13 @@ class _Trial:
                 found.append(self._checked(f"parameter {i}", array, gradient))
         return found
 
-    def _forward(self) -> tuple[list[Array], Run]:
-        """The tops, as a net would have them made."""
+    def _forward(self) -> tuple[list[Array], BackwardRun]:
+        """The tops, as in a net, and what backward gets."""
         layer = self.layer
-        run = Run([each.copy() for each in self._params], rng=lambda: np.random.default_rng((self._seed, 2)))
+        run = ForwardRun([each.copy() for each in self._params], rng=lambda: np.random.default_rng((self._seed, 2)))
         bottom = [each.copy() for each in self._bottom]
         tops = [np.array(each, np.float64) for each in calls.forward(layer, bottom, run)]
-        run.bottom = bottom if "bottom" in layer.backward_reads else []
-        run.top = tops if "top" in layer.backward_reads else []
-        run.bottom_shapes = [each.shape for each in bottom]
-        run.top_shapes = [each.shape for each in tops]
-        return tops, run
+        return tops, run.backward(layer, bottom, tops)
 
     def _backward(self, needs: list[bool], learned: list[bool]) -> tuple[list[Array], list[Array]]:
         """The gradients of the bottoms and of the parameters, zero where there are none."""

@@ -20,10 +20,12 @@ from math import prod
 
 import numpy as np
 
+from fcnlite.arrays import Array, Shape
 from fcnlite.errors import ShapeError, SpecError
-from fcnlite.layers.base import Array, Run, Shape, register
+from fcnlite.layers.base import BackwardRun, ForwardRun
 from fcnlite.layers.labels import check_label_shape, read_labels
 from fcnlite.layers.loss import Loss, LossOptions
+from fcnlite.layers.registry import register
 from fcnlite.layers.softmax import softmax
 
 SMALLEST = 1e-20
@@ -63,7 +65,7 @@ class InfogainLoss(Loss):
             raise ShapeError(f"the matrix has {values} values; expected {classes**2} for {classes} classes")
         return [(), bottom[0]][: len(self.spec.top)]
 
-    def forward(self, bottom: list[Array], run: Run) -> list[Array]:
+    def forward(self, bottom: list[Array], run: ForwardRun) -> list[Array]:
         x, label, *matrix = bottom
         axis = check_label_shape(x.shape, label.shape, self.options.axis)
         label, counted = read_labels(label, x.shape, axis, self.options.ignore_label)
@@ -78,7 +80,7 @@ class InfogainLoss(Loss):
         loss = np.asarray(losses.sum(dtype=np.float64) / z, x.dtype)
         return [loss, p][: len(self.spec.top)]
 
-    def backward(self, dtop: list[Array], run: Run) -> list[Array | None]:
+    def backward(self, dtop: list[Array], run: BackwardRun) -> list[Array | None]:
         dloss, (p, h, axis, z) = dtop[0], run.saved
         dx = p * h.sum(axis=axis, keepdims=True) - h
         dx *= (dloss / z).astype(p.dtype)

@@ -14,10 +14,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from math import prod
 
+from fcnlite.arrays import Array, Shape
 from fcnlite.description.fillers import Filler
 from fcnlite.description.shapes import Placement
 from fcnlite.errors import SpecError
-from fcnlite.layers.base import Array, Layer, ParamShape, Run, Shape, canonical_axis, register
+from fcnlite.layers.base import BackwardRun, ForwardRun, Layer, ParamShape, canonical_axis
+from fcnlite.layers.registry import register
 from fcnlite.threads import matmul
 
 
@@ -63,7 +65,7 @@ class InnerProduct(Layer):
         kept, _ = self.split(bottom[0])
         return [(*kept, self.options.num_output)]
 
-    def forward(self, bottom: list[Array], run: Run) -> list[Array]:
+    def forward(self, bottom: list[Array], run: ForwardRun) -> list[Array]:
         kept, k = self.split(bottom[0].shape)
         x, w = bottom[0].reshape(prod(kept), k), self._matrix(run.params[0])
         y = matmul(x, w.T, out=None if run.out is None else run.out.reshape(-1, self.options.num_output))
@@ -71,7 +73,7 @@ class InnerProduct(Layer):
             y += run.params[1]
         return [y.reshape(*kept, self.options.num_output)]
 
-    def backward(self, dtop: list[Array], run: Run) -> list[Array | None]:
+    def backward(self, dtop: list[Array], run: BackwardRun) -> list[Array | None]:
         kept, k = self.split(run.bottom[0].shape)
         x, w = run.bottom[0].reshape(prod(kept), k), self._matrix(run.params[0])
         dy = dtop[0].reshape(prod(kept), self.options.num_output)

@@ -10,8 +10,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from fcnlite.arrays import Shape
 from fcnlite.errors import SpecError
-from fcnlite.layers.base import Layer, Shape, register
+from fcnlite.layers.base import Layer
+from fcnlite.layers.registry import register
 
 
 @dataclass(frozen=True)

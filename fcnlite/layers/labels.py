@@ -11,9 +11,10 @@ from typing import Any
 
 import numpy as np
 
+from fcnlite.arrays import Array, Shape
 from fcnlite.description.shapes import show
 from fcnlite.errors import DataError, ShapeError
-from fcnlite.layers.base import Array, Shape, canonical_axis
+from fcnlite.layers.base import canonical_axis
 
 Labels = np.ndarray[Any, np.dtype[np.int64]]
 

@@ -14,7 +14,8 @@ from typing import ClassVar, Literal
 
 import numpy as np
 
-from fcnlite.layers.base import Array, Layer, Shape
+from fcnlite.arrays import Array, Shape
+from fcnlite.layers.base import Layer
 
 Normalization = Literal["FULL", "VALID", "BATCH_SIZE", "NONE"]
 

@@ -16,9 +16,11 @@ from typing import Literal
 
 import numpy as np
 
+from fcnlite.arrays import Array, Shape
 from fcnlite.description.shapes import show
 from fcnlite.errors import ShapeError, SpecError
-from fcnlite.layers.base import Array, Layer, Run, Shape, register
+from fcnlite.layers.base import BackwardRun, ForwardRun, Layer
+from fcnlite.layers.registry import register
 
 
 @dataclass(frozen=True)
@@ -58,12 +60,12 @@ class LRN(Layer):
             values = _window_sum(values, axis, size)
         return values / size ** len(axes)
 
-    def forward(self, bottom: list[Array], run: Run) -> list[Array]:
+    def forward(self, bottom: list[Array], run: ForwardRun) -> list[Array]:
         (x,), o = bottom, self.options
         run.saved = s = (o.k if self.across else 1) + o.alpha * self._region_mean(np.square(x))
         return [np.multiply(x, s**-o.beta, out=run.out)]
 
-    def backward(self, dtop: list[Array], run: Run) -> list[Array | None]:
+    def backward(self, dtop: list[Array], run: BackwardRun) -> list[Array | None]:
         (dy,), (x,), (y,), s, o = dtop, run.bottom, run.top, run.saved, self.options
         return [dy * s**-o.beta - 2 * o.alpha * o.beta * x * self._region_mean(dy * y / s)]
 

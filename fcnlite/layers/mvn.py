@@ -13,7 +13,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from fcnlite.layers.base import Array, Layer, Run, register
+from fcnlite.arrays import Array
+from fcnlite.layers.base import BackwardRun, ForwardRun, Layer
+from fcnlite.layers.registry import register
 
 
 @dataclass(frozen=True)
@@ -36,7 +38,7 @@ class MVN(Layer):
         axes = tuple(range(1 if self.options.across_channels else 2, values.ndim))
         return values.mean(axis=axes, keepdims=True)
 
-    def forward(self, bottom: list[Array], run: Run) -> list[Array]:
+    def forward(self, bottom: list[Array], run: ForwardRun) -> list[Array]:
         (x,) = bottom
         y = np.subtract(x, self._mean(x), out=run.out)
         if self.options.normalize_variance:
@@ -44,7 +46,7 @@ class MVN(Layer):
             y /= run.saved
         return [y]
 
-    def backward(self, dtop: list[Array], run: Run) -> list[Array | None]:
+    def backward(self, dtop: list[Array], run: BackwardRun) -> list[Array | None]:
         (dy,), (y,) = dtop, run.top
         dx = dy - self._mean(dy)
         if self.options.normalize_variance:

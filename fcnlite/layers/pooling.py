@@ -18,11 +18,13 @@ from typing import Literal
 import numpy as np
 
 from fcnlite import config
-from fcnlite._kernels.pooling import ave_backward, ave_forward, max_backward, max_forward
+from fcnlite._kernels.pooling.nchw import ave_backward, ave_forward, max_backward, max_forward
+from fcnlite.arrays import Array, Shape
 from fcnlite.description.shapes import Placement, Window, convolution_placement, paired, pooled
 from fcnlite.errors import SpecError
-from fcnlite.layers.base import Array, Layer, Run, Shape, four_axes, register
+from fcnlite.layers.base import BackwardRun, ForwardRun, Layer, four_axes
 from fcnlite.layers.options import pair
+from fcnlite.layers.registry import register
 
 
 @dataclass(frozen=True)
@@ -80,7 +82,7 @@ class Pooling(Layer):
         top = (n, channels, pooled(windows, 0, height, mode), pooled(windows, 1, width, mode))
         return [top] * len(self.spec.top)
 
-    def forward(self, bottom: list[Array], run: Run) -> list[Array]:
+    def forward(self, bottom: list[Array], run: ForwardRun) -> list[Array]:
         (x,) = bottom
         n, channels, height, width = x.shape
         tops = run.outs or [np.empty(shape, x.dtype) for shape in Pooling.top_shapes(self, x.shape)[:2]]
@@ -98,7 +100,7 @@ class Pooling(Layer):
             run.saved = (x.shape, None)
         return list(tops)
 
-    def backward(self, dtop: list[Array], run: Run) -> list[Array | None]:
+    def backward(self, dtop: list[Array], run: BackwardRun) -> list[Array | None]:
         shape, mask = run.saved
         dx = np.zeros((shape[0] * shape[1], *shape[2:]), dtop[0].dtype)
         dy = dtop[0].reshape(dx.shape[0], *dtop[0].shape[2:])

@@ -12,10 +12,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from fcnlite.arrays import Array, Shape
 from fcnlite.description.fillers import Filler
 from fcnlite.description.shapes import show
 from fcnlite.errors import ShapeError
-from fcnlite.layers.base import Array, Layer, ParamShape, Run, Shape, register
+from fcnlite.layers.base import BackwardRun, ForwardRun, Layer, ParamShape
+from fcnlite.layers.registry import register
 from fcnlite.layers.repeated import Repeated
 
 
@@ -42,12 +44,12 @@ class PReLU(Layer):
         # One slope is still a blob of one axis, as Caffe saves it.
         return [ParamShape(self._repeated(bottom[0]).shape or (1,), self.options.filler)]
 
-    def forward(self, bottom: list[Array], run: Run) -> list[Array]:
+    def forward(self, bottom: list[Array], run: ForwardRun) -> list[Array]:
         (x,) = bottom
         slope = self._repeated(x.shape).laid(run.params[0])
         return [np.add(np.maximum(x, 0), slope * np.minimum(x, 0), out=run.out)]
 
-    def backward(self, dtop: list[Array], run: Run) -> list[Array | None]:
+    def backward(self, dtop: list[Array], run: BackwardRun) -> list[Array | None]:
         (dy,), (x,) = dtop, run.bottom
         repeated = self._repeated(x.shape)
         slope = repeated.laid(run.params[0])

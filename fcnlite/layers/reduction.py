@@ -17,7 +17,9 @@ from typing import Literal
 
 import numpy as np
 
-from fcnlite.layers.base import Array, Layer, Run, Shape, canonical_axis, register
+from fcnlite.arrays import Array, Shape
+from fcnlite.layers.base import BackwardRun, ForwardRun, Layer, canonical_axis
+from fcnlite.layers.registry import register
 
 
 @dataclass(frozen=True)
@@ -43,7 +45,7 @@ class Reduction(Layer):
         (x,) = bottom
         return [x[: canonical_axis(self.options.axis, len(x))]]
 
-    def forward(self, bottom: list[Array], run: Run) -> list[Array]:
+    def forward(self, bottom: list[Array], run: ForwardRun) -> list[Array]:
         (x,), o = bottom, self.options
         (shape,) = self.top_shapes(x.shape)
         rows = self._rows(x)
@@ -55,7 +57,7 @@ class Reduction(Layer):
         }[o.operation]()
         return [(o.coeff * sums).reshape(shape)]
 
-    def backward(self, dtop: list[Array], run: Run) -> list[Array | None]:
+    def backward(self, dtop: list[Array], run: BackwardRun) -> list[Array | None]:
         (dy,), (x,), o = dtop, run.bottom, self.options
         rows = self._rows(x)
         slope = {

@@ -14,7 +14,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from fcnlite.layers.base import Array, Layer, Run, register
+from fcnlite.arrays import Array
+from fcnlite.layers.base import BackwardRun, ForwardRun, Layer
+from fcnlite.layers.registry import register
 
 
 @dataclass(frozen=True)
@@ -36,14 +38,14 @@ class ReLU(Layer):
         if self.options.negative_slope < 0:
             self.backward_reads, self.overwrites = frozenset({"bottom"}), False
 
-    def forward(self, bottom: list[Array], run: Run) -> list[Array]:
+    def forward(self, bottom: list[Array], run: ForwardRun) -> list[Array]:
         (x,) = bottom
         slope = self.options.negative_slope
         if slope == 0:
             return [np.maximum(x, 0, out=run.out)]
         return [np.multiply(x, np.where(x > 0, 1, slope).astype(x.dtype), out=run.out)]
 
-    def backward(self, dtop: list[Array], run: Run) -> list[Array | None]:
+    def backward(self, dtop: list[Array], run: BackwardRun) -> list[Array | None]:
         (dy,), (x_or_y,) = dtop, run.bottom or run.top
         slope = self.options.negative_slope
         if slope == 0:

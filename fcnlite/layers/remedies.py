@@ -10,12 +10,13 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Iterator, Mapping, Sequence
 
+from fcnlite.arrays import Shape
 from fcnlite.description.shapes import Window, crop_offset, placements
 from fcnlite.description.spec import LayerSpec
 from fcnlite.errors import FcnliteError
-from fcnlite.layers.base import Shape, create, links
 from fcnlite.layers.convolution import Convolution
 from fcnlite.layers.deconvolution import Deconvolution
+from fcnlite.layers.registry import create, links
 
 _STEPS = (*range(1, 17), *range(20, 101, 4))
 """Pixels by which a pad or kernel is changed."""
@@ -92,12 +93,12 @@ class _Trial:
         upsampling: list[_Moving] = []
         for spec in self._before:
             layer = create(spec, self._phase)
-            if not isinstance(layer, Convolution | Deconvolution) or layer.kernel.rows != layer.kernel.columns:
+            if not isinstance(layer, Convolution | Deconvolution) or layer.geometry.rows != layer.geometry.columns:
                 continue
             if isinstance(layer, Deconvolution):
-                upsampling.append((spec, layer.kernel.rows))
+                upsampling.append((spec, layer.geometry.rows))
             else:
-                convolutions.append((spec, layer.kernel.rows))
+                convolutions.append((spec, layer.geometry.rows))
         wide = [(spec, window) for spec, window in convolutions if window.kernel > 1]
         points = [(spec, window) for spec, window in convolutions if window.kernel == 1]
         apart = self._own | self._references

@@ -10,9 +10,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from fcnlite.arrays import Array, Shape
 from fcnlite.description.shapes import show
 from fcnlite.errors import ShapeError
-from fcnlite.layers.base import Array, Shape, canonical_axis
+from fcnlite.layers.base import canonical_axis
 
 
 @dataclass(frozen=True)

@@ -11,11 +11,13 @@ from dataclasses import dataclass
 from math import prod
 from typing import ClassVar
 
+from fcnlite.arrays import Array, Shape
 from fcnlite.description.shapes import show
 from fcnlite.errors import ShapeError, SpecError
-from fcnlite.layers.base import Array, Class, Layer, Run, Shape, canonical_axis, register
+from fcnlite.layers.base import BackwardRun, Class, ForwardRun, Layer, canonical_axis
 from fcnlite.layers.input import BlobShape
 from fcnlite.layers.options import MAX_AXES
+from fcnlite.layers.registry import register
 
 
 @dataclass(frozen=True)
@@ -69,13 +71,13 @@ class Reshape(Layer):
             raise ShapeError(f"{show(x)} cannot become {show(top)}: {prod(x)} values are not {prod(top)}")
         return [top]
 
-    def forward(self, bottom: list[Array], run: Run) -> list[Array]:
+    def forward(self, bottom: list[Array], run: ForwardRun) -> list[Array]:
         (x,) = bottom
         run.saved = x.shape
         (shape,) = self.top_shapes(x.shape)
         return [x.reshape(shape)]
 
-    def backward(self, dtop: list[Array], run: Run) -> list[Array | None]:
+    def backward(self, dtop: list[Array], run: BackwardRun) -> list[Array | None]:
         (dy,), shape = dtop, run.saved
         return [dy.reshape(shape)]
 

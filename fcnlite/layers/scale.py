@@ -15,9 +15,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from fcnlite.arrays import Array, Shape
 from fcnlite.description.fillers import Filler
 from fcnlite.errors import SpecError
-from fcnlite.layers.base import Array, Layer, ParamShape, Run, Shape, register
+from fcnlite.layers.base import BackwardRun, ForwardRun, Layer, ParamShape
+from fcnlite.layers.registry import register
 from fcnlite.layers.repeated import Repeated
 
 
@@ -56,7 +58,7 @@ class Scale(Layer):
         self._repeated(bottom)  # raises where the second bottom does not fit
         return [bottom[0]]
 
-    def forward(self, bottom: list[Array], run: Run) -> list[Array]:
+    def forward(self, bottom: list[Array], run: ForwardRun) -> list[Array]:
         x, factor, *bias = (*bottom, *run.params)
         run.saved = repeated = self._repeated([each.shape for each in bottom])
         y = np.multiply(x, repeated.laid(factor), out=run.out)
@@ -64,7 +66,7 @@ class Scale(Layer):
             y += repeated.laid(bias[0])
         return [y]
 
-    def backward(self, dtop: list[Array], run: Run) -> list[Array | None]:
+    def backward(self, dtop: list[Array], run: BackwardRun) -> list[Array | None]:
         (dy,), repeated = dtop, run.saved
         x, factor, *_ = (*run.bottom, *run.params)
         dx = dy * repeated.laid(factor) if run.needs[0] else None

@@ -13,10 +13,12 @@ from itertools import pairwise
 
 import numpy as np
 
+from fcnlite.arrays import Array, Shape
 from fcnlite.description.shapes import Placement
 from fcnlite.errors import ShapeError, SpecError
-from fcnlite.layers.base import Array, Layer, Run, Shape, along_picture, canonical_axis, register
+from fcnlite.layers.base import BackwardRun, ForwardRun, Layer, along_picture, canonical_axis
 from fcnlite.layers.options import either
+from fcnlite.layers.registry import register
 
 
 @dataclass(frozen=True)
@@ -60,7 +62,7 @@ class Slice(Layer):
         bounds, axis = self._bounds(x), canonical_axis(self.axis, len(x))
         return [(*x[:axis], stop - start, *x[axis + 1 :]) for start, stop in pairwise(bounds)]
 
-    def forward(self, bottom: list[Array], run: Run) -> list[Array]:
+    def forward(self, bottom: list[Array], run: ForwardRun) -> list[Array]:
         (x,) = bottom
         parts = [x[window] for window in self.windows(x.shape)]
         tops = run.outs or [np.empty(part.shape, x.dtype) for part in parts]
@@ -68,7 +70,7 @@ class Slice(Layer):
             top[...] = part
         return list(tops)
 
-    def backward(self, dtop: list[Array], run: Run) -> list[Array | None]:
+    def backward(self, dtop: list[Array], run: BackwardRun) -> list[Array | None]:
         return [np.concatenate(dtop, axis=self.axis)]
 
     def placement(self) -> tuple[Placement, Placement] | None:

@@ -12,7 +12,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from fcnlite.layers.base import Array, Layer, Run, Shape, canonical_axis, register
+from fcnlite.arrays import Array, Shape
+from fcnlite.layers.base import BackwardRun, ForwardRun, Layer, canonical_axis
+from fcnlite.layers.registry import register
 
 
 @dataclass(frozen=True)
@@ -41,9 +43,9 @@ class Softmax(Layer):
         canonical_axis(self.options.axis, len(bottom[0]))
         return [bottom[0]]
 
-    def forward(self, bottom: list[Array], run: Run) -> list[Array]:
+    def forward(self, bottom: list[Array], run: ForwardRun) -> list[Array]:
         return [softmax(bottom[0], self.options.axis, run.out)]
 
-    def backward(self, dtop: list[Array], run: Run) -> list[Array | None]:
+    def backward(self, dtop: list[Array], run: BackwardRun) -> list[Array | None]:
         (dp,), (p,) = dtop, run.top
         return [p * (dp - (dp * p).sum(axis=self.options.axis, keepdims=True))]

@@ -8,7 +8,8 @@ from functools import partial
 
 from fcnlite import surgery
 from fcnlite.description.fillers import Filler
-from fcnlite.description.spec import MOST_BANDS, LayerSpec, NetSpec
+from fcnlite.description.model_info import MOST_BANDS
+from fcnlite.description.spec import LayerSpec, NetSpec
 from fcnlite.errors import SpecError, nearest
 from fcnlite.models import alexnet, googlenet, lenet, lite, vgg
 from fcnlite.net import Net

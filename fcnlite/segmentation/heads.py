@@ -12,12 +12,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import NamedTuple
 
-from fcnlite.data.dataset import VOID, Dataset
+from fcnlite.arrays import Shape
+from fcnlite.data.dataset import Dataset
 from fcnlite.data.palette import voc_colors
+from fcnlite.data.sample import VOID
 from fcnlite.data.transforms import check_picture
 from fcnlite.data.voc import default_classes
-from fcnlite.description.shapes import Shape, show
-from fcnlite.description.spec import Labels, ModelInfo, Preprocessing
+from fcnlite.description.model_info import Labels, ModelInfo, Preprocessing
+from fcnlite.description.shapes import show
 from fcnlite.errors import DataError, SpecError
 from fcnlite.graph.sizing import image_inputs
 from fcnlite.layers import Layer

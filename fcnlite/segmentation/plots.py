@@ -12,12 +12,13 @@ import math
 import os
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from fcnlite.data.dataset import VOID
+from fcnlite.arrays import Array
 from fcnlite.data.palette import voc_colors
+from fcnlite.data.sample import VOID
 from fcnlite.errors import DataError
 from fcnlite.files import atomic_write
 
@@ -25,7 +26,6 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
     from PIL import Image, ImageFont
 
-Array = np.ndarray[Any, np.dtype[Any]]
 Color = tuple[int, int, int]
 
 VOID_COLOR: Color = (224, 224, 192)

@@ -6,7 +6,8 @@ import os
 
 from fcnlite.errors import ShapeError
 from fcnlite.formats import caffe
-from fcnlite.layers.base import Layer, UnknownLayer
+from fcnlite.layers.base import Layer
+from fcnlite.layers.registry import UnknownLayer
 from fcnlite.net import Net
 from fcnlite.surgery.transplanting import Weights
 

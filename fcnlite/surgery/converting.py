@@ -7,9 +7,10 @@ from dataclasses import replace
 
 import numpy as np
 
+from fcnlite.arrays import Array, Shape
 from fcnlite.description.fillers import Filler
-from fcnlite.description.shapes import Shape
-from fcnlite.description.spec import ModelInfo, NetSpec
+from fcnlite.description.model_info import ModelInfo
+from fcnlite.description.spec import NetSpec
 from fcnlite.errors import ShapeError
 from fcnlite.formats import caffe
 from fcnlite.net import Net
@@ -17,7 +18,7 @@ from fcnlite.surgery.checking import check_counts
 from fcnlite.surgery.convolutional import fully_convolutional
 from fcnlite.surgery.expanding import expand_score
 from fcnlite.surgery.filling import fill, interp, unfilled_features
-from fcnlite.surgery.transplanting import Array, Transfer, Weights, transplant
+from fcnlite.surgery.transplanting import Transfer, Weights, transplant
 
 
 def convolutional_classifier(

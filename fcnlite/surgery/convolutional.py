@@ -16,13 +16,15 @@ from typing import Any
 
 import numpy as np
 
-from fcnlite.description.shapes import Shape, show
+from fcnlite.arrays import Array, Shape
+from fcnlite.description.shapes import show
 from fcnlite.description.spec import LayerSpec, NetSpec
 from fcnlite.errors import ShapeError, SpecError
 from fcnlite.layers import Layer, create
-from fcnlite.layers.base import UnknownLayer, canonical_axis, named
+from fcnlite.layers.base import canonical_axis, named
 from fcnlite.layers.data import DataLayer
-from fcnlite.surgery.transplanting import Array, Weights
+from fcnlite.layers.registry import UnknownLayer
+from fcnlite.surgery.transplanting import Weights
 
 _ELEMENTWISE = ("ReLU", "Dropout", "Sigmoid", "TanH", "ELU", "Power")
 """The types allowed between a Flatten and its InnerProduct."""

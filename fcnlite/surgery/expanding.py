@@ -6,10 +6,11 @@ from collections.abc import Iterable
 
 import numpy as np
 
+from fcnlite.arrays import Array
 from fcnlite.description.shapes import show
 from fcnlite.errors import ShapeError, SpecError, nearest
 from fcnlite.net import Net
-from fcnlite.surgery.transplanting import Array, Transfer, Weights
+from fcnlite.surgery.transplanting import Transfer, Weights
 
 
 def expand_score(net: Net, weights: Weights, layers: Iterable[str] | None = None) -> list[Transfer]:

@@ -10,7 +10,8 @@ from typing import Any
 
 import numpy as np
 
-from fcnlite.description.shapes import Shape, crop_offset, placements, show
+from fcnlite.arrays import Shape
+from fcnlite.description.shapes import crop_offset, placements, show
 from fcnlite.description.spec import LayerSpec, NetSpec
 from fcnlite.errors import ShapeError
 from fcnlite.layers import Layer, create, links
@@ -87,7 +88,7 @@ def _outputs_and_window(layer: Layer, bottom: Shape, found: Shape) -> tuple[int,
 
 def _window(layer: Layer) -> Shape:
     """The height and width of a convolution's window."""
-    return layer.kernel.rows.kernel, layer.kernel.columns.kernel  # type: ignore[attr-defined]
+    return layer.geometry.rows.kernel, layer.geometry.columns.kernel  # type: ignore[attr-defined]
 
 
 def _offset(layers: Sequence[LayerSpec], crop: LayerSpec) -> tuple[int, int]:

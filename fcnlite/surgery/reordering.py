@@ -7,11 +7,11 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from fcnlite.description.shapes import Shape
+from fcnlite.arrays import Array, Shape
 from fcnlite.errors import SpecError
 from fcnlite.layers import Layer
 from fcnlite.net import Net
-from fcnlite.surgery.transplanting import Array, Weights
+from fcnlite.surgery.transplanting import Weights
 
 _EACH_CHANNEL_ALIKE = frozenset(
     [

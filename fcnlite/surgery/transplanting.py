@@ -8,15 +8,14 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from math import prod
-from typing import Any
 
 import numpy as np
 
-from fcnlite.description.shapes import Shape, show
+from fcnlite.arrays import Array, Shape
+from fcnlite.description.shapes import show
 from fcnlite.formats import caffe
 from fcnlite.net import Net
 
-Array = np.ndarray[Any, np.dtype[Any]]
 Weights = Mapping[str, Sequence[Array]]
 """Parameters by layer name: [weight, bias, ...]."""
 

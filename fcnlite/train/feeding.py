@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 
+from fcnlite.arrays import Shape
 from fcnlite.data import Dataset
 from fcnlite.data.loader import blobs
-from fcnlite.description.shapes import Shape
-from fcnlite.description.spec import LayerSpec, NetSpec, Preprocessing
+from fcnlite.description.model_info import Preprocessing
+from fcnlite.description.spec import LayerSpec, NetSpec
 from fcnlite.errors import DataError
-from fcnlite.layers.base import create
 from fcnlite.layers.data import FCN_REFERENCE, DataLayer
+from fcnlite.layers.registry import create
 
 
 def fed_by(spec: NetSpec, dataset: Dataset, crop: tuple[int, int] | None) -> NetSpec:

@@ -15,12 +15,13 @@ from fcnlite._cli.data_options import training_data, validation_data
 from fcnlite._cli.running import progress_bar
 from fcnlite.data import Dataset
 from fcnlite.data.loader import check_sizes
-from fcnlite.description.spec import ModelInfo, Preprocessing
+from fcnlite.description.model_info import ModelInfo, Preprocessing
 from fcnlite.errors import DataError, FcnliteError, SpecError, TrainingError
 from fcnlite.formats import caffe
+from fcnlite.graph.sizing import image_inputs
 from fcnlite.loading import read_weights
 from fcnlite.net import Net
-from fcnlite.segmentation.heads import heads, image_inputs, match_classes, picture_inputs, prepare
+from fcnlite.segmentation.heads import heads, match_classes, picture_inputs, prepare
 from fcnlite.surgery.reordering import reordered, score_path, scoring_layers
 from fcnlite.train.balance import balanced
 from fcnlite.train.consent import NO_CONSENT, Consent

@@ -10,7 +10,7 @@ import pytest
 
 from fcnlite import models
 from fcnlite._cli.running import Main, run_command
-from fcnlite.description.spec import ModelInfo, Preprocessing
+from fcnlite.description.model_info import ModelInfo, Preprocessing
 from fcnlite.train import report, results
 from tests.cli.converting import random_weights
 from tests.color_net import color_net

@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from fcnlite import models
+from fcnlite.arrays import Array
 from fcnlite.description.fillers import bilinear_kernel
 from fcnlite.net import Net
 
 if TYPE_CHECKING:
     from tests.cli.conftest import Ended
-
-Array = np.ndarray[Any, Any]
 Weights = dict[str, list[Array]]
 RNG = np.random.default_rng(0)
 TRUNK = [f"conv{stage}_{i}" for stage, count in enumerate((2, 2, 3, 3, 3), 1) for i in range(1, count + 1)]

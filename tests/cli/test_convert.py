@@ -12,12 +12,12 @@ import pytest
 
 import fcnlite
 from fcnlite import caffe, convert, models, storage
-from fcnlite.description.spec import Preprocessing
+from fcnlite.description.model_info import Preprocessing
 from tests.cli.conftest import Command
 from tests.cli.converting import DATA_LAYER_NET, Weights, random_weights, rows
-from tests.interop import test_keras as keras_files
-from tests.interop import test_torchvision as torchvision_files
-from tests.interop.made_up import vgg16
+from tests.formats.interop import test_keras as keras_files
+from tests.formats.interop import test_torchvision as torchvision_files
+from tests.formats.interop.made_up import vgg16
 from tests.parity.reference import assert_close
 
 # From other tools

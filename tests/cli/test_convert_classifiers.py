@@ -10,7 +10,7 @@ import pytest
 
 import fcnlite
 from fcnlite import caffe, convert, storage
-from fcnlite.description.spec import Preprocessing
+from fcnlite.description.model_info import Preprocessing
 from tests.cli.conftest import Command
 from tests.cli.converting import DATA_LAYER_NET, RNG, TRUNK, assert_bilinear, count_line, random_weights, rows
 from tests.parity.reference import assert_close, read_case

@@ -12,7 +12,7 @@ from fcnlite import __main__, data, evaluate, predict, solver, summary
 from fcnlite._cli import imports
 from fcnlite._cli.running import Main
 from fcnlite.doctor import __main__ as doctor
-from fcnlite.layers import base
+from fcnlite.layers import registry
 from fcnlite.train import __main__ as train
 from tests.cli.conftest import Command
 
@@ -39,7 +39,7 @@ layer { name: "twice" type: "Twice" bottom: "data" top: "twice" }
 def registers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """What is registered or imported in a test goes with it."""
     monkeypatch.chdir(tmp_path)
-    kept = [(register, dict(register)) for register in (base._registry, data._DATASETS, solver.TYPES)]
+    kept = [(register, dict(register)) for register in (registry._registry, data._DATASETS, solver.TYPES)]
     modules, paths = set(sys.modules), list(sys.path)
     yield
     for register, before in kept:

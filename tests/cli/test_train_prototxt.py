@@ -11,7 +11,7 @@ import pytest
 import fcnlite
 from fcnlite import storage
 from fcnlite._cli.running import run_command
-from fcnlite.description.spec import Preprocessing
+from fcnlite.description.model_info import Preprocessing
 from fcnlite.train.__main__ import main
 from tests.cli.conftest import Command
 from tests.train.runs import arrays

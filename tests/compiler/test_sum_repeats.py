@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from fcnlite.compiler.ir import sum_repeats
+from fcnlite.compiler.layouts import sum_repeats
+from tests.compiler.path_comparison import Array, normal
 from tests.compiler.problems import ISAS, machine_with
-from tests.compiler.twins import Array, normal
 from tests.random_nets import Draw
 
 EPSILON = float(np.finfo(np.float32).eps) / 2

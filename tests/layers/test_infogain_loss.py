@@ -9,11 +9,11 @@ import numpy as np
 import pytest
 from scipy.special import log_softmax, softmax
 
+from fcnlite.arrays import Array
 from fcnlite.errors import FcnliteError, FileError, ShapeError, SpecError
 from fcnlite.formats.caffe import parse_net, read_net
 from fcnlite.formats.caffe.schema import message_class
 from fcnlite.net import Net
-from tests.layers.examples import Array
 from tests.layers.single import LABELS, SCORES, compute, gradients, normal, one
 
 MATRIX = normal(4, 4, seed=9)
@@ -148,7 +148,7 @@ def test_a_matrix_file_that_does_not_fit_is_named(tmp_path: Path) -> None:
     with pytest.raises(ShapeError, match=r"'balanced' .InfogainLoss.: the matrix has 9 values; expected 16"):
         Net(read_net(path))
     (tmp_path / "matrix.binaryproto").write_bytes(b"1 0 0 1")
-    with pytest.raises(FileError, match=r"matrix\.binaryproto: is no binaryproto"):
+    with pytest.raises(FileError, match=r"matrix\.binaryproto: is not a binaryproto"):
         read_net(path)
     (tmp_path / "matrix.binaryproto").unlink()
     with pytest.raises(FileError, match=r"net\.prototxt: 'matrix\.binaryproto'.*not at"):

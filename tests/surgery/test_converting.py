@@ -7,7 +7,8 @@ import pytest
 
 from fcnlite import surgery
 from fcnlite.description.fillers import bilinear_kernel
-from fcnlite.description.spec import LayerSpec, ModelInfo, NetSpec
+from fcnlite.description.model_info import ModelInfo
+from fcnlite.description.spec import LayerSpec, NetSpec
 from fcnlite.errors import ShapeError
 from fcnlite.surgery import outcomes
 from tests.surgery.nets import convolution, deconvolution, inner_product, net_of

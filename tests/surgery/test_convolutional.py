@@ -10,13 +10,12 @@ import numpy as np
 import pytest
 
 from fcnlite import caffe, models, surgery
+from fcnlite.arrays import Array
 from fcnlite.description.spec import LayerSpec, NetSpec
 from fcnlite.errors import FcnliteError, ShapeError, SpecError
 from fcnlite.net import Net
 from fcnlite.surgery import Weights, fully_convolutional
 from tests.parity.reference import assert_close, read_case
-
-Array = np.ndarray[Any, Any]
 
 SIDE = 14
 """Of the pictures that the small classifiers are made for."""

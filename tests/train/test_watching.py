@@ -19,7 +19,7 @@ from PIL import Image
 from fcnlite import models, plots, storage
 from fcnlite._cli.running import run_command
 from fcnlite.data import VOID, Dataset, Sample, Shapes
-from fcnlite.description.spec import Labels
+from fcnlite.description.model_info import Labels
 from fcnlite.errors import FileError
 from fcnlite.loading import load
 from fcnlite.segmentation import evaluation
