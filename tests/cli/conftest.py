@@ -43,7 +43,7 @@ def command(capsys: pytest.CaptureFixture[str]) -> Command:
 
 @pytest.fixture
 def no_pictures(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The report and the pictures of a run are drawn from what is there and take most of a short run's time."""
+    """Draw no report and no pictures, which take most of the time of a short run."""
     monkeypatch.setattr(report, "write", lambda run, check: None)
     monkeypatch.setattr(results, "draw", lambda folder, dataset: None)
     monkeypatch.setattr(results, "figures", lambda dataset, matrix: "")
@@ -51,7 +51,7 @@ def no_pictures(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def weights(tmp_path: Path) -> Path:
-    """A weight file of the net that knows red, green and blue."""
+    """A weight file of the net that recognises red, green and blue."""
     color_net().save(tmp_path / "color.h5")
     return tmp_path / "color.h5"
 

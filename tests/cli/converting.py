@@ -1,4 +1,4 @@
-"""What the tests of `python -m fcnlite.convert` share: weights to convert, and the outcomes that it prints."""
+"""Weights to convert, and functions that read the output of `python -m fcnlite.convert`."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def random_weights(name: str, classes: int | list[int] = 3, width: float = 1 / 3
 
 
 def rows(ended: Ended) -> dict[str, str]:
-    """The outcome of each layer, as the table tells it."""
+    """The outcome of each layer in the table."""
     assert (ended.status, ended.err) == (0, "")
     heading, *lines = ended.out.split("\n\n")[0].splitlines()
     column = heading.index("outcome")

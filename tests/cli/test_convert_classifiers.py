@@ -44,17 +44,17 @@ def test_caffes_vgg16_becomes_an_fcn32s(command: Command, tmp_path: Path, tiny: 
 
 
 def test_the_fcn_sees_what_the_classifier_sees(command: Command, tmp_path: Path) -> None:
-    """Features amid a large picture are those of the classifier, slid there without its pads."""
+    """Far from the border, features of a large picture equal those of the classifier without its padding."""
     given = random_weights("vgg16", 7, 1 / 32)
     caffe.write_weights(tmp_path / "vgg.caffemodel", given)
     command(convert.main, tmp_path / "vgg.caffemodel", "-o", tmp_path / "out.h5", "--to", "voc-fcn32s")
     command(convert.main, tmp_path / "vgg.caffemodel", "-o", tmp_path / "heat.h5", "--to", "vgg16", "--keep-classifier")
-    # At stride 32 the FCN's pad of 100 shifts the grid by 4 − 1 pixels beyond three whole steps, as the offset of 99.
+    # The FCN's pad of 100 shifts the grid by 99 pixels: three steps of 32 and 3 pixels.
     x = RNG.normal(0, 50, (1, 3, 700, 700))
     fcn, heat = (fcnlite.load(tmp_path / name, path="plain") for name in ("out.h5", "heat.h5"))
     ours = fcn.forward(data=x, outputs=["fc7"])["fc7"]
     theirs = heat.forward(data=x[:, :, 29:, 29:], outputs=["fc7"])["fc7"]
-    # Position 6 of ours looks at pixel 6·32 − 99 and on, position 2 of theirs at 29 + 2·32.
+    # Position 6 of ours begins at pixel 6·32 − 99, position 2 of theirs at pixel 29 + 2·32.
     assert_close(theirs[:, :, 3:12, 3:12], ours[:, :, 7:16, 7:16], 1e-5, "fc7")
 
 

@@ -23,7 +23,7 @@ def test_an_fcn32s_becomes_an_fcn16s_and_an_fcn8s(command: Command, tmp_path: Pa
         for before, after in zip(coarse.params[name], fine.params[name], strict=True):
             np.testing.assert_array_equal(before.array, after.array)
     assert_bilinear(fine)
-    # Zero skips leave the coarse scores, upsampled in three steps instead of one.
+    # With skips of zero only the coarse scores remain, upsampled in three steps instead of one.
     x = RNG.normal(0, 50, (1, 3, 60, 60))
     scores = [net.forward(data=x)["score"] for net in (coarse, fine)]
     assert np.abs(scores[0]).max() > 0

@@ -1,4 +1,4 @@
-"""`fcnlite COMMAND`, and what all commands share."""
+"""`fcnlite COMMAND`, and the behaviour that all commands share."""
 
 from __future__ import annotations
 
@@ -108,7 +108,7 @@ def test_counts_are_at_least_one(text: str, capsys: pytest.CaptureFixture[str]) 
 
 
 def test_a_bad_instruction_set_ends_a_command_before_it_begins() -> None:
-    """Also one that computes nothing; but not an import."""
+    """Even a command that computes nothing; --version and --help still work."""
     ended = shell("FCNLITE_ISA=v9 fcnlite summary vgg16")
     assert (ended.returncode, ended.stdout) == (1, "")
     assert ended.stderr.startswith("error: FCNLITE_ISA is 'v9'; this machine has ") and ended.stderr.count("\n") == 1
@@ -126,11 +126,11 @@ def test_more_threads_than_any_machine_has_are_refused(capsys: pytest.CaptureFix
 
 
 def test_a_bad_number_of_threads_ends_a_command_before_it_begins() -> None:
-    """Unless the command has the number."""
+    """Unless --threads gives the number."""
     assert "OMP_NUM_THREADS is" not in shell("OMP_NUM_THREADS=none fcnlite predict --threads 1 no.h5 no.png").stderr
     ended = shell("OMP_NUM_THREADS=none fcnlite summary vgg16")
     assert (ended.returncode, ended.stdout) == (1, "")
-    ours = ended.stderr.splitlines()[-1]  # the OpenMP library may have said something before
+    ours = ended.stderr.splitlines()[-1]  # the OpenMP library may have written a line before
     assert ours.startswith("error: OMP_NUM_THREADS is 'none'; expected ") and "Traceback" not in ended.stderr
 
 

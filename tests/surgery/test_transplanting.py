@@ -14,7 +14,7 @@ RNG = np.random.default_rng(0)
 
 
 def outcome(net: Net, layer: str, array: np.ndarray) -> str:
-    """What becomes of a weight for `layer`."""
+    """The outcome of transplanting a weight for `layer`."""
     return surgery.transplant(net, {layer: [array]})[0].outcome
 
 
