@@ -1,6 +1,6 @@
 """Add a bias for each channel (Caffe's Bias).
 
-    y = x + bias        dx = dy, dbias = Σ dy over the axes that the bias is repeated over
+    y = x + bias        dx = dy, dbias = Σ dy over the axes along which the bias is repeated
 
 The bias has the shape of the bottom's axes `axis` to `axis` + `num_axes` − 1 (num_axes −1: all from `axis` on; 0: it is
 one number) and is repeated over the others. It is a parameter, or the second bottom if there is one. The top has the
@@ -48,7 +48,7 @@ class Bias(Layer):
         return [ParamShape(self._repeated(bottom).shape, self.options.filler)] if len(bottom) == 1 else []
 
     def top_shapes(self, *bottom: Shape) -> list[Shape]:
-        self._repeated(bottom)  # raises where the second bottom does not fit
+        self._repeated(bottom)  # raises if the second bottom does not fit
         return [bottom[0]]
 
     def forward(self, bottom: list[Array], run: ForwardRun) -> list[Array]:

@@ -2,7 +2,7 @@
 
     y = max(x, 0) + slope · min(x, 0)        dx = dy · (1 where x > 0, else slope), dslope = Σ dy · min(x, 0)
 
-bottom N×C×…, top the same; slope C, or one number with channel_shared; dslope is summed over all axes but its own.
+bottom N×C×…, top the same; slope C, or one number with channel_shared; dslope is a sum over all axes but the slope's.
 Options: filler constant 0.25, channel_shared false.
 """
 
@@ -41,7 +41,7 @@ class PReLU(Layer):
         return Repeated(() if self.options.channel_shared else x[1:2], 1, len(x))
 
     def params(self, *bottom: Shape) -> list[ParamShape]:
-        # One slope is still a blob of one axis, as Caffe saves it.
+        # A single slope is a blob with one axis, as Caffe saves it.
         return [ParamShape(self._repeated(bottom[0]).shape or (1,), self.options.filler)]
 
     def forward(self, bottom: list[Array], run: ForwardRun) -> list[Array]:

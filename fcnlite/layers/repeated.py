@@ -1,6 +1,7 @@
-"""A small array laid over some axes of a blob and repeated over the others: what Scale, Bias and PReLU share.
+"""Broadcasting a small array along some axes of a blob: what Scale, Bias and PReLU share.
 
-A bias of shape C, say, lies on axis 1 of N×C×H×W: as C×1×1 it broadcasts, and its gradient is summed over N, H and W.
+For example, a bias of shape C covers axis 1 of N×C×H×W: as C×1×1 it broadcasts, and its gradient is a sum over N, H and
+W.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from fcnlite.layers.base import canonical_axis
 
 @dataclass(frozen=True)
 class Repeated:
-    """An array of `shape` whose first axis lies on `axis` of a blob of `axes` axes."""
+    """An array of `shape`, whose first axis is the axis `axis` of a blob with `axes` axes."""
 
     shape: Shape
     axis: int
@@ -26,14 +27,14 @@ class Repeated:
 
     @staticmethod
     def operand(bottom: Sequence[Shape], axis: int, num_axes: int) -> Repeated:
-        """What Scale multiplies by and Bias adds: the second bottom or, where there is one only, a parameter."""
+        """The operand of Scale and Bias: the second bottom or, with only one bottom, a parameter."""
         if len(bottom) == 2:
             return Repeated.of_bottom(bottom[0], axis, bottom[1])
         return Repeated.between(bottom[0], axis, num_axes)
 
     @staticmethod
     def between(x: Shape, axis: int, num_axes: int) -> Repeated:
-        """Over x's axes `axis` to `axis` + `num_axes` − 1; −1: all from `axis` on; 0: one number."""
+        """An operand that covers x's axes `axis` to `axis` + `num_axes` − 1; −1: all from `axis` on; 0: one number."""
         first = 0 if num_axes == 0 else canonical_axis(axis, len(x))
         end = len(x) if num_axes == -1 else first + num_axes
         if end > len(x):
@@ -42,7 +43,7 @@ class Repeated:
 
     @staticmethod
     def of_bottom(x: Shape, axis: int, small: Shape) -> Repeated:
-        """Over x's axes from `axis` on, whose sizes must be those of a bottom of shape `small`."""
+        """An operand of shape `small` that covers x's axes from `axis` on. Raises `ShapeError` if the sizes differ."""
         first = canonical_axis(axis, len(x)) if small else 0
         if small != x[first : first + len(small)]:
             raise ShapeError(
@@ -51,10 +52,10 @@ class Repeated:
         return Repeated(small, first, len(x))
 
     def laid(self, small: Array) -> Array:
-        """`small` with axes of 1 behind, so that it broadcasts over the blob."""
+        """`small` with axes of size 1 appended, so that it broadcasts over the blob."""
         return small.reshape(self.shape + (1,) * (self.axes - self.axis - len(self.shape)))
 
     def summed(self, large: Array) -> Array:
-        """`large`, of the blob's shape, summed over the axes that the small array is repeated over."""
+        """The sum of `large`, of the blob's shape, over the axes that the small array does not cover."""
         covered = range(self.axis, self.axis + len(self.shape))
         return np.asarray(large.sum(axis=tuple(axis for axis in range(self.axes) if axis not in covered)))

@@ -55,7 +55,7 @@ class Scale(Layer):
         return factor + bias
 
     def top_shapes(self, *bottom: Shape) -> list[Shape]:
-        self._repeated(bottom)  # raises where the second bottom does not fit
+        self._repeated(bottom)  # raises if the second bottom does not fit
         return [bottom[0]]
 
     def forward(self, bottom: list[Array], run: ForwardRun) -> list[Array]:
