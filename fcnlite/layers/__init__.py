@@ -6,7 +6,7 @@ columns. [k = l] is 1 if k = l, else 0. Options are listed with their defaults. 
 contain, is accepted and has no effect.
 
 `base` defines what a layer is. `register` adds a type, so that nets, formats and the common tests know it;
-`check_gradients` compares a layer's backward with its forward. `columns`, `loss`, `labels`, `repeated` and `options`
+`check_gradients` compares a layer's backward with its forward. `columns`, `loss`, `labels`, `broadcast` and `options`
 hold what several layers share.
 """
 

@@ -3,8 +3,8 @@
     y = (x − mean) / σ,  σ = √(variance + eps)
     dx = (dy − mean(dy) − y · mean(dy · y)) / σ        (dx = dy / σ with use_global_stats)
 
-In TRAIN, mean and variance are those of the batch, over all axes except axis 1, and are added to the running sums,
-where f is moving_average_fraction and m the number of values in a channel:
+Without use_global_stats, mean and variance are those of the batch, over all axes except axis 1, and are added to the
+running sums, where f is moving_average_fraction and m the number of values in a channel:
 
     mean_sum ← f · mean_sum + mean        variance_sum ← f · variance_sum + variance · m / (m − 1)
     weight ← f · weight + 1
@@ -72,13 +72,13 @@ class BatchNorm(Layer):
             mean = x.mean(axis=axes)
             y = np.subtract(x, mean.reshape(per_channel), out=run.out)
             variance = np.square(y).mean(axis=axes)
-            self.remember(mean, variance, x.size // mean.size, run.params)
+            self.update_sums(mean, variance, x.size // mean.size, run.params)
         sigma = np.sqrt(variance + x.dtype.type(self.options.eps)).reshape(per_channel)
         y /= sigma
         run.saved = sigma
         return [y]
 
-    def remember(self, mean: Array, variance: Array, m: int, params: Sequence[Array]) -> None:
+    def update_sums(self, mean: Array, variance: Array, m: int, params: Sequence[Array]) -> None:
         """Add a batch's statistics, of m values in a channel, to the running sums."""
         mean_sum, variance_sum, weight = params
         f = mean_sum.dtype.type(self.options.moving_average_fraction)

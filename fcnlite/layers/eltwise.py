@@ -61,10 +61,10 @@ class Eltwise(Layer):
         x, o = bottom, self.options
         if o.operation == "SUM":
             terms = [x_i * x_i.dtype.type(c) for x_i, c in zip(x, o.coeff, strict=True)] if o.coeff else x
-            return [_joined(np.add, terms, run.out)]
+            return [_accumulate(np.add, terms, run.out)]
         if o.operation == "PROD":
-            return [_joined(np.multiply, x, run.out)]
-        return [_joined(np.maximum, x, run.out)]
+            return [_accumulate(np.multiply, x, run.out)]
+        return [_accumulate(np.maximum, x, run.out)]
 
     def backward(self, dtop: list[Array], run: BackwardRun) -> list[Array | None]:
         (dy,), x, o = dtop, run.bottom, self.options
@@ -80,7 +80,7 @@ class Eltwise(Layer):
         return [dy * (winner == i) for i in range(len(x))]
 
 
-def _joined(function: np.ufunc, x: Sequence[Array], out: Array | None) -> Array:
+def _accumulate(function: np.ufunc, x: Sequence[Array], out: Array | None) -> Array:
     """`function` of the first two, then of the result and the third, and so on."""
     *others, last = x
     return function(reduce(function, others), last, out=out)

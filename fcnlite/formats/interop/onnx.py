@@ -33,8 +33,8 @@ from fcnlite.graph.exportable import (
 )
 from fcnlite.layers.base import Layer, canonical_axis, named
 from fcnlite.layers.batch_norm import averages
+from fcnlite.layers.broadcast import Broadcast
 from fcnlite.layers.elementwise import LinearOptions
-from fcnlite.layers.repeated import Repeated
 
 OPSET = 18
 IR_VERSION = 8
@@ -452,13 +452,13 @@ def _scale(graph: _Graph, layer: Any, bottom: list[_Blob]) -> list[str]:
     x, o = bottom[0], layer.options
     params = graph.params(layer) if layer.params(*(each.shape for each in bottom)) else []
     if len(bottom) == 2:
-        each = Repeated.of_bottom(x.shape, o.axis, bottom[1].shape)
+        each = Broadcast.of_bottom(x.shape, o.axis, bottom[1].shape)
         behind = range(len(each.shape), each.axes - each.axis)
         operands = [graph.add("Unsqueeze", bottom[1].name, graph.integers(*behind)) if behind else bottom[1].name]
     else:
-        each = Repeated.between(x.shape, o.axis, o.num_axes)
+        each = Broadcast.between(x.shape, o.axis, o.num_axes)
         operands = []
-    operands += [graph.constant(each.laid(array)) for array in params]
+    operands += [graph.constant(each.expand(array)) for array in params]
     value = x.name
     for op, operand in zip(["Mul", "Add"] if layer.type == "Scale" else ["Add"], operands, strict=False):
         value = graph.add(op, value, operand)
