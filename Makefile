@@ -11,7 +11,8 @@ install-test: .venv/installed-test
 # Editable by path (compat): else Python, started beside a clone called fcnlite, would take that folder for the package.
 # Remade when what is installed or compiled changes. Python compiles a module when it is first imported: to have pip
 # compile them all takes longer than the demo's own imports.
-.venv/installed: pyproject.toml setup.py $(wildcard fcnlite/_kernels/*.pyx fcnlite/_kernels/*.pxd fcnlite/_kernels/*.pxi)
+KERNELS := fcnlite/_kernels fcnlite/_kernels/*
+.venv/installed: pyproject.toml setup.py $(wildcard $(foreach folder,$(KERNELS),$(folder)/*.pyx $(folder)/*.pxi))
 	test -x $(BIN)/python || $(PYTHON) -m venv .venv
 	$(BIN)/pip install --quiet --no-compile --editable . --config-settings editable_mode=compat
 	touch $@
@@ -71,4 +72,4 @@ lint: install-test
 	$(BIN)/lint-imports
 
 clean:
-	rm -rf .venv build dist *.egg-info fcnlite/_kernels/*.c fcnlite/_kernels/*.so
+	rm -rf .venv build dist *.egg-info $(foreach folder,$(KERNELS),$(folder)/*.c $(folder)/*.so)

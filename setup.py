@@ -59,7 +59,7 @@ cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os
 
 def extension(name, sources, isa=None):
     return Extension(
-        f"fcnlite._kernels.{name}",
+        name,
         sources,
         include_dirs=[numpy.get_include()],
         define_macros=[("NPY_NO_DEPRECATED_API", "NPY_1_7_API_VERSION")],
@@ -70,7 +70,7 @@ def extension(name, sources, isa=None):
 
 
 # What Cython gives every module, memory views above all, is compiled once, into a module that the others import.
-SHARED = "cython_shared"
+SHARED = "fcnlite._kernels.cython_shared"
 
 
 class BuildInParallel(build_ext):
@@ -87,13 +87,13 @@ def longest_first(extensions):
 # Where processes are spawned rather than forked, Cython's import this file.
 if __name__ == "__main__":
     kernels = [
-        extension(source.stem, [source.as_posix()], isa_of(source))
-        for source in sorted(Path("fcnlite/_kernels").glob("*.pyx"))
+        extension(".".join(source.with_suffix("").parts), [source.as_posix()], isa_of(source))
+        for source in sorted(Path("fcnlite/_kernels").rglob("*.pyx"))
         if isa_of(source) is None or isa_of(source) in built_isas
     ]
     generated = cythonize(
-        [*kernels, extension(SHARED, [f"fcnlite/_kernels/{SHARED}.c"])],
-        shared_utility_qualified_name=f"fcnlite._kernels.{SHARED}",
+        [*kernels, extension(SHARED, [f"{SHARED.replace('.', '/')}.c"])],
+        shared_utility_qualified_name=SHARED,
         nthreads=cores,
         compiler_directives={
             "language_level": 3,

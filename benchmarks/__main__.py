@@ -22,7 +22,8 @@ from typing import Any
 from benchmarks import machine, memory, more, steps, table
 from benchmarks.workers import EngineError
 from benchmarks.workloads import WORKLOADS, Workload
-from fcnlite._cli import parser as _cli
+from fcnlite._cli.parser import positive
+from fcnlite._cli.running import check_environment, run_command
 from fcnlite.errors import FcnliteError
 from fcnlite.files import atomic_write
 
@@ -32,7 +33,7 @@ HERE = Path(__file__).parent
 def main(arguments: Sequence[str] | None = None) -> None:
     parser = _parser()
     options = parser.parse_args(arguments)
-    _cli.check_environment()
+    check_environment()
     if options.names and (options.more or options.profile):
         parser.error("NAME chooses workloads of the table; --more and --profile measure FCN-8s at 500×500")
     if options.chart and options.profile:
@@ -56,7 +57,7 @@ def _parser() -> argparse.ArgumentParser:
     words = "workloads whose names contain one of these, such as 500x500"
     parser.add_argument("names", nargs="*", metavar="NAME", help=words)
     words = f"timed runs, after one to warm up (default 5); {table.MORE_OFTEN} times as many of short ones"
-    parser.add_argument("--repeats", type=_cli.positive, default=5, metavar="N", help=words)
+    parser.add_argument("--repeats", type=positive, default=5, metavar="N", help=words)
     parser.add_argument("--chart", type=Path, metavar="PATH", help="where the chart goes, such as docs/benchmark.png")
     which = parser.add_mutually_exclusive_group()
     which.add_argument("--more", action="store_true", help="what is shown beside the table")
@@ -132,4 +133,4 @@ def _raise(failures: Sequence[str]) -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(_cli.run(main))
+    sys.exit(run_command(main))

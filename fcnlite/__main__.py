@@ -7,7 +7,8 @@ import importlib
 import sys
 from collections.abc import Sequence
 
-from fcnlite._cli import parser as _cli
+from fcnlite._cli.parser import CommandParser
+from fcnlite._cli.running import run_command
 from fcnlite._version import __version__
 from fcnlite.errors import nearest
 
@@ -26,7 +27,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     arguments = sys.argv[1:] if arguments is None else arguments
     if arguments and arguments[0] in _COMMANDS:
         module, _ = _COMMANDS[arguments[0]]
-        return _cli.run(importlib.import_module(module).main, arguments[1:])
+        return run_command(importlib.import_module(module).main, arguments[1:])
     parser = _parser()
     if arguments and not arguments[0].startswith("-"):
         parser.error(f"there is no command {arguments[0]!r}; {nearest(arguments[0], _COMMANDS)}")
@@ -37,7 +38,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _parser() -> argparse.ArgumentParser:
     """For what is no command line of a command: help, the version, errors."""
     listing = "\n".join(f"  {name:10} {words}" for name, (_, words) in _COMMANDS.items())
-    parser = _cli.Parser(
+    parser = CommandParser(
         "fcnlite",
         "Fully convolutional networks for semantic segmentation on CPUs.",
         f"commands:\n{listing}\n\n`fcnlite COMMAND --help` shows a command's options and examples.",

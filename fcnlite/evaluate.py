@@ -11,10 +11,13 @@ from typing import Any
 
 import numpy as np
 
-from fcnlite._cli import parser as _cli
-from fcnlite._cli.data import add_data_options, evaluation_data, repeat_data_options
+from fcnlite._cli.data_options import add_data_options, evaluation_data
+from fcnlite._cli.net_options import add_weights, open_segmenter
+from fcnlite._cli.parser import add_threads, command_parser
+from fcnlite._cli.recorded_options import use_recorded_options
+from fcnlite._cli.running import apply_threads, progress_bar, run_command
 from fcnlite.data import Dataset
-from fcnlite.description.spec import Labels
+from fcnlite.description.model_info import Labels
 from fcnlite.errors import FileError
 from fcnlite.files import atomic_write
 from fcnlite.segmentation import plots
@@ -38,13 +41,13 @@ FIGURES = ("pixel_accuracy", "mean_accuracy", "mean_iu", "frequency_weighted_iu"
 
 def main(arguments: Sequence[str] | None = None) -> None:
     options = _parser().parse_args(arguments)
-    _cli.apply_threads(options.threads)
+    apply_threads(options.threads)
     for target in (options.json, options.confusion):
         _check_target(target)
-    segmenter = _cli.open_segmenter(options)
-    repeat_data_options(options, options.weights)
+    segmenter = open_segmenter(options)
+    use_recorded_options(options, options.weights)
     dataset = evaluation_data(options)
-    with _cli.progress("picture") as progress:
+    with progress_bar("picture") as progress:
         matrices = confusions(segmenter, dataset, progress, classes_by_number=options.classes_by_number)
     report = json.dumps(_report(options.weights, dataset, matrices))
     if options.json == "-":
@@ -59,8 +62,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = _cli.parser("evaluate", _DESCRIPTION, _EXAMPLES)
-    _cli.add_weights(parser)
+    parser = command_parser("evaluate", _DESCRIPTION, _EXAMPLES)
+    add_weights(parser)
     add_data_options(parser)
     words = "the part of the data to measure on (default: the set's own for that, such as val)"
     parser.add_argument("--split", metavar="NAME", help=words)
@@ -69,7 +72,7 @@ def _parser() -> argparse.ArgumentParser:
     words = "write all figures and the confusion matrix; '-': to standard output, instead of the table"
     parser.add_argument("--json", metavar="FILE", help=words)
     parser.add_argument("--confusion", metavar="FILE.png", help="draw the confusion matrix (of the first label map)")
-    _cli.add_threads(parser)
+    add_threads(parser)
     return parser
 
 
@@ -140,4 +143,4 @@ def _figures(labels: Labels, matrix: np.ndarray) -> dict[str, Any]:
 
 
 if __name__ == "__main__":
-    sys.exit(_cli.run(main))
+    sys.exit(run_command(main))

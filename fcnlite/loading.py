@@ -13,7 +13,7 @@ from typing import TypeAlias
 import numpy as np
 
 from fcnlite import surgery
-from fcnlite.description.spec import MeanPicture, ModelInfo, Preprocessing
+from fcnlite.description.model_info import MeanPicture, ModelInfo, Preprocessing
 from fcnlite.engine.parameter import Parameter
 from fcnlite.errors import FileError, ShapeError, SpecError
 from fcnlite.layers.base import Layer
@@ -112,11 +112,11 @@ def take(net: Net, weights: surgery.Weights, origin: str | os.PathLike[str]) -> 
             f"{origin}: none of its layers ({_shown(unused)}) is in the net; "
             "check that the description and the weights belong together."
         )
-    refuse_too_many(net, weights, origin)
+    surgery.check_counts(net, weights, origin)
 
     def fill(sized: Set[str]) -> None:
         """Take what is for these layers, once they have parameters."""
-        refuse_too_many(net, weights, origin)
+        surgery.check_counts(net, weights, origin)
         given = {name: weights[name] for name in sized if name in weights}
         transfers = [each for each in surgery.transplant(net, given) if each.layer in sized]
         wrong = [each for each in transfers if each.outcome == "shape differs"]
@@ -142,40 +142,6 @@ def take(net: Net, weights: surgery.Weights, origin: str | os.PathLike[str]) -> 
     net.when_sized(fill)
     if unused:
         warnings.warn(f"{origin}: its layers {_shown(unused)} are not in the net and were not used.", stacklevel=3)
-
-
-def refuse_too_many(net: Net, weights: surgery.Weights, origin: str | os.PathLike[str]) -> None:
-    """Raise `ShapeError` where the weights hold more for a layer than it takes, as far as the net has sizes."""
-    from fcnlite.formats import caffe
-
-    layers = {layer.spec.name: layer for layer in net.layers}
-    weights = caffe.split_scales(weights, [name for name, layer in layers.items() if layer.type == "BatchNorm"])
-    for name, layer in layers.items():
-        scale = caffe.scale_of(name)
-        if layer.type == "BatchNorm" and scale in weights and scale not in layers:
-            raise _too_many(origin, layer, 3 + len(weights[scale]), 3)
-        if not weights.get(name) or isinstance(layer, UnknownLayer):
-            continue
-        if type(layer).params is Layer.params:
-            raise _too_many(origin, layer, len(weights[name]), 0)
-        if net.sized and name in net.params and len(weights[name]) > len(net.params[name]):
-            raise _too_many(origin, layer, len(weights[name]), len(net.params[name]))
-
-
-def _too_many(origin: str | os.PathLike[str], layer: Layer, found: int, taken: int) -> ShapeError:
-    """That the file holds more for a layer than it takes, with the way out."""
-    if layer.type == "BatchNorm" and found == 5:
-        way = "NVIDIA's Caffe scales in this layer too: add `scale_bias: true` to its batch_norm_param"
-    elif layer.spec.options.get("bias_term") is False and found == taken + 1:
-        way = "if the last one is a bias, set `bias_term: true`"
-    elif layer.type == "Scale" and found == taken + 1:
-        way = "if the last one is a bias, add `bias_term: true` to its scale_param"
-    else:
-        way = "correct its type or options"
-    return ShapeError(
-        f"{origin}: holds {found} blobs for layer {layer.spec.name!r} ({layer.type}), which takes {taken or 'none'}; "
-        f"{way}, or rename the layer to leave them out."
-    )
 
 
 def _lacks_weight(layer: Layer, parameters: Sequence[Parameter]) -> bool:

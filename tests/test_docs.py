@@ -18,8 +18,8 @@ import pytest
 
 from fcnlite import data, solver
 from fcnlite.__main__ import _COMMANDS
-from fcnlite._cli import imports as _cli_import
-from fcnlite._cli import parser as _cli
+from fcnlite._cli import imports
+from fcnlite._cli.running import run_command
 from fcnlite.layers import registry
 from tests import documents
 
@@ -67,7 +67,7 @@ def run(words: list[str]) -> int:
     if name == "train":
         arguments += () if "--resume" in arguments else (*SHORT, "--overwrite")
     try:
-        return _cli.run(importlib.import_module(_COMMANDS[name][0]).main, arguments)
+        return run_command(importlib.import_module(_COMMANDS[name][0]).main, arguments)
     except SystemExit as end:
         return int(end.code or 0)
 
@@ -84,7 +84,7 @@ def registers(tmp_path: Path) -> Iterator[None]:
     sys.modules.pop("mine", None)
     if hidden is not None:
         sys.modules["mine"] = hidden
-    _cli_import._loaded.clear()
+    imports._loaded.clear()
 
 
 @pytest.mark.filterwarnings("ignore")

@@ -12,7 +12,8 @@ import pytest
 import fcnlite
 from fcnlite import caffe, data, models, summary
 from fcnlite.data.dataset import Dataset
-from fcnlite.description.spec import Labels, LayerSpec, NetSpec
+from fcnlite.description.model_info import Labels
+from fcnlite.description.spec import LayerSpec, NetSpec
 from fcnlite.layers import Layer, create
 from fcnlite.net import Net
 from fcnlite.segmentation.segmenter import Segmenter

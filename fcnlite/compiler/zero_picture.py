@@ -12,10 +12,10 @@ import numpy as np
 
 from fcnlite.arrays import Array, Shape
 from fcnlite.compiler.arena import Arena
-from fcnlite.compiler.convolution import Convolution
-from fcnlite.compiler.ir import BLOCK, Graph, Machine, Operation, Value
-from fcnlite.compiler.operations import LayerOperation
-from fcnlite.compiler.passes.lay_out import lay_out
+from fcnlite.compiler.convolution.operation import ConvolutionOperation
+from fcnlite.compiler.ir import BLOCK, Graph, Operation, Value
+from fcnlite.compiler.machine import Machine
+from fcnlite.compiler.passes.assign_layouts import assign_layouts
 from fcnlite.compiler.plan import Plan
 from fcnlite.graph.schedule import Schedule
 
@@ -80,7 +80,7 @@ class ZeroPicture:
         return [
             value
             for value, i in self._places.items()
-            if isinstance(each := self._operations[i], Convolution) and each.leaves_margins
+            if isinstance(each := self._operations[i], ConvolutionOperation) and each.leaves_margins
         ]
 
     def _compute(self, machine: Machine) -> Computed:
@@ -93,15 +93,14 @@ class ZeroPicture:
             twin = copy(shrunk)
             twin.inputs = [twins[each] for each in shrunk.inputs]
             twin.outputs = [twins[each] for each in shrunk.outputs]
-            if isinstance(twin, Convolution) and isinstance(operation, Convolution):
+            if isinstance(twin, ConvolutionOperation) and isinstance(operation, ConvolutionOperation):
                 twin.algorithm = operation.algorithm
-            if isinstance(twin, LayerOperation):
-                twin.keep_inputs()  # they may be wanted too
+            twin.keep_inputs()  # they may be wanted too
             operations.append(twin)
         left = self._left
         outputs = {str(self._places[value]): twins[value] for value in (*self._framed, *left)}
         graph = Graph(operations, {"zeros": twins[self._picture]}, outputs, {}, set(outputs.values()), training=False)
-        lay_out(graph)
+        assign_layouts(graph, machine)
         plan = Plan(graph, Schedule((), {}, {}, {}), replace(machine, arena=Arena()), {})
         found = {int(name): array for name, array in plan.forward({"zeros": zeros}).outputs().items()}
         pixels = {}

@@ -17,7 +17,7 @@ import numpy as np
 
 from fcnlite.data.opening import MAX_PIXELS, opened, refuse_pages, refuse_transparent, too_large
 from fcnlite.data.problems import survey
-from fcnlite.description.spec import MOST_BANDS, PICTURE_TYPES, Preprocessing
+from fcnlite.description.model_info import MOST_BANDS, PICTURE_TYPES, Preprocessing
 from fcnlite.errors import DataError, FcnliteError, FileError
 from fcnlite.files import reading
 

@@ -13,7 +13,7 @@ from fcnlite.data.pairs import FileDataset, Files, Numbers, picture_and_label, p
 from fcnlite.data.problems import complain
 from fcnlite.data.published import find_folder
 from fcnlite.data.sample import VOID
-from fcnlite.description.spec import Labels
+from fcnlite.description.model_info import Labels
 from fcnlite.errors import DataError
 from fcnlite.files import read_text
 

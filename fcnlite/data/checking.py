@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from fcnlite.data.sample import VOID, Sample
-from fcnlite.description.spec import Labels
+from fcnlite.description.model_info import Labels
 from fcnlite.errors import DataError
 
 MOST_BANDS = 16

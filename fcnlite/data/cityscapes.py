@@ -7,7 +7,7 @@ import os
 from fcnlite.data.pairs import FileDataset, Numbers, picture_and_label
 from fcnlite.data.published import find_folder
 from fcnlite.data.sample import VOID
-from fcnlite.description.spec import Labels
+from fcnlite.description.model_info import Labels
 from fcnlite.errors import DataError
 from fcnlite.files import cannot_read
 

@@ -13,7 +13,7 @@ from fcnlite.data.blending import REMEDY
 from fcnlite.data.pictures import holds_colors, palette_used, read_colors
 from fcnlite.data.sample import VOID
 from fcnlite.data.tables import COLOR_FORM, ColorRow, Say, is_void, numbered, read_color_rows
-from fcnlite.description.spec import Labels
+from fcnlite.description.model_info import Labels
 from fcnlite.errors import DataError, FcnliteError
 
 TABLE = "colors.txt"

@@ -16,7 +16,7 @@ from fcnlite.data.label_options import LabelOptions
 from fcnlite.data.matching import Naming, match
 from fcnlite.data.pairs import FileDataset, Files
 from fcnlite.data.problems import Progress, complain, survey
-from fcnlite.description.spec import Preprocessing
+from fcnlite.description.model_info import Preprocessing
 from fcnlite.errors import DataError, FcnliteError
 
 

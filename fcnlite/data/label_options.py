@@ -16,7 +16,7 @@ from fcnlite.data.palette import voc_colors
 from fcnlite.data.pictures import read_numbers
 from fcnlite.data.sample import VOID
 from fcnlite.data.tables import Meaning, Say, find, meaning_of, numbered, read_classes, read_remap
-from fcnlite.description.spec import Labels
+from fcnlite.description.model_info import Labels
 from fcnlite.errors import DataError
 
 _LISTING = "classes.txt"

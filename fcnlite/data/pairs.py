@@ -12,7 +12,7 @@ from fcnlite.data.blending import REMEDY, Counts, blended
 from fcnlite.data.dataset import Dataset
 from fcnlite.data.pictures import Orientation, read_image, read_label
 from fcnlite.data.sample import VOID, Sample
-from fcnlite.description.spec import Labels, Preprocessing
+from fcnlite.description.model_info import Labels, Preprocessing
 from fcnlite.errors import DataError
 
 ReadLabel = Callable[[Path], np.ndarray]

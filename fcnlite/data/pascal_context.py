@@ -14,7 +14,7 @@ from fcnlite.data.mat import label_map, read_mat
 from fcnlite.data.pairs import FileDataset, Numbers, picture_and_label
 from fcnlite.data.palette import voc_colors
 from fcnlite.data.published import find_folder, read_split
-from fcnlite.description.spec import Labels
+from fcnlite.description.model_info import Labels
 
 ORIGINALS = 459
 """Classes of the label files, numbered from 1."""

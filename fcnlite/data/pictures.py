@@ -9,7 +9,7 @@ import numpy as np
 
 from fcnlite.data.bands import ORIENTATION, Kind, read_bands, upright
 from fcnlite.data.opening import opened, refuse_pages, refuse_size
-from fcnlite.description.spec import Preprocessing
+from fcnlite.description.model_info import Preprocessing
 from fcnlite.errors import DataError, FcnliteError
 from fcnlite.files import read_bytes
 

@@ -11,9 +11,11 @@ from pathlib import Path
 from typing import Any
 
 from fcnlite import doctor, loading
-from fcnlite._cli import parser as _cli
-from fcnlite._cli.data import add_data_options, open_data
-from fcnlite.description.spec import Preprocessing
+from fcnlite._cli.data_options import add_data_options, open_data
+from fcnlite._cli.net_options import add_preprocessing, preprocessing_settings
+from fcnlite._cli.parser import add_threads, command_parser, positive
+from fcnlite._cli.running import apply_threads, run_command
+from fcnlite.description.model_info import Preprocessing
 from fcnlite.doctor import padding, plateau, rates
 from fcnlite.doctor.finding import SEVERITIES, Finding
 from fcnlite.errors import FileError, ShapeError, SpecError
@@ -36,7 +38,7 @@ _EXAMPLES = """\
 
 def main(arguments: Sequence[str] | None = None) -> None:
     options = _parser().parse_intermixed_args(arguments)
-    _cli.apply_threads(options.threads)
+    apply_threads(options.threads)
     if options.iterations and (options.solver is None or options.data is None):
         raise SpecError("--iterations trains the net for a while, which needs --solver and --data; add them.")
     findings = _examine(options)
@@ -50,17 +52,17 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = _cli.parser("doctor", _DESCRIPTION, _EXAMPLES)
+    parser = command_parser("doctor", _DESCRIPTION, _EXAMPLES)
     words = "a prototxt, a weight file (.h5), or the folder of a run, whose last.h5 and log.csv are looked at"
     parser.add_argument("net", metavar="NET", help=words)
     parser.add_argument("weights", metavar="WEIGHTS", nargs="?", help="a .caffemodel or .h5, for a prototxt")
-    _cli.add_preprocessing(parser)
+    add_preprocessing(parser)
     add_data_options(parser)
     parser.add_argument("--split", default="train", help="the part of the data to look at (default: train)")
     parser.add_argument("--solver", metavar="PROTOTXT", help="a solver, whose rate is compared with the net's loss")
     words = "train so long, with --solver and --data, and look at the loss (nothing is written)"
-    parser.add_argument("--iterations", type=_cli.positive, metavar="N", default=0, help=words)
-    _cli.add_threads(parser)
+    parser.add_argument("--iterations", type=positive, metavar="N", default=0, help=words)
+    add_threads(parser)
     return parser
 
 
@@ -69,7 +71,7 @@ def _examine(options: argparse.Namespace) -> list[Finding]:
     is_run = source.is_dir()
     _tell("loading")
     try:
-        net = _load(source / "last.h5" if is_run else source, options.weights, _cli.preprocessing_of(options))
+        net = _load(source / "last.h5" if is_run else source, options.weights, preprocessing_settings(options))
     except ShapeError:
         # Layers that do not fit the described size make no net, but that is what we are asked about.
         findings = [] if source.suffix != ".prototxt" else _of_description(source)
@@ -105,4 +107,4 @@ def _tell(text: str) -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(_cli.run(main))
+    sys.exit(run_command(main))

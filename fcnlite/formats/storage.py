@@ -31,7 +31,8 @@ from typing import Any
 import numpy as np
 
 from fcnlite.arrays import Array
-from fcnlite.description.spec import ModelInfo, NetSpec
+from fcnlite.description.model_info import ModelInfo
+from fcnlite.description.spec import NetSpec
 from fcnlite.errors import FileError, SpecError
 from fcnlite.files import atomic_write
 from fcnlite.formats import hdf5

@@ -18,7 +18,7 @@ from typing import Literal
 import numpy as np
 
 from fcnlite import config
-from fcnlite._kernels.pooling import ave_backward, ave_forward, max_backward, max_forward
+from fcnlite._kernels.pooling.nchw import ave_backward, ave_forward, max_backward, max_forward
 from fcnlite.arrays import Array, Shape
 from fcnlite.description.shapes import Placement, Window, convolution_placement, paired, pooled
 from fcnlite.errors import SpecError

@@ -8,7 +8,8 @@ from functools import partial
 
 from fcnlite import surgery
 from fcnlite.description.fillers import Filler
-from fcnlite.description.spec import MOST_BANDS, LayerSpec, NetSpec
+from fcnlite.description.model_info import MOST_BANDS
+from fcnlite.description.spec import LayerSpec, NetSpec
 from fcnlite.errors import SpecError, nearest
 from fcnlite.models import alexnet, googlenet, lenet, lite, vgg
 from fcnlite.net import Net
@@ -103,7 +104,7 @@ def build(
     """
     spec = describe(name, classes=classes, width=width, normalization=normalization, channels=channels)
     net = Net(spec, path=path, phase=phase, dtype=dtype, seed=seed, low_memory=low_memory)
-    surgery.fill(net, [layer.spec.name for layer in net.layers if _is_unfilled_feature(layer.spec)], Filler("msra"))
+    surgery.fill(net, surgery.unfilled_features(net), Filler("msra"))
     surgery.interp(net)
     return net
 
@@ -122,12 +123,3 @@ def _of_channels(spec: NetSpec, channels: int) -> NetSpec:
         return replace(layer, options={**layer.options, "shape": [{"dim": [count, channels, *sides]}]})
 
     return replace(spec, layers=tuple(map(changed, spec.layers)))
-
-
-def _is_unfilled_feature(layer: LayerSpec) -> bool:
-    """Whether a layer computes features, not scores, and has no filler in its description."""
-    return (
-        layer.type in ("Convolution", "InnerProduct")
-        and "weight_filler" not in layer.options
-        and not layer.name.startswith(("score", "fc8"))
-    )

@@ -17,9 +17,9 @@ from fcnlite.data.dataset import Dataset
 from fcnlite.data.palette import voc_colors
 from fcnlite.data.sample import VOID
 from fcnlite.data.transforms import check_picture
-from fcnlite.data.voc import CLASSES as VOC_CLASSES
+from fcnlite.data.voc import default_classes
+from fcnlite.description.model_info import Labels, ModelInfo, Preprocessing
 from fcnlite.description.shapes import show
-from fcnlite.description.spec import Labels, ModelInfo, Preprocessing
 from fcnlite.errors import DataError, SpecError
 from fcnlite.graph.sizing import image_inputs
 from fcnlite.layers import Layer
@@ -130,11 +130,6 @@ def _named(info: ModelInfo, label: str, blob: str, count: int) -> Labels:
             "correct `info.classes` and save the net again."
         )
     return Labels(classes, given.colors or voc_colors(count))
-
-
-def default_classes(count: int) -> tuple[str, ...]:
-    """Names for classes that came without: VOC's if there are 21, else their numbers."""
-    return VOC_CLASSES if count == len(VOC_CLASSES) else tuple(f"class {number}" for number in range(count))
 
 
 def prepare(net: Net, dataset: Dataset) -> None:

@@ -9,8 +9,9 @@ from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
-from fcnlite._cli import parser as _cli
-from fcnlite._cli.data import add_data_options, add_split_options
+from fcnlite._cli.data_options import add_data_options, add_split_options
+from fcnlite._cli.parser import add_threads, command_parser
+from fcnlite._cli.running import check_environment, run_command
 from fcnlite.errors import TrainingError
 from fcnlite.train import recipes, single, staged, starting
 from fcnlite.train.consent import Consent
@@ -38,7 +39,7 @@ _EXAMPLES = """\
 def main(arguments: Sequence[str] | None = None) -> None:
     parser = _parser()
     given = parser.parse_args(arguments)
-    _cli.check_environment(given.threads)
+    check_environment(given.threads)
     if given.print_recipe and given.resume:
         parser.error("--print-recipe shows what would begin, and --resume goes on with what has; give one of them")
     if given.epochs is not None and given.iterations is not None:
@@ -70,7 +71,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = _cli.parser("train", _DESCRIPTION, _EXAMPLES)
+    parser = command_parser("train", _DESCRIPTION, _EXAMPLES)
     parser.add_argument("--out", metavar="DIR", help="the run's folder")
     parser.add_argument("--resume", action="store_true", help="go on with the run in --out, with its options")
     parser.add_argument("--overwrite", action="store_true", help="start anew where --out holds an earlier run")
@@ -86,7 +87,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--classes-by-number", action="store_true", help=words)
     words = "take all from --init but the score layers, which start new"
     parser.add_argument("--new-scores", action="store_true", help=words)
-    _cli.add_threads(parser)
+    add_threads(parser)
     add_data_options(parser)
     add_split_options(parser)
     group = parser.add_argument_group("training")
@@ -193,4 +194,4 @@ def _check_new(given: argparse.Namespace, folder: RunFolder) -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(_cli.run(main))
+    sys.exit(run_command(main))

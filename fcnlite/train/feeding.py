@@ -8,7 +8,8 @@ from dataclasses import replace
 from fcnlite.arrays import Shape
 from fcnlite.data import Dataset
 from fcnlite.data.loader import blobs
-from fcnlite.description.spec import LayerSpec, NetSpec, Preprocessing
+from fcnlite.description.model_info import Preprocessing
+from fcnlite.description.spec import LayerSpec, NetSpec
 from fcnlite.errors import DataError
 from fcnlite.layers.data import FCN_REFERENCE, DataLayer
 from fcnlite.layers.registry import create

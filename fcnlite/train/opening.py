@@ -10,8 +10,8 @@ import numpy as np
 
 from fcnlite.data import VOID, Dataset
 from fcnlite.data.census import Census
+from fcnlite.description.model_info import Labels
 from fcnlite.description.shapes import placements
-from fcnlite.description.spec import Labels
 from fcnlite.layers import links
 from fcnlite.net import Net
 from fcnlite.segmentation.heads import heads, picture_inputs

@@ -11,16 +11,17 @@ from pathlib import Path
 from typing import Any
 
 from fcnlite import config, models, surgery
-from fcnlite._cli import parser as _cli
-from fcnlite._cli.data import training_data, validation_data
+from fcnlite._cli.data_options import training_data, validation_data
+from fcnlite._cli.running import progress_bar
 from fcnlite.data import Dataset
 from fcnlite.data.loader import check_sizes
-from fcnlite.description.spec import ModelInfo, Preprocessing
+from fcnlite.description.model_info import ModelInfo, Preprocessing
 from fcnlite.errors import DataError, FcnliteError, SpecError, TrainingError
 from fcnlite.formats import caffe
+from fcnlite.graph.sizing import image_inputs
 from fcnlite.loading import read_weights
 from fcnlite.net import Net
-from fcnlite.segmentation.heads import heads, image_inputs, match_classes, picture_inputs, prepare
+from fcnlite.segmentation.heads import heads, match_classes, picture_inputs, prepare
 from fcnlite.surgery.reordering import reordered, score_path, scoring_layers
 from fcnlite.train.balance import balanced
 from fcnlite.train.consent import NO_CONSENT, Consent
@@ -69,7 +70,7 @@ def start(options: TrainOptions, folder: RunFolder, feed: Preprocessing | None =
     if feed is not None:
         net.info = replace(net.info, preprocessing=feed)
     if options.class_balance:
-        with _cli.progress("label") as progress:
+        with progress_bar("label") as progress:
             net = balanced(net, train_set, options.class_balance, progress)
     return Training(options, folder, options.make_solver(net), train_set, val_set)
 

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 import pytest
 
-from fcnlite._cli import parser as _cli
+from fcnlite._cli.running import Main, run_command
 from fcnlite.train import report, results
 from tests.color_net import color_net
 
@@ -28,9 +28,9 @@ Command = Callable[..., Ended]
 def command(capsys: pytest.CaptureFixture[str]) -> Command:
     """`command(main, *arguments)` runs a command; arguments may be paths."""
 
-    def run(main: _cli.Main, *arguments: object) -> Ended:
+    def run(main: Main, *arguments: object) -> Ended:
         try:
-            status = _cli.run(main, [str(argument) for argument in arguments])
+            status = run_command(main, [str(argument) for argument in arguments])
         except SystemExit as end:  # argparse: --help, or a command line that it refuses
             status = int(end.code or 0)
         return Ended(status, *capsys.readouterr())

@@ -15,12 +15,12 @@ import fcnlite
 from fcnlite import caffe, convert, models, storage
 from fcnlite.arrays import Array
 from fcnlite.description.fillers import bilinear_kernel
-from fcnlite.description.spec import ModelInfo, Preprocessing
+from fcnlite.description.model_info import ModelInfo, Preprocessing
 from fcnlite.net import Net
 from tests.cli.conftest import Command, Ended
-from tests.interop import test_keras as keras_files
-from tests.interop import test_torchvision as torchvision_files
-from tests.interop.made_up import vgg16
+from tests.formats.interop import test_keras as keras_files
+from tests.formats.interop import test_torchvision as torchvision_files
+from tests.formats.interop.made_up import vgg16
 from tests.parity.reference import assert_close, read_case
 
 Weights = dict[str, list[Array]]
@@ -359,7 +359,7 @@ def bad_file(folder: Path, kind: str) -> Path:
         ("lenet", ["--to", "voc-fcn32s"], "none of its 4 layers (conv1, conv2, ip1, ...) fits a layer of 'voc-fcn32s'"),
         ("lenet", ["--to", "voc-fcn-alexnet"], "'conv1' (Convolution): the weight has shape 20×1×5×5"),
         ("lenet", ["--to", "fcn32s"], "no model is called 'fcn32s'; did you mean"),
-        ("lenet", ["--to", "lite-fcn8s", "--keep-classifier"], "comes from no classifier"),
+        ("lenet", ["--to", "lite-fcn8s", "--keep-classifier"], "does not come from a classifier"),
         ("lenet", ["--to", "vgg16", "--classes", "3"], "--classes is for the scores of an FCN"),
         ("lenet", ["--to", "voc-fcn32s", "--classes", "3,4"], "takes one number for each head"),
         ("lenet", ["--net", "missing.prototxt"], "missing.prototxt: no such file"),
@@ -394,7 +394,7 @@ def test_contradictory_shapes_are_named(command: Command, tmp_path: Path, fcn32s
     seven = [np.zeros((7, 8, 1, 1)), np.zeros(7)]
     assert "the score layers have [3, 7] classes" in error({"score_pool3": seven})
     assert "'score_pool3': scores of shape 3×9×1×1" in error({"score_pool3": [np.zeros((3, 9, 1, 1)), np.zeros(3)]})
-    assert "scores 3 classes, of which --classes 2 would lose some; expected at least 3" in error({}, "--classes", 2)
+    assert "scores 3 classes, and --classes 2 would lose some of them; expected at least 3" in error({}, "--classes", 2)
 
 
 def test_a_classifier_without_its_last_layer_cannot_be_kept(command: Command, tmp_path: Path) -> None:

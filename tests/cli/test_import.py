@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from fcnlite import __main__, data, evaluate, predict, solver, summary
-from fcnlite._cli import imports as _cli_import
-from fcnlite._cli import parser as _cli
+from fcnlite._cli import imports
+from fcnlite._cli.running import Main
 from fcnlite.doctor import __main__ as doctor
 from fcnlite.layers import registry
 from fcnlite.train import __main__ as train
@@ -49,7 +49,7 @@ def registers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]
         if str(getattr(sys.modules[name], "__file__", "")).startswith(str(tmp_path)):
             del sys.modules[name]
     sys.path[:] = paths
-    _cli_import._loaded.clear()
+    imports._loaded.clear()
 
 
 @pytest.fixture
@@ -146,7 +146,7 @@ def test_a_file_s_name_may_be_that_of_another_module(command: Command, layer: Pa
     ],
 )
 def test_unknown_and_abbreviated_options_are_refused(
-    command: Command, main: _cli.Main, arguments: list[str], words: str
+    command: Command, main: Main, arguments: list[str], words: str
 ) -> None:
     ended = command(main, *arguments)
     assert (ended.status, ended.out) == (2, "")

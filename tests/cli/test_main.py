@@ -12,7 +12,7 @@ import pytest
 
 import fcnlite
 from fcnlite import __main__
-from fcnlite._cli import parser as _cli
+from fcnlite._cli.parser import add_threads, command_parser
 from fcnlite.errors import DataError
 from tests.cli.conftest import Command
 
@@ -90,8 +90,8 @@ def test_a_defect_is_not_hidden(command: Command) -> None:
 
 @pytest.mark.parametrize("text", ["0", "-1", "1.5", "x", ""])
 def test_counts_are_at_least_one(text: str, capsys: pytest.CaptureFixture[str]) -> None:
-    parser = _cli.parser("test", "", "")
-    _cli.add_threads(parser)
+    parser = command_parser("test", "", "")
+    add_threads(parser)
     with pytest.raises(SystemExit):
         parser.parse_args([f"--threads={text}"])
     assert f"{text!r} is not a whole number of at least 1" in capsys.readouterr().err
@@ -107,8 +107,8 @@ def test_a_bad_instruction_set_ends_a_command_before_it_begins() -> None:
 
 
 def test_more_threads_than_any_machine_has_are_refused(capsys: pytest.CaptureFixture[str]) -> None:
-    parser = _cli.parser("test", "", "")
-    _cli.add_threads(parser)
+    parser = command_parser("test", "", "")
+    add_threads(parser)
     assert parser.parse_args(["--threads=1024"]).threads == 1024
     with pytest.raises(SystemExit):
         parser.parse_args(["--threads=1025"])

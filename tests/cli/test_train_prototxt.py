@@ -10,8 +10,8 @@ import pytest
 
 import fcnlite
 from fcnlite import storage
-from fcnlite._cli import parser as _cli
-from fcnlite.description.spec import Preprocessing
+from fcnlite._cli.running import run_command
+from fcnlite.description.model_info import Preprocessing
 from fcnlite.train.__main__ import main
 from tests.cli.conftest import Command
 from tests.train.runs import arrays
@@ -34,7 +34,7 @@ def trained(command: Command, tmp_path: Path, text: str, *options: object) -> Pa
 def expected(tmp_path_factory: pytest.TempPathFactory) -> dict[str, np.ndarray]:
     """What the net with Input layers learns."""
     out = tmp_path_factory.mktemp("input") / "run"
-    assert _cli.run(main, [str(each) for each in (*RUN, "--model", CASES / "tvInput.prototxt", "--out", out)]) == 0
+    assert run_command(main, [str(each) for each in (*RUN, "--model", CASES / "tvInput.prototxt", "--out", out)]) == 0
     return arrays(out / "last.h5")
 
 

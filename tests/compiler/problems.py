@@ -13,9 +13,11 @@ from numpy.lib.stride_tricks import sliding_window_view
 from fcnlite._kernels import isa
 from fcnlite.arrays import Array
 from fcnlite.compiler.arena import Arena, Outputs
-from fcnlite.compiler.ir import BLOCK, Machine, blocks
-from fcnlite.compiler.problem import Problem
+from fcnlite.compiler.convolution.problem import Problem
+from fcnlite.compiler.ir import BLOCK, blocks
+from fcnlite.compiler.machine import Machine
 from fcnlite.description.shapes import Window
+from fcnlite.engine.state import State
 from tests.random_nets import FLAG, Draw
 
 ISAS = isa.available()
@@ -28,7 +30,7 @@ CHANNELS = st.one_of(st.integers(1, 20), st.integers(1, 70))
 def machine_with(instructions: str, threads: int = 1) -> Machine:
     """A machine that has kernels, but no net."""
     kernels = importlib.import_module(f"fcnlite._kernels.fast_{instructions}")
-    return Machine(lambda name: (), lambda *arguments: ([], None), kernels, threads, {}, Arena(), Outputs())  # type: ignore[arg-type, return-value]
+    return Machine(State("TEST", np.dtype(np.float32), 0), kernels, threads, {}, Arena(), Outputs())
 
 
 # Drawing
@@ -74,12 +76,12 @@ def problems(
 
 def patches(p: Problem, x: Array) -> Array:
     """What each output sees: N×C×H'×W'×KH×KW, in float64."""
-    for axis, (rows, window) in enumerate(zip(p.sources, p.kernel, strict=True), start=2):
+    for axis, (rows, window) in enumerate(zip(p.sources, p.windows, strict=True), start=2):
         zeros = np.zeros_like(x.take([0], axis))
         rows = np.concatenate([np.full(max(window.pad, 0), -1), rows, np.full(max(window.pad, 0), -1)])
         cut = max(-window.pad, 0)
         x = np.concatenate([x, zeros], axis).take(rows[cut : len(rows) - cut], axis)  # −1 is the zeros
-    rows, columns = p.kernel
+    rows, columns = p.windows
     seen = sliding_window_view(x.astype(np.float64), (rows.extent, columns.extent), axis=(2, 3))
     return seen[:, :, :: rows.stride, :: columns.stride, :: rows.dilation, :: columns.dilation]
 
@@ -115,8 +117,8 @@ def bottom_gradient(p: Problem, dy: Array, weight: Array) -> Array:
     return dx[:, :, 1:].reshape(p.batch, p.channels, *p.size)
 
 
-def turned_kernels(p: Problem, weight: Array) -> Array:
-    """The kernels of the problem `p.turned()`: each turned by half a turn, inputs and outputs exchanged."""
+def transposed_filters(p: Problem, weight: Array) -> Array:
+    """The filters of the problem `p.backward_data()`: each rotated by 180°, inputs and outputs exchanged."""
     return np.concatenate([part.swapaxes(0, 1)[:, :, ::-1, ::-1] for part in np.split(weight, p.group)])
 
 
@@ -150,9 +152,8 @@ def guarded(*shape: int) -> Iterator[Array]:
 
 
 @contextmanager
-def poisoned(machine: Machine, floats: int) -> Iterator[None]:
+def poisoned(floats: int) -> Iterator[Array]:
     """Scratch memory full of NaN, between guards."""
     memory = np.full(floats + 2 * GUARD, np.nan, np.float32)
-    machine.scratch = memory[GUARD : GUARD + floats]
-    yield
+    yield memory[GUARD : GUARD + floats]
     assert np.isnan(memory[:GUARD]).all() and np.isnan(memory[GUARD + floats :]).all(), "written beyond the scratch"

@@ -10,12 +10,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from fcnlite.arrays import Array
-from fcnlite.compiler import direct
-from fcnlite.compiler.algorithms import candidates, cheapest
-from fcnlite.compiler.direct import Direct, PointwiseWork, Streamed
-from fcnlite.compiler.problem import Problem, with_biases
-from fcnlite.compiler.winograd import Winograd
+from fcnlite.compiler.convolution import direct
+from fcnlite.compiler.convolution.algorithms import candidates, cheapest
+from fcnlite.compiler.convolution.direct import Direct, PointwiseWork, Streamed
+from fcnlite.compiler.convolution.problem import Problem, with_biases
+from fcnlite.compiler.convolution.winograd import Winograd
 from fcnlite.description.shapes import Window
+from tests.compiler.path_comparison import assert_near, normal
 from tests.compiler.problems import (
     ISAS,
     blocked,
@@ -25,10 +26,9 @@ from tests.compiler.problems import (
     machine_with,
     poisoned,
     problems,
-    turned_kernels,
+    transposed_filters,
     unblocked,
 )
-from tests.compiler.twins import assert_near, normal
 from tests.random_nets import FLAG, Draw
 
 BAR = 1e-5
@@ -65,24 +65,24 @@ def of_stride_one(draw: Draw) -> tuple[Window, Window]:
 
 def run(
     p: Problem, x: Array, weight: Array, bias: Array | None, instructions: str, threads: int = 1, thin: bool = False,
-    turned: bool = False, portions: tuple[int, int] | None = None, slopes: Array | None = None,
+    transposed: bool = False, portions: tuple[int, int] | None = None, slopes: Array | None = None,
 ) -> Array:  # fmt: skip
     algorithm, machine = Direct(thin), machine_with(instructions, threads)
     assert algorithm.suits(p)
-    u = algorithm.prepare(weight, p, machine, turned=turned)
+    u = algorithm.prepare(weight, p, machine, transposed=transposed)
     with pytest.MonkeyPatch.context() as patch:
         if portions is not None:
             patch.setattr(direct, "PIECE_BYTES", portions[0])
             patch.setattr(direct, "FEW_BYTES", portions[1])
             patch.setattr(direct, "PIXELS", 20)
-        work = algorithm.plan(p, machine)
-    with guarded(p.batch, -(-p.outputs // 16), *p.top_size, 16) as y, poisoned(machine, work.scratch):
-        algorithm.forward(x if thin else blocked(x), y, with_biases(u, bias, slopes, p), p, work, machine)
+        work = algorithm.set_up(p, machine)
+    with guarded(p.batch, -(-p.outputs // 16), *p.top_size, 16) as y, poisoned(work.scratch) as scratch:
+        algorithm.forward(x if thin else blocked(x), y, with_biases(u, bias, slopes, p), p, work, scratch, machine)
     return unblocked(y, p.outputs)
 
 
 def check(p: Problem, seed: int, instructions: str, threads: int, **how: object) -> None:
-    kernel = p.kernel[0].kernel, p.kernel[1].kernel
+    kernel = p.windows[0].kernel, p.windows[1].kernel
     x, weight = normal(seed, p.batch, p.channels, *p.size), normal(seed + 1, p.outputs, p.channels // p.group, *kernel)
     bias = normal(seed + 2, p.outputs)
     for slopes in (None, normal(seed + 3, p.outputs)) if p.relu else (None,):
@@ -128,7 +128,7 @@ def test_many_kernels_of_one_pixel(instructions: str, channels: int, outputs: in
     p = Problem(2, channels, outputs, (Window(1), Window(1)), (np.arange(5), np.arange(7)), (5, 7), relu=True)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(direct, "FEW_BYTES", 0)
-        assert isinstance(Direct().plan(p, machine_with(instructions, threads)), PointwiseWork)
+        assert isinstance(Direct().set_up(p, machine_with(instructions, threads)), PointwiseWork)
     check(p, 0, instructions, threads, portions=(1, 0))
 
 
@@ -150,29 +150,31 @@ def fc6_of(height: int, width: int) -> Problem:
 @given(p=problems(any_windows), seed=SEEDS)
 def test_streamed_kernels(instructions: str, p: Problem, seed: int) -> None:
     """Made ready portion by portion, of one group of outputs each."""
-    kernel = p.kernel[0].kernel, p.kernel[1].kernel
+    kernel = p.windows[0].kernel, p.windows[1].kernel
     x, weight = normal(seed, p.batch, p.channels, *p.size), normal(seed + 1, p.outputs, p.channels, *kernel)
     bias, algorithm, machine = normal(seed + 2, p.outputs), Streamed(), machine_with(instructions)
-    work = algorithm.plan(p, machine)
+    work = algorithm.set_up(p, machine)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(direct, "PORTION_BYTES", 1)
-        with guarded(p.batch, -(-p.outputs // 16), *p.top_size, 16) as y, poisoned(machine, work.scratch):
+        with guarded(p.batch, -(-p.outputs // 16), *p.top_size, 16) as y, poisoned(work.scratch) as scratch:
             weights = with_biases(algorithm.prepare(weight, p, machine), bias, None, p)
-            algorithm.forward(blocked(x), y, weights, p, work, machine)
+            algorithm.forward(blocked(x), y, weights, p, work, scratch, machine)
     assert_near(unblocked(y, p.outputs), convolved(p, x, weight, bias), BAR)
 
 
 @EACH_ISA
 @settings(max_examples=30)
 @given(p=st.booleans().flatmap(lambda group: problems(of_stride_one, group)), threads=THREADS, seed=SEEDS)
-def test_turned_kernels_carry_gradients_down(instructions: str, p: Problem, threads: int, seed: int) -> None:
-    p = Problem(p.batch, p.channels, p.outputs, p.kernel, tuple(map(np.arange, p.size)), p.size, p.group)  # type: ignore[arg-type]
-    if min(len(s) + 2 * w.pad - w.extent for s, w in zip(p.sources, p.kernel, strict=True)) < 0:
+def test_backward_data_convolves_with_transposed_filters(
+    instructions: str, p: Problem, threads: int, seed: int
+) -> None:
+    p = Problem(p.batch, p.channels, p.outputs, p.windows, tuple(map(np.arange, p.size)), p.size, p.group)  # type: ignore[arg-type]
+    if min(len(s) + 2 * w.pad - w.extent for s, w in zip(p.sources, p.windows, strict=True)) < 0:
         return
-    kernel = p.kernel[0].kernel, p.kernel[1].kernel
+    kernel = p.windows[0].kernel, p.windows[1].kernel
     dy, weight = normal(seed, p.batch, p.outputs, *p.top_size), normal(seed, p.outputs, p.channels // p.group, *kernel)
-    found = run(p.turned(), dy, weight, None, instructions, threads, turned=True)
-    assert_near(found, convolved(p.turned(), dy, turned_kernels(p, weight), np.zeros(p.channels)), BAR)
+    found = run(p.backward_data(), dy, weight, None, instructions, threads, transposed=True)
+    assert_near(found, convolved(p.backward_data(), dy, transposed_filters(p, weight), np.zeros(p.channels)), BAR)
 
 
 @EACH_ISA
@@ -181,10 +183,10 @@ def test_turned_kernels_carry_gradients_down(instructions: str, p: Problem, thre
 def test_gradient_of_the_kernels_of_few_channels(instructions: str, p: Problem, threads: int, seed: int) -> None:
     algorithm, machine = Direct(thin=True), machine_with(instructions, threads)
     x, dy = normal(seed, p.batch, p.channels, *p.size), normal(seed + 1, p.batch, p.outputs, *p.top_size)
-    work = algorithm.plan(p, machine)
-    shape = p.outputs, p.channels, p.kernel[0].kernel, p.kernel[1].kernel
-    with guarded(*shape) as dweight, poisoned(machine, algorithm.weight_scratch(p, machine)):
-        algorithm.backward_weight(x, blocked(dy), dweight, p, work, machine)
+    work = algorithm.set_up(p, machine)
+    shape = p.outputs, p.channels, p.windows[0].kernel, p.windows[1].kernel
+    with guarded(*shape) as dweight, poisoned(algorithm.backward_weights_scratch(p, machine)) as scratch:
+        algorithm.backward_weights(x, blocked(dy), dweight, p, work, scratch, machine)
     assert_near(dweight, kernel_gradient(p, x, dy), WEIGHT_BAR)
 
 
@@ -215,10 +217,10 @@ def test_nan_reaches_what_sees_it_and_nothing_else(instructions: str) -> None:
     x, weight, bias = normal(0, 1, 16, 20, 30), normal(1, 16, 16, 3, 3), normal(2, 16)
     x[0, 5, 7, 11] = np.nan
     machine, algorithm = machine_with(instructions), Direct()
-    u, work = algorithm.prepare(weight, p, machine), algorithm.plan(p, machine)
+    u, work = algorithm.prepare(weight, p, machine), algorithm.set_up(p, machine)
     y = np.zeros((1, 1, 20, 30, 16), np.float32)
-    machine.scratch = np.zeros(work.scratch, np.float32)
-    algorithm.forward(blocked(x), y, with_biases(u, bias, None, p), p, work, machine)
+    scratch = np.zeros(work.scratch, np.float32)
+    algorithm.forward(blocked(x), y, with_biases(u, bias, None, p), p, work, scratch, machine)
     expected = np.zeros((1, 16, 20, 30), bool)
     expected[:, :, 6:9, 10:13] = True
     np.testing.assert_array_equal(np.isnan(unblocked(y, 16)), expected)
@@ -242,10 +244,10 @@ def test_arrays_that_do_not_fit_are_refused(instructions: str, thin: bool) -> No
     x, y = normal(0, 1, p.channels, 20, 20), np.zeros((1, 1, 20, 20, 16), np.float32)
     x = x if thin else blocked(x)
     weights = with_biases(algorithm.prepare(normal(1, 16, p.channels, 3, 3), p, machine), None, None, p)
-    work = algorithm.plan(p, machine)
+    work = algorithm.set_up(p, machine)
     assert not isinstance(work, PointwiseWork)
-    machine.scratch = np.zeros(work.scratch, np.float32)
-    algorithm.forward(x, y, weights, p, work, machine)
+    scratch = np.zeros(work.scratch, np.float32)
+    algorithm.forward(x, y, weights, p, work, scratch, machine)
     rows, cols = work.maps
     for changed in (
         {"maps": (rows[:-1], cols)},
@@ -255,7 +257,7 @@ def test_arrays_that_do_not_fit_are_refused(instructions: str, thin: bool) -> No
         {"size": (20, 19)},
     ):
         with pytest.raises(ValueError, match="does not fit"):
-            algorithm.forward(x, y, weights, p, replace(work, **changed), machine)
-    machine.scratch = machine.scratch[:-1]
+            algorithm.forward(x, y, weights, p, replace(work, **changed), scratch, machine)
+    scratch = scratch[:-1]
     with pytest.raises(ValueError, match="scratch does not fit"):
-        algorithm.forward(x, y, weights, p, work, machine)
+        algorithm.forward(x, y, weights, p, work, scratch, machine)

@@ -10,12 +10,13 @@ from hypothesis import strategies as st
 from fcnlite import config
 from fcnlite._kernels.blas import blas_kernels
 from fcnlite.arrays import Array
-from fcnlite.compiler import im2col
-from fcnlite.compiler.algorithms import candidates, cheapest
-from fcnlite.compiler.im2col import Im2col
-from fcnlite.compiler.problem import Problem, with_biases
+from fcnlite.compiler.convolution import im2col
+from fcnlite.compiler.convolution.algorithms import candidates, cheapest
+from fcnlite.compiler.convolution.im2col import Im2col
+from fcnlite.compiler.convolution.problem import Problem, with_biases
 from fcnlite.description.shapes import Window
 from fcnlite.threads import blas_alone
+from tests.compiler.path_comparison import assert_near, normal
 from tests.compiler.problems import (
     ISAS,
     convolved,
@@ -24,10 +25,9 @@ from tests.compiler.problems import (
     machine_with,
     poisoned,
     problems,
-    turned_kernels,
+    transposed_filters,
 )
 from tests.compiler.test_direct import any_windows, of_stride_one, one_by_one
-from tests.compiler.twins import assert_near, normal
 from tests.random_nets import Draw
 
 BAR = 1e-5
@@ -46,29 +46,29 @@ def in_odd_groups(draw: Draw) -> Problem:
     p = draw(problems(any_windows))
     group = draw(st.sampled_from([1, 2, 3, 7, 20]))
     channels, outputs = (group * draw(st.integers(1, 6)) for _ in range(2))
-    return Problem(p.batch, channels, outputs, p.kernel, p.sources, p.size, group, relu=p.relu)
+    return Problem(p.batch, channels, outputs, p.windows, p.sources, p.size, group, relu=p.relu)
 
 
 ANY = st.one_of(in_odd_groups(), problems(any_windows), problems(one_by_one))
 
 
 def kernels_of(p: Problem, seed: int) -> Array:
-    return normal(seed, p.outputs, p.channels // p.group, p.kernel[0].kernel, p.kernel[1].kernel)
+    return normal(seed, p.outputs, p.channels // p.group, p.windows[0].kernel, p.windows[1].kernel)
 
 
 def run(
     p: Problem, x: Array, weight: Array, bias: Array | None, threads: int, bands: tuple[int, int] | None = None,
-    turned: bool = False, slopes: Array | None = None,
+    transposed: bool = False, slopes: Array | None = None,
 ) -> Array:  # fmt: skip
     algorithm, machine = Im2col(), machine_with(ISAS[0], threads)
-    u = algorithm.prepare(weight, p, machine, turned=turned)
+    u = algorithm.prepare(weight, p, machine, transposed=transposed)
     with pytest.MonkeyPatch.context() as patch, blas_alone():
         if bands is not None:
             patch.setattr(im2col, "BAND_BYTES", bands[0])
             patch.setattr(im2col, "LEAST_BAND", bands[1])
-        work = algorithm.plan(p, machine)
-        with guarded(p.batch, p.outputs, *p.top_size) as y, poisoned(machine, work.scratch):
-            algorithm.forward(x, y, with_biases(u, bias, slopes, p), p, work, machine)
+        work = algorithm.set_up(p, machine)
+        with guarded(p.batch, p.outputs, *p.top_size) as y, poisoned(work.scratch) as scratch:
+            algorithm.forward(x, y, with_biases(u, bias, slopes, p), p, work, scratch, machine)
     return y
 
 
@@ -95,24 +95,26 @@ def test_gradient_of_the_kernels(
             patch.setattr(im2col, "LEAST_BAND", bands[1])
         if alone:
             patch.setattr(im2col, "SUM_BYTES", 0)
-        work = algorithm.plan(p, machine)
+        work = algorithm.set_up(p, machine)
         with (
             guarded(*kernels_of(p, seed).shape) as dweight,
-            poisoned(machine, algorithm.weight_scratch(p, machine)),
+            poisoned(algorithm.backward_weights_scratch(p, machine)) as scratch,
         ):
-            algorithm.backward_weight(x, dy, dweight, p, work, machine)
+            algorithm.backward_weights(x, dy, dweight, p, work, scratch, machine)
     assert_near(dweight, kernel_gradient(p, x, dy), WEIGHT_BAR)
 
 
 @settings(max_examples=60)
 @given(p=problems(of_stride_one), group=st.sampled_from([1, 2, 3, 10]), threads=THREADS, seed=SEEDS)
-def test_turned_kernels_carry_gradients_down(p: Problem, group: int, threads: int, seed: int) -> None:
-    p = Problem(p.batch, 2 * group, 3 * group, p.kernel, tuple(map(np.arange, p.size)), p.size, group)  # type: ignore[arg-type]
-    if min(len(s) + 2 * w.pad - w.extent for s, w in zip(p.sources, p.kernel, strict=True)) < 0:
+def test_backward_data_is_a_convolution_with_transposed_filters(
+    p: Problem, group: int, threads: int, seed: int
+) -> None:
+    p = Problem(p.batch, 2 * group, 3 * group, p.windows, tuple(map(np.arange, p.size)), p.size, group)  # type: ignore[arg-type]
+    if min(len(s) + 2 * w.pad - w.extent for s, w in zip(p.sources, p.windows, strict=True)) < 0:
         return
     dy, weight = normal(seed, p.batch, p.outputs, *p.top_size), kernels_of(p, seed)
-    found = run(p.turned(), dy, weight, None, threads, turned=True)
-    assert_near(found, convolved(p.turned(), dy, turned_kernels(p, weight), np.zeros(p.channels)), BAR)
+    found = run(p.backward_data(), dy, weight, None, threads, transposed=True)
+    assert_near(found, convolved(p.backward_data(), dy, transposed_filters(p, weight), np.zeros(p.channels)), BAR)
 
 
 @pytest.mark.parametrize("threads", [1, 2, 5])
@@ -130,10 +132,10 @@ def test_what_is_not_finite_reaches_what_sees_it_and_nothing_else(value: float) 
     x, weight = normal(0, 1, 4, 9, 11), np.abs(kernels_of(p, 1))
     x[0, 1, 4, 5] = value
     algorithm, machine = Im2col(), machine_with(ISAS[0])
-    work = algorithm.plan(p, machine)
-    machine.scratch, y = np.zeros(work.scratch, np.float32), np.zeros((1, 4, 9, 11), np.float32)
+    work = algorithm.set_up(p, machine)
+    scratch, y = np.zeros(work.scratch, np.float32), np.zeros((1, 4, 9, 11), np.float32)
     u = algorithm.prepare(weight, p, machine)
-    algorithm.forward(x, y, with_biases(u, normal(2, 4), None, p), p, work, machine)
+    algorithm.forward(x, y, with_biases(u, normal(2, 4), None, p), p, work, scratch, machine)
     expected = np.zeros((1, 4, 9, 11), bool)
     expected[:, :2, 3:6, 4:7] = True
     if value == -np.inf:
@@ -150,12 +152,18 @@ def test_arrays_that_do_not_fit_are_refused() -> None:
     ):  # fmt: skip
         arguments = {"x": x, "weight": weight} | wrong
         algorithm, machine = Im2col(), machine_with(ISAS[0])
-        work = algorithm.plan(p, machine)
-        machine.scratch = np.zeros(work.scratch, np.float32)
+        work = algorithm.set_up(p, machine)
+        scratch = np.zeros(work.scratch, np.float32)
         w = arguments["weight"].reshape(2, len(arguments["weight"]) // 2, -1)
         with pytest.raises(ValueError, match="does not fit"):
             algorithm.forward(
-                arguments["x"], np.zeros((1, 6, 9, 11), np.float32), with_biases(w, bias, None, p), p, work, machine
+                arguments["x"],
+                np.zeros((1, 6, 9, 11), np.float32),
+                with_biases(w, bias, None, p),
+                p,
+                work,
+                scratch,
+                machine,
             )
 
 
@@ -164,7 +172,7 @@ def test_arrays_that_do_not_fit_are_refused() -> None:
 def test_columns_are_bounded(kernel: int, threads: int) -> None:
     windows = (Window(kernel, pad=kernel // 2),) * 2
     p = Problem(1, 2, 2, windows, (np.arange(1300), np.arange(1300)), (1300, 1300), 2)
-    work = Im2col().plan(p, machine_with(ISAS[0], threads))
+    work = Im2col().set_up(p, machine_with(ISAS[0], threads))
     assert work.band >= 1 and 4 * work.scratch <= max(config.SCRATCH_BYTES, 4 * threads * kernel**2)
 
 

@@ -9,9 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from fcnlite.compiler.operations import FewRows
-from tests.compiler.problems import ISAS, guarded, machine_with
-from tests.compiler.twins import (
+from fcnlite.compiler.operations.inner_product import SmallBatchInnerProduct
+from tests.compiler.path_comparison import (
     assert_near,
     assert_same_gradients,
     assert_same_outputs,
@@ -23,6 +22,7 @@ from tests.compiler.twins import (
     normal,
     spec_of,
 )
+from tests.compiler.problems import ISAS, guarded, machine_with
 
 EACH_ISA = pytest.mark.parametrize("instructions", ISAS)
 
@@ -77,7 +77,7 @@ def test_which_layers_it_is_used_for(batch: int, options: dict[str, Any], few: b
         layer("c", "InnerProduct", "b", num_output=5),
     )
     plan = assert_same_outputs(filled(spec), feeds)
-    assert isinstance(does(plan, "b"), FewRows) == few
+    assert isinstance(does(plan, "b"), SmallBatchInnerProduct) == few
     assert_same_gradients(filled(spec), feeds)
 
 

@@ -10,13 +10,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from fcnlite.arrays import Array
-from fcnlite.compiler.interpolation import Interpolation
 from fcnlite.compiler.ir import BLOCK
+from fcnlite.compiler.operations.interpolation import Interpolation
 from fcnlite.description.fillers import bilinear_kernel
 from fcnlite.description.spec import LayerSpec, ParamSpec
 from fcnlite.net import Net
-from tests.compiler.problems import ISAS, guarded, machine_with
-from tests.compiler.twins import (
+from tests.compiler.path_comparison import (
     assert_near,
     assert_same_gradients,
     assert_same_outputs,
@@ -25,11 +24,12 @@ from tests.compiler.twins import (
     filled,
     layer,
     normal,
-    plain_twin,
     plan_of,
+    reference_net,
     spec_of,
     worked,
 )
+from tests.compiler.problems import ISAS, guarded, machine_with
 from tests.random_nets import Draw
 
 EACH_ISA = pytest.mark.parametrize("instructions", ISAS)
@@ -325,7 +325,7 @@ def test_a_weight_that_begins_to_learn_after_compilation() -> None:
     feeds = {"data": normal(0, 1, 3, 12, 14)}
     net = filled(spec_of(feeds["data"].shape, *learning(0.0)), phase="TRAIN")
     gradients = []
-    for each in (net, plain_twin(net)):
+    for each in (net, reference_net(net)):
         output = each.forward(feeds, keep=True)["fused"]
         net.params["up"][0].lr_mult = 1.0
         each.backward(fused=normal(1, *output.shape))
@@ -338,7 +338,7 @@ def test_a_weight_that_begins_to_learn_after_compilation() -> None:
 def test_nothing_of_it_without_deconvolutions() -> None:
     feeds = {"data": normal(0, 1, 3, 12, 14)}
     net: Net = filled(spec_of(feeds["data"].shape, conv("a", "data", 4)))
-    assert not plan_of(net, feeds).notes["interpolate"]
+    assert not plan_of(net, feeds).notes["lower_interpolation"]
 
 
 @pytest.mark.parametrize("bad", [np.nan, np.inf])
@@ -347,5 +347,5 @@ def test_what_is_no_number_stays_in_its_place(bad: float) -> None:
         feeds = {"data": normal(0, 1, 1, 5, 5)}
         feeds["data"][(0, 0, *where)] = bad
         net = filled(spec_of((1, 1, 5, 5), up("up", "data", 1, 4, 2)))
-        found, expected = (each.forward(feeds)["up"] for each in (net, plain_twin(net)))
+        found, expected = (each.forward(feeds)["up"] for each in (net, reference_net(net)))
         np.testing.assert_array_equal(np.isfinite(found), np.isfinite(expected))

@@ -10,9 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from fcnlite.arrays import Array
-from fcnlite.compiler.lrn import LocalResponse
-from tests.compiler.problems import ISAS, blocked, guarded, machine_with, unblocked
-from tests.compiler.twins import (
+from fcnlite.compiler.operations.lrn import LocalResponseNormalization
+from tests.compiler.path_comparison import (
     assert_same_gradients,
     assert_same_outputs,
     conv,
@@ -22,6 +21,7 @@ from tests.compiler.twins import (
     normal,
     spec_of,
 )
+from tests.compiler.problems import ISAS, blocked, guarded, machine_with, unblocked
 
 EACH_ISA = pytest.mark.parametrize("instructions", ISAS)
 SHAPES = st.tuples(st.integers(1, 3), st.integers(1, 70), st.integers(1, 9), st.integers(1, 9))
@@ -91,5 +91,5 @@ def test_which_layers_are_taken(options: dict[str, Any], taken: bool, place: str
         del layers[2]
     net = filled(spec_of(feeds["data"].shape, *layers))
     plan = assert_same_outputs(net, feeds)
-    assert isinstance(does(plan, "norm"), LocalResponse) == taken
+    assert isinstance(does(plan, "norm"), LocalResponseNormalization) == taken
     assert_same_gradients(net, feeds)

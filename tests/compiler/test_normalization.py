@@ -10,11 +10,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from fcnlite.arrays import Array
-from fcnlite.compiler.normalization import Normalization
+from fcnlite.compiler.operations.batch_normalization import BatchNormalization
 from fcnlite.description.spec import LayerSpec, ParamSpec
 from fcnlite.net import Net
-from tests.compiler.problems import ISAS, blocked, guarded, machine_with, unblocked
-from tests.compiler.twins import (
+from tests.compiler.path_comparison import (
     assert_all_near,
     assert_near,
     assert_same_gradients,
@@ -24,10 +23,11 @@ from tests.compiler.twins import (
     in_place,
     layer,
     normal,
-    plain_twin,
     plan_of,
+    reference_net,
     spec_of,
 )
+from tests.compiler.problems import ISAS, blocked, guarded, machine_with, unblocked
 
 EACH_ISA = pytest.mark.parametrize("instructions", ISAS)
 Shape = tuple[int, int, int, int]
@@ -133,7 +133,7 @@ def net_of(shape: Shape, behind: list[LayerSpec], phase: str = "TRAIN", **option
 def test_the_layers_are_one_operation_in_training(behind: str, options: dict[str, Any]) -> None:
     net, feeds = net_of((2, 3, 13, 18), BEHIND[behind], **options), {"data": normal(1, 2, 3, 13, 18)}
     fast = does(plan_of(net, feeds, keep=True), "norm")
-    assert isinstance(fast, Normalization)
+    assert isinstance(fast, BatchNormalization)
     assert fast.layers == ("norm", *(each.name for each in BEHIND[behind]))
     assert_same_gradients(net, feeds)
 
@@ -189,7 +189,7 @@ def test_inference_after_training_sees_the_new_sums() -> None:
     train.forward(feeds, keep=True)
     after = test.forward(feeds)["b"]
     assert np.abs(after - before).max() > 1e-3
-    assert_near(after, plain_twin(test).forward(feeds)["b"])
+    assert_near(after, reference_net(test).forward(feeds)["b"])
 
 
 def test_what_is_looked_at_between_keeps_the_layers_apart() -> None:

@@ -10,12 +10,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from fcnlite.arrays import Array
-from fcnlite.compiler.operations import SoftmaxLoss
+from fcnlite.compiler.operations.softmax_loss import SoftmaxLoss
 from fcnlite.description.spec import LayerSpec, NetSpec
 from fcnlite.errors import DataError
 from fcnlite.net import Net
+from tests.compiler.path_comparison import assert_near, does, normal, plan_of, reference_net
 from tests.compiler.problems import ISAS, guarded, machine_with
-from tests.compiler.twins import assert_near, does, normal, plain_twin, plan_of
 
 EACH_ISA = pytest.mark.parametrize("instructions", ISAS)
 
@@ -109,7 +109,7 @@ def test_the_layer(
 def assert_same(net: Net, feeds: dict[str, Array]) -> None:
     """Loss and gradient are those of the plain path."""
     found = []
-    for each in (net, plain_twin(net)):
+    for each in (net, reference_net(net)):
         each.forward(feeds, keep=True)
         each.backward(wrt=["data"])
         found.append((each.loss, each.grads["data"]))

@@ -8,9 +8,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from fcnlite.arrays import Array
-from fcnlite.compiler.ir import sum_repeats
+from fcnlite.compiler.layouts import sum_repeats
+from tests.compiler.path_comparison import normal
 from tests.compiler.problems import ISAS, machine_with
-from tests.compiler.twins import normal
 from tests.random_nets import Draw
 
 EPSILON = float(np.finfo(np.float32).eps) / 2

@@ -10,10 +10,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from fcnlite.compiler import winograd
-from fcnlite.compiler.problem import Prepared, Problem, with_biases
-from fcnlite.compiler.winograd import POINTS, Winograd, kernel_transform
+from fcnlite.compiler.convolution import winograd
+from fcnlite.compiler.convolution.problem import PreparedWeights, Problem, with_biases
+from fcnlite.compiler.convolution.winograd import POINTS, Winograd, filter_transform
 from fcnlite.description.shapes import Window
+from tests.compiler.path_comparison import assert_near, normal
 from tests.compiler.problems import (
     GUARD,
     ISAS,
@@ -25,10 +26,9 @@ from tests.compiler.problems import (
     machine_with,
     poisoned,
     problems,
-    turned_kernels,
+    transposed_filters,
     unblocked,
 )
-from tests.compiler.twins import assert_near, normal
 from tests.random_nets import FLAG, Draw
 
 BAR = 3e-5
@@ -59,13 +59,13 @@ CASES = st.sampled_from([6, 8]).flatmap(lambda points: st.tuples(st.just(Winogra
 
 def run(
     algorithm: Winograd, p: Problem, x: np.ndarray, weight: np.ndarray, bias: np.ndarray | None,
-    instructions: str, threads: int, by_outputs: bool | None = None, turned: bool = False,
-    slopes: np.ndarray | None = None, beyond: np.ndarray | None = None,
+    instructions: str, threads: int, by_outputs: bool | None = None, transposed: bool = False,
+    slopes: np.ndarray | None = None, margin_values: np.ndarray | None = None,
 ) -> np.ndarray:  # fmt: skip
-    """The outputs by Winograd's way; `beyond` are the values that stand in the margins."""
+    """The outputs by Winograd's way; `margin_values` are the values that stand in the margins."""
     machine = machine_with(instructions, threads)
-    u = algorithm.prepare(weight, p, machine, turned=turned)
-    work = algorithm.plan(p, machine)
+    u = algorithm.prepare(weight, p, machine, transposed=transposed)
+    work = algorithm.set_up(p, machine)
     if by_outputs is not None:
         how = work.at_once, by_outputs, threads
         scratch = machine.kernels.winograd_scratch(algorithm.points, p.channel_blocks, *how)
@@ -73,13 +73,15 @@ def run(
     height, width = p.top_size
     if p.pool:
         height, width = -(-height // 2), -(-width // 2)
-    with guarded(p.batch, -(-p.outputs // 16), height, width, 16) as y, poisoned(machine, work.scratch):
-        algorithm.forward(blocked(x), y, with_biases(u, bias, slopes, p), p, work, machine)
-        if beyond is not None:
+    with guarded(p.batch, -(-p.outputs // 16), height, width, 16) as y, poisoned(work.scratch) as scratch:
+        algorithm.forward(blocked(x), y, with_biases(u, bias, slopes, p), p, work, scratch, machine)
+        if margin_values is not None:
             within = np.zeros((height, width), bool)
             within[inside(p, height, width)] = True
             np.testing.assert_array_equal(np.isnan(y), np.broadcast_to(~within[:, :, None], y.shape))
-            machine.kernels.fill_margins(blocked(beyond.reshape(1, -1, 1, 1)).reshape(-1), *p.margins, y, threads)
+            machine.kernels.fill_margins(
+                blocked(margin_values.reshape(1, -1, 1, 1)).reshape(-1), *p.margins, y, threads
+            )
     return unblocked(y, p.outputs)
 
 
@@ -98,7 +100,7 @@ def test_forward_is_the_convolution(
     algorithm, p = case
     p = replace(p, pool=pool and algorithm.suits(replace(p, pool=True)))
     assert algorithm.suits(p)
-    r = p.kernel[0].kernel
+    r = p.windows[0].kernel
     x, weight = normal(seed, p.batch, p.channels, *p.size), normal(seed + 1, p.outputs, p.channels, r, r)
     bias, slopes = normal(seed + 2, p.outputs), normal(seed + 3, p.outputs) if p.relu and not p.pool else None
     found = run(algorithm, p, x, weight, bias, instructions, threads, by_outputs, slopes=slopes)
@@ -123,12 +125,12 @@ def test_margins_are_left_out(
         before = data.draw(st.integers(0, min(3, size - 1)))
         margins.append((before, data.draw(st.integers(0, min(3, size - 1 - before)))))
     p = replace(p, margins=(margins[0], margins[1]))
-    r = p.kernel[0].kernel
+    r = p.windows[0].kernel
     x, weight = normal(seed, p.batch, p.channels, *p.size), normal(seed + 1, p.outputs, p.channels, r, r)
-    bias, beyond = normal(seed + 2, p.outputs), normal(seed + 3, p.outputs)
-    found = run(algorithm, p, x, weight, bias, instructions, threads, by_outputs, beyond=beyond)
+    bias, margin_values = normal(seed + 2, p.outputs), normal(seed + 3, p.outputs)
+    found = run(algorithm, p, x, weight, bias, instructions, threads, by_outputs, margin_values=margin_values)
     whole = convolved(p, x, weight, bias)
-    expected = np.broadcast_to(beyond[:, None, None], whole.shape).copy()
+    expected = np.broadcast_to(margin_values[:, None, None], whole.shape).copy()
     rows, columns = inside(p, height, width)
     expected[:, :, rows, columns] = whole[:, :, rows, columns]
     assert_near(found, expected, BAR)
@@ -148,18 +150,18 @@ def test_margins_that_do_not_fit_are_refused(instructions: str) -> None:
 @EACH_ISA
 @settings(max_examples=30)
 @given(case=CASES, threads=THREADS, seed=SEEDS)
-def test_turned_kernels_carry_gradients_down(
+def test_backward_data_is_a_convolution_with_transposed_filters(
     instructions: str, case: tuple[Winograd, Problem], threads: int, seed: int
 ) -> None:
     algorithm, p = case
     p = replace(p, sources=(np.arange(p.size[0]), np.arange(p.size[1])))
-    if min(len(s) + 2 * w.pad - w.extent for s, w in zip(p.sources, p.kernel, strict=True)) < 0:
+    if min(len(s) + 2 * w.pad - w.extent for s, w in zip(p.sources, p.windows, strict=True)) < 0:
         return
-    r, down = p.kernel[0].kernel, p.turned()
+    r, down = p.windows[0].kernel, p.backward_data()
     assert down.top_size == p.size
     dy, weight = normal(seed, p.batch, p.outputs, *p.top_size), normal(seed + 1, p.outputs, p.channels, r, r)
-    found = run(algorithm, down, dy, weight, None, instructions, threads, turned=True)
-    assert_near(found, convolved(down, dy, turned_kernels(p, weight), np.zeros(p.channels)), BAR)
+    found = run(algorithm, down, dy, weight, None, instructions, threads, transposed=True)
+    assert_near(found, convolved(down, dy, transposed_filters(p, weight), np.zeros(p.channels)), BAR)
 
 
 @EACH_ISA
@@ -174,16 +176,16 @@ def test_backward_weight_is_the_gradient_of_the_kernels(
 ) -> None:
     algorithm, p = case
     machine = machine_with(instructions, threads)
-    r = p.kernel[0].kernel
+    r = p.windows[0].kernel
     x, dy = normal(seed, p.batch, p.channels, *p.size), normal(seed + 1, p.batch, p.outputs, *p.top_size)
     with pytest.MonkeyPatch.context() as patch:
         if portions is not None:
             patch.setattr(winograd, "NEAR_BYTES", 0)
             patch.setattr(winograd, "SUM_TILES", portions[0])
             patch.setattr(winograd, "SUM_BYTES", portions[1])
-        floats, work = algorithm.weight_scratch(p, machine), algorithm.plan(p, machine)
-        with guarded(p.outputs, p.channels, r, r) as dweight, poisoned(machine, floats):
-            algorithm.backward_weight(blocked(x), blocked(dy), dweight, p, work, machine)
+        floats, work = algorithm.backward_weights_scratch(p, machine), algorithm.set_up(p, machine)
+        with guarded(p.outputs, p.channels, r, r) as dweight, poisoned(floats) as scratch:
+            algorithm.backward_weights(blocked(x), blocked(dy), dweight, p, work, scratch, machine)
     assert_near(dweight, kernel_gradient(p, x, dy), WEIGHT_BAR)
 
 
@@ -195,16 +197,16 @@ def test_backward_data_is_the_gradient_of_the_bottom(
 ) -> None:
     algorithm, p = case
     machine = machine_with(instructions, threads)
-    r = p.kernel[0].kernel
+    r = p.windows[0].kernel
     dy, weight = normal(seed, p.batch, p.outputs, *p.top_size), normal(seed + 1, p.outputs, p.channels, r, r)
     weights = with_biases(algorithm.prepare(weight, p, machine), None, None, p)
     with pytest.MonkeyPatch.context() as patch:
         if portion is not None:
             patch.setattr(winograd, "DATA_TILES", portion)
-        floats, work = algorithm.data_scratch(p, machine), algorithm.plan(p, machine)
+        floats, work = algorithm.backward_data_scratch(p, machine), algorithm.set_up(p, machine)
         shape = p.batch, p.channel_blocks, *p.size, 16
-        with guarded(*shape) as dx, poisoned(machine, floats):
-            algorithm.backward_data(blocked(dy), dx, weights, p, work, machine)
+        with guarded(*shape) as dx, poisoned(floats) as scratch:
+            algorithm.backward_data(blocked(dy), dx, weights, p, work, scratch, machine)
     assert_near(unblocked(dx, p.channels), bottom_gradient(p, dy, weight), BAR)
 
 
@@ -239,17 +241,17 @@ def test_nan_reaches_what_sees_it(instructions: str) -> None:
     x[0, 3, 13, 13] = np.nan
     machine = machine_with(instructions)
     for algorithm in (Winograd(6), Winograd(8)):
-        u, work = algorithm.prepare(weight, p, machine), algorithm.plan(p, machine)
+        u, work = algorithm.prepare(weight, p, machine), algorithm.set_up(p, machine)
         y = np.zeros((1, 1, 12, 12, 16), np.float32)
-        machine.scratch = np.zeros(work.scratch + GUARD, np.float32)
-        algorithm.forward(blocked(x), y, with_biases(u, bias, None, p), p, work, machine)
+        scratch = np.zeros(work.scratch + GUARD, np.float32)
+        algorithm.forward(blocked(x), y, with_biases(u, bias, None, p), p, work, scratch, machine)
         found = np.isnan(unblocked(y, 16)).all(axis=1)[0]
         assert found[6:8, 6:8].all()
         assert not found[:3].any() and not found[:, 10:].any()
 
 
 @pytest.mark.parametrize(("points", "r"), [(6, 3), (8, 3), (8, 4), (8, 5), (8, 6), (8, 7)])
-def test_the_kernel_transform_makes_the_products_exact(points: int, r: int) -> None:
+def test_the_filter_transform_makes_the_products_exact(points: int, r: int) -> None:
     """With Aᵀ and Bᵀ as their definition has them, in rational numbers: Aᵀ [(G g) ⊙ (Bᵀ d)] is the convolution."""
     finite, m = POINTS[points], points - r + 1
     at = [[p**i for p in finite] + [Fraction(int(i == m - 1))] for i in range(m)]
@@ -259,7 +261,7 @@ def test_the_kernel_transform_makes_the_products_exact(points: int, r: int) -> N
     bt = np.diag(norms) @ np.linalg.inv(evaluation).T
     rng = np.random.default_rng(0)
     d, g = rng.normal(size=points), rng.normal(size=r)
-    y = np.array(at, float) @ ((kernel_transform(points, r).astype(float) @ g) * (bt @ d))
+    y = np.array(at, float) @ ((filter_transform(points, r).astype(float) @ g) * (bt @ d))
     np.testing.assert_allclose(y, np.convolve(d, g[::-1], "valid"), atol=1e-5)
 
 
@@ -289,7 +291,7 @@ def test_which_problems_it_takes(windows: tuple[Window, Window], group: int, sui
 def test_it_pools_where_tiles_have_even_sides_and_no_gaps(r: int) -> None:
     p = Problem(1, 16, 16, (Window(r),) * 2, (np.arange(30), np.arange(30)), (30, 30), pool=True)
     assert Winograd(8).suits(p) == ((8 - r + 1) % 2 == 0)
-    assert not Winograd(8).suits(replace(p, kernel=(Window(r, dilation=2),) * 2))
+    assert not Winograd(8).suits(replace(p, windows=(Window(r, dilation=2),) * 2))
 
 
 @pytest.mark.parametrize(("length", "side", "dilation"), [(1, 6, 1), (18, 6, 1), (19, 2, 1), (5, 4, 9), (65, 6, 12)])
@@ -304,14 +306,14 @@ def test_arrays_that_do_not_fit_are_refused(instructions: str) -> None:
     p = Problem(1, 16, 16, (Window(3),) * 2, (np.arange(20), np.arange(20)), (20, 20))
     algorithm = Winograd(6)
     x, y = (np.zeros(shape, np.float32) for shape in ((1, 1, 20, 20, 16), (1, 1, 18, 18, 16)))
-    u, work = algorithm.prepare(normal(0, 16, 16, 3, 3), p, machine), algorithm.plan(p, machine)
+    u, work = algorithm.prepare(normal(0, 16, 16, 3, 3), p, machine), algorithm.set_up(p, machine)
     weights = with_biases(u, None, None, p)
-    machine.scratch = np.zeros(work.scratch, np.float32)
-    algorithm.forward(x, y, weights, p, work, machine)
+    scratch = np.zeros(work.scratch, np.float32)
+    algorithm.forward(x, y, weights, p, work, scratch, machine)
     for changed in (
         {"y": y[:, :, :17].copy()},
-        {"weights": Prepared(u[:-1], weights.bias, weights.slopes)},
-        {"weights": Prepared(u, weights.bias[:, :16].copy(), weights.slopes)},
+        {"weights": PreparedWeights(u[:-1], weights.bias, weights.slopes)},
+        {"weights": PreparedWeights(u, weights.bias[:, :16].copy(), weights.slopes)},
         {"work": replace(work, at_once=0)},
         {"work": replace(work, tiling=replace(work.tiling, rows=work.tiling.rows[:-1]))},
         {"work": replace(work, tiling=replace(work.tiling, rows=work.tiling.rows + 1))},
@@ -322,7 +324,7 @@ def test_arrays_that_do_not_fit_are_refused(instructions: str) -> None:
     ):
         arguments = {"x": x, "y": y, "weights": weights, "work": work, **changed}
         with pytest.raises(ValueError, match="does not fit"):
-            algorithm.forward(**arguments, p=p, machine=machine)
-    machine.scratch = machine.scratch[:-1]
+            algorithm.forward(**arguments, p=p, scratch=scratch, machine=machine)
+    scratch = scratch[:-1]
     with pytest.raises(ValueError, match="scratch does not fit"):
-        algorithm.forward(x, y, weights, p, work, machine)
+        algorithm.forward(x, y, weights, p, work, scratch, machine)

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from fcnlite import storage
-from fcnlite._cli import parser as _cli
+from fcnlite._cli.running import run_command
 from fcnlite.errors import FileError
 from fcnlite.train import report, results
 from fcnlite.train.__main__ import main
@@ -50,7 +50,7 @@ def full(monkeypatch: pytest.MonkeyPatch) -> list[int]:
 
 
 def train(*arguments: object) -> int:
-    return _cli.run(main, [str(each) for each in arguments])
+    return run_command(main, [str(each) for each in arguments])
 
 
 def test_a_checkpoint_that_does_not_fit_is_told_of_and_the_run_ends_as_any_other(

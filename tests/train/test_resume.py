@@ -11,7 +11,7 @@ import pytest
 from PIL import Image
 
 from fcnlite import config, models, storage
-from fcnlite._cli import parser as _cli
+from fcnlite._cli.running import run_command
 from fcnlite.data import VOID
 from fcnlite.solver import SGD
 from fcnlite.train import report, results
@@ -49,7 +49,7 @@ def out(finished: Path, tmp_path: Path) -> Path:
 
 
 def train(*arguments: object) -> int:
-    return _cli.run(main, [str(each) for each in arguments])
+    return run_command(main, [str(each) for each in arguments])
 
 
 def killed_before_its_first_step(monkeypatch: pytest.MonkeyPatch, *arguments: object) -> None:

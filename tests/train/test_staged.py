@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from fcnlite import models, storage
-from fcnlite._cli import parser as _cli
+from fcnlite._cli.running import run_command
 from fcnlite.train import report, results, single
 from fcnlite.train.__main__ import main
 from fcnlite.train.loop import Training
@@ -34,7 +34,7 @@ def no_pictures(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def train(*arguments: object) -> int:
-    return _cli.run(main, [str(each) for each in arguments])
+    return run_command(main, [str(each) for each in arguments])
 
 
 def killed_in_stage(monkeypatch: pytest.MonkeyPatch, number: int, when: str, *arguments: object) -> None:

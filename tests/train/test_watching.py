@@ -17,9 +17,9 @@ import pytest
 from PIL import Image
 
 from fcnlite import models, plots, storage
-from fcnlite._cli import parser as _cli
+from fcnlite._cli.running import run_command
 from fcnlite.data import VOID, Dataset, Sample, Shapes
-from fcnlite.description.spec import Labels
+from fcnlite.description.model_info import Labels
 from fcnlite.errors import FileError
 from fcnlite.loading import load
 from fcnlite.segmentation import evaluation
@@ -103,7 +103,7 @@ def watched(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, list[str]]:
         patch.setattr(report, "write", keeping)
         patch.setattr(results, "draw", lambda folder, dataset: None)
         patch.setattr(results, "figures", lambda dataset, matrix: "")
-        assert _cli.run(main, [str(each) for each in (*RUN, "--profile", "--out", out)]) == 0
+        assert run_command(main, [str(each) for each in (*RUN, "--profile", "--out", out)]) == 0
     return out, pages
 
 
@@ -223,9 +223,9 @@ def test_a_log_that_cannot_be_read_is_told_of_and_the_run_goes_on(
     monkeypatch.setattr(results, "figures", lambda dataset, matrix: "")
     out = tmp_path / "run"
     run = (*TINY, "--check-every", 1, "--no-validation", "--out", out)
-    assert _cli.run(main, [str(each) for each in (*run, "--iterations", 1)]) == 0
+    assert run_command(main, [str(each) for each in (*run, "--iterations", 1)]) == 0
     (out / "speed.jsonl").write_text("nonsense\n")
-    assert _cli.run(main, ["--resume", "--iterations", "2", "--out", str(out)]) == 0
+    assert run_command(main, ["--resume", "--iterations", "2", "--out", str(out)]) == 0
     assert f"warning: {out / 'speed.jsonl'}: is not the log of a training" in capsys.readouterr().err
 
 
@@ -264,7 +264,7 @@ def test_the_log_on_standard_error_tells_the_share_of_waiting(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     run = (*TINY, "--iterations", 2, "--check-every", 1, "--no-validation", "--out", tmp_path / "run")
-    assert _cli.run(main, [str(each) for each in run]) == 0
+    assert run_command(main, [str(each) for each in run]) == 0
     err = capsys.readouterr().err
     assert len(re.findall(r"iteration \d: loss \d.*, no validation, .* iterations/s, .*% of it waiting", err)) == 2
     speed = [json.loads(line) for line in (tmp_path / "run" / "speed.jsonl").read_text().splitlines()]
@@ -387,5 +387,5 @@ def test_the_profile_of_a_run_is_printed_and_in_its_report(
 ) -> None:
     assert "Time by layer" in Page(watched[1][-1]).text
     run = (*TINY, "--iterations", 1, "--no-validation", "--out", tmp_path / "run")
-    assert _cli.run(main, [str(each) for each in (*run, "--profile")]) == 0
+    assert run_command(main, [str(each) for each in (*run, "--profile")]) == 0
     assert "forward    backward   share" in capsys.readouterr().out

@@ -14,7 +14,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from fcnlite.description.spec import LayerSpec, MeanPicture, NetSpec, Preprocessing
+from fcnlite.description.model_info import MeanPicture, Preprocessing
+from fcnlite.description.spec import LayerSpec, NetSpec
 from fcnlite.errors import FileError, SpecError
 from fcnlite.formats.caffe.blobs import read_blob
 from fcnlite.formats.caffe.data_source import DataSource, data_source

@@ -17,10 +17,10 @@ from fcnlite.description.spec import LayerSpec, NetSpec, ParamSpec, StateRule
 from fcnlite.errors import FileError, SpecError, nearest
 from fcnlite.files import beside
 from fcnlite.formats.caffe.blobs import read_blob
-from fcnlite.formats.caffe.bounded import read_bounded
-from fcnlite.formats.caffe.foreign import Foreign, parse_net_text
-from fcnlite.formats.caffe.nvidia import OPTIONS, separated
-from fcnlite.formats.caffe.plain import fill, to_plain
+from fcnlite.formats.caffe.custom_layers import CustomLayer, parse_net_text
+from fcnlite.formats.caffe.messages import fill, to_dict
+from fcnlite.formats.caffe.nvidia_batch_norm import OPTIONS, split_batch_norms
+from fcnlite.formats.caffe.reading import read_bounded
 from fcnlite.formats.caffe.schema import fields, message_class
 from fcnlite.formats.caffe.text import MAX_TEXT_BYTES, parse_text
 from fcnlite.formats.caffe.upgrade import upgraded
@@ -52,8 +52,8 @@ def _with_matrix(layer: LayerSpec, path: str | os.PathLike[str]) -> LayerSpec:
 
 def parse_net(text: str, source: str = "<text>") -> NetSpec:
     """The net that `text` describes; messages call it `source`."""
-    message, foreign = parse_net_text(text, source)
-    return _net_spec(message, source, foreign)
+    message, custom = parse_net_text(text, source)
+    return _net_spec(message, source, custom)
 
 
 def read_solver(path: str | os.PathLike[str]) -> dict[str, Any]:
@@ -77,7 +77,7 @@ def parse_solver(text: str, source: str = "<text>") -> dict[str, Any]:
         nets["test_net_param"] = [_net_spec(each, source) for each in message.test_net_param]
         message.ClearField("test_net_param")
     try:
-        return {**to_plain(message), **nets}
+        return {**to_dict(message), **nets}
     except SpecError as error:
         raise SpecError(f"{source}: {error}") from error
 
@@ -114,14 +114,14 @@ def _read_text(path: str | os.PathLike[str]) -> str:
         ) from error
 
 
-def _net_spec(message: Any, source: str, foreign: Mapping[int, Foreign] | None = None) -> NetSpec:
+def _net_spec(message: Any, source: str, custom: Mapping[int, CustomLayer] | None = None) -> NetSpec:
     """A NetParameter of any version as a spec."""
     try:
         message = upgraded(message)
         inputs = _legacy_inputs(message)
-        layers = [_layer_spec(layer, (foreign or {}).get(i)) for i, layer in enumerate(message.layer)]
+        layers = [_layer_spec(layer, (custom or {}).get(i)) for i, layer in enumerate(message.layer)]
         state = message.state
-        layers = list(separated(layers))
+        layers = list(split_batch_norms(layers))
         return NetSpec(message.name, (*inputs, *layers), message.force_backward, state.level, tuple(state.stage))
     except SpecError as error:
         raise SpecError(f"{source}: {error}") from error
@@ -149,11 +149,11 @@ def _legacy_inputs(message: Any) -> list[LayerSpec]:
     ]
 
 
-def _layer_spec(message: Any, foreign: Foreign | None) -> LayerSpec:
+def _layer_spec(message: Any, custom: CustomLayer | None) -> LayerSpec:
     """A LayerParameter as a spec."""
     message.ClearField("blobs")
     try:
-        values = to_plain(message)
+        values = to_dict(message)
     except SpecError as error:
         raise SpecError(f"layer {message.name!r}: {error}") from error
     return LayerSpec(
@@ -161,14 +161,14 @@ def _layer_spec(message: Any, foreign: Foreign | None) -> LayerSpec:
         type=message.type,
         bottom=tuple(message.bottom),
         top=tuple(message.top),
-        options=_merged_options(message.type, values, foreign.messages if foreign else {}),
+        options=_merged_options(message.type, values, custom.messages if custom else {}),
         param=tuple(ParamSpec(**each) for each in values.get("param", ())),
         loss_weight=tuple(values.get("loss_weight", ())),
         propagate_down=tuple(message.propagate_down),
         phase=values.get("phase"),
         include=tuple(_state_rule(each) for each in values.get("include", ())),
         exclude=tuple(_state_rule(each) for each in values.get("exclude", ())),
-        where=foreign.where if foreign else "",
+        where=custom.where if custom else "",
     )
 
 
@@ -177,13 +177,13 @@ def _state_rule(values: Mapping[str, Any]) -> StateRule:
     return StateRule(**{**values, **lists})
 
 
-def _merged_options(type_: str, values: Mapping[str, Any], foreign: Mapping[str, Any]) -> dict[str, Any]:
+def _merged_options(type_: str, values: Mapping[str, Any], custom: Mapping[str, Any]) -> dict[str, Any]:
     """The options of a layer; those that Caffe's messages know are as they say."""
     layer = registered().get(type_)
-    messages = [*_OPTION_MESSAGES, *(foreign.keys() - _OPTION_MESSAGES)] if layer is None else layer.messages
+    messages = [*_OPTION_MESSAGES, *(custom.keys() - _OPTION_MESSAGES)] if layer is None else layer.messages
     found: dict[str, Any] = {}
     for message in messages:
-        options = foreign.get(message, {})
+        options = custom.get(message, {})
         if not isinstance(options, Mapping):
             raise SpecError(f"{message}: is written more than once, or is no group of fields; write it once.")
         found.update({**options, **values.get(message, {})})

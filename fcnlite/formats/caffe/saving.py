@@ -6,7 +6,7 @@ import dataclasses
 import math
 import os
 import re
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -17,16 +17,15 @@ from fcnlite.errors import SpecError
 from fcnlite.formats.caffe.prototxt import write_net
 from fcnlite.formats.caffe.schema import message_class
 from fcnlite.formats.caffe.writing import Pieces, caffemodel_weights, hdf5_weights, write_together
-from fcnlite.graph.exportable import (
+from fcnlite.formats.exportable import (
     Exportable,
-    Step,
-    asked_outputs,
     check_complete,
-    described_shapes,
     float32_params,
-    needed_steps,
-    steps_of,
+    inference_layers,
+    inference_schedule,
+    input_shapes,
 )
+from fcnlite.layers.base import Layer
 
 _TYPES = """
     AbsVal Accuracy ArgMax BatchNorm BatchReindex Bias BNLL Clip Concat ContrastiveLoss Convolution Crop Data
@@ -81,25 +80,24 @@ def save(
 
 
 def _only(spec: NetSpec, outputs: Sequence[str]) -> NetSpec:
-    """The net of those layers that the outputs need, without rules on phases and with Inputs for data layers."""
-    steps, last = steps_of(spec)
-    wanted = asked_outputs(outputs, last).values()
-    steps = needed_steps(steps, wanted)
-    read = set(wanted).union(*(step.bottom for step in steps))
-    layers = tuple(
-        dataclasses.replace(step.layer.spec, include=(), exclude=()) if step.bottom else _input(step, read)
-        for step in steps
-    )
-    return dataclasses.replace(spec, layers=layers, level=0, stage=())
+    """The net of the layers that the outputs need, without include and exclude rules, and with Inputs as its inputs."""
+    layers = inference_layers(spec)
+    schedule = inference_schedule(layers, outputs)
+    runs = {step.layer.spec.name for step in schedule.steps}
+    kept = []
+    for layer in layers:
+        if layer.spec.name in runs:
+            kept.append(dataclasses.replace(layer.spec, include=(), exclude=()))
+        elif not layer.spec.bottom and any(top in schedule.inputs for top in layer.spec.top):
+            kept.append(_input(layer, schedule.inputs))
+    return dataclasses.replace(spec, layers=tuple(kept), level=0, stage=())
 
 
-def _input(step: Step, read: set[int]) -> LayerSpec:
-    """An Input in place of a layer that makes blobs from nothing, with those tops that are read."""
-    shapes = described_shapes(step)
-    tops = zip(step.layer.spec.top, step.top, strict=True)
-    kept = [(name, shapes[version]) for name, version in tops if version in read]
-    options = {"shape": [{"dim": list(shape)} for _, shape in kept]}
-    return LayerSpec(step.layer.spec.name, "Input", (), tuple(name for name, _ in kept), options)
+def _input(layer: Layer, read: Container[str]) -> LayerSpec:
+    """An Input that replaces a layer without bottoms, with the tops that are read."""
+    shapes = {top: shape for top, shape in input_shapes(layer).items() if top in read}
+    options = {"shape": [{"dim": list(shape)} for shape in shapes.values()]}
+    return LayerSpec(layer.spec.name, "Input", (), tuple(shapes), options)
 
 
 def _check(layer: LayerSpec) -> None:

@@ -104,7 +104,7 @@ _MESSAGES = {
         elu_param=140:ELUParameter bias_param=141:BiasParameter scale_param=142:ScaleParameter
         input_param=143:InputParameter crop_param=144:CropParameter parameter_param=145:ParameterParameter
         recurrent_param=146:RecurrentParameter swish_param=147:SwishParameter clip_param=148:ClipParameter""",
-    # The layers of older nets. `foreign_type`, with a number of ours, is a type that Caffe's enum has not.
+    # The layers of older nets. `custom_type`, with a number of ours, is a type that Caffe's enum has not.
     "V1LayerParameter": """
         layer=1:V0LayerParameter bottom=2:string* top=3:string* name=4:string type=5:LayerType blobs=6:BlobProto*
         blobs_lr=7:float* weight_decay=8:float* include=32:NetStateRule* exclude=33:NetStateRule*
@@ -121,7 +121,7 @@ _MESSAGES = {
         mvn_param=34:MVNParameter transform_param=36:TransformationParameter tanh_param=37:TanHParameter
         sigmoid_param=38:SigmoidParameter softmax_param=39:SoftmaxParameter
         contrastive_loss_param=40:ContrastiveLossParameter exp_param=41:ExpParameter loss_param=42:LossParameter
-        foreign_type=1003:string""",
+        custom_type=1003:string""",
     "V0LayerParameter": """
         name=1:string type=2:string num_output=3:uint32 biasterm=4:bool weight_filler=5:FillerParameter
         bias_filler=6:FillerParameter pad=7:uint32 kernelsize=8:uint32 group=9:uint32 stride=10:uint32

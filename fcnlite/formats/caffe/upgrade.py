@@ -117,8 +117,8 @@ def _from_v1(old: Any, new: Any) -> None:
     if old.HasField("type"):
         names = {number: name for name, number in enum_values("V1LayerParameter.LayerType").items()}
         new.type = type_of_today(names[old.type])
-    elif old.HasField("foreign_type"):
-        new.type = old.foreign_type
+    elif old.HasField("custom_type"):
+        new.type = old.custom_type
     _copy(old, new, ("name", "bottom", "top", "include", "exclude", "loss_weight", "blobs"))
     _copy(old, new, [name for name in fields("V1LayerParameter") if name.endswith("_param")])
     _multipliers(old, new)

@@ -21,7 +21,7 @@ import os
 import numpy as np
 
 from fcnlite.arrays import Array
-from fcnlite.description.spec import Preprocessing
+from fcnlite.description.model_info import Preprocessing
 from fcnlite.errors import FileError, SpecError, nearest
 from fcnlite.formats.interop import safetensors, vgg16
 
