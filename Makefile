@@ -55,7 +55,7 @@ test-kill: install-test
 test-large: install-test
 	$(BIN)/python -m pytest -m large
 
-# Beside PyTorch, ONNX Runtime, OpenVINO and OpenCV, with the chart that README.md shows; then what is shown beside the
+# Beside PyTorch, ONNX Runtime, OpenVINO and OpenCV, with the chart of docs/performance.md; then what is shown beside the
 # table, and the profile. For half an hour the machine should have nothing else to do; `$(BIN)/python -m benchmarks NAME`
 # measures one workload.
 BENCHMARKS := env -u OPENBLAS_CORETYPE -u OPENBLAS_L2_SIZE $(BIN)/python -m benchmarks

@@ -106,7 +106,6 @@ def build(
     net = Net(spec, path=path, phase=phase, dtype=dtype, seed=seed, low_memory=low_memory)
     surgery.fill(net, surgery.unfilled_features(net), Filler("msra"))
     surgery.interp(net)
-    return net
 
 
 def _of_channels(spec: NetSpec, channels: int) -> NetSpec:

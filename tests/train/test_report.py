@@ -32,7 +32,8 @@ from fcnlite.train.__main__ import main
 from fcnlite.train.norms import Norms
 from fcnlite.train.profile import SHOWN, Profile, profiled
 from fcnlite.train.run_folder import RunFolder
-from fcnlite.train.watching import Check, Score, Scores, Speed, Stopwatch, predictions
+from fcnlite.train.timing import Speed, Stopwatch
+from fcnlite.train.validation import Check, Score, Scores, predictions
 from tests.color_net import CLASSES, COLORS, color_net
 from tests.train.runs import TINY
 
@@ -249,7 +250,7 @@ def test_speed_leaves_checks_out_and_tells_the_share_of_waiting(monkeypatch: pyt
         waited = 1.0
 
     now, loader = [100.0], Loading()
-    monkeypatch.setattr("fcnlite.train.watching.time.perf_counter", lambda: now[0])
+    monkeypatch.setattr("fcnlite.train.timing.time.perf_counter", lambda: now[0])
     watch = Stopwatch(loader, 10)  # type: ignore[arg-type]
     now[0], loader.waited = 108.0, 3.0
     with watch.checking():
@@ -280,10 +281,10 @@ def test_class_names_are_no_markup_and_classes_that_do_not_occur_have_no_figure(
     matrix = np.array([[3, 1, 0], [0, 4, 0], [0, 0, 0]])
     check = Check(5, norms, matrix, [])
     names = ["<script>alert(1)</script>", "$x_1$", "_hidden"]
-    html = report._classes(check, [check.plain()], names, [(255, 255, 0), (0, 0, 0), (9, 9, 9)])
+    html = report._classes(check, [check.to_json()], names, [(255, 255, 0), (0, 0, 0), (9, 9, 9)])
     html += report._confusion(matrix, names) + report._norms(check)
     assert "script" not in Page(html).tags
-    assert check.plain()["iu"] == [0.75, 0.8, None]
+    assert check.to_json()["iu"] == [0.75, 0.8, None]
     assert Metrics.from_matrix(matrix).mean_iu == check.mean_iu
     assert "–" in Page(html).text
 
@@ -379,7 +380,7 @@ def test_the_table_shows_the_slowest_and_adds_up_the_others() -> None:
     assert lines[1].split() == ["conv49", "Convolution", "1.0", "ms", "0.0", "ms", "1.0%"]
     assert lines[SHOWN + 1].split()[:2] == ["11", "others"]
     assert lines[SHOWN + 2].split()[:5] == ["all", "layers", "24.5", "ms", "2.0"]
-    assert lines[-1] == "50 passes; beside the layers (updates, data, checks): 3.7 s of 5.0 s"
+    assert lines[-1] == "50 passes; outside the layers (updates, data, validation): 3.7 s of 5.0 s"
 
 
 def test_the_profile_of_a_run_is_printed_and_in_its_report(
