@@ -42,5 +42,5 @@ class Border(Operation):
         around = self._zeros(machine)
         laid = from_nchw(around, Value("zeros", around.shape, self.outputs[0].blocked), machine)
         x, zeros, y = (planes(each, self.outputs[0]) for each in (bottom[0], laid, top[0]))
-        machine.kernels.frame(x, zeros, *self._maps, y, machine.threads)
+        machine.kernels.add_border(x, zeros, *self._maps, y, machine.threads)
         return top
