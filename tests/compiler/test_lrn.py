@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from fcnlite.arrays import Array
 from fcnlite.compiler.operations.lrn import LocalResponseNormalization
 from tests.compiler.path_comparison import (
     assert_same_gradients,
@@ -20,7 +21,7 @@ from tests.compiler.path_comparison import (
     normal,
     spec_of,
 )
-from tests.compiler.problems import ISAS, Array, blocked, guarded, machine_with, unblocked
+from tests.compiler.problems import ISAS, blocked, guarded, machine_with, unblocked
 
 EACH_ISA = pytest.mark.parametrize("instructions", ISAS)
 SHAPES = st.tuples(st.integers(1, 3), st.integers(1, 70), st.integers(1, 9), st.integers(1, 9))

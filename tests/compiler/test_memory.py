@@ -10,10 +10,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from fcnlite.arrays import Array
 from fcnlite.compiler import arena as arena_module
 from fcnlite.compiler.arena import ALIGNMENT, KEPT_CALLS, Arena, Buffer, Outputs, place
 from tests.compiler.path_comparison import conv, filled, normal, pool, spec_of
-from tests.compiler.problems import ISAS, Array, blocked, guarded, machine_with, unblocked
+from tests.compiler.problems import ISAS, blocked, guarded, machine_with, unblocked
 
 EACH_ISA = pytest.mark.parametrize("instructions", ISAS)
 SHAPES = st.tuples(st.integers(1, 3), st.integers(1, 70), st.integers(1, 20), st.integers(1, 20))

@@ -9,11 +9,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from fcnlite.arrays import Array
 from fcnlite.compiler.operations.batch_normalization import BatchNormalization
 from fcnlite.description.spec import LayerSpec, ParamSpec
 from fcnlite.net import Net
 from tests.compiler.path_comparison import (
-    Array,
     assert_all_near,
     assert_near,
     assert_same_gradients,

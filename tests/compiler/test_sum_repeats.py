@@ -7,8 +7,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from fcnlite.arrays import Array
 from fcnlite.compiler.layouts import sum_repeats
-from tests.compiler.path_comparison import Array, normal
+from tests.compiler.path_comparison import normal
 from tests.compiler.problems import ISAS, machine_with
 from tests.random_nets import Draw
 

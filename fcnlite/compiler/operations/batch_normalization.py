@@ -61,7 +61,7 @@ class BatchNormalization(Operation):
         mean = of_rows.mean(axis=1)
         variance = (squares / width + np.square(of_rows - mean[:, None]).sum(axis=1)) / (n * height)
         mean, variance = self._channels(mean), self._channels(variance)
-        self.layer.remember(mean, variance, n * height * width, [each.data for each in parameters])
+        self.layer.update_sums(mean, variance, n * height * width, [each.data for each in parameters])
         for each in parameters:
             each.changed()  # another thread may have derived something from half-written sums
         return mean, variance

@@ -12,6 +12,7 @@ from hypothesis import given, reject, settings
 from hypothesis import strategies as st
 
 import fcnlite
+from fcnlite.arrays import Array
 from fcnlite.compiler import Plan
 from fcnlite.compiler.convolution.algorithms import Algorithm
 from fcnlite.compiler.convolution.operation import ConvolutionOperation
@@ -25,7 +26,6 @@ from fcnlite.description.spec import LayerSpec
 from fcnlite.errors import ShapeError
 from fcnlite.net import Net
 from tests.compiler.path_comparison import (
-    Array,
     assert_same_outputs,
     conv,
     does,
