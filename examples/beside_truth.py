@@ -9,10 +9,8 @@ from __future__ import annotations
 
 import sys
 
-from fcnlite.data.label_files import read_label
-
 from fcnlite import Segmenter, plots
-from fcnlite.data.pictures import read_image
+from fcnlite.data.pictures import read_image, read_label
 from fcnlite.errors import FcnliteError
 from fcnlite.segmentation.metrics import Metrics, confusion, text
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from fcnlite.data.blending import REMEDY
-from fcnlite.data.label_files import holds_colors, palette_used, read_colors
+from fcnlite.data.pictures import holds_colors, palette_used, read_colors
 from fcnlite.data.sample import VOID
 from fcnlite.data.tables import COLOR_FORM, ColorRow, Say, is_void, numbered, read_color_rows
 from fcnlite.description.model_info import Labels

@@ -7,8 +7,9 @@ from collections.abc import Mapping, Sequence
 from typing import ClassVar
 
 from fcnlite.data.census import Census
+from fcnlite.data.checking import check_sample
 from fcnlite.data.problems import Progress, complain, survey
-from fcnlite.data.sample import Sample, check_sample
+from fcnlite.data.sample import Sample
 from fcnlite.description.model_info import Labels, Preprocessing
 from fcnlite.errors import DataError, FcnliteError
 from fcnlite.text import classes_in_words, html_table

@@ -9,11 +9,11 @@ from pathlib import Path
 from typing import cast
 
 from fcnlite.data.colors import TABLE, ColorTable, refuse_colors
-from fcnlite.data.label_files import read_numbers
 from fcnlite.data.label_values import count_classes, refuse_masks, refuse_one_class
 from fcnlite.data.masks import Masks
 from fcnlite.data.pairs import Numbers, ReadLabel, plain_values
 from fcnlite.data.palette import voc_colors
+from fcnlite.data.pictures import read_numbers
 from fcnlite.data.sample import VOID
 from fcnlite.data.tables import Meaning, Say, find, meaning_of, numbered, read_classes, read_remap
 from fcnlite.description.model_info import Labels

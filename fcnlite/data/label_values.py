@@ -14,8 +14,8 @@ import numpy as np
 
 from fcnlite.arrays import Array
 from fcnlite.data.blending import REMEDY, Counts, blended
-from fcnlite.data.label_files import read_label
 from fcnlite.data.pairs import ReadLabel, listed
+from fcnlite.data.pictures import read_label
 from fcnlite.data.problems import complain, survey
 from fcnlite.data.sample import VOID
 from fcnlite.data.tables import REMAP_FORM, Say

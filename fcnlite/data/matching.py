@@ -9,9 +9,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 from fcnlite.data.blending import REMEDY
-from fcnlite.data.label_files import PNG_ONLY
 from fcnlite.data.pairs import Files, picture_and_label
-from fcnlite.data.pictures import SUFFIXES
+from fcnlite.data.pictures import PNG_ONLY, SUFFIXES
 from fcnlite.errors import DataError
 from fcnlite.files import cannot_read
 

@@ -10,8 +10,7 @@ import numpy as np
 
 from fcnlite.data.blending import REMEDY, Counts, blended
 from fcnlite.data.dataset import Dataset
-from fcnlite.data.label_files import read_label
-from fcnlite.data.pictures import Orientation, read_image
+from fcnlite.data.pictures import Orientation, read_image, read_label
 from fcnlite.data.sample import VOID, Sample
 from fcnlite.description.model_info import Labels, Preprocessing
 from fcnlite.errors import DataError

@@ -103,6 +103,12 @@ def build(
     """
     spec = describe(name, classes=classes, width=width, normalization=normalization, channels=channels)
     net = Net(spec, path=path, phase=phase, dtype=dtype, seed=seed, low_memory=low_memory)
+    initialize(net)
+    return net
+
+
+def initialize(net: Net) -> None:
+    """Start the parameters for which the description writes no filler: features by msra, upsampling bilinear."""
     surgery.fill(net, surgery.unfilled_features(net), Filler("msra"))
     surgery.interp(net)
 

@@ -9,7 +9,8 @@ import numpy as np
 
 from fcnlite.data import Dataset
 from fcnlite.data.census import Census
-from fcnlite.data.problems import Progress, complain, survey
+from fcnlite.data.dataset import Progress
+from fcnlite.data.problems import complain, survey
 from fcnlite.description.spec import LayerSpec, NetSpec
 from fcnlite.errors import TrainingError
 

@@ -11,8 +11,9 @@ from fcnlite.data.loader import blobs
 from fcnlite.description.model_info import Preprocessing
 from fcnlite.description.spec import LayerSpec, NetSpec
 from fcnlite.errors import DataError
-from fcnlite.layers.data import FCN_REFERENCE, DataLayer
+from fcnlite.layers.base import 
 from fcnlite.layers.registry import create
+from fcnlite.layers.data import FCN_REFERENCE, DataLayer
 
 
 def replace_data_layers(spec: NetSpec, dataset: Dataset, crop: tuple[int, int] | None) -> NetSpec:

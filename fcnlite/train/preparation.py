@@ -13,14 +13,13 @@ from fcnlite._cli.data_options import training_data, validation_data
 from fcnlite._cli.running import progress_bar
 from fcnlite.data import Dataset, Loader
 from fcnlite.data.loader import check_sizes
-from fcnlite.description.spec import ModelInfo, Preprocessing
+from fcnlite.description.model_info import ModelInfo, Preprocessing
 from fcnlite.errors import DataError, TrainingError
 from fcnlite.formats import caffe, storage
 from fcnlite.graph.sizing import image_inputs
 from fcnlite.net import Net
-from fcnlite.segmentation.class_matching import match_classes
-from fcnlite.segmentation.compatibility import prepare as prepare_net
-from fcnlite.segmentation.heads import Head
+from fcnlite.segmentation.heads import Head, match_classes
+from fcnlite.segmentation.heads import prepare as prepare_net
 from fcnlite.train.balance import balanced
 from fcnlite.train.checkpoint import Progress
 from fcnlite.train.data_layers import replace_data_layers

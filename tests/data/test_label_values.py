@@ -8,11 +8,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from fcnlite.data.label_files import read_numbers
 from PIL import Image
 
 from fcnlite import Segmenter, data, predict
 from fcnlite._cli.running import run_command
+from fcnlite.data.pictures import read_numbers
 from fcnlite.errors import DataError
 from fcnlite.train.__main__ import main as train
 from tests.data.test_folder import enlarged, opened, smoothed, write_label

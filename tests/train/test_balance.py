@@ -7,7 +7,8 @@ import pytest
 
 from fcnlite import data, models
 from fcnlite.data import voc_colors
-from fcnlite.description.spec import Labels, LayerSpec, NetSpec
+from fcnlite.description.model_info import Labels
+from fcnlite.description.spec import LayerSpec, NetSpec
 from fcnlite.errors import TrainingError
 from fcnlite.net import Net
 from fcnlite.train.balance import balanced, class_shares, class_weights, weighted

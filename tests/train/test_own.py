@@ -21,7 +21,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from fcnlite import data, solver
-from fcnlite.description.model_info import Labels
+from fcnlite.description.spec import Labels
 
 
 @data.register("halves")

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from fcnlite import models, storage
+from fcnlite._cli.running import run_command
 from fcnlite.train import loop, report, results
 from fcnlite.train.__main__ import main
 from fcnlite.train.run import Run
