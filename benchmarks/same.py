@@ -32,7 +32,7 @@ from hypothesis import strategies as st
 
 import fcnlite
 from benchmarks.machine import environment
-from fcnlite._cli import parser as _cli
+from fcnlite._cli.running import run_command
 from fcnlite._kernels import isa
 from fcnlite.errors import FcnliteError
 from fcnlite.net import Net
@@ -130,6 +130,8 @@ def write_files(folder: Path) -> None:
         given = {"in.data": np.random.default_rng(3).normal(0, 40, (1, shape[1], 61, 83))}
         write_case(cases / f"shipped {file.stem}", given, [file], ["TEST"])
     shared = Path(os.environ.get("FCNLITE_SHARED", ROOT.parent / "shared"))
+    if not (shared / "reference").is_dir():
+        print(f"{shared} (FCNLITE_SHARED) does not exist: the nets and solvers of Caffe are left out.", flush=True)
     for file in sorted((shared / "reference" / "layers").glob("*.npz")):
         arrays = dict(np.load(file))
         before = "param_before." if any(name.startswith("param_before.") for name in arrays) else "param."
@@ -155,14 +157,14 @@ def write_files(folder: Path) -> None:
 
 
 @contextmanager
-def checked_out(commit: str, folder: Path) -> Iterator[Path]:
-    """A tree of the commit with its kernels built, while the block runs."""
-    tree = folder / "tree"
+def built(commit: str, folder: Path) -> Iterator[Path]:
+    """A folder with the package of the commit, built as `make install` builds it, while the block runs."""
+    tree, package = folder / "tree", folder / "package"
     git = ["git", "-C", str(ROOT), "worktree"]
     run([*git, "add", "--detach", str(tree), commit])
     try:
-        run([sys.executable, "setup.py", "--quiet", "build_ext", "--inplace"], cwd=tree)
-        yield tree
+        run([sys.executable, "-m", "pip", "install", "--no-deps", "--no-compile", "--target", str(package), str(tree)])
+        yield package
     finally:
         run([*git, "remove", "--force", str(tree)])
 
@@ -240,9 +242,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
         if options.tree is not None:
             print(compare(options.tree.resolve(), ROOT, folder))
             return
-        with checked_out(options.commit, folder) as tree:
-            print(compare(tree.resolve(), ROOT, folder))
+        with built(options.commit, folder) as package:
+            print(compare(package.resolve(), ROOT, folder))
 
 
 if __name__ == "__main__":
-    sys.exit(_cli.run(main))
+    sys.exit(run_command(main))

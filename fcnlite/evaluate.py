@@ -25,9 +25,9 @@ from fcnlite.segmentation.evaluation import confusions
 from fcnlite.segmentation.metrics import Metrics, number, text
 
 _DESCRIPTION = """\
-Measure a net on a data set: every picture of a split is segmented at its own size, and the pixels
-are counted by true and predicted class (void ones are left out). Without --data it is the set that the net was trained
-on, with the options and the root of its run."""
+Measure a net on a data set. Each picture of a split is segmented at its own size, and the pixels are
+counted by true and predicted class, without void pixels. Without --data, the data set is the one that
+the net was trained on, with the options and the root of its run."""
 
 _EXAMPLES = """\
   python -m fcnlite.evaluate runs/photos/best.h5
@@ -65,11 +65,11 @@ def _parser() -> argparse.ArgumentParser:
     parser = command_parser("evaluate", _DESCRIPTION, _EXAMPLES)
     add_weights(parser)
     add_data_options(parser)
-    words = "the part of the data to measure on (default: the set's own for that, such as val)"
+    words = "the split to measure on (default: the data set's validation split, such as val)"
     parser.add_argument("--split", metavar="NAME", help=words)
-    words = "classes are those of the same number, whatever they are called (default: of the same name)"
+    words = "match the classes of net and data by number (default: by name)"
     parser.add_argument("--classes-by-number", action="store_true", help=words)
-    words = "write all figures and the confusion matrix; '-': to standard output, instead of the table"
+    words = "write all figures and the confusion matrix as JSON; '-': to standard output, instead of the table"
     parser.add_argument("--json", metavar="FILE", help=words)
     parser.add_argument("--confusion", metavar="FILE.png", help="draw the confusion matrix (of the first label map)")
     add_threads(parser)
@@ -77,7 +77,7 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _check_target(target: str | None) -> None:
-    """Refuse a file that cannot be written before the long work, not after."""
+    """Refuse a file that cannot be written before the net runs."""
     if target is not None and Path(target).is_dir():
         raise FileError(f"{target}: is a folder; give the name of a file to write.")
     if target is not None and not Path(target).parent.is_dir():
@@ -85,7 +85,7 @@ def _check_target(target: str | None) -> None:
 
 
 def _text(dataset: Dataset, matrices: Mapping[str, np.ndarray]) -> str:
-    """The figures for people: a table for each label map."""
+    """A table for each label map."""
     pictures = f"{len(dataset)} picture" + ("" if len(dataset) == 1 else "s")
     if dataset.skipped:
         pictures += f" ({len(dataset.skipped)} skipped, which cannot be used)"
@@ -114,7 +114,7 @@ def _table(labels: Labels, matrix: np.ndarray) -> list[str]:
 
 
 def _report(weights: str, dataset: Dataset, matrices: Mapping[str, np.ndarray]) -> dict[str, Any]:
-    """The figures as JSON values, unrounded; those of further label maps under `labels`, by name."""
+    """The figures as JSON values, unrounded; `labels` holds those of further label maps by name."""
     first, *others = matrices
     report: dict[str, Any] = {
         "weights": weights,
@@ -131,7 +131,7 @@ def _report(weights: str, dataset: Dataset, matrices: Mapping[str, np.ndarray]) 
 
 
 def _figures(labels: Labels, matrix: np.ndarray) -> dict[str, Any]:
-    """Of one label map; None where there is no value."""
+    """The figures of one label map; None for a figure without a value."""
     metrics = Metrics.from_matrix(matrix)
     return {
         **{key: number(getattr(metrics, key)) for key in FIGURES},

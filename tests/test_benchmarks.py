@@ -99,7 +99,7 @@ def test_results_that_no_float32_peer_has_are_a_failure_of_ours() -> None:
 
 
 def test_our_instruction_sets_must_agree() -> None:
-    with pytest.raises(EngineError, match="AVX2 computes something else"):
+    with pytest.raises(EngineError, match="AVX2 and fcnlite compute different results"):
         agreeing(Ran(OURS, [1, 2]), Ran(AVX2, [1, 3]), Ran(ONE, [1, 2]))
 
 
@@ -278,7 +278,7 @@ def test_sizes_in_names_may_be_typed_with_an_x() -> None:
 
 def test_names_that_are_no_workload_are_an_error(capsys: pytest.CaptureFixture[str]) -> None:
     assert run_command(command.main, ["no such net"]) == 1
-    assert "no workload is called so; there are: FCN-8s" in capsys.readouterr().err
+    assert "no workload has such a name; there are: FCN-8s" in capsys.readouterr().err
 
 
 def test_a_profile_has_every_step_of_the_plan() -> None:

@@ -113,6 +113,42 @@ def test_the_code_of_a_page_runs(
             assert fine, f"{' '.join(words)}\n{told.err}"
 
 
+ARCHITECTURE = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
+
+
+def levels() -> list[list[str]]:
+    """The packages of each level of the import contract, highest first."""
+    tomllib = pytest.importorskip("tomllib", reason="Python 3.10 cannot read pyproject.toml")
+    contracts = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["importlinter"]["contracts"]
+    return [re.findall(r"\w+", line) for line in contracts[0]["layers"]]
+
+
+def test_the_table_of_packages_is_the_import_contract() -> None:
+    rows = re.findall(r"^\| (\d+) \| (.+?) \| .*\|$", ARCHITECTURE, re.M)
+    assert [re.findall(r"`(\w+)`", names) for _, names in rows] == levels()
+    assert [int(level) for level, _ in rows] == list(range(len(rows), 0, -1))
+
+
+def test_the_walks_name_functions_and_no_call_goes_up_a_level() -> None:
+    level = {name: -i for i, names in enumerate(levels()) for name in names}
+    walks = re.findall(r"^```\n(.*?)^```", ARCHITECTURE, re.M | re.S)
+    steps = re.findall(r"^( *)([\w/]+\.pyx?) +(\w+)(?: .*)?$", "".join(walks), re.M)
+    assert len(steps) > 40
+    callers: list[tuple[int, str]] = []
+    wrong = []
+    for indent, path, name in steps:
+        file = ROOT / "fcnlite" / path
+        if not file.exists() or not re.search(rf"^ *(?:def|class) {name}\b", file.read_text(encoding="utf-8"), re.M):
+            wrong.append(f"{path} has no {name}")
+        package = path.split("/")[0].removesuffix(".py")
+        while callers and callers[-1][0] >= len(indent):
+            callers.pop()
+        if callers and level[package] > level[callers[-1][1]]:
+            wrong.append(f"{path} {name} is above its caller")
+        callers.append((len(indent), package))
+    assert not wrong
+
+
 def test_links_between_pages_lead_somewhere() -> None:
     for page in PAGES:
         for target in re.findall(r"\]\(([^)#:]+)(?:#[^)]*)?\)", page.read_text(encoding="utf-8")):

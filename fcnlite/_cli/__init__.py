@@ -1,1 +1,1 @@
-"""What the commands share: how they run, their parser, and the options that several of them have."""
+"""How the commands run, their parser, and the options that several of them have."""

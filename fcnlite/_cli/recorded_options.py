@@ -36,10 +36,12 @@ def use_recorded_options(options: argparse.Namespace, weights: str) -> None:
             "the folder of its run, which records the path; give the path with --root DIR."
         )
     root = "" if options.root is None else f" --root {options.root}"
-    told = "".join(f" --data-option {entry}" for entry in options.data_option)
+    entries = "".join(f" --data-option {entry}" for entry in options.data_option)
     split = f" --split {options.split}" if options.split else ""
     skip = " --skip-bad" if options.skip_bad else ""
-    print(f"{weights}: measured on --data {options.data}{root}{told}{split}{skip}, as it was trained", file=sys.stderr)
+    print(
+        f"{weights}: measured on --data {options.data}{root}{entries}{split}{skip}, as it was trained", file=sys.stderr
+    )
 
 
 def _recorded(weights: str) -> tuple[dict[str, Any] | None, bool]:

@@ -1,4 +1,5 @@
-# The kernels of the fast path, for every instruction set. The including file includes vector.pxi and a micro-kernel first.
+# The kernels of the fast path, the same for every instruction set. The including file first includes vector.pxi and a
+# micro-kernel.
 
 import numpy as np
 
@@ -6,6 +7,8 @@ from cython.parallel cimport prange, threadid
 from libc.string cimport memcpy, memset
 
 include "layout/blocked.pxi"
+include "layout/concat.pxi"
+include "layout/border.pxi"
 include "winograd/transforms.pxi"
 include "winograd/forward.pxi"
 include "winograd/prepare.pxi"
@@ -14,15 +17,13 @@ include "winograd/backward_weight_few.pxi"
 include "winograd/backward_data.pxi"
 include "products/direct.pxi"
 include "products/pointwise.pxi"
+include "products/inner_product.pxi"
 include "winograd/thin_winograd.pxi"
-include "elementwise/relu_backward.pxi"
-include "resampling/sum_repeats.pxi"
-include "layout/border.pxi"
 include "pooling/max.pxi"
 include "pooling/average.pxi"
-include "layout/concat.pxi"
-include "resampling/interpolation.pxi"
-include "products/inner_product.pxi"
 include "normalization/batch_norm.pxi"
 include "normalization/lrn.pxi"
+include "resampling/interpolation.pxi"
+include "resampling/sum_repeats.pxi"
+include "elementwise/relu_backward.pxi"
 include "elementwise/softmax_loss.pxi"

@@ -1,4 +1,4 @@
-# The fast path's kernels for any machine.
+# The kernels of the fast path, compiled for any machine.
 
 include "vector.pxi"
 include "products/micro_narrow.pxi"

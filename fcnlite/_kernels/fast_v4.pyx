@@ -1,4 +1,4 @@
-# The fast path's kernels for x86-64-v4: AVX-512.
+# The kernels of the fast path, compiled for x86-64-v4: AVX-512.
 
 include "vector.pxi"
 include "products/micro_wide.pxi"

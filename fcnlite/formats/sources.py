@@ -4,16 +4,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
+from fcnlite.arrays import Array
 from fcnlite.description.model_info import ModelInfo
 from fcnlite.errors import FileError
 from fcnlite.formats import caffe, storage
 from fcnlite.formats.interop import keras, torchvision
-
-Array = np.ndarray[Any, np.dtype[Any]]
 
 _PICKLES = (".pth", ".pt", ".bin", ".pkl")
 _TORCHVISION = """\

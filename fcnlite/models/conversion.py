@@ -8,6 +8,7 @@ from dataclasses import replace
 import numpy as np
 
 from fcnlite import models, surgery
+from fcnlite.arrays import Array
 from fcnlite.data.palette import voc_colors
 from fcnlite.data.voc import default_classes
 from fcnlite.description.model_info import ModelInfo
@@ -63,7 +64,7 @@ def keep_classifier(name: str, source: WeightSource, origin: str) -> tuple[Net, 
     return surgery.convolutional_classifier(spec, source.weights, source.info, origin)
 
 
-def _for_the_layers_of(name: str, sources: Sequence[WeightSource]) -> dict[str, list[np.ndarray]]:
+def _for_the_layers_of(name: str, sources: Sequence[WeightSource]) -> dict[str, list[Array]]:
     """The weights under the layer names of the net, with depth added to its first layer where it takes depth."""
     layers = {layer.name for layer in models.describe(name)}
     suffixes = _SUFFIXES if name == LATE_FUSION else ("",)
@@ -74,7 +75,7 @@ def _for_the_layers_of(name: str, sources: Sequence[WeightSource]) -> dict[str, 
     return weights
 
 
-def _with_depth(transfer: surgery.Transfer, first: Sequence[np.ndarray]) -> surgery.Transfer:
+def _with_depth(transfer: surgery.Transfer, first: Sequence[Array]) -> surgery.Transfer:
     """The transfer of the first layer's weight with the shape in the file, which depth was added to."""
     if (transfer.layer, transfer.index) != (_FIRST_WITH_DEPTH, 0):
         return transfer

@@ -1,4 +1,10 @@
-"""Net surgery: parameters copied by name, reshaped, expanded and filled; classifiers made fully convolutional."""
+"""Net surgery: weights copied into nets of another kind.
+
+`transplanting` copies by layer name, `expanding` adds channels, `filling` gives the remaining parameters their initial
+values, `checking` refuses weights that hold too much. `convolutional` rewrites a classifier as a fully convolutional
+net, `fitting` adapts a description to the channel counts of weights, `reordering` permutes classes. `converting`
+combines these into whole nets, and `outcomes` shows what became of each parameter.
+"""
 
 from fcnlite.surgery.checking import check_counts
 from fcnlite.surgery.converting import convolutional_classifier, renamed, start_from

@@ -40,7 +40,7 @@ def interp(net: Net, layers: Iterable[str] | None = None) -> None:
 
 
 def fill(net: Net, layers: Iterable[str], filler: Filler) -> None:
-    """Fill the weights of `layers` by `filler`, with random numbers that follow from the net's seed; biases stay.
+    """Fill the weights of `layers` by `filler`; biases stay. Random numbers follow from the net's seed.
 
     Raises `SpecError` for a name that is not a layer with parameters.
     """

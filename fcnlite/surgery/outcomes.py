@@ -37,7 +37,7 @@ def _outcome(net: Net, transfer: Transfer) -> str:
 
 
 def _filler(net: Net, transfer: Transfer) -> str:
-    """The filler that a parameter which the weights lack has started by."""
+    """The filler of a parameter that the weights lack."""
     layer = net.spec.layer(transfer.layer)
     if layer.type == "Deconvolution":
         return "bilinear"

@@ -1,4 +1,4 @@
-"""`evaluate runs/x/best.h5`: measured on what it was trained on."""
+"""`evaluate runs/x/best.h5`: by default a net is measured on the data set that it was trained on."""
 
 from __future__ import annotations
 

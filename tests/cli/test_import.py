@@ -37,7 +37,7 @@ layer { name: "twice" type: "Twice" bottom: "data" top: "twice" }
 
 @pytest.fixture(autouse=True)
 def registers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """What is registered or imported in a test goes with it."""
+    """Undo what a test registers or imports."""
     monkeypatch.chdir(tmp_path)
     kept = [(register, dict(register)) for register in (registry._registry, data._DATASETS, solver.TYPES)]
     modules, paths = set(sys.modules), list(sys.path)
@@ -126,7 +126,7 @@ def test_a_file_s_name_may_be_that_of_another_module(command: Command, layer: Pa
     assert command(summary.main, "net.prototxt", "--import", "types.py").status == 0
 
 
-# What is refused.
+# Command lines that are refused
 
 
 @pytest.mark.parametrize(

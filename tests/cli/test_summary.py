@@ -119,7 +119,7 @@ def test_sizes_are_height_and_width(command: Command, size: str) -> None:
 
 
 def test_runs_as_a_module_without_making_the_weights() -> None:
-    """FCN-8s has 538 MB of weights and the process may not have half of that."""
+    """FCN-8s has 538 MB of weights; the process is limited to less than half of that."""
     ended = subprocess.run(
         [sys.executable, "-m", "fcnlite.summary", "voc-fcn8s"],
         env={

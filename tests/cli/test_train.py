@@ -181,7 +181,7 @@ def test_resume_needs_a_checkpoint(command: Command, tmp_path: Path) -> None:
     assert_refused(command(main, "--resume", "--out", tmp_path / "none"), "no checkpoint", "without --resume")
     (tmp_path / "weights").mkdir()
     models.build("lite-fcn8s", classes=6, width=0.02).save(tmp_path / "weights" / "last.h5")
-    assert_refused(command(main, "--resume", "--out", tmp_path / "weights"), "no checkpoint of a training run")
+    assert_refused(command(main, "--resume", "--out", tmp_path / "weights"), "not a checkpoint of a training run")
 
 
 def test_an_earlier_run_is_not_overwritten_unasked(command: Command, tmp_path: Path) -> None:

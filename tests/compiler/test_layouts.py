@@ -7,9 +7,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from fcnlite.arrays import Array
 from fcnlite.compiler.layouts import sum_repeats
 from tests.compiler.convolution.problems import ISAS, machine_with
-from tests.compiler.path_comparison import Array, normal
+from tests.compiler.path_comparison import normal
 from tests.random_nets import Draw
 
 EPSILON = float(np.finfo(np.float32).eps) / 2

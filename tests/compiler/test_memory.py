@@ -10,9 +10,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from fcnlite.arrays import Array
 from fcnlite.compiler import arena as arena_module
 from fcnlite.compiler.arena import ALIGNMENT, KEPT_CALLS, Arena, Buffer, Outputs, place
-from tests.compiler.convolution.problems import ISAS, Array, blocked, guarded, machine_with, unblocked
+from tests.compiler.convolution.problems import ISAS, blocked, guarded, machine_with, unblocked
 from tests.compiler.path_comparison import conv, filled, normal, pool, spec_of
 
 EACH_ISA = pytest.mark.parametrize("instructions", ISAS)
@@ -65,10 +66,10 @@ def test_gate_is_the_gradient_behind_relu(
     with guarded(-(-shape[1] // 16), 16) as dbias:
         if gated:
             with guarded(*blocked(dy).shape) as out:
-                kernels.gate(blocked(dy), blocked(y), out, dbias, threads)
+                kernels.relu_backward(blocked(dy), blocked(y), out, dbias, threads)
             np.testing.assert_array_equal(unblocked(out, shape[1]), expected)
         else:
-            kernels.gate(blocked(dy), none, none, dbias, threads)
+            kernels.relu_backward(blocked(dy), none, none, dbias, threads)
     sums = expected.sum(axis=(0, 2, 3), dtype=np.float64)
     np.testing.assert_allclose(dbias.reshape(-1)[: shape[1]], sums, atol=1e-5 * np.abs(expected).sum())
     assert not dbias.reshape(-1)[shape[1] :].any()

@@ -12,13 +12,13 @@ from hypothesis import strategies as st
 
 from fcnlite import config
 from fcnlite._kernels import isa
+from fcnlite.arrays import Array
 from fcnlite.compiler.convolution.operation import BackwardData, BackwardWeights, ConvolutionOperation
 from fcnlite.compiler.convolution.winograd import Winograd
 from fcnlite.compiler.machine import Machine
 from fcnlite.description.spec import NetSpec
 from tests.compiler.drawn import LARGE_SIDES, specs
 from tests.compiler.path_comparison import (
-    Array,
     assert_all_near,
     assert_same_gradients,
     conv,

@@ -12,9 +12,10 @@ from PIL import Image
 
 import fcnlite
 from fcnlite import models
+from fcnlite.arrays import Array
 from fcnlite.data.transforms import to_blob
 from fcnlite.net import Net
-from tests.compiler.path_comparison import Array, assert_near, reference_net
+from tests.compiler.path_comparison import assert_near, reference_net
 
 SHARE = 0.9999
 """Of the pixels that must get the same label."""

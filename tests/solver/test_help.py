@@ -55,7 +55,7 @@ def test_a_rule_of_one_s_own_tells_its_defaults() -> None:
     parameters = inspect.signature(Slow).parameters
     assert list(parameters)[:4] == ["net", "warmup", "iter_size", "base_lr"]
     assert parameters["base_lr"].default == 1e-5 and parameters["iter_size"].default == 2
-    assert (inspect.getdoc(Slow) or "").startswith("SGD, slowly.\n\nOptions:\n\nbase_lr = 1e-05: learning rate")
+    assert (inspect.getdoc(Slow) or "").startswith("SGD, slowly.\n\nOptions:\n\nbase_lr = 1e-05: the learning rate")
     assert inspect.signature(SGD).parameters["base_lr"].default == 0.01
 
     class Closed(SGD):

@@ -1,4 +1,4 @@
-# Softmax over the channels of N×C×H×W and its loss, each pixel's channels in one go.
+# Softmax over the channels of N×C×H×W, and its loss. All channels of VL pixels are computed together.
 
 from libc.math cimport expf, logf
 
@@ -6,9 +6,9 @@ cdef extern from *:
     """
     typedef int ints __attribute__((vector_size(4 * VL)));
     typedef unsigned bits __attribute__((vector_size(4 * VL)));
-    /* exp(x) for x ≤ 0: 2^n · exp(r), r by its series; below the smallest normal float 0, of NaN NaN. */
+    /* exp(x) for x ≤ 0, as 2^n · exp(r) with the series of exp(r). 0 below the smallest normal float; NaN of NaN. */
     static inline vec exp_of(vec x) {
-        const float top = 12582912.0f;  /* 1.5 · 2^23: adding it rounds to a whole number */
+        const float top = 12582912.0f;  /* 1.5 · 2^23: adding it rounds to an integer */
         const ints kept = ~(x <= -87.0f);
         x = larger(splat(-87.0f), x);
         vec n = (x * 1.44269504f + top) - top;
@@ -23,14 +23,14 @@ cdef extern from *:
 
 
 def softmax_loss(const float[:, :, :, ::1] x, const long long[:, :, ::1] label, const float[:, :, ::1] importance,
-                 float smallest, float[:, :, :, ::1] p, int threads):
-    """p = the softmax of x over its channels; returns −Σ importance · log p[label] over the pixels.
-
-    Under the logarithm p is at least `smallest`.
-    """
+                 float smallest,
+                 float[:, :, :, ::1] p,  # out
+                 int threads):
+    """p = softmax(x) over the channels; returns −Σ importance · log max(p[label], smallest) over the pixels."""
     cdef Py_ssize_t item, rows = x.shape[2]
     cdef double[::1] losses = np.zeros(x.shape[0] * rows)
-    check(p.shape[0] == x.shape[0] and p.shape[1] == x.shape[1] and p.shape[2] == rows and p.shape[3] == x.shape[3], "p")
+    check(p.shape[0] == x.shape[0] and p.shape[1] == x.shape[1] and p.shape[2] == rows
+          and p.shape[3] == x.shape[3], "p")
     check(label.shape[0] == x.shape[0] and label.shape[1] == rows and label.shape[2] == x.shape[3], "label")
     check(importance.shape[0] == x.shape[0] and importance.shape[1] == rows and importance.shape[2] == x.shape[3],
           "importance")
@@ -42,8 +42,7 @@ def softmax_loss(const float[:, :, :, ::1] x, const long long[:, :, ::1] label, 
 
 
 cdef double softmax_loss_row(const float* x, Py_ssize_t channels, Py_ssize_t plane, Py_ssize_t width,
-                             const long long* label, const float* importance, float smallest,
-                             float* p) noexcept nogil:
+                             const long long* label, const float* importance, float smallest, float* p) noexcept nogil:
     cdef Py_ssize_t j = 0, c
     cdef vec most, total, value
     cdef float most_one, total_one, value_one
@@ -80,8 +79,10 @@ cdef double softmax_loss_row(const float* x, Py_ssize_t channels, Py_ssize_t pla
 
 
 def softmax_loss_backward(const float[:, :, :, ::1] p, const long long[:, :, ::1] label,
-                          const float[:, :, ::1] importance, float scale, float[:, :, :, ::1] dx, int threads):
-    """dx = scale · importance · (p − [channel = label])."""
+                          const float[:, :, ::1] importance, float scale,
+                          float[:, :, :, ::1] dx,  # out
+                          int threads):
+    """dx = scale · importance · (p − [channel = label])"""
     cdef Py_ssize_t item, rows = p.shape[2]
     check(dx.shape[0] == p.shape[0] and dx.shape[1] == p.shape[1] and dx.shape[2] == rows
           and dx.shape[3] == p.shape[3], "dx")
@@ -90,7 +91,8 @@ def softmax_loss_backward(const float[:, :, :, ::1] p, const long long[:, :, ::1
           "importance")
     for item in prange(p.shape[0] * rows, nogil=True, schedule="static", num_threads=threads):
         softmax_loss_row_backward(&p[item // rows, 0, item % rows, 0], p.shape[1], rows * p.shape[3], p.shape[3],
-                                  &label[item // rows, item % rows, 0], &importance[item // rows, item % rows, 0], scale,
+                                  &label[item // rows, item % rows, 0], &importance[item // rows, item % rows, 0],
+                                  scale,
                                   &dx[item // rows, 0, item % rows, 0])
 
 

@@ -1,14 +1,14 @@
-# Blocked arrays, N×C/16×H×W×16: to and from N×C×H×W.
+# Conversion between N×C×H×W arrays and blocked ones, N×C/16×H×W×16.
 
 
 def check(bint fits, what):
-    """Raise ValueError unless the arrays fit one another: the kernels below read and write without asking."""
+    """Raise ValueError unless the arguments fit together: the kernels read and write without further checks."""
     if not fits:
         raise ValueError(f"{what} does not fit the other arguments")
 
 
 cdef bint all_within(const int* places, Py_ssize_t count, Py_ssize_t least, Py_ssize_t limit) noexcept nogil:
-    """Whether each place is one of `least` … `limit` − 1."""
+    """Whether every place is in `least` … `limit` − 1."""
     cdef Py_ssize_t i
     for i in range(count):
         if not least <= places[i] < limit:
@@ -16,17 +16,19 @@ cdef bint all_within(const int* places, Py_ssize_t count, Py_ssize_t least, Py_s
     return True
 
 
-cdef inline int hands(Py_ssize_t floats, int threads) noexcept:
-    """Threads to copy so many floats with: few are copied before another thread is awake."""
+cdef inline int copy_threads(Py_ssize_t floats, int threads) noexcept:
+    """The number of threads that copy so many floats: one copies a few before another is awake."""
     return threads if floats > 1 << 16 else 1
 
 
-def to_blocked(const float[:, :, :, ::1] x, float[:, :, :, :, ::1] y, int threads):
-    """y[n, c // 16, :, :, c % 16] = x[n, c]; channels beyond x's are 0."""
+def to_blocked(const float[:, :, :, ::1] x,
+               float[:, :, :, :, ::1] y,  # out
+               int threads):
+    """y[n, c // 16, :, :, c % 16] = x[n, c]; 0 in the channels that fill the last block."""
     cdef Py_ssize_t item, planes = y.shape[1], pixels = x.shape[2] * x.shape[3]
     check(y.shape[0] == x.shape[0] and planes == (x.shape[1] + BLOCK - 1) // BLOCK and y.shape[2] == x.shape[2]
           and y.shape[3] == x.shape[3] and y.shape[4] == BLOCK, "y")
-    threads = hands(y.size, threads)
+    threads = copy_threads(y.size, threads)
     for item in prange(x.shape[0] * planes * x.shape[2], nogil=True, schedule="static", num_threads=threads):
         block_row(x, y, item // x.shape[2] // planes, item // x.shape[2] % planes, item % x.shape[2])
 
@@ -43,12 +45,14 @@ cdef void block_row(const float[:, :, :, ::1] x, float[:, :, :, :, ::1] y, Py_ss
                 y[n, block, row, j, c] = 0
 
 
-def from_blocked(const float[:, :, :, :, ::1] x, float[:, :, :, ::1] y, int threads):
+def from_blocked(const float[:, :, :, :, ::1] x,
+                 float[:, :, :, ::1] y,  # out
+                 int threads):
     """y[n, c] = x[n, c // 16, :, :, c % 16]"""
     cdef Py_ssize_t item, channels = y.shape[1], height = y.shape[2]
     check(x.shape[0] == y.shape[0] and x.shape[1] == (channels + BLOCK - 1) // BLOCK and x.shape[2] == height
           and x.shape[3] == y.shape[3] and x.shape[4] == BLOCK, "y")
-    threads = hands(y.size, threads)
+    threads = copy_threads(y.size, threads)
     for item in prange(y.shape[0] * x.shape[1] * height, nogil=True, schedule="static", num_threads=threads):
         unblock_row(x, y, item // height // x.shape[1], item // height % x.shape[1], item % height)
 

@@ -6,7 +6,7 @@
 cdef extern from *:
     """
     #include <math.h>
-    /* x[i] = x[i]^-beta; the published nets have beta = 3/4, which two square roots give. */
+    /* x[i] = x[i]^-beta. The published nets have beta = 3/4, which takes two square roots. */
     static inline void to_power(float* x, Py_ssize_t count, float beta) {
         if (beta == 0.75f) {
             for (Py_ssize_t i = 0; i < count; i++) {
@@ -24,7 +24,7 @@ cdef extern from *:
 
 cdef inline void window_sums(const float* values, Py_ssize_t channels, Py_ssize_t reach, float factor, float shift,
                              float* sums) noexcept nogil:
-    """sums[c] = shift + factor · Σ values[c + d], of whole blocks; values is 0 for `reach` floats on either side."""
+    """sums[c] = shift + factor · Σ values[c + d], for whole blocks. `values` has `reach` zeros on either side."""
     cdef Py_ssize_t c, d, i
     cdef vec total
     for i in range(channels // VL):
@@ -38,9 +38,10 @@ cdef inline void window_sums(const float* values, Py_ssize_t channels, Py_ssize_
 cdef void lrn_row(const float* x, const float* dy, Py_ssize_t place, Py_ssize_t blocks, Py_ssize_t plane,
                   Py_ssize_t width, Py_ssize_t reach, float alpha_n, float beta, float k, float* squares, float* s,
                   float* power, float* out) noexcept nogil:
-    """The row of pixels that begins at `place`: y into `out`, or dx where dy is not NULL. `plane`: from block to block.
+    """Write y into `out`, or dx if dy is not NULL, for the row of pixels at `place`.
 
-    `squares` has room for the channels, and is 0 for `reach` floats on either side; `s` and `power` for the channels.
+    `plane`: floats from block to block. `squares`, `s` and `power` are buffers of one float for each channel;
+    `squares` has `reach` zeros on either side.
     """
     cdef Py_ssize_t j, b, part, channels = blocks * BLOCK
     cdef vec value
@@ -81,7 +82,7 @@ cdef lrn_rows(const float[:, :, :, :, ::1] x, const float* dy, Py_ssize_t reach,
     cdef Py_ssize_t margin = (reach + BLOCK - 1) // BLOCK * BLOCK, size = 2 * margin + blocks * BLOCK, place
     cdef float[:, ::1] squares = np.zeros((threads, size), np.float32)
     cdef float[:, :, ::1] sums = np.empty((threads, 2, blocks * BLOCK), np.float32)
-    check(alike(x, out), "y")
+    check(same_shape(x, out), "y")
     for item in prange(x.shape[0] * height, nogil=True, schedule="static", num_threads=threads):
         place = item // height * blocks * plane + item % height * width * BLOCK
         lrn_row(&x[0, 0, 0, 0, 0], dy, place, blocks, plane, width, reach, alpha_n, beta, k,
@@ -89,13 +90,16 @@ cdef lrn_rows(const float[:, :, :, :, ::1] x, const float* dy, Py_ssize_t reach,
 
 
 def lrn(const float[:, :, :, :, ::1] x, Py_ssize_t reach, float alpha_n, float beta, float k,
-        float[:, :, :, :, ::1] y, int threads):
-    """y as above."""
+        float[:, :, :, :, ::1] y,  # out
+        int threads):
+    """y = x · s^−beta, with s as above."""
     lrn_rows(x, NULL, reach, alpha_n, beta, k, y, threads)
 
 
 def lrn_backward(const float[:, :, :, :, ::1] dy, const float[:, :, :, :, ::1] x, Py_ssize_t reach, float alpha_n,
-                 float beta, float k, float[:, :, :, :, ::1] dx, int threads):
-    """dx as above."""
-    check(alike(x, dy), "dy")
+                 float beta, float k,
+                 float[:, :, :, :, ::1] dx,  # out
+                 int threads):
+    """dx = dy · s^−beta − 2 · alpha_n · beta · x · Σ (dy · x · s^(−beta − 1))[c + d], with s as above."""
+    check(same_shape(x, dy), "dy")
     lrn_rows(x, &dy[0, 0, 0, 0, 0], reach, alpha_n, beta, k, dx, threads)

@@ -1,1 +1,1 @@
-"""Pooling: of N×C×H×W arrays (nchw), and in the fast path of blocked ones (max.pxi, average.pxi)."""
+"""Pooling. One module, nchw, for N×C×H×W arrays; the other files are parts of the fast path's modules."""

@@ -1,10 +1,10 @@
-# Average pooling of blocked arrays, N×C/16×H×W×16. A window's size counts the pad in, but nothing beyond it (see
-# layers/pooling.py); the windows are those of max.pxi.
+# Average pooling of blocked arrays, N×C/16×H×W×16. The size of a window counts the pad, but nothing beyond it (see
+# layers/pooling.py). max.pxi defines the windows.
 
 
 cdef inline float window_size(const Pool* g, Py_ssize_t top, Py_ssize_t left) noexcept nogil:
-    cdef Py_ssize_t rows = min(top + g.kernel_h, g.height + g.pad_h) - top
-    cdef Py_ssize_t columns = min(left + g.kernel_w, g.width + g.pad_w) - left
+    cdef Py_ssize_t rows = min(top + g.window_h, g.height + g.pad_h) - top
+    cdef Py_ssize_t columns = min(left + g.window_w, g.width + g.pad_w) - left
     return <float>max(max(rows, 0) * max(columns, 0), 1)
 
 
@@ -18,8 +18,8 @@ cdef void average_pool_row(const Pool* g, const float* x, float* y, Py_ssize_t r
         size = splat(window_size(g, top, left))
         for part in range(PARTS):
             total[part] = splat(0)
-        for i in range(max(top, 0), min(top + g.kernel_h, g.height)):
-            for j in range(max(left, 0), min(left + g.kernel_w, g.width)):
+        for i in range(max(top, 0), min(top + g.window_h, g.height)):
+            for j in range(max(left, 0), min(left + g.window_w, g.width)):
                 for part in range(PARTS):
                     total[part] = total[part] + load(x + (i * g.width + j) * BLOCK + part * VL)
         for part in range(PARTS):
@@ -37,17 +37,19 @@ cdef void average_pool_plane_backward(const Pool* g, const float* dy, float* dx)
             left = col * g.stride_w - g.pad_w
             for part in range(PARTS):
                 share[part] = load(dy + part * VL) / splat(window_size(g, top, left))
-            for i in range(max(top, 0), min(top + g.kernel_h, g.height)):
-                for j in range(max(left, 0), min(left + g.kernel_w, g.width)):
+            for i in range(max(top, 0), min(top + g.window_h, g.height)):
+                for j in range(max(left, 0), min(left + g.window_w, g.width)):
                     pixel = dx + (i * g.width + j) * BLOCK
                     for part in range(PARTS):
                         store(pixel + part * VL, load(pixel + part * VL) + share[part])
             dy += BLOCK
 
 
-def average_pool(const float[:, :, :, :, ::1] x, float[:, :, :, :, ::1] y, kernel, stride, pad, int threads):
-    """y = the sum of each window of x over the window's size; 0 for a window that lies outside."""
-    cdef Pool g = pool_of(x.shape[2], x.shape[3], y.shape[2], y.shape[3], kernel, stride, pad)
+def average_pool(const float[:, :, :, :, ::1] x,
+                 float[:, :, :, :, ::1] y,  # out
+                 window, stride, pad, int threads):
+    """y = the sum of each window of x, divided by the window's size; 0 for a window outside x."""
+    cdef Pool g = pool_of(x.shape[2], x.shape[3], y.shape[2], y.shape[3], window, stride, pad)
     cdef Py_ssize_t item, planes = x.shape[0] * x.shape[1], size = y.shape[3] * BLOCK
     check(y.shape[0] == x.shape[0] and y.shape[1] == x.shape[1], "y")
     for item in prange(planes * g.top_height, nogil=True, schedule="static", num_threads=threads):
@@ -55,10 +57,11 @@ def average_pool(const float[:, :, :, :, ::1] x, float[:, :, :, :, ::1] y, kerne
                          &y[0, 0, 0, 0, 0] + item * size, item % g.top_height)
 
 
-def average_pool_backward(const float[:, :, :, :, ::1] dy, float[:, :, :, :, ::1] dx, kernel, stride, pad,
-                          int threads):
-    """dx = the sum of dy over the windows that a place is in, each divided by its size."""
-    cdef Pool g = pool_of(dx.shape[2], dx.shape[3], dy.shape[2], dy.shape[3], kernel, stride, pad)
+def average_pool_backward(const float[:, :, :, :, ::1] dy,
+                          float[:, :, :, :, ::1] dx,  # out
+                          window, stride, pad, int threads):
+    """dx[place] = Σ dy / size over the windows that contain the place."""
+    cdef Pool g = pool_of(dx.shape[2], dx.shape[3], dy.shape[2], dy.shape[3], window, stride, pad)
     cdef Py_ssize_t plane, planes = dx.shape[0] * dx.shape[1], size = dy.shape[2] * dy.shape[3] * BLOCK
     check(dy.shape[0] == dx.shape[0] and dy.shape[1] == dx.shape[1], "dy")
     for plane in prange(planes, nogil=True, schedule="static", num_threads=threads):

@@ -1,1 +1,1 @@
-"""Matrix products and the columns of im2col. The folder also has the fast path's micro-kernels and what uses them."""
+"""Matrix products. Two modules, im2col and blas; the other files are parts of the fast path's modules."""

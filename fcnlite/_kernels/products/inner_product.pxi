@@ -1,9 +1,9 @@
-# The product of a few rows with a large matrix: InnerProduct for one or a few pictures.
+# The product of a few rows and a large matrix: InnerProduct for one or a few pictures.
 #
 #     y[n, o] = bias[o] + Σ_k x[n, k] · w[o, k]
 #
-# It takes as long as w takes to come from memory. So w is read once, as it lies, each row by one thread, in stretches
-# which all rows of x meet while they are near.
+# Reading w from memory takes most of the time. So w is read once, in its own order. One thread reads a row, in
+# stretches; all rows of x use a stretch while it is in the cache.
 
 cdef enum:
     STRETCH = 256
@@ -19,9 +19,9 @@ cdef inline float sum_of(vec x) noexcept nogil:
     return total
 
 
-cdef void meet_four(const float* x, Py_ssize_t x_row, Py_ssize_t rows, const float* w, Py_ssize_t count, float* y,
-                    Py_ssize_t y_row) noexcept nogil:
-    """y[n · y_row] += Σ_k x[n, k] · w[k] for four rows of x, or as many as there are."""
+cdef void dot_four(const float* x, Py_ssize_t x_row, Py_ssize_t rows, const float* w, Py_ssize_t count, float* y,
+                   Py_ssize_t y_row) noexcept nogil:
+    """y[n · y_row] += Σ_k x[n, k] · w[k] for the first four rows of x, or all `rows` if fewer."""
     cdef const float* x1 = x + min(1, rows - 1) * x_row
     cdef const float* x2 = x + min(2, rows - 1) * x_row
     cdef const float* x3 = x + min(3, rows - 1) * x_row
@@ -46,7 +46,7 @@ cdef void meet_four(const float* x, Py_ssize_t x_row, Py_ssize_t rows, const flo
         y[n * y_row] += left[n]
 
 
-cdef void meet_one(const float* x, const float* w, Py_ssize_t count, float* y) noexcept nogil:
+cdef void dot_one(const float* x, const float* w, Py_ssize_t count, float* y) noexcept nogil:
     """y += Σ_k x[k] · w[k]"""
     cdef vec s0 = splat(0), s1 = splat(0), s2 = splat(0), s3 = splat(0)
     cdef float left
@@ -64,31 +64,33 @@ cdef void meet_one(const float* x, const float* w, Py_ssize_t count, float* y) n
     y[0] += left
 
 
-cdef void outputs(const float* x, Py_ssize_t rows, Py_ssize_t size, const float* w, Py_ssize_t count, const float* bias,
-                  float* y, Py_ssize_t y_row) noexcept nogil:
-    """`count` columns of y; they take turns at each stretch of x."""
+cdef void output_columns(const float* x, Py_ssize_t rows, Py_ssize_t size, const float* w, Py_ssize_t count,
+                         const float* bias, float* y, Py_ssize_t y_row) noexcept nogil:
+    """`count` columns of y, stretch by stretch."""
     cdef Py_ssize_t n, o, line, k = 0
     for o in range(count):
         for n in range(rows):
             y[n * y_row + o] = bias[o] if bias != NULL else 0
         if rows == 1:
-            meet_one(x, w + o * size, size, y + o)
+            dot_one(x, w + o * size, size, y + o)
     while k < size and rows > 1:
         for o in range(count):
-            # The processor itself does not look beyond a stretch.
+            # The processor does not prefetch beyond a stretch by itself.
             for line in range(STRETCH // LINE):
                 fcn_prefetch(w + o * size + k + STRETCH + line * LINE)
             for n in range(0, rows, 4):
-                meet_four(x + n * size + k, size, rows - n, w + o * size + k, min(STRETCH, size - k),
-                          y + n * y_row + o, y_row)
+                dot_four(x + n * size + k, size, rows - n, w + o * size + k, min(STRETCH, size - k),
+                         y + n * y_row + o, y_row)
         k += STRETCH
 
 
-def inner_product(const float[:, ::1] x, const float[:, ::1] w, const float[::1] bias, float[:, ::1] y, int threads):
-    """y, N×O, as above, of x, N×K, and w, O×K; an empty bias is none."""
+def inner_product(const float[:, ::1] x, const float[:, ::1] w, const float[::1] bias,
+                  float[:, ::1] y,  # out
+                  int threads):
+    """y = x @ w.T + bias, or x @ w.T if bias is empty. x is N×K, w is O×K, y is N×O."""
     cdef Py_ssize_t item, rows = w.shape[0]
     check(x.shape[1] == w.shape[1] and y.shape[0] == x.shape[0] and y.shape[1] == rows, "y")
     check(bias.shape[0] in (0, rows), "bias")
     for item in prange((rows + 3) // 4, nogil=True, schedule="static", num_threads=threads):
-        outputs(&x[0, 0], x.shape[0], x.shape[1], &w[4 * item, 0], min(4, rows - 4 * item),
-                &bias[4 * item] if bias.shape[0] else NULL, &y[0, 4 * item], rows)
+        output_columns(&x[0, 0], x.shape[0], x.shape[1], &w[4 * item, 0], min(4, rows - 4 * item),
+                       &bias[4 * item] if bias.shape[0] else NULL, &y[0, 4 * item], rows)

@@ -1,22 +1,22 @@
-# The micro-kernels of 32 vector registers: a small block of a matrix product, held whole in registers.
+# The micro-kernels for 32 vector registers: a small block of a matrix product, held in registers.
 #
 #     out[i, j] = Σ_k a[i, k] · b[k, j]        j over two vectors
 #
-# a[i, k] is read as single floats: k runs through `segments` stretches of `length` steps, the s-th beginning
-# at a + offsets[s], i · row + k · step floats on. So the same sum serves a packed matrix, a picture under a
-# kernel and a transposed matrix. b and out have rows of b_row and out_row floats.
+# a[i, k] is read as single floats. k runs through `segments` segments of `length` steps; segment s begins at
+# a + offsets[s], and a[i, k] is i · row + k · step floats further. So one sum serves a packed matrix, a picture under a
+# window and a transposed matrix. b and out have rows of b_row and out_row floats.
 #
-# Every accumulator has a name of its own: an array of them would live in memory.
+# Every accumulator has its own name, since the compiler would keep an array of them in memory.
 
 cdef enum:
-    ROWS = 14  # of `multiply`
-    SUM_ROWS = 8  # of `multiply_few`
+    ROWS = 14  # rows of `multiply`
+    SUM_ROWS = 8  # rows of `multiply_few`
 
 
 cdef void multiply(const float* a, Py_ssize_t row, Py_ssize_t step, const Py_ssize_t* offsets, Py_ssize_t segments,
                    Py_ssize_t length, const float* b, Py_ssize_t b_row, float* out, Py_ssize_t out_row,
                    const float* ahead, Py_ssize_t ahead_step) noexcept nogil:
-    """The block of 14 rows. At every step the two lines at `ahead`, which moves on by `ahead_step`, are fetched for later."""
+    """out = a · b for 14 rows. Every step prefetches two lines at `ahead`, which advances by `ahead_step`."""
     cdef const float* p
     cdef Py_ssize_t segment, k
     cdef vec x, b0, b1
@@ -117,8 +117,9 @@ cdef void multiply(const float* a, Py_ssize_t row, Py_ssize_t step, const Py_ssi
 
 
 cdef void multiply_few(const float* a, Py_ssize_t row, Py_ssize_t step, const Py_ssize_t* offsets, Py_ssize_t segments,
-                       Py_ssize_t length, const float* b, Py_ssize_t b_row, float* out, Py_ssize_t out_row) noexcept nogil:
-    """The block of 8 rows, which divides BLOCK, added to out."""
+                       Py_ssize_t length, const float* b, Py_ssize_t b_row, float* out,
+                       Py_ssize_t out_row) noexcept nogil:
+    """out += a · b for 8 rows, a divisor of BLOCK."""
     cdef const float* p
     cdef Py_ssize_t segment, k
     cdef vec x, b0, b1

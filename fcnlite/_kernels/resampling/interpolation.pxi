@@ -1,8 +1,8 @@
-# Separable interpolation of planes: what a deconvolution with one bilinear kernel a channel computes.
+# Separable interpolation of planes: a deconvolution in which each channel has one bilinear filter.
 #
 #     y[p, i, j] = Σ_s Σ_t row_weight[i, s] · col_weight[j, t] · x[p, row[i, s], col[j, t]]
 #
-# The last axis of every array is that of the lanes: 16 channels in blocked layout, or 1 for N×C×H×W.
+# The last axis of every array holds lanes: 16 channels in the blocked layout, 1 for N×C×H×W.
 
 
 cdef check_taps(const int[:, ::1] row, const float[:, ::1] row_weight, Py_ssize_t height, const int[:, ::1] col,
@@ -14,8 +14,10 @@ cdef check_taps(const int[:, ::1] row, const float[:, ::1] row_weight, Py_ssize_
 
 def interpolate(const float[:, :, :, ::1] x, const int[:, ::1] row, const float[:, ::1] row_weight,
                 const int[:, ::1] col, const float[:, ::1] col_weight, const float[:, :, :, ::1] add,
-                Py_ssize_t add_row, Py_ssize_t add_col, float[:, :, :, ::1] y, int threads):
-    """y as above; plus add[p, add_row + i, add_col + j] unless `add` is empty. x is P×H×W×L, y P×H'×W'×L."""
+                Py_ssize_t add_row, Py_ssize_t add_col,
+                float[:, :, :, ::1] y,  # out
+                int threads):
+    """y as above, plus add[p, add_row + i, add_col + j] unless `add` is empty. x is P×H×W×L, y is P×H'×W'×L."""
     cdef Py_ssize_t item, height = y.shape[1], width = x.shape[2], lanes = x.shape[3]
     cdef float[:, ::1] blended = np.empty((threads, width * lanes), np.float32)
     check(x.shape[0] == y.shape[0] and y.shape[3] == lanes, "y")
@@ -64,8 +66,10 @@ cdef void interpolate_row(const float* x, Py_ssize_t width, Py_ssize_t lanes, co
 
 
 def interpolate_backward(const float[:, :, :, ::1] dy, const int[:, ::1] row, const float[:, ::1] row_weight,
-                         const int[:, ::1] col, const float[:, ::1] col_weight, float[:, :, :, ::1] dx, int threads):
-    """dx of `interpolate`: each weight the other way round."""
+                         const int[:, ::1] col, const float[:, ::1] col_weight,
+                         float[:, :, :, ::1] dx,  # out
+                         int threads):
+    """dx = 0; dx[p, row[i, s], col[j, t]] += row_weight[i, s] · col_weight[j, t] · dy[p, i, j]"""
     cdef Py_ssize_t plane, width = dx.shape[2], lanes = dx.shape[3]
     cdef float[:, ::1] gathered = np.empty((threads, width * lanes), np.float32)
     check(dx.shape[0] == dy.shape[0] and dy.shape[3] == lanes, "dx")

@@ -1,21 +1,21 @@
-# The gradient of the bottom by Winograd's way: the transpose of each step of winograd.pxi, with the kernels as they are.
+# The gradient of the bottom: the transpose of each step of forward.pxi, with the same transformed filters.
 #
-#     dx = Σ_tiles B [ Σ_outputs (G g Gᵀ) ⊙ (A dy Aᵀ) ] Bᵀ        each tile's patch added where it was seen
+#     dx = Σ_tiles B [ Σ_outputs (G g Gᵀ) ⊙ (A dy Aᵀ) ] Bᵀ        each tile's patch added where forward read it
 #
-# A vector holds VL tiles here, two of them a bundle of CHUNK tiles: so the kernels are read as single numbers, in the order
-# in which they were prepared for forward. Buffers:
+# A vector holds VL tiles here, and two vectors a bundle of CHUNK tiles. So the weights are read as single floats, in
+# the order in which they were prepared for forward. Buffers:
 #
 #     d  [bundle][frequency][output][CHUNK]     transformed gradients of the outputs
 #     s  [bundle][frequency][channel][CHUNK]    the sums over outputs
 
 cdef enum:
-    CHUNKS_AT_ONCE = 8  # of outputs: their d stays in the nearest cache while all channels are summed
-    OF_VECTOR = VL * BLOCK + LINE  # floats of a block for VL tiles; the line keeps frequencies apart in the cache
+    CHUNKS_AT_ONCE = 8  # of outputs: their d stays in the L1 cache during the sums of all channels
+    OF_VECTOR = VL * BLOCK + LINE  # floats in a block for VL tiles; the extra line avoids conflicts in the cache
 
 
 cdef void spread_lanes(const Tiling* g, const float* dy, Py_ssize_t first, Py_ssize_t count, Py_ssize_t block, float* d,
                        Py_ssize_t frequency) noexcept nogil:
-    """d = A dy Aᵀ for up to VL tiles, side by side, and one block of outputs; zero where there are no more tiles."""
+    """d = A dy Aᵀ for one block of outputs of up to VL tiles, side by side; zero after the last tile."""
     cdef float[64 * OF_VECTOR] whole
     cdef Py_ssize_t frequencies = g.points * g.points, tile, f, part
     if count < VL:
@@ -27,33 +27,33 @@ cdef void spread_lanes(const Tiling* g, const float* dy, Py_ssize_t first, Py_ss
             transpose(whole + f * OF_VECTOR + part * VL, BLOCK, d + f * frequency + part * VL * CHUNK, CHUNK)
 
 
-cdef void sum_chunks(const float* u, Py_ssize_t of_kernels, const Py_ssize_t* offsets, Py_ssize_t chunks,
+cdef void sum_chunks(const float* u, Py_ssize_t u_chunk, const Py_ssize_t* offsets, Py_ssize_t chunks,
                      Py_ssize_t channels, const float* d, float* s) noexcept nogil:
-    """s += u d at one frequency, for a bundle and so many chunks of outputs; the next kernels are fetched meanwhile."""
+    """s += u d at one frequency, for a bundle and `chunks` chunks of outputs. Prefetches the next weights."""
     cdef Py_ssize_t rows = SUM_ROWS * CHUNK, channel, chunk, i
     for channel in range(channels // SUM_ROWS):
         for chunk in range(chunks):
             for i in range(rows // LINE):
-                fcn_prefetch(u + chunk * of_kernels + (channel + 1) * rows + i * LINE)
+                fcn_prefetch(u + chunk * u_chunk + (channel + 1) * rows + i * LINE)
         multiply_few(u + channel * rows, CHUNK, 1, offsets, chunks, CHUNK, d, CHUNK, s + channel * rows, CHUNK)
 
 
-cdef void sum_outputs(const float* u, Py_ssize_t of_kernels, const Py_ssize_t* offsets, Py_ssize_t chunks,
+cdef void sum_outputs(const float* u, Py_ssize_t u_chunk, const Py_ssize_t* offsets, Py_ssize_t chunks,
                       Py_ssize_t channels, const float* d, Py_ssize_t of_d, float* s, Py_ssize_t of_s,
                       Py_ssize_t bundles) noexcept nogil:
-    """s = u d at one frequency, for so many bundles, which lie of_d and of_s apart."""
+    """s = u d at one frequency, for `bundles` bundles, which are of_d and of_s floats apart."""
     cdef Py_ssize_t portion, first, bundle
     for bundle in range(bundles):
         memset(s + bundle * of_s, 0, channels * CHUNK * sizeof(float))
     for portion in range((chunks + CHUNKS_AT_ONCE - 1) // CHUNKS_AT_ONCE):
         first = portion * CHUNKS_AT_ONCE
         for bundle in range(bundles):
-            sum_chunks(u + first * of_kernels, of_kernels, offsets, min(CHUNKS_AT_ONCE, chunks - first), channels,
+            sum_chunks(u + first * u_chunk, u_chunk, offsets, min(CHUNKS_AT_ONCE, chunks - first), channels,
                        d + bundle * of_d + first * CHUNK * CHUNK, s + bundle * of_s)
 
 
 cdef void add_patch(const Tiling* g, const float* s, Py_ssize_t tile, Py_ssize_t block, float* dx) noexcept nogil:
-    """dx += B s Bᵀ where the tile saw it, for one block of channels; OF_VECTOR floats lie between s's frequencies."""
+    """dx += B s Bᵀ where the tile read its patch, for one block of channels; s has OF_VECTOR floats a frequency."""
     cdef float[8 * 8 * VL] half
     cdef float[8 * 8 * VL] patch
     cdef Py_ssize_t n = g.points, i, j, part, place = tile % (g.down * g.across)
@@ -75,7 +75,7 @@ cdef void add_patch(const Tiling* g, const float* s, Py_ssize_t tile, Py_ssize_t
 
 cdef void add_patches(const Tiling* g, const float* s, Py_ssize_t of_bundle, Py_ssize_t frequency, Py_ssize_t first,
                       Py_ssize_t count, Py_ssize_t block, float* dx) noexcept nogil:
-    """`add_patch` for `count` tiles from `first` on; bundles lie of_bundle apart."""
+    """`add_patch` for `count` tiles from `first` on. Bundles are of_bundle floats apart."""
     cdef float[64 * OF_VECTOR] whole
     cdef Py_ssize_t vector, tile, f, part
     cdef const float* sums
@@ -88,53 +88,57 @@ cdef void add_patches(const Tiling* g, const float* s, Py_ssize_t of_bundle, Py_
             add_patch(g, whole + tile * BLOCK, first + vector * VL + tile, block, dx)
 
 
-def winograd_backward_data(const float[:, :, :, :, ::1] dy, const float[::1] u, float[:, :, :, :, ::1] dx,
-                           tiling, Py_ssize_t at_once, float[::1] scratch, int threads):
-    """dx = the gradient of the bottom, given the gradient dy of the outputs.
+def winograd_backward_data(const float[:, :, :, :, ::1] dy, const float[::1] u,
+                           float[:, :, :, :, ::1] dx,  # out
+                           tiling, Py_ssize_t at_once,
+                           float[::1] scratch, int threads):
+    """dx = the gradient of the bottom, given dy, that of the outputs.
 
-    Arguments as of `winograd_forward`; a row of dx that stands for several gets the sum of theirs. So many tiles
-    `at_once` go through the buffers; `scratch` has `winograd_data_scratch(...)` floats.
+    Arguments as in `winograd_forward`. Each row of dx is the sum over the copies of that row. The buffers hold
+    `at_once` tiles; `scratch` needs `winograd_data_scratch(...)` floats.
     """
     cdef Tiling t
     cdef Py_ssize_t frequencies, count, channels, outputs, chunks, d_frequency, s_frequency, here
-    cdef Py_ssize_t item, first, of_kernels, bundles, d_bundle, s_bundle, vector
+    cdef Py_ssize_t item, first, u_chunk, bundles, d_bundle, s_bundle, vector
     cdef float* d
     cdef float* s
-    tile_up(&t, tiling, extent(dx), extent(dy))
+    set_tiling(&t, tiling, blocks_and_size(dx), blocks_and_size(dy))
     frequencies = t.points * t.points
     count, channels = dx.shape[0] * t.down * t.across, t.channel_blocks * BLOCK
     chunks = (t.output_blocks * BLOCK + CHUNK - 1) // CHUNK
     outputs = chunks * CHUNK
-    of_kernels = frequencies * channels * CHUNK
-    d_frequency, s_frequency = apart(outputs, CHUNK), apart(channels, CHUNK)
+    u_chunk = frequencies * channels * CHUNK
+    d_frequency, s_frequency = spacing(outputs, CHUNK), spacing(channels, CHUNK)
     d_bundle, s_bundle = frequencies * d_frequency, frequencies * s_frequency
     check(dy.shape[0] == dx.shape[0], "dy")
-    check(u.shape[0] >= chunks * of_kernels, "u")
+    check(u.shape[0] >= chunks * u_chunk, "u")
     check(at_once > 0
-          and scratch.shape[0] >= winograd_data_scratch(t.points, t.channel_blocks, t.output_blocks, at_once), "scratch")
-    cdef Py_ssize_t[::1] offsets = np.arange(chunks) * of_kernels
+          and scratch.shape[0] >= winograd_data_scratch(t.points, t.channel_blocks, t.output_blocks, at_once),
+          "scratch")
+    cdef Py_ssize_t[::1] offsets = np.arange(chunks) * u_chunk
     d = &scratch[0]
     s = d + (at_once + CHUNK - 1) // CHUNK * d_bundle
     np.asarray(dx)[...] = 0
-    if outputs > t.output_blocks * BLOCK:  # half a chunk that no output is in
+    if outputs > t.output_blocks * BLOCK:  # the last half chunk has no outputs
         memset(d, 0, (at_once + CHUNK - 1) // CHUNK * d_bundle * sizeof(float))
     for first in range(0, count, at_once):
         here = min(at_once, count - first)
         bundles = (here + CHUNK - 1) // CHUNK
-        for item in prange(bundles * (CHUNK // VL) * t.output_blocks, nogil=True, schedule="static", num_threads=threads):
+        for item in prange(bundles * (CHUNK // VL) * t.output_blocks, nogil=True, schedule="static",
+                           num_threads=threads):
             vector = item // t.output_blocks
             spread_lanes(&t, &dy[0, 0, 0, 0, 0], first + vector * VL, here - vector * VL, item % t.output_blocks,
                          d + vector * VL // CHUNK * d_bundle + item % t.output_blocks * BLOCK * CHUNK
                          + vector * VL % CHUNK, d_frequency)
         for item in prange(frequencies, nogil=True, schedule="dynamic", num_threads=threads):
-            sum_outputs(&u[0] + item * channels * CHUNK, of_kernels, &offsets[0], chunks, channels, d + item * d_frequency,
+            sum_outputs(&u[0] + item * channels * CHUNK, u_chunk, &offsets[0], chunks, channels, d + item * d_frequency,
                         d_bundle, s + item * s_frequency, s_bundle, bundles)
         for item in prange(t.channel_blocks, nogil=True, schedule="static", num_threads=threads):
             add_patches(&t, s, s_bundle, s_frequency, first, here, item, &dx[0, 0, 0, 0, 0])
 
 
 def winograd_data_scratch(Py_ssize_t points, Py_ssize_t channel_blocks, Py_ssize_t output_blocks, Py_ssize_t at_once):
-    """Floats of the buffers of `winograd_backward_data`."""
+    """Floats in the buffers of `winograd_backward_data`."""
     cdef Py_ssize_t outputs = (output_blocks * BLOCK + CHUNK - 1) // CHUNK * CHUNK
-    of_bundle = points * points * (apart(outputs, CHUNK) + apart(channel_blocks * BLOCK, CHUNK))
+    of_bundle = points * points * (spacing(outputs, CHUNK) + spacing(channel_blocks * BLOCK, CHUNK))
     return (at_once + CHUNK - 1) // CHUNK * of_bundle

@@ -1,19 +1,19 @@
-# The gradient of the kernels by Winograd's way: the transpose of each step of winograd.pxi.
+# The gradient of the weights: the transpose of each step of forward.pxi.
 #
 #     dg = Gᵀ [ Σ_tiles (Bᵀ d B) ⊙ (A dy Aᵀ) ] G
 #
-# Buffers, beside v:
+# Buffers, besides v:
 #
 #     d  [frequency][chunk][tile][CHUNK]       transformed gradients of the outputs
 #     s  [frequency][chunk][channel][CHUNK]    the sums
 #
-# All threads together add up the sums of many outputs, portion by portion of tiles; backward_weight_few.pxi has another
-# way, for few tiles.
+# All threads together compute the sums of many outputs, one portion of tiles after another. backward_weight_few.pxi is
+# for few tiles.
 
 
 cdef void spread_tile(const Tiling* g, const float* dy, Py_ssize_t tile, Py_ssize_t block, float* d,
                       Py_ssize_t frequency) noexcept nogil:
-    """d = A dy Aᵀ for one tile and one block of outputs; frequencies lie `frequency` apart."""
+    """d = A dy Aᵀ for one block of outputs of one tile. Frequencies are `frequency` floats apart."""
     cdef float[6 * 6 * VL] patch
     cdef float[8 * 6 * VL] half
     cdef Py_ssize_t n = g.points, s = g.side, i, j, part
@@ -36,7 +36,7 @@ cdef void spread_tile(const Tiling* g, const float* dy, Py_ssize_t tile, Py_ssiz
 
 cdef void spread_block(const Tiling* g, const float* dy, Py_ssize_t first, Py_ssize_t tile, Py_ssize_t padded_tiles,
                        Py_ssize_t block, float* d, Py_ssize_t frequency) noexcept nogil:
-    """`spread_tile` for a block, to where its chunk has it. Chunks are no narrower than a block, or parts of it."""
+    """`spread_tile` for one block, into its place in d. A chunk holds whole blocks, or a block holds whole chunks."""
     cdef float[64 * BLOCK] whole
     cdef Py_ssize_t f, part, place
     if CHUNK >= BLOCK:
@@ -53,7 +53,7 @@ cdef void spread_block(const Tiling* g, const float* dy, Py_ssize_t first, Py_ss
 
 cdef void sum_tiles(const float* v, Py_ssize_t blocks, const float* d, Py_ssize_t padded_tiles, float* s,
                     const Py_ssize_t* offsets) noexcept nogil:
-    """s += vᵀ d at one frequency, for so many blocks of channels and one chunk."""
+    """s += vᵀ d at one frequency, for `blocks` blocks of channels and one chunk."""
     cdef Py_ssize_t block, c
     for block in range(blocks):
         for c in range(BLOCK // SUM_ROWS):
@@ -61,22 +61,22 @@ cdef void sum_tiles(const float* v, Py_ssize_t blocks, const float* d, Py_ssize_
                          CHUNK, s + (block * BLOCK + c * SUM_ROWS) * CHUNK, CHUNK)
 
 
-cdef void finish_kernels(const float* s, Py_ssize_t frequency, const float* g, Py_ssize_t points, Py_ssize_t r,
+cdef void finish_filters(const float* s, Py_ssize_t frequency, const float* g, Py_ssize_t points, Py_ssize_t r,
                          Py_ssize_t first, Py_ssize_t outputs, Py_ssize_t block, Py_ssize_t channels,
                          float* dweight) noexcept nogil:
-    """dg = Gᵀ s G for the kernels of one chunk of outputs (from `first` on) and one block of channels."""
+    """dweight = Gᵀ s G for one chunk of outputs (from `first` on) and one block of channels."""
     cdef float[7 * 8 * VL] half
     cdef float[BLOCK * 7 * 7 * CHUNK] done
     cdef Py_ssize_t i, c, part, some = min(BLOCK, channels - block * BLOCK)
-    if first >= outputs:  # they pad the last group
+    if first >= outputs:  # they only fill the last group
         return
     for c in range(some):
         for part in range(2):
             for i in range(points):
-                kernel_transform_back(points, r, g, s + i * frequency + part * VL, points * frequency, half + i * VL,
+                filter_transform_back(points, r, g, s + i * frequency + part * VL, points * frequency, half + i * VL,
                                       points * VL)
             for i in range(r):
-                kernel_transform_back(points, r, g, half + i * points * VL, VL,
+                filter_transform_back(points, r, g, half + i * points * VL, VL,
                                       done + (c * r + i) * r * CHUNK + part * VL, CHUNK)
         s += CHUNK
     from_lanes(done, min(CHUNK, outputs - first), some * r * r, dweight + (first * channels + block * BLOCK) * r * r,
@@ -84,12 +84,14 @@ cdef void finish_kernels(const float* s, Py_ssize_t frequency, const float* g, P
 
 
 def winograd_backward_weight(const float[:, :, :, :, ::1] x, const float[:, :, :, :, ::1] dy, tiling,
-                             const float[:, ::1] g, float[:, :, :, ::1] dweight, Py_ssize_t at_once,
-                             Py_ssize_t groups_at_once, float[::1] scratch, int threads):
-    """dweight, O×C×r×r = the gradient of the kernels, given the gradient dy of the outputs.
+                             const float[:, ::1] g,
+                             float[:, :, :, ::1] dweight,  # out
+                             Py_ssize_t at_once, Py_ssize_t groups_at_once,
+                             float[::1] scratch, int threads):
+    """dweight, O×C×r×r = the gradient of the weights, given dy, that of the outputs.
 
-    Arguments as of `winograd_forward` and `prepare_winograd`. So many tiles `at_once`, and `groups_at_once` groups of
-    outputs, go through the buffers; `scratch` has `winograd_weight_scratch(...)` floats.
+    Arguments as in `winograd_forward` and `prepare_winograd`. The buffers hold `at_once` tiles and `groups_at_once`
+    groups of outputs; `scratch` needs `winograd_weight_scratch(...)` floats.
     """
     cdef Tiling t
     cdef Py_ssize_t r = dweight.shape[2], count, groups, chunks, padded, v_frequency, d_frequency, s_frequency
@@ -97,15 +99,15 @@ def winograd_backward_weight(const float[:, :, :, :, ::1] x, const float[:, :, :
     cdef float* v
     cdef float* d
     cdef float* s
-    tile_up(&t, tiling, extent(x), extent(dy))
+    set_tiling(&t, tiling, blocks_and_size(x), blocks_and_size(dy))
     check_gradient(&t, x.shape[0], dy.shape[0], g, dweight)
     check(min(at_once, groups_at_once) > 0 and scratch.shape[0]
           >= winograd_weight_scratch(t.points, t.channel_blocks, at_once, groups_at_once), "scratch")
     count, channels = x.shape[0] * t.down * t.across, t.channel_blocks * BLOCK
     frequencies = t.points * t.points
     padded, groups = whole_panels(at_once), groups_of(t.output_blocks)
-    v_frequency = apart(padded, channels)
-    d_frequency, s_frequency = apart(padded, groups_at_once * GROUP), apart(channels, groups_at_once * GROUP)
+    v_frequency = spacing(padded, channels)
+    d_frequency, s_frequency = spacing(padded, groups_at_once * GROUP), spacing(channels, groups_at_once * GROUP)
     cdef Py_ssize_t[::1] offsets = panel_offsets(at_once, t.channel_blocks)
     v = &scratch[0]
     d = v + frequencies * v_frequency
@@ -130,27 +132,28 @@ def winograd_backward_weight(const float[:, :, :, :, ::1] x, const float[:, :, :
                           whole_panels(here),
                           s + item // chunks * s_frequency + item % chunks * channels * CHUNK, &offsets[0])
         for item in prange(chunks * t.channel_blocks, nogil=True, schedule="static", num_threads=threads):
-            finish_kernels(s + (item // t.channel_blocks * channels + item % t.channel_blocks * BLOCK) * CHUNK,
+            finish_filters(s + (item // t.channel_blocks * channels + item % t.channel_blocks * BLOCK) * CHUNK,
                            s_frequency, &g[0, 0], t.points, r, group * GROUP + item // t.channel_blocks * CHUNK,
                            dweight.shape[0], item % t.channel_blocks, dweight.shape[1], &dweight[0, 0, 0, 0])
 
 
-def winograd_weight_scratch(Py_ssize_t points, Py_ssize_t channel_blocks, Py_ssize_t at_once, Py_ssize_t groups_at_once):
-    """Floats of the buffers of `winograd_backward_weight`."""
+def winograd_weight_scratch(Py_ssize_t points, Py_ssize_t channel_blocks, Py_ssize_t at_once,
+                            Py_ssize_t groups_at_once):
+    """Floats in the buffers of `winograd_backward_weight`."""
     cdef Py_ssize_t padded = whole_panels(at_once), channels = channel_blocks * BLOCK
     outputs = groups_at_once * GROUP
-    return points * points * (apart(padded, channels) + apart(padded, outputs) + apart(channels, outputs))
+    return points * points * (spacing(padded, channels) + spacing(padded, outputs) + spacing(channels, outputs))
 
 
 cdef check_gradient(const Tiling* t, Py_ssize_t batch, Py_ssize_t top_batch, const float[:, ::1] g,
                     const float[:, :, :, ::1] dweight):
-    """Raise ValueError where the arguments of a gradient of kernels do not fit together."""
+    """Raise ValueError unless the arguments of a gradient of weights fit together."""
     cdef Py_ssize_t r = dweight.shape[2]
     check(batch == top_batch and g.shape[0] == t.points and g.shape[1] == dweight.shape[3] == r, "G")
-    check(t.points == t.side + r - 1, "kernels")
+    check(t.points == t.side + r - 1, "r")
     check(dweight.shape[0] <= t.output_blocks * BLOCK and dweight.shape[1] <= t.channel_blocks * BLOCK, "dweight")
 
 
 def panel_offsets(Py_ssize_t tiles, Py_ssize_t channel_blocks):
-    """Where each panel of so many tiles begins in a frequency of v."""
+    """The place of each panel of `tiles` tiles in a frequency of v."""
     return np.arange(whole_panels(tiles) // ROWS) * (channel_blocks * BLOCK * ROWS)

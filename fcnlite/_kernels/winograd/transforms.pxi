@@ -1,5 +1,5 @@
-# Winograd's one-dimensional transforms (compiler/convolution/winograd.py explains them), and their transposes for backward, at
-# the points 0, ±3/4, ±3/2, ∞ (6) and 0, ±1/2, ±1, ±2, ∞ (8). Each takes vectors that lie a step apart.
+# Winograd's one-dimensional transforms and their transposes for backward (see fcnlite/compiler/convolution/winograd.py), at the
+# points 0, ±3/4, ±3/2, ∞ (6 points) and 0, ±1/2, ±1, ±2, ∞ (8 points). Each takes vectors a step apart.
 
 cdef inline void patch_transform(Py_ssize_t points, const float* x, Py_ssize_t xs, float* y,
                                  Py_ssize_t ys) noexcept nogil:
@@ -34,7 +34,8 @@ cdef inline void patch_transform(Py_ssize_t points, const float* x, Py_ssize_t x
     store(y + 6 * ys, even - odd)
 
 
-cdef inline void back_transform(Py_ssize_t points, const float* v, Py_ssize_t vs, float* x, Py_ssize_t xs) noexcept nogil:
+cdef inline void back_transform(Py_ssize_t points, const float* v, Py_ssize_t vs, float* x,
+                                Py_ssize_t xs) noexcept nogil:
     """x = B v, the transpose of `patch_transform`."""
     cdef vec first = load(v), last = load(v + (points - 1) * vs)
     cdef vec sum1 = load(v + vs) + load(v + 2 * vs), dif1 = load(v + vs) - load(v + 2 * vs)
@@ -121,11 +122,11 @@ cdef inline void spread_transform(Py_ssize_t points, Py_ssize_t side, const floa
     store(m + 6 * ms, even - odd)
 
 
-cdef inline void kernel_transform(Py_ssize_t points, Py_ssize_t r, const float* g, const float* w, Py_ssize_t ws,
+cdef inline void filter_transform(Py_ssize_t points, Py_ssize_t r, const float* g, const float* w, Py_ssize_t ws,
                                   float* u, Py_ssize_t us) noexcept nogil:
-    """u = G w. The points are 0, pairs ±p and ∞: even and odd powers of p are summed once for both.
+    """u = G w. The points are 0, pairs ±p and ∞. A sum of even and one of odd powers of p serve both points of a pair.
 
-    That takes equal norms of ±p, which points that lie symmetrically about 0 have.
+    G must scale both rows of a pair equally, which it does for points symmetric about 0.
     """
     cdef Py_ssize_t k, pair
     cdef const float* powers = g + r
@@ -144,9 +145,9 @@ cdef inline void kernel_transform(Py_ssize_t points, Py_ssize_t r, const float* 
     store(u + (points - 1) * us, load(w + (r - 1) * ws))
 
 
-cdef inline void kernel_transform_back(Py_ssize_t points, Py_ssize_t r, const float* g, const float* s, Py_ssize_t ss,
+cdef inline void filter_transform_back(Py_ssize_t points, Py_ssize_t r, const float* g, const float* s, Py_ssize_t ss,
                                        float* w, Py_ssize_t ws) noexcept nogil:
-    """w = Gᵀ s, the transpose of `kernel_transform`."""
+    """w = Gᵀ s, the transpose of `filter_transform`."""
     cdef Py_ssize_t k
     cdef vec first = load(s), last = load(s + (points - 1) * ss), total
     cdef vec sum1 = load(s + ss) + load(s + 2 * ss), dif1 = load(s + ss) - load(s + 2 * ss)

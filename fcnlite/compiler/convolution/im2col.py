@@ -138,7 +138,7 @@ class Im2col:
         parts, shares = (1, min(machine.threads, p.outputs // p.group)) if alone else (machine.threads, 1)
         dw = dweight.reshape(1, p.group, p.outputs // p.group, -1)
         sums = dw if parts == 1 else machine.buffer((parts, *dw.shape[1:]))
-        blas_kernels().kernel_gradient(
+        blas_kernels().convolve_backward_weight(
             x, dy, sums, *work.maps, windows=self._windows(p), pointwise=p.pointwise, band=work.band, shares=shares,
             scratch=scratch, threads=machine.threads,
         )  # fmt: skip

@@ -239,10 +239,10 @@ class ConvolutionOperation(Operation):
         sums = np.empty((dy.shape[1], BLOCK), np.float32)
         if self.problem.relu:
             gated = machine.buffer(dy.shape)
-            machine.kernels.gate(dy, y, gated, sums, machine.threads)
+            machine.kernels.relu_backward(dy, y, gated, sums, machine.threads)
             dy = gated
         elif dbias is not None:
-            machine.kernels.gate(dy, none, none, sums, machine.threads)
+            machine.kernels.relu_backward(dy, none, none, sums, machine.threads)
         if dbias is not None:
             dbias[...] = sums.reshape(-1)[: dbias.size]
         return dy

@@ -45,7 +45,7 @@ class BatchNormalization(Operation):
             of_scale, *of_bias = (each.array.astype(np.float64) for each in machine.params(self.scale.spec.name))
             factor, bias = factor * of_scale, of_bias[0] if of_bias else bias
         affine = self._in_blocks(mean), self._in_blocks(factor), self._in_blocks(bias)
-        machine.kernels.normalize(x, *affine, self.relu, top[0], machine.threads)
+        machine.kernels.batch_norm(x, *affine, self.relu, top[0], machine.threads)
         step.saved = x, affine, sigma
         return top
 
@@ -61,7 +61,7 @@ class BatchNormalization(Operation):
         mean = of_rows.mean(axis=1)
         variance = (squares / width + np.square(of_rows - mean[:, None]).sum(axis=1)) / (n * height)
         mean, variance = self._channels(mean), self._channels(variance)
-        self.layer.remember(mean, variance, n * height * width, [each.data for each in parameters])
+        self.layer.update_sums(mean, variance, n * height * width, [each.data for each in parameters])
         for each in parameters:
             each.changed()  # another thread may have derived something from half-written sums
         return mean, variance
@@ -70,7 +70,7 @@ class BatchNormalization(Operation):
         (dy,), (x, affine, sigma) = dtop, step.saved
         n, count, height, width, _ = x.shape
         rows = np.empty((count, n * height, 2, BLOCK), np.float32)
-        machine.kernels.normalize_sums(dy, x, *affine, self.relu, rows, machine.threads)
+        machine.kernels.batch_norm_sums(dy, x, *affine, self.relu, rows, machine.threads)
         sums = rows.sum(axis=1, dtype=np.float64)
         dbias, dfactor = self._channels(sums[:, 0]), self._channels(sums[:, 1]) / sigma
         for gradient, into in zip((dfactor, dbias), step.dparams, strict=False):
@@ -81,7 +81,7 @@ class BatchNormalization(Operation):
         m = 0 if self.layer.use_global_stats else 1 / (n * height * width)
         means = self._in_blocks(dbias * m), self._in_blocks(dfactor / sigma * m)
         dx = machine.buffer(x.shape)
-        machine.kernels.normalize_backward(dy, x, *affine, self.relu, *means, dx, machine.threads)
+        machine.kernels.batch_norm_backward(dy, x, *affine, self.relu, *means, dx, machine.threads)
         return [dx]
 
     def _in_blocks(self, values: Array) -> Array:

@@ -42,5 +42,5 @@ class Border(Operation):
         nchw = self._zeros(machine)
         around = from_nchw(nchw, Value("zeros", nchw.shape, self.outputs[0].blocked), machine)
         x, zeros, y = (planes(each, self.outputs[0]) for each in (bottom[0], around, top[0]))
-        machine.kernels.frame(x, zeros, *self._maps, y, machine.threads)
+        machine.kernels.add_border(x, zeros, *self._maps, y, machine.threads)
         return top

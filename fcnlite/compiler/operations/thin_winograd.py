@@ -70,7 +70,7 @@ class ThinWinograd(Operation):
         kernel, stride = paired(first.windows, "kernel", "stride")
         machine.kernels.thin_winograd_forward(
             bottom[0], ours.filters[0], ours.bias[0], *work.maps, theirs.filters, theirs.bias[0], top[0], work.tiling,
-            kernel=kernel, stride=stride, first_relu=first.relu, between=(first.outputs, *first.top_size),
+            window=kernel, stride=stride, first_relu=first.relu, between=(first.outputs, *first.top_size),
             top_size=tuple(map(len, second.within)), margins=second.margins, relu=second.relu, pool=second.pool,
             rectangle=RECTANGLE, scratch=step.scratch, threads=machine.threads,
         )  # fmt: skip

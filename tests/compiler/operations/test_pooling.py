@@ -8,11 +8,12 @@ from fcnlite._kernels.pooling.nchw import ave_backward, ave_forward, max_backwar
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from fcnlite.arrays import Array
 from fcnlite.compiler.operations.pooling import AveragePooling, MaxPooling
 from fcnlite.description.shapes import Window
 from fcnlite.description.spec import LayerSpec
 from fcnlite.layers import create
-from tests.compiler.convolution.problems import ISAS, Array, blocked, guarded, machine_with, unblocked
+from tests.compiler.convolution.problems import ISAS, blocked, guarded, machine_with, unblocked
 from tests.compiler.path_comparison import normal
 from tests.random_nets import Draw
 

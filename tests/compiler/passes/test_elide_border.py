@@ -12,6 +12,7 @@ from hypothesis import given, reject, settings
 from hypothesis import strategies as st
 
 import fcnlite
+from fcnlite.arrays import Array
 from fcnlite.compiler import Plan
 from fcnlite.compiler.convolution.algorithms import Algorithm
 from fcnlite.compiler.convolution.operation import ConvolutionOperation
@@ -26,7 +27,6 @@ from fcnlite.errors import ShapeError
 from fcnlite.net import Net
 from tests.compiler.convolution.problems import ISAS, guarded, machine_with
 from tests.compiler.path_comparison import (
-    Array,
     assert_same_outputs,
     conv,
     does,
@@ -366,7 +366,7 @@ def test_the_kernel(instructions: str, data: st.DataObject, lanes: int, threads:
     inside = ((rows >= 0)[:, None] & (columns >= 0))[:, :, None]
     expected = np.where(inside, x[:, rows][:, :, columns], around)
     with guarded(*expected.shape) as y:
-        machine_with(instructions).kernels.frame(x, zeros, rows, columns, zero_rows, zero_columns, y, threads)
+        machine_with(instructions).kernels.add_border(x, zeros, rows, columns, zero_rows, zero_columns, y, threads)
     np.testing.assert_array_equal(y, expected)
 
 
@@ -375,10 +375,10 @@ def test_places_beyond_the_arrays_are_refused(instructions: str) -> None:
     kernels = machine_with(instructions).kernels
     x, zeros, y = normal(0, 4, 3, 3, 1), normal(1, 2, 2, 2, 1), np.zeros((4, 2, 2, 1), np.float32)
     fine = [np.array(each, np.int32) for each in ([-1, 2], [0, -1], [0, 1], [1, 0])]
-    kernels.frame(x, zeros, *fine, y, 1)
+    kernels.add_border(x, zeros, *fine, y, 1)
     for i, wrong in itertools.product(range(4), ([0, 3], [-2, 0], [0], [0, 0, 0])):
         changed = [np.array(wrong, np.int32) if i == j else each for j, each in enumerate(fine)]
         with pytest.raises(ValueError, match="does not fit"):
-            kernels.frame(x, zeros, *changed, y, 1)
+            kernels.add_border(x, zeros, *changed, y, 1)
     with pytest.raises(ValueError, match="does not fit"):
-        kernels.frame(x, normal(1, 3, 2, 2, 1), *fine, y, 1)
+        kernels.add_border(x, normal(1, 3, 2, 2, 1), *fine, y, 1)

@@ -9,12 +9,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from fcnlite.arrays import Array
 from fcnlite.compiler.operations.interpolation import Interpolation
 from fcnlite.description.fillers import bilinear_kernel
 from fcnlite.description.spec import LayerSpec, ParamSpec
 from fcnlite.net import Net
 from tests.compiler.path_comparison import (
-    Array,
     assert_near,
     assert_same_gradients,
     assert_same_outputs,

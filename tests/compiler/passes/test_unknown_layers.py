@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import pytest
 
+from fcnlite.arrays import Array
 from fcnlite.description.spec import LayerSpec
 from tests.compiler.passes.small_nets import FEEDS, net_of
 from tests.compiler.path_comparison import (
     GRADIENT_BAR,
-    Array,
     assert_all_near,
     assert_same_gradients,
     assert_same_outputs,

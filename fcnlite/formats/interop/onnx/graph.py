@@ -8,9 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from fcnlite.arrays import Shape
+from fcnlite.arrays import Array, Shape
 from fcnlite.errors import SpecError
-from fcnlite.formats.exportable import Array
 from fcnlite.formats.interop.onnx.sizes import Sizes
 from fcnlite.graph.schedule import Schedule, Step
 from fcnlite.layers.base import Layer, named

@@ -1,10 +1,9 @@
-"""What a training has found before its first iteration: data, classes, net, length."""
+"""The overview of a run that train prints before the first iteration: data, classes, net, length."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -15,20 +14,18 @@ from fcnlite.description.shapes import placements
 from fcnlite.layers import links
 from fcnlite.net import Net
 from fcnlite.segmentation.heads import heads, picture_inputs
+from fcnlite.train.run import Run
 
-if TYPE_CHECKING:
-    from fcnlite.train.loop import Training
-
-_LOOKED_AT = 50
-"""Generated samples that are counted: no check reads them all."""
-_NAMED = 30
-"""Classes that have a line each."""
+_COUNTED = 50
+"""The number of generated samples whose pixels are counted; generated data sets are not read as a whole."""
+_LISTED = 30
+"""The number of classes that have a line each."""
 _WITHOUT = ("train on: it cannot be learned", "validate on: its IU cannot be measured")
-"""What it means that a class is missing in the training split and in the validation split."""
+"""The consequence of a class without a pixel, in the training split and in the validation split."""
 
 
-def text(run: Training) -> str:
-    """Several lines for people."""
+def text(run: Run) -> str:
+    """The overview, in several lines."""
     options, net, train_set, val_set = run.options, run.solver.net, run.train_set, run.val_set
     lines = [f"data      {train_set.name}: {_count(train_set)} to train on, {_validation(val_set)}"]
     lines.append(f"size      {_sizes(train_set, options.augment().crop)}")
@@ -37,14 +34,16 @@ def text(run: Training) -> str:
         what = "classes" if len(train_set.labels) == 1 else f"classes of {name}"
         seen = len(censuses[0].samples)
         of = "" if seen == len(train_set) else f" of {seen} pictures"
-        lines.append(f"{what:9} {len(labels.classes)}: share of the labelled pixels{of}, and where most of them are")
+        lines.append(
+            f"{what:9} {len(labels.classes)}: share of the labelled pixels{of}, and the picture with most of them"
+        )
         lines += [f"          {each}" for each in _classes(name, labels, censuses[0])]
         for census, dataset, what in zip(censuses, (train_set, val_set), _WITHOUT, strict=False):
             missing = _missing(name, labels, census)
             if missing and dataset is not None and len(census.samples) == len(dataset):
                 lines.append(f"          warning: no pixel of {missing} in the pictures to {what}")
     parameters = sum(each.array.size for group in net.params.values() for each in group if not each.statistic)
-    field = _field(net)
+    field = _receptive_field(net)
     sees = f", receptive field {field}" if field else ""
     width = "" if options.model.endswith(".prototxt") else f" at width {options.width:g}"
     lines.append(f"model     {options.model}{width}: {parameters:,} parameters{sees}")
@@ -52,9 +51,9 @@ def text(run: Training) -> str:
     epochs = options.iterations * a_batch / len(train_set)
     lines.append(
         f"training  {_counted(options.iterations, 'iteration')} of {_counted(a_batch, 'picture')} by {options.solver}; "
-        f"every picture is seen {epochs:.3g} times"
+        f"each picture is seen {epochs:.3g} times on average"
     )
-    lines += [f"input     {name}: fed as {net.info.preprocessing.of(name)}" for name in train_set.pictures]
+    lines += [f"input     {name}: {net.info.preprocessing.of(name)}" for name in train_set.pictures]
     return "\n".join(lines)
 
 
@@ -72,9 +71,9 @@ def _validation(val_set: Dataset | None) -> str:
 
 
 def _sizes(dataset: Dataset, crop: tuple[int, int] | None) -> str:
-    """Width × height, as picture viewers say it."""
+    """The sizes of the pictures as width × height."""
     sizes = [*dataset.sizes] or [dataset[0].image.shape[:2]]
-    cut = "" if crop is None else f", cut to {crop[1]}×{crop[0]}"
+    cut = "" if crop is None else f", cropped to {crop[1]}×{crop[0]}"
     if len(sizes) == 1:
         return f"{sizes[0][1]}×{sizes[0][0]}{cut}"
     heights, widths = zip(*sizes, strict=True)
@@ -82,46 +81,46 @@ def _sizes(dataset: Dataset, crop: tuple[int, int] | None) -> str:
 
 
 def _census(dataset: Dataset) -> Census:
-    """Of the whole set if it was read, else of a few samples, evenly spread."""
+    """The census of the whole data set if it was read, else of evenly spread samples."""
     if dataset.census.covers(range(len(dataset))):
         return dataset.census
     census = Census()
-    for index in np.unique(np.linspace(0, len(dataset) - 1, _LOOKED_AT).astype(int)).tolist():
+    for index in np.unique(np.linspace(0, len(dataset) - 1, _COUNTED).astype(int)).tolist():
         census.add(index, dataset[index])
     return census
 
 
 def _classes(name: str, labels: Labels, census: Census) -> Iterator[str]:
-    """A line for each class, from the census of the training split."""
+    """Yield a line for each class, from the census of the training split."""
     counts = census.counts(name)
     count = len(labels.classes)
     total = max(1, int(counts[:count].sum()))
     examples = census.examples(name)
-    width = max(map(len, labels.classes[:_NAMED]))
-    for number, title in enumerate(labels.classes[:_NAMED]):
+    width = max(map(len, labels.classes[:_LISTED]))
+    for number, title in enumerate(labels.classes[:_LISTED]):
         pixels = int(counts[number])
         line = f"{title:{width}}  {_percent(pixels / total):>7}  {examples.get(number, '')}"
         yield line.rstrip() if pixels else f"{title:{width}}  missing"
-    if count > _NAMED:
-        yield f"and {count - _NAMED} more"
+    if count > _LISTED:
+        yield f"and {count - _LISTED} more"
     void = int(counts[VOID])
     if void:
-        yield f"void, not learned: {_percent(void / (void + total))} of all pixels"
+        yield f"void, ignored: {_percent(void / (void + total))} of all pixels"
 
 
 def _missing(name: str, labels: Labels, census: Census) -> str:
-    """The classes without a pixel."""
+    """The names of the classes without a pixel."""
     counts = census.counts(name)
     missing = [title for number, title in enumerate(labels.classes) if not counts[number]]
-    return ", ".join(missing[:_NAMED]) + (", ..." if len(missing) > _NAMED else "")
+    return ", ".join(missing[:_LISTED]) + (", ..." if len(missing) > _LISTED else "")
 
 
 def _percent(share: float) -> str:
     return f"{100 * share:.2g} %" if 0 < share < 0.01 else f"{100 * share:.1f} %"
 
 
-def _field(net: Net) -> str:
-    """Rows and columns of the picture that the scores of a pixel depend on, at the most; empty where unknown."""
+def _receptive_field(net: Net) -> str:
+    """The largest receptive field of the scores of a pixel, as width × height; empty where it is unknown."""
     test = net.share("TEST")
     blob = next(iter(heads(test, picture_inputs(test)).values())).blob
     specs = [layer.spec for layer in test.layers]

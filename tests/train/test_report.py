@@ -1,4 +1,4 @@
-"""What a run shows of itself: the report, the logs beside it, norms, waiting, time by layer."""
+"""The report of a run and the logs beside it."""
 
 from __future__ import annotations
 
@@ -16,24 +16,19 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from fcnlite import models, plots, storage
+from fcnlite import plots, storage
 from fcnlite._cli.running import run_command
-from fcnlite.data import VOID, Dataset, Sample, Shapes
-from fcnlite.description.model_info import Labels
+from fcnlite.data import VOID, Shapes
 from fcnlite.errors import FileError
 from fcnlite.loading import load
-from fcnlite.segmentation import evaluation
 from fcnlite.segmentation.evaluation import evaluate
 from fcnlite.segmentation.metrics import Metrics, confusion
 from fcnlite.segmentation.segmenter import Segmenter
-from fcnlite.solver import SGD
 from fcnlite.train import report, results
 from fcnlite.train.__main__ import main
 from fcnlite.train.norms import Norms
-from fcnlite.train.profile import SHOWN, Profile, profiled
 from fcnlite.train.run_folder import RunFolder
-from fcnlite.train.watching import Check, Score, Scores, Speed, Stopwatch, predictions
-from tests.color_net import CLASSES, COLORS, color_net
+from fcnlite.train.validation import Check, Score
 from tests.train.runs import TINY
 
 RUN = (*TINY, "--iterations", 4, "--check-every", 2, "--base-lr", 0.01)
@@ -229,37 +224,6 @@ def test_a_log_that_cannot_be_read_is_told_of_and_the_run_goes_on(
     assert f"warning: {out / 'speed.jsonl'}: is not the log of a training" in capsys.readouterr().err
 
 
-def test_norms_are_those_of_what_learns() -> None:
-    net = models.build("lite-fcn8s", classes=3, width=1 / 64, phase="TRAIN")
-    solver = SGD(net, base_lr=0.0, iter_size=2)
-    rng = np.random.default_rng(0)
-    passes = [{"data": rng.normal(size=(1, 3, 16, 16)), "label": rng.integers(0, 3, (1, 1, 16, 16))} for _ in range(2)]
-    solver.step(passes)
-    norms = Norms.of(net, 2)
-    scale = net.params["scale1_1"]
-    both = np.concatenate([each.grad.ravel() for each in scale])
-    assert norms.gradients["scale1_1"] == pytest.approx(float(np.linalg.norm(both)) / 2, rel=1e-5)
-    everything = np.concatenate([each.array.ravel() for _, each in net.learnable()])
-    assert norms.weight == pytest.approx(float(np.linalg.norm(everything)), rel=1e-5)
-    assert "bn1_1" not in norms.weights and "upscore8" not in norms.weights
-
-
-def test_speed_leaves_checks_out_and_tells_the_share_of_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
-    class Loading:
-        waited = 1.0
-
-    now, loader = [100.0], Loading()
-    monkeypatch.setattr("fcnlite.train.watching.time.perf_counter", lambda: now[0])
-    watch = Stopwatch(loader, 10)  # type: ignore[arg-type]
-    now[0], loader.waited = 108.0, 3.0
-    with watch.checking():
-        now[0] = 118.0
-    assert watch.lap(30) == Speed(30, 20, 18.0, 10.0, 2.0)
-    assert str(Speed(30, 20, 18.0, 10.0, 2.0)) == "2.5 iterations/s, 25.0% of it waiting for data"
-    now[0] = 119.0
-    assert watch.lap(31) == Speed(31, 1, 1.0, 0.0, 0.0)
-
-
 def test_the_log_on_standard_error_tells_the_share_of_waiting(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -280,10 +244,10 @@ def test_class_names_are_no_markup_and_classes_that_do_not_occur_have_no_figure(
     matrix = np.array([[3, 1, 0], [0, 4, 0], [0, 0, 0]])
     check = Check(5, norms, matrix, [])
     names = ["<script>alert(1)</script>", "$x_1$", "_hidden"]
-    html = report._classes(check, [check.plain()], names, [(255, 255, 0), (0, 0, 0), (9, 9, 9)])
+    html = report._classes(check, [check.to_json()], names, [(255, 255, 0), (0, 0, 0), (9, 9, 9)])
     html += report._confusion(matrix, names) + report._norms(check)
     assert "script" not in Page(html).tags
-    assert check.plain()["iu"] == [0.75, 0.8, None]
+    assert check.to_json()["iu"] == [0.75, 0.8, None]
     assert Metrics.from_matrix(matrix).mean_iu == check.mean_iu
     assert "–" in Page(html).text
 
@@ -303,83 +267,6 @@ def test_a_confusion_has_its_unit_and_rows_add_up() -> None:
     assert re.findall(r'<td[^>]*title="([^"]*)">(\d*)', html) == [
         ("a as a: 75.00 %", "75"), ("a as b: 25.00 %", "25"), ("b as a: 0.00 %", ""), ("b as b: 0.00 %", "")
     ]  # fmt: skip
-
-
-def test_pictures_are_ranked_by_mean_iu_and_void_ones_come_last() -> None:
-    scores = Scores()
-    right, half, void = np.diag([4, 4]), np.array([[2, 2], [1, 3]]), np.zeros((2, 2), np.int64)
-    for name, matrix in (("void", void), ("right", right), ("half", half)):
-        scores(name, matrix)
-    ranked = scores.worst_first()
-    assert [(each.name, each.index) for each in ranked] == [("half", 2), ("right", 1), ("void", 0)]
-    assert ranked[0].mean_iu == pytest.approx((2 / 5 + 3 / 6) / 2)
-    assert ranked[0].mistake == (0, 1, 2 / 8)
-    assert ranked[1].mistake is None and math.isnan(ranked[2].mean_iu)
-
-
-class Stripes(Dataset):
-    """Picture i is red, but its label says so for i of its 20 columns only."""
-
-    splits = ("val",)
-
-    def __init__(self) -> None:
-        super().__init__("stripes", "val", {"label": Labels(CLASSES, COLORS)})
-
-    def __len__(self) -> int:
-        return 20
-
-    def __getitem__(self, index: int) -> Sample:
-        label = np.full((8, 20), 1, np.uint8)
-        label[:, :index] = 0
-        return Sample({"data": np.full((8, 20, 3), COLORS[0], np.uint8)}, {"label": label}, f"s{index}")
-
-
-def test_the_worst_pictures_are_shown_the_middle_one_and_the_best() -> None:
-    segmenter, dataset, scores = Segmenter(color_net()), Stripes(), Scores()
-    evaluation.confusion(segmenter, dataset, each=scores)
-    shown = predictions(segmenter, dataset, scores.worst_first())
-    assert [each.score.name for each in shown] == ["s0", "s1", "s2", "s3", "s10", "s19"]
-    for each in shown:
-        np.testing.assert_array_equal(each.predicted, 0)
-        assert each.score.pixel_accuracy == each.score.index / 20
-    spread = predictions(segmenter, dataset)  # without scores, over all of it
-    assert [each.score.index for each in spread] == [0, 3, 7, 11, 15, 19]
-
-
-@pytest.mark.parametrize("path", ["fast", "plain"])
-@pytest.mark.parametrize(("name", "size"), [("lite-fcn8s", 32), ("voc-fcn32s", 40)])
-def test_a_profile_times_every_layer_and_leaves_the_net_as_it_was(name: str, size: int, path: str) -> None:
-    net = models.build(name, classes=3, width=1 / 64, phase="TRAIN", path=path)
-    x, label = np.zeros((1, 3, size, size)), np.zeros((1, 1, size, size))
-    with profiled(net) as profile:
-        for _ in range(2):
-            net.forward(data=x, label=label, keep=True)
-            net.backward()
-    assert net.timer is None
-    assert profile.passes == 2
-    computed = {layer.spec.name for layer in net.layers if layer.spec.bottom}
-    assert {each for layers in profile.layers for each in layers} == computed
-    for layers, taken in profile.layers.items():
-        assert taken.forward > 0
-        if net.params.keys() & set(layers) and "upscore" not in layers:
-            assert taken.backward > 0
-    assert sum(each.both for each in profile.layers.values()) <= profile.seconds
-    lines = profile.table().splitlines()
-    slowest = sorted(profile.layers.values(), key=lambda each: -each.both)
-    assert [line.split("  ")[0] for line in lines[1:3]] == [each.name for each in slowest[:2]]
-    assert "all layers" in lines[-2] and lines[-1].startswith("2 passes")
-
-
-def test_the_table_shows_the_slowest_and_adds_up_the_others() -> None:
-    profile = Profile({f"conv{i}": "Convolution" for i in range(50)}, began=0.0, ended=5.0)
-    for i in range(50):
-        profile.add((f"conv{i}",), "forward", 0.001 * i)
-        profile.add((f"conv{i}",) if i else (), "backward", 0.002)
-    lines = profile.table().splitlines()
-    assert lines[1].split() == ["conv49", "Convolution", "1.0", "ms", "0.0", "ms", "1.0%"]
-    assert lines[SHOWN + 1].split()[:2] == ["11", "others"]
-    assert lines[SHOWN + 2].split()[:5] == ["all", "layers", "24.5", "ms", "2.0"]
-    assert lines[-1] == "50 passes; beside the layers (updates, data, checks): 3.7 s of 5.0 s"
 
 
 def test_the_profile_of_a_run_is_printed_and_in_its_report(

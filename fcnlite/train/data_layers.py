@@ -1,4 +1,4 @@
-"""A prototxt whose data layers read files (Data, HDF5Data, ImageData, ...), fed by a data set instead."""
+"""Replacing the data layers of a prototxt that read files (Data, HDF5Data, ImageData, ...) by inputs for a data set."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ from fcnlite.layers.data import FCN_REFERENCE, DataLayer
 from fcnlite.layers.registry import create
 
 
-def fed_by(spec: NetSpec, dataset: Dataset, crop: tuple[int, int] | None) -> NetSpec:
-    """`spec` with an Input of the data set's shapes in place of each data layer, in both phases.
+def replace_data_layers(spec: NetSpec, dataset: Dataset, crop: tuple[int, int] | None) -> NetSpec:
+    """`spec` with each data layer replaced, in both phases, by an Input with the shapes of the data set.
 
-    The FCN reference's data layers stay: their shapes are known. `crop`: height and width that pictures are cut to.
-    Raises `DataError` where a data layer makes other blobs than the data set has.
+    The data layers of the FCN reference stay, because their shapes are known. `crop` is the height and width that
+    pictures are cropped to. Raises `DataError` where a data layer makes blobs that the data set does not have.
     """
     if not any(map(_reads_files, spec)):
         return spec
@@ -38,7 +38,7 @@ def fed_by(spec: NetSpec, dataset: Dataset, crop: tuple[int, int] | None) -> Net
             )
         tops = tuple(top for top in layer.top if top not in made)
         made.update(tops)
-        if tops:  # not the data layer of the other phase
+        if tops:  # otherwise the data layer of the other phase has made them
             fed = {
                 top: _gray(shapes[top]) if _is_gray(layer) and top in dataset.pictures else shapes[top] for top in tops
             }
@@ -53,13 +53,13 @@ def _reads_files(layer: LayerSpec) -> bool:
 
 
 def _shapes(dataset: Dataset, crop: tuple[int, int] | None) -> dict[str, Shape]:
-    """By blob; those of the first sample."""
+    """The shapes of the first sample, by blob."""
     found = blobs(dataset[0], dataset.preprocessing or Preprocessing())
     return {name: (1, array.shape[0], *(crop or array.shape[1:])) for name, array in found.items()}
 
 
 def _is_gray(layer: LayerSpec) -> bool:
-    """Whether the layer makes pictures of one channel, whatever the files hold."""
+    """Whether the layer makes pictures of one channel from any file."""
     return bool(layer.options.get("force_gray")) or layer.options.get("is_color") is False
 
 

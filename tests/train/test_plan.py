@@ -11,9 +11,9 @@ import pytest
 
 from fcnlite import models, storage
 from fcnlite._cli.running import run_command
-from fcnlite.train import report, results, single
+from fcnlite.train import loop, report, results
 from fcnlite.train.__main__ import main
-from fcnlite.train.loop import Training
+from fcnlite.train.run import Run
 from fcnlite.train.run_folder import RunFolder
 from tests.train.runs import assert_same_run
 
@@ -38,9 +38,9 @@ def train(*arguments: object) -> int:
 
 
 def killed_in_stage(monkeypatch: pytest.MonkeyPatch, number: int, when: str, *arguments: object) -> None:
-    """Run until stage `number` (from 1) begins to train ("train"), or is about to be started at all ("begin")."""
+    """Run until stage `number` (from 1) begins to train ("train"), or is about to write its first file ("begin")."""
     begun: list[object] = []
-    owner, name = (Training, "train") if when == "train" else (single, "begin")
+    owner, name = (loop, "train") if when == "train" else (Run, "start")
     proper = getattr(owner, name)
 
     def dying(*call: object) -> None:
@@ -109,11 +109,11 @@ def test_a_killed_run_goes_on_in_its_stage_and_ends_as_an_uninterrupted_one(
 def test_a_stop_says_how_the_whole_run_goes_on(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    def stop(self: Training) -> None:
+    def stop(*call: object) -> None:
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr(Training, "train", stop)
+        patch.setattr(loop, "train", stop)
         assert train(*RUN, "--out", tmp_path / "run") == 1
     assert f"--resume --out {tmp_path / 'run'}\n" in capsys.readouterr().err
 
