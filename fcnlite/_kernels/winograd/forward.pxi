@@ -1,4 +1,4 @@
-# Winograd convolution of blocked arrays (Lavin and Gray, 2016). fcnlite/compiler/winograd.py explains the algorithm.
+# Winograd convolution of blocked arrays (Lavin and Gray, 2016). fcnlite/compiler/convolution/winograd.py explains the algorithm.
 #
 # A tile is a square of `side` × `side` outputs. It reads a patch of `points` × `points` inputs (6 or 8). Buffers:
 #

@@ -16,31 +16,31 @@ from fcnlite.compiler.convolution.direct import Direct, PointwiseWork, Streamed
 from fcnlite.compiler.convolution.problem import Problem, with_biases
 from fcnlite.compiler.convolution.winograd import Winograd
 from fcnlite.description.shapes import Window
-from tests.compiler.path_comparison import assert_near, normal
-from tests.compiler.problems import (
+from tests.compiler.convolution.problems import (
     ISAS,
     blocked,
     convolved,
     guarded,
-    kernel_gradient,
     machine_with,
     poisoned,
     problems,
     transposed_filters,
     unblocked,
+    weight_gradient,
 )
+from tests.compiler.path_comparison import assert_near, normal
 from tests.random_nets import FLAG, Draw
 
 BAR = 1e-5
 """Of the largest output of one layer."""
 WEIGHT_BAR = 3e-5
-"""Of the largest gradient of a kernel."""
+"""Of the largest gradient of a weight."""
 
 EACH_ISA = pytest.mark.parametrize("instructions", ISAS)
 THREADS = st.sampled_from([1, 1, 3])
 SEEDS = st.integers(0, 1000)
 PORTIONS = st.sampled_from([None, (1, 1 << 30), (1, 0), (1 << 12, 1 << 30)])
-"""PIECE_BYTES and FEW_BYTES (and PIXELS is small), to have small problems shared out in all the ways of large ones."""
+"""PIECE_BYTES and FEW_BYTES (and PIXELS is small), so that small problems are divided in all the ways of large ones."""
 
 
 def any_windows(draw: Draw) -> tuple[Window, Window]:
@@ -93,7 +93,7 @@ def check(p: Problem, seed: int, instructions: str, threads: int, **how: object)
 @EACH_ISA
 @settings(max_examples=60)
 @given(p=problems(any_windows), threads=THREADS, portions=PORTIONS, seed=SEEDS)
-def test_any_kernel(instructions: str, p: Problem, threads: int, portions: tuple[int, int] | None, seed: int) -> None:
+def test_any_window(instructions: str, p: Problem, threads: int, portions: tuple[int, int] | None, seed: int) -> None:
     check(p, seed, instructions, threads, portions=portions)
 
 
@@ -123,8 +123,8 @@ def test_one_by_one(instructions: str, p: Problem, threads: int, portions: tuple
 @EACH_ISA
 @pytest.mark.parametrize(("outputs", "threads"), [(70, 2), (581, 2), (581, 1)])
 @pytest.mark.parametrize("channels", [512, 513, 1100])
-def test_many_kernels_of_one_pixel(instructions: str, channels: int, outputs: int, threads: int) -> None:
-    """As of fc7: channels in several portions, pixels of two pictures in several, outputs one group at once or some."""
+def test_many_filters_of_one_pixel(instructions: str, channels: int, outputs: int, threads: int) -> None:
+    """As in fc7: channels, and pixels of two pictures, in several portions; outputs in one group at once or several."""
     p = Problem(2, channels, outputs, (Window(1), Window(1)), (np.arange(5), np.arange(7)), (5, 7), relu=True)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(direct, "FEW_BYTES", 0)
@@ -133,7 +133,7 @@ def test_many_kernels_of_one_pixel(instructions: str, channels: int, outputs: in
 
 
 def test_the_cost_model_counts_the_rows_that_pad_a_panel() -> None:
-    """So that fc6 is not computed directly where its top is 4×4."""
+    """Therefore it does not select direct convolution for fc6 with a 4×4 top."""
     costs = [Direct().cost(problem) for problem in (fc6_of(10, 10), fc6_of(10, 20))]
     assert costs[0].products == costs[1].products
     assert costs[0].needed == 2 * 4 * 4 * 49 * 512 * 4096
@@ -148,8 +148,8 @@ def fc6_of(height: int, width: int) -> Problem:
 @EACH_ISA
 @settings(max_examples=20)
 @given(p=problems(any_windows), seed=SEEDS)
-def test_streamed_kernels(instructions: str, p: Problem, seed: int) -> None:
-    """Made ready portion by portion, of one group of outputs each."""
+def test_streamed_filters(instructions: str, p: Problem, seed: int) -> None:
+    """They are prepared in portions of one group of outputs."""
     kernel = p.windows[0].kernel, p.windows[1].kernel
     x, weight = normal(seed, p.batch, p.channels, *p.size), normal(seed + 1, p.outputs, p.channels, *kernel)
     bias, algorithm, machine = normal(seed + 2, p.outputs), Streamed(), machine_with(instructions)
@@ -180,14 +180,14 @@ def test_backward_data_convolves_with_transposed_filters(
 @EACH_ISA
 @settings(max_examples=60)
 @given(p=problems(any_windows, thin=True), threads=THREADS, seed=SEEDS)
-def test_gradient_of_the_kernels_of_few_channels(instructions: str, p: Problem, threads: int, seed: int) -> None:
+def test_gradient_of_the_weight_of_few_channels(instructions: str, p: Problem, threads: int, seed: int) -> None:
     algorithm, machine = Direct(thin=True), machine_with(instructions, threads)
     x, dy = normal(seed, p.batch, p.channels, *p.size), normal(seed + 1, p.batch, p.outputs, *p.top_size)
     work = algorithm.set_up(p, machine)
     shape = p.outputs, p.channels, p.windows[0].kernel, p.windows[1].kernel
     with guarded(*shape) as dweight, poisoned(algorithm.backward_weights_scratch(p, machine)) as scratch:
         algorithm.backward_weights(x, blocked(dy), dweight, p, work, scratch, machine)
-    assert_near(dweight, kernel_gradient(p, x, dy), WEIGHT_BAR)
+    assert_near(dweight, weight_gradient(p, x, dy), WEIGHT_BAR)
 
 
 @EACH_ISA
@@ -231,7 +231,7 @@ def test_nan_reaches_what_sees_it_and_nothing_else(instructions: str) -> None:
     [(5, 7, 1, True), (32, 32, 2, True), (32, 16, 2, False), (30, 30, 2, False), (16, 16, 16, False)],
 )
 def test_which_groups_it_takes(channels: int, outputs: int, group: int, suits: bool) -> None:
-    """Whole blocks of channels."""
+    """Groups that consist of whole blocks of channels."""
     p = Problem(1, channels, outputs, (Window(3),) * 2, (np.arange(9), np.arange(9)), (9, 9), group)
     assert Direct.suits(p) == suits
 

@@ -1,4 +1,4 @@
-"""Channels of blocked arrays put beside one another, and taken apart again."""
+"""Concatenation of blocked arrays along the channels, and its inverse."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.compiler.convolution.problems import ISAS, blocked, guarded, machine_with, unblocked
 from tests.compiler.path_comparison import normal
-from tests.compiler.problems import ISAS, blocked, guarded, machine_with, unblocked
 
 EACH_ISA = pytest.mark.parametrize("instructions", ISAS)
 CHANNELS = st.lists(st.one_of(st.integers(1, 40), st.sampled_from([16, 32])), min_size=1, max_size=4)

@@ -9,13 +9,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from fcnlite.arrays import Array
 from fcnlite.compiler.operations.softmax_loss import SoftmaxLoss
 from fcnlite.description.spec import LayerSpec, NetSpec
 from fcnlite.errors import DataError
 from fcnlite.net import Net
-from tests.compiler.path_comparison import assert_near, does, normal, plan_of, reference_net
-from tests.compiler.problems import ISAS, guarded, machine_with
+from tests.compiler.convolution.problems import ISAS, guarded, machine_with
+from tests.compiler.path_comparison import Array, assert_near, does, normal, plan_of, reference_net
 
 EACH_ISA = pytest.mark.parametrize("instructions", ISAS)
 
@@ -58,7 +57,7 @@ def test_the_kernels(
 @pytest.mark.parametrize("bad", [np.nan, np.inf])
 @pytest.mark.parametrize("place", [0, 19])
 def test_what_is_not_finite_shows_in_the_loss(instructions: str, bad: float, place: int) -> None:
-    """In a whole vector of pixels, and in those left over."""
+    """In a whole vector of pixels, and in the remainder."""
     x, label = normal(0, 1, 5, 1, 20), np.zeros((1, 1, 20), np.int64)
     x[0, 2, 0, place] = bad
     p = np.zeros_like(x)
@@ -107,7 +106,7 @@ def test_the_layer(
 
 
 def assert_same(net: Net, feeds: dict[str, Array]) -> None:
-    """Loss and gradient are those of the plain path."""
+    """Loss and gradient are those of the reference path."""
     found = []
     for each in (net, reference_net(net)):
         each.forward(feeds, keep=True)
@@ -137,7 +136,7 @@ def test_infogain_loss_of_a_diagonal_matrix(matrix: Array, fast: bool, spread: f
 
 
 def test_infogain_loss_of_fewer_axes_is_left_to_the_layer() -> None:
-    """The classes of axis −3 are the first of three axes, which the second has nothing to do with."""
+    """Axis −3 is the first of three axes; the operation is for the second."""
     net = net_of((3, 4, 5), (4, 5), type_="InfogainLoss", matrix=tuple(np.eye(3).ravel().tolist()), axis=-3)
     assert_same(net, {"data": normal(0, 3, 4, 5), "label": np.ones((4, 5))})
 

@@ -1,4 +1,4 @@
-"""Local response normalisation of blocked arrays: the kernels against NumPy, and which layers are taken."""
+"""Local response normalisation of blocked arrays: the kernels against NumPy, and which layers they compute."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from fcnlite.arrays import Array
 from fcnlite.compiler.operations.lrn import LocalResponseNormalization
+from tests.compiler.convolution.problems import ISAS, Array, blocked, guarded, machine_with, unblocked
 from tests.compiler.path_comparison import (
     assert_same_gradients,
     assert_same_outputs,
@@ -21,7 +21,6 @@ from tests.compiler.path_comparison import (
     normal,
     spec_of,
 )
-from tests.compiler.problems import ISAS, blocked, guarded, machine_with, unblocked
 
 EACH_ISA = pytest.mark.parametrize("instructions", ISAS)
 SHAPES = st.tuples(st.integers(1, 3), st.integers(1, 70), st.integers(1, 9), st.integers(1, 9))
@@ -74,7 +73,7 @@ def test_arrays_that_do_not_fit_are_refused(instructions: str) -> None:
     [
         ({}, True),
         ({"local_size": 3, "alpha": 0.5, "beta": 0.6, "k": 2.0}, True),
-        ({"local_size": 1_000_000_007, "alpha": 1e8}, True),  # of which no window is made
+        ({"local_size": 1_000_000_007, "alpha": 1e8}, True),  # no array of this size is made
         ({"norm_region": "WITHIN_CHANNEL", "local_size": 3}, False),
         ({"k": 0.0}, False),
         ({"k": 1e-50}, False),

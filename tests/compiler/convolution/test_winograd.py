@@ -1,4 +1,4 @@
-"""Winograd convolution against NumPy, on every instruction set, and its kernel transform against its definition."""
+"""Winograd convolution against NumPy, on every instruction set, and its filter transform against its definition."""
 
 from __future__ import annotations
 
@@ -14,27 +14,27 @@ from fcnlite.compiler.convolution import winograd
 from fcnlite.compiler.convolution.problem import PreparedWeights, Problem, with_biases
 from fcnlite.compiler.convolution.winograd import POINTS, Winograd, filter_transform
 from fcnlite.description.shapes import Window
-from tests.compiler.path_comparison import assert_near, normal
-from tests.compiler.problems import (
+from tests.compiler.convolution.problems import (
     GUARD,
     ISAS,
     blocked,
     bottom_gradient,
     convolved,
     guarded,
-    kernel_gradient,
     machine_with,
     poisoned,
     problems,
     transposed_filters,
     unblocked,
+    weight_gradient,
 )
+from tests.compiler.path_comparison import assert_near, normal
 from tests.random_nets import FLAG, Draw
 
 BAR = 3e-5
 """Of the largest output of one layer."""
 WEIGHT_BAR = 1e-4
-"""Of the largest gradient of a kernel."""
+"""Of the largest gradient of a weight."""
 
 EACH_ISA = pytest.mark.parametrize("instructions", ISAS)
 THREADS = st.sampled_from([1, 1, 3])
@@ -62,7 +62,7 @@ def run(
     instructions: str, threads: int, by_outputs: bool | None = None, transposed: bool = False,
     slopes: np.ndarray | None = None, margin_values: np.ndarray | None = None,
 ) -> np.ndarray:  # fmt: skip
-    """The outputs by Winograd's way; `margin_values` are the values that stand in the margins."""
+    """The outputs by Winograd's algorithm; `margin_values` fill the margins."""
     machine = machine_with(instructions, threads)
     u = algorithm.prepare(weight, p, machine, transposed=transposed)
     work = algorithm.set_up(p, machine)
@@ -86,7 +86,7 @@ def run(
 
 
 def inside(p: Problem, height: int, width: int) -> tuple[slice, slice]:
-    """What lies within the margins."""
+    """The rows and columns inside the margins."""
     (top, bottom), (left, right) = p.margins
     return slice(top, height - bottom), slice(left, width - right)
 
@@ -167,7 +167,7 @@ def test_backward_data_is_a_convolution_with_transposed_filters(
 @EACH_ISA
 @settings(max_examples=60)
 @given(case=CASES, portions=st.sampled_from([None, (5, 1), (40, 1 << 15)]), threads=THREADS, seed=SEEDS)
-def test_backward_weight_is_the_gradient_of_the_kernels(
+def test_backward_weights_is_the_gradient_of_the_weight(
     instructions: str,
     case: tuple[Winograd, Problem],
     portions: tuple[int, int] | None,
@@ -186,7 +186,7 @@ def test_backward_weight_is_the_gradient_of_the_kernels(
         floats, work = algorithm.backward_weights_scratch(p, machine), algorithm.set_up(p, machine)
         with guarded(p.outputs, p.channels, r, r) as dweight, poisoned(floats) as scratch:
             algorithm.backward_weights(blocked(x), blocked(dy), dweight, p, work, scratch, machine)
-    assert_near(dweight, kernel_gradient(p, x, dy), WEIGHT_BAR)
+    assert_near(dweight, weight_gradient(p, x, dy), WEIGHT_BAR)
 
 
 @EACH_ISA
@@ -212,7 +212,7 @@ def test_backward_data_is_the_gradient_of_the_bottom(
 
 @EACH_ISA
 def test_many_tiles_and_many_outputs(instructions: str) -> None:
-    """More of either than go through the buffers at once."""
+    """More of either than the buffers hold at once."""
     for by_outputs in (True, False):
         p = Problem(2, 33, 70, (Window(3, pad=1), Window(3, pad=1)), (np.arange(90), np.arange(75)), (90, 75))
         x, weight, bias = normal(0, 2, 33, 90, 75), normal(1, 70, 33, 3, 3), normal(2, 70)
@@ -235,7 +235,7 @@ def test_the_same_bytes_again(instructions: str, threads: int) -> None:
 
 @EACH_ISA
 def test_nan_reaches_what_sees_it(instructions: str) -> None:
-    """ReLU and pooling keep it, as on the plain path; a tile may spread it to its other outputs."""
+    """ReLU and pooling keep it, as on the reference path; a tile may spread it to its other outputs."""
     p = Problem(1, 16, 16, (Window(3, pad=1),) * 2, (np.arange(24), np.arange(24)), (24, 24), relu=True, pool=True)
     x, weight, bias = normal(0, 1, 16, 24, 24), normal(1, 16, 16, 3, 3), normal(2, 16)
     x[0, 3, 13, 13] = np.nan
@@ -252,10 +252,10 @@ def test_nan_reaches_what_sees_it(instructions: str) -> None:
 
 @pytest.mark.parametrize(("points", "r"), [(6, 3), (8, 3), (8, 4), (8, 5), (8, 6), (8, 7)])
 def test_the_filter_transform_makes_the_products_exact(points: int, r: int) -> None:
-    """With Aᵀ and Bᵀ as their definition has them, in rational numbers: Aᵀ [(G g) ⊙ (Bᵀ d)] is the convolution."""
+    """With Aᵀ and Bᵀ by their definition, in rational numbers, Aᵀ [(G g) ⊙ (Bᵀ d)] is the convolution."""
     finite, m = POINTS[points], points - r + 1
     at = [[p**i for p in finite] + [Fraction(int(i == m - 1))] for i in range(m)]
-    # Bᵀ is the inverse of evaluation, transposed; each row scaled by what G divides it by.
+    # Bᵀ is the inverse of evaluation, transposed, with each row multiplied by the divisor in G.
     evaluation = np.array([[float(p**k) for k in range(points)] for p in finite] + [[0.0] * (points - 1) + [1.0]])
     norms = [np.prod([float(p - q) for q in finite if q != p]) for p in finite] + [1.0]
     bt = np.diag(norms) @ np.linalg.inv(evaluation).T

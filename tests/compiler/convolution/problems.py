@@ -1,4 +1,4 @@
-"""Convolutions to be computed by one algorithm on one instruction set, and what NumPy makes of them."""
+"""Convolution problems for one algorithm on one instruction set, and their results by NumPy."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ from tests.random_nets import FLAG, Draw
 ISAS = isa.available()
 """The instruction sets of this machine."""
 GUARD = 64
-"""Floats on either side of an output, which nobody may touch."""
+"""Floats before and after an output that must not be written."""
 CHANNELS = st.one_of(st.integers(1, 20), st.integers(1, 70))
 
 
 def machine_with(instructions: str, threads: int = 1) -> Machine:
-    """A machine that has kernels, but no net."""
+    """A machine with kernels, but without parameters."""
     kernels = importlib.import_module(f"fcnlite._kernels.fast_{instructions}")
     return Machine(State("TEST", np.dtype(np.float32), 0), kernels, threads, {}, Arena(), Outputs())
 
@@ -38,7 +38,7 @@ def machine_with(instructions: str, threads: int = 1) -> Machine:
 
 @st.composite
 def sources(draw: Draw, least: int = 1, most: int = 30) -> tuple[Array, int]:
-    """Rows of a picture, as an array's: in order, some several times, zeros before and behind; and how many it has."""
+    """The array's row for each row of a picture (in order, some repeated, zeros at the ends), and the array's size."""
     size = draw(st.integers(least, most))
     rows = np.arange(size)
     if draw(st.integers(0, 3)) == 0:
@@ -52,7 +52,7 @@ def sources(draw: Draw, least: int = 1, most: int = 30) -> tuple[Array, int]:
 def problems(
     draw: Draw, windows: Callable[[Draw], tuple[Window, Window]], group: bool = False, thin: bool = False
 ) -> Problem:
-    """A problem with these windows, the picture at least as large as they need."""
+    """A problem with these windows, and a picture in which they fit."""
     kernel = windows(draw)
     spans = [draw(sources(max(1, each.extent - 2 * each.pad), 30 + each.extent)) for each in kernel]
     channels, outputs, groups = draw(st.integers(1, 4) if thin else CHANNELS), draw(CHANNELS), 1
@@ -71,11 +71,11 @@ def problems(
     )
 
 
-# What NumPy makes of them
+# Results by NumPy
 
 
 def patches(p: Problem, x: Array) -> Array:
-    """What each output sees: N×C×H'×W'×KH×KW, in float64."""
+    """The patch that each output sees: N×C×H'×W'×KH×KW, in float64."""
     for axis, (rows, window) in enumerate(zip(p.sources, p.windows, strict=True), start=2):
         zeros = np.zeros_like(x.take([0], axis))
         rows = np.concatenate([np.full(max(window.pad, 0), -1), rows, np.full(max(window.pad, 0), -1)])
@@ -87,7 +87,7 @@ def patches(p: Problem, x: Array) -> Array:
 
 
 def convolved(p: Problem, x: Array, weight: Array, bias: Array, slopes: Array | None = None) -> Array:
-    """The outputs of `p`, with ReLU (or PReLU, by the slopes) and 2×2 pooling where it asks for them."""
+    """The outputs of `p`, with ReLU (or PReLU, by the slopes) and 2×2 pooling if it asks for them."""
     seen, parts = patches(p, x), []
     for ours, kernels in zip(np.split(seen, p.group, axis=1), np.split(weight, p.group), strict=True):
         parts.append(np.einsum("nchwij,ocij->nohw", ours, kernels, optimize=True))
@@ -101,16 +101,16 @@ def convolved(p: Problem, x: Array, weight: Array, bias: Array, slopes: Array | 
     return y.reshape(*y.shape[:2], (height + 1) // 2, 2, (width + 1) // 2, 2).max(axis=(3, 5))
 
 
-def kernel_gradient(p: Problem, x: Array, dy: Array) -> Array:
-    """The gradient of the kernels, given the outputs'."""
+def weight_gradient(p: Problem, x: Array, dy: Array) -> Array:
+    """The gradient of the weight, given that of the outputs."""
     parts = zip(np.split(patches(p, x), p.group, axis=1), np.split(dy, p.group, axis=1), strict=True)
     return np.concatenate([np.einsum("nchwij,nohw->ocij", seen, d, optimize=True) for seen, d in parts])
 
 
 def bottom_gradient(p: Problem, dy: Array, weight: Array) -> Array:
-    """The gradient of the bottom, given the outputs' (one group): each adds its kernel where it was seen."""
+    """The gradient of the bottom (one group): each output adds its filter, times its gradient, to its patch."""
     places = np.arange(p.size[0] * p.size[1], dtype=np.float64).reshape(1, 1, *p.size) + 1
-    seen = patches(p, places)[0, 0].astype(int)  # the pixels by number, 0 for none
+    seen = patches(p, places)[0, 0].astype(int)  # the number of each pixel, 0 for none
     spread = np.einsum("nohw,ocij->nchwij", dy, weight, optimize=True)
     dx = np.zeros((p.batch, p.channels, p.size[0] * p.size[1] + 1))
     np.add.at(dx, (slice(None), slice(None), seen), spread)
@@ -134,7 +134,7 @@ def blocked(x: Array) -> Array:
 
 
 def unblocked(y: Array, channels: int) -> Array:
-    """Back; the channels beyond must be 0, since others read them as such."""
+    """The inverse; the channels that pad a block must be 0, since other operations rely on it."""
     n, count, height, width, _ = y.shape
     full = y.transpose(0, 1, 4, 2, 3).reshape(n, count * BLOCK, height, width)
     assert not full[:, channels:].any()
@@ -143,7 +143,7 @@ def unblocked(y: Array, channels: int) -> Array:
 
 @contextmanager
 def guarded(*shape: int) -> Iterator[Array]:
-    """An array of NaN between guards; all of it must then have been written, and no guard."""
+    """An array of NaN between guards. Fails unless all of it, and no guard, is written."""
     size = int(np.prod(shape))
     memory = np.full(size + 2 * GUARD, np.nan, np.float32)
     yield memory[GUARD : GUARD + size].reshape(shape)

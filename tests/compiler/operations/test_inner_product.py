@@ -1,4 +1,4 @@
-"""InnerProduct of few rows: the kernel against NumPy on every instruction set, and which layers it is used for."""
+"""InnerProduct of a small batch: the kernel against NumPy on every instruction set, and which layers it is used for."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from fcnlite.compiler.operations.inner_product import SmallBatchInnerProduct
+from tests.compiler.convolution.problems import ISAS, guarded, machine_with
 from tests.compiler.path_comparison import (
     assert_near,
     assert_same_gradients,
@@ -22,7 +23,6 @@ from tests.compiler.path_comparison import (
     normal,
     spec_of,
 )
-from tests.compiler.problems import ISAS, guarded, machine_with
 
 EACH_ISA = pytest.mark.parametrize("instructions", ISAS)
 
@@ -61,7 +61,7 @@ def test_arrays_that_do_not_fit_are_refused(instructions: str) -> None:
         (4, {"bias_term": False}, True),
         (16, {}, True),
         (17, {}, False),
-        (2, {"axis": 2}, False),  # twice 10 rows
+        (2, {"axis": 2}, False),  # 2 · 10 rows
         (1, {"axis": 2}, True),
         (1, {"transpose": True}, False),
     ],

@@ -1,4 +1,4 @@
-"""Pooling of blocked arrays against the plain layer's kernels, on every instruction set."""
+"""Pooling of blocked arrays against the kernels of the NCHW layer, on every instruction set."""
 
 from __future__ import annotations
 
@@ -8,13 +8,12 @@ from fcnlite._kernels.pooling.nchw import ave_backward, ave_forward, max_backwar
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from fcnlite.arrays import Array
 from fcnlite.compiler.operations.pooling import AveragePooling, MaxPooling
 from fcnlite.description.shapes import Window
 from fcnlite.description.spec import LayerSpec
 from fcnlite.layers import create
+from tests.compiler.convolution.problems import ISAS, Array, blocked, guarded, machine_with, unblocked
 from tests.compiler.path_comparison import normal
-from tests.compiler.problems import ISAS, blocked, guarded, machine_with, unblocked
 from tests.random_nets import Draw
 
 EACH_ISA = pytest.mark.parametrize("instructions", ISAS)
@@ -32,7 +31,7 @@ def windows(draw: Draw) -> Windows:
 
 @st.composite
 def values(draw: Draw, shape: tuple[int, ...]) -> Array:
-    """Few different ones, so that many maxima are tied; and some NaN."""
+    """Few different values, so that many maxima are tied; and some NaN."""
     rng = np.random.default_rng(draw(st.integers(0, 1000)))
     x = rng.integers(-3, draw(st.sampled_from([-2, 4, 100])), shape).astype(np.float32)
     if draw(st.booleans()):
@@ -50,7 +49,7 @@ CASES = st.tuples(
 
 
 def plain(x: Array, w: Windows, mode: str) -> tuple[Array, Array, tuple[tuple[int, int], ...]]:
-    """What the plain layer's kernel makes: the maxima, where they lie, and the windows as kernels take them."""
+    """The results of the layer's kernel: the maxima, their places, and the windows as kernels read them."""
     clip = any(each.pad > 0 for each in w)
     n, channels, *size = x.shape
     top = [each.pooled(s, mode, clip) for each, s in zip(w, size, strict=True)]
@@ -65,7 +64,7 @@ def plain(x: Array, w: Windows, mode: str) -> tuple[Array, Array, tuple[tuple[in
 @settings(max_examples=80)
 @given(case=CASES, threads=st.sampled_from([1, 3]))
 def test_max_pooling_is_the_plain_one(instructions: str, case: tuple[Windows, Array, str], threads: int) -> None:
-    """Of equal maxima the first wins, NaN wins over all, and the gradient goes to the winner."""
+    """The first of equal maxima wins, NaN wins over all others, and the gradient goes to the winner."""
     (w, x, mode), kernels = case, machine_with(instructions).kernels
     expected, mask, arguments = plain(x, w, mode)
     y = np.zeros((x.shape[0], -(-x.shape[1] // 16), *expected.shape[2:], 16), np.float32)
@@ -99,7 +98,7 @@ def test_average_pooling_is_the_plain_one(
     instructions: str, shape: tuple[int, ...], kernel: tuple[int, int], stride: tuple[int, int],
     pad: tuple[int, int], top: tuple[int, int], threads: int,
 ) -> None:  # fmt: skip
-    """However many windows there are, also some beyond the picture."""
+    """For any number of windows, also some beyond the picture."""
     kernels, (n, channels, *size) = machine_with(instructions).kernels, shape
     x, dy = normal(0, *shape), normal(1, n, channels, *top)
     windows = kernel, stride, pad
@@ -146,7 +145,7 @@ def test_arrays_that_do_not_fit_are_refused(instructions: str) -> None:
         ({"kernel_size": 2, "stride": 2}, True),
         ({"kernel_size": 3, "stride": 2, "pad": 1}, True),
         ({"kernel_size": 15, "stride": 1}, True),
-        ({"kernel_size": 16, "stride": 1}, False),  # its places do not fit into a byte
+        ({"kernel_size": 16, "stride": 1}, False),  # a byte cannot number its places
         ({"kernel_size": 1, "stride": 2}, False),  # windows may be empty
         ({"kernel_size": 2, "stride": 2, "pool": "AVE"}, False),
         ({"global_pooling": True}, False),

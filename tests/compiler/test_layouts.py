@@ -7,10 +7,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from fcnlite.arrays import Array
 from fcnlite.compiler.layouts import sum_repeats
-from tests.compiler.path_comparison import normal
-from tests.compiler.problems import ISAS, machine_with
+from tests.compiler.convolution.problems import ISAS, machine_with
+from tests.compiler.path_comparison import Array, normal
 from tests.random_nets import Draw
 
 EPSILON = float(np.finfo(np.float32).eps) / 2
@@ -20,7 +19,8 @@ EACH_ISA = pytest.mark.parametrize("instructions", ISAS)
 
 @st.composite
 def sources(draw: Draw) -> tuple[Array, int]:
-    """Which one of how many each row stands for; some of them are none's, and some stand for none."""
+    """For each row the one that it repeats, and how many there are of these; some rows repeat none, and some are never
+    repeated."""
     count = draw(st.integers(1, 8))
     return np.array(draw(st.lists(st.integers(-1, count - 1), min_size=1, max_size=30))), count
 
@@ -46,7 +46,7 @@ def test_it_sums_what_each_stands_for(
     machine.threads = threads
     (row_of, height), (column_of, width) = rows, columns
     x = normal(0, *planes, len(row_of), len(column_of), *lanes)
-    # −1 would index from the end: what is none's goes to one row and column more.
+    # −1 would index from the end: rows that repeat none go to an additional row and column.
     expected, size = np.zeros((2, *planes, height + 1, width + 1, *lanes))
     places = slice(None), slice(None), row_of[:, None] % (height + 1), column_of % (width + 1)
     np.add.at(expected, places, x)
@@ -60,8 +60,8 @@ def test_it_sums_what_each_stands_for(
 @pytest.mark.parametrize(
     ("starts", "members"),
     [
-        ([0, 1], [0, 1]),  # not all of them
-        ([0, 2, 2], [0, 1]),  # of more than there are
+        ([0, 1], [0, 1]),  # one is missing
+        ([0, 2, 2], [0, 1]),  # one too many
         ([0, 2], [0, 3]),
         ([0, 2], [0, -1]),
     ],
