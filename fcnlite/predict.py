@@ -13,7 +13,7 @@ import numpy as np
 
 from fcnlite._cli import parser as _cli
 from fcnlite.data.pictures import SUFFIXES, read_image, show
-from fcnlite.data.problems import complain
+from fcnlite.data.problems import raise_if_any
 from fcnlite.errors import DataError, FcnliteError, FileError, nearest
 from fcnlite.files import cannot_read
 from fcnlite.segmentation import plots
@@ -201,7 +201,7 @@ def _segment(segmenter: Segmenter, picture: str, jobs: Sequence[_Job]) -> None:
         tqdm.write("\n  ".join([f"{job.source} -> {written}", *shares]), file=sys.stdout)
     if len(problems) == 1:
         raise DataError(problems[0])
-    complain(f"{len(jobs) - len(problems)} of {len(jobs)} pictures segmented", problems)
+    raise_if_any(f"{len(jobs) - len(problems)} of {len(jobs)} pictures segmented", problems)
 
 
 def _write(job: _Job, image: np.ndarray, maps: Mapping[str, np.ndarray], segmenter: Segmenter) -> None:

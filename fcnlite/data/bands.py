@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from fcnlite.data.opening import MAX_PIXELS, opened, refuse_pages, refuse_transparent, too_large
-from fcnlite.data.problems import survey
+from fcnlite.data.picture_files import MAX_PIXELS, open_picture, refuse_pages, refuse_transparent, too_large
+from fcnlite.data.problems import try_all
 from fcnlite.description.spec import MOST_BANDS, PICTURE_TYPES, Preprocessing
 from fcnlite.errors import DataError, FcnliteError, FileError
 from fcnlite.files import reading
@@ -40,7 +40,7 @@ _EXACT = {("u", 1), ("u", 2), ("u", 4), ("u", 8), ("u", 16), ("i", 16), ("i", 32
 _COLORS = ("RGB", "YCBCR", "CIELAB")
 
 
-class Kind(NamedTuple):
+class PixelFormat(NamedTuple):
     """What a picture file holds."""
 
     bands: int
@@ -49,9 +49,9 @@ class Kind(NamedTuple):
     """8 (uint8), 16 (uint16) or 32 (float32, which other types become)."""
 
     @staticmethod
-    def of(values: np.ndarray) -> Kind:
+    def of(values: np.ndarray) -> PixelFormat:
         """The kind of an array that `read_bands` gives."""
-        return Kind(values.shape[2] if values.ndim == 3 else 1, _bits(values.dtype))
+        return PixelFormat(values.shape[2] if values.ndim == 3 else 1, _bits(values.dtype))
 
     def __str__(self) -> str:
         return f"{self.bands} band{'s' * (self.bands != 1)} of type {PICTURE_TYPES[self.bits]}"
@@ -60,14 +60,14 @@ class Kind(NamedTuple):
 class _Bands(NamedTuple):
     """A file whose header has been read."""
 
-    kind: Kind
+    kind: PixelFormat
     read: Callable[[], np.ndarray]
     """Decodes it: H×W for one band, else H×W×bands."""
     orientation: int = 1
     """As EXIF and TIFF number it: how the camera was held."""
 
 
-def kind_of(path: str | os.PathLike[str]) -> Kind:
+def read_format(path: str | os.PathLike[str]) -> PixelFormat:
     """The bands and bits of a picture file, from its header. Raises `FileError` and `DataError` as `read_bands`."""
     with _opened(path) as found:
         return found.kind
@@ -101,7 +101,7 @@ def upright(values: np.ndarray, orientation: int) -> np.ndarray:
     return values
 
 
-def feed(kind: Kind, bands: Sequence[int] = ()) -> Preprocessing | None:
+def band_preprocessing(kind: PixelFormat, bands: Sequence[int] = ()) -> Preprocessing | None:
     """How pictures of this kind are read, and which of their bands are fed; their mean is not measured yet.
 
     `bands` are counted from 1 (default: all; three in the order blue, green, red, as Caffe's nets take colours; one for
@@ -110,7 +110,7 @@ def feed(kind: Kind, bands: Sequence[int] = ()) -> Preprocessing | None:
     if not bands:
         if kind.bits == 8 and kind.bands in (1, 3):
             return None
-        if kind == Kind(1, 16):
+        if kind == PixelFormat(1, 16):
             return Preprocessing(mean=(0.0,) * 3, bits=16)
         bands = {1: (1, 1, 1), 3: (3, 2, 1)}.get(kind.bands, range(1, kind.bands + 1))
     wrong = [band for band in bands if not 1 <= band <= kind.bands]
@@ -120,7 +120,7 @@ def feed(kind: Kind, bands: Sequence[int] = ()) -> Preprocessing | None:
     return Preprocessing("BANDS", (0.0,) * len(chosen), bits=kind.bits, bands=chosen, picture_bands=kind.bands)
 
 
-def measured(preprocessing: Preprocessing, paths: Sequence[Path]) -> Preprocessing:
+def with_measured_mean(preprocessing: Preprocessing, paths: Sequence[Path]) -> Preprocessing:
     """`preprocessing` with mean and deviation of each band over these pictures (at most `MEASURED`, evenly spread).
 
     Files that cannot be read, or are of another kind, are passed over: checking the data set tells of them.
@@ -132,7 +132,7 @@ def measured(preprocessing: Preprocessing, paths: Sequence[Path]) -> Preprocessi
         flat = values.reshape(-1, values.shape[2] if values.ndim == 3 else 1).astype(np.float64)
         return len(flat), flat.sum(axis=0), np.square(flat).sum(axis=0)
 
-    found = [each for each in survey(sums, chosen)[0] if len(each[1]) == (preprocessing.picture_bands or 1)]
+    found = [each for each in try_all(sums, chosen)[0] if len(each[1]) == (preprocessing.picture_bands or 1)]
     if not found:
         return preprocessing
     count = sum(each[0] for each in found)
@@ -154,7 +154,7 @@ def _opened(path: str | os.PathLike[str]) -> Iterator[_Bands]:
         with _tiff(path) as found:
             yield found
     else:
-        with opened(path) as image:
+        with open_picture(path) as image:
             yield _in_picture(path, image)._replace(orientation=int(image.getexif().get(ORIENTATION, 1)))
 
 
@@ -176,7 +176,7 @@ def _in_npy(path: str | os.PathLike[str]) -> _Bands:
     bands = values.shape[2] if values.ndim == 3 else 1
     _check(path, values.shape[0], values.shape[1], bands)
     bits = _bits(values.dtype)
-    return _Bands(Kind(bands, bits), lambda: np.array(values, PICTURE_TYPES[bits]))
+    return _Bands(PixelFormat(bands, bits), lambda: np.array(values, PICTURE_TYPES[bits]))
 
 
 def _in_picture(path: str | os.PathLike[str], image: ImageFile.ImageFile) -> _Bands:
@@ -185,20 +185,20 @@ def _in_picture(path: str | os.PathLike[str], image: ImageFile.ImageFile) -> _Ba
     refuse_pages(path, image)
     refuse_transparent(path, image)
     if image.mode in ("I;16", "I;16L", "I;16B", "I;16N") or (image.mode == "I" and image.format in ("PNG", "PPM")):
-        return _Bands(Kind(1, 16), lambda: np.asarray(image).astype(np.uint16))
+        return _Bands(PixelFormat(1, 16), lambda: np.asarray(image).astype(np.uint16))
     if image.mode in ("I", "F"):
-        return _Bands(Kind(1, 32), lambda: np.asarray(image).astype(np.float32))
+        return _Bands(PixelFormat(1, 32), lambda: np.asarray(image).astype(np.float32))
     low = _DEEP_COLORS.get(reader.split(" ")[0]) if image.format == "PNG" else None
     if low is not None:
-        return _Bands(Kind(3, 16), lambda: _deep_colors(path, image, low))
+        return _Bands(PixelFormat(3, 16), lambda: _deep_colors(path, image, low))
     if ";16" in reader or (image.format == "PPM" and int(reader.partition(" ")[2] or 255) > 255):
         raise DataError(
             f"{path}: is a {image.format} picture of 16 bits in a form that is not read exactly ({reader}); save it as "
             "PNG without alpha, or as TIFF."
         )
     if image.mode in ("1", "L", "LA", "La"):
-        return _Bands(Kind(1, 8), lambda: np.array(image.convert("L")))
-    return _Bands(Kind(3, 8), lambda: np.array(image.convert("RGB")))
+        return _Bands(PixelFormat(1, 8), lambda: np.array(image.convert("L")))
+    return _Bands(PixelFormat(3, 8), lambda: np.array(image.convert("RGB")))
 
 
 def _reader(image: ImageFile.ImageFile) -> str:
@@ -210,7 +210,7 @@ def _reader(image: ImageFile.ImageFile) -> str:
 def _deep_colors(path: str | os.PathLike[str], image: ImageFile.ImageFile, low: str) -> np.ndarray:
     """A PNG's colours of 16 bits: Pillow's readers give 8 bits, so the file is read for the high and the low ones."""
     high = np.array(image.convert("RGB")).astype(np.uint16)
-    with opened(path) as again:
+    with open_picture(path) as again:
         codec, box, offset, _ = again.tile[0]
         again.tile = [type(again.tile[0])(codec, box, offset, low)]
         return high << np.uint16(8) | np.array(again.convert("RGB"))
@@ -244,13 +244,13 @@ def _tiff(path: str | os.PathLike[str]) -> Iterator[_Bands]:
                 _check(path, height, width, samples)
                 if max(map(int, page.chunks)) > MAX_PIXELS or np.prod(page.chunks, dtype=np.float64) > 4 * MAX_PIXELS:
                     raise too_large(path, f"tiles of {'×'.join(map(str, page.chunks))}")
-                yield _Bands(Kind(bands, _bits(dtype)), lambda: _pixels(path, page, bands), _orientation(page))
+                yield _Bands(PixelFormat(bands, _bits(dtype)), lambda: _pixels(path, page, bands), _orientation(page))
                 return
     except FcnliteError:
         raise
     except Exception as error:  # tifffile raises a dozen types for damaged files
         raise FileError(f"{path}: is a damaged TIFF file, or of a kind that is not read ({error}).") from error
-    with opened(path) as image:
+    with open_picture(path) as image:
         yield _in_picture(path, image)._replace(orientation=int(image.getexif().get(ORIENTATION, 1)))
 
 

@@ -54,7 +54,7 @@ class Counts:
         )
 
 
-def blended(counts: Counts) -> str | None:
+def signs_of_blending(counts: Counts) -> str | None:
     """What looks blended, in words: new numbers on edges that stand nowhere else, or far too many between two sides."""
     thin = np.count_nonzero((counts.all > 0) & (counts.inner == 0))
     if thin >= ON_EDGES_ONLY:

@@ -9,8 +9,8 @@ from __future__ import annotations
 import os
 from pathlib import Path, PurePosixPath
 
-from fcnlite.data.pairs import FileDataset, Files, Numbers, picture_and_label, plain_values
-from fcnlite.data.problems import complain
+from fcnlite.data.file_dataset import FileDataset, NumberTable, SampleFiles, identity_values, picture_and_label
+from fcnlite.data.problems import raise_if_any
 from fcnlite.data.published import find_folder
 from fcnlite.data.sample import VOID
 from fcnlite.description.spec import Labels
@@ -44,7 +44,7 @@ class CamVid(FileDataset):
     def __init__(self, split: str, root: str | os.PathLike[str]) -> None:
         folder = find_folder("camvid", root, ("CamVid",), (f"{split}.txt",), self.published)
         listing = folder / f"{split}.txt"
-        files: list[Files] = []
+        files: list[SampleFiles] = []
         problems: list[str] = []
         for number, line in enumerate(read_text(listing).splitlines(), start=1):
             words = line.split()
@@ -62,10 +62,10 @@ class CamVid(FileDataset):
             image, label = paths
             if image is not None and label is not None:
                 files.append(picture_and_label(image.stem, image, label))
-        complain(f"data set 'camvid' ({split})", problems)
+        raise_if_any(f"data set 'camvid' ({split})", problems)
         if not files:
             raise DataError(f"{listing}: lists nothing. {self.published}")
-        read = Numbers({**plain_values(len(CLASSES)), VOID_NUMBER: VOID}, len(CLASSES))
+        read = NumberTable({**identity_values(len(CLASSES)), VOID_NUMBER: VOID}, len(CLASSES))
         super().__init__("camvid", split, {"label": Labels(CLASSES, COLORS)}, files, {"label": read})
 
 

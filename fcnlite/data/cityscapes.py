@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 
-from fcnlite.data.pairs import FileDataset, Numbers, picture_and_label
+from fcnlite.data.file_dataset import FileDataset, NumberTable, picture_and_label
 from fcnlite.data.published import find_folder
 from fcnlite.data.sample import VOID
 from fcnlite.description.spec import Labels
@@ -70,5 +70,5 @@ class Cityscapes(FileDataset):
             split,
             {"label": Labels(tuple(CLASSES), colors)},
             files,
-            {"label": Numbers(values, len(CLASSES))},
+            {"label": NumberTable(values, len(CLASSES))},
         )

@@ -6,10 +6,9 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from typing import ClassVar
 
-from fcnlite.data.census import Census
-from fcnlite.data.checking import check_sample
-from fcnlite.data.problems import Progress, complain, survey
-from fcnlite.data.sample import Sample
+from fcnlite.data.problems import Progress, raise_if_any, try_all
+from fcnlite.data.sample import Sample, check_sample
+from fcnlite.data.statistics import Statistics
 from fcnlite.description.spec import Labels, Preprocessing
 from fcnlite.errors import DataError, FcnliteError
 from fcnlite.text import classes_in_words, html_table
@@ -45,7 +44,7 @@ class Dataset(ABC):
         """Heights and widths that `usable` has met, each with the name of a sample that has it."""
         self.skipped: Sequence[str] = ()
         """What is wrong with the samples that were left out."""
-        self.census = Census()
+        self.statistics = Statistics()
         """What `usable` has found in the samples that it has read."""
         self.origin = ""
         """What generated samples depend on beside split and index; empty where they are read."""
@@ -85,7 +84,7 @@ class Dataset(ABC):
         `progress(done, total)` is called in the calling thread after each sample.
         """
         _, problems = self.usable(progress)
-        complain(f"data set {self.name!r} ({self.split})", problems)
+        raise_if_any(f"data set {self.name!r} ({self.split})", problems)
 
     def usable(self, progress: Progress | None = None) -> tuple[Sequence[int], list[str]]:
         """Read every sample, as `check` does: the indices of those that can be used, what is wrong with the others."""
@@ -94,13 +93,13 @@ class Dataset(ABC):
             self._visit(index)  # not returned: the pictures of a whole set need not fit into memory
             return index
 
-        return survey(read, range(len(self)), progress)
+        return try_all(read, range(len(self)), progress)
 
     def _visit(self, index: int) -> Sample:
         sample = read_sample(self, index)
         height, width = sample.image.shape[:2]
         self.sizes.setdefault((height, width), sample.name)
-        self.census.add(index, sample)
+        self.statistics.add(index, sample)
         return sample
 
     def __repr__(self) -> str:
@@ -135,8 +134,8 @@ class Subset(Dataset):
         self.sizes = whole.sizes
         self.skipped = skipped
         self.origin = whole.origin
-        if whole.census.covers(indices):
-            self.census = whole.census.renumbered(indices)
+        if whole.statistics.covers(indices):
+            self.statistics = whole.statistics.renumbered(indices)
         self._whole = whole
         self.bands = whole.bands
         self._indices = indices

@@ -9,13 +9,14 @@ from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 
-from fcnlite.data import orientation, splits
-from fcnlite.data.bands import feed, kind_of, measured
-from fcnlite.data.blending import REMEDY, Counts, blended
+from fcnlite.data import splits
+from fcnlite.data.bands import band_preprocessing, read_format, with_measured_mean
+from fcnlite.data.blending import REMEDY, Counts, signs_of_blending
+from fcnlite.data.file_dataset import FileDataset, SampleFiles
 from fcnlite.data.label_options import LabelOptions
-from fcnlite.data.matching import Naming, match
-from fcnlite.data.pairs import FileDataset, Files
-from fcnlite.data.problems import Progress, complain, survey
+from fcnlite.data.orientation import choose_orientation
+from fcnlite.data.pairing import Naming, find_pairs
+from fcnlite.data.problems import Progress, raise_if_any, try_all
 from fcnlite.description.spec import Preprocessing
 from fcnlite.errors import DataError, FcnliteError
 
@@ -76,17 +77,17 @@ class Folder(FileDataset):
         folder = Path(root)
         if not folder.is_dir():
             raise DataError(f"data set 'folder': the root {folder} is no folder. {self.published}")
-        how = LabelOptions(folder, folder / labels, colors, classes, masks, binary_masks, remap, skip_bad)
-        naming = Naming(image_suffix, label_suffix, how.png_only)
-        files, self._passed_over = match(folder / images, folder / labels, naming)
+        label_options = LabelOptions(folder, folder / labels, colors, classes, masks, binary_masks, remap, skip_bad)
+        naming = Naming(image_suffix, label_suffix, label_options.png_only)
+        files, self._passed_over = find_pairs(folder / images, folder / labels, naming)
         if not skip_bad or not files:
-            complain("data set 'folder'", self._passed_over)
+            raise_if_any("data set 'folder'", self._passed_over)
         doubts: list[str] = []
         divided = splits.divide({each.name for each in files}, folder, val, split, doubts.append)
-        splits.say_shared({each.name: each.images["data"] for each in files}, divided, doubts.append)
+        splits.warn_of_shared({each.name: each.images["data"] for each in files}, divided, doubts.append)
         kept = [each for each in files if each.name in divided[split]]
-        meaning, read = how.settle([each.labels["label"] for each in files], doubts.append)
-        turned = orientation.choose(files, exif, doubts.append)
+        meaning, read = label_options.resolve([each.labels["label"] for each in files], doubts.append)
+        turned = choose_orientation(files, exif, doubts.append)
         if white is not None and not 1 <= white <= 65535:
             raise DataError(f"data set 'folder': white is {white}; expected 1 to 65535.")
         super().__init__("folder", split, {"label": meaning}, kept, {"label": read}, _kind(files, bands), turned)
@@ -104,7 +105,7 @@ class Folder(FileDataset):
             return None
         if self._white is not None:  # fed as a byte of 255 is, about the middle of the range
             return replace(kind, mean=(self._white / 2,) * len(kind.mean), scale=255 / self._white)
-        return measured(kind, self._measured_on)
+        return with_measured_mean(kind, self._measured_on)
 
     def usable(self, progress: Progress | None = None) -> tuple[Sequence[int], list[str]]:
         """As every set; warns where the labels look blended although all their numbers are classes."""
@@ -114,8 +115,8 @@ class Folder(FileDataset):
             counts.append(Counts.of(self._visit(index).label))
             return index
 
-        indices, problems = survey(read, range(len(self)), progress)
-        what = blended(Counts.total(counts)) if counts else None
+        indices, problems = try_all(read, range(len(self)), progress)
+        what = signs_of_blending(Counts.total(counts)) if counts else None
         if what is not None:
             warnings.warn(
                 f"in the labels of data set 'folder' ({self.split}) {what}: they look anti-aliased, resized smoothly "
@@ -125,15 +126,15 @@ class Folder(FileDataset):
         return indices, [*self._passed_over, *problems]
 
 
-def _kind(files: Sequence[Files], bands: Sequence[int]) -> Preprocessing | None:
+def _kind(files: Sequence[SampleFiles], bands: Sequence[int]) -> Preprocessing | None:
     """How the pictures are read: as the first one that can be read is. None for 8 bits, gray or RGB."""
     for each in files:
         try:
-            kind = kind_of(each.images["data"])
+            kind = read_format(each.images["data"])
         except FcnliteError:
             continue  # check() tells what is wrong with this file
         try:
-            return feed(kind, bands)
+            return band_preprocessing(kind, bands)
         except DataError as error:
             raise DataError(f"data set 'folder': {error}") from error
     return None

@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from fcnlite.data.dataset import Dataset
-from fcnlite.data.pairs import Numbers
+from fcnlite.data.file_dataset import NumberTable
 from fcnlite.data.pictures import count_pages, read_gray_page
 from fcnlite.data.published import find_folder
 from fcnlite.data.sample import Sample
@@ -59,7 +59,7 @@ class ISBI(Dataset):
         """Slice `index` of the split. Raises `FileError` or `DataError`, naming the file, if it cannot be used."""
         number, image, label, page = self._slices[index]
         picture = read_gray_page(image, page)
-        labels = Numbers(VALUES, len(CLASSES), lambda path: read_gray_page(path, page))(label)
+        labels = NumberTable(VALUES, len(CLASSES), lambda path: read_gray_page(path, page))(label)
         if picture.shape != labels.shape:
             sizes = " and ".join(f"{each.shape[1]}×{each.shape[0]}" for each in (picture, labels))
             raise DataError(f"{image} and {label}: slice {number} is of {sizes} pixels; a pair must agree in size.")

@@ -13,12 +13,12 @@ from typing import NamedTuple
 import numpy as np
 
 from fcnlite.arrays import Array
-from fcnlite.data.blending import REMEDY, Counts, blended
-from fcnlite.data.pairs import ReadLabel, listed
+from fcnlite.data.blending import REMEDY, Counts, signs_of_blending
+from fcnlite.data.file_dataset import LabelReader, format_ranges
+from fcnlite.data.label_tables import REMAP_FORM, Warn
 from fcnlite.data.pictures import read_label
-from fcnlite.data.problems import complain, survey
+from fcnlite.data.problems import raise_if_any, try_all
 from fcnlite.data.sample import VOID
-from fcnlite.data.tables import REMAP_FORM, Say
 from fcnlite.errors import DataError, FcnliteError
 
 BINARY = "give --data-option binary_masks=true (in Python binary_masks=True): 255 is class 1"
@@ -78,20 +78,20 @@ class Histogram:
         return "\n".join(rows)
 
 
-def count_classes(folder: Path, labels: Sequence[Path], skip_bad: bool, say: Say) -> int:
+def count_classes(folder: Path, labels: Sequence[Path], skip_bad: bool, warn: Warn) -> int:
     """The largest class number in the labels, plus one; with `skip_bad` in those that do not look blended.
 
     Raises `DataError` where the numbers do not look like those of classes.
     """
-    found, problems = survey(lambda path: (path, Counts.of(read_label(path))), labels)
+    found, problems = try_all(lambda path: (path, Counts.of(read_label(path))), labels)
     if not skip_bad or not found:
-        complain(f"labels in {folder}", problems)
+        raise_if_any(f"labels in {folder}", problems)
     each = [counts for _, counts in found]
-    what = blended(Counts.total(each))
+    what = signs_of_blending(Counts.total(each))
     if what is not None:
-        bad = [path.name for path, counts in found if blended(counts) is not None]
-        each = [counts for counts in each if blended(counts) is None]
-        if not skip_bad or not each or blended(Counts.total(each)) is not None:
+        bad = [path.name for path, counts in found if signs_of_blending(counts) is not None]
+        each = [counts for counts in each if signs_of_blending(counts) is None]
+        if not skip_bad or not each or signs_of_blending(Counts.total(each)) is not None:
             names = f" ({', '.join(bad[:3])}{f' and {len(bad) - 3} more' if len(bad) > 3 else ''})" if bad else ""
             raise DataError(
                 f"{folder}: the classes cannot be counted: {what}, so that the labels were anti-aliased, resized "
@@ -107,7 +107,7 @@ def count_classes(folder: Path, labels: Sequence[Path], skip_bad: bool, say: Say
     if doubtful is not None:
         raise DataError(_refusal(folder, doubtful, histogram, count))
     if count == 3 and _counted(histogram.present, least=4):
-        say(
+        warn(
             f"{folder}: 2 is found only in labels that hold 1 too; if these are the numbers of objects, not of "
             "classes, give masks=nonzero; if they are classes, classes=3 says so."
         )
@@ -118,7 +118,7 @@ def doubt(histogram: Histogram) -> Doubt | None:
     """Why the numbers do not look like those of classes, if they do not."""
     values = histogram.classes
     highest = values[-1]
-    found = listed(values)
+    found = format_ranges(values)
     gaps = highest + 1 - len(values)
     if len(values) == 2 and values[0] == 0 and highest > 1:
         return Doubt(f"hold {found}, as masks of two values do", ("nonzero", "threshold", "remap"))
@@ -130,7 +130,7 @@ def doubt(histogram: Histogram) -> Doubt | None:
         and len(histogram.present) > 2
     ]
     if strays:
-        why = f"hold {listed(strays)} in a few pixels of one picture only, which may be a slip"
+        why = f"hold {format_ranges(strays)} in a few pixels of one picture only, which may be a slip"
         return Doubt(why, ("stray", "remap", "nonzero"), strays[0])
     if _counted(histogram.present):
         why = f"count from 0 in each picture ({found}), some further than others, as the numbers of objects do"
@@ -141,7 +141,7 @@ def doubt(histogram: Histogram) -> Doubt | None:
         why = f"hold {found}, of which {single} are found in one picture only, as the numbers of objects are"
         return Doubt(why, ("nonzero", "remap"))
     if gaps:
-        why = f"hold {found}, but no pixel of {listed(sorted(set(range(highest)) - set(values)))}"
+        why = f"hold {found}, but no pixel of {format_ranges(sorted(set(range(highest)) - set(values)))}"
         if gaps <= len(values):
             return Doubt(why, ("classes", "remap", "nonzero"))
         return Doubt(why, ("remap", "nonzero", *(("threshold",) if highest > 99 else ())))
@@ -208,7 +208,7 @@ def refuse_masks(folder: Path, labels: Sequence[Path]) -> None:
         )
 
 
-def refuse_one_class(folder: Path, labels: Sequence[Path], read: ReadLabel, option: str) -> None:
+def refuse_one_class(folder: Path, labels: Sequence[Path], read: LabelReader, option: str) -> None:
     """Raise `DataError` if all labels are one class as `option` has it; the first pixel of the other one ends it."""
     found: set[int] = set()
     for path in labels:

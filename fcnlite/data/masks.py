@@ -15,19 +15,19 @@ _BRIGHTEST = 65535
 
 
 @dataclass(frozen=True)
-class Masks:
+class MaskRule:
     """Called with a path, it reads that label: class 1 from the value `threshold` on; None: where it is not 0."""
 
     threshold: int | None
 
     @staticmethod
-    def parse(option: str) -> Masks:
+    def parse(option: str) -> MaskRule:
         """From `nonzero` or `threshold:T`. Raises `DataError` for anything else."""
         number = option.removeprefix(_THRESHOLD)
         if option == _NONZERO:
-            return Masks(None)
+            return MaskRule(None)
         if number != option and number.isdecimal() and len(number) < 6 and 1 <= int(number) <= _BRIGHTEST:
-            return Masks(int(number))
+            return MaskRule(int(number))
         raise DataError(
             f"data set 'folder': masks is {option!r}; expected nonzero or threshold:T with T from 1 to {_BRIGHTEST}, "
             "such as threshold:128."

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
-from fcnlite.data.bands import ORIENTATION, Kind, read_bands, upright
-from fcnlite.data.opening import opened, refuse_pages, refuse_size
+from fcnlite.data.bands import ORIENTATION, PixelFormat, read_bands, upright
+from fcnlite.data.picture_files import open_picture, refuse_pages, refuse_size
 from fcnlite.description.spec import Preprocessing
 from fcnlite.errors import DataError, FcnliteError
 from fcnlite.files import read_bytes
@@ -57,14 +57,14 @@ def read_image(
     fits_as_stored_alone = label_size == values.shape[1::-1] and label_size != turned.shape[1::-1]
     if orientation == "upright" or (orientation == "auto" and not fits_as_stored_alone):
         values = turned
-    kind = Kind.of(values)
+    kind = PixelFormat.of(values)
     if preprocessing.color == "BANDS":
-        wanted = Kind(preprocessing.picture_bands, preprocessing.bits)
+        wanted = PixelFormat(preprocessing.picture_bands, preprocessing.bits)
         if kind != wanted:
             raise DataError(f"{path}: has {kind}; expected {wanted}, which the net is trained on.")
         return np.ascontiguousarray(values)
     if preprocessing.bits == 16:
-        if kind != Kind(1, 16):
+        if kind != PixelFormat(1, 16):
             raise DataError(f"{path}: is no gray picture of 16 bits, as is expected here; it has {kind}.")
         return np.ascontiguousarray(values)
     if kind.bits != 8:
@@ -83,7 +83,7 @@ def read_image(
 def holds_colors(path: str | os.PathLike[str]) -> bool:
     """Whether a label shows colours rather than numbers. False where it cannot be read: `read_label` tells why."""
     try:
-        with opened(path) as image:
+        with open_picture(path) as image:
             return image.format == "PNG" and image.mode not in ("1", "L", "P") and not _is_deep(image)
     except FcnliteError:
         return False
@@ -92,7 +92,7 @@ def holds_colors(path: str | os.PathLike[str]) -> bool:
 def palette_used(path: str | os.PathLike[str]) -> dict[int, tuple[int, ...]]:
     """The colour of each number in a palette PNG; none where it is no such file or cannot be read."""
     try:
-        with opened(path) as image:
+        with open_picture(path) as image:
             if image.format != "PNG" or image.mode != "P":
                 return {}
             numbers = np.unique(np.asarray(image)).tolist()
@@ -118,7 +118,7 @@ def read_label(path: str | os.PathLike[str]) -> np.ndarray:
 
 def read_numbers(path: str | os.PathLike[str]) -> np.ndarray:
     """As `read_label`, with numbers above 255 in files of 16 bits: H×W integers."""
-    with opened(path) as image:
+    with open_picture(path) as image:
         _refuse_losses(path, image)
         stretch = _LOW_DEPTH_GRAY.get(str(image.tile[0][3]), 1)
         if image.mode not in ("1", "L", "P") and not _is_deep(image):
@@ -135,7 +135,7 @@ def read_nonzero(path: str | os.PathLike[str]) -> np.ndarray:
 
     Raises `FileError` if it cannot be read, `DataError` if it is no PNG or shows its mask by transparency alone.
     """
-    with opened(path) as image:
+    with open_picture(path) as image:
         _refuse_losses(path, image)
         shown = _without_alpha(path, image) if image.mode not in ("1", "L", "P") and not _is_deep(image) else image
         values = np.asarray(shown)
@@ -153,7 +153,7 @@ def read_threshold(path: str | os.PathLike[str], threshold: int) -> np.ndarray:
 
     Raises `FileError` if it cannot be read, `DataError` if it shows colours, or its mask by transparency alone.
     """
-    with opened(path) as image:
+    with open_picture(path) as image:
         refuse_pages(path, image)
         if _is_deep(image):
             return (np.asarray(image) >= threshold).astype(np.uint8)
@@ -178,7 +178,7 @@ def _without_alpha(path: str | os.PathLike[str], image: Image.Image) -> Image.Im
 
 def read_colors(path: str | os.PathLike[str]) -> np.ndarray:
     """The colours in the label PNG at `path` as H×W×3 uint8 RGB. Raises as `read_label` does."""
-    with opened(path) as image:
+    with open_picture(path) as image:
         _refuse_losses(path, image)
         if _is_deep(image):
             raise DataError(f"{path}: is a 16-bit gray PNG; expected a label of colours.")
@@ -190,7 +190,7 @@ def read_gray_page(path: str | os.PathLike[str], page: int) -> np.ndarray:
 
     Raises `FileError` if it cannot be read, `DataError` if it is too large or not gray of 8 bits.
     """
-    with opened(path) as image:
+    with open_picture(path) as image:
         image.seek(page)
         if image.mode not in ("1", "L"):
             raise DataError(f"{path}: is no gray picture of 8 bits ({image.mode}), as is expected here.")
@@ -200,7 +200,7 @@ def read_gray_page(path: str | os.PathLike[str], page: int) -> np.ndarray:
 
 def count_pages(path: str | os.PathLike[str]) -> int:
     """How many pictures the file holds. Raises `FileError` and `DataError` as `read_gray_page` does."""
-    with opened(path) as image:
+    with open_picture(path) as image:
         return int(getattr(image, "n_frames", 1))
 
 
@@ -240,7 +240,7 @@ def orientation_of(path: str | os.PathLike[str]) -> tuple[int, tuple[int, int]]:
 
     Raises `FileError` if it cannot be read, `DataError` if it is too large.
     """
-    with opened(path) as image:
+    with open_picture(path) as image:
         size = image.size
         if image.format == "PNG" and not any(kind in read_bytes(path) for kind in _PNG_NOTES):
             return 1, size  # asked for it, Pillow would decode the whole picture
@@ -250,5 +250,5 @@ def orientation_of(path: str | os.PathLike[str]) -> tuple[int, tuple[int, int]]:
 
 def size_of(path: str | os.PathLike[str]) -> tuple[int, int]:
     """Width and height as stored. Raises as `orientation_of` does."""
-    with opened(path) as image:
+    with open_picture(path) as image:
         return image.size

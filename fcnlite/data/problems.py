@@ -18,7 +18,7 @@ Item = TypeVar("Item")
 Result = TypeVar("Result")
 
 
-def survey(
+def try_all(
     work: Callable[[Item], Result],
     items: Sequence[Item],
     progress: Progress | None = None,
@@ -44,14 +44,14 @@ def survey(
     return results, problems
 
 
-def complain(where: str, problems: Sequence[str]) -> None:
+def raise_if_any(where: str, problems: Sequence[str]) -> None:
     """Raise a `DataError` that lists `problems`, if there are any."""
     if problems:
         count = f"{len(problems)} " + ("problem" if len(problems) == 1 else "problems")
-        raise DataError(listing(f"{where}: {count}", problems))
+        raise DataError(format_problems(f"{where}: {count}", problems))
 
 
-def listing(heading: str, problems: Sequence[str], shown: int = SHOWN) -> str:
+def format_problems(heading: str, problems: Sequence[str], shown: int = SHOWN) -> str:
     """The first problems, one a line below the heading; the others are counted."""
     lines = [f"{heading}:", *(f"  {problem}" for problem in problems[:shown])]
     if len(problems) > shown:

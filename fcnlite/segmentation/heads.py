@@ -154,7 +154,7 @@ def prepare(net: Net, dataset: Dataset) -> None:
     net.info = ModelInfo(preprocessing=preprocessing)
     inputs = picture_inputs(net)
     scored = heads(net.share("TEST"), inputs)
-    check_fit(scored, [*inputs], dataset)
+    check_compatible(scored, [*inputs], dataset)
     for what, blobs, names in (("pictures", inputs, dataset.pictures), ("labels", scored, tuple(dataset.labels))):
         if set(blobs) != set(names):
             raise DataError(
@@ -190,7 +190,7 @@ def _fitted(net: Net, preprocessing: Preprocessing) -> Preprocessing:
     return replace(preprocessing, color="GRAY", mean=(sum(preprocessing.mean) / 3,), std=std, mean_picture=None)
 
 
-def check_fit(net_heads: Mapping[str, Head], inputs: Sequence[str], dataset: Dataset) -> None:
+def check_compatible(net_heads: Mapping[str, Head], inputs: Sequence[str], dataset: Dataset) -> None:
     """Raise `DataError` unless the net takes the pictures of the data set and scores its labels and classes."""
     _check_pictures(inputs, dataset)
     if len(dataset.labels) > 1 and list(dataset.labels) != list(net_heads):

@@ -8,9 +8,9 @@ from dataclasses import replace
 import numpy as np
 
 from fcnlite.data import Dataset
-from fcnlite.data.census import Census
 from fcnlite.data.dataset import Progress
-from fcnlite.data.problems import complain, survey
+from fcnlite.data.problems import raise_if_any, try_all
+from fcnlite.data.statistics import Statistics
 from fcnlite.description.spec import LayerSpec, NetSpec
 from fcnlite.errors import TrainingError
 from fcnlite.net import Net
@@ -29,16 +29,16 @@ def balanced(net: Net, dataset: Dataset, offset: float, progress: Progress | Non
 def class_shares(dataset: Dataset, progress: Progress | None = None) -> dict[str, np.ndarray]:
     """For each label map the share of each class in the labelled pixels of `dataset`, float64; void is left out.
 
-    Samples are read unless `dataset.census` has counted them already. Raises `DataError` for samples that cannot be
+    Samples are read unless `dataset.statistics` has counted them already. Raises `DataError` for samples that cannot be
     read, and `TrainingError` where no pixel has a class.
     """
     where = f"data set {dataset.name!r} ({dataset.split})"
 
-    census = dataset.census
+    census = dataset.statistics
     if not census.covers(range(len(dataset))):
-        census = Census()
-        _, problems = survey(lambda index: census.add(index, dataset[index]), range(len(dataset)), progress)
-        complain(where, problems)
+        census = Statistics()
+        _, problems = try_all(lambda index: census.add(index, dataset[index]), range(len(dataset)), progress)
+        raise_if_any(where, problems)
     shares = {}
     for name, labels in dataset.labels.items():
         total = census.counts(name)[: len(labels.classes)].astype(np.float64)

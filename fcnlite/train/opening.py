@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from fcnlite.data import VOID, Dataset
-from fcnlite.data.census import Census
+from fcnlite.data.statistics import Statistics
 from fcnlite.description.shapes import placements
 from fcnlite.description.spec import Labels
 from fcnlite.layers import links
@@ -81,17 +81,17 @@ def _sizes(dataset: Dataset, crop: tuple[int, int] | None) -> str:
     return f"{min(widths)} to {max(widths)} wide, {min(heights)} to {max(heights)} high{cut}"
 
 
-def _census(dataset: Dataset) -> Census:
+def _census(dataset: Dataset) -> Statistics:
     """Of the whole set if it was read, else of a few samples, evenly spread."""
-    if dataset.census.covers(range(len(dataset))):
-        return dataset.census
-    census = Census()
+    if dataset.statistics.covers(range(len(dataset))):
+        return dataset.statistics
+    census = Statistics()
     for index in np.unique(np.linspace(0, len(dataset) - 1, _LOOKED_AT).astype(int)).tolist():
         census.add(index, dataset[index])
     return census
 
 
-def _classes(name: str, labels: Labels, census: Census) -> Iterator[str]:
+def _classes(name: str, labels: Labels, census: Statistics) -> Iterator[str]:
     """A line for each class, from the census of the training split."""
     counts = census.counts(name)
     count = len(labels.classes)
@@ -109,7 +109,7 @@ def _classes(name: str, labels: Labels, census: Census) -> Iterator[str]:
         yield f"void, not learned: {_percent(void / (void + total))} of all pixels"
 
 
-def _missing(name: str, labels: Labels, census: Census) -> str:
+def _missing(name: str, labels: Labels, census: Statistics) -> str:
     """The classes without a pixel."""
     counts = census.counts(name)
     missing = [title for number, title in enumerate(labels.classes) if not counts[number]]

@@ -165,7 +165,7 @@ def test_a_long_histogram_is_cut(pairs: Pairs) -> None:
     assert any(line.split()[:1] == ["88"] for line in told)
 
 
-# Masks
+# MaskRule
 
 
 def test_masks_in_other_formats_want_a_threshold(pairs: Pairs) -> None:

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from fcnlite.data.opening import MAX_PIXELS
+from fcnlite.data.picture_files import MAX_PIXELS
 from fcnlite.data.pictures import read_image, read_label
 from fcnlite.errors import DataError, FileError
 

@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 
 from fcnlite.arrays import Array
-from fcnlite.data.opening import MAX_PIXELS
+from fcnlite.data.picture_files import MAX_PIXELS
 from fcnlite.errors import DataError, FileError, nearest
 from fcnlite.files import reading
 

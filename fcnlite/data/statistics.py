@@ -15,7 +15,7 @@ _DIGEST = 8
 """Bytes: two samples that differ are told apart by chance of 1 in 2⁶⁴."""
 
 
-class Seen(NamedTuple):
+class SampleRecord(NamedTuple):
     """One sample."""
 
     name: str
@@ -27,11 +27,11 @@ class Seen(NamedTuple):
     """A hash of its label maps."""
 
 
-class Census:
+class Statistics:
     """Filled by several threads at a time; what it tells does not depend on their order."""
 
     def __init__(self) -> None:
-        self.samples: dict[int, Seen] = {}
+        self.samples: dict[int, SampleRecord] = {}
         """By index."""
         self._counts: dict[str, np.ndarray] = {}
         self._most: dict[str, dict[int, tuple[int, int, str]]] = {}
@@ -43,7 +43,7 @@ class Census:
             return
         counts = {name: np.bincount(label.ravel(), minlength=256) for name, label in sample.labels.items()}
         height, width = sample.image.shape[:2]
-        seen = Seen(sample.name, height, width, _digest(sample.images), _digest(sample.labels))
+        seen = SampleRecord(sample.name, height, width, _digest(sample.images), _digest(sample.labels))
         with self._lock:
             if index in self.samples:
                 return
@@ -65,9 +65,9 @@ class Census:
         """Whether these samples, and no others, are counted."""
         return len(self.samples) == len(indices) and self.samples.keys() == set(indices)
 
-    def renumbered(self, indices: Sequence[int]) -> Census:
+    def renumbered(self, indices: Sequence[int]) -> Statistics:
         """The same census of a set whose sample i is sample `indices[i]` here."""
-        other = Census()
+        other = Statistics()
         other.samples = {i: self.samples[index] for i, index in enumerate(indices)}
         other._counts, other._most = self._counts, self._most
         return other

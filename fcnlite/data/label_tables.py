@@ -15,7 +15,7 @@ from fcnlite.data.sample import VOID
 from fcnlite.errors import DataError
 from fcnlite.files import cannot_read, read_text
 
-Say = Callable[[str], None]
+Warn = Callable[[str], None]
 """Takes one sentence about something doubtful, for a warning."""
 
 COLOR_FORM = (
@@ -66,7 +66,7 @@ class ColorRow(NamedTuple):
     name: str
 
 
-def find(root: Path, name: str, say: Say) -> Path | None:
+def find_table(root: Path, name: str, warn: Warn) -> Path | None:
     """The file root/`name`, in capitals or not, which is said; None if it is not there.
 
     Raises `DataError` where several files have this name but for capitals.
@@ -82,7 +82,7 @@ def find(root: Path, name: str, say: Say) -> Path | None:
             f"{root}: holds {' and '.join(each.name for each in found)}, which differ in capitals only; keep one."
         )
     if found[0].name != name:
-        say(f"{found[0]} is read as {name}.")
+        warn(f"{found[0]} is read as {name}.")
     return found[0]
 
 
@@ -96,7 +96,7 @@ def numbered(count: int) -> tuple[str, ...]:
     return tuple(f"class {number}" for number in range(count))
 
 
-def content(path: Path) -> list[tuple[int, str]]:
+def table_lines(path: Path) -> list[tuple[int, str]]:
     """The lines of a table with their numbers from 1, without comments and empty lines.
 
     Spaces in a row become one, or one tab where there is a tab among them: so no pattern takes long.
@@ -112,7 +112,7 @@ def content(path: Path) -> list[tuple[int, str]]:
     return kept
 
 
-def meaning_of(names: Sequence[str], where: str, say: Say) -> Meaning:
+def meaning_of(names: Sequence[str], where: str, warn: Warn) -> Meaning:
     """Classes numbered as they are listed in `where`; the numbers of those that are void become `VOID`.
 
     Raises `DataError` for names given twice, and for too few or too many.
@@ -131,7 +131,7 @@ def meaning_of(names: Sequence[str], where: str, say: Say) -> Meaning:
         values[number] = VOID if is_void(name) else classes.index(name)
         if is_void(name):
             shift = "; the classes after it count one less than in the labels" if number < len(names) - 1 else ""
-            say(
+            warn(
                 f"{where}: {name!r} is no class: label number {number} is neither learned nor measured{shift}. Give it "
                 "another name to make it a class."
             )
@@ -144,7 +144,7 @@ def read_classes(path: Path) -> list[str]:
     Lines may carry the numbers (`0 sky`, `sky: 0`) and then stand in any order. Raises `DataError` for numbers that
     do not go from 0 on without a gap.
     """
-    listed = content(path)
+    listed = table_lines(path)
     if listed and listed[0][1].lower().rstrip(": ") in _HEADINGS:
         raise DataError(
             f"{path}, line {listed[0][0]}: {listed[0][1]!r} looks like a heading, and would be class 0; remove the "
@@ -196,7 +196,7 @@ def read_color_rows(path: Path) -> list[ColorRow]:
     """The lines of a colour table; names are empty where it has none. Raises `DataError`, which names the line."""
     _refuse_hexadecimal(path)
     rows: list[ColorRow] = []
-    for number, text in content(path):
+    for number, text in table_lines(path):
         if not rows and set(re.split(r"[\s,;:]+", text.lower())) <= _HEADER:
             continue
         row = _color_row(number, text)
@@ -239,14 +239,14 @@ def _refuse_hexadecimal(path: Path) -> None:
             raise DataError(f"{path}, line {number}: write the colour {found[0]} as `{' '.join(color)}`.")
 
 
-def read_remap(path: Path, names: Sequence[str], with_void: bool, say: Say) -> Meaning:
+def read_remap(path: Path, names: Sequence[str], with_void: bool, warn: Warn) -> Meaning:
     """The table that says which class each value of the labels is: by name, or by number.
 
     `names` are the classes in their order, if they are known from elsewhere; `with_void`: their list has void in it.
     Without them, classes given by name are numbered as they come. Raises `DataError`, which names the line.
     """
     rows: list[tuple[int, int, int, str]] = []
-    for line, text in content(path):
+    for line, text in table_lines(path):
         match = _REMAPPED.fullmatch(text)
         if match is None:
             raise DataError(f"{path}, line {line}: found {text[:60]!r}, expected {REMAP_FORM}.")
@@ -280,5 +280,5 @@ def read_remap(path: Path, names: Sequence[str], with_void: bool, say: Say) -> M
             values[value] = target
     unused = sorted(set(range(len(known))) - set(values.values()))
     if unused:
-        say(f"{path}: no value becomes {', '.join(repr(known[number]) for number in unused[:6])}.")
+        warn(f"{path}: no value becomes {', '.join(repr(known[number]) for number in unused[:6])}.")
     return Meaning(tuple(known), values)

@@ -22,7 +22,7 @@ _FORMATS = ("PNG", "JPEG", "BMP", "TIFF", "GIF", "WEBP", "PPM")
 
 
 @contextmanager
-def opened(path: str | os.PathLike[str]) -> Iterator[ImageFile.ImageFile]:
+def open_picture(path: str | os.PathLike[str]) -> Iterator[ImageFile.ImageFile]:
     """The picture at `path`, not yet decoded, its size checked; errors in the block become `FileError`s."""
     from PIL import Image
 

@@ -8,18 +8,18 @@ from typing import NamedTuple
 
 import numpy as np
 
-from fcnlite.data.blending import REMEDY, Counts, blended
+from fcnlite.data.blending import REMEDY, Counts, signs_of_blending
 from fcnlite.data.dataset import Dataset
 from fcnlite.data.pictures import Orientation, read_image, read_label
 from fcnlite.data.sample import VOID, Sample
 from fcnlite.description.spec import Labels, Preprocessing
 from fcnlite.errors import DataError
 
-ReadLabel = Callable[[Path], np.ndarray]
+LabelReader = Callable[[Path], np.ndarray]
 """The label map in a file, H×W uint8 with `VOID`. Raises `FileError` or `DataError`, naming the file."""
 
 
-class Files(NamedTuple):
+class SampleFiles(NamedTuple):
     """Where one sample lies, by the blobs that its pictures and label maps are fed to."""
 
     name: str
@@ -27,9 +27,9 @@ class Files(NamedTuple):
     labels: Mapping[str, Path]
 
 
-def picture_and_label(name: str, image: Path, label: Path) -> Files:
+def picture_and_label(name: str, image: Path, label: Path) -> SampleFiles:
     """The usual sample: one picture, one label map."""
-    return Files(name, {"data": image}, {"label": label})
+    return SampleFiles(name, {"data": image}, {"label": label})
 
 
 class FileDataset(Dataset):
@@ -40,8 +40,8 @@ class FileDataset(Dataset):
         name: str,
         split: str,
         labels: Mapping[str, Labels],
-        files: Sequence[Files],
-        read: Mapping[str, ReadLabel],
+        files: Sequence[SampleFiles],
+        read: Mapping[str, LabelReader],
         preprocessing: Preprocessing | None = None,
         orientation: Orientation = "auto",
     ) -> None:
@@ -76,7 +76,7 @@ class FileDataset(Dataset):
         return Sample(images, labels, files.name)
 
 
-class Numbers:
+class NumberTable:
     """A reader for labels of numbers: `values` maps those that a file may hold to classes or `VOID`.
 
     `read` gives the H×W integers in a file; those of a label PNG unless another is given. Numbers without a meaning are
@@ -102,8 +102,8 @@ class Numbers:
         meant = np.where(inside, self._table[np.where(inside, places, 0)], np.int16(-1))
         unknown = meant < 0
         if unknown.any():
-            numbers = f"holds {listed(np.unique(found[unknown]).tolist())}"
-            expected = f"expected {listed(self._values)} ({self._classes} classes)"
+            numbers = f"holds {format_ranges(np.unique(found[unknown]).tolist())}"
+            expected = f"expected {format_ranges(self._values)} ({self._classes} classes)"
             if _looks_blended(found, unknown):
                 raise DataError(
                     f"{path}: {numbers}; {expected}; they are found on edges, so the label was anti-aliased or saved "
@@ -113,7 +113,7 @@ class Numbers:
         return meant.astype(np.uint8)
 
 
-def plain_values(classes: int) -> dict[int, int]:
+def identity_values(classes: int) -> dict[int, int]:
     """The usual meaning of label numbers: each class is its own number, 255 is void."""
     return {**{number: number for number in range(classes)}, VOID: VOID}
 
@@ -129,10 +129,10 @@ def _looks_blended(found: np.ndarray, unknown: np.ndarray) -> bool:
     counts = Counts.of(found.astype(np.uint8))
     numbers = np.unique(found[unknown])
     pixels, between = counts.all[numbers].sum(), counts.between[numbers].sum()
-    return blended(counts) is not None or (len(numbers) > 2 and bool(2 * between > pixels))
+    return signs_of_blending(counts) is not None or (len(numbers) > 2 and bool(2 * between > pixels))
 
 
-def listed(numbers: Iterable[int]) -> str:
+def format_ranges(numbers: Iterable[int]) -> str:
     """Numbers as text, runs of three and more as "a to b": "0 to 10, 255"; many runs are cut short."""
     runs: list[list[int]] = []
     for number in sorted(numbers):

@@ -10,9 +10,9 @@ from pathlib import Path
 import numpy as np
 
 from fcnlite.data.blending import REMEDY
+from fcnlite.data.label_tables import COLOR_FORM, ColorRow, Warn, is_void, numbered, read_color_rows
 from fcnlite.data.pictures import holds_colors, palette_used, read_colors
 from fcnlite.data.sample import VOID
-from fcnlite.data.tables import COLOR_FORM, ColorRow, Say, is_void, numbered, read_color_rows
 from fcnlite.description.spec import Labels
 from fcnlite.errors import DataError, FcnliteError
 
@@ -44,7 +44,7 @@ class ColorTable:
     """uint8: the class of each, or `VOID`."""
 
     @staticmethod
-    def read(path: Path, names: Sequence[str] = (), say: Say = lambda _: None) -> ColorTable:
+    def read(path: Path, names: Sequence[str] = (), warn: Warn = lambda _: None) -> ColorTable:
         """The table in a text file. Raises `FileError` or `DataError`, which names the line.
 
         `names`: what a list of classes beside it has. They name the colours of a table without names, line by line,
@@ -52,14 +52,14 @@ class ColorTable:
         """
         rows = read_color_rows(path)
         if rows and not rows[0].name:
-            rows = _named(path, rows, names, say)
+            rows = _named(path, rows, names, warn)
             names = ()
         classes = list(dict.fromkeys(row.name for row in rows if not is_void(row.name)))
         listed = [name for name in names if not is_void(name)]
         if listed and sorted(listed) == sorted(classes):
             classes = listed
         elif listed:
-            say(
+            warn(
                 f"{path}: its classes ({', '.join(classes[:6])}) are not those of the list of classes beside it "
                 f"({', '.join(listed[:6])}); the table counts."
             )
@@ -89,7 +89,7 @@ class ColorTable:
         return self.values[places]
 
 
-def _named(path: Path, rows: Sequence[ColorRow], names: Sequence[str], say: Say) -> list[ColorRow]:
+def _named(path: Path, rows: Sequence[ColorRow], names: Sequence[str], warn: Warn) -> list[ColorRow]:
     """The rows of a table without names, named by the list of classes, or by number."""
     if names and len(names) != len(rows):
         raise DataError(
@@ -98,7 +98,7 @@ def _named(path: Path, rows: Sequence[ColorRow], names: Sequence[str], say: Say)
         )
     if not names:
         names = numbered(len(rows))
-        say(f"{path}: its colours have no names; the classes are numbered by line, and none is void.")
+        warn(f"{path}: its colours have no names; the classes are numbered by line, and none is void.")
     return [row._replace(name=name) for row, name in zip(rows, names, strict=True)]
 
 
