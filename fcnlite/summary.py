@@ -22,10 +22,10 @@ from fcnlite.compiler import report
 from fcnlite.description.shapes import Placement, placements, show
 from fcnlite.description.spec import ModelInfo, NetSpec
 from fcnlite.errors import FileError, ShapeError, SpecError, nearest
+from fcnlite.graph.sizing import image_inputs
 from fcnlite.layers import Layer, create, links
 from fcnlite.loading import read_weights
 from fcnlite.net import Net
-from fcnlite.segmentation.heads import image_inputs
 from fcnlite.text import columns
 
 _DESCRIPTION = """\

@@ -9,7 +9,8 @@ from __future__ import annotations
 import os
 from pathlib import Path, PurePosixPath
 
-from fcnlite.data.file_dataset import FileDataset, NumberTable, SampleFiles, identity_values, picture_and_label
+from fcnlite.data.file_dataset import FileDataset, SampleFiles, picture_and_label
+from fcnlite.data.number_table import NumberTable, identity_values
 from fcnlite.data.problems import raise_if_any
 from fcnlite.data.published import find_folder
 from fcnlite.data.sample import VOID

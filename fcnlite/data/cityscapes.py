@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 
-from fcnlite.data.file_dataset import FileDataset, NumberTable, picture_and_label
+from fcnlite.data.file_dataset import FileDataset, picture_and_label
+from fcnlite.data.number_table import NumberTable
 from fcnlite.data.published import find_folder
 from fcnlite.data.sample import VOID
 from fcnlite.description.spec import Labels

@@ -10,8 +10,8 @@ from pathlib import Path
 import numpy as np
 
 from fcnlite.data.blending import REMEDY
+from fcnlite.data.label_files import holds_colors, palette_used, read_colors
 from fcnlite.data.label_tables import COLOR_FORM, ColorRow, Warn, is_void, numbered, read_color_rows
-from fcnlite.data.pictures import holds_colors, palette_used, read_colors
 from fcnlite.data.sample import VOID
 from fcnlite.description.spec import Labels
 from fcnlite.errors import DataError, FcnliteError

@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 
-from fcnlite.data.blending import REMEDY, Counts, signs_of_blending
 from fcnlite.data.dataset import Dataset
-from fcnlite.data.pictures import Orientation, read_image, read_label
-from fcnlite.data.sample import VOID, Sample
+from fcnlite.data.number_table import LabelReader
+from fcnlite.data.pictures import Orientation, read_image
+from fcnlite.data.sample import Sample
 from fcnlite.description.spec import Labels, Preprocessing
 from fcnlite.errors import DataError
-
-LabelReader = Callable[[Path], np.ndarray]
-"""The label map in a file, H×W uint8 with `VOID`. Raises `FileError` or `DataError`, naming the file."""
 
 
 class SampleFiles(NamedTuple):
@@ -76,69 +73,5 @@ class FileDataset(Dataset):
         return Sample(images, labels, files.name)
 
 
-class NumberTable:
-    """A reader for labels of numbers: `values` maps those that a file may hold to classes or `VOID`.
-
-    `read` gives the H×W integers in a file; those of a label PNG unless another is given. Numbers without a meaning are
-    a `DataError`, which recognises labels that were blended and says what to do (`remedy`).
-    """
-
-    def __init__(
-        self,
-        values: Mapping[int, int],
-        classes: int,
-        read: Callable[[Path], np.ndarray] = read_label,
-        remedy: str = "correct the label or the number of classes",
-    ) -> None:
-        self._values, self._classes, self._read, self._remedy = values, classes, read, remedy
-        self._lowest = min(values)
-        self._table = np.full(max(values) - self._lowest + 1, -1, np.int16)
-        self._table[np.array(list(values)) - self._lowest] = list(values.values())
-
-    def __call__(self, path: Path) -> np.ndarray:
-        found = self._read(path)
-        places = found.astype(np.int64) - self._lowest
-        inside = (places >= 0) & (places < len(self._table))
-        meant = np.where(inside, self._table[np.where(inside, places, 0)], np.int16(-1))
-        unknown = meant < 0
-        if unknown.any():
-            numbers = f"holds {format_ranges(np.unique(found[unknown]).tolist())}"
-            expected = f"expected {format_ranges(self._values)} ({self._classes} classes)"
-            if _looks_blended(found, unknown):
-                raise DataError(
-                    f"{path}: {numbers}; {expected}; they are found on edges, so the label was anti-aliased or saved "
-                    f"with losses (JPEG): {REMEDY}."
-                )
-            raise DataError(f"{path}: {numbers}; {expected}; {self._remedy}.")
-        return meant.astype(np.uint8)
-
-
-def identity_values(classes: int) -> dict[int, int]:
-    """The usual meaning of label numbers: each class is its own number, 255 is void."""
-    return {**{number: number for number in range(classes)}, VOID: VOID}
-
-
 def _both(paths: Mapping[str, Path], arrays: Mapping[str, np.ndarray]) -> list[tuple[Path, np.ndarray]]:
     return [(paths[name], arrays[name]) for name in paths]
-
-
-def _looks_blended(found: np.ndarray, unknown: np.ndarray) -> bool:
-    """Whether the label, or what is unknown in it, looks like what blending makes on edges."""
-    if found.min() < 0 or found.max() > 255:
-        return False
-    counts = Counts.of(found.astype(np.uint8))
-    numbers = np.unique(found[unknown])
-    pixels, between = counts.all[numbers].sum(), counts.between[numbers].sum()
-    return signs_of_blending(counts) is not None or (len(numbers) > 2 and bool(2 * between > pixels))
-
-
-def format_ranges(numbers: Iterable[int]) -> str:
-    """Numbers as text, runs of three and more as "a to b": "0 to 10, 255"; many runs are cut short."""
-    runs: list[list[int]] = []
-    for number in sorted(numbers):
-        if runs and number == runs[-1][-1] + 1:
-            runs[-1].append(number)
-        else:
-            runs.append([number])
-    shown = [f"{run[0]} to {run[-1]}" if len(run) > 2 else ", ".join(map(str, run)) for run in runs[:8]]
-    return ", ".join(shown) + (", ..." if len(runs) > 8 else "")

@@ -10,7 +10,8 @@ from functools import cached_property
 from pathlib import Path
 
 from fcnlite.data import splits
-from fcnlite.data.bands import band_preprocessing, read_format, with_measured_mean
+from fcnlite.data.band_preprocessing import band_preprocessing, with_measured_mean
+from fcnlite.data.bands import read_format
 from fcnlite.data.blending import REMEDY, Counts, signs_of_blending
 from fcnlite.data.file_dataset import FileDataset, SampleFiles
 from fcnlite.data.label_options import LabelOptions

@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from fcnlite.data.dataset import Dataset
-from fcnlite.data.file_dataset import NumberTable
+from fcnlite.data.number_table import NumberTable
 from fcnlite.data.pictures import count_pages, read_gray_page
 from fcnlite.data.published import find_folder
 from fcnlite.data.sample import Sample

@@ -9,12 +9,12 @@ from pathlib import Path
 from typing import cast
 
 from fcnlite.data.color_table import TABLE, ColorTable, refuse_colors
-from fcnlite.data.file_dataset import LabelReader, NumberTable, identity_values
+from fcnlite.data.label_files import read_numbers
 from fcnlite.data.label_tables import Meaning, Warn, find_table, meaning_of, numbered, read_classes, read_remap
 from fcnlite.data.label_values import count_classes, refuse_masks, refuse_one_class
 from fcnlite.data.masks import MaskRule
+from fcnlite.data.number_table import LabelReader, NumberTable, identity_values
 from fcnlite.data.palette import voc_colors
-from fcnlite.data.pictures import read_numbers
 from fcnlite.data.sample import VOID
 from fcnlite.description.spec import Labels
 from fcnlite.errors import DataError

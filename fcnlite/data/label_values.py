@@ -14,9 +14,9 @@ import numpy as np
 
 from fcnlite.arrays import Array
 from fcnlite.data.blending import REMEDY, Counts, signs_of_blending
-from fcnlite.data.file_dataset import LabelReader, format_ranges
+from fcnlite.data.label_files import read_label
 from fcnlite.data.label_tables import REMAP_FORM, Warn
-from fcnlite.data.pictures import read_label
+from fcnlite.data.number_table import LabelReader, format_ranges
 from fcnlite.data.problems import raise_if_any, try_all
 from fcnlite.data.sample import VOID
 from fcnlite.errors import DataError, FcnliteError

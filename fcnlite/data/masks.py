@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from fcnlite.data.pictures import read_nonzero, read_threshold
+from fcnlite.data.label_files import read_nonzero, read_threshold
 from fcnlite.errors import DataError
 
 _NONZERO, _THRESHOLD = "nonzero", "threshold:"

@@ -10,7 +10,8 @@ from typing import NamedTuple
 
 from fcnlite.data.blending import REMEDY
 from fcnlite.data.file_dataset import SampleFiles, picture_and_label
-from fcnlite.data.pictures import PNG_ONLY, SUFFIXES
+from fcnlite.data.label_files import PNG_ONLY
+from fcnlite.data.pictures import SUFFIXES
 from fcnlite.errors import DataError
 from fcnlite.files import cannot_read
 

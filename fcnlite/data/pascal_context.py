@@ -10,8 +10,9 @@ from pathlib import Path
 
 import numpy as np
 
-from fcnlite.data.file_dataset import FileDataset, NumberTable, picture_and_label
+from fcnlite.data.file_dataset import FileDataset, picture_and_label
 from fcnlite.data.matlab import label_map, read_mat
+from fcnlite.data.number_table import NumberTable
 from fcnlite.data.palette import voc_colors
 from fcnlite.data.published import find_folder, read_split
 from fcnlite.description.spec import Labels

@@ -11,8 +11,9 @@ from pathlib import Path
 
 import numpy as np
 
-from fcnlite.data.file_dataset import FileDataset, NumberTable, SampleFiles, identity_values, picture_and_label
+from fcnlite.data.file_dataset import FileDataset, SampleFiles, picture_and_label
 from fcnlite.data.matlab import label_map, read_mat
+from fcnlite.data.number_table import NumberTable, identity_values
 from fcnlite.data.published import find_folder, read_list, read_split
 from fcnlite.data.voc import CLASSES, LABELS, VOC, find_voc, voc_files
 from fcnlite.errors import DataError

@@ -11,8 +11,9 @@ from pathlib import Path
 
 import numpy as np
 
-from fcnlite.data.file_dataset import FileDataset, NumberTable, SampleFiles
+from fcnlite.data.file_dataset import FileDataset, SampleFiles
 from fcnlite.data.matlab import label_map, read_mat
+from fcnlite.data.number_table import NumberTable
 from fcnlite.data.palette import voc_colors
 from fcnlite.data.published import find_folder, read_split
 from fcnlite.data.sample import VOID

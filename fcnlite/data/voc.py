@@ -8,7 +8,8 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from fcnlite.data.file_dataset import FileDataset, NumberTable, SampleFiles, identity_values, picture_and_label
+from fcnlite.data.file_dataset import FileDataset, SampleFiles, picture_and_label
+from fcnlite.data.number_table import NumberTable, identity_values
 from fcnlite.data.palette import voc_colors
 from fcnlite.data.published import find_folder, read_split
 from fcnlite.description.spec import Labels

@@ -7,11 +7,12 @@ from itertools import zip_longest
 
 from fcnlite.arrays import Shape
 from fcnlite.description.spec import Preprocessing
+from fcnlite.graph.sizing import image_inputs
 from fcnlite.layers import Layer
 from fcnlite.layers.infogain_loss import InfogainLoss
 from fcnlite.layers.softmax_loss import SoftmaxWithLoss
 from fcnlite.net import Net
-from fcnlite.segmentation.heads import TRIAL_SIDE, image_inputs
+from fcnlite.segmentation.heads import TRIAL_SIDE
 
 WEIGHTED = ("Convolution", "InnerProduct")
 """Layers whose weights learn features or scores."""

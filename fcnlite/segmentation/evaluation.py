@@ -13,7 +13,8 @@ from fcnlite.data import VOID, Dataset, epoch
 from fcnlite.data.problems import Progress
 from fcnlite.errors import DataError
 from fcnlite.net import Net
-from fcnlite.segmentation.heads import ClassMatch, check_compatible, match_classes
+from fcnlite.segmentation.class_matching import ClassMatch, match_classes
+from fcnlite.segmentation.compatibility import check_compatible
 from fcnlite.segmentation.metrics import Metrics
 from fcnlite.segmentation.metrics import confusion as confusion_of
 from fcnlite.segmentation.segmenter import Segmenter

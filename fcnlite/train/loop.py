@@ -18,8 +18,10 @@ from fcnlite.analysis.dense import sample_loss
 from fcnlite.data import VOID, Dataset, Loader
 from fcnlite.data.seeding import generator
 from fcnlite.errors import FcnliteError, FileError, TrainingError
+from fcnlite.graph.sizing import image_inputs
+from fcnlite.segmentation.class_matching import match_classes
 from fcnlite.segmentation.evaluation import confusion
-from fcnlite.segmentation.heads import Head, image_inputs, match_classes
+from fcnlite.segmentation.heads import Head
 from fcnlite.segmentation.segmenter import Segmenter
 from fcnlite.solver import Solver
 from fcnlite.train import report

@@ -18,9 +18,12 @@ from fcnlite.data.loader import check_sizes
 from fcnlite.description.spec import ModelInfo, Preprocessing
 from fcnlite.errors import DataError, FcnliteError, SpecError, TrainingError
 from fcnlite.formats import caffe
+from fcnlite.graph.sizing import image_inputs
 from fcnlite.loading import read_weights
 from fcnlite.net import Net
-from fcnlite.segmentation.heads import heads, image_inputs, match_classes, picture_inputs, prepare
+from fcnlite.segmentation.class_matching import match_classes
+from fcnlite.segmentation.compatibility import prepare
+from fcnlite.segmentation.heads import heads, picture_inputs
 from fcnlite.surgery.reordering import reordered, score_path, scoring_layers
 from fcnlite.train.balance import balanced
 from fcnlite.train.consent import NO_CONSENT, Consent

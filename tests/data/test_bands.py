@@ -14,7 +14,8 @@ from PIL import Image
 
 import fcnlite
 from fcnlite import data, predict
-from fcnlite.data.bands import PixelFormat, band_preprocessing, read_bands, read_format, upright
+from fcnlite.data.band_preprocessing import band_preprocessing
+from fcnlite.data.bands import PixelFormat, read_bands, read_format, upright
 from fcnlite.data.pictures import read_image, show
 from fcnlite.data.sample import Sample
 from fcnlite.data.transforms import Augment, augment, from_blob, to_blob

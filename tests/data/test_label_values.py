@@ -12,7 +12,7 @@ from PIL import Image
 
 from fcnlite import Segmenter, data, predict
 from fcnlite._cli import parser as _cli
-from fcnlite.data.pictures import read_numbers
+from fcnlite.data.label_files import read_numbers
 from fcnlite.errors import DataError
 from fcnlite.train.__main__ import main as train
 from tests.data.test_folder import enlarged, opened, smoothed, write_label
