@@ -1,4 +1,4 @@
-"""How pictures of bands are fed: which bands, and the mean and deviation of each."""
+"""The preprocessing of pictures that are not 8-bit gray or RGB: which bands are fed, their mean and deviation."""
 
 from __future__ import annotations
 
@@ -14,35 +14,39 @@ from fcnlite.description.spec import Preprocessing
 from fcnlite.errors import DataError
 
 SPREAD = 58.0
-"""Standard deviation that measured channels are given: about that of photographs' bytes, which the recipes' learning
-rates are made for."""
+"""The standard deviation that measured channels are scaled to: about that of photographs as bytes, for which the
+learning rates of the recipes are tuned."""
 MEASURED = 200
-"""Training pictures, evenly spread, that mean and deviation are measured on."""
+"""The number of training pictures, evenly spaced, that mean and deviation are measured on."""
 
 
-def band_preprocessing(kind: PixelFormat, bands: Sequence[int] = ()) -> Preprocessing | None:
-    """How pictures of this kind are read, and which of their bands are fed; their mean is not measured yet.
+def band_preprocessing(pixel_format: PixelFormat, bands: Sequence[int] = ()) -> Preprocessing | None:
+    """The preprocessing of pictures of this format, with a mean of 0 that is still to be measured.
 
-    `bands` are counted from 1 (default: all; three in the order blue, green, red, as Caffe's nets take colours; one for
-    three equal channels). None for pictures of 8 bits, gray or RGB, without `bands`: they need no measuring.
+    `bands` are the bands to feed, counted from 1. By default all are fed: three bands in the order blue, green, red, as
+    Caffe's nets take colours; one band as three equal channels. Returns None for 8-bit gray or RGB pictures without
+    `bands`, whose mean need not be measured.
     """
     if not bands:
-        if kind.bits == 8 and kind.bands in (1, 3):
+        if pixel_format.bits == 8 and pixel_format.bands in (1, 3):
             return None
-        if kind == PixelFormat(1, 16):
+        if pixel_format == PixelFormat(1, 16):
             return Preprocessing(mean=(0.0,) * 3, bits=16)
-        bands = {1: (1, 1, 1), 3: (3, 2, 1)}.get(kind.bands, range(1, kind.bands + 1))
-    wrong = [band for band in bands if not 1 <= band <= kind.bands]
+        bands = {1: (1, 1, 1), 3: (3, 2, 1)}.get(pixel_format.bands, range(1, pixel_format.bands + 1))
+    wrong = [band for band in bands if not 1 <= band <= pixel_format.bands]
     if wrong:
-        raise DataError(f"bands has {wrong[0]}, but the pictures have {kind}; expected numbers from 1 to {kind.bands}.")
+        raise DataError(
+            f"bands has {wrong[0]}, but the pictures have {pixel_format}; expected numbers from 1 to {pixel_format.bands}."
+        )
     chosen = tuple(bands)
-    return Preprocessing("BANDS", (0.0,) * len(chosen), bits=kind.bits, bands=chosen, picture_bands=kind.bands)
+    mean = (0.0,) * len(chosen)
+    return Preprocessing("BANDS", mean, bits=pixel_format.bits, bands=chosen, picture_bands=pixel_format.bands)
 
 
 def with_measured_mean(preprocessing: Preprocessing, paths: Sequence[Path]) -> Preprocessing:
-    """`preprocessing` with mean and deviation of each band over these pictures (at most `MEASURED`, evenly spread).
+    """`preprocessing` with the mean and deviation of each band over these pictures (at most `MEASURED`, evenly spaced).
 
-    Files that cannot be read, or are of another kind, are passed over: checking the data set tells of them.
+    Files that cannot be read or have another format are skipped; checking the data set reports them.
     """
     chosen = [paths[i] for i in np.unique(np.linspace(0, len(paths) - 1, min(MEASURED, len(paths))).astype(int))]
 
@@ -58,6 +62,6 @@ def with_measured_mean(preprocessing: Preprocessing, paths: Sequence[Path]) -> P
     mean = np.sum([each[1] for each in found], axis=0) / count
     squares = np.sum([each[2] for each in found], axis=0) / count
     std = np.sqrt(np.maximum(squares - mean**2, 0))
-    std[std <= 1e-6 * np.maximum(1, abs(mean))] = 1.0  # a band without any variation
+    std[std <= 1e-6 * np.maximum(1, abs(mean))] = 1.0  # a constant band
     places = [band - 1 for band in preprocessing.bands] or [0] * len(preprocessing.mean)
     return replace(preprocessing, mean=tuple(mean[places].tolist()), std=tuple(std[places].tolist()), scale=SPREAD)

@@ -1,7 +1,7 @@
 """CamVid: road scenes from a driving car, 480×360, 11 classes (Brostow, Fauqueur, Cipolla, 2009).
 
-In the form that the SegNet tutorial publishes: 367 training, 101 validation and 233 test pairs, the 32
-original classes merged into 11, number 11 for void.
+The form that the SegNet tutorial publishes: 367 training, 101 validation and 233 test pairs, the 32 original classes
+merged into 11, and number 11 for void.
 """
 
 from __future__ import annotations
@@ -32,8 +32,8 @@ VOID_NUMBER = 11
 class CamVid(FileDataset):
     """CamVid below `root`.
 
-    The lists name an image and its label a line, with a path of their author's machine before the part that
-    exists below `root`: the longest end of the path that exists is taken.
+    Each line of a list names an image and its label. The paths begin with folders of their author's machine, so the
+    longest trailing part of each path that exists below `root` is used.
     """
 
     splits = ("train", "val", "test")
@@ -65,13 +65,13 @@ class CamVid(FileDataset):
                 files.append(picture_and_label(image.stem, image, label))
         raise_if_any(f"data set 'camvid' ({split})", problems)
         if not files:
-            raise DataError(f"{listing}: lists nothing. {self.published}")
+            raise DataError(f"{listing}: is empty. {self.published}")
         read = NumberTable({**identity_values(len(CLASSES)), VOID_NUMBER: VOID}, len(CLASSES))
         super().__init__("camvid", split, {"label": Labels(CLASSES, COLORS)}, files, {"label": read})
 
 
 def _below(folder: Path, listed: str) -> Path | None:
-    """The longest end of the path `listed` that is a file below `folder`."""
+    """The longest trailing part of the path `listed` that is a file below `folder`."""
     parts = PurePosixPath(listed.lstrip("/")).parts
     if ".." in parts:
         return None

@@ -1,4 +1,4 @@
-"""Data sets that lie in files: for every sample one of each kind of picture and of each kind of label."""
+"""Data sets of files: each sample has one file for every picture and every label map."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from fcnlite.errors import DataError
 
 
 class SampleFiles(NamedTuple):
-    """Where one sample lies, by the blobs that its pictures and label maps are fed to."""
+    """The files of one sample, by the blobs that its pictures and label maps are fed to."""
 
     name: str
     images: Mapping[str, Path]
@@ -25,12 +25,12 @@ class SampleFiles(NamedTuple):
 
 
 def picture_and_label(name: str, image: Path, label: Path) -> SampleFiles:
-    """The usual sample: one picture, one label map."""
+    """The files of a sample of one picture and one label map."""
     return SampleFiles(name, {"data": image}, {"label": label})
 
 
 class FileDataset(Dataset):
-    """The samples in `files`, at least one; `read` has a reader for each label, `orientation` is `read_image`'s."""
+    """The samples in `files`, at least one. `read` has a reader per label map; `orientation` is for `read_image`."""
 
     def __init__(
         self,
@@ -46,21 +46,20 @@ class FileDataset(Dataset):
         self._orientation = orientation
         self._files = files
         self._read = read
-        self._kinds = preprocessing or Preprocessing()  # how the files are read; the mean does not matter for that
+        self._reading = preprocessing or Preprocessing()  # how the files are read; its mean is not used
 
     def __len__(self) -> int:
         return len(self._files)
 
     def __getitem__(self, index: int) -> Sample:
-        """Sample `index`. Raises `FileError` or `DataError`, naming the file, if it cannot be used."""
+        """Read sample `index`. Raises `FileError` or `DataError`, which names the file, if it cannot be used."""
         files = self._files[index]
         labels = {name: self._read[name](path) for name, path in files.labels.items()}
         (_, path), first = next(iter(files.labels.items())), next(iter(labels.values()))
         height, width = first.shape
-        kinds = self._kinds
         images = {
             name: read_image(
-                each, label_size=(width, height), preprocessing=kinds.of(name), orientation=self._orientation
+                each, label_size=(width, height), preprocessing=self._reading.of(name), orientation=self._orientation
             )
             for name, each in files.images.items()
         }
@@ -68,7 +67,7 @@ class FileDataset(Dataset):
             if array.shape[:2] != first.shape:
                 raise DataError(
                     f"{each}: is {array.shape[1]}×{array.shape[0]} pixels, but its label {path} is {width}×{height}; "
-                    "a pair must agree in size."
+                    "a picture and its label must have one size."
                 )
         return Sample(images, labels, files.name)
 

@@ -1,4 +1,4 @@
-"""Label maps and masks in picture files: class numbers, colours, or masks by a rule; every failure names the file."""
+"""Reads label maps and masks from picture files: class numbers or colours. Every error names the file."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ if TYPE_CHECKING:
 PNG_ONLY = "labels must be PNG, since lossy formats blur class numbers"
 
 _GRAY_SPREAD = 32
-"""Between the channels of a pixel: what a gray picture saved as JPEG does not reach."""
+"""A spread between the channels of a pixel that gray pictures saved as JPEG do not reach."""
 _FEW_COLORED = 1 / 1000
-"""The share of pixels that may be coloured all the same."""
-_LOW_DEPTH_GRAY = {"L;2": 85, "L;4": 17}  # Pillow stretches 2- and 4-bit gray to 0…255 by these factors
+"""The share of pixels that may have a greater spread."""
+_LOW_DEPTH_GRAY = {"L;2": 85, "L;4": 17}  # Pillow scales 2- and 4-bit gray to 0…255 by these factors
 
 
 def holds_colors(path: str | os.PathLike[str]) -> bool:
-    """Whether a label shows colours rather than numbers. False where it cannot be read: `read_label` tells why."""
+    """Whether a label holds colours instead of numbers. False if it cannot be read; `read_label` reports why."""
     try:
         with open_picture(path) as image:
             return image.format == "PNG" and image.mode not in ("1", "L", "P") and not _is_deep(image)
@@ -32,7 +32,7 @@ def holds_colors(path: str | os.PathLike[str]) -> bool:
 
 
 def palette_used(path: str | os.PathLike[str]) -> dict[int, tuple[int, ...]]:
-    """The colour of each number in a palette PNG; none where it is no such file or cannot be read."""
+    """The colour of each number in a palette PNG; empty for other files and those that cannot be read."""
     try:
         with open_picture(path) as image:
             if image.format != "PNG" or image.mode != "P":
@@ -45,27 +45,27 @@ def palette_used(path: str | os.PathLike[str]) -> dict[int, tuple[int, ...]]:
 
 
 def read_label(path: str | os.PathLike[str]) -> np.ndarray:
-    """The numbers in the label PNG at `path` as H×W uint8: indices of a palette image, values of a gray one.
+    """Read the numbers in the label PNG at `path` as H×W uint8: palette indices or gray values.
 
-    Raises `FileError` if it cannot be read, `DataError` if it is no PNG, holds colours or numbers above 255.
+    Raises `FileError` if it cannot be read, `DataError` if it is not a PNG or holds colours or numbers above 255.
     """
     values = read_numbers(path)
     if values.max() > 255:
         raise DataError(
-            f"{path}: is a 16-bit PNG with values up to {values.max()}; expected 0 to 254, or 255 for void. If these "
-            "are the numbers of objects, masks=nonzero makes them one class; remap=FILE gives any values a class."
+            f"{path}: is a 16-bit PNG with values up to {values.max()}; expected 0 to 254, or 255 for void. If they "
+            "number objects, masks=nonzero makes all objects one class; remap=FILE maps any values to classes."
         )
     return values.astype(np.uint8)
 
 
 def read_numbers(path: str | os.PathLike[str]) -> np.ndarray:
-    """As `read_label`, with numbers above 255 in files of 16 bits: H×W integers."""
+    """Like `read_label`, but returns H×W integers, above 255 too in 16-bit files."""
     with open_picture(path) as image:
         _refuse_losses(path, image)
         stretch = _LOW_DEPTH_GRAY.get(str(image.tile[0][3]), 1)
         if image.mode not in ("1", "L", "P") and not _is_deep(image):
             raise DataError(
-                f"{path}: holds colours ({image.mode}), expected one class number a pixel; "
+                f"{path}: holds colours ({image.mode}), expected one class number per pixel; "
                 "save the label as 8-bit gray or palette PNG, or give a table of the colours."
             )
         values: np.ndarray = np.array(image, np.uint8 if image.mode == "1" else None)
@@ -73,9 +73,9 @@ def read_numbers(path: str | os.PathLike[str]) -> np.ndarray:
 
 
 def read_nonzero(path: str | os.PathLike[str]) -> np.ndarray:
-    """The label PNG at `path` as an H×W uint8 mask: 1 where its number is not 0, or its colour not black.
+    """Read the label PNG at `path` as an H×W uint8 mask: 1 where its number is not 0 or its colour is not black.
 
-    Raises `FileError` if it cannot be read, `DataError` if it is no PNG or shows its mask by transparency alone.
+    Raises `FileError` if it cannot be read, `DataError` if it is not a PNG or shows its mask only by transparency.
     """
     with open_picture(path) as image:
         _refuse_losses(path, image)
@@ -84,16 +84,16 @@ def read_nonzero(path: str | os.PathLike[str]) -> np.ndarray:
         mask = np.asarray(values.any(axis=2) if values.ndim == 3 else values != 0)
         if image.mode == "P" and (np.asarray(image.convert("RGB")).any(axis=2) != mask).any():
             raise DataError(
-                f"{path}: its palette does not show number 0, and 0 alone, in black, so that masks=nonzero may mean "
-                "its numbers or its colours; use masks=threshold:128 for colours, remap=FILE for numbers."
+                f"{path}: its palette does not show exactly number 0 in black, so that masks=nonzero is ambiguous: "
+                "use masks=threshold:128 for its colours, remap=FILE for its numbers."
             )
     return mask.astype(np.uint8)
 
 
 def read_threshold(path: str | os.PathLike[str], threshold: int) -> np.ndarray:
-    """The gray picture at `path`, of any format, as an H×W uint8 mask: 1 where it is `threshold` or brighter.
+    """Read the gray picture at `path`, of any format, as an H×W uint8 mask: 1 where its value is at least `threshold`.
 
-    Raises `FileError` if it cannot be read, `DataError` if it shows colours, or its mask by transparency alone.
+    Raises `FileError` if it cannot be read, `DataError` if it shows colours, or its mask only by transparency.
     """
     with open_picture(path) as image:
         refuse_pages(path, image)
@@ -103,27 +103,27 @@ def read_threshold(path: str | os.PathLike[str], threshold: int) -> np.ndarray:
     spread = colors.max(axis=2).astype(np.int16) - colors.min(axis=2)
     if np.mean(spread > _GRAY_SPREAD) > _FEW_COLORED:
         raise DataError(
-            f"{path}: shows colours, expected gray for masks=threshold:{threshold}; masks=nonzero takes PNGs whose "
-            "background is black, colors=FILE says what each colour means."
+            f"{path}: shows colours, expected gray for masks=threshold:{threshold}; use masks=nonzero for PNGs with a "
+            "black background, or colors=FILE for a table of the colours."
         )
     return (colors[:, :, 1] >= threshold).astype(np.uint8)
 
 
 def _without_alpha(path: str | os.PathLike[str], image: Image.Image) -> Image.Image:
-    """`image` as RGB. Raises `DataError` where only its alpha channel shows anything."""
+    """`image` as RGB. Raises `DataError` if only its alpha channel varies."""
     rgba = image.convert("RGBA")
     channels = np.asarray(rgba).reshape(-1, 4)
     if (channels.min(axis=0) < channels.max(axis=0)).tolist() == [False, False, False, True]:
-        raise DataError(f"{path}: shows its mask by transparency alone; save it as a gray PNG.")
+        raise DataError(f"{path}: shows its mask only by transparency; save it as a gray PNG.")
     return rgba.convert("RGB")
 
 
 def read_colors(path: str | os.PathLike[str]) -> np.ndarray:
-    """The colours in the label PNG at `path` as H×W×3 uint8 RGB. Raises as `read_label` does."""
+    """Read the colours in the label PNG at `path` as H×W×3 uint8 RGB. Raises errors like `read_label`."""
     with open_picture(path) as image:
         _refuse_losses(path, image)
         if _is_deep(image):
-            raise DataError(f"{path}: is a 16-bit gray PNG; expected a label of colours.")
+            raise DataError(f"{path}: is a 16-bit gray PNG; expected a label that shows colours.")
         return np.array(image.convert("RGB"))
 
 

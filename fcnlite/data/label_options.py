@@ -1,4 +1,4 @@
-"""What the labels of a folder mean: by its options, by the tables that are in it, or by the numbers in the labels."""
+"""Finds the meaning of a folder's labels from its options, from the tables in it, or from the numbers in the labels."""
 
 from __future__ import annotations
 
@@ -21,21 +21,21 @@ from fcnlite.errors import DataError
 
 _LISTING = "classes.txt"
 _REMEDY = (
-    "correct the label or the number of classes, or say what the values mean (masks=nonzero, masks=threshold:128, "
+    "correct the label or the number of classes, or give the meaning of the values (masks=nonzero, masks=threshold:128, "
     "remap=FILE)"
 )
 
 
 @dataclass(frozen=True)
 class LabelOptions:
-    """The options of `Folder` that tell what labels mean; `resolve` looks at the labels for what they leave open.
+    """The options of `Folder` for the meaning of labels; `resolve` reads the labels where the options leave it open.
 
-    Raises `DataError` for options that contradict each other.
+    Raises `DataError` for contradictory options.
     """
 
     root: Path
     folder: Path
-    """Where the labels are."""
+    """The folder of the labels."""
     colors: str | os.PathLike[str] | None
     classes: int | Sequence[str] | None
     masks: str | None
@@ -49,7 +49,7 @@ class LabelOptions:
         both = [option for option, value in given.items() if value is not None]
         if len(both) > 1:
             raise DataError(
-                f"data set 'folder': {' and '.join(both)} exclude each other; each says what the labels mean."
+                f"data set 'folder': {' and '.join(both)} exclude each other, since each gives the labels a meaning."
             )
         if self.colors is not None and self.classes is not None:
             raise DataError("data set 'folder': colors and classes exclude each other; the table names the classes.")
@@ -58,11 +58,11 @@ class LabelOptions:
 
     @property
     def png_only(self) -> bool:
-        """Whether all labels must be PNG."""
+        """Whether all labels must be PNG files."""
         return self.masks is None or MaskRule.parse(self.masks).threshold is None
 
     def resolve(self, labels: Sequence[Path], warn: Warn) -> tuple[Labels, LabelReader]:
-        """The classes and the reader of the labels. Raises `DataError` where they do not look as the options say."""
+        """The classes and the reader of the labels. Raises `DataError` if the labels contradict the options."""
         if self.masks is not None or self.binary_masks:
             return self._two_classes(labels, warn)
         if self.remap is not None:
@@ -96,9 +96,9 @@ class LabelOptions:
         return _shown(names), read
 
     def _numbers(self, warn: Warn, warn_of_void: Warn) -> Meaning | None:
-        """What numbers mean by the option classes or the list classes.txt; None if neither is given.
+        """The meaning of numbers by the option `classes` or the list classes.txt; None if neither is given.
 
-        `warn_of_void` is told which numbers are void.
+        `warn_of_void` is called for every number that is void.
         """
         if isinstance(self.classes, int):
             if not 2 <= self.classes <= VOID:
@@ -112,7 +112,7 @@ class LabelOptions:
         return None if listing is None else meaning_of(read_classes(listing), str(listing), warn_of_void)
 
     def _names(self, warn: Warn) -> tuple[tuple[str, ...], bool]:
-        """The classes where something else says which numbers are which, and whether their list has void in it."""
+        """The class names, for labels with another mapping of numbers, and whether their list contains void."""
         voids: list[str] = []
         meaning = self._numbers(warn, voids.append)
         return ((), False) if meaning is None else (meaning.names, bool(voids))

@@ -1,4 +1,4 @@
-"""Labels of two classes by a rule rather than by a table: what is not 0, or what is bright."""
+"""Labels of two classes by a rule instead of a table: values other than 0, or values from a threshold on."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ _BRIGHTEST = 65535
 
 @dataclass(frozen=True)
 class MaskRule:
-    """Called with a path, it reads that label: class 1 from the value `threshold` on; None: where it is not 0."""
+    """Reads a label as a mask: class 1 for values from `threshold` on, or for values other than 0 if it is None."""
 
     threshold: int | None
 
     @staticmethod
     def parse(option: str) -> MaskRule:
-        """From `nonzero` or `threshold:T`. Raises `DataError` for anything else."""
+        """The rule for the option `nonzero` or `threshold:T`. Raises `DataError` for other options."""
         number = option.removeprefix(_THRESHOLD)
         if option == _NONZERO:
             return MaskRule(None)
@@ -34,7 +34,7 @@ class MaskRule:
         )
 
     def __call__(self, path: Path) -> np.ndarray:
-        """Raises as `read_nonzero` and `read_threshold` do."""
+        """Read the mask in a file. Raises errors like `read_nonzero` and `read_threshold`."""
         return read_nonzero(path) if self.threshold is None else read_threshold(path, self.threshold)
 
     def __str__(self) -> str:

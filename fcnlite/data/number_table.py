@@ -1,4 +1,4 @@
-"""Labels that hold numbers, and the table that says which number is which class."""
+"""Labels that hold numbers, and the table that maps numbers to classes."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from fcnlite.data.sample import VOID
 from fcnlite.errors import DataError
 
 LabelReader = Callable[[Path], np.ndarray]
-"""The label map in a file, H×W uint8 with `VOID`. Raises `FileError` or `DataError`, naming the file."""
+"""Reads the label map in a file, H×W uint8 with `VOID`. Raises `FileError` or `DataError`, which names the file."""
 
 
 class NumberTable:
-    """A reader for labels of numbers: `values` maps those that a file may hold to classes or `VOID`.
+    """Reads labels of numbers: `values` maps the numbers that a file may hold to classes or `VOID`.
 
-    `read` gives the H×W integers in a file; those of a label PNG unless another is given. Numbers without a meaning are
-    a `DataError`, which recognises labels that were blended and says what to do (`remedy`).
+    `read` returns the H×W integers in a file; the default reads a label PNG. A number that `values` lacks is a
+    `DataError`, which recognises blended labels and ends with the `remedy`.
     """
 
     def __init__(
@@ -47,19 +47,19 @@ class NumberTable:
             if _looks_blended(found, unknown):
                 raise DataError(
                     f"{path}: {numbers}; {expected}; they are found on edges, so the label was anti-aliased or saved "
-                    f"with losses (JPEG): {REMEDY}."
+                    f"with lossy compression (JPEG): {REMEDY}."
                 )
             raise DataError(f"{path}: {numbers}; {expected}; {self._remedy}.")
         return meant.astype(np.uint8)
 
 
 def identity_values(classes: int) -> dict[int, int]:
-    """The usual meaning of label numbers: each class is its own number, 255 is void."""
+    """The usual meaning of label numbers: each number is the class of that number, and 255 is void."""
     return {**{number: number for number in range(classes)}, VOID: VOID}
 
 
 def _looks_blended(found: np.ndarray, unknown: np.ndarray) -> bool:
-    """Whether the label, or what is unknown in it, looks like what blending makes on edges."""
+    """Whether the label, or its unknown numbers alone, show signs of blending."""
     if found.min() < 0 or found.max() > 255:
         return False
     counts = Counts.of(found.astype(np.uint8))
@@ -69,7 +69,7 @@ def _looks_blended(found: np.ndarray, unknown: np.ndarray) -> bool:
 
 
 def format_ranges(numbers: Iterable[int]) -> str:
-    """Numbers as text, runs of three and more as "a to b": "0 to 10, 255"; many runs are cut short."""
+    """Numbers as text with runs of three or more as "a to b", such as "0 to 10, 255"; at most eight runs are shown."""
     runs: list[list[int]] = []
     for number in sorted(numbers):
         if runs and number == runs[-1][-1] + 1:

@@ -1,4 +1,4 @@
-"""What a data set consists of: pictures with their label maps."""
+"""One sample of a data set: pictures with their label maps, and the check that it is valid."""
 
 from __future__ import annotations
 
@@ -12,22 +12,22 @@ from fcnlite.description.spec import MOST_BANDS, Labels
 from fcnlite.errors import DataError
 
 VOID = 255
-"""The label of pixels that are neither learned nor scored."""
+"""The label of pixels that training and evaluation ignore."""
 
 _PICTURES = ("uint8", "uint16", "float32")
 
 
 @dataclass(frozen=True)
 class Sample:
-    """One scene: its picture or pictures, and its label map or maps, all of one height and width."""
+    """The pictures and the label maps of one scene, all of one height and width."""
 
     images: Mapping[str, np.ndarray]
-    """By the blob that they are fed to, `data` where there is one: H×W×3 uint8 RGB, or H×W uint16 (gray, depth).
+    """Pictures by the blob that they are fed to (a single one: `data`): H×W×3 uint8 RGB, or H×W uint16 (gray, depth).
 
-    In the order of the set's `pictures`, as are labels in that of its `labels`.
+    They have the order of the data set's `pictures`; the label maps have the order of its `labels`.
     """
     labels: Mapping[str, np.ndarray]
-    """By the blob that they are fed to, `label` where there is one: H×W uint8, the class of each pixel or `VOID`."""
+    """Label maps by the blob that they are fed to (a single one: `label`): H×W uint8, classes or `VOID`."""
     name: str
 
     @property
@@ -42,7 +42,7 @@ class Sample:
 
 
 def check_sample(sample: Any, pictures: Sequence[str], labels: Mapping[str, Labels]) -> None:
-    """Raise `DataError` unless `sample` is one of a set with these blobs of pictures and these labels."""
+    """Raise `DataError` unless `sample` is valid for a data set with these picture blobs and these labels."""
     if not isinstance(sample, Sample):
         raise DataError(f"is a {type(sample).__name__}; expected fcnlite.data.Sample(images, labels, name).")
     if not isinstance(sample.name, str):
@@ -53,8 +53,8 @@ def check_sample(sample: Any, pictures: Sequence[str], labels: Mapping[str, Labe
     for name, label in sample.labels.items():
         sizes[name] = _label_size(f"label {name!r}", label, len(labels[name].classes))
     if len(set(sizes.values())) > 1:
-        told = ", ".join(f"{name} {height}×{width}" for name, (height, width) in sizes.items())
-        raise DataError(f"its blobs differ in height × width ({told}); expected one size.")
+        sizes_text = ", ".join(f"{name} {height}×{width}" for name, (height, width) in sizes.items())
+        raise DataError(f"its blobs differ in height × width ({sizes_text}); expected one size.")
 
 
 def _check_names(what: str, found: Any, where: str, expected: Sequence[str]) -> None:
@@ -64,7 +64,7 @@ def _check_names(what: str, found: Any, where: str, expected: Sequence[str]) -> 
         )
     if list(found) != list(expected):
         raise DataError(
-            f"its {what} are for {', '.join(map(repr, found)) or 'no blob'}, but the set's {where} for "
+            f"its {what} are for {', '.join(map(repr, found)) or 'no blob'}, but the data set's {where} are for "
             f"{', '.join(map(repr, expected))}; expected the same blobs in the same order."
         )
 
@@ -74,16 +74,16 @@ def _picture_size(what: str, image: Any) -> tuple[int, int]:
     _check_array(what, image, expected)
     shape = image.shape
     if image.ndim == 3 and shape[0] in (1, 3, 4) and shape[2] > MOST_BANDS:
-        raise DataError(f"{what} has shape {_show(shape)}, which looks like C×H×W; turn it by .transpose(1, 2, 0).")
+        raise DataError(f"{what} has shape {_show(shape)}, which looks like C×H×W; use .transpose(1, 2, 0).")
     bands = shape[2] if image.ndim == 3 else 1
     if image.ndim not in (2, 3) or not 1 <= bands <= MOST_BANDS or image.size == 0:
         raise DataError(f"{what} has shape {_show(shape)}; expected {expected}.")
     if image.dtype not in _PICTURES:
         remedy = ""
         if image.dtype == np.float64:
-            remedy = ": convert it by .astype(np.float32)"
+            remedy = ": use .astype(np.float32)"
         elif image.dtype.kind in "iu":
-            remedy = ": convert it by .astype(np.uint8), if all values are 0 to 255"
+            remedy = ": use .astype(np.uint8) if all values are from 0 to 255"
         raise DataError(f"{what} is of type {image.dtype}; expected {expected}{remedy}.")
     return shape[0], shape[1]
 
@@ -92,10 +92,10 @@ def _label_size(what: str, label: Any, classes: int) -> tuple[int, int]:
     expected = "H×W of type uint8: the class of each pixel, or 255 for void"
     _check_array(what, label, expected)
     if label.ndim != 2 or label.size == 0:
-        flat = " (one axis of 1 too many: take it away by .squeeze())" if 1 in label.shape and label.ndim == 3 else ""
-        raise DataError(f"{what} has shape {_show(label.shape)}{flat}; expected {expected}.")
+        squeeze = " (it has an extra axis of length 1: use .squeeze())" if 1 in label.shape and label.ndim == 3 else ""
+        raise DataError(f"{what} has shape {_show(label.shape)}{squeeze}; expected {expected}.")
     if label.dtype != np.uint8:
-        remedy = "; convert it by .astype(np.uint8), once no value is outside 0 to 255"
+        remedy = "; use .astype(np.uint8) if all values are from 0 to 255"
         raise DataError(
             f"{what} is of type {label.dtype}; expected {expected}{remedy if label.dtype.kind in 'iufb' else ''}."
         )
@@ -103,7 +103,7 @@ def _label_size(what: str, label: Any, classes: int) -> tuple[int, int]:
         outside = [value for value in np.unique(label) if classes <= value < VOID]
         shown = ", ".join(map(str, outside[:8])) + (", ..." if len(outside) > 8 else "")
         raise DataError(
-            f"{what} holds {shown}, but the set has {classes} classes: expected 0 to {classes - 1}, or 255."
+            f"{what} holds {shown}, but the data set has {classes} classes: expected 0 to {classes - 1}, or 255."
         )
     return label.shape
 
