@@ -58,20 +58,20 @@ def test_the_kernels(instructions: str, shape: Shape, relu: bool, threads: int) 
     sure = np.abs(expected) > 1e-5  # rounding does not decide their sign
     expected = np.maximum(expected, 0) if relu else expected
     with guarded(*blocked(x).shape) as y:
-        kernels.normalize(blocked(x), *affine, relu, y, threads)
+        kernels.batch_norm(blocked(x), *affine, relu, y, threads)
     np.testing.assert_allclose(unblocked(y, channels), expected, atol=1e-5)
     assert not unblocked(y, 16 * y.shape[1])[:, channels:].any()
 
     dy *= sure
     g = np.where(expected > 0, dy, 0) if relu else dy
     with guarded(y.shape[1], n * height, 2, 16) as sums:
-        kernels.normalize_sums(blocked(dy), blocked(x), *affine, relu, sums, threads)
+        kernels.batch_norm_sums(blocked(dy), blocked(x), *affine, relu, sums, threads)
     np.testing.assert_allclose(of_channels(sums[:, :, 0], channels), g.sum(axis=(0, 2, 3)), atol=1e-4)
     about_mean = g * (x.astype(np.float64) - per_channel(mean))
     np.testing.assert_allclose(of_channels(sums[:, :, 1], channels), about_mean.sum(axis=(0, 2, 3)), atol=1e-3)
 
     with guarded(*y.shape) as dx:
-        kernels.normalize_backward(blocked(dy), blocked(x), *affine, relu, laid(mean_dy), laid(slope), dx, threads)
+        kernels.batch_norm_backward(blocked(dy), blocked(x), *affine, relu, laid(mean_dy), laid(slope), dx, threads)
     inner = g - per_channel(mean_dy) - per_channel(slope) * (x.astype(np.float64) - per_channel(mean))
     np.testing.assert_allclose(unblocked(dx, channels), per_channel(factor) * inner, atol=1e-4)
 
@@ -82,12 +82,12 @@ def test_arrays_that_do_not_fit_are_refused(instructions: str) -> None:
     x, other = blocked(normal(0, 1, 20, 4, 4)), blocked(normal(0, 1, 20, 4, 5))
     calls = [
         (kernels.row_moments, (x, np.empty((2, 3, 2, 16), np.float32), 1)),
-        (kernels.normalize, (x, one, one, one[:1].copy(), True, x.copy(), 1)),
-        (kernels.normalize, (x, one, one, one, True, other, 1)),
-        (kernels.normalize_sums, (other, x, one, one, one, True, np.empty((2, 4, 2, 16), np.float32), 1)),
-        (kernels.normalize_sums, (x, x, one, one, one, True, np.empty((1, 4, 2, 16), np.float32), 1)),
-        (kernels.normalize_backward, (x, x, one, one, one, True, one, one, other, 1)),
-        (kernels.normalize_backward, (x, x, one, one, one, True, one, one[:1].copy(), x.copy(), 1)),
+        (kernels.batch_norm, (x, one, one, one[:1].copy(), True, x.copy(), 1)),
+        (kernels.batch_norm, (x, one, one, one, True, other, 1)),
+        (kernels.batch_norm_sums, (other, x, one, one, one, True, np.empty((2, 4, 2, 16), np.float32), 1)),
+        (kernels.batch_norm_sums, (x, x, one, one, one, True, np.empty((1, 4, 2, 16), np.float32), 1)),
+        (kernels.batch_norm_backward, (x, x, one, one, one, True, one, one, other, 1)),
+        (kernels.batch_norm_backward, (x, x, one, one, one, True, one, one[:1].copy(), x.copy(), 1)),
     ]
     for call, arguments in calls:
         with pytest.raises(ValueError, match="does not fit"):
