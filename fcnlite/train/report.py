@@ -21,7 +21,9 @@ import numpy as np
 from fcnlite.data import Dataset
 from fcnlite.files import atomic_write
 from fcnlite.segmentation.metrics import text
-from fcnlite.segmentation.plots import UNSCORED_COLOR, WRONG_COLOR, errors, overlay, smoothed
+from fcnlite.segmentation.plots.charts import smoothed
+from fcnlite.segmentation.plots.colors import UNSCORED_COLOR, WRONG_COLOR
+from fcnlite.segmentation.plots.label_maps import errors, overlay
 from fcnlite.train import charts
 from fcnlite.train.charts import Chart
 from fcnlite.train.checkpoint import Best

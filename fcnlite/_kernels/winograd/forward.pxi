@@ -263,7 +263,7 @@ cdef blocks_and_size(const float[:, :, :, :, ::1] x):
 
 
 cdef set_tiling(Tiling* g, tiling, bottom, top):
-    """Fill g from `tiling` (`Tiling` of compiler/convolution/winograd.py) and from blocks, height and width of bottom and top.
+    """Fill g from `tiling` (`Tiling` of convolution/winograd.py) and from blocks, height and width of bottom and top.
 
     g has no ReLU and no pooling. Raises ValueError for unknown transforms and for maps that do not fit.
     """

@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 
 from fcnlite import data
-from fcnlite.data import matching
+from fcnlite.data import pairing
 from fcnlite.errors import DataError
 from tests.data.test_folder import names, opened
 
@@ -93,7 +93,7 @@ def test_links_to_folders_are_followed_but_not_in_circles(pairs: Pairs, tmp_path
 
 def test_links_that_multiply_folders_end(pairs: Pairs, monkeypatch: pytest.MonkeyPatch) -> None:
     root = pairs(1)
-    monkeypatch.setattr(matching, "_MOST_FOLDERS", 100)
+    monkeypatch.setattr(pairing, "_MOST_FOLDERS", 100)
     for level in range(12):
         inside = root / f"level{level}"
         inside.mkdir()

@@ -1,4 +1,4 @@
-"""Labels that show each class in a colour, and the table that says which colour is which class."""
+"""Labels that show each class in a colour, and the table that maps colours to classes."""
 
 from __future__ import annotations
 
@@ -10,61 +10,61 @@ from pathlib import Path
 import numpy as np
 
 from fcnlite.data.blending import REMEDY
-from fcnlite.data.pictures import holds_colors, palette_used, read_colors
+from fcnlite.data.label_files import holds_colors, palette_used, read_colors
+from fcnlite.data.label_tables import COLOR_FORM, ColorRow, Warn, is_void, numbered, read_color_rows
 from fcnlite.data.sample import VOID
-from fcnlite.data.tables import COLOR_FORM, ColorRow, Say, is_void, numbered, read_color_rows
 from fcnlite.description.model_info import Labels
 from fcnlite.errors import DataError, FcnliteError
 
 TABLE = "colors.txt"
-"""What the table is called in a data set's folder."""
+"""The name of the table in the folder of a data set."""
 OTHER_TABLES = ("labelmap.txt", "class_dict.csv", "label_colors.txt")
-"""What annotation tools and published sets call it."""
+"""The names that annotation tools and published data sets give it."""
 
 _LOOKED_AT = 50
-"""Labels that are looked through for the colours of a table that is missing."""
+"""The number of labels that are searched for colours where the table is missing."""
 _MOST_SHOWN = 12
 _ON_EDGES = 0.9
-"""Of pixels in unknown colours: the share that touches another colour where blending made them."""
+"""The share of pixels in unknown colours that touch another colour, above which the label counts as blended."""
 _MANY = 64
-"""Unknown colours that no forgotten classes explain."""
+"""More unknown colours than this cannot be forgotten classes."""
 _FEW = 4
-"""Colours on edges that forgotten classes may explain."""
-_BLENDED = "anti-aliased or saved with losses (JPEG)"
+"""Up to this number of colours on edges may be forgotten classes."""
+_BLENDED = "anti-aliased or saved with lossy compression (JPEG)"
 
 
 @dataclass(frozen=True)
 class ColorTable:
-    """Colours by class; each void colour means `VOID`. Called with a path, it reads that label."""
+    """A table of colours and their classes, or `VOID`. Calling it with a path reads that label."""
 
     labels: Labels
     keys: np.ndarray
-    """Sorted: red · 2¹⁶ + green · 2⁸ + blue of every colour."""
+    """Every colour as red · 2¹⁶ + green · 2⁸ + blue, sorted."""
     values: np.ndarray
-    """uint8: the class of each, or `VOID`."""
+    """The class of each colour, or `VOID`, as uint8."""
 
     @staticmethod
-    def read(path: Path, names: Sequence[str] = (), say: Say = lambda _: None) -> ColorTable:
-        """The table in a text file. Raises `FileError` or `DataError`, which names the line.
+    def read(path: Path, names: Sequence[str] = (), warn: Warn = lambda _: None) -> ColorTable:
+        """Read the table in a text file. Raises `FileError` or `DataError`, which names the line.
 
-        `names`: what a list of classes beside it has. They name the colours of a table without names, line by line,
-        and number the classes of one that has the same names in another order.
+        `names` is the list of classes in the same folder. It names the colours of a table without names, line by line,
+        and numbers the classes of a table that has the same names in another order.
         """
         rows = read_color_rows(path)
         if rows and not rows[0].name:
-            rows = _named(path, rows, names, say)
+            rows = _named(path, rows, names, warn)
             names = ()
         classes = list(dict.fromkeys(row.name for row in rows if not is_void(row.name)))
         listed = [name for name in names if not is_void(name)]
         if listed and sorted(listed) == sorted(classes):
             classes = listed
         elif listed:
-            say(
-                f"{path}: its classes ({', '.join(classes[:6])}) are not those of the list of classes beside it "
-                f"({', '.join(listed[:6])}); the table counts."
+            warn(
+                f"{path}: its classes ({', '.join(classes[:6])}) differ from the list of classes in this "
+                f"folder ({', '.join(listed[:6])}); the table is used."
             )
         if not 2 <= len(classes) <= VOID:
-            raise DataError(f"{path}: names {len(classes)} classes; expected 2 to {VOID}, {COLOR_FORM}.")
+            raise DataError(f"{path}: has {len(classes)} classes; expected 2 to {VOID}, {COLOR_FORM}.")
         place = {name: number for number, name in enumerate(classes)}
         colors: dict[str, tuple[int, int, int]] = {}
         meaning: dict[int, int] = {}
@@ -74,13 +74,13 @@ class ColorTable:
             if key in meaning:
                 raise DataError(f"{path}, line {row.line}: the colour {red} {green} {blue} is given twice; keep one.")
             meaning[key] = place.get(row.name, VOID)
-            colors.setdefault(row.name, row.color)  # two colours may well be one class
+            colors.setdefault(row.name, row.color)  # two colours may be one class
         keys = np.array(sorted(meaning), np.int32)
         values = np.array([meaning[key] for key in keys.tolist()], np.uint8)
         return ColorTable(Labels(tuple(classes), tuple(colors[name] for name in classes)), keys, values)
 
     def __call__(self, path: Path) -> np.ndarray:
-        """The H×W uint8 classes in a label PNG of colours. Raises `DataError` for colours that are not in the table."""
+        """The H×W uint8 classes of a label PNG of colours. Raises `DataError` for colours that the table lacks."""
         found = packed(read_colors(path))
         places = np.minimum(np.searchsorted(self.keys, found), len(self.keys) - 1)
         unknown = self.keys[places] != found
@@ -89,16 +89,16 @@ class ColorTable:
         return self.values[places]
 
 
-def _named(path: Path, rows: Sequence[ColorRow], names: Sequence[str], say: Say) -> list[ColorRow]:
-    """The rows of a table without names, named by the list of classes, or by number."""
+def _named(path: Path, rows: Sequence[ColorRow], names: Sequence[str], warn: Warn) -> list[ColorRow]:
+    """Name the rows of a table without names, by the list of classes or by number."""
     if names and len(names) != len(rows):
         raise DataError(
-            f"{path}: has {len(rows)} colours without names, but the list of classes beside it has {len(names)} names; "
-            "give each colour a name, or as many names as colours."
+            f"{path}: has {len(rows)} colours without names, but the list of classes in its folder has {len(names)} "
+            "names; name every colour in the table, or list one class per colour."
         )
     if not names:
         names = numbered(len(rows))
-        say(f"{path}: its colours have no names; the classes are numbered by line, and none is void.")
+        warn(f"{path}: its colours have no names; classes are numbered by line, and none is void.")
     return [row._replace(name=name) for row, name in zip(rows, names, strict=True)]
 
 
@@ -109,14 +109,14 @@ def packed(colors: np.ndarray) -> np.ndarray:
 
 
 def colors_found(paths: Sequence[Path]) -> str:
-    """The most frequent colours of some labels, as a table has them; and whether they look blended."""
+    """Describe the most frequent colours of some labels, as a table writes them, and whether they look blended."""
     counts: Counter[int] = Counter()
     inner: set[int] = set()
     for path in paths:
         try:
             found = packed(read_colors(path))
         except FcnliteError:
-            continue  # check() tells what is wrong with this file
+            continue  # check() reports this file
         keys, numbers = np.unique(found, return_counts=True)
         counts.update(dict(zip(keys.tolist(), numbers.tolist(), strict=True)))
         inner.update(np.unique(found[~on_edge(found)]).tolist())
@@ -132,7 +132,7 @@ def colors_found(paths: Sequence[Path]) -> str:
 
 
 def on_edge(found: np.ndarray) -> np.ndarray:
-    """Which pixels of an H×W map differ from one beside, above or below them."""
+    """Which pixels of an H×W map differ from a neighbour to the left, right, top or bottom."""
     edge = np.zeros(found.shape, bool)
     for one, other in ((np.s_[:, 1:], np.s_[:, :-1]), (np.s_[1:], np.s_[:-1])):
         differs = found[one] != found[other]
@@ -146,7 +146,7 @@ def _text(key: int) -> str:
 
 
 def _unknown(found: np.ndarray, unknown: np.ndarray) -> str:
-    """What is wrong with colours that no table has: that they were blended, or which they are."""
+    """Describe colours that the table lacks: that the label was blended, or which colours they are."""
     keys, counts = np.unique(found[unknown], return_counts=True)
     if len(keys) > _MANY or (len(keys) > _FEW and np.mean(on_edge(found)[unknown]) > _ON_EDGES):
         return (
@@ -162,34 +162,34 @@ def _unknown(found: np.ndarray, unknown: np.ndarray) -> str:
 
 
 def refuse_colors(root: Path, folder: Path, labels: Sequence[Path], table: Path | None) -> None:
-    """Raise `DataError` if the labels show colours where numbers are expected; it tells the colours that were found.
+    """Raise `DataError`, which lists the colours found, if the labels show colours where numbers are expected.
 
-    `table`: the colour table that is there, but gives way to the option classes.
+    `table` is the colour table of the folder, which the option `classes` overrides.
     """
     looked_at = labels[:_LOOKED_AT]
     if not looked_at:
         return
     if holds_colors(looked_at[0]):
-        how = f"({looked_at[0].name}), not class numbers"
+        how = f"({looked_at[0].name}) instead of class numbers"
     elif (two := _palettes_differ(looked_at)) is not None:
-        how = f"by palettes that differ ({two}), not class numbers (if these are right, save them as gray PNGs)"
+        how = f"by different palettes ({two}) instead of class numbers (if the numbers are right, save gray PNGs)"
     else:
         return
     if table is not None:
         raise DataError(
-            f"data set 'folder': the table {table}, which the colours of the labels want, and classes exclude each "
-            "other; the table names the classes."
+            f"data set 'folder': the labels show colours and need the table {table}, which names the classes; leave out "
+            "the option classes."
         )
     there = [name for name in OTHER_TABLES if (root / name).is_file()]
-    way = f"{root / there[0]} is there: give colors={there[0]}" if there else f"say what they mean in {root / TABLE}"
+    way = f"{root / there[0]} exists: give colors={there[0]}" if there else f"give their classes in {root / TABLE}"
     raise DataError(
-        f"{folder}: the labels show colours {how}; {way}, {COLOR_FORM}; or, if each colour is one object, give "
-        f"masks=nonzero: black is class 0, every colour class 1. Found: {colors_found(looked_at)}."
+        f"{folder}: the labels show colours {how}; {way}, {COLOR_FORM}. If each colour is one object, give "
+        f"masks=nonzero: black is class 0, every other colour class 1. Found: {colors_found(looked_at)}."
     )
 
 
 def _palettes_differ(paths: Sequence[Path]) -> str | None:
-    """Two labels in which one number has two colours."""
+    """Describe two labels in which one number has two colours; None if there are none."""
     seen: dict[int, tuple[str, tuple[int, ...]]] = {}
     for path in paths:
         for number, color in palette_used(path).items():

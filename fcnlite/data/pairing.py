@@ -9,8 +9,9 @@ from pathlib import Path
 from typing import NamedTuple
 
 from fcnlite.data.blending import REMEDY
-from fcnlite.data.pairs import Files, picture_and_label
-from fcnlite.data.pictures import PNG_ONLY, SUFFIXES
+from fcnlite.data.file_dataset import SampleFiles, picture_and_label
+from fcnlite.data.label_files import PNG_ONLY
+from fcnlite.data.pictures import SUFFIXES
 from fcnlite.errors import DataError
 from fcnlite.files import cannot_read
 
@@ -27,7 +28,7 @@ class Naming(NamedTuple):
     """Whether labels must be PNG."""
 
 
-def match(images: Path, labels: Path, naming: Naming) -> tuple[list[Files], list[str]]:
+def find_pairs(images: Path, labels: Path, naming: Naming) -> tuple[list[SampleFiles], list[str]]:
     """All pairs in the two directories, by name, and what has no partner, or two.
 
     Links to directories are followed. Raises `DataError` where there are no pictures.
@@ -37,7 +38,7 @@ def match(images: Path, labels: Path, naming: Naming) -> tuple[list[Files], list
         raise DataError(f"{images}: holds no pictures ({_expected(naming.image_suffix)}); put the images there.")
     free = [name for name in others if name not in pictures]
     near = _Near(free, [name for name in pictures if name not in others])
-    pairs: list[Files] = []
+    pairs: list[SampleFiles] = []
     problems: list[str] = broken
     for name, found in pictures.items():
         fitting = [path for path in others.get(name, []) if not naming.png_labels or path.suffix.lower() == ".png"]

@@ -1,7 +1,7 @@
-"""MATLAB 5 files of strangers: SciPy reads them once their sizes have proved harmless.
+"""Reads untrusted MATLAB 5 files: SciPy reads a file after a check that its sizes are harmless.
 
-Compressed parts are inflated first, within a bound, and the form of every array is checked: SciPy would allocate what a
-few bytes ask for, and a wrong type can end the process. Objects and functions are refused.
+Compressed parts are inflated first, within a bound, and the form of every array is checked. Otherwise a few bytes could
+make SciPy allocate any amount of memory, and a wrong type could crash the process. Objects and functions are refused.
 """
 
 from __future__ import annotations
@@ -17,12 +17,12 @@ from typing import Any
 import numpy as np
 
 from fcnlite.arrays import Array
-from fcnlite.data.opening import MAX_PIXELS
+from fcnlite.data.picture_files import MAX_PIXELS
 from fcnlite.errors import DataError, FileError, nearest
 from fcnlite.files import reading
 
 MAX_BYTES = 1 << 28
-"""The largest file, also once inflated: 256 MiB."""
+"""The largest file that is read, before and after inflation: 256 MiB."""
 
 _HEADER = 128
 # Types of elements.
@@ -34,33 +34,33 @@ _CELL, _STRUCT, _CHAR, _SPARSE = 1, 2, 4, 5
 _CONTENT = {_CELL: {_MATRIX}, _STRUCT: {_BYTES, _LENGTHS, _MATRIX}, _CHAR: _TEXT, _SPARSE: _NUMBERS} | dict.fromkeys(
     range(6, 16), _NUMBERS
 )
-"""The types of what an array holds, by its class; objects, functions and others are in no label file."""
+"""The types of the elements of an array, by its class. Label files hold no objects, functions or other classes."""
 _COMPLEX = 0x800
 _MAX_NESTED = 32
-_MAX_EXTENTS = 32  # as many axes as SciPy takes
+_MAX_EXTENTS = 32  # the largest number of axes that SciPy reads
 
 
 def read_mat(path: str | os.PathLike[str], variable: str) -> Any:
-    """One variable of a .mat file (format 5, MATLAB's -v6 and -v7), as `scipy.io.loadmat` gives it.
+    """Read one variable of a .mat file (format 5, MATLAB's -v6 and -v7), as `scipy.io.loadmat` does.
 
-    Raises `FileError` for a file that is missing, damaged, too large or of another format, or has no such variable.
+    Raises `FileError` for a file that is missing, damaged, too large or of another format, or lacks the variable.
     """
     import scipy.io
 
     with reading(path) as stream:
         content = stream.read(MAX_BYTES + 1)
     if len(content) > MAX_BYTES:
-        raise FileError(f"{path}: is larger than {MAX_BYTES} bytes; that is no label map.")
+        raise FileError(f"{path}: is larger than {MAX_BYTES} bytes; expected a label map.")
     if len(content) < _HEADER or content[126:128] not in (b"IM", b"MI"):
         found = "its format is 7.3" if content.startswith(b"MATLAB 7.3") else f"{len(content)} bytes"
         raise FileError(f"{path}: is not a MATLAB 5 file ({found}); save it with -v7, or get it again.")
     order = "<" if content[126:128] == b"IM" else ">"
     try:
-        plain = content[:_HEADER] + b"".join(_inflated(content, order))
-        _check(plain, order, _HEADER, len(plain))
-        found = scipy.io.loadmat(io.BytesIO(plain), variable_names=[variable])
+        inflated = content[:_HEADER] + b"".join(_inflated(content, order))
+        _check(inflated, order, _HEADER, len(inflated))
+        found = scipy.io.loadmat(io.BytesIO(inflated), variable_names=[variable])
         if variable not in found:
-            names = [name for name, _, _ in scipy.io.whosmat(io.BytesIO(plain))]
+            names = [name for name, _, _ in scipy.io.whosmat(io.BytesIO(inflated))]
             raise FileError(f"{path}: has no variable {variable!r}; {nearest(variable, names)}")
     except FileError:
         raise
@@ -70,7 +70,7 @@ def read_mat(path: str | os.PathLike[str], variable: str) -> Any:
 
 
 def label_map(path: str | os.PathLike[str], value: Any, what: str) -> Array:
-    """`value`, which is called `what` in the file at `path`, as H×W int64. Raises `DataError` where it is none."""
+    """The variable `value`, called `what` in the file at `path`, as H×W int64. Raises `DataError` for other arrays."""
     array = np.asarray(value)
     if array.ndim != 2 or array.size == 0 or array.size > MAX_PIXELS or array.dtype.kind not in "iuf":
         shape = "×".join(map(str, array.shape))
@@ -78,12 +78,12 @@ def label_map(path: str | os.PathLike[str], value: Any, what: str) -> Array:
     with np.errstate(invalid="ignore"):
         numbers = array.astype(np.int64)
     if not np.array_equal(numbers, array):
-        raise DataError(f"{path}: {what} holds numbers that are not whole; expected class numbers.")
+        raise DataError(f"{path}: {what} holds numbers that are not integers; expected class numbers.")
     return numbers
 
 
 def _inflated(content: bytes, order: str) -> Iterator[bytes]:
-    """The elements of a file, compressed ones inflated, together no more than `MAX_BYTES`."""
+    """The elements of a file, inflated, of at most `MAX_BYTES` together."""
     position, room = _HEADER, MAX_BYTES
     while position + 8 <= len(content):
         kind, size = struct.unpack_from(f"{order}II", content, position)
@@ -104,16 +104,16 @@ def _inflated(content: bytes, order: str) -> Iterator[bytes]:
 
 
 def _check(content: bytes, order: str, start: int, end: int, depth: int = 0) -> None:
-    """Raise ValueError unless all arrays between two places are made as the format has it, at any depth.
+    """Raise ValueError unless all arrays between two positions have valid form, at any depth.
 
-    SciPy follows types and extents where they lead: into memory that is not its own, or to more than there is.
+    SciPy trusts types and extents: wrong ones make it read foreign memory, or allocate more memory than exists.
     """
     if depth > _MAX_NESTED:
         raise ValueError("it is nested too deeply")
     for kind, begin, stop in _elements(content, order, start, end):
         if kind != _MATRIX:
             if depth == 0:
-                raise ValueError(f"an element of type {kind} stands where an array is expected")
+                raise ValueError(f"found an element of type {kind} where an array is expected")
             continue
         if begin == stop:  # an empty array
             continue
@@ -127,24 +127,24 @@ def _check(content: bytes, order: str, start: int, end: int, depth: int = 0) -> 
         entries = math.prod(extents)
         if not 2 <= len(extents) <= _MAX_EXTENTS or min(extents) < 0:
             raise ValueError(f"an array has the extents {extents[:8]}")
-        # Sparse arrays take what their entries take, whatever their extents.
+        # The size of a sparse array depends on its entries, not on its extents.
         if array_class != _SPARSE and entries > stop - begin:
             raise ValueError(f"an array claims {entries} entries in {stop - begin} bytes")
         wanted = 1
         if array_class == _CELL:
             wanted = entries
         elif array_class == _SPARSE:
-            wanted = 3  # rows, where columns begin, values
+            wanted = 3  # rows, column starts, values
         elif array_class == _STRUCT and len(held) >= 2:
             wanted = 2 + entries * _fields(content, order, held)
         expected = _CONTENT.get(array_class, frozenset())
         if flags & _COMPLEX or len(held) != wanted or not all(each in expected for each, _, _ in held):
-            raise ValueError(f"an array of class {array_class} holds what it cannot")
+            raise ValueError(f"an array of class {array_class} holds elements of other types")
         _check(content, order, begin, stop, depth + 1)
 
 
 def _fields(content: bytes, order: str, held: list[tuple[int, int, int]]) -> int:
-    """How many fields a struct has: the bytes of all names by those of one."""
+    """The number of fields of a struct: the bytes of all names divided by those of one name."""
     (kind, begin, stop), (_, first, last) = held[:2]
     length = struct.unpack_from(f"{order}i", content, begin)[0] if kind == _LENGTHS and stop - begin == 4 else 0
     if length < 1 or (last - first) % length:
@@ -153,11 +153,11 @@ def _fields(content: bytes, order: str, held: list[tuple[int, int, int]]) -> int
 
 
 def _elements(content: bytes, order: str, start: int, end: int) -> Iterator[tuple[int, int, int]]:
-    """(type, first byte, end) of each element between two places."""
+    """(type, first byte, end) of each element between two positions."""
     position = start
     while position + 8 <= end:
         kind, size = struct.unpack_from(f"{order}II", content, position)
-        if kind >> 16:  # up to four bytes, together with the tag
+        if kind >> 16:  # a small element: up to four bytes inside the tag
             yield kind & 0xFFFF, position + 4, position + 4 + min(kind >> 16, 4)
             position += 8
             continue

@@ -11,7 +11,7 @@ import pytest
 from PIL import Image
 
 from fcnlite import data
-from fcnlite.data.tables import is_void, read_classes
+from fcnlite.data.label_tables import is_void, read_classes
 from fcnlite.errors import DataError
 from tests.data.test_folder import names, opened, write_colors, write_label
 

@@ -13,8 +13,8 @@ import pytest
 import scipy.io
 import scipy.sparse
 
-from fcnlite.data import mat
-from fcnlite.data.mat import label_map, read_mat
+from fcnlite.data import matlab
+from fcnlite.data.matlab import label_map, read_mat
 from fcnlite.errors import DataError, FileError
 from tests.data import layouts
 
@@ -54,7 +54,7 @@ def test_what_is_no_such_file(tmp_path: Path) -> None:
 
 
 def test_a_small_file_that_inflates_to_much_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(mat, "MAX_BYTES", 1 << 20)
+    monkeypatch.setattr(matlab, "MAX_BYTES", 1 << 20)
     packed = zlib.compress(bytes(1 << 24), 9)
     content = saved()[:128] + struct.pack("<II", 15, len(packed)) + packed
     (tmp_path / "bomb.mat").write_bytes(content)

@@ -12,7 +12,8 @@ from fcnlite.description.model_info import ModelInfo, Preprocessing
 from fcnlite.description.spec import LayerSpec, NetSpec
 from fcnlite.errors import DataError, SpecError
 from fcnlite.net import Net
-from fcnlite.segmentation.heads import heads, picture_inputs, prepare
+from fcnlite.segmentation.compatibility import prepare
+from fcnlite.segmentation.heads import heads, picture_inputs
 from tests.color_net import color_net
 from tests.data import layouts
 from tests.data.layouts import bands

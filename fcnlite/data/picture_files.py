@@ -1,4 +1,4 @@
-"""Opening picture files of anybody's: sizes are bounded, every failure names the file."""
+"""Opens untrusted picture files with Pillow: sizes are bounded, and every error names the file."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ _FORMATS = ("PNG", "JPEG", "BMP", "TIFF", "GIF", "WEBP", "PPM")
 
 
 @contextmanager
-def opened(path: str | os.PathLike[str]) -> Iterator[ImageFile.ImageFile]:
-    """The picture at `path`, not yet decoded, its size checked; errors in the block become `FileError`s."""
+def open_picture(path: str | os.PathLike[str]) -> Iterator[ImageFile.ImageFile]:
+    """Open the picture at `path` and check its size, without decoding it; errors in the block become `FileError`s."""
     from PIL import Image
 
     try:
-        stream = Path(path).open("rb")  # noqa: SIM115 - opened apart, so that only opening is guarded here
+        stream = Path(path).open("rb")  # noqa: SIM115 - this `try` guards only the opening
     except OSError as error:
         raise cannot_read(path, error) from error
     with stream:
@@ -42,7 +42,7 @@ def opened(path: str | os.PathLike[str]) -> Iterator[ImageFile.ImageFile]:
         except Image.UnidentifiedImageError as error:
             raise FileError(f"{path}: is not a picture in a known format ({', '.join(_FORMATS)}).") from error
         except Exception as error:  # Pillow raises a dozen types for damaged files, MemoryError among them
-            raise FileError(f"{path}: is damaged ({error}); make the file again or leave it out.") from error
+            raise FileError(f"{path}: is damaged ({error}); create the file again or leave it out.") from error
 
 
 def refuse_size(path: str | os.PathLike[str], image: Image.Image) -> None:
@@ -52,14 +52,14 @@ def refuse_size(path: str | os.PathLike[str], image: Image.Image) -> None:
 
 
 def too_large(path: str | os.PathLike[str], found: str) -> DataError:
-    """The error for a picture that is too large; `found` says how large."""
+    """The error for a picture that is too large; `found` describes its size."""
     return DataError(f"{path}: is too large ({found}; at most {MAX_PIXELS} are read); make it smaller.")
 
 
 def refuse_pages(path: str | os.PathLike[str], image: ImageFile.ImageFile) -> None:
-    """Refuse files of several pictures, of which only the first would count.
+    """Raise `DataError` for a file of several pictures, since only the first would be read.
 
-    Smaller copies and masks of the first, as maps have them, are no pictures of their own.
+    Smaller copies and masks of the first picture, as in map files, do not count as pictures.
     """
     if image.format == "TIFF":
         size = image.size
@@ -74,18 +74,18 @@ def refuse_pages(path: str | os.PathLike[str], image: ImageFile.ImageFile) -> No
         several = getattr(image, "n_frames", 1) > 1 and image.format != "MPO"
     if several:
         raise DataError(
-            f"{path}: holds several pictures (pages, or frames of an animation), of which only the first would count; "
-            "save each in a file of its own."
+            f"{path}: holds several pictures (pages, or frames of an animation), and only the first would be "
+            "read; save each picture in its own file."
         )
 
 
 def refuse_transparent(path: str | os.PathLike[str], image: Image.Image) -> None:
-    """Refuse a picture whose declared alpha is 0 everywhere: nothing of it is to be seen."""
+    """Raise `DataError` for a picture whose alpha is 0 everywhere, so that nothing of it is visible."""
     keyed = "transparency" in image.info and image.mode in ("1", "L", "P", "RGB")
     if image.mode not in ("RGBA", "LA", "PA") and not keyed:
         return
     if image.convert("RGBA").getchannel("A").getextrema()[1] == 0:
         raise DataError(
-            f"{path}: is wholly transparent (its alpha is 0 everywhere), so that nothing is to be seen; save it "
+            f"{path}: is fully transparent (its alpha is 0 everywhere), so that nothing is visible; save it "
             "without an alpha channel, or leave it out."
         )

@@ -16,8 +16,8 @@ from fcnlite.data.voc import CLASSES as VOC_CLASSES
 from fcnlite.description.model_info import Labels, ModelInfo, Preprocessing
 from fcnlite.description.spec import LayerSpec
 from fcnlite.errors import DataError, FileError, ShapeError, SpecError
+from fcnlite.graph.sizing import image_inputs
 from fcnlite.layers import create
-from fcnlite.segmentation.heads import image_inputs
 from fcnlite.segmentation.segmenter import Segmenter
 from tests.color_net import CLASSES, COLORS, INFO, color_net
 

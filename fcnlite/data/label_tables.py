@@ -1,7 +1,7 @@
-"""Tables that people write by hand: names of classes, colours of classes, values of labels.
+"""Reads tables that people write by hand: names of classes, colours of classes, values of labels.
 
-A `#` at the start of a line or after a space begins a comment. A class called void, ignore, unlabeled or the like is
-left out of training and measuring, in every table.
+A `#` at the start of a line or after a space begins a comment. In every table, a class called void, ignore, unlabeled
+or the like is ignored in training and evaluation.
 """
 
 from __future__ import annotations
@@ -15,24 +15,24 @@ from fcnlite.data.sample import VOID
 from fcnlite.errors import DataError
 from fcnlite.files import cannot_read, read_text
 
-Say = Callable[[str], None]
-"""Takes one sentence about something doubtful, for a warning."""
+Warn = Callable[[str], None]
+"""Called with one sentence about something doubtful, for a warning."""
 
 COLOR_FORM = (
-    "one line a class, `red green blue name`, such as `128 64 128 road` (or `road,128,64,128`, or CVAT's "
-    "labelmap.txt); the name void for what is left out"
+    "one line per class, `red green blue name`, such as `128 64 128 road` (or `road,128,64,128`, or CVAT's "
+    "labelmap.txt); the name void for colours to ignore"
 )
-REMAP_FORM = "one line a value, `value class`, such as `128 roof`, `1-254 person` or `94 void`"
+REMAP_FORM = "one line per value, `value class`, such as `128 roof`, `1-254 person` or `94 void`"
 
 _VOID_NAMES = frozenset(
     ("void", "ignore", "ignored", "ignorelabel", "unlabeled", "unlabelled", "dontcare", "don'tcare")
 )
 _LONGEST = 500
-"""Characters of a line in a table."""
+"""The greatest length of a line in a table, in characters."""
 _GREATEST = 65535
-"""The greatest value of a label, of 16 bits."""
+"""The greatest value of a 16-bit label."""
 
-# Numbers before the name (`0 sky`, `2: car`, `3. tree`), and after it where a sign parts the two (`car: 2`).
+# Numbers before the name (`0 sky`, `2: car`, `3. tree`), or after it and a separator (`car: 2`).
 _NUMBER_FIRST = re.compile(r"(\d+)(?:\s*[:=,;]\s*|[.)]\s+|\s+-\s+|\s+)(\S.*)")
 _NUMBER_LAST = re.compile(r"(\S.*?)(?:\s*[:=,;]\s*|\s*\t\s*)(\d+)")
 _SIGNED_NUMBER = re.compile(r"\d+\s*[:=,;]")
@@ -50,10 +50,10 @@ _REMAPPED = re.compile(r"(\d{1,5})(?:\s*-\s*(\d{1,5}))?(?:\s*(?:->|=>|[:=,;])\s*
 
 
 class Meaning(NamedTuple):
-    """What numbers in labels mean."""
+    """The meaning of the numbers in labels."""
 
     names: tuple[str, ...]
-    """Of the classes."""
+    """The names of the classes."""
     values: dict[int, int]
     """The class of each number, or `VOID`."""
 
@@ -66,10 +66,10 @@ class ColorRow(NamedTuple):
     name: str
 
 
-def find(root: Path, name: str, say: Say) -> Path | None:
-    """The file root/`name`, in capitals or not, which is said; None if it is not there.
+def find_table(root: Path, name: str, warn: Warn) -> Path | None:
+    """Find the file root/`name`, in upper or lower case; a different case is a warning. None if there is no such file.
 
-    Raises `DataError` where several files have this name but for capitals.
+    Raises `DataError` if the names of several files differ from it only in case.
     """
     try:
         found = sorted(each for each in root.iterdir() if each.name.lower() == name and each.is_file())
@@ -79,27 +79,27 @@ def find(root: Path, name: str, say: Say) -> Path | None:
         return None
     if len(found) > 1:
         raise DataError(
-            f"{root}: holds {' and '.join(each.name for each in found)}, which differ in capitals only; keep one."
+            f"{root}: holds {' and '.join(each.name for each in found)}, whose names differ only in case; keep one."
         )
     if found[0].name != name:
-        say(f"{found[0]} is read as {name}.")
+        warn(f"{found[0]} is read as {name}.")
     return found[0]
 
 
 def is_void(name: str) -> bool:
-    """Whether a class of this name is left out of training and measuring."""
+    """Whether training and evaluation ignore a class of this name."""
     return re.sub(r"[\s_-]", "", name.lower()) in _VOID_NAMES
 
 
 def numbered(count: int) -> tuple[str, ...]:
-    """Names for classes that have none."""
+    """Names by number for `count` classes without names."""
     return tuple(f"class {number}" for number in range(count))
 
 
-def content(path: Path) -> list[tuple[int, str]]:
+def table_lines(path: Path) -> list[tuple[int, str]]:
     """The lines of a table with their numbers from 1, without comments and empty lines.
 
-    Spaces in a row become one, or one tab where there is a tab among them: so no pattern takes long.
+    A run of white space becomes one space, or one tab if it contains a tab; this bounds the time of the patterns.
     """
     kept = []
     for number, line in enumerate(read_text(path).splitlines(), start=1):
@@ -112,16 +112,16 @@ def content(path: Path) -> list[tuple[int, str]]:
     return kept
 
 
-def meaning_of(names: Sequence[str], where: str, say: Say) -> Meaning:
-    """Classes numbered as they are listed in `where`; the numbers of those that are void become `VOID`.
+def meaning_of(names: Sequence[str], where: str, warn: Warn) -> Meaning:
+    """Number the classes in the order of their list, which `where` describes; names of void become `VOID`.
 
-    Raises `DataError` for names given twice, and for too few or too many.
+    Raises `DataError` for repeated names, and for too few or too many names.
     """
     classes = [name for name in names if not is_void(name)]
     if not 2 <= len(classes) <= VOID:
         raise DataError(
             f"data set 'folder': {len(classes)} classes are given ({where}, void not counted); expected 2 to {VOID}, "
-            "in a file one name a line."
+            "in a file one name per line."
         )
     for name in classes:
         if classes.count(name) > 1:
@@ -130,24 +130,24 @@ def meaning_of(names: Sequence[str], where: str, say: Say) -> Meaning:
     for number, name in enumerate(names):
         values[number] = VOID if is_void(name) else classes.index(name)
         if is_void(name):
-            shift = "; the classes after it count one less than in the labels" if number < len(names) - 1 else ""
-            say(
-                f"{where}: {name!r} is no class: label number {number} is neither learned nor measured{shift}. Give it "
-                "another name to make it a class."
+            shift = "; each class after it has a number one less than in the labels" if number < len(names) - 1 else ""
+            warn(
+                f"{where}: {name!r} is not a class: training and evaluation ignore label number {number}{shift}. Give "
+                "it another name to make it a class."
             )
     return Meaning(tuple(classes), values)
 
 
 def read_classes(path: Path) -> list[str]:
-    """The names in a list of classes, one a line, in the order of their numbers.
+    """Read the names in a list of classes, one per line, in the order of their numbers.
 
-    Lines may carry the numbers (`0 sky`, `sky: 0`) and then stand in any order. Raises `DataError` for numbers that
-    do not go from 0 on without a gap.
+    Lines may contain the numbers (`0 sky`, `sky: 0`); they may then have any order. Raises `DataError` for numbers that
+    do not start at 0 or have a gap.
     """
-    listed = content(path)
+    listed = table_lines(path)
     if listed and listed[0][1].lower().rstrip(": ") in _HEADINGS:
         raise DataError(
-            f"{path}, line {listed[0][0]}: {listed[0][1]!r} looks like a heading, and would be class 0; remove the "
+            f"{path}, line {listed[0][0]}: {listed[0][1]!r} looks like a heading but would be class 0; remove the "
             "line, or put # before it."
         )
     texts = [text.strip("\"',; \t") for _, text in listed]
@@ -157,12 +157,12 @@ def read_classes(path: Path) -> list[str]:
             raise DataError(f"{path}, line {line}: {text[:60]!r} looks like a comment; comments begin with #.")
         if text != folded.setdefault(text.lower(), text):
             raise DataError(
-                f"{path}, line {line}: {text!r} and {folded[text.lower()]!r} differ in capitals only; rename one."
+                f"{path}, line {line}: {text!r} and {folded[text.lower()]!r} differ only in case; rename one."
             )
     if texts and all(text.isdecimal() for text in texts) and texts != [str(number) for number in range(len(texts))]:
         raise DataError(
-            f"{path}: holds numbers only ({', '.join(texts[:6])}); expected one name a line. If these are the values "
-            "of the labels, give them classes in a table (remap=FILE)."
+            f"{path}: holds only numbers ({', '.join(texts[:6])}); expected one name per line. If these are the "
+            "values of the labels, map them to classes in a table (remap=FILE)."
         )
     for form, number_at, name_at in ((_NUMBER_FIRST, 1, 2), (_NUMBER_LAST, 2, 1)):
         matched = [each for each in map(form.fullmatch, texts) if each]
@@ -170,33 +170,36 @@ def read_classes(path: Path) -> list[str]:
             return _in_order(path, [(int(each[number_at]), each[name_at].strip("\"' \t")) for each in matched])
     if any(_SIGNED_NUMBER.match(text) for text in texts):
         line, text = next((line, text) for line, text in listed if not _SIGNED_NUMBER.match(text))
-        raise DataError(f"{path}, line {line}: {text[:60]!r} has no number, but others have; number all lines or none.")
+        raise DataError(
+            f"{path}, line {line}: {text[:60]!r} has no number, but other lines have one; number all lines or none."
+        )
     return texts
 
 
 def _in_order(path: Path, pairs: Sequence[tuple[int, str]]) -> list[str]:
+    """The names in the order of their numbers. Raises `DataError` for repeated and missing numbers."""
     names: dict[int, str] = {}
     for number, name in pairs:
         if number in names:
             raise DataError(f"{path}: the number {number} is given twice ({names[number]!r}, {name!r}); keep one.")
         names[number] = name
     if VOID in names and is_void(names[VOID]):
-        del names[VOID]  # that is what it means anyway
+        del names[VOID]  # 255 is void in any case
     missing = next((number for number in range(len(names)) if number not in names), None)
     if missing is not None:
         raise DataError(
             f"{path}: numbers its classes {', '.join(map(str, sorted(names)[:6]))}"
-            f"{', ...' if len(names) > 6 else ''}, but {missing} has no line; add `{missing} NAME` (`{missing} void` "
-            "leaves it out), or take all numbers out if the classes are numbered from 0 in this order."
+            f"{', ...' if len(names) > 6 else ''}, but {missing} has no line; add `{missing} NAME` (or `{missing} void` "
+            "to ignore it), or remove all numbers if the classes are numbered from 0 in this order."
         )
     return [names[number] for number in range(len(names))]
 
 
 def read_color_rows(path: Path) -> list[ColorRow]:
-    """The lines of a colour table; names are empty where it has none. Raises `DataError`, which names the line."""
+    """Read the lines of a colour table; a missing name is empty. Raises `DataError`, which names the line."""
     _refuse_hexadecimal(path)
     rows: list[ColorRow] = []
-    for number, text in content(path):
+    for number, text in table_lines(path):
         if not rows and set(re.split(r"[\s,;:]+", text.lower())) <= _HEADER:
             continue
         row = _color_row(number, text)
@@ -206,7 +209,9 @@ def read_color_rows(path: Path) -> list[ColorRow]:
     named = [row for row in rows if row.name]
     if named and len(named) < len(rows):
         line = next(row.line for row in rows if not row.name)
-        raise DataError(f"{path}, line {line}: the colour has no name, but others have; name all of them or none.")
+        raise DataError(
+            f"{path}, line {line}: the colour has no name, but other colours have one; name all of them or none."
+        )
     if named and all(re.match(r"\d+\b", row.name) for row in named):
         raise DataError(
             f"{path}, line {named[0].line}: found a fourth number; expected {COLOR_FORM}. Leave out numbers of classes "
@@ -216,6 +221,7 @@ def read_color_rows(path: Path) -> list[ColorRow]:
 
 
 def _color_row(line: int, text: str) -> ColorRow | None:
+    """The colour and the name in one line; None if it has another form."""
     if match := _CVAT.fullmatch(text):
         name, *words = match.groups()
     elif match := _COLOR_FIRST.fullmatch(text):
@@ -231,7 +237,7 @@ def _color_row(line: int, text: str) -> ColorRow | None:
 
 
 def _refuse_hexadecimal(path: Path) -> None:
-    """Colours such as #804080, which would pass for comments."""
+    """Raise `DataError` for colours such as #804080, which would be read as comments."""
     for number, line in enumerate(read_text(path).splitlines(), start=1):
         found = _HEXADECIMAL.match(line.strip())
         if found and re.search(r"\d", found[0]):
@@ -239,14 +245,15 @@ def _refuse_hexadecimal(path: Path) -> None:
             raise DataError(f"{path}, line {number}: write the colour {found[0]} as `{' '.join(color)}`.")
 
 
-def read_remap(path: Path, names: Sequence[str], with_void: bool, say: Say) -> Meaning:
-    """The table that says which class each value of the labels is: by name, or by number.
+def read_remap(path: Path, names: Sequence[str], with_void: bool, warn: Warn) -> Meaning:
+    """Read the table that maps each value of the labels to a class, by name or by number.
 
-    `names` are the classes in their order, if they are known from elsewhere; `with_void`: their list has void in it.
-    Without them, classes given by name are numbered as they come. Raises `DataError`, which names the line.
+    `names` are the classes in their order, if another list gives them; `with_void` says whether that list contains
+    void. Without `names`, classes given by name are numbered in the order of the table. Raises `DataError`, which names
+    the line.
     """
     rows: list[tuple[int, int, int, str]] = []
-    for line, text in content(path):
+    for line, text in table_lines(path):
         match = _REMAPPED.fullmatch(text)
         if match is None:
             raise DataError(f"{path}, line {line}: found {text[:60]!r}, expected {REMAP_FORM}.")
@@ -258,8 +265,8 @@ def read_remap(path: Path, names: Sequence[str], with_void: bool, say: Say) -> M
     if meant and all(word.isdecimal() for word in meant):
         if with_void:
             raise DataError(
-                f"{path}: gives classes by number, and the list of classes holds void, so that numbers may count it or "
-                f"not; give the classes by name: {', '.join(names[:12])}."
+                f"{path}: gives classes by number, but the list of classes contains void, so that the numbers are "
+                f"ambiguous; give the classes by name: {', '.join(names[:12])}."
             )
         known = list(names or numbered(min(VOID, max(map(int, meant))) + 1))
         place = {str(number): number for number in range(len(known))}
@@ -273,12 +280,12 @@ def read_remap(path: Path, names: Sequence[str], with_void: bool, say: Say) -> M
         target = VOID if is_void(word) or word == str(VOID) else place.get(word)
         if target is None:
             classes = ", ".join(list(place)[:12])
-            raise DataError(f"{path}, line {line}: {word!r} is no class; the classes are {classes}.")
+            raise DataError(f"{path}, line {line}: {word!r} is not a class; the classes are {classes}.")
         for value in range(first, last + 1):
             if value in values:
                 raise DataError(f"{path}, line {line}: the value {value} is given twice; keep one.")
             values[value] = target
     unused = sorted(set(range(len(known))) - set(values.values()))
     if unused:
-        say(f"{path}: no value becomes {', '.join(repr(known[number]) for number in unused[:6])}.")
+        warn(f"{path}: no value is mapped to {', '.join(repr(known[number]) for number in unused[:6])}.")
     return Meaning(tuple(known), values)

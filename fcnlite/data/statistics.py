@@ -1,4 +1,4 @@
-"""What is found where every sample is read once: the pixels of each class, where it is seen, a hash of the bytes."""
+"""Statistics of a data set, gathered while every sample is read once: pixels of each class, sizes, hashes."""
 
 from __future__ import annotations
 
@@ -12,47 +12,47 @@ import numpy as np
 from fcnlite.data.sample import Sample
 
 _DIGEST = 8
-"""Bytes: two samples that differ are told apart by chance of 1 in 2⁶⁴."""
+"""Bytes of a hash: two different samples have equal hashes with probability 2⁻⁶⁴."""
 
 
-class Seen(NamedTuple):
-    """One sample."""
+class SampleRecord(NamedTuple):
+    """Name, size and hashes of one sample."""
 
     name: str
     height: int
     width: int
     pictures: str
-    """A hash of the pixels of its pictures."""
+    """Hash of the pixels of its pictures."""
     labels: str
-    """A hash of its label maps."""
+    """Hash of its label maps."""
 
 
-class Census:
-    """Filled by several threads at a time; what it tells does not depend on their order."""
+class Statistics:
+    """Statistics of samples. Several threads may add samples; the result does not depend on their order."""
 
     def __init__(self) -> None:
-        self.samples: dict[int, Seen] = {}
-        """By index."""
+        self.samples: dict[int, SampleRecord] = {}
+        """The records of the counted samples, by index."""
         self._counts: dict[str, np.ndarray] = {}
         self._most: dict[str, dict[int, tuple[int, int, str]]] = {}
         self._lock = threading.Lock()
 
     def add(self, index: int, sample: Sample) -> None:
-        """Count a sample, once; not one whose labels are no whole numbers from 0 to 255."""
+        """Count a sample once. Samples whose labels are not integers from 0 to 255 are skipped."""
         if not all(_countable(label) for label in sample.labels.values()):
             return
         counts = {name: np.bincount(label.ravel(), minlength=256) for name, label in sample.labels.items()}
         height, width = sample.image.shape[:2]
-        seen = Seen(sample.name, height, width, _digest(sample.images), _digest(sample.labels))
+        record = SampleRecord(sample.name, height, width, _digest(sample.images), _digest(sample.labels))
         with self._lock:
             if index in self.samples:
                 return
-            self.samples[index] = seen
+            self.samples[index] = record
             for name, count in counts.items():
                 self._counts[name] = self._counts.get(name, 0) + count
                 most = self._most.setdefault(name, {})
                 for label in np.flatnonzero(count).tolist():
-                    # The most pixels; among equals the first sample.
+                    # The sample with the most pixels; in a tie, the first one.
                     most[label] = max(most.get(label, (0, 0, "")), (int(count[label]), -index, sample.name))
 
     def __getstate__(self) -> dict[str, Any]:
@@ -62,22 +62,22 @@ class Census:
         self.__dict__.update(state, _lock=threading.Lock())
 
     def covers(self, indices: Sequence[int]) -> bool:
-        """Whether these samples, and no others, are counted."""
+        """Whether exactly these samples are counted."""
         return len(self.samples) == len(indices) and self.samples.keys() == set(indices)
 
-    def renumbered(self, indices: Sequence[int]) -> Census:
-        """The same census of a set whose sample i is sample `indices[i]` here."""
-        other = Census()
+    def renumbered(self, indices: Sequence[int]) -> Statistics:
+        """The same statistics for a data set whose sample i is sample `indices[i]` here."""
+        other = Statistics()
         other.samples = {i: self.samples[index] for i, index in enumerate(indices)}
         other._counts, other._most = self._counts, self._most
         return other
 
     def counts(self, label: str) -> np.ndarray:
-        """Pixels of each number from 0 to 255 in the label maps `label`."""
+        """The number of pixels of each value from 0 to 255 in the label maps `label`."""
         return self._counts.get(label, np.zeros(256, np.int64))
 
     def examples(self, label: str) -> dict[int, str]:
-        """For each number that occurs the name of the sample with the most pixels of it."""
+        """For each value that occurs, the name of the sample with the most pixels of it."""
         return {number: name for number, (_, _, name) in self._most.get(label, {}).items()}
 
 
