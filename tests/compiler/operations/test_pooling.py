@@ -8,6 +8,7 @@ from fcnlite._kernels.pooling.nchw import ave_backward, ave_forward, max_backwar
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from fcnlite.arrays import Array
 from fcnlite.compiler.operations.pooling import AveragePooling, MaxPooling
 from fcnlite.description.shapes import Window
 from fcnlite.description.spec import LayerSpec
