@@ -8,7 +8,7 @@ from __future__ import annotations
 import numpy as np
 
 from fcnlite.description.spec import LayerSpec
-from fcnlite.layers import Run, create
+from fcnlite.layers import ForwardRun, create
 from fcnlite.models.builder import Builder
 from fcnlite.net import Net
 
@@ -17,11 +17,11 @@ def main() -> None:
     rng = np.random.default_rng(0)
     x = rng.normal(size=(1, 3, 12, 16))  # N×C×H×W
 
-    # A layer by itself: `forward` gives the tops and leaves in `run` what `backward` needs.
+    # A layer by itself: `forward` returns the tops and leaves in `run` what `backward` needs.
     pool = create(LayerSpec("pool", "Pooling", ("x",), ("y",), {"pool": "MAX", "kernel_size": 2, "stride": 2}), "TRAIN")
-    run = Run(params=[], bottom=[x], needs=[True])
+    run = ForwardRun(params=[])
     (y,) = pool.forward([x], run)
-    (dx,) = pool.backward([np.ones_like(y)], run)
+    (dx,) = pool.backward([np.ones_like(y)], run.backward(pool, [x], [y]))
     print(f"{pool.type}: {x.shape} → {y.shape}; {np.count_nonzero(dx)} of {dx.size} inputs got a gradient")
 
     # A net is layers in a row, as data. Any size of picture works.

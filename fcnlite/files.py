@@ -13,6 +13,7 @@ from typing import Any, BinaryIO
 
 import numpy as np
 
+from fcnlite.arrays import Array
 from fcnlite.errors import FileError
 
 
@@ -130,7 +131,7 @@ def _no_name(path: str | os.PathLike[str], error: ValueError) -> FileError:
     return FileError(f"{str(path)!r}: cannot be the name of a file ({error}).")
 
 
-def release(array: np.ndarray[Any, np.dtype[Any]]) -> None:
+def release(array: Array) -> None:
     """Let go of the memory behind an array that is mapped from a file: whoever reads it again gets it from the file.
 
     Any other array stays as it is.

@@ -9,13 +9,12 @@ from typing import Any
 import numpy as np
 from hypothesis import strategies as st
 
+from fcnlite.arrays import Array, Shape
 from fcnlite.description.spec import LayerSpec, NetSpec
 from fcnlite.errors import ShapeError
 from fcnlite.layers import create
 from fcnlite.net import Net
 
-Array = np.ndarray[Any, np.dtype[Any]]
-Shape = tuple[int, ...]
 Draw = Callable[[st.SearchStrategy[Any]], Any]
 Allowed = Callable[[LayerSpec, Shape], bool]
 """Whether a net may have a layer, given the shape of its first bottom."""

@@ -18,7 +18,7 @@ import pytest
 
 from fcnlite import models
 from fcnlite.errors import FcnliteError
-from fcnlite.net import KEPT_SCHEDULES, Net
+from fcnlite.net import KEPT_RUNS, Net
 
 RNG = np.random.default_rng(0)
 
@@ -62,10 +62,10 @@ def test_a_net_that_has_run_can_be_copied(path: str, copied: Callable[[Net], Net
 def test_pictures_of_many_sizes_share_their_memory() -> None:
     net = small(phase="TRAIN")
     held = []
-    for i in range(KEPT_SCHEDULES):
+    for i in range(KEPT_RUNS):
         net.forward(data=picture(60 - i, 70 - i), keep=True)
         net.backward(score=np.ones((1, 3, 60 - i, 70 - i), np.float32))
-        held.append(net._arena.floats)
+        held.append(net.executor.arena.floats)
     assert held[-1] < 1.5 * held[0]
 
 
@@ -75,16 +75,16 @@ def test_prepared_weights_are_those_of_the_plans_that_are_kept() -> None:
     kernels = {name for name, parameters in net.params.items() if parameters}
 
     def convolutions() -> list[Any]:
-        return [key for key in net._prepared if key[0] not in ("taps", "zero picture")]
+        return [key for key in net.executor.derived if key[0] not in ("taps", "zero picture")]
 
     first = convolutions()
     assert sorted(layer for key in first for layer in key[0]) == sorted(each for each in kernels if "up" not in each)
     net.forward(data=picture(300, 300), outputs=["conv4_3", "score"])  # whose pooling now comes after
     assert convolutions() == first
-    for i in range(KEPT_SCHEDULES + 1):
+    for i in range(KEPT_RUNS + 1):
         net.forward(data=picture(9 + i, 9))
-    kept = set().union(*(plan.machine.used for plan in net._plans.values()))
-    assert set(net._prepared) == kept
+    kept = set().union(*(plan.machine.used for plan in net.executor.plans.values()))
+    assert set(net.executor.derived) == kept
 
 
 @pytest.mark.parametrize("path", ["fast", "plain"])

@@ -5,17 +5,16 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any
 
 import numpy as np
 import pytest
 
 import fcnlite
 from fcnlite import config, models
+from fcnlite.arrays import Array
 from fcnlite.formats.caffe import parse_net
 from fcnlite.net import Net
 
-Array = np.ndarray[Any, np.dtype[Any]]
 Draw = Callable[[np.random.Generator], Array]
 
 ALEXNET = """

@@ -11,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from fcnlite import models, surgery
+from fcnlite.arrays import Array
 from fcnlite.description.fillers import Filler, bilinear_kernel
 from fcnlite.description.spec import LayerSpec, NetSpec
 from fcnlite.errors import SpecError
@@ -28,8 +29,6 @@ SCORES = ("fc8", "ip2", "loss1/classifier", "loss2/classifier", "loss3/classifie
 BLOCKS = ("loss1", "loss2")
 """GoogLeNet's auxiliary heads."""
 LABELS = ("label", "sem", "geo")
-
-Array = np.ndarray[Any, Any]
 
 
 def narrow(name: str, classes: int = 2, width: float = 1 / 64, **how: Any) -> Net:

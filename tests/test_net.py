@@ -13,14 +13,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from fcnlite.arrays import Array
 from fcnlite.description.spec import LayerSpec, NetSpec, ParamSpec
 from fcnlite.engine.parameter import Parameter
 from fcnlite.errors import DataError, FcnliteError, ShapeError, SpecError
 from fcnlite.formats.caffe import parse_net
 from fcnlite.layers.convolution import Convolution
 from fcnlite.net import Net
-
-Array = np.ndarray[Any, np.dtype[Any]]
 
 SMALL = parse_net("""
 name: "small"

@@ -17,7 +17,7 @@ from fcnlite import caffe, layers
 from fcnlite.description.spec import LayerSpec
 from fcnlite.errors import SpecError
 from fcnlite.formats.caffe import parse_net
-from fcnlite.layers import base
+from fcnlite.layers import registry
 from fcnlite.net import Net
 
 EXAMPLE = Path(__file__).parents[1] / "examples" / "segnet_layers.py"
@@ -48,8 +48,8 @@ def example() -> Iterator[ModuleType]:
         yield module
     finally:
         del sys.modules["segnet_layers"]
-        base._registry.clear()
-        base._registry.update(before)
+        registry._registry.clear()
+        registry._registry.update(before)
 
 
 def picture(size: tuple[int, int] = (7, 6)) -> np.ndarray:
@@ -120,7 +120,7 @@ def saved(tmp_path: Path, example: ModuleType) -> Path:
     caffe.write_weights(tmp_path / "own.caffemodel", weights)
     (tmp_path / "own.prototxt").write_text(WITH_SCORES)
     for kind in ("BN", "Upsample"):
-        del base._registry[kind]  # as if never imported
+        del registry._registry[kind]  # as if never imported
     return tmp_path
 
 

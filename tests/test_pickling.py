@@ -70,7 +70,7 @@ def test_nets_that_share_parameters_share_them_afterwards(again: Copy) -> None:
     net, test = again([(made := small()), made.share()])
     net.params["conv1_1"][0].data *= 2
     assert_same(net.forward(X), test.forward(X))
-    assert net._learning is test._learning and net.turns is not test.turns
+    assert net.state.learning is test.state.learning and net.turns is not test.turns
 
 
 def test_nets_without_sizes(again: Copy, tmp_path: Path) -> None:

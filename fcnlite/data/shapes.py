@@ -14,9 +14,10 @@ from typing import NamedTuple
 
 import numpy as np
 
-from fcnlite.data.dataset import VOID, Dataset, Sample
+from fcnlite.data.dataset import Dataset
 from fcnlite.data.palette import voc_colors
 from fcnlite.data.problems import Progress
+from fcnlite.data.sample import VOID, Sample
 from fcnlite.data.seeding import generator
 from fcnlite.description.model_info import Labels
 from fcnlite.errors import DataError

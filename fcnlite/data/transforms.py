@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from fcnlite.data.dataset import VOID, Sample
+from fcnlite.data.sample import VOID, Sample
 from fcnlite.description.model_info import PICTURE_TYPES, Preprocessing
 from fcnlite.errors import DataError
 

@@ -8,11 +8,10 @@ from typing import Any
 
 import numpy as np
 
+from fcnlite.arrays import Array, Shape
 from fcnlite.errors import SpecError, nearest
 
-Array = np.ndarray[Any, np.dtype[Any]]
 Dtype = np.dtype[Any]
-Shape = tuple[int, ...]
 
 
 @dataclass(frozen=True)

@@ -11,6 +11,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
+from fcnlite.arrays import Array
 from fcnlite.description import json_form
 from fcnlite.description.json_form import Decoder
 from fcnlite.description.shapes import show
@@ -50,7 +51,7 @@ class MeanPicture:
             raise SpecError("a mean picture holds NaN or infinity; make it again.")
 
     @staticmethod
-    def of(array: np.ndarray[Any, np.dtype[Any]]) -> MeanPicture:
+    def of(array: Array) -> MeanPicture:
         """`array`, C×H×W, as a mean picture. Raises `SpecError` for other shapes and for too many values."""
         if array.ndim != 3 or not 0 < array.size <= MOST_MEAN_VALUES:
             raise SpecError(
@@ -60,7 +61,7 @@ class MeanPicture:
         return MeanPicture(channels, height, width, base64.b64encode(array.astype("<f4").tobytes()).decode("ascii"))
 
     @cached_property
-    def array(self) -> np.ndarray[Any, np.dtype[Any]]:
+    def array(self) -> Array:
         """C×H×W float32, read-only."""
         try:
             values = np.frombuffer(base64.b64decode(self.values, validate=True), "<f4").astype(np.float32)
@@ -75,7 +76,7 @@ class MeanPicture:
         """The mean of each channel."""
         return tuple(map(float, self.array.mean(axis=(1, 2), dtype=np.float64)))
 
-    def cut(self, height: int, width: int, crop: int = 0) -> np.ndarray[Any, np.dtype[Any]] | None:
+    def cut(self, height: int, width: int, crop: int = 0) -> Array | None:
         """The part to subtract from a picture of this height and width, or None if no part matches.
 
         A picture of the mean's size takes the whole mean. A picture of `crop`×`crop` pixels takes the middle, because

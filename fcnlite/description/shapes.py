@@ -12,8 +12,6 @@ from math import ceil
 
 from fcnlite.errors import ShapeError
 
-Shape = tuple[int, ...]
-
 
 def show(shape: Iterable[int]) -> str:
     """A shape as text: 1×3×500×500."""

@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from itertools import zip_longest
 
+from fcnlite.arrays import Shape
 from fcnlite.description.model_info import Preprocessing
-from fcnlite.description.shapes import Shape
+from fcnlite.graph.sizing import image_inputs
 from fcnlite.layers import Layer
 from fcnlite.layers.infogain_loss import InfogainLoss
 from fcnlite.layers.softmax_loss import SoftmaxWithLoss
 from fcnlite.net import Net
-from fcnlite.segmentation.heads import TRIAL_SIDE, image_inputs
+from fcnlite.segmentation.heads import TRIAL_SIDE
 
 WEIGHTED = ("Convolution", "InnerProduct")
 """Layers whose weights learn features or scores."""

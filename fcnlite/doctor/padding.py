@@ -51,7 +51,7 @@ def without_shapes(spec: NetSpec) -> NetSpec:
 
 
 def _too_small(size: str, error: ShapeError, layers: Sequence[Layer]) -> Finding:
-    windows = {each.spec.name: each.kernel.rows for each in layers if _is_convolution(each)}
+    windows = {each.spec.name: each.geometry.rows for each in layers if _is_convolution(each)}
     first = next(iter(windows), None)
     unpadded = [name for name, each in windows.items() if each.kernel > 5 and each.stride == 1 and not each.pad]
     mend = "Feed larger pictures, or give the layers more pad."
@@ -73,7 +73,7 @@ def _doubled(layers: Sequence[Layer]) -> list[Finding]:
     for layer in layers:
         inherited = max((pads.get(blob, {}) for blob in layer.spec.bottom), key=_total, default={})
         if _is_convolution(layer):
-            rows = layer.kernel.rows
+            rows = layer.geometry.rows
             if rows.pad >= max(rows.extent, PAD // 2):
                 inherited = {**inherited, layer.spec.name: rows.pad}
         pads.update(dict.fromkeys(layer.spec.top, inherited))

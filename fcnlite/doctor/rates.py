@@ -18,7 +18,7 @@ from dataclasses import fields
 from math import prod
 
 from fcnlite import solver
-from fcnlite.description.shapes import Shape
+from fcnlite.arrays import Shape
 from fcnlite.doctor.anatomy import blob_shapes, softmax_losses
 from fcnlite.doctor.finding import Finding
 from fcnlite.errors import ShapeError, SpecError

@@ -12,17 +12,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any
 
 import numpy as np
 
+from fcnlite.arrays import Array
 from fcnlite.doctor.anatomy import WEIGHTED, score_layers, trunk_layers
 from fcnlite.doctor.finding import Finding, listed
 from fcnlite.doctor.trials import Trial
 from fcnlite.layers import Layer
 from fcnlite.net import Net
-
-Array = np.ndarray[Any, np.dtype[Any]]
 
 DEAD = 0.99
 GROWTH = 1e3

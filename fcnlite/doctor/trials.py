@@ -4,19 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
+from fcnlite.arrays import Array, Shape
 from fcnlite.data import Dataset, Sample
 from fcnlite.data.transforms import label_to_blob, to_blob
-from fcnlite.description.shapes import Shape
 from fcnlite.doctor.anatomy import blob_shapes, picture_shapes, reference_shapes, softmax_losses
 from fcnlite.errors import FcnliteError
 from fcnlite.layers import Layer
 from fcnlite.net import Net
-
-Array = np.ndarray[Any, np.dtype[Any]]
 
 PICTURES = 2
 LARGEST = 500

@@ -8,17 +8,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from math import prod, sqrt
-from typing import Any
 
 import numpy as np
 
+from fcnlite.arrays import Array
 from fcnlite.description.fillers import Filler
 from fcnlite.doctor.anatomy import normalized, trunk_layers
 from fcnlite.doctor.finding import Finding, listed
 from fcnlite.layers import Layer
 from fcnlite.net import Net
-
-Array = np.ndarray[Any, np.dtype[Any]]
 
 LOOKED_AT = 1 << 16
 """Values of a weight that are looked at, evenly spread: they know the deviation to 0.3 %, and cost no time."""

@@ -6,17 +6,14 @@ The reference fixes all of them (lr_mult 0); the paper fixes the last one and le
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 
+from fcnlite.arrays import Array
 from fcnlite.description.fillers import bilinear_kernel
 from fcnlite.doctor.finding import Finding, listed
 from fcnlite.doctor.trunk import as_filled
 from fcnlite.layers.deconvolution import Deconvolution
 from fcnlite.net import Net
-
-Array = np.ndarray[Any, np.dtype[Any]]
 
 TOLERANCE = 1e-3
 """Of a kernel whose largest value is 1: above the rounding of float16, below what learning changes."""
@@ -40,7 +37,7 @@ def check(net: Net) -> list[Finding]:
 
 def interpolates(layer: Deconvolution, inputs: int) -> bool:
     """Whether a deconvolution's kernel, stride and channels are those of bilinear upsampling."""
-    rows, columns, outputs = layer.kernel.rows, layer.kernel.columns, layer.options.num_output
+    rows, columns, outputs = layer.geometry.rows, layer.geometry.columns, layer.options.num_output
     return (
         rows == columns
         and rows.dilation == 1

@@ -3,67 +3,69 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
 import numpy as np
 
+from fcnlite.arrays import Array, Shape
 from fcnlite.engine.parameter import Parameter
+from fcnlite.engine.state import State
 from fcnlite.graph.schedule import Schedule
-from fcnlite.layers import calls
-from fcnlite.layers.base import Layer, Run, Shape
+from fcnlite.layers.base import Layer
 
-Array = np.ndarray[Any, np.dtype[Any]]
 Key = TypeVar("Key", bound=Hashable)
-"""What stands for a value: on the plain path a version of the schedule."""
+"""Identifies a value: on the reference path a version of the schedule, on the fast path a value of the plan."""
+Backward = Callable[[list[Array], Sequence[bool], Sequence[Array | None]], list[Array | None]]
+"""Given the tops' gradients, which bottoms need one, and arrays for the parameters': the bottoms' gradients."""
 Timer = Callable[[Sequence[str], str, float], None]
-"""Told of the layers whose work was done at once, "forward" or "backward", and the seconds that it took."""
+"""Called with the layers that ran together, "forward" or "backward", and the seconds that they took."""
 
 
 @dataclass
 class Node(Generic[Key]):
-    """One thing that the forward pass ran."""
+    """One step of the forward pass: a layer, or an operation of a plan."""
 
     bottom: Sequence[Key]
     top: Sequence[Key]
     differentiable: Sequence[bool]
     """Which bottoms can get a gradient."""
     layers: Sequence[str]
-    """The layers whose work it did."""
+    """The layers that it computes."""
     layer: str | None
     """The layer whose parameters it has, if any."""
-    run: Run
-    backward: Callable[[list[Array]], list[Array | None]]
-    """The bottoms' gradients, given the tops'."""
+    top_shapes: Sequence[Shape]
+    """The shapes of the tops, in the layout in which they are stored."""
+    backward: Backward
 
 
 class Pass(Generic[Key]):
-    """A forward pass that a backward may follow."""
+    """A forward pass that a backward pass may follow."""
 
     def __init__(self, schedule: Schedule, values: Mapping[int, Array]) -> None:
         self.schedule = schedule
         self.values = values
-        """What was kept, by version, N×C×H×W."""
+        """The values that were kept, by version, N×C×H×W."""
 
     def nodes(self) -> Iterable[Node[Key]]:
-        """What ran, in order."""
+        """The steps, in the order in which they ran."""
         raise NotImplementedError
 
     def key(self, version: int) -> Key:
-        """What stands for a version in `nodes`."""
+        """The key of a version in `nodes`."""
         raise NotImplementedError
 
-    def is_short(self, version: int) -> bool:
-        """Whether rows of a blob were computed once for several, which have no gradients of their own."""
-        return False
+    def in_full(self, version: int) -> bool:
+        """Whether each row and column of a blob was computed, so that each can have a gradient of its own."""
+        return True
 
-    def laid(self, key: Key, gradient: Array) -> Array:
+    def in_layout(self, key: Key, gradient: Array) -> Array:
         """A gradient N×C×H×W in the layout of its value."""
         return gradient
 
-    def plain(self, key: Key, gradient: Array) -> Array:
-        """The gradient of a value, N×C×H×W."""
+    def nchw(self, key: Key, gradient: Array) -> Array:
+        """The gradient of a value as N×C×H×W."""
         return gradient
 
     def memory(self, shape: Shape, dtype: np.dtype[Any]) -> Array:
@@ -73,27 +75,6 @@ class Pass(Generic[Key]):
     def add(self, gradient: Array, other: Array) -> Array:
         """The sum of two gradients of one value."""
         return gradient + other
-
-
-class PlainPass(Pass[int]):
-    """A pass of the plain path; `runs` holds what each step left, in order."""
-
-    def __init__(self, schedule: Schedule, values: Mapping[int, Array], runs: Sequence[Run]) -> None:
-        super().__init__(schedule, values)
-        self._runs = runs
-
-    def key(self, version: int) -> int:
-        return version
-
-    def nodes(self) -> Iterator[Node[int]]:
-        for step, run in zip(self.schedule.steps, self._runs, strict=True):
-            layer = step.layer
-
-            def backward(dtop: list[Array], layer: Any = layer, run: Run = run) -> list[Array | None]:
-                return calls.backward(layer, dtop, run)
-
-            can = [i not in layer.stopped for i in range(len(step.bottom))]
-            yield Node(step.bottom, step.top, can, (layer.spec.name,), layer.spec.name, run, backward)
 
 
 def first_nonfinite(last: Pass[Any], params: Mapping[str, Sequence[Parameter]]) -> str | None:
@@ -111,7 +92,7 @@ def first_nonfinite(last: Pass[Any], params: Mapping[str, Sequence[Parameter]]) 
             if version not in last.values:
                 overwritten.setdefault(blob, step.layer)
                 continue
-            # Layers that overwrite make nothing else of finite values than finite ones.
+            # A layer that overwrites its bottom makes finite values of finite ones.
             origin = overwritten.pop(blob, step.layer)
             if not np.isfinite(last.values[version]).all():
                 return f"the output of layer {origin.spec.name!r} ({origin.type})"
@@ -119,40 +100,40 @@ def first_nonfinite(last: Pass[Any], params: Mapping[str, Sequence[Parameter]]) 
 
 
 class Backprop(Generic[Key]):
-    """One backward pass over `forward`, with the net's `params`.
+    """One backward pass over the pass `forward`, for the parameters of `state`.
 
-    `frozen`: parameters that do not learn get their gradients too. `accumulate`: parameters' gradients are added to
-    what is there. `timer` is told of each node.
+    `frozen`: also compute the gradients of parameters that do not learn. `accumulate`: add to the parameters'
+    gradients. `timer`: called for each node.
     """
 
     def __init__(
         self,
         forward: Pass[Key],
-        params: Mapping[str, Sequence[Parameter]],
+        state: State,
         *,
         accumulate: bool,
         frozen: bool,
         timer: Timer | None = None,
     ) -> None:
         self._forward = forward
-        self._params = params
+        self._state = state
         self._accumulate = accumulate
         self._frozen = frozen
         self._timer = timer
         self._written: set[int] = set()
-        """The parameters, by id, whose gradients this pass has written: one that several layers share is added to."""
+        """The ids of parameters whose gradients this pass has written: layers that share a parameter add to it."""
 
     def run(self, seeds: Mapping[int, Array], targets: set[int]) -> dict[int, Array]:
-        """Carry the gradients of the versions in `seeds` down; returns those of `targets`, where any reached them."""
+        """Propagate the gradients in `seeds` back; return those of `targets` that any of them reaches, by version."""
         forward = self._forward
         nodes = list(forward.nodes())
         keys = {version: forward.key(version) for version in targets}
         wanted = set(keys.values())
-        needing = needed(nodes, wanted, lambda layer: any(map(self._wants, self._of(layer))))
+        needing = needed(nodes, wanted, lambda layer: any(map(self._wants, self._state.of(layer))))
         gradients: dict[Key, Array] = {}
         for version, seed in seeds.items():
             key = forward.key(version)
-            self._add(gradients, key, forward.laid(key, seed))
+            self._add(gradients, key, forward.in_layout(key, seed))
         found: dict[Key, Array] = {}
         for node in reversed(nodes):
             found.update({key: gradients[key] for key in node.top if key in gradients and key in wanted})
@@ -162,34 +143,34 @@ class Backprop(Generic[Key]):
                 self._step(node, dtop, needing, gradients)
                 if self._timer is not None:
                     self._timer(node.layers, "backward", time.perf_counter() - began)
-        for parameters in self._params.values():
+        for parameters in (self._state.params or {}).values():
             for parameter in parameters:
                 if not self._wants(parameter) or (id(parameter) not in self._written and not self._accumulate):
                     parameter.zero_grad()
         found.update(gradients)
-        return {version: forward.plain(key, found[key]) for version, key in keys.items() if key in found}
+        return {version: forward.nchw(key, found[key]) for version, key in keys.items() if key in found}
 
     def _step(
         self, node: Node[Key], dtop: Sequence[Array | None], needing: set[Key], gradients: dict[Key, Array]
     ) -> None:
-        """Carry the gradients of one node's tops to its bottoms and parameters."""
-        run, parameters = node.run, self._of(node.layer)
-        run.needs = [can and key in needing for can, key in zip(node.differentiable, node.bottom, strict=True)]
-        run.dparams = self._buffers(parameters)
-        if not any(run.needs) and all(each is None for each in run.dparams):
+        """Propagate the gradients of one node's tops to its bottoms and parameters."""
+        parameters = self._state.of(node.layer) if node.layer is not None else ()
+        needs = [can and key in needing for can, key in zip(node.differentiable, node.bottom, strict=True)]
+        dparams = self._buffers(parameters)
+        if not any(needs) and all(each is None for each in dparams):
             return
         dtype = next(each.dtype for each in dtop if each is not None)
-        tops = zip(run.top_shapes, dtop, strict=True)
+        tops = zip(node.top_shapes, dtop, strict=True)
         full = [self._zeros(shape, dtype) if each is None else each for shape, each in tops]
-        dbottom = node.backward(full)
-        for parameter, buffer in zip(parameters, run.dparams, strict=True):
+        dbottom = node.backward(full, needs, dparams)
+        for parameter, buffer in zip(parameters, dparams, strict=True):
             if buffer is None:
                 continue
             if buffer is not parameter.grad:
                 parameter.grad[...] += buffer
             self._written.add(id(parameter))
-        run.dparams = ()  # the memory beside is free again
-        for key, need, gradient in zip(node.bottom, run.needs, dbottom, strict=True):
+        del dparams  # frees the buffers that were added
+        for key, need, gradient in zip(node.bottom, needs, dbottom, strict=True):
             if need and gradient is not None:
                 self._add(gradients, key, np.asarray(gradient, dtype, order="C"))
 
@@ -201,15 +182,12 @@ class Backprop(Generic[Key]):
         zeros.fill(0)
         return zeros
 
-    def _of(self, layer: str | None) -> Sequence[Parameter]:
-        return self._params.get(layer, ()) if layer is not None else ()
-
     def _wants(self, parameter: Parameter) -> bool:
         """Whether the parameter gets a gradient."""
         return not parameter.statistic and (self._frozen or parameter.lr_mult != 0)
 
     def _buffers(self, parameters: Sequence[Parameter]) -> list[Array | None]:
-        """Where a layer writes each parameter's gradient: into it, or beside it to be added; None where none goes."""
+        """For each parameter where its gradient is written: `grad`, a buffer to be added to `grad`, or None."""
         seen = set(self._written)
         buffers: list[Array | None] = []
         for each in parameters:
@@ -223,7 +201,7 @@ class Backprop(Generic[Key]):
 
 
 def needed(nodes: Sequence[Node[Key]], targets: set[Key], trains: Callable[[str], bool]) -> set[Key]:
-    """The values whose gradient has to be known: the targets, and what lies above them or above a layer that trains."""
+    """The values whose gradients are needed: the targets, and what depends on them or on a layer that trains."""
     found = set(targets)
     for node in nodes:
         below = any(can and key in found for can, key in zip(node.differentiable, node.bottom, strict=True))

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from fcnlite import config
+from fcnlite.arrays import Array
 from fcnlite.description import fillers
 from fcnlite.description.fillers import Filler
 from fcnlite.description.shapes import show
@@ -18,7 +19,6 @@ from fcnlite.errors import FcnliteError, ShapeError, SpecError, UnknownNameError
 from fcnlite.layers.base import Layer, ParamShape
 from fcnlite.threads import Turns
 
-Array = np.ndarray[Any, np.dtype[Any]]
 Rng = np.random.Generator
 
 

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import os
 from collections.abc import Container, Mapping, Sequence
-from typing import Any, Protocol
+from typing import Protocol
 
 import numpy as np
 
+from fcnlite.arrays import Array, Shape
 from fcnlite.description.spec import NetSpec
 from fcnlite.errors import FileError, SpecError, nearest
 from fcnlite.graph.schedule import Schedule, Versions
-from fcnlite.layers.base import Layer, Shape, create
-
-Array = np.ndarray[Any, np.dtype[Any]]
+from fcnlite.layers.base import Layer
+from fcnlite.layers.registry import create
 
 
 class HasArray(Protocol):

@@ -14,14 +14,13 @@ from typing import Any, BinaryIO
 
 import numpy as np
 
+from fcnlite.arrays import Array
 from fcnlite.errors import FileError
 from fcnlite.files import cannot_read, reading
 
 _SIGNATURE = b"\x89HDF\r\n\x1a\n"
 _ERRORS = (OSError, LookupError, RuntimeError, ValueError, TypeError, ArithmeticError, MemoryError)
 """The exceptions that h5py raises for damaged files, depending on the damaged structure."""
-
-Array = np.ndarray[Any, np.dtype[Any]]
 
 
 @contextmanager

@@ -29,6 +29,7 @@ from typing import Any
 
 import numpy as np
 
+from fcnlite.arrays import Array
 from fcnlite.description.model_info import ModelInfo
 from fcnlite.description.spec import NetSpec
 from fcnlite.errors import FileError, SpecError
@@ -69,8 +70,6 @@ _OTHER_FORMATS = {
     ".zip": "",
 }
 """Ends of names that promise another format, and how to write that."""
-
-Array = np.ndarray[Any, np.dtype[Any]]
 
 
 @dataclass

@@ -8,7 +8,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from math import prod
 
-from fcnlite.description.shapes import Shape, show
+from fcnlite.arrays import Shape
+from fcnlite.description.shapes import show
 from fcnlite.graph.schedule import Schedule
 from fcnlite.graph.sizing import HasShape, infer
 from fcnlite.layers.base import Layer

@@ -10,8 +10,9 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 
 from fcnlite.errors import SpecError, nearest
-from fcnlite.layers.base import Layer, UnknownLayer
+from fcnlite.layers.base import Layer
 from fcnlite.layers.calls import is_own
+from fcnlite.layers.registry import UnknownLayer
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,8 @@ from math import prod
 from typing import Any, Protocol
 
 from fcnlite import config
-from fcnlite.description.shapes import Shape, show
+from fcnlite.arrays import Shape
+from fcnlite.description.shapes import show
 from fcnlite.description.spec import LayerSpec
 from fcnlite.errors import ShapeError
 from fcnlite.graph.schedule import Schedule, Step

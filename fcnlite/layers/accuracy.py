@@ -2,9 +2,9 @@
 
     accuracy = Σ_i [rank_i ≤ top_k] / the number of positions i,  rank_i = Σ_k [x[i, k] ≥ x[i, label_i]]
 
-The positions are those whose label is not ignore_label. A score that equals the label's ranks before it. bottoms:
-scores (classes on `axis`) and labels; tops: the accuracy (a scalar) and, if named, that of each class (its size is the
-number of classes), 0 for a class that no label has. Options: top_k 1, axis 1, ignore_label (none).
+Positions whose label is ignore_label do not count. A score equal to the label's score ranks before it. bottoms: scores
+(classes on `axis`) and labels; tops: the accuracy (a scalar) and, if named, the accuracy of each class (a vector with
+one value for each class), 0 for a class without labels. Options: top_k 1, axis 1, ignore_label (none).
 """
 
 from __future__ import annotations
@@ -13,9 +13,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from fcnlite.arrays import Array, Shape
 from fcnlite.errors import ShapeError, SpecError
-from fcnlite.layers.base import Array, Layer, Run, Shape, register
+from fcnlite.layers.base import ForwardRun, Layer
 from fcnlite.layers.labels import check_label_shape, read_labels
+from fcnlite.layers.registry import register
 
 
 @dataclass(frozen=True)
@@ -45,7 +47,7 @@ class Accuracy(Layer):
             raise ShapeError(f"top_k is {self.options.top_k} but there are only {classes} classes")
         return [(), (classes,)][: len(self.spec.top)]
 
-    def forward(self, bottom: list[Array], run: Run) -> list[Array]:
+    def forward(self, bottom: list[Array], run: ForwardRun) -> list[Array]:
         x, label = bottom
         axis = check_label_shape(x.shape, label.shape, self.options.axis)
         label, counted = read_labels(label, x.shape, axis, self.options.ignore_label)

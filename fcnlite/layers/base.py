@@ -1,106 +1,124 @@
-"""What every layer is: declared shapes, a forward and a backward, options with Caffe's names and defaults."""
+"""The base of all layers: declared shapes, a forward, a backward, and options with Caffe's names and defaults."""
 
 from __future__ import annotations
 
-import difflib
-import types
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
 import numpy as np
 
+from fcnlite.arrays import Array, Shape
 from fcnlite.description.fillers import Filler
-from fcnlite.description.shapes import Links, Placement, show
+from fcnlite.description.shapes import Placement, show
 from fcnlite.description.spec import LayerSpec
 from fcnlite.errors import FcnliteError, ShapeError, SpecError
 from fcnlite.layers.options import parse_options, shown
 
-Array = np.ndarray[Any, np.dtype[Any]]
-Shape = tuple[int, ...]
 Class = type  # in Layer, `type` is the layer's type name
 
 
 @dataclass(frozen=True)
 class ParamShape:
-    """One parameter that a layer wants: its shape, and how it starts if nothing is loaded."""
+    """The shape of one parameter, and the filler of its initial values."""
 
     shape: Shape
     filler: Filler = Filler()
     statistic: bool = False
-    """Whether it is measured, not learned (BatchNorm): it has no gradient and no solver touches it."""
+    """Whether it is measured, not learned (BatchNorm): it has no gradient, and solvers leave it alone."""
 
 
 @dataclass(frozen=True)
 class NoOptions:
-    """A layer type without options."""
+    """The options of a type that has none."""
 
 
 @dataclass
 class Run:
-    """One pass through one layer: what the net hands to forward and backward, and what forward leaves for backward.
-
-    The net fills everything but `saved`, which is the layer's own.
-    """
+    """One pass through one layer: what forward and backward have in common."""
 
     params: list[Array]
-    """The layer's parameters, as its `params` lists them."""
-    outs: Sequence[Array] = ()
-    """In forward: where the tops may be written, if anywhere: the one top over the first bottom (an in-place layer, and
-    nobody else reads it), or each into memory that a plan has for it. Else the layer makes arrays of its own."""
-    rng: Callable[[], np.random.Generator] = np.random.default_rng
-    """Gives the random numbers of this layer in this iteration (Dropout)."""
-    bottom: list[Array] = field(default_factory=list)
-    """In backward: the bottoms, if `backward_reads` names them."""
-    top: list[Array] = field(default_factory=list)
-    """In backward: the tops, if `backward_reads` names them."""
-    top_shapes: list[Shape] = field(default_factory=list)
-    bottom_shapes: list[Shape] = field(default_factory=list)
-    """In backward: the shapes of the bottoms, which the gradients have too."""
+    """The layer's parameters, in the order of its `params`."""
     saved: Any = None
-    """Whatever else the layer's forward keeps for its backward."""
-    needs: Sequence[bool] = ()
-    """In backward: which bottoms want a gradient."""
-    dparams: Sequence[Array | None] = ()
-    """In backward: arrays to write the parameters' gradients into, by `dparams[0][...] = gradient`; None where none is
-    wanted. What they hold before means nothing."""
+    """Set by the layer's forward for its own backward."""
+
+
+@dataclass
+class ForwardRun(Run):
+    """What forward gets beside the bottoms."""
+
+    outs: Sequence[Array] = ()
+    """Memory for the tops, if there is any: the first bottom's for the one top of an in-place layer, or an array for
+    each top from the plan. Without it the layer makes new arrays."""
+    rng: Callable[[], np.random.Generator] = np.random.default_rng
+    """Returns this layer's random generator for this iteration (Dropout)."""
 
     @property
     def out(self) -> Array | None:
-        """Where the first top may be written, if anywhere."""
+        """Memory for the first top, if there is any."""
         return self.outs[0] if self.outs else None
+
+    def backward(self, layer: Layer, bottom: Sequence[Array], top: Sequence[Array]) -> BackwardRun:
+        """What the layer's backward gets after this forward."""
+        return BackwardRun(
+            self.params,
+            self.saved,
+            bottom=list(bottom) if "bottom" in layer.backward_reads else [],
+            top=list(top) if "top" in layer.backward_reads else [],
+            bottom_shapes=[each.shape for each in bottom],
+            top_shapes=[each.shape for each in top],
+        )
+
+
+@dataclass
+class BackwardRun(Run):
+    """What backward gets beside the gradients of the tops."""
+
+    bottom: list[Array] = field(default_factory=list)
+    """The bottoms, if `backward_reads` names them."""
+    top: list[Array] = field(default_factory=list)
+    """The tops, if `backward_reads` names them."""
+    bottom_shapes: list[Shape] = field(default_factory=list)
+    """The shapes of the bottoms, which their gradients have too."""
+    top_shapes: list[Shape] = field(default_factory=list)
+    needs: Sequence[bool] = ()
+    """For each bottom whether its gradient is needed."""
+    dparams: Sequence[Array | None] = ()
+    """Arrays for the parameters' gradients, to be overwritten by `dparams[0][...] = gradient`; None where no gradient
+    is needed."""
 
 
 class Layer:
-    """Base of all layers. A subclass sets what differs from the defaults here and defines `forward` and `backward`.
+    """Base of all layers. A subclass overrides the defaults below and defines `forward` and `backward`.
 
-    It keeps no state from pass to pass: what forward leaves for backward is in `Run`.
+    A layer keeps no state between passes: forward leaves what backward needs in `Run.saved`.
     """
 
     type: ClassVar[str]
     """Caffe's type name; the registry's key."""
     messages: ClassVar[tuple[str, ...]] = ()
-    """The `*_param` messages of Caffe's LayerParameter that hold this layer's options."""
+    """The `*_param` messages of Caffe's LayerParameter that hold the options."""
     Options: ClassVar[Class] = NoOptions
-    """The dataclass of its options, with Caffe's names and defaults; `self.options` is an instance."""
+    """The dataclass of the options, with Caffe's names and defaults; `self.options` is an instance."""
     bottoms: ClassVar[tuple[int, int | None]] = (1, 1)
-    """Least and greatest number of bottoms (None: any)."""
+    """The least and the greatest number of bottoms (None: no limit)."""
     tops: ClassVar[tuple[int, int | None]] = (1, 1)
-    """Least and greatest number of tops."""
+    """The least and the greatest number of tops."""
     backward_reads: frozenset[str] = frozenset()
-    """Which of Run's `bottom` and `top` backward reads, itself or in `saved`; the net keeps and protects no others."""
+    """Which of `bottom` and `top` backward reads, from its run or from `saved`; the net keeps no others."""
     overwrites: bool = False
     """Whether forward can write its one top over its bottom."""
     writes_out: bool = False
-    """Whether forward writes into `Run.outs`; tops of a single number need not be.
+    """Whether forward writes into `ForwardRun.outs`; tops of a single number are exempt.
 
-    A class with a forward of its own says both anew, for it may call its base's twice, say, and wants two results."""
+    A class that defines forward does not inherit `overwrites` and `writes_out`: its forward may, for example, call its
+    base's forward twice and need two separate results."""
     aliases: bool = False
     """Whether a top may share memory with a bottom."""
     is_loss: ClassVar[bool] = False
-    """Whether the first top has weight 1 in the net's loss unless `loss_weight` says otherwise."""
+    """Whether the first top has weight 1 in the net's loss by default (`loss_weight` overrides it)."""
     no_gradient: ClassVar[frozenset[int]] = frozenset()
-    """Bottoms that never get a gradient (labels, the reference of a crop)."""
+    """The bottoms that never get a gradient (labels, the reference of a crop)."""
     updates_params: bool = False
     """Whether forward writes to its parameters (BatchNorm's running sums)."""
 
@@ -123,40 +141,40 @@ class Layer:
 
     @property
     def stopped(self) -> frozenset[int]:
-        """Bottoms that get no gradient in this net: by `no_gradient`, or because `propagate_down` says so."""
+        """The bottoms that get no gradient in this net, by `no_gradient` or by `propagate_down`."""
         return self.no_gradient | {i for i, down in enumerate(self.spec.propagate_down) if not down}
 
     def check(self) -> None:
-        """Raise `SpecError` for options that do not go together, and work out what follows from them alone."""
+        """Raise `SpecError` for options that contradict each other; derive attributes from the options."""
 
     def params(self, *bottom: Shape) -> list[ParamShape]:
-        """The parameters that the layer wants for bottoms of these shapes."""
+        """The parameters that the layer has for bottoms of these shapes."""
         return []
 
     def top_shapes(self, *bottom: Shape) -> list[Shape]:
-        """The shapes of the tops; by default one, of the first bottom's shape.
+        """The shapes of the tops; by default one top with the first bottom's shape.
 
-        Raises `ShapeError` where the bottoms do not fit.
+        Raises `ShapeError` for bottoms that do not fit.
         """
         return [bottom[0]]
 
-    def forward(self, bottom: list[Array], run: Run) -> list[Array]:
-        """The tops."""
+    def forward(self, bottom: list[Array], run: ForwardRun) -> list[Array]:
+        """Compute the tops."""
         raise NotImplementedError
 
-    def backward(self, dtop: list[Array], run: Run) -> list[Array | None]:
-        """The gradients of the bottoms (None where not needed), given those of the tops, which are only read.
+    def backward(self, dtop: list[Array], run: BackwardRun) -> list[Array | None]:
+        """Compute the gradients of the bottoms (None where not needed) from the gradients of the tops.
 
-        Writes the parameters' gradients into `run.dparams`.
+        Writes the parameters' gradients into `run.dparams`. Does not write to `dtop`.
         """
         raise SpecError(f"type {self.type} has no gradient; put `propagate_down: false` on the layer.")
 
     def placement(self) -> tuple[Placement, Placement] | None:
-        """Where the first top lies over the first bottom, for rows and for columns; None: nowhere in particular."""
+        """The placement of the first top over the first bottom, for rows and for columns; None if it has none."""
         return (Placement(), Placement())
 
     def macs(self, bottom: Sequence[Shape], top: Sequence[Shape]) -> int:
-        """Multiply-accumulates of one forward pass, as the direct method counts them."""
+        """The number of multiply-accumulates of one forward pass by the direct method."""
         return 0
 
     def __repr__(self) -> str:
@@ -165,7 +183,7 @@ class Layer:
             options = self._shown_options()
             blobs = " → ".join(", ".join(each) for each in (self.spec.bottom, self.spec.top) if each)
             return f"{self.spec.type} {self.spec.name!r}{f' ({options})' if options else ''}: {blobs}"
-        except Exception:  # a layer of somebody's own, or one that is half made
+        except Exception:  # a user's layer, or a half-initialised one
             return object.__repr__(self)
 
     def _shown_options(self) -> str:
@@ -184,110 +202,12 @@ def _check_count(what: str, count: int, limits: tuple[int, int | None]) -> None:
         raise SpecError(f"has {count} {what}; expected {wanted}.")
 
 
-LayerType = type[Layer]
-_registry: dict[str, LayerType] = {}
-
-
-def register(cls: LayerType) -> LayerType:
-    """Class decorator: make a layer known by its `type`. A type that exists already is an error."""
-    if cls.type in _registry:
-        raise SpecError(f"layer type {cls.type!r} is registered already, by {_registry[cls.type].__module__}.")
-    _registry[cls.type] = cls
-    return cls
-
-
-def registered() -> Mapping[str, LayerType]:
-    """All registered layers by type name."""
-    return types.MappingProxyType(_registry)
-
-
-_SIMILAR = {
-    "bn": ("BatchNorm", "Scale"),
-    "syncbn": ("BatchNorm", "Scale"),
-    "upsample": ("Deconvolution",),
-    "interp": ("Deconvolution",),
-    "resize": ("Deconvolution",),
-    "conv2d": ("Convolution",),
-    "dense": ("InnerProduct", "Convolution"),
-    "linear": ("InnerProduct", "Convolution"),
-    "add": ("Eltwise",),
-}
-"""Types that do something similar under another name, by what other engines call it."""
-
-
-def _likely(type_: str) -> str:
-    """Which registered types may be meant by one that is not."""
-    names = {each.lower(): each for each in _registry}
-    close = difflib.get_close_matches(type_.lower(), names, n=3, cutoff=0.6)
-    likely = _SIMILAR.get(type_.lower()) or [names[each] for each in close]
-    if likely:
-        return "did you mean " + " or ".join(map(repr, likely)) + "?"
-    return f"none of the {len(names)} types in fcnlite.layers.registered() has a name like it."
-
-
-class UnknownLayer(Layer):
-    """Stands for a layer of a type that is not registered. It cannot run; without bottoms its tops can be fed."""
-
-    type = "unknown"
-    bottoms = (0, None)
-    tops = (0, None)
-
-    def __init__(self, spec: LayerSpec, phase: str) -> None:
-        self.spec = spec
-        self.phase = phase
-
-    def top_shapes(self, *bottom: Shape) -> list[Shape]:
-        return []
-
-    def placement(self) -> None:
-        return None
-
-    def _shown_options(self) -> str:
-        return ", ".join(("unknown type", *(f"{name}={str(value)[:80]}" for name, value in self.spec.options.items())))
-
-    def error(self) -> SpecError:
-        """What to say where the layer is needed."""
-        where = f"{self.spec.where}: " if self.spec.where else ""
-        return SpecError(
-            f"{where}layer {self.spec.name!r}: unknown type {self.spec.type!r}; {_likely(self.spec.type)} "
-            "Import the module that registers a type of your own before loading (--import MODULE; docs/extending.md)."
-        )
-
-
-def create(spec: LayerSpec, phase: str) -> Layer:
-    """The layer that `spec` describes; one of an unknown type is an `UnknownLayer`.
-
-    Raises `SpecError`, naming the layer, for options and counts of blobs that do not fit the type.
-    """
-    cls = _registry.get(spec.type)
-    if cls is None or (spec.type == "Python" and spec.bottom):
-        return UnknownLayer(spec, phase)
-    try:
-        return cls(spec, phase)
-    except SpecError as error:
-        raise SpecError(f"layer {spec.name!r} ({spec.type}): {error}") from error
-
-
 def named(layer: Layer, call: Callable[[], Any]) -> Any:
-    """`call()`, with the layer's name put before the message of an error."""
+    """Return `call()`; put the layer's name in front of its error messages."""
     try:
         return call()
     except FcnliteError as error:
         raise type(error)(f"layer {layer.spec.name!r} ({layer.type}): {error}") from error
-
-
-def links(specs: Iterable[LayerSpec], axis: int, phase: str = "TEST") -> Links:
-    """What `shapes.placements` reads: each layer's bottoms, tops and placement along rows (0) or columns (1).
-
-    Bottoms that give a size only, such as Crop's reference, are left out.
-    """
-    found = []
-    for spec in specs:
-        layer = create(spec, phase)
-        placement = layer.placement()
-        bottoms = [name for i, name in enumerate(spec.bottom) if i not in layer.no_gradient or len(spec.bottom) == 1]
-        found.append((bottoms, spec.top, placement and placement[axis]))
-    return found
 
 
 def along_picture(axis: int) -> bool:
@@ -296,14 +216,14 @@ def along_picture(axis: int) -> bool:
 
 
 def canonical_axis(axis: int, axes: int) -> int:
-    """`axis` counted from the front; negative axes count from the end. Raises `ShapeError` outside."""
+    """`axis` counted from the front; negative axes count from the end. Raises `ShapeError` if there is no such axis."""
     if not -axes <= axis < axes:
         raise ShapeError(f"axis {axis} is outside a blob of {axes} axes")
     return axis % axes
 
 
 def four_axes(shape: Shape) -> tuple[int, int, int, int]:
-    """`shape` as N, C, H, W; anything but four axes is a `ShapeError`."""
+    """`shape` as N, C, H, W. Raises `ShapeError` unless it has four axes."""
     if len(shape) != 4:
         raise ShapeError(f"expected a blob of four axes, N×C×H×W, found {show(shape)}")
     return shape

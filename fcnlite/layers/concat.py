@@ -1,9 +1,9 @@
 """Concatenate blobs along one axis (Caffe's Concat).
 
-    y = [x_1, x_2, ...]        [dx_1, dx_2, ...] = dy, cut at the same places
+    y = [x_1, x_2, ...]        [dx_1, dx_2, ...] = dy, split at the same places
 
-The bottoms' sizes on `axis` add up to the top's; on the other axes they must agree. Option: axis 1 (concat_dim is its
-older name).
+On `axis` the bottoms' sizes add up to the top's; on the other axes they must be equal. Option: axis 1 (older name:
+concat_dim).
 """
 
 from __future__ import annotations
@@ -12,10 +12,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from fcnlite.arrays import Array, Shape
 from fcnlite.description.shapes import Placement, show
 from fcnlite.errors import ShapeError
-from fcnlite.layers.base import Array, Layer, Run, Shape, along_picture, canonical_axis, register
+from fcnlite.layers.base import BackwardRun, ForwardRun, Layer, along_picture, canonical_axis
 from fcnlite.layers.options import either
+from fcnlite.layers.registry import register
 
 
 @dataclass(frozen=True)
@@ -44,11 +46,11 @@ class Concat(Layer):
                 raise ShapeError(f"the bottoms may differ on axis {axis} only, found {found}")
         return [(*before, sum(shape[axis] for shape in bottom), *behind)]
 
-    def forward(self, bottom: list[Array], run: Run) -> list[Array]:
-        run.saved = np.cumsum([x.shape[self.axis] for x in bottom])[:-1]  # where all but the first begin
+    def forward(self, bottom: list[Array], run: ForwardRun) -> list[Array]:
+        run.saved = np.cumsum([x.shape[self.axis] for x in bottom])[:-1]  # where each bottom but the first begins
         return [np.concatenate(bottom, axis=self.axis, out=run.out)]
 
-    def backward(self, dtop: list[Array], run: Run) -> list[Array | None]:
+    def backward(self, dtop: list[Array], run: BackwardRun) -> list[Array | None]:
         return [np.ascontiguousarray(part) for part in np.split(dtop[0], run.saved, axis=self.axis)]
 
     def placement(self) -> tuple[Placement, Placement] | None:

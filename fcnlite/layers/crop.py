@@ -2,10 +2,11 @@
 
     y[..., i, j] = x[..., i + offset_i, j + offset_j]        dx[..., i + offset_i, j + offset_j] = dy[..., i, j], else 0
 
-bottoms: x and a reference of as many axes, of which the sizes alone count; top: x's shape before `axis`, the
-reference's from there on. Options: axis 2; offset 0, one for all cropped axes or one for each.
+bottoms: x and a reference with the same number of axes, of which only the sizes count; top: the sizes of x before
+`axis` and those of the reference from `axis` on. Options: axis 2; offset 0, one for all cropped axes or one for each.
 
-In an FCN it lays the upsampled scores over the picture, or over the scores of a skip: `shapes.crop_offset` says where.
+In an FCN, Crop aligns the upsampled scores with the picture or with the scores of a skip; `shapes.crop_offset` computes
+the offset.
 """
 
 from __future__ import annotations
@@ -15,9 +16,11 @@ from fractions import Fraction
 
 import numpy as np
 
+from fcnlite.arrays import Array, Shape
 from fcnlite.description.shapes import Placement
 from fcnlite.errors import ShapeError, SpecError
-from fcnlite.layers.base import Array, Layer, Run, Shape, canonical_axis, register
+from fcnlite.layers.base import BackwardRun, ForwardRun, Layer, canonical_axis
+from fcnlite.layers.registry import register
 
 
 @dataclass(frozen=True)
@@ -40,7 +43,7 @@ class Crop(Layer):
             raise SpecError(f"offset is {self.options.offset}; expected at least 0.")
 
     def window(self, x: Shape, reference: Shape) -> tuple[slice, ...]:
-        """The part of x that becomes the top."""
+        """The part of x that becomes the top. Raises `ShapeError` if it exceeds x."""
         if len(x) != len(reference):
             raise ShapeError(f"the blob has {len(x)} axes but its reference {len(reference)}")
         axis = canonical_axis(self.options.axis, len(x))
@@ -61,17 +64,17 @@ class Crop(Layer):
 
     def top_shapes(self, *bottom: Shape) -> list[Shape]:
         x, reference = bottom
-        self.window(x, reference)  # raises where they do not fit
+        self.window(x, reference)  # raises if they do not fit
         axis = canonical_axis(self.options.axis, len(x))
         return [x[:axis] + reference[axis:]]
 
-    def forward(self, bottom: list[Array], run: Run) -> list[Array]:
+    def forward(self, bottom: list[Array], run: ForwardRun) -> list[Array]:
         x, reference = bottom
         window = self.window(x.shape, reference.shape)
         run.saved = (x.shape, window)
         return [np.ascontiguousarray(x[window])]
 
-    def backward(self, dtop: list[Array], run: Run) -> list[Array | None]:
+    def backward(self, dtop: list[Array], run: BackwardRun) -> list[Array | None]:
         shape, window = run.saved
         dx = np.zeros(shape, dtop[0].dtype)
         dx[window] = dtop[0]

@@ -2,8 +2,8 @@
 
     TRAIN: y = x · mask, dx = dy · mask        TEST: y = x, dx = dy
 
-mask is 1 / (1 − dropout_ratio) with probability 1 − dropout_ratio, else 0: the mean of y is x. It is a function of the
-net's seed, its iteration and the layer's name. Any shape. Option: dropout_ratio 0.5. Srivastava et al., 2014.
+mask is 1 / (1 − dropout_ratio) with probability 1 − dropout_ratio, else 0, so the mean of y is x. It is a function of
+the net's seed, the iteration and the layer's name. Any shape. Option: dropout_ratio 0.5. Srivastava et al., 2014.
 """
 
 from __future__ import annotations
@@ -12,8 +12,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from fcnlite.arrays import Array
 from fcnlite.errors import SpecError
-from fcnlite.layers.base import Array, Layer, Run, register
+from fcnlite.layers.base import BackwardRun, ForwardRun, Layer
+from fcnlite.layers.registry import register
 
 
 @dataclass(frozen=True)
@@ -34,7 +36,7 @@ class Dropout(Layer):
             raise SpecError(f"dropout_ratio is {self.options.dropout_ratio}; expected between 0 and 1.")
         self.aliases = self.phase == "TEST"
 
-    def forward(self, bottom: list[Array], run: Run) -> list[Array]:
+    def forward(self, bottom: list[Array], run: ForwardRun) -> list[Array]:
         (x,) = bottom
         if self.phase == "TEST":
             return [x]
@@ -42,7 +44,7 @@ class Dropout(Layer):
         run.saved = mask = kept * x.dtype.type(1 / (1 - self.options.dropout_ratio))
         return [np.multiply(x, mask, out=run.out)]
 
-    def backward(self, dtop: list[Array], run: Run) -> list[Array | None]:
+    def backward(self, dtop: list[Array], run: BackwardRun) -> list[Array | None]:
         (dy,), mask = dtop, run.saved
         if self.phase == "TEST":
             return [dy]

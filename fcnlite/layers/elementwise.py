@@ -1,8 +1,8 @@
-"""Functions of each element by itself (Caffe's AbsVal, ELU, Exp, Log, Power, Sigmoid and TanH).
+"""Element-wise functions (Caffe's AbsVal, ELU, Exp, Log, Power, Sigmoid and TanH).
 
     y = f(x)        dx = dy · f'(x), written with y where that is simpler
 
-Blobs of any shape. Each class says its f and its options. ReLU, Dropout and PReLU have files of their own.
+Blobs have any shape. Each class gives its f and its options. ReLU, Dropout and PReLU have files of their own.
 """
 
 from __future__ import annotations
@@ -12,8 +12,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from fcnlite.arrays import Array
 from fcnlite.errors import SpecError
-from fcnlite.layers.base import Array, Layer, Run, register
+from fcnlite.layers.base import BackwardRun, ForwardRun, Layer
+from fcnlite.layers.registry import register
 
 
 @register
@@ -24,10 +26,10 @@ class AbsVal(Layer):
     backward_reads = frozenset({"bottom"})
     writes_out = True
 
-    def forward(self, bottom: list[Array], run: Run) -> list[Array]:
+    def forward(self, bottom: list[Array], run: ForwardRun) -> list[Array]:
         return [np.abs(bottom[0], out=run.out)]
 
-    def backward(self, dtop: list[Array], run: Run) -> list[Array | None]:
+    def backward(self, dtop: list[Array], run: BackwardRun) -> list[Array | None]:
         (dy,), (x,) = dtop, run.bottom
         return [dy * np.sign(x)]
 
@@ -50,25 +52,25 @@ class ELU(Layer):
     backward_reads = frozenset({"bottom", "top"})
     writes_out = True
 
-    def forward(self, bottom: list[Array], run: Run) -> list[Array]:
+    def forward(self, bottom: list[Array], run: ForwardRun) -> list[Array]:
         (x,) = bottom
         return [np.add(np.maximum(x, 0), self.options.alpha * np.expm1(np.minimum(x, 0)), out=run.out)]
 
-    def backward(self, dtop: list[Array], run: Run) -> list[Array | None]:
+    def backward(self, dtop: list[Array], run: BackwardRun) -> list[Array | None]:
         (dy,), (x,), (y,) = dtop, run.bottom, run.top
         return [dy * np.where(x > 0, 1, y + self.options.alpha)]
 
 
 @dataclass(frozen=True)
 class LinearOptions:
-    """Of Exp and Log, whose f takes shift + scale · x; base −1 means e."""
+    """Options of Exp and Log, whose argument is shift + scale · x; base −1 means e."""
 
     base: float = -1.0
     scale: float = 1.0
     shift: float = 0.0
 
     def ln_base(self) -> float:
-        """The natural logarithm of the base. Raises `SpecError` for one that has none."""
+        """The natural logarithm of the base. Raises `SpecError` for a base that has none."""
         if self.base == -1:
             return 1.0
         if self.base <= 0:
@@ -92,11 +94,11 @@ class Exp(Layer):
     def check(self) -> None:
         self.ln_base = self.options.ln_base()
 
-    def forward(self, bottom: list[Array], run: Run) -> list[Array]:
+    def forward(self, bottom: list[Array], run: ForwardRun) -> list[Array]:
         (x,), o = bottom, self.options
         return [np.exp(self.ln_base * (o.shift + o.scale * x), out=run.out)]
 
-    def backward(self, dtop: list[Array], run: Run) -> list[Array | None]:
+    def backward(self, dtop: list[Array], run: BackwardRun) -> list[Array | None]:
         (dy,), (y,) = dtop, run.top
         return [dy * y * (self.options.scale * self.ln_base)]
 
@@ -117,13 +119,13 @@ class Log(Layer):
     def check(self) -> None:
         self.ln_base = self.options.ln_base()
         if self.ln_base == 0:
-            raise SpecError("base is 1, which has no logarithms; expected another.")
+            raise SpecError("base is 1, for which the logarithm is undefined; expected another.")
 
-    def forward(self, bottom: list[Array], run: Run) -> list[Array]:
+    def forward(self, bottom: list[Array], run: ForwardRun) -> list[Array]:
         (x,), o = bottom, self.options
         return [np.divide(np.log(o.shift + o.scale * x), self.ln_base, out=run.out)]
 
-    def backward(self, dtop: list[Array], run: Run) -> list[Array | None]:
+    def backward(self, dtop: list[Array], run: BackwardRun) -> list[Array | None]:
         (dy,), (x,), o = dtop, run.bottom, self.options
         return [dy * (o.scale / self.ln_base) / (o.shift + o.scale * x)]
 
@@ -148,26 +150,26 @@ class Power(Layer):
     backward_reads = frozenset({"bottom"})
     writes_out = True
 
-    def forward(self, bottom: list[Array], run: Run) -> list[Array]:
+    def forward(self, bottom: list[Array], run: ForwardRun) -> list[Array]:
         (x,), o = bottom, self.options
         return [np.power(o.shift + o.scale * x, o.power, out=run.out)]
 
-    def backward(self, dtop: list[Array], run: Run) -> list[Array | None]:
+    def backward(self, dtop: list[Array], run: BackwardRun) -> list[Array | None]:
         (dy,), (x,), o = dtop, run.bottom, self.options
         if o.power * o.scale == 0:
-            return [np.zeros_like(x)]  # y is constant, also where 0^(power − 1) would be infinite
+            return [np.zeros_like(x)]  # y is constant, even where 0^(power − 1) is infinite
         return [dy * (o.power * o.scale) * (o.shift + o.scale * x) ** (o.power - 1)]
 
 
 @dataclass(frozen=True)
 class EngineOptions:
-    """Of Sigmoid and TanH: which of Caffe's implementations to use. There is one here."""
+    """Options of Sigmoid and TanH: which of Caffe's implementations to use. Here there is only one."""
 
     engine: str = "DEFAULT"
 
 
 def sigmoid(x: Array, out: Array | None = None) -> Array:
-    """σ(x) by the hyperbolic tangent, which never overflows: (tanh(x/2) + 1) / 2."""
+    """σ(x) as (tanh(x/2) + 1) / 2, which never overflows."""
     return np.add(np.tanh(x * 0.5) * 0.5, 0.5, out=out)
 
 
@@ -181,10 +183,10 @@ class Sigmoid(Layer):
     backward_reads = frozenset({"top"})
     writes_out = True
 
-    def forward(self, bottom: list[Array], run: Run) -> list[Array]:
+    def forward(self, bottom: list[Array], run: ForwardRun) -> list[Array]:
         return [sigmoid(bottom[0], run.out)]
 
-    def backward(self, dtop: list[Array], run: Run) -> list[Array | None]:
+    def backward(self, dtop: list[Array], run: BackwardRun) -> list[Array | None]:
         (dy,), (y,) = dtop, run.top
         return [dy * y * (1 - y)]
 
@@ -199,9 +201,9 @@ class TanH(Layer):
     backward_reads = frozenset({"top"})
     writes_out = True
 
-    def forward(self, bottom: list[Array], run: Run) -> list[Array]:
+    def forward(self, bottom: list[Array], run: ForwardRun) -> list[Array]:
         return [np.tanh(bottom[0], out=run.out)]
 
-    def backward(self, dtop: list[Array], run: Run) -> list[Array | None]:
+    def backward(self, dtop: list[Array], run: BackwardRun) -> list[Array | None]:
         (dy,), (y,) = dtop, run.top
         return [dy * (1 - np.square(y))]

@@ -9,9 +9,11 @@ from __future__ import annotations
 
 import numpy as np
 
+from fcnlite.arrays import Array, Shape
 from fcnlite.description.shapes import show
 from fcnlite.errors import ShapeError
-from fcnlite.layers.base import Array, Layer, Run, Shape, register
+from fcnlite.layers.base import BackwardRun, ForwardRun, Layer
+from fcnlite.layers.registry import register
 
 
 @register
@@ -27,11 +29,11 @@ class EuclideanLoss(Layer):
             raise ShapeError(f"expected two blobs of one shape, pictures first, found {show(a)} and {show(b)}")
         return [()]
 
-    def forward(self, bottom: list[Array], run: Run) -> list[Array]:
+    def forward(self, bottom: list[Array], run: ForwardRun) -> list[Array]:
         a, b = bottom
         return [np.asarray(np.square(a - b).sum(dtype=np.float64) / (2 * len(a)), a.dtype)]
 
-    def backward(self, dtop: list[Array], run: Run) -> list[Array | None]:
+    def backward(self, dtop: list[Array], run: BackwardRun) -> list[Array | None]:
         (dloss,), (a, b) = dtop, run.bottom
         da = (a - b) * (dloss / len(a)).astype(a.dtype)
         return [da, -da if run.needs[1] else None]

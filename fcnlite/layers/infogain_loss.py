@@ -1,16 +1,16 @@
-"""Multinomial logistic loss of a softmax, weighted by a matrix H (Caffe's InfogainLoss), to balance classes.
+"""Multinomial logistic loss of a softmax, weighted by a matrix H to balance classes (Caffe's InfogainLoss).
 
     p = softmax(x),  loss = −Σ_i Σ_k H[label_i, k] · log p[i, k] / Z
     dx[i, k] = dloss · (p[i, k] · Σ_j H[label_i, j] − H[label_i, k]) / Z
 
-With H the identity this is SoftmaxWithLoss; with a weight for each class on the diagonal, rare classes can count as
-much as frequent ones. Positions i whose label is ignore_label are left out of the sum, and their dx is 0.
+If H is the identity, this is SoftmaxWithLoss; a diagonal H with one weight per class lets rare classes count as much as
+frequent ones. Positions i whose label is ignore_label are left out of the sum, and their dx is 0.
 
-bottoms: scores x (classes k on `axis`), labels and, unless the option `matrix` has it, H, with K² values for K classes;
-tops: the loss (a scalar) and, if named, the probabilities p. Options: matrix, the K² values of H row by row; source,
-the binaryproto file that holds them (caffe.read_net reads it into matrix); ignore_label (none); normalization VALID and
-normalize (see loss.py for Z); axis 1. Under the logarithm p is at least 1e-20, as in Caffe; this does not enter the
-gradient.
+bottoms: scores x (classes k on `axis`), labels and, unless the option `matrix` holds it, H, with K² values for K
+classes; tops: the loss (a scalar) and, if named, the probabilities p. Options: matrix, the K² values of H row by row;
+source, the binaryproto file that holds them (caffe.read_net reads it into matrix); ignore_label (none); normalization
+VALID and normalize (see loss.py for Z); axis 1. Inside the logarithm p is at least 1e-20, as in Caffe; the gradient
+ignores this bound.
 """
 
 from __future__ import annotations
@@ -20,10 +20,12 @@ from math import prod
 
 import numpy as np
 
+from fcnlite.arrays import Array, Shape
 from fcnlite.errors import ShapeError, SpecError
-from fcnlite.layers.base import Array, Run, Shape, register
+from fcnlite.layers.base import BackwardRun, ForwardRun
 from fcnlite.layers.labels import check_label_shape, read_labels
 from fcnlite.layers.loss import Loss, LossOptions
+from fcnlite.layers.registry import register
 from fcnlite.layers.softmax import softmax
 
 SMALLEST = 1e-20
@@ -63,7 +65,7 @@ class InfogainLoss(Loss):
             raise ShapeError(f"the matrix has {values} values; expected {classes**2} for {classes} classes")
         return [(), bottom[0]][: len(self.spec.top)]
 
-    def forward(self, bottom: list[Array], run: Run) -> list[Array]:
+    def forward(self, bottom: list[Array], run: ForwardRun) -> list[Array]:
         x, label, *matrix = bottom
         axis = check_label_shape(x.shape, label.shape, self.options.axis)
         label, counted = read_labels(label, x.shape, axis, self.options.ignore_label)
@@ -78,7 +80,7 @@ class InfogainLoss(Loss):
         loss = np.asarray(losses.sum(dtype=np.float64) / z, x.dtype)
         return [loss, p][: len(self.spec.top)]
 
-    def backward(self, dtop: list[Array], run: Run) -> list[Array | None]:
+    def backward(self, dtop: list[Array], run: BackwardRun) -> list[Array | None]:
         dloss, (p, h, axis, z) = dtop[0], run.saved
         dx = p * h.sum(axis=axis, keepdims=True) - h
         dx *= (dloss / z).astype(p.dtype)

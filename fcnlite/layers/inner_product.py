@@ -2,9 +2,9 @@
 
     Y = X · Wᵀ + bias        dX = dY · W, dW = dYᵀ · X, dbias = Σ dY over the rows
 
-A row of X has the K values of the bottom's axes from `axis` on; the row of Y has num_output. bottom N×C×H×W, top
-N×num_output (in general: the bottom's axes before `axis`, then num_output); weight W num_output×K (with transpose
-K×num_output: Wᵀ), bias num_output. Options: num_output; bias_term true; axis 1; transpose false; weight_filler and
+A row of X holds the K values of the bottom's axes from `axis` on; a row of Y holds num_output values. bottom N×C×H×W,
+top N×num_output (in general: the bottom's axes before `axis`, then num_output); weight W num_output×K (with transpose
+Wᵀ, K×num_output), bias num_output. Options: num_output; bias_term true; axis 1; transpose false; weight_filler and
 bias_filler constant 0.
 """
 
@@ -14,10 +14,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from math import prod
 
+from fcnlite.arrays import Array, Shape
 from fcnlite.description.fillers import Filler
 from fcnlite.description.shapes import Placement
 from fcnlite.errors import SpecError
-from fcnlite.layers.base import Array, Layer, ParamShape, Run, Shape, canonical_axis, register
+from fcnlite.layers.base import BackwardRun, ForwardRun, Layer, ParamShape, canonical_axis
+from fcnlite.layers.registry import register
 from fcnlite.threads import matmul
 
 
@@ -44,12 +46,12 @@ class InnerProduct(Layer):
             raise SpecError(f"num_output is {self.options.num_output}; expected at least 1.")
 
     def split(self, bottom: Shape) -> tuple[Shape, int]:
-        """The axes that stay, and K, the number of values in the others."""
+        """The axes before `axis`, and K, the number of values in the others."""
         axis = canonical_axis(self.options.axis, len(bottom))
         return bottom[:axis], prod(bottom[axis:])
 
     def _matrix(self, weight: Array) -> Array:
-        """W, num_output×K, as the formulas have it: a view, also to write dW into."""
+        """W, num_output×K, as in the formulas: a view, into which dW can be written too."""
         return weight.T if self.options.transpose else weight
 
     def params(self, *bottom: Shape) -> list[ParamShape]:
@@ -63,7 +65,7 @@ class InnerProduct(Layer):
         kept, _ = self.split(bottom[0])
         return [(*kept, self.options.num_output)]
 
-    def forward(self, bottom: list[Array], run: Run) -> list[Array]:
+    def forward(self, bottom: list[Array], run: ForwardRun) -> list[Array]:
         kept, k = self.split(bottom[0].shape)
         x, w = bottom[0].reshape(prod(kept), k), self._matrix(run.params[0])
         y = matmul(x, w.T, out=None if run.out is None else run.out.reshape(-1, self.options.num_output))
@@ -71,7 +73,7 @@ class InnerProduct(Layer):
             y += run.params[1]
         return [y.reshape(*kept, self.options.num_output)]
 
-    def backward(self, dtop: list[Array], run: Run) -> list[Array | None]:
+    def backward(self, dtop: list[Array], run: BackwardRun) -> list[Array | None]:
         kept, k = self.split(run.bottom[0].shape)
         x, w = run.bottom[0].reshape(prod(kept), k), self._matrix(run.params[0])
         dy = dtop[0].reshape(prod(kept), self.options.num_output)

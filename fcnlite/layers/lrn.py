@@ -3,10 +3,10 @@
     y = x · s^−beta,  s = k + alpha · 1/n Σ_region x²
     dx = dy · s^−beta − 2 · alpha · beta · x · 1/n Σ_region (dy · y / s)
 
-The region of a place is the place itself and its neighbours, n = local_size along the channels (ACROSS_CHANNELS) or
-n = local_size² over rows and columns (WITHIN_CHANNEL, where k is always 1, as in Caffe); x is 0 beyond the edge. The
-paper has no 1/n: its alpha is Caffe's over n. bottom N×C×…, top the same. Options: local_size 5, odd; alpha 1;
-beta 0.75; norm_region ACROSS_CHANNELS; k 1.
+The region of a value is the value itself and its neighbours: n = local_size values along the channels
+(ACROSS_CHANNELS), or n = local_size² values over rows and columns (WITHIN_CHANNEL, where k is always 1, as in Caffe); x
+is 0 beyond the edge. The paper's formula has no 1/n: its alpha is Caffe's divided by n. bottom N×C×…, top the same.
+Options: local_size 5, odd; alpha 1; beta 0.75; norm_region ACROSS_CHANNELS; k 1.
 """
 
 from __future__ import annotations
@@ -16,9 +16,11 @@ from typing import Literal
 
 import numpy as np
 
+from fcnlite.arrays import Array, Shape
 from fcnlite.description.shapes import show
 from fcnlite.errors import ShapeError, SpecError
-from fcnlite.layers.base import Array, Layer, Run, Shape, register
+from fcnlite.layers.base import BackwardRun, ForwardRun, Layer
+from fcnlite.layers.registry import register
 
 
 @dataclass(frozen=True)
@@ -58,18 +60,18 @@ class LRN(Layer):
             values = _window_sum(values, axis, size)
         return values / size ** len(axes)
 
-    def forward(self, bottom: list[Array], run: Run) -> list[Array]:
+    def forward(self, bottom: list[Array], run: ForwardRun) -> list[Array]:
         (x,), o = bottom, self.options
         run.saved = s = (o.k if self.across else 1) + o.alpha * self._region_mean(np.square(x))
         return [np.multiply(x, s**-o.beta, out=run.out)]
 
-    def backward(self, dtop: list[Array], run: Run) -> list[Array | None]:
+    def backward(self, dtop: list[Array], run: BackwardRun) -> list[Array | None]:
         (dy,), (x,), (y,), s, o = dtop, run.bottom, run.top, run.saved, self.options
         return [dy * s**-o.beta - 2 * o.alpha * o.beta * x * self._region_mean(dy * y / s)]
 
 
 def _window_sum(values: Array, axis: int, size: int) -> Array:
-    """At each place the sum of the `size` values around it along `axis`; 0 lies beyond the ends."""
+    """The sum of the `size` values around each place along `axis`, with zeros beyond the ends."""
     total = values.copy()
     here, there = np.moveaxis(total, axis, 0), np.moveaxis(values, axis, 0)
     for distance in range(1, min(size // 2 + 1, len(there))):

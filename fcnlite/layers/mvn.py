@@ -2,9 +2,9 @@
 
     y = (x − mean(x)) / (σ + eps)        dx = (dy − mean(dy) − y · mean(dy · y)) / (σ + eps)
 
-Means, and the standard deviation σ, are over the axes behind the channels or, with across_channels, over all but the
-first. Without normalize_variance: y = x − mean(x), dx = dy − mean(dy). The gradient is Caffe's, which is exact for an
-eps far below σ. bottom N×C×…, top the same. Options: normalize_variance true, across_channels false, eps 1e-9.
+Means and the standard deviation σ are taken over the axes after the channels or, with across_channels, over all axes
+but the first. Without normalize_variance: y = x − mean(x), dx = dy − mean(dy). The gradient is Caffe's, which is exact
+if eps is far below σ. bottom N×C×…, top the same. Options: normalize_variance true, across_channels false, eps 1e-9.
 """
 
 from __future__ import annotations
@@ -13,7 +13,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from fcnlite.layers.base import Array, Layer, Run, register
+from fcnlite.arrays import Array
+from fcnlite.layers.base import BackwardRun, ForwardRun, Layer
+from fcnlite.layers.registry import register
 
 
 @dataclass(frozen=True)
@@ -36,7 +38,7 @@ class MVN(Layer):
         axes = tuple(range(1 if self.options.across_channels else 2, values.ndim))
         return values.mean(axis=axes, keepdims=True)
 
-    def forward(self, bottom: list[Array], run: Run) -> list[Array]:
+    def forward(self, bottom: list[Array], run: ForwardRun) -> list[Array]:
         (x,) = bottom
         y = np.subtract(x, self._mean(x), out=run.out)
         if self.options.normalize_variance:
@@ -44,7 +46,7 @@ class MVN(Layer):
             y /= run.saved
         return [y]
 
-    def backward(self, dtop: list[Array], run: Run) -> list[Array | None]:
+    def backward(self, dtop: list[Array], run: BackwardRun) -> list[Array | None]:
         (dy,), (y,) = dtop, run.top
         dx = dy - self._mean(dy)
         if self.options.normalize_variance:

@@ -5,7 +5,7 @@
     ASUM:  y = coeff · Σ |x|            dx = dy · coeff · sign(x)
     SUMSQ: y = coeff · Σ x²             dx = dy · coeff · 2x
 
-The sums are over the axes from `axis` on, count values each; the top has the axes before, so axis 0 gives a scalar.
+Each sum is over the axes from `axis` on, count values; the top has the axes before them, so axis 0 gives a scalar.
 Options: operation SUM, axis 0, coeff 1.
 """
 
@@ -17,7 +17,9 @@ from typing import Literal
 
 import numpy as np
 
-from fcnlite.layers.base import Array, Layer, Run, Shape, canonical_axis, register
+from fcnlite.arrays import Array, Shape
+from fcnlite.layers.base import BackwardRun, ForwardRun, Layer, canonical_axis
+from fcnlite.layers.registry import register
 
 
 @dataclass(frozen=True)
@@ -35,7 +37,7 @@ class Reduction(Layer):
     backward_reads = frozenset({"bottom"})
 
     def _rows(self, x: Array) -> Array:
-        """x as a matrix: a row for each value of the top."""
+        """x as a matrix with one row for each value of the top."""
         kept = x.shape[: canonical_axis(self.options.axis, x.ndim)]
         return x.reshape(prod(kept), -1)
 
@@ -43,7 +45,7 @@ class Reduction(Layer):
         (x,) = bottom
         return [x[: canonical_axis(self.options.axis, len(x))]]
 
-    def forward(self, bottom: list[Array], run: Run) -> list[Array]:
+    def forward(self, bottom: list[Array], run: ForwardRun) -> list[Array]:
         (x,), o = bottom, self.options
         (shape,) = self.top_shapes(x.shape)
         rows = self._rows(x)
@@ -55,7 +57,7 @@ class Reduction(Layer):
         }[o.operation]()
         return [(o.coeff * sums).reshape(shape)]
 
-    def backward(self, dtop: list[Array], run: Run) -> list[Array | None]:
+    def backward(self, dtop: list[Array], run: BackwardRun) -> list[Array | None]:
         (dy,), (x,), o = dtop, run.bottom, self.options
         rows = self._rows(x)
         slope = {

@@ -4,8 +4,8 @@
 
 Any shape. Option: negative_slope 0.
 
-In place the top takes the bottom's memory. So backward looks at the top, which is above 0 where the bottom is; only
-with a negative_slope below 0 it is not, and then the bottom is kept.
+In place, the top overwrites the bottom. So backward reads the top, which is above 0 where the bottom is above 0. This
+fails if negative_slope is below 0; then backward reads the bottom, and the layer does not run in place.
 """
 
 from __future__ import annotations
@@ -14,7 +14,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from fcnlite.layers.base import Array, Layer, Run, register
+from fcnlite.arrays import Array
+from fcnlite.layers.base import BackwardRun, ForwardRun, Layer
+from fcnlite.layers.registry import register
 
 
 @dataclass(frozen=True)
@@ -36,14 +38,14 @@ class ReLU(Layer):
         if self.options.negative_slope < 0:
             self.backward_reads, self.overwrites = frozenset({"bottom"}), False
 
-    def forward(self, bottom: list[Array], run: Run) -> list[Array]:
+    def forward(self, bottom: list[Array], run: ForwardRun) -> list[Array]:
         (x,) = bottom
         slope = self.options.negative_slope
         if slope == 0:
             return [np.maximum(x, 0, out=run.out)]
         return [np.multiply(x, np.where(x > 0, 1, slope).astype(x.dtype), out=run.out)]
 
-    def backward(self, dtop: list[Array], run: Run) -> list[Array | None]:
+    def backward(self, dtop: list[Array], run: BackwardRun) -> list[Array | None]:
         (dy,), (x_or_y,) = dtop, run.bottom or run.top
         slope = self.options.negative_slope
         if slope == 0:

@@ -2,7 +2,7 @@
 
     y = x        dx = dy
 
-The values keep their order in memory; only the shape differs, so top and bottom share memory.
+The values keep their order in memory and only the shape changes, so top and bottom share memory.
 """
 
 from __future__ import annotations
@@ -11,11 +11,13 @@ from dataclasses import dataclass
 from math import prod
 from typing import ClassVar
 
+from fcnlite.arrays import Array, Shape
 from fcnlite.description.shapes import show
 from fcnlite.errors import ShapeError, SpecError
-from fcnlite.layers.base import Array, Class, Layer, Run, Shape, canonical_axis, register
+from fcnlite.layers.base import BackwardRun, Class, ForwardRun, Layer, canonical_axis
 from fcnlite.layers.input import BlobShape
 from fcnlite.layers.options import MAX_AXES
+from fcnlite.layers.registry import register
 
 
 @dataclass(frozen=True)
@@ -29,8 +31,8 @@ class ReshapeOptions:
 class Reshape(Layer):
     """The axes `axis` to `axis` + `num_axes` − 1 (−1: all from `axis` on) become `shape`.
 
-    In shape, 0 copies the size of the bottom's axis in that place, and one size may be −1: what is left for it. A
-    negative `axis` counts from behind the last one: −1 adds axes at the end. Options: shape { dim … }, axis 0,
+    In shape, 0 copies the size of the bottom's axis at that place, and one size may be −1: it follows from the others.
+    A negative `axis` counts from one past the last axis: −1 adds axes at the end. Options: shape { dim … }, axis 0,
     num_axes −1.
     """
 
@@ -69,13 +71,13 @@ class Reshape(Layer):
             raise ShapeError(f"{show(x)} cannot become {show(top)}: {prod(x)} values are not {prod(top)}")
         return [top]
 
-    def forward(self, bottom: list[Array], run: Run) -> list[Array]:
+    def forward(self, bottom: list[Array], run: ForwardRun) -> list[Array]:
         (x,) = bottom
         run.saved = x.shape
         (shape,) = self.top_shapes(x.shape)
         return [x.reshape(shape)]
 
-    def backward(self, dtop: list[Array], run: Run) -> list[Array | None]:
+    def backward(self, dtop: list[Array], run: BackwardRun) -> list[Array | None]:
         (dy,), shape = dtop, run.saved
         return [dy.reshape(shape)]
 
@@ -98,11 +100,11 @@ class Flatten(Reshape):
     Options = FlattenOptions
 
     def check(self) -> None:
-        """Any two axes may be written: their order shows only once the bottom's shape is known."""
+        """Accept any two axes: their order is known only with the bottom's shape."""
 
     def top_shapes(self, *bottom: Shape) -> list[Shape]:
         (x,) = bottom
         first, last = (canonical_axis(axis, len(x)) for axis in (self.options.axis, self.options.end_axis))
         if first > last:
-            raise ShapeError(f"axis {self.options.axis} lies behind end_axis {self.options.end_axis} in {show(x)}")
+            raise ShapeError(f"axis {self.options.axis} comes after end_axis {self.options.end_axis} in {show(x)}")
         return [(*x[:first], prod(x[first : last + 1]), *x[last + 1 :])]

@@ -1,10 +1,10 @@
-"""Logistic loss of a sigmoid for each score by itself (Caffe's SigmoidCrossEntropyLoss).
+"""Logistic loss of a sigmoid, for each score separately (Caffe's SigmoidCrossEntropyLoss).
 
     loss = −Σ_i (t_i · log σ(x_i) + (1 − t_i) · log(1 − σ(x_i))) / Z        dx_i = dloss · (σ(x_i) − t_i) / Z
 
-Scores i whose target is ignore_label are left out of the sum, and their dx is 0. bottoms: scores x and as many targets
-t, 0 to 1; top: the loss (a scalar). Options: ignore_label (none); normalization BATCH_SIZE and normalize (see loss.py
-for Z).
+Scores i whose target is ignore_label are left out of the sum, and their dx is 0. bottoms: scores x and the same number
+of targets t, 0 to 1; top: the loss (a scalar). Options: ignore_label (none); normalization BATCH_SIZE and normalize
+(see loss.py for Z).
 """
 
 from __future__ import annotations
@@ -13,11 +13,13 @@ from math import prod
 
 import numpy as np
 
+from fcnlite.arrays import Array, Shape
 from fcnlite.description.shapes import show
 from fcnlite.errors import ShapeError
-from fcnlite.layers.base import Array, Run, Shape, register
+from fcnlite.layers.base import BackwardRun, ForwardRun
 from fcnlite.layers.elementwise import sigmoid
 from fcnlite.layers.loss import Loss
+from fcnlite.layers.registry import register
 
 
 @register
@@ -32,7 +34,7 @@ class SigmoidCrossEntropyLoss(Loss):
             raise ShapeError(f"expected a target for each score, found {show(bottom[1])} for {show(bottom[0])}")
         return [()]
 
-    def forward(self, bottom: list[Array], run: Run) -> list[Array]:
+    def forward(self, bottom: list[Array], run: ForwardRun) -> list[Array]:
         x, t = bottom
         t = t.reshape(x.shape)
         counted = np.ones(t.shape, bool) if self.options.ignore_label is None else t != self.options.ignore_label
@@ -43,7 +45,7 @@ class SigmoidCrossEntropyLoss(Loss):
         run.saved = (counted, z)
         return [np.asarray(losses.sum(dtype=np.float64) / z, x.dtype)]
 
-    def backward(self, dtop: list[Array], run: Run) -> list[Array | None]:
+    def backward(self, dtop: list[Array], run: BackwardRun) -> list[Array | None]:
         (dloss,), (x, t), (counted, z) = dtop, run.bottom, run.saved
         dx = np.where(counted, sigmoid(x) - t.reshape(x.shape), 0)
         dx *= (dloss / z).astype(x.dtype)

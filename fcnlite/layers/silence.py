@@ -1,11 +1,13 @@
 """Read blobs that no other layer reads, so that the net does not return them (Caffe's Silence).
 
-No tops, no options; the bottoms get no gradient.
+It has no tops and no options; the bottoms get no gradient.
 """
 
 from __future__ import annotations
 
-from fcnlite.layers.base import Array, Layer, Run, Shape, register
+from fcnlite.arrays import Array, Shape
+from fcnlite.layers.base import BackwardRun, ForwardRun, Layer
+from fcnlite.layers.registry import register
 
 
 @register
@@ -17,8 +19,8 @@ class Silence(Layer):
     def top_shapes(self, *bottom: Shape) -> list[Shape]:
         return []
 
-    def forward(self, bottom: list[Array], run: Run) -> list[Array]:
+    def forward(self, bottom: list[Array], run: ForwardRun) -> list[Array]:
         return []
 
-    def backward(self, dtop: list[Array], run: Run) -> list[Array | None]:
+    def backward(self, dtop: list[Array], run: BackwardRun) -> list[Array | None]:
         return [None] * len(self.spec.bottom)

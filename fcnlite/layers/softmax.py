@@ -2,8 +2,8 @@
 
     p_k = exp(x_k) / Σ_j exp(x_j)        dx_k = p_k · (dp_k − Σ_j dp_j · p_j)
 
-bottom x of any shape, classes k on `axis`; top p of the same shape. Option: axis 1. The largest score is subtracted
-first, which leaves p as it is and keeps exp from overflowing.
+bottom x of any shape, classes k on `axis`; top p of the same shape. Option: axis 1. Subtracting the largest score
+first does not change p and keeps exp from overflowing.
 """
 
 from __future__ import annotations
@@ -12,7 +12,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from fcnlite.layers.base import Array, Layer, Run, Shape, canonical_axis, register
+from fcnlite.arrays import Array, Shape
+from fcnlite.layers.base import BackwardRun, ForwardRun, Layer, canonical_axis
+from fcnlite.layers.registry import register
 
 
 @dataclass(frozen=True)
@@ -41,9 +43,9 @@ class Softmax(Layer):
         canonical_axis(self.options.axis, len(bottom[0]))
         return [bottom[0]]
 
-    def forward(self, bottom: list[Array], run: Run) -> list[Array]:
+    def forward(self, bottom: list[Array], run: ForwardRun) -> list[Array]:
         return [softmax(bottom[0], self.options.axis, run.out)]
 
-    def backward(self, dtop: list[Array], run: Run) -> list[Array | None]:
+    def backward(self, dtop: list[Array], run: BackwardRun) -> list[Array | None]:
         (dp,), (p,) = dtop, run.top
         return [p * (dp - (dp * p).sum(axis=self.options.axis, keepdims=True))]

@@ -4,8 +4,8 @@
 
 Positions i whose label is ignore_label are left out of the sum, and their dx is 0. bottoms: scores x (classes k on
 `axis`) and labels, one for each position; tops: the loss (a scalar) and, if named, the probabilities p. Options:
-ignore_label (none); normalization VALID and normalize (see loss.py for Z); axis 1. Under the logarithm p is at least
-the smallest normal float, as in Caffe, so that a position adds 87.34 at the most; this does not enter the gradient.
+ignore_label (none); normalization VALID and normalize (see loss.py for Z); axis 1. Inside the logarithm p is at least
+the smallest normal float, as in Caffe, so that a position adds at most 87.34; the gradient ignores this bound.
 """
 
 from __future__ import annotations
@@ -15,9 +15,11 @@ from math import prod
 
 import numpy as np
 
-from fcnlite.layers.base import Array, Run, Shape, register
+from fcnlite.arrays import Array, Shape
+from fcnlite.layers.base import BackwardRun, ForwardRun
 from fcnlite.layers.labels import check_label_shape, read_labels
 from fcnlite.layers.loss import Loss, LossOptions
+from fcnlite.layers.registry import register
 from fcnlite.layers.softmax import softmax
 
 SMALLEST = np.finfo(np.float32).tiny
@@ -42,7 +44,7 @@ class SoftmaxWithLoss(Loss):
         check_label_shape(bottom[0], bottom[1], self.options.axis)
         return [(), bottom[0]][: len(self.spec.top)]
 
-    def forward(self, bottom: list[Array], run: Run) -> list[Array]:
+    def forward(self, bottom: list[Array], run: ForwardRun) -> list[Array]:
         x, label = bottom
         axis = check_label_shape(x.shape, label.shape, self.options.axis)
         label, counted = read_labels(label, x.shape, axis, self.options.ignore_label)
@@ -54,7 +56,7 @@ class SoftmaxWithLoss(Loss):
         loss = np.asarray(losses.sum(dtype=np.float64) / z, x.dtype)
         return [loss, p][: len(self.spec.top)]
 
-    def backward(self, dtop: list[Array], run: Run) -> list[Array | None]:
+    def backward(self, dtop: list[Array], run: BackwardRun) -> list[Array | None]:
         dloss, (p, label, counted, axis, z) = dtop[0], run.saved
         dx = p.copy()
         np.put_along_axis(dx, label, np.take_along_axis(p, label, axis) - 1, axis)

@@ -1,4 +1,4 @@
-"""One blob under several names (Caffe's Split, which it inserts by itself where a blob has several readers).
+"""One blob under several names (Caffe's Split, which Caffe inserts where a blob has several readers).
 
     y_1 = y_2 = ... = x        dx = Σ_i dy_i
 
@@ -11,7 +11,9 @@ from functools import reduce
 
 import numpy as np
 
-from fcnlite.layers.base import Array, Layer, Run, Shape, register
+from fcnlite.arrays import Array, Shape
+from fcnlite.layers.base import BackwardRun, ForwardRun, Layer
+from fcnlite.layers.registry import register
 
 
 @register
@@ -23,8 +25,8 @@ class Split(Layer):
     def top_shapes(self, *bottom: Shape) -> list[Shape]:
         return [bottom[0]] * len(self.spec.top)
 
-    def forward(self, bottom: list[Array], run: Run) -> list[Array]:
+    def forward(self, bottom: list[Array], run: ForwardRun) -> list[Array]:
         return bottom * len(self.spec.top)
 
-    def backward(self, dtop: list[Array], run: Run) -> list[Array | None]:
+    def backward(self, dtop: list[Array], run: BackwardRun) -> list[Array | None]:
         return [reduce(np.add, dtop)]

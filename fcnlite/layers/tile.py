@@ -1,6 +1,6 @@
 """Repeat a blob along one axis (Caffe's Tile).
 
-    y = [x, x, ...], `tiles` times        dx = Σ_i dy_i, the parts of dy in the same places
+    y = [x, x, ...], `tiles` times        dx = Σ_i dy_i over the `tiles` parts of dy
 
 The top is `tiles` times as large as the bottom on `axis`. Options: tiles; axis 1.
 """
@@ -11,9 +11,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from fcnlite.arrays import Array, Shape
 from fcnlite.description.shapes import Placement
 from fcnlite.errors import SpecError
-from fcnlite.layers.base import Array, Layer, Run, Shape, along_picture, canonical_axis, register
+from fcnlite.layers.base import BackwardRun, ForwardRun, Layer, along_picture, canonical_axis
+from fcnlite.layers.registry import register
 
 
 @dataclass(frozen=True)
@@ -37,10 +39,10 @@ class Tile(Layer):
         (x,), axis = bottom, canonical_axis(self.options.axis, len(bottom[0]))
         return [(*x[:axis], x[axis] * self.options.tiles, *x[axis + 1 :])]
 
-    def forward(self, bottom: list[Array], run: Run) -> list[Array]:
+    def forward(self, bottom: list[Array], run: ForwardRun) -> list[Array]:
         return [np.concatenate(bottom * self.options.tiles, axis=self.options.axis, out=run.out)]
 
-    def backward(self, dtop: list[Array], run: Run) -> list[Array | None]:
+    def backward(self, dtop: list[Array], run: BackwardRun) -> list[Array | None]:
         return [np.add.reduce(np.split(dtop[0], self.options.tiles, axis=self.options.axis))]
 
     def placement(self) -> tuple[Placement, Placement] | None:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias, overload
 
 import numpy as np
 
+from fcnlite.arrays import Array
 from fcnlite.data.pictures import read_image
 from fcnlite.data.transforms import check_picture, to_blob
 from fcnlite.description.model_info import PICTURE_TYPES, Preprocessing
@@ -23,7 +24,6 @@ from fcnlite.text import classes_in_words, html_table
 if TYPE_CHECKING:
     from PIL import Image
 
-Array = np.ndarray[Any, np.dtype[Any]]
 Picture: TypeAlias = "Image.Image | Array | str | os.PathLike[str]"
 Scene: TypeAlias = "Picture | Mapping[str, Picture]"
 """One picture, or those of each input of a net that takes several."""

@@ -1,4 +1,4 @@
-"""--mean, --scale and --order, and where the commands say how pictures are fed."""
+"""--mean, --scale and --order, and how the commands report the preprocessing."""
 
 from __future__ import annotations
 

@@ -10,10 +10,11 @@ from typing import Any, ClassVar
 import numpy as np
 import pytest
 
-from fcnlite.description.shapes import Shape, show
+from fcnlite.arrays import Array, Shape
+from fcnlite.description.shapes import show
 from fcnlite.errors import ShapeError, SpecError
-from fcnlite.layers import base
-from fcnlite.layers.base import Layer, Run, create, register
+from fcnlite.layers import registry
+from fcnlite.layers.base import BackwardRun, ForwardRun, Layer
 from fcnlite.layers.batch_norm import BatchNorm
 from fcnlite.layers.bias import Bias
 from fcnlite.layers.convolution import Convolution
@@ -22,6 +23,7 @@ from fcnlite.layers.elementwise import Sigmoid, TanH
 from fcnlite.layers.inner_product import InnerProduct
 from fcnlite.layers.pooling import Pooling
 from fcnlite.layers.prelu import PReLU
+from fcnlite.layers.registry import create, register
 from fcnlite.layers.relu import ReLU
 from fcnlite.layers.reshape import Reshape
 from fcnlite.layers.scale import Scale
@@ -29,9 +31,8 @@ from fcnlite.layers.slice import Slice
 from fcnlite.layers.softmax import Softmax
 from fcnlite.layers.softmax_loss import SoftmaxWithLoss
 from fcnlite.net import Net
-from tests.compiler.twins import (
+from tests.compiler.path_comparison import (
     GRADIENT_BAR,
-    Array,
     assert_all_near,
     assert_near,
     assert_same_outputs,
@@ -40,7 +41,7 @@ from tests.compiler.twins import (
     gradients,
     layer,
     normal,
-    plain_twin,
+    reference_net,
     spec_of,
 )
 
@@ -68,10 +69,10 @@ def doubled(monkeypatch: pytest.MonkeyPatch, kind: str) -> None:
     class Doubled(derived_from):  # type: ignore[misc, valid-type]
         type = "Doubled"
 
-        def forward(self, bottom: list[Array], run: Run) -> list[Array]:
+        def forward(self, bottom: list[Array], run: ForwardRun) -> list[Array]:
             return [2 * each for each in super().forward(bottom, run)]
 
-    monkeypatch.setattr(base, "_registry", dict(base._registry))
+    monkeypatch.setattr(registry, "_registry", dict(registry._registry))
     register(Doubled)
 
 
@@ -94,20 +95,20 @@ def test_a_loss_too(kind: str) -> None:
 
 
 @pytest.fixture
-def registry(monkeypatch: pytest.MonkeyPatch) -> None:
+def own_types(monkeypatch: pytest.MonkeyPatch) -> None:
     """What a test registers is forgotten after it."""
-    monkeypatch.setattr(base, "_registry", dict(base._registry))
+    monkeypatch.setattr(registry, "_registry", dict(registry._registry))
 
 
 class Twice:
     """Calls the forward that it is put before as it likes: twice, say, and returns a view."""
 
-    def forward(self, bottom: list[Array], run: Run) -> list[Array]:
+    def forward(self, bottom: list[Array], run: ForwardRun) -> list[Array]:
         (x,), (negative,) = super().forward(bottom, run), super().forward([-bottom[0]], run)  # type: ignore[misc]
         return [(x - 3 * negative)[:, ::-1]]
 
 
-@pytest.mark.usefixtures("registry")
+@pytest.mark.usefixtures("own_types")
 @pytest.mark.parametrize("keep", [False, True])
 @pytest.mark.parametrize("in_place", [False, True])
 @pytest.mark.parametrize("mixin", [False, True])
@@ -120,7 +121,7 @@ def test_one_that_calls_ours_as_it_likes(derived_from: type[Layer], mixin: bool,
         class Folded(derived_from):  # type: ignore[misc, valid-type]
             type = "Folded"
 
-            def forward(self, bottom: list[Array], run: Run) -> list[Array]:
+            def forward(self, bottom: list[Array], run: ForwardRun) -> list[Array]:
                 (x,), (negative,) = super().forward(bottom, run), super().forward([-bottom[0]], run)
                 return [(x - 3 * negative)[:, ::-1]]
 
@@ -132,12 +133,12 @@ def test_one_that_calls_ours_as_it_likes(derived_from: type[Layer], mixin: bool,
     after = layer("c", "Power", folded.top[0], shift=1.0)
     net = filled(spec_of((2, 3, 13, 18), layer("a", "Power", "data", scale=0.5), folded, after))
     once = create(net.spec.layer("b"), "TEST")
-    (made,) = once.forward([0.5 * FEEDS["data"]], Run([each.array for each in net.params.get("b", ())]))
-    for path in (net, plain_twin(net)):
+    (made,) = once.forward([0.5 * FEEDS["data"]], ForwardRun([each.array for each in net.params.get("b", ())]))
+    for path in (net, reference_net(net)):
         assert_near(path.forward(FEEDS, keep=keep)["c"], made + 1)
 
 
-@pytest.mark.usefixtures("registry")
+@pytest.mark.usefixtures("own_types")
 @pytest.mark.parametrize("derived_from", [TanH, Convolution, Pooling])
 def test_one_whose_backward_goes_forward_again(derived_from: type[Layer]) -> None:
     """What forward wrote stays as it was."""
@@ -146,7 +147,7 @@ def test_one_whose_backward_goes_forward_again(derived_from: type[Layer]) -> Non
         type = "Numeric"
         backward_reads = frozenset({"bottom", "top"})
 
-        def backward(self, dtop: list[Array], run: Run) -> list[Array | None]:
+        def backward(self, dtop: list[Array], run: BackwardRun) -> list[Array | None]:
             (x,) = run.bottom
             (up,), (down,) = self.forward([x + 0.5], run), self.forward([x - 0.5], run)
             assert up is not down
@@ -160,7 +161,7 @@ def test_one_whose_backward_goes_forward_again(derived_from: type[Layer]) -> Non
     numeric = layer("b", "Numeric", "data", **LAYERS[kind][1] if kind in LAYERS else {})
     net = filled(spec_of((2, 3, 13, 18), numeric))
     made = net.forward(FEEDS, keep=True)["b"]
-    twin = plain_twin(net)
+    twin = reference_net(net)
     twin.forward(FEEDS, keep=True)
     for each in (net, twin):
         each.backward({"b": normal(5, *made.shape)}, wrt=["data"])
@@ -168,13 +169,13 @@ def test_one_whose_backward_goes_forward_again(derived_from: type[Layer]) -> Non
     assert_near(net.grads["data"], twin.grads["data"])
 
 
-@pytest.mark.usefixtures("registry")
+@pytest.mark.usefixtures("own_types")
 @pytest.mark.parametrize("writes_out", [False, True])
 def test_one_that_returns_its_tops_in_another_order(writes_out: bool) -> None:
     class Turned(Slice):
         type = "Turned"
 
-        def forward(self, bottom: list[Array], run: Run) -> list[Array]:
+        def forward(self, bottom: list[Array], run: ForwardRun) -> list[Array]:
             return super().forward(bottom, run)[::-1]
 
     Turned.writes_out = writes_out
@@ -184,7 +185,7 @@ def test_one_that_returns_its_tops_in_another_order(writes_out: bool) -> None:
     assert_same_outputs(filled(spec_of((2, 3, 13, 18), turned, *tanh)), FEEDS)
 
 
-@pytest.mark.usefixtures("registry")
+@pytest.mark.usefixtures("own_types")
 def test_one_whose_tops_have_other_shapes_than_ours() -> None:
     class Unstack(Slice):
         type = "Unstack"
@@ -192,7 +193,7 @@ def test_one_whose_tops_have_other_shapes_than_ours() -> None:
         def top_shapes(self, *bottom: Shape) -> list[Shape]:
             return [(n, *rest) for n, _, *rest in super().top_shapes(*bottom)]
 
-        def forward(self, bottom: list[Array], run: Run) -> list[Array]:
+        def forward(self, bottom: list[Array], run: ForwardRun) -> list[Array]:
             return [each[:, 0] for each in super().forward(bottom, run)]
 
     class Counted(Pooling):
@@ -202,7 +203,7 @@ def test_one_whose_tops_have_other_shapes_than_ours() -> None:
         def top_shapes(self, *bottom: Shape) -> list[Shape]:
             return [*super().top_shapes(*bottom)[:2], (1,)]
 
-        def forward(self, bottom: list[Array], run: Run) -> list[Array]:
+        def forward(self, bottom: list[Array], run: ForwardRun) -> list[Array]:
             return [*super().forward(bottom, run), np.full(1, 3.0)]
 
     register(Unstack)
@@ -213,13 +214,13 @@ def test_one_whose_tops_have_other_shapes_than_ours() -> None:
         assert_same_outputs(filled(spec_of((2, 3, 13, 18), each)), FEEDS)
 
 
-@pytest.mark.usefixtures("registry")
+@pytest.mark.usefixtures("own_types")
 @pytest.mark.parametrize("path", ["fast", "plain"])
 def test_one_that_returns_its_bottom_without_saying_so(path: str) -> None:
     class Same(Layer):
         type = "Same"
 
-        def forward(self, bottom: list[Array], run: Run) -> list[Array]:
+        def forward(self, bottom: list[Array], run: ForwardRun) -> list[Array]:
             return [bottom[0]]
 
     register(Same)
@@ -230,13 +231,13 @@ def test_one_that_returns_its_bottom_without_saying_so(path: str) -> None:
     np.testing.assert_array_equal(FEEDS["data"], before)
 
 
-@pytest.mark.usefixtures("registry")
+@pytest.mark.usefixtures("own_types")
 @pytest.mark.parametrize("path", ["fast", "plain"])
 def test_one_that_returns_other_numbers_or_strides(path: str) -> None:
     class Other(Reshape):  # which `aliases`
         type = "Other"
 
-        def forward(self, bottom: list[Array], run: Run) -> list[Array]:
+        def forward(self, bottom: list[Array], run: ForwardRun) -> list[Array]:
             return [bottom[0].astype(np.float64)[:, :, ::-1, ::-1]]
 
     register(Other)
@@ -247,13 +248,13 @@ def test_one_that_returns_other_numbers_or_strides(path: str) -> None:
     assert_all_near(net.forward(FEEDS), rest.forward(data=FEEDS["data"][:, :, ::-1, ::-1]))
 
 
-@pytest.mark.usefixtures("registry")
+@pytest.mark.usefixtures("own_types")
 @pytest.mark.parametrize("path", ["fast", "plain"])
 def test_one_whose_top_is_not_what_it_says(path: str) -> None:
     class Wrong(TanH):
         type = "Wrong"
 
-        def forward(self, bottom: list[Array], run: Run) -> list[Array]:
+        def forward(self, bottom: list[Array], run: ForwardRun) -> list[Array]:
             return [bottom[0][:, :1], bottom[0]][: 1 if bottom[0].ndim == 4 else 2]
 
     register(Wrong)
@@ -293,17 +294,17 @@ def test_gradients_may_be_arrays_of_any_kind(monkeypatch: pytest.MonkeyPatch, ch
     class Odd(ReLU):
         type = "Odd"
 
-        def backward(self, dtop: list[Array], run: Run) -> list[Array | None]:
+        def backward(self, dtop: list[Array], run: BackwardRun) -> list[Array | None]:
             (dx,) = super().backward(dtop, run)
             assert dx is not None
             return [change(dx)]
 
-    monkeypatch.setattr(base, "_registry", dict(base._registry))
+    monkeypatch.setattr(registry, "_registry", dict(registry._registry))
     register(Odd)
     found = []
     for kind in ("Odd", "ReLU"):
         net = filled(spec_of((2, 3, 13, 18), conv("a", "data", 20), layer("b", kind, "a"), conv("c", "b", 8)))
-        found += [gradients(each, FEEDS) for each in (net, plain_twin(net))]
+        found += [gradients(each, FEEDS) for each in (net, reference_net(net))]
     for other in found[1:]:
         assert_all_near(found[0], other, GRADIENT_BAR)
 
@@ -313,10 +314,10 @@ def test_a_layer_without_backward_is_named(monkeypatch: pytest.MonkeyPatch, path
     class Forward(Layer):
         type = "Forward"
 
-        def forward(self, bottom: list[Array], run: Run) -> list[Array]:
+        def forward(self, bottom: list[Array], run: ForwardRun) -> list[Array]:
             return [2 * bottom[0]]
 
-    monkeypatch.setattr(base, "_registry", dict(base._registry))
+    monkeypatch.setattr(registry, "_registry", dict(registry._registry))
     register(Forward)
     net = filled(spec_of((2, 3, 13, 18), conv("a", "data", 20), layer("mine", "Forward", "a")), path=path)
     with pytest.raises(SpecError, match=r"layer 'mine' \(Forward\): type Forward has no gradient"):

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from fcnlite import data
-from fcnlite.data.dataset import Sample
+from fcnlite.data.sample import Sample
 from fcnlite.data.shapes import _KINDS, _paint, _Shape, _Sun
 from fcnlite.errors import DataError
 

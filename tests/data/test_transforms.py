@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fcnlite.data.dataset import Sample
+from fcnlite.data.sample import Sample
 from fcnlite.data.transforms import Augment, augment, from_blob, label_to_blob, mean_pixel, to_blob
 from fcnlite.description.model_info import Preprocessing
 from fcnlite.errors import DataError

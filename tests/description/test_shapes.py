@@ -15,7 +15,7 @@ from fcnlite.description.shapes import Placement, Window, crop_offset, placement
 from fcnlite.description.spec import LayerSpec, NetSpec
 from fcnlite.errors import ShapeError
 from fcnlite.formats.caffe import parse_net
-from fcnlite.layers.base import links
+from fcnlite.layers.registry import links
 from fcnlite.net import Net
 
 SIZES = st.integers(1, 40)

@@ -7,10 +7,12 @@ from typing import Any
 import pytest
 
 from fcnlite.description.spec import LayerSpec
-from fcnlite.engine.backprop import PlainPass, needed
+from fcnlite.engine.backprop import needed
+from fcnlite.engine.reference import ReferencePass
 from fcnlite.errors import SpecError
 from fcnlite.graph.schedule import Schedule, Versions
-from fcnlite.layers.base import Run, create
+from fcnlite.layers.base import BackwardRun
+from fcnlite.layers.registry import create
 
 LAYERS = [
     LayerSpec("data", "Input", top=("data",)),
@@ -107,7 +109,7 @@ def test_gradients_are_needed_above_what_learns_or_is_asked_for() -> None:
     found = schedule("data", "label", keep=True)
     versions = {step.layer.spec.name: step.top[0] for step in found.steps}
     all_but_side = {versions[name] for name in ("conv", "relu", "pool", "loss")}
-    nodes = list(PlainPass(found, {}, [Run([]) for _ in found.steps]).nodes())
+    nodes = list(ReferencePass(found, {}, [BackwardRun([]) for _ in found.steps]).nodes())
     assert needed(nodes, set(), lambda layer: layer == "conv") == all_but_side
     assert needed(nodes, set(), lambda layer: False) == set()
     asked = needed(nodes, {versions["pool"]}, lambda layer: False)

@@ -13,13 +13,13 @@ from typing import Any
 import numpy as np
 from hypothesis import strategies as st
 
+from fcnlite.arrays import Array, Shape
 from fcnlite.description.shapes import Window
 from fcnlite.description.spec import LayerSpec, NetSpec
-from fcnlite.layers.base import Layer, create
+from fcnlite.layers.base import Layer
+from fcnlite.layers.registry import create
 from fcnlite.net import Net
 
-Array = np.ndarray[Any, np.dtype[Any]]
-Shape = tuple[int, ...]
 Draw = Callable[[st.SearchStrategy[Any]], Any]
 
 

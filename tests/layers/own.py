@@ -9,7 +9,7 @@ import numpy as np
 
 from fcnlite.description.fillers import Filler
 from fcnlite.formats.caffe import parse_net
-from fcnlite.layers import Layer, ParamShape, Run, base
+from fcnlite.layers import BackwardRun, ForwardRun, Layer, ParamShape, registry
 from fcnlite.net import Net
 
 Arrays = list[np.ndarray]
@@ -24,10 +24,10 @@ class Scaled(Layer):
     def params(self, *bottom: tuple[int, ...]) -> list[ParamShape]:
         return [ParamShape((bottom[0][1],), Filler(value=3.0))]
 
-    def forward(self, bottom: Arrays, run: Run) -> Arrays:
+    def forward(self, bottom: Arrays, run: ForwardRun) -> Arrays:
         return [bottom[0] * run.params[0][:, None, None]]
 
-    def backward(self, dtop: Arrays, run: Run) -> list[np.ndarray | None]:
+    def backward(self, dtop: Arrays, run: BackwardRun) -> list[np.ndarray | None]:
         if run.dparams[0] is not None:
             run.dparams[0][...] = (dtop[0] * run.bottom[0]).sum((0, 2, 3))
         return [dtop[0] * run.params[0][:, None, None]]
@@ -36,13 +36,13 @@ class Scaled(Layer):
 @contextmanager
 def registered(*classes: type[Layer]) -> Iterator[None]:
     """Within the block the types of these classes are known."""
-    before = dict(base._registry)
-    base._registry.update({each.type: each for each in classes})
+    before = dict(registry._registry)
+    registry._registry.update({each.type: each for each in classes})
     try:
         yield
     finally:
-        base._registry.clear()
-        base._registry.update(before)
+        registry._registry.clear()
+        registry._registry.update(before)
 
 
 def net_with(cls: type[Layer], path: str, dtype: str = "float32", options: str = "") -> Net:

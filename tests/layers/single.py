@@ -7,9 +7,10 @@ from typing import Any
 
 import numpy as np
 
+from fcnlite.arrays import Array
 from fcnlite.description.spec import LayerSpec, NetSpec
 from fcnlite.net import Net
-from tests.layers.examples import Array, input_layer
+from tests.layers.examples import input_layer
 
 NAN = float("nan")
 INF = float("inf")

@@ -10,10 +10,11 @@ import pytest
 from hypothesis import given, settings
 from scipy import special
 
+from fcnlite.arrays import Array
 from fcnlite.description.spec import LayerSpec, NetSpec
 from fcnlite.errors import ShapeError, SpecError
 from fcnlite.net import Net
-from tests.layers.examples import EXAMPLES, Array, Example, input_layer
+from tests.layers.examples import EXAMPLES, Example, input_layer
 from tests.layers.single import INF, NAN, compute, gradients, normal, one
 
 SHAPES = [(), (7,), (3, 4), (2, 3, 4), (2, 3, 4, 5), (2, 1, 3, 4, 2)]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -11,15 +11,17 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from fcnlite.arrays import Array
 from fcnlite.compiler import plan
-from fcnlite.compiler.ir import Machine, Operation
-from fcnlite.compiler.plan import PlanPass
+from fcnlite.compiler.machine import Machine
+from fcnlite.compiler.plan import PlanPass, Step
 from fcnlite.description.spec import LayerSpec, NetSpec
 from fcnlite.errors import SpecError
 from fcnlite.layers import check_gradients, registered
-from fcnlite.layers.base import Run, create
+from fcnlite.layers.base import ForwardRun
+from fcnlite.layers.registry import create
 from fcnlite.net import Net
-from tests.layers.examples import EXAMPLES, Array, Example
+from tests.layers.examples import EXAMPLES, Example
 
 NO_COMPUTATION = {"Silence", *(name for name, cls in registered().items() if cls.bottoms == (0, 0))}  # inputs
 NO_GRADIENT = {"Accuracy", "ArgMax"}
@@ -102,7 +104,7 @@ def test_bottoms_are_never_written(type_: str, data: st.DataObject) -> None:
     before = {name: array.copy() for name, array in inputs.items()}
     for array in inputs.values():
         array.flags.writeable = False
-    state = Run([each.astype(np.float32) for each in example.param_values()])
+    state = ForwardRun([each.astype(np.float32) for each in example.param_values()])
     state.rng = lambda: np.random.default_rng(0)
     state.top_shapes = layer.top_shapes(*example.shapes)
     layer.forward(list(inputs.values()), state)
@@ -159,7 +161,7 @@ def test_a_top_is_written_where_there_is_memory_for_it(type_: str, data: st.Data
     layer, bottoms = example.layer(), list(example.inputs().values())
     found = []
     for outs in ([], [np.full(shape, np.nan) for shape in layer.top_shapes(*example.shapes)]):
-        state = Run([each.copy() for each in example.param_values()], outs=outs if layer.writes_out else [])
+        state = ForwardRun([each.copy() for each in example.param_values()], outs=outs if layer.writes_out else [])
         state.rng = lambda: np.random.default_rng(0)
         found.append(layer.forward(bottoms, state))
         for top, out in zip(found[-1], state.outs, strict=bool(state.outs)):
@@ -182,7 +184,7 @@ def test_all_that_a_plan_makes_lies_in_its_arena(type_: str, data: st.DataObject
         for value in operation.top:
             array = done._values[value]
             fed = any(np.may_share_memory(array, done._values[each]) for each in operation.bottom)
-            assert fed or array.size == 0 or np.may_share_memory(array, net._arena.of(array.size)), value.name
+            assert fed or array.size == 0 or np.may_share_memory(array, net.executor.arena.of(array.size)), value.name
 
 
 @pytest.mark.parametrize("type_", sorted(set(TYPES) - NO_GRADIENT))
@@ -193,12 +195,19 @@ def test_all_gradients_of_a_plan_lie_in_its_arena(type_: str, data: st.DataObjec
     example = draw_example(data, type_)
     plain = example.net("float32")
     net = Net(plain.spec, phase=plain.phase, shared=plain.params)
-    accumulate, passes = False, 0
+    accumulate, passes, backward = False, 0, plan._backward
 
-    def backward(operation: Operation, run: Run, machine: Machine, dtop: list[Array]) -> list[Array | None]:
+    def checked(
+        step: Step,
+        saved: Any,
+        machine: Machine,
+        dtop: list[Array],
+        needs: Sequence[bool],
+        dparams: Sequence[Array | None],
+    ) -> list[Array | None]:
         nonlocal passes
-        found = operation.backward(dtop, run, machine)
-        for each in (*found, *(run.dparams if accumulate else ())):
+        found = backward(step, saved, machine, dtop, needs, dparams)
+        for each in (*found, *(dparams if accumulate else ())):
             passed_on = each is not None and any(np.may_share_memory(each, of_top) for of_top in dtop)
             assert each is None or each.size == 0 or passed_on or machine.arena.holds(each)
         passes += 1
@@ -207,9 +216,9 @@ def test_all_gradients_of_a_plan_lie_in_its_arena(type_: str, data: st.DataObjec
     for accumulate in (False, True):
         seeds = top_gradients(example, run(net, example.inputs(), keep=True))
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(plan, "_backward", backward)
+            patch.setattr(plan, "_backward", checked)
             net.backward(seeds, wrt=differentiable(example), accumulate=accumulate)
-        assert not any(piece.floats_lent() for piece in net._arena._lending)
+        assert not any(piece.floats_lent() for piece in net.executor.arena._lending)
     assert passes
 
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from fcnlite.arrays import Array
 from fcnlite.errors import SpecError
-from tests.layers.examples import Array
 from tests.layers.single import NAN, compute, one
 
 

@@ -9,7 +9,7 @@ import pytest
 
 from fcnlite.description.spec import LayerSpec
 from fcnlite.errors import GradientError, ShapeError, SpecError
-from fcnlite.layers import Run, check_gradients, create
+from fcnlite.layers import BackwardRun, ForwardRun, check_gradients, create
 from tests.layers.own import Arrays, Scaled, registered
 
 X = np.random.default_rng(0).normal(size=(2, 3, 4, 5))
@@ -36,7 +36,7 @@ def test_a_right_layer_passes_and_the_report_names_its_arrays() -> None:
 
 
 def test_the_worst_entry_is_found() -> None:
-    def backward(self: Scaled, dtop: Arrays, run: Run) -> Any:
+    def backward(self: Scaled, dtop: Arrays, run: BackwardRun) -> Any:
         (dx,) = Scaled.backward(self, dtop, run)
         assert dx is not None
         dx[1, 2, 3, 4] *= 2
@@ -53,7 +53,7 @@ def test_the_worst_entry_is_found() -> None:
 
 
 def test_a_wrong_gradient_of_a_parameter_is_found() -> None:
-    def backward(self: Scaled, dtop: Arrays, run: Run) -> Any:
+    def backward(self: Scaled, dtop: Arrays, run: BackwardRun) -> Any:
         if run.dparams[0] is not None:
             run.dparams[0][...] = (dtop[0] * run.bottom[0]).mean((0, 2, 3))
         return [dtop[0] * run.params[0][:, None, None]]
@@ -71,19 +71,19 @@ def test_kinks_are_told_as_kinks() -> None:
     check_gradients(spec, X + 0.01 * np.sign(X))
 
 
-def frozen(self: Scaled, dtop: Arrays, run: Run) -> Any:
+def frozen(self: Scaled, dtop: Arrays, run: BackwardRun) -> Any:
     Scaled.backward(self, dtop, run)
     return [dtop[0] * (1.0 if run.dparams[0] is None else run.params[0][:, None, None])]
 
 
-def unneeded(self: Scaled, dtop: Arrays, run: Run) -> Any:
+def unneeded(self: Scaled, dtop: Arrays, run: BackwardRun) -> Any:
     found = Scaled.backward(self, dtop, run)
     if not run.needs[0] and run.dparams[0] is not None:
         run.dparams[0].fill(0)
     return found
 
 
-def drawing(self: Scaled, bottom: Arrays, run: Run) -> Any:
+def drawing(self: Scaled, bottom: Arrays, run: ForwardRun) -> Any:
     return [bottom[0] * np.random.default_rng().normal(size=bottom[0].shape)]
 
 
@@ -92,7 +92,7 @@ def drawing(self: Scaled, bottom: Arrays, run: Run) -> Any:
     [
         ({"backward": frozen}, GradientError, "with frozen parameters.* backward gives other gradients"),
         ({"backward": unneeded}, GradientError, "with bottoms that need no gradient.* backward gives other gradients"),
-        ({"forward": drawing}, GradientError, r"other numbers the second time; draw random ones from run.rng\(\)"),
+        ({"forward": drawing}, GradientError, r"other numbers the second time; draw random numbers from run.rng\(\)"),
         ({"backward_reads": frozenset()}, SpecError, "backward reads run.bottom .*add backward_reads = frozenset"),
         ({"backward": lambda self, dtop, run: dtop[0]}, SpecError, "backward returned an array"),
         ({"top_shapes": lambda self, x: [x[:2]]}, ShapeError, "forward made tops of shape"),
@@ -106,7 +106,7 @@ def test_other_faults_are_found_too(members: dict[str, Any], error: type[Excepti
 def test_arguments_that_do_not_fit_are_errors() -> None:
     for bottom, how, words in (
         ((X, X), {}, "2 arrays for 1 bottoms"),
-        ((X,), {"params": [np.ones(4)]}, r"params have the shapes \[\(4,\)\]; the layer wants \[\(3,\)\]"),
+        ((X,), {"params": [np.ones(4)]}, r"params have the shapes \[\(4,\)\]; expected \[\(3,\)\]"),
     ):
         with pytest.raises(GradientError, match=words):
             check(changed(), *bottom, **how)
@@ -117,7 +117,7 @@ def test_arguments_that_do_not_fit_are_errors() -> None:
 def test_of_a_large_array_some_entries_are_searched() -> None:
     """In a second or so, and what it names is wrong."""
 
-    def backward(self: Scaled, dtop: Arrays, run: Run) -> Any:
+    def backward(self: Scaled, dtop: Arrays, run: BackwardRun) -> Any:
         Scaled.backward(self, dtop, run)
         return [1.5 * dtop[0] * run.params[0][:, None, None]]
 

@@ -9,11 +9,11 @@ import numpy as np
 import pytest
 from scipy.special import log_softmax, softmax
 
+from fcnlite.arrays import Array
 from fcnlite.errors import FcnliteError, FileError, ShapeError, SpecError
 from fcnlite.formats.caffe import parse_net, read_net
 from fcnlite.formats.caffe.schema import message_class
 from fcnlite.net import Net
-from tests.layers.examples import Array
 from tests.layers.single import LABELS, SCORES, compute, gradients, normal, one
 
 MATRIX = normal(4, 4, seed=9)

@@ -15,14 +15,15 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from fcnlite import config
-from fcnlite._kernels import im2col, pooling
+from fcnlite._kernels.pooling import nchw as pooling
+from fcnlite._kernels.products import im2col
+from fcnlite.arrays import Array
 from fcnlite.description.shapes import Window
 from fcnlite.description.spec import LayerSpec, NetSpec
-from fcnlite.layers import columns
+from fcnlite.layers import banding
 from fcnlite.net import Net
 from tests.layers.examples import EXAMPLES, Example, input_layer
 
-Array = np.ndarray[Any, np.dtype[Any]]
 Pair = tuple[int, int]
 
 TYPES = st.sampled_from([np.float32, np.float64])
@@ -241,7 +242,7 @@ def test_pictures_of_many_bands(type_: str, group: int, threads: int) -> None:
     )
     net, inputs = example.net("float64"), example.inputs()
     whole = passes(net, inputs, threads)
-    with mock.patch.object(columns, "BAND_BYTES", 1 << 10), mock.patch.object(columns, "LEAST_BAND", 7):
+    with mock.patch.object(banding, "BAND_BYTES", 1 << 10), mock.patch.object(banding, "LEAST_BAND", 7):
         bands = passes(net, inputs, threads)
     for name, array in whole.items():
         np.testing.assert_allclose(bands[name], array, rtol=0, atol=1e-12 * np.abs(array).max())

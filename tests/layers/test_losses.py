@@ -9,8 +9,8 @@ import pytest
 from scipy.special import expit, log_softmax, xlogy
 from scipy.special import softmax as scipy_softmax
 
+from fcnlite.arrays import Array
 from fcnlite.errors import ShapeError, SpecError
-from tests.layers.examples import Array
 from tests.layers.single import LABELS, SCORES, compute, gradients, normal, one
 
 

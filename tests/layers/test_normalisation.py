@@ -9,9 +9,10 @@ import pytest
 from hypothesis import given, settings
 from scipy import ndimage
 
+from fcnlite.arrays import Array
 from fcnlite.errors import ShapeError, SpecError
 from fcnlite.net import Net
-from tests.layers.examples import EXAMPLES, Array, Example
+from tests.layers.examples import EXAMPLES, Example
 from tests.layers.single import compute, gradients, normal, one
 
 # LRN

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from fcnlite.errors import FcnliteError, ShapeError, SpecError
-from fcnlite.layers import Run
+from fcnlite.layers import BackwardRun, ForwardRun
 from tests.layers.own import Arrays, Scaled, batch, net_with
 
 PATHS = ["plain", "fast"]
@@ -36,48 +36,48 @@ def test_a_right_layer_gives_the_same_gradients_at_every_pass(path: str) -> None
     np.testing.assert_allclose(net.params["mine"][0].grad, 2 * reference["mine[0]"], rtol=1e-4)
 
 
-def rebinds(self: Scaled, dtop: Arrays, run: Run) -> Any:
+def rebinds(self: Scaled, dtop: Arrays, run: BackwardRun) -> Any:
     run.dparams[0] = (dtop[0] * run.bottom[0]).sum((0, 2, 3))  # type: ignore[index]
     return [dtop[0] * run.params[0][:, None, None]]
 
 
-def replaces(self: Scaled, dtop: Arrays, run: Run) -> Any:
+def replaces(self: Scaled, dtop: Arrays, run: BackwardRun) -> Any:
     run.dparams = [(dtop[0] * run.bottom[0]).sum((0, 2, 3))]
     return [dtop[0] * run.params[0][:, None, None]]
 
 
-def appends(self: Scaled, dtop: Arrays, run: Run) -> Any:
+def appends(self: Scaled, dtop: Arrays, run: BackwardRun) -> Any:
     run.dparams.append((dtop[0] * run.bottom[0]).sum((0, 2, 3)))  # type: ignore[attr-defined]
     return [dtop[0] * run.params[0][:, None, None]]
 
 
-def adds(self: Scaled, dtop: Arrays, run: Run) -> Any:
+def adds(self: Scaled, dtop: Arrays, run: BackwardRun) -> Any:
     run.dparams[0] += (dtop[0] * run.bottom[0]).sum((0, 2, 3))  # type: ignore[index, operator]
     return [dtop[0] * run.params[0][:, None, None]]
 
 
-def forgets(self: Scaled, dtop: Arrays, run: Run) -> Any:
+def forgets(self: Scaled, dtop: Arrays, run: BackwardRun) -> Any:
     return [dtop[0] * run.params[0][:, None, None]]
 
 
-def writes_in_part(self: Scaled, dtop: Arrays, run: Run) -> Any:
+def writes_in_part(self: Scaled, dtop: Arrays, run: BackwardRun) -> Any:
     run.dparams[0][:2] = (dtop[0] * run.bottom[0]).sum((0, 2, 3))[:2]  # type: ignore[index]
     return [dtop[0] * run.params[0][:, None, None]]
 
 
-def writes_dtop(self: Scaled, dtop: Arrays, run: Run) -> Any:
+def writes_dtop(self: Scaled, dtop: Arrays, run: BackwardRun) -> Any:
     Scaled.backward(self, dtop, run)
     dtop[0] *= run.params[0][:, None, None]
     return dtop
 
 
-def writes_bottom(self: Scaled, dtop: Arrays, run: Run) -> Any:
+def writes_bottom(self: Scaled, dtop: Arrays, run: BackwardRun) -> Any:
     run.bottom[0] *= dtop[0]
     return Scaled.backward(self, dtop, run)
 
 
 def returning(change: Any) -> Any:
-    def backward(self: Scaled, dtop: Arrays, run: Run) -> Any:
+    def backward(self: Scaled, dtop: Arrays, run: BackwardRun) -> Any:
         (dx,) = Scaled.backward(self, dtop, run)
         return change(dx)
 
@@ -142,7 +142,7 @@ FORWARD: dict[str, tuple[Any, type[FcnliteError], str]] = {
 def test_what_forward_does_wrong_is_an_error(kind: str, path: str) -> None:
     change, error, words = FORWARD[kind]
 
-    def forward(self: Scaled, bottom: Arrays, run: Run) -> Any:
+    def forward(self: Scaled, bottom: Arrays, run: ForwardRun) -> Any:
         return change(Scaled.forward(self, bottom, run)[0])
 
     net = net_with(type("Mine", (Scaled,), {"type": "Mine", "forward": forward}), path)
@@ -177,7 +177,7 @@ def test_shapes_may_be_lists_and_numpy_s_numbers() -> None:
 
 @pytest.mark.parametrize("path", PATHS)
 def test_a_forward_that_writes_into_its_bottom_is_an_error(path: str) -> None:
-    def forward(self: Scaled, bottom: Arrays, run: Run) -> Any:
+    def forward(self: Scaled, bottom: Arrays, run: ForwardRun) -> Any:
         bottom[0] *= 2
         return bottom
 
@@ -195,20 +195,20 @@ def test_a_layer_may_pass_on_what_it_gets(path: str) -> None:
     class Same(Scaled):
         type = "Same"
 
-        def forward(self, bottom: Arrays, run: Run) -> Arrays:
+        def forward(self, bottom: Arrays, run: ForwardRun) -> Arrays:
             return bottom
 
-        def backward(self, dtop: Arrays, run: Run) -> Any:
+        def backward(self, dtop: Arrays, run: BackwardRun) -> Any:
             run.dparams[0].fill(0)  # type: ignore[union-attr]
             return dtop
 
     class Once(Scaled):
         type = "Once"
 
-        def forward(self, bottom: Arrays, run: Run) -> Arrays:
+        def forward(self, bottom: Arrays, run: ForwardRun) -> Arrays:
             return [bottom[0] * 1]
 
-        def backward(self, dtop: Arrays, run: Run) -> Any:
+        def backward(self, dtop: Arrays, run: BackwardRun) -> Any:
             run.dparams[0].fill(0)  # type: ignore[union-attr]
             return [dtop[0] * 1]
 
@@ -224,18 +224,18 @@ def test_a_saved_top_is_not_written_over_by_the_next_layer(path: str) -> None:
     class Squashed(Scaled):
         type = "Squashed"
 
-        def forward(self, bottom: Arrays, run: Run) -> Arrays:
+        def forward(self, bottom: Arrays, run: ForwardRun) -> Arrays:
             run.saved = np.tanh(bottom[0])
             return [run.saved]
 
-        def backward(self, dtop: Arrays, run: Run) -> Any:
+        def backward(self, dtop: Arrays, run: BackwardRun) -> Any:
             run.dparams[0].fill(0)  # type: ignore[union-attr]
             return [dtop[0] * (1 - run.saved**2)]
 
     class Kept(Squashed):
         type = "Kept"
 
-        def forward(self, bottom: Arrays, run: Run) -> Arrays:
+        def forward(self, bottom: Arrays, run: ForwardRun) -> Arrays:
             run.saved = np.tanh(bottom[0])
             return [run.saved.copy()]
 

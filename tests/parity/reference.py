@@ -6,15 +6,13 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
 
+from fcnlite.arrays import Array
 from fcnlite.net import Net
 from tests.conftest import shared_folder
-
-Array = np.ndarray[Any, np.dtype[Any]]
 
 HERE = Path(__file__).parent / "cases"
 

@@ -12,11 +12,12 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from fcnlite import models, surgery
+from fcnlite.arrays import Array
 from fcnlite.description.fillers import Filler
 from fcnlite.description.spec import LayerSpec, NetSpec
 from fcnlite.formats.interop import save_onnx
 from fcnlite.net import Net
-from tests.random_nets import Array, assert_close, picture, specs, with_values
+from tests.random_nets import assert_close, picture, specs, with_values
 
 pytestmark = pytest.mark.peers
 ort = pytest.importorskip("onnxruntime", reason="ONNX Runtime is not installed; `make test-peers` installs it")

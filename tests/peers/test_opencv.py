@@ -10,10 +10,11 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 
 from fcnlite import caffe, models, surgery
+from fcnlite.arrays import Array, Shape
 from fcnlite.description.fillers import Filler
 from fcnlite.description.spec import LayerSpec, NetSpec
 from fcnlite.net import Net
-from tests.random_nets import Array, Shape, assert_close, picture, specs, with_values
+from tests.random_nets import assert_close, picture, specs, with_values
 
 pytestmark = pytest.mark.peers
 cv2 = pytest.importorskip("cv2", reason="OpenCV is not installed; `make test-peers` installs it")

@@ -56,7 +56,7 @@ def test_a_state_of_caffe_continues_as_one_of_ours_does(tmp_path: Path, rule: st
     resumed = solver.create(rule, train_net(seed=4), base_lr=0.05, momentum=0.9)
     assert resumed.restore(caffes(tmp_path, whole, form)) == {"iteration": 3}
     for each in (whole, resumed):
-        each.net.seed = 0  # of Dropout, which Caffe's files do not keep
+        each.net.state.seed = 0  # Caffe's files do not keep the seed of Dropout
         each.step(batch(7))
     assert_equal(arrays(resumed.net), arrays(whole.net))
 
@@ -93,12 +93,12 @@ def test_weights_are_no_state_to_resume_from(tmp_path: Path, name: str) -> None:
     whole = started("SGD")
     before = arrays(whole.net)
     (tmp_path / name).write_bytes(b"weights")
-    told = rf"{name}: holds weights only.*to resume one, give net_iter_3\.solverstate, which Caffe saves"
+    told = rf"{name}: holds weights only.*to resume, give net_iter_3\.solverstate, which Caffe saves"
     with pytest.raises(TrainingError, match=told):
         whole.restore(tmp_path / name)
     for form in (".h5", ""):
         state = caffes(tmp_path, whole, form)
-        with pytest.raises(TrainingError, match=f"to resume one, give {state}\\. To start"):
+        with pytest.raises(TrainingError, match=f"to resume, give {state}\\. To start"):
             whole.restore(tmp_path / name)
     assert_equal(arrays(whole.net), before)
     assert whole.restore(state) == {"iteration": 3}

@@ -12,12 +12,12 @@ import pytest
 
 import fcnlite
 from fcnlite import solver
+from fcnlite.arrays import Array
 from fcnlite.errors import SpecError, TrainingError
 from fcnlite.net import Net
 from fcnlite.solver import SGD
 from tests.solver.nets import NET, arrays, batch, train_net
 
-Array = np.ndarray[Any, np.dtype[Any]]
 STEADY = NET.replace('type: "Dropout"', 'type: "ReLU"')
 RATE, MOMENTUM = 0.05, 0.8
 Rule = Callable[[Array, dict[str, Array], int], Array]

@@ -11,8 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from fcnlite._kernels import update
+from fcnlite.arrays import Array
 
-Array = np.ndarray[Any, np.dtype[Any]]
 RATE, MOMENTUM, SECOND, DELTA = 0.1, 0.9, 0.8, 0.01
 
 

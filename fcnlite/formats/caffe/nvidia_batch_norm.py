@@ -13,9 +13,9 @@ from typing import Any
 
 import numpy as np
 
+from fcnlite.arrays import Array
 from fcnlite.description.spec import LayerSpec, NetSpec
 
-Array = np.ndarray[Any, np.dtype[Any]]
 Weights = Mapping[str, Sequence[Array]]
 
 OPTIONS = ("scale_bias", "scale_filler", "bias_filler", "engine")

@@ -13,13 +13,13 @@ from typing import Any
 
 import numpy as np
 
+from fcnlite.arrays import Array
 from fcnlite.errors import FileError
 from fcnlite.files import atomic_write
 from fcnlite.formats.caffe.caffemodel import MAX_BYTES
 from fcnlite.formats.caffe.schema import fields, message_class
 from fcnlite.formats.caffe.wire import BYTES
 
-Array = np.ndarray[Any, np.dtype[Any]]
 Pieces = list[Any]
 """The bytes and arrays of a file, in order."""
 

@@ -17,10 +17,10 @@ from typing import Any
 
 import numpy as np
 
+from fcnlite.arrays import Array
 from fcnlite.errors import FileError
 from fcnlite.formats import hdf5
 from fcnlite.formats.interop import vgg16
-from fcnlite.formats.interop.vgg16 import Array
 
 _CONVOLUTIONS = {f"block{name[4]}_conv{name[6]}": name for name in vgg16.CONVOLUTIONS}
 _INNER_PRODUCTS = dict(zip(("fc1", "fc2", "predictions"), vgg16.INNER_PRODUCTS, strict=True))

@@ -11,10 +11,10 @@ import json
 import os
 from math import prod
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
+from fcnlite.arrays import Array
 from fcnlite.errors import FileError
 from fcnlite.files import cannot_read
 
@@ -23,8 +23,6 @@ MAX_HEADER = 16 << 20
 MAX_AXES = 32
 
 _DTYPES = {"F64": "<f8", "F32": "<f4", "F16": "<f2", "BF16": "<u2"}
-
-Array = np.ndarray[Any, np.dtype[Any]]
 
 
 def read(path: str | os.PathLike[str]) -> dict[str, Array]:

@@ -21,10 +21,10 @@ import os
 
 import numpy as np
 
+from fcnlite.arrays import Array
 from fcnlite.description.model_info import Preprocessing
 from fcnlite.errors import FileError, SpecError, nearest
 from fcnlite.formats.interop import safetensors, vgg16
-from fcnlite.formats.interop.vgg16 import Array
 
 _MEAN_RGB = (0.485, 0.456, 0.406)
 _DEVIATION_RGB = (0.229, 0.224, 0.225)

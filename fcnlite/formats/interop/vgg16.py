@@ -5,14 +5,12 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping, Sequence
 from math import isqrt
-from typing import Any
 
 import numpy as np
 
+from fcnlite.arrays import Array
 from fcnlite.description.shapes import show
 from fcnlite.errors import FileError
-
-Array = np.ndarray[Any, np.dtype[Any]]
 
 CONVOLUTIONS = tuple(
     f"conv{stage}_{i}" for stage, count in enumerate((2, 2, 3, 3, 3), start=1) for i in range(1, count + 1)

@@ -14,12 +14,13 @@ from hypothesis import HealthCheck, given, settings
 
 import fcnlite
 from fcnlite import caffe, layers, models
+from fcnlite.arrays import Array
 from fcnlite.description.spec import LayerSpec, NetSpec, ParamSpec, StateRule
 from fcnlite.engine.parameter import Parameter
 from fcnlite.errors import FileError, SpecError
 from fcnlite.layers.base import Layer
 from fcnlite.net import Net
-from tests.random_nets import Array, picture, specs, with_values
+from tests.random_nets import picture, specs, with_values
 
 DATA = LayerSpec("data", "Input", top=("data",), options={"shape": [{"dim": [1, 2, 8, 8]}]})
 
@@ -233,7 +234,7 @@ def unknown_to_caffe() -> Iterator[str]:
 
     layers.register(Twice)
     yield "Twice"
-    del layers.base._registry["Twice"]
+    del layers.registry._registry["Twice"]
 
 
 def test_layers_of_the_users_own_are_refused(unknown_to_caffe: str, tmp_path: Path) -> None:

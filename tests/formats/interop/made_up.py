@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 
 from fcnlite import models
+from fcnlite.arrays import Array
 from fcnlite.net import Net
 
-Array = np.ndarray[Any, Any]
 WIDTH = 1 / 32
 CLASSES = 7
 SIDE = 64

@@ -11,12 +11,11 @@ import numpy as np
 import pytest
 
 from fcnlite import caffe, models, surgery
+from fcnlite.arrays import Array
 from fcnlite.errors import FileError
 from fcnlite.formats.interop import keras
 from fcnlite.net import Net
 from tests.formats.interop.made_up import CLASSES, SIDE, vgg16
-
-Array = np.ndarray[Any, Any]
 
 GROUPS = {f"conv{stage}_{i}": f"block{stage}_conv{i}" for stage in range(1, 6) for i in range(1, 4)}
 GROUPS |= {"fc6": "fc1", "fc7": "fc2", "fc8": "predictions"}

@@ -16,11 +16,12 @@ from hypothesis import HealthCheck, given, settings
 from onnx.reference import ReferenceEvaluator
 
 from fcnlite import models
+from fcnlite.arrays import Shape
 from fcnlite.description.spec import LayerSpec, NetSpec, ParamSpec
 from fcnlite.errors import FcnliteError, FileError, SpecError
 from fcnlite.formats.interop import save_onnx
 from fcnlite.net import Net
-from tests.random_nets import Shape, assert_close, picture, specs, with_values
+from tests.random_nets import assert_close, picture, specs, with_values
 
 DATA = LayerSpec("data", "Input", top=("data",), options={"shape": [{"dim": [1, 2, 8, 6]}]})
 LABEL = LayerSpec("label", "Input", top=("label",), options={"shape": [{"dim": [1, 8, 6]}]})

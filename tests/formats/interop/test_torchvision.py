@@ -12,13 +12,12 @@ import numpy as np
 import pytest
 
 from fcnlite import models, surgery
+from fcnlite.arrays import Array
 from fcnlite.description.model_info import Preprocessing
 from fcnlite.errors import FileError, SpecError
 from fcnlite.formats.interop import safetensors, torchvision
 from fcnlite.net import Net
 from tests.formats.interop.made_up import CLASSES, SIDE, vgg16
-
-Array = np.ndarray[Any, Any]
 
 PLACES = (0, 2, 5, 7, 10, 12, 14, 17, 19, 21, 24, 26, 28)
 MODULES = [*(f"features.{i}" for i in PLACES), *(f"classifier.{i}" for i in (0, 3, 6))]

@@ -9,8 +9,8 @@ import numpy as np
 from fcnlite.errors import SpecError
 from fcnlite.formats.interop.onnx.graph import Converter, Graph, Value
 from fcnlite.layers.batch_norm import averages
+from fcnlite.layers.broadcast import Broadcast
 from fcnlite.layers.elementwise import LinearOptions
-from fcnlite.layers.repeated import Repeated
 
 
 def _relu(graph: Graph, layer: Any, bottom: list[Value]) -> list[str]:
@@ -69,13 +69,13 @@ def _scale(graph: Graph, layer: Any, bottom: list[Value]) -> list[str]:
     x, o = bottom[0], layer.options
     params = graph.params(layer) if layer.params(*(each.shape for each in bottom)) else []
     if len(bottom) == 2:
-        each = Repeated.of_bottom(x.shape, o.axis, bottom[1].shape)
+        each = Broadcast.of_bottom(x.shape, o.axis, bottom[1].shape)
         behind = range(len(each.shape), each.axes - each.axis)
         operands = [graph.add("Unsqueeze", bottom[1].name, graph.integers(*behind)) if behind else bottom[1].name]
     else:
-        each = Repeated.between(x.shape, o.axis, o.num_axes)
+        each = Broadcast.between(x.shape, o.axis, o.num_axes)
         operands = []
-    operands += [graph.constant(each.laid(array)) for array in params]
+    operands += [graph.constant(each.expand(array)) for array in params]
     value = x.name
     for op, operand in zip(["Mul", "Add"] if layer.type == "Scale" else ["Add"], operands, strict=False):
         value = graph.add(op, value, operand)

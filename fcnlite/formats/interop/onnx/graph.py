@@ -8,11 +8,11 @@ from typing import Any
 
 import numpy as np
 
+from fcnlite.arrays import Array, Shape
 from fcnlite.errors import SpecError
-from fcnlite.formats.exportable import Array
 from fcnlite.formats.interop.onnx.sizes import Sizes
 from fcnlite.graph.schedule import Schedule, Step
-from fcnlite.layers.base import Layer, Shape, named
+from fcnlite.layers.base import Layer, named
 
 
 @dataclass(frozen=True)

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from fcnlite.arrays import Shape
 from fcnlite.errors import ShapeError
 from fcnlite.graph import sizing
 from fcnlite.graph.schedule import Schedule
-from fcnlite.layers.base import Shape
 
 
 @dataclass(frozen=True)
