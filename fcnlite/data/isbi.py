@@ -56,13 +56,15 @@ class ISBI(Dataset):
         return len(self._slices)
 
     def __getitem__(self, index: int) -> Sample:
-        """Read slice `index` of the split. Raises `FileError` or `DataError`, which names the file, if it cannot be used."""
+        """Read slice `index` of the split. Raises `FileError` or `DataError`, which names the file."""
         number, image, label, page = self._slices[index]
         picture = read_gray_page(image, page)
         labels = NumberTable(VALUES, len(CLASSES), lambda path: read_gray_page(path, page))(label)
         if picture.shape != labels.shape:
             sizes = " and ".join(f"{each.shape[1]}×{each.shape[0]}" for each in (picture, labels))
-            raise DataError(f"{image} and {label}: slice {number} has {sizes} pixels; a picture and its label must have one size.")
+            raise DataError(
+                f"{image} and {label}: slice {number} has {sizes} pixels; a picture and its label must have one size."
+            )
         return Sample({"data": np.repeat(picture[:, :, None], 3, axis=2)}, {"label": labels}, f"slice {number}")
 
 

@@ -13,7 +13,7 @@ from PIL import Image
 from fcnlite import data
 from fcnlite.data.label_tables import is_void, read_classes
 from fcnlite.errors import DataError
-from tests.data.test_folder import names, opened, write_colors, write_label
+from tests.data.folders import names, opened, write_colors, write_label
 
 Pairs = Callable[[int], Path]
 

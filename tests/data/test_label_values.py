@@ -15,7 +15,7 @@ from fcnlite._cli import parser as _cli
 from fcnlite.data.label_files import read_numbers
 from fcnlite.errors import DataError
 from fcnlite.train.__main__ import main as train
-from tests.data.test_folder import enlarged, opened, smoothed, write_label
+from tests.data.folders import enlarged, opened, smoothed, write_label
 
 Pairs = Callable[[int], Path]
 

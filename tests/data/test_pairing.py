@@ -12,7 +12,7 @@ from PIL import Image
 from fcnlite import data
 from fcnlite.data import pairing
 from fcnlite.errors import DataError
-from tests.data.test_folder import names, opened
+from tests.data.folders import names, opened
 
 Pairs = Callable[[int], Path]
 
