@@ -55,9 +55,9 @@ def test_colours_that_are_not_in_the_table_are_named(pairs: Pairs) -> None:
     ("table", "words"),
     [
         ("1 2 3 a\n1 2 3 b\n", r"line 2: the colour 1 2 3 is given twice"),
-        ("1 2 300 a\n", r"line 1: found '1 2 300 a', expected one line a class"),
+        ("1 2 300 a\n", r"line 1: found '1 2 300 a', expected one line per class"),
         ("road 1 2\n", r"line 1: found 'road 1 2'"),
-        ("1 2 3 a\n0 0 0 void\n", r"names 1 classes; expected 2 to 255"),
+        ("1 2 3 a\n0 0 0 void\n", r"has 1 classes; expected 2 to 255"),
     ],
 )
 def test_tables_that_are_wrong(pairs: Pairs, table: str, words: str) -> None:
@@ -82,11 +82,11 @@ def test_palettes_that_differ_are_colours(pairs: Pairs) -> None:
         label = Image.fromarray(np.resize(np.array([0, 1], np.uint8), (8, 12)))
         label.putpalette(colors)
         label.save(root / "labels" / f"{name}.png")
-    words = r"palettes that differ \(0 is 0 0 0 in p0.png, 255 0 0 in p1.png\).*Found: .*255 0 0 \(50.0 %\)"
+    words = r"different palettes \(0 is 0 0 0 in p0.png, 255 0 0 in p1.png\).*Found: .*255 0 0 \(50.0 %\)"
     for options in ({}, {"classes": 2}):
         with pytest.raises(DataError, match=words):
             opened(root, val=0, **options)
     (root / "colors.txt").write_text("0 0 0 ground\n255 0 0 roof\n")
     assert opened(root, val=0)[1].label[0, :2].tolist() == [1, 0]
-    with pytest.raises(DataError, match=r"colors.txt, which the colours of the labels want, and classes exclude"):
+    with pytest.raises(DataError, match=r"need the table .*colors.txt, which names the classes; leave out the option"):
         opened(root, val=0, classes=2)

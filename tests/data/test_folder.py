@@ -106,7 +106,7 @@ def test_gray_pictures_of_sixteen_bits_keep_their_values(pairs: Pairs) -> None:
     assert blob[:, 0, 0] == pytest.approx([-127.5] * 3)
     assert blob[2, 7, 11] == pytest.approx((3800 - 2000) * 255 / 4000)
     Image.fromarray(np.zeros((8, 12, 3), np.uint8)).save(root / "images" / "p1.png")
-    with pytest.raises(DataError, match=r"p1.png: is no gray picture of 16 bits"):
+    with pytest.raises(DataError, match=r"p1.png: has 3 bands of type uint8; expected a 16-bit gray picture"):
         opened(root, val=0)
     with pytest.raises(DataError, match=r"white is 0; expected 1 to 65535"):
         opened(root, val=0, white=0)

@@ -74,7 +74,7 @@ def test_missing_partners_and_jpeg_labels(pairs: Pairs) -> None:
     message = str(caught.value)
     assert re.search(r"images/p0.png: has no label .*labels/p0.png", message)
     assert re.search(r"labels/p1.png: no picture .* has this name", message)
-    assert re.search(r"labels/p2.jpg: is no PNG", message)
+    assert re.search(r"labels/p2.jpg: is not a PNG", message)
     assert re.search(r"p3.(bmp|png): p3.(bmp|png) has the same name", message)
 
 
@@ -115,7 +115,7 @@ def test_bad_labels_are_named_where_classes_are_counted(pairs: Pairs) -> None:
 
 
 def test_folders_that_are_empty_or_missing(tmp_path: Path) -> None:
-    with pytest.raises(DataError, match=r"images: is no directory"):
+    with pytest.raises(DataError, match=r"images: is not a directory"):
         opened(tmp_path)
     (tmp_path / "images").mkdir()
     (tmp_path / "labels").mkdir()
