@@ -44,7 +44,7 @@ class Shapes(Dataset):
     def __init__(
         self, split: str, *, size: int = 96, count: int | None = None, seed: int = 0, scene: bool = False
     ) -> None:
-        names = ("background", *(kind.name for kind in _SHAPE_CLASSES))
+        names = ("background", *(each.name for each in _SHAPE_CLASSES))
         super().__init__("shapes", split, {"label": Labels(names, voc_colors(len(names)))})
         if size not in SIZES:
             raise DataError(f"data set 'shapes': size is {size}; expected {SIZES[0]} to {SIZES[-1]} pixels.")
@@ -222,7 +222,7 @@ def _paint(
 
     Only the box around the shape is computed.
     """
-    kind = _SHAPE_CLASSES[shape.label - 1]
+    shape_class = _SHAPE_CLASSES[shape.label - 1]
     radius = shape.radius
     lift = 0.0 if sun is None else radius * rng.uniform(0.12, 0.3)  # the distance of the shadow
     reach = radius + BORDER + 1 + 2 * lift
@@ -236,16 +236,16 @@ def _paint(
 
     turn = rng.uniform(0, 2 * math.pi)
     turned_x, turned_y = _rotated(x / radius, y / radius, turn)
-    distance = radius * kind.outline(turned_x, turned_y)
+    distance = radius * shape_class.outline(turned_x, turned_y)
     period = rng.uniform(5, 9)
     u, v = _rotated(x / period, y / period, rng.uniform(0, 2 * math.pi))
-    surface = _colored(kind.texture(u, v, rng), rng)
+    surface = _colored(shape_class.texture(u, v, rng), rng)
 
     box = image[top:bottom, left:right]
     if sun is not None:
         shifted = _rotated((x - lift * sun.x) / radius, (y - lift * sun.y) / radius, turn)
         soft = 1 + 0.6 * lift  # half the width of the soft edge, which grows with the height
-        box *= 1 - 0.55 * np.clip(0.5 - radius * kind.outline(*shifted) / (2 * soft), 0, 1)[:, :, None]
+        box *= 1 - 0.55 * np.clip(0.5 - radius * shape_class.outline(*shifted) / (2 * soft), 0, 1)[:, :, None]
         surface *= _shading(distance, x / radius, y / radius, sun)[:, :, None]
     covered = np.clip(0.5 - distance, 0, 1)[:, :, None]
     box += covered * (surface - box)

@@ -182,9 +182,9 @@ def augment(sample: Sample, settings: Augment, rng: np.random.Generator, preproc
 
     images = {}
     for name, image in sample.images.items():
-        kind = preprocessing.of(name)
-        distances = kind.color == "DEPTH"
-        images[name] = placed(image, mean_pixel(kind), not distances, 1 if distances else light)
+        of_picture = preprocessing.of(name)
+        distances = of_picture.color == "DEPTH"
+        images[name] = placed(image, mean_pixel(of_picture), not distances, 1 if distances else light)
     labels = {name: placed(label, VOID, False) for name, label in sample.labels.items()}
     return Sample(images, labels, sample.name)
 
