@@ -8,20 +8,21 @@ install: .venv/installed
 
 install-test: .venv/installed-test
 
-# Editable by path (compat): else Python, started beside a clone called fcnlite, would take that folder for the package.
-# Remade when what is installed or compiled changes. Python compiles a module when it is first imported: to have pip
-# compile them all takes longer than the demo's own imports.
-.venv/installed: pyproject.toml setup.py $(wildcard fcnlite/_kernels/*.pyx fcnlite/_kernels/*.pxd fcnlite/_kernels/*.pxi)
+# An editable install by path (compat): otherwise Python, started beside a clone called fcnlite, takes that folder for the
+# package. It is made again when the requirements or the kernels change. --no-compile: Python compiles each module at its
+# first import; to let pip compile them all takes longer than the demo's imports.
+KERNELS := fcnlite/_kernels fcnlite/_kernels/*
+.venv/installed: pyproject.toml setup.py $(wildcard $(foreach folder,$(KERNELS),$(folder)/*.pyx $(folder)/*.pxi))
 	test -x $(BIN)/python || $(PYTHON) -m venv .venv
 	$(BIN)/pip install --quiet --no-compile --editable . --config-settings editable_mode=compat
 	touch $@
 
-# fcnlite is there already: only what the tests need beside it is installed.
+# fcnlite is already installed; this adds the requirements of the tests.
 .venv/installed-test: .venv/installed
 	$(BIN)/pip install --quiet --no-compile 'fcnlite[test]'
 	touch $@
 
-# A scene by the shipped weights; then train on generated scenes, measure on held-out ones, show the same scene again.
+# Segment a scene with the shipped weights; train on generated scenes, measure on held-out ones, segment the scene again.
 SCENE := examples/shapes.png examples/shapes_truth.png
 demo: install
 	$(BIN)/python -m fcnlite.predict weights/shapes-fcn8s.h5 examples/shapes.png --out demo/first
@@ -29,34 +30,34 @@ demo: install
 	$(BIN)/python -m fcnlite.train --data shapes --data-option scene=true --data-option size=128 --batch-size 4 \
 		--width 0.125 --iterations 500 --out demo/run --overwrite
 	$(BIN)/python examples/beside_truth.py demo/run/best.h5 $(SCENE) demo/beside_truth.png
-	@echo "picture, truth, what the net of this training makes of it, and errors: demo/beside_truth.png"
-	@echo "the same by the shipped weights: demo/first/beside_truth.png; how the training went: demo/run/report.html"
+	@echo "picture, truth, prediction of the trained net, and errors: demo/beside_truth.png"
+	@echo "the same with the shipped weights: demo/first/beside_truth.png; report of the training: demo/run/report.html"
 	@if [ -n "$$DISPLAY$$WAYLAND_DISPLAY" ] && command -v xdg-open >/dev/null; then xdg-open demo/beside_truth.png; fi
 	@if [ "$$(uname)" = Darwin ]; then open demo/beside_truth.png; fi
 
-# A process a core: most tests keep but one core busy.
+# One process for each core, since most tests use one core.
 test: install-test lint
 	$(BIN)/python -m pytest -n auto --dist worksteal
 
 test-slow: install-test
 	$(BIN)/python -m pytest -m slow
 
-# Beside PyTorch, OpenCV and ONNX Runtime, which are installed into the same venv.
+# Comparisons with PyTorch, OpenCV and ONNX Runtime, which are installed into the same venv.
 test-peers: install-test
 	$(BIN)/pip install --quiet 'fcnlite[peers]'
 	$(BIN)/python -m pytest -m peers
 
-# Trainings killed at random moments, which must resume to the same bytes.
+# Trainings that are killed at random moments and must resume to the same bytes.
 test-kill: install-test
 	$(BIN)/python -m pytest -m kill
 
-# A caffemodel of 553 MB: time and memory of loading it.
+# Time and memory of loading a caffemodel of 553 MB.
 test-large: install-test
 	$(BIN)/python -m pytest -m large
 
-# Beside PyTorch, ONNX Runtime, OpenVINO and OpenCV, with the chart that README.md shows; then what is shown beside the
-# table, and the profile. For half an hour the machine should have nothing else to do; `$(BIN)/python -m benchmarks NAME`
-# measures one workload.
+# Comparisons with PyTorch, ONNX Runtime, OpenVINO and OpenCV, with the chart of docs/performance.md; then the further
+# measurements and the profile. It takes half an hour, in which the machine should be idle otherwise.
+# `$(BIN)/python -m benchmarks NAME` measures one workload.
 BENCHMARKS := env -u OPENBLAS_CORETYPE -u OPENBLAS_L2_SIZE $(BIN)/python -m benchmarks
 bench: install-test
 	$(BIN)/pip install --quiet 'fcnlite[bench]'
@@ -71,4 +72,4 @@ lint: install-test
 	$(BIN)/lint-imports
 
 clean:
-	rm -rf .venv build dist *.egg-info fcnlite/_kernels/*.c fcnlite/_kernels/*.so
+	rm -rf .venv build dist *.egg-info $(foreach folder,$(KERNELS),$(folder)/*.c $(folder)/*.so)

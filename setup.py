@@ -1,6 +1,6 @@
-"""Build the Cython kernels: one extension a `.pyx` file, with OpenMP where the compiler has it.
+"""Build the Cython kernels: one extension for each `.pyx` file, named by its path, with OpenMP if the compiler has it.
 
-Cython and the C compiler use all cores, and start with what takes longest.
+Cython and the C compiler use all cores. The files that take longest come first.
 """
 
 import os
@@ -22,7 +22,7 @@ int main(void) { return omp_get_max_threads() < 1; }
 
 
 def compiles(source: str, *flags: str) -> bool:
-    """Whether the C compiler turns `source` into a program with `flags`."""
+    """Whether the C compiler compiles and links `source` with `flags`."""
     compiler = (os.environ.get("CC") or sysconfig.get_config_var("CC") or "cc").split()
     with tempfile.TemporaryDirectory() as folder:
         probe = Path(folder, "probe.c")
@@ -34,7 +34,7 @@ def compiles(source: str, *flags: str) -> bool:
             return False
 
 
-# Kernels of one source for several instruction sets: a file's ending says which, and these flags make it so.
+# Some kernels are compiled for several instruction sets. The ending of a file's name selects one and so these flags.
 ISA_FLAGS = {
     "v4": ["-march=x86-64-v4", "-mprefer-vector-width=512"],
     "v3": ["-march=x86-64-v3"],
@@ -43,12 +43,12 @@ built_isas = {isa: flags for isa, flags in ISA_FLAGS.items() if compiles("int ma
 
 
 def isa_of(source):
-    """The instruction set in the file's name, such as v3 of fast_v3.pyx; None for any machine's."""
+    """The instruction set in the file's name, such as v3 of fast_v3.pyx; None if it has none."""
     ending = source.stem.rpartition("_")[2]
     return ending if ending in ISA_FLAGS else None
 
 
-# Square roots of several numbers at once need errno left alone; NaN and infinity stay what they are.
+# Vectorised square roots must not set errno. NaN and infinity keep their meaning.
 errno = ["-fno-math-errno"] if compiles("int main(void) { return 0; }", "-fno-math-errno") else []
 openmp = ["-fopenmp"] if compiles(OPENMP_PROBE, "-fopenmp") else []
 if not openmp:
@@ -59,18 +59,18 @@ cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os
 
 def extension(name, sources, isa=None):
     return Extension(
-        f"fcnlite._kernels.{name}",
+        name,
         sources,
         include_dirs=[numpy.get_include()],
         define_macros=[("NPY_NO_DEPRECATED_API", "NPY_1_7_API_VERSION")],
-        # Python's own flags ask for debugging information, which takes a quarter of the compiler's time.
+        # Python's flags ask for debugging information, which takes a quarter of the compiler's time.
         extra_compile_args=["-O3", "-g0", *errno, *openmp, *built_isas.get(isa, [])],
         extra_link_args=openmp,
     )
 
 
-# What Cython gives every module, memory views above all, is compiled once, into a module that the others import.
-SHARED = "cython_shared"
+# Cython's own code, above all memory views, is compiled once, into a module that the others import.
+SHARED = "fcnlite._kernels.cython_shared"
 
 
 class BuildInParallel(build_ext):
@@ -80,20 +80,20 @@ class BuildInParallel(build_ext):
 
 
 def longest_first(extensions):
-    """By the size of the C files, which tells well enough how long each takes."""
+    """The extensions by the size of their C files, which is a good estimate of the time that each takes."""
     return sorted(extensions, key=lambda each: -sum(Path(source).stat().st_size for source in each.sources))
 
 
-# Where processes are spawned rather than forked, Cython's import this file.
+# Cython's processes import this file where they are spawned rather than forked.
 if __name__ == "__main__":
     kernels = [
-        extension(source.stem, [source.as_posix()], isa_of(source))
-        for source in sorted(Path("fcnlite/_kernels").glob("*.pyx"))
+        extension(".".join(source.with_suffix("").parts), [source.as_posix()], isa_of(source))
+        for source in sorted(Path("fcnlite/_kernels").rglob("*.pyx"))
         if isa_of(source) is None or isa_of(source) in built_isas
     ]
     generated = cythonize(
-        [*kernels, extension(SHARED, [f"fcnlite/_kernels/{SHARED}.c"])],
-        shared_utility_qualified_name=f"fcnlite._kernels.{SHARED}",
+        [*kernels, extension(SHARED, [f"{SHARED.replace('.', '/')}.c"])],
+        shared_utility_qualified_name=SHARED,
         nthreads=cores,
         compiler_directives={
             "language_level": 3,

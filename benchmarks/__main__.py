@@ -1,13 +1,13 @@
-"""Us against the peers on this machine: `make bench`, or `python -m benchmarks [NAME ...]`.
+"""Compare fcnlite with other engines on this machine: `make bench`, or `python -m benchmarks [NAME ...]`.
 
-Without an option: the table of ours and the peers on every workload, in seconds, with the ratio of ours to the fastest
-float32 peer; ours also with AVX2 forced, where the machine has more. The bar is the largest ratio that the project
-allows itself: one above it is a failure, as is an output that no peer agrees with, and the status is 1. --more: scaling
-over threads, cost against picture size, the share of the machine's peak, memory and the first forward. --profile: every
-step of ours against its floors.
+Without an option: a table of the seconds of every engine on every workload, with the ratio of ours to the fastest
+float32 peer. Where the machine has more than AVX2, ours runs with AVX2 forced as well. The bar is the largest ratio
+that the project allows itself. A ratio above its bar, or an output that no peer agrees with, is a failure: the exit
+status is 1. --more: scaling over threads, cost against picture size, share of the machine's peak, memory and first
+forward. --profile: every step of ours against its floors.
 
-Tables are Markdown, on standard output. The figures are also left in benchmarks/results.json (--more:
-benchmarks/results.more.json), the charts beside them.
+Tables are Markdown on standard output. Rows are measured at different times; compare only within a row. The figures
+are also saved in benchmarks/results.json (--more: benchmarks/results.more.json), with the charts beside them.
 """
 
 from __future__ import annotations
@@ -22,7 +22,8 @@ from typing import Any
 from benchmarks import machine, memory, more, steps, table
 from benchmarks.workers import EngineError
 from benchmarks.workloads import WORKLOADS, Workload
-from fcnlite._cli import parser as _cli
+from fcnlite._cli.parser import positive
+from fcnlite._cli.running import check_environment, run_command
 from fcnlite.errors import FcnliteError
 from fcnlite.files import atomic_write
 
@@ -32,7 +33,7 @@ HERE = Path(__file__).parent
 def main(arguments: Sequence[str] | None = None) -> None:
     parser = _parser()
     options = parser.parse_args(arguments)
-    _cli.check_environment()
+    check_environment()
     if options.names and (options.more or options.profile):
         parser.error("NAME chooses workloads of the table; --more and --profile measure FCN-8s at 500×500")
     if options.chart and options.profile:
@@ -55,17 +56,21 @@ def _parser() -> argparse.ArgumentParser:
     )
     words = "workloads whose names contain one of these, such as 500x500"
     parser.add_argument("names", nargs="*", metavar="NAME", help=words)
-    words = f"timed runs, after one to warm up (default 5); {table.MORE_OFTEN} times as many of short ones"
-    parser.add_argument("--repeats", type=_cli.positive, default=5, metavar="N", help=words)
-    parser.add_argument("--chart", type=Path, metavar="PATH", help="where the chart goes, such as docs/benchmark.png")
+    words = f"timed runs, after one to warm up (default 5); short workloads get {table.MORE_OFTEN} times as many"
+    parser.add_argument("--repeats", type=positive, default=5, metavar="N", help=words)
+    parser.add_argument(
+        "--chart", type=Path, metavar="PATH", help="write the chart to this file, such as docs/benchmark.png"
+    )
     which = parser.add_mutually_exclusive_group()
-    which.add_argument("--more", action="store_true", help="what is shown beside the table")
-    which.add_argument("--profile", action="store_true", help="every step of FCN-8s against its floors")
+    which.add_argument(
+        "--more", action="store_true", help="measure scaling, picture sizes, share of the peak and memory instead"
+    )
+    which.add_argument("--profile", action="store_true", help="measure every step of FCN-8s against its floors instead")
     return parser
 
 
 def _table(names: Sequence[str], repeats: int, chart: Path | None) -> None:
-    """Measure and print; the whole table is saved too."""
+    """Measure and print the table; save it if it has all workloads."""
     chosen = _chosen(names)
     table.check_peers(chosen)
     print(f"{table.CAPTION}\n\n{table.heading()}", flush=True)
@@ -88,11 +93,11 @@ def _table(names: Sequence[str], repeats: int, chart: Path | None) -> None:
 
 
 def _chosen(names: Sequence[str]) -> list[Workload]:
-    """The workloads whose names contain one of these, in which x is as good as ×; all for no name."""
+    """The workloads whose names contain one of `names`, where x may replace ×; without names, all."""
     typed = [name.replace("×", "x") for name in names]
     chosen = [each for each in WORKLOADS if not names or any(name in each.name.replace("×", "x") for name in typed)]
     if not chosen:
-        raise EngineError(f"no workload is called so; there are: {'; '.join(each.name for each in WORKLOADS)}.")
+        raise EngineError(f"no workload has such a name; there are: {'; '.join(each.name for each in WORKLOADS)}.")
     return chosen
 
 
@@ -119,17 +124,17 @@ def _more(repeats: int, chart: Path) -> None:
 
 
 def _save(path: Path, found: dict[str, Any]) -> None:
-    """In place of what was measured before, which the documents may speak of."""
+    """Replace the figures of an earlier run."""
     with atomic_write(path) as temporary:
         temporary.write_text(json.dumps({"machine": machine.describe(), **found}, indent=1, ensure_ascii=False) + "\n")
     print(f"The figures are in {path}.", flush=True)
 
 
 def _raise(failures: Sequence[str]) -> None:
-    """End with an error that says what of ours failed, after all that did not is measured and saved."""
+    """Raise one error that lists the failures, once everything else is measured and saved."""
     if failures:
         raise EngineError("\n       ".join(failures))
 
 
 if __name__ == "__main__":
-    sys.exit(_cli.run(main))
+    sys.exit(run_command(main))

@@ -1,7 +1,7 @@
-"""DeepLab-LargeFOV on VGG-16 (Chen et al., 2015): an FCN that is dilated where others pool.
+"""DeepLab-LargeFOV on VGG-16 (Chen et al., 2015): an FCN with dilation where others pool.
 
-As published, but for Dropout: poolings see 3×3 pixels, the last ones keep the size, and scores come an eighth as large
-as the picture.
+It is as published, without Dropout: poolings have 3×3 windows, the last ones keep the size, and scores have an eighth
+of the picture's height and width.
 """
 
 from __future__ import annotations
@@ -31,6 +31,6 @@ def largefov(classes: int, width: float) -> NetSpec:
 
 
 def _rectified(net: Builder, name: str, bottom: str, count: int, kernel_size: int = 3, dilation: int = 1) -> str:
-    """A convolution that keeps the size, and its ReLU."""
+    """Add a convolution that keeps the size, and its ReLU."""
     how = {"pad": kernel_size // 2 * dilation, "dilation": [dilation], "weight_filler": {"type": "msra"}}
     return net.relu(f"relu_{name}", net.convolution(name, bottom, count, kernel_size, **how))

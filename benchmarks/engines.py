@@ -1,8 +1,8 @@
-"""The engines: ours and the peers, each in its fastest public form, behind one interface.
+"""The engines, ours and the peers, each in its fastest public form, behind one interface.
 
-An engine prepares a workload whose net's files are in a folder, and returns what is timed: one inference or one
-training step. A run returns what the engines must agree on: the output; of a step the loss, and the gradient of the
-first layer's kernels, which all of backward has gone into.
+An engine prepares a workload from the net's files in a folder and returns the function that is timed: one inference or
+one training step. A run returns the results that the engines must agree on: the output, or a step's loss and the
+gradient of the first layer's weights, which depends on all of backward.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ Run = Callable[[], list[np.ndarray]]
 
 
 def build_net(workload: Workload) -> Net:
-    """The net of a workload, by its fillers; scores, which would be zero, from noise; BatchNorm's variances are 1."""
+    """The net of a workload, with its fillers' values. Score weights, zero by them, are noise; variances are 1."""
     from fcnlite import models
     from fcnlite.net import Net
 
@@ -46,8 +46,8 @@ def build_net(workload: Workload) -> Net:
 
 
 def save_net(workload: Workload, folder: Path) -> None:
-    """Write the net for all engines: net.h5, for inference net.onnx, if onnx is installed, and net.prototxt with
-    net.caffemodel too.
+    """Write the net for all engines: net.h5; for inference also net.prototxt, net.caffemodel and, if onnx is installed,
+    net.onnx.
     """
     from fcnlite import caffe, interop
     from fcnlite.net import Net
@@ -57,14 +57,14 @@ def save_net(workload: Workload, folder: Path) -> None:
     if not workload.training:
         if find_spec("onnx"):
             interop.save_onnx(net, folder / "net.onnx", outputs=[workload.output])
-        # OpenCV wants every input fed: no label, no loss.
+        # OpenCV needs every input: the label and the loss are removed.
         layers = tuple(layer for layer in net.spec if "label" not in (*layer.bottom, *layer.top))
         deployed = Net(replace(net.spec, layers=layers), shared=net.params)
         caffe.save(deployed, folder / "net.prototxt", folder / "net.caffemodel")
 
 
 def load_net(workload: Workload, folder: Path) -> Net:
-    """The net of `save_net`; for training without Dropout, of which every engine would draw other masks."""
+    """The net of `save_net`. For training it has no Dropout, since every engine would draw different masks."""
     import fcnlite
     from fcnlite.net import Net
 
@@ -94,15 +94,15 @@ def _torch(workload: Workload, folder: Path, threads: int, channels_last: bool) 
 
     torch.set_num_threads(threads)
     layout = torch.channels_last if channels_last else torch.contiguous_format
-    twin, blobs = InTorch(load_net(workload, folder), **RATES, layout=layout), workload.inputs()
+    net, blobs = InTorch(load_net(workload, folder), **RATES, layout=layout), workload.inputs()
 
     def infer() -> list[np.ndarray]:
         with torch.inference_mode():
-            return [twin.forward(workload.output, **blobs).contiguous().numpy()]
+            return [net.forward(workload.output, **blobs).contiguous().numpy()]
 
     def step() -> list[np.ndarray]:
-        loss = twin.step(**blobs)
-        gradient = twin.params[workload.compared][0].grad
+        loss = net.step(**blobs)
+        gradient = net.params[workload.compared][0].grad
         assert gradient is not None
         return [np.asarray(loss), gradient.numpy()]
 
@@ -161,7 +161,7 @@ def opencv(workload: Workload, folder: Path, threads: int) -> Run:
 
 
 PACKAGES = {"cv2": "opencv-python-headless"}
-"""Of modules, where they are not called the same."""
+"""The package of each module that has another name."""
 
 
 @dataclass(frozen=True)
@@ -171,13 +171,13 @@ class Engine:
     name: str
     start: Callable[[Workload, Path, int], Run]
     needs: tuple[str, ...] = ()
-    """The modules that are imported for it, beside ours."""
+    """The modules that it imports, besides ours."""
     infers: bool = True
     trains: bool = False
     peer: bool = True
-    """Whether it is one that ours is compared with, in float32."""
+    """Whether ours is compared with it: another engine in float32."""
     tolerance: float = 1e-3
-    """What its outputs may differ by from ours, relative to the largest value, through a whole net."""
+    """The largest difference of its outputs from ours, through a whole net, relative to the largest value."""
     environment: Mapping[str, str] = field(default_factory=dict)
 
     def does(self, workload: Workload) -> bool:
@@ -198,13 +198,13 @@ PEERS = [
     Engine("ONNX Runtime", onnxruntime_, ("onnxruntime", "onnx")),
     Engine("OpenVINO, f32", openvino_f32, ("openvino", "onnx")),
     Engine("OpenCV", opencv, ("cv2",)),
-    # bfloat16 where the machine has it: shown beside.
+    # bfloat16 if the machine has it: shown, but not compared.
     Engine("OpenVINO, default", openvino_default, ("openvino", "onnx"), peer=False, tolerance=0.1),
 ]
 
 
 def engines() -> list[Engine]:
-    """All that this machine can run and that are installed, ours first."""
+    """The engines that are installed and that this machine can run, ours first."""
     from fcnlite._kernels import isa
 
     forced = isa.name() != "v3" and "v3" in isa.available()

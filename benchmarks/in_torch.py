@@ -1,4 +1,4 @@
-"""Our net descriptions run by PyTorch: an independent engine for the same net."""
+"""PyTorch running our net descriptions: an independent engine for the same net."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def _lrn(o: Options, x: list[Tensor], p: list[Tensor]) -> Tensor:
 
 
 def _batch_norm(o: Options, x: list[Tensor], p: list[Tensor]) -> Tensor:
-    """With the parameters of the Scale behind it, if `_joined` has given it these."""
+    """Batch normalisation, with the parameters of the following Scale if `_with_scales` added them."""
     mean_sum, variance_sum, _, *affine = p
     weight, bias = affine or (None, None)
     momentum = 1 - o.get("moving_average_fraction", 0.999)
@@ -90,7 +90,7 @@ _LAYERS: dict[str, Callable[[Options, list[Tensor], list[Tensor]], Tensor]] = {
 def run_layers(
     layers: Sequence[LayerSpec], params: Mapping[str, Sequence[Tensor]], output: str, values: dict[str, Tensor]
 ) -> Tensor:
-    """The blob `output`, given the input blobs; every other one is let go of as soon as nobody reads it any more."""
+    """The blob `output`, given the input blobs. Every other blob is released after its last use."""
     known = set(values)
     running = []
     for layer in layers:
@@ -108,8 +108,8 @@ def run_layers(
     return values[output]
 
 
-def _joined(layers: Sequence[LayerSpec], params: dict[str, list[Tensor]]) -> list[LayerSpec]:
-    """The layers, each Scale with a bias joined to a BatchNorm right before it, as PyTorch does the two at once."""
+def _with_scales(layers: Sequence[LayerSpec], params: dict[str, list[Tensor]]) -> list[LayerSpec]:
+    """The layers, each Scale with a bias merged into the BatchNorm before it, since PyTorch computes both in one."""
     found: list[LayerSpec] = []
     for layer in layers:
         before = found[-1] if found else None
@@ -122,9 +122,9 @@ def _joined(layers: Sequence[LayerSpec], params: dict[str, list[Tensor]]) -> lis
 
 
 class InTorch:
-    """A twin of `net`, with copies of its parameters, and SGD with Caffe's multipliers.
+    """`net` in PyTorch, with copies of its parameters and SGD with Caffe's multipliers.
 
-    Dropout passes everything on. `layout`: of pictures and weights, torch.contiguous_format or torch.channels_last.
+    Dropout is the identity. `layout`: that of pictures and weights, torch.contiguous_format or torch.channels_last.
     """
 
     def __init__(
@@ -146,19 +146,19 @@ class InTorch:
                     rate, decay = base_lr * parameter.lr_mult, weight_decay * parameter.decay_mult
                     groups.append({"params": [tensor], "lr": rate, "weight_decay": decay})
         layers = [layer for layer in net.spec.for_phase(net.phase) if layer.type != "Input"]
-        self.layers = _joined(layers, self.params)
+        self.layers = _with_scales(layers, self.params)
         self._optimizer = torch.optim.SGD(groups, lr=base_lr, momentum=momentum)
 
     def _laid(self, tensor: Tensor) -> Tensor:
         return tensor.contiguous(memory_format=self.layout) if tensor.ndim == 4 else tensor
 
     def forward(self, output: str, **blobs: Any) -> Tensor:
-        """The blob `output` for the fed ones; layers whose bottoms are not there are left out."""
+        """The blob `output`, given the inputs. Layers whose bottoms are missing do not run."""
         values = {name: self._laid(torch.from_numpy(array)) for name, array in blobs.items()}
         return run_layers(self.layers, self.params, output, values)
 
     def step(self, **blobs: Any) -> float:
-        """Forward, backward, update; the loss before the update."""
+        """Run forward, backward and update; return the loss before the update."""
         loss = self.forward("loss", **blobs)
         self._optimizer.zero_grad()
         loss.backward()

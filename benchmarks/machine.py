@@ -1,4 +1,4 @@
-"""The machine: what it is, and how fast it multiplies and copies."""
+"""The machine: its description, and the rates at which it multiplies and copies."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ from fcnlite._kernels import isa
 
 PACKAGES = ("numpy", "torch", "onnxruntime", "openvino", "opencv-python-headless")
 MATRIX = 4096
-"""Rows and columns of the matrices that are multiplied."""
+"""Rows and columns of the multiplied matrices."""
 COPIED = 256 << 20
-"""Bytes that are copied: beyond all caches."""
+"""Bytes to copy: more than all caches hold."""
 
 
 def describe() -> dict[str, Any]:
-    """What the figures depend on: day, processor, cores, instruction set in use, versions of all engines."""
+    """The conditions of the figures: day, processor, cores, instruction set in use, versions of all engines."""
     versions = {"fcnlite": fcnlite.__version__, "python": platform.python_version()}
     for package in PACKAGES:
         with suppress(metadata.PackageNotFoundError):
@@ -45,7 +45,7 @@ def describe() -> dict[str, Any]:
 
 
 def line(machine: dict[str, Any]) -> str:
-    """`describe()` for people."""
+    """The line that shows `describe()`."""
     versions = ", ".join(f"{name} {version}" for name, version in machine["versions"].items())
     return f"{machine['cpu']}, {machine['cores']} cores, kernels {machine['isa']}; {versions}"
 
@@ -58,7 +58,7 @@ def _cpu() -> str:
 
 
 def best(run: Callable[[], Any], repeats: int) -> float:
-    """The least seconds of so many runs, after one to warm up."""
+    """The seconds of the fastest of `repeats` runs, after one to warm up."""
     run()
     return min(_timed(run) for _ in range(repeats))
 
@@ -70,7 +70,7 @@ def _timed(run: Callable[[], Any]) -> float:
 
 
 def sgemm_rate(threads: int, repeats: int = 5) -> float:
-    """Multiplications and additions a second of NumPy's float32 matrix product: the machine's peak, as measured."""
+    """The multiplications and additions per second of NumPy's float32 matrix product: the machine's measured peak."""
     a, b = np.random.default_rng(0).random((2, MATRIX, MATRIX), np.float32)
     product = np.empty_like(a)
     restore = config.limit_blas(threads)
@@ -81,7 +81,7 @@ def sgemm_rate(threads: int, repeats: int = 5) -> float:
 
 
 def copy_rate(threads: int, repeats: int = 5) -> float:
-    """Bytes a second between memory and all cores, read and written, while arrays are copied."""
+    """The bytes per second, read and written, at which all cores copy arrays."""
     source, target = np.ones((2, COPIED // 4), np.float32)
     parts = list(zip(np.array_split(target, threads), np.array_split(source, threads), strict=True))
     with ThreadPoolExecutor(threads) as pool:
@@ -90,7 +90,7 @@ def copy_rate(threads: int, repeats: int = 5) -> float:
 
 
 def peak_memory() -> int | None:
-    """The most bytes that this process has had in memory so far; None where the system does not say."""
+    """The largest memory of this process so far, in bytes; None where the system does not report it."""
     with suppress(OSError):
         if found := re.search(r"^VmHWM:\s*(\d+) kB$", Path("/proc/self/status").read_text(), re.MULTILINE):
             return int(found[1]) << 10
@@ -98,10 +98,10 @@ def peak_memory() -> int | None:
 
 
 def all_threads(threads: int | None) -> int:
-    """So many threads; all cores for None."""
+    """`threads`, or the number of cores for None."""
     return threads or config.available_threads()
 
 
 def environment(threads: int) -> dict[str, str]:
-    """For a process of so many threads: those that its libraries start beside the engine's must not be more."""
+    """The environment of a process with `threads` threads; its libraries must not start more."""
     return {**os.environ, "OMP_NUM_THREADS": str(threads)}

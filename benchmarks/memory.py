@@ -1,6 +1,6 @@
-"""Memory and the first forward: what a fresh process takes for one inference.
+"""Memory and the first forward: the memory and time of one inference in a new process.
 
-`python -m benchmarks.memory WAY FOLDER` is such a process; it answers with a line of JSON.
+`python -m benchmarks.memory WAY FOLDER` is such a process; it prints a line of JSON.
 """
 
 from __future__ import annotations
@@ -25,25 +25,25 @@ if TYPE_CHECKING:
     from fcnlite.net import Net
 
 REPEATS = 3
-"""Forwards after the first, of which the best counts."""
+"""Forwards after the first; the fastest counts."""
 
 
 def from_file(folder: Path) -> Callable[[], Any]:
-    """Our engine with a weight file, which it maps."""
+    """Our engine with a memory-mapped weight file."""
     import fcnlite
 
     return _ours(fcnlite.load(folder / "net.h5"))
 
 
 def low_memory(folder: Path) -> Callable[[], Any]:
-    """The same, with weights near their own size rather than fast."""
+    """The same with low_memory: prepared weights near their own size, rather than fast."""
     import fcnlite
 
     return _ours(fcnlite.load(folder / "net.h5", low_memory=True))
 
 
 def built(folder: Path) -> Callable[[], Any]:
-    """Our engine with a net built in memory, by its fillers."""
+    """Our engine with a net built in memory from its fillers."""
     return _ours(build_net(MAIN))
 
 
@@ -53,7 +53,7 @@ def _ours(net: Net) -> Callable[[], Any]:
 
 
 def torch_channels_last(folder: Path) -> Callable[[], Any]:
-    """PyTorch with a file of its own."""
+    """PyTorch with its own weight file."""
     return _torch(folder, channels_last=True)
 
 
@@ -91,9 +91,9 @@ WAYS = {
 
 
 def measure() -> dict[str, Any]:
-    """Of each way the peak memory in bytes after the first forward, and the seconds of the first and of later ones.
+    """For each way, the peak memory in bytes after the first forward, and the seconds of the first and later forwards.
 
-    Raises `EngineError` where ours fails.
+    Raises `EngineError` if ours fails.
     """
     found: dict[str, Any] = {}
     with tempfile.TemporaryDirectory() as name:
@@ -120,7 +120,7 @@ def measure() -> dict[str, Any]:
 
 
 def _save_for_torch(folder: Path) -> None:
-    """The layers and PyTorch's own weight file, so that the process needs nothing of ours."""
+    """Write the layers and a weight file of PyTorch, so that the process does not import fcnlite."""
     import torch
 
     import fcnlite

@@ -1,4 +1,4 @@
-"""What is shown beside the table: scaling over threads, cost against picture size, the share of the peak."""
+"""The measurements of --more: scaling over threads, cost against picture size, share of the peak."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ from fcnlite.files import atomic_write
 from fcnlite.net import Net
 
 SIDES = (100, 200, 300, 350, 400, 500, 700, 1000, 1500)
-"""Of the square pictures that cost is measured on."""
+"""Sides of the square pictures, in pixels."""
 IN_TURN = 3
-"""Timed runs on a picture before the next one's turn."""
+"""Timed runs on a picture before the next picture's."""
 
 
 def scaling(repeats: int) -> list[dict[str, Any]]:
-    """Every engine on one thread and on all: results as the table's. Raises `EngineError` where no peer can run."""
+    """The table's results of every engine, on one thread and on all. Raises `EngineError` if no peer can run."""
     table.check_peers([MAIN])
     return [
         table.measure(replace(MAIN, name=f"{MAIN.name}, threads: {threads}", threads=threads), repeats)
@@ -43,10 +43,10 @@ def show_scaling(results: Sequence[dict[str, Any]]) -> str:
 
 
 def sizes(repeats: int, sides: Sequence[int] = SIDES) -> dict[str, list[dict[str, float]]]:
-    """Our seconds on square pictures, with all threads, their floor, and products: those that are left by frames and
-    Winograd, and the formulas'. By net: with a pad of 100 and without one.
+    """For each net and square picture, our seconds with all threads, their floor, and products, computed and direct.
 
-    All sizes take turns, `repeats` of them, so that a slow minute of the machine meets all alike; the best run counts.
+    One net has a pad of 100, the other none. Computed products are those left by borders and Winograd; direct ones are
+    the formulas'. The sizes alternate `repeats` times, so that a slow minute affects them all; the fastest run counts.
     """
     return {workload.model: _sizes(workload, repeats, sides) for workload in (MAIN, UNPADDED)}
 
@@ -80,14 +80,14 @@ def _sizes(workload: Workload, repeats: int, sides: Sequence[int]) -> list[dict[
 
 
 def _costs(net: Net, shapes: Mapping[str, Shape], output: str, threads: int) -> list[Cost]:
-    """The work of each of the plan's steps."""
+    """The cost of each step of the plan."""
     return [each.cost(threads) for each in net.plan(shapes, [output]).graph.operations]
 
 
 def show_sizes(found: Mapping[str, Sequence[dict[str, float]]]) -> str:
-    products = "thousand products a pixel: left", "as the formulas have them"
-    columns = ("net", "picture", "ms", "ns a pixel", "floor, ns a pixel", *products)
-    lines = [f"| {' | '.join((*columns, 'ps a product'))} |", "|---|---|---:|---:|---:|---:|---:|---:|"]
+    products = "thousand products per pixel: computed", "by the formulas"
+    columns = ("net", "picture", "ms", "ns per pixel", "floor, ns per pixel", *products)
+    lines = [f"| {' | '.join((*columns, 'ps per product'))} |", "|---|---|---:|---:|---:|---:|---:|---:|"]
     for name, rows in found.items():
         for each in rows:
             time, left = each["per_pixel"], each["products"]
@@ -100,7 +100,7 @@ def show_sizes(found: Mapping[str, Sequence[dict[str, float]]]) -> str:
 
 
 def draw_sizes(found: Mapping[str, Sequence[dict[str, float]]], path: Path) -> None:
-    """Time a pixel against the picture's side."""
+    """Draw the time per pixel against the picture's side."""
     import matplotlib
 
     matplotlib.use("Agg")
@@ -110,7 +110,7 @@ def draw_sizes(found: Mapping[str, Sequence[dict[str, float]]], path: Path) -> N
     for name, rows in found.items():
         axes.plot([each["side"] for each in rows], [1e9 * each["per_pixel"] for each in rows], marker="o", label=name)
     axes.set_xlabel("side of the picture, pixels")
-    axes.set_ylabel("ns a pixel")
+    axes.set_ylabel("ns per pixel")
     axes.set_ylim(bottom=0)
     axes.set_title("Inference")
     axes.legend()
@@ -120,7 +120,7 @@ def draw_sizes(found: Mapping[str, Sequence[dict[str, float]]], path: Path) -> N
 
 
 def peak(repeats: int) -> dict[str, float]:
-    """Our inference beside the rate of NumPy's matrix product, measured by turns with the same threads."""
+    """The seconds of our inference and the rate of NumPy's matrix product, measured in turn with the same threads."""
     threads, net, blobs = all_threads(MAIN.threads), build_net(MAIN), MAIN.inputs()
     fcnlite.set_num_threads(threads)
     seconds, sgemm = float("inf"), 0.0
@@ -135,12 +135,12 @@ def peak(repeats: int) -> dict[str, float]:
 def show_peak(found: dict[str, float]) -> str:
     seconds, sgemm = found["seconds"], found["sgemm"]
     lines = [
-        f"FCN-8s in {seconds:.3f} s; NumPy's matrix product does {sgemm / 1e9:.0f} GFLOP/s.",
+        f"FCN-8s takes {seconds:.3f} s; NumPy's matrix product runs at {sgemm / 1e9:.0f} GFLOP/s.",
         "",
         "| | GFLOP | GFLOP/s | of the matrix product's |",
         "|---|---:|---:|---:|",
     ]
-    for name, key in (("as the formulas have it", "direct"), ("as frames and Winograd leave it", "done")):
+    for name, key in (("by the formulas", "direct"), ("after borders and Winograd", "done")):
         rate = found[key] / seconds
         lines.append(f"| {name} | {found[key] / 1e9:.1f} | {rate / 1e9:.0f} | {100 * rate / sgemm:.0f} % |")
     return "\n".join(lines)

@@ -1,8 +1,8 @@
-"""The profile: every step of our plan beside what the machine would need for it at the least.
+"""The profile: every step of our plan, with the least time that the machine needs for it.
 
-A step's arithmetic floor is its multiplications and additions at the rate of NumPy's matrix product on one core, shared
-out among the threads; its memory floor is what it reads and writes, once, at the rate of a copy. Winograd's transforms,
-and rows and channels that only fill a micro-kernel's block, are in neither; what they cost is a part of the distance.
+A step's arithmetic floor is its multiplications and additions at the rate of NumPy's matrix product on one core,
+divided by the number of threads. Its memory floor is the bytes that it reads and writes, each once, at the rate of a
+copy. Neither counts Winograd's transforms, nor rows and channels that only fill a micro-kernel's block.
 """
 
 from __future__ import annotations
@@ -29,9 +29,9 @@ class Step:
     what: str
     seconds: float
     products: float
-    """Multiplications and additions of matrix products, without those of rows and channels that only fill a block."""
+    """Multiplications and additions of matrix products, without rows and channels that only fill a block."""
     memory: float
-    """Bytes that are read or written, each once."""
+    """Bytes read or written, each counted once."""
 
 
 def shapes_of(blobs: Mapping[str, np.ndarray]) -> dict[str, Shape]:
@@ -39,12 +39,12 @@ def shapes_of(blobs: Mapping[str, np.ndarray]) -> dict[str, Shape]:
 
 
 def direct_work(net: Net, shapes: Mapping[str, Shape]) -> int:
-    """Multiplications and additions of the net's layers as their formulas have them."""
+    """The multiplications and additions in the formulas of the net's layers."""
     return 2 * sum(layer.macs(bottoms, tops) for layer, bottoms, tops in net.shapes(shapes))
 
 
 def measure(plan: Plan, blobs: Mapping[str, np.ndarray], repeats: int) -> list[Step]:
-    """Every step of the plan, the best of so many passes each."""
+    """Every step of the plan, with the seconds of its fastest of `repeats` passes."""
     steps = []
     for operation, seconds in zip(plan.graph.operations, report.measure(plan, blobs, repeats), strict=True):
         cost = operation.cost(plan.machine.threads)
@@ -54,12 +54,12 @@ def measure(plan: Plan, blobs: Mapping[str, np.ndarray], repeats: int) -> list[S
 
 
 def floors(products: float, memory: float, sgemm: float, copied: float, threads: int) -> tuple[float, float]:
-    """Seconds that a step's arithmetic and its memory take at the least, at these rates."""
+    """The least seconds of a step's arithmetic and of its memory accesses, at these rates."""
     return products / sgemm / threads, memory / copied
 
 
 def show(steps: Sequence[Step], sgemm: float, copied: float, threads: int) -> str:
-    """A Markdown table; `sgemm` in multiplications and additions a second of one core, `copied` in bytes a second."""
+    """The Markdown table. `sgemm`: multiplications and additions per second of one core; `copied`: bytes per second."""
     lines = [
         "| layers | step | ms | arithmetic floor, ms | memory floor, ms | floor / measured |",
         "|---|---|---:|---:|---:|---:|",
@@ -79,7 +79,7 @@ def _row(layers: str, what: str, seconds: float, arithmetic: float, memory: floa
 
 
 def profile(repeats: int) -> str:
-    """The profile of FCN-8s, with the rates that the floors come from."""
+    """The profile of FCN-8s, and the rates behind its floors."""
     threads, blobs = all_threads(MAIN.threads), MAIN.inputs()
     fcnlite.set_num_threads(threads)
     net = build_net(MAIN)

@@ -1,7 +1,7 @@
 """The table: ours and the peers on every workload.
 
-Every engine has a process of its own and the same number of threads; the runs of all alternate, so that the machine's
-moods meet all alike, and the best of each counts. Results are compared before any time is believed.
+Every engine has its own process and the same number of threads. Their runs alternate, so that a slow moment of the
+machine affects all of them, and the fastest run of each counts. Results are compared before any run is timed.
 """
 
 from __future__ import annotations
@@ -22,26 +22,26 @@ from benchmarks.workloads import Workload
 from fcnlite.files import atomic_write
 
 PAUSE = 0.05
-"""Seconds before a run: another engine's threads, which spin for a while after theirs, have gone to sleep."""
+"""Seconds before a run, in which the previous engine's threads stop spinning."""
 SHORT = 0.2
-"""Seconds of ours below which runs are repeated more often: a slow moment of the machine may cover a whole one."""
+"""Seconds of ours below which runs are repeated more often, since a slow moment may last a whole run."""
 MORE_OFTEN = 4
-"""Times, for these."""
+"""How many times as often."""
 FACTORS = (1, 10)
-"""On an engine's tolerance: for outputs and losses; for gradients.
+"""Factors on an engine's tolerance: for outputs and losses, and for gradients.
 
-Through a whole net these are as far apart between any two engines: their last digits decide which of nearly equal
-values max pooling picks, and only that one gets a gradient.
+Through a whole net, gradients of any two engines differ that much: the last digits decide which of nearly equal values
+max pooling selects, and only that one gets a gradient.
 """
 COLUMNS = [OURS, AVX2, *PEERS]
 CAPTION = (
-    "Seconds, the best run of each engine. ratio: ours over the fastest float32 peer's; bar: the largest ratio that "
-    "the project allows itself."
+    "Seconds of the fastest run of each engine. ratio: ours over the fastest float32 peer's; bar: the largest ratio "
+    "that the project allows itself. Rows are measured at different times; compare only within a row."
 )
 
 
 def check_peers(workloads: Sequence[Workload]) -> None:
-    """Tell which packages of the peers are not installed. Raises `EngineError` where a workload has no peer left."""
+    """Print which packages of the peers are missing. Raises `EngineError` if a workload has no peer left."""
     packages = dict.fromkeys(package for each in PEERS for package in each.missing)
     if not packages:
         return
@@ -58,9 +58,9 @@ def check_peers(workloads: Sequence[Workload]) -> None:
 
 
 def measure(workload: Workload, repeats: int, chosen: Sequence[Engine] | None = None) -> dict[str, Any]:
-    """The best seconds of each engine; None for a peer that cannot run the workload or does not agree.
+    """The seconds of each engine's fastest run; None for a peer that cannot run the workload or does not agree.
 
-    Raises `EngineError` where ours cannot, agrees with no float32 peer, or has none to be compared with.
+    Raises `EngineError` if ours cannot run it, agrees with no float32 peer, or has no float32 peer.
     """
     running = [each for each in chosen or engines() if each.does(workload)]
     with tempfile.TemporaryDirectory() as name, ExitStack() as stack:
@@ -91,14 +91,14 @@ def measure(workload: Workload, repeats: int, chosen: Sequence[Engine] | None = 
 
 
 def _give_up(engine: Engine, error: EngineError) -> None:
-    """Leave a peer out. Raises `EngineError` for ours."""
+    """Leave a peer out. Raises `EngineError` if the engine is ours."""
     if engine in (OURS, AVX2):
         raise EngineError(f"{engine.name} {error}") from error
     _say(f"{engine.name} {error}; left out")
 
 
 def _agreeing(workers: Sequence[Worker]) -> list[Worker]:
-    """The workers whose results are ours. Raises `EngineError` where no float32 peer's are, or ours with AVX2."""
+    """The workers that agree with ours. Raises `EngineError` if no float32 peer does, or ours with AVX2 does not."""
     ours = workers[0].results()
     agreeing = []
     for worker in workers:
@@ -109,16 +109,16 @@ def _agreeing(workers: Sequence[Worker]) -> list[Worker]:
         shown = ", ".join(f"{each:.2g}" for each in apart)
         _say(f"{worker.engine.name} differs from ours by {shown} of the largest value; left out")
     if any(each.engine is AVX2 and each not in agreeing for each in workers):
-        raise EngineError(f"{AVX2.name} computes something else than {OURS.name}")
+        raise EngineError(f"{AVX2.name} and {OURS.name} compute different results")
     if not any(each.engine.peer for each in workers):
-        raise EngineError(f"no float32 peer ran that {OURS.name} could be compared with")
+        raise EngineError(f"no float32 peer ran to compare {OURS.name} with")
     if not any(each.engine.peer for each in agreeing):
         raise EngineError(f"no peer agrees with {OURS.name}, whose results must be wrong")
     return agreeing
 
 
 def differences(theirs: Sequence[np.ndarray], ours: Sequence[np.ndarray]) -> list[float]:
-    """Each array's greatest difference over the largest value of ours; infinite for NaN and for other sizes."""
+    """Each array's largest difference over the largest value of ours; infinite for NaN and for different sizes."""
     found = []
     for one, other in zip(theirs, ours, strict=True):
         apart = np.inf
@@ -141,9 +141,9 @@ def _ratios(seconds: dict[str, float | None]) -> dict[str, float | None]:
 
 
 def missed(result: dict[str, Any]) -> list[str]:
-    """A sentence, if our ratio is above the workload's bar.
+    """A sentence if our ratio is above the workload's bar.
 
-    With AVX2 forced there is no bar, since the peers have all that the machine has.
+    There is no bar with AVX2 forced, since the peers use all instruction sets.
     """
     ratio, bar = result["ratio"], result["bar"]
     if not ratio or not bar or ratio <= bar:
@@ -152,7 +152,7 @@ def missed(result: dict[str, Any]) -> list[str]:
 
 
 def heading() -> str:
-    """The first two lines of the Markdown table; seconds, then ratios to the fastest float32 peer."""
+    """The first two lines of the Markdown table: seconds, then ratios to the fastest float32 peer."""
     cells = ["workload", *(each.name for each in COLUMNS), "ratio", "bar", "ratio, AVX2"]
     return f"{_row(cells)}\n|{'---|' + '---:|' * (len(cells) - 1)}"
 
@@ -172,7 +172,7 @@ def _row(cells: Sequence[str]) -> str:
 
 
 def draw(results: Sequence[dict[str, Any]], path: Path) -> None:
-    """Bars of times by workload and engine, relative to the fastest float32 peer's."""
+    """Draw the times by workload and engine as bars, relative to the fastest float32 peer's."""
     import matplotlib
 
     matplotlib.use("Agg")

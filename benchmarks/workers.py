@@ -1,7 +1,7 @@
-"""An engine in a process of its own, which runs when it is told to.
+"""An engine in its own process, which runs on request.
 
-`python -m benchmarks.workers WORKLOAD ENGINE FOLDER` is such a process: it prepares, leaves its first results in the
-folder, and answers with a line; then it runs once for every line that comes in, and answers with the seconds.
+`python -m benchmarks.workers WORKLOAD ENGINE FOLDER` is such a process. It prepares, writes its first results into the
+folder, and prints a line. Then it runs once for every line that it reads, and prints the seconds.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ class EngineError(FcnliteError):
 
 
 class Worker:
-    """A process with one engine, ready to run. Raises `EngineError` when the engine fails, with its last words."""
+    """A process with one engine, ready to run. Raises `EngineError` with the engine's last message if it fails."""
 
     def __init__(self, workload: Workload, engine: Engine, folder: Path) -> None:
         self.engine = engine
@@ -58,7 +58,7 @@ class Worker:
         self.close()
 
     def results(self) -> list[np.ndarray]:
-        """What the first run returned."""
+        """The results of the first run."""
         with np.load(self._results) as archive:
             return list(archive.values())
 
@@ -69,7 +69,7 @@ class Worker:
             stdin.write("run\n")
             stdin.flush()
         except BrokenPipeError:
-            pass  # it has ended, as its answer will say
+            pass  # the process has ended; `_answer` raises
         return self._answer()["seconds"]
 
     def close(self) -> None:
@@ -79,7 +79,7 @@ class Worker:
 
     def _answer(self) -> dict[str, Any]:
         while line := self._pipe(self._process.stdout).readline():
-            if line.startswith("{"):  # libraries may have something to say, too
+            if line.startswith("{"):  # libraries may print other lines
                 return json.loads(line)
         status = self._process.wait()
         said = self._errors.read_text().strip().splitlines()

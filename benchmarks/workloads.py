@@ -1,4 +1,4 @@
-"""What is measured: the nets, sizes and bars of `make bench`."""
+"""The workloads: nets, sizes and bars of `make bench`."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from benchmarks import dilated
 
 CLASSES = 21
 RATES = {"base_lr": 1e-10, "momentum": 0.99, "weight_decay": 0.0005}
-"""Of the training steps: those of the FCN reference's un-normalised loss."""
+"""Rates of the training steps: those of the FCN reference, whose loss is not normalised."""
 
 
 @dataclass(frozen=True)
 class Workload:
-    """One net on one input; the bar is the greatest ratio of our time to the fastest peer's."""
+    """One net on one input. The bar is the largest allowed ratio of our time to the fastest peer's."""
 
     name: str
     model: str
@@ -25,16 +25,16 @@ class Workload:
     width: float = 1.0
     training: bool = False
     threads: int | None = None
-    """All cores unless given."""
+    """The number of threads; None for all cores."""
     compared: str = "conv1_1"
-    """In training: the layer whose kernels' gradient all engines must agree on."""
+    """In training, the layer whose weight gradient all engines must agree on."""
 
     @property
     def output(self) -> str:
         return "prob" if self.model == "vgg16" else "score"
 
     def inputs(self) -> dict[str, np.ndarray]:
-        """A picture of noise; for training its labels too, a tenth of them void."""
+        """A picture of noise; for training also its labels, a tenth of them void."""
         rng = np.random.default_rng(0)
         count, _, height, width = self.shape
         blobs: dict[str, np.ndarray] = {"data": rng.normal(0, 60, self.shape).astype(np.float32)}
@@ -67,7 +67,7 @@ WORKLOADS = [
     Workload(
         "FCN-8s at a quarter, 360×480, batch 4, training", "voc-fcn8s", (4, 3, 360, 480), 0.5, width=0.25, training=True
     ),
-    # Deeper gradients hang, behind batch normalisation of noise, on which of nearly equal values pooling picks.
+    # Deeper gradients depend on which of nearly equal values pooling selects, after batch normalisation of noise.
     Workload(
         "lite-fcn4s at a quarter, 288×384, batch 4, training",
         "lite-fcn4s",
@@ -79,6 +79,6 @@ WORKLOADS = [
     Workload("FCN-8s, 500×500, one thread", "voc-fcn8s", (1, 3, 500, 500), 0.35, threads=1),
 ]
 MAIN = WORKLOADS[0]
-"""What everything beside the table is measured with."""
+"""The workload of --more and --profile."""
 UNPADDED = Workload("lite-fcn8s, 500×500", "lite-fcn8s", (1, 3, 500, 500))
-"""A net of the same trunk without the pad of 100."""
+"""A net with the same trunk, but without the pad of 100."""

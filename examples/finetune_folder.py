@@ -16,7 +16,7 @@ import argparse
 
 import fcnlite
 from fcnlite import data, models, surgery
-from fcnlite.description.spec import ModelInfo
+from fcnlite.description.model_info import ModelInfo
 from fcnlite.segmentation.evaluation import evaluate
 
 

@@ -7,26 +7,27 @@ import importlib
 import sys
 from collections.abc import Sequence
 
-from fcnlite._cli import parser as _cli
+from fcnlite._cli.parser import CommandParser
+from fcnlite._cli.running import run_command
 from fcnlite._version import __version__
 from fcnlite.errors import nearest
 
 _COMMANDS = {
-    "train": ("fcnlite.train.__main__", "learn to segment from labelled pictures"),
-    "predict": ("fcnlite.predict", "segment pictures, draw overlays"),
+    "train": ("fcnlite.train.__main__", "train a net on labelled pictures"),
+    "predict": ("fcnlite.predict", "segment pictures and draw overlays"),
     "evaluate": ("fcnlite.evaluate", "measure a net on a data set"),
-    "convert": ("fcnlite.convert", "turn classifiers into FCNs, coarse FCNs into finer ones"),
-    "summary": ("fcnlite.summary", "show a net layer by layer: shapes, parameters, work, receptive fields"),
-    "doctor": ("fcnlite.doctor.__main__", "find what makes a net fail, and how to mend it"),
+    "convert": ("fcnlite.convert", "make FCNs from classifiers, finer FCNs from coarser ones"),
+    "summary": ("fcnlite.summary", "show a net layer by layer: shapes, parameters, operations, receptive fields"),
+    "doctor": ("fcnlite.doctor.__main__", "find out why a net fails, and how to repair it"),
 }
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the command that the first argument names with the others; return its exit status."""
+    """Run the command that the first argument names, with the other arguments; return its exit status."""
     arguments = sys.argv[1:] if arguments is None else arguments
     if arguments and arguments[0] in _COMMANDS:
         module, _ = _COMMANDS[arguments[0]]
-        return _cli.run(importlib.import_module(module).main, arguments[1:])
+        return run_command(importlib.import_module(module).main, arguments[1:])
     parser = _parser()
     if arguments and not arguments[0].startswith("-"):
         parser.error(f"there is no command {arguments[0]!r}; {nearest(arguments[0], _COMMANDS)}")
@@ -35,9 +36,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _parser() -> argparse.ArgumentParser:
-    """For what is no command line of a command: help, the version, errors."""
+    """The parser for --help, --version and errors, where no command is named."""
     listing = "\n".join(f"  {name:10} {words}" for name, (_, words) in _COMMANDS.items())
-    parser = _cli.Parser(
+    parser = CommandParser(
         "fcnlite",
         "Fully convolutional networks for semantic segmentation on CPUs.",
         f"commands:\n{listing}\n\n`fcnlite COMMAND --help` shows a command's options and examples.",

@@ -8,7 +8,7 @@ import numpy as np
 
 from fcnlite import config
 from fcnlite._kernels import isa
-from fcnlite._kernels.im2col import openmp
+from fcnlite._kernels.products.im2col import openmp
 from fcnlite._version import __version__
 
 

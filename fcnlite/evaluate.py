@@ -11,10 +11,13 @@ from typing import Any
 
 import numpy as np
 
-from fcnlite._cli import parser as _cli
-from fcnlite._cli.data import add_data_options, evaluation_data, repeat_data_options
+from fcnlite._cli.data_options import add_data_options, evaluation_data
+from fcnlite._cli.net_options import add_weights, open_segmenter
+from fcnlite._cli.parser import add_threads, command_parser
+from fcnlite._cli.recorded_options import use_recorded_options
+from fcnlite._cli.running import apply_threads, progress_bar, run_command
 from fcnlite.data import Dataset
-from fcnlite.description.spec import Labels
+from fcnlite.description.model_info import Labels
 from fcnlite.errors import FileError
 from fcnlite.files import atomic_write
 from fcnlite.segmentation import plots
@@ -22,9 +25,9 @@ from fcnlite.segmentation.evaluation import confusions
 from fcnlite.segmentation.metrics import Metrics, number, text
 
 _DESCRIPTION = """\
-Measure a net on a data set: every picture of a split is segmented at its own size, and the pixels
-are counted by true and predicted class (void ones are left out). Without --data it is the set that the net was trained
-on, with the options and the root of its run."""
+Measure a net on a data set. Each picture of a split is segmented at its own size, and the pixels are
+counted by true and predicted class, without void pixels. Without --data, the data set is the one that
+the net was trained on, with the options and the root of its run."""
 
 _EXAMPLES = """\
   python -m fcnlite.evaluate runs/photos/best.h5
@@ -38,13 +41,13 @@ FIGURES = ("pixel_accuracy", "mean_accuracy", "mean_iu", "frequency_weighted_iu"
 
 def main(arguments: Sequence[str] | None = None) -> None:
     options = _parser().parse_args(arguments)
-    _cli.apply_threads(options.threads)
+    apply_threads(options.threads)
     for target in (options.json, options.confusion):
         _check_target(target)
-    segmenter = _cli.open_segmenter(options)
-    repeat_data_options(options, options.weights)
+    segmenter = open_segmenter(options)
+    use_recorded_options(options, options.weights)
     dataset = evaluation_data(options)
-    with _cli.progress("picture") as progress:
+    with progress_bar("picture") as progress:
         matrices = confusions(segmenter, dataset, progress, classes_by_number=options.classes_by_number)
     report = json.dumps(_report(options.weights, dataset, matrices))
     if options.json == "-":
@@ -59,22 +62,22 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = _cli.parser("evaluate", _DESCRIPTION, _EXAMPLES)
-    _cli.add_weights(parser)
+    parser = command_parser("evaluate", _DESCRIPTION, _EXAMPLES)
+    add_weights(parser)
     add_data_options(parser)
-    words = "the part of the data to measure on (default: the set's own for that, such as val)"
+    words = "the split to measure on (default: the data set's validation split, such as val)"
     parser.add_argument("--split", metavar="NAME", help=words)
-    words = "classes are those of the same number, whatever they are called (default: of the same name)"
+    words = "match the classes of net and data by number (default: by name)"
     parser.add_argument("--classes-by-number", action="store_true", help=words)
-    words = "write all figures and the confusion matrix; '-': to standard output, instead of the table"
+    words = "write all figures and the confusion matrix as JSON; '-': to standard output, instead of the table"
     parser.add_argument("--json", metavar="FILE", help=words)
     parser.add_argument("--confusion", metavar="FILE.png", help="draw the confusion matrix (of the first label map)")
-    _cli.add_threads(parser)
+    add_threads(parser)
     return parser
 
 
 def _check_target(target: str | None) -> None:
-    """Refuse a file that cannot be written before the long work, not after."""
+    """Refuse a file that cannot be written before the net runs."""
     if target is not None and Path(target).is_dir():
         raise FileError(f"{target}: is a folder; give the name of a file to write.")
     if target is not None and not Path(target).parent.is_dir():
@@ -82,7 +85,7 @@ def _check_target(target: str | None) -> None:
 
 
 def _text(dataset: Dataset, matrices: Mapping[str, np.ndarray]) -> str:
-    """The figures for people: a table for each label map."""
+    """A table for each label map."""
     pictures = f"{len(dataset)} picture" + ("" if len(dataset) == 1 else "s")
     if dataset.skipped:
         pictures += f" ({len(dataset.skipped)} skipped, which cannot be used)"
@@ -111,7 +114,7 @@ def _table(labels: Labels, matrix: np.ndarray) -> list[str]:
 
 
 def _report(weights: str, dataset: Dataset, matrices: Mapping[str, np.ndarray]) -> dict[str, Any]:
-    """The figures as JSON values, unrounded; those of further label maps under `labels`, by name."""
+    """The figures as JSON values, unrounded; `labels` holds those of further label maps by name."""
     first, *others = matrices
     report: dict[str, Any] = {
         "weights": weights,
@@ -128,7 +131,7 @@ def _report(weights: str, dataset: Dataset, matrices: Mapping[str, np.ndarray]) 
 
 
 def _figures(labels: Labels, matrix: np.ndarray) -> dict[str, Any]:
-    """Of one label map; None where there is no value."""
+    """The figures of one label map; None for a figure without a value."""
     metrics = Metrics.from_matrix(matrix)
     return {
         **{key: number(getattr(metrics, key)) for key in FIGURES},
@@ -140,4 +143,4 @@ def _figures(labels: Labels, matrix: np.ndarray) -> dict[str, Any]:
 
 
 if __name__ == "__main__":
-    sys.exit(_cli.run(main))
+    sys.exit(run_command(main))

@@ -1,4 +1,4 @@
-"""`fcnlite.load`: nets from files."""
+"""`fcnlite.load`: nets from files, their weights and their preprocessing."""
 
 from __future__ import annotations
 
@@ -13,9 +13,10 @@ from typing import TypeAlias
 import numpy as np
 
 from fcnlite import surgery
-from fcnlite.description.spec import MeanPicture, ModelInfo, Preprocessing
+from fcnlite.description.model_info import MeanPicture, ModelInfo, Preprocessing
 from fcnlite.engine.parameter import Parameter
 from fcnlite.errors import FileError, ShapeError, SpecError
+from fcnlite.formats import caffe, storage
 from fcnlite.layers.base import Layer
 from fcnlite.layers.registry import UnknownLayer
 from fcnlite.net import Net
@@ -23,7 +24,7 @@ from fcnlite.net import Net
 Mean: TypeAlias = "float | Sequence[float] | str | os.PathLike[str]"
 
 _SHOWN = 8
-"""Names that a warning lists."""
+"""The number of names that a warning lists."""
 
 
 def load(
@@ -40,23 +41,22 @@ def load(
     scale: float | None = None,
     order: str | None = None,
 ) -> Net:
-    """A net from a weight file of ours (.h5), or from a prototxt with or without weights; see `Net` for its options.
+    """A net from a weight file of fcnlite (.h5), or from a prototxt with or without weights; see `Net` for its options.
 
-    `net.info.preprocessing` says how pictures are fed, and `str` of it from where that is known. `mean` (a number, one
-    for each channel in the order of the net's input, or a binaryproto or .npy file), `scale` and `order` ("BGR", "RGB")
-    set it. Without them it is what the weight file or the description's data layer says. A description with weights
-    that leaves it open is taken as is likeliest, with a warning.
+    `net.info.preprocessing` says how the net takes pictures, and `str` of it also where that is recorded. `mean` (one
+    number, one for each channel in the order of the net's input, or a binaryproto or .npy file), `scale` and `order`
+    ("BGR", "RGB") set it. Otherwise the weight file or the description's data layer determines it. If the description
+    comes with weights and neither says, the likeliest preprocessing is assumed, with a warning.
 
-    The prototxt may be of any of Caffe's versions. `weights` may be a caffemodel of any version, `.caffemodel.h5` or a
-    file of ours; without it a prototxt's parameters start by their fillers. They are matched by layer name; a net whose
-    inputs have no described size takes them at its first forward. Where the weights are of NVIDIA's Caffe, whose
-    BatchNorm scales too, a Scale comes behind each. Raises `FileError` for a file that cannot be read, `SpecError` for
-    a description that makes no net, `ShapeError` where a weight does not fit its layer, or a layer has more of them
-    than it takes. Warns of layers that the weights have nothing for, of weights of layers that the net has not, of
-    layers of unknown types, of preprocessing that is assumed, and of upsampling that starts at zero.
+    The prototxt may be written for any version of Caffe. `weights` may be a caffemodel of any version, a
+    `.caffemodel.h5` or a weight file of fcnlite; without it the parameters start by their fillers. Weights are matched
+    by layer name; a net whose inputs have no described size takes them at its first forward. BatchNorm of NVIDIA's
+    Caffe also scales: with its weights the net gets a Scale behind each BatchNorm.
+
+    Raises `FileError` for a file that cannot be read, `SpecError` for an invalid description, `ShapeError` if a weight
+    does not fit its layer or the weights hold too many for a layer. Warns of layers without weights, of weights without
+    a layer, of layers of unknown types, of assumed preprocessing, and of upsampling that starts at zero.
     """
-    from fcnlite.formats import caffe, storage
-
     if storage.is_weight_file(source):
         content = storage.load(source)
         spec, info = content.spec, content.info
@@ -64,7 +64,7 @@ def load(
         origin, assumed = source, False
     else:
         if Path(source).suffix in (".h5", ".hdf5", ".caffemodel"):
-            # Says of a weight file alone why it is not enough: missing, foreign, newer or without a description.
+            # `storage.load` raises the error of a file that is missing, foreign or newer.
             if Path(source).suffix != ".caffemodel":
                 storage.load(source)
             raise FileError(f"{source}: holds weights only; give the prototxt first: load('net.prototxt', '{source}').")
@@ -94,16 +94,12 @@ def load(
 
 
 def read_weights(path: str | os.PathLike[str]) -> surgery.Weights:
-    """The parameters of a caffemodel (also in HDF5) or of a weight file of ours, by layer name."""
-    from fcnlite.formats import caffe, storage
-
+    """The parameters of a caffemodel (also in HDF5) or of a weight file of fcnlite, by layer name."""
     return storage.load(path).params if storage.is_weight_file(path) else caffe.read_weights(path)
 
 
 def take(net: Net, weights: surgery.Weights, origin: str | os.PathLike[str]) -> None:
-    """Put weights into the net by layer name; `origin` is the file that they are from. Raises and warns as `load`."""
-    from fcnlite.formats import caffe
-
+    """Put weights into the net by layer name; `origin`: the file of the weights. Raises and warns as `load` does."""
     layers = {layer.spec.name: layer for layer in net.layers}
     weights = caffe.split_scales(weights, [name for name, layer in layers.items() if layer.type == "BatchNorm"])
     unused = [name for name in weights if name not in layers]
@@ -112,11 +108,11 @@ def take(net: Net, weights: surgery.Weights, origin: str | os.PathLike[str]) -> 
             f"{origin}: none of its layers ({_shown(unused)}) is in the net; "
             "check that the description and the weights belong together."
         )
-    refuse_too_many(net, weights, origin)
+    surgery.check_counts(net, weights, origin)
 
-    def fill(sized: Set[str]) -> None:
-        """Take what is for these layers, once they have parameters."""
-        refuse_too_many(net, weights, origin)
+    def take_for(sized: Set[str]) -> None:
+        """Copy the weights of these layers, whose parameters now have sizes."""
+        surgery.check_counts(net, weights, origin)
         given = {name: weights[name] for name in sized if name in weights}
         transfers = [each for each in surgery.transplant(net, given) if each.layer in sized]
         wrong = [each for each in transfers if each.outcome == "shape differs"]
@@ -132,54 +128,20 @@ def take(net: Net, weights: surgery.Weights, origin: str | os.PathLike[str]) -> 
             )
         if lost := [name for name in given if _lacks_weight(layers[name], net.params[name])]:
             warnings.warn(
-                f"{origin}: {_shown(lost)} (BatchNorm) holds statistics and divides them by 0, so that they count as "
-                "0, as in Caffe. Some versions of NVIDIA's Caffe write such files and use the statistics as they are; "
-                "if yours is one, set params[NAME][2] to 1.",
+                f"{origin}: {_shown(lost)} (BatchNorm) holds statistics and divides them by 0, which gives 0, as in "
+                "Caffe. Some versions of NVIDIA's Caffe write such files and use the statistics undivided; for those, "
+                "set params[NAME][2] to 1.",
                 stacklevel=4,
             )
 
     net.loaded((name for name, arrays in weights.items() if arrays), origin)
-    net.when_sized(fill)
+    net.when_sized(take_for)
     if unused:
         warnings.warn(f"{origin}: its layers {_shown(unused)} are not in the net and were not used.", stacklevel=3)
 
 
-def refuse_too_many(net: Net, weights: surgery.Weights, origin: str | os.PathLike[str]) -> None:
-    """Raise `ShapeError` where the weights hold more for a layer than it takes, as far as the net has sizes."""
-    from fcnlite.formats import caffe
-
-    layers = {layer.spec.name: layer for layer in net.layers}
-    weights = caffe.split_scales(weights, [name for name, layer in layers.items() if layer.type == "BatchNorm"])
-    for name, layer in layers.items():
-        scale = caffe.scale_of(name)
-        if layer.type == "BatchNorm" and scale in weights and scale not in layers:
-            raise _too_many(origin, layer, 3 + len(weights[scale]), 3)
-        if not weights.get(name) or isinstance(layer, UnknownLayer):
-            continue
-        if type(layer).params is Layer.params:
-            raise _too_many(origin, layer, len(weights[name]), 0)
-        if net.sized and name in net.params and len(weights[name]) > len(net.params[name]):
-            raise _too_many(origin, layer, len(weights[name]), len(net.params[name]))
-
-
-def _too_many(origin: str | os.PathLike[str], layer: Layer, found: int, taken: int) -> ShapeError:
-    """That the file holds more for a layer than it takes, with the way out."""
-    if layer.type == "BatchNorm" and found == 5:
-        way = "NVIDIA's Caffe scales in this layer too: add `scale_bias: true` to its batch_norm_param"
-    elif layer.spec.options.get("bias_term") is False and found == taken + 1:
-        way = "if the last one is a bias, set `bias_term: true`"
-    elif layer.type == "Scale" and found == taken + 1:
-        way = "if the last one is a bias, add `bias_term: true` to its scale_param"
-    else:
-        way = "correct its type or options"
-    return ShapeError(
-        f"{origin}: holds {found} blobs for layer {layer.spec.name!r} ({layer.type}), which takes {taken or 'none'}; "
-        f"{way}, or rename the layer to leave them out."
-    )
-
-
 def _lacks_weight(layer: Layer, parameters: Sequence[Parameter]) -> bool:
-    """Whether a BatchNorm has sums without the number that they are divided by."""
+    """Whether a BatchNorm has sums of statistics, but 0 as the number that divides them."""
     if layer.type != "BatchNorm":
         return False
     mean, variance, weight = (each.array for each in parameters)
@@ -193,18 +155,17 @@ def _shown(names: list[str]) -> str:
 def set_preprocessing(
     preprocessing: Preprocessing, mean: Mean | None, scale: float | None, order: str | None
 ) -> Preprocessing:
-    """`preprocessing` with `load`'s arguments of these names put in. Raises `SpecError` for what does not fit it."""
-    from fcnlite.formats import caffe
-
+    """`preprocessing` with these arguments of `load` applied. Raises `SpecError` for a value that does not fit."""
     given = [name for name, value in (("mean", mean), ("scale", scale), ("order", order)) if value is not None]
     if not given:
         return preprocessing
     if order is not None:
         if order.upper() not in ("BGR", "RGB") or preprocessing.color not in ("BGR", "RGB"):
             raise SpecError(
-                f"order is {order!r}, and the net takes {preprocessing.color}; it is BGR or RGB of colours."
+                f"order is {order!r}, but the net takes {preprocessing.color}; expected BGR or RGB, for a net "
+                "that takes colours."
             )
-        if order.upper() != preprocessing.color:  # what was known of a colour goes with it
+        if order.upper() != preprocessing.color:  # mean and std move with their colour
             picture = preprocessing.mean_picture
             preprocessing = replace(
                 preprocessing,
@@ -219,19 +180,22 @@ def set_preprocessing(
         if picture.channels == 1 < channels:
             picture = MeanPicture.of(np.repeat(picture.array, channels, axis=0))
         if picture.channels != channels:
-            raise SpecError(f"{mean}: holds a mean of {picture.channels} channels, and the net takes {channels}.")
+            raise SpecError(f"{mean}: holds a mean of {picture.channels} channels, but the net takes {channels}.")
         one = picture.height == picture.width == 1
         preprocessing = replace(preprocessing, mean=picture.mean, mean_picture=None if one else picture)
     elif mean is not None:
         values = (float(mean),) * len(preprocessing.mean) if isinstance(mean, (int, float)) else tuple(map(float, mean))
         if len(values) != channels or not all(map(math.isfinite, values)):
-            raise SpecError(f"mean is {', '.join(map(str, values))}; expected {channels}, one a channel, or one.")
+            raise SpecError(
+                f"mean is {', '.join(map(str, values))}; expected {channels} numbers, one for each channel, or one "
+                "number for all."
+            )
         preprocessing = replace(preprocessing, mean=values, mean_picture=None)
     if scale is not None:
         if not math.isfinite(scale) or scale == 0:
             raise SpecError(f"scale is {scale}; expected a number other than 0, such as 1 or 0.00392157 (1/255).")
         preprocessing = replace(preprocessing, scale=float(scale))
     words = " and ".join((", ".join(given[:-1]), given[-1])) if len(given) > 1 else given[0]
-    # What the files say of a mean counts no longer where one is given.
+    # A given mean replaces the one in the files, and its source.
     rest = f"; {preprocessing.source}" if preprocessing.source and mean is None else ""
     return replace(preprocessing, source=f"{words} as given{rest}")

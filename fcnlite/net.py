@@ -19,7 +19,8 @@ import numpy.typing as npt
 from fcnlite.arrays import Array, Shape
 from fcnlite.compiler.executor import FastPath
 from fcnlite.compiler.plan import Plan
-from fcnlite.description.spec import PHASES, ModelInfo, NetSpec
+from fcnlite.description.model_info import ModelInfo
+from fcnlite.description.spec import PHASES, NetSpec
 from fcnlite.engine import inputs as arrays
 from fcnlite.engine.backprop import Backprop, Pass, Timer, first_nonfinite
 from fcnlite.engine.loaded import LoadedWeights

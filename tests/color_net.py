@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from fcnlite.description.spec import LayerSpec, ModelInfo, NetSpec, Preprocessing
+from fcnlite.description.model_info import ModelInfo, Preprocessing
+from fcnlite.description.spec import LayerSpec, NetSpec
 from fcnlite.net import Net
 
 CLASSES = ("red", "green", "blue")

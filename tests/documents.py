@@ -68,7 +68,7 @@ def nets(folder: Path) -> None:
 
 
 def write_mean(path: Path) -> None:
-    from tests.caffe.test_preprocessing import binaryproto
+    from tests.formats.caffe.test_preprocessing import binaryproto
 
     binaryproto(path, np.full((3, *SIZE), 100.0))
 

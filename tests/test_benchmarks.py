@@ -13,13 +13,15 @@ import pytest
 
 import benchmarks.engines
 from benchmarks import __main__ as command
-from benchmarks import dilated, machine, memory, more, steps, table
+from benchmarks import dilated, machine, memory, more, same, same_worker, steps, table
 from benchmarks.engines import AVX2, OURS, PEERS, Engine, build_net, engines, save_net
 from benchmarks.workers import EngineError, Worker
 from benchmarks.workloads import CLASSES, WORKLOADS, Workload
-from fcnlite._cli import parser as _cli
+from fcnlite._cli.running import run_command
 from fcnlite._kernels import isa
+from fcnlite.description.spec import LayerSpec, NetSpec
 from fcnlite.errors import SpecError
+from fcnlite.net import Net
 
 TINY = Workload("tiny", "lite-fcn8s", (1, 3, 33, 48), width=0.125)
 ONE, OTHER = (next(each for each in PEERS if each.name == name) for name in ("ONNX Runtime", "OpenVINO, f32"))
@@ -97,7 +99,7 @@ def test_results_that_no_float32_peer_has_are_a_failure_of_ours() -> None:
 
 
 def test_our_instruction_sets_must_agree() -> None:
-    with pytest.raises(EngineError, match="AVX2 computes something else"):
+    with pytest.raises(EngineError, match="AVX2 and fcnlite compute different results"):
         agreeing(Ran(OURS, [1, 2]), Ran(AVX2, [1, 3]), Ran(ONE, [1, 2]))
 
 
@@ -150,7 +152,7 @@ def test_what_no_installed_peer_can_run_is_not_begun(
     monkeypatch.setattr(table, "measure", lambda *_: pytest.fail("measured"))
     monkeypatch.setattr(command, "HERE", tmp_path)
     without(monkeypatch, "torch")
-    assert _cli.run(command.main, []) == 1
+    assert run_command(command.main, []) == 1
     assert capsys.readouterr().err == (
         "error: no peer can run FCN-8s, 500×500, training (and 2 more workloads), since these are not installed: "
         "torch; `make bench` installs all, as does pip install -e '.[bench]'.\n"
@@ -190,12 +192,12 @@ def test_a_missed_bar_is_a_failure_and_told_what_it_is(
 ) -> None:
     without(monkeypatch)
     monkeypatch.setattr(table, "measure", lambda workload, repeats: result(**{ONE.name: 3.3}))
-    assert _cli.run(command.main, ["375x500"]) == 1
+    assert run_command(command.main, ["375x500"]) == 1
     ended = capsys.readouterr()
     assert ended.err == "error: a net: the ratio is 0.303, above its bar of 0.3\n"
     assert "bar: the largest ratio that the project allows itself" in ended.out
     monkeypatch.setattr(table, "measure", lambda workload, repeats: result())
-    assert _cli.run(command.main, ["375x500"]) == 0
+    assert run_command(command.main, ["375x500"]) == 0
 
 
 def test_avx2_is_shown_where_the_machine_has_more() -> None:
@@ -240,10 +242,10 @@ def test_a_failure_of_ours_does_not_stop_the_others(
     without(monkeypatch)
     monkeypatch.setattr(table, "measure", measure)
     monkeypatch.setattr(command, "HERE", tmp_path)
-    assert _cli.run(command.main, ["500×500"]) == 1
+    assert run_command(command.main, ["500×500"]) == 1
     assert not list(tmp_path.iterdir())  # a part of the table leaves the figures of the whole alone
     assert f"error: {WORKLOADS[0].name}: fcnlite ended with status 1: no" in capsys.readouterr().err
-    assert _cli.run(command.main, ["--chart", str(tmp_path / "chart.png")]) == 1
+    assert run_command(command.main, ["--chart", str(tmp_path / "chart.png")]) == 1
     saved = json.loads((tmp_path / "results.json").read_text())
     assert WORKLOADS[3].name in [each["workload"] for each in saved["results"]]
     assert saved["machine"]["isa"] == isa.name()
@@ -261,7 +263,7 @@ def test_a_part_that_fails_does_not_stop_the_others(
     monkeypatch.setattr(more, "peak", lambda repeats: {"seconds": 1.0, "sgemm": 1e9, "direct": 1e9, "done": 1e9})
     monkeypatch.setattr(memory, "measure", dict)
     monkeypatch.setattr(command, "HERE", tmp_path)
-    assert _cli.run(command.main, ["--more"]) == 1
+    assert run_command(command.main, ["--more"]) == 1
     ended = capsys.readouterr()
     assert "## Memory and the first forward" in ended.out
     assert ended.err == "error: Cost against picture size: no such layer.\n"
@@ -275,8 +277,8 @@ def test_sizes_in_names_may_be_typed_with_an_x() -> None:
 
 
 def test_names_that_are_no_workload_are_an_error(capsys: pytest.CaptureFixture[str]) -> None:
-    assert _cli.run(command.main, ["no such net"]) == 1
-    assert "no workload is called so; there are: FCN-8s" in capsys.readouterr().err
+    assert run_command(command.main, ["no such net"]) == 1
+    assert "no workload has such a name; there are: FCN-8s" in capsys.readouterr().err
 
 
 def test_a_profile_has_every_step_of_the_plan() -> None:
@@ -348,3 +350,52 @@ def test_the_profile_tells_the_rates_of_its_floors(monkeypatch: pytest.MonkeyPat
     shown = steps.profile(1)
     assert "conv1_1" in shown and "**all**" in shown
     assert shown.splitlines()[-1].startswith("tiny, ")
+
+
+def results(tmp_path: Path, bias: float) -> dict[str, str]:
+    """What the comparison's worker finds for a net of one layer with this bias."""
+    layers = (LayerSpec("data", "Input", top=("data",), options={"shape": [{"dim": [1, 2, 5, 4]}]}),)
+    layers += (LayerSpec("conv", "Convolution", ("data",), ("score",), {"num_output": 2, "kernel_size": [3]}),)
+    net = Net(NetSpec("one", layers))
+    net.params["conv"][1].data = [0.5, bias]
+    folder = tmp_path / str(bias)
+    same.write_net(folder / "one", net, {"data": np.ones((1, 2, 5, 4))}, ["TEST"])
+    found: dict[str, str] = {}
+    same_worker.cases(found, "fast", folder)
+    return found
+
+
+@pytest.mark.filterwarnings("ignore:.*pictures are fed as")
+def test_the_comparison_finds_a_difference_of_one_bit(tmp_path: Path) -> None:
+    old = results(tmp_path, 0.25)
+    assert same.differences(old, dict(old)) == []
+    found = same.differences(old, results(tmp_path, float(np.nextafter(np.float32(0.25), np.float32(1)))))
+    assert "one TEST forward score: differs" in found
+    assert not any("backward from outputs conv[0]" in each for each in found)
+
+
+def test_the_comparison_names_what_one_version_lacks_or_refuses() -> None:
+    old = {"a": "1", "b": "2", "c": "3"}
+    assert same.differences(old, {"a": "1", "c": "error ShapeError", "d": "4"}) == [
+        "b: only the old version has it",
+        "d: only the new version has it",
+        "c: differs (3 before, error ShapeError now)",
+    ]
+
+
+def test_a_digest_tells_type_shape_and_sign_of_zero() -> None:
+    zeros = np.zeros((2, 3), np.float32)
+    others = (zeros.reshape(3, 2), zeros.astype(np.float64), -zeros)
+    assert same_worker.digest(zeros) == same_worker.digest(zeros.copy())
+    assert len({same_worker.digest(each) for each in (zeros, *others)}) == 4
+
+
+def test_a_comparison_that_differs_ends_with_status_1(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(same, "write_files", lambda folder: None)
+    monkeypatch.setattr(same, "computed", lambda tree, setting, folder: {"x": str(tree) if changed else "0"})
+    for changed in (False, True):
+        assert run_command(same.main, ["--tree", str(tmp_path)]) == int(changed)
+    told = capsys.readouterr()
+    assert "results are equal" in told.out and "plain path, 1 thread: x: differs" in told.err

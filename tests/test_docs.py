@@ -18,8 +18,8 @@ import pytest
 
 from fcnlite import data, solver
 from fcnlite.__main__ import _COMMANDS
-from fcnlite._cli import imports as _cli_import
-from fcnlite._cli import parser as _cli
+from fcnlite._cli import imports
+from fcnlite._cli.running import run_command
 from fcnlite.layers import registry
 from tests import documents
 
@@ -67,7 +67,7 @@ def run(words: list[str]) -> int:
     if name == "train":
         arguments += () if "--resume" in arguments else (*SHORT, "--overwrite")
     try:
-        return _cli.run(importlib.import_module(_COMMANDS[name][0]).main, arguments)
+        return run_command(importlib.import_module(_COMMANDS[name][0]).main, arguments)
     except SystemExit as end:
         return int(end.code or 0)
 
@@ -84,7 +84,7 @@ def registers(tmp_path: Path) -> Iterator[None]:
     sys.modules.pop("mine", None)
     if hidden is not None:
         sys.modules["mine"] = hidden
-    _cli_import._loaded.clear()
+    imports._loaded.clear()
 
 
 @pytest.mark.filterwarnings("ignore")
@@ -111,6 +111,42 @@ def test_the_code_of_a_page_runs(
             # The doctor's status is 1 where it finds an error in the net, as it may in one that has learned nothing.
             fine = status == 0 or (words[0] == "fcnlite.doctor" and "error: " not in told.err)
             assert fine, f"{' '.join(words)}\n{told.err}"
+
+
+ARCHITECTURE = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
+
+
+def levels() -> list[list[str]]:
+    """The packages of each level of the import contract, highest first."""
+    tomllib = pytest.importorskip("tomllib", reason="Python 3.10 cannot read pyproject.toml")
+    contracts = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["importlinter"]["contracts"]
+    return [re.findall(r"\w+", line) for line in contracts[0]["layers"]]
+
+
+def test_the_table_of_packages_is_the_import_contract() -> None:
+    rows = re.findall(r"^\| (\d+) \| (.+?) \| .*\|$", ARCHITECTURE, re.M)
+    assert [re.findall(r"`(\w+)`", names) for _, names in rows] == levels()
+    assert [int(level) for level, _ in rows] == list(range(len(rows), 0, -1))
+
+
+def test_the_walks_name_functions_and_no_call_goes_up_a_level() -> None:
+    level = {name: -i for i, names in enumerate(levels()) for name in names}
+    walks = re.findall(r"^```\n(.*?)^```", ARCHITECTURE, re.M | re.S)
+    steps = re.findall(r"^( *)([\w/]+\.pyx?) +(\w+)(?: .*)?$", "".join(walks), re.M)
+    assert len(steps) > 40
+    callers: list[tuple[int, str]] = []
+    wrong = []
+    for indent, path, name in steps:
+        file = ROOT / "fcnlite" / path
+        if not file.exists() or not re.search(rf"^ *(?:def|class) {name}\b", file.read_text(encoding="utf-8"), re.M):
+            wrong.append(f"{path} has no {name}")
+        package = path.split("/")[0].removesuffix(".py")
+        while callers and callers[-1][0] >= len(indent):
+            callers.pop()
+        if callers and level[package] > level[callers[-1][1]]:
+            wrong.append(f"{path} {name} is above its caller")
+        callers.append((len(indent), package))
+    assert not wrong
 
 
 def test_links_between_pages_lead_somewhere() -> None:

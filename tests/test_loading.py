@@ -11,7 +11,7 @@ import pytest
 
 import fcnlite
 from fcnlite import caffe, models, surgery
-from fcnlite.description.spec import ModelInfo, Preprocessing
+from fcnlite.description.model_info import ModelInfo, Preprocessing
 from fcnlite.errors import FcnliteError, FileError, ShapeError, SpecError
 from fcnlite.net import Net
 

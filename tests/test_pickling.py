@@ -14,7 +14,7 @@ from PIL import Image
 
 import fcnlite
 from fcnlite import SGD, Segmenter, caffe, data, models
-from fcnlite.description.spec import ModelInfo, Preprocessing
+from fcnlite.description.model_info import ModelInfo, Preprocessing
 from fcnlite.doctor.finding import Finding
 from fcnlite.errors import FcnliteError, UnknownNameError
 from fcnlite.net import PATHS, Net

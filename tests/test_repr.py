@@ -10,9 +10,11 @@ import numpy as np
 import pytest
 
 import fcnlite
-from fcnlite import caffe, data, models, summary
+from fcnlite import caffe, data, models
+from fcnlite.analysis.layer_table import layer_rows
 from fcnlite.data.dataset import Dataset
-from fcnlite.description.spec import Labels, LayerSpec, NetSpec
+from fcnlite.description.model_info import Labels
+from fcnlite.description.spec import LayerSpec, NetSpec
 from fcnlite.layers import Layer, create
 from fcnlite.net import Net
 from fcnlite.segmentation.segmenter import Segmenter
@@ -85,7 +87,7 @@ def test_it_says_what_summary_says() -> None:
     fed = {layer.spec.top[0]: layer.top_shapes()[0] for layer in net.layers if not layer.spec.bottom}
     expected = {
         row.name: (row.type, "×".join(map(str, row.shape)) or "scalar", f"{row.parameters:,}" if row.parameters else "")
-        for row in summary.summarize(net.spec, fed)
+        for row in layer_rows(net.spec, fed)
     }
     found = {name: (*rest, "")[:3] for name, *rest in rows(net)[1:]}
     assert found == expected

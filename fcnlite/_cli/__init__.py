@@ -1,1 +1,1 @@
-"""What the commands share: parsers and the options of data and imports."""
+"""How the commands run, their parser, and the options that several of them have."""

@@ -1,4 +1,4 @@
-"""`--import MODULE`: modules that make layers, data sets and solver rules known."""
+"""`--import MODULE`: modules that register layers, data sets and solver rules."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from types import ModuleType
 from fcnlite.errors import FcnliteError, FileError, SpecError
 
 _loaded: dict[Path, ModuleType] = {}
-"""Files that were imported: a second time would register everything twice."""
+"""Files that were imported; importing one again would register everything twice."""
 
 
-def asked(arguments: Sequence[str]) -> list[str]:
-    """What --import says on a command line, before anything else of it is read."""
+def requested(arguments: Sequence[str]) -> list[str]:
+    """The values of --import on a command line that is not parsed yet."""
     found: list[str] = []
     for i, each in enumerate(arguments):
         option, equals, value = each.partition("=")
@@ -29,10 +29,10 @@ def asked(arguments: Sequence[str]) -> list[str]:
 
 
 def import_all(modules: Sequence[str]) -> None:
-    """Import modules, each by its dotted name or the path of a .py file.
+    """Import modules, each given by its dotted name or as the path of a .py file.
 
-    A dotted name is also looked for in the working directory, and a file finds what is beside it. Raises `FileError`
-    for one that is not there, `SpecError` for one that fails.
+    A dotted name is also searched for in the working directory; a file can import the modules beside it. Raises
+    `FileError` for a module that does not exist, `SpecError` for one that fails.
     """
     for name in modules:
         if name.endswith(".py") or "/" in name or "\\" in name:
@@ -47,15 +47,15 @@ def _import_file(name: str) -> None:
         return
     if not path.is_file():
         raise FileError(f"--import {name}: no such file; check the path.")
-    _look_in(path.parent)
+    _search_in(path.parent)
     try:
-        _loaded[path] = _executed(path)
+        _loaded[path] = _run_file(path)
     except (Exception, SystemExit) as error:
         raise _failure(name, error) from error
 
 
-def _executed(path: Path) -> ModuleType:
-    """The file's module, under the name that others import it by, if nothing else has that name."""
+def _run_file(path: Path) -> ModuleType:
+    """Run the file and return its module, under the name that other modules import it by, if that name is free."""
     stem = path.stem if path.stem.isidentifier() else "imported"
     found = importlib.util.find_spec(stem)
     if found is not None and found.origin is not None and Path(found.origin).resolve() == path:
@@ -83,7 +83,7 @@ def _import_module(name: str) -> None:
     )
     if not all(part.isidentifier() for part in parts):
         raise missing
-    _look_in(Path.cwd())
+    _search_in(Path.cwd())
     try:
         importlib.import_module(name)
     except (Exception, SystemExit) as error:
@@ -93,14 +93,14 @@ def _import_module(name: str) -> None:
         raise _failure(name, error) from error
 
 
-def _look_in(folder: Path) -> None:
-    """Have imports look into a folder, after all others."""
+def _search_in(folder: Path) -> None:
+    """Append a folder to the import path."""
     if str(folder) not in sys.path:
         sys.path.append(str(folder))
 
 
 def _failure(name: str, error: BaseException) -> FcnliteError:
-    """What went wrong in a module, in one sentence with file and line."""
+    """The error of a module that fails, in one sentence with file and line."""
     if isinstance(error, SyntaxError):
         where, what = f"{error.filename}, line {error.lineno}", error.msg
     else:
@@ -112,6 +112,6 @@ def _failure(name: str, error: BaseException) -> FcnliteError:
 
 
 def _is_users(file: str) -> bool:
-    """Whether a frame is in neither Python's import machinery nor in fcnlite."""
-    ours = Path(file).is_relative_to(Path(__file__).parent)
+    """Whether a frame is neither in Python's import machinery nor in fcnlite."""
+    ours = Path(file).is_relative_to(Path(__file__).parents[1])
     return not (file.startswith("<") or ours or file == importlib.__file__)

@@ -1,4 +1,4 @@
-"""Counting pixels by true and predicted class.
+"""The confusion matrix: pixels counted by true and predicted class.
 
     kept = truth != ignore
     numpy.add.at(matrix, (truth[kept], prediction[kept]), 1)
@@ -9,9 +9,13 @@ ctypedef fused number:
     long long
 
 
-def count(const number[::1] truth, const number[::1] prediction, long long[:, ::1] matrix, long long ignore):
-    """Add the pixels to the square `matrix` (rows: truth). Returns the first place that holds a class outside
-    it, where counting stops, or -1."""
+def count(const number[::1] truth, const number[::1] prediction,
+          long long[:, ::1] matrix,  # in, out
+          long long ignore):
+    """Add the pixels to the square `matrix`, whose rows are the true classes.
+
+    Returns -1, or the first place with a class outside the matrix, where counting stops.
+    """
     cdef Py_ssize_t i, bad = -1
     cdef long long row, column, classes = matrix.shape[0]
     if prediction.shape[0] != truth.shape[0] or matrix.shape[1] != classes:

@@ -1,23 +1,29 @@
-# The kernels of the fast path, whatever the instruction set: vector.pxi and a micro-kernel go before them.
+# The kernels of the fast path, the same for every instruction set. The including file first includes vector.pxi and a
+# micro-kernel.
 
-include "blocked.pxi"
-include "winograd_transforms.pxi"
-include "winograd.pxi"
-include "winograd_prepare.pxi"
-include "winograd_weight.pxi"
-include "winograd_weight_few.pxi"
-include "winograd_data.pxi"
-include "direct.pxi"
-include "pointwise.pxi"
-include "thin_winograd.pxi"
-include "gate.pxi"
-include "sum_repeats.pxi"
-include "frame.pxi"
-include "maxpool.pxi"
-include "average_pool.pxi"
-include "concat.pxi"
-include "interpolation.pxi"
-include "inner_product.pxi"
-include "normalization.pxi"
-include "lrn.pxi"
-include "softmax_loss.pxi"
+import numpy as np
+
+from cython.parallel cimport prange, threadid
+from libc.string cimport memcpy, memset
+
+include "layout/blocked.pxi"
+include "layout/concat.pxi"
+include "layout/border.pxi"
+include "winograd/transforms.pxi"
+include "winograd/forward.pxi"
+include "winograd/prepare.pxi"
+include "winograd/backward_weight.pxi"
+include "winograd/backward_weight_few.pxi"
+include "winograd/backward_data.pxi"
+include "products/direct.pxi"
+include "products/pointwise.pxi"
+include "products/inner_product.pxi"
+include "winograd/thin_winograd.pxi"
+include "pooling/max.pxi"
+include "pooling/average.pxi"
+include "normalization/batch_norm.pxi"
+include "normalization/lrn.pxi"
+include "resampling/interpolation.pxi"
+include "resampling/sum_repeats.pxi"
+include "elementwise/relu_backward.pxi"
+include "elementwise/softmax_loss.pxi"

@@ -1,5 +1,5 @@
-# The fast path's kernels for any machine.
+# The kernels of the fast path, compiled for any machine.
 
 include "vector.pxi"
-include "micro_narrow.pxi"
+include "products/micro_narrow.pxi"
 include "fast.pxi"

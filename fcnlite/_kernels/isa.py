@@ -1,6 +1,6 @@
-"""Which instruction set our kernels use: the best that this machine has, or the one that FCNLITE_ISA names.
+"""The instruction set of the kernels: the best that this machine supports, or the one that FCNLITE_ISA names.
 
-Empty is as good as unset.
+An empty FCNLITE_ISA is ignored.
 """
 
 from __future__ import annotations
@@ -14,15 +14,15 @@ from types import ModuleType
 from fcnlite.errors import FcnliteError
 
 _NEEDS = {"v4": ("AVX512_SKX", "FMA3", "BMI2"), "v3": ("AVX2", "FMA3", "BMI2"), "any": ()}
-"""The instruction sets, best first, and what they need of the processor: x86-64-v4 and -v3, any machine."""
+"""The instruction sets, best first, and the processor features that each needs: x86-64-v4, x86-64-v3, any machine."""
 
 _asked = os.environ.get("FCNLITE_ISA")
-"""As it is when the kernels are imported: what the environment becomes later changes nothing."""
+"""The value of FCNLITE_ISA when the kernels are imported. Later changes of the environment have no effect."""
 
 
 @functools.cache
 def name() -> str:
-    """The instruction set in use. Raises `FcnliteError` where FCNLITE_ISA names one that this machine has not."""
+    """The instruction set in use. Raises `FcnliteError` if FCNLITE_ISA names an unsupported one."""
     here = available()
     if _asked and _asked not in here:
         raise FcnliteError(
@@ -33,18 +33,18 @@ def name() -> str:
 
 
 def available() -> list[str]:
-    """The instruction sets that this machine has and that were built, best first."""
+    """The instruction sets that this machine supports and that were built, best first."""
     return [each for each in _NEEDS if _runs(each)]
 
 
 @functools.cache
 def kernels(family: str) -> ModuleType:
-    """The kernels of a family, such as `fast`, for the instruction set in use."""
+    """The module of a family, such as `fast`, that is compiled for the instruction set in use."""
     return importlib.import_module(f"fcnlite._kernels.{family}_{name()}")
 
 
 def _runs(isa: str) -> bool:
-    # NumPy asks the processor at its start; there is no public name for the answer.
+    # NumPy queries the processor at startup; the result has no public name.
     features = importlib.import_module("numpy._core._multiarray_umath").__cpu_features__
     built = importlib.util.find_spec(f"fcnlite._kernels.fast_{isa}") is not None
     return built and all(features.get(feature, False) for feature in _NEEDS[isa])

@@ -1,10 +1,10 @@
-"""Solver updates, each one pass over memory.
+"""Solver updates, each in one pass over memory.
 
-All of them first make the gradient that the solver follows,
+Each update first computes the scaled and regularized gradient
 
     g = scale * grad + l2 * data + l1 * np.sign(data)
 
-and then do what their docstrings say, in place, on flat arrays of one length.
+and then updates flat arrays of one length in place, as its docstring says.
 """
 
 from cython.parallel cimport prange
@@ -15,8 +15,8 @@ ctypedef fused real:
     double
 
 
-cdef inline real followed(real grad, real data, real scale, real l2, real l1) noexcept nogil:
-    """The gradient with its scale and the decay terms."""
+cdef inline real regularized(real grad, real data, real scale, real l2, real l1) noexcept nogil:
+    """The scaled gradient with its decay terms."""
     return scale * grad + l2 * data + l1 * ((data > 0) - (data < 0))
 
 
@@ -26,7 +26,9 @@ cdef int same_length(Py_ssize_t data, Py_ssize_t grad, Py_ssize_t history) excep
     return 0
 
 
-def sgd(real[::1] data, const real[::1] grad, real[::1] velocity,
+def sgd(real[::1] data,  # in, out
+        const real[::1] grad,
+        real[::1] velocity,  # in, out
         double scale, double l2, double l1, double rate, double momentum, int threads):
     """
     velocity[:] = momentum * velocity + rate * g
@@ -36,11 +38,13 @@ def sgd(real[::1] data, const real[::1] grad, real[::1] velocity,
     cdef real s = <real>scale, d = <real>l2, e = <real>l1, r = <real>rate, m = <real>momentum
     same_length(data.shape[0], grad.shape[0], velocity.shape[0])
     for i in prange(data.shape[0], nogil=True, schedule="static", num_threads=threads):
-        velocity[i] = m * velocity[i] + r * followed(grad[i], data[i], s, d, e)
+        velocity[i] = m * velocity[i] + r * regularized(grad[i], data[i], s, d, e)
         data[i] -= velocity[i]
 
 
-def nesterov(real[::1] data, const real[::1] grad, real[::1] velocity,
+def nesterov(real[::1] data,  # in, out
+             const real[::1] grad,
+             real[::1] velocity,  # in, out
              double scale, double l2, double l1, double rate, double momentum, int threads):
     """
     before, velocity[:] = velocity.copy(), momentum * velocity + rate * g
@@ -52,11 +56,13 @@ def nesterov(real[::1] data, const real[::1] grad, real[::1] velocity,
     same_length(data.shape[0], grad.shape[0], velocity.shape[0])
     for i in prange(data.shape[0], nogil=True, schedule="static", num_threads=threads):
         before = velocity[i]
-        velocity[i] = m * before + r * followed(grad[i], data[i], s, d, e)
+        velocity[i] = m * before + r * regularized(grad[i], data[i], s, d, e)
         data[i] -= (1 + m) * velocity[i] - m * before
 
 
-def adagrad(real[::1] data, const real[::1] grad, real[::1] squares,
+def adagrad(real[::1] data,  # in, out
+            const real[::1] grad,
+            real[::1] squares,  # in, out
             double scale, double l2, double l1, double rate, double delta, int threads):
     """
     squares += g**2
@@ -67,12 +73,14 @@ def adagrad(real[::1] data, const real[::1] grad, real[::1] squares,
     cdef real g
     same_length(data.shape[0], grad.shape[0], squares.shape[0])
     for i in prange(data.shape[0], nogil=True, schedule="static", num_threads=threads):
-        g = followed(grad[i], data[i], s, d, e)
+        g = regularized(grad[i], data[i], s, d, e)
         squares[i] += g * g
         data[i] -= r * g / (<real>sqrt(squares[i]) + small)
 
 
-def rmsprop(real[::1] data, const real[::1] grad, real[::1] squares,
+def rmsprop(real[::1] data,  # in, out
+            const real[::1] grad,
+            real[::1] squares,  # in, out
             double scale, double l2, double l1, double rate, double rms_decay, double delta, int threads):
     """
     squares[:] = rms_decay * squares + (1 - rms_decay) * g**2
@@ -84,12 +92,15 @@ def rmsprop(real[::1] data, const real[::1] grad, real[::1] squares,
     cdef real g
     same_length(data.shape[0], grad.shape[0], squares.shape[0])
     for i in prange(data.shape[0], nogil=True, schedule="static", num_threads=threads):
-        g = followed(grad[i], data[i], s, d, e)
+        g = regularized(grad[i], data[i], s, d, e)
         squares[i] = kept * squares[i] + (1 - kept) * g * g
         data[i] -= r * g / (<real>sqrt(squares[i]) + small)
 
 
-def adadelta(real[::1] data, const real[::1] grad, real[::1] squares, real[::1] updates,
+def adadelta(real[::1] data,  # in, out
+             const real[::1] grad,
+             real[::1] squares,  # in, out
+             real[::1] updates,  # in, out
              double scale, double l2, double l1, double rate, double momentum, double delta, int threads):
     """
     squares[:] = momentum * squares + (1 - momentum) * g**2
@@ -103,16 +114,18 @@ def adadelta(real[::1] data, const real[::1] grad, real[::1] squares, real[::1] 
     same_length(data.shape[0], grad.shape[0], squares.shape[0])
     same_length(data.shape[0], grad.shape[0], updates.shape[0])
     for i in prange(data.shape[0], nogil=True, schedule="static", num_threads=threads):
-        g = followed(grad[i], data[i], s, d, e)
+        g = regularized(grad[i], data[i], s, d, e)
         squares[i] = m * squares[i] + (1 - m) * g * g
         change = g * <real>sqrt((updates[i] + small) / (squares[i] + small))
         updates[i] = m * updates[i] + (1 - m) * change * change
         data[i] -= r * change
 
 
-def adam(real[::1] data, const real[::1] grad, real[::1] mean, real[::1] squares,
-         double scale, double l2, double l1, double rate, double momentum, double momentum2, double delta,
-         int threads):
+def adam(real[::1] data,  # in, out
+         const real[::1] grad,
+         real[::1] mean,  # in, out
+         real[::1] squares,  # in, out
+         double scale, double l2, double l1, double rate, double momentum, double momentum2, double delta, int threads):
     """
     mean[:] = momentum * mean + (1 - momentum) * g
     squares[:] = momentum2 * squares + (1 - momentum2) * g**2
@@ -125,7 +138,7 @@ def adam(real[::1] data, const real[::1] grad, real[::1] mean, real[::1] squares
     same_length(data.shape[0], grad.shape[0], mean.shape[0])
     same_length(data.shape[0], grad.shape[0], squares.shape[0])
     for i in prange(data.shape[0], nogil=True, schedule="static", num_threads=threads):
-        g = followed(grad[i], data[i], s, d, e)
+        g = regularized(grad[i], data[i], s, d, e)
         mean[i] = m * mean[i] + (1 - m) * g
         squares[i] = m2 * squares[i] + (1 - m2) * g * g
         data[i] -= r * mean[i] / (<real>sqrt(squares[i]) + small)

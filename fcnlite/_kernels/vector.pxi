@@ -1,6 +1,6 @@
-# A vector of floats as one number: `vec` holds VL neighbouring floats, and + - * work on each of them.
+# A vector of floats as one value: `vec` holds VL neighbouring floats; + - * and / work on each of them.
 #
-# The width is that of the instruction set which the including file is compiled for. Loads and stores need no alignment.
+# The instruction set that the including file is compiled for decides the width. Loads and stores need no alignment.
 
 cdef extern from *:
     """
@@ -22,7 +22,7 @@ cdef extern from *:
     static inline vec load(const float* p) { return *(const vec_in_memory*)p; }
     static inline void store(float* p, vec x) { *(vec_in_memory*)p = x; }
     static inline vec splat(float x) { return x - (vec){0}; }
-    /* The larger of each two; where one is NaN, b. */
+    /* The larger value of each pair; b where one of them is NaN. */
     static inline vec larger(vec a, vec b) {
     #if defined(FCN_MAX)
         return FCN_MAX(a, b);
@@ -31,11 +31,11 @@ cdef extern from *:
         return (vec)(((mask_of_vec)a & first) | ((mask_of_vec)b & ~first));
     #endif
     }
-    /* x where gate > 0, else 0. */
-    static inline vec where_positive(vec x, vec gate) {
-        return (vec)((mask_of_vec)x & (gate > 0));
+    /* x where y > 0, else 0. */
+    static inline vec where_positive(vec x, vec y) {
+        return (vec)((mask_of_vec)x & (y > 0));
     }
-    /* VL rows of VL floats, to[j][i] = from[i][j]: rows i and i + VL/2 are interleaved until all are. */
+    /* VL rows of VL floats: to[j][i] = from[i][j]. Each round interleaves rows i and i + VL/2. */
     #if defined(__GNUC__) && !defined(__clang__)
     static inline void transpose(const float* from, Py_ssize_t from_row, float* to, Py_ssize_t to_row) {
         vec a[VL], b[VL];
@@ -67,7 +67,7 @@ cdef extern from *:
     void store(float* p, vec x) noexcept nogil
     vec splat(float x) noexcept nogil
     vec larger(vec a, vec b) noexcept nogil
-    vec where_positive(vec x, vec gate) noexcept nogil
+    vec where_positive(vec x, vec y) noexcept nogil
     void transpose(const float* source, Py_ssize_t row, float* to, Py_ssize_t to_row) noexcept nogil
 
 cdef extern from *:
@@ -77,13 +77,13 @@ cdef extern from *:
     void fcn_prefetch(const void* p) noexcept nogil
 
 cdef enum:
-    LINE = 16  # floats of a cache line
-    BLOCK = 16  # channels that lie side by side in a blocked array
-    PARTS = BLOCK // VL  # vectors of a block
+    LINE = 16  # floats in a cache line
+    BLOCK = 16  # channels side by side in a blocked array
+    PARTS = BLOCK // VL  # vectors in a block
 
 
 cdef inline vec activated(vec value, bint relu, const float* slopes) noexcept nogil:
-    """max(value, 0) where `relu`, plus slopes · min(value, 0) unless `slopes` is NULL; else the value itself."""
+    """With `relu`: max(value, 0), plus slopes · min(value, 0) unless `slopes` is NULL. Without: the value itself."""
     cdef vec positive = larger(splat(0), value)
     if not relu:
         return value

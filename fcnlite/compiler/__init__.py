@@ -1,10 +1,9 @@
-"""The fast path: a compiler from a net's schedule to a plan of fast operations, with the same result within rounding.
+"""The fast path: a compiler from a net's schedule to a plan of fast operations, with equal results but for rounding.
 
-    schedule -> graph (ir.py) -> passes -> plan (plan.py)
+    schedule -> graph (ir.py) -> passes (passes/table.py) -> plan (plan.py)
 
-What an operation computes stands in operations.py, convolution.py, pooling.py, normalization.py, lrn.py,
-interpolation.py and framing.py; how a convolution is computed in algorithms.py, direct.py, im2col.py, winograd.py and
-thin_winograd.py; the loops in fcnlite/_kernels.
+operations/ has one file for each operation of a plan, and convolution/ the convolution with its algorithms. Each class
+declares its layouts, windows and aliasing to the passes. fcnlite/_kernels has the compiled loops.
 """
 
 from __future__ import annotations
@@ -14,21 +13,10 @@ from collections.abc import Mapping
 from fcnlite.arrays import Shape
 from fcnlite.compiler import report
 from fcnlite.compiler.arena import Arena, Outputs
-from fcnlite.compiler.ir import Graph, Machine, Value
-from fcnlite.compiler.operations import LayerOperation
-from fcnlite.compiler.passes.choose import choose
-from fcnlite.compiler.passes.cut import cut
-from fcnlite.compiler.passes.drop import drop
-from fcnlite.compiler.passes.elide import elide
-from fcnlite.compiler.passes.fold import fold
-from fcnlite.compiler.passes.frame import frame
-from fcnlite.compiler.passes.interpolate import interpolate
-from fcnlite.compiler.passes.join import join
-from fcnlite.compiler.passes.lay_out import lay_out
-from fcnlite.compiler.passes.lower import lower
-from fcnlite.compiler.passes.normalize import normalize
-from fcnlite.compiler.passes.pool import pool
-from fcnlite.compiler.passes.rectify import rectify
+from fcnlite.compiler.ir import Graph, Value
+from fcnlite.compiler.machine import Machine
+from fcnlite.compiler.operations.layer import LayerOperation
+from fcnlite.compiler.passes.table import passes_for
 from fcnlite.compiler.plan import Plan
 from fcnlite.graph.schedule import Schedule
 
@@ -40,30 +28,17 @@ def compile_schedule(
 ) -> Plan:
     """The plan for `schedule`, whose versions have `shapes`.
 
-    With `training` a backward pass can follow it; without `elides` every value then has all of its rows.
+    With `training` a backward pass can follow. Without `elides` every value then has all of its rows.
     """
     graph = _graph(schedule, shapes, training)
-    notes = {"drop": drop(graph), "cut": cut(graph), "lower": lower(graph)}
-    if not training:
-        notes["fold"] = fold(graph)
-    notes["normalize"] = normalize(graph)
-    notes["rectify"] = rectify(graph)
-    if not training:
-        notes["pool"] = pool(graph, machine)
-        notes["frame"] = frame(graph)
-    elif elides:
-        notes["elide"] = elide(graph)
-    notes["interpolate"] = interpolate(graph, machine)
-    notes["choose"] = choose(graph, machine)
-    if not training:
-        notes["join"] = join(graph)
-    notes["lay out"] = lay_out(graph)
+    passes = passes_for("training" if training else "inference", elides=elides)
+    notes = {each.name: each.run(graph, machine) for each in passes}
     graph.drop_unread()
     return Plan(graph, schedule, machine, notes)
 
 
 def _graph(schedule: Schedule, shapes: Mapping[int, Shape], training: bool) -> Graph:
-    """Every step of the schedule as an operation of its own."""
+    """A graph with one operation for each step of the schedule."""
     names = {version: name for name, version in schedule.inputs.items()}
     for step in schedule.steps:
         names.update(zip(step.top, step.layer.spec.top, strict=True))

@@ -11,7 +11,7 @@ from fcnlite._kernels import isa
 from fcnlite.arrays import Array
 from fcnlite.compiler import compile_schedule
 from fcnlite.compiler.arena import Arena, Outputs
-from fcnlite.compiler.ir import Machine
+from fcnlite.compiler.machine import Machine
 from fcnlite.compiler.plan import Plan, PlanPass
 from fcnlite.engine.backprop import Timer
 from fcnlite.engine.state import State

@@ -1,43 +1,42 @@
 """The intermediate representation: a graph of operations on values.
 
-A value is made once, by one operation, and lies in memory plainly (N×C×H×W) or blocked (N×C/16×H×W×16, channels beyond
-C being 0); only the conversions change that. At first every layer of the schedule is an operation of its own; each pass
-(passes/) replaces some by others that compute the same.
+One operation makes each value, once. A value is in NCHW layout (N×C×H×W) or blocked (N×C/16×H×W×16, where channels
+beyond C are 0); only conversions change the layout. At first every layer of the schedule is one operation; each pass
+(passes/) replaces some operations by others that compute the same.
+
+An operation is one class in one file (operations/, convolution/). It declares its layouts, how its windows slide and
+whether its outputs share memory with inputs, so that no pass needs to know it by name.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from enum import Enum
 from math import prod
 from typing import Any, ClassVar
 
-import numpy as np
-
 from fcnlite.arrays import Array, Shape
-from fcnlite.compiler.arena import Arena, Outputs
 from fcnlite.compiler.cost import Cost
-from fcnlite.engine.parameter import Parameter
-from fcnlite.engine.reference import run_layer
-from fcnlite.engine.state import State
-from fcnlite.layers.base import BackwardRun, Layer
+from fcnlite.compiler.machine import Machine
+from fcnlite.description.shapes import Window
 
 BLOCK = 16
-"""Channels that lie side by side in a blocked array."""
+"""Channels that are adjacent in a blocked array."""
 
 
 @dataclass(eq=False)
 class Value:
-    """What one operation makes and others read."""
+    """An array that one operation makes and others read."""
 
     name: str
-    """Of the blob."""
+    """The blob's name."""
     shape: Shape
-    """N×C×H×W, or fewer axes, however it lies in memory."""
+    """N×C×H×W, or fewer axes, in either layout."""
     blocked: bool = False
     repeats: tuple[Array, Array] | None = None
-    """For every row, and every column, of the blob which one of the array it is, where one stands for several."""
+    """Where a row or column of the array serves for several of the blob: for each row, and each column, of the blob,
+    the array's."""
 
     @property
     def memory_shape(self) -> Shape:
@@ -53,97 +52,99 @@ class Value:
 
 
 def blocks(channels: int) -> int:
-    """How many blocks hold so many channels."""
+    """The number of blocks that hold these channels."""
     return -(-channels // BLOCK)
 
 
 def traffic(values: Iterable[Value]) -> Cost:
-    """That of reading or writing each once."""
+    """The cost of reading or writing each value once."""
     return Cost(memory=4.0 * sum(each.floats for each in values))
 
 
-_NOTHING = np.empty(0, np.float32)
+class Layout(Enum):
+    """The layout in which an operation reads its inputs, or writes its outputs."""
+
+    NCHW = "NCHW"
+    BLOCKED = "blocked"
+    EITHER = "either"
+    """For inputs: one or the other, the same for all. For outputs: that of the inputs."""
 
 
-@dataclass
-class Run:
-    """One pass through one operation: what forward leaves, and what backward gets beside the tops' gradients."""
+Axis = int
+"""0 for rows, 1 for columns."""
 
+
+@dataclass(frozen=True)
+class SlidingWindow:
+    """A window that slides along one axis of a convolution or pooling."""
+
+    window: Window
+    round_mode: str | None = None
+    """A pooling's; None for a convolution."""
+    clip: bool = False
+    """For a pooling, whether either axis has a pad (`Window.pooled`)."""
+
+    def count(self, size: int) -> int:
+        """The number of its positions. Raises `ShapeError` if none fits."""
+        if self.round_mode is None:
+            return self.window.convolved(size)
+        return self.window.pooled(size, self.round_mode, self.clip)
+
+    def unpadded(self) -> SlidingWindow:
+        """The same window, without its pad."""
+        return replace(self, window=replace(self.window, pad=0))
+
+
+@dataclass(frozen=True, eq=False)
+class SetUp:
+    """What an operation needs to run, worked out once."""
+
+    scratch: int = 0
+    """Floats of memory that forward uses while it runs."""
+    kept: int = 0
+    """Floats of memory in which forward leaves something for backward."""
+    work: Any = None
+    """The operation's own: maps, tilings, portions, the algorithms of backward."""
+
+
+@dataclass(eq=False)
+class ForwardStep:
+    """What forward gets beside its arrays, and what it leaves for backward."""
+
+    work: Any
+    """The set-up's."""
+    scratch: Array
+    kept: Array
     saved: Any = None
-    """Set by forward for its own backward."""
-    bottom: list[Array] = field(default_factory=list)
-    top: list[Array] = field(default_factory=list)
-    needs: Sequence[bool] = ()
-    """For each input whether its gradient is needed."""
-    dparams: Sequence[Array | None] = ()
-    """Arrays for the parameters' gradients; None where none is needed."""
+    """What forward leaves."""
 
 
-@dataclass
-class Machine:
-    """What operations run on: the net's state, kernels, threads and memory."""
+@dataclass(frozen=True, eq=False)
+class BackwardStep:
+    """What backward gets beside the gradients of the outputs."""
 
-    state: State
-    kernels: Any
-    threads: int
-    prepared: dict[Any, tuple[tuple[int, ...], Any]]
-    """What was derived from parameters, with the versions that it was derived from; of all plans of the net."""
-    arena: Arena
-    outputs: Outputs
-    """Lends what the caller gets."""
-    low_memory: bool = False
-    """Whether prepared weights shall take little more memory than the weights themselves."""
-    scratch: Array = field(default_factory=lambda: _NOTHING)
-    """Memory for the operation that runs; in backward what it has `borrowed`."""
-    kept: Array = field(default_factory=lambda: _NOTHING)
-    """Memory for what its forward leaves for its backward."""
-    used: set[Any] = field(default_factory=set)
-    """The keys in `prepared` that have been asked for here."""
-
-    def params(self, layer: str) -> Sequence[Parameter]:
-        """A layer's parameters."""
-        return self.state.of(layer)
-
-    def run_layer(self, layer: Layer, bottom: list[Array], outs: Sequence[Array]) -> tuple[list[Array], BackwardRun]:
-        """A layer's forward on the reference path: the tops, in `outs` if it writes there, and what backward gets."""
-        return run_layer(layer, bottom, outs, self.state)
-
-    @contextmanager
-    def borrowed(self, floats: int) -> Iterator[None]:
-        """So many floats in `scratch` within the block, in backward."""
-        self.scratch = self.arena.lend((floats,))
-        try:
-            yield
-        finally:
-            self.scratch = _NOTHING
-
-    def buffer(self, shape: Shape) -> Array:
-        """Memory for a value that no plan has a place for."""
-        return self.arena.lend(shape)
-
-    def prepare(self, key: Any, layers: Sequence[str], make: Callable[[Any], Any]) -> Any:
-        """`make(old)`, made anew only when a parameter of `layers` has changed; `old` is what it made before."""
-        self.used.add(key)
-        versions = tuple(each.version for layer in layers for each in self.params(layer))
-        old = self.prepared.get(key)
-        if old is None or old[0] != versions:
-            self.prepared[key] = versions, make(old and old[1])
-        return self.prepared[key][1]
+    work: Any
+    """The set-up's."""
+    saved: Any
+    """What forward left."""
+    needs: Sequence[bool]
+    """Which inputs need a gradient."""
+    dparams: Sequence[Array | None]
+    """Arrays for the gradients of the parameters; None where none is wanted."""
 
 
 class Operation:
-    """What a plan runs: `forward`, and in training `backward`, on the arrays of its values.
+    """A step of a plan: `forward`, and in training `backward`, on the arrays of its values.
 
-    It keeps no state from pass to pass: what forward leaves for backward is its `Run`, of which it sets `saved`. How it
-    goes about its work is laid out once, when the plan asks it for `scratch_floats`.
+    It keeps no state from pass to pass: forward leaves what backward needs in `ForwardStep.saved`.
     """
 
     kind: ClassVar[str]
-    """For people: what it does."""
+    """What it does, for people."""
     aliases: bool = False
-    """Whether an output may share memory with an input; else it writes all into memory that it is given."""
+    """Whether an output may share memory with an input; otherwise forward writes its outputs into given memory."""
     updates_params: bool = False
-    """Whether forward changes parameters: BatchNorm's running sums."""
+    """Whether forward changes parameters, as BatchNorm its running sums."""
     no_gradient: frozenset[int] = frozenset()
     """Inputs that never get a gradient."""
 
@@ -153,25 +154,63 @@ class Operation:
         self.layers = tuple(layers)
         """The layers whose work it does; the first is the one whose parameters it has."""
 
+    # What it declares to the passes
+
+    @property
+    def reads(self) -> Layout:
+        """The layout of its inputs. `EITHER` is for inputs of four axes; others are NCHW."""
+        return Layout.NCHW
+
+    @property
+    def writes(self) -> Layout:
+        """The layout of its outputs."""
+        return self.reads
+
+    @property
+    def enlarges(self) -> bool:
+        """Whether its output is larger than its inputs, which are then cheaper to convert."""
+        return False
+
+    def sliding_windows(self, axis: Axis) -> Sequence[SlidingWindow] | None:
+        """The windows through which its output sees its inputs along an axis, first to last.
+
+        Empty if each row is made of the same row of every input, and nothing else; None if rows depend on others in
+        another way, or on their place.
+        """
+        return None
+
+    @property
+    def gathers_rows(self) -> bool:
+        """Whether it can read the rows and columns of its input in any number, some several times."""
+        return False
+
+    def infer_shape(self) -> None:
+        """Follow a change of the input's height and width. Only for operations with sliding windows."""
+        raise NotImplementedError
+
+    def remove_padding(self) -> None:
+        """Stop padding: the input has its padding in it. Only for operations with sliding windows."""
+
+    def keep_inputs(self) -> None:
+        """Never write over an input."""
+
+    # What it computes
+
     @property
     def learns(self) -> str | None:
         """The layer whose parameters get gradients here, if any."""
         return None
 
-    def scratch_floats(self, machine: Machine) -> int:
-        """Floats that forward wants of `machine.scratch`; asked for once, before the first forward."""
-        return 0
+    def set_up(self, machine: Machine) -> SetUp:
+        """What it needs to run. A plan calls this once, after all passes."""
+        return SetUp()
 
-    def kept_floats(self) -> int:
-        """Floats that it wants of `machine.kept`, to leave there what backward needs."""
-        return 0
-
-    def forward(self, bottom: list[Array], top: list[Array], run: Run, machine: Machine) -> list[Array]:
-        """The outputs: `top`, unless the operation `aliases`."""
+    def forward(self, bottom: list[Array], top: list[Array], step: ForwardStep, machine: Machine) -> list[Array]:
+        """Return the outputs: `top`, unless the operation `aliases`."""
         raise NotImplementedError
 
-    def backward(self, dtop: list[Array], run: Run, machine: Machine) -> list[Array | None]:
-        """The gradients of the inputs where `run.needs` says so; the parameters' into `run.dparams`."""
+    def backward(self, dtop: list[Array], step: BackwardStep, machine: Machine) -> list[Array | None]:
+        """Return the gradients of the inputs that need one; write those of the parameters into `step.dparams`."""
         raise NotImplementedError
 
     def cost(self, threads: int) -> Cost:
@@ -190,9 +229,9 @@ class Graph:
     inputs: dict[str, Value]
     outputs: dict[str, Value]
     versions: dict[int, Value]
-    """The schedule's versions (schedule.py), as far as they are still values."""
+    """The schedule's versions (schedule.py) that are still values."""
     lasting: set[Value]
-    """What is looked at after the pass: outputs and, where a backward may follow, every blob."""
+    """The values that are read after the forward pass: outputs and, in training, every blob."""
     training: bool
 
     @property
@@ -207,29 +246,29 @@ class Graph:
         return next((each for each in self.operations if value in each.outputs), None)
 
     def only_reader(self, value: Value) -> Operation | None:
-        """The one operation that reads `value`, if nobody else does or looks at it later."""
+        """The one operation that reads `value`; None if there are several, or if the value is `lasting`."""
         readers = self.readers(value)
         return readers[0] if len(readers) == 1 and value not in self.lasting else None
 
     def replace(self, old: Sequence[Operation], new: Sequence[Operation]) -> None:
-        """Put `new` where the last of `old` stands, in place of them all."""
+        """Replace all of `old` by `new`, in the place of the last of them."""
         last = max(old, key=self.operations.index)
-        laid: list[Operation] = []
+        found: list[Operation] = []
         for each in self.operations:
-            laid += [each] if each not in old else new if each is last else []
-        self.operations = laid
+            found += [each] if each not in old else new if each is last else []
+        self.operations = found
 
     def absorb(self, operation: Operation, reader: Operation) -> None:
-        """Let `operation` do what its only reader did as well.
+        """Let `operation` do the work of its only reader too.
 
-        It stays where it is: of two that change the same statistics, say, the first stays the first.
+        It stays in its place, so that two operations that change the same statistics keep their order.
         """
         operation.layers += reader.layers
         operation.outputs = reader.outputs
         self.operations.remove(reader)
 
     def rename(self, old: Value, new: Value) -> None:
-        """Let everybody who reads `old` read `new`."""
+        """Let all readers of `old` read `new`."""
         for operation in self.operations:
             operation.inputs = [new if each is old else each for each in operation.inputs]
         self.outputs = {name: new if each is old else each for name, each in self.outputs.items()}
@@ -238,53 +277,8 @@ class Graph:
             self.lasting = self.lasting - {old} | {new}
 
     def drop_unread(self) -> None:
-        """Take away what nobody reads and what changes no parameters."""
+        """Remove operations whose outputs nobody reads, unless they change parameters."""
         for operation in self.operations[::-1]:
             read = any(each in self.lasting or self.readers(each) for each in operation.outputs)
             if not read and not operation.updates_params:
                 self.operations.remove(operation)
-
-
-def planes(array: Array, value: Value) -> Array:
-    """The array of a value as P×H×W×L, of either layout."""
-    height, width = array.shape[2:4]
-    return array.reshape(-1, height, width, BLOCK if value.blocked else 1)
-
-
-def as_plain(array: Array, value: Value, machine: Machine) -> Array:
-    """The array of a value, N×C×H×W; as it lies, without repeats."""
-    if not value.blocked:
-        return array
-    plain = machine.buffer(value.shape)
-    machine.kernels.from_blocked(array, plain, machine.threads)
-    return plain
-
-
-def in_layout(array: Array, value: Value, machine: Machine) -> Array:
-    """An array N×C×H×W as the value lies in memory."""
-    if not value.blocked:
-        return array
-    blocked = machine.buffer(value.memory_shape)
-    machine.kernels.to_blocked(array, blocked, machine.threads)
-    return blocked
-
-
-def sum_repeats(array: Array, sources: tuple[Array, Array], size: tuple[int, int], machine: Machine) -> Array:
-    """The transpose of repeating: the sums of the rows, and columns, that each one of `size` stands for.
-
-    `sources` says which one each of the array's is; −1 is none. Rows and columns are axes 2 and 3, in either layout.
-    """
-    lists = [_members(source, count) for source, count in zip(sources, size, strict=True)]
-    folded = machine.buffer((*array.shape[:2], *size, *array.shape[4:]))
-    x, y = (each.reshape(*each.shape[:4], -1) for each in (array, folded))
-    machine.kernels.sum_repeats(x, *lists[0], *lists[1], y, machine.threads)
-    return folded
-
-
-def _members(source: Array, count: int) -> tuple[Array, Array]:
-    """Where each one's members begin in the second array, which lists the places in `source` of the first one's
-    members, then of the second's, and so on.
-    """
-    order = np.argsort(source, kind="stable")
-    order = order[np.count_nonzero(source < 0) :]
-    return np.searchsorted(source[order], np.arange(count + 1)), order

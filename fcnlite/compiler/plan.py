@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
@@ -11,13 +12,29 @@ import numpy as np
 
 from fcnlite.arrays import Array, Shape
 from fcnlite.compiler.arena import Buffer, place
-from fcnlite.compiler.ir import Graph, Machine, Operation, Run, Value, as_plain, in_layout, sum_repeats
+from fcnlite.compiler.ir import BackwardStep, ForwardStep, Graph, Operation, SetUp, Value
+from fcnlite.compiler.layouts import from_nchw, sum_repeats, to_nchw
+from fcnlite.compiler.machine import Machine
 from fcnlite.engine.backprop import Node, Pass
 from fcnlite.graph.schedule import Schedule
 
 
+@dataclass(frozen=True, eq=False)
+class Step:
+    """One operation of a plan, with what it needs to run."""
+
+    operation: Operation
+    set_up: SetUp
+    scratch: Buffer
+    """Memory while forward runs."""
+    kept: Buffer
+    """Memory from forward to backward."""
+    release: list[Value]
+    """Values that no later step reads."""
+
+
 class Plan:
-    """Operations in order, and where their values lie."""
+    """Operations in order, and the places of their values in memory."""
 
     def __init__(self, graph: Graph, schedule: Schedule, machine: Machine, notes: dict[str, list[str]]) -> None:
         self.graph = graph
@@ -26,56 +43,59 @@ class Plan:
         self.notes = notes
         """What each pass did."""
         last = _last_steps(graph)
-        self._release: list[list[Value]] = [[] for _ in graph.operations]
+        self.steps: list[Step] = []
         self._buffers: dict[Value, Buffer] = {}
-        self._scratch: list[Buffer] = []
-        self._kept: list[Buffer] = []
         end = len(graph.operations)
         callers: set[Value] = set() if graph.training else graph.outs
+        for i, operation in enumerate(graph.operations):
+            set_up = operation.set_up(machine)
+            scratch = Buffer(set_up.scratch, i, i)
+            kept = Buffer(set_up.kept, i, end if graph.training else i)
+            self.steps.append(Step(operation, set_up, scratch, kept, []))
+            for value in operation.outputs:
+                if not operation.aliases and value not in callers:
+                    self._buffers[value] = Buffer(value.floats, i, last.get(value, i))
         for i, operation in enumerate(graph.operations):
             for value in operation.outputs:
                 dies = last.get(value, i)
                 if dies < end:
-                    self._release[dies].append(value)
-                if not operation.aliases and value not in callers:
-                    self._buffers[value] = Buffer(value.floats, i, dies)
-            self._scratch.append(Buffer(operation.scratch_floats(machine), i, i))
-            self._kept.append(Buffer(operation.kept_floats(), i, end if graph.training else i))
+                    self.steps[dies].release.append(value)
         for value in graph.inputs.values():
             if last.get(value, end) < end:
-                self._release[last[value]].append(value)
-        self.arena_floats = place([*self._buffers.values(), *self._scratch, *self._kept])
+                self.steps[last[value]].release.append(value)
+        scratches, kepts = ([getattr(each, name) for each in self.steps] for name in ("scratch", "kept"))
+        self.arena_floats = place([*self._buffers.values(), *scratches, *kepts])
 
     def forward(self, feeds: Mapping[str, Array], clock: list[float] | None = None) -> PlanPass:
         """Run all operations on the fed inputs. `clock` gets the time before each, and after the last."""
         memory = self.machine.arena.of(self.arena_floats)
         values = {value: feeds[name] for name, value in self.graph.inputs.items()}
-        runs = []
-        for i, operation in enumerate(self.graph.operations):
+        passed = []
+        for step in self.steps:
             if clock is not None:
                 clock.append(time.perf_counter())
+            operation = step.operation
             bottom = [values[value] for value in operation.inputs]
             top = [self._room(memory, value) for value in operation.outputs if not operation.aliases]
-            self.machine.scratch, self.machine.kept = self._scratch[i].of(memory), self._kept[i].of(memory)
-            run = Run()
+            run = ForwardStep(step.set_up.work, step.scratch.of(memory), step.kept.of(memory))
             values.update(zip(operation.outputs, operation.forward(bottom, top, run, self.machine), strict=True))
             if self.graph.training:
-                runs.append(run)
-            for value in self._release[i]:
+                passed.append(run.saved)
+            for value in step.release:
                 values.pop(value, None)
         if clock is not None:
             clock.append(time.perf_counter())
-        return PlanPass(self, values, runs)
+        return PlanPass(self, values, passed)
 
     def _room(self, memory: Array, value: Value) -> Array:
-        """The array that a value is written into; an output's is the caller's for as long as anybody holds it."""
+        """The array that a value is written into; an output's belongs to the caller for as long as anybody holds it."""
         if value not in self._buffers:
             return self.machine.outputs.lend(value.memory_shape, keep=not self.machine.low_memory)
         return self._buffers[value].of(memory).reshape(value.memory_shape)
 
 
 def _last_steps(graph: Graph) -> dict[Value, int]:
-    """The step after which nobody reads a value, nor another that may share its memory; the end for what lasts."""
+    """The last step that reads each value, or one that may share its memory; the end for values that last."""
     end = len(graph.operations)
     lasting = graph.versions.values() if graph.training else graph.lasting
     last = dict.fromkeys(lasting, end)
@@ -89,16 +109,16 @@ def _last_steps(graph: Graph) -> dict[Value, int]:
 
 
 class PlanPass(Pass[Value]):
-    """What a plan's forward left: the values, and in training what backward needs."""
+    """A forward pass of a plan: the values, and in training what each operation left for backward."""
 
-    def __init__(self, plan: Plan, values: dict[Value, Array], runs: list[Run]) -> None:
+    def __init__(self, plan: Plan, values: dict[Value, Array], saved: Sequence[Any]) -> None:
         super().__init__(plan.schedule, Blobs(plan, values))
         self._plan = plan
         self._values = values
-        self._runs = runs
+        self._saved = saved
 
     def outputs(self) -> dict[str, Array]:
-        """The output blobs, each an array of its own."""
+        """The output blobs, each in an array of its own."""
         plan = self._plan
         borrowed = set(plan.graph.inputs.values())
         found = {}
@@ -116,7 +136,8 @@ class PlanPass(Pass[Value]):
         return self.key(version).repeats is None
 
     def nodes(self) -> Iterator[Node[Value]]:
-        for operation, run in zip(self._plan.graph.operations, self._runs, strict=True):
+        for step, saved in zip(self._plan.steps, self._saved, strict=True):
+            operation = step.operation
             yield Node(
                 operation.inputs,
                 operation.outputs,
@@ -124,16 +145,16 @@ class PlanPass(Pass[Value]):
                 operation.layers,
                 operation.learns,
                 [each.memory_shape for each in operation.outputs],
-                partial(_backward, operation, run, self._plan.machine),
+                partial(_backward, step, saved, self._plan.machine),
             )
 
     def in_layout(self, key: Value, gradient: Array) -> Array:
         if key.repeats:
             gradient = sum_repeats(gradient, key.repeats, (key.shape[2], key.shape[3]), self._plan.machine)
-        return in_layout(gradient, key, self._plan.machine)
+        return from_nchw(gradient, key, self._plan.machine)
 
     def nchw(self, key: Value, gradient: Array) -> Array:
-        return as_plain(gradient, key, self._plan.machine)
+        return to_nchw(gradient, key, self._plan.machine)
 
     def memory(self, shape: Shape, dtype: np.dtype[Any]) -> Array:
         return self._plan.machine.buffer(shape)
@@ -143,21 +164,18 @@ class PlanPass(Pass[Value]):
 
 
 def _backward(
-    operation: Operation,
-    run: Run,
+    step: Step,
+    saved: Any,
     machine: Machine,
     dtop: list[Array],
     needs: Sequence[bool],
     dparams: Sequence[Array | None],
 ) -> list[Array | None]:
-    run.needs, run.dparams = needs, dparams
-    dbottom = operation.backward(dtop, run, machine)
-    run.dparams = ()  # frees the buffers that are added to the gradients
-    return dbottom
+    return step.operation.backward(dtop, BackwardStep(step.set_up.work, saved, needs, dparams), machine)
 
 
 class Blobs(Mapping[int, Array]):
-    """A plan's values by the schedule's versions, N×C×H×W; each an array of its own, made when it is looked at."""
+    """A plan's values by the schedule's versions, N×C×H×W. Every access makes an array of its own."""
 
     def __init__(self, plan: Plan, values: Mapping[Value, Array]) -> None:
         self._plan = plan
@@ -165,7 +183,7 @@ class Blobs(Mapping[int, Array]):
 
     def __getitem__(self, version: int) -> Array:
         value = self._plan.graph.versions[version]
-        array = as_plain(self._values[value], value, self._plan.machine).copy()
+        array = to_nchw(self._values[value], value, self._plan.machine).copy()
         if value.repeats:
             rows, columns = value.repeats
             array = array.take(rows, axis=2).take(columns, axis=3)

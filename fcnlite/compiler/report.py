@@ -1,4 +1,4 @@
-"""A plan in words: what each pass did, and the time of each step, predicted and measured."""
+"""A plan as text: what each pass did, and the predicted and the measured time of each step."""
 
 from __future__ import annotations
 
@@ -7,13 +7,14 @@ from collections.abc import Mapping
 import numpy as np
 
 from fcnlite.arrays import Array
+from fcnlite.compiler.passes.table import PASSES
 from fcnlite.compiler.plan import Plan
 from fcnlite.description.shapes import show
 from fcnlite.threads import blas_alone
 
 
 def measure(plan: Plan, feeds: Mapping[str, Array], runs: int = 3) -> list[float]:
-    """Seconds of each step, the best of some runs after one in which weights are prepared."""
+    """The seconds that each step takes: the fastest of `runs`, after a first run that prepares the weights."""
     times = []
     with np.errstate(all="ignore"), blas_alone():
         for _ in range(1 + runs):
@@ -24,12 +25,13 @@ def measure(plan: Plan, feeds: Mapping[str, Array], runs: int = 3) -> list[float
 
 
 def passes(plan: Plan) -> str:
-    """What each pass did, a line for each place."""
-    return "\n".join("\n  ".join([name, *lines]) for name, lines in plan.notes.items() if lines)
+    """The passes that ran, in order: the name and the purpose of each, then a line for each place that it changed."""
+    purposes = {each.name: each.purpose for each in PASSES}
+    return "\n".join("\n  ".join([f"{name}: {purposes[name]}", *lines]) for name, lines in plan.notes.items())
 
 
 def steps(plan: Plan, seconds: list[float]) -> str:
-    """A table of the steps."""
+    """A table of the steps, and the memory that they share."""
     rows = [("ms", "predicted", "GFLOP/s", "step", "top", "layers")]
     predicted = 0.0
     for operation, measured in zip(plan.graph.operations, seconds, strict=True):

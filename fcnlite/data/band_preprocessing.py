@@ -10,7 +10,7 @@ import numpy as np
 
 from fcnlite.data.bands import PixelFormat, read_bands
 from fcnlite.data.problems import try_all
-from fcnlite.description.spec import Preprocessing
+from fcnlite.description.model_info import Preprocessing
 from fcnlite.errors import DataError
 
 SPREAD = 58.0

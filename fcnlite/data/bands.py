@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from fcnlite.data.picture_files import MAX_PIXELS, open_picture, refuse_pages, refuse_transparent, too_large
-from fcnlite.description.spec import MOST_BANDS, PICTURE_TYPES
+from fcnlite.description.model_info import MOST_BANDS, PICTURE_TYPES
 from fcnlite.errors import DataError, FcnliteError, FileError
 from fcnlite.files import reading
 

@@ -14,7 +14,7 @@ from fcnlite.data.number_table import NumberTable, identity_values
 from fcnlite.data.problems import raise_if_any
 from fcnlite.data.published import find_folder
 from fcnlite.data.sample import VOID
-from fcnlite.description.spec import Labels
+from fcnlite.description.model_info import Labels
 from fcnlite.errors import DataError
 from fcnlite.files import read_text
 

@@ -8,7 +8,7 @@ from fcnlite.data.file_dataset import FileDataset, picture_and_label
 from fcnlite.data.number_table import NumberTable
 from fcnlite.data.published import find_folder
 from fcnlite.data.sample import VOID
-from fcnlite.description.spec import Labels
+from fcnlite.description.model_info import Labels
 from fcnlite.errors import DataError
 from fcnlite.files import cannot_read
 

@@ -13,7 +13,7 @@ from fcnlite.data.blending import REMEDY
 from fcnlite.data.label_files import holds_colors, palette_used, read_colors
 from fcnlite.data.label_tables import COLOR_FORM, ColorRow, Warn, is_void, numbered, read_color_rows
 from fcnlite.data.sample import VOID
-from fcnlite.description.spec import Labels
+from fcnlite.description.model_info import Labels
 from fcnlite.errors import DataError, FcnliteError
 
 TABLE = "colors.txt"

@@ -9,7 +9,7 @@ from typing import ClassVar
 from fcnlite.data.problems import Progress, raise_if_any, try_all
 from fcnlite.data.sample import Sample, check_sample
 from fcnlite.data.statistics import Statistics
-from fcnlite.description.spec import Labels, Preprocessing
+from fcnlite.description.model_info import Labels, Preprocessing
 from fcnlite.errors import DataError, FcnliteError
 from fcnlite.text import classes_in_words, html_table
 

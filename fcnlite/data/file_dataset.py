@@ -12,7 +12,7 @@ from fcnlite.data.dataset import Dataset
 from fcnlite.data.number_table import LabelReader
 from fcnlite.data.pictures import Orientation, read_image
 from fcnlite.data.sample import Sample
-from fcnlite.description.spec import Labels, Preprocessing
+from fcnlite.description.model_info import Labels, Preprocessing
 from fcnlite.errors import DataError
 
 

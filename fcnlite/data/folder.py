@@ -18,7 +18,7 @@ from fcnlite.data.label_options import LabelOptions
 from fcnlite.data.orientation import choose_orientation
 from fcnlite.data.pairing import Naming, find_pairs
 from fcnlite.data.problems import Progress, raise_if_any, try_all
-from fcnlite.description.spec import Preprocessing
+from fcnlite.description.model_info import Preprocessing
 from fcnlite.errors import DataError, FcnliteError
 
 

@@ -16,7 +16,7 @@ from fcnlite.data.number_table import NumberTable
 from fcnlite.data.pictures import count_pages, read_gray_page
 from fcnlite.data.published import find_folder
 from fcnlite.data.sample import Sample
-from fcnlite.description.spec import Labels
+from fcnlite.description.model_info import Labels
 from fcnlite.errors import DataError
 from fcnlite.files import cannot_read
 

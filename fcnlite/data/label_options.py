@@ -16,7 +16,7 @@ from fcnlite.data.masks import MaskRule
 from fcnlite.data.number_table import LabelReader, NumberTable, identity_values
 from fcnlite.data.palette import voc_colors
 from fcnlite.data.sample import VOID
-from fcnlite.description.spec import Labels
+from fcnlite.description.model_info import Labels
 from fcnlite.errors import DataError
 
 _LISTING = "classes.txt"

@@ -15,7 +15,7 @@ from fcnlite.data.dataset import Dataset, read_sample, where
 from fcnlite.data.sample import Sample
 from fcnlite.data.seeding import generator
 from fcnlite.data.transforms import Augment, augment, label_to_blob, to_blob
-from fcnlite.description.spec import Preprocessing
+from fcnlite.description.model_info import Preprocessing
 from fcnlite.errors import DataError, FcnliteError
 
 

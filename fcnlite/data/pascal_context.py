@@ -15,7 +15,7 @@ from fcnlite.data.matlab import label_map, read_mat
 from fcnlite.data.number_table import NumberTable
 from fcnlite.data.palette import voc_colors
 from fcnlite.data.published import find_folder, read_split
-from fcnlite.description.spec import Labels
+from fcnlite.description.model_info import Labels
 
 ORIGINALS = 459
 """The number of classes in the label files, numbered from 1."""

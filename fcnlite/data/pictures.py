@@ -9,7 +9,7 @@ import numpy as np
 
 from fcnlite.data.bands import ORIENTATION, PixelFormat, read_bands, upright
 from fcnlite.data.picture_files import open_picture, refuse_size
-from fcnlite.description.spec import Preprocessing
+from fcnlite.description.model_info import Preprocessing
 from fcnlite.errors import DataError
 from fcnlite.files import read_bytes
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from fcnlite.description.spec import MOST_BANDS, Labels
+from fcnlite.description.model_info import MOST_BANDS, Labels
 from fcnlite.errors import DataError
 
 VOID = 255

@@ -19,7 +19,7 @@ from fcnlite.data.palette import voc_colors
 from fcnlite.data.problems import Progress
 from fcnlite.data.sample import VOID, Sample
 from fcnlite.data.seeding import generator
-from fcnlite.description.spec import Labels
+from fcnlite.description.model_info import Labels
 from fcnlite.errors import DataError
 
 COUNTS = {"train": 2000, "val": 100, "test": 100}

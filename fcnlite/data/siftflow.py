@@ -17,7 +17,7 @@ from fcnlite.data.number_table import NumberTable
 from fcnlite.data.palette import voc_colors
 from fcnlite.data.published import find_folder, read_split
 from fcnlite.data.sample import VOID
-from fcnlite.description.spec import Labels, Preprocessing
+from fcnlite.description.model_info import Labels, Preprocessing
 
 SEMANTIC = (
     "awning", "balcony", "bird", "boat", "bridge", "building", "bus", "car", "cow", "crosswalk", "desert",

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from fcnlite.data.sample import VOID, Sample
-from fcnlite.description.spec import PICTURE_TYPES, Preprocessing
+from fcnlite.description.model_info import PICTURE_TYPES, Preprocessing
 from fcnlite.errors import DataError
 
 _ORDER = {"BGR": (2, 1, 0), "RGB": (0, 1, 2)}

@@ -12,7 +12,7 @@ from fcnlite.data.file_dataset import FileDataset, SampleFiles, picture_and_labe
 from fcnlite.data.number_table import NumberTable, identity_values
 from fcnlite.data.palette import voc_colors
 from fcnlite.data.published import find_folder, read_split
-from fcnlite.description.spec import Labels
+from fcnlite.description.model_info import Labels
 from fcnlite.errors import DataError
 
 CLASSES = (
@@ -65,3 +65,8 @@ def find_voc(root: str | os.PathLike[str], year: int | None = None, *, holds: tu
 def voc_files(folder: Path, name: str) -> SampleFiles:
     """The picture and the label `name` in the folder of one year."""
     return picture_and_label(name, folder / "JPEGImages" / f"{name}.jpg", folder / "SegmentationClass" / f"{name}.png")
+
+
+def default_classes(count: int) -> tuple[str, ...]:
+    """Names for classes that have none: VOC's names for 21 classes, otherwise numbers."""
+    return CLASSES if count == len(CLASSES) else tuple(f"class {number}" for number in range(count))

@@ -1,4 +1,4 @@
-"""`python -m fcnlite.doctor`: what makes a net fail, and how to mend it."""
+"""`python -m fcnlite.doctor`: why a net fails, and how to repair it."""
 
 from __future__ import annotations
 
@@ -11,9 +11,11 @@ from pathlib import Path
 from typing import Any
 
 from fcnlite import doctor, loading
-from fcnlite._cli import parser as _cli
-from fcnlite._cli.data import add_data_options, open_data
-from fcnlite.description.spec import Preprocessing
+from fcnlite._cli.data_options import add_data_options, open_data
+from fcnlite._cli.net_options import add_preprocessing, preprocessing_settings
+from fcnlite._cli.parser import add_threads, command_parser, positive
+from fcnlite._cli.running import apply_threads, run_command
+from fcnlite.description.model_info import Preprocessing
 from fcnlite.doctor import padding, plateau, rates
 from fcnlite.doctor.finding import SEVERITIES, Finding
 from fcnlite.errors import FileError, ShapeError, SpecError
@@ -21,9 +23,9 @@ from fcnlite.formats import caffe
 from fcnlite.net import Net
 
 _DESCRIPTION = """\
-Find what makes a net fail: zero or learning upsampling, a trunk without its weights, crops that misalign,
-wrong colours or mean, labels that cannot be learned, rates that do not fit the loss, dead layers. The net
-runs on a few pictures of the data, or on random noise.
+Find out why a net fails: upsampling that is zero or learned, a trunk without its weights, misaligned crops,
+wrong colours or mean, labels that cannot be learned, learning rates that do not fit the loss, dead layers.
+The net runs on a few pictures of the data, or on random noise.
 
 The exit status is 1 if an error is among the findings, else 0."""
 
@@ -36,9 +38,9 @@ _EXAMPLES = """\
 
 def main(arguments: Sequence[str] | None = None) -> None:
     options = _parser().parse_intermixed_args(arguments)
-    _cli.apply_threads(options.threads)
+    apply_threads(options.threads)
     if options.iterations and (options.solver is None or options.data is None):
-        raise SpecError("--iterations trains the net for a while, which needs --solver and --data; add them.")
+        raise SpecError("--iterations trains the net, which needs --solver and --data; add them.")
     findings = _examine(options)
     for finding in findings:
         print(finding)
@@ -50,17 +52,17 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = _cli.parser("doctor", _DESCRIPTION, _EXAMPLES)
-    words = "a prototxt, a weight file (.h5), or the folder of a run, whose last.h5 and log.csv are looked at"
+    parser = command_parser("doctor", _DESCRIPTION, _EXAMPLES)
+    words = "a prototxt, a weight file (.h5), or the folder of a run, whose last.h5 and log.csv are examined"
     parser.add_argument("net", metavar="NET", help=words)
-    parser.add_argument("weights", metavar="WEIGHTS", nargs="?", help="a .caffemodel or .h5, for a prototxt")
-    _cli.add_preprocessing(parser)
+    parser.add_argument("weights", metavar="WEIGHTS", nargs="?", help="a .caffemodel or .h5 for the prototxt")
+    add_preprocessing(parser)
     add_data_options(parser)
-    parser.add_argument("--split", default="train", help="the part of the data to look at (default: train)")
+    parser.add_argument("--split", default="train", metavar="NAME", help="the split to examine (default: train)")
     parser.add_argument("--solver", metavar="PROTOTXT", help="a solver, whose rate is compared with the net's loss")
-    words = "train so long, with --solver and --data, and look at the loss (nothing is written)"
-    parser.add_argument("--iterations", type=_cli.positive, metavar="N", default=0, help=words)
-    _cli.add_threads(parser)
+    words = "train for N iterations with --solver and --data and examine the loss; writes no files"
+    parser.add_argument("--iterations", type=positive, metavar="N", default=0, help=words)
+    add_threads(parser)
     return parser
 
 
@@ -69,10 +71,10 @@ def _examine(options: argparse.Namespace) -> list[Finding]:
     is_run = source.is_dir()
     _tell("loading")
     try:
-        net = _load(source / "last.h5" if is_run else source, options.weights, _cli.preprocessing_of(options))
+        net = _load(source / "last.h5" if is_run else source, options.weights, preprocessing_settings(options))
     except ShapeError:
-        # Layers that do not fit the described size make no net, but that is what we are asked about.
-        findings = [] if source.suffix != ".prototxt" else _of_description(source)
+        # A net whose layers do not fit the described size cannot be built, but its description can be examined.
+        findings = [] if source.suffix != ".prototxt" else _check_description(source)
         if not findings:
             raise
         return findings
@@ -86,17 +88,17 @@ def _load(source: Path, weights: str | None, settings: dict[str, Any]) -> Net:
     if source.suffix == ".caffemodel":
         raise FileError(f"{source}: holds weights only; give the net's prototxt first.")
     with warnings.catch_warnings():
-        # The findings say so too.
+        # The findings report it.
         warnings.filterwarnings("ignore", message=".*starts at zero")
         net = loading.load(source, *([weights] if weights is not None else []), phase="TRAIN", **settings)
     if not any(layer.spec.bottom for layer in net.layers):
         raise SpecError(
-            f"{source}: describes no layers that compute in phase TRAIN; expected a net (a solver goes with --solver)."
+            f"{source}: describes no layers that compute in phase TRAIN; expected a net (give a solver with --solver)."
         )
     return net
 
 
-def _of_description(source: Path) -> list[Finding]:
+def _check_description(source: Path) -> list[Finding]:
     return padding.check(caffe.read_net(source), "TRAIN", Preprocessing())
 
 
@@ -105,4 +107,4 @@ def _tell(text: str) -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(_cli.run(main))
+    sys.exit(run_command(main))

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from itertools import zip_longest
 
 from fcnlite.arrays import Shape
-from fcnlite.description.spec import Preprocessing
+from fcnlite.description.model_info import Preprocessing
 from fcnlite.graph.sizing import image_inputs
 from fcnlite.layers import Layer
 from fcnlite.layers.infogain_loss import InfogainLoss

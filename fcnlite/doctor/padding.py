@@ -11,7 +11,8 @@ import dataclasses
 from collections.abc import Sequence
 from typing import TypeGuard
 
-from fcnlite.description.spec import NetSpec, Preprocessing
+from fcnlite.description.model_info import Preprocessing
+from fcnlite.description.spec import NetSpec
 from fcnlite.doctor.anatomy import picture_shapes
 from fcnlite.doctor.finding import Finding, listed
 from fcnlite.errors import ShapeError

@@ -16,7 +16,8 @@ from dataclasses import replace
 
 import numpy as np
 
-from fcnlite.description.spec import LayerSpec, Preprocessing
+from fcnlite.description.model_info import Preprocessing
+from fcnlite.description.spec import LayerSpec
 from fcnlite.doctor.anatomy import normalized, picture_shapes, score_blobs
 from fcnlite.doctor.finding import Finding
 from fcnlite.doctor.trials import Trial

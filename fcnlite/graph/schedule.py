@@ -1,7 +1,7 @@
-"""What runs, in which order, and how long each value lives.
+"""Which layers run, in which order, and the lifetime of each value.
 
-A blob name may be written several times (in-place layers). Here every writing is a *version*, a number of its own,
-so that a value, once made, has one producer and known readers.
+A net may write a blob name several times (in-place layers). Each write makes a *version*, a number of its own, so that
+every value has one producer and known readers.
 """
 
 from __future__ import annotations
@@ -17,36 +17,36 @@ from fcnlite.layers.registry import UnknownLayer
 
 @dataclass(frozen=True)
 class Step:
-    """One layer's turn."""
+    """The run of one layer: the versions that it reads and writes."""
 
     layer: Layer
     bottom: tuple[int, ...]
     top: tuple[int, ...]
     release: tuple[int, ...] = ()
-    """Versions that nobody reads after this step."""
+    """Versions that no later step reads."""
     overwrite: bool = False
     """Whether the layer may write its top over its first bottom."""
 
 
 @dataclass(frozen=True)
-class Schedule:
-    """The layers that run when certain inputs are fed and certain outputs wanted."""
+class Versions:
+    """The layers of a net that can run, and the versions of its blobs."""
 
     steps: tuple[Step, ...]
+    """The layers with bottoms, in the order of the description."""
     inputs: dict[str, int]
-    outputs: dict[str, int]
+    """The tops of the layers without bottoms."""
     last: dict[str, int]
     """The last version of each blob name."""
-    losses: dict[int, float] = field(default_factory=dict)
-    """Versions that add to the loss, with their weights."""
-    aliased: frozenset[int] = frozenset()
-    """Versions that may share memory with another one or with an input."""
-    unknown: tuple[UnknownLayer, ...] = ()
-    """Layers that would have to run, but are of unknown types; neither they nor what depends on them is in `steps`."""
+    unknown: tuple[UnknownLayer, ...]
+    """Layers of unknown types that would run; neither they nor the layers that depend on them are in `steps`."""
 
     @staticmethod
-    def make(layers: Sequence[Layer], fed: frozenset[str], outputs: tuple[str, ...] | None, keep: bool) -> Schedule:
-        """Leave out the layers whose inputs are not fed and, unless `keep`, those that `outputs` do not need."""
+    def number(layers: Iterable[Layer], fed: frozenset[str] | None = None, *, unknown_types: bool = False) -> Versions:
+        """Number the versions of all blobs, and leave out the layers whose inputs are not in `fed`.
+
+        With `fed` None every input is fed. `unknown_types` treats layers of unknown types like others.
+        """
         current: dict[str, int] = {}
         inputs: dict[str, int] = {}
         steps: list[Step] = []
@@ -56,61 +56,93 @@ class Schedule:
             bottom, top = layer.spec.bottom, layer.spec.top
             if any(name not in current for name in bottom):
                 continue
-            if bottom and isinstance(layer, UnknownLayer):
+            if bottom and isinstance(layer, UnknownLayer) and not unknown_types:
                 unknown.append(layer)
                 for name in top:
-                    current.pop(name, None)  # written in place: its value of before is not its last
+                    current.pop(name, None)  # the value before an in-place write is not the blob's last
                 continue
-            made = [name for name in top if bottom or name in fed]
-            versions = range(count, count + len(made))
-            count += len(made)
+            written = [name for name in top if bottom or fed is None or name in fed]
+            versions = range(count, count + len(written))
+            count += len(written)
             if bottom:
                 steps.append(Step(layer, tuple(current[name] for name in bottom), tuple(versions)))
             else:
-                inputs.update(zip(made, versions, strict=True))
-            current.update(zip(made, versions, strict=True))
-        wanted = _outputs(layers, steps, inputs, current, unknown, outputs)
-        if outputs is not None and not keep:
-            steps = _needed_steps(steps, set(wanted.values()))
+                inputs.update(zip(written, versions, strict=True))
+            current.update(zip(written, versions, strict=True))
+        return Versions(tuple(steps), inputs, current, tuple(unknown))
+
+    def needed(self, wanted: Iterable[int]) -> tuple[Step, ...]:
+        """The steps that the wanted versions depend on."""
+        needed = set(wanted)
+        kept = []
+        for step in reversed(self.steps):
+            if needed.intersection(step.top):
+                needed.update(step.bottom)
+                kept.append(step)
+        return tuple(reversed(kept))
+
+
+@dataclass(frozen=True)
+class Schedule:
+    """The layers that run for given inputs and outputs."""
+
+    steps: tuple[Step, ...]
+    inputs: dict[str, int]
+    outputs: dict[str, int]
+    last: dict[str, int]
+    """The last version of each blob name."""
+    losses: dict[int, float] = field(default_factory=dict)
+    """The versions that add to the loss, with their weights."""
+    aliased: frozenset[int] = frozenset()
+    """Versions that may share memory with another one or with an input."""
+    unknown: tuple[UnknownLayer, ...] = ()
+    """Layers of unknown types that would run; neither they nor the layers that depend on them are in `steps`."""
+
+    @staticmethod
+    def make(layers: Sequence[Layer], fed: frozenset[str], outputs: tuple[str, ...] | None, keep: bool) -> Schedule:
+        """The schedule for the inputs `fed`, without the layers whose inputs are not fed.
+
+        `outputs` None means the tops that no layer reads. Unless `keep`, layers that the outputs do not need are left
+        out too. Raises `SpecError` for an output that the inputs do not give.
+        """
+        versions = Versions.number(layers, fed)
+        wanted = _outputs(layers, versions, outputs)
+        steps = versions.steps if outputs is None or keep else versions.needed(wanted.values())
         losses = _losses(steps)
-        # What is looked at after the pass: outputs, and with keep every blob's last value.
-        lasting = {*wanted.values(), *(current.values() if keep else ()), *(losses if keep else ())}
+        # The values read after the pass: the outputs, and with `keep` the last version of every blob.
+        live = {*wanted.values(), *(versions.last.values() if keep else ()), *(losses if keep else ())}
         return Schedule(
-            steps=_lifetimes(steps, lasting, keep, set(inputs.values())),
-            inputs=inputs,
+            steps=_lifetimes(steps, live, keep, versions.inputs.values()),
+            inputs=versions.inputs,
             outputs=wanted,
-            last=current,
+            last=versions.last,
             losses=losses,
-            unknown=tuple(unknown),
-            aliased=frozenset({*inputs.values(), *(v for step in steps if step.layer.aliases for v in step.top)}),
+            aliased=frozenset(
+                {*versions.inputs.values(), *(each for step in steps if step.layer.aliases for each in step.top)}
+            ),
+            unknown=versions.unknown,
         )
 
     def version(self, name: str) -> int:
-        """The last version of blob `name`. Raises `SpecError` where the pass did not make it."""
+        """The last version of blob `name`. Raises `SpecError` if the schedule does not make it."""
         if name not in self.last:
             raise SpecError(f"the forward pass made no blob {name!r}; {nearest(name, self.last)}")
         return self.last[name]
 
 
-def _outputs(
-    layers: Sequence[Layer],
-    steps: Sequence[Step],
-    inputs: dict[str, int],
-    current: dict[str, int],
-    unknown: Sequence[UnknownLayer],
-    asked: tuple[str, ...] | None,
-) -> dict[str, int]:
-    """The output blobs: those asked for, else the tops that no layer reads."""
-    if asked is None:
-        read = {version for step in steps for version in step.bottom} | set(inputs.values())
-        found = {name: version for name, version in current.items() if version not in read}
+def _outputs(layers: Sequence[Layer], versions: Versions, names: tuple[str, ...] | None) -> dict[str, int]:
+    """The versions of the outputs: the blobs called `names`, by default the tops that no layer reads."""
+    inputs, last, unknown = versions.inputs, versions.last, versions.unknown
+    if names is None:
+        read = {version for step in versions.steps for version in step.bottom} | set(inputs.values())
+        found = {name: version for name, version in last.items() if version not in read}
         if not found and unknown:
             raise unknown[0].error()
         if not found:
             raise SpecError(f"no layer can run on the inputs {', '.join(sorted(inputs))} alone; feed the others too.")
         return found
-    for name in asked:
-        if name not in current:
+    for name in names:
+        if name not in last:
             known = {top for layer in layers for top in layer.spec.top}
             if name not in known:
                 raise SpecError(f"the net has no blob {name!r}; {nearest(name, known)}")
@@ -118,21 +150,11 @@ def _outputs(
                 raise unknown[0].error()
             missing = {top for layer in layers if not layer.spec.bottom for top in layer.spec.top} - set(inputs)
             raise SpecError(f"blob {name!r} needs inputs that were not fed; feed {', '.join(sorted(missing))} too.")
-    return {name: current[name] for name in asked}
-
-
-def _needed_steps(steps: Sequence[Step], wanted: set[int]) -> list[Step]:
-    """The steps that the wanted versions depend on."""
-    kept = []
-    for step in reversed(steps):
-        if wanted.intersection(step.top):
-            wanted.update(step.bottom)
-            kept.append(step)
-    return kept[::-1]
+    return {name: last[name] for name in names}
 
 
 def _losses(steps: Iterable[Step]) -> dict[int, float]:
-    """Weighted tops: `loss_weight` where written, else 1 for the first top of a loss layer."""
+    """The weight of each top that adds to the loss: its `loss_weight`, else 1 for the first top of a loss layer."""
     losses = {}
     for step in steps:
         layer = step.layer
@@ -146,21 +168,21 @@ def _losses(steps: Iterable[Step]) -> dict[int, float]:
     return losses
 
 
-def _lifetimes(steps: Sequence[Step], lasting: set[int], keep: bool, inputs: set[int]) -> tuple[Step, ...]:
-    """The steps with `release` and `overwrite` filled in."""
-    readers: dict[int, list[int]] = {}
+def _lifetimes(steps: Sequence[Step], live: set[int], keep: bool, inputs: Iterable[int]) -> tuple[Step, ...]:
+    """The steps with `release` and `overwrite` set; `live` are the versions that are read after the last step."""
+    readers: dict[int, int] = {}
     producer: dict[int, Layer] = {}
     last_use: dict[int, int] = dict.fromkeys(inputs, 0)
     for i, step in enumerate(steps):
         for version in step.bottom:
-            readers.setdefault(version, []).append(i)
+            readers[version] = readers.get(version, 0) + 1
             last_use[version] = i
         for version in step.top:
             producer[version] = step.layer
             last_use[version] = i
     released: dict[int, list[int]] = {}
     for version, i in last_use.items():
-        if version not in lasting:
+        if version not in live:
             released.setdefault(i, []).append(version)
 
     def may_overwrite(step: Step) -> bool:
@@ -169,11 +191,11 @@ def _lifetimes(steps: Sequence[Step], lasting: set[int], keep: bool, inputs: set
         return (
             step.layer.overwrites
             and spec.bottom[0] == spec.top[0]
-            and version not in lasting
+            and version not in live
             and made_by is not None
             and not made_by.aliases
             and not (keep and ("top" in made_by.backward_reads or is_own(made_by)))
-            and len(readers[version]) == 1
+            and readers[version] == 1
         )
 
     return tuple(

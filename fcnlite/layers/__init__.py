@@ -1,12 +1,13 @@
 """The layers: one file each, forward and backward side by side under the formula that they compute.
 
-How to read them: x is the bottom, y the top, dx and dy the gradients of the net's loss by them; dloss is that of a loss
-layer's own top, its loss_weight. N×C×H×W are pictures, channels, rows and columns. [k = l] is 1 where that is so, else
-0. Options stand with their defaults. An `engine` is accepted, as Caffe's files have it, and changes nothing.
+Notation: x is the bottom and y the top; dx and dy are the gradients of the net's loss with respect to them; dloss is
+the gradient with respect to a loss layer's own top, which is its loss_weight. N×C×H×W are pictures, channels, rows and
+columns. [k = l] is 1 if k = l, else 0. Options are listed with their defaults. The option `engine`, which Caffe's files
+contain, is accepted and has no effect.
 
-`base` says what a layer is; `register` adds one, so that nets, formats and the common tests know it; `check_gradients`
-compares its backward with its forward. `columns`, `loss`,
-`labels`, `repeated` and `options` hold what several layers share.
+`base` defines what a layer is. `register` adds a type, so that nets, formats and the common tests know it;
+`check_gradients` compares a layer's backward with its forward. `columns`, `loss`, `labels`, `broadcast` and `options`
+hold what several layers share.
 """
 
 from fcnlite.layers import (

@@ -2,9 +2,9 @@
 
     accuracy = Σ_i [rank_i ≤ top_k] / the number of positions i,  rank_i = Σ_k [x[i, k] ≥ x[i, label_i]]
 
-The positions are those whose label is not ignore_label. A score that equals the label's ranks before it. bottoms:
-scores (classes on `axis`) and labels; tops: the accuracy (a scalar) and, if named, that of each class (its size is the
-number of classes), 0 for a class that no label has. Options: top_k 1, axis 1, ignore_label (none).
+Positions whose label is ignore_label do not count. A score equal to the label's score ranks before it. bottoms: scores
+(classes on `axis`) and labels; tops: the accuracy (a scalar) and, if named, the accuracy of each class (a vector with
+one value for each class), 0 for a class without labels. Options: top_k 1, axis 1, ignore_label (none).
 """
 
 from __future__ import annotations

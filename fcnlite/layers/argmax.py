@@ -1,10 +1,10 @@
 """The places of the largest values (Caffe's ArgMax). It has no gradient.
 
-    y_j = the place of the j-th largest x, j = 1 … top_k; of equal ones the later place first, as in Caffe
+    y_j = the place of the j-th largest x, j = 1 … top_k; among equal values the later place first, as in Caffe
 
-With `axis`, places are counted along it, and the top has top_k on that axis: the places or, with out_max_val, the
-values. Without, each picture is flattened, and the top is N×1×top_k, or N×2×top_k with out_max_val, places first;
-N×C×H×W gives a fourth axis of 1. Options: top_k 1, out_max_val false, axis (none).
+With `axis`, places are counted along it, and the top has size top_k on that axis: the places or, with out_max_val, the
+values. Without `axis`, each picture is flattened, and the top is N×1×top_k or, with out_max_val, N×2×top_k, places
+first; from N×C×H×W it has a fourth axis of size 1. Options: top_k 1, out_max_val false, axis (none).
 """
 
 from __future__ import annotations
@@ -60,7 +60,7 @@ class ArgMax(Layer):
             x, axis = x.reshape(x.shape[0], -1), 1
         else:
             axis = o.axis
-        # Looked through from the end, so that of equal values the later place is found first.
+        # Search from the end to find the later place among equal values first.
         if o.top_k == 1:
             places = x.shape[axis] - 1 - np.flip(x, axis).argmax(axis, keepdims=True)
         else:

@@ -1,4 +1,4 @@
-"""What every layer is: declared shapes, a forward and a backward, options with Caffe's names and defaults."""
+"""The base of all layers: declared shapes, a forward, a backward, and options with Caffe's names and defaults."""
 
 from __future__ import annotations
 
@@ -20,17 +20,17 @@ Class = type  # in Layer, `type` is the layer's type name
 
 @dataclass(frozen=True)
 class ParamShape:
-    """One parameter that a layer wants: its shape, and how it starts if nothing is loaded."""
+    """The shape of one parameter, and the filler of its initial values."""
 
     shape: Shape
     filler: Filler = Filler()
     statistic: bool = False
-    """Whether it is measured, not learned (BatchNorm): it has no gradient and no solver touches it."""
+    """Whether it is measured, not learned (BatchNorm): it has no gradient, and solvers leave it alone."""
 
 
 @dataclass(frozen=True)
 class NoOptions:
-    """A layer type without options."""
+    """The options of a type that has none."""
 
 
 @dataclass
@@ -89,35 +89,36 @@ class BackwardRun(Run):
 
 
 class Layer:
-    """Base of all layers. A subclass sets what differs from the defaults here and defines `forward` and `backward`.
+    """Base of all layers. A subclass overrides the defaults below and defines `forward` and `backward`.
 
-    It keeps no state from pass to pass: forward leaves what backward needs in `Run.saved`.
+    A layer keeps no state between passes: forward leaves what backward needs in `Run.saved`.
     """
 
     type: ClassVar[str]
     """Caffe's type name; the registry's key."""
     messages: ClassVar[tuple[str, ...]] = ()
-    """The `*_param` messages of Caffe's LayerParameter that hold this layer's options."""
+    """The `*_param` messages of Caffe's LayerParameter that hold the options."""
     Options: ClassVar[Class] = NoOptions
-    """The dataclass of its options, with Caffe's names and defaults; `self.options` is an instance."""
+    """The dataclass of the options, with Caffe's names and defaults; `self.options` is an instance."""
     bottoms: ClassVar[tuple[int, int | None]] = (1, 1)
-    """Least and greatest number of bottoms (None: any)."""
+    """The least and the greatest number of bottoms (None: no limit)."""
     tops: ClassVar[tuple[int, int | None]] = (1, 1)
-    """Least and greatest number of tops."""
+    """The least and the greatest number of tops."""
     backward_reads: frozenset[str] = frozenset()
-    """Which of `bottom` and `top` backward reads from its run or from `saved`; the net keeps and protects no others."""
+    """Which of `bottom` and `top` backward reads, from its run or from `saved`; the net keeps no others."""
     overwrites: bool = False
     """Whether forward can write its one top over its bottom."""
     writes_out: bool = False
-    """Whether forward writes into `ForwardRun.outs`; tops of a single number need not be.
+    """Whether forward writes into `ForwardRun.outs`; tops of a single number are exempt.
 
-    A class with a forward of its own says both anew, for it may call its base's twice, say, and wants two results."""
+    A class that defines forward does not inherit `overwrites` and `writes_out`: its forward may, for example, call its
+    base's forward twice and need two separate results."""
     aliases: bool = False
     """Whether a top may share memory with a bottom."""
     is_loss: ClassVar[bool] = False
-    """Whether the first top has weight 1 in the net's loss unless `loss_weight` says otherwise."""
+    """Whether the first top has weight 1 in the net's loss by default (`loss_weight` overrides it)."""
     no_gradient: ClassVar[frozenset[int]] = frozenset()
-    """Bottoms that never get a gradient (labels, the reference of a crop)."""
+    """The bottoms that never get a gradient (labels, the reference of a crop)."""
     updates_params: bool = False
     """Whether forward writes to its parameters (BatchNorm's running sums)."""
 
@@ -140,40 +141,40 @@ class Layer:
 
     @property
     def stopped(self) -> frozenset[int]:
-        """Bottoms that get no gradient in this net: by `no_gradient`, or because `propagate_down` says so."""
+        """The bottoms that get no gradient in this net, by `no_gradient` or by `propagate_down`."""
         return self.no_gradient | {i for i, down in enumerate(self.spec.propagate_down) if not down}
 
     def check(self) -> None:
-        """Raise `SpecError` for options that do not go together, and work out what follows from them alone."""
+        """Raise `SpecError` for options that contradict each other; derive attributes from the options."""
 
     def params(self, *bottom: Shape) -> list[ParamShape]:
-        """The parameters that the layer wants for bottoms of these shapes."""
+        """The parameters that the layer has for bottoms of these shapes."""
         return []
 
     def top_shapes(self, *bottom: Shape) -> list[Shape]:
-        """The shapes of the tops; by default one, of the first bottom's shape.
+        """The shapes of the tops; by default one top with the first bottom's shape.
 
-        Raises `ShapeError` where the bottoms do not fit.
+        Raises `ShapeError` for bottoms that do not fit.
         """
         return [bottom[0]]
 
     def forward(self, bottom: list[Array], run: ForwardRun) -> list[Array]:
-        """The tops."""
+        """Compute the tops."""
         raise NotImplementedError
 
     def backward(self, dtop: list[Array], run: BackwardRun) -> list[Array | None]:
-        """The gradients of the bottoms (None where not needed), given those of the tops, which are only read.
+        """Compute the gradients of the bottoms (None where not needed) from the gradients of the tops.
 
-        Writes the parameters' gradients into `run.dparams`.
+        Writes the parameters' gradients into `run.dparams`. Does not write to `dtop`.
         """
         raise SpecError(f"type {self.type} has no gradient; put `propagate_down: false` on the layer.")
 
     def placement(self) -> tuple[Placement, Placement] | None:
-        """Where the first top lies over the first bottom, for rows and for columns; None: nowhere in particular."""
+        """The placement of the first top over the first bottom, for rows and for columns; None if it has none."""
         return (Placement(), Placement())
 
     def macs(self, bottom: Sequence[Shape], top: Sequence[Shape]) -> int:
-        """Multiply-accumulates of one forward pass, as the direct method counts them."""
+        """The number of multiply-accumulates of one forward pass by the direct method."""
         return 0
 
     def __repr__(self) -> str:
@@ -182,7 +183,7 @@ class Layer:
             options = self._shown_options()
             blobs = " → ".join(", ".join(each) for each in (self.spec.bottom, self.spec.top) if each)
             return f"{self.spec.type} {self.spec.name!r}{f' ({options})' if options else ''}: {blobs}"
-        except Exception:  # a layer of somebody's own, or one that is half made
+        except Exception:  # a user's layer, or a half-initialised one
             return object.__repr__(self)
 
     def _shown_options(self) -> str:
@@ -202,7 +203,7 @@ def _check_count(what: str, count: int, limits: tuple[int, int | None]) -> None:
 
 
 def named(layer: Layer, call: Callable[[], Any]) -> Any:
-    """`call()`, with the layer's name put before the message of an error."""
+    """Return `call()`; put the layer's name in front of its error messages."""
     try:
         return call()
     except FcnliteError as error:
@@ -215,14 +216,14 @@ def along_picture(axis: int) -> bool:
 
 
 def canonical_axis(axis: int, axes: int) -> int:
-    """`axis` counted from the front; negative axes count from the end. Raises `ShapeError` outside."""
+    """`axis` counted from the front; negative axes count from the end. Raises `ShapeError` if there is no such axis."""
     if not -axes <= axis < axes:
         raise ShapeError(f"axis {axis} is outside a blob of {axes} axes")
     return axis % axes
 
 
 def four_axes(shape: Shape) -> tuple[int, int, int, int]:
-    """`shape` as N, C, H, W; anything but four axes is a `ShapeError`."""
+    """`shape` as N, C, H, W. Raises `ShapeError` unless it has four axes."""
     if len(shape) != 4:
         raise ShapeError(f"expected a blob of four axes, N×C×H×W, found {show(shape)}")
     return shape

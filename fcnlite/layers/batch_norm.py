@@ -3,15 +3,15 @@
     y = (x − mean) / σ,  σ = √(variance + eps)
     dx = (dy − mean(dy) − y · mean(dy · y)) / σ        (dx = dy / σ with use_global_stats)
 
-In TRAIN, mean and variance are the batch's, over all axes but 1, and join the running sums, f being
-moving_average_fraction, and m the number of values in a channel:
+Without use_global_stats, mean and variance are those of the batch, over all axes except axis 1, and are added to the
+running sums, where f is moving_average_fraction and m the number of values in a channel:
 
     mean_sum ← f · mean_sum + mean        variance_sum ← f · variance_sum + variance · m / (m − 1)
     weight ← f · weight + 1
 
-In TEST, or as use_global_stats says, mean = mean_sum / weight, variance = variance_sum / weight. bottom N×C×…, top the
-same; parameters mean_sum C, variance_sum C, weight 1, which no solver touches. Options: use_global_stats (true in TEST,
-false in TRAIN), moving_average_fraction 0.999, eps 1e-5. Ioffe and Szegedy, 2015.
+With use_global_stats, mean = mean_sum / weight and variance = variance_sum / weight. bottom N×C×…, top the same;
+parameters mean_sum C, variance_sum C and weight 1, which solvers do not change. Options: use_global_stats (true in
+TEST, false in TRAIN), moving_average_fraction 0.999, eps 1e-5. Ioffe and Szegedy, 2015.
 """
 
 from __future__ import annotations
@@ -72,14 +72,14 @@ class BatchNorm(Layer):
             mean = x.mean(axis=axes)
             y = np.subtract(x, mean.reshape(per_channel), out=run.out)
             variance = np.square(y).mean(axis=axes)
-            self.remember(mean, variance, x.size // mean.size, run.params)
+            self.update_sums(mean, variance, x.size // mean.size, run.params)
         sigma = np.sqrt(variance + x.dtype.type(self.options.eps)).reshape(per_channel)
         y /= sigma
         run.saved = sigma
         return [y]
 
-    def remember(self, mean: Array, variance: Array, m: int, params: Sequence[Array]) -> None:
-        """Let a batch's statistics, of m values in a channel, join the running sums."""
+    def update_sums(self, mean: Array, variance: Array, m: int, params: Sequence[Array]) -> None:
+        """Add a batch's statistics, of m values in a channel, to the running sums."""
         mean_sum, variance_sum, weight = params
         f = mean_sum.dtype.type(self.options.moving_average_fraction)
         mean_sum[...] = f * mean_sum + mean
@@ -99,20 +99,20 @@ class BatchNorm(Layer):
 
 
 def averages(mean_sum: Array, variance_sum: Array, weight: Array) -> tuple[Array, Array]:
-    """Mean and variance of every channel, of the running sums; 0 where nothing was summed yet, as in Caffe."""
+    """The mean and variance of every channel from the running sums; 0 before the first batch, as in Caffe."""
     factor = 0 if weight[0] == 0 else 1 / weight[0]
     return mean_sum * factor, variance_sum * factor
 
 
 def _channels(shape: Shape) -> int:
-    """C; a blob of one axis is one channel, as in Caffe."""
+    """The number of channels, C; a blob with one axis has one channel, as in Caffe."""
     if not shape:
         raise ShapeError("expected a blob of at least one axis, found a scalar")
     return shape[1] if len(shape) > 1 else 1
 
 
 def _over_channels(x: Array) -> tuple[tuple[int, ...], Shape]:
-    """The axes to average over, and the shape that lays one value a channel over x."""
+    """The axes to average over, and the shape in which one value per channel broadcasts over x."""
     if x.ndim == 1:
         return (0,), (1,)
     return (0, *range(2, x.ndim)), (-1, *[1] * (x.ndim - 2))

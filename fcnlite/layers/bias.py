@@ -1,6 +1,6 @@
 """Add a bias for each channel (Caffe's Bias).
 
-    y = x + bias        dx = dy, dbias = Σ dy over the axes that the bias is repeated over
+    y = x + bias        dx = dy, dbias = Σ dy over the axes along which the bias is repeated
 
 The bias has the shape of the bottom's axes `axis` to `axis` + `num_axes` − 1 (num_axes −1: all from `axis` on; 0: it is
 one number) and is repeated over the others. It is a parameter, or the second bottom if there is one. The top has the
@@ -18,8 +18,8 @@ from fcnlite.arrays import Array, Shape
 from fcnlite.description.fillers import Filler
 from fcnlite.errors import SpecError
 from fcnlite.layers.base import BackwardRun, ForwardRun, Layer, ParamShape
+from fcnlite.layers.broadcast import Broadcast
 from fcnlite.layers.registry import register
-from fcnlite.layers.repeated import Repeated
 
 
 @dataclass(frozen=True)
@@ -41,25 +41,25 @@ class Bias(Layer):
         if self.options.num_axes < -1:
             raise SpecError(f"num_axes is {self.options.num_axes}; expected -1 or more.")
 
-    def _repeated(self, bottom: Sequence[Shape]) -> Repeated:
-        return Repeated.operand(bottom, self.options.axis, self.options.num_axes)
+    def _broadcast(self, bottom: Sequence[Shape]) -> Broadcast:
+        return Broadcast.operand(bottom, self.options.axis, self.options.num_axes)
 
     def params(self, *bottom: Shape) -> list[ParamShape]:
-        return [ParamShape(self._repeated(bottom).shape, self.options.filler)] if len(bottom) == 1 else []
+        return [ParamShape(self._broadcast(bottom).shape, self.options.filler)] if len(bottom) == 1 else []
 
     def top_shapes(self, *bottom: Shape) -> list[Shape]:
-        self._repeated(bottom)  # raises where the second bottom does not fit
+        self._broadcast(bottom)  # raises if the second bottom does not fit
         return [bottom[0]]
 
     def forward(self, bottom: list[Array], run: ForwardRun) -> list[Array]:
         x, bias = (*bottom, *run.params)
-        run.saved = repeated = self._repeated([each.shape for each in bottom])
-        return [np.add(x, repeated.laid(bias), out=run.out)]
+        run.saved = broadcast = self._broadcast([each.shape for each in bottom])
+        return [np.add(x, broadcast.expand(bias), out=run.out)]
 
     def backward(self, dtop: list[Array], run: BackwardRun) -> list[Array | None]:
-        (dy,), repeated = dtop, run.saved
+        (dy,), broadcast = dtop, run.saved
         if len(self.spec.bottom) == 2:
-            return [dy, repeated.summed(dy) if run.needs[1] else None]
+            return [dy, broadcast.reduce(dy) if run.needs[1] else None]
         if run.dparams[0] is not None:
-            run.dparams[0][...] = repeated.summed(dy)
+            run.dparams[0][...] = broadcast.reduce(dy)
         return [dy]

@@ -1,8 +1,8 @@
-"""Calling a layer: what it is handed, and whether what it hands back is what a layer must return.
+"""Calls layers and checks what they return.
 
-Types, counts and shapes of the returned arrays are checked for all layers, which takes microseconds. Layers of one's
-own, whose class is not in this package, are guarded further: what they may only read is read-only for them, and every
-number of a parameter's gradient must have been written.
+For all layers, the types, number and shapes of the returned arrays are checked, which takes microseconds. For users'
+layers, whose class is not in this package, two more errors are caught: writing to arrays that may only be read, and
+leaving numbers of a parameter's gradient unwritten.
 """
 
 from __future__ import annotations
@@ -22,18 +22,18 @@ from fcnlite.layers.base import BackwardRun, ForwardRun, Layer, ParamShape, name
 
 _PACKAGE = __name__.rpartition(".")[0] + "."
 _UNWRITTEN = {4: 0x7FC0F17E, 8: 0x7FF80000F17EF17E}
-"""By the bytes of a float: a NaN that no computation starts from. Sums with it keep these bits."""
+"""By the bytes of a float: the bits of a NaN that no computation produces. Sums with it keep these bits."""
 
 
 def is_own(layer: Layer) -> bool:
-    """Whether the layer's class is a user's, not one of this package."""
+    """Whether the layer's class is a user's, not from this package."""
     return not type(layer).__module__.startswith(_PACKAGE)
 
 
 def top_shapes(layer: Layer, *bottom: Shape) -> list[Shape]:
-    """The shapes that the layer says its tops have, as tuples of whole numbers.
+    """The shapes of the tops by the layer's `top_shapes`, as tuples of integers.
 
-    Raises `SpecError`, naming the layer, where it says anything else, and `ShapeError` as the layer does.
+    Raises `SpecError`, naming the layer, if it returns anything else, and `ShapeError` if the layer does.
     """
     count = len(layer.spec.top)
     said = layer.top_shapes(*bottom)
@@ -52,7 +52,7 @@ def top_shapes(layer: Layer, *bottom: Shape) -> list[Shape]:
 
 
 def params(layer: Layer, *bottom: Shape) -> list[ParamShape]:
-    """The parameters that the layer wants. Raises as `top_shapes` does."""
+    """The parameters that the layer has. Raises the errors of `top_shapes`."""
     wanted = layer.params(*bottom)
     if not isinstance(wanted, (list, tuple)) or not all(isinstance(each, ParamShape) for each in wanted):
         raise SpecError(
@@ -63,17 +63,17 @@ def params(layer: Layer, *bottom: Shape) -> list[ParamShape]:
 
 
 def forward(layer: Layer, bottom: list[Array], run: ForwardRun) -> list[Any]:
-    """The tops that the layer makes: arrays, or NumPy's numbers for tops without axes.
+    """Compute the tops: arrays, or NumPy scalars for tops without axes.
 
-    Raises `SpecError` and `ShapeError`, naming the layer, where it returns anything else than it says by `top_shapes`.
+    Raises `SpecError` or `ShapeError`, naming the layer, if the result differs from the layer's `top_shapes`.
     """
-    guarded = is_own(layer) and not layer.aliases  # a top that may be its bottom is written by those after it
+    guarded = is_own(layer) and not layer.aliases  # later layers may write to a top that is its bottom
     handed = _read_only(bottom) if guarded else bottom
     made = _called(layer, "forward", lambda: layer.forward(handed, run))
     says = [tuple(each) for each in named(layer, lambda: layer.top_shapes(*(x.shape for x in bottom)))]
     _check_list(layer, "forward", made, "top", len(says))
     for i, each in enumerate(made):
-        # Whole numbers and truth values are numbers too, as an ArgMax's.
+        # Integers and booleans are accepted too, such as ArgMax's places.
         _check_array(layer, "forward", f"top {i}", each, "buif", says[i] if i < len(says) else None)
     if (found := [np.shape(each) for each in made]) != says:
         shown, expected = (", ".join(map(show, each)) or "nothing" for each in (found, says))
@@ -82,9 +82,9 @@ def forward(layer: Layer, bottom: list[Array], run: ForwardRun) -> list[Any]:
 
 
 def backward(layer: Layer, dtop: list[Array], run: BackwardRun) -> list[Array | None]:
-    """The gradients of the layer's bottoms; those of its parameters are in `run.dparams` afterwards.
+    """Compute the gradients of the bottoms, and write the gradients of the parameters into `run.dparams`.
 
-    Raises `SpecError` and `ShapeError`, naming the layer, where it returns or writes anything else.
+    Raises `SpecError` or `ShapeError`, naming the layer, if it returns or writes anything else.
     """
     own = is_own(layer)
     given = list(run.dparams)
@@ -118,12 +118,12 @@ def backward(layer: Layer, dtop: list[Array], run: BackwardRun) -> list[Array | 
                 f"{show(shape)}; a gradient has the shape of its blob."
             )
     _check_dparams(layer, given, run.dparams, own)
-    # A view of what the layer may only read would be read-only for the layers below.
+    # A view of a read-only array would be read-only for the layers below: copy it.
     return [each if each is None or not own or _is_writable(each) else np.array(each) for each in made]
 
 
 def _called(layer: Layer, method: str, call: Callable[[], Any]) -> Any:
-    """`call()`, with the layer's name in its errors."""
+    """Return `call()`; put the layer's name into its errors."""
     try:
         return named(layer, call)
     except (IndexError, ValueError) as error:
@@ -153,7 +153,7 @@ def _check_list(layer: Layer, method: str, made: Any, blob: str, count: int) -> 
 
 
 def _check_array(layer: Layer, method: str, what: str, found: Any, kinds: str, shape: Shape | None) -> None:
-    """Raise `SpecError` unless `found` is an array, or for no axes a number, whose dtype is of one of the kinds."""
+    """Raise `SpecError` unless `found` is an array, or for shape () a number, of one of these dtype kinds."""
     number = shape == () and isinstance(found, (np.generic, float, int))
     if not isinstance(found, np.ndarray) and not number:
         raise SpecError(f"{_name(layer)}: {method} returned a {_kind(found)} for {what}; expected a NumPy array.")
@@ -164,7 +164,7 @@ def _check_array(layer: Layer, method: str, what: str, found: Any, kinds: str, s
 
 
 def _check_dparams(layer: Layer, given: Sequence[Array | None], left: Sequence[Array | None], own: bool) -> None:
-    """Raise `SpecError` unless the gradients of the parameters were written into the arrays given for them."""
+    """Raise `SpecError` unless the parameters' gradients were written into the arrays given for them."""
     if len(left) != len(given):
         raise SpecError(
             f"{_name(layer)}: backward left run.dparams with {len(left)} entries instead of {len(given)}; write into "
@@ -198,7 +198,7 @@ def _is_writable(array: Any) -> bool:
 
 
 def _bits(array: Array) -> Array:
-    """The bits of the floats as whole numbers, in the same memory."""
+    """A view of the floats' bits as unsigned integers."""
     return array.view(f"u{array.itemsize}")
 
 
@@ -216,6 +216,6 @@ def _shown(found: Any) -> str:
 
 
 def _place(error: Exception) -> str:
-    """File and line where an exception was raised."""
+    """The file and line that raised an exception."""
     frame = traceback.extract_tb(error.__traceback__)[-1]
     return f"{Path(frame.filename).name}, line {frame.lineno}"

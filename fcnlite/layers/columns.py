@@ -19,7 +19,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from fcnlite._kernels.im2col import col2im, im2col
+from fcnlite._kernels.products.im2col import col2im, im2col
 from fcnlite.arrays import Array
 from fcnlite.description.shapes import Window, paired
 

@@ -1,9 +1,9 @@
 """Concatenate blobs along one axis (Caffe's Concat).
 
-    y = [x_1, x_2, ...]        [dx_1, dx_2, ...] = dy, cut at the same places
+    y = [x_1, x_2, ...]        [dx_1, dx_2, ...] = dy, split at the same places
 
-The bottoms' sizes on `axis` add up to the top's; on the other axes they must agree. Option: axis 1 (concat_dim is its
-older name).
+On `axis` the bottoms' sizes add up to the top's; on the other axes they must be equal. Option: axis 1 (older name:
+concat_dim).
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ class Concat(Layer):
         return [(*before, sum(shape[axis] for shape in bottom), *behind)]
 
     def forward(self, bottom: list[Array], run: ForwardRun) -> list[Array]:
-        run.saved = np.cumsum([x.shape[self.axis] for x in bottom])[:-1]  # where all but the first begin
+        run.saved = np.cumsum([x.shape[self.axis] for x in bottom])[:-1]  # where each bottom but the first begins
         return [np.concatenate(bottom, axis=self.axis, out=run.out)]
 
     def backward(self, dtop: list[Array], run: BackwardRun) -> list[Array | None]:

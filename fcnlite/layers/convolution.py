@@ -3,15 +3,15 @@
     y[n, o, i, j] = bias[o] + Σ_{c, k, l} weight[o, c, k, l] · x[n, c, i', j'],
     i' = stride · i + dilation · k − pad,  j' = stride · j + dilation · l − pad
 
-x is 0 in the pad. With group > 1, channels and outputs are cut into as many parts, and c runs over the part of o. As a
-matrix product, cols(X) being the patches that the kernel sees (see columns.py):
+x is 0 in the pad. With group > 1, channels and outputs are split into `group` parts, and c runs over the part of o. As
+a matrix product, with cols(X) the matrix of the patches that the window passes over (see columns.py):
 
     Y = W · cols(X) + bias        dX = col2im(Wᵀ · dY), dW = dY · cols(X)ᵀ, dbias = Σ dY
 
 bottom N×C×H×W, top N×num_output×H'×W', H' = ⌊(H + 2·pad − extent) / stride⌋ + 1, extent = dilation·(KH − 1) + 1; weight
 num_output×C/group×KH×KW, bias num_output. Options: num_output; kernel_size, stride 1, pad 0, dilation 1, each as one
-number, as rows and columns, or (the first three) as kernel_h and kernel_w and so on; group 1; bias_term true;
-weight_filler and bias_filler constant 0; axis 1, no other. force_nd_im2col is accepted and changes nothing.
+number, as two for rows and columns, or (the first three) as kernel_h and kernel_w and so on; group 1; bias_term true;
+weight_filler and bias_filler constant 0; axis 1, no other. force_nd_im2col is accepted and has no effect.
 """
 
 from __future__ import annotations
@@ -84,12 +84,12 @@ class Convolution(Layer):
         weight = (*self.weight_channels(channels), self.geometry.rows.kernel, self.geometry.columns.kernel)
         column = o.group * prod(weight[1:])
         if column > LARGEST_COLUMN:
-            raise ShapeError(f"the kernel sees {column:,} values at once; expected at most {LARGEST_COLUMN:,}")
+            raise ShapeError(f"the window covers {column:,} values; expected at most {LARGEST_COLUMN:,}")
         bias = [ParamShape((o.num_output,), o.bias_filler)] if o.bias_term else []
         return [ParamShape(weight, o.weight_filler), *bias]
 
     def weight_channels(self, channels: int) -> tuple[int, int]:
-        """The weight's first two axes, for a bottom of so many channels."""
+        """The weight's first two axes, for a bottom with this number of channels."""
         return self.options.num_output, channels // self.options.group
 
     def top_shapes(self, *bottom: Shape) -> list[Shape]:

@@ -2,10 +2,11 @@
 
     y[..., i, j] = x[..., i + offset_i, j + offset_j]        dx[..., i + offset_i, j + offset_j] = dy[..., i, j], else 0
 
-bottoms: x and a reference of as many axes, of which the sizes alone count; top: x's shape before `axis`, the
-reference's from there on. Options: axis 2; offset 0, one for all cropped axes or one for each.
+bottoms: x and a reference with the same number of axes, of which only the sizes count; top: the sizes of x before
+`axis` and those of the reference from `axis` on. Options: axis 2; offset 0, one for all cropped axes or one for each.
 
-In an FCN it lays the upsampled scores over the picture, or over the scores of a skip: `shapes.crop_offset` says where.
+In an FCN, Crop aligns the upsampled scores with the picture or with the scores of a skip; `shapes.crop_offset` computes
+the offset.
 """
 
 from __future__ import annotations
@@ -42,7 +43,7 @@ class Crop(Layer):
             raise SpecError(f"offset is {self.options.offset}; expected at least 0.")
 
     def window(self, x: Shape, reference: Shape) -> tuple[slice, ...]:
-        """The part of x that becomes the top."""
+        """The part of x that becomes the top. Raises `ShapeError` if it exceeds x."""
         if len(x) != len(reference):
             raise ShapeError(f"the blob has {len(x)} axes but its reference {len(reference)}")
         axis = canonical_axis(self.options.axis, len(x))
@@ -63,7 +64,7 @@ class Crop(Layer):
 
     def top_shapes(self, *bottom: Shape) -> list[Shape]:
         x, reference = bottom
-        self.window(x, reference)  # raises where they do not fit
+        self.window(x, reference)  # raises if they do not fit
         axis = canonical_axis(self.options.axis, len(x))
         return [x[:axis] + reference[axis:]]
 

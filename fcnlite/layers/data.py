@@ -1,7 +1,8 @@
-"""Caffe's data layers, which read files themselves: here they are inputs, and the caller feeds their tops.
+"""Caffe's data layers. In Caffe they read files; here they are inputs, and the caller feeds their tops.
 
-Their options say the shapes in part; where they do not, parameters are sized at the first forward. The Python layers of
-the FCN reference are known by their class name; others that have no bottoms have no known shape.
+Their options give some of the shapes; parameters whose shapes depend on the others are created at the first forward.
+The shapes of the FCN reference's Python layers are known by class name; other Python layers without bottoms have no
+known shape.
 """
 
 from __future__ import annotations
@@ -15,9 +16,9 @@ from fcnlite.layers.base import Layer
 from fcnlite.layers.registry import register
 
 _SIDE = 500
-"""An example: the FCN reference's nets take pictures of any size."""
+"""An example size: the FCN reference's nets take pictures of any size."""
 _CHANNELS = {"data": 3, "color": 3, "hha": 3, "depth": 1, "label": 1, "sem": 1, "geo": 1}
-"""Of the tops of the FCN reference's data layers."""
+"""The channels of the tops of the FCN reference's data layers."""
 FCN_REFERENCE = (
     "VOCSegDataLayer",
     "SBDDSegDataLayer",
@@ -28,7 +29,7 @@ FCN_REFERENCE = (
 
 
 class DataLayer(Layer):
-    """Base of the data layers: no options are checked, for the caller feeds the tops."""
+    """Base of the data layers. It does not check the options, since the caller feeds the tops."""
 
     bottoms = (0, 0)
     tops = (1, None)
@@ -38,7 +39,7 @@ class DataLayer(Layer):
         self.spec = spec
 
     def top_shapes(self, *bottom: Shape) -> list[Shape]:
-        """The shapes as far as the options say them; empty where they do not, or say nonsense."""
+        """The shapes that the options give; empty if they give none or invalid ones."""
         shapes = self._shapes(self.spec.options)
         sizes = [size for shape in shapes for size in shape]
         fit = all(isinstance(size, int) and 1 <= size <= 1 << 31 for size in sizes)
@@ -48,9 +49,9 @@ class DataLayer(Layer):
         return []
 
     def _pictures(self, o: Mapping[str, Any], count: int, channels: int, size: Shape = (0, 0)) -> list[Shape]:
-        """The shape of so many pictures and, if there is a second top, of one label for each.
+        """The shape of `count` pictures and, if there is a second top, of one label for each.
 
-        They are squares of `crop_size` or, where that is not written, of rows and columns `size`.
+        The pictures are squares of side `crop_size` or, without that option, have the rows and columns `size`.
         """
         side = o.get("crop_size", 0)
         picture = (count, channels, *((side, side) if side else size))
@@ -59,7 +60,7 @@ class DataLayer(Layer):
 
 @register
 class Data(DataLayer):
-    """LMDB or LevelDB; pictures of a data base are taken to have three channels."""
+    """LMDB or LevelDB; the pictures of a database are assumed to have three channels."""
 
     type = "Data"
     messages = ("data_param", "transform_param")
@@ -109,7 +110,7 @@ class HDF5Data(DataLayer):
 
 @register
 class WindowData(Data):
-    """Windows cut out of pictures: their size is said as Data says it."""
+    """Windows cropped from pictures; the options that give their size are those of Data."""
 
     type = "WindowData"
     messages = ("window_data_param", "transform_param")
@@ -117,7 +118,7 @@ class WindowData(Data):
 
 @register
 class Python(DataLayer):
-    """A layer written for pycaffe: an input where it has no bottoms, unknown where it has."""
+    """A layer written for pycaffe: an input if it has no bottoms, else an unknown layer."""
 
     type = "Python"
     messages = ("python_param",)

@@ -3,7 +3,7 @@
     y[n, o, i', j'] = bias[o] + Σ weight[c, o, k, l] · x[n, c, i, j]  over all c, i, j, k, l for which
     i' = stride · i + dilation · k − pad,  j' = stride · j + dilation · l − pad
 
-Every x[n, c, i, j] adds the kernel, times its value, to the top: Convolution's backward pass as a forward pass.
+Every x[n, c, i, j] adds the filter, multiplied by its value, to the top: Convolution's backward pass as a forward pass.
 
     Y = col2im(Wᵀ · X) + bias        dX = W · cols(dY), dW = X · cols(dY)ᵀ, dbias = Σ dY
 

@@ -2,8 +2,8 @@
 
     TRAIN: y = x · mask, dx = dy · mask        TEST: y = x, dx = dy
 
-mask is 1 / (1 − dropout_ratio) with probability 1 − dropout_ratio, else 0: the mean of y is x. It is a function of the
-net's seed, its iteration and the layer's name. Any shape. Option: dropout_ratio 0.5. Srivastava et al., 2014.
+mask is 1 / (1 − dropout_ratio) with probability 1 − dropout_ratio, else 0, so the mean of y is x. It is a function of
+the net's seed, the iteration and the layer's name. Any shape. Option: dropout_ratio 0.5. Srivastava et al., 2014.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
-"""Functions of each element by itself (Caffe's AbsVal, ELU, Exp, Log, Power, Sigmoid and TanH).
+"""Element-wise functions (Caffe's AbsVal, ELU, Exp, Log, Power, Sigmoid and TanH).
 
     y = f(x)        dx = dy · f'(x), written with y where that is simpler
 
-Blobs of any shape. Each class says its f and its options. ReLU, Dropout and PReLU have files of their own.
+Blobs have any shape. Each class gives its f and its options. ReLU, Dropout and PReLU have files of their own.
 """
 
 from __future__ import annotations
@@ -63,14 +63,14 @@ class ELU(Layer):
 
 @dataclass(frozen=True)
 class LinearOptions:
-    """Of Exp and Log, whose f takes shift + scale · x; base −1 means e."""
+    """Options of Exp and Log, whose argument is shift + scale · x; base −1 means e."""
 
     base: float = -1.0
     scale: float = 1.0
     shift: float = 0.0
 
     def ln_base(self) -> float:
-        """The natural logarithm of the base. Raises `SpecError` for one that has none."""
+        """The natural logarithm of the base. Raises `SpecError` for a base that has none."""
         if self.base == -1:
             return 1.0
         if self.base <= 0:
@@ -119,7 +119,7 @@ class Log(Layer):
     def check(self) -> None:
         self.ln_base = self.options.ln_base()
         if self.ln_base == 0:
-            raise SpecError("base is 1, which has no logarithms; expected another.")
+            raise SpecError("base is 1, for which the logarithm is undefined; expected another.")
 
     def forward(self, bottom: list[Array], run: ForwardRun) -> list[Array]:
         (x,), o = bottom, self.options
@@ -157,19 +157,19 @@ class Power(Layer):
     def backward(self, dtop: list[Array], run: BackwardRun) -> list[Array | None]:
         (dy,), (x,), o = dtop, run.bottom, self.options
         if o.power * o.scale == 0:
-            return [np.zeros_like(x)]  # y is constant, also where 0^(power − 1) would be infinite
+            return [np.zeros_like(x)]  # y is constant, even where 0^(power − 1) is infinite
         return [dy * (o.power * o.scale) * (o.shift + o.scale * x) ** (o.power - 1)]
 
 
 @dataclass(frozen=True)
 class EngineOptions:
-    """Of Sigmoid and TanH: which of Caffe's implementations to use. There is one here."""
+    """Options of Sigmoid and TanH: which of Caffe's implementations to use. Here there is only one."""
 
     engine: str = "DEFAULT"
 
 
 def sigmoid(x: Array, out: Array | None = None) -> Array:
-    """σ(x) by the hyperbolic tangent, which never overflows: (tanh(x/2) + 1) / 2."""
+    """σ(x) as (tanh(x/2) + 1) / 2, which never overflows."""
     return np.add(np.tanh(x * 0.5) * 0.5, 0.5, out=out)
 
 

@@ -1,11 +1,12 @@
-"""Element by element over several blobs of one shape (Caffe's Eltwise): the skip fusion of FCN-16s and FCN-8s.
+"""Element-wise sum, product or maximum of blobs of one shape (Caffe's Eltwise): the skip fusion of the paper's FCNs.
 
     SUM:  y = Σ_i coeff_i · x_i        dx_i = dy · coeff_i
     PROD: y = Π_i x_i                  dx_i = dy · Π_{j≠i} x_j
     MAX:  y = max_i x_i                dx_i = dy · [i is the winner]
 
-Of equal maxima the winner is, as in Caffe, the second of the first two bottoms, then the earliest. Options: operation
-SUM; coeff 1 for each bottom, with SUM only; stable_prod_grad is accepted, but PROD's gradient is always the stable one.
+Among equal maxima the winner is, as in Caffe, the second of the first two bottoms, then the earliest. Options:
+operation SUM; coeff 1 for each bottom, only with SUM; stable_prod_grad is accepted, but PROD always uses the stable
+gradient.
 """
 
 from __future__ import annotations
@@ -43,7 +44,7 @@ class Eltwise(Layer):
     def check(self) -> None:
         o = self.options
         if o.coeff and o.operation != "SUM":
-            raise SpecError(f"coeff goes with operation SUM only, found {o.operation}.")
+            raise SpecError(f"coeff requires operation SUM, found {o.operation}.")
         if o.coeff and len(o.coeff) != len(self.spec.bottom):
             raise SpecError(f"{len(o.coeff)} coeff for {len(self.spec.bottom)} bottoms; expected one for each.")
 
@@ -52,7 +53,7 @@ class Eltwise(Layer):
             if other != bottom[0]:
                 raise ShapeError(
                     f"the bottoms must have one shape, found {show(bottom[0])} and {show(other)}; "
-                    "a Crop before this layer makes them alike"
+                    "put a Crop before this layer"
                 )
         return [bottom[0]]
 
@@ -60,10 +61,10 @@ class Eltwise(Layer):
         x, o = bottom, self.options
         if o.operation == "SUM":
             terms = [x_i * x_i.dtype.type(c) for x_i, c in zip(x, o.coeff, strict=True)] if o.coeff else x
-            return [_joined(np.add, terms, run.out)]
+            return [_accumulate(np.add, terms, run.out)]
         if o.operation == "PROD":
-            return [_joined(np.multiply, x, run.out)]
-        return [_joined(np.maximum, x, run.out)]
+            return [_accumulate(np.multiply, x, run.out)]
+        return [_accumulate(np.maximum, x, run.out)]
 
     def backward(self, dtop: list[Array], run: BackwardRun) -> list[Array | None]:
         (dy,), x, o = dtop, run.bottom, self.options
@@ -79,7 +80,7 @@ class Eltwise(Layer):
         return [dy * (winner == i) for i in range(len(x))]
 
 
-def _joined(function: np.ufunc, x: Sequence[Array], out: Array | None) -> Array:
-    """`function` of the first two, then of that and the third …"""
+def _accumulate(function: np.ufunc, x: Sequence[Array], out: Array | None) -> Array:
+    """`function` of the first two, then of the result and the third, and so on."""
     *others, last = x
     return function(reduce(function, others), last, out=out)

@@ -1,4 +1,4 @@
-"""A check of one layer's gradients: its backward against finite differences of its forward."""
+"""Checks one layer's gradients: its backward against finite differences of its forward."""
 
 from __future__ import annotations
 
@@ -18,40 +18,40 @@ from fcnlite.layers.registry import UnknownLayer, create
 
 STEP = 2e-4
 TOLERANCE = 1e-6
-"""Of the error of a slope, relative to the sum of the magnitudes that it is made of."""
+"""The largest error of a slope, relative to the sum of the magnitudes of its terms."""
 _DIRECTIONS = 2
 _SEARCHED = 4096
-"""Entries of an array among which the worst is looked for; of a larger one so many are drawn."""
+"""The number of entries searched for the worst one; they are drawn at random from a larger array."""
 
 
 @dataclass(frozen=True)
 class Worst:
-    """The entry of an array whose gradient is farthest from what finite differences give."""
+    """The entry of an array whose gradient differs most from finite differences."""
 
     index: tuple[int, ...]
     computed: float
-    """By backward."""
+    """The gradient by backward."""
     measured: float
-    """By finite differences of forward."""
+    """The gradient by finite differences of forward."""
     sides: tuple[float, float]
-    """The slopes before and behind the value; they differ at a kink."""
+    """The slopes below and above the value; they differ at a kink."""
 
     @property
     def error(self) -> float:
-        """Relative to the larger of the two."""
+        """The difference relative to the larger of the two gradients."""
         return abs(self.computed - self.measured) / max(abs(self.computed), abs(self.measured), 1e-12)
 
 
 @dataclass(frozen=True)
 class Gradient:
-    """What the check found for one array."""
+    """The result of the check for one array."""
 
     name: str
     """`bottom 0`, `parameter 1` and so on."""
     error: float
-    """Of the slopes along random directions, relative."""
+    """The relative error of the slopes along random directions."""
     worst: Worst | None = None
-    """Where the array's gradient is wrong."""
+    """The worst entry, if the gradient is wrong."""
 
     def __str__(self) -> str:
         text = f"{self.name}: relative error {self.error:.1e}"
@@ -65,7 +65,7 @@ class Gradient:
         before, behind = w.sides
         if abs(before - behind) > 1e-3 * max(abs(before), abs(behind)):
             text += (
-                f" (the slope is {before:.6g} before it and {behind:.6g} behind it, a kink such as ReLU's at 0 or a "
+                f" (the slope is {before:.6g} below it and {behind:.6g} above it, a kink such as ReLU's at 0 or a "
                 "tie in a maximum: choose other values)"
             )
         return text
@@ -84,16 +84,16 @@ def check_gradients(
         for each in check_gradients(spec, np.random.default_rng(0).normal(size=(2, 3, 5, 4))):
             print(each)
 
-    `layer` is a description or a layer; `bottom` are arrays for its bottoms, `params` for its parameters (by default
-    random ones). All that has a gradient is checked: bottoms but for `no_gradient` and `propagate_down: false`, and
-    parameters that are no statistics. The slopes of a random weighting of the tops (of a loss, its first top) are
-    compared along random directions, and entry by entry where they differ. Returns what was found for each array;
-    raises `GradientError` with the same report, and the worst entry of each array, where a gradient is wrong. It is an
-    error too if forward gives other numbers a second time, if backward gives others when parameters or bottoms need no
-    gradient, or if it reads bottoms or tops that `backward_reads` does not name.
+    `layer` is a description or a layer; `bottom` are arrays for its bottoms and `params` arrays for its parameters
+    (default: random). The check covers everything that has a gradient: all bottoms except those of `no_gradient` and
+    `propagate_down: false`, and all parameters except statistics. It compares slopes of a random weighting of the tops
+    (for a loss, of the first top) along random directions and, if they differ, entry by entry. Returns the result for
+    each array. If a gradient is wrong, raises `GradientError` with the same report and the worst entry of each wrong
+    array. It also raises if a second forward gives different numbers, if backward gives different gradients when
+    parameters or bottoms need none, or if backward reads bottoms or tops that `backward_reads` does not name.
 
-    Finite differences are wrong at kinks. Keep the values of a ReLU away from 0 and those that a maximum is taken of
-    apart from each other, each by 0.001 or more.
+    Finite differences are wrong at kinks: keep the inputs of a ReLU at least 0.001 away from 0, and the inputs of a
+    maximum at least 0.001 apart.
     """
     made = create(layer, phase) if isinstance(layer, LayerSpec) else layer
     if isinstance(made, UnknownLayer):
@@ -107,7 +107,7 @@ def check_gradients(
 
 
 class _Trial:
-    """One layer with values for its bottoms and parameters, and weights for its tops."""
+    """One layer with values for its bottoms and parameters and with weights for its tops."""
 
     def __init__(self, layer: Layer, bottom: list[Array], params: Sequence[Any] | None, seed: int) -> None:
         self.layer = layer
@@ -120,7 +120,7 @@ class _Trial:
         wanted = calls.params(layer, *shapes)
         rng = np.random.default_rng((seed, 0))
         if params is None:
-            # Statistics and bare constants are measured or chosen: BatchNorm's variance is no random number.
+            # Random statistics would be invalid: BatchNorm's variance cannot be negative.
             params = [
                 fillers.fill(each.filler, each.shape, np.float64, rng)
                 if each.statistic
@@ -130,7 +130,7 @@ class _Trial:
         self._params = [np.array(each, np.float64) for each in params]
         if [each.shape for each in self._params] != [each.shape for each in wanted]:
             raise GradientError(
-                f"{self.name}: params have the shapes {[each.shape for each in self._params]}; the layer wants "
+                f"{self.name}: params have the shapes {[each.shape for each in self._params]}; expected "
                 f"{[each.shape for each in wanted]}."
             )
         self._learned = [not each.statistic for each in wanted]
@@ -143,8 +143,8 @@ class _Trial:
         again, _ = self._forward()
         if not all(np.array_equal(a, b, equal_nan=True) for a, b in zip(tops, again, strict=True)):
             raise GradientError(
-                f"{self.name}: forward gives other numbers the second time; draw random ones from run.rng(), and keep "
-                "nothing from pass to pass."
+                f"{self.name}: forward gives other numbers the second time; draw random numbers from run.rng(), and "
+                "keep no state between passes."
             )
 
     def gradients(self) -> list[Gradient]:
@@ -173,7 +173,7 @@ class _Trial:
         return tops, run.backward(layer, bottom, tops)
 
     def _backward(self, needs: list[bool], learned: list[bool]) -> tuple[list[Array], list[Array]]:
-        """The gradients of the bottoms and of the parameters, zero where there are none."""
+        """The gradients of the bottoms and of the parameters; zeros for those without a gradient."""
         _, run = self._forward()
         run.needs = needs
         run.dparams = [np.zeros_like(p) if want else None for p, want in zip(self._params, learned, strict=True)]
@@ -196,7 +196,7 @@ class _Trial:
         return sum(float((top * weight).sum()) for top, weight in zip(tops, self._weights, strict=True))
 
     def _checked(self, name: str, array: Array, gradient: Array) -> Gradient:
-        """Slopes along random directions; where they differ, those of single entries."""
+        """Compare slopes along random directions and, if they differ, find the worst entry."""
         rng = np.random.default_rng((self._seed, 3))
         error = 0.0
         for _ in range(_DIRECTIONS):
@@ -227,7 +227,7 @@ class _Trial:
         return Worst(indices[at], float(gradient[indices[at]]), measured[at], sides)
 
     def _moved(self, array: Array, direction: Array) -> Callable[[float], float]:
-        """The value with `array` moved along a direction."""
+        """The value as a function of a step of `array` along `direction`."""
         start = array.copy()
 
         def value(t: float) -> float:
@@ -241,6 +241,6 @@ class _Trial:
 
 
 def _slope(value: Callable[[float], float], step: float = STEP) -> float:
-    """The derivative at 0 by central differences of fourth order."""
+    """The derivative at 0 by fourth-order central differences."""
     near, far = value(step) - value(-step), value(2 * step) - value(-2 * step)
     return (8 * near - far) / (12 * step)

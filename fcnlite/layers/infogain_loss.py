@@ -1,16 +1,16 @@
-"""Multinomial logistic loss of a softmax, weighted by a matrix H (Caffe's InfogainLoss), to balance classes.
+"""Multinomial logistic loss of a softmax, weighted by a matrix H to balance classes (Caffe's InfogainLoss).
 
     p = softmax(x),  loss = −Σ_i Σ_k H[label_i, k] · log p[i, k] / Z
     dx[i, k] = dloss · (p[i, k] · Σ_j H[label_i, j] − H[label_i, k]) / Z
 
-With H the identity this is SoftmaxWithLoss; with a weight for each class on the diagonal, rare classes can count as
-much as frequent ones. Positions i whose label is ignore_label are left out of the sum, and their dx is 0.
+If H is the identity, this is SoftmaxWithLoss; a diagonal H with one weight per class lets rare classes count as much as
+frequent ones. Positions i whose label is ignore_label are left out of the sum, and their dx is 0.
 
-bottoms: scores x (classes k on `axis`), labels and, unless the option `matrix` has it, H, with K² values for K classes;
-tops: the loss (a scalar) and, if named, the probabilities p. Options: matrix, the K² values of H row by row; source,
-the binaryproto file that holds them (caffe.read_net reads it into matrix); ignore_label (none); normalization VALID and
-normalize (see loss.py for Z); axis 1. Under the logarithm p is at least 1e-20, as in Caffe; this does not enter the
-gradient.
+bottoms: scores x (classes k on `axis`), labels and, unless the option `matrix` holds it, H, with K² values for K
+classes; tops: the loss (a scalar) and, if named, the probabilities p. Options: matrix, the K² values of H row by row;
+source, the binaryproto file that holds them (caffe.read_net reads it into matrix); ignore_label (none); normalization
+VALID and normalize (see loss.py for Z); axis 1. Inside the logarithm p is at least 1e-20, as in Caffe; the gradient
+ignores this bound.
 """
 
 from __future__ import annotations

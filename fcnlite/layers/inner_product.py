@@ -2,9 +2,9 @@
 
     Y = X · Wᵀ + bias        dX = dY · W, dW = dYᵀ · X, dbias = Σ dY over the rows
 
-A row of X has the K values of the bottom's axes from `axis` on; the row of Y has num_output. bottom N×C×H×W, top
-N×num_output (in general: the bottom's axes before `axis`, then num_output); weight W num_output×K (with transpose
-K×num_output: Wᵀ), bias num_output. Options: num_output; bias_term true; axis 1; transpose false; weight_filler and
+A row of X holds the K values of the bottom's axes from `axis` on; a row of Y holds num_output values. bottom N×C×H×W,
+top N×num_output (in general: the bottom's axes before `axis`, then num_output); weight W num_output×K (with transpose
+Wᵀ, K×num_output), bias num_output. Options: num_output; bias_term true; axis 1; transpose false; weight_filler and
 bias_filler constant 0.
 """
 
@@ -46,12 +46,12 @@ class InnerProduct(Layer):
             raise SpecError(f"num_output is {self.options.num_output}; expected at least 1.")
 
     def split(self, bottom: Shape) -> tuple[Shape, int]:
-        """The axes that stay, and K, the number of values in the others."""
+        """The axes before `axis`, and K, the number of values in the others."""
         axis = canonical_axis(self.options.axis, len(bottom))
         return bottom[:axis], prod(bottom[axis:])
 
     def _matrix(self, weight: Array) -> Array:
-        """W, num_output×K, as the formulas have it: a view, also to write dW into."""
+        """W, num_output×K, as in the formulas: a view, into which dW can be written too."""
         return weight.T if self.options.transpose else weight
 
     def params(self, *bottom: Shape) -> list[ParamShape]:

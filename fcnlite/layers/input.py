@@ -2,8 +2,8 @@
 
     y = what the caller feeds under the top's name
 
-Option: shape { dim … }, one for all tops or one for each. Parameters are sized by it when the net is built; at every
-forward the fed arrays' own shapes count.
+Option: shape { dim … }, one for all tops or one for each. It determines the shapes of parameters when the net is built;
+every forward uses the shapes of the arrays that it gets.
 """
 
 from __future__ import annotations
@@ -43,6 +43,6 @@ class Input(Layer):
                 raise SpecError(f"shape {shape.dim}: sizes must be from 1 to 2³¹.")
 
     def top_shapes(self, *bottom: Shape) -> list[Shape]:
-        """The shapes as described; empty where the description gives none."""
+        """The described shapes; empty if the description gives none."""
         shapes = [shape.dim for shape in self.options.shape]
         return shapes * len(self.spec.top) if len(shapes) == 1 else shapes

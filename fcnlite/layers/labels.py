@@ -1,6 +1,6 @@
-"""Labels beside scores: what SoftmaxWithLoss, InfogainLoss and Accuracy share.
+"""Labels for scores: what SoftmaxWithLoss, InfogainLoss and Accuracy share.
 
-Scores have their classes on one axis; the label blob has one value for each of the other positions, as N×H×W,
+Scores have their classes on one axis. The label blob has one value for each position on the other axes, as N×H×W,
 N×1×H×W or N: integers, or floats with integral values.
 """
 
@@ -26,16 +26,16 @@ def check_label_shape(scores: Shape, label: Shape, axis: int) -> int:
     squeezed = tuple(size for size in label if size != 1)
     if squeezed != tuple(size for size in positions if size != 1):
         raise ShapeError(
-            f"labels of shape {show(label)} do not go with scores of shape {show(scores)}; "
+            f"labels of shape {show(label)} do not fit scores of shape {show(scores)}; "
             f"expected one label for each of the {show(positions)} positions"
         )
     return axis
 
 
 def read_labels(label: Array, scores: Shape, axis: int, ignore_label: int | None) -> tuple[Labels, Array]:
-    """`label` as class numbers in the shape of `scores` with 1 on the class axis, and where they count.
+    """`label` as class numbers in the shape of `scores` with 1 on the class axis, and a mask of the counted positions.
 
-    Ignored positions hold class 0 and False. Raises `DataError` for a value that is no class and not ignored.
+    Ignored positions hold class 0 and False. Raises `DataError` for a value that is neither a class nor ignored.
     """
     shape = (*scores[:axis], 1, *scores[axis + 1 :])
     values = label.reshape(shape)

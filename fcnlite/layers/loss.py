@@ -1,10 +1,10 @@
-"""What the losses share: which positions count, and what their sum is divided by (Caffe's LossParameter).
+"""What the losses share: which positions count, and the divisor of their sum (Caffe's LossParameter).
 
     loss = Σ_i loss_i / Z        dx = dloss · Σ_i ∂loss_i/∂x / Z
 
-The sum is over the positions i whose label is not ignore_label. Z, by `normalization`: VALID counts these positions,
-FULL all positions, BATCH_SIZE the pictures, NONE is 1; Z is never below 1. Where no normalization is written, the older
-`normalize` means VALID if true and BATCH_SIZE if false.
+The sum is over the positions i whose label is not ignore_label. `normalization` selects Z: VALID the number of these
+positions, FULL the number of all positions, BATCH_SIZE the number of pictures, NONE 1; Z is never below 1. Without
+normalization, the older option `normalize` means VALID if true and BATCH_SIZE if false.
 """
 
 from __future__ import annotations
@@ -28,14 +28,14 @@ class LossOptions:
 
 
 class Loss(Layer):
-    """A layer whose bottoms are scores and what they should be, and whose first top is a loss, a scalar."""
+    """A layer whose bottoms are scores and their targets, and whose first top is the loss, a scalar."""
 
     Options = LossOptions
     bottoms = (2, 2)
     is_loss = True
     no_gradient = frozenset({1})
     default_normalization: ClassVar[Normalization] = "VALID"
-    """Where neither normalization nor normalize is written."""
+    """The normalization if neither normalization nor normalize is given."""
 
     def check(self) -> None:
         o = self.options
@@ -46,7 +46,7 @@ class Loss(Layer):
         return [()]
 
     def normalizer(self, counted: Array, pictures: int) -> float:
-        """Z; `counted` says of each position whether it counts."""
+        """Z, given a mask of the positions that count."""
         counts: dict[str, int] = {
             "VALID": int(np.count_nonzero(counted)),
             "FULL": counted.size,

@@ -3,10 +3,10 @@
     y = x · s^−beta,  s = k + alpha · 1/n Σ_region x²
     dx = dy · s^−beta − 2 · alpha · beta · x · 1/n Σ_region (dy · y / s)
 
-The region of a place is the place itself and its neighbours, n = local_size along the channels (ACROSS_CHANNELS) or
-n = local_size² over rows and columns (WITHIN_CHANNEL, where k is always 1, as in Caffe); x is 0 beyond the edge. The
-paper has no 1/n: its alpha is Caffe's over n. bottom N×C×…, top the same. Options: local_size 5, odd; alpha 1;
-beta 0.75; norm_region ACROSS_CHANNELS; k 1.
+The region of a value is the value itself and its neighbours: n = local_size values along the channels
+(ACROSS_CHANNELS), or n = local_size² values over rows and columns (WITHIN_CHANNEL, where k is always 1, as in Caffe); x
+is 0 beyond the edge. The paper's formula has no 1/n: its alpha is Caffe's divided by n. bottom N×C×…, top the same.
+Options: local_size 5, odd; alpha 1; beta 0.75; norm_region ACROSS_CHANNELS; k 1.
 """
 
 from __future__ import annotations
@@ -71,7 +71,7 @@ class LRN(Layer):
 
 
 def _window_sum(values: Array, axis: int, size: int) -> Array:
-    """At each place the sum of the `size` values around it along `axis`; 0 lies beyond the ends."""
+    """The sum of the `size` values around each place along `axis`, with zeros beyond the ends."""
     total = values.copy()
     here, there = np.moveaxis(total, axis, 0), np.moveaxis(values, axis, 0)
     for distance in range(1, min(size // 2 + 1, len(there))):

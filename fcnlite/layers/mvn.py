@@ -2,9 +2,9 @@
 
     y = (x − mean(x)) / (σ + eps)        dx = (dy − mean(dy) − y · mean(dy · y)) / (σ + eps)
 
-Means, and the standard deviation σ, are over the axes behind the channels or, with across_channels, over all but the
-first. Without normalize_variance: y = x − mean(x), dx = dy − mean(dy). The gradient is Caffe's, which is exact for an
-eps far below σ. bottom N×C×…, top the same. Options: normalize_variance true, across_channels false, eps 1e-9.
+Means and the standard deviation σ are taken over the axes after the channels or, with across_channels, over all axes
+but the first. Without normalize_variance: y = x − mean(x), dx = dy − mean(dy). The gradient is Caffe's, which is exact
+if eps is far below σ. bottom N×C×…, top the same. Options: normalize_variance true, across_channels false, eps 1e-9.
 """
 
 from __future__ import annotations

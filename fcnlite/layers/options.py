@@ -1,4 +1,4 @@
-"""How layers read their options: Caffe's names and defaults, as dataclasses."""
+"""Parses layers' options into dataclasses with Caffe's names and defaults."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ from typing import Any
 from fcnlite.errors import SpecError, nearest
 
 MAX_AXES = 32
-"""Caffe's limit for the axes of a blob."""
+"""Caffe's limit on the axes of a blob."""
 LARGEST = 1 << 20
-"""The largest kernel size, stride, pad and dilation: beyond any picture."""
+"""The largest kernel size, stride, pad and dilation; larger than any picture."""
 
 _LONGEST = 80
-"""Characters of a value that `shown` gives."""
+"""The number of characters of a value in `shown`."""
 
 
 def parse_options(kind: type, raw: Mapping[str, Any]) -> Any:
-    """`raw` as an instance of the options dataclass `kind`; unknown names and wrong kinds are errors."""
+    """`raw` as an instance of the dataclass `kind`. Raises `SpecError` for an unknown name or a wrong type."""
     hints = _hints(kind)
     values = {}
     for key, value in raw.items():
@@ -38,7 +38,7 @@ def parse_options(kind: type, raw: Mapping[str, Any]) -> Any:
 
 
 def shown(options: Any, usual: Mapping[str, Any]) -> str:
-    """The fields of a dataclass that are not `usual` (their own defaults unless it says more), as in a call."""
+    """The fields of a dataclass, written as in a call, that differ from `usual` or else from their defaults."""
     found = []
     for each in dataclasses.fields(options):
         value = getattr(options, each.name)
@@ -55,7 +55,7 @@ def _hints(kind: type) -> dict[str, Any]:
 
 
 def _convert(hint: Any, value: Any) -> Any:
-    """`value` as the annotated kind; raises TypeError with the words for what was expected."""
+    """`value` as the annotated type. Raises a `TypeError` that says what was expected."""
     if dataclasses.is_dataclass(hint):
         if not isinstance(value, Mapping):
             raise TypeError("a group of fields in braces")
@@ -81,16 +81,16 @@ def _convert(hint: Any, value: Any) -> Any:
 
 
 def either(name: str, value: int | None, older: str, older_value: int | None, default: int) -> int:
-    """The value of an option that has an older name too. Raises `SpecError` where both are written."""
+    """The value of an option that also has an older name. Raises `SpecError` if both are given."""
     if value is not None and older_value is not None:
         raise SpecError(f"both {name} and {older} are given; write {name} alone.")
     return next((each for each in (value, older_value) if each is not None), default)
 
 
 def pair(options: Any, name: str, stem: str, default: int | None, least: int = 1) -> tuple[int, int]:
-    """Rows and columns of the option `name`, written as one number, as two, or as `stem`_h and `stem`_w.
+    """The option `name` for rows and columns, given as one number, as two, or as `stem`_h and `stem`_w.
 
-    Raises `SpecError` where both forms are written, or none and there is no default, or a value is below `least`.
+    Raises `SpecError` if both forms are given, if none is given and there is no default, or for a value below `least`.
     """
     written = getattr(options, name)
     values = written if isinstance(written, tuple) else () if written is None else (written,)

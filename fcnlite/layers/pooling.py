@@ -1,13 +1,13 @@
 """Pooling over windows (Caffe's Pooling, CPU).
 
-    MAX: y = max x over the window          dx = Σ dy of the windows whose (first) maximum lies here
-    AVE: y = Σ x over the window / size     dx = Σ dy / size of the windows that cover this place
+    MAX: y = max x over the window          dx = Σ dy of the windows whose (first) maximum is this value
+    AVE: y = Σ x over the window / size     dx = Σ dy / size of the windows that contain this value
 
 bottom N×C×H×W, top N×C×H'×W', H' = (H + 2·pad − kernel) / stride, rounded up (round_mode CEIL) or down (FLOOR), + 1;
-`shapes.Window.pooled` has the exceptions. A window's size counts the pad in, but nothing beyond it. A second top of
-MAX, if named, is where in its plane each maximum lies, row · W + column; it has no gradient. Options: pool MAX (or AVE;
-STOCHASTIC is refused); kernel_size, or global_pooling (false) for one window over the whole picture; stride 1; pad 0,
-less than the kernel; each of the three may be written with _h and _w; round_mode CEIL.
+`shapes.Window.pooled` has the exceptions. A window's size includes the pad but nothing beyond it. The second top of
+MAX, if named, is the place of each maximum in its plane, row · W + column; it has no gradient. Options: pool MAX (or
+AVE; STOCHASTIC is an error); kernel_size, or global_pooling (false) for one window over the whole picture; stride 1;
+pad 0, less than kernel_size; each of these three may be given with _h and _w; round_mode CEIL.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from typing import Literal
 import numpy as np
 
 from fcnlite import config
-from fcnlite._kernels.pooling import ave_backward, ave_forward, max_backward, max_forward
+from fcnlite._kernels.pooling.nchw import ave_backward, ave_forward, max_backward, max_forward
 from fcnlite.arrays import Array, Shape
 from fcnlite.description.shapes import Placement, Window, convolution_placement, paired, pooled
 from fcnlite.errors import SpecError
@@ -57,18 +57,18 @@ class Pooling(Layer):
         if o.pool != "MAX" and len(self.spec.top) > 1:
             raise SpecError(f"pool is {o.pool}, which has no places for a second top; expected MAX.")
         if o.pool == "STOCHASTIC":
-            raise SpecError("pool is STOCHASTIC, which Caffe has on GPUs only; expected MAX or AVE.")
+            raise SpecError("pool is STOCHASTIC, which Caffe has only on GPUs; expected MAX or AVE.")
         kernel = pair(o, "kernel_size", "kernel", default=1 if o.global_pooling else None)
         stride = pair(o, "stride", "stride", default=1)
         pad = pair(o, "pad", "pad", default=0, least=0)
         if o.global_pooling and (kernel, stride, pad) != ((1, 1), (1, 1), (0, 0)):
-            raise SpecError("global_pooling takes the whole picture; drop kernel_size, stride and pad.")
+            raise SpecError("global_pooling takes the whole picture; remove kernel_size, stride and pad.")
         if pad[0] >= kernel[0] or pad[1] >= kernel[1]:
             raise SpecError(f"pad {pad} must be less than the kernel {kernel}, or a window could lie outside.")
         self.windows = [Window(*axis) for axis in zip(kernel, stride, pad, strict=True)]  # for rows and for columns
 
     def windows_over(self, height: int, width: int) -> tuple[Window, Window]:
-        """How the window moves over the rows and the columns of a picture."""
+        """The windows along the rows and the columns of a picture."""
         if self.options.global_pooling:
             return Window(height), Window(width)
         return self.windows[0], self.windows[1]
@@ -90,7 +90,7 @@ class Pooling(Layer):
         y = tops[0].reshape(n * channels, *tops[0].shape[2:])
         windows = self._arguments(height, width)
         if self.options.pool == "MAX":
-            mask = np.empty(y.shape, np.int32)  # where each maximum lies
+            mask = np.empty(y.shape, np.int32)  # the place of each maximum
             max_forward(planes, y, mask, *windows, config.num_threads())
             for top in tops[1:]:
                 top[...] = mask.reshape(top.shape)

@@ -2,7 +2,7 @@
 
     y = max(x, 0) + slope · min(x, 0)        dx = dy · (1 where x > 0, else slope), dslope = Σ dy · min(x, 0)
 
-bottom N×C×…, top the same; slope C, or one number with channel_shared; dslope is summed over all axes but its own.
+bottom N×C×…, top the same; slope C, or one number with channel_shared; dslope is a sum over all axes but the slope's.
 Options: filler constant 0.25, channel_shared false.
 """
 
@@ -17,8 +17,8 @@ from fcnlite.description.fillers import Filler
 from fcnlite.description.shapes import show
 from fcnlite.errors import ShapeError
 from fcnlite.layers.base import BackwardRun, ForwardRun, Layer, ParamShape
+from fcnlite.layers.broadcast import Broadcast
 from fcnlite.layers.registry import register
-from fcnlite.layers.repeated import Repeated
 
 
 @dataclass(frozen=True)
@@ -35,24 +35,24 @@ class PReLU(Layer):
     backward_reads = frozenset({"bottom"})
     writes_out = True
 
-    def _repeated(self, x: Shape) -> Repeated:
+    def _broadcast(self, x: Shape) -> Broadcast:
         if len(x) < 2:
             raise ShapeError(f"expected a blob of at least two axes, N×C, found {show(x)}")
-        return Repeated(() if self.options.channel_shared else x[1:2], 1, len(x))
+        return Broadcast(() if self.options.channel_shared else x[1:2], 1, len(x))
 
     def params(self, *bottom: Shape) -> list[ParamShape]:
-        # One slope is still a blob of one axis, as Caffe saves it.
-        return [ParamShape(self._repeated(bottom[0]).shape or (1,), self.options.filler)]
+        # A single slope is a blob with one axis, as Caffe saves it.
+        return [ParamShape(self._broadcast(bottom[0]).shape or (1,), self.options.filler)]
 
     def forward(self, bottom: list[Array], run: ForwardRun) -> list[Array]:
         (x,) = bottom
-        slope = self._repeated(x.shape).laid(run.params[0])
+        slope = self._broadcast(x.shape).expand(run.params[0])
         return [np.add(np.maximum(x, 0), slope * np.minimum(x, 0), out=run.out)]
 
     def backward(self, dtop: list[Array], run: BackwardRun) -> list[Array | None]:
         (dy,), (x,) = dtop, run.bottom
-        repeated = self._repeated(x.shape)
-        slope = repeated.laid(run.params[0])
+        broadcast = self._broadcast(x.shape)
+        slope = broadcast.expand(run.params[0])
         if run.dparams[0] is not None:
-            run.dparams[0][...] = repeated.summed(dy * np.minimum(x, 0))
+            run.dparams[0][...] = broadcast.reduce(dy * np.minimum(x, 0))
         return [dy * np.where(x > 0, 1, slope)]

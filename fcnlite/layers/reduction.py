@@ -5,7 +5,7 @@
     ASUM:  y = coeff · Σ |x|            dx = dy · coeff · sign(x)
     SUMSQ: y = coeff · Σ x²             dx = dy · coeff · 2x
 
-The sums are over the axes from `axis` on, count values each; the top has the axes before, so axis 0 gives a scalar.
+Each sum is over the axes from `axis` on, count values; the top has the axes before them, so axis 0 gives a scalar.
 Options: operation SUM, axis 0, coeff 1.
 """
 
@@ -37,7 +37,7 @@ class Reduction(Layer):
     backward_reads = frozenset({"bottom"})
 
     def _rows(self, x: Array) -> Array:
-        """x as a matrix: a row for each value of the top."""
+        """x as a matrix with one row for each value of the top."""
         kept = x.shape[: canonical_axis(self.options.axis, x.ndim)]
         return x.reshape(prod(kept), -1)
 

@@ -1,4 +1,4 @@
-"""The layer types by name, and how a description becomes a layer."""
+"""The layer types by name, and the creation of layers from descriptions."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _registry: dict[str, LayerType] = {}
 
 
 def register(cls: LayerType) -> LayerType:
-    """Class decorator: make a layer known by its `type`. A type that exists already is an error."""
+    """Class decorator: register a layer under its `type`. Raises `SpecError` for a type that is taken."""
     if cls.type in _registry:
         raise SpecError(f"layer type {cls.type!r} is registered already, by {_registry[cls.type].__module__}.")
     _registry[cls.type] = cls
@@ -40,11 +40,11 @@ _SIMILAR = {
     "linear": ("InnerProduct", "Convolution"),
     "add": ("Eltwise",),
 }
-"""Types that do something similar under another name, by what other engines call it."""
+"""Types here that do something similar, by the name that other engines use."""
 
 
 def _likely(type_: str) -> str:
-    """Which registered types may be meant by one that is not."""
+    """A hint at the registered types that an unknown name may mean."""
     names = {each.lower(): each for each in _registry}
     close = difflib.get_close_matches(type_.lower(), names, n=3, cutoff=0.6)
     likely = _SIMILAR.get(type_.lower()) or [names[each] for each in close]
@@ -54,7 +54,7 @@ def _likely(type_: str) -> str:
 
 
 class UnknownLayer(Layer):
-    """Stands for a layer of a type that is not registered. It cannot run; without bottoms its tops can be fed."""
+    """Represents a layer of an unregistered type. It cannot run; if it has no bottoms, its tops can be fed."""
 
     type = "unknown"
     bottoms = (0, None)
@@ -74,7 +74,7 @@ class UnknownLayer(Layer):
         return ", ".join(("unknown type", *(f"{name}={str(value)[:80]}" for name, value in self.spec.options.items())))
 
     def error(self) -> SpecError:
-        """What to say where the layer is needed."""
+        """The error to raise if the layer is needed."""
         where = f"{self.spec.where}: " if self.spec.where else ""
         return SpecError(
             f"{where}layer {self.spec.name!r}: unknown type {self.spec.type!r}; {_likely(self.spec.type)} "
@@ -83,9 +83,9 @@ class UnknownLayer(Layer):
 
 
 def create(spec: LayerSpec, phase: str) -> Layer:
-    """The layer that `spec` describes; one of an unknown type is an `UnknownLayer`.
+    """Create the layer that `spec` describes, as an `UnknownLayer` if its type is unknown.
 
-    Raises `SpecError`, naming the layer, for options and counts of blobs that do not fit the type.
+    Raises `SpecError`, naming the layer, for options or numbers of blobs that do not fit the type.
     """
     cls = _registry.get(spec.type)
     if cls is None or (spec.type == "Python" and spec.bottom):
@@ -97,9 +97,9 @@ def create(spec: LayerSpec, phase: str) -> Layer:
 
 
 def links(specs: Iterable[LayerSpec], axis: int, phase: str = "TEST") -> Links:
-    """What `shapes.placements` reads: each layer's bottoms, tops and placement along rows (0) or columns (1).
+    """The input of `shapes.placements`: each layer's bottoms, tops and placement along rows (0) or columns (1).
 
-    Bottoms that give a size only, such as Crop's reference, are left out.
+    Bottoms that only give a size, such as Crop's reference, are left out.
     """
     found = []
     for spec in specs:

@@ -4,8 +4,8 @@
 
 Any shape. Option: negative_slope 0.
 
-In place the top takes the bottom's memory. So backward looks at the top, which is above 0 where the bottom is; only
-with a negative_slope below 0 it is not, and then the bottom is kept.
+In place, the top overwrites the bottom. So backward reads the top, which is above 0 where the bottom is above 0. This
+fails if negative_slope is below 0; then backward reads the bottom, and the layer does not run in place.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
-"""What makes a crop possible that is not: which change of a layer, of the offset or of the picture's size.
+"""Remedies for an impossible crop: a change of a layer, of the offset or of the picture's size.
 
-The pad of a layer that both the blob and its reference come through moves both alike, and cancels out: a skip under an
-upsampled score is never helped by a larger pad at the first layer. What helps is a change on one of the two ways alone.
-Changes are tried, the small ones first, and only one that works is told.
+A layer on the paths to both the blob and its reference moves both alike, so its pad cancels out: a larger pad at the
+first layer never helps a skip under an upsampled score. Only a change on one of the two paths helps. Changes are tried
+in order of size, and only one that works is suggested.
 """
 
 from __future__ import annotations
@@ -19,36 +19,36 @@ from fcnlite.layers.deconvolution import Deconvolution
 from fcnlite.layers.registry import create, links
 
 _STEPS = (*range(1, 17), *range(20, 101, 4))
-"""Pixels by which a pad or kernel is changed."""
-_Moving = tuple[LayerSpec, Window]
+"""The changes of a pad or kernel_size to try, in pixels."""
+_Windowed = tuple[LayerSpec, Window]
 """A convolution or deconvolution and its window, the same for rows and columns."""
 _LARGER = 64
-"""Pixels by which pictures are enlarged."""
+"""The most pixels by which pictures are enlarged."""
 
 
 def remedy(before: Sequence[LayerSpec], crop: LayerSpec, fed: Mapping[str, Shape] | None, phase: str = "TEST") -> str:
-    """A sentence that says what makes `crop` possible, given the layers before it; empty where nothing was found.
+    """A sentence that says how to make `crop` possible, given the layers before it; empty if no remedy was found.
 
-    `fed`: the shapes of the inputs; without them only the offsets are looked at, not the sizes.
+    `fed` gives the shapes of the inputs; without it, only offsets are checked, not sizes.
     """
     trial = _Trial(before, crop, fed, phase)
     found = trial.offset(before, fed)
     if found is not None:
-        return f"Write `offset: {found}` in {crop.name!r}, where the two lie over each other."
-    told = []
+        return f"Write `offset: {found}` in {crop.name!r}, which aligns the two."
+    suggestions = []
     for words, layers in trial.changes():
         found = trial.offset(layers, fed)
         if found is not None:
-            told.append(f"give {words} and {crop.name!r} `offset: {found}`")
+            suggestions.append(f"give {words} and {crop.name!r} `offset: {found}`")
             break
     if fed is not None:
         larger = trial.larger()
         if larger is not None:
-            told.append(f"feed pictures that are {larger}")
-    if not told:
+            suggestions.append(f"feed pictures that are {larger}")
+    if not suggestions:
         return ""
-    why = "" if trial.over_input else " (a pad of layers that both come through moves both, and cancels out)"
-    sentence = ", or ".join(told) + why
+    why = "" if trial.over_input else " (a pad of a layer on both paths cancels out)"
+    sentence = ", or ".join(suggestions) + why
     return sentence[0].upper() + sentence[1:] + "."
 
 
@@ -62,11 +62,11 @@ class _Trial:
         self._own = {before[i].name for i in of_blob - of_reference}
         self._references = {before[i].name for i in of_reference - of_blob}
         self.over_input = not any(before[i].bottom for i in of_reference)
-        """Whether the reference is an input itself."""
+        """Whether the reference is an input."""
         self._crop, self._fed, self._phase = crop, fed, phase
 
     def offset(self, layers: Sequence[LayerSpec], fed: Mapping[str, Shape] | None) -> int | None:
-        """The offset at which the crop is right and possible with these layers; None where there is none."""
+        """The offset that makes the crop aligned and possible with these layers; None if there is none."""
         try:
             known = [placements(links(layers, axis, self._phase)) for axis in (0, 1)]
             rows, columns = (crop_offset(each, self._blob, self._reference) for each in known)
@@ -88,9 +88,9 @@ class _Trial:
         return all(offset + want <= have for have, want in zip(blob[2:], reference[2:], strict=True))
 
     def changes(self) -> Iterator[tuple[str, list[LayerSpec]]]:
-        """The layers with one changed, and the change in words; likely remedies first."""
-        convolutions: list[_Moving] = []
-        upsampling: list[_Moving] = []
+        """The layers with one of them changed, and the change in words; likely remedies first."""
+        convolutions: list[_Windowed] = []
+        upsampling: list[_Windowed] = []
         for spec in self._before:
             layer = create(spec, self._phase)
             if not isinstance(layer, Convolution | Deconvolution) or layer.geometry.rows != layer.geometry.columns:
@@ -110,18 +110,18 @@ class _Trial:
         yield from self._widened([each for each in upsampling if each[0].name in self._own])
         yield from self._padded([each for each in points if each[0].name in apart], more=True)
 
-    def _padded(self, which: Sequence[_Moving], more: bool) -> Iterator[tuple[str, list[LayerSpec]]]:
+    def _padded(self, which: Sequence[_Windowed], more: bool) -> Iterator[tuple[str, list[LayerSpec]]]:
         for step in _STEPS:
             for spec, window in which:
                 pad = window.pad + step if more else window.pad - step
                 if pad >= 0:
                     yield f"{spec.name!r} a pad of {pad} (it has {window.pad})", self._with(spec, "pad", pad)
 
-    def _widened(self, which: Sequence[_Moving]) -> Iterator[tuple[str, list[LayerSpec]]]:
+    def _widened(self, which: Sequence[_Windowed]) -> Iterator[tuple[str, list[LayerSpec]]]:
         for step in _STEPS:
             for spec, window in which:
                 size = window.kernel + step
-                words = f"{spec.name!r} a kernel of {size} pixels (it has {window.kernel})"
+                words = f"{spec.name!r} a kernel_size of {size} (it has {window.kernel})"
                 yield words, self._with(spec, "kernel_size", size)
 
     def _with(self, spec: LayerSpec, option: str, value: int) -> list[LayerSpec]:
@@ -131,7 +131,7 @@ class _Trial:
         return [changed if each is spec else each for each in self._before]
 
     def larger(self) -> str | None:
-        """By how many pixels pictures must be larger for the crop to be possible, in words."""
+        """How much larger pictures must be to make the crop possible, in words; None if no size helps."""
         assert self._fed is not None
         for extra in range(1, _LARGER + 1):
             fed = {
@@ -145,7 +145,7 @@ class _Trial:
 
 
 def _ancestors(layers: Sequence[LayerSpec], blob: str) -> set[int]:
-    """The indices of the layers that a blob, as it is at the end, depends on."""
+    """The indices of the layers that the final value of a blob depends on."""
     wanted, found = {blob}, set()
     for i in reversed(range(len(layers))):
         if wanted.intersection(layers[i].top):

@@ -2,7 +2,7 @@
 
     y = x        dx = dy
 
-The values keep their order in memory; only the shape differs, so top and bottom share memory.
+The values keep their order in memory and only the shape changes, so top and bottom share memory.
 """
 
 from __future__ import annotations
@@ -31,8 +31,8 @@ class ReshapeOptions:
 class Reshape(Layer):
     """The axes `axis` to `axis` + `num_axes` − 1 (−1: all from `axis` on) become `shape`.
 
-    In shape, 0 copies the size of the bottom's axis in that place, and one size may be −1: what is left for it. A
-    negative `axis` counts from behind the last one: −1 adds axes at the end. Options: shape { dim … }, axis 0,
+    In shape, 0 copies the size of the bottom's axis at that place, and one size may be −1: it follows from the others.
+    A negative `axis` counts from one past the last axis: −1 adds axes at the end. Options: shape { dim … }, axis 0,
     num_axes −1.
     """
 
@@ -100,11 +100,11 @@ class Flatten(Reshape):
     Options = FlattenOptions
 
     def check(self) -> None:
-        """Any two axes may be written: their order shows only once the bottom's shape is known."""
+        """Accept any two axes: their order is known only with the bottom's shape."""
 
     def top_shapes(self, *bottom: Shape) -> list[Shape]:
         (x,) = bottom
         first, last = (canonical_axis(axis, len(x)) for axis in (self.options.axis, self.options.end_axis))
         if first > last:
-            raise ShapeError(f"axis {self.options.axis} lies behind end_axis {self.options.end_axis} in {show(x)}")
+            raise ShapeError(f"axis {self.options.axis} comes after end_axis {self.options.end_axis} in {show(x)}")
         return [(*x[:first], prod(x[first : last + 1]), *x[last + 1 :])]

@@ -19,8 +19,8 @@ from fcnlite.arrays import Array, Shape
 from fcnlite.description.fillers import Filler
 from fcnlite.errors import SpecError
 from fcnlite.layers.base import BackwardRun, ForwardRun, Layer, ParamShape
+from fcnlite.layers.broadcast import Broadcast
 from fcnlite.layers.registry import register
-from fcnlite.layers.repeated import Repeated
 
 
 @dataclass(frozen=True)
@@ -45,35 +45,35 @@ class Scale(Layer):
         if self.options.num_axes < -1:
             raise SpecError(f"num_axes is {self.options.num_axes}; expected -1 or more.")
 
-    def _repeated(self, bottom: Sequence[Shape]) -> Repeated:
-        return Repeated.operand(bottom, self.options.axis, self.options.num_axes)
+    def _broadcast(self, bottom: Sequence[Shape]) -> Broadcast:
+        return Broadcast.operand(bottom, self.options.axis, self.options.num_axes)
 
     def params(self, *bottom: Shape) -> list[ParamShape]:
-        o, shape = self.options, self._repeated(bottom).shape
+        o, shape = self.options, self._broadcast(bottom).shape
         factor = [ParamShape(shape, o.filler)] if len(bottom) == 1 else []
         bias = [ParamShape(shape, o.bias_filler)] if o.bias_term else []
         return factor + bias
 
     def top_shapes(self, *bottom: Shape) -> list[Shape]:
-        self._repeated(bottom)  # raises where the second bottom does not fit
+        self._broadcast(bottom)  # raises if the second bottom does not fit
         return [bottom[0]]
 
     def forward(self, bottom: list[Array], run: ForwardRun) -> list[Array]:
         x, factor, *bias = (*bottom, *run.params)
-        run.saved = repeated = self._repeated([each.shape for each in bottom])
-        y = np.multiply(x, repeated.laid(factor), out=run.out)
+        run.saved = broadcast = self._broadcast([each.shape for each in bottom])
+        y = np.multiply(x, broadcast.expand(factor), out=run.out)
         if self.options.bias_term:
-            y += repeated.laid(bias[0])
+            y += broadcast.expand(bias[0])
         return [y]
 
     def backward(self, dtop: list[Array], run: BackwardRun) -> list[Array | None]:
-        (dy,), repeated = dtop, run.saved
+        (dy,), broadcast = dtop, run.saved
         x, factor, *_ = (*run.bottom, *run.params)
-        dx = dy * repeated.laid(factor) if run.needs[0] else None
+        dx = dy * broadcast.expand(factor) if run.needs[0] else None
         if self.options.bias_term and run.dparams[-1] is not None:
-            run.dparams[-1][...] = repeated.summed(dy)
+            run.dparams[-1][...] = broadcast.reduce(dy)
         if len(run.bottom) == 2:
-            return [dx, repeated.summed(dy * x) if run.needs[1] else None]
+            return [dx, broadcast.reduce(dy * x) if run.needs[1] else None]
         if run.dparams[0] is not None:
-            run.dparams[0][...] = repeated.summed(dy * x)
+            run.dparams[0][...] = broadcast.reduce(dy * x)
         return [dx]

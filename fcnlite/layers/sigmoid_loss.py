@@ -1,10 +1,10 @@
-"""Logistic loss of a sigmoid for each score by itself (Caffe's SigmoidCrossEntropyLoss).
+"""Logistic loss of a sigmoid, for each score separately (Caffe's SigmoidCrossEntropyLoss).
 
     loss = −Σ_i (t_i · log σ(x_i) + (1 − t_i) · log(1 − σ(x_i))) / Z        dx_i = dloss · (σ(x_i) − t_i) / Z
 
-Scores i whose target is ignore_label are left out of the sum, and their dx is 0. bottoms: scores x and as many targets
-t, 0 to 1; top: the loss (a scalar). Options: ignore_label (none); normalization BATCH_SIZE and normalize (see loss.py
-for Z).
+Scores i whose target is ignore_label are left out of the sum, and their dx is 0. bottoms: scores x and the same number
+of targets t, 0 to 1; top: the loss (a scalar). Options: ignore_label (none); normalization BATCH_SIZE and normalize
+(see loss.py for Z).
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """Read blobs that no other layer reads, so that the net does not return them (Caffe's Silence).
 
-No tops, no options; the bottoms get no gradient.
+It has no tops and no options; the bottoms get no gradient.
 """
 
 from __future__ import annotations

@@ -1,9 +1,9 @@
-"""Cut a blob into several along one axis (Caffe's Slice): the inverse of Concat.
+"""Split a blob into several along one axis (Caffe's Slice): the inverse of Concat.
 
-    [y_1, y_2, ...] = x, cut at slice_point        dx = [dy_1, dy_2, ...]
+    [y_1, y_2, ...] = x, split at slice_point        dx = [dy_1, dy_2, ...]
 
-The tops' sizes on `axis` add up to the bottom's; the other axes stay. Options: axis 1 (slice_dim is its older name);
-slice_point, where each top but the first begins (default: equal parts).
+On `axis` the tops' sizes add up to the bottom's; the other axes keep their sizes. Options: axis 1 (older name:
+slice_dim); slice_point, where each top but the first begins (default: equal parts).
 """
 
 from __future__ import annotations
@@ -43,17 +43,19 @@ class Slice(Layer):
             raise SpecError(f"slice_point has {len(o.slice_point)} values for {tops} tops; expected {tops - 1}.")
 
     def _bounds(self, x: Shape) -> list[int]:
-        """Where the parts begin, and where the last one ends."""
+        """The places where the parts begin, and the place where the last one ends."""
         size, tops = x[canonical_axis(self.axis, len(x))], len(self.spec.top)
         if not self.options.slice_point and size % tops:
-            raise ShapeError(f"{size} places on axis {self.axis} cannot be cut into {tops} equal tops; add slice_point")
+            raise ShapeError(
+                f"{size} places on axis {self.axis} cannot be split into {tops} equal tops; add slice_point"
+            )
         bounds = [0, *(self.options.slice_point or range(size // tops, size, size // tops)), size]
         if any(start >= stop for start, stop in pairwise(bounds)):
             raise ShapeError(f"slice_point {bounds[1:-1]} must rise from 1 to less than the {size} places on the axis")
         return bounds
 
     def windows(self, x: Shape) -> list[tuple[slice, ...]]:
-        """The part of the bottom that each top is."""
+        """The part of the bottom in each top."""
         axis = canonical_axis(self.axis, len(x))
         return [(*[slice(None)] * axis, slice(*part)) for part in pairwise(self._bounds(x))]
 

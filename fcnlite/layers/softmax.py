@@ -2,8 +2,8 @@
 
     p_k = exp(x_k) / Σ_j exp(x_j)        dx_k = p_k · (dp_k − Σ_j dp_j · p_j)
 
-bottom x of any shape, classes k on `axis`; top p of the same shape. Option: axis 1. The largest score is subtracted
-first, which leaves p as it is and keeps exp from overflowing.
+bottom x of any shape, classes k on `axis`; top p of the same shape. Option: axis 1. Subtracting the largest score
+first does not change p and keeps exp from overflowing.
 """
 
 from __future__ import annotations

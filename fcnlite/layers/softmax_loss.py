@@ -4,8 +4,8 @@
 
 Positions i whose label is ignore_label are left out of the sum, and their dx is 0. bottoms: scores x (classes k on
 `axis`) and labels, one for each position; tops: the loss (a scalar) and, if named, the probabilities p. Options:
-ignore_label (none); normalization VALID and normalize (see loss.py for Z); axis 1. Under the logarithm p is at least
-the smallest normal float, as in Caffe, so that a position adds 87.34 at the most; this does not enter the gradient.
+ignore_label (none); normalization VALID and normalize (see loss.py for Z); axis 1. Inside the logarithm p is at least
+the smallest normal float, as in Caffe, so that a position adds at most 87.34; the gradient ignores this bound.
 """
 
 from __future__ import annotations

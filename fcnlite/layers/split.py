@@ -1,4 +1,4 @@
-"""One blob under several names (Caffe's Split, which it inserts by itself where a blob has several readers).
+"""One blob under several names (Caffe's Split, which Caffe inserts where a blob has several readers).
 
     y_1 = y_2 = ... = x        dx = Σ_i dy_i
 

@@ -1,6 +1,6 @@
 """Repeat a blob along one axis (Caffe's Tile).
 
-    y = [x, x, ...], `tiles` times        dx = Σ_i dy_i, the parts of dy in the same places
+    y = [x, x, ...], `tiles` times        dx = Σ_i dy_i over the `tiles` parts of dy
 
 The top is `tiles` times as large as the bottom on `axis`. Options: tiles; axis 1.
 """

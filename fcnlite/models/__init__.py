@@ -1,4 +1,4 @@
-"""Nets by name, written by builder."""
+"""The zoo: nets by name."""
 
 from __future__ import annotations
 
@@ -8,7 +8,8 @@ from functools import partial
 
 from fcnlite import surgery
 from fcnlite.description.fillers import Filler
-from fcnlite.description.spec import MOST_BANDS, LayerSpec, NetSpec
+from fcnlite.description.model_info import MOST_BANDS
+from fcnlite.description.spec import LayerSpec, NetSpec
 from fcnlite.errors import SpecError, nearest
 from fcnlite.models import alexnet, googlenet, lenet, lite, vgg
 from fcnlite.net import Net
@@ -41,7 +42,7 @@ _NETS: dict[str, tuple[_Writer, tuple[int, ...]]] = {
     "lite-fcn2s": (partial(lite.lite_fcn, stride=2), (21,)),
     "lite-fcn2s-topdown": (partial(lite.lite_fcn, stride=2, top_down=True), (21,)),
 }
-"""Who writes a net, and its classes: one number for each head."""
+"""The function that writes each net, and its numbers of classes, one for each head."""
 
 
 def names() -> list[str]:
@@ -59,11 +60,12 @@ def describe(
 ) -> NetSpec:
     """The description of a net.
 
-    `classes`: outputs of the score layers (default: those of the published net); SIFT Flow's nets have two heads and
-    take two numbers, semantic and geometric. `width`: a factor on the channel counts. `normalization` of the losses:
-    VALID, FULL, BATCH_SIZE or NONE (default: the published net's; most FCNs sum over a picture's pixels, which wants
-    rates of 1e-10 to 1e-14). `channels`: those of the picture, for nets that take one (default: the published net's,
-    3 or, for lenet, 1). Raises `SpecError` for an unknown name or a value out of range.
+    `classes` is the number of outputs of the score layers (default: the published net's); SIFT Flow's nets have two
+    heads and take two numbers, semantic and geometric. `width` is a factor on the channel counts. `normalization` is
+    that of the losses: VALID, FULL, BATCH_SIZE or NONE (default: the published net's; most FCNs sum over a picture's
+    pixels, which requires rates of 1e-10 to 1e-14). `channels` is the number of channels of the picture, for nets that
+    take one picture (default: the published net's, 3 or, for lenet, 1). Raises `SpecError` for an unknown name or a
+    value out of range.
     """
     if name not in _NETS:
         raise SpecError(f"no model is called {name!r}; {nearest(name, _NETS)}")
@@ -96,19 +98,24 @@ def build(
 ) -> Net:
     """A net by name, ready to be trained.
 
-    Parameters start by the fillers that the description writes (AlexNet, CaffeNet, GoogLeNet and LeNet have them).
-    Where it writes none, features start by the msra filler, scores at zero and upsampling bilinear. See `describe` for
-    `classes`, `width`, `normalization` and `channels`, `Net` for the rest.
+    The description's fillers set the initial parameters (AlexNet, CaffeNet, GoogLeNet and LeNet have fillers). Without
+    them, features start with the msra filler, scores at zero and upsampling as bilinear interpolation. See `describe`
+    for `classes`, `width`, `normalization` and `channels`, and `Net` for the other options.
     """
     spec = describe(name, classes=classes, width=width, normalization=normalization, channels=channels)
     net = Net(spec, path=path, phase=phase, dtype=dtype, seed=seed, low_memory=low_memory)
-    surgery.fill(net, [layer.spec.name for layer in net.layers if _is_unfilled_feature(layer.spec)], Filler("msra"))
-    surgery.interp(net)
+    initialize(net)
     return net
 
 
+def initialize(net: Net) -> None:
+    """Start the parameters for which the description writes no filler: features by msra, upsampling bilinear."""
+    surgery.fill(net, surgery.unfilled_features(net), Filler("msra"))
+    surgery.interp(net)
+
+
 def _of_channels(spec: NetSpec, channels: int) -> NetSpec:
-    """`spec` with pictures of so many channels; they are fed to `data`."""
+    """`spec` with this number of channels in the pictures, which are fed to `data`."""
     if not 1 <= channels <= MOST_BANDS:
         raise SpecError(f"channels is {channels}; expected 1 to {MOST_BANDS}.")
     if all(layer.top != ("data",) for layer in spec):
@@ -121,12 +128,3 @@ def _of_channels(spec: NetSpec, channels: int) -> NetSpec:
         return replace(layer, options={**layer.options, "shape": [{"dim": [count, channels, *sides]}]})
 
     return replace(spec, layers=tuple(map(changed, spec.layers)))
-
-
-def _is_unfilled_feature(layer: LayerSpec) -> bool:
-    """Whether a layer computes features, not scores, and its description does not say how it starts."""
-    return (
-        layer.type in ("Convolution", "InnerProduct")
-        and "weight_filler" not in layer.options
-        and not layer.name.startswith(("score", "fc8"))
-    )

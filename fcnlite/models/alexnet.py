@@ -1,7 +1,7 @@
 """AlexNet (Krizhevsky et al., 2012) as Caffe publishes it, its variant CaffeNet and the FCN (paper, section 4.1).
 
 Names and multipliers are those of bvlc_alexnet, bvlc_reference_caffenet and voc-fcn-alexnet. `width` is a factor on all
-channel counts but the scores'; those of the convolutions stay even, for the groups of 2.
+channel counts except the scores'; those of the convolutions stay even, because they have 2 groups.
 """
 
 from __future__ import annotations
@@ -23,21 +23,21 @@ _CONVOLUTIONS = (
 )
 
 Fillers = Mapping[str, Mapping[str, Any]]
-"""Options by layer that say how its weight and bias start."""
+"""The filler options of each layer."""
 
 
 def alexnet(name: str, classes: int, width: float, normalization: str | None) -> NetSpec:
-    """227×227 pictures to class probabilities; normalises before it pools."""
+    """From 227×227 pictures to class probabilities; each LRN precedes its pooling."""
     return _classifier(name, classes, width, normalization, pool_first=False, bias=0.1)
 
 
 def caffenet(name: str, classes: int, width: float, normalization: str | None) -> NetSpec:
-    """227×227 pictures to class probabilities; pools before it normalises."""
+    """From 227×227 pictures to class probabilities; each pooling precedes its LRN."""
     return _classifier(name, classes, width, normalization, pool_first=True, bias=1.0)
 
 
 def fcn_alexnet(name: str, classes: int, width: float, normalization: str | None) -> NetSpec:
-    """FCN-32s on CaffeNet's trunk. As published its loss is normalised and its biases train like its weights."""
+    """FCN-32s on CaffeNet's trunk. As published, the loss is normalised, and biases train like weights."""
     net = fcn.begin(name, data=3, label=1)
     bottom = _trunk(net, "data", width, first_pad=fcn.PAD, pool_first=True)
     for i, kernel_size in ((6, 6), (7, 1)):
@@ -45,7 +45,7 @@ def fcn_alexnet(name: str, classes: int, width: float, normalization: str | None
         bottom = net.convolution(f"fc{i}", bottom, count, kernel_size, pad=0, stride=1, group=1, param=())
         net.relu(f"relu{i}", bottom)
         net.dropout(f"drop{i}", bottom)
-    # With this trunk an even kernel would put the scores half a pixel beside the picture.
+    # With this trunk, an even kernel_size would shift the scores by half a pixel.
     score = fcn.head(net, net.score("score_fr", bottom, classes), classes, kernel_size=63)
     fcn.pixel_loss(net, score, "label", normalization, normalize=True)
     return net.spec()
@@ -101,7 +101,7 @@ def _trunk(
 
 
 def _fillers(bias: float) -> Fillers:
-    """Gaussian weights; `bias` where Krizhevsky et al. start it positive, so that ReLUs learn from the first step."""
+    """Gaussian weights; `bias` for the layers whose biases start positive, so that their ReLUs learn from the start."""
 
     def gaussian(std: float, value: float) -> dict[str, Any]:
         return {
@@ -109,6 +109,6 @@ def _fillers(bias: float) -> Fillers:
             "bias_filler": {"type": "constant", "value": value},
         }
 
-    plain, biased, hidden = gaussian(0.01, 0.0), gaussian(0.01, bias), gaussian(0.005, bias)
-    convolutions = {"conv1": plain, "conv2": biased, "conv3": plain, "conv4": biased, "conv5": biased}
-    return {**convolutions, "fc6": hidden, "fc7": hidden, "fc8": plain}
+    unbiased, biased, hidden = gaussian(0.01, 0.0), gaussian(0.01, bias), gaussian(0.005, bias)
+    convolutions = {"conv1": unbiased, "conv2": biased, "conv3": unbiased, "conv4": biased, "conv5": biased}
+    return {**convolutions, "fc6": hidden, "fc7": hidden, "fc8": unbiased}

@@ -1,4 +1,4 @@
-"""Writing nets in Python: layer by layer, in Caffe's names, with crop offsets computed."""
+"""Writes nets in Python: layer by layer, with Caffe's names and computed crop offsets."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from fcnlite.errors import SpecError
 from fcnlite.layers import links
 
 LEARNED = (ParamSpec(lr_mult=1, decay_mult=1), ParamSpec(lr_mult=2, decay_mult=0))
-"""Weight and bias as most published nets train them: biases at twice the rate, without decay."""
+"""Multipliers of weight and bias in most published nets: biases learn at twice the rate, without decay."""
 FIXED = (ParamSpec(lr_mult=0),)
-"""Weights that stay: the bilinear upsampling."""
+"""The multiplier of fixed weights, as in bilinear upsampling."""
 
 
 def channels(count: int, width: float) -> int:
@@ -24,7 +24,7 @@ def channels(count: int, width: float) -> int:
 
 
 class Builder:
-    """Collects layers. Every method that adds one returns the name of its top."""
+    """Collects layers. Every method that adds a layer returns the name of its top."""
 
     def __init__(self, name: str) -> None:
         self.name = name
@@ -41,14 +41,14 @@ class Builder:
         loss_weight: tuple[float, ...] = (),
         **options: Any,
     ) -> str:
-        """A layer of type `kind`; its top is called as the layer unless named."""
+        """Add a layer of type `kind`; by default its top has the name of the layer."""
         bottoms = (bottom,) if isinstance(bottom, str) else tuple(bottom)
         self.layers.append(LayerSpec(name, kind, bottoms, (top or name,), options, param, loss_weight))
         return top or name
 
     @contextmanager
     def only(self, phase: str) -> Iterator[None]:
-        """Layers added inside this block are in the net in one phase only."""
+        """Restrict the layers added inside the block to one phase."""
         start = len(self.layers)
         yield
         self.layers[start:] = [replace(each, include=(StateRule(phase),)) for each in self.layers[start:]]
@@ -68,7 +68,7 @@ class Builder:
         param: tuple[ParamSpec, ...] = LEARNED,
         **options: Any,
     ) -> str:
-        """A convolution with bias. `pad` and `stride` stay unwritten where they are None."""
+        """Add a convolution with bias. `pad` and `stride` are not written if they are None."""
         window = {"kernel_size": kernel_size, "pad": pad, "stride": stride}
         options.update({key: [value] for key, value in window.items() if value is not None})
         return self.add(name, "Convolution", bottom, param=param, num_output=num_output, **options)
@@ -88,17 +88,17 @@ class Builder:
         return self.add(name, "Pooling", bottom, pool=pool, kernel_size=kernel_size, stride=stride, **options)
 
     def lrn(self, name: str, bottom: str) -> str:
-        """Local response normalisation over 5 channels, with the constants of the published nets."""
+        """Add a local response normalisation over 5 channels with the constants of the published nets."""
         return self.add(name, "LRN", bottom, local_size=5, alpha=0.0001, beta=0.75)
 
     def score(self, name: str, bottom: str, classes: int) -> str:
-        """The 1×1 convolution that turns features into class scores (paper, section 4.1)."""
+        """Add the 1×1 convolution from features to class scores (paper, section 4.1)."""
         return self.convolution(name, bottom, classes, 1, pad=0)
 
     def upsample(self, name: str, bottom: str, classes: int, factor: int, kernel_size: int | None = None) -> str:
-        """Fixed upsampling by `factor`: a deconvolution that `surgery.interp` makes bilinear.
+        """Add fixed upsampling by `factor`: a deconvolution that `surgery.interp` makes bilinear.
 
-        The kernel is 2·factor wide unless it is given.
+        The default `kernel_size` is 2·factor.
         """
         return self.add(
             name,
@@ -112,12 +112,12 @@ class Builder:
         )
 
     def crop(self, name: str, blob: str, reference: str) -> str:
-        """Crop `blob` to lie over `reference`; the offset follows from the layers so far."""
+        """Crop `blob` to align with `reference`; the offset is computed from the layers so far."""
         offset = self._offset(blob, reference)
         return self.add(name, "Crop", (blob, reference), axis=2, offset=[offset])
 
     def fuse(self, name: str, *bottoms: str, **options: Any) -> str:
-        """The sum that fuses a skip connection (paper, section 4.2) or two nets."""
+        """Add the sum that fuses a skip (paper, section 4.2) or two nets."""
         return self.add(name, "Eltwise", bottoms, operation="SUM", **options)
 
     def loss(
@@ -132,7 +132,7 @@ class Builder:
         loss_weight: tuple[float, ...] = (),
         **options: Any,
     ) -> str:
-        """Softmax loss. A `normalization` that is named takes the place of `normalize`, Caffe's older option."""
+        """Add a softmax loss. If given, `normalization` replaces `normalize`, Caffe's older option."""
         if normalization is not None:
             options["normalization"] = normalization
         elif normalize is not None:

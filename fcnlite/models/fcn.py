@@ -1,4 +1,4 @@
-"""What the FCN reference's nets share, whatever their trunk: skips, upsampling, loss (paper, sections 4.1 and 4.2).
+"""The parts that the FCN reference's nets share: skips, upsampling and loss (paper, sections 4.1 and 4.2).
 
 Names and options are those of the published prototxts.
 """
@@ -8,16 +8,16 @@ from __future__ import annotations
 from fcnlite.models.builder import FIXED, Builder
 
 PAD = 100
-"""Of the picture at the first convolution, so that any size gives at least one score."""
+"""The pad of the first convolution, with which a picture of any size gives at least one score."""
 
 _SKIPS = {32: (), 16: ("pool4",), 8: ("pool4", "pool3")}
-"""By the stride of the finest scores: the blobs that are scored and fused in, coarse to fine."""
+"""The blobs that are scored and fused, from coarse to fine, by the stride of the finest scores."""
 _FACTORS = {"pool4": 0.01, "pool3": 0.0001}
-"""On a skip's features, where all skips are trained at once: about equal norms for all (FCN reference)."""
+"""Factors on the skips' features that give all about equal norms, for training all skips at once (FCN reference)."""
 
 
 def begin(name: str, **channels: int) -> Builder:
-    """A net with inputs of so many channels; their size is an example, any other works."""
+    """Begin a net with inputs of these numbers of channels; their size is an example, and any other works."""
     net = Builder(name)
     for blob, count in channels.items():
         net.input(blob, 1, count, 500, 500)
@@ -35,10 +35,10 @@ def head(
     kernel_size: int | None = None,
     suffix: str = "",
 ) -> str:
-    """From the coarsest scores to those of every pixel of `picture`, by the skips that `stride` (32, 16, 8) has.
+    """Add the layers from the coarsest scores to scores of every pixel of `picture`.
 
-    `at_once`: scale the skips' features down. `kernel_size` of the last upsampling: 2·stride unless given. `suffix`:
-    of the names of layers.
+    `stride` (32, 16 or 8) determines the skips; `at_once` scales their features down. `kernel_size` is that of the last
+    upsampling (default: 2·stride). `suffix` is appended to the names of layers.
     """
     upsampled = "upscore2"
     for pool in _SKIPS[stride]:
@@ -59,5 +59,5 @@ def head(
 def pixel_loss(
     net: Builder, score: str, label: str, normalization: str | None, *, name: str = "loss", normalize: bool = False
 ) -> str:
-    """Softmax loss over all pixels but the void ones, 255; a sum over each picture unless normalised."""
+    """Add a softmax loss over all pixels except void (255); a sum over each picture unless normalised."""
     return net.loss(name, score, label, normalization, normalize=normalize, ignore_label=255)

@@ -1,7 +1,7 @@
 """GoogLeNet (Szegedy et al., 2015) as Caffe publishes it, and an FCN-32s on it (paper, section 4.1).
 
-Names, options and multipliers are those of bvlc_googlenet; the auxiliary heads stand behind the trunk, and only in the
-phase TRAIN. `width` is a factor on all channel counts but the scores'.
+Names, options and multipliers are those of bvlc_googlenet, except that the layers of the auxiliary heads come after the
+trunk and are in the net only in phase TRAIN. `width` is a factor on all channel counts except the scores'.
 """
 
 from __future__ import annotations
@@ -25,11 +25,11 @@ _INCEPTIONS = {
     "5b": (384, 192, 384, 48, 128, 128),
 }
 _POOLED = {"3b": "pool3/3x3_s2", "4e": "pool4/3x3_s2"}
-"""The poolings behind modules."""
+"""The poolings that follow modules."""
 
 
 def googlenet(name: str, classes: int, width: float, normalization: str | None) -> NetSpec:
-    """The classifier: 224×224 pictures to class probabilities."""
+    """The classifier: from 224×224 pictures to class probabilities."""
     net = Builder(name)
     data = net.input("data", 1, 3, 224, 224)
     label = net.input("label", 1)
@@ -47,19 +47,19 @@ def googlenet(name: str, classes: int, width: float, normalization: str | None) 
 
 
 def fcn_googlenet(name: str, classes: int, width: float, normalization: str | None) -> NetSpec:
-    """FCN-32s: scores in place of the average pooling and the classifier, no auxiliary heads. No prototxt is published.
+    """FCN-32s: scores replace the average pooling and the classifier, without auxiliary heads.
 
-    The rest is as in the FCN reference's nets.
+    No prototxt of this net is published; the rest follows the FCN reference's nets.
     """
     net = fcn.begin(name, data=3, label=1)
     score = net.score("score_fr", _trunk(net, "data", width, first_pad=fcn.PAD), classes)
-    # With this trunk an even kernel would put the scores half a pixel beside the picture.
+    # With this trunk, an even kernel_size would shift the scores by half a pixel.
     fcn.pixel_loss(net, fcn.head(net, score, classes, kernel_size=63), "label", normalization)
     return net.spec()
 
 
 def _trunk(net: Builder, bottom: str, width: float, *, first_pad: int) -> str:
-    """conv1 to the last inception module."""
+    """Add conv1 to the last inception module."""
     bottom = _convolution(net, "conv1", "7x7_s2", bottom, channels(64, width), 7, pad=first_pad, stride=2)
     bottom = net.lrn("pool1/norm1", net.pool("pool1/3x3_s2", bottom, 3, 2))
     bottom = _convolution(net, "conv2", "3x3_reduce", bottom, channels(64, width), 1)
@@ -73,7 +73,7 @@ def _trunk(net: Builder, bottom: str, width: float, *, first_pad: int) -> str:
 
 
 def _inception(net: Builder, block: str, bottom: str, counts: list[int]) -> str:
-    """Four ways side by side, joined along the channels; `counts` in the order of the table."""
+    """Add four parallel branches, concatenated along the channels; `counts` in the order of the table."""
     ones, reduced3, threes, reduced5, fives, projected = counts
     ways = [_convolution(net, block, "1x1", bottom, ones, 1)]
     for name, reduced, count, kernel_size in (("3x3", reduced3, threes, 3), ("5x5", reduced5, fives, 5)):
@@ -85,7 +85,7 @@ def _inception(net: Builder, block: str, bottom: str, counts: list[int]) -> str:
 
 
 def _auxiliary_score(net: Builder, block: str, bottom: str, classes: int, width: float) -> str:
-    """Class scores from the middle of the trunk, whose loss helps the layers below to learn."""
+    """Add class scores from the middle of the trunk; their loss helps the layers below to learn."""
     bottom = net.pool(f"{block}/ave_pool", bottom, 5, 3, pool="AVE")
     bottom = _convolution(net, block, "conv", bottom, channels(128, width), 1)
     bottom = net.inner_product(f"{block}/fc", bottom, channels(1024, width), **_xavier(0.2))
@@ -105,11 +105,11 @@ def _convolution(
     pad: int | None = None,
     stride: int | None = None,
 ) -> str:
-    """A convolution and its ReLU, named as the published net names them."""
+    """Add a convolution and its ReLU with the names of the published net."""
     top = net.convolution(f"{block}/{name}", bottom, num_output, kernel_size, pad=pad, stride=stride, **_xavier(0.2))
     return net.relu(f"{block}/relu_{name.removesuffix('_s2')}", top)
 
 
 def _xavier(bias: float) -> dict[str, Any]:
-    """Options that say how weight and bias start."""
+    """The fillers of weight and bias."""
     return {"weight_filler": {"type": "xavier"}, "bias_filler": {"type": "constant", "value": bias}}

@@ -12,7 +12,7 @@ _FILLERS: dict[str, Any] = {"weight_filler": {"type": "xavier"}, "bias_filler": 
 
 
 def lenet(name: str, classes: int, width: float, normalization: str | None) -> NetSpec:
-    """28×28 gray pictures to class probabilities; `width` is a factor on all channel counts but the scores'."""
+    """From 28×28 gray pictures to class probabilities; `width` is a factor on all channel counts except the scores'."""
     net = Builder(name)
     bottom = net.input("data", 1, 1, 28, 28)
     label = net.input("label", 1)

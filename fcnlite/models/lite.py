@@ -1,11 +1,11 @@
 """`lite-fcn8s`, `lite-fcn4s`, `lite-fcn2s`, `lite-fcn2s-topdown`: FCNs for training from scratch on a CPU.
 
-The trunk of VGG-16 with batch normalisation and without the pad of 100, a 5×5 convolution in fc6's place, and the
-paper's skips from pool4 and pool3, each behind a 3×3 convolution of its own, so that the trunk need not serve two ends
-with one map; lite-fcn4s has one from pool2 too, and lite-fcn2s from pool1, for thin things. In lite-fcn2s-topdown each
-of these convolutions also sees the features of the coarser one, so that what is thin is told apart by what is around
-it. Upsampling is bilinear and fixed; its pad of half the factor keeps every map centred over the picture, so that all
-crop offsets are 0 and any size from 1×1 works.
+They have VGG-16's trunk with batch normalisation and without the pad of 100, a 5×5 convolution in place of fc6, and the
+paper's skips from pool4 and pool3. Each skip starts with a 3×3 convolution, so that one map of the trunk need not serve
+two purposes. For thin objects, lite-fcn4s adds a skip from pool2, and lite-fcn2s another one from pool1. In
+lite-fcn2s-topdown the convolution of each skip also reads the features of the coarser skip, so that thin objects are
+classified by their surroundings. Upsampling is bilinear and fixed. Its pad of half the factor keeps every map centred
+over the picture, so all crop offsets are 0, and any size from 1×1 works.
 """
 
 from __future__ import annotations
@@ -17,9 +17,9 @@ from fcnlite.models.vgg import STAGES
 
 WEIGHT = (ParamSpec(lr_mult=1, decay_mult=1),)
 SKIPS = {4: 16, 3: 8, 2: 4, 1: 2}
-"""Stages whose pooled maps are scored and fused in, coarse to fine, with the strides of their scores."""
+"""The stages whose pooled maps are scored and fused, from coarse to fine, with the strides of their scores."""
 TOP_DOWN = {5: 256, 4: 512, 3: 256, 2: 192, 1: 128}
-"""Channels of the features that go down from each stage (5: of what stands for fc6), at full width."""
+"""Channels of the top-down features of each stage, at width 1; 5 is the layer in place of fc6."""
 STATISTICS = (ParamSpec(lr_mult=0, decay_mult=0),) * 3
 SCALE = (ParamSpec(lr_mult=1, decay_mult=0), ParamSpec(lr_mult=1, decay_mult=0))
 
@@ -27,9 +27,9 @@ SCALE = (ParamSpec(lr_mult=1, decay_mult=0), ParamSpec(lr_mult=1, decay_mult=0))
 def lite_fcn(
     name: str, classes: int, width: float, normalization: str | None, *, stride: int, top_down: bool = False
 ) -> NetSpec:
-    """The net at `width` times VGG-16's channels; `stride` of its finest scores: 8, 4 or 2.
+    """The net with `width` times VGG-16's channels; `stride` is that of the finest scores: 8, 4 or 2.
 
-    `top_down`: the skips see the features of the coarser ones.
+    With `top_down`, each skip reads the features of the coarser one.
     """
     net = Builder(name)
     data = net.input("data", 1, 3, 224, 224)
@@ -63,7 +63,7 @@ def lite_fcn(
 
 
 def _normalized(net: Builder, name: str, bottom: str, num_output: int, kernel_size: int) -> str:
-    """Convolution, batch normalisation, scale and shift, ReLU."""
+    """Add convolution, batch normalisation, scale and shift, and ReLU."""
     top = net.add(
         f"conv{name}",
         "Convolution",
@@ -80,7 +80,7 @@ def _normalized(net: Builder, name: str, bottom: str, num_output: int, kernel_si
 
 
 def _upsample(net: Builder, name: str, bottom: str, classes: int, factor: int) -> str:
-    """Bilinear upsampling by an even factor, each channel by itself."""
+    """Add bilinear upsampling by an even factor, of each channel separately."""
     return net.add(
         name,
         "Deconvolution",

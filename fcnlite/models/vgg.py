@@ -1,7 +1,7 @@
 """VGG-16 (Simonyan and Zisserman, 2015) and the FCNs on it (paper, sections 4.1, 4.2 and 5; the FCN reference's nets).
 
-Names, options and multipliers are those of the published prototxts, so that published weights fit by name. `width` is
-a factor on all channel counts but the scores'.
+Names, options and multipliers are those of the published prototxts, so that published weights match by name. `width` is
+a factor on all channel counts except the scores'.
 """
 
 from __future__ import annotations
@@ -11,11 +11,11 @@ from fcnlite.models import fcn
 from fcnlite.models.builder import Builder, channels
 
 STAGES = ((64, 2), (128, 2), (256, 3), (512, 3), (512, 3))
-"""Channels and number of 3×3 convolutions of each stage; a pooling ends each."""
+"""The channels and the number of 3×3 convolutions of each stage; each stage ends with a pooling."""
 
 
 def vgg16(name: str, classes: int, width: float, normalization: str | None) -> NetSpec:
-    """The classifier: 224×224 pictures to class probabilities."""
+    """The classifier: from 224×224 pictures to class probabilities."""
     net = Builder(name)
     data = net.input("data", 1, 3, 224, 224)
     label = net.input("label", 1)
@@ -44,7 +44,7 @@ def fcn_of_stride(
 def two_heads(
     name: str, semantic: int, geometric: int, width: float, normalization: str | None, *, stride: int
 ) -> NetSpec:
-    """SIFT Flow's: semantic (`sem`) and geometric (`geo`) labels from the same features."""
+    """SIFT Flow's nets: semantic (`sem`) and geometric (`geo`) labels from the same features."""
     net = fcn.begin(name, data=3, sem=1, geo=1)
     bottom = _features(net, "data", width)
     for label, classes, loss in (("sem", semantic, "loss"), ("geo", geometric, "loss_geo")):
@@ -55,7 +55,7 @@ def two_heads(
 
 
 def early_fusion(name: str, classes: int, width: float, normalization: str | None) -> NetSpec:
-    """NYUDv2's FCN-32s on color and depth, which become the four channels of one input."""
+    """NYUDv2's FCN-32s on color and depth, concatenated into one input with four channels."""
     net = fcn.begin(name, color=3, depth=1, label=1)
     data = net.add("data", "Concat", ("color", "depth"))
     score = net.score("score_fr", _features(net, data, width, first="conv1_1_bgrd"), classes)
@@ -64,7 +64,7 @@ def early_fusion(name: str, classes: int, width: float, normalization: str | Non
 
 
 def late_fusion(name: str, classes: int, width: float, normalization: str | None) -> NetSpec:
-    """NYUDv2's FCN-32s on color and on HHA (depth as disparity, height and angle), a trunk each: their mean scores."""
+    """NYUDv2's FCN-32s with one trunk on color and one on HHA (disparity, height, angle); their scores are averaged."""
     net = fcn.begin(name, color=3, hha=3, label=1)
     scores = [
         net.score(f"score_fr{picture}", _features(net, picture, width, suffix=picture), classes)
@@ -76,7 +76,7 @@ def late_fusion(name: str, classes: int, width: float, normalization: str | None
 
 
 def _trunk(net: Builder, bottom: str, width: float, *, first_pad: int, suffix: str = "", first: str = "conv1_1") -> str:
-    """conv1_1 (called `first`) to pool5, with `suffix` behind all names."""
+    """Add conv1_1 (under the name `first`) to pool5, with `suffix` appended to all names."""
     for stage, (count, convolutions) in enumerate(STAGES, start=1):
         for i in range(1, convolutions + 1):
             name, pad = (first, first_pad) if stage == i == 1 else (f"conv{stage}_{i}", 1)
@@ -87,7 +87,7 @@ def _trunk(net: Builder, bottom: str, width: float, *, first_pad: int, suffix: s
 
 
 def _features(net: Builder, picture: str, width: float, *, suffix: str = "", first: str = "conv1_1") -> str:
-    """The whole net but its classifier, fully convolutional: fc6 and fc7 slide over the picture."""
+    """Add the whole net except its classifier as convolutions: fc6 and fc7 slide over the picture."""
     bottom = _trunk(net, picture, width, first_pad=fcn.PAD, suffix=suffix, first=first)
     for i, kernel_size in ((6, 7), (7, 1)):
         bottom = net.convolution(f"fc{i}{suffix}", bottom, channels(4096, width), kernel_size, pad=0, stride=1)

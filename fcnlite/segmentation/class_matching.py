@@ -6,7 +6,7 @@ import re
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from fcnlite.description.spec import Labels
+from fcnlite.description.model_info import Labels
 from fcnlite.errors import DataError
 from fcnlite.segmentation.heads import Head
 

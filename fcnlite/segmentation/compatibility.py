@@ -8,7 +8,7 @@ from dataclasses import replace
 
 from fcnlite.data.dataset import Dataset
 from fcnlite.data.transforms import check_picture
-from fcnlite.description.spec import ModelInfo, Preprocessing
+from fcnlite.description.model_info import ModelInfo, Preprocessing
 from fcnlite.errors import DataError
 from fcnlite.graph.sizing import image_inputs
 from fcnlite.net import Net

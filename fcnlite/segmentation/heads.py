@@ -12,9 +12,9 @@ from typing import NamedTuple
 from fcnlite.arrays import Shape
 from fcnlite.data.palette import voc_colors
 from fcnlite.data.sample import VOID
-from fcnlite.data.voc import CLASSES as VOC_CLASSES
+from fcnlite.data.voc import default_classes
+from fcnlite.description.model_info import Labels, ModelInfo
 from fcnlite.description.shapes import show
-from fcnlite.description.spec import Labels, ModelInfo
 from fcnlite.errors import SpecError
 from fcnlite.graph.sizing import image_inputs
 from fcnlite.layers import Layer
@@ -116,8 +116,3 @@ def _named(info: ModelInfo, label: str, blob: str, count: int) -> Labels:
             "correct `info.classes` and save the net again."
         )
     return Labels(classes, given.colors or voc_colors(count))
-
-
-def default_classes(count: int) -> tuple[str, ...]:
-    """Names for classes without names: VOC's names for 21 classes, otherwise numbers."""
-    return VOC_CLASSES if count == len(VOC_CLASSES) else tuple(f"class {number}" for number in range(count))

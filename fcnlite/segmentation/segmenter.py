@@ -13,8 +13,8 @@ import numpy as np
 from fcnlite.arrays import Array
 from fcnlite.data.pictures import read_image
 from fcnlite.data.transforms import check_picture, to_blob
+from fcnlite.description.model_info import PICTURE_TYPES, Preprocessing
 from fcnlite.description.shapes import show
-from fcnlite.description.spec import PICTURE_TYPES, Preprocessing
 from fcnlite.errors import DataError, FileError, ShapeError
 from fcnlite.loading import load
 from fcnlite.net import Net

@@ -1,4 +1,4 @@
-"""What all solvers do: passes, clipping, snapshots. The rules themselves are in rules.py."""
+"""What all solvers share: passes, clipping and snapshots. The update rules are in rules.py."""
 
 from __future__ import annotations
 
@@ -21,57 +21,61 @@ from fcnlite.errors import SpecError, TrainingError
 from fcnlite.layers.options import shown
 from fcnlite.net import Net
 from fcnlite.solver import caffe_state
-from fcnlite.solver.options import NEEDS, SolverOptions, parameters, told
+from fcnlite.solver.options import NEEDS, SolverOptions, describe_options, parameters
 from fcnlite.solver.rates import POLICIES
 from fcnlite.threads import Turns, in_turn
 
 
-class Followed(NamedTuple):
-    """What makes the gradient that a rule follows, scale · grad + l2 · w + l1 · sign(w), and how far it goes."""
+class Update(NamedTuple):
+    """The numbers of one parameter's update: its gradient is g = scale · grad + l2 · w + l1 · sign(w)."""
 
     scale: float
+    """One over the number of passes, times the factor of the clipping."""
     l2: float
+    """weight_decay · decay_mult, if the decay is L2."""
     l1: float
+    """weight_decay · decay_mult, if the decay is L1."""
     rate: float
+    """The policy's rate · lr_mult."""
     threads: int
 
 
 class Solver:
-    """One rule at work on one net. Options: the fields of its `Options`.
+    """An update rule applied to one net. The options are the fields of the rule's `Options`.
 
     Raises `SpecError` for an option that is unknown or out of range.
     """
 
     histories: ClassVar[tuple[str, ...]] = ()
-    """What the rule remembers for each parameter: arrays of its shape, by name."""
+    """The names of the arrays that the rule keeps for each parameter, each of the parameter's shape."""
     Options: ClassVar[type[SolverOptions]] = SolverOptions
-    """What it is told; a rule with options of its own derives a frozen dataclass from `SolverOptions`."""
+    """The class of the options; a rule with options of its own derives a frozen dataclass from `SolverOptions`."""
     defaults: ClassVar[dict[str, Any]] = {}
-    """Where the rule's usual options are not those of `SolverOptions`."""
+    """The rule's defaults that differ from those of `SolverOptions`."""
 
     def __init__(self, net: Net, **options: Any) -> None:
         if net.phase != "TRAIN":
             raise SpecError(
                 f"the net is in phase {net.phase}, in which BatchNorm gathers no statistics and Dropout drops nothing; "
-                'train one in phase TRAIN: load(..., phase="TRAIN"), models.build(..., phase="TRAIN") or '
+                'train a net in phase TRAIN: load(..., phase="TRAIN"), models.build(..., phase="TRAIN") or '
                 'net.share("TRAIN").'
             )
         self.net = net
         self.options = self.Options.of(**{**self.defaults, **options})
         self.iteration = 0
         self.test_specs: Callable[[], list[tuple[NetSpec, str]]] = list
-        """The descriptions and phases of `test_nets`; read when these are asked for."""
+        """Returns the descriptions and phases of `test_nets`; called when these are first used."""
         self._histories: dict[str, Array] = {}
         self._recent: deque[float] = deque(maxlen=self.options.average_loss)
 
     @property
     def turns(self) -> Turns:
-        """The net's."""
+        """The turns of the net, which the solver takes too."""
         return self.net.turns
 
     @property
     def rate(self) -> float:
-        """The learning rate of the next iteration. Raises `TrainingError` where the policy gives no finite one."""
+        """The learning rate of the next iteration. Raises `TrainingError` if it is not finite."""
         o = self.options
         try:
             rate = POLICIES[o.lr_policy](o, self.iteration)
@@ -111,18 +115,18 @@ class Solver:
 
     @in_turn
     def step(self, batch: Mapping[str, Any] | Sequence[Mapping[str, Any]] | None = None, /, **blobs: Any) -> float:
-        """One iteration; returns the loss, the mean over its passes, before the update.
+        """Run one iteration; return the loss before the update, averaged over the passes.
 
-        `step(data=x, label=y)` uses the batch for every pass of `iter_size`; `step([{...}, {...}])` gives each its own.
-        A loss that is not finite raises `TrainingError` before anything that is learned changes (the running sums of
-        BatchNorm may have). Steps from several threads take turns, also of solvers on nets that share parameters.
+        `step(data=x, label=y)` uses the batch for all `iter_size` passes; `step([{...}, {...}])` gives each pass its
+        own. A loss that is not finite raises `TrainingError` before any learned parameter changes (BatchNorm's running
+        sums may have changed). Steps from several threads take turns, even on different nets that share parameters.
         """
         with self.net.state.learning:
             return self._step(batch, blobs)
 
     def _step(self, batch: Mapping[str, Any] | Sequence[Mapping[str, Any]] | None, blobs: Mapping[str, Any]) -> float:
         passes = self._passes(batch, blobs)
-        # Caffe counts the frozen parameters' gradients in the norm if the net makes it compute them.
+        # Caffe includes the frozen parameters' gradients in the norm if the net makes it compute them.
         frozen = self.options.clip_gradients > 0 and self.net.spec.force_backward
         total = 0.0
         for i, inputs in enumerate(passes):
@@ -142,8 +146,8 @@ class Solver:
         self._recent.append(total / len(passes))
         return total / len(passes)
 
-    def update(self, arrays: tuple[Array, ...], g: Followed) -> None:
-        """Change a parameter by the rule. `arrays`: its values, its gradient and its histories, all flat."""
+    def update(self, arrays: tuple[Array, ...], g: Update) -> None:
+        """Update one parameter. `arrays` are its values, its gradient and its histories, all flattened."""
         raise NotImplementedError
 
     def _passes(
@@ -154,14 +158,14 @@ class Solver:
         if blobs or len(batch) != self.options.iter_size:
             raise SpecError(
                 f"step got {len(batch)} passes; expected {self.options.iter_size}, as iter_size says, "
-                "and nothing beside."
+                "and no other argument."
             )
         return list(batch)
 
     def _clipping(self, frozen: bool) -> float:
-        """The factor that brings the gradients' norm down to `clip_gradients`.
+        """The factor that reduces the norm of the gradients to `clip_gradients`.
 
-        Caffe clips the sum over the passes, before it divides by their number.
+        Like Caffe, this clips the sum over the passes, before the division by their number.
         """
         limit = self.options.clip_gradients
         if limit < 0:
@@ -170,7 +174,7 @@ class Solver:
         norm = math.sqrt(sum(float(np.vdot(each.grad, each.grad)) for each in counted))
         if not math.isfinite(norm):
             raise TrainingError(
-                f"the gradients' norm is {norm} at iteration {self.iteration}, though the loss is finite; "
+                f"the norm of the gradients is {norm} at iteration {self.iteration}, though the loss is finite; "
                 "lower base_lr, or check the data."
             )
         return min(1.0, limit / norm) if norm else 1.0
@@ -180,13 +184,13 @@ class Solver:
         l1, l2 = (o.weight_decay, 0.0) if o.regularization_type == "L1" else (0.0, o.weight_decay)
         for name, parameter in self.net.learnable():
             decay = parameter.decay_mult
-            g = Followed(scale, l2 * decay, l1 * decay, rate * parameter.lr_mult, config.num_threads())
+            g = Update(scale, l2 * decay, l1 * decay, rate * parameter.lr_mult, config.num_threads())
             histories = [self._history(each, name, parameter) for each in self.histories]
             self.update(tuple(each.reshape(-1) for each in (parameter.data, parameter.grad, *histories)), g)
-            parameter.changed()  # another thread may have prepared what was half written
+            parameter.changed()  # another thread may have prepared weights from half-written values
 
     def _history(self, history: str, name: str, parameter: Parameter) -> Array:
-        """What is remembered of a parameter; zero at first."""
+        """One history of a parameter, created with zeros."""
         key = f"{history}/{name}"
         if key not in self._histories:
             self._histories[key] = np.zeros_like(parameter.array)
@@ -194,7 +198,7 @@ class Solver:
 
     @in_turn
     def snapshot(self, path: str | os.PathLike[str], progress: Mapping[str, Any] | None = None) -> None:
-        """Write all that is needed to go on: net, parameters, histories, iteration, and `progress` (JSON values)."""
+        """Write what resuming needs: net, parameters, histories, iteration and `progress` (JSON values)."""
         from fcnlite.formats import storage
 
         net = self.net
@@ -212,59 +216,59 @@ class Solver:
         storage.save(path, content)
 
     def _state(self) -> dict[str, Array]:
-        """All histories of the parameters that are learned now."""
+        """All histories of the parameters that are currently learned."""
         learned = self.net.learnable()
         return {f"{each}/{name}": self._history(each, name, p) for name, p in learned for each in self.histories}
 
     @in_turn
     def restore(self, path: str | os.PathLike[str]) -> dict[str, Any]:
-        """Go on from a snapshot of ours, or from Caffe's `.solverstate` with its weights beside it.
+        """Resume from a snapshot, or from Caffe's `.solverstate` with the weights beside it.
 
-        Returns the snapshot's `progress`. Raises `TrainingError` where it is of another net or another type of solver;
-        nothing has changed then.
+        Returns the snapshot's `progress`. Raises `TrainingError`, before anything changes, if the snapshot belongs to
+        another net or another type of solver.
         """
         from fcnlite.formats import storage
 
         if not storage.is_weight_file(path) and caffe_state.is_state(path):
             reached, histories = caffe_state.restore(path, self.net, type(self).__name__, self.histories)
-            self.go_on(reached, histories)
+            self.resume_at(reached, histories)
             return {"iteration": reached}
         caffe_state.refuse_weights(path)
         content = storage.load(path)
         iteration, losses = content.progress.get("iteration"), content.progress.get("losses")
         if type(iteration) is not int or iteration < 0 or not _are_numbers(losses):
-            raise TrainingError(f"{path}: holds weights but no solver state; it can start a training, not resume one.")
+            raise TrainingError(
+                f"{path}: holds weights but no solver state; a training can start from it but not resume."
+            )
         if (kind := content.progress.get("type")) != type(self).__name__:
-            raise TrainingError(f"{path}: is a snapshot of the solver {kind}; expected {type(self).__name__}.")
+            raise TrainingError(f"{path}: is a snapshot of the solver {kind}; expected one of {type(self).__name__}.")
         ours = {name: [each.shape for each in parameters] for name, parameters in self.net.params.items()}
         theirs = {name: [each.shape for each in arrays] for name, arrays in content.params.items()}
         for name in ours.keys() | theirs.keys():
             if ours.get(name) != theirs.get(name):
                 raise TrainingError(
                     f"{path}: is a snapshot of another net; its layer {name!r} has parameters of shapes "
-                    f"{theirs.get(name, 'none')}, this net's {ours.get(name, 'none')}. "
+                    f"{theirs.get(name, 'none')}, in this net {ours.get(name, 'none')}. "
                     "Resume with the same model options."
                 )
         state = self._state()
         if {k: v.shape for k, v in content.state.items()} != {k: v.shape for k, v in state.items()}:
-            raise TrainingError(
-                f"{path}: its solver state is not that of this net; resume with the same model options."
-            )
+            raise TrainingError(f"{path}: the solver state does not fit this net; resume with the same model options.")
         for name, arrays in content.params.items():
             for parameter, array in zip(self.net.params[name], arrays, strict=True):
                 parameter.data = array
-        self.go_on(iteration, content.state, losses or ())
+        self.resume_at(iteration, content.state, losses or ())
         return content.progress
 
-    def go_on(self, iteration: int, histories: Mapping[str, Array], losses: Iterable[float] = ()) -> None:
-        """Take over where a solver stood: its iteration, histories by name, and latest losses."""
+    def resume_at(self, iteration: int, histories: Mapping[str, Array], losses: Iterable[float] = ()) -> None:
+        """Continue at an iteration, with histories by name and the latest losses."""
         for name, values in histories.items():
             self._histories[name] = np.array(values, self.net.dtype)
         self.iteration = iteration
         self._recent = deque(map(float, losses), maxlen=self.options.average_loss)
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
-        """Let `help` and `inspect.signature` tell the options, with the defaults of the class."""
+        """Make `help` and `inspect.signature` show the options with the defaults of the class."""
         super().__init_subclass__(**kwargs)
         kind = getattr(cls, "Options", SolverOptions)
         if not (isinstance(kind, type) and issubclass(kind, SolverOptions)):
@@ -276,7 +280,7 @@ class Solver:
             named += [each for each in parameters(kind, cls.defaults) if each.name not in known]
         cls.__signature__ = inspect.Signature(named)  # type: ignore[attr-defined]
         if words := cls.__dict__.get("__doc__"):
-            cls.__doc__ = f"{inspect.cleandoc(words)}\n\nOptions:\n\n{told(kind, cls.defaults)}"
+            cls.__doc__ = f"{inspect.cleandoc(words)}\n\nOptions:\n\n{describe_options(kind, cls.defaults)}"
 
     def __repr__(self) -> str:
         """SGD at iteration 200, rate 0.001: lr_policy='step', stepsize=100, momentum=0.9"""
@@ -288,7 +292,7 @@ class Solver:
             options = shown(self.options, self.defaults)
             name = type(self).__name__
             return f"{name} at iteration {self.iteration}, rate {rate}{f': {options}' if options else ''}"
-        except Exception:  # a debugger may look at a solver that is half made
+        except Exception:  # a debugger may show a half-initialised solver
             return object.__repr__(self)
 
 
@@ -297,6 +301,6 @@ def _are_numbers(values: Any) -> bool:
 
 
 def _all_learned(net: Net) -> list[Parameter]:
-    """Every parameter once, frozen ones too, but no statistics."""
+    """Every parameter once, including frozen ones but not statistics."""
     unique = {id(each): each for parameters in net.params.values() for each in parameters if not each.statistic}
     return list(unique.values())

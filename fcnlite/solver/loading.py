@@ -1,4 +1,4 @@
-"""Solvers from Caffe's solver prototxts."""
+"""Loads solvers from Caffe's solver prototxts."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ from fcnlite.loading import read_weights, take
 from fcnlite.net import Net
 from fcnlite.solver.base import Solver
 from fcnlite.solver.options import NEEDS, SolverOptions
-from fcnlite.solver.rules import create, is_registered
+from fcnlite.solver.registry import create, is_registered
 
 _IGNORED = {
     "debug_info", "device_id", "display", "layer_wise_reduce", "snapshot", "snapshot_after_train",
     "snapshot_diff", "snapshot_format", "snapshot_prefix", "solver_mode", "test_compute_loss", "test_initialization",
     "test_interval",
 }  # fmt: skip
-"""Fields that do not change the numbers of an iteration."""
+"""Fields that do not affect the numbers of an iteration."""
 
 _TYPES = {
     "SGD": "SGD",
@@ -33,10 +33,10 @@ _TYPES = {
     "ADADELTA": "AdaDelta",
     "ADAM": "Adam",
 }
-"""The older enum `solver_type` in today's names."""
+"""Today's type names for the older enum `solver_type`."""
 
 _UNWRITTEN = {"momentum": 0.0, "delta": 1e-8}
-"""What Caffe takes where the file is silent and a rule of ours has a default of its own."""
+"""Caffe's defaults for absent fields where a rule here has another default."""
 
 Described = dict[str, Any]
 
@@ -44,11 +44,11 @@ Described = dict[str, Any]
 def load(
     source: str | os.PathLike[str], /, *, path: str = "fast", dtype: str = "float32", seed: int | None = None
 ) -> Solver:
-    """A solver and its net from a solver prototxt.
+    """Load a solver and its net from a solver prototxt.
 
-    Files that it names (`net`, `train_net`, `test_net`, `weights`) are looked for beside it, then in the working
-    directory; test nets are read when `test_nets` is asked for. `seed` overrides `random_seed`; `path` and `dtype` are
-    the net's. Raises `FileError` and `SpecError`, naming the file and the field; warns of upsampling that starts at
+    Files that it names (`net`, `train_net`, `test_net`, `weights`) are searched beside it, then in the working
+    directory; test nets are read at the first use of `test_nets`. `seed` overrides `random_seed`; `path` and `dtype`
+    are the net's. Raises `FileError` and `SpecError`, naming the file and the field; warns of upsampling that starts at
     zero.
     """
     described = caffe.read_solver(source)
@@ -89,15 +89,15 @@ def _type(described: Described) -> str:
 
 
 def _options(kind: str, described: Described) -> dict[str, Any]:
-    """The fields that `SolverOptions` has; others must be without effect on the numbers.
+    """The fields that `SolverOptions` has. Raises `SpecError` for other fields that affect the numbers.
 
-    Where the file is silent, Caffe's rules have Caffe's defaults, and registered ones their own.
+    For absent fields, Caffe's rules take Caffe's defaults, registered rules their own.
     """
     known = {each.name for each in fields(SolverOptions)}
     for name in described.keys() - known - _IGNORED:
         raise SpecError(f"the solver field {name!r} is not supported; {nearest(name, known)}")
     policy = described.get("lr_policy", "")
-    # Caffe would take 0 for each of them, and learn nothing.
+    # Caffe would take 0 for each of them and learn nothing.
     for name in ("base_lr", "lr_policy", *NEEDS.get(policy, ())):
         if name not in described:
             of = f", which lr_policy {policy!r} needs," if name in NEEDS.get(policy, ()) else ""
@@ -107,11 +107,11 @@ def _options(kind: str, described: Described) -> dict[str, Any]:
 
 
 Source = tuple[str | NetSpec, Described, str]
-"""A net, by file or written in the solver; the state that it is wanted in; the phase, if the state names none."""
+"""A net, by file name or written in the solver; its state; the phase if the state names none."""
 
 
 def _train_net(source: str | os.PathLike[str], described: Described) -> tuple[NetSpec, str]:
-    """The net to train; `net` and `net_param` stay in `described` for testing."""
+    """The net to train; `net` and `net_param` stay in `described` for the test nets."""
     names = ("train_net_param", "train_net", "net_param", "net")
     given = [name for name in names if name in described]
     if len(given) != 1:
@@ -121,7 +121,7 @@ def _train_net(source: str | os.PathLike[str], described: Described) -> tuple[Ne
 
 
 def _test_nets(source: str | os.PathLike[str], described: Described) -> list[Source]:
-    """The nets to test, in Caffe's order: those written in the solver, the files, then `net` for what is left."""
+    """The nets to test, in Caffe's order: those written in the solver, the files, then `net` for the rest."""
     for name in ("train_net_param", "train_net"):
         described.pop(name, None)
     nets = [*described.pop("test_net_param", []), *described.pop("test_net", [])]

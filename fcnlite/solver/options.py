@@ -1,4 +1,4 @@
-"""What a solver is told: the fields of Caffe's SolverParameter that decide the numbers."""
+"""The options of solvers: the fields of Caffe's SolverParameter that determine the numbers."""
 
 from __future__ import annotations
 
@@ -24,44 +24,45 @@ NEEDS = {
 }
 """The options that each policy reads besides `base_lr`."""
 _LINE = 100
-"""Characters of a line of `told`."""
+"""Characters in a line of `describe_options`."""
 
 
 def _option(default: Any, words: str) -> Any:
-    """A field with what it says, and in which unit, for `help`."""
+    """A field with its meaning and unit, for `help`."""
     return field(default=default, metadata={"words": words})
 
 
 @dataclass(frozen=True)
 class SolverOptions:
-    """Caffe's names, and its defaults where it has one. Raises `SpecError` for a value out of range."""
+    """Caffe's names and, where Caffe has any, its defaults. Raises `SpecError` for a value out of range."""
 
-    base_lr: float = _option(0.01, "learning rate that lr_policy starts from; times a parameter's lr_mult")
-    lr_policy: str = _option("fixed", f"how the learning rate goes with the iteration: {', '.join(NEEDS)}")
+    base_lr: float = _option(0.01, "the learning rate that lr_policy starts from, multiplied by a parameter's lr_mult")
+    lr_policy: str = _option("fixed", f"how the learning rate depends on the iteration: {', '.join(NEEDS)}")
     gamma: float = _option(
         0.1,
-        "step, multistep: the factor of each step; exp: of each iteration; inv: growth an iteration, in "
+        "step, multistep: the factor at each step; exp: the factor at each iteration; inv: growth per iteration, in "
         "(1 + gamma · iteration) ** -power; sigmoid: steepness, negative to fall",
     )
     power: float = _option(1.0, "inv, poly: the exponent")
     stepsize: int = _option(0, "in iterations; step: from one step to the next; sigmoid: the middle of the step")
     stepvalue: tuple[int, ...] = _option((), "in iterations; multistep: where the steps are")
-    max_iter: int = _option(0, "in iterations; poly: where the rate reaches 0; nothing else ends there")
+    max_iter: int = _option(0, "in iterations; poly: where the rate reaches 0; it does not stop the training")
     momentum: float = _option(0.0, "the share of the running mean or sum of gradients that an iteration keeps")
     momentum2: float = _option(0.999, "Adam, AdamW: the share of the running mean of squares that an iteration keeps")
     rms_decay: float = _option(0.99, "RMSProp: the share of the running mean of squares that an iteration keeps")
-    delta: float = _option(1e-8, "what is added to a divisor, so that it is not 0; SGD and Nesterov have none")
-    weight_decay: float = _option(0.0, "strength of the regularisation; times a parameter's decay_mult")
+    delta: float = _option(1e-8, "added to divisors to keep them above 0; SGD and Nesterov have none")
+    weight_decay: float = _option(0.0, "the strength of the regularisation, multiplied by a parameter's decay_mult")
     regularization_type: str = _option("L2", "L2 adds weight_decay · w to the gradient, L1 weight_decay · sign(w)")
     clip_gradients: float = _option(
-        -1.0, "the largest L2 norm of all gradients together, summed over the passes of an iteration; negative for none"
+        -1.0,
+        "the largest L2 norm of all gradients together, summed over the passes of an iteration; negative: no limit",
     )
-    iter_size: int = _option(1, "in passes; the gradient of an iteration is their mean")
+    iter_size: int = _option(1, "in passes; an iteration uses the mean of their gradients")
     average_loss: int = _option(1, "in iterations; smoothed_loss is the mean of their losses")
 
     @classmethod
     def of(cls, **options: Any) -> SolverOptions:
-        """The options by name; an unknown one is a `SpecError` too."""
+        """The options by name. Raises `SpecError` for an unknown name too."""
         known = [each.name for each in fields(cls)]
         for name in options:
             if name not in known:
@@ -90,13 +91,13 @@ class SolverOptions:
             if not 0 <= getattr(self, name) < 1:
                 raise SpecError(f"{name} is {getattr(self, name)}; expected 0 or more, below 1.")
         if self.clip_gradients == 0:
-            raise SpecError("clip_gradients is 0, which lets nothing be learned; expected more, or -1 for no limit.")
+            raise SpecError("clip_gradients is 0, so nothing can be learned; expected more, or -1 for no limit.")
         if self.lr_policy == "inv" and self.gamma < 0:
             raise SpecError(f"gamma is {self.gamma}; the policy 'inv' expects 0 or more.")
 
 
-def told(options: type[SolverOptions], defaults: Mapping[str, Any]) -> str:
-    """The options with defaults, meaning and unit, for the documentation of a rule that has these `defaults`."""
+def describe_options(options: type[SolverOptions], defaults: Mapping[str, Any]) -> str:
+    """The options with default, meaning and unit, for the docstring of a rule with these `defaults`."""
     lines = []
     for each in fields(options):
         default = _default(each, defaults)
@@ -105,14 +106,14 @@ def told(options: type[SolverOptions], defaults: Mapping[str, Any]) -> str:
         line = f"{each.name}{given}" + (f": {words}" if words else "")
         lines += textwrap.wrap(line, _LINE, subsequent_indent="    ")
     needs = "; ".join(f"{name} {', '.join(needed)}" for name, needed in NEEDS.items() if needed)
-    return "\n".join((*lines, "", *textwrap.wrap(f"Beside base_lr, the policies read: {needs}.", _LINE)))
+    return "\n".join((*lines, "", *textwrap.wrap(f"Besides base_lr, the policies read: {needs}.", _LINE)))
 
 
 def parameters(options: type[SolverOptions], defaults: Mapping[str, Any]) -> list[inspect.Parameter]:
-    """The options as keyword arguments of a rule that has these `defaults`."""
+    """The options as keyword parameters of a rule with these `defaults`."""
     try:
         hints = get_type_hints(options)
-    except NameError:  # of a type that is known inside a function alone
+    except NameError:  # the hint names a type local to a function
         hints = {}
     return [
         inspect.Parameter(
@@ -126,7 +127,7 @@ def parameters(options: type[SolverOptions], defaults: Mapping[str, Any]) -> lis
 
 
 def _default(option: Field[Any], defaults: Mapping[str, Any]) -> Any:
-    """What the option is where it is not given; `Parameter.empty` where it has to be."""
+    """The value of an option that is not given; `Parameter.empty` if the option is required."""
     made = option.default if option.default_factory is MISSING else option.default_factory()
     return defaults.get(option.name, inspect.Parameter.empty if made is MISSING else made)
 
@@ -144,7 +145,7 @@ _LEAST = {
 
 
 def _check_kind(name: str, kind: str, value: Any) -> None:
-    """Raise `SpecError` unless `value` is of the field's kind; numbers must be finite."""
+    """Raise `SpecError` unless `value` is of the field's type; numbers must be finite."""
     whole = isinstance(value, int) and not isinstance(value, bool)
     if kind == "int" and not whole:
         raise SpecError(f"{name} is {value!r}; expected a whole number.")

@@ -1,4 +1,4 @@
-"""The learning rate at an iteration, counted from 0, by Caffe's `lr_policy`."""
+"""Caffe's learning rate policies (`lr_policy`): the learning rate at an iteration, counted from 0."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ def fixed(o: SolverOptions, iteration: int) -> float:
 
 
 def step(o: SolverOptions, iteration: int) -> float:
-    """Times gamma after every `stepsize` iterations."""
+    """Multiplied by gamma after every `stepsize` iterations."""
     return o.base_lr * o.gamma ** (iteration // o.stepsize)
 
 
 def multistep(o: SolverOptions, iteration: int) -> float:
-    """Times gamma from each `stepvalue` on."""
+    """Multiplied by gamma at each `stepvalue`."""
     return o.base_lr * o.gamma ** bisect_right(o.stepvalue, iteration)
 
 
@@ -32,12 +32,12 @@ def inv(o: SolverOptions, iteration: int) -> float:
 
 
 def poly(o: SolverOptions, iteration: int) -> float:
-    """From base_lr to 0 at `max_iter`."""
+    """Falls from base_lr to 0 at `max_iter`."""
     return o.base_lr * max(0.0, 1 - iteration / o.max_iter) ** o.power
 
 
 def sigmoid(o: SolverOptions, iteration: int) -> float:
-    """A step of width 1/gamma around `stepsize`: downwards where gamma is negative."""
+    """A smooth step of width 1/gamma around `stepsize`; a negative gamma makes it fall."""
     return o.base_lr * 0.5 * (1 + math.tanh(o.gamma * (iteration - o.stepsize) / 2))
 
 

@@ -1,4 +1,4 @@
-"""How parameters start that no weights are loaded for: fillers, and upsampling that is bilinear."""
+"""Initial values of parameters that are not loaded: fillers and bilinear upsampling."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ from fcnlite.net import Net
 
 
 def interp(net: Net, layers: Iterable[str] | None = None) -> None:
-    """Make deconvolutions bilinear interpolation, each class by itself: the kernel on the diagonal, zero elsewhere.
+    """Make deconvolutions interpolate each class bilinearly: a bilinear window on the diagonal, zero elsewhere.
 
-    As the FCN reference does it. By default all Deconvolution layers. Raises `SpecError` for a name that is no
-    deconvolution, `ShapeError` where input and output channels or height and width of the kernel differ.
+    The FCN reference does the same. `layers`: by default all Deconvolution layers. Raises `SpecError` for a name that
+    is not a deconvolution, `ShapeError` if input and output channels, or height and width of the window, differ.
     """
     known = [layer.spec.name for layer in net.layers if layer.type == "Deconvolution"]
     for name in known if layers is None else layers:
@@ -31,8 +31,8 @@ def interp(net: Net, layers: Iterable[str] | None = None) -> None:
         rows, columns, height, width = weight.shape
         if (rows != columns and columns != 1) or height != width:
             raise ShapeError(
-                f"layer {name!r}: its kernel of shape {show(weight.shape)} cannot interpolate; expected as many "
-                "inputs as outputs (or one group for each) and a square kernel."
+                f"layer {name!r}: its weight of shape {show(weight.shape)} cannot interpolate; expected as many inputs "
+                "as outputs (or one group for each) and equal height and width."
             )
         values = np.zeros(weight.shape, net.dtype)
         values[range(rows), range(rows) if columns > 1 else 0] = bilinear_kernel(height)
@@ -40,9 +40,9 @@ def interp(net: Net, layers: Iterable[str] | None = None) -> None:
 
 
 def fill(net: Net, layers: Iterable[str], filler: Filler) -> None:
-    """Start the weights of `layers` anew by `filler`, as the net's seed has it; biases stay.
+    """Fill the weights of `layers` by `filler`; biases stay. Random numbers follow from the net's seed.
 
-    Raises `SpecError` for a name that is no layer with parameters.
+    Raises `SpecError` for a name that is not a layer with parameters.
     """
     for name in layers:
         if name not in net.params:
@@ -51,8 +51,22 @@ def fill(net: Net, layers: Iterable[str], filler: Filler) -> None:
         weight.data = fill_array(filler, weight.shape, net.dtype, generator(net.seed, 0, f"{name}[0]"))
 
 
+def unfilled_features(net: Net) -> list[str]:
+    """The layers that compute features, not scores, and whose description has no weight filler.
+
+    A new net starts them by the msra filler.
+    """
+    return [
+        layer.spec.name
+        for layer in net.layers
+        if layer.type in ("Convolution", "InnerProduct")
+        and "weight_filler" not in layer.spec.options
+        and not layer.spec.name.startswith(("score", "fc8"))
+    ]
+
+
 def zero_upsampling(net: Net) -> list[str]:
-    """The deconvolutions whose weights are all zero, or will be: they give zero scores and pass no gradient."""
+    """The deconvolutions whose weights are zero, or will be: they output zero and pass no gradient down."""
 
     def is_zero(layer: Layer) -> bool:
         if net.sized and layer.spec.name in net.params:
@@ -64,10 +78,10 @@ def zero_upsampling(net: Net) -> list[str]:
 
 
 def warn_of_zero_upsampling(net: Net, origin: str | os.PathLike[str]) -> None:
-    """Warn of every deconvolution that starts at zero; `origin` is the file that the net comes from."""
+    """Warn of each deconvolution that starts at zero; `origin`: the file that describes the net."""
     for name in zero_upsampling(net):
         warnings.warn(
-            f"{origin}: the deconvolution {name!r} starts at zero, so its scores are zero and nothing below it learns; "
-            "call fcnlite.surgery.interp(net), or load weights that have it.",
+            f"{origin}: the deconvolution {name!r} starts at zero, so its scores are zero and no layer below learns; "
+            "call fcnlite.surgery.interp(net), or load weights for it.",
             stacklevel=3,
         )

@@ -1,4 +1,4 @@
-"""Weights for the same classes in another order: the channels of the scores permuted, and of what makes them."""
+"""Weights for the same classes in another order: the channels of the scores permuted, and the layers before them."""
 
 from __future__ import annotations
 
@@ -31,24 +31,25 @@ _EACH_CHANNEL_ALIKE = frozenset(
         "Softmax",
     ]
 )
-"""Types without parameters that treat every channel in the same way: permuted bottoms give permuted tops."""
+"""Types without parameters that treat all channels alike: permuted bottoms give permuted tops."""
 _MEASURES = frozenset(("Accuracy", "ArgMax", "Silence"))
-"""Types that read scores but make nothing that the scores depend on."""
+"""Types that read scores but do not change them."""
 
 
 @dataclass
 class ScorePath:
-    """The layers whose channels are the classes of a score blob, from its producers to the blob."""
+    """The layers whose output channels are the classes of a score blob."""
 
     layers: set[str] = field(default_factory=set)
+    """Their names."""
     axes: dict[str, list[tuple[int, ...]]] = field(default_factory=dict)
-    """For each of them that has parameters, the axes of each parameter that count classes."""
+    """For each of them with parameters, the axes of each parameter that run over classes."""
 
 
 def score_path(net: Net, blob: str, pictures: Mapping[str, Shape]) -> ScorePath:
-    """The layers to permute, so that the channels of `blob` are permuted and nothing else changes.
+    """The layers to permute so that the channels of `blob` are permuted and nothing else changes.
 
-    Raises `SpecError`, naming the layer, where it cannot be proved that there are such.
+    Raises `SpecError`, which names the layer, if a layer between the classes and `blob` does not allow that.
     """
     steps = net.shapes(dict(pictures))
     path = ScorePath()
@@ -56,19 +57,19 @@ def score_path(net: Net, blob: str, pictures: Mapping[str, Shape]) -> ScorePath:
     for layer, bottoms, tops in reversed(steps):
         if not wanted.intersection(layer.spec.top):
             continue
-        reads = _step_up(path, layer, bottoms, tops)
+        reads = _permute(path, layer, bottoms, tops)
         path.layers.add(layer.spec.name)
         wanted -= set(layer.spec.top)
         wanted |= {layer.spec.bottom[i] for i in reads}
     if wanted:
-        raise SpecError(f"the scores {blob!r} depend on the input {min(wanted)!r}, whose channels are no classes.")
+        raise SpecError(f"the scores {blob!r} depend on the input {min(wanted)!r}, whose channels are not classes.")
     _check_readers(steps, path)
     _check_sharers(net, path)
     return path
 
 
 def reordered(weights: Weights, path: ScorePath, order: Sequence[int]) -> dict[str, list[Array]]:
-    """`weights` with class k at place `order[k]`: the same scores in another order."""
+    """`weights` with class k at position `order[k]`: the same scores in another order."""
     source = np.argsort(order)
     result = {name: list(arrays) for name, arrays in weights.items()}
     for name, axes in path.axes.items():
@@ -80,7 +81,7 @@ def reordered(weights: Weights, path: ScorePath, order: Sequence[int]) -> dict[s
 
 
 def scoring_layers(net: Net, blob: str, pictures: Mapping[str, Shape]) -> set[str]:
-    """The layers with as many outputs as `blob` has classes that it depends on: its score and upsampling layers."""
+    """The score and upsampling layers of `blob`: those that it depends on and that output one channel a class."""
     steps = net.shapes(dict(pictures))
     count = next(tops[layer.spec.top.index(blob)][1] for layer, _, tops in reversed(steps) if blob in layer.spec.top)
     found: set[str] = set()
@@ -93,14 +94,14 @@ def scoring_layers(net: Net, blob: str, pictures: Mapping[str, Shape]) -> set[st
     return found
 
 
-def _step_up(path: ScorePath, layer: Layer, bottoms: Sequence[Shape], tops: Sequence[Shape]) -> list[int]:
-    """The bottoms of a layer with permuted tops that must be permuted for it; notes the axes of its parameters."""
+def _permute(path: ScorePath, layer: Layer, bottoms: Sequence[Shape], tops: Sequence[Shape]) -> list[int]:
+    """Add the layer's axes to `path`, so that its tops are permuted; return the bottoms that must be permuted too."""
     kind, name, count = layer.type, layer.spec.name, tops[0][1] if len(tops[0]) > 1 else 0
     options = layer.options
-    refused = SpecError(f"layer {name!r} ({kind}) mixes channels, so that classes cannot be told apart below it.")
+    refused = SpecError(f"layer {name!r} ({kind}) mixes channels, so the classes below it cannot be reordered.")
     if kind in ("Convolution", "Deconvolution"):
         inputs, group = bottoms[0][1], options.group
-        # Each channel by itself: its window goes with it, whichever way the weight's axes are.
+        # Each channel has its own filter, which moves with it.
         if group == inputs == count and count > 1:
             path.axes[name] = [(0,), (0,)]
             return [0]
@@ -109,7 +110,7 @@ def _step_up(path: ScorePath, layer: Layer, bottoms: Sequence[Shape], tops: Sequ
         if kind == "Convolution":
             path.axes[name] = [(0,), (0,)]
             return []
-        # Upsampling from class to class stays what it is, such as bilinear, if its inputs are permuted too.
+        # Upsampling of each class stays as it is, such as bilinear, if its inputs are permuted too.
         path.axes[name] = [(0, 1), (0,)] if inputs == count else [(1,), (0,)]
         return [0] if inputs == count else []
     if kind in _EACH_CHANNEL_ALIKE:
@@ -129,7 +130,7 @@ def _step_up(path: ScorePath, layer: Layer, bottoms: Sequence[Shape], tops: Sequ
 
 
 def _check_readers(steps: Sequence[tuple[Layer, list[Shape], list[Shape]]], path: ScorePath) -> None:
-    """Refuse a layer outside the path that computes with what the path permutes."""
+    """Refuse a layer outside the path that computes with permuted blobs."""
     permuted: set[str] = set()
     for layer, _, _ in steps:
         if layer.spec.name in path.layers:
@@ -147,7 +148,7 @@ def _check_readers(steps: Sequence[tuple[Layer, list[Shape], list[Shape]]], path
 
 
 def _check_sharers(net: Net, path: ScorePath) -> None:
-    """Refuse a parameter that a layer of the path shares with another one."""
+    """Refuse a parameter that a layer of the path shares with another layer."""
     names: dict[str, set[str]] = {}
     for layer in net.layers:
         for param in layer.spec.param:

@@ -1,9 +1,11 @@
-"""Copying parameters into a net by layer name, as the FCN reference's surgery does, but never across shapes that
-contradict each other."""
+"""Copying parameters into a net by layer name.
+
+The FCN reference's surgery does the same, but also copies between shapes that contradict each other.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from math import prod
 
@@ -11,7 +13,6 @@ import numpy as np
 
 from fcnlite.arrays import Array, Shape
 from fcnlite.description.shapes import show
-from fcnlite.errors import ShapeError, SpecError, nearest
 from fcnlite.formats import caffe
 from fcnlite.net import Net
 
@@ -26,10 +27,12 @@ class Transfer:
     layer: str
     index: int
     outcome: str
-    """`taken`, `coerced` (taken in another shape), `expanded` (by `expand_score`), `left` (the weights have none for
-    it, or not all statistics of its layer), `shape differs` or `unused` (the net has none for it)."""
+    """`taken`, `coerced` (taken and reshaped), `expanded` (by `expand_score`), `left` (the weights lack it, or lack
+    other statistics of its layer), `shape differs` or `unused` (the net lacks it)."""
     found: Shape | None
+    """The shape in the weights."""
     wanted: Shape | None
+    """The shape in the net."""
 
     def __str__(self) -> str:
         shapes = (("found", self.found), ("wanted", self.wanted))
@@ -38,13 +41,13 @@ class Transfer:
 
 
 def transplant(net: Net, weights: Weights) -> list[Transfer]:
-    """Copy parameters into `net` where layer name and shape agree; say of each what became of it.
+    """Copy parameters into `net` where layer name and shape agree; return what became of each.
 
-    A parameter of another shape is coerced where that leaves no doubt of the order of its numbers: shapes that are
-    equal but for leading ones (old files write a bias as 1×1×1×N), and the weight of a convolution that covers what an
-    inner product flattens (O×C×H×W and O×C·H·W), either way. The statistics of a BatchNorm are taken together or not at
-    all: the sum of mean and variance says nothing without the number that it is divided by. The five blobs that a
-    BatchNorm has in NVIDIA's Caffe are those of a BatchNorm and of the Scale behind it, `NAME_scale_bias`.
+    A parameter of another shape is reshaped where the order of its numbers is certain: shapes that are equal apart from
+    leading ones (old files write a bias as 1×1×1×N), and the weight of a convolution over the blob that an inner
+    product flattens (O×C×H×W and O×C·H·W), in both directions. The statistics of a BatchNorm are taken together or not
+    at all, because the sums of mean and variance mean nothing without the number that divides them. In NVIDIA's Caffe a
+    BatchNorm has five blobs: those of a BatchNorm and of the Scale behind it, `NAME_scale_bias`.
     """
     weights = caffe.split_scales(weights, [layer.spec.name for layer in net.layers if layer.type == "BatchNorm"])
     dense = {layer.spec.name for layer in net.layers if layer.type in ("Convolution", "InnerProduct")}
@@ -70,7 +73,7 @@ def transplant(net: Net, weights: Weights) -> list[Transfer]:
 
 
 def _outcome(found: Shape, wanted: Shape, dense: bool) -> str:
-    """What becomes of a parameter; `dense`: it is the weight of a convolution or inner product."""
+    """The outcome for a parameter; `dense`: it is the weight of a convolution or an inner product."""
     if found == wanted:
         return "taken"
     coerced = _core(found) == _core(wanted) or (dense and _same_products(found, wanted))
@@ -84,53 +87,10 @@ def _core(shape: Shape) -> Shape:
 
 
 def _same_products(found: Shape, wanted: Shape) -> bool:
-    """Whether one is the weight O×C×H×W of a convolution, the other that of the inner product O×C·H·W.
+    """Whether one shape is a convolution's O×C×H×W and the other the inner product's O×C·H·W.
 
     Old files write the latter as 1×1×O×I.
     """
     if len(wanted) == 4:
         return _core(found) == _core((wanted[0], prod(wanted[1:])))
     return len(found) == 4 and (found[0], prod(found[1:])) == wanted
-
-
-def expand_score(net: Net, weights: Weights, layers: Iterable[str] | None = None) -> list[Transfer]:
-    """Copy score layers of fewer classes into `net`: their rows come first, those of the new classes are zero.
-
-    As the FCN reference does it. By default all convolutions whose name begins with `score` and that `weights` have.
-    Upsampling is not touched: `interp` makes it bilinear. Raises `SpecError` for a name that the net or the weights do
-    not have, `ShapeError` where there are more classes than the net scores, or other features.
-    """
-    convolutions = [layer.spec.name for layer in net.layers if layer.type == "Convolution"]
-    if layers is None:
-        layers = [name for name in convolutions if name.startswith("score") and name in weights]
-    transfers = []
-    for name in layers:
-        for where, known in (("convolution of the net", convolutions), ("layer of the weights", list(weights))):
-            if name not in known:
-                raise SpecError(f"{name!r} is not a {where}; {nearest(name, known)}")
-        for i, (parameter, old) in enumerate(zip(net.params[name], map(np.asarray, weights[name]), strict=False)):
-            found = old.shape
-            if parameter.array.ndim == 1:
-                old = old.reshape(-1)  # 1×1×1×N in old files
-            if old.shape[1:] != parameter.shape[1:] or len(old) > len(parameter.array):
-                raise ShapeError(
-                    f"layer {name!r}: scores of shape {show(found)} cannot be expanded to {show(parameter.shape)}; "
-                    "expected no more classes than the net has, and the same features."
-                )
-            values = np.zeros(parameter.shape, net.dtype)
-            values[: len(old)] = old
-            parameter.data = values
-            outcome = "taken" if len(old) == len(values) else "expanded"
-            transfers.append(Transfer(name, i, outcome, found, parameter.shape))
-    return transfers
-
-
-def add_depth(weight: Array) -> Array:
-    """The first layer's weight, O×3×H×W, with a fourth input channel: the mean of the three.
-
-    The FCN reference starts depth so too. With zeros, depth would say nothing at first; with the mean it is seen as a
-    gray picture, whose edges the layer knows already. Raises `ShapeError` for other than three channels.
-    """
-    if weight.ndim != 4 or weight.shape[1] != 3:
-        raise ShapeError(f"a weight of shape {show(weight.shape)} has no three input channels; expected O×3×H×W.")
-    return np.concatenate([weight, weight.mean(axis=1, keepdims=True)], axis=1)

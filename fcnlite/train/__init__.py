@@ -1,1 +1,11 @@
-"""`python -m fcnlite.train`: learn to segment from labelled pictures."""
+"""Training of segmentation nets on labelled pictures: `python -m fcnlite.train`.
+
+From Python:
+
+    folder = RunFolder(Path("runs/first"))
+    with folder.claimed():
+        train(Plan.begin(folder, [TrainOptions(data="folder", root="photos")]))
+
+The modules form a line: `options` (from `recipes` or by hand), `plan`, `preparation`, `run`, `loop`, `results`;
+`training` calls them in this order. `Plan.resume(folder, {})` continues a run from its checkpoint.
+"""

@@ -1,4 +1,4 @@
-"""Class balancing: rare classes count for more in the loss."""
+"""Class balancing: rare classes get larger weights in the loss."""
 
 from __future__ import annotations
 
@@ -13,35 +13,33 @@ from fcnlite.data.problems import raise_if_any, try_all
 from fcnlite.data.statistics import Statistics
 from fcnlite.description.spec import LayerSpec, NetSpec
 from fcnlite.errors import TrainingError
-from fcnlite.net import Net
 
 
-def balanced(net: Net, dataset: Dataset, offset: float, progress: Progress | None = None) -> Net:
-    """`net`, on the same parameters, with losses that weigh the classes of each label by their shares of `dataset`.
+def balanced(spec: NetSpec, dataset: Dataset, offset: float, progress: Progress | None = None) -> NetSpec:
+    """`spec` with losses that weight the classes of each label by their shares of the pixels of `dataset`.
 
-    Raises as `class_shares` and `weighted` do.
+    Raises what `class_shares` and `weighted` raise.
     """
     shares = class_shares(dataset, progress)
-    spec = weighted(net.spec, {label: class_weights(each, offset) for label, each in shares.items()})
-    return Net(spec, phase=net.phase, path=net.path, seed=net.seed, info=net.info, shared=net.params)
+    return weighted(spec, {label: class_weights(each, offset) for label, each in shares.items()})
 
 
 def class_shares(dataset: Dataset, progress: Progress | None = None) -> dict[str, np.ndarray]:
-    """For each label map the share of each class in the labelled pixels of `dataset`, float64; void is left out.
+    """The share of each class in the labelled pixels of `dataset`, float64, by label map; void is left out.
 
-    Samples are read unless `dataset.statistics` has counted them already. Raises `DataError` for samples that cannot be
-    read, and `TrainingError` where no pixel has a class.
+    Reads the samples, unless `dataset.statistics` has counted all of them. Raises `DataError` for samples that cannot
+    be read, and `TrainingError` where no pixel has a class.
     """
     where = f"data set {dataset.name!r} ({dataset.split})"
 
-    census = dataset.statistics
-    if not census.covers(range(len(dataset))):
-        census = Statistics()
-        _, problems = try_all(lambda index: census.add(index, dataset[index]), range(len(dataset)), progress)
+    statistics = dataset.statistics
+    if not statistics.covers(range(len(dataset))):
+        statistics = Statistics()
+        _, problems = try_all(lambda index: statistics.add(index, dataset[index]), range(len(dataset)), progress)
         raise_if_any(where, problems)
     shares = {}
     for name, labels in dataset.labels.items():
-        total = census.counts(name)[: len(labels.classes)].astype(np.float64)
+        total = statistics.counts(name)[: len(labels.classes)].astype(np.float64)
         if not total.any():
             raise TrainingError(f"{where}: no pixel of {name!r} has a class; check its labels.")
         shares[name] = total / total.sum()
@@ -51,16 +49,16 @@ def class_shares(dataset: Dataset, progress: Progress | None = None) -> dict[str
 def class_weights(shares: np.ndarray, offset: float) -> list[float]:
     """1 / ln(offset + share) of each class (Paszke et al., ENet, 2016), scaled to a mean of 1 over the pixels.
 
-    The scale keeps the loss, and with it the rate, what it is without weights.
+    The scaling keeps the magnitude of the loss, and so the suitable learning rate, of a loss without weights.
     """
     weights = 1 / np.log(offset + shares)
     return (weights / (weights @ shares)).tolist()
 
 
 def weighted(spec: NetSpec, weights: Mapping[str, Sequence[float]]) -> NetSpec:
-    """`spec` with an InfogainLoss for every softmax loss on a label in `weights`: these on its matrix's diagonal.
+    """`spec` with each softmax loss on a label in `weights` replaced by an InfogainLoss.
 
-    Raises `TrainingError` where a label has no softmax loss.
+    The weights are the diagonal of its matrix. Raises `TrainingError` where a label has no softmax loss.
     """
     found: set[str] = set()
 
@@ -76,7 +74,7 @@ def weighted(spec: NetSpec, weights: Mapping[str, Sequence[float]]) -> NetSpec:
     for label in weights:
         if label not in found:
             raise TrainingError(
-                f"--class-balance weighs softmax losses, and net {spec.name!r} has none on the label {label!r}; "
+                f"--class-balance weights softmax losses, and net {spec.name!r} has none on the label {label!r}; "
                 "leave it out."
             )
     return replace(spec, layers=layers)

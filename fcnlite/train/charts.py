@@ -1,4 +1,4 @@
-"""The curves of a run's report, as SVG elements that take their colours from the page around them."""
+"""The curves of a report, as SVG elements that take their colours from the page."""
 
 from __future__ import annotations
 
@@ -10,31 +10,34 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from fcnlite.segmentation.plots import Color, smoothed
+from fcnlite.segmentation.plots import Color
+from fcnlite.segmentation.plots.charts import smoothed
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
 POINTS = 1000
-"""Of a curve, about: more cannot be seen."""
+"""The approximate number of points of a curve; more are not visible."""
 _FIGURES = (("mean_iu", "mean IU"), ("pixel_accuracy", "pixel accuracy"), ("mean_accuracy", "mean accuracy"))
 _DRAWN = {
     name: f"#0{place:x}fe0{place:x}"
     for place, name in enumerate(("ink", "line", "edge", "accent", "pale", "red", "green", "gray"), start=1)
 }
-"""The page's colours by name, and what is drawn in place of them."""
+"""The placeholder that is drawn for each colour of the page, by its name."""
 
 
 class Chart(NamedTuple):
+    """A chart with its title and legend."""
+
     title: str
     svg: str
     legend: Sequence[tuple[str, str]]
-    """CSS colour and name of each curve."""
+    """The CSS colour and the name of each curve."""
 
 
-def overview(log: Mapping[str, Sequence[float]], checks: Sequence[Mapping[str, Any]]) -> list[Chart]:
-    """Loss, validation figures, learning rate, norms. `log` has the columns of log.csv, `checks` log.jsonl's lines."""
+def curves(log: Mapping[str, Sequence[float]], checks: Sequence[Mapping[str, Any]]) -> list[Chart]:
+    """Charts of loss, metrics, learning rate and norms from the columns of log.csv and the lines of log.jsonl."""
     smooth = {**log, "smooth": smoothed(np.array(log["loss"]))}
     loss = _logged("training loss", smooth, ("loss", "as logged", "pale", 0.8), ("smooth", "smoothed", "accent", 1.6))
     rate = _logged("learning rate", log, ("rate", "", "green", 1.6))
@@ -43,14 +46,14 @@ def overview(log: Mapping[str, Sequence[float]], checks: Sequence[Mapping[str, A
 
 
 def by_class(checks: Sequence[Mapping[str, Any]], classes: Sequence[str], colors: Sequence[Color]) -> Chart:
-    """The IU of each class over time, in the classes' colours; the legend in the order of the curves' ends."""
+    """A chart of the IU of each class, in the colours of the classes; the legend is sorted by the last IU."""
     figure, axes = _figure()
     iterations = [each["iteration"] for each in checks]
     curves = np.array([[_number(iu) for iu in each["iu"]] for each in checks])
     legend = []
     for label in np.argsort(np.nan_to_num(-curves[-1], nan=1.0)).tolist():
         color = "#{:02x}{:02x}{:02x}".format(*colors[label])
-        # An edge sets off colours that are close to the page's.
+        # An edge separates the curve from a page of a similar colour.
         axes.plot(iterations, curves[:, label], color=_DRAWN["edge"], linewidth=2.6)
         axes.plot(iterations, curves[:, label], color=color, linewidth=1.8, marker="o", markersize=3)
         legend.append((color, classes[label]))
@@ -73,12 +76,12 @@ def _validation(checks: Sequence[Mapping[str, Any]]) -> Chart:
     return Chart("validation" if legend else "no validation", _svg(figure, "validation by iteration"), legend)
 
 
-def _logged(title: str, log: Mapping[str, Any], *curves: tuple[str, str, str, float]) -> Chart:
-    """Columns of the log with their names, colours and widths."""
+def _logged(title: str, log: Mapping[str, Any], *columns: tuple[str, str, str, float]) -> Chart:
+    """A chart of columns of the log, each with its name, colour and width."""
     figure, axes = _figure()
     step = max(1, len(log["iteration"]) // POINTS)
     iterations = np.array(log["iteration"])[::step]
-    for column, _, color, width in curves:
+    for column, _, color, width in columns:
         axes.plot(iterations, np.array(log[column])[::step], color=_DRAWN[color], linewidth=width)
     if title == "norms":
         axes.set_yscale("log")
@@ -86,7 +89,7 @@ def _logged(title: str, log: Mapping[str, Any], *curves: tuple[str, str, str, fl
         axes.set_ylim(bottom=0)
         axes.ticklabel_format(axis="y", scilimits=(-3, 4))
     _finish(axes, log["iteration"])
-    legend = [(_css(color), name) for _, name, color, _ in curves if name]
+    legend = [(_css(color), name) for _, name, color, _ in columns if name]
     return Chart(title, _svg(figure, f"{title} by iteration"), legend)
 
 
@@ -94,7 +97,7 @@ def _figure() -> tuple[Figure, Axes]:
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(5.2, 2.6), facecolor="none")
-    # Margins by hand: working them out takes longer than drawing.
+    # The margins are fixed, because computing them takes longer than drawing.
     figure.subplots_adjust(left=0.095, right=0.97, top=0.93, bottom=0.12)
     return figure, figure.subplots()
 
@@ -119,7 +122,7 @@ def _css(name: str) -> str:
 
 
 def _svg(figure: Figure, alt: str) -> str:
-    """An element to stand in a page: without a size, a style or names of its own."""
+    """The figure as an element of a page, without a size, a style or group names of its own."""
     import matplotlib
 
     stream = io.StringIO()

@@ -1,4 +1,4 @@
-"""What a checkpoint (last.h5) tells of a run beside the net and the solver."""
+"""What a checkpoint (last.h5) records of a run besides the net and the solver: its options and its progress."""
 
 from __future__ import annotations
 
@@ -9,36 +9,37 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from fcnlite.errors import TrainingError
+from fcnlite.formats import storage
 from fcnlite.train.options import TrainOptions
 
 
 @dataclass(frozen=True)
 class Best:
-    """The best weights so far; iteration 0 while there are none."""
+    """The best weights so far; iteration 0 before the first validation."""
 
     iteration: int = 0
     mean_iu: float = -math.inf
-    """Minus infinity where nothing was measured."""
+    """Minus infinity without a measurement."""
 
 
 @dataclass
-class Standing:
-    """How far a run has come. Together with the net and the solver it decides all that follows."""
+class Progress:
+    """How far a run has come. Progress, net and solver together determine the rest of the run."""
 
     train_size: int
-    """Samples of the training split, in which `position` counts."""
+    """The number of samples in the training split; `position` counts in it."""
     position: int = 0
-    """Samples that were trained on: the loader's place in the endless row of epochs."""
+    """The number of samples trained on so far, over all epochs: the position of the loader."""
     log_size: int = 0
-    """Bytes of log.csv at the checkpoint; 0 at iteration 0, before there is a log."""
+    """The size of log.csv at the checkpoint, in bytes; 0 at iteration 0, before the log exists."""
     checks_size: int = 0
-    """Bytes of log.jsonl at the checkpoint."""
+    """The size of log.jsonl at the checkpoint, in bytes."""
     best: Best = field(default_factory=Best)
     data: str = ""
-    """The digest of the fingerprint of its data; empty in checkpoints of versions that took none."""
+    """The digest of the data's fingerprint; empty in checkpoints of versions without fingerprints."""
 
-    def plain(self) -> dict[str, Any]:
-        """As JSON values; `read` reads them back."""
+    def to_json(self) -> dict[str, Any]:
+        """The JSON values of all fields; `from_json` reads them back."""
         best = self.best
         mean_iu = best.mean_iu if math.isfinite(best.mean_iu) else None
         return {
@@ -51,9 +52,12 @@ class Standing:
         }
 
     @staticmethod
-    def read(path: str | os.PathLike[str], progress: Mapping[str, Any]) -> Standing:
-        """What `plain` gave, from the checkpoint's `progress`. Raises `TrainingError` for what no run records."""
-        match {"data": "", **progress}:
+    def from_json(values: Mapping[str, Any], path: str | os.PathLike[str]) -> Progress:
+        """Read what `to_json` returned from the record in the checkpoint `path`.
+
+        Raises `TrainingError`, which names the file, for values that no run records.
+        """
+        match {"data": "", **values}:
             case {
                 "iteration": int(iteration),
                 "train_size": int(size),
@@ -71,21 +75,22 @@ class Standing:
                 and (mean_iu is None or (best > 0 and 0 <= mean_iu <= 1))
             ):
                 found = Best(best, -math.inf if mean_iu is None else mean_iu)
-                return Standing(size, position, log_size, checks_size, found, data)
+                return Progress(size, position, log_size, checks_size, found, data)
         raise TrainingError(
-            f"{path}: its record of where the run stands is missing or damaged; start anew with "
+            f"{path}: its record of the run's progress is missing or damaged; start again with "
             f"--overwrite --init {path}, which keeps the weights."
         )
 
 
 def read_options(path: str | os.PathLike[str]) -> TrainOptions:
-    """The options that the run of a checkpoint was given. Raises `FileError`, and `TrainingError` naming the file."""
-    from fcnlite.formats import storage
+    """Read the options of the run that wrote the checkpoint `path`.
 
+    Raises `FileError`, or a `TrainingError` that names the file.
+    """
     stored = storage.load(path).progress.get("options")
     if not isinstance(stored, dict):
-        raise TrainingError(f"{path}: is no checkpoint of a training run; start without --resume.")
+        raise TrainingError(f"{path}: is not a checkpoint of a training run; start without --resume.")
     try:
-        return TrainOptions.from_plain(stored)
+        return TrainOptions.from_json(stored)
     except TrainingError as error:
         raise TrainingError(f"{path}: {error}") from error

@@ -1,7 +1,8 @@
-"""What a run was trained on, so that a resumed run can tell that its data have changed.
+"""Fingerprints of the data of a run, by which a resumed run detects that its data have changed.
 
-data.json in the run's folder holds for each split the names of the samples, their sizes, and hashes of their pictures
-and label maps as they are read; for generated samples what they depend on. The checkpoint holds a hash of all that.
+data.json in the folder of the run lists for each split the names of the samples, their sizes, and hashes of their
+pictures and label maps as read; for generated samples it holds the parameters of the generator. The checkpoint holds a
+hash of all this.
 """
 
 from __future__ import annotations
@@ -18,33 +19,35 @@ from fcnlite.errors import FileError
 from fcnlite.files import atomic_write, read_text
 
 _SHOWN = 3
-"""Names that a message lists."""
+"""The number of names that a message lists."""
 
 
 @dataclass(frozen=True)
 class Fingerprint:
-    """The samples of each split that a run uses, as JSON values."""
+    """The JSON values that identify the samples of each split of a run."""
 
     splits: Mapping[str, Mapping[str, Any]]
 
     @staticmethod
     def of(train_set: Dataset, val_set: Dataset | None) -> Fingerprint:
-        """Of data sets that have been checked."""
+        """The fingerprint of data sets that have been checked."""
         sets = {"train": train_set} | ({} if val_set is None else {"val": val_set})
         return Fingerprint({name: _of_split(dataset) for name, dataset in sets.items()})
 
     @property
     def digest(self) -> str:
+        """A hash of the fingerprint, in hexadecimal."""
         text = json.dumps(self.splits, sort_keys=True)
         return hashlib.blake2b(text.encode(), digest_size=16).hexdigest()
 
     def write(self, path: Path) -> None:
+        """Write the fingerprint to a file. Raises `FileError`."""
         with atomic_write(path) as temporary:
             temporary.write_text(json.dumps(self.splits), encoding="utf-8")
 
     @staticmethod
     def read(path: Path, digest: str) -> Fingerprint | None:
-        """What `write` wrote, if it is the one with this digest."""
+        """Read the fingerprint in a file; None unless it has this digest."""
         try:
             splits = json.loads(read_text(path))
         except (FileError, ValueError, RecursionError):
@@ -55,7 +58,7 @@ class Fingerprint:
         return found if found.digest == digest else None
 
     def changes(self, now: Fingerprint) -> list[str]:
-        """What differs in `now`, in the splits that both have; in words."""
+        """Describe the differences of `now`, in the splits that both have."""
         return [
             f"{split}: {change}"
             for split, before in self.splits.items()

@@ -1,4 +1,4 @@
-"""How large gradients and weights are: what explodes or dies shows here before it shows in the loss."""
+"""Norms of gradients and weights, which show explosion and decay before the loss does."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from fcnlite.net import Net
 
 @dataclass(frozen=True)
 class Norms:
-    """Euclidean norms, all parameters of a layer together, by layer; of those that learn."""
+    """The Euclidean norms of the learnable parameters, by layer, over all parameters of the layer together."""
 
     gradients: dict[str, float]
     weights: dict[str, float]
 
     @staticmethod
     def of(net: Net, passes: int = 1) -> Norms:
-        """After a backward; a gradient that was summed over several passes is divided by their number."""
+        """The norms after a backward pass. Gradients that sum over several `passes` are divided by their number."""
         squares: dict[str, tuple[float, float]] = {}
         for name, parameter in net.learnable():
             layer = name.rpartition("[")[0]
@@ -32,7 +32,7 @@ class Norms:
 
     @property
     def gradient(self) -> float:
-        """Of all layers together."""
+        """The norm over all layers together."""
         return math.hypot(*self.gradients.values())
 
     @property

@@ -1,4 +1,4 @@
-"""What a training run is asked to do: the same fields on the command line, in the checkpoint and in the record."""
+"""The options of a training run; the command line, the checkpoint and the record in best.h5 share these fields."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import sys
 import typing
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields, replace
+from pathlib import Path
 from types import UnionType
 from typing import Any
 
@@ -17,87 +18,103 @@ from fcnlite.errors import TrainingError, nearest
 from fcnlite.net import Net
 from fcnlite.solver import TYPES, Solver, SolverOptions, create
 
-OF_DATA = ("data", "root", "data_option", "skip_bad", "train_split", "val_split")
-"""The fields that say what is trained on."""
+DATA_FIELDS = ("data", "root", "data_option", "skip_bad", "train_split", "val_split")
+"""The fields that name the training data."""
 _MOST_EPOCHS = 1_000_000
 
 
 @dataclass(frozen=True)
 class TrainOptions:
-    """One run. The help of each field is what the command line shows."""
+    """The options of one run. The command line shows the help of each field."""
 
-    recipe: str | None = field(default=None, metadata={"help": "where the options come from"})
-    imports: tuple[str, ...] = field(default=(), metadata={"help": "modules that register what is named below"})
+    recipe: str | None = field(default=None, metadata={"help": "the recipe that the options come from"})
+    imports: tuple[str, ...] = field(
+        default=(), metadata={"help": "modules that register layers, data sets or solver rules"}
+    )
     data: str = field(default="shapes", metadata={"help": "the data set"})
-    root: str | None = field(default=None, metadata={"help": "the folder that it lies in"})
+    root: str | None = field(default=None, metadata={"help": "the folder of the data set"})
     data_option: tuple[str, ...] = field(default=(), metadata={"help": "KEY=VALUE options of the data set"})
     train_split: str | None = field(default=None, metadata={"help": "the split to train on"})
     val_split: str | None = field(default=None, metadata={"help": "the split to validate on"})
-    skip_bad: bool = field(default=False, metadata={"help": "leave out samples that cannot be used"})
-    model: str = field(default="lite-fcn8s", metadata={"help": "a model by name, or a net's prototxt"})
-    width: float = field(default=0.25, metadata={"help": "factor on the model's channel counts"})
-    init: str | None = field(default=None, metadata={"help": "weights to start from, matched by name and shape"})
-    iterations: int = field(default=2000, metadata={"help": "iterations to train for"})
-    epochs: float | None = field(
-        default=None, metadata={"help": "in place of --iterations: times that all training pictures are seen"}
+    skip_bad: bool = field(default=False, metadata={"help": "leave out unusable samples"})
+    model: str = field(default="lite-fcn8s", metadata={"help": "the name of a model, or a prototxt"})
+    width: float = field(default=0.25, metadata={"help": "factor on the channel counts of the model"})
+    init: str | None = field(
+        default=None, metadata={"help": "file of initial weights, matched to layers by name and shape"}
     )
-    batch_size: int = field(default=8, metadata={"help": "pictures a pass"})
-    iter_size: int = field(default=1, metadata={"help": "passes an iteration, their gradients averaged"})
+    iterations: int = field(default=2000, metadata={"help": "number of training iterations"})
+    epochs: float | None = field(
+        default=None, metadata={"help": "number of passes over the training split; replaces --iterations"}
+    )
+    batch_size: int = field(default=8, metadata={"help": "pictures in each forward and backward pass"})
+    iter_size: int = field(default=1, metadata={"help": "passes in each iteration; their gradients are averaged"})
     solver: str = field(default="SGD", metadata={"help": "SGD, Nesterov, AdaGrad, RMSProp, AdaDelta, Adam or AdamW"})
     solver_option: tuple[str, ...] = field(
         default=(),
-        metadata={"help": "KEY=VALUE options of the solver that have no option here, such as momentum2=0.99"},
+        metadata={"help": "KEY=VALUE options of the solver that have no option of their own, such as momentum2=0.99"},
     )
     base_lr: float | None = field(
-        default=None, metadata={"help": "learning rate at the start (default: 0.1 of SGD and Nesterov, else the usual)"}
+        default=None,
+        metadata={"help": "initial learning rate (default: 0.1 for SGD and Nesterov, else the default of the solver)"},
     )
     lr_policy: str = field(
-        default="poly", metadata={"help": "fixed, step, multistep, exp, inv, poly or sigmoid, as in Caffe"}
+        default="poly",
+        metadata={"help": "learning rate policy of Caffe: fixed, step, multistep, exp, inv, poly or sigmoid"},
     )
-    power: float = field(default=0.9, metadata={"help": "of the poly and inv policies"})
-    gamma: float = field(default=0.1, metadata={"help": "of the other policies: the factor of each step, or the slope"})
-    stepsize: int = field(default=0, metadata={"help": "of the step and sigmoid policies: iterations to the step"})
-    stepvalue: tuple[int, ...] = field(default=(), metadata={"help": "of the multistep policy: where the steps are"})
+    power: float = field(default=0.9, metadata={"help": "exponent of the poly and inv policies"})
+    gamma: float = field(default=0.1, metadata={"help": "factor of each step, or slope, of the other policies"})
+    stepsize: int = field(
+        default=0,
+        metadata={"help": "iterations between steps (step policy), or up to the middle of the slope (sigmoid policy)"},
+    )
+    stepvalue: tuple[int, ...] = field(default=(), metadata={"help": "iterations at which the multistep policy steps"})
     momentum: float | None = field(
-        default=None, metadata={"help": "share of the last update that goes on (default: 0.9 where there is one)"}
+        default=None,
+        metadata={"help": "share of the previous update in the next one (default: 0.9 if the solver has momentum)"},
     )
-    weight_decay: float = field(default=0.0005, metadata={"help": "factor of the regularisation"})
-    regularization_type: str = field(default="L2", metadata={"help": "L2 or L1"})
+    weight_decay: float = field(default=0.0005, metadata={"help": "factor of the regularisation term"})
+    regularization_type: str = field(default="L2", metadata={"help": "type of the regularisation: L2 or L1"})
     clip_gradients: float = field(
-        default=-1.0, metadata={"help": "largest norm of all gradients together; negative for any"}
+        default=-1.0, metadata={"help": "limit on the norm of all gradients together; negative for no limit"}
     )
     normalization: str = field(
         default="VALID",
         metadata={
-            "help": "of the loss: VALID, FULL or BATCH_SIZE, or NONE (a sum over pixels, for rates of 1e-10 and less); "
-            "a prototxt keeps its own"
+            "help": "normalization of the loss: VALID, FULL, BATCH_SIZE, or NONE (a sum over pixels, for learning "
+            "rates of 1e-10 and less); a prototxt keeps its own"
         },
     )
     class_balance: float = field(
         default=0.0,
         metadata={
-            "help": "weigh the loss of each class by 1 / ln(X + its share of the pixels), X above 1 (1.02 to 1.1 are "
-            "usual); 0 for equal weights"
+            "help": "weight the loss of each class by 1 / ln(X + its share of the pixels), with X above 1, usually "
+            "1.02 to 1.1; 0 weights all classes equally (default: 0)"
         },
     )
     loss_sampling: float = field(
-        default=1.0, metadata={"help": "keep each pixel of the loss with this probability (the paper's section 3.4)"}
+        default=1.0,
+        metadata={"help": "probability with which each pixel counts in the loss (section 3.4 of the paper)"},
     )
-    flip: bool = field(default=True, metadata={"help": "mirror every second picture"})
-    turn: bool = field(default=False, metadata={"help": "turn pictures by 0, 90, 180 or 270 degrees"})
-    scale: tuple[float, float] = field(default=(1.0, 1.0), metadata={"help": "resize by factors from LOW to HIGH"})
+    flip: bool = field(default=True, metadata={"help": "mirror pictures with probability 1/2 (default: yes)"})
+    turn: bool = field(default=False, metadata={"help": "rotate pictures by 0, 90, 180 or 270 degrees (default: no)"})
+    scale: tuple[float, float] = field(
+        default=(1.0, 1.0), metadata={"help": "resize pictures by a random factor from LOW to HIGH"}
+    )
     crop: tuple[int, int] = field(
-        default=(0, 0), metadata={"help": "cut pictures to HEIGHT × WIDTH; 0 0 leaves them whole"}
+        default=(0, 0), metadata={"help": "crop pictures to HEIGHT × WIDTH; 0 0 keeps them whole"}
     )
-    brightness: float = field(default=0.0, metadata={"help": "make pictures lighter or darker by up to this share"})
-    validation: bool = field(default=True, metadata={"help": "measure the validation split during training"})
+    brightness: float = field(
+        default=0.0, metadata={"help": "change the brightness of pictures by up to this share (default: 0)"}
+    )
+    validation: bool = field(
+        default=True, metadata={"help": "evaluate the validation split during training (default: yes)"}
+    )
     check_every: int | None = field(
-        default=None, metadata={"help": "iterations between validations and checkpoints (default: a tenth of all)"}
+        default=None,
+        metadata={"help": "iterations between validations, each with a checkpoint (default: a tenth of --iterations)"},
     )
-    seed: int = field(default=0, metadata={"help": "of all randomness: the same seed gives the same run"})
-    threads: int | None = field(
-        default=None, metadata={"help": "threads to compute with: another number rounds otherwise"}
-    )
+    seed: int = field(default=0, metadata={"help": "seed of all random numbers; the same seed gives the same run"})
+    threads: int | None = field(default=None, metadata={"help": "number of threads; another number changes rounding"})
 
     def __post_init__(self) -> None:
         for name in ("iterations", "batch_size", "iter_size"):
@@ -121,44 +138,60 @@ class TrainOptions:
         """Iterations from one validation and checkpoint to the next."""
         return self.check_every or max(1, self.iterations // 10)
 
+    def resolved(self) -> TrainOptions:
+        """These options with the thread count in force and an absolute root.
+
+        A run that resumes needs the same number of threads to compute the same values. The absolute root lets any
+        working folder resume the run and evaluate its weights. Puts `threads`, if given, into force.
+        """
+        if self.threads is not None:
+            config.set_num_threads(self.threads)
+        root = None if self.root is None else str(Path(self.root).absolute())
+        return replace(self, threads=config.num_threads(), root=root)
+
     def sized(self, samples: int) -> TrainOptions:
-        """These options for a training set of so many samples: `epochs`, if given, as iterations."""
+        """These options with `epochs`, if given, converted to iterations over `samples` training samples."""
         if self.epochs is None:
             return self
         return replace(self, iterations=math.ceil(self.epochs * samples / (self.batch_size * self.iter_size)))
+
+    def changed(self, changes: Mapping[str, Any]) -> TrainOptions:
+        """These options with `changes`; `iterations` among them replace earlier `epochs`."""
+        longer = {"epochs": None} if "iterations" in changes else {}
+        return replace(self, **{**longer, **changes})
 
     def augment(self) -> Augment:
         crop = None if self.crop == (0, 0) else self.crop
         return Augment(flip=self.flip, turn=self.turn, scale=self.scale, crop=crop, brightness=self.brightness)
 
     def make_solver(self, net: Net) -> Solver:
-        """The solver that is asked for."""
+        """Create the solver for `net`."""
         names = {each.name for each in fields(SolverOptions)} & {each.name for each in fields(self)}
         given = {name: value for name in names if (value := getattr(self, name)) is not None}
         usual = {"base_lr": 0.1, "momentum": 0.9} if self.solver in ("SGD", "Nesterov") else {}
         own = option_values(self.solver, self.solver_option)
         if twice := sorted(own.keys() & (names | {"max_iter"})):
             raise TrainingError(
-                f"--solver-option {twice[0]}={own[twice[0]]}: is an option of its own; use "
+                f"--solver-option {twice[0]}={own[twice[0]]}: the command has an option for it; use "
                 f"--{twice[0].replace('_', '-')}."
             )
         return create(self.solver, net, **{**usual, **given, **own, "max_iter": self.iterations})
 
     def public(self) -> dict[str, Any]:
-        """As `plain`, for a weight file, which may be given away: files and folders by their names, without paths."""
-        values = self.plain()
+        """The JSON values for a weight file, which users share: paths are reduced to the names of files and folders."""
+        values = self.to_json()
         for name in ("root", "init", "model"):
             if values[name] is not None:
                 values[name] = _last_part(values[name])
         return {name: _without_paths(value) for name, value in values.items()}
 
-    def plain(self) -> dict[str, Any]:
-        """As JSON values, to be stored; `from_plain` reads them back."""
+    def to_json(self) -> dict[str, Any]:
+        """The JSON values of all fields; `from_json` reads them back."""
         return {name: list(value) if isinstance(value, tuple) else value for name, value in asdict(self).items()}
 
     @staticmethod
-    def from_plain(values: Mapping[str, Any]) -> TrainOptions:
-        """What `plain` gave. Raises `TrainingError` for values of a run that this version cannot continue."""
+    def from_json(values: Mapping[str, Any]) -> TrainOptions:
+        """Read what `to_json` returned. Raises `TrainingError` for options that this version cannot continue."""
         known = {each.name for each in fields(TrainOptions)}
         if not known.issuperset(values):
             unknown = ", ".join(sorted(set(values) - known))
@@ -172,8 +205,29 @@ class TrainOptions:
         return TrainOptions(**given)
 
 
+@dataclass(frozen=True)
+class MismatchPolicy:
+    """What a run accepts where weights and data do not match.
+
+    These options hold for one command and are not recorded: a later --resume needs them again.
+    """
+
+    classes_by_number: bool = False
+    """Match classes by number instead of by name."""
+    new_scores: bool = False
+    """Initialize the score layers instead of taking them from the initial weights."""
+    changed_data: bool = False
+    """Resume although the data of the run have changed."""
+
+
+STRICT = MismatchPolicy()
+
+
 def option_values(solver: str, entries: Sequence[str]) -> dict[str, Any]:
-    """The values of --solver-option, as the solver's options have them. Raises `TrainingError` for malformed ones."""
+    """Parse the entries of --solver-option by the types of the solver's options.
+
+    Raises `TrainingError` for a malformed entry.
+    """
     hints = typing.get_type_hints(TYPES[solver].Options) if solver in TYPES else {}
     values: dict[str, Any] = {}
     for entry in entries:
@@ -197,22 +251,16 @@ _VALUES: dict[Any, Callable[[str], Any]] = {
     bool: lambda text: {"true": True, "false": False}[text.lower()],
     tuple[int, ...]: lambda text: tuple(map(int, text.split(","))),
 }
-"""How the text of a solver's option is read, by its type."""
-
-
-def changed(options: TrainOptions, changes: Mapping[str, Any]) -> TrainOptions:
-    """`options` with `changes`; of --epochs and --iterations the one holds that is given now."""
-    longer = {"epochs": None} if "iterations" in changes else {}
-    return replace(options, **{**longer, **changes})
+"""The parser of a solver option by its type."""
 
 
 def _last_part(path: str) -> str:
-    """The name of a file or folder, of whichever system."""
+    """The last part of a path, with the separators of any operating system."""
     return re.split(r"[/\\]", path.rstrip("/\\"))[-1]
 
 
 def _without_paths(value: Any) -> Any:
-    """Texts that are absolute paths, or KEY=PATH, by the names of their files; also within lists."""
+    """`value` with each absolute path, or KEY=PATH, reduced to its last part, also within lists."""
     if isinstance(value, list):
         return [_without_paths(each) for each in value]
     if not isinstance(value, str):
@@ -222,7 +270,7 @@ def _without_paths(value: Any) -> Any:
 
 
 def _fits(value: Any, hint: Any) -> bool:
-    """Whether a JSON value, lists made tuples, is of a field's type; numbers must be finite."""
+    """Whether a JSON value, with lists as tuples, has the type of a field; numbers must be finite."""
     parts = typing.get_args(hint)
     if typing.get_origin(hint) is UnionType:
         return any(_fits(value, part) for part in parts)

@@ -1,6 +1,6 @@
-"""Where the time of a training goes: seconds of each layer, forward and backward.
+"""The time of each layer in a training, forward and backward.
 
-What a plan computes at once (a convolution with its bias, ReLU and pooling) is measured as one.
+Layers that a plan computes together (a convolution with its bias, ReLU and pooling) are measured together.
 """
 
 from __future__ import annotations
@@ -13,14 +13,14 @@ from dataclasses import dataclass, field
 from fcnlite.net import Net
 
 SHOWN = 40
-"""Lines of the table, the slowest; the others are added up."""
+"""The number of layers in the table, slowest first; the others are summed in one line."""
 WIDEST = 48
-"""Characters of the names of layers that are computed at once."""
+"""The largest width of a name in the table, in characters."""
 
 
 @dataclass
 class LayerTime:
-    """What a layer has taken, or several that are computed at once, in seconds."""
+    """The time of a layer, or of several that are computed together, in seconds."""
 
     name: str
     type: str
@@ -34,41 +34,41 @@ class LayerTime:
 
 @dataclass
 class Profile:
-    """Measured within `profiled`."""
+    """The measurements of a `profiled` block."""
 
     types: dict[str, str]
-    """Of the layers, by name."""
+    """The types of the layers by name."""
     layers: dict[tuple[str, ...], LayerTime] = field(default_factory=dict)
-    """By the names of the layers; without names, the changes of layout between them."""
+    """The times by the names of the layers; no name stands for the layout conversions between layers."""
     passes: int = 0
     began: float = field(default_factory=time.perf_counter)
     ended: float | None = None
-    _way: str = "backward"
-    """Of what was measured last."""
+    _direction: str = "backward"
+    """The direction of the last measurement."""
 
     @property
     def seconds(self) -> float:
-        """From the block's beginning to its end, or to now."""
+        """The seconds from the beginning of the block to its end, or to now."""
         return (self.ended or time.perf_counter()) - self.began
 
-    def add(self, layers: Sequence[str], way: str, seconds: float) -> None:
-        """What a net's `timer` is told. A pass is forward, then backward."""
-        if way == "forward" and self._way == "backward":
+    def add(self, layers: Sequence[str], direction: str, seconds: float) -> None:
+        """Add a measurement; the `timer` of a net calls this. A pass is forward, then backward."""
+        if direction == "forward" and self._direction == "backward":
             self.passes += 1
-        self._way = way
+        self._direction = direction
         key = tuple(layers)
         if key not in self.layers:
             name = " + ".join(key) or "between layers"
             short = name if len(name) <= WIDEST else f"{name[: WIDEST - 1]}…"
             self.layers[key] = LayerTime(short, self.types[key[0]] if key else "layout")
         taken = self.layers[key]
-        if way == "forward":
+        if direction == "forward":
             taken.forward += seconds
         else:
             taken.backward += seconds
 
     def table(self) -> str:
-        """For people: milliseconds a pass and shares of the whole time, the slowest layers first."""
+        """A table of milliseconds per pass and shares of the whole time, the slowest layers first."""
         ranked = sorted(self.layers.values(), key=lambda each: -each.both)
         rest = ranked[SHOWN:]
         rows = [(each.name, each.type, each.forward, each.backward) for each in ranked[:SHOWN]]
@@ -86,14 +86,14 @@ class Profile:
             lines.append(f"{name:{width}}  {type_:{kind}}  {figures[0]:>10}  {figures[1]:>10}  {share:6.1%}")
         other = seconds - sum(computed)
         lines.append(
-            f"{self.passes} passes; beside the layers (updates, data, checks): {other:.1f} s of {seconds:.1f} s"
+            f"{self.passes} passes; outside the layers (updates, data, validation): {other:.1f} s of {seconds:.1f} s"
         )
         return "\n".join(lines)
 
 
 @contextmanager
 def profiled(net: Net) -> Iterator[Profile]:
-    """Measure what `net` computes within the block."""
+    """Measure the layers of `net` within the block."""
     profile = Profile({layer.spec.name: layer.type for layer in net.layers})
     before, net.timer = net.timer, profile.add
     try:

@@ -1,11 +1,11 @@
-"""Recipes: training options by name, in one place.
+"""Recipes: named sets of training options.
 
-A recipe says what differs from `TrainOptions`' defaults; whatever it says may be overridden on the command line. With
-another data set than its own, nothing of what it says of data holds. Those that bear the name of a net of the FCN
-reference are that net's solver file, on the data that the paper reports: plain momentum at a fixed rate, with the loss
-summed over a picture (voc-fcn-alexnet's is the mean over 20 pictures). All nets start with scores of zero and upsample
-bilinearly by fixed weights, as `models.build` makes them; `--init` brings a trunk that has seen ImageNet, without which
-these do not learn.
+A recipe lists the options that differ from the defaults of `TrainOptions`; the command line overrides any of them. With
+a data set other than its own, a recipe's data options do not apply. A recipe with the name of a net of the FCN
+reference has the options of that net's solver file, on the data that the paper reports: momentum at a fixed learning
+rate, with the loss summed over a picture (voc-fcn-alexnet averages over 20 pictures). As `models.build` makes them, all
+nets start with scores of zero and upsample with fixed bilinear weights. The reference's nets need a trunk trained on
+ImageNet, which `--init` provides, to learn.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from dataclasses import dataclass, fields
 from typing import Any
 
 from fcnlite.errors import TrainingError, nearest
-from fcnlite.train.options import OF_DATA, TrainOptions
+from fcnlite.train.options import DATA_FIELDS, TrainOptions
 
 Values = Mapping[str, Any]
 """Some of the fields of `TrainOptions`."""
@@ -23,15 +23,15 @@ Values = Mapping[str, Any]
 
 @dataclass(frozen=True)
 class Recipe:
-    """What `--recipe` names."""
+    """A recipe and a description of it in words."""
 
     about: str
     stages: tuple[Values, ...]
-    """Usually one; each further stage begins from the weights of the stage before."""
+    """The options of each stage, usually one. A further stage starts from the weights of the stage before."""
 
 
 _WHOLE_PICTURES: Values = {"flip": False, "width": 1.0, "batch_size": 1, "solver": "SGD", "lr_policy": "fixed"}
-"""One after the other, as they are: what all of the reference's solvers and the CVPR paper have in common."""
+"""Single pictures without augmentation, which all solvers of the reference and the CVPR paper have in common."""
 _DECAY: Values = {"weight_decay": 0.0005}
 _DATA: dict[str, Values] = {
     "voc": {"data": "sbd", "val_split": "seg11valid"},
@@ -39,7 +39,7 @@ _DATA: dict[str, Values] = {
     "siftflow": {"data": "siftflow"},
     "pascalcontext": {"data": "pascal-context"},
 }
-"""What the nets whose names begin so are published for."""
+"""The data options by the first part of a net's name."""
 
 
 def _data(model: str) -> Values:
@@ -49,9 +49,9 @@ def _data(model: str) -> Values:
 def _heavy(
     model: str, base_lr: float, iterations: int = 300_000, check_every: int = 4000, inputs: str | None = None
 ) -> Values:
-    """Heavy learning (PAMI 2016, section 4.3): momentum 0.99 on single pictures and their summed loss.
+    """Options of heavy learning (PAMI 2016, section 4.3): momentum 0.99 on single pictures and their summed loss.
 
-    `inputs`: the pictures of NYUDv2, where it is not colour alone.
+    `inputs` names the pictures of NYUDv2, unless they are colour alone.
     """
     return {
         **_data(model),
@@ -68,7 +68,7 @@ def _heavy(
 
 
 def _batch(model: str, base_lr: float) -> Values:
-    """Batch learning (CVPR 2015, section 4.3): momentum 0.9, the gradients of 20 pictures and their mean loss."""
+    """Options of batch learning (CVPR 2015, section 4.3): momentum 0.9, gradients of 20 pictures, their mean loss."""
     return {
         **_data(model),
         **_WHOLE_PICTURES,
@@ -100,7 +100,7 @@ _REFERENCE: dict[str, Values] = {
     "siftflow-fcn16s": _heavy("siftflow-fcn16s", 1e-12),
     "siftflow-fcn8s": _heavy("siftflow-fcn8s", 1e-12),
 }
-"""By the names of the nets, whose folders in the FCN reference hold these solvers."""
+"""The options of the reference's solver files, by net."""
 
 _LITE: Values = {
     "data": "camvid",
@@ -129,10 +129,10 @@ _WHOLE_CAMVID: Values = {
     "crop": (360, 480),
     "iterations": 11_000,
 }
-"""After `_LITE`: windows of a whole picture's size, and skips down to pool1 that see what is around poles and signs."""
+"""Options for training after `_LITE`: crops of the size of a picture, and skips from pool1, for poles and signs."""
 
 _MEMBRANES: Values = {
-    **{name: value for name, value in _LITE.items() if name != "class_balance"},  # pixels are what is counted
+    **{name: value for name, value in _LITE.items() if name != "class_balance"},  # pixel accuracy is the metric
     "data": "isbi",
     "model": "lite-fcn2s",
     "width": 0.125,
@@ -145,23 +145,25 @@ _MEMBRANES: Values = {
 
 
 def _staged(data: str) -> Recipe:
-    """A data set's three nets, coarse to fine (CVPR 2015, section 4.2)."""
+    """The recipe that trains the three nets of a data set from coarse to fine (CVPR 2015, section 4.2)."""
     stages = tuple(_REFERENCE[f"{data}-fcn{stride}s"] for stride in (32, 16, 8))
-    return Recipe(f"{data}-fcn32s, from its weights {data}-fcn16s, from these {data}-fcn8s", stages)
+    return Recipe(f"{data}-fcn32s, then {data}-fcn16s from its weights, then {data}-fcn8s from those", stages)
 
 
 RECIPES: dict[str, Recipe] = {
-    "lite": Recipe("from scratch on a CPU: batch normalisation, AdamW, augmentation, balanced classes", (_LITE,)),
-    "camvid-lite": Recipe("lite on CamVid, then finer skips on whole pictures", (_LITE, _WHOLE_CAMVID)),
-    "isbi-lite": Recipe("from scratch on electron-microscopy slices", (_MEMBRANES,)),
-    **{name: Recipe(f"the FCN reference's solver of {name}", (values,)) for name, values in _REFERENCE.items()},
+    "lite": Recipe(
+        "training from scratch on a CPU: batch normalisation, AdamW, augmentation, balanced classes", (_LITE,)
+    ),
+    "camvid-lite": Recipe("lite on CamVid, then a net with finer skips on whole pictures", (_LITE, _WHOLE_CAMVID)),
+    "isbi-lite": Recipe("training from scratch on slices of electron microscopy", (_MEMBRANES,)),
+    **{name: Recipe(f"the solver of {name} in the FCN reference", (values,)) for name, values in _REFERENCE.items()},
     "voc-fcn8s-staged": _staged("voc"),
     "pascalcontext-fcn8s-staged": _staged("pascalcontext"),
     "siftflow-fcn8s-staged": _staged("siftflow"),
-    "voc-fcn-alexnet-batch": Recipe("FCN-AlexNet as the CVPR paper trains it", (_batch("voc-fcn-alexnet", 1e-3),)),
-    "voc-fcn32s-batch": Recipe("FCN-VGG16 as the CVPR paper trains it", (_batch("voc-fcn32s", 1e-4),)),
+    "voc-fcn-alexnet-batch": Recipe("FCN-AlexNet as trained in the CVPR paper", (_batch("voc-fcn-alexnet", 1e-3),)),
+    "voc-fcn32s-batch": Recipe("FCN-VGG16 as trained in the CVPR paper", (_batch("voc-fcn32s", 1e-4),)),
     "voc-fcn-googlenet-batch": Recipe(
-        "FCN-GoogLeNet as the CVPR paper trains it", (_batch("voc-fcn-googlenet", 5e-5),)
+        "FCN-GoogLeNet as trained in the CVPR paper", (_batch("voc-fcn-googlenet", 5e-5),)
     ),
 }
 
@@ -170,51 +172,51 @@ _DEFAULTS = Recipe("the defaults", ({},))
 
 
 def stages(name: str | None, given: Values) -> list[TrainOptions]:
-    """The options of each stage of a recipe (without one: the defaults), overridden by those `given`.
+    """The options of each stage of a recipe, or the defaults without one, overridden by those `given`.
 
     Raises `TrainingError` for an unknown name and for values out of range.
     """
     recipe = _DEFAULTS if name is None else named(name)
-    return [TrainOptions(**{**_holding(values, given), **given, "recipe": name}) for values in recipe.stages]
+    return [TrainOptions(**{**_applicable(values, given), **given, "recipe": name}) for values in recipe.stages]
 
 
-def _holding(values: Values, given: Values) -> Values:
-    """What of a stage holds beside the options `given`: with other data, not its root and splits.
+def _applicable(values: Values, given: Values) -> Values:
+    """The options of a stage that apply beside the options `given`.
 
-    Of its length and its checks, which go by that, nothing holds with --epochs.
+    With other data, the stage's data options do not apply; with --epochs, neither its length nor its checks do.
     """
     if "epochs" in given:
         values = {name: value for name, value in values.items() if name not in ("iterations", "check_every")}
     same = given.get("data", values.get("data")) == values.get("data")
-    return {name: value for name, value in values.items() if same or name not in OF_DATA}
+    return {name: value for name, value in values.items() if same or name not in DATA_FIELDS}
 
 
 def named(name: str) -> Recipe:
-    """The recipe called so. Raises `TrainingError` for an unknown name."""
+    """The recipe of this name. Raises `TrainingError` for an unknown name."""
     if name not in RECIPES:
         raise TrainingError(f"no recipe is called {name!r}; {nearest(name, RECIPES, shown=len(RECIPES))}")
     return RECIPES[name]
 
 
 def shown(name: str | None, given: Values, of_init: Values | None = None) -> str:
-    """A recipe as text: for each stage every option, as the command line has it, and where its value comes from.
+    """A recipe as text: for each stage the value of every option, and where the value comes from.
 
-    `of_init`: options that the weights to start from bring along, unless `given`.
+    `of_init` has the options that the file of --init records; those `given` override them.
     """
-    brought = of_init or {}
+    recorded = of_init or {}
     recipe = _DEFAULTS if name is None else named(name)
     lines = [f"{name or 'no recipe'}: {recipe.about}"]
     for number, (values, options) in enumerate(
-        zip(recipe.stages, stages(name, {**brought, **given}), strict=True), start=1
+        zip(recipe.stages, stages(name, {**recorded, **given}), strict=True), start=1
     ):
         lines.append(f"\nstage {number} of {len(recipe.stages)}" if len(recipe.stages) > 1 else "")
-        held = _holding(values, given)
+        applicable = _applicable(values, given)
         for each in fields(options):
             value = _text(getattr(options, each.name))
-            origin = "command line" if each.name in given else "--init" if each.name in brought else ""
-            origin = origin or ("recipe" if each.name in held else "")
+            origin = "command line" if each.name in given else "--init" if each.name in recorded else ""
+            origin = origin or ("recipe" if each.name in applicable else "")
             if each.name == "iterations" and options.epochs is not None:
-                value, origin = "as many as --epochs takes", ""
+                value, origin = "set by --epochs", ""
             if each.name == "init" and number > 1:
                 value, origin = f"best.h5 of stage {number - 1}", ""
             if each.name != "recipe":

@@ -1,7 +1,7 @@
-"""report.html: a run at a glance, in one file that opens from disk without a network.
+"""report.html: the state of a run in one file, which opens from disk without a network.
 
-Pictures and curves are part of the file; nothing is fetched and nothing is computed by the reader. The page follows the
-reader's choice of a light or dark display and fits a phone. While the run goes on it reloads itself once a minute.
+The file contains all pictures and curves; it fetches nothing and runs no scripts. The page follows the reader's choice
+of a light or dark display and fits a phone. During the run it reloads itself once a minute.
 """
 
 from __future__ import annotations
@@ -21,13 +21,15 @@ import numpy as np
 from fcnlite.data import Dataset
 from fcnlite.files import atomic_write
 from fcnlite.segmentation.metrics import text
-from fcnlite.segmentation.plots import UNSCORED_COLOR, WRONG_COLOR, errors, overlay, smoothed
+from fcnlite.segmentation.plots.charts import smoothed
+from fcnlite.segmentation.plots.colors import UNSCORED_COLOR, WRONG_COLOR
+from fcnlite.segmentation.plots.label_maps import errors, overlay
 from fcnlite.train import charts
 from fcnlite.train.charts import Chart
 from fcnlite.train.checkpoint import Best
 from fcnlite.train.options import TrainOptions
 from fcnlite.train.profile import Profile
-from fcnlite.train.watching import Check, Score, Shown
+from fcnlite.train.validation import Check, Prediction, Score
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -35,17 +37,17 @@ if TYPE_CHECKING:
 Color = tuple[int, int, int]
 
 MOST_CURVES = 16
-"""Classes: the curves of more cannot be told apart; the table shows theirs one by one."""
+"""The largest number of classes with a common chart; with more, only the table shows their curves."""
 MOST_CELLS = 40
-"""Classes: the cells of larger confusion matrices cannot be seen."""
+"""The largest number of classes with a confusion matrix; the cells of larger ones are too small."""
 MOST_LISTED = 100
-"""Pictures in the list of scores."""
+"""The number of pictures in the list of scores."""
 _LONGEST_SIDE = 480
-"""Pixels of a sample picture."""
+"""The largest side of a sample picture, in pixels."""
 _SMALL = 200
-"""Pixels of the longer side: smaller pictures are shown with square pixels."""
+"""Pictures with a longer side below this many pixels are shown with visible pixels."""
 _BINS = 20
-"""Of the histogram of scores."""
+"""The number of bins in the histogram of scores."""
 
 _STYLE = """
 :root { color-scheme: light dark; --paper: #fff; --ink: #1c2026; --soft: #5b6470; --line: #dfe3e8; --card: #f4f6f8;
@@ -111,7 +113,7 @@ summary { cursor: pointer; color: var(--soft); } .set { font-weight: 600; }
 
 @dataclass(frozen=True)
 class Contents:
-    """What the report of a run shows."""
+    """The data that a report shows."""
 
     name: str
     written: datetime
@@ -119,7 +121,7 @@ class Contents:
     train_set: Dataset
     val_set: Dataset | None
     check: Check
-    """Where the run stands."""
+    """The latest check."""
     best: Best
     log: Mapping[str, Sequence[float]]
     """The columns of log.csv."""
@@ -131,12 +133,12 @@ class Contents:
 
     @property
     def shown(self) -> Dataset:
-        """What the samples are from."""
+        """The data set of the sample predictions."""
         return self.train_set if self.val_set is None else self.val_set
 
 
 def write(path: Path, run: Contents) -> None:
-    """Write the report. Raises `FileError` where that cannot be done."""
+    """Write the report. Raises `FileError` where the file cannot be written."""
     page = _page(run)
     with atomic_write(path) as temporary:
         temporary.write_text(page, encoding="utf-8")
@@ -153,7 +155,7 @@ def _page(run: Contents) -> str:
         f'<div class="progress"><i style="width:{min(100.0, 100 * check.iteration / total):.1f}%"></i></div>',
         _tiles(run),
         "<h2>Curves by iteration</h2>",
-        f'<div class="charts">{"".join(map(_chart, charts.overview(run.log, run.checks)))}</div>',
+        f'<div class="charts">{"".join(map(_chart, charts.curves(run.log, run.checks)))}</div>',
     ]
     if check.metrics is not None:
         parts += ["<h2>IU of each class</h2>", _classes(check, run.checks, shown.classes, shown.colors)]
@@ -168,7 +170,7 @@ def _page(run: Contents) -> str:
         parts += ["<h2>Time by layer</h2>", f"<pre>{escape(run.profile.table())}</pre>"]
     skipped = [*run.train_set.skipped, *(run.val_set.skipped if run.val_set is not None else ())]
     if skipped:
-        parts += ["<h2>Skipped, which cannot be used</h2>", f"<pre>{escape(chr(10).join(skipped))}</pre>"]
+        parts += ["<h2>Skipped pictures, which are unusable</h2>", f"<pre>{escape(chr(10).join(skipped))}</pre>"]
     parts += ["<h2>Options</h2>", _options(run.options)]
     refresh = "" if check.iteration >= total else '<meta http-equiv="refresh" content="60">'
     return (
@@ -182,7 +184,7 @@ def _page(run: Contents) -> str:
 def _about(run: Contents) -> str:
     options = run.options
     recipe = f"recipe {options.recipe}, " if options.recipe else ""
-    skipped = f" ({len(run.train_set.skipped):,} skipped, which cannot be used)" if run.train_set.skipped else ""
+    skipped = f" ({len(run.train_set.skipped):,} skipped as unusable)" if run.train_set.skipped else ""
     validation = "" if run.val_set is None else f", {len(run.val_set):,} for validation"
     return (
         f"{recipe}{options.model} at width {options.width:g} on {run.train_set.name}: {len(run.train_set):,} pictures "
@@ -191,7 +193,7 @@ def _about(run: Contents) -> str:
 
 
 def _tiles(run: Contents) -> str:
-    """The most asked-for figures."""
+    """The main figures: loss, metrics, speed, time."""
     check, best, loss = run.check, run.best, smoothed(np.array(run.log["loss"]))
     seconds, checking, waited, done = (
         sum(each[name] for each in run.speed) for name in ("seconds", "checking", "waited", "iterations")
@@ -206,7 +208,7 @@ def _tiles(run: Contents) -> str:
             (text(check.metrics.pixel_accuracy), "pixel accuracy"),
         ]
     tiles += [
-        (f"{done / training:.3g} it/s", "speed, checks apart"),
+        (f"{done / training:.3g} it/s", "speed without checks"),
         (f"{waited / training:.1%}", "waiting for data"),
         (_duration(seconds), "so far"),
     ]
@@ -222,13 +224,13 @@ def _chart(chart: Chart) -> str:
 
 
 def _legend(entries: Sequence[tuple[str, str]]) -> str:
-    """CSS colours and what they stand for."""
+    """A legend of CSS colours and names."""
     words = "".join(f"<span>{_swatch(color)}{escape(name)}</span>" for color, name in entries)
     return f'<span class="legend">{words}</span>' if entries else ""
 
 
 def _classes(check: Check, checks: Sequence[Mapping[str, Any]], classes: Sequence[str], colors: Sequence[Color]) -> str:
-    """Curves, where there are few enough, and a line for each class: IU now, its best, its course, share of pixels."""
+    """A table with a line for each class: IU, best IU, its curve, share of pixels; for few classes also a chart."""
     assert check.metrics is not None and check.matrix is not None
     truth = check.matrix.sum(axis=1)
     validated = [each for each in checks if len(each.get("iu", ())) == len(classes)]
@@ -255,7 +257,7 @@ def _bar(value: float) -> str:
 
 
 def _spark(values: Sequence[float]) -> str:
-    """A small curve from 0 to 1."""
+    """A small curve of values from 0 to 1."""
     step = 90 / max(1, len(values) - 1)
     points = " ".join(f"{i * step + 1:.1f},{21 - 20 * each:.1f}" for i, each in enumerate(values) if each == each)
     return (
@@ -265,10 +267,10 @@ def _spark(values: Sequence[float]) -> str:
 
 
 def _samples(check: Check, classes: Sequence[str], colors: Sequence[Color]) -> str:
-    """Pictures beside truths, predictions and errors, and the legend."""
+    """The sample pictures beside their truths, predictions and errors, with the legend."""
     places = {score.index: place for place, score in enumerate(check.ranked, start=1)}
     entries = [*zip(map(_hex, colors), classes, strict=True), (_hex(WRONG_COLOR), "wrong")]
-    chosen = f"Of {len(places):,} pictures the worst, the middle one and the best.<br>" if places else ""
+    chosen = f"The worst pictures of {len(places):,}, the middle one and the best.<br>" if places else ""
     parts = [f'<p class="note">{chosen}{_legend([*entries, (_hex(UNSCORED_COLOR), "void, not scored")])}</p>']
     for each in check.samples:
         place = f" · {places[each.score.index]:,} of {len(places):,}" if places else ""
@@ -280,7 +282,7 @@ def _samples(check: Check, classes: Sequence[str], colors: Sequence[Color]) -> s
     return "".join(parts)
 
 
-def _views(sample: Shown, classes: Sequence[str], colors: Sequence[Color]) -> str:
+def _views(sample: Prediction, classes: Sequence[str], colors: Sequence[Color]) -> str:
     from PIL import Image
 
     views = {
@@ -297,7 +299,7 @@ def _views(sample: Shown, classes: Sequence[str], colors: Sequence[Color]) -> st
 
 
 def _picture(picture: Image.Image, alt: str, flat: bool) -> str:
-    """An image element. `flat`: colours that mean something, which neither scaling nor compression may blend."""
+    """An image element. Scaling and compression do not blend the colours of a `flat` picture, which encode classes."""
     from PIL import Image
 
     scale = min(1.0, _LONGEST_SIDE / max(picture.size))
@@ -315,7 +317,7 @@ def _picture(picture: Image.Image, alt: str, flat: bool) -> str:
 
 
 def _pictures(ranked: Sequence[Score], classes: Sequence[str]) -> str:
-    """How the scores are spread, and the pictures with the lowest."""
+    """The histogram of scores and the list of the pictures with the lowest."""
     values = np.array([each.mean_iu for each in ranked])
     known = values[np.isfinite(values)]
     counts = np.histogram(known, _BINS, (0, 1))[0]
@@ -330,7 +332,7 @@ def _pictures(ranked: Sequence[Score], classes: Sequence[str]) -> str:
         f'<div class="scale"><span>0</span><span>{middle}</span><span>1</span></div>'
     )
     head = '<tr><th class="n">#</th><th>picture</th><th class="n">mean IU</th><th></th>'
-    rows = [head + '<th class="n">pixel accuracy</th><th>commonest error, share of the picture\'s pixels</th></tr>']
+    rows = [head + '<th class="n">pixel accuracy</th><th>most frequent error, share of the picture\'s pixels</th></tr>']
     for place, each in enumerate(ranked[:MOST_LISTED], start=1):
         error = ""
         if each.mistake is not None:
@@ -348,7 +350,7 @@ def _pictures(ranked: Sequence[Score], classes: Sequence[str]) -> str:
 
 
 def _confusion(matrix: np.ndarray, classes: Sequence[str]) -> str:
-    """True classes in rows, percentages of their pixels by predicted class."""
+    """The confusion matrix: true classes in rows, with percentages of their pixels by predicted class."""
     totals = matrix.sum(axis=1, keepdims=True)
     shares = np.divide(100.0 * matrix, totals, out=np.zeros(matrix.shape), where=totals > 0)
     head = "".join(f'<th class="c">{escape(name)}</th>' for name in classes)
@@ -360,7 +362,7 @@ def _confusion(matrix: np.ndarray, classes: Sequence[str]) -> str:
             for other, share in zip(classes, row, strict=True)
         )
         rows.append(f"<tr><th>{escape(name)}</th>{cells}</tr>")
-    note = "% of the pixels of each true class: rows add up to 100 %. Cells of less than 0.5 % are left blank."
+    note = "% of the pixels of each true class; rows sum to 100 %. Cells below 0.5 % are blank."
     return f'<p class="note">{note}</p><div class="scroll"><table class="confusion">{"".join(rows)}</table></div>'
 
 
@@ -378,7 +380,7 @@ def _norms(check: Check) -> str:
 
 
 def _options(options: TrainOptions) -> str:
-    """All options; those that are not the defaults stand out."""
+    """The table of all options; those that differ from the defaults are marked."""
     rows = []
     for each in fields(options):
         value = getattr(options, each.name)

@@ -1,4 +1,4 @@
-"""What a finished run shows: curves, sample predictions, an overlay, the confusion matrix, the figures."""
+"""The results of a finished run: curves, sample predictions, an overlay, the confusion matrix, the metrics."""
 
 from __future__ import annotations
 
@@ -10,18 +10,18 @@ from fcnlite.segmentation.evaluation import confusion
 from fcnlite.segmentation.metrics import Metrics, text
 from fcnlite.segmentation.segmenter import Segmenter
 from fcnlite.train.run_folder import RunFolder
-from fcnlite.train.watching import Scores, predictions
+from fcnlite.train.validation import Scores, predictions
 
 
 def draw(folder: RunFolder, dataset: Dataset) -> np.ndarray:
     """Draw the pictures of a run from its log and its best weights; returns the confusion matrix on `dataset`.
 
-    The overlay is of the picture in the middle, of those sorted by mean IU.
+    The overlay shows the picture whose mean IU is the median.
     """
     segmenter = Segmenter(folder.best)
     plots.curves(folder.path / "curves.png", folder.read_log())
     scores = Scores()
-    # Of a run that went on under other class names, the best weights may have the names from before.
+    # A run may have resumed under other class names; the best weights may still have the earlier names.
     matrix = confusion(segmenter, dataset, each=scores, classes_by_number=True)
     ranked = scores.worst_first()
     shown = predictions(segmenter, dataset, ranked)
@@ -38,7 +38,7 @@ def draw(folder: RunFolder, dataset: Dataset) -> np.ndarray:
 
 
 def figures(dataset: Dataset, matrix: np.ndarray) -> str:
-    """The IU of each class, and the mean on a line of its own."""
+    """The IU of each class, the pixel accuracy and the mean IU, one on each line."""
     metrics = Metrics.from_matrix(matrix)
     width = max(map(len, dataset.classes))
     lines = [f"{name:{width}}  IU {text(iu)}" for name, iu in zip(dataset.classes, metrics.iu, strict=True)]

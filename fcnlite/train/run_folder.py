@@ -1,4 +1,4 @@
-"""The folder of a run: who uses it, what lies in it, and its logs."""
+"""The folder of a run: its files, its lock and its logs."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from fcnlite.errors import FileError, TrainingError
 from fcnlite.files import atomic_write, cannot_read, read_text, remove_leftovers
 
 COLUMNS = ("iteration", "loss", "rate", "gradient_norm", "weight_norm", "mean_iu")
-"""Of log.csv."""
+"""The columns of log.csv."""
 RESULTS = (
     "best.h5",
     "last.h5",
@@ -30,60 +30,76 @@ RESULTS = (
     "data.json",
     "stages.json",
 )
-"""What a run leaves in its folder; the last, beside the folders of its stages, if it is one in stages."""
+"""The files of a run in its folder. A run of several stages has only the last one, beside a folder for each stage."""
 _LOCK = ".lock"
 _HEADER = (",".join(COLUMNS) + "\n").encode()
 
 
 class RunFolder:
-    """A folder that one run at a time writes to."""
+    """The folder of a run, which one process at a time may use."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
 
     @property
     def last(self) -> Path:
-        """The newest checkpoint: everything that is needed to go on."""
+        """The latest checkpoint, from which the run can be resumed."""
         return self.path / "last.h5"
 
     @property
     def best(self) -> Path:
-        """The weights that did best on the validation split."""
+        """The weights with the best score on the validation split."""
         return self.path / "best.h5"
 
     @property
     def log(self) -> Path:
-        """A row for each iteration."""
+        """A log with a row for each iteration."""
         return self.path / "log.csv"
 
     @property
     def checks(self) -> Path:
-        """A line of JSON for each validation: all figures, the IU of each class, norms by layer."""
+        """A log with a line of JSON for each validation: all metrics, the IU of each class, norms by layer."""
         return self.path / "log.jsonl"
 
     @property
     def speed(self) -> Path:
-        """A line of JSON for each validation: how long it took to get there. The only log that no two runs share."""
+        """A log with a line of JSON for each validation: the time since the one before. Equal runs differ in it."""
         return self.path / "speed.jsonl"
 
     @property
     def data(self) -> Path:
-        """The fingerprint of the data that it is trained on."""
+        """The fingerprint of the training and validation data."""
         return self.path / "data.json"
 
     @property
     def report(self) -> Path:
+        """The page that shows the run."""
         return self.path / "report.html"
 
     @property
     def stages(self) -> Path:
+        """The plan of a run of several stages."""
         return self.path / "stages.json"
 
     def holds_run(self) -> bool:
+        """Whether the folder has any file of a run."""
         return any((self.path / name).exists() for name in RESULTS)
 
-    def others(self) -> list[str]:
-        """The names in the folder that no run has made; not hidden ones and empty folders."""
+    def resumable(self) -> bool:
+        """Whether the folder has a checkpoint, or the plan of a run of several stages."""
+        return self.last.exists() or self.stages.exists()
+
+    def check_free(self) -> None:
+        """Raise `TrainingError` where the folder holds other files but no run."""
+        others = self._others()
+        if others and not self.holds_run():
+            shown = ", ".join(others[:5]) + (f" and {len(others) - 5} more" if len(others) > 5 else "")
+            raise TrainingError(
+                f"{self.path}: holds {shown}, but no run; choose a new folder for --out, such as {self.path / 'run'}."
+            )
+
+    def _others(self) -> list[str]:
+        """The names in the folder that are not of a run, without hidden files and empty folders."""
         if not self.path.is_dir():
             return []
         try:
@@ -95,17 +111,18 @@ class RunFolder:
 
     @contextmanager
     def claimed(self) -> Iterator[None]:
-        """Make the folder and hold it, until the block or the process ends, against other runs.
+        """Make the folder and lock it against other runs, until the block or the process ends.
 
-        Removes the temporary files of a run that was killed, and what it made where the block fails before a run began.
-        Raises `TrainingError` where another process holds the folder, `FileError` where it cannot be made or cleaned.
+        Removes the temporary files of a killed run. Removes the folder again if it was made here and the block leaves
+        it empty. Raises `TrainingError` where another process holds the lock, `FileError` where the folder cannot be
+        made or cleaned.
         """
         made = not self.path.exists()
         try:
             self.path.mkdir(parents=True, exist_ok=True)
             lock = (self.path / _LOCK).open("w")
         except OSError as error:
-            raise FileError(f"{self.path}: cannot be made a run folder ({error.strerror or error}).") from error
+            raise FileError(f"{self.path}: cannot become a run folder ({error.strerror or error}).") from error
         with lock:
             if not _lock(lock):
                 raise TrainingError(
@@ -122,9 +139,9 @@ class RunFolder:
                         self.path.rmdir()
 
     def start(self) -> None:
-        """Write logs without rows and remove what an earlier run left; last.h5, data.json and files of others stay.
+        """Write empty logs and remove the other results of an earlier run, except last.h5 and data.json.
 
-        Raises `FileError` where that cannot be done.
+        Files that are not results stay. Raises `FileError` where a file cannot be written or removed.
         """
         for path, content in ((self.log, _HEADER), (self.checks, b"")):
             with atomic_write(path) as temporary:
@@ -132,7 +149,7 @@ class RunFolder:
         self.clear(keep=(self.last, self.data, self.log, self.checks))
 
     def clear(self, keep: Collection[Path] = ()) -> None:
-        """Remove all results but those to `keep`. Raises `FileError` for one that stays."""
+        """Remove all results except those to `keep`. Raises `FileError` for a file that cannot be removed."""
         for name in RESULTS:
             if self.path / name not in keep:
                 try:
@@ -141,37 +158,37 @@ class RunFolder:
                     raise FileError(f"{self.path / name}: cannot be removed ({error.strerror or error}).") from error
 
     def cut_logs(self, log_size: int, checks_size: int, iteration: int) -> None:
-        """Cut the logs back to the bytes that they had after `iteration`.
+        """Truncate the logs to the sizes, in bytes, that they had after `iteration`.
 
-        Raises `TrainingError` where one is missing or is not the one that had them.
+        Raises `TrainingError` where a log is missing or is not the log that had this size.
         """
         self._cut(self.log, log_size, _HEADER, b"%d," % iteration, f"with iteration {iteration} at the end")
         last_check = b'{"iteration": ' if checks_size else b""
         self._cut(self.checks, checks_size, b"", last_check, "with a validation at the end")
 
     def _cut(self, path: Path, size: int, begins: bytes, last_row_begins: bytes, described: str) -> None:
-        mend = f"put the run's own log back, or start anew with --overwrite --init {self.last}"
+        remedy = f"put the run's own log back, or start again with --overwrite --init {self.last}"
         try:
             with path.open("rb+") as stream:
                 found = os.fstat(stream.fileno()).st_size
                 if found < size:
-                    raise TrainingError(f"{path}: has {found} bytes, but {self.last} counts on {size}; {mend}.")
+                    raise TrainingError(f"{path}: has {found} bytes, but {self.last} relies on {size}; {remedy}.")
                 kept = stream.read(size)
                 last_row = kept.removesuffix(b"\n").rpartition(b"\n")[2]
                 whole = not kept or kept.endswith(b"\n")
                 if not (kept.startswith(begins) and whole and last_row.startswith(last_row_begins)):
                     raise TrainingError(
-                        f"{path}: is not the log that {self.last} counts on, {described} of its first {size} bytes; "
-                        f"{mend}."
+                        f"{path}: is not the log that {self.last} relies on, {described} of its first {size} bytes; "
+                        f"{remedy}."
                     )
                 stream.truncate(size)
         except FileNotFoundError as error:
-            raise TrainingError(f"{path}: is missing, but {self.last} counts on it; {mend}.") from error
+            raise TrainingError(f"{path}: is missing, but {self.last} relies on it; {remedy}.") from error
         except OSError as error:
-            raise cannot_write(path, error) from error
+            raise _cannot_write(path, error) from error
 
     def read_log(self) -> dict[str, list[float]]:
-        """The log's columns, NaN where a field is empty."""
+        """Read the columns of log.csv, NaN where a field is empty. Raises `FileError`."""
         columns: dict[str, list[float]] = {name: [] for name in COLUMNS}
         try:
             with self.log.open(newline="") as stream:
@@ -185,49 +202,50 @@ class RunFolder:
         return columns
 
     def read_checks(self) -> list[dict[str, Any]]:
-        """The lines of log.jsonl. Raises `FileError` for what no run has written."""
+        """Read the lines of log.jsonl. Raises `FileError` for lines that no run has written."""
         return _read_lines(self.checks, _is_check)
 
     def read_speed(self) -> list[dict[str, Any]]:
-        """The lines of speed.jsonl. Raises `FileError` for what no run has written."""
+        """Read the lines of speed.jsonl. Raises `FileError` for lines that no run has written."""
         return _read_lines(self.speed, _is_speed)
 
 
 class Log:
-    """Appends to a run's logs.
+    """Appends to the logs of a run.
 
-    What cannot be written, for the disk is full, is kept and written with what comes next. Raises `FileError` where a
-    log cannot be opened.
+    Lines that do not fit on a full disk wait and are written with the next ones. Raises `FileError` where a log cannot
+    be opened.
     """
 
     def __init__(self, folder: RunFolder) -> None:
         self._rows, self._checks, self._speed = map(_Appending, (folder.log, folder.checks, folder.speed))
 
     def write(self, row: Sequence[float]) -> None:
-        """Add a row of `COLUMNS` to log.csv; NaN leaves its field empty."""
+        """Append a row of `COLUMNS` to log.csv; NaN becomes an empty field."""
         self._rows.write(_row(*row))
 
     def write_check(self, check: Mapping[str, Any]) -> None:
-        """Add a line to log.jsonl."""
+        """Append a line to log.jsonl."""
         self._checks.write(_line(check))
 
     def write_speed(self, speed: Mapping[str, Any]) -> None:
-        """Add a line to speed.jsonl."""
+        """Append a line to speed.jsonl."""
         self._speed.write(_line(speed))
 
     def sync(self) -> tuple[int, int]:
-        """Bring all of log.csv and log.jsonl onto the disk; returns their bytes. Raises `FileError`."""
+        """Flush log.csv and log.jsonl to the disk and return their sizes in bytes. Raises `FileError`."""
         return self._rows.sync(), self._checks.sync()
 
     def close(self) -> None:
+        """Close all logs."""
         for each in (self._rows, self._checks, self._speed):
             each.close()
 
 
 class _Appending:
-    """A file that lines are added to, as soon as there is room for them.
+    """A file that lines are appended to, as soon as the disk has room for them.
 
-    Half a line at its end, which a full disk leaves, is cut off first.
+    An incomplete last line, which a full disk leaves, is removed first.
     """
 
     def __init__(self, path: Path) -> None:
@@ -239,20 +257,20 @@ class _Appending:
             content = self._stream.read()
             self._stream.truncate(content.rfind(b"\n") + 1)
         except OSError as error:
-            raise cannot_write(path, error) from error
+            raise _cannot_write(path, error) from error
 
     def write(self, content: bytes) -> None:
         self._waiting += content
-        with suppress(OSError):  # `sync` tells of it
+        with suppress(OSError):  # `sync` reports it
             self._flush()
 
     def sync(self) -> int:
-        """Bring everything onto the disk; returns the bytes of the file. Raises `FileError`."""
+        """Flush to the disk and return the size of the file in bytes. Raises `FileError`."""
         try:
             self._flush()
             os.fsync(self._stream.fileno())
         except OSError as error:
-            raise cannot_write(self._path, error) from error
+            raise _cannot_write(self._path, error) from error
         return self._stream.tell()
 
     def close(self) -> None:
@@ -275,7 +293,7 @@ def _read_lines(path: Path, fits: Callable[[Any], bool]) -> list[dict[str, Any]]
 
 
 def _is_check(line: Any) -> bool:
-    """Whether a line of log.jsonl has the figures that the report shows, if it has any."""
+    """Whether a line of log.jsonl has the types that the report expects."""
     match line:
         case {"iteration": int()}:
             figures = [line.get(name) for name in ("mean_iu", "pixel_accuracy", "mean_accuracy")]
@@ -292,7 +310,7 @@ def _is_speed(line: Any) -> bool:
 
 
 def _row(iteration: float, *values: float) -> bytes:
-    """Shortest texts that read back as the same numbers."""
+    """A CSV row with the shortest texts that read back as the same numbers."""
     texts = [str(iteration), *("" if math.isnan(value) else repr(float(value)) for value in values)]
     return (",".join(texts) + "\n").encode()
 
@@ -302,19 +320,19 @@ def _line(values: Mapping[str, Any]) -> bytes:
 
 
 def _is_empty(folder: Path) -> bool:
-    """Whether a folder holds hidden files at most."""
+    """Whether a folder holds nothing but hidden files."""
     return all(each.name.startswith(".") for each in folder.iterdir())
 
 
-def cannot_write(path: Path, error: OSError) -> FileError:
+def _cannot_write(path: Path, error: OSError) -> FileError:
     return FileError(f"{path}: cannot be written ({error.strerror or error}).")
 
 
 def _lock(stream: IO[str]) -> bool:
-    """Lock an open file for this process; False if another one holds it."""
+    """Lock an open file for this process; False if another process holds the lock."""
     try:
         import fcntl
-    except ImportError:  # not on Windows, where nothing keeps two runs apart
+    except ImportError:  # Windows has no fcntl: there nothing prevents two runs in one folder
         return True
     try:
         fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -8,8 +8,11 @@ from typing import NamedTuple
 
 import pytest
 
-from fcnlite._cli import parser as _cli
+from fcnlite import models
+from fcnlite._cli.running import Main, run_command
+from fcnlite.description.model_info import ModelInfo, Preprocessing
 from fcnlite.train import report, results
+from tests.cli.converting import random_weights
 from tests.color_net import color_net
 
 
@@ -28,9 +31,9 @@ Command = Callable[..., Ended]
 def command(capsys: pytest.CaptureFixture[str]) -> Command:
     """`command(main, *arguments)` runs a command; arguments may be paths."""
 
-    def run(main: _cli.Main, *arguments: object) -> Ended:
+    def run(main: Main, *arguments: object) -> Ended:
         try:
-            status = _cli.run(main, [str(argument) for argument in arguments])
+            status = run_command(main, [str(argument) for argument in arguments])
         except SystemExit as end:  # argparse: --help, or a command line that it refuses
             status = int(end.code or 0)
         return Ended(status, *capsys.readouterr())
@@ -40,7 +43,7 @@ def command(capsys: pytest.CaptureFixture[str]) -> Command:
 
 @pytest.fixture
 def no_pictures(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The report and the pictures of a run are drawn from what is there and take most of a short run's time."""
+    """Draw no report and no pictures, which take most of the time of a short run."""
     monkeypatch.setattr(report, "write", lambda run, check: None)
     monkeypatch.setattr(results, "draw", lambda folder, dataset: None)
     monkeypatch.setattr(results, "figures", lambda dataset, matrix: "")
@@ -48,6 +51,25 @@ def no_pictures(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def weights(tmp_path: Path) -> Path:
-    """A weight file of the net that knows red, green and blue."""
+    """A weight file of the net that recognises red, green and blue."""
     color_net().save(tmp_path / "color.h5")
     return tmp_path / "color.h5"
+
+
+@pytest.fixture
+def tiny(shared: Path) -> Path:
+    """The folder of the reference's narrow VGG-16."""
+    return shared / "reference" / "nets" / "tiny-vgg16-classifier"
+
+
+@pytest.fixture
+def fcn32s(tmp_path: Path) -> Path:
+    """A narrow FCN-32s of three classes with names and colors."""
+    net = models.build("voc-fcn32s", classes=3, width=1 / 32)
+    for name, arrays in random_weights("voc-fcn32s").items():
+        if name != "upscore":
+            for parameter, array in zip(net.params[name], arrays, strict=True):
+                parameter.data = array
+    net.info = ModelInfo(Preprocessing(mean=(1.0, 2.0, 3.0)), ("sky", "road", "car"), ((1, 1, 1),) * 3, {"a": 1})
+    net.save(tmp_path / "fcn32s.h5")
+    return tmp_path / "fcn32s.h5"

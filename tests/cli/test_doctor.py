@@ -142,5 +142,5 @@ def test_a_description_without_layers_is_refused(tmp_path: Path, command: Comman
     (tmp_path / "empty.prototxt").write_text('name: "nothing"')
     ended = command(doctor.main, tmp_path / "empty.prototxt")
     assert ended.status == 1
-    said = "describes no layers that compute in phase TRAIN; expected a net (a solver goes with --solver).\n"
+    said = "describes no layers that compute in phase TRAIN; expected a net (give a solver with --solver).\n"
     assert ended.err.endswith(f"error: {tmp_path / 'empty.prototxt'}: {said}")

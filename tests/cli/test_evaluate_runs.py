@@ -1,4 +1,4 @@
-"""`evaluate runs/x/best.h5`: measured on what it was trained on."""
+"""`evaluate runs/x/best.h5`: by default a net is measured on the data set that it was trained on."""
 
 from __future__ import annotations
 
@@ -86,4 +86,4 @@ def test_generated_data_need_no_root(command: Command, tmp_path: Path, best: Pat
 def test_weights_without_a_record_ask_for_the_data(command: Command, weights: Path) -> None:
     ended = command(evaluate.main, weights)
     assert (ended.status, ended.out) == (1, "")
-    assert "say by --data what to measure it on" in ended.err
+    assert "does not record the data set that it was trained on; give one with --data" in ended.err

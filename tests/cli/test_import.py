@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from fcnlite import __main__, data, evaluate, predict, solver, summary
-from fcnlite._cli import imports as _cli_import
-from fcnlite._cli import parser as _cli
+from fcnlite._cli import imports
+from fcnlite._cli.running import Main
 from fcnlite.doctor import __main__ as doctor
 from fcnlite.layers import registry
 from fcnlite.train import __main__ as train
@@ -37,7 +37,7 @@ layer { name: "twice" type: "Twice" bottom: "data" top: "twice" }
 
 @pytest.fixture(autouse=True)
 def registers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """What is registered or imported in a test goes with it."""
+    """Undo what a test registers or imports."""
     monkeypatch.chdir(tmp_path)
     kept = [(register, dict(register)) for register in (registry._registry, data._DATASETS, solver.TYPES)]
     modules, paths = set(sys.modules), list(sys.path)
@@ -49,7 +49,7 @@ def registers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]
         if str(getattr(sys.modules[name], "__file__", "")).startswith(str(tmp_path)):
             del sys.modules[name]
     sys.path[:] = paths
-    _cli_import._loaded.clear()
+    imports._loaded.clear()
 
 
 @pytest.fixture
@@ -126,7 +126,7 @@ def test_a_file_s_name_may_be_that_of_another_module(command: Command, layer: Pa
     assert command(summary.main, "net.prototxt", "--import", "types.py").status == 0
 
 
-# What is refused.
+# Command lines that are refused
 
 
 @pytest.mark.parametrize(
@@ -146,7 +146,7 @@ def test_a_file_s_name_may_be_that_of_another_module(command: Command, layer: Pa
     ],
 )
 def test_unknown_and_abbreviated_options_are_refused(
-    command: Command, main: _cli.Main, arguments: list[str], words: str
+    command: Command, main: Main, arguments: list[str], words: str
 ) -> None:
     ended = command(main, *arguments)
     assert (ended.status, ended.out) == (2, "")

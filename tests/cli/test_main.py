@@ -1,7 +1,8 @@
-"""`fcnlite COMMAND`, and what all commands share."""
+"""`fcnlite COMMAND`, and the behaviour that all commands share."""
 
 from __future__ import annotations
 
+import runpy
 import subprocess
 import sys
 import warnings
@@ -12,7 +13,7 @@ import pytest
 
 import fcnlite
 from fcnlite import __main__
-from fcnlite._cli import parser as _cli
+from fcnlite._cli.parser import add_threads, command_parser
 from fcnlite.errors import DataError
 from tests.cli.conftest import Command
 
@@ -58,12 +59,21 @@ def test_a_command_gets_the_other_arguments(weights: Path, capsys: pytest.Captur
     assert capsys.readouterr().err == "error: missing.h5: no such file; check the path.\n"
 
 
-@pytest.mark.parametrize("name", ["predict", "evaluate", "summary", "convert", "doctor"])
-def test_help_shows_examples(name: str, capsys: pytest.CaptureFixture[str]) -> None:
+@pytest.mark.filterwarnings("ignore:.*found in sys.modules:RuntimeWarning")
+@pytest.mark.parametrize("name", ["train", "predict", "evaluate", "convert", "summary", "doctor"])
+def test_a_command_runs_by_its_name_and_as_a_module(
+    name: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
     with pytest.raises(SystemExit) as end:
         __main__.main([name, "--help"])
     assert end.value.code == 0
-    assert f"examples:\n  python -m fcnlite.{name} " in capsys.readouterr().out
+    shown = capsys.readouterr().out
+    assert f"examples:\n  python -m fcnlite.{name} " in shown
+    monkeypatch.setattr(sys, "argv", [name, "--help"])
+    with pytest.raises(SystemExit) as end:
+        runpy.run_module(f"fcnlite.{name}", run_name="__main__")
+    assert end.value.code == 0
+    assert capsys.readouterr().out == shown
 
 
 def test_errors_warnings_and_interruption_are_one_line_each(command: Command) -> None:
@@ -90,15 +100,15 @@ def test_a_defect_is_not_hidden(command: Command) -> None:
 
 @pytest.mark.parametrize("text", ["0", "-1", "1.5", "x", ""])
 def test_counts_are_at_least_one(text: str, capsys: pytest.CaptureFixture[str]) -> None:
-    parser = _cli.parser("test", "", "")
-    _cli.add_threads(parser)
+    parser = command_parser("test", "", "")
+    add_threads(parser)
     with pytest.raises(SystemExit):
         parser.parse_args([f"--threads={text}"])
     assert f"{text!r} is not a whole number of at least 1" in capsys.readouterr().err
 
 
 def test_a_bad_instruction_set_ends_a_command_before_it_begins() -> None:
-    """Also one that computes nothing; but not an import."""
+    """Even a command that computes nothing; --version and --help still work."""
     ended = shell("FCNLITE_ISA=v9 fcnlite summary vgg16")
     assert (ended.returncode, ended.stdout) == (1, "")
     assert ended.stderr.startswith("error: FCNLITE_ISA is 'v9'; this machine has ") and ended.stderr.count("\n") == 1
@@ -107,8 +117,8 @@ def test_a_bad_instruction_set_ends_a_command_before_it_begins() -> None:
 
 
 def test_more_threads_than_any_machine_has_are_refused(capsys: pytest.CaptureFixture[str]) -> None:
-    parser = _cli.parser("test", "", "")
-    _cli.add_threads(parser)
+    parser = command_parser("test", "", "")
+    add_threads(parser)
     assert parser.parse_args(["--threads=1024"]).threads == 1024
     with pytest.raises(SystemExit):
         parser.parse_args(["--threads=1025"])
@@ -116,11 +126,11 @@ def test_more_threads_than_any_machine_has_are_refused(capsys: pytest.CaptureFix
 
 
 def test_a_bad_number_of_threads_ends_a_command_before_it_begins() -> None:
-    """Unless the command has the number."""
+    """Unless --threads gives the number."""
     assert "OMP_NUM_THREADS is" not in shell("OMP_NUM_THREADS=none fcnlite predict --threads 1 no.h5 no.png").stderr
     ended = shell("OMP_NUM_THREADS=none fcnlite summary vgg16")
     assert (ended.returncode, ended.stdout) == (1, "")
-    ours = ended.stderr.splitlines()[-1]  # the OpenMP library may have said something before
+    ours = ended.stderr.splitlines()[-1]  # the OpenMP library may have written a line before
     assert ours.startswith("error: OMP_NUM_THREADS is 'none'; expected ") and "Traceback" not in ended.stderr
 
 

@@ -1,4 +1,4 @@
-"""--mean, --scale and --order, and where the commands say how pictures are fed."""
+"""--mean, --scale and --order, and how the commands report the preprocessing."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ import numpy as np
 
 import fcnlite
 from fcnlite import caffe, convert, predict, summary
-from tests.caffe.test_preprocessing import DATA, SCORE, files, gray
 from tests.cli.conftest import Command
+from tests.formats.caffe.test_preprocessing import DATA, SCORE, files, gray
 
 
 def test_commands_show_and_set_it(tmp_path: Path, command: Command) -> None:

@@ -106,10 +106,10 @@ def test_pictures_that_the_net_does_not_take_are_refused(command: Command, tmp_p
     assert command(train, *data, *both, "--model", "nyud-fcn32s-color-d", *TINY, "--out", tmp_path / "run").status == 0
     best, image = tmp_path / "run" / "best.h5", rooms / "data" / "images" / "img_4.png"
     for also, words in (
-        ((), "takes 2 pictures of a scene (color, depth); say by --also NAME=DIR"),
+        ((), "takes 2 pictures of a scene (color, depth); give the folders of all but one with --also NAME=DIR"),
         (("--also", f"hha={rooms}"), "--also hha=...: the net has no such input; known: color, depth"),
         (("--also", "depth"), "--also depth: expected NAME=DIR"),
-        (("--also", f"depth={tmp_path}/none"), "none is no folder"),
+        (("--also", f"depth={tmp_path}/none"), "none is not a folder"),
         (
             ("--also", f"depth={rooms / 'data' / 'hha'}"),
             "img_4.png: has 3 bands of type uint8; expected a 16-bit gray picture",

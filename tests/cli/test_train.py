@@ -17,7 +17,7 @@ from PIL import Image
 
 import fcnlite
 from fcnlite import models, storage
-from fcnlite._cli import parser as _cli
+from fcnlite._cli.running import run_command
 from fcnlite.data import VOID, Loader
 from fcnlite.errors import FileError
 from fcnlite.train.__main__ import main
@@ -105,7 +105,7 @@ STOPPED = (
 def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """What such a run leaves that nobody stops."""
     out = tmp_path_factory.mktemp("whole") / "run"
-    assert _cli.run(main, [str(each) for each in (*STOPPED, "--out", out)]) == 0
+    assert run_command(main, [str(each) for each in (*STOPPED, "--out", out)]) == 0
     return out
 
 
@@ -181,7 +181,7 @@ def test_resume_needs_a_checkpoint(command: Command, tmp_path: Path) -> None:
     assert_refused(command(main, "--resume", "--out", tmp_path / "none"), "no checkpoint", "without --resume")
     (tmp_path / "weights").mkdir()
     models.build("lite-fcn8s", classes=6, width=0.02).save(tmp_path / "weights" / "last.h5")
-    assert_refused(command(main, "--resume", "--out", tmp_path / "weights"), "no checkpoint of a training run")
+    assert_refused(command(main, "--resume", "--out", tmp_path / "weights"), "not a checkpoint of a training run")
 
 
 def test_an_earlier_run_is_not_overwritten_unasked(command: Command, tmp_path: Path) -> None:
@@ -255,11 +255,11 @@ def test_a_full_disk_ends_in_a_sentence_and_keeps_the_checkpoint(tmp_path: Path)
     out = tmp_path / "run"
     run = [*map(str, TINY), "--no-validation", "--check-every", "1", "--out", str(out)]
     code = (
-        "import resource, signal, sys\n"
-        "from fcnlite._cli import parser as _cli; from fcnlite.train.__main__ import main\n"
+        "import resource, signal, sys; from fcnlite._cli.running import run_command\n"
+        "from fcnlite.train.__main__ import main\n"
         "signal.signal(signal.SIGXFSZ, signal.SIG_IGN)\n"
         "limit = int(sys.argv.pop(1)); resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit))\n"
-        "sys.exit(_cli.run(main))"
+        "sys.exit(run_command(main))"
     )
 
     def limited(size: int, *arguments: str) -> subprocess.CompletedProcess[str]:

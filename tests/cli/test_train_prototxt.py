@@ -10,8 +10,8 @@ import pytest
 
 import fcnlite
 from fcnlite import storage
-from fcnlite._cli import parser as _cli
-from fcnlite.description.spec import Preprocessing
+from fcnlite._cli.running import run_command
+from fcnlite.description.model_info import Preprocessing
 from fcnlite.train.__main__ import main
 from tests.cli.conftest import Command
 from tests.train.runs import arrays
@@ -34,7 +34,7 @@ def trained(command: Command, tmp_path: Path, text: str, *options: object) -> Pa
 def expected(tmp_path_factory: pytest.TempPathFactory) -> dict[str, np.ndarray]:
     """What the net with Input layers learns."""
     out = tmp_path_factory.mktemp("input") / "run"
-    assert _cli.run(main, [str(each) for each in (*RUN, "--model", CASES / "tvInput.prototxt", "--out", out)]) == 0
+    assert run_command(main, [str(each) for each in (*RUN, "--model", CASES / "tvInput.prototxt", "--out", out)]) == 0
     return arrays(out / "last.h5")
 
 
@@ -100,7 +100,7 @@ def test_a_crop_gives_the_shape(command: Command, tmp_path: Path) -> None:
     ("model", "words"),
     [
         ("net.prototxt", "makes picture, mask, but data set 'shapes' gives data, label; rename picture, mask"),
-        ("weights.caffemodel", "is a file of weights; give it by --init"),
+        ("weights.caffemodel", "is a file of weights; give it to --init"),
     ],
 )
 def test_what_cannot_be_fed_names_the_way_out(command: Command, tmp_path: Path, model: str, words: str) -> None:
@@ -125,7 +125,7 @@ def test_fine_tuning_feeds_as_the_weights_were_trained(command: Command, tmp_pat
     net.save(tmp_path / "scaled.h5")
     again = tmp_path / "again"
     ended = command(main, *RUN, "--model", tmp_path / "net.prototxt", "--init", tmp_path / "scaled.h5", "--out", again)
-    assert ended.status == 0 and "fed as BGR, mean 50, 50, 50, scale 0.25" in ended.err
+    assert ended.status == 0 and ": BGR, mean 50, 50, 50, scale 0.25" in ended.err
     assert storage.load(again / "best.h5").info.preprocessing.mean == (50, 50, 50)
 
 

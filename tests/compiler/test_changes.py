@@ -12,10 +12,10 @@ import pytest
 import fcnlite
 from fcnlite import config, models
 from fcnlite.arrays import Array
-from fcnlite.compiler import algorithms
+from fcnlite.compiler.convolution import algorithms
 from fcnlite.description.spec import LayerSpec
 from fcnlite.net import Net
-from tests.compiler.twins import (
+from tests.compiler.path_comparison import (
     GRADIENT_BAR,
     assert_all_near,
     assert_near,
@@ -26,8 +26,8 @@ from tests.compiler.twins import (
     in_place,
     layer,
     normal,
-    plain_twin,
     pool,
+    reference_net,
     spec_of,
 )
 
@@ -70,7 +70,7 @@ def parameter_names() -> list[str]:
 
 @pytest.mark.parametrize("how", ["data", "held", "assigned"])
 @pytest.mark.parametrize("which", parameter_names())
-def test_a_parameter_that_changes_is_prepared_anew(which: str, how: str) -> None:
+def test_a_parameter_that_changes_is_prepared_again(which: str, how: str) -> None:
     net = net_of()
     layer_name, index = which[:-3], int(which[-2])
     parameter = net.params[layer_name][index]
@@ -90,7 +90,7 @@ def test_a_parameter_that_changes_is_prepared_anew(which: str, how: str) -> None
 def assert_and_run(net: Net) -> dict[str, Array]:
     outputs = ["fused", "score"]
     found = net.forward(FEEDS, outputs=outputs)
-    assert_all_near(found, plain_twin(net).forward(FEEDS, outputs=outputs))
+    assert_all_near(found, reference_net(net).forward(FEEDS, outputs=outputs))
     return found
 
 
@@ -104,12 +104,12 @@ def test_a_parameter_that_two_layers_share() -> None:
     net = filled(spec_of((1, 16, 12, 13), *layers))
     for _ in range(2):
         assert_same_outputs(net, feeds)
-        assert_all_near(gradients(net, feeds), gradients(plain_twin(net), feeds), GRADIENT_BAR)
+        assert_all_near(gradients(net, feeds), gradients(reference_net(net), feeds), GRADIENT_BAR)
         net.params["b"][0].data[...] *= 0.5
 
 
 def test_a_solvers_steps() -> None:
-    """With validation between, on the parameters of each step; the losses are the plain path's."""
+    """With validation between, on the parameters of each step; the losses are those of the reference path."""
     losses = []
     for path in ("fast", "plain"):
         net = models.build("lite-fcn8s", classes=5, width=0.25, phase="TRAIN", seed=3, normalization="VALID", path=path)
@@ -124,7 +124,7 @@ def test_a_solvers_steps() -> None:
             batch = {"data": 50 * normal(i, 2, 3, 40, 37), "label": rng.integers(0, 5, (2, 40, 37))}
             losses[-1].append(solver.step(batch))
             found = test.forward(data=batch["data"])
-            assert_all_near(found, plain_twin(test).forward(data=batch["data"]))
+            assert_all_near(found, reference_net(test).forward(data=batch["data"]))
     np.testing.assert_allclose(losses[0], losses[1], rtol=1e-4)
     assert len(set(losses[0])) == 4
 
@@ -133,8 +133,8 @@ def test_training_and_inference_in_turn() -> None:
     """They prepare the same parameters in different ways."""
     net = net_of()
     for i in range(2):
-        assert_all_near(net.forward(FEEDS), plain_twin(net).forward(FEEDS))
-        assert_all_near(gradients(net, FEEDS), gradients(plain_twin(net), FEEDS), GRADIENT_BAR)
+        assert_all_near(net.forward(FEEDS), reference_net(net).forward(FEEDS))
+        assert_all_near(gradients(net, FEEDS), gradients(reference_net(net), FEEDS), GRADIENT_BAR)
         net.params["scale"][i].data[...] += 0.5
 
 
@@ -144,7 +144,7 @@ def test_training_and_inference_in_turn() -> None:
 def test_several_sizes_in_turn() -> None:
     net = net_of()
     sizes = [(1, 21, 26), (2, 21, 26), (1, 8, 40), (1, 1, 1), (3, 40, 8), (1, 90, 70)]
-    expected = {size: plain_twin(net).forward(data=normal(1, size[0], 3, *size[1:])) for size in sizes}
+    expected = {size: reference_net(net).forward(data=normal(1, size[0], 3, *size[1:])) for size in sizes}
     for size in [*sizes, *sizes[::-1], sizes[3], sizes[0]]:
         assert_all_near(net.forward(data=normal(1, size[0], 3, *size[1:])), expected[size])
 
@@ -163,7 +163,7 @@ def test_other_outputs_in_turn() -> None:
 
 
 def test_other_rectifiers_of_one_convolution_in_turn() -> None:
-    """Each is the last step of the convolution where nothing else is asked for."""
+    """Each is the last step of the convolution if no other output is asked for."""
     slopes = {"a": 0.0, "b": 0.1, "c": 0.5}
     layers = [layer(name, "ReLU", "conv", name, negative_slope=slope) for name, slope in slopes.items()]
     net = filled(spec_of(SHAPE, conv("conv", "data", 20), *layers, layer("d", "PReLU", "conv")))
@@ -235,7 +235,7 @@ def test_other_kinds_of_arrays_may_be_fed() -> None:
 
 
 def test_blobs_and_gradients_are_the_plain_ones() -> None:
-    net, plain = net_of(phase="TRAIN"), plain_twin(net_of(phase="TRAIN"))
+    net, plain = net_of(phase="TRAIN"), reference_net(net_of(phase="TRAIN"))
     assert_all_near(net.forward(FEEDS, keep=True), plain.forward(FEEDS, keep=True))
     assert_all_near(net.blobs, plain.blobs)
     assert_all_near(gradients(net, FEEDS, net.blobs), gradients(plain, FEEDS, plain.blobs), GRADIENT_BAR)
@@ -263,7 +263,7 @@ def test_backward_twice_after_one_forward() -> None:
 
 def test_seeds_in_the_middle_and_parts_that_get_no_gradient() -> None:
     found = []
-    for net in (net_of(), plain_twin(net_of())):
+    for net in (net_of(), reference_net(net_of())):
         net.forward(FEEDS, keep=True)
         dtops = {name: normal(i, *net.blobs[name].shape) for i, name in enumerate(("pooled", "thin"))}
         net.backward(dtops, wrt=["data", "up"])
@@ -306,7 +306,7 @@ def test_the_same_inputs_give_the_same_bytes(threads: int) -> None:
 
 @pytest.mark.parametrize("seed", range(3))
 def test_another_number_of_threads_before_leaves_no_trace(seed: int) -> None:
-    """Also where zeros around the picture are computed once, by a BLAS that shares its work out among threads."""
+    """Also where zeros around the picture are computed once, by a BLAS that divides its work among threads."""
     shape = (1, 3, 30, 30)
     layers = (
         conv("a", "data", 1, 3, pad=[9]),
@@ -352,16 +352,16 @@ def test_a_net_that_diverges_says_so() -> None:
     net.forward(FEEDS, keep=True)
     assert "winograd" in str(net.find_nonfinite())
     assert np.isnan(net.forward(FEEDS)["fused"]).any()
-    plain = plain_twin(net).forward(FEEDS)["fused"]
+    plain = reference_net(net).forward(FEEDS)["fused"]
     assert np.isnan(plain).any()
 
 
 def test_low_memory_gives_the_same_numbers(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Also of kernels so large that they are never kept prepared."""
+    """Also for filters so large that they are never kept prepared."""
     for streamed in (algorithms.STREAMED, 1 << 10):
         monkeypatch.setattr(algorithms, "STREAMED", streamed)
         net = net_of(low_memory=True)
-        assert_all_near(net.forward(FEEDS), plain_twin(net).forward(FEEDS))
-        assert_all_near(gradients(net, FEEDS), gradients(plain_twin(net), FEEDS), GRADIENT_BAR)
+        assert_all_near(net.forward(FEEDS), reference_net(net).forward(FEEDS))
+        assert_all_near(gradients(net, FEEDS), gradients(reference_net(net), FEEDS), GRADIENT_BAR)
         net.params["winograd"][0].data[...] *= 2
-        assert_all_near(net.forward(FEEDS), plain_twin(net).forward(FEEDS))
+        assert_all_near(net.forward(FEEDS), reference_net(net).forward(FEEDS))

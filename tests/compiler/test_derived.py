@@ -31,7 +31,7 @@ from fcnlite.layers.slice import Slice
 from fcnlite.layers.softmax import Softmax
 from fcnlite.layers.softmax_loss import SoftmaxWithLoss
 from fcnlite.net import Net
-from tests.compiler.twins import (
+from tests.compiler.path_comparison import (
     GRADIENT_BAR,
     assert_all_near,
     assert_near,
@@ -41,7 +41,7 @@ from tests.compiler.twins import (
     gradients,
     layer,
     normal,
-    plain_twin,
+    reference_net,
     spec_of,
 )
 
@@ -134,7 +134,7 @@ def test_one_that_calls_ours_as_it_likes(derived_from: type[Layer], mixin: bool,
     net = filled(spec_of((2, 3, 13, 18), layer("a", "Power", "data", scale=0.5), folded, after))
     once = create(net.spec.layer("b"), "TEST")
     (made,) = once.forward([0.5 * FEEDS["data"]], ForwardRun([each.array for each in net.params.get("b", ())]))
-    for path in (net, plain_twin(net)):
+    for path in (net, reference_net(net)):
         assert_near(path.forward(FEEDS, keep=keep)["c"], made + 1)
 
 
@@ -161,7 +161,7 @@ def test_one_whose_backward_goes_forward_again(derived_from: type[Layer]) -> Non
     numeric = layer("b", "Numeric", "data", **LAYERS[kind][1] if kind in LAYERS else {})
     net = filled(spec_of((2, 3, 13, 18), numeric))
     made = net.forward(FEEDS, keep=True)["b"]
-    twin = plain_twin(net)
+    twin = reference_net(net)
     twin.forward(FEEDS, keep=True)
     for each in (net, twin):
         each.backward({"b": normal(5, *made.shape)}, wrt=["data"])
@@ -304,7 +304,7 @@ def test_gradients_may_be_arrays_of_any_kind(monkeypatch: pytest.MonkeyPatch, ch
     found = []
     for kind in ("Odd", "ReLU"):
         net = filled(spec_of((2, 3, 13, 18), conv("a", "data", 20), layer("b", kind, "a"), conv("c", "b", 8)))
-        found += [gradients(each, FEEDS) for each in (net, plain_twin(net))]
+        found += [gradients(each, FEEDS) for each in (net, reference_net(net))]
     for other in found[1:]:
         assert_all_near(found[0], other, GRADIENT_BAR)
 

@@ -12,10 +12,10 @@ import pytest
 
 from fcnlite import models
 from fcnlite._kernels import isa
-from fcnlite.compiler.framing import Framing
+from fcnlite.compiler.operations.border import Border
 from fcnlite.errors import FcnliteError
 from fcnlite.net import Net
-from tests.compiler.twins import GRADIENT_BAR, assert_all_near, assert_near, normal, plain_twin
+from tests.compiler.path_comparison import GRADIENT_BAR, assert_all_near, assert_near, normal, reference_net
 
 ZOO = ["voc-fcn8s", "voc-fcn8s-atonce", "siftflow-fcn16s", "lite-fcn8s", "voc-fcn-alexnet", "nyud-fcn32s-color-hha"]
 SLOW = [name for name in models.names() if name not in ZOO and not name.startswith("voc-fcn-google")]
@@ -53,9 +53,9 @@ def test_inference_of_the_zoo(name: str) -> None:
     if "fcn" in name:
         shapes = {top: (2, shape[1], 37, 50) for top, shape in shapes.items()}
     feeds = {top: normal(i, *shape) for i, (top, shape) in enumerate(sorted(shapes.items()))}
-    outputs = list(plain_twin(net).forward(feeds))
+    outputs = list(reference_net(net).forward(feeds))
     found = net.forward(feeds, outputs=outputs)
-    assert_all_near(found, plain_twin(net).forward(feeds, outputs=outputs))
+    assert_all_near(found, reference_net(net).forward(feeds, outputs=outputs))
 
 
 TRAINED = ["voc-fcn8s", "lite-fcn8s", "siftflow-fcn16s"]
@@ -65,9 +65,9 @@ LONG = [name for name in models.names() if "fcn" in name and name not in TRAINED
 @pytest.mark.parametrize("name", [*TRAINED, *(pytest.param(name, marks=pytest.mark.slow) for name in LONG)])
 @pytest.mark.parametrize(("batch", "size", "seed"), [(1, (1, 1), 3), (2, (37, 50), 4)])
 def test_training_of_whole_nets(name: str, batch: int, size: tuple[int, int], seed: int) -> None:
-    """The seeds are such that no value lies so near to ReLU's kink that its last digits decide."""
+    """With these seeds no value is so near to ReLU's kink that its last digits decide."""
     fast = random_net(name, "TRAIN")
-    slow = plain_twin(fast)
+    slow = reference_net(fast)
     rng = np.random.default_rng(0)
     labels = {each.spec.bottom[1] for each in fast.layers if each.type == "SoftmaxWithLoss"}
     feeds = {}
@@ -109,7 +109,7 @@ def test_the_instruction_set_is_chosen_at_the_start(name: str, tmp_path: Path) -
         assert ended.returncode and "FCNLITE_ISA" in ended.stderr
         return
     assert ended.stdout.split() == [f"fcnlite._kernels.fast_{name}"], ended.stderr
-    expected = plain_twin(random_net("lite-fcn8s")).forward(data=normal(0, 1, 3, 40, 33))["score"]
+    expected = reference_net(random_net("lite-fcn8s")).forward(data=normal(0, 1, 3, 40, 33))["score"]
     assert_near(np.load(tmp_path / "score.npy"), expected)
 
 
@@ -131,5 +131,5 @@ def test_the_environment_counts_as_it_was_at_import(monkeypatch: pytest.MonkeyPa
 
 def test_scaled_skips_hinder_no_frame() -> None:
     plans = [Net(models.describe(name)).plan({"data": (1, 3, 200, 200)}) for name in ("voc-fcn8s", "voc-fcn8s-atonce")]
-    found = [[each.inputs[0].shape for each in plan.graph.operations if isinstance(each, Framing)] for plan in plans]
+    found = [[each.inputs[0].shape for each in plan.graph.operations if isinstance(each, Border)] for plan in plans]
     assert found[0] == found[1] != []

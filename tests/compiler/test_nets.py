@@ -1,4 +1,4 @@
-"""The fast path against the plain one, over nets drawn by hypothesis: outputs, every blob, every gradient."""
+"""The fast path against the reference path, over random nets: outputs, every blob, every gradient."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from hypothesis import strategies as st
 from fcnlite import config
 from fcnlite._kernels import isa
 from fcnlite.arrays import Array
-from fcnlite.compiler.convolution import Convolution
-from fcnlite.compiler.ir import Machine
-from fcnlite.compiler.winograd import Winograd
+from fcnlite.compiler.convolution.operation import BackwardData, BackwardWeights, ConvolutionOperation
+from fcnlite.compiler.convolution.winograd import Winograd
+from fcnlite.compiler.machine import Machine
 from fcnlite.description.spec import NetSpec
 from tests.compiler.drawn import LARGE_SIDES, specs
-from tests.compiler.twins import (
+from tests.compiler.path_comparison import (
     assert_all_near,
     assert_same_gradients,
     conv,
@@ -26,8 +26,8 @@ from tests.compiler.twins import (
     filled,
     in_place,
     normal,
-    plain_twin,
     plan_of,
+    reference_net,
     spec_of,
 )
 
@@ -42,12 +42,12 @@ def picture(spec: NetSpec, seed: int) -> dict[str, Array]:
 
 def check_inference(spec: NetSpec, seed: int) -> None:
     net, feeds = filled(spec, seed), picture(spec, seed)
-    assert_all_near(net.forward(feeds), plain_twin(net).forward(feeds))
+    assert_all_near(net.forward(feeds), reference_net(net).forward(feeds))
 
 
 def check_training(spec: NetSpec, phase: str, seed: int) -> None:
     net, feeds = filled(spec, seed, phase=phase), picture(spec, seed)
-    plain = plain_twin(net)
+    plain = reference_net(net)
     assert_all_near(net.forward(feeds, keep=True), plain.forward(feeds, keep=True))
     assert_all_near(net.blobs, plain.blobs)
     net.iteration = 0
@@ -77,16 +77,18 @@ def test_training_is_the_plain_one(spec: NetSpec, phase: str, seed: int, isa: st
 
 @pytest.mark.parametrize("side", [20, 200])
 def test_a_gradient_that_is_a_little_wrong_is_found(side: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    """However many values lie near a ReLU's kink."""
-    proper = Convolution._backward_weight
+    """However many values are near a ReLU's kink."""
+    proper = ConvolutionOperation._backward_weights
 
-    def wrong(self: Convolution, x: Array, dy: Array, dweight: Array, machine: Machine) -> None:
-        proper(self, x, dy, dweight, machine)
+    def wrong(
+        self: ConvolutionOperation, x: Array, dy: Array, dweight: Array, how: BackwardWeights, machine: Machine
+    ) -> None:
+        proper(self, x, dy, dweight, how, machine)
         dweight *= 1.005
 
     spec = spec_of((1, 3, side, side), conv("a", "data", 20, pad=[1]), in_place("ReLU", "a"), conv("b", "a", 20))
     check_training(spec, "TRAIN", 0)
-    monkeypatch.setattr(Convolution, "_backward_weight", wrong)
+    monkeypatch.setattr(ConvolutionOperation, "_backward_weights", wrong)
     with pytest.raises(AssertionError, match=r"0\.005"):
         check_training(spec, "TRAIN", 0)
 
@@ -120,13 +122,15 @@ def test_training_on_large_pictures(spec: NetSpec, seed: int, isa: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("outputs", "size", "down"),
-    [(256, (8, 9), Winograd), (16, (60, 50), tuple)],  # fc6: many kernels, few tiles; and few kernels, many tiles
+    ("outputs", "size", "expected"),
+    [(256, (8, 9), Winograd), (16, (60, 50), BackwardData)],  # fc6: many filters, few tiles; few filters, many tiles
 )
-def test_two_ways_down_for_gradients(outputs: int, size: tuple[int, int], down: type) -> None:
-    """With the kernels of forward, where turning them would take more than it saves."""
+def test_two_algorithms_of_backward_data(outputs: int, size: tuple[int, int], expected: type) -> None:
+    """It uses the filters of forward where transposing them would take longer than it saves."""
     layers = (conv("a", "data", 64, pad=[1]), conv("b", "a", outputs, 7, pad=[2]), in_place("ReLU", "b"))
     net, feeds = filled(spec_of((2, 3, *size), *layers)), {"data": normal(0, 2, 3, *size)}
-    operation = does(plan_of(net, feeds, keep=True), "b")
-    assert isinstance(operation, Convolution) and isinstance(operation._down, down)
+    plan = plan_of(net, feeds, keep=True)
+    operation = does(plan, "b")
+    assert isinstance(operation, ConvolutionOperation)
+    assert isinstance(plan.steps[plan.graph.operations.index(operation)].set_up.work.backward_data, expected)
     assert_same_gradients(net, feeds)

@@ -15,7 +15,7 @@ from fcnlite import models
 from fcnlite.arrays import Array
 from fcnlite.data.transforms import to_blob
 from fcnlite.net import Net
-from tests.compiler.twins import assert_near, plain_twin
+from tests.compiler.path_comparison import assert_near, reference_net
 
 SHARE = 0.9999
 """Of the pixels that must get the same label."""
@@ -46,7 +46,7 @@ def random_fcn8s(width: float) -> Net:
 def assert_same_labels(net: Net, path: Path) -> None:
     picture = np.asarray(Image.open(path).convert("RGB"))
     x: Array = to_blob(picture, net.info.preprocessing)[None]
-    found, expected = net.forward(data=x)["score"], plain_twin(net).forward(data=x)["score"]
+    found, expected = net.forward(data=x)["score"], reference_net(net).forward(data=x)["score"]
     assert_near(found, expected)
     means = expected[0].mean(axis=(1, 2), keepdims=True)  # what biases of the scores would take off
     labels = (expected[0] - means).argmax(0)
@@ -70,7 +70,7 @@ def test_labels_by_trained_weights(shared: Path) -> None:
     assert len(paths) == 6
     for path in paths:
         x: Array = to_blob(np.asarray(Image.open(path).convert("RGB")), net.info.preprocessing)[None]
-        found, expected = net.forward(data=x)["score"], plain_twin(net).forward(data=x)["score"]
+        found, expected = net.forward(data=x)["score"], reference_net(net).forward(data=x)["score"]
         assert len(np.unique(expected.argmax(1))) > 3
         assert (found.argmax(1) == expected.argmax(1)).mean() >= SHARE
 

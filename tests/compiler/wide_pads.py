@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from fcnlite.description.spec import LayerSpec
 from fcnlite.net import Net
-from tests.compiler.twins import conv, filled, in_place, normal, pool, spec_of
+from tests.compiler.path_comparison import conv, filled, in_place, normal, pool, spec_of
 from tests.random_nets import FLAG, Draw
 
 

@@ -19,7 +19,7 @@ from fcnlite.data.bands import PixelFormat, read_bands, read_format, upright
 from fcnlite.data.pictures import read_image, show
 from fcnlite.data.sample import Sample
 from fcnlite.data.transforms import Augment, augment, from_blob, to_blob
-from fcnlite.description.spec import ModelInfo, Preprocessing
+from fcnlite.description.model_info import ModelInfo, Preprocessing
 from fcnlite.errors import DataError, FileError, SpecError
 from fcnlite.segmentation import evaluation
 from fcnlite.train.__main__ import main as train

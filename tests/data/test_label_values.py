@@ -11,7 +11,7 @@ import pytest
 from PIL import Image
 
 from fcnlite import Segmenter, data, predict
-from fcnlite._cli import parser as _cli
+from fcnlite._cli.running import run_command
 from fcnlite.data.label_files import read_numbers
 from fcnlite.errors import DataError
 from fcnlite.train.__main__ import main as train
@@ -334,14 +334,14 @@ def test_a_walk_from_masks_of_objects_to_a_label_map(tmp_path: Path, capsys: pyt
     command = ["--data", "folder", "--root", str(root), "--iterations", "5", "--width", "0.05", "--crop", "32", "32"]
     command += ["--batch-size", "2", "--out", str(run)]
     out = tmp_path / "out"
-    assert _cli.run(train, command) == 1
+    assert run_command(train, command) == 1
     error = capsys.readouterr().err
     assert "error: " in error and "masks=nonzero" in error and not run.exists()
-    assert _cli.run(train, [*command, "--data-option", "masks=nonzero"]) == 0
+    assert run_command(train, [*command, "--data-option", "masks=nonzero"]) == 0
     assert {"background", "foreground"} <= set(capsys.readouterr().out.split())
     picture = tmp_path / "new.jpg"
     picture.write_bytes((root / "images" / "4.jpg").read_bytes())
-    assert _cli.run(predict.main, [str(run / "best.h5"), str(picture), "--out", str(out)]) == 0
+    assert run_command(predict.main, [str(run / "best.h5"), str(picture), "--out", str(out)]) == 0
     label = read_numbers(out / "new.png")
     assert label.shape == (40, 60) and label.max() <= 1
     assert Segmenter(run / "best.h5").classes == ("background", "foreground")

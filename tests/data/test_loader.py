@@ -17,7 +17,7 @@ from fcnlite import data
 from fcnlite.data import Augment, Loader, Sample
 from fcnlite.data.loader import blobs
 from fcnlite.data.transforms import from_blob, to_blob
-from fcnlite.description.spec import Labels, Preprocessing
+from fcnlite.description.model_info import Labels, Preprocessing
 from fcnlite.errors import DataError, FcnliteError
 
 PREPROCESSING = Preprocessing()
@@ -141,7 +141,7 @@ def test_closing_ends_the_threads() -> None:
 
 def test_an_iterator_left_open_does_not_hold_up_the_exit() -> None:
     program = (
-        "from fcnlite import data; from fcnlite.description.spec import Labels, Preprocessing\n"
+        "from fcnlite import data; from fcnlite.description.model_info import Preprocessing\n"
         "batches = data.Loader(data.open('shapes'), batch_size=4, preprocessing=Preprocessing()).batches()\n"
         "next(batches)"
     )

@@ -8,7 +8,7 @@ import sys
 import pytest
 
 from fcnlite import data
-from fcnlite.description.spec import Preprocessing
+from fcnlite.description.model_info import Preprocessing
 from fcnlite.errors import DataError
 
 

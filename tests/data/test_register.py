@@ -10,7 +10,7 @@ import pytest
 
 from fcnlite import data
 from fcnlite.data import Dataset, Sample
-from fcnlite.description.spec import Labels
+from fcnlite.description.model_info import Labels
 from fcnlite.errors import DataError
 
 COLORS = ((0, 0, 0), (255, 255, 255))

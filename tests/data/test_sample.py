@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from fcnlite.data import Dataset, Loader, Sample, epoch
-from fcnlite.description.spec import Labels, Preprocessing
+from fcnlite.description.model_info import Labels, Preprocessing
 from fcnlite.errors import DataError
 from fcnlite.segmentation.evaluation import evaluate
 from tests.color_net import CLASSES, COLORS, color_net

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from fcnlite.data.sample import Sample
 from fcnlite.data.transforms import Augment, augment, from_blob, label_to_blob, mean_pixel, to_blob
-from fcnlite.description.spec import Preprocessing
+from fcnlite.description.model_info import Preprocessing
 from fcnlite.errors import DataError
 
 IMAGE = np.random.default_rng(0).integers(0, 256, (4, 6, 3), dtype=np.uint8)

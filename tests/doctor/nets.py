@@ -10,8 +10,9 @@ import numpy as np
 
 from fcnlite import surgery
 from fcnlite.data import Dataset, Sample
-from fcnlite.description import spec
-from fcnlite.description.spec import LayerSpec, ModelInfo, NetSpec
+from fcnlite.description import model_info
+from fcnlite.description.model_info import ModelInfo
+from fcnlite.description.spec import LayerSpec, NetSpec
 from fcnlite.doctor import Finding
 from fcnlite.models import fcn
 from fcnlite.models.builder import Builder
@@ -76,7 +77,7 @@ class Labels(Dataset):
 
     def __init__(self, labels: Iterable[np.ndarray], classes: int) -> None:
         names = tuple(f"class {number}" for number in range(classes))
-        super().__init__("labels", "train", {"label": spec.Labels(names, ((0, 0, 0),) * classes)})
+        super().__init__("labels", "train", {"label": model_info.Labels(names, ((0, 0, 0),) * classes)})
         self._labels = [np.asarray(each, np.uint8) for each in labels]
 
     def __len__(self) -> int:

@@ -11,7 +11,7 @@ import pytest
 
 import fcnlite
 from fcnlite import doctor, models, summary
-from fcnlite._cli import parser as _cli
+from fcnlite._cli.running import Main, run_command
 from fcnlite.description.spec import NetSpec
 from fcnlite.doctor import __main__ as command
 from fcnlite.doctor import anatomy
@@ -84,12 +84,12 @@ def resized(spec: NetSpec, side: int) -> NetSpec:
     return dataclasses.replace(spec, layers=tuple(layers))
 
 
-def ended(main: _cli.Main, capsys: pytest.CaptureFixture[str], *arguments: object) -> tuple[int, str, str]:
+def ended(main: Main, capsys: pytest.CaptureFixture[str], *arguments: object) -> tuple[int, str, str]:
     """The command's status, output and last line of errors."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         try:
-            status = _cli.run(main, [str(argument) for argument in arguments])
+            status = run_command(main, [str(argument) for argument in arguments])
         except SystemExit as end:
             status = int(end.code or 0)
     out, err = capsys.readouterr()

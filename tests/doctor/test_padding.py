@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from fcnlite import models
-from fcnlite.description.spec import NetSpec, Preprocessing
+from fcnlite.description.model_info import Preprocessing
+from fcnlite.description.spec import NetSpec
 from fcnlite.doctor import Finding, padding
 from fcnlite.models.builder import Builder
 from tests.doctor.nets import changed, small_fcn

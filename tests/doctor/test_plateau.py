@@ -72,7 +72,7 @@ def test_zero_upsampling_stays_at_ln_classes_whatever_the_normalization(normaliz
 
 def test_so_does_a_loss_with_weights_of_the_classes() -> None:
     dataset = data.open("shapes", count=4, size=64)
-    net = zero(balanced(net_of(small_fcn()), dataset, 1.1), "upscore")
+    net = zero(net_of(balanced(small_fcn(), dataset, 1.1)), "upscore")
     losses = plateau.train(_solver(net, base_lr=1e-3), dataset, 20)
     assert float(np.mean(losses)) == pytest.approx(LN, rel=0.01)  # single pictures are elsewhere
     assert max(losses) > 1.01 * LN

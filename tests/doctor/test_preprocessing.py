@@ -8,7 +8,7 @@ import pytest
 
 from fcnlite import caffe, models, surgery
 from fcnlite.description.fillers import Filler
-from fcnlite.description.spec import ModelInfo, Preprocessing
+from fcnlite.description.model_info import ModelInfo, Preprocessing
 from fcnlite.doctor import preprocessing
 from fcnlite.doctor.trials import trials
 from fcnlite.net import Net

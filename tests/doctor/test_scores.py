@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from fcnlite import data
-from fcnlite.description.spec import ModelInfo
+from fcnlite.description.model_info import ModelInfo
 from fcnlite.doctor import Finding, scores
 from fcnlite.doctor.trials import trials
 from fcnlite.net import Net

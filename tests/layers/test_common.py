@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 
 from fcnlite.arrays import Array
 from fcnlite.compiler import plan
-from fcnlite.compiler.ir import Machine, Operation, Run
-from fcnlite.compiler.plan import PlanPass
+from fcnlite.compiler.machine import Machine
+from fcnlite.compiler.plan import PlanPass, Step
 from fcnlite.description.spec import LayerSpec, NetSpec
 from fcnlite.errors import SpecError
 from fcnlite.layers import check_gradients, registered
@@ -198,15 +198,15 @@ def test_all_gradients_of_a_plan_lie_in_its_arena(type_: str, data: st.DataObjec
     accumulate, passes, backward = False, 0, plan._backward
 
     def checked(
-        operation: Operation,
-        run: Run,
+        step: Step,
+        saved: Any,
         machine: Machine,
         dtop: list[Array],
         needs: Sequence[bool],
         dparams: Sequence[Array | None],
     ) -> list[Array | None]:
         nonlocal passes
-        found = backward(operation, run, machine, dtop, needs, dparams)
+        found = backward(step, saved, machine, dtop, needs, dparams)
         for each in (*found, *(dparams if accumulate else ())):
             passed_on = each is not None and any(np.may_share_memory(each, of_top) for of_top in dtop)
             assert each is None or each.size == 0 or passed_on or machine.arena.holds(each)

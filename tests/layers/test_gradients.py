@@ -92,7 +92,7 @@ def drawing(self: Scaled, bottom: Arrays, run: ForwardRun) -> Any:
     [
         ({"backward": frozen}, GradientError, "with frozen parameters.* backward gives other gradients"),
         ({"backward": unneeded}, GradientError, "with bottoms that need no gradient.* backward gives other gradients"),
-        ({"forward": drawing}, GradientError, r"other numbers the second time; draw random ones from run.rng\(\)"),
+        ({"forward": drawing}, GradientError, r"other numbers the second time; draw random numbers from run.rng\(\)"),
         ({"backward_reads": frozenset()}, SpecError, "backward reads run.bottom .*add backward_reads = frozenset"),
         ({"backward": lambda self, dtop, run: dtop[0]}, SpecError, "backward returned an array"),
         ({"top_shapes": lambda self, x: [x[:2]]}, ShapeError, "forward made tops of shape"),
@@ -106,7 +106,7 @@ def test_other_faults_are_found_too(members: dict[str, Any], error: type[Excepti
 def test_arguments_that_do_not_fit_are_errors() -> None:
     for bottom, how, words in (
         ((X, X), {}, "2 arrays for 1 bottoms"),
-        ((X,), {"params": [np.ones(4)]}, r"params have the shapes \[\(4,\)\]; the layer wants \[\(3,\)\]"),
+        ((X,), {"params": [np.ones(4)]}, r"params have the shapes \[\(4,\)\]; expected \[\(3,\)\]"),
     ):
         with pytest.raises(GradientError, match=words):
             check(changed(), *bottom, **how)

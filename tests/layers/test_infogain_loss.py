@@ -148,7 +148,7 @@ def test_a_matrix_file_that_does_not_fit_is_named(tmp_path: Path) -> None:
     with pytest.raises(ShapeError, match=r"'balanced' .InfogainLoss.: the matrix has 9 values; expected 16"):
         Net(read_net(path))
     (tmp_path / "matrix.binaryproto").write_bytes(b"1 0 0 1")
-    with pytest.raises(FileError, match=r"matrix\.binaryproto: is no binaryproto"):
+    with pytest.raises(FileError, match=r"matrix\.binaryproto: is not a binaryproto"):
         read_net(path)
     (tmp_path / "matrix.binaryproto").unlink()
     with pytest.raises(FileError, match=r"net\.prototxt: 'matrix\.binaryproto'.*not at"):

@@ -15,7 +15,8 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from fcnlite import config
-from fcnlite._kernels import im2col, pooling
+from fcnlite._kernels.pooling import nchw as pooling
+from fcnlite._kernels.products import im2col
 from fcnlite.arrays import Array
 from fcnlite.description.shapes import Window
 from fcnlite.description.spec import LayerSpec, NetSpec

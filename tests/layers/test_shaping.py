@@ -97,7 +97,7 @@ def test_slice_takes_gradients_of_some_tops_only() -> None:
 @pytest.mark.parametrize(
     ("options", "tops", "words"),
     [
-        ({}, 2, "axis 1 cannot be cut into 2 equal tops; add slice_point"),
+        ({}, 2, "axis 1 cannot be split into 2 equal tops; add slice_point"),
         ({"slice_point": [1, 2]}, 2, "slice_point has 2 values for 2 tops; expected 1"),
         ({"slice_point": [2, 1]}, 3, "slice_point .*must rise"),
         ({"slice_point": [1, 1]}, 3, "slice_point .*must rise"),
@@ -211,7 +211,7 @@ def test_flatten_by_hand(bottom: tuple[int, ...], options: dict[str, Any], top: 
 @pytest.mark.parametrize(
     ("options", "words"),
     [
-        ({"axis": 2, "end_axis": 1}, "axis 2 lies behind end_axis 1"),
+        ({"axis": 2, "end_axis": 1}, "axis 2 comes after end_axis 1"),
         ({"axis": 4}, "axis 4"),
         ({"end_axis": 4}, "axis 4"),
         ({"end_axis": -5}, "axis -5"),

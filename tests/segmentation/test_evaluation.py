@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from fcnlite.data import VOID, Dataset, Sample, Shapes
-from fcnlite.description.spec import Labels
+from fcnlite.description.model_info import Labels
 from fcnlite.errors import DataError
 from fcnlite.segmentation.evaluation import confusion, evaluate
 from fcnlite.segmentation.segmenter import Segmenter

@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from fcnlite import data, models
-from fcnlite.description.spec import LayerSpec, ModelInfo, NetSpec, Preprocessing
+from fcnlite.description.model_info import ModelInfo, Preprocessing
+from fcnlite.description.spec import LayerSpec, NetSpec
 from fcnlite.errors import DataError, SpecError
 from fcnlite.net import Net
 from fcnlite.segmentation.compatibility import prepare

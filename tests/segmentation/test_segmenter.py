@@ -13,7 +13,8 @@ from PIL import Image
 
 import fcnlite
 from fcnlite.data.voc import CLASSES as VOC_CLASSES
-from fcnlite.description.spec import Labels, LayerSpec, ModelInfo, Preprocessing
+from fcnlite.description.model_info import Labels, ModelInfo, Preprocessing
+from fcnlite.description.spec import LayerSpec
 from fcnlite.errors import DataError, FileError, ShapeError, SpecError
 from fcnlite.graph.sizing import image_inputs
 from fcnlite.layers import create

@@ -13,7 +13,7 @@ import fcnlite
 from fcnlite.arrays import Array
 from fcnlite.net import Net
 from fcnlite.solver import SGD, TYPES, Solver, SolverOptions
-from fcnlite.solver.base import Followed
+from fcnlite.solver.base import Update
 from fcnlite.solver.options import NEEDS
 from tests.solver.nets import train_net
 
@@ -49,13 +49,13 @@ def test_a_rule_of_one_s_own_tells_its_defaults() -> None:
         def __init__(self, net: Net, warmup: int = 3, iter_size: int = 2, **options: object) -> None:
             super().__init__(net, iter_size=iter_size, **options)
 
-        def update(self, arrays: tuple[Array, ...], g: Followed) -> None:
+        def update(self, arrays: tuple[Array, ...], g: Update) -> None:
             super().update(arrays, g)
 
     parameters = inspect.signature(Slow).parameters
     assert list(parameters)[:4] == ["net", "warmup", "iter_size", "base_lr"]
     assert parameters["base_lr"].default == 1e-5 and parameters["iter_size"].default == 2
-    assert (inspect.getdoc(Slow) or "").startswith("SGD, slowly.\n\nOptions:\n\nbase_lr = 1e-05: learning rate")
+    assert (inspect.getdoc(Slow) or "").startswith("SGD, slowly.\n\nOptions:\n\nbase_lr = 1e-05: the learning rate")
     assert inspect.signature(SGD).parameters["base_lr"].default == 0.01
 
     class Closed(SGD):

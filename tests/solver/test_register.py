@@ -12,7 +12,7 @@ import pytest
 
 from fcnlite import solver
 from fcnlite.errors import SpecError, TrainingError
-from fcnlite.solver import Followed, Solver, SolverOptions
+from fcnlite.solver import Solver, SolverOptions, Update
 from fcnlite.train.options import TrainOptions
 from tests.solver.nets import batch, train_net
 
@@ -29,7 +29,7 @@ class SignDescent(Solver):
     histories = ("mean",)
     defaults: ClassVar = {"base_lr": 0.01, "momentum": 0.25}
 
-    def update(self, arrays: tuple[np.ndarray, ...], g: Followed) -> None:
+    def update(self, arrays: tuple[np.ndarray, ...], g: Update) -> None:
         w, grad, mean = arrays
         follow = g.scale * grad + g.l2 * w + g.l1 * np.sign(w)
         mean *= self.options.beta
@@ -100,8 +100,8 @@ def test_the_command_line_s_options_reach_it() -> None:
     ("changes", "words"),
     [
         ({"histories": "mean"}, "histories is 'mean'; expected a tuple of names"),
-        ({"defaults": {"bet": 1.0}}, "its defaults do not hold: unknown solver option 'bet'"),
-        ({"defaults": {"base_lr": -1}}, "its defaults do not hold: base_lr is -1"),
+        ({"defaults": {"bet": 1.0}}, "its defaults are not valid: unknown solver option 'bet'"),
+        ({"defaults": {"base_lr": -1}}, "its defaults are not valid: base_lr is -1"),
         ({"Options": dict}, "Options is .*; expected a dataclass derived from SolverOptions"),
         ({"update": Solver.update}, "lacks the method update"),
     ],
@@ -117,5 +117,5 @@ def test_a_taken_name_and_what_is_no_solver_are_errors() -> None:
         solver.register(SignDescent)
     with pytest.raises(SpecError, match=r"solver Adam: is registered already, by fcnlite\.solver\.rules"):
         solver.register(type("Adam", (SignDescent,), {}))
-    with pytest.raises(SpecError, match="solver dict: is no subclass"):
+    with pytest.raises(SpecError, match="solver dict: is not a subclass"):
         solver.register(dict)  # type: ignore[type-var]

@@ -1,4 +1,4 @@
-"""Small nets to operate on."""
+"""Small nets for the tests of surgery."""
 
 from __future__ import annotations
 

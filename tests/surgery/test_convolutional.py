@@ -1,4 +1,4 @@
-"""Classifiers made fully convolutional: they say of every window what they said of one."""
+"""Classifiers made fully convolutional: they score each window as the classifier scores a picture."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from fcnlite.surgery import Weights, fully_convolutional
 from tests.parity.reference import assert_close, read_case
 
 SIDE = 14
-"""Of the pictures that the small classifiers are made for."""
+"""The height and width of the small classifiers' pictures."""
 
 
 def layer(name: str, kind: str, bottom: str, top: str | None = None, **options: Any) -> LayerSpec:
@@ -36,7 +36,7 @@ TRUNK = (
     layer("pool1", "Pooling", "norm1", pool="MAX", kernel_size=2, stride=2),
     layer("conv2", "Convolution", "pool1", num_output=4, kernel_size=[3], group=2),
 )
-"""Stride 2 and no pad; conv2 is 4×4 on pictures of the own size."""
+"""Stride 2 and no padding; conv2 is 4×4 on pictures of the classifier's size."""
 
 HEADS = {
     "inner products": (
@@ -71,7 +71,7 @@ HEADS = {
 
 
 def randomized(spec: NetSpec, seed: int = 0) -> Net:
-    """The net in float64, all of it random."""
+    """The net in float64 with random parameters."""
     net, rng = Net(spec, path="plain", dtype="float64"), np.random.default_rng(seed)
     for parameters in net.params.values():
         for parameter in parameters:
@@ -134,7 +134,7 @@ def test_the_zoos_classifiers_answer_as_before_on_pictures_of_their_own_size(nam
 
 
 def slide(x: Array, weight: Array, bias: Array, side: int) -> Array:
-    """An inner product slid over C×H×W, window by window."""
+    """An inner product applied to each window of C×H×W."""
     windows = np.lib.stride_tricks.sliding_window_view(x, (side, side), axis=(1, 2))
     flat = np.moveaxis(windows, 0, 2).reshape(*windows.shape[1:3], -1)
     return np.moveaxis(flat @ weight.T + bias, 2, 0)

@@ -1,4 +1,4 @@
-"""Fillers and bilinear upsampling from outside."""
+"""Fillers and bilinear upsampling."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def test_interp_fills_the_diagonal_only() -> None:
 
 
 def test_interp_upsamples_between_the_centres() -> None:
-    """Twice as fine: a ramp becomes the ramp with half the slope, a quarter pixel off at each side."""
+    """Upsampling by 2 makes a ramp one of half the slope, shifted by a quarter pixel at each side."""
     net = net_of(deconvolution(pad=[1]))
     surgery.interp(net)
     x = np.broadcast_to(np.arange(8.0), (1, 3, 8, 8))

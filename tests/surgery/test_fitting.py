@@ -26,7 +26,7 @@ def zeros(shapes: Shapes) -> dict[str, list[np.ndarray]]:
 
 
 def vgg(**shapes: tuple[int, ...]) -> dict[str, list[np.ndarray]]:
-    """A narrow VGG-16, with other shapes where they are given."""
+    """A narrow VGG-16, with other shapes for the layers given."""
     found = shapes_of(models.describe("vgg16", classes=7, width=1 / 32))
     return zeros({**found, **{name: [shape, shape[:1]] for name, shape in shapes.items()}})
 
@@ -50,7 +50,7 @@ def test_scores_keep_the_described_classes() -> None:
 
 @pytest.mark.parametrize("shape", [(16, 64), (1, 1, 16, 64), (16, 16, 2, 2)])
 def test_fc6_takes_the_kernel_of_the_weights_and_crops_follow(shape: tuple[int, ...]) -> None:
-    """Five pixels of pool5 less: 32 · 2.5 pixels of the picture at each side."""
+    """Five pixels of pool5 fewer are 32 · 2.5 pixels of the picture at each side."""
     described = models.describe("voc-fcn32s", width=1 / 32)
     spec = surgery.fit(described, vgg(fc6=shape, fc7=(9, 16)))
     assert (spec.layer("fc6").options["kernel_size"], spec.layer("fc6").options["num_output"]) == ([2], 16)

@@ -1,4 +1,4 @@
-"""Weights for classes in another order: the scores are the same ones at other places."""
+"""Weights for classes in another order: the same scores in other channels."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ ORDER = (2, 0, 3, 1)
 
 
 def randomized(name: str, classes: int | tuple[int, ...]) -> Net:
-    """Every parameter is random, upsampling too, so that nothing agrees by symmetry."""
+    """All parameters are random, even upsampling, so that no result agrees by symmetry."""
     net = models.build(name, classes=classes, width=1 / 64)
     rng = np.random.default_rng(0)
     for parameters in net.params.values():

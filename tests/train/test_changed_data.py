@@ -11,7 +11,7 @@ import pytest
 from PIL import Image
 
 from fcnlite import storage
-from fcnlite._cli import parser as _cli
+from fcnlite._cli.running import run_command
 from fcnlite.train import report, results
 from fcnlite.train.__main__ import main
 from tests.train.bands import SMALL, scenes
@@ -26,7 +26,7 @@ def no_pictures(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def train(*arguments: object) -> int:
-    return _cli.run(main, [str(each) for each in arguments])
+    return run_command(main, [str(each) for each in arguments])
 
 
 @pytest.fixture

@@ -11,7 +11,7 @@ import pytest
 import fcnlite
 from fcnlite import evaluate, storage
 from fcnlite.data import Folder
-from fcnlite.description.spec import ModelInfo
+from fcnlite.description.model_info import ModelInfo
 from fcnlite.errors import DataError
 from fcnlite.net import Net
 from fcnlite.segmentation.evaluation import confusion

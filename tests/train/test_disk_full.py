@@ -10,11 +10,11 @@ from pathlib import Path
 import pytest
 
 from fcnlite import storage
-from fcnlite._cli import parser as _cli
+from fcnlite._cli.running import run_command
 from fcnlite.errors import FileError
 from fcnlite.train import report, results
 from fcnlite.train.__main__ import main
-from fcnlite.train.loop import Training
+from fcnlite.train.loop import _Loop
 from fcnlite.train.run_folder import Log, RunFolder
 from tests.train.runs import TINY, assert_same_run, leftovers
 
@@ -33,10 +33,10 @@ def no_pictures(monkeypatch: pytest.MonkeyPatch) -> None:
 def full(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     """The iterations, counted after them, at whose checkpoints the disk is full."""
     iterations: list[int] = []
-    sync, checkpoint, under_way = os.fsync, Training._checkpoint, [0]
+    sync, checkpoint, under_way = os.fsync, _Loop._checkpoint, [0]
 
-    def noting(self: Training, *arguments: object) -> None:
-        under_way[0] = self.solver.iteration
+    def noting(self: _Loop, *arguments: object) -> None:
+        under_way[0] = self.run.solver.iteration
         checkpoint(self, *arguments)  # type: ignore[arg-type]
 
     def failing(descriptor: int) -> None:
@@ -44,13 +44,13 @@ def full(monkeypatch: pytest.MonkeyPatch) -> list[int]:
             raise NO_ROOM
         sync(descriptor)
 
-    monkeypatch.setattr(Training, "_checkpoint", noting)
+    monkeypatch.setattr(_Loop, "_checkpoint", noting)
     monkeypatch.setattr(os, "fsync", failing)
     return iterations
 
 
 def train(*arguments: object) -> int:
-    return _cli.run(main, [str(each) for each in arguments])
+    return run_command(main, [str(each) for each in arguments])
 
 
 def test_a_checkpoint_that_does_not_fit_is_told_of_and_the_run_ends_as_any_other(
@@ -62,7 +62,7 @@ def test_a_checkpoint_that_does_not_fit_is_told_of_and_the_run_ends_as_any_other
     assert train(*run, "--out", tmp_path / "full") == 0
     err = capsys.readouterr().err
     for iteration in (2, 4):
-        assert f"warning: no checkpoint at iteration {iteration}, the run goes on: " in err
+        assert f"warning: no checkpoint at iteration {iteration}, the run continues: " in err
     assert err.count("No space left on device") == 2
     assert_same_run(tmp_path / "full", tmp_path / "whole")
     assert leftovers(tmp_path / "full") == set()

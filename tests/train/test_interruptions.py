@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 
 from fcnlite import storage
-from fcnlite._cli import parser as _cli
+from fcnlite._cli.running import run_command
 from fcnlite.train import report, results
 from fcnlite.train.__main__ import main
 from fcnlite.train.run_folder import Log, RunFolder
@@ -52,7 +52,7 @@ def run(tmp_path: Path) -> tuple[object, ...]:
 
 
 def train(*arguments: object) -> int:
-    return _cli.run(main, [str(each) for each in arguments])
+    return run_command(main, [str(each) for each in arguments])
 
 
 def image_of(folder: Path) -> Image:

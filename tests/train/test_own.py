@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from fcnlite import data, evaluate, solver
-from fcnlite._cli import imports as _cli_import
+from fcnlite._cli import imports
 from fcnlite.train import __main__ as train
 from fcnlite.train.checkpoint import read_options
 from tests.cli.conftest import Command
@@ -88,7 +88,7 @@ def fresh(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     for register, before in kept:
         register.clear()  # type: ignore[attr-defined]
         register.update(before)  # type: ignore[attr-defined]
-    _cli_import._loaded.clear()
+    imports._loaded.clear()
 
 
 def test_a_run_and_its_resumption_and_evaluation(command: Command) -> None:
@@ -101,7 +101,7 @@ def test_a_run_and_its_resumption_and_evaluation(command: Command) -> None:
     assert ended.status == 0, ended.err
     ended = command(train.main, "--resume", "--iterations", 4, "--out", "parts")
     assert ended.status == 1
-    assert ended.err == "error: parts: the run was begun with --import mine.py; give that with --resume too.\n"
+    assert ended.err == "error: parts: the run began with --import mine.py; give that with --resume too.\n"
     ended = command(train.main, "--resume", "--iterations", 4, "--out", "parts", "--import", "mine.py")
     assert ended.status == 0, ended.err
     whole_arrays, arrays_of_parts = arrays(Path("whole/last.h5")), arrays(Path("parts/last.h5"))

@@ -147,7 +147,7 @@ def test_a_recipe_trains_and_what_ran_is_stored(command: Command, tmp_path: Path
     run = ("--recipe", "lite", *SMALL, "--loss-sampling", 0.5, "--check-every", 1)
     assert command(main, *run, "--iterations", 3, "--out", tmp_path / "whole").status == 0
     content = storage.load(tmp_path / "whole" / "last.h5")
-    stored, recipe = content.progress["options"], only("lite").plain()
+    stored, recipe = content.progress["options"], only("lite").to_json()
     assert content.progress["type"] == "AdamW"
     of_data, of_time = {"data", "data_option", "batch_size", "crop"}, {"check_every", "iterations", "threads"}
     changed = {"width", "loss_sampling", *of_data, *of_time}

@@ -11,12 +11,11 @@ import pytest
 from PIL import Image
 
 from fcnlite import config, models, storage
-from fcnlite._cli import parser as _cli
+from fcnlite._cli.running import run_command
 from fcnlite.data import VOID
 from fcnlite.solver import SGD
-from fcnlite.train import report, results
+from fcnlite.train import loop, report, results
 from fcnlite.train.__main__ import main
-from fcnlite.train.loop import Training
 from tests.train.runs import TINY, assert_same_run, leftovers
 
 RUN = (*TINY, "--iterations", 2, "--check-every", 1, "--no-validation")
@@ -49,15 +48,15 @@ def out(finished: Path, tmp_path: Path) -> Path:
 
 
 def train(*arguments: object) -> int:
-    return _cli.run(main, [str(each) for each in arguments])
+    return run_command(main, [str(each) for each in arguments])
 
 
 def killed_before_its_first_step(monkeypatch: pytest.MonkeyPatch, *arguments: object) -> None:
-    def die(self: Training) -> None:
+    def die(*call: object) -> None:
         raise SystemExit
 
     with monkeypatch.context() as patch, pytest.raises(SystemExit):
-        patch.setattr(Training, "train", die)
+        patch.setattr(loop, "train", die)
         train(*arguments)
 
 
@@ -133,7 +132,7 @@ def test_a_log_that_is_not_the_runs_own_is_refused(
     if content is not None:
         (out / "log.csv").write_bytes(content)
     err = refusal(capsys, "--resume", "--out", out)
-    for word in ("log.csv", "last.h5 counts on", "--overwrite", *words):
+    for word in ("log.csv", "last.h5 relies on", "--overwrite", *words):
         assert word in err
     assert not (out / "log.csv").exists() if content is None else (out / "log.csv").read_bytes() == content
 
@@ -146,7 +145,7 @@ def test_a_log_of_checks_that_is_not_the_runs_own_is_refused(
     if content is not None:
         (out / "log.jsonl").write_bytes(content)
     err = refusal(capsys, "--resume", "--out", out)
-    for word in ("log.jsonl", "last.h5 counts on", "--overwrite"):
+    for word in ("log.jsonl", "last.h5 relies on", "--overwrite"):
         assert word in err
 
 
@@ -218,7 +217,7 @@ def test_a_damaged_record_is_one_sentence_that_names_the_checkpoint(
     alter(out / "last.h5", **record)
     before = (out / "log.csv").read_bytes()
     err = refusal(capsys, "--resume", "--out", out)
-    assert f"error: {out / 'last.h5'}: its record of where the run stands" in err
+    assert f"error: {out / 'last.h5'}: its record of the run's progress" in err
     assert (out / "log.csv").read_bytes() == before
 
 
@@ -236,13 +235,13 @@ def test_a_checkpoint_without_options_is_not_of_a_run(
     out: Path, capsys: pytest.CaptureFixture[str], options: Any
 ) -> None:
     alter(out / "last.h5", options=options)
-    assert "last.h5: is no checkpoint of a training run" in refusal(capsys, "--resume", "--out", out)
+    assert "last.h5: is not a checkpoint of a training run" in refusal(capsys, "--resume", "--out", out)
 
 
 def test_a_solvers_own_snapshot_is_not_of_a_run(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (tmp_path / "run").mkdir()
     SGD(models.build("lite-fcn8s", classes=6, width=0.02, phase="TRAIN")).snapshot(tmp_path / "run" / "last.h5")
-    assert "is no checkpoint of a training run" in refusal(capsys, "--resume", "--out", tmp_path / "run")
+    assert "is not a checkpoint of a training run" in refusal(capsys, "--resume", "--out", tmp_path / "run")
 
 
 @pytest.mark.parametrize("option", [("--init", "weights.h5"), ("--overwrite",), ("--recipe", "lite")])

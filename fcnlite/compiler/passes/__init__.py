@@ -1,6 +1,6 @@
-"""The passes: each looks for one thing in the graph and puts something better there, with the same result.
+"""The passes of the compiler, a file each: one finds a pattern in the graph and replaces it by a faster equivalent.
 
-A pass is a function of the graph (and the machine, where it chooses); it returns what it did, a line for each place.
+table.py lists them in order. A file opens with the pattern *before* and *after* the pass and the *condition*.
 """
 
 from __future__ import annotations

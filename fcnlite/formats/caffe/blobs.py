@@ -1,4 +1,4 @@
-"""Caffe's blobs as arrays, and files that hold one: binaryproto."""
+"""Reads Caffe's blobs as arrays, also from files that hold one blob: binaryproto."""
 
 from __future__ import annotations
 
@@ -10,54 +10,54 @@ from typing import Any, BinaryIO
 import numpy as np
 
 from fcnlite.errors import FileError
-from fcnlite.formats.caffe.bounded import opened
+from fcnlite.formats.caffe.reading import open_mapped
 from fcnlite.formats.caffe.schema import fields, message_class
-from fcnlite.formats.caffe.wire import BYTES, parts
+from fcnlite.formats.caffe.wire import BYTES, records
 from fcnlite.layers.options import MAX_AXES
 
 MAX_BLOB_BYTES = 64 << 20
-"""Of a binaryproto: a mean picture or a matrix of classes."""
+"""Maximum size of a binaryproto, which holds a mean picture or a matrix of classes."""
 
 _LEGACY_AXES = ("num", "channels", "height", "width")
 _CHUNK = 1 << 20
-"""Numbers that are converted or checked at a time."""
+"""The number of values that are converted or checked at a time."""
 
 _BLOB = fields("BlobProto")
 _FLOATS, _DOUBLES = _BLOB["data"].number, _BLOB["double_data"].number
 _GRADIENTS = (_BLOB["diff"].number, _BLOB["double_diff"].number, 13)
 _RAW = 12
-"""`raw_data`, which NVIDIA's Caffe and OpenCV write: numbers of 2, 4 or 8 bytes; 13 is `raw_diff`."""
+"""`raw_data`, which NVIDIA's Caffe and OpenCV write: numbers of 2, 4 or 8 bytes. 13 is `raw_diff`."""
 
-Piece = tuple[int, int]
-"""From byte to byte of the file."""
+Span = tuple[int, int]
+"""A range of bytes in the file: the first, and the one after the last."""
 
 
 def read_blob(path: str | os.PathLike[str]) -> np.ndarray:
     """The float32 array in a binaryproto file (a mean picture, an infogain matrix). Raises `FileError`."""
     from google.protobuf.message import DecodeError
 
-    with opened(path, MAX_BLOB_BYTES) as (stream, data):
+    with open_mapped(path, MAX_BLOB_BYTES) as (stream, data):
         try:
             array = to_array(stream, data, (0, len(data)), str(path))
         except (ValueError, DecodeError) as error:
-            raise FileError(f"{path}: is no binaryproto, or it is damaged or cut short.") from error
+            raise FileError(f"{path}: is not a binaryproto, or it is damaged or cut short.") from error
     return array.copy()
 
 
-def to_array(stream: BinaryIO, data: memoryview, blob: Piece, where: str) -> np.ndarray:
-    """The numbers of the BlobProto at `blob` of a file, in their shape: float32, read-only.
+def to_array(stream: BinaryIO, data: memoryview, blob: Span, where: str) -> np.ndarray:
+    """The array of the BlobProto at `blob` of a file: float32, read-only.
 
-    `data` maps the file that `stream` reads: the walk looks at few bytes of it, and the numbers are read into their
-    array straight. Raises `FileError`, beginning with `where`, for numbers that do not fit the shape or are not
-    finite; `ValueError` or protobuf's `DecodeError` where there is no message.
+    `data` maps the file that `stream` reads. Finding the numbers touches few bytes of `data`; `stream` then reads them
+    directly into the array. Raises `FileError`, beginning with `where`, for numbers that do not fit the shape or are
+    not finite; `ValueError` or protobuf's `DecodeError` if there is no message.
     """
-    pieces: dict[int, list[Piece]] = {_FLOATS: [], _DOUBLES: [], _RAW: []}
+    spans: dict[int, list[Span]] = {_FLOATS: [], _DOUBLES: [], _RAW: []}
     rest = bytearray()
-    for part in parts(data, *blob):
-        if part.kind == BYTES and part.number in pieces:
-            pieces[part.number].append((part.start, part.end))
-        elif part.number not in _GRADIENTS:
-            rest += data[part.begin : part.end]
+    for record in records(data, *blob):
+        if record.wire_type == BYTES and record.number in spans:
+            spans[record.number].append((record.start, record.end))
+        elif record.number not in _GRADIENTS:
+            rest += data[record.begin : record.end]
     message: Any = message_class("BlobProto")()
     message.ParseFromString(bytes(rest))
     shape = _shape(message, where)
@@ -66,16 +66,16 @@ def to_array(stream: BinaryIO, data: memoryview, blob: Piece, where: str) -> np.
         _check_count(len(unpacked), shape, where)
         array = np.array(unpacked, dtype=np.float32)
     else:
-        kind, found = _kind(pieces, count)
-        _check_count(sum(end - start for start, end in found) // kind.itemsize, shape, where)
-        array = _read(stream, found, kind, count)
+        dtype, found = _stored(spans, count)
+        _check_count(sum(end - start for start, end in found) // dtype.itemsize, shape, where)
+        array = _read(stream, found, dtype, count)
     check_finite(array, where)
-    array.flags.writeable = False  # so that a net may adopt it, however large, without a copy
+    array.flags.writeable = False  # a net can then use the array without a copy
     return array.reshape(shape)
 
 
 def check_shape(shape: Iterable[int], where: str) -> tuple[int, ...]:
-    """The sizes of a blob, each at least 1. Raises `FileError`, beginning with `where`."""
+    """The shape of a blob as a tuple. Raises `FileError`, beginning with `where`, for a shape that no blob has."""
     sizes = tuple(shape)
     if len(sizes) > MAX_AXES or any(size < 1 for size in sizes):
         raise FileError(f"{where}: has the shape {_show(sizes)}; expected up to {MAX_AXES} sizes of at least 1.")
@@ -88,14 +88,14 @@ def _shape(message: Any, where: str) -> tuple[int, ...]:
     return check_shape(message.shape.dim, where)
 
 
-def _kind(pieces: dict[int, list[Piece]], count: int) -> tuple[np.dtype[Any], list[Piece]]:
-    """What the numbers are stored as, and where."""
-    if raw := pieces[_RAW]:
+def _stored(spans: dict[int, list[Span]], count: int) -> tuple[np.dtype[Any], list[Span]]:
+    """The dtype and the places of the numbers in the file."""
+    if raw := spans[_RAW]:
         size = sum(end - start for start, end in raw)
         return np.dtype({2 * count: "<f2", 8 * count: "<f8"}.get(size, "<f4")), raw
-    if doubles := pieces[_DOUBLES]:
+    if doubles := spans[_DOUBLES]:
         return np.dtype("<f8"), doubles
-    return np.dtype("<f4"), pieces[_FLOATS]
+    return np.dtype("<f4"), spans[_FLOATS]
 
 
 def _check_count(found: int, shape: tuple[int, ...], where: str) -> None:
@@ -103,7 +103,7 @@ def _check_count(found: int, shape: tuple[int, ...], where: str) -> None:
         raise FileError(f"{where}: holds no numbers; expected a blob that Caffe saved.")
     if found == 0:
         raise FileError(
-            f"{where}: has a shape but no numbers; the file was saved without its weights, get the full one."
+            f"{where}: has a shape but no numbers; the file was saved without its weights, get the complete file."
         )
     if found != math.prod(shape):
         raise FileError(
@@ -112,20 +112,20 @@ def _check_count(found: int, shape: tuple[int, ...], where: str) -> None:
         )
 
 
-def _read(stream: BinaryIO, pieces: list[Piece], kind: np.dtype[Any], count: int) -> np.ndarray:
-    """The numbers that lie at `pieces` of the file."""
+def _read(stream: BinaryIO, spans: list[Span], dtype: np.dtype[Any], count: int) -> np.ndarray:
+    """The numbers at `spans` of the file as float32."""
     array = np.empty(count, np.float32)
     at = 0
-    for start, end in pieces:
+    for start, end in spans:
         stream.seek(start)
-        size = (end - start) // kind.itemsize
-        if (end - start) % kind.itemsize:
-            raise ValueError(f"{end - start} bytes at byte {start} are no whole number of {kind.name}")
-        if kind == array.dtype:
+        size = (end - start) // dtype.itemsize
+        if (end - start) % dtype.itemsize:
+            raise ValueError(f"{end - start} bytes at byte {start} are not a multiple of {dtype.name}")
+        if dtype == array.dtype:
             _fill(stream, array[at : at + size])
         else:
             for first in range(at, at + size, _CHUNK):
-                part = np.empty(min(_CHUNK, at + size - first), kind)
+                part = np.empty(min(_CHUNK, at + size - first), dtype)
                 _fill(stream, part)
                 with np.errstate(over="ignore"):
                     array[first : first + len(part)] = part
@@ -134,7 +134,7 @@ def _read(stream: BinaryIO, pieces: list[Piece], kind: np.dtype[Any], count: int
 
 
 def _fill(stream: BinaryIO, array: np.ndarray) -> None:
-    """Read as many bytes as the array has."""
+    """Fill the array from the stream. Raises `ValueError` if the stream ends early."""
     view = array.view(np.uint8).data
     while view:
         read = stream.readinto(view)  # type: ignore[attr-defined]
@@ -144,6 +144,7 @@ def _fill(stream: BinaryIO, array: np.ndarray) -> None:
 
 
 def check_finite(array: np.ndarray, where: str) -> None:
+    """Raise `FileError`, beginning with `where`, for NaN and infinite numbers."""
     flat = array.reshape(-1)
     if not all(np.isfinite(flat[at : at + _CHUNK]).all() for at in range(0, flat.size, _CHUNK)):
         raise FileError(f"{where}: holds NaN or infinite numbers; the training that wrote it had diverged.")

@@ -1,4 +1,4 @@
-"""Caffe's HDF5 snapshots: weights (.caffemodel.h5) and solver states (.solverstate.h5)."""
+"""Reads Caffe's HDF5 snapshots: weights (.caffemodel.h5) and solver states (.solverstate.h5)."""
 
 from __future__ import annotations
 
@@ -14,8 +14,9 @@ from fcnlite.formats.caffe.blobs import check_finite, check_shape
 
 _FLOATS = ("<f4", "<f8", ">f4", ">f8")
 _MAX_DEPTH = 20
-"""Of groups: a layer called a/b/c lies three deep."""
+"""Maximum depth of groups; a layer called a/b/c is three groups deep."""
 MAX_BLOBS = 100_000
+"""Maximum number of members of a group."""
 
 
 def read_hdf5_weights(path: str | os.PathLike[str]) -> dict[str, list[np.ndarray]]:
@@ -37,7 +38,7 @@ def read_arrays(path: str | os.PathLike[str], content: np.ndarray, group: Any, w
 
 
 def group_of(path: str | os.PathLike[str], where: Any, name: str) -> Any:
-    """The group `name`, no link. Raises `FileError`."""
+    """The group `name`. Raises `FileError` if it is missing or a link."""
     import h5py
 
     if not isinstance(where.get(name, getlink=True), h5py.HardLink) or not isinstance(where[name], h5py.Group):
@@ -48,7 +49,7 @@ def group_of(path: str | os.PathLike[str], where: Any, name: str) -> Any:
 def _layers(
     path: str | os.PathLike[str], content: np.ndarray, group: Any, name: str, depth: int
 ) -> Iterator[tuple[str, list[np.ndarray]]]:
-    """The layers at and below `group`: a group with data sets is one."""
+    """The layers at and below `group`; a group that holds data sets is a layer."""
     import h5py
 
     if depth > _MAX_DEPTH or len(group) > MAX_BLOBS:

@@ -1,9 +1,9 @@
-"""Prototxt: nets and solvers as text. Nets of the older forms V0 and V1 become V2 as they are read.
+"""Reads and writes prototxt: nets and solvers as text. Nets in the older forms V0 and V1 are converted to V2.
 
-A layer's options are the fields of its parameter messages (`convolution_param { ... }`), merged into one
-mapping. A registered layer type names its messages and the others are ignored, as Caffe does; of an unknown
-type all are taken. Weights inside a prototxt (`blobs`) and `debug_info` are passed over. A BatchNorm of NVIDIA's Caffe
-that scales too is read as a BatchNorm and a Scale.
+A layer's options are the fields of its parameter messages (`convolution_param { ... }`), merged into one mapping. A
+registered layer type names its messages, and the others are ignored, as in Caffe; for an unknown type all are read.
+Weights inside a prototxt (`blobs`) and `debug_info` are ignored. A BatchNorm of NVIDIA's Caffe that also scales is read
+as a BatchNorm and a Scale.
 """
 
 from __future__ import annotations
@@ -17,10 +17,10 @@ from fcnlite.description.spec import LayerSpec, NetSpec, ParamSpec, StateRule
 from fcnlite.errors import FileError, SpecError, nearest
 from fcnlite.files import beside
 from fcnlite.formats.caffe.blobs import read_blob
-from fcnlite.formats.caffe.bounded import read_bounded
-from fcnlite.formats.caffe.foreign import Foreign, parse_net_text
-from fcnlite.formats.caffe.nvidia import OPTIONS, separated
-from fcnlite.formats.caffe.plain import fill, to_plain
+from fcnlite.formats.caffe.custom_layers import CustomLayer, parse_net_text
+from fcnlite.formats.caffe.messages import fill, to_dict
+from fcnlite.formats.caffe.nvidia_batch_norm import OPTIONS, split_batch_norms
+from fcnlite.formats.caffe.reading import read_bounded
 from fcnlite.formats.caffe.schema import fields, message_class
 from fcnlite.formats.caffe.text import MAX_TEXT_BYTES, parse_text
 from fcnlite.formats.caffe.upgrade import upgraded
@@ -29,13 +29,14 @@ from fcnlite.layers import registered
 _OPTION_MESSAGES = {
     field.name: field.type for field in fields("LayerParameter").values() if field.name.endswith("_param")
 }
-"""The fields of LayerParameter that hold options, and the message of each."""
+"""The message type of each field of LayerParameter that holds options."""
 
 
 def read_net(path: str | os.PathLike[str]) -> NetSpec:
     """The net that a prototxt file describes. Raises `FileError` or `SpecError`, naming file and line.
 
-    The matrix of an InfogainLoss, which is a file beside it or in the working directory, becomes the option `matrix`.
+    The matrix of an InfogainLoss is a file beside the prototxt or in the working directory; it becomes the option
+    `matrix`.
     """
     spec = parse_net(_read_text(path), str(path))
     layers = tuple(_with_matrix(layer, path) if layer.type == "InfogainLoss" else layer for layer in spec)
@@ -43,7 +44,7 @@ def read_net(path: str | os.PathLike[str]) -> NetSpec:
 
 
 def _with_matrix(layer: LayerSpec, path: str | os.PathLike[str]) -> LayerSpec:
-    """The layer with its matrix read from the file that `source` names."""
+    """The layer with the option `matrix`, from the file that its option `source` names."""
     options = dict(layer.options)
     if source := options.pop("source", ""):
         options["matrix"] = read_blob(beside(path, source)).ravel().tolist()
@@ -51,9 +52,9 @@ def _with_matrix(layer: LayerSpec, path: str | os.PathLike[str]) -> LayerSpec:
 
 
 def parse_net(text: str, source: str = "<text>") -> NetSpec:
-    """The net that `text` describes; messages call it `source`."""
-    message, foreign = parse_net_text(text, source)
-    return _net_spec(message, source, foreign)
+    """The net that `text` describes. Raises `SpecError`, naming `source` and the line."""
+    message, custom = parse_net_text(text, source)
+    return _net_spec(message, source, custom)
 
 
 def read_solver(path: str | os.PathLike[str]) -> dict[str, Any]:
@@ -62,10 +63,10 @@ def read_solver(path: str | os.PathLike[str]) -> dict[str, Any]:
 
 
 def parse_solver(text: str, source: str = "<text>") -> dict[str, Any]:
-    """The fields that `text` sets, by Caffe's names.
+    """The fields of a solver that `text` sets, by Caffe's names. Raises `SpecError`, naming `source` and the line.
 
-    Enums are strings, repeated fields lists, `train_state` and `test_state` mappings; a net written inside
-    the solver (`net_param`, `train_net_param`, each of `test_net_param`) is a `NetSpec`.
+    Enums become strings, repeated fields lists, `train_state` and `test_state` mappings. A net inside the solver
+    (`net_param`, `train_net_param`, each of `test_net_param`) becomes a `NetSpec`.
     """
     message: Any = parse_text("SolverParameter", text, source)
     nets: dict[str, Any] = {}
@@ -77,7 +78,7 @@ def parse_solver(text: str, source: str = "<text>") -> dict[str, Any]:
         nets["test_net_param"] = [_net_spec(each, source) for each in message.test_net_param]
         message.ClearField("test_net_param")
     try:
-        return {**to_plain(message), **nets}
+        return {**to_dict(message), **nets}
     except SpecError as error:
         raise SpecError(f"{source}: {error}") from error
 
@@ -85,7 +86,7 @@ def parse_solver(text: str, source: str = "<text>") -> dict[str, Any]:
 def write_net(spec: NetSpec) -> str:
     """`spec` as V2 prototxt text, which `parse_net` reads back to an equal spec.
 
-    Raises `SpecError`, naming the layer, for options that Caffe's messages cannot say.
+    Raises `SpecError`, naming the layer, for options that Caffe's messages do not have.
     """
     from google.protobuf import text_format
 
@@ -110,25 +111,25 @@ def _read_text(path: str | os.PathLike[str]) -> str:
     except UnicodeDecodeError as error:
         raise FileError(
             f"{path}: is not a prototxt, which is UTF-8 text (byte {error.start} is not); "
-            "weights (.caffemodel) go where weights are asked for."
+            "give weights (.caffemodel) as the weights, after the prototxt."
         ) from error
 
 
-def _net_spec(message: Any, source: str, foreign: Mapping[int, Foreign] | None = None) -> NetSpec:
-    """A NetParameter of any version as a spec."""
+def _net_spec(message: Any, source: str, custom: Mapping[int, CustomLayer] | None = None) -> NetSpec:
+    """A NetParameter in any version's form as a spec."""
     try:
         message = upgraded(message)
         inputs = _legacy_inputs(message)
-        layers = [_layer_spec(layer, (foreign or {}).get(i)) for i, layer in enumerate(message.layer)]
+        layers = [_layer_spec(layer, (custom or {}).get(i)) for i, layer in enumerate(message.layer)]
         state = message.state
-        layers = list(separated(layers))
+        layers = list(split_batch_norms(layers))
         return NetSpec(message.name, (*inputs, *layers), message.force_backward, state.level, tuple(state.stage))
     except SpecError as error:
         raise SpecError(f"{source}: {error}") from error
 
 
 def _legacy_inputs(message: Any) -> list[LayerSpec]:
-    """`input: "data"` with `input_shape { ... }` or four `input_dim` each, as layers of type Input."""
+    """The inputs that are not layers, `input: "data"` with `input_shape` or four `input_dim`, as Input layers."""
     names = list(message.input)
     dims = list(message.input_dim)
     if not message.input_shape and not dims:
@@ -149,11 +150,11 @@ def _legacy_inputs(message: Any) -> list[LayerSpec]:
     ]
 
 
-def _layer_spec(message: Any, foreign: Foreign | None) -> LayerSpec:
+def _layer_spec(message: Any, custom: CustomLayer | None) -> LayerSpec:
     """A LayerParameter as a spec."""
     message.ClearField("blobs")
     try:
-        values = to_plain(message)
+        values = to_dict(message)
     except SpecError as error:
         raise SpecError(f"layer {message.name!r}: {error}") from error
     return LayerSpec(
@@ -161,14 +162,14 @@ def _layer_spec(message: Any, foreign: Foreign | None) -> LayerSpec:
         type=message.type,
         bottom=tuple(message.bottom),
         top=tuple(message.top),
-        options=_merged_options(message.type, values, foreign.messages if foreign else {}),
+        options=_merged_options(message.type, values, custom.messages if custom else {}),
         param=tuple(ParamSpec(**each) for each in values.get("param", ())),
         loss_weight=tuple(values.get("loss_weight", ())),
         propagate_down=tuple(message.propagate_down),
         phase=values.get("phase"),
         include=tuple(_state_rule(each) for each in values.get("include", ())),
         exclude=tuple(_state_rule(each) for each in values.get("exclude", ())),
-        where=foreign.where if foreign else "",
+        where=custom.where if custom else "",
     )
 
 
@@ -177,21 +178,21 @@ def _state_rule(values: Mapping[str, Any]) -> StateRule:
     return StateRule(**{**values, **lists})
 
 
-def _merged_options(type_: str, values: Mapping[str, Any], foreign: Mapping[str, Any]) -> dict[str, Any]:
-    """The options of a layer; those that Caffe's messages know are as they say."""
+def _merged_options(type_: str, values: Mapping[str, Any], custom: Mapping[str, Any]) -> dict[str, Any]:
+    """The options of a layer: those of a custom layer, overridden by those that Caffe's messages describe."""
     layer = registered().get(type_)
-    messages = [*_OPTION_MESSAGES, *(foreign.keys() - _OPTION_MESSAGES)] if layer is None else layer.messages
+    messages = [*_OPTION_MESSAGES, *(custom.keys() - _OPTION_MESSAGES)] if layer is None else layer.messages
     found: dict[str, Any] = {}
     for message in messages:
-        options = foreign.get(message, {})
+        options = custom.get(message, {})
         if not isinstance(options, Mapping):
-            raise SpecError(f"{message}: is written more than once, or is no group of fields; write it once.")
+            raise SpecError(f"{message}: is not a single group of fields; write it once.")
         found.update({**options, **values.get(message, {})})
     return found
 
 
 def _options_by_message(layer: LayerSpec) -> dict[str, dict[str, Any]]:
-    """The options of `layer` sorted into the messages that Caffe keeps them in."""
+    """The options of `layer` by the message that holds them in Caffe."""
     known = registered().get(layer.type)
     if known is None:
         own = [name for name, message in _OPTION_MESSAGES.items() if message == f"{layer.type}Parameter"]
@@ -205,7 +206,7 @@ def _options_by_message(layer: LayerSpec) -> dict[str, dict[str, Any]]:
         if taken := {key: left.pop(key) for key in list(left) if key in names}:
             found[name] = taken
     if left and known is None:
-        # The type is not known: the one message that has all these options, if there is but one.
+        # The type is unknown: use the message that has all these options, if there is exactly one.
         fit = [name for name, message in _OPTION_MESSAGES.items() if left.keys() <= fields(message).keys()]
         if len(fit) == 1:
             return {**found, fit[0]: left}
@@ -221,7 +222,7 @@ def _options_by_message(layer: LayerSpec) -> dict[str, dict[str, Any]]:
 
 
 def _written(value: Any) -> dict[str, Any]:
-    """The fields of a dataclass that differ from their defaults, nested ones as mappings too."""
+    """The fields of a dataclass that differ from their defaults, with nested dataclasses as mappings."""
     out: dict[str, Any] = {}
     for each in dataclasses.fields(value):
         item = getattr(value, each.name)

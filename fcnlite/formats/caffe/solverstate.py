@@ -1,4 +1,4 @@
-"""Where one of Caffe's solvers stood: `.solverstate`, as a protobuf message or in HDF5."""
+"""Reads the state of Caffe's solvers: `.solverstate`, a protobuf message or HDF5."""
 
 from __future__ import annotations
 
@@ -12,32 +12,32 @@ import numpy as np
 from fcnlite.errors import FileError
 from fcnlite.formats import hdf5
 from fcnlite.formats.caffe.blobs import to_array
-from fcnlite.formats.caffe.bounded import opened
 from fcnlite.formats.caffe.caffemodel import MAX_BYTES
 from fcnlite.formats.caffe.hdf5_files import group_of, read_arrays
+from fcnlite.formats.caffe.reading import open_mapped
 from fcnlite.formats.caffe.schema import fields, message_class
-from fcnlite.formats.caffe.wire import BYTES, parts
+from fcnlite.formats.caffe.wire import BYTES, records
 
 _MAX_NAME = 10_000
-"""Bytes of the name of a file."""
+"""Maximum number of bytes in a file name."""
 
 
 @dataclass
 class SolverState:
-    """What Caffe keeps to go on."""
+    """The state from which Caffe resumes training."""
 
     iteration: int = 0
     learned_net: str = ""
-    """The file of the weights, as the solver was run."""
+    """The path of the weight file, relative to the folder in which the solver ran."""
     current_step: int = 0
-    """How often a multistep policy has stepped."""
+    """The number of steps that a multistep policy has taken."""
     history: list[np.ndarray] = field(default_factory=list)
-    """What the rule remembers, for each parameter in the order of the net; rules with two kinds have all of the first
-    before those of the second."""
+    """The optimizer's arrays, one per parameter in the order of the net. An optimizer with two arrays per parameter has
+    all of the first kind before those of the second."""
 
 
 def read_solver_state(path: str | os.PathLike[str]) -> SolverState:
-    """The solver state in a file of either form. Raises `FileError`."""
+    """The solver state in a protobuf or HDF5 file. Raises `FileError`."""
     return _read_hdf5(path) if hdf5.is_hdf5(path) else _read_binary(path)
 
 
@@ -49,18 +49,18 @@ def _read_binary(path: str | os.PathLike[str]) -> SolverState:
     arrays: list[np.ndarray] = []
     message: Any = message_class("SolverState")()
     try:
-        with opened(path, MAX_BYTES) as (stream, data):
-            for part in parts(data, 0, len(data)):
-                if part.number == history and part.kind == BYTES:
+        with open_mapped(path, MAX_BYTES) as (stream, data):
+            for record in records(data, 0, len(data)):
+                if record.number == history and record.wire_type == BYTES:
                     where = f"{path}: history {len(arrays)}"
-                    arrays.append(to_array(stream, data, (part.start, part.end), where))
-                elif part.end - part.begin <= _MAX_NAME:
-                    rest += data[part.begin : part.end]
+                    arrays.append(to_array(stream, data, (record.start, record.end), where))
+                elif record.end - record.begin <= _MAX_NAME:
+                    rest += data[record.begin : record.end]
         message.ParseFromString(bytes(rest))
     except (ValueError, DecodeError) as error:
-        raise FileError(f"{path}: is no solver state of Caffe, or it is damaged or cut short.") from error
+        raise FileError(f"{path}: is not a solver state of Caffe, or it is damaged or cut short.") from error
     if not message.HasField("iter"):
-        raise FileError(f"{path}: tells no iteration; expected a .solverstate that Caffe saved.")
+        raise FileError(f"{path}: has no iteration; expected a .solverstate that Caffe saved.")
     return SolverState(_iteration(path, message.iter), message.learned_net, message.current_step, arrays)
 
 
@@ -77,20 +77,20 @@ def _read_hdf5(path: str | os.PathLike[str]) -> SolverState:
 def _number(path: str | os.PathLike[str], content: np.ndarray, file: Any, name: str) -> int:
     found, raw = hdf5.data_set(path, content, file, name)
     if found.size != 1 or found.dtype.kind not in "iu":
-        raise hdf5.damaged(path, f"{name!r} is no whole number")
+        raise hdf5.damaged(path, f"{name!r} is not a whole number")
     return int(raw.view(found.dtype)[0])
 
 
 def _iteration(path: str | os.PathLike[str], value: int) -> int:
     if value < 0:
-        raise FileError(f"{path}: stands at iteration {value}; expected 0 or more.")
+        raise FileError(f"{path}: is of iteration {value}; expected 0 or more.")
     return value
 
 
 def weights_beside(path: str | os.PathLike[str], state: SolverState) -> Path:
-    """The weights that belong to a state: where it names them, else by that name beside it.
+    """The path of the weights that belong to a state: the path that it names, else that file name beside `path`.
 
-    Raises `FileError` where they are not found.
+    Raises `FileError` if neither exists.
     """
     named = Path(state.learned_net)
     candidates = [named, Path(path).parent / named.name]

@@ -1,4 +1,4 @@
-"""Protobuf text (prototxt) as messages, with errors that name the line."""
+"""Parses protobuf text (prototxt) into messages, with errors that name the line."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from google.protobuf.message import Message
 
 MAX_TEXT_BYTES = 4 << 20
-"""The largest prototxt that is read; those of the deepest published nets have under 1 MiB."""
+"""Maximum size of a prototxt; the deepest published nets need less than 1 MiB."""
 
 _UNKNOWN_FIELD = re.compile(r'Message type "[\w.]*?(\w+)" has no field named "([^"]*)"')
 _UNKNOWN_VALUE = re.compile(r'Enum type "([\w.]+)" has no value (?:named|with number) (\S+)\.')
@@ -20,18 +20,19 @@ _POSITION = re.compile(r"^\d+:\d+ : ")
 
 
 class UnknownFieldError(SpecError):
-    """The text has a field that its message has not."""
+    """The text sets a field that its message does not have."""
 
 
 class UnknownValueError(SpecError):
-    """The text gives an enum a value that it has not."""
+    """The text gives an enum a value that it does not have."""
 
 
-def parse_text(message: str, text: str, source: str, *, foreign_fields: bool = False) -> Message:
-    """Read `text` as the message of that name.
+def parse_text(message: str, text: str, source: str, *, allow_unknown_fields: bool = False) -> Message:
+    """The message of type `message` that `text` describes.
 
-    Raises `SpecError`, naming `source` and the line, for a mistake in the text: `UnknownFieldError` for a field that
-    the message has not, unless `foreign_fields` are to be passed over, `UnknownValueError` for an enum's value.
+    `allow_unknown_fields` skips fields that the message does not have. Raises `SpecError`, naming `source` and the
+    line, for an error in the text: `UnknownFieldError` for an unknown field, `UnknownValueError` for an unknown value
+    of an enum.
     """
     from google.protobuf import text_format
 
@@ -40,7 +41,7 @@ def parse_text(message: str, text: str, source: str, *, foreign_fields: bool = F
         raise FileError(f"{source}: has {len(text):,} characters; {limit}.")
     parsed = message_class(message)()
     try:
-        text_format.Parse(text, parsed, allow_unknown_field=foreign_fields)
+        text_format.Parse(text, parsed, allow_unknown_field=allow_unknown_fields)
     except text_format.ParseError as error:
         line = error.GetLine()
         where = source if line is None else f"{source}, line {line}"
@@ -54,7 +55,7 @@ def parse_text(message: str, text: str, source: str, *, foreign_fields: bool = F
 
 
 def _reason(error: str, text: str, line: int | None) -> str:
-    """What protobuf found, with the near names, and without the quoted line, which may be long."""
+    """Protobuf's message with similar names, without the quoted line, which may be long."""
     if match := _UNKNOWN_FIELD.search(error):
         return unknown_field(match[1], match[2])
     if match := _UNKNOWN_VALUE.search(error):
@@ -68,10 +69,10 @@ def _reason(error: str, text: str, line: int | None) -> str:
 
 
 def unknown_field(message: str, name: str) -> str:
-    """That a message has no such field, with the near names."""
+    """The error text for a field that a message does not have, with similar names."""
     return f"{message} has no field {name!r}; {nearest(name, fields(message))}"
 
 
 def unknown_value(enum: str, name: str) -> str:
-    """That an enum has no such value, with the near names."""
+    """The error text for a value that an enum does not have, with similar names."""
     return f"{enum} has no value {name!r}; {nearest(name, enum_values(enum))}"

@@ -1,7 +1,7 @@
-"""Protobuf's wire form, one level deep.
+"""Protobuf's wire format, one level deep.
 
-Protobuf itself reads a whole message into objects, which take up to 200 times the room of a hostile file (an
-empty layer is 3 bytes there). Walking over the fields takes none, and a large file needs no second copy.
+Protobuf itself parses a whole message into objects, which can take 200 times the memory of a hostile file, where an
+empty layer is 3 bytes. Iterating over the records allocates nothing, and a large file needs no second copy.
 """
 
 from __future__ import annotations
@@ -12,19 +12,21 @@ from typing import NamedTuple
 _VARINT, _FIXED64, BYTES, _FIXED32 = 0, 1, 2, 5
 
 
-class Part(NamedTuple):
-    """One field of a message: where it begins, where its content starts and ends in the data."""
+class Record(NamedTuple):
+    """One record of a message: a field's number, and the positions of its tag and its payload in the data."""
 
     number: int
-    kind: int
-    """Its wire type; BYTES for strings, messages and packed numbers."""
+    wire_type: int
+    """BYTES for strings, messages and packed numbers."""
     begin: int
+    """The first byte of the tag."""
     start: int
+    """The first byte of the payload."""
     end: int
 
 
-def parts(data: memoryview, start: int, end: int) -> Iterator[Part]:
-    """The fields of the message that lies at data[start:end]. Raises `ValueError` where there is none."""
+def records(data: memoryview, start: int, end: int) -> Iterator[Record]:
+    """The records of the message at data[start:end]. Raises `ValueError` if the data are not a message."""
     at = start
     while at < end:
         begin = at
@@ -39,11 +41,11 @@ def parts(data: memoryview, start: int, end: int) -> Iterator[Part]:
             if size > end - content:
                 raise ValueError(f"{size} bytes announced at byte {content}, {end - content} left")
             at = content + size
-        yield Part(number, kind, begin, content, at)
+        yield Record(number, kind, begin, content, at)
 
 
 def _extent(data: memoryview, kind: int, at: int, end: int) -> tuple[int, int]:
-    """The size of a field's content, and where it starts."""
+    """The size of a payload and the position of its first byte."""
     if kind == BYTES:
         return _varint(data, at, end)
     if kind in (_FIXED32, _FIXED64):
@@ -52,10 +54,10 @@ def _extent(data: memoryview, kind: int, at: int, end: int) -> tuple[int, int]:
 
 
 def _varint(data: memoryview, at: int, end: int) -> tuple[int, int]:
-    """The variable-length number at `at`, and where it ends."""
+    """The variable-length number at `at`, and the position after it."""
     value = 0
     for place, byte in enumerate(data[at : min(at + 10, end)]):
         value |= (byte & 0x7F) << (7 * place)
         if byte < 0x80:
             return value, at + place + 1
-    raise ValueError(f"a number without an end at byte {at}")
+    raise ValueError(f"an unterminated number at byte {at}")

@@ -1,0 +1,58 @@
+"""The options that name a net and say how it takes pictures."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import Any
+
+from fcnlite.errors import FileError, SpecError
+from fcnlite.loading import load
+from fcnlite.segmentation.segmenter import Segmenter
+
+
+def add_weights(to: argparse.ArgumentParser) -> None:
+    """Add the argument WEIGHTS and the options --net, --mean, --scale and --order; `open_segmenter` reads them."""
+    words = "a weight file (.h5), or a .caffemodel together with --net"
+    to.add_argument("weights", metavar="WEIGHTS", help=words)
+    to.add_argument("--net", metavar="PROTOTXT", help="the net's description, for weights that come without one")
+    add_preprocessing(to)
+
+
+def add_preprocessing(to: argparse.ArgumentParser) -> None:
+    """Add the options --mean, --scale and --order; `preprocessing_settings` reads them."""
+    group = to.add_argument_group("preprocessing of pictures (default: as the weight file or the description says)")
+    words = "the value to subtract: one number, one for each channel in the net's order, or a .binaryproto or .npy file"
+    group.add_argument("--mean", metavar="B,G,R", help=words)
+    group.add_argument("--scale", metavar="X", type=float, help="the factor to multiply by after subtracting the mean")
+    group.add_argument("--order", choices=("bgr", "rgb"), help="the order of the colours in the net's input")
+
+
+def preprocessing_settings(options: argparse.Namespace) -> dict[str, Any]:
+    """The values of --mean, --scale and --order as arguments of `load`. Raises `SpecError` for a malformed mean."""
+    mean: Any = options.mean
+    if mean is not None and not Path(mean).is_file():
+        try:
+            values = [float(each) for each in mean.split(",")]
+        except ValueError:
+            raise SpecError(
+                f"--mean {mean}: is neither a file nor numbers; expected one number, or one for each channel, such as "
+                "104,117,123."
+            ) from None
+        mean = values[0] if len(values) == 1 else values
+    return {"mean": mean, "scale": options.scale, "order": options.order}
+
+
+def open_segmenter(options: argparse.Namespace) -> Segmenter:
+    """A segmenter with the net and the preprocessing that the options name."""
+    settings = preprocessing_settings(options)
+    if options.net is not None:
+        return Segmenter(load(options.net, options.weights, **settings))
+    if Path(options.weights).suffix in (".caffemodel", ".prototxt"):
+        raise FileError(
+            f"{options.weights}: is not a self-contained weight file (.h5); "
+            "for Caffe's files give the .caffemodel and --net net.prototxt."
+        )
+    if any(value is not None for value in settings.values()):
+        return Segmenter(load(options.weights, **settings))
+    return Segmenter(options.weights)

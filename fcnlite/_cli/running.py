@@ -1,0 +1,85 @@
+"""How a command runs: its exit status, errors, warnings and progress."""
+
+from __future__ import annotations
+
+import os
+import sys
+import warnings
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+
+from fcnlite import config
+from fcnlite._cli.imports import import_all, requested
+from fcnlite._kernels import isa
+from fcnlite.errors import FcnliteError
+
+Main = Callable[[Sequence[str] | None], None]
+
+
+def run_command(main: Main, arguments: Sequence[str] | None = None) -> int:
+    """Call a command's `main` and return its exit status. Bad input ends in one sentence, without a traceback.
+
+    The modules that --import names are imported first, because choices and help texts depend on what they register.
+    """
+    with warnings.catch_warnings():
+        warnings.showwarning = _show_warning  # type: ignore[assignment]
+        try:
+            import_all(requested(sys.argv[1:] if arguments is None else arguments))
+            main(arguments)
+            sys.stdout.flush()
+        except FcnliteError as error:
+            print(f"error: {error}", file=sys.stderr)
+            return 1
+        except KeyboardInterrupt:
+            print("interrupted.", file=sys.stderr)
+            return 130
+        except MemoryError as error:
+            print(
+                f"error: there is not enough memory ({error}); make the net, the picture or the batch smaller.",
+                file=sys.stderr,
+            )
+            return 1
+        except OSError as error:
+            # Files raise FileError, so this is standard output: its reader has closed it, as `| head` does, or its
+            # disk is full. The null device takes what Python writes when it exits.
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            if not isinstance(error, BrokenPipeError):
+                print(f"error: standard output cannot be written ({error.strerror}).", file=sys.stderr)
+            return 1
+    return 0
+
+
+def check_environment(threads: int | None = None) -> None:
+    """Raise `FcnliteError` if an environment variable makes every computation fail.
+
+    A command calls this, or `apply_threads`, as soon as it has parsed its arguments; otherwise each picture would
+    report the same error. `threads`: the number from the command line, which replaces OMP_NUM_THREADS.
+    """
+    isa.name()
+    if threads is None:
+        config.num_threads()
+
+
+def apply_threads(threads: int | None) -> None:
+    """Check the environment and set the number of threads, if --threads gave one."""
+    check_environment(threads)
+    if threads is not None:
+        config.set_num_threads(threads)
+
+
+@contextmanager
+def progress_bar(unit: str) -> Iterator[Callable[[int, int], None]]:
+    """A function of (done, total) that draws a bar on standard error if that is a terminal."""
+    from tqdm import tqdm
+
+    with tqdm(unit=unit, disable=None, leave=False, file=sys.stderr) as bar:
+
+        def show(done: int, total: int) -> None:
+            bar.total = total
+            bar.update(done - bar.n)
+
+        yield show
+
+
+def _show_warning(message: object, *_: object) -> None:
+    print(f"warning: {message}", file=sys.stderr)

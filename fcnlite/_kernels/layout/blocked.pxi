@@ -1,0 +1,65 @@
+# Conversion between N×C×H×W arrays and blocked ones, N×C/16×H×W×16.
+
+
+def check(bint fits, what):
+    """Raise ValueError unless the arguments fit together: the kernels read and write without further checks."""
+    if not fits:
+        raise ValueError(f"{what} does not fit the other arguments")
+
+
+cdef bint all_within(const int* places, Py_ssize_t count, Py_ssize_t least, Py_ssize_t limit) noexcept nogil:
+    """Whether every place is in `least` … `limit` − 1."""
+    cdef Py_ssize_t i
+    for i in range(count):
+        if not least <= places[i] < limit:
+            return False
+    return True
+
+
+cdef inline int copy_threads(Py_ssize_t floats, int threads) noexcept:
+    """The number of threads that copy so many floats: one copies a few before another is awake."""
+    return threads if floats > 1 << 16 else 1
+
+
+def to_blocked(const float[:, :, :, ::1] x,
+               float[:, :, :, :, ::1] y,  # out
+               int threads):
+    """y[n, c // 16, :, :, c % 16] = x[n, c]; 0 in the channels that fill the last block."""
+    cdef Py_ssize_t item, planes = y.shape[1], pixels = x.shape[2] * x.shape[3]
+    check(y.shape[0] == x.shape[0] and planes == (x.shape[1] + BLOCK - 1) // BLOCK and y.shape[2] == x.shape[2]
+          and y.shape[3] == x.shape[3] and y.shape[4] == BLOCK, "y")
+    threads = copy_threads(y.size, threads)
+    for item in prange(x.shape[0] * planes * x.shape[2], nogil=True, schedule="static", num_threads=threads):
+        block_row(x, y, item // x.shape[2] // planes, item // x.shape[2] % planes, item % x.shape[2])
+
+
+cdef void block_row(const float[:, :, :, ::1] x, float[:, :, :, :, ::1] y, Py_ssize_t n, Py_ssize_t block,
+                    Py_ssize_t row) noexcept nogil:
+    cdef Py_ssize_t c, j, first = block * BLOCK, width = x.shape[3]
+    for c in range(BLOCK):
+        if first + c < x.shape[1]:
+            for j in range(width):
+                y[n, block, row, j, c] = x[n, first + c, row, j]
+        else:
+            for j in range(width):
+                y[n, block, row, j, c] = 0
+
+
+def from_blocked(const float[:, :, :, :, ::1] x,
+                 float[:, :, :, ::1] y,  # out
+                 int threads):
+    """y[n, c] = x[n, c // 16, :, :, c % 16]"""
+    cdef Py_ssize_t item, channels = y.shape[1], height = y.shape[2]
+    check(x.shape[0] == y.shape[0] and x.shape[1] == (channels + BLOCK - 1) // BLOCK and x.shape[2] == height
+          and x.shape[3] == y.shape[3] and x.shape[4] == BLOCK, "y")
+    threads = copy_threads(y.size, threads)
+    for item in prange(y.shape[0] * x.shape[1] * height, nogil=True, schedule="static", num_threads=threads):
+        unblock_row(x, y, item // height // x.shape[1], item // height % x.shape[1], item % height)
+
+
+cdef void unblock_row(const float[:, :, :, :, ::1] x, float[:, :, :, ::1] y, Py_ssize_t n, Py_ssize_t block,
+                      Py_ssize_t row) noexcept nogil:
+    cdef Py_ssize_t c, j
+    for c in range(min(BLOCK, y.shape[1] - block * BLOCK)):
+        for j in range(y.shape[3]):
+            y[n, block * BLOCK + c, row, j] = x[n, block, row, j, c]

@@ -1,0 +1,127 @@
+# Two convolutions in one pass: a thin direct one (products/direct.pxi), then a Winograd one (forward.pxi) of its
+# outputs.
+#
+# The array between them is as large as the picture and has many channels. Only a rectangle of it is computed at a time,
+# and read while it is in the cache. Some rows and columns at the rectangle's edges are computed twice.
+
+cdef enum:
+    LONGEST = 128  # places in a map of one rectangle, at most
+
+
+cdef Py_ssize_t span(const int* places, Py_ssize_t count, int* local) noexcept nogil:
+    """The first of `places` that is not −1; local = the distances from it, −1 where a place is −1."""
+    cdef Py_ssize_t i, first = -1
+    for i in range(count):
+        if places[i] >= 0 and first < 0:
+            first = places[i]
+        local[i] = -1 if places[i] < 0 else <int>(places[i] - first)
+    return max(first, 0)
+
+
+cdef Py_ssize_t distinct(const int* local, Py_ssize_t count) noexcept nogil:
+    """The number of different rows or columns among the places, without −1."""
+    cdef Py_ssize_t i, found = 0
+    for i in range(count):
+        found = max(found, local[i] + 1)
+    return found
+
+
+cdef void thin_rectangle(const Tiling* g, const Direct* thin, const float* x, const float* first_u,
+                         const float* first_bias, const float* u, const float* bias, float* y, Py_ssize_t image,
+                         Py_ssize_t top, Py_ssize_t left, Py_ssize_t down, Py_ssize_t across, float* v,
+                         Py_ssize_t v_frequency, float* m, Py_ssize_t m_frequency, float* between, float* copy,
+                         const Py_ssize_t* offsets) noexcept nogil:
+    """The rectangle of down × across tiles from tile row `top` and tile column `left` on."""
+    cdef Tiling local = g[0]
+    cdef Direct local_thin = thin[0]
+    cdef int[LONGEST] rows
+    cdef int[LONGEST] cols
+    cdef Py_ssize_t[16] starts
+    cdef Py_ssize_t row = span(g.rows + top * g.points, down * g.points, rows), i
+    cdef Py_ssize_t col = span(g.cols + left * g.points, across * g.points, cols)
+    local.height, local.width = distinct(rows, down * g.points), distinct(cols, across * g.points)
+    local.down, local.across, local.rows, local.cols = down, across, rows, cols
+    local.row_starts, local.col_starts = g.row_starts + top, g.col_starts + left
+    if local.height > 0 and local.width > 0:
+        local_thin.cols = thin.cols + col * thin.stride_w
+        local_thin.padded_width = (local.width - 1) * thin.stride_w + thin.length // thin.channels
+        local_thin.step = local_thin.padded_width * thin.channels
+        local_thin.top_height, local_thin.top_width = local.height, local.width
+        local_thin.panels = (local.width + ROWS - 1) // ROWS
+        local_thin.offsets = starts
+        for i in range(thin.segments):
+            starts[i] = i * local_thin.step
+        copy_rows(&local_thin, x + image * thin.planes * thin.height * thin.width, row * thin.stride_h,
+                  (local.height - 1) * thin.stride_h + thin.extent_h, copy)
+        direct_panels(&local_thin, copy, first_u, first_bias, between, 0, 0, local.height * local_thin.panels, 0,
+                      groups_of(thin.output_blocks))
+    forward_tiles(&local, between, u, bias, y + image * g.output_blocks * g.plane_height * g.plane_width * BLOCK, 0,
+                  down * across, v, v_frequency, m, m_frequency, offsets)
+
+
+def thin_winograd_forward(const float[:, :, :, ::1] x, const float[::1] first_u, const float[::1] first_bias,
+                          const int[::1] first_rows, const int[::1] first_cols, const float[::1] u,
+                          const float[::1] bias,
+                          float[:, :, :, :, ::1] y,  # out
+                          tiling, *, window, stride, bint first_relu, between, top_size, margins, bint relu, bint pool,
+                          rectangle,
+                          float[::1] scratch, int threads):
+    """y = `winograd_forward` by u of (`direct_forward`, thin, of x by first_u).
+
+    `window` and `stride`: of the first convolution. `between`: channels, height and width of its outputs. `rectangle`:
+    rows and columns of tiles at once. `scratch` needs `thin_winograd_scratch(...)` floats for each thread.
+    """
+    cdef Tiling g
+    cdef Direct thin
+    cdef Py_ssize_t channels, height, width, tile_rows, tile_cols, v_frequency, m_frequency, v_size, m_size, size, item
+    cdef Py_ssize_t tall, wide, between_size, frequencies
+    channels, height, width = between
+    tile_rows, tile_cols = rectangle
+    set_tiling(&g, tiling, ((channels + BLOCK - 1) // BLOCK, height, width), (y.shape[1], *top_size))
+    frequencies = g.points * g.points
+    g.relu, g.pool = relu, pool
+    set_top(&g, y.shape[2], y.shape[3], margins)
+    thin.planes = thin.channels = x.shape[1]
+    thin.height, thin.width, thin.thin, thin.relu = x.shape[2], x.shape[3], True, first_relu
+    thin.slopes = NULL
+    thin.segments, thin.extent_h, thin.dilation_h, thin.length = window[0], window[0], 1, window[1] * x.shape[1]
+    thin.stride_h, thin.stride_w = stride
+    thin.u_group = thin.segments * thin.length * GROUP
+    thin.output_blocks = g.channel_blocks
+    thin.rows, thin.cols = &first_rows[0], &first_cols[0]
+    check(window[0] <= 16 and first_rows.shape[0] >= (height - 1) * thin.stride_h + window[0]
+          and first_cols.shape[0] >= (width - 1) * thin.stride_w + window[1]
+          and all_within(thin.rows, first_rows.shape[0], -1, thin.height)
+          and all_within(thin.cols, first_cols.shape[0], -1, thin.width), "first maps")
+    check(min(tile_rows, tile_cols) > 0 and max(tile_rows, tile_cols) * g.points <= LONGEST and g.dilation == 1,
+          "rectangle")
+    check(u.shape[0] >= groups_of(g.output_blocks) * frequencies * g.channel_blocks * BLOCK * GROUP, "u")
+    check(bias.shape[0] >= g.output_blocks * BLOCK and first_bias.shape[0] >= g.channel_blocks * BLOCK
+          and first_u.shape[0] >= groups_of(g.channel_blocks) * thin.u_group, "bias")
+    size = thin_winograd_scratch(g.points, g.side, g.channel_blocks, x.shape[1], window, stride, rectangle)
+    check(scratch.shape[0] >= threads * size and y.shape[0] == x.shape[0] and y.shape[4] == BLOCK, "scratch")
+    v_frequency = spacing(whole_panels(tile_rows * tile_cols), g.channel_blocks * BLOCK)
+    m_frequency = spacing(whole_panels(tile_rows * tile_cols), GROUP)
+    v_size, m_size = frequencies * v_frequency, frequencies * m_frequency
+    between_size = ((tile_rows - 1) * g.side + g.points) * ((tile_cols - 1) * g.side + g.points)
+    between_size *= g.channel_blocks * BLOCK
+    tall, wide = (g.down + tile_rows - 1) // tile_rows, (g.across + tile_cols - 1) // tile_cols
+    cdef Py_ssize_t[::1] offsets = segment_offsets(g.channel_blocks)
+    for item in prange(x.shape[0] * tall * wide, nogil=True, schedule="dynamic", num_threads=threads):
+        thin_rectangle(&g, &thin, &x[0, 0, 0, 0], &first_u[0], &first_bias[0], &u[0], &bias[0], &y[0, 0, 0, 0, 0],
+                       item // (tall * wide), item // wide % tall * tile_rows, item % wide * tile_cols,
+                       min(tile_rows, g.down - item // wide % tall * tile_rows),
+                       min(tile_cols, g.across - item % wide * tile_cols), &scratch[0] + threadid() * size, v_frequency,
+                       &scratch[0] + threadid() * size + v_size, m_frequency,
+                       &scratch[0] + threadid() * size + v_size + m_size,
+                       &scratch[0] + threadid() * size + v_size + m_size + between_size, &offsets[0])
+
+
+def thin_winograd_scratch(Py_ssize_t points, Py_ssize_t side, Py_ssize_t channel_blocks, Py_ssize_t channels, window,
+                          stride, rectangle):
+    """Floats in one thread's buffers in `thin_winograd_forward`."""
+    rows = whole_panels(rectangle[0] * rectangle[1])
+    tall, wide = ((each - 1) * side + points for each in rectangle)
+    copied = ((tall - 1) * stride[0] + window[0]) * ((wide - 1) * stride[1] + window[1]) * channels
+    buffers = points * points * (spacing(rows, channel_blocks * BLOCK) + spacing(rows, GROUP))
+    return buffers + tall * wide * channel_blocks * BLOCK + copied + ROWS * stride[1] * BLOCK

@@ -1,0 +1,283 @@
+"""Direct convolution: nothing copies patches; the micro-kernel reads the picture itself at every element of the window.
+
+With a 1×1 window it is a matrix product. A picture of few channels, such as the net's input, is "thin": its channels
+are interleaved in each pixel, so that a whole row of the window is contiguous in memory.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from fcnlite.arrays import Array
+from fcnlite.compiler.arena import aligned
+from fcnlite.compiler.convolution.problem import GROUP, PreparedWeights, Problem
+from fcnlite.compiler.cost import Cost, in_panels
+from fcnlite.compiler.ir import BLOCK, blocks
+from fcnlite.compiler.machine import Machine
+from fcnlite.files import release
+
+THIN = 4
+"""The most channels that are interleaved in a pixel."""
+PIECE_BYTES = 256 << 10
+"""Bytes of the bottom that one portion of the work reads, which stay in the cache for all outputs."""
+PORTION_BYTES = 32 << 20
+"""Bytes of filters that are prepared at once with low memory."""
+FEW_BYTES = 4 << 20
+"""Bytes of filters beyond which threads divide the outputs, so that each thread reads its own filters."""
+PIXELS = 512
+"""The most pixels that are copied at once, if 1×1 filters have more than FEW_BYTES."""
+
+
+@dataclass(frozen=True, eq=False)
+class DirectWork:
+    """What the window slides over, and the portions of the work."""
+
+    size: tuple[int, int]
+    """Of the picture, as one row if the window is 1×1; `top_size` likewise."""
+    top_size: tuple[int, int]
+    maps: tuple[Array, Array]
+    """For each row and column that the window slides over, the picture's; −1 is zero."""
+    offsets: Array
+    """Where the segments of the sum begin, in floats."""
+    length: int
+    """Floats of each segment, which is contiguous."""
+    copied: bool
+    """Whether the rows under the window are copied, to pad them."""
+    panels: int
+    groups: int
+    """Panels of positions, and groups of output channels, in a portion."""
+    scratch: int
+
+
+@dataclass(frozen=True, eq=False)
+class PointwiseWork:
+    """For 1×1 filters so large that it pays to copy the pixels, in the order in which they are read."""
+
+    pixels: int
+    """Copied at once."""
+    scratch: int
+
+
+@dataclass(frozen=True)
+class Direct:
+    """Any convolution whose groups, if it has several, consist of whole blocks of channels."""
+
+    thin: bool = False
+
+    def name(self, p: Problem) -> str:
+        if self.thin:
+            return "direct, thin"
+        return "matrix product" if p.pointwise else "direct"
+
+    @property
+    def reads_blocked(self) -> bool:
+        return not self.thin
+
+    @property
+    def writes_blocked(self) -> bool:
+        return True
+
+    @staticmethod
+    def suits(p: Problem) -> bool:
+        return p.group == 1 or (p.channels // p.group % BLOCK == 0 and p.outputs // p.group % BLOCK == 0)
+
+    def _channels(self, p: Problem) -> int:
+        """The channels of one group that its sum goes through."""
+        return p.channels if self.thin else blocks(p.channels // p.group) * BLOCK
+
+    def prepared_floats(self, p: Problem) -> int:
+        return self._channels(p) * p.window_area * p.padded_outputs * p.group
+
+    def cost(self, p: Problem) -> Cost:
+        (height, width), weights = p.top_size, self.prepared_floats(p)
+        # With a 1×1 window all pixels are one row; if they are few, reading the weights takes the time.
+        rows = height * width if p.pointwise and not self.thin else height * in_panels(width)
+        products = 2.0 * p.batch * rows * weights
+        return Cost(products, filling=products - p.products, memory=4.0 * weights)
+
+    def prepare(
+        self, weight: Array, p: Problem, machine: Machine, *, transposed: bool = False, into: Array | None = None
+    ) -> Array:
+        """The filters in the micro-kernel's order, one row for each group: G×(…)."""
+        parts = weight.reshape(p.group, -1, *weight.shape[1:])
+        filters = aligned(self.prepared_floats(p)).reshape(p.group, -1) if into is None else into
+        for part, to in zip(parts, filters, strict=True):
+            machine.kernels.prepare_direct(part, to, self.thin, transposed, machine.threads)
+        return filters
+
+    def set_up(self, p: Problem, machine: Machine) -> DirectWork | PointwiseWork:
+        if self._copies_pixels(p, machine.threads):
+            pixels = p.batch * p.size[0] * p.size[1]
+            at_once = -(-pixels // -(-pixels // PIXELS))
+            scratch = machine.kernels.pointwise_scratch(p.channel_blocks, at_once, machine.threads)
+            return PointwiseWork(at_once, scratch)
+        return self.sliding(p, machine)
+
+    def sliding(self, p: Problem, machine: Machine) -> DirectWork:
+        """The work if the windows slide over the picture, or over copies of its rows."""
+        rows, columns = p.windows
+        (height, width), size = p.top_size, p.size
+        one_row = p.pointwise and not self.thin
+        if one_row:
+            height, width, size = 1, height * width, (1, size[0] * size[1])
+        lanes, threads = machine.kernels.panel_rows(), machine.threads
+        copied = self.thin or not p.simple or width < lanes
+        if one_row:
+            maps = np.zeros(1, np.int32), np.arange(width, dtype=np.int32)
+        elif copied:
+            maps = p.maps(((height - 1) * rows.stride + rows.extent, (width - 1) * columns.stride + columns.extent))
+        else:
+            maps = p.maps(size)
+        channels, in_row = self._channels(p), -(-width // lanes)
+        offsets, length = self._segments(p, channels, size, len(maps[1]), copied)
+        if self._shares_outputs(p, threads) and not copied:
+            panels, groups = height * in_row, 1
+        else:
+            # What a portion reads of the bottom stays in the cache, and each thread gets four portions.
+            pixel = 4 * channels
+            near = max(1, PIECE_BYTES // (len(maps[1]) * pixel * rows.stride)) * in_row
+            if one_row:
+                near = PIECE_BYTES // (lanes * pixel)
+            share = -(-height * in_row * p.batch // (4 * threads))
+            panels, groups = max(1, min(near, share, height * in_row)), p.padded_outputs // GROUP
+        scratch = 0
+        if copied:
+            scratch = threads * machine.kernels.direct_scratch(
+                channels, len(maps[1]), rows.extent, rows.stride, columns.stride, width, panels
+            )
+        return DirectWork(size, (height, width), maps, offsets, length, copied, panels, groups, scratch)
+
+    def _shares_outputs(self, p: Problem, threads: int) -> bool:
+        """Whether each thread reads only the filters of its own outputs."""
+        return 4 * self.prepared_floats(p) > FEW_BYTES * p.group and p.padded_outputs // GROUP >= threads
+
+    def _copies_pixels(self, p: Problem, threads: int) -> bool:
+        return not self.thin and p.pointwise and p.group == 1 and self._shares_outputs(p, threads)
+
+    def forward(
+        self,
+        x: Array,
+        y: Array,
+        weights: PreparedWeights,
+        p: Problem,
+        work: DirectWork | PointwiseWork,
+        scratch: Array,
+        machine: Machine,
+    ) -> None:
+        if isinstance(work, PointwiseWork):
+            machine.kernels.pointwise_forward(
+                x, weights.filters[0], weights.bias[0], weights.slopes[0], y, p.relu, work.pixels, scratch,
+                machine.threads,
+            )  # fmt: skip
+            return
+        ins, outs = (p.channels if self.thin else p.channel_blocks) // p.group, blocks(p.outputs // p.group)
+        for i in range(p.group):
+            own = weights.filters[i], weights.bias[i], weights.slopes[i]
+            self._slide(x, y, own, (i * ins, ins, i * outs, outs), p, work, scratch, machine)
+
+    def _slide(
+        self,
+        x: Array,
+        y: Array,
+        weights: tuple[Array, Array, Array],
+        of_blocks: tuple[int, int, int, int],
+        p: Problem,
+        work: DirectWork,
+        scratch: Array,
+        machine: Machine,
+    ) -> None:
+        """Compute one group.
+
+        `weights`: its filters, biases and slopes; `of_blocks`: the first of its blocks in x, their number, and the same
+        for y.
+        """
+        rows, columns = p.windows
+        planes = p.channels if self.thin else p.channel_blocks
+        machine.kernels.direct_forward(
+            x.reshape(-1), (p.batch, planes, *work.size), *weights, y.reshape(*y.shape[:2], *work.top_size, BLOCK),
+            *work.maps, work.offsets, blocks=of_blocks, length=work.length, extent_h=rows.extent,
+            dilation_h=rows.dilation, stride=(rows.stride, columns.stride), thin=self.thin, relu=p.relu,
+            copied=work.copied, panels_at_once=work.panels, groups_at_once=work.groups, scratch=scratch,
+            threads=machine.threads,
+        )  # fmt: skip
+
+    def backward_weights_scratch(self, p: Problem, machine: Machine) -> int:
+        """Floats of scratch memory that `backward_weights` uses, for a thin bottom."""
+        rows, width = p.windows[0], p.top_size[1]
+        padded = (width - 1) * p.windows[1].stride + p.windows[1].extent
+        return machine.threads * int(machine.kernels.thin_weight_scratch(p.channels, padded, rows.extent, width))
+
+    def backward_weights(
+        self, x: Array, dy: Array, dweight: Array, p: Problem, work: DirectWork, scratch: Array, machine: Machine
+    ) -> None:
+        """Write the weight's gradient, for a thin bottom, into `dweight`."""
+        rows, columns = p.windows
+        lanes = machine.kernels.sum_rows()
+        padded = -(-work.length // lanes) * lanes
+        sums = np.zeros((machine.threads, len(work.offsets), padded, p.padded_outputs), np.float32)
+        machine.kernels.thin_backward_weight(
+            x.reshape(-1), x.shape, dy, *work.maps, work.offsets, work.length, rows.extent,
+            (rows.stride, columns.stride), sums, scratch, machine.threads,
+        )  # fmt: skip
+        total = sums.sum(axis=0)[:, : work.length, : p.outputs].reshape(rows.kernel, columns.kernel, p.channels, -1)
+        dweight[...] = total.transpose(3, 2, 0, 1)
+
+    def _segments(
+        self, p: Problem, channels: int, size: tuple[int, int], width: int, copied: bool
+    ) -> tuple[Array, int]:
+        """Where the contiguous segments of the sum begin, in the order of the prepared filters, and their length."""
+        rows, columns = p.windows
+        down, across = rows.dilation * np.arange(rows.kernel), columns.dilation * np.arange(columns.kernel)
+        if self.thin:
+            if columns.dilation == 1:
+                return down * width * channels, columns.kernel * channels
+            return (down[:, None] * width + across).reshape(-1) * channels, channels
+        planes = np.arange(channels // BLOCK)
+        # A copy has the planes side by side in each row; the picture has them one after the other.
+        row, plane = (channels * width, width * BLOCK) if copied else (width * BLOCK, size[0] * size[1] * BLOCK)
+        starts = down[:, None, None] * row + across[:, None] * BLOCK + planes * plane
+        return np.ascontiguousarray(starts.reshape(-1)), BLOCK
+
+
+@dataclass(frozen=True)
+class Streamed(Direct):
+    """For low memory: prepares the filters in portions, at every pass. One group, not thin."""
+
+    def name(self, p: Problem) -> str:
+        return f"{super().name(p)}, streamed"
+
+    def prepare(
+        self, weight: Array, p: Problem, machine: Machine, *, transposed: bool = False, into: Array | None = None
+    ) -> Array:
+        return super().prepare(weight, p, machine, transposed=True, into=into) if transposed else weight
+
+    def _copies_pixels(self, p: Problem, threads: int) -> bool:
+        return False  # it would copy them for every portion of filters
+
+    def forward(
+        self,
+        x: Array,
+        y: Array,
+        weights: PreparedWeights,
+        p: Problem,
+        work: DirectWork | PointwiseWork,
+        scratch: Array,
+        machine: Machine,
+    ) -> None:
+        if weights.filters.ndim == 2:
+            super().forward(x, y, weights, p, work, scratch, machine)
+            return
+        assert isinstance(work, DirectWork)
+        filter_floats = p.window_area * p.channel_blocks * BLOCK
+        step = GROUP * max(1, PORTION_BYTES // (4 * GROUP * filter_floats))
+        prepared = aligned(step * filter_floats)
+        for first in range(0, p.outputs, step):
+            part = weights.filters[first : first + step]
+            ready = prepared[: -(-len(part) // GROUP) * GROUP * filter_floats]
+            machine.kernels.prepare_direct(part, ready, False, False, machine.threads)
+            of_blocks = (0, p.channel_blocks, first // BLOCK, blocks(len(part)))
+            own = ready, weights.bias[0, first:], weights.slopes[0, first:]
+            self._slide(x, y, own, of_blocks, p, work, scratch, machine)
+            release(part)

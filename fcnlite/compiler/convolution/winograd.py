@@ -1,0 +1,290 @@
+"""Convolution of stride 1 by Winograd's algorithm (Lavin and Gray, 2016): fewer products, for some additions.
+
+For each tile of m×m outputs, with d the n×n patch of the input that it sees (n = m + r − 1) and g the r×r filter,
+
+    y = Aᵀ [ Σ_c (G g Gᵀ) ⊙ (Bᵀ d B) ] A
+
+which takes n² products for each input channel, where direct convolution takes m²r². It is exact in exact arithmetic: a
+convolution is a product of polynomials, here evaluated at n − 1 points and ∞, and interpolated. Two sets of points
+serve all filters:
+
+    n = 6, at 0, ±3/4, ±3/2, ∞: F(4×4, 3×3), 36 products for 144
+    n = 8, at 0, ±1/2, ±1, ±2, ∞: F(6×6, 3×3), 64 for 324; F(4×4, 5×5), 64 for 400; F(2×2, 7×7), 64 for 196 …
+
+A window of dilation d sees every d-th row and column: one of d·d pictures, whose outputs are d apart too. Each of these
+pictures is cut into tiles. (This is shift-and-stitch, section 3.2 of the FCN paper, in reverse: there one rarefied
+filter computes what d·d shifted coarse pictures give.)
+
+The points determine the rounding error; in float32 it is 2.5e-6 and 9e-6 of the largest output for 3×3, and 9e-6 for
+7×7. Bᵀ and Aᵀ are written out in _kernels/winograd/transforms.pxi; G is made here. The sums over c are n² matrix
+products.
+
+A sum that is exactly 0, in a wide pad and with a bias of 0, becomes ±1e-7 in a tile that reaches the picture; ReLU may
+then pass a gradient that it would otherwise block.
+"""
+
+from __future__ import annotations
+
+import functools
+import math
+from dataclasses import dataclass, replace
+from fractions import Fraction
+
+import numpy as np
+
+from fcnlite.arrays import Array
+from fcnlite.compiler.arena import aligned
+from fcnlite.compiler.convolution.problem import GROUP, PreparedWeights, Problem
+from fcnlite.compiler.cost import PANEL, Cost, in_panels
+from fcnlite.compiler.ir import BLOCK, blocks
+from fcnlite.compiler.machine import Machine
+from fcnlite.files import release
+
+POINTS = {
+    6: (Fraction(0), Fraction(3, 4), Fraction(-3, 4), Fraction(3, 2), Fraction(-3, 2)),
+    8: tuple(map(Fraction, ("0", "1/2", "-1/2", "1", "-1", "2", "-2"))),
+}
+"""By n; the last point is ∞."""
+PORTION_BYTES = 32 << 20
+"""Bytes of weights that are prepared at once."""
+LAST_PANEL = 8
+"""If the last of several panels has no more tiles than these, it is multiplied as one of this size."""
+SMALL_BYTES = 4 << 20
+"""Bytes of transformed filters: with fewer, small portions of tiles stay in a core's own cache."""
+LARGE_BYTES = 16 << 20
+"""Bytes of transformed filters beyond which each thread reads only those of its own outputs."""
+NEAR_BYTES = 1 << 20
+"""`backward_weights`: the most bytes of a group's transformed gradients for which each thread computes whole groups."""
+SUM_BYTES = 72 << 20
+"""`backward_weights` in portions: bytes of sums that are kept; if there would be more, outputs take turns."""
+SUM_TILES = 112
+"""`backward_weights` in portions: the fewest tiles in one."""
+SUM_TILES_BYTES = 10 << 20
+"""`backward_weights` in portions: bytes of transformed tiles in one, if few channels make this the greater number."""
+BUNDLE = 32
+"""`backward_data`: adjacent tiles. This is AVX-512's number; those of other instruction sets divide it."""
+DATA_TILES = 128
+"""`backward_data`: the most tiles at once; the filters are read once for all of them."""
+
+
+@functools.cache
+def filter_transform(points: int, r: int) -> Array:
+    """G, n×r: a filter's polynomial at the points, divided by Π (point − other points); its last row is for ∞."""
+    rows = []
+    for point in POINTS[points]:
+        norm = math.prod(point - other for other in POINTS[points] if other != point)
+        rows.append([float(point**k / norm) for k in range(r)])
+    return np.array([*rows, [0.0] * (r - 1) + [1.0]], np.float32)
+
+
+def _multiplied(tiles: int) -> int:
+    """The rows that are multiplied for these tiles, with those that fill the last panel."""
+    whole, left = divmod(tiles, PANEL)
+    return whole * PANEL + (LAST_PANEL if whole and 0 < left <= LAST_PANEL else in_panels(left))
+
+
+def tile_starts(length: int, side: int, dilation: int) -> list[int]:
+    """Where tiles begin along `length` rows: first those of rows 0, d, 2d, …, then those of 1, d + 1, …"""
+    return [start for first in range(dilation) for start in range(first, length, side * dilation)]
+
+
+@dataclass(frozen=True, eq=False)
+class Tiling:
+    """How the part of a top inside its margins is cut into tiles, T rows of T' tiles."""
+
+    points: int
+    side: int
+    dilation: int
+    """Of the window: the distance between the rows, and columns, of a tile."""
+    row_starts: Array
+    col_starts: Array
+    """T and T': where they begin."""
+    rows: Array
+    cols: Array
+    """T×points and T'×points: the rows and columns of the bottom's array that they see; −1 is zero."""
+
+
+@dataclass(frozen=True, eq=False)
+class WinogradWork:
+    """How the tiles of a problem are divided."""
+
+    tiling: Tiling
+    at_once: int
+    """Tiles."""
+    by_outputs: bool
+    """Whether threads divide the outputs; otherwise they divide the tiles."""
+    scratch: int
+
+
+@dataclass(frozen=True)
+class Winograd:
+    """r×r windows, stride 1, any dilation, one group."""
+
+    points: int
+
+    def side(self, p: Problem) -> int:
+        """m, the outputs along a tile's side."""
+        return self.points - p.windows[0].kernel + 1
+
+    def name(self, p: Problem) -> str:
+        m, r = self.side(p), p.windows[0].kernel
+        return f"Winograd F({m}×{m}, {r}×{r})"
+
+    @property
+    def reads_blocked(self) -> bool:
+        return True
+
+    @property
+    def writes_blocked(self) -> bool:
+        return True
+
+    def suits(self, p: Problem) -> bool:
+        window, r = p.windows[0], p.windows[0].kernel
+        square = window == p.windows[1] and window.stride == 1
+        known = r == 3 if self.points == 6 else 3 <= r <= 7
+        pools = self.side(p) % 2 == 0 and window.dilation == 1  # a tile then has whole 2×2 windows
+        return square and p.group == 1 and known and (pools or not p.pool)
+
+    def tiles(self, p: Problem) -> int:
+        """The number of tiles in the batch."""
+        down, across = map(len, self._starts(p))
+        return p.batch * down * across
+
+    def _starts(self, p: Problem) -> list[list[int]]:
+        """Where tiles begin, along both axes."""
+        return [
+            tile_starts(len(within), self.side(p), window.dilation)
+            for within, window in zip(p.within, p.windows, strict=True)
+        ]
+
+    def prepared_floats(self, p: Problem) -> int:
+        return self.points**2 * p.channel_blocks * BLOCK * p.padded_outputs
+
+    def cost(self, p: Problem) -> Cost:
+        n, m, tiles = self.points, self.side(p), _multiplied(self.tiles(p))
+        channels, outputs, weights = p.channel_blocks * BLOCK, p.padded_outputs, float(self.prepared_floats(p))
+        # A transform along one axis takes about 3 operations a value, and two axes are transformed.
+        transforms = 3.0 * tiles * (channels * 2 * n * n + outputs * (n * n + n * m))
+        products = 2.0 * tiles * weights
+        filling = products - 2.0 * n * n * self.tiles(p) * p.channels * p.outputs
+        return Cost(products, transforms, 4.0 * weights, filling)
+
+    def backward_data_cost(self, p: Problem) -> Cost:
+        """The cost of `backward_data`: forward's, but with tiles in bundles, and buffers too large for the cache."""
+        cost, tiles = self.cost(p), -(-self.tiles(p) // BUNDLE) * BUNDLE
+        buffers = 4.0 * self.points**2 * tiles * (p.channel_blocks * BLOCK + p.padded_outputs)
+        products = 2.0 * tiles * self.prepared_floats(p)
+        filling = products - cost.needed
+        return replace(cost, products=products, filling=filling, memory=cost.memory + 2 * buffers)
+
+    def prepare(
+        self, weight: Array, p: Problem, machine: Machine, *, transposed: bool = False, into: Array | None = None
+    ) -> Array:
+        """G g Gᵀ for every filter g."""
+        channels = p.channel_blocks * BLOCK
+        filters = aligned(self.prepared_floats(p)) if into is None else into
+        g = filter_transform(self.points, weight.shape[2])
+        if transposed:
+            machine.kernels.prepare_winograd(weight, g, filters, transposed, machine.threads)
+            return filters
+        # A weight that is mapped from a file is released portion by portion once it has been read.
+        step = GROUP * max(1, PORTION_BYTES // (GROUP * weight[0].nbytes))
+        for first in range(0, len(weight), step):
+            part = weight[first : first + step]
+            size = -(-len(part) // GROUP) * GROUP * self.points**2 * channels
+            start = first * self.points**2 * channels
+            machine.kernels.prepare_winograd(part, g, filters[start : start + size], transposed, machine.threads)
+            release(part)
+        return filters
+
+    def set_up(self, p: Problem, machine: Machine) -> WinogradWork:
+        lanes, threads = machine.kernels.panel_rows(), machine.threads
+        weights = 4 * self.prepared_floats(p)
+        tiles, groups = self.tiles(p), p.padded_outputs // GROUP
+        by_outputs = weights > LARGE_BYTES and groups >= threads
+        most = 128 if by_outputs else 84 if weights > SMALL_BYTES else 42
+        parts = -(-tiles // most)
+        if not by_outputs:
+            parts = -(-parts // threads) * threads if tiles > threads * lanes else min(threads, -(-tiles // lanes))
+        at_once = -(-tiles // (parts * lanes)) * lanes
+        scratch = machine.kernels.winograd_scratch(self.points, p.channel_blocks, at_once, by_outputs, threads)
+        return WinogradWork(self._tiling(p), at_once, by_outputs, scratch)
+
+    def _tiling(self, p: Problem) -> Tiling:
+        dilation = p.windows[0].dilation
+        patch = dilation * np.arange(self.points)
+        row_starts, col_starts = (np.array(each, np.int32)[:, None] for each in self._starts(p))
+        rows, cols = p.seen(p.within[0].start + row_starts + patch, p.within[1].start + col_starts + patch)
+        return Tiling(self.points, self.side(p), dilation, row_starts.ravel(), col_starts.ravel(), rows, cols)
+
+    def forward(
+        self,
+        x: Array,
+        y: Array,
+        weights: PreparedWeights,
+        p: Problem,
+        work: WinogradWork,
+        scratch: Array,
+        machine: Machine,
+    ) -> None:
+        machine.kernels.winograd_forward(
+            x, weights.filters, weights.bias[0], weights.slopes[0], y, work.tiling, top_size=tuple(map(len, p.within)),
+            margins=p.margins, relu=p.relu, pool=p.pool, at_once=work.at_once, by_outputs=work.by_outputs,
+            scratch=scratch, threads=machine.threads,
+        )  # fmt: skip
+
+    def backward_weights_scratch(self, p: Problem, machine: Machine) -> int:
+        """Floats of scratch memory that `backward_weights` uses."""
+        kernels, of_bottom = machine.kernels, (self.points, p.channel_blocks)
+        if self._few(p, machine.threads):
+            return int(kernels.winograd_few_scratch(*of_bottom, self.tiles(p), machine.threads))
+        return int(kernels.winograd_weight_scratch(*of_bottom, *self._portion(p)))
+
+    def backward_weights(
+        self, x: Array, dy: Array, dweight: Array, p: Problem, work: WinogradWork, scratch: Array, machine: Machine
+    ) -> None:
+        """Write the weight's gradient into `dweight`."""
+        g = filter_transform(self.points, dweight.shape[2])
+        arguments = x, dy, work.tiling, g, dweight
+        if self._few(p, machine.threads):
+            machine.kernels.winograd_backward_few(*arguments, scratch, machine.threads)
+        else:
+            machine.kernels.winograd_backward_weight(*arguments, *self._portion(p), scratch, machine.threads)
+
+    def backward_data_scratch(self, p: Problem, machine: Machine) -> int:
+        """Floats of scratch memory that `backward_data` uses."""
+        of_both = p.channel_blocks, blocks(p.outputs)
+        return int(machine.kernels.winograd_data_scratch(self.points, *of_both, self._data_tiles(p)))
+
+    def backward_data(
+        self,
+        dy: Array,
+        dx: Array,
+        weights: PreparedWeights,
+        p: Problem,
+        work: WinogradWork,
+        scratch: Array,
+        machine: Machine,
+    ) -> None:
+        """Write the bottom's gradient into `dx`; it reads forward's filters."""
+        machine.kernels.winograd_backward_data(
+            dy, weights.filters, dx, work.tiling, self._data_tiles(p), scratch, machine.threads
+        )
+
+    def _data_tiles(self, p: Problem) -> int:
+        """Tiles that `backward_data` computes at once: equal portions of whole bundles."""
+        tiles = self.tiles(p)
+        portions = -(-tiles // DATA_TILES)
+        return -(-tiles // (portions * BUNDLE)) * BUNDLE
+
+    def _few(self, p: Problem, threads: int) -> bool:
+        """Whether tiles are so few that in `backward_weights` each thread computes whole groups of filters."""
+        d = 4 * self.points**2 * self.tiles(p) * GROUP
+        return p.padded_outputs // GROUP >= threads and d <= NEAR_BYTES
+
+    def _portion(self, p: Problem) -> tuple[int, int]:
+        """Otherwise, the tiles and the groups of outputs that it computes at once."""
+        channels, of_value = p.channel_blocks * BLOCK, 4 * self.points**2
+        tiles = max(SUM_TILES, SUM_TILES_BYTES // (of_value * (channels + p.padded_outputs)))
+        groups = min(SUM_BYTES // (of_value * channels * GROUP), p.padded_outputs // GROUP)
+        return min(tiles, self.tiles(p)), max(1, groups)

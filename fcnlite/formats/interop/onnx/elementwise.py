@@ -1,0 +1,112 @@
+"""Layers that compute each value from the values at its position: activations, BatchNorm, Scale, Eltwise."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from fcnlite.errors import SpecError
+from fcnlite.formats.interop.onnx.graph import Converter, Graph, Value
+from fcnlite.layers.batch_norm import averages
+from fcnlite.layers.broadcast import Broadcast
+from fcnlite.layers.elementwise import LinearOptions
+
+
+def _relu(graph: Graph, layer: Any, bottom: list[Value]) -> list[str]:
+    slope = layer.options.negative_slope
+    return [graph.add("LeakyRelu", bottom[0].name, alpha=slope) if slope else graph.add("Relu", bottom[0].name)]
+
+
+def _prelu(graph: Graph, layer: Any, bottom: list[Value]) -> list[str]:
+    (x,) = bottom
+    slope = graph.params(layer)[0].reshape(-1, *[1] * (len(x.shape) - 2))
+    return [graph.add("PRelu", x.name, graph.constant(slope))]
+
+
+def _elu(graph: Graph, layer: Any, bottom: list[Value]) -> list[str]:
+    return [graph.add("Elu", bottom[0].name, alpha=layer.options.alpha)]
+
+
+def _renamed(graph: Graph, layer: Any, bottom: list[Value]) -> list[str]:
+    return [graph.add({"AbsVal": "Abs", "Sigmoid": "Sigmoid", "TanH": "Tanh"}[layer.type], bottom[0].name)]
+
+
+def _power(graph: Graph, layer: Any, bottom: list[Value]) -> list[str]:
+    o = layer.options
+    value = graph.scaled(bottom[0].name, o.scale, o.shift)
+    return [value if o.power == 1 else graph.add("Pow", value, graph.constant(o.power))]
+
+
+def _exp(graph: Graph, layer: Any, bottom: list[Value]) -> list[str]:
+    o: LinearOptions = layer.options
+    return [graph.add("Exp", graph.scaled(bottom[0].name, layer.ln_base * o.scale, layer.ln_base * o.shift))]
+
+
+def _log(graph: Graph, layer: Any, bottom: list[Value]) -> list[str]:
+    o: LinearOptions = layer.options
+    return [graph.scaled(graph.add("Log", graph.scaled(bottom[0].name, o.scale, o.shift)), 1 / layer.ln_base)]
+
+
+def _dropout(graph: Graph, layer: Any, bottom: list[Value]) -> list[str]:
+    if layer.phase == "TRAIN":
+        raise SpecError("its own phase is TRAIN, so it drops values; remove `phase: TRAIN`.")
+    return [bottom[0].name]
+
+
+def _batch_norm(graph: Graph, layer: Any, bottom: list[Value]) -> list[str]:
+    (x,), (mean, variance, weight) = bottom, graph.params(layer)
+    if not layer.use_global_stats:
+        raise SpecError("use_global_stats is false; only running statistics can be written as ONNX.")
+    ones = np.ones_like(mean)
+    if len(x.shape) == 1:
+        raise SpecError("ONNX cannot normalise a blob with one axis.")
+    statistics = [graph.constant(each) for each in (ones, 0 * ones, *averages(mean, variance, weight))]
+    return [graph.add("BatchNormalization", x.name, *statistics, epsilon=layer.options.eps)]
+
+
+def _scale(graph: Graph, layer: Any, bottom: list[Value]) -> list[str]:
+    x, o = bottom[0], layer.options
+    params = graph.params(layer) if layer.params(*(each.shape for each in bottom)) else []
+    if len(bottom) == 2:
+        each = Broadcast.of_bottom(x.shape, o.axis, bottom[1].shape)
+        behind = range(len(each.shape), each.axes - each.axis)
+        operands = [graph.add("Unsqueeze", bottom[1].name, graph.integers(*behind)) if behind else bottom[1].name]
+    else:
+        each = Broadcast.between(x.shape, o.axis, o.num_axes)
+        operands = []
+    operands += [graph.constant(each.expand(array)) for array in params]
+    value = x.name
+    for op, operand in zip(["Mul", "Add"] if layer.type == "Scale" else ["Add"], operands, strict=False):
+        value = graph.add(op, value, operand)
+    return [value]
+
+
+def _eltwise(graph: Graph, layer: Any, bottom: list[Value]) -> list[str]:
+    o, values = layer.options, [each.name for each in bottom]
+    if o.operation == "PROD":
+        product = values[0]
+        for value in values[1:]:
+            product = graph.add("Mul", product, value)
+        return [product]
+    if o.coeff:
+        values = [graph.scaled(value, coeff) for value, coeff in zip(values, o.coeff, strict=True)]
+    return [graph.add("Max" if o.operation == "MAX" else "Sum", *values)]
+
+
+CONVERTERS: dict[str, Converter] = {
+    "ReLU": _relu,
+    "PReLU": _prelu,
+    "ELU": _elu,
+    "AbsVal": _renamed,
+    "Sigmoid": _renamed,
+    "TanH": _renamed,
+    "Power": _power,
+    "Exp": _exp,
+    "Log": _log,
+    "Dropout": _dropout,
+    "BatchNorm": _batch_norm,
+    "Scale": _scale,
+    "Bias": _scale,
+    "Eltwise": _eltwise,
+}

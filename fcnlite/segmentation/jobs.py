@@ -1,0 +1,144 @@
+"""Segmenting many picture files: which files to read, which to write for each, and the writing."""
+
+from __future__ import annotations
+
+import glob
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from fcnlite.data.pictures import SUFFIXES
+from fcnlite.errors import DataError, FileError
+from fcnlite.files import cannot_read
+from fcnlite.segmentation import plots
+from fcnlite.segmentation.segmenter import Segmenter
+
+
+@dataclass(frozen=True)
+class Job:
+    """One scene and the files for its results."""
+
+    source: Path
+    others: Mapping[str, Path]
+    """Further pictures of the scene, by the net's input."""
+    labels: Mapping[str, Path]
+    """The files for the label maps, by the label's blob."""
+    overlays: Mapping[str, Path]
+    """The files for the overlays, by the label's blob."""
+
+    @property
+    def targets(self) -> list[Path]:
+        return [*self.labels.values(), *self.overlays.values()]
+
+
+def find_pictures(inputs: Iterable[str], out: Path) -> Iterator[tuple[Path, str]]:
+    """Every picture that the inputs name, with the name of its results below `out`, without suffix.
+
+    An input is a file, a folder or a glob pattern. Raises `FileError` for one that names nothing, `DataError` for a
+    folder without pictures.
+    """
+    for text in inputs:
+        path = Path(text)
+        try:
+            # Path.glob refuses absolute patterns.
+            matches = [path] if path.exists() else sorted(map(Path, glob.glob(text, recursive=True)))  # noqa: PTH207
+            if not matches:
+                raise FileError(f"{text}: no such file or folder, and as a pattern it matches nothing.")
+            for match in matches:
+                if match.is_dir():
+                    yield from _pictures_below(match, out)
+                else:
+                    yield match, match.stem
+        except OSError as error:
+            raise cannot_read(text, error) from error
+
+
+def _pictures_below(folder: Path, out: Path) -> Iterator[tuple[Path, str]]:
+    """The picture files in `folder` and its sub-folders, except hidden ones and those in `out`."""
+    earlier = out.resolve()
+    count = 0
+    for path in sorted(folder.rglob("*")):
+        inside = path.relative_to(folder)
+        if path.suffix.lower() not in SUFFIXES or any(part.startswith(".") for part in inside.parts):
+            continue
+        if path.is_file() and (earlier == folder.resolve() or earlier not in path.resolve().parents):
+            count += 1
+            yield path, inside.with_suffix("").as_posix()
+    if not count:
+        raise DataError(f"{folder}: holds no pictures ({', '.join(SUFFIXES)}).")
+
+
+def plan_jobs(
+    found: Iterable[tuple[Path, str]], out: Path, also: Mapping[str, Path], labels: Sequence[str], overlays: bool
+) -> list[Job]:
+    """A job for each picture of `find_pictures`; a picture that is found twice gets one.
+
+    `also`: the folders of a scene's further pictures, by the net's input. `labels`: the blobs of the label maps; the
+    files of the first have the picture's name. Raises `DataError` if two jobs would write the same file, or one an
+    input.
+    """
+    jobs: list[Job] = []
+    sources: dict[Path, Path] = {}
+    owners: dict[Path, Path] = {}
+    endings = {label: f"_{label}" if i else "" for i, label in enumerate(labels)}
+    for source, name in found:
+        real = source.resolve()
+        if real in sources:
+            continue
+        sources[real] = source
+        job = Job(
+            source,
+            {each: _named(folder, name) for each, folder in also.items()},
+            {label: out / f"{name}{ending}.png" for label, ending in endings.items()},
+            {label: out / f"{name}{ending}_overlay.png" for label, ending in endings.items() if overlays},
+        )
+        sources.update({path.resolve(): path for path in job.others.values()})
+        for target in job.targets:
+            if target in owners:
+                raise DataError(
+                    f"{source}: would be written to {target}, as {owners[target]} is; rename one of them, "
+                    "use two --out folders, or give the folder above both, whose sub-folders are mirrored."
+                )
+            owners[target] = source
+        jobs.append(job)
+    for target in owners:
+        if target.resolve() in sources:
+            raise DataError(f"{target}: is an input and would be overwritten; choose another --out folder.")
+    return jobs
+
+
+def _named(folder: Path, name: str) -> Path:
+    """The picture file `name` in `folder` with any suffix; the .png if there is none."""
+    candidates = [folder / f"{name}{suffix}" for suffix in SUFFIXES]
+    return next((path for path in candidates if path.is_file()), candidates[0])
+
+
+def make_folder(folder: Path) -> None:
+    """Make the folder unless it exists. Raises `FileError` if that fails."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise FileError(
+            f"{folder}: cannot be made a folder ({error.strerror or error}); choose another one with --out."
+        ) from error
+
+
+def write_results(job: Job, image: np.ndarray, maps: Mapping[str, np.ndarray], segmenter: Segmenter) -> None:
+    """Write the label maps, and the overlays on the H×W×3 `image`, to the files of the job."""
+    make_folder(next(iter(job.labels.values())).parent)
+    for name, labels in maps.items():
+        classes, colors = segmenter.heads[name].labels.classes, segmenter.heads[name].labels.colors
+        plots.save_png(job.labels[name], plots.label_image(labels, colors))
+        if name in job.overlays:
+            tinted = plots.overlay(image, labels, classes, colors)
+            plots.save_png(job.overlays[name], plots.with_legend(tinted, labels, classes, colors))
+
+
+def class_shares(labels: np.ndarray, classes: Sequence[str]) -> str:
+    """The classes in a label map with their shares of the pixels, largest first: `road 61.2 %, sky 38.8 %`."""
+    counts = np.bincount(labels.ravel(), minlength=len(classes))
+    percents = 100 * counts / labels.size
+    order = [i for i in np.argsort(-counts, kind="stable") if counts[i]]
+    return ", ".join(f"{classes[i]} " + (f"{percents[i]:.1f} %" if percents[i] >= 0.05 else "< 0.1 %") for i in order)

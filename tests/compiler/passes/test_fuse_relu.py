@@ -1,0 +1,88 @@
+"""ReLU and PReLU become the last step of a convolution; the others stay."""
+
+from __future__ import annotations
+
+import pytest
+
+from fcnlite.description.spec import LayerSpec
+from tests.compiler.passes.small_nets import FEEDS, check, net_of
+from tests.compiler.path_comparison import assert_same_outputs, conv, does, gradients, layer, plan_of, pool
+
+
+def test_relu_becomes_the_convolutions_last_step() -> None:
+    for top in ("a", "b"):
+        layers = (conv("a", "data", 20), layer("relu", "ReLU", "a", top), conv("c", top, 4, 1))
+        plan = check(*layers)
+        assert does(plan, "a").layers == ("a", "relu")
+
+
+def test_in_training_only_where_it_is_in_place() -> None:
+    for top, together in (("a", ("a", "relu")), ("b", ("a",))):
+        layers = (conv("a", "data", 20), layer("relu", "ReLU", "a", top), conv("c", top, 4))
+        plan = plan_of(net_of(*layers), FEEDS, keep=True)
+        assert does(plan, "a").layers == together
+
+
+@pytest.mark.parametrize("kind", ["PReLU", "shared", 0.1, -0.5])
+@pytest.mark.parametrize("top", ["a", "b"])
+def test_leaky_relus_and_prelus_too_unless_a_backward_may_follow(kind: str | float, top: str) -> None:
+    def rectifier(name: str, bottom: str, top: str) -> LayerSpec:
+        if isinstance(kind, float):
+            return layer(name, "ReLU", bottom, top, negative_slope=kind)
+        return layer(name, "PReLU", bottom, top, channel_shared=kind == "shared")
+
+    layers = (
+        conv("a", "data", 20),
+        rectifier("relu", "a", top),
+        conv("c", top, 20),
+        conv("d", "c", 20),
+        rectifier("relu_d", "d", "d"),
+        pool("e", "d"),
+        conv("f", "e", 20),
+    )
+    plan = check(*layers)
+    assert "relu" in does(plan, "a").layers
+    assert does(plan, "e").layers == ("e",)  # negative slopes reverse the order of values
+    assert does(plan_of(net_of(*layers), FEEDS, keep=True), "a").layers == ("a",)
+
+
+@pytest.mark.parametrize("slope", [0.0, 0.1])
+def test_in_place_activations_between_blocked_operations_keep_their_memory(slope: float) -> None:
+    """Their outputs keep their memory until the last read, in either layout."""
+    layers = []
+    below = "data"
+    for i in range(6):
+        layers += [conv(f"c{i}", below, 32, pad=[1]), layer(f"r{i}", "ReLU", f"c{i}", f"c{i}", negative_slope=slope)]
+        below = f"c{i}"
+    layers += [layer("sum", "Eltwise", ("c1", "c3", "c5")), layer("all", "Concat", ("sum", "c2", "c4"))]
+    check(*layers)
+
+
+def test_relu_stays_where_others_read_what_is_before_it() -> None:
+    layers = (conv("a", "data", 20), layer("relu", "ReLU", "a"), layer("sum", "Eltwise", ("a", "relu")))
+    plan = check(*layers)
+    assert does(plan, "a").layers == ("a",)
+    plan = assert_same_outputs(net_of(*layers[:2]), FEEDS, ["relu", "a"])
+    assert does(plan, "a").layers == ("a",)
+
+
+def test_a_relu_that_passes_no_gradient_down() -> None:
+    relu = LayerSpec("relu", "ReLU", ("a",), ("a",), propagate_down=(False,))
+    layers = (conv("a", "data", 20), relu, conv("c", "a", 4))
+    check(*layers)
+    assert not gradients(net_of(*layers), FEEDS)["a[0]"].any()
+
+
+@pytest.mark.parametrize("type_", ["Dropout", "Crop", "Convolution"])
+def test_others_that_pass_no_gradient_down(type_: str) -> None:
+    bottom = ("a", "small") if type_ == "Crop" else ("a",)
+    options = {"num_output": 3, "kernel_size": [3]} if type_ == "Convolution" else {}
+    down = (False,) * len(bottom)
+    layers = (
+        conv("a", "data", 20),
+        conv("small", "data", 20, 5),
+        LayerSpec("stop", type_, bottom, ("b",), options, propagate_down=down),
+        conv("c", "b", 4),
+    )
+    check(*layers)
+    assert not gradients(net_of(*layers), FEEDS)["a[0]"].any()

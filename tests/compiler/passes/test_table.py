@@ -1,0 +1,49 @@
+"""The table of passes: the compiler runs it, and docs/performance.md and `summary --plan` show it."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+from fcnlite.compiler import report
+from fcnlite.compiler.passes.table import PASSES, passes_for
+from tests.compiler.passes.small_nets import FEEDS, POOLED, net_of
+from tests.compiler.path_comparison import plan_of
+
+ROOT = Path(__file__).parents[3]
+
+
+def test_the_page_on_performance_has_the_same_table() -> None:
+    page = (ROOT / "docs/performance.md").read_text()
+    rows = [[cell.strip() for cell in line.strip("|").split("|")] for line in page.splitlines() if line[:3] == "| `"]
+    documented = [(name, purpose, modes) for name, purpose, _, modes in (row for row in rows if len(row) == 4)]
+    assert documented == [(f"`{each.name}`", each.purpose, ", ".join(each.modes)) for each in PASSES]
+
+
+def test_every_pass_is_in_a_file_of_its_name() -> None:
+    for each in PASSES:
+        assert each.run.__module__ == f"fcnlite.compiler.passes.{each.name}"
+
+
+@pytest.mark.parametrize("training", [False, True])
+def test_the_compiler_runs_the_passes_of_the_mode_in_order(training: bool) -> None:
+    plan = plan_of(net_of(*POOLED), FEEDS, keep=training)
+    expected = passes_for("training" if training else "inference", elides=True)
+    assert list(plan.notes) == [each.name for each in expected]
+
+
+def test_what_the_modes_leave_out() -> None:
+    names = {each.name for each in PASSES}
+    training, whole = ({each.name for each in passes_for("training", elides=elides)} for elides in (True, False))
+    assert names - {each.name for each in passes_for("inference", elides=True)} == {"elide_padding"}
+    assert names - training == {"fold_affine", "fuse_pool", "elide_border", "fuse_first_convolution"}
+    assert training - whole == {"elide_padding"}
+
+
+def test_the_report_names_each_pass_and_what_it_did() -> None:
+    text = report.passes(plan_of(net_of(*POOLED), FEEDS))
+    headings = re.findall(r"^(\w+): (.*)$", text, re.MULTILINE)
+    assert headings == [(each.name, each.purpose) for each in passes_for("inference", elides=True)]
+    assert "\n  relu_a into a\n" in text
