@@ -81,34 +81,34 @@ def register(name: str) -> Callable[[type[DatasetClass]], type[DatasetClass]]:
     if not re.fullmatch(r"\w[\w.-]*", name):
         raise DataError(f"data set name {name!r}: expected only letters, digits, '-', '_' and '.'.")
 
-    def add(kind: type[DatasetClass]) -> type[DatasetClass]:
+    def add(dataset_class: type[DatasetClass]) -> type[DatasetClass]:
         if name in _DATASETS:
             raise DataError(f"data set {name!r} is registered already, by {_DATASETS[name].__module__}.")
-        _check_class(kind)
-        _DATASETS[name] = kind
-        return kind
+        _check_class(dataset_class)
+        _DATASETS[name] = dataset_class
+        return dataset_class
 
     return add
 
 
-def _check_class(kind: Any) -> None:
+def _check_class(dataset_class: Any) -> None:
     """Raise `DataError` for a class that `open` cannot use."""
-    where = f"data set class {_called(kind)}"
-    if not (isinstance(kind, type) and issubclass(kind, Dataset)):
+    where = f"data set class {_called(dataset_class)}"
+    if not (isinstance(dataset_class, type) and issubclass(dataset_class, Dataset)):
         raise DataError(f"{where}: is not a subclass of fcnlite.data.Dataset.")
-    missing = sorted(getattr(kind, "__abstractmethods__", ()))
+    missing = sorted(getattr(dataset_class, "__abstractmethods__", ()))
     if missing:
         raise DataError(f"{where}: lacks {' and '.join(missing)}; define them.")
-    splits = getattr(kind, "splits", None)
+    splits = getattr(dataset_class, "splits", None)
     if not isinstance(splits, tuple) or not splits or not all(isinstance(each, str) for each in splits):
         raise DataError(f"{where}: has no tuple of its splits; add, for example, splits = ('train', 'val').")
-    usual = kind.usual
+    usual = dataset_class.usual
     if not (isinstance(usual, tuple) and len(usual) == 2 and set(usual) <= set(splits)):
         raise DataError(
             f"{where}: usual is {usual!r}; expected two of its splits ({', '.join(splits)}), the one to train on and "
             "the one to evaluate on."
         )
-    parameters = inspect.signature(kind).parameters
+    parameters = inspect.signature(dataset_class).parameters
     if "split" not in parameters:
         raise DataError(f"{where}: its __init__ takes no split; `open` passes it by that name.")
     for each in parameters.values():
@@ -118,8 +118,8 @@ def _check_class(kind: Any) -> None:
             raise DataError(f"{where}: its option {each.name} has no default; give it one.")
 
 
-def _called(kind: Any) -> str:
-    return getattr(kind, "__name__", repr(kind))
+def _called(dataset_class: Any) -> str:
+    return getattr(dataset_class, "__name__", repr(dataset_class))
 
 
 def names() -> tuple[str, ...]:
@@ -132,7 +132,7 @@ def usual_splits(name: str) -> tuple[str, str]:
 
     Raises `DataError` for an unknown name.
     """
-    return _kind(name).usual
+    return _dataset_class(name).usual
 
 
 def options(name: str) -> dict[str, Any]:
@@ -140,11 +140,11 @@ def options(name: str) -> dict[str, Any]:
 
     Raises `DataError` for an unknown name.
     """
-    kind = _kind(name)
-    hints = typing.get_type_hints(kind.__init__)
+    dataset_class = _dataset_class(name)
+    hints = typing.get_type_hints(dataset_class.__init__)
     return {
         key: hints.get(key, str)
-        for key in inspect.signature(kind).parameters
+        for key in inspect.signature(dataset_class).parameters
         if key not in ("split", "root", "skip_bad")
     }
 
@@ -155,27 +155,28 @@ def open(name: str, root: str | os.PathLike[str] | None = None, split: str | Non
     The default `split` is the one to train on. Raises `DataError` for an unknown name, split or option, for a missing
     root, and for problems that the data set itself finds.
     """
-    kind = _kind(name)
-    split = kind.usual[0] if split is None else split
-    if split not in kind.splits:
-        raise DataError(f"data set {name!r} has no split {split!r}; {nearest(split, kind.splits)}")
-    known = set(inspect.signature(kind).parameters) - {"split"}
+    dataset_class = _dataset_class(name)
+    split = dataset_class.usual[0] if split is None else split
+    if split not in dataset_class.splits:
+        raise DataError(f"data set {name!r} has no split {split!r}; {nearest(split, dataset_class.splits)}")
+    known = set(inspect.signature(dataset_class).parameters) - {"split"}
     if root is not None:
         options["root"] = root
     elif "root" in known:
-        raise DataError(f"data set {name!r} needs its root folder (--root DIR). {kind.published}")
+        raise DataError(f"data set {name!r} needs its root folder (--root DIR). {dataset_class.published}")
     for option in options:
         if option not in known:
             raise DataError(f"data set {name!r} has no option {option!r}; {nearest(option, known)}")
-    dataset = kind(split=split, **options)
+    dataset = dataset_class(split=split, **options)
     if not hasattr(dataset, "sizes"):
         raise DataError(
-            f"data set class {kind.__name__}: its __init__ does not call super().__init__(name, split, labels, ...)."
+            f"data set class {dataset_class.__name__}: its __init__ does not call super().__init__(name, split, "
+            "labels, ...)."
         )
     return dataset
 
 
-def _kind(name: str) -> type[Dataset]:
+def _dataset_class(name: str) -> type[Dataset]:
     if name not in _DATASETS:
         raise DataError(f"no data set is called {name!r}; {nearest(name, _DATASETS)}")
     return _DATASETS[name]

@@ -36,7 +36,8 @@ def band_preprocessing(pixel_format: PixelFormat, bands: Sequence[int] = ()) -> 
     wrong = [band for band in bands if not 1 <= band <= pixel_format.bands]
     if wrong:
         raise DataError(
-            f"bands has {wrong[0]}, but the pictures have {pixel_format}; expected numbers from 1 to {pixel_format.bands}."
+            f"bands has {wrong[0]}, but the pictures have {pixel_format}; expected numbers from 1 to "
+            f"{pixel_format.bands}."
         )
     chosen = tuple(bands)
     mean = (0.0,) * len(chosen)

@@ -177,8 +177,8 @@ def refuse_colors(root: Path, folder: Path, labels: Sequence[Path], table: Path 
         return
     if table is not None:
         raise DataError(
-            f"data set 'folder': the labels show colours and need the table {table}, which names the classes; leave out "
-            "the option classes."
+            f"data set 'folder': the labels show colours and need the table {table}, which names the classes; leave "
+            "out the option classes."
         )
     there = [name for name in OTHER_TABLES if (root / name).is_file()]
     way = f"{root / there[0]} exists: give colors={there[0]}" if there else f"give their classes in {root / TABLE}"

@@ -92,9 +92,8 @@ class Folder(FileDataset):
         orientation = choose_orientation(files, exif, doubts.append)
         if white is not None and not 1 <= white <= 65535:
             raise DataError(f"data set 'folder': white is {white}; expected 1 to 65535.")
-        super().__init__(
-            "folder", split, {"label": meaning}, kept, {"label": read}, _preprocessing_of(files, bands), orientation
-        )
+        preprocessing = _preprocessing_of(files, bands)
+        super().__init__("folder", split, {"label": meaning}, kept, {"label": read}, preprocessing, orientation)
         self._training_pictures = [each.images["data"] for each in files if each.name in divided["train"]]
         self._white = white
         self.bands = tuple(bands)
@@ -103,7 +102,7 @@ class Folder(FileDataset):
 
     @cached_property
     def own_preprocessing(self) -> Preprocessing | None:
-        """None for 8-bit gray or RGB pictures, else with the mean and deviation of each band over the training split."""
+        """None for 8-bit gray or RGB pictures, else with the mean and deviation of each band in the training split."""
         preprocessing = self._reading
         if preprocessing.bits == 8 and not preprocessing.bands:
             return None
@@ -113,7 +112,7 @@ class Folder(FileDataset):
         return with_measured_mean(preprocessing, self._training_pictures)
 
     def usable(self, progress: Progress | None = None) -> tuple[Sequence[int], list[str]]:
-        """As for every data set; also warns if the labels show signs of blending although all their numbers are classes."""
+        """As in every data set; also warns if the labels show signs of blending although all numbers are classes."""
         counts: list[Counts] = []
 
         def read(index: int) -> int:

@@ -56,7 +56,7 @@ class ISBI(Dataset):
         return len(self._slices)
 
     def __getitem__(self, index: int) -> Sample:
-        """Read slice `index` of the split. Raises `FileError` or `DataError`, which names the file, if it cannot be used."""
+        """Read slice `index` of the split. Raises `FileError` or `DataError`, which names the file."""
         number, image, label, page = self._slices[index]
         picture = read_gray_page(image, page)
         labels = NumberTable(VALUES, len(CLASSES), lambda path: read_gray_page(path, page))(label)

@@ -21,8 +21,8 @@ from fcnlite.errors import DataError
 
 _LISTING = "classes.txt"
 _REMEDY = (
-    "correct the label or the number of classes, or give the meaning of the values (masks=nonzero, masks=threshold:128, "
-    "remap=FILE)"
+    "correct the label or the number of classes, or give the meaning of the values (masks=nonzero, "
+    "masks=threshold:128, remap=FILE)"
 )
 
 

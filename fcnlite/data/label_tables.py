@@ -67,7 +67,7 @@ class ColorRow(NamedTuple):
 
 
 def find_table(root: Path, name: str, warn: Warn) -> Path | None:
-    """Find the file root/`name`, in upper or lower case; a different case is a warning. None if there is no such file.
+    """Find the file root/`name`, in upper or lower case; a different case is a warning. None if it does not exist.
 
     Raises `DataError` if the names of several files differ from it only in case.
     """
@@ -189,8 +189,8 @@ def _in_order(path: Path, pairs: Sequence[tuple[int, str]]) -> list[str]:
     if missing is not None:
         raise DataError(
             f"{path}: numbers its classes {', '.join(map(str, sorted(names)[:6]))}"
-            f"{', ...' if len(names) > 6 else ''}, but {missing} has no line; add `{missing} NAME` (or `{missing} void` "
-            "to ignore it), or remove all numbers if the classes are numbered from 0 in this order."
+            f"{', ...' if len(names) > 6 else ''}, but {missing} has no line; add `{missing} NAME` (or `{missing} "
+            "void` to ignore it), or remove all numbers if the classes are numbered from 0 in this order."
         )
     return [names[number] for number in range(len(names))]
 
@@ -209,9 +209,7 @@ def read_color_rows(path: Path) -> list[ColorRow]:
     named = [row for row in rows if row.name]
     if named and len(named) < len(rows):
         line = next(row.line for row in rows if not row.name)
-        raise DataError(
-            f"{path}, line {line}: the colour has no name, but other colours have one; name all of them or none."
-        )
+        raise DataError(f"{path}, line {line}: the colour has no name, but others have one; name all of them or none.")
     if named and all(re.match(r"\d+\b", row.name) for row in named):
         raise DataError(
             f"{path}, line {named[0].line}: found a fourth number; expected {COLOR_FORM}. Leave out numbers of classes "

@@ -31,7 +31,7 @@ _STRAY_SHARE = 1e-4
 _FEW = 4
 """The least number of values above 0 that may count as numbered objects, each found in one picture."""
 _MOSTLY = 0.8
-"""The share of these values that occur in one picture only; also the greatest share of labels with one highest value."""
+"""The share of these values that occur in one picture only; also the largest share of labels with one highest value."""
 _HIGHEST = 3
 """Values that count up to at least this in each picture are taken for numbered objects."""
 _SOME_ERASED = 10
@@ -94,9 +94,9 @@ def count_classes(folder: Path, labels: Sequence[Path], skip_bad: bool, warn: Wa
         if not skip_bad or not each or signs_of_blending(Counts.total(each)) is not None:
             names = f" ({', '.join(bad[:3])}{f' and {len(bad) - 3} more' if len(bad) > 3 else ''})" if bad else ""
             raise DataError(
-                f"{folder}: the classes cannot be counted: {what}, so the labels were anti-aliased, resized "
-                f"smoothly or saved with lossy compression (JPEG){names}; {REMEDY}. If they are masks of dark and light, "
-                "give masks=threshold:128; if they number objects, masks=nonzero; if they are right, give the number of "
+                f"{folder}: the classes cannot be counted: {what}, so the labels were anti-aliased, resized smoothly "
+                f"or saved with lossy compression (JPEG){names}; {REMEDY}. If they are masks of dark and light, "
+                "give masks=threshold:128; if they number objects, masks=nonzero; if they are right, the number of "
                 "classes (classes=N)."
             )
     histogram = Histogram(each)
@@ -151,8 +151,8 @@ def doubt(histogram: Histogram) -> Doubt | None:
 def _counted(present: Array, least: int = 0) -> bool:
     """Whether every label holds 0, 1, ... up to a highest value that varies, as numbered objects do.
 
-    Up to 2 this is true of many class labels too, so it counts only with `least`, a minimum number of labels. Among many
-    labels a few may lack a value, since an object may have been erased.
+    Up to 2 this is true of many class labels too, so it counts only with `least`, a minimum number of labels. Among
+    many labels a few may lack a value, since an object may have been erased.
     """
     classes = present.copy()
     classes[:, VOID] = False
@@ -172,10 +172,7 @@ def _refusal(folder: Path, doubtful: Doubt, histogram: Histogram, count: int) ->
     threshold = 128 if highest >= 128 else max(1, highest)
     meanings = {
         "nonzero": ("masks=nonzero", "0 is class 0, every other value, also 255, is class 1"),
-        "threshold": (
-            f"masks=threshold:{threshold}",
-            f"values from {threshold} on are class 1, smaller values class 0",
-        ),
+        "threshold": (f"masks=threshold:{threshold}", f"values from {threshold} on are class 1, lower ones class 0"),
         "remap": ("remap=FILE", f"a table maps values to classes, {REMAP_FORM}"),
         "classes": ("classes=N", f"the values are classes, 0 to N - 1, even those not found; N is {count} or more"),
         "stray": ("", f"correct the label, or give remap=FILE with a line such as `{doubtful.stray} void`"),

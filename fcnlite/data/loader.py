@@ -135,7 +135,7 @@ def check_sizes(sizes: Mapping[tuple[int, int], str]) -> None:
     if len(sizes) > 1:
         shown = [f"{name} is {width}×{height}" for (height, width), name in islice(sizes.items(), 2)]
         raise DataError(
-            f"{' and '.join(shown)}, but the pictures of a batch must have one size; set crop, or use a batch size of 1."
+            f"{' and '.join(shown)}, but the pictures of a batch must have one size; set crop or a batch size of 1."
         )
 
 

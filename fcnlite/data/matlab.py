@@ -78,7 +78,7 @@ def label_map(path: str | os.PathLike[str], value: Any, what: str) -> Array:
     with np.errstate(invalid="ignore"):
         numbers = array.astype(np.int64)
     if not np.array_equal(numbers, array):
-        raise DataError(f"{path}: {what} holds numbers that are not integers; expected class numbers.")
+        raise DataError(f"{path}: {what} holds numbers that are not whole; expected class numbers.")
     return numbers
 
 

@@ -1,7 +1,7 @@
-"""NYUDv2: rooms by a depth camera, 40 classes (Silberman et al., 2012; Gupta et al., CVPR 2013).
+"""NYUDv2: indoor scenes from a depth camera, 40 classes (Silberman et al., 2012; Gupta et al., CVPR 2013).
 
-In the form that the FCN reference publishes: colour, depth filled in (millimetres, 16 bits) and HHA, which is depth as
-horizontal disparity, height above ground and angle with gravity, one a channel (Gupta et al., ECCV 2014).
+The form that the FCN reference publishes: colour, filled-in depth (millimetres, 16 bits) and HHA, which encodes depth
+in three channels: horizontal disparity, height above ground and angle with gravity (Gupta et al., ECCV 2014).
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ CLASSES = (
 )  # fmt: skip
 
 PICTURES = {
-    # The folder of each kind of picture, and the preprocessing with the FCN reference's means.
+    # The folder of each type of picture, and its preprocessing with the means of the FCN reference.
     "color": ("images", Preprocessing(mean=(116.190, 97.203, 92.318))),
     "hha": ("hha", Preprocessing(color="RGB", mean=(132.431, 94.076, 118.477))),
     "depth": ("depth", Preprocessing(color="DEPTH", mean=(7.844,), bits=16)),
@@ -39,7 +39,7 @@ PICTURES = {
 
 
 class NYUD(FileDataset):
-    """The set below `root`. `inputs`: which of color, hha and depth are read; one alone is fed to `data`."""
+    """NYUDv2 below `root`. `inputs` lists the pictures to read (color, hha, depth); a single one is fed to `data`."""
 
     splits = ("train", "val", "trainval", "test")
     usual = ("trainval", "test")
@@ -78,5 +78,5 @@ def _files(folder: Path, name: str, blobs: dict[str, str]) -> SampleFiles:
 
 
 def _segmentation(path: Path) -> np.ndarray:
-    """0 for void, 1 to 40 for the classes."""
+    """The numbers in a label file: 0 for void, 1 to 40 for the classes."""
     return label_map(path, read_mat(path, "segmentation"), "segmentation")

@@ -1,7 +1,7 @@
-"""Whether the labels of a folder were made for its pictures upright or as stored.
+"""Decides whether the labels of a folder were made for its pictures turned upright or as stored.
 
-A camera writes how it was held (the EXIF orientation). Annotation tools differ in whether they heed it. Where turning
-swaps width and height the size of a label tells; turned upside down, mirrored or square pictures fit both ways.
+A camera records how it was held (the EXIF orientation), and only some annotation tools apply it. If the orientation
+swaps width and height, the size of the label shows which; pictures turned by 180 degrees, mirrored or square fit both.
 """
 
 from __future__ import annotations
@@ -18,9 +18,9 @@ _WITH_EXIF = frozenset(SUFFIXES) - {".bmp", ".gif", ".ppm", ".pgm", ".npy"}
 
 
 def choose_orientation(files: Sequence[SampleFiles], given: str | None, warn: Warn) -> Orientation:
-    """What holds for all pairs: what the option exif says, else what those show whose sizes tell.
+    """The orientation for all pairs: the option `exif` (`given`), else the one that the sizes of the pairs show.
 
-    Where nothing tells, or pairs disagree, this is said: those that fit both ways are taken upright.
+    If no size shows it, or the pairs disagree, this is a warning, and pairs that fit both ways are turned upright.
     """
     if given == "upright":
         return "upright"
@@ -33,24 +33,24 @@ def choose_orientation(files: Sequence[SampleFiles], given: str | None, warn: Wa
     upright, stored, either = ([name for what, name in found if what == kind] for kind in kinds)
     if bool(upright) != bool(stored):
         return "upright" if upright else "stored"
-    options = "exif=upright or exif=stored says how the labels were made."
+    options = "Give exif=upright or exif=stored for the way in which the labels were made."
     if upright:
         warn(
-            f"by their EXIF orientation, {len(upright)} pictures fit their labels upright (such as {upright[0]}) and "
-            f"{len(stored)} as they are stored (such as {stored[0]}); each is taken as it fits"
-            + (f", {len(either)} that fit both ways upright" if either else "")
+            f"{len(upright)} pictures fit their labels only if turned upright by their EXIF orientation (such as "
+            f"{upright[0]}) and {len(stored)} only as stored (such as {stored[0]}); each is read as it fits"
+            + (f", and {len(either)} that fit both ways are turned upright" if either else "")
             + f". {options}"
         )
     elif either:
         warn(
-            f"the EXIF orientation turns or mirrors {len(either)} of {len(files)} pictures (such as {either[0]}) and "
-            f"their labels fit them upright as well as stored: they are taken upright, as people see them. {options}"
+            f"the EXIF orientation turns or mirrors {len(either)} of {len(files)} pictures (such as {either[0]}), and "
+            f"their labels fit them both upright and as stored: they are turned upright, as viewers do. {options}"
         )
     return "auto"
 
 
 def _evidence(files: SampleFiles) -> tuple[str, str]:
-    """Which way the label of a pair fits its picture, and the picture's name."""
+    """How the label of a pair fits its picture (upright, stored, either or neither), and the name of the picture."""
     picture, label = files.images["data"], files.labels["label"]
     orientation, (width, height) = orientation_of(picture)
     if orientation == 1:

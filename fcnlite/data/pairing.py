@@ -1,4 +1,4 @@
-"""Which picture of a folder belongs to which label: files of one name, in sub-folders of one name."""
+"""Pairs the pictures of a folder with their labels: files with equal names, in subfolders with equal names."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ from fcnlite.errors import DataError
 from fcnlite.files import cannot_read
 
 _MOST_FOLDERS = 100_000
-"""Sub-folders that are looked into: links can make more of them than there are."""
+"""The greatest number of subfolders that are read: links can multiply folders without bound."""
 
 
 class Naming(NamedTuple):
-    """How the files of a pair are called: the name that both share, and what follows it before `.png` and the like."""
+    """How the files of a pair are named: a shared name, then a suffix before the extension such as `.png`."""
 
     image_suffix: str = ""
     label_suffix: str = ""
@@ -29,15 +29,15 @@ class Naming(NamedTuple):
 
 
 def find_pairs(images: Path, labels: Path, naming: Naming) -> tuple[list[SampleFiles], list[str]]:
-    """All pairs in the two directories, by name, and what has no partner, or two.
+    """Find all pairs in the two directories, and the problems: files without a partner or with several.
 
-    Links to directories are followed. Raises `DataError` where there are no pictures.
+    Links to directories are followed. Raises `DataError` if there are no pictures.
     """
     pictures, others, broken = _both(images, labels, naming)
     if not pictures:
-        raise DataError(f"{images}: holds no pictures ({_expected(naming.image_suffix)}); put the images there.")
+        raise DataError(f"{images}: holds no pictures ({_expected(naming.image_suffix)}); put pictures there.")
     free = [name for name in others if name not in pictures]
-    near = _Near(free, [name for name in pictures if name not in others])
+    near = _NearMatches(free, [name for name in pictures if name not in others])
     pairs: list[SampleFiles] = []
     problems: list[str] = broken
     for name, found in pictures.items():
@@ -50,15 +50,15 @@ def find_pairs(images: Path, labels: Path, naming: Naming) -> tuple[list[SampleF
             pairs.append(picture_and_label(name, found[0], fitting[0]))
         elif name in others:
             problems.append(
-                f"{others[name][0]}: is no PNG; {PNG_ONLY}: {REMEDY}. If it is a mask of dark and light, "
+                f"{others[name][0]}: is not a PNG; {PNG_ONLY}: {REMEDY}. If it is a mask of dark and light, "
                 "masks=threshold:128 reads it."
             )
         else:
             missing = f"has no label {labels / name}{naming.label_suffix}.png"
             hint = near.hint(name, others)
-            problems.append(f"{found[0]}: {missing}; {hint or 'add it or take the picture out'}.")
+            problems.append(f"{found[0]}: {missing}; {hint or 'add it or remove the picture'}.")
     problems += [
-        f"{others[name][0]}: no picture in {images} has this name; add it or take the label out."
+        f"{others[name][0]}: no picture in {images} has this name; add it or remove the label."
         for name in free
         if not near.is_near(name)
     ]
@@ -66,14 +66,14 @@ def find_pairs(images: Path, labels: Path, naming: Naming) -> tuple[list[SampleF
 
 
 def _both(images: Path, labels: Path, naming: Naming) -> tuple[dict[str, list[Path]], dict[str, list[Path]], list[str]]:
-    """Pictures and labels by name, and the links that lead nowhere."""
+    """Pictures and labels by name, and the problems of broken links."""
     for folder in (images, labels):
         if not folder.is_dir():
             option = "images" if folder == images else "labels"
             there = [each.name for each in _entries(folder.parent) if each.name.lower() == folder.name.lower()]
-            near = f" ({folder.parent / there[0]} is there: give {option}={there[0]})" if there else ""
+            near = f" ({folder.parent / there[0]} exists: give {option}={there[0]})" if there else ""
             raise DataError(
-                f"{folder}: is no directory{near}; data set 'folder' needs one of images and one of label PNGs."
+                f"{folder}: is not a directory{near}; data set 'folder' needs one for images and one for label PNGs."
             )
     same = images.resolve() == labels.resolve()
     found, broken = _files(images, None if same else labels)
@@ -82,7 +82,7 @@ def _both(images: Path, labels: Path, naming: Naming) -> tuple[dict[str, list[Pa
         if naming.label_suffix:
             found = [each for each in found if not each[0].endswith(naming.label_suffix)]
         elif not naming.image_suffix:
-            # Photos and PNG labels side by side.
+            # Photographs and PNG labels share the directory.
             found = [each for each in found if each[1].suffix.lower() != ".png"]
             other = [each for each in other if each[1].suffix.lower() == ".png"]
     else:
@@ -94,7 +94,7 @@ def _both(images: Path, labels: Path, naming: Naming) -> tuple[dict[str, list[Pa
 
 
 def _by_name(found: list[tuple[str, Path]], suffix: str) -> dict[str, list[Path]]:
-    """The files that end in `suffix`, by the name before it."""
+    """The files whose names end in `suffix`, by the name before it."""
     named: dict[str, list[Path]] = {}
     for name, path in found:
         if name.endswith(suffix) and Path(name).name != suffix:
@@ -103,9 +103,9 @@ def _by_name(found: list[tuple[str, Path]], suffix: str) -> dict[str, list[Path]
 
 
 def _files(folder: Path, without: Path | None) -> tuple[list[tuple[str, Path]], list[str]]:
-    """The picture files below `folder` by their paths in it without extension, and the links that lead nowhere.
+    """The picture files below `folder` by their relative paths without extension, and the problems of broken links.
 
-    Hidden ones are left out, and what is in the directory `without` where that is inside `folder`.
+    Hidden files are left out, and so is the directory `without` if it is inside `folder`.
     """
     found, broken = [], []
     skipped = without.resolve() if without is not None and without.resolve() != folder.resolve() else None
@@ -116,14 +116,14 @@ def _files(folder: Path, without: Path | None) -> tuple[list[tuple[str, Path]], 
             if path.is_file():
                 found.append((path.relative_to(folder).with_suffix("").as_posix(), path))
             elif path.is_symlink() and not path.exists():
-                broken.append(f"{path}: is a link to what is not there ({path.readlink()}); mend it or take it out.")
+                broken.append(f"{path}: is a broken link (to {path.readlink()}); correct or remove it.")
     return sorted(found, key=lambda each: each[1]), broken
 
 
 def _directories(folder: Path, skipped: Path | None) -> Iterator[list[Path]]:
-    """What is in `folder` and in each directory below it, through links too, but never into one that leads there.
+    """The entries of `folder` and of each directory below it. Links are followed, except to a directory above them.
 
-    Raises `DataError` where links make too many.
+    Raises `DataError` if links make too many directories.
     """
     waiting: list[tuple[Path, frozenset[tuple[int, int]]]] = [(folder, frozenset())]
     count = 0
@@ -156,8 +156,8 @@ def _expected(suffix: str) -> str:
     return ", ".join(f"*{suffix}{each}" for each in SUFFIXES) if suffix else ", ".join(SUFFIXES)
 
 
-class _Near:
-    """Labels whose names are nearly those of pictures without a label, and the suffixes that make them equal."""
+class _NearMatches:
+    """Labels whose names differ from those of unpaired pictures only in suffix or case, and the suffixes that fit."""
 
     def __init__(self, labels: list[str], pictures: list[str]) -> None:
         bases: dict[str, tuple[str, str]] = {}
@@ -178,27 +178,27 @@ class _Near:
         self._labels = {label for label, *_ in self._found.values()}
 
     def hint(self, picture: str, labels: dict[str, list[Path]]) -> str | None:
-        """What to do for a picture, if a label is near."""
+        """The remedy for an unpaired picture; None if no label has a similar name."""
         if picture in self._found:
             label, image_suffix, label_suffix = self._found[picture]
             options = [("image_suffix", image_suffix), ("label_suffix", label_suffix)]
             given = " and ".join(f"{key}={value}" for key, value in options if value)
-            return f"{labels[label][0]} is there: give {given}"
+            return f"{labels[label][0]} exists: give {given}"
         if picture.lower() in self._small:
-            return f"{labels[self._small[picture.lower()]][0]} is there: rename it, since capitals count"
+            return f"{labels[self._small[picture.lower()]][0]} exists: rename it, since case matters"
         return None
 
     def is_near(self, label: str) -> bool:
-        """Whether a picture's message names this label."""
+        """Whether the message of a picture names this label."""
         return label in self._labels
 
 
 def _cuts(name: str) -> Iterator[tuple[str, str]]:
-    """`name` whole and cut before its last separators: what a name and a suffix may be, the longest name first."""
+    """The ways to divide `name` into a name and a suffix, at its last separators; the longest name comes first."""
     yield name, ""
     start = name.rfind("/") + 1
     places = [found.start() for found in re.finditer(r"[_\-. ]", name) if found.start() > start]
     for place in places[::-1][:3]:
-        # A suffix of digits alone tells pictures apart: img_1 and img_2.
+        # Digits alone number the pictures (img_1, img_2) and are not a suffix.
         if not re.fullmatch(r"[_\-. ]\d*", name[place:]):
             yield name[:place], name[place:]

@@ -1,6 +1,6 @@
-"""PASCAL-Context: VOC 2010's pictures labelled all over; the 59 most frequent of 459 classes (Mottaghi et al., 2014).
+"""PASCAL-Context: fully labelled pictures of VOC 2010, the 59 most frequent of 459 classes (Mottaghi et al., 2014).
 
-Whatever is none of the 59 is background, the 60th class, which is learned like the others.
+All other pixels are background, the 60th class, which is learned like the others.
 """
 
 from __future__ import annotations
@@ -18,10 +18,10 @@ from fcnlite.data.published import find_folder, read_split
 from fcnlite.description.model_info import Labels
 
 ORIGINALS = 459
-"""Classes of the label files, numbered from 1."""
+"""The number of classes in the label files, numbered from 1."""
 NUMBERS = {
-    # The 59 classes in the order of the reference's outputs 1 to 59, and their numbers in the label files, where
-    # diningtable is called table, clothes cloth and bedcloth bedclothes.
+    # The 59 classes in the order of the reference's outputs 1 to 59, with their numbers in the label files. There,
+    # diningtable is called table, clothes is cloth and bedcloth is bedclothes.
     "aeroplane": 2, "bicycle": 23, "bird": 25, "boat": 31, "bottle": 34, "bus": 45, "car": 59, "cat": 65,
     "chair": 72, "cow": 98, "diningtable": 397, "dog": 113, "horse": 207, "motorbike": 258, "person": 284,
     "pottedplant": 308, "sheep": 347, "sofa": 368, "train": 416, "tvmonitor": 427, "bag": 9, "bed": 18,
@@ -36,13 +36,13 @@ CLASSES = ("background", *NUMBERS)
 
 
 class PascalContext(FileDataset):
-    """The label files below `root`; the folder `voc` holds PASCAL VOC 2010 (default: `root` itself)."""
+    """PASCAL-Context: label files below `root`, and PASCAL VOC 2010 in the folder `voc` (default: `root`)."""
 
     splits = ("train", "val", "trainval")
     published = (
         "PASCAL-Context is published at https://cs.stanford.edu/~roozbeh/pascal-context/; the root must hold "
         "trainval/ with its .mat files, and PASCAL VOC 2010 (VOC2010/JPEGImages/ and VOC2010/ImageSets/Main/), unless "
-        "voc=DIR says where that lies."
+        "voc=DIR gives its folder."
     )
 
     def __init__(self, split: str, root: str | os.PathLike[str], *, voc: str | os.PathLike[str] | None = None) -> None:

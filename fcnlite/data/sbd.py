@@ -1,7 +1,7 @@
-"""The Semantic Boundaries Dataset: VOC 2011's pictures with 21 classes (Hariharan et al., ICCV 2011).
+"""The Semantic Boundaries Dataset: pictures of VOC 2011 with 21 classes (Hariharan et al., ICCV 2011).
 
-The FCN paper trains on its train split (8,498 pictures) and measures on `seg11valid`: what VOC 2011's segmentation val
-has and SBD's train has not.
+The FCN paper trains on its train split (8,498 pictures) and evaluates on `seg11valid`: the pictures of VOC 2011's
+segmentation val that are not in SBD's train.
 """
 
 from __future__ import annotations
@@ -20,12 +20,12 @@ from fcnlite.errors import DataError
 
 
 class SBD(FileDataset):
-    """Pictures and .mat labels below `root`; for the split seg11valid the folder `voc` holds PASCAL VOC 2011."""
+    """SBD: pictures and .mat labels below `root`. The split seg11valid needs PASCAL VOC 2011 in the folder `voc`."""
 
     splits = ("train", "val", "trainval", "seg11valid")
     published = (
         "SBD is published at http://home.bharathh.info/pubs/codes/SBD/download.html; the root must be its folder "
-        "benchmark_RELEASE/ or dataset/ therein, which holds img/, cls/, train.txt and val.txt."
+        "benchmark_RELEASE/, or dataset/ in that, which holds img/, cls/, train.txt and val.txt."
     )
 
     def __init__(self, split: str, root: str | os.PathLike[str], *, voc: str | os.PathLike[str] | None = None) -> None:
@@ -44,9 +44,10 @@ class SBD(FileDataset):
 
 
 def _seg11valid(sbd: Path, voc_root: str | os.PathLike[str] | None) -> list[SampleFiles]:
+    """The pictures of VOC 2011's val that are not in SBD's train."""
     if voc_root is None:
         raise DataError(
-            "data set 'sbd': the split 'seg11valid' is made of PASCAL VOC 2011's val; say where that lies, with "
+            "data set 'sbd': the split 'seg11valid' is a part of PASCAL VOC 2011's val; give its folder with "
             f"--data-option voc=DIR. {VOC.published}"
         )
     year = None if (Path(voc_root) / "JPEGImages").is_dir() else 2011
@@ -59,9 +60,9 @@ def _seg11valid(sbd: Path, voc_root: str | os.PathLike[str] | None) -> list[Samp
 
 
 def _segmentation(path: Path) -> np.ndarray:
-    """GTcls.Segmentation: 0 for background, 1 to 20 for VOC's classes."""
+    """The numbers in GTcls.Segmentation: 0 for background, 1 to 20 for VOC's classes."""
     found = read_mat(path, "GTcls")
     names = getattr(found, "dtype", np.dtype(int)).names or ()
     if "Segmentation" not in names or found.size != 1:
-        raise DataError(f"{path}: GTcls has no field Segmentation; expected a label file of SBD's cls/.")
+        raise DataError(f"{path}: GTcls has no field Segmentation; expected a label file from SBD's cls/.")
     return label_map(path, found["Segmentation"].flat[0], "GTcls.Segmentation")

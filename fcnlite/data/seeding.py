@@ -1,4 +1,4 @@
-"""Randomness as a function of where it is used, never of what was drawn before."""
+"""Random generators that depend only on where they are used, never on earlier draws."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from fcnlite.errors import DataError
 
 
 def generator(purpose: str, *words: int) -> np.random.Generator:
-    """A generator that depends on `purpose` and `words` alone; another purpose gives other numbers.
+    """A random generator that is a function of `purpose` and `words` alone; different purposes give different numbers.
 
-    Each word must lie in 0…2³²−1: NumPy would cut a larger one into several, and two seeds could be one.
+    Raises `DataError` for a word outside 0…2³²−1: NumPy would split it into several, so that two seeds could coincide.
     """
     for word in words:
         if not 0 <= word < 1 << 32:

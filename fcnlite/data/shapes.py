@@ -1,9 +1,9 @@
-"""Generated pictures: textured, overlapping shapes on a textured ground. Needs no files.
+"""Generates pictures of textured, overlapping shapes on a textured background. It needs no files.
 
-A class is an outline together with a kind of texture; colours, sizes, rotations and light are drawn anew for
-every shape, so that colour alone tells nothing. As in PASCAL VOC a thin void border surrounds each shape.
+A class is an outline with a texture. Colours, sizes, rotations and light are random for every shape, so colour alone
+does not determine the class. As in PASCAL VOC, a thin void border surrounds each shape.
 
-Scenes are larger pictures of many such shapes, which one light shades and which cast soft shadows on each other.
+Scenes are larger pictures of many shapes, which are shaded by one light and cast soft shadows on each other.
 """
 
 from __future__ import annotations
@@ -25,16 +25,16 @@ from fcnlite.errors import DataError
 COUNTS = {"train": 2000, "val": 100, "test": 100}
 SIZES = range(32, 2049)
 BORDER = 1.0
-"""Pixels on each side of an outline that are void."""
+"""The width of the void border on each side of an outline, in pixels."""
 PIXELS_OF_A_SHAPE = 6000
-"""Of a scene, the mean area that there is for each shape."""
+"""The mean area of a scene per shape, in pixels."""
 
 
 class Shapes(Dataset):
     """`count` pictures of `size`×`size` pixels, each a function of (seed, split, index) and the size alone.
 
-    With `scene`, pictures are `size` pixels high and half as wide again. The shapes of a scene do not grow with
-    `size`: larger scenes hold more of them.
+    With `scene`, pictures are `size` pixels high and 1.5 times as wide. The size of the shapes in a scene does not
+    depend on `size`: larger scenes hold more shapes.
 
     Classes: background, disc, square, triangle, star, cross.
     """
@@ -44,7 +44,7 @@ class Shapes(Dataset):
     def __init__(
         self, split: str, *, size: int = 96, count: int | None = None, seed: int = 0, scene: bool = False
     ) -> None:
-        names = ("background", *(kind.name for kind in _KINDS))
+        names = ("background", *(each.name for each in _SHAPE_CLASSES))
         super().__init__("shapes", split, {"label": Labels(names, voc_colors(len(names)))})
         if size not in SIZES:
             raise DataError(f"data set 'shapes': size is {size}; expected {SIZES[0]} to {SIZES[-1]} pixels.")
@@ -62,17 +62,17 @@ class Shapes(Dataset):
     def __getitem__(self, index: int) -> Sample:
         if not 0 <= index < self._count:
             raise IndexError(f"sample {index} of {self._count}")
-        kind, draw = ("scene", _scene) if self._scene else ("shapes", _plain)
+        kind, draw = ("scene", _scene) if self._scene else ("shapes", _simple)
         image, label = draw(generator(kind, self._seed, self.splits.index(self.split), index), self._size)
         return Sample({"data": image.astype(np.uint8)}, {"label": label}, f"{kind}-{self.split}-{index:05d}")
 
     def usable(self, progress: Progress | None = None) -> tuple[Sequence[int], list[str]]:
-        """All: there are no files that could be bad."""
+        """All samples, without problems, since they are generated."""
         return range(self._count), []
 
 
-# Outlines: the signed distance of points (x, y) from the outline of a shape that fits into the unit circle,
-# negative inside. They need be exact only near the outline.
+# Outlines: the signed distance of points (x, y) from the outline of a shape in the unit circle, negative inside.
+# The distances need to be exact only near the outline.
 
 
 def _disc(x: np.ndarray, y: np.ndarray) -> np.ndarray:
@@ -88,7 +88,7 @@ def _triangle(x: np.ndarray, y: np.ndarray) -> np.ndarray:
 
 
 def _star(x: np.ndarray, y: np.ndarray) -> np.ndarray:
-    """Five points: every sector folds onto the edge from the tip (1, 0) to a corner at radius 0.45."""
+    """A star of five points: symmetry maps every point to the edge from the tip (1, 0) to a corner at radius 0.45."""
     half = math.pi / 5
     angle = abs((np.arctan2(y, x) + half) % (2 * half) - half)
     radius = np.hypot(x, y)
@@ -102,11 +102,11 @@ def _cross(x: np.ndarray, y: np.ndarray) -> np.ndarray:
     return np.maximum(longer - 0.95, shorter - 0.32)
 
 
-# Textures: how much of the second colour there is, from 0 to 1, at points (u, v) in units of a period.
+# Textures: the share of the second colour, from 0 to 1, at points (u, v) in units of a period.
 
 
 def _clouds(u: np.ndarray, v: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """Plane waves of random direction, four to eight times as long as the period of the other textures."""
+    """A sum of plane waves of random direction, with wavelengths of four to eight periods."""
     total = np.zeros_like(u)
     for _ in range(5):
         angle, phase = rng.uniform(0, 2 * math.pi, 2)
@@ -136,49 +136,49 @@ def _dots(u: np.ndarray, v: np.ndarray, rng: np.random.Generator) -> np.ndarray:
 
 
 def _steep(wave: np.ndarray) -> np.ndarray:
-    """A wave around 0 as a pattern of two colours with soft edges."""
+    """Turn a wave around 0 into a pattern of two colours with soft edges."""
     return np.clip(0.5 + 1.5 * wave, 0, 1)
 
 
-class _Kind(NamedTuple):
-    """One class."""
+class _ShapeClass(NamedTuple):
+    """One class: its name, outline and texture."""
 
     name: str
     outline: Callable[[np.ndarray, np.ndarray], np.ndarray]
     texture: Callable[[np.ndarray, np.ndarray, np.random.Generator], np.ndarray]
 
 
-_KINDS = (
-    _Kind("disc", _disc, _rings),
-    _Kind("square", _square, _checks),
-    _Kind("triangle", _triangle, _stripes),
-    _Kind("star", _star, _grains),
-    _Kind("cross", _cross, _dots),
+_SHAPE_CLASSES = (
+    _ShapeClass("disc", _disc, _rings),
+    _ShapeClass("square", _square, _checks),
+    _ShapeClass("triangle", _triangle, _stripes),
+    _ShapeClass("star", _star, _grains),
+    _ShapeClass("cross", _cross, _dots),
 )
 
 
 class _Shape(NamedTuple):
-    """What is drawn of a shape before it is painted."""
+    """The random properties of a shape that are drawn before it is painted."""
 
     label: int
     radius: float
     x: float
     y: float
-    """The middle, in pixels."""
+    """The centre (x, y), in pixels."""
 
 
 class _Sun(NamedTuple):
-    """The light of a scene: the direction in which shadows fall."""
+    """The light of a scene: the unit vector along which shadows fall."""
 
     x: float
     y: float
 
 
-def _plain(rng: np.random.Generator, size: int) -> tuple[np.ndarray, np.ndarray]:
-    """A few shapes on a square ground: float32 colours from 0 to 255, and labels."""
+def _simple(rng: np.random.Generator, size: int) -> tuple[np.ndarray, np.ndarray]:
+    """Draw a few shapes on a square background: float32 colours from 0 to 255, and labels."""
     image, label = _ground(rng, size, size)
     for _ in range(rng.integers(2, 6)):
-        number = int(rng.integers(len(_KINDS)))
+        number = int(rng.integers(len(_SHAPE_CLASSES)))
         _paint(rng, image, label, _Shape(number + 1, size * rng.uniform(0.14, 0.3), *rng.uniform(0, size, 2)))
     slope_x, slope_y = rng.uniform(-0.25, 0.25, 2)
     _light(rng, image, rng.uniform(0.75, 1.1), slope_x, slope_y)
@@ -186,7 +186,7 @@ def _plain(rng: np.random.Generator, size: int) -> tuple[np.ndarray, np.ndarray]
 
 
 def _scene(rng: np.random.Generator, size: int) -> tuple[np.ndarray, np.ndarray]:
-    """Many shapes, the larger ones below, under one light."""
+    """Draw many shapes under one light, smaller ones over larger ones."""
     height, width = size, 3 * size // 2
     image, label = _ground(rng, height, width)
     count = max(3, round(height * width / PIXELS_OF_A_SHAPE * rng.uniform(0.8, 1.2)))
@@ -195,12 +195,12 @@ def _scene(rng: np.random.Generator, size: int) -> tuple[np.ndarray, np.ndarray]
     sun = _Sun(math.cos(angle), math.sin(angle))
     shapes: list[_Shape] = []
     for place, radius in enumerate(radii.tolist()):
-        if place % len(_KINDS) == 0:
-            order = rng.permutation(len(_KINDS))  # so that all classes occur about equally often
-        # The roomiest of a few places: shapes spread, and still cover each other here and there.
+        if place % len(_SHAPE_CLASSES) == 0:
+            order = rng.permutation(len(_SHAPE_CLASSES))  # makes all classes about equally frequent
+        # Of three random places, take the one farthest from other shapes: shapes spread, but still overlap in places.
         tried = rng.uniform(0, 1, (3, 2)) * (width, height)
         room = [min((math.hypot(x - s.x, y - s.y) - s.radius for s in shapes), default=0.0) for x, y in tried]
-        shapes.append(_Shape(int(order[place % len(_KINDS)]) + 1, radius, *tried[np.argmax(room)].tolist()))
+        shapes.append(_Shape(int(order[place % len(_SHAPE_CLASSES)]) + 1, radius, *tried[np.argmax(room)].tolist()))
         _paint(rng, image, label, shapes[-1], sun)
     strength = rng.uniform(0.1, 0.3)
     _light(rng, image, rng.uniform(0.85, 1.1), -strength * sun.x, -strength * sun.y)
@@ -208,7 +208,7 @@ def _scene(rng: np.random.Generator, size: int) -> tuple[np.ndarray, np.ndarray]
 
 
 def _ground(rng: np.random.Generator, height: int, width: int) -> tuple[np.ndarray, np.ndarray]:
-    """The background: height×width×3 float32 colours from 0 to 255, and labels 0."""
+    """Draw the background: height×width×3 float32 colours from 0 to 255, and labels 0."""
     rows, columns = np.mgrid[:height, :width].astype(np.float32)
     period = rng.uniform(5, 9)
     image = _colored(_clouds(columns / period, rows / period, rng), rng)
@@ -218,13 +218,13 @@ def _ground(rng: np.random.Generator, height: int, width: int) -> tuple[np.ndarr
 def _paint(
     rng: np.random.Generator, image: np.ndarray, label: np.ndarray, shape: _Shape, sun: _Sun | None = None
 ) -> None:
-    """Paint `shape` over what is there, shaded and with a shadow if there is a sun.
+    """Paint `shape` over the picture, with shading and a shadow if there is a sun.
 
-    Only the box around it is computed.
+    Only the box around the shape is computed.
     """
-    kind = _KINDS[shape.label - 1]
+    shape_class = _SHAPE_CLASSES[shape.label - 1]
     radius = shape.radius
-    lift = 0.0 if sun is None else radius * rng.uniform(0.12, 0.3)  # how far the shadow falls
+    lift = 0.0 if sun is None else radius * rng.uniform(0.12, 0.3)  # the distance of the shadow
     reach = radius + BORDER + 1 + 2 * lift
     top, left = (max(0, math.floor(middle - reach)) for middle in (shape.y, shape.x))
     bottom, right = (
@@ -236,16 +236,16 @@ def _paint(
 
     turn = rng.uniform(0, 2 * math.pi)
     turned_x, turned_y = _rotated(x / radius, y / radius, turn)
-    distance = radius * kind.outline(turned_x, turned_y)
+    distance = radius * shape_class.outline(turned_x, turned_y)
     period = rng.uniform(5, 9)
     u, v = _rotated(x / period, y / period, rng.uniform(0, 2 * math.pi))
-    surface = _colored(kind.texture(u, v, rng), rng)
+    surface = _colored(shape_class.texture(u, v, rng), rng)
 
     box = image[top:bottom, left:right]
     if sun is not None:
         shifted = _rotated((x - lift * sun.x) / radius, (y - lift * sun.y) / radius, turn)
-        soft = 1 + 0.6 * lift  # the edge's half width: the higher, the softer
-        box *= 1 - 0.55 * np.clip(0.5 - radius * kind.outline(*shifted) / (2 * soft), 0, 1)[:, :, None]
+        soft = 1 + 0.6 * lift  # half the width of the soft edge, which grows with the height
+        box *= 1 - 0.55 * np.clip(0.5 - radius * shape_class.outline(*shifted) / (2 * soft), 0, 1)[:, :, None]
         surface *= _shading(distance, x / radius, y / radius, sun)[:, :, None]
     covered = np.clip(0.5 - distance, 0, 1)[:, :, None]
     box += covered * (surface - box)
@@ -255,14 +255,14 @@ def _paint(
 
 
 def _shading(distance: np.ndarray, x: np.ndarray, y: np.ndarray, sun: _Sun) -> np.ndarray:
-    """Factors of brightness: a slightly domed surface with a rim, brighter towards the light."""
+    """Brightness factors of a slightly domed surface with a rim, brighter towards the light."""
     slope_y, slope_x = np.gradient(distance)
-    rim = np.exp(np.minimum(distance, 0) / 2.5)  # falls off within a few pixels from the outline
+    rim = np.exp(np.minimum(distance, 0) / 2.5)  # decays within a few pixels from the outline
     return 1 - 0.25 * rim * (slope_x * sun.x + slope_y * sun.y) - 0.15 * (x * sun.x + y * sun.y)
 
 
 def _light(rng: np.random.Generator, image: np.ndarray, level: float, slope_x: float, slope_y: float) -> None:
-    """Light that falls off across the picture, and the noise of a sensor."""
+    """Apply light that varies linearly across the picture, and sensor noise, in place."""
     across, down = (np.linspace(-1, 1, side, dtype=np.float32) for side in (image.shape[1], image.shape[0]))
     image *= level + slope_x * across[None, :, None] + slope_y * down[:, None, None]
     image += rng.standard_normal(image.shape, np.float32) * 4
@@ -270,7 +270,7 @@ def _light(rng: np.random.Generator, image: np.ndarray, level: float, slope_x: f
 
 
 def _colored(pattern: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """H×W `pattern` from 0 to 1 as H×W×3 between two random colours that differ clearly in brightness."""
+    """Colour an H×W `pattern` from 0 to 1 with two random colours of clearly different brightness, as H×W×3."""
     first = rng.uniform(20, 235, 3)
     step = rng.uniform(60, 130) + rng.uniform(-40, 40, 3)
     second = np.where(first.mean() < 128, first + step, first - step)
@@ -279,5 +279,6 @@ def _colored(pattern: np.ndarray, rng: np.random.Generator) -> np.ndarray:
 
 
 def _rotated(x: np.ndarray, y: np.ndarray, angle: float) -> tuple[np.ndarray, np.ndarray]:
+    """Rotate points by `angle` radians."""
     cos, sin = math.cos(angle), math.sin(angle)
     return x * cos - y * sin, x * sin + y * cos

@@ -1,7 +1,7 @@
 """SIFT Flow: outdoor scenes with two label maps, 33 semantic classes and 3 of geometry (Liu et al., 2009; Tighe and
 Lazebnik, 2010).
 
-Three classes (cow, desert, moon) do not occur in the test split, two pictures have no labels and are in no list.
+Three classes (cow, desert, moon) do not occur in the test split. Two pictures have no labels; no list contains them.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ _SCENES = "spatial_envelope_256x256_static_8outdoorcategories"
 
 
 class SIFTFlow(FileDataset):
-    """The set below `root`: labels `sem` (semantic) and `geo` (geometric)."""
+    """SIFT Flow below `root`, with the label maps `sem` (semantic) and `geo` (geometric)."""
 
     splits = ("trainval", "test")
     usual = ("trainval", "test")
@@ -67,9 +67,10 @@ class SIFTFlow(FileDataset):
 
 
 def _reader(classes: tuple[str, ...], void: dict[int, int]) -> NumberTable:
+    """The reader of labels that number `classes` from 1."""
     return NumberTable({**void, **{number: number - 1 for number in range(1, len(classes) + 1)}}, len(classes), _labels)
 
 
 def _labels(path: Path) -> np.ndarray:
-    """S: the classes from 1 on; void is 0, in the geometric labels -1."""
+    """The numbers in the variable S: classes from 1 on; void is 0, or -1 in geometric labels."""
     return label_map(path, read_mat(path, "S"), "S")

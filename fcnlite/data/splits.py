@@ -1,4 +1,4 @@
-"""Which pictures of a folder are trained on and which are held out for validation."""
+"""Divides the pictures of a folder into training and validation splits."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ from fcnlite.files import read_text, reading
 
 SPLITS = ("train", "val")
 DEFAULT_VAL = 0.2
-"""The fraction held out."""
+"""The fraction held out for validation."""
 
 _BEGINNING = 1 << 16
-"""Bytes that are compared before whole files are."""
+"""The number of bytes that are compared before whole files."""
 
 
 def divide(names: set[str], root: Path, val: float | None, split: str, warn: Warn) -> dict[str, set[str]]:
-    """The names in each split; `split` is never empty."""
+    """The names in each split. Raises `DataError` if `split` is empty."""
     lists = {} if val is not None else {each: find_table(root, f"{each}.txt", warn) for each in SPLITS}
     listed = {each: path for each, path in lists.items() if path is not None}
     if listed:
@@ -31,10 +31,10 @@ def divide(names: set[str], root: Path, val: float | None, split: str, warn: War
         if left:
             more = ", ..." if len(left) > 3 else ""
             warn(
-                f"{len(left)} of the {len(names)} pairs in {root} are left out: neither train.txt nor val.txt lists "
-                f"them ({', '.join(left[:3])}{more})."
+                f"{len(left)} of the {len(names)} pairs in {root} are left out, since neither train.txt nor val.txt "
+                f"lists them ({', '.join(left[:3])}{more})."
             )
-        reason = "as the split files have it"
+        reason = "in the split files"
     else:
         fraction = DEFAULT_VAL if val is None else val
         if not 0 <= fraction < 1:
@@ -48,7 +48,7 @@ def divide(names: set[str], root: Path, val: float | None, split: str, warn: War
 
 
 def held_out(names: set[str], fraction: float) -> set[str]:
-    """The names whose hash falls into the lowest `fraction`; at least one, unless `fraction` is 0."""
+    """The names whose hashes are in the lowest `fraction` of the range; at least one name, unless `fraction` is 0."""
 
     def place(name: str) -> float:
         return int.from_bytes(hashlib.sha256(os.fsencode(name)).digest()[:8], "big") / 2**64
@@ -58,10 +58,10 @@ def held_out(names: set[str], fraction: float) -> set[str]:
 
 
 def warn_of_shared(pictures: Mapping[str, Path], splits: Mapping[str, set[str]], warn: Warn) -> None:
-    """Warn which pictures of the validation split are, byte for byte, also trained on."""
+    """Warn of validation pictures that are byte for byte equal to training pictures."""
     side = {name: each for each in SPLITS for name in splits[each]}
     groups: list[list[str]] = [sorted(side)]
-    # Most files differ in size or at their beginning, so that few are read whole.
+    # Most files differ in size or in their first bytes, so few files are read completely.
     for key in (lambda path: path.stat().st_size, lambda path: _digest(path, _BEGINNING), _digest):
         groups = [part for group in groups for part in _parts(group, pictures, key) if len({side[n] for n in part}) > 1]
     shared = [name for group in groups for name in group if side[name] == "val"]
@@ -69,14 +69,14 @@ def warn_of_shared(pictures: Mapping[str, Path], splits: Mapping[str, set[str]],
         first = next(group for group in groups)
         train, val = (next(name for name in first if side[name] == each) for each in SPLITS)
         warn(
-            f"{len(shared)} of the {len(splits['val'])} pictures held out for validation are, byte for byte, also "
-            f"trained on (such as {val}, which is {train}): what is measured on them says nothing about new pictures. "
+            f"{len(shared)} of the {len(splits['val'])} validation pictures are byte for byte equal to training "
+            f"pictures (such as {val}, which equals {train}): results on them say nothing about new pictures. "
             "Remove the copies, or list the names in train.txt and val.txt."
         )
 
 
 def _parts(names: Iterable[str], pictures: Mapping[str, Path], key: Callable[[Path], object]) -> list[list[str]]:
-    """The names in groups of one key; files that cannot be read are left out, as check() tells of them."""
+    """The names in groups of equal key. Unreadable files are left out, since check() reports them."""
     parts: dict[object, list[str]] = defaultdict(list)
     for name in names:
         try:
@@ -87,20 +87,21 @@ def _parts(names: Iterable[str], pictures: Mapping[str, Path], key: Callable[[Pa
 
 
 def _digest(path: Path, most: int = -1) -> bytes:
+    """A hash of the first `most` bytes of a file, or of all."""
     with reading(path) as stream:
         return hashlib.sha256(stream.read(most)).digest()
 
 
 def _by_list(names: set[str], root: Path, lists: Mapping[str, Path]) -> dict[str, set[str]]:
-    """The names in root/train.txt and root/val.txt; a list that is missing has all that the other leaves."""
+    """The names in root/train.txt and root/val.txt. If one list is missing, its split has all other names."""
     splits = {each: _listed(path, names) for each, path in lists.items()}
     problems = [
-        f"{lists[each]}: lists {name!r}, but no pair has this name (without suffix); mend the list."
+        f"{lists[each]}: lists {name!r}, but no pair has this name (without suffix); correct the list."
         for each in splits
         for name in sorted(splits[each] - names)
     ]
     problems += [
-        f"{lists['val']}: lists {name!r}, as {lists['train']} does; take it out of one of them."
+        f"{lists['val']}: lists {name!r}, as {lists['train']} does; remove it from one of them."
         for name in sorted(splits.get("train", set()) & splits.get("val", set()))
     ]
     raise_if_any(f"split files in {root}", problems)
@@ -111,6 +112,6 @@ def _by_list(names: set[str], root: Path, lists: Mapping[str, Path]) -> dict[str
 
 
 def _listed(path: Path, names: set[str]) -> set[str]:
-    """The lines of a list, without comments."""
+    """The names in a list, one per line, without comments."""
     lines = {line.strip() for line in read_text(path).splitlines()}
     return {line for line in lines if line in names or (line and not line.startswith("#"))}

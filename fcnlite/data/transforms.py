@@ -1,6 +1,6 @@
-"""From pictures to blobs and back, and augmentation.
+"""Converts pictures to blobs and back, and augments samples.
 
-The only place where the order of colours and the mean are applied: everywhere else pictures are RGB bytes.
+Only this file changes the order of colours and subtracts the mean; everywhere else pictures are RGB bytes.
 """
 
 from __future__ import annotations
@@ -16,15 +16,15 @@ from fcnlite.description.model_info import PICTURE_TYPES, Preprocessing
 from fcnlite.errors import DataError
 
 _ORDER = {"BGR": (2, 1, 0), "RGB": (0, 1, 2)}
-_LUMINANCE = np.array([0.299, 0.587, 0.114], np.float32)  # ITU-R BT.601, as Pillow and OpenCV have it
+_LUMINANCE = np.array([0.299, 0.587, 0.114], np.float32)  # ITU-R BT.601, as in Pillow and OpenCV
 
 
 def to_blob(image: np.ndarray, preprocessing: Preprocessing) -> np.ndarray:
-    """A picture as a C-contiguous float32 C×H×W blob: (value − mean) · scale / std a channel.
+    """Convert a picture to a C-contiguous float32 C×H×W blob: (value − mean) · scale / std in each channel.
 
-    `image` is H×W×3 uint8 RGB where the preprocessing takes 8 bits. For 16 bits it is H×W uint16: gray, of which three
-    channels are made where the net has them, or distances. For BANDS it is H×W×bands (H×W for one) of the type that
-    `bits` says. Raises `DataError` for anything else.
+    For 8 bits `image` is H×W×3 uint8 RGB. For 16 bits it is H×W uint16: distances, or gray values, which are copied to
+    three channels if the net has three. For BANDS it is H×W×bands (H×W for one band) of the type for `bits`. Raises
+    `DataError` for other arrays.
     """
     check_picture(image, preprocessing)
     blob = np.empty((len(preprocessing.mean), *image.shape[:2]), np.float32)
@@ -41,7 +41,7 @@ def to_blob(image: np.ndarray, preprocessing: Preprocessing) -> np.ndarray:
 
 
 def check_picture(image: np.ndarray, preprocessing: Preprocessing) -> None:
-    """Raise `DataError` unless `image` has the type and the bands that `to_blob` takes."""
+    """Raise `DataError` unless `image` has the type and shape that `to_blob` takes."""
     found = f"the picture has shape {'×'.join(map(str, image.shape))} and type {image.dtype}"
     wanted = np.dtype(PICTURE_TYPES[preprocessing.bits])
     if preprocessing.color == "BANDS":
@@ -49,7 +49,7 @@ def check_picture(image: np.ndarray, preprocessing: Preprocessing) -> None:
         if image.ndim not in (2, 3) or bands != preprocessing.picture_bands or image.dtype != wanted:
             raise DataError(
                 f"{found}; the net was trained on pictures of {preprocessing.picture_bands} bands, type {wanted}: "
-                "give H×W×bands of that."
+                "give such a picture, H×W×bands."
             )
         return
     gray, color = preprocessing.bits == 16 and image.ndim == 2, preprocessing.bits == 8 and image.shape[2:] == (3,)
@@ -59,7 +59,7 @@ def check_picture(image: np.ndarray, preprocessing: Preprocessing) -> None:
 
 
 def _means(image: np.ndarray, preprocessing: Preprocessing) -> Sequence[np.ndarray | np.float32]:
-    """What is subtracted from each channel: the mean picture where it fits, else one number."""
+    """The mean of each channel: a plane of the mean picture if it fits, else one number."""
     if preprocessing.mean_picture is not None:
         part = preprocessing.mean_picture.cut(image.shape[0], image.shape[1], preprocessing.crop_size)
         if part is not None:
@@ -68,7 +68,7 @@ def _means(image: np.ndarray, preprocessing: Preprocessing) -> Sequence[np.ndarr
 
 
 def _channels(image: np.ndarray, preprocessing: Preprocessing) -> list[np.ndarray]:
-    """H×W each, in the net's order."""
+    """The channels of a picture, H×W each, in the order of the net."""
     if preprocessing.color == "DEPTH":
         return [np.log(np.maximum(image, 1).astype(np.float32))]
     if preprocessing.color == "BANDS":
@@ -82,15 +82,15 @@ def _channels(image: np.ndarray, preprocessing: Preprocessing) -> list[np.ndarra
 
 
 def from_blob(blob: np.ndarray, preprocessing: Preprocessing) -> np.ndarray:
-    """The C×H×W `blob` as a picture, rounded and clipped: the inverse of `to_blob`.
+    """Convert the C×H×W `blob` to a picture, rounded and clipped: the inverse of `to_blob`.
 
-    Bands that the net does not take are 0; a mean picture counts by its mean per channel.
+    Bands that the net does not take are 0. For a mean picture, the mean of each channel is used.
     """
     mean, std = (
         np.array(each, np.float32)[:, None, None] for each in (preprocessing.mean, preprocessing.std or (1.0,))
     )
     values = blob * std / np.float32(preprocessing.scale) + mean
-    kind = np.dtype(PICTURE_TYPES[preprocessing.bits])
+    dtype = np.dtype(PICTURE_TYPES[preprocessing.bits])
     if preprocessing.color == "DEPTH":
         values = np.exp(values)
     if preprocessing.color == "BANDS":
@@ -102,35 +102,35 @@ def from_blob(blob: np.ndarray, preprocessing: Preprocessing) -> np.ndarray:
     else:
         order = (0, 0, 0) if len(values) == 1 else np.argsort(_ORDER[preprocessing.color])
         picture = values[list(order)].transpose(1, 2, 0)
-    if kind.kind == "u":
-        picture = np.clip(np.rint(picture), 0, np.iinfo(kind).max)
-    return np.ascontiguousarray(picture.astype(kind))
+    if dtype.kind == "u":
+        picture = np.clip(np.rint(picture), 0, np.iinfo(dtype).max)
+    return np.ascontiguousarray(picture.astype(dtype))
 
 
 def label_to_blob(label: np.ndarray) -> np.ndarray:
-    """The H×W uint8 `label` as a C-contiguous 1×H×W uint8 blob."""
+    """Convert the H×W uint8 `label` to a C-contiguous 1×H×W uint8 blob."""
     return np.ascontiguousarray(label)[None]
 
 
 def mean_pixel(preprocessing: Preprocessing) -> np.ndarray:
-    """The value that `to_blob` maps nearest to 0: RGB bytes of shape (3,), bands, or one number of shape ()."""
+    """The pixel value that `to_blob` maps nearest to 0: RGB bytes of shape (3,), bands, or one number of shape ()."""
     return from_blob(np.zeros((len(preprocessing.mean), 1, 1), np.float32), preprocessing)[0, 0]
 
 
 @dataclass(frozen=True)
 class Augment:
-    """How training pictures are varied: mirrored, turned, resized, cut, made lighter or darker."""
+    """Settings for random changes of training pictures: mirror, turn, resize, crop, change brightness."""
 
     flip: bool = False
-    """Mirror every second picture left to right, on average."""
+    """Mirror left to right with probability 1/2."""
     turn: bool = False
-    """Turn by 0, 90, 180 or 270 degrees, drawn evenly: for pictures that have no up, as a microscope's have none."""
+    """Turn by 0, 90, 180 or 270 degrees with equal probability, for pictures without an up, such as micrographs."""
     scale: tuple[float, float] = (1.0, 1.0)
-    """Resize by a factor drawn evenly from this range."""
+    """Resize by a factor drawn uniformly from this range."""
     crop: tuple[int, int] | None = None
-    """Cut this (height, width) at a place drawn evenly; smaller pictures are padded to it."""
+    """Crop to this (height, width) at a uniformly drawn place; smaller pictures are padded to it."""
     brightness: float = 0.0
-    """Multiply the picture by a factor drawn evenly from 1 ± this."""
+    """Multiply the picture by a factor drawn uniformly from 1 ± this."""
 
     def __post_init__(self) -> None:
         low, high = self.scale
@@ -143,12 +143,12 @@ class Augment:
 
 
 def augment(sample: Sample, settings: Augment, rng: np.random.Generator, preprocessing: Preprocessing) -> Sample:
-    """`sample` resized, cut or padded, mirrored, turned and lit as `settings` say and `rng` draws.
+    """Resize, crop or pad, mirror, turn and brighten or darken `sample` by `settings`, with random numbers from `rng`.
 
-    Its pictures and label maps all go through the same geometry, pictures bilinear, labels by nearest neighbour: a
-    label never holds a number that it did not hold before, except `VOID`, which pads it as the mean of `preprocessing`
-    pads the pictures. Distances are taken from the nearest pixel, since a mean of known and unknown ones (0) is no
-    distance; nor does light change them.
+    All pictures and label maps undergo the same geometry: pictures with bilinear interpolation, labels by nearest
+    neighbour, so that labels get no new values except `VOID`. Pictures are padded with the mean of `preprocessing`,
+    labels with `VOID`. Distances are also resized by nearest neighbour, since an average of a known and an unknown
+    distance (0) has no meaning; brightness does not change them.
     """
     factor = rng.uniform(*settings.scale)
     size = [max(1, round(side * factor)) for side in sample.label.shape]
@@ -156,12 +156,12 @@ def augment(sample: Sample, settings: Augment, rng: np.random.Generator, preproc
     turns = int(rng.integers(4)) if settings.turn else 0
     if turns % 2 and settings.crop:
         out = out[1], out[0]
-    rows, columns = (_Window.draw(rng, *sides) for sides in zip(size, out, strict=True))
+    rows, columns = (_Span.draw(rng, *sides) for sides in zip(size, out, strict=True))
     flip = settings.flip and rng.random() < 0.5
     light = rng.uniform(1 - settings.brightness, 1 + settings.brightness)
 
-    # The part of the original that fills the window, in its own pixels: resizing that part alone is the same
-    # as resizing everything and cutting after, but costs no more than the crop.
+    # The part of the original that fills the crop, in original pixels. Resizing only this part gives the same result as
+    # resizing the whole picture and cropping it, and costs no more than the crop.
     height, width = sample.label.shape
     box = (
         columns.source * width / size[1],
@@ -182,9 +182,9 @@ def augment(sample: Sample, settings: Augment, rng: np.random.Generator, preproc
 
     images = {}
     for name, image in sample.images.items():
-        kind = preprocessing.of(name)
-        distances = kind.color == "DEPTH"
-        images[name] = placed(image, mean_pixel(kind), not distances, 1 if distances else light)
+        of_picture = preprocessing.of(name)
+        distances = of_picture.color == "DEPTH"
+        images[name] = placed(image, mean_pixel(of_picture), not distances, 1 if distances else light)
     labels = {name: placed(label, VOID, False) for name, label in sample.labels.items()}
     return Sample(images, labels, sample.name)
 
@@ -192,13 +192,13 @@ def augment(sample: Sample, settings: Augment, rng: np.random.Generator, preproc
 def _resized(
     array: np.ndarray, size: tuple[int, int], box: tuple[float, float, float, float], smooth: bool
 ) -> np.ndarray:
-    """The part of a picture or label map in `box` (left, top, right, bottom), as `size` (width, height)."""
+    """Resize the part of a picture or label map in `box` (left, top, right, bottom) to `size` (width, height)."""
     from PIL import Image
 
     method = Image.Resampling.BILINEAR if smooth else Image.Resampling.NEAREST
     if array.dtype == np.uint8 and array.shape[2:] in ((), (3,)):
         return np.asarray(Image.fromarray(array).resize(size, method, box))
-    # Pillow resizes the others band by band as float32, which holds 16 bits exactly.
+    # Other pictures are resized band by band as float32, which holds 16 bits exactly.
     planes = [array] if array.ndim == 2 else [array[:, :, band] for band in range(array.shape[2])]
     resized = [Image.fromarray(plane.astype(np.float32)).resize(size, method, box) for plane in planes]
     values = np.asarray(resized[0]) if array.ndim == 2 else np.stack([np.asarray(each) for each in resized], axis=2)
@@ -206,15 +206,15 @@ def _resized(
 
 
 @dataclass(frozen=True)
-class _Window:
-    """Along one axis: `length` pixels from `source` of the resized picture go to `target` of the result."""
+class _Span:
+    """Along one axis: `length` pixels from `source` in the resized picture go to `target` in the result."""
 
     source: int
     target: int
     length: int
 
     @staticmethod
-    def draw(rng: np.random.Generator, have: int, want: int) -> _Window:
-        """Where `have` pixels are cut or padded to `want`, drawn evenly from all places."""
+    def draw(rng: np.random.Generator, have: int, want: int) -> _Span:
+        """Draw, uniformly from all places, where `have` pixels are cropped or padded to `want`."""
         offset = int(rng.integers(abs(have - want) + 1))
-        return _Window(offset, 0, want) if have > want else _Window(0, offset, have)
+        return _Span(offset, 0, want) if have > want else _Span(0, offset, have)

@@ -1,6 +1,6 @@
-"""PASCAL VOC's segmentation sets of 2007 to 2012: 20 classes of things, and background (Everingham et al., 2010).
+"""PASCAL VOC's segmentation sets of 2007 to 2012: 20 object classes and background (Everingham et al., 2010).
 
-Labels are palette PNGs; a void border of 255 runs around every thing.
+Labels are palette PNGs; a void border (255) surrounds every object.
 """
 
 from __future__ import annotations
@@ -27,9 +27,9 @@ _HOLDS = ("JPEGImages", "SegmentationClass", "ImageSets/Segmentation")
 
 
 class VOC(FileDataset):
-    """The set of one year below `root`, which may be VOC2012/, VOCdevkit/ or the folder around that.
+    """PASCAL VOC of one year below `root`, which may be VOC2012/, VOCdevkit/ or the folder that holds VOCdevkit/.
 
-    `year` chooses, where there are several years.
+    `year` is needed if there are several years.
     """
 
     splits = ("train", "val", "trainval", "test")
@@ -46,7 +46,7 @@ class VOC(FileDataset):
 
 
 def find_voc(root: str | os.PathLike[str], year: int | None = None, *, holds: tuple[str, ...] = _HOLDS) -> Path:
-    """The folder of one year's set. Raises `DataError` where there is none, or several to choose from."""
+    """Find the folder of one year. Raises `DataError` if there is none, or if there are several and no `year`."""
     if year is not None and year not in YEARS:
         raise DataError(f"data set 'voc': year is {year}; expected {YEARS[0]} to {YEARS[-1]}.")
     start = Path(root)
@@ -55,7 +55,7 @@ def find_voc(root: str | os.PathLike[str], year: int | None = None, *, holds: tu
         found = [each / f"VOC{one}" for each in above for one in YEARS if (each / f"VOC{one}").is_dir()]
         if len(found) > 1 and not (start / holds[0]).is_dir():
             years = ", ".join(each.name.removeprefix("VOC") for each in found)
-            raise DataError(f"data set 'voc': {start} holds several years ({years}); choose one with year=....")
+            raise DataError(f"data set 'voc': {start} holds several years ({years}); choose one with year=YEAR.")
         inside = [str(each.relative_to(start)) for each in found]
     else:
         inside = [f"VOC{year}", f"VOCdevkit/VOC{year}"]
@@ -63,6 +63,7 @@ def find_voc(root: str | os.PathLike[str], year: int | None = None, *, holds: tu
 
 
 def voc_files(folder: Path, name: str) -> SampleFiles:
+    """The picture and the label `name` in the folder of one year."""
     return picture_and_label(name, folder / "JPEGImages" / f"{name}.jpg", folder / "SegmentationClass" / f"{name}.png")
 
 

@@ -1,1 +1,1 @@
-"""From a net to segmented pictures: heads, Segmenter, evaluation, metrics, plots."""
+"""Segments pictures with a net, evaluates the result, and draws it."""

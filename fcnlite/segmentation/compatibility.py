@@ -1,4 +1,4 @@
-"""Whether a net and a data set fit together, and how a net is prepared for the data set that it is trained on."""
+"""Checks that a net and a data set fit together, and prepares a net for training on a data set."""
 
 from __future__ import annotations
 
@@ -16,19 +16,19 @@ from fcnlite.segmentation.heads import Head, heads, picture_inputs
 
 
 def prepare(net: Net, dataset: Dataset) -> None:
-    """Give a net that is to be trained on `dataset` its `info`: the data's labels, and preprocessing if it has its own.
+    """Prepare a net for training on `dataset`: set `net.info` to the data set's labels and, if any, preprocessing.
 
-    Raises `DataError` unless pictures, labels and classes of the two fit, and have the same names.
+    Raises `DataError` unless the pictures, labels and classes of net and data set fit and have the same names.
     """
     _check_pictures([*image_inputs(net.layers)], dataset)
     preprocessing = dataset.own_preprocessing or net.info.preprocessing
     if preprocessing.mean_picture is not None:
         warnings.warn(
-            "training cuts, resizes and mirrors pictures, to which a mean picture does not fit: its mean of each "
-            "channel is subtracted instead.",
+            "a mean picture does not fit pictures that training crops, resizes and mirrors: the mean of each of its "
+            "channels is subtracted instead.",
             stacklevel=2,
         )
-    preprocessing = _fitted(net, replace(preprocessing, mean_picture=None))
+    preprocessing = _gray_if_needed(net, replace(preprocessing, mean_picture=None))
     net.info = ModelInfo(preprocessing=preprocessing)
     inputs = picture_inputs(net)
     scored = heads(net.share("TEST"), inputs)
@@ -36,8 +36,8 @@ def prepare(net: Net, dataset: Dataset) -> None:
     for what, blobs, names in (("pictures", inputs, dataset.pictures), ("labels", scored, tuple(dataset.labels))):
         if set(blobs) != set(names):
             raise DataError(
-                f"the net has the inputs {', '.join(blobs)} for its {what}, but those of data set {dataset.name!r} are "
-                f"called {', '.join(names)}; rename the net's."
+                f"the net has the inputs {', '.join(blobs)} for its {what}, but data set {dataset.name!r} calls them "
+                f"{', '.join(names)}; rename those of the net."
             )
     _check_first(dataset, preprocessing)
     (_, first), *others = dataset.labels.items()
@@ -45,7 +45,7 @@ def prepare(net: Net, dataset: Dataset) -> None:
 
 
 def _check_first(dataset: Dataset, preprocessing: Preprocessing) -> None:
-    """Raise `DataError` where the first picture of the data set is of another kind than the preprocessing takes."""
+    """Raise `DataError` unless the preprocessing takes the first pictures of the data set."""
     sample = dataset[0]
     for name, image in sample.images.items():
         try:
@@ -53,12 +53,12 @@ def _check_first(dataset: Dataset, preprocessing: Preprocessing) -> None:
         except DataError as error:
             raise DataError(
                 f"data set {dataset.name!r} ({dataset.split}), sample {sample.name!r}: {error} A data set whose "
-                "pictures are not RGB of 8 bits says how they are fed (`preprocessing`)."
+                "pictures are not 8-bit RGB must set `preprocessing`."
             ) from error
 
 
-def _fitted(net: Net, preprocessing: Preprocessing) -> Preprocessing:
-    """`preprocessing`, made gray where the net has one input of one channel and pictures of three would come."""
+def _gray_if_needed(net: Net, preprocessing: Preprocessing) -> Preprocessing:
+    """`preprocessing`, converted to gray if the net has a single input of one channel but pictures have three."""
     inputs = image_inputs(net.layers)
     shape = next(iter(inputs.values()), None)
     colors = len(preprocessing.mean) == 3 and preprocessing.color in ("BGR", "RGB")
@@ -69,17 +69,17 @@ def _fitted(net: Net, preprocessing: Preprocessing) -> Preprocessing:
 
 
 def check_compatible(net_heads: Mapping[str, Head], inputs: Sequence[str], dataset: Dataset) -> None:
-    """Raise `DataError` unless the net takes the pictures of the data set and scores its labels and classes."""
+    """Raise `DataError` unless the net takes the data set's pictures and scores its label maps and classes."""
     _check_pictures(inputs, dataset)
     if len(dataset.labels) > 1 and list(dataset.labels) != list(net_heads):
         raise DataError(
             f"the net scores the labels {', '.join(net_heads)}, but data set {dataset.name!r} has "
-            f"{', '.join(dataset.labels)}; give the data that the net was made for."
+            f"{', '.join(dataset.labels)}; use the data set that the net was made for."
         )
     if len(dataset.labels) < len(net_heads):
         raise DataError(
             f"the net scores {len(net_heads)} labels ({', '.join(net_heads)}), but data set {dataset.name!r} has one; "
-            "give the data that the net was made for."
+            "use the data set that the net was made for."
         )
     for head, labels in zip(net_heads.values(), dataset.labels.values(), strict=True):
         count = len(labels.classes)
@@ -87,16 +87,17 @@ def check_compatible(net_heads: Mapping[str, Head], inputs: Sequence[str], datas
             raise DataError(
                 f"the net scores {len(head.labels.classes)} classes, but data set {dataset.name!r} has {count} "
                 f"({', '.join(labels.classes[:4])}{', ...' if count > 4 else ''}); "
-                "give the data that the net was made for, or set num_output of its score and upsampling layers to that."
+                "use the data set that the net was made for, or set num_output of its score and upsampling layers."
             )
 
 
 def _check_pictures(inputs: Sequence[str], dataset: Dataset) -> None:
+    """Raise `DataError` unless the net has an input for each picture of the data set."""
     pictures = dataset.pictures
     if len(inputs) != len(pictures) or (len(inputs) > 1 and set(inputs) != set(pictures)):
         raise DataError(
-            f"the net takes {_pictures(inputs)}, but data set {dataset.name!r} gives {_pictures(pictures)}; give the "
-            "data that the net was made for (nyud has the option inputs=color,depth)."
+            f"the net takes {_pictures(inputs)}, but data set {dataset.name!r} gives {_pictures(pictures)}; use the "
+            "data set that the net was made for (nyud has the option inputs=color,depth)."
         )
 
 

@@ -1,4 +1,4 @@
-"""How well a net segments a data set."""
+"""Measures how well a net segments a data set."""
 
 from __future__ import annotations
 
@@ -19,21 +19,21 @@ from fcnlite.segmentation.metrics import Metrics
 from fcnlite.segmentation.metrics import confusion as confusion_of
 from fcnlite.segmentation.segmenter import Segmenter
 
-Each: TypeAlias = Callable[[str, np.ndarray], None]
-"""Is told the name of every picture and the confusion matrix of its first label map, in the order of the data set."""
+OnPicture: TypeAlias = Callable[[str, np.ndarray], None]
+"""Called with the name of each picture and the confusion matrix of its first label map, in the data set's order."""
 
-BY_NUMBER = "if class 0 of both means the same, and so on, give --classes-by-number (in Python: classes_by_number=True)"
-"""The way out where class names do not match."""
+BY_NUMBER = "if classes with equal numbers mean the same, give --classes-by-number (in Python: classes_by_number=True)"
+"""The remedy for class names that do not match."""
 
 
 def evaluate(
     net: Net | Segmenter, dataset: Dataset, progress: Progress | None = None, *, classes_by_number: bool = False
 ) -> Metrics:
-    """The four metrics of the paper over all pictures of `dataset`, each at its own size.
+    """Compute the four metrics of the FCN paper over all pictures of `dataset`, each at its own size.
 
-    Classes are matched by name where net and data set have the same names in another order, and a warning says so;
-    `classes_by_number` compares no names. Raises `DataError` where net and data set differ in pictures, labels or
-    classes, and what `Segmenter` raises.
+    If net and data set have the same class names in another order, classes are matched by name, with a warning;
+    `classes_by_number` ignores names. Raises `DataError` if net and data set differ in pictures, labels or classes, and
+    the errors of `Segmenter`.
     """
     return Metrics.from_matrix(confusion(net, dataset, progress, classes_by_number=classes_by_number))
 
@@ -42,14 +42,14 @@ def confusion(
     net: Net | Segmenter,
     dataset: Dataset,
     progress: Progress | None = None,
-    each: Each | None = None,
+    each: OnPicture | None = None,
     *,
     classes_by_number: bool = False,
 ) -> np.ndarray:
-    """The (classes, classes) matrix of pixels by true (row) and predicted class (column), void left out.
+    """Count the pixels of the first label map by true class (row) and predicted class (column), without void.
 
-    The classes have the data set's numbers. Of the first label map, where there are several. Matches classes and
-    raises as `evaluate` does.
+    The (classes, classes) matrix has the class numbers of the data set. Classes are matched, and errors raised, as in
+    `evaluate`.
     """
     return next(iter(confusions(net, dataset, progress, each, classes_by_number=classes_by_number).values()))
 
@@ -58,17 +58,17 @@ def confusions(
     net: Net | Segmenter,
     dataset: Dataset,
     progress: Progress | None = None,
-    each: Each | None = None,
+    each: OnPicture | None = None,
     *,
     classes_by_number: bool = False,
 ) -> dict[str, np.ndarray]:
-    """The confusion matrix of each label map, by the blob of the label. Matches classes and raises as `evaluate`."""
+    """The confusion matrix of each label map, by blob; see `confusion`."""
     segmenter = net if isinstance(net, Segmenter) else Segmenter(net)
-    fed = segmenter.net.info.preprocessing.bands
-    if dataset.bands and dataset.bands != fed:
+    net_bands = segmenter.net.info.preprocessing.bands
+    if dataset.bands and dataset.bands != net_bands:
         raise DataError(
-            f"the net was trained on bands {', '.join(map(str, fed)) or 'of photographs'}, and the data set is asked "
-            f"for bands={','.join(map(str, dataset.bands))}; leave bands out."
+            f"the net was trained on bands {', '.join(map(str, net_bands)) or 'of photographs'}, but the data set has "
+            f"the option bands={','.join(map(str, dataset.bands))}; leave it out."
         )
     matches = _matches(segmenter, dataset, classes_by_number)
     for match in matches:
@@ -79,7 +79,7 @@ def confusions(
     with closing(epoch(dataset)) as samples:
         for done, sample in enumerate(samples, start=1):
             predicted = segmenter.label_maps(sample.images).values()
-            # One label alone may be called otherwise by the net.
+            # The net may have another name for a single label map.
             compared = zip(sample.labels.items(), predicted, orders, strict=True)
             for i, ((name, truth), prediction, order) in enumerate(compared):
                 numbers = prediction if order is None else order[prediction]
@@ -93,7 +93,7 @@ def confusions(
 
 
 def _matches(segmenter: Segmenter, dataset: Dataset, by_number: bool) -> list[ClassMatch]:
-    """How the net's classes correspond to those of each label of the data set."""
+    """Match the classes of the net to those of each label map of the data set."""
     check_compatible(segmenter.heads, segmenter.inputs, dataset)
     data = f"data set {dataset.name!r}"
     return [

@@ -1,7 +1,7 @@
-"""Where a net meets pictures and labels: the inputs that take pictures, the scores of each label map.
+"""Finds the inputs of a net that take pictures, and the blobs that score the classes of each label map.
 
-Most nets take one picture (`data`) and score one label map (`label`); NYUDv2's take colour and depth or HHA, SIFT
-Flow's score two label maps (`sem`, `geo`).
+Most nets take one picture (`data`) and score one label map (`label`). Nets for NYUDv2 may take colour together with
+depth or HHA; nets for SIFT Flow score two label maps (`sem`, `geo`).
 """
 
 from __future__ import annotations
@@ -21,23 +21,23 @@ from fcnlite.layers import Layer
 from fcnlite.net import Net
 
 TRIAL_SIDE = 224
-"""Height and width to infer shapes with where the description gives none."""
+"""The height and width for shape inference if the description gives none."""
 
 
 class Head(NamedTuple):
-    """The scores of one label map."""
+    """The blob that scores the classes of one label map."""
 
     blob: str
     labels: Labels
-    """Names and colours of the classes, as many as the blob has channels."""
+    """Name and colour of each class; the blob has one channel per class."""
     named: bool = True
-    """Whether the names are the net's own; False where its file gave none."""
+    """Whether the file of the net gave the names."""
 
 
 def picture_inputs(net: Net) -> dict[str, Shape]:
-    """The inputs that take pictures, with shapes to try the net with.
+    """The inputs that take pictures, each with a shape for shape inference.
 
-    Raises `SpecError` where there are none, or where one has other channels than the preprocessing makes.
+    Raises `SpecError` if there are none, or if the channels of an input differ from those of the preprocessing.
     """
     inputs: dict[str, Shape] = {}
     for name, shape in image_inputs(net.layers).items():
@@ -50,14 +50,14 @@ def picture_inputs(net: Net) -> dict[str, Shape]:
                 f"1×{channels}×H×W; correct the preprocessing or the description (bands= chooses bands of pictures)."
             )
     if not inputs:
-        raise SpecError("the net computes with 0 inputs; expected at least one, the picture.")
+        raise SpecError("the net uses 0 inputs; expected at least one, the picture.")
     return inputs
 
 
 def heads(net: Net, pictures: Mapping[str, Shape]) -> dict[str, Head]:
-    """The scores of each label map by the blob of the label, in the net's order, for inputs of these shapes.
+    """The head of each label map, by the blob of the label, in the order of the net, for inputs of these shapes.
 
-    Raises `SpecError` where they are not class scores of every pixel, or `info` names another number of classes.
+    Raises `SpecError` if the net does not score classes of every pixel, or if `info` has another number of classes.
     """
     made: dict[str, Shape] = {}
     unread: dict[str, Shape] = {}
@@ -74,10 +74,10 @@ def heads(net: Net, pictures: Mapping[str, Shape]) -> dict[str, Head]:
 
 
 def _score_blobs(layers: Sequence[Layer], made: Mapping[str, Shape], unread: Mapping[str, Shape]) -> dict[str, str]:
-    """The blob of class scores for each label.
+    """The blob of class scores for each label map.
 
-    Where losses compare with several labels, these are what they compare; else it is `score` if that exists, else the
-    only output of four axes, else outputs that are all called `score_LABEL`.
+    If losses use several label maps, it is the blob that each loss compares with its label map. Otherwise it is
+    `score`, or the only output with four axes, or all outputs with four axes if they are called `score_LABEL`.
     """
     compared = {
         layer.spec.bottom[1]: layer.spec.bottom[0]
@@ -102,7 +102,7 @@ def _score_blobs(layers: Sequence[Layer], made: Mapping[str, Shape], unread: Map
 
 
 def _named(info: ModelInfo, label: str, blob: str, count: int) -> Labels:
-    """Names and colours for `count` classes; VOC's names for 21 without, else numbers."""
+    """Names and colours for `count` classes, from `info` or by default (see `default_classes`)."""
     if not 2 <= count <= VOID:
         raise SpecError(
             f"blob {blob!r} has {count} channels; expected 2 to {VOID} classes, since label maps are "

@@ -13,11 +13,11 @@ from fcnlite.errors import DataError
 
 @dataclass(frozen=True)
 class Metrics:
-    """With n_ij pixels of class i predicted as j and t_i = Σ_j n_ij pixels of class i.
+    """The metrics of n_ij pixels of class i that are predicted as class j, with t_i = Σ_j n_ij pixels of class i.
 
-    A class that occurs in neither truth nor prediction has no IU, one that does not occur in the truth no
-    accuracy: these are nan and left out of the means, as the FCN reference does it. A class that is predicted
-    but does not occur has an IU of 0, which counts. Without any pixel all figures are nan.
+    The IU of a class that is in neither truth nor prediction is nan, and so is the accuracy of a class that is not in
+    the truth; the means leave them out, as in the FCN reference. A class that is predicted but not in the truth has an
+    IU of 0, which counts. Without pixels all metrics are nan.
     """
 
     pixel_accuracy: float
@@ -37,7 +37,7 @@ class Metrics:
     def from_matrix(matrix: np.ndarray) -> Metrics:
         """The metrics of a (classes, classes) confusion matrix, rows = truth."""
         if matrix.ndim != 2 or matrix.shape[0] != matrix.shape[1]:
-            raise DataError(f"a confusion matrix has shape {matrix.shape}; expected as many rows as columns.")
+            raise DataError(f"the confusion matrix has shape {matrix.shape}; expected a square matrix.")
         right = np.diag(matrix).astype(np.float64)
         truth = matrix.sum(axis=1, dtype=np.float64)
         predicted = matrix.sum(axis=0, dtype=np.float64)
@@ -57,10 +57,10 @@ class Metrics:
 
 
 def confusion(truth: np.ndarray, prediction: np.ndarray, classes: int, ignore: int = 255) -> np.ndarray:
-    """The (classes, classes) int64 matrix of pixels by true (row) and predicted class (column).
+    """Count pixels by true class (row) and predicted class (column): a (classes, classes) int64 matrix.
 
-    `truth` and `prediction` are integer arrays of one shape. Where `truth` is `ignore`, nothing is counted.
-    Raises `DataError` for shapes that differ and for any other value outside 0…classes−1, which it names.
+    `truth` and `prediction` are integer arrays of one shape. Pixels whose `truth` is `ignore` are not counted. Raises
+    `DataError` for different shapes, and for any other value outside 0…classes−1, which the message names.
     """
     matrix = np.zeros((classes, classes), np.int64)
     if truth.shape != prediction.shape:
@@ -77,22 +77,22 @@ def confusion(truth: np.ndarray, prediction: np.ndarray, classes: int, ignore: i
         name, value = ("truth", flat_truth[bad]) if in_truth else ("prediction", flat_prediction[bad])
         raise DataError(
             f"{name} holds the class {value}; expected 0 to {classes - 1}"
-            + (f", or {ignore} for pixels to leave out." if in_truth else ".")
+            + (f", or {ignore} for pixels to ignore." if in_truth else ".")
         )
     return matrix
 
 
 def number(value: float) -> float | None:
-    """A figure as a JSON value, which knows no nan."""
+    """`value` for JSON, which has no nan: None if it is not finite."""
     return value if math.isfinite(value) else None
 
 
 def text(value: float, digits: int = 3) -> str:
-    """A figure for people; a dash where there is none."""
+    """`value` as text; a dash if it is not finite."""
     return f"{value:.{digits}f}" if math.isfinite(value) else "–"
 
 
 def _mean(values: np.ndarray) -> float:
-    """The mean of what is not nan; nan if nothing is."""
+    """The mean of the values that are not nan; nan if there are none."""
     kept = values[~np.isnan(values)]
     return float(kept.mean()) if kept.size else float("nan")

@@ -1,4 +1,4 @@
-"""Picture in, label map out."""
+"""Segments pictures: a picture in, a label map out."""
 
 from __future__ import annotations
 
@@ -26,18 +26,18 @@ if TYPE_CHECKING:
 
 Picture: TypeAlias = "Image.Image | Array | str | os.PathLike[str]"
 Scene: TypeAlias = "Picture | Mapping[str, Picture]"
-"""One picture, or those of each input of a net that takes several."""
+"""One picture, or one for each input of a net that takes several."""
 
 
 class Segmenter:
-    """Labels every pixel of a picture with the class that scores highest.
+    """Labels every pixel of a picture with the class of the highest score.
 
-    `weights` is a self-contained weight file (.h5), or a `Net`, which is used in its TEST phase and with its
-    own `path`. Several threads may call one segmenter: its net computes for one at a time. To compute in parallel,
-    give each thread `Segmenter(net.share())`.
+    `weights` is a self-contained weight file (.h5) or a `Net`, which runs in the TEST phase and with its own `path`.
+    Several threads may call one segmenter; its net serves one call at a time. To compute in parallel, give each thread
+    `Segmenter(net.share())`.
 
-    Raises `FileError` for a file that is no such weight file, `SpecError` for a net that does not score each
-    pixel of its pictures in 2 to 255 classes, or whose preprocessing or class names do not fit it.
+    Raises `FileError` if the file is not such a weight file. Raises `SpecError` if the net does not score every pixel
+    in 2 to 255 classes, or if its preprocessing or class names do not fit it.
     """
 
     def __init__(self, weights: str | os.PathLike[str] | Net, *, path: str = "fast") -> None:
@@ -45,20 +45,20 @@ class Segmenter:
         self.net = net if net.phase == "TEST" else net.share("TEST")
         inputs = picture_inputs(self.net)
         self.inputs = tuple(inputs)
-        """The blobs that take pictures; most nets have one."""
+        """The input blobs that take pictures; most nets have one."""
         self.heads = heads(self.net, inputs)
-        """The scores of each label map, with names and colours of its classes, by the blob of the label."""
+        """The head of each label map, by the blob of the label: its score blob, class names and colours."""
         self._first = next(iter(self.heads.values()))
-        self._told = False
+        self._warned = False
 
     @property
     def classes(self) -> tuple[str, ...]:
-        """The names of the first label map's classes; where the file has none, VOC's for 21, else numbers."""
+        """The class names of the first label map; if the file has none, VOC's for 21 classes, otherwise numbers."""
         return self._first.labels.classes
 
     @property
     def colors(self) -> tuple[tuple[int, int, int], ...]:
-        """(red, green, blue) of each class of the first label map, for display."""
+        """The display colour (red, green, blue) of each class of the first label map."""
         return self._first.labels.colors
 
     @overload
@@ -68,41 +68,41 @@ class Segmenter:
     def __call__(self, image: Scene) -> Array: ...
 
     def __call__(self, image: Scene | list[Scene]) -> Array | list[Array]:
-        """The H×W uint8 label map of a picture, or a list of them for a list; see `label_maps`."""
+        """The first label map (H×W uint8) of a picture, or a list of them for a list; see `label_maps`."""
         if isinstance(image, list):
-            return [_strongest(self.scores(each)) for each in image]
-        return _strongest(self.scores(image))
+            return [_best_classes(self.scores(each)) for each in image]
+        return _best_classes(self.scores(image))
 
     def scores(self, image: Scene) -> Array:
-        """The C×H×W float32 scores of the first label map's classes; see `label_maps`."""
+        """The class scores of the first label map, C×H×W float32; see `label_maps`."""
         (scores,) = self._forward(image, [self._first.blob])
         return scores
 
     def probabilities(self, image: Scene) -> Array:
-        """The C×H×W float32 probabilities of the first label map's classes, the softmax of the scores: each pixel's sum
-        to 1. See `label_maps`."""
+        """The class probabilities of the first label map, C×H×W float32: the softmax of `scores`. See `label_maps`."""
         scores = self.scores(image)
-        made_by = [layer for layer in self.net.layers if self._first.blob in layer.spec.top]
-        if made_by[-1].type == "Softmax":
+        producers = [layer for layer in self.net.layers if self._first.blob in layer.spec.top]
+        if producers[-1].type == "Softmax":
             return scores
         scores = np.exp(scores - scores.max(axis=0))
         return scores / scores.sum(axis=0)
 
     def label_maps(self, image: Scene) -> dict[str, Array]:
-        """The H×W uint8 label maps of a picture, by the blob of the label.
+        """All label maps (H×W uint8) of a picture, by the blob of the label.
 
-        A picture is a file's path, a PIL image, or an array: H×W×3 RGB (not OpenCV's BGR) or H×W gray bytes (uint8). Of
-        16 bits it is gray or depth, where the net takes that (H×W uint16); of bands, H×W×bands as the net was trained
-        on. Nets that take several want a mapping of them, by `inputs`. Files are turned upright by their EXIF
-        orientation; PIL images are taken as they are stored, their alpha channel is dropped.
-        Raises `DataError` for anything else and where the scores are not finite, `FileError` for a file that cannot be
-        read, `ShapeError` for a picture that the net cannot take.
+        A picture is the path of a file, a PIL image, or an array: H×W×3 RGB (not OpenCV's BGR) or H×W gray, of uint8.
+        If the net was trained on 16-bit gray or depth, it is H×W uint16; if on bands, H×W×bands of their type. A net
+        that takes several pictures needs a mapping with one for each of `inputs`. Files are turned upright by their
+        EXIF orientation. PIL images are used as stored, and their alpha channel is dropped.
+
+        Raises `DataError` for other inputs and for scores that are not finite, `FileError` for a file that cannot be
+        read, and `ShapeError` for a picture whose size the net cannot take.
         """
         scores = self._forward(image, [head.blob for head in self.heads.values()])
-        return {label: _strongest(each) for label, each in zip(self.heads, scores, strict=True)}
+        return {label: _best_classes(each) for label, each in zip(self.heads, scores, strict=True)}
 
     def _forward(self, image: Scene, wanted: list[str]) -> list[Array]:
-        """C×H×W float32 of each of the blobs."""
+        """The values of each wanted blob, C×H×W float32."""
         preprocessing = self.net.info.preprocessing
         images = {name: _pixels(each, preprocessing.of(name)) for name, each in self._by_input(image).items()}
         size = next(iter(images.values())).shape[:2]
@@ -110,14 +110,16 @@ class Segmenter:
             if pixels.shape[:2] != size:
                 raise DataError(
                     f"the picture for {name!r} has {_size(pixels.shape)}, that for {self.inputs[0]!r} {_size(size)}; "
-                    "they must agree."
+                    "give pictures of one size."
                 )
-        self._tell_of_mean_picture(size, preprocessing)
+        self._warn_of_mean_picture(size, preprocessing)
         blobs = {name: to_blob(pixels, preprocessing.of(name))[None] for name, pixels in images.items()}
         try:
             made = self.net.forward(blobs, outputs=wanted)
         except MemoryError as error:
-            raise DataError(f"a picture of {_size(size)} needs more memory than there is; make it smaller.") from error
+            raise DataError(
+                f"a picture of {_size(size)} needs more memory than is available; make it smaller."
+            ) from error
         for blob in wanted:
             if made[blob].shape[2:] != size:
                 raise ShapeError(
@@ -128,49 +130,49 @@ class Segmenter:
                 raise DataError(f"blob {blob!r} holds NaN or infinity: the weights are broken, or training diverged.")
         return [made[blob][0].astype(np.float32, copy=False) for blob in wanted]
 
-    def _tell_of_mean_picture(self, size: tuple[int, ...], preprocessing: Preprocessing) -> None:
-        """Warn, once, where the net's mean picture does not fit the pictures that come."""
+    def _warn_of_mean_picture(self, size: tuple[int, ...], preprocessing: Preprocessing) -> None:
+        """Warn once if the mean picture of the net does not fit the size of a picture."""
         mean = preprocessing.mean_picture
-        if mean is None or self._told or mean.cut(size[0], size[1], preprocessing.crop_size) is not None:
+        if mean is None or self._warned or mean.cut(size[0], size[1], preprocessing.crop_size) is not None:
             return
-        self._told = True
+        self._warned = True
         warnings.warn(
             f"the mean picture has {_size((mean.height, mean.width))}, a picture {_size(size)}: the mean of each "
-            "channel is subtracted from it instead, which differs a little from what Caffe did.",
+            "channel is subtracted instead, so that the scores differ slightly from Caffe's.",
             stacklevel=4,
         )
 
     def _by_input(self, image: Scene) -> Mapping[str, Picture]:
-        """The picture of each input; one alone goes to the only input, whatever it is called."""
+        """The picture of each input. A single picture goes to the only input, under any name."""
         given = image if isinstance(image, Mapping) else {self.inputs[0]: image}
         if len(given) == len(self.inputs) == 1:
             return dict(zip(self.inputs, given.values(), strict=True))
         if set(given) != set(self.inputs):
             found = ", ".join(given) if isinstance(image, Mapping) else "one picture"
             raise DataError(
-                f"the net takes {len(self.inputs)} pictures of a scene ({', '.join(self.inputs)}), but was given "
-                f"{found}; give all of them, by name."
+                f"the net takes {len(self.inputs)} pictures of a scene ({', '.join(self.inputs)}), but got "
+                f"{found}; give a mapping with all of them by name."
             )
         return {name: given[name] for name in self.inputs}
 
     def __repr__(self) -> str:
-        """Each input with how it is fed, and each label map with its classes, in a line."""
+        """The name of the net, then a line for each input (its preprocessing) and each label map (its classes)."""
         try:
-            return "\n  ".join((self._title(), *(f"{name}: {told}" for name, told in self._told_of())))
-        except Exception:  # a debugger may look at one that is half made
+            return "\n  ".join((self._title(), *(f"{name}: {text}" for name, text in self._descriptions())))
+        except Exception:  # a debugger may show a half-built one
             return object.__repr__(self)
 
     def _repr_html_(self) -> str | None:
-        """The same as a table, for notebooks."""
+        """The same as a table for notebooks."""
         try:
-            return html_table(self._title(), [("blob", ""), *self._told_of()], "<<")
+            return html_table(self._title(), [("blob", ""), *self._descriptions()], "<<")
         except Exception:
             return None
 
     def _title(self) -> str:
         return f"Segmenter of the net {self.net.spec.name!r}"
 
-    def _told_of(self) -> list[tuple[str, str]]:
+    def _descriptions(self) -> list[tuple[str, str]]:
         inputs = [(name, f"fed as {self.net.info.preprocessing.of(name)}") for name in self.inputs]
         return inputs + [(label, classes_in_words(head.labels.classes)) for label, head in self.heads.items()]
 
@@ -184,16 +186,17 @@ def _load(weights: str | os.PathLike[str], path: str) -> Net:
             "fcnlite.load('net.prototxt', 'weights.caffemodel')."
         )
     if not storage.is_weight_file(weights):
-        storage.load(weights)  # says what it is instead
+        storage.load(weights)  # raises an error that names the type of the file
     return load(weights, path=path)
 
 
-def _strongest(scores: Array) -> Array:
+def _best_classes(scores: Array) -> Array:
+    """The class of the highest score of each pixel, H×W uint8."""
     return scores.argmax(axis=0).astype(np.uint8)
 
 
 def _pixels(image: Picture, preprocessing: Preprocessing) -> Array:
-    """`image` as `to_blob` takes it."""
+    """Convert `image` to an array that `to_blob` takes."""
     if isinstance(image, (str, os.PathLike)):
         return read_image(image, preprocessing=preprocessing)
     if not isinstance(image, np.ndarray):
@@ -203,7 +206,7 @@ def _pixels(image: Picture, preprocessing: Preprocessing) -> Array:
     if preprocessing.bits == 8 and preprocessing.color != "BANDS" and image.dtype == np.uint8 and image.ndim == 2:
         image = np.repeat(image[:, :, None], 3, axis=2)
     if image.size == 0:
-        raise DataError(f"the picture has shape {show(image.shape)}, which holds nothing.")
+        raise DataError(f"the picture has shape {show(image.shape)}, which has no pixels.")
     try:
         check_picture(image, preprocessing)
     except DataError as error:
@@ -212,7 +215,7 @@ def _pixels(image: Picture, preprocessing: Preprocessing) -> Array:
 
 
 def _remedy(image: Array, preprocessing: Preprocessing) -> str:
-    """How an array that a user may well have becomes what the net takes: " Give ...", or nothing."""
+    """The conversion of a common form of array to what the net takes: " Give ...", or an empty string."""
     steps = ""
     if image.ndim == 3 and image.shape[0] in (1, 3, 4) and image.shape[2] > 4:
         steps += ".transpose(1, 2, 0)"
@@ -229,6 +232,7 @@ def _remedy(image: Array, preprocessing: Preprocessing) -> str:
 
 
 def _pil_pixels(image: Any, preprocessing: Preprocessing) -> Array:
+    """Convert a PIL image to an array that `to_blob` takes."""
     from PIL import Image
 
     if not isinstance(image, Image.Image):
@@ -237,7 +241,7 @@ def _pil_pixels(image: Any, preprocessing: Preprocessing) -> Array:
     if deep and preprocessing.bits == 8:
         raise DataError(
             f"the picture has more than 8 bits a pixel (PIL mode {image.mode}); "
-            "convert it to 8 bits, so that you choose which range of brightness is kept."
+            "convert it to 8 bits and choose which range of brightness is kept."
         )
     try:
         if deep:
@@ -245,10 +249,10 @@ def _pil_pixels(image: Any, preprocessing: Preprocessing) -> Array:
         if preprocessing.color == "BANDS" and len(image.getbands()) == preprocessing.picture_bands:
             return np.array(image)
         return np.array(image.convert("RGB"))
-    except Exception as error:  # PIL decodes only now, and raises a dozen types for damaged files
+    except Exception as error:  # PIL decodes here, and raises many types of errors for damaged files
         raise DataError(f"the picture cannot be decoded ({error}).") from error
 
 
 def _size(shape: tuple[int, ...]) -> str:
-    """Height and width in words."""
+    """Height and width as text."""
     return f"{shape[0]} rows and {shape[1]} columns"

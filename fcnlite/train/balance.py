@@ -27,8 +27,8 @@ def balanced(spec: NetSpec, dataset: Dataset, offset: float, progress: Progress 
 def class_shares(dataset: Dataset, progress: Progress | None = None) -> dict[str, np.ndarray]:
     """The share of each class in the labelled pixels of `dataset`, float64, by label map; void is left out.
 
-    Reads the samples, unless `dataset.statistics` has counted all of them. Raises `DataError` for samples that cannot be
-    read, and `TrainingError` where no pixel has a class.
+    Reads the samples, unless `dataset.statistics` has counted all of them. Raises `DataError` for samples that cannot
+    be read, and `TrainingError` where no pixel has a class.
     """
     where = f"data set {dataset.name!r} ({dataset.split})"
 

@@ -110,7 +110,10 @@ def test_pictures_that_the_net_does_not_take_are_refused(command: Command, tmp_p
         (("--also", f"hha={rooms}"), "--also hha=...: the net has no such input; known: color, depth"),
         (("--also", "depth"), "--also depth: expected NAME=DIR"),
         (("--also", f"depth={tmp_path}/none"), "none is not a folder"),
-        (("--also", f"depth={rooms / 'data' / 'hha'}"), "img_4.png: is no gray picture of 16 bits"),
+        (
+            ("--also", f"depth={rooms / 'data' / 'hha'}"),
+            "img_4.png: has 3 bands of type uint8; expected a 16-bit gray picture",
+        ),
         (("--also", f"depth={tmp_path}"), f"{tmp_path}/img_4.png: no such file"),
     ):
         ended = command(predict.main, best, image, *also, "-o", tmp_path / "out")

@@ -56,7 +56,7 @@ def test_lists_that_are_wrong_are_told_by_line(tmp_path: Path) -> None:
     assert "train.txt, line 1: expected an image and a label, found '/x/train/a.png'" in str(caught.value)
     assert "train.txt, line 2: no part of /x/trainannot/b.png exists" in str(caught.value)
     (tmp_path / "train.txt").write_text("\n")
-    with pytest.raises(DataError, match=r"lists nothing"):
+    with pytest.raises(DataError, match=r"is empty"):
         data.open("camvid", tmp_path)
 
 

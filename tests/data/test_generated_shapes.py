@@ -7,7 +7,7 @@ import pytest
 
 from fcnlite import data
 from fcnlite.data.sample import Sample
-from fcnlite.data.shapes import _KINDS, _paint, _Shape, _Sun
+from fcnlite.data.shapes import _SHAPE_CLASSES, _paint, _Shape, _Sun
 from fcnlite.errors import DataError
 
 
@@ -52,7 +52,7 @@ def test_void_lies_between_any_two_classes() -> None:
             assert np.all((first == second) | (first == 255) | (second == 255))
 
 
-@pytest.mark.parametrize("kind", _KINDS, ids=lambda kind: kind.name)
+@pytest.mark.parametrize("kind", _SHAPE_CLASSES, ids=lambda kind: kind.name)
 def test_outlines_fit_the_unit_circle_and_measure_distance(kind) -> None:
     y, x = np.mgrid[-1.5:1.5:601j, -1.5:1.5:601j]
     distance = kind.outline(x, y)

@@ -13,7 +13,7 @@ from PIL import Image
 from fcnlite import data
 from fcnlite.data.label_tables import is_void, read_classes
 from fcnlite.errors import DataError
-from tests.data.test_folder import names, opened, write_colors, write_label
+from tests.data.folders import names, opened, write_colors, write_label
 
 Pairs = Callable[[int], Path]
 
@@ -56,11 +56,11 @@ def test_numbers_that_are_part_of_names_stay(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "words"),
     [
-        ("1 sky\n2 road\n", r"numbers its classes 1, 2, but 0 has no line; add `0 NAME` \(`0 void` leaves it out\)"),
+        ("1 sky\n2 road\n", r"numbers its classes 1, 2, but 0 has no line; add `0 NAME` \(or `0 void` to ignore it\)"),
         ("0 sky\n2 road\n", r"0, 2, but 1 has no line"),
         ("0 sky\n0 road\n", r"the number 0 is given twice \('sky', 'road'\)"),
-        ("0: sky\nroad\n", r"line 2: 'road' has no number, but others have"),
-        ("0\n128\n255\n", r"holds numbers only \(0, 128, 255\).*remap=FILE"),
+        ("0: sky\nroad\n", r"line 2: 'road' has no number, but other lines have one"),
+        ("0\n128\n255\n", r"holds only numbers \(0, 128, 255\).*remap=FILE"),
         ("road\nsky\nroad\n", r"the class 'road' is given 2 times"),
         ("sky, road, car\n", r"1 classes are given"),
         ("a\t" + " \t" * 240 + "b\n", r"1 classes are given"),
@@ -77,16 +77,20 @@ def test_lists_of_classes_that_are_wrong(pairs: Pairs, text: str, words: str) ->
 def test_void_is_no_class_wherever_it_is_listed(pairs: Pairs) -> None:
     root = pairs(2)
     (root / "classes.txt").write_text("sky\nroad\nVoid\n")
-    with pytest.warns(UserWarning, match=r"classes.txt: 'Void' is no class: label number 2 is neither learned nor"):
+    with pytest.warns(
+        UserWarning, match=r"classes.txt: 'Void' is not a class: training and evaluation ignore label number 2"
+    ):
         dataset = opened(root, val=0)
     assert dataset.classes == ("sky", "road")
     assert dataset[0].label[0, :4].tolist() == [0, 1, 255, 0]
     (root / "classes.txt").write_text("unlabeled\nsky\nroad\n")
-    with pytest.warns(UserWarning, match=r"number 0 is .*; the classes after it count one less than in the labels"):
+    with pytest.warns(
+        UserWarning, match=r"label number 0; each class after it has a number one less than in the labels"
+    ):
         dataset = opened(root, val=0)
     assert dataset.classes == ("sky", "road")
     assert dataset[0].label[0, :4].tolist() == [255, 0, 1, 255]
-    with pytest.warns(UserWarning, match="'__ignore__' is no class"):
+    with pytest.warns(UserWarning, match="'__ignore__' is not a class"):
         assert opened(root, val=0, classes=["sky", "road", "__ignore__"]).classes == ("sky", "road")
 
 
@@ -105,14 +109,14 @@ def test_files_in_capitals_are_seen(pairs: Pairs) -> None:
     assert dataset.classes == ("sky", "road", "car") and names(dataset) == {"p1"}
     (root / "classes.txt").write_text("a\nb\nc\n")
     if len([*root.glob("[cC]lasses.txt")]) == 2:  # not where capitals do not count
-        with pytest.raises(DataError, match=r"holds Classes.txt and classes.txt, which differ in capitals only"):
+        with pytest.raises(DataError, match=r"holds Classes.txt and classes.txt, whose names differ only in case"):
             opened(root)
 
 
 def test_folders_in_capitals_are_named(pairs: Pairs) -> None:
     root = pairs(2)
     (root / "labels").rename(root / "Labels")
-    with pytest.raises(DataError, match=r"labels: is no directory \(.*Labels is there: give labels=Labels\)"):
+    with pytest.raises(DataError, match=r"labels: is not a directory \(.*Labels exists: give labels=Labels\)"):
         opened(root)
 
 
@@ -151,14 +155,16 @@ def test_colours_without_names(pairs: Pairs) -> None:
     root = pairs(2)
     write_colors(root, ROOF, LAWN, NOTHING)
     (root / "colors.txt").write_text("0 0 0\n128 0 0\n0 128 0\n")
-    with pytest.warns(UserWarning, match=r"colors.txt: its colours have no names; the classes are numbered by line"):
+    with pytest.warns(UserWarning, match=r"colors.txt: its colours have no names; classes are numbered by line"):
         assert opened(root, val=0).classes == ("class 0", "class 1", "class 2")
     (root / "classes.txt").write_text("void\nroof\nlawn\n")
     dataset = opened(root, val=0)
     assert dataset.classes == ("roof", "lawn")
     assert dataset[0].label[0, :3].tolist() == [0, 1, 255]
     (root / "classes.txt").write_text("roof\nlawn\n")
-    with pytest.raises(DataError, match=r"has 3 colours without names, but the list of classes beside it has 2 names"):
+    with pytest.raises(
+        DataError, match=r"has 3 colours without names, but the list of classes in its folder has 2 names"
+    ):
         opened(root, val=0)
 
 
@@ -171,20 +177,18 @@ def test_a_list_of_classes_numbers_those_of_a_table(pairs: Pairs) -> None:
     assert (dataset.classes, dataset.colors) == (("lawn", "roof"), (LAWN, ROOF))
     assert dataset[0].label[0, :2].tolist() == [1, 0]
     (root / "classes.txt").write_text("lawn\nroad\n")
-    with pytest.warns(
-        UserWarning, match=r"\(roof, lawn\) are not those of the list .* \(lawn, road\); the table counts"
-    ):
+    with pytest.warns(UserWarning, match=r"\(roof, lawn\) differ from the list .* \(lawn, road\); the table is used"):
         assert opened(root, val=0).classes == ("roof", "lawn")
 
 
 @pytest.mark.parametrize(
     ("table", "words"),
     [
-        ("0 128 0 0 roof\n1 0 128 0 lawn\n", r"line 1: found a fourth number; expected one line a class"),
+        ("0 128 0 0 roof\n1 0 128 0 lawn\n", r"line 1: found a fourth number; expected one line per class"),
         ("128 0 0 255 roof\n0 128 0 255 lawn\n", r"found a fourth number"),
         ("#800000 roof\n#008000 lawn\n", r"line 1: write the colour #800000 as `128 0 0`"),
         ("128 0 0 roof\n0 128 0\n", r"line 2: the colour has no name, but others have"),
-        ("128 0 roof\n", r"line 1: found '128 0 roof', expected one line a class"),
+        ("128 0 roof\n", r"line 1: found '128 0 roof', expected one line per class"),
         ("0.5 0 0 roof\n", r"line 1: found '0.5 0 0 roof'"),
     ],
 )
@@ -206,7 +210,7 @@ def test_the_table_of_a_tool_is_named_where_labels_show_colours(pairs: Pairs) ->
     root = pairs(2)
     write_colors(root, ROOF, LAWN, NOTHING)
     (root / "labelmap.txt").write_text("# label:color_rgb:parts:actions\nbackground:0,0,0::\nroof:128,0,0::\n")
-    with pytest.raises(DataError, match=r"labelmap.txt is there: give colors=labelmap.txt"):
+    with pytest.raises(DataError, match=r"labelmap.txt exists: give colors=labelmap.txt"):
         opened(root, val=0)
     with pytest.raises(DataError, match=r"does not have: 0 128 0"):
         opened(root, val=0, colors="labelmap.txt")
@@ -239,13 +243,13 @@ def test_copies_on_both_sides_are_told(pairs: Pairs) -> None:
         opened(root)
     (root / "images" / "p4.png").write_bytes((root / "images" / "p8.png").read_bytes())
     (root / "images" / "p1.png").write_bytes((root / "images" / "p0.png").read_bytes())
-    words = r"1 of the 3 pictures held out .* also trained on \(such as p4, which is p8\)"
+    words = r"1 of the 3 validation pictures .* training pictures \(such as p4, which equals p8\)"
     for split in ("train", "val"):
         with pytest.warns(UserWarning, match=words):
             opened(root, split)
     for number in range(10):
         (root / "images" / f"p{number}.png").write_bytes((root / "images" / "p0.png").read_bytes())
-    with pytest.warns(UserWarning, match=r"3 of the 3 pictures held out"):
+    with pytest.warns(UserWarning, match=r"3 of the 3 validation pictures"):
         opened(root)
     with warnings.catch_warnings():
         warnings.simplefilter("error")
@@ -272,7 +276,7 @@ def test_pictures_that_differ_at_their_end_are_no_copies(pairs: Pairs) -> None:
         ("name\nsky\ncar\n", "line 1: 'name' looks like a heading"),
         ("Classes:\nsky\ncar\n", "'Classes:' looks like a heading"),
         ("// ours\nsky\ncar\n", "comments begin with #"),
-        ("road\nRoad\n", "differ in capitals only"),
+        ("road\nRoad\n", "differ only in case"),
     ],
 )
 def test_lines_of_classes_that_would_shift_the_others_are_refused(tmp_path: Path, text: str, words: str) -> None:

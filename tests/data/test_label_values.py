@@ -15,7 +15,7 @@ from fcnlite._cli.running import run_command
 from fcnlite.data.label_files import read_numbers
 from fcnlite.errors import DataError
 from fcnlite.train.__main__ import main as train
-from tests.data.test_folder import enlarged, opened, smoothed, write_label
+from tests.data.folders import enlarged, opened, smoothed, write_label
 
 Pairs = Callable[[int], Path]
 
@@ -118,7 +118,7 @@ def test_a_number_for_every_object_of_the_set_is_recognised(pairs: Pairs) -> Non
 def test_two_objects_at_most_are_warned_of(pairs: Pairs) -> None:
     root = pairs(5)
     write_labels(root, tiled(0, 1), tiled(0, 1, 2), tiled(0), tiled(0, 1), tiled(0, 1, 2))
-    with pytest.warns(UserWarning, match=r"2 is found only in labels that hold 1 too; .*masks=nonzero; .*classes=3"):
+    with pytest.warns(UserWarning, match=r"2 is found only in labels that also hold 1; .*masks=nonzero; .*classes=3"):
         assert len(opened(root, val=0).classes) == 3
     with warnings.catch_warnings():
         warnings.simplefilter("error")
@@ -178,7 +178,7 @@ def test_masks_in_other_formats_want_a_threshold(pairs: Pairs) -> None:
         mask = Image.fromarray(square)
         (mask.convert("RGB") if number == 0 else mask).save(root / "labels" / f"p{number}.{kind}")
     assert len(np.unique(np.array(Image.open(root / "labels" / "p0.jpg")))) > 2
-    with pytest.raises(DataError, match=r"p0.jpg: is no PNG; .* masks=threshold:128 reads it"):
+    with pytest.raises(DataError, match=r"p0.jpg: is not a PNG; .* masks=threshold:128 reads it"):
         opened(root, val=0)
     dataset = opened(root, val=0, masks="threshold:128")
     for sample in dataset:
@@ -213,7 +213,7 @@ def test_what_is_seen_counts_for_a_threshold_what_is_stored_for_nonzero(pairs: P
     hidden = Image.fromarray(np.dstack([np.zeros((8, 12, 3), np.uint8), mask * 255]), "RGBA")
     hidden.save(root / "labels" / "p2.png")
     for option in ("nonzero", "threshold:128"):
-        with pytest.raises(DataError, match=r"p2.png: shows its mask by transparency alone"):
+        with pytest.raises(DataError, match=r"p2.png: shows its mask only by transparency"):
             opened(root, val=0, masks=option)
 
 
@@ -259,7 +259,7 @@ def test_the_way_out_is_told_with_the_classes_given_too(pairs: Pairs) -> None:
     with pytest.raises(DataError, match=r"p0.png: holds 128; expected 0, 1, 255 \(2 classes\).*masks=nonzero"):
         opened(root, val=0, classes=2)
     write_labels(root, tiled(0, 255), tiled(0, 255))
-    with pytest.raises(DataError, match=r"--data-option binary_masks=true \(in Python binary_masks=True\)"):
+    with pytest.raises(DataError, match=r"--data-option binary_masks=true \(in Python: binary_masks=True\)"):
         opened(root, val=0, classes=2)
 
 
@@ -292,7 +292,7 @@ def test_a_table_gives_values_a_class(pairs: Pairs) -> None:
 @pytest.mark.parametrize(
     ("table", "words"),
     [
-        ("0 a\nb 1\n", r"line 2: found 'b 1', expected one line a value"),
+        ("0 a\nb 1\n", r"line 2: found 'b 1', expected one line per value"),
         ("0 a\n1 b\n0-3 b\n", r"line 3: the value 0 is given twice"),
         ("0 a\n70000 b\n", r"line 2: the values 70000 to 70000: expected 0 to 65535"),
         ("9-2 b\n", r"line 1: the values 9 to 2"),
@@ -310,9 +310,9 @@ def test_tables_of_values_that_are_wrong(pairs: Pairs, table: str, words: str) -
 def test_classes_of_a_remapping_are_known(pairs: Pairs) -> None:
     root = pairs(2)
     (root / "values.txt").write_text("0 a\n1 b\n2 c\n")
-    with pytest.raises(DataError, match=r"line 3: 'c' is no class; the classes are a, b"):
+    with pytest.raises(DataError, match=r"line 3: 'c' is not a class; the classes are a, b"):
         opened(root, val=0, remap="values.txt", classes=["a", "b"])
-    with pytest.warns(UserWarning, match=r"values.txt: no value becomes 'd'"):
+    with pytest.warns(UserWarning, match=r"values.txt: no value is mapped to 'd'"):
         assert len(opened(root, val=0, remap="values.txt", classes=["a", "b", "c", "d"]).classes) == 4
 
 

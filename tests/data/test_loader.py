@@ -162,7 +162,7 @@ def test_errors_reach_the_consumer_and_name_the_file(pairs: Callable[[int], Path
 
 def test_sizes_that_differ_need_a_crop_or_single_pictures() -> None:
     dataset = Numbered(4, larger=2)
-    with pytest.raises(DataError, match=r"number \d is \d×\d and number \d .*set crop, or use a batch size of 1"):
+    with pytest.raises(DataError, match=r"number \d is \d×\d and number \d .*set crop or a batch size of 1"):
         take(1, dataset=dataset, batch_size=4, augment=None)
     assert len(take(4, dataset=dataset, batch_size=1, augment=None)) == 4
     assert take(1, dataset=dataset, batch_size=4, augment=Augment(crop=(3, 3)))[0]["data"].shape == (

@@ -63,7 +63,7 @@ def test_where_nothing_tells_it_is_said_and_an_option_decides(tmp_path: Path, or
     add(tmp_path, "a", orientation, "stored")
     (tmp_path / "images" / "b.png").write_bytes((tmp_path / "images" / "a.png").read_bytes())
     (tmp_path / "labels" / "b.png").write_bytes((tmp_path / "labels" / "a.png").read_bytes())
-    words = r"turns or mirrors 2 of 2 pictures \(such as a.png\) .* exif=upright or exif=stored"
+    words = r"turns or mirrors 2 of 2 pictures \(such as a.png\), .* exif=upright or exif=stored"
     with pytest.warns(UserWarning, match=words):
         assert not fits(opened(tmp_path))
     with warnings.catch_warnings():
@@ -79,8 +79,8 @@ def test_pairs_that_disagree_are_each_taken_as_they_fit(tmp_path: Path) -> None:
     add(tmp_path, "side", 8, "stored", side=8)
     add(tmp_path, "square", 3, "upright")
     words = (
-        r"1 pictures fit their labels upright \(such as up.png\) and 1 as they are stored \(such as side.png\); each "
-        r"is taken as it fits, 1 that fit both ways upright\. exif="
+        r"1 pictures fit their labels only if turned upright .* \(such as up.png\) and 1 only as stored \(such as "
+        r"side.png\); each is read as it fits, and 1 that fit both ways are turned upright\. Give exif="
     )
     with pytest.warns(UserWarning, match=words):
         assert fits(opened(tmp_path))

@@ -12,7 +12,7 @@ from PIL import Image
 from fcnlite import data
 from fcnlite.data import pairing
 from fcnlite.errors import DataError
-from tests.data.test_folder import names, opened
+from tests.data.folders import names, opened
 
 Pairs = Callable[[int], Path]
 
@@ -29,12 +29,12 @@ def test_suffixes_are_options_and_a_near_match_names_them(pairs: Pairs) -> None:
     renamed(root, labels="_mask")
     with pytest.raises(DataError) as caught:
         opened(root, val=0)
-    words = f"p0.png: has no label {root}/labels/p0.png; {root}/labels/p0_mask.png is there: give label_suffix=_mask."
+    words = f"p0.png: has no label {root}/labels/p0.png; {root}/labels/p0_mask.png exists: give label_suffix=_mask."
     assert words in str(caught.value)
     assert "3 problems" in str(caught.value)
     assert names(opened(root, val=0, label_suffix="_mask")) == {"p0", "p1", "p2"}
     renamed(root, images="_im")
-    with pytest.raises(DataError, match=r"p0_mask.png is there: give image_suffix=_im and label_suffix=_mask"):
+    with pytest.raises(DataError, match=r"p0_mask.png exists: give image_suffix=_im and label_suffix=_mask"):
         opened(root, val=0)
     assert names(opened(root, val=0, label_suffix="_mask", image_suffix="_im")) == {"p0", "p1", "p2"}
     with pytest.raises(DataError, match=r"holds no pictures \(\*_pic.png"):
@@ -49,7 +49,7 @@ def test_numbers_are_no_suffixes(pairs: Pairs) -> None:
         opened(root)
     assert "img_1.png: has no label" in str(caught.value) and "suffix=" not in str(caught.value)
     (root / "labels" / "img_2.png").rename(root / "labels" / "IMG_1.png")
-    with pytest.raises(DataError, match=r"IMG_1.png is there: rename it, since capitals count"):
+    with pytest.raises(DataError, match=r"IMG_1.png exists: rename it, since case matters"):
         opened(root)
 
 
@@ -110,7 +110,7 @@ def test_links_that_lead_nowhere_are_told(pairs: Pairs) -> None:
     for kind in ("images", "labels"):
         (root / kind / "p0.png").unlink()
         (root / kind / "p0.png").symlink_to(root / "annex" / "p0.png")
-    with pytest.raises(DataError, match=r"(?s)2 problems.*images/p0.png: is a link to what is not there.*labels/p0"):
+    with pytest.raises(DataError, match=r"(?s)2 problems.*images/p0.png: is a broken link.*labels/p0"):
         opened(root, val=0)
     assert names(data.open("folder", root, val=0, skip_bad=True)) == {"p1", "p2"}
 

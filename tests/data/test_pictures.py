@@ -182,12 +182,12 @@ def test_wholly_transparent_pictures_are_refused(tmp_path: Path) -> None:
     path = tmp_path / "clear.png"
     for mode in ("RGBA", "LA"):
         Image.new(mode, (7, 5)).save(path)
-        with pytest.raises(DataError, match=r"clear.png: is wholly transparent"):
+        with pytest.raises(DataError, match=r"clear.png: is fully transparent"):
             read_image(path)
     palette = Image.new("P", (7, 5), 1)
     palette.putpalette([10, 20, 30, 40, 50, 60])
     palette.save(path, transparency=1)
-    with pytest.raises(DataError, match=r"clear.png: is wholly transparent"):
+    with pytest.raises(DataError, match=r"clear.png: is fully transparent"):
         read_image(path)
     one = np.dstack([RGB, np.zeros((5, 7), np.uint8)])
     one[2, 2, 3] = 255

@@ -64,9 +64,9 @@ def test_voc_names_what_is_wrong(tmp_path: Path) -> None:
     assert "b.jpg: no such file" in message
     with pytest.raises(DataError, match=r"c.jpg: is 12×8 pixels, but its label .*c.png is 5×5"):
         data.open("voc", root, "val").check()
-    with pytest.raises(DataError, match=r"no list test.txt for the split 'test' \(lists there: train.txt, val.txt\)"):
+    with pytest.raises(DataError, match=r"no list test.txt for the split 'test' \(found: train.txt, val.txt\)"):
         data.open("voc", root, "test")
-    with pytest.raises(DataError, match=r"the root .*nowhere is no folder"):
+    with pytest.raises(DataError, match=r"the root .*nowhere is not a folder"):
         data.open("voc", tmp_path / "nowhere")
 
 
@@ -77,7 +77,7 @@ def test_lists_cannot_lead_out_of_the_folder(tmp_path: Path) -> None:
         with pytest.raises(DataError, match=r"train.txt: lists '.*secret'; expected names within"):
             data.open("voc", root)
     layouts.lines(root / "ImageSets" / "Segmentation" / "train.txt", [])
-    with pytest.raises(FileError, match=r"train.txt: lists nothing"):
+    with pytest.raises(FileError, match=r"train.txt: is empty"):
         data.open("voc", root)
 
 
@@ -108,7 +108,7 @@ def test_seg11valid_is_what_voc_validates_on_and_sbd_does_not_train_on(tmp_path:
         dataset = data.open("sbd", root, "seg11valid", voc=str(place))
         assert names(dataset) == ["c", "d"]
         assert labels(dataset)[:2] == [7, 255]  # VOC's own labels, with their void borders
-    with pytest.raises(DataError, match=r"'seg11valid' is made of PASCAL VOC 2011's val; .*voc=DIR"):
+    with pytest.raises(DataError, match=r"'seg11valid' is a part of PASCAL VOC 2011's val; .*voc=DIR"):
         data.open("sbd", root, "seg11valid")
     layouts.lines(root / "train.txt", ["b", "c", "d"])
     with pytest.raises(DataError, match=r"all of .*VOC2011's val is in .*train.txt"):
@@ -169,7 +169,7 @@ def test_nyud_needs_only_the_pictures_that_are_asked_for(tmp_path: Path) -> None
     with pytest.raises(DataError, match=r"has no data/hha"):
         data.open("nyud", root, inputs=["color", "hha"])
     layouts.png(root / "data" / "depth" / "img_1.png", np.zeros(layouts.SIZE, np.uint8))
-    with pytest.raises(DataError, match=r"img_1.png: is no gray picture of 16 bits"):
+    with pytest.raises(DataError, match=r"img_1.png: has 1 band of type uint8; expected a 16-bit gray picture"):
         data.open("nyud", root, inputs=["depth"])[0]
 
 
@@ -312,7 +312,7 @@ def test_isbi_names_what_is_wrong(tmp_path: Path) -> None:
     with pytest.raises(DataError) as caught:
         data.open("isbi", root, "all", folds=2).check()
     assert "label/2.png: holds 128; expected 0, 255" in str(caught.value)
-    assert "label/3.png: slice 3 is of 6×6 and 6×5 pixels" in str(caught.value)
+    assert "label/3.png: slice 3 has 6×6 and 6×5 pixels" in str(caught.value)
     with pytest.raises(DataError, match=r"has no image and no label.*train-volume.tif"):
         data.open("isbi", tmp_path / "train" / "image")
 

@@ -70,12 +70,12 @@ def init(*, kwargs: bool = False, split: bool = True, default: bool = True) -> A
 @pytest.mark.parametrize(
     ("changes", "words"),
     [
-        ({"splits": ()}, "has no tuple of its splits; add splits"),
+        ({"splits": ()}, "has no tuple of its splits; add, for example, splits"),
         ({"splits": "train"}, "has no tuple of its splits"),
         ({"splits": ("all",)}, r"usual is \('train', 'val'\); expected two of its splits \(all\)"),
         ({"usual": ("train",)}, r"usual is \('train',\)"),
         ({"__init__": init(split=False)}, "its __init__ takes no split"),
-        ({"__init__": init(kwargs=True)}, r"its __init__ has \*\*options: 'Any'; .*name each"),
+        ({"__init__": init(kwargs=True)}, r"its __init__ has \*\*options: 'Any'; .*name every option"),
         ({"__init__": init(default=False)}, "its option count has no default"),
     ],
 )
@@ -94,11 +94,11 @@ def test_what_is_no_data_set_is_an_error() -> None:
 
     with pytest.raises(DataError, match="class Half: lacks __getitem__"):
         data.register("half")(Half)
-    with pytest.raises(DataError, match=r"class dict: is no subclass of fcnlite\.data\.Dataset"):
+    with pytest.raises(DataError, match=r"class dict: is not a subclass of fcnlite\.data\.Dataset"):
         data.register("half")(dict)  # type: ignore[type-var]
     with pytest.raises(DataError, match=r"@data.register\('mine'\) above Mine"):
         data.register(Mine)  # type: ignore[arg-type]
-    with pytest.raises(DataError, match="'my set': expected letters"):
+    with pytest.raises(DataError, match="'my set': expected only letters"):
         data.register("my set")
 
 

@@ -51,9 +51,15 @@ WRONG: dict[str, tuple[Any, str]] = {
     "int64 label": (sample(label=LABEL.astype(np.int64)), "label 'label' is of type int64; expected H×W of type uint8"),
     "row short": (sample(label=LABEL[:-1]), r"differ in height × width \(data 40×30, label 39×30\)"),
     "turned": (sample(label=LABEL.T), r"\(data 40×30, label 30×40\)"),
-    "channel axis": (sample(label=LABEL[None]), r"label 'label' has shape 1×40×30 \(one axis of 1 too many.*squeeze"),
+    "channel axis": (
+        sample(label=LABEL[None]),
+        r"label 'label' has shape 1×40×30 \(it has an extra axis of length 1.*squeeze",
+    ),
     "colours": (sample(label=IMAGE), "label 'label' has shape 40×30×3; expected H×W"),
-    "class": (sample(label=LABEL + 3), "label 'label' holds 3, but the set has 3 classes: expected 0 to 2, or 255"),
+    "class": (
+        sample(label=LABEL + 3),
+        "label 'label' holds 3, but the data set has 3 classes: expected 0 to 2, or 255",
+    ),
     "list": (sample(label=LABEL.tolist()), "label 'label' is a list; expected a NumPy array"),
     "CHW": (
         sample(image=IMAGE.transpose(2, 0, 1)),
@@ -64,16 +70,19 @@ WRONG: dict[str, tuple[Any, str]] = {
         sample(image=np.zeros((40, 30, 17), np.uint8)),
         "image 'data' has shape 40×30×17; expected H×W or H×W×C with at most 16",
     ),
-    "float64": (sample(image=IMAGE / 255), r"image 'data' is of type float64; .*convert it by .astype\(np.float32\)"),
-    "int64": (sample(image=IMAGE.astype(int)), r"image 'data' is of type int64; .*astype\(np.uint8\), if all"),
+    "float64": (sample(image=IMAGE / 255), r"image 'data' is of type float64; .*use .astype\(np.float32\)"),
+    "int64": (sample(image=IMAGE.astype(int)), r"image 'data' is of type int64; .*astype\(np.uint8\) if all"),
     "batch": (sample(image=IMAGE[None]), "image 'data' has shape 1×40×30×3; expected H×W"),
     "empty": (sample(image=IMAGE[:0]), "image 'data' has shape 0×30×3; expected H×W"),
     "name": (sample(name=7), "its name is 7; expected a string"),
     "blob": (
         Sample({"image": IMAGE}, {"label": LABEL}, "s"),
-        "its images are for 'image', but the set's pictures for 'data'",
+        "its images are for 'image', but the data set's pictures are for 'data'",
     ),
-    "label blob": (Sample({"data": IMAGE}, {}, "s"), "its labels are for no blob, but the set's labels for 'label'"),
+    "label blob": (
+        Sample({"data": IMAGE}, {}, "s"),
+        "its labels are for no blob, but the data set's labels are for 'label'",
+    ),
     "bare": (
         Sample(IMAGE, {"label": LABEL}, "s"),
         "its images are a ndarray; expected arrays by blob, such as {'data': array}",
@@ -118,5 +127,5 @@ def test_small_pictures_are_not_taken_for_turned_ones() -> None:
 def test_several_label_maps_have_one_order() -> None:
     two = Sample({"data": IMAGE}, {"sem": LABEL, "geo": LABEL}, "s")
     Given(two, blobs=("sem", "geo")).check()
-    with pytest.raises(DataError, match="labels are for 'sem', 'geo', but the set's labels for 'geo', 'sem'"):
+    with pytest.raises(DataError, match="labels are for 'sem', 'geo', but the data set's labels are for 'geo', 'sem'"):
         Given(two, blobs=("geo", "sem")).check()

@@ -91,7 +91,7 @@ def test_what_does_not_fit_is_told(tmp_path: Path) -> None:
         prepare(models.build("siftflow-fcn32s", classes=(6, 3), width=TINY), shapes)
     with pytest.raises(DataError, match=r"takes 2 \(color, hha\), but data set 'shapes' gives one picture"):
         prepare(models.build("nyud-fcn32s-color-hha", classes=6, width=TINY), shapes)
-    with pytest.raises(DataError, match=r"the inputs truth for its labels, but those of .* called label; rename"):
+    with pytest.raises(DataError, match=r"the inputs truth for its labels, but data set .* calls them label; rename"):
         prepare(gray_net("truth"), shapes)
     root = layouts.siftflow(tmp_path, bands(1), bands(1), trainval=["a"])
     with pytest.raises(DataError, match=r"scores the labels label, but data set 'siftflow' has sem, geo"):
@@ -100,5 +100,5 @@ def test_what_does_not_fit_is_told(tmp_path: Path) -> None:
 
 def test_a_net_without_pictures_is_refused() -> None:
     label = LayerSpec("label", "Input", (), ("label",), {"shape": [{"dim": [1, 1, 8, 8]}]})
-    with pytest.raises(SpecError, match=r"computes with 0 inputs"):
+    with pytest.raises(SpecError, match=r"uses 0 inputs"):
         picture_inputs(Net(NetSpec("none", (label,))))

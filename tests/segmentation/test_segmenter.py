@@ -177,9 +177,9 @@ def test_a_net_that_takes_two_pictures_wants_both_by_name() -> None:
     np.testing.assert_array_equal(segmenter({"data": STRIPES, "hha": black}), STRIPE_LABELS)
     # HHA keeps its order of channels, where colour becomes BGR.
     np.testing.assert_array_equal(segmenter({"data": black, "hha": STRIPES}), 2 - STRIPE_LABELS)
-    with pytest.raises(DataError, match=r"takes 2 pictures of a scene \(data, hha\), but was given one picture"):
+    with pytest.raises(DataError, match=r"takes 2 pictures of a scene \(data, hha\), but got one picture"):
         segmenter(STRIPES)
-    with pytest.raises(DataError, match=r"but was given data, depth"):
+    with pytest.raises(DataError, match=r"but got data, depth"):
         segmenter({"data": STRIPES, "depth": STRIPES})
     with pytest.raises(DataError, match=r"'hha' has 2 rows and 6 columns, that for 'data' 4 rows"):
         segmenter({"data": STRIPES, "hha": STRIPES[:2]})

@@ -1,4 +1,4 @@
-"""Charts of numbers, drawn by matplotlib: training curves and confusion matrices."""
+"""Draws training curves and confusion matrices with matplotlib."""
 
 from __future__ import annotations
 
@@ -24,8 +24,8 @@ _MOST_NUMBERED = 40
 def curves(path: str | os.PathLike[str], log: Mapping[str, Sequence[float | None]]) -> None:
     """Draw a training log: the loss, raw and smoothed, and the mean IU on the validation set.
 
-    `log` has columns of one length: `iteration`, `loss`, and `mean_iu`, which is None or NaN in the rows
-    that no validation belongs to. Other columns are passed over.
+    `log` has columns of one length: `iteration`, `loss`, and `mean_iu`, which is None or NaN in rows without
+    validation. Other columns are ignored.
     """
     from matplotlib.figure import Figure
 
@@ -62,10 +62,10 @@ def curves(path: str | os.PathLike[str], log: Mapping[str, Sequence[float | None
 
 
 def confusion_matrix(path: str | os.PathLike[str], matrix: Array, classes: Sequence[str]) -> None:
-    """Draw a confusion matrix as a heat map: each row, a true class, as percentages of its pixels.
+    """Draw a confusion matrix as a heat map: each row is a true class, in percent of its pixels.
 
-    `matrix[t, p]` counts the pixels of class t that were taken for class p. Classes without a pixel get a
-    grey row. Percentages below one half stay blank, as do all of them in matrices of more than 40 classes.
+    `matrix[t, p]` counts the pixels of class t that were predicted as class p. Classes without pixels have a gray row.
+    Percentages below one half are not written, and neither are any in matrices of more than 40 classes.
     """
     from matplotlib.figure import Figure
 
@@ -84,7 +84,7 @@ def confusion_matrix(path: str | os.PathLike[str], matrix: Array, classes: Seque
     axes.set(title="Confusion matrix", xlabel="predicted class", ylabel="true class")
     axes.set_xticks(range(count), names, rotation=45, ha="right", rotation_mode="anchor")
     axes.set_yticks(range(count), names)
-    # Names are no formulas, even where they hold dollar signs.
+    # Names with dollar signs are not formulas.
     for label in (*axes.get_xticklabels(), *axes.get_yticklabels()):
         label.set_parse_math(False)
     axes.set_xticks(np.arange(count + 1) - 0.5, minor=True)
@@ -99,7 +99,7 @@ def confusion_matrix(path: str | os.PathLike[str], matrix: Array, classes: Seque
 
 
 def smoothed(values: Array) -> Array:
-    """The mean of each value and its neighbours, as far as a fiftieth of the row on either side."""
+    """The moving average of `values`, over a fiftieth of their number on each side."""
     reach = len(values) // 50
     sums = np.concatenate([[0.0], np.cumsum(values)])
     index = np.arange(len(values))

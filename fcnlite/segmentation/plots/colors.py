@@ -1,4 +1,4 @@
-"""Colours and names of the labels in pictures for people."""
+"""Colours and names of labels for display."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ Color = tuple[int, int, int]
 """Red, green and blue, 0 to 255."""
 
 VOID_COLOR: Color = (224, 224, 192)
-"""Void as PASCAL VOC shows it."""
+"""The colour of void in PASCAL VOC."""
 WRONG_COLOR: Color = (255, 92, 56)
-"""Pixels of another class than the true one, in `errors`."""
+"""The colour of wrong pixels in `errors`."""
 UNSCORED_COLOR: Color = (128, 128, 128)
-"""Void, in `errors`."""
+"""The colour of void in `errors`."""
 
 
 def color_table(colors: Sequence[Color]) -> Array:
-    """256×3 uint8: the colour of every label value."""
+    """The colour of every label value, 256×3 uint8."""
     table = np.array(voc_colors(256), dtype=np.uint8)
     for label, color in enumerate(colors):
         table[label] = color
@@ -31,11 +31,13 @@ def color_table(colors: Sequence[Color]) -> Array:
 
 
 def color_of(table: Array, label: int) -> Color:
+    """The colour of `label` in the table."""
     red, green, blue = table[label].tolist()
     return red, green, blue
 
 
 def class_name(classes: Sequence[str], label: int) -> str:
+    """The name of `label`: its class, void, or its number."""
     if label == VOID:
         return "void"
     return classes[label] if label < len(classes) else f"class {label}"

@@ -1,4 +1,4 @@
-"""Label maps as pictures: coloured, laid over the picture they belong to, compared with the truth, with a legend."""
+"""Draws label maps: in colours, as overlays, compared with the truth, with a legend, as sheets of samples."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def save_png(path: str | os.PathLike[str], picture: Image.Image) -> None:
 
 
 def label_image(labels: Array, colors: Sequence[Color]) -> Image.Image:
-    """`labels` as a palette picture: its pixels are the class numbers, its palette their colours."""
+    """Convert `labels` to a palette picture: the pixels are class numbers, the palette holds their colours."""
     from PIL import Image
 
     _check_labels(labels)
@@ -48,10 +48,10 @@ def label_image(labels: Array, colors: Sequence[Color]) -> Image.Image:
 def overlay(
     image: Array, labels: Array, classes: Sequence[str], colors: Sequence[Color], alpha: float = 0.55
 ) -> Image.Image:
-    """`image` tinted with the colours of its labels, with a light line around each region.
+    """Tint `image` with the colours of its labels and draw a light line around each region.
 
-    `alpha` is the weight of the colours: 0 leaves the picture, 1 hides it. Void and the class `background`
-    stay as they are, without a line between them.
+    `alpha` is the weight of the colours: 0 leaves the picture, 1 hides it. Void and the class `background` are not
+    tinted, and no line is drawn between them.
     """
     from PIL import Image
 
@@ -73,7 +73,7 @@ def overlay(
 
 
 def errors(image: Array, truth: Array, predicted: Array) -> Image.Image:
-    """Where `predicted` is wrong: those pixels in one colour, void in gray, all others a dim gray `image`."""
+    """Show the errors in `predicted`: wrong pixels in one colour, void in gray, all others as a dim gray `image`."""
     from PIL import Image
 
     _check_labels(truth)
@@ -93,9 +93,9 @@ def errors(image: Array, truth: Array, predicted: Array) -> Image.Image:
 def with_legend(
     picture: Image.Image | Array, labels: Array, classes: Sequence[str], colors: Sequence[Color]
 ) -> Image.Image:
-    """`picture` with a strip below that names the classes in `labels` and their shares of the pixels.
+    """Add a strip below `picture` with the names of the classes in `labels` and their shares of the pixels.
 
-    A small picture is enlarged by a whole factor, so that the names can be read beside it.
+    A small picture is enlarged by an integer factor, so that the names are readable.
     """
     from PIL import Image
 
@@ -122,10 +122,10 @@ def sample_sheet(
     titles: Sequence[str] = (),
     cell: int = 300,
 ) -> None:
-    """Write a sheet with a row for each (picture, true labels, predicted labels), and one legend.
+    """Write a sheet with one row for each (picture, true labels, predicted labels), and one legend.
 
-    A row shows the picture, the truth, the prediction and the errors, each with `cell` pixels on its longer side, below
-    its title where there are `titles`.
+    A row shows the picture, the truth, the prediction and the errors, each with `cell` pixels on its longer side.
+    `titles` are written above the rows.
     """
     from PIL import Image, ImageDraw
 
@@ -173,7 +173,7 @@ def _percent(share: float) -> str:
 
 
 def _boundaries(labels: Array) -> Array:
-    """H×W bool: pixels whose right or lower neighbour has another label; wider on large pictures."""
+    """Pixels whose right or lower neighbour has another label, H×W bool; lines are wider on large pictures."""
     edge = np.zeros(labels.shape, bool)
     edge[:, :-1] = labels[:, :-1] != labels[:, 1:]
     edge[:-1] |= labels[:-1] != labels[1:]
@@ -185,7 +185,7 @@ def _boundaries(labels: Array) -> Array:
 
 @functools.cache
 def _font(size: int) -> ImageFont.FreeTypeFont:
-    """DejaVu Sans, which matplotlib brings along; it has the letters of most European languages."""
+    """DejaVu Sans, which is part of matplotlib and covers most European languages."""
     import matplotlib
     from PIL import ImageFont
 
@@ -193,7 +193,7 @@ def _font(size: int) -> ImageFont.FreeTypeFont:
 
 
 def _legend(width: int, entries: Sequence[tuple[Color, str]]) -> Image.Image:
-    """A strip of `width` pixels: colour and text of each entry, in columns."""
+    """Draw a strip of `width` pixels with the colour and text of each entry, in columns."""
     from PIL import Image, ImageDraw
 
     size = max(13, min(width // 60, 26))
@@ -213,7 +213,7 @@ def _legend(width: int, entries: Sequence[tuple[Color, str]]) -> Image.Image:
 
 
 def _scaled(pixels: Array, method: Image.Resampling, side: int) -> Image.Image:
-    """A picture scaled to `side` pixels on its longer side; small ones keep square pixels."""
+    """Scale a picture to `side` pixels on its longer side; enlarged pictures keep square pixels."""
     from PIL import Image
 
     height, width = pixels.shape[:2]
@@ -223,7 +223,7 @@ def _scaled(pixels: Array, method: Image.Resampling, side: int) -> Image.Image:
 
 
 def _stack(width: int, parts: Sequence[Image.Image]) -> Image.Image:
-    """Pictures one below the other, each in the middle, on paper of `width` pixels."""
+    """Stack pictures vertically, each centred, on paper of `width` pixels."""
     from PIL import Image
 
     whole = Image.new("RGB", (width, sum(part.height for part in parts)), _PAPER)
