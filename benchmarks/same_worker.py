@@ -179,6 +179,30 @@ def zoo(found: Digests, path: str) -> None:
         zoo_net(found, "voc-fcn8s", path, 0.5, [(61, 83)])
 
 
+def files(found: Digests) -> None:
+    """The zoo's nets as they are written: weight files, Caffe's files and ONNX."""
+    for name in fcnlite.models.names():
+        net = fcnlite.models.build(name, width=0.0625, seed=1)
+        with tempfile.TemporaryDirectory() as folder:
+            place = Path(folder)
+            net.save(place / "net.h5")
+            record(found, f"{name} written", lambda: datasets(place / "net.h5"))  # noqa: B023
+            fcnlite.caffe.save(net, place / "net.prototxt", place / "net.caffemodel")
+            record(found, f"{name} written", lambda: contents(place / "net.prototxt", place / "net.caffemodel"))  # noqa: B023
+            record(found, f"{name} written", lambda: exported(net, place / "net.onnx"))  # noqa: B023
+
+
+def exported(net: Any, path: Path) -> dict[str, Any]:
+    """The bytes of the net's ONNX file."""
+    fcnlite.interop.save_onnx(net, path)
+    return contents(path)
+
+
+def contents(*paths: Path) -> dict[str, Any]:
+    """The bytes of files by name."""
+    return {path.name: np.frombuffer(path.read_bytes(), np.uint8) for path in paths}
+
+
 # Cases and solvers in files
 
 
@@ -291,6 +315,8 @@ def main(path: str, threads: str, place: str) -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         zoo(found, path)
+        if path == "plain":
+            files(found)
         cases(found, path, folder / "cases")
         solvers(found, path, folder / "solvers")
         if path == "fast":

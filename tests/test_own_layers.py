@@ -254,9 +254,9 @@ def test_unknown_fields_that_matter_are_named(text: str, words: str) -> None:
 
 
 def test_an_unknown_number_of_the_net_is_passed_over_with_a_warning() -> None:
-    with pytest.warns(UserWarning, match=r"line 1: NetParameter has no field 'version'.*passed over"):
+    with pytest.warns(UserWarning, match=r"line 1: NetParameter has no field 'version'.*ignored"):
         parse_net("version: 3 " + SEGNET[1:])
-    with pytest.warns(UserWarning, match=r"line 1: .*'version'.*This and 1 more are passed over") as caught:
+    with pytest.warns(UserWarning, match=r"line 1: .*'version'.*This and 1 more are ignored") as caught:
         parse_net("version: 3 author: 'x' " + SEGNET[1:])
     assert len(caught) == 1
     with warnings.catch_warnings():

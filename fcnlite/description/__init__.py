@@ -1,1 +1,1 @@
-"""A network as data: its description, shapes and fillers."""
+"""A network as data: its description, model information, shapes and fillers."""

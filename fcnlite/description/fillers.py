@@ -1,4 +1,4 @@
-"""Fillers: how a parameter starts when no weights are loaded (Caffe's FillerParameter)."""
+"""Fillers: the initial values of parameters that are not loaded (Caffe's FillerParameter)."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ Dtype = np.dtype[Any]
 
 @dataclass(frozen=True)
 class Filler:
-    """`weight_filler { ... }`. Fields and defaults are Caffe's."""
+    """The options of `weight_filler { ... }`, with Caffe's names and defaults."""
 
     type: str = "constant"
     value: float = 0.0
@@ -29,40 +29,40 @@ class Filler:
 
 
 def check(filler: Filler, shape: Shape) -> None:
-    """Raise `SpecError` for an unknown type, one that cannot fill `shape`, or values that make no distribution."""
+    """Raise `SpecError` for an unknown type, a type that cannot fill `shape`, or an invalid distribution."""
     if filler.type not in _RULES:
         raise SpecError(f"unknown filler type {filler.type!r}; {nearest(filler.type, _RULES)}")
     if filler.type != "gaussian" and filler.sparse != -1:
-        raise SpecError(f"sparse goes with the gaussian filler only, found {filler.type}; drop it.")
+        raise SpecError(f"sparse is for the gaussian filler only, found {filler.type}; remove it.")
     if filler.type == "gaussian" and (filler.std < 0 or filler.sparse < -1):
         raise SpecError(f"std is {filler.std} and sparse {filler.sparse}; expected at least 0, or sparse -1 for all.")
     if filler.type == "uniform" and filler.min > filler.max:
-        raise SpecError(f"min {filler.min} is above max {filler.max}; expected it below.")
+        raise SpecError(f"min is {filler.min}; expected at most max, {filler.max}.")
     if filler.type in ("xavier", "msra"):
         _fan(filler, shape)
     if filler.type == "bilinear" and (len(shape) != 4 or shape[2] != shape[3]):
-        raise SpecError(f"the bilinear filler needs a square 4-D kernel, found {shape}.")
+        raise SpecError(f"the bilinear filler needs a 4-D weight with a square window, found {shape}.")
 
 
 def fill(filler: Filler, shape: Shape, dtype: Any, rng: np.random.Generator) -> Array:
-    """A new array of `shape` and `dtype`. Raises `SpecError` as `check` does."""
+    """A new array of `shape` and `dtype`, filled by `filler`. Raises `SpecError` as `check` does."""
     check(filler, shape)
     return _RULES[filler.type](filler, shape, np.dtype(dtype), rng)
 
 
 def bilinear_kernel(size: int) -> Array:
-    """The weights of bilinear interpolation by the factor f = ⌈size/2⌉, size × size.
+    """The filter of bilinear interpolation by the factor f = ⌈size/2⌉, size × size.
 
-    Along one axis tap i weighs 1 − |i − (size − 1)/2| / f. So the FCN reference fills its deconvolutions, and so does
-    Caffe's `bilinear` filler (since 2017; before, it was off centre for sizes such as 3 and 6).
+    Along one axis, the weight at i is 1 − |i − (size − 1)/2| / f. The FCN reference fills its deconvolutions with this
+    filter, and so does Caffe's `bilinear` filler (since 2017; before, it was off centre for sizes such as 3 and 6).
     """
     factor = (size + 1) // 2
-    taps = 1 - np.abs(np.arange(size) - (size - 1) / 2) / factor
-    return np.outer(taps, taps)
+    weights = 1 - np.abs(np.arange(size) - (size - 1) / 2) / factor
+    return np.outer(weights, weights)
 
 
 def _between(low: float, high: float, shape: Shape, dtype: Dtype, rng: np.random.Generator) -> Array:
-    """Uniform from low to high."""
+    """Uniform values from `low` to `high`."""
     values = rng.random(shape, dtype)
     values *= dtype.type(high - low)
     values += dtype.type(low)
@@ -70,7 +70,7 @@ def _between(low: float, high: float, shape: Shape, dtype: Dtype, rng: np.random
 
 
 def _constant(filler: Filler, shape: Shape, dtype: Dtype, rng: np.random.Generator) -> Array:
-    # zeros costs no memory until it is written: large nets start so before their weights are loaded.
+    # `zeros` uses no memory until it is written, which helps large nets whose weights are loaded later.
     return np.full(shape, filler.value, dtype) if filler.value else np.zeros(shape, dtype)
 
 
@@ -79,7 +79,7 @@ def _uniform(filler: Filler, shape: Shape, dtype: Dtype, rng: np.random.Generato
 
 
 def _gaussian(filler: Filler, shape: Shape, dtype: Dtype, rng: np.random.Generator) -> Array:
-    """Normal; with `sparse` ≥ 0 only about that many weights of each output are not zero."""
+    """Normal values; with `sparse` ≥ 0, about that many weights of each output are not zero."""
     values = rng.standard_normal(shape, dtype)
     values *= dtype.type(filler.std)
     values += dtype.type(filler.mean)
@@ -89,7 +89,7 @@ def _gaussian(filler: Filler, shape: Shape, dtype: Dtype, rng: np.random.Generat
 
 
 def _outputs(shape: Shape) -> int:
-    """How many outputs a parameter serves: its first axis; one number serves one."""
+    """The number of outputs of a parameter: the size of its first axis, 1 for a scalar."""
     return shape[0] if shape else 1
 
 
@@ -121,7 +121,7 @@ def _positive_unitball(filler: Filler, shape: Shape, dtype: Dtype, rng: np.rando
 
 
 def _bilinear(filler: Filler, shape: Shape, dtype: Dtype, rng: np.random.Generator) -> Array:
-    """Every pair of channels gets the kernel, as in Caffe; `surgery.interp` fills the diagonal only."""
+    """The bilinear filter for every pair of channels, as in Caffe; `surgery.interp` fills the diagonal only."""
     return np.broadcast_to(bilinear_kernel(shape[2]), shape).astype(dtype, order="C")
 
 

@@ -1,6 +1,6 @@
-"""All shape arithmetic, written once: output sizes, receptive fields, strides, crop offsets.
+"""Shape arithmetic: output sizes, receptive fields, strides, crop offsets.
 
-Everything here speaks of one spatial axis; layers call it for rows and for columns.
+The functions treat one spatial axis; layers call them for rows and for columns.
 """
 
 from __future__ import annotations
@@ -14,13 +14,13 @@ from fcnlite.errors import ShapeError
 
 
 def show(shape: Iterable[int]) -> str:
-    """A shape as people write it: 1×3×500×500."""
+    """A shape as text: 1×3×500×500."""
     return "×".join(map(str, shape)) or "scalar"
 
 
 @dataclass(frozen=True)
 class Window:
-    """How a kernel moves along one axis, in pixels."""
+    """The window of a layer along one axis, in pixels; `kernel` is its size, as in Caffe's kernel_size."""
 
     kernel: int
     stride: int = 1
@@ -29,30 +29,30 @@ class Window:
 
     @property
     def extent(self) -> int:
-        """Pixels from the first tap to the last: dilation · (kernel − 1) + 1."""
+        """The number of pixels from the first tap to the last: dilation · (kernel − 1) + 1."""
         return self.dilation * (self.kernel - 1) + 1
 
     def convolved(self, size: int) -> int:
-        """Output size of a convolution: ⌊(size + 2·pad − extent) / stride⌋ + 1."""
+        """The output size of a convolution: ⌊(size + 2·pad − extent) / stride⌋ + 1."""
         reach = size + 2 * self.pad - self.extent
         if reach < 0:
             raise ShapeError(
-                f"a kernel of {self.extent} pixels does not fit into {size} pixels with pad {self.pad}; "
+                f"a window of {self.extent} pixels does not fit into {size} pixels with pad {self.pad}; "
                 f"the input must have at least {max(1, self.extent - 2 * self.pad)}"
             )
         return reach // self.stride + 1
 
     def deconvolved(self, size: int) -> int:
-        """Output size of a deconvolution, the transposed convolution: stride · (size − 1) + extent − 2·pad."""
+        """The output size of a deconvolution, the transposed convolution: stride · (size − 1) + extent − 2·pad."""
         out = self.stride * (size - 1) + self.extent - 2 * self.pad
         if out < 1:
-            raise ShapeError(f"pad {self.pad} leaves nothing of the {out + 2 * self.pad} pixels made of {size}")
+            raise ShapeError(f"pad {self.pad} removes all {out + 2 * self.pad} pixels that {size} pixels become")
         return out
 
     def pooled(self, size: int, round_mode: str = "CEIL", clip: bool | None = None) -> int:
-        """Output size of a pooling. Caffe rounds up, and drops a last window that starts in the far pad or beyond.
+        """The output size of a pooling. Caffe rounds up, and drops a last window that starts in the far pad or beyond.
 
-        It drops it (`clip`) where either axis has a pad; by default, where this one has.
+        It drops that window (`clip`) if either axis has a pad. By default, `clip` is whether this axis has one.
         """
         reach = size + 2 * self.pad - self.kernel
         steps = -(-reach // self.stride) if round_mode == "CEIL" else reach // self.stride
@@ -64,22 +64,22 @@ class Window:
 
 
 def pooled(windows: tuple[Window, Window], axis: int, size: int, round_mode: str) -> int:
-    """Output size of a pooling along one axis, of its windows for rows and columns: a pad on either axis clips both."""
+    """The output size of a pooling along one axis; a pad on either axis clips both. `windows`: of rows and columns."""
     return windows[axis].pooled(size, round_mode, clip=any(each.pad > 0 for each in windows))
 
 
 def paired(windows: tuple[Window, Window], *names: str) -> tuple[tuple[int, int], ...]:
-    """Each attribute named, of the windows for rows and columns: as the Cython kernels take them."""
+    """The named attributes of the windows, each as a pair for rows and columns, which the kernels take."""
     rows, columns = windows
     return tuple((getattr(rows, name), getattr(columns, name)) for name in names)
 
 
 @dataclass(frozen=True)
 class Placement:
-    """Where the pixels of one blob lie over another's, along one axis.
+    """The receptive fields of a blob's pixels in an earlier blob, along one axis.
 
-    Pixel y of the upper blob is centred at `stride` · y + `offset` of the lower one and sees `field` pixels
-    of it. A convolution is Placement(s, (extent − 1)/2 − pad, extent); a deconvolution has stride 1/s.
+    The receptive field of pixel y has `field` pixels of the earlier blob, centred at `stride` · y + `offset`. A
+    convolution is Placement(s, (extent − 1)/2 − pad, extent); a deconvolution has stride 1/s.
     """
 
     stride: Fraction = Fraction(1)
@@ -87,7 +87,7 @@ class Placement:
     field: Fraction = Fraction(1)
 
     def over(self, below: Placement) -> Placement:
-        """This placement seen from what lies under `below` (paper, section 3.2: filters compose)."""
+        """The composition of this placement over `below` (paper, section 3.2: filters compose)."""
         return Placement(
             self.stride * below.stride,
             self.offset * below.stride + below.offset,
@@ -95,12 +95,12 @@ class Placement:
         )
 
     def joined(self, other: Placement) -> Placement:
-        """The placement of a blob that two paths reach: the wider field. Its centre is that of `self`."""
+        """The placement of a blob at the end of two paths: the wider field, at the centre of `self`."""
         return Placement(self.stride, self.offset, max(self.field, other.field))
 
 
 def convolution_placement(window: Window) -> Placement:
-    """Of a convolution's or pooling's top over its bottom."""
+    """The placement of a convolution's or pooling's top over its bottom."""
     return Placement(
         Fraction(window.stride),
         Fraction(window.extent - 1, 2) - window.pad,
@@ -109,9 +109,9 @@ def convolution_placement(window: Window) -> Placement:
 
 
 def deconvolution_placement(window: Window) -> Placement:
-    """Of a deconvolution's top over its bottom: the inverse of the convolution that it transposes.
+    """The placement of a deconvolution's top over its bottom: the inverse of the convolution that it transposes.
 
-    A top pixel gathers from ⌈extent / stride⌉ bottom pixels at the most.
+    A top pixel is a sum over at most ⌈extent / stride⌉ bottom pixels.
     """
     forward = convolution_placement(window)
     return Placement(
@@ -122,14 +122,14 @@ def deconvolution_placement(window: Window) -> Placement:
 
 
 Links = Sequence[tuple[Sequence[str], Sequence[str], Placement | None]]
-"""A net along one axis, layer by layer: bottoms, tops, placement of the tops over the first bottom."""
+"""The layers of a net along one axis: bottoms, tops, and the placement of the tops over the first bottom."""
 
 
 def placements(links: Links) -> dict[str, tuple[str, Placement]]:
-    """For every blob the input it descends from and its placement over it; last values of in-place blobs.
+    """The input that each blob depends on, and the blob's placement over it, for the last value of each blob.
 
-    Where paths from one input meet, the first bottom gives stride and centre, the widest path the field.
-    Blobs that lost their place (after InnerProduct, say) are missing.
+    Where paths from one input meet, the first bottom determines stride and centre, and the widest path the field.
+    Blobs without a placement, such as those after an InnerProduct, are missing.
     """
     known: dict[str, tuple[str, Placement]] = {}
     for bottoms, tops, placement in links:
@@ -150,17 +150,17 @@ def placements(links: Links) -> dict[str, tuple[str, Placement]]:
 
 
 def crop_offset(known: Mapping[str, tuple[str, Placement]], blob: str, reference: str) -> int:
-    """How many of `blob`'s leading pixels to crop so that it lies exactly over `reference`.
+    """The number of leading pixels to crop from `blob` so that it is aligned with `reference`.
 
-    Both must descend from one input with one stride. Raises `ShapeError` where no whole, non-negative offset
-    aligns them.
+    Both must depend on the same input with the same stride. Raises `ShapeError` if no whole, non-negative offset aligns
+    them.
     """
     for name in (blob, reference):
         if name not in known:
-            raise ShapeError(f"blob {name!r} has no place over an input, so nothing can be cropped to it")
+            raise ShapeError(f"blob {name!r} has no placement over an input, so no crop offset exists")
     (origin, here), (other_origin, there) = known[blob], known[reference]
     if origin != other_origin:
-        raise ShapeError(f"{blob!r} comes from {origin!r} but {reference!r} from {other_origin!r}: no common place")
+        raise ShapeError(f"{blob!r} depends on {origin!r} but {reference!r} on {other_origin!r}: no common input")
     if here.stride != there.stride:
         raise ShapeError(
             f"{blob!r} has a stride of {here.stride} pixels but {reference!r} of {there.stride}; "
@@ -169,14 +169,14 @@ def crop_offset(known: Mapping[str, tuple[str, Placement]], blob: str, reference
     offset = (there.offset - here.offset) / here.stride
     if offset < 0 or offset.denominator != 1:
         if offset.denominator != 1:
-            mend = "make a kernel on the way to one of them alone a pixel larger or smaller"
+            mend = "make a window on the path to only one of them a pixel larger or smaller"
         elif reference == origin:
             mend = f"give the net's first layer at least {-offset * here.stride} pixels more pad"
         else:
             mend = (
-                f"layers on the way to {blob!r} alone must begin {-offset} pixels earlier, by more pad, or, of a "
-                f"deconvolution, by less pad or a kernel of {-2 * offset} pixels more; or those on the way to "
-                f"{reference!r} alone later (a pad of layers that both come through moves both, and cancels out)"
+                f"layers on the path to only {blob!r} must begin {-offset} pixels earlier, by more pad, or, for a "
+                f"deconvolution, by less pad or a window of {-2 * offset} pixels more; or those on the path to only "
+                f"{reference!r} must begin later (a pad on a path to both moves both, and cancels out)"
             )
-        raise ShapeError(f"{blob!r} would have to be cropped by {offset} pixels to lie over {reference!r}; {mend}")
+        raise ShapeError(f"{blob!r} would have to be cropped by {offset} pixels to align with {reference!r}; {mend}")
     return int(offset)

@@ -1,1 +1,4 @@
-"""Files: weight files of fcnlite, Caffe, ONNX, Keras, torchvision. They exchange descriptions and arrays."""
+"""File formats: weight files of fcnlite, Caffe, ONNX, Keras and torchvision.
+
+Readers return descriptions and arrays, and writers take them; none imports `Net`.
+"""

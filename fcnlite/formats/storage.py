@@ -1,21 +1,20 @@
-"""Weight files: a net, its parameters and what is needed to use them, in one HDF5 file.
+"""Weight files: a net, its parameters, and the information needed to use them, in one HDF5 file.
 
 Format, version 1. The root holds two attributes, `format` ("fcnlite weights") and `format_version`, and
 
     spec      JSON text: the net (`NetSpec.to_json`)
     info      JSON text: preprocessing, classes, colours, record (`ModelInfo.to_json`)
-    progress  JSON text: where a training run stands; {} in plain weight files
+    progress  JSON text: the progress of a training run; {} in files that are not checkpoints
     index     JSON text: {"params": [[layer, number of parameters], ...], "state": [name, ...]}
-    params/   little-endian float32, or float64 of nets that compute so, numbered through in the order of the index
-    state/    little-endian float32, float64 or int64, numbered likewise: a checkpoint's further arrays
+    params/   little-endian float32, or float64 for float64 nets, numbered in the order of the index
+    state/    little-endian float32, float64 or int64, numbered likewise: the other arrays of a checkpoint
 
-The index alone says what belongs to whom; behind its number a data set's name repeats the layer for people
-who look into the file with HDFView. Every data set is contiguous and starts on a page of 4096 bytes. Equal
-contents make equal files.
+Only the index assigns data sets to layers. The name of a data set repeats the layer after the number, for people who
+open the file in HDFView. Each data set is contiguous and starts on a page of 4096 bytes. Equal contents make equal
+files.
 
-HDF5 is asked for structure only. The numbers are mapped from the file, so that a file of 537 MB loads at once
-and costs memory as it is touched. What else a stranger's file might hold is refused before any data are read:
-links, data sets that are virtual, external, chunked or compressed, sizes beyond the end of the file.
+HDF5 reports the structure only. The numbers are mapped from the file, so a file of 537 MB loads at once and uses memory
+as its pages are read. The structure is checked before any number is read (see `hdf5`).
 """
 
 from __future__ import annotations
@@ -42,7 +41,7 @@ FORMAT_VERSION = 1
 
 _PAGE = 4096
 _MAX_TEXT = 64 << 20
-"""Bytes of one JSON text: far above any net, and small enough to parse."""
+"""Maximum size of a JSON text in bytes; far above that of any net, and small enough to parse."""
 _PARAM_TYPES = ("<f4", "<f8")
 _STATE_TYPES = ("<f4", "<f8", "<i8")
 
@@ -82,16 +81,16 @@ class WeightFile:
     """Layer name to its parameters, weight before bias; kept as float32 or float64."""
     info: ModelInfo = field(default_factory=ModelInfo)
     state: dict[str, Array] = field(default_factory=dict)
-    """A checkpoint's further arrays by name, such as the solver's history: float32, float64 or int64."""
+    """The other arrays of a checkpoint by name, such as the optimizer state: float32, float64 or int64."""
     progress: dict[str, Any] = field(default_factory=dict)
-    """A checkpoint's JSON values: the iteration, the best figure so far, and so on."""
+    """The progress of a checkpoint's run as JSON values: the iteration, the best score so far, and so on."""
 
 
 def save(path: str | os.PathLike[str], contents: WeightFile) -> None:
-    """Write `contents` to `path`, whole or not at all.
+    """Write `contents` to `path`, completely or not at all.
 
-    Raises `SpecError` for contents that no weight file can hold and `FileError` if `path` cannot be written or has the
-    name of another format.
+    Raises `SpecError` for contents that a weight file cannot hold, and `FileError` if `path` cannot be written or has
+    the suffix of another format.
     """
     import h5py
 
@@ -111,9 +110,9 @@ def save(path: str | os.PathLike[str], contents: WeightFile) -> None:
     except (TypeError, ValueError) as error:
         raise SpecError(f"{path}: spec, record and progress must be JSON values ({error}).") from error
     params = [array for arrays in contents.params.values() for array in arrays]
-    # Version 1.8's structures carry checksums, and every HDF5 since 2008 reads them.
+    # The structures of version 1.8 have checksums, and every HDF5 since 2008 reads them.
     layout = {"libver": ("v108", "v108"), "alignment_threshold": 1, "alignment_interval": _PAGE}
-    with atomic_write(path) as temporary, _Sink(temporary, "w+") as sink:
+    with atomic_write(path) as temporary, _ErrorKeepingFile(temporary, "w+") as sink:
         with h5py.File(sink, "w", **layout) as file:
             file.attrs["format"] = np.bytes_(FORMAT)
             file.attrs["format_version"] = np.int64(FORMAT_VERSION)
@@ -130,7 +129,7 @@ def save(path: str | os.PathLike[str], contents: WeightFile) -> None:
 
 
 def _check_name(path: str | os.PathLike[str]) -> None:
-    """Raise `FileError` for a name that promises another format."""
+    """Raise `FileError` for a file name with the suffix of another format."""
     name = os.fsdecode(path).lower()
     ends = [each for each in _OTHER_FORMATS if name.endswith(each)]
     if not ends:
@@ -138,15 +137,15 @@ def _check_name(path: str | os.PathLike[str]) -> None:
     end = max(ends, key=len)
     other = f"; {_OTHER_FORMATS[end]}" if _OTHER_FORMATS[end] else ""
     raise FileError(
-        f"{os.fsdecode(path)}: not written, since fcnlite's own format (HDF5) would be in a file called {end}; choose "
+        f"{os.fsdecode(path)}: not written, since {end} is not the suffix of fcnlite's own format (HDF5); choose "
         f"a name that ends in .h5{other}."
     )
 
 
-class _Sink(io.FileIO):
-    """A file that tells HDF5 of no failed write, but drops all that follows one and keeps its error.
+class _ErrorKeepingFile(io.FileIO):
+    """Hides write errors from HDF5: after the first, later writes are discarded and the error is kept.
 
-    A full disk leaves HDF5 with a file that it cannot close; it then crashes the interpreter at exit.
+    HDF5 cannot close a file after a failed write, and then crashes the interpreter at exit.
     """
 
     error: OSError | None = None
@@ -171,14 +170,14 @@ class _Sink(io.FileIO):
 
 
 def load(path: str | os.PathLike[str]) -> WeightFile:
-    """The contents of the weight file `path`, its arrays mapped read-only.
+    """The contents of the weight file `path`, with its arrays as read-only mappings.
 
-    Raises `FileError` for a file that is missing, foreign, newer, damaged or hostile.
+    Raises `FileError` for a file that is missing, of another format, of a newer version, damaged or hostile.
     """
     with hdf5.opened(path) as (stream, file):
         version = _marked_version(file)
         if version is None:
-            raise FileError(_foreign(path, file))
+            raise FileError(_other_format(path, file))
         if version > FORMAT_VERSION:
             raise FileError(
                 f"{path}: is a weight file of format version {version}, and this fcnlite reads up to version "
@@ -203,7 +202,7 @@ def load(path: str | os.PathLike[str]) -> WeightFile:
 
 
 def is_weight_file(path: str | os.PathLike[str]) -> bool:
-    """Whether `path` is a weight file of ours, of whatever version; looks at its mark alone."""
+    """Whether `path` is a weight file of fcnlite, of any version; reads only its attributes."""
     try:
         with hdf5.opened(path) as (_, file):
             return _marked_version(file) is not None
@@ -218,7 +217,7 @@ def _check_layers(params: dict[str, list[Array]], spec: NetSpec) -> None:
 
 
 def _param_type(array: Array) -> str:
-    """float64 stays what it is; all else is kept as float32."""
+    """The stored type of a parameter: float64 for float64, else float32."""
     return "<f8" if array.dtype == np.float64 else "<f4"
 
 
@@ -227,22 +226,22 @@ def _little(array: Array) -> np.dtype[Any]:
 
 
 def _param_labels(counts: dict[str, int]) -> list[str]:
-    """Layer and position of each parameter, given how many each layer has."""
+    """The layer and position of each parameter, from the number of parameters of each layer."""
     return [f"{layer} {position}" for layer, count in counts.items() for position in range(count)]
 
 
 def _names(labels: Iterable[str]) -> list[str]:
-    """Data set names: a number, which makes them unique, and what of the label is harmless in a name."""
+    """The names of data sets: a number, which makes them unique, and the label with unsafe characters replaced."""
     readable = (re.sub("[^0-9A-Za-z_. -]", "_", label[-80:]) for label in labels)
     return [f"{number:05d} {label}" for number, label in enumerate(readable)]
 
 
 def _marked_version(file: Any) -> int | None:
-    """The format version that the file says it has; None if it is not marked as ours."""
+    """The format version in the file's attributes; None for a file of another format."""
     if not {"format", "format_version"} <= set(file.attrs):
         return None
     marks = [file.attrs.get_id(name) for name in ("format", "format_version")]
-    # Sizes first: what a foreign file keeps under these names may be large.
+    # Check sizes first: in a file of another format these attributes may be large.
     if any(mark.shape != () or mark.get_storage_size() > 64 for mark in marks):
         return None
     mark, version = file.attrs["format"], file.attrs["format_version"]
@@ -251,7 +250,8 @@ def _marked_version(file: Any) -> int | None:
     return int(version)
 
 
-def _foreign(path: str | os.PathLike[str], file: Any) -> str:
+def _other_format(path: str | os.PathLike[str], file: Any) -> str:
+    """The error text for an HDF5 file of another format."""
     names = set(file)
     if "data" in names:
         return (
@@ -269,7 +269,7 @@ def _text(path: str | os.PathLike[str], content: Array, file: Any, name: str) ->
     data_set, raw = hdf5.data_set(path, content, file, name)
     kind = data_set.id.get_type()
     if not isinstance(kind, h5py.h5t.TypeStringID) or kind.is_variable_str() or data_set.shape != ():
-        raise hdf5.damaged(path, f"{name!r} is no text")
+        raise hdf5.damaged(path, f"{name!r} is not a text")
     if len(raw) > _MAX_TEXT:
         raise hdf5.damaged(path, f"the text {name!r} has {len(raw)} bytes, more than {_MAX_TEXT}")
     try:
@@ -284,7 +284,7 @@ def _mapping(path: str | os.PathLike[str], content: Array, file: Any, name: str)
     except (ValueError, RecursionError) as error:
         raise hdf5.damaged(path, f"the text {name!r} is not JSON: {error}") from error
     if not isinstance(value, dict):
-        raise hdf5.damaged(path, f"the text {name!r} is no JSON mapping")
+        raise hdf5.damaged(path, f"the text {name!r} is not a JSON mapping")
     return value
 
 
@@ -322,10 +322,10 @@ def _arrays(
         raise hdf5.damaged(path, f"{group!r} is missing or a link")
     members = file[group]
     if not isinstance(members, h5py.Group):
-        raise hdf5.damaged(path, f"{group!r} is no group")
+        raise hdf5.damaged(path, f"{group!r} is not a group")
     names = _names(labels)
     if len(members) != len(names):
-        raise hdf5.damaged(path, f"its index tells of {len(names)} arrays in {group!r}, not of {len(members)}")
+        raise hdf5.damaged(path, f"its index lists {len(names)} arrays in {group!r}, which holds {len(members)}")
     arrays = []
     for name in names:
         data_set, raw = hdf5.data_set(path, content, members, name)
@@ -335,6 +335,6 @@ def _arrays(
             expected = ", ".join(np.dtype(each).name for each in allowed)
             raise hdf5.damaged(path, f"data set {name!r} is {data_set.dtype}, expected {expected}")
         array = raw.view(dtype).reshape(data_set.shape)
-        # Other tools rewrite files without our alignment; kernels want it.
+        # Other tools rewrite files without this alignment, which the kernels need.
         arrays.append(array if array.flags.aligned else np.require(array, requirements="A"))
     return arrays

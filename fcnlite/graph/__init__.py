@@ -1,1 +1,1 @@
-"""What a net runs, in which order, and the shapes of all blobs."""
+"""The schedule of a net's layers, the lifetimes of their values, and the shapes of all blobs."""

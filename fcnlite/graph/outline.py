@@ -1,6 +1,6 @@
-"""What a net consists of, layer by layer, as a table in text or HTML: for `repr` of nets, and for the commands.
+"""Lists the layers of a net as a table in text or HTML, for `repr` of nets and for the commands.
 
-Nothing here raises for a net that is not complete: what cannot be told is left blank.
+These functions do not raise for an incomplete net; they leave unknown entries blank.
 """
 
 from __future__ import annotations
@@ -16,19 +16,19 @@ from fcnlite.layers.base import Layer
 from fcnlite.text import columns, html_table, short
 
 MOST_ROWS = 200
-"""Layers that are shown all; of more, the first and the last."""
+"""The number of layers up to which all are shown; of a longer net only the first and the last are."""
 _LAST_ROWS = 40
 _HEADING = ("layer", "type", "top", "parameters")
 _SIDES = "<<<>"
 
 
 def text(title: str, layers: Sequence[Layer], params: Mapping[str, Sequence[HasShape]] | None) -> str:
-    """The layers of a net under `title`; `params` None: there are none yet."""
+    """The layers of a net under `title`, as text; `params` is None if the net has no parameters yet."""
     return f"{_titled(title, params)}\n{columns(_lines(layers, params), _SIDES)}"
 
 
 def markup(title: str, layers: Sequence[Layer], params: Mapping[str, Sequence[HasShape]] | None) -> str:
-    """The same in HTML."""
+    """The layers of a net under `title`, as HTML; see `text`."""
     return html_table(_titled(title, params), _lines(layers, params), _SIDES)
 
 
@@ -59,7 +59,7 @@ def _count(parameters: Iterable[HasShape]) -> int:
 
 
 def _tops(layers: Sequence[Layer]) -> dict[int, str]:
-    """The shape of the first top by the layer's place, as far as the inputs' described shapes tell it."""
+    """The shape of the first top by the layer's index, for the layers that the described input shapes determine."""
     fed: dict[str, Shape] = {}
     found: dict[int, str] = {}
     for i, layer in enumerate(layers):
@@ -70,7 +70,7 @@ def _tops(layers: Sequence[Layer]) -> dict[int, str]:
     try:
         schedule = Schedule.make(layers, frozenset(fed), None, keep=True)
         shapes = infer(schedule, fed, itemsize=1)
-    except Exception:  # also of layers of somebody's own
+    except Exception:  # a user's layer may raise any exception
         return found
     places = {id(layer): i for i, layer in enumerate(layers)}
     found.update({places[id(step.layer)]: show(shapes[step.top[0]]) for step in schedule.steps if step.top})

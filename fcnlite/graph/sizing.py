@@ -1,4 +1,4 @@
-"""The shapes of all blobs of a schedule, given those of its inputs, and whether parameters fit them."""
+"""Infers the shapes of all blobs of a schedule from those of its inputs, and checks parameters against them."""
 
 from __future__ import annotations
 
@@ -20,16 +20,16 @@ from fcnlite.layers.remedies import remedy
 
 
 class HasShape(Protocol):
-    """A parameter, as far as shapes go."""
+    """A parameter, of which only the shape is read."""
 
     @property
     def shape(self) -> Shape: ...
 
 
 def image_inputs(layers: Sequence[Layer]) -> dict[str, Shape | None]:
-    """The inputs that a net of these layers computes with, and their described shapes (None: no description).
+    """The inputs that a net of these layers computes with, and their described shapes (None if not described).
 
-    Labels are not among them: what layers only compare or measure with has no gradient.
+    Labels and crop references are not among them, since they have no gradient.
     """
     computed_with = {name for layer in layers for i, name in enumerate(layer.spec.bottom) if i not in layer.no_gradient}
     found: dict[str, Shape | None] = {}
@@ -41,9 +41,9 @@ def image_inputs(layers: Sequence[Layer]) -> dict[str, Shape | None]:
 
 
 def infer(schedule: Schedule, fed: Mapping[str, Shape], itemsize: int) -> dict[int, Shape]:
-    """The shape of every version, for inputs of the shapes `fed`, in numbers of `itemsize` bytes.
+    """The shape of every version, for inputs of the shapes `fed` and values of `itemsize` bytes.
 
-    Raises `ShapeError`, naming the layer and its bottoms, where shapes do not fit or a blob would be too large.
+    Raises `ShapeError`, naming the layer and its bottoms, if shapes do not fit or a blob would be too large.
     """
     shapes = {version: fed[name] for name, version in schedule.inputs.items()}
     for step in schedule.steps:
@@ -64,7 +64,7 @@ def infer(schedule: Schedule, fed: Mapping[str, Shape], itemsize: int) -> dict[i
 
 
 def _with_remedy(error: ShapeError, step: Step, schedule: Schedule, fed: Mapping[str, Shape]) -> ShapeError:
-    """The error of a crop with what helps."""
+    """The error with a way out, for a Crop; other errors are returned unchanged."""
     if type(step.layer) is not Crop:
         return error
     inputs = [LayerSpec(name, "Input", (), (name,)) for name in fed]
@@ -74,12 +74,12 @@ def _with_remedy(error: ShapeError, step: Step, schedule: Schedule, fed: Mapping
 
 
 def wanted(step: Step, shapes: Mapping[int, Shape]) -> list[ParamShape]:
-    """The parameters that a layer wants for its bottoms' shapes."""
+    """The parameters that a layer needs for the shapes of its bottoms."""
     return _for_shapes(step, shapes, partial(calls.params, step.layer))
 
 
 def check_parameters(schedule: Schedule, shapes: Mapping[int, Shape], params: Mapping[str, Sequence[HasShape]]) -> None:
-    """Raise `ShapeError` where a layer's parameters do not fit its bottoms."""
+    """Raise `ShapeError` if a layer's parameters do not fit its bottoms."""
     for step in schedule.steps:
         spec = step.layer.spec
         for i, (want, parameter) in enumerate(zip(wanted(step, shapes), params.get(spec.name, ()), strict=True)):
@@ -92,7 +92,7 @@ def check_parameters(schedule: Schedule, shapes: Mapping[int, Shape], params: Ma
 
 
 def _for_shapes(step: Step, shapes: Mapping[int, Shape], answer: Callable[..., list[Any]]) -> list[Any]:
-    """`answer` for the shapes of the step's bottoms; a `ShapeError` says which layer and bottoms do not fit."""
+    """`answer` for the shapes of the step's bottoms; a `ShapeError` names the layer and the bottoms."""
     spec, bottom = step.layer.spec, [shapes[version] for version in step.bottom]
     try:
         return answer(*bottom)

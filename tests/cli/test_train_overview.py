@@ -11,8 +11,6 @@ from PIL import Image
 from fcnlite import models, predict, storage
 from fcnlite.train import report, results
 from fcnlite.train.__main__ import main
-from fcnlite.train.options import TrainOptions
-from fcnlite.train.timing import RemainingTime, duration
 from tests.cli.conftest import Command
 from tests.train.bands import SMALL, scenes
 from tests.train.runs import TINY
@@ -56,20 +54,6 @@ def test_generated_pictures_are_looked_at_in_part(command: Command, tmp_path: Pa
     err = command(main, *run, "--batch-size", 2, "--iterations", 1, "--out", tmp_path / "run").err
     assert "60 pictures to train on, no validation" in err
     assert "share of the labelled pixels of 50 pictures" in err
-
-
-def test_the_time_to_go_is_told_once_when_it_is_known(monkeypatch: pytest.MonkeyPatch) -> None:
-    now = [0.0]
-    monkeypatch.setattr("time.perf_counter", lambda: now[0])
-    remaining, told = RemainingTime(), []
-    for done in range(1, 40):
-        now[0] += 20 if done == 1 else 0.5  # plans are made in the first
-        remaining.step()
-        now[0] += 7  # a check
-        told.append(remaining.estimate(done, 1000))
-    assert [each for each in told if each] == ["about 8 minutes to go: 0.5 s per iteration, without validation"]
-    assert told[5] is not None
-    assert [duration(each) for each in (31, 7199, 3600 * 5 + 60)] == ["1 minute", "2 h 00 min", "5 h 01 min"]
 
 
 def test_epochs_are_as_many_iterations_as_it_takes_to_see_all_pictures(command: Command, tmp_path: Path) -> None:
@@ -165,15 +149,3 @@ def test_a_weight_file_tells_no_paths(command: Command, tmp_path: Path) -> None:
     record = storage.load(tmp_path / "more" / "best.h5").info.record["options"]
     assert (record["root"], record["init"], record["data_option"]) == ("photos", "best.h5", ["labels=labels"])
     assert storage.load(tmp_path / "run" / "last.h5").progress["options"]["root"] == str(root)
-
-
-@pytest.mark.parametrize(
-    ("path", "name"),
-    [("/data/set", "set"), ("data/set/", "set"), ("C:\\data\\set", "set"), ("set", "set"), ("~/data/set", "set")],
-)
-def test_paths_of_every_system_become_names(path: str, name: str) -> None:
-    options = TrainOptions(root=path, init=path, model=path, data_option=(f"voc={path}", "val=0.5"))
-    public = options.public()
-    assert (public["root"], public["init"], public["model"]) == (name, name, name)
-    assert public["data_option"][1] == "val=0.5"
-    assert public["data_option"][0] in (f"voc={name}", "voc=data/set/")  # a relative one tells of no machine

@@ -100,7 +100,7 @@ def test_a_crop_gives_the_shape(command: Command, tmp_path: Path) -> None:
     ("model", "words"),
     [
         ("net.prototxt", "makes picture, mask, but data set 'shapes' gives data, label; rename picture, mask"),
-        ("weights.caffemodel", "is a file of weights; give it by --init"),
+        ("weights.caffemodel", "is a file of weights; give it to --init"),
     ],
 )
 def test_what_cannot_be_fed_names_the_way_out(command: Command, tmp_path: Path, model: str, words: str) -> None:
@@ -125,7 +125,7 @@ def test_fine_tuning_feeds_as_the_weights_were_trained(command: Command, tmp_pat
     net.save(tmp_path / "scaled.h5")
     again = tmp_path / "again"
     ended = command(main, *RUN, "--model", tmp_path / "net.prototxt", "--init", tmp_path / "scaled.h5", "--out", again)
-    assert ended.status == 0 and "fed as BGR, mean 50, 50, 50, scale 0.25" in ended.err
+    assert ended.status == 0 and ": BGR, mean 50, 50, 50, scale 0.25" in ended.err
     assert storage.load(again / "best.h5").info.preprocessing.mean == (50, 50, 50)
 
 

@@ -103,7 +103,7 @@ def test_bilinear_needs_square_kernels() -> None:
         (Filler("constant", sparse=3), "sparse.*constant"),
         (Filler("gaussian", sparse=-2), "sparse -2"),
         (Filler("gaussian", std=-0.5), "std is -0.5"),
-        (Filler("uniform", min=2.0, max=1.0), "min 2.0 is above max 1.0"),
+        (Filler("uniform", min=2.0, max=1.0), "min is 2.0; expected at most max, 1.0"),
     ],
 )
 def test_fillers_that_make_no_sense_are_named(filler: Filler, words: str) -> None:

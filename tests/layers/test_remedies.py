@@ -110,7 +110,7 @@ def test_computed_offsets_say_the_same() -> None:
     net.pool("pool1", net.convolution("conv1", "data", 4, 3, pad=100), 2, 2)
     net.convolution("fc6", "pool1", 4, 7, pad=0)
     with pytest.raises(
-        ShapeError, match=r"cropped by -3 pixels .*'fc6' alone must begin 3 pixels earlier.*cancels out"
+        ShapeError, match=r"cropped by -3 pixels .*to only 'fc6' must begin 3 pixels earlier.*cancels out"
     ):
         net.crop("crop", "fc6", "pool1")
     with pytest.raises(

@@ -1,6 +1,7 @@
 """Caffe's files: nets and solvers as prototxt, weights as caffemodel, solver states, single blobs as binaryproto.
 
-These functions exchange specs (`description.spec`) and arrays and know no Net. Protobuf is imported at the first use.
+These functions exchange specs (`description.spec`) and arrays and do not import `Net`. Protobuf is imported at the
+first use.
 """
 
 from fcnlite.formats.caffe.blobs import read_blob

@@ -1,9 +1,9 @@
-"""Layers that Caffe's own messages do not describe: those of its forks and of users.
+"""Reads layers that Caffe's own messages do not describe: those of its forks and of users.
 
-Their options (`bn_param { ... }`) are taken from the text as they stand. A field that no message has is refused where
-it would change what is computed, and passed over inside the options of data layers and of layers of unknown types.
+Their options (`bn_param { ... }`) come directly from the text. An unknown field is an error where it would change the
+result, and is skipped in the options of data layers and of layers with unknown types.
 
-In V1 a type is the value of an enum, which protobuf refuses where it is a fork's. Such a type is read as a name.
+In V1 the type of a layer is the value of an enum, and protobuf refuses the types of forks. They are read as names.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from fcnlite.errors import SpecError
 from fcnlite.formats.caffe.schema import Field, enum_values, fields
 from fcnlite.formats.caffe.syntax_tree import Node, parse_tree, to_dict
 from fcnlite.formats.caffe.text import UnknownFieldError, UnknownValueError, parse_text, unknown_field, unknown_value
-from fcnlite.formats.caffe.upgrade import type_of_today
+from fcnlite.formats.caffe.upgrade import v2_type
 from fcnlite.layers import registered
 from fcnlite.layers.data import DataLayer
 
@@ -32,16 +32,16 @@ _V1_TYPE = re.compile(r"type\s*:\s*(\w+)")
 
 @dataclass(frozen=True)
 class CustomLayer:
-    """A layer of a type that is not ours: where it stands, and its `*_param` messages as plain values."""
+    """A layer whose type this package does not define: its place in the file, and its `*_param` messages."""
 
     where: str
     messages: Mapping[str, Any]
 
 
 def parse_net_text(text: str, source: str) -> tuple[Message, dict[int, CustomLayer]]:
-    """A NetParameter, and its custom layers by their place among `layer`.
+    """A NetParameter, and its custom layers by their index in `layer`.
 
-    Raises `SpecError` as `parse_text` does, but not for fields that do not matter.
+    Raises `SpecError` as `parse_text` does, except for unknown fields that do not change the result.
     """
     try:
         message: Any = parse_text("NetParameter", text, source)
@@ -56,37 +56,36 @@ def parse_net_text(text: str, source: str) -> tuple[Message, dict[int, CustomLay
 
 
 def _is_ours(type_: str) -> bool:
-    """Whether the type computes by code of this package: then each of its fields matters."""
+    """Whether this package computes layers of the type; then each of their fields matters."""
     layer = registered().get(type_)
     return layer is not None and layer.__module__.startswith("fcnlite.") and not issubclass(layer, DataLayer)
 
 
 def _type(node: Node) -> str:
-    """The type of a layer of V2 (`layer`) or V1 (`layers`), in today's words."""
+    """The V2 name of the type of a layer, which is in V2's form (`layer`) or V1's (`layers`)."""
     types = [str(each.value) for each in node.value if each.name == "type"]
     name = types[0] if types else ""
-    return _today(name) if node.name == "layers" else name
+    return _v2_type(name) if node.name == "layers" else name
 
 
-def _today(name: str) -> str:
-    """V1's type in today's words; one that Caffe has not is called as it is registered here, if it is."""
+def _v2_type(name: str) -> str:
+    """The V2 name of a V1 type; a type that Caffe does not have gets the name under which it is registered, if any."""
     if name in enum_values(_V1_TYPES):
-        return type_of_today(name)
+        return v2_type(name)
     letters = name.replace("_", "").lower()
-    return next((each for each in registered() if each.lower() == letters), type_of_today(name))
+    return next((each for each in registered() if each.lower() == letters), v2_type(name))
 
 
 def _named(text: str, tree: list[Node], source: str) -> str:
-    """`text` with the V1 types that Caffe has not as names, for protobuf to read."""
+    """`text` with the V1 types that Caffe does not have as names, so that protobuf can read it."""
     parts, done = [], 0
     for node in (each for layer in tree if layer.name == "layers" and _is_layer(layer) for each in layer.value):
         if node.name != "type" or not isinstance(node.value, str) or node.value in enum_values(_V1_TYPES):
             continue
         match = _V1_TYPE.match(text, node.start)
-        name = _today(node.value)
-        if (
-            match is None or match[1] != node.value or _is_ours(name)
-        ):  # what a fork called CROP need not be what Caffe called Crop later
+        name = _v2_type(node.value)
+        # A fork's CROP may compute something else than the Crop that Caffe added later.
+        if match is None or match[1] != node.value or _is_ours(name):
             raise SpecError(f"{source}, line {node.line}: {unknown_value(_V1_TYPES, node.value)}")
         parts += [text[done : node.start], f'custom_type: "{name}"']
         done = match.end()
@@ -98,7 +97,7 @@ def _is_layer(node: Node) -> bool:
 
 
 def _is_padding(node: Node) -> bool:
-    """Whether it is one of V0's paddings, which become no layer of their own."""
+    """Whether the node is a padding layer of V0, which becomes the pad of the next layer."""
     inner = [each.value for each in node.value if each.name == "layer" and isinstance(each.value, list)]
     return any(each.name == "type" and each.value == "padding" for part in inner for each in part)
 
@@ -115,24 +114,24 @@ def _custom_layers(tree: list[Node], source: str) -> dict[int, CustomLayer]:
 
 
 def _check(tree: list[Node], source: str) -> None:
-    """Raise `SpecError` for the first unknown field that matters; warn of the net's own that do not."""
+    """Raise `SpecError` for the first unknown field that matters; warn about unknown fields of the net itself."""
     known = fields("NetParameter")
-    passed_over = []
+    skipped = []
     for node in tree:
         if node.name not in known:
-            if isinstance(node.value, list):  # what might be a layer
+            if isinstance(node.value, list):  # it may be a layer
                 raise SpecError(f"{source}, line {node.line}: {unknown_field('NetParameter', node.name)}")
-            passed_over.append(node)
+            skipped.append(node)
         elif not _is_layer(node) or _is_ours(_type(node)):
             _check_fields(node, known[node.name], source)
         else:
             names = node._replace(value=[each for each in node.value if not isinstance(each.value, list)])
             _check_fields(names, known[node.name], source)
-    if passed_over:
-        first = passed_over[0]
-        more = f" This and {len(passed_over) - 1} more are" if len(passed_over) > 1 else " It is"
-        told = unknown_field("NetParameter", first.name)
-        warnings.warn(f"{source}, line {first.line}: {told}{more} passed over.", stacklevel=4)
+    if skipped:
+        first = skipped[0]
+        more = f" This and {len(skipped) - 1} more are" if len(skipped) > 1 else " It is"
+        problem = unknown_field("NetParameter", first.name)
+        warnings.warn(f"{source}, line {first.line}: {problem}{more} ignored.", stacklevel=4)
 
 
 def _check_fields(node: Node, field: Field, source: str) -> None:

@@ -1,4 +1,4 @@
-"""What a net's data layer says of the pictures that it read: data set, split, and what was done to their values."""
+"""Reads from a net's data layer which pictures the net was trained on: data set, split and preprocessing."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from fcnlite.errors import SpecError
 from fcnlite.layers.data import FCN_REFERENCE
 
 _MAX_PARAM_STR = 10_000
-"""Characters of a Python layer's `param_str`: the reference's have under 200."""
+"""Maximum number of characters in a Python layer's `param_str`; the reference's have less than 200."""
 
 _SETS = {
-    # The data set of each Python layer of the FCN reference, the option that holds its folder, and the BGR mean.
+    # For each Python layer of the FCN reference: the data set, the option with its folder, and the BGR mean.
     "VOCSegDataLayer": ("voc", "voc_dir", None),
     "SBDDSegDataLayer": ("sbd", "sbdd_dir", None),
     "NYUDSegDataLayer": ("nyud", "nyud_dir", None),
@@ -27,57 +27,57 @@ _NYUD_MEANS = {
     "hha": (132.431, 94.076, 118.477),
     "depth": (7.844,),
 }
-"""What NYUDSegDataLayer takes off its kinds of pictures; of depth, off its logarithm."""
+"""The means that NYUDSegDataLayer subtracts, by modality; for depth, from the logarithm."""
 
 
 @dataclass(frozen=True)
 class DataSource:
-    """Where a data layer read its pictures, and its `transform_param`: (value − mean) · scale, cut to `crop_size`."""
+    """The source of a data layer's pictures, and its `transform_param`: (value − mean) · scale, cut to `crop_size`."""
 
     layer: str
     type: str = ""
     dataset: str = ""
-    """The data set's name; empty where only the mean is known."""
+    """The name of the data set; empty if only the mean is known."""
     split: str = ""
     root: str = ""
     mean: tuple[float, ...] = ()
-    """Subtracted from each channel, in the order of the net's input; one value is for all channels."""
+    """The mean of each channel, in the order of the net's input, or one value for all channels."""
     mean_file: str = ""
-    """The binaryproto of a mean picture, which is subtracted in place of `mean`."""
+    """The binaryproto of a mean picture, which replaces `mean`."""
     scale: float = 1.0
     crop_size: int = 0
     gray: bool | None = None
-    """Whether pictures are read as gray (True) or as colour (False); None where the file leaves it to the data."""
+    """Whether pictures are read as gray (True) or as colour (False); None if the layer does not specify it."""
     kind: str = "color"
-    """Of the first picture: color, hha or depth."""
+    """The modality of the first picture: color, hha or depth."""
     others: Mapping[str, tuple[str, tuple[float, ...]]] = field(default_factory=dict)
-    """Kind and mean of further pictures, by blob."""
+    """Modality and mean of the other pictures, by blob."""
 
 
 def data_source(spec: NetSpec) -> DataSource | None:
-    """What the data layer of the picture says, that of the TRAIN phase first: the weights learned from its values.
+    """The source of the pictures, or None for a net without data layers, whose inputs the caller feeds (`Input`).
 
-    None for a net without a data layer, whose inputs the caller feeds (`Input`). Raises `SpecError` for a layer that
-    has both a mean_file and mean_values.
+    A data layer of phase TRAIN comes first, since the weights were learned from its pictures. Raises `SpecError` for a
+    layer with both mean_file and mean_value.
     """
 
     def rank(layer: LayerSpec) -> tuple[bool, bool]:
         trains = StateRule(phase="TRAIN") in layer.include or StateRule(phase="TEST") in layer.exclude
-        return not _reaches_filters(spec, layer), not trains
+        return not _feeds_filters(spec, layer), not trains
 
     layers = sorted((layer for layer in spec if not layer.bottom), key=rank)
     return next((found for layer in layers if (found := _of_layer(layer)) is not None), None)
 
 
-def _reaches_filters(spec: NetSpec, source: LayerSpec) -> bool:
-    """Whether a layer with filters computes with what `source` makes: a picture then, else a label."""
-    reached = set(source.top)
+def _feeds_filters(spec: NetSpec, source: LayerSpec) -> bool:
+    """Whether the tops of `source` reach a layer with filters: then `source` has a picture, else only labels."""
+    dependent = set(source.top)
     for layer in spec:
         read = layer.bottom[:1] if layer.type.endswith("Loss") or layer.type == "Accuracy" else layer.bottom
-        if reached.intersection(read):
+        if dependent.intersection(read):
             if layer.type in ("Convolution", "Deconvolution", "InnerProduct"):
                 return True
-            reached.update(layer.top)
+            dependent.update(layer.top)
     return False
 
 
@@ -89,9 +89,7 @@ def _of_layer(layer: LayerSpec) -> DataSource | None:
     o = layer.options
     mean, mean_file = tuple(o.get("mean_value", ())), str(o.get("mean_file", ""))
     if mean and mean_file:
-        raise SpecError(
-            f"layer {layer.name!r} ({layer.type}): has mean_file and mean_value; keep the one that is meant."
-        )
+        raise SpecError(f"layer {layer.name!r} ({layer.type}): has mean_file and mean_value; keep one of them.")
     gray: bool | None = None
     if layer.type == "ImageData":
         gray = not o.get("is_color", o.get("images_in_color", True))
@@ -111,9 +109,9 @@ def _of_layer(layer: LayerSpec) -> DataSource | None:
 def _of_reference(layer: LayerSpec) -> DataSource:
     dataset, folder, mean = _SETS[layer.options["layer"]]
     params = _literal(layer.options.get("param_str", ""))
-    kinds = _nyud_pictures(layer, params) if dataset == "nyud" else {}
-    first, *others = kinds.items() or [("data", "color")]
-    given = params.get("mean", _NYUD_MEANS[first[1]] if kinds else mean or ())
+    modalities = _nyud_pictures(layer, params) if dataset == "nyud" else {}
+    first, *others = modalities.items() or [("data", "color")]
+    given = params.get("mean", _NYUD_MEANS[first[1]] if modalities else mean or ())
     return DataSource(
         layer.name,
         layer.type,
@@ -122,15 +120,15 @@ def _of_reference(layer: LayerSpec) -> DataSource:
         root=str(params.get(folder, "")),
         mean=tuple(map(float, given)) if _are_numbers(given) else (),
         kind=first[1],
-        others={blob: (kind, _NYUD_MEANS[kind]) for blob, kind in others},
+        others={blob: (modality, _NYUD_MEANS[modality]) for blob, modality in others},
     )
 
 
 def _nyud_pictures(layer: LayerSpec, params: Mapping[str, Any]) -> dict[str, str]:
-    """The kind of each top that is a picture: what `tops` says, or what the blob is called; colour unless known."""
+    """The modality of each top that is a picture, from `tops`, else from the blob's name; colour by default."""
     tops = params.get("tops", ())
-    kinds = tops if isinstance(tops, (list, tuple)) and len(tops) == len(layer.top) else layer.top
-    known = {blob: kind for blob, kind in zip(layer.top, kinds, strict=True) if kind in _NYUD_MEANS}
+    names = tops if isinstance(tops, (list, tuple)) and len(tops) == len(layer.top) else layer.top
+    known = {blob: name for blob, name in zip(layer.top, names, strict=True) if name in _NYUD_MEANS}
     return known or {layer.top[0]: "color"}
 
 
@@ -139,7 +137,7 @@ def _are_numbers(values: Any) -> bool:
 
 
 def _literal(text: str) -> Mapping[str, Any]:
-    """A `param_str`: a Python dictionary of constants. Empty where it is anything else."""
+    """A `param_str` as a dictionary of constants; empty if it is anything else."""
     if len(text) > _MAX_PARAM_STR:
         return {}
     try:

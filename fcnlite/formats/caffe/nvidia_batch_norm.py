@@ -1,8 +1,8 @@
-"""BatchNorm of NVIDIA's Caffe, which scales and shifts what it has normalised: as a BatchNorm and a Scale.
+"""Reads the BatchNorm of NVIDIA's Caffe, which also scales and shifts, as a BatchNorm and a Scale.
 
-NVIDIA's layer has five blobs: mean, variance, a correction that it does not use, scale, bias. It reads mean and
-variance as they are, where Caffe divides them by the third blob, and takes no eps below 1e-5. Versions before 0.16 kept
-the blobs in another order, which the shapes tell apart; those are not read.
+NVIDIA's layer has five blobs: mean, variance, a correction that it does not use, scale, bias. Unlike Caffe, it does not
+divide mean and variance by the third blob, and it raises eps to at least 1e-5. Versions before 0.16 stored the blobs in
+another order, which the shapes reveal; such blobs are not read.
 """
 
 from __future__ import annotations
@@ -19,18 +19,18 @@ from fcnlite.description.spec import LayerSpec, NetSpec
 Weights = Mapping[str, Sequence[Array]]
 
 OPTIONS = ("scale_bias", "scale_filler", "bias_filler", "engine")
-"""Options of batch_norm_param that Caffe does not have."""
+"""The options of batch_norm_param that Caffe does not have."""
 _SUFFIX = "_scale_bias"
 _LEAST_EPS = 1e-5
 
 
 def scale_of(name: str) -> str:
-    """The name of the Scale behind the BatchNorm `name`."""
+    """The name of the Scale that follows the BatchNorm `name`."""
     return name + _SUFFIX
 
 
 def split_batch_norms(layers: Iterable[LayerSpec]) -> Iterator[LayerSpec]:
-    """The layers, with a Scale behind each BatchNorm whose options ask for it (scale_bias, or a filler of either)."""
+    """The layers, with a Scale after each BatchNorm whose options request one: scale_bias or a filler."""
     for layer in layers:
         if layer.type != "BatchNorm":
             yield layer
@@ -47,7 +47,7 @@ def split_batch_norms(layers: Iterable[LayerSpec]) -> Iterator[LayerSpec]:
 
 
 def with_scales(spec: NetSpec, weights: Weights) -> NetSpec:
-    """`spec` with a Scale behind each BatchNorm for which the weights have five blobs, where there is none yet."""
+    """`spec` with a Scale after each BatchNorm that has five blobs in `weights`, unless it is there already."""
     names = {layer.name for layer in spec}
     layers: list[LayerSpec] = []
     for layer in spec:
@@ -57,7 +57,7 @@ def with_scales(spec: NetSpec, weights: Weights) -> NetSpec:
 
 
 def split_scales(weights: Weights, batch_norms: Iterable[str]) -> Weights:
-    """`weights` with the five blobs of each of these BatchNorms as three, and two of the Scale behind it."""
+    """`weights` with the five blobs of these BatchNorms split: three for the BatchNorm, two for the Scale after it."""
     found = dict(weights)
     for name in batch_norms:
         if _is_scaled(given := weights.get(name, ())):
@@ -75,7 +75,7 @@ def _is_scaled(blobs: Sequence[Array]) -> bool:
 def _pair(layer: LayerSpec, fillers: Mapping[str, Any]) -> tuple[LayerSpec, LayerSpec]:
     options = dict(layer.options)
     if not options.get("use_global_stats", True):
-        del options["use_global_stats"]  # NVIDIA's Caffe uses the statistics in TEST all the same
+        del options["use_global_stats"]  # NVIDIA's Caffe uses the statistics in phase TEST anyway
     if "eps" in options:
         options["eps"] = max(options["eps"], _LEAST_EPS)
     scale = LayerSpec(
@@ -84,7 +84,7 @@ def _pair(layer: LayerSpec, fillers: Mapping[str, Any]) -> tuple[LayerSpec, Laye
         layer.top,
         layer.top,
         {"bias_term": True, **fillers},
-        # NVIDIA's Caffe sets the multipliers of both to 1, whatever is written.
+        # NVIDIA's Caffe ignores the written multipliers of both and uses 1.
         tuple(replace(each, lr_mult=1.0, decay_mult=1.0) for each in layer.param[3:5]),
         phase=layer.phase,
         include=layer.include,

@@ -1,7 +1,7 @@
-"""How a Caffe net wants its pictures: what its files say and, where they say nothing, what is likeliest.
+"""Finds the preprocessing of a Caffe net: as its files specify it, else the most likely one.
 
-Caffe's DataTransformer computes (value − mean) · scale, with a mean picture, one mean, or one for each channel;
-channels are blue, green, red. Deploy files have no data layer and say none of this.
+Caffe's DataTransformer computes (value − mean) · scale, with a mean picture, one mean, or one mean per channel; the
+channels are blue, green, red. Deploy files have no data layer and specify none of this.
 """
 
 from __future__ import annotations
@@ -23,25 +23,25 @@ from fcnlite.formats.caffe.data_source import DataSource, data_source
 Weights = Mapping[str, Sequence[Any]]
 
 IMAGENET = Preprocessing().mean
-"""Blue, green, red: what the FCN reference and most published nets subtract."""
-_PASSED = ("Power", "Scale", "Bias", "Split", "Dropout", "Reshape", "Flatten")
-"""Layers that a picture keeps its channels through."""
+"""The mean (blue, green, red) that the FCN reference and most published nets subtract."""
+_KEEPS_CHANNELS = ("Power", "Scale", "Bias", "Split", "Dropout", "Reshape", "Flatten")
+"""Layers whose top has the channels of the bottom."""
 
 
 class Feeding(NamedTuple):
-    """What `feeding` finds."""
+    """The preprocessing of a net's pictures, and how certain it is."""
 
     preprocessing: Preprocessing
     assumed: bool
-    """Whether the files leave part of it open, so that the user should be told."""
+    """Whether the files leave a part unspecified, so that the user should be warned."""
     centred: bool = False
-    """Whether the net centres its input itself."""
+    """Whether a layer of the net centres the input."""
 
 
 def feeding(spec: NetSpec, path: str | os.PathLike[str], weights: Weights | None = None) -> Feeding:
-    """How the net described in the file `path` takes pictures.
+    """The preprocessing of the net `spec`, which was read from the file `path`.
 
-    `weights` tell the channels of the input where the description does not. Raises `FileError` for a mean file that
+    `weights` give the number of input channels if the description does not. Raises `FileError` for a mean file that
     cannot be read, `SpecError` for means that do not fit the channels.
     """
     source = data_source(spec)
@@ -63,22 +63,22 @@ def feeding(spec: NetSpec, path: str | os.PathLike[str], weights: Weights | None
 
 
 def centring_layer(spec: NetSpec, blob: str) -> LayerSpec | None:
-    """The layer that moves the values of the picture `blob` before any filter sees them; None where there is none."""
-    reached = {blob}
+    """The layer that shifts the values of the picture `blob` before the first filters, or None."""
+    same_channels = {blob}
     for layer in spec:
-        if not layer.bottom or layer.bottom[0] not in reached:
+        if not layer.bottom or layer.bottom[0] not in same_channels:
             continue
         shifts = layer.type == "Power" and layer.options.get("shift", 0.0) != 0
         biased = layer.type == "Bias" or (layer.type == "Scale" and layer.options.get("bias_term", False))
         if shifts or biased or layer.type in ("BatchNorm", "MVN"):
             return layer
-        if layer.type in _PASSED:
-            reached.update(layer.top)
+        if layer.type in _KEEPS_CHANNELS:
+            same_channels.update(layer.top)
     return None
 
 
 def mean_of(path: str | os.PathLike[str]) -> MeanPicture:
-    """The mean in a binaryproto or .npy file: C×H×W, or one value for each channel (C×1×1).
+    """The mean in a binaryproto or .npy file: C×H×W, or one value per channel (C×1×1).
 
     Raises `FileError` for a file that holds no such array.
     """
@@ -102,22 +102,22 @@ def mean_of(path: str | os.PathLike[str]) -> MeanPicture:
 
 
 def _of_reference(source: DataSource) -> Preprocessing:
-    """The Python layers of the FCN reference."""
+    """The preprocessing of a Python layer of the FCN reference."""
     words = f"layer {source.layer!r}: the FCN reference's {source.dataset}"
     mean = source.mean * 3 if len(source.mean) == 1 else source.mean
     if source.kind == "color":
         first = Preprocessing(mean=mean if len(mean) == 3 else IMAGENET)
     else:
-        first = _of_kind(source.kind, source.mean)
-    others = {blob: _of_kind(kind, its) for blob, (kind, its) in source.others.items()}
+        first = _of_modality(source.kind, source.mean)
+    others = {blob: _of_modality(modality, its) for blob, (modality, its) in source.others.items()}
     return replace(first, others=others, source=words)
 
 
-def _of_kind(kind: str, mean: tuple[float, ...]) -> Preprocessing:
-    """How a kind of picture of NYUDv2 is fed. HHA keeps its order of channels."""
-    if kind == "depth":
+def _of_modality(modality: str, mean: tuple[float, ...]) -> Preprocessing:
+    """The preprocessing of a modality of NYUDv2. HHA keeps its order of channels."""
+    if modality == "depth":
         return Preprocessing(color="DEPTH", mean=mean, bits=16)
-    return Preprocessing(color="RGB" if kind == "hha" else "BGR", mean=mean)
+    return Preprocessing(color="RGB" if modality == "hha" else "BGR", mean=mean)
 
 
 def _of_data_layer(source: DataSource, path: str | os.PathLike[str], channels: int | None) -> Feeding:
@@ -151,7 +151,7 @@ def _of_data_layer(source: DataSource, path: str | os.PathLike[str], channels: i
         raise SpecError(f"{path}: {layer} has a mean of {len(mean)} channels, but the net takes {count}.")
     means = mean if len(mean) == count else (mean or (0.0,)) * count
     if picture is not None and picture.channels != count:
-        picture = None  # one channel for all: its mean
+        picture = None  # one channel serves all; `mean` holds its mean
     preprocessing = replace(
         wanted,
         mean=means,
@@ -164,14 +164,14 @@ def _of_data_layer(source: DataSource, path: str | os.PathLike[str], channels: i
 
 
 def _of_channels(count: int) -> Preprocessing:
-    """Without a mean: colours, gray, or bands."""
+    """The preprocessing of pictures with `count` channels (colour, gray or bands), without a mean."""
     if count in (1, 3):
         return Preprocessing(color="GRAY" if count == 1 else "BGR", mean=(0.0,) * count)
     return Preprocessing("BANDS", (0.0,) * count, bands=tuple(range(1, count + 1)), picture_bands=count)
 
 
 def _find(path: str | os.PathLike[str], name: str) -> Path | None:
-    """The mean file: where the layer says, seen from the prototxt or the working directory, or beside the prototxt."""
+    """The mean file: `name` relative to the prototxt or the working directory, else that file beside the prototxt."""
     folder = Path(path).parent
     for candidate in (folder / name, Path(name), folder / Path(name).name):
         if candidate.is_file():
@@ -180,7 +180,7 @@ def _find(path: str | os.PathLike[str], name: str) -> Path | None:
 
 
 def _picture(spec: NetSpec, source: DataSource | None) -> str:
-    """The blob that takes the picture: the data layer's first top, else the first input."""
+    """The blob that holds the picture: the data layer's first top, else the first input."""
     for layer in spec:
         if not layer.bottom and layer.top and (source is None or layer.name == source.layer):
             return layer.top[0]
@@ -188,21 +188,21 @@ def _picture(spec: NetSpec, source: DataSource | None) -> str:
 
 
 def _channels(spec: NetSpec, blob: str, source: DataSource | None, weights: Weights) -> int | None:
-    """Those of the input `blob`: as described, as the first filters have them, or as pictures are read."""
+    """The number of channels of the input `blob`, from its shape, the first filters, or the data layer."""
     for layer in spec:
         if layer.type == "Input" and blob in layer.top:
             shapes = layer.options.get("shape", ())
             dims: Sequence[int] = shapes[min(layer.top.index(blob), len(shapes) - 1)].get("dim", ()) if shapes else ()
             if len(dims) == 4 and dims[1] >= 1:
                 return int(dims[1])
-    reached = {blob}
+    same_channels = {blob}
     for layer in spec:
-        if layer.bottom and layer.bottom[0] in reached:
+        if layer.bottom and layer.bottom[0] in same_channels:
             arrays = weights.get(layer.name, ())
             if layer.type == "Convolution" and arrays and arrays[0].ndim == 4:
                 return arrays[0].shape[1] * int(layer.options.get("group", 1))
-            if layer.type in (*_PASSED, "BatchNorm", "MVN", "LRN", "Pooling", "ReLU"):
-                reached.update(layer.top)
+            if layer.type in (*_KEEPS_CHANNELS, "BatchNorm", "MVN", "LRN", "Pooling", "ReLU"):
+                same_channels.update(layer.top)
     if source is not None and source.gray is not None:
         return 1 if source.gray else 3
     return None

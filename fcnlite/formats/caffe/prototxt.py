@@ -1,9 +1,9 @@
-"""Prototxt: nets and solvers as text. Nets of the older forms V0 and V1 become V2 as they are read.
+"""Reads and writes prototxt: nets and solvers as text. Nets in the older forms V0 and V1 are converted to V2.
 
-A layer's options are the fields of its parameter messages (`convolution_param { ... }`), merged into one
-mapping. A registered layer type names its messages and the others are ignored, as Caffe does; of an unknown
-type all are taken. Weights inside a prototxt (`blobs`) and `debug_info` are passed over. A BatchNorm of NVIDIA's Caffe
-that scales too is read as a BatchNorm and a Scale.
+A layer's options are the fields of its parameter messages (`convolution_param { ... }`), merged into one mapping. A
+registered layer type names its messages, and the others are ignored, as in Caffe; for an unknown type all are read.
+Weights inside a prototxt (`blobs`) and `debug_info` are ignored. A BatchNorm of NVIDIA's Caffe that also scales is read
+as a BatchNorm and a Scale.
 """
 
 from __future__ import annotations
@@ -29,13 +29,14 @@ from fcnlite.layers import registered
 _OPTION_MESSAGES = {
     field.name: field.type for field in fields("LayerParameter").values() if field.name.endswith("_param")
 }
-"""The fields of LayerParameter that hold options, and the message of each."""
+"""The message type of each field of LayerParameter that holds options."""
 
 
 def read_net(path: str | os.PathLike[str]) -> NetSpec:
     """The net that a prototxt file describes. Raises `FileError` or `SpecError`, naming file and line.
 
-    The matrix of an InfogainLoss, which is a file beside it or in the working directory, becomes the option `matrix`.
+    The matrix of an InfogainLoss is a file beside the prototxt or in the working directory; it becomes the option
+    `matrix`.
     """
     spec = parse_net(_read_text(path), str(path))
     layers = tuple(_with_matrix(layer, path) if layer.type == "InfogainLoss" else layer for layer in spec)
@@ -43,7 +44,7 @@ def read_net(path: str | os.PathLike[str]) -> NetSpec:
 
 
 def _with_matrix(layer: LayerSpec, path: str | os.PathLike[str]) -> LayerSpec:
-    """The layer with its matrix read from the file that `source` names."""
+    """The layer with the option `matrix`, from the file that its option `source` names."""
     options = dict(layer.options)
     if source := options.pop("source", ""):
         options["matrix"] = read_blob(beside(path, source)).ravel().tolist()
@@ -51,7 +52,7 @@ def _with_matrix(layer: LayerSpec, path: str | os.PathLike[str]) -> LayerSpec:
 
 
 def parse_net(text: str, source: str = "<text>") -> NetSpec:
-    """The net that `text` describes; messages call it `source`."""
+    """The net that `text` describes. Raises `SpecError`, naming `source` and the line."""
     message, custom = parse_net_text(text, source)
     return _net_spec(message, source, custom)
 
@@ -62,10 +63,10 @@ def read_solver(path: str | os.PathLike[str]) -> dict[str, Any]:
 
 
 def parse_solver(text: str, source: str = "<text>") -> dict[str, Any]:
-    """The fields that `text` sets, by Caffe's names.
+    """The fields of a solver that `text` sets, by Caffe's names. Raises `SpecError`, naming `source` and the line.
 
-    Enums are strings, repeated fields lists, `train_state` and `test_state` mappings; a net written inside
-    the solver (`net_param`, `train_net_param`, each of `test_net_param`) is a `NetSpec`.
+    Enums become strings, repeated fields lists, `train_state` and `test_state` mappings. A net inside the solver
+    (`net_param`, `train_net_param`, each of `test_net_param`) becomes a `NetSpec`.
     """
     message: Any = parse_text("SolverParameter", text, source)
     nets: dict[str, Any] = {}
@@ -85,7 +86,7 @@ def parse_solver(text: str, source: str = "<text>") -> dict[str, Any]:
 def write_net(spec: NetSpec) -> str:
     """`spec` as V2 prototxt text, which `parse_net` reads back to an equal spec.
 
-    Raises `SpecError`, naming the layer, for options that Caffe's messages cannot say.
+    Raises `SpecError`, naming the layer, for options that Caffe's messages do not have.
     """
     from google.protobuf import text_format
 
@@ -110,12 +111,12 @@ def _read_text(path: str | os.PathLike[str]) -> str:
     except UnicodeDecodeError as error:
         raise FileError(
             f"{path}: is not a prototxt, which is UTF-8 text (byte {error.start} is not); "
-            "weights (.caffemodel) go where weights are asked for."
+            "give weights (.caffemodel) as the weights, after the prototxt."
         ) from error
 
 
 def _net_spec(message: Any, source: str, custom: Mapping[int, CustomLayer] | None = None) -> NetSpec:
-    """A NetParameter of any version as a spec."""
+    """A NetParameter in any version's form as a spec."""
     try:
         message = upgraded(message)
         inputs = _legacy_inputs(message)
@@ -128,7 +129,7 @@ def _net_spec(message: Any, source: str, custom: Mapping[int, CustomLayer] | Non
 
 
 def _legacy_inputs(message: Any) -> list[LayerSpec]:
-    """`input: "data"` with `input_shape { ... }` or four `input_dim` each, as layers of type Input."""
+    """The inputs that are not layers, `input: "data"` with `input_shape` or four `input_dim`, as Input layers."""
     names = list(message.input)
     dims = list(message.input_dim)
     if not message.input_shape and not dims:
@@ -178,20 +179,20 @@ def _state_rule(values: Mapping[str, Any]) -> StateRule:
 
 
 def _merged_options(type_: str, values: Mapping[str, Any], custom: Mapping[str, Any]) -> dict[str, Any]:
-    """The options of a layer; those that Caffe's messages know are as they say."""
+    """The options of a layer: those of a custom layer, overridden by those that Caffe's messages describe."""
     layer = registered().get(type_)
     messages = [*_OPTION_MESSAGES, *(custom.keys() - _OPTION_MESSAGES)] if layer is None else layer.messages
     found: dict[str, Any] = {}
     for message in messages:
         options = custom.get(message, {})
         if not isinstance(options, Mapping):
-            raise SpecError(f"{message}: is written more than once, or is no group of fields; write it once.")
+            raise SpecError(f"{message}: is not a single group of fields; write it once.")
         found.update({**options, **values.get(message, {})})
     return found
 
 
 def _options_by_message(layer: LayerSpec) -> dict[str, dict[str, Any]]:
-    """The options of `layer` sorted into the messages that Caffe keeps them in."""
+    """The options of `layer` by the message that holds them in Caffe."""
     known = registered().get(layer.type)
     if known is None:
         own = [name for name, message in _OPTION_MESSAGES.items() if message == f"{layer.type}Parameter"]
@@ -205,7 +206,7 @@ def _options_by_message(layer: LayerSpec) -> dict[str, dict[str, Any]]:
         if taken := {key: left.pop(key) for key in list(left) if key in names}:
             found[name] = taken
     if left and known is None:
-        # The type is not known: the one message that has all these options, if there is but one.
+        # The type is unknown: use the message that has all these options, if there is exactly one.
         fit = [name for name, message in _OPTION_MESSAGES.items() if left.keys() <= fields(message).keys()]
         if len(fit) == 1:
             return {**found, fit[0]: left}
@@ -221,7 +222,7 @@ def _options_by_message(layer: LayerSpec) -> dict[str, dict[str, Any]]:
 
 
 def _written(value: Any) -> dict[str, Any]:
-    """The fields of a dataclass that differ from their defaults, nested ones as mappings too."""
+    """The fields of a dataclass that differ from their defaults, with nested dataclasses as mappings."""
     out: dict[str, Any] = {}
     for each in dataclasses.fields(value):
         item = getattr(value, each.name)

@@ -1,4 +1,4 @@
-"""Nets for other engines: a prototxt and weights that Caffe itself and OpenCV's dnn read."""
+"""Writes nets for other engines: a prototxt and weights that Caffe and OpenCV's dnn read."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ _IN_PLACE = """
     AbsVal BatchNorm Bias BNLL Clip Dropout ELU Exp Log MVN Power PReLU Python ReLU Scale Sigmoid Softmax Swish TanH
     Threshold
 """
-"""Those that may write over their first bottom. Others read it again once it is overwritten, or change its shape."""
+"""Those that may overwrite their first bottom; others read it again after writing, or change its shape."""
 
 
 def save(
@@ -52,10 +52,11 @@ def save(
 ) -> None:
     """Write `net` as a prototxt and its weights: HDF5 where the name ends in `.h5`, else a binary caffemodel.
 
-    By default the description is written as it stands, with the layers of both phases. With `outputs`, blobs by name,
-    only the layers that compute them in phase TEST are: OpenCV, which knows no losses, reads such nets alone. The
-    matrix of an InfogainLoss goes into a binaryproto beside the prototxt. All files are written or none. Raises
-    `SpecError`, naming the layer, for what Caffe has no words for, and `FileError` where a file cannot be written.
+    By default the prototxt holds the whole description, with the layers of both phases. With `outputs`, blobs by name,
+    it holds only the layers that compute them in phase TEST; OpenCV, which has no losses, reads only such nets. The
+    matrix of an InfogainLoss goes into a binaryproto beside the prototxt. All files are written, or none. Raises
+    `SpecError`, naming the layer, for a description that Caffe cannot express, and `FileError` if a file cannot be
+    written.
     """
     spec = net.spec if outputs is None else _only(net.spec, outputs)
     files: list[tuple[str | os.PathLike[str], Pieces]] = []
@@ -101,13 +102,14 @@ def _input(layer: Layer, read: Container[str]) -> LayerSpec:
 
 
 def _check(layer: LayerSpec) -> None:
-    """Raise `SpecError` for a layer that Caffe does not know, cannot size, or computes differently.
+    """Raise `SpecError` for a layer that Caffe does not have, cannot size, or computes differently.
 
-    Here a blob that is written in place keeps its earlier value for whoever reads that; in Caffe it is one memory.
+    In fcnlite, a blob that a layer writes in place keeps its earlier value for other readers; in Caffe both values
+    share one memory.
     """
     where = f"layer {layer.name!r} ({layer.type})"
     if layer.type not in _TYPES.split():
-        raise SpecError(f"{where}: Caffe has no layer of this type; `net.save` keeps the net in a file of ours.")
+        raise SpecError(f"{where}: Caffe has no layer of this type; `net.save` writes the net in fcnlite's own format.")
     if layer.type == "Input" and not layer.options.get("shape"):
         raise SpecError(f"{where}: has no shape, which Caffe needs; add `input_param {{ shape {{ dim: ... }} }}`.")
     for blob in set(layer.top) & set(layer.bottom):
@@ -116,7 +118,7 @@ def _check(layer: LayerSpec) -> None:
 
 
 def _matrix(values: Any) -> bytes:
-    """The K² numbers of an InfogainLoss as a binaryproto of 1×1×K×K, which old Caffes want too."""
+    """The K² numbers of an InfogainLoss as a binaryproto of 1×1×K×K, the shape that old versions of Caffe require."""
     flat = np.asarray(values, dtype=np.float32).ravel()
     classes = math.isqrt(flat.size)
     blob: Any = message_class("BlobProto")(data=flat.tolist(), num=1, channels=1, height=classes, width=classes)

@@ -1,9 +1,8 @@
-"""Caffe's messages as a table, and the protobuf classes made from it.
+"""Caffe's messages as a table, and the protobuf classes built from it.
 
-The names, numbers, types and labels are those of `caffe.proto` in BVLC Caffe (master at 9b891540, proto2).
-The classes live in a descriptor pool of their own, so that they never clash with another package's
-`caffe.proto`, and no protoc is needed. Default values are left out: only what a file says is read, defaults
-live in the layers.
+Names, numbers, types and labels are those of `caffe.proto` in BVLC Caffe (master at 9b891540, proto2). The classes have
+their own descriptor pool, so they do not clash with another package's `caffe.proto`, and protoc is not needed. The
+table has no default values: readers read only the fields that a file sets, and the layers hold the defaults.
 """
 
 from __future__ import annotations
@@ -17,13 +16,13 @@ if TYPE_CHECKING:
     from google.protobuf.message import Message
 
 PREFIX = "fcnlite.caffe."
-"""What the full names of our messages and enums begin with."""
+"""The prefix of the full names of messages and enums."""
 
 _ENGINE = "DEFAULT=0 CAFFE=1 CUDNN=2"
 _POOL_METHOD = "MAX=0 AVE=1 STOCHASTIC=2"
 _CHECK_MODE = "STRICT=0 PERMISSIVE=1"
 
-# Enum: its values. One named MESSAGE.ENUM belongs to that message.
+# The values of each enum. An enum named MESSAGE.ENUM is nested in that message.
 _ENUMS = {
     "Phase": "TRAIN=0 TEST=1",
     "FillerParameter.VarianceNorm": "FAN_IN=0 FAN_OUT=1 AVERAGE=2",
@@ -104,7 +103,7 @@ _MESSAGES = {
         elu_param=140:ELUParameter bias_param=141:BiasParameter scale_param=142:ScaleParameter
         input_param=143:InputParameter crop_param=144:CropParameter parameter_param=145:ParameterParameter
         recurrent_param=146:RecurrentParameter swish_param=147:SwishParameter clip_param=148:ClipParameter""",
-    # The layers of older nets. `custom_type`, with a number of ours, is a type that Caffe's enum has not.
+    # The layers of older nets. `custom_type`, an addition of fcnlite, is a type that Caffe's enum does not have.
     "V1LayerParameter": """
         layer=1:V0LayerParameter bottom=2:string* top=3:string* name=4:string type=5:LayerType blobs=6:BlobProto*
         blobs_lr=7:float* weight_decay=8:float* include=32:NetStateRule* exclude=33:NetStateRule*
@@ -179,7 +178,7 @@ _MESSAGES = {
     "HDF5DataParameter": "source=1:string batch_size=2:uint32 shuffle=3:bool",
     "HDF5OutputParameter": "file_name=1:string",
     "HingeLossParameter": "norm=1:Norm",
-    # `images_in_color`, with a number of ours, is what a fork calls is_color.
+    # `images_in_color`, an addition with fcnlite's own number, is a fork's name for is_color.
     "ImageDataParameter": """
         source=1:string scale=2:float mean_file=3:string batch_size=4:uint32 crop_size=5:uint32 mirror=6:bool
         rand_skip=7:uint32 shuffle=8:bool new_height=9:uint32 new_width=10:uint32 is_color=11:bool
@@ -239,7 +238,7 @@ class Field:
     name: str
     number: int
     type: str
-    """A scalar of protobuf (`int32`), an enum (`PoolingParameter.PoolMethod`) or a message (`BlobShape`)."""
+    """A protobuf scalar (`int32`), an enum (`PoolingParameter.PoolMethod`) or a message (`BlobShape`)."""
     label: str
     """optional, required, repeated or packed."""
 
@@ -268,14 +267,14 @@ def fields(message: str) -> dict[str, Field]:
 
 @functools.cache
 def enum_values(enum: str) -> dict[str, int]:
-    """The numbers of an enum's values by name; empty for a type that is no enum."""
+    """The numbers of an enum's values by name; empty for other types."""
     pairs = (item.split("=") for item in _ENUMS.get(enum, "").split())
     return {name: int(number) for name, number in pairs}
 
 
 @functools.cache
 def message_class(message: str) -> type[Message]:
-    """The protobuf class of a message of the table."""
+    """The protobuf class of a message in the table."""
     from google.protobuf.message_factory import GetMessageClass
 
     return GetMessageClass(_pool().FindMessageTypeByName(f"{PREFIX}{message}"))
@@ -283,7 +282,7 @@ def message_class(message: str) -> type[Message]:
 
 @functools.cache
 def _pool() -> DescriptorPool:
-    """The table as a descriptor pool of its own."""
+    """A descriptor pool that holds the table."""
     from google.protobuf.descriptor_pb2 import FieldDescriptorProto, FileDescriptorProto
     from google.protobuf.descriptor_pool import DescriptorPool
 
@@ -303,7 +302,7 @@ def _pool() -> DescriptorPool:
             if each.label == "packed":
                 field.options.packed = True
             if each.is_message or each.type in _ENUMS:
-                # Protobuf finds out by itself whether a named type is a message or an enum.
+                # Protobuf itself determines whether a named type is a message or an enum.
                 field.type_name = f".{PREFIX}{each.type}"
             else:
                 field.type = FieldDescriptorProto.Type.Value(f"TYPE_{each.type.upper()}")

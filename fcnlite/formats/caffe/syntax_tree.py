@@ -1,7 +1,7 @@
-"""Protobuf text as a tree of names, values and lines, whatever the fields' names.
+"""Parses protobuf text into a tree of names, values and lines, without a schema.
 
-Protobuf's own reader drops fields that it does not know. What it drops is found here: the options of layers that
-Caffe's forks and users add, and the line that an error or a warning has to name.
+Protobuf's own parser drops unknown fields. The tree keeps them: the options of layers that Caffe's forks and users
+add, and the lines that errors and warnings name.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 from fcnlite.errors import SpecError
 
 MAX_DEPTH = 50
-"""Messages within messages; Caffe's go five deep."""
+"""Maximum nesting of messages; Caffe's have five levels."""
 
 _TOKEN = re.compile(
     r"""\s+ | \#[^\n]* | (?P<string>"(?:\\.|[^"\\\n])*" | '(?:\\.|[^'\\\n])*') | (?P<word>[\w.+-]+) |
@@ -24,13 +24,13 @@ _CLOSING = {"{": "}", "<": ">"}
 
 
 class Node(NamedTuple):
-    """One field: its value is a list of nodes for a message, else a number, a boolean or a string."""
+    """One field. The value of a message is a list of nodes; other values are numbers, booleans and strings."""
 
     name: str
     line: int
     value: Any
     start: int
-    """Where its name begins in the text."""
+    """The position of the name in the text."""
 
 
 class _Token(NamedTuple):
@@ -41,12 +41,12 @@ class _Token(NamedTuple):
 
 
 def parse_tree(text: str, source: str) -> list[Node]:
-    """The fields of `text`. Raises `SpecError`, naming `source` and the line, where it is no protobuf text."""
+    """The fields of `text`. Raises `SpecError`, naming `source` and the line, for text that is not protobuf."""
     return list(_fields(_Tokens(text, source), "", 0))
 
 
 def to_dict(nodes: list[Node]) -> dict[str, Any]:
-    """The nodes as a mapping; a field that comes several times is a list."""
+    """The nodes as a mapping; a repeated field becomes a list."""
     found: dict[str, list[Any]] = {}
     for node in nodes:
         found.setdefault(node.name, []).append(to_dict(node.value) if isinstance(node.value, list) else node.value)
@@ -54,7 +54,7 @@ def to_dict(nodes: list[Node]) -> dict[str, Any]:
 
 
 class _Tokens:
-    """The tokens in order, with one of them looked at ahead."""
+    """The tokens of a text in order, with a lookahead of one."""
 
     def __init__(self, text: str, source: str) -> None:
         self._source = source
@@ -81,7 +81,7 @@ class _Tokens:
 
 
 def _fields(tokens: _Tokens, closing: str, depth: int) -> Iterator[Node]:
-    """The fields up to `closing`, which is taken too."""
+    """The fields up to the token `closing`, which is consumed."""
     if depth > MAX_DEPTH:
         raise tokens.wrong(f"at most {MAX_DEPTH} messages within each other")
     while tokens.next.text != closing:
@@ -109,7 +109,7 @@ def _fields(tokens: _Tokens, closing: str, depth: int) -> Iterator[Node]:
 
 
 def _value(tokens: _Tokens) -> Any:
-    """A number, a boolean, an enum's name or a string (several side by side are one)."""
+    """A number, a boolean, an enum's name, or a string; adjacent strings are joined."""
     if tokens.next.kind == "string":
         parts = []
         while tokens.next.kind == "string":

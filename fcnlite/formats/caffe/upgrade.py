@@ -1,7 +1,7 @@
-"""Nets of Caffe's older forms, brought to today's (V2).
+"""Converts nets from Caffe's older forms V0 and V1 to the current form V2.
 
-V1 (`layers`, types as enums, `blobs_lr` and `weight_decay`) is renamed field by field. V0 (`layers` with a `layer`
-inside) keeps a layer's options in one flat message, under older names, and pads by layers of their own.
+V1 (`layers`, types as enums, `blobs_lr` and `weight_decay`) needs only new field names. V0 (`layers` with a `layer`
+inside) stores a layer's options in one flat message, under older names, and pads with separate layers.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ _TYPES = {
     "SOFTMAX_LOSS": "SoftmaxWithLoss",
     "TANH": "TanH",
 }
-"""V1's types whose names of today do not follow by dropping the underscores."""
+"""The V2 names of V1 types, where removing underscores does not give them."""
 
 _V0_TYPES = {
     "conv": "Convolution",
@@ -32,10 +32,10 @@ _V0_TYPES = {
     "innerproduct": "InnerProduct",
     "pool": "Pooling",
 }
-"""V0's types whose names are not those of V1 in small letters."""
+"""The V2 names of V0 types that are not V1 names in lower case."""
 
 _V0_OPTIONS = {
-    # V0's field: the field of today, by the layer types that have it.
+    # The V2 name of each V0 field, by the layer types that have it.
     "num_output": {"Convolution": "num_output", "InnerProduct": "num_output"},
     "biasterm": {"Convolution": "bias_term", "InnerProduct": "bias_term"},
     "weight_filler": {"Convolution": "weight_filler", "InnerProduct": "weight_filler"},
@@ -81,13 +81,13 @@ _MESSAGES = {
     "Pooling": "pooling_param",
     "WindowData": "window_data_param",
 }
-"""Where today's options of V0's layer types are kept."""
+"""The V2 message that holds the options of each layer type of V0."""
 
 
 def upgraded(net: Any) -> Any:
-    """The NetParameter `net` with all layers in V2's form; `net` itself where it needs no change.
+    """The NetParameter `net` with all layers in V2's form; `net` itself if it is in that form.
 
-    Raises `SpecError` for a net of two forms, and for old layers that mean nothing.
+    Raises `SpecError` for a net in two forms, and for old layers that have no V2 form.
     """
     if not net.layers:
         return net
@@ -108,15 +108,15 @@ def upgraded(net: Any) -> Any:
     return new
 
 
-def type_of_today(name: str) -> str:
-    """V1's layer type in today's words: INNER_PRODUCT as InnerProduct."""
+def v2_type(name: str) -> str:
+    """The V2 name of a V1 layer type: InnerProduct for INNER_PRODUCT."""
     return _TYPES.get(name, name.title().replace("_", ""))
 
 
 def _from_v1(old: Any, new: Any) -> None:
     if old.HasField("type"):
         names = {number: name for name, number in enum_values("V1LayerParameter.LayerType").items()}
-        new.type = type_of_today(names[old.type])
+        new.type = v2_type(names[old.type])
     elif old.HasField("custom_type"):
         new.type = old.custom_type
     _copy(old, new, ("name", "bottom", "top", "include", "exclude", "loss_weight", "blobs"))
@@ -129,7 +129,7 @@ def _from_v1(old: Any, new: Any) -> None:
 
 
 def _from_v0(old: Any, new: Any, paddings: dict[str, Any]) -> None:
-    """A V0 layer; a padding before it becomes its own pad."""
+    """Convert a V0 layer; a padding layer before it becomes its pad."""
     inner = old.layer
     where = f"layer {inner.name!r}"
     new.name = inner.name
@@ -157,15 +157,15 @@ def _from_v0(old: Any, new: Any, paddings: dict[str, Any]) -> None:
             )
         options = getattr(new, _MESSAGES[new.type])
         if options.pad:
-            raise SpecError(f"{where}: has a pad besides that of layer {padding.layer.name!r}; keep one.")
+            raise SpecError(f"{where}: has a pad in addition to that of layer {padding.layer.name!r}; keep one.")
         _set(options, "pad", padding.layer.pad)
         new.bottom[0] = padding.bottom[0]
 
 
 def _named(kind: str, where: str) -> str:
     if kind.upper() not in enum_values("V1LayerParameter.LayerType"):
-        raise SpecError(f"{where}: type {kind!r} is none of Caffe's old layer types.")
-    return type_of_today(kind.upper())
+        raise SpecError(f"{where}: type {kind!r} is not one of Caffe's old layer types.")
+    return v2_type(kind.upper())
 
 
 def _multipliers(old: Any, new: Any) -> None:
@@ -176,21 +176,21 @@ def _multipliers(old: Any, new: Any) -> None:
 
 
 def _param(layer: Any, index: int) -> Any:
-    """The layer's `param` of that number, made where it is missing."""
+    """The layer's `param` number `index`, which is added if it is missing."""
     while len(layer.param) <= index:
         layer.param.add()
     return layer.param[index]
 
 
 def _copy(old: Any, new: Any, names: Any) -> None:
-    """Copy the fields that are set."""
+    """Copy the named fields that are set."""
     for descriptor, value in old.ListFields():
         if descriptor.name in names:
             _set(new, descriptor.name, value)
 
 
 def _set(message: Any, name: str, value: Any) -> None:
-    """Set a field, whether it is repeated, a message or a number."""
+    """Set a field, which may be repeated, a message or a scalar."""
     descriptor = message.DESCRIPTOR.fields_by_name[name]
     target = getattr(message, name)
     if descriptor.is_repeated:

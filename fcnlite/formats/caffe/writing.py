@@ -1,6 +1,6 @@
-"""Weights as Caffe keeps them, binary and HDF5, and files that are written together.
+"""Encodes weights as caffemodel and as HDF5, and writes several files together.
 
-A caffemodel is written piece by piece: protobuf itself would hold the weights of a large net three times over.
+A caffemodel is written in pieces, since protobuf itself would hold three copies of the weights in memory.
 """
 
 from __future__ import annotations
@@ -21,27 +21,27 @@ from fcnlite.formats.caffe.schema import fields, message_class
 from fcnlite.formats.caffe.wire import BYTES
 
 Pieces = list[Any]
-"""Bytes and arrays that make up a file, one behind the other."""
+"""The bytes and arrays of a file, in order."""
 
 
 def write_weights(path: str | os.PathLike[str], params: Mapping[str, Sequence[Array]]) -> None:
-    """Write parameters by layer name as a V2 caffemodel (float32), whole or not at all.
+    """Write parameters by layer name as a V2 caffemodel (float32), completely or not at all.
 
-    Raises `FileError` if the file cannot be written or would pass protobuf's 2 GiB.
+    Raises `FileError` if the file cannot be written or would exceed protobuf's limit of 2 GiB.
     """
     write_together([(path, caffemodel_weights(path, params))])
 
 
 def caffemodel_weights(path: str | os.PathLike[str], params: Mapping[str, Sequence[Array]], text: str = "") -> Pieces:
-    """What `write_weights` writes; beside it the net that the prototxt `text` describes, as Caffe's own files have it.
+    """The content of a caffemodel: parameters by layer name, and the net that the prototxt `text` describes.
 
-    Raises `FileError`, naming `path`, beyond 2 GiB.
+    Caffe's own files hold the net too. Raises `FileError`, naming `path`, for more than 2 GiB.
     """
     from google.protobuf import text_format
 
     model: Any = text_format.Parse(text, message_class("NetParameter")())
     size = model.ByteSize() + sum(4 * array.size for arrays in params.values() for array in arrays)
-    # Names and shapes take little beside the numbers; 1 MiB is left for them.
+    # Names and shapes are small compared with the numbers; 1 MiB is reserved for them.
     if size > MAX_BYTES - (1 << 20):
         raise FileError(f"{path}: {size:,} bytes of weights do not fit; a caffemodel ends at 2 GiB.")
     layers = list(model.layer)
@@ -51,14 +51,14 @@ def caffemodel_weights(path: str | os.PathLike[str], params: Mapping[str, Sequen
     pieces: Pieces = [model.SerializeToString()]
     left = dict(params)
     for layer in layers:
-        # Of two layers of one name, one for each phase, the first has the weights.
+        # If two layers have one name, one for each phase, the first gets the weights.
         blobs = [piece for array in left.pop(layer.name, ()) for piece in _blob(array)]
         pieces += _field(fields("NetParameter")["layer"].number, [layer.SerializeToString(), *blobs])
     return pieces
 
 
 def _blob(array: Array) -> Pieces:
-    """One of a layer's `blobs`."""
+    """An array as one of the `blobs` of a layer."""
     blob = fields("BlobProto")
     numbers = np.ascontiguousarray(array, dtype="<f4").reshape(-1).view(np.uint8)
     shape = message_class("BlobShape")(dim=array.shape).SerializeToString()
@@ -67,26 +67,27 @@ def _blob(array: Array) -> Pieces:
 
 
 def _field(number: int, content: Pieces) -> Pieces:
-    """A field of protobuf's wire form that holds bytes: a string, a message or packed numbers."""
+    """A record of protobuf's wire format with a payload of bytes: a string, a message or packed numbers."""
     return [_varint(number << 3 | BYTES) + _varint(sum(map(len, content))), *content]
 
 
 def _varint(value: int) -> bytes:
-    """A number in sevens of bits, the lowest first; all bytes but the last have the eighth bit set."""
+    """A number in groups of seven bits, the lowest group first; every byte except the last has its eighth bit set."""
     if value < 0x80:
         return bytes([value])
     return bytes([value & 0x7F | 0x80]) + _varint(value >> 7)
 
 
 def hdf5_weights(path: str | os.PathLike[str], params: Mapping[str, Sequence[Array]]) -> Pieces:
-    """Parameters as Caffe's HDF5 has them: the group `data`, in it one group a layer with the data sets 0, 1, ...
+    """Parameters in Caffe's HDF5 form: the group `data` with one group per layer, which holds data sets 0, 1, ...
 
-    An array that layers share is kept once and linked to; Caffe keeps it with the layer that has it first, which in
-    another phase may be another layer. Raises `FileError`, naming `path`, for names that Caffe would not find there.
+    An array that layers share is stored once, and the other layers link to it. Caffe stores it only with the first
+    layer, which may be another one in the other phase. Raises `FileError`, naming `path`, for layer names that Caffe
+    could not find in the file.
     """
     import h5py
 
-    # Built in memory: a full disk leaves HDF5 with a file that it cannot close, and it then crashes at exit.
+    # Built in memory, because HDF5 cannot close a file on a full disk and then crashes at exit.
     memory = io.BytesIO()
     written: dict[int, Any] = {}
     with h5py.File(memory, "w") as file:
@@ -94,8 +95,8 @@ def hdf5_weights(path: str | os.PathLike[str], params: Mapping[str, Sequence[Arr
         for layer, arrays in params.items():
             if "/" in layer or layer in ("", "."):
                 raise FileError(
-                    f"{path}: layer {layer!r} cannot be a group of Caffe's HDF5, which takes a slash for a group in a "
-                    "group; save to a .caffemodel."
+                    f"{path}: layer {layer!r} cannot be a group in Caffe's HDF5, where a slash separates nested "
+                    "groups; save to a .caffemodel."
                 )
             group = data.create_group(layer)
             for index, array in enumerate(arrays):
@@ -107,11 +108,11 @@ def hdf5_weights(path: str | os.PathLike[str], params: Mapping[str, Sequence[Arr
 
 
 def write_together(files: Sequence[tuple[str | os.PathLike[str], Pieces]]) -> None:
-    """Write all of the files or none: each takes its place only once all are on the disk. Raises `FileError`."""
+    """Write all files or none: each is renamed into place only after all are on disk. Raises `FileError`."""
     places = [Path(path).resolve() for path, _ in files]
     for index, (path, place) in enumerate(zip((path for path, _ in files), places, strict=True)):
         if place.is_dir():
-            raise FileError(f"{path}: is a folder; expected the name of a file.")
+            raise FileError(f"{path}: is a folder; expected a file name.")
         if place in places[:index]:
             raise FileError(f"{path}: is given for two files; give them different names.")
     _write(files)

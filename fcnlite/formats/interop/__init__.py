@@ -1,4 +1,4 @@
-"""Nets for other tools: ONNX. Weights from other tools: VGG-16 of Keras and torchvision."""
+"""Exchange with other tools: writes nets as ONNX, reads the VGG-16 weights of Keras and torchvision."""
 
 from fcnlite.formats.interop import keras, torchvision
 from fcnlite.formats.interop.onnx.saving import save_onnx

@@ -1,12 +1,12 @@
-"""VGG-16 from Keras, as HDF5: vgg16_weights_tf_dim_ordering_tf_kernels.h5, with or without top.
+"""Reads VGG-16 from Keras' HDF5 files: vgg16_weights_tf_dim_ordering_tf_kernels.h5, with or without top.
 
-Each layer is a group (block1_conv1, ..., predictions) with one kernel and one bias somewhere below it, which older
-files call block1_conv1_W_1:0 and block1_conv1_b_1:0, newer ones block1_conv1/kernel:0 and bias:0; a whole model has
-these groups in `model_weights`. Kernels are told by their axes, so that names do not matter.
+Each layer is a group (block1_conv1, ..., predictions) with one weight and one bias somewhere below it. Older files call
+them block1_conv1_W_1:0 and block1_conv1_b_1:0, newer ones block1_conv1/kernel:0 and bias:0; a whole model has these
+groups in `model_weights`. The number of axes tells a weight from a bias, so names do not matter.
 
-Convolutions are H×W×I×O there, O×I×H×W here. Inner products are I×O, and fc1's I runs over H×W×C, ours over C×H×W.
-Keras converted Caffe's weights and feeds them Caffe's input, BGR minus a mean, so nothing is folded. Its mean
-(103.939, 116.779, 123.68) differs from the FCN reference's by at most one level of 255.
+A convolution's weight is H×W×I×O in Keras and O×I×H×W here. An inner product's is I×O in Keras; the I of fc1 is
+H×W×C in Keras and C×H×W here. Keras converted Caffe's weights and uses Caffe's input, BGR minus a mean, so the weights
+need no other change. Its mean (103.939, 116.779, 123.68) differs from the FCN reference's by at most one level of 255.
 """
 
 from __future__ import annotations
@@ -27,13 +27,13 @@ _INNER_PRODUCTS = dict(zip(("fc1", "fc2", "predictions"), vgg16.INNER_PRODUCTS, 
 
 _MARKS = ("block1_conv1", "layer_names", "model_weights")
 _DEPTH = 3
-"""Of groups within a layer's group."""
+"""Maximum depth of groups within a layer's group."""
 _MEMBERS = 8
-"""Of one group below a layer: a kernel and a bias, or a group that holds them."""
+"""Maximum number of members of a group: a weight and a bias, or a group that holds them."""
 
 
 def is_weight_file(path: str | os.PathLike[str]) -> bool:
-    """Whether `path` is a weight file or a model of Keras', of whatever net."""
+    """Whether `path` is a weight file or a model from Keras, of any net."""
     try:
         with hdf5.opened(path) as (_, file):
             return any(mark in file or mark in file.attrs for mark in _MARKS)
@@ -42,9 +42,9 @@ def is_weight_file(path: str | os.PathLike[str]) -> bool:
 
 
 def read_weights(path: str | os.PathLike[str]) -> dict[str, list[Array]]:
-    """The parameters by Caffe's layer names and in its shapes, float32.
+    """The parameters by Caffe's layer names and in Caffe's shapes, float32.
 
-    Raises `FileError` for a file that is missing, damaged or holds no VGG-16 with its channels last.
+    Raises `FileError` for a file that is missing or damaged, or does not hold a VGG-16 with channels last.
     """
     weights: dict[str, list[Array]] = {}
     with hdf5.opened(path) as (stream, file):
@@ -52,46 +52,46 @@ def read_weights(path: str | os.PathLike[str]) -> dict[str, list[Array]]:
         root = _group(path, file, "model_weights") if "model_weights" in file else file
         for group, name in {**_CONVOLUTIONS, **_INNER_PRODUCTS}.items():
             if group in root:
-                weights[name] = _kernel_and_bias(path, content, _group(path, root, group), group)
-    for name, (kernel, _) in weights.items():
+                weights[name] = _weight_and_bias(path, content, _group(path, root, group), group)
+    for name, (weight, _) in weights.items():
         if name in vgg16.CONVOLUTIONS:
-            weights[name][0] = np.ascontiguousarray(kernel.transpose(3, 2, 0, 1))
+            weights[name][0] = np.ascontiguousarray(weight.transpose(3, 2, 0, 1))
         elif name == "fc6" and "conv5_3" in weights:
-            inputs, outputs = kernel.shape
+            inputs, outputs = weight.shape
             channels = len(weights["conv5_3"][0])
             side = vgg16.pool5_side(path, inputs, channels)
-            by_place = kernel.reshape(side, side, channels, outputs)
-            weights[name][0] = by_place.transpose(3, 2, 0, 1).reshape(outputs, inputs)
+            by_axis = weight.reshape(side, side, channels, outputs)
+            weights[name][0] = by_axis.transpose(3, 2, 0, 1).reshape(outputs, inputs)
         else:
-            weights[name][0] = np.ascontiguousarray(kernel.T)
+            weights[name][0] = np.ascontiguousarray(weight.T)
     vgg16.check(path, weights)
     return weights
 
 
 def _group(path: str | os.PathLike[str], parent: Any, name: str) -> Any:
-    """A group that lies in the file itself, not behind a link to elsewhere."""
+    """The group `name` of `parent`. Raises `FileError` if it is missing or a link."""
     import h5py
 
     if not isinstance(parent.get(name, getlink=True), h5py.HardLink) or not isinstance(parent[name], h5py.Group):
-        raise hdf5.damaged(path, f"{name[:80]!r} is no group")
+        raise hdf5.damaged(path, f"{name[:80]!r} is not a group")
     return parent[name]
 
 
-def _kernel_and_bias(path: str | os.PathLike[str], content: Array, group: Any, name: str) -> list[Array]:
+def _weight_and_bias(path: str | os.PathLike[str], content: Array, group: Any, name: str) -> list[Array]:
     data_sets = list(_data_sets(path, content, group, _DEPTH))
-    kernels = [each for each in data_sets if len(each.shape) == (4 if name in _CONVOLUTIONS else 2)]
+    weights = [each for each in data_sets if len(each.shape) == (4 if name in _CONVOLUTIONS else 2)]
     biases = [each for each in data_sets if len(each.shape) == 1]
-    if len(kernels) != 1 or len(biases) != 1:
-        raise FileError(f"{path}: layer {name!r} has not one kernel and one bias, as VGG-16 in Keras has.")
-    return [np.asarray(each[()], np.float32) for each in (*kernels, *biases)]
+    if len(weights) != 1 or len(biases) != 1:
+        raise FileError(f"{path}: expected one weight and one bias in layer {name!r}, as in Keras' VGG-16.")
+    return [np.asarray(each[()], np.float32) for each in (*weights, *biases)]
 
 
 def _data_sets(path: str | os.PathLike[str], content: Array, group: Any, depth: int) -> Iterator[Any]:
-    """The data sets in a group, or in groups within it."""
+    """The data sets in a group and in the groups within it, down to `depth` levels."""
     import h5py
 
     if not depth or len(group) > _MEMBERS:
-        raise hdf5.damaged(path, f"{str(group.name)[:80]!r} holds more than a kernel and a bias")
+        raise hdf5.damaged(path, f"{str(group.name)[:80]!r} holds more than a weight and a bias")
     for name in group:
         if group.get(name, getclass=True) is h5py.Group:
             yield from _data_sets(path, content, _group(path, group, name), depth - 1)

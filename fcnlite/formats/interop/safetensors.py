@@ -1,8 +1,8 @@
-"""Safetensors: named arrays in one file, without pickle.
+"""Reads safetensors files: named arrays, without pickle.
 
-Eight bytes (little-endian) say how long the header is; the header is JSON, {name: {"dtype", "shape", "data_offsets":
-[start, end]}}, with an optional "__metadata__"; the rest are the numbers, one array after the other. Every size is
-compared with the file before anything is allocated.
+The first eight bytes (little-endian) are the length of the header. The header is JSON, {name: {"dtype", "shape",
+"data_offsets": [start, end]}}, with an optional "__metadata__". The rest of the file holds the numbers, array after
+array. Every size is checked against the file before memory is allocated.
 """
 
 from __future__ import annotations
@@ -19,16 +19,16 @@ from fcnlite.errors import FileError
 from fcnlite.files import cannot_read
 
 MAX_HEADER = 16 << 20
-"""Bytes: far above any net's."""
+"""Maximum size of a header in bytes; far above that of any net."""
 MAX_AXES = 32
 
 _DTYPES = {"F64": "<f8", "F32": "<f4", "F16": "<f2", "BF16": "<u2"}
 
 
 def read(path: str | os.PathLike[str]) -> dict[str, Array]:
-    """All arrays by name: F32 and F64 mapped from the file and read-only, F16 and BF16 as float32.
+    """All arrays by name: F32 and F64 as read-only mappings of the file, F16 and BF16 as float32.
 
-    Raises `FileError` for a file that is missing, damaged or holds other than floating-point numbers.
+    Raises `FileError` for a file that is missing or damaged, or holds numbers of other types.
     """
     try:
         with Path(path).open("rb") as stream:
@@ -44,13 +44,13 @@ def read(path: str | os.PathLike[str]) -> dict[str, Array]:
     end = 0
     for name, dtype, shape, (start, stop) in _entries(path, header):
         if start != end or stop > len(content):
-            raise _damaged(path, f"array {name!r} lies at bytes {start:,} to {stop:,}, expected it to begin at {end:,}")
+            raise _damaged(path, f"array {name!r} is at bytes {start:,} to {stop:,}; expected it to begin at {end:,}")
         if prod(shape) * np.dtype(_DTYPES[dtype]).itemsize != stop - start:
-            raise _damaged(path, f"array {name!r} has {stop - start:,} bytes, which its shape contradicts")
+            raise _damaged(path, f"array {name!r} has {stop - start:,} bytes, which contradicts its shape")
         end = stop
         numbers = content[start:stop].view(_DTYPES[dtype]).reshape(shape)
         if dtype == "BF16":
-            # The upper half of a float32.
+            # BF16 is the upper half of a float32.
             numbers = (numbers.astype(np.uint32) << 16).view(np.float32)
         arrays[name] = numbers.astype(np.float32) if dtype == "F16" else np.require(numbers, requirements="A")
     if end != len(content):
@@ -59,20 +59,20 @@ def read(path: str | os.PathLike[str]) -> dict[str, Array]:
 
 
 def _entries(path: str | os.PathLike[str], header: bytes) -> list[tuple[str, str, tuple[int, ...], tuple[int, int]]]:
-    """Name, dtype, shape and place of each array, by their places."""
+    """The name, dtype, shape and byte range of each array, in the order of the file."""
     try:
         entries = json.loads(header)
     except (ValueError, RecursionError) as error:
-        raise _damaged(path, "its header is no JSON text") from error
+        raise _damaged(path, "its header is not JSON") from error
     if not isinstance(entries, dict):
-        raise _damaged(path, "its header is no JSON mapping")
+        raise _damaged(path, "its header is not a JSON mapping")
     entries.pop("__metadata__", None)
     found = []
     for name, entry in entries.items():
         match entry:
             case {"dtype": str(dtype), "shape": list(shape), "data_offsets": [start, stop]} if (
                 len(shape) <= MAX_AXES
-                # bool is an int to isinstance
+                # isinstance accepts bool as int
                 and all(type(each) is int and 0 <= each < 1 << 48 for each in (*shape, start, stop))
                 and start <= stop
             ):
@@ -85,4 +85,4 @@ def _entries(path: str | os.PathLike[str], header: bytes) -> list[tuple[str, str
 
 
 def _damaged(path: str | os.PathLike[str], reason: str) -> FileError:
-    return FileError(f"{path}: is no safetensors file, or it is cut short or damaged ({reason}); get it again.")
+    return FileError(f"{path}: is not a safetensors file, or it is cut short or damaged ({reason}); download it again.")

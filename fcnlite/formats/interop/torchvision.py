@@ -1,17 +1,18 @@
-"""VGG-16 from torchvision, saved as safetensors: features.0.weight, ..., classifier.6.bias.
+"""Reads VGG-16 from torchvision, saved as safetensors: features.0.weight, ..., classifier.6.bias.
 
-torchvision's net takes RGB from 0 to 1, minus a mean, divided by a deviation, each channel by its own:
+torchvision's net takes RGB values from 0 to 1, and normalises each channel c by a mean and a deviation:
 
     x_c = (p_c / 255 − m_c) / s_c        (p: bytes of the picture)
 
-Ours take (p_c − mean_c) · scale in the order of `Preprocessing.color`. What leads from the one to the other is linear,
-so it is folded into conv1_1: weights are divided by 255 · s_c · scale, the bias gains what the constant part adds.
+fcnlite's nets take (p_c − mean_c) · scale in the channel order of `Preprocessing.color`. The map from one to the other
+is linear, so it is folded into conv1_1: its weight is divided by 255 · s_c · scale, and the constant part is added to
+its bias.
 
-Where this is exact: for every value that sees no zero padding. Where it is not: a zero in our padding stands for our
-mean, in torchvision's for its own, so along the borders, as far as padding reaches, values differ by as much as such a
-change of colour makes (at most one level of 255 with Caffe's usual mean). That is every value of a classifier on
-its own size, or of an FCN with pad 100 on pictures smaller than its receptive field. With `Preprocessing(mean=MEAN)`
-both zeros mean the same colour, and all values are exact.
+The result is exact for every value whose receptive field contains no zero padding. A zero in the padding means
+fcnlite's mean here, and torchvision's mean there, so values near the borders differ by the effect of that change of
+colour (at most one level of 255 with Caffe's usual mean). This concerns every value of a classifier at its own size,
+and of an FCN with pad 100 on pictures smaller than its receptive field. With `Preprocessing(mean=MEAN)` both zeros mean
+the same colour, and all values are exact.
 """
 
 from __future__ import annotations
@@ -28,10 +29,10 @@ from fcnlite.formats.interop import safetensors, vgg16
 _MEAN_RGB = (0.485, 0.456, 0.406)
 _DEVIATION_RGB = (0.229, 0.224, 0.225)
 MEAN = tuple(255 * each for each in reversed(_MEAN_RGB))
-"""torchvision's mean as ours are written: bytes, in BGR order."""
+"""torchvision's mean in fcnlite's form: from 0 to 255, in BGR order."""
 
 _FEATURES = (0, 2, 5, 7, 10, 12, 14, 17, 19, 21, 24, 26, 28)
-"""Places of the convolutions in torchvision's `features`; between them are ReLUs and poolings."""
+"""The indices of the convolutions in torchvision's `features`; ReLUs and poolings are between them."""
 _CLASSIFIER = (0, 3, 6)
 _NAMES = {
     **{f"features.{i}": name for i, name in zip(_FEATURES, vgg16.CONVOLUTIONS, strict=True)},
@@ -40,10 +41,10 @@ _NAMES = {
 
 
 def read_weights(path: str | os.PathLike[str], preprocessing: Preprocessing | None = None) -> dict[str, list[Array]]:
-    """The parameters by Caffe's layer names and in its shapes, for a net that takes pictures by `preprocessing`.
+    """The parameters by Caffe's layer names and in Caffe's shapes, for a net with this `preprocessing`.
 
-    By default that is Caffe's: BGR minus the mean. Raises `FileError` for a file that holds no VGG-16 of torchvision's,
-    `SpecError` for preprocessing to gray.
+    The default is Caffe's: BGR minus the mean. Raises `FileError` for a file that does not hold torchvision's VGG-16,
+    `SpecError` for gray preprocessing.
     """
     arrays = safetensors.read(path)
     wanted = [f"{module}.{kind}" for module in _NAMES for kind in ("weight", "bias")]
@@ -64,13 +65,13 @@ def read_weights(path: str | os.PathLike[str], preprocessing: Preprocessing | No
 
 
 def _folded(weight: Array, bias: Array, preprocessing: Preprocessing) -> list[Array]:
-    """conv1_1 for inputs by `preprocessing`; the sums in float64."""
+    """The weight and bias of conv1_1 for inputs with this `preprocessing`, computed in float64."""
     if preprocessing.color == "GRAY":
         raise SpecError("preprocessing color 'GRAY': torchvision's net takes three channels; expected BGR or RGB.")
     order = slice(None, None, -1) if preprocessing.color == "BGR" else slice(None)
     mean, deviation = np.array(_MEAN_RGB)[order], np.array(_DEVIATION_RGB)[order]
     ordered = weight[:, order].astype(np.float64)
-    # p = ours / scale + our mean, put into torchvision's formula: x = ours · factor + shift.
+    # With the input v = (p − mean) · scale, torchvision's formula becomes x = v · factor + shift.
     factor = 1 / (255 * deviation * preprocessing.scale)
     shift = (np.array(preprocessing.mean) / 255 - mean) / deviation
     folded = bias + np.einsum("oihw,i->o", ordered, shift)

@@ -1,4 +1,4 @@
-"""VGG-16 as Caffe names it, whoever wrote the file: layers in order, and the check that shapes make one net."""
+"""The layers of VGG-16 under Caffe's names, and a check that the shapes of parameters form one net."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ INNER_PRODUCTS = ("fc6", "fc7", "fc8")
 
 
 def check(path: str | os.PathLike[str], weights: Mapping[str, Sequence[Array]]) -> None:
-    """Raise `FileError` unless these are VGG-16's parameters in Caffe's shapes, of whatever width.
+    """Raise `FileError` unless these are the parameters of a VGG-16 of any width, in Caffe's shapes.
 
-    The inner products may be missing, from the last one down.
+    The last inner products may be missing.
     """
     names = [name for name in (*CONVOLUTIONS, *INNER_PRODUCTS) if name in weights]
     missing = [name for name in CONVOLUTIONS if name not in weights]
@@ -31,8 +31,8 @@ def check(path: str | os.PathLike[str], weights: Mapping[str, Sequence[Array]]) 
     inputs = 3
     for name in names:
         weight, bias = weights[name]
-        kernel = (3, 3) if name in CONVOLUTIONS else ()
-        wanted = (*weight.shape[:1], inputs, *kernel)
+        window = (3, 3) if name in CONVOLUTIONS else ()
+        wanted = (*weight.shape[:1], inputs, *window)
         if name == "fc6" and weight.ndim == 2:
             wanted = (len(weight), inputs * pool5_side(path, weight.shape[1], inputs) ** 2)
         if weight.shape != wanted or bias.shape != wanted[:1] or not weight.size:
@@ -42,12 +42,12 @@ def check(path: str | os.PathLike[str], weights: Mapping[str, Sequence[Array]]) 
             )
         inputs = wanted[0]
         if not all(np.isfinite(array).all() for array in (weight, bias)):
-            raise FileError(f"{path}: {name} holds NaN or infinite numbers; get the file again.")
+            raise FileError(f"{path}: {name} holds NaN or infinite numbers; download the file again.")
 
 
 def pool5_side(path: str | os.PathLike[str], inputs: int, channels: int) -> int:
-    """Height and width of the pool5 that an inner product with so many inputs sees. Raises `FileError`."""
+    """The height and width of pool5 from the number of inputs of fc6. Raises `FileError` if it is not square."""
     side = isqrt(inputs // channels) if channels else 0
     if not side or side * side * channels != inputs:
-        raise FileError(f"{path}: fc6 sees {inputs:,} values, which are no square of pool5's {channels} channels.")
+        raise FileError(f"{path}: fc6 has {inputs:,} inputs, not a square of pool5's {channels} channels.")
     return side

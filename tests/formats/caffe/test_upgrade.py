@@ -12,7 +12,7 @@ from fcnlite.description.spec import LayerSpec, ParamSpec, StateRule
 from fcnlite.errors import SpecError
 from fcnlite.formats.caffe import parse_net, read_net
 from fcnlite.formats.caffe.schema import enum_values, fields
-from fcnlite.formats.caffe.upgrade import type_of_today
+from fcnlite.formats.caffe.upgrade import v2_type
 
 
 def test_v1_is_renamed_field_by_field() -> None:
@@ -34,7 +34,7 @@ def test_v1_is_renamed_field_by_field() -> None:
 
 
 def test_every_v1_type_has_a_name_of_today() -> None:
-    names = {type_of_today(name) for name in enum_values("V1LayerParameter.LayerType")}
+    names = {v2_type(name) for name in enum_values("V1LayerParameter.LayerType")}
     options = {name.removesuffix("Parameter") for name in map(_type_of, fields("LayerParameter").values()) if name}
     assert options - names <= {
         # younger than V1, or no layer's

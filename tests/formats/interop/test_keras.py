@@ -152,16 +152,19 @@ def cut(path: Path) -> None:
     ("make", "words"),
     [
         (replaced("block1_conv1/kernel:0", data=np.zeros((2, 3, 3, 3), "f4")), "VGG-16's conv1_1"),  # channels first
-        (replaced("block1_conv1/kernel:0", data=np.zeros((3, 3, 3), "f4")), "'block1_conv1' has not one kernel"),
+        (
+            replaced("block1_conv1/kernel:0", data=np.zeros((3, 3, 3), "f4")),
+            "expected one weight and one bias in layer 'block1_conv1'",
+        ),
         (replaced("block1_conv1/bias:0", data=np.zeros(3, "f4")), "conv1_1 has shapes 2×3×3×3 and 3"),
         (replaced("block1_conv1/kernel:0", data=np.full((3, 3, 3, 2), np.nan, "f4")), "conv1_1 holds NaN"),
         (replaced("block2_conv1/bias:0", data=np.zeros(4, "i4")), "int32; expected float32"),
         (replaced("block2_conv1/bias:0", data=np.zeros(4, "f4"), chunks=(2,)), "not stored in one piece"),
         (replaced("fc1/kernel:0", shape=(1 << 22, 1 << 22), dtype="f4", chunks=(1, 64)), "not stored in one piece"),
         (replaced("fc1/kernel:0", shape=(1 << 20, 1 << 16), dtype="f4"), "beyond the end of the file"),
-        (replaced("fc1/kernel:0", data=np.zeros((63, 128), "f4")), "63 values"),
-        (replaced("fc2/kernel:0", dtype=h5py.Empty("f4").dtype, data=h5py.Empty("f4")), "no data set"),
-        (linked(h5py.SoftLink("/fc2")), "'fc1' is no group"),
+        (replaced("fc1/kernel:0", data=np.zeros((63, 128), "f4")), "63 inputs"),
+        (replaced("fc2/kernel:0", dtype=h5py.Empty("f4").dtype, data=h5py.Empty("f4")), "not a data set"),
+        (linked(h5py.SoftLink("/fc2")), "'fc1' is not a group"),
         (linked(h5py.ExternalLink("/etc/passwd", "/")), "vgg16.h5"),
         (altered(in_itself), "block2_conv1"),
         (altered(without_fc2), "no parameters for VGG-16's fc7"),

@@ -201,7 +201,7 @@ DAMAGED = {
 def test_damaged_and_hostile_files_are_refused(tmp_path: Path, name: str) -> None:
     path = tmp_path / "x.safetensors"
     path.write_bytes(DAMAGED[name])
-    with pytest.raises(FileError, match=r"x\.safetensors: is no safetensors file, or it is cut short or damaged"):
+    with pytest.raises(FileError, match=r"x\.safetensors: is not a safetensors file, or it is cut short or damaged"):
         safetensors.read(path)
 
 
@@ -239,7 +239,7 @@ def put(name: str, values: Array) -> Callable[[dict[str, Array]], None]:
         (put("features.2.weight", np.zeros((2, 3, 3, 3))), "conv1_2 has shapes"),
         (put("features.0.weight", np.zeros(())), "conv1_1 has shapes scalar"),
         (put("features.0.bias", np.array([1, np.inf])), "conv1_1 holds NaN or infinite"),
-        (put("classifier.0.weight", np.zeros((128, 96))), "fc6 sees 96 values"),
+        (put("classifier.0.weight", np.zeros((128, 96))), "fc6 has 96 inputs"),
         (put("classifier.0.weight", np.zeros(128)), "fc6 has shapes 128 and 128"),
         (put("classifier.6.weight", np.zeros((7, 9))), "fc8 has shapes 7×9 and 7; expected 7×128"),
     ],

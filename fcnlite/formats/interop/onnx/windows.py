@@ -10,7 +10,7 @@ from fcnlite.formats.interop.onnx.graph import Converter, Graph, Value
 
 
 def _convolution(graph: Graph, layer: Any, bottom: list[Value]) -> list[str]:
-    rows, columns = layer.kernel.rows, layer.kernel.columns
+    rows, columns = layer.geometry.rows, layer.geometry.columns
     params = [graph.param(layer, i) for i in range(len(graph.params(layer)))]
     return [
         graph.add(
@@ -21,7 +21,7 @@ def _convolution(graph: Graph, layer: Any, bottom: list[Value]) -> list[str]:
             strides=[rows.stride, columns.stride],
             pads=[rows.pad, columns.pad] * 2,
             dilations=[rows.dilation, columns.dilation],
-            group=layer.kernel.group,
+            group=layer.geometry.group,
         )
     ]
 
