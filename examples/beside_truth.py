@@ -10,7 +10,8 @@ from __future__ import annotations
 import sys
 
 from fcnlite import Segmenter, plots
-from fcnlite.data.pictures import read_image, read_label
+from fcnlite.data.label_files import read_label
+from fcnlite.data.pictures import read_image
 from fcnlite.errors import FcnliteError
 from fcnlite.segmentation.metrics import Metrics, confusion, text
 

@@ -11,7 +11,7 @@ from fcnlite._cli.net_options import add_weights, open_segmenter
 from fcnlite._cli.parser import add_threads, command_parser
 from fcnlite._cli.running import apply_threads, run_command
 from fcnlite.data.pictures import read_image, show
-from fcnlite.data.problems import complain
+from fcnlite.data.problems import raise_if_any
 from fcnlite.errors import DataError, FcnliteError, FileError, nearest
 from fcnlite.segmentation.jobs import Job, class_shares, find_pictures, make_folder, plan_jobs, write_results
 from fcnlite.segmentation.segmenter import Segmenter
@@ -110,7 +110,7 @@ def _segment(segmenter: Segmenter, picture: str, jobs: Sequence[Job]) -> None:
         tqdm.write("\n  ".join([f"{job.source} -> {written}", *shares]), file=sys.stdout)
     if len(problems) == 1:
         raise DataError(problems[0])
-    complain(f"{len(jobs) - len(problems)} of {len(jobs)} pictures segmented", problems)
+    raise_if_any(f"{len(jobs) - len(problems)} of {len(jobs)} pictures segmented", problems)
 
 
 if __name__ == "__main__":

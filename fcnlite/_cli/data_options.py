@@ -12,7 +12,7 @@ from typing import Any
 from fcnlite import data
 from fcnlite._cli.running import progress_bar
 from fcnlite.data import Dataset, Subset
-from fcnlite.data.problems import listing
+from fcnlite.data.problems import format_problems
 from fcnlite.errors import DataError
 
 
@@ -94,7 +94,7 @@ def _checked(options: argparse.Namespace, split: str | None) -> Dataset:
     if not good:
         raise DataError(f"{where}: no sample can be used; the first: {problems[0]}")
     heading = f"{where}: {len(problems)} skipped, which cannot be used, {len(good)} used"
-    print(listing(heading, problems, len(problems)), file=sys.stderr)
+    print(format_problems(heading, problems, len(problems)), file=sys.stderr)
     return Subset(dataset, good, problems)
 
 

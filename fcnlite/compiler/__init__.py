@@ -2,9 +2,8 @@
 
     schedule -> graph (ir.py) -> passes (passes/table.py) -> plan (plan.py)
 
-operations.py, convolution.py, pooling.py, normalization.py, lrn.py, interpolation.py and framing.py say what each
-operation computes; algorithms.py, direct.py, im2col.py, winograd.py and thin_winograd.py say how to convolve;
-fcnlite/_kernels has the compiled loops.
+operations/ has one file for each operation of a plan, and convolution/ the convolution with its algorithms. Each class
+declares its layouts, windows and aliasing to the passes. fcnlite/_kernels has the compiled loops.
 """
 
 from __future__ import annotations

@@ -1,8 +1,9 @@
-"""All memory that a net's passes work in: what lives at different times is given the same place.
+"""The memory that a net's passes work in. Arrays with disjoint lifetimes share a place.
 
-What a forward writes is known when its plan is made. A buffer lives from the step that writes it to the last that reads
-it; buffers whose lives overlap lie apart, the largest placed first, each as low as it fits. What a backward makes hangs
-on the gradients that are asked for, so it is placed as it comes, as low as it fits beside what somebody still holds.
+A plan knows all arrays of a forward pass. The lifetime of a buffer is from the step that writes it to the last that
+reads it. Buffers with overlapping lifetimes are placed apart, the largest first, each at the lowest address that is
+free. The arrays of a backward pass depend on the gradients that are asked for. They are placed when they are made, at
+the lowest address that is free while others are still held.
 """
 
 from __future__ import annotations
@@ -20,16 +21,16 @@ from fcnlite.arrays import Array, Shape
 ALIGNMENT = 16
 """Floats: a cache line, and the widest vector."""
 KEPT_BYTES = 32 << 20
-"""Outputs that are smaller the C library keeps by itself (glibc: M_MMAP_THRESHOLD)."""
+"""The least size of outputs that are kept: malloc already caches smaller ones (glibc: M_MMAP_THRESHOLD)."""
 KEPT_CALLS = 4
-"""Outputs that were not lent for so many calls are let go."""
+"""Outputs that were not lent during the last calls, as many as this, are freed."""
 LARGE = 1 << 28
-"""Floats of which more than three quarters that nobody has used lately are let go."""
+"""Floats above which lending memory is freed, if less than a quarter of it was used lately."""
 
 
 @dataclass
 class Buffer:
-    """`floats` that live from step `first` to step `last`; `offset` is where they lie."""
+    """Memory of `floats` with a lifetime from step `first` to step `last`, at `offset` of the arena."""
 
     floats: int
     first: int
@@ -42,7 +43,7 @@ class Buffer:
 
 
 def place(buffers: Sequence[Buffer]) -> int:
-    """Give every buffer its offset; returns the floats that all take together."""
+    """Set the offset of every buffer; returns the floats that the arena needs."""
     placed: list[Buffer] = []
     for buffer in sorted(buffers, key=lambda each: -each.floats):
         busy = sorted(
@@ -58,30 +59,30 @@ def place(buffers: Sequence[Buffer]) -> int:
 
 
 class Arena:
-    """Memory that grows to what the plans of a net need, and that is lent."""
+    """Memory that grows to the need of a net's plans, and that lends arrays."""
 
     def __init__(self) -> None:
         self._planned = _Piece(0)
         self._lending: list[_Piece] = []
         self._most = 0
-        """Floats that were lent at once, since none was."""
+        """The most floats that were lent at a time, since the last time that none were."""
 
     @property
     def floats(self) -> int:
-        """All that it holds, used or not."""
+        """The floats that it holds, used or not."""
         return sum(each.memory.size for each in (self._planned, *self._lending))
 
     def of(self, floats: int) -> Array:
-        """So many floats for a plan; they may be those of the last call."""
+        """Memory of `floats` for a plan; it may be that of the last call."""
         if self._planned.memory.size < floats:
-            self._planned = _Piece(0)  # let go before the new one is made
+            self._planned = _Piece(0)  # free it before the new one is made
             self._planned = _Piece(floats)
         return self._planned.memory
 
     def lend(self, shape: Shape) -> Array:
-        """An array of this shape, whose memory is lent again when nobody holds it any more, nor a view of it.
+        """An array of this shape; its memory is lent again when nobody holds it or a view of it any more.
 
-        Memory that is new to the process costs more than the arithmetic of many an operation.
+        Memory that is new to the process costs more time than the arithmetic of many operations.
         """
         floats = prod(shape)
         if not floats:
@@ -94,18 +95,18 @@ class Arena:
             found = piece.take(floats)
             if found is not None:
                 return found.reshape(shape)
-        # Memory that nobody has touched yet takes up none.
+        # The system commits memory only when it is touched.
         self._lending.append(_Piece(max(floats, sum(each.memory.size for each in self._lending))))
         found = self._lending[-1].take(floats)
         assert found is not None
         return found.reshape(shape)
 
     def holds(self, array: Array) -> bool:
-        """Whether the array lies here."""
+        """Whether the array is in this arena."""
         return any(np.may_share_memory(array, each.memory) for each in (self._planned, *self._lending))
 
     def taken(self, array: Array) -> Array:
-        """The array, if it lies here as operations read it; else a copy that does, and lives on in its stead."""
+        """The array, if it is in this arena and as operations read it; otherwise a copy, to be used in its place."""
         if array.dtype == np.float32 and array.flags.c_contiguous and self.holds(array):
             return array
         copy = self.lend(array.shape)
@@ -113,7 +114,7 @@ class Arena:
         return copy
 
     def _tidy(self) -> None:
-        """While nothing is lent, make one piece of several, and let go what was for other pictures' sizes, say."""
+        """While nothing is lent, replace several pieces by one, and free memory that is no longer used."""
         total = sum(each.memory.size for each in self._lending)
         if total > LARGE and self._most < total // 4:
             self._lending = []
@@ -125,7 +126,7 @@ class Arena:
 
 @dataclass(order=True)
 class _Part:
-    """Floats start … stop − 1 of a piece, lent as `array`, which all views of it hold."""
+    """Floats start … stop − 1 of a piece, lent as `array`, which all of its views hold."""
 
     start: int
     stop: int
@@ -134,7 +135,7 @@ class _Part:
 
 @dataclass
 class _Output:
-    """An output lent last at a call, as views of `array`."""
+    """An output, lent as views of `array`, the last time at call number `call`."""
 
     call: int
     array: Array
@@ -145,11 +146,11 @@ def _references(lent: _Part | _Output) -> int:
 
 
 _FREE = _references(_Part(0, 1, np.empty(1)))
-"""References to an array that was lent and that nobody holds any more."""
+"""The number of references to a lent array that nobody holds any more."""
 
 
 class _Piece:
-    """Contiguous memory, and what is lent of it."""
+    """Contiguous memory, and the parts of it that are lent."""
 
     def __init__(self, floats: int) -> None:
         self.memory = aligned(floats)
@@ -160,7 +161,7 @@ class _Piece:
         return sum(each.stop - each.start for each in self._parts)
 
     def take(self, floats: int) -> Array | None:
-        """The lowest place that is free, if there is one."""
+        """An array at the lowest free place, if there is one."""
         start = 0
         for each in self._parts:
             if start + floats <= each.start:
@@ -168,18 +169,17 @@ class _Piece:
             start = _rounded(each.stop)
         if start + floats > self.memory.size:
             return None
-        # Made of a buffer, not of an array: so that NumPy lets views of it hold this array, not the whole piece.
+        # It is made from a buffer, not from an array: views of it then hold this array, not the whole piece.
         array = np.frombuffer(self.memory.data[start : start + floats], np.float32)
         insort(self._parts, _Part(start, start + floats, array))
         return array
 
 
 class Outputs:
-    """What callers get: arrays of their own for as long as anybody holds them or views of them.
+    """The arrays that callers get. Each belongs to the caller while anybody holds it or a view of it.
 
-    The system gives large arrays anew every time and takes them back at once, and memory that is new to a process takes
-    longer to come than many an operation. So those of the last few calls are kept, and lent again when nobody holds
-    them.
+    The C library returns large arrays to the system at once, and memory that is new to the process costs more time than
+    many operations. So the arrays of the last few calls are kept, and lent again when nobody holds them.
     """
 
     def __init__(self) -> None:
@@ -202,7 +202,7 @@ class Outputs:
 
 
 def aligned(floats: int) -> Array:
-    """New memory that begins with a cache line: a vector that lies in two takes a load for each."""
+    """New memory that begins at a cache line: a vector that spans two lines takes two loads."""
     raw = np.empty(floats + ALIGNMENT, np.float32)
     start = -(raw.ctypes.data // 4) % ALIGNMENT
     return raw[start : start + floats]

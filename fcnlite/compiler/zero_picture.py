@@ -1,4 +1,4 @@
-"""What layers make of a picture of zeros: it depends on their parameters alone, so that it is computed once."""
+"""The values of layers for a picture of zeros. They depend on parameters only, and are computed once."""
 
 from __future__ import annotations
 
@@ -20,15 +20,15 @@ from fcnlite.compiler.plan import Plan
 from fcnlite.graph.schedule import Schedule
 
 Computed = tuple[dict[int, Array], dict[int, Array]]
-"""By the place of the operation that makes them: arrays, and pixels."""
+"""Arrays, and pixels, by the index of the operation that makes them."""
 
 
 class ZeroPicture:
-    """Operations on one picture of zeros, of another size than that of the operations that they are taken from.
+    """Copies of operations, which compute one picture of zeros, of another size.
 
-    `operations` are these; each has its twin, which computes it, in `shrunk`. `shapes` are those of what the twins read
-    and make. The first of them reads `picture`, whose pad is all that there is of it. `framed` are the values whose
-    arrays are wanted, and `far` says where others have a pixel that is far from everything.
+    `operations` are the originals and `shrunk` the copies, in the same order. `shapes` has the shape that each value of
+    the originals has in the copies. The first operation reads `picture`, which consists of its pad. `bordered` are the
+    values whose whole arrays are needed; of others one pixel may be, far from the border, whose place is in `far`.
     """
 
     def __init__(
@@ -37,7 +37,7 @@ class ZeroPicture:
         shrunk: Sequence[Operation],
         picture: Value,
         shapes: Mapping[Value, Shape],
-        framed: Sequence[Value],
+        bordered: Sequence[Value],
         far: Mapping[Value, tuple[int, int]],
     ) -> None:
         self._operations = operations
@@ -45,38 +45,38 @@ class ZeroPicture:
         self._picture = picture
         self._shapes = shapes
         self._places = {each.outputs[0]: i for i, each in enumerate(operations)}
-        """Of the values: plans for pictures of other sizes share what is computed, and have others."""
-        self._framed = framed
+        """The index of each value's operation: it is the same in plans for other sizes, which share the arrays."""
+        self._bordered = bordered
         self._far = far
 
     def array(self, value: Value, machine: Machine) -> Array:
-        """What the zeros become where the operations have `value`: 1×C×H×W."""
+        """The array of `value` for the picture of zeros: 1×C×H×W."""
         return self._computed(machine)[0][self._places[value]]
 
     def far(self, value: Value, machine: Machine) -> Array:
-        """What they become far from everything: a value for every channel of `value`, which is blocked."""
+        """The pixel of `value`, which is blocked, far from the border: one number for each channel."""
         return self._computed(machine)[1][self._places[value]]
 
     def _computed(self, machine: Machine) -> Computed:
-        # Another number of threads may sum in another order.
-        key = "zero picture", self._what, machine.threads
+        # With another number of threads, sums may have another order.
+        key = "zero picture", self._inputs, machine.threads
         found: Computed = machine.prepare(key, self._layers, lambda _: self._compute(machine))
         return found
 
     @cached_property
-    def _what(self) -> Any:
-        """All that the arrays depend on, beside parameters. Asked for in a forward, when algorithms are chosen."""
-        done = tuple((each.layers, getattr(each, "algorithm", None)) for each in self._operations)
-        framed, left = (tuple(self._places[each] for each in values) for values in (self._framed, self._left))
-        return done, framed, left, self._shapes[self._picture]
+    def _inputs(self) -> Any:
+        """All that the arrays depend on, beside parameters. Valid once the algorithms are selected."""
+        computed = tuple((each.layers, getattr(each, "algorithm", None)) for each in self._operations)
+        bordered, far = (tuple(self._places[each] for each in values) for values in (self._bordered, self._margined))
+        return computed, bordered, far, self._shapes[self._picture]
 
     @cached_property
     def _layers(self) -> list[str]:
         return [name for each in self._operations for name in each.layers]
 
     @cached_property
-    def _left(self) -> list[Value]:
-        """The values of which a pixel far from everything is wanted."""
+    def _margined(self) -> list[Value]:
+        """The values with margins, which are filled with a pixel far from the border."""
         return [
             value
             for value, i in self._places.items()
@@ -84,28 +84,28 @@ class ZeroPicture:
         ]
 
     def _compute(self, machine: Machine) -> Computed:
-        """By a plan of their own, with the kernels that are prepared already."""
+        """Compute the arrays by a plan of their own; it shares the prepared weights."""
         zeros = np.zeros((1, self._picture.shape[1], 1, 1), np.float32)
-        twins = {value: Value(value.name, shape) for value, shape in self._shapes.items()}
-        twins[self._picture].shape = zeros.shape
+        copies = {value: Value(value.name, shape) for value, shape in self._shapes.items()}
+        copies[self._picture].shape = zeros.shape
         operations = []
         for operation, shrunk in zip(self._operations, self._shrunk, strict=True):
-            twin = copy(shrunk)
-            twin.inputs = [twins[each] for each in shrunk.inputs]
-            twin.outputs = [twins[each] for each in shrunk.outputs]
-            if isinstance(twin, ConvolutionOperation) and isinstance(operation, ConvolutionOperation):
-                twin.algorithm = operation.algorithm
-            twin.keep_inputs()  # they may be wanted too
-            operations.append(twin)
-        left = self._left
-        outputs = {str(self._places[value]): twins[value] for value in (*self._framed, *left)}
-        graph = Graph(operations, {"zeros": twins[self._picture]}, outputs, {}, set(outputs.values()), training=False)
+            copied = copy(shrunk)
+            copied.inputs = [copies[each] for each in shrunk.inputs]
+            copied.outputs = [copies[each] for each in shrunk.outputs]
+            if isinstance(copied, ConvolutionOperation) and isinstance(operation, ConvolutionOperation):
+                copied.algorithm = operation.algorithm
+            copied.keep_inputs()  # they may be outputs too
+            operations.append(copied)
+        margined = self._margined
+        outputs = {str(self._places[value]): copies[value] for value in (*self._bordered, *margined)}
+        graph = Graph(operations, {"zeros": copies[self._picture]}, outputs, {}, set(outputs.values()), training=False)
         assign_layouts(graph, machine)
         plan = Plan(graph, Schedule((), {}, {}, {}), replace(machine, arena=Arena()), {})
         found = {int(name): array for name, array in plan.forward({"zeros": zeros}).outputs().items()}
         pixels = {}
-        for value in left:
+        for value in margined:
             row, column = self._far[value]
             pixel = found[self._places[value]][0, :, row, column]
             pixels[self._places[value]] = np.pad(pixel, (0, -len(pixel) % BLOCK))
-        return {self._places[value]: found[self._places[value]] for value in self._framed}, pixels
+        return {self._places[value]: found[self._places[value]] for value in self._bordered}, pixels

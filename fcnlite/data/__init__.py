@@ -1,7 +1,7 @@
-"""Data sets, what is done to their pictures, and the loader that feeds them to a net.
+"""Data sets, the transforms of their pictures, and the loader that feeds them to a net.
 
-`open(name, root, split, **options)` gives a `Dataset`: a sequence of `Sample`s with names and colours for its
-classes. Void pixels are 255 in every set. `register(name)` adds a data set of one's own.
+`open(name, root, split, **options)` returns a `Dataset`: a sequence of `Sample`s, and the names and colours of their
+classes. Void pixels are 255 in every data set. `register(name)` adds a data set of your own.
 """
 
 from __future__ import annotations
@@ -60,11 +60,11 @@ _DATASETS: dict[str, type[Dataset]] = {
 }
 
 
-Made = TypeVar("Made", bound=Dataset)
+DatasetClass = TypeVar("DatasetClass", bound=Dataset)
 
 
-def register(name: str) -> Callable[[type[Made]], type[Made]]:
-    """Class decorator: make a `Dataset` of one's own known to `open`, and to `--data` where a command imports it.
+def register(name: str) -> Callable[[type[DatasetClass]], type[DatasetClass]]:
+    """Class decorator that adds a `Dataset` of your own to those that `open` knows, and `--data` in commands.
 
         @data.register("mine")
         class Mine(data.Dataset):
@@ -72,16 +72,16 @@ def register(name: str) -> Callable[[type[Made]], type[Made]]:
 
             def __init__(self, root: str, split: str = "train", every: int = 1) -> None: ...
 
-    The parameters of `__init__` beside root and split are the set's options; their annotations say how a command reads
-    them: bool, int, float, str or Sequence[str]. Raises `DataError` for a name that is taken and for a class that
-    lacks what a data set needs.
+    A command knows the data set once it has imported this class. The parameters of `__init__` besides root and split
+    are the options of the data set. Their annotations say how a command parses them: bool, int, float, str or
+    Sequence[str]. Raises `DataError` if the name is taken or the class lacks something that a data set needs.
     """
     if not isinstance(name, str):
         raise DataError(f"register takes the data set's name: @data.register('mine') above {_called(name)}.")
     if not re.fullmatch(r"\w[\w.-]*", name):
-        raise DataError(f"data set name {name!r}: expected letters, digits, '-', '_' and '.' alone.")
+        raise DataError(f"data set name {name!r}: expected only letters, digits, '-', '_' and '.'.")
 
-    def add(kind: type[Made]) -> type[Made]:
+    def add(kind: type[DatasetClass]) -> type[DatasetClass]:
         if name in _DATASETS:
             raise DataError(f"data set {name!r} is registered already, by {_DATASETS[name].__module__}.")
         _check_class(kind)
@@ -95,25 +95,25 @@ def _check_class(kind: Any) -> None:
     """Raise `DataError` for a class that `open` cannot use."""
     where = f"data set class {_called(kind)}"
     if not (isinstance(kind, type) and issubclass(kind, Dataset)):
-        raise DataError(f"{where}: is no subclass of fcnlite.data.Dataset.")
+        raise DataError(f"{where}: is not a subclass of fcnlite.data.Dataset.")
     missing = sorted(getattr(kind, "__abstractmethods__", ()))
     if missing:
         raise DataError(f"{where}: lacks {' and '.join(missing)}; define them.")
     splits = getattr(kind, "splits", None)
     if not isinstance(splits, tuple) or not splits or not all(isinstance(each, str) for each in splits):
-        raise DataError(f"{where}: has no tuple of its splits; add splits = ('train', 'val'), say.")
+        raise DataError(f"{where}: has no tuple of its splits; add, for example, splits = ('train', 'val').")
     usual = kind.usual
     if not (isinstance(usual, tuple) and len(usual) == 2 and set(usual) <= set(splits)):
         raise DataError(
             f"{where}: usual is {usual!r}; expected two of its splits ({', '.join(splits)}), the one to train on and "
-            "the one to measure on."
+            "the one to evaluate on."
         )
     parameters = inspect.signature(kind).parameters
     if "split" not in parameters:
         raise DataError(f"{where}: its __init__ takes no split; `open` passes it by that name.")
     for each in parameters.values():
         if each.kind in (each.VAR_POSITIONAL, each.VAR_KEYWORD, each.POSITIONAL_ONLY):
-            raise DataError(f"{where}: its __init__ has {each}; `open` passes options by name, so name each of them.")
+            raise DataError(f"{where}: its __init__ has {each}; `open` passes options by name, so name every option.")
         if each.default is each.empty and each.name not in ("split", "root"):
             raise DataError(f"{where}: its option {each.name} has no default; give it one.")
 
@@ -123,12 +123,12 @@ def _called(kind: Any) -> str:
 
 
 def names() -> tuple[str, ...]:
-    """The names that `open` knows."""
+    """The names of all data sets that `open` knows."""
     return tuple(sorted(_DATASETS))
 
 
 def usual_splits(name: str) -> tuple[str, str]:
-    """The splits of the data set called `name` that are trained on and measured on, unless others are asked for.
+    """The default splits of the data set `name`: the one to train on and the one to evaluate on.
 
     Raises `DataError` for an unknown name.
     """
@@ -136,7 +136,7 @@ def usual_splits(name: str) -> tuple[str, str]:
 
 
 def options(name: str) -> dict[str, Any]:
-    """The options of the data set called `name`, beside root, split and skip_bad, and their types.
+    """The options of the data set `name` and their types, without root, split and skip_bad.
 
     Raises `DataError` for an unknown name.
     """
@@ -150,10 +150,10 @@ def options(name: str) -> dict[str, Any]:
 
 
 def open(name: str, root: str | os.PathLike[str] | None = None, split: str | None = None, **options: Any) -> Dataset:
-    """The data set called `name`; `root` is the folder it lies in, `options` are those of its class.
+    """Open the data set `name` in the folder `root`, with the `options` of its class.
 
-    `split` is the one that is usually trained on, unless given. Raises `DataError` for an unknown name, split or
-    option, without a root that is needed, and for what the set itself finds wrong.
+    The default `split` is the one to train on. Raises `DataError` for an unknown name, split or option, for a missing
+    root, and for problems that the data set itself finds.
     """
     kind = _kind(name)
     split = kind.usual[0] if split is None else split

@@ -1,98 +1,88 @@
-"""Pictures of any number of bands, of 8 or 16 bits or floating point: what a file holds, and its values as they are.
+"""Reads pictures with any number of bands, of 8 or 16 bits or floating point, with their values unchanged.
 
-TIFF files that Pillow does not read exactly go through tifffile; `.npy` files are NumPy's. Values are never rescaled:
-a picture of 12 bits in 16 has values up to 4095.
+tifffile reads the TIFF files that Pillow does not read exactly; NumPy reads `.npy` files. Values are never rescaled:
+a 12-bit picture stored in 16 bits has values up to 4095.
 """
 
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import replace
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from fcnlite.data.opening import MAX_PIXELS, opened, refuse_pages, refuse_transparent, too_large
-from fcnlite.data.problems import survey
-from fcnlite.description.model_info import MOST_BANDS, PICTURE_TYPES, Preprocessing
+from fcnlite.data.picture_files import MAX_PIXELS, open_picture, refuse_pages, refuse_transparent, too_large
+from fcnlite.description.model_info import MOST_BANDS, PICTURE_TYPES
 from fcnlite.errors import DataError, FcnliteError, FileError
 from fcnlite.files import reading
 
 if TYPE_CHECKING:
     from PIL import ImageFile
 
-SPREAD = 58.0
-"""Standard deviation that measured channels are given: about that of photographs' bytes, which the recipes' learning
-rates are made for."""
-MEASURED = 200
-"""Training pictures, evenly spread, that mean and deviation are measured on."""
-
 _TIFF = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 ORIENTATION = 0x0112  # a tag of EXIF and of TIFF
 _NPY = b"\x93NUMPY"
 _DEEP_COLORS = {"RGB;16B": "RGB;16L", "RGBA;16B": "RGBA;16L"}
-"""Pillow's readers of a PNG's 16-bit colours: that of the high bytes, and that of the low ones."""
+"""Pillow's decoders for the 16-bit colours of a PNG: the one for the high bytes, and the one for the low bytes."""
 _EXACT = {("u", 1), ("u", 2), ("u", 4), ("u", 8), ("u", 16), ("i", 16), ("i", 32), ("f", 32)}
-"""Kinds and bits of gray TIFF files that Pillow reads exactly."""
+"""NumPy kinds and bits of the gray TIFF files that Pillow reads exactly."""
 _COLORS = ("RGB", "YCBCR", "CIELAB")
 
 
-class Kind(NamedTuple):
-    """What a picture file holds."""
+class PixelFormat(NamedTuple):
+    """The number of bands of a picture, and their type."""
 
     bands: int
-    """Without an alpha channel that the file declares as such."""
+    """Bands, not counting a declared alpha channel."""
     bits: int
-    """8 (uint8), 16 (uint16) or 32 (float32, which other types become)."""
+    """8 (uint8), 16 (uint16) or 32 (float32, to which other types are converted)."""
 
     @staticmethod
-    def of(values: np.ndarray) -> Kind:
-        """The kind of an array that `read_bands` gives."""
-        return Kind(values.shape[2] if values.ndim == 3 else 1, _bits(values.dtype))
+    def of(values: np.ndarray) -> PixelFormat:
+        """The format of an array that `read_bands` returns."""
+        return PixelFormat(values.shape[2] if values.ndim == 3 else 1, _bits(values.dtype))
 
     def __str__(self) -> str:
         return f"{self.bands} band{'s' * (self.bands != 1)} of type {PICTURE_TYPES[self.bits]}"
 
 
-class _Bands(NamedTuple):
-    """A file whose header has been read."""
+class _OpenPicture(NamedTuple):
+    """A picture file whose header has been read."""
 
-    kind: Kind
+    format: PixelFormat
     read: Callable[[], np.ndarray]
-    """Decodes it: H×W for one band, else H×W×bands."""
+    """Decodes the file: H×W for one band, else H×W×bands."""
     orientation: int = 1
-    """As EXIF and TIFF number it: how the camera was held."""
+    """The EXIF orientation, 1 to 8: how the camera was held."""
 
 
-def kind_of(path: str | os.PathLike[str]) -> Kind:
-    """The bands and bits of a picture file, from its header. Raises `FileError` and `DataError` as `read_bands`."""
+def read_format(path: str | os.PathLike[str]) -> PixelFormat:
+    """Read the bands and bits of a picture file from its header. Raises errors like `read_bands`."""
     with _opened(path) as found:
-        return found.kind
+        return found.format
 
 
 def read_bands(path: str | os.PathLike[str]) -> tuple[np.ndarray, int]:
-    """The values in a picture file as they are stored, and the orientation that `upright` undoes.
+    """Read the values of a picture file as they are stored, and the EXIF orientation for `upright`.
 
-    H×W for one band, else H×W×bands; uint8, uint16 or float32.
-
-    Palette pictures become RGB; an alpha channel that the file declares is dropped. Raises `FileError` for a file that
-    cannot be read, `DataError` for one that is too large, has more than 16 bands or several pages, or holds NaN.
+    The values are H×W for one band, else H×W×bands, of uint8, uint16 or float32. Palette pictures become RGB; a
+    declared alpha channel is dropped. Raises `FileError` for a file that cannot be read, and `DataError` for one that
+    is too large, has more than 16 bands or several pages, or holds NaN.
     """
     with _opened(path) as found:
         values = found.read()
         orientation = found.orientation
     if values.dtype.kind == "f" and not np.isfinite(values).all():
         count = int(values.size - np.isfinite(values).sum())
-        raise DataError(f"{path}: holds {count} values that are NaN or infinite (no data); fill them first.")
+        raise DataError(f"{path}: holds {count} NaN or infinite values (no data); fill them first.")
     return values, orientation
 
 
 def upright(values: np.ndarray, orientation: int) -> np.ndarray:
-    """`values` as they are seen once the EXIF orientation, 1 to 8, is applied (1, and anything else: as they are)."""
-    if orientation in (5, 6, 7, 8):  # stored by columns
+    """`values` with the EXIF orientation (1 to 8) applied. For 1 and any other number they are unchanged."""
+    if orientation in (5, 6, 7, 8):  # stored transposed
         values = values.swapaxes(0, 1)
     if orientation in (3, 4, 7, 8):
         values = values[::-1]
@@ -101,51 +91,8 @@ def upright(values: np.ndarray, orientation: int) -> np.ndarray:
     return values
 
 
-def feed(kind: Kind, bands: Sequence[int] = ()) -> Preprocessing | None:
-    """How pictures of this kind are read, and which of their bands are fed; their mean is not measured yet.
-
-    `bands` are counted from 1 (default: all; three in the order blue, green, red, as Caffe's nets take colours; one for
-    three equal channels). None for pictures of 8 bits, gray or RGB, without `bands`: they need no measuring.
-    """
-    if not bands:
-        if kind.bits == 8 and kind.bands in (1, 3):
-            return None
-        if kind == Kind(1, 16):
-            return Preprocessing(mean=(0.0,) * 3, bits=16)
-        bands = {1: (1, 1, 1), 3: (3, 2, 1)}.get(kind.bands, range(1, kind.bands + 1))
-    wrong = [band for band in bands if not 1 <= band <= kind.bands]
-    if wrong:
-        raise DataError(f"bands has {wrong[0]}, but the pictures have {kind}; expected numbers from 1 to {kind.bands}.")
-    chosen = tuple(bands)
-    return Preprocessing("BANDS", (0.0,) * len(chosen), bits=kind.bits, bands=chosen, picture_bands=kind.bands)
-
-
-def measured(preprocessing: Preprocessing, paths: Sequence[Path]) -> Preprocessing:
-    """`preprocessing` with mean and deviation of each band over these pictures (at most `MEASURED`, evenly spread).
-
-    Files that cannot be read, or are of another kind, are passed over: checking the data set tells of them.
-    """
-    chosen = [paths[i] for i in np.unique(np.linspace(0, len(paths) - 1, min(MEASURED, len(paths))).astype(int))]
-
-    def sums(path: Path) -> tuple[int, np.ndarray, np.ndarray]:
-        values, _ = read_bands(path)
-        flat = values.reshape(-1, values.shape[2] if values.ndim == 3 else 1).astype(np.float64)
-        return len(flat), flat.sum(axis=0), np.square(flat).sum(axis=0)
-
-    found = [each for each in survey(sums, chosen)[0] if len(each[1]) == (preprocessing.picture_bands or 1)]
-    if not found:
-        return preprocessing
-    count = sum(each[0] for each in found)
-    mean = np.sum([each[1] for each in found], axis=0) / count
-    squares = np.sum([each[2] for each in found], axis=0) / count
-    std = np.sqrt(np.maximum(squares - mean**2, 0))
-    std[std <= 1e-6 * np.maximum(1, abs(mean))] = 1.0  # a band without any variation
-    places = [band - 1 for band in preprocessing.bands] or [0] * len(preprocessing.mean)
-    return replace(preprocessing, mean=tuple(mean[places].tolist()), std=tuple(std[places].tolist()), scale=SPREAD)
-
-
 @contextmanager
-def _opened(path: str | os.PathLike[str]) -> Iterator[_Bands]:
+def _opened(path: str | os.PathLike[str]) -> Iterator[_OpenPicture]:
     with reading(path) as stream:
         start = stream.read(6)
     if start == _NPY:
@@ -154,11 +101,11 @@ def _opened(path: str | os.PathLike[str]) -> Iterator[_Bands]:
         with _tiff(path) as found:
             yield found
     else:
-        with opened(path) as image:
+        with open_picture(path) as image:
             yield _in_picture(path, image)._replace(orientation=int(image.getexif().get(ORIENTATION, 1)))
 
 
-def _in_npy(path: str | os.PathLike[str]) -> _Bands:
+def _in_npy(path: str | os.PathLike[str]) -> _OpenPicture:
     try:
         values = np.load(path, mmap_mode="r", allow_pickle=False)
     except (ValueError, OSError, EOFError, SyntaxError) as error:
@@ -176,49 +123,49 @@ def _in_npy(path: str | os.PathLike[str]) -> _Bands:
     bands = values.shape[2] if values.ndim == 3 else 1
     _check(path, values.shape[0], values.shape[1], bands)
     bits = _bits(values.dtype)
-    return _Bands(Kind(bands, bits), lambda: np.array(values, PICTURE_TYPES[bits]))
+    return _OpenPicture(PixelFormat(bands, bits), lambda: np.array(values, PICTURE_TYPES[bits]))
 
 
-def _in_picture(path: str | os.PathLike[str], image: ImageFile.ImageFile) -> _Bands:
-    """A file that Pillow reads exactly, or a PNG of 16-bit colours."""
-    reader = _reader(image)  # unknown once the picture is decoded, as looking for transparency does
+def _in_picture(path: str | os.PathLike[str], image: ImageFile.ImageFile) -> _OpenPicture:
+    """Describe a file that Pillow reads exactly, or a PNG of 16-bit colours."""
+    reader = _reader(image)  # must come first: looking for transparency decodes the picture, which loses it
     refuse_pages(path, image)
     refuse_transparent(path, image)
     if image.mode in ("I;16", "I;16L", "I;16B", "I;16N") or (image.mode == "I" and image.format in ("PNG", "PPM")):
-        return _Bands(Kind(1, 16), lambda: np.asarray(image).astype(np.uint16))
+        return _OpenPicture(PixelFormat(1, 16), lambda: np.asarray(image).astype(np.uint16))
     if image.mode in ("I", "F"):
-        return _Bands(Kind(1, 32), lambda: np.asarray(image).astype(np.float32))
+        return _OpenPicture(PixelFormat(1, 32), lambda: np.asarray(image).astype(np.float32))
     low = _DEEP_COLORS.get(reader.split(" ")[0]) if image.format == "PNG" else None
     if low is not None:
-        return _Bands(Kind(3, 16), lambda: _deep_colors(path, image, low))
+        return _OpenPicture(PixelFormat(3, 16), lambda: _deep_colors(path, image, low))
     if ";16" in reader or (image.format == "PPM" and int(reader.partition(" ")[2] or 255) > 255):
         raise DataError(
-            f"{path}: is a {image.format} picture of 16 bits in a form that is not read exactly ({reader}); save it as "
+            f"{path}: is a 16-bit {image.format} picture in a form that cannot be read exactly ({reader}); save it as "
             "PNG without alpha, or as TIFF."
         )
     if image.mode in ("1", "L", "LA", "La"):
-        return _Bands(Kind(1, 8), lambda: np.array(image.convert("L")))
-    return _Bands(Kind(3, 8), lambda: np.array(image.convert("RGB")))
+        return _OpenPicture(PixelFormat(1, 8), lambda: np.array(image.convert("L")))
+    return _OpenPicture(PixelFormat(3, 8), lambda: np.array(image.convert("RGB")))
 
 
 def _reader(image: ImageFile.ImageFile) -> str:
-    """What Pillow calls the form in which the file's values are stored; for PPM, with the brightest value."""
+    """Pillow's name for the stored form of the values; for PPM it includes the brightest value."""
     arguments = image.tile[0][3] if image.tile else ""
     return " ".join(map(str, arguments)) if isinstance(arguments, tuple) else str(arguments)
 
 
 def _deep_colors(path: str | os.PathLike[str], image: ImageFile.ImageFile, low: str) -> np.ndarray:
-    """A PNG's colours of 16 bits: Pillow's readers give 8 bits, so the file is read for the high and the low ones."""
+    """Read the 16-bit colours of a PNG. Pillow decodes 8 bits at a time: first the high bytes, then the low bytes."""
     high = np.array(image.convert("RGB")).astype(np.uint16)
-    with opened(path) as again:
+    with open_picture(path) as again:
         codec, box, offset, _ = again.tile[0]
         again.tile = [type(again.tile[0])(codec, box, offset, low)]
         return high << np.uint16(8) | np.array(again.convert("RGB"))
 
 
 @contextmanager
-def _tiff(path: str | os.PathLike[str]) -> Iterator[_Bands]:
-    """A TIFF file: by Pillow where that is exact, else by tifffile."""
+def _tiff(path: str | os.PathLike[str]) -> Iterator[_OpenPicture]:
+    """Open a TIFF file with Pillow where that is exact, otherwise with tifffile."""
     import tifffile
 
     try:
@@ -226,43 +173,44 @@ def _tiff(path: str | os.PathLike[str]) -> Iterator[_Bands]:
             page = _only_page(path, file)
             height, width, samples = int(page.imagelength), int(page.imagewidth), int(page.samplesperpixel)
             extra = [int(each) for each in page.extrasamples]
-            bands = samples - sum(each in (1, 2) for each in extra)  # these are declared to be alpha
+            bands = samples - sum(each in (1, 2) for each in extra)  # 1 and 2 declare alpha
             if bands < samples - (extra[-1:] in ([1], [2])):
-                raise DataError(f"{path}: declares bands before the last one to be alpha; save it without them.")
+                raise DataError(f"{path}: declares a band before the last one as alpha; save it without alpha bands.")
             dtype = page.dtype
             if page.imagedepth != 1 or dtype is None or dtype.kind not in "buif":
-                raise DataError(f"{path}: holds values of a kind that pictures have not ({page.axes}, {dtype}).")
+                raise DataError(f"{path}: holds values of a type that pictures cannot have ({page.axes}, {dtype}).")
             kind = "u" if dtype.kind == "b" else dtype.kind
             name, bits = page.photometric.name, int(page.bitspersample)
-            plain = (
+            exact_in_pillow = (
                 (samples == 1 and (kind, bits) in _EXACT and not (name == "MINISWHITE" and bits > 8))
                 or (samples == 2 and bands == 1 and (kind, bits) == ("u", 8))
                 or (name in _COLORS and bands == 3 and (kind, bits) == ("u", 8))
                 or name == "SEPARATED"
             )
-            if not plain:
+            if not exact_in_pillow:
                 _check(path, height, width, samples)
                 if max(map(int, page.chunks)) > MAX_PIXELS or np.prod(page.chunks, dtype=np.float64) > 4 * MAX_PIXELS:
                     raise too_large(path, f"tiles of {'×'.join(map(str, page.chunks))}")
-                yield _Bands(Kind(bands, _bits(dtype)), lambda: _pixels(path, page, bands), _orientation(page))
+                pixel_format = PixelFormat(bands, _bits(dtype))
+                yield _OpenPicture(pixel_format, lambda: _pixels(path, page, bands), _orientation(page))
                 return
     except FcnliteError:
         raise
     except Exception as error:  # tifffile raises a dozen types for damaged files
-        raise FileError(f"{path}: is a damaged TIFF file, or of a kind that is not read ({error}).") from error
-    with opened(path) as image:
+        raise FileError(f"{path}: is a damaged TIFF file, or of an unsupported kind ({error}).") from error
+    with open_picture(path) as image:
         yield _in_picture(path, image)._replace(orientation=int(image.getexif().get(ORIENTATION, 1)))
 
 
 def _only_page(path: str | os.PathLike[str], file: Any) -> Any:
-    """The page that is the picture: the first. Smaller copies and masks of it, as maps have them, do not count."""
+    """The first page, which is the picture. Raises `DataError` for other pages, except its smaller copies and masks."""
     first = file.pages[0]
     for other in file.pages[1:2]:
         page = other.aspage()
         if page.shape == first.shape and not int(page.subfiletype) & 5:
             raise DataError(
-                f"{path}: holds several pictures ({len(file.pages)} pages); save each in a file of its own, or bands "
-                "that belong together as one page (or a .npy file) of H×W×bands."
+                f"{path}: holds several pictures ({len(file.pages)} pages); save each in its own file, or save "
+                "bands that belong together as one page (or a .npy file) of H×W×bands."
             )
     return first
 
@@ -274,7 +222,7 @@ def _pixels(path: str | os.PathLike[str], page: Any, bands: int) -> np.ndarray:
         if "imagecodecs" not in str(error):
             raise
         raise FileError(
-            f"{path}: is compressed in a way ({page.compression.name}) that needs the package imagecodecs: "
+            f"{path}: its compression ({page.compression.name}) needs the package imagecodecs: "
             "pip install fcnlite[tiff], or save the file uncompressed."
         ) from error
     if page.axes.startswith("S"):
@@ -291,7 +239,7 @@ def _orientation(page: Any) -> int:
 
 
 def _bits(dtype: np.dtype[Any]) -> int:
-    """The bits of the type that keeps numbers of `dtype`: 8, 16 or 32."""
+    """The bits of the type that values of `dtype` are read as: 8, 16 or 32."""
     if dtype.kind == "b" or dtype == np.uint8:
         return 8
     return 16 if dtype == np.uint16 else 32

@@ -1,4 +1,6 @@
-"""Labels that were anti-aliased, resized smoothly or saved with losses: their edges show it."""
+"""Recognises labels that were anti-aliased, resized smoothly or saved with lossy compression.
+
+Each of these blends the numbers of two classes on their edge into numbers between them."""
 
 from __future__ import annotations
 
@@ -10,32 +12,35 @@ import numpy as np
 from fcnlite.arrays import Array
 
 CLASSES = 3
-"""Classes that only blending explains; a thin class of one pixel's width may look like one."""
+"""The number of values with signs of blending from which on labels count as blended. Fewer may be thin classes, one
+pixel wide."""
 EDGES = 1 / 10
-"""Of the pixels on edges, those between two sides: under 1/50 in CamVid, VOC and NYUDv2, also when resized by nearest
-neighbour; 1/4 and more when they are resized smoothly."""
+"""The share of edge pixels with a value between those of two sides, above which labels count as blended. It is under
+1/50 in CamVid, VOC and NYUDv2, also after resizing by nearest neighbour, and at least 1/4 after smooth resizing."""
 
 ON_EDGES_ONLY = 20
-"""Numbers of which no pixel is surrounded by its like: no set of pictures has so many such classes."""
+"""The number of values that occur on edges only, from which on labels count as blended: no data set has so many classes
+without an inner pixel."""
 
-REMEDY = "make the labels anew, resizing by nearest neighbour, without anti-aliasing, saved as PNG all the way"
+REMEDY = "create the labels again: resize by nearest neighbour, without anti-aliasing, and save only as PNG"
 
 
 @dataclass(frozen=True)
 class Counts:
-    """Pixels by label, of one label map or of several."""
+    """Pixel counts by value, of one label map or several."""
 
     all: Array
+    """All pixels."""
     inner: Array
-    """Those whose four neighbours are the same."""
+    """Pixels whose four neighbours have the same value."""
     between: Array
-    """Those whose number lies between the two beside them, or above and below: what blending two classes makes."""
+    """Pixels with a value between those of their left and right, or upper and lower, neighbours, as blending makes."""
     height: int
     width: int
 
     @staticmethod
     def of(label: Array) -> Counts:
-        """Of an H×W uint8 label map."""
+        """The counts of an H×W uint8 label map."""
         middle = label[1:-1, 1:-1]
         up, down, left, right = label[:-2, 1:-1], label[2:, 1:-1], label[1:-1, :-2], label[1:-1, 2:]
         inner = (middle == up) & (middle == down) & (middle == left) & (middle == right)
@@ -44,7 +49,7 @@ class Counts:
 
     @staticmethod
     def total(parts: Sequence[Counts]) -> Counts:
-        """All together; height and width are the smallest."""
+        """The sums of the counts; height and width are the smallest ones."""
         return Counts(
             np.sum([each.all for each in parts], axis=0),
             np.sum([each.inner for each in parts], axis=0),
@@ -54,8 +59,8 @@ class Counts:
         )
 
 
-def blended(counts: Counts) -> str | None:
-    """What looks blended, in words: new numbers on edges that stand nowhere else, or far too many between two sides."""
+def signs_of_blending(counts: Counts) -> str | None:
+    """Describe the signs of blending: values on edges only, or many edge pixels between two sides. None if absent."""
     thin = np.count_nonzero((counts.all > 0) & (counts.inner == 0))
     if thin >= ON_EDGES_ONLY:
         return f"{thin} of {np.count_nonzero(counts.all)} numbers are found on edges only"

@@ -1,7 +1,7 @@
 """CamVid: road scenes from a driving car, 480×360, 11 classes (Brostow, Fauqueur, Cipolla, 2009).
 
-In the form that the SegNet tutorial publishes: 367 training, 101 validation and 233 test pairs, the 32
-original classes merged into 11, number 11 for void.
+The form that the SegNet tutorial publishes: 367 training, 101 validation and 233 test pairs, the 32 original classes
+merged into 11, and number 11 for void.
 """
 
 from __future__ import annotations
@@ -9,8 +9,9 @@ from __future__ import annotations
 import os
 from pathlib import Path, PurePosixPath
 
-from fcnlite.data.pairs import FileDataset, Files, Numbers, picture_and_label, plain_values
-from fcnlite.data.problems import complain
+from fcnlite.data.file_dataset import FileDataset, SampleFiles, picture_and_label
+from fcnlite.data.number_table import NumberTable, identity_values
+from fcnlite.data.problems import raise_if_any
 from fcnlite.data.published import find_folder
 from fcnlite.data.sample import VOID
 from fcnlite.description.model_info import Labels
@@ -31,8 +32,8 @@ VOID_NUMBER = 11
 class CamVid(FileDataset):
     """CamVid below `root`.
 
-    The lists name an image and its label a line, with a path of their author's machine before the part that
-    exists below `root`: the longest end of the path that exists is taken.
+    Each line of a list names an image and its label. The paths begin with folders of their author's machine, so the
+    longest trailing part of each path that exists below `root` is used.
     """
 
     splits = ("train", "val", "test")
@@ -44,7 +45,7 @@ class CamVid(FileDataset):
     def __init__(self, split: str, root: str | os.PathLike[str]) -> None:
         folder = find_folder("camvid", root, ("CamVid",), (f"{split}.txt",), self.published)
         listing = folder / f"{split}.txt"
-        files: list[Files] = []
+        files: list[SampleFiles] = []
         problems: list[str] = []
         for number, line in enumerate(read_text(listing).splitlines(), start=1):
             words = line.split()
@@ -62,15 +63,15 @@ class CamVid(FileDataset):
             image, label = paths
             if image is not None and label is not None:
                 files.append(picture_and_label(image.stem, image, label))
-        complain(f"data set 'camvid' ({split})", problems)
+        raise_if_any(f"data set 'camvid' ({split})", problems)
         if not files:
-            raise DataError(f"{listing}: lists nothing. {self.published}")
-        read = Numbers({**plain_values(len(CLASSES)), VOID_NUMBER: VOID}, len(CLASSES))
+            raise DataError(f"{listing}: is empty. {self.published}")
+        read = NumberTable({**identity_values(len(CLASSES)), VOID_NUMBER: VOID}, len(CLASSES))
         super().__init__("camvid", split, {"label": Labels(CLASSES, COLORS)}, files, {"label": read})
 
 
 def _below(folder: Path, listed: str) -> Path | None:
-    """The longest end of the path `listed` that is a file below `folder`."""
+    """The longest trailing part of the path `listed` that is a file below `folder`."""
     parts = PurePosixPath(listed.lstrip("/")).parts
     if ".." in parts:
         return None

@@ -1,10 +1,11 @@
-"""Cityscapes: street scenes of 50 cities, 2048×1024, 19 classes that are trained and measured (Cordts et al., 2016)."""
+"""Cityscapes: street scenes of 50 cities, 2048×1024, 19 classes for training and evaluation (Cordts et al., 2016)."""
 
 from __future__ import annotations
 
 import os
 
-from fcnlite.data.pairs import FileDataset, Numbers, picture_and_label
+from fcnlite.data.file_dataset import FileDataset, picture_and_label
+from fcnlite.data.number_table import NumberTable
 from fcnlite.data.published import find_folder
 from fcnlite.data.sample import VOID
 from fcnlite.description.model_info import Labels
@@ -12,7 +13,7 @@ from fcnlite.errors import DataError
 from fcnlite.files import cannot_read
 
 CLASSES = {
-    # trainId 0 to 18: the number in the labelIds files, and the colour.
+    # In the order of trainId, 0 to 18: the number in the labelIds files, and the colour.
     "road": (7, (128, 64, 128)),
     "sidewalk": (8, (244, 35, 232)),
     "building": (11, (70, 70, 70)),
@@ -34,7 +35,7 @@ CLASSES = {
     "bicycle": (33, (119, 11, 32)),
 }
 IDS = range(34)
-"""All numbers of labelIds files; those of no class above are void."""
+"""All numbers of labelIds files; those without a class above are void."""
 
 _PICTURE, _LABEL = "_leftImg8bit.png", "_gtFine_labelIds.png"
 
@@ -70,5 +71,5 @@ class Cityscapes(FileDataset):
             split,
             {"label": Labels(tuple(CLASSES), colors)},
             files,
-            {"label": Numbers(values, len(CLASSES))},
+            {"label": NumberTable(values, len(CLASSES))},
         )

@@ -1,4 +1,4 @@
-"""What every data set is: a sequence of labelled pictures."""
+"""The base class of all data sets: a sequence of labelled pictures."""
 
 from __future__ import annotations
 
@@ -6,23 +6,22 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from typing import ClassVar
 
-from fcnlite.data.census import Census
-from fcnlite.data.checking import check_sample
-from fcnlite.data.problems import Progress, complain, survey
-from fcnlite.data.sample import Sample
+from fcnlite.data.problems import Progress, raise_if_any, try_all
+from fcnlite.data.sample import Sample, check_sample
+from fcnlite.data.statistics import Statistics
 from fcnlite.description.model_info import Labels, Preprocessing
 from fcnlite.errors import DataError, FcnliteError
 from fcnlite.text import classes_in_words, html_table
 
 
 class Dataset(ABC):
-    """A sequence of samples; reading one is safe from several threads at a time."""
+    """A sequence of samples. Several threads may read samples at the same time."""
 
     splits: ClassVar[tuple[str, ...]]
     usual: ClassVar[tuple[str, str]] = ("train", "val")
-    """The splits that are trained on and measured on, unless others are asked for."""
+    """The default splits to train on and to evaluate on."""
     published: ClassVar[str] = ""
-    """Of a set that lies in files: where it is published, and how its folder must look."""
+    """Where the files of the data set are published, and what its folder must contain."""
 
     def __init__(
         self,
@@ -35,39 +34,39 @@ class Dataset(ABC):
         self.name = name
         self.split = split
         self.labels = labels
-        """What its label maps mean, by the blob that they are fed to; the first is the one that counts."""
+        """Classes and colours of each label map, by the blob that it is fed to. The first label map is the main one."""
         self._preprocessing = preprocessing
         self.bands: tuple[int, ...] = ()
-        """The bands that were asked for, if any were."""
+        """The bands that the user chose; empty if none."""
         self.pictures = tuple(pictures)
-        """The blobs that its pictures are fed to."""
+        """The blobs that the pictures are fed to."""
         self.sizes: dict[tuple[int, int], str] = {}
-        """Heights and widths that `usable` has met, each with the name of a sample that has it."""
+        """The sizes (height, width) that `usable` found, each with the name of a sample of that size."""
         self.skipped: Sequence[str] = ()
-        """What is wrong with the samples that were left out."""
-        self.census = Census()
-        """What `usable` has found in the samples that it has read."""
+        """The problems of the samples that were left out."""
+        self.statistics = Statistics()
+        """Statistics of the samples that `usable` has read."""
         self.origin = ""
-        """What generated samples depend on beside split and index; empty where they are read."""
+        """The settings, besides split and index, that generated samples depend on; empty for files."""
 
     @property
     def preprocessing(self) -> Preprocessing:
-        """How its pictures are fed: in its own way, else as bytes less ImageNet's mean."""
+        """The preprocessing of its pictures: its own, otherwise bytes minus ImageNet's mean."""
         return self.own_preprocessing or Preprocessing()
 
     @property
     def own_preprocessing(self) -> Preprocessing | None:
-        """How its pictures are fed whatever the net says: depth, bands, a mean of its own. None: as the net says."""
+        """The preprocessing that overrides the net's (for depth, bands or a mean of its own); None to use the net's."""
         return self._preprocessing
 
     @property
     def classes(self) -> tuple[str, ...]:
-        """The classes of the first label."""
+        """The class names of the first label map."""
         return next(iter(self.labels.values())).classes
 
     @property
     def colors(self) -> tuple[tuple[int, int, int], ...]:
-        """(red, green, blue) of each class of the first label, for display."""
+        """The display colour (red, green, blue) of each class of the first label map."""
         return next(iter(self.labels.values())).colors
 
     @abstractmethod
@@ -77,30 +76,29 @@ class Dataset(ABC):
     def __getitem__(self, index: int) -> Sample: ...
 
     def check(self, progress: Progress | None = None) -> None:
-        """Read every sample once, in a few threads; raise one `DataError` that lists those of no use.
+        """Read every sample once, in several threads; raise one `DataError` that lists the samples that cannot be used.
 
-        What `__getitem__` returns is checked too: types, shapes, sizes, labels within the classes, names of blobs.
-
-        Pictures are decoded too: a header tells the size but not that the file ends halfway.
-        `progress(done, total)` is called in the calling thread after each sample.
+        This checks what `__getitem__` returns: types, shapes, sizes, label values and blob names. It also decodes all
+        pictures, since a header does not show that a file is truncated. `progress(done, total)` is called in the
+        calling thread after each sample.
         """
         _, problems = self.usable(progress)
-        complain(f"data set {self.name!r} ({self.split})", problems)
+        raise_if_any(f"data set {self.name!r} ({self.split})", problems)
 
     def usable(self, progress: Progress | None = None) -> tuple[Sequence[int], list[str]]:
-        """Read every sample, as `check` does: the indices of those that can be used, what is wrong with the others."""
+        """Read every sample like `check`; return the indices of the usable samples and the problems of the others."""
 
         def read(index: int) -> int:
-            self._visit(index)  # not returned: the pictures of a whole set need not fit into memory
+            self._visit(index)  # not returned: the pictures of a whole data set may not fit into memory
             return index
 
-        return survey(read, range(len(self)), progress)
+        return try_all(read, range(len(self)), progress)
 
     def _visit(self, index: int) -> Sample:
         sample = read_sample(self, index)
         height, width = sample.image.shape[:2]
         self.sizes.setdefault((height, width), sample.name)
-        self.census.add(index, sample)
+        self.statistics.add(index, sample)
         return sample
 
     def __repr__(self) -> str:
@@ -108,11 +106,11 @@ class Dataset(ABC):
         try:
             classes = (f"{blob}: {classes_in_words(each.classes)}" for blob, each in self.labels.items())
             return "; ".join((f"{self._title()}, pictures for {', '.join(self.pictures)}", *classes))
-        except Exception:  # a set of somebody's own, or one that is half made
+        except Exception:  # a user's data set may fail here, or a half-built one
             return object.__repr__(self)
 
     def _repr_html_(self) -> str | None:
-        """The same for notebooks, with a table of classes and their colours."""
+        """The same line for notebooks, with a table of the classes and their colours."""
         try:
             lines = [("label", "class", "name", "red, green, blue")]
             for blob, labels in self.labels.items():
@@ -128,15 +126,15 @@ class Dataset(ABC):
 
 
 class Subset(Dataset):
-    """The samples of `whole` with these indices; `skipped`: what is wrong with the others."""
+    """The samples of `whole` at `indices`; `skipped` lists the problems of the others."""
 
     def __init__(self, whole: Dataset, indices: Sequence[int], skipped: Sequence[str] = ()) -> None:
         super().__init__(whole.name, whole.split, whole.labels, pictures=whole.pictures)
         self.sizes = whole.sizes
         self.skipped = skipped
         self.origin = whole.origin
-        if whole.census.covers(indices):
-            self.census = whole.census.renumbered(indices)
+        if whole.statistics.covers(indices):
+            self.statistics = whole.statistics.renumbered(indices)
         self._whole = whole
         self.bands = whole.bands
         self._indices = indices
@@ -153,11 +151,11 @@ class Subset(Dataset):
 
 
 def read_sample(dataset: Dataset, index: int) -> Sample:
-    """Sample `index` of the set, checked.
+    """Read sample `index` of the data set and check it.
 
-    Raises `DataError`, naming set, split and sample, for one that cannot be read or is no sample: pictures that are
-    not H×W or H×W×C of uint8, uint16 or float32, labels that are not H×W of uint8 below the number of classes or 255,
-    other sizes among them, blobs that the set does not name.
+    Raises `DataError`, which names data set, split and sample, if the sample cannot be read or is invalid: its pictures
+    must be H×W or H×W×C of uint8, uint16 or float32, its labels H×W of uint8 with values below the number of classes
+    or 255, all of one size, for the blobs that the data set names.
     """
     try:
         sample = dataset[index]
@@ -175,4 +173,5 @@ def read_sample(dataset: Dataset, index: int) -> Sample:
 
 
 def where(dataset: Dataset, index: int) -> str:
+    """The data set, split and sample for the start of an error message."""
     return f"data set {dataset.name!r} ({dataset.split}), sample {index}"

@@ -1,7 +1,7 @@
 """ISBI 2012: cell membranes in 30 electron-microscopy slices of 512×512 gray pixels (Arganda-Carreras et al., 2015).
 
-The challenge keeps the labels of its test volume, so that figures come from cross-validation on the 30 labelled slices.
-Neighbouring slices look alike: each fold holds out a block of consecutive ones.
+The labels of the test volume are not public, so results come from cross-validation on the 30 labelled slices.
+Neighbouring slices look alike; each fold therefore holds out a block of consecutive slices.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from fcnlite.data.dataset import Dataset
-from fcnlite.data.pairs import Numbers
+from fcnlite.data.number_table import NumberTable
 from fcnlite.data.pictures import count_pages, read_gray_page
 from fcnlite.data.published import find_folder
 from fcnlite.data.sample import Sample
@@ -22,16 +22,16 @@ from fcnlite.files import cannot_read
 
 CLASSES = ("membrane", "cell")
 VALUES = {0: 0, 255: 1}
-"""Of the label files: black membranes between white cells."""
+"""The class of each value in the label files, which show black membranes between white cells."""
 
 _VOLUMES = ("train-volume.tif", "train-labels.tif")
 
 
 class ISBI(Dataset):
-    """The slices below `root`, one file each or as the challenge's two TIFF volumes.
+    """The slices below `root`, as one file per slice or as the two TIFF volumes of the challenge.
 
-    Of `folds` blocks of slices number `fold`, from 0 on, is the validation split, the others are the training split;
-    the split `all` has every slice.
+    The slices are divided into `folds` blocks. Block `fold`, counted from 0, is the validation split, the others are
+    the training split; the split `all` has every slice.
     """
 
     splits = ("train", "val", "all")
@@ -56,18 +56,20 @@ class ISBI(Dataset):
         return len(self._slices)
 
     def __getitem__(self, index: int) -> Sample:
-        """Slice `index` of the split. Raises `FileError` or `DataError`, naming the file, if it cannot be used."""
+        """Read slice `index` of the split. Raises `FileError` or `DataError`, which names the file, if it cannot be used."""
         number, image, label, page = self._slices[index]
         picture = read_gray_page(image, page)
-        labels = Numbers(VALUES, len(CLASSES), lambda path: read_gray_page(path, page))(label)
+        labels = NumberTable(VALUES, len(CLASSES), lambda path: read_gray_page(path, page))(label)
         if picture.shape != labels.shape:
             sizes = " and ".join(f"{each.shape[1]}×{each.shape[0]}" for each in (picture, labels))
-            raise DataError(f"{image} and {label}: slice {number} is of {sizes} pixels; a pair must agree in size.")
+            raise DataError(
+                f"{image} and {label}: slice {number} has {sizes} pixels; a picture and its label must have one size."
+            )
         return Sample({"data": np.repeat(picture[:, :, None], 3, axis=2)}, {"label": labels}, f"slice {number}")
 
 
 def _pages(root: str | os.PathLike[str]) -> list[tuple[Path, Path, int]]:
-    """The file of each slice, that of its label, and the page in both."""
+    """For each slice: its file, the file of its label, and the page in both."""
     if all((Path(root) / name).is_file() for name in _VOLUMES):
         volume, labels = (Path(root) / name for name in _VOLUMES)
         counts = count_pages(volume), count_pages(labels)

@@ -1,4 +1,4 @@
-"""Batches for training, read and augmented ahead in threads; and samples in order for evaluation."""
+"""Reads and augments batches for training ahead of time in threads, and reads samples in order for evaluation."""
 
 from __future__ import annotations
 
@@ -22,10 +22,10 @@ from fcnlite.errors import DataError, FcnliteError
 class Loader:
     """Endless shuffled batches of `dataset`.
 
-    Each epoch goes through all samples in an order of its own; batches run on over the end of an epoch. The
-    order is a function of (seed, epoch), what augmentation draws one of (seed, epoch, sample): what a batch holds
-    depends on where it begins, not on what came before it, nor on how many `threads` read. `ahead` batches are
-    held ready or in work.
+    Each epoch visits all samples in its own order, and a batch may span the end of an epoch. The order is a function of
+    (seed, epoch), the random numbers of augmentation are a function of (seed, epoch, sample). The contents of a batch
+    therefore depend only on its first position, not on earlier batches or the number of `threads`. `ahead` is the
+    number of batches that are ready or being read.
     """
 
     def __init__(
@@ -42,9 +42,9 @@ class Loader:
         if min(batch_size, threads, ahead) < 1:
             raise DataError(f"loader: batch_size {batch_size}, threads {threads}, ahead {ahead}: expected 1 or more.")
         if len(dataset) == 0:
-            raise DataError(f"data set {dataset.name!r} ({dataset.split}): is empty; there is nothing to train on.")
+            raise DataError(f"data set {dataset.name!r} ({dataset.split}): is empty; training needs samples.")
         self.waited = 0.0
-        """Seconds that the consumer has waited for batches: near 0 if reading keeps up."""
+        """Seconds that the consumer has waited for batches: near 0 if reading is fast enough."""
         self._dataset = dataset
         self._batch_size = batch_size
         self._preprocessing = preprocessing
@@ -54,11 +54,11 @@ class Loader:
         self._ahead = ahead
 
     def batches(self, start: int = 0) -> Generator[dict[str, np.ndarray], None, None]:
-        """Batches by the names of blobs: pictures N×C×H×W float32 ("data"), labels N×1×H×W uint8 ("label").
+        """Batches as arrays by blob: pictures N×C×H×W float32 ("data"), labels N×1×H×W uint8 ("label").
 
-        The first begins with sample `start` of the endless row of epochs: `start=k * batch_size` goes on after k
-        batches, with another batch size too. The threads end when the iterator is closed or an error leaves it;
-        errors name the file. Pictures that differ in size, with a batch size above 1 and no crop, are a `DataError`.
+        The first batch begins with sample `start` of the endless sequence of epochs: `start=k * batch_size` continues
+        after k batches, even of another batch size. The threads end when the iterator is closed or raises an error.
+        Errors name the file. Raises `DataError` if pictures of one batch differ in size, because no crop is set.
         """
         places = self._places(start)
         batches: deque[list[Future[_Blobs]]] = deque()
@@ -76,7 +76,7 @@ class Loader:
                 pool.shutdown(cancel_futures=True)
 
     def _places(self, position: int) -> Iterator[tuple[int, int]]:
-        """(epoch, index) of the samples from `position` in the endless row of epochs on."""
+        """(epoch, index) of each sample from `position` on in the endless sequence of epochs."""
         epoch, offset = divmod(position, len(self._dataset))
         while True:
             order = generator("order", self._seed, epoch).permutation(len(self._dataset))
@@ -84,7 +84,7 @@ class Loader:
             epoch, offset = epoch + 1, 0
 
     def _load(self, epoch: int, index: int) -> _Blobs:
-        """Sample `index` as `epoch` sees it; runs in the background."""
+        """Read and augment sample `index` for `epoch`; runs in the background."""
         try:
             rng = generator("augment", self._seed, epoch, index)
             sample = augment(read_sample(self._dataset, index), self._augment, rng, self._preprocessing)
@@ -98,7 +98,7 @@ class Loader:
 
 
 def epoch(dataset: Dataset) -> Generator[Sample, None, None]:
-    """Every sample once, in order and as it is; the next ones are read in the background."""
+    """Every sample once, in order and without augmentation; a background thread reads ahead."""
     with ThreadPoolExecutor(1, "fcnlite-loader") as pool:
         waiting: deque[Future[Sample]] = deque()
         indices = iter(range(len(dataset)))
@@ -111,7 +111,7 @@ def epoch(dataset: Dataset) -> Generator[Sample, None, None]:
 
 
 def blobs(sample: Sample, preprocessing: Preprocessing) -> dict[str, np.ndarray]:
-    """What is fed to a net, by name: each picture C×H×W float32, each label 1×H×W uint8."""
+    """The inputs of a net by name: each picture C×H×W float32, each label map 1×H×W uint8."""
     return {
         **{name: to_blob(image, preprocessing.of(name)) for name, image in sample.images.items()},
         **{name: label_to_blob(label) for name, label in sample.labels.items()},
@@ -119,7 +119,7 @@ def blobs(sample: Sample, preprocessing: Preprocessing) -> dict[str, np.ndarray]
 
 
 class _Blobs(NamedTuple):
-    """What is made of a sample in the background."""
+    """The name of a sample and its blobs."""
 
     name: str
     blobs: dict[str, np.ndarray]
@@ -131,15 +131,15 @@ class _Blobs(NamedTuple):
 
 
 def check_sizes(sizes: Mapping[tuple[int, int], str]) -> None:
-    """Refuse pictures that no batch can hold: heights and widths, each with the name of a picture, of which one is
-    allowed. Raises `DataError`."""
+    """Raise `DataError` for more than one size; `sizes` has (height, width), each with the name of a picture."""
     if len(sizes) > 1:
         shown = [f"{name} is {width}×{height}" for (height, width), name in islice(sizes.items(), 2)]
         raise DataError(
-            f"{' and '.join(shown)}, but pictures of one batch must have one size; set crop, or use a batch size of 1."
+            f"{' and '.join(shown)}, but the pictures of a batch must have one size; set crop, or use a batch size of 1."
         )
 
 
 def _stack(samples: list[_Blobs]) -> dict[str, np.ndarray]:
+    """The blobs of a batch."""
     check_sizes({sample.size: sample.name for sample in reversed(samples)})
     return {name: np.stack([sample.blobs[name] for sample in samples]) for name in samples[0].blobs}

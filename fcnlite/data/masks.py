@@ -1,4 +1,4 @@
-"""Labels of two classes by a rule rather than by a table: what is not 0, or what is bright."""
+"""Labels of two classes by a rule instead of a table: values other than 0, or values from a threshold on."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from fcnlite.data.pictures import read_nonzero, read_threshold
+from fcnlite.data.label_files import read_nonzero, read_threshold
 from fcnlite.errors import DataError
 
 _NONZERO, _THRESHOLD = "nonzero", "threshold:"
@@ -15,26 +15,26 @@ _BRIGHTEST = 65535
 
 
 @dataclass(frozen=True)
-class Masks:
-    """Called with a path, it reads that label: class 1 from the value `threshold` on; None: where it is not 0."""
+class MaskRule:
+    """Reads a label as a mask: class 1 for values from `threshold` on, or for values other than 0 if it is None."""
 
     threshold: int | None
 
     @staticmethod
-    def parse(option: str) -> Masks:
-        """From `nonzero` or `threshold:T`. Raises `DataError` for anything else."""
+    def parse(option: str) -> MaskRule:
+        """The rule for the option `nonzero` or `threshold:T`. Raises `DataError` for other options."""
         number = option.removeprefix(_THRESHOLD)
         if option == _NONZERO:
-            return Masks(None)
+            return MaskRule(None)
         if number != option and number.isdecimal() and len(number) < 6 and 1 <= int(number) <= _BRIGHTEST:
-            return Masks(int(number))
+            return MaskRule(int(number))
         raise DataError(
             f"data set 'folder': masks is {option!r}; expected nonzero or threshold:T with T from 1 to {_BRIGHTEST}, "
             "such as threshold:128."
         )
 
     def __call__(self, path: Path) -> np.ndarray:
-        """Raises as `read_nonzero` and `read_threshold` do."""
+        """Read the mask in a file. Raises errors like `read_nonzero` and `read_threshold`."""
         return read_nonzero(path) if self.threshold is None else read_threshold(path, self.threshold)
 
     def __str__(self) -> str:

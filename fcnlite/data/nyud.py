@@ -13,8 +13,9 @@ from pathlib import Path
 
 import numpy as np
 
-from fcnlite.data.mat import label_map, read_mat
-from fcnlite.data.pairs import FileDataset, Files, Numbers
+from fcnlite.data.file_dataset import FileDataset, SampleFiles
+from fcnlite.data.matlab import label_map, read_mat
+from fcnlite.data.number_table import NumberTable
 from fcnlite.data.palette import voc_colors
 from fcnlite.data.published import find_folder, read_split
 from fcnlite.data.sample import VOID
@@ -66,14 +67,14 @@ class NYUD(FileDataset):
             split,
             {"label": Labels(CLASSES, voc_colors(len(CLASSES) + 1)[1:])},
             files,
-            {"label": Numbers(values, len(CLASSES), _segmentation)},
+            {"label": NumberTable(values, len(CLASSES), _segmentation)},
             replace(first[1], others=dict(others)),
         )
 
 
-def _files(folder: Path, name: str, blobs: dict[str, str]) -> Files:
+def _files(folder: Path, name: str, blobs: dict[str, str]) -> SampleFiles:
     images = {blob: folder / "data" / PICTURES[kind][0] / f"img_{name}.png" for blob, kind in blobs.items()}
-    return Files(name, images, {"label": folder / "segmentation" / f"img_{name}.mat"})
+    return SampleFiles(name, images, {"label": folder / "segmentation" / f"img_{name}.mat"})
 
 
 def _segmentation(path: Path) -> np.ndarray:

@@ -10,8 +10,9 @@ from pathlib import Path
 
 import numpy as np
 
-from fcnlite.data.mat import label_map, read_mat
-from fcnlite.data.pairs import FileDataset, Numbers, picture_and_label
+from fcnlite.data.file_dataset import FileDataset, picture_and_label
+from fcnlite.data.matlab import label_map, read_mat
+from fcnlite.data.number_table import NumberTable
 from fcnlite.data.palette import voc_colors
 from fcnlite.data.published import find_folder, read_split
 from fcnlite.description.model_info import Labels
@@ -59,7 +60,7 @@ class PascalContext(FileDataset):
             split,
             {"label": Labels(CLASSES, voc_colors(len(CLASSES)))},
             files,
-            {"label": Numbers(values, len(CLASSES), _label_map)},
+            {"label": NumberTable(values, len(CLASSES), _label_map)},
         )
 
 

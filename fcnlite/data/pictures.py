@@ -7,28 +7,20 @@ from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
-from fcnlite.data.bands import ORIENTATION, Kind, read_bands, upright
-from fcnlite.data.opening import opened, refuse_pages, refuse_size
+from fcnlite.data.bands import ORIENTATION, PixelFormat, read_bands, upright
+from fcnlite.data.picture_files import open_picture, refuse_size
 from fcnlite.description.model_info import Preprocessing
-from fcnlite.errors import DataError, FcnliteError
+from fcnlite.errors import DataError
 from fcnlite.files import read_bytes
 
 if TYPE_CHECKING:
-    from PIL import Image, ImageFile
+    pass
 
 SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".gif", ".webp", ".ppm", ".pgm", ".npy")
 """What picture files are called, in lower case."""
 
-PNG_ONLY = "labels must be PNG, since lossy formats blur class numbers"
-
-_GRAY_SPREAD = 32
-"""Between the channels of a pixel: what a gray picture saved as JPEG does not reach."""
-_FEW_COLORED = 1 / 1000
-"""The share of pixels that may be coloured all the same."""
-
 _PNG_NOTES = (b"eXIf", b"tEXt", b"zTXt", b"iTXt")
 """Parts of a PNG that an orientation may be written in."""
-_LOW_DEPTH_GRAY = {"L;2": 85, "L;4": 17}  # Pillow stretches 2- and 4-bit gray to 0…255 by these factors
 
 
 Orientation = Literal["auto", "upright", "stored"]
@@ -57,14 +49,14 @@ def read_image(
     fits_as_stored_alone = label_size == values.shape[1::-1] and label_size != turned.shape[1::-1]
     if orientation == "upright" or (orientation == "auto" and not fits_as_stored_alone):
         values = turned
-    kind = Kind.of(values)
+    kind = PixelFormat.of(values)
     if preprocessing.color == "BANDS":
-        wanted = Kind(preprocessing.picture_bands, preprocessing.bits)
+        wanted = PixelFormat(preprocessing.picture_bands, preprocessing.bits)
         if kind != wanted:
             raise DataError(f"{path}: has {kind}; expected {wanted}, which the net is trained on.")
         return np.ascontiguousarray(values)
     if preprocessing.bits == 16:
-        if kind != Kind(1, 16):
+        if kind != PixelFormat(1, 16):
             raise DataError(f"{path}: is no gray picture of 16 bits, as is expected here; it has {kind}.")
         return np.ascontiguousarray(values)
     if kind.bits != 8:
@@ -80,117 +72,12 @@ def read_image(
     return np.repeat(values[:, :, None], 3, axis=2) if kind.bands == 1 else np.ascontiguousarray(values)
 
 
-def holds_colors(path: str | os.PathLike[str]) -> bool:
-    """Whether a label shows colours rather than numbers. False where it cannot be read: `read_label` tells why."""
-    try:
-        with opened(path) as image:
-            return image.format == "PNG" and image.mode not in ("1", "L", "P") and not _is_deep(image)
-    except FcnliteError:
-        return False
-
-
-def palette_used(path: str | os.PathLike[str]) -> dict[int, tuple[int, ...]]:
-    """The colour of each number in a palette PNG; none where it is no such file or cannot be read."""
-    try:
-        with opened(path) as image:
-            if image.format != "PNG" or image.mode != "P":
-                return {}
-            numbers = np.unique(np.asarray(image)).tolist()
-            palette = image.getpalette() or []
-            return {number: tuple(palette[3 * number : 3 * number + 3]) for number in numbers}
-    except FcnliteError:
-        return {}
-
-
-def read_label(path: str | os.PathLike[str]) -> np.ndarray:
-    """The numbers in the label PNG at `path` as H×W uint8: indices of a palette image, values of a gray one.
-
-    Raises `FileError` if it cannot be read, `DataError` if it is no PNG, holds colours or numbers above 255.
-    """
-    values = read_numbers(path)
-    if values.max() > 255:
-        raise DataError(
-            f"{path}: is a 16-bit PNG with values up to {values.max()}; expected 0 to 254, or 255 for void. If these "
-            "are the numbers of objects, masks=nonzero makes them one class; remap=FILE gives any values a class."
-        )
-    return values.astype(np.uint8)
-
-
-def read_numbers(path: str | os.PathLike[str]) -> np.ndarray:
-    """As `read_label`, with numbers above 255 in files of 16 bits: H×W integers."""
-    with opened(path) as image:
-        _refuse_losses(path, image)
-        stretch = _LOW_DEPTH_GRAY.get(str(image.tile[0][3]), 1)
-        if image.mode not in ("1", "L", "P") and not _is_deep(image):
-            raise DataError(
-                f"{path}: holds colours ({image.mode}), expected one class number a pixel; "
-                "save the label as 8-bit gray or palette PNG, or give a table of the colours."
-            )
-        values: np.ndarray = np.array(image, np.uint8 if image.mode == "1" else None)
-    return np.asarray(values // stretch) if stretch > 1 else values
-
-
-def read_nonzero(path: str | os.PathLike[str]) -> np.ndarray:
-    """The label PNG at `path` as an H×W uint8 mask: 1 where its number is not 0, or its colour not black.
-
-    Raises `FileError` if it cannot be read, `DataError` if it is no PNG or shows its mask by transparency alone.
-    """
-    with opened(path) as image:
-        _refuse_losses(path, image)
-        shown = _without_alpha(path, image) if image.mode not in ("1", "L", "P") and not _is_deep(image) else image
-        values = np.asarray(shown)
-        mask = np.asarray(values.any(axis=2) if values.ndim == 3 else values != 0)
-        if image.mode == "P" and (np.asarray(image.convert("RGB")).any(axis=2) != mask).any():
-            raise DataError(
-                f"{path}: its palette does not show number 0, and 0 alone, in black, so that masks=nonzero may mean "
-                "its numbers or its colours; use masks=threshold:128 for colours, remap=FILE for numbers."
-            )
-    return mask.astype(np.uint8)
-
-
-def read_threshold(path: str | os.PathLike[str], threshold: int) -> np.ndarray:
-    """The gray picture at `path`, of any format, as an H×W uint8 mask: 1 where it is `threshold` or brighter.
-
-    Raises `FileError` if it cannot be read, `DataError` if it shows colours, or its mask by transparency alone.
-    """
-    with opened(path) as image:
-        refuse_pages(path, image)
-        if _is_deep(image):
-            return (np.asarray(image) >= threshold).astype(np.uint8)
-        colors = np.asarray(_without_alpha(path, image))
-    spread = colors.max(axis=2).astype(np.int16) - colors.min(axis=2)
-    if np.mean(spread > _GRAY_SPREAD) > _FEW_COLORED:
-        raise DataError(
-            f"{path}: shows colours, expected gray for masks=threshold:{threshold}; masks=nonzero takes PNGs whose "
-            "background is black, colors=FILE says what each colour means."
-        )
-    return (colors[:, :, 1] >= threshold).astype(np.uint8)
-
-
-def _without_alpha(path: str | os.PathLike[str], image: Image.Image) -> Image.Image:
-    """`image` as RGB. Raises `DataError` where only its alpha channel shows anything."""
-    rgba = image.convert("RGBA")
-    channels = np.asarray(rgba).reshape(-1, 4)
-    if (channels.min(axis=0) < channels.max(axis=0)).tolist() == [False, False, False, True]:
-        raise DataError(f"{path}: shows its mask by transparency alone; save it as a gray PNG.")
-    return rgba.convert("RGB")
-
-
-def read_colors(path: str | os.PathLike[str]) -> np.ndarray:
-    """The colours in the label PNG at `path` as H×W×3 uint8 RGB. Raises as `read_label` does."""
-    with opened(path) as image:
-        _refuse_losses(path, image)
-        if _is_deep(image):
-            raise DataError(f"{path}: is a 16-bit gray PNG; expected a label of colours.")
-        return np.array(image.convert("RGB"))
-
-
 def read_gray_page(path: str | os.PathLike[str], page: int) -> np.ndarray:
     """Page `page` of a gray picture file (a TIFF may hold several) as H×W uint8.
 
     Raises `FileError` if it cannot be read, `DataError` if it is too large or not gray of 8 bits.
     """
-    with opened(path) as image:
+    with open_picture(path) as image:
         image.seek(page)
         if image.mode not in ("1", "L"):
             raise DataError(f"{path}: is no gray picture of 8 bits ({image.mode}), as is expected here.")
@@ -200,7 +87,7 @@ def read_gray_page(path: str | os.PathLike[str], page: int) -> np.ndarray:
 
 def count_pages(path: str | os.PathLike[str]) -> int:
     """How many pictures the file holds. Raises `FileError` and `DataError` as `read_gray_page` does."""
-    with opened(path) as image:
+    with open_picture(path) as image:
         return int(getattr(image, "n_frames", 1))
 
 
@@ -226,21 +113,12 @@ def _stretched(values: np.ndarray, low: float, high: float) -> np.ndarray:
     return np.clip((values.astype(np.float32) - np.float32(low)) * np.float32(factor), 0, 255).astype(np.uint8)
 
 
-def _is_deep(image: Image.Image) -> bool:
-    return image.mode.startswith("I") or image.mode == "F"
-
-
-def _refuse_losses(path: str | os.PathLike[str], image: ImageFile.ImageFile) -> None:
-    if image.format != "PNG":
-        raise DataError(f"{path}: is a {image.format} file; {PNG_ONLY}.")
-
-
 def orientation_of(path: str | os.PathLike[str]) -> tuple[int, tuple[int, int]]:
     """The EXIF orientation of a picture, 1 (as stored) to 8, and its size as stored: width, height.
 
     Raises `FileError` if it cannot be read, `DataError` if it is too large.
     """
-    with opened(path) as image:
+    with open_picture(path) as image:
         size = image.size
         if image.format == "PNG" and not any(kind in read_bytes(path) for kind in _PNG_NOTES):
             return 1, size  # asked for it, Pillow would decode the whole picture
@@ -250,5 +128,5 @@ def orientation_of(path: str | os.PathLike[str]) -> tuple[int, tuple[int, int]]:
 
 def size_of(path: str | os.PathLike[str]) -> tuple[int, int]:
     """Width and height as stored. Raises as `orientation_of` does."""
-    with opened(path) as image:
+    with open_picture(path) as image:
         return image.size

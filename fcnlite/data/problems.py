@@ -1,4 +1,4 @@
-"""Many files, one error: what is wrong with each is collected and told at once."""
+"""The problems of many files, collected and reported in one error."""
 
 from __future__ import annotations
 
@@ -10,22 +10,22 @@ from fcnlite import config
 from fcnlite.errors import DataError, FcnliteError
 
 SHOWN = 10
-"""Problems named in an error; the others are counted."""
+"""The number of problems that an error lists; the others are counted."""
 
 Progress = Callable[[int, int], None]
-"""Called with the number done and the number of all."""
+"""Called with the number of items done and the total."""
 Item = TypeVar("Item")
 Result = TypeVar("Result")
 
 
-def survey(
+def try_all(
     work: Callable[[Item], Result],
     items: Sequence[Item],
     progress: Progress | None = None,
 ) -> tuple[list[Result], list[str]]:
-    """`work` on every item, in a few threads: the results, and the messages of our exceptions, in order.
+    """Call `work` on every item in several threads; return the results, and the messages of `FcnliteError`s, in order.
 
-    `progress(done, total)` is called in this thread after each item.
+    `progress(done, total)` is called in the calling thread after each item.
     """
     results: list[Result] = []
     problems: list[str] = []
@@ -44,15 +44,15 @@ def survey(
     return results, problems
 
 
-def complain(where: str, problems: Sequence[str]) -> None:
-    """Raise a `DataError` that lists `problems`, if there are any."""
+def raise_if_any(where: str, problems: Sequence[str]) -> None:
+    """Raise one `DataError` that lists `problems`, if there are any."""
     if problems:
         count = f"{len(problems)} " + ("problem" if len(problems) == 1 else "problems")
-        raise DataError(listing(f"{where}: {count}", problems))
+        raise DataError(format_problems(f"{where}: {count}", problems))
 
 
-def listing(heading: str, problems: Sequence[str], shown: int = SHOWN) -> str:
-    """The first problems, one a line below the heading; the others are counted."""
+def format_problems(heading: str, problems: Sequence[str], shown: int = SHOWN) -> str:
+    """The heading, then the first problems, one per line, and the number of the others."""
     lines = [f"{heading}:", *(f"  {problem}" for problem in problems[:shown])]
     if len(problems) > shown:
         lines.append(f"  and {len(problems) - shown} more.")

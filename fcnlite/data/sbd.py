@@ -11,8 +11,9 @@ from pathlib import Path
 
 import numpy as np
 
-from fcnlite.data.mat import label_map, read_mat
-from fcnlite.data.pairs import FileDataset, Files, Numbers, picture_and_label, plain_values
+from fcnlite.data.file_dataset import FileDataset, SampleFiles, picture_and_label
+from fcnlite.data.matlab import label_map, read_mat
+from fcnlite.data.number_table import NumberTable, identity_values
 from fcnlite.data.published import find_folder, read_list, read_split
 from fcnlite.data.voc import CLASSES, LABELS, VOC, find_voc, voc_files
 from fcnlite.errors import DataError
@@ -30,19 +31,19 @@ class SBD(FileDataset):
     def __init__(self, split: str, root: str | os.PathLike[str], *, voc: str | os.PathLike[str] | None = None) -> None:
         inside = ("dataset", "benchmark_RELEASE/dataset")
         folder = find_folder("sbd", root, inside, ("img", "cls", "train.txt"), self.published)
-        values = plain_values(len(CLASSES))
+        values = identity_values(len(CLASSES))
         if split == "seg11valid":
             files = _seg11valid(folder, voc)
-            read = Numbers(values, len(CLASSES))
+            read = NumberTable(values, len(CLASSES))
         else:
             names = read_split(folder, split)
             pictures, labels = folder / "img", folder / "cls"
             files = [picture_and_label(name, pictures / f"{name}.jpg", labels / f"{name}.mat") for name in names]
-            read = Numbers(values, len(CLASSES), _segmentation)
+            read = NumberTable(values, len(CLASSES), _segmentation)
         super().__init__("sbd", split, {"label": LABELS}, files, {"label": read})
 
 
-def _seg11valid(sbd: Path, voc_root: str | os.PathLike[str] | None) -> list[Files]:
+def _seg11valid(sbd: Path, voc_root: str | os.PathLike[str] | None) -> list[SampleFiles]:
     if voc_root is None:
         raise DataError(
             "data set 'sbd': the split 'seg11valid' is made of PASCAL VOC 2011's val; say where that lies, with "

@@ -11,8 +11,9 @@ from pathlib import Path
 
 import numpy as np
 
-from fcnlite.data.mat import label_map, read_mat
-from fcnlite.data.pairs import FileDataset, Files, Numbers
+from fcnlite.data.file_dataset import FileDataset, SampleFiles
+from fcnlite.data.matlab import label_map, read_mat
+from fcnlite.data.number_table import NumberTable
 from fcnlite.data.palette import voc_colors
 from fcnlite.data.published import find_folder, read_split
 from fcnlite.data.sample import VOID
@@ -45,7 +46,7 @@ class SIFTFlow(FileDataset):
         folder = find_folder("siftflow", root, inside, (*(f"{kind}/{_SCENES}" for kind in kinds),), self.published)
         images, semantic, geometric = (folder / kind / _SCENES for kind in kinds)
         files = [
-            Files(
+            SampleFiles(
                 name,
                 {"data": images / f"{name}.jpg"},
                 {"sem": semantic / f"{name}.mat", "geo": geometric / f"{name}.mat"},
@@ -65,8 +66,8 @@ class SIFTFlow(FileDataset):
         )
 
 
-def _reader(classes: tuple[str, ...], void: dict[int, int]) -> Numbers:
-    return Numbers({**void, **{number: number - 1 for number in range(1, len(classes) + 1)}}, len(classes), _labels)
+def _reader(classes: tuple[str, ...], void: dict[int, int]) -> NumberTable:
+    return NumberTable({**void, **{number: number - 1 for number in range(1, len(classes) + 1)}}, len(classes), _labels)
 
 
 def _labels(path: Path) -> np.ndarray:

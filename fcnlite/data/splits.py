@@ -8,8 +8,8 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 
-from fcnlite.data.problems import complain
-from fcnlite.data.tables import Say, find
+from fcnlite.data.label_tables import Warn, find_table
+from fcnlite.data.problems import raise_if_any
 from fcnlite.errors import DataError, FileError
 from fcnlite.files import read_text, reading
 
@@ -21,16 +21,16 @@ _BEGINNING = 1 << 16
 """Bytes that are compared before whole files are."""
 
 
-def divide(names: set[str], root: Path, val: float | None, split: str, say: Say) -> dict[str, set[str]]:
+def divide(names: set[str], root: Path, val: float | None, split: str, warn: Warn) -> dict[str, set[str]]:
     """The names in each split; `split` is never empty."""
-    lists = {} if val is not None else {each: find(root, f"{each}.txt", say) for each in SPLITS}
+    lists = {} if val is not None else {each: find_table(root, f"{each}.txt", warn) for each in SPLITS}
     listed = {each: path for each, path in lists.items() if path is not None}
     if listed:
         splits = _by_list(names, root, listed)
         left = sorted(names - splits["train"] - splits["val"])
         if left:
             more = ", ..." if len(left) > 3 else ""
-            say(
+            warn(
                 f"{len(left)} of the {len(names)} pairs in {root} are left out: neither train.txt nor val.txt lists "
                 f"them ({', '.join(left[:3])}{more})."
             )
@@ -57,8 +57,8 @@ def held_out(names: set[str], fraction: float) -> set[str]:
     return chosen or ({min(names, key=place)} if fraction > 0 else set())
 
 
-def say_shared(pictures: Mapping[str, Path], splits: Mapping[str, set[str]], say: Say) -> None:
-    """Say which pictures of the validation split are, byte for byte, also trained on."""
+def warn_of_shared(pictures: Mapping[str, Path], splits: Mapping[str, set[str]], warn: Warn) -> None:
+    """Warn which pictures of the validation split are, byte for byte, also trained on."""
     side = {name: each for each in SPLITS for name in splits[each]}
     groups: list[list[str]] = [sorted(side)]
     # Most files differ in size or at their beginning, so that few are read whole.
@@ -68,7 +68,7 @@ def say_shared(pictures: Mapping[str, Path], splits: Mapping[str, set[str]], say
     if shared:
         first = next(group for group in groups)
         train, val = (next(name for name in first if side[name] == each) for each in SPLITS)
-        say(
+        warn(
             f"{len(shared)} of the {len(splits['val'])} pictures held out for validation are, byte for byte, also "
             f"trained on (such as {val}, which is {train}): what is measured on them says nothing about new pictures. "
             "Remove the copies, or list the names in train.txt and val.txt."
@@ -103,7 +103,7 @@ def _by_list(names: set[str], root: Path, lists: Mapping[str, Path]) -> dict[str
         f"{lists['val']}: lists {name!r}, as {lists['train']} does; take it out of one of them."
         for name in sorted(splits.get("train", set()) & splits.get("val", set()))
     ]
-    complain(f"split files in {root}", problems)
+    raise_if_any(f"split files in {root}", problems)
     for each, other in (("train", "val"), ("val", "train")):
         if each not in splits:
             splits[each] = names - splits[other]

@@ -8,7 +8,8 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from fcnlite.data.pairs import FileDataset, Files, Numbers, picture_and_label, plain_values
+from fcnlite.data.file_dataset import FileDataset, SampleFiles, picture_and_label
+from fcnlite.data.number_table import NumberTable, identity_values
 from fcnlite.data.palette import voc_colors
 from fcnlite.data.published import find_folder, read_split
 from fcnlite.description.model_info import Labels
@@ -40,7 +41,7 @@ class VOC(FileDataset):
     def __init__(self, split: str, root: str | os.PathLike[str], *, year: int | None = None) -> None:
         folder = find_voc(root, year)
         names = read_split(folder / "ImageSets" / "Segmentation", split)
-        read = {"label": Numbers(plain_values(len(CLASSES)), len(CLASSES))}
+        read = {"label": NumberTable(identity_values(len(CLASSES)), len(CLASSES))}
         super().__init__("voc", split, {"label": LABELS}, [voc_files(folder, name) for name in names], read)
 
 
@@ -61,7 +62,7 @@ def find_voc(root: str | os.PathLike[str], year: int | None = None, *, holds: tu
     return find_folder("voc", root, inside, holds, VOC.published)
 
 
-def voc_files(folder: Path, name: str) -> Files:
+def voc_files(folder: Path, name: str) -> SampleFiles:
     return picture_and_label(name, folder / "JPEGImages" / f"{name}.jpg", folder / "SegmentationClass" / f"{name}.png")
 
 

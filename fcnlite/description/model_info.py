@@ -1,4 +1,4 @@
-"""What a weight file says of a model beside its net: preprocessing, and the names and colours of the classes."""
+"""The information on a model that its net does not contain: preprocessing, and names and colours of the classes."""
 
 from __future__ import annotations
 
@@ -215,7 +215,7 @@ class Labels:
 
 @dataclass(frozen=True)
 class ModelInfo:
-    """What a weight file holds beside the net: how to prepare inputs and how to read outputs."""
+    """The information in a weight file besides the net: how to prepare inputs and how to read outputs."""
 
     json_fields: ClassVar[Mapping[str, Decoder]] = {
         "preprocessing": json_form.one(Preprocessing, "preprocessing"),

@@ -13,7 +13,7 @@ import numpy as np
 from fcnlite.arrays import Array
 from fcnlite.data import VOID, Dataset
 from fcnlite.data import problems as data_problems
-from fcnlite.data.blending import REMEDY, Counts, blended
+from fcnlite.data.blending import REMEDY, Counts, signs_of_blending
 from fcnlite.doctor.anatomy import blob_shapes, score_blobs, softmax_losses
 from fcnlite.doctor.finding import Finding, listed
 from fcnlite.errors import ShapeError
@@ -44,7 +44,7 @@ def survey(dataset: Dataset) -> Survey:
     """Read the labels of up to `READ` pictures."""
     step = max(1, -(-len(dataset) // READ))
     indices = range(0, len(dataset), step)
-    parts, problems = data_problems.survey(lambda index: Counts.of(dataset[index].label), indices)
+    parts, problems = data_problems.try_all(lambda index: Counts.of(dataset[index].label), indices)
     return Survey(dataset, len(indices), Counts.total(parts) if parts else None, problems)
 
 
@@ -119,7 +119,7 @@ def _wrong_values(found: Survey, counts: Array, net: Net) -> list[Finding]:
 
 
 def _blended(found: Survey, counts: Counts) -> list[Finding]:
-    what = blended(counts)
+    what = signs_of_blending(counts)
     if what is None:
         return []
     return [

@@ -13,7 +13,8 @@ from fcnlite.data import VOID, Dataset, epoch
 from fcnlite.data.problems import Progress
 from fcnlite.errors import DataError
 from fcnlite.net import Net
-from fcnlite.segmentation.heads import ClassMatch, check_fit, match_classes
+from fcnlite.segmentation.class_matching import ClassMatch, match_classes
+from fcnlite.segmentation.compatibility import check_compatible
 from fcnlite.segmentation.metrics import Metrics
 from fcnlite.segmentation.metrics import confusion as confusion_of
 from fcnlite.segmentation.segmenter import Segmenter
@@ -93,7 +94,7 @@ def confusions(
 
 def _matches(segmenter: Segmenter, dataset: Dataset, by_number: bool) -> list[ClassMatch]:
     """How the net's classes correspond to those of each label of the data set."""
-    check_fit(segmenter.heads, segmenter.inputs, dataset)
+    check_compatible(segmenter.heads, segmenter.inputs, dataset)
     data = f"data set {dataset.name!r}"
     return [
         match_classes(head, labels, whose="the net", other=data, remedy=BY_NUMBER, by_number=by_number)

@@ -8,9 +8,9 @@ from dataclasses import replace
 import numpy as np
 
 from fcnlite.data import Dataset
-from fcnlite.data.census import Census
 from fcnlite.data.dataset import Progress
-from fcnlite.data.problems import complain, survey
+from fcnlite.data.problems import raise_if_any, try_all
+from fcnlite.data.statistics import Statistics
 from fcnlite.description.spec import LayerSpec, NetSpec
 from fcnlite.errors import TrainingError
 
@@ -27,19 +27,19 @@ def balanced(spec: NetSpec, dataset: Dataset, offset: float, progress: Progress 
 def class_shares(dataset: Dataset, progress: Progress | None = None) -> dict[str, np.ndarray]:
     """The share of each class in the labelled pixels of `dataset`, float64, by label map; void is left out.
 
-    Reads the samples, unless `dataset.census` has counted all of them. Raises `DataError` for samples that cannot be
+    Reads the samples, unless `dataset.statistics` has counted all of them. Raises `DataError` for samples that cannot be
     read, and `TrainingError` where no pixel has a class.
     """
     where = f"data set {dataset.name!r} ({dataset.split})"
 
-    census = dataset.census
-    if not census.covers(range(len(dataset))):
-        census = Census()
-        _, problems = survey(lambda index: census.add(index, dataset[index]), range(len(dataset)), progress)
-        complain(where, problems)
+    statistics = dataset.statistics
+    if not statistics.covers(range(len(dataset))):
+        statistics = Statistics()
+        _, problems = try_all(lambda index: statistics.add(index, dataset[index]), range(len(dataset)), progress)
+        raise_if_any(where, problems)
     shares = {}
     for name, labels in dataset.labels.items():
-        total = census.counts(name)[: len(labels.classes)].astype(np.float64)
+        total = statistics.counts(name)[: len(labels.classes)].astype(np.float64)
         if not total.any():
             raise TrainingError(f"{where}: no pixel of {name!r} has a class; check its labels.")
         shares[name] = total / total.sum()

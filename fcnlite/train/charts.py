@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from fcnlite.segmentation.plots import Color, smoothed
+from fcnlite.segmentation.plots import Color
+from fcnlite.segmentation.plots.charts import smoothed
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

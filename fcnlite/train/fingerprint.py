@@ -68,8 +68,8 @@ class Fingerprint:
 
 
 def _of_split(dataset: Dataset) -> dict[str, Any]:
-    seen = dataset.census.samples
-    rows = [list(seen[i]) for i in sorted(seen)] if dataset.census.covers(range(len(dataset))) else []
+    seen = dataset.statistics.samples
+    rows = [list(seen[i]) for i in sorted(seen)] if dataset.statistics.covers(range(len(dataset))) else []
     return {"data": dataset.name, "count": len(dataset), "origin": dataset.origin, "samples": rows}
 
 

@@ -10,7 +10,8 @@ from fcnlite.errors import FcnliteError, SpecError, TrainingError
 from fcnlite.formats import storage
 from fcnlite.loading import read_weights
 from fcnlite.net import Net
-from fcnlite.segmentation.heads import heads, match_classes, picture_inputs
+from fcnlite.segmentation.class_matching import match_classes
+from fcnlite.segmentation.heads import heads, picture_inputs
 from fcnlite.surgery.reordering import reordered, score_path, scoring_layers
 from fcnlite.train.options import STRICT, MismatchPolicy
 

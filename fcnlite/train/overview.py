@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from fcnlite.data import VOID, Dataset
-from fcnlite.data.census import Census
+from fcnlite.data.statistics import Statistics
 from fcnlite.description.model_info import Labels
 from fcnlite.description.shapes import placements
 from fcnlite.layers import links
@@ -29,7 +29,7 @@ def text(run: Run) -> str:
     options, net, train_set, val_set = run.options, run.solver.net, run.train_set, run.val_set
     lines = [f"data      {train_set.name}: {_count(train_set)} to train on, {_validation(val_set)}"]
     lines.append(f"size      {_sizes(train_set, options.augment().crop)}")
-    censuses = [_census(each) for each in (train_set, val_set) if each is not None]
+    censuses = [_statistics(each) for each in (train_set, val_set) if each is not None]
     for name, labels in train_set.labels.items():
         what = "classes" if len(train_set.labels) == 1 else f"classes of {name}"
         seen = len(censuses[0].samples)
@@ -38,9 +38,9 @@ def text(run: Run) -> str:
             f"{what:9} {len(labels.classes)}: share of the labelled pixels{of}, and the picture with most of them"
         )
         lines += [f"          {each}" for each in _classes(name, labels, censuses[0])]
-        for census, dataset, what in zip(censuses, (train_set, val_set), _WITHOUT, strict=False):
-            missing = _missing(name, labels, census)
-            if missing and dataset is not None and len(census.samples) == len(dataset):
+        for statistics, dataset, what in zip(censuses, (train_set, val_set), _WITHOUT, strict=False):
+            missing = _missing(name, labels, statistics)
+            if missing and dataset is not None and len(statistics.samples) == len(dataset):
                 lines.append(f"          warning: no pixel of {missing} in the pictures to {what}")
     parameters = sum(each.array.size for group in net.params.values() for each in group if not each.statistic)
     field = _receptive_field(net)
@@ -80,22 +80,22 @@ def _sizes(dataset: Dataset, crop: tuple[int, int] | None) -> str:
     return f"{min(widths)} to {max(widths)} wide, {min(heights)} to {max(heights)} high{cut}"
 
 
-def _census(dataset: Dataset) -> Census:
-    """The census of the whole data set if it was read, else of evenly spread samples."""
-    if dataset.census.covers(range(len(dataset))):
-        return dataset.census
-    census = Census()
+def _statistics(dataset: Dataset) -> Statistics:
+    """The statistics of the whole data set if it was read, else of evenly spread samples."""
+    if dataset.statistics.covers(range(len(dataset))):
+        return dataset.statistics
+    statistics = Statistics()
     for index in np.unique(np.linspace(0, len(dataset) - 1, _COUNTED).astype(int)).tolist():
-        census.add(index, dataset[index])
-    return census
+        statistics.add(index, dataset[index])
+    return statistics
 
 
-def _classes(name: str, labels: Labels, census: Census) -> Iterator[str]:
-    """Yield a line for each class, from the census of the training split."""
-    counts = census.counts(name)
+def _classes(name: str, labels: Labels, statistics: Statistics) -> Iterator[str]:
+    """Yield a line for each class, from the statistics of the training split."""
+    counts = statistics.counts(name)
     count = len(labels.classes)
     total = max(1, int(counts[:count].sum()))
-    examples = census.examples(name)
+    examples = statistics.examples(name)
     width = max(map(len, labels.classes[:_LISTED]))
     for number, title in enumerate(labels.classes[:_LISTED]):
         pixels = int(counts[number])
@@ -108,9 +108,9 @@ def _classes(name: str, labels: Labels, census: Census) -> Iterator[str]:
         yield f"void, ignored: {_percent(void / (void + total))} of all pixels"
 
 
-def _missing(name: str, labels: Labels, census: Census) -> str:
+def _missing(name: str, labels: Labels, statistics: Statistics) -> str:
     """The names of the classes without a pixel."""
-    counts = census.counts(name)
+    counts = statistics.counts(name)
     missing = [title for number, title in enumerate(labels.classes) if not counts[number]]
     return ", ".join(missing[:_LISTED]) + (", ..." if len(missing) > _LISTED else "")
 

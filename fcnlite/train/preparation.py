@@ -18,8 +18,9 @@ from fcnlite.errors import DataError, TrainingError
 from fcnlite.formats import caffe, storage
 from fcnlite.graph.sizing import image_inputs
 from fcnlite.net import Net
-from fcnlite.segmentation.heads import Head, match_classes
-from fcnlite.segmentation.heads import prepare as prepare_net
+from fcnlite.segmentation.class_matching import match_classes
+from fcnlite.segmentation.compatibility import prepare as prepare_net
+from fcnlite.segmentation.heads import Head
 from fcnlite.train.balance import balanced
 from fcnlite.train.checkpoint import Progress
 from fcnlite.train.data_layers import replace_data_layers

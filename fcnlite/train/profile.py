@@ -39,7 +39,7 @@ class Profile:
     types: dict[str, str]
     """The types of the layers by name."""
     layers: dict[tuple[str, ...], LayerTime] = field(default_factory=dict)
-    """The times by the names of the layers; no name stands for the layout conversions between layers."""
+    """The times by the names of the layers; the empty key has the layout conversions between layers."""
     passes: int = 0
     began: float = field(default_factory=time.perf_counter)
     ended: float | None = None

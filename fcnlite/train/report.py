@@ -21,7 +21,9 @@ import numpy as np
 from fcnlite.data import Dataset
 from fcnlite.files import atomic_write
 from fcnlite.segmentation.metrics import text
-from fcnlite.segmentation.plots import UNSCORED_COLOR, WRONG_COLOR, errors, overlay, smoothed
+from fcnlite.segmentation.plots.charts import smoothed
+from fcnlite.segmentation.plots.colors import UNSCORED_COLOR, WRONG_COLOR
+from fcnlite.segmentation.plots.label_maps import errors, overlay
 from fcnlite.train import charts
 from fcnlite.train.charts import Chart
 from fcnlite.train.checkpoint import Best
@@ -135,28 +137,28 @@ class Contents:
         return self.train_set if self.val_set is None else self.val_set
 
 
-def write(path: Path, run: Contents) -> None:
+def write(path: Path, contents: Contents) -> None:
     """Write the report. Raises `FileError` where the file cannot be written."""
-    page = _page(run)
+    page = _page(contents)
     with atomic_write(path) as temporary:
         temporary.write_text(page, encoding="utf-8")
 
 
-def _page(run: Contents) -> str:
-    check, shown, total = run.check, run.shown, run.options.iterations
-    title = f"{run.name}: iteration {check.iteration:,} of {total:,}"
-    written = run.written.strftime("%Y-%m-%d %H:%M:%S %Z").strip()
+def _page(contents: Contents) -> str:
+    check, shown, total = contents.check, contents.shown, contents.options.iterations
+    title = f"{contents.name}: iteration {check.iteration:,} of {total:,}"
+    written = contents.written.strftime("%Y-%m-%d %H:%M:%S %Z").strip()
     parts = [
         f"<h1>{escape(title)}</h1>",
-        f'<p class="about">{escape(_about(run))}<br>written on <time datetime="{run.written.isoformat()}">'
+        f'<p class="about">{escape(_about(contents))}<br>written on <time datetime="{contents.written.isoformat()}">'
         f"{escape(written)}</time></p>",
         f'<div class="progress"><i style="width:{min(100.0, 100 * check.iteration / total):.1f}%"></i></div>',
-        _tiles(run),
+        _tiles(contents),
         "<h2>Curves by iteration</h2>",
-        f'<div class="charts">{"".join(map(_chart, charts.curves(run.log, run.checks)))}</div>',
+        f'<div class="charts">{"".join(map(_chart, charts.curves(contents.log, contents.checks)))}</div>',
     ]
     if check.metrics is not None:
-        parts += ["<h2>IU of each class</h2>", _classes(check, run.checks, shown.classes, shown.colors)]
+        parts += ["<h2>IU of each class</h2>", _classes(check, contents.checks, shown.classes, shown.colors)]
     where = escape(f"{shown.name} ({shown.split})")
     parts += [f"<h2>Predictions on {where}</h2>", _samples(check, shown.classes, shown.colors)]
     if check.ranked:
@@ -164,12 +166,12 @@ def _page(run: Contents) -> str:
     if check.matrix is not None and len(check.matrix) <= MOST_CELLS:
         parts += ["<h2>Confusion</h2>", _confusion(check.matrix, shown.classes)]
     parts += ["<h2>Norms by layer</h2>", _norms(check)]
-    if run.profile is not None:
-        parts += ["<h2>Time by layer</h2>", f"<pre>{escape(run.profile.table())}</pre>"]
-    skipped = [*run.train_set.skipped, *(run.val_set.skipped if run.val_set is not None else ())]
+    if contents.profile is not None:
+        parts += ["<h2>Time by layer</h2>", f"<pre>{escape(contents.profile.table())}</pre>"]
+    skipped = [*contents.train_set.skipped, *(contents.val_set.skipped if contents.val_set is not None else ())]
     if skipped:
         parts += ["<h2>Skipped pictures, which are unusable</h2>", f"<pre>{escape(chr(10).join(skipped))}</pre>"]
-    parts += ["<h2>Options</h2>", _options(run.options)]
+    parts += ["<h2>Options</h2>", _options(contents.options)]
     refresh = "" if check.iteration >= total else '<meta http-equiv="refresh" content="60">'
     return (
         f'<!DOCTYPE html>\n<html lang="en"><head><meta charset="utf-8">{refresh}'
@@ -179,25 +181,25 @@ def _page(run: Contents) -> str:
     )
 
 
-def _about(run: Contents) -> str:
-    options = run.options
+def _about(contents: Contents) -> str:
+    options = contents.options
     recipe = f"recipe {options.recipe}, " if options.recipe else ""
-    skipped = f" ({len(run.train_set.skipped):,} skipped as unusable)" if run.train_set.skipped else ""
-    validation = "" if run.val_set is None else f", {len(run.val_set):,} for validation"
+    skipped = f" ({len(contents.train_set.skipped):,} skipped as unusable)" if contents.train_set.skipped else ""
+    validation = "" if contents.val_set is None else f", {len(contents.val_set):,} for validation"
     return (
-        f"{recipe}{options.model} at width {options.width:g} on {run.train_set.name}: {len(run.train_set):,} pictures "
-        f"to train on{skipped}{validation}"
+        f"{recipe}{options.model} at width {options.width:g} on {contents.train_set.name}: "
+        f"{len(contents.train_set):,} pictures to train on{skipped}{validation}"
     )
 
 
-def _tiles(run: Contents) -> str:
+def _tiles(contents: Contents) -> str:
     """The main figures: loss, metrics, speed, time."""
-    check, best, loss = run.check, run.best, smoothed(np.array(run.log["loss"]))
+    check, best, loss = contents.check, contents.best, smoothed(np.array(contents.log["loss"]))
     seconds, checking, waited, done = (
-        sum(each[name] for each in run.speed) for name in ("seconds", "checking", "waited", "iterations")
+        sum(each[name] for each in contents.speed) for name in ("seconds", "checking", "waited", "iterations")
     )
     training = max(seconds - checking, 1e-9)
-    left = (run.options.iterations - check.iteration) * seconds / max(done, 1)
+    left = (contents.options.iterations - check.iteration) * seconds / max(done, 1)
     tiles = [(f"{loss[-1]:.4g}" if len(loss) else "–", "training loss, smoothed")]
     if check.metrics is not None:
         tiles += [

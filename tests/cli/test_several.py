@@ -148,7 +148,7 @@ def test_bad_samples_are_named_and_skipped_only_when_asked(command: Command, tmp
     assert "data set 'nyud' (trainval): 1 skipped, which cannot be used, 2 used:\n" in ended.err
     assert "img_2.png: is not a picture" in ended.err
     report = (tmp_path / "run" / "report.html").read_text()
-    assert "2 pictures to train on (1 skipped, which cannot be used)" in report
+    assert "2 pictures to train on (1 skipped as unusable)" in report
     assert "img_2.png: is not a picture" in report
     assert storage.load(tmp_path / "run" / "best.h5").info.record["pictures skipped"] == 1
     ended = command(train, "--resume", "--iterations", 3, "--out", tmp_path / "run")

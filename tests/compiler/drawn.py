@@ -103,7 +103,7 @@ def _pooling(net: Drawing, blob: str) -> str:
 
 
 def _join(net: Drawing, blob: str) -> str:
-    """Concat with an earlier blob of the same height and width, or the sum with a convolution of such a one."""
+    """Concat with an earlier blob of the same height and width, or the sum with a convolution of one."""
     (n, channels, *size), draw = net.shapes[blob], net.draw
     fit = [name for name, shape in net.shapes.items() if (shape[0], *shape[2:]) == (n, *size)]
     other = draw(st.sampled_from(fit))

@@ -1,4 +1,4 @@
-"""Nets on both paths: the same parameters, the same inputs, and how near the results must be."""
+"""Compare the two paths: small nets, run on both with the same parameters and inputs, and the allowed differences."""
 
 from __future__ import annotations
 
@@ -20,18 +20,18 @@ from fcnlite.net import Net
 
 OUTPUT_BAR = 1e-4
 GRADIENT_BAR = 1e-3
-"""Of the largest value."""
+"""Allowed differences, relative to the largest value."""
 
 
 def normal(seed: int, *shape: int) -> Array:
     return np.random.default_rng(seed).normal(size=shape).astype(np.float32)
 
 
-# Writing nets
+# Descriptions of nets
 
 
 def layer(name: str, type_: str, bottom: str | Sequence[str], top: str | None = None, **options: Any) -> LayerSpec:
-    """One layer; its top has its name unless said otherwise."""
+    """One layer; the top has the name of the layer unless `top` is given."""
     bottoms = (bottom,) if isinstance(bottom, str) else tuple(bottom)
     return LayerSpec(name, type_, bottoms, (top or name,), options)
 
@@ -54,11 +54,11 @@ def spec_of(shape: Sequence[int], *layers: LayerSpec) -> NetSpec:
     return NetSpec("made", (data, *layers))
 
 
-# Running them
+# Running nets
 
 
 def filled(spec: NetSpec, seed: int = 0, **how: Any) -> Net:
-    """The net with random parameters, none 0, drawn so that blobs neither vanish nor grow; bilinear ones stay."""
+    """The net with random parameters, none of them 0, whose scale keeps that of the blobs; bilinear weights stay."""
     net = Net(spec, seed=seed, **how)
     rng = np.random.default_rng(seed)
     for each in net.layers:
@@ -79,33 +79,33 @@ def filled(spec: NetSpec, seed: int = 0, **how: Any) -> Net:
 
 
 def reference_net(net: Net) -> Net:
-    """The plain path, on the same parameters."""
+    """The same net on the reference path, with shared parameters."""
     return Net(net.spec, phase=net.phase, path="plain", seed=net.seed, shared=net.params)
 
 
 def plan_of(net: Net, feeds: Mapping[str, Array], outputs: Sequence[str] | None = None, keep: bool = False) -> Plan:
-    """The plan by which the fast path would run `net` on these inputs."""
+    """The plan with which the fast path runs `net` on these inputs."""
     assert isinstance(net.executor, FastPath)
     return net.executor.plan(net._prepare({name: array.shape for name, array in feeds.items()}, outputs, Kept(keep)))
 
 
 def does(plan: Plan, layer_name: str) -> Operation:
-    """The operation that does the work of a layer."""
+    """The operation that computes a layer."""
     found = [each for each in plan.graph.operations if layer_name in each.layers]
     assert len(found) == 1, f"{layer_name}: {[each.describe() for each in found]}"
     return found[0]
 
 
 def worked(plan: Plan) -> set[str]:
-    """The layers that the plan's operations do."""
+    """The layers that the plan's operations compute."""
     return {name for each in plan.graph.operations for name in each.layers}
 
 
-# Comparing
+# Comparison
 
 
 def error(found: Array, expected: Array) -> float:
-    """The largest difference, over the largest value."""
+    """The largest difference, relative to the largest value."""
     assert found.shape == expected.shape, f"shape {found.shape}, expected {expected.shape}"
     largest = float(np.abs(expected).max(initial=0))
     worst = float(np.abs(found.astype(np.float64) - expected).max(initial=0))
@@ -125,14 +125,14 @@ def assert_all_near(found: Mapping[str, Array], expected: Mapping[str, Array], b
 
 
 def assert_same_outputs(net: Net, feeds: Mapping[str, Array], outputs: Sequence[str] | None = None) -> Plan:
-    """Inference of both paths is near; the plan that made the fast one."""
+    """Check that the paths agree in inference. Returns the plan of the fast path."""
     expected = reference_net(net).forward(feeds, outputs=outputs)
     assert_all_near(net.forward(feeds, outputs=outputs), expected)
     return plan_of(net, feeds, outputs)
 
 
 def gradients(net: Net, feeds: Mapping[str, Array], wrt: Iterable[str] = ("data",)) -> dict[str, Array]:
-    """Of all parameters (`conv1[0]`) and of the blobs `wrt`, behind random gradients of the outputs."""
+    """Gradients of all parameters (`conv1[0]`) and of the blobs `wrt`, for random gradients of the outputs."""
     blobs = [name for name in wrt if name not in feeds]
     outputs = net.forward(feeds, keep=blobs or True)
     dtops = {name: normal(7 + i, *array.shape) for i, (name, array) in enumerate(sorted(outputs.items()))}
@@ -143,13 +143,14 @@ def gradients(net: Net, feeds: Mapping[str, Array], wrt: Iterable[str] = ("data"
     return found
 
 
-# Where rounding decides
+# Gradients that do not depend on rounding
 
 
 class Following(ReferencePath):
-    """The reference path, with each layer's tops set to the values that another net's pass had there.
+    """The reference path, in which each layer's tops are overwritten with those of another net's forward pass.
 
-    So ReLU's kink and every maximum are decided alike, however near the values are, and gradients can be compared.
+    Thus both nets agree on the side of every ReLU and the place of every maximum, even between values that are nearly
+    equal, so that their gradients can be compared.
     """
 
     def __init__(self, state: State, leading: Mapping[int, Array]) -> None:
@@ -181,8 +182,8 @@ def following(net: Net) -> Net:
     return twin
 
 
-def off(net: Net, feeds: Mapping[str, Array], wrt: Iterable[str] = ("data",)) -> dict[str, float]:
-    """How far the fast path's gradients are from the plain ones behind the same blobs, of the largest value of each."""
+def gradient_errors(net: Net, feeds: Mapping[str, Array], wrt: Iterable[str] = ("data",)) -> dict[str, float]:
+    """The `error` of each gradient of the fast path against the reference path with the same blobs."""
     before = net.iteration
     found = gradients(net, feeds, wrt)
     twin = following(net)
@@ -193,5 +194,5 @@ def off(net: Net, feeds: Mapping[str, Array], wrt: Iterable[str] = ("data",)) ->
 
 
 def assert_same_gradients(net: Net, feeds: Mapping[str, Array], wrt: Iterable[str] = ("data",)) -> None:
-    found = off(net, feeds, wrt)
+    found = gradient_errors(net, feeds, wrt)
     assert max(found.values()) <= GRADIENT_BAR, found

@@ -70,7 +70,7 @@ def parameter_names() -> list[str]:
 
 @pytest.mark.parametrize("how", ["data", "held", "assigned"])
 @pytest.mark.parametrize("which", parameter_names())
-def test_a_parameter_that_changes_is_prepared_anew(which: str, how: str) -> None:
+def test_a_parameter_that_changes_is_prepared_again(which: str, how: str) -> None:
     net = net_of()
     layer_name, index = which[:-3], int(which[-2])
     parameter = net.params[layer_name][index]
@@ -109,7 +109,7 @@ def test_a_parameter_that_two_layers_share() -> None:
 
 
 def test_a_solvers_steps() -> None:
-    """With validation between, on the parameters of each step; the losses are the plain path's."""
+    """With validation between, on the parameters of each step; the losses are those of the reference path."""
     losses = []
     for path in ("fast", "plain"):
         net = models.build("lite-fcn8s", classes=5, width=0.25, phase="TRAIN", seed=3, normalization="VALID", path=path)
@@ -163,7 +163,7 @@ def test_other_outputs_in_turn() -> None:
 
 
 def test_other_rectifiers_of_one_convolution_in_turn() -> None:
-    """Each is the last step of the convolution where nothing else is asked for."""
+    """Each is the last step of the convolution if no other output is asked for."""
     slopes = {"a": 0.0, "b": 0.1, "c": 0.5}
     layers = [layer(name, "ReLU", "conv", name, negative_slope=slope) for name, slope in slopes.items()]
     net = filled(spec_of(SHAPE, conv("conv", "data", 20), *layers, layer("d", "PReLU", "conv")))
@@ -306,7 +306,7 @@ def test_the_same_inputs_give_the_same_bytes(threads: int) -> None:
 
 @pytest.mark.parametrize("seed", range(3))
 def test_another_number_of_threads_before_leaves_no_trace(seed: int) -> None:
-    """Also where zeros around the picture are computed once, by a BLAS that shares its work out among threads."""
+    """Also where zeros around the picture are computed once, by a BLAS that divides its work among threads."""
     shape = (1, 3, 30, 30)
     layers = (
         conv("a", "data", 1, 3, pad=[9]),
@@ -357,7 +357,7 @@ def test_a_net_that_diverges_says_so() -> None:
 
 
 def test_low_memory_gives_the_same_numbers(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Also of kernels so large that they are never kept prepared."""
+    """Also for filters so large that they are never kept prepared."""
     for streamed in (algorithms.STREAMED, 1 << 10):
         monkeypatch.setattr(algorithms, "STREAMED", streamed)
         net = net_of(low_memory=True)

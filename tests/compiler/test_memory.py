@@ -1,4 +1,4 @@
-"""The blocked layout, and the arena: buffers that live at the same time lie apart."""
+"""The blocked layout, and the arena: buffers with overlapping lifetimes are placed apart."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 from fcnlite.arrays import Array
 from fcnlite.compiler import arena as arena_module
 from fcnlite.compiler.arena import ALIGNMENT, KEPT_CALLS, Arena, Buffer, Outputs, place
+from tests.compiler.convolution.problems import ISAS, blocked, guarded, machine_with, unblocked
 from tests.compiler.path_comparison import conv, filled, normal, pool, spec_of
-from tests.compiler.problems import ISAS, blocked, guarded, machine_with, unblocked
 
 EACH_ISA = pytest.mark.parametrize("instructions", ISAS)
 SHAPES = st.tuples(st.integers(1, 3), st.integers(1, 70), st.integers(1, 20), st.integers(1, 20))
@@ -110,7 +110,7 @@ def test_the_arena_is_aligned_and_grows() -> None:
         memory[:floats] = 1
 
 
-# What is lent
+# Lending
 
 
 def test_memory_that_nobody_holds_is_lent_again() -> None:
@@ -144,7 +144,7 @@ def test_memory_of_which_somebody_holds_a_view_is_not(view: Callable[[Array], Ar
 @settings(max_examples=200)
 @given(st.lists(st.tuples(st.integers(0, 300), st.integers(0, 20)), max_size=60))
 def test_arrays_lent_at_the_same_time_lie_apart(orders: list[tuple[int, int]]) -> None:
-    """Each order: so many floats, then drop one of those that are held, or none."""
+    """Each order: a number of floats, then which held array to drop, or none."""
     arena, held = Arena(), []
     most = 0
     for number, (floats, dropped) in enumerate(orders):
@@ -158,7 +158,7 @@ def test_arrays_lent_at_the_same_time_lie_apart(orders: list[tuple[int, int]]) -
         if dropped < len(held):
             del held[dropped]
         assert all((each == value).all() for value, each in held)
-    # A new piece is made only where none has room, and is no larger than what there is or is wanted.
+    # A new piece is made only if none has room, and is no larger than all pieces together, or than the order.
     assert arena.floats <= 4 * most + 300
 
 
@@ -180,7 +180,7 @@ def test_memory_for_a_large_picture_is_let_go_after_smaller_ones(monkeypatch: py
     for _ in range(3):
         arena.lend((10,))
     assert arena.floats < 1000
-    for _ in range(3):  # but not what every step needs
+    for _ in range(3):  # but not memory that every step needs
         large, small = arena.lend((50_000,)), arena.lend((10,))
         del large, small
     place = arena.lend((50_000,)).ctypes.data
@@ -194,7 +194,7 @@ LARGE_OUTPUT = (3, 1 << 22)
 
 
 def written(outputs: Outputs, value: float, *, keep: bool = True) -> weakref.ref[Array]:
-    """Write an output that nobody holds then; what refers to its memory for as long as that is kept."""
+    """Write an output that nobody holds afterwards; a reference to its memory while that is kept."""
     array = outputs.lend(LARGE_OUTPUT, keep=keep)
     array[...] = value
     return weakref.ref(array if array.base is None else array.base)
@@ -210,7 +210,7 @@ def test_the_memory_of_a_large_output_is_lent_again_when_nobody_holds_it() -> No
     written(outputs, 8)
     assert (held == 7).all()
     del held
-    assert (outputs.lend(LARGE_OUTPUT) == 7).all()  # of two the older
+    assert (outputs.lend(LARGE_OUTPUT) == 7).all()  # the older of two
 
 
 @pytest.mark.parametrize("shape", [LARGE_OUTPUT, (1, 1 << 22), (10,)])
@@ -225,7 +225,7 @@ def test_the_memory_of_a_large_output_is_let_go_after_some_calls(shape: tuple[in
 
 
 def test_only_what_the_caller_gets_is_lent_as_an_output(monkeypatch: pytest.MonkeyPatch) -> None:
-    """What is blocked before it becomes an output lies in the arena."""
+    """A value that is blocked before it becomes an output is in the arena."""
     lent = []
     lend = Outputs.lend
 

@@ -65,7 +65,7 @@ LONG = [name for name in models.names() if "fcn" in name and name not in TRAINED
 @pytest.mark.parametrize("name", [*TRAINED, *(pytest.param(name, marks=pytest.mark.slow) for name in LONG)])
 @pytest.mark.parametrize(("batch", "size", "seed"), [(1, (1, 1), 3), (2, (37, 50), 4)])
 def test_training_of_whole_nets(name: str, batch: int, size: tuple[int, int], seed: int) -> None:
-    """The seeds are such that no value lies so near to ReLU's kink that its last digits decide."""
+    """With these seeds no value is so near to ReLU's kink that its last digits decide."""
     fast = random_net(name, "TRAIN")
     slow = reference_net(fast)
     rng = np.random.default_rng(0)

@@ -1,4 +1,4 @@
-"""The fast path against the plain one, over nets drawn by hypothesis: outputs, every blob, every gradient."""
+"""The fast path against the reference path, over random nets: outputs, every blob, every gradient."""
 
 from __future__ import annotations
 
@@ -77,7 +77,7 @@ def test_training_is_the_plain_one(spec: NetSpec, phase: str, seed: int, isa: st
 
 @pytest.mark.parametrize("side", [20, 200])
 def test_a_gradient_that_is_a_little_wrong_is_found(side: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    """However many values lie near a ReLU's kink."""
+    """However many values are near a ReLU's kink."""
     proper = ConvolutionOperation._backward_weights
 
     def wrong(

@@ -14,7 +14,8 @@ from PIL import Image
 
 import fcnlite
 from fcnlite import data, predict
-from fcnlite.data.bands import Kind, feed, kind_of, read_bands, upright
+from fcnlite.data.band_preprocessing import band_preprocessing
+from fcnlite.data.bands import PixelFormat, read_bands, read_format, upright
 from fcnlite.data.pictures import read_image, show
 from fcnlite.data.sample import Sample
 from fcnlite.data.transforms import Augment, augment, from_blob, to_blob
@@ -41,7 +42,7 @@ def tiff(path: Path, pixels: np.ndarray, **options: Any) -> Path:
 
 
 def test_sixteen_bit_colours_keep_all_their_bits(tmp_path: Path) -> None:
-    assert kind_of(png16(tmp_path / "a.png", COLOR16)) == Kind(3, 16)
+    assert read_format(png16(tmp_path / "a.png", COLOR16)) == PixelFormat(3, 16)
     np.testing.assert_array_equal(read_bands(tmp_path / "a.png")[0], COLOR16)
     alpha = np.dstack([COLOR16, np.full((5, 7), 60000, np.uint16)])
     np.testing.assert_array_equal(read_bands(png16(tmp_path / "alpha.png", alpha))[0], COLOR16)
@@ -55,7 +56,7 @@ def test_tiff_files_of_several_bands(tmp_path: Path, dtype: str, bands: int, pla
     values = (RNG.random((6, 9, bands)) * 250).astype(dtype)
     stored = values if planar == "contig" else values.transpose(2, 0, 1)
     path = tiff(tmp_path / "a.tif", stored, planarconfig=planar, compression="zlib")
-    assert kind_of(path) == Kind(bands, {"uint8": 8, "uint16": 16, "float32": 32}[dtype])
+    assert read_format(path) == PixelFormat(bands, {"uint8": 8, "uint16": 16, "float32": 32}[dtype])
     found, orientation = read_bands(path)
     np.testing.assert_array_equal(found, values)
     assert found.dtype == dtype and orientation == 1
@@ -68,7 +69,7 @@ def test_a_fourth_band_is_dropped_only_where_it_is_declared_to_be_alpha(tmp_path
     alpha = tiff(tmp_path / "alpha.tif", values, photometric="rgb", extrasamples=["unassalpha"])
     np.testing.assert_array_equal(read_image(alpha), values[:, :, :3])
     infrared = tiff(tmp_path / "infrared.tif", values, photometric="rgb", extrasamples=["unspecified"])
-    assert kind_of(infrared) == Kind(4, 8)
+    assert read_format(infrared) == PixelFormat(4, 8)
     np.testing.assert_array_equal(read_bands(infrared)[0], values)
     with pytest.raises(DataError, match=r"infrared.tif: has 4 bands of type uint8; expected gray or RGB"):
         read_image(infrared)
@@ -187,11 +188,14 @@ def test_augmentation_keeps_bands_together(bands: int, dtype: str, seed: int) ->
 
 
 def test_how_pictures_are_fed_by_their_kind() -> None:
-    assert feed(Kind(1, 8)) is None and feed(Kind(3, 8)) is None
-    assert feed(Kind(3, 16)).bands == (3, 2, 1) and feed(Kind(1, 32)).bands == (1, 1, 1)
-    assert feed(Kind(6, 16)).bands == (1, 2, 3, 4, 5, 6) and feed(Kind(4, 8), (4, 3, 2)).bands == (4, 3, 2)
+    for photograph in (PixelFormat(1, 8), PixelFormat(3, 8)):
+        assert band_preprocessing(photograph) is None
+    assert band_preprocessing(PixelFormat(3, 16)).bands == (3, 2, 1)
+    assert band_preprocessing(PixelFormat(1, 32)).bands == (1, 1, 1)
+    assert band_preprocessing(PixelFormat(6, 16)).bands == (1, 2, 3, 4, 5, 6)
+    assert band_preprocessing(PixelFormat(4, 8), (4, 3, 2)).bands == (4, 3, 2)
     with pytest.raises(DataError, match=r"bands has 7, but the pictures have 6 bands of type uint16"):
-        feed(Kind(6, 16), (7,))
+        band_preprocessing(PixelFormat(6, 16), (7,))
     with pytest.raises(SpecError, match=r"bands 1, 9 of pictures of 6"):
         Preprocessing("BANDS", (0.0, 0.0), bands=(1, 9), picture_bands=6)
 

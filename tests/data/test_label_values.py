@@ -12,7 +12,7 @@ from PIL import Image
 
 from fcnlite import Segmenter, data, predict
 from fcnlite._cli.running import run_command
-from fcnlite.data.pictures import read_numbers
+from fcnlite.data.label_files import read_numbers
 from fcnlite.errors import DataError
 from fcnlite.train.__main__ import main as train
 from tests.data.test_folder import enlarged, opened, smoothed, write_label
@@ -165,7 +165,7 @@ def test_a_long_histogram_is_cut(pairs: Pairs) -> None:
     assert any(line.split()[:1] == ["88"] for line in told)
 
 
-# Masks
+# MaskRule
 
 
 def test_masks_in_other_formats_want_a_threshold(pairs: Pairs) -> None:

@@ -10,8 +10,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from fcnlite.data.opening import MAX_PIXELS
-from fcnlite.data.pictures import read_image, read_label
+from fcnlite.data.label_files import read_label
+from fcnlite.data.picture_files import MAX_PIXELS
+from fcnlite.data.pictures import read_image
 from fcnlite.errors import DataError, FileError
 
 RGB = np.random.default_rng(0).integers(0, 256, (5, 7, 3), dtype=np.uint8)

@@ -1,4 +1,4 @@
-"""Networks as data: rules of phases, checks of names, JSON both ways."""
+"""The description of a net: rules of phases, checks of names, JSON both ways."""
 
 from __future__ import annotations
 
@@ -9,7 +9,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fcnlite.description.model_info import Labels, ModelInfo, Preprocessing
 from fcnlite.description.spec import LayerSpec, NetSpec, ParamSpec, StateRule
 from fcnlite.errors import FcnliteError, SpecError
 
@@ -54,22 +53,6 @@ NETS = st.builds(
     layers=st.lists(LAYERS, max_size=3, unique_by=lambda layer: layer.name).map(tuple),
     force_backward=st.booleans(),
 )
-CHANNELS = {"BGR": 3, "RGB": 3, "GRAY": 1}
-PREPROCESSING = st.sampled_from(sorted(CHANNELS)).flatmap(
-    lambda color: st.builds(
-        Preprocessing,
-        color=st.just(color),
-        mean=st.tuples(*[FLOATS] * CHANNELS[color]),
-        scale=FLOATS,
-    )
-)
-INFOS = st.builds(
-    ModelInfo,
-    preprocessing=PREPROCESSING,
-    classes=STRINGS,
-    colors=st.lists(st.tuples(*[st.integers(0, 255)] * 3), max_size=2).map(tuple),
-    record=st.dictionaries(NAMES, JSON, max_size=2),
-)
 
 
 def layer(name: str, bottom: str = "", top: str = "", **fields: Any) -> LayerSpec:
@@ -84,11 +67,6 @@ def test_a_net_survives_json(net: NetSpec) -> None:
     assert NetSpec.from_json(net.to_json()) == net
 
 
-@given(INFOS)
-def test_information_survives_json(info: ModelInfo) -> None:
-    assert ModelInfo.from_json(info.to_json()) == info
-
-
 def test_defaults_are_not_written() -> None:
     net = NetSpec("n", (LayerSpec("a", "ReLU", param=(ParamSpec(lr_mult=2.0),)),))
     assert json.loads(net.to_json()) == {
@@ -99,11 +77,10 @@ def test_defaults_are_not_written() -> None:
 
 @given(JSON | st.fixed_dictionaries({"layers": JSON | st.lists(st.dictionaries(NAMES, JSON), max_size=2)}))
 def test_any_other_json_is_refused_or_read(value: Any) -> None:
-    for kind in (NetSpec, ModelInfo):
-        try:
-            assert isinstance(kind.from_json(json.dumps(value)), kind)
-        except FcnliteError as error:
-            assert str(error)
+    try:
+        assert isinstance(NetSpec.from_json(json.dumps(value)), NetSpec)
+    except FcnliteError as error:
+        assert str(error)
 
 
 @pytest.mark.parametrize(
@@ -133,30 +110,6 @@ def test_any_other_json_is_refused_or_read(value: Any) -> None:
 def test_wrong_descriptions_say_what_is_wrong(text: str, message: str) -> None:
     with pytest.raises(SpecError, match=message):
         NetSpec.from_json(text)
-
-
-@pytest.mark.parametrize(
-    ("text", "message"),
-    [
-        ("nothing", "not JSON"),
-        ('{"colors": [[0, 0, 256]]}', "from 0 to 255"),
-        ('{"colors": [[0, 0, "1"]]}', "from 0 to 255"),
-        ('{"colors": [[0, 0]]}', "not usable"),
-        ('{"preprocessing": {"color": "HSV"}}', "'HSV': expected BGR, RGB, GRAY, BANDS or DEPTH"),
-        ('{"preprocessing": {"color": "GRAY"}}', "3 values; GRAY needs 1"),
-        ('{"preprocessing": {"mean": ["a", 1, 2]}}', "expected float"),
-        ('{"record": 3}', "expected a mapping"),
-        ('{"preprocessing": {"bits": 12}}', "bits is 12 with BGR; expected 8, 16 or 32"),
-        ('{"preprocessing": {"color": "DEPTH", "mean": [1]}}', "of DEPTH 16"),
-        ('{"preprocessing": {"others": {"a": {"others": {"b": {}}}}}}', "one level"),
-        ('{"preprocessing": {"others": {"a": {"color": "HSV"}}}}', "HSV"),
-        ('{"more_labels": {"geo": {"colors": [[0]]}}}', "not usable"),
-        ('{"more_labels": {"geo": 3}}', "expected a mapping"),
-    ],
-)
-def test_wrong_information_says_what_is_wrong(text: str, message: str) -> None:
-    with pytest.raises(SpecError, match=message):
-        ModelInfo.from_json(text)
 
 
 # Names and blobs
@@ -262,17 +215,3 @@ def test_a_layer_has_one_kind_of_rule() -> None:
     net = NetSpec("n", (layer("a", include=(StateRule("TEST"),), exclude=(StateRule("TRAIN"),)),))
     with pytest.raises(SpecError, match=r"'a'.*include and exclude"):
         net.for_phase("TEST")
-
-
-def test_information_on_several_pictures_and_labels_survives_json() -> None:
-    depth = Preprocessing(color="DEPTH", mean=(7.8,), bits=16)
-    info = ModelInfo(
-        Preprocessing(others={"depth": depth}),
-        ("a", "b"),
-        more_labels={"geo": Labels(("x", "y"), ((1, 2, 3), (4, 5, 6)))},
-    )
-    assert ModelInfo.from_json(info.to_json()) == info
-    assert (info.preprocessing.of("depth"), info.preprocessing.of("color")) == (depth, info.preprocessing)
-    assert info.labels("geo").classes == ("x", "y")
-    assert info.labels("sem").classes == ("a", "b")
-    assert "others" not in ModelInfo(Preprocessing(scale=2.0)).to_json()

@@ -125,7 +125,7 @@ def test_every_solver_is_examined_with_its_net(name: str, tmp_path: Path, capsys
     if name.startswith("reference/zoo"):
         assert "rate-" not in out  # the published rates are sound
     status, out, error = ended(command.main, capsys, solver)
-    assert status == 1 and "expected a net (a solver goes with --solver)" in error
+    assert status == 1 and "expected a net (give a solver with --solver)" in error
 
 
 @pytest.mark.parametrize("name", TRAINED)

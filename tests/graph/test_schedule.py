@@ -1,4 +1,4 @@
-"""What runs, in which order, and how long values live."""
+"""Which layers run, in which order, and the lifetimes of values."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from fcnlite.description.spec import LayerSpec
 from fcnlite.engine.backprop import needed
 from fcnlite.engine.reference import ReferencePass
 from fcnlite.errors import SpecError
-from fcnlite.graph.schedule import Schedule
+from fcnlite.graph.schedule import Schedule, Versions
 from fcnlite.layers.base import BackwardRun
 from fcnlite.layers.registry import create
 
@@ -51,7 +51,19 @@ def test_outputs_prune_and_keep_does_not() -> None:
     assert names(schedule("data", outputs=("data",))) == []
 
 
-def test_every_writing_is_a_version() -> None:
+def test_unknown_types_are_left_out_with_the_layers_that_depend_on_them() -> None:
+    unknown = LayerSpec("unknown", "Nonesuch", ("a",), ("a",))
+    layers = [create(spec, "TEST") for spec in (*LAYERS[:4], unknown, *LAYERS[4:6])]
+    found = Versions.number(layers, frozenset({"data"}))
+    assert [step.layer.spec.name for step in found.steps] == ["conv", "relu", "side"]
+    assert [layer.spec.name for layer in found.unknown] == ["unknown"]
+    assert "a" not in found.last
+    everything = Versions.number(layers, unknown_types=True)
+    assert [step.layer.spec.name for step in everything.steps] == ["conv", "relu", "unknown", "pool", "side"]
+    assert set(everything.inputs) == {"data", "label"}
+
+
+def test_every_write_is_a_version() -> None:
     found = schedule("data", "label")
     conv, relu, pool = found.steps[:3]
     assert relu.bottom == conv.top and relu.top != conv.top and pool.bottom == relu.top

@@ -90,7 +90,7 @@ def test_the_command_line_s_options_reach_it() -> None:
         ("beta", "expected KEY=VALUE"),
         ("bet=1", "SignDescent has no such option; did you mean 'beta'"),
         ("beta=x", "expected a value of type float"),
-        ("base_lr=1.0", "is an option of its own; use --base-lr"),
+        ("base_lr=1.0", "the command has an option for it; use --base-lr"),
     ):
         with pytest.raises(TrainingError, match=f"--solver-option {entry}.*{words}"):
             TrainOptions(solver="SignDescent", solver_option=(entry,)).make_solver(train_net())

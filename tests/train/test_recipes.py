@@ -12,10 +12,10 @@ from fcnlite import caffe, data, models, storage
 from fcnlite.description.fillers import bilinear_kernel
 from fcnlite.description.spec import NetSpec
 from fcnlite.errors import TrainingError
+from fcnlite.graph.sizing import image_inputs
 from fcnlite.layers import create
 from fcnlite.layers.loss import Loss
 from fcnlite.net import Net
-from fcnlite.segmentation.heads import image_inputs
 from fcnlite.train import recipes
 from fcnlite.train.__main__ import main
 from fcnlite.train.options import TrainOptions

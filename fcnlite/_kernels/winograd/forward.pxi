@@ -1,4 +1,4 @@
-# Winograd convolution of blocked arrays (Lavin and Gray, 2016). fcnlite/compiler/winograd.py explains the algorithm.
+# Winograd convolution of blocked arrays (Lavin and Gray, 2016). fcnlite/compiler/convolution/winograd.py explains the algorithm.
 #
 # A tile is a square of `side` × `side` outputs. It reads a patch of `points` × `points` inputs (6 or 8). Buffers:
 #
@@ -263,7 +263,7 @@ cdef blocks_and_size(const float[:, :, :, :, ::1] x):
 
 
 cdef set_tiling(Tiling* g, tiling, bottom, top):
-    """Fill g from `tiling` (`Tiling` of compiler/winograd.py) and from blocks, height and width of bottom and top.
+    """Fill g from `tiling` (`Tiling` of convolution/winograd.py) and from blocks, height and width of bottom and top.
 
     g has no ReLU and no pooling. Raises ValueError for unknown transforms and for maps that do not fit.
     """

@@ -1,4 +1,4 @@
-# Winograd's one-dimensional transforms and their transposes for backward (see fcnlite/compiler/winograd.py), at the
+# Winograd's one-dimensional transforms and their transposes for backward (see fcnlite/compiler/convolution/winograd.py), at the
 # points 0, ±3/4, ±3/2, ∞ (6 points) and 0, ±1/2, ±1, ±2, ∞ (8 points). Each takes vectors a step apart.
 
 cdef inline void patch_transform(Py_ssize_t points, const float* x, Py_ssize_t xs, float* y,

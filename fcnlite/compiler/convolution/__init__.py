@@ -1,3 +1,3 @@
 """Convolution: the operation (operation.py), what it computes (problem.py), the algorithms that compute it (direct.py,
-im2col.py, winograd.py), and which of them is predicted to be fastest (algorithms.py).
+im2col.py, winograd.py), and the choice among them by predicted time (algorithms.py).
 """

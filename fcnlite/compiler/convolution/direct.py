@@ -38,9 +38,11 @@ class DirectWork:
     """Of the picture, as one row if the window is 1×1; `top_size` likewise."""
     top_size: tuple[int, int]
     maps: tuple[Array, Array]
+    """For each row and column that the window slides over, the picture's; −1 is zero."""
     offsets: Array
+    """Where the segments of the sum begin, in floats."""
     length: int
-    """Of each contiguous segment of the sum, in floats."""
+    """Floats of each segment, which is contiguous."""
     copied: bool
     """Whether the rows under the window are copied, to pad them."""
     panels: int

@@ -148,7 +148,7 @@ def padded(values: Array | None, problem: Problem) -> Array:
 
 @dataclass(frozen=True, eq=False)
 class PreparedWeights:
-    """A convolution's weights as its algorithm wants them."""
+    """A convolution's weights as its algorithm reads them."""
 
     filters: Array
     """Any number of floats in any order."""

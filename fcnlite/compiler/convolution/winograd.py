@@ -146,11 +146,12 @@ class Winograd:
         return square and p.group == 1 and known and (pools or not p.pool)
 
     def tiles(self, p: Problem) -> int:
+        """The number of tiles in the batch."""
         down, across = map(len, self._starts(p))
         return p.batch * down * across
 
     def _starts(self, p: Problem) -> list[list[int]]:
-        """Along both axes."""
+        """Where tiles begin, along both axes."""
         return [
             tile_starts(len(within), self.side(p), window.dilation)
             for within, window in zip(p.within, p.windows, strict=True)

@@ -39,8 +39,8 @@ class Border(Operation):
         return True
 
     def forward(self, bottom: list[Array], top: list[Array], step: ForwardStep, machine: Machine) -> list[Array]:
-        around = self._zeros(machine)
-        laid = from_nchw(around, Value("zeros", around.shape, self.outputs[0].blocked), machine)
-        x, zeros, y = (planes(each, self.outputs[0]) for each in (bottom[0], laid, top[0]))
+        nchw = self._zeros(machine)
+        around = from_nchw(nchw, Value("zeros", nchw.shape, self.outputs[0].blocked), machine)
+        x, zeros, y = (planes(each, self.outputs[0]) for each in (bottom[0], around, top[0]))
         machine.kernels.add_border(x, zeros, *self._maps, y, machine.threads)
         return top

@@ -18,11 +18,6 @@ class Concatenation(LayerOperation):
 
     kind = "concatenation"
 
-    @classmethod
-    def lower(cls, operation: LayerOperation, training: bool) -> Concatenation | None:
-        layer, inputs = operation.layer, operation.inputs
-        return cls(layer, inputs, operation.outputs) if cls.suits(layer, inputs[0]) else None
-
     @staticmethod
     def suits(layer: Layer, bottom: Value) -> bool:
         return type(layer) is Concat

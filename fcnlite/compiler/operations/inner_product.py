@@ -23,11 +23,6 @@ class SmallBatchInnerProduct(LayerOperation):
 
     kind = "inner product of a small batch"
 
-    @classmethod
-    def lower(cls, operation: LayerOperation, training: bool) -> SmallBatchInnerProduct | None:
-        layer, inputs = operation.layer, operation.inputs
-        return cls(layer, inputs, operation.outputs) if cls.suits(layer, inputs[0]) else None
-
     @staticmethod
     def suits(layer: Layer, bottom: Value) -> bool:
         if type(layer) is not InnerProduct or layer.options.transpose:

@@ -32,6 +32,17 @@ class LayerOperation(Operation):
         self.overwrite = overwrite
         """Whether it writes its output over its first input."""
 
+    @classmethod
+    def lower(cls, operation: LayerOperation, training: bool) -> LayerOperation | None:
+        """The operation of this class that computes the same, if it `suits`."""
+        layer, inputs, outputs = operation.layer, operation.inputs, operation.outputs
+        return cls(layer, inputs, outputs) if cls.suits(layer, inputs[0]) else None
+
+    @staticmethod
+    def suits(layer: Layer, bottom: Value) -> bool:
+        """Whether this class computes the layer. Subclasses define it."""
+        return False
+
     @property
     def reads(self) -> Layout:
         return Layout.EITHER if self.layer.type in _ELEMENTWISE else Layout.NCHW

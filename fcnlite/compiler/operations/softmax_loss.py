@@ -25,11 +25,6 @@ class SoftmaxLoss(LayerOperation):
 
     kind = "softmax loss"
 
-    @classmethod
-    def lower(cls, operation: LayerOperation, training: bool) -> SoftmaxLoss | None:
-        layer, inputs = operation.layer, operation.inputs
-        return cls(layer, inputs, operation.outputs) if cls.suits(layer, inputs[0]) else None
-
     @staticmethod
     def suits(layer: Layer, bottom: Value) -> bool:
         if type(layer) not in (SoftmaxWithLoss, InfogainLoss) or len(bottom.shape) not in (2, 4):

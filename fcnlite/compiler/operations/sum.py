@@ -19,11 +19,6 @@ class Sum(LayerOperation):
 
     kind = "sum"
 
-    @classmethod
-    def lower(cls, operation: LayerOperation, training: bool) -> Sum | None:
-        layer, inputs = operation.layer, operation.inputs
-        return cls(layer, inputs, operation.outputs) if cls.suits(layer, inputs[0]) else None
-
     @staticmethod
     def suits(layer: Layer, bottom: Value) -> bool:
         return type(layer) is Eltwise and layer.options.operation == "SUM"

@@ -1,7 +1,14 @@
-"""Insert conversions where an operation reads a value in another layout than the one that it is made in.
+"""Assign each value a layout, NCHW or blocked, and insert conversions between them.
 
-Most operations have a layout of their own. Those that go element by element, sums, concatenations, interpolations
-and frames take either: blocked where they get blocked values and the values that they make are read so.
+    before      a writes x → b reads x → c reads x
+    after       a writes x → b reads x → conversion → c reads the copy
+
+    condition   c reads another layout than a writes; one copy serves all such readers
+
+Exact: a conversion copies. Most operations read one layout; the caller gets NCHW. Elementwise layers, sums,
+concatenations of channels, interpolations and operations that put a border around a value read either layout, and write
+the same one. They read the blocked layout if all inputs have it and a reader of their output wants it. For the first
+three one of the two is enough, if at least one input has it.
 """
 
 from __future__ import annotations
@@ -29,7 +36,7 @@ def assign_layouts(graph: Graph, machine: Machine) -> list[str]:
                 done.append(f"{value.name}, {conversion.kind}, for {reader}")
             operation.inputs[i] = converted[value]
         if wants and graph.training:
-            # The backward of the operation that made an input may read it, where that of its layer does not.
+            # The operation that wrote the input may read it again in its backward pass.
             operation.keep_inputs()
         for value in operation.outputs:
             value.blocked = operation.writes is Layout.BLOCKED or (operation.writes is Layout.EITHER and wants)
@@ -49,14 +56,14 @@ def assign_layouts(graph: Graph, machine: Machine) -> list[str]:
 
 
 class _Layouts:
-    """Which layouts operations read."""
+    """The layouts that operations read."""
 
     def __init__(self, graph: Graph) -> None:
         self._graph = graph
         self._asked: dict[Value, bool] = {}
 
     def wants_blocked(self, operation: Operation) -> bool:
-        """Whether an operation reads blocked values; its inputs are laid out."""
+        """Whether an operation reads blocked values. Its inputs have their layouts by now."""
         if not _takes_either(operation):
             return operation.reads is Layout.BLOCKED
         blocked = [each.blocked for each in operation.inputs]
@@ -65,7 +72,7 @@ class _Layouts:
         return all(blocked) or (any(blocked) and self._asks_blocked(operation.outputs[0]))
 
     def _asks_blocked(self, value: Value) -> bool:
-        """Whether somebody reads a value blocked, or one that is made of it by operations that take either layout."""
+        """Whether some operation reads the value blocked, directly or through operations that read either layout."""
         if value not in self._asked:
             self._asked[value] = any(
                 self._asks_blocked(each.outputs[0]) if _takes_either(each) else each.reads is Layout.BLOCKED
@@ -75,4 +82,5 @@ class _Layouts:
 
 
 def _takes_either(operation: Operation) -> bool:
+    """Whether an operation reads its inputs in either layout; only values of four axes can be blocked."""
     return operation.reads is Layout.EITHER and all(len(each.shape) == 4 for each in operation.inputs)

@@ -1,21 +1,26 @@
-"""Compute only what the picture reaches; around it stands what zeros become, computed once (inference only).
+"""Compute only what the picture reaches, and take the rest from a picture of zeros.
 
-With a pad of 100 most of what the first layers see are zeros. Of a value's rows (and columns: everything here goes for
-either axis by itself)
+    before      the rows of a value behind a pad of 100, likewise its columns:
 
-    border | far from everything | what the picture reaches | far from everything | border
+                border | far | what the picture reaches | far | border
 
-those far from everything are of one kind (value_numbers.py): equal, as if the zeros had no end. At the border the pads
-of later layers reach in. So let the layers compute a plane that has no border: what the picture reaches, and a row on
-either side that stands for all beyond (`Problem.sources` repeats it). Wherever a row or a column is the border's, the
-picture is not seen: there the values are those of a picture of zeros, which is as small as it can be with all kinds in
-it (zero_picture.py), as are those far from everything. `Framing` puts the two together, for whoever cannot do without
-the frame.
+    after       1 far | what the picture reaches | 1 far            computed
+                border | far … far | border                         from a picture of zeros, computed once
+                both put together (`Border`) for readers that need the whole
 
-Exact as long as no row that the picture reaches is the border's too. That is checked for every layer and size, kind by
-kind (reach.py); where it is no longer so, as in conv5 behind a pad of 100, the frame is put around what comes before.
-Convolutions that read this need still compute only what the picture reaches, as conv5_1 and conv5_2: they are framed
-one by one.
+    condition   inference; a first convolution with a wide pad (`has_wide_pad`)
+                no row that the picture reaches is reached by the border too (reach.py checks each layer, for each size)
+                less than WORTHWHILE of the products remain
+
+Far from the border and from the picture all rows are equal, as if the zeros had no end: they have one value number
+(value_numbers.py). So the layers compute a plane without border: the rows that the picture reaches, and one row on
+either side for all beyond, which `Problem.sources` repeats. The pads of later layers reach into the border.
+
+Exact: a pixel in a row or column of the border, or far from the picture, does not depend on the picture. It has the
+value that it has in a picture of zeros. That one (zero_picture.py) is the smallest with a row of every value number.
+
+Where the picture meets the border, as in conv5 behind a pad of 100, the value before is put together. Convolutions that
+read it, as conv5_1, and conv5_2 after that, still compute only what the picture reaches, and each is put together.
 """
 
 from __future__ import annotations
@@ -40,22 +45,22 @@ from fcnlite.compiler.zero_picture import ZeroPicture
 
 def elide_border(graph: Graph, machine: Machine) -> list[str]:
     done = []
-    framed: set[Operation] = set()
+    elided: set[Operation] = set()
     for operation in graph.operations[:]:
-        if isinstance(operation, ConvolutionOperation) and operation not in framed and has_wide_pad(operation.problem):
+        if isinstance(operation, ConvolutionOperation) and operation not in elided and has_wide_pad(operation.problem):
             found = _BorderElision(graph, operation)
             if found.apply():
-                framed |= set(found.operations)
+                elided |= set(found.operations)
                 done += found.notes
     return done
 
 
 Span = tuple[int, int]
-"""Rows from … to, without the last."""
+"""The rows first … stop − 1."""
 
 
 class _BorderElision:
-    """The operations behind a first convolution, and which of their values are framed."""
+    """The operations behind a first convolution, and those of their values that others read whole."""
 
     def __init__(self, graph: Graph, first: ConvolutionOperation) -> None:
         self._graph = graph
@@ -69,13 +74,13 @@ class _BorderElision:
 
     @property
     def operations(self) -> list[Operation]:
-        """Those on planes without border."""
+        """Those that read and write planes without border."""
         return self._reach.operations
 
-    # Which rows are computed
+    # The rows that are computed
 
     def apply(self) -> bool:
-        """Put the frames in place, if that leaves less to compute."""
+        """Rewrite the graph, if that leaves enough less to compute. Returns whether it did."""
         spans: dict[Value, tuple[Span, ...]] = {}
         for operation in reversed(self.operations):
             value = operation.outputs[0]
@@ -91,7 +96,7 @@ class _BorderElision:
         small = [self._small_numbers(axis) for axis in (0, 1)]
         far = {value: place for value in self._reach.rows if (place := self._far(value, small)) is not None}
         zeros = self._zero_picture(small, far)
-        framings = [self._framing(value, spans[value], small, zeros) for value in self._bordered]
+        borders = [self._border(value, spans[value], small, zeros) for value in self._bordered]
         for convolution, problem in zip(convolutions, problems, strict=True):
             convolution.problem = problem
             value = convolution.outputs[0]
@@ -101,12 +106,12 @@ class _BorderElision:
                 convolution.margin_values = partial(zeros.far, value)
         for operation in self._reach.all:
             self._fit(operation, spans[operation.outputs[0]])
-        for framing in framings:
-            self._insert(framing)
+        for border in borders:
+            self._insert(border)
         return True
 
     def _span(self, operation: Operation, axis: Axis, spans: Mapping[Value, tuple[Span, ...]]) -> Span:
-        """The rows that an operation is to make, given those of the operations behind it."""
+        """The rows that an operation has to compute, given those of the operations behind it."""
         value = operation.outputs[0]
         rows, reader = self._reach.rows[value][axis], self._reach.aligned_reader.get(value)
         if reader is not None:
@@ -122,7 +127,7 @@ class _BorderElision:
         return first, max(first, min(max(wanted, default=rows.first), rows.stop)) + 1
 
     def _margins(self, value: Value, spans: tuple[Span, ...]) -> tuple[Margins, Margins] | None:
-        """How many rows and columns of those that are to be made lie beyond what the picture reaches."""
+        """The numbers of rows and columns to compute, on either side, that the picture does not reach."""
         rows, columns = (
             (max(0, reached.first - first), max(0, stop - reached.stop))
             for reached, (first, stop) in zip(self._reach.rows[value], spans, strict=True)
@@ -131,7 +136,7 @@ class _BorderElision:
         return (rows, columns) if within and any((*rows, *columns)) else None
 
     def _problem(self, operation: ConvolutionOperation, spans: Mapping[Value, tuple[Span, ...]]) -> Problem:
-        """What a convolution is to compute."""
+        """The problem of a convolution that computes its span only."""
         p, seed = operation.problem, operation is self._reach.first
         of_whole = seed or operation in self._reach.restricted
         below = [(0, size) for size in p.size] if of_whole else spans[operation.inputs[0]]
@@ -149,15 +154,15 @@ class _BorderElision:
         return replace(p, windows=(rows, columns), sources=(sources[0], sources[1]), size=(bottom - top, right - left))
 
     def _fit(self, operation: Operation, spans: tuple[Span, ...]) -> None:
-        """Let an operation make these rows and columns of those that it is given."""
+        """Fit an operation to the rows and columns of its output; its input has the rows that its windows read."""
         operation.remove_padding()
         value = operation.outputs[0]
         value.shape = (*value.shape[:2], *(stop - first for first, stop in spans))
 
-    # The frame
+    # The rest
 
     def _small_numbers(self, axis: Axis) -> dict[Value, list[int]]:
-        """The numbers of the rows, of each once at least, in a picture of zeros that is as small as may be."""
+        """The value numbers of all rows in the smallest picture of zeros that has each of them at least once."""
         known = [rows[axis] for rows in self._reach.rows.values()]
         step = lcm(*(each.stride for each in known))
         spare = min((each.numbers.count(each.far) - 1) * each.stride for each in known)
@@ -169,7 +174,7 @@ class _BorderElision:
         return found
 
     def _far(self, value: Value, small: Sequence[Mapping[Value, list[int]]]) -> tuple[int, int] | None:
-        """Where a picture of zeros has a pixel of a value that is far from everything."""
+        """The place of a pixel of a value that is far from the border in a picture of zeros, if there is one."""
         numbers = [(each[value], rows.far) for each, rows in zip(small, self._reach.rows[value], strict=True)]
         if any(far not in rows for rows, far in numbers):
             return None
@@ -185,17 +190,17 @@ class _BorderElision:
         for operation in shrunk:
             if isinstance(operation, ConvolutionOperation):
                 p, (height, width) = operation.problem, shapes[operation.inputs[0]][2:]
-                sources, size, own_windows = (np.arange(height), np.arange(width)), (height, width), p.windows
+                sources, size, (down, across) = (np.arange(height), np.arange(width)), (height, width), p.windows
                 if operation.inputs[0] is self._reach.picture:
                     sources, size = (np.full(height, -1), np.full(width, -1)), (1, 1)
-                    own_windows = (replace(own_windows[0], pad=0), replace(own_windows[1], pad=0))
-                operation.problem = replace(p, batch=1, windows=own_windows, sources=sources, size=size)
+                    down, across = replace(down, pad=0), replace(across, pad=0)
+                operation.problem = replace(p, batch=1, windows=(down, across), sources=sources, size=size)
         return ZeroPicture(operations, shrunk, self._reach.picture, shapes, self._bordered, far)
 
-    def _framing(
+    def _border(
         self, value: Value, spans: tuple[Span, ...], small: Sequence[Mapping[Value, list[int]]], zeros: ZeroPicture
     ) -> Border:
-        """The operation that puts a value into its frame."""
+        """The operation that puts a value and its border together."""
         own, around = [], []
         for rows, (first, _), numbers in zip(self._reach.rows[value], spans, small, strict=True):
             places = np.arange(len(rows.numbers))
@@ -204,22 +209,24 @@ class _BorderElision:
         whole = Value(value.name, value.shape)
         return Border([value], [whole], (own[0], own[1]), (around[0], around[1]), partial(zeros.array, value))
 
-    def _insert(self, framing: Border) -> None:
-        """Let all but the framed operations read the whole."""
-        (value,), (whole,) = framing.inputs, framing.outputs
+    def _insert(self, border: Border) -> None:
+        """Let all operations read the whole, except those on planes without border."""
+        (value,), (whole,) = border.inputs, border.outputs
         maker = self._graph.producer(value)
         assert maker is not None
         self._graph.rename(value, whole)
         for operation in self.operations:
             operation.inputs = [value if each is whole else each for each in operation.inputs]
-        framing.inputs = [value]
-        self._graph.operations.insert(self._graph.operations.index(maker) + 1, framing)
+        border.inputs = [value]
+        self._graph.operations.insert(self._graph.operations.index(maker) + 1, border)
         sizes = " × ".join(f"{n} of {m}" for n, m in zip(value.shape[2:], whole.shape[2:], strict=True))
-        self.notes.append(f"{self._reach.first.layers[0]} to {maker.layers[-1]}: {sizes} rows and columns, framed")
+        self.notes.append(
+            f"{self._reach.first.layers[0]} to {maker.layers[-1]}: {sizes} rows and columns, without border"
+        )
 
 
 def _receptive_field(operation: Operation, axis: Axis, span: Span, padded: bool = False) -> Span:
-    """The rows that an operation sees to make those of `span`."""
+    """The rows that an operation reads to compute those of `span`."""
     first, stop = span
     for each in reversed(windows(operation, axis, padded)):
         window = each.window

@@ -1,13 +1,20 @@
-"""Compute once what a wide pad makes equal (training only: in inference elide_border.py goes further).
+"""Compute rows and columns that a wide pad makes equal once.
 
-With a pad of 100 the first convolutions see mostly zeros: beside the picture's rows their outputs have long runs of
-equal rows (and columns), up to the ring where later pads reach in. Equal rows are of one kind (value_numbers.py). If
-the rows of a value have runs, the chain of layers that makes it gets a smaller pad, so that each run is as short as can
-be, and whoever reads the value reads its rows several times (`Problem.sources`). The kinds behind the smaller pad
-are numbered too: only if its rows, repeated, are the ones of before, is it put in place. So the result is exact for
-every size. The gradient of a row that stands for several is the sum of theirs (`ir.sum_repeats`).
+    before      rows of a pooling's output:       border | a a a a a a | what the picture reaches | a a a a a a | border
+    after       with a smaller first pad:         border | a | what the picture reaches | a | border
+                its readers read each a six times (`Problem.sources`, `Value.repeats`)
 
-This is done for every pooling of the chain, the last one first: the longest runs are those of the first layers.
+    condition   training, and elision is wanted
+                a chain of convolutions and max poolings, from a convolution with a wide pad to a max pooling; each is
+                the only reader of the one before; only convolutions read the last, which is not an output
+                the rows behind the smaller pad, repeated, have the value numbers of the rows before
+
+Exact: equal rows have equal value numbers (value_numbers.py), and the condition compares those of all values of the
+chain, for each size. The gradient of a row that is read several times is the sum of the gradients of its copies
+(`ir.sum_repeats`).
+
+The pass tries every max pooling of the chain, the last one first: the first layers have the longest runs. In inference
+elide_border goes further.
 """
 
 from __future__ import annotations
@@ -39,7 +46,7 @@ def elide_padding(graph: Graph, machine: Machine) -> list[str]:
 
 
 def _chain(graph: Graph, first: ConvolutionOperation) -> list[Operation]:
-    """The convolutions and poolings from `first` on, up to the first value that others read too."""
+    """The convolutions and max poolings from `first` on, to the first value that other operations read too."""
     chain: list[Operation] = [first]
     while True:
         readers, value = graph.readers(chain[-1].outputs[0]), chain[-1].outputs[0]
@@ -49,7 +56,7 @@ def _chain(graph: Graph, first: ConvolutionOperation) -> list[Operation]:
 
 
 def _shorten(graph: Graph, chain: Sequence[Operation]) -> str:
-    """Give the chain a smaller pad, if its values' rows and columns then are the same ones; what was done, in words."""
+    """Give the chain a smaller pad, if the rows and columns of its values stay the same. Returns what it did."""
     first, last = chain[0], chain[-1].outputs[0]
     readers = graph.readers(last)
     if not isinstance(first, ConvolutionOperation) or last in graph.outs:
@@ -75,7 +82,7 @@ def _shorten(graph: Graph, chain: Sequence[Operation]) -> str:
 
 
 def _compose(old: tuple[Array, Array] | None, new: Sequence[Array]) -> tuple[Array, Array]:
-    """Which row and column of the shorter array each one is, given which of the longer one it was; −1 stays."""
+    """Rows and columns of the shorter array, given those of the longer one (`old`) and its map (`new`). −1 stays −1."""
     if old is None:
         return new[0], new[1]
     rows, columns = (np.where(o < 0, -1, n[np.maximum(o, 0)]) for o, n in zip(old, new, strict=True))
@@ -84,14 +91,14 @@ def _compose(old: tuple[Array, Array] | None, new: Sequence[Array]) -> tuple[Arr
 
 @dataclass(frozen=True, eq=False)
 class Shorter:
-    """What the rows of the first convolution's padded picture are, with the smaller pad; and for every value of the
-    chain, where each of its rows of before is among those of now.
-    """
+    """A smaller pad along one axis."""
 
     sources: Array
+    """The rows of the picture, including the smaller pad; −1 is a row of zeros."""
     repeats: list[Array]
+    """For every value of the chain: for each row behind the old pad, the equal row behind the smaller one."""
     fewer: bool
-    """Whether there are fewer rows than before at all."""
+    """Whether the pad is smaller than before."""
 
 
 def _shorter_padding(chain: Sequence[Operation], axis: Axis) -> Shorter:
@@ -102,14 +109,14 @@ def _shorter_padding(chain: Sequence[Operation], axis: Axis) -> Shorter:
     rows, stride = _number_chain(chain, axis, sources, table)
     runs = _run(rows[-1]), _run(rows[-1][::-1])
     pads = _run_of_zeros(sources), _run_of_zeros(sources[::-1])
-    # Some pad stays, so that the runs do not join the picture.
+    # Keep some pad, so that the runs stay apart from the picture.
     before, behind = (
         min((run - 1) * stride, max(pad - 1, 0) // stride * stride) for run, pad in zip(runs, pads, strict=True)
     )
     shortened = sources[before : len(sources) - behind]
     try:
         fewer, _ = _number_chain(chain, axis, shortened, table)
-    except ShapeError:  # a window does not fit any more
+    except ShapeError:  # a window no longer fits
         fewer = [[] for _ in chain]
     repeats = [each for was, now in zip(rows, fewer, strict=True) if (each := _repeats(was, now)) is not None]
     if before + behind == 0 or len(repeats) < len(chain):
@@ -120,7 +127,7 @@ def _shorter_padding(chain: Sequence[Operation], axis: Axis) -> Shorter:
 def _number_chain(
     chain: Sequence[Operation], axis: Axis, sources: Array, table: NumberTable
 ) -> tuple[list[list[int]], int]:
-    """A number for each row of each of the chain's values, equal for equal rows; and the picture's pixels a row."""
+    """The value numbers of the rows of each value of the chain, and the stride of the last value's rows."""
     rows, stride, found = sources.tolist(), 1, []
     for depth, operation in enumerate(chain):
         rows = number_rows(operation, depth, axis, rows, table, padded=depth == 0)
@@ -130,7 +137,7 @@ def _number_chain(
 
 
 def _run(rows: Sequence[int]) -> int:
-    """The length of the first run of equal rows, 1 if there is none before the middle."""
+    """The length of the first run of equal rows; 1 if no run begins before the middle."""
     for i in range(len(rows) // 2):
         length = 1
         while i + length < len(rows) and rows[i + length] == rows[i]:
@@ -146,7 +153,7 @@ def _run_of_zeros(sources: Array) -> int:
 
 
 def _repeats(rows: Sequence[int], fewer: Sequence[int]) -> Array | None:
-    """For each of `rows` which one of `fewer` it is; None unless `rows` are `fewer` in order, some repeated."""
+    """For each of `rows` its index in `fewer`; None unless `rows` are `fewer` in order, some of them repeated."""
     repeats, place = [], -1
     for row in rows:
         if place + 1 < len(fewer) and fewer[place + 1] == row:

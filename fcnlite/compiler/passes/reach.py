@@ -1,4 +1,4 @@
-"""Which rows of what is made of a picture with a wide pad the picture reaches, and which are the border's."""
+"""The rows that the picture reaches in each value behind a wide pad. The other rows depend on zeros only."""
 
 from __future__ import annotations
 
@@ -12,22 +12,22 @@ from fcnlite.compiler.ir import Axis, Graph, Operation, Value
 from fcnlite.compiler.passes.value_numbers import ZERO, NumberTable, number_rows, padded_sources, windows
 
 WORTHWHILE = 0.98
-"""Frames are made where they leave less than this share of the products; else what they cost outweighs the gain."""
+"""The border is elided where that leaves less than this share of the products; else it costs more than it saves."""
 
 
 @dataclass(frozen=True)
 class Rows:
-    """The rows of a value, of a picture of zeros and of the one that is computed."""
+    """The rows of a value, along one axis."""
 
     numbers: list[int]
-    """Of every row, if the picture were zeros."""
+    """The value number of every row, for a picture of zeros."""
     far: int
-    """The kind of rows far from everything."""
+    """The value number of rows far from the border."""
     first: int
     stop: int
-    """On a plane without border, the rows that the picture reaches: first … stop − 1."""
+    """The picture reaches the rows first … stop − 1 of a plane without border."""
     stride: int
-    """Of the value's rows, in the picture's."""
+    """The rows of the picture from one row of the value to the next."""
 
     @property
     def reached(self) -> range:
@@ -36,35 +36,35 @@ class Rows:
 
     @property
     def clear(self) -> bool:
-        """Whether no row that the picture reaches is the border's."""
+        """Whether the border reaches none of the rows that the picture reaches."""
         return all(self.numbers[each] == self.far for each in self.reached)
 
 
 class Reach:
-    """The operations behind a first convolution that elide_border.py can have compute only what its picture reaches."""
+    """The operations behind a first convolution that can compute only what the picture reaches."""
 
     def __init__(self, graph: Graph, first: ConvolutionOperation) -> None:
         self._graph = graph
         self.first = first
         self.picture = first.inputs[0]
         self.rows: dict[Value, tuple[Rows, ...]] = {}
-        """Along both axes, of every value that they make."""
+        """The rows of every value that they compute, along both axes."""
         self.operations: list[Operation] = []
-        """Those on planes without border."""
+        """Those that read and write planes without border."""
         self.restricted: list[ConvolutionOperation] = []
-        """Behind them, those that read a whole and make the part of one that the picture reaches."""
+        """Those behind them that read a whole value, and compute the part of their output that the picture reaches."""
         self.aligned_reader: dict[Value, Operation] = {}
-        """Who reads a value's rows as they are, from the first one on."""
+        """The operation that reads a value's array from its first row on, and so determines where the value begins."""
         self._table: NumberTable = {}
         self._find()
 
     @property
     def all(self) -> list[Operation]:
-        """In an order in which they can run."""
+        """All of them, in an order in which they can run."""
         return [*self.operations, *self.restricted]
 
     def _find(self) -> None:
-        """Follow the picture as far as what it reaches stays clear of the border."""
+        """Follow the picture until it meets the border."""
         for operation in self._graph.operations:
             if operation is not self.first and not self._suits(operation):
                 continue
@@ -82,24 +82,24 @@ class Reach:
                 self.restricted.append(operation)
 
     def _suits(self, operation: Operation) -> bool:
-        """Whether it makes rows of such rows, and nobody else needs its inputs to begin at another one."""
+        """Whether all inputs have known rows, and no other operation determines where these begin."""
         known = [self.rows[each] for each in operation.inputs if each in self.rows]
         strides = {tuple(each.stride for each in rows) for rows in known}
         if len(known) < len(operation.inputs) or len(strides) != 1:
             return False
         if operation.gathers_rows:
             return True
-        known_windows = operation.sliding_windows(0) is not None
-        return known_windows and not any(each in self.aligned_reader for each in operation.inputs)
+        row_by_row = operation.sliding_windows(0) is not None
+        return row_by_row and not any(each in self.aligned_reader for each in operation.inputs)
 
     def _can_restrict(self, operation: Operation) -> TypeGuard[ConvolutionOperation]:
-        """Whether it can make a part of its rows. One that pools might lack one at the edge."""
-        return (
-            isinstance(operation, ConvolutionOperation) and operation is not self.first and not operation.problem.pool
-        )
+        """Whether it can compute a part of its rows. With pooling it might lack a row at the edge of the part."""
+        if not isinstance(operation, ConvolutionOperation) or operation is self.first:
+            return False
+        return not operation.problem.pool
 
     def _output_rows(self, operation: Operation, axis: Axis) -> Rows:
-        """The rows that an operation makes."""
+        """The rows of an operation's output."""
         depth = self._depth(operation)
         seed = operation is self.first
         bottoms = [self._input_rows(axis)] if seed else [self.rows[each][axis] for each in operation.inputs]
@@ -118,7 +118,7 @@ class Reach:
         return Rows(numbers, far, first, stop, stride)
 
     def _input_rows(self, axis: Axis) -> Rows:
-        """The picture's, its pad among them."""
+        """The rows of the picture, including its pad."""
         sources = padded_sources(self.first, axis)
         pad = self.first.problem.windows[axis].pad
         return Rows([ZERO] * len(sources), ZERO, pad, len(sources) - pad, 1)
@@ -127,7 +127,7 @@ class Reach:
         return self._graph.operations.index(operation)
 
     def number_rows(self, operation: Operation, axis: Axis, bottoms: Sequence[list[int]]) -> list[int]:
-        """The kinds of the rows that an operation makes of its inputs'."""
+        """The value numbers of an operation's rows, given those of its inputs."""
         depth = self._depth(operation)
         if operation.sliding_windows(axis):
             return number_rows(operation, depth, axis, bottoms[0], self._table, padded=operation is self.first)

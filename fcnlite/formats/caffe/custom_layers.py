@@ -130,8 +130,8 @@ def _check(tree: list[Node], source: str) -> None:
     if skipped:
         first = skipped[0]
         more = f" This and {len(skipped) - 1} more are" if len(skipped) > 1 else " It is"
-        told = unknown_field("NetParameter", first.name)
-        warnings.warn(f"{source}, line {first.line}: {told}{more} ignored.", stacklevel=4)
+        problem = unknown_field("NetParameter", first.name)
+        warnings.warn(f"{source}, line {first.line}: {problem}{more} ignored.", stacklevel=4)
 
 
 def _check_fields(node: Node, field: Field, source: str) -> None:

@@ -54,11 +54,11 @@ def _layers(
 
     if depth > _MAX_DEPTH or len(group) > MAX_BLOBS:
         raise hdf5.damaged(path, "its groups are too many or too deep")
-    kinds = {key: group.get(key, getclass=True) for key in group}
-    if any(kind is h5py.Dataset for kind in kinds.values()):
+    members = {key: group.get(key, getclass=True) for key in group}
+    if any(member is h5py.Dataset for member in members.values()):
         yield name, read_arrays(path, content, group, f"layer {name!r}")
         return
-    for key in kinds:
+    for key in members:
         inner = f"{name}/{key}" if name else key
         yield from _layers(path, content, group_of(path, group, key), inner, depth + 1)
 

@@ -54,7 +54,7 @@ def feeding(spec: NetSpec, path: str | os.PathLike[str], weights: Weights | None
     shape = _of_channels(channels or 3)
     centring = centring_layer(spec, blob)
     if centring is not None:
-        words = f"no data layer; layer {centring.name!r} ({centring.type}) of the net centres its input"
+        words = f"no data layer; layer {centring.name!r} ({centring.type}) of the net centres its input itself"
         return Feeding(replace(shape, source=words), assumed=True, centred=True)
     if len(shape.mean) == 3:
         words = "assumed: ImageNet's mean, since the description has no data layer"

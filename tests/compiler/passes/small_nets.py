@@ -24,7 +24,7 @@ def net_of(*layers: LayerSpec, phase: str = "TEST") -> Any:
 
 
 def check(*layers: LayerSpec, outputs: list[str] | None = None) -> Any:
-    """Both paths agree, forward and backward; the plan of inference."""
+    """Check that the paths agree, forward and backward. Returns the plan for inference."""
     assert_same_gradients(net_of(*layers), FEEDS)
     return assert_same_outputs(net_of(*layers), FEEDS, outputs)
 

@@ -9,15 +9,7 @@ import pytest
 
 from fcnlite.compiler.operations.conversion import FromBlocked, ToBlocked
 from tests.compiler.passes.small_nets import FEEDS, POOLED, check, net_of
-from tests.compiler.path_comparison import (
-    assert_near,
-    assert_same_outputs,
-    conv,
-    does,
-    in_place,
-    layer,
-    pool,
-)
+from tests.compiler.path_comparison import assert_near, assert_same_outputs, conv, does, in_place, layer, pool
 
 
 def count(plan: Any, kind: type) -> int:
@@ -41,7 +33,7 @@ def test_a_chain_stays_blocked() -> None:
 @pytest.mark.parametrize("overwrite", [False, True])
 @pytest.mark.parametrize("last", [False, True])
 def test_what_a_view_looks_at_stays(overwrite: bool, last: bool) -> None:
-    """Others get its place in the arena only when nobody reads the view any more, which may be written over too."""
+    """Its place in the arena is free only after the last read of the view, which may be overwritten too."""
     layers = [
         conv("a", "data", 6, group=3, pad=[1]),  # made N×C×H×W, in the arena
         layer("view", "Reshape", "a", shape={"dim": [0, -1, 1, 0]}),
@@ -55,7 +47,7 @@ def test_what_a_view_looks_at_stays(overwrite: bool, last: bool) -> None:
     check(*layers, *([] if last else [layer("both", "Eltwise", ("again", "e"))]))
 
 
-def test_a_value_is_converted_once_for_all_who_read_it_otherwise() -> None:
+def test_a_value_is_converted_once_for_all_its_readers() -> None:
     layers = (
         conv("a", "data", 32),
         layer("one", "TanH", "a"),
@@ -71,7 +63,7 @@ def test_a_value_is_converted_once_for_all_who_read_it_otherwise() -> None:
 
 
 @pytest.mark.parametrize("channels", [32, 20, 3])
-def test_blocked_values_are_put_together_as_they_lie(channels: int) -> None:
+def test_blocked_values_are_concatenated_blocked(channels: int) -> None:
     layers = (
         conv("a", "data", channels),
         conv("b", "data", 16),
@@ -84,8 +76,8 @@ def test_blocked_values_are_put_together_as_they_lie(channels: int) -> None:
 
 
 @pytest.mark.parametrize(("reader", "conversions"), [("Convolution", (1, 1)), ("TanH", (0, 1))])
-def test_what_takes_either_layout_has_that_of_its_readers(reader: str, conversions: tuple[int, int]) -> None:
-    """To blocked, from blocked: of a blocked and a plain value, and of an upsampled one."""
+def test_what_reads_either_layout_gets_that_of_its_readers(reader: str, conversions: tuple[int, int]) -> None:
+    """The numbers of conversions to and from the blocked layout, for a blocked value beside an NCHW one."""
     options = {"num_output": 32, "kernel_size": [3]} if reader == "Convolution" else {}
     layers = (
         conv("a", "data", 20, pad=[1]),
@@ -98,7 +90,7 @@ def test_what_takes_either_layout_has_that_of_its_readers(reader: str, conversio
 
 
 @pytest.mark.parametrize(("reader", "before"), [("Convolution", False), ("TanH", True)])
-def test_features_are_upsampled_as_they_lie(reader: str, before: bool) -> None:
+def test_features_are_upsampled_in_their_layout(reader: str, before: bool) -> None:
     options = {"num_output": 32, "kernel_size": [3]} if reader == "Convolution" else {}
     up = {"num_output": 20, "kernel_size": [4], "stride": [2], "pad": [1], "bias_term": False, "group": 20}
     layers = (
@@ -121,7 +113,7 @@ def test_blocked_values_put_together_along_other_axes(axis: int) -> None:
 @pytest.mark.parametrize("coeff", [(0.5, -2.0), (1.0, 0.0)])
 @pytest.mark.parametrize("blocked", [False, True])
 def test_weighted_sums(coeff: tuple[float, ...], blocked: bool) -> None:
-    """Also of a blob with itself, and of what is upsampled."""
+    """Also of a blob with itself."""
     skip = conv("b", "data", 20, pad=[1]) if blocked else layer("b", "TanH", "data")
     layers = (
         conv("a", "data", 20 if blocked else 3, pad=[1]),

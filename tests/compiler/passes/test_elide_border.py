@@ -1,4 +1,4 @@
-"""Frames: only what the picture reaches is computed; the result is the plain one for every size."""
+"""Only what the picture reaches is computed; the result equals the reference path's for every size."""
 
 from __future__ import annotations
 
@@ -25,6 +25,7 @@ from fcnlite.compiler.passes import select_algorithms
 from fcnlite.description.spec import LayerSpec
 from fcnlite.errors import ShapeError
 from fcnlite.net import Net
+from tests.compiler.convolution.problems import ISAS, guarded, machine_with
 from tests.compiler.path_comparison import (
     assert_same_outputs,
     conv,
@@ -38,7 +39,6 @@ from tests.compiler.path_comparison import (
     reference_net,
     spec_of,
 )
-from tests.compiler.problems import ISAS, guarded, machine_with
 from tests.compiler.wide_pads import chains, feed, net_of, rectified, trunk
 from tests.random_nets import FLAG, Draw
 
@@ -48,15 +48,15 @@ def rows_of(plan: Plan, name: str) -> tuple[int, ...]:
     return does(plan, name).outputs[0].shape[2:]
 
 
-def framed(plan: Plan) -> list[str]:
-    """The blobs that are put into a frame."""
+def bordered(plan: Plan) -> list[str]:
+    """The blobs whose border comes from a picture of zeros."""
     return [each.outputs[0].name for each in plan.graph.operations if isinstance(each, Border)]
 
 
 def test_a_pad_of_100_is_hardly_computed() -> None:
     feeds = feed(64, 80)
     plan = assert_same_outputs(net_of(trunk(), 64, 80), feeds)
-    assert set(framed(plan)) == {"pool4", "score_pool3", "score_pool4"}
+    assert set(bordered(plan)) == {"pool4", "score_pool3", "score_pool4"}
     # A pixel of pool3 sees 44 of the picture, at every 8th, so that 13 and 15 see something of it; and one on either
     # side that sees nothing. With the pad they are 33 and 35.
     assert rows_of(plan, "pool3") == (15, 17)
@@ -97,14 +97,14 @@ def test_where_the_picture_meets_the_border_the_rest_is_not_computed(
     plan = assert_same_outputs(net, feed(*size, batch=2))
     # Of 40 rows, 21 of b see something, and 4 more of c; b has 31, of which the border takes one on either side. With
     # each layer both grow by one.
-    assert framed(plan) == ["c", "d", "e"]
+    assert bordered(plan) == ["c", "d", "e"]
     for more, name in enumerate("cde"):
         assert rows_of(plan, name) == (seen[0] + 2 * more, seen[1] + 2 * more)
     net.params["d"][1].data += 1
     assert_same_outputs(net, feed(*size))
 
 
-def test_the_frame_follows_the_parameters() -> None:
+def test_the_border_follows_the_parameters() -> None:
     net, feeds = net_of(trunk(), 40, 40), feed(40, 40)
     assert_same_outputs(net, feeds)
     for name in ("conv1_1", "conv2_2", "score_pool3"):
@@ -132,12 +132,12 @@ def test_zeros_are_computed_once() -> None:
 
 
 def zero_pictures(net: Net) -> list[Any]:
-    """What has been prepared of them."""
+    """The prepared pictures of zeros."""
     return [found for key, found in net.executor.derived.items() if key[0] == "zero picture"]
 
 
 def test_a_picture_larger_than_its_zeros_costs_no_more_of_them() -> None:
-    """The picture of zeros does not grow with the net's."""
+    """The picture of zeros does not grow with the picture."""
     net = net_of(trunk(), 40, 40)
     for size in ((40, 40), (200, 300)):
         net.forward(feed(*size))
@@ -147,7 +147,7 @@ def test_a_picture_larger_than_its_zeros_costs_no_more_of_them() -> None:
 
 @pytest.mark.parametrize("height", range(1, 41))
 def test_every_small_size(height: int) -> None:
-    """Heights 1 to 40 by widths that make each remainder meet others, on one net."""
+    """Heights 1 to 40, with widths of other remainders, on one net."""
     net = net_of(trunk(), 40, 40)
     for width in {height, 41 - height, 7 * height % 41 or 40}:
         assert_same_outputs(net, feed(height, width))
@@ -164,7 +164,7 @@ def test_every_pair_of_small_sizes(height: int) -> None:
 @pytest.mark.parametrize("size", [(1, 1), (3, 250), (199, 1), (97, 131)])
 def test_other_shapes(size: tuple[int, int]) -> None:
     plan = assert_same_outputs(net_of(trunk(), *size), feed(*size, batch=2))
-    assert framed(plan)
+    assert bordered(plan)
 
 
 @pytest.mark.parametrize("outputs", [["pool3"], ["pool1"], ["conv1_1"], ["pool2", "fc6"], ["score_pool3"], ["conv3_2"]])
@@ -175,7 +175,7 @@ def test_what_is_asked_for_is_whole(outputs: list[str]) -> None:
 
 
 @pytest.mark.parametrize("how", ["Dropout", "Split"])
-def test_an_output_that_drop_has_renamed_is_whole(how: str) -> None:
+def test_an_output_renamed_by_eliminate_identity_is_whole(how: str) -> None:
     layers = (
         *rectified("a", "data", 4, pad=[8]),
         *rectified("b", "a", 4),
@@ -188,18 +188,18 @@ def test_an_output_that_drop_has_renamed_is_whole(how: str) -> None:
 
 
 def test_what_others_read_is_whole() -> None:
-    """Average pooling and TanH see the blob in its frame."""
+    """Average pooling and TanH read the blob with its border."""
     feeds = feed(20, 30)
     layers = (*trunk(), layer("tanh", "TanH", "pool3"), layer("mean", "Pooling", "pool2", pool="AVE", kernel_size=3))
     plan = assert_same_outputs(net_of(layers, 20, 30), feeds)
-    assert {"pool2", "pool3"} <= set(framed(plan))
+    assert {"pool2", "pool3"} <= set(bordered(plan))
     assert rows_of(plan, "tanh") == (28, 29)
 
 
 def test_nothing_of_it_with_small_pads() -> None:
     for pad in (1, 7):
         plan = assert_same_outputs(net_of(trunk(pad)[:19], 40, 40), feed(40, 200))
-        assert not framed(plan)
+        assert not bordered(plan)
 
 
 @pytest.mark.parametrize("pad", [8, 9, 15, 16, 30, 31, 52, 99, 101, 150])
@@ -226,11 +226,11 @@ def test_a_pool_that_two_read_from_different_rows_on() -> None:
     )
     for size in ((9, 10), (16, 33)):
         plan = assert_same_outputs(net_of(layers, *size), feed(*size))
-        assert "a" in framed(plan)
+        assert "a" in bordered(plan)
 
 
-def test_the_frames_of_other_outputs() -> None:
-    """One net, whose values have equal shapes, framed in turn."""
+def test_the_borders_of_other_outputs() -> None:
+    """One net, whose values have equal shapes and get their borders in turn."""
     layers = (conv("a", "data", 4, pad=[8]), conv("b", "a", 4, pad=[1]), conv("c", "b", 4, pad=[1]))
     net, feeds = net_of(layers, 5, 5), feed(5, 5)
     for outputs in (["a", "c"], ["b", "c"], ["c"], ["a", "b"], ["a", "c"]):
@@ -239,7 +239,7 @@ def test_the_frames_of_other_outputs() -> None:
 
 @pytest.mark.parametrize("size", [4, 5, 7, 10, 13])
 def test_rows_that_are_as_many_as_the_arrays_but_others(size: int) -> None:
-    """A convolution may want other rows than the pooling beside it, and yet as many as there are."""
+    """A convolution may need other rows than the pooling beside it, but the same number of them."""
     dilated = (conv("a", "data", 16, pad=[20]), pool("p", "a", 4, 3), conv("b", "a", 32, dilation=[2]))
     pointwise = (conv("a", "data", 17, pad=[13]), pool("p", "a", 3, 3), conv("b", "a", 32, 1), pool("q", "b", 4, 1))
     for layers in (dilated, pointwise):
@@ -268,7 +268,7 @@ def test_nothing_of_the_picture_may_be_seen() -> None:
 
 @st.composite
 def graphs(draw: Draw) -> tuple[LayerSpec, ...]:
-    """Branches that meet, as in GoogLeNet and in residual nets, with what goes pixel by pixel between them."""
+    """Branches that meet, as in GoogLeNet and in residual nets, with pixelwise layers between them."""
     pad, kernel = draw(st.integers(8, 40)), draw(st.integers(1, 7))
     layers = [*rectified("a0", "data", 4, kernel_size=kernel, pad=[pad], stride=[draw(st.integers(1, 3))])]
     blobs = ["a0"]
@@ -326,7 +326,7 @@ def test_any_chain_behind_a_wide_pad(layers: tuple[LayerSpec, ...], size: tuple[
 @settings(max_examples=100)
 @given(layers=chains(), size=st.tuples(st.integers(1, 50), st.integers(1, 50)), points=st.sampled_from([6, 8]))
 def test_any_chain_by_winograd(layers: tuple[LayerSpec, ...], size: tuple[int, int], points: int) -> None:
-    """Which leaves out what is far from everything; all memory holds NaN before."""
+    """Winograd skips the pixels far from the border; all memory holds NaN before."""
 
     def winograd_if_possible(p: Problem, machine: Machine, found: Sequence[Algorithm]) -> Algorithm:
         return next((each for each in found if each == Winograd(points)), found[0])
@@ -349,7 +349,7 @@ def test_any_chain_by_winograd(layers: tuple[LayerSpec, ...], size: tuple[int, i
 @settings(max_examples=50)
 @given(data=st.data(), lanes=st.sampled_from([1, 16]), threads=st.sampled_from([1, 3]))
 def test_the_kernel(instructions: str, data: st.DataObject, lanes: int, threads: int) -> None:
-    """A picture put into its frame, in either layout, against NumPy."""
+    """A picture within its border, in either layout, against NumPy."""
     small = st.integers(1, 6)
     planes, pictures, height, width = (data.draw(small) for _ in range(4))
     x = normal(0, pictures * planes, data.draw(small), data.draw(small), lanes)

@@ -1,4 +1,4 @@
-"""Padding elision, in training: rows that a wide pad makes equal are computed once; gradients are the plain ones."""
+"""In training, rows that a wide pad makes equal are computed once; gradients equal the reference path's."""
 
 from __future__ import annotations
 
@@ -27,10 +27,10 @@ from tests.compiler.path_comparison import (
 from tests.compiler.wide_pads import chains, feed, net_of, trunk
 
 
-def plain_blobs(net: Net, feeds: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
-    plain = reference_net(net)
-    plain.forward(feeds, keep=True)
-    return plain.blobs
+def reference_blobs(net: Net, feeds: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+    reference = reference_net(net)
+    reference.forward(feeds, keep=True)
+    return reference.blobs
 
 
 def is_short(net: Net, feeds: dict[str, np.ndarray]) -> bool:
@@ -38,12 +38,12 @@ def is_short(net: Net, feeds: dict[str, np.ndarray]) -> bool:
 
 
 @pytest.mark.parametrize("size", [(1, 1), (33, 50), (64, 40), (97, 131)])
-def test_blobs_are_whole_and_gradients_the_plain_ones(size: tuple[int, int]) -> None:
-    """A row that stands for several gets the sum of their gradients."""
+def test_blobs_are_whole_and_gradients_equal(size: tuple[int, int]) -> None:
+    """A row that is read several times gets the sum of the gradients."""
     net, feeds = net_of(trunk(), *size), feed(*size, batch=2)
     assert is_short(net, feeds)
     net.forward(feeds, keep=True)
-    assert_all_near(net.blobs, plain_blobs(net, feeds))
+    assert_all_near(net.blobs, reference_blobs(net, feeds))
     assert_same_gradients(net, feeds)
 
 
@@ -61,7 +61,7 @@ def test_gradients_that_begin_within(seeded: list[str]) -> None:
 
 
 def test_gradients_of_blobs_within() -> None:
-    """They are wanted row by row, each by itself, so the pass is made again with all of them."""
+    """Each row of such a gradient is wanted, so the forward pass is repeated with all rows."""
     size = (20, 31)
     net, feeds = filled(spec_of((1, 3, *size), *trunk()[:19]), phase="TRAIN"), feed(*size)
     wanted = ["conv1_1", "pool1", "conv3_1", "data"]
@@ -78,7 +78,7 @@ def test_gradients_of_blobs_within() -> None:
 
 
 def test_a_window_that_would_not_fit_any_more() -> None:
-    """The shorter chain is tried, and must not be put in place where a later window has no room in it."""
+    """The smaller pad is tried, and must not be used where a later window does not fit."""
     layers = (conv("a", "data", 3, 1, pad=[8, 9], stride=[2]), pool("b", "a", 3, 1), conv("c", "b", 3, 1, pad=[1]))
     net, feeds = net_of(layers, 1, 1), feed(1, 1)
     assert_all_near(net.forward(feeds, keep=True), reference_net(net).forward(feeds, keep=True))
@@ -93,7 +93,7 @@ def test_training_of_any_chain_behind_a_wide_pad(layers: tuple[LayerSpec, ...], 
         reject()
     feeds = feed(*size)
     net.forward(feeds, keep=True)
-    assert_all_near(net.blobs, plain_blobs(net, feeds))
+    assert_all_near(net.blobs, reference_blobs(net, feeds))
     assert_same_gradients(net, feeds)
 
 

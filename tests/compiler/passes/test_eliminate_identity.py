@@ -42,7 +42,7 @@ def test_dropout_stays_in_the_train_phase() -> None:
 
 @pytest.mark.parametrize("how", ["Dropout", "Split"])
 def test_what_is_dropped_may_be_asked_for(how: str) -> None:
-    """Each an array of its own."""
+    """Each is an array of its own."""
     layers = (layer("d", how, "data"), layer("e", how, "d"), conv("a", "e", 5))
     net = net_of(*layers)
     outputs = ["data", "d", "e", "a"]
@@ -55,7 +55,7 @@ def test_what_is_dropped_may_be_asked_for(how: str) -> None:
 
 
 def test_gradients_of_what_is_dropped_in_inference() -> None:
-    """Of a blob that Dropout passes on and another reads, the gradient is the sum; of Dropout's own top, its share."""
+    """A blob that Dropout and another layer read gets the sum of their gradients; Dropout's top gets its own."""
     layers = (
         conv("a", "data", 5),
         layer("dropped", "Dropout", "a"),
@@ -79,7 +79,7 @@ def test_the_gradient_of_a_loss_that_dropout_passes_on() -> None:
 
 
 def test_dropout_with_other_readers_before_it_stays_in_training() -> None:
-    """Their gradients are not its top's."""
+    """The gradient of its bottom is not that of its top."""
     half = layer("c", "Power", "a", scale=0.5)
     net = net_of(conv("a", "data", 20), conv("b", "a", 4), in_place("Dropout", "a"), half)
     assert_same_gradients(net, FEEDS, ["data", "a"])

@@ -72,7 +72,7 @@ def test_a_scale_by_a_blob_stays() -> None:
 
 @pytest.mark.parametrize("options", [{}, {"group": 4, "pad": [2]}, {"pad": [30]}])
 def test_a_scale_behind_a_pooling_folds_into_the_convolution_behind_it(options: dict[str, Any]) -> None:
-    """As of fcn8s-atonce, whose padding elision then sees nothing between pooling and convolution."""
+    """As in fcn8s-atonce, where elide_border and elide_padding then find nothing between pooling and convolution."""
     layers = (
         conv("a", "data", 20),
         pool("pooled", "a"),
@@ -120,7 +120,7 @@ def test_nothing_folds_where_a_backward_may_follow() -> None:
 
 
 def test_statistics_without_a_count_are_zero() -> None:
-    """Caffe takes the running sums of a BatchNorm that has never been trained as 0."""
+    """Caffe uses 0 for the statistics of a BatchNorm that was never trained."""
     net = net_of(*NORMALISED)
     net.params["norm"][2].data = np.zeros(1)
     assert_same_outputs(net, FEEDS)

@@ -8,20 +8,11 @@ import pytest
 
 from fcnlite.description.spec import LayerSpec
 from tests.compiler.passes.small_nets import POOLED
-from tests.compiler.path_comparison import (
-    assert_same_outputs,
-    conv,
-    does,
-    filled,
-    layer,
-    normal,
-    plan_of,
-    spec_of,
-)
+from tests.compiler.path_comparison import assert_same_outputs, conv, does, filled, layer, normal, plan_of, spec_of
 
 
 def pooled(*layers: LayerSpec, channels: int = 48, keep: bool = False, outputs: list[str] | None = None) -> Any:
-    """The plan for a picture of so many channels, on which both paths agree."""
+    """Check that the paths agree on a picture of so many channels. Returns the plan."""
     feeds = {"data": normal(1, 1, channels, 30, 33)}
     net = filled(spec_of(feeds["data"].shape, *layers))
     return plan_of(net, feeds, keep=True) if keep else assert_same_outputs(net, feeds, outputs)
@@ -34,8 +25,8 @@ def test_two_by_two_pooling_becomes_the_convolutions_last_step(layers: tuple[Lay
     assert plan.notes["fuse_pool"][0].startswith("b into a")
 
 
-def test_pooling_stays_where_another_way_to_convolve_is_predicted_to_take_less() -> None:
-    """Of few channels the direct way."""
+def test_pooling_stays_where_another_algorithm_is_predicted_to_be_faster() -> None:
+    """For few channels the direct algorithm is faster."""
     plan = pooled(*POOLED, channels=3)
     assert does(plan, "b").layers == ("b",)
     assert plan.notes["fuse_pool"][0].startswith("not b into a")

@@ -6,15 +6,7 @@ import pytest
 
 from fcnlite.description.spec import LayerSpec
 from tests.compiler.passes.small_nets import FEEDS, check, net_of
-from tests.compiler.path_comparison import (
-    assert_same_outputs,
-    conv,
-    does,
-    gradients,
-    layer,
-    plan_of,
-    pool,
-)
+from tests.compiler.path_comparison import assert_same_outputs, conv, does, gradients, layer, plan_of, pool
 
 
 def test_relu_becomes_the_convolutions_last_step() -> None:
@@ -50,13 +42,13 @@ def test_leaky_relus_and_prelus_too_unless_a_backward_may_follow(kind: str | flo
     )
     plan = check(*layers)
     assert "relu" in does(plan, "a").layers
-    assert does(plan, "e").layers == ("e",)  # slopes may fall: the largest need not stay the largest
+    assert does(plan, "e").layers == ("e",)  # negative slopes reverse the order of values
     assert does(plan_of(net_of(*layers), FEEDS, keep=True), "a").layers == ("a",)
 
 
 @pytest.mark.parametrize("slope", [0.0, 0.1])
 def test_in_place_activations_between_blocked_operations_keep_their_memory(slope: float) -> None:
-    """Their outputs live as long as they are read, wherever they lie."""
+    """Their outputs keep their memory until the last read, in either layout."""
     layers = []
     below = "data"
     for i in range(6):

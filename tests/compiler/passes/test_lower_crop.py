@@ -1,4 +1,4 @@
-"""Crop and Slice become cuts at fixed places."""
+"""Crop and Slice become slices at fixed places."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def test_crop_becomes_a_cut_that_needs_no_reference() -> None:
     plan = check(*layers)
     assert isinstance(does(plan, "crop"), StaticSlice)
     plan = assert_same_outputs(net_of(*layers), FEEDS, ["c"])
-    assert "b" not in worked(plan)  # its shape alone was wanted
+    assert "b" not in worked(plan)  # only its shape was needed
 
 
 @pytest.mark.parametrize("options", [{"axis": 1, "offset": [2, 0, 1]}, {"axis": 3, "offset": [2]}, {}])
@@ -63,7 +63,7 @@ def test_a_crop_of_the_whole_copies_nothing() -> None:
 
 @pytest.mark.parametrize("bottom", ["data", "a"])
 def test_a_slice_of_one_part_is_an_array_of_its_own(bottom: str) -> None:
-    """Which a layer in place may write over."""
+    """A layer in place may overwrite it."""
     net = net_of(
         conv("a", "data", 5),
         layer("s", "Slice", bottom, "t", axis=1),

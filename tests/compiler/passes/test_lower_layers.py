@@ -8,12 +8,7 @@ import pytest
 
 from fcnlite.compiler.operations.pooling import AveragePooling, MaxPooling
 from tests.compiler.passes.small_nets import check
-from tests.compiler.path_comparison import (
-    conv,
-    does,
-    layer,
-    pool,
-)
+from tests.compiler.path_comparison import conv, does, layer, pool
 
 
 @pytest.mark.parametrize(

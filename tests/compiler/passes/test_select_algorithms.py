@@ -9,16 +9,7 @@ import pytest
 from fcnlite.compiler.convolution.algorithms import candidates
 from fcnlite.compiler.convolution.operation import ConvolutionOperation
 from fcnlite.compiler.operations.conversion import ToBlocked
-from tests.compiler.path_comparison import (
-    assert_same_outputs,
-    conv,
-    does,
-    filled,
-    gradients,
-    layer,
-    normal,
-    spec_of,
-)
+from tests.compiler.path_comparison import assert_same_outputs, conv, does, filled, gradients, layer, normal, spec_of
 
 
 @pytest.mark.parametrize(
@@ -60,10 +51,8 @@ def test_few_channels_are_read_as_the_caller_has_them(channels: int) -> None:
     ("options", "transposed"),
     [({"kernel_size": [3], "num_output": 16}, True), ({"kernel_size": [7], "num_output": 256}, False)],
 )
-def test_kernels_are_turned_for_gradients_where_that_saves_more_than_it_takes(
-    options: dict[str, Any], transposed: bool
-) -> None:
-    """Not those of fc6, the likes of which are large beside the picture."""
+def test_filters_are_transposed_for_backward_data_where_it_pays(options: dict[str, Any], transposed: bool) -> None:
+    """Not for weights such as fc6's, which are large compared with the picture."""
     feeds = {"data": normal(0, 1, 64, 22, 22)}
     layers = layer("a", "Convolution", "data", **options), conv("b", "a", 8)
     net = filled(spec_of(feeds["data"].shape, *layers), phase="TRAIN")

@@ -194,6 +194,12 @@ def test_outputs_make_inputs_of_data_layers(tmp_path: Path) -> None:
     assert caffe.read_net(tmp_path / "net.prototxt").layers[0] == expected
 
 
+def test_outputs_may_come_from_layers_that_fcnlite_cannot_run(tmp_path: Path) -> None:
+    spp = LayerSpec("spp", "SPP", ("conv",), ("y",), {"pyramid_height": 2})
+    caffe.save(small(spp), tmp_path / "net.prototxt", tmp_path / "w.caffemodel", outputs=["y"])
+    assert caffe.read_net(tmp_path / "net.prototxt").layers == (DATA, conv("conv"), spp)
+
+
 @pytest.mark.parametrize(
     ("outputs", "words"),
     [(["cnv"], "no blob 'cnv' in phase TEST; did you mean 'conv'"), ([], "outputs is empty; name at least one blob")],

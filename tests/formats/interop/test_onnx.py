@@ -210,6 +210,13 @@ def test_inputs_need_a_described_shape(tmp_path: Path) -> None:
         save_onnx(net, tmp_path / "net.onnx")
 
 
+def test_a_layer_of_an_unknown_type_is_refused_only_where_the_outputs_need_it(tmp_path: Path) -> None:
+    net = net_of(DATA, CONV, LayerSpec("spp", "SPP", ("conv",), ("y",)))
+    with pytest.raises(SpecError, match="layer 'spp': type SPP cannot be written as ONNX; leave it out"):
+        save_onnx(net, tmp_path / "net.onnx")
+    assert list(sizes(saved(net, tmp_path, ["conv"]).graph.output)) == ["conv"]
+
+
 def test_data_layers_become_inputs(tmp_path: Path) -> None:
     options = {"batch_size": 4, "channels": 2, "height": 8, "width": 6}
     data = LayerSpec("source", "MemoryData", (), ("data", "label"), options)
