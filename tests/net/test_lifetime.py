@@ -92,14 +92,14 @@ def test_a_forked_child_computes_too(path: str) -> None:
     """It does not have the threads that its parent started, and would wait for them forever."""
     code = (
         "import multiprocessing, sys\n"
-        "from tests.test_lifetime import picture, small\n"
+        "from tests.net.test_lifetime import picture, small\n"
         "net, x = small(sys.argv[1]), picture(97, 131)\n"
         "net.forward(data=x)\n"
         "child = multiprocessing.get_context('fork').Process(target=net.forward, kwargs={'data': x})\n"
         "child.start(); child.join(60)\n"
         "sys.exit(0 if child.exitcode == 0 else (child.kill(), 1)[1])"
     )
-    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[1]), "OMP_NUM_THREADS": "2"}
+    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[2]), "OMP_NUM_THREADS": "2"}
     ended = subprocess.run([sys.executable, "-c", code, path], env=environment, check=False)
     assert ended.returncode == 0
 
