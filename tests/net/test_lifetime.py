@@ -17,7 +17,6 @@ import numpy as np
 import pytest
 
 from fcnlite import models
-from fcnlite.errors import FcnliteError
 from fcnlite.net import KEPT_RUNS, Net
 
 RNG = np.random.default_rng(0)
@@ -72,13 +71,13 @@ def test_pictures_of_many_sizes_share_their_memory() -> None:
 def test_prepared_weights_are_those_of_the_plans_that_are_kept() -> None:
     net = small()
     net.forward(data=picture(300, 300))
-    kernels = {name for name, parameters in net.params.items() if parameters}
+    weighted = {name for name, parameters in net.params.items() if parameters}
 
     def convolutions() -> list[Any]:
-        return [key for key in net.executor.derived if key[0] not in ("taps", "zero picture")]
+        return [key for key in net.executor.derived if key[0] not in ("interpolation", "zero picture")]
 
     first = convolutions()
-    assert sorted(layer for key in first for layer in key[0]) == sorted(each for each in kernels if "up" not in each)
+    assert sorted(layer for key in first for layer in key[0]) == sorted(each for each in weighted if "up" not in each)
     net.forward(data=picture(300, 300), outputs=["conv4_3", "score"])  # whose pooling now comes after
     assert convolutions() == first
     for i in range(KEPT_RUNS + 1):
@@ -117,7 +116,18 @@ def test_a_forked_child_may_not_have_more_threads() -> None:
     assert ended.returncode == 1 and "set_num_threads(2): this process was forked" in ended.stderr
 
 
-def test_a_plan_without_its_net_says_so() -> None:
-    plan = small().plan({"data": (1, 3, 40, 48)})
-    with pytest.raises(FcnliteError, match="hold the net"):
-        plan.forward({"data": picture()})
+def test_a_plan_outlives_its_net() -> None:
+    net, x = small(), picture()
+    expected = net.forward(data=x)
+    plan = net.plan({"data": x.shape})
+    gone = weakref.ref(net)
+    gc.disable()
+    try:
+        del net
+        assert gone() is None
+    finally:
+        gc.enable()
+    found = plan.forward({"data": x}).outputs()
+    assert found.keys() == expected.keys()
+    for name, array in expected.items():
+        np.testing.assert_array_equal(found[name], array)
