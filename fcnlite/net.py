@@ -1,8 +1,8 @@
 """A net: its description, its parameters, forward and backward.
 
-`Net` checks and converts the inputs, prepares each run once per input shapes, and hands it to one of two executors: the
-reference path (engine/reference.py), layer by layer, or the fast path (compiler/executor.py), a compiled plan. Both
-read and write one `State`.
+`Net` checks and converts the inputs, prepares one run for each combination of input shapes, and passes it to one of two
+executors: the reference path (engine/reference.py) runs layer by layer, the fast path (compiler/executor.py) a compiled
+plan. Both read and write the same `State`.
 """
 
 from __future__ import annotations
@@ -38,22 +38,23 @@ from fcnlite.threads import Turns, blas_alone, in_turn
 PATHS = ("fast", "plain")
 DTYPES = ("float32", "float64")
 KEPT_RUNS = 8
-"""Prepared runs that a net remembers."""
+"""The number of prepared runs that a net caches."""
 
 
 class Net:
-    """A network that runs.
+    """A network: computes outputs and gradients.
 
-    Several threads may call one net: the calls take turns. Give each thread `share()` to compute in parallel.
+    Several threads may call one net: their calls take turns. To compute in parallel, give each thread its own
+    `share()`.
 
-    `phase`: "TEST" or "TRAIN", which layers run, and whether Dropout and BatchNorm do as in training. `path`: "fast",
-    compiled, or "plain", the reference path. `dtype`: "float32", or on the plain path "float64". `seed`: of the fillers
-    that make the first parameters, and of Dropout. `low_memory`: have the fast path prefer weights near their own size
-    to speed. `info`: what is known of the model beside its layers, as `save` writes it. `shared`: parameters by layer
-    that are another net's too (see `share`).
+    `phase`: "TEST" or "TRAIN"; selects the layers that run and how Dropout and BatchNorm behave. `path`: "fast", the
+    compiled path, or "plain", the reference path. `dtype`: "float32", or with path="plain" also "float64". `seed`:
+    seeds the fillers of new parameters, and Dropout. `low_memory`: the fast path keeps prepared weights close to the
+    size of the parameters, at the cost of speed. `info`: preprocessing, classes and origin of the model; `save` writes
+    it. `shared`: parameters by layer that belong to another net too (see `share`).
 
-    Raises `SpecError` for a description that is not a net, naming the layer, and `ShapeError` where the inputs'
-    described shapes do not fit the layers.
+    Raises `SpecError`, which names the layer, for an invalid description, and `ShapeError` if the described input
+    shapes do not fit the layers.
     """
 
     def __init__(
@@ -72,16 +73,16 @@ class Net:
             if value not in allowed:
                 raise SpecError(f"{name} is {value!r}; expected {' or '.join(allowed)}.")
         if dtype == "float64" and path != "plain":
-            raise SpecError('dtype float64 is computed on the plain path only; add path="plain".')
+            raise SpecError('the fast path computes in float32 only; for dtype float64, add path="plain".')
         self.spec = spec
         self.path = path
         self.low_memory = low_memory
         self.info = info or ModelInfo()
         self.state = State(phase, np.dtype(dtype), seed, params=None if shared is None else Parameters(shared))
         self.timer: Timer | None = None
-        """Called with the seconds that each layer takes, or the layers that a plan computes together."""
+        """Called after each step with the layers that it computes and the seconds that it took."""
         self.turns = Turns()
-        """Held during each call, so that threads take turns; hold it (`with net.turns:`) to make several calls one."""
+        """Held during each call, so that threads take turns. To make several calls atomic: `with net.turns:`."""
         self.layers: list[Layer] = [create(each, phase) for each in spec.for_phase(phase)]
         self._loaded = LoadedWeights()
         self._forget_runs()
@@ -90,7 +91,7 @@ class Net:
             self._make_params(declared)
 
     def _forget_runs(self) -> None:
-        """Begin without prepared runs, plans, memory and the last pass."""
+        """Discard prepared runs, plans, their memory and the last pass."""
         fast = self.path == "fast"
         self.executor: FastPath | ReferencePath = (
             FastPath(self.state, low_memory=self.low_memory) if fast else ReferencePath(self.state)
@@ -98,23 +99,24 @@ class Net:
         self._prepared: dict[Any, Prepared] = {}
         self._last: Pass[Any] | None = None
         self._passes = 0
-        """Counts the forward passes."""
+        """The number of forward passes so far."""
         self._kept_here = threading.local()
-        """`number`: the last pass that this thread made with `keep`; unset by its other passes."""
+        """`number`: this thread's last pass, if that was one with `keep`; else unset."""
         self._grads: dict[str, Array] = {}
         self._when_sized: list[Callable[[Set[str]], None]] = []
 
     @in_turn
     def __getstate__(self) -> dict[str, Any]:
-        """Without plans and what passes left: a copy makes its own. Raises `FcnliteError` while layers of a net with
-        loaded weights wait for their sizes, since they get those weights only then.
+        """The attributes to copy or pickle: all but plans and the results of passes, which a copy makes itself.
+
+        Raises `FcnliteError` while loaded weights wait for the sizes of their layers, since a copy would lose them.
         """
         if self._when_sized and any(
             type(layer).params is not Layer.params and not self.state.of(layer.spec.name) for layer in self.layers
         ):
             raise FcnliteError(
-                "a net cannot be copied or pickled before all of its layers have parameters, since the weights that "
-                "were loaded for them wait for their sizes; call forward with all inputs first, or load it again."
+                "a net with loaded weights cannot be copied or pickled before all of its layers have parameters: the "
+                "weights of the others would be lost; call forward with all inputs first, or load the net again."
             )
         return {name: value for name, value in self.__dict__.items() if name not in _NOT_COPIED}
 
@@ -147,7 +149,7 @@ class Net:
         self.state.iteration = iteration
 
     def layer(self, name: str) -> Layer:
-        """The layer of this name. Raises `UnknownNameError`, which lists near names."""
+        """The layer with this name. Raises `UnknownNameError`, which lists similar names."""
         found = next((each for each in self.layers if each.spec.name == name), None)
         if found is not None:
             return found
@@ -159,12 +161,12 @@ class Net:
 
     @property
     def sized(self) -> bool:
-        """Whether there are parameters: not before the first forward where the inputs have no described shape."""
+        """Whether the net has parameters. If the inputs have no described shape, the first forward makes them."""
         return self.state.params is not None
 
     @property
     def params(self) -> Parameters:
-        """[weight, bias, ...] by layer name, for the layers that have any."""
+        """[weight, bias, ...] by layer name, for the layers with parameters."""
         if self.state.params is None:
             unknown = [top for layer in self.layers if not layer.spec.bottom for top in layer.spec.top]
             raise ShapeError(
@@ -175,7 +177,7 @@ class Net:
 
     @in_turn
     def changed(self) -> None:
-        """Tell the net that parameter arrays held from before were written to."""
+        """Mark all parameters as changed: call it after writing to arrays that `Parameter.data` returned earlier."""
         for parameters in self.params.values():
             for parameter in parameters:
                 parameter.changed()
@@ -190,11 +192,12 @@ class Net:
         return list(found.values())
 
     def share(self, phase: str = "TEST") -> Net:
-        """Another net on the same parameters, for validation while this one trains or for another thread.
+        """Another net with the same parameters, for validation during training or for another thread.
 
-        Nets that share parameters compute in parallel, each in a thread of its own. They share the parameters'
-        gradients too, so `backward` and `Solver.step` of all of them take turns; a forward pass of one during a step of
-        another may see some parameters before and some after the step. To train two nets apart, use `copy.deepcopy`.
+        Nets that share parameters can compute in parallel, one in each thread. They also share the gradients of the
+        parameters, so their calls of `backward` and `Solver.step` take turns. A forward pass during another net's step
+        may read some parameters before the step and some after it. To train a net independently, copy it with
+        `copy.deepcopy`.
         """
         other = Net(
             self.spec,
@@ -212,9 +215,9 @@ class Net:
 
     @in_turn
     def save(self, path: str | os.PathLike[str], *, info: ModelInfo | None = None) -> None:
-        """Write a self-contained weight file (HDF5): description, parameters, and `info`, by default the net's own.
+        """Write a self-contained weight file (HDF5): description, parameters, and `info` (default: the net's own).
 
-        Raises `FileError`, and `SpecError` where weights that were loaded would be missing in it.
+        Raises `FileError` if the file cannot be written, and `SpecError` if it would lack loaded weights.
         """
         from fcnlite.formats import storage
 
@@ -223,17 +226,18 @@ class Net:
         storage.save(path, storage.WeightFile(self.spec, arrays, info or self.info))
 
     def loaded(self, layers: Iterable[str], origin: str | os.PathLike[str]) -> None:
-        """Record that the file `origin` has weights for these layers."""
+        """Record that the file `origin` holds weights for these layers."""
         self._loaded.note(layers, origin)
 
     def check_complete(self, target: str | os.PathLike[str], layers: Container[str] | None = None) -> None:
-        """Raise `SpecError` where the file `target`, which is to hold `layers`, by default all, would lack weights
-        that were loaded, because their layers have no parameters (yet).
+        """Raise `SpecError` if the file `target` would lack loaded weights because their layers have no parameters.
+
+        `layers`: the layers that the file is to hold (default: all).
         """
         self._loaded.check_complete(self.layers, self.state.params or (), target, layers)
 
     def _declared_shapes(self) -> dict[str, Shape] | None:
-        """The inputs' shapes as described; None where one is missing."""
+        """The inputs' shapes by name, as described; None if the description lacks one."""
         shapes: dict[str, Shape] = {}
         for layer in self.layers:
             if not layer.spec.bottom:
@@ -244,7 +248,7 @@ class Net:
         return shapes
 
     def _make_params(self, fed: Mapping[str, Shape]) -> None:
-        """Give every layer that can run on inputs of the shapes `fed` its parameters."""
+        """Make the parameters of all layers that run on inputs of the shapes `fed`."""
         schedule = Schedule.make(self.layers, frozenset(fed), (), keep=True)
         shapes = sizing.infer(schedule, fed, self.dtype.itemsize)
         wanted = [(step.layer, sizing.wanted(step, shapes)) for step in schedule.steps]
@@ -263,7 +267,7 @@ class Net:
 
     @in_turn
     def when_sized(self, call: Callable[[Set[str]], None]) -> None:
-        """Call `call` with the names of the layers that have parameters, now and whenever more get theirs."""
+        """Call `call` with the names of the layers that have parameters, now and whenever more layers get some."""
         self._when_sized.append(call)
         if self.state.params:
             call(self.state.params.keys())
@@ -280,19 +284,20 @@ class Net:
         keep: bool | Sequence[str] = False,
         **blobs: Any,
     ) -> dict[str, Array]:
-        """Run the net on the inputs and return the output blobs by name, as arrays of the caller's own.
+        """Run the net on the inputs. Returns the output blobs by name; the arrays belong to the caller.
 
-        Inputs are numeric arrays by blob name (a mapping for names that are not identifiers; the only picture may come
-        without its name): pictures N×C×H×W, of any height and width and another size at every call, and labels N×1×H×W
-        or N×H×W. Layers whose inputs were not fed are left out. `outputs`: any blobs by name; by default the tops that
-        no layer reads (`score` without a label, `loss` with one).
+        Inputs are numeric arrays by blob name: pictures N×C×H×W of any height and width, which may differ from call to
+        call, and labels N×1×H×W or N×H×W. Names that are not identifiers need a mapping, `forward({name: array})`; a
+        net with one picture input takes it without a name. A layer runs only if its inputs are given. `outputs`: any
+        blobs by name; by default the tops that no layer reads (`score` without a label, `loss` with one).
 
-        `keep=True` keeps what `blobs` and the gradients of parameters and inputs need, until the next forward; where
-        another thread has called that since, `backward` and `blobs` raise an error. `keep=["pool3"]` also keeps what
-        the gradients of the named blobs need: without it, rows that a wide pad makes equal are computed once.
+        `keep=True` keeps what `blobs` and the gradients of parameters and inputs need, until the next forward. If
+        another thread calls forward in between, `backward` and `blobs` raise an error. `keep=["pool3"]` also keeps what
+        the gradients of the named blobs need; otherwise the fast path computes rows that a wide pad makes equal only
+        once.
 
-        Raises `SpecError` for an unknown name, `ShapeError` where shapes do not fit, `DataError` for labels that are
-        not classes.
+        Raises `SpecError` for an unknown name, `ShapeError` if shapes do not fit, `DataError` for labels that are not
+        classes.
         """
         feeds = arrays.converted(self.layers, arrays.inputs_by_name(self.layers, inputs, blobs), self.dtype)
         kept = Kept.parse(keep)
@@ -319,7 +324,7 @@ class Net:
         return self.forward(inputs, **arguments)
 
     def _prepare(self, fed: Mapping[str, Shape], outputs: Sequence[str] | None, kept: Kept) -> Prepared:
-        """The run on inputs of these shapes, prepared once; the first one makes the parameters that are missing."""
+        """The prepared run for inputs of these shapes, made once. Also makes missing parameters."""
         key = tuple(sorted(fed.items())), None if outputs is None else tuple(outputs), kept
         run = self._prepared.get(key)
         if run is None:
@@ -347,7 +352,7 @@ class Net:
 
     @in_turn
     def shapes(self, fed: Mapping[str, Shape]) -> list[tuple[Layer, list[Shape], list[Shape]]]:
-        """Each layer that would run on inputs of these shapes, with the shapes of its bottoms and tops."""
+        """The layers that run on inputs of these shapes, each with the shapes of its bottoms and tops."""
         schedule = Schedule.make(self.layers, frozenset(fed), None, keep=True)
         shapes = sizing.infer(schedule, fed, self.dtype.itemsize)
         return [
@@ -360,7 +365,7 @@ class Net:
     @property
     @in_turn
     def blobs(self) -> dict[str, Array]:
-        """The blobs of the last `forward(keep=True)`, by name; one written in place has its last value."""
+        """The blobs of the last `forward(keep=True)`, by name. A blob written in place has its last value."""
         last = self._kept()
         return {name: last.values[version] for name, version in last.schedule.last.items()}
 
@@ -374,17 +379,16 @@ class Net:
     @property
     @in_turn
     def grads(self) -> dict[str, Array]:
-        """The gradients of blobs, by name, that the last `backward` was asked for (inputs if `force_backward`)."""
+        """The gradients of blobs, by name: those in `wrt` of the last `backward`, and inputs if `force_backward`."""
         self._check_turn()
         return self._grads
 
     def _check_turn(self) -> None:
-        """Raise `FcnliteError` where another thread's forward has replaced the pass that this thread kept."""
+        """Raise `FcnliteError` if another thread's forward has replaced the pass that this thread kept."""
         if getattr(self._kept_here, "number", self._passes) != self._passes:
             raise FcnliteError(
-                "another thread has called forward since this thread's forward(keep=True), and what this thread's pass "
-                "kept is gone; give each thread a net of its own, net.share(), or hold net.turns from forward to "
-                "backward."
+                "another thread has called forward since this thread's forward(keep=True) and replaced what that kept; "
+                "give each thread its own net, net.share(), or hold net.turns from forward to backward."
             )
 
     def _kept(self) -> Pass[Any]:
@@ -404,23 +408,23 @@ class Net:
         frozen: bool = False,
         **dtops: Any,
     ) -> None:
-        """Put the gradients into `params[...].grad` (and `grads`), for the last `forward(keep=True)`.
+        """Compute gradients for the last `forward(keep=True)`, into `params[...].grad` and `grads`.
 
-        Without arguments they are those of the summed, weighted losses; with gradients of blobs by name, those alone
-        are propagated. `wrt` names blobs whose gradients go to `grads`. `accumulate` adds to the parameters' gradients
-        instead of overwriting them. `frozen` also computes those of parameters with an lr_mult of 0, which are zero
-        otherwise; Caffe does so for nets with force_backward. The pass may be another thread's, unless this thread has
-        kept one that the other has replaced: then it is an error.
+        Without arguments, propagates the gradients of the summed, weighted losses. With gradients of blobs by name,
+        propagates only those. `wrt`: blobs whose gradients go to `grads`. `accumulate`: add to the parameters'
+        gradients instead of overwriting them. `frozen`: also compute the gradients of parameters with an lr_mult of 0,
+        which are zero otherwise (Caffe does so for nets with force_backward). The pass may be another thread's, unless
+        it replaced one that this thread kept: that is an error.
 
-        Raises `FcnliteError` where `wrt` names a blob that forward did not keep in full: name it in `keep` too.
+        Raises `FcnliteError` if `wrt` names a blob that forward did not keep in full; name the blob in `keep` too.
         """
         last = self._kept()
         targets = {name: last.schedule.version(name) for name in wrt}
         for name, version in targets.items():
             if not last.in_full(version):
                 raise FcnliteError(
-                    f"the gradient of {name!r} needs all of its rows, and a wide pad lets forward compute equal rows "
-                    f"once; call forward(..., keep=[{name!r}])."
+                    f"the gradient of {name!r} needs all rows of the blob, but forward computed the rows that a wide "
+                    f"pad makes equal only once; call forward(..., keep=[{name!r}])."
                 )
         if self.spec.force_backward:
             targets.update(last.schedule.inputs)
@@ -435,20 +439,20 @@ class Net:
 
     @in_turn
     def find_nonfinite(self) -> str | None:
-        """Where NaN or infinity first appears in the last `forward(keep=True)`, in words; None if nowhere."""
+        """Describes where NaN or infinity first appears in the last `forward(keep=True)`; None if nowhere."""
         return first_nonfinite(self._kept(), self.params)
 
-    # For people
+    # Display
 
     def __repr__(self) -> str:
-        """Name, phase and path, then the layers with type, shape of the first top and parameters."""
+        """Name, phase and path, then a line for each layer: type, shape of the first top, number of parameters."""
         try:
             return outline.text(self._title(), self.layers, self.state.params)
-        except Exception:  # a debugger may look at a net that is half made
+        except Exception:  # a debugger may show a net whose constructor has not finished
             return object.__repr__(self)
 
     def _repr_html_(self) -> str | None:
-        """The same as a table, for notebooks."""
+        """The text of `repr` as an HTML table, for notebooks."""
         try:
             return outline.markup(self._title(), self.layers, self.state.params)
         except Exception:
@@ -459,4 +463,4 @@ class Net:
 
 
 _NOT_COPIED = ("executor", "_prepared", "_last", "_passes", "_kept_here", "_grads", "_when_sized")
-"""Attributes that a copy makes anew (`_forget_runs`)."""
+"""Attributes that a copy makes itself (`_forget_runs`)."""

@@ -1,4 +1,4 @@
-"""Backpropagation: the chain rule over what a forward pass ran, last to first."""
+"""Backpropagation: applies the chain rule to the steps of a forward pass, from last to first."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ from fcnlite.layers.base import Layer
 Key = TypeVar("Key", bound=Hashable)
 """Identifies a value: on the reference path a version of the schedule, on the fast path a value of the plan."""
 Backward = Callable[[list[Array], Sequence[bool], Sequence[Array | None]], list[Array | None]]
-"""Given the tops' gradients, which bottoms need one, and arrays for the parameters': the bottoms' gradients."""
+"""Takes the tops' gradients, which bottoms need one, and arrays for the parameters'; returns the bottoms' gradients."""
 Timer = Callable[[Sequence[str], str, float], None]
-"""Called with the layers that ran together, "forward" or "backward", and the seconds that they took."""
+"""Called with the layers of one step, "forward" or "backward", and the seconds that the step took."""
 
 
 @dataclass
@@ -30,55 +30,55 @@ class Node(Generic[Key]):
     bottom: Sequence[Key]
     top: Sequence[Key]
     differentiable: Sequence[bool]
-    """Which bottoms can get a gradient."""
+    """Whether each bottom can have a gradient."""
     layers: Sequence[str]
-    """The layers that it computes."""
+    """The layers that the step computes."""
     layer: str | None
-    """The layer whose parameters it has, if any."""
+    """The layer whose parameters the step uses; None without parameters."""
     top_shapes: Sequence[Shape]
-    """The shapes of the tops, in the layout in which they are stored."""
+    """The shapes of the tops in the layout in which they are stored."""
     backward: Backward
 
 
 class Pass(Generic[Key]):
-    """A forward pass that a backward pass may follow."""
+    """A forward pass from which gradients can be computed."""
 
     def __init__(self, schedule: Schedule, values: Mapping[int, Array]) -> None:
         self.schedule = schedule
         self.values = values
-        """The values that were kept, by version, N×C×H×W."""
+        """The kept values by version, N×C×H×W."""
 
     def nodes(self) -> Iterable[Node[Key]]:
-        """The steps, in the order in which they ran."""
+        """The steps in the order in which they ran."""
         raise NotImplementedError
 
     def key(self, version: int) -> Key:
-        """The key of a version in `nodes`."""
+        """The key that `nodes` uses for a version."""
         raise NotImplementedError
 
     def in_full(self, version: int) -> bool:
-        """Whether each row and column of a blob was computed, so that each can have a gradient of its own."""
+        """Whether every row and column of a blob was computed, so that each can have its own gradient."""
         return True
 
     def in_layout(self, key: Key, gradient: Array) -> Array:
-        """A gradient N×C×H×W in the layout of its value."""
+        """Converts a gradient N×C×H×W to the layout of its value."""
         return gradient
 
     def nchw(self, key: Key, gradient: Array) -> Array:
-        """The gradient of a value as N×C×H×W."""
+        """Converts the gradient of a value to N×C×H×W."""
         return gradient
 
     def memory(self, shape: Shape, dtype: np.dtype[Any]) -> Array:
-        """Memory for a gradient that `Backprop` itself makes."""
+        """Memory for a gradient that `Backprop` computes itself."""
         return np.empty(shape, dtype)
 
     def add(self, gradient: Array, other: Array) -> Array:
-        """The sum of two gradients of one value."""
+        """The sum of two gradients of the same value."""
         return gradient + other
 
 
 def first_nonfinite(last: Pass[Any], params: Mapping[str, Sequence[Parameter]]) -> str | None:
-    """Where NaN or infinity first appears in a pass, in words; None if nowhere."""
+    """Describes where NaN or infinity first appears in a pass; None if nowhere."""
     for name, version in last.schedule.inputs.items():
         if not np.isfinite(last.values[version]).all():
             return f"input {name!r}"
@@ -92,7 +92,7 @@ def first_nonfinite(last: Pass[Any], params: Mapping[str, Sequence[Parameter]]) 
             if version not in last.values:
                 overwritten.setdefault(blob, step.layer)
                 continue
-            # A layer that overwrites its bottom makes finite values of finite ones.
+            # A layer that works in place computes finite values from finite ones: blame the layer before.
             origin = overwritten.pop(blob, step.layer)
             if not np.isfinite(last.values[version]).all():
                 return f"the output of layer {origin.spec.name!r} ({origin.type})"
@@ -100,10 +100,10 @@ def first_nonfinite(last: Pass[Any], params: Mapping[str, Sequence[Parameter]]) 
 
 
 class Backprop(Generic[Key]):
-    """One backward pass over the pass `forward`, for the parameters of `state`.
+    """One backward pass: the gradients of the pass `forward` for the parameters of `state`.
 
-    `frozen`: also compute the gradients of parameters that do not learn. `accumulate`: add to the parameters'
-    gradients. `timer`: called for each node.
+    `frozen`: also compute the gradients of parameters with an lr_mult of 0. `accumulate`: add to the parameters'
+    gradients instead of overwriting them. `timer`: called for each node.
     """
 
     def __init__(
@@ -121,10 +121,10 @@ class Backprop(Generic[Key]):
         self._frozen = frozen
         self._timer = timer
         self._written: set[int] = set()
-        """The ids of parameters whose gradients this pass has written: layers that share a parameter add to it."""
+        """The ids of parameters whose gradients are written already: further layers that share one add to it."""
 
     def run(self, seeds: Mapping[int, Array], targets: set[int]) -> dict[int, Array]:
-        """Propagate the gradients in `seeds` back; return those of `targets` that any of them reaches, by version."""
+        """Propagate the gradients `seeds` back. Returns those of the `targets` that they reach, by version."""
         forward = self._forward
         nodes = list(forward.nodes())
         keys = {version: forward.key(version) for version in targets}
@@ -169,7 +169,7 @@ class Backprop(Generic[Key]):
             if buffer is not parameter.grad:
                 parameter.grad[...] += buffer
             self._written.add(id(parameter))
-        del dparams  # frees the buffers that were added
+        del dparams  # frees the buffers, which are added by now
         for key, need, gradient in zip(node.bottom, needs, dbottom, strict=True):
             if need and gradient is not None:
                 self._add(gradients, key, np.asarray(gradient, dtype, order="C"))
@@ -183,11 +183,11 @@ class Backprop(Generic[Key]):
         return zeros
 
     def _wants(self, parameter: Parameter) -> bool:
-        """Whether the parameter gets a gradient."""
+        """Whether to compute the parameter's gradient."""
         return not parameter.statistic and (self._frozen or parameter.lr_mult != 0)
 
     def _buffers(self, parameters: Sequence[Parameter]) -> list[Array | None]:
-        """For each parameter where its gradient is written: `grad`, a buffer to be added to `grad`, or None."""
+        """Where the layer writes each parameter's gradient: `grad`, a buffer that is added to `grad`, or None."""
         seen = set(self._written)
         buffers: list[Array | None] = []
         for each in parameters:
@@ -201,7 +201,7 @@ class Backprop(Generic[Key]):
 
 
 def needed(nodes: Sequence[Node[Key]], targets: set[Key], trains: Callable[[str], bool]) -> set[Key]:
-    """The values whose gradients are needed: the targets, and what depends on them or on a layer that trains."""
+    """The values whose gradients are needed: the targets, and all that depend on them or on a layer that trains."""
     found = set(targets)
     for node in nodes:
         below = any(can and key in found for can, key in zip(node.differentiable, node.bottom, strict=True))

@@ -1,4 +1,4 @@
-"""The arrays that a net is given, checked and converted: inputs, and gradients of blobs."""
+"""Check and convert the arrays given to a net: inputs, and gradients of blobs."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ from fcnlite.layers.base import Layer
 
 
 def inputs_by_name(layers: Sequence[Layer], inputs: Any, blobs: Mapping[str, Any]) -> dict[str, Any]:
-    """The inputs by name, from a mapping or an array without a name, and `blobs`.
+    """The inputs by name: those of `inputs`, a mapping or one array without a name, and those of `blobs`.
 
-    An array without a name is the net's only picture. Raises `SpecError` where there is not exactly one.
+    An array without a name is the net's picture. Raises `SpecError` unless the net has exactly one picture input.
     """
     if inputs is None or isinstance(inputs, Mapping):
         return {**(inputs or {}), **blobs}
@@ -26,7 +26,7 @@ def inputs_by_name(layers: Sequence[Layer], inputs: Any, blobs: Mapping[str, Any
     if len(pictures) != 1:
         named = f": {', '.join(map(repr, pictures))}" if pictures else ""
         raise SpecError(
-            f"an array without a name is for nets of one picture input, and this one has {len(pictures)}{named}; "
+            f"an array without a name needs a net with one picture input, but this net has {len(pictures)}{named}; "
             "give each input by its name, forward(NAME=array) or forward({NAME: array})."
         )
     if pictures[0] in blobs:
@@ -46,17 +46,18 @@ def converted(layers: Sequence[Layer], inputs: Mapping[str, Any], dtype: np.dtyp
             raise SpecError(f"{name!r} is not an input of this net; {nearest(name, known)}")
         array = _numbers(f"input {name!r}", value, dtype)
         if not array.size:
-            raise ShapeError(f"input {name!r} has shape {show(array.shape)}, which holds nothing.")
+            raise ShapeError(f"input {name!r} has shape {show(array.shape)}; expected dimensions of at least 1.")
         feeds[name] = array
     if not feeds:
-        raise SpecError(f"no input was fed; {nearest('', known)}")
+        raise SpecError(f"no input was given; {nearest('', known)}")
     return feeds
 
 
 def seeds(last: Pass[Any], given: Mapping[str, Any], dtype: np.dtype[Any]) -> dict[int, Array]:
-    """The gradients that a backward pass starts from, by version: those given by blob name, else the loss weights.
+    """The gradients from which a backward pass starts, by version: those given by blob name, else the loss weights.
 
-    Raises `FcnliteError` without a loss, `SpecError` and `ShapeError` for gradients that do not fit their blobs.
+    Raises `FcnliteError` if none are given and there is no loss, `SpecError` and `ShapeError` for gradients that do not
+    fit their blobs.
     """
     if not given:
         if not last.schedule.losses:
@@ -71,7 +72,7 @@ def seeds(last: Pass[Any], given: Mapping[str, Any], dtype: np.dtype[Any]) -> di
         gradient = _numbers(f"the gradient of {name!r}", value, dtype)
         if gradient.shape != last.values[version].shape:
             raise ShapeError(
-                f"the gradient of {name!r} has shape {show(gradient.shape)}, but the blob "
+                f"the gradient of {name!r} has shape {show(gradient.shape)}, but the blob has shape "
                 f"{show(last.values[version].shape)}."
             )
         found[version] = gradient
@@ -79,7 +80,7 @@ def seeds(last: Pass[Any], given: Mapping[str, Any], dtype: np.dtype[Any]) -> di
 
 
 def _numbers(what: str, value: Any, dtype: np.dtype[Any]) -> Array:
-    """`value` as a C-contiguous array of `dtype`. Raises `SpecError` if it is not an array of numbers."""
+    """`value` as a C-contiguous array of `dtype`. Raises `SpecError` unless it is an array of numbers."""
     try:
         array = np.asarray(value)
     except ValueError as error:

@@ -1,4 +1,4 @@
-"""The layers that a file has weights for: a net without their parameters must not be saved as if it were complete."""
+"""Track which layers a file holds weights for, so that saving a net does not silently lose weights."""
 
 from __future__ import annotations
 
@@ -11,18 +11,18 @@ from fcnlite.layers.registry import UnknownLayer
 
 
 class LoadedWeights:
-    """Which file has weights for which layers, and which layers have been sized since."""
+    """Which file holds weights for which layers, and which layers know the sizes of their parameters."""
 
     def __init__(self) -> None:
         self._origins: dict[str, str] = {}
         self._sized: set[str] = set()
 
     def note(self, layers: Iterable[str], origin: str | os.PathLike[str]) -> None:
-        """Record that the file `origin` has weights for these layers."""
+        """Record that the file `origin` holds weights for these layers."""
         self._origins.update(dict.fromkeys(layers, os.fspath(origin)))
 
     def note_sized(self, layers: Iterable[str]) -> None:
-        """Record that the net knows which parameters these layers want, if any."""
+        """Record that the sizes of these layers' parameters, if they have any, are known."""
         self._sized.update(layers)
 
     def check_complete(
@@ -32,10 +32,10 @@ class LoadedWeights:
         target: str | os.PathLike[str],
         wanted: Container[str] | None = None,
     ) -> None:
-        """Raise `SpecError` where weights were loaded for layers that have no parameters to hold them.
+        """Raise `SpecError` if weights were loaded for layers that have no parameters to hold them.
 
-        Such a layer is of an unknown type, or reads from one, or has not run yet. `target` is the file that would lack
-        the weights; `wanted` are the layers that it is to hold, by default all.
+        Such a layer has an unknown type, reads from a layer with one, or has not run yet. `target`: the file that would
+        lack the weights. `wanted`: the layers that the file is to hold (default: all).
         """
         lost = self._origins.keys() - self._sized
         names = [each.spec.name for each in layers if each.spec.name in lost and each.spec.name not in params]
@@ -45,11 +45,11 @@ class LoadedWeights:
         types = dict.fromkeys(each.spec.type for each in layers if isinstance(each, UnknownLayer))
         if types:
             why = (
-                f"unknown layer types ({', '.join(types)}) kept them from being loaded; import the module that "
+                f"they could not be loaded into layers of unknown types ({', '.join(types)}); import the module that "
                 "registers these types before loading (--import MODULE for commands)"
             )
         else:
-            why = "these layers have no sizes before they run; call forward with all inputs first"
+            why = "these layers have no parameters before they run; call forward with all inputs first"
         shown = ", ".join(names[:8]) + (f" and {len(names) - 8} more" if len(names) > 8 else "")
         raise SpecError(
             f"{target}: not written, because the weights that {self._origins[names[0]]} has for {shown} would be lost: "

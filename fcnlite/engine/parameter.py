@@ -23,11 +23,11 @@ Rng = np.random.Generator
 
 
 _turns = Turns()
-"""Of threads that make a parameter's arrays or count its changes: nets in several threads may share it."""
+"""Held while a thread makes a parameter's arrays or counts its changes: nets in several threads may share it."""
 
 
 class Unfilled:
-    """Values that a filler will give once somebody looks at them: most are loaded before."""
+    """Values that a filler computes at their first use; loading often replaces them before."""
 
     def __init__(self, filler: Filler, shape: tuple[int, ...], dtype: np.dtype[Any], rng: Callable[[], Rng]) -> None:
         fillers.check(filler, shape)
@@ -41,7 +41,7 @@ class Unfilled:
 
 
 class Parameter:
-    """One weight or bias: `data`, its gradient `grad`, and its multipliers on rate and decay."""
+    """One weight or bias: its values `data`, its gradient `grad`, and its multipliers of learning rate and decay."""
 
     def __init__(
         self, array: Array | Unfilled, lr_mult: float = 1.0, decay_mult: float = 1.0, statistic: bool = False
@@ -52,13 +52,13 @@ class Parameter:
         self.lr_mult = lr_mult
         self.decay_mult = decay_mult
         self.statistic = statistic
-        """Whether it is measured, not learned: it has no gradient."""
+        """Whether the values are measured, not learned, and have no gradient."""
         self.version = 0
-        """Counts the times that the values may have changed; whatever was derived from them compares it."""
+        """Increases whenever the values may have changed; derived arrays compare it to know if they are current."""
 
     @property
     def array(self) -> Array:
-        """A read-only view of the values, which always shows the present ones. Write to `data` to change them."""
+        """A read-only view of the current values. To change them, write to `data`."""
         view = self._filled().view()
         view.flags.writeable = False
         return view
@@ -78,12 +78,12 @@ class Parameter:
             if isinstance(self._values, Unfilled):
                 self._values = np.empty(self.shape, self._values.dtype)
         self.data[...] = values
-        self.changed()  # another thread may have prepared what was half written
+        self.changed()  # another thread may have derived arrays from half-written values
 
     def adopt(self, values: Array) -> None:
-        """Take `values`, of this parameter's shape, without copying them if they are read-only: mapped from a file.
+        """Set the values to `values`, of the same shape; read-only ones, such as a mapped file, are not copied.
 
-        They are copied once they may be written.
+        The first access to `data` copies them.
         """
         if values.flags.writeable or values.dtype != self._values.dtype or not values.flags.c_contiguous:
             self.data = values
@@ -94,7 +94,7 @@ class Parameter:
 
     @property
     def grad(self) -> Array:
-        """The gradient of the last backward; zero before it, and where `lr_mult` is 0 (but see `Net.backward`)."""
+        """The gradient of the last backward; zero before the first, and if `lr_mult` is 0 (but see `Net.backward`)."""
         with _turns:
             if self._grad is None:
                 self._grad = np.zeros_like(self._filled())
@@ -105,14 +105,14 @@ class Parameter:
         return self._values.shape
 
     def changed(self) -> None:
-        """Mark the values as changed, so that nothing derived from them is used again."""
+        """Mark the values as changed, so that arrays derived from them are computed again."""
         with _turns:
             if not self._filled().flags.writeable:
                 self._values = self._filled().copy()
             self.version += 1
 
     def _filled(self) -> Array:
-        """The values, writable unless they are mapped from a file."""
+        """The values, filled if necessary; writable unless they are mapped from a file."""
         if isinstance(self._values, Unfilled):
             with _turns:
                 if isinstance(self._values, Unfilled):
@@ -120,7 +120,7 @@ class Parameter:
         return self._values
 
     def zero_grad(self) -> None:
-        """Forget the gradient: it reads as zero."""
+        """Set the gradient to zero."""
         if self._grad is not None:
             self._grad.fill(0)
 
@@ -129,14 +129,14 @@ class Parameter:
 
 
 class Parameters(dict[str, list[Parameter]]):
-    """A net's parameters by layer name. An unknown name raises `UnknownNameError`, which tells near ones."""
+    """A net's parameters by layer name. An unknown name raises `UnknownNameError`, which lists similar names."""
 
     def __missing__(self, name: object) -> list[Parameter]:
         raise UnknownNameError(f"no layer with parameters is called {name!r}; {nearest(str(name), self)}")
 
 
 def generator(seed: int, stream: int, name: str) -> np.random.Generator:
-    """Random numbers that depend on these three alone, never on what was drawn before."""
+    """A generator whose numbers depend only on these three arguments, not on earlier draws."""
     return np.random.Generator(np.random.PCG64([seed, stream, zlib.crc32(name.encode())]))
 
 
@@ -147,16 +147,17 @@ def make_parameters(
     dtype: np.dtype[Any],
     seed: int,
 ) -> dict[str, list[Parameter]]:
-    """The parameters of a net by layer name: `existing` ones, those shared by `param { name }`, or new ones by filler.
+    """The parameters of a net by layer name: `existing`, shared through `param { name }`, or new from a filler.
 
-    `owners` holds the parameters that have a name already; new ones are added. Raises `ShapeError` where sharers need
-    different shapes, `SpecError` for multipliers that contradict the owner's or a filler that does not fit.
+    `owners`: the parameters that have a name, by name; new ones are added. Raises `ShapeError` if layers that share a
+    parameter need different shapes, `SpecError` for contradicting multipliers or a filler that does not fit.
     """
     params: dict[str, list[Parameter]] = {}
     for layer, shapes in wanted:
         if len(layer.spec.param) > len(shapes):
             raise SpecError(
-                f"layer {layer.spec.name!r}: {len(layer.spec.param)} param for {len(shapes)} parameters; drop the rest."
+                f"layer {layer.spec.name!r}: {len(layer.spec.param)} param messages for {len(shapes)} parameters; "
+                "remove the rest."
             )
         for i, want in enumerate(shapes):
             where = f"layer {layer.spec.name!r}, parameter {i}"
@@ -178,7 +179,9 @@ def make_parameters(
                     raise type(error)(f"{where}: {error}") from error
                 parameter = Parameter(values, lr_mult, decay_mult, want.statistic)
             if parameter.shape != want.shape:
-                raise ShapeError(f"{where}: needs shape {show(want.shape)}, but shares one of {show(parameter.shape)}.")
+                raise ShapeError(
+                    f"{where}: needs shape {show(want.shape)}, but the shared parameter has {show(parameter.shape)}."
+                )
             if spec and spec.name:
                 owners.setdefault(spec.name, parameter)
             params.setdefault(layer.spec.name, []).append(parameter)
@@ -186,18 +189,20 @@ def make_parameters(
 
 
 def _shared(what: str, name: str, owners: float, sharers: float) -> float:
-    """The multiplier of a shared parameter: what one of the sharers wrote, if they do not differ."""
+    """The multiplier of a shared parameter: the one that is written. Raises `SpecError` if two differ."""
     if 1.0 not in (owners, sharers) and owners != sharers:
-        raise SpecError(f"{what} is {sharers:g}, but {name!r}, which it shares, has {owners:g}; write it in one place.")
+        raise SpecError(
+            f"{what} is {sharers:g}, but the shared parameter {name!r} has {owners:g}; write it in one place."
+        )
     return sharers if owners == 1.0 else owners
 
 
 def _unfilled(want: ParamShape, dtype: np.dtype[Any], rng: Callable[[], Rng]) -> Unfilled:
-    """A new parameter's values. Raises `ShapeError` for a size that no net has."""
+    """A new parameter's values. Raises `ShapeError` for a size that exceeds `config.PARAMETER_BYTES`."""
     size = prod(want.shape) * dtype.itemsize
     if size > config.PARAMETER_BYTES:
         raise ShapeError(
             f"shape {show(want.shape)} would take {size / 2**30:,.0f} GiB; expected at most "
-            f"{config.PARAMETER_BYTES >> 30}: check num_output, the kernel size and the input's shape."
+            f"{config.PARAMETER_BYTES >> 30} GiB: check num_output, kernel_size and the shape of the input."
         )
     return Unfilled(want.filler, want.shape, dtype, rng)

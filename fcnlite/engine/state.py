@@ -1,4 +1,4 @@
-"""What a net computes with, beside its description: both executors read it, training changes it."""
+"""The state of a net: what both executors read and training changes."""
 
 from __future__ import annotations
 
@@ -15,23 +15,23 @@ from fcnlite.threads import Turns
 
 @dataclass
 class State:
-    """Parameters, phase, number type, and what random numbers depend on."""
+    """Parameters, phase, number type, and the values that random numbers depend on."""
 
     phase: str
     dtype: np.dtype[Any]
     seed: int
     """Seeds the fillers of new parameters, and Dropout."""
     iteration: int = 0
-    """Counts the training passes; Dropout's random numbers depend on it and on `seed`."""
+    """The number of training passes so far; Dropout's random numbers depend on it and on `seed`."""
     params: Parameters | None = None
     """Parameters by layer name; None before the input shapes are known."""
     learning: Turns = field(default_factory=Turns)
-    """Held while parameters, gradients or statistics are written. Nets that share parameters share it."""
+    """Held while parameters, gradients or statistics are written; nets that share parameters share it too."""
 
     def of(self, layer: str) -> Sequence[Parameter]:
-        """The parameters of a layer, in order; none for a layer without parameters."""
+        """The parameters of a layer, in order; empty for a layer without parameters."""
         return () if self.params is None else self.params.get(layer, ())
 
     def rng(self, layer: str) -> Callable[[], np.random.Generator]:
-        """Makes the random generator of a layer for the present iteration."""
+        """A function that makes the random generator of a layer for the current iteration."""
         return partial(generator, self.seed, 1 + self.iteration, layer)

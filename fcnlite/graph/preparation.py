@@ -1,4 +1,4 @@
-"""A run prepared: which layers run on certain inputs, and the shape of every blob."""
+"""Prepare a run: which layers run on the given inputs, and the shape of every blob."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ class Kept:
     backward: bool
     """Whether a backward pass may follow."""
     blobs: tuple[str, ...] = ()
-    """Blobs that are kept in full, so that they can have gradients, also where a wide pad makes rows equal."""
+    """Blobs kept in full, including rows that a wide pad makes equal, so that they can have gradients."""
 
     @staticmethod
     def parse(keep: bool | Sequence[str]) -> Kept:
-        """From the argument of `Net.forward`: a truth value, or the names of blobs.
+        """The value of the `keep` argument of `Net.forward`: a truth value, or the names of blobs.
 
-        Raises `SpecError` for a name without a list around it.
+        Raises `SpecError` for a name that is not in a list.
         """
         if isinstance(keep, str):
             raise SpecError(f"keep is {keep!r}; expected True, False or a list of blobs: keep=[{keep!r}].")
@@ -36,28 +36,29 @@ class Kept:
 
 @dataclass(frozen=True, eq=False)
 class Prepared:
-    """All that a run needs beside the arrays."""
+    """Everything that a run needs except the arrays."""
 
     schedule: Schedule
     shapes: dict[int, Shape]
-    """By version."""
+    """Shapes by version."""
     kept: Kept
     updates_params: bool
-    """Whether a layer changes its parameters in forward, as BatchNorm in phase TRAIN."""
+    """Whether a layer changes its parameters in forward, as BatchNorm does in phase TRAIN."""
 
 
 def prepare(
     layers: Sequence[Layer], fed: Mapping[str, Shape], outputs: tuple[str, ...] | None, kept: Kept, itemsize: int
 ) -> Prepared:
-    """Schedule the layers that run on inputs of the shapes `fed`, and infer all shapes, in numbers of `itemsize` bytes.
+    """Schedule the layers that run on inputs of the shapes `fed`, and infer the shapes of all blobs.
 
-    Raises `SpecError` for unknown names and layer types, `ShapeError` where shapes do not fit.
+    `itemsize`: bytes of a value. Raises `SpecError` for unknown names and layer types, `ShapeError` if shapes do not
+    fit.
     """
     schedule = Schedule.make(layers, frozenset(fed), outputs, kept.backward)
     if outputs is None and schedule.unknown:
         raise schedule.unknown[0].error()
     for name in kept.blobs:
         if name not in schedule.last:
-            raise SpecError(f"keep names {name!r}; the forward pass makes no such blob; {nearest(name, schedule.last)}")
+            raise SpecError(f"keep names {name!r}, but forward computes no such blob; {nearest(name, schedule.last)}")
     shapes = infer(schedule, fed, itemsize)
     return Prepared(schedule, shapes, kept, any(step.layer.updates_params for step in schedule.steps))

@@ -31,7 +31,7 @@ def test_means_are_those_of_caffe(users: Path, name: str) -> None:
 
 
 def test_two_threads_get_the_label_maps_of_one(users: Path) -> None:
-    segmenter = fcnlite.Segmenter(Path(__file__).parents[1] / "weights" / "shapes-fcn8s.h5")
+    segmenter = fcnlite.Segmenter(Path(__file__).parents[2] / "weights" / "shapes-fcn8s.h5")
     rng = np.random.default_rng(0)
     pictures = [rng.integers(0, 256, (96, 96, 3), np.uint8) for _ in range(8)]
     wanted = [segmenter(each) for each in pictures]

@@ -14,6 +14,7 @@ from fcnlite import config, models
 from fcnlite.arrays import Array
 from fcnlite.formats.caffe import parse_net
 from fcnlite.net import Net
+from tests.net import nets
 
 Draw = Callable[[np.random.Generator], Array]
 
@@ -62,7 +63,7 @@ layer { name: "loss" type: "InfogainLoss" bottom: "score" bottom: "label" bottom
   loss_param { ignore_label: 255 } }
 """
 
-TWINS = """
+SIAMESE = """
 input: "data" input_shape { dim: 4 dim: 6 dim: 12 dim: 12 } input: "label" input_shape { dim: 4 dim: 20 }
 layer { name: "mvn" type: "MVN" bottom: "data" top: "mvn" }
 layer { name: "cut" type: "Slice" bottom: "mvn" top: "left" top: "right" }
@@ -104,10 +105,10 @@ def skips(seed: int) -> list[Array]:
     return trained(written(SKIPS, seed), fields)
 
 
-def twins(seed: int) -> list[Array]:
+def siamese(seed: int) -> list[Array]:
     loss = ("EuclideanLoss", "SigmoidCrossEntropyLoss")[seed % 2]
     fields = {"data": numbers(4, 6, 12, 12), "label": numbers(4, 20)}
-    return trained(written(TWINS.replace("LOSS", loss), seed), fields)
+    return trained(written(SIAMESE.replace("LOSS", loss), seed), fields)
 
 
 def written(text: str, seed: int) -> Net:
@@ -131,7 +132,7 @@ def trained(net: Net, fields: dict[str, Draw]) -> list[Array]:
     return found
 
 
-NETS = [(lite, 0), (alexnet, 1), (skips, 2), (twins, 3), (lite, 4), (alexnet, 5), (skips, 6), (twins, 8)]
+NETS = [(lite, 0), (alexnet, 1), (skips, 2), (siamese, 3), (lite, 4), (alexnet, 5), (skips, 6), (siamese, 8)]
 
 
 @pytest.fixture(params=[1, 3])
@@ -158,3 +159,21 @@ def test_eight_nets_in_eight_threads(threads_of_a_net: int) -> None:
         for array, reference in zip(ours, theirs, strict=True):
             np.testing.assert_array_equal(array, reference, strict=True)
     assert len({arrays[-1].tobytes() for arrays in expected}) == len(NETS)  # all were different
+
+
+def test_several_nets_in_several_threads() -> None:
+    def work(seed: int) -> list[Array]:
+        net = nets.small(seed=seed)
+        found = []
+        for i in range(5):
+            x = nets.picture(2 * (seed + i + 4), 20, 2, seed)
+            net.forward(data=x, label=nets.labels(*x.shape[2:], 2), keep=True)
+            net.backward()
+            found += [net.blobs["score"], *(each.grad.copy() for each in net.params["conv1"])]
+        return found
+
+    expected = [work(seed) for seed in range(6)]
+    with ThreadPoolExecutor(4) as pool:
+        for found, reference in zip(pool.map(work, range(6)), expected, strict=True):
+            for array, other in zip(found, reference, strict=True):
+                np.testing.assert_array_equal(array, other)

@@ -17,7 +17,6 @@ import numpy as np
 import pytest
 
 from fcnlite import models
-from fcnlite.errors import FcnliteError
 from fcnlite.net import KEPT_RUNS, Net
 
 RNG = np.random.default_rng(0)
@@ -72,13 +71,13 @@ def test_pictures_of_many_sizes_share_their_memory() -> None:
 def test_prepared_weights_are_those_of_the_plans_that_are_kept() -> None:
     net = small()
     net.forward(data=picture(300, 300))
-    kernels = {name for name, parameters in net.params.items() if parameters}
+    weighted = {name for name, parameters in net.params.items() if parameters}
 
     def convolutions() -> list[Any]:
-        return [key for key in net.executor.derived if key[0] not in ("taps", "zero picture")]
+        return [key for key in net.executor.derived if key[0] not in ("interpolation", "zero picture")]
 
     first = convolutions()
-    assert sorted(layer for key in first for layer in key[0]) == sorted(each for each in kernels if "up" not in each)
+    assert sorted(layer for key in first for layer in key[0]) == sorted(each for each in weighted if "up" not in each)
     net.forward(data=picture(300, 300), outputs=["conv4_3", "score"])  # whose pooling now comes after
     assert convolutions() == first
     for i in range(KEPT_RUNS + 1):
@@ -92,14 +91,14 @@ def test_a_forked_child_computes_too(path: str) -> None:
     """It does not have the threads that its parent started, and would wait for them forever."""
     code = (
         "import multiprocessing, sys\n"
-        "from tests.test_lifetime import picture, small\n"
+        "from tests.net.test_lifetime import picture, small\n"
         "net, x = small(sys.argv[1]), picture(97, 131)\n"
         "net.forward(data=x)\n"
         "child = multiprocessing.get_context('fork').Process(target=net.forward, kwargs={'data': x})\n"
         "child.start(); child.join(60)\n"
         "sys.exit(0 if child.exitcode == 0 else (child.kill(), 1)[1])"
     )
-    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[1]), "OMP_NUM_THREADS": "2"}
+    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[2]), "OMP_NUM_THREADS": "2"}
     ended = subprocess.run([sys.executable, "-c", code, path], env=environment, check=False)
     assert ended.returncode == 0
 
@@ -117,7 +116,18 @@ def test_a_forked_child_may_not_have_more_threads() -> None:
     assert ended.returncode == 1 and "set_num_threads(2): this process was forked" in ended.stderr
 
 
-def test_a_plan_without_its_net_says_so() -> None:
-    plan = small().plan({"data": (1, 3, 40, 48)})
-    with pytest.raises(FcnliteError, match="hold the net"):
-        plan.forward({"data": picture()})
+def test_a_plan_outlives_its_net() -> None:
+    net, x = small(), picture()
+    expected = net.forward(data=x)
+    plan = net.plan({"data": x.shape})
+    gone = weakref.ref(net)
+    gc.disable()
+    try:
+        del net
+        assert gone() is None
+    finally:
+        gc.enable()
+    found = plan.forward({"data": x}).outputs()
+    assert found.keys() == expected.keys()
+    for name, array in expected.items():
+        np.testing.assert_array_equal(found[name], array)
