@@ -8,7 +8,7 @@ declares its layouts, windows and aliasing to the passes. fcnlite/_kernels has t
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 from fcnlite.arrays import Shape
 from fcnlite.compiler import report
@@ -24,20 +24,20 @@ __all__ = ["Arena", "Machine", "Outputs", "Plan", "compile_schedule", "report"]
 
 
 def compile_schedule(
-    schedule: Schedule, shapes: Mapping[int, Shape], machine: Machine, *, training: bool, elides: bool = True
+    schedule: Schedule, shapes: Mapping[int, Shape], machine: Machine, *, training: bool, in_full: Iterable[int] = ()
 ) -> Plan:
     """The plan for `schedule`, whose versions have `shapes`.
 
-    With `training` a backward pass can follow. Without `elides` every value then has all of its rows.
+    With `training` a backward pass can follow. The versions `in_full` are then stored with all of their rows.
     """
-    graph = _graph(schedule, shapes, training)
-    passes = passes_for("training" if training else "inference", elides=elides)
+    graph = _graph(schedule, shapes, training, in_full)
+    passes = passes_for("training" if training else "inference")
     notes = {each.name: each.run(graph, machine) for each in passes}
     graph.drop_unread()
     return Plan(graph, schedule, machine, notes)
 
 
-def _graph(schedule: Schedule, shapes: Mapping[int, Shape], training: bool) -> Graph:
+def _graph(schedule: Schedule, shapes: Mapping[int, Shape], training: bool, in_full: Iterable[int]) -> Graph:
     """A graph with one operation for each step of the schedule."""
     names = {version: name for name, version in schedule.inputs.items()}
     for step in schedule.steps:
@@ -59,4 +59,5 @@ def _graph(schedule: Schedule, shapes: Mapping[int, Shape], training: bool) -> G
         values,
         lasting,
         training,
+        {values[version] for version in in_full},
     )

@@ -11,7 +11,7 @@ whether its outputs share memory with inputs, so that no pass needs to know it b
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from enum import Enum
 from math import prod
 from typing import Any, ClassVar
@@ -233,6 +233,8 @@ class Graph:
     lasting: set[Value]
     """The values that are read after the forward pass: outputs and, in training, every blob."""
     training: bool
+    in_full: set[Value] = field(default_factory=set)
+    """The values that must have all of their rows and columns, because their gradients may be asked for."""
 
     @property
     def outs(self) -> set[Value]:
@@ -275,6 +277,8 @@ class Graph:
         self.versions = {version: new if each is old else each for version, each in self.versions.items()}
         if old in self.lasting:
             self.lasting = self.lasting - {old} | {new}
+        if old in self.in_full:
+            self.in_full = self.in_full - {old} | {new}
 
     def drop_unread(self) -> None:
         """Remove operations whose outputs nobody reads, unless they change parameters."""
