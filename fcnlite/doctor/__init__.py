@@ -14,6 +14,7 @@ from contextlib import suppress
 
 from fcnlite.data import Dataset
 from fcnlite.doctor import (
+    activations,
     crops,
     labels,
     padding,
@@ -21,12 +22,11 @@ from fcnlite.doctor import (
     preprocessing,
     rates,
     scores,
-    signals,
     trunk,
     upsampling,
 )
+from fcnlite.doctor.batches import sample_batches
 from fcnlite.doctor.finding import Finding, by_severity
-from fcnlite.doctor.trials import trials
 from fcnlite.errors import FcnliteError, ShapeError, SpecError
 from fcnlite.net import Net
 from fcnlite.solver import Solver
@@ -92,8 +92,8 @@ def _give_sizes(net: Net) -> None:
     if not net.sized:
         # Sizes that do not fit are told by padding.py.
         with suppress(ShapeError):
-            for trial in trials(net, None):
-                net.forward(trial.pictures)
+            for batch in sample_batches(net, None):
+                net.forward(batch.pictures)
 
 
 def _run(net: Net, dataset: Dataset | None, labelled: bool) -> list[Finding]:
@@ -101,8 +101,8 @@ def _run(net: Net, dataset: Dataset | None, labelled: bool) -> list[Finding]:
     try:
         training = net if net.phase == "TRAIN" else net.share("TRAIN")
         predicting = _as_it_predicts(net) or training
-        tried = trials(training, dataset, labelled)
-        found = [*scores.check(predicting, tried), *signals.check(training, tried)]
+        tried = sample_batches(training, dataset, labelled)
+        found = [*scores.check(predicting, tried), *activations.check(training, tried)]
         return [*found, *preprocessing.check_range(predicting, tried)]
     except FcnliteError as error:
         return [Finding("does-not-run", "error", f"The net cannot be run: {error}", "Mend what the message names.")]

@@ -14,8 +14,8 @@ from fcnlite.arrays import Array
 from fcnlite.data import VOID, Dataset
 from fcnlite.data import problems as data_problems
 from fcnlite.data.blending import REMEDY, Counts, signs_of_blending
-from fcnlite.doctor.anatomy import blob_shapes, score_blobs, softmax_losses
 from fcnlite.doctor.finding import Finding, listed
+from fcnlite.doctor.structure import blob_shapes, score_blobs, softmax_losses
 from fcnlite.errors import ShapeError
 from fcnlite.net import Net
 

@@ -13,8 +13,8 @@ from typing import TypeGuard
 
 from fcnlite.description.model_info import Preprocessing
 from fcnlite.description.spec import NetSpec
-from fcnlite.doctor.anatomy import picture_shapes
 from fcnlite.doctor.finding import Finding, listed
+from fcnlite.doctor.structure import picture_shapes
 from fcnlite.errors import ShapeError
 from fcnlite.layers import Layer, create
 from fcnlite.layers.convolution import Convolution

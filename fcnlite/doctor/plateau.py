@@ -20,8 +20,8 @@ import numpy as np
 from fcnlite import solver as solvers
 from fcnlite import surgery
 from fcnlite.data import Dataset, Loader
-from fcnlite.doctor.anatomy import blob_shapes, picture_shapes, softmax_losses
 from fcnlite.doctor.finding import Finding
+from fcnlite.doctor.structure import blob_shapes, picture_shapes, softmax_losses
 from fcnlite.errors import FileError, SpecError
 from fcnlite.files import cannot_read
 from fcnlite.layers.loss import Loss

@@ -18,9 +18,9 @@ import numpy as np
 
 from fcnlite.description.model_info import Preprocessing
 from fcnlite.description.spec import LayerSpec
-from fcnlite.doctor.anatomy import normalized, picture_shapes, score_blobs
+from fcnlite.doctor.batches import Batch
 from fcnlite.doctor.finding import Finding
-from fcnlite.doctor.trials import Trial
+from fcnlite.doctor.structure import normalized, picture_shapes, score_blobs
 from fcnlite.formats.caffe.preprocessing import centring_layer
 from fcnlite.layers import Layer
 from fcnlite.layers.convolution import Convolution
@@ -67,18 +67,18 @@ def check(net: Net) -> list[Finding]:
     return _compared(f"The net has the trunk of {trunk} ({first.spec.name})", preprocessing)
 
 
-def check_range(net: Net, trials: Sequence[Trial]) -> list[Finding]:
+def check_range(net: Net, batches: Sequence[Batch]) -> list[Finding]:
     """Whether the first layer and the scores have values of the size that the net learned; `net` in its TEST phase."""
     first = _first_convolution(net.layers, set(picture_shapes(net.layers, net.info.preprocessing)))
-    if first is None or not trials:
+    if first is None or not batches:
         return []
     layers = list(net.spec)
     until = replace(net.spec, layers=tuple(layers[: layers.index(first.spec) + 1]))
     alone = Net(until, phase="TEST", shared=net.params, info=net.info)
     responses = np.concatenate(
-        [_by_channel(alone.forward(each.pictures)[first.spec.top[0]]) for each in trials], axis=1
+        [_by_channel(alone.forward(each.pictures)[first.spec.top[0]]) for each in batches], axis=1
     )
-    noise = not trials[0].classes
+    noise = not batches[0].classes
     found = _against_batch_norm(net, first, responses, STRETCH * (3 if noise else 1))
     if found is None and len(net.params[first.spec.name]) > 1:
         bias = float(np.median(abs(net.params[first.spec.name][1].array)))
@@ -89,7 +89,7 @@ def check_range(net: Net, trials: Sequence[Trial]) -> list[Finding]:
                 "weights expect larger inputs"
             )
     if found is None:
-        found = _large_scores(net, trials)
+        found = _large_scores(net, batches)
     if found is None:
         return []
     mend = (
@@ -121,9 +121,9 @@ def _against_batch_norm(net: Net, first: Convolution, responses: np.ndarray, mos
     return None
 
 
-def _large_scores(net: Net, trials: Sequence[Trial]) -> str | None:
+def _large_scores(net: Net, batches: Sequence[Batch]) -> str | None:
     for name in score_blobs(net.layers):
-        scores = net.forward(trials[0].pictures, outputs=[name])[name]
+        scores = net.forward(batches[0].pictures, outputs=[name])[name]
         if scores.ndim > 1 and np.isfinite(scores).all():
             spread = float(np.median(np.ptp(scores, axis=1)))
             if spread > LARGEST_SCORES:

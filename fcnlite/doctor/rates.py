@@ -19,8 +19,8 @@ from math import prod
 
 from fcnlite import solver
 from fcnlite.arrays import Shape
-from fcnlite.doctor.anatomy import blob_shapes, softmax_losses
 from fcnlite.doctor.finding import Finding
+from fcnlite.doctor.structure import blob_shapes, softmax_losses
 from fcnlite.errors import ShapeError, SpecError
 from fcnlite.formats import caffe
 from fcnlite.layers.loss import Loss

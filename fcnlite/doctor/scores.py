@@ -11,19 +11,19 @@ from math import prod
 
 import numpy as np
 
-from fcnlite.doctor.anatomy import score_blobs, score_layers
+from fcnlite.doctor.batches import Batch
 from fcnlite.doctor.finding import Finding, listed
-from fcnlite.doctor.trials import Trial
+from fcnlite.doctor.structure import score_blobs, score_layers
 from fcnlite.net import Net
 from fcnlite.surgery import zero_upsampling
 
 
-def check(net: Net, trials: Sequence[Trial]) -> list[Finding]:
+def check(net: Net, batches: Sequence[Batch]) -> list[Finding]:
     """`net` in its TEST phase, as it predicts."""
     equal: dict[str, bool] = {}
     winners: dict[str, set[int]] = {}
-    for trial in trials:
-        for name, scores in net.forward(trial.pictures, outputs=score_blobs(net.layers)).items():
+    for batch in batches:
+        for name, scores in net.forward(batch.pictures, outputs=score_blobs(net.layers)).items():
             if scores.ndim > 1 and scores.shape[1] > 1 and np.isfinite(scores).all():
                 equal[name] = equal.get(name, True) and not np.ptp(scores, axis=1).any()
                 # A picture of one position has one class; what it is says nothing.
@@ -35,14 +35,14 @@ def check(net: Net, trials: Sequence[Trial]) -> list[Finding]:
         return []  # nothing has learned to score
     for name, found in winners.items():
         if equal[name]:
-            findings.append(_equal(net, name, trials))
+            findings.append(_equal(net, name, batches))
         elif len(found) == 1:
-            findings += _one_class(net, name, found.pop(), trials)
+            findings += _one_class(net, name, found.pop(), batches)
     return findings
 
 
-def _equal(net: Net, blob: str, trials: Sequence[Trial]) -> Finding:
-    what = f"The scores {blob!r} are the same for all classes at every pixel of {_named(trials)}"
+def _equal(net: Net, blob: str, batches: Sequence[Batch]) -> Finding:
+    what = f"The scores {blob!r} are the same for all classes at every pixel of {_named(batches)}"
     upsampling = zero_upsampling(net)
     scoring = [layer.spec.name for layer in score_layers(net.layers)]
     zero = [name for name in scoring if not net.params[name][0].array.any()]
@@ -65,12 +65,12 @@ def _equal(net: Net, blob: str, trials: Sequence[Trial]) -> Finding:
     )
 
 
-def _one_class(net: Net, blob: str, winner: int, trials: Sequence[Trial]) -> list[Finding]:
-    real = any(trial.classes for trial in trials)
-    if real and max(trial.classes for trial in trials) < 2:
+def _one_class(net: Net, blob: str, winner: int, batches: Sequence[Batch]) -> list[Finding]:
+    real = any(batch.classes for batch in batches)
+    if real and max(batch.classes for batch in batches) < 2:
         return []
     name = net.info.classes[winner] if winner < len(net.info.classes) else f"class {winner}"
-    what = f"By the scores {blob!r} every pixel of {_named(trials)} is {name}"
+    what = f"By the scores {blob!r} every pixel of {_named(batches)} is {name}"
     if not real:
         mend = "Try the net with pictures: --data."
         return [Finding("scores-one-class", "note", f"{what}; with pictures it may be otherwise.", mend)]
@@ -84,5 +84,5 @@ def _one_class(net: Net, blob: str, winner: int, trials: Sequence[Trial]) -> lis
     ]
 
 
-def _named(trials: Sequence[Trial]) -> str:
-    return " and ".join(trial.name for trial in trials)
+def _named(batches: Sequence[Batch]) -> str:
+    return " and ".join(batch.name for batch in batches)

@@ -13,8 +13,8 @@ import numpy as np
 
 from fcnlite.arrays import Array
 from fcnlite.description.fillers import Filler
-from fcnlite.doctor.anatomy import normalized, trunk_layers
 from fcnlite.doctor.finding import Finding, listed
+from fcnlite.doctor.structure import normalized, trunk_layers
 from fcnlite.layers import Layer
 from fcnlite.net import Net
 

@@ -14,7 +14,7 @@ from fcnlite import doctor, models, summary
 from fcnlite._cli.running import Main, run_command
 from fcnlite.description.spec import NetSpec
 from fcnlite.doctor import __main__ as command
-from fcnlite.doctor import anatomy
+from fcnlite.doctor import structure
 from fcnlite.net import Net
 from tests.conftest import shared_folder
 
@@ -56,7 +56,7 @@ SHIPPED = ["camvid-fcn8s", "em-membrane-fcn8s", "shapes-fcn8s"]
 
 @pytest.fixture(autouse=True)
 def small_pictures(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(anatomy, "TRIAL_SIDE", SIDE)
+    monkeypatch.setattr(structure, "TRIAL_SIDE", SIDE)
 
 
 def narrowed(name: str, folder: Path) -> Path:

@@ -7,7 +7,7 @@ import numpy as np
 from fcnlite import data
 from fcnlite.description.model_info import ModelInfo
 from fcnlite.doctor import Finding, scores
-from fcnlite.doctor.trials import trials
+from fcnlite.doctor.batches import sample_batches
 from fcnlite.net import Net
 from tests.doctor.nets import CLASSES, Labels, healthy, small_fcn, told
 
@@ -15,7 +15,7 @@ SHAPES = data.open("shapes", count=2, size=64)
 
 
 def found(net: Net, dataset: data.Dataset | None = SHAPES) -> list[Finding]:
-    return scores.check(net.share("TEST"), trials(net, dataset, labelled=True))
+    return scores.check(net.share("TEST"), sample_batches(net, dataset, labelled=True))
 
 
 def one_class() -> Net:

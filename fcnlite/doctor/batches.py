@@ -10,18 +10,18 @@ import numpy as np
 from fcnlite.arrays import Array, Shape
 from fcnlite.data import Dataset, Sample
 from fcnlite.data.transforms import label_to_blob, to_blob
-from fcnlite.doctor.anatomy import blob_shapes, picture_shapes, reference_shapes, softmax_losses
+from fcnlite.doctor.structure import blob_shapes, picture_shapes, reference_shapes, softmax_losses
 from fcnlite.errors import FcnliteError
 from fcnlite.layers import Layer
 from fcnlite.net import Net
 
 PICTURES = 2
 LARGEST = 500
-"""Height and width that a picture is cut to: as large as VOC's, so that a trial takes seconds."""
+"""Height and width that a picture is cut to: as large as VOC's, so that a batch takes seconds."""
 
 
 @dataclass(frozen=True)
-class Trial:
+class Batch:
     """One picture, or noise."""
 
     name: str
@@ -32,7 +32,7 @@ class Trial:
     """How many the label of a real picture has; 0 for noise."""
 
 
-def trials(net: Net, dataset: Dataset | None, labelled: bool = False) -> list[Trial]:
+def sample_batches(net: Net, dataset: Dataset | None, labelled: bool = False) -> list[Batch]:
     """Of the data set, if its pictures fit the net's inputs; `labelled`: with its labels, else with random ones."""
     preprocessing = net.info.preprocessing
     shapes = picture_shapes(net.layers, preprocessing)
@@ -58,7 +58,7 @@ def _samples(dataset: Dataset) -> list[Sample]:
     return found
 
 
-def _of_sample(net: Net, sample: Sample, names: Mapping[str, str], labelled: bool) -> Trial:
+def _of_sample(net: Net, sample: Sample, names: Mapping[str, str], labelled: bool) -> Batch:
     """`names`: the inputs that the sample's pictures are fed to."""
     height, width = (min(side, LARGEST) for side in sample.label.shape)
     top, left = ((side - kept) // 2 for side, kept in zip(sample.label.shape, (height, width), strict=True))
@@ -76,10 +76,10 @@ def _of_sample(net: Net, sample: Sample, names: Mapping[str, str], labelled: boo
         for each, image in sample.images.items()
     }
     pictures.update(_references(net, pictures))
-    return Trial(f"picture {sample.name!r}", pictures, labels, len(set(np.unique(label)) - {255}))
+    return Batch(f"picture {sample.name!r}", pictures, labels, len(set(np.unique(label)) - {255}))
 
 
-def _noise(net: Net, shapes: dict[str, Shape]) -> Trial:
+def _noise(net: Net, shapes: dict[str, Shape]) -> Batch:
     """Bytes drawn evenly, less the mean."""
     rng = np.random.default_rng(0)
     preprocessing = net.info.preprocessing
@@ -89,7 +89,7 @@ def _noise(net: Net, shapes: dict[str, Shape]) -> Trial:
         mean = np.float32(np.mean(preprocessing.of(name).mean))
         pictures[name] = (bytes_ - mean) * np.float32(preprocessing.of(name).scale)
     pictures.update(_references(net, pictures))
-    return Trial("random noise", pictures, _random_labels(net, None), 0)
+    return Batch("random noise", pictures, _random_labels(net, None), 0)
 
 
 def _references(net: Net, pictures: Mapping[str, Array]) -> dict[str, Array]:

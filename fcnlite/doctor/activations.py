@@ -16,9 +16,9 @@ from contextlib import contextmanager
 import numpy as np
 
 from fcnlite.arrays import Array
-from fcnlite.doctor.anatomy import WEIGHTED, score_layers, trunk_layers
+from fcnlite.doctor.batches import Batch
 from fcnlite.doctor.finding import Finding, listed
-from fcnlite.doctor.trials import Trial
+from fcnlite.doctor.structure import WEIGHTED, score_layers, trunk_layers
 from fcnlite.layers import Layer
 from fcnlite.net import Net
 
@@ -26,20 +26,20 @@ DEAD = 0.99
 GROWTH = 1e3
 
 
-def check(net: Net, trials: Sequence[Trial]) -> list[Finding]:
+def check(net: Net, batches: Sequence[Batch]) -> list[Finding]:
     """`net` in its TRAIN phase; only gradients are changed."""
     zeros: dict[str, float] = {}
     growth: dict[str, float] = {}
     with _statistics_kept(net):
-        for trial in trials:
-            net.forward({**trial.pictures, **trial.labels}, keep=True)
+        for batch in batches:
+            net.forward({**batch.pictures, **batch.labels}, keep=True)
             broken = net.find_nonfinite()
             if broken is not None:
-                return [_not_finite(trial, broken)]
+                return [_not_finite(batch, broken)]
             blobs = net.blobs  # a copy of each, made once
             for layer in net.layers:
                 _measure(layer, blobs, zeros, growth)
-        gradients = _gradients(net, trials[-1])
+        gradients = _gradients(net, batches[-1])
     return [*_dead(zeros), *_exploding(growth), *gradients]
 
 
@@ -68,11 +68,11 @@ def _measure(layer: Layer, blobs: dict[str, Array], zeros: dict[str, float], gro
             growth[name] = max(growth.get(name, 0.0), float(top.std()) / below)
 
 
-def _not_finite(trial: Trial, broken: str) -> Finding:
+def _not_finite(batch: Batch, broken: str) -> Finding:
     return Finding(
         "not-finite",
         "error",
-        f"With {trial.name}, {broken} holds NaN or infinity.",
+        f"With {batch.name}, {broken} holds NaN or infinity.",
         "Load sound weights; if it came about in training, go back to an earlier checkpoint and lower base_lr.",
     )
 
@@ -108,11 +108,11 @@ def _exploding(growth: dict[str, float]) -> list[Finding]:
     ]
 
 
-def _gradients(net: Net, trial: Trial) -> list[Finding]:
+def _gradients(net: Net, batch: Batch) -> list[Finding]:
     """What is wrong with the gradients of the last forward."""
     trunk = [layer.spec.name for layer in trunk_layers(net.layers) if net.params[layer.spec.name][0].lr_mult]
     scoring = [layer.spec.name for layer in score_layers(net.layers)]
-    if not trunk or not trial.labels or not net.loss > 0:
+    if not trunk or not batch.labels or not net.loss > 0:
         return []
     loss = net.loss
     net.backward()
@@ -122,7 +122,7 @@ def _gradients(net: Net, trial: Trial) -> list[Finding]:
             Finding(
                 "not-finite",
                 "error",
-                f"With {trial.name} the loss is {loss:.4g}, but the gradients of {listed(broken)} are not finite.",
+                f"With {batch.name} the loss is {loss:.4g}, but the gradients of {listed(broken)} are not finite.",
                 "Lower the loss_weight or normalise the loss; check the weights.",
             )
         ]
@@ -134,7 +134,7 @@ def _gradients(net: Net, trial: Trial) -> list[Finding]:
         Finding(
             "no-gradient",
             "error",
-            f"With {trial.name} the loss is {loss:.4g}, but the gradients of all {len(trunk)} layers of the trunk are "
+            f"With {batch.name} the loss is {loss:.4g}, but the gradients of all {len(trunk)} layers of the trunk are "
             "zero: nothing is learned.",
             "See what is said of upsampling and dead layers, and whether propagate_down or lr_mult cut the way.",
         )
