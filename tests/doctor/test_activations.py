@@ -30,7 +30,7 @@ def test_a_dead_layer_is_named() -> None:
     net.params["conv2"][1].data[...] = -1e6
     findings = found(net)
     assert told(findings) == [("error", "layer-dead")]  # the skip still learns
-    assert findings[0].what.startswith("relu2, relu6: all that comes out is zero")
+    assert findings[0].what.startswith("relu2, relu6: the output is zero")
 
 
 def test_a_layer_that_is_dead_but_for_a_few_is_a_warning() -> None:

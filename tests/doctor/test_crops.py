@@ -56,7 +56,7 @@ def test_half_a_pixel_is_a_note() -> None:
     net = Net(changed(spec, "upscore", kernel_size=[64]))
     (found,) = crops.check(net)
     assert (found.severity, found.id) == ("note", "crop-between-pixels")
-    assert ".5, which is no whole pixel" in found.what
+    assert ".5, is not a whole number" in found.what
 
 
 def test_a_blob_that_begins_inside_its_reference_needs_more_pad() -> None:

@@ -42,7 +42,7 @@ def test_rgb_is_told() -> None:
     [
         ((0.0, 0.0, 0.0), "no mean is subtracted"),
         (CAFFE[::-1], "red and blue are exchanged"),
-        ((0.406, 0.456, 0.485), "of pictures from 0 to 1"),
+        ((0.406, 0.456, 0.485), "a mean of values from 0 to 1"),
         ((104.0, 117.0, 200.0), "far from the mean of photographs"),
     ],
 )

@@ -53,7 +53,7 @@ def test_features_that_die_are_told() -> None:
     net.params["conv1"][0].data[...] = 0
     (finding,) = found(net)
     assert (finding.severity, finding.id) == ("error", "scores-zero")
-    assert "the features die" in finding.what
+    assert "the features before them are dead" in finding.what
 
 
 def test_one_class_everywhere_is_named() -> None:
@@ -61,7 +61,7 @@ def test_one_class_everywhere_is_named() -> None:
     net.info = ModelInfo(classes=("a", "b", "c", "d", "e", "f"))
     (finding,) = found(net)
     assert (finding.severity, finding.id) == ("warning", "scores-one-class")
-    assert " is e, though" in finding.what
+    assert " is e, although" in finding.what
 
 
 def test_one_class_of_noise_is_a_note() -> None:
