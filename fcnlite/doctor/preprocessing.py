@@ -37,7 +37,7 @@ KNOWN = {
 MEAN = (104.0, 117.0, 123.0)
 """The mean of ImageNet: blue, green, red."""
 MEAN_TOLERANCE = 40.0
-"""Gray levels by which a mean may differ from ImageNet's; that of another data set does (NYUDv2: 31)."""
+"""Gray levels by which a mean may differ from ImageNet's: other data sets' means differ too, NYUDv2's by 31."""
 SAME_MEAN = 5.0
 """Gray levels within which a mean counts as ImageNet's, whose red and blue differ by 19."""
 MAX_RATIO = 10.0

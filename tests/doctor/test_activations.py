@@ -1,4 +1,4 @@
-"""Dead and exploding layers, gradients that do not arrive."""
+"""Dead layers, exploding activations and vanished gradients."""
 
 from __future__ import annotations
 

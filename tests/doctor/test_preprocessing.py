@@ -1,4 +1,4 @@
-"""Pictures fed otherwise than the weights expect."""
+"""Preprocessing that does not match the weights."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Scores that are zero, or one class everywhere."""
+"""Scores that are equal for all classes, or predict one class everywhere."""
 
 from __future__ import annotations
 
