@@ -166,9 +166,18 @@ def zoo_net(found: Digests, name: str, path: str, width: float, sizes: Iterable[
 
 
 def gradient(net: Any, inputs: Mapping[str, Any], blob: str) -> dict[str, Any]:
-    """The losses' gradient with respect to a blob that is not an input."""
-    net.forward(inputs, keep=(blob,))
-    net.backward(wrt=[blob])
+    """The losses' gradient with respect to a blob that is not an input.
+
+    Where `keep=True` does not keep the blob in full, versions before the argument `keep=[blob]` repeated the pass.
+    """
+    iteration = net.iteration
+    net.forward(inputs, keep=True)
+    try:
+        net.backward(wrt=[blob])
+    except fcnlite.FcnliteError:
+        net.iteration = iteration
+        net.forward(inputs, keep=[blob])
+        net.backward(wrt=[blob])
     return {blob: net.grads[blob]}
 
 

@@ -29,7 +29,7 @@ from fcnlite.engine.reference import ReferencePath
 from fcnlite.engine.state import State
 from fcnlite.errors import FcnliteError, ShapeError, SpecError, UnknownNameError, nearest
 from fcnlite.graph import outline, sizing
-from fcnlite.graph.preparation import Kept, Prepared, prepare
+from fcnlite.graph.preparation import Kept, PreparedRun, prepare
 from fcnlite.graph.schedule import Schedule
 from fcnlite.layers.base import Layer
 from fcnlite.layers.registry import create
@@ -96,7 +96,7 @@ class Net:
         self.executor: FastPath | ReferencePath = (
             FastPath(self.state, low_memory=self.low_memory) if fast else ReferencePath(self.state)
         )
-        self._prepared: dict[Any, Prepared] = {}
+        self._prepared: dict[Any, PreparedRun] = {}
         self._last: Pass[Any] | None = None
         self._passes = 0
         """The number of forward passes so far."""
@@ -323,7 +323,7 @@ class Net:
         """`forward`, with the same arguments."""
         return self.forward(inputs, **arguments)
 
-    def _prepare(self, fed: Mapping[str, Shape], outputs: Sequence[str] | None, kept: Kept) -> Prepared:
+    def _prepare(self, fed: Mapping[str, Shape], outputs: Sequence[str] | None, kept: Kept) -> PreparedRun:
         """The prepared run for inputs of these shapes, made once. Also makes missing parameters."""
         key = tuple(sorted(fed.items())), None if outputs is None else tuple(outputs), kept
         run = self._prepared.get(key)

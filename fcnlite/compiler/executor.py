@@ -15,7 +15,7 @@ from fcnlite.compiler.machine import Machine
 from fcnlite.compiler.plan import Plan, PlanPass
 from fcnlite.engine.backprop import Timer
 from fcnlite.engine.state import State
-from fcnlite.graph.preparation import Prepared
+from fcnlite.graph.preparation import PreparedRun
 
 KEPT_PLANS = 8
 
@@ -26,14 +26,14 @@ class FastPath:
     def __init__(self, state: State, *, low_memory: bool) -> None:
         self._state = state
         self._low_memory = low_memory
-        self.plans: dict[tuple[Prepared, int], Plan] = {}
+        self.plans: dict[tuple[PreparedRun, int], Plan] = {}
         """By prepared run and number of threads, oldest first."""
         self.arena, self._outputs = Arena(), Outputs()
         self.derived: dict[Any, Any] = {}
         """Arrays computed from parameters, such as transformed weights."""
 
     def forward(
-        self, prepared: Prepared, feeds: Mapping[str, Array], timer: Timer | None
+        self, prepared: PreparedRun, feeds: Mapping[str, Array], timer: Timer | None
     ) -> tuple[dict[str, Array], PlanPass]:
         """The output blobs by name, and what a backward pass needs."""
         plan = self.plan(prepared)
@@ -44,7 +44,7 @@ class FastPath:
                 timer(operation.layers, "forward", ended - began)
         return last.outputs(), last
 
-    def plan(self, prepared: Prepared) -> Plan:
+    def plan(self, prepared: PreparedRun) -> Plan:
         """The plan of a prepared run, compiled unless it is among the last `KEPT_PLANS`."""
         key = prepared, config.num_threads()
         if key not in self.plans:

@@ -21,7 +21,7 @@ class Machine:
     state: State
     kernels: Any
     threads: int
-    prepared: dict[Any, tuple[tuple[int, ...], Any]]
+    derived: dict[Any, tuple[tuple[int, ...], Any]]
     """What was derived from parameters, with the versions that it was derived from; all plans of the net share it."""
     arena: Arena
     outputs: Outputs
@@ -29,7 +29,7 @@ class Machine:
     low_memory: bool = False
     """Whether prepared weights should take little more memory than the weights themselves."""
     used: set[Any] = field(default_factory=set)
-    """The keys in `prepared` that this machine has asked for."""
+    """The keys in `derived` that this machine has asked for."""
 
     def params(self, layer: str) -> Sequence[Parameter]:
         """The parameters of a layer."""
@@ -43,11 +43,11 @@ class Machine:
         """Memory for a value that no plan has a place for."""
         return self.arena.lend(shape)
 
-    def prepare(self, key: Any, layers: Sequence[str], make: Callable[[Any], Any]) -> Any:
+    def derive(self, key: Any, layers: Sequence[str], make: Callable[[Any], Any]) -> Any:
         """`make(old)`, called again only after a parameter of `layers` changed; `old` is its previous result."""
         self.used.add(key)
         versions = tuple(each.version for layer in layers for each in self.params(layer))
-        old = self.prepared.get(key)
+        old = self.derived.get(key)
         if old is None or old[0] != versions:
-            self.prepared[key] = versions, make(old and old[1])
-        return self.prepared[key][1]
+            self.derived[key] = versions, make(old and old[1])
+        return self.derived[key][1]

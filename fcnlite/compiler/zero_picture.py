@@ -60,7 +60,7 @@ class ZeroPicture:
     def _computed(self, machine: Machine) -> Computed:
         # With another number of threads, sums may have another order.
         key = "zero picture", self._inputs, machine.threads
-        found: Computed = machine.prepare(key, self._layers, lambda _: self._compute(machine))
+        found: Computed = machine.derive(key, self._layers, lambda _: self._compute(machine))
         return found
 
     @cached_property

@@ -17,6 +17,11 @@ Decoder = Callable[[Any], Any]
 """Converts one JSON value. Raises `TypeError`, `ValueError` or `OverflowError` for a value that it cannot use."""
 
 
+def decoders(**by_field: Decoder) -> Mapping[str, Decoder]:
+    """The value of a class's `json_fields`, which must not be annotated, since it is not a field of the dataclass."""
+    return by_field
+
+
 def dumps(value: Any) -> str:
     """A dataclass as JSON text."""
     return json.dumps(_encoded(value))
@@ -58,13 +63,13 @@ def decoded(kind: type, raw: Any, where: str) -> Any:
     if not isinstance(raw, dict):
         raise SpecError(f"{where}: expected a mapping, found {type(raw).__name__}.")
     known = {each.name for each in fields(kind)}
-    decoders: Mapping[str, Decoder] = getattr(kind, "json_fields", {})
+    decoder_of: Mapping[str, Decoder] = getattr(kind, "json_fields", {})
     values = {}
     for key, value in raw.items():
         if key not in known:
             raise SpecError(f"{where}: unknown field {key!r}; {nearest(key, known)}")
         try:
-            values[key] = decoders.get(key, string)(value)
+            values[key] = decoder_of.get(key, string)(value)
         except (TypeError, ValueError, OverflowError) as error:
             raise SpecError(f"{where}: field {key!r} is not usable ({error}).") from error
     try:

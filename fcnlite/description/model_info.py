@@ -7,13 +7,12 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any, ClassVar
+from typing import Any
 
 import numpy as np
 
 from fcnlite.arrays import Array
 from fcnlite.description import json_form
-from fcnlite.description.json_form import Decoder
 from fcnlite.description.shapes import show
 from fcnlite.errors import SpecError
 
@@ -29,11 +28,11 @@ MOST_MEAN_VALUES = 1 << 22
 class MeanPicture:
     """A mean for each pixel, as in Caffe's `mean_file`: C×H×W float32, with the channels in the net's order."""
 
-    json_fields: ClassVar[Mapping[str, Decoder]] = {
-        "channels": json_form.integer,
-        "height": json_form.integer,
-        "width": json_form.integer,
-    }
+    json_fields = json_form.decoders(
+        channels=json_form.integer,
+        height=json_form.integer,
+        width=json_form.integer,
+    )
 
     channels: int
     height: int
@@ -98,17 +97,17 @@ class Preprocessing:
     The defaults are those of the published VGG-16 and FCN nets.
     """
 
-    json_fields: ClassVar[Mapping[str, Decoder]] = {
-        "mean": json_form.numbers,
-        "scale": json_form.number,
-        "bits": json_form.integer,
-        "others": lambda value: _others(value),
-        "std": json_form.numbers,
-        "bands": json_form.integers,
-        "picture_bands": json_form.integer,
-        "mean_picture": json_form.one(MeanPicture, "mean_picture"),
-        "crop_size": json_form.integer,
-    }
+    json_fields = json_form.decoders(
+        mean=json_form.numbers,
+        scale=json_form.number,
+        bits=json_form.integer,
+        others=lambda value: _others(value),
+        std=json_form.numbers,
+        bands=json_form.integers,
+        picture_bands=json_form.integer,
+        mean_picture=json_form.one(MeanPicture, "mean_picture"),
+        crop_size=json_form.integer,
+    )
 
     color: str = "BGR"
     """BGR (Caffe's order), RGB (also for other pictures of three channels, such as HHA, in stored order), GRAY, BANDS
@@ -207,7 +206,7 @@ def _colors(value: Any) -> tuple[tuple[int, int, int], ...]:
 class Labels:
     """The meaning of the numbers in a label map: the name and the (red, green, blue) colour of each class."""
 
-    json_fields: ClassVar[Mapping[str, Decoder]] = {"classes": json_form.strings, "colors": _colors}
+    json_fields = json_form.decoders(classes=json_form.strings, colors=_colors)
 
     classes: tuple[str, ...] = ()
     colors: tuple[tuple[int, int, int], ...] = ()
@@ -217,13 +216,13 @@ class Labels:
 class ModelInfo:
     """The information in a weight file besides the net: how to prepare inputs and how to read outputs."""
 
-    json_fields: ClassVar[Mapping[str, Decoder]] = {
-        "preprocessing": json_form.one(Preprocessing, "preprocessing"),
-        "classes": json_form.strings,
-        "colors": _colors,
-        "more_labels": json_form.by_name(Labels, "labels"),
-        "record": json_form.mapping,
-    }
+    json_fields = json_form.decoders(
+        preprocessing=json_form.one(Preprocessing, "preprocessing"),
+        classes=json_form.strings,
+        colors=_colors,
+        more_labels=json_form.by_name(Labels, "labels"),
+        record=json_form.mapping,
+    )
 
     preprocessing: Preprocessing = field(default_factory=Preprocessing)
     classes: tuple[str, ...] = ()

@@ -8,10 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any, ClassVar
+from typing import Any
 
 from fcnlite.description import json_form
-from fcnlite.description.json_form import Decoder
 from fcnlite.description.model_info import Labels, MeanPicture, ModelInfo, Preprocessing
 from fcnlite.errors import SpecError, nearest
 
@@ -40,7 +39,7 @@ class ParamSpec:
     Layers whose parameters have the same name share one parameter.
     """
 
-    json_fields: ClassVar[Mapping[str, Decoder]] = {"lr_mult": json_form.number, "decay_mult": json_form.number}
+    json_fields = json_form.decoders(lr_mult=json_form.number, decay_mult=json_form.number)
 
     name: str = ""
     lr_mult: float = 1.0
@@ -53,12 +52,12 @@ class ParamSpec:
 class StateRule:
     """One `include { ... }` or `exclude { ... }`: the states of the net that it matches."""
 
-    json_fields: ClassVar[Mapping[str, Decoder]] = {
-        "min_level": json_form.integer,
-        "max_level": json_form.integer,
-        "stage": json_form.strings,
-        "not_stage": json_form.strings,
-    }
+    json_fields = json_form.decoders(
+        min_level=json_form.integer,
+        max_level=json_form.integer,
+        stage=json_form.strings,
+        not_stage=json_form.strings,
+    )
 
     phase: str | None = None
     min_level: int | None = None
@@ -86,16 +85,16 @@ class LayerSpec:
     mappings for nested messages (fillers, `shape`).
     """
 
-    json_fields: ClassVar[Mapping[str, Decoder]] = {
-        "bottom": json_form.strings,
-        "top": json_form.strings,
-        "options": json_form.mapping,
-        "param": json_form.many(ParamSpec),
-        "loss_weight": json_form.numbers,
-        "propagate_down": json_form.booleans,
-        "include": json_form.many(StateRule),
-        "exclude": json_form.many(StateRule),
-    }
+    json_fields = json_form.decoders(
+        bottom=json_form.strings,
+        top=json_form.strings,
+        options=json_form.mapping,
+        param=json_form.many(ParamSpec),
+        loss_weight=json_form.numbers,
+        propagate_down=json_form.booleans,
+        include=json_form.many(StateRule),
+        exclude=json_form.many(StateRule),
+    )
 
     name: str
     type: str
@@ -128,12 +127,12 @@ class LayerSpec:
 class NetSpec:
     """A net: its layers in order. Inputs are layers of type `Input`."""
 
-    json_fields: ClassVar[Mapping[str, Decoder]] = {
-        "layers": json_form.many(LayerSpec),
-        "force_backward": json_form.boolean,
-        "level": json_form.integer,
-        "stage": json_form.strings,
-    }
+    json_fields = json_form.decoders(
+        layers=json_form.many(LayerSpec),
+        force_backward=json_form.boolean,
+        level=json_form.integer,
+        stage=json_form.strings,
+    )
 
     name: str = ""
     layers: tuple[LayerSpec, ...] = ()

@@ -11,7 +11,7 @@ import numpy as np
 from fcnlite.arrays import Array
 from fcnlite.engine.backprop import Node, Pass, Timer
 from fcnlite.engine.state import State
-from fcnlite.graph.preparation import Prepared
+from fcnlite.graph.preparation import PreparedRun
 from fcnlite.graph.schedule import Schedule
 from fcnlite.layers import calls
 from fcnlite.layers.base import BackwardRun, ForwardRun, Layer
@@ -24,7 +24,7 @@ class ReferencePath:
         self._state = state
 
     def forward(
-        self, prepared: Prepared, feeds: Mapping[str, Array], timer: Timer | None
+        self, prepared: PreparedRun, feeds: Mapping[str, Array], timer: Timer | None
     ) -> tuple[dict[str, Array], ReferencePass]:
         """The output blobs by name, and the pass from which gradients can be computed."""
         schedule, keep = prepared.schedule, prepared.kept.backward

@@ -35,7 +35,7 @@ class Kept:
 
 
 @dataclass(frozen=True, eq=False)
-class Prepared:
+class PreparedRun:
     """Everything that a run needs except the arrays."""
 
     schedule: Schedule
@@ -48,7 +48,7 @@ class Prepared:
 
 def prepare(
     layers: Sequence[Layer], fed: Mapping[str, Shape], outputs: tuple[str, ...] | None, kept: Kept, itemsize: int
-) -> Prepared:
+) -> PreparedRun:
     """Schedule the layers that run on inputs of the shapes `fed`, and infer the shapes of all blobs.
 
     `itemsize`: bytes of a value. Raises `SpecError` for unknown names and layer types, `ShapeError` if shapes do not
@@ -61,4 +61,4 @@ def prepare(
         if name not in schedule.last:
             raise SpecError(f"keep names {name!r}, but forward computes no such blob; {nearest(name, schedule.last)}")
     shapes = infer(schedule, fed, itemsize)
-    return Prepared(schedule, shapes, kept, any(step.layer.updates_params for step in schedule.steps))
+    return PreparedRun(schedule, shapes, kept, any(step.layer.updates_params for step in schedule.steps))

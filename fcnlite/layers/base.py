@@ -35,21 +35,15 @@ class NoOptions:
 
 @dataclass
 class Run:
-    """One pass through one layer: what forward and backward have in common."""
+    """One pass through one layer: what its forward needs, in backward too, which may call it again."""
 
     params: list[Array]
     """The layer's parameters, in the order of its `params`."""
     saved: Any = None
     """Set by the layer's forward for its own backward."""
-
-
-@dataclass
-class ForwardRun(Run):
-    """What forward gets beside the bottoms."""
-
     outs: Sequence[Array] = ()
     """Memory for the tops, if there is any: the first bottom's for the one top of an in-place layer, or an array for
-    each top from the plan. Without it the layer makes new arrays."""
+    each top from the plan. Without it, as always in backward, forward makes new arrays."""
     rng: Callable[[], np.random.Generator] = np.random.default_rng
     """Returns this layer's random generator for this iteration (Dropout)."""
 
@@ -58,11 +52,16 @@ class ForwardRun(Run):
         """Memory for the first top, if there is any."""
         return self.outs[0] if self.outs else None
 
+
+class ForwardRun(Run):
+    """What forward gets beside the bottoms."""
+
     def backward(self, layer: Layer, bottom: Sequence[Array], top: Sequence[Array]) -> BackwardRun:
         """What the layer's backward gets after this forward."""
         return BackwardRun(
             self.params,
             self.saved,
+            rng=self.rng,
             bottom=list(bottom) if "bottom" in layer.backward_reads else [],
             top=list(top) if "top" in layer.backward_reads else [],
             bottom_shapes=[each.shape for each in bottom],

@@ -15,7 +15,7 @@ from fcnlite.description.spec import LayerSpec, NetSpec
 from fcnlite.engine.backprop import Timer
 from fcnlite.engine.reference import ReferencePass, ReferencePath, run_layer
 from fcnlite.engine.state import State
-from fcnlite.graph.preparation import Kept, Prepared
+from fcnlite.graph.preparation import Kept, PreparedRun
 from fcnlite.net import Net
 
 OUTPUT_BAR = 1e-4
@@ -158,7 +158,7 @@ class Following(ReferencePath):
         self._leading = leading
 
     def forward(
-        self, prepared: Prepared, feeds: Mapping[str, Array], timer: Timer | None
+        self, prepared: PreparedRun, feeds: Mapping[str, Array], timer: Timer | None
     ) -> tuple[dict[str, Array], ReferencePass]:
         schedule = prepared.schedule
         values = {version: feeds[name] for name, version in schedule.inputs.items()}

@@ -10,6 +10,8 @@ import pytest
 
 from fcnlite.errors import SpecError, TrainingError
 from fcnlite.solver import SGD
+from fcnlite.solver.options import NEEDS
+from fcnlite.solver.rates import POLICIES
 from tests.solver.nets import arrays, assert_equal, batch, train_net
 
 
@@ -95,3 +97,7 @@ def test_wrong_options_are_named(options: dict[str, Any], words: str) -> None:
 def test_options_of_the_wrong_kind_are_refused_by_name(option: dict[str, Any]) -> None:
     with pytest.raises(SpecError, match=next(iter(option))):
         SGD(train_net(), **option)
+
+
+def test_every_policy_names_the_options_that_it_reads() -> None:
+    assert list(POLICIES) == list(NEEDS)

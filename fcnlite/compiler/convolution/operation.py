@@ -189,7 +189,7 @@ class ConvolutionOperation(Operation):
             return with_biases(filters, bias, slopes, self.problem)
 
         key = self._layers_with_params(machine), self.algorithm, self.slopes
-        return machine.prepare(key, self.layers, make)
+        return machine.derive(key, self.layers, make)
 
     def _layers_with_params(self, machine: Machine) -> tuple[str, ...]:
         """Its layers that have parameters: the prepared weights depend on no others."""
@@ -273,7 +273,7 @@ class ConvolutionOperation(Operation):
             made = convolve_backward_data(nchw, weight, self._geometry, height, width, machine.buffer(seen.shape))
             dx = from_nchw(made, seen, machine)
         else:
-            filters = machine.prepare(
+            filters = machine.derive(
                 (self._layers_with_params(machine), how.algorithm, "backward data"),
                 self.layers,
                 lambda old: how.algorithm.prepare(weight, how.problem, machine, transposed=True, into=old),

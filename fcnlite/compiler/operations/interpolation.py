@@ -62,7 +62,7 @@ class Interpolation(Operation):
 
     def forward(self, bottom: list[Array], top: list[Array], step: ForwardStep, machine: Machine) -> list[Array]:
         key = "interpolation", self.layers[0], self.inputs[0].shape[2:], self.outputs[0].shape[2:], self.offset
-        weights = machine.prepare(key, self.layers[:1], lambda _: self._weights(machine))
+        weights = machine.derive(key, self.layers[:1], lambda _: self._weights(machine))
         if weights is None:
             step.saved = bottom[0], self._forward_by_layers(bottom, top[0], machine)
             return top
