@@ -1,4 +1,4 @@
-"""Threads and limits."""
+"""The number of threads, and limits on memory."""
 
 from __future__ import annotations
 
@@ -13,17 +13,18 @@ from typing import Any, SupportsIndex
 from fcnlite.errors import FcnliteError
 
 SCRATCH_BYTES = 64 << 20
-"""The most scratch memory that one layer takes beside its blobs (im2col's columns)."""
+"""The most scratch memory that one layer uses in addition to its blobs (the columns of im2col)."""
 
 PARAMETER_BYTES = 8 << 30
-"""The most that one parameter may take: a description from a stranger may ask for anything."""
+"""The largest size of a parameter: an untrusted description may ask for any size."""
 
 BLOB_BYTES = 64 << 30
-"""The most that one blob may take, for the same reason."""
+"""The largest size of a blob, for the same reason."""
 
 MOST_THREADS = 1024
-"""More than any machine gains by: each has scratch memory of its own, and OpenMP ends a process that it finds no
-threads for. Not a multiple of this machine's cores, since a run is resumed with its number on any machine.
+"""The largest number of threads. Each needs scratch memory, and OpenMP ends the process if it cannot start them.
+
+The limit does not depend on this machine's cores, because a resumed run keeps its number of threads on any machine.
 """
 
 _threads: int | None = None
@@ -31,16 +32,16 @@ _forked = False
 
 
 def available_threads() -> int:
-    """Cores that this process may use."""
+    """The number of cores that this process may use."""
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1
 
 
 def num_threads() -> int:
-    """Threads that fcnlite's kernels use: `set_num_threads`, else OMP_NUM_THREADS, else all cores.
+    """The number of threads that fcnlite uses: that of `set_num_threads`, else OMP_NUM_THREADS, else all cores.
 
-    Raises `FcnliteError` where OMP_NUM_THREADS is no number of threads.
+    Raises `FcnliteError` if OMP_NUM_THREADS is not a valid number of threads.
     """
     if _threads is not None:
         return _threads
@@ -49,21 +50,21 @@ def num_threads() -> int:
 
 
 def _parsed(asked: str) -> int:
-    """What OMP_NUM_THREADS asks for. A list is for OpenMP's nested loops, which ours are not: the first counts."""
+    """The number of threads in OMP_NUM_THREADS. Of a list, which is for nested loops, the first number counts."""
     found = re.fullmatch(r"([0-9]{1,9})\s*(,\s*[0-9]+\s*)*", asked)
     if found and 1 <= int(found[1]) <= MOST_THREADS:
         return int(found[1])
     raise FcnliteError(
-        f"OMP_NUM_THREADS is {asked!r}; expected a number of threads from 1 to {MOST_THREADS}, or a list of such, of "
-        "which the first counts: correct it, or unset it for all cores."
+        f"OMP_NUM_THREADS is {asked!r}; expected a number of threads from 1 to {MOST_THREADS}, or a list of numbers, "
+        "of which the first counts: correct it, or unset it for all cores."
     )
 
 
 def set_num_threads(threads: SupportsIndex) -> None:
-    """Use `threads` threads in our kernels and in the BLAS libraries.
+    """Use `threads` threads in fcnlite's kernels and in the BLAS libraries.
 
-    Raises ValueError for what is no whole number from 1 to `MOST_THREADS`. A forked child computes with one, and may
-    not have more: it does not have its parent's threads, and would wait for them forever.
+    A forked child process can use only one: it would wait forever for its parent's threads, which it does not have.
+    Raises ValueError unless `threads` is a whole number from 1 to `MOST_THREADS`, and in a forked child unless it is 1.
     """
     global _threads
     try:
@@ -74,19 +75,19 @@ def set_num_threads(threads: SupportsIndex) -> None:
         raise ValueError(f"set_num_threads({threads!r}): expected 1 to {MOST_THREADS} threads.")
     if _forked and asked > 1:
         raise ValueError(
-            f"set_num_threads({threads!r}): this process was forked, and can compute with 1 thread only; have "
-            'multiprocessing start it by "spawn" for more.'
+            f"set_num_threads({threads!r}): this process was forked and can use only 1 thread; for more, start it with "
+            'the "spawn" method of multiprocessing.'
         )
     _threads = asked
     limit_blas(asked)
 
 
 def limit_blas(threads: int) -> Callable[[], None]:
-    """Set the BLAS libraries to `threads` threads; the function returned sets them back, or to what
-    `set_num_threads` has been asked for meanwhile.
+    """Set the BLAS libraries to `threads` threads.
 
-    threadpoolctl lets only the first thread that asks switch them, and ignores others while that one lives. So one
-    thread of ours asks for all.
+    Returns a function that restores the previous number, or the number of a `set_num_threads` that was called since.
+    A thread of its own makes all changes, since threadpoolctl obeys only the first thread that makes one, for as long
+    as that lives.
     """
     before = _threads
     limits = _switcher().submit(lambda: blas().limit(limits=threads, user_api="blas")).result()
@@ -102,8 +103,8 @@ def limit_blas(threads: int) -> Callable[[], None]:
 
 @functools.cache
 def blas() -> Any:
-    """The controller of all BLAS libraries' threads; one long-lived, since making one costs ten times a switch."""
-    # A controller knows only the libraries that are loaded when it is made.
+    """The controller of the BLAS libraries' threads; cached, since making one takes as long as ten switches."""
+    # A controller knows only the libraries that are loaded when it is created.
     import numpy  # noqa: F401
     from threadpoolctl import ThreadpoolController
 
@@ -111,7 +112,7 @@ def blas() -> Any:
 
 
 def forget_blas() -> None:
-    """Look for the BLAS libraries again, after one was loaded; it gets the threads that were set."""
+    """Search for BLAS libraries again, after one was loaded, and give it the number of threads that was set."""
     blas.cache_clear()
     if _threads is not None:
         limit_blas(_threads)
@@ -123,7 +124,7 @@ def _switcher() -> ThreadPoolExecutor:
 
 
 def _after_fork() -> None:
-    """A forked child has neither our thread nor those of the kernels, which it would wait for."""
+    """Use one thread in a forked child, which has neither the switching thread nor the kernels' threads."""
     global _threads, _forked
     _threads, _forked = 1, True
     _switcher.cache_clear()

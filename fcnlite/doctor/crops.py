@@ -1,7 +1,8 @@
-"""Crops that misalign: the offset as written beside the one that follows from the layers.
+"""Crops that misalign: compares each written offset with the one that follows from the layers.
 
-Kernels, strides and pads fix where each blob lies over the picture (`shapes.placements`); a crop must bring its blob
-exactly over its reference. An offset wrong by one pixel shifts scores of stride s by s pixels of the picture.
+Windows, strides and pads determine the position of each blob relative to the picture (`shapes.placements`). A crop must
+align its blob with its reference. An offset that is wrong by one pixel shifts scores of stride s by s pixels of the
+picture.
 """
 
 from __future__ import annotations
@@ -30,13 +31,13 @@ def check(net: Net) -> list[Finding]:
             found = _compared(layer, wanted, before)
             findings += found
             if found:
-                spec = _mended(spec, wanted)
+                spec = _corrected(spec, wanted)
         before.append(spec)
     return findings
 
 
 def _wanted(before: Sequence[LayerSpec], crop: LayerSpec, axis: int) -> Fraction | None:
-    """The offset that puts the crop's blob over its reference; None where the two have no common place or stride."""
+    """The offset that aligns the crop's blob with its reference; None if they share no origin or differ in stride."""
     known = placements(links(before, axis))
     blob, reference = crop.bottom
     if blob not in known or reference not in known:
@@ -50,7 +51,7 @@ def _wanted(before: Sequence[LayerSpec], crop: LayerSpec, axis: int) -> Fraction
 def _compared(layer: Layer, wanted: Sequence[Fraction | None], before: Sequence[LayerSpec]) -> list[Finding]:
     given = [each.offset for each in layer.placement() or ()]
     blob, reference = layer.spec.bottom
-    what = f"Crop {layer.spec.name!r} cuts {blob!r} to lie over {reference!r}"
+    what = f"Crop {layer.spec.name!r} aligns {blob!r} with {reference!r}"
     for axis, have, want in zip(AXES, given, wanted, strict=True):
         if want is None or have == want:
             continue
@@ -60,10 +61,10 @@ def _compared(layer: Layer, wanted: Sequence[Fraction | None], before: Sequence[
                     "crop-impossible",
                     "warning",
                     f"{what} at offset {have}, but the {axis} would need {_number(want)}: the blob begins inside its "
-                    "reference.",
+                    "reference, so that no offset aligns them.",
                     remedy(before, layer.spec, None, layer.phase)
-                    or "Give layers on the way to the blob alone more pad; a pad of layers that both come through "
-                    "cancels out.",
+                    or "Give more pad to layers that only the blob depends on; the pad of layers that the reference "
+                    "depends on too cancels out.",
                 )
             ]
         if want.denominator != 1 and abs(have - want) < 1:
@@ -71,24 +72,24 @@ def _compared(layer: Layer, wanted: Sequence[Fraction | None], before: Sequence[
                 Finding(
                     "crop-between-pixels",
                     "note",
-                    f"{what} at offset {have}; exact for the {axis} is {_number(want)}, which is no whole pixel.",
-                    "Change a pad or an even kernel by one (FCN-AlexNet upsamples with 63 pixels, not 64, for this).",
+                    f"{what} at offset {have}; the exact one of the {axis}, {_number(want)}, is not a whole number.",
+                    "Change a pad or an even kernel_size by one (therefore FCN-AlexNet upsamples with 63, not 64).",
                 )
             ]
         return [
             Finding(
                 "crop-misaligned",
                 "error",
-                f"{what} at offset {have}, but by the layers' kernels, strides and pads it is {_number(want)} for the "
-                f"{axis}: the scores are shifted.",
+                f"{what} at offset {have}, but by the layers' windows, strides and pads it is {_number(want)} for "
+                f"the {axis}: the scores are shifted.",
                 f"Write `offset: {round(want)}`, or compute it with fcnlite.shapes.crop_offset.",
             )
         ]
     return []
 
 
-def _mended(crop: LayerSpec, wanted: Sequence[Fraction | None]) -> LayerSpec:
-    """The crop with the right offsets, so that one wrong crop does not make those after it look wrong."""
+def _corrected(crop: LayerSpec, wanted: Sequence[Fraction | None]) -> LayerSpec:
+    """The crop with the correct offsets, so that one wrong crop does not make later crops look wrong."""
     offsets = [max(0, round(each or 0)) for each in wanted]
     return dataclasses.replace(crop, options={"axis": 2, "offset": offsets})
 

@@ -21,7 +21,7 @@ def test_computed_offsets_are_right() -> None:
 
 
 @pytest.mark.parametrize("name", ["voc-fcn8s", "voc-fcn-alexnet", "voc-fcn-googlenet", "nyud-fcn32s-color-hha"])
-def test_the_references_offsets_are_right(name: str) -> None:
+def test_the_published_offsets_are_right(name: str) -> None:
     assert crops.check(models.build(name, width=0.02)) == []
 
 
@@ -51,12 +51,12 @@ def test_a_wrong_crop_does_not_make_the_next_one_wrong() -> None:
 
 
 def test_half_a_pixel_is_a_note() -> None:
-    """As the reference's AlexNet would have with an even kernel."""
+    """As FCN-AlexNet would have with an even kernel_size."""
     spec = models.describe("voc-fcn-alexnet", width=0.02)
     net = Net(changed(spec, "upscore", kernel_size=[64]))
     (found,) = crops.check(net)
     assert (found.severity, found.id) == ("note", "crop-between-pixels")
-    assert ".5, which is no whole pixel" in found.what
+    assert ".5, is not a whole number" in found.what
 
 
 def test_a_blob_that_begins_inside_its_reference_needs_more_pad() -> None:
@@ -67,5 +67,5 @@ def test_a_blob_that_begins_inside_its_reference_needs_more_pad() -> None:
 
 
 def _of_any_size(spec: NetSpec) -> Net:
-    """Without parameters, since the shapes do not fit."""
+    """A net without parameters, since the shapes do not fit."""
     return Net(without_shapes(spec))

@@ -1,4 +1,4 @@
-"""The doctor and the summary on every net and solver that we have, made narrow and fed small pictures."""
+"""The doctor and the summary on every available net and solver, with few channels and small pictures."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from fcnlite import doctor, models, summary
 from fcnlite._cli.running import Main, run_command
 from fcnlite.description.spec import NetSpec
 from fcnlite.doctor import __main__ as command
-from fcnlite.doctor import anatomy
+from fcnlite.doctor import structure
 from fcnlite.net import Net
 from tests.conftest import shared_folder
 
 SIDE = 32
-"""Of pictures whose size the description leaves open; the nets of the reference pad them by 100."""
+"""Height and width of pictures without a described size; the published nets pad them by 100."""
 
 SHARED = shared_folder()
 FILES = sorted(
@@ -56,11 +56,11 @@ SHIPPED = ["camvid-fcn8s", "em-membrane-fcn8s", "shapes-fcn8s"]
 
 @pytest.fixture(autouse=True)
 def small_pictures(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(anatomy, "TRIAL_SIDE", SIDE)
+    monkeypatch.setattr(structure, "TRIAL_SIDE", SIDE)
 
 
 def narrowed(name: str, folder: Path) -> Path:
-    """A copy of a description; of the published nets with few channels: 5 classes, a sixteenth of the features."""
+    """A copy of a description; published nets get 5 classes and a sixteenth of the features."""
 
     def fewer(found: re.Match[str]) -> str:
         channels = int(found[1])
@@ -143,7 +143,7 @@ def test_shipped_weights_are_sound(name: str) -> None:
 @pytest.mark.parametrize("phase", ["TRAIN", "TEST"])
 @pytest.mark.parametrize("name", models.names())
 def test_our_nets_only_lack_their_trunk(name: str, phase: str) -> None:
-    """As built; at a sixteenth of the width a branch of GoogLeNet has one channel, which may be dead by chance."""
+    """At a sixteenth of the width, a branch of GoogLeNet has one channel, which may be dead by chance."""
     built = models.build(name, phase=phase) if name == "lenet" else models.build(name, width=1 / 16, phase=phase)
     net = Net(resized(built.spec, 64), phase=phase, shared=built.params, info=built.info) if "fcn" in name else built
     found = {each.id for each in doctor.examine(net) if each.severity != "note"}
@@ -151,7 +151,7 @@ def test_our_nets_only_lack_their_trunk(name: str, phase: str) -> None:
 
 
 def test_scores_cropped_to_the_label_are_tried_and_judged(tmp_path: Path) -> None:
-    """As Caffe's own tests write it: the label gives the crop its size, and the scores their number of positions."""
+    """As in Caffe's tests: the label gives the crop its size, and thus the number of positions of the scores."""
     (tmp_path / "net.prototxt").write_text(
         """
         layer { name: "data" type: "Input" top: "data" input_param { shape { dim: 2 dim: 3 dim: 9 dim: 10 } } }

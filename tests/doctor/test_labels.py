@@ -91,7 +91,7 @@ def test_anti_aliasing_is_told_where_every_number_is_a_class_that_occurs() -> No
 
 
 def test_thin_classes_are_not_taken_for_blending() -> None:
-    """Lines of one pixel between two classes, as poles are."""
+    """Lines of one pixel between two classes, like poles."""
     label = np.zeros((20, 20), int)
     label[:, 10:] = 5
     label[:, 10] = 2

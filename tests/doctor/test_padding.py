@@ -1,4 +1,4 @@
-"""The reference's pad of 100."""
+"""A missing or doubled pad of 100."""
 
 from __future__ import annotations
 

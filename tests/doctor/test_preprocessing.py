@@ -1,4 +1,4 @@
-"""Pictures fed otherwise than the weights expect."""
+"""Preprocessing that does not match the weights."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from fcnlite import caffe, models, surgery
 from fcnlite.description.fillers import Filler
 from fcnlite.description.model_info import ModelInfo, Preprocessing
 from fcnlite.doctor import preprocessing
-from fcnlite.doctor.trials import trials
+from fcnlite.doctor.batches import sample_batches
 from fcnlite.net import Net
 from tests.doctor.nets import healthy
 
@@ -42,7 +42,7 @@ def test_rgb_is_told() -> None:
     [
         ((0.0, 0.0, 0.0), "no mean is subtracted"),
         (CAFFE[::-1], "red and blue are exchanged"),
-        ((0.406, 0.456, 0.485), "of pictures from 0 to 1"),
+        ((0.406, 0.456, 0.485), "a mean of values from 0 to 1"),
         ((104.0, 117.0, 200.0), "far from the mean of photographs"),
     ],
 )
@@ -111,16 +111,16 @@ def test_a_batch_norm_that_learned_centred_pictures_is_not() -> None:
 @pytest.mark.parametrize(("scale", "found"), [(1.0, []), (1 / 255, ["input-range"]), (255.0, ["input-range"])])
 def test_a_batch_norm_tells_the_range_of_the_input(scale: float, found: list[str]) -> None:
     net = models.build("lite-fcn8s", classes=3, width=0.05, phase="TRAIN")
-    net.forward(trials(net, None)[0].pictures, keep=True)  # BatchNorm's statistics, in the TRAIN phase
+    net.forward(sample_batches(net, None)[0].pictures, keep=True)  # BatchNorm's statistics, in the TRAIN phase
     net.info = ModelInfo(Preprocessing(scale=scale))
     predicting = net.share("TEST")
-    assert [each.id for each in preprocessing.check_range(predicting, trials(predicting, None))] == found
+    assert [each.id for each in preprocessing.check_range(predicting, sample_batches(predicting, None))] == found
 
 
 def test_a_bias_that_drowns_the_picture_and_scores_beyond_reason_are_told() -> None:
     net = Net(models.describe("voc-fcn32s", width=0.02, classes=3), seed=1)
     surgery.fill(net, ["conv1_1"], Filler("msra"))
-    tried = trials(net, None)
+    tried = sample_batches(net, None)
     assert preprocessing.check_range(net, tried) == []
     net.params["conv1_1"][1].data[...] = 1e5
     (finding,) = preprocessing.check_range(net, tried)

@@ -1,4 +1,4 @@
-"""Rates that do not fit the loss."""
+"""Learning rates that do not fit the normalisation of the loss."""
 
 from __future__ import annotations
 

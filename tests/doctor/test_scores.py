@@ -1,4 +1,4 @@
-"""Scores that are zero, or one class everywhere."""
+"""Scores that are equal for all classes, or predict one class everywhere."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import numpy as np
 from fcnlite import data
 from fcnlite.description.model_info import ModelInfo
 from fcnlite.doctor import Finding, scores
-from fcnlite.doctor.trials import trials
+from fcnlite.doctor.batches import sample_batches
 from fcnlite.net import Net
 from tests.doctor.nets import CLASSES, Labels, healthy, small_fcn, told
 
@@ -15,7 +15,7 @@ SHAPES = data.open("shapes", count=2, size=64)
 
 
 def found(net: Net, dataset: data.Dataset | None = SHAPES) -> list[Finding]:
-    return scores.check(net.share("TEST"), trials(net, dataset, labelled=True))
+    return scores.check(net.share("TEST"), sample_batches(net, dataset, labelled=True))
 
 
 def one_class() -> Net:
@@ -53,7 +53,7 @@ def test_features_that_die_are_told() -> None:
     net.params["conv1"][0].data[...] = 0
     (finding,) = found(net)
     assert (finding.severity, finding.id) == ("error", "scores-zero")
-    assert "the features die" in finding.what
+    assert "the features before them are dead" in finding.what
 
 
 def test_one_class_everywhere_is_named() -> None:
@@ -61,7 +61,7 @@ def test_one_class_everywhere_is_named() -> None:
     net.info = ModelInfo(classes=("a", "b", "c", "d", "e", "f"))
     (finding,) = found(net)
     assert (finding.severity, finding.id) == ("warning", "scores-one-class")
-    assert " is e, though" in finding.what
+    assert " is e, although" in finding.what
 
 
 def test_one_class_of_noise_is_a_note() -> None:

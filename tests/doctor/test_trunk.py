@@ -1,4 +1,4 @@
-"""Weights that nobody transplanted."""
+"""A trunk without trained weights."""
 
 from __future__ import annotations
 

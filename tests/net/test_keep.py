@@ -1,4 +1,4 @@
-"""What forward keeps for backward: blobs in full, by name, where a wide pad lets it compute equal rows once."""
+"""What forward keeps for backward, and blobs kept in full although a wide pad makes rows equal."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What nets, layers, solvers, data sets and segmenters look like at a prompt and in a notebook."""
+"""The representation of nets, layers, solvers, data sets and segmenters at a prompt and in a notebook."""
 
 from __future__ import annotations
 

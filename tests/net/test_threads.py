@@ -1,4 +1,4 @@
-"""Nets, segmenters and solvers that several threads call."""
+"""Several threads that call the same net, segmenter or solver."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ BATCH = {"data": RNG.normal(size=(2, 3, 8, 9)).astype(np.float32), "label": RNG.
 
 @pytest.fixture(autouse=True)
 def switching() -> Iterator[None]:
-    """Threads change places often, so that a race shows."""
+    """Threads switch often, so that races show."""
     before = sys.getswitchinterval()
     sys.setswitchinterval(1e-5)
     yield
@@ -62,7 +62,7 @@ def normalized(path: str) -> Net:
 
 
 def together(calls: Sequence[Callable[[], T]]) -> list[T]:
-    """What each call returns, all begun at once on threads of their own."""
+    """The results of the calls, all started at once, each in its own thread."""
     begin = threading.Barrier(len(calls))
 
     def run(call: Callable[[], T]) -> T:
@@ -168,7 +168,7 @@ def test_gradients_of_inputs_of_nets_that_share_parameters(path: str) -> None:
 @pytest.mark.parametrize("path", PATHS)
 @pytest.mark.parametrize("shared", [False, True])
 def test_steps_take_turns(path: str, shared: bool) -> None:
-    """Steps on equal batches are the same in any order, so all threads' together are those of one."""
+    """Steps on equal batches give the same result in any order, so those of all threads equal those of one."""
 
     def solver(net: Net) -> SGD:
         return SGD(net, base_lr=0.1)

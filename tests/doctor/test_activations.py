@@ -1,4 +1,4 @@
-"""Dead and exploding layers, gradients that do not arrive."""
+"""Dead layers, exploding activations and vanished gradients."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ import pytest
 
 from fcnlite import data, models
 from fcnlite.description.spec import ParamSpec
-from fcnlite.doctor import Finding, signals
-from fcnlite.doctor.trials import trials
+from fcnlite.doctor import Finding, activations
+from fcnlite.doctor.batches import sample_batches
 from fcnlite.net import Net
 from tests.doctor.nets import changed, healthy, net_of, small_fcn, told
 
@@ -16,7 +16,7 @@ SHAPES = data.open("shapes", count=2, size=64)
 
 
 def found(net: Net, dataset: data.Dataset | None = SHAPES) -> list[Finding]:
-    return signals.check(net, trials(net, dataset, labelled=True))
+    return activations.check(net, sample_batches(net, dataset, labelled=True))
 
 
 def test_a_healthy_net_is_passed_over() -> None:
@@ -30,7 +30,7 @@ def test_a_dead_layer_is_named() -> None:
     net.params["conv2"][1].data[...] = -1e6
     findings = found(net)
     assert told(findings) == [("error", "layer-dead")]  # the skip still learns
-    assert findings[0].what.startswith("relu2, relu6: all that comes out is zero")
+    assert findings[0].what.startswith("relu2, relu6: the output is zero")
 
 
 def test_a_layer_that_is_dead_but_for_a_few_is_a_warning() -> None:
@@ -43,7 +43,7 @@ def test_a_layer_that_is_dead_but_for_a_few_is_a_warning() -> None:
 
 
 def _of(net: Net, blob: str) -> np.ndarray:
-    return net.forward(trials(net, SHAPES)[0].pictures, outputs=[blob])[blob]
+    return net.forward(sample_batches(net, SHAPES)[0].pictures, outputs=[blob])[blob]
 
 
 def test_a_leaky_relu_is_not_dead() -> None:
