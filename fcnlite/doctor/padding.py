@@ -53,13 +53,13 @@ def without_shapes(spec: NetSpec) -> NetSpec:
 def _too_small(size: str, error: ShapeError, layers: Sequence[Layer]) -> Finding:
     windows = {each.spec.name: each.geometry.rows for each in layers if _is_convolution(each)}
     first = next(iter(windows), None)
-    unpadded = [name for name, each in windows.items() if each.kernel > 5 and each.stride == 1 and not each.pad]
+    unpadded = [name for name, each in windows.items() if each.size > 5 and each.stride == 1 and not each.pad]
     mend = "Feed larger pictures, or give the layers more pad."
     if "cancels out" in str(error):
         mend = "Do what the message proposes; with other layers changed, compute the crops' offsets anew."
     elif first is not None and unpadded and windows[first].pad < PAD:
         mend = (
-            f"The {windows[unpadded[0]].kernel} pixels of {unpadded[0]!r} take more than the trunk leaves: give the "
+            f"The {windows[unpadded[0]].size} pixels of {unpadded[0]!r} take more than the trunk leaves: give the "
             f"first convolution, {first!r}, a pad of {PAD} as the reference does (it has {windows[first].pad}), and "
             "compute the crops' offsets anew."
         )
