@@ -20,17 +20,17 @@ def show(shape: Iterable[int]) -> str:
 
 @dataclass(frozen=True)
 class Window:
-    """The window of a layer along one axis, in pixels; `kernel` is its size, as in Caffe's kernel_size."""
+    """The window of a layer along one axis, in pixels; `size` is Caffe's kernel_size."""
 
-    kernel: int
+    size: int
     stride: int = 1
     pad: int = 0
     dilation: int = 1
 
     @property
     def extent(self) -> int:
-        """The number of pixels from the first tap to the last: dilation · (kernel − 1) + 1."""
-        return self.dilation * (self.kernel - 1) + 1
+        """The number of pixels from the first tap to the last: dilation · (size − 1) + 1."""
+        return self.dilation * (self.size - 1) + 1
 
     def convolved(self, size: int) -> int:
         """The output size of a convolution: ⌊(size + 2·pad − extent) / stride⌋ + 1."""
@@ -54,12 +54,12 @@ class Window:
 
         It drops that window (`clip`) if either axis has a pad. By default, `clip` is whether this axis has one.
         """
-        reach = size + 2 * self.pad - self.kernel
+        reach = size + 2 * self.pad - self.size
         steps = -(-reach // self.stride) if round_mode == "CEIL" else reach // self.stride
         if (self.pad if clip is None else clip) and steps * self.stride >= size + self.pad:
             steps -= 1
         if steps < 0:
-            raise ShapeError(f"a window of {self.kernel} pixels does not fit into {size} pixels with pad {self.pad}")
+            raise ShapeError(f"a window of {self.size} pixels does not fit into {size} pixels with pad {self.pad}")
         return steps + 1
 
 

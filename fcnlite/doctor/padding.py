@@ -53,13 +53,13 @@ def without_shapes(spec: NetSpec) -> NetSpec:
 def _too_small(size: str, error: ShapeError, layers: Sequence[Layer]) -> Finding:
     windows = {each.spec.name: each.geometry.rows for each in layers if _is_convolution(each)}
     first = next(iter(windows), None)
-    unpadded = [name for name, each in windows.items() if each.kernel > 5 and each.stride == 1 and not each.pad]
+    unpadded = [name for name, each in windows.items() if each.size > 5 and each.stride == 1 and not each.pad]
     mend = "Use larger pictures, or give the layers more pad."
     if "cancels out" in str(error):
         mend = "Do what the message proposes; after changing other layers, compute the crops' offsets again."
     elif first is not None and unpadded and windows[first].pad < PAD:
         mend = (
-            f"The window of {unpadded[0]!r}, {windows[unpadded[0]].kernel} pixels, is larger than the trunk's output: "
+            f"The window of {unpadded[0]!r}, {windows[unpadded[0]].size} pixels, is larger than the trunk's output: "
             f"give the first convolution, {first!r}, a pad of {PAD} as in the paper's nets (it has "
             f"{windows[first].pad}), and compute the crops' offsets again."
         )

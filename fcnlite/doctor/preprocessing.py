@@ -62,7 +62,7 @@ def check(net: Net) -> list[Finding]:
         return [twice]
     if first is None:
         return []
-    trunk = KNOWN.get((first.spec.name, first.geometry.rows.kernel, first.geometry.rows.stride))
+    trunk = KNOWN.get((first.spec.name, first.geometry.rows.size, first.geometry.rows.stride))
     if trunk is None or normalized(first, net.layers) or preprocessing.color not in ("BGR", "RGB"):
         return []
     return _compared(f"The net has the trunk of {trunk} ({first.spec.name})", preprocessing)

@@ -43,7 +43,7 @@ def interpolates(layer: Deconvolution, inputs: int) -> bool:
         rows == columns
         and rows.dilation == 1
         and rows.stride > 1
-        and rows.kernel in (2 * rows.stride - 1, 2 * rows.stride)
+        and rows.size in (2 * rows.stride - 1, 2 * rows.stride)
         and inputs == outputs
         and layer.options.group in (1, outputs)
     )

@@ -38,7 +38,7 @@ class Geometry:
     @property
     def taps(self) -> int:
         """KH · KW."""
-        return self.rows.kernel * self.columns.kernel
+        return self.rows.size * self.columns.size
 
     @property
     def pointwise(self) -> bool:
@@ -51,7 +51,7 @@ class Geometry:
 
     def arguments(self, width: int) -> tuple[int | tuple[int, int], ...]:
         """Kernel size, stride, pad, dilation and output width, as the compiled kernels take them."""
-        return *paired((self.rows, self.columns), "kernel", "stride", "pad", "dilation"), self.columns.convolved(width)
+        return *paired((self.rows, self.columns), "size", "stride", "pad", "dilation"), self.columns.convolved(width)
 
 
 def forward(w: Array, cols: Array, y: Array) -> None:

@@ -81,7 +81,7 @@ class Convolution(Layer):
         o, channels = self.options, four_axes(bottom[0])[1]
         if channels % o.group:
             raise ShapeError(f"{channels} channels cannot be split into {o.group} groups")
-        weight = (*self.weight_channels(channels), self.geometry.rows.kernel, self.geometry.columns.kernel)
+        weight = (*self.weight_channels(channels), self.geometry.rows.size, self.geometry.columns.size)
         column = o.group * prod(weight[1:])
         if column > LARGEST_COLUMN:
             raise ShapeError(f"the window covers {column:,} values; expected at most {LARGEST_COLUMN:,}")

@@ -74,7 +74,7 @@ class Pooling(Layer):
         return self.windows[0], self.windows[1]
 
     def _arguments(self, height: int, width: int) -> tuple[tuple[int, int], ...]:
-        return paired(self.windows_over(height, width), "kernel", "stride", "pad")
+        return paired(self.windows_over(height, width), "size", "stride", "pad")
 
     def top_shapes(self, *bottom: Shape) -> list[Shape]:
         n, channels, height, width = four_axes(bottom[0])

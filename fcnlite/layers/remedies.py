@@ -99,8 +99,8 @@ class _Trial:
                 upsampling.append((spec, layer.geometry.rows))
             else:
                 convolutions.append((spec, layer.geometry.rows))
-        wide = [(spec, window) for spec, window in convolutions if window.kernel > 1]
-        points = [(spec, window) for spec, window in convolutions if window.kernel == 1]
+        wide = [(spec, window) for spec, window in convolutions if window.size > 1]
+        points = [(spec, window) for spec, window in convolutions if window.size == 1]
         apart = self._own | self._references
         if self.over_input and wide:
             yield from self._padded(wide[:1], more=True)
@@ -120,8 +120,8 @@ class _Trial:
     def _widened(self, which: Sequence[_Windowed]) -> Iterator[tuple[str, list[LayerSpec]]]:
         for step in _STEPS:
             for spec, window in which:
-                size = window.kernel + step
-                words = f"{spec.name!r} a kernel_size of {size} (it has {window.kernel})"
+                size = window.size + step
+                words = f"{spec.name!r} a kernel_size of {size} (it has {window.size})"
                 yield words, self._with(spec, "kernel_size", size)
 
     def _with(self, spec: LayerSpec, option: str, value: int) -> list[LayerSpec]:

@@ -29,7 +29,7 @@ def test_shapes_are_shown_as_people_write_them() -> None:
 
 @given(window=WINDOWS, size=SIZES)
 def test_convolved_counts_the_places_of_the_kernel(window: Window, size: int) -> None:
-    last = size + 2 * window.pad - window.dilation * (window.kernel - 1)
+    last = size + 2 * window.pad - window.dilation * (window.size - 1)
     places = len(range(0, last, window.stride))
     if places:
         assert window.convolved(size) == places
@@ -40,7 +40,7 @@ def test_convolved_counts_the_places_of_the_kernel(window: Window, size: int) ->
 
 @given(window=WINDOWS, size=SIZES)
 def test_deconvolved_is_what_the_taps_reach(window: Window, size: int) -> None:
-    reached = {y * window.stride + tap * window.dilation for y in range(size) for tap in range(window.kernel)}
+    reached = {y * window.stride + tap * window.dilation for y in range(size) for tap in range(window.size)}
     left = max(reached) + 1 - 2 * window.pad
     if left >= 1:
         assert window.deconvolved(size) == left
@@ -75,17 +75,17 @@ def test_pooling_a_picture_smaller_than_the_window() -> None:
 def conv(name: str, bottom: str, window: Window) -> LayerSpec:
     options = {
         "num_output": 1,
-        "kernel_size": [window.kernel],
+        "kernel_size": [window.size],
         "stride": [window.stride],
         "pad": [window.pad],
         "dilation": [window.dilation],
-        "weight_filler": {"value": 1.0 / window.kernel**2},
+        "weight_filler": {"value": 1.0 / window.size**2},
     }
     return LayerSpec(name, "Convolution", (bottom,), (name,), options)
 
 
 def pool(name: str, bottom: str, window: Window) -> LayerSpec:
-    options = {"pool": "AVE", "kernel_size": window.kernel, "stride": window.stride, "pad": window.pad}
+    options = {"pool": "AVE", "kernel_size": window.size, "stride": window.stride, "pad": window.pad}
     return LayerSpec(name, "Pooling", (bottom,), (name,), options)
 
 
@@ -113,9 +113,9 @@ NARROW = st.builds(Window, st.integers(1, 4), st.integers(1, 3), st.integers(0, 
 def test_receptive_fields_are_what_gradients_reach(stack: list[tuple[bool, Window]]) -> None:
     layers: list[LayerSpec] = [data(120, 120)]
     for i, (pooling, window) in enumerate(stack):
-        assume(window.stride <= window.kernel)  # no pixels that nothing sees
+        assume(window.stride <= window.size)  # no pixels that nothing sees
         if pooling:
-            window = Window(window.kernel, window.stride, min(window.pad, window.kernel - 1))
+            window = Window(window.size, window.stride, min(window.pad, window.size - 1))
         layers.append((pool if pooling else conv)(f"b{i}", layers[-1].name, window))
     last = layers[-1].name
     net = Net(NetSpec(layers=tuple(layers)), path="plain", dtype="float64")
@@ -172,7 +172,7 @@ def test_an_aligned_crop_really_aligns(
     ramp = (rows + 3 * columns)[None, None]
     found = net.forward(data=ramp)["crop"]
     inner = (0, 0, slice(11, -11), slice(11, -11))  # what the pad of zeros does not reach
-    reach = 2 * 2**halvings + first.kernel
+    reach = 2 * 2**halvings + first.size
     if reach < 11:
         np.testing.assert_allclose(found[inner], ramp[inner], atol=1e-9)
     for axis in (0, 1):

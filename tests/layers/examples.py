@@ -117,13 +117,13 @@ def two_sided(draw: Draw, stem: str, square: str, rows: int, columns: int) -> di
 
 
 def windows(draw: Draw) -> tuple[Window, Window]:
-    window = st.builds(Window, kernel=COUNT, stride=COUNT, pad=st.integers(0, 2), dilation=st.sampled_from([1, 1, 2]))
+    window = st.builds(Window, size=COUNT, stride=COUNT, pad=st.integers(0, 2), dilation=st.sampled_from([1, 1, 2]))
     return draw(window), draw(window)
 
 
 def window_options(draw: Draw, rows: Window, columns: Window) -> dict[str, Any]:
     return {
-        **two_sided(draw, "kernel", "kernel_size", rows.kernel, columns.kernel),
+        **two_sided(draw, "kernel", "kernel_size", rows.size, columns.size),
         **two_sided(draw, "stride", "stride", rows.stride, columns.stride),
         **two_sided(draw, "pad", "pad", rows.pad, columns.pad),
         "dilation": [rows.dilation, columns.dilation],

@@ -44,7 +44,7 @@ def geometries(draw: Any) -> tuple[tuple[int, int, int], tuple[Pair, Pair, Pair,
     out = [(size + 2 * w.pad - w.extent) // w.stride + 1 for size, w in zip(sizes, windows, strict=True)]
     rows, columns = windows
     arguments = (
-        (rows.kernel, columns.kernel),
+        (rows.size, columns.size),
         (rows.stride, columns.stride),
         (rows.pad, columns.pad),
         (rows.dilation, columns.dilation),

@@ -221,7 +221,7 @@ class Direct:
             x.reshape(-1), x.shape, dy, *work.maps, work.offsets, work.length, rows.extent,
             (rows.stride, columns.stride), sums, scratch, machine.threads,
         )  # fmt: skip
-        total = sums.sum(axis=0)[:, : work.length, : p.outputs].reshape(rows.kernel, columns.kernel, p.channels, -1)
+        total = sums.sum(axis=0)[:, : work.length, : p.outputs].reshape(rows.size, columns.size, p.channels, -1)
         dweight[...] = total.transpose(3, 2, 0, 1)
 
     def _segments(
@@ -229,10 +229,10 @@ class Direct:
     ) -> tuple[Array, int]:
         """Where the contiguous segments of the sum begin, in the order of the prepared filters, and their length."""
         rows, columns = p.windows
-        down, across = rows.dilation * np.arange(rows.kernel), columns.dilation * np.arange(columns.kernel)
+        down, across = rows.dilation * np.arange(rows.size), columns.dilation * np.arange(columns.size)
         if self.thin:
             if columns.dilation == 1:
-                return down * width * channels, columns.kernel * channels
+                return down * width * channels, columns.size * channels
             return (down[:, None] * width + across).reshape(-1) * channels, channels
         planes = np.arange(channels // BLOCK)
         # A copy has the planes side by side in each row; the picture has them one after the other.

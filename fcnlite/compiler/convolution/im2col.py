@@ -146,4 +146,4 @@ class Im2col:
             np.sum(sums, axis=0, out=dw[0])
 
     def _windows(self, p: Problem) -> tuple[tuple[int, int], ...]:
-        return paired(p.windows, "kernel", "stride", "dilation")
+        return paired(p.windows, "size", "stride", "dilation")

@@ -73,7 +73,7 @@ class Problem:
     @property
     def window_area(self) -> int:
         """KH·KW."""
-        return self.windows[0].kernel * self.windows[1].kernel
+        return self.windows[0].size * self.windows[1].size
 
     @property
     def products(self) -> float:

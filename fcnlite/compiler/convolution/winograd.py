@@ -124,10 +124,10 @@ class Winograd:
 
     def side(self, p: Problem) -> int:
         """m, the outputs along a tile's side."""
-        return self.points - p.windows[0].kernel + 1
+        return self.points - p.windows[0].size + 1
 
     def name(self, p: Problem) -> str:
-        m, r = self.side(p), p.windows[0].kernel
+        m, r = self.side(p), p.windows[0].size
         return f"Winograd F({m}×{m}, {r}×{r})"
 
     @property
@@ -139,7 +139,7 @@ class Winograd:
         return True
 
     def suits(self, p: Problem) -> bool:
-        window, r = p.windows[0], p.windows[0].kernel
+        window, r = p.windows[0], p.windows[0].size
         square = window == p.windows[1] and window.stride == 1
         known = r == 3 if self.points == 6 else 3 <= r <= 7
         pools = self.side(p) % 2 == 0 and window.dilation == 1  # a tile then has whole 2×2 windows

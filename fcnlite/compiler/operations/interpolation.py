@@ -152,12 +152,12 @@ def _slice(array: Array, offset: tuple[int, int], value: Value) -> Array:
 
 def _weights_along(vector: Array, window: Window, size: int, outs: int, offset: int) -> InterpolationWeights:
     """Output i' = stride · i + k − pad sums input i with weight k (deconvolution.py)."""
-    terms = -(-window.kernel // window.stride)
+    terms = -(-window.size // window.stride)
     out = np.arange(offset, offset + outs)[:, None] + window.pad
     places = out // window.stride - np.arange(terms)
     k = out - window.stride * places
-    inside = (places >= 0) & (places < size) & (k < window.kernel)
-    weights = np.where(inside, vector[np.minimum(k, window.kernel - 1)], 0)
+    inside = (places >= 0) & (places < size) & (k < window.size)
+    weights = np.where(inside, vector[np.minimum(k, window.size - 1)], 0)
     # A weight of 0 gets an input that the output sums anyway: NaN then reaches no output that it would not reach.
     some = np.take_along_axis(places, inside.argmax(axis=1)[:, None], axis=1)
     return InterpolationWeights(np.where(inside, places, some).astype(np.int32), weights.astype(np.float32))

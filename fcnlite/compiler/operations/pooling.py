@@ -16,7 +16,7 @@ from fcnlite.description.shapes import Window, paired
 from fcnlite.layers.base import Layer
 from fcnlite.layers.pooling import Pooling
 
-_ARGUMENTS = "kernel", "stride", "pad"
+_ARGUMENTS = "size", "stride", "pad"
 
 
 class MaxPooling(Operation):
@@ -47,8 +47,8 @@ class MaxPooling(Operation):
         if type(layer) is not Pooling or layer.options.pool != "MAX" or len(layer.spec.top) > 1:
             return False
         rows, columns = layer.windows
-        fits = all(each.stride <= each.kernel for each in layer.windows)
-        return not layer.options.global_pooling and rows.kernel * columns.kernel <= 255 and fits
+        fits = all(each.stride <= each.size for each in layer.windows)
+        return not layer.options.global_pooling and rows.size * columns.size <= 255 and fits
 
     @property
     def reads(self) -> Layout:

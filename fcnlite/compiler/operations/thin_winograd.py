@@ -45,7 +45,7 @@ class ThinWinograd(Operation):
         undilated = rows.dilation == columns.dilation == second.problem.windows[0].dilation == 1
         # Rows that the second sees one after the other are one row of the first's top, or two adjacent ones.
         close = all((np.diff(source) >= 0).all() and (np.diff(source) <= 1).all() for source in second.problem.sources)
-        thin = first.thin and rows.kernel <= 16 and first.slopes is second.slopes is None
+        thin = first.thin and rows.size <= 16 and first.slopes is second.slopes is None
         return thin and undilated and close and isinstance(second.algorithm, Winograd)
 
     @property
@@ -57,7 +57,7 @@ class ThinWinograd(Operation):
         assert isinstance(self.first.algorithm, Direct) and isinstance(self.second.algorithm, Winograd)
         tiling = self.second.algorithm.set_up(second, machine).tiling
         maps = self.first.algorithm.sliding(first, machine).maps
-        kernel, stride = paired(first.windows, "kernel", "stride")
+        kernel, stride = paired(first.windows, "size", "stride")
         floats = machine.kernels.thin_winograd_scratch(
             tiling.points, tiling.side, second.channel_blocks, first.channels, kernel, stride, RECTANGLE
         )
@@ -67,7 +67,7 @@ class ThinWinograd(Operation):
         first, second = self.first.problem, self.second.problem
         ours, theirs = self.first.prepared(machine), self.second.prepared(machine)
         work: ThinWinogradWork = step.work
-        kernel, stride = paired(first.windows, "kernel", "stride")
+        kernel, stride = paired(first.windows, "size", "stride")
         machine.kernels.thin_winograd_forward(
             bottom[0], ours.filters[0], ours.bias[0], *work.maps, theirs.filters, theirs.bias[0], top[0], work.tiling,
             window=kernel, stride=stride, first_relu=first.relu, between=(first.outputs, *first.top_size),

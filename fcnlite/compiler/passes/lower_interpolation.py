@@ -49,7 +49,7 @@ def _suits(operation: LayerOperation, machine: Machine, training: bool) -> bool:
     channels = operation.inputs[0].shape[1]
     windows = (layer.geometry.rows, layer.geometry.columns)
     # With a stride beyond the window some outputs have no input.
-    dense = all(each == Window(each.kernel, each.stride, each.pad) and each.stride <= each.kernel for each in windows)
+    dense = all(each == Window(each.size, each.stride, each.pad) and each.stride <= each.size for each in windows)
     own = layer.options.num_output == channels and layer.options.group in (1, channels)
     learns = training and any(each.lr_mult for each in machine.params(layer.spec.name))
     biased = training and layer.options.bias_term

@@ -111,7 +111,7 @@ class Reach:
             return Rows(numbers, self._table.setdefault(key, len(self._table)), first, stop, stride)
         for part, sliding in enumerate(windows(operation, axis, padded=seed)):
             window = sliding.window
-            far = self._table.setdefault((depth, part, *[far] * window.kernel), len(self._table))
+            far = self._table.setdefault((depth, part, *[far] * window.size), len(self._table))
             first = -((window.extent - 1 - window.pad - first) // window.stride)
             stop = (stop - 1 + window.pad) // window.stride + 1
             stride *= window.stride

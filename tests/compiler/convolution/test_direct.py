@@ -82,7 +82,7 @@ def run(
 
 
 def check(p: Problem, seed: int, instructions: str, threads: int, **how: object) -> None:
-    kernel = p.windows[0].kernel, p.windows[1].kernel
+    kernel = p.windows[0].size, p.windows[1].size
     x, weight = normal(seed, p.batch, p.channels, *p.size), normal(seed + 1, p.outputs, p.channels // p.group, *kernel)
     bias = normal(seed + 2, p.outputs)
     for slopes in (None, normal(seed + 3, p.outputs)) if p.relu else (None,):
@@ -150,7 +150,7 @@ def fc6_of(height: int, width: int) -> Problem:
 @given(p=problems(any_windows), seed=SEEDS)
 def test_streamed_filters(instructions: str, p: Problem, seed: int) -> None:
     """They are prepared in portions of one group of outputs."""
-    kernel = p.windows[0].kernel, p.windows[1].kernel
+    kernel = p.windows[0].size, p.windows[1].size
     x, weight = normal(seed, p.batch, p.channels, *p.size), normal(seed + 1, p.outputs, p.channels, *kernel)
     bias, algorithm, machine = normal(seed + 2, p.outputs), Streamed(), machine_with(instructions)
     work = algorithm.set_up(p, machine)
@@ -171,7 +171,7 @@ def test_backward_data_convolves_with_transposed_filters(
     p = Problem(p.batch, p.channels, p.outputs, p.windows, tuple(map(np.arange, p.size)), p.size, p.group)  # type: ignore[arg-type]
     if min(len(s) + 2 * w.pad - w.extent for s, w in zip(p.sources, p.windows, strict=True)) < 0:
         return
-    kernel = p.windows[0].kernel, p.windows[1].kernel
+    kernel = p.windows[0].size, p.windows[1].size
     dy, weight = normal(seed, p.batch, p.outputs, *p.top_size), normal(seed, p.outputs, p.channels // p.group, *kernel)
     found = run(p.backward_data(), dy, weight, None, instructions, threads, transposed=True)
     assert_near(found, convolved(p.backward_data(), dy, transposed_filters(p, weight), np.zeros(p.channels)), BAR)
@@ -184,7 +184,7 @@ def test_gradient_of_the_weight_of_few_channels(instructions: str, p: Problem, t
     algorithm, machine = Direct(thin=True), machine_with(instructions, threads)
     x, dy = normal(seed, p.batch, p.channels, *p.size), normal(seed + 1, p.batch, p.outputs, *p.top_size)
     work = algorithm.set_up(p, machine)
-    shape = p.outputs, p.channels, p.windows[0].kernel, p.windows[1].kernel
+    shape = p.outputs, p.channels, p.windows[0].size, p.windows[1].size
     with guarded(*shape) as dweight, poisoned(algorithm.backward_weights_scratch(p, machine)) as scratch:
         algorithm.backward_weights(x, blocked(dy), dweight, p, work, scratch, machine)
     assert_near(dweight, weight_gradient(p, x, dy), WEIGHT_BAR)

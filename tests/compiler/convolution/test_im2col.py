@@ -53,7 +53,7 @@ ANY = st.one_of(in_odd_groups(), problems(any_windows), problems(one_by_one))
 
 
 def weight_of(p: Problem, seed: int) -> Array:
-    return normal(seed, p.outputs, p.channels // p.group, p.windows[0].kernel, p.windows[1].kernel)
+    return normal(seed, p.outputs, p.channels // p.group, p.windows[0].size, p.windows[1].size)
 
 
 def run(

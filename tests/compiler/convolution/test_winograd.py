@@ -100,7 +100,7 @@ def test_forward_is_the_convolution(
     algorithm, p = case
     p = replace(p, pool=pool and algorithm.suits(replace(p, pool=True)))
     assert algorithm.suits(p)
-    r = p.windows[0].kernel
+    r = p.windows[0].size
     x, weight = normal(seed, p.batch, p.channels, *p.size), normal(seed + 1, p.outputs, p.channels, r, r)
     bias, slopes = normal(seed + 2, p.outputs), normal(seed + 3, p.outputs) if p.relu and not p.pool else None
     found = run(algorithm, p, x, weight, bias, instructions, threads, by_outputs, slopes=slopes)
@@ -125,7 +125,7 @@ def test_margins_are_left_out(
         before = data.draw(st.integers(0, min(3, size - 1)))
         margins.append((before, data.draw(st.integers(0, min(3, size - 1 - before)))))
     p = replace(p, margins=(margins[0], margins[1]))
-    r = p.windows[0].kernel
+    r = p.windows[0].size
     x, weight = normal(seed, p.batch, p.channels, *p.size), normal(seed + 1, p.outputs, p.channels, r, r)
     bias, margin_values = normal(seed + 2, p.outputs), normal(seed + 3, p.outputs)
     found = run(algorithm, p, x, weight, bias, instructions, threads, by_outputs, margin_values=margin_values)
@@ -157,7 +157,7 @@ def test_backward_data_is_a_convolution_with_transposed_filters(
     p = replace(p, sources=(np.arange(p.size[0]), np.arange(p.size[1])))
     if min(len(s) + 2 * w.pad - w.extent for s, w in zip(p.sources, p.windows, strict=True)) < 0:
         return
-    r, down = p.windows[0].kernel, p.backward_data()
+    r, down = p.windows[0].size, p.backward_data()
     assert down.top_size == p.size
     dy, weight = normal(seed, p.batch, p.outputs, *p.top_size), normal(seed + 1, p.outputs, p.channels, r, r)
     found = run(algorithm, down, dy, weight, None, instructions, threads, transposed=True)
@@ -176,7 +176,7 @@ def test_backward_weights_is_the_gradient_of_the_weight(
 ) -> None:
     algorithm, p = case
     machine = machine_with(instructions, threads)
-    r = p.windows[0].kernel
+    r = p.windows[0].size
     x, dy = normal(seed, p.batch, p.channels, *p.size), normal(seed + 1, p.batch, p.outputs, *p.top_size)
     with pytest.MonkeyPatch.context() as patch:
         if portions is not None:
@@ -197,7 +197,7 @@ def test_backward_data_is_the_gradient_of_the_bottom(
 ) -> None:
     algorithm, p = case
     machine = machine_with(instructions, threads)
-    r = p.windows[0].kernel
+    r = p.windows[0].size
     dy, weight = normal(seed, p.batch, p.outputs, *p.top_size), normal(seed + 1, p.outputs, p.channels, r, r)
     weights = with_biases(algorithm.prepare(weight, p, machine), None, None, p)
     with pytest.MonkeyPatch.context() as patch:

@@ -56,7 +56,7 @@ def plain(x: Array, w: Windows, mode: str) -> tuple[Array, Array, tuple[tuple[in
     top = [each.pooled(s, mode, clip) for each, s in zip(w, size, strict=True)]
     y = np.empty((n * channels, *top), np.float32)
     mask = np.empty(y.shape, np.int32)
-    arguments = tuple((getattr(w[0], name), getattr(w[1], name)) for name in ("kernel", "stride", "pad"))
+    arguments = tuple((getattr(w[0], name), getattr(w[1], name)) for name in ("size", "stride", "pad"))
     max_forward(x.reshape(-1, *size), y, mask, *arguments, 1)
     return y.reshape(n, channels, *top), mask, arguments
 

@@ -17,7 +17,7 @@ def _convolution(graph: Graph, layer: Any, bottom: list[Value]) -> list[str]:
             "Conv" if layer.type == "Convolution" else "ConvTranspose",
             bottom[0].name,
             *params,
-            kernel_shape=[rows.kernel, columns.kernel],
+            kernel_shape=[rows.size, columns.size],
             strides=[rows.stride, columns.stride],
             pads=[rows.pad, columns.pad] * 2,
             dilations=[rows.dilation, columns.dilation],
@@ -35,7 +35,7 @@ def _pooling(graph: Graph, layer: Any, bottom: list[Value]) -> list[str]:
     windows = layer.windows
     ends = [_far_pad(window, layer) for window in windows]
     pads = [window.pad for window in windows]
-    kernel, stride = ([getattr(window, name) for window in windows] for name in ("kernel", "stride"))
+    kernel, stride = ([getattr(window, name) for window in windows] for name in ("size", "stride"))
     how: dict[str, Any] = {"kernel_shape": kernel, "strides": stride}
     if not average:
         return [graph.add("MaxPool", x.name, pads=[*pads, *ends], **how)]
@@ -56,12 +56,12 @@ def _far_pad(window: Window, layer: Any) -> int:
     """
     if layer.options.round_mode == "FLOOR":
         return window.pad
-    if window.stride > window.kernel and not any(each.pad for each in layer.windows):
+    if window.stride > window.size and not any(each.pad for each in layer.windows):
         raise SpecError(
-            f"a stride of {window.stride} with a kernel_size of {window.kernel} makes empty windows, which cannot be "
+            f"a stride of {window.stride} with a kernel_size of {window.size} makes empty windows, which cannot be "
             "written as ONNX; use round_mode FLOOR."
         )
-    return min(window.pad + window.stride - 1, window.kernel - 1)
+    return min(window.pad + window.stride - 1, window.size - 1)
 
 
 def _lrn(graph: Graph, layer: Any, bottom: list[Value]) -> list[str]:
