@@ -1,8 +1,8 @@
-"""The fast path: a compiler from a net's schedule to a plan of fast operations, with equal results but for rounding.
+"""The fast path: a compiler from a net's schedule to a plan of fast operations, with the same results up to rounding.
 
     schedule -> graph (ir.py) -> passes (passes/table.py) -> plan (plan.py)
 
-operations/ has one file for each operation of a plan, and convolution/ the convolution with its algorithms. Each class
+operations/ has one file for each kind of operation, and convolution/ the convolution with its algorithms. Each class
 declares its layouts, windows and aliasing to the passes. fcnlite/_kernels has the compiled loops.
 """
 
@@ -28,7 +28,8 @@ def compile_schedule(
 ) -> Plan:
     """The plan for `schedule`, whose versions have `shapes`.
 
-    With `training` a backward pass can follow. Without `elides` every value then has all of its rows.
+    `training`: whether a backward pass can follow. `elides`: whether a plan for training may store only one of several
+    equal rows of a value (elide_padding).
     """
     graph = _graph(schedule, shapes, training)
     passes = passes_for("training" if training else "inference", elides=elides)

@@ -1,6 +1,7 @@
-"""The table of passes: what the compiler does to a graph, in this order.
+"""The table of compiler passes, in the order in which they run.
 
-docs/performance.md says of each pass why the result stays the same. A test holds its table to this one.
+The file of each pass, and the table in docs/performance.md, say why the result stays the same. A test compares that
+table with this one.
 """
 
 from __future__ import annotations
@@ -33,11 +34,12 @@ class CompilerPass:
     """A row of the table."""
 
     run: Callable[[Graph, Machine], list[str]]
-    """Rewrites the graph in place. Returns what it did, a line for each place."""
+    """Rewrites the graph in place. Returns a line for each change."""
     purpose: str
     modes: tuple[Mode, ...] = ("inference", "training")
+    """The plans that the pass is for."""
     shortens: bool = False
-    """Whether blobs are then stored without some of their rows. Such a pass can be switched off."""
+    """Whether the pass removes rows of blobs (`Value.repeats`); such a pass can be switched off."""
 
     @property
     def name(self) -> str:
@@ -64,5 +66,5 @@ PASSES = (
 
 
 def passes_for(mode: Mode, *, elides: bool) -> list[CompilerPass]:
-    """The passes that run in this mode, in order; without `elides`, those that shorten no blob."""
+    """The passes of this mode, in order; without `elides`, only those that remove no rows of blobs."""
     return [each for each in PASSES if mode in each.modes and (elides or not each.shortens)]
