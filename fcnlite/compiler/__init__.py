@@ -1,8 +1,8 @@
-"""The fast path: a compiler from a net's schedule to a plan of fast operations, with equal results but for rounding.
+"""The fast path: a compiler from a net's schedule to a plan of fast operations, with the same results up to rounding.
 
     schedule -> graph (ir.py) -> passes (passes/table.py) -> plan (plan.py)
 
-operations/ has one file for each operation of a plan, and convolution/ the convolution with its algorithms. Each class
+operations/ has one file for each kind of operation, and convolution/ the convolution with its algorithms. Each class
 declares its layouts, windows and aliasing to the passes. fcnlite/_kernels has the compiled loops.
 """
 
@@ -28,7 +28,8 @@ def compile_schedule(
 ) -> Plan:
     """The plan for `schedule`, whose versions have `shapes`.
 
-    With `training` a backward pass can follow. The versions `in_full` are then stored with all of their rows.
+    `training`: whether a backward pass can follow. `in_full`: versions that a plan for training stores with all of their
+    rows, where it may store only one of several equal rows of other values (elide_padding).
     """
     graph = _graph(schedule, shapes, training, in_full)
     passes = passes_for("training" if training else "inference")

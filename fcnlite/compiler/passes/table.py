@@ -1,6 +1,7 @@
-"""The table of passes: what the compiler does to a graph, in this order.
+"""The table of compiler passes, in the order in which they run.
 
-docs/performance.md says of each pass why the result stays the same. A test holds its table to this one.
+The file of each pass, and the table in docs/performance.md, say why the result stays the same. A test compares that
+table with this one.
 """
 
 from __future__ import annotations
@@ -33,7 +34,7 @@ class CompilerPass:
     """A row of the table."""
 
     run: Callable[[Graph, Machine], list[str]]
-    """Rewrites the graph in place. Returns what it did, a line for each place."""
+    """Rewrites the graph in place. Returns a line for each change."""
     purpose: str
     modes: tuple[Mode, ...] = ("inference", "training")
 
