@@ -1,9 +1,9 @@
-"""Why does my FCN not learn? What makes nets fail, and how to mend it.
+"""Finds out why an FCN does not learn, and proposes remedies.
 
     for finding in doctor.examine(net, dataset, solver):
         print(finding)
 
-One file a group of checks; each states its thresholds and why they are what they are.
+Each file has one group of checks and states its thresholds and the reasons for them.
 """
 
 from __future__ import annotations
@@ -43,11 +43,11 @@ def examine(
     iterations: int = 0,
     tell: Callable[[str], None] = lambda text: None,
 ) -> list[Finding]:
-    """All that is found, errors first.
+    """Run all checks and return their findings, errors first.
 
-    The net runs on a few pictures of `dataset`, or on random noise. `losses`: of a training so far (see
-    `plateau.check`). `iterations`: train a copy of the net with `solver` and look at the loss. `tell` is called with
-    what is done next. The net's gradients are overwritten.
+    The net runs on a few pictures of `dataset`, or on random noise. `losses` are those of a training so far (see
+    `plateau.check`). With `iterations`, a copy of the net is trained with `solver` and its loss is checked. `tell` is
+    called with the name of each step before it begins. The net's gradients are overwritten.
     """
     _give_sizes(net)
     sizes: list[tuple[int, int]] = []
@@ -70,7 +70,7 @@ def examine(
 
 
 def cheap_checks(net: Net, solver: Solver | None = None, sizes: Sequence[tuple[int, int]] = ()) -> list[Finding]:
-    """What is found without running the net, errors first. `sizes`: heights and widths of pictures."""
+    """Run the checks that do not run the net; errors come first. `sizes`: heights and widths of pictures."""
     findings = padding.check(net.spec, net.phase, net.info.preprocessing, sizes)
     if net.sized:
         findings += [*upsampling.check(net), *trunk.check(net)]
@@ -81,23 +81,23 @@ def cheap_checks(net: Net, solver: Solver | None = None, sizes: Sequence[tuple[i
 
 
 def warn(solver: Solver) -> None:
-    """Warn of what the cheap checks find in the solver and its net, but for the notes."""
+    """Run the cheap checks on the solver and its net, and warn of their findings, except notes."""
     for finding in cheap_checks(solver.net, solver):
         if finding.severity != "note":
-            warnings.warn(f"{finding.what} {finding.mend}", stacklevel=2)
+            warnings.warn(f"{finding.what} {finding.remedy}", stacklevel=2)
 
 
 def _give_sizes(net: Net) -> None:
-    """Parameters for a net whose inputs have no described shape: the first forward makes them."""
+    """Run a first forward, which makes the parameters, if the description gives no shape for the inputs."""
     if not net.sized:
-        # Sizes that do not fit are told by padding.py.
+        # padding.py reports sizes that do not fit.
         with suppress(ShapeError):
             for trial in trials(net, None):
                 net.forward(trial.pictures)
 
 
 def _run(net: Net, dataset: Dataset | None, labelled: bool) -> list[Finding]:
-    """What running the net shows: as it predicts, and as it trains."""
+    """Run the net in both phases and return the findings."""
     try:
         training = net if net.phase == "TRAIN" else net.share("TRAIN")
         predicting = _as_it_predicts(net) or training
@@ -105,11 +105,11 @@ def _run(net: Net, dataset: Dataset | None, labelled: bool) -> list[Finding]:
         found = [*scores.check(predicting, tried), *signals.check(training, tried)]
         return [*found, *preprocessing.check_range(predicting, tried)]
     except FcnliteError as error:
-        return [Finding("does-not-run", "error", f"The net cannot be run: {error}", "Mend what the message names.")]
+        return [Finding("does-not-run", "error", f"The net cannot be run: {error}", "Correct what the message names.")]
 
 
 def _as_it_predicts(net: Net) -> Net | None:
-    """The net in its TEST phase; None where its description leaves out what that needs, such as the data layer."""
+    """The net in phase TEST; None if the description lacks layers that this phase needs, such as the data layer."""
     if net.phase == "TEST":
         return net
     try:
@@ -122,5 +122,5 @@ def _train(solver: Solver, dataset: Dataset, iterations: int) -> list[Finding]:
     try:
         losses = plateau.train(solver, dataset, iterations)
     except FcnliteError as error:
-        return [Finding("training-fails", "error", f"Training breaks off: {error}", "Mend what the message names.")]
+        return [Finding("training-fails", "error", f"Training fails: {error}", "Correct what the message names.")]
     return plateau.check(solver.net, losses, "tried here")

@@ -1,4 +1,4 @@
-"""Where the parts of an FCN are in a list of layers: pictures, labels, scores, the layers that make them."""
+"""Finds the parts of an FCN in a list of layers: pictures, labels, scores, trunk and score layers."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ WEIGHTED = ("Convolution", "InnerProduct")
 def picture_shapes(
     layers: Sequence[Layer], preprocessing: Preprocessing, size: tuple[int, int] | None = None
 ) -> dict[str, Shape]:
-    """The shape to feed to each input that the net computes with: as described, or of another height and width."""
+    """The shape of each input that the net computes with: as described, or with the height and width `size`."""
     shapes: dict[str, Shape] = {}
     for name, shape in image_inputs(layers).items():
         described = shape or (1, len(preprocessing.of(name).mean), TRIAL_SIDE, TRIAL_SIDE)
@@ -30,10 +30,10 @@ def picture_shapes(
 
 
 def reference_shapes(layers: Sequence[Layer], pictures: Mapping[str, Shape]) -> dict[str, Shape]:
-    """The shape to feed to each input that only gives others their height and width: what a Crop cuts to lie over.
+    """The shape of each input that only serves as the reference of a Crop, which takes its height and width.
 
-    It is the described one, unless `pictures` are of another size than described, and the reference was as large as
-    they.
+    It is the described shape. If `pictures` differ from their described size, a reference that was described with the
+    pictures' size gets their new one.
     """
     described: dict[str, Shape | None] = {}
     for layer in layers:
@@ -52,19 +52,18 @@ def reference_shapes(layers: Sequence[Layer], pictures: Mapping[str, Shape]) -> 
 
 
 def softmax_losses(layers: Sequence[Layer]) -> list[SoftmaxWithLoss | InfogainLoss]:
-    """The losses that compare class scores with labels; with weights of the classes, where the description has them.
+    """The losses that compare class scores with labels, including those with class weights.
 
-    Such weights are taken to have a mean of 1 over the pixels, as --class-balance makes them.
+    Class weights are assumed to have a mean of 1 over the pixels, as --class-balance makes them.
     """
     known = (layer for layer in layers if isinstance(layer, (SoftmaxWithLoss, InfogainLoss)))
     return [layer for layer in known if len(layer.spec.bottom) == 2]
 
 
 def blob_shapes(net: Net, size: tuple[int, int] | None = None) -> dict[str, Shape]:
-    """The shapes of all blobs that the net makes from pictures, of this size or as described; labels count for their
-    shape alone.
+    """The shapes of all blobs that the net computes from pictures of this size, or of the described one.
 
-    Raises `ShapeError` where they do not fit.
+    Raises `ShapeError` where shapes do not fit.
     """
     found = picture_shapes(net.layers, net.info.preprocessing, size)
     found.update(reference_shapes(net.layers, found))
@@ -74,7 +73,7 @@ def blob_shapes(net: Net, size: tuple[int, int] | None = None) -> dict[str, Shap
 
 
 def score_blobs(layers: Sequence[Layer]) -> list[str]:
-    """The blobs of class scores: what is compared with labels or, without that, the outputs before any softmax."""
+    """The blobs of class scores: those compared with labels, or else the outputs before any softmax."""
     found = [layer.spec.bottom[0] for layer in layers if layer.is_loss or layer.type == "Accuracy"]
     if not found:
         read = {blob for layer in layers for blob in layer.spec.bottom if blob not in layer.spec.top}
@@ -85,7 +84,7 @@ def score_blobs(layers: Sequence[Layer]) -> list[str]:
 
 
 def score_layers(layers: Sequence[Layer]) -> list[Layer]:
-    """The last layers with weights on every way to the scores; upsampling is not counted as one."""
+    """The last layers with weights on each path to the scores. Upsampling layers do not count."""
     writers: dict[str, list[Layer]] = {}
     for layer in layers:
         for top in layer.spec.top:
@@ -106,11 +105,11 @@ def score_layers(layers: Sequence[Layer]) -> list[Layer]:
 
 
 def trunk_layers(layers: Sequence[Layer]) -> list[Layer]:
-    """The layers that compute features: all with weights but those that score."""
+    """The layers that compute features: all with weights except the score layers."""
     scores = score_layers(layers)
     return [layer for layer in layers if layer.type in WEIGHTED and layer not in scores]
 
 
 def normalized(layer: Layer, layers: Sequence[Layer]) -> bool:
-    """Whether a BatchNorm reads what the layer makes."""
+    """Whether a BatchNorm reads a top of the layer."""
     return any(each.type == "BatchNorm" and each.spec.bottom[0] in layer.spec.top for each in layers)

@@ -1,7 +1,8 @@
-"""Crops that misalign: the offset as written beside the one that follows from the layers.
+"""Misaligned crops: compares each written offset with the one that follows from the layers.
 
-Kernels, strides and pads fix where each blob lies over the picture (`shapes.placements`); a crop must bring its blob
-exactly over its reference. An offset wrong by one pixel shifts scores of stride s by s pixels of the picture.
+Window sizes, strides and pads determine the position of each blob over the picture (`shapes.placements`). A crop must
+align its blob exactly with its reference. An offset that is wrong by one pixel shifts scores of stride s by s pixels of
+the picture.
 """
 
 from __future__ import annotations
@@ -30,13 +31,13 @@ def check(net: Net) -> list[Finding]:
             found = _compared(layer, wanted, before)
             findings += found
             if found:
-                spec = _mended(spec, wanted)
+                spec = _corrected(spec, wanted)
         before.append(spec)
     return findings
 
 
 def _wanted(before: Sequence[LayerSpec], crop: LayerSpec, axis: int) -> Fraction | None:
-    """The offset that puts the crop's blob over its reference; None where the two have no common place or stride."""
+    """The offset that aligns the crop's blob with its reference; None if they differ in their input or stride."""
     known = placements(links(before, axis))
     blob, reference = crop.bottom
     if blob not in known or reference not in known:
@@ -50,7 +51,7 @@ def _wanted(before: Sequence[LayerSpec], crop: LayerSpec, axis: int) -> Fraction
 def _compared(layer: Layer, wanted: Sequence[Fraction | None], before: Sequence[LayerSpec]) -> list[Finding]:
     given = [each.offset for each in layer.placement() or ()]
     blob, reference = layer.spec.bottom
-    what = f"Crop {layer.spec.name!r} cuts {blob!r} to lie over {reference!r}"
+    what = f"Crop {layer.spec.name!r} aligns {blob!r} with {reference!r}"
     for axis, have, want in zip(AXES, given, wanted, strict=True):
         if want is None or have == want:
             continue
@@ -62,8 +63,8 @@ def _compared(layer: Layer, wanted: Sequence[Fraction | None], before: Sequence[
                     f"{what} at offset {have}, but the {axis} would need {_number(want)}: the blob begins inside its "
                     "reference.",
                     remedy(before, layer.spec, None, layer.phase)
-                    or "Give layers on the way to the blob alone more pad; a pad of layers that both come through "
-                    "cancels out.",
+                    or "Give more pad to layers on the path to the blob alone; a pad of a layer on both paths cancels "
+                    "out.",
                 )
             ]
         if want.denominator != 1 and abs(have - want) < 1:
@@ -71,24 +72,24 @@ def _compared(layer: Layer, wanted: Sequence[Fraction | None], before: Sequence[
                 Finding(
                     "crop-between-pixels",
                     "note",
-                    f"{what} at offset {have}; exact for the {axis} is {_number(want)}, which is no whole pixel.",
-                    "Change a pad or an even kernel by one (FCN-AlexNet upsamples with 63 pixels, not 64, for this).",
+                    f"{what} at offset {have}; exact for the {axis} is {_number(want)}, which is not a whole pixel.",
+                    "Change a pad or an even kernel_size by 1 (so FCN-AlexNet upsamples with 63 pixels, not 64).",
                 )
             ]
         return [
             Finding(
                 "crop-misaligned",
                 "error",
-                f"{what} at offset {have}, but by the layers' kernels, strides and pads it is {_number(want)} for the "
-                f"{axis}: the scores are shifted.",
+                f"{what} at offset {have}, but from the layers' windows, strides and pads it follows that it is "
+                f"{_number(want)} for the {axis}: the scores are shifted.",
                 f"Write `offset: {round(want)}`, or compute it with fcnlite.shapes.crop_offset.",
             )
         ]
     return []
 
 
-def _mended(crop: LayerSpec, wanted: Sequence[Fraction | None]) -> LayerSpec:
-    """The crop with the right offsets, so that one wrong crop does not make those after it look wrong."""
+def _corrected(crop: LayerSpec, wanted: Sequence[Fraction | None]) -> LayerSpec:
+    """The crop with the right offsets, so that one wrong crop does not cause findings for those after it."""
     offsets = [max(0, round(each or 0)) for each in wanted]
     return dataclasses.replace(crop, options={"axis": 2, "offset": offsets})
 

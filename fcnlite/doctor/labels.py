@@ -1,6 +1,6 @@
-"""Labels that cannot be learned: unreadable, out of range, anti-aliased, without some class.
+"""Labels that cannot be learned: unreadable, out of range, anti-aliased, lacking a class.
 
-Up to `READ` pictures, evenly spread over the set, are read, with the set's own checks.
+The checks read up to `READ` pictures, evenly spread over the data set, which makes its own checks too.
 """
 
 from __future__ import annotations
@@ -21,12 +21,12 @@ from fcnlite.net import Net
 
 READ = 200
 RARE = 1 / 20
-"""Of the share that a class would have if all had the same; CamVid's bicyclists, 0.3 % of 11 classes, are below."""
+"""A class is rare below this fraction of an equal share. CamVid's bicyclists, 0.3 % of 11 classes, are rare."""
 
 
 @dataclass(frozen=True)
 class Survey:
-    """What was found in the pictures of a data set."""
+    """The labels of a data set, counted."""
 
     dataset: Dataset
     read: int
@@ -49,7 +49,7 @@ def survey(dataset: Dataset) -> Survey:
 
 
 def check(found: Survey, net: Net) -> list[Finding]:
-    """What makes the labels unfit to be learned by `net`."""
+    """The reasons why `net` cannot learn the labels."""
     findings = [*_unusable(found), *_other_classes(found, net)]
     if found.counts is not None:
         findings += [*_wrong_values(found, found.counts.all, net), *_blended(found, found.counts)]
@@ -65,7 +65,7 @@ def _unusable(found: Survey) -> list[Finding]:
             "samples-unusable",
             "error",
             f"{len(found.problems)} samples of {found.where} cannot be used, the first: {found.problems[0]}",
-            "Mend or remove the files; `dataset.check()` lists them all.",
+            "Repair or remove the files; `dataset.check()` lists them all.",
         )
     ]
 
@@ -74,7 +74,7 @@ def _other_classes(found: Survey, net: Net) -> list[Finding]:
     try:
         shapes = blob_shapes(net)
     except ShapeError:
-        return []  # padding.py tells of it
+        return []  # padding.py reports it
     blobs = score_blobs(net.layers)
     count = len(found.dataset.classes)
     if len(blobs) != 1 or len(shapes.get(blobs[0], ())) != 4 or shapes[blobs[0]][1] == count:
@@ -110,7 +110,7 @@ def _wrong_values(found: Survey, counts: Array, net: Net) -> list[Finding]:
                 Finding(
                     "void-not-ignored",
                     "error",
-                    f"The labels of {found.where} hold {VOID} for void, which the loss {layer.spec.name!r} takes for a "
+                    f"The labels of {found.where} hold {VOID} for void, which the loss {layer.spec.name!r} treats as a "
                     f"class (ignore_label: {layer.options.ignore_label}).",
                     f"Write `loss_param {{ ignore_label: {VOID} }}` in the loss.",
                 )
@@ -151,8 +151,8 @@ def _frequencies(found: Survey, counts: Array) -> list[Finding]:
             Finding(
                 "class-missing",
                 "warning" if found.read == len(found.dataset) else "note",
-                f"No pixel in {found.where} is labelled {listed(missing)}: what is never shown is never learned.",
-                "Add pictures of it, choose another split, or take the class out.",
+                f"No pixel in {found.where} is labelled {listed(missing)}: the net cannot learn these classes.",
+                "Add pictures of them, choose another split, or remove the classes.",
             )
         )
     limit = RARE * total / len(names)
@@ -164,8 +164,8 @@ def _frequencies(found: Survey, counts: Array) -> list[Finding]:
             Finding(
                 "class-rare",
                 "note",
-                f"In {found.where} few pixels are labelled {listed(rare)}: the loss hardly sees them.",
-                "Add pictures of them, weigh them (train has --class-balance 1.1), or expect low figures for them.",
+                f"In {found.where} few pixels are labelled {listed(rare)}: they hardly affect the loss.",
+                "Add pictures of them, weight the classes (train: --class-balance 1.1), or expect low scores for them.",
             )
         )
     return findings

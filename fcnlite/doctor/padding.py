@@ -1,8 +1,8 @@
-"""The pad of 100 that the reference's nets begin with, missing or doubled.
+"""The initial pad of 100 of the reference's nets, missing or doubled.
 
-Their trunk has stride 32 and an fc6 of 7×7 without pad: alone it leaves nothing of small pictures, and of any picture
-fewer scores than cover it. Padded by 100, every picture gives at least one score, and the upsampled scores cover it.
-Only shapes are computed.
+Their trunk has stride 32 and an unpadded fc6 of 7×7. Without the pad, small pictures give no scores, and the scores of
+larger ones do not cover the picture. With a pad of 100, every picture gives at least one score, and the upsampled
+scores cover it. The checks compute only shapes.
 """
 
 from __future__ import annotations
@@ -22,15 +22,15 @@ from fcnlite.net import Net
 
 PAD = 100
 MOST = 150
-"""Pixels of pad at the first convolution: half as much again as the reference's."""
+"""The most pixels of pad in all: one and a half times the reference's."""
 
 
 def check(
     spec: NetSpec, phase: str, preprocessing: Preprocessing, sizes: Sequence[tuple[int, int]] = ()
 ) -> list[Finding]:
-    """Try the described size of the input and the pictures' `sizes`, heights and widths.
+    """Check the described size of the input and the pictures' `sizes` (heights and widths).
 
-    Takes a description, since no net can be built where the described size does not fit.
+    Takes a description, since a net whose described size does not fit cannot be built.
     """
     layers = [create(each, phase) for each in spec.for_phase(phase)]
     net = Net(without_shapes(spec), phase=phase)
@@ -45,7 +45,7 @@ def check(
 
 
 def without_shapes(spec: NetSpec) -> NetSpec:
-    """`spec` with inputs of any shape: a net of it makes no parameters."""
+    """`spec` without the shapes of its inputs; a net of it does not make parameters."""
     layers = (dataclasses.replace(each, options={}) if each.type == "Input" else each for each in spec)
     return dataclasses.replace(spec, layers=tuple(layers))
 
@@ -54,21 +54,21 @@ def _too_small(size: str, error: ShapeError, layers: Sequence[Layer]) -> Finding
     windows = {each.spec.name: each.geometry.rows for each in layers if _is_convolution(each)}
     first = next(iter(windows), None)
     unpadded = [name for name, each in windows.items() if each.size > 5 and each.stride == 1 and not each.pad]
-    mend = "Feed larger pictures, or give the layers more pad."
+    remedy = "Feed larger pictures, or give the layers more pad."
     if "cancels out" in str(error):
-        mend = "Do what the message proposes; with other layers changed, compute the crops' offsets anew."
+        remedy = "Do what the message proposes; if you change other layers, recompute the offsets of the crops."
     elif first is not None and unpadded and windows[first].pad < PAD:
-        mend = (
-            f"The {windows[unpadded[0]].size} pixels of {unpadded[0]!r} take more than the trunk leaves: give the "
+        remedy = (
+            f"The {windows[unpadded[0]].size} pixels of {unpadded[0]!r} are more than the trunk leaves: give the "
             f"first convolution, {first!r}, a pad of {PAD} as the reference does (it has {windows[first].pad}), and "
-            "compute the crops' offsets anew."
+            "recompute the offsets of the crops."
         )
     what = f"Pictures of {size} pixels do not go through the net: {str(error).rstrip('.')}."
-    return Finding("input-too-small", "error", what, mend)
+    return Finding("input-too-small", "error", what, remedy)
 
 
 def _doubled(layers: Sequence[Layer]) -> list[Finding]:
-    """Pads as wide as the kernel and more, along one way: beyond the kernel's reach they add nothing but zeros."""
+    """Find paths with several pads as wide as the window or wider: beyond the window a pad only adds zeros."""
     pads: dict[str, dict[str, int]] = {}
     for layer in layers:
         inherited = max((pads.get(blob, {}) for blob in layer.spec.bottom), key=_total, default={})
@@ -80,15 +80,15 @@ def _doubled(layers: Sequence[Layer]) -> list[Finding]:
     widest = max(pads.values(), key=_total, default={})
     if _total(widest) <= MOST:
         return []
-    told = listed([f"{name} {pad}" for name, pad in widest.items()])
+    pads_of_layers = listed([f"{name} {pad}" for name, pad in widest.items()])
     return [
         Finding(
             "pad-doubled",
             "warning",
-            f"The picture is padded by {_total(widest)} pixels in all ({told}); the reference pads by {PAD} once, "
-            "and every pixel more costs time and surrounds the scores with what zeros give.",
-            f"Give the first convolution a pad of {PAD}, the others half their kernel, and compute the crops' offsets "
-            "anew.",
+            f"The picture is padded by {_total(widest)} pixels in all ({pads_of_layers}); the reference "
+            f"pads by {PAD} once. More pad costs time and surrounds the scores with scores of zeros.",
+            f"Give the first convolution a pad of {PAD}, the others half their kernel_size, and recompute the offsets "
+            "of the crops.",
         )
     ]
 

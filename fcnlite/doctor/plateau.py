@@ -1,7 +1,7 @@
-"""A loss that stays at ln(classes), that of scores which are the same for all classes.
+"""A loss that stays at ln(classes), the loss of equal scores for all classes.
 
-To know how frequent the classes are is enough to be below it, so a net learns that much within a few iterations. It
-stays where scores are zero, the trunk was never transplanted or the rate moves nothing.
+A net that knows the frequencies of the classes is below it, and learns these within a few iterations. The loss stays
+there if scores are zero, the trunk was never transplanted or the learning rate is too low.
 """
 
 from __future__ import annotations
@@ -29,15 +29,15 @@ from fcnlite.net import Net
 from fcnlite.solver import Solver
 
 NEAR = 0.02
-"""Relative distance from ln(classes) that counts as being there."""
+"""The largest relative distance from ln(classes) that counts as equal to it."""
 WARM_UP = 20
-"""Iterations below which nothing is said."""
+"""Iterations before the first finding."""
 SETTLED = 100
-"""Iterations after which it is an error, not a warning."""
+"""Iterations after which the finding is an error, not a warning."""
 
 
 def check(net: Net, losses: Sequence[float], where: str) -> list[Finding]:
-    """`losses`: the mean over the positions of each iteration, from the first on. The later half counts."""
+    """Compare the later half of `losses` with ln(classes): means over the positions, one for each iteration."""
     found = softmax_losses(net.layers)
     if len(losses) < WARM_UP or len(found) != 1:
         return []
@@ -52,15 +52,15 @@ def check(net: Net, losses: Sequence[float], where: str) -> list[Finding]:
         Finding(
             "loss-at-ln-classes",
             "error" if len(losses) >= SETTLED else "warning",
-            f"After {len(losses)} iterations the loss is {late:.4g} on average ({where}), that of scores which are the "
-            f"same for all classes: ln {classes} = {uniform:.4g}.",
-            "First mend what is found of upsampling, weights and rates; if nothing is, raise base_lr tenfold.",
+            f"After {len(losses)} iterations the loss is {late:.4g} on average ({where}), the loss of equal "
+            f"scores for all classes: ln {classes} = {uniform:.4g}.",
+            "First apply the remedies for upsampling, weights and rates; without such findings, raise base_lr tenfold.",
         )
     ]
 
 
 def read_log(path: str | os.PathLike[str], net: Net) -> list[float]:
-    """The losses in the log of a run (columns `iteration`, `loss`); none where they are no means over the pixels."""
+    """The losses in the log of a run (columns `iteration`, `loss`); empty if they are not means over the pixels."""
     if [each.normalization for each in softmax_losses(net.layers)] != ["VALID"]:
         return []
     try:
@@ -73,9 +73,9 @@ def read_log(path: str | os.PathLike[str], net: Net) -> list[float]:
 
 
 def train(solver: Solver, dataset: Dataset, iterations: int) -> list[float]:
-    """The losses of so many iterations, one picture a pass, as means over the positions. Trains a copy of the net.
+    """Train a copy of the net, one picture a pass, and return the losses as means over the positions.
 
-    Raises `SpecError` where the net has not one input for pictures and one loss.
+    Raises `SpecError` unless the net has one input for pictures and one loss.
     """
     net = solver.net
     losses = softmax_losses(net.layers)
@@ -99,14 +99,14 @@ def train(solver: Solver, dataset: Dataset, iterations: int) -> list[float]:
 
 
 def _copy(net: Net) -> Net:
-    """The same net with parameters of its own."""
+    """The same net with its own copies of the parameters."""
     copy = Net(net.spec, phase="TRAIN", path=net.path, dtype=net.dtype.name, seed=net.seed, info=net.info)
     surgery.transplant(copy, {name: [each.array for each in group] for name, group in net.params.items()})
     return copy
 
 
 def _factor(loss: Loss, label: np.ndarray) -> float:
-    """By how much the loss is larger than its mean over the positions that count."""
+    """The ratio of the loss to its mean over the positions that count."""
     counted = np.not_equal(label, loss.options.ignore_label)
     weight = loss.spec.loss_weight[0] if loss.spec.loss_weight else 1.0
     return weight * max(1, int(np.count_nonzero(counted))) / loss.normalizer(counted, len(label))

@@ -1,12 +1,12 @@
-"""Pictures fed in another way than the weights expect: order of colours, mean, scale.
+"""Preprocessing that differs from what the weights expect: order of colours, mean, scale.
 
 Caffe's published trunks (VGG-16, AlexNet, CaffeNet, GoogLeNet) were trained on BGR bytes less the mean of ImageNet,
-scale 1. They are known by their first convolution: name, kernel and stride, no BatchNorm behind it. What the filters
-themselves look like tells the order of colours only unreliably (most are gray), so they are not asked.
+with scale 1. The checks recognise them by the name, window and stride of the first convolution, which must have no
+BatchNorm after it. They ignore the filters: most are gray and do not reliably show the order of the colours.
 
-Any net may centre its input itself (Power, Bias, BatchNorm on the picture); a mean that is subtracted too is one too
-many. And any net tells the range of values that it learned from: by the variance that a BatchNorm behind the first
-convolution has stored, by a first bias that drowns what the picture gives, by scores that are far too large.
+A net may centre its input itself (Power, Bias or BatchNorm on the picture); subtracting a mean as well is then wrong.
+Three things show that the range of the input differs from training: the variance that a BatchNorm after the first
+convolution has stored, a first bias that dominates the response to the picture, and scores that are far too large.
 """
 
 from __future__ import annotations
@@ -31,23 +31,23 @@ KNOWN = {
     ("conv1", 11, 4): "AlexNet or CaffeNet",
     ("conv1/7x7_s2", 7, 2): "GoogLeNet",
 }
-"""Trunks by the name, kernel and stride of their first convolution."""
+"""Trunks by the name, kernel_size and stride of their first convolution."""
 
 MEAN = (104.0, 117.0, 123.0)
-"""Of ImageNet: blue, green, red."""
+"""ImageNet's mean: blue, green, red."""
 OFF = 40.0
-"""Grey levels that a mean may be off: that of a set of its own is within it (the reference's NYUDv2 nets: 31)."""
+"""The most gray levels that a mean may differ; other data sets are within it (the reference's NYUDv2 nets: 31)."""
 SAME = 5.0
-"""Grey levels within which a mean is ImageNet's; red and blue differ by 19."""
+"""The most gray levels by which a mean that is ImageNet's may differ; its red and blue differ by 19."""
 STRETCH = 10.0
-"""How many times larger or smaller than learned the first layer's values may be on a picture; on white noise, to which
-filters respond otherwise, three times as much."""
+"""The largest allowed ratio between the first layer's values on a picture and the learned ones, either way. Three times
+as large for white noise, to which filters respond differently."""
 DROWNED = 20.0
-"""How many times larger than the response to a picture a first bias may be."""
+"""The largest allowed ratio of a first bias to the response to a picture."""
 LARGEST_SCORES = 1000.0
-"""Between the classes of a pixel: published nets have 10 to 50."""
+"""The largest allowed range of the scores of a pixel; published nets have 10 to 50."""
 LEAST_SCALE = 0.1
-"""Inputs ten times smaller than Caffe's need first filters ten times larger; 1/255 and 1/58 lie below."""
+"""The smallest allowed scale; 1/255 and 1/58 are below. Smaller inputs would need proportionally larger filters."""
 
 
 def check(net: Net) -> list[Finding]:
@@ -68,7 +68,7 @@ def check(net: Net) -> list[Finding]:
 
 
 def check_range(net: Net, trials: Sequence[Trial]) -> list[Finding]:
-    """Whether the first layer and the scores have values of the size that the net learned; `net` in its TEST phase."""
+    """Check that the first layer and the scores have values in the learned range; `net` is in phase TEST."""
     first = _first_convolution(net.layers, set(picture_shapes(net.layers, net.info.preprocessing)))
     if first is None or not trials:
         return []
@@ -92,20 +92,20 @@ def check_range(net: Net, trials: Sequence[Trial]) -> list[Finding]:
         found = _large_scores(net, trials)
     if found is None:
         return []
-    mend = (
-        f"Pictures are fed as {net.info.preprocessing}. Set scale (--scale) and mean (--mean) to what the net was "
+    remedy = (
+        f"The preprocessing is {net.info.preprocessing}. Set scale (--scale) and mean (--mean) to what the net was "
         "trained with, such as a scale of 0.00392157 for values from 0 to 1."
     )
-    return [Finding("input-range", "warning", f"The range of the input does not fit the weights: {found}.", mend)]
+    return [Finding("input-range", "warning", f"The range of the input does not fit the weights: {found}.", remedy)]
 
 
 def _by_channel(blob: np.ndarray) -> np.ndarray:
-    """C×values of an N×C×H×W blob."""
+    """An N×C×H×W blob as C×(N·H·W)."""
     return blob.transpose(1, 0, 2, 3).reshape(blob.shape[1], -1)
 
 
 def _against_batch_norm(net: Net, first: Convolution, responses: np.ndarray, most: float) -> str | None:
-    """What is wrong with the spread of the first convolution's values, as the BatchNorm behind it knows it."""
+    """How the first convolution's values differ from the statistics of the BatchNorm after it; None if they do not."""
     for layer in net.layers:
         if layer.type == "BatchNorm" and layer.spec.bottom[0] in first.spec.top:
             _, variance, factor = (each.array.astype(np.float64) for each in net.params[layer.spec.name][:3])
@@ -116,7 +116,7 @@ def _against_batch_norm(net: Net, first: Convolution, responses: np.ndarray, mos
                 return None
             words = f"{ratio:.0f} times larger" if ratio > 1 else f"{1 / max(ratio, 1e-12):.0f} times smaller"
             return (
-                f"the values of {first.spec.name} are {words} than the BatchNorm behind it ({layer.spec.name}) learned"
+                f"the values of {first.spec.name} are {words} than the BatchNorm after it ({layer.spec.name}) learned"
             )
     return None
 
@@ -132,7 +132,7 @@ def _large_scores(net: Net, trials: Sequence[Trial]) -> str | None:
 
 
 def _centred_twice(net: Net, picture: str, preprocessing: Preprocessing) -> Finding | None:
-    """A mean that is subtracted although a layer of the net does so; none where the data layer asks for both."""
+    """A mean that is subtracted although a layer of the net does this; None if the data layer specifies both."""
     layer = centring_layer(net.spec.for_phase(net.phase), picture)
     if layer is None or not any(preprocessing.mean) or preprocessing.source.startswith("layer "):
         return None
@@ -150,7 +150,7 @@ def _centred_twice(net: Net, picture: str, preprocessing: Preprocessing) -> Find
 
 
 def _centre(net: Net, layer: LayerSpec) -> float | None:
-    """What a layer subtracts from the picture, about, in values of its input; None where that cannot be told."""
+    """About what a layer subtracts from the picture, in values of its input; None if it is unknown."""
     parameters = [each.array for each in net.params.get(layer.name, ())] if net.sized else []
     if layer.type == "Power":
         scale = layer.options.get("scale", 1.0)
@@ -192,7 +192,7 @@ def _compared(trunk: str, preprocessing: Preprocessing) -> list[Finding]:
                 "warning",
                 f"{trunk}, whose Caffe weights expect bytes of 0 to 255 less the mean, but the preprocessing's scale "
                 f"is {scale:.4g}: the input is {effect}.",
-                "Set scale to 1, unless these weights were trained so.",
+                "Set scale to 1, unless these weights were trained with another.",
             )
         )
     wanted = MEAN if color == "BGR" else MEAN[::-1]
@@ -211,7 +211,7 @@ def _compared(trunk: str, preprocessing: Preprocessing) -> list[Finding]:
 
 
 def _wrong_mean(mean: tuple[float, ...], wanted: tuple[float, ...]) -> str | None:
-    """What is wrong with a mean, in words; None if it may be meant."""
+    """What is wrong with a mean, in words; None if it may be intended."""
     if not any(mean):
         return "no mean is subtracted"
     if max(map(abs, mean)) <= 1:
@@ -219,7 +219,7 @@ def _wrong_mean(mean: tuple[float, ...], wanted: tuple[float, ...]) -> str | Non
     if _distance(mean, wanted[::-1]) <= SAME:
         return "red and blue are exchanged"
     if _distance(mean, wanted) > OFF:
-        return "that is far from the mean of photographs"
+        return "it is far from the mean of photographs"
     return None
 
 

@@ -1,14 +1,14 @@
 """Learning rates that do not fit the loss's normalisation.
 
-A loss that is summed over a picture's pixels has gradients as many times larger as there are pixels. What counts is the
-rate on the mean loss, with all the way that momentum goes on:
+The gradients of a loss that is summed over N pixels are N times those of the mean loss. The checks compare the
+effective rate on the mean loss, including momentum:
 
     effective = base_lr · loss_weight · positions / Z / (1 − momentum)
 
-where Z is what the loss is divided by (layers/loss.py). The reference's summed losses of a 500×500 picture lie from
-2.5e-7 (1e-14, momentum 0.99) to 2.5e-3 (1e-10); FCN-AlexNet's normalised loss at 1e-3, AlexNet from scratch at 0.1,
-nets with BatchNorm at 1. Adam and the like do not depend on the scale of the loss and are not judged, nor is what
-`clip_gradients` holds down.
+where Z is the divisor of the loss (layers/loss.py). For the reference's summed losses of a 500×500 picture it is from
+2.5e-7 (base_lr 1e-14, momentum 0.99) to 2.5e-3 (1e-10), for FCN-AlexNet's normalised loss 1e-3, for AlexNet from
+scratch 0.1, and for nets with BatchNorm 1. The checks leave out Adam and similar solvers, which do not depend on the
+scale of the loss, and solvers with `clip_gradients`.
 """
 
 from __future__ import annotations
@@ -29,30 +29,30 @@ from fcnlite.solver import Solver, SolverOptions
 
 JUDGED = ("SGD", "Nesterov")
 LOWEST = 1e-7
-"""Below the least that the reference trains with, nothing moves: 1e-8 and less for a normalised loss."""
+"""Below the smallest rate of the reference, weights hardly change: base_lr 1e-8 and less for a normalised loss."""
 DIVERGES = 10.0
-"""Ten times what nets with BatchNorm bear."""
+"""Ten times the rate of nets with BatchNorm."""
 HIGH_OF_SUM = 0.25
-"""Of a summed loss without BatchNorm: a hundred times the reference's; base_lr 1e-7 at 500×500 and momentum 0.9."""
+"""High for a summed loss without BatchNorm: 100 times the reference's; base_lr 1e-7 at 500×500 and momentum 0.9."""
 ADVISED = 1e-3
 """The effective rate of FCN-32s and FCN-AlexNet."""
 
 
 def read(path: str | os.PathLike[str], net: Net) -> Solver:
-    """The solver that a solver prototxt describes, for `net` whatever net the file names."""
+    """The solver that a solver prototxt describes, applied to `net` instead of the net that the file names."""
     described = caffe.read_solver(path)
     named = described.get("type") or described.get("solver_type", "SGD")
-    kinds = {kind.upper(): kind for kind in solver.TYPES}
+    types = {name.upper(): name for name in solver.TYPES}
     known = {each.name for each in fields(SolverOptions)}
     options = {name: value for name, value in described.items() if name in known}
     try:
-        return solver.create(kinds.get(named.upper(), named), net, **options)
+        return solver.create(types.get(named.upper(), named), net, **options)
     except SpecError as error:
         raise SpecError(f"{path}: {error}") from error
 
 
 def check(solver: Solver) -> list[Finding]:
-    """What the solver's rate is for the losses of its net, at the size that the description gives."""
+    """Check the solver's rate for the losses of its net, at the described size."""
     options = solver.options
     if type(solver).__name__ not in JUDGED or options.clip_gradients > 0 or options.momentum >= 1:
         return []
@@ -60,7 +60,7 @@ def check(solver: Solver) -> list[Finding]:
     try:
         shapes = blob_shapes(solver.net)
     except ShapeError:
-        return []  # padding.py tells of it
+        return []  # padding.py reports it
     has_batch_norm = any(layer.type == "BatchNorm" for layer in layers)
     findings = []
     for layer in softmax_losses(layers):
@@ -91,7 +91,7 @@ def check(solver: Solver) -> list[Finding]:
                 Finding(
                     "rate-too-low",
                     "warning",
-                    f"{how}: nothing is learned."
+                    f"{how}: the net learns nothing."
                     + ("" if summed > 1 else " Rates of 1e-10 to 1e-14 are for losses summed over the pixels."),
                     f"Raise base_lr to about {advised}.",
                 )
@@ -100,7 +100,7 @@ def check(solver: Solver) -> list[Finding]:
 
 
 def summed_positions(loss: Loss, scores: Shape) -> float:
-    """By how much a loss is larger than its mean over the positions of scores of this shape (void ones included)."""
+    """The ratio of a loss to its mean over the positions of scores of this shape (including void ones)."""
     axis = loss.options.axis % len(scores)
     positions, pictures = prod(scores[:axis] + scores[axis + 1 :]), prod(scores[:axis])
     return {"BATCH_SIZE": positions / pictures, "NONE": float(positions)}.get(loss.normalization, 1.0)

@@ -1,7 +1,7 @@
-"""Scores that are zero, or one class everywhere.
+"""Scores that are zero, or have the same largest class everywhere.
 
-Scores that are the same for all classes at every pixel carry nothing. They are so for one of three reasons: upsampling
-at zero, score layers at zero (as an FCN starts), or features that died on the way.
+Scores that are the same for all classes at every pixel have one of three causes: upsampling weights of zero, score
+layers of zero (as an FCN starts), or features that became zero.
 """
 
 from __future__ import annotations
@@ -19,20 +19,20 @@ from fcnlite.surgery import zero_upsampling
 
 
 def check(net: Net, trials: Sequence[Trial]) -> list[Finding]:
-    """`net` in its TEST phase, as it predicts."""
+    """Check the scores of `net`, which is in phase TEST, on the trials."""
     equal: dict[str, bool] = {}
     winners: dict[str, set[int]] = {}
     for trial in trials:
         for name, scores in net.forward(trial.pictures, outputs=score_blobs(net.layers)).items():
             if scores.ndim > 1 and scores.shape[1] > 1 and np.isfinite(scores).all():
                 equal[name] = equal.get(name, True) and not np.ptp(scores, axis=1).any()
-                # A picture of one position has one class; what it is says nothing.
+                # Scores with one position always have one class.
                 several = prod(scores.shape[2:]) > 1
                 won = set(np.unique(scores.argmax(axis=1)).tolist()) if several else set(range(scores.shape[1]))
                 winners.setdefault(name, set()).update(won)
     findings = []
     if not score_layers(net.layers):
-        return []  # nothing has learned to score
+        return []  # no layer learns to score
     for name, found in winners.items():
         if equal[name]:
             findings.append(_equal(net, name, trials))
@@ -54,14 +54,14 @@ def _equal(net: Net, blob: str, trials: Sequence[Trial]) -> Finding:
             "scores-zero",
             "note",
             f"{what}: the score layers {listed(zero)} are zero, as an FCN starts.",
-            "Train the net; if it should be trained already, load its weights by the same layer names.",
+            "Train the net; if it is trained, load its weights by the same layer names.",
         )
     return Finding(
         "scores-zero",
         "error",
         f"{what}, though the score layers {listed(scoring)} are not zero: the features die before them, "
-        "or the layers behind them make all classes equal.",
-        "See what is said of weights, upsampling and dead layers; lower base_lr if it came about in training.",
+        "or the layers after them make all classes equal.",
+        "See the findings on weights, upsampling and dead layers; lower base_lr if this arose in training.",
     )
 
 
@@ -72,14 +72,14 @@ def _one_class(net: Net, blob: str, winner: int, trials: Sequence[Trial]) -> lis
     name = net.info.classes[winner] if winner < len(net.info.classes) else f"class {winner}"
     what = f"By the scores {blob!r} every pixel of {_named(trials)} is {name}"
     if not real:
-        mend = "Try the net with pictures: --data."
-        return [Finding("scores-one-class", "note", f"{what}; with pictures it may be otherwise.", mend)]
+        remedy = "Try the net with pictures: --data."
+        return [Finding("scores-one-class", "note", f"{what}; with pictures this may differ.", remedy)]
     return [
         Finding(
             "scores-one-class",
             "warning",
             f"{what}, though the labels have more classes.",
-            "Train longer or with another rate, and see whether labels, mean and order of colours are right.",
+            "Train longer or with another rate, and check the labels, the mean and the order of colours.",
         )
     ]
 

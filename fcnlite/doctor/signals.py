@@ -1,11 +1,11 @@
-"""Layers that are dead or explode, and gradients that do not arrive, on real pictures.
+"""Dead layers, exploding layers and missing gradients, on real pictures.
 
-Measured in the TRAIN phase, where BatchNorm needs no statistics yet:
+The checks measure in phase TRAIN, where BatchNorm does not need statistics:
 
-    dead         a ReLU's top is zero at more than 99 % of its values for every picture; half is usual
-    exploding    the standard deviation grows more than a thousandfold from a layer's bottom to its top; fillers such as
-                 msra are made to keep it
-    no gradient  all gradients of the trunk are zero though the loss is not
+    dead         more than 99 % of a ReLU's top is zero for every picture; half is usual
+    exploding    the standard deviation grows more than 1000 times from a layer's bottom to its top; fillers such as
+                 msra keep it constant
+    no gradient  all gradients of the trunk are zero although the loss is not
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ GROWTH = 1e3
 
 
 def check(net: Net, trials: Sequence[Trial]) -> list[Finding]:
-    """`net` in its TRAIN phase; only gradients are changed."""
+    """Check `net`, which is in phase TRAIN, on the trials. Changes only its gradients."""
     zeros: dict[str, float] = {}
     growth: dict[str, float] = {}
     with _statistics_kept(net):
@@ -45,7 +45,7 @@ def check(net: Net, trials: Sequence[Trial]) -> list[Finding]:
 
 @contextmanager
 def _statistics_kept(net: Net) -> Iterator[None]:
-    """Within the block BatchNorm may add to its running sums; then they are as before."""
+    """Restore BatchNorm's running sums after the block."""
     kept = [(each, each.array.copy()) for group in net.params.values() for each in group if each.statistic]
     try:
         yield
@@ -55,7 +55,7 @@ def _statistics_kept(net: Net) -> Iterator[None]:
 
 
 def _measure(layer: Layer, blobs: dict[str, Array], zeros: dict[str, float], growth: dict[str, float]) -> None:
-    """Add what one picture shows of a layer: the least share of zeros, the largest growth."""
+    """Update the smallest share of zeros and the largest growth of a layer with one trial."""
     name = layer.spec.name
     if not layer.spec.bottom or layer.spec.top[:1] == () or layer.spec.top[0] not in blobs:
         return
@@ -73,43 +73,43 @@ def _not_finite(trial: Trial, broken: str) -> Finding:
         "not-finite",
         "error",
         f"With {trial.name}, {broken} holds NaN or infinity.",
-        "Load sound weights; if it came about in training, go back to an earlier checkpoint and lower base_lr.",
+        "Load weights that are finite; if this arose in training, go back to an earlier checkpoint and lower base_lr.",
     )
 
 
 def _dead(zeros: dict[str, float]) -> list[Finding]:
     wholly = [name for name, share in zeros.items() if share == 1]
     nearly = [name for name, share in zeros.items() if DEAD < share < 1]
-    mend = (
+    remedy = (
         "Look at the first of these layers: load its weights, give its bias a filler above 0, check the mean that is "
-        "subtracted, or lower the base_lr that it was trained with."
+        "subtracted, or train with a lower base_lr."
     )
     findings = []
     if wholly:
-        what = f"{listed(wholly)}: all that comes out is zero for every picture, so that nothing below learns."
-        findings.append(Finding("layer-dead", "error", what, mend))
+        what = f"{listed(wholly)}: all outputs are zero for every picture, so layers below do not learn."
+        findings.append(Finding("layer-dead", "error", what, remedy))
     if nearly:
-        what = f"{listed(nearly)}: more than {100 * DEAD:g} % of what comes out is zero for every picture."
-        findings.append(Finding("layer-dead", "warning", what, mend))
+        what = f"{listed(nearly)}: more than {100 * DEAD:g} % of the outputs are zero for every picture."
+        findings.append(Finding("layer-dead", "warning", what, remedy))
     return findings
 
 
 def _exploding(growth: dict[str, float]) -> list[Finding]:
-    told = [f"{name} ({factor:.0f} times)" for name, factor in growth.items() if factor > GROWTH]
-    if not told:
+    exploding = [f"{name} ({factor:.0f} times)" for name, factor in growth.items() if factor > GROWTH]
+    if not exploding:
         return []
     return [
         Finding(
             "layer-explodes",
             "warning",
-            f"The standard deviation grows more than {GROWTH:.0f} times from bottom to top of {listed(told)}.",
+            f"The standard deviation grows more than {GROWTH:.0f} times from bottom to top of {listed(exploding)}.",
             "Check the weights of these layers and the scale of the input; start them by the msra filler.",
         )
     ]
 
 
 def _gradients(net: Net, trial: Trial) -> list[Finding]:
-    """What is wrong with the gradients of the last forward."""
+    """Run backward after the last forward and check the gradients."""
     trunk = [layer.spec.name for layer in trunk_layers(net.layers) if net.params[layer.spec.name][0].lr_mult]
     scoring = [layer.spec.name for layer in score_layers(net.layers)]
     if not trunk or not trial.labels or not net.loss > 0:
@@ -126,16 +126,16 @@ def _gradients(net: Net, trial: Trial) -> list[Finding]:
                 "Lower the loss_weight or normalise the loss; check the weights.",
             )
         ]
-    # Score layers that start at zero pass nothing down in the first iteration, but learn themselves.
-    starting = any(net.params[name][0].grad.any() and not net.params[name][0].array.any() for name in scoring)
-    if starting or any(net.params[name][0].grad.any() for name in trunk):
+    # Score layers that start at zero propagate no gradient in the first iteration, but they learn.
+    zero_scores_learn = any(net.params[name][0].grad.any() and not net.params[name][0].array.any() for name in scoring)
+    if zero_scores_learn or any(net.params[name][0].grad.any() for name in trunk):
         return []
     return [
         Finding(
             "no-gradient",
             "error",
             f"With {trial.name} the loss is {loss:.4g}, but the gradients of all {len(trunk)} layers of the trunk are "
-            "zero: nothing is learned.",
-            "See what is said of upsampling and dead layers, and whether propagate_down or lr_mult cut the way.",
+            "zero: the trunk does not learn.",
+            "See the findings on upsampling and dead layers, and check propagate_down and lr_mult.",
         )
     ]

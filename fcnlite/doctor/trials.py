@@ -1,4 +1,4 @@
-"""What the net is tried with: a few pictures of the data set, else random noise in the range of the input."""
+"""Inputs to try a net with: a few pictures of the data set, or random noise in the range of the input."""
 
 from __future__ import annotations
 
@@ -17,29 +17,29 @@ from fcnlite.net import Net
 
 PICTURES = 2
 LARGEST = 500
-"""Height and width that a picture is cut to: as large as VOC's, so that a trial takes seconds."""
+"""The largest height and width of a picture, as of VOC's; larger ones are cropped, so that a trial takes seconds."""
 
 
 @dataclass(frozen=True)
 class Trial:
-    """One picture, or noise."""
+    """The inputs of one run: a picture, or noise."""
 
     name: str
     pictures: dict[str, Array]
-    """What the net needs to score: pictures, and zeros for inputs that only give others their height and width."""
+    """The inputs for the scores: pictures, and zeros for inputs that are only references of crops."""
     labels: dict[str, Array]
     classes: int
-    """How many the label of a real picture has; 0 for noise."""
+    """The number of classes in the label of a picture; 0 for noise."""
 
 
 def trials(net: Net, dataset: Dataset | None, labelled: bool = False) -> list[Trial]:
-    """Of the data set, if its pictures fit the net's inputs; `labelled`: with its labels, else with random ones."""
+    """Trials on the data set's pictures if they fit the net's inputs, else on noise; with its labels if `labelled`."""
     preprocessing = net.info.preprocessing
     shapes = picture_shapes(net.layers, preprocessing)
     fits = all(shape[1:2] == (len(preprocessing.of(name).mean),) for name, shape in shapes.items())
     if dataset is None or not fits or len(shapes) != len(dataset.pictures):
         return [_noise(net, shapes)]
-    # One picture goes to the only input, whatever it is called.
+    # A single picture goes to a single input of any name.
     names = dict(zip(dataset.pictures, shapes, strict=True)) if len(shapes) == 1 else {each: each for each in shapes}
     if set(names) != set(dataset.pictures):
         return [_noise(net, shapes)]
@@ -48,7 +48,7 @@ def trials(net: Net, dataset: Dataset | None, labelled: bool = False) -> list[Tr
 
 
 def _samples(dataset: Dataset) -> list[Sample]:
-    """A few, evenly spread; those that cannot be read are passed over (labels.py tells of them)."""
+    """A few samples, evenly spread. Skips those that cannot be read, which labels.py reports."""
     found = []
     for i in range(min(PICTURES, len(dataset))):
         try:
@@ -59,7 +59,7 @@ def _samples(dataset: Dataset) -> list[Sample]:
 
 
 def _of_sample(net: Net, sample: Sample, names: Mapping[str, str], labelled: bool) -> Trial:
-    """`names`: the inputs that the sample's pictures are fed to."""
+    """A trial on a sample; `names` maps its pictures to the inputs of the net."""
     height, width = (min(side, LARGEST) for side in sample.label.shape)
     top, left = ((side - kept) // 2 for side, kept in zip(sample.label.shape, (height, width), strict=True))
     window = np.s_[top : top + height, left : left + width]
@@ -80,7 +80,7 @@ def _of_sample(net: Net, sample: Sample, names: Mapping[str, str], labelled: boo
 
 
 def _noise(net: Net, shapes: dict[str, Shape]) -> Trial:
-    """Bytes drawn evenly, less the mean."""
+    """A trial on uniformly drawn bytes, less the mean."""
     rng = np.random.default_rng(0)
     preprocessing = net.info.preprocessing
     pictures = {}
@@ -104,7 +104,7 @@ def _random_labels(net: Net, size: tuple[int, int] | None) -> dict[str, Array]:
     for layer in softmax_losses(net.layers):
         scores, axis = shapes.get(layer.spec.bottom[0]), layer.options.axis
         if scores is None:
-            continue  # it depends on what nobody feeds: the forward leaves the loss out
+            continue  # it depends on an input that is not fed, so forward leaves the loss out
         positions = [1 if i == axis % len(scores) else side for i, side in enumerate(scores)]
         if _is_input(net.layers, layer.spec.bottom[1]):
             labels[layer.spec.bottom[1]] = rng.integers(0, scores[axis], positions)

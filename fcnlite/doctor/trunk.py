@@ -1,7 +1,7 @@
-"""Weights that nobody transplanted: features still as they were filled.
+"""Trunks without transplanted weights, whose features still have their initial values.
 
-An FCN is a classifier's trunk under new score layers; if the copying by name went wrong, the trunk keeps what its
-filler drew, or zeros, and little is learned at the rates of fine-tuning.
+An FCN is a classifier's trunk with new score layers. If weights were not copied because of their layers' names, the
+trunk keeps the values of its fillers, or zeros, and learns little at the rates of fine-tuning.
 """
 
 from __future__ import annotations
@@ -19,30 +19,30 @@ from fcnlite.layers import Layer
 from fcnlite.net import Net
 
 LOOKED_AT = 1 << 16
-"""Values of a weight that are looked at, evenly spread: they know the deviation to 0.3 %, and cost no time."""
+"""The number of values of a weight that are examined, evenly spread; they give its deviation to 0.3 %."""
 LEAST = 200
-"""Values below which chance decides what a weight looks like."""
+"""The smallest number of values that can be compared with a filler."""
 SIGMAS = 4.0
-"""Standard errors that a filled weight may be off; one in 16,000 is further."""
+"""The most standard errors that a filled weight may deviate; one in 16,000 deviates more."""
 
 LEARNED = 1 / 20
-"""Of the weight's deviation: a bias that varies by more has learned. 1/10 and more in published nets; far less in a net
-whose training does not get on."""
+"""A bias has learned if its deviation exceeds this fraction of the weight's. Published nets have 1/10 and more, a net
+whose training does not progress far less."""
 
 GAUSSIAN, UNIFORM = 3.0, 1.8
-"""The kurtosis of both: fourth moment over squared second. Learned weights have longer tails, and more of it."""
+"""The kurtosis of both: fourth moment over squared second. Learned weights have longer tails and a larger kurtosis."""
 
 
 @dataclass(frozen=True)
 class Moments:
-    """What a filler draws."""
+    """The moments of a filler's values."""
 
     mean: float
     deviation: float
     kurtosis: float
 
     def fit(self, values: Array) -> bool:
-        """Whether `values` may be drawn so: mean, deviation and kurtosis within `SIGMAS` standard errors each."""
+        """Whether mean, deviation and kurtosis of `values` are each within `SIGMAS` standard errors."""
         count, centred = values.size, values - values.mean()
         deviation = float(np.sqrt(np.mean(centred**2)))
         if not deviation:
@@ -56,7 +56,7 @@ class Moments:
 
 
 def candidates(filler: Filler, shape: tuple[int, ...]) -> list[Moments]:
-    """What the weight may have been filled with: as described, or by xavier or msra, as builders do."""
+    """The moments of the fillers that a weight may have: the described one, and xavier and msra, which builders use."""
     fan_in, fan_out = prod(shape[1:]), prod(shape) / shape[1]
     found = []
     for fan in (fan_in, fan_out, (fan_in + fan_out) / 2):
@@ -69,7 +69,7 @@ def candidates(filler: Filler, shape: tuple[int, ...]) -> list[Moments]:
 
 
 def as_filled(weight: Array, filler: Filler) -> bool:
-    """Whether a weight cannot be told from what a filler draws."""
+    """Whether a weight cannot be distinguished from a filler's values."""
     values = spread(weight).astype(np.float64)
     return values.size >= LEAST and any(each.fit(values) for each in candidates(filler, weight.shape))
 
@@ -81,13 +81,13 @@ def spread(weight: Array) -> Array:
 
 
 def is_constant(weight: Array) -> bool:
-    """Whether all values are one. The few are asked first: all of them may be 400 MB."""
+    """Whether all values are equal. Compares a few first, since all may be 400 MB."""
     few = spread(weight)
     return bool((few == few[0]).all() and (weight == few[0]).all())
 
 
 def _bias_learned(layer: Layer, net: Net) -> bool:
-    """Whether the bias has left a constant filler: small layers may learn and keep what their weights looked like."""
+    """Whether the bias differs from its constant filler: weights of small layers may learn and still look filled."""
     weight, *biases = (each.array for each in net.params[layer.spec.name])
     if not biases or layer.options.bias_filler.type != "constant":
         return False
@@ -101,7 +101,7 @@ def check(net: Net) -> list[Finding]:
     for layer in trunk_layers(net.layers):
         name, weight = layer.spec.name, net.params[layer.spec.name][0]
         if weight.array.size > 1 and is_constant(weight.array):
-            # A fixed averaging filter may be meant; zeros are not.
+            # A fixed averaging filter may be intended; zeros are not.
             if weight.lr_mult or not weight.array.any():
                 constant.append(name)
         elif weight.lr_mult and not _bias_learned(layer, net) and as_filled(weight.array, layer.options.weight_filler):
@@ -114,8 +114,8 @@ def check(net: Net) -> list[Finding]:
                 "error",
                 f"The weights of {listed(constant)} are all zero or all equal, so that these layers compute no "
                 "features and cannot learn any.",
-                "Load the trunk's weights, with layers of the same names (fcnlite.surgery.transplant tells which fit), "
-                "or give the layers a weight_filler such as msra.",
+                "Load the trunk's weights, with layers of the same names (fcnlite.surgery.transplant reports which "
+                "fit), or give the layers a weight_filler such as msra.",
             )
         )
     if filled:
@@ -126,7 +126,7 @@ def check(net: Net) -> list[Finding]:
                 f"The weights of {listed(filled)} are as a filler draws them, so no trained trunk was transplanted "
                 "into these layers, and without BatchNorm they hardly learn from scratch.",
                 "Load a trained classifier's weights by the same layer names (train: --init; a classifier's "
-                "InnerProduct layers must be made convolutions first), or go on if you mean to start from scratch.",
+                "InnerProduct layers must be made convolutions first), or go on if you intend to start from scratch.",
             )
         )
     if from_scratch:
@@ -134,7 +134,7 @@ def check(net: Net) -> list[Finding]:
             Finding(
                 "trunk-untrained",
                 "note",
-                f"The weights of {listed(from_scratch)} are as a filler draws them; with BatchNorm behind them they "
+                f"The weights of {listed(from_scratch)} are as a filler draws them; with BatchNorm after them they "
                 "can learn from scratch.",
                 "Train the net, or load trained weights.",
             )

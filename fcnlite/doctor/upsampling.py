@@ -1,7 +1,8 @@
-"""Deconvolutions that should be bilinear upsampling (paper, section 3.3): zero, another kernel, mixing the classes.
+"""Deconvolutions that should upsample bilinearly (paper, section 3.3) but are zero, differ or mix classes.
 
-Only kernels of 2·stride or 2·stride − 1 pixels with as many outputs as inputs can be it, and only those are compared.
-The reference fixes all of them (lr_mult 0); the paper fixes the last one and lets those before it learn.
+The checks compare only deconvolutions that can be bilinear: windows of 2·stride or 2·stride − 1 pixels, with equal
+numbers of inputs and outputs. The reference fixes all of them (lr_mult 0); the paper fixes the last one and lets the
+others learn.
 """
 
 from __future__ import annotations
@@ -16,9 +17,10 @@ from fcnlite.layers.deconvolution import Deconvolution
 from fcnlite.net import Net
 
 TOLERANCE = 1e-3
-"""Of a kernel whose largest value is 1: above the rounding of float16, below what learning changes."""
+"""The largest allowed difference from bilinear weights, whose largest value is 1: more than float16 rounds, less than
+learning changes."""
 
-_INTERP = "Call fcnlite.surgery.interp(net), or load weights that have the bilinear kernel"
+_INTERP = "Call fcnlite.surgery.interp(net), or load bilinear weights"
 
 
 def check(net: Net) -> list[Finding]:
@@ -36,7 +38,7 @@ def check(net: Net) -> list[Finding]:
 
 
 def interpolates(layer: Deconvolution, inputs: int) -> bool:
-    """Whether a deconvolution's kernel, stride and channels are those of bilinear upsampling."""
+    """Whether a deconvolution's window, stride and channels are those of bilinear upsampling."""
     rows, columns, outputs = layer.geometry.rows, layer.geometry.columns, layer.options.num_output
     return (
         rows == columns
@@ -49,18 +51,18 @@ def interpolates(layer: Deconvolution, inputs: int) -> bool:
 
 
 def _compared(layer: Deconvolution, weight: Array, learns: bool) -> list[Finding]:
-    """What differs from the kernel in each class by itself and from zero between classes.
+    """Compare a weight with bilinear interpolation within each class, and with zero between classes.
 
-    Weights that learn leave both; of them only a random start is told.
+    A weight that learns changes both; for it only a random start is reported.
     """
     if learns:
         return [_random(layer)] if as_filled(weight, layer.options.weight_filler) else []
     name, classes = layer.spec.name, range(weight.shape[0])
     grouped = weight.shape[1] == 1
     own = weight[classes, 0 if grouped else classes]
-    kernel = bilinear_kernel(weight.shape[2])
-    off = float(abs(own - kernel).max())
-    # All but the diagonal, without a copy: what all hold less what the classes hold themselves.
+    bilinear = bilinear_kernel(weight.shape[2])
+    off = float(abs(own - bilinear).max())
+    # The nonzero weights off the diagonal, counted without a copy.
     mixing = 0 if grouped else np.count_nonzero(abs(weight) > TOLERANCE) - np.count_nonzero(abs(own) > TOLERANCE)
     findings = []
     if mixing:
@@ -78,9 +80,9 @@ def _compared(layer: Deconvolution, weight: Array, learns: bool) -> list[Finding
             Finding(
                 "upsampling-not-bilinear",
                 "warning",
-                f"Deconvolution {name!r} is fixed (lr_mult 0) but is not bilinear: its kernel of {len(kernel)} pixels "
-                f"is off by up to {off:.3g}, where the largest value is {kernel.max():.3g}.",
-                f"{_INTERP}; if another kernel is meant, leave it.",
+                f"Deconvolution {name!r} is fixed (lr_mult 0) but is not bilinear: its filter of {len(bilinear)} "
+                f"pixels differs by up to {off:.3g}, where the largest value is {bilinear.max():.3g}.",
+                f"{_INTERP}; if another filter is intended, leave it.",
             )
         )
     return findings
@@ -94,7 +96,7 @@ def _zero(names: list[str]) -> list[Finding]:
             "upsampling-zero",
             "error",
             f"The weights of the deconvolutions {listed(names)} are all zero: their scores are zero everywhere and no "
-            "gradient passes below them.",
+            "layer below them gets a gradient.",
             f"{_INTERP}.",
         )
     ]
@@ -104,8 +106,8 @@ def _random(layer: Deconvolution) -> Finding:
     return Finding(
         "upsampling-not-bilinear",
         "warning",
-        f"The weight of deconvolution {layer.spec.name!r} is as a random filler draws it: the scores are scrambled "
-        "until it has learned to interpolate.",
+        f"The weight of deconvolution {layer.spec.name!r} is random: the scores are scrambled until it has "
+        "learned to interpolate.",
         f"{_INTERP}; let it learn from there if it should.",
     )
 
@@ -116,5 +118,5 @@ def _learning(layer: Deconvolution, lr_mult: float, is_last: bool) -> Finding:
         "upsampling-learns",
         "warning" if is_last else "note",
         f"Deconvolution {layer.spec.name!r} learns (lr_mult {lr_mult:g}); {others}.",
-        "Write `param { lr_mult: 0 }` in the layer, unless it is meant to learn.",
+        "Write `param { lr_mult: 0 }` in the layer, unless it should learn.",
     )

@@ -25,22 +25,22 @@ from fcnlite.train import report
 from fcnlite.train.checkpoint import Best
 from fcnlite.train.norms import Norms
 from fcnlite.train.profile import Profile
-from fcnlite.train.run import Run
-from fcnlite.train.run_folder import Log
+from fcnlite.train.run import TrainingRun
+from fcnlite.train.run_folder import TrainingLog
 from fcnlite.train.timing import RemainingTime, Stopwatch
 from fcnlite.train.validation import Check, Scores, predictions
 
 Batch = dict[str, np.ndarray]
 
 
-def train(run: Run, profile: Profile | None = None) -> None:
+def train(run: TrainingRun, profile: Profile | None = None) -> None:
     """Train a run, which has started in its folder, up to its last iteration. Reports show `profile`.
 
     Raises KeyboardInterrupt, after a checkpoint, when the process is asked to stop. Raises `TrainingError` for a loss
     or parameters that are not finite, and keeps the last good checkpoint; also where the last checkpoint could not be
     written.
     """
-    with closing(Log(run.folder)) as log:
+    with closing(TrainingLog(run.folder)) as log:
         _Loop(run, profile, log).train()
 
 
@@ -51,7 +51,7 @@ class _Loop:
     one stays.
     """
 
-    def __init__(self, run: Run, profile: Profile | None, log: Log) -> None:
+    def __init__(self, run: TrainingRun, profile: Profile | None, log: TrainingLog) -> None:
         self.run = run
         self._profile = profile
         self._log = log

@@ -42,7 +42,7 @@ def test_an_error_ends_with_status_1(tmp_path: Path, command: Command) -> None:
     net.save(tmp_path / "ill.h5")
     ended = command(doctor.main, tmp_path / "ill.h5")
     assert ended.status == 1
-    assert ended.out.startswith("error: crop-misaligned\n  Crop 'score' cuts 'upscore' to lie over 'data' at offset 3")
+    assert ended.out.startswith("error: crop-misaligned\n  Crop 'score' aligns 'upscore' with 'data' at offset 3")
     assert ended.out.endswith("\n1 error\n")
 
 

@@ -1,4 +1,4 @@
-"""A healthy net, which tests make ill in one way each."""
+"""A small FCN without faults, in which each test makes one."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ CLASSES = 6
 
 
 def small_fcn(pad: int = 20, side: int = 64, normalization: str = "VALID") -> NetSpec:
-    """The reference's form, small: stride 4, an fc6 without pad, scores of pool1 fused in."""
+    """A small net like the reference's: stride 4, an unpadded fc6, and a skip from pool1."""
     net = Builder("small")
     net.input("data", 1, 3, side, side)
     net.input("label", 1, 1, side, side)
@@ -39,7 +39,7 @@ def small_fcn(pad: int = 20, side: int = 64, normalization: str = "VALID") -> Ne
 
 
 def net_of(spec: NetSpec, info: ModelInfo | None = None, phase: str = "TRAIN") -> Net:
-    """A net with weights of long tails, as learning makes them, and bilinear upsampling."""
+    """A net with long-tailed weights, as training makes them, and bilinear upsampling."""
     net = Net(spec, phase=phase, info=info)
     rng = np.random.default_rng(5)
     for layer in net.layers:
@@ -56,7 +56,7 @@ def healthy() -> Net:
 
 
 def changed(spec: NetSpec, name: str, /, *, without: Iterable[str] = (), **options: Any) -> NetSpec:
-    """`spec` with other options in one layer; `param` and `loss_weight` are fields of its own."""
+    """`spec` with changed options in one layer; `param` and `loss_weight` change the fields of that name."""
     fields = {key: options.pop(key) for key in ("param", "loss_weight") if key in options}
 
     def change(layer: LayerSpec) -> LayerSpec:
@@ -66,11 +66,12 @@ def changed(spec: NetSpec, name: str, /, *, without: Iterable[str] = (), **optio
     return dataclasses.replace(spec, layers=tuple(change(each) if each.name == name else each for each in spec))
 
 
-def told(findings: Iterable[Finding]) -> list[tuple[str, str]]:
+def severities(findings: Iterable[Finding]) -> list[tuple[str, str]]:
+    """The severity and id of each finding."""
     return [(each.severity, each.id) for each in findings]
 
 
-class Labels(Dataset):
+class LabelledPictures(Dataset):
     """Gray pictures with given labels."""
 
     splits = ("train",)
