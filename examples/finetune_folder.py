@@ -2,8 +2,8 @@
 
     python examples/finetune_folder.py weights.h5 photos mine.h5
 
-`photos` holds images/ and labels/ as `--data folder` wants them. The command does it with checkpoints, curves and a
-report, if it is told of the net in weights.h5, such as lite-fcn8s at a quarter of its width:
+`photos` holds images/ and labels/ as `--data folder` expects. The command does it with checkpoints, curves and a
+report, if weights.h5 has one of the models, such as lite-fcn8s at a quarter of its width:
 
     python -m fcnlite.train --init weights.h5 --model lite-fcn8s --width 0.25 --data folder --root photos \\
         --solver AdamW --base-lr 3e-4 --lr-policy poly --power 1 --weight-decay 0.01 --iterations 500 \\

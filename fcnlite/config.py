@@ -13,17 +13,17 @@ from typing import Any, SupportsIndex
 from fcnlite.errors import FcnliteError
 
 SCRATCH_BYTES = 64 << 20
-"""The most scratch memory that one layer takes beside its blobs (im2col's columns)."""
+"""The most scratch memory that one layer takes in addition to its blobs (im2col's columns)."""
 
 PARAMETER_BYTES = 8 << 30
-"""The most that one parameter may take: a description from a stranger may ask for anything."""
+"""The most memory that one parameter may take; an untrusted description may request any size."""
 
 BLOB_BYTES = 64 << 30
-"""The most that one blob may take, for the same reason."""
+"""The most memory that one blob may take, for the same reason."""
 
 MOST_THREADS = 1024
-"""More than any machine gains by: each has scratch memory of its own, and OpenMP ends a process that it finds no
-threads for. Not a multiple of this machine's cores, since a run is resumed with its number on any machine.
+"""The most threads: more than any machine can use. Each needs its own scratch memory, and OpenMP aborts a process for
+which it cannot create threads. The limit does not depend on the cores, so that a run can be resumed on any machine.
 """
 
 _threads: int | None = None
@@ -38,9 +38,9 @@ def available_threads() -> int:
 
 
 def num_threads() -> int:
-    """Threads that fcnlite's kernels use: `set_num_threads`, else OMP_NUM_THREADS, else all cores.
+    """The number of threads of fcnlite's kernels: `set_num_threads`, else OMP_NUM_THREADS, else all cores.
 
-    Raises `FcnliteError` where OMP_NUM_THREADS is no number of threads.
+    Raises `FcnliteError` if OMP_NUM_THREADS is not a number of threads.
     """
     if _threads is not None:
         return _threads
@@ -49,12 +49,12 @@ def num_threads() -> int:
 
 
 def _parsed(asked: str) -> int:
-    """What OMP_NUM_THREADS asks for. A list is for OpenMP's nested loops, which ours are not: the first counts."""
+    """The number in OMP_NUM_THREADS; the first of a list, whose others are for nested loops, which we do not have."""
     found = re.fullmatch(r"([0-9]{1,9})\s*(,\s*[0-9]+\s*)*", asked)
     if found and 1 <= int(found[1]) <= MOST_THREADS:
         return int(found[1])
     raise FcnliteError(
-        f"OMP_NUM_THREADS is {asked!r}; expected a number of threads from 1 to {MOST_THREADS}, or a list of such, of "
+        f"OMP_NUM_THREADS is {asked!r}; expected a number of threads from 1 to {MOST_THREADS}, or a list of them, of "
         "which the first counts: correct it, or unset it for all cores."
     )
 
@@ -62,8 +62,8 @@ def _parsed(asked: str) -> int:
 def set_num_threads(threads: SupportsIndex) -> None:
     """Use `threads` threads in our kernels and in the BLAS libraries.
 
-    Raises ValueError for what is no whole number from 1 to `MOST_THREADS`. A forked child computes with one, and may
-    not have more: it does not have its parent's threads, and would wait for them forever.
+    Raises ValueError unless `threads` is a whole number from 1 to `MOST_THREADS`. A forked child computes with one
+    thread and cannot have more: it does not have its parent's threads, and would wait for them forever.
     """
     global _threads
     try:
@@ -82,11 +82,11 @@ def set_num_threads(threads: SupportsIndex) -> None:
 
 
 def limit_blas(threads: int) -> Callable[[], None]:
-    """Set the BLAS libraries to `threads` threads; the function returned sets them back, or to what
-    `set_num_threads` has been asked for meanwhile.
+    """Set the BLAS libraries to `threads` threads. The returned function restores the number before, or sets the one
+    that `set_num_threads` has set since.
 
-    threadpoolctl lets only the first thread that asks switch them, and ignores others while that one lives. So one
-    thread of ours asks for all.
+    threadpoolctl lets only the first thread that calls it change the number, and ignores others while that one lives.
+    So one thread of ours makes all calls.
     """
     before = _threads
     limits = _switcher().submit(lambda: blas().limit(limits=threads, user_api="blas")).result()
@@ -102,7 +102,7 @@ def limit_blas(threads: int) -> Callable[[], None]:
 
 @functools.cache
 def blas() -> Any:
-    """The controller of all BLAS libraries' threads; one long-lived, since making one costs ten times a switch."""
+    """The controller of all BLAS libraries' threads. Kept, since making one takes ten times as long as a switch."""
     # A controller knows only the libraries that are loaded when it is made.
     import numpy  # noqa: F401
     from threadpoolctl import ThreadpoolController
@@ -111,7 +111,7 @@ def blas() -> Any:
 
 
 def forget_blas() -> None:
-    """Look for the BLAS libraries again, after one was loaded; it gets the threads that were set."""
+    """Find the BLAS libraries again after one was loaded, and apply the number of threads that was set."""
     blas.cache_clear()
     if _threads is not None:
         limit_blas(_threads)
@@ -123,7 +123,7 @@ def _switcher() -> ThreadPoolExecutor:
 
 
 def _after_fork() -> None:
-    """A forked child has neither our thread nor those of the kernels, which it would wait for."""
+    """Use one thread in a forked child, which has neither our thread nor those of the kernels."""
     global _threads, _forked
     _threads, _forked = 1, True
     _switcher.cache_clear()

@@ -1,7 +1,7 @@
-"""Our exceptions.
+"""The exceptions of fcnlite.
 
 Every message is one sentence that a user can act on: it names the file, layer or option, what was found,
-what was expected, and how to mend it. Commands print it and exit with status 1.
+what was expected, and how to correct it. Commands print it and exit with status 1.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ class FileError(FcnliteError):
 
 
 class SpecError(FcnliteError):
-    """A network or solver description is wrong: an unknown type or option, a blob nobody makes."""
+    """A network or solver description is wrong: an unknown type or option, a blob that no layer makes."""
 
 
 class ShapeError(FcnliteError):
@@ -36,40 +36,40 @@ class GradientError(FcnliteError):
 
 
 class TrainingError(FcnliteError):
-    """Training cannot start or go on: a run folder in use, a resume that does not fit, NaN in the loss."""
+    """Training cannot start or continue: a run folder in use, a resume that does not fit, NaN in the loss."""
 
 
 class UnknownNameError(SpecError, KeyError):
-    """A mapping of ours holds nothing under this name; a `KeyError` too, as of any mapping."""
+    """A mapping does not hold this name; a `KeyError` too, as for any mapping."""
 
     def __str__(self) -> str:
         return str(self.args[0])  # KeyError's would be its repr
 
 
 _LONG = 60
-"""Characters of a name that are shown."""
+"""The most characters of a name to show."""
 
 
 _LEAST = 0.5
 _BELOW_BEST = 0.25
-"""How alike names must be to be told, from 0 to 1, and how much less alike than the best."""
+"""The least similarity of names to suggest, from 0 to 1, and the most by which it may be below the best."""
 
 
 def near(name: str, known: Iterable[str], most: int = 3) -> list[str]:
-    """The known names that are much like `name`, closest first.
+    """The known names that are similar to `name`, closest first.
 
-    Case and punctuation do not count, and names that share their words are alike: FCN-8s and voc-fcn8s.
+    Case and punctuation do not count, and names that share words are similar: FCN-8s and voc-fcn8s.
     """
     likeness = {each: _likeness(name[:_LONG], each) for each in sorted(set(known))}
     best = max(likeness.values(), default=0.0)
     found = [each for each, value in likeness.items() if value >= max(_LEAST, best - _BELOW_BEST)]
-    if best == 1:  # the same but for case and punctuation
+    if best == 1:  # equal except for case and punctuation
         found = [each for each in found if likeness[each] == 1]
     return sorted(found, key=lambda each: -likeness[each])[:most]
 
 
 def _likeness(name: str, known: str) -> float:
-    """How alike two names are, from 0 to 1."""
+    """The similarity of two names, from 0 to 1."""
     (one, words), (other, others) = _words(name), _words(known)
     if not one or not other:
         return 0.0
@@ -85,7 +85,7 @@ def _likeness(name: str, known: str) -> float:
 
 
 def _words(name: str) -> tuple[str, frozenset[str]]:
-    """The letters and digits of a name in lower case, and its words: numbers apart from letters."""
+    """The letters and digits of a name in lower case, and its words: numbers separate from letters."""
     lower = name.lower()
     return re.sub("[^a-z0-9]", "", lower), frozenset(re.findall("[a-z]+|[0-9]+", lower))
 

@@ -1,4 +1,4 @@
-"""Files: written whole or not at all."""
+"""Reads files, and writes them completely or not at all."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ from fcnlite.errors import FileError
 
 @contextmanager
 def atomic_write(path: str | os.PathLike[str]) -> Iterator[Path]:
-    """Yield a temporary path beside `path`; rename it onto `path` once the block has ended well.
+    """Yield a temporary path in the folder of `path`; rename it to `path` if the block succeeds.
 
-    A reader sees the old file or the new one, never a part, also after a crash (the data are synced
-    before the rename). An `OSError` (a full disk, a missing or forbidden folder) becomes a `FileError`,
-    the temporary file is removed and what stood at `path` before stays.
+    A reader sees the old file or the new one, never a part, even after a crash (the data are synced before the
+    rename). An `OSError` (a full disk, a missing or forbidden folder) becomes a `FileError`; the temporary file is
+    removed, and an earlier file at `path` is unchanged.
     """
     target = Path(path)
     temporary: Path | None = None
@@ -41,7 +41,7 @@ def atomic_write(path: str | os.PathLike[str]) -> Iterator[Path]:
         temporary.replace(target)
     except OSError as error:
         reason = error.strerror or str(error)
-        message = f"{target}: cannot be written ({reason}); what stood there before is unchanged."
+        message = f"{target}: cannot be written ({reason}); an earlier file there is unchanged."
         raise FileError(message) from error
     finally:
         if temporary is not None:
@@ -49,12 +49,12 @@ def atomic_write(path: str | os.PathLike[str]) -> Iterator[Path]:
 
 
 def remove_leftovers(path: str | os.PathLike[str]) -> None:
-    """Remove the temporary files of writes to `path` that were killed; for who knows that nobody is writing it now.
+    """Remove the temporary files of killed writes to `path`. No other process may be writing it.
 
-    Raises `FileError` for one that stays.
+    Raises `FileError` for a file that cannot be removed.
     """
     target = Path(path)
-    # What mkstemp makes of the prefix and suffix that atomic_write gives it.
+    # The names that mkstemp makes from the prefix and suffix of atomic_write.
     leftover = re.compile(rf"\.{re.escape(target.name)}\.[a-z0-9_]{{8}}{re.escape(target.suffix)}")
     try:
         with os.scandir(target.parent) as entries:
@@ -73,7 +73,7 @@ def _umask() -> int:
 
 @contextmanager
 def reading(path: str | os.PathLike[str], buffering: int = -1) -> Iterator[BinaryIO]:
-    """The open file; that it is missing or unreadable, also later in the block, is a `FileError`."""
+    """The open file. Raises `FileError` if it is missing or unreadable, also later in the block."""
     try:
         with Path(path).open("rb", buffering) as stream:
             yield stream
@@ -86,7 +86,7 @@ def reading(path: str | os.PathLike[str], buffering: int = -1) -> Iterator[Binar
 
 
 def _is_name(path: str | os.PathLike[str]) -> bool:
-    """Whether a file could be called so: no NUL byte, no half of a surrogate pair."""
+    """Whether this can be the name of a file: without NUL bytes and halves of surrogate pairs."""
     try:
         return b"\0" not in os.fsencode(path)
     except ValueError:
@@ -94,13 +94,13 @@ def _is_name(path: str | os.PathLike[str]) -> bool:
 
 
 def read_bytes(path: str | os.PathLike[str]) -> bytes:
-    """The content of `path`; a missing or unreadable file is a `FileError`."""
+    """The content of `path`. Raises `FileError` for a missing or unreadable file."""
     with reading(path) as stream:
         return stream.read()
 
 
 def read_text(path: str | os.PathLike[str]) -> str:
-    """The UTF-8 text of `path`, without a byte-order mark; a missing, unreadable or binary file is a `FileError`."""
+    """The UTF-8 text of `path`, without a byte-order mark. Raises `FileError` if it cannot be read as such."""
     try:
         return read_bytes(path).decode("utf-8-sig")
     except UnicodeDecodeError as error:
@@ -108,9 +108,9 @@ def read_text(path: str | os.PathLike[str]) -> str:
 
 
 def beside(path: str | os.PathLike[str], name: str) -> Path:
-    """The file `name` that the file `path` speaks of: beside it, else in the working directory.
+    """The file `name` that the file `path` refers to: in the same folder, or else in the working directory.
 
-    Raises `FileError` where it is in neither place.
+    Raises `FileError` if it is in neither.
     """
     candidates = [Path(path).parent / name, Path(name)]
     for candidate in candidates:
@@ -127,17 +127,17 @@ def cannot_read(path: str | os.PathLike[str], error: OSError) -> FileError:
 
 
 def _no_name(path: str | os.PathLike[str], error: ValueError) -> FileError:
-    """For paths with a NUL byte or half a surrogate pair, which files of strangers can bring in."""
+    """The error for a path with a NUL byte or half a surrogate pair, which a malicious file can contain."""
     return FileError(f"{str(path)!r}: cannot be the name of a file ({error}).")
 
 
 def release(array: Array) -> None:
-    """Let go of the memory behind an array that is mapped from a file: whoever reads it again gets it from the file.
+    """Release the memory of an array that is mapped from a file; a later read gets it from the file again.
 
-    Any other array stays as it is.
+    Does nothing for other arrays.
     """
     base: Any = array
-    writeable = False  # it itself, or what it is a read-only view of: then the file may not hold what it holds
+    writeable = False  # whether the array or one that it views is writable, and so may differ from the file
     while isinstance(base, np.ndarray):
         writeable = writeable or base.flags.writeable
         base = base.base

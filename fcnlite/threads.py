@@ -1,8 +1,8 @@
-"""Our threads: a layer's work in a few large shares, one a thread, with BLAS at one thread inside.
+"""Divides a layer's work among threads in large shares, one for each thread; BLAS uses one thread inside.
 
-Every wait for another thread costs a time slice where other programs want the cores. So the plain path waits once a
-layer, at its end, not twice for every matrix product. Work is shared out by counts alone, never by who is free: the
-same number of threads gives the same sums.
+On a busy machine every wait for another thread costs a time slice. So the reference path waits once a layer, at its
+end, not twice for every matrix product. Shares depend only on counts, never on which thread is free: the same number of
+threads gives the same sums.
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ def for_each(work: Callable[[T], None], items: Sequence[T]) -> None:
         try:
             chunk(*chunks[0])
         finally:
-            # Also after an error nobody must write to our arrays any more.
+            # After an error too, no thread may still write to the arrays.
             errors = [other.exception() for other in others]
     for error in errors:
         if error is not None:

@@ -1,13 +1,13 @@
 """Compute rows and columns that a wide pad makes equal once.
 
-    before      rows of a pooling's output:       border | a a a a a a | what the picture reaches | a a a a a a | border
-    after       with a smaller first pad:         border | a | what the picture reaches | a | border
+    before      rows of a pooling's output:       border | a a a a a a | dependent on the picture | a a a a a a | border
+    after       with a smaller first pad:         border | a | dependent on the picture | a | border
                 its readers read each a six times (`Problem.sources`, `Value.repeats`)
 
-    condition   training, and elision is wanted
+    condition   training, and elision is enabled
                 a chain of convolutions and max poolings, from a convolution with a wide pad to a max pooling; each is
                 the only reader of the one before; only convolutions read the last, which is not an output
-                the rows behind the smaller pad, repeated, have the value numbers of the rows before
+                the rows after the smaller pad, repeated, have the value numbers of the rows before
 
 Exact: equal rows have equal value numbers (value_numbers.py), and the condition compares those of all values of the
 chain, for each size. The gradient of a row that is read several times is the sum of the gradients of its copies
@@ -96,7 +96,7 @@ class Shorter:
     sources: Array
     """The rows of the picture, including the smaller pad; −1 is a row of zeros."""
     repeats: list[Array]
-    """For every value of the chain: for each row behind the old pad, the equal row behind the smaller one."""
+    """For every value of the chain: for each row after the old pad, the equal row after the smaller one."""
     fewer: bool
     """Whether the pad is smaller than before."""
 
@@ -110,16 +110,16 @@ def _shorter_padding(chain: Sequence[Operation], axis: Axis) -> Shorter:
     runs = _run(rows[-1]), _run(rows[-1][::-1])
     pads = _run_of_zeros(sources), _run_of_zeros(sources[::-1])
     # Keep some pad, so that the runs stay apart from the picture.
-    before, behind = (
+    leading, trailing = (
         min((run - 1) * stride, max(pad - 1, 0) // stride * stride) for run, pad in zip(runs, pads, strict=True)
     )
-    shortened = sources[before : len(sources) - behind]
+    shortened = sources[leading : len(sources) - trailing]
     try:
         fewer, _ = _number_chain(chain, axis, shortened, table)
     except ShapeError:  # a window no longer fits
         fewer = [[] for _ in chain]
     repeats = [each for was, now in zip(rows, fewer, strict=True) if (each := _repeats(was, now)) is not None]
-    if before + behind == 0 or len(repeats) < len(chain):
+    if leading + trailing == 0 or len(repeats) < len(chain):
         return Shorter(sources, [np.arange(len(each)) for each in rows], False)
     return Shorter(shortened, repeats, True)
 

@@ -35,8 +35,8 @@ def _pooling(graph: OnnxGraph, layer: Any, bottom: list[OnnxValue]) -> list[str]
     windows = layer.windows
     ends = [_far_pad(window, layer) for window in windows]
     pads = [window.pad for window in windows]
-    kernel, stride = ([getattr(window, name) for window in windows] for name in ("size", "stride"))
-    how: dict[str, Any] = {"kernel_shape": kernel, "strides": stride}
+    kernel_shape, strides = ([getattr(window, name) for window in windows] for name in ("size", "stride"))
+    how: dict[str, Any] = {"kernel_shape": kernel_shape, "strides": strides}
     if not average:
         return [graph.add("MaxPool", x.name, pads=[*pads, *ends], **how)]
     # Caffe divides by a window size that includes its padding but excludes the positions that rounding up adds. So its
