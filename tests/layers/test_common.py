@@ -32,7 +32,7 @@ ITERATION = 7
 
 def draw_example(data: st.DataObject, type_: str) -> Example:
     if type_ not in EXAMPLES:
-        pytest.fail(f"layer type {type_} is registered, but tests/layers/examples.py draws nothing for it")
+        pytest.fail(f"layer type {type_} is registered, but tests/layers/examples/ has no strategy for it")
     return data.draw(EXAMPLES[type_])
 
 
