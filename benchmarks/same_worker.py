@@ -124,7 +124,7 @@ def fill_zeros(net: Any, seed: int) -> None:
 
 
 def zoo_inputs(net: Any, size: tuple[int, int], classes: list[int], seed: int) -> dict[str, Any]:
-    """Pictures and labels; `size` where the net takes any, which its labels' shape tells."""
+    """Pictures and labels, of height and width `size` if the net takes any; the shape of its labels shows this."""
     rng = np.random.default_rng(seed)
     shapes = input_shapes(net)
     any_size = any(name in LABELS and len(shape) == 4 for name, shape in shapes.items())

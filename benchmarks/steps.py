@@ -22,7 +22,7 @@ from fcnlite.net import Net
 
 
 @dataclass(frozen=True)
-class Step:
+class MeasuredStep:
     """One operation of a plan."""
 
     layers: str
@@ -43,13 +43,13 @@ def direct_work(net: Net, shapes: Mapping[str, Shape]) -> int:
     return 2 * sum(layer.macs(bottoms, tops) for layer, bottoms, tops in net.shapes(shapes))
 
 
-def measure(plan: Plan, blobs: Mapping[str, np.ndarray], repeats: int) -> list[Step]:
+def measure(plan: Plan, blobs: Mapping[str, np.ndarray], repeats: int) -> list[MeasuredStep]:
     """Every step of the plan, with the seconds of its fastest of `repeats` passes."""
     steps = []
     for operation, seconds in zip(plan.graph.operations, report.measure(plan, blobs, repeats), strict=True):
         cost = operation.cost(plan.machine.threads)
         layers = ", ".join(operation.layers) or operation.inputs[0].name
-        steps.append(Step(layers, operation.describe(), seconds, cost.needed, cost.memory))
+        steps.append(MeasuredStep(layers, operation.describe(), seconds, cost.needed, cost.memory))
     return steps
 
 
@@ -58,7 +58,7 @@ def floors(products: float, memory: float, sgemm: float, copied: float, threads:
     return products / sgemm / threads, memory / copied
 
 
-def show(steps: Sequence[Step], sgemm: float, copied: float, threads: int) -> str:
+def show(steps: Sequence[MeasuredStep], sgemm: float, copied: float, threads: int) -> str:
     """The Markdown table. `sgemm`: multiplications and additions per second of one core; `copied`: bytes per second."""
     lines = [
         "| layers | step | ms | arithmetic floor, ms | memory floor, ms | floor / measured |",

@@ -291,7 +291,7 @@ def test_a_profile_has_every_step_of_the_plan() -> None:
 
 
 def test_floors_are_counts_over_rates() -> None:
-    found = [steps.Step("conv", "direct", 0.004, 2e9, 1e6), steps.Step("pool", "max", 0.001, 0, 5e6)]
+    found = [steps.MeasuredStep("conv", "direct", 0.004, 2e9, 1e6), steps.MeasuredStep("pool", "max", 0.001, 0, 5e6)]
     shown = steps.show(found, 500e9, 10e9, 2)
     rows = [[cell.strip() for cell in line.strip("|").split("|")] for line in shown.splitlines()[2:]]
     assert rows[0] == ["conv", "direct", "4.00", "2.00", "0.10", "50 %"]

@@ -28,8 +28,8 @@ def compile_schedule(
 ) -> Plan:
     """The plan for `schedule`, whose versions have `shapes`.
 
-    `training`: whether a backward pass can follow. `in_full`: versions that a plan for training stores with all of their
-    rows, where it may store only one of several equal rows of other values (elide_padding).
+    `training`: whether a backward pass can follow. `in_full`: versions that a plan for training stores with all of
+    their rows; of other values it may store only one of several equal rows (elide_padding).
     """
     graph = _graph(schedule, shapes, training, in_full)
     passes = passes_for("training" if training else "inference")

@@ -1,9 +1,9 @@
-"""The memory that a net's passes work in. Arrays with disjoint lifetimes share a place.
+"""The memory of a net's forward and backward passes. Arrays with disjoint lifetimes share memory.
 
 A plan knows all arrays of a forward pass. The lifetime of a buffer is from the step that writes it to the last that
 reads it. Buffers with overlapping lifetimes are placed apart, the largest first, each at the lowest address that is
-free. The arrays of a backward pass depend on the gradients that are asked for. They are placed when they are made, at
-the lowest address that is free while others are still held.
+free. The arrays of a backward pass depend on the gradients that are requested. They are placed when they are made, at
+the lowest free address.
 """
 
 from __future__ import annotations
@@ -19,13 +19,13 @@ import numpy as np
 from fcnlite.arrays import Array, Shape
 
 ALIGNMENT = 16
-"""Floats: a cache line, and the widest vector."""
+"""The alignment in floats: a cache line, and the widest vector."""
 KEPT_BYTES = 32 << 20
 """The least size of outputs that are kept: malloc already caches smaller ones (glibc: M_MMAP_THRESHOLD)."""
 KEPT_CALLS = 4
-"""Outputs that were not lent during the last calls, as many as this, are freed."""
+"""The number of calls after which outputs that were not lent again are freed."""
 LARGE = 1 << 28
-"""Floats above which lending memory is freed, if less than a quarter of it was used lately."""
+"""Floats of lending memory above which it is freed if less than a quarter of it was used recently."""
 
 
 @dataclass
@@ -73,16 +73,16 @@ class Arena:
         return sum(each.memory.size for each in (self._planned, *self._lending))
 
     def of(self, floats: int) -> Array:
-        """Memory of `floats` for a plan; it may be that of the last call."""
+        """Memory of `floats` for a plan; may be the memory that the last call returned."""
         if self._planned.memory.size < floats:
             self._planned = _Piece(0)  # free it before the new one is made
             self._planned = _Piece(floats)
         return self._planned.memory
 
     def lend(self, shape: Shape) -> Array:
-        """An array of this shape; its memory is lent again when nobody holds it or a view of it any more.
+        """An array of this shape; its memory is lent again after the last reference to it or to a view of it.
 
-        Memory that is new to the process costs more time than the arithmetic of many operations.
+        Using memory that is new to the process takes longer than the arithmetic of many operations.
         """
         floats = prod(shape)
         if not floats:
@@ -106,7 +106,7 @@ class Arena:
         return any(np.may_share_memory(array, each.memory) for each in (self._planned, *self._lending))
 
     def taken(self, array: Array) -> Array:
-        """The array, if it is in this arena and as operations read it; otherwise a copy, to be used in its place."""
+        """The array, if it is in this arena and contiguous float32; otherwise a copy that is."""
         if array.dtype == np.float32 and array.flags.c_contiguous and self.holds(array):
             return array
         copy = self.lend(array.shape)
@@ -146,7 +146,7 @@ def _references(lent: _Part | _Output) -> int:
 
 
 _FREE = _references(_Part(0, 1, np.empty(1)))
-"""The number of references to a lent array that nobody holds any more."""
+"""The number of references to a lent array that has no other holder."""
 
 
 class _Piece:
@@ -169,17 +169,17 @@ class _Piece:
             start = _rounded(each.stop)
         if start + floats > self.memory.size:
             return None
-        # It is made from a buffer, not from an array: views of it then hold this array, not the whole piece.
+        # Made from a buffer, not from an array, so that its views refer to this array, not to the whole piece.
         array = np.frombuffer(self.memory.data[start : start + floats], np.float32)
         insort(self._parts, _Part(start, start + floats, array))
         return array
 
 
 class Outputs:
-    """The arrays that callers get. Each belongs to the caller while anybody holds it or a view of it.
+    """The arrays that callers get. Each belongs to the caller as long as there are references to it or to a view of it.
 
-    The C library returns large arrays to the system at once, and memory that is new to the process costs more time than
-    many operations. So the arrays of the last few calls are kept, and lent again when nobody holds them.
+    The C library returns large arrays to the system immediately, and using memory that is new to the process takes
+    longer than many operations. So the arrays of the last few calls are kept, and lent again once they are free.
     """
 
     def __init__(self) -> None:
@@ -202,7 +202,7 @@ class Outputs:
 
 
 def aligned(floats: int) -> Array:
-    """New memory that begins at a cache line: a vector that spans two lines takes two loads."""
+    """New memory that begins at a cache line, since a vector that spans two lines takes two loads."""
     raw = np.empty(floats + ALIGNMENT, np.float32)
     start = -(raw.ctypes.data // 4) % ALIGNMENT
     return raw[start : start + floats]

@@ -20,7 +20,7 @@ from fcnlite.graph.schedule import Schedule
 
 
 @dataclass(frozen=True, eq=False)
-class Step:
+class PlanStep:
     """One operation of a plan, with what it needs to run."""
 
     operation: Operation
@@ -43,7 +43,7 @@ class Plan:
         self.notes = notes
         """What each compiler pass did, by its name: a line for each change."""
         last = _last_steps(graph)
-        self.steps: list[Step] = []
+        self.steps: list[PlanStep] = []
         self._buffers: dict[Value, Buffer] = {}
         end = len(graph.operations)
         callers: set[Value] = set() if graph.training else graph.outs
@@ -51,7 +51,7 @@ class Plan:
             set_up = operation.set_up(machine)
             scratch = Buffer(set_up.scratch, i, i)
             kept = Buffer(set_up.kept, i, end if graph.training else i)
-            self.steps.append(Step(operation, set_up, scratch, kept, []))
+            self.steps.append(PlanStep(operation, set_up, scratch, kept, []))
             for value in operation.outputs:
                 if not operation.aliases and value not in callers:
                     self._buffers[value] = Buffer(value.floats, i, last.get(value, i))
@@ -167,7 +167,7 @@ class PlanPass(Pass[Value]):
 
 
 def _backward(
-    step: Step,
+    step: PlanStep,
     saved: Any,
     machine: Machine,
     dtop: list[Array],

@@ -98,15 +98,15 @@ def check_gradients(
     made = create(layer, phase) if isinstance(layer, LayerSpec) else layer
     if isinstance(made, UnknownLayer):
         raise made.error()
-    trial = _Trial(made, [np.array(each, np.float64) for each in bottom], params, seed)
-    found = trial.gradients()
+    checked = _CheckedLayer(made, [np.array(each, np.float64) for each in bottom], params, seed)
+    found = checked.gradients()
     if any(each.worst is not None for each in found):
         lines = "\n".join(f"  {each}" for each in found)
-        raise GradientError(f"{trial.name}: backward does not fit forward:\n{lines}")
+        raise GradientError(f"{checked.name}: backward does not fit forward:\n{lines}")
     return found
 
 
-class _Trial:
+class _CheckedLayer:
     """One layer with values for its bottoms and parameters and with weights for its tops."""
 
     def __init__(self, layer: Layer, bottom: list[Array], params: Sequence[Any] | None, seed: int) -> None:

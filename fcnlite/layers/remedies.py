@@ -31,28 +31,30 @@ def remedy(before: Sequence[LayerSpec], crop: LayerSpec, fed: Mapping[str, Shape
 
     `fed` gives the shapes of the inputs; without it, only offsets are checked, not sizes.
     """
-    trial = _Trial(before, crop, fed, phase)
-    found = trial.offset(before, fed)
+    problem = _ImpossibleCrop(before, crop, fed, phase)
+    found = problem.offset(before, fed)
     if found is not None:
         return f"Write `offset: {found}` in {crop.name!r}, which aligns the two."
     suggestions = []
-    for words, layers in trial.changes():
-        found = trial.offset(layers, fed)
+    for words, layers in problem.changes():
+        found = problem.offset(layers, fed)
         if found is not None:
             suggestions.append(f"give {words} and {crop.name!r} `offset: {found}`")
             break
     if fed is not None:
-        larger = trial.larger()
+        larger = problem.larger()
         if larger is not None:
             suggestions.append(f"feed pictures that are {larger}")
     if not suggestions:
         return ""
-    why = "" if trial.over_input else " (a pad of a layer on both paths cancels out)"
+    why = "" if problem.over_input else " (a pad of a layer on both paths cancels out)"
     sentence = ", or ".join(suggestions) + why
     return sentence[0].upper() + sentence[1:] + "."
 
 
-class _Trial:
+class _ImpossibleCrop:
+    """A crop that fails, with the layers before it, and the changes that might make it possible."""
+
     def __init__(
         self, before: Sequence[LayerSpec], crop: LayerSpec, fed: Mapping[str, Shape] | None, phase: str
     ) -> None:
@@ -66,7 +68,7 @@ class _Trial:
         self._crop, self._fed, self._phase = crop, fed, phase
 
     def offset(self, layers: Sequence[LayerSpec], fed: Mapping[str, Shape] | None) -> int | None:
-        """The offset that makes the crop aligned and possible with these layers; None if there is none."""
+        """The offset that makes the crop aligned and possible with these layers; None if no offset does."""
         try:
             known = [placements(links(layers, axis, self._phase)) for axis in (0, 1)]
             rows, columns = (crop_offset(each, self._blob, self._reference) for each in known)

@@ -12,7 +12,7 @@ from fcnlite._cli.running import check_environment, run_command
 from fcnlite.train import arguments as _arguments
 from fcnlite.train import recipes
 from fcnlite.train.initial_weights import recorded_model
-from fcnlite.train.plan import Plan
+from fcnlite.train.plan import TrainingPlan
 from fcnlite.train.run_folder import RunFolder
 from fcnlite.train.training import train
 
@@ -32,10 +32,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
         folder.check_free()
     with folder.claimed():
         if given.resume:
-            plan = Plan.resume(folder, options)
+            plan = TrainingPlan.resume(folder, options)
         else:
             stages = recipes.stages(given.recipe, {**_of_init(given), **options})
-            plan = Plan.begin(folder, stages, overwrite=given.overwrite)
+            plan = TrainingPlan.begin(folder, stages, overwrite=given.overwrite)
         train(plan, _arguments.policy_of(given), given.profile)
 
 

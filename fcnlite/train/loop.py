@@ -25,21 +25,21 @@ from fcnlite.train import report
 from fcnlite.train.checkpoint import Best
 from fcnlite.train.norms import Norms
 from fcnlite.train.profile import Profile
-from fcnlite.train.run import Run
-from fcnlite.train.run_folder import Log
+from fcnlite.train.run import TrainingRun
+from fcnlite.train.run_folder import TrainingLog
 from fcnlite.train.timing import RemainingTime, Stopwatch
 from fcnlite.train.validation import Check, Scores, predictions
 
 Batch = dict[str, np.ndarray]
 
 
-def train(run: Run, profile: Profile | None = None) -> None:
+def train(run: TrainingRun, profile: Profile | None = None) -> None:
     """Train up to the last iteration of `run`, after `run.start`. `profile`: times of the layers, for the reports.
 
     Raises KeyboardInterrupt, after a checkpoint, when the process is asked to stop. Raises `TrainingError` if the loss
     or a parameter is not finite (the last good checkpoint stays), or if the final checkpoint could not be written.
     """
-    with closing(Log(run.folder)) as log:
+    with closing(TrainingLog(run.folder)) as log:
         _Loop(run, profile, log).train()
 
 
@@ -50,7 +50,7 @@ class _Loop:
     the next check; until then the previous checkpoint stays.
     """
 
-    def __init__(self, run: Run, profile: Profile | None, log: Log) -> None:
+    def __init__(self, run: TrainingRun, profile: Profile | None, log: TrainingLog) -> None:
         self.run = run
         self._profile = profile
         self._log = log

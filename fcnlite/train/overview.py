@@ -14,7 +14,7 @@ from fcnlite.description.shapes import placements
 from fcnlite.layers import links
 from fcnlite.net import Net
 from fcnlite.segmentation.heads import heads, picture_inputs
-from fcnlite.train.run import Run
+from fcnlite.train.run import TrainingRun
 
 _COUNTED = 50
 """The number of generated samples whose pixels are counted; generated data sets are not read as a whole."""
@@ -24,7 +24,7 @@ _WITHOUT = ("train on: it cannot be learned", "validate on: its IU cannot be mea
 """The consequence of a class without a pixel, in the training split and in the validation split."""
 
 
-def text(run: Run) -> str:
+def text(run: TrainingRun) -> str:
     """The overview, in several lines."""
     options, net, train_set, val_set = run.options, run.solver.net, run.train_set, run.val_set
     lines = [f"data      {train_set.name}: {_count(train_set)} to train on, {_validation(val_set)}"]

@@ -32,7 +32,7 @@ class Stage:
 
 
 @dataclass(frozen=True)
-class Plan:
+class TrainingPlan:
     """The options of all stages, the folder of the run, and the index of the current stage."""
 
     folder: RunFolder
@@ -42,12 +42,12 @@ class Plan:
     """Whether the current stage begins even if its folder holds a checkpoint, which is then of an earlier run."""
 
     @staticmethod
-    def begin(folder: RunFolder, options: Sequence[TrainOptions], overwrite: bool = False) -> Plan:
+    def begin(folder: RunFolder, options: Sequence[TrainOptions], overwrite: bool = False) -> TrainingPlan:
         """Plan a new run with these options for each stage. Nothing is written.
 
         Raises `TrainingError` where a folder holds a run that the new one may not replace.
         """
-        plan = Plan(folder, (options[0], *(replace(each, init=None) for each in options[1:])))
+        plan = TrainingPlan(folder, (options[0], *(replace(each, init=None) for each in options[1:])))
         for each in dict.fromkeys((folder, *plan._folders())):
             if each.holds_run() and not overwrite:
                 resume = "continue it with --resume, " if each.resumable() else ""
@@ -61,7 +61,7 @@ class Plan:
         return plan
 
     @staticmethod
-    def resume(folder: RunFolder, changes: Mapping[str, Any]) -> Plan:
+    def resume(folder: RunFolder, changes: Mapping[str, Any]) -> TrainingPlan:
         """Read the plan of the run in `folder`. `changes` apply to the current stage and those after it.
 
         The options of a stage that has begun come from its checkpoint. Raises `TrainingError` where the folder holds
@@ -73,7 +73,11 @@ class Plan:
             if folder.holds_run():
                 held, remedy = "files of a run, but no", "put it back, or start again with --overwrite, not --resume"
             raise TrainingError(f"{folder.path}: holds {held} checkpoint (last.h5) to resume; {remedy}.")
-        plan = Plan._read(folder) if folder.stages.exists() else Plan(folder, (read_options(folder.last),), new=False)
+        plan = (
+            TrainingPlan._read(folder)
+            if folder.stages.exists()
+            else TrainingPlan(folder, (read_options(folder.last),), new=False)
+        )
         stage = plan.stage
         current = read_options(stage.folder.last) if stage.resumes and plan.staged else stage.options
         if current.imports and "imports" not in changes:
@@ -83,13 +87,13 @@ class Plan:
         return replace(plan, options=(*plan.options[: plan.current], *(each.changed(changes) for each in later)))
 
     @staticmethod
-    def _read(folder: RunFolder) -> Plan:
+    def _read(folder: RunFolder) -> TrainingPlan:
         """Read stages.json. Raises `TrainingError` for a file that no run has written."""
         try:
             match json.loads(read_text(folder.stages)):
                 case {"current": int(current), "stages": [_, _, *_] as stages} if 0 <= current < len(stages):
                     if all(isinstance(each, dict) for each in stages):
-                        return Plan(folder, tuple(map(TrainOptions.from_json, stages)), current, new=False)
+                        return TrainingPlan(folder, tuple(map(TrainOptions.from_json, stages)), current, new=False)
         except (ValueError, RecursionError):
             pass
         except TrainingError as error:
@@ -135,7 +139,7 @@ class Plan:
         if self.staged and not self._folders()[0].holds_run():
             self.folder.stages.unlink(missing_ok=True)
 
-    def advance(self) -> Plan | None:
+    def advance(self) -> TrainingPlan | None:
         """Move on to the next stage, which starts from the best weights of this one, and record that.
 
         Returns None after the last stage.
@@ -144,7 +148,7 @@ class Plan:
         if following == len(self.options):
             return None
         options = replace(self.options[following], init=str(self.stage.folder.best))
-        plan = Plan(
+        plan = TrainingPlan(
             self.folder, (*self.options[:following], options, *self.options[following + 1 :]), following, new=True
         )
         plan.write()

@@ -28,11 +28,11 @@ from fcnlite.train.fingerprint import Fingerprint
 from fcnlite.train.initial_weights import transplant
 from fcnlite.train.options import STRICT, MismatchPolicy, TrainOptions
 from fcnlite.train.plan import Stage
-from fcnlite.train.run import Run, layer_not_finite
+from fcnlite.train.run import TrainingRun, layer_not_finite
 from fcnlite.train.run_folder import RunFolder
 
 
-def prepare(stage: Stage, policy: MismatchPolicy = STRICT) -> Run:
+def prepare(stage: Stage, policy: MismatchPolicy = STRICT) -> TrainingRun:
     """Prepare the run of a stage. Nothing is written to its folder yet.
 
     Here, and only here, beginning and resuming differ: the weights come from --init or the fillers, or all comes from
@@ -72,7 +72,9 @@ def _data(options: TrainOptions) -> tuple[Dataset, Dataset | None, TrainOptions]
     return train_set, val_set, options
 
 
-def _run(options: TrainOptions, folder: RunFolder, net: Net, train_set: Dataset, val_set: Dataset | None) -> Run:
+def _run(
+    options: TrainOptions, folder: RunFolder, net: Net, train_set: Dataset, val_set: Dataset | None
+) -> TrainingRun:
     """The run with its solver and its loader, at iteration 0."""
     solver = options.make_solver(net)
     loader = Loader(
@@ -84,7 +86,7 @@ def _run(options: TrainOptions, folder: RunFolder, net: Net, train_set: Dataset,
     )
     fingerprint = Fingerprint.of(train_set, val_set)
     progress = Progress(len(train_set), data=fingerprint.digest)
-    return Run(options, folder, solver, train_set, val_set, loader, fingerprint, progress)
+    return TrainingRun(options, folder, solver, train_set, val_set, loader, fingerprint, progress)
 
 
 def _net(options: TrainOptions, dataset: Dataset) -> Net:
@@ -149,7 +151,7 @@ def _listed(bands: tuple[int, ...]) -> str:
     return ", ".join(map(str, bands)) or "of photographs"
 
 
-def _begin(run: Run, policy: MismatchPolicy) -> None:
+def _begin(run: TrainingRun, policy: MismatchPolicy) -> None:
     """Take the initial weights, if the options name a file; prints what was taken."""
     net = run.solver.net
     if run.options.init is not None:
@@ -161,7 +163,7 @@ def _begin(run: Run, policy: MismatchPolicy) -> None:
         )
 
 
-def _resume(run: Run, stored: ModelInfo, policy: MismatchPolicy) -> None:
+def _resume(run: TrainingRun, stored: ModelInfo, policy: MismatchPolicy) -> None:
     """Restore solver, weights and progress from the last checkpoint, whose `info` is `stored`.
 
     Raises `TrainingError` where the checkpoint is of another net or of other data, unless `policy` accepts that.
@@ -175,7 +177,7 @@ def _resume(run: Run, stored: ModelInfo, policy: MismatchPolicy) -> None:
     print(f"resumed at iteration {run.solver.iteration} of {run.options.iterations}", file=sys.stderr)
 
 
-def _check_classes(run: Run, stored: ModelInfo, policy: MismatchPolicy) -> None:
+def _check_classes(run: TrainingRun, stored: ModelInfo, policy: MismatchPolicy) -> None:
     """Check that the classes have the numbers and names that they have in the checkpoint."""
     last, dataset = run.folder.last, run.train_set
     for name, labels in dataset.labels.items():
@@ -194,7 +196,7 @@ def _check_classes(run: Run, stored: ModelInfo, policy: MismatchPolicy) -> None:
             print(match.remark, file=sys.stderr)
 
 
-def _check_data(run: Run, progress: Progress, policy: MismatchPolicy) -> None:
+def _check_data(run: TrainingRun, progress: Progress, policy: MismatchPolicy) -> None:
     """Check that the data are those of the checkpoint, whose progress is `progress`."""
     folder, train_set = run.folder, run.train_set
     before = Fingerprint.read(folder.data, progress.data) if progress.data else None

@@ -19,7 +19,7 @@ from fcnlite.train.run_folder import RunFolder
 
 
 @dataclass
-class Run:
+class TrainingRun:
     """Everything that the training loop works on.
 
     Every checkpoint relies on the files written before it: the logs up to `progress.log_size` and `checks_size`, and

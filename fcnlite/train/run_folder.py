@@ -210,7 +210,7 @@ class RunFolder:
         return _read_lines(self.speed, _is_speed)
 
 
-class Log:
+class TrainingLog:
     """Appends to the logs of a run.
 
     Lines that do not fit on a full disk wait and are written with the next ones. Raises `FileError` where a log cannot

@@ -10,26 +10,26 @@ from fcnlite import doctor
 from fcnlite.errors import FcnliteError, TrainingError
 from fcnlite.train import loop, overview, results
 from fcnlite.train.options import STRICT, MismatchPolicy
-from fcnlite.train.plan import Plan
+from fcnlite.train.plan import TrainingPlan
 from fcnlite.train.preparation import prepare
 from fcnlite.train.profile import Profile, profiled
-from fcnlite.train.run import Run
+from fcnlite.train.run import TrainingRun
 
 
-def train(plan: Plan, policy: MismatchPolicy = STRICT, profile: bool = False) -> None:
+def train(plan: TrainingPlan, policy: MismatchPolicy = STRICT, profile: bool = False) -> None:
     """Train the current stage of a plan and all stages after it. The caller holds the folder of the run.
 
     `policy` applies to the current stage only, because later stages begin on the same data. With `profile`, the layers
     are timed.
     """
-    following: Plan | None = plan
+    following: TrainingPlan | None = plan
     while following is not None:
         _train_stage(following, policy, profile)
         policy = STRICT
         following = following.advance()
 
 
-def _train_stage(plan: Plan, policy: MismatchPolicy, profile: bool) -> None:
+def _train_stage(plan: TrainingPlan, policy: MismatchPolicy, profile: bool) -> None:
     """Train the current stage of a plan and print its results."""
     if plan.staged:
         print(
@@ -58,7 +58,7 @@ def _train_stage(plan: Plan, policy: MismatchPolicy, profile: bool) -> None:
         _print_results(run)
 
 
-def _print_results(run: Run) -> None:
+def _print_results(run: TrainingRun) -> None:
     """Draw the results of a finished run and print the metrics of its best weights."""
     shown = run.val_set or run.train_set
     matrix = results.draw(run.folder, shown)
@@ -67,7 +67,7 @@ def _print_results(run: Run) -> None:
 
 
 @contextmanager
-def _profiled(run: Run, wanted: bool) -> Iterator[Profile | None]:
+def _profiled(run: TrainingRun, wanted: bool) -> Iterator[Profile | None]:
     """Time the layers within the block, if `wanted`, and print the table when the block ends, also by an error."""
     if not wanted:
         yield None

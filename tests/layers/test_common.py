@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from fcnlite.arrays import Array
 from fcnlite.compiler import plan
 from fcnlite.compiler.machine import Machine
-from fcnlite.compiler.plan import PlanPass, Step
+from fcnlite.compiler.plan import PlanPass, PlanStep
 from fcnlite.description.spec import LayerSpec, NetSpec
 from fcnlite.errors import SpecError
 from fcnlite.layers import check_gradients, registered
@@ -32,7 +32,7 @@ ITERATION = 7
 
 def draw_example(data: st.DataObject, type_: str) -> Example:
     if type_ not in EXAMPLES:
-        pytest.fail(f"layer type {type_} is registered, but tests/layers/examples.py draws nothing for it")
+        pytest.fail(f"layer type {type_} is registered, but tests/layers/examples/ has no strategy for it")
     return data.draw(EXAMPLES[type_])
 
 
@@ -198,7 +198,7 @@ def test_all_gradients_of_a_plan_lie_in_its_arena(type_: str, data: st.DataObjec
     accumulate, passes, backward = False, 0, plan._backward
 
     def checked(
-        step: Step,
+        step: PlanStep,
         saved: Any,
         machine: Machine,
         dtop: list[Array],

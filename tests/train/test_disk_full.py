@@ -15,7 +15,7 @@ from fcnlite.errors import FileError
 from fcnlite.train import report, results
 from fcnlite.train.__main__ import main
 from fcnlite.train.loop import _Loop
-from fcnlite.train.run_folder import Log, RunFolder
+from fcnlite.train.run_folder import RunFolder, TrainingLog
 from tests.train.runs import TINY, assert_same_run, leftovers
 
 RUN = (*TINY, "--iterations", 6, "--check-every", 2, "--base-lr", 0.01)
@@ -99,7 +99,7 @@ def test_rows_of_the_log_wait_for_room_and_none_is_lost_or_cut(tmp_path: Path) -
     """The limit on file sizes stands in for the disk's end: the row that crosses it is written in part."""
     folder = RunFolder(tmp_path)
     folder.start()
-    log = Log(folder)
+    log = TrainingLog(folder)
     log.write((1, 0.5, 0.1, 2.0, 3.0, float("nan")))
     limits = resource.getrlimit(resource.RLIMIT_FSIZE)
     size = folder.log.stat().st_size
@@ -120,12 +120,12 @@ def test_rows_of_the_log_wait_for_room_and_none_is_lost_or_cut(tmp_path: Path) -
 def test_half_a_line_is_cut_off_when_its_log_is_opened_again(tmp_path: Path) -> None:
     folder = RunFolder(tmp_path)
     speed = {"iterations": 2, "seconds": 1.0, "checking": 0.5, "waited": 0.0}
-    log = Log(folder)
+    log = TrainingLog(folder)
     log.write_speed(speed)
     log.close()
     with folder.speed.open("a") as stream:
         stream.write('{"iterations": 2, "sec')
-    log = Log(folder)
+    log = TrainingLog(folder)
     log.write_speed(speed)
     log.close()
     assert folder.read_speed() == [speed, speed]

@@ -19,7 +19,7 @@ from fcnlite import storage
 from fcnlite._cli.running import run_command
 from fcnlite.train import report, results
 from fcnlite.train.__main__ import main
-from fcnlite.train.run_folder import Log, RunFolder
+from fcnlite.train.run_folder import RunFolder, TrainingLog
 from tests.train.runs import TINY, assert_readable, assert_same_run, leftovers
 
 Image = dict[str, bytes]
@@ -87,7 +87,7 @@ def watched(folder: Path) -> Iterator[list[Image]]:
         return wrapped
 
     places = [(Path, "replace"), (Path, "unlink"), (os, "fsync"), (RunFolder, "cut_logs")]
-    places += [(Log, "write"), (Log, "write_check")]
+    places += [(TrainingLog, "write"), (TrainingLog, "write_check")]
     with pytest.MonkeyPatch.context() as patch:
         for owner, name in places:
             patch.setattr(owner, name, watch(getattr(owner, name)))

@@ -13,7 +13,7 @@ from fcnlite import models, storage
 from fcnlite._cli.running import run_command
 from fcnlite.train import loop, report, results
 from fcnlite.train.__main__ import main
-from fcnlite.train.run import Run
+from fcnlite.train.run import TrainingRun
 from fcnlite.train.run_folder import RunFolder
 from tests.train.runs import assert_same_run
 
@@ -40,7 +40,7 @@ def train(*arguments: object) -> int:
 def killed_in_stage(monkeypatch: pytest.MonkeyPatch, number: int, when: str, *arguments: object) -> None:
     """Run until stage `number` (from 1) begins to train ("train"), or is about to write its first file ("begin")."""
     begun: list[object] = []
-    owner, name = (loop, "train") if when == "train" else (Run, "start")
+    owner, name = (loop, "train") if when == "train" else (TrainingRun, "start")
     proper = getattr(owner, name)
 
     def dying(*call: object) -> None:

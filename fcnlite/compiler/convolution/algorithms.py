@@ -21,7 +21,7 @@ STREAMED = 64 << 20
 
 
 class Work(Protocol):
-    """What an algorithm works out once for a problem: maps, portions."""
+    """The set-up of an algorithm for a problem: maps, portions."""
 
     @property
     def scratch(self) -> int:
@@ -33,15 +33,15 @@ class Algorithm(Protocol):
     """A way to compute a convolution.
 
     x and y are a problem's bottom and top, in the layouts that the algorithm reads and writes; dy has y's layout.
-    `scratch` is memory of as many floats as the algorithm asked for.
+    `scratch` has the number of floats that the algorithm requested.
     """
 
     def name(self, p: Problem) -> str:
-        """Its name, for people."""
+        """The name to display."""
         ...
 
     def suits(self, p: Problem) -> bool:
-        """Whether it can compute `p`."""
+        """Whether the algorithm can compute `p`."""
         ...
 
     @property
@@ -61,20 +61,20 @@ class Algorithm(Protocol):
     def prepare(
         self, weight: Array, p: Problem, machine: Machine, *, transposed: bool = False, into: Array | None = None
     ) -> Array:
-        """The filters as it reads them, made of a layer's weight, O×C×KH×KW, and written `into` an old result if given.
+        """Convert a layer's weight, O×C×KH×KW, to the filters that the algorithm reads, `into` an old result if given.
 
         `transposed`: for `p`, made by `Problem.backward_data`, whose output channels are the layer's input channels.
         """
         ...
 
     def set_up(self, p: Problem, machine: Machine) -> Work:
-        """Work out once what forward needs."""
+        """Set up forward for a problem, once."""
         ...
 
     def forward(
         self, x: Array, y: Array, weights: PreparedWeights, p: Problem, work: Any, scratch: Array, machine: Machine
     ) -> None:
-        """Write y; it may leave out the margins (`Problem.margins`)."""
+        """Write y, possibly without the margins (`Problem.margins`)."""
         ...
 
     def backward_weights_scratch(self, p: Problem, machine: Machine) -> int:
@@ -114,6 +114,6 @@ def cheapest(p: Problem, machine: Machine, found: Sequence[Algorithm], traffic: 
 
 
 def seconds_of(algorithm: Algorithm, p: Problem, machine: Machine, traffic: float) -> float:
-    """The predicted time; `traffic` as for `cheapest`."""
+    """The predicted time in seconds; `traffic` as for `cheapest`."""
     cost = algorithm.cost(p)
     return replace(cost, memory=cost.memory * traffic).seconds(machine.threads)

@@ -1,4 +1,4 @@
-"""Direct convolution: nothing copies patches; the micro-kernel reads the picture itself at every element of the window.
+"""Direct convolution: the micro-kernel reads the picture at each element of the window, without copying patches.
 
 With a 1×1 window it is a matrix product. A picture of few channels, such as the net's input, is "thin": its channels
 are interleaved in each pixel, so that a whole row of the window is contiguous in memory.
@@ -23,24 +23,24 @@ THIN = 4
 PIECE_BYTES = 256 << 10
 """Bytes of the bottom that one portion of the work reads, which stay in the cache for all outputs."""
 PORTION_BYTES = 32 << 20
-"""Bytes of filters that are prepared at once with low memory."""
+"""Bytes of filters that are prepared at a time with low memory."""
 FEW_BYTES = 4 << 20
 """Bytes of filters beyond which threads divide the outputs, so that each thread reads its own filters."""
 PIXELS = 512
-"""The most pixels that are copied at once, if 1×1 filters have more than FEW_BYTES."""
+"""The most pixels copied at a time if 1×1 filters have more than FEW_BYTES."""
 
 
 @dataclass(frozen=True, eq=False)
 class DirectWork:
-    """What the window slides over, and the portions of the work."""
+    """The rows and columns that the window slides over, and the portions of the work."""
 
     size: tuple[int, int]
-    """Of the picture, as one row if the window is 1×1; `top_size` likewise."""
+    """Height and width of the picture, which is one row if the window is 1×1; the same for `top_size`."""
     top_size: tuple[int, int]
     maps: tuple[Array, Array]
     """For each row and column that the window slides over, the picture's; −1 is zero."""
     offsets: Array
-    """Where the segments of the sum begin, in floats."""
+    """The starts of the segments of the sum, in floats."""
     length: int
     """Floats of each segment, which is contiguous."""
     copied: bool
@@ -53,10 +53,10 @@ class DirectWork:
 
 @dataclass(frozen=True, eq=False)
 class PointwiseWork:
-    """For 1×1 filters so large that it pays to copy the pixels, in the order in which they are read."""
+    """Work for 1×1 filters that are so large that copying the pixels in reading order saves time."""
 
     pixels: int
-    """Copied at once."""
+    """The number of pixels copied at a time."""
     scratch: int
 
 

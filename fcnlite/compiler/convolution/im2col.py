@@ -1,8 +1,8 @@
-"""Convolution as one matrix product: the patches that the window sees become columns, which BLAS multiplies.
+"""Convolution as one matrix product: the patches under the window become columns, which BLAS multiplies.
 
-It computes any convolution, and copies each value of the picture once for every element of the window. It serves where
-the micro-kernels, which read the picture itself (direct.py), do not: for groups that split blocks of channels. It also
-computes the gradients of weights where Winograd's algorithm (winograd.py) does not.
+It computes any convolution, and copies each value of the picture once for each element of the window. It is used for
+groups that split blocks of channels, which direct.py cannot compute, and for the gradients of weights that Winograd's
+algorithm (winograd.py) cannot compute.
 """
 
 from __future__ import annotations
@@ -20,19 +20,19 @@ from fcnlite.compiler.machine import Machine
 from fcnlite.description.shapes import paired
 
 BAND_BYTES = 1 << 20
-"""Bytes of columns made at once: they are still in the cache when the product reads them."""
+"""Bytes of columns made at a time: they are still in the cache when the product reads them."""
 LEAST_BAND = 128
-"""The fewest positions at once: with fewer the product is slow."""
+"""The fewest positions of a band: with fewer the product is slow."""
 SUM_BYTES = 64 << 20
-"""Bytes of the threads' own sums of a gradient; if they would take more, threads divide the outputs instead."""
+"""The most bytes of the threads' separate sums of a gradient; otherwise threads divide the outputs."""
 PACKING = 1 / 16
-"""Operations counted for each of a product, since BLAS copies what it multiplies."""
+"""Operations counted for each of a product, since BLAS copies its operands."""
 PANEL = 8
-"""Output channels that BLAS computes together: fewer take as long."""
+"""Output channels that BLAS computes together: fewer take the same time."""
 COPYING = 16
 """Operations counted for copying a value."""
 CONVERSION_BYTES = 256 << 10
-"""The fixed cost of the two conversions of layouts, in bytes that could be moved meanwhile."""
+"""The fixed cost of the two conversions of layouts, in bytes that could be moved in the same time."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -41,7 +41,7 @@ class Im2colWork:
 
     maps: tuple[Array, Array]
     band: int
-    """Positions whose columns are made at once."""
+    """Positions whose columns are made at a time."""
     shares: int
     """Parts into which the outputs of a band are divided."""
     scratch: int
@@ -103,7 +103,7 @@ class Im2col:
         return Im2colWork(maps, band, shares, self.backward_weights_scratch(p, machine))
 
     def _band(self, p: Problem, machine: Machine) -> int:
-        """Positions whose columns are made at once."""
+        """Positions whose columns are made at a time."""
         (height, width), of_column = p.top_size, 4 * self._column(p)
         if p.pointwise:  # the picture is its own columns: nothing is copied
             return -(-height * width // machine.threads)

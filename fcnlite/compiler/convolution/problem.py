@@ -155,7 +155,7 @@ class PreparedWeights:
     bias: Array
     """G×O, as `padded` makes it."""
     slopes: Array
-    """PReLU's, as `bias`; G×0 if there is none."""
+    """PReLU's slopes, in the form of `bias`; G×0 without a PReLU."""
 
 
 def with_biases(filters: Array, bias: Array | None, slopes: Array | None, problem: Problem) -> PreparedWeights:

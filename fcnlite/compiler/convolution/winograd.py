@@ -44,27 +44,28 @@ POINTS = {
     6: (Fraction(0), Fraction(3, 4), Fraction(-3, 4), Fraction(3, 2), Fraction(-3, 2)),
     8: tuple(map(Fraction, ("0", "1/2", "-1/2", "1", "-1", "2", "-2"))),
 }
-"""By n; the last point is ∞."""
+"""The points by n; the last point is ∞."""
 PORTION_BYTES = 32 << 20
-"""Bytes of weights that are prepared at once."""
+"""Bytes of weights that are prepared at a time."""
 LAST_PANEL = 8
-"""If the last of several panels has no more tiles than these, it is multiplied as one of this size."""
+"""The size of the last of several panels if it has at most this many tiles."""
 SMALL_BYTES = 4 << 20
-"""Bytes of transformed filters: with fewer, small portions of tiles stay in a core's own cache."""
+"""Bytes of transformed filters below which small portions of tiles stay in a core's own cache."""
 LARGE_BYTES = 16 << 20
 """Bytes of transformed filters beyond which each thread reads only those of its own outputs."""
 NEAR_BYTES = 1 << 20
 """`backward_weights`: the most bytes of a group's transformed gradients for which each thread computes whole groups."""
 SUM_BYTES = 72 << 20
-"""`backward_weights` in portions: bytes of sums that are kept; if there would be more, outputs take turns."""
+"""`backward_weights` in portions: the most bytes of sums; otherwise outputs are computed in turn."""
 SUM_TILES = 112
-"""`backward_weights` in portions: the fewest tiles in one."""
+"""`backward_weights` in portions: the fewest tiles in a portion."""
 SUM_TILES_BYTES = 10 << 20
-"""`backward_weights` in portions: bytes of transformed tiles in one, if few channels make this the greater number."""
+"""`backward_weights` in portions: bytes of transformed tiles in a portion, if that gives more tiles because
+channels are few."""
 BUNDLE = 32
-"""`backward_data`: adjacent tiles. This is AVX-512's number; those of other instruction sets divide it."""
+"""`backward_data`: adjacent tiles computed together with AVX-512; the numbers of other instruction sets divide it."""
 DATA_TILES = 128
-"""`backward_data`: the most tiles at once; the filters are read once for all of them."""
+"""`backward_data`: the most tiles for which the filters are read once."""
 
 
 @functools.cache
@@ -78,39 +79,39 @@ def filter_transform(points: int, r: int) -> Array:
 
 
 def _multiplied(tiles: int) -> int:
-    """The rows that are multiplied for these tiles, with those that fill the last panel."""
+    """The number of rows multiplied for these tiles, including those that fill the last panel."""
     whole, left = divmod(tiles, PANEL)
     return whole * PANEL + (LAST_PANEL if whole and 0 < left <= LAST_PANEL else in_panels(left))
 
 
 def tile_starts(length: int, side: int, dilation: int) -> list[int]:
-    """Where tiles begin along `length` rows: first those of rows 0, d, 2d, …, then those of 1, d + 1, …"""
+    """The starts of tiles along `length` rows: first those of rows 0, d, 2d, …, then those of 1, d + 1, …"""
     return [start for first in range(dilation) for start in range(first, length, side * dilation)]
 
 
 @dataclass(frozen=True, eq=False)
 class Tiling:
-    """How the part of a top inside its margins is cut into tiles, T rows of T' tiles."""
+    """The division of a top, without its margins, into T rows of T' tiles."""
 
     points: int
     side: int
     dilation: int
-    """Of the window: the distance between the rows, and columns, of a tile."""
+    """The window's dilation: the distance between the rows, and columns, of a tile."""
     row_starts: Array
     col_starts: Array
-    """T and T': where they begin."""
+    """T and T': the starts of the tiles."""
     rows: Array
     cols: Array
-    """T×points and T'×points: the rows and columns of the bottom's array that they see; −1 is zero."""
+    """T×points and T'×points: the rows and columns of the bottom's array that the tiles read; −1 is zero."""
 
 
 @dataclass(frozen=True, eq=False)
 class WinogradWork:
-    """How the tiles of a problem are divided."""
+    """The division of the tiles of a problem."""
 
     tiling: Tiling
     at_once: int
-    """Tiles."""
+    """The number of tiles in a portion."""
     by_outputs: bool
     """Whether threads divide the outputs; otherwise they divide the tiles."""
     scratch: int
@@ -272,7 +273,7 @@ class Winograd:
         )
 
     def _data_tiles(self, p: Problem) -> int:
-        """Tiles that `backward_data` computes at once: equal portions of whole bundles."""
+        """The number of tiles in a portion of `backward_data`: equal portions of whole bundles."""
         tiles = self.tiles(p)
         portions = -(-tiles // DATA_TILES)
         return -(-tiles // (portions * BUNDLE)) * BUNDLE

@@ -1,1 +1,1 @@
-"""Operations: what the steps of a plan compute, one file each. The convolution has a package of its own."""
+"""The operations that the steps of a plan compute, one file each. The convolution has its own package."""

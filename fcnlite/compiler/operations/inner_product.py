@@ -15,11 +15,11 @@ from fcnlite.layers.base import BackwardRun, Layer
 from fcnlite.layers.inner_product import InnerProduct
 
 MAX_ROWS = 16
-"""Of the batch: for more rows a matrix product reuses the weights that it has read."""
+"""The most rows of the batch; for more, a matrix product reuses the weights that it has read."""
 
 
 class SmallBatchInnerProduct(LayerOperation):
-    """InnerProduct of a batch so small that reading the weight from memory takes the time."""
+    """InnerProduct of a batch so small that its time is that of reading the weight from memory."""
 
     kind = "inner product of a small batch"
 
@@ -35,7 +35,7 @@ class SmallBatchInnerProduct(LayerOperation):
     def forward(self, bottom: list[Array], top: list[Array], step: ForwardStep, machine: Machine) -> list[Array]:
         weight, *bias = (each.array for each in machine.params(self.layer.spec.name))
         y = top[0].reshape(-1, weight.shape[0])
-        x = step.scratch.reshape(len(y), -1)  # aligned, as vector loads want it
+        x = step.scratch.reshape(len(y), -1)  # aligned, as vector loads need it
         x[...] = bottom[0].reshape(x.shape)
         none = np.empty(0, np.float32)
         machine.kernels.inner_product(x, weight, bias[0] if bias else none, y, machine.threads)

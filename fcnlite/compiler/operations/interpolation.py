@@ -1,12 +1,12 @@
-"""Deconvolution that interpolates: every channel by itself, with one window of weights, a column times a row.
+"""Deconvolution that interpolates: each channel separately, with the same filter, a column times a row.
 
 The bilinear filters of the FCNs (paper, section 3.3) are of this form, whether written with groups or as a full weight
 that is zero off the diagonal. Each output is then a weighted sum of a few inputs along the rows, and of a few of those
 along the columns. Where a Crop follows, only its part of the outputs is computed; where a sum with a skip follows, it
 is computed in the same pass.
 
-The values of a weight decide whether it has this form; they are checked whenever they change. If it has not, the
-layers compute the outputs.
+The values of a weight determine whether it has this form; they are checked whenever they change. If a weight does not
+have this form, the layers compute the outputs.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from fcnlite.layers.deconvolution import Deconvolution
 
 @dataclass(frozen=True, eq=False)
 class InterpolationWeights:
-    """Along one axis, for each output: the inputs that it sums (H'×T), and their weights."""
+    """For each output along one axis, the inputs that it sums and their weights: H'×T each."""
 
     places: Array
     weights: Array
@@ -44,9 +44,9 @@ class Interpolation(Operation):
         self.layer = layer
         self._whole: Shape = outputs[0].shape
         self.offset = (0, 0)
-        """Of the slice, in the outputs of the deconvolution."""
+        """The offset of the slice in the outputs of the deconvolution."""
         self.skip_offset = (0, 0)
-        """Of the slice, in the second input."""
+        """The offset of the slice in the second input."""
 
     @property
     def reads(self) -> Layout:

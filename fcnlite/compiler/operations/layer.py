@@ -12,10 +12,10 @@ from fcnlite.layers import calls
 from fcnlite.layers.base import BackwardRun, Layer
 
 _ELEMENTWISE = ("ReLU", "Eltwise")
-"""Layers that compute each element by itself, map 0 to 0 (the channels that pad a block), and have neither parameters
+"""Layers that compute each element separately, map 0 to 0 (the channels that pad a block), and have neither parameters
 nor random numbers."""
 _ROW_BY_ROW = ("ReLU", "PReLU")
-"""Layers that compute each row by itself."""
+"""Layers that compute each row separately."""
 
 
 class LayerOperation(Operation):

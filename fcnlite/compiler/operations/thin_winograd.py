@@ -16,17 +16,17 @@ from fcnlite.compiler.machine import Machine
 from fcnlite.description.shapes import paired
 
 RECTANGLE = (3, 14)
-"""Rows and columns of tiles at once."""
+"""Rows and columns of tiles that are computed together."""
 
 
 @dataclass(frozen=True, eq=False)
 class ThinWinogradWork:
-    """What both convolutions have worked out."""
+    """The set-up of both convolutions."""
 
     maps: tuple[Array, Array]
-    """Of the first one's rows and columns."""
+    """The maps of the first convolution's rows and columns."""
     tiling: Tiling
-    """Of the second one's top."""
+    """The tiling of the second convolution's top."""
 
 
 class ThinWinograd(Operation):
@@ -57,9 +57,9 @@ class ThinWinograd(Operation):
         assert isinstance(self.first.algorithm, Direct) and isinstance(self.second.algorithm, Winograd)
         tiling = self.second.algorithm.set_up(second, machine).tiling
         maps = self.first.algorithm.sliding(first, machine).maps
-        kernel, stride = paired(first.windows, "size", "stride")
+        window, stride = paired(first.windows, "size", "stride")
         floats = machine.kernels.thin_winograd_scratch(
-            tiling.points, tiling.side, second.channel_blocks, first.channels, kernel, stride, RECTANGLE
+            tiling.points, tiling.side, second.channel_blocks, first.channels, window, stride, RECTANGLE
         )
         return SetUp(scratch=machine.threads * int(floats), work=ThinWinogradWork(maps, tiling))
 
@@ -67,10 +67,10 @@ class ThinWinograd(Operation):
         first, second = self.first.problem, self.second.problem
         ours, theirs = self.first.prepared(machine), self.second.prepared(machine)
         work: ThinWinogradWork = step.work
-        kernel, stride = paired(first.windows, "size", "stride")
+        window, stride = paired(first.windows, "size", "stride")
         machine.kernels.thin_winograd_forward(
             bottom[0], ours.filters[0], ours.bias[0], *work.maps, theirs.filters, theirs.bias[0], top[0], work.tiling,
-            window=kernel, stride=stride, first_relu=first.relu, between=(first.outputs, *first.top_size),
+            window=window, stride=stride, first_relu=first.relu, between=(first.outputs, *first.top_size),
             top_size=tuple(map(len, second.within)), margins=second.margins, relu=second.relu, pool=second.pool,
             rectangle=RECTANGLE, scratch=step.scratch, threads=machine.threads,
         )  # fmt: skip

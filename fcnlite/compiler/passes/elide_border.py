@@ -1,26 +1,26 @@
-"""Compute only what the picture reaches, and take the rest from a picture of zeros.
+"""Compute only the rows that depend on the picture, and take the others from a picture of zeros.
 
-    before      the rows of a value behind a pad of 100, likewise its columns:
+    before      the rows of a value after a pad of 100, likewise its columns:
 
-                border | far | what the picture reaches | far | border
+                border | far | dependent on the picture | far | border
 
-    after       1 far | what the picture reaches | 1 far            computed
+    after       1 far | dependent on the picture | 1 far            computed
                 border | far … far | border                         from a picture of zeros, computed once
-                both put together (`Border`) for readers that need the whole
+                combined (`Border`) for readers that need the whole
 
     condition   inference; a first convolution with a wide pad (`has_wide_pad`)
-                no row that the picture reaches is reached by the border too (reach.py checks each layer, for each size)
+                no row depends on both the picture and the border (reach.py checks each layer, for each size)
                 less than WORTHWHILE of the products remain
 
-Far from the border and from the picture all rows are equal, as if the zeros had no end: they have one value number
-(value_numbers.py). So the layers compute a plane without border: the rows that the picture reaches, and one row on
-either side for all beyond, which `Problem.sources` repeats. The pads of later layers reach into the border.
+Far from the border and from the picture all rows are equal, as if the zeros did not end: they have one value number
+(value_numbers.py). So the layers compute a plane without border: the rows that depend on the picture, and on either
+side one row that represents all rows beyond; `Problem.sources` repeats it. The pads of later layers overlap the border.
 
 Exact: a pixel in a row or column of the border, or far from the picture, does not depend on the picture. It has the
-value that it has in a picture of zeros. That one (zero_picture.py) is the smallest with a row of every value number.
+value that it has in a picture of zeros. zero_picture.py uses the smallest one with a row of every value number.
 
-Where the picture meets the border, as in conv5 behind a pad of 100, the value before is put together. Convolutions that
-read it, as conv5_1, and conv5_2 after that, still compute only what the picture reaches, and each is put together.
+Where rows of the picture meet the border, as in conv5 after a pad of 100, the value before is combined. Convolutions
+that read it, such as conv5_1 and then conv5_2, still compute only dependent rows; each result is combined again.
 """
 
 from __future__ import annotations
@@ -60,7 +60,7 @@ Span = tuple[int, int]
 
 
 class _BorderElision:
-    """The operations behind a first convolution, and those of their values that others read whole."""
+    """The operations after a first convolution, and those of their values that other operations read whole."""
 
     def __init__(self, graph: Graph, first: ConvolutionOperation) -> None:
         self._graph = graph
@@ -74,20 +74,20 @@ class _BorderElision:
 
     @property
     def operations(self) -> list[Operation]:
-        """Those that read and write planes without border."""
+        """The operations that read and write planes without border."""
         return self._reach.operations
 
-    # The rows that are computed
+    # The computed rows
 
     def apply(self) -> bool:
-        """Rewrite the graph, if that leaves enough less to compute. Returns whether it did."""
+        """Rewrite the graph if that saves enough computation. Returns whether it did."""
         spans: dict[Value, tuple[Span, ...]] = {}
         for operation in reversed(self.operations):
             value = operation.outputs[0]
             spans[value] = tuple(self._span(operation, axis, spans) for axis in (0, 1))
         for restricted in self._reach.restricted:
             rows = self._reach.rows[restricted.outputs[0]]
-            spans[restricted.outputs[0]] = tuple((each.reached.start, each.reached.stop) for each in rows)
+            spans[restricted.outputs[0]] = tuple((each.dependent.start, each.dependent.stop) for each in rows)
         convolutions = [each for each in self._reach.all if isinstance(each, ConvolutionOperation)]
         problems = [self._problem(each, spans) for each in convolutions]
         before, after = sum(each.problem.products for each in convolutions), sum(each.products for each in problems)
@@ -111,7 +111,7 @@ class _BorderElision:
         return True
 
     def _span(self, operation: Operation, axis: Axis, spans: Mapping[Value, tuple[Span, ...]]) -> Span:
-        """The rows that an operation has to compute, given those of the operations behind it."""
+        """The rows that an operation must compute, given those of the operations after it."""
         value = operation.outputs[0]
         rows, reader = self._reach.rows[value][axis], self._reach.aligned_reader.get(value)
         if reader is not None:
@@ -127,16 +127,16 @@ class _BorderElision:
         return first, max(first, min(max(wanted, default=rows.first), rows.stop)) + 1
 
     def _margins(self, value: Value, spans: tuple[Span, ...]) -> tuple[Margins, Margins] | None:
-        """The numbers of rows and columns to compute, on either side, that the picture does not reach."""
+        """The numbers of computed rows and columns, on either side, that do not depend on the picture."""
         rows, columns = (
-            (max(0, reached.first - first), max(0, stop - reached.stop))
-            for reached, (first, stop) in zip(self._reach.rows[value], spans, strict=True)
+            (max(0, dependent.first - first), max(0, stop - dependent.stop))
+            for dependent, (first, stop) in zip(self._reach.rows[value], spans, strict=True)
         )
         within = all(sum(each) < stop - first for each, (first, stop) in zip((rows, columns), spans, strict=True))
         return (rows, columns) if within and any((*rows, *columns)) else None
 
     def _problem(self, operation: ConvolutionOperation, spans: Mapping[Value, tuple[Span, ...]]) -> Problem:
-        """The problem of a convolution that computes its span only."""
+        """The problem of a convolution that computes only its span."""
         p, seed = operation.problem, operation is self._reach.first
         of_whole = seed or operation in self._reach.restricted
         below = [(0, size) for size in p.size] if of_whole else spans[operation.inputs[0]]
@@ -159,7 +159,7 @@ class _BorderElision:
         value = operation.outputs[0]
         value.shape = (*value.shape[:2], *(stop - first for first, stop in spans))
 
-    # The rest
+    # The other rows
 
     def _small_numbers(self, axis: Axis) -> dict[Value, list[int]]:
         """The value numbers of all rows in the smallest picture of zeros that has each of them at least once."""
@@ -200,7 +200,7 @@ class _BorderElision:
     def _border(
         self, value: Value, spans: tuple[Span, ...], small: Sequence[Mapping[Value, list[int]]], zeros: ZeroPicture
     ) -> Border:
-        """The operation that puts a value and its border together."""
+        """The operation that combines a value and its border."""
         own, around = [], []
         for rows, (first, _), numbers in zip(self._reach.rows[value], spans, small, strict=True):
             places = np.arange(len(rows.numbers))
@@ -210,7 +210,7 @@ class _BorderElision:
         return Border([value], [whole], (own[0], own[1]), (around[0], around[1]), partial(zeros.array, value))
 
     def _insert(self, border: Border) -> None:
-        """Let all operations read the whole, except those on planes without border."""
+        """Make all operations read the whole value, except those on planes without border."""
         (value,), (whole,) = border.inputs, border.outputs
         maker = self._graph.producer(value)
         assert maker is not None

@@ -1,7 +1,7 @@
 """Compute rows and columns that a wide pad makes equal once.
 
-    before      rows of a pooling's output:       border | a a a a a a | what the picture reaches | a a a a a a | border
-    after       with a smaller first pad:         border | a | what the picture reaches | a | border
+    before      rows of a pooling's output:       border | a a a a a a | dependent on the picture | a a a a a a | border
+    after       with a smaller first pad:         border | a | dependent on the picture | a | border
                 its readers read each a six times (`Problem.sources`, `Value.repeats`)
 
     condition   training
@@ -104,7 +104,7 @@ class Shorter:
     sources: Array
     """The rows of the picture, including the smaller pad; −1 is a row of zeros."""
     repeats: list[Array]
-    """For every value of the chain: for each row behind the old pad, the equal row behind the smaller one."""
+    """For every value of the chain: for each row after the old pad, the equal row after the smaller one."""
     fewer: bool
     """Whether the pad is smaller than before."""
 
@@ -118,16 +118,16 @@ def _shorter_padding(chain: Sequence[Operation], axis: Axis) -> Shorter:
     runs = _run(rows[-1]), _run(rows[-1][::-1])
     pads = _run_of_zeros(sources), _run_of_zeros(sources[::-1])
     # Keep some pad, so that the runs stay apart from the picture.
-    before, behind = (
+    leading, trailing = (
         min((run - 1) * stride, max(pad - 1, 0) // stride * stride) for run, pad in zip(runs, pads, strict=True)
     )
-    shortened = sources[before : len(sources) - behind]
+    shortened = sources[leading : len(sources) - trailing]
     try:
         fewer, _ = _number_chain(chain, axis, shortened, table)
     except ShapeError:  # a window no longer fits
         fewer = [[] for _ in chain]
     repeats = [each for was, now in zip(rows, fewer, strict=True) if (each := _repeats(was, now)) is not None]
-    if before + behind == 0 or len(repeats) < len(chain):
+    if leading + trailing == 0 or len(repeats) < len(chain):
         return Shorter(sources, [np.arange(len(each)) for each in rows], False)
     return Shorter(shortened, repeats, True)
 

@@ -1,4 +1,4 @@
-"""The rows that the picture reaches in each value behind a wide pad. The other rows depend on zeros only."""
+"""Finds the rows of each value after a wide pad that depend on the picture. The others depend on zeros only."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from fcnlite.compiler.ir import Axis, Graph, Operation, Value
 from fcnlite.compiler.passes.value_numbers import ZERO, NumberTable, number_rows, padded_sources, windows
 
 WORTHWHILE = 0.98
-"""The border is elided where that leaves less than this share of the products; else it costs more than it saves."""
+"""The border is elided if less than this share of the products remains; otherwise it costs more than it saves."""
 
 
 @dataclass(frozen=True)
@@ -25,34 +25,34 @@ class Rows:
     """The value number of rows far from the border."""
     first: int
     stop: int
-    """The picture reaches the rows first … stop − 1 of a plane without border."""
+    """The rows first … stop − 1 of a plane without border depend on the picture."""
     stride: int
     """The rows of the picture from one row of the value to the next."""
 
     @property
-    def reached(self) -> range:
-        """The value's rows that the picture reaches."""
+    def dependent(self) -> range:
+        """The value's rows that depend on the picture."""
         return range(max(self.first, 0), min(self.stop, len(self.numbers)))
 
     @property
     def clear(self) -> bool:
-        """Whether the border reaches none of the rows that the picture reaches."""
-        return all(self.numbers[each] == self.far for each in self.reached)
+        """Whether no row depends on both the picture and the border."""
+        return all(self.numbers[each] == self.far for each in self.dependent)
 
 
 class Reach:
-    """The operations behind a first convolution that can compute only what the picture reaches."""
+    """The operations after a first convolution that can compute only the rows that depend on the picture."""
 
     def __init__(self, graph: Graph, first: ConvolutionOperation) -> None:
         self._graph = graph
         self.first = first
         self.picture = first.inputs[0]
         self.rows: dict[Value, tuple[Rows, ...]] = {}
-        """The rows of every value that they compute, along both axes."""
+        """The rows of each value that these operations compute, along both axes."""
         self.operations: list[Operation] = []
-        """Those that read and write planes without border."""
+        """The operations that read and write planes without border."""
         self.restricted: list[ConvolutionOperation] = []
-        """Those behind them that read a whole value, and compute the part of their output that the picture reaches."""
+        """Later operations that read a whole value but compute only the dependent part of their output."""
         self.aligned_reader: dict[Value, Operation] = {}
         """The operation that reads a value's array from its first row on, and so determines where the value begins."""
         self._table: NumberTable = {}
@@ -60,24 +60,24 @@ class Reach:
 
     @property
     def all(self) -> list[Operation]:
-        """All of them, in an order in which they can run."""
+        """Both kinds of operations, in an order in which they can run."""
         return [*self.operations, *self.restricted]
 
     def _find(self) -> None:
-        """Follow the picture until it meets the border."""
+        """Add operations until the picture's rows meet the border."""
         for operation in self._graph.operations:
             if operation is not self.first and not self._suits(operation):
                 continue
             rows = tuple(self._output_rows(operation, axis) for axis in (0, 1))
             whole = prod(len(each.numbers) for each in rows)
-            behind_restricted = any(each.outputs[0] in operation.inputs for each in self.restricted)
+            after_restricted = any(each.outputs[0] in operation.inputs for each in self.restricted)
             less = prod(each.stop - each.first + 2 for each in rows) < whole
-            if all(each.clear for each in rows) and less and not behind_restricted:
+            if all(each.clear for each in rows) and less and not after_restricted:
                 self.rows[operation.outputs[0]] = rows
                 self.operations.append(operation)
                 if not operation.gathers_rows:
                     self.aligned_reader.update(dict.fromkeys(operation.inputs, operation))
-            elif self._can_restrict(operation) and 0 < prod(len(each.reached) for each in rows) < WORTHWHILE * whole:
+            elif self._can_restrict(operation) and 0 < prod(len(each.dependent) for each in rows) < WORTHWHILE * whole:
                 self.rows[operation.outputs[0]] = rows
                 self.restricted.append(operation)
 
@@ -93,7 +93,7 @@ class Reach:
         return row_by_row and not any(each in self.aligned_reader for each in operation.inputs)
 
     def _can_restrict(self, operation: Operation) -> TypeGuard[ConvolutionOperation]:
-        """Whether it can compute a part of its rows. With pooling it might lack a row at the edge of the part."""
+        """Whether an operation can compute a part of its rows. With pooling a row at its edge might be missing."""
         if not isinstance(operation, ConvolutionOperation) or operation is self.first:
             return False
         return not operation.problem.pool

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from fcnlite.errors import SpecError
 from fcnlite.formats.caffe.schema import Field, enum_values, fields
-from fcnlite.formats.caffe.syntax_tree import Node, parse_tree, to_dict
+from fcnlite.formats.caffe.syntax_tree import SyntaxNode, parse_tree, to_dict
 from fcnlite.formats.caffe.text import UnknownFieldError, UnknownValueError, parse_text, unknown_field, unknown_value
 from fcnlite.formats.caffe.upgrade import v2_type
 from fcnlite.layers import registered
@@ -61,7 +61,7 @@ def _is_ours(type_: str) -> bool:
     return layer is not None and layer.__module__.startswith("fcnlite.") and not issubclass(layer, DataLayer)
 
 
-def _type(node: Node) -> str:
+def _type(node: SyntaxNode) -> str:
     """The V2 name of the type of a layer, which is in V2's form (`layer`) or V1's (`layers`)."""
     types = [str(each.value) for each in node.value if each.name == "type"]
     name = types[0] if types else ""
@@ -76,7 +76,7 @@ def _v2_type(name: str) -> str:
     return next((each for each in registered() if each.lower() == letters), v2_type(name))
 
 
-def _named(text: str, tree: list[Node], source: str) -> str:
+def _named(text: str, tree: list[SyntaxNode], source: str) -> str:
     """`text` with the V1 types that Caffe does not have as names, so that protobuf can read it."""
     parts, done = [], 0
     for node in (each for layer in tree if layer.name == "layers" and _is_layer(layer) for each in layer.value):
@@ -92,17 +92,17 @@ def _named(text: str, tree: list[Node], source: str) -> str:
     return "".join((*parts, text[done:]))
 
 
-def _is_layer(node: Node) -> bool:
+def _is_layer(node: SyntaxNode) -> bool:
     return node.name in ("layer", "layers") and isinstance(node.value, list)
 
 
-def _is_padding(node: Node) -> bool:
+def _is_padding(node: SyntaxNode) -> bool:
     """Whether the node is a padding layer of V0, which becomes the pad of the next layer."""
     inner = [each.value for each in node.value if each.name == "layer" and isinstance(each.value, list)]
     return any(each.name == "type" and each.value == "padding" for part in inner for each in part)
 
 
-def _custom_layers(tree: list[Node], source: str) -> dict[int, CustomLayer]:
+def _custom_layers(tree: list[SyntaxNode], source: str) -> dict[int, CustomLayer]:
     layers = (node for node in tree if _is_layer(node) and not _is_padding(node))
     return {
         i: CustomLayer(
@@ -113,7 +113,7 @@ def _custom_layers(tree: list[Node], source: str) -> dict[int, CustomLayer]:
     }
 
 
-def _check(tree: list[Node], source: str) -> None:
+def _check(tree: list[SyntaxNode], source: str) -> None:
     """Raise `SpecError` for the first unknown field that matters; warn about unknown fields of the net itself."""
     known = fields("NetParameter")
     skipped = []
@@ -134,7 +134,7 @@ def _check(tree: list[Node], source: str) -> None:
         warnings.warn(f"{source}, line {first.line}: {problem}{more} ignored.", stacklevel=4)
 
 
-def _check_fields(node: Node, field: Field, source: str) -> None:
+def _check_fields(node: SyntaxNode, field: Field, source: str) -> None:
     if not field.is_message or not isinstance(node.value, list):
         return
     known = fields(field.type)

@@ -23,7 +23,7 @@ _TOKEN = re.compile(
 _CLOSING = {"{": "}", "<": ">"}
 
 
-class Node(NamedTuple):
+class SyntaxNode(NamedTuple):
     """One field. The value of a message is a list of nodes; other values are numbers, booleans and strings."""
 
     name: str
@@ -40,12 +40,12 @@ class _Token(NamedTuple):
     start: int
 
 
-def parse_tree(text: str, source: str) -> list[Node]:
+def parse_tree(text: str, source: str) -> list[SyntaxNode]:
     """The fields of `text`. Raises `SpecError`, naming `source` and the line, for text that is not protobuf."""
     return list(_fields(_Tokens(text, source), "", 0))
 
 
-def to_dict(nodes: list[Node]) -> dict[str, Any]:
+def to_dict(nodes: list[SyntaxNode]) -> dict[str, Any]:
     """The nodes as a mapping; a repeated field becomes a list."""
     found: dict[str, list[Any]] = {}
     for node in nodes:
@@ -80,7 +80,7 @@ class _Tokens:
             yield _Token("end", "", line, 0)
 
 
-def _fields(tokens: _Tokens, closing: str, depth: int) -> Iterator[Node]:
+def _fields(tokens: _Tokens, closing: str, depth: int) -> Iterator[SyntaxNode]:
     """The fields up to the token `closing`, which is consumed."""
     if depth > MAX_DEPTH:
         raise tokens.wrong(f"at most {MAX_DEPTH} messages within each other")
@@ -91,18 +91,18 @@ def _fields(tokens: _Tokens, closing: str, depth: int) -> Iterator[Node]:
         colon = tokens.next.text == ":" and tokens.take()
         if tokens.next.text in _CLOSING:
             opening = tokens.take().text
-            yield Node(name.text, name.line, list(_fields(tokens, _CLOSING[opening], depth + 1)), name.start)
+            yield SyntaxNode(name.text, name.line, list(_fields(tokens, _CLOSING[opening], depth + 1)), name.start)
         elif not colon:
             raise tokens.wrong("':' or '{'")
         elif tokens.next.text == "[":
             tokens.take()
             while tokens.next.text != "]":
-                yield Node(name.text, name.line, _value(tokens), name.start)
+                yield SyntaxNode(name.text, name.line, _value(tokens), name.start)
                 if tokens.next.text == ",":
                     tokens.take()
             tokens.take()
         else:
-            yield Node(name.text, name.line, _value(tokens), name.start)
+            yield SyntaxNode(name.text, name.line, _value(tokens), name.start)
         if tokens.next.text in (";", ","):
             tokens.take()
     tokens.take()

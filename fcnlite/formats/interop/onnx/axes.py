@@ -6,19 +6,19 @@ from typing import Any
 
 import numpy as np
 
-from fcnlite.formats.interop.onnx.graph import Converter, Graph, Value
+from fcnlite.formats.interop.onnx.graph import Converter, OnnxGraph, OnnxValue
 from fcnlite.layers.base import canonical_axis
 
 
-def _split(graph: Graph, layer: Any, bottom: list[Value]) -> list[str]:
+def _split(graph: OnnxGraph, layer: Any, bottom: list[OnnxValue]) -> list[str]:
     return [bottom[0].name] * len(layer.spec.top)
 
 
-def _concat(graph: Graph, layer: Any, bottom: list[Value]) -> list[str]:
+def _concat(graph: OnnxGraph, layer: Any, bottom: list[OnnxValue]) -> list[str]:
     return [graph.add("Concat", *(each.name for each in bottom), axis=layer.axis)]
 
 
-def _slice(graph: Graph, layer: Any, bottom: list[Value]) -> list[str]:
+def _slice(graph: OnnxGraph, layer: Any, bottom: list[OnnxValue]) -> list[str]:
     (x,), points, tops = bottom, layer.options.slice_point, len(layer.spec.top)
     if not points:
         return graph.add_many("Split", x.name, outputs=tops, axis=layer.axis, num_outputs=tops)
@@ -29,7 +29,7 @@ def _slice(graph: Graph, layer: Any, bottom: list[Value]) -> list[str]:
     ]
 
 
-def _crop(graph: Graph, layer: Any, bottom: list[Value]) -> list[str]:
+def _crop(graph: OnnxGraph, layer: Any, bottom: list[OnnxValue]) -> list[str]:
     x, reference = bottom
     first = canonical_axis(layer.options.axis, len(x.shape))
     axes = range(first, len(x.shape))
@@ -39,20 +39,20 @@ def _crop(graph: Graph, layer: Any, bottom: list[Value]) -> list[str]:
     return [graph.add("Slice", x.name, starts, ends, graph.integers(*axes))]
 
 
-def _flatten(graph: Graph, layer: Any, bottom: list[Value]) -> list[str]:
+def _flatten(graph: OnnxGraph, layer: Any, bottom: list[OnnxValue]) -> list[str]:
     (x,), o = bottom, layer.options
     first, last = (canonical_axis(axis, len(x.shape)) for axis in (o.axis, o.end_axis))
     return [graph.reshaped(x.name, [*[0] * first, -1, *_sizes_from(graph, x, last + 1)])]
 
 
-def _reshape(graph: Graph, layer: Any, bottom: list[Value]) -> list[str]:
+def _reshape(graph: OnnxGraph, layer: Any, bottom: list[OnnxValue]) -> list[str]:
     (x,), o = bottom, layer.options
     first = o.axis if o.axis >= 0 else len(x.shape) + 1 + o.axis
     end = len(x.shape) if o.num_axes == -1 else first + o.num_axes
     return [graph.reshaped(x.name, [*[0] * first, *o.shape.dim, *_sizes_from(graph, x, end)])]
 
 
-def _sizes_from(graph: Graph, x: Value, axis: int) -> list[str]:
+def _sizes_from(graph: OnnxGraph, x: OnnxValue, axis: int) -> list[str]:
     """The sizes of x's axes from `axis` on, as a piece for `reshaped`."""
     return [graph.add("Shape", x.name, start=axis)] if axis < len(x.shape) else []
 

@@ -7,54 +7,54 @@ from typing import Any
 import numpy as np
 
 from fcnlite.errors import SpecError
-from fcnlite.formats.interop.onnx.graph import Converter, Graph, Value
+from fcnlite.formats.interop.onnx.graph import Converter, OnnxGraph, OnnxValue
 from fcnlite.layers.batch_norm import averages
 from fcnlite.layers.broadcast import Broadcast
 from fcnlite.layers.elementwise import LinearOptions
 
 
-def _relu(graph: Graph, layer: Any, bottom: list[Value]) -> list[str]:
+def _relu(graph: OnnxGraph, layer: Any, bottom: list[OnnxValue]) -> list[str]:
     slope = layer.options.negative_slope
     return [graph.add("LeakyRelu", bottom[0].name, alpha=slope) if slope else graph.add("Relu", bottom[0].name)]
 
 
-def _prelu(graph: Graph, layer: Any, bottom: list[Value]) -> list[str]:
+def _prelu(graph: OnnxGraph, layer: Any, bottom: list[OnnxValue]) -> list[str]:
     (x,) = bottom
     slope = graph.params(layer)[0].reshape(-1, *[1] * (len(x.shape) - 2))
     return [graph.add("PRelu", x.name, graph.constant(slope))]
 
 
-def _elu(graph: Graph, layer: Any, bottom: list[Value]) -> list[str]:
+def _elu(graph: OnnxGraph, layer: Any, bottom: list[OnnxValue]) -> list[str]:
     return [graph.add("Elu", bottom[0].name, alpha=layer.options.alpha)]
 
 
-def _renamed(graph: Graph, layer: Any, bottom: list[Value]) -> list[str]:
+def _renamed(graph: OnnxGraph, layer: Any, bottom: list[OnnxValue]) -> list[str]:
     return [graph.add({"AbsVal": "Abs", "Sigmoid": "Sigmoid", "TanH": "Tanh"}[layer.type], bottom[0].name)]
 
 
-def _power(graph: Graph, layer: Any, bottom: list[Value]) -> list[str]:
+def _power(graph: OnnxGraph, layer: Any, bottom: list[OnnxValue]) -> list[str]:
     o = layer.options
     value = graph.scaled(bottom[0].name, o.scale, o.shift)
     return [value if o.power == 1 else graph.add("Pow", value, graph.constant(o.power))]
 
 
-def _exp(graph: Graph, layer: Any, bottom: list[Value]) -> list[str]:
+def _exp(graph: OnnxGraph, layer: Any, bottom: list[OnnxValue]) -> list[str]:
     o: LinearOptions = layer.options
     return [graph.add("Exp", graph.scaled(bottom[0].name, layer.ln_base * o.scale, layer.ln_base * o.shift))]
 
 
-def _log(graph: Graph, layer: Any, bottom: list[Value]) -> list[str]:
+def _log(graph: OnnxGraph, layer: Any, bottom: list[OnnxValue]) -> list[str]:
     o: LinearOptions = layer.options
     return [graph.scaled(graph.add("Log", graph.scaled(bottom[0].name, o.scale, o.shift)), 1 / layer.ln_base)]
 
 
-def _dropout(graph: Graph, layer: Any, bottom: list[Value]) -> list[str]:
+def _dropout(graph: OnnxGraph, layer: Any, bottom: list[OnnxValue]) -> list[str]:
     if layer.phase == "TRAIN":
         raise SpecError("its own phase is TRAIN, so it drops values; remove `phase: TRAIN`.")
     return [bottom[0].name]
 
 
-def _batch_norm(graph: Graph, layer: Any, bottom: list[Value]) -> list[str]:
+def _batch_norm(graph: OnnxGraph, layer: Any, bottom: list[OnnxValue]) -> list[str]:
     (x,), (mean, variance, weight) = bottom, graph.params(layer)
     if not layer.use_global_stats:
         raise SpecError("use_global_stats is false; only running statistics can be written as ONNX.")
@@ -65,7 +65,7 @@ def _batch_norm(graph: Graph, layer: Any, bottom: list[Value]) -> list[str]:
     return [graph.add("BatchNormalization", x.name, *statistics, epsilon=layer.options.eps)]
 
 
-def _scale(graph: Graph, layer: Any, bottom: list[Value]) -> list[str]:
+def _scale(graph: OnnxGraph, layer: Any, bottom: list[OnnxValue]) -> list[str]:
     x, o = bottom[0], layer.options
     params = graph.params(layer) if layer.params(*(each.shape for each in bottom)) else []
     if len(bottom) == 2:
@@ -82,7 +82,7 @@ def _scale(graph: Graph, layer: Any, bottom: list[Value]) -> list[str]:
     return [value]
 
 
-def _eltwise(graph: Graph, layer: Any, bottom: list[Value]) -> list[str]:
+def _eltwise(graph: OnnxGraph, layer: Any, bottom: list[OnnxValue]) -> list[str]:
     o, values = layer.options, [each.name for each in bottom]
     if o.operation == "PROD":
         product = values[0]

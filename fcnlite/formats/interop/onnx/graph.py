@@ -16,14 +16,14 @@ from fcnlite.layers.base import Layer, named
 
 
 @dataclass(frozen=True)
-class Value:
+class OnnxValue:
     """A value of the graph, with its shape for inputs as described."""
 
     name: str
     shape: Shape
 
 
-class Graph:
+class OnnxGraph:
     """Collects the nodes and constants that compute a schedule."""
 
     def __init__(self, schedule: Schedule, sizes: Sizes, params: Mapping[str, Sequence[Array]]) -> None:
@@ -46,7 +46,7 @@ class Graph:
         layer = step.layer
         self._prefix = layer.spec.name
         self._made_by.clear()
-        bottom = [Value(self._values[version], self._sizes.described[version]) for version in step.bottom]
+        bottom = [OnnxValue(self._values[version], self._sizes.described[version]) for version in step.bottom]
         tops = named(layer, lambda: convert(self, layer, bottom))
         for version, value in zip(step.top, tops, strict=True):
             self._values[version] = self._renamed(value, self._blob_names.get(version))
@@ -159,5 +159,5 @@ class Graph:
         return name
 
 
-Converter = Callable[[Graph, Any, list[Value]], list[str]]
+Converter = Callable[[OnnxGraph, Any, list[OnnxValue]], list[str]]
 """Adds the nodes of one layer, given its bottoms, and returns the names of its tops."""

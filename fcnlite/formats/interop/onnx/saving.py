@@ -17,7 +17,7 @@ from fcnlite.formats.exportable import (
     input_shapes,
 )
 from fcnlite.formats.interop.onnx import axes, elementwise, scores, windows
-from fcnlite.formats.interop.onnx.graph import Converter, Graph
+from fcnlite.formats.interop.onnx.graph import Converter, OnnxGraph
 from fcnlite.formats.interop.onnx.sizes import Sizes
 
 OPSET = 18
@@ -58,7 +58,7 @@ def save_onnx(net: Exportable, path: str | os.PathLike[str], *, outputs: Sequenc
             raise SpecError(f"layer {spec.name!r}: type {spec.type} cannot be written as ONNX; leave it out.")
     sizes = Sizes.infer(schedule, described)
     check_complete(net, path, {step.layer.spec.name for step in schedule.steps})
-    graph = Graph(schedule, sizes, float32_params(net, path))
+    graph = OnnxGraph(schedule, sizes, float32_params(net, path))
     for step in schedule.steps:
         graph.convert(step, CONVERTERS[step.layer.type])
     model = onnx.helper.make_model(

@@ -6,11 +6,11 @@ from typing import Any
 
 import numpy as np
 
-from fcnlite.formats.interop.onnx.graph import Converter, Graph, Value
+from fcnlite.formats.interop.onnx.graph import Converter, OnnxGraph, OnnxValue
 from fcnlite.layers.base import canonical_axis
 
 
-def _inner_product(graph: Graph, layer: Any, bottom: list[Value]) -> list[str]:
+def _inner_product(graph: OnnxGraph, layer: Any, bottom: list[OnnxValue]) -> list[str]:
     (x,), o = bottom, layer.options
     kept = canonical_axis(o.axis, len(x.shape))
     flat = graph.reshaped(x.name, [*[0] * kept, -1])
@@ -22,11 +22,11 @@ def _inner_product(graph: Graph, layer: Any, bottom: list[Value]) -> list[str]:
     return [graph.add("Add", y, graph.param(layer, 1)) if o.bias_term else y]
 
 
-def _softmax(graph: Graph, layer: Any, bottom: list[Value]) -> list[str]:
+def _softmax(graph: OnnxGraph, layer: Any, bottom: list[OnnxValue]) -> list[str]:
     return [graph.add("Softmax", bottom[0].name, axis=layer.options.axis)]
 
 
-def _argmax(graph: Graph, layer: Any, bottom: list[Value]) -> list[str]:
+def _argmax(graph: OnnxGraph, layer: Any, bottom: list[OnnxValue]) -> list[str]:
     """ArgMax; among equal values, Caffe takes the one with the larger index."""
     (x,), o = bottom, layer.options
     value = graph.reshaped(x.name, [0, -1]) if o.axis is None else x.name
@@ -46,7 +46,7 @@ def _argmax(graph: Graph, layer: Any, bottom: list[Value]) -> list[str]:
     return [graph.reshaped(graph.add("Concat", *stacked, axis=1), [0, 0, 0, *[1] * (len(x.shape) - 3)])]
 
 
-def _float(graph: Graph, value: str) -> str:
+def _float(graph: OnnxGraph, value: str) -> str:
     import onnx
 
     return graph.add("Cast", value, to=onnx.TensorProto.FLOAT)

@@ -6,10 +6,10 @@ from typing import Any
 
 from fcnlite.description.shapes import Window
 from fcnlite.errors import SpecError
-from fcnlite.formats.interop.onnx.graph import Converter, Graph, Value
+from fcnlite.formats.interop.onnx.graph import Converter, OnnxGraph, OnnxValue
 
 
-def _convolution(graph: Graph, layer: Any, bottom: list[Value]) -> list[str]:
+def _convolution(graph: OnnxGraph, layer: Any, bottom: list[OnnxValue]) -> list[str]:
     rows, columns = layer.geometry.rows, layer.geometry.columns
     params = [graph.param(layer, i) for i in range(len(graph.params(layer)))]
     return [
@@ -26,7 +26,7 @@ def _convolution(graph: Graph, layer: Any, bottom: list[Value]) -> list[str]:
     ]
 
 
-def _pooling(graph: Graph, layer: Any, bottom: list[Value]) -> list[str]:
+def _pooling(graph: OnnxGraph, layer: Any, bottom: list[OnnxValue]) -> list[str]:
     if len(layer.spec.top) > 1:
         raise SpecError("its second top, the positions of the maxima, cannot be written as ONNX; leave it out.")
     (x,), average = bottom, layer.options.pool == "AVE"
@@ -35,8 +35,8 @@ def _pooling(graph: Graph, layer: Any, bottom: list[Value]) -> list[str]:
     windows = layer.windows
     ends = [_far_pad(window, layer) for window in windows]
     pads = [window.pad for window in windows]
-    kernel, stride = ([getattr(window, name) for window in windows] for name in ("size", "stride"))
-    how: dict[str, Any] = {"kernel_shape": kernel, "strides": stride}
+    kernel_shape, strides = ([getattr(window, name) for window in windows] for name in ("size", "stride"))
+    how: dict[str, Any] = {"kernel_shape": kernel_shape, "strides": strides}
     if not average:
         return [graph.add("MaxPool", x.name, pads=[*pads, *ends], **how)]
     # Caffe divides by a window size that includes its padding but excludes the positions that rounding up adds. So its
@@ -64,7 +64,7 @@ def _far_pad(window: Window, layer: Any) -> int:
     return min(window.pad + window.stride - 1, window.size - 1)
 
 
-def _lrn(graph: Graph, layer: Any, bottom: list[Value]) -> list[str]:
+def _lrn(graph: OnnxGraph, layer: Any, bottom: list[OnnxValue]) -> list[str]:
     (x,), o = bottom, layer.options
     if layer.across:
         return [graph.add("LRN", x.name, size=o.local_size, alpha=o.alpha, beta=o.beta, bias=o.k)]

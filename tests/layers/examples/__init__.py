@@ -1,0 +1,66 @@
+"""Strategies that draw an example of each layer type: options, shapes and values for the common tests.
+
+A registered type without an entry in `EXAMPLES` fails the common tests.
+"""
+
+from __future__ import annotations
+
+from hypothesis import strategies as st
+
+from fcnlite.arrays import Array
+from tests.layers.examples.elementwise import bias, dropout, elementwise, eltwise, positive, prelu, relu, scale
+from tests.layers.examples.example import Example, input_layer
+from tests.layers.examples.normalization import batch_norm, lrn, mvn
+from tests.layers.examples.scores import (
+    accuracy,
+    argmax,
+    euclidean_loss,
+    infogain_loss,
+    inner_product,
+    sigmoid_loss,
+    softmax,
+    softmax_loss,
+)
+from tests.layers.examples.shaping import concat, crop, flatten, reduction, reshape, slice_, split, tile
+from tests.layers.examples.windows import convolution, deconvolution, pooling
+
+__all__ = ["EXAMPLES", "Array", "Example", "input_layer"]
+
+EXAMPLES: dict[str, st.SearchStrategy[Example]] = {
+    "AbsVal": elementwise("AbsVal", {}),
+    "Accuracy": accuracy(),
+    "ArgMax": argmax(),
+    "BatchNorm": batch_norm(),
+    "Bias": bias(),
+    "Concat": concat(),
+    "Convolution": convolution(),
+    "Crop": crop(),
+    "Deconvolution": deconvolution(),
+    "Dropout": dropout(),
+    "ELU": elementwise("ELU", {"alpha": 0.5}),
+    "Eltwise": eltwise(),
+    "EuclideanLoss": euclidean_loss(),
+    "Exp": elementwise("Exp", {"base": 2.0, "scale": -0.5, "shift": 1.5}),
+    "Flatten": flatten(),
+    "InfogainLoss": infogain_loss(),
+    "InnerProduct": inner_product(),
+    "LRN": lrn(),
+    "Log": positive("Log", "base", [2.0, 0.5]),
+    "MVN": mvn(),
+    "PReLU": prelu(),
+    "Pooling": pooling(),
+    "Power": positive("Power", "power", [0.0, 0.5, 2.0, -1.0]),
+    "ReLU": relu(),
+    "Reduction": reduction(),
+    "Reshape": reshape(),
+    "Scale": scale(),
+    "Sigmoid": elementwise("Sigmoid", {}),
+    "SigmoidCrossEntropyLoss": sigmoid_loss(),
+    "Slice": slice_(),
+    "Softmax": softmax(),
+    "SoftmaxWithLoss": softmax_loss(),
+    "Split": split(),
+    "TanH": elementwise("TanH", {}),
+    "Tile": tile(),
+}
+"""All types except inputs and Silence, which do not compute anything."""
