@@ -1,4 +1,4 @@
-"""Show a picture, the truth, what a net makes of it and where that is wrong, side by side; print the mean IU.
+"""Show a picture, its truth, a net's prediction and the errors side by side; print the mean IU.
 
     python examples/beside_truth.py weights.h5 picture.png truth.png sheet.png
 

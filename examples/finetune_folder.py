@@ -1,4 +1,4 @@
-"""Fine-tune a trained net on a folder of one's own pictures: new classes on features that are there already.
+"""Fine-tune a trained net on your own folder of pictures: new classes on existing features.
 
     python examples/finetune_folder.py weights.h5 photos mine.h5
 
@@ -24,7 +24,7 @@ def main(arguments: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter, allow_abbrev=False
     )
-    parser.add_argument("weights", help="what to start from: a net of the zoo on VGG-16's trunk, or a lite one")
+    parser.add_argument("weights", help="the net to start from: one of the zoo's on VGG-16's trunk, or a lite one")
     parser.add_argument("folder", help="pictures and labels to learn from")
     parser.add_argument("out", help="the weight file to write")
     parser.add_argument("--iterations", type=int, default=500)
@@ -32,7 +32,7 @@ def main(arguments: list[str] | None = None) -> None:
     given = parser.parse_args(arguments)
     train, val = (data.open("folder", given.folder, split) for split in ("train", "val"))
 
-    # The same net for other classes: whatever fits by name and shape is taken, new scores start at zero.
+    # The same net for other classes: weights are taken if name and shape agree; new scores start at zero.
     trained = fcnlite.load(given.weights)
     width = trained.params["conv1_1"][0].shape[0] / 64
     name, count = trained.spec.name, len(train.classes)

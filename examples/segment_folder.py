@@ -1,4 +1,4 @@
-"""Segment every picture of a folder: label maps, overlays to look at, and a table of what covers how much.
+"""Segment every picture of a folder: label maps, overlays, and a table of the area of each class.
 
     python examples/segment_folder.py weights.h5 holiday segmented
 
@@ -19,7 +19,7 @@ from fcnlite.errors import FcnliteError
 
 
 def main(weights: str, folder: str, out: str) -> None:
-    segment = Segmenter(weights)  # reads the weights once; every picture may have a size of its own
+    segment = Segmenter(weights)  # reads the weights once; pictures may have different sizes
     target = Path(out)
     target.mkdir(parents=True, exist_ok=True)
     with (target / "shares.csv").open("w", newline="", encoding="utf-8") as stream:

@@ -1,4 +1,4 @@
-"""Two layers of one's own: SegNet's BN and Upsample, which Caffe's forks have and Caffe has not.
+"""Two custom layers: SegNet's BN and Upsample, which exist only in forks of Caffe.
 
 Importing this file makes their types known; then `fcnlite.load("segnet.prototxt", "segnet.caffemodel")` works.
 """
