@@ -8,9 +8,9 @@ install: .venv/installed
 
 install-test: .venv/installed-test
 
-# An editable install by path (compat): otherwise Python, started beside a clone called fcnlite, takes that folder for the
-# package. It is made again when the requirements or the kernels change. --no-compile: Python compiles each module at its
-# first import; to let pip compile them all takes longer than the demo's imports.
+# An editable install by path (compat); otherwise Python, started beside a clone called fcnlite, imports that folder as
+# the package. It is repeated when the requirements or the kernels change. --no-compile: Python compiles each module at
+# its first import, which takes less time for the demo than if pip compiled all modules.
 KERNELS := fcnlite/_kernels fcnlite/_kernels/*
 .venv/installed: pyproject.toml setup.py $(wildcard $(foreach folder,$(KERNELS),$(folder)/*.pyx $(folder)/*.pxi))
 	test -x $(BIN)/python || $(PYTHON) -m venv .venv
@@ -56,7 +56,7 @@ test-large: install-test
 	$(BIN)/python -m pytest -m large
 
 # Comparisons with PyTorch, ONNX Runtime, OpenVINO and OpenCV, with the chart of docs/performance.md; then the further
-# measurements and the profile. It takes half an hour, in which the machine should be idle otherwise.
+# measurements and the profile. It takes half an hour on an otherwise idle machine.
 # `$(BIN)/python -m benchmarks NAME` measures one workload.
 BENCHMARKS := env -u OPENBLAS_CORETYPE -u OPENBLAS_L2_SIZE $(BIN)/python -m benchmarks
 bench: install-test

@@ -43,7 +43,7 @@ built_isas = {isa: flags for isa, flags in ISA_FLAGS.items() if compiles("int ma
 
 
 def isa_of(source):
-    """The instruction set in the file's name, such as v3 of fast_v3.pyx; None if it has none."""
+    """The instruction set in the file's name, such as v3 of fast_v3.pyx, or None."""
     ending = source.stem.rpartition("_")[2]
     return ending if ending in ISA_FLAGS else None
 

@@ -1,4 +1,4 @@
-"""DeepLab-LargeFOV on VGG-16 (Chen et al., 2015): an FCN with dilation where others pool.
+"""DeepLab-LargeFOV on VGG-16 (Chen et al., 2015): an FCN that replaces poolings by dilation.
 
 It is as published, without Dropout: poolings have 3×3 windows, the last ones keep the size, and scores have an eighth
 of the picture's height and width.

@@ -25,7 +25,7 @@ Run = Callable[[], list[np.ndarray]]
 
 
 def build_net(workload: Workload) -> Net:
-    """The net of a workload, with its fillers' values. Score weights, zero by them, are noise; variances are 1."""
+    """The net of a workload, with its fillers' values, except that score weights are noise and variances are 1."""
     from fcnlite import models
     from fcnlite.net import Net
 
@@ -171,7 +171,7 @@ class Engine:
     name: str
     start: Callable[[Workload, Path, int], Run]
     needs: tuple[str, ...] = ()
-    """The modules that it imports, besides ours."""
+    """The modules that it imports, except ours."""
     infers: bool = True
     trains: bool = False
     peer: bool = True
@@ -191,7 +191,7 @@ class Engine:
 
 OURS = Engine("fcnlite", fcnlite_, trains=True, peer=False)
 AVX2 = Engine("fcnlite, AVX2", fcnlite_, trains=True, peer=False, environment={"FCNLITE_ISA": "v3"})
-"""Ours as on a machine without AVX-512."""
+"""Our engine as on a machine without AVX-512."""
 PEERS = [
     Engine("PyTorch, channels last", torch_channels_last, ("torch",), trains=True),
     Engine("PyTorch, NCHW", torch_nchw, ("torch",), infers=False, trains=True),

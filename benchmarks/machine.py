@@ -23,7 +23,7 @@ PACKAGES = ("numpy", "torch", "onnxruntime", "openvino", "opencv-python-headless
 MATRIX = 4096
 """Rows and columns of the multiplied matrices."""
 COPIED = 256 << 20
-"""Bytes to copy: more than all caches hold."""
+"""Bytes to copy: more than the size of all caches."""
 
 
 def describe() -> dict[str, Any]:

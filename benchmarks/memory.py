@@ -91,7 +91,7 @@ WAYS = {
 
 
 def measure() -> dict[str, Any]:
-    """For each way, the peak memory in bytes after the first forward, and the seconds of the first and later forwards.
+    """The peak memory in bytes after the first forward, and the seconds of the first and later forwards, for each way.
 
     Raises `EngineError` if ours fails.
     """

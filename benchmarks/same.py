@@ -1,4 +1,4 @@
-"""Does this tree compute the same bytes as another commit? `python -m benchmarks.same COMMIT`.
+"""Checks that this tree computes the same bytes as another commit: `python -m benchmarks.same COMMIT`.
 
 Both versions run the same script on the same files: every net of the zoo, single layers and random nets, nets and
 solvers of Caffe from $FCNLITE_SHARED, steps of every solver, and short trainings; on both paths, with every instruction
@@ -51,7 +51,7 @@ REAL: dict[str, tuple[str, str, tuple[int, ...]]] = {
     "super_resolution": ("sr.prototxt", "sr.caffemodel", (1, 1, 33, 47)),
     "triplet_3d": ("3d_triplet_testIMG.prototxt", "3d_triplet_iter_30000.caffemodel", (1, 1, 64, 64)),
 }
-"""By folder of $FCNLITE_SHARED/real: description, weights, shape of `data`."""
+"""The description, the weights and the shape of `data` by folder of $FCNLITE_SHARED/real."""
 
 Digests = Mapping[str, str]
 
@@ -61,7 +61,7 @@ class DifferenceError(FcnliteError):
 
 
 class Setting(NamedTuple):
-    """How the worker runs."""
+    """The settings of a worker."""
 
     path: str
     isa: str
@@ -106,7 +106,7 @@ def write_case(
 
 
 def write_net(folder: Path, net: Net, inputs: Mapping[str, Any], phases: Sequence[str], seed: int = 0) -> None:
-    """A case of a net of ours, as Caffe's files."""
+    """A case of one of our nets, as Caffe's files."""
     folder.mkdir(parents=True)
     fcnlite.caffe.save(net, folder / "net.prototxt", folder / "net.caffemodel")
     files = ["net.prototxt", *(["net.caffemodel"] if net.params else [])]
@@ -170,7 +170,7 @@ def built(commit: str, folder: Path) -> Iterator[Path]:
 
 
 def run(command: Sequence[str], **options: Any) -> str:
-    """The standard output of a command. Raises `DifferenceError` with its last words where it fails."""
+    """The standard output of a command. Raises `DifferenceError` with the end of its output if it fails."""
     done = subprocess.run(command, capture_output=True, text=True, **options)
     if done.returncode:
         said = "\n".join(done.stderr.strip().splitlines()[-12:])
@@ -194,7 +194,7 @@ def computed(tree: Path, setting: Setting, folder: Path) -> Digests:
 
 
 def differences(old: Digests, new: Digests) -> list[str]:
-    """What differs, in words: one line a result."""
+    """The differences in words, one line for each result."""
     lines = [f"{name}: only the old version has it" for name in old if name not in new]
     lines += [f"{name}: only the new version has it" for name in new if name not in old]
     for name in old:

@@ -115,7 +115,7 @@ def input_shapes(net: Any) -> dict[str, list[int]]:
 
 
 def fill_zeros(net: Any, seed: int) -> None:
-    """Draw the parameters that start at zero, such as biases and scores: from zeros much would be zero."""
+    """Draw the parameters that start at zero, such as biases and scores: otherwise many results would be zero."""
     rng = np.random.default_rng(seed)
     for all_ in net.params.values():
         for each in all_:
@@ -190,7 +190,7 @@ def zoo(found: Digests, path: str) -> None:
 
 
 def files(found: Digests) -> None:
-    """The zoo's nets as they are written: weight files, Caffe's files and ONNX."""
+    """The files of the zoo's nets: weight files, Caffe's files and ONNX."""
     for name in fcnlite.models.names():
         net = fcnlite.models.build(name, width=0.0625, seed=1)
         with tempfile.TemporaryDirectory() as folder:
@@ -260,7 +260,7 @@ def solvers(found: Digests, path: str, folder: Path) -> None:
 
 
 def given_batch(arrays: Mapping[str, Any], prefix: str) -> Any:
-    """What `Solver.step` takes for the arrays of one step: a batch, or one for each pass."""
+    """The argument of `Solver.step` for the arrays of one step: a batch, or one for each pass."""
     passes = []
     while f"{prefix}pass{len(passes)}.data" in arrays:
         passes.append({name: arrays[f"{prefix}pass{len(passes)}.{name}"] for name in ("data", "label")})
@@ -301,7 +301,7 @@ def datasets(path: Path) -> dict[str, Any]:
 
 
 def trainings(found: Digests) -> None:
-    """Short trainings by the command: their weights, checkpoints and logs, which hold no times."""
+    """Short trainings by the command: their weights, checkpoints and logs, which do not hold times."""
     for name, options in TRAININGS.items():
         with tempfile.TemporaryDirectory() as folder:
             command = [sys.executable, "-m", "fcnlite.train", *COMMON, *options, "--out", "run"]

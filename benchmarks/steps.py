@@ -1,4 +1,4 @@
-"""The profile: every step of our plan, with the least time that the machine needs for it.
+"""The profile: every step of our plan, with the least time that the machine can need for it.
 
 A step's arithmetic floor is its multiplications and additions at the rate of NumPy's matrix product on one core,
 divided by the number of threads. Its memory floor is the bytes that it reads and writes, each once, at the rate of a
@@ -23,7 +23,7 @@ from fcnlite.net import Net
 
 @dataclass(frozen=True)
 class MeasuredStep:
-    """One operation of a plan."""
+    """One operation of a plan, with its measured time."""
 
     layers: str
     what: str

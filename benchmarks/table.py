@@ -26,7 +26,7 @@ PAUSE = 0.05
 SHORT = 0.2
 """Seconds of ours below which runs are repeated more often, since a slow moment may last a whole run."""
 MORE_OFTEN = 4
-"""How many times as often."""
+"""The factor on their number."""
 FACTORS = (1, 10)
 """Factors on an engine's tolerance: for outputs and losses, and for gradients.
 

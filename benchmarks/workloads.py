@@ -34,7 +34,7 @@ class Workload:
         return "prob" if self.model == "vgg16" else "score"
 
     def inputs(self) -> dict[str, np.ndarray]:
-        """A picture of noise; for training also its labels, a tenth of them void."""
+        """A picture of noise; for training also labels, a tenth of them void."""
         rng = np.random.default_rng(0)
         count, _, height, width = self.shape
         blobs: dict[str, np.ndarray] = {"data": rng.normal(0, 60, self.shape).astype(np.float32)}

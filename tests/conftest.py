@@ -14,7 +14,7 @@ settings.load_profile("fcnlite")
 
 
 def shared_folder() -> Path:
-    """Where the reference cases, real files and data lie: FCNLITE_SHARED, else ../shared."""
+    """The folder of reference cases, real files and data: FCNLITE_SHARED, else ../shared."""
     return Path(os.environ.get("FCNLITE_SHARED") or Path(__file__).parents[2] / "shared")
 
 

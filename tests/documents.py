@@ -14,7 +14,7 @@ from tests.data import layouts
 
 SIZE = (24, 32)
 WIDTH = 0.02
-"""Of the zoo's nets: large ones would need gigabytes."""
+"""The width of the zoo's nets; wide ones would need gigabytes."""
 CLASSIFIER = "VGG_ILSVRC_16_layers.caffemodel"
 
 

@@ -20,7 +20,7 @@ Allowed = Callable[[LayerSpec, Shape], bool]
 """Whether a net may have a layer, given the shape of its first bottom."""
 FLAG = st.booleans()
 MOST_VALUES = 60_000
-"""Of one blob, unless a drawing says otherwise: more would only take time."""
+"""The most values of one blob by default; larger ones would only take time."""
 
 
 @dataclass
@@ -68,12 +68,12 @@ class Drawing:
         return self.blob(axes=4)
 
     def may_overwrite(self, blob: str) -> bool:
-        """Whether to write in place: only what nobody has read yet, as Caffe's one memory for both wants it."""
+        """Whether to write in place: only blobs that have not been read, since both share memory in Caffe."""
         return blob not in self.read and self.draw(FLAG)
 
 
 def _windows(draw: Draw, largest: int, dilation: bool = True) -> dict[str, Any]:
-    """Kernel, stride, pad and dilation, rows and columns alike or not."""
+    """Options for window size, stride, pad and dilation, equal for rows and columns or not."""
     sides = [draw(st.tuples(st.integers(1, largest), st.integers(1, 3))) for _ in range(2 if draw(FLAG) else 1)]
     options: dict[str, Any] = {
         "kernel_size": [kernel for kernel, _ in sides],
@@ -110,7 +110,7 @@ def pooling(net: Drawing) -> None:
         options = {
             "kernel_h": rows,
             "kernel_w": columns,
-            # A stride beyond the kernel leaves windows in which there is nothing.
+            # A stride larger than the window makes windows without pixels.
             "stride_h": draw(st.integers(1, rows)),
             "stride_w": draw(st.integers(1, columns)),
         }
@@ -269,7 +269,7 @@ LIKELIER = ("Convolution", "Deconvolution", "Pooling", "Eltwise", "Crop", "LRN")
 
 @st.composite
 def specs(draw: Draw, allowed: Allowed = lambda layer, bottom: True) -> NetSpec:
-    """A net of up to ten drawn kinds of layers behind one input, of the layers that are allowed."""
+    """A net with one input and up to ten of the allowed layers."""
     net = Drawing(draw, allowed)
     sides = [draw(st.integers(5, 14)) for _ in range(2)]
     net.input("data", (draw(st.integers(1, 2)), draw(st.integers(1, 4)), *sides))

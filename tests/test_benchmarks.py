@@ -138,9 +138,9 @@ def test_peers_that_are_not_installed_are_left_out_and_named(
 ) -> None:
     without(monkeypatch, "cv2", "onnx")
     table.check_peers(WORKLOADS)
-    told = capsys.readouterr().err
-    assert "left out: ONNX Runtime; OpenVINO, f32; OpenCV; OpenVINO, default, since" in told
-    assert "these are not installed: onnx, opencv-python-headless; `make bench` installs all" in told
+    captured = capsys.readouterr().err
+    assert "left out: ONNX Runtime; OpenVINO, f32; OpenCV; OpenVINO, default, since" in captured
+    assert "these are not installed: onnx, opencv-python-headless; `make bench` installs all" in captured
     assert [each.name for each in engines() if each not in (OURS, AVX2)] == ["PyTorch, channels last", "PyTorch, NCHW"]
     save_net(TINY, tmp_path)
     assert not (tmp_path / "net.onnx").exists()
@@ -220,7 +220,7 @@ def test_a_worker_runs_our_engine(training: bool, tmp_path: Path) -> None:
         assert worker.run() > 0
         results = worker.results()
     if training:
-        assert results[0] > 0 and results[1].any()  # the loss, and the first kernels' gradient
+        assert results[0] > 0 and results[1].any()  # the loss, and the gradient of the first filters
     else:
         here = build_net(workload).forward(workload.inputs(), outputs=["score"])
         assert table.differences(results, [here["score"]])[0] < 1e-5
@@ -397,5 +397,5 @@ def test_a_comparison_that_differs_ends_with_status_1(
     monkeypatch.setattr(same, "computed", lambda tree, setting, folder: {"x": str(tree) if changed else "0"})
     for changed in (False, True):
         assert run_command(same.main, ["--tree", str(tmp_path)]) == int(changed)
-    told = capsys.readouterr()
-    assert "results are equal" in told.out and "plain path, 1 thread: x: differs" in told.err
+    captured = capsys.readouterr()
+    assert "results are equal" in captured.out and "plain path, 1 thread: x: differs" in captured.err

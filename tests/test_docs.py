@@ -107,10 +107,10 @@ def test_the_code_of_a_page_runs(
         for words in commands(block):
             with warnings.catch_warnings():
                 status = run(words)
-            told = capsys.readouterr()
+            captured = capsys.readouterr()
             # The doctor's status is 1 where it finds an error in the net, as it may in one that has learned nothing.
-            fine = status == 0 or (words[0] == "fcnlite.doctor" and "error: " not in told.err)
-            assert fine, f"{' '.join(words)}\n{told.err}"
+            fine = status == 0 or (words[0] == "fcnlite.doctor" and "error: " not in captured.err)
+            assert fine, f"{' '.join(words)}\n{captured.err}"
 
 
 ARCHITECTURE = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")

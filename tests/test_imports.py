@@ -29,14 +29,14 @@ def _imported(module: str) -> set[str]:
 
 def _cycles(graph: dict[str, set[str]]) -> Iterator[set[str]]:
     """Sets of modules each of which reaches all others of its set."""
-    reached = {module: set(targets) for module, targets in graph.items()}
+    reachable = {module: set(targets) for module, targets in graph.items()}
     for middle in graph:
-        for targets in reached.values():
+        for targets in reachable.values():
             if middle in targets:
-                targets |= reached[middle]
-    for module, targets in reached.items():
+                targets |= reachable[middle]
+    for module, targets in reachable.items():
         if module in targets:
-            yield {other for other in targets if module in reached[other]}
+            yield {other for other in targets if module in reachable[other]}
 
 
 def test_no_file_imports_itself_through_others() -> None:

@@ -59,6 +59,6 @@ def test_threads_are_a_positive_number() -> None:
 
 
 def test_show_config_tells_versions_and_threads(capsys: pytest.CaptureFixture[str]) -> None:
-    told = fcnlite.show_config()
-    assert fcnlite.__version__ in told and "NumPy" in told and "threads" in told
-    assert told in capsys.readouterr().out
+    described = fcnlite.show_config()
+    assert fcnlite.__version__ in described and "NumPy" in described and "threads" in described
+    assert described in capsys.readouterr().out

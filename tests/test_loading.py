@@ -163,7 +163,7 @@ def test_layers_that_the_net_has_not_are_one_line(prototxt: Path, tmp_path: Path
 
 
 @pytest.mark.parametrize(
-    ("name", "more", "told"),
+    ("name", "more", "message"),
     [
         ("conv", 1, r"3 blobs for layer 'conv' \(Convolution\), which takes 2; .*rename the layer"),
         ("up", 1, r"2 blobs for layer 'up' \(Deconvolution\), which takes 1; .*`bias_term: true`"),
@@ -171,12 +171,12 @@ def test_layers_that_the_net_has_not_are_one_line(prototxt: Path, tmp_path: Path
     ],
 )
 def test_more_blobs_than_a_layer_takes_are_refused(
-    prototxt: Path, tmp_path: Path, name: str, more: int, told: str
+    prototxt: Path, tmp_path: Path, name: str, more: int, message: str
 ) -> None:
     given = arrays(fcnlite.load(prototxt))
     given = {**given, name: [*given.get(name, ()), *[np.ones(2)] * more]}
     caffe.write_weights(tmp_path / "net.caffemodel", given)
-    with pytest.raises(ShapeError, match=rf"net\.caffemodel: holds {told}"):
+    with pytest.raises(ShapeError, match=rf"net\.caffemodel: holds {message}"):
         fcnlite.load(prototxt, tmp_path / "net.caffemodel")
 
 
@@ -191,9 +191,9 @@ def test_more_blobs_than_a_layer_takes_are_refused_at_the_first_forward(tmp_path
 
 
 def test_weights_of_more_classes_name_the_ways_to_fine_tune(shared: Path) -> None:
-    case = shared / "cases" / "users" / "09-finetune-message"
-    told = r"score_fr\[0\].*To fine-tune, rename the layer.*`train --init`.*fcnlite\.surgery\.transplant"
-    with pytest.raises(ShapeError, match=told):
+    case = shared / "cases" / "users" / "09-finetune-told"
+    message = r"score_fr\[0\].*To fine-tune, rename the layer.*`train --init`.*fcnlite\.surgery\.transplant"
+    with pytest.raises(ShapeError, match=message):
         fcnlite.load(case / "net2.prototxt", case / "voc21.caffemodel")
     text = (case / "net2.prototxt").read_text().replace("score_fr", "score_two")
     spec = caffe.parse_net(

@@ -62,9 +62,9 @@ def test_the_example_runs_segnet_s_layers(example: ModuleType) -> None:
     net.forward(data=picture(), keep=True)
     conv = net.blobs["conv"]
     weight, bias = (each.array for each in net.params["conv"])
-    plain = Net(parse_net(SEGNET[: SEGNET.index('layer { name: "bn"')]), path="plain", dtype="float64")
-    plain.params["conv"][0].data, plain.params["conv"][1].data = weight, bias
-    np.testing.assert_allclose(conv, 2 * plain.forward(data=picture())["conv"] - 1)
+    conv_only = Net(parse_net(SEGNET[: SEGNET.index('layer { name: "bn"')]), path="plain", dtype="float64")
+    conv_only.params["conv"][0].data, conv_only.params["conv"][1].data = weight, bias
+    np.testing.assert_allclose(conv, 2 * conv_only.forward(data=picture())["conv"] - 1)
     up = out["up"]
     assert up.shape == conv.shape
     assert np.count_nonzero(up) == out["pool"].size

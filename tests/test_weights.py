@@ -20,7 +20,7 @@ README = (FOLDER / "README.md").read_text(encoding="utf-8")
 FILES = sorted(each.name for each in FOLDER.glob("*.h5"))
 LARGEST = 10_000_000
 ROOTS = {"camvid": "camvid", "isbi": "isbi_em_membrane"}
-"""Where the data sets that the commands name lie in the shared folder."""
+"""The places in the shared folder of the data sets that the commands name."""
 
 SUMS = dict(re.findall(r"^\| `([\w.-]+\.h5)` \|.*\| `([0-9a-f]{64})` \|$", README, re.MULTILINE))
 FIGURES = re.findall(r"^\| `python -m fcnlite\.evaluate weights/(.+)` \| ([\d.]+) \| ([\d.]+) \|", README, re.MULTILINE)

@@ -47,8 +47,8 @@ def sum_repeats(array: Array, sources: tuple[Array, Array], size: tuple[int, int
 
 
 def _members(source: Array, count: int) -> tuple[Array, Array]:
-    """Where the members of each one begin in the second array, which lists the places in `source` of the first one's
-    members, then of the second's, and so on.
+    """The places in `source` of 0, then of 1, and so on to `count` − 1, in the second array; the first array has the
+    start of each group in the second.
     """
     order = np.argsort(source, kind="stable")
     order = order[np.count_nonzero(source < 0) :]

@@ -228,7 +228,7 @@ class ModelInfo:
     classes: tuple[str, ...] = ()
     colors: tuple[tuple[int, int, int], ...] = ()
     record: Mapping[str, Any] = field(default_factory=dict)
-    """How the weights were made (command, data, scores), as JSON values for people to read."""
+    """How the weights were made (command, data, scores), as JSON values for users to read."""
     more_labels: Mapping[str, Labels] = field(default_factory=dict)
     """The labels of a net with several label maps, without the first, by the name of the label blob."""
 

@@ -1,4 +1,4 @@
-"""Checking that weights hold no more parameters for a layer than it takes."""
+"""Checks that weights do not hold more parameters for a layer than it takes."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from fcnlite.surgery.transplanting import Weights
 
 
 def check_counts(net: Net, weights: Weights, origin: str | os.PathLike[str]) -> None:
-    """Raise `ShapeError` where the weights hold more arrays for a layer than it has parameters.
+    """Raise `ShapeError` if the weights hold more arrays for a layer than it has parameters.
 
     While the net has no sizes, only layers that never have parameters are checked. `origin`: the file of the weights.
     """

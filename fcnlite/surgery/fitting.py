@@ -95,7 +95,7 @@ def _offset(layers: Sequence[LayerSpec], crop: LayerSpec) -> tuple[int, int]:
     """The offset that aligns a crop's first bottom with the second, and the smallest offset allowed.
 
     A skip is cut to upsampled scores. Because poolings round up, the scores may begin before the skip (a negative
-    offset) and end behind it, by less than a pixel of the coarsest blob; the skip needs that margin.
+    offset) and end after it, by less than a pixel of the coarsest blob; the skip needs that margin.
     """
     blob, reference = crop.bottom
     is_skip = any(layer.type == "Deconvolution" and reference in layer.top for layer in layers)

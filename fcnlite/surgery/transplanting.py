@@ -36,18 +36,18 @@ class Transfer:
 
     def __str__(self) -> str:
         shapes = (("found", self.found), ("wanted", self.wanted))
-        told = ", ".join(f"{word} {show(shape)}" for word, shape in shapes if shape is not None)
-        return f"{self.layer}[{self.index}]: {self.outcome} ({told})"
+        sizes = ", ".join(f"{word} {show(shape)}" for word, shape in shapes if shape is not None)
+        return f"{self.layer}[{self.index}]: {self.outcome} ({sizes})"
 
 
 def transplant(net: Net, weights: Weights) -> list[Transfer]:
-    """Copy parameters into `net` where layer name and shape agree; return what became of each.
+    """Copy parameters into `net` where layer name and shape agree; return the outcome for each.
 
     A parameter of another shape is reshaped where the order of its numbers is certain: shapes that are equal apart from
     leading ones (old files write a bias as 1×1×1×N), and the weight of a convolution over the blob that an inner
     product flattens (O×C×H×W and O×C·H·W), in both directions. The statistics of a BatchNorm are taken together or not
     at all, because the sums of mean and variance mean nothing without the number that divides them. In NVIDIA's Caffe a
-    BatchNorm has five blobs: those of a BatchNorm and of the Scale behind it, `NAME_scale_bias`.
+    BatchNorm has five blobs: those of a BatchNorm and of the Scale after it, `NAME_scale_bias`.
     """
     weights = caffe.split_scales(weights, [layer.spec.name for layer in net.layers if layer.type == "BatchNorm"])
     dense = {layer.spec.name for layer in net.layers if layer.type in ("Convolution", "InnerProduct")}

@@ -21,12 +21,12 @@ from tests.parity.reference import assert_close, read_case
 @pytest.mark.parametrize("file", ["weights.caffemodel", "weights.caffemodel.h5", "weights_v1.caffemodel"])
 def test_caffes_vgg16_becomes_an_fcn32s(command: Command, tmp_path: Path, tiny: Path, file: str) -> None:
     ended = command(convert.main, tiny / file, "-o", tmp_path / "out.h5", "--to", "voc-fcn32s")
-    told = rows(ended)
-    assert list(told) == [*TRUNK, "fc6", "fc7", "score_fr", "upscore", "fc8"]
+    outcomes = rows(ended)
+    assert list(outcomes) == [*TRUNK, "fc6", "fc7", "score_fr", "upscore", "fc8"]
     legacy = "v1" in file
-    assert {told[name] for name in TRUNK} == {"taken, coerced" if legacy else "taken"}
-    assert {told[name] for name in ("fc6", "fc7")} == {"coerced" if legacy else "coerced, taken"}
-    assert (told["score_fr"], told["upscore"], told["fc8"]) == ("left: zero", "left: bilinear", "dropped")
+    assert {outcomes[name] for name in TRUNK} == {"taken, coerced" if legacy else "taken"}
+    assert {outcomes[name] for name in ("fc6", "fc7")} == {"coerced" if legacy else "coerced, taken"}
+    assert (outcomes["score_fr"], outcomes["upscore"], outcomes["fc8"]) == ("left: zero", "left: bilinear", "dropped")
     assert re.search(r"\nfc6 +Convolution +\S*40×128, \S*40 → 40×32×2×2, 40 ", ended.out)
     taken = (13, 17) if legacy else (28, 2)
     assert count_line(ended) == (
@@ -85,9 +85,9 @@ def test_other_classifiers_become_fcns(
 ) -> None:
     given = random_weights(classifier)
     caffe.write_weights(tmp_path / "net.caffemodel", given)
-    told = rows(command(convert.main, tmp_path / "net.caffemodel", "-o", tmp_path / "out.h5", "--to", to))
-    assert {name for name, outcome in told.items() if outcome == "dropped"} == dropped
-    assert {name for name, outcome in told.items() if outcome.startswith("left")} == {"score_fr", "upscore"}
+    outcomes = rows(command(convert.main, tmp_path / "net.caffemodel", "-o", tmp_path / "out.h5", "--to", to))
+    assert {name for name, outcome in outcomes.items() if outcome == "dropped"} == dropped
+    assert {name for name, outcome in outcomes.items() if outcome.startswith("left")} == {"score_fr", "upscore"}
     net = fcnlite.load(tmp_path / "out.h5")
     assert all(net.params[name][0].array.tobytes() == given[name][0].tobytes() for name in given if name not in dropped)
     assert "AVE" not in {layer.options.get("pool") for layer in net.spec}
@@ -98,8 +98,8 @@ def test_other_classifiers_become_fcns(
 def test_layers_that_are_missing_start_as_in_a_net_that_is_built(command: Command, tmp_path: Path) -> None:
     features = {name: pair for name, pair in random_weights("vgg16").items() if name.startswith("conv")}
     caffe.write_weights(tmp_path / "net.caffemodel", features)
-    told = rows(command(convert.main, tmp_path / "net.caffemodel", "-o", tmp_path / "out.h5", "--to", "voc-fcn32s"))
-    assert told["fc6"] == told["fc7"] == "left: msra, left: zero"
+    outcomes = rows(command(convert.main, tmp_path / "net.caffemodel", "-o", tmp_path / "out.h5", "--to", "voc-fcn32s"))
+    assert outcomes["fc6"] == outcomes["fc7"] == "left: msra, left: zero"
     net = fcnlite.load(tmp_path / "out.h5")
     assert net.params["fc6"][0].shape == (128, 16, 7, 7)
     assert net.params["fc6"][0].array.std() == pytest.approx((2 / (16 * 49)) ** 0.5, rel=0.05)
@@ -112,8 +112,8 @@ def test_layers_that_are_missing_start_as_in_a_net_that_is_built(command: Comman
 def test_a_kept_classifier_answers_as_caffe_does(command: Command, tmp_path: Path, tiny: Path, to: str) -> None:
     out = tmp_path / "heat.h5"
     ended = command(convert.main, tiny / "weights.caffemodel", "-o", out, "--to", to, "--keep-classifier")
-    told = rows(ended)
-    assert {told[name] for name in ("fc6", "fc7", "fc8")} == {"coerced, taken"}
+    outcomes = rows(ended)
+    assert {outcomes[name] for name in ("fc6", "fc7", "fc8")} == {"coerced, taken"}
     assert count_line(ended).startswith("32 parameters: 29 taken, 3 coerced, 0 expanded, 0 dropped")
     net, case = fcnlite.load(out), read_case(tiny / "case.npz")
     top = net.forward(data=case["in.data"], outputs=["fc8", "prob"])
@@ -148,10 +148,10 @@ def test_the_kept_classifier_is_the_one_that_the_fcn_comes_from(
 def test_a_classifier_that_is_convolutional_already_is_read(command: Command, tmp_path: Path, tiny: Path) -> None:
     heat, again, fcn = (tmp_path / name for name in ("heat.h5", "again.h5", "fcn.h5"))
     command(convert.main, tiny / "weights.caffemodel", "-o", heat, "--to", "vgg16", "--keep-classifier")
-    told = rows(command(convert.main, heat, "-o", again, "--to", "vgg16", "--keep-classifier"))
-    assert set(told.values()) == {"taken"}
-    told = rows(command(convert.main, heat, "-o", fcn, "--to", "voc-fcn32s"))
-    assert (told["fc6"], told["fc8"]) == ("taken", "dropped")
+    outcomes = rows(command(convert.main, heat, "-o", again, "--to", "vgg16", "--keep-classifier"))
+    assert set(outcomes.values()) == {"taken"}
+    outcomes = rows(command(convert.main, heat, "-o", fcn, "--to", "voc-fcn32s"))
+    assert (outcomes["fc6"], outcomes["fc8"]) == ("taken", "dropped")
 
 
 def test_a_classifier_can_stay_one(command: Command, tmp_path: Path, tiny: Path) -> None:

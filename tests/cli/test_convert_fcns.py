@@ -13,11 +13,11 @@ from tests.cli.converting import RNG, TRUNK, assert_bilinear, count_line, random
 
 
 def test_an_fcn32s_becomes_an_fcn16s_and_an_fcn8s(command: Command, tmp_path: Path, fcn32s: Path) -> None:
-    told = rows(command(convert.main, fcn32s, "-o", tmp_path / "fcn16s.h5", "--to", "voc-fcn16s"))
-    assert (told["score_fr"], told["score_pool4"], told["upscore"]) == ("taken", "left: zero", "dropped")
-    assert told["upscore2"] == told["upscore16"] == "left: bilinear"
-    told = rows(command(convert.main, tmp_path / "fcn16s.h5", "-o", tmp_path / "fcn8s.h5", "--to", "voc-fcn8s"))
-    assert (told["score_pool4"], told["upscore2"], told["score_pool3"]) == ("taken", "taken", "left: zero")
+    outcomes = rows(command(convert.main, fcn32s, "-o", tmp_path / "fcn16s.h5", "--to", "voc-fcn16s"))
+    assert (outcomes["score_fr"], outcomes["score_pool4"], outcomes["upscore"]) == ("taken", "left: zero", "dropped")
+    assert outcomes["upscore2"] == outcomes["upscore16"] == "left: bilinear"
+    outcomes = rows(command(convert.main, tmp_path / "fcn16s.h5", "-o", tmp_path / "fcn8s.h5", "--to", "voc-fcn8s"))
+    assert (outcomes["score_pool4"], outcomes["upscore2"], outcomes["score_pool3"]) == ("taken", "taken", "left: zero")
     coarse, fine = (fcnlite.load(path) for path in (fcn32s, tmp_path / "fcn8s.h5"))
     for name in [*TRUNK, "fc6", "fc7", "score_fr"]:
         for before, after in zip(coarse.params[name], fine.params[name], strict=True):
@@ -37,8 +37,8 @@ def test_an_fcn32s_becomes_an_fcn16s_and_an_fcn8s(command: Command, tmp_path: Pa
 
 def test_more_classes_expand_the_scores(command: Command, tmp_path: Path, fcn32s: Path) -> None:
     ended = command(convert.main, fcn32s, "-o", tmp_path / "out.h5", "--to", "voc-fcn32s", "--classes", 5)
-    told = rows(ended)
-    assert (told["score_fr"], told["upscore"]) == ("expanded", "left: bilinear")
+    outcomes = rows(ended)
+    assert (outcomes["score_fr"], outcomes["upscore"]) == ("expanded", "left: bilinear")
     assert " 2 expanded, 0 dropped, 1 left at their fillers" in count_line(ended)
     old, new = fcnlite.load(fcn32s), fcnlite.load(tmp_path / "out.h5")
     assert_bilinear(new)
@@ -69,8 +69,8 @@ def test_color_and_hha_become_two_trunks(command: Command, tmp_path: Path) -> No
     given = [random_weights(f"nyud-fcn32s-{each}") for each in ("color", "hha")]
     for file, weights in zip(files, given, strict=True):
         caffe.write_weights(file, weights)
-    told = rows(command(convert.main, *files, "-o", tmp_path / "both.h5", "--to", "nyud-fcn32s-color-hha"))
-    assert set(told.values()) == {"taken"}
+    outcomes = rows(command(convert.main, *files, "-o", tmp_path / "both.h5", "--to", "nyud-fcn32s-color-hha"))
+    assert set(outcomes.values()) == {"taken"}
     net = fcnlite.load(tmp_path / "both.h5")
     for suffix, weights in zip(("color", "hha"), given, strict=True):
         for name in ("conv1_1", "fc7", "score_fr"):
@@ -79,7 +79,11 @@ def test_color_and_hha_become_two_trunks(command: Command, tmp_path: Path) -> No
 
 def test_one_file_starts_both_trunks(command: Command, tmp_path: Path, tiny: Path) -> None:
     out = tmp_path / "both.h5"
-    told = rows(command(convert.main, tiny / "weights.caffemodel", "-o", out, "--to", "nyud-fcn32s-color-hha"))
-    assert (told["fc6color"], told["fc6hha"], told["fc8"]) == ("coerced, taken", "coerced, taken", "dropped")
+    outcomes = rows(command(convert.main, tiny / "weights.caffemodel", "-o", out, "--to", "nyud-fcn32s-color-hha"))
+    assert (outcomes["fc6color"], outcomes["fc6hha"], outcomes["fc8"]) == (
+        "coerced, taken",
+        "coerced, taken",
+        "dropped",
+    )
     net = fcnlite.load(out)
     np.testing.assert_array_equal(net.params["conv3_1color"][0].array, net.params["conv3_1hha"][0].array)

@@ -63,7 +63,7 @@ def test_caffes_files_are_examined(tmp_path: Path, command: Command) -> None:
     ended = command(doctor.main, tmp_path / "net.prototxt")
     assert ended.status == 1
     assert "upsampling-zero" in ended.out and "trunk-constant" in ended.out
-    assert "warning" not in ended.err  # told once
+    assert "warning" not in ended.err  # reported once
 
 
 def test_a_description_that_makes_no_net_for_its_size_is_explained(tmp_path: Path, command: Command) -> None:

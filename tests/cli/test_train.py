@@ -241,8 +241,8 @@ def test_a_loss_that_is_not_finite_stops_the_run_and_keeps_the_last_good_checkpo
     command: Command, tmp_path: Path
 ) -> None:
     out = tmp_path / "run"
-    plain = ("--model", "voc-fcn8s", *TINY, "--no-validation", "--check-every", 1)
-    assert command(main, *plain, "--iterations", 1, "--base-lr", 0.001, "--out", out).status == 0
+    options = ("--model", "voc-fcn8s", *TINY, "--no-validation", "--check-every", 1)
+    assert command(main, *options, "--iterations", 1, "--base-lr", 0.001, "--out", out).status == 0
     diverging = ("--resume", "--iterations", 60, "--base-lr", 1e15, "--lr-policy", "fixed")
     ended = command(main, *diverging, "--check-every", 60, "--out", out)
     assert_refused(ended, "iteration", "layer", "good checkpoint")
@@ -251,7 +251,7 @@ def test_a_loss_that_is_not_finite_stops_the_run_and_keeps_the_last_good_checkpo
 
 
 def test_a_full_disk_ends_in_a_sentence_and_keeps_the_checkpoint(tmp_path: Path) -> None:
-    """The limit on file sizes stands in for the disk's end."""
+    """A limit on file sizes simulates a full disk."""
     out = tmp_path / "run"
     run = [*map(str, TINY), "--no-validation", "--check-every", "1", "--out", str(out)]
     code = (

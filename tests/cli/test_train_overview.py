@@ -1,4 +1,4 @@
-"""What `train` says first, how long it trains, where it writes, what --init brings along, and what files tell."""
+"""The overview that `train` prints first: duration, output files, and the content of --init and of files."""
 
 from __future__ import annotations
 

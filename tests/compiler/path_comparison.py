@@ -58,7 +58,7 @@ def spec_of(shape: Sequence[int], *layers: LayerSpec) -> NetSpec:
 
 
 def filled(spec: NetSpec, seed: int = 0, **how: Any) -> Net:
-    """The net with random parameters, none of them 0, whose scale keeps that of the blobs; bilinear weights stay."""
+    """The net with random nonzero parameters that preserve the scale of the blobs; bilinear weights stay."""
     net = Net(spec, seed=seed, **how)
     rng = np.random.default_rng(seed)
     for each in net.layers:
@@ -176,19 +176,19 @@ class Following(ReferencePath):
 
 def following(net: Net) -> Net:
     """The reference path, on the same parameters, that follows the last pass of `net`."""
-    twin = reference_net(net)
+    reference = reference_net(net)
     assert net._last is not None
-    twin.executor = Following(twin.state, net._last.values)
-    return twin
+    reference.executor = Following(reference.state, net._last.values)
+    return reference
 
 
 def gradient_errors(net: Net, feeds: Mapping[str, Array], wrt: Iterable[str] = ("data",)) -> dict[str, float]:
     """The `error` of each gradient of the fast path against the reference path with the same blobs."""
     before = net.iteration
     found = gradients(net, feeds, wrt)
-    twin = following(net)
-    twin.iteration = before
-    expected = gradients(twin, feeds, wrt)
+    reference = following(net)
+    reference.iteration = before
+    expected = gradients(reference, feeds, wrt)
     assert found.keys() == expected.keys()
     return {name: error(found[name], expected[name]) for name in expected}
 

@@ -1,4 +1,4 @@
-"""What changes between passes of a net (parameters, sizes, outputs), and what must not: the caller's arrays."""
+"""Parameters, sizes and outputs that change between passes, and the caller's arrays, which must not."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ FEEDS = {"data": normal(0, *SHAPE)}
 
 
 def everything() -> tuple[LayerSpec, ...]:
-    """A convolution by each algorithm, normalisation, pooling, an interpolation, a skip."""
+    """A net with a convolution by each algorithm, normalisation, pooling, an interpolation and a skip."""
     return (
         conv("thin", "data", 20, pad=[1]),
         in_place("ReLU", "thin"),
@@ -108,8 +108,8 @@ def test_a_parameter_that_two_layers_share() -> None:
         net.params["b"][0].data[...] *= 0.5
 
 
-def test_a_solvers_steps() -> None:
-    """With validation between, on the parameters of each step; the losses are those of the reference path."""
+def test_the_steps_of_a_solver() -> None:
+    """With validation after each step; the losses are those of the reference path."""
     losses = []
     for path in ("fast", "plain"):
         net = models.build("lite-fcn8s", classes=5, width=0.25, phase="TRAIN", seed=3, normalization="VALID", path=path)
@@ -130,7 +130,7 @@ def test_a_solvers_steps() -> None:
 
 
 def test_training_and_inference_in_turn() -> None:
-    """They prepare the same parameters in different ways."""
+    """Both prepare the same parameters, in different ways."""
     net = net_of()
     for i in range(2):
         assert_all_near(net.forward(FEEDS), reference_net(net).forward(FEEDS))
@@ -163,7 +163,7 @@ def test_other_outputs_in_turn() -> None:
 
 
 def test_other_rectifiers_of_one_convolution_in_turn() -> None:
-    """Each is the last step of the convolution if no other output is asked for."""
+    """Each is fused into the convolution if no other output is requested."""
     slopes = {"a": 0.0, "b": 0.1, "c": 0.5}
     layers = [layer(name, "ReLU", "conv", name, negative_slope=slope) for name, slope in slopes.items()]
     net = filled(spec_of(SHAPE, conv("conv", "data", 20), *layers, layer("d", "PReLU", "conv")))
@@ -172,7 +172,7 @@ def test_other_rectifiers_of_one_convolution_in_turn() -> None:
         assert plan.graph.operations[0].layers == ("conv", name)
 
 
-# Whose arrays they are
+# Ownership of arrays
 
 
 @pytest.mark.parametrize("keep", [False, True])
@@ -224,7 +224,7 @@ def test_the_callers_arrays_are_not_written() -> None:
     np.testing.assert_array_equal(dtop, dcopy)
 
 
-def test_other_kinds_of_arrays_may_be_fed() -> None:
+def test_arrays_of_other_dtypes_may_be_fed() -> None:
     net, x = net_of(), FEEDS["data"]
     expected = net.forward(data=x)
     for same in (x.astype(np.float64), np.asfortranarray(x), x[:, ::-1][:, ::-1], x.tolist()):
@@ -234,11 +234,11 @@ def test_other_kinds_of_arrays_may_be_fed() -> None:
 # keep=True
 
 
-def test_blobs_and_gradients_are_the_plain_ones() -> None:
-    net, plain = net_of(phase="TRAIN"), reference_net(net_of(phase="TRAIN"))
-    assert_all_near(net.forward(FEEDS, keep=True), plain.forward(FEEDS, keep=True))
-    assert_all_near(net.blobs, plain.blobs)
-    assert_all_near(gradients(net, FEEDS, net.blobs), gradients(plain, FEEDS, plain.blobs), GRADIENT_BAR)
+def test_blobs_and_gradients_equal_the_reference_path() -> None:
+    net, reference = net_of(phase="TRAIN"), reference_net(net_of(phase="TRAIN"))
+    assert_all_near(net.forward(FEEDS, keep=True), reference.forward(FEEDS, keep=True))
+    assert_all_near(net.blobs, reference.blobs)
+    assert_all_near(gradients(net, FEEDS, net.blobs), gradients(reference, FEEDS, reference.blobs), GRADIENT_BAR)
 
 
 def test_gradients_add_up() -> None:
@@ -261,7 +261,7 @@ def test_backward_twice_after_one_forward() -> None:
             np.testing.assert_array_equal(net.params[name[:-3]][int(name[-2])].grad, expected)
 
 
-def test_seeds_in_the_middle_and_parts_that_get_no_gradient() -> None:
+def test_gradients_given_for_a_middle_blob_and_parts_without_gradient() -> None:
     found = []
     for net in (net_of(), reference_net(net_of())):
         net.forward(FEEDS, keep=True)
@@ -283,7 +283,7 @@ def test_weights_that_do_not_learn_get_no_gradient() -> None:
         assert net.params["thin"][0].grad.any() and net.params["grouped"][1].grad.any()
 
 
-# The same again
+# Repeated runs
 
 
 @pytest.mark.parametrize("threads", [1, 3])
@@ -305,8 +305,8 @@ def test_the_same_inputs_give_the_same_bytes(threads: int) -> None:
 
 
 @pytest.mark.parametrize("seed", range(3))
-def test_another_number_of_threads_before_leaves_no_trace(seed: int) -> None:
-    """Also where zeros around the picture are computed once, by a BLAS that divides its work among threads."""
+def test_an_earlier_number_of_threads_does_not_matter(seed: int) -> None:
+    """Even where the border of a picture is computed once, by a BLAS that divides its work among threads."""
     shape = (1, 3, 30, 30)
     layers = (
         conv("a", "data", 1, 3, pad=[9]),
@@ -325,7 +325,7 @@ def test_another_number_of_threads_before_leaves_no_trace(seed: int) -> None:
 
 
 def test_several_nets_in_several_threads() -> None:
-    """Forward and backward of several sizes at once, each net by itself: the same bytes as one after another."""
+    """Concurrent passes of several nets and sizes give the same bytes as one pass after another."""
     shapes = [(1, 3, 20, 25), (2, 3, 33, 18), (1, 3, 50, 50), (3, 3, 9, 12)]
     barrier = threading.Barrier(len(shapes))
 
@@ -345,19 +345,19 @@ def test_several_nets_in_several_threads() -> None:
     assert found == expected
 
 
-def test_a_net_that_diverges_says_so() -> None:
-    """NaN goes through all that is fused, so that find_nonfinite names where it began."""
+def test_a_diverged_net_is_reported() -> None:
+    """NaN propagates through fused operations, so that find_nonfinite names its origin."""
     net = net_of()
     net.params["winograd"][0].data[0, 0, 0, 0] = np.nan
     net.forward(FEEDS, keep=True)
     assert "winograd" in str(net.find_nonfinite())
     assert np.isnan(net.forward(FEEDS)["fused"]).any()
-    plain = reference_net(net).forward(FEEDS)["fused"]
-    assert np.isnan(plain).any()
+    reference = reference_net(net).forward(FEEDS)["fused"]
+    assert np.isnan(reference).any()
 
 
 def test_low_memory_gives_the_same_numbers(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Also for filters so large that they are never kept prepared."""
+    """Even for filters that are so large that they are not kept prepared."""
     for streamed in (algorithms.STREAMED, 1 << 10):
         monkeypatch.setattr(algorithms, "STREAMED", streamed)
         net = net_of(low_memory=True)

@@ -1,4 +1,4 @@
-"""Layers of the user's own that derive from ours: no pass may take them for what they derive from."""
+"""Custom layers that derive from ours: passes must not treat them like their base class."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ LAYERS = {
 
 @pytest.fixture
 def doubled(monkeypatch: pytest.MonkeyPatch, kind: str) -> None:
-    """A layer `Doubled`, which makes twice what the one of this kind makes."""
+    """A layer `Doubled`, whose outputs are twice those of this type."""
     derived_from = LAYERS[kind][0] if kind in LAYERS else SoftmaxWithLoss
 
     class Doubled(derived_from):  # type: ignore[misc, valid-type]
@@ -78,7 +78,7 @@ def doubled(monkeypatch: pytest.MonkeyPatch, kind: str) -> None:
 
 @pytest.mark.usefixtures("doubled")
 @pytest.mark.parametrize("kind", LAYERS)
-def test_it_is_computed_as_itself(kind: str) -> None:
+def test_a_derived_layer_is_computed_by_its_own_methods(kind: str) -> None:
     after = layer("c", "ReLU", "b") if kind == "InnerProduct" else conv("c", "b", 4, 1)
     net = filled(spec_of((2, 3, 13, 18), conv("a", "data", 20), layer("b", "Doubled", "a", **LAYERS[kind][1]), after))
     for parameter in net.params.get("b", ()):
@@ -88,7 +88,7 @@ def test_it_is_computed_as_itself(kind: str) -> None:
 
 @pytest.mark.usefixtures("doubled")
 @pytest.mark.parametrize("kind", ["SoftmaxWithLoss"])
-def test_a_loss_too(kind: str) -> None:
+def test_a_derived_loss_is_computed_by_its_own_methods(kind: str) -> None:
     labels = layer("label", "Input", (), shape=[{"dim": [2, 1, 13, 18]}])
     net = filled(spec_of((2, 3, 13, 18), labels, layer("loss", "Doubled", ("data", "label"))))
     assert_same_outputs(net, {**FEEDS, "label": np.ones((2, 1, 13, 18), np.float32)})
@@ -96,12 +96,12 @@ def test_a_loss_too(kind: str) -> None:
 
 @pytest.fixture
 def own_types(monkeypatch: pytest.MonkeyPatch) -> None:
-    """What a test registers is forgotten after it."""
+    """Restore the registry after each test."""
     monkeypatch.setattr(registry, "_registry", dict(registry._registry))
 
 
 class Twice:
-    """Calls the forward that it is put before as it likes: twice, say, and returns a view."""
+    """Calls its base class's forward twice, and returns a view."""
 
     def forward(self, bottom: list[Array], run: ForwardRun) -> list[Array]:
         (x,), (negative,) = super().forward(bottom, run), super().forward([-bottom[0]], run)  # type: ignore[misc]
@@ -113,7 +113,9 @@ class Twice:
 @pytest.mark.parametrize("in_place", [False, True])
 @pytest.mark.parametrize("mixin", [False, True])
 @pytest.mark.parametrize("derived_from", [TanH, Sigmoid, ReLU, Softmax, InnerProduct])
-def test_one_that_calls_ours_as_it_likes(derived_from: type[Layer], mixin: bool, in_place: bool, keep: bool) -> None:
+def test_a_layer_that_calls_our_forward_twice(
+    derived_from: type[Layer], mixin: bool, in_place: bool, keep: bool
+) -> None:
     if mixin:
         register(type("Folded", (Twice, derived_from), {"type": "Folded"}))
     else:
@@ -140,8 +142,8 @@ def test_one_that_calls_ours_as_it_likes(derived_from: type[Layer], mixin: bool,
 
 @pytest.mark.usefixtures("own_types")
 @pytest.mark.parametrize("derived_from", [TanH, Convolution, Pooling])
-def test_one_whose_backward_goes_forward_again(derived_from: type[Layer]) -> None:
-    """What forward wrote stays as it was."""
+def test_a_layer_whose_backward_calls_forward(derived_from: type[Layer]) -> None:
+    """The outputs of the first forward stay unchanged."""
 
     class Numeric(derived_from):  # type: ignore[misc, valid-type]
         type = "Numeric"
@@ -161,32 +163,32 @@ def test_one_whose_backward_goes_forward_again(derived_from: type[Layer]) -> Non
     numeric = layer("b", "Numeric", "data", **LAYERS[kind][1] if kind in LAYERS else {})
     net = filled(spec_of((2, 3, 13, 18), numeric))
     made = net.forward(FEEDS, keep=True)["b"]
-    twin = reference_net(net)
-    twin.forward(FEEDS, keep=True)
-    for each in (net, twin):
+    reference = reference_net(net)
+    reference.forward(FEEDS, keep=True)
+    for each in (net, reference):
         each.backward({"b": normal(5, *made.shape)}, wrt=["data"])
         assert_near(each.blobs["b"], made)
-    assert_near(net.grads["data"], twin.grads["data"])
+    assert_near(net.grads["data"], reference.grads["data"])
 
 
 @pytest.mark.usefixtures("own_types")
 @pytest.mark.parametrize("writes_out", [False, True])
-def test_one_that_returns_its_tops_in_another_order(writes_out: bool) -> None:
-    class Turned(Slice):
-        type = "Turned"
+def test_a_layer_that_returns_its_tops_in_another_order(writes_out: bool) -> None:
+    class Reordered(Slice):
+        type = "Reordered"
 
         def forward(self, bottom: list[Array], run: ForwardRun) -> list[Array]:
             return super().forward(bottom, run)[::-1]
 
-    Turned.writes_out = writes_out
-    register(Turned)
-    turned = replace(layer("s", "Turned", "data"), top=("a", "b", "c"))
+    Reordered.writes_out = writes_out
+    register(Reordered)
+    reordered = replace(layer("s", "Reordered", "data"), top=("a", "b", "c"))
     tanh = [layer(f"tanh_{each}", "TanH", each) for each in "abc"]
-    assert_same_outputs(filled(spec_of((2, 3, 13, 18), turned, *tanh)), FEEDS)
+    assert_same_outputs(filled(spec_of((2, 3, 13, 18), reordered, *tanh)), FEEDS)
 
 
 @pytest.mark.usefixtures("own_types")
-def test_one_whose_tops_have_other_shapes_than_ours() -> None:
+def test_a_layer_whose_tops_have_other_shapes() -> None:
     class Unstack(Slice):
         type = "Unstack"
 
@@ -216,7 +218,7 @@ def test_one_whose_tops_have_other_shapes_than_ours() -> None:
 
 @pytest.mark.usefixtures("own_types")
 @pytest.mark.parametrize("path", ["fast", "plain"])
-def test_one_that_returns_its_bottom_without_saying_so(path: str) -> None:
+def test_a_layer_that_returns_its_bottom_without_declaring_it(path: str) -> None:
     class Same(Layer):
         type = "Same"
 
@@ -233,7 +235,7 @@ def test_one_that_returns_its_bottom_without_saying_so(path: str) -> None:
 
 @pytest.mark.usefixtures("own_types")
 @pytest.mark.parametrize("path", ["fast", "plain"])
-def test_one_that_returns_other_numbers_or_strides(path: str) -> None:
+def test_a_layer_that_returns_other_dtypes_or_strides(path: str) -> None:
     class Other(Reshape):  # which `aliases`
         type = "Other"
 
@@ -250,7 +252,7 @@ def test_one_that_returns_other_numbers_or_strides(path: str) -> None:
 
 @pytest.mark.usefixtures("own_types")
 @pytest.mark.parametrize("path", ["fast", "plain"])
-def test_one_whose_top_is_not_what_it_says(path: str) -> None:
+def test_a_layer_whose_top_differs_from_its_declaration(path: str) -> None:
     class Wrong(TanH):
         type = "Wrong"
 
@@ -265,7 +267,7 @@ def test_one_whose_top_is_not_what_it_says(path: str) -> None:
             net.forward(data=np.ones(shape))
 
 
-def test_what_a_class_inherits_of_python_is_left_to_it() -> None:
+def test_methods_of_other_base_classes_are_allowed() -> None:
     class Registered:
         names: ClassVar[list[str]] = []
 
@@ -290,7 +292,9 @@ def test_what_a_class_inherits_of_python_is_left_to_it() -> None:
     ],
     ids=["float64", "in another order", "big-endian", "strided"],
 )
-def test_gradients_may_be_arrays_of_any_kind(monkeypatch: pytest.MonkeyPatch, change: Callable[[Array], Array]) -> None:
+def test_gradients_may_be_arrays_of_any_dtype_and_strides(
+    monkeypatch: pytest.MonkeyPatch, change: Callable[[Array], Array]
+) -> None:
     class Odd(ReLU):
         type = "Odd"
 

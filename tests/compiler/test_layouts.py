@@ -20,7 +20,7 @@ EACH_ISA = pytest.mark.parametrize("instructions", ISAS)
 
 @st.composite
 def sources(draw: Draw) -> tuple[Array, int]:
-    """For each row the one that it repeats, and how many there are of these; some rows repeat none, and some are never
+    """For each row the row that it repeats, and the number of different rows. Some rows repeat none, and some are not
     repeated."""
     count = draw(st.integers(1, 8))
     return np.array(draw(st.lists(st.integers(-1, count - 1), min_size=1, max_size=30))), count
@@ -35,7 +35,7 @@ def sources(draw: Draw) -> tuple[Array, int]:
     lanes=st.sampled_from([(16,), ()]),
     threads=st.sampled_from([1, 3]),
 )
-def test_it_sums_what_each_stands_for(
+def test_it_sums_the_repeats_of_each_row(
     instructions: str,
     planes: tuple[int, int],
     rows: tuple[Array, int],
@@ -47,7 +47,7 @@ def test_it_sums_what_each_stands_for(
     machine.threads = threads
     (row_of, height), (column_of, width) = rows, columns
     x = normal(0, *planes, len(row_of), len(column_of), *lanes)
-    # −1 would index from the end: rows that repeat none go to an additional row and column.
+    # Rows that repeat none (−1) are added to an extra row and column.
     expected, size = np.zeros((2, *planes, height + 1, width + 1, *lanes))
     places = slice(None), slice(None), row_of[:, None] % (height + 1), column_of % (width + 1)
     np.add.at(expected, places, x)
@@ -67,7 +67,7 @@ def test_it_sums_what_each_stands_for(
         ([0, 2], [0, -1]),
     ],
 )
-def test_what_does_not_fit_is_refused(instructions: str, starts: list[int], members: list[int]) -> None:
+def test_lists_that_do_not_fit_are_refused(instructions: str, starts: list[int], members: list[int]) -> None:
     kernels, x = machine_with(instructions).kernels, normal(0, 1, 1, 3, 3, 16)
     y = np.zeros((1, 1, 1, 1, 16), np.float32)
     good, bad = (np.array([0, 1]), np.array([2])), (np.array(starts), np.array(members))

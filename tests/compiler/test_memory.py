@@ -58,9 +58,7 @@ def test_layouts_that_do_not_fit_are_refused(instructions: str) -> None:
 @EACH_ISA
 @settings(max_examples=30)
 @given(shape=SHAPES, gated=st.booleans(), threads=st.sampled_from([1, 3]))
-def test_gate_is_the_gradient_behind_relu(
-    instructions: str, shape: tuple[int, int, int, int], gated: bool, threads: int
-) -> None:
+def test_the_gradient_of_relu(instructions: str, shape: tuple[int, int, int, int], gated: bool, threads: int) -> None:
     kernels, dy, y = machine_with(instructions).kernels, normal(0, *shape), np.maximum(normal(1, *shape), 0)
     none, expected = np.empty((0,) * 5, np.float32), dy * (y > 0) if gated else dy
     with guarded(-(-shape[1] // 16), 16) as dbias:
@@ -80,7 +78,7 @@ def test_gate_is_the_gradient_behind_relu(
 
 @settings(max_examples=300)
 @given(buffers=BUFFERS)
-def test_buffers_that_live_at_the_same_time_lie_apart(buffers: list[Buffer]) -> None:
+def test_buffers_with_overlapping_lifetimes_do_not_overlap(buffers: list[Buffer]) -> None:
     total = place(buffers)
     assert total == max((each.offset + each.floats for each in buffers), default=0)
     for i, one in enumerate(buffers):
@@ -92,11 +90,11 @@ def test_buffers_that_live_at_the_same_time_lie_apart(buffers: list[Buffer]) -> 
 
 @settings(max_examples=100)
 @given(buffers=BUFFERS)
-def test_no_more_memory_than_all_side_by_side(buffers: list[Buffer]) -> None:
+def test_memory_does_not_exceed_the_sum_of_all_buffers(buffers: list[Buffer]) -> None:
     assert place(buffers) <= sum(-(-each.floats // ALIGNMENT) * ALIGNMENT for each in buffers)
 
 
-def test_memory_is_given_to_several_in_turn() -> None:
+def test_memory_is_given_to_several_buffers_in_turn() -> None:
     buffers = [Buffer(160, i, i + 1) for i in range(10)]
     assert place(buffers) == 320
 
@@ -113,7 +111,7 @@ def test_the_arena_is_aligned_and_grows() -> None:
 # Lending
 
 
-def test_memory_that_nobody_holds_is_lent_again() -> None:
+def test_unreferenced_memory_is_lent_again() -> None:
     arena = Arena()
     first = arena.lend((4, 25))
     place = first.ctypes.data
@@ -132,7 +130,7 @@ def test_memory_that_nobody_holds_is_lent_again() -> None:
         lambda array: array.reshape(4, 25)[:2].reshape(-1).view(np.int32),
     ],
 )
-def test_memory_of_which_somebody_holds_a_view_is_not(view: Callable[[Array], Array]) -> None:
+def test_memory_with_a_live_view_is_not_lent_again(view: Callable[[Array], Array]) -> None:
     arena = Arena()
     held = view(arena.lend((100,)))
     held[...] = 7
@@ -143,7 +141,7 @@ def test_memory_of_which_somebody_holds_a_view_is_not(view: Callable[[Array], Ar
 
 @settings(max_examples=200)
 @given(st.lists(st.tuples(st.integers(0, 300), st.integers(0, 20)), max_size=60))
-def test_arrays_lent_at_the_same_time_lie_apart(orders: list[tuple[int, int]]) -> None:
+def test_arrays_lent_at_the_same_time_do_not_overlap(orders: list[tuple[int, int]]) -> None:
     """Each order: a number of floats, then which held array to drop, or none."""
     arena, held = Arena(), []
     most = 0
@@ -162,7 +160,7 @@ def test_arrays_lent_at_the_same_time_lie_apart(orders: list[tuple[int, int]]) -
     assert arena.floats <= 4 * most + 300
 
 
-def test_steps_that_are_alike_take_no_more_memory_from_one_to_the_next() -> None:
+def test_equal_steps_do_not_take_more_memory() -> None:
     arena, floats = Arena(), []
     for _ in range(5):
         held = [arena.lend((size,)) for size in (1000, 10, 3000, 500, 7, 9000)]
@@ -173,7 +171,7 @@ def test_steps_that_are_alike_take_no_more_memory_from_one_to_the_next() -> None
     assert len(set(floats[1:])) == 1 and floats[-1] <= floats[0]
 
 
-def test_memory_for_a_large_picture_is_let_go_after_smaller_ones(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_memory_for_a_large_picture_is_freed_after_smaller_ones(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(arena_module, "LARGE", 1000)
     arena = Arena()
     arena.lend((50_000,))
@@ -194,13 +192,13 @@ LARGE_OUTPUT = (3, 1 << 22)
 
 
 def written(outputs: Outputs, value: float, *, keep: bool = True) -> weakref.ref[Array]:
-    """Write an output that nobody holds afterwards; a reference to its memory while that is kept."""
+    """Write an output and drop it; return a weak reference to its memory."""
     array = outputs.lend(LARGE_OUTPUT, keep=keep)
     array[...] = value
     return weakref.ref(array if array.base is None else array.base)
 
 
-def test_the_memory_of_a_large_output_is_lent_again_when_nobody_holds_it() -> None:
+def test_the_memory_of_a_large_output_is_lent_again_once_unreferenced() -> None:
     outputs = Outputs()
     written(outputs, 7)
     again = outputs.lend(LARGE_OUTPUT)
@@ -214,7 +212,7 @@ def test_the_memory_of_a_large_output_is_lent_again_when_nobody_holds_it() -> No
 
 
 @pytest.mark.parametrize("shape", [LARGE_OUTPUT, (1, 1 << 22), (10,)])
-def test_the_memory_of_a_large_output_is_let_go_after_some_calls(shape: tuple[int, ...]) -> None:
+def test_the_memory_of_a_large_output_is_freed_after_some_calls(shape: tuple[int, ...]) -> None:
     outputs = Outputs()
     memory = written(outputs, 7)
     for _ in range(KEPT_CALLS - 1):
@@ -224,7 +222,7 @@ def test_the_memory_of_a_large_output_is_let_go_after_some_calls(shape: tuple[in
     assert memory() is None
 
 
-def test_only_what_the_caller_gets_is_lent_as_an_output(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_only_returned_arrays_are_lent_as_outputs(monkeypatch: pytest.MonkeyPatch) -> None:
     """A value that is blocked before it becomes an output is in the arena."""
     lent = []
     lend = Outputs.lend
@@ -239,7 +237,7 @@ def test_only_what_the_caller_gets_is_lent_as_an_output(monkeypatch: pytest.Monk
     assert sorted(map(id, lent)) == sorted(map(id, found.values()))
 
 
-def test_where_memory_is_low_no_output_is_kept() -> None:
+def test_low_memory_keeps_no_outputs() -> None:
     outputs = Outputs()
     assert written(outputs, 7)() is not None
     assert written(outputs, 7, keep=False)() is None

@@ -1,4 +1,4 @@
-"""Whole nets of the zoo on both paths, forward and backward; the instruction set that a process uses."""
+"""Whole nets of the zoo on both paths, forward and backward, and the choice of the instruction set."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ SLOW = [name for name in models.names() if name not in ZOO and not name.startswi
 
 
 def random_net(name: str, phase: str = "TEST", width: float = 0.26) -> Net:
-    """The net with random scores, and biases that keep sums off ReLU's kink."""
+    """The net with random score layers, and biases that keep sums away from ReLU's kink."""
     net = models.build(name, width=width, phase=phase, normalization=None if phase == "TEST" else "VALID")
     rng = np.random.default_rng(0)
     for layer in net.layers:
@@ -65,7 +65,7 @@ LONG = [name for name in models.names() if "fcn" in name and name not in TRAINED
 @pytest.mark.parametrize("name", [*TRAINED, *(pytest.param(name, marks=pytest.mark.slow) for name in LONG)])
 @pytest.mark.parametrize(("batch", "size", "seed"), [(1, (1, 1), 3), (2, (37, 50), 4)])
 def test_training_of_whole_nets(name: str, batch: int, size: tuple[int, int], seed: int) -> None:
-    """With these seeds no value is so near to ReLU's kink that its last digits decide."""
+    """With these seeds no value is so near to ReLU's kink that rounding matters."""
     fast = random_net(name, "TRAIN")
     slow = reference_net(fast)
     rng = np.random.default_rng(0)
@@ -90,12 +90,12 @@ def test_training_of_whole_nets(name: str, batch: int, size: tuple[int, int], se
     assert_all_near(*gradients, GRADIENT_BAR)
 
 
-# Which instruction set
+# The instruction set
 
 
 @pytest.mark.parametrize("name", ["v4", "v3", "any"])
 def test_the_instruction_set_is_chosen_at_the_start(name: str, tmp_path: Path) -> None:
-    """In a process of its own, since the choice is made once."""
+    """Tested in a new process, since the choice is made once."""
     script = (
         "import sys; import numpy as np; from fcnlite._kernels import isa; from tests.compiler.test_models import *;"
         "y = random_net('lite-fcn8s').forward(data=normal(0, 1, 3, 40, 33))['score'];"
@@ -119,17 +119,17 @@ def test_an_unknown_instruction_set_is_named(monkeypatch: pytest.MonkeyPatch) ->
         isa.name.__wrapped__()
 
 
-def test_no_name_is_the_best_instruction_set(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_a_name_the_best_instruction_set_is_used(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(isa, "_asked", "")
     assert isa.name.__wrapped__() == isa.available()[0]
 
 
-def test_the_environment_counts_as_it_was_at_import(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_environment_is_read_at_import(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("FCNLITE_ISA", "v9")
     assert isa.name.__wrapped__() == isa.name()
 
 
-def test_scaled_skips_hinder_no_frame() -> None:
+def test_scaled_skips_do_not_prevent_border_elision() -> None:
     plans = [Net(models.describe(name)).plan({"data": (1, 3, 200, 200)}) for name in ("voc-fcn8s", "voc-fcn8s-atonce")]
     found = [[each.inputs[0].shape for each in plan.graph.operations if isinstance(each, Border)] for plan in plans]
     assert found[0] == found[1] != []

@@ -47,9 +47,9 @@ def check_inference(spec: NetSpec, seed: int) -> None:
 
 def check_training(spec: NetSpec, phase: str, seed: int) -> None:
     net, feeds = filled(spec, seed, phase=phase), picture(spec, seed)
-    plain = reference_net(net)
-    assert_all_near(net.forward(feeds, keep=True), plain.forward(feeds, keep=True))
-    assert_all_near(net.blobs, plain.blobs)
+    reference = reference_net(net)
+    assert_all_near(net.forward(feeds, keep=True), reference.forward(feeds, keep=True))
+    assert_all_near(net.blobs, reference.blobs)
     net.iteration = 0
     assert_same_gradients(net, feeds)
 
@@ -63,21 +63,21 @@ def instruction_set(name: str) -> Iterator[None]:
 
 @settings(max_examples=150)
 @given(spec=specs(), seed=SEEDS, isa=ISAS)
-def test_inference_is_the_plain_one(spec: NetSpec, seed: int, isa: str) -> None:
+def test_inference_equals_the_reference_path(spec: NetSpec, seed: int, isa: str) -> None:
     with instruction_set(isa):
         check_inference(spec, seed)
 
 
 @settings(max_examples=120)
 @given(spec=specs(most_values=60_000), phase=st.sampled_from(["TRAIN", "TEST"]), seed=SEEDS, isa=ISAS)
-def test_training_is_the_plain_one(spec: NetSpec, phase: str, seed: int, isa: str) -> None:
+def test_training_equals_the_reference_path(spec: NetSpec, phase: str, seed: int, isa: str) -> None:
     with instruction_set(isa):
         check_training(spec, phase, seed)
 
 
 @pytest.mark.parametrize("side", [20, 200])
-def test_a_gradient_that_is_a_little_wrong_is_found(side: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    """However many values are near a ReLU's kink."""
+def test_a_slightly_wrong_gradient_is_found(side: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Even if many values are near a ReLU's kink."""
     proper = ConvolutionOperation._backward_weights
 
     def wrong(
@@ -126,7 +126,7 @@ def test_training_on_large_pictures(spec: NetSpec, seed: int, isa: str) -> None:
     [(256, (8, 9), Winograd), (16, (60, 50), BackwardData)],  # fc6: many filters, few tiles; few filters, many tiles
 )
 def test_two_algorithms_of_backward_data(outputs: int, size: tuple[int, int], expected: type) -> None:
-    """It uses the filters of forward where transposing them would take longer than it saves."""
+    """It uses the filters of forward if transposing them would take longer than it saves."""
     layers = (conv("a", "data", 64, pad=[1]), conv("b", "a", outputs, 7, pad=[2]), in_place("ReLU", "b"))
     net, feeds = filled(spec_of((2, 3, *size), *layers)), {"data": normal(0, 2, 3, *size)}
     plan = plan_of(net, feeds, keep=True)

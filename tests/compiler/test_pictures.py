@@ -18,7 +18,7 @@ from fcnlite.net import Net
 from tests.compiler.path_comparison import assert_near, reference_net
 
 SHARE = 0.9999
-"""Of the pixels that must get the same label."""
+"""The share of pixels that must get the same label."""
 WEIGHTS = Path(__file__).parents[2] / "weights" / "camvid-fcn8s.h5"
 QUICK = ["2007_000063", "2007_000129", "2007_004189"]
 

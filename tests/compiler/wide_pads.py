@@ -18,7 +18,7 @@ def rectified(name: str, bottom: str, outputs: int, **options: Any) -> tuple[Lay
 
 
 def trunk(pad: int = 100, skips: bool = True, width: int = 4) -> tuple[LayerSpec, ...]:
-    """VGG's first three stages and what the FCN-8s reads of them, narrow."""
+    """VGG's first three stages, narrow, and the skip of FCN-8s from them."""
     layers = [*rectified("conv1_1", "data", width, pad=[pad]), *rectified("conv1_2", "conv1_1", width, pad=[1])]
     below = "pool1"
     layers.append(pool("pool1", "conv1_2"))
@@ -47,7 +47,7 @@ def feed(*size: int, batch: int = 1) -> dict[str, np.ndarray]:
 
 @st.composite
 def chains(draw: Draw) -> tuple[LayerSpec, ...]:
-    """Convolutions and poolings of any windows behind a wide pad, and up to two readers."""
+    """Convolutions and poolings with any windows after a wide pad, and up to two readers."""
     kernel = draw(st.integers(1, 7))
     layers = [
         conv("c0", "data", 3, kernel, pad=[draw(st.integers(8, 60)), draw(st.integers(8, 60))],

@@ -1,4 +1,4 @@
-"""Generated shapes: seeded, labelled as painted, and not to be told by colour."""
+"""Generated shapes: seeded, labelled as painted, and not distinguishable by colour."""
 
 from __future__ import annotations
 

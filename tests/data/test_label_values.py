@@ -57,13 +57,13 @@ def gray_masks(root: Path) -> None:
 def test_masks_of_two_values_stop_with_their_histogram_and_the_options(pairs: Pairs) -> None:
     root = pairs(8)
     gray_masks(root)
-    told = refusal(root)
-    assert "hold 0, 128, as masks of two values do; as classes they would make a net of 129" in told
-    rows = [line.split() for line in told.splitlines()]
+    message = refusal(root)
+    assert "hold 0, 128, as masks of two values do; as classes they would make a net of 129" in message
+    rows = [line.split() for line in message.splitlines()]
     assert ["0", "21888", "89.1", "%", "8", "of", "8"] in rows
     assert ["128", "2688", "10.9", "%", "8", "of", "8"] in rows
     for option in ("masks=nonzero", "masks=threshold:128", "remap=FILE", "classes=N", "--data-option"):
-        assert option in told
+        assert option in message
     for option in ("nonzero", "threshold:128"):
         dataset = opened(root, val=0, masks=option)
         assert dataset.classes == ("background", "foreground")
@@ -79,9 +79,9 @@ def test_one_stray_pixel_is_told_apart(pairs: Pairs) -> None:
         label = np.array(Image.open(root / "labels" / f"p{number}.png")) // 128
         label[0, 0] = 94 if number == 5 else 0
         write_label(root, f"p{number}", label)
-    told = refusal(root)
-    assert "hold 94 in a few pixels of one picture only" in told
-    assert "`94 void`" in told
+    message = refusal(root)
+    assert "hold 94 in a few pixels of one picture only" in message
+    assert "`94 void`" in message
     (root / "values.txt").write_text("0 ground\n1 roof\n94 void\n")
     dataset = opened(root, val=0, remap="values.txt")
     assert dataset.classes == ("ground", "roof")
@@ -93,9 +93,9 @@ def test_one_stray_pixel_is_told_apart(pairs: Pairs) -> None:
 def test_numbers_of_objects_are_recognised(pairs: Pairs) -> None:
     root = pairs(5)
     write_labels(root, *(bands(*range(objects + 1)) for objects in (1, 4, 2, 7, 3)))
-    told = refusal(root)
-    assert "count from 0 in each picture (0 to 7), some further than others, as the numbers of objects do" in told
-    assert told.index("masks=nonzero") < told.index("classes=N")
+    message = refusal(root)
+    assert "count from 0 in each picture (0 to 7), some further than others, as the numbers of objects do" in message
+    assert message.index("masks=nonzero") < message.index("classes=N")
     dataset = opened(root, val=0, masks="nonzero")
     assert dataset[3].label[0].tolist() == [0] * 3 + [1] * 21
     assert len(opened(root, val=0, classes=8).classes) == 8
@@ -128,10 +128,10 @@ def test_two_objects_at_most_are_warned_of(pairs: Pairs) -> None:
 def test_classes_that_never_occur_want_a_word(pairs: Pairs) -> None:
     root = pairs(3)
     write_labels(root, tiled(0, 2, 3), tiled(0, 2), tiled(3, 5, 255))
-    told = refusal(root)
-    assert "hold 0, 2, 3, 5, but no pixel of 1, 4" in told
-    assert "N is 6 or more" in told
-    assert told.index("classes=N") < told.index("remap=FILE")
+    message = refusal(root)
+    assert "hold 0, 2, 3, 5, but no pixel of 1, 4" in message
+    assert "N is 6 or more" in message
+    assert message.index("classes=N") < message.index("remap=FILE")
     assert len(opened(root, val=0, classes=9).classes) == 9
     (root / "classes.txt").write_text("sky\nroad\ncar\ntree\nroof\nwall\n")
     assert opened(root, val=0).classes[5] == "wall"
@@ -159,10 +159,10 @@ def test_honest_classes_are_counted(pairs: Pairs, labels: list[tuple[int, ...]])
 def test_a_long_histogram_is_cut(pairs: Pairs) -> None:
     root = pairs(3)
     write_labels(root, bands(*range(0, 90, 2)), bands(0, 2), bands(0, 4))
-    told = refusal(root).splitlines()
-    assert sum("of 3" in line for line in told) == 14
-    assert any("... 31 more ..." in line for line in told)
-    assert any(line.split()[:1] == ["88"] for line in told)
+    message = refusal(root).splitlines()
+    assert sum("of 3" in line for line in message) == 14
+    assert any("... 31 more ..." in line for line in message)
+    assert any(line.split()[:1] == ["88"] for line in message)
 
 
 # MaskRule

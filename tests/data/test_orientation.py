@@ -1,4 +1,4 @@
-"""Pictures that a camera turned, and what their labels were made for."""
+"""Pictures that a camera rotated, and the orientation of their labels."""
 
 from __future__ import annotations
 

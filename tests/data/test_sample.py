@@ -50,7 +50,7 @@ WRONG: dict[str, tuple[Any, str]] = {
     ),
     "int64 label": (sample(label=LABEL.astype(np.int64)), "label 'label' is of type int64; expected H×W of type uint8"),
     "row short": (sample(label=LABEL[:-1]), r"differ in height × width \(data 40×30, label 39×30\)"),
-    "turned": (sample(label=LABEL.T), r"\(data 40×30, label 30×40\)"),
+    "transposed": (sample(label=LABEL.T), r"\(data 40×30, label 30×40\)"),
     "channel axis": (
         sample(label=LABEL[None]),
         r"label 'label' has shape 1×40×30 \(it has an extra axis of length 1.*squeeze",

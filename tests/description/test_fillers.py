@@ -82,7 +82,7 @@ def test_bilinear_is_the_references_on_every_pair_of_channels(size: int) -> None
 
 @pytest.mark.parametrize("factor", [1, 2, 3, 4, 8])
 def test_bilinear_of_caffes_size_sums_to_the_gain(factor: int) -> None:
-    """With kernel 2f − f mod 2 and stride f, every pixel's taps sum to 1: a constant stays constant."""
+    """With kernel_size 2f − f mod 2 and stride f, every pixel's weights sum to 1: a constant stays constant."""
     kernel = bilinear_kernel(2 * factor - factor % 2)
     for i in range(factor):
         for j in range(factor):

@@ -1,4 +1,4 @@
-"""Shape arithmetic against counting, probing and pictures that really lie where they should."""
+"""Shape arithmetic against counting, probing and the actual alignment of pictures."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def test_shapes_are_shown_as_people_write_them() -> None:
 
 
 @given(window=WINDOWS, size=SIZES)
-def test_convolved_counts_the_places_of_the_kernel(window: Window, size: int) -> None:
+def test_convolved_counts_the_places_of_the_window(window: Window, size: int) -> None:
     last = size + 2 * window.pad - window.dilation * (window.size - 1)
     places = len(range(0, last, window.stride))
     if places:
@@ -40,8 +40,8 @@ def test_convolved_counts_the_places_of_the_kernel(window: Window, size: int) ->
 
 @given(window=WINDOWS, size=SIZES)
 def test_deconvolved_is_what_the_taps_reach(window: Window, size: int) -> None:
-    reached = {y * window.stride + tap * window.dilation for y in range(size) for tap in range(window.size)}
-    left = max(reached) + 1 - 2 * window.pad
+    read = {y * window.stride + element * window.dilation for y in range(size) for element in range(window.size)}
+    left = max(read) + 1 - 2 * window.pad
     if left >= 1:
         assert window.deconvolved(size) == left
         assert window.convolved(left) == size  # it transposes the convolution

@@ -1,4 +1,4 @@
-"""`python -m tests.fuzz COUNT [SEED]`: damage so many files of Caffe's and read them; what fails is kept and told."""
+"""`python -m tests.fuzz COUNT [SEED]`: damage COUNT of Caffe's files and read them; failures are kept and reported."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ import traceback
 from collections import Counter
 from pathlib import Path
 
-from tests.fuzz.mutations import kinds, survives
+from tests.fuzz.mutations import file_kinds, survives
 
 
 def main(count: int, seed: int) -> None:
     folder = Path(tempfile.mkdtemp(prefix="fuzz-"))
-    all_kinds = kinds(folder)
+    all_kinds = file_kinds(folder)
     rng = random.Random(seed)
     results: Counter[str] = Counter()
     slowest = 0.0

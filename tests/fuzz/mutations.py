@@ -1,4 +1,4 @@
-"""Damage of many kinds to files of Caffe's, and what must come of reading them: our error, or a valid net, and soon."""
+"""Many kinds of damage to Caffe's files; reading them must soon give our error or a valid net."""
 
 from __future__ import annotations
 
@@ -168,8 +168,8 @@ def _net(path: Path) -> Net:
     return net
 
 
-def kinds(folder: Path) -> dict[str, Kind]:
-    """All kinds; their examples are made in `folder`."""
+def file_kinds(folder: Path) -> dict[str, Kind]:
+    """All kinds of files; their examples are made in `folder`."""
     arrays = {"conv": [np.ones((2, 3, 3, 3)), np.zeros(2)], "fc": [np.ones((4, 18))]}
     caffe.write_weights(folder / "weights", arrays)
     blob = {"num": 1, "channels": 1, "height": 2, "width": 3, "data": range(6)}

@@ -9,14 +9,14 @@ import pytest
 
 from fcnlite.errors import FcnliteError
 from fcnlite.formats.caffe import parse_net
-from tests.fuzz.mutations import kinds, survives
+from tests.fuzz.mutations import file_kinds, survives
 
 COUNTS = {"net": 900, "solver": 200, "caffemodel": 400, "hdf5": 200, "state": 150, "blob": 150}
 
 
 @pytest.mark.parametrize("name", COUNTS)
 def test_damaged_files(name: str, tmp_path: Path) -> None:
-    kind = kinds(tmp_path)[name]
+    kind = file_kinds(tmp_path)[name]
     rng = random.Random(f"20141114 {name}")
     for example in kind.examples:
         assert survives(kind, tmp_path / "file", example)
@@ -58,4 +58,4 @@ def test_hostile_text(text: str) -> None:
     ],
 )
 def test_hostile_caffemodel(content: bytes, tmp_path: Path) -> None:
-    assert not survives(kinds(tmp_path)["caffemodel"], tmp_path / "file", content)
+    assert not survives(file_kinds(tmp_path)["caffemodel"], tmp_path / "file", content)

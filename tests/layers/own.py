@@ -1,4 +1,4 @@
-"""Nets with a layer of a user's own in the middle, known for the duration of a test."""
+"""Nets with a custom layer in the middle, registered for the duration of a test."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ class Scaled(Layer):
 
 @contextmanager
 def registered(*classes: type[Layer]) -> Iterator[None]:
-    """Within the block the types of these classes are known."""
+    """Register these classes within the block."""
     before = dict(registry._registry)
     registry._registry.update({each.type: each for each in classes})
     try:

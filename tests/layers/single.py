@@ -1,4 +1,4 @@
-"""A net of one layer, for tests of what single layer types must do."""
+"""Nets of one layer, for tests of single layer types."""
 
 from __future__ import annotations
 
@@ -34,14 +34,14 @@ def one(
 
 
 def compute(type_: str, arrays: Sequence[Any], options: dict[str, Any] | None = None, **how: Any) -> list[Array]:
-    """The tops of one layer fed with `arrays`."""
+    """The tops of one layer for the bottoms `arrays`."""
     net = one(type_, [np.shape(each) for each in arrays], options, **how)
     out = net.forward({f"x{i}": each for i, each in enumerate(arrays)})
     return [out[f"y{i}"] for i in range(how.get("tops", 1))]
 
 
 def gradients(net: Net, arrays: Sequence[Any], dtops: Mapping[str, Any] | None = None) -> list[Array]:
-    """The gradients of the bottoms of a net that `one` made, given those of its tops or, by default, of its loss."""
+    """The gradients of a net's bottoms, given those of its tops or, by default, for its loss."""
     names = [f"x{i}" for i in range(len(arrays))]
     net.forward(dict(zip(names, arrays, strict=True)), keep=True)
     net.backward(dtops, wrt=names)
@@ -49,11 +49,11 @@ def gradients(net: Net, arrays: Sequence[Any], dtops: Mapping[str, Any] | None =
 
 
 def normal(*shape: int, seed: int = 0) -> Array:
-    """Normally distributed numbers, the same at every call."""
+    """Normally distributed numbers, equal at every call."""
     return np.asarray(np.random.default_rng(seed).normal(size=shape))
 
 
 SCORES = normal(2, 4, 3, 5, seed=5)
-"""Of two pictures and four classes."""
+"""Scores of two pictures for four classes."""
 LABELS = np.random.default_rng(6).integers(0, 4, (2, 3, 5))
-"""A class for each of their pixels."""
+"""A class for each pixel of the scores."""

@@ -17,7 +17,7 @@ from tests.layers.single import compute, one
 
 
 def test_accuracy_counts_ties_as_better() -> None:
-    """A label is right if fewer than top_k scores, itself not counted, are as high as its own."""
+    """A label is right if fewer than top_k other scores are at least its own."""
     scores = [[1.0, 1.0, 0.0], [3.0, 2.0, 1.0], [0.0, 0.0, 0.0]]
     for top_k, expected in ((1, 1 / 3), (2, 2 / 3), (3, 1.0)):
         (found,) = compute("Accuracy", [scores, [0, 0, 0]], {"top_k": top_k})
@@ -39,7 +39,7 @@ def test_accuracy_refuses_more_than_all_classes() -> None:
 
 
 def caffe_arg_max(values: Sequence[float], top_k: int) -> list[tuple[float, int]]:
-    """Caffe sorts pairs of value and place by `greater`: of equal values the later place is first."""
+    """Caffe sorts pairs of value and place by `greater`, so the later of equal values is first."""
     return sorted(((value, place) for place, value in enumerate(values)), reverse=True)[:top_k]
 
 
@@ -68,7 +68,7 @@ def test_arg_max_is_caffes(data: st.DataObject, values: bool) -> None:
                 assert item[1].ravel().tolist() == [value for value, _ in best]
 
 
-def test_arg_max_refuses_more_than_there_are() -> None:
+def test_arg_max_refuses_a_top_k_above_the_count() -> None:
     with pytest.raises((SpecError, ShapeError), match=r"'layer'.*top_k"):
         one("ArgMax", [(2, 3)], {"top_k": 4, "axis": 1})
     with pytest.raises(SpecError, match=r"'layer'.*top_k"):
@@ -78,7 +78,7 @@ def test_arg_max_refuses_more_than_there_are() -> None:
 @settings(max_examples=40)
 @given(example=EXAMPLES["Accuracy"])
 def test_accuracy_counts_labels_of_a_rank_up_to_top_k(example: Example) -> None:
-    """The rank of a label: the scores that are at least its own. Ignored positions count nowhere."""
+    """The rank of a label is the number of scores that are at least its own. Ignored positions do not count."""
     o, (scores, labels) = example.options, example.inputs().values()
     scores = np.moveaxis(np.round(scores), o.get("axis", 1), -1)  # with ties
     labels = labels.reshape(scores.shape[:-1])

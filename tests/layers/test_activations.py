@@ -1,4 +1,4 @@
-"""Functions of each element by itself: ReLU, PReLU, AbsVal, ELU, Exp, Log, Power, Sigmoid and TanH."""
+"""Elementwise functions: ReLU, PReLU, AbsVal, ELU, Exp, Log, Power, Sigmoid and TanH."""
 
 from __future__ import annotations
 
@@ -75,14 +75,16 @@ def test_the_formula_holds_for_blobs_of_any_axes(
         ("TanH", {}, [-1000.0, 0, 1000], [0, 1, 0]),
     ],
 )
-def test_slopes_at_kinks_and_far_out(type_: str, options: dict[str, Any], x: list[float], slopes: list[float]) -> None:
+def test_slopes_at_kinks_and_for_large_values(
+    type_: str, options: dict[str, Any], x: list[float], slopes: list[float]
+) -> None:
     (dx,) = gradients(one(type_, [(3,)], options), [x], {"y0": np.ones(3)})
     np.testing.assert_allclose(dx, slopes, rtol=1e-12)
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 @pytest.mark.parametrize(("type_", "low"), [("Sigmoid", 0), ("TanH", -1), ("ELU", -1)])
-def test_large_magnitudes_end_at_the_limits(type_: str, low: float, dtype: str) -> None:
+def test_large_values_have_the_limits(type_: str, low: float, dtype: str) -> None:
     layers = (input_layer("x", (4,)), LayerSpec("layer", type_, ("x",), ("y",)))
     net = Net(NetSpec(layers=layers), path="plain", dtype=dtype)
     top = net.forward(x=[-INF, -1e30, -200.0, 0.0])["y"]
@@ -121,7 +123,7 @@ def test_wrong_options_are_named(type_: str, options: dict[str, Any], words: str
 # ReLU
 
 
-def test_relu_passes_nan_on() -> None:
+def test_relu_keeps_nan() -> None:
     (top,) = compute("ReLU", [[NAN, -1.0, 0.0, 2.0]])
     np.testing.assert_array_equal(top, [NAN, 0, 0, 2])
 
@@ -135,7 +137,7 @@ def test_relu_has_no_gradient_at_zero() -> None:
 
 @pytest.mark.parametrize("slope", [-0.5, 0.0, 0.1, 1.5])
 def test_relu_in_place_has_the_same_top_and_gradient(slope: float) -> None:
-    """The bottom is a layer's own array, which may be overwritten, and of which backward needs the sign."""
+    """The bottom is another layer's top, which may be overwritten; backward needs its sign."""
     x, dy = normal(2, 3, 4), normal(2, 3, 4, seed=1)
 
     def run(top: str) -> tuple[Array, Array]:
@@ -190,6 +192,6 @@ def test_prelu_needs_channels() -> None:
 
 
 @pytest.mark.parametrize("value", [10**400, float("nan"), float("inf"), True, "1"])
-def test_an_option_that_is_no_number_is_named(value: object) -> None:
+def test_an_option_that_is_not_a_number_is_named(value: object) -> None:
     with pytest.raises(SpecError, match=r"'layer'.*power.*a number"):
         one("Power", [(2, 3)], {"power": value})

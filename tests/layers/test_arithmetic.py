@@ -13,8 +13,8 @@ from tests.layers.examples import EXAMPLES, Example
 from tests.layers.single import compute, gradients, normal, one
 
 
-def test_eltwise_maximum_ties_as_caffe_breaks_them() -> None:
-    """Caffe compares the first two with `>`, so that the second wins a tie; later ones must be greater."""
+def test_eltwise_maximum_breaks_ties_like_caffe() -> None:
+    """Caffe compares the first two with `>`, so the second wins a tie; later ones must be greater."""
     net = one("Eltwise", [(4,)] * 3, {"operation": "MAX"})
     net.forward(x0=[1.0, 1, 0, 0], x1=[1.0, 0, 1, 1], x2=[1.0, 1, 1, 2], keep=True)
     net.backward(y0=[1.0, 2, 3, 4], wrt=["x0", "x1", "x2"])
@@ -25,7 +25,7 @@ def test_eltwise_maximum_ties_as_caffe_breaks_them() -> None:
 
 @pytest.mark.parametrize("options", [{}, {"stable_prod_grad": False}])
 def test_eltwise_product_gradient_at_zero(options: dict[str, Any]) -> None:
-    """dy/dx_i is the product of the others: no division by x_i, which may be 0."""
+    """dy/dx_i is the product of the others, computed without dividing by x_i, which may be 0."""
     net = one("Eltwise", [(3,)] * 3, {"operation": "PROD", **options})
     net.forward(x0=[0.0, 2, 0], x1=[3.0, 0, 0], x2=[4.0, 5, 6], keep=True)
     net.backward(y0=[1.0, 1, 1], wrt=["x0", "x1", "x2"])
@@ -34,7 +34,7 @@ def test_eltwise_product_gradient_at_zero(options: dict[str, Any]) -> None:
     np.testing.assert_array_equal(net.grads["x2"], [0, 0, 0])
 
 
-def test_eltwise_refuses_what_does_not_fit() -> None:
+def test_eltwise_names_what_does_not_fit() -> None:
     with pytest.raises(SpecError, match=r"'layer'.*coeff"):
         one("Eltwise", [(3,)] * 3, {"coeff": [1.0, 2.0]})
     with pytest.raises(SpecError, match=r"'layer'.*coeff"):
@@ -83,7 +83,7 @@ def test_bias_is_added_along_its_axes(example: Example) -> None:
         assert top[index] == x[index] + bias[index[axis : axis + bias.ndim]]
 
 
-def test_bias_starts_at_zero_or_as_its_filler_says() -> None:
+def test_bias_starts_at_zero_or_with_its_filler() -> None:
     x = normal(2, 3, 4)
     np.testing.assert_array_equal(compute("Bias", [x])[0], x)
     np.testing.assert_array_equal(compute("Bias", [x], {"filler": {"value": 2.0}})[0], x + 2)
@@ -118,7 +118,7 @@ def test_scale_and_bias_name_what_does_not_fit(type_: str) -> None:
 
 @pytest.mark.parametrize("shape", [(6,), (3, 4), (2, 3, 4), (2, 3, 4, 5), (2, 1, 3, 4, 2)])
 @pytest.mark.parametrize("operation", ["SUM", "ASUM", "SUMSQ", "MEAN"])
-def test_reduction_of_all_that_lies_behind_the_axis(operation: str, shape: tuple[int, ...]) -> None:
+def test_reduction_sums_over_the_axis_and_those_after_it(operation: str, shape: tuple[int, ...]) -> None:
     x = normal(*shape)
     for axis in range(-len(shape), len(shape)):
         kept = shape[: axis % len(shape)]

@@ -1,4 +1,4 @@
-"""What every layer must do, by virtue of being registered."""
+"""The tests that every registered layer type must pass."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ def differentiable(example: Example) -> list[str]:
 
 
 def top_gradients(example: Example, tops: dict[str, Array]) -> dict[str, Array]:
-    """Gradients to start from; a loss layer's further tops have none."""
+    """Gradients of the tops, except the further tops of a loss layer, which have none."""
     rng = np.random.default_rng((example.seed, 3))
     names = list(tops)[:1] if registered()[example.type].is_loss else list(tops)
     return {name: np.asarray(rng.normal(size=tops[name].shape)) for name in names}
@@ -74,7 +74,7 @@ def test_gradients_match_finite_differences(type_: str, data: st.DataObject) -> 
 @pytest.mark.parametrize("type_", sorted(NO_GRADIENT))
 @settings(max_examples=5)
 @given(data=st.data())
-def test_layers_without_gradient_pass_none_down(type_: str, data: st.DataObject) -> None:
+def test_layers_without_gradient_propagate_none(type_: str, data: st.DataObject) -> None:
     example = draw_example(data, type_)
     net = example.net("float64")
     net.backward(top_gradients(example, run(net, example.inputs(), keep=True)))
@@ -124,7 +124,7 @@ def test_bottoms_are_never_written(type_: str, data: st.DataObject) -> None:
 @pytest.mark.parametrize("type_", TYPES)
 @settings(max_examples=10)
 @given(data=st.data())
-def test_in_place_and_apart_give_the_same(type_: str, data: st.DataObject) -> None:
+def test_in_place_and_separate_memory_give_the_same(type_: str, data: st.DataObject) -> None:
     """Tops and gradients of a layer that writes its top over its bottom, where the shapes allow it.
 
     The bottom is made by a layer whose backward reads its own top (TanH) or bottom (Power).
@@ -156,7 +156,7 @@ def test_in_place_and_apart_give_the_same(type_: str, data: st.DataObject) -> No
 @pytest.mark.parametrize("type_", TYPES)
 @settings(max_examples=10)
 @given(data=st.data())
-def test_a_top_is_written_where_there_is_memory_for_it(type_: str, data: st.DataObject) -> None:
+def test_tops_are_written_into_given_memory(type_: str, data: st.DataObject) -> None:
     example = draw_example(data, type_)
     layer, bottoms = example.layer(), list(example.inputs().values())
     found = []
@@ -173,10 +173,10 @@ def test_a_top_is_written_where_there_is_memory_for_it(type_: str, data: st.Data
 @pytest.mark.parametrize("type_", TYPES)
 @settings(max_examples=10)
 @given(data=st.data())
-def test_all_that_a_plan_makes_lies_in_its_arena(type_: str, data: st.DataObject) -> None:
+def test_all_values_of_a_plan_are_in_its_arena(type_: str, data: st.DataObject) -> None:
     example = draw_example(data, type_)
-    plain = example.net("float32")
-    net = Net(plain.spec, phase=plain.phase, shared=plain.params)
+    reference = example.net("float32")
+    net = Net(reference.spec, phase=reference.phase, shared=reference.params)
     run(net, example.inputs(), keep=True)
     done = net._last
     assert isinstance(done, PlanPass)
@@ -190,11 +190,11 @@ def test_all_that_a_plan_makes_lies_in_its_arena(type_: str, data: st.DataObject
 @pytest.mark.parametrize("type_", sorted(set(TYPES) - NO_GRADIENT))
 @settings(max_examples=10)
 @given(data=st.data())
-def test_all_gradients_of_a_plan_lie_in_its_arena(type_: str, data: st.DataObject) -> None:
-    """Those that are not the caller's own; in a second pass, which is added to the first, the parameters' too."""
+def test_all_gradients_of_a_plan_are_in_its_arena(type_: str, data: st.DataObject) -> None:
+    """Except those that the caller owns; in a second, accumulated pass also the gradients of parameters."""
     example = draw_example(data, type_)
-    plain = example.net("float32")
-    net = Net(plain.spec, phase=plain.phase, shared=plain.params)
+    reference = example.net("float32")
+    net = Net(reference.spec, phase=reference.phase, shared=reference.params)
     accumulate, passes, backward = False, 0, plan._backward
 
     def checked(
@@ -235,10 +235,10 @@ def strided(array: Array) -> Array:
 @pytest.mark.parametrize("type_", TYPES)
 @settings(max_examples=15)
 @given(data=st.data())
-def test_inputs_of_other_strides_and_kinds_are_not_misread(type_: str, data: st.DataObject) -> None:
+def test_inputs_of_other_strides_and_dtypes_are_not_misread(type_: str, data: st.DataObject) -> None:
     example = draw_example(data, type_)
     net = example.net("float32")
-    # Whole numbers, which all kinds of arrays can hold.
+    # Whole numbers, which arrays of all dtypes can hold.
     whole = {name: np.rint(4 * array) for name, array in example.inputs().items()}
     if example.classes:
         whole["x1"] = example.inputs()["x1"]
@@ -253,7 +253,7 @@ def test_inputs_of_other_strides_and_kinds_are_not_misread(type_: str, data: st.
         "float16": lambda array: array.astype(np.float16),
     }
     for kind, change in changes.items():
-        net = example.net("float32")  # running statistics start anew
+        net = example.net("float32")  # running statistics start again
         found = run(net, {name: change(array) for name, array in whole.items()})
         for name in example.top_names:
             assert found[name].dtype == np.float32

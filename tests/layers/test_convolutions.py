@@ -1,4 +1,4 @@
-"""Convolution, Deconvolution and InnerProduct, against sums over taps and NumPy's matrix product."""
+"""Convolution, Deconvolution and InnerProduct, against sums over the window and NumPy's matrix product."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ def pair(options: dict[str, Any], stem: str, square: str, default: int) -> tuple
     return values[0], values[-1]
 
 
-def taps(
+def window_pairs(
     options: dict[str, Any], small: tuple[int, int], large: tuple[int, int]
 ) -> list[tuple[int, int, int, int, int, int]]:
-    """Which pixel of the large picture meets which of the small one through which tap of the kernel."""
+    """The pairs of pixels of the large and the small picture, and the element of the window that links them."""
     kernel, stride = pair(options, "kernel", "kernel_size", 0), pair(options, "stride", "stride", 1)
     pad, dilation = pair(options, "pad", "pad", 0), pair(options, "dilation", "dilation", 1)
     found = []
@@ -36,7 +36,7 @@ def taps(
 
 @settings(max_examples=40)
 @given(example=EXAMPLES["Convolution"])
-def test_convolution_is_the_sum_over_taps(example: Example) -> None:
+def test_convolution_is_the_sum_over_the_window(example: Example) -> None:
     net, x = example.net("float64"), example.inputs()["x0"]
     top = net.forward(x0=x)["y0"]
     weight, *bias = (parameter.array for parameter in net.params["layer"])
@@ -44,7 +44,7 @@ def test_convolution_is_the_sum_over_taps(example: Example) -> None:
     expected = np.zeros(top.shape)
     if bias:
         expected += bias[0].reshape(-1, 1, 1)
-    places = taps(example.options, top.shape[2:], x.shape[2:])
+    places = window_pairs(example.options, top.shape[2:], x.shape[2:])
     per_group = weight.shape[1]
     for n, o, c in np.ndindex(len(x), outputs, per_group):
         channel = o // (outputs // group) * per_group + c
@@ -57,7 +57,7 @@ def test_convolution_is_the_sum_over_taps(example: Example) -> None:
 
 @settings(max_examples=40)
 @given(example=EXAMPLES["Deconvolution"])
-def test_deconvolution_spreads_each_pixel_by_the_kernel(example: Example) -> None:
+def test_deconvolution_spreads_each_pixel_by_the_filter(example: Example) -> None:
     net, x = example.net("float64"), example.inputs()["x0"]
     top = net.forward(x0=x)["y0"]
     weight, *bias = (parameter.array for parameter in net.params["layer"])
@@ -66,7 +66,7 @@ def test_deconvolution_spreads_each_pixel_by_the_kernel(example: Example) -> Non
     expected = np.zeros(top.shape)
     if bias:
         expected += bias[0].reshape(-1, 1, 1)
-    places = taps(example.options, x.shape[2:], top.shape[2:])
+    places = window_pairs(example.options, x.shape[2:], top.shape[2:])
     for n, c, o in np.ndindex(*x.shape[:2], outputs):
         channel = c // (x.shape[1] // group) * outputs + o
         for y, z, i, j, row, column in places:
@@ -106,7 +106,7 @@ def test_convolution_names_shapes_that_do_not_fit(type_: str) -> None:
         one(type_, [(1, 3, 9)], {"num_output": 2, "kernel_size": [3]})
 
 
-def test_convolution_of_a_picture_smaller_than_the_kernel_is_an_error() -> None:
+def test_convolution_of_a_picture_smaller_than_the_window_is_an_error() -> None:
     with pytest.raises(ShapeError, match=r"'layer'.*x0.*1×3×2×9"):
         one("Convolution", [(1, 3, 2, 9)], {"num_output": 2, "kernel_size": [3]})
 

@@ -1,4 +1,4 @@
-"""Dropout: its share, its mean, and what decides the draw."""
+"""Dropout: its share, its mean and its random numbers."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def test_dropout_is_the_identity_in_test() -> None:
     np.testing.assert_array_equal(compute("Dropout", [x], {"dropout_ratio": 0.7})[0], x)
 
 
-def test_dropout_follows_seed_iteration_and_layer_alone() -> None:
+def test_dropout_depends_on_seed_iteration_and_layer_only() -> None:
     x = np.ones(1000)
 
     def mask(seed: int = 0, iteration: int = 0, name: str = "layer", before: int = 0) -> Array:
@@ -39,7 +39,7 @@ def test_dropout_follows_seed_iteration_and_layer_alone() -> None:
         assert 300 < (mask() != other).sum() < 700
 
 
-def test_dropout_draws_anew_at_each_training_pass() -> None:
+def test_dropout_draws_again_at_each_training_pass() -> None:
     net = one("Dropout", [(1000,)], phase="TRAIN")
     x = np.ones(1000)
     first, second = (net.forward(x0=x, keep=True)["y0"] for _ in range(2))

@@ -1,4 +1,4 @@
-"""The gradient check that layers of one's own get."""
+"""The gradient check for custom layers."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ def test_a_wrong_gradient_of_a_parameter_is_found() -> None:
         check(changed(backward=backward))
 
 
-def test_kinks_are_told_as_kinks() -> None:
+def test_kinks_are_reported_as_kinks() -> None:
     spec = LayerSpec("relu", "ReLU", ("x",), ("y",))
     x = X.copy()
     x[0, 1, 2, 3] = 0
@@ -114,8 +114,8 @@ def test_arguments_that_do_not_fit_are_errors() -> None:
         check_gradients(LayerSpec("c", "Convolutoin", ("x",), ("y",)), X)
 
 
-def test_of_a_large_array_some_entries_are_searched() -> None:
-    """In a second or so, and what it names is wrong."""
+def test_only_some_entries_of_a_large_array_are_searched() -> None:
+    """The check takes about a second, and the entry that it names is wrong."""
 
     def backward(self: Scaled, dtop: Arrays, run: BackwardRun) -> Any:
         Scaled.backward(self, dtop, run)

@@ -1,4 +1,4 @@
-"""InfogainLoss: the logistic loss in which classes weigh what a matrix says."""
+"""InfogainLoss: the logistic loss with class weights in a matrix."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from fcnlite.net import Net
 from tests.layers.single import LABELS, SCORES, compute, gradients, normal, one
 
 MATRIX = normal(4, 4, seed=9)
-"""Row by row for the true class; it is not symmetric."""
+"""A row for each true class; not symmetric."""
 
 NORMALIZATIONS: list[tuple[dict[str, Any], int]] = [
     ({}, 20),
@@ -63,10 +63,10 @@ def test_with_the_identity_it_is_softmax_with_loss(options: dict[str, Any], divi
     labels, shapes = partly_ignored(), [SCORES.shape, LABELS.shape]
     options = {"ignore_label": 255, **options}
     infogain = one("InfogainLoss", shapes, options_of(np.eye(4), **options))
-    plain = one("SoftmaxWithLoss", shapes, options)
-    for ours, theirs in zip(gradients(infogain, [SCORES, labels]), gradients(plain, [SCORES, labels]), strict=True):
+    ordinary = one("SoftmaxWithLoss", shapes, options)
+    for ours, theirs in zip(gradients(infogain, [SCORES, labels]), gradients(ordinary, [SCORES, labels]), strict=True):
         np.testing.assert_allclose(ours, theirs, rtol=1e-12, atol=1e-15)
-    assert infogain.loss == pytest.approx(plain.loss, rel=1e-12)
+    assert infogain.loss == pytest.approx(ordinary.loss, rel=1e-12)
 
 
 def test_weights_on_the_diagonal_balance_the_classes() -> None:
@@ -78,7 +78,7 @@ def test_weights_on_the_diagonal_balance_the_classes() -> None:
     assert loss == pytest.approx(sum(of_classes), rel=1e-12)
 
 
-def test_scores_of_no_probability_cost_no_more_than_caffes_clamp() -> None:
+def test_the_loss_of_zero_probability_is_caffes_bound() -> None:
     """log p is bounded at log 1e-20."""
     (loss,) = compute("InfogainLoss", [[[1e4, 0.0]], [1]], options_of(np.eye(2)))
     assert loss == pytest.approx(20 * np.log(10), rel=1e-12)
@@ -155,7 +155,7 @@ def test_a_matrix_file_that_does_not_fit_is_named(tmp_path: Path) -> None:
         read_net(path)
 
 
-def test_a_file_that_nobody_read_is_named() -> None:
+def test_a_matrix_file_that_was_not_read_is_named() -> None:
     with pytest.raises(SpecError, match=r"'balanced' .InfogainLoss.: source 'matrix\.binaryproto' was not read"):
         Net(parse_net(PROTOTXT))
 

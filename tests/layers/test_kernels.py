@@ -1,4 +1,4 @@
-"""The compiled kernels against plain NumPy, in float32 and float64, on one thread and several."""
+"""The compiled kernels against NumPy, in float32 and float64, on one thread and several."""
 
 from __future__ import annotations
 
@@ -30,12 +30,12 @@ TYPES = st.sampled_from([np.float32, np.float64])
 THREADS = st.sampled_from([1, 2, 5])
 SEEDS = st.integers(0, 10_000)
 TINY = np.finfo(np.float32).min
-"""What an empty window gives: −FLT_MAX."""
+"""The maximum of an empty window: −FLT_MAX."""
 
 
 @st.composite
 def geometries(draw: Any) -> tuple[tuple[int, int, int], tuple[Pair, Pair, Pair, Pair], Pair]:
-    """A picture's shape; kernel, stride, pad and dilation; the size of the output."""
+    """A picture's shape; the window's size, stride, pad and dilation; the size of the output."""
     windows = [
         Window(draw(st.integers(1, 4)), draw(st.integers(1, 3)), draw(st.integers(0, 3)), draw(st.integers(1, 3)))
         for _ in range(2)
@@ -120,17 +120,17 @@ def test_im2col_refuses_columns_of_another_shape() -> None:
 
 @st.composite
 def pools(draw: Any) -> tuple[tuple[int, int, int], tuple[Pair, Pair, Pair], Pair]:
-    """A picture's shape, kernel, stride and pad, an output size; windows may lie outside the picture."""
+    """A picture's shape, the window's size, stride and pad, and an output size; windows may be outside the picture."""
     shape = (draw(st.integers(1, 3)), draw(st.integers(1, 8)), draw(st.integers(1, 8)))
     kernel, stride, pad = ((draw(s), draw(s)) for s in (st.integers(1, 4), st.integers(1, 4), st.integers(0, 2)))
     out = (draw(st.integers(1, 5)), draw(st.integers(1, 5)))
     for size, k, s, p, n in zip(shape[1:], kernel, stride, pad, out, strict=True):
-        assume(p < k and (n - 1) * s - p <= size)  # as far as a layer goes
+        assume(p < k and (n - 1) * s - p <= size)  # as in a layer
     return shape, (kernel, stride, pad), out
 
 
 def window(y: int, axis: int, size: int, arguments: tuple[Pair, Pair, Pair]) -> tuple[int, int, int]:
-    """First and last pixel of a window within the picture, and its length as AVE counts it."""
+    """The first and last pixel of a window in the picture, and its length as AVE counts it."""
     kernel, stride, pad = (each[axis] for each in arguments)
     start = y * stride - pad
     stop = min(start + kernel, size + pad)
@@ -190,7 +190,7 @@ def test_average_pooling_is_the_naive_loop(pool: Any, dtype: Any, threads: int, 
 
 
 def test_all_minus_infinity_has_a_place() -> None:
-    """A window of −∞ is not an empty one: its gradient goes to its first pixel."""
+    """A window of −∞ is not empty: its gradient goes to its first pixel."""
     x = np.full((1, 2, 2), -np.inf, np.float32)
     top, mask = np.empty((1, 1, 1), np.float32), np.empty((1, 1, 1), np.int32)
     pooling.max_forward(x, top, mask, (2, 2), (2, 2), (0, 0), 1)
@@ -208,7 +208,7 @@ def threads_of(count: int) -> Iterator[None]:
 
 
 def passes(net: Net, inputs: dict[str, Array], threads: int) -> dict[str, Array]:
-    """All that a forward and a backward make on so many threads."""
+    """All arrays of a forward and a backward pass on this number of threads."""
     with threads_of(threads):
         top = net.forward(inputs, outputs=["y0"], keep=True)["y0"]
         net.backward(y0=np.cos(np.arange(top.size)).reshape(top.shape), wrt=["x0"])
@@ -220,7 +220,7 @@ def passes(net: Net, inputs: dict[str, Array], threads: int) -> dict[str, Array]
 @settings(max_examples=15)
 @given(data=st.data())
 def test_threads_share_the_work_and_change_nothing(type_: str, data: st.DataObject) -> None:
-    """Within rounding for another number of threads; bit for bit for the same number."""
+    """Another number of threads gives equal results within rounding; the same number gives the same bits."""
     example = data.draw(EXAMPLES[type_])
     net, inputs = example.net("float32"), example.inputs()
     alone = passes(net, inputs, 1)
@@ -236,7 +236,7 @@ def test_threads_share_the_work_and_change_nothing(type_: str, data: st.DataObje
 @pytest.mark.parametrize("group", [1, 2])
 @pytest.mark.parametrize("type_", ["Convolution", "Deconvolution"])
 def test_pictures_of_many_bands(type_: str, group: int, threads: int) -> None:
-    """Bands are a matter of memory alone: small ones give what one gives."""
+    """Bands only limit memory: small ones give the same result as one."""
     example = Example(
         type_, ((2, 4, 61, 53),), {"num_output": 6, "group": group, "kernel_size": [5], "pad": [2]}, seed=1
     )
@@ -251,7 +251,7 @@ def test_pictures_of_many_bands(type_: str, group: int, threads: int) -> None:
 @pytest.mark.parametrize("threads", [1, 2, 8])
 @pytest.mark.parametrize("type_", ["Convolution", "Deconvolution"])
 def test_scratch_memory_is_bounded(type_: str, threads: int) -> None:
-    """The columns of this picture at once would take 162 MiB, or 81 MiB for the deconvolution."""
+    """All columns of this picture would take 162 MiB, or 81 MiB for the deconvolution."""
     assert config.SCRATCH_BYTES <= 64 << 20
     options = {"num_output": 1, "kernel_size": [9], "pad": [4], "weight_filler": {"type": "xavier"}}
     spec = NetSpec(

@@ -1,4 +1,4 @@
-"""Labels beside scores, which SoftmaxWithLoss, InfogainLoss and Accuracy read alike."""
+"""Labels, which SoftmaxWithLoss, InfogainLoss and Accuracy read in the same way."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ NEEDED: dict[str, dict[str, Any]] = {
     "InfogainLoss": {"matrix": np.eye(4).ravel().tolist()},
     "Accuracy": {},
 }
-"""The options without which a type does not work."""
+"""The required options of a type."""
 
 
 @pytest.mark.parametrize("type_", NEEDED)
 @pytest.mark.parametrize("value", [4, -1, 255, 1.5, 1e30, NAN, INF])
-def test_labels_that_are_no_classes_are_named(type_: str, value: float) -> None:
+def test_labels_that_are_not_classes_are_named(type_: str, value: float) -> None:
     labels = LABELS.astype(np.float64)
     labels[1, 2, 3] = value
     shown = "nan|NaN" if np.isnan(value) else f"{value:g}".replace("+", r"\+")
@@ -33,7 +33,7 @@ def test_labels_that_are_no_classes_are_named(type_: str, value: float) -> None:
 @pytest.mark.parametrize("ignored", [-1, 2, 255])
 @pytest.mark.parametrize("type_", NEEDED)
 def test_exactly_the_ignored_label_is_ignored(type_: str, ignored: int) -> None:
-    """Also a class can be ignored; then its positions do not count."""
+    """A class can be ignored too; then its positions do not count."""
     labels = LABELS.copy()
     labels[0, 0] = ignored
     kept = labels != ignored

@@ -119,7 +119,7 @@ def cross_entropy(x: Array, t: Array) -> Array:
     ],
 )
 def test_sigmoid_loss_normalizations(options: dict[str, Any], divisor: int) -> None:
-    """Without options the sum is divided by the pictures, not, as in SoftmaxWithLoss, by what counts."""
+    """By default the sum is divided by the number of pictures, not by the positions that count (SoftmaxWithLoss)."""
     (loss,) = compute("SigmoidCrossEntropyLoss", [SCORES, TARGETS], options)
     assert loss == pytest.approx(cross_entropy(SCORES, TARGETS).sum() / divisor, rel=1e-12)
     dx, dt = gradients(one("SigmoidCrossEntropyLoss", [SCORES.shape] * 2, options), [SCORES, TARGETS])
@@ -150,7 +150,7 @@ def test_sigmoid_loss_of_ignored_targets_only_is_zero() -> None:
 
 @pytest.mark.parametrize("target", [0.0, 0.25, 1.0])
 def test_sigmoid_loss_of_very_large_scores_is_finite(target: float) -> None:
-    """log(1 + exp(x)) − t · x, which is linear far out."""
+    """log(1 + exp(x)) − t · x, which is linear for large |x|."""
     x = np.array([-1e30, -1e4, -800.0, 800.0, 1e4, 1e30])
     for score in x:
         (loss,) = compute("SigmoidCrossEntropyLoss", [[score], [target]])

@@ -21,7 +21,7 @@ from tests.layers.single import compute, gradients, normal, one
 @settings(max_examples=30)
 @given(example=EXAMPLES["LRN"])
 def test_lrn_divides_by_the_mean_square_of_the_neighbours(example: Example) -> None:
-    """The mean is over the whole region: what lies beyond the edge counts as zero."""
+    """The mean is over the whole region; values beyond the edge count as zero."""
     x, o = example.inputs()["x0"], example.options
     size, across = o.get("local_size", 5), o.get("norm_region", "ACROSS_CHANNELS") == "ACROSS_CHANNELS"
     mean = x * x
@@ -74,7 +74,9 @@ def test_lrn_needs_channels() -> None:
 @pytest.mark.parametrize("shape", [(3, 7), (2, 3, 4), (2, 3, 4, 5), (2, 1, 3, 4, 2)])
 @pytest.mark.parametrize("across", [False, True])
 @pytest.mark.parametrize("variance", [False, True])
-def test_mvn_brings_each_channel_or_picture_to_mean_zero(shape: tuple[int, ...], across: bool, variance: bool) -> None:
+def test_mvn_makes_the_mean_of_each_channel_or_picture_zero(
+    shape: tuple[int, ...], across: bool, variance: bool
+) -> None:
     x = 5 + 3 * normal(*shape)
     options = {"across_channels": across, "normalize_variance": variance, "eps": 0.25}
     (top,) = compute("MVN", [x], options)

@@ -1,4 +1,4 @@
-"""What layers of one's own return is checked, on both paths."""
+"""The checks of the results of custom layers, on both paths."""
 
 from __future__ import annotations
 
@@ -108,13 +108,13 @@ BACKWARD: dict[str, tuple[Any, str]] = {
     "objects": (returning(lambda dx: [dx.astype(object)]), "gradient of bottom 0 as object; expected float"),
     "one picture": (returning(lambda dx: [dx[:1]]), "gradient of shape 1×3×6×5 for bottom 0 of shape 2×3×6×5"),
     "number": (returning(lambda dx: [dx.sum()]), "returned a float32 for the gradient of bottom 0; expected a NumPy"),
-    "turned": (returning(lambda dx: [dx.transpose(0, 1, 3, 2)]), "gradient of shape 2×3×5×6 for bottom 0"),
+    "transposed": (returning(lambda dx: [dx.transpose(0, 1, 3, 2)]), "gradient of shape 2×3×5×6 for bottom 0"),
 }
 
 
 @pytest.mark.parametrize("path", PATHS)
 @pytest.mark.parametrize("kind", BACKWARD)
-def test_what_backward_does_wrong_is_an_error(kind: str, path: str) -> None:
+def test_faults_of_backward_are_errors(kind: str, path: str) -> None:
     backward, words = BACKWARD[kind]
     net = net_with(type("Mine", (Scaled,), {"type": "Mine", "backward": backward}), path)
     net.forward(batch(), keep=True)
@@ -139,7 +139,7 @@ FORWARD: dict[str, tuple[Any, type[FcnliteError], str]] = {
 
 @pytest.mark.parametrize("path", PATHS)
 @pytest.mark.parametrize("kind", FORWARD)
-def test_what_forward_does_wrong_is_an_error(kind: str, path: str) -> None:
+def test_faults_of_forward_are_errors(kind: str, path: str) -> None:
     change, error, words = FORWARD[kind]
 
     def forward(self: Scaled, bottom: Arrays, run: ForwardRun) -> Any:
@@ -162,7 +162,7 @@ def test_what_forward_does_wrong_is_an_error(kind: str, path: str) -> None:
         ("params", None, "params returned None"),
     ],
 )
-def test_what_a_layer_says_of_shapes_is_checked(method: str, result: Any, words: str) -> None:
+def test_declared_shapes_are_checked(method: str, result: Any, words: str) -> None:
     with pytest.raises(SpecError, match=rf"^layer 'mine' \(Mine\): {words}"):
         net_with(type("Mine", (Scaled,), {"type": "Mine", method: lambda self, *bottom: result}), "plain")
 
@@ -189,8 +189,8 @@ def test_a_forward_that_writes_into_its_bottom_is_an_error(path: str) -> None:
 
 
 @pytest.mark.parametrize("path", PATHS)
-def test_a_layer_may_pass_on_what_it_gets(path: str) -> None:
-    """Its bottom as its top, and its top's gradient as its bottom's: the layers beside it may write."""
+def test_a_layer_may_return_its_arguments(path: str) -> None:
+    """It returns its bottom, and its top's gradient; the adjacent layers may write to them."""
 
     class Same(Scaled):
         type = "Same"
@@ -218,8 +218,8 @@ def test_a_layer_may_pass_on_what_it_gets(path: str) -> None:
 
 
 @pytest.mark.parametrize("path", PATHS)
-def test_a_saved_top_is_not_written_over_by_the_next_layer(path: str) -> None:
-    """The rectifier after it works in place, and the class does not say that backward reads the top."""
+def test_the_next_layer_does_not_overwrite_a_saved_top(path: str) -> None:
+    """A rectifier in place follows, and the class does not declare that backward reads the top."""
 
     class Squashed(Scaled):
         type = "Squashed"
@@ -245,7 +245,7 @@ def test_a_saved_top_is_not_written_over_by_the_next_layer(path: str) -> None:
 
 
 @pytest.mark.parametrize("path", PATHS)
-def test_a_frozen_parameter_gets_none_and_must_stay_so(path: str) -> None:
+def test_the_gradient_of_a_frozen_parameter_is_none_and_must_stay_none(path: str) -> None:
     net = net_with(Scaled, path, options="param { lr_mult: 0 }")
     gradients(net)
     assert not net.params["mine"][0].grad.any()

@@ -1,4 +1,4 @@
-"""Pooling: Caffe's sizes, its padding, and where it says that the maxima lie."""
+"""Pooling: Caffe's sizes, padding and places of the maxima."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def test_pooled_size_is_caffes(size: int, kernel: int, stride: int, pad: int, ce
     expected = (size + 2 * pad - kernel) / stride
     expected = int(np.ceil(expected) if ceil else np.floor(expected)) + 1
     if pad and (expected - 1) * stride >= size + pad:
-        expected -= 1  # the last window has to start inside the picture or the near pad
+        expected -= 1  # the last window must start inside the picture or the near pad
     options = {"kernel_size": kernel, "stride": stride, "pad": pad, "round_mode": "CEIL" if ceil else "FLOOR"}
     (top,) = compute("Pooling", [np.ones((1, 1, size, 9))], options)
     assert top.shape[2] == expected
@@ -64,7 +64,7 @@ def test_pooling_refuses_options_that_do_not_fit(options: dict[str, Any], words:
 
 @settings(max_examples=60)
 @given(example=EXAMPLES["Pooling"].filter(lambda example: example.tops == 2))
-def test_a_second_top_says_where_in_its_plane_each_maximum_lies(example: Example) -> None:
+def test_a_second_top_has_the_place_of_each_maximum_in_its_plane(example: Example) -> None:
     x = np.round(2 * example.inputs()["x0"])  # with ties, of which Caffe takes the first
     top, places = compute("Pooling", [x], example.options, tops=2)
     whole = example.options.get("global_pooling", False)
@@ -84,7 +84,7 @@ def test_a_second_top_says_where_in_its_plane_each_maximum_lies(example: Example
 
 
 def of_axis(options: dict[str, Any], stem: str, axis: str, default: int) -> int:
-    """What an option says of rows (h) or columns (w)."""
+    """The value of an option for rows (h) or columns (w)."""
     square = "kernel_size" if stem == "kernel" else stem
     return int(options.get(f"{stem}_{axis}", options.get(square, default)))
 
@@ -118,6 +118,6 @@ def test_only_maxima_have_places() -> None:
 
 
 @pytest.mark.parametrize("shape", [(5,), (2, 3), (2, 3, 5), (1, 2, 3, 4, 5)])
-def test_pooling_is_of_blobs_of_four_axes(shape: tuple[int, ...]) -> None:
+def test_pooling_needs_blobs_of_four_axes(shape: tuple[int, ...]) -> None:
     with pytest.raises(ShapeError, match=rf"'layer'.*four axes.*{'×'.join(map(str, shape))}"):
         one("Pooling", [shape], {"kernel_size": 1})

@@ -1,4 +1,4 @@
-"""What is advised where a crop is impossible: it is carried out, and works."""
+"""The remedies for an impossible crop: each is applied, and works."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def message(spec: NetSpec) -> str:
     return str(caught.value)
 
 
-def mended(spec: NetSpec, crop: str, advice: str) -> NetSpec:
+def corrected(spec: NetSpec, crop: str, advice: str) -> NetSpec:
     """The net with the first change that the advice proposes."""
     change = re.search(r"[Gg]ive '(\w+)' a (pad|kernel) of (\d+)", advice)
     offset = re.search(rf"'{crop}' `offset: (\d+)`|`offset: (\d+)` in '{crop}'", advice)
@@ -49,7 +49,7 @@ def mended(spec: NetSpec, crop: str, advice: str) -> NetSpec:
 
 
 def assert_right(spec: NetSpec) -> None:
-    """It runs, and the doctor finds the crops where they belong."""
+    """Check that the net runs and that the doctor accepts the crops."""
     net = Net(spec)
     shapes = {
         name: shape
@@ -65,34 +65,36 @@ def assert_right(spec: NetSpec) -> None:
 @pytest.mark.parametrize("fc6", [3, 7])
 def test_a_skip_under_upsampled_scores_is_not_helped_by_the_first_pad(pad: int, fc6: int) -> None:
     spec = skip_below(pad, fc6)
-    told = message(spec)
-    assert "layer 'crop' (Crop): on axis 2" in told and "cancels out" in told and "'conv1'" not in told
-    assert_right(mended(spec, "crop", told.partition(", or feed")[0]))
+    advice = message(spec)
+    assert "layer 'crop' (Crop): on axis 2" in advice and "cancels out" in advice and "'conv1'" not in advice
+    assert_right(corrected(spec, "crop", advice.partition(", or feed")[0]))
 
 
 def test_a_reference_that_is_the_picture_is_helped_by_it() -> None:
     spec = changed(small_fcn(), "conv1", pad=[4])
-    told = message(spec)
-    assert "Give 'conv1' a pad of " in told and "cancels out" not in told
-    assert_right(mended(spec, "score", told))
+    advice = message(spec)
+    assert "Give 'conv1' a pad of " in advice and "cancels out" not in advice
+    assert_right(corrected(spec, "score", advice))
 
 
-def test_a_wrong_offset_alone_is_told_as_such() -> None:
+def test_a_wrong_offset_alone_is_reported_as_such() -> None:
     spec = changed(small_fcn(), "score", offset=[30])
-    told = message(spec)
-    assert "go beyond the blob's" in told and "Write `offset: 10` in 'score'" in told
-    assert_right(mended(spec, "score", told))
+    advice = message(spec)
+    assert "go beyond the blob's" in advice and "Write `offset: 10` in 'score'" in advice
+    assert_right(corrected(spec, "score", advice))
 
 
 def test_a_size_that_rounds_down_may_be_enlarged() -> None:
-    """A skip of an odd number of rows: the pooling without pad drops the last, and upsampling brings none back."""
+    """A skip of an odd number of rows: pooling without pad drops the last, and upsampling does not restore it."""
     net = Builder("odd")
     net.input("data", 1, 3, 33, 33)
     net.convolution("down", "data", 4, 2, stride=2, pad=0)
     net.upsample("up", "down", 4, 2, 2)
     net.add("crop", "Crop", ("up", "data"), axis=2, offset=[0])
-    told = message(net.spec())
-    assert "by 1 " in told and "feed pictures that are 1 pixel higher and wider (with `offset: 0` in 'crop')" in told
+    advice = message(net.spec())
+    assert (
+        "by 1 " in advice and "feed pictures that are 1 pixel higher and wider (with `offset: 0` in 'crop')" in advice
+    )
     x = np.zeros((1, 3, 34, 34), np.float32)
     assert Net(without_shapes(net.spec())).forward(data=x)["crop"].shape == (1, 4, 34, 34)
 
@@ -104,7 +106,7 @@ def test_the_doctor_s_advice_for_a_skip_works_too() -> None:
     assert_right(mended(spec, "crop", found.mend))
 
 
-def test_computed_offsets_say_the_same() -> None:
+def test_computed_offsets_have_the_same_remedies() -> None:
     net = Builder("skip")
     net.input("data", 1, 3, 64, 64)
     net.pool("pool1", net.convolution("conv1", "data", 4, 3, pad=100), 2, 2)

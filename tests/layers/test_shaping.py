@@ -1,4 +1,4 @@
-"""Crop, Concat, Slice, Split, Tile, Reshape, Flatten and Silence: values that move and stay what they are."""
+"""Crop, Concat, Slice, Split, Tile, Reshape, Flatten and Silence: layers that move values without changing them."""
 
 from __future__ import annotations
 
@@ -155,7 +155,7 @@ def test_tile_names_what_does_not_fit(options: dict[str, Any], words: str) -> No
     ],
 )
 def test_reshape_by_hand(bottom: tuple[int, ...], options: dict[str, Any], top: tuple[int, ...]) -> None:
-    """0 copies the axis in that place, counted from `axis` on; −1 is what is left."""
+    """0 copies the axis in that place, counted from `axis` on; −1 is inferred."""
     x = np.arange(float(np.prod(bottom))).reshape(bottom)
     (y,) = compute("Reshape", [x], options)
     np.testing.assert_array_equal(y, x.reshape(top), strict=True)
@@ -225,7 +225,7 @@ def test_flatten_names_what_does_not_fit(options: dict[str, Any], words: str) ->
 # Silence
 
 
-def test_silence_takes_outputs_away_and_adds_no_gradient() -> None:
+def test_silence_removes_outputs_and_adds_no_gradient() -> None:
     layers = (
         input_layer("x", (2, 4)),
         LayerSpec("cut", "Slice", ("x",), ("y", "unwanted", "too"), {"slice_point": [1, 3]}),

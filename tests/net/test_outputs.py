@@ -136,8 +136,10 @@ def test_a_value_read_before_an_in_place_layer_is_not_overwritten() -> None:
 
 
 def test_the_fast_path_gives_the_reference_paths_scores() -> None:
-    plain, fast = small(), Net(SMALL, path="fast")
-    np.testing.assert_allclose(fast.forward(data=picture())["score"], plain.forward(data=picture())["score"], atol=1e-5)
+    reference, fast = small(), Net(SMALL, path="fast")
+    np.testing.assert_allclose(
+        fast.forward(data=picture())["score"], reference.forward(data=picture())["score"], atol=1e-5
+    )
 
 
 def test_outputs_without_axes_are_arrays() -> None:

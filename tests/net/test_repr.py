@@ -175,8 +175,8 @@ def test_a_solver() -> None:
     net = models.build("lite-fcn8s", classes=2, width=0.02, phase="TRAIN")
     sgd = fcnlite.SGD(net, base_lr=0.1, lr_policy="step", stepsize=10, momentum=0.9)
     sgd.iteration = 20
-    told = "SGD at iteration 20, rate 0.001: base_lr=0.1, lr_policy='step', stepsize=10, momentum=0.9"
-    assert repr(sgd) == told
+    expected = "SGD at iteration 20, rate 0.001: base_lr=0.1, lr_policy='step', stepsize=10, momentum=0.9"
+    assert repr(sgd) == expected
     assert repr(fcnlite.Adam(net)) == "Adam at iteration 0, rate 0.001"
     assert repr(fcnlite.Adam(net, momentum=0.0)) == "Adam at iteration 0, rate 0.001: momentum=0.0"
     grows = fcnlite.SGD(net, lr_policy="exp", gamma=10.0)

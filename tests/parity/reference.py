@@ -1,6 +1,6 @@
-"""Cases computed by BVLC Caffe: where they lie, how they are compared.
+"""Cases computed by BVLC Caffe: their place and their comparison.
 
-`cases/` holds a small choice of them; all lie in the folder of the fixture `shared`, under `reference/`.
+`cases/` holds a small selection; all are in the folder of the fixture `shared`, under `reference/`.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ HERE = Path(__file__).parent / "cases"
 
 
 def case_folder(kind: str, name: str) -> Path:
-    """Where the case `name` lies: beside the tests or in the shared folder, else the test is skipped."""
+    """The path of the case `name`, beside the tests or in the shared folder; without it the test is skipped."""
     if (HERE / f"{name}.npz").exists():
         return HERE
     shared = shared_folder()

@@ -65,7 +65,7 @@ def test_cifar10_of_v1(real: Path, name: str) -> None:
     np.testing.assert_allclose(prob.sum(1), 1, rtol=1e-6)
 
     training = fcnlite.load(folder / f"cifar10_{kind}_train_test.prototxt", weights)
-    assert not training.sized  # its pictures lie in a data base: their size shows at the first forward
+    assert not training.sized  # its pictures are in a data base, so their size is known at the first forward
     out = training.forward(data=x, label=np.zeros(4))
     assert {"accuracy", "loss"} <= out.keys()
     np.testing.assert_allclose(out["loss"], -np.log(prob[:, 0]).mean(), rtol=1e-5)

@@ -41,8 +41,8 @@ class InOnnxRuntime:
         return dict(zip(names, self.session.run(names, feeds), strict=True))
 
 
-def assert_equal_outputs(net: Net, twin: InOnnxRuntime, **blobs: Array) -> None:
-    theirs = twin.forward(**blobs)
+def assert_equal_outputs(net: Net, peer: InOnnxRuntime, **blobs: Array) -> None:
+    theirs = peer.forward(**blobs)
     ours = net.forward(blobs, outputs=list(theirs))
     for name, array in ours.items():
         assert_close(array, theirs[name], name)
@@ -59,10 +59,10 @@ def scored(name: str, **how: Any) -> Net:
 @pytest.mark.parametrize("name", ["voc-fcn8s", "voc-fcn-alexnet", "lite-fcn8s", "siftflow-fcn16s"])
 def test_fully_convolutional_nets_at_any_size(name: str, tmp_path: Path) -> None:
     net = scored(name, width=1 / 16)
-    twin = InOnnxRuntime(net, tmp_path / "net.onnx")
+    peer = InOnnxRuntime(net, tmp_path / "net.onnx")
     rng = np.random.default_rng(0)
     for shape in [(1, 3, 97, 64), (2, 3, 75, 92)]:
-        assert_equal_outputs(net, twin, data=rng.normal(0, 50, shape))
+        assert_equal_outputs(net, peer, data=rng.normal(0, 50, shape))
 
 
 @pytest.mark.parametrize(
@@ -70,10 +70,10 @@ def test_fully_convolutional_nets_at_any_size(name: str, tmp_path: Path) -> None
 )
 def test_classifiers_at_any_batch_size(name: str, shape: tuple[int, ...], tmp_path: Path) -> None:
     net = models.build(name, width=1 / 8)
-    twin = InOnnxRuntime(net, tmp_path / "net.onnx")
+    peer = InOnnxRuntime(net, tmp_path / "net.onnx")
     rng = np.random.default_rng(0)
     for batch in (1, 3):
-        assert_equal_outputs(net, twin, data=rng.normal(0, 50, (batch, *shape)))
+        assert_equal_outputs(net, peer, data=rng.normal(0, 50, (batch, *shape)))
 
 
 @given(specs())
@@ -87,11 +87,11 @@ def test_random_nets(tmp_path: Path, spec: NetSpec) -> None:
 @given(st.data())
 @settings(max_examples=200, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_any_pooling_at_any_size(tmp_path: Path, data: st.DataObject) -> None:
-    """One file, several sizes: rounding up and dropped windows are of each size anew."""
+    """One file for several sizes, which differ in rounding and in dropped windows."""
     draw = data.draw
     kernel = [draw(st.integers(1, 5)) for _ in range(2)]
     pad = [draw(st.integers(0, each - 1)) for each in kernel]
-    beyond = 2 if any(pad) else 0  # a stride beyond the kernel is refused without pad
+    beyond = 2 if any(pad) else 0  # a stride larger than the window is refused without pad
     stride = [draw(st.integers(1, each + beyond)) for each in kernel]
     names = [f"{what}_{side}" for what in ("kernel", "pad", "stride") for side in "hw"]
     options = {
@@ -100,9 +100,9 @@ def test_any_pooling_at_any_size(tmp_path: Path, data: st.DataObject) -> None:
         "round_mode": draw(st.sampled_from(["CEIL", "CEIL", "FLOOR"])),
     }
     net = one("Pooling", (1, 2, 9, 9), **options)
-    twin = InOnnxRuntime(net, tmp_path / "net.onnx")
+    peer = InOnnxRuntime(net, tmp_path / "net.onnx")
     for size in range(6, 14):
-        assert_equal_outputs(net, twin, x0=np.random.default_rng(size).normal(size=(2, 2, size, 19 - size)))
+        assert_equal_outputs(net, peer, x0=np.random.default_rng(size).normal(size=(2, 2, size, 19 - size)))
 
 
 def one(type_: str, *shapes: tuple[int, ...], **options: Any) -> Net:
@@ -159,9 +159,9 @@ def test_layers_that_random_nets_do_not_have(
     type_: str, shapes: list[tuple[int, ...]], options: dict[str, Any], tmp_path: Path
 ) -> None:
     net = one(type_, *shapes, **options)
-    twin = InOnnxRuntime(net, tmp_path / "net.onnx")
+    peer = InOnnxRuntime(net, tmp_path / "net.onnx")
     rng = np.random.default_rng(0)
-    assert_equal_outputs(net, twin, **{f"x{i}": rng.normal(size=shape) for i, shape in enumerate(shapes)})
+    assert_equal_outputs(net, peer, **{f"x{i}": rng.normal(size=shape) for i, shape in enumerate(shapes)})
 
 
 def test_of_equal_values_the_later_place_comes_first(tmp_path: Path) -> None:

@@ -40,9 +40,9 @@ class InOpenCV:
         return dict(zip(blobs, self.net.forward(names), strict=True))
 
 
-def assert_equal_outputs(net: Net, twin: InOpenCV, **inputs: Array) -> None:
-    ours = net.forward(inputs, outputs=twin.outputs)
-    theirs = twin.forward(*ours, **inputs)
+def assert_equal_outputs(net: Net, peer: InOpenCV, **inputs: Array) -> None:
+    ours = net.forward(inputs, outputs=peer.outputs)
+    theirs = peer.forward(*ours, **inputs)
     for name, array in ours.items():
         assert_close(array, theirs[name], name)
 
@@ -58,14 +58,14 @@ def as_in_opencv(layer: LayerSpec, bottom: Shape) -> bool:
         fits = all(size + 2 * o.get(f"pad_{side}", 0) >= o[f"kernel_{side}"] for side, size in sides)
         return "round_mode" not in o and fits
     if layer.type == "Convolution":
-        # Groups of one channel are wrong where the kernel is larger than the picture.
+        # Groups of one channel are wrong if the window is larger than the picture.
         return o["group"] == 1 or min(bottom[2:]) > max(o["kernel_size"]) * max(o.get("dilation", [1]))
     if layer.type == "LRN":
         return bool(o["k"] == 1)  # it takes k for 1
     if layer.type == "InnerProduct":
         return "transpose" not in o  # it reads the weights as if they were not transposed
     if layer.type == "Deconvolution":
-        # It leaves out the dilation, and writes beyond its memory where a kernel of one pixel is padded.
+        # It ignores the dilation, and writes beyond its memory if a window of one pixel is padded.
         return "dilation" not in o and all(pad < kernel for pad, kernel in zip(o["pad"], o["kernel_size"], strict=True))
     return True
 
@@ -82,22 +82,22 @@ def with_all_slices_read(spec: NetSpec) -> NetSpec:
 @settings(max_examples=300, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_random_nets(tmp_path: Path, spec: NetSpec) -> None:
     net = with_values(spec)
-    twin = InOpenCV(net, tmp_path)
-    twin.net.enableFusion(False)  # which folds a BatchNorm into a Deconvolution of several groups wrongly
-    assert_equal_outputs(net, twin, data=picture(spec))
+    peer = InOpenCV(net, tmp_path)
+    peer.net.enableFusion(False)  # which folds a BatchNorm into a Deconvolution of several groups wrongly
+    assert_equal_outputs(net, peer, data=picture(spec))
 
 
 @pytest.mark.parametrize("name", ["voc-fcn8s", "voc-fcn-alexnet", "lite-fcn8s"])
 def test_fully_convolutional_nets_at_two_sizes(name: str, tmp_path: Path) -> None:
     net = models.build(name, width=1 / 16)
     surgery.fill(net, [each for each in net.params if each.startswith(("score", "up"))], Filler("gaussian", std=0.1))
-    twin = InOpenCV(net, tmp_path, ["score"])
+    peer = InOpenCV(net, tmp_path, ["score"])
     for shape in [(1, 3, 97, 64), (1, 3, 75, 92)]:
-        assert_equal_outputs(net, twin, data=np.random.default_rng(0).normal(0, 50, shape))
+        assert_equal_outputs(net, peer, data=np.random.default_rng(0).normal(0, 50, shape))
 
 
 @pytest.mark.parametrize(("name", "shape"), [("lenet", (2, 1, 28, 28)), ("googlenet", (1, 3, 224, 224))])
 def test_classifiers(name: str, shape: tuple[int, ...], tmp_path: Path) -> None:
     net = models.build(name, width=1 / 8)
-    twin = InOpenCV(net, tmp_path, ["prob"])
-    assert_equal_outputs(net, twin, data=np.random.default_rng(0).normal(0, 50, shape))
+    peer = InOpenCV(net, tmp_path, ["prob"])
+    assert_equal_outputs(net, peer, data=np.random.default_rng(0).normal(0, 50, shape))

@@ -66,7 +66,7 @@ def labelled(draw: Callable[[st.SearchStrategy[Any]], Any]) -> tuple[int, list[t
     """A number of classes, and pictures with a true and a predicted class for each pixel.
 
     Truth and prediction each draw from some of the classes only, so that others are absent from one or both; where
-    void is drawn, a truth of 255 stands beside them.
+    void is drawn, there is a truth of 255 too.
     """
     classes = draw(st.integers(1, 6))
     some = st.lists(st.integers(0, classes - 1), min_size=1, max_size=classes)

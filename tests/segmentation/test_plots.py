@@ -1,4 +1,4 @@
-"""Pictures for people, checked by their pixels."""
+"""Plots, checked by their pixels."""
 
 from __future__ import annotations
 

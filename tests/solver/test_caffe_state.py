@@ -1,4 +1,4 @@
-"""Going on from the original Caffe's solver states."""
+"""Resuming from Caffe's solver states."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ RULES = ["SGD", "Adam"]
 
 
 def caffes(folder: Path, started: solver.Solver, form: str, **changed: object) -> Path:
-    """What Caffe would have saved of a solver: weights and state."""
+    """Write the weights and the state that Caffe would have saved for a solver."""
     weights = {name: [each.array for each in parameters] for name, parameters in started.net.params.items()}
     write_weights(folder / "net_iter_3.caffemodel", weights)
     zeros = np.zeros_like
@@ -51,7 +51,7 @@ def started(rule: str, steps: int = 3) -> solver.Solver:
 
 @pytest.mark.parametrize("form", ["", ".h5"])
 @pytest.mark.parametrize("rule", RULES)
-def test_a_state_of_caffe_continues_as_one_of_ours_does(tmp_path: Path, rule: str, form: str) -> None:
+def test_a_state_of_caffe_continues_like_a_snapshot(tmp_path: Path, rule: str, form: str) -> None:
     whole = started(rule)
     resumed = solver.create(rule, train_net(seed=4), base_lr=0.05, momentum=0.9)
     assert resumed.restore(caffes(tmp_path, whole, form)) == {"iteration": 3}
@@ -61,7 +61,7 @@ def test_a_state_of_caffe_continues_as_one_of_ours_does(tmp_path: Path, rule: st
     assert_equal(arrays(resumed.net), arrays(whole.net))
 
 
-def test_what_does_not_fit_is_named_and_changes_nothing(tmp_path: Path) -> None:
+def test_states_that_do_not_fit_are_errors_and_change_nothing(tmp_path: Path) -> None:
     path = caffes(tmp_path, started("SGD"), "")
     adam = started("Adam", 1)
     before = arrays(adam.net)
@@ -89,12 +89,12 @@ def test_a_negative_iteration_is_refused(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("name", ["net_iter_3.caffemodel", "net_iter_3.caffemodel.h5"])
-def test_weights_are_no_state_to_resume_from(tmp_path: Path, name: str) -> None:
+def test_resuming_from_weights_is_an_error(tmp_path: Path, name: str) -> None:
     whole = started("SGD")
     before = arrays(whole.net)
     (tmp_path / name).write_bytes(b"weights")
-    told = rf"{name}: holds weights only.*to resume, give net_iter_3\.solverstate, which Caffe saves"
-    with pytest.raises(TrainingError, match=told):
+    message = rf"{name}: holds weights only.*to resume, give net_iter_3\.solverstate, which Caffe saves"
+    with pytest.raises(TrainingError, match=message):
         whole.restore(tmp_path / name)
     for form in (".h5", ""):
         state = caffes(tmp_path, whole, form)
@@ -104,6 +104,6 @@ def test_weights_are_no_state_to_resume_from(tmp_path: Path, name: str) -> None:
     assert whole.restore(state) == {"iteration": 3}
 
 
-def test_a_caffemodel_that_is_not_there(tmp_path: Path) -> None:
+def test_a_missing_caffemodel_is_named(tmp_path: Path) -> None:
     with pytest.raises(FileError, match="gone"):
         started("SGD", 0).restore(tmp_path / "gone.caffemodel")

@@ -1,4 +1,4 @@
-"""What `help` and `inspect.signature` say of a solver's options."""
+"""A solver's options in `help` and `inspect.signature`."""
 
 from __future__ import annotations
 
@@ -19,17 +19,17 @@ from tests.solver.nets import train_net
 
 
 @pytest.mark.parametrize("kind", TYPES.values(), ids=list(TYPES))
-def test_the_options_are_those_that_a_solver_has(kind: type[Solver]) -> None:
+def test_help_and_signature_list_the_options(kind: type[Solver]) -> None:
     options = kind(train_net()).options
     net, *parameters = inspect.signature(kind).parameters.values()
     assert net.name == "net" and net.default is inspect.Parameter.empty
     assert {each.name: each.default for each in parameters} == vars(options)
     assert all(each.kind is each.KEYWORD_ONLY for each in parameters)
-    told = inspect.getdoc(kind) or ""
+    documentation = inspect.getdoc(kind) or ""
     for each in fields(SolverOptions):
         assert each.metadata["words"]
-        assert f"\n{each.name} = {getattr(options, each.name)!r}: {each.metadata['words'][:20]}" in told
-    assert told.index("w ← w") < told.index("Options:")
+        assert f"\n{each.name} = {getattr(options, each.name)!r}: {each.metadata['words'][:20]}" in documentation
+    assert documentation.index("w ← w") < documentation.index("Options:")
 
 
 def test_help_shows_the_defaults_of_the_class() -> None:
@@ -40,7 +40,7 @@ def test_help_shows_the_defaults_of_the_class() -> None:
         assert not needed or f"{name} {', '.join(needed)}" in " ".join(text.replace("|", "").split())
 
 
-def test_a_rule_of_one_s_own_tells_its_defaults() -> None:
+def test_help_shows_the_defaults_of_a_custom_rule() -> None:
     class Slow(SGD):
         """SGD, slowly."""
 

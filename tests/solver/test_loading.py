@@ -32,7 +32,9 @@ def test_a_solver_file(tmp_path: Path) -> None:
     assert solver.load(write(tmp_path, text), seed=9).net.seed == 9
 
 
-def test_the_net_is_looked_for_beside_the_solver_then_here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_net_is_searched_beside_the_solver_then_in_the_working_directory(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     (tmp_path / "models").mkdir()
     (tmp_path / "models" / "net.prototxt").write_text(NET)
     path = tmp_path / "models" / "solver.prototxt"
@@ -117,7 +119,7 @@ def test_the_older_solver_type(tmp_path: Path, older: str, type_: str) -> None:
     assert type(solver.load(write(tmp_path, SIMPLE + f'solver_type: {older} type: "{type_}"'))) is type(loaded)
 
 
-def test_silent_fields_are_as_caffe_takes_them(tmp_path: Path) -> None:
+def test_absent_fields_have_caffes_defaults(tmp_path: Path) -> None:
     adam = solver.load(write(tmp_path, SIMPLE + 'type: "Adam"')).options
     assert (adam.momentum, adam.momentum2, adam.delta) == (0, 0.999, 1e-8)
     rmsprop = solver.load(write(tmp_path, SIMPLE + 'type: "RMSProp"')).options
@@ -166,7 +168,7 @@ def test_test_nets_share_parameters_by_name(tmp_path: Path) -> None:
     text = SIMPLE + 'test_net: "test.prototxt" test_iter: 1 test_iter: 1 test_interval: 5 '
     text += 'test_state { stage: "deploy" } test_state { phase: TRAIN }'
     loaded = solver.load(write(tmp_path, text))
-    tested, again = loaded.test_nets  # net, which test_iter leaves one turn, comes last
+    tested, again = loaded.test_nets  # `net`, which gets the last test_iter, comes last
     assert tested.phase == "TEST" and again.phase == "TRAIN"
     assert tested.params.keys() == {"conv", "score"}
     assert again.params.keys() == loaded.net.params.keys()
@@ -176,7 +178,7 @@ def test_test_nets_share_parameters_by_name(tmp_path: Path) -> None:
     np.testing.assert_array_equal(again.share("TEST").forward(data=batch()["data"], outputs=["score"])["score"], scores)
 
 
-def test_test_nets_that_nobody_asked_for_are_not_read(tmp_path: Path) -> None:
+def test_test_nets_that_are_not_used_are_not_read(tmp_path: Path) -> None:
     loaded = solver.load(write(tmp_path, SIMPLE + 'test_net: "missing.prototxt" test_iter: 1 test_interval: 9'))
     with pytest.raises(FileError, match=r"missing\.prototxt"):
         _ = loaded.test_nets
@@ -193,7 +195,7 @@ def test_train_state_chooses_layers(tmp_path: Path) -> None:
 
 
 def test_the_solvers_of_the_reference_load(shared: Path) -> None:
-    """With their nets at full width: parameters take memory only once they are looked at."""
+    """With their nets at full width, since parameters take memory only when they are read."""
     paths = sorted((shared / "reference" / "zoo").glob("*/solver.prototxt"))
     assert len(paths) == 15
     for path in paths:

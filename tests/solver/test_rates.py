@@ -1,4 +1,4 @@
-"""Rates and options."""
+"""Learning rates and options."""
 
 from __future__ import annotations
 
@@ -94,7 +94,7 @@ def test_wrong_options_are_named(options: dict[str, Any], words: str) -> None:
     "option",
     [{"iter_size": "2"}, {"iter_size": 1.5}, {"iter_size": True}, {"gamma": "x"}, {"power": np.nan}, {"lr_policy": 3}],
 )
-def test_options_of_the_wrong_kind_are_refused_by_name(option: dict[str, Any]) -> None:
+def test_options_of_the_wrong_type_are_named(option: dict[str, Any]) -> None:
     with pytest.raises(SpecError, match=next(iter(option))):
         SGD(train_net(), **option)
 

@@ -1,4 +1,4 @@
-"""Solver rules of one's own, by name."""
+"""Custom solver rules, by name."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ def test_a_registered_rule_is_created_by_name_and_takes_its_own_options(tmp_path
 
 
 def test_a_solver_prototxt_may_name_it(tmp_path: Path) -> None:
-    """What the file does not say, the rule has by its own defaults."""
+    """Options that the file does not set have the rule's defaults."""
     (tmp_path / "net.prototxt").write_text(
         'layer { name: "x" type: "Input" top: "x" input_param { shape { dim: 1 dim: 2 } } }'
         'layer { name: "fc" type: "InnerProduct" bottom: "x" top: "fc" inner_product_param { num_output: 2 } }'
@@ -112,7 +112,7 @@ def test_a_class_that_lacks_something_is_an_error(changes: dict[str, Any], words
     assert "Other" not in solver.TYPES
 
 
-def test_a_taken_name_and_what_is_no_solver_are_errors() -> None:
+def test_a_taken_name_and_other_classes_are_errors() -> None:
     with pytest.raises(SpecError, match=r"solver SignDescent: is registered already, by tests\.solver"):
         solver.register(SignDescent)
     with pytest.raises(SpecError, match=r"solver Adam: is registered already, by fcnlite\.solver\.rules"):

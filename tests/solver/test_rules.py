@@ -1,4 +1,4 @@
-"""What every solver does with gradients: rules, decay, multipliers, clipping, smoothing."""
+"""The solvers' rules, decay, multipliers, clipping and smoothing."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def nesterov(g: Array, h: dict[str, Array], t: int) -> Array:
     return (1 + MOMENTUM) * h["v"] - MOMENTUM * before
 
 
-# With a fixed rate and multipliers, the rate may be taken out of the histories.
+# With a fixed rate and multipliers, the histories may leave out the rate.
 RULES: dict[str, tuple[Rule, dict[str, float]]] = {
     "Nesterov": (nesterov, {"momentum": MOMENTUM}),
     "AdaGrad": (adagrad, {"delta": 1e-6}),
@@ -67,7 +67,7 @@ RULES: dict[str, tuple[Rule, dict[str, float]]] = {
 @pytest.mark.parametrize("name", RULES)
 def test_steps_follow_the_rule(name: str, decay: str) -> None:
     rule, options = RULES[name]
-    net, twin = (train_net(STEADY, dtype="float64") for _ in range(2))
+    net, other = (train_net(STEADY, dtype="float64") for _ in range(2))
     followed = solver.create(
         name, net, base_lr=RATE, weight_decay=0.05, regularization_type=decay, iter_size=2, **options
     )
@@ -76,19 +76,19 @@ def test_steps_follow_the_rule(name: str, decay: str) -> None:
         passes = [batch(2 * i), batch(2 * i + 1)]
         followed.step(passes)
         for k, each in enumerate(passes):
-            twin.forward(each, keep=True)
-            twin.backward(accumulate=k > 0)
-        for key, parameter in twin.learnable():
+            other.forward(each, keep=True)
+            other.backward(accumulate=k > 0)
+        for key, parameter in other.learnable():
             w = parameter.array
             pull = np.sign(w) if decay == "L1" else w
             g, shrink = parameter.grad / 2, 0.05 * parameter.decay_mult * pull
             if name == "AdamW" and decay == "L2":
-                parameter.data[...] -= RATE * parameter.lr_mult * shrink  # beside the gradient
+                parameter.data[...] -= RATE * parameter.lr_mult * shrink  # separate from the gradient
             else:
                 g += shrink
             parameter.data[...] -= RATE * parameter.lr_mult * rule(g, histories.setdefault(key, {}), i + 1)
         for key, array in arrays(net).items():
-            np.testing.assert_allclose(array, arrays(twin)[key], rtol=1e-9, atol=1e-13)
+            np.testing.assert_allclose(array, arrays(other)[key], rtol=1e-9, atol=1e-13)
 
 
 @pytest.mark.parametrize("name", ["SGD", *RULES])
@@ -105,7 +105,7 @@ def test_an_unknown_solver_is_named() -> None:
 
 
 @pytest.mark.parametrize("name", ["AdaGrad", "RMSProp"])
-def test_a_momentum_that_the_rule_has_not_is_refused(name: str) -> None:
+def test_a_momentum_that_the_rule_does_not_have_is_refused(name: str) -> None:
     with pytest.raises(SpecError, match=rf"momentum is 0\.9.*{name}"):
         solver.create(name, train_net(), momentum=0.9)
 
@@ -119,7 +119,7 @@ def test_adam_needs_a_momentum_below_one() -> None:
 
 
 def moved(net: Net, **options: Any) -> dict[str, Array]:
-    """What one step changes at a rate of 1."""
+    """The change of one step at a rate of 1."""
     before = arrays(net)
     SGD(net, base_lr=1.0, **options).step(batch())
     return {name: before[name] - array for name, array in arrays(net).items()}
@@ -136,28 +136,28 @@ def gradients_of(net: Net, frozen: bool = False) -> dict[str, Array]:
 
 
 def test_gradients_above_the_limit_are_scaled_to_it_together() -> None:
-    plain = STEADY.replace("lr_mult: 2", "lr_mult: 1")
-    gradients = gradients_of(train_net(plain, dtype="float64"))
+    equal_rates = STEADY.replace("lr_mult: 2", "lr_mult: 1")
+    gradients = gradients_of(train_net(equal_rates, dtype="float64"))
     limit = norm_of(gradients) / 3
-    change = moved(train_net(plain, dtype="float64"), clip_gradients=limit)
+    change = moved(train_net(equal_rates, dtype="float64"), clip_gradients=limit)
     for name, gradient in gradients.items():
         np.testing.assert_allclose(change[name], gradient / 3, rtol=1e-10, atol=1e-15)
-    above = moved(train_net(plain, dtype="float64"), clip_gradients=limit * 3.001)
+    above = moved(train_net(equal_rates, dtype="float64"), clip_gradients=limit * 3.001)
     for name, gradient in gradients.items():
         np.testing.assert_allclose(above[name], gradient, rtol=1e-10, atol=1e-15)
 
 
 def test_the_sum_over_passes_is_clipped_before_it_is_divided() -> None:
-    plain = STEADY.replace("lr_mult: 2", "lr_mult: 1")
-    gradients = gradients_of(train_net(plain, dtype="float64"))
+    equal_rates = STEADY.replace("lr_mult: 2", "lr_mult: 1")
+    gradients = gradients_of(train_net(equal_rates, dtype="float64"))
     limit = norm_of(gradients)
-    change = moved(train_net(plain, dtype="float64"), clip_gradients=limit, iter_size=4)
+    change = moved(train_net(equal_rates, dtype="float64"), clip_gradients=limit, iter_size=4)
     assert norm_of(change) == pytest.approx(limit / 4)
 
 
-def test_frozen_gradients_count_where_the_net_forces_them() -> None:
-    plain = STEADY.replace("lr_mult: 2", "lr_mult: 1")
-    net = train_net(plain, dtype="float64")
+def test_frozen_gradients_count_if_the_net_forces_them() -> None:
+    equal_rates = STEADY.replace("lr_mult: 2", "lr_mult: 1")
+    net = train_net(equal_rates, dtype="float64")
     forced = Net(dataclasses.replace(net.spec, force_backward=True), phase="TRAIN", path="plain", dtype="float64")
     everything = gradients_of(net, frozen=True)
     learned = {name: g for name, g in everything.items() if not name.startswith("frozen")}
@@ -168,7 +168,7 @@ def test_frozen_gradients_count_where_the_net_forces_them() -> None:
     assert not change["frozen[0]"].any()
 
 
-def test_a_norm_that_is_no_number_stops_before_anything_changes() -> None:
+def test_a_norm_that_is_not_finite_stops_before_anything_changes() -> None:
     net = train_net(STEADY)
     clipped = SGD(net, clip_gradients=1.0)
     net.params["conv"][0].data[...] = 0

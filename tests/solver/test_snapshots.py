@@ -1,4 +1,4 @@
-"""Snapshots: what is kept and what is refused."""
+"""Snapshots: their content, and errors for those that do not fit."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ def test_a_snapshot_of_another_rule_is_refused(tmp_path: Path) -> None:
     assert_equal(arrays(other.net), before)
 
 
-def test_a_snapshot_before_the_first_step_holds_all_that_one_after_it_does(tmp_path: Path) -> None:
+def test_a_snapshot_before_the_first_step_is_complete(tmp_path: Path) -> None:
     whole, resumed = (SGD(train_net(), base_lr=0.1, momentum=0.9) for _ in range(2))
     whole.snapshot(tmp_path / "start.h5")
     resumed.step(batch(9))
@@ -80,7 +80,7 @@ def test_a_snapshot_is_a_weight_file_too(tmp_path: Path) -> None:
     assert_equal(arrays(fcnlite.load(tmp_path / "state.h5")), arrays(sgd.net))
 
 
-def test_what_cannot_be_restored_is_named(tmp_path: Path) -> None:
+def test_files_that_cannot_be_restored_are_named(tmp_path: Path) -> None:
     sgd = SGD(train_net())
     sgd.snapshot(tmp_path / "state.h5")
     other = SGD(train_net(NET.replace("num_output: 4", "num_output: 5")))

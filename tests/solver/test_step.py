@@ -1,4 +1,4 @@
-"""Steps: passes, randomness, and a loss that is no number."""
+"""Steps: passes, randomness, and a loss that is not finite."""
 
 from __future__ import annotations
 
@@ -15,19 +15,19 @@ from tests.solver.nets import NET, arrays, assert_equal, batch, train_net
 def test_steps_follow_the_formula() -> None:
     net = train_net(NET.replace('type: "Dropout"', 'type: "ReLU"'), dtype="float64")
     sgd = SGD(net, base_lr=0.1, momentum=0.9, weight_decay=0.05)
-    twin = train_net(NET.replace('type: "Dropout"', 'type: "ReLU"'), dtype="float64")
-    velocity = {name: 0 * parameter.array for name, parameter in twin.learnable()}
+    other = train_net(NET.replace('type: "Dropout"', 'type: "ReLU"'), dtype="float64")
+    velocity = {name: 0 * parameter.array for name, parameter in other.learnable()}
     for i in range(3):
-        twin.forward(batch(i), keep=True)
-        assert sgd.step(batch(i)) == pytest.approx(twin.loss, rel=1e-12)  # before the update
-        twin.backward()
-        for name, parameter in twin.learnable():
+        other.forward(batch(i), keep=True)
+        assert sgd.step(batch(i)) == pytest.approx(other.loss, rel=1e-12)  # before the update
+        other.backward()
+        for name, parameter in other.learnable():
             velocity[name] = 0.9 * velocity[name] + 0.1 * parameter.lr_mult * (
                 parameter.grad + 0.05 * parameter.decay_mult * parameter.array
             )
             parameter.data[...] -= velocity[name]
         for name, array in arrays(net).items():
-            np.testing.assert_allclose(array, arrays(twin)[name], rtol=1e-10, atol=1e-14)
+            np.testing.assert_allclose(array, arrays(other)[name], rtol=1e-10, atol=1e-14)
     assert sgd.iteration == 3
 
 
@@ -50,7 +50,7 @@ def test_a_net_in_phase_test_is_refused() -> None:
 @pytest.mark.parametrize("filler", ["xavier", "bilinear", "gaussian", "constant"])
 def test_every_filling_can_be_trained(filler: str) -> None:
     net = train_net(NET.replace('"xavier"', f'"{filler}"').replace("lr_mult: 0", "lr_mult: 1"))
-    net.params["frozen"][0].data[0] += 1  # else a constant gives nothing to learn
+    net.params["frozen"][0].data[0] += 1  # otherwise a constant gives nothing to learn
     before = net.params["frozen"][1].array.copy()
     weights = net.params["score"][0].array.copy()
     sgd = SGD(net, base_lr=0.5)
@@ -62,7 +62,7 @@ def test_every_filling_can_be_trained(filler: str) -> None:
 
 
 def test_passes_accumulate_like_one_batch() -> None:
-    """VALID normalisation of equal pictures: the mean over passes is the mean over the batch."""
+    """With VALID normalisation and equal pictures, the mean over passes is the mean over the batch."""
     text = NET.replace('type: "Dropout"', 'type: "ReLU"')
     whole, parts = (train_net(text, dtype="float64") for _ in range(2))
     pictures = batch(0, 4)
@@ -76,7 +76,7 @@ def test_passes_accumulate_like_one_batch() -> None:
         np.testing.assert_allclose(arrays(parts)[name], array, rtol=1e-10, atol=1e-14)
 
 
-def test_one_batch_serves_every_pass() -> None:
+def test_one_batch_is_repeated_for_every_pass() -> None:
     text = NET.replace('type: "Dropout"', 'type: "ReLU"')
     repeated, given = (SGD(train_net(text), base_lr=0.1, iter_size=2) for _ in range(2))
     repeated.step(**batch())
@@ -84,7 +84,7 @@ def test_one_batch_serves_every_pass() -> None:
     assert_equal(arrays(repeated.net), arrays(given.net))
 
 
-def test_every_pass_drops_differently() -> None:
+def test_each_pass_draws_its_own_dropout() -> None:
     net = train_net()
     sgd = SGD(net, base_lr=0.0, iter_size=2)
     kept = []
@@ -144,7 +144,7 @@ def test_a_layer_unfrozen_after_the_solver_was_made_learns() -> None:
 
 
 @pytest.mark.parametrize("where", ["data", "score"])
-def test_a_loss_that_is_no_number_changes_nothing(where: str) -> None:
+def test_a_loss_that_is_not_finite_changes_nothing(where: str) -> None:
     net = train_net()
     sgd = SGD(net, base_lr=0.1, momentum=0.9, iter_size=2)
     sgd.step(**batch())
@@ -160,14 +160,14 @@ def test_a_loss_that_is_no_number_changes_nothing(where: str) -> None:
     assert sgd.iteration == 1
 
 
-def test_after_a_refused_step_training_goes_on_as_if_it_had_not_been() -> None:
+def test_a_refused_step_does_not_affect_later_ones() -> None:
     bad = batch(7)
     bad["data"][...] = np.nan
-    sgd, twin = (SGD(train_net(), base_lr=0.1, momentum=0.9) for _ in range(2))
-    for each in (sgd, twin):
+    sgd, other = (SGD(train_net(), base_lr=0.1, momentum=0.9) for _ in range(2))
+    for each in (sgd, other):
         each.step(batch(0))
     with pytest.raises(TrainingError):
         sgd.step(bad)
-    for each in (sgd, twin):
+    for each in (sgd, other):
         each.step(batch(1))
-    assert_equal(arrays(sgd.net), arrays(twin.net))
+    assert_equal(arrays(sgd.net), arrays(other.net))

@@ -55,7 +55,7 @@ RULES: dict[str, tuple[Callable[..., tuple[Array, ...]], int, tuple[float, ...]]
     "adadelta": (adadelta, 2, (MOMENTUM, DELTA)),
     "adam": (adam, 2, (MOMENTUM, SECOND, DELTA)),
 }
-"""The definition, the number of histories, and the constants that the kernel is called with."""
+"""The definition of each update, the number of its histories, and the constants of its kernel."""
 
 
 @pytest.mark.parametrize("name", RULES)
@@ -73,7 +73,7 @@ def test_an_update_is_its_definition(
     definition, histories, constants = RULES[name]
     rng = np.random.default_rng(seed)
     data, grad = (rng.normal(size=size).astype(dtype) for _ in range(2))
-    data[::5] = 0  # where sign(w) is 0
+    data[::5] = 0  # sign(w) is 0 there
     past = [np.abs(rng.normal(size=size)).astype(dtype) for _ in range(histories)]
     scale, (l2, l1) = 0.25, decay
     expected = definition(data, scale * grad + l2 * data + l1 * np.sign(data), *past)

@@ -49,7 +49,7 @@ def test_scores_keep_the_described_classes() -> None:
 
 
 @pytest.mark.parametrize("shape", [(16, 64), (1, 1, 16, 64), (16, 16, 2, 2)])
-def test_fc6_takes_the_kernel_of_the_weights_and_crops_follow(shape: tuple[int, ...]) -> None:
+def test_fc6_takes_the_window_of_the_weights_and_crops_follow(shape: tuple[int, ...]) -> None:
     """Five pixels of pool5 fewer are 32 · 2.5 pixels of the picture at each side."""
     described = models.describe("voc-fcn32s", width=1 / 32)
     spec = surgery.fit(described, vgg(fc6=shape, fc7=(9, 16)))

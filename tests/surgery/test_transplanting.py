@@ -42,8 +42,8 @@ def test_transplant_tells_what_became_of_each_parameter() -> None:
     assert (net.params["a"][0].array == 2).all() and (net.params["a"][1].array == 3).all()
     np.testing.assert_array_equal(net.params["c"][0].array, before["c"][0])
     np.testing.assert_array_equal(net.params["d"][0].array, before["d"][0])
-    told = next(str(each) for each in transfers if each.outcome == "shape differs")
-    assert "c[0]" in told and "3×3×5×5" in told and "3×3×3×3" in told
+    message = next(str(each) for each in transfers if each.outcome == "shape differs")
+    assert "c[0]" in message and "3×3×5×5" in message and "3×3×3×3" in message
 
 
 def test_transplant_copies() -> None:

@@ -1,4 +1,4 @@
-"""Folders of pictures in which every class is a colour: what a net has learned of them can be told at a glance."""
+"""Folders of pictures in which every class is a colour, so that predictions are easy to check."""
 
 from __future__ import annotations
 
@@ -23,8 +23,8 @@ def scenes(root: Path, classes: Sequence[str], count: int = 6) -> Path:
         rows = np.random.default_rng(i).integers(0, len(names), 16)
         rows[: len(names)] = range(len(names))
         picture = np.array([COLORS[names[row]] for row in rows], np.uint8)[:, None].repeat(16, axis=1)
-        plain = [each.casefold() for each in classes]
-        label = np.array([plain.index(names[row]) for row in rows], np.uint8)[:, None].repeat(16, axis=1)
+        lower_case = [each.casefold() for each in classes]
+        label = np.array([lower_case.index(names[row]) for row in rows], np.uint8)[:, None].repeat(16, axis=1)
         Image.fromarray(picture).save(root / "images" / f"{i}.png")
         Image.fromarray(label).save(root / "labels" / f"{i}.png")
     (root / "classes.txt").write_text("\n".join(classes) + "\n")

@@ -31,14 +31,14 @@ def test_rare_classes_weigh_more_and_the_mean_weight_of_a_pixel_is_one() -> None
 
 def test_a_weighted_loss_is_the_weighted_mean_over_the_pixels() -> None:
     spec = models.describe("lite-fcn4s", classes=3, width=1 / 64)
-    plain = models.build("lite-fcn4s", classes=3, width=1 / 64, phase="TRAIN")
+    unweighted = models.build("lite-fcn4s", classes=3, width=1 / 64, phase="TRAIN")
     weights = [0.5, 1.0, 4.0]
-    net = Net(weighted(spec, {"label": weights}), phase="TRAIN", shared=plain.params)
+    net = Net(weighted(spec, {"label": weights}), phase="TRAIN", shared=unweighted.params)
     rng = np.random.default_rng(0)
-    plain.params["score_fr"][0].data = rng.normal(size=plain.params["score_fr"][0].shape)
+    unweighted.params["score_fr"][0].data = rng.normal(size=unweighted.params["score_fr"][0].shape)
     x, label = rng.normal(size=(2, 3, 24, 16)), rng.integers(0, 3, (2, 1, 24, 16))
     label[0, 0, :5] = 255
-    scores = plain.forward(data=x, outputs=["score"])["score"]
+    scores = unweighted.forward(data=x, outputs=["score"])["score"]
     log_p = scores - np.log(np.exp(scores).sum(axis=1, keepdims=True))
     counted = label[:, 0] != 255
     of_label = np.take_along_axis(log_p, np.where(counted, label[:, 0], 0)[:, None], axis=1)[:, 0]

@@ -96,7 +96,7 @@ def test_a_report_that_does_not_fit_is_told_of(
 
 
 def test_rows_of_the_log_wait_for_room_and_none_is_lost_or_cut(tmp_path: Path) -> None:
-    """The limit on file sizes stands in for the disk's end: the row that crosses it is written in part."""
+    """A limit on file sizes simulates a full disk: the row that crosses it is written in part."""
     folder = RunFolder(tmp_path)
     folder.start()
     log = TrainingLog(folder)

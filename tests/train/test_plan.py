@@ -1,4 +1,4 @@
-"""Stages: each begins from the one before, and the whole is resumed where it stands."""
+"""Stages: each starts from the one before, and a run is resumed at its current stage."""
 
 from __future__ import annotations
 

@@ -48,7 +48,7 @@ class Page(HTMLParser):
         self.tables: list[list[str]] = []
         """The classes of what each table is in."""
         self.headings: list[str] = []
-        """Of the samples."""
+        """The classes of the samples."""
         self.time = ""
         self.refresh = False
         self.feed(text)

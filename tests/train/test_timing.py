@@ -26,12 +26,12 @@ def test_speed_leaves_checks_out_and_tells_the_share_of_waiting(monkeypatch: pyt
 def test_the_time_to_go_is_told_once_when_it_is_known(monkeypatch: pytest.MonkeyPatch) -> None:
     now = [0.0]
     monkeypatch.setattr("time.perf_counter", lambda: now[0])
-    remaining, told = RemainingTime(), []
+    remaining, estimates = RemainingTime(), []
     for done in range(1, 40):
         now[0] += 20 if done == 1 else 0.5  # plans are made in the first
         remaining.step()
         now[0] += 7  # a check
-        told.append(remaining.estimate(done, 1000))
-    assert [each for each in told if each] == ["about 8 minutes to go: 0.5 s per iteration, without validation"]
-    assert told[5] is not None
+        estimates.append(remaining.estimate(done, 1000))
+    assert [each for each in estimates if each] == ["about 8 minutes to go: 0.5 s per iteration, without validation"]
+    assert estimates[5] is not None
     assert [duration(each) for each in (31, 7199, 3600 * 5 + 60)] == ["1 minute", "2 h 00 min", "5 h 01 min"]

@@ -38,7 +38,7 @@ class DirectWork:
     """Height and width of the picture, which is one row if the window is 1×1; the same for `top_size`."""
     top_size: tuple[int, int]
     maps: tuple[Array, Array]
-    """For each row and column that the window slides over, the picture's; −1 is zero."""
+    """The row of the picture for each row that the window slides over, and the column for each column; −1 is zero."""
     offsets: Array
     """The starts of the segments of the sum, in floats."""
     length: int
@@ -227,7 +227,7 @@ class Direct:
     def _segments(
         self, p: Problem, channels: int, size: tuple[int, int], width: int, copied: bool
     ) -> tuple[Array, int]:
-        """Where the contiguous segments of the sum begin, in the order of the prepared filters, and their length."""
+        """The starts of the contiguous segments of the sum, in the order of the prepared filters, and their length."""
         rows, columns = p.windows
         down, across = rows.dilation * np.arange(rows.size), columns.dilation * np.arange(columns.size)
         if self.thin:
@@ -243,7 +243,7 @@ class Direct:
 
 @dataclass(frozen=True)
 class Streamed(Direct):
-    """For low memory: prepares the filters in portions, at every pass. One group, not thin."""
+    """Direct convolution for low memory: prepares the filters in portions, at every pass. One group, not thin."""
 
     def name(self, p: Problem) -> str:
         return f"{super().name(p)}, streamed"

@@ -59,7 +59,7 @@ class BackwardData:
 
 @dataclass(frozen=True, eq=False)
 class BackwardWeights:
-    """How the weight's gradient is computed."""
+    """The computation of the weight's gradient."""
 
     algorithm: Algorithm
     work: Any
@@ -67,17 +67,17 @@ class BackwardWeights:
 
 @dataclass(frozen=True, eq=False)
 class ConvolutionWork:
-    """What the algorithms of forward and backward have worked out."""
+    """The set-up of the algorithms of forward and backward."""
 
     forward: Any
     backward_data: BackwardData | Winograd | None = None
-    """By a convolution, by Winograd's algorithm in reverse, or else as on the reference path."""
+    """A convolution, or Winograd's algorithm in reverse; None to compute as on the reference path."""
     backward_weights: BackwardWeights | None = None
     """None in inference."""
 
 
 def problem_of(layer: Convolution, bottom: Shape) -> Problem:
-    """The problem that a layer poses for a bottom of this shape."""
+    """The problem of a layer for a bottom of this shape."""
     n, channels, height, width = bottom
     return Problem(
         n,
@@ -91,7 +91,7 @@ def problem_of(layer: Convolution, bottom: Shape) -> Problem:
 
 
 class ConvolutionOperation(Operation):
-    """A convolution layer; `problem` is what it computes, `algorithm` how."""
+    """A convolution layer, whose `problem` is computed by `algorithm`."""
 
     kind = "convolution"
 
@@ -103,7 +103,7 @@ class ConvolutionOperation(Operation):
         self.slopes: Slopes | None = None
         """Factors of values below zero, if `problem.relu` is a rectifier with slopes."""
         self.margin_values: Callable[[Machine], Array] | None = None
-        """Gives the values in the problem's margins: one for each channel of the blocked top."""
+        """Returns the values in the problem's margins: one for each channel of the blocked top."""
 
     @classmethod
     def lower(cls, operation: LayerOperation, training: bool) -> ConvolutionOperation | None:

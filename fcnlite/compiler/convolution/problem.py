@@ -26,12 +26,12 @@ class Problem:
     channels: int
     outputs: int
     windows: tuple[Window, Window]
-    """For rows and for columns."""
+    """The windows along rows and along columns."""
     sources: tuple[Array, Array]
-    """For each row, and each column, of the bottom as the layer sees it, the array's. They are in order: each equals
-    the previous one or follows it. −1 is a row of zeros, only at the beginning and the end."""
+    """The row of the array for each row of the layer's bottom, and the column for each column. They are in order: each
+    equals the previous one or follows it. −1 is a row of zeros, only at the beginning and the end."""
     size: tuple[int, int]
-    """Height and width of the array, which is smaller than what the layer sees if rows repeat."""
+    """Height and width of the array, which is smaller than the layer's bottom if rows repeat."""
     group: int = 1
     relu: bool = False
     pool: bool = False
@@ -42,7 +42,7 @@ class Problem:
     gradients: bool = False
     """Whether the bottom is a gradient, which is blocked even if it has few channels."""
     margins: tuple[Margins, Margins] = ((0, 0), (0, 0))
-    """For rows and for columns of the top, after pooling: how many at its beginning and its end are known already
+    """The numbers of rows and columns of the top, after pooling, at its beginning and end, whose values are known
     (`ConvolutionOperation.margin_values`). An algorithm may leave them out."""
 
     @property
@@ -56,8 +56,8 @@ class Problem:
         """The rows and the columns of the top, before pooling, inside the margins."""
         step = 2 if self.pool else 1
         rows, columns = (
-            range(step * before, min(size, step * (-(-size // step) - behind)))
-            for size, (before, behind) in zip(self.top_size, self.margins, strict=True)
+            range(step * before, min(size, step * (-(-size // step) - after)))
+            for size, (before, after) in zip(self.top_size, self.margins, strict=True)
         )
         return rows, columns
 
@@ -99,11 +99,11 @@ class Problem:
         return self.window_area == self.windows[0].stride == self.windows[1].stride == 1 and self.simple
 
     def maps(self, lengths: tuple[int, int]) -> tuple[Array, Array]:
-        """`seen` for the first rows and columns, as many as `lengths` says."""
+        """`seen` for the first rows and columns; `lengths` are their numbers."""
         return self.seen(np.arange(lengths[0]), np.arange(lengths[1]))
 
     def seen(self, rows: Array, columns: Array) -> tuple[Array, Array]:
-        """For these rows and columns of the padded picture, those of the array, or −1 for zeros.
+        """The rows and columns of the array for these of the padded picture; −1 for zeros.
 
         The results have the shapes of `rows` and `columns` and are int32.
         """

@@ -152,7 +152,7 @@ class Winograd:
         return p.batch * down * across
 
     def _starts(self, p: Problem) -> list[list[int]]:
-        """Where tiles begin, along both axes."""
+        """The starts of tiles along both axes."""
         return [
             tile_starts(len(within), self.side(p), window.dilation)
             for within, window in zip(p.within, p.windows, strict=True)

@@ -27,7 +27,7 @@ class Border(Operation):
     ) -> None:
         super().__init__(inputs, outputs, ())
         self._maps = [each.astype(np.int32) for each in (*own, *around)]
-        """For each row and column of the output, the input's (−1: none), and that of the zeros."""
+        """The rows and columns of the input (−1: none), then of the zeros, for each row and column of the output."""
         self._zeros = zeros
 
     @property

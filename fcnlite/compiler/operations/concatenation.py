@@ -35,7 +35,7 @@ class Concatenation(LayerOperation):
         return () if self.axis == 1 else None
 
     def _parts(self) -> list[tuple[int, int]]:
-        """Where on the axis each input begins and ends."""
+        """The start and end of each input on the axis."""
         return list(pairwise(accumulate((each.shape[self.axis] for each in self.inputs), initial=0)))
 
     def _at(self, start: int, stop: int) -> tuple[slice, ...]:

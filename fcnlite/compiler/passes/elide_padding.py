@@ -104,7 +104,7 @@ class Shorter:
     sources: Array
     """The rows of the picture, including the smaller pad; −1 is a row of zeros."""
     repeats: list[Array]
-    """For every value of the chain: for each row after the old pad, the equal row after the smaller one."""
+    """For each value of the chain and each row after the old pad, the equal row after the smaller one."""
     fewer: bool
     """Whether the pad is smaller than before."""
 
@@ -161,7 +161,7 @@ def _run_of_zeros(sources: Array) -> int:
 
 
 def _repeats(rows: Sequence[int], fewer: Sequence[int]) -> Array | None:
-    """For each of `rows` its index in `fewer`; None unless `rows` are `fewer` in order, some of them repeated."""
+    """The index in `fewer` of each of `rows`; None unless `rows` are `fewer` in order, some of them repeated."""
     repeats, place = [], -1
     for row in rows:
         if place + 1 < len(fewer) and fewer[place + 1] == row:

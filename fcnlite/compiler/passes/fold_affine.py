@@ -3,7 +3,7 @@
     before      x → convolution → BatchNorm | Scale | Bias → y           x → Scale → convolution → y
     after       x → convolution → y                                      x → convolution → y
 
-    condition   inference; nobody else reads the value between
+    condition   inference; no other operation reads the value between
                 BatchNorm: global statistics
                 Scale, Bias: one factor or shift for each channel, from a parameter of its own
                 Scale before the convolution: without a bias

@@ -3,7 +3,7 @@
     before      x → convolution of few channels, direct → convolution, Winograd → y
     after       x → ThinWinograd → y
 
-    condition   inference; nobody else reads the value between; `ThinWinograd.suits`
+    condition   inference; no other operation reads the value between; `ThinWinograd.suits`
 
 Exact: the same sums. The value between, the largest of a net, is computed piece by piece and stays in the cache.
 """

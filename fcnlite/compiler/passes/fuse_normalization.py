@@ -6,7 +6,7 @@
     condition   BatchNorm: reads a convolution's output, and fold_affine has not folded it
                 Scale: one factor for each channel, from a parameter of its own
                 ReLU: no negative slope
-                Scale and ReLU, each of which may be missing: lets gradients through, and nobody else reads its input
+                Scale and ReLU, each of which may be missing: propagates gradients and is the only reader of its input
 
 Equal but for rounding: the same formulas, but forward reads the values once and backward twice, so that sums are taken
 in another order.

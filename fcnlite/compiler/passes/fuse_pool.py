@@ -3,7 +3,7 @@
     before      x → convolution → max pooling, 2×2, stride 2 → y
     after       x → Winograd convolution that pools its tiles → y
 
-    condition   inference; nobody else reads the value between
+    condition   inference; no other operation reads the value between
                 a Winograd algorithm suits the convolution, which has no PReLU and no ReLU with a negative slope
                 the cost model predicts that the two together take no longer than apart
 

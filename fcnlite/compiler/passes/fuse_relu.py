@@ -3,7 +3,7 @@
     before      x → convolution → ReLU | PReLU → y
     after       x → convolution with its rectifier → y
 
-    condition   nobody else reads the value between, and the rectifier lets gradients through
+    condition   no other operation reads the value between, and the rectifier propagates gradients
                 training: only ReLU without a negative slope
 
 Exact: the same maximum, and the same product below zero, taken while the value is in a register. In training every blob

@@ -5,7 +5,7 @@
 
     condition   Deconvolution: as many outputs as inputs, one group or a group for each channel, no dilation, no stride
                 beyond the window
-                slice and sum, each of which may be missing: inference; nobody else reads the values between
+                slice and sum, each of which may be missing: inference; no other operation reads the values between
                 slice: cuts rows and columns only; sum: two inputs, without coefficients
                 training: only a Deconvolution whose weight does not learn and that has no bias
 

@@ -40,7 +40,7 @@ _IN_PLACE = """
     AbsVal BatchNorm Bias BNLL Clip Dropout ELU Exp Log MVN Power PReLU Python ReLU Scale Sigmoid Softmax Swish TanH
     Threshold
 """
-"""Those that may overwrite their first bottom; others read it again after writing, or change its shape."""
+"""The types that may overwrite their first bottom; others read it again after writing, or change its shape."""
 
 
 def save(
@@ -50,7 +50,7 @@ def save(
     *,
     outputs: Sequence[str] | None = None,
 ) -> None:
-    """Write `net` as a prototxt and its weights: HDF5 where the name ends in `.h5`, else a binary caffemodel.
+    """Write `net` as a prototxt and its weights: HDF5 if the name ends in `.h5`, otherwise a binary caffemodel.
 
     By default the prototxt holds the whole description, with the layers of both phases. With `outputs`, blobs by name,
     it holds only the layers that compute them in phase TEST; OpenCV, which has no losses, reads only such nets. The

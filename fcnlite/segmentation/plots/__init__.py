@@ -1,7 +1,7 @@
-"""Pictures for people: coloured label maps, overlays, legends, sample sheets, curves, confusion matrices.
+"""Plots for users: coloured label maps, overlays, legends, sample sheets, curves, confusion matrices.
 
 Label maps are H×W uint8 with 255 for void. Pictures are H×W×3 uint8 RGB. Colours are (red, green, blue) by class;
-classes without one get PASCAL VOC's. Files are PNG, written whole or not at all. A path that cannot be written raises
+classes without one get PASCAL VOC's. Files are PNG, written completely or not at all. An unwritable path raises
 `FileError`; arrays that do not fit together raise `DataError`.
 """
 

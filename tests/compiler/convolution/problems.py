@@ -75,7 +75,7 @@ def problems(
 
 
 def patches(p: Problem, x: Array) -> Array:
-    """The patch that each output sees: N×C×H'×W'×KH×KW, in float64."""
+    """The patch under the window of each output: N×C×H'×W'×KH×KW, in float64."""
     for axis, (rows, window) in enumerate(zip(p.sources, p.windows, strict=True), start=2):
         zeros = np.zeros_like(x.take([0], axis))
         rows = np.concatenate([np.full(max(window.pad, 0), -1), rows, np.full(max(window.pad, 0), -1)])
@@ -87,7 +87,7 @@ def patches(p: Problem, x: Array) -> Array:
 
 
 def convolved(p: Problem, x: Array, weight: Array, bias: Array, slopes: Array | None = None) -> Array:
-    """The outputs of `p`, with ReLU (or PReLU, by the slopes) and 2×2 pooling if it asks for them."""
+    """The outputs of `p`, including its ReLU (or PReLU, with slopes) and 2×2 pooling."""
     seen, parts = patches(p, x), []
     for ours, kernels in zip(np.split(seen, p.group, axis=1), np.split(weight, p.group), strict=True):
         parts.append(np.einsum("nchwij,ocij->nohw", ours, kernels, optimize=True))
@@ -153,7 +153,7 @@ def guarded(*shape: int) -> Iterator[Array]:
 
 @contextmanager
 def poisoned(floats: int) -> Iterator[Array]:
-    """Scratch memory full of NaN, between guards."""
+    """Scratch memory filled with NaN, between guards."""
     memory = np.full(floats + 2 * GUARD, np.nan, np.float32)
     yield memory[GUARD : GUARD + floats]
     assert np.isnan(memory[:GUARD]).all() and np.isnan(memory[GUARD + floats :]).all(), "written beyond the scratch"

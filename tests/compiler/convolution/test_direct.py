@@ -32,15 +32,15 @@ from tests.compiler.path_comparison import assert_near, normal
 from tests.random_nets import FLAG, Draw
 
 BAR = 1e-5
-"""Of the largest output of one layer."""
+"""The allowed error, relative to the largest output of one layer."""
 WEIGHT_BAR = 3e-5
-"""Of the largest gradient of a weight."""
+"""The allowed error, relative to the largest gradient of a weight."""
 
 EACH_ISA = pytest.mark.parametrize("instructions", ISAS)
 THREADS = st.sampled_from([1, 1, 3])
 SEEDS = st.integers(0, 1000)
 PORTIONS = st.sampled_from([None, (1, 1 << 30), (1, 0), (1 << 12, 1 << 30)])
-"""PIECE_BYTES and FEW_BYTES (and PIXELS is small), so that small problems are divided in all the ways of large ones."""
+"""PIECE_BYTES and FEW_BYTES, with small PIXELS, so that small problems are divided in all the ways of large ones."""
 
 
 def any_windows(draw: Draw) -> tuple[Window, Window]:
@@ -100,23 +100,23 @@ def test_any_window(instructions: str, p: Problem, threads: int, portions: tuple
 @EACH_ISA
 @settings(max_examples=40)
 @given(p=problems(any_windows, thin=True), threads=THREADS, portions=PORTIONS, seed=SEEDS)
-def test_of_few_channels(
-    instructions: str, p: Problem, threads: int, portions: tuple[int, int] | None, seed: int
-) -> None:
+def test_few_channels(instructions: str, p: Problem, threads: int, portions: tuple[int, int] | None, seed: int) -> None:
     check(p, seed, instructions, threads, thin=True, portions=portions)
 
 
 @EACH_ISA
 @settings(max_examples=30)
 @given(p=problems(any_windows, group=True), threads=THREADS, seed=SEEDS)
-def test_in_groups(instructions: str, p: Problem, threads: int, seed: int) -> None:
+def test_groups(instructions: str, p: Problem, threads: int, seed: int) -> None:
     check(p, seed, instructions, threads)
 
 
 @EACH_ISA
 @settings(max_examples=40)
 @given(p=problems(one_by_one), threads=THREADS, portions=PORTIONS, seed=SEEDS)
-def test_one_by_one(instructions: str, p: Problem, threads: int, portions: tuple[int, int] | None, seed: int) -> None:
+def test_one_by_one_windows(
+    instructions: str, p: Problem, threads: int, portions: tuple[int, int] | None, seed: int
+) -> None:
     check(p, seed, instructions, threads, portions=portions)
 
 
@@ -124,7 +124,7 @@ def test_one_by_one(instructions: str, p: Problem, threads: int, portions: tuple
 @pytest.mark.parametrize(("outputs", "threads"), [(70, 2), (581, 2), (581, 1)])
 @pytest.mark.parametrize("channels", [512, 513, 1100])
 def test_many_filters_of_one_pixel(instructions: str, channels: int, outputs: int, threads: int) -> None:
-    """As in fc7: channels, and pixels of two pictures, in several portions; outputs in one group at once or several."""
+    """Channels and pixels of two pictures in several portions, as in fc7; outputs in one group or several."""
     p = Problem(2, channels, outputs, (Window(1), Window(1)), (np.arange(5), np.arange(7)), (5, 7), relu=True)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(direct, "FEW_BYTES", 0)
@@ -133,7 +133,7 @@ def test_many_filters_of_one_pixel(instructions: str, channels: int, outputs: in
 
 
 def test_the_cost_model_counts_the_rows_that_pad_a_panel() -> None:
-    """Therefore it does not select direct convolution for fc6 with a 4×4 top."""
+    """So it does not select direct convolution for fc6 with a 4×4 top."""
     costs = [Direct().cost(problem) for problem in (fc6_of(10, 10), fc6_of(10, 20))]
     assert costs[0].products == costs[1].products
     assert costs[0].needed == 2 * 4 * 4 * 49 * 512 * 4096
@@ -149,7 +149,7 @@ def fc6_of(height: int, width: int) -> Problem:
 @settings(max_examples=20)
 @given(p=problems(any_windows), seed=SEEDS)
 def test_streamed_filters(instructions: str, p: Problem, seed: int) -> None:
-    """They are prepared in portions of one group of outputs."""
+    """Filters are prepared in portions of one group of outputs."""
     kernel = p.windows[0].size, p.windows[1].size
     x, weight = normal(seed, p.batch, p.channels, *p.size), normal(seed + 1, p.outputs, p.channels, *kernel)
     bias, algorithm, machine = normal(seed + 2, p.outputs), Streamed(), machine_with(instructions)
@@ -200,7 +200,7 @@ def test_extreme_sizes(instructions: str, size: tuple[int, int], kernel: int) ->
 
 @EACH_ISA
 @pytest.mark.parametrize("threads", [1, 2, 5])
-def test_the_same_bytes_again(instructions: str, threads: int) -> None:
+def test_repeated_runs_give_the_same_bytes(instructions: str, threads: int) -> None:
     for kernel, thin in ((1, False), (3, False), (3, True)):
         channels = 3 if thin else 20
         windows = (Window(kernel, pad=kernel // 2),) * 2
@@ -212,7 +212,7 @@ def test_the_same_bytes_again(instructions: str, threads: int) -> None:
 
 
 @EACH_ISA
-def test_nan_reaches_what_sees_it_and_nothing_else(instructions: str) -> None:
+def test_nan_reaches_only_outputs_that_depend_on_it(instructions: str) -> None:
     p = Problem(1, 16, 16, (Window(3, pad=1),) * 2, (np.arange(20), np.arange(30)), (20, 30), relu=True)
     x, weight, bias = normal(0, 1, 16, 20, 30), normal(1, 16, 16, 3, 3), normal(2, 16)
     x[0, 5, 7, 11] = np.nan
@@ -230,7 +230,7 @@ def test_nan_reaches_what_sees_it_and_nothing_else(instructions: str) -> None:
     ("channels", "outputs", "group", "suits"),
     [(5, 7, 1, True), (32, 32, 2, True), (32, 16, 2, False), (30, 30, 2, False), (16, 16, 16, False)],
 )
-def test_which_groups_it_takes(channels: int, outputs: int, group: int, suits: bool) -> None:
+def test_the_groups_that_it_suits(channels: int, outputs: int, group: int, suits: bool) -> None:
     """Groups that consist of whole blocks of channels."""
     p = Problem(1, channels, outputs, (Window(3),) * 2, (np.arange(9), np.arange(9)), (9, 9), group)
     assert Direct.suits(p) == suits

@@ -1,4 +1,4 @@
-"""Convolution by im2col and BLAS, against NumPy; and when it is selected."""
+"""Convolution by im2col and BLAS, against NumPy, and its selection."""
 
 from __future__ import annotations
 
@@ -31,9 +31,9 @@ from tests.compiler.path_comparison import assert_near, normal
 from tests.random_nets import Draw
 
 BAR = 1e-5
-"""Of the largest output of one layer."""
+"""The allowed error, relative to the largest output of one layer."""
 WEIGHT_BAR = 3e-5
-"""Of the largest gradient of a weight."""
+"""The allowed error, relative to the largest gradient of a weight."""
 THREADS = st.sampled_from([1, 1, 3])
 SEEDS = st.integers(0, 1000)
 BANDS = st.sampled_from([None, (1, 1), (1 << 12, 7)])
@@ -86,7 +86,7 @@ def test_any_convolution(p: Problem, threads: int, bands: tuple[int, int] | None
 def test_gradient_of_the_weight(
     p: Problem, threads: int, bands: tuple[int, int] | None, alone: bool, seed: int
 ) -> None:
-    """`alone`: as for a weight so large that threads divide the outputs."""
+    """`alone` makes threads divide the outputs, as for a very large weight."""
     algorithm, machine = Im2col(), machine_with(ISAS[0], threads)
     x, dy = normal(seed, p.batch, p.channels, *p.size), normal(seed + 1, p.batch, p.outputs, *p.top_size)
     with pytest.MonkeyPatch.context() as patch, blas_alone():
@@ -118,7 +118,7 @@ def test_backward_data_is_a_convolution_with_transposed_filters(
 
 
 @pytest.mark.parametrize("threads", [1, 2, 5])
-def test_the_same_bytes_again(threads: int) -> None:
+def test_repeated_runs_give_the_same_bytes(threads: int) -> None:
     p = Problem(2, 6, 9, (Window(3, pad=1),) * 2, (np.arange(40), np.arange(33)), (40, 33), 3)
     x, weight, bias = normal(0, 2, 6, 40, 33), weight_of(p, 1), normal(2, 9)
     first, *others = (run(p, x, weight, bias, threads, (1, 100)) for _ in range(4))
@@ -127,7 +127,7 @@ def test_the_same_bytes_again(threads: int) -> None:
 
 
 @pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
-def test_what_is_not_finite_reaches_what_sees_it_and_nothing_else(value: float) -> None:
+def test_values_that_are_not_finite_reach_only_outputs_that_depend_on_them(value: float) -> None:
     p = Problem(1, 4, 4, (Window(3, pad=1),) * 2, (np.arange(9), np.arange(11)), (9, 11), 2, relu=True)
     x, weight = normal(0, 1, 4, 9, 11), np.abs(weight_of(p, 1))
     x[0, 1, 4, 5] = value
@@ -176,22 +176,22 @@ def test_columns_are_bounded(kernel: int, threads: int) -> None:
     assert work.band >= 1 and 4 * work.scratch <= max(config.SCRATCH_BYTES, 4 * threads * kernel**2)
 
 
-# When it is selected
+# Selection
 
 
 @pytest.mark.parametrize(
     ("channels", "outputs", "group", "chosen"),
     [(64, 64, 2, False), (24, 24, 2, True), (32, 16, 2, True), (64, 64, 64, True), (64, 64, 1, False), (5, 7, 1, True)],
 )
-def test_when_the_cost_model_selects_it(channels: int, outputs: int, group: int, chosen: bool) -> None:
-    """If groups split blocks of channels, or few channels leave most of a block empty. It is always a candidate."""
+def test_the_cost_model_selects_it(channels: int, outputs: int, group: int, chosen: bool) -> None:
+    """Selected if groups split blocks of channels, or if few channels leave most of a block empty."""
     p = Problem(1, channels, outputs, (Window(3, pad=1),) * 2, (np.arange(50), np.arange(50)), (50, 50), group)
     assert Im2col() in candidates(p)
     assert (cheapest(p, machine_with(ISAS[0]), candidates(p)) == Im2col()) == chosen
 
 
-def test_its_blas_is_held_to_one_thread_with_the_others() -> None:
-    """Also if it is loaded later than the others, while they are held."""
+def test_its_blas_is_limited_to_one_thread_like_the_others() -> None:
+    """Even if it is loaded later than the others, while they are limited."""
 
     def threads() -> dict[str, int]:
         return {each["filepath"]: each["num_threads"] for each in config.blas().info() if each["user_api"] == "blas"}

@@ -32,9 +32,9 @@ from tests.compiler.path_comparison import assert_near, normal
 from tests.random_nets import FLAG, Draw
 
 BAR = 3e-5
-"""Of the largest output of one layer."""
+"""The allowed error, relative to the largest output of one layer."""
 WEIGHT_BAR = 1e-4
-"""Of the largest gradient of a weight."""
+"""The allowed error, relative to the largest gradient of a weight."""
 
 EACH_ISA = pytest.mark.parametrize("instructions", ISAS)
 THREADS = st.sampled_from([1, 1, 3])
@@ -212,7 +212,7 @@ def test_backward_data_is_the_gradient_of_the_bottom(
 
 @EACH_ISA
 def test_many_tiles_and_many_outputs(instructions: str) -> None:
-    """More of either than the buffers hold at once."""
+    """More of either than the buffers hold."""
     for by_outputs in (True, False):
         p = Problem(2, 33, 70, (Window(3, pad=1), Window(3, pad=1)), (np.arange(90), np.arange(75)), (90, 75))
         x, weight, bias = normal(0, 2, 33, 90, 75), normal(1, 70, 33, 3, 3), normal(2, 70)
@@ -224,7 +224,7 @@ def test_many_tiles_and_many_outputs(instructions: str) -> None:
 
 @EACH_ISA
 @pytest.mark.parametrize("threads", [1, 2, 5])
-def test_the_same_bytes_again(instructions: str, threads: int) -> None:
+def test_repeated_runs_give_the_same_bytes(instructions: str, threads: int) -> None:
     p = Problem(1, 20, 40, (Window(3, pad=1), Window(3, pad=1)), (np.arange(40), np.arange(33)), (40, 33), pool=True)
     x, weight, bias = normal(0, 1, 20, 40, 33), normal(1, 40, 20, 3, 3), normal(2, 40)
     first, *others = (run(Winograd(8), p, x, weight, bias, instructions, threads) for _ in range(4))
@@ -234,8 +234,8 @@ def test_the_same_bytes_again(instructions: str, threads: int) -> None:
 
 
 @EACH_ISA
-def test_nan_reaches_what_sees_it(instructions: str) -> None:
-    """ReLU and pooling keep it, as on the reference path; a tile may spread it to its other outputs."""
+def test_nan_reaches_outputs_that_depend_on_it(instructions: str) -> None:
+    """ReLU and pooling keep NaN, as on the reference path; a tile may spread it to its other outputs."""
     p = Problem(1, 16, 16, (Window(3, pad=1),) * 2, (np.arange(24), np.arange(24)), (24, 24), relu=True, pool=True)
     x, weight, bias = normal(0, 1, 16, 24, 24), normal(1, 16, 16, 3, 3), normal(2, 16)
     x[0, 3, 13, 13] = np.nan
@@ -252,7 +252,7 @@ def test_nan_reaches_what_sees_it(instructions: str) -> None:
 
 @pytest.mark.parametrize(("points", "r"), [(6, 3), (8, 3), (8, 4), (8, 5), (8, 6), (8, 7)])
 def test_the_filter_transform_makes_the_products_exact(points: int, r: int) -> None:
-    """With Aᵀ and Bᵀ by their definition, in rational numbers, Aᵀ [(G g) ⊙ (Bᵀ d)] is the convolution."""
+    """For Aᵀ and Bᵀ by definition, in rational numbers, Aᵀ [(G g) ⊙ (Bᵀ d)] is the convolution."""
     finite, m = POINTS[points], points - r + 1
     at = [[p**i for p in finite] + [Fraction(int(i == m - 1))] for i in range(m)]
     # Bᵀ is the inverse of evaluation, transposed, with each row multiplied by the divisor in G.
@@ -282,13 +282,13 @@ def test_the_filter_transform_makes_the_products_exact(points: int, r: int) -> N
         ((Window(3), Window(3)), 2, ()),
     ],
 )
-def test_which_problems_it_takes(windows: tuple[Window, Window], group: int, suits: tuple[int, ...]) -> None:
+def test_the_problems_that_it_suits(windows: tuple[Window, Window], group: int, suits: tuple[int, ...]) -> None:
     p = Problem(1, 32, 32, windows, (np.arange(30), np.arange(30)), (30, 30), group)
     assert tuple(points for points in (6, 8) if Winograd(points).suits(p)) == suits
 
 
 @pytest.mark.parametrize("r", [3, 4, 5, 6, 7])
-def test_it_pools_where_tiles_have_even_sides_and_no_gaps(r: int) -> None:
+def test_it_pools_if_tiles_have_even_sides_and_no_gaps(r: int) -> None:
     p = Problem(1, 16, 16, (Window(r),) * 2, (np.arange(30), np.arange(30)), (30, 30), pool=True)
     assert Winograd(8).suits(p) == ((8 - r + 1) % 2 == 0)
     assert not Winograd(8).suits(replace(p, windows=(Window(r, dilation=2),) * 2))

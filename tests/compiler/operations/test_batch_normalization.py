@@ -19,7 +19,7 @@ def per_channel(values: Array) -> Array:
     return np.asarray(values.reshape(1, -1, 1, 1))
 
 
-def laid(values: Array) -> Array:
+def padded(values: Array) -> Array:
     """One value for each channel, as the kernels read them."""
     return blocked(per_channel(values).astype(np.float32)).reshape(-1, 16)
 
@@ -33,7 +33,7 @@ def of_channels(values: Array, channels: int) -> Array:
 @settings(max_examples=60)
 @given(shape=SHAPES, mean=st.sampled_from([0.0, 3.0, 1e4]), threads=st.sampled_from([1, 3]))
 def test_the_moments_of_rows(instructions: str, shape: Shape, mean: float, threads: int) -> None:
-    """With a mean far from 0 the squares lose no digits."""
+    """The squares do not lose digits if the mean is far from 0."""
     kernels, (n, channels, height, width) = machine_with(instructions).kernels, shape
     x = normal(0, *shape) + np.float32(mean)
     with guarded(-(-channels // 16), n * height, 2, 16) as moments:
@@ -53,9 +53,9 @@ def test_the_kernels(instructions: str, shape: Shape, relu: bool, threads: int) 
     kernels, (n, channels, height, _) = machine_with(instructions).kernels, shape
     x, dy = normal(0, *shape), normal(1, *shape)
     mean, factor, shift, mean_dy, slope = normal(2, 5, channels)
-    affine = laid(mean), laid(factor), laid(shift)
+    affine = padded(mean), padded(factor), padded(shift)
     expected = (x.astype(np.float64) - per_channel(mean)) * per_channel(factor) + per_channel(shift)
-    sure = np.abs(expected) > 1e-5  # rounding does not decide their sign
+    sure = np.abs(expected) > 1e-5  # rounding cannot change their sign
     expected = np.maximum(expected, 0) if relu else expected
     with guarded(*blocked(x).shape) as y:
         kernels.batch_norm(blocked(x), *affine, relu, y, threads)
@@ -71,14 +71,14 @@ def test_the_kernels(instructions: str, shape: Shape, relu: bool, threads: int) 
     np.testing.assert_allclose(of_channels(sums[:, :, 1], channels), about_mean.sum(axis=(0, 2, 3)), atol=1e-3)
 
     with guarded(*y.shape) as dx:
-        kernels.batch_norm_backward(blocked(dy), blocked(x), *affine, relu, laid(mean_dy), laid(slope), dx, threads)
+        kernels.batch_norm_backward(blocked(dy), blocked(x), *affine, relu, padded(mean_dy), padded(slope), dx, threads)
     inner = g - per_channel(mean_dy) - per_channel(slope) * (x.astype(np.float64) - per_channel(mean))
     np.testing.assert_allclose(unblocked(dx, channels), per_channel(factor) * inner, atol=1e-4)
 
 
 @EACH_ISA
 def test_arrays_that_do_not_fit_are_refused(instructions: str) -> None:
-    kernels, one = machine_with(instructions).kernels, laid(normal(0, 20))
+    kernels, one = machine_with(instructions).kernels, padded(normal(0, 20))
     x, other = blocked(normal(0, 1, 20, 4, 4)), blocked(normal(0, 1, 20, 4, 5))
     calls = [
         (kernels.row_moments, (x, np.empty((2, 3, 2, 16), np.float32), 1)),

@@ -1,4 +1,4 @@
-"""InnerProduct of a small batch: the kernel against NumPy on every instruction set, and which layers it is used for."""
+"""InnerProduct of a small batch: the kernel against NumPy on every instruction set, and the layers that use it."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ def test_arrays_that_do_not_fit_are_refused(instructions: str) -> None:
         (1, {"transpose": True}, False),
     ],
 )
-def test_which_layers_it_is_used_for(batch: int, options: dict[str, Any], few: bool) -> None:
+def test_the_layers_that_it_suits(batch: int, options: dict[str, Any], few: bool) -> None:
     feeds = {"data": normal(0, batch, 3, 7, 6)}
     spec = spec_of(
         feeds["data"].shape,

@@ -18,7 +18,7 @@ EACH_ISA = pytest.mark.parametrize("instructions", ISAS)
 
 
 @st.composite
-def taps(draw: Draw, size: int) -> tuple[Array, Array]:
+def weights(draw: Draw, size: int) -> tuple[Array, Array]:
     """Places and weights of a drawn number of outputs along one axis."""
     shape = draw(st.integers(1, 20)), draw(st.sampled_from([1, 2, 2, 3]))
     rng = np.random.default_rng(draw(st.integers(0, 1000)))
@@ -29,7 +29,11 @@ def taps(draw: Draw, size: int) -> tuple[Array, Array]:
 def interpolations(draw: Draw) -> tuple[Array, tuple[Array, Array], tuple[Array, Array]]:
     planes, height, width = (draw(st.integers(1, most)) for most in (5, 12, 20))
     lanes = draw(st.sampled_from([1, BLOCK]))
-    return normal(draw(st.integers(0, 1000)), planes, height, width, lanes), draw(taps(height)), draw(taps(width))
+    return (
+        normal(draw(st.integers(0, 1000)), planes, height, width, lanes),
+        draw(weights(height)),
+        draw(weights(width)),
+    )
 
 
 def matrix(places: Array, weights: Array, size: int) -> Array:

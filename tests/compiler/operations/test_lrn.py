@@ -1,4 +1,4 @@
-"""Local response normalisation of blocked arrays: the kernels against NumPy, and which layers they compute."""
+"""Local response normalisation of blocked arrays: the kernels against NumPy, and the layers that they compute."""
 
 from __future__ import annotations
 
@@ -82,7 +82,7 @@ def test_arrays_that_do_not_fit_are_refused(instructions: str) -> None:
     ],
 )
 @pytest.mark.parametrize("place", ["between", "first", "last"])
-def test_which_layers_are_taken(options: dict[str, Any], taken: bool, place: str) -> None:
+def test_the_layers_that_it_suits(options: dict[str, Any], taken: bool, place: str) -> None:
     feeds = {"data": normal(0, 2, 20, 9, 11) + 3}
     layers = [conv("a", "data", 20), layer("norm", "LRN", "a", **options), conv("b", "norm", 20)]
     if place == "first":

@@ -49,7 +49,7 @@ CASES = st.tuples(
 )
 
 
-def plain(x: Array, w: Windows, mode: str) -> tuple[Array, Array, tuple[tuple[int, int], ...]]:
+def by_nchw_kernel(x: Array, w: Windows, mode: str) -> tuple[Array, Array, tuple[tuple[int, int], ...]]:
     """The results of the layer's kernel: the maxima, their places, and the windows as kernels read them."""
     clip = any(each.pad > 0 for each in w)
     n, channels, *size = x.shape
@@ -64,10 +64,10 @@ def plain(x: Array, w: Windows, mode: str) -> tuple[Array, Array, tuple[tuple[in
 @EACH_ISA
 @settings(max_examples=80)
 @given(case=CASES, threads=st.sampled_from([1, 3]))
-def test_max_pooling_is_the_plain_one(instructions: str, case: tuple[Windows, Array, str], threads: int) -> None:
+def test_max_pooling_equals_the_nchw_kernel(instructions: str, case: tuple[Windows, Array, str], threads: int) -> None:
     """The first of equal maxima wins, NaN wins over all others, and the gradient goes to the winner."""
     (w, x, mode), kernels = case, machine_with(instructions).kernels
-    expected, mask, arguments = plain(x, w, mode)
+    expected, mask, arguments = by_nchw_kernel(x, w, mode)
     y = np.zeros((x.shape[0], -(-x.shape[1] // 16), *expected.shape[2:], 16), np.float32)
     place = np.full(y.shape, 255, np.uint8)
     kernels.max_pool(blocked(x), y, place, *arguments, threads)
@@ -95,11 +95,11 @@ def test_max_pooling_is_the_plain_one(instructions: str, case: tuple[Windows, Ar
     top=st.tuples(st.integers(1, 8), st.integers(1, 8)),
     threads=st.sampled_from([1, 3]),
 )
-def test_average_pooling_is_the_plain_one(
+def test_average_pooling_equals_the_nchw_kernel(
     instructions: str, shape: tuple[int, ...], kernel: tuple[int, int], stride: tuple[int, int],
     pad: tuple[int, int], top: tuple[int, int], threads: int,
 ) -> None:  # fmt: skip
-    """For any number of windows, also some beyond the picture."""
+    """For any number of windows, including some outside the picture."""
     kernels, (n, channels, *size) = machine_with(instructions).kernels, shape
     x, dy = normal(0, *shape), normal(1, n, channels, *top)
     windows = kernel, stride, pad
@@ -146,13 +146,13 @@ def test_arrays_that_do_not_fit_are_refused(instructions: str) -> None:
         ({"kernel_size": 2, "stride": 2}, True),
         ({"kernel_size": 3, "stride": 2, "pad": 1}, True),
         ({"kernel_size": 15, "stride": 1}, True),
-        ({"kernel_size": 16, "stride": 1}, False),  # a byte cannot number its places
+        ({"kernel_size": 16, "stride": 1}, False),  # too many places for a byte
         ({"kernel_size": 1, "stride": 2}, False),  # windows may be empty
         ({"kernel_size": 2, "stride": 2, "pool": "AVE"}, False),
         ({"global_pooling": True}, False),
     ],
 )
-def test_which_layers_max_pooling_takes(options: dict[str, object], suits: bool) -> None:
+def test_the_layers_that_max_pooling_suits(options: dict[str, object], suits: bool) -> None:
     layer = create(LayerSpec("pool", "Pooling", ("x",), ("y",), options), "TEST")
     assert MaxPooling.suits(layer) == suits
     assert AveragePooling.suits(layer) == (options.get("pool") == "AVE")

@@ -57,8 +57,8 @@ def test_the_kernels(
 @EACH_ISA
 @pytest.mark.parametrize("bad", [np.nan, np.inf])
 @pytest.mark.parametrize("place", [0, 19])
-def test_what_is_not_finite_shows_in_the_loss(instructions: str, bad: float, place: int) -> None:
-    """In a whole vector of pixels, and in the remainder."""
+def test_values_that_are_not_finite_make_the_loss_not_finite(instructions: str, bad: float, place: int) -> None:
+    """Both in a whole vector of pixels and in the remainder."""
     x, label = normal(0, 1, 5, 1, 20), np.zeros((1, 1, 20), np.int64)
     x[0, 2, 0, place] = bad
     p = np.zeros_like(x)
@@ -137,7 +137,7 @@ def test_infogain_loss_of_a_diagonal_matrix(matrix: Array, fast: bool, spread: f
 
 
 def test_infogain_loss_of_fewer_axes_is_left_to_the_layer() -> None:
-    """Axis −3 is the first of three axes; the operation is for the second."""
+    """Axis −3 of three axes is the first; the operation computes only over the second."""
     net = net_of((3, 4, 5), (4, 5), type_="InfogainLoss", matrix=tuple(np.eye(3).ravel().tolist()), axis=-3)
     assert_same(net, {"data": normal(0, 3, 4, 5), "label": np.ones((4, 5))})
 
@@ -153,7 +153,7 @@ def test_probabilities_are_the_callers_own(keep: bool) -> None:
     np.testing.assert_array_equal(first, copy)
 
 
-def test_labels_that_are_no_classes_are_named() -> None:
+def test_labels_that_are_not_classes_are_named() -> None:
     net = net_of((1, 5, 6, 20), (1, 6, 20))
     with pytest.raises(DataError, match="layer 'loss'"):
         net.forward(data=normal(0, 1, 5, 6, 20), label=np.full((1, 6, 20), 5))

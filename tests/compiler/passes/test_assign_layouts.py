@@ -32,8 +32,8 @@ def test_a_chain_stays_blocked() -> None:
 
 @pytest.mark.parametrize("overwrite", [False, True])
 @pytest.mark.parametrize("last", [False, True])
-def test_what_a_view_looks_at_stays(overwrite: bool, last: bool) -> None:
-    """Its place in the arena is free only after the last read of the view, which may be overwritten too."""
+def test_memory_of_a_view_stays(overwrite: bool, last: bool) -> None:
+    """The memory is free only after the last read of the view, which may be overwritten too."""
     layers = [
         conv("a", "data", 6, group=3, pad=[1]),  # made N×C×H×W, in the arena
         layer("view", "Reshape", "a", shape={"dim": [0, -1, 1, 0]}),
@@ -76,8 +76,8 @@ def test_blocked_values_are_concatenated_blocked(channels: int) -> None:
 
 
 @pytest.mark.parametrize(("reader", "conversions"), [("Convolution", (1, 1)), ("TanH", (0, 1))])
-def test_what_reads_either_layout_gets_that_of_its_readers(reader: str, conversions: tuple[int, int]) -> None:
-    """The numbers of conversions to and from the blocked layout, for a blocked value beside an NCHW one."""
+def test_operations_that_read_either_layout_use_their_readers(reader: str, conversions: tuple[int, int]) -> None:
+    """The numbers of conversions to and from the blocked layout, for a blocked and an NCHW value."""
     options = {"num_output": 32, "kernel_size": [3]} if reader == "Convolution" else {}
     layers = (
         conv("a", "data", 20, pad=[1]),
@@ -105,7 +105,7 @@ def test_features_are_upsampled_in_their_layout(reader: str, before: bool) -> No
 
 
 @pytest.mark.parametrize("axis", [0, 2, 3, -3])
-def test_blocked_values_put_together_along_other_axes(axis: int) -> None:
+def test_blocked_values_concatenated_along_other_axes(axis: int) -> None:
     layers = (conv("a", "data", 32), conv("b", "data", 32), layer("both", "Concat", ("a", "b"), axis=axis))
     check(*layers, conv("c", "both", 5))
 
@@ -113,7 +113,7 @@ def test_blocked_values_put_together_along_other_axes(axis: int) -> None:
 @pytest.mark.parametrize("coeff", [(0.5, -2.0), (1.0, 0.0)])
 @pytest.mark.parametrize("blocked", [False, True])
 def test_weighted_sums(coeff: tuple[float, ...], blocked: bool) -> None:
-    """Also of a blob with itself."""
+    """Including a sum of a blob with itself."""
     skip = conv("b", "data", 20, pad=[1]) if blocked else layer("b", "TanH", "data")
     layers = (
         conv("a", "data", 20 if blocked else 3, pad=[1]),
@@ -138,12 +138,12 @@ def test_sums_of_blocked_values(operation: str) -> None:
     assert count(plan, FromBlocked) == 2  # the outputs
 
 
-def test_blocked_values_that_are_asked_for() -> None:
+def test_blocked_values_that_are_requested() -> None:
     plan = assert_same_outputs(net_of(*POOLED), FEEDS, ["c", "b", "a", "data"])
     assert all(not value.blocked for value in plan.graph.outputs.values())
 
 
-def test_an_input_nobody_reads_and_one_that_is_returned() -> None:
+def test_an_unread_input_and_a_returned_one() -> None:
     net = net_of(conv("a", "data", 5))
     found = net.forward(FEEDS, outputs=["data"])["data"]
     assert_near(found, FEEDS["data"])

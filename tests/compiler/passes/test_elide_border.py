@@ -1,4 +1,4 @@
-"""Only what the picture reaches is computed; the result equals the reference path's for every size."""
+"""Only rows that depend on the picture are computed; results equal the reference path's for every size."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ from tests.random_nets import FLAG, Draw
 
 
 def rows_of(plan: Plan, name: str) -> tuple[int, ...]:
-    """Height and width of what the operation of a layer makes."""
+    """Height and width of the output of a layer's operation."""
     return does(plan, name).outputs[0].shape[2:]
 
 
@@ -57,13 +57,13 @@ def test_a_pad_of_100_is_hardly_computed() -> None:
     feeds = feed(64, 80)
     plan = assert_same_outputs(net_of(trunk(), 64, 80), feeds)
     assert set(bordered(plan)) == {"pool4", "score_pool3", "score_pool4"}
-    # A pixel of pool3 sees 44 of the picture, at every 8th, so that 13 and 15 see something of it; and one on either
-    # side that sees nothing. With the pad they are 33 and 35.
+    # A pixel of pool3 reads 44 pixels at stride 8, so that 13 rows and 15 columns depend on the picture; one on either
+    # side does not. With the pad there are 33 and 35.
     assert rows_of(plan, "pool3") == (15, 17)
     assert does(plan, "fc6").inputs[0].shape[2:] == (17, 18)
 
 
-def test_with_winograd_behind_a_thin_first_convolution() -> None:
+def test_with_winograd_after_a_thin_first_convolution() -> None:
     layers = trunk(width=32)
     net = net_of(layers, 97, 60)
     for size in ((97, 60), (98, 61), (1, 130)):
@@ -74,7 +74,7 @@ def test_with_winograd_behind_a_thin_first_convolution() -> None:
 
 @pytest.mark.parametrize("low_memory", [False, True])
 @pytest.mark.parametrize("threads", [1, 3])
-def test_however_it_is_computed(low_memory: bool, threads: int) -> None:
+def test_with_low_memory_and_several_threads(low_memory: bool, threads: int) -> None:
     before = fcnlite.config.num_threads()
     fcnlite.set_num_threads(threads)
     try:
@@ -86,7 +86,7 @@ def test_however_it_is_computed(low_memory: bool, threads: int) -> None:
 
 
 @pytest.mark.parametrize(("size", "seen"), [((40, 40), (25, 25)), ((41, 64), (26, 37)), ((1, 90), (6, 50))])
-def test_where_the_picture_meets_the_border_the_rest_is_not_computed(
+def test_other_rows_are_not_computed_after_the_picture_meets_the_border(
     size: tuple[int, int], seen: tuple[int, int]
 ) -> None:
     layers = [*rectified("a", "data", 4, pad=[12]), pool("b", "a"), *rectified("c", "b", 4, kernel_size=5, pad=[2])]
@@ -95,8 +95,8 @@ def test_where_the_picture_meets_the_border_the_rest_is_not_computed(
     layers.append(conv("g", "f", 4, 7))
     net = net_of(tuple(layers), *size)
     plan = assert_same_outputs(net, feed(*size, batch=2))
-    # Of 40 rows, 21 of b see something, and 4 more of c; b has 31, of which the border takes one on either side. With
-    # each layer both grow by one.
+    # Of 40 rows, 21 of b depend on the picture, and 4 more of c; b has 31, one of which on either side is border. Each
+    # layer adds one to both.
     assert bordered(plan) == ["c", "d", "e"]
     for more, name in enumerate("cde"):
         assert rows_of(plan, name) == (seen[0] + 2 * more, seen[1] + 2 * more)
@@ -104,7 +104,7 @@ def test_where_the_picture_meets_the_border_the_rest_is_not_computed(
     assert_same_outputs(net, feed(*size))
 
 
-def test_the_border_follows_the_parameters() -> None:
+def test_the_border_changes_with_the_parameters() -> None:
     net, feeds = net_of(trunk(), 40, 40), feed(40, 40)
     assert_same_outputs(net, feeds)
     for name in ("conv1_1", "conv2_2", "score_pool3"):
@@ -113,7 +113,7 @@ def test_the_border_follows_the_parameters() -> None:
 
 
 @pytest.mark.parametrize("first", ["ReLU", "PReLU"])
-def test_what_is_rectified_in_place_twice(first: str) -> None:
+def test_a_value_that_is_rectified_in_place_twice(first: str) -> None:
     sloped = {"negative_slope": 0.2}
     layers = (conv("a", "data", 16, pad=[100]), layer("first", first, "a", "a", **(sloped if first == "ReLU" else {})))
     feeds = {"data": normal(0, 1, 17, 20, 20)}
@@ -136,8 +136,8 @@ def zero_pictures(net: Net) -> list[Any]:
     return [found for key, found in net.executor.derived.items() if key[0] == "zero picture"]
 
 
-def test_a_picture_larger_than_its_zeros_costs_no_more_of_them() -> None:
-    """The picture of zeros does not grow with the picture."""
+def test_the_picture_of_zeros_does_not_grow_with_the_picture() -> None:
+    """The picture of zeros has the same size for larger pictures."""
     net = net_of(trunk(), 40, 40)
     for size in ((40, 40), (200, 300)):
         net.forward(feed(*size))
@@ -147,7 +147,7 @@ def test_a_picture_larger_than_its_zeros_costs_no_more_of_them() -> None:
 
 @pytest.mark.parametrize("height", range(1, 41))
 def test_every_small_size(height: int) -> None:
-    """Heights 1 to 40, with widths of other remainders, on one net."""
+    """Heights 1 to 40, with widths of other remainders, for one net."""
     net = net_of(trunk(), 40, 40)
     for width in {height, 41 - height, 7 * height % 41 or 40}:
         assert_same_outputs(net, feed(height, width))
@@ -168,7 +168,7 @@ def test_other_shapes(size: tuple[int, int]) -> None:
 
 
 @pytest.mark.parametrize("outputs", [["pool3"], ["pool1"], ["conv1_1"], ["pool2", "fc6"], ["score_pool3"], ["conv3_2"]])
-def test_what_is_asked_for_is_whole(outputs: list[str]) -> None:
+def test_requested_blobs_are_whole(outputs: list[str]) -> None:
     feeds = feed(33, 50)
     net = net_of(trunk(), 33, 50)
     assert_same_outputs(net, feeds, outputs)
@@ -187,7 +187,7 @@ def test_an_output_renamed_by_eliminate_identity_is_whole(how: str) -> None:
     assert_same_outputs(net_of((*layers, conv("e", "d", 4)), 1, 1), feed(1, 1), ["c", "e"])
 
 
-def test_what_others_read_is_whole() -> None:
+def test_values_with_other_readers_are_whole() -> None:
     """Average pooling and TanH read the blob with its border."""
     feeds = feed(20, 30)
     layers = (*trunk(), layer("tanh", "TanH", "pool3"), layer("mean", "Pooling", "pool2", pool="AVE", kernel_size=3))
@@ -196,7 +196,7 @@ def test_what_others_read_is_whole() -> None:
     assert rows_of(plan, "tanh") == (28, 29)
 
 
-def test_nothing_of_it_with_small_pads() -> None:
+def test_small_pads_are_not_elided() -> None:
     for pad in (1, 7):
         plan = assert_same_outputs(net_of(trunk(pad)[:19], 40, 40), feed(40, 200))
         assert not bordered(plan)
@@ -214,8 +214,8 @@ def test_pads_that_differ(pads: tuple[int, int]) -> None:
     assert_same_outputs(net_of(layers, 30, 41), feed(30, 41))
 
 
-def test_a_pool_that_two_read_from_different_rows_on() -> None:
-    """Two poolings want the rows above them to begin at different places: one of them reads the whole."""
+def test_two_readers_that_begin_at_different_rows() -> None:
+    """Two poolings need their input to begin at different rows, so one of them reads the whole value."""
     layers = (
         *rectified("a", "data", 4, pad=[30]),
         pool("b", "a", 3, 2),
@@ -238,8 +238,8 @@ def test_the_borders_of_other_outputs() -> None:
 
 
 @pytest.mark.parametrize("size", [4, 5, 7, 10, 13])
-def test_rows_that_are_as_many_as_the_arrays_but_others(size: int) -> None:
-    """A convolution may need other rows than the pooling beside it, but the same number of them."""
+def test_different_rows_of_equal_number(size: int) -> None:
+    """A convolution may need the same number of rows as a parallel pooling, but different ones."""
     dilated = (conv("a", "data", 16, pad=[20]), pool("p", "a", 4, 3), conv("b", "a", 32, dilation=[2]))
     pointwise = (conv("a", "data", 17, pad=[13]), pool("p", "a", 3, 3), conv("b", "a", 32, 1), pool("q", "b", 4, 1))
     for layers in (dilated, pointwise):
@@ -251,7 +251,7 @@ def test_rows_that_are_as_many_as_the_arrays_but_others(size: int) -> None:
                     np.testing.assert_array_equal(source, np.arange(n))
 
 
-def test_what_the_picture_does_not_reach_stays_clear_of_it() -> None:
+def test_rows_that_do_not_depend_on_the_picture_stay_unaffected() -> None:
     net, feeds = net_of(trunk(width=32), 33, 40), {"data": np.full((1, 3, 33, 40), np.nan, np.float32)}
     outputs = ["pool2", "score_pool3", "pool4"]
     found, expected = (each.forward(feeds, outputs=outputs) for each in (net, reference_net(net)))
@@ -260,15 +260,15 @@ def test_what_the_picture_does_not_reach_stays_clear_of_it() -> None:
         assert 0 < np.isnan(found[name]).mean() < 1
 
 
-def test_nothing_of_the_picture_may_be_seen() -> None:
-    """A stride beyond the kernel leaves pixels out, here the only one."""
+def test_outputs_may_not_depend_on_the_picture_at_all() -> None:
+    """A stride larger than the window skips pixels, here the only one."""
     layers = (conv("a", "data", 4, 1, pad=[9], stride=[5]), conv("b", "a", 4, pad=[1]))
     assert_same_outputs(net_of(layers, 1, 1), feed(1, 1))
 
 
 @st.composite
 def graphs(draw: Draw) -> tuple[LayerSpec, ...]:
-    """Branches that meet, as in GoogLeNet and in residual nets, with pixelwise layers between them."""
+    """Branches that merge, as in GoogLeNet and in residual nets, with pixelwise layers between them."""
     pad, kernel = draw(st.integers(8, 40)), draw(st.integers(1, 7))
     layers = [*rectified("a0", "data", 4, kernel_size=kernel, pad=[pad], stride=[draw(st.integers(1, 3))])]
     blobs = ["a0"]
@@ -305,7 +305,7 @@ def graphs(draw: Draw) -> tuple[LayerSpec, ...]:
 
 @settings(max_examples=100)
 @given(layers=graphs(), size=st.tuples(st.integers(1, 40), st.integers(1, 40)))
-def test_any_graph_behind_a_wide_pad(layers: tuple[LayerSpec, ...], size: tuple[int, int]) -> None:
+def test_any_graph_after_a_wide_pad(layers: tuple[LayerSpec, ...], size: tuple[int, int]) -> None:
     try:
         net = net_of(layers, *size)
     except ShapeError:
@@ -315,7 +315,7 @@ def test_any_graph_behind_a_wide_pad(layers: tuple[LayerSpec, ...], size: tuple[
 
 @settings(max_examples=100)
 @given(layers=chains(), size=st.tuples(st.integers(1, 50), st.integers(1, 50)))
-def test_any_chain_behind_a_wide_pad(layers: tuple[LayerSpec, ...], size: tuple[int, int]) -> None:
+def test_any_chain_after_a_wide_pad(layers: tuple[LayerSpec, ...], size: tuple[int, int]) -> None:
     try:
         net = net_of(layers, *size)
     except ShapeError:
@@ -326,7 +326,7 @@ def test_any_chain_behind_a_wide_pad(layers: tuple[LayerSpec, ...], size: tuple[
 @settings(max_examples=100)
 @given(layers=chains(), size=st.tuples(st.integers(1, 50), st.integers(1, 50)), points=st.sampled_from([6, 8]))
 def test_any_chain_by_winograd(layers: tuple[LayerSpec, ...], size: tuple[int, int], points: int) -> None:
-    """Winograd skips the pixels far from the border; all memory holds NaN before."""
+    """Winograd skips the pixels far from the border; all memory initially holds NaN."""
 
     def winograd_if_possible(p: Problem, machine: Machine, found: Sequence[Algorithm]) -> Algorithm:
         return next((each for each in found if each == Winograd(points)), found[0])
@@ -349,7 +349,7 @@ def test_any_chain_by_winograd(layers: tuple[LayerSpec, ...], size: tuple[int, i
 @settings(max_examples=50)
 @given(data=st.data(), lanes=st.sampled_from([1, 16]), threads=st.sampled_from([1, 3]))
 def test_the_kernel(instructions: str, data: st.DataObject, lanes: int, threads: int) -> None:
-    """A picture within its border, in either layout, against NumPy."""
+    """A value with its border, in either layout, against NumPy."""
     small = st.integers(1, 6)
     planes, pictures, height, width = (data.draw(small) for _ in range(4))
     x = normal(0, pictures * planes, data.draw(small), data.draw(small), lanes)

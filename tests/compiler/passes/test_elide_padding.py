@@ -48,7 +48,7 @@ def test_blobs_are_whole_and_gradients_equal(size: tuple[int, int]) -> None:
 
 
 @pytest.mark.parametrize("seeded", [["pool1"], ["conv1_1"], ["pool3", "conv2_1"], ["score_pool3", "conv3_3"]])
-def test_gradients_that_begin_within(seeded: list[str]) -> None:
+def test_gradients_given_for_inner_blobs(seeded: list[str]) -> None:
     size = (20, 31)
     net, feeds = net_of(trunk(), *size), feed(*size)
     results = []
@@ -84,14 +84,14 @@ def test_gradients_of_blobs_within() -> None:
     expected = gradients(reference_net(net), feeds, wanted)
     for name in found.keys() - set(wanted):
         assert_near(found[name], expected[name], GRADIENT_BAR, name)
-    for name in wanted:  # of equal values in a window another may have won: the sums over windows stay
+    for name in wanted:  # another of equal values may be the maximum; the sums over windows are equal
         assert found[name].shape == expected[name].shape
         np.testing.assert_allclose(found[name].sum(), expected[name].sum(), rtol=1e-3, atol=1e-3)
     assert_near(found["data"], expected["data"], GRADIENT_BAR)
 
 
-def test_a_window_that_would_not_fit_any_more() -> None:
-    """The smaller pad is tried, and must not be used where a later window does not fit."""
+def test_a_window_that_would_no_longer_fit() -> None:
+    """The smaller pad is tried, but not used if a later window does not fit."""
     layers = (conv("a", "data", 3, 1, pad=[8, 9], stride=[2]), pool("b", "a", 3, 1), conv("c", "b", 3, 1, pad=[1]))
     net, feeds = net_of(layers, 1, 1), feed(1, 1)
     assert_all_near(net.forward(feeds, keep=True), reference_net(net).forward(feeds, keep=True))
@@ -99,7 +99,7 @@ def test_a_window_that_would_not_fit_any_more() -> None:
 
 @settings(max_examples=40)
 @given(layers=chains(), size=st.tuples(st.integers(1, 30), st.integers(1, 30)))
-def test_training_of_any_chain_behind_a_wide_pad(layers: tuple[LayerSpec, ...], size: tuple[int, int]) -> None:
+def test_training_of_any_chain_after_a_wide_pad(layers: tuple[LayerSpec, ...], size: tuple[int, int]) -> None:
     try:
         net = net_of(layers, *size)
     except ShapeError:

@@ -1,4 +1,4 @@
-"""Layers that pass on their input are taken out; those that must stay, stay."""
+"""Layers that return their input are removed, unless they must stay."""
 
 from __future__ import annotations
 
@@ -41,8 +41,8 @@ def test_dropout_stays_in_the_train_phase() -> None:
 
 
 @pytest.mark.parametrize("how", ["Dropout", "Split"])
-def test_what_is_dropped_may_be_asked_for(how: str) -> None:
-    """Each is an array of its own."""
+def test_dropped_blobs_may_be_requested(how: str) -> None:
+    """Each is a separate array."""
     layers = (layer("d", how, "data"), layer("e", how, "d"), conv("a", "e", 5))
     net = net_of(*layers)
     outputs = ["data", "d", "e", "a"]
@@ -54,7 +54,7 @@ def test_what_is_dropped_may_be_asked_for(how: str) -> None:
         found[name][...] = 0
 
 
-def test_gradients_of_what_is_dropped_in_inference() -> None:
+def test_gradients_of_layers_dropped_in_inference() -> None:
     """A blob that Dropout and another layer read gets the sum of their gradients; Dropout's top gets its own."""
     layers = (
         conv("a", "data", 5),
@@ -68,14 +68,14 @@ def test_gradients_of_what_is_dropped_in_inference() -> None:
     assert_same_gradients(net_of(*layers), FEEDS, ["data", "a", "dropped", "one", "two"])
 
 
-def test_the_gradient_of_a_loss_that_dropout_passes_on() -> None:
+def test_the_gradient_of_a_loss_through_dropout() -> None:
     layers = (conv("a", "data", 5), conv("b", "data", 5), layer("l", "EuclideanLoss", ("a", "b")))
     fast = net_of(*layers, in_place("Dropout", "l"))
-    plain = reference_net(fast)
-    for net in (fast, plain):
+    reference = reference_net(fast)
+    for net in (fast, reference):
         net.forward(FEEDS, keep=True)
         net.backward(wrt=["l", "a"])
-    assert_all_near(fast.grads, plain.grads)
+    assert_all_near(fast.grads, reference.grads)
 
 
 def test_dropout_with_other_readers_before_it_stays_in_training() -> None:

@@ -41,12 +41,12 @@ def test_normalisation_folds_into_a_convolution_without_bias() -> None:
     assert does(plan, "scale") is does(plan, "a")
 
 
-def test_normalisation_behind_no_convolution_stays() -> None:
+def test_normalisation_without_a_convolution_before_it_stays() -> None:
     plan = check(in_place("ReLU", "data"), layer("b", "BatchNorm", "data"), layer("c", "Scale", "b"))
     assert worked(plan) == {"relu_data", "b", "c"}
 
 
-def test_normalisation_by_the_batch_stays_apart_from_the_convolution() -> None:
+def test_normalisation_by_batch_statistics_is_not_folded() -> None:
     layers = (*NORMALISED[:1], layer("norm", "BatchNorm", "a", "a", use_global_stats=False), *NORMALISED[2:])
     assert_same_outputs(net_of(*layers), FEEDS)
     plan = plan_of(net_of(*layers), FEEDS)
@@ -71,8 +71,8 @@ def test_a_scale_by_a_blob_stays() -> None:
 
 
 @pytest.mark.parametrize("options", [{}, {"group": 4, "pad": [2]}, {"pad": [30]}])
-def test_a_scale_behind_a_pooling_folds_into_the_convolution_behind_it(options: dict[str, Any]) -> None:
-    """As in fcn8s-atonce, where elide_border and elide_padding then find nothing between pooling and convolution."""
+def test_a_scale_after_a_pooling_folds_into_the_next_convolution(options: dict[str, Any]) -> None:
+    """As in fcn8s-atonce, so that elide_border and elide_padding find nothing between pooling and convolution."""
     layers = (
         conv("a", "data", 20),
         pool("pooled", "a"),
@@ -84,14 +84,14 @@ def test_a_scale_behind_a_pooling_folds_into_the_convolution_behind_it(options: 
     assert does(plan, "b").layers == ("b", "shift", "scale")
     net = net_of(*layers)
     first = net.forward(FEEDS)
-    net.params["scale"][0].data[...] *= 2  # prepared weights follow
+    net.params["scale"][0].data[...] *= 2  # prepared weights must be updated
     net.changed()
     assert_all_near(net.forward(FEEDS), reference_net(net).forward(FEEDS))
     assert not np.allclose(first["b"], net.forward(FEEDS)["b"])
 
 
 @pytest.mark.parametrize("between", [{"bias_term": True}, {"axis": 2}])
-def test_other_scales_behind_a_pooling_stay(between: dict[str, Any]) -> None:
+def test_other_scales_after_a_pooling_stay(between: dict[str, Any]) -> None:
     layers = (pool("pooled", "data"), layer("scale", "Scale", "pooled", **between), conv("b", "scale", 8, pad=[2]))
     assert does(check(*layers), "b").layers == ("b",)
 
@@ -101,7 +101,7 @@ def test_a_scale_that_others_read_too_stays() -> None:
     assert does(check(*layers), "b").layers == ("b",)
 
 
-def test_what_is_asked_for_before_normalisation_keeps_it_apart() -> None:
+def test_a_requested_blob_before_normalisation_prevents_folding() -> None:
     layers = (
         conv("a", "data", 20),
         layer("norm", "BatchNorm", "a", use_global_stats=True),
@@ -114,7 +114,7 @@ def test_what_is_asked_for_before_normalisation_keeps_it_apart() -> None:
     assert does(plan, "a").layers == ("a",)
 
 
-def test_nothing_folds_where_a_backward_may_follow() -> None:
+def test_nothing_folds_in_training() -> None:
     plan = plan_of(net_of(*NORMALISED), FEEDS, keep=True)
     assert "fold_affine" not in plan.notes and does(plan, "norm").layers == ("norm", "scale")
 

@@ -20,7 +20,7 @@ from tests.compiler.path_comparison import (
 )
 
 
-def test_a_thin_first_convolution_joins_the_next() -> None:
+def test_a_thin_first_convolution_is_fused_with_the_next() -> None:
     layers = (
         conv("a", "data", 20, pad=[1]),
         in_place("ReLU", "a"),
@@ -37,7 +37,7 @@ def test_a_thin_first_convolution_joins_the_next() -> None:
 @pytest.mark.parametrize("kernel", [3, 5, 7])
 @pytest.mark.parametrize("options", [{}, {"pad": [100]}, {"stride": [2]}, {"kernel_size": [5, 2], "pad": [3]}])
 @pytest.mark.parametrize("size", [(1, 1, 5, 5), (3, 4, 6, 90), (1, 3, 61, 47)])
-def test_joined_convolutions_of_any_kind(kernel: int, options: dict[str, Any], size: tuple[int, ...]) -> None:
+def test_fused_convolutions_of_any_kind(kernel: int, options: dict[str, Any], size: tuple[int, ...]) -> None:
     feeds = {"data": normal(1, *size)}
     first = layer("a", "Convolution", "data", **{"num_output": 20, "kernel_size": [3], "pad": [1], **options})
     layers = (first, in_place("ReLU", "a"), conv("b", "a", 40, kernel, pad=[kernel // 2]), in_place("ReLU", "b"))
@@ -46,7 +46,7 @@ def test_joined_convolutions_of_any_kind(kernel: int, options: dict[str, Any], s
 
 
 @pytest.mark.parametrize("rectifier", ["PReLU", "TanH"])
-def test_others_between_or_behind_keep_them_apart(rectifier: str) -> None:
+def test_other_layers_between_or_after_prevent_fusion(rectifier: str) -> None:
     layers = (conv("a", "data", 20, pad=[1]), in_place(rectifier, "a"), conv("b", "a", 40, pad=[1]))
     plan = check(*layers)
     assert "b" not in does(plan, "a").layers

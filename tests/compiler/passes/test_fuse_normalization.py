@@ -1,4 +1,4 @@
-"""BatchNorm behind a convolution, with the Scale and ReLU that follow it, becomes one operation; the others stay."""
+"""BatchNorm after a convolution, with the Scale and ReLU that follow it, becomes one operation; the others stay."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ from tests.compiler.path_comparison import (
 
 Shape = tuple[int, int, int, int]
 SHAPES = st.tuples(st.integers(1, 3), st.integers(1, 35), st.integers(1, 7), st.integers(1, 40))
-BEHIND = {
+AFTER = {
     "alone": [],
     "scale": [layer("scale", "Scale", "a", "a")],
     "scale and bias": [layer("scale", "Scale", "a", "a", bias_term=True)],
@@ -38,34 +38,34 @@ BEHIND = {
 }
 
 
-def net_of(shape: Shape, behind: list[LayerSpec], phase: str = "TRAIN", **options: Any) -> Net:
+def net_of(shape: Shape, after: list[LayerSpec], phase: str = "TRAIN", **options: Any) -> Net:
     before = conv("a", "data", 20, pad=[1], bias_term=False)
     norm = layer("norm", "BatchNorm", "a", "a", **options)
-    return filled(spec_of(shape, before, norm, *behind, conv("b", "a", 3, 1)), phase=phase)
+    return filled(spec_of(shape, before, norm, *after, conv("b", "a", 3, 1)), phase=phase)
 
 
-@pytest.mark.parametrize("behind", BEHIND)
+@pytest.mark.parametrize("after", AFTER)
 @pytest.mark.parametrize("options", [{}, {"moving_average_fraction": 0.5, "eps": 0.1}, {"use_global_stats": True}])
-def test_the_layers_are_one_operation_in_training(behind: str, options: dict[str, Any]) -> None:
-    net, feeds = net_of((2, 3, 13, 18), BEHIND[behind], **options), {"data": normal(1, 2, 3, 13, 18)}
+def test_the_layers_are_one_operation_in_training(after: str, options: dict[str, Any]) -> None:
+    net, feeds = net_of((2, 3, 13, 18), AFTER[after], **options), {"data": normal(1, 2, 3, 13, 18)}
     fast = does(plan_of(net, feeds, keep=True), "norm")
     assert isinstance(fast, BatchNormalization)
-    assert fast.layers == ("norm", *(each.name for each in BEHIND[behind]))
+    assert fast.layers == ("norm", *(each.name for each in AFTER[after]))
     assert_same_gradients(net, feeds)
 
 
 @settings(max_examples=40)
-@given(shape=SHAPES.filter(lambda s: s[0] * s[2] * s[3] >= 30), behind=st.sampled_from(sorted(BEHIND)))
-def test_any_shape(shape: Shape, behind: str) -> None:
-    """Of fewer values in a channel some are near the mean by chance, and their gradients beyond measure."""
-    net, feeds = net_of(shape, BEHIND[behind]), {"data": normal(1, *shape)}
+@given(shape=SHAPES.filter(lambda s: s[0] * s[2] * s[3] >= 30), after=st.sampled_from(sorted(AFTER)))
+def test_any_shape(shape: Shape, after: str) -> None:
+    """With fewer values in a channel, all may be near the mean by chance, which makes gradients huge."""
+    net, feeds = net_of(shape, AFTER[after]), {"data": normal(1, *shape)}
     assert_same_gradients(net, feeds)
 
 
-def test_running_sums_grow_as_on_the_plain_path() -> None:
+def test_running_sums_grow_as_on_the_reference_path() -> None:
     found = []
     for path in ("fast", "plain"):
-        net = net_of((3, 3, 9, 11), BEHIND["all"])
+        net = net_of((3, 3, 9, 11), AFTER["all"])
         net.path = path
         for i in range(3):
             net.forward(data=normal(i, 3, 3, 9, 11), keep=True)
@@ -74,7 +74,7 @@ def test_running_sums_grow_as_on_the_plain_path() -> None:
 
 
 def test_two_that_share_their_sums_change_them_in_the_nets_order() -> None:
-    """Also where only one of them does a Scale as well, which stands behind the other."""
+    """Even if only one of them includes a Scale, which comes after the other."""
     shared = tuple(ParamSpec(name=name) for name in ("mean", "variance", "factor"))
 
     def norm(name: str, bottom: str) -> LayerSpec:
@@ -98,8 +98,8 @@ def test_two_that_share_their_sums_change_them_in_the_nets_order() -> None:
 
 
 def test_inference_after_training_sees_the_new_sums() -> None:
-    """The sums change behind weights that were prepared with the old ones folded in."""
-    train, feeds = net_of((2, 3, 9, 11), BEHIND["all"]), {"data": normal(0, 2, 3, 9, 11)}
+    """The sums change after weights were prepared with the old sums folded in."""
+    train, feeds = net_of((2, 3, 9, 11), AFTER["all"]), {"data": normal(0, 2, 3, 9, 11)}
     test = Net(train.spec, shared=train.params)
     before = test.forward(feeds)["b"]
     train.forward(feeds, keep=True)
@@ -108,7 +108,7 @@ def test_inference_after_training_sees_the_new_sums() -> None:
     assert_near(after, reference_net(test).forward(feeds)["b"])
 
 
-def test_what_is_looked_at_between_keeps_the_layers_apart() -> None:
+def test_requested_blobs_between_prevent_fusion() -> None:
     before, norm = conv("a", "data", 20, bias_term=False), layer("norm", "BatchNorm", "a")
     spec = spec_of((1, 3, 9, 11), before, norm, layer("scale", "Scale", "norm"), in_place("ReLU", "scale"))
     net, feeds = filled(spec, phase="TRAIN"), {"data": normal(0, 1, 3, 9, 11)}
@@ -117,7 +117,7 @@ def test_what_is_looked_at_between_keeps_the_layers_apart() -> None:
 
 
 @pytest.mark.parametrize(
-    "behind",
+    "after",
     [
         layer("scale", "Scale", "a", "a", axis=0, num_axes=2),
         layer("scale", "Scale", "a", "a", num_axes=0),
@@ -125,14 +125,14 @@ def test_what_is_looked_at_between_keeps_the_layers_apart() -> None:
         in_place("PReLU", "a"),
     ],
 )
-def test_other_layers_behind_stay(behind: LayerSpec) -> None:
-    net, feeds = net_of((1, 3, 9, 11), [behind]), {"data": normal(0, 1, 3, 9, 11)}
+def test_other_layers_behind_stay(after: LayerSpec) -> None:
+    net, feeds = net_of((1, 3, 9, 11), [after]), {"data": normal(0, 1, 3, 9, 11)}
     assert does(plan_of(net, feeds, keep=True), "norm").layers == ("norm",)
     assert_same_gradients(net, feeds)
 
 
 def test_frozen_factors_get_no_gradient() -> None:
-    net, feeds = net_of((2, 3, 9, 11), BEHIND["all"]), {"data": normal(0, 2, 3, 9, 11)}
+    net, feeds = net_of((2, 3, 9, 11), AFTER["all"]), {"data": normal(0, 2, 3, 9, 11)}
     net.params["scale"][0].lr_mult = 0
     net.forward(feeds, keep=True)
     net.backward(b=normal(1, 2, 3, 9, 11))

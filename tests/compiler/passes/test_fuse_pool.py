@@ -48,12 +48,12 @@ def test_other_poolings_stay(options: dict[str, Any]) -> None:
 
 
 @pytest.mark.parametrize("kernel", [1, 4, 6, 8])
-def test_pooling_stays_where_no_algorithm_does_it(kernel: int) -> None:
+def test_pooling_stays_if_no_algorithm_supports_it(kernel: int) -> None:
     plan = pooled(conv("a", "data", 20, kernel, pad=[kernel // 2]), *POOLED[1:])
     assert does(plan, "b").layers == ("b",)
     assert not plan.notes["fuse_pool"]
 
 
-def test_pooling_stays_where_others_read_what_is_before_it_and_in_training() -> None:
+def test_pooling_stays_if_its_input_has_other_readers_and_in_training() -> None:
     assert does(pooled(*POOLED, outputs=["c", "a"]), "b").layers == ("b",)
     assert does(pooled(*POOLED, keep=True), "b").layers == ("b",)

@@ -58,7 +58,7 @@ def test_in_place_activations_between_blocked_operations_keep_their_memory(slope
     check(*layers)
 
 
-def test_relu_stays_where_others_read_what_is_before_it() -> None:
+def test_relu_stays_if_its_input_has_other_readers() -> None:
     layers = (conv("a", "data", 20), layer("relu", "ReLU", "a"), layer("sum", "Eltwise", ("a", "relu")))
     plan = check(*layers)
     assert does(plan, "a").layers == ("a",)
@@ -66,7 +66,7 @@ def test_relu_stays_where_others_read_what_is_before_it() -> None:
     assert does(plan, "a").layers == ("a",)
 
 
-def test_a_relu_that_passes_no_gradient_down() -> None:
+def test_a_relu_that_propagates_no_gradient() -> None:
     relu = LayerSpec("relu", "ReLU", ("a",), ("a",), propagate_down=(False,))
     layers = (conv("a", "data", 20), relu, conv("c", "a", 4))
     check(*layers)
@@ -74,7 +74,7 @@ def test_a_relu_that_passes_no_gradient_down() -> None:
 
 
 @pytest.mark.parametrize("type_", ["Dropout", "Crop", "Convolution"])
-def test_others_that_pass_no_gradient_down(type_: str) -> None:
+def test_other_layers_that_propagate_no_gradient(type_: str) -> None:
     bottom = ("a", "small") if type_ == "Crop" else ("a",)
     options = {"num_output": 3, "kernel_size": [3]} if type_ == "Convolution" else {}
     down = (False,) * len(bottom)

@@ -23,7 +23,7 @@ from tests.compiler.path_comparison import (
 )
 
 
-def test_crop_becomes_a_cut_that_needs_no_reference() -> None:
+def test_crop_becomes_a_slice_without_reference() -> None:
     layers = (
         conv("a", "data", 5),
         conv("b", "data", 7, 5),
@@ -58,11 +58,11 @@ def test_a_crop_of_the_whole_copies_nothing() -> None:
     first = net.forward(FEEDS)["crop"]
     copy = first.copy()
     net.forward(data=-FEEDS["data"])
-    assert np.array_equal(first, copy)  # the caller's own
+    assert np.array_equal(first, copy)  # owned by the caller
 
 
 @pytest.mark.parametrize("bottom", ["data", "a"])
-def test_a_slice_of_one_part_is_an_array_of_its_own(bottom: str) -> None:
+def test_a_slice_of_one_part_is_a_copy(bottom: str) -> None:
     """A layer in place may overwrite it."""
     net = net_of(
         conv("a", "data", 5),
@@ -75,7 +75,7 @@ def test_a_slice_of_one_part_is_an_array_of_its_own(bottom: str) -> None:
     np.testing.assert_array_equal(feeds["data"], FEEDS["data"])
 
 
-def test_slices_are_cut() -> None:
+def test_slices_become_static_slices() -> None:
     parts = LayerSpec("s", "Slice", ("a",), ("b", "c", "d"), {"axis": 1, "slice_point": [2, 7]})
     plan = check(conv("a", "data", 20), parts, in_place("ReLU", "b"), conv("e", "c", 4))
     assert plan.notes["lower_crop"] == ["s"]

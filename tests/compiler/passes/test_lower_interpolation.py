@@ -37,7 +37,7 @@ def up(name: str, bottom: str, channels: int, kernel: int = 4, stride: int = 2, 
 
 
 def head(channels: int = 5, **options: Any) -> tuple[LayerSpec, ...]:
-    """Scores upsampled, laid over a skip, and added to it."""
+    """Upsampled scores, aligned with a skip and added to it."""
     return (
         layer("pool", "Pooling", "data", kernel_size=2, stride=2),
         conv("score", "pool", channels, 1),
@@ -65,12 +65,12 @@ def test_a_bilinear_deconvolution_is_an_interpolation(
     feeds = {"data": normal(0, n, channels, height, width)}
     net = filled(spec_of(feeds["data"].shape, up("up", "data", channels, kernel, stride, pad=[pad])))
     plan = assert_same_outputs(net, feeds)
-    assert isinstance(does(plan, "up"), Interpolation) == (stride <= kernel)  # else no input reaches some outputs
+    assert isinstance(does(plan, "up"), Interpolation) == (stride <= kernel)  # otherwise some outputs have no input
     assert_same_gradients(net, feeds)
 
 
 @pytest.mark.parametrize("full", [False, True])
-def test_crop_and_sum_go_along(full: bool) -> None:
+def test_crop_and_sum_are_included(full: bool) -> None:
     feeds = {"data": normal(0, 2, 3, 17, 22)}
     net = filled(spec_of(feeds["data"].shape, *head(group=1 if full else 5)))
     if full:
@@ -83,7 +83,7 @@ def test_crop_and_sum_go_along(full: bool) -> None:
 
 
 @pytest.mark.parametrize("axis", [3, -1])
-def test_a_crop_of_the_columns_alone_goes_along(axis: int) -> None:
+def test_a_crop_of_the_columns_alone_is_included(axis: int) -> None:
     feeds = {"data": normal(0, 2, 3, 16, 22)}
     layers = (
         layer("pool", "Pooling", "data", kernel_size=2, stride=2),
@@ -98,7 +98,7 @@ def test_a_crop_of_the_columns_alone_goes_along(axis: int) -> None:
     assert_same_gradients(net, feeds)
 
 
-def test_a_skip_that_is_cropped_goes_along() -> None:
+def test_a_cropped_skip_is_included() -> None:
     """As in the FCN-16s and FCN-8s, whose skips are larger than the upsampled scores."""
     feeds = {"data": normal(0, 1, 3, 20, 24)}
     layers = (
@@ -137,14 +137,14 @@ def test_a_cropped_skip_that_others_read_stays() -> None:
         {"coeff": [1.0, -2.0]},
     ],
 )
-def test_other_sums_stay_by_themselves(changed: dict[str, Any]) -> None:
+def test_other_sums_stay(changed: dict[str, Any]) -> None:
     feeds = {"data": normal(0, 1, 3, 16, 16)}
     layers = (*head()[:-1], layer("fused", "Eltwise", ("cropped", "skip"), **changed))
     plan = assert_same_outputs(filled(spec_of(feeds["data"].shape, *layers)), feeds)
     assert does(plan, "up").layers == ("up", "cropped")
 
 
-def test_what_others_read_too_stays_by_itself() -> None:
+def test_values_with_other_readers_stay() -> None:
     feeds = {"data": normal(0, 1, 3, 16, 16)}
     net = filled(spec_of(feeds["data"].shape, *head(), layer("again", "Eltwise", ("up", "up"))))
     plan = assert_same_outputs(net, feeds)
@@ -160,7 +160,7 @@ def test_a_sum_with_itself() -> None:
     assert_same_outputs(filled(spec_of(feeds["data"].shape, *layers)), feeds)
 
 
-def test_a_crop_of_channels_is_no_window() -> None:
+def test_a_crop_of_channels_is_not_included() -> None:
     feeds = {"data": normal(0, 1, 5, 6, 7)}
     layers = (
         up("up", "data", 5),
@@ -200,8 +200,8 @@ CHANGES = [one_channel_differs, not_a_product, off_diagonal, all_zero, scaled]
 
 @pytest.mark.parametrize("group", [1, 5])
 @pytest.mark.parametrize("change", CHANGES)
-def test_weights_that_are_not_bilinear_any_more(change: Any, group: int) -> None:
-    """Seen from the values whenever they have changed, also after compilation."""
+def test_weights_that_are_no_longer_bilinear(change: Any, group: int) -> None:
+    """The values are checked whenever they have changed, also after compilation."""
     feeds = {"data": normal(0, 2, 3, 12, 14)}
     net = filled(spec_of(feeds["data"].shape, *head(group=group)))
     bilinear = np.zeros(net.params["up"][0].shape, np.float32)
@@ -279,14 +279,14 @@ def test_a_weight_that_begins_to_learn_after_compilation() -> None:
     assert_near(gradients[0], gradients[1], 1e-3)
 
 
-def test_nothing_of_it_without_deconvolutions() -> None:
+def test_without_deconvolutions_nothing_changes() -> None:
     feeds = {"data": normal(0, 1, 3, 12, 14)}
     net: Net = filled(spec_of(feeds["data"].shape, conv("a", "data", 4)))
     assert not plan_of(net, feeds).notes["lower_interpolation"]
 
 
 @pytest.mark.parametrize("bad", [np.nan, np.inf])
-def test_what_is_no_number_stays_in_its_place(bad: float) -> None:
+def test_values_that_are_not_finite_stay_in_their_place(bad: float) -> None:
     for where in ((0, 0), (0, 4), (4, 4), (2, 2)):
         feeds = {"data": normal(0, 1, 1, 5, 5)}
         feeds["data"][(0, 0, *where)] = bad

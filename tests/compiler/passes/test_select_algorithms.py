@@ -41,7 +41,7 @@ def test_the_algorithm_follows_from_the_cost_model(options: dict[str, Any], algo
 
 
 @pytest.mark.parametrize("channels", [3, 4, 16])
-def test_few_channels_are_read_as_the_caller_has_them(channels: int) -> None:
+def test_few_channels_are_read_in_the_callers_layout(channels: int) -> None:
     feeds = {"data": normal(0, 1, channels, 20, 20)}
     plan = assert_same_outputs(filled(spec_of(feeds["data"].shape, conv("a", "data", 32))), feeds)
     assert any(isinstance(each, ToBlocked) for each in plan.graph.operations) == (channels > 4)
@@ -51,8 +51,8 @@ def test_few_channels_are_read_as_the_caller_has_them(channels: int) -> None:
     ("options", "transposed"),
     [({"kernel_size": [3], "num_output": 16}, True), ({"kernel_size": [7], "num_output": 256}, False)],
 )
-def test_filters_are_transposed_for_backward_data_where_it_pays(options: dict[str, Any], transposed: bool) -> None:
-    """Not for weights such as fc6's, which are large compared with the picture."""
+def test_filters_are_transposed_for_backward_data_if_that_is_faster(options: dict[str, Any], transposed: bool) -> None:
+    """They are not for weights such as fc6's, which are large compared with the picture."""
     feeds = {"data": normal(0, 1, 64, 22, 22)}
     layers = layer("a", "Convolution", "data", **options), conv("b", "a", 8)
     net = filled(spec_of(feeds["data"].shape, *layers), phase="TRAIN")

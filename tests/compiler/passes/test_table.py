@@ -34,7 +34,7 @@ def test_the_compiler_runs_the_passes_of_the_mode_in_order(training: bool) -> No
     assert list(plan.notes) == [each.name for each in expected]
 
 
-def test_what_the_modes_leave_out() -> None:
+def test_passes_that_the_modes_leave_out() -> None:
     names = {each.name for each in PASSES}
     training = {each.name for each in passes_for("training")}
     assert names - {each.name for each in passes_for("inference")} == {"elide_padding"}

@@ -51,7 +51,7 @@ def test_pictures_of_a_pixel_or_a_row(shape: tuple[int, ...]) -> None:
     assert_same_gradients(filled(spec_of(shape, *layers)), feeds)
 
 
-def test_running_sums_grow_though_nobody_reads_what_was_normalised() -> None:
+def test_running_sums_grow_although_the_output_is_not_read() -> None:
     silence = LayerSpec("s", "Silence", ("n",))
     net = net_of(conv("a", "data", 20), layer("n", "BatchNorm", "a"), silence, conv("b", "a", 4), phase="TRAIN")
     before = net.params["n"][2].array.copy()

@@ -37,9 +37,9 @@ def blobs(correction: float = 1.0) -> dict[str, list[np.ndarray]]:
 def right(eps: float = 1e-5) -> np.ndarray:
     """scale · x̂ + bias, rectified."""
     y = np.einsum("oc,nchw->nohw", FILTER[:, :, 0, 0].astype(float), X)
-    lay = (slice(None), None, None)
-    y = (y - MEAN[lay]) / np.sqrt(VARIANCE.astype(float) + eps)[lay]
-    return np.maximum(y * SCALE[lay] + BIAS[lay], 0)
+    axes = (slice(None), None, None)
+    y = (y - MEAN[axes]) / np.sqrt(VARIANCE.astype(float) + eps)[axes]
+    return np.maximum(y * SCALE[axes] + BIAS[axes], 0)
 
 
 def write(folder: Path, options: str = "", top: str = "bn", param: str = "", correction: float = 1.0) -> list[Path]:
@@ -107,8 +107,8 @@ def test_a_solver_s_net_has_to_say_that_it_scales(tmp_path: Path) -> None:
     (tmp_path / "solver.prototxt").write_text(
         'net: "net.prototxt" base_lr: 0.1 lr_policy: "fixed" weights: "w.caffemodel"'
     )
-    told = r"w\.caffemodel: holds 5 blobs for layer 'bn' \(BatchNorm\), which takes 3; .*`scale_bias: true`"
-    with pytest.raises(ShapeError, match=told):
+    message = r"w\.caffemodel: holds 5 blobs for layer 'bn' \(BatchNorm\), which takes 3; .*`scale_bias: true`"
+    with pytest.raises(ShapeError, match=message):
         fcnlite.solver.load(tmp_path / "solver.prototxt")
     source.write_text(source.read_text().replace("batch_norm_param {", "batch_norm_param { scale_bias: true"))
     net = fcnlite.solver.load(tmp_path / "solver.prototxt").net

@@ -85,8 +85,8 @@ def test_what_is_assumed_is_warned_of_once_and_what_is_given_is_not(tmp_path: Pa
     paths = files(tmp_path, DEPLOY % 3 + SCORE % "data")
     with pytest.warns(UserWarning) as caught:
         net = fcnlite.load(*paths)
-    (told,) = (str(each.message) for each in caught)
-    assert "BGR, mean 104.007, 116.669, 122.679, scale 1 (assumed: ImageNet's mean" in told and "mean=" in told
+    (warning,) = (str(each.message) for each in caught)
+    assert "BGR, mean 104.007, 116.669, 122.679, scale 1 (assumed: ImageNet's mean" in warning and "mean=" in warning
     net.save(tmp_path / "net.h5")
     with warnings.catch_warnings():
         warnings.simplefilter("error")

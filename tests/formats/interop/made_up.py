@@ -11,7 +11,7 @@ from fcnlite.net import Net
 WIDTH = 1 / 32
 CLASSES = 7
 SIDE = 64
-"""Of the pictures that these classifiers take, 2×2 on pool5, so that transposed places show."""
+"""The side of the classifiers' pictures: 2×2 on pool5, so that transposed places are noticed."""
 
 
 def vgg16(seed: int = 0) -> dict[str, list[Array]]:

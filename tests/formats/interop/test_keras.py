@@ -27,7 +27,7 @@ LAYOUTS: dict[str, Callable[[str, str], str]] = {
 
 
 def as_keras(name: str, weight: Array, pool5: int = 16) -> Array:
-    """A kernel in Keras' order, by its definition: H×W×I×O, and I×O where I runs over H×W×C."""
+    """A weight in Keras' order, by its definition: H×W×I×O, or I×O where I runs over H×W×C."""
     if name.startswith("conv"):
         outputs, inputs, height, width = weight.shape
         kernel = np.empty((height, width, inputs, outputs), np.float32)

@@ -155,8 +155,8 @@ def test_names_that_meet_stay_apart(tmp_path: Path) -> None:
 
 def test_shared_parameters_are_there_once(tmp_path: Path) -> None:
     param = (ParamSpec("w"), ParamSpec("b"))
-    twin = LayerSpec("twin", "Convolution", ("conv",), ("twin",), CONV.options, param)
-    model = saved(net_of(DATA, replace(CONV, param=param), twin), tmp_path)
+    shared = LayerSpec("shared", "Convolution", ("conv",), ("shared",), CONV.options, param)
+    model = saved(net_of(DATA, replace(CONV, param=param), shared), tmp_path)
     assert [each.name for each in model.graph.initializer] == ["conv[0]", "conv[1]"]
 
 

@@ -188,7 +188,7 @@ DAMAGED = {
     "offsets swapped": one(offsets=[8, 0]),
     "one offset": one(offsets=[0]),
     "a hole": one(offsets=[4, 12], content=bytes(12)),
-    "bytes behind": one(content=bytes(9)),
+    "trailing bytes": one(content=bytes(9)),
     "shape contradicts": one(shape=[3]),
     "dtype no text": one(dtype=4),
     "overlap": packed(
