@@ -103,7 +103,7 @@ def test_the_doctor_s_advice_for_a_skip_works_too() -> None:
     spec = skip_below(100, 7)
     (found,) = [each for each in crops.check(Net(without_shapes(spec))) if each.id == "crop-impossible"]
     assert "'conv1'" not in found.mend
-    assert_right(mended(spec, "crop", found.mend))
+    assert_right(corrected(spec, "crop", found.mend))
 
 
 def test_computed_offsets_have_the_same_remedies() -> None:
