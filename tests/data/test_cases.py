@@ -41,7 +41,7 @@ def test_two_threads_get_the_label_maps_of_one(users: Path) -> None:
 
 
 def made(users: Path, name: str, folder: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """What the case's make.py writes, in `folder`."""
+    """Run the case's make.py in `folder`."""
     monkeypatch.chdir(folder)
     script = folder / "make.py"
     script.write_text((users / name / "make.py").read_text())

@@ -1,4 +1,4 @@
-"""What forward keeps for backward: blobs in full, by name, where a wide pad lets it compute equal rows once."""
+"""Blobs that `keep` names are kept in full, where a wide pad lets forward compute equal rows once."""
 
 from __future__ import annotations
 

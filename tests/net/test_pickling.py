@@ -1,4 +1,4 @@
-"""What is public can be pickled and copied, and does the same afterwards; or it says why not."""
+"""Public objects can be pickled and copied and behave the same afterwards, or raise an error with the reason."""
 
 from __future__ import annotations
 

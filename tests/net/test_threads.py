@@ -62,7 +62,7 @@ def normalized(path: str) -> Net:
 
 
 def together(calls: Sequence[Callable[[], T]]) -> list[T]:
-    """What each call returns, all begun at once on threads of their own."""
+    """The results of concurrent calls, each on its own thread."""
     begin = threading.Barrier(len(calls))
 
     def run(call: Callable[[], T]) -> T:
@@ -78,7 +78,7 @@ def scores(net: Net) -> list[bytes]:
 
 
 @pytest.mark.parametrize("path", PATHS)
-def test_threads_that_call_one_net_get_what_one_thread_gets(path: str) -> None:
+def test_threads_that_share_a_net_get_the_results_of_one_thread(path: str) -> None:
     net = small(path)
     alone = scores(net)
     for found in together([lambda: [each for _ in range(3) for each in scores(net)]] * 4):
@@ -86,7 +86,7 @@ def test_threads_that_call_one_net_get_what_one_thread_gets(path: str) -> None:
 
 
 @pytest.mark.parametrize("path", PATHS)
-def test_threads_that_call_one_segmenter_get_what_one_thread_gets(path: str) -> None:
+def test_threads_that_share_a_segmenter_get_the_results_of_one_thread(path: str) -> None:
     segment = Segmenter(small(path))
     images = [RNG.integers(0, 256, (40, 48 + 8 * i, 3), np.uint8) for i in range(6)]
     alone = [segment(each).tobytes() for each in images]
@@ -96,7 +96,7 @@ def test_threads_that_call_one_segmenter_get_what_one_thread_gets(path: str) -> 
 
 
 @pytest.mark.parametrize("path", PATHS)
-def test_nets_that_share_parameters_compute_at_once_what_one_computes(path: str) -> None:
+def test_nets_that_share_parameters_compute_the_same_concurrently(path: str) -> None:
     net = small(path)
     alone = scores(net)
     for _ in range(3):  # the parameters change between, so that all threads prepare them again
