@@ -1,4 +1,4 @@
-"""What this installation runs on."""
+"""The versions, processor and threads of this installation."""
 
 from __future__ import annotations
 

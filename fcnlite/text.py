@@ -35,7 +35,7 @@ def html_table(title: str, lines: Sequence[Sequence[str]], sides: str) -> str:
 
 
 def classes_in_words(names: Sequence[str]) -> str:
-    """How many there are, and what the first are called: "11 classes (sky, building, ...)"."""
+    """The number of items and the first names: "11 classes (sky, building, ...)"."""
     more = ", ..." if len(names) > _MOST_CLASSES else ""
     return f"{len(names)} classes ({', '.join(map(short, names[:_MOST_CLASSES]))}{more})"
 
