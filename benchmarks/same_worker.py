@@ -168,7 +168,8 @@ def zoo_net(found: Digests, name: str, path: str, width: float, sizes: Iterable[
 def gradient(net: Any, inputs: Mapping[str, Any], blob: str) -> dict[str, Any]:
     """The losses' gradient with respect to a blob that is not an input.
 
-    Where `keep=True` does not keep the blob in full, versions before the argument `keep=[blob]` repeated the pass.
+    Where `keep=True` does not keep the blob in full, versions before the argument `keep=[blob]` repeated the pass with
+    all blobs in full.
     """
     iteration = net.iteration
     net.forward(inputs, keep=True)
@@ -176,7 +177,7 @@ def gradient(net: Any, inputs: Mapping[str, Any], blob: str) -> dict[str, Any]:
         net.backward(wrt=[blob])
     except fcnlite.FcnliteError:
         net.iteration = iteration
-        net.forward(inputs, keep=[blob])
+        net.forward(inputs, keep=list(net.blobs))
         net.backward(wrt=[blob])
     return {blob: net.grads[blob]}
 

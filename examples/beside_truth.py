@@ -1,8 +1,8 @@
-"""Show a picture, its truth, a net's prediction and the errors side by side; print the mean IU.
+"""Show a picture, the ground truth, a net's prediction and its errors side by side, and print the mean IU.
 
     python examples/beside_truth.py weights.h5 picture.png truth.png sheet.png
 
-The truth is a label map: a PNG whose pixels are class numbers, 255 for those that do not count.
+The ground truth is a label map: a PNG whose pixels are class numbers, or 255 for pixels that do not count.
 """
 
 from __future__ import annotations

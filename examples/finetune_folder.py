@@ -1,9 +1,9 @@
-"""Fine-tune a trained net on your own folder of pictures: new classes on existing features.
+"""Fine-tune a trained net on a folder of your own pictures: learn new classes on existing features.
 
     python examples/finetune_folder.py weights.h5 photos mine.h5
 
-`photos` holds images/ and labels/ as `--data folder` expects. The command does it with checkpoints, curves and a
-report, if weights.h5 has one of the models, such as lite-fcn8s at a quarter of its width:
+`photos` has the folders images/ and labels/ that `--data folder` expects. The train command does the same with
+checkpoints, curves and a report. It needs the model and width of weights.h5, here lite-fcn8s at a quarter of its width:
 
     python -m fcnlite.train --init weights.h5 --model lite-fcn8s --width 0.25 --data folder --root photos \\
         --solver AdamW --base-lr 3e-4 --lr-policy poly --power 1 --weight-decay 0.01 --iterations 500 \\
@@ -24,15 +24,15 @@ def main(arguments: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter, allow_abbrev=False
     )
-    parser.add_argument("weights", help="the net to start from: one of the zoo's on VGG-16's trunk, or a lite one")
-    parser.add_argument("folder", help="pictures and labels to learn from")
+    parser.add_argument("weights", help="initial weights: of a VGG-16 or lite net of the zoo")
+    parser.add_argument("folder", help="the folder with pictures and labels")
     parser.add_argument("out", help="the weight file to write")
     parser.add_argument("--iterations", type=int, default=500)
     parser.add_argument("--crop", type=int, nargs=2, default=[240, 320], metavar=("HEIGHT", "WIDTH"))
     given = parser.parse_args(arguments)
     train, val = (data.open("folder", given.folder, split) for split in ("train", "val"))
 
-    # The same net for other classes: weights are taken if name and shape agree; new scores start at zero.
+    # The same net for other classes: copies the weights with equal names and shapes; new score layers start at zero.
     trained = fcnlite.load(given.weights)
     width = trained.params["conv1_1"][0].shape[0] / 64
     name, count = trained.spec.name, len(train.classes)
@@ -51,7 +51,7 @@ def main(arguments: list[str] | None = None) -> None:
         if iteration % 20 == 0:
             print(f"iteration {iteration}: loss {loss:.4f}", flush=True)
     net.save(given.out)
-    print(f"mean IU on the {len(val)} pictures kept aside: {evaluate(net.share('TEST'), val).mean_iu:.3f}")
+    print(f"mean IU on the {len(val)} validation pictures: {evaluate(net.share('TEST'), val).mean_iu:.3f}")
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""The engine layer by layer: describe a small net, run it forward and backward, and check one gradient by hand.
+"""The engine layer by layer: build a small net, run it forward and backward, and check one gradient numerically.
 
 python examples/layer_by_layer.py
 """
@@ -17,14 +17,14 @@ def main() -> None:
     rng = np.random.default_rng(0)
     x = rng.normal(size=(1, 3, 12, 16))  # N×C×H×W
 
-    # A single layer: `forward` returns the tops and stores in `run` the values that `backward` needs.
+    # A single layer: `forward` returns the tops, and stores in `run` what `backward` needs.
     pool = create(LayerSpec("pool", "Pooling", ("x",), ("y",), {"pool": "MAX", "kernel_size": 2, "stride": 2}), "TRAIN")
     run = ForwardRun(params=[])
     (y,) = pool.forward([x], run)
     (dx,) = pool.backward([np.ones_like(y)], run.backward(pool, [x], [y]))
     print(f"{pool.type}: {x.shape} → {y.shape}; {np.count_nonzero(dx)} of {dx.size} inputs got a gradient")
 
-    # A net is a list of layers, as data. It takes pictures of any size.
+    # A net is a list of layers, described as data. It runs on pictures of any size.
     net_of = Builder("tiny")
     data, label = net_of.input("data", 1, 3, 32, 32), net_of.input("label", 1, 1, 32, 32)
     conv = net_of.relu("relu", net_of.convolution("conv", data, 8, 3, pad=1, weight_filler={"type": "msra"}))

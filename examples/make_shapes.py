@@ -1,9 +1,9 @@
-"""Write examples/shapes.png and examples/shapes_truth.png, the first picture of `make demo`.
+"""Write examples/shapes.png and examples/shapes_truth.png, the first picture of `make demo` and its labels.
 
     python examples/make_shapes.py [FOLDER]
 
-It is a generated scene of 480×320 pixels that no net was trained on. weights/shapes-fcn8s.h5 has a mean IU of 0.937 on
-it, the one nearest to the median (0.935) of the first 100 scenes of the test split: it shows how the net usually does.
+The picture is a generated scene of 480×320 pixels from the test split. On it, weights/shapes-fcn8s.h5 has a mean IU of
+0.937, the closest to the median (0.935) of the first 100 scenes, so that it shows the net's typical quality.
 """
 
 from __future__ import annotations

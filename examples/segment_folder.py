@@ -1,8 +1,8 @@
-"""Segment every picture of a folder: label maps, overlays, and a table of the area of each class.
+"""Segment every picture of a folder: write label maps, overlays, and a table of the area of each class.
 
     python examples/segment_folder.py weights.h5 holiday segmented
 
-The table goes to segmented/shares.csv: a row for each picture, a column for each class.
+The table, segmented/shares.csv, has a row for each picture and a column for each class.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from fcnlite.errors import FcnliteError
 
 
 def main(weights: str, folder: str, out: str) -> None:
-    segment = Segmenter(weights)  # reads the weights once; pictures may have different sizes
+    segment = Segmenter(weights)  # reads the weights once; pictures may differ in size
     target = Path(out)
     target.mkdir(parents=True, exist_ok=True)
     with (target / "shares.csv").open("w", newline="", encoding="utf-8") as stream:
@@ -27,7 +27,7 @@ def main(weights: str, folder: str, out: str) -> None:
         table.writerow(["picture", *segment.classes])
         for path in sorted(each for each in Path(folder).iterdir() if each.suffix.lower() in SUFFIXES):
             try:
-                image = read_image(path)  # H×W×3 uint8, upright as the camera was held
+                image = read_image(path)  # H×W×3 uint8, rotated as the camera was held
                 labels = segment(image)  # H×W uint8: the class of every pixel
             except FcnliteError as error:
                 print(f"skipped: {error}", file=sys.stderr)

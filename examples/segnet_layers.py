@@ -1,6 +1,6 @@
-"""Two custom layers: SegNet's BN and Upsample, which exist only in forks of Caffe.
+"""Two custom layers: SegNet's BN and Upsample, which forks of Caffe have but Caffe does not.
 
-Importing this file makes their types known; then `fcnlite.load("segnet.prototxt", "segnet.caffemodel")` works.
+Importing this file registers their types; then `fcnlite.load("segnet.prototxt", "segnet.caffemodel")` works.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from fcnlite.layers import Layer, ParamShape, Run, register
 
 @dataclass(frozen=True)
 class BNOptions:
-    """`bn_param { ... }` by name and default."""
+    """The options in `bn_param { ... }` and their defaults."""
 
     scale_filler: Filler = Filler(value=1.0)
     shift_filler: Filler = Filler()
@@ -29,7 +29,7 @@ class BNOptions:
 class BN(Layer):
     """y = scale · x̂ + shift for each channel; x̂ is x in mode INFERENCE, (x − mean) / √(var + ε) of the batch in LEARN.
 
-    The files of trained SegNets are of mode INFERENCE: their scale and shift hold the statistics already.
+    The files of trained SegNets use mode INFERENCE: their scale and shift include the statistics.
     """
 
     type = "BN"
@@ -62,7 +62,7 @@ class BN(Layer):
 
 @dataclass(frozen=True)
 class UpsampleOptions:
-    """`upsample_param { ... }`: a factor, or the size itself."""
+    """The options in `upsample_param { ... }`: a factor, or the size of the top."""
 
     scale: int = 2
     upsample_h: int | None = None
@@ -71,7 +71,7 @@ class UpsampleOptions:
 
 @register
 class Upsample(Layer):
-    """Max unpooling: puts each x where the pooling found it; zero elsewhere.
+    """Max unpooling: writes each x to the position of its maximum in the pooling's bottom; the rest is zero.
 
     Bottoms: x, N×C×H×W, and the mask top of the pooling, the index of each maximum in its plane of H'×W'.
     """

@@ -1,4 +1,4 @@
-"""Threads and limits."""
+"""The number of threads, and limits on memory."""
 
 from __future__ import annotations
 
@@ -13,17 +13,18 @@ from typing import Any, SupportsIndex
 from fcnlite.errors import FcnliteError
 
 SCRATCH_BYTES = 64 << 20
-"""The most scratch memory that one layer takes in addition to its blobs (im2col's columns)."""
+"""The most scratch memory that one layer uses in addition to its blobs (the columns of im2col)."""
 
 PARAMETER_BYTES = 8 << 30
-"""The most memory that one parameter may take; an untrusted description may request any size."""
+"""The largest size of a parameter: an untrusted description may ask for any size."""
 
 BLOB_BYTES = 64 << 30
-"""The most memory that one blob may take, for the same reason."""
+"""The largest size of a blob, for the same reason."""
 
 MOST_THREADS = 1024
-"""The most threads: more than any machine can use. Each needs its own scratch memory, and OpenMP aborts a process for
-which it cannot create threads. The limit does not depend on the cores, so that a run can be resumed on any machine.
+"""The largest number of threads. Each needs scratch memory, and OpenMP ends the process if it cannot start them.
+
+The limit does not depend on this machine's cores, because a resumed run keeps its number of threads on any machine.
 """
 
 _threads: int | None = None
@@ -31,16 +32,16 @@ _forked = False
 
 
 def available_threads() -> int:
-    """Cores that this process may use."""
+    """The number of cores that this process may use."""
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1
 
 
 def num_threads() -> int:
-    """The number of threads of fcnlite's kernels: `set_num_threads`, else OMP_NUM_THREADS, else all cores.
+    """The number of threads that fcnlite uses: that of `set_num_threads`, else OMP_NUM_THREADS, else all cores.
 
-    Raises `FcnliteError` if OMP_NUM_THREADS is not a number of threads.
+    Raises `FcnliteError` if OMP_NUM_THREADS is not a valid number of threads.
     """
     if _threads is not None:
         return _threads
@@ -49,21 +50,21 @@ def num_threads() -> int:
 
 
 def _parsed(asked: str) -> int:
-    """The number in OMP_NUM_THREADS; the first of a list, whose others are for nested loops, which we do not have."""
+    """The number of threads in OMP_NUM_THREADS. Of a list, which is for nested loops, the first number counts."""
     found = re.fullmatch(r"([0-9]{1,9})\s*(,\s*[0-9]+\s*)*", asked)
     if found and 1 <= int(found[1]) <= MOST_THREADS:
         return int(found[1])
     raise FcnliteError(
-        f"OMP_NUM_THREADS is {asked!r}; expected a number of threads from 1 to {MOST_THREADS}, or a list of them, of "
-        "which the first counts: correct it, or unset it for all cores."
+        f"OMP_NUM_THREADS is {asked!r}; expected a number of threads from 1 to {MOST_THREADS}, or a list of numbers, "
+        "of which the first counts: correct it, or unset it for all cores."
     )
 
 
 def set_num_threads(threads: SupportsIndex) -> None:
-    """Use `threads` threads in our kernels and in the BLAS libraries.
+    """Use `threads` threads in fcnlite's kernels and in the BLAS libraries.
 
-    Raises ValueError unless `threads` is a whole number from 1 to `MOST_THREADS`. A forked child computes with one
-    thread and cannot have more: it does not have its parent's threads, and would wait for them forever.
+    A forked child process can use only one: it would wait forever for its parent's threads, which it does not have.
+    Raises ValueError unless `threads` is a whole number from 1 to `MOST_THREADS`, and in a forked child unless it is 1.
     """
     global _threads
     try:
@@ -74,19 +75,19 @@ def set_num_threads(threads: SupportsIndex) -> None:
         raise ValueError(f"set_num_threads({threads!r}): expected 1 to {MOST_THREADS} threads.")
     if _forked and asked > 1:
         raise ValueError(
-            f"set_num_threads({threads!r}): this process was forked, and can compute with 1 thread only; have "
-            'multiprocessing start it by "spawn" for more.'
+            f"set_num_threads({threads!r}): this process was forked and can use only 1 thread; for more, start it with "
+            'the "spawn" method of multiprocessing.'
         )
     _threads = asked
     limit_blas(asked)
 
 
 def limit_blas(threads: int) -> Callable[[], None]:
-    """Set the BLAS libraries to `threads` threads. The returned function restores the number before, or sets the one
-    that `set_num_threads` has set since.
+    """Set the BLAS libraries to `threads` threads.
 
-    threadpoolctl lets only the first thread that calls it change the number, and ignores others while that one lives.
-    So one thread of ours makes all calls.
+    Returns a function that restores the previous number, or the number of a `set_num_threads` that was called since.
+    A thread of its own makes all changes, since threadpoolctl obeys only the first thread that makes one, for as long
+    as that lives.
     """
     before = _threads
     limits = _switcher().submit(lambda: blas().limit(limits=threads, user_api="blas")).result()
@@ -102,8 +103,8 @@ def limit_blas(threads: int) -> Callable[[], None]:
 
 @functools.cache
 def blas() -> Any:
-    """The controller of all BLAS libraries' threads. Kept, since making one takes ten times as long as a switch."""
-    # A controller knows only the libraries that are loaded when it is made.
+    """The controller of the BLAS libraries' threads; cached, since making one takes as long as ten switches."""
+    # A controller knows only the libraries that are loaded when it is created.
     import numpy  # noqa: F401
     from threadpoolctl import ThreadpoolController
 
@@ -111,7 +112,7 @@ def blas() -> Any:
 
 
 def forget_blas() -> None:
-    """Find the BLAS libraries again after one was loaded, and apply the number of threads that was set."""
+    """Search for BLAS libraries again, after one was loaded, and give it the number of threads that was set."""
     blas.cache_clear()
     if _threads is not None:
         limit_blas(_threads)
@@ -123,7 +124,7 @@ def _switcher() -> ThreadPoolExecutor:
 
 
 def _after_fork() -> None:
-    """Use one thread in a forked child, which has neither our thread nor those of the kernels."""
+    """Use one thread in a forked child, which has neither the switching thread nor the kernels' threads."""
     global _threads, _forked
     _threads, _forked = 1, True
     _switcher.cache_clear()

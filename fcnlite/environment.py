@@ -1,4 +1,4 @@
-"""The versions, processor and threads of this installation."""
+"""The configuration of this installation."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from fcnlite._version import __version__
 
 
 def show_config() -> str:
-    """Print and return versions, threads and BLAS libraries, one a line.
+    """Print and return versions, threads, instruction set and BLAS libraries, one on each line.
 
-    Raises `FcnliteError` where FCNLITE_ISA or OMP_NUM_THREADS asks for what there is not.
+    Raises `FcnliteError` if FCNLITE_ISA or OMP_NUM_THREADS has an unsupported value.
     """
     lines = [
         f"fcnlite {__version__}, Python {platform.python_version()}, NumPy {np.__version__}",

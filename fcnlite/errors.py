@@ -1,7 +1,7 @@
-"""The exceptions of fcnlite.
+"""Exceptions, and similar names for their messages.
 
-Every message is one sentence that a user can act on: it names the file, layer or option, what was found,
-what was expected, and how to correct it. Commands print it and exit with status 1.
+Every message is one sentence that a user can act on: it names the file, layer or option, what was found, what was
+expected, and how to correct it. Commands print it and exit with status 1.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from collections.abc import Iterable
 
 
 class FcnliteError(Exception):
-    """Base of everything that fcnlite raises for bad input."""
+    """Base class of the exceptions that fcnlite raises for invalid input."""
 
 
 class FileError(FcnliteError):
@@ -20,7 +20,7 @@ class FileError(FcnliteError):
 
 
 class SpecError(FcnliteError):
-    """A network or solver description is wrong: an unknown type or option, a blob that no layer makes."""
+    """A network or solver description is invalid: an unknown type or option, a blob that no layer computes."""
 
 
 class ShapeError(FcnliteError):
@@ -28,42 +28,42 @@ class ShapeError(FcnliteError):
 
 
 class DataError(FcnliteError):
-    """Images or labels are not usable: values out of range, sizes that differ, nothing found."""
+    """Pictures or labels are unusable: values out of range, different sizes, no files."""
 
 
 class GradientError(FcnliteError):
-    """A layer's backward does not fit its forward."""
+    """A layer's backward does not compute the gradient of its forward."""
 
 
 class TrainingError(FcnliteError):
-    """Training cannot start or continue: a run folder in use, a resume that does not fit, NaN in the loss."""
+    """Training cannot start or continue: a run folder in use, different options at resuming, NaN in the loss."""
 
 
 class UnknownNameError(SpecError, KeyError):
-    """A mapping does not hold this name; a `KeyError` too, as for any mapping."""
+    """A mapping has no such name. It is a `KeyError` too, as for any mapping."""
 
     def __str__(self) -> str:
-        return str(self.args[0])  # KeyError's would be its repr
+        return str(self.args[0])  # str() of a KeyError is the repr of its argument
 
 
 _LONG = 60
-"""The most characters of a name to show."""
+"""The number of characters of a name that messages show."""
 
 
 _LEAST = 0.5
 _BELOW_BEST = 0.25
-"""The least similarity of names to suggest, from 0 to 1, and the most by which it may be below the best."""
+"""The least similarity of a suggested name, from 0 to 1, and its largest distance from the best one."""
 
 
 def near(name: str, known: Iterable[str], most: int = 3) -> list[str]:
-    """The known names that are similar to `name`, closest first.
+    """The known names that are similar to `name`, the most similar first.
 
     Case and punctuation do not count, and names that share words are similar: FCN-8s and voc-fcn8s.
     """
     likeness = {each: _likeness(name[:_LONG], each) for each in sorted(set(known))}
     best = max(likeness.values(), default=0.0)
     found = [each for each, value in likeness.items() if value >= max(_LEAST, best - _BELOW_BEST)]
-    if best == 1:  # equal except for case and punctuation
+    if best == 1:  # equal apart from case and punctuation
         found = [each for each in found if likeness[each] == 1]
     return sorted(found, key=lambda each: -likeness[each])[:most]
 
@@ -85,13 +85,13 @@ def _likeness(name: str, known: str) -> float:
 
 
 def _words(name: str) -> tuple[str, frozenset[str]]:
-    """The letters and digits of a name in lower case, and its words: numbers separate from letters."""
+    """The letters and digits of a name in lower case, and its words; a number is a word of its own."""
     lower = name.lower()
     return re.sub("[^a-z0-9]", "", lower), frozenset(re.findall("[a-z]+|[0-9]+", lower))
 
 
 def nearest(name: str, known: Iterable[str], shown: int = 12) -> str:
-    """The tail of an "unknown name" message: the closest known names, or the first `shown` of them."""
+    """The end of a message about an unknown name: similar known names, or the first `shown` of all."""
     names = sorted({each if len(each) <= _LONG else each[:_LONG] + "..." for each in known})
     close = near(name, names)
     if close:

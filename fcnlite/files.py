@@ -1,4 +1,4 @@
-"""Reads files, and writes them completely or not at all."""
+"""Read and write files: writes are atomic, and every failure is a `FileError`."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ from fcnlite.errors import FileError
 
 @contextmanager
 def atomic_write(path: str | os.PathLike[str]) -> Iterator[Path]:
-    """Yield a temporary path in the folder of `path`; rename it to `path` if the block succeeds.
+    """Yield a temporary path in the folder of `path`, and rename it to `path` when the block ends without an error.
 
-    A reader sees the old file or the new one, never a part, even after a crash (the data are synced before the
-    rename). An `OSError` (a full disk, a missing or forbidden folder) becomes a `FileError`; the temporary file is
-    removed, and an earlier file at `path` is unchanged.
+    A reader sees the old file or the complete new one, even after a crash, because the data are synced before the
+    rename. An error removes the temporary file and leaves an old file unchanged. An `OSError`, such as a full disk or a
+    missing folder, becomes a `FileError`.
     """
     target = Path(path)
     temporary: Path | None = None
@@ -41,7 +41,7 @@ def atomic_write(path: str | os.PathLike[str]) -> Iterator[Path]:
         temporary.replace(target)
     except OSError as error:
         reason = error.strerror or str(error)
-        message = f"{target}: cannot be written ({reason}); an earlier file there is unchanged."
+        message = f"{target}: cannot be written ({reason}); the file that was there before, if any, is unchanged."
         raise FileError(message) from error
     finally:
         if temporary is not None:
@@ -49,12 +49,12 @@ def atomic_write(path: str | os.PathLike[str]) -> Iterator[Path]:
 
 
 def remove_leftovers(path: str | os.PathLike[str]) -> None:
-    """Remove the temporary files of killed writes to `path`. No other process may be writing it.
+    """Remove the temporary files of writes to `path` that were killed. The caller must be the only writer of `path`.
 
-    Raises `FileError` for a file that cannot be removed.
+    Raises `FileError` if one cannot be removed.
     """
     target = Path(path)
-    # The names that mkstemp makes from the prefix and suffix of atomic_write.
+    # The names that mkstemp makes from the prefix and suffix in atomic_write.
     leftover = re.compile(rf"\.{re.escape(target.name)}\.[a-z0-9_]{{8}}{re.escape(target.suffix)}")
     try:
         with os.scandir(target.parent) as entries:
@@ -73,7 +73,7 @@ def _umask() -> int:
 
 @contextmanager
 def reading(path: str | os.PathLike[str], buffering: int = -1) -> Iterator[BinaryIO]:
-    """The open file. Raises `FileError` if it is missing or unreadable, also later in the block."""
+    """Open a file for reading. Raises `FileError` if it is missing or unreadable, also later in the block."""
     try:
         with Path(path).open("rb", buffering) as stream:
             yield stream
@@ -86,7 +86,7 @@ def reading(path: str | os.PathLike[str], buffering: int = -1) -> Iterator[Binar
 
 
 def _is_name(path: str | os.PathLike[str]) -> bool:
-    """Whether this can be the name of a file: without NUL bytes and halves of surrogate pairs."""
+    """Whether a path is valid: without NUL bytes and unpaired surrogates."""
     try:
         return b"\0" not in os.fsencode(path)
     except ValueError:
@@ -94,13 +94,13 @@ def _is_name(path: str | os.PathLike[str]) -> bool:
 
 
 def read_bytes(path: str | os.PathLike[str]) -> bytes:
-    """The content of `path`. Raises `FileError` for a missing or unreadable file."""
+    """The content of `path`. Raises `FileError` if it is missing or unreadable."""
     with reading(path) as stream:
         return stream.read()
 
 
 def read_text(path: str | os.PathLike[str]) -> str:
-    """The UTF-8 text of `path`, without a byte-order mark. Raises `FileError` if it cannot be read as such."""
+    """The text of `path`, without a byte-order mark. Raises `FileError` if it is missing, unreadable or binary."""
     try:
         return read_bytes(path).decode("utf-8-sig")
     except UnicodeDecodeError as error:
@@ -108,9 +108,9 @@ def read_text(path: str | os.PathLike[str]) -> str:
 
 
 def beside(path: str | os.PathLike[str], name: str) -> Path:
-    """The file `name` that the file `path` refers to: in the same folder, or else in the working directory.
+    """The path of the file `name`, which the file `path` names: in the same folder, else in the working directory.
 
-    Raises `FileError` if it is in neither.
+    Raises `FileError` if neither exists.
     """
     candidates = [Path(path).parent / name, Path(name)]
     for candidate in candidates:
@@ -120,24 +120,24 @@ def beside(path: str | os.PathLike[str], name: str) -> Path:
 
 
 def cannot_read(path: str | os.PathLike[str], error: OSError) -> FileError:
-    """The `FileError` that says why `path` cannot be read."""
+    """A `FileError` that says why `path` cannot be read."""
     if isinstance(error, FileNotFoundError):
         return FileError(f"{path}: no such file; check the path.")
     return FileError(f"{path}: cannot be read ({error.strerror or error}).")
 
 
 def _no_name(path: str | os.PathLike[str], error: ValueError) -> FileError:
-    """The error for a path with a NUL byte or half a surrogate pair, which a malicious file can contain."""
+    """A `FileError` for an invalid path, which an untrusted file may contain."""
     return FileError(f"{str(path)!r}: cannot be the name of a file ({error}).")
 
 
 def release(array: Array) -> None:
-    """Release the memory of an array that is mapped from a file; a later read gets it from the file again.
+    """Release the memory of an array that is mapped from a file; the next access reads it from the file again.
 
     Does nothing for other arrays.
     """
     base: Any = array
-    writeable = False  # whether the array or one that it views is writable, and so may differ from the file
+    writeable = False  # whether the array, or one that it is a view of, may differ from the file
     while isinstance(base, np.ndarray):
         writeable = writeable or base.flags.writeable
         base = base.base

@@ -1,4 +1,4 @@
-"""`fcnlite.load`: nets from files, their weights and their preprocessing."""
+"""`fcnlite.load`: a net from files, with its weights and its preprocessing."""
 
 from __future__ import annotations
 
@@ -43,19 +43,19 @@ def load(
 ) -> Net:
     """A net from a weight file of fcnlite (.h5), or from a prototxt with or without weights; see `Net` for its options.
 
-    `net.info.preprocessing` says how the net takes pictures, and `str` of it also where that is recorded. `mean` (one
+    `net.info.preprocessing` says how the net takes pictures; its `str` also says where that was found. `mean` (one
     number, one for each channel in the order of the net's input, or a binaryproto or .npy file), `scale` and `order`
-    ("BGR", "RGB") set it. Otherwise the weight file or the description's data layer determines it. If the description
-    comes with weights and neither says, the likeliest preprocessing is assumed, with a warning.
+    ("BGR", "RGB") set it. Otherwise the weight file or the description's data layer determines it. If a prototxt comes
+    with weights, but neither determines it, the likeliest preprocessing is assumed, with a warning.
 
     The prototxt may be written for any version of Caffe. `weights` may be a caffemodel of any version, a
-    `.caffemodel.h5` or a weight file of fcnlite; without it the parameters start by their fillers. Weights are matched
-    by layer name; a net whose inputs have no described size takes them at its first forward. BatchNorm of NVIDIA's
-    Caffe also scales: with its weights the net gets a Scale behind each BatchNorm.
+    `.caffemodel.h5` or a weight file of fcnlite; without it the parameters get their initial values from their fillers.
+    Weights are matched by layer name; a net whose description lacks input sizes gets them at its first forward. The
+    BatchNorm of NVIDIA's Caffe also scales; with such weights the net gets a Scale after each BatchNorm.
 
     Raises `FileError` for a file that cannot be read, `SpecError` for an invalid description, `ShapeError` if a weight
-    does not fit its layer or the weights hold too many for a layer. Warns of layers without weights, of weights without
-    a layer, of layers of unknown types, of assumed preprocessing, and of upsampling that starts at zero.
+    does not fit its layer or a layer has fewer parameters than weights. Warns of layers without weights, of weights
+    without a layer, of layers of unknown types, of assumed preprocessing, and of upsampling whose weights are zero.
     """
     if storage.is_weight_file(source):
         content = storage.load(source)
@@ -64,7 +64,7 @@ def load(
         origin, assumed = source, False
     else:
         if Path(source).suffix in (".h5", ".hdf5", ".caffemodel"):
-            # `storage.load` raises the error of a file that is missing, foreign or newer.
+            # `storage.load` raises an error for a file that is missing, of another format, or from a newer fcnlite.
             if Path(source).suffix != ".caffemodel":
                 storage.load(source)
             raise FileError(f"{source}: holds weights only; give the prototxt first: load('net.prototxt', '{source}').")
@@ -99,7 +99,7 @@ def read_weights(path: str | os.PathLike[str]) -> surgery.Weights:
 
 
 def take(net: Net, weights: surgery.Weights, origin: str | os.PathLike[str]) -> None:
-    """Put weights into the net by layer name; `origin`: the file of the weights. Raises and warns as `load` does."""
+    """Put weights into the net by layer name. `origin`: the file of the weights. Raises and warns as `load` does."""
     layers = {layer.spec.name: layer for layer in net.layers}
     weights = caffe.split_scales(weights, [name for name, layer in layers.items() if layer.type == "BatchNorm"])
     unused = [name for name in weights if name not in layers]
@@ -111,7 +111,7 @@ def take(net: Net, weights: surgery.Weights, origin: str | os.PathLike[str]) -> 
     surgery.check_counts(net, weights, origin)
 
     def take_for(sized: Set[str]) -> None:
-        """Copy the weights of these layers, whose parameters now have sizes."""
+        """Copy the weights of these layers, which now have parameters."""
         surgery.check_counts(net, weights, origin)
         given = {name: weights[name] for name in sized if name in weights}
         transfers = [each for each in surgery.transplant(net, given) if each.layer in sized]
@@ -126,7 +126,7 @@ def take(net: Net, weights: surgery.Weights, origin: str | os.PathLike[str]) -> 
             warnings.warn(
                 f"{origin}: has no weights for {_shown(left)}; these layers start by their fillers.", stacklevel=4
             )
-        if lost := [name for name in given if _lacks_weight(layers[name], net.params[name])]:
+        if lost := [name for name in given if _divides_by_zero(layers[name], net.params[name])]:
             warnings.warn(
                 f"{origin}: {_shown(lost)} (BatchNorm) holds statistics and divides them by 0, which gives 0, as in "
                 "Caffe. Some versions of NVIDIA's Caffe write such files and use the statistics undivided; for those, "
@@ -140,12 +140,12 @@ def take(net: Net, weights: surgery.Weights, origin: str | os.PathLike[str]) -> 
         warnings.warn(f"{origin}: its layers {_shown(unused)} are not in the net and were not used.", stacklevel=3)
 
 
-def _lacks_weight(layer: Layer, parameters: Sequence[Parameter]) -> bool:
-    """Whether a BatchNorm has sums of statistics, but 0 as the number that divides them."""
+def _divides_by_zero(layer: Layer, parameters: Sequence[Parameter]) -> bool:
+    """Whether the layer is a BatchNorm with sums of statistics, but 0 as the number to divide them by."""
     if layer.type != "BatchNorm":
         return False
-    mean, variance, weight = (each.array for each in parameters)
-    return not weight.any() and bool(mean.any() or variance.any())
+    mean, variance, divisor = (each.array for each in parameters)
+    return not divisor.any() and bool(mean.any() or variance.any())
 
 
 def _shown(names: list[str]) -> str:
@@ -165,7 +165,7 @@ def set_preprocessing(
                 f"order is {order!r}, but the net takes {preprocessing.color}; expected BGR or RGB, for a net "
                 "that takes colours."
             )
-        if order.upper() != preprocessing.color:  # mean and std move with their colour
+        if order.upper() != preprocessing.color:  # mean and std follow their channels
             picture = preprocessing.mean_picture
             preprocessing = replace(
                 preprocessing,
@@ -196,6 +196,6 @@ def set_preprocessing(
             raise SpecError(f"scale is {scale}; expected a number other than 0, such as 1 or 0.00392157 (1/255).")
         preprocessing = replace(preprocessing, scale=float(scale))
     words = " and ".join((", ".join(given[:-1]), given[-1])) if len(given) > 1 else given[0]
-    # A given mean replaces the one in the files, and its source.
+    # A mean that is given replaces the one from the files, and the text about its source.
     rest = f"; {preprocessing.source}" if preprocessing.source and mean is None else ""
     return replace(preprocessing, source=f"{words} as given{rest}")

@@ -1,8 +1,9 @@
 """A net: its description, its parameters, forward and backward.
 
-`Net` checks and converts the inputs, prepares one run for each combination of input shapes, and passes it to one of two
-executors: the reference path (engine/reference.py) runs layer by layer, the fast path (compiler/executor.py) a compiled
-plan. Both read and write the same `State`.
+`Net` checks and converts the inputs, prepares a run (`PreparedRun`: the layers that run, and the shapes of their blobs)
+for each combination of input shapes, outputs and `keep`, and gives it to one of two executors. The reference path
+(engine/reference.py) runs layer by layer, the fast path (compiler/executor.py) a plan compiled from the prepared run.
+Both read and write the same `State`.
 """
 
 from __future__ import annotations
@@ -49,9 +50,10 @@ class Net:
 
     `phase`: "TEST" or "TRAIN"; selects the layers that run and how Dropout and BatchNorm behave. `path`: "fast", the
     compiled path, or "plain", the reference path. `dtype`: "float32", or with path="plain" also "float64". `seed`:
-    seeds the fillers of new parameters, and Dropout. `low_memory`: the fast path keeps prepared weights close to the
-    size of the parameters, at the cost of speed. `info`: preprocessing, classes and origin of the model; `save` writes
-    it. `shared`: parameters by layer that belong to another net too (see `share`).
+    seeds the fillers of new parameters, and Dropout. `low_memory`: the arrays that the fast path derives from the
+    parameters, such as transformed weights, take little more memory than the parameters, at the cost of speed. `info`:
+    preprocessing, classes and origin of the model; `save` writes it. `shared`: parameters by layer that belong to
+    another net too (see `share`).
 
     Raises `SpecError`, which names the layer, for an invalid description, and `ShapeError` if the described input
     shapes do not fit the layers.
@@ -80,9 +82,9 @@ class Net:
         self.info = info or ModelInfo()
         self.state = State(phase, np.dtype(dtype), seed, params=None if shared is None else Parameters(shared))
         self.timer: Timer | None = None
-        """Called after each step with the layers that it computes and the seconds that it took."""
+        """Called after each step of a forward or backward pass."""
         self.turns = Turns()
-        """Held during each call, so that threads take turns. To make several calls atomic: `with net.turns:`."""
+        """The lock that each call holds, so that threads take turns; `with net.turns:` makes several calls atomic."""
         self.layers: list[Layer] = [create(each, phase) for each in spec.for_phase(phase)]
         self._loaded = LoadedWeights()
         self._forget_runs()
@@ -91,7 +93,7 @@ class Net:
             self._make_params(declared)
 
     def _forget_runs(self) -> None:
-        """Discard prepared runs, plans, their memory and the last pass."""
+        """Set the attributes in `_NOT_COPIED` to empty ones: no prepared runs, plans, passes or callbacks."""
         fast = self.path == "fast"
         self.executor: FastPath | ReferencePath = (
             FastPath(self.state, low_memory=self.low_memory) if fast else ReferencePath(self.state)
@@ -101,15 +103,15 @@ class Net:
         self._passes = 0
         """The number of forward passes so far."""
         self._kept_here = threading.local()
-        """`number`: this thread's last pass, if that was one with `keep`; else unset."""
+        """`number`: the number of this thread's last forward pass if that kept something, else unset."""
         self._grads: dict[str, Array] = {}
         self._when_sized: list[Callable[[Set[str]], None]] = []
 
     @in_turn
     def __getstate__(self) -> dict[str, Any]:
-        """The attributes to copy or pickle: all but plans and the results of passes, which a copy makes itself.
+        """The attributes to copy or pickle: all except prepared runs, plans and the results of passes.
 
-        Raises `FcnliteError` while loaded weights wait for the sizes of their layers, since a copy would lose them.
+        Raises `FcnliteError` while loaded weights wait for layers that have no parameters yet: a copy would lose them.
         """
         if self._when_sized and any(
             type(layer).params is not Layer.params and not self.state.of(layer.spec.name) for layer in self.layers
@@ -141,7 +143,10 @@ class Net:
 
     @property
     def iteration(self) -> int:
-        """The number of training passes so far, on which Dropout's random numbers depend. Solvers set it."""
+        """The number of forward passes with `keep` in phase TRAIN so far; Dropout's random numbers depend on it.
+
+        A solver sets it before each pass, from its own iteration.
+        """
         return self.state.iteration
 
     @iteration.setter
@@ -161,7 +166,7 @@ class Net:
 
     @property
     def sized(self) -> bool:
-        """Whether the net has parameters. If the inputs have no described shape, the first forward makes them."""
+        """Whether parameters have been made; if the description lacks input shapes, the first forward makes them."""
         return self.state.params is not None
 
     @property
@@ -226,7 +231,10 @@ class Net:
         storage.save(path, storage.WeightFile(self.spec, arrays, info or self.info))
 
     def loaded(self, layers: Iterable[str], origin: str | os.PathLike[str]) -> None:
-        """Record that the file `origin` holds weights for these layers."""
+        """Record that the file `origin` holds weights for these layers.
+
+        While they wait for layers without parameters, `save` raises an error instead of losing them.
+        """
         self._loaded.note(layers, origin)
 
     def check_complete(self, target: str | os.PathLike[str], layers: Container[str] | None = None) -> None:
@@ -248,7 +256,7 @@ class Net:
         return shapes
 
     def _make_params(self, fed: Mapping[str, Shape]) -> None:
-        """Make the parameters of all layers that run on inputs of the shapes `fed`."""
+        """Make the missing parameters of all layers that run on inputs of the shapes `fed`."""
         schedule = Schedule.make(self.layers, frozenset(fed), (), keep=True)
         shapes = sizing.infer(schedule, fed, self.dtype.itemsize)
         wanted = [(step.layer, sizing.wanted(step, shapes)) for step in schedule.steps]
@@ -267,7 +275,7 @@ class Net:
 
     @in_turn
     def when_sized(self, call: Callable[[Set[str]], None]) -> None:
-        """Call `call` with the names of the layers that have parameters, now and whenever more layers get some."""
+        """Call `call` with the names of the layers that have parameters: now, and later with those that get some."""
         self._when_sized.append(call)
         if self.state.params:
             call(self.state.params.keys())
@@ -293,8 +301,8 @@ class Net:
 
         `keep=True` keeps what `blobs` and the gradients of parameters and inputs need, until the next forward. If
         another thread calls forward in between, `backward` and `blobs` raise an error. `keep=["pool3"]` also keeps what
-        the gradients of the named blobs need; otherwise the fast path computes rows that a wide pad makes equal only
-        once.
+        the gradients of the named blobs need. Without names, the fast path may compute and store equal rows of a blob,
+        which a wide pad causes, only once; the gradient of such a blob is not available.
 
         Raises `SpecError` for an unknown name, `ShapeError` if shapes do not fit, `DataError` for labels that are not
         classes.
@@ -324,7 +332,7 @@ class Net:
         return self.forward(inputs, **arguments)
 
     def _prepare(self, fed: Mapping[str, Shape], outputs: Sequence[str] | None, kept: Kept) -> PreparedRun:
-        """The prepared run for inputs of these shapes, made once. Also makes missing parameters."""
+        """The prepared run for these input shapes, outputs and `kept`, cached or new. Also makes missing parameters."""
         key = tuple(sorted(fed.items())), None if outputs is None else tuple(outputs), kept
         run = self._prepared.get(key)
         if run is None:
@@ -379,7 +387,7 @@ class Net:
     @property
     @in_turn
     def grads(self) -> dict[str, Array]:
-        """The gradients of blobs, by name: those in `wrt` of the last `backward`, and inputs if `force_backward`."""
+        """The gradients that the last `backward` computed, by blob: of its `wrt`, and of inputs if `force_backward`."""
         self._check_turn()
         return self._grads
 
@@ -413,10 +421,10 @@ class Net:
         Without arguments, propagates the gradients of the summed, weighted losses. With gradients of blobs by name,
         propagates only those. `wrt`: blobs whose gradients go to `grads`. `accumulate`: add to the parameters'
         gradients instead of overwriting them. `frozen`: also compute the gradients of parameters with an lr_mult of 0,
-        which are zero otherwise (Caffe does so for nets with force_backward). The pass may be another thread's, unless
-        it replaced one that this thread kept: that is an error.
+        which are zero otherwise (Caffe does so for nets with force_backward). Any thread may call this.
 
-        Raises `FcnliteError` if `wrt` names a blob that forward did not keep in full; name the blob in `keep` too.
+        Raises `FcnliteError` if no pass was kept, or if another thread's forward has replaced the one that this thread
+        kept. It is also raised if `wrt` names a blob that forward did not keep in full; name the blob in `keep` too.
         """
         last = self._kept()
         targets = {name: last.schedule.version(name) for name in wrt}
@@ -439,7 +447,7 @@ class Net:
 
     @in_turn
     def find_nonfinite(self) -> str | None:
-        """Describes where NaN or infinity first appears in the last `forward(keep=True)`; None if nowhere."""
+        """Describe where NaN or infinity first appears in the last `forward(keep=True)`; None if nowhere."""
         return first_nonfinite(self._kept(), self.params)
 
     # Display
@@ -463,4 +471,4 @@ class Net:
 
 
 _NOT_COPIED = ("executor", "_prepared", "_last", "_passes", "_kept_here", "_grads", "_when_sized")
-"""Attributes that a copy makes itself (`_forget_runs`)."""
+"""Attributes that are not copied: `_forget_runs` sets them in the copy."""

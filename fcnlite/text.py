@@ -10,7 +10,7 @@ _MOST_CLASSES = 12
 
 
 def columns(lines: Sequence[Sequence[str]], sides: str) -> str:
-    """The cells of each line below each other; `sides` says of each column whether it goes left (<) or right (>)."""
+    """Lines of aligned cells. `sides`: the alignment of each column, left (<) or right (>)."""
     widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
     made = (
         "  ".join(f"{cell:{side}{width}}" for cell, side, width in zip(line, sides, widths, strict=True))
@@ -20,7 +20,7 @@ def columns(lines: Sequence[Sequence[str]], sides: str) -> str:
 
 
 def html_table(title: str, lines: Sequence[Sequence[str]], sides: str) -> str:
-    """The same for a notebook, the first line as heading; title and cells are text, in which nothing is markup."""
+    """The lines as an HTML table, the first as its heading. Escapes the title and the cells, which are plain text."""
 
     def row(tag: str, line: Sequence[str]) -> str:
         cells = (
@@ -35,12 +35,12 @@ def html_table(title: str, lines: Sequence[Sequence[str]], sides: str) -> str:
 
 
 def classes_in_words(names: Sequence[str]) -> str:
-    """The number of items and the first names: "11 classes (sky, building, ...)"."""
+    """The number of classes and the names of the first: "11 classes (sky, building, ...)"."""
     more = ", ..." if len(names) > _MOST_CLASSES else ""
     return f"{len(names)} classes ({', '.join(map(short, names[:_MOST_CLASSES]))}{more})"
 
 
 def short(name: str) -> str:
-    """A name on one line."""
+    """A name on one line, cut if it is long."""
     name = name if name.isprintable() else repr(name)[1:-1]
     return name if len(name) <= _LONGEST_CELL else name[: _LONGEST_CELL - 3] + "..."

@@ -1,8 +1,8 @@
-"""Divides a layer's work among threads in large shares, one for each thread; BLAS uses one thread inside.
+"""Threads: splits a layer's work into one large part for each thread, and lets BLAS use one thread within a part.
 
-On a busy machine every wait for another thread costs a time slice. So the reference path waits once a layer, at its
-end, not twice for every matrix product. Shares depend only on counts, never on which thread is free: the same number of
-threads gives the same sums.
+Waiting for another thread costs a time slice if other programs compete for the cores. The reference path therefore
+waits once for each layer, at its end, instead of twice for every matrix product. The parts depend only on the number of
+threads, not on which thread is idle, so that the same number of threads computes the same sums.
 """
 
 from __future__ import annotations
@@ -31,17 +31,20 @@ _restore: Callable[[], None] | None = None
 
 
 def shares(count: int, parts: int) -> list[tuple[int, int]]:
-    """0 … count − 1 as at most `parts` ranges start..stop of nearly equal length, none empty unless all are."""
+    """Split 0 … count − 1 into at most `parts` ranges (start, stop) of nearly equal length, none of them empty.
+
+    For a count of 0, returns one empty range.
+    """
     parts = max(1, min(parts, count))
     bounds = [count * i // parts for i in range(parts + 1)]
     return list(pairwise(bounds))
 
 
 def for_each(work: Callable[[T], None], items: Sequence[T]) -> None:
-    """Call `work` for every item, neighbouring items on the same thread; return when all are done."""
+    """Call `work` for every item, with neighbouring items on the same thread; return when all calls have ended."""
 
     def chunk(start: int, stop: int) -> None:
-        with np.errstate(all="ignore"):  # which each thread has for itself
+        with np.errstate(all="ignore"):  # each thread has its own setting
             for item in items[start:stop]:
                 work(item)
 
@@ -51,7 +54,7 @@ def for_each(work: Callable[[T], None], items: Sequence[T]) -> None:
         try:
             chunk(*chunks[0])
         finally:
-            # After an error too, no thread may still write to the arrays.
+            # After an error, too: the caller may use the arrays only when no thread writes to them.
             errors = [other.exception() for other in others]
     for error in errors:
         if error is not None:
@@ -59,7 +62,7 @@ def for_each(work: Callable[[T], None], items: Sequence[T]) -> None:
 
 
 def matmul(a: Array, b: Array, out: Array | None = None) -> Array:
-    """The matrix product a @ b, the longer side of it shared out."""
+    """The matrix product a @ b, split among threads along the longer side of the result."""
     rows, columns = a.shape[0], b.shape[1]
     product = np.empty((rows, columns), a.dtype) if out is None else out
 
@@ -75,9 +78,9 @@ def matmul(a: Array, b: Array, out: Array | None = None) -> Array:
 
 @contextmanager
 def blas_alone() -> Iterator[None]:
-    """BLAS at one thread within the block, also while other threads of ours enter and leave such blocks.
+    """Limit BLAS to one thread within the block, also while other threads enter and leave such blocks.
 
-    A net enters it for a whole pass, so that what its layers do inside costs no switch.
+    A net enters it for a whole pass, so that its layers need not switch again.
     """
     global _alone, _restore
     with _lock:
@@ -94,7 +97,7 @@ def blas_alone() -> Iterator[None]:
 
 
 def limit_loaded_blas() -> None:
-    """Find the BLAS libraries again after one was loaded, and limit it like the others."""
+    """Search for BLAS libraries again, after one was loaded, and limit the new one like the others."""
     global _restore
     with _lock:
         config.forget_blas()
@@ -109,10 +112,10 @@ def limit_loaded_blas() -> None:
 
 
 class Turns:
-    """A lock under which threads take turns; the thread that holds it may enter again.
+    """A lock with which threads take turns; the thread that holds it may enter again.
 
-    A pickle or copy of it is a new lock. A forked child has a new lock too: the thread that held the old one is not
-    there to release it.
+    A pickled or copied lock is a new lock. So is the lock in a forked child, which does not have the thread that could
+    release the old one.
     """
 
     def __init__(self) -> None:
@@ -142,7 +145,7 @@ S = TypeVar("S", bound=_TakesTurns)
 
 
 def in_turn(method: Callable[Concatenate[S, P], T]) -> Callable[Concatenate[S, P], T]:
-    """Have a method hold the `turns` of its object while it runs."""
+    """Decorate a method to hold the `turns` of its object while it runs."""
 
     @wraps(method)
     def waits(self: S, /, *args: P.args, **options: P.kwargs) -> T:
@@ -160,7 +163,7 @@ def _pool(size: int) -> ThreadPoolExecutor:
 
 
 def _forget() -> None:
-    """In a forked child the threads are gone, and a lock may be held by one of them."""
+    """Make new pools and locks in a forked child: it lacks its parent's threads, which may hold the locks."""
     global _lock, _alone
     _lock = threading.Lock()
     _alone = 0

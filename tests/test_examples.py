@@ -62,7 +62,7 @@ def test_a_net_is_fine_tuned_to_other_classes(
     said = capsys.readouterr().out
     assert "score_fr[0]: shape differs (found 6×" in said
     assert "iteration 0: loss 0.69" in said  # ln 2: scores start at zero
-    assert "mean IU on the 2 pictures kept aside: 0." in said
+    assert "mean IU on the 2 validation pictures: 0." in said
     segmenter = fcnlite.Segmenter(out)
     assert segmenter.classes == ("ground", "thing")
     moved = segmenter.net.params["conv3_1"][0].array - start.params["conv3_1"][0].array

@@ -1,14 +1,14 @@
-"""The fast path: a compiler from a net's schedule to a plan of fast operations, with equal results but for rounding.
+"""The fast path: a compiler from a net's schedule to a plan of fast operations, with the same results up to rounding.
 
     schedule -> graph (ir.py) -> passes (passes/table.py) -> plan (plan.py)
 
-operations/ has one file for each operation of a plan, and convolution/ the convolution with its algorithms. Each class
+operations/ has one file for each kind of operation, and convolution/ the convolution with its algorithms. Each class
 declares its layouts, windows and aliasing to the passes. fcnlite/_kernels has the compiled loops.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 from fcnlite.arrays import Shape
 from fcnlite.compiler import report
@@ -24,20 +24,21 @@ __all__ = ["Arena", "Machine", "Outputs", "Plan", "compile_schedule", "report"]
 
 
 def compile_schedule(
-    schedule: Schedule, shapes: Mapping[int, Shape], machine: Machine, *, training: bool, elides: bool = True
+    schedule: Schedule, shapes: Mapping[int, Shape], machine: Machine, *, training: bool, in_full: Iterable[int] = ()
 ) -> Plan:
     """The plan for `schedule`, whose versions have `shapes`.
 
-    With `training` a backward pass can follow. Without `elides` every value then has all of its rows.
+    `training`: whether a backward pass can follow. `in_full`: versions that a plan for training stores with all of
+    their rows; of other values it may store only one of several equal rows (elide_padding).
     """
-    graph = _graph(schedule, shapes, training)
-    passes = passes_for("training" if training else "inference", elides=elides)
+    graph = _graph(schedule, shapes, training, in_full)
+    passes = passes_for("training" if training else "inference")
     notes = {each.name: each.run(graph, machine) for each in passes}
     graph.drop_unread()
     return Plan(graph, schedule, machine, notes)
 
 
-def _graph(schedule: Schedule, shapes: Mapping[int, Shape], training: bool) -> Graph:
+def _graph(schedule: Schedule, shapes: Mapping[int, Shape], training: bool, in_full: Iterable[int]) -> Graph:
     """A graph with one operation for each step of the schedule."""
     names = {version: name for name, version in schedule.inputs.items()}
     for step in schedule.steps:
@@ -59,4 +60,5 @@ def _graph(schedule: Schedule, shapes: Mapping[int, Shape], training: bool) -> G
         values,
         lasting,
         training,
+        {values[version] for version in in_full},
     )

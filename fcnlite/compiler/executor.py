@@ -48,8 +48,9 @@ class FastPath:
         """The plan of a prepared run, compiled unless it is among the last `KEPT_PLANS`."""
         key = prepared, config.num_threads()
         if key not in self.plans:
-            keep, elides = prepared.kept.backward, not prepared.kept.blobs
-            plan = compile_schedule(prepared.schedule, prepared.shapes, self._machine(), training=keep, elides=elides)
+            schedule, kept = prepared.schedule, prepared.kept
+            in_full = [schedule.version(name) for name in kept.blobs]
+            plan = compile_schedule(schedule, prepared.shapes, self._machine(), training=kept.backward, in_full=in_full)
             while len(self.plans) >= KEPT_PLANS:
                 del self.plans[next(iter(self.plans))]
             self.plans[key] = plan

@@ -1,17 +1,17 @@
 """The intermediate representation: a graph of operations on values.
 
-One operation makes each value, once. A value is in NCHW layout (N×C×H×W) or blocked (N×C/16×H×W×16, where channels
-beyond C are 0); only conversions change the layout. At first every layer of the schedule is one operation; each pass
-(passes/) replaces some operations by others that compute the same.
+A value is made once: it is an input, or the output of one operation. Its layout is NCHW (N×C×H×W) or blocked
+(N×C/16×H×W×16, where channels beyond C are 0); only conversions change it. At first every layer of the schedule is one
+operation; each pass (passes/) replaces some operations with others that compute the same.
 
-An operation is one class in one file (operations/, convolution/). It declares its layouts, how its windows slide and
-whether its outputs share memory with inputs, so that no pass needs to know it by name.
+Each kind of operation is one class in one file (operations/, convolution/). It declares its layouts, how its windows
+slide and whether its outputs share memory with inputs, so that passes can treat it without knowing its class.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from enum import Enum
 from math import prod
 from typing import Any, ClassVar
@@ -22,25 +22,25 @@ from fcnlite.compiler.machine import Machine
 from fcnlite.description.shapes import Window
 
 BLOCK = 16
-"""Channels that are adjacent in a blocked array."""
+"""The number of channels that are adjacent in a blocked array."""
 
 
 @dataclass(eq=False)
 class Value:
-    """An array that one operation makes and others read."""
+    """An array that operations read: an input of the graph, or made by one operation."""
 
     name: str
     """The blob's name."""
     shape: Shape
-    """N×C×H×W, or fewer axes, in either layout."""
+    """The shape in NCHW layout, N×C×H×W or with fewer axes, also if the array is blocked."""
     blocked: bool = False
     repeats: tuple[Array, Array] | None = None
-    """Where a row or column of the array serves for several of the blob: for each row, and each column, of the blob,
-    the array's."""
+    """None if the array has all rows and columns of the blob. Else it has only one of several equal ones; `repeats` is
+    the row of the array for each row of the blob, and the same for columns."""
 
     @property
     def memory_shape(self) -> Shape:
-        """The shape of the array."""
+        """The shape of the array, in its layout."""
         if not self.blocked:
             return self.shape
         n, channels, height, width = self.shape
@@ -62,12 +62,12 @@ def traffic(values: Iterable[Value]) -> Cost:
 
 
 class Layout(Enum):
-    """The layout in which an operation reads its inputs, or writes its outputs."""
+    """The layout that an operation reads its inputs in, or writes its outputs in."""
 
     NCHW = "NCHW"
     BLOCKED = "blocked"
     EITHER = "either"
-    """For inputs: one or the other, the same for all. For outputs: that of the inputs."""
+    """For inputs: either layout, the same for all inputs. For outputs: the layout of the inputs."""
 
 
 Axis = int
@@ -76,16 +76,16 @@ Axis = int
 
 @dataclass(frozen=True)
 class SlidingWindow:
-    """A window that slides along one axis of a convolution or pooling."""
+    """The window of a convolution or pooling along one axis."""
 
     window: Window
     round_mode: str | None = None
-    """A pooling's; None for a convolution."""
+    """CEIL or FLOOR for a pooling; None for a convolution."""
     clip: bool = False
-    """For a pooling, whether either axis has a pad (`Window.pooled`)."""
+    """Whether either axis of a pooling has a pad (see `Window.pooled`)."""
 
     def count(self, size: int) -> int:
-        """The number of its positions. Raises `ShapeError` if none fits."""
+        """The number of its positions over `size` rows or columns. Raises `ShapeError` if there is none."""
         if self.round_mode is None:
             return self.window.convolved(size)
         return self.window.pooled(size, self.round_mode, self.clip)
@@ -97,73 +97,76 @@ class SlidingWindow:
 
 @dataclass(frozen=True, eq=False)
 class SetUp:
-    """What an operation needs to run, worked out once."""
+    """What an operation needs to run, determined once for a plan."""
 
     scratch: int = 0
-    """Floats of memory that forward uses while it runs."""
+    """The memory that forward uses while it runs, in floats."""
     kept: int = 0
-    """Floats of memory in which forward leaves something for backward."""
+    """The memory in which forward leaves arrays for backward, in floats."""
     work: Any = None
-    """The operation's own: maps, tilings, portions, the algorithms of backward."""
+    """Whatever else the operation determines: index maps, tilings, shares of threads, the algorithms of backward."""
 
 
 @dataclass(eq=False)
 class ForwardStep:
-    """What forward gets beside its arrays, and what it leaves for backward."""
+    """What one call of an operation's forward gets beside inputs and outputs, and what it leaves for backward."""
 
     work: Any
-    """The set-up's."""
+    """`SetUp.work`."""
     scratch: Array
+    """`SetUp.scratch` floats."""
     kept: Array
+    """`SetUp.kept` floats."""
     saved: Any = None
-    """What forward leaves."""
+    """Whatever forward leaves for backward, such as its arrays or views of `kept`."""
 
 
 @dataclass(frozen=True, eq=False)
 class BackwardStep:
-    """What backward gets beside the gradients of the outputs."""
+    """What one call of an operation's backward gets beside the gradients of the outputs."""
 
     work: Any
-    """The set-up's."""
+    """`SetUp.work`."""
     saved: Any
-    """What forward left."""
+    """`ForwardStep.saved`."""
     needs: Sequence[bool]
-    """Which inputs need a gradient."""
+    """Whether the gradient of each input is needed."""
     dparams: Sequence[Array | None]
-    """Arrays for the gradients of the parameters; None where none is wanted."""
+    """Arrays to write the gradients of the parameters into; None where a gradient is not wanted."""
 
 
 class Operation:
     """A step of a plan: `forward`, and in training `backward`, on the arrays of its values.
 
-    It keeps no state from pass to pass: forward leaves what backward needs in `ForwardStep.saved`.
+    An operation keeps no state from one forward pass to the next: forward leaves what backward needs in
+    `ForwardStep.saved`.
     """
 
     kind: ClassVar[str]
-    """What it does, for people."""
+    """What it does, in words for reports."""
     aliases: bool = False
-    """Whether an output may share memory with an input; otherwise forward writes its outputs into given memory."""
+    """Whether an output may share memory with an input; if not, forward writes its outputs into the arrays `top`."""
     updates_params: bool = False
-    """Whether forward changes parameters, as BatchNorm its running sums."""
+    """Whether forward changes parameters, as BatchNorm changes its running sums."""
     no_gradient: frozenset[int] = frozenset()
-    """Inputs that never get a gradient."""
+    """The numbers of the inputs that never get a gradient."""
 
     def __init__(self, inputs: Sequence[Value], outputs: Sequence[Value], layers: Sequence[str]) -> None:
         self.inputs = list(inputs)
         self.outputs = list(outputs)
         self.layers = tuple(layers)
-        """The layers whose work it does; the first is the one whose parameters it has."""
+        """The names of the layers that it computes, in order."""
 
-    # What it declares to the passes
+    # Declarations for the passes
 
     @property
     def reads(self) -> Layout:
-        """The layout of its inputs. `EITHER` is for inputs of four axes; others are NCHW."""
+        """The layout that it reads its inputs in. `EITHER` means NCHW unless all inputs have four axes."""
         return Layout.NCHW
 
     @property
     def writes(self) -> Layout:
-        """The layout of its outputs."""
+        """The layout that it writes its outputs in."""
         return self.reads
 
     @property
@@ -172,49 +175,49 @@ class Operation:
         return False
 
     def sliding_windows(self, axis: Axis) -> Sequence[SlidingWindow] | None:
-        """The windows through which its output sees its inputs along an axis, first to last.
+        """The windows between its inputs and its output along an axis, in the order in which they apply.
 
-        Empty if each row is made of the same row of every input, and nothing else; None if rows depend on others in
-        another way, or on their place.
+        A convolution with a fused pooling has two. Empty if each output row depends only on the same row of every
+        input; None if rows depend on input rows in another way, or on their own position.
         """
         return None
 
     @property
     def gathers_rows(self) -> bool:
-        """Whether it can read the rows and columns of its input in any number, some several times."""
+        """Whether it can read any list of rows and columns of its input, some of them several times."""
         return False
 
     def infer_shape(self) -> None:
-        """Follow a change of the input's height and width. Only for operations with sliding windows."""
+        """Set the output's shape after a change of the input's height or width. Only for operations with windows."""
         raise NotImplementedError
 
     def remove_padding(self) -> None:
-        """Stop padding: the input has its padding in it. Only for operations with sliding windows."""
+        """Set the pad to 0, because the input now contains it. Only for operations with windows."""
 
     def keep_inputs(self) -> None:
-        """Never write over an input."""
+        """Do not write over an input, from now on."""
 
-    # What it computes
+    # Computation
 
     @property
     def learns(self) -> str | None:
-        """The layer whose parameters get gradients here, if any."""
+        """The layer whose parameters, if it has any, get their gradients from backward; None if no parameter does."""
         return None
 
     def set_up(self, machine: Machine) -> SetUp:
-        """What it needs to run. A plan calls this once, after all passes."""
+        """Determine what it needs to run. A plan calls this once, after all passes."""
         return SetUp()
 
     def forward(self, bottom: list[Array], top: list[Array], step: ForwardStep, machine: Machine) -> list[Array]:
-        """Return the outputs: `top`, unless the operation `aliases`."""
+        """Compute and return the outputs: `top`, or arrays of its own if it `aliases`, for which `top` is empty."""
         raise NotImplementedError
 
     def backward(self, dtop: list[Array], step: BackwardStep, machine: Machine) -> list[Array | None]:
-        """Return the gradients of the inputs that need one; write those of the parameters into `step.dparams`."""
+        """Return the gradients of the inputs (`step.needs`); write those of the parameters into `step.dparams`."""
         raise NotImplementedError
 
     def cost(self, threads: int) -> Cost:
-        """Its predicted work."""
+        """The predicted cost of forward."""
         return traffic((*self.inputs, *self.outputs))
 
     def describe(self) -> str:
@@ -229,14 +232,16 @@ class Graph:
     inputs: dict[str, Value]
     outputs: dict[str, Value]
     versions: dict[int, Value]
-    """The schedule's versions (schedule.py) that are still values."""
+    """The value of each version of the schedule (schedule.py); after fusions, not every one is computed."""
     lasting: set[Value]
-    """The values that are read after the forward pass: outputs and, in training, every blob."""
+    """The values that are read after the forward pass: outputs; in training, also losses and the last of each blob."""
     training: bool
+    in_full: set[Value] = field(default_factory=set)
+    """The values that must have all of their rows and columns, because their gradients may be asked for."""
 
     @property
     def outs(self) -> set[Value]:
-        """The values of `outputs`."""
+        """The values that are outputs."""
         return set(self.outputs.values())
 
     def readers(self, value: Value) -> list[Operation]:
@@ -246,12 +251,12 @@ class Graph:
         return next((each for each in self.operations if value in each.outputs), None)
 
     def only_reader(self, value: Value) -> Operation | None:
-        """The one operation that reads `value`; None if there are several, or if the value is `lasting`."""
+        """The only operation that reads `value`; None if there is no such one, or if the value is `lasting`."""
         readers = self.readers(value)
         return readers[0] if len(readers) == 1 and value not in self.lasting else None
 
     def replace(self, old: Sequence[Operation], new: Sequence[Operation]) -> None:
-        """Replace all of `old` by `new`, in the place of the last of them."""
+        """Remove the operations `old`, and put `new` in the place of the last of them."""
         last = max(old, key=self.operations.index)
         found: list[Operation] = []
         for each in self.operations:
@@ -259,25 +264,27 @@ class Graph:
         self.operations = found
 
     def absorb(self, operation: Operation, reader: Operation) -> None:
-        """Let `operation` do the work of its only reader too.
+        """Remove `reader`, the only reader of `operation`, which takes over its layers and outputs.
 
-        It stays in its place, so that two operations that change the same statistics keep their order.
+        `operation` keeps its place, so that two operations that change the same statistics keep their order.
         """
         operation.layers += reader.layers
         operation.outputs = reader.outputs
         self.operations.remove(reader)
 
     def rename(self, old: Value, new: Value) -> None:
-        """Let all readers of `old` read `new`."""
+        """Replace `old` with `new` wherever it is read: as input, as output of the graph, as version."""
         for operation in self.operations:
             operation.inputs = [new if each is old else each for each in operation.inputs]
         self.outputs = {name: new if each is old else each for name, each in self.outputs.items()}
         self.versions = {version: new if each is old else each for version, each in self.versions.items()}
         if old in self.lasting:
             self.lasting = self.lasting - {old} | {new}
+        if old in self.in_full:
+            self.in_full = self.in_full - {old} | {new}
 
     def drop_unread(self) -> None:
-        """Remove operations whose outputs nobody reads, unless they change parameters."""
+        """Remove operations whose outputs are not read, unless they change parameters."""
         for operation in self.operations[::-1]:
             read = any(each in self.lasting or self.readers(each) for each in operation.outputs)
             if not read and not operation.updates_params:

@@ -1,4 +1,4 @@
-"""A plan: the compiled form of a net for certain inputs, outputs and shapes."""
+"""A plan: the compiled form of a schedule for given shapes, for inference or for training."""
 
 from __future__ import annotations
 
@@ -26,22 +26,22 @@ class PlanStep:
     operation: Operation
     set_up: SetUp
     scratch: Buffer
-    """Memory while forward runs."""
+    """The memory that forward uses while it runs."""
     kept: Buffer
-    """Memory from forward to backward."""
+    """The memory in which forward leaves arrays for backward."""
     release: list[Value]
-    """Values that no later step reads."""
+    """Values whose arrays are not needed after this step."""
 
 
 class Plan:
-    """Operations in order, and the places of their values in memory."""
+    """Operations in order, and the place of each value in memory."""
 
     def __init__(self, graph: Graph, schedule: Schedule, machine: Machine, notes: dict[str, list[str]]) -> None:
         self.graph = graph
         self.schedule = schedule
         self.machine = machine
         self.notes = notes
-        """What each pass did."""
+        """What each compiler pass did, by its name: a line for each change."""
         last = _last_steps(graph)
         self.steps: list[PlanStep] = []
         self._buffers: dict[Value, Buffer] = {}
@@ -67,10 +67,10 @@ class Plan:
         self.arena_floats = place([*self._buffers.values(), *scratches, *kepts])
 
     def forward(self, feeds: Mapping[str, Array], clock: list[float] | None = None) -> PlanPass:
-        """Run all operations on the fed inputs. `clock` gets the time before each, and after the last."""
+        """Run all operations on the inputs `feeds`. Append to `clock` the time before each, and after the last."""
         memory = self.machine.arena.of(self.arena_floats)
         values = {value: feeds[name] for name, value in self.graph.inputs.items()}
-        passed = []
+        saved = []
         for step in self.steps:
             if clock is not None:
                 clock.append(time.perf_counter())
@@ -80,22 +80,25 @@ class Plan:
             run = ForwardStep(step.set_up.work, step.scratch.of(memory), step.kept.of(memory))
             values.update(zip(operation.outputs, operation.forward(bottom, top, run, self.machine), strict=True))
             if self.graph.training:
-                passed.append(run.saved)
+                saved.append(run.saved)
             for value in step.release:
                 values.pop(value, None)
         if clock is not None:
             clock.append(time.perf_counter())
-        return PlanPass(self, values, passed)
+        return PlanPass(self, values, saved)
 
     def _room(self, memory: Array, value: Value) -> Array:
-        """The array that a value is written into; an output's belongs to the caller for as long as anybody holds it."""
+        """The array to write a value into: its part of `memory`, or, for an output of inference, one for the caller."""
         if value not in self._buffers:
             return self.machine.outputs.lend(value.memory_shape, keep=not self.machine.low_memory)
         return self._buffers[value].of(memory).reshape(value.memory_shape)
 
 
 def _last_steps(graph: Graph) -> dict[Value, int]:
-    """The last step that reads each value, or one that may share its memory; the end for values that last."""
+    """The number of the last step that reads each value, or a value that may share its memory.
+
+    For values that are read after the last step, it is the number of steps.
+    """
     end = len(graph.operations)
     lasting = graph.versions.values() if graph.training else graph.lasting
     last = dict.fromkeys(lasting, end)
@@ -109,7 +112,7 @@ def _last_steps(graph: Graph) -> dict[Value, int]:
 
 
 class PlanPass(Pass[Value]):
-    """A forward pass of a plan: the values, and in training what each operation left for backward."""
+    """A forward pass of a plan: its values, and, in training, what each operation left for backward."""
 
     def __init__(self, plan: Plan, values: dict[Value, Array], saved: Sequence[Any]) -> None:
         super().__init__(plan.schedule, Blobs(plan, values))
@@ -175,7 +178,7 @@ def _backward(
 
 
 class Blobs(Mapping[int, Array]):
-    """A plan's values by the schedule's versions, N×C×H×W. Every access makes an array of its own."""
+    """A plan's values by version of the schedule, in NCHW layout, with all rows. Each access makes a new array."""
 
     def __init__(self, plan: Plan, values: Mapping[Value, Array]) -> None:
         self._plan = plan

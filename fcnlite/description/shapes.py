@@ -1,6 +1,6 @@
 """Shape arithmetic: output sizes, receptive fields, strides, crop offsets.
 
-The functions treat one spatial axis; layers call them for rows and for columns.
+The functions work on one spatial axis; layers call them for rows and for columns.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ def show(shape: Iterable[int]) -> str:
 
 @dataclass(frozen=True)
 class Window:
-    """The window of a layer along one axis, in pixels; `size` is Caffe's kernel_size."""
+    """A layer's window and its movement along one axis, in pixels; `size` is Caffe's kernel_size."""
 
     size: int
     stride: int = 1
@@ -29,7 +29,7 @@ class Window:
 
     @property
     def extent(self) -> int:
-        """The number of pixels from the first tap to the last: dilation · (size − 1) + 1."""
+        """The number of pixels that the window spans: dilation · (size − 1) + 1."""
         return self.dilation * (self.size - 1) + 1
 
     def convolved(self, size: int) -> int:
@@ -50,9 +50,10 @@ class Window:
         return out
 
     def pooled(self, size: int, round_mode: str = "CEIL", clip: bool | None = None) -> int:
-        """The output size of a pooling. Caffe rounds up, and drops a last window that starts in the far pad or beyond.
+        """The output size of a pooling: (picture + 2·pad − size) / stride, rounded up or down, + 1.
 
-        It drops that window (`clip`) if either axis has a pad. By default, `clip` is whether this axis has one.
+        `clip`: whether to drop a last window that starts in the far pad or beyond. Caffe does so if either axis has a
+        pad; the default is whether this axis has one.
         """
         reach = size + 2 * self.pad - self.size
         steps = -(-reach // self.stride) if round_mode == "CEIL" else reach // self.stride
@@ -64,12 +65,12 @@ class Window:
 
 
 def pooled(windows: tuple[Window, Window], axis: int, size: int, round_mode: str) -> int:
-    """The output size of a pooling along one axis; a pad on either axis clips both. `windows`: of rows and columns."""
+    """The output size of a pooling along `axis`, as Caffe clips it. `windows`: for rows and for columns."""
     return windows[axis].pooled(size, round_mode, clip=any(each.pad > 0 for each in windows))
 
 
 def paired(windows: tuple[Window, Window], *names: str) -> tuple[tuple[int, int], ...]:
-    """The named attributes of the windows, each as a pair for rows and columns, which the kernels take."""
+    """The named attributes of the windows, each as a pair (rows, columns), as the compiled kernels take them."""
     rows, columns = windows
     return tuple((getattr(rows, name), getattr(columns, name)) for name in names)
 
@@ -78,8 +79,8 @@ def paired(windows: tuple[Window, Window], *names: str) -> tuple[tuple[int, int]
 class Placement:
     """The receptive fields of a blob's pixels in an earlier blob, along one axis.
 
-    The receptive field of pixel y has `field` pixels of the earlier blob, centred at `stride` · y + `offset`. A
-    convolution is Placement(s, (extent − 1)/2 − pad, extent); a deconvolution has stride 1/s.
+    The receptive field of pixel y spans `field` pixels of the earlier blob, centred at `stride` · y + `offset`. A
+    convolution of stride s has Placement(s, (extent − 1)/2 − pad, extent); a deconvolution has stride 1/s.
     """
 
     stride: Fraction = Fraction(1)
@@ -87,7 +88,7 @@ class Placement:
     field: Fraction = Fraction(1)
 
     def over(self, below: Placement) -> Placement:
-        """The composition of this placement over `below` (paper, section 3.2: filters compose)."""
+        """This placement, composed with `below`, the earlier blob's own (paper, section 3: filters compose)."""
         return Placement(
             self.stride * below.stride,
             self.offset * below.stride + below.offset,
@@ -95,7 +96,7 @@ class Placement:
         )
 
     def joined(self, other: Placement) -> Placement:
-        """The placement of a blob at the end of two paths: the wider field, at the centre of `self`."""
+        """The placement of a blob that two paths lead to: stride and offset of `self`, and the wider of both fields."""
         return Placement(self.stride, self.offset, max(self.field, other.field))
 
 
@@ -109,7 +110,7 @@ def convolution_placement(window: Window) -> Placement:
 
 
 def deconvolution_placement(window: Window) -> Placement:
-    """The placement of a deconvolution's top over its bottom: the inverse of the convolution that it transposes.
+    """The placement of a deconvolution's top over its bottom: that of the convolution, inverted.
 
     A top pixel is a sum over at most ⌈extent / stride⌉ bottom pixels.
     """
@@ -122,14 +123,15 @@ def deconvolution_placement(window: Window) -> Placement:
 
 
 Links = Sequence[tuple[Sequence[str], Sequence[str], Placement | None]]
-"""The layers of a net along one axis: bottoms, tops, and the placement of the tops over the first bottom."""
+"""The layers of a net along one axis, each as bottoms, tops, and the placement of the tops over the first bottom."""
 
 
 def placements(links: Links) -> dict[str, tuple[str, Placement]]:
-    """The input that each blob depends on, and the blob's placement over it, for the last value of each blob.
+    """For each blob, the input that it depends on and its placement over that input.
 
-    Where paths from one input meet, the first bottom determines stride and centre, and the widest path the field.
-    Blobs without a placement, such as those after an InnerProduct, are missing.
+    Where paths from one input meet, the first bottom determines stride and offset, and the widest path the field. For a
+    blob written in place, the last value counts. Blobs without a placement, such as those after an InnerProduct, are
+    missing.
     """
     known: dict[str, tuple[str, Placement]] = {}
     for bottoms, tops, placement in links:
@@ -150,7 +152,7 @@ def placements(links: Links) -> dict[str, tuple[str, Placement]]:
 
 
 def crop_offset(known: Mapping[str, tuple[str, Placement]], blob: str, reference: str) -> int:
-    """The number of leading pixels to crop from `blob` so that it is aligned with `reference`.
+    """The number of pixels to crop from the beginning of `blob`, so that it is aligned with `reference`.
 
     Both must depend on the same input with the same stride. Raises `ShapeError` if no whole, non-negative offset aligns
     them.

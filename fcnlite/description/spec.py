@@ -1,7 +1,7 @@
 """A network as data.
 
-`NetSpec` describes a net in Caffe's words, as a prototxt does, and computes nothing. Each format reads a `NetSpec` and
-writes one; `Net` runs it. Options hold only what the description says; the layers hold the defaults.
+`NetSpec` describes a net in Caffe's terms, as a prototxt does, and computes nothing. File formats are converted to a
+`NetSpec` and from one; `Net` runs it. Options contain only what the description sets; the layers have the defaults.
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ class ParamSpec:
 
 @dataclass(frozen=True)
 class StateRule:
-    """One `include { ... }` or `exclude { ... }`: the states of the net that it matches."""
+    """One `include { ... }` or `exclude { ... }` of a layer: conditions on the net's state (see `NetSpec.stage`)."""
 
     json_fields = json_form.decoders(
         min_level=json_form.integer,
@@ -80,9 +80,9 @@ class StateRule:
 class LayerSpec:
     """One layer: type, blobs, multipliers, and the options that the description sets.
 
-    `options` merges the layer's parameter messages (for SoftmaxWithLoss: `loss_param` and `softmax_param`)
-    into one mapping of JSON values: numbers, strings (enums by name), booleans, lists for repeated fields,
-    mappings for nested messages (fillers, `shape`).
+    `options` merges the layer's `*_param` messages (for SoftmaxWithLoss: `loss_param` and `softmax_param`) into one
+    mapping of JSON values: numbers, strings (enums by name), booleans, lists for repeated fields, mappings for nested
+    messages (fillers, `shape`).
     """
 
     json_fields = json_form.decoders(
@@ -109,7 +109,7 @@ class LayerSpec:
     include: tuple[StateRule, ...] = ()
     exclude: tuple[StateRule, ...] = ()
     where: str = field(default="", compare=False)
-    """File and line, for messages, if the type was unknown when the file was read."""
+    """File and line, for error messages; set if the type was unknown when the file was read."""
 
     def included(self, phase: str, level: int, stages: frozenset[str]) -> bool:
         """Whether the rules include the layer in a net of this state.
@@ -125,7 +125,7 @@ class LayerSpec:
 
 @dataclass(frozen=True)
 class NetSpec:
-    """A net: its layers in order. Inputs are layers of type `Input`."""
+    """A net: its layers in order. An input is the top of a layer without bottoms, such as `Input`."""
 
     json_fields = json_form.decoders(
         layers=json_form.many(LayerSpec),
@@ -154,13 +154,13 @@ class NetSpec:
             seen.add(key)
 
     def at(self, level: int = 0, stages: Sequence[str] = ()) -> NetSpec:
-        """This net in another state: at `level`, unless that is 0, and with `stages` added to its own."""
+        """The net with this level, if it is not 0, and with `stages` in addition to its own."""
         return replace(self, level=level or self.level, stage=(*self.stage, *stages))
 
     def for_phase(self, phase: str) -> NetSpec:
-        """The net without the layers that their include and exclude rules leave out of `phase`.
+        """The net in this phase: the layers whose include and exclude rules admit it.
 
-        Raises `SpecError` if the remaining layers do not form a net.
+        Raises `SpecError` if these layers do not form a net.
         """
         if phase not in PHASES:
             raise SpecError(f"phase {phase!r}: expected TRAIN or TEST.")
@@ -196,7 +196,7 @@ class NetSpec:
         raise SpecError(f"no layer is called {name!r}; {nearest(name, (each.name for each in self.layers))}")
 
     def to_json(self) -> str:
-        """This net as JSON text; `from_json` reads it back to an equal spec."""
+        """The net as JSON text, from which `from_json` makes an equal spec."""
         return json_form.dumps(self)
 
     @staticmethod

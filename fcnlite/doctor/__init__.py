@@ -1,9 +1,9 @@
-"""Finds out why an FCN does not learn, and proposes remedies.
+"""Finds why a fully convolutional network does not learn, and says how to repair it.
 
     for finding in doctor.examine(net, dataset, solver):
         print(finding)
 
-Each file has one group of checks and states its thresholds and the reasons for them.
+Each file holds one group of checks, with their thresholds and the reasons for them.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from contextlib import suppress
 
 from fcnlite.data import Dataset
 from fcnlite.doctor import (
+    activations,
     crops,
     labels,
     padding,
@@ -21,12 +22,11 @@ from fcnlite.doctor import (
     preprocessing,
     rates,
     scores,
-    signals,
     trunk,
     upsampling,
 )
+from fcnlite.doctor.batches import sample_batches
 from fcnlite.doctor.finding import Finding, by_severity
-from fcnlite.doctor.trials import trials
 from fcnlite.errors import FcnliteError, ShapeError, SpecError
 from fcnlite.net import Net
 from fcnlite.solver import Solver
@@ -43,25 +43,26 @@ def examine(
     iterations: int = 0,
     tell: Callable[[str], None] = lambda text: None,
 ) -> list[Finding]:
-    """Run all checks and return their findings, errors first.
+    """Run all checks. Returns the findings, errors first.
 
-    The net runs on a few pictures of `dataset`, or on random noise. `losses` are those of a training so far (see
-    `plateau.check`). With `iterations`, a copy of the net is trained with `solver` and its loss is checked. `tell` is
-    called with the name of each step before it begins. The net's gradients are overwritten.
+    Runs the net on a few pictures of `dataset`, or on random noise without a data set. `losses`: the losses of a
+    training so far (see `plateau.check`). `iterations`: train a copy of the net with `solver` on `dataset` for so many
+    iterations and check the loss. `tell`: called with the name of each stage before it begins. Overwrites the net's
+    gradients.
     """
     _give_sizes(net)
     sizes: list[tuple[int, int]] = []
-    of_labels: list[Finding] = []
+    label_findings: list[Finding] = []
     if dataset is not None:
         tell("reading labels")
         survey = labels.survey(dataset)
-        of_labels = labels.check(survey, net)
+        label_findings = labels.check(survey, net)
         if survey.counts is not None:
             sizes.append((survey.counts.height, survey.counts.width))
-    findings = [*cheap_checks(net, solver, sizes), *of_labels]
+    findings = [*cheap_checks(net, solver, sizes), *label_findings]
     if all(each.id != "input-too-small" for each in findings):
         tell("running the net")
-        findings += _run(net, dataset, labelled=all(each.severity != "error" for each in of_labels))
+        findings += _run(net, dataset, labelled=all(each.severity != "error" for each in label_findings))
         if dataset is not None and solver is not None and iterations:
             tell(f"training for {iterations} iterations")
             findings += _train(solver, dataset, iterations)
@@ -70,7 +71,7 @@ def examine(
 
 
 def cheap_checks(net: Net, solver: Solver | None = None, sizes: Sequence[tuple[int, int]] = ()) -> list[Finding]:
-    """Run the checks that do not run the net; errors come first. `sizes`: heights and widths of pictures."""
+    """The findings of the checks that do not run the net, errors first. `sizes`: heights and widths of pictures."""
     findings = padding.check(net.spec, net.phase, net.info.preprocessing, sizes)
     if net.sized:
         findings += [*upsampling.check(net), *trunk.check(net)]
@@ -81,35 +82,35 @@ def cheap_checks(net: Net, solver: Solver | None = None, sizes: Sequence[tuple[i
 
 
 def warn(solver: Solver) -> None:
-    """Run the cheap checks on the solver and its net, and warn of their findings, except notes."""
+    """Emit a warning for each error and warning that the cheap checks find in the solver and its net."""
     for finding in cheap_checks(solver.net, solver):
         if finding.severity != "note":
-            warnings.warn(f"{finding.what} {finding.remedy}", stacklevel=2)
+            warnings.warn(f"{finding.what} {finding.mend}", stacklevel=2)
 
 
 def _give_sizes(net: Net) -> None:
-    """Run a first forward, which makes the parameters, if the description gives no shape for the inputs."""
+    """Run forward if the net has no parameters yet: a net without described input shapes gets them there."""
     if not net.sized:
         # padding.py reports sizes that do not fit.
         with suppress(ShapeError):
-            for trial in trials(net, None):
-                net.forward(trial.pictures)
+            for batch in sample_batches(net, None):
+                net.forward(batch.pictures)
 
 
 def _run(net: Net, dataset: Dataset | None, labelled: bool) -> list[Finding]:
-    """Run the net in both phases and return the findings."""
+    """The findings of the checks that run the net, in phase TEST and in phase TRAIN."""
     try:
         training = net if net.phase == "TRAIN" else net.share("TRAIN")
-        predicting = _as_it_predicts(net) or training
-        tried = trials(training, dataset, labelled)
-        found = [*scores.check(predicting, tried), *signals.check(training, tried)]
-        return [*found, *preprocessing.check_range(predicting, tried)]
+        predicting = _in_test_phase(net) or training
+        batches = sample_batches(training, dataset, labelled)
+        found = [*scores.check(predicting, batches), *activations.check(training, batches)]
+        return [*found, *preprocessing.check_range(predicting, batches)]
     except FcnliteError as error:
-        return [Finding("does-not-run", "error", f"The net cannot be run: {error}", "Correct what the message names.")]
+        return [Finding("does-not-run", "error", f"The net cannot run: {error}", "Correct what the message names.")]
 
 
-def _as_it_predicts(net: Net) -> Net | None:
-    """The net in phase TEST; None if the description lacks layers that this phase needs, such as the data layer."""
+def _in_test_phase(net: Net) -> Net | None:
+    """The net in phase TEST; None if its description lacks something for that phase, such as the data layer."""
     if net.phase == "TEST":
         return net
     try:
@@ -122,5 +123,9 @@ def _train(solver: Solver, dataset: Dataset, iterations: int) -> list[Finding]:
     try:
         losses = plateau.train(solver, dataset, iterations)
     except FcnliteError as error:
-        return [Finding("training-fails", "error", f"Training fails: {error}", "Correct what the message names.")]
-    return plateau.check(solver.net, losses, "tried here")
+        return [
+            Finding(
+                "training-fails", "error", f"Training stops with an error: {error}", "Correct what the message names."
+            )
+        ]
+    return plateau.check(solver.net, losses, "measured here")

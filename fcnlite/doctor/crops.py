@@ -1,8 +1,8 @@
-"""Misaligned crops: compares each written offset with the one that follows from the layers.
+"""Crops that misalign: compares each written offset with the one that follows from the layers.
 
-Window sizes, strides and pads determine the position of each blob over the picture (`shapes.placements`). A crop must
-align its blob exactly with its reference. An offset that is wrong by one pixel shifts scores of stride s by s pixels of
-the picture.
+Windows, strides and pads determine the position of each blob relative to the picture (`shapes.placements`). A crop must
+align its blob with its reference. An offset that is wrong by one pixel shifts scores of stride s by s pixels of the
+picture.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ def check(net: Net) -> list[Finding]:
 
 
 def _wanted(before: Sequence[LayerSpec], crop: LayerSpec, axis: int) -> Fraction | None:
-    """The offset that aligns the crop's blob with its reference; None if they differ in their input or stride."""
+    """The offset that aligns the crop's blob with its reference; None if they share no origin or differ in stride."""
     known = placements(links(before, axis))
     blob, reference = crop.bottom
     if blob not in known or reference not in known:
@@ -61,10 +61,10 @@ def _compared(layer: Layer, wanted: Sequence[Fraction | None], before: Sequence[
                     "crop-impossible",
                     "warning",
                     f"{what} at offset {have}, but the {axis} would need {_number(want)}: the blob begins inside its "
-                    "reference.",
+                    "reference, so that no offset aligns them.",
                     remedy(before, layer.spec, None, layer.phase)
-                    or "Give more pad to layers on the path to the blob alone; a pad of a layer on both paths cancels "
-                    "out.",
+                    or "Give more pad to layers that only the blob depends on; the pad of layers that the reference "
+                    "depends on too cancels out.",
                 )
             ]
         if want.denominator != 1 and abs(have - want) < 1:
@@ -72,16 +72,16 @@ def _compared(layer: Layer, wanted: Sequence[Fraction | None], before: Sequence[
                 Finding(
                     "crop-between-pixels",
                     "note",
-                    f"{what} at offset {have}; exact for the {axis} is {_number(want)}, which is not a whole pixel.",
-                    "Change a pad or an even kernel_size by 1 (so FCN-AlexNet upsamples with 63 pixels, not 64).",
+                    f"{what} at offset {have}; the exact one of the {axis}, {_number(want)}, is not a whole number.",
+                    "Change a pad or an even kernel_size by one (therefore FCN-AlexNet upsamples with 63, not 64).",
                 )
             ]
         return [
             Finding(
                 "crop-misaligned",
                 "error",
-                f"{what} at offset {have}, but from the layers' windows, strides and pads it follows that it is "
-                f"{_number(want)} for the {axis}: the scores are shifted.",
+                f"{what} at offset {have}, but by the layers' windows, strides and pads it is {_number(want)} for "
+                f"the {axis}: the scores are shifted.",
                 f"Write `offset: {round(want)}`, or compute it with fcnlite.shapes.crop_offset.",
             )
         ]
@@ -89,7 +89,7 @@ def _compared(layer: Layer, wanted: Sequence[Fraction | None], before: Sequence[
 
 
 def _corrected(crop: LayerSpec, wanted: Sequence[Fraction | None]) -> LayerSpec:
-    """The crop with the right offsets, so that one wrong crop does not cause findings for those after it."""
+    """The crop with the correct offsets, so that one wrong crop does not make later crops look wrong."""
     offsets = [max(0, round(each or 0)) for each in wanted]
     return dataclasses.replace(crop, options={"axis": 2, "offset": offsets})
 

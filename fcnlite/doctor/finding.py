@@ -8,33 +8,33 @@ from typing import Literal
 
 Severity = Literal["error", "warning", "note"]
 SEVERITIES: tuple[Severity, ...] = ("error", "warning", "note")
-"""error: the net cannot work; warning: it hardly can; note: it may be intended."""
+"""error: it cannot work; warning: it probably works badly; note: it may be intended."""
 
 SHOWN = 5
-"""The most names that a finding lists; it counts the others."""
+"""The number of names that a finding lists; further names are only counted."""
 
 
 @dataclass(frozen=True)
 class Finding:
-    """One thing that makes a net fail, or may make it fail."""
+    """One cause, certain or possible, of a net's failure."""
 
     id: str
     severity: Severity
     what: str
-    """One sentence: what was found, and where."""
-    remedy: str
+    """What was found, and where, in one sentence."""
+    mend: str
     """How to repair it."""
 
     def __str__(self) -> str:
-        return f"{self.severity}: {self.id}\n  {self.what}\n  {self.remedy}"
+        return f"{self.severity}: {self.id}\n  {self.what}\n  {self.mend}"
 
 
 def by_severity(findings: Iterable[Finding]) -> list[Finding]:
-    """The findings with errors first. Within a severity the order of the checks stays: causes before effects."""
+    """The findings, errors first. Within a severity they keep the order of the checks: causes before effects."""
     return sorted(findings, key=lambda each: SEVERITIES.index(each.severity))
 
 
 def listed(names: Sequence[str]) -> str:
-    """The first few names and the number of the others: conv1_1, conv1_2 and 11 more."""
+    """The first names, and the number of the others: conv1_1, conv1_2 and 11 more."""
     shown = ", ".join(names[:SHOWN])
     return shown if len(names) <= SHOWN else f"{shown} and {len(names) - SHOWN} more"

@@ -1,6 +1,6 @@
-"""Labels that cannot be learned: unreadable, out of range, anti-aliased, lacking a class.
+"""Labels that cannot be learned: unreadable, out of range, anti-aliased, or lacking a class.
 
-The checks read up to `READ` pictures, evenly spread over the data set, which makes its own checks too.
+Reads up to `READ` samples, spread evenly over the data set, with the data set's own checks.
 """
 
 from __future__ import annotations
@@ -14,24 +14,24 @@ from fcnlite.arrays import Array
 from fcnlite.data import VOID, Dataset
 from fcnlite.data import problems as data_problems
 from fcnlite.data.blending import REMEDY, Counts, signs_of_blending
-from fcnlite.doctor.anatomy import blob_shapes, score_blobs, softmax_losses
 from fcnlite.doctor.finding import Finding, listed
+from fcnlite.doctor.structure import blob_shapes, score_blobs, softmax_losses
 from fcnlite.errors import ShapeError
 from fcnlite.net import Net
 
 READ = 200
 RARE = 1 / 20
-"""A class is rare below this fraction of an equal share. CamVid's bicyclists, 0.3 % of 11 classes, are rare."""
+"""A class is rare below this fraction of an equal share, as CamVid's bicyclists with 0.3 % of 11 classes."""
 
 
 @dataclass(frozen=True)
 class Survey:
-    """The labels of a data set, counted."""
+    """What the labels of a data set contain."""
 
     dataset: Dataset
     read: int
     counts: Counts | None
-    """None if no picture could be read."""
+    """None if no label could be read."""
     problems: Sequence[str]
 
     @property
@@ -41,7 +41,7 @@ class Survey:
 
 
 def survey(dataset: Dataset) -> Survey:
-    """Read the labels of up to `READ` pictures."""
+    """Read the labels of up to `READ` samples."""
     step = max(1, -(-len(dataset) // READ))
     indices = range(0, len(dataset), step)
     parts, problems = data_problems.try_all(lambda index: Counts.of(dataset[index].label), indices)
@@ -49,7 +49,7 @@ def survey(dataset: Dataset) -> Survey:
 
 
 def check(found: Survey, net: Net) -> list[Finding]:
-    """The reasons why `net` cannot learn the labels."""
+    """The properties of the labels that keep `net` from learning them."""
     findings = [*_unusable(found), *_other_classes(found, net)]
     if found.counts is not None:
         findings += [*_wrong_values(found, found.counts.all, net), *_blended(found, found.counts)]
@@ -84,8 +84,8 @@ def _other_classes(found: Survey, net: Net) -> list[Finding]:
             "classes-differ",
             "error",
             f"The net scores {shapes[blobs[0]][1]} classes ({blobs[0]!r}), but {found.where} has {count}.",
-            "Set num_output of the score and upsampling layers to the number of classes, or give the data that the net "
-            "was made for.",
+            "Set num_output of the score and upsampling layers to the number of classes, or use the data set that the "
+            "net was made for.",
         )
     ]
 
@@ -101,7 +101,7 @@ def _wrong_values(found: Survey, counts: Array, net: Net) -> list[Finding]:
                 "error",
                 f"The labels of {found.where} hold {listed(outside)}, but there are {classes} classes, 0 to "
                 f"{classes - 1}, and {VOID} for void.",
-                f"Map other numbers to {VOID}, or name all classes.",
+                f"Map the other values to {VOID}, or give the data set all of its classes.",
             )
         )
     for layer in softmax_losses(net.layers):
@@ -110,8 +110,8 @@ def _wrong_values(found: Survey, counts: Array, net: Net) -> list[Finding]:
                 Finding(
                     "void-not-ignored",
                     "error",
-                    f"The labels of {found.where} hold {VOID} for void, which the loss {layer.spec.name!r} treats as a "
-                    f"class (ignore_label: {layer.options.ignore_label}).",
+                    f"The labels of {found.where} hold {VOID} for void, but the loss {layer.spec.name!r} treats it as "
+                    f"a class (ignore_label: {layer.options.ignore_label}).",
                     f"Write `loss_param {{ ignore_label: {VOID} }}` in the loss.",
                 )
             )
@@ -126,8 +126,8 @@ def _blended(found: Survey, counts: Counts) -> list[Finding]:
         Finding(
             "labels-blended",
             "warning",
-            f"In the labels of {found.where} {what}: the labels were anti-aliased, resized smoothly or saved with "
-            "losses.",
+            f"In the labels of {found.where} {what}: the labels were anti-aliased, resized with interpolation or saved "
+            "with lossy compression.",
             f"{REMEDY[0].upper()}{REMEDY[1:]}.",
         )
     ]
@@ -140,8 +140,8 @@ def _frequencies(found: Survey, counts: Array) -> list[Finding]:
             Finding(
                 "labels-void",
                 "error",
-                f"The labels of {found.where} are void everywhere.",
-                f"Give labels whose numbers are classes; {VOID} is never learned.",
+                f"All labels of {found.where} are void.",
+                f"Use labels whose values are classes; {VOID} is never learned.",
             )
         ]
     findings = []
@@ -151,8 +151,8 @@ def _frequencies(found: Survey, counts: Array) -> list[Finding]:
             Finding(
                 "class-missing",
                 "warning" if found.read == len(found.dataset) else "note",
-                f"No pixel in {found.where} is labelled {listed(missing)}: the net cannot learn these classes.",
-                "Add pictures of them, choose another split, or remove the classes.",
+                f"No pixel in {found.where} is labelled {listed(missing)}: the net cannot learn what it never sees.",
+                "Add pictures of the class, choose another split, or remove the class.",
             )
         )
     limit = RARE * total / len(names)
@@ -164,8 +164,8 @@ def _frequencies(found: Survey, counts: Array) -> list[Finding]:
             Finding(
                 "class-rare",
                 "note",
-                f"In {found.where} few pixels are labelled {listed(rare)}: they hardly affect the loss.",
-                "Add pictures of them, weight the classes (train: --class-balance 1.1), or expect low scores for them.",
+                f"In {found.where} few pixels are labelled {listed(rare)}: they contribute little to the loss.",
+                "Add pictures of these classes, weight them (train: --class-balance 1.1), or expect a low IU for them.",
             )
         )
     return findings

@@ -1,8 +1,8 @@
-"""The initial pad of 100 of the reference's nets, missing or doubled.
+"""A missing or doubled pad of 100, with which the paper's nets begin.
 
-Their trunk has stride 32 and an unpadded fc6 of 7×7. Without the pad, small pictures give no scores, and the scores of
-larger ones do not cover the picture. With a pad of 100, every picture gives at least one score, and the upsampled
-scores cover it. The checks compute only shapes.
+Their trunk has stride 32 and a 7×7 fc6 without pad. Without the pad, nothing remains of a small picture, and the scores
+of any picture do not cover it. With a pad of 100, every picture has at least one score, and the upsampled scores cover
+it. These checks compute only shapes.
 """
 
 from __future__ import annotations
@@ -13,24 +13,24 @@ from typing import TypeGuard
 
 from fcnlite.description.model_info import Preprocessing
 from fcnlite.description.spec import NetSpec
-from fcnlite.doctor.anatomy import picture_shapes
 from fcnlite.doctor.finding import Finding, listed
+from fcnlite.doctor.structure import picture_shapes
 from fcnlite.errors import ShapeError
 from fcnlite.layers import Layer, create
 from fcnlite.layers.convolution import Convolution
 from fcnlite.net import Net
 
 PAD = 100
-MOST = 150
-"""The most pixels of pad in all: one and a half times the reference's."""
+MAX_PAD = 150
+"""Pixels, in all layers with a wide pad: half as much again as the paper's."""
 
 
 def check(
     spec: NetSpec, phase: str, preprocessing: Preprocessing, sizes: Sequence[tuple[int, int]] = ()
 ) -> list[Finding]:
-    """Check the described size of the input and the pictures' `sizes` (heights and widths).
+    """Check that the described size of the input and `sizes`, heights and widths of pictures, fit the net.
 
-    Takes a description, since a net whose described size does not fit cannot be built.
+    Takes a description, because a net whose described size does not fit cannot be built.
     """
     layers = [create(each, phase) for each in spec.for_phase(phase)]
     net = Net(without_shapes(spec), phase=phase)
@@ -45,7 +45,7 @@ def check(
 
 
 def without_shapes(spec: NetSpec) -> NetSpec:
-    """`spec` without the shapes of its inputs; a net of it does not make parameters."""
+    """`spec` without the shapes of its inputs, so that its net makes no parameters."""
     layers = (dataclasses.replace(each, options={}) if each.type == "Input" else each for each in spec)
     return dataclasses.replace(spec, layers=tuple(layers))
 
@@ -54,21 +54,21 @@ def _too_small(size: str, error: ShapeError, layers: Sequence[Layer]) -> Finding
     windows = {each.spec.name: each.geometry.rows for each in layers if _is_convolution(each)}
     first = next(iter(windows), None)
     unpadded = [name for name, each in windows.items() if each.size > 5 and each.stride == 1 and not each.pad]
-    remedy = "Feed larger pictures, or give the layers more pad."
+    mend = "Use larger pictures, or give the layers more pad."
     if "cancels out" in str(error):
-        remedy = "Do what the message proposes; if you change other layers, recompute the offsets of the crops."
+        mend = "Do what the message proposes; after changing other layers, compute the crops' offsets again."
     elif first is not None and unpadded and windows[first].pad < PAD:
-        remedy = (
-            f"The {windows[unpadded[0]].size} pixels of {unpadded[0]!r} are more than the trunk leaves: give the "
-            f"first convolution, {first!r}, a pad of {PAD} as the reference does (it has {windows[first].pad}), and "
-            "recompute the offsets of the crops."
+        mend = (
+            f"The window of {unpadded[0]!r}, {windows[unpadded[0]].size} pixels, is larger than the trunk's output: "
+            f"give the first convolution, {first!r}, a pad of {PAD} as in the paper's nets (it has "
+            f"{windows[first].pad}), and compute the crops' offsets again."
         )
-    what = f"Pictures of {size} pixels do not go through the net: {str(error).rstrip('.')}."
-    return Finding("input-too-small", "error", what, remedy)
+    what = f"Pictures of {size} pixels do not fit the net: {str(error).rstrip('.')}."
+    return Finding("input-too-small", "error", what, mend)
 
 
 def _doubled(layers: Sequence[Layer]) -> list[Finding]:
-    """Find paths with several pads as wide as the window or wider: beyond the window a pad only adds zeros."""
+    """Pads at least as wide as the window, summed along one path through the net: they add only zeros."""
     pads: dict[str, dict[str, int]] = {}
     for layer in layers:
         inherited = max((pads.get(blob, {}) for blob in layer.spec.bottom), key=_total, default={})
@@ -78,17 +78,17 @@ def _doubled(layers: Sequence[Layer]) -> list[Finding]:
                 inherited = {**inherited, layer.spec.name: rows.pad}
         pads.update(dict.fromkeys(layer.spec.top, inherited))
     widest = max(pads.values(), key=_total, default={})
-    if _total(widest) <= MOST:
+    if _total(widest) <= MAX_PAD:
         return []
-    pads_of_layers = listed([f"{name} {pad}" for name, pad in widest.items()])
+    told = listed([f"{name} {pad}" for name, pad in widest.items()])
     return [
         Finding(
             "pad-doubled",
             "warning",
-            f"The picture is padded by {_total(widest)} pixels in all ({pads_of_layers}); the reference "
-            f"pads by {PAD} once. More pad costs time and surrounds the scores with scores of zeros.",
-            f"Give the first convolution a pad of {PAD}, the others half their kernel_size, and recompute the offsets "
-            "of the crops.",
+            f"The picture is padded by {_total(widest)} pixels in all ({told}). The paper's nets pad by {PAD} once; "
+            "more pad costs time and surrounds the scores with those of zeros.",
+            f"Give the first convolution a pad of {PAD}, the others half their kernel_size, and compute the crops' "
+            "offsets again.",
         )
     ]
 

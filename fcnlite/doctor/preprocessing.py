@@ -1,12 +1,13 @@
-"""Preprocessing that differs from what the weights expect: order of colours, mean, scale.
+"""Preprocessing that does not match the weights: order of colours, mean, scale.
 
-Caffe's published trunks (VGG-16, AlexNet, CaffeNet, GoogLeNet) were trained on BGR bytes less the mean of ImageNet,
-with scale 1. The checks recognise them by the name, window and stride of the first convolution, which must have no
-BatchNorm after it. They ignore the filters: most are gray and do not reliably show the order of the colours.
+Caffe's published trunks (VGG-16, AlexNet, CaffeNet, GoogLeNet) were trained on BGR bytes minus the mean of ImageNet,
+with scale 1. Their first convolution identifies them: its name, kernel_size and stride, and no BatchNorm after it. The
+filters themselves do not show the order of colours reliably (most are gray), so they are not examined.
 
-A net may centre its input itself (Power, Bias or BatchNorm on the picture); subtracting a mean as well is then wrong.
-Three things show that the range of the input differs from training: the variance that a BatchNorm after the first
-convolution has stored, a first bias that dominates the response to the picture, and scores that are far too large.
+A net may centre its input itself (Power, Bias or BatchNorm on the picture); then the preprocessing must not subtract a
+mean too. The range of the values that a net was trained on shows in the variance that a BatchNorm after the first
+convolution has stored, in a first bias that is much larger than the response to a picture, and in scores that are far
+too large.
 """
 
 from __future__ import annotations
@@ -18,9 +19,9 @@ import numpy as np
 
 from fcnlite.description.model_info import Preprocessing
 from fcnlite.description.spec import LayerSpec
-from fcnlite.doctor.anatomy import normalized, picture_shapes, score_blobs
+from fcnlite.doctor.batches import Batch
 from fcnlite.doctor.finding import Finding
-from fcnlite.doctor.trials import Trial
+from fcnlite.doctor.structure import normalized, picture_shapes, score_blobs
 from fcnlite.formats.caffe.preprocessing import centring_layer
 from fcnlite.layers import Layer
 from fcnlite.layers.convolution import Convolution
@@ -34,20 +35,20 @@ KNOWN = {
 """Trunks by the name, kernel_size and stride of their first convolution."""
 
 MEAN = (104.0, 117.0, 123.0)
-"""ImageNet's mean: blue, green, red."""
-OFF = 40.0
-"""The most gray levels that a mean may differ; other data sets are within it (the reference's NYUDv2 nets: 31)."""
-SAME = 5.0
-"""The most gray levels by which a mean that is ImageNet's may differ; its red and blue differ by 19."""
-STRETCH = 10.0
-"""The largest allowed ratio between the first layer's values on a picture and the learned ones, either way. Three times
-as large for white noise, to which filters respond differently."""
-DROWNED = 20.0
-"""The largest allowed ratio of a first bias to the response to a picture."""
-LARGEST_SCORES = 1000.0
-"""The largest allowed range of the scores of a pixel; published nets have 10 to 50."""
-LEAST_SCALE = 0.1
-"""The smallest allowed scale; 1/255 and 1/58 are below. Smaller inputs would need proportionally larger filters."""
+"""The mean of ImageNet: blue, green, red."""
+MEAN_TOLERANCE = 40.0
+"""Gray levels by which a mean may differ from ImageNet's: other data sets' means differ too, NYUDv2's by 31."""
+SAME_MEAN = 5.0
+"""Gray levels within which a mean counts as ImageNet's, whose red and blue differ by 19."""
+MAX_RATIO = 10.0
+"""By which factor the first layer's values on a picture may be larger or smaller than in training. For white noise, to
+which filters respond differently, it is three times as large."""
+MAX_BIAS = 20.0
+"""The largest ratio of the first bias to the response to a picture."""
+MAX_SCORE_RANGE = 1000.0
+"""The largest difference between the scores of a pixel; published nets have 10 to 50."""
+MIN_SCALE = 0.1
+"""The smallest scale for the published trunks. The usual other scales, 1/255 and 1/58, are smaller."""
 
 
 def check(net: Net) -> list[Finding]:
@@ -67,36 +68,36 @@ def check(net: Net) -> list[Finding]:
     return _compared(f"The net has the trunk of {trunk} ({first.spec.name})", preprocessing)
 
 
-def check_range(net: Net, trials: Sequence[Trial]) -> list[Finding]:
-    """Check that the first layer and the scores have values in the learned range; `net` is in phase TEST."""
+def check_range(net: Net, batches: Sequence[Batch]) -> list[Finding]:
+    """Check that the values of the first layer and the scores are as large as in training; `net` is in phase TEST."""
     first = _first_convolution(net.layers, set(picture_shapes(net.layers, net.info.preprocessing)))
-    if first is None or not trials:
+    if first is None or not batches:
         return []
     layers = list(net.spec)
     until = replace(net.spec, layers=tuple(layers[: layers.index(first.spec) + 1]))
     alone = Net(until, phase="TEST", shared=net.params, info=net.info)
     responses = np.concatenate(
-        [_by_channel(alone.forward(each.pictures)[first.spec.top[0]]) for each in trials], axis=1
+        [_by_channel(alone.forward(each.pictures)[first.spec.top[0]]) for each in batches], axis=1
     )
-    noise = not trials[0].classes
-    found = _against_batch_norm(net, first, responses, STRETCH * (3 if noise else 1))
+    noise = not batches[0].classes
+    found = _against_batch_norm(net, first, responses, MAX_RATIO * (3 if noise else 1))
     if found is None and len(net.params[first.spec.name]) > 1:
         bias = float(np.median(abs(net.params[first.spec.name][1].array)))
         response = float(np.median(responses.std(axis=1)))
-        if response > 0 and bias > DROWNED * response:
+        if response > 0 and bias > MAX_BIAS * response:
             found = (
-                f"the bias of {first.spec.name} is {bias:.3g}, and a picture changes its values by {response:.2g}: the "
-                "weights expect larger inputs"
+                f"the bias of {first.spec.name} is {bias:.3g}, but a picture changes its values by only "
+                f"{response:.2g}: the weights expect larger inputs"
             )
     if found is None:
-        found = _large_scores(net, trials)
+        found = _large_scores(net, batches)
     if found is None:
         return []
-    remedy = (
-        f"The preprocessing is {net.info.preprocessing}. Set scale (--scale) and mean (--mean) to what the net was "
-        "trained with, such as a scale of 0.00392157 for values from 0 to 1."
+    mend = (
+        f"Pictures are fed as {net.info.preprocessing}. Set scale (--scale) and mean (--mean) to those of the net's "
+        "training, such as a scale of 0.00392157 for values from 0 to 1."
     )
-    return [Finding("input-range", "warning", f"The range of the input does not fit the weights: {found}.", remedy)]
+    return [Finding("input-range", "warning", f"The range of the input does not fit the weights: {found}.", mend)]
 
 
 def _by_channel(blob: np.ndarray) -> np.ndarray:
@@ -105,7 +106,7 @@ def _by_channel(blob: np.ndarray) -> np.ndarray:
 
 
 def _against_batch_norm(net: Net, first: Convolution, responses: np.ndarray, most: float) -> str | None:
-    """How the first convolution's values differ from the statistics of the BatchNorm after it; None if they do not."""
+    """How the first convolution's values differ from the variance in its BatchNorm; None if they fit."""
     for layer in net.layers:
         if layer.type == "BatchNorm" and layer.spec.bottom[0] in first.spec.top:
             _, variance, factor = (each.array.astype(np.float64) for each in net.params[layer.spec.name][:3])
@@ -115,42 +116,40 @@ def _against_batch_norm(net: Net, first: Convolution, responses: np.ndarray, mos
             if 1 / most <= ratio <= most:
                 return None
             words = f"{ratio:.0f} times larger" if ratio > 1 else f"{1 / max(ratio, 1e-12):.0f} times smaller"
-            return (
-                f"the values of {first.spec.name} are {words} than the BatchNorm after it ({layer.spec.name}) learned"
-            )
+            return f"the values of {first.spec.name} are {words} than its BatchNorm ({layer.spec.name}) has measured"
     return None
 
 
-def _large_scores(net: Net, trials: Sequence[Trial]) -> str | None:
+def _large_scores(net: Net, batches: Sequence[Batch]) -> str | None:
     for name in score_blobs(net.layers):
-        scores = net.forward(trials[0].pictures, outputs=[name])[name]
+        scores = net.forward(batches[0].pictures, outputs=[name])[name]
         if scores.ndim > 1 and np.isfinite(scores).all():
             spread = float(np.median(np.ptp(scores, axis=1)))
-            if spread > LARGEST_SCORES:
-                return f"the scores {name!r} of one pixel differ by {spread:.3g}, where 10 to 50 are usual"
+            if spread > MAX_SCORE_RANGE:
+                return f"the scores {name!r} of one pixel differ by {spread:.3g}, but usually by 10 to 50"
     return None
 
 
 def _centred_twice(net: Net, picture: str, preprocessing: Preprocessing) -> Finding | None:
-    """A mean that is subtracted although a layer of the net does this; None if the data layer specifies both."""
+    """A finding if the preprocessing and a layer of the net both subtract a mean, unless the data layer says so."""
     layer = centring_layer(net.spec.for_phase(net.phase), picture)
     if layer is None or not any(preprocessing.mean) or preprocessing.source.startswith("layer "):
         return None
     centre = _centre(net, layer)
     mean = preprocessing.scale * float(np.mean(preprocessing.mean))
-    if centre is None or abs(centre) < OFF * abs(preprocessing.scale) or centre * mean <= 0:
+    if centre is None or abs(centre) < MEAN_TOLERANCE * abs(preprocessing.scale) or centre * mean <= 0:
         return None
     return Finding(
         "input-centred-twice",
         "warning",
         f"The preprocessing subtracts a mean of {_row(preprocessing.mean)}, and layer {layer.name!r} ({layer.type}) "
-        f"of the net subtracts about {centre:.4g} from what is left.",
+        f"of the net subtracts about {centre:.4g} from the result.",
         "Set the mean to 0 (load(..., mean=0), --mean 0): the net centres its input itself.",
     )
 
 
 def _centre(net: Net, layer: LayerSpec) -> float | None:
-    """About what a layer subtracts from the picture, in values of its input; None if it is unknown."""
+    """About how much a layer subtracts from its input, the picture; None if unknown."""
     parameters = [each.array for each in net.params.get(layer.name, ())] if net.sized else []
     if layer.type == "Power":
         scale = layer.options.get("scale", 1.0)
@@ -165,7 +164,7 @@ def _centre(net: Net, layer: LayerSpec) -> float | None:
 
 
 def _first_convolution(layers: list[Layer], pictures: set[str]) -> Convolution | None:
-    """The first convolution over three channels of a picture."""
+    """The first convolution that reads a picture."""
     for layer in layers:
         if isinstance(layer, Convolution) and layer.spec.bottom[0] in pictures:
             return layer
@@ -180,18 +179,18 @@ def _compared(trunk: str, preprocessing: Preprocessing) -> list[Finding]:
             Finding(
                 "input-colors",
                 "warning",
-                f"{trunk}, whose Caffe weights expect blue, green, red, but the preprocessing's color is {color}.",
+                f"{trunk}, whose Caffe weights expect blue, green, red, but the preprocessing has color {color}.",
                 "Set color to BGR, with the mean in that order, unless these weights were trained on RGB.",
             )
         )
-    if abs(scale) < LEAST_SCALE:
+    if abs(scale) < MIN_SCALE:
         effect = f"{1 / abs(scale):.0f} times too small" if scale else "all zero"
         findings.append(
             Finding(
                 "input-scale",
                 "warning",
-                f"{trunk}, whose Caffe weights expect bytes of 0 to 255 less the mean, but the preprocessing's scale "
-                f"is {scale:.4g}: the input is {effect}.",
+                f"{trunk}, whose Caffe weights expect bytes from 0 to 255 minus the mean, but the preprocessing has "
+                f"scale {scale:.4g}: the input is {effect}.",
                 "Set scale to 1, unless these weights were trained with another.",
             )
         )
@@ -203,7 +202,7 @@ def _compared(trunk: str, preprocessing: Preprocessing) -> list[Finding]:
                 "input-mean",
                 "warning",
                 f"{trunk}, whose Caffe weights expect a mean of about {_row(wanted)} in the order {color}, but the "
-                f"preprocessing's is {_row(mean)}: {wrong}.",
+                f"preprocessing has {_row(mean)}: {wrong}.",
                 f"Set mean to {_row(wanted)}, unless these weights were trained with another.",
             )
         )
@@ -211,15 +210,15 @@ def _compared(trunk: str, preprocessing: Preprocessing) -> list[Finding]:
 
 
 def _wrong_mean(mean: tuple[float, ...], wanted: tuple[float, ...]) -> str | None:
-    """What is wrong with a mean, in words; None if it may be intended."""
+    """What is wrong with a mean, in words; None if it may be meant."""
     if not any(mean):
         return "no mean is subtracted"
     if max(map(abs, mean)) <= 1:
-        return "it is one of pictures from 0 to 1, not of bytes"
-    if _distance(mean, wanted[::-1]) <= SAME:
+        return "that is a mean of values from 0 to 1, not of bytes"
+    if _distance(mean, wanted[::-1]) <= SAME_MEAN:
         return "red and blue are exchanged"
-    if _distance(mean, wanted) > OFF:
-        return "it is far from the mean of photographs"
+    if _distance(mean, wanted) > MEAN_TOLERANCE:
+        return "that is far from the mean of photographs"
     return None
 
 

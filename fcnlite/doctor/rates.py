@@ -1,14 +1,14 @@
-"""Learning rates that do not fit the loss's normalisation.
+"""Learning rates that do not fit the normalisation of the loss.
 
-The gradients of a loss that is summed over N pixels are N times those of the mean loss. The checks compare the
+The gradients of a loss that is summed over n pixels are n times those of the mean. These checks therefore judge the
 effective rate on the mean loss, including momentum:
 
     effective = base_lr · loss_weight · positions / Z / (1 − momentum)
 
-where Z is the divisor of the loss (layers/loss.py). For the reference's summed losses of a 500×500 picture it is from
-2.5e-7 (base_lr 1e-14, momentum 0.99) to 2.5e-3 (1e-10), for FCN-AlexNet's normalised loss 1e-3, for AlexNet from
-scratch 0.1, and for nets with BatchNorm 1. The checks leave out Adam and similar solvers, which do not depend on the
-scale of the loss, and solvers with `clip_gradients`.
+where Z is the divisor of the loss (layers/loss.py). With the paper's summed losses and 500×500 pictures, it is 2.5e-7
+(base_lr 1e-14, momentum 0.99) to 2.5e-3 (base_lr 1e-10); with FCN-AlexNet's normalised loss 1e-3; for AlexNet from
+scratch 0.1; for nets with BatchNorm 1. Solvers such as Adam do not depend on the scale of the loss and are not checked,
+nor are solvers with `clip_gradients`.
 """
 
 from __future__ import annotations
@@ -19,30 +19,30 @@ from math import prod
 
 from fcnlite import solver
 from fcnlite.arrays import Shape
-from fcnlite.doctor.anatomy import blob_shapes, softmax_losses
 from fcnlite.doctor.finding import Finding
+from fcnlite.doctor.structure import blob_shapes, softmax_losses
 from fcnlite.errors import ShapeError, SpecError
 from fcnlite.formats import caffe
 from fcnlite.layers.loss import Loss
 from fcnlite.net import Net
 from fcnlite.solver import Solver, SolverOptions
 
-JUDGED = ("SGD", "Nesterov")
+CHECKED = ("SGD", "Nesterov")
 LOWEST = 1e-7
-"""Below the smallest rate of the reference, weights hardly change: base_lr 1e-8 and less for a normalised loss."""
+"""Lower rates, such as 1e-8 for a normalised loss, change almost nothing. The paper's lowest is 2.5e-7."""
 DIVERGES = 10.0
 """Ten times the rate of nets with BatchNorm."""
 HIGH_OF_SUM = 0.25
-"""High for a summed loss without BatchNorm: 100 times the reference's; base_lr 1e-7 at 500×500 and momentum 0.9."""
+"""For a summed loss without BatchNorm: a hundred times the paper's; base_lr 1e-7 at 500×500 and momentum 0.9."""
 ADVISED = 1e-3
 """The effective rate of FCN-32s and FCN-AlexNet."""
 
 
 def read(path: str | os.PathLike[str], net: Net) -> Solver:
-    """The solver that a solver prototxt describes, applied to `net` instead of the net that the file names."""
+    """The solver that a solver prototxt describes, for `net` instead of the net that the file names."""
     described = caffe.read_solver(path)
     named = described.get("type") or described.get("solver_type", "SGD")
-    types = {name.upper(): name for name in solver.TYPES}
+    types = {type_.upper(): type_ for type_ in solver.TYPES}
     known = {each.name for each in fields(SolverOptions)}
     options = {name: value for name, value in described.items() if name in known}
     try:
@@ -52,9 +52,9 @@ def read(path: str | os.PathLike[str], net: Net) -> Solver:
 
 
 def check(solver: Solver) -> list[Finding]:
-    """Check the solver's rate for the losses of its net, at the described size."""
+    """Check the effective rate for each loss of the solver's net, at the described size."""
     options = solver.options
-    if type(solver).__name__ not in JUDGED or options.clip_gradients > 0 or options.momentum >= 1:
+    if type(solver).__name__ not in CHECKED or options.clip_gradients > 0 or options.momentum >= 1:
         return []
     layers = solver.net.layers
     try:
@@ -73,7 +73,7 @@ def check(solver: Solver) -> list[Finding]:
         how = (
             f"base_lr {options.base_lr:g} with momentum {options.momentum:g} and the loss {layer.spec.name!r}, "
             + (f"a sum over {summed:,.0f} pixels, " if summed > 1 else "a mean, ")
-            + f"move the weights by an effective rate of {effective:.2g} on the mean loss"
+            + f"give an effective rate of {effective:.2g} on the mean loss"
         )
         advised = f"{ADVISED * (1 - options.momentum) / summed:.0e}"
         if effective > DIVERGES or (effective > HIGH_OF_SUM and summed > 1 and not has_batch_norm):
@@ -100,7 +100,7 @@ def check(solver: Solver) -> list[Finding]:
 
 
 def summed_positions(loss: Loss, scores: Shape) -> float:
-    """The ratio of a loss to its mean over the positions of scores of this shape (including void ones)."""
+    """The ratio of a loss to its mean over all positions, void ones included, of scores of this shape."""
     axis = loss.options.axis % len(scores)
     positions, pictures = prod(scores[:axis] + scores[axis + 1 :]), prod(scores[:axis])
     return {"BATCH_SIZE": positions / pictures, "NONE": float(positions)}.get(loss.normalization, 1.0)

@@ -1,7 +1,7 @@
-"""Trunks without transplanted weights, whose features still have their initial values.
+"""A trunk without trained weights: weights that are still as their filler drew them.
 
-An FCN is a classifier's trunk with new score layers. If weights were not copied because of their layers' names, the
-trunk keeps the values of its fillers, or zeros, and learns little at the rates of fine-tuning.
+An FCN is the trunk of a classifier with new score layers. If its weights were not copied, because layers have other
+names, the trunk keeps the values of its fillers, or zeros, and learns little at the rates of fine-tuning.
 """
 
 from __future__ import annotations
@@ -13,36 +13,37 @@ import numpy as np
 
 from fcnlite.arrays import Array
 from fcnlite.description.fillers import Filler
-from fcnlite.doctor.anatomy import normalized, trunk_layers
 from fcnlite.doctor.finding import Finding, listed
+from fcnlite.doctor.structure import normalized, trunk_layers
 from fcnlite.layers import Layer
 from fcnlite.net import Net
 
-LOOKED_AT = 1 << 16
-"""The number of values of a weight that are examined, evenly spread; they give its deviation to 0.3 %."""
-LEAST = 200
-"""The smallest number of values that can be compared with a filler."""
+SAMPLED = 1 << 16
+"""The number of values of a weight that are examined: enough to know the deviation to 0.3 %."""
+MIN_VALUES = 200
+"""Weights with fewer values are not compared with a filler: they are too few for statistics."""
 SIGMAS = 4.0
-"""The most standard errors that a filled weight may deviate; one in 16,000 deviates more."""
+"""The standard errors within which the moments of a filled weight are; one in 16,000 is not."""
 
 LEARNED = 1 / 20
-"""A bias has learned if its deviation exceeds this fraction of the weight's. Published nets have 1/10 and more, a net
-whose training does not progress far less."""
+"""A bias has learned if its deviation exceeds this fraction of the weight's. Published nets have 1/10 and more; nets
+whose training fails have far less."""
 
 GAUSSIAN, UNIFORM = 3.0, 1.8
-"""The kurtosis of both: fourth moment over squared second. Learned weights have longer tails and a larger kurtosis."""
+"""The kurtosis, fourth moment over squared second, of both distributions. Learned weights have longer tails: a larger
+kurtosis."""
 
 
 @dataclass(frozen=True)
 class Moments:
-    """The moments of a filler's values."""
+    """The moments of a filler's distribution."""
 
     mean: float
     deviation: float
     kurtosis: float
 
     def fit(self, values: Array) -> bool:
-        """Whether mean, deviation and kurtosis of `values` are each within `SIGMAS` standard errors."""
+        """Whether mean, deviation and kurtosis of `values` are each within `SIGMAS` standard errors of these."""
         count, centred = values.size, values - values.mean()
         deviation = float(np.sqrt(np.mean(centred**2)))
         if not deviation:
@@ -56,7 +57,7 @@ class Moments:
 
 
 def candidates(filler: Filler, shape: tuple[int, ...]) -> list[Moments]:
-    """The moments of the fillers that a weight may have: the described one, and xavier and msra, which builders use."""
+    """The distributions that may have filled a weight: the described filler, and xavier and msra of any variance."""
     fan_in, fan_out = prod(shape[1:]), prod(shape) / shape[1]
     found = []
     for fan in (fan_in, fan_out, (fan_in + fan_out) / 2):
@@ -68,30 +69,30 @@ def candidates(filler: Filler, shape: tuple[int, ...]) -> list[Moments]:
     return found
 
 
-def as_filled(weight: Array, filler: Filler) -> bool:
-    """Whether a weight cannot be distinguished from a filler's values."""
-    values = spread(weight).astype(np.float64)
-    return values.size >= LEAST and any(each.fit(values) for each in candidates(filler, weight.shape))
+def matches_filler(weight: Array, filler: Filler) -> bool:
+    """Whether a weight has the moments of a filler's distribution."""
+    values = sampled(weight).astype(np.float64)
+    return values.size >= MIN_VALUES and any(each.fit(values) for each in candidates(filler, weight.shape))
 
 
-def spread(weight: Array) -> Array:
-    """At most `LOOKED_AT` values of a weight, evenly spread."""
+def sampled(weight: Array) -> Array:
+    """At most `SAMPLED` values of a weight, spread evenly."""
     flat = weight.reshape(-1)
-    return flat[:: -(-flat.size // LOOKED_AT)]
+    return flat[:: -(-flat.size // SAMPLED)]
 
 
 def is_constant(weight: Array) -> bool:
-    """Whether all values are equal. Compares a few first, since all may be 400 MB."""
-    few = spread(weight)
+    """Whether all values are equal. Compares a sample first: all of them may take 400 MB."""
+    few = sampled(weight)
     return bool((few == few[0]).all() and (weight == few[0]).all())
 
 
 def _bias_learned(layer: Layer, net: Net) -> bool:
-    """Whether the bias differs from its constant filler: weights of small layers may learn and still look filled."""
+    """Whether the bias has left its constant filler. Small layers may learn although their weights hardly change."""
     weight, *biases = (each.array for each in net.params[layer.spec.name])
     if not biases or layer.options.bias_filler.type != "constant":
         return False
-    return float(biases[0].std()) > LEARNED * float(spread(weight).std())
+    return float(biases[0].std()) > LEARNED * float(sampled(weight).std())
 
 
 def check(net: Net) -> list[Finding]:
@@ -104,7 +105,11 @@ def check(net: Net) -> list[Finding]:
             # A fixed averaging filter may be intended; zeros are not.
             if weight.lr_mult or not weight.array.any():
                 constant.append(name)
-        elif weight.lr_mult and not _bias_learned(layer, net) and as_filled(weight.array, layer.options.weight_filler):
+        elif (
+            weight.lr_mult
+            and not _bias_learned(layer, net)
+            and matches_filler(weight.array, layer.options.weight_filler)
+        ):
             (from_scratch if normalized(layer, net.layers) else filled).append(name)
     findings = []
     if constant:
@@ -114,8 +119,8 @@ def check(net: Net) -> list[Finding]:
                 "error",
                 f"The weights of {listed(constant)} are all zero or all equal, so that these layers compute no "
                 "features and cannot learn any.",
-                "Load the trunk's weights, with layers of the same names (fcnlite.surgery.transplant reports which "
-                "fit), or give the layers a weight_filler such as msra.",
+                "Load the trunk's weights, with the same layer names (fcnlite.surgery.transplant reports which fit), "
+                "or give the layers a weight_filler such as msra.",
             )
         )
     if filled:
@@ -123,10 +128,10 @@ def check(net: Net) -> list[Finding]:
             Finding(
                 "trunk-untrained",
                 "warning",
-                f"The weights of {listed(filled)} are as a filler draws them, so no trained trunk was transplanted "
-                "into these layers, and without BatchNorm they hardly learn from scratch.",
-                "Load a trained classifier's weights by the same layer names (train: --init; a classifier's "
-                "InnerProduct layers must be made convolutions first), or go on if you intend to start from scratch.",
+                f"The weights of {listed(filled)} are as a filler draws them: no trained weights were loaded into "
+                "these layers, and without BatchNorm they hardly learn from scratch.",
+                "Load a trained classifier's weights with the same layer names (train: --init; convert its "
+                "InnerProduct layers to convolutions first), or go on if you intend to train from scratch.",
             )
         )
     if from_scratch:
@@ -134,8 +139,8 @@ def check(net: Net) -> list[Finding]:
             Finding(
                 "trunk-untrained",
                 "note",
-                f"The weights of {listed(from_scratch)} are as a filler draws them; with BatchNorm after them they "
-                "can learn from scratch.",
+                f"The weights of {listed(from_scratch)} are as a filler draws them; with their BatchNorm they can "
+                "learn from scratch.",
                 "Train the net, or load trained weights.",
             )
         )

@@ -1,8 +1,8 @@
-"""Deconvolutions that should upsample bilinearly (paper, section 3.3) but are zero, differ or mix classes.
+"""Deconvolutions that should upsample bilinearly (paper, section 3.3): zero, other filters, or mixed classes.
 
-The checks compare only deconvolutions that can be bilinear: windows of 2·stride or 2·stride − 1 pixels, with equal
-numbers of inputs and outputs. The reference fixes all of them (lr_mult 0); the paper fixes the last one and lets the
-others learn.
+Only deconvolutions with a window of 2·stride or 2·stride − 1 pixels and as many outputs as inputs can upsample
+bilinearly; others are not checked. The published nets fix all of them (lr_mult 0). The paper fixes the last one and
+lets the others learn.
 """
 
 from __future__ import annotations
@@ -12,15 +12,14 @@ import numpy as np
 from fcnlite.arrays import Array
 from fcnlite.description.fillers import bilinear_kernel
 from fcnlite.doctor.finding import Finding, listed
-from fcnlite.doctor.trunk import as_filled
+from fcnlite.doctor.trunk import matches_filler
 from fcnlite.layers.deconvolution import Deconvolution
 from fcnlite.net import Net
 
 TOLERANCE = 1e-3
-"""The largest allowed difference from bilinear weights, whose largest value is 1: more than float16 rounds, less than
-learning changes."""
+"""For filters with values up to 1: larger than the rounding of float16, smaller than the changes of learning."""
 
-_INTERP = "Call fcnlite.surgery.interp(net), or load bilinear weights"
+_INTERP = "Call fcnlite.surgery.interp(net), or load weights with bilinear filters"
 
 
 def check(net: Net) -> list[Finding]:
@@ -51,18 +50,18 @@ def interpolates(layer: Deconvolution, inputs: int) -> bool:
 
 
 def _compared(layer: Deconvolution, weight: Array, learns: bool) -> list[Finding]:
-    """Compare a weight with bilinear interpolation within each class, and with zero between classes.
+    """Compare each class's filter for itself with the bilinear one, and those between classes with zero.
 
-    A weight that learns changes both; for it only a random start is reported.
+    Weights that learn may differ from both; for them only random values are a finding.
     """
     if learns:
-        return [_random(layer)] if as_filled(weight, layer.options.weight_filler) else []
+        return [_random(layer)] if matches_filler(weight, layer.options.weight_filler) else []
     name, classes = layer.spec.name, range(weight.shape[0])
     grouped = weight.shape[1] == 1
     own = weight[classes, 0 if grouped else classes]
     bilinear = bilinear_kernel(weight.shape[2])
     off = float(abs(own - bilinear).max())
-    # The nonzero weights off the diagonal, counted without a copy.
+    # Off the diagonal, without a copy: the count of all minus that of the diagonal.
     mixing = 0 if grouped else np.count_nonzero(abs(weight) > TOLERANCE) - np.count_nonzero(abs(own) > TOLERANCE)
     findings = []
     if mixing:
@@ -71,7 +70,7 @@ def _compared(layer: Deconvolution, weight: Array, learns: bool) -> list[Finding
                 "upsampling-mixes-classes",
                 "error",
                 f"Deconvolution {name!r} adds other classes' scores to each class ({mixing:,} weights off the diagonal "
-                "are not zero), as Caffe's bilinear filler leaves it without `group`, and it is fixed.",
+                "are not zero), as with Caffe's bilinear filler without `group`, and does not learn.",
                 f"{_INTERP} on the diagonal only, or set group: {weight.shape[0]}.",
             )
         )
@@ -80,9 +79,9 @@ def _compared(layer: Deconvolution, weight: Array, learns: bool) -> list[Finding
             Finding(
                 "upsampling-not-bilinear",
                 "warning",
-                f"Deconvolution {name!r} is fixed (lr_mult 0) but is not bilinear: its filter of {len(bilinear)} "
-                f"pixels differs by up to {off:.3g}, where the largest value is {bilinear.max():.3g}.",
-                f"{_INTERP}; if another filter is intended, leave it.",
+                f"Deconvolution {name!r} is fixed (lr_mult 0) but is not bilinear: its filters of {len(bilinear)} "
+                f"pixels are off by up to {off:.3g}; the largest bilinear weight is {bilinear.max():.3g}.",
+                f"{_INTERP}; if other filters are intended, leave them.",
             )
         )
     return findings
@@ -95,8 +94,8 @@ def _zero(names: list[str]) -> list[Finding]:
         Finding(
             "upsampling-zero",
             "error",
-            f"The weights of the deconvolutions {listed(names)} are all zero: their scores are zero everywhere and no "
-            "layer below them gets a gradient.",
+            f"The weights of the deconvolutions {listed(names)} are all zero: their scores are zero everywhere, and no "
+            "gradient reaches the layers before them.",
             f"{_INTERP}.",
         )
     ]
@@ -106,17 +105,21 @@ def _random(layer: Deconvolution) -> Finding:
     return Finding(
         "upsampling-not-bilinear",
         "warning",
-        f"The weight of deconvolution {layer.spec.name!r} is random: the scores are scrambled until it has "
-        "learned to interpolate.",
-        f"{_INTERP}; let it learn from there if it should.",
+        f"The weight of deconvolution {layer.spec.name!r} is as a random filler draws it: the scores are scrambled "
+        "until it has learned to interpolate.",
+        f"{_INTERP}; it may learn from there.",
     )
 
 
 def _learning(layer: Deconvolution, lr_mult: float, is_last: bool) -> Finding:
-    others = "the paper and the reference fix the last one" if is_last else "the reference fixes it, the paper did not"
+    others = (
+        "the paper and the published nets fix the last one"
+        if is_last
+        else "the published nets fix it, the paper does not"
+    )
     return Finding(
         "upsampling-learns",
         "warning" if is_last else "note",
         f"Deconvolution {layer.spec.name!r} learns (lr_mult {lr_mult:g}); {others}.",
-        "Write `param { lr_mult: 0 }` in the layer, unless it should learn.",
+        "Write `param { lr_mult: 0 }` in the layer, unless you want it to learn.",
     )

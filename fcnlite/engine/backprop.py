@@ -1,4 +1,4 @@
-"""Backpropagation: applies the chain rule to the steps of a forward pass, from last to first."""
+"""Backpropagation: apply the chain rule to the steps of a forward pass, from last to first."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ from fcnlite.graph.schedule import Schedule
 from fcnlite.layers.base import Layer
 
 Key = TypeVar("Key", bound=Hashable)
-"""Identifies a value: on the reference path a version of the schedule, on the fast path a value of the plan."""
+"""Identifies a value: a version of the schedule on the reference path, a `Value` of the plan on the fast path."""
 Backward = Callable[[list[Array], Sequence[bool], Sequence[Array | None]], list[Array | None]]
-"""Takes the tops' gradients, which bottoms need one, and arrays for the parameters'; returns the bottoms' gradients."""
+"""Takes the tops' gradients, which bottoms need one, and arrays for the parameters'. Returns the bottoms' gradients."""
 Timer = Callable[[Sequence[str], str, float], None]
-"""Called with the layers of one step, "forward" or "backward", and the seconds that the step took."""
+"""Called after a step, with the names of its layers, "forward" or "backward", and the seconds that it took."""
 
 
 @dataclass
@@ -30,23 +30,23 @@ class Node(Generic[Key]):
     bottom: Sequence[Key]
     top: Sequence[Key]
     differentiable: Sequence[bool]
-    """Whether each bottom can have a gradient."""
+    """Whether each bottom can get a gradient from this step."""
     layers: Sequence[str]
     """The layers that the step computes."""
     layer: str | None
-    """The layer whose parameters the step uses; None without parameters."""
+    """The layer whose parameters, if it has any, get their gradients from this step; None if no parameter does."""
     top_shapes: Sequence[Shape]
-    """The shapes of the tops in the layout in which they are stored."""
+    """The shapes of the arrays that hold the tops, in their own layouts."""
     backward: Backward
 
 
 class Pass(Generic[Key]):
-    """A forward pass from which gradients can be computed."""
+    """The values and the steps of a forward pass; if it was kept, gradients can be computed from it."""
 
     def __init__(self, schedule: Schedule, values: Mapping[int, Array]) -> None:
         self.schedule = schedule
         self.values = values
-        """The kept values by version, N×C×H×W."""
+        """The values that were kept, by version, in NCHW layout."""
 
     def nodes(self) -> Iterable[Node[Key]]:
         """The steps in the order in which they ran."""
@@ -57,19 +57,19 @@ class Pass(Generic[Key]):
         raise NotImplementedError
 
     def in_full(self, version: int) -> bool:
-        """Whether every row and column of a blob was computed, so that each can have its own gradient."""
+        """Whether every row and column of a version is stored, so that each has a gradient of its own."""
         return True
 
     def in_layout(self, key: Key, gradient: Array) -> Array:
-        """Converts a gradient N×C×H×W to the layout of its value."""
+        """`gradient`, in NCHW layout, converted to the layout of its value."""
         return gradient
 
     def nchw(self, key: Key, gradient: Array) -> Array:
-        """Converts the gradient of a value to N×C×H×W."""
+        """`gradient`, in the layout of its value, converted to NCHW."""
         return gradient
 
     def memory(self, shape: Shape, dtype: np.dtype[Any]) -> Array:
-        """Memory for a gradient that `Backprop` computes itself."""
+        """Memory for a gradient that `Backprop` fills with zeros, or that it adds to another one."""
         return np.empty(shape, dtype)
 
     def add(self, gradient: Array, other: Array) -> Array:
@@ -78,7 +78,7 @@ class Pass(Generic[Key]):
 
 
 def first_nonfinite(last: Pass[Any], params: Mapping[str, Sequence[Parameter]]) -> str | None:
-    """Describes where NaN or infinity first appears in a pass; None if nowhere."""
+    """Describe where NaN or infinity first appears in a pass; None if nowhere."""
     for name, version in last.schedule.inputs.items():
         if not np.isfinite(last.values[version]).all():
             return f"input {name!r}"
@@ -92,7 +92,7 @@ def first_nonfinite(last: Pass[Any], params: Mapping[str, Sequence[Parameter]]) 
             if version not in last.values:
                 overwritten.setdefault(blob, step.layer)
                 continue
-            # A layer that works in place computes finite values from finite ones: blame the layer before.
+            # In-place layers make finite values from finite ones, so blame the layer whose top they overwrote.
             origin = overwritten.pop(blob, step.layer)
             if not np.isfinite(last.values[version]).all():
                 return f"the output of layer {origin.spec.name!r} ({origin.type})"
@@ -100,10 +100,10 @@ def first_nonfinite(last: Pass[Any], params: Mapping[str, Sequence[Parameter]]) 
 
 
 class Backprop(Generic[Key]):
-    """One backward pass: the gradients of the pass `forward` for the parameters of `state`.
+    """One backward pass through `forward`: computes gradients of the parameters in `state` and of blobs.
 
     `frozen`: also compute the gradients of parameters with an lr_mult of 0. `accumulate`: add to the parameters'
-    gradients instead of overwriting them. `timer`: called for each node.
+    gradients instead of overwriting them. `timer`: called after each node.
     """
 
     def __init__(
@@ -121,10 +121,14 @@ class Backprop(Generic[Key]):
         self._frozen = frozen
         self._timer = timer
         self._written: set[int] = set()
-        """The ids of parameters whose gradients are written already: further layers that share one add to it."""
+        """The ids of the parameters whose gradients are written; other layers that share one add to its gradient."""
 
     def run(self, seeds: Mapping[int, Array], targets: set[int]) -> dict[int, Array]:
-        """Propagate the gradients `seeds` back. Returns those of the `targets` that they reach, by version."""
+        """Propagate `seeds`, gradients by version, back to the parameters and to the versions in `targets`.
+
+        Returns the gradients of the targets that the seeds reach. Parameters that they do not reach get zero, or keep
+        their gradients with `accumulate`.
+        """
         forward = self._forward
         nodes = list(forward.nodes())
         keys = {version: forward.key(version) for version in targets}
@@ -169,7 +173,7 @@ class Backprop(Generic[Key]):
             if buffer is not parameter.grad:
                 parameter.grad[...] += buffer
             self._written.add(id(parameter))
-        del dparams  # frees the buffers, which are added by now
+        del dparams  # frees the buffers, whose contents have been added
         for key, need, gradient in zip(node.bottom, needs, dbottom, strict=True):
             if need and gradient is not None:
                 self._add(gradients, key, np.asarray(gradient, dtype, order="C"))
@@ -187,7 +191,7 @@ class Backprop(Generic[Key]):
         return not parameter.statistic and (self._frozen or parameter.lr_mult != 0)
 
     def _buffers(self, parameters: Sequence[Parameter]) -> list[Array | None]:
-        """Where the layer writes each parameter's gradient: `grad`, a buffer that is added to `grad`, or None."""
+        """Where to write each parameter's gradient: `grad`, a buffer to be added to `grad`, or None if not wanted."""
         seen = set(self._written)
         buffers: list[Array | None] = []
         for each in parameters:
@@ -201,7 +205,10 @@ class Backprop(Generic[Key]):
 
 
 def needed(nodes: Sequence[Node[Key]], targets: set[Key], trains: Callable[[str], bool]) -> set[Key]:
-    """The values whose gradients are needed: the targets, and all that depend on them or on a layer that trains."""
+    """The values whose gradients are needed: targets, tops of layers that train, and all that is computed from these.
+
+    `trains`: whether a layer has parameters whose gradients are wanted.
+    """
     found = set(targets)
     for node in nodes:
         below = any(can and key in found for can, key in zip(node.differentiable, node.bottom, strict=True))

@@ -1,4 +1,4 @@
-"""The reference path: runs the layers one by one on N×C×H×W arrays, as the layer files define them."""
+"""The reference path: run the layers one by one, on N×C×H×W arrays, as the layer files define them."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from fcnlite.layers.base import BackwardRun, ForwardRun, Layer
 
 
 class ReferencePath:
-    """Runs one layer after another."""
+    """The executor of the reference path."""
 
     def __init__(self, state: State) -> None:
         self._state = state
@@ -26,7 +26,7 @@ class ReferencePath:
     def forward(
         self, prepared: PreparedRun, feeds: Mapping[str, Array], timer: Timer | None
     ) -> tuple[dict[str, Array], ReferencePass]:
-        """The output blobs by name, and the pass from which gradients can be computed."""
+        """The output blobs by name, and the pass, from which gradients can be computed if `prepared` keeps it."""
         schedule, keep = prepared.schedule, prepared.kept.backward
         values = {version: feeds[name] for name, version in schedule.inputs.items()}
         runs = []
@@ -50,7 +50,7 @@ class ReferencePath:
 def run_layer(
     layer: Layer, bottom: list[Array], outs: Sequence[Array], state: State
 ) -> tuple[list[Array], BackwardRun]:
-    """The layer's tops, written into `outs` if the layer does so, and the run that its backward gets."""
+    """The layer's tops, and the run for its backward. `outs`: arrays that the layer may write its tops into."""
     parameters = state.of(layer.spec.name)
     run = ForwardRun(
         params=[each.data if layer.updates_params else each.array for each in parameters],
@@ -60,7 +60,7 @@ def run_layer(
     made = calls.forward(layer, bottom, run)
     if layer.updates_params:
         for each in parameters:
-            each.changed()  # another thread may have derived weights from values that were half written
+            each.changed()  # again, since another thread may have derived arrays from half-written values
     # NumPy returns scalars for arrays without axes; layers and callers get arrays.
     top = [np.asarray(each, state.dtype, order="C") for each in made]
     if not layer.aliases and not any(each is x for each in outs for x in bottom):
@@ -69,7 +69,7 @@ def run_layer(
 
 
 class ReferencePass(Pass[int]):
-    """A forward pass of the reference path. `runs`: the run that each step's backward gets, in order."""
+    """A forward pass of the reference path. `runs`: the run for the backward of each step; empty if not kept."""
 
     def __init__(self, schedule: Schedule, values: Mapping[int, Array], runs: Sequence[BackwardRun]) -> None:
         super().__init__(schedule, values)
@@ -91,7 +91,7 @@ class ReferencePass(Pass[int]):
             ) -> list[Array | None]:
                 run.needs, run.dparams = needs, dparams
                 dbottom = calls.backward(layer, dtop, run)
-                run.dparams = ()  # frees the buffers, which `Backprop` has added to the gradients by then
+                run.dparams = ()  # releases the arrays, which `Backprop` gave for this call
                 return dbottom
 
             yield Node(

@@ -22,7 +22,7 @@ class State:
     seed: int
     """Seeds the fillers of new parameters, and Dropout."""
     iteration: int = 0
-    """The number of training passes so far; Dropout's random numbers depend on it and on `seed`."""
+    """The number of forward passes with `keep` in phase TRAIN so far; Dropout depends on it and on `seed`."""
     params: Parameters | None = None
     """Parameters by layer name; None before the input shapes are known."""
     learning: Turns = field(default_factory=Turns)

@@ -1,7 +1,7 @@
 """Which layers run, in which order, and the lifetime of each value.
 
-A net may write a blob name several times (in-place layers). Each write makes a *version*, a number of its own, so that
-every value has one producer and known readers.
+Several layers may write the same blob name (in-place layers). Each write makes a new *version*, a number that
+identifies the value written, so that every version has one producer and known readers.
 """
 
 from __future__ import annotations
@@ -23,9 +23,9 @@ class Step:
     bottom: tuple[int, ...]
     top: tuple[int, ...]
     release: tuple[int, ...] = ()
-    """Versions that no later step reads."""
+    """Versions to free after this step: nothing reads them later."""
     overwrite: bool = False
-    """Whether the layer may write its top over its first bottom."""
+    """Whether the layer writes its top over its first bottom: it works in place, and nothing else reads that bottom."""
 
 
 @dataclass(frozen=True)
@@ -35,7 +35,7 @@ class Versions:
     steps: tuple[Step, ...]
     """The layers with bottoms, in the order of the description."""
     inputs: dict[str, int]
-    """The tops of the layers without bottoms."""
+    """The versions of the inputs that are fed, by blob name."""
     last: dict[str, int]
     """The last version of each blob name."""
     unknown: tuple[UnknownLayer, ...]
@@ -45,7 +45,7 @@ class Versions:
     def number(layers: Iterable[Layer], fed: frozenset[str] | None = None, *, unknown_types: bool = False) -> Versions:
         """Number the versions of all blobs, and leave out the layers whose inputs are not in `fed`.
 
-        With `fed` None every input is fed. `unknown_types` treats layers of unknown types like others.
+        `fed`: names of inputs, None for all. `unknown_types`: treat layers of unknown types like others.
         """
         current: dict[str, int] = {}
         inputs: dict[str, int] = {}
@@ -59,7 +59,7 @@ class Versions:
             if bottom and isinstance(layer, UnknownLayer) and not unknown_types:
                 unknown.append(layer)
                 for name in top:
-                    current.pop(name, None)  # the value before an in-place write is not the blob's last
+                    current.pop(name, None)  # the layer may work in place: its bottom is not the last version
                 continue
             written = [name for name in top if bottom or fed is None or name in fed]
             versions = range(count, count + len(written))
@@ -87,14 +87,17 @@ class Schedule:
     """The layers that run for given inputs and outputs."""
 
     steps: tuple[Step, ...]
+    """The layers that run, in order."""
     inputs: dict[str, int]
+    """The versions of the inputs that are fed, by blob name."""
     outputs: dict[str, int]
+    """The versions of the outputs, by blob name."""
     last: dict[str, int]
     """The last version of each blob name."""
     losses: dict[int, float] = field(default_factory=dict)
     """The versions that add to the loss, with their weights."""
     aliased: frozenset[int] = frozenset()
-    """Versions that may share memory with another one or with an input."""
+    """The inputs, and versions that may share memory with another one: outputs among them are copied for the caller."""
     unknown: tuple[UnknownLayer, ...] = ()
     """Layers of unknown types that would run; neither they nor the layers that depend on them are in `steps`."""
 
@@ -102,14 +105,15 @@ class Schedule:
     def make(layers: Sequence[Layer], fed: frozenset[str], outputs: tuple[str, ...] | None, keep: bool) -> Schedule:
         """The schedule for the inputs `fed`, without the layers whose inputs are not fed.
 
-        `outputs` None means the tops that no layer reads. Unless `keep`, layers that the outputs do not need are left
-        out too. Raises `SpecError` for an output that the inputs do not give.
+        `outputs` None means the tops that no layer reads. Without `keep`, layers that the outputs do not need are left
+        out too. With `keep`, the last version of every blob stays until after the pass. Raises `SpecError` for an
+        output that cannot be computed from the inputs.
         """
         versions = Versions.number(layers, fed)
         wanted = _outputs(layers, versions, outputs)
         steps = versions.steps if outputs is None or keep else versions.needed(wanted.values())
         losses = _losses(steps)
-        # The values read after the pass: the outputs, and with `keep` the last version of every blob.
+        # The versions read after the pass: the outputs, and with `keep` the last of every blob and the losses.
         live = {*wanted.values(), *(versions.last.values() if keep else ()), *(losses if keep else ())}
         return Schedule(
             steps=_lifetimes(steps, live, keep, versions.inputs.values()),
@@ -169,7 +173,7 @@ def _losses(steps: Iterable[Step]) -> dict[int, float]:
 
 
 def _lifetimes(steps: Sequence[Step], live: set[int], keep: bool, inputs: Iterable[int]) -> tuple[Step, ...]:
-    """The steps with `release` and `overwrite` set; `live` are the versions that are read after the last step."""
+    """The steps with `release` and `overwrite` set. `live`: the versions that are read after the last step."""
     readers: dict[int, int] = {}
     producer: dict[int, Layer] = {}
     last_use: dict[int, int] = dict.fromkeys(inputs, 0)

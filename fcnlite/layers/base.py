@@ -35,21 +35,21 @@ class NoOptions:
 
 @dataclass
 class Run:
-    """One pass through one layer: what its forward needs, in backward too, which may call it again."""
+    """What both forward and backward get, in one pass through one layer."""
 
     params: list[Array]
     """The layer's parameters, in the order of its `params`."""
     saved: Any = None
-    """Set by the layer's forward for its own backward."""
+    """Whatever the layer's forward leaves for its own backward."""
     outs: Sequence[Array] = ()
-    """Memory for the tops, if there is any: the first bottom's for the one top of an in-place layer, or an array for
-    each top from the plan. Without it, as always in backward, forward makes new arrays."""
+    """Arrays that forward writes the tops into: the first bottom, for the one top of an in-place layer, or one for each
+    top, from a plan of the fast path. If empty, forward makes new arrays. Always empty in backward."""
     rng: Callable[[], np.random.Generator] = np.random.default_rng
     """Returns this layer's random generator for this iteration (Dropout)."""
 
     @property
     def out(self) -> Array | None:
-        """Memory for the first top, if there is any."""
+        """The array to write the first top into, if there is one."""
         return self.outs[0] if self.outs else None
 
 
@@ -57,7 +57,7 @@ class ForwardRun(Run):
     """What forward gets beside the bottoms."""
 
     def backward(self, layer: Layer, bottom: Sequence[Array], top: Sequence[Array]) -> BackwardRun:
-        """What the layer's backward gets after this forward."""
+        """The `BackwardRun` for the backward pass after this forward."""
         return BackwardRun(
             self.params,
             self.saved,
@@ -74,14 +74,14 @@ class BackwardRun(Run):
     """What backward gets beside the gradients of the tops."""
 
     bottom: list[Array] = field(default_factory=list)
-    """The bottoms, if `backward_reads` names them."""
+    """The bottoms, if `backward_reads` contains "bottom"; else empty."""
     top: list[Array] = field(default_factory=list)
-    """The tops, if `backward_reads` names them."""
+    """The tops, if `backward_reads` contains "top"; else empty."""
     bottom_shapes: list[Shape] = field(default_factory=list)
     """The shapes of the bottoms, which their gradients have too."""
     top_shapes: list[Shape] = field(default_factory=list)
     needs: Sequence[bool] = ()
-    """For each bottom whether its gradient is needed."""
+    """Whether the gradient of each bottom is needed."""
     dparams: Sequence[Array | None] = ()
     """Arrays for the parameters' gradients, to be overwritten by `dparams[0][...] = gradient`; None where no gradient
     is needed."""
@@ -104,11 +104,11 @@ class Layer:
     tops: ClassVar[tuple[int, int | None]] = (1, 1)
     """The least and the greatest number of tops."""
     backward_reads: frozenset[str] = frozenset()
-    """Which of `bottom` and `top` backward reads, from its run or from `saved`; the net keeps no others."""
+    """Which of "bottom" and "top" backward reads, from its run or in `saved`; others may be freed."""
     overwrites: bool = False
-    """Whether forward can write its one top over its bottom."""
+    """Whether forward can write its one top over its bottom, and backward works without that bottom."""
     writes_out: bool = False
-    """Whether forward writes into `ForwardRun.outs`; tops of a single number are exempt.
+    """Whether forward writes the tops into `run.outs`; tops of a single number are exempt.
 
     A class that defines forward does not inherit `overwrites` and `writes_out`: its forward may, for example, call its
     base's forward twice and need two separate results."""
@@ -158,7 +158,10 @@ class Layer:
         return [bottom[0]]
 
     def forward(self, bottom: list[Array], run: ForwardRun) -> list[Array]:
-        """Compute the tops."""
+        """Compute the tops.
+
+        Does not write to `bottom`. A layer that works in place finds the array to overwrite in `run.outs`.
+        """
         raise NotImplementedError
 
     def backward(self, dtop: list[Array], run: BackwardRun) -> list[Array | None]:
@@ -169,7 +172,7 @@ class Layer:
         raise SpecError(f"type {self.type} has no gradient; put `propagate_down: false` on the layer.")
 
     def placement(self) -> tuple[Placement, Placement] | None:
-        """The placement of the first top over the first bottom, for rows and for columns; None if it has none."""
+        """The receptive fields of the first top in the first bottom, for rows and for columns; None if undefined."""
         return (Placement(), Placement())
 
     def macs(self, bottom: Sequence[Shape], top: Sequence[Shape]) -> int:

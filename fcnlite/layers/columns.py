@@ -1,16 +1,15 @@
 """Convolution as a matrix product (im2col), for Convolution and Deconvolution alike.
 
-Let cols(X) be the matrix of all patches that the window passes over: one row for each of the C·KH·KW values of a patch,
-one column for each output position. Then
+Let cols(X) be the matrix of all patches of X under the window: one row for each of the C·KH·KW values of a patch, one
+column for each output position. Then
 
     Y = W · cols(X)        dW = dY · cols(X)ᵀ        dX = col2im(Wᵀ · dY)
 
-col2im is the transpose of cols: it adds each value of a column to the pixel that the value was copied from. Groups
-split both channels and weights, so each group has a product of its own: all matrices here have the G groups as their
-first axis.
+col2im is the transpose of cols: it adds each value of a column to the pixel that the value was copied from. Each of the
+G groups has its own channels, weights and product; all matrices here have the groups as their first axis.
 
-The functions here compute one picture and one band of output positions. `banding` applies them to batches, band by band
-and with several threads.
+The functions here compute one picture and one band of output positions. banding.py applies them to batches, band by
+band and with several threads.
 """
 
 from __future__ import annotations
@@ -24,12 +23,12 @@ from fcnlite.arrays import Array
 from fcnlite.description.shapes import Window, paired
 
 Band = tuple[int, int]
-"""The output positions start..stop, counted row by row."""
+"""The output positions start to stop − 1, counted row by row."""
 
 
 @dataclass(frozen=True)
 class Geometry:
-    """The window along rows, the window along columns, and the number of groups."""
+    """The window and the groups. `rows` slides down the picture, `columns` across it."""
 
     rows: Window
     columns: Window
@@ -37,7 +36,7 @@ class Geometry:
 
     @property
     def taps(self) -> int:
-        """KH · KW."""
+        """The number of weights in the window: KH · KW."""
         return self.rows.size * self.columns.size
 
     @property
@@ -46,11 +45,11 @@ class Geometry:
         return self.rows == self.columns == Window(1)
 
     def matrix(self, weight: Array) -> Array:
-        """The weight, O×C/G×KH×KW, as one matrix a group: G × O/G × C/G·KH·KW."""
+        """W, the weight O×C/G×KH×KW as one matrix per group: G × O/G × C/G·KH·KW."""
         return weight.reshape(self.group, weight.shape[0] // self.group, -1)
 
     def arguments(self, width: int) -> tuple[int | tuple[int, int], ...]:
-        """Kernel size, stride, pad, dilation and output width, as the compiled kernels take them."""
+        """Window size, stride, pad, dilation and output width, as im2col and col2im take them."""
         return *paired((self.rows, self.columns), "size", "stride", "pad", "dilation"), self.columns.convolved(width)
 
 
@@ -60,14 +59,14 @@ def forward(w: Array, cols: Array, y: Array) -> None:
 
 
 def backward_weight(dy: Array, cols: Array, out: Array | None = None) -> Array:
-    """dW = dY · cols(X)ᵀ, in `out` if given."""
+    """dW = dY · cols(X)ᵀ, written into `out` if given."""
     return np.matmul(dy, cols.transpose(0, 2, 1), out=out)
 
 
 def backward_data(w: Array, dy: Array, dx: Array, geometry: Geometry, band: Band) -> None:
     """dX = col2im(Wᵀ · dY), added to `dx`, G×C/G×H×W.
 
-    A pointwise window has nothing to add: it overwrites `dx`, in one band of all positions.
+    A pointwise window overwrites `dx` instead; its band must contain all positions.
     """
     wt = w.transpose(0, 2, 1)
     if geometry.pointwise:

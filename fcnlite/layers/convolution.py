@@ -3,15 +3,15 @@
     y[n, o, i, j] = bias[o] + Σ_{c, k, l} weight[o, c, k, l] · x[n, c, i', j'],
     i' = stride · i + dilation · k − pad,  j' = stride · j + dilation · l − pad
 
-x is 0 in the pad. With group > 1, channels and outputs are split into `group` parts, and c runs over the part of o. As
-a matrix product, with cols(X) the matrix of the patches that the window passes over (see columns.py):
+x is 0 in the pad. With group > 1, the channels of x and of y are split into `group` parts, and y's part p is computed
+from x's part p alone. As a matrix product, with cols(X) the matrix of the patches under the window (see columns.py):
 
     Y = W · cols(X) + bias        dX = col2im(Wᵀ · dY), dW = dY · cols(X)ᵀ, dbias = Σ dY
 
 bottom N×C×H×W, top N×num_output×H'×W', H' = ⌊(H + 2·pad − extent) / stride⌋ + 1, extent = dilation·(KH − 1) + 1; weight
 num_output×C/group×KH×KW, bias num_output. Options: num_output; kernel_size, stride 1, pad 0, dilation 1, each as one
 number, as two for rows and columns, or (the first three) as kernel_h and kernel_w and so on; group 1; bias_term true;
-weight_filler and bias_filler constant 0; axis 1, no other. force_nd_im2col is accepted and has no effect.
+weight_filler and bias_filler constant 0; axis 1, the only one supported. force_nd_im2col is accepted and has no effect.
 """
 
 from __future__ import annotations

@@ -1,13 +1,14 @@
 """Pooling over windows (Caffe's Pooling, CPU).
 
-    MAX: y = max x over the window          dx = Σ dy of the windows whose (first) maximum is this value
-    AVE: y = Σ x over the window / size     dx = Σ dy / size of the windows that contain this value
+    MAX: y = max x over the window          dx = Σ dy of the windows whose (first) maximum is this pixel
+    AVE: y = Σ x over the window / size     dx = Σ dy / size of the windows that contain this pixel
 
-bottom N×C×H×W, top N×C×H'×W', H' = (H + 2·pad − kernel) / stride, rounded up (round_mode CEIL) or down (FLOOR), + 1;
-`shapes.Window.pooled` has the exceptions. A window's size includes the pad but nothing beyond it. The second top of
-MAX, if named, is the place of each maximum in its plane, row · W + column; it has no gradient. Options: pool MAX (or
-AVE; STOCHASTIC is an error); kernel_size, or global_pooling (false) for one window over the whole picture; stride 1;
-pad 0, less than kernel_size; each of these three may be given with _h and _w; round_mode CEIL.
+bottom N×C×H×W, top N×C×H'×W', H' = ⌈(H + 2·pad − kernel_size) / stride⌉ + 1 (round_mode FLOOR: ⌊…⌋ + 1);
+`shapes.Window.pooled` has the exceptions. The size of a window at the edge includes the pad but nothing beyond it. The
+second top of MAX, if named, is the position of each maximum in its plane, row · W + column; it has no gradient.
+Options: pool MAX (or AVE; STOCHASTIC is an error); kernel_size, or global_pooling (false) for one window over the whole
+picture; stride 1; pad 0, less than kernel_size; round_mode CEIL. kernel_size, stride and pad may be given for rows and
+columns, as kernel_h and kernel_w and so on.
 """
 
 from __future__ import annotations
@@ -68,7 +69,7 @@ class Pooling(Layer):
         self.windows = [Window(*axis) for axis in zip(kernel, stride, pad, strict=True)]  # for rows and for columns
 
     def windows_over(self, height: int, width: int) -> tuple[Window, Window]:
-        """The windows along the rows and the columns of a picture."""
+        """The windows, for rows and for columns, over a picture of this size."""
         if self.options.global_pooling:
             return Window(height), Window(width)
         return self.windows[0], self.windows[1]
@@ -90,7 +91,7 @@ class Pooling(Layer):
         y = tops[0].reshape(n * channels, *tops[0].shape[2:])
         windows = self._arguments(height, width)
         if self.options.pool == "MAX":
-            mask = np.empty(y.shape, np.int32)  # the place of each maximum
+            mask = np.empty(y.shape, np.int32)  # the position of each maximum
             max_forward(planes, y, mask, *windows, config.num_threads())
             for top in tops[1:]:
                 top[...] = mask.reshape(top.shape)

@@ -1,4 +1,4 @@
-"""Segments pictures: a picture in, a label map out."""
+"""Segment pictures: a picture in, a label map out."""
 
 from __future__ import annotations
 
@@ -32,12 +32,12 @@ Scene: TypeAlias = "Picture | Mapping[str, Picture]"
 class Segmenter:
     """Labels every pixel of a picture with the class of the highest score.
 
-    `weights` is a self-contained weight file (.h5) or a `Net`, which runs in the TEST phase and with its own `path`.
-    Several threads may call one segmenter; its net serves one call at a time. To compute in parallel, give each thread
-    `Segmenter(net.share())`.
+    `weights` is a self-contained weight file (.h5), loaded with `path`, or a `Net`, which runs in the TEST phase and
+    with its own `path`. Several threads may call one segmenter; its net serves one call at a time. To compute in
+    parallel, give each thread `Segmenter(net.share())`.
 
     Raises `FileError` if the file is not such a weight file. Raises `SpecError` if the net does not score every pixel
-    in 2 to 255 classes, or if its preprocessing or class names do not fit it.
+    for 2 to 255 classes, or if its preprocessing or class names do not fit it.
     """
 
     def __init__(self, weights: str | os.PathLike[str] | Net, *, path: str = "fast") -> None:
@@ -47,13 +47,13 @@ class Segmenter:
         self.inputs = tuple(inputs)
         """The input blobs that take pictures; most nets have one."""
         self.heads = heads(self.net, inputs)
-        """The head of each label map, by the blob of the label: its score blob, class names and colours."""
+        """The head of each label map (its score blob, class names and colours), by the name of the label's blob."""
         self._first = next(iter(self.heads.values()))
         self._warned = False
 
     @property
     def classes(self) -> tuple[str, ...]:
-        """The class names of the first label map; if the file has none, VOC's for 21 classes, otherwise numbers."""
+        """The class names of the first label map; if the model has none, VOC's for 21 classes, otherwise numbers."""
         return self._first.labels.classes
 
     @property
@@ -88,12 +88,12 @@ class Segmenter:
         return scores / scores.sum(axis=0)
 
     def label_maps(self, image: Scene) -> dict[str, Array]:
-        """All label maps (H×W uint8) of a picture, by the blob of the label.
+        """All label maps (H×W uint8) of a picture, by the name of the label's blob.
 
         A picture is the path of a file, a PIL image, or an array: H×W×3 RGB (not OpenCV's BGR) or H×W gray, of uint8.
-        If the net was trained on 16-bit gray or depth, it is H×W uint16; if on bands, H×W×bands of their type. A net
-        that takes several pictures needs a mapping with one for each of `inputs`. Files are turned upright by their
-        EXIF orientation. PIL images are used as stored, and their alpha channel is dropped.
+        For a net that was trained on 16-bit gray or depth, the array is H×W uint16; on bands, H×W×bands of their type.
+        A net that takes several pictures needs a mapping with one for each of `inputs`. Pictures from files are rotated
+        as their EXIF orientation says. PIL images are used as stored, and their alpha channel is dropped.
 
         Raises `DataError` for other inputs and for scores that are not finite, `FileError` for a file that cannot be
         read, and `ShapeError` for a picture whose size the net cannot take.
@@ -102,7 +102,7 @@ class Segmenter:
         return {label: _best_classes(each) for label, each in zip(self.heads, scores, strict=True)}
 
     def _forward(self, image: Scene, wanted: list[str]) -> list[Array]:
-        """The values of each wanted blob, C×H×W float32."""
+        """Run the net on a picture. Returns the values of each wanted blob, C×H×W float32."""
         preprocessing = self.net.info.preprocessing
         images = {name: _pixels(each, preprocessing.of(name)) for name, each in self._by_input(image).items()}
         size = next(iter(images.values())).shape[:2]
@@ -131,7 +131,7 @@ class Segmenter:
         return [made[blob][0].astype(np.float32, copy=False) for blob in wanted]
 
     def _warn_of_mean_picture(self, size: tuple[int, ...], preprocessing: Preprocessing) -> None:
-        """Warn once if the mean picture of the net does not fit the size of a picture."""
+        """Warn once if the net's mean picture does not fit a picture of this size."""
         mean = preprocessing.mean_picture
         if mean is None or self._warned or mean.cut(size[0], size[1], preprocessing.crop_size) is not None:
             return
@@ -159,11 +159,11 @@ class Segmenter:
         """The name of the net, then a line for each input (its preprocessing) and each label map (its classes)."""
         try:
             return "\n  ".join((self._title(), *(f"{name}: {text}" for name, text in self._descriptions())))
-        except Exception:  # a debugger may show a half-built one
+        except Exception:  # a debugger may show a half-initialised segmenter
             return object.__repr__(self)
 
     def _repr_html_(self) -> str | None:
-        """The same as a table for notebooks."""
+        """The text of `repr` as an HTML table, for notebooks."""
         try:
             return html_table(self._title(), [("blob", ""), *self._descriptions()], "<<")
         except Exception:
@@ -215,7 +215,7 @@ def _pixels(image: Picture, preprocessing: Preprocessing) -> Array:
 
 
 def _remedy(image: Array, preprocessing: Preprocessing) -> str:
-    """The conversion of a common form of array to what the net takes: " Give ...", or an empty string."""
+    """The end of an error message: how to convert the array to one that the net takes; empty if unknown."""
     steps = ""
     if image.ndim == 3 and image.shape[0] in (1, 3, 4) and image.shape[2] > 4:
         steps += ".transpose(1, 2, 0)"

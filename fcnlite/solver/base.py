@@ -27,16 +27,16 @@ from fcnlite.threads import Turns, in_turn
 
 
 class Update(NamedTuple):
-    """The numbers of one parameter's update: its gradient is g = scale · grad + l2 · w + l1 · sign(w)."""
+    """The numbers for the update of one parameter w; its gradient is g = scale · grad + l2 · w + l1 · sign(w)."""
 
     scale: float
-    """One over the number of passes, times the factor of the clipping."""
+    """The clipping factor, divided by the number of passes."""
     l2: float
     """weight_decay · decay_mult, if the decay is L2."""
     l1: float
     """weight_decay · decay_mult, if the decay is L1."""
     rate: float
-    """The policy's rate · lr_mult."""
+    """The learning rate of the iteration · lr_mult."""
     threads: int
 
 
@@ -47,7 +47,7 @@ class Solver:
     """
 
     histories: ClassVar[tuple[str, ...]] = ()
-    """The names of the arrays that the rule keeps for each parameter, each of the parameter's shape."""
+    """The names of the arrays that hold the optimizer state of each parameter; each has the parameter's shape."""
     Options: ClassVar[type[SolverOptions]] = SolverOptions
     """The class of the options; a rule with options of its own derives a frozen dataclass from `SolverOptions`."""
     defaults: ClassVar[dict[str, Any]] = {}
@@ -64,13 +64,13 @@ class Solver:
         self.options = self.Options.of(**{**self.defaults, **options})
         self.iteration = 0
         self.test_specs: Callable[[], list[tuple[NetSpec, str]]] = list
-        """Returns the descriptions and phases of `test_nets`; called when these are first used."""
+        """Returns the description and phase of each of `test_nets`; called when these are first used."""
         self._histories: dict[str, Array] = {}
         self._recent: deque[float] = deque(maxlen=self.options.average_loss)
 
     @property
     def turns(self) -> Turns:
-        """The turns of the net, which the solver takes too."""
+        """The net's lock, which the solver's calls hold too."""
         return self.net.turns
 
     @property
@@ -96,7 +96,7 @@ class Solver:
 
     @cached_property
     def test_nets(self) -> list[Net]:
-        """The nets that the solver file names for testing; they share parameters with `net` by layer name."""
+        """The test nets of the solver file; they share parameters with the layers of `net` that have the same names."""
         net, nets = self.net, []
         for spec, phase in self.test_specs():
             shared = {layer.name: net.params[layer.name] for layer in spec if layer.name in net.params}
@@ -117,9 +117,10 @@ class Solver:
     def step(self, batch: Mapping[str, Any] | Sequence[Mapping[str, Any]] | None = None, /, **blobs: Any) -> float:
         """Run one iteration; return the loss before the update, averaged over the passes.
 
-        `step(data=x, label=y)` uses the batch for all `iter_size` passes; `step([{...}, {...}])` gives each pass its
-        own. A loss that is not finite raises `TrainingError` before any learned parameter changes (BatchNorm's running
-        sums may have changed). Steps from several threads take turns, even on different nets that share parameters.
+        A pass is one forward and backward; an iteration sums the gradients of `iter_size` passes. `step(data=x,
+        label=y)` uses the batch for all of them; `step([{...}, {...}])` gives each pass its own. A loss that is not
+        finite raises `TrainingError` before any learned parameter changes (BatchNorm's running sums may have changed).
+        Steps from several threads take turns, even on different nets that share parameters.
         """
         with self.net.state.learning:
             return self._step(batch, blobs)
@@ -147,7 +148,11 @@ class Solver:
         return total / len(passes)
 
     def update(self, arrays: tuple[Array, ...], g: Update) -> None:
-        """Update one parameter. `arrays` are its values, its gradient and its histories, all flattened."""
+        """Update one parameter.
+
+        `arrays`: its values, its gradient and its histories, all flattened; the values and histories are changed in
+        place. `g`: the numbers from which the rule computes its gradient and its step.
+        """
         raise NotImplementedError
 
     def _passes(
@@ -163,14 +168,15 @@ class Solver:
         return list(batch)
 
     def _clipping(self, frozen: bool) -> float:
-        """The factor that reduces the norm of the gradients to `clip_gradients`.
+        """The factor that reduces the norm of the gradients to `clip_gradients`, at most 1.
 
-        Like Caffe, this clips the sum over the passes, before the division by their number.
+        Like Caffe, this clips the sum over the passes, before the division by their number. `frozen`: the norm includes
+        the gradients of frozen parameters.
         """
         limit = self.options.clip_gradients
         if limit < 0:
             return 1.0
-        counted = _all_learned(self.net) if frozen else [parameter for _, parameter in self.net.learnable()]
+        counted = _all_but_statistics(self.net) if frozen else [parameter for _, parameter in self.net.learnable()]
         norm = math.sqrt(sum(float(np.vdot(each.grad, each.grad)) for each in counted))
         if not math.isfinite(norm):
             raise TrainingError(
@@ -180,6 +186,7 @@ class Solver:
         return min(1.0, limit / norm) if norm else 1.0
 
     def _update(self, scale: float) -> None:
+        """Update all learned parameters; `scale` as in `Update`."""
         o, rate = self.options, self.rate
         l1, l2 = (o.weight_decay, 0.0) if o.regularization_type == "L1" else (0.0, o.weight_decay)
         for name, parameter in self.net.learnable():
@@ -187,10 +194,10 @@ class Solver:
             g = Update(scale, l2 * decay, l1 * decay, rate * parameter.lr_mult, config.num_threads())
             histories = [self._history(each, name, parameter) for each in self.histories]
             self.update(tuple(each.reshape(-1) for each in (parameter.data, parameter.grad, *histories)), g)
-            parameter.changed()  # another thread may have prepared weights from half-written values
+            parameter.changed()  # again, since another thread may have derived arrays from half-written values
 
     def _history(self, history: str, name: str, parameter: Parameter) -> Array:
-        """One history of a parameter, created with zeros."""
+        """One history of a parameter; zeros at first."""
         key = f"{history}/{name}"
         if key not in self._histories:
             self._histories[key] = np.zeros_like(parameter.array)
@@ -198,7 +205,7 @@ class Solver:
 
     @in_turn
     def snapshot(self, path: str | os.PathLike[str], progress: Mapping[str, Any] | None = None) -> None:
-        """Write what resuming needs: net, parameters, histories, iteration and `progress` (JSON values)."""
+        """Write everything that resuming needs: net, parameters, histories, iteration and `progress` (JSON values)."""
         from fcnlite.formats import storage
 
         net = self.net
@@ -216,7 +223,7 @@ class Solver:
         storage.save(path, content)
 
     def _state(self) -> dict[str, Array]:
-        """All histories of the parameters that are currently learned."""
+        """All histories of the parameters that are learned, by name."""
         learned = self.net.learnable()
         return {f"{each}/{name}": self._history(each, name, p) for name, p in learned for each in self.histories}
 
@@ -261,7 +268,7 @@ class Solver:
         return content.progress
 
     def resume_at(self, iteration: int, histories: Mapping[str, Array], losses: Iterable[float] = ()) -> None:
-        """Continue at an iteration, with histories by name and the latest losses."""
+        """Set the iteration, the histories by name and the latest losses, to continue from there."""
         for name, values in histories.items():
             self._histories[name] = np.array(values, self.net.dtype)
         self.iteration = iteration
@@ -300,7 +307,7 @@ def _are_numbers(values: Any) -> bool:
     return isinstance(values, list) and all(type(each) in (int, float) for each in values)
 
 
-def _all_learned(net: Net) -> list[Parameter]:
-    """Every parameter once, including frozen ones but not statistics."""
+def _all_but_statistics(net: Net) -> list[Parameter]:
+    """Every parameter once, frozen ones too."""
     unique = {id(each): each for parameters in net.params.values() for each in parameters if not each.statistic}
     return list(unique.values())

@@ -1,7 +1,8 @@
 """The update rules: Caffe's six and AdamW.
 
-w is a parameter; g its gradient, averaged over the passes of an iteration, plus the decay term; rate the policy's rate
-times `lr_mult`. The histories of each parameter (v, h, …) start at zero.
+In the formulas, w is a parameter; g is its gradient, averaged over the passes of an iteration and clipped, plus the
+decay term (see `Update`); rate is the learning rate times the parameter's `lr_mult`. The histories of each parameter
+(v, h, …) start at zero.
 """
 
 from __future__ import annotations
@@ -30,7 +31,9 @@ class SGD(Solver):
 
 
 class Nesterov(Solver):
-    """Nesterov's accelerated gradient (Sutskever et al., 2013), with the step back and the step ahead as one:
+    """Nesterov's accelerated gradient (Sutskever et al., 2013).
+
+    w is ahead by one step of momentum, so the update takes back the last such step and adds the next:
 
     v' ← momentum · v + rate · g
     w ← w − (1 + momentum) · v' + momentum · v
@@ -43,7 +46,7 @@ class Nesterov(Solver):
 
 
 class _WithoutMomentum(Solver):
-    """Base of the rules for which Caffe refuses a momentum."""
+    """Base of the rules without momentum, which refuse that option as Caffe does."""
 
     def __init__(self, net: Net, **options: Any) -> None:
         super().__init__(net, **options)
@@ -66,7 +69,7 @@ class AdaGrad(_WithoutMomentum):
 
 
 class RMSProp(_WithoutMomentum):
-    """The gradient over its running root mean square (Tieleman and Hinton, 2012):
+    """The gradient divided by its running root mean square (Tieleman and Hinton, 2012):
 
     h ← rms_decay · h + (1 − rms_decay) · g²
     w ← w − rate · g / (√h + delta)
@@ -81,7 +84,7 @@ class RMSProp(_WithoutMomentum):
 
 
 class AdaDelta(Solver):
-    """Steps in the units of w (Zeiler, 2012); `momentum` is the decay of both running means:
+    """Adaptive steps in the units of w (Zeiler, 2012); `momentum` is the decay of both running means, h and u:
 
     h ← momentum · h + (1 − momentum) · g²
     s ← g · √((u + delta) / (h + delta))
@@ -120,9 +123,9 @@ class Adam(Solver):
 
 
 class AdamW(Adam):
-    """Adam with the L2 decay outside the gradient (Loshchilov and Hutter, 2019); not one of Caffe's rules:
+    """Adam with the L2 decay applied to w directly (Loshchilov and Hutter, 2019); not one of Caffe's rules:
 
-    w ← w − rate · weight_decay · w, then Adam's step without the decay in g
+    w ← w − rate · weight_decay · decay_mult · w, then Adam's update with a g that has no L2 decay
     """
 
     def update(self, arrays: tuple[Array, ...], g: Update) -> None:

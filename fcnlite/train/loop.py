@@ -1,4 +1,4 @@
-"""The training loop: batches to the solver; a log; checks (validation, checkpoint, report) at intervals."""
+"""The training loop: batches to the solver, a log, and, at intervals, validation, a checkpoint and a report."""
 
 from __future__ import annotations
 
@@ -34,21 +34,20 @@ Batch = dict[str, np.ndarray]
 
 
 def train(run: TrainingRun, profile: Profile | None = None) -> None:
-    """Train a run, which has started in its folder, up to its last iteration. Reports show `profile`.
+    """Train up to the last iteration of `run`, after `run.start`. `profile`: times of the layers, for the reports.
 
-    Raises KeyboardInterrupt, after a checkpoint, when the process is asked to stop. Raises `TrainingError` for a loss
-    or parameters that are not finite, and keeps the last good checkpoint; also where the last checkpoint could not be
-    written.
+    Raises KeyboardInterrupt, after a checkpoint, when the process is asked to stop. Raises `TrainingError` if the loss
+    or a parameter is not finite (the last good checkpoint stays), or if the final checkpoint could not be written.
     """
     with closing(TrainingLog(run.folder)) as log:
         _Loop(run, profile, log).train()
 
 
 class _Loop:
-    """The state of the loop beside the run.
+    """The loop, and the state that the run does not have.
 
-    A checkpoint that does not fit on a full disk is reported and tried again at the next check; until then the previous
-    one stays.
+    If a checkpoint cannot be written, for example because the disk is full, this is reported. The loop tries again at
+    the next check; until then the previous checkpoint stays.
     """
 
     def __init__(self, run: TrainingRun, profile: Profile | None, log: TrainingLog) -> None:
@@ -93,7 +92,7 @@ class _Loop:
             raise KeyboardInterrupt
 
     def _passes(self, batches: Iterator[Batch]) -> list[Batch]:
-        """The batches of one iteration; with loss sampling, the other pixels of the labels are void."""
+        """The batches of one iteration. With loss sampling, all but a random share of the label pixels become void."""
         options, solver = self.run.options, self.run.solver
         try:
             passes = list(islice(batches, options.iter_size))
@@ -120,7 +119,7 @@ class _Loop:
             raise TrainingError(f"{error} {self.run.folder.last} holds the last good checkpoint.") from error
 
     def _check(self, norms: Norms) -> Check:
-        """Validate the current parameters and log the result."""
+        """Check that the parameters are finite, validate them, and log the result."""
         run, iteration = self.run, self.run.solver.iteration
         run.check_finite()
         with self._watch.checking():
@@ -139,7 +138,7 @@ class _Loop:
         return check
 
     def _checkpoint(self, check: Check | None) -> None:
-        """Write the logs, best.h5 and last.h5, in this order, or note why that failed."""
+        """Write the logs, best.h5 and last.h5, in this order. If that fails, record the reason in `_unsaved`."""
         progress = self.run.progress
         with self._watch.checking():
             try:
@@ -152,7 +151,7 @@ class _Loop:
                 self._unsaved = str(error)
 
     def _save_if_best(self, mean_iu: float) -> None:
-        """Write best.h5 if the weights are the best so far; without validation, the latest are the best."""
+        """Write best.h5 if the parameters are the best so far; without validation, the latest are the best."""
         run, iteration = self.run, self.run.solver.iteration
         best = run.progress.best
         if run.val_set is not None and best.iteration and not mean_iu > best.mean_iu:
@@ -209,7 +208,7 @@ class _Loop:
             initial=self.run.solver.iteration,
             unit="it",
             file=sys.stderr,
-            # A log file gets a line every ten seconds only.
+            # If standard error is a file, one line every ten seconds is enough.
             mininterval=0.2 if sys.stderr.isatty() else 10,
         ) as bar:
             yield bar
@@ -217,7 +216,7 @@ class _Loop:
 
 @contextmanager
 def _stop_signals() -> Iterator[list[int]]:
-    """Collect SIGINT and SIGTERM in the list within the block; a second signal stops the process at once."""
+    """Collect the first SIGINT or SIGTERM of the block in the list; a second one has its usual effect."""
     received: list[int] = []
     before: dict[signal.Signals, Any] = {}
 

@@ -1,4 +1,4 @@
-"""Files that users ran into trouble with, in the shared folder: the right values."""
+"""The correct results for files from the shared folder that once caused errors."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def test_two_threads_get_the_label_maps_of_one(users: Path) -> None:
 
 
 def made(users: Path, name: str, folder: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Run the case's make.py in `folder`."""
+    """Run the case's make.py in `folder`. Returns the folder of photos that it writes."""
     monkeypatch.chdir(folder)
     script = folder / "make.py"
     script.write_text((users / name / "make.py").read_text())

@@ -1,4 +1,4 @@
-"""A small FCN without faults, in which each test makes one."""
+"""A net without findings, which each test changes in one way."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ CLASSES = 6
 
 
 def small_fcn(pad: int = 20, side: int = 64, normalization: str = "VALID") -> NetSpec:
-    """A small net like the reference's: stride 4, an unpadded fc6, and a skip from pool1."""
+    """A small FCN like the published ones: stride 4, fc6 without pad, a skip from pool1."""
     net = Builder("small")
     net.input("data", 1, 3, side, side)
     net.input("label", 1, 1, side, side)
@@ -39,7 +39,7 @@ def small_fcn(pad: int = 20, side: int = 64, normalization: str = "VALID") -> Ne
 
 
 def net_of(spec: NetSpec, info: ModelInfo | None = None, phase: str = "TRAIN") -> Net:
-    """A net with long-tailed weights, as training makes them, and bilinear upsampling."""
+    """A net with bilinear upsampling and, like learned ones, weights with long tails."""
     net = Net(spec, phase=phase, info=info)
     rng = np.random.default_rng(5)
     for layer in net.layers:
@@ -56,7 +56,7 @@ def healthy() -> Net:
 
 
 def changed(spec: NetSpec, name: str, /, *, without: Iterable[str] = (), **options: Any) -> NetSpec:
-    """`spec` with changed options in one layer; `param` and `loss_weight` change the fields of that name."""
+    """`spec` with other options in one layer; `param` and `loss_weight` set those fields."""
     fields = {key: options.pop(key) for key in ("param", "loss_weight") if key in options}
 
     def change(layer: LayerSpec) -> LayerSpec:
@@ -66,12 +66,11 @@ def changed(spec: NetSpec, name: str, /, *, without: Iterable[str] = (), **optio
     return dataclasses.replace(spec, layers=tuple(change(each) if each.name == name else each for each in spec))
 
 
-def severities(findings: Iterable[Finding]) -> list[tuple[str, str]]:
-    """The severity and id of each finding."""
+def told(findings: Iterable[Finding]) -> list[tuple[str, str]]:
     return [(each.severity, each.id) for each in findings]
 
 
-class LabelledPictures(Dataset):
+class Labels(Dataset):
     """Gray pictures with given labels."""
 
     splits = ("train",)

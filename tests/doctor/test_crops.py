@@ -1,4 +1,4 @@
-"""Misaligned crops."""
+"""Crops that misalign."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def test_computed_offsets_are_right() -> None:
 
 
 @pytest.mark.parametrize("name", ["voc-fcn8s", "voc-fcn-alexnet", "voc-fcn-googlenet", "nyud-fcn32s-color-hha"])
-def test_the_references_offsets_are_right(name: str) -> None:
+def test_the_published_offsets_are_right(name: str) -> None:
     assert crops.check(models.build(name, width=0.02)) == []
 
 
@@ -31,7 +31,7 @@ def test_both_offsets_are_named() -> None:
     assert (found.severity, found.id) == ("error", "crop-misaligned")
     assert "'score'" in found.what and "'upscore'" in found.what and "'data'" in found.what
     assert f"offset {right + 1}, " in found.what and f"it is {right} " in found.what
-    assert f"offset: {right}" in found.remedy
+    assert f"offset: {right}" in found.mend
 
 
 def test_an_offset_that_is_not_written_is_zero() -> None:
@@ -51,19 +51,19 @@ def test_a_wrong_crop_does_not_make_the_next_one_wrong() -> None:
 
 
 def test_half_a_pixel_is_a_note() -> None:
-    """FCN-AlexNet with an even kernel_size."""
+    """As FCN-AlexNet would have with an even kernel_size."""
     spec = models.describe("voc-fcn-alexnet", width=0.02)
     net = Net(changed(spec, "upscore", kernel_size=[64]))
     (found,) = crops.check(net)
     assert (found.severity, found.id) == ("note", "crop-between-pixels")
-    assert ".5, which is not a whole pixel" in found.what
+    assert ".5, is not a whole number" in found.what
 
 
 def test_a_blob_that_begins_inside_its_reference_needs_more_pad() -> None:
     spec = changed(small_fcn(), "conv1", pad=[9])
     (found,) = [each for each in crops.check(_of_any_size(spec)) if "'score'" in each.what]
     assert (found.severity, found.id) == ("warning", "crop-impossible")
-    assert "pad" in found.remedy
+    assert "pad" in found.mend
 
 
 def _of_any_size(spec: NetSpec) -> Net:

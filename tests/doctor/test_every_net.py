@@ -1,4 +1,4 @@
-"""The doctor and the summary on every net and solver of the test material, made narrow, with small pictures."""
+"""The doctor and the summary on every available net and solver, with few channels and small pictures."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from fcnlite import doctor, models, summary
 from fcnlite._cli.running import Main, run_command
 from fcnlite.description.spec import NetSpec
 from fcnlite.doctor import __main__ as command
-from fcnlite.doctor import anatomy
+from fcnlite.doctor import structure
 from fcnlite.net import Net
 from tests.conftest import shared_folder
 
 SIDE = 32
-"""The side of pictures whose size the description leaves open; the nets of the reference pad them by 100."""
+"""Height and width of pictures without a described size; the published nets pad them by 100."""
 
 SHARED = shared_folder()
 FILES = sorted(
@@ -56,11 +56,11 @@ SHIPPED = ["camvid-fcn8s", "em-membrane-fcn8s", "shapes-fcn8s"]
 
 @pytest.fixture(autouse=True)
 def small_pictures(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(anatomy, "TRIAL_SIDE", SIDE)
+    monkeypatch.setattr(structure, "TRIAL_SIDE", SIDE)
 
 
 def narrowed(name: str, folder: Path) -> Path:
-    """A copy of a description. The published nets get 5 classes and a sixteenth of the features."""
+    """A copy of a description; published nets get 5 classes and a sixteenth of the features."""
 
     def fewer(found: re.Match[str]) -> str:
         channels = int(found[1])
@@ -100,7 +100,7 @@ def ended(main: Main, capsys: pytest.CaptureFixture[str], *arguments: object) ->
 @pytest.mark.parametrize("name", NETS)
 def test_every_net_is_examined_and_summed_up(name: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     net = narrowed(name, tmp_path)
-    if name not in WITH_SOLVER:  # those are examined with their solvers below
+    if name not in WITH_SOLVER:  # which is examined with its solver below
         status, out, error = ended(command.main, capsys, net)
         if error.startswith("error:"):
             assert (status, out) == (1, "") and (name.startswith("cases/") or "describes no layers" in error)
@@ -143,15 +143,15 @@ def test_shipped_weights_are_sound(name: str) -> None:
 @pytest.mark.parametrize("phase", ["TRAIN", "TEST"])
 @pytest.mark.parametrize("name", models.names())
 def test_our_nets_only_lack_their_trunk(name: str, phase: str) -> None:
-    """Built at a sixteenth of the width, where a branch of GoogLeNet has one channel, which may be dead by chance."""
+    """At a sixteenth of the width, a branch of GoogLeNet has one channel, which may be dead by chance."""
     built = models.build(name, phase=phase) if name == "lenet" else models.build(name, width=1 / 16, phase=phase)
     net = Net(resized(built.spec, 64), phase=phase, shared=built.params, info=built.info) if "fcn" in name else built
     found = {each.id for each in doctor.examine(net) if each.severity != "note"}
     assert found <= {"trunk-untrained"} | ({"layer-dead"} if "googlenet" in name else set())
 
 
-def test_scores_cropped_to_the_label_are_examined(tmp_path: Path) -> None:
-    """The label determines the size of the crop, and so the positions of the scores, as in Caffe's own tests."""
+def test_scores_cropped_to_the_label_are_tried_and_judged(tmp_path: Path) -> None:
+    """As in Caffe's tests: the label gives the crop its size, and thus the number of positions of the scores."""
     (tmp_path / "net.prototxt").write_text(
         """
         layer { name: "data" type: "Input" top: "data" input_param { shape { dim: 2 dim: 3 dim: 9 dim: 10 } } }

@@ -1,4 +1,4 @@
-"""The reference's pad of 100."""
+"""A missing or doubled pad of 100."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ def found(spec: NetSpec, *sizes: tuple[int, int]) -> list[Finding]:
 
 
 @pytest.mark.parametrize("name", ["voc-fcn8s", "voc-fcn-alexnet", "nyud-fcn32s-color-hha", "lite-fcn8s", "vgg16"])
-def test_the_models_are_accepted(name: str) -> None:
+def test_the_models_are_passed_over(name: str) -> None:
     assert found(models.describe(name)) == []
 
 
@@ -29,7 +29,7 @@ def test_without_it_the_described_size_does_not_fit() -> None:
     (finding,) = found(changed(models.describe("voc-fcn8s"), "conv1_1", pad=[1]))
     assert (finding.severity, finding.id) == ("error", "input-too-small")
     assert "500×500" in finding.what and not finding.what.endswith("..")
-    assert "'fc6'" in finding.remedy and "'conv1_1', a pad of 100" in finding.remedy and "(it has 1)" in finding.remedy
+    assert "'fc6'" in finding.mend and "'conv1_1', a pad of 100" in finding.mend and "(it has 1)" in finding.mend
 
 
 def test_without_it_small_pictures_leave_nothing() -> None:
@@ -41,16 +41,16 @@ def test_without_it_small_pictures_leave_nothing() -> None:
     (finding,) = found(net.spec(), (70, 40))
     assert finding.id == "input-too-small"
     assert "70×40 pixels" in finding.what and "'fc6'" in finding.what
-    assert "'conv1', a pad of 100" in finding.remedy
+    assert "'conv1', a pad of 100" in finding.mend
 
 
-def test_a_pad_written_twice_is_reported_with_both_layers() -> None:
+def test_a_pad_written_twice_is_told_with_both_layers() -> None:
     spec = changed(models.describe("voc-fcn32s"), "conv1_2", pad=[100])
     (finding,) = found(spec)
     assert (finding.severity, finding.id) == ("warning", "pad-doubled")
     assert "200 pixels in all (conv1_1 100, conv1_2 100)" in finding.what
 
 
-def test_a_doubled_number_is_reported() -> None:
+def test_a_doubled_number_is_told() -> None:
     (finding,) = found(changed(models.describe("voc-fcn32s"), "conv1_1", pad=[200]))
     assert "(conv1_1 200)" in finding.what

@@ -1,4 +1,4 @@
-"""Rates that do not fit the loss."""
+"""Learning rates that do not fit the normalisation of the loss."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from fcnlite.errors import SpecError
 from fcnlite.net import Net
 from fcnlite.solver import SGD, Adam
 from fcnlite.train.balance import weighted
-from tests.doctor.nets import changed, severities, small_fcn
+from tests.doctor.nets import changed, small_fcn, told
 
 SUMMED = models.describe("voc-fcn32s", width=0.02)
 MEAN = models.describe("voc-fcn32s", width=0.02, normalization="VALID")
 
 
 def found(spec: NetSpec, base_lr: float, momentum: float = 0.9, **options: Any) -> list[tuple[str, str]]:
-    return severities(rates.check(SGD(Net(spec, phase="TRAIN"), base_lr=base_lr, momentum=momentum, **options)))
+    return told(rates.check(SGD(Net(spec, phase="TRAIN"), base_lr=base_lr, momentum=momentum, **options)))
 
 
 @pytest.mark.parametrize("base_lr", [1e-10, 1e-12, 1e-14])
@@ -44,27 +44,27 @@ def test_rates_above_1e_7_are_suspect_with_a_summed_loss() -> None:
     assert found(SUMMED, 0.5e-7) == []
 
 
-def test_the_references_rates_are_too_low_for_a_mean_loss() -> None:
+def test_the_references_rates_move_nothing_with_a_mean_loss() -> None:
     assert found(MEAN, 1e-10, 0.99) == [("warning", "rate-too-low")]
     assert found(MEAN, 0.9e-8) == [("warning", "rate-too-low")]
     assert found(MEAN, 2e-8) == []
 
 
-def test_class_weights_do_not_matter() -> None:
+def test_weights_of_the_classes_change_nothing() -> None:
     weights = {"label": [1.0] * 21}
     assert found(weighted(SUMMED, weights), 1e-4) == [("error", "rate-too-high")]
     assert found(weighted(SUMMED, weights), 1e-10, 0.99) == []
     assert found(weighted(MEAN, weights), 1e-10, 0.99) == [("warning", "rate-too-low")]
 
 
-def test_the_finding_names_loss_rate_and_pixels() -> None:
+def test_the_words_name_loss_rate_and_pixels() -> None:
     (finding,) = rates.check(SGD(Net(SUMMED, phase="TRAIN"), base_lr=1e-3, momentum=0.9))
     for words in ("'loss'", "base_lr 0.001", "momentum 0.9", "250,000 pixels", "2.5e+03"):
         assert words in finding.what
-    assert "about 4e-10" in finding.remedy and "normalization: VALID" in finding.remedy
+    assert "about 4e-10" in finding.mend and "normalization: VALID" in finding.mend
 
 
-def test_batch_norm_allows_higher_rates() -> None:
+def test_batch_norm_bears_more() -> None:
     spec = models.describe("lite-fcn8s", width=0.02, normalization="BATCH_SIZE")
     assert found(spec, 2e-6) == []
     assert found(spec, 1e-4) == [("error", "rate-too-high")]
@@ -87,12 +87,12 @@ def _loss(normalization: str) -> Any:
     return net.layers[-1]
 
 
-def test_solvers_that_do_not_depend_on_the_scale_are_not_checked() -> None:
+def test_what_does_not_depend_on_the_scale_is_not_judged() -> None:
     assert found(SUMMED, 1e-2, clip_gradients=10.0) == []
     assert rates.check(Adam(Net(SUMMED, phase="TRAIN"), base_lr=1e-3)) == []
 
 
-def test_solver_files_are_read_for_the_given_net(tmp_path: Path) -> None:
+def test_solver_files_are_read_for_the_net_at_hand(tmp_path: Path) -> None:
     file = tmp_path / "solver.prototxt"
     file.write_text(
         'net: "elsewhere.prototxt"\nbase_lr: 1e-4\nlr_policy: "fixed"\nmomentum: 0.99\nsolver_type: NESTEROV'
@@ -100,7 +100,7 @@ def test_solver_files_are_read_for_the_given_net(tmp_path: Path) -> None:
     net = Net(SUMMED, phase="TRAIN")
     solver = rates.read(file, net)
     assert (type(solver).__name__, solver.net) == ("Nesterov", net)
-    assert severities(rates.check(solver)) == [("error", "rate-too-high")]
+    assert told(rates.check(solver)) == [("error", "rate-too-high")]
     file.write_text('base_lr: 1e-4 lr_policy: "step"')
     with pytest.raises(SpecError, match=r"solver\.prototxt: .*stepsize"):
         rates.read(file, net)
@@ -109,7 +109,7 @@ def test_solver_files_are_read_for_the_given_net(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     "name", ["voc-fcn32s", "voc-fcn8s", "voc-fcn-alexnet", "siftflow-fcn8s", "nyud-fcn32s-color-hha"]
 )
-def test_the_published_solvers_are_accepted(shared: Path, name: str) -> None:
+def test_the_published_solvers_are_passed_over(shared: Path, name: str) -> None:
     net = models.build(name, width=0.02, phase="TRAIN")
     assert rates.check(rates.read(shared / "reference" / "zoo" / name / "solver.prototxt", net)) == []
     assert caffe.read_solver(shared / "reference" / "zoo" / name / "solver.prototxt")["base_lr"] > 0

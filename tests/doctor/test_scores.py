@@ -1,4 +1,4 @@
-"""Scores that are zero, or have the same largest class everywhere."""
+"""Scores that are equal for all classes, or predict one class everywhere."""
 
 from __future__ import annotations
 
@@ -7,15 +7,15 @@ import numpy as np
 from fcnlite import data
 from fcnlite.description.model_info import ModelInfo
 from fcnlite.doctor import Finding, scores
-from fcnlite.doctor.trials import trials
+from fcnlite.doctor.batches import sample_batches
 from fcnlite.net import Net
-from tests.doctor.nets import CLASSES, LabelledPictures, healthy, severities, small_fcn
+from tests.doctor.nets import CLASSES, Labels, healthy, small_fcn, told
 
 SHAPES = data.open("shapes", count=2, size=64)
 
 
 def found(net: Net, dataset: data.Dataset | None = SHAPES) -> list[Finding]:
-    return scores.check(net.share("TEST"), trials(net, dataset, labelled=True))
+    return scores.check(net.share("TEST"), sample_batches(net, dataset, labelled=True))
 
 
 def one_class() -> Net:
@@ -26,7 +26,7 @@ def one_class() -> Net:
     return net
 
 
-def test_scores_that_differ_are_accepted() -> None:
+def test_scores_that_differ_are_passed_over() -> None:
     assert found(healthy()) == []
     assert found(healthy(), None) == []
 
@@ -48,12 +48,12 @@ def test_score_layers_at_zero_are_how_an_fcn_starts() -> None:
     assert "score_fr" in finding.what and "score_pool1" in finding.what
 
 
-def test_features_that_die_are_reported() -> None:
+def test_features_that_die_are_told() -> None:
     net = healthy()
     net.params["conv1"][0].data[...] = 0
     (finding,) = found(net)
     assert (finding.severity, finding.id) == ("error", "scores-zero")
-    assert "the features die" in finding.what
+    assert "the features before them are dead" in finding.what
 
 
 def test_one_class_everywhere_is_named() -> None:
@@ -61,19 +61,19 @@ def test_one_class_everywhere_is_named() -> None:
     net.info = ModelInfo(classes=("a", "b", "c", "d", "e", "f"))
     (finding,) = found(net)
     assert (finding.severity, finding.id) == ("warning", "scores-one-class")
-    assert " is e, though" in finding.what
+    assert " is e, although" in finding.what
 
 
 def test_one_class_of_noise_is_a_note() -> None:
-    assert severities(found(one_class(), None)) == [("note", "scores-one-class")]
+    assert told(found(one_class(), None)) == [("note", "scores-one-class")]
 
 
 def test_one_class_is_right_where_the_labels_have_one() -> None:
-    assert found(one_class(), LabelledPictures([np.full((64, 64), 4)], CLASSES)) == []
+    assert found(one_class(), Labels([np.full((64, 64), 4)], CLASSES)) == []
 
 
 def test_a_deploy_net_is_tried_before_its_softmax() -> None:
     spec = small_fcn()
     layers = tuple(each for each in spec if each.type != "SoftmaxWithLoss" and each.name != "label")
     net = Net(type(spec)(layers=layers))
-    assert severities(found(net)) == [("error", "scores-zero")]
+    assert told(found(net)) == [("error", "scores-zero")]

@@ -11,7 +11,7 @@ from tests.net.nets import small
 
 
 def test_parameters_are_contiguous_for_arrays_of_any_strides() -> None:
-    """Layers and solvers write through flattened views."""
+    """Layers and solvers write to parameters through flattened views."""
     parameter = Parameter(np.arange(6.0).reshape(2, 3).T)
     parameter.data.reshape(-1)[0] = 7
     parameter.grad.reshape(-1)[0] = 8

@@ -102,8 +102,8 @@ def test_a_size_that_rounds_down_may_be_enlarged() -> None:
 def test_the_doctor_s_advice_for_a_skip_works_too() -> None:
     spec = skip_below(100, 7)
     (found,) = [each for each in crops.check(Net(without_shapes(spec))) if each.id == "crop-impossible"]
-    assert "'conv1'" not in found.remedy
-    assert_right(corrected(spec, "crop", found.remedy))
+    assert "'conv1'" not in found.mend
+    assert_right(corrected(spec, "crop", found.mend))
 
 
 def test_computed_offsets_have_the_same_remedies() -> None:

@@ -1,4 +1,4 @@
-"""Small nets, and the inputs they are fed."""
+"""Small nets, their inputs, and random nets."""
 
 from __future__ import annotations
 
@@ -91,9 +91,14 @@ def assert_same(found: Mapping[str, Array], expected: Mapping[str, Array]) -> No
         np.testing.assert_allclose(found[name], array, rtol=1e-12, atol=1e-15, err_msg=name)
 
 
+CHOICES = (
+    "conv", "relu", "pool", "eltwise", "concat", "split", "crop", "deconv", "inplace", "dropout", "softmax",
+)  # fmt: skip
+
+
 @st.composite
 def random_nets(draw: Any) -> NetSpec:
-    """Small nets with skips: every blob keeps 2 channels, sizes are brought together by Crop."""
+    """Small nets with skips. Every blob has 2 channels; Crop makes sizes equal."""
     layers = [data(1, 2, 6, 7)]
     sizes = {"data": (6, 7)}
     shared_by = draw(st.sampled_from(["", "w"]))
@@ -102,38 +107,36 @@ def random_nets(draw: Any) -> NetSpec:
         bottom = draw(st.sampled_from(sorted(sizes)))
         height, width = sizes[bottom]
         other = draw(st.sampled_from(sorted(sizes)))
-        kind = draw(
-            st.sampled_from(["conv", "relu", "pool", "eltwise", "concat", "split", "crop", "deconv", "inplace"])
-        )
+        choice = draw(st.sampled_from(CHOICES))
         top = f"b{i}"
-        if kind == "conv":
+        if choice == "conv":
             layers.append(conv(top, bottom, 2, 3, pad=[1], param=param))
-        elif kind == "relu":
+        elif choice == "relu":
             layers.append(layer(top, "ReLU", bottom, negative_slope=0.2))
-        elif kind == "inplace" and bottom != "data":
+        elif choice == "inplace" and bottom != "data":
             layers.append(layer(top, "ReLU", bottom, bottom, negative_slope=0.2))
             continue
-        elif kind == "dropout" and bottom != "data":
+        elif choice == "dropout" and bottom != "data":
             layers.append(layer(top, "Dropout", bottom, draw(st.sampled_from([bottom, top]))))
             sizes[layers[-1].top[0]] = (height, width)
             continue
-        elif kind == "softmax":
+        elif choice == "softmax":
             layers.append(layer(top, "Softmax", bottom))
-        elif kind == "pool" and height > 3:
+        elif choice == "pool" and height > 3:
             layers.append(layer(top, "Pooling", bottom, kernel_size=2, stride=2, pool="AVE"))
             height, width = -(-height // 2), -(-width // 2)
-        elif kind == "eltwise" and sizes[other] == (height, width):
+        elif choice == "eltwise" and sizes[other] == (height, width):
             layers.append(layer(top, "Eltwise", f"{bottom} {other}", operation="SUM", coeff=[1.0, -0.5]))
-        elif kind == "concat" and sizes[other] == (height, width):
+        elif choice == "concat" and sizes[other] == (height, width):
             layers.append(layer(f"{top}x", "Concat", f"{bottom} {other}"))
             layers.append(conv(top, f"{top}x"))
-        elif kind == "split":
+        elif choice == "split":
             layers.append(layer(top, "Split", bottom, f"{top} {top}s"))
             sizes[f"{top}s"] = (height, width)
-        elif kind == "crop" and height >= sizes[other][0] and width >= sizes[other][1]:
+        elif choice == "crop" and height >= sizes[other][0] and width >= sizes[other][1]:
             layers.append(layer(top, "Crop", f"{bottom} {other}"))
             height, width = sizes[other]
-        elif kind == "deconv" and height < 6:
+        elif choice == "deconv" and height < 6:
             filler = {"type": "xavier"}
             layers.append(
                 layer(

@@ -1,4 +1,4 @@
-"""Backward: where gradients start, which are computed, and where they go."""
+"""Backward: given gradients, the gradients that are computed, and where they are stored."""
 
 from __future__ import annotations
 
@@ -191,7 +191,7 @@ def full_gradient(x: Array, y: Array) -> Array:
 
 
 def test_a_frozen_parameter_has_no_gradient_and_the_others_have() -> None:
-    """A frozen layer in the middle passes the gradient on."""
+    """A frozen layer propagates the gradient."""
     net = small()
     net.forward(data=picture(), label=labels(), keep=True)
     net.backward()

@@ -1,4 +1,4 @@
-"""Descriptions and choices that make no net, and names that a net does not have."""
+"""Errors: invalid descriptions, invalid arguments, and unknown names."""
 
 from __future__ import annotations
 

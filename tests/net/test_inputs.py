@@ -1,4 +1,4 @@
-"""Inputs: names, shapes, sizes, and arrays that stay the caller's."""
+"""Inputs: names, shapes and sizes, and that the given arrays stay unchanged."""
 
 from __future__ import annotations
 
@@ -84,7 +84,7 @@ def test_an_empty_input_is_an_error() -> None:
 
 
 def test_fed_arrays_are_never_written() -> None:
-    """In-place layers right on the input too."""
+    """Not even by a layer that works in place on the input."""
     net = net_of(data(1, 2, 3, 3), layer("relu", "ReLU", "data", "data"), conv("score", "data"), phase="TRAIN")
     x = np.random.default_rng(0).normal(size=(1, 2, 3, 3))
     before = x.copy()

@@ -1,4 +1,4 @@
-"""Blobs that `keep` names are kept in full, where a wide pad lets forward compute equal rows once."""
+"""What forward keeps for backward, and blobs kept in full although a wide pad makes rows equal."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Nets over their lives: copied, forked, run on pictures of many sizes, and let go."""
+"""The lifetime of nets: copies, forks, memory for pictures of many sizes, and garbage collection."""
 
 from __future__ import annotations
 
@@ -88,7 +88,7 @@ def test_prepared_weights_are_those_of_the_plans_that_are_kept() -> None:
 
 @pytest.mark.parametrize("path", ["fast", "plain"])
 def test_a_forked_child_computes_too(path: str) -> None:
-    """It does not have the threads that its parent started, and would wait for them forever."""
+    """It lacks the threads that its parent started, and must not wait for them."""
     code = (
         "import multiprocessing, sys\n"
         "from tests.net.test_lifetime import picture, small\n"
@@ -104,7 +104,7 @@ def test_a_forked_child_computes_too(path: str) -> None:
 
 
 def test_a_forked_child_may_not_have_more_threads() -> None:
-    """It would wait for them forever."""
+    """It would wait forever for the threads of its parent."""
     code = (
         "import os, fcnlite\n"
         "fcnlite.set_num_threads(1)\n"

@@ -31,7 +31,7 @@ def test_several_weighted_losses_are_summed() -> None:
 
 
 def test_any_blob_may_be_a_loss_by_its_weight() -> None:
-    """loss_weight on a layer that is not a loss weighs the sum of its top."""
+    """The loss_weight of a layer that is not a loss multiplies the sum of its top."""
     net = net_of(data(1, 2, 3, 3), conv("a", "data", loss_weight=(0.5,)))
     out = net.forward(data=np.ones((1, 2, 3, 3)), keep=True)
     assert net.loss == pytest.approx(0.5 * out["a"].sum())

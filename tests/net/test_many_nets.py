@@ -1,4 +1,4 @@
-"""Several nets at once, each in a thread of its own, compute what they compute one after another."""
+"""Several nets, each in its own thread, compute the same as one after another."""
 
 from __future__ import annotations
 
@@ -117,7 +117,7 @@ def written(text: str, seed: int) -> Net:
 
 
 def trained(net: Net, fields: dict[str, Draw]) -> list[Array]:
-    """All that four steps of SGD, a backward to the picture after each, and a test at the end compute."""
+    """The results of four steps of SGD, a backward to the picture after each, and a test at the end."""
     rng = np.random.default_rng(net.seed)
     solver = fcnlite.SGD(net, base_lr=0.01, momentum=0.9, weight_decay=0.001)
     found = []

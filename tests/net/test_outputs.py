@@ -1,4 +1,4 @@
-"""Outputs: which are returned, which layers run for them, and to whom the arrays belong."""
+"""Outputs: which blobs are returned, which layers run, and that the arrays belong to the caller."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from tests.net.nets import SMALL, data, labels, layer, net_of, picture, small
 
 
 def test_plans_made_and_forgotten_do_not_mix() -> None:
-    """More combinations of outputs than a net remembers, and back again, over several sizes."""
+    """With more combinations of outputs than a net caches, repeated, for several sizes."""
     net = small()
     names = ["conv1", "pool1", "score_pool", "up", "score"]
     x, smaller = picture(12, 12), picture(8, 8)

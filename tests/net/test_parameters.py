@@ -90,7 +90,7 @@ def test_a_multiplier_may_be_written_at_any_one_of_the_sharers(writer: int) -> N
 
 
 def test_read_only_parameters_are_copied_when_written() -> None:
-    """Values mapped from a file are used without a copy until somebody may write to them."""
+    """Values mapped from a file are copied only when they may be written."""
     start = small()
     mapped = {name: [each.array.copy() for each in parameters] for name, parameters in start.params.items()}
     for arrays in mapped.values():

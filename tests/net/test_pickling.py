@@ -1,4 +1,4 @@
-"""Public objects can be pickled and copied and behave the same afterwards, or raise an error with the reason."""
+"""Public objects can be pickled and copied, and behave the same afterwards; otherwise an error says why not."""
 
 from __future__ import annotations
 
@@ -74,7 +74,7 @@ def test_nets_that_share_parameters_share_them_afterwards(again: Copy) -> None:
 
 
 def test_nets_without_sizes(again: Copy, tmp_path: Path) -> None:
-    """Before their first pass there is nothing to lose; weights that wait for their layers would be lost."""
+    """Before the first pass a net can be copied, unless loaded weights wait for the sizes of their layers."""
     net = Net(caffe.parse_net(UNSIZED))
     assert_same(again(net).forward(X), net.forward(X))
     (tmp_path / "net.prototxt").write_text(UNSIZED)

@@ -1,4 +1,4 @@
-"""Random nets: gradients against finite differences, and what changes no value."""
+"""Random nets: gradients equal finite differences; neither pruning nor keeping nor JSON changes a value."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def test_gradients_of_random_nets_match_finite_differences(spec: NetSpec, seed: 
 @settings(max_examples=30)
 @given(spec=random_nets(), data=st.data())
 def test_pruning_and_keeping_change_no_value(spec: NetSpec, data: st.DataObject) -> None:
-    """Values that are released or overwritten are never needed later."""
+    """No step reads a blob that was released or overwritten before."""
     net = Net(spec, path="plain", dtype="float64")
     feeds = {"data": np.random.default_rng(0).normal(size=(1, 2, 6, 7))}
     net.forward(feeds, keep=True)

@@ -1,4 +1,4 @@
-"""The representations of nets, layers, solvers, data sets and segmenters at a prompt and in a notebook."""
+"""The representation of nets, layers, solvers, data sets and segmenters at a prompt and in a notebook."""
 
 from __future__ import annotations
 
@@ -82,7 +82,7 @@ def test_a_net_is_a_table_of_its_layers() -> None:
     )
 
 
-def test_it_agrees_with_summary() -> None:
+def test_it_says_what_summary_says() -> None:
     net = models.build("voc-fcn8s", classes=3, width=0.05)
     fed = {layer.spec.top[0]: layer.top_shapes()[0] for layer in net.layers if not layer.spec.bottom}
     expected = {
@@ -93,7 +93,7 @@ def test_it_agrees_with_summary() -> None:
     assert found == expected
 
 
-def test_a_net_without_sizes_shows_the_known_part() -> None:
+def test_a_net_without_sizes_shows_what_is_known() -> None:
     net = Net(caffe.parse_net(NET.replace("SHAPE", "")))
     assert "parameters have no sizes before the first forward" in repr(net)
     assert rows(net)[2] == ["conv", "Convolution"]
@@ -129,7 +129,7 @@ def test_a_name_stays_on_its_line() -> None:
     assert found[1][0] == "a\\nb" and found[2][0] == "r" * 57 + "..."
 
 
-def test_partly_constructed_objects_have_a_repr() -> None:
+def test_what_is_half_made_has_a_repr() -> None:
     class Odd(Layer):
         type = "Odd"
 

@@ -1,4 +1,4 @@
-"""Net.save: the model info that it writes."""
+"""The model info that Net.save writes."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Nets, segmenters and solvers that several threads call."""
+"""Several threads that call the same net, segmenter or solver."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ BATCH = {"data": RNG.normal(size=(2, 3, 8, 9)).astype(np.float32), "label": RNG.
 
 @pytest.fixture(autouse=True)
 def switching() -> Iterator[None]:
-    """Threads change places often, so that a race shows."""
+    """Threads switch often, so that races show."""
     before = sys.getswitchinterval()
     sys.setswitchinterval(1e-5)
     yield
@@ -62,7 +62,7 @@ def normalized(path: str) -> Net:
 
 
 def together(calls: Sequence[Callable[[], T]]) -> list[T]:
-    """The results of concurrent calls, each on its own thread."""
+    """The results of the calls, all started at once, each in its own thread."""
     begin = threading.Barrier(len(calls))
 
     def run(call: Callable[[], T]) -> T:
@@ -78,7 +78,7 @@ def scores(net: Net) -> list[bytes]:
 
 
 @pytest.mark.parametrize("path", PATHS)
-def test_threads_that_share_a_net_get_the_results_of_one_thread(path: str) -> None:
+def test_threads_that_call_one_net_get_what_one_thread_gets(path: str) -> None:
     net = small(path)
     alone = scores(net)
     for found in together([lambda: [each for _ in range(3) for each in scores(net)]] * 4):
@@ -86,7 +86,7 @@ def test_threads_that_share_a_net_get_the_results_of_one_thread(path: str) -> No
 
 
 @pytest.mark.parametrize("path", PATHS)
-def test_threads_that_share_a_segmenter_get_the_results_of_one_thread(path: str) -> None:
+def test_threads_that_call_one_segmenter_get_what_one_thread_gets(path: str) -> None:
     segment = Segmenter(small(path))
     images = [RNG.integers(0, 256, (40, 48 + 8 * i, 3), np.uint8) for i in range(6)]
     alone = [segment(each).tobytes() for each in images]
@@ -96,7 +96,7 @@ def test_threads_that_share_a_segmenter_get_the_results_of_one_thread(path: str)
 
 
 @pytest.mark.parametrize("path", PATHS)
-def test_nets_that_share_parameters_compute_the_same_concurrently(path: str) -> None:
+def test_nets_that_share_parameters_compute_at_once_what_one_computes(path: str) -> None:
     net = small(path)
     alone = scores(net)
     for _ in range(3):  # the parameters change between, so that all threads prepare them again
@@ -168,7 +168,7 @@ def test_gradients_of_inputs_of_nets_that_share_parameters(path: str) -> None:
 @pytest.mark.parametrize("path", PATHS)
 @pytest.mark.parametrize("shared", [False, True])
 def test_steps_take_turns(path: str, shared: bool) -> None:
-    """Steps on equal batches are the same in any order, so all threads' together are those of one."""
+    """Steps on equal batches give the same result in any order, so those of all threads equal those of one."""
 
     def solver(net: Net) -> SGD:
         return SGD(net, base_lr=0.1)

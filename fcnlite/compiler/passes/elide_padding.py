@@ -4,10 +4,11 @@
     after       with a smaller first pad:         border | a | dependent on the picture | a | border
                 its readers read each a six times (`Problem.sources`, `Value.repeats`)
 
-    condition   training, and elision is enabled
+    condition   training
                 a chain of convolutions and max poolings, from a convolution with a wide pad to a max pooling; each is
                 the only reader of the one before; only convolutions read the last, which is not an output
-                the rows after the smaller pad, repeated, have the value numbers of the rows before
+                no value of the chain is to be kept in full (`Graph.in_full`)
+                the rows behind the smaller pad, repeated, have the value numbers of the rows before
 
 Exact: equal rows have equal value numbers (value_numbers.py), and the condition compares those of all values of the
 chain, for each size. The gradient of a row that is read several times is the sum of the gradients of its copies
@@ -46,11 +47,18 @@ def elide_padding(graph: Graph, machine: Machine) -> list[str]:
 
 
 def _chain(graph: Graph, first: ConvolutionOperation) -> list[Operation]:
-    """The convolutions and max poolings from `first` on, to the first value that other operations read too."""
+    """The convolutions and max poolings from `first` on, to the first value that other operations read too.
+
+    It ends before a value that is to be kept in full.
+    """
+    if first.outputs[0] in graph.in_full:
+        return []
     chain: list[Operation] = [first]
     while True:
         readers, value = graph.readers(chain[-1].outputs[0]), chain[-1].outputs[0]
         if len(readers) != 1 or value in graph.outs or not readers[0].sliding_windows(0):
+            return chain
+        if readers[0].outputs[0] in graph.in_full:
             return chain
         chain.append(readers[0])
 

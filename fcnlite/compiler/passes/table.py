@@ -1,6 +1,7 @@
-"""The table of passes: what the compiler does to a graph, in this order.
+"""The table of compiler passes, in the order in which they run.
 
-docs/performance.md says of each pass why the result stays the same. A test holds its table to this one.
+The file of each pass, and the table in docs/performance.md, say why the result stays the same. A test compares that
+table with this one.
 """
 
 from __future__ import annotations
@@ -33,11 +34,9 @@ class CompilerPass:
     """A row of the table."""
 
     run: Callable[[Graph, Machine], list[str]]
-    """Rewrites the graph in place. Returns what it did, a line for each place."""
+    """Rewrites the graph in place. Returns a line for each change."""
     purpose: str
     modes: tuple[Mode, ...] = ("inference", "training")
-    shortens: bool = False
-    """Whether blobs are then stored without some of their rows. Such a pass can be switched off."""
 
     @property
     def name(self) -> str:
@@ -53,9 +52,7 @@ PASSES = (
     CompilerPass(fuse_relu, "makes ReLU or PReLU the last step of a convolution"),
     CompilerPass(fuse_pool, "makes 2×2 max pooling the last step of a convolution, where it pays", ("inference",)),
     CompilerPass(elide_border, "computes what the picture reaches; a picture of zeros gives the rest", ("inference",)),
-    CompilerPass(
-        elide_padding, "computes rows and columns that a wide pad makes equal once", ("training",), shortens=True
-    ),
+    CompilerPass(elide_padding, "computes rows and columns that a wide pad makes equal once", ("training",)),
     CompilerPass(lower_interpolation, "computes bilinear deconvolutions, with their Crop and sum, as interpolations"),
     CompilerPass(select_algorithms, "selects each convolution's algorithm by predicted time"),
     CompilerPass(fuse_first_convolution, "computes a thin first convolution inside the next one", ("inference",)),
@@ -63,6 +60,6 @@ PASSES = (
 )
 
 
-def passes_for(mode: Mode, *, elides: bool) -> list[CompilerPass]:
-    """The passes that run in this mode, in order; without `elides`, those that shorten no blob."""
-    return [each for each in PASSES if mode in each.modes and (elides or not each.shortens)]
+def passes_for(mode: Mode) -> list[CompilerPass]:
+    """The passes that run in this mode, in order."""
+    return [each for each in PASSES if mode in each.modes]

@@ -60,8 +60,21 @@ def test_gradients_given_for_inner_blobs(seeded: list[str]) -> None:
     assert_all_near(*results, GRADIENT_BAR)
 
 
-def test_gradients_of_inner_blobs() -> None:
-    """These gradients have all rows, so the forward pass computes all rows."""
+@pytest.mark.parametrize(
+    ("kept", "last"), [("score_pool3", "pool3"), ("pool3", "pool2"), ("conv2_1", "pool1"), ("pool1", None)]
+)
+def test_the_layers_before_a_blob_in_full_stay_elided(kept: str, last: str | None) -> None:
+    size = (20, 31)
+    net, feeds = filled(spec_of((1, 3, *size), *trunk()), phase="TRAIN"), feed(*size)
+    net.forward(feeds, keep=[kept])
+    assert net._last is not None
+    versions = net._last.schedule.last
+    short = [name for name, version in versions.items() if not net._last.in_full(version)]
+    assert (short[-1] if short else None) == last
+
+
+def test_gradients_of_blobs_within() -> None:
+    """Each row of such a gradient is wanted, so these blobs are kept in full."""
     size = (20, 31)
     net, feeds = filled(spec_of((1, 3, *size), *trunk()[:19]), phase="TRAIN"), feed(*size)
     wanted = ["conv1_1", "pool1", "conv3_1", "data"]

@@ -30,20 +30,19 @@ def test_every_pass_is_in_a_file_of_its_name() -> None:
 @pytest.mark.parametrize("training", [False, True])
 def test_the_compiler_runs_the_passes_of_the_mode_in_order(training: bool) -> None:
     plan = plan_of(net_of(*POOLED), FEEDS, keep=training)
-    expected = passes_for("training" if training else "inference", elides=True)
+    expected = passes_for("training" if training else "inference")
     assert list(plan.notes) == [each.name for each in expected]
 
 
 def test_passes_that_the_modes_leave_out() -> None:
     names = {each.name for each in PASSES}
-    training, whole = ({each.name for each in passes_for("training", elides=elides)} for elides in (True, False))
-    assert names - {each.name for each in passes_for("inference", elides=True)} == {"elide_padding"}
+    training = {each.name for each in passes_for("training")}
+    assert names - {each.name for each in passes_for("inference")} == {"elide_padding"}
     assert names - training == {"fold_affine", "fuse_pool", "elide_border", "fuse_first_convolution"}
-    assert training - whole == {"elide_padding"}
 
 
 def test_the_report_names_each_pass_and_what_it_did() -> None:
     text = report.passes(plan_of(net_of(*POOLED), FEEDS))
     headings = re.findall(r"^(\w+): (.*)$", text, re.MULTILINE)
-    assert headings == [(each.name, each.purpose) for each in passes_for("inference", elides=True)]
+    assert headings == [(each.name, each.purpose) for each in passes_for("inference")]
     assert "\n  relu_a into a\n" in text

@@ -1,4 +1,4 @@
-"""Dead layers, exploding layers and missing gradients."""
+"""Dead layers, exploding activations and vanished gradients."""
 
 from __future__ import annotations
 
@@ -7,19 +7,19 @@ import pytest
 
 from fcnlite import data, models
 from fcnlite.description.spec import ParamSpec
-from fcnlite.doctor import Finding, signals
-from fcnlite.doctor.trials import trials
+from fcnlite.doctor import Finding, activations
+from fcnlite.doctor.batches import sample_batches
 from fcnlite.net import Net
-from tests.doctor.nets import changed, healthy, net_of, severities, small_fcn
+from tests.doctor.nets import changed, healthy, net_of, small_fcn, told
 
 SHAPES = data.open("shapes", count=2, size=64)
 
 
 def found(net: Net, dataset: data.Dataset | None = SHAPES) -> list[Finding]:
-    return signals.check(net, trials(net, dataset, labelled=True))
+    return activations.check(net, sample_batches(net, dataset, labelled=True))
 
 
-def test_a_healthy_net_is_accepted() -> None:
+def test_a_healthy_net_is_passed_over() -> None:
     assert found(healthy()) == []
     assert found(healthy(), None) == []
     assert found(models.build("lite-fcn8s", classes=6, width=0.1, phase="TRAIN")) == []
@@ -29,21 +29,21 @@ def test_a_dead_layer_is_named() -> None:
     net = healthy()
     net.params["conv2"][1].data[...] = -1e6
     findings = found(net)
-    assert severities(findings) == [("error", "layer-dead")]  # the skip still learns
-    assert findings[0].what.startswith("relu2, relu6: all outputs are zero")
+    assert told(findings) == [("error", "layer-dead")]  # the skip still learns
+    assert findings[0].what.startswith("relu2, relu6: the output is zero")
 
 
-def test_a_layer_that_is_nearly_dead_is_a_warning() -> None:
+def test_a_layer_that_is_dead_but_for_a_few_is_a_warning() -> None:
     net = healthy()
     net.params["fc6"][1].data[1:] = -1e6
     net.params["fc6"][0].data[0] = 0
     net.params["fc6"][0].data[0, 0, 3, 3] = 1
     net.params["fc6"][1].data[0] = -np.quantile(_of(net, "conv2"), 0.9)
-    assert severities(found(net)) == [("warning", "layer-dead")]
+    assert told(found(net)) == [("warning", "layer-dead")]
 
 
 def _of(net: Net, blob: str) -> np.ndarray:
-    return net.forward(trials(net, SHAPES)[0].pictures, outputs=[blob])[blob]
+    return net.forward(sample_batches(net, SHAPES)[0].pictures, outputs=[blob])[blob]
 
 
 def test_a_leaky_relu_is_not_dead() -> None:
@@ -68,17 +68,17 @@ def test_values_that_are_not_finite_are_traced_to_their_layer() -> None:
     assert "parameter 0 of layer 'conv2'" in finding.what
 
 
-def test_gradients_that_are_not_finite_are_reported() -> None:
+def test_gradients_that_are_not_finite_are_told() -> None:
     spec = changed(small_fcn(normalization="NONE"), "loss", loss_weight=(1e33,))
     net = net_of(spec)
-    assert ("error", "not-finite") in severities(found(net))
+    assert ("error", "not-finite") in told(found(net))
 
 
-def test_a_trunk_without_gradients_is_reported() -> None:
+def test_a_trunk_without_gradients_is_told() -> None:
     net = healthy()
     for name in ("upscore", "upscore2"):
         net.params[name][0].data[...] = 0
-    assert severities(found(net)) == [("error", "no-gradient")]
+    assert told(found(net)) == [("error", "no-gradient")]
 
 
 def test_score_layers_that_start_at_zero_are_no_disease() -> None:

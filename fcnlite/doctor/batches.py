@@ -1,4 +1,4 @@
-"""Inputs to try a net with: a few pictures of the data set, or random noise in the range of the input."""
+"""The batches on which the doctor runs a net: a few pictures of the data set, else random noise."""
 
 from __future__ import annotations
 
@@ -10,36 +10,39 @@ import numpy as np
 from fcnlite.arrays import Array, Shape
 from fcnlite.data import Dataset, Sample
 from fcnlite.data.transforms import label_to_blob, to_blob
-from fcnlite.doctor.anatomy import blob_shapes, picture_shapes, reference_shapes, softmax_losses
+from fcnlite.doctor.structure import blob_shapes, picture_shapes, reference_shapes, softmax_losses
 from fcnlite.errors import FcnliteError
 from fcnlite.layers import Layer
 from fcnlite.net import Net
 
 PICTURES = 2
 LARGEST = 500
-"""The largest height and width of a picture, as of VOC's; larger ones are cropped, so that a trial takes seconds."""
+"""The largest height and width; larger pictures are cropped. As in VOC, so that a batch takes seconds."""
 
 
 @dataclass(frozen=True)
-class Trial:
-    """The inputs of one run: a picture, or noise."""
+class Batch:
+    """One picture or noise, with labels."""
 
     name: str
     pictures: dict[str, Array]
-    """The inputs for the scores: pictures, and zeros for inputs that are only references of crops."""
+    """The inputs for the scores: pictures, and zeros for inputs that serve only as the reference of a Crop."""
     labels: dict[str, Array]
     classes: int
     """The number of classes in the label of a picture; 0 for noise."""
 
 
-def trials(net: Net, dataset: Dataset | None, labelled: bool = False) -> list[Trial]:
-    """Trials on the data set's pictures if they fit the net's inputs, else on noise; with its labels if `labelled`."""
+def sample_batches(net: Net, dataset: Dataset | None, labelled: bool = False) -> list[Batch]:
+    """Batches of the data set, if its pictures fit the net's inputs, else one of noise.
+
+    `labelled`: use the labels of the data set, else random ones.
+    """
     preprocessing = net.info.preprocessing
     shapes = picture_shapes(net.layers, preprocessing)
     fits = all(shape[1:2] == (len(preprocessing.of(name).mean),) for name, shape in shapes.items())
     if dataset is None or not fits or len(shapes) != len(dataset.pictures):
         return [_noise(net, shapes)]
-    # A single picture goes to a single input of any name.
+    # A single picture is fed to the only input, whatever its name.
     names = dict(zip(dataset.pictures, shapes, strict=True)) if len(shapes) == 1 else {each: each for each in shapes}
     if set(names) != set(dataset.pictures):
         return [_noise(net, shapes)]
@@ -48,7 +51,7 @@ def trials(net: Net, dataset: Dataset | None, labelled: bool = False) -> list[Tr
 
 
 def _samples(dataset: Dataset) -> list[Sample]:
-    """A few samples, evenly spread. Skips those that cannot be read, which labels.py reports."""
+    """A few samples, spread evenly; skips those that cannot be read (labels.py reports them)."""
     found = []
     for i in range(min(PICTURES, len(dataset))):
         try:
@@ -58,8 +61,8 @@ def _samples(dataset: Dataset) -> list[Sample]:
     return found
 
 
-def _of_sample(net: Net, sample: Sample, names: Mapping[str, str], labelled: bool) -> Trial:
-    """A trial on a sample; `names` maps its pictures to the inputs of the net."""
+def _of_sample(net: Net, sample: Sample, names: Mapping[str, str], labelled: bool) -> Batch:
+    """The batch of one sample. `names`: the inputs of the net by the sample's names of its pictures."""
     height, width = (min(side, LARGEST) for side in sample.label.shape)
     top, left = ((side - kept) // 2 for side, kept in zip(sample.label.shape, (height, width), strict=True))
     window = np.s_[top : top + height, left : left + width]
@@ -76,11 +79,11 @@ def _of_sample(net: Net, sample: Sample, names: Mapping[str, str], labelled: boo
         for each, image in sample.images.items()
     }
     pictures.update(_references(net, pictures))
-    return Trial(f"picture {sample.name!r}", pictures, labels, len(set(np.unique(label)) - {255}))
+    return Batch(f"picture {sample.name!r}", pictures, labels, len(set(np.unique(label)) - {255}))
 
 
-def _noise(net: Net, shapes: dict[str, Shape]) -> Trial:
-    """A trial on uniformly drawn bytes, less the mean."""
+def _noise(net: Net, shapes: dict[str, Shape]) -> Batch:
+    """A batch of uniformly distributed bytes, minus the mean."""
     rng = np.random.default_rng(0)
     preprocessing = net.info.preprocessing
     pictures = {}
@@ -89,7 +92,7 @@ def _noise(net: Net, shapes: dict[str, Shape]) -> Trial:
         mean = np.float32(np.mean(preprocessing.of(name).mean))
         pictures[name] = (bytes_ - mean) * np.float32(preprocessing.of(name).scale)
     pictures.update(_references(net, pictures))
-    return Trial("random noise", pictures, _random_labels(net, None), 0)
+    return Batch("random noise", pictures, _random_labels(net, None), 0)
 
 
 def _references(net: Net, pictures: Mapping[str, Array]) -> dict[str, Array]:
@@ -98,13 +101,13 @@ def _references(net: Net, pictures: Mapping[str, Array]) -> dict[str, Array]:
 
 
 def _random_labels(net: Net, size: tuple[int, int] | None) -> dict[str, Array]:
-    """A random class for every position of the scores that a loss compares with an input."""
+    """A random class for every position of the scores, for each loss whose labels are an input."""
     shapes, rng = blob_shapes(net, size), np.random.default_rng(0)
     labels = {}
     for layer in softmax_losses(net.layers):
         scores, axis = shapes.get(layer.spec.bottom[0]), layer.options.axis
         if scores is None:
-            continue  # it depends on an input that is not fed, so forward leaves the loss out
+            continue  # the scores depend on an input that is not given: forward leaves the loss out
         positions = [1 if i == axis % len(scores) else side for i, side in enumerate(scores)]
         if _is_input(net.layers, layer.spec.bottom[1]):
             labels[layer.spec.bottom[1]] = rng.integers(0, scores[axis], positions)

@@ -1,4 +1,4 @@
-"""Finds the parts of an FCN in a list of layers: pictures, labels, scores, trunk and score layers."""
+"""Find the parts of an FCN in a list of layers: picture inputs, labels, scores, trunk and score layers."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ from fcnlite.net import Net
 from fcnlite.segmentation.heads import TRIAL_SIDE
 
 WEIGHTED = ("Convolution", "InnerProduct")
-"""Layers whose weights learn features or scores."""
+"""The types of layers whose weights learn features or scores."""
 
 
 def picture_shapes(
     layers: Sequence[Layer], preprocessing: Preprocessing, size: tuple[int, int] | None = None
 ) -> dict[str, Shape]:
-    """The shape of each input that the net computes with: as described, or with the height and width `size`."""
+    """The shape of each picture input, as described or with the height and width `size`."""
     shapes: dict[str, Shape] = {}
     for name, shape in image_inputs(layers).items():
         described = shape or (1, len(preprocessing.of(name).mean), TRIAL_SIDE, TRIAL_SIDE)
@@ -30,10 +30,10 @@ def picture_shapes(
 
 
 def reference_shapes(layers: Sequence[Layer], pictures: Mapping[str, Shape]) -> dict[str, Shape]:
-    """The shape of each input that only serves as the reference of a Crop, which takes its height and width.
+    """The shape of each input that serves only as the reference of a Crop, for its height and width.
 
-    It is the described shape. If `pictures` differ from their described size, a reference that was described with the
-    pictures' size gets their new one.
+    That is the described shape. If `pictures` have another size than described, a reference that is described as large
+    as a picture follows it.
     """
     described: dict[str, Shape | None] = {}
     for layer in layers:
@@ -52,9 +52,9 @@ def reference_shapes(layers: Sequence[Layer], pictures: Mapping[str, Shape]) -> 
 
 
 def softmax_losses(layers: Sequence[Layer]) -> list[SoftmaxWithLoss | InfogainLoss]:
-    """The losses that compare class scores with labels, including those with class weights.
+    """The losses that compare class scores with labels.
 
-    Class weights are assumed to have a mean of 1 over the pixels, as --class-balance makes them.
+    The doctor assumes that class weights, if any, have a mean of 1 over the pixels, as --class-balance makes them.
     """
     known = (layer for layer in layers if isinstance(layer, (SoftmaxWithLoss, InfogainLoss)))
     return [layer for layer in known if len(layer.spec.bottom) == 2]
@@ -63,7 +63,7 @@ def softmax_losses(layers: Sequence[Layer]) -> list[SoftmaxWithLoss | InfogainLo
 def blob_shapes(net: Net, size: tuple[int, int] | None = None) -> dict[str, Shape]:
     """The shapes of all blobs that the net computes from pictures of this size, or of the described one.
 
-    Raises `ShapeError` where shapes do not fit.
+    Labels are given only where a Crop reads their shape. Raises `ShapeError` if shapes do not fit.
     """
     found = picture_shapes(net.layers, net.info.preprocessing, size)
     found.update(reference_shapes(net.layers, found))
@@ -73,7 +73,7 @@ def blob_shapes(net: Net, size: tuple[int, int] | None = None) -> dict[str, Shap
 
 
 def score_blobs(layers: Sequence[Layer]) -> list[str]:
-    """The blobs of class scores: those compared with labels, or else the outputs before any softmax."""
+    """The blobs of class scores: those compared with labels; if there are none, the outputs before any softmax."""
     found = [layer.spec.bottom[0] for layer in layers if layer.is_loss or layer.type == "Accuracy"]
     if not found:
         read = {blob for layer in layers for blob in layer.spec.bottom if blob not in layer.spec.top}
@@ -84,15 +84,15 @@ def score_blobs(layers: Sequence[Layer]) -> list[str]:
 
 
 def score_layers(layers: Sequence[Layer]) -> list[Layer]:
-    """The last layers with weights on each path to the scores. Upsampling layers do not count."""
+    """The last layers with weights on every path to the scores; upsampling does not count."""
     writers: dict[str, list[Layer]] = {}
     for layer in layers:
         for top in layer.spec.top:
             writers.setdefault(top, []).append(layer)
     found: list[Layer] = []
-    open_blobs, seen = score_blobs(layers), set[str]()
-    while open_blobs:
-        blob = open_blobs.pop()
+    pending, seen = score_blobs(layers), set[str]()
+    while pending:
+        blob = pending.pop()
         if blob in seen:
             continue
         seen.add(blob)
@@ -100,16 +100,16 @@ def score_layers(layers: Sequence[Layer]) -> list[Layer]:
             if layer.type in WEIGHTED:
                 found.append(layer)
             else:
-                open_blobs += [name for i, name in enumerate(layer.spec.bottom) if i not in layer.no_gradient]
+                pending += [name for i, name in enumerate(layer.spec.bottom) if i not in layer.no_gradient]
     return [layer for layer in layers if layer in found]
 
 
 def trunk_layers(layers: Sequence[Layer]) -> list[Layer]:
-    """The layers that compute features: all with weights except the score layers."""
+    """The layers that compute features: all layers with weights except the score layers."""
     scores = score_layers(layers)
     return [layer for layer in layers if layer.type in WEIGHTED and layer not in scores]
 
 
 def normalized(layer: Layer, layers: Sequence[Layer]) -> bool:
-    """Whether a BatchNorm reads a top of the layer."""
+    """Whether a BatchNorm reads the layer's top."""
     return any(each.type == "BatchNorm" and each.spec.bottom[0] in layer.spec.top for each in layers)
