@@ -100,7 +100,7 @@ __all__ = [
 
 
 class _ShortNames(importlib.abc.MetaPathFinder, importlib.abc.Loader):
-    """Finds `fcnlite.metrics` and the like, also in `import` statements: the same module under both names."""
+    """Finds short names such as `fcnlite.metrics`, also in `import` statements: the same module under both names."""
 
     def find_spec(self, name: str, path: Sequence[str] | None, target: ModuleType | None = None) -> ModuleSpec | None:
         package, _, rest = name.partition(".")

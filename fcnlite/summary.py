@@ -120,7 +120,7 @@ def _plan(spec: NetSpec, weights: str, fed: dict[str, Shape]) -> str:
 
 
 def _fit(spec: NetSpec, fed: dict[str, Shape], weights: str) -> list[str]:
-    """How many parameters of the file fit the net, and which do not. Raises `ShapeError` for a shape that differs."""
+    """The number of parameters of the file that fit the net, and the others. Raises `ShapeError` for another shape."""
     transfers = surgery.transplant(layer_table.sized(spec, fed), read_weights(weights))
     wrong = [each for each in transfers if each.outcome == "shape differs"]
     if wrong:

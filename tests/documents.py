@@ -1,4 +1,4 @@
-"""What the pages of documentation name, made small: folders in each set's layout, nets and weights."""
+"""Small versions of everything that the documentation names: folders of data sets, nets and weights."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ CLASSIFIER = "VGG_ILSVRC_16_layers.caffemodel"
 
 
 def photos(root: Path, block: str) -> None:
-    """A folder of one's own as `block` has it: names with suffixes, numbers of objects, or classes."""
+    """A custom folder as in `block`: names with suffixes, numbers of objects, or classes."""
     shutil.rmtree(root, ignore_errors=True)
     image, label = ("_im", "_mask") if "label_suffix" in block else ("", "")
     numbers = (0, 1, 2, 3) if "masks=" in block else (0, 0, 1)

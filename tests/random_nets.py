@@ -263,7 +263,7 @@ KINDS: dict[str, Callable[[Drawing], None]] = {
     "Reshape": reshape,
     "Dropout": dropout,
 }
-"""What adds a layer of each type to a net, where there is a blob that it fits."""
+"""Functions that add a layer of each type to a net, if a blob fits."""
 LIKELIER = ("Convolution", "Deconvolution", "Pooling", "Eltwise", "Crop", "LRN")
 
 

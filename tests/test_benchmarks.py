@@ -44,7 +44,7 @@ def agreeing(*workers: Ran) -> list[Engine]:
 
 
 def without(monkeypatch: pytest.MonkeyPatch, *modules: str) -> None:
-    """As where these are not installed, and all others are, whatever is here."""
+    """Pretend that these packages are not installed and that all others are."""
     monkeypatch.setattr(benchmarks.engines, "find_spec", lambda module: None if module in modules else object())
 
 
@@ -73,7 +73,7 @@ def test_differences_are_relative_to_our_largest_value() -> None:
 
 
 @pytest.mark.parametrize("theirs", [[1.0, np.nan], [1.0, np.inf], [1.0, 2.0, 3.0]])
-def test_nothing_agrees_with_what_is_not_finite_or_of_another_size(theirs: list[float]) -> None:
+def test_values_that_are_not_finite_or_of_another_size_do_not_agree(theirs: list[float]) -> None:
     assert table.differences([np.array(theirs)], [np.array([1.0, 2.0])]) == [np.inf]
 
 
@@ -146,7 +146,7 @@ def test_peers_that_are_not_installed_are_left_out_and_named(
     assert not (tmp_path / "net.onnx").exists()
 
 
-def test_what_no_installed_peer_can_run_is_not_begun(
+def test_workloads_without_an_installed_peer_are_refused(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr(table, "measure", lambda *_: pytest.fail("measured"))
@@ -187,7 +187,7 @@ def test_a_ratio_above_its_bar_is_missed() -> None:
     assert not table.missed({**result(**{ONE.name: 3.3}), "bar": None})
 
 
-def test_a_missed_bar_is_a_failure_and_told_what_it_is(
+def test_a_missed_bar_is_a_failure_that_is_named(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     without(monkeypatch)
@@ -226,7 +226,7 @@ def test_a_worker_runs_our_engine(training: bool, tmp_path: Path) -> None:
         assert table.differences(results, [here["score"]])[0] < 1e-5
 
 
-def test_a_failing_engine_says_why(tmp_path: Path) -> None:
+def test_the_error_of_a_failing_engine_gives_the_reason(tmp_path: Path) -> None:
     with pytest.raises(EngineError, match=r"status 1: .*net\.h5: no such file"):
         Worker(TINY, OURS, tmp_path)
 
@@ -299,7 +299,7 @@ def test_floors_are_counts_over_rates() -> None:
     assert rows[2] == ["**all**", "", "5.00", "2.00", "0.60", "50 %"]
 
 
-def test_work_of_a_net_is_counted_as_its_formulas_have_it() -> None:
+def test_the_work_of_a_net_follows_its_formulas() -> None:
     net = build_net(Workload("", "lenet", (1, 1, 28, 28)))
     products = 24 * 24 * 20 * 25 + 8 * 8 * 50 * 20 * 25 + 800 * 500 + 500 * CLASSES
     assert steps.direct_work(net, {"data": (1, 1, 28, 28)}) == 2 * products
@@ -353,7 +353,7 @@ def test_the_profile_tells_the_rates_of_its_floors(monkeypatch: pytest.MonkeyPat
 
 
 def results(tmp_path: Path, bias: float) -> dict[str, str]:
-    """What the comparison's worker finds for a net of one layer with this bias."""
+    """The results of the comparison's worker for a net of one layer with this bias."""
     layers = (LayerSpec("data", "Input", top=("data",), options={"shape": [{"dim": [1, 2, 5, 4]}]}),)
     layers += (LayerSpec("conv", "Convolution", ("data",), ("score",), {"num_output": 2, "kernel_size": [3]}),)
     net = Net(NetSpec("one", layers))
@@ -374,7 +374,7 @@ def test_the_comparison_finds_a_difference_of_one_bit(tmp_path: Path) -> None:
     assert not any("backward from outputs conv[0]" in each for each in found)
 
 
-def test_the_comparison_names_what_one_version_lacks_or_refuses() -> None:
+def test_the_comparison_names_results_that_one_version_lacks() -> None:
     old = {"a": "1", "b": "2", "c": "3"}
     assert same.differences(old, {"a": "1", "c": "error ShapeError", "d": "4"}) == [
         "b: only the old version has it",

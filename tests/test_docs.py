@@ -74,7 +74,7 @@ def run(words: list[str]) -> int:
 
 @pytest.fixture(autouse=True)
 def registers(tmp_path: Path) -> Iterator[None]:
-    """What a page registers or imports goes with it."""
+    """Remove after each page what it registers or imports."""
     kept = [(register, dict(register)) for register in (registry._registry, data._DATASETS, solver.TYPES)]
     hidden = sys.modules.pop("mine", None)
     yield

@@ -50,7 +50,7 @@ def test_near_names_are_near(name: str, known: list[str], first: str) -> None:
     assert near(name, known)[0] == first
 
 
-def test_what_differs_in_case_and_punctuation_alone_is_told_alone() -> None:
+def test_a_name_that_differs_only_in_case_and_punctuation_is_the_only_suggestion() -> None:
     assert near("adam", solver.TYPES) == ["Adam"]
     assert near("SBD", data.names()) == ["sbd"]
 
@@ -60,7 +60,7 @@ def test_an_abbreviation_names_all_that_it_may_mean() -> None:
     assert near("iter", OPTIONS) == ["iter-size", "iterations"]
 
 
-def test_what_is_like_nothing_gets_a_list() -> None:
+def test_without_similar_names_all_are_listed() -> None:
     assert near("kitti", data.names()) == []
     assert nearest("hha", ["color", "depth"]) == "known: color, depth."
     assert nearest("hha", ["color", "depth"], shown=0) == ""

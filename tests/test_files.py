@@ -38,7 +38,7 @@ def test_a_block_that_fails_changes_nothing(tmp_path: Path, failure: type[BaseEx
     assert list(tmp_path.iterdir()) == [target]
 
 
-def test_what_a_killed_write_left_is_removed_and_nothing_else(tmp_path: Path) -> None:
+def test_only_the_leftovers_of_killed_writes_are_removed(tmp_path: Path) -> None:
     code = (
         "import os, sys; from fcnlite.files import atomic_write\n"
         "writes = [atomic_write(os.path.join(sys.argv[1], name)) for name in ('last.h5', 'log.csv', 'plain')]\n"
@@ -93,7 +93,7 @@ def test_reading(tmp_path: Path) -> None:
     assert read_text(tmp_path / "x") == "ä\n"
 
 
-def test_what_cannot_be_read_is_a_sentence(tmp_path: Path) -> None:
+def test_the_error_for_an_unreadable_file_is_a_sentence(tmp_path: Path) -> None:
     (tmp_path / "binary").write_bytes(b"abc\xff")
     for name, message in {
         "missing": "missing: no such file; check the path",

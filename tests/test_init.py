@@ -26,7 +26,7 @@ def test_an_import_is_light(statement: str) -> None:
     assert not loaded.intersection(HEAVY)
 
 
-def test_the_check_sees_what_is_loaded() -> None:
+def test_the_check_detects_loaded_modules() -> None:
     assert "h5py" in loaded_by("import h5py")
 
 

@@ -275,7 +275,7 @@ def test_the_data_layers_of_the_reference_are_recognised(shared: Path) -> None:
     assert found == {("sbd", "train"), ("nyud", "trainval"), ("siftflow", "trainval"), ("pascal-context", "train")}
 
 
-def test_weights_alone_say_what_else_is_needed(prototxt: Path, tmp_path: Path) -> None:
+def test_the_error_for_weights_alone_names_the_missing_file(prototxt: Path, tmp_path: Path) -> None:
     weights = tmp_path / "net.caffemodel"
     caffe.write_weights(weights, arrays(fcnlite.load(prototxt)))
     with pytest.raises(FileError, match=r"net\.caffemodel.*prototxt"):

@@ -369,7 +369,7 @@ def spread(filler: dict[str, Any], weight: Array) -> float:
 
 
 def check_start(layer: LayerSpec, weight: Array, biases: list[Array], default: dict[str, Any]) -> None:
-    """That weight and bias start by the fillers that are written, else by `default` and zero."""
+    """Check that weight and bias start by the described fillers, or else by `default` and zero."""
     filler = layer.options.get("weight_filler", default)
     if weight.size > 2000:
         assert weight.std() == pytest.approx(spread(filler, weight), rel=0.1)
@@ -380,7 +380,7 @@ def check_start(layer: LayerSpec, weight: Array, biases: list[Array], default: d
 
 
 @pytest.mark.parametrize("name", FCNS)
-def test_fcns_start_as_they_say(name: str) -> None:
+def test_fcns_start_with_their_described_fillers(name: str) -> None:
     """Features by written fillers or msra, scores at zero, upsampling bilinear for each class by itself."""
     net = narrow(name, classes=3, width=1 / 8)
     for name, (weight, *biases) in arrays(net).items():
@@ -398,7 +398,7 @@ def test_fcns_start_as_they_say(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", CLASSIFIERS)
-def test_classifiers_start_as_they_say(name: str) -> None:
+def test_classifiers_start_with_their_described_fillers(name: str) -> None:
     net = narrow(name, classes=100, width=1 / 4, phase="TRAIN")
     for layer, (weight, *biases) in arrays(net).items():
         spec = net.spec.layer(layer)

@@ -113,7 +113,7 @@ layer { name: "side" type: "Convolution" bottom: "data" top: "side" convolution_
 
 @pytest.fixture
 def saved(tmp_path: Path, example: ModuleType) -> Path:
-    """A weight file of a net with layers of one's own, written while these were known; beside it its caffemodel."""
+    """A weight file of a net with custom layers, written while these were registered, and its caffemodel."""
     net = Net(parse_net(WITH_SCORES), seed=1)
     net.save(tmp_path / "own.h5")
     weights = {name: [each.array for each in parameters] for name, parameters in net.params.items()}

@@ -28,7 +28,7 @@ def workers(request: pytest.FixtureRequest) -> Iterator[int]:
 @pytest.mark.parametrize(
     ("asked", "threads"), [("", None), (" ", None), ("3", 3), (" 03 ", 3), ("3,1", 3), ("3 , 2,1", 3), ("1024", 1024)]
 )
-def test_the_environment_says_how_many(monkeypatch: pytest.MonkeyPatch, asked: str, threads: int | None) -> None:
+def test_the_environment_sets_the_number(monkeypatch: pytest.MonkeyPatch, asked: str, threads: int | None) -> None:
     monkeypatch.setattr(config, "_threads", None)
     monkeypatch.setattr(config, "available_threads", lambda: 7)
     monkeypatch.setenv("OMP_NUM_THREADS", asked)
@@ -36,7 +36,7 @@ def test_the_environment_says_how_many(monkeypatch: pytest.MonkeyPatch, asked: s
 
 
 @pytest.mark.parametrize("asked", ["0", "-1", "abc", "²", "٣", "2.5", "2,", ",2", "2,x", "1025", "100000"])
-def test_what_is_no_number_of_threads_is_named(monkeypatch: pytest.MonkeyPatch, asked: str) -> None:
+def test_values_that_are_not_a_number_of_threads_are_named(monkeypatch: pytest.MonkeyPatch, asked: str) -> None:
     monkeypatch.setattr(config, "_threads", None)
     monkeypatch.setenv("OMP_NUM_THREADS", asked)
     with pytest.raises(FcnliteError, match=f"OMP_NUM_THREADS is '{asked}'; expected a number of threads from 1 to"):
@@ -54,7 +54,7 @@ def test_shares_cover_everything_once_and_nearly_evenly(count: int, parts: int) 
     assert max(lengths) - min(lengths) <= 1
 
 
-def test_every_item_is_done_once_on_no_more_threads_than_asked_for(workers: int) -> None:
+def test_every_item_is_done_once_on_at_most_the_requested_threads(workers: int) -> None:
     done: list[int] = []
     names = set()
 
@@ -67,7 +67,7 @@ def test_every_item_is_done_once_on_no_more_threads_than_asked_for(workers: int)
     assert len(names) <= workers
 
 
-def test_nothing_to_do_is_no_error(workers: int) -> None:
+def test_an_empty_list_is_not_an_error(workers: int) -> None:
     threads.for_each(lambda item: pytest.fail("called"), [])
 
 

@@ -1,1 +1,1 @@
-"""How the commands run, their parser, and the options that several of them have."""
+"""The parser, the options and the running of commands, which all commands share."""

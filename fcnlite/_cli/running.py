@@ -1,4 +1,4 @@
-"""How a command runs: its exit status, errors, warnings and progress."""
+"""Runs a command: exit status, errors, warnings and progress."""
 
 from __future__ import annotations
 

@@ -16,20 +16,20 @@ from fcnlite.layers.base import BackwardRun, Layer
 
 @dataclass
 class Machine:
-    """What operations run on: the net's state, kernels, threads and memory."""
+    """The resources of operations: the net's state, kernels, threads and memory."""
 
     state: State
     kernels: Any
     threads: int
     derived: dict[Any, tuple[tuple[int, ...], Any]]
-    """What was derived from parameters, with the versions that it was derived from; all plans of the net share it."""
+    """Objects derived from parameters, with the versions of these; all plans of the net share them."""
     arena: Arena
     outputs: Outputs
     """Lends the arrays that callers get."""
     low_memory: bool = False
     """Whether prepared weights should take little more memory than the weights themselves."""
     used: set[Any] = field(default_factory=set)
-    """The keys in `derived` that this machine has asked for."""
+    """The keys in `derived` that this machine has requested."""
 
     def params(self, layer: str) -> Sequence[Parameter]:
         """The parameters of a layer."""

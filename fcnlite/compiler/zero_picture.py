@@ -84,7 +84,7 @@ class ZeroPicture:
         ]
 
     def _compute(self, machine: Machine) -> Computed:
-        """Compute the arrays by a plan of their own; it shares the prepared weights."""
+        """Compute the arrays by a separate plan, which shares the prepared weights."""
         zeros = np.zeros((1, self._picture.shape[1], 1, 1), np.float32)
         copies = {value: Value(value.name, shape) for value, shape in self._shapes.items()}
         copies[self._picture].shape = zeros.shape

@@ -21,7 +21,7 @@ class Dataset(ABC):
     usual: ClassVar[tuple[str, str]] = ("train", "val")
     """The default splits to train on and to evaluate on."""
     published: ClassVar[str] = ""
-    """Where the files of the data set are published, and what its folder must contain."""
+    """The place where the files are published, and the required content of the folder."""
 
     def __init__(
         self,
@@ -56,7 +56,7 @@ class Dataset(ABC):
 
     @property
     def own_preprocessing(self) -> Preprocessing | None:
-        """The preprocessing that overrides the net's (for depth, bands or a mean of its own); None to use the net's."""
+        """The preprocessing that overrides the net's (for depth, bands or another mean); None to use the net's."""
         return self._preprocessing
 
     @property

@@ -1,7 +1,7 @@
 """Reads tables that people write by hand: names of classes, colours of classes, values of labels.
 
 A `#` at the start of a line or after a space begins a comment. In every table, a class called void, ignore, unlabeled
-or the like is ignored in training and evaluation.
+or a similar name is ignored in training and evaluation.
 """
 
 from __future__ import annotations

@@ -50,7 +50,7 @@ def choose_orientation(files: Sequence[SampleFiles], given: str | None, warn: Wa
 
 
 def _evidence(files: SampleFiles) -> tuple[str, str]:
-    """How the label of a pair fits its picture (upright, stored, either or neither), and the name of the picture."""
+    """The orientation in which a pair fits (upright, stored, either or neither), and the name of the picture."""
     picture, label = files.images["data"], files.labels["label"]
     orientation, (width, height) = orientation_of(picture)
     if orientation == 1:

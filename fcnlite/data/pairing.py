@@ -20,7 +20,7 @@ _MOST_FOLDERS = 100_000
 
 
 class Naming(NamedTuple):
-    """How the files of a pair are named: a shared name, then a suffix before the extension such as `.png`."""
+    """The naming of the files of a pair: a shared name, then a suffix before the extension such as `.png`."""
 
     image_suffix: str = ""
     label_suffix: str = ""

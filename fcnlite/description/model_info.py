@@ -91,7 +91,7 @@ class MeanPicture:
 
 @dataclass(frozen=True)
 class Preprocessing:
-    """How a picture becomes the net's input: channel order, mean, scale.
+    """The conversion of a picture to the net's input: channel order, mean, scale.
 
     Each channel of the input is (value − mean) · scale / std. The channels, `mean` and `std` have the order of `color`.
     The defaults are those of the published VGG-16 and FCN nets.
@@ -228,7 +228,7 @@ class ModelInfo:
     classes: tuple[str, ...] = ()
     colors: tuple[tuple[int, int, int], ...] = ()
     record: Mapping[str, Any] = field(default_factory=dict)
-    """How the weights were made (command, data, scores), as JSON values for users to read."""
+    """The origin of the weights (command, data, scores), as JSON values for users to read."""
     more_labels: Mapping[str, Labels] = field(default_factory=dict)
     """The labels of a net with several label maps, without the first, by the name of the label blob."""
 

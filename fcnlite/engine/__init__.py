@@ -1,1 +1,1 @@
-"""How a net computes layer by layer: parameters, the reference path, backpropagation."""
+"""The layer-by-layer computation of a net: parameters, the reference path, backpropagation."""

@@ -7,7 +7,7 @@ Format, version 1. The root holds two attributes, `format` ("fcnlite weights") a
     progress  JSON text: the progress of a training run; {} in files that are not checkpoints
     index     JSON text: {"params": [[layer, number of parameters], ...], "state": [name, ...]}
     params/   little-endian float32, or float64 for float64 nets, numbered in the order of the index
-    state/    little-endian float32, float64 or int64, numbered likewise: the other arrays of a checkpoint
+    state/    little-endian float32, float64 or int64, numbered in the same way: the other arrays of a checkpoint
 
 Only the index assigns data sets to layers. The name of a data set repeats the layer after the number, for users who
 open the file in HDFView. Each data set is contiguous and starts on a page of 4096 bytes. Equal contents make equal

@@ -14,7 +14,7 @@ from fcnlite.layers.base import Layer
 
 @dataclass(frozen=True)
 class Kept:
-    """What a forward pass keeps for a backward pass."""
+    """The values that a forward pass keeps for a backward pass."""
 
     backward: bool
     """Whether a backward pass may follow."""

@@ -1,7 +1,7 @@
 """The products of `columns` over batches: band by band, with several threads.
 
 The columns of a large picture would exceed the cache and the scratch memory. So they are made for bands of output
-positions, and the bands of all threads together stay within `config.SCRATCH_BYTES`, whatever the picture's size.
+positions, and the bands of all threads together stay within `config.SCRATCH_BYTES` for pictures of any size.
 """
 
 from __future__ import annotations
@@ -102,13 +102,13 @@ def convolve_backward_weight(x: Array, dy: Array, geometry: Geometry, dweight: A
     bands = _bands(geometry, channels, dy.shape[3], x.itemsize, 1 if large else workers)
     products = [(i, band) for i in range(n) for band in bands]
 
-    # Each thread sums its share of the products into an array of its own.
+    # Each thread sums its share of the products into a separate array.
     def add(sum_and_share: tuple[Array, Band]) -> None:
         total, share = sum_and_share
         for i, band in products[slice(*share)]:
             total += backward_weight(dy[i, :, :, slice(*band)], columns(x[i], geometry, band))
 
-    # Where the weight is too large for one sum a thread, each thread sums some rows of all products.
+    # If the weight is too large for one sum for each thread, each thread sums some rows of all products.
     def add_by_rows(product: tuple[int, Band]) -> None:
         i, band = product
         cols = columns(x[i], geometry, band)

@@ -2,7 +2,7 @@
 
     y = f(x)        dx = dy · f'(x), written with y where that is simpler
 
-Blobs have any shape. Each class gives its f and its options. ReLU, Dropout and PReLU have files of their own.
+Blobs have any shape. Each class gives its f and its options. ReLU, Dropout and PReLU have separate files.
 """
 
 from __future__ import annotations

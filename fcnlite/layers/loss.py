@@ -1,4 +1,4 @@
-"""What the losses share: which positions count, and the divisor of their sum (Caffe's LossParameter).
+"""Shared code of the losses: the positions that count, and the divisor of their sum (Caffe's LossParameter).
 
     loss = Σ_i loss_i / Z        dx = dloss · Σ_i ∂loss_i/∂x / Z
 

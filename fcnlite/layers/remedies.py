@@ -133,7 +133,7 @@ class _ImpossibleCrop:
         return [changed if each is spec else each for each in self._before]
 
     def larger(self) -> str | None:
-        """How much larger pictures must be to make the crop possible, in words; None if no size helps."""
+        """The enlargement of pictures that makes the crop possible, in words; None if none does."""
         assert self._fed is not None
         for extra in range(1, _LARGER + 1):
             fed = {

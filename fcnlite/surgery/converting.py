@@ -51,7 +51,7 @@ def _with_found(transfer: Transfer, found: Shape | None) -> Transfer:
 def start_from(net: Net, weights: Weights, origin: str) -> list[Transfer]:
     """Copy the weights that fit into `net`, expand score layers, and fill the parameters that the weights lack.
 
-    Upsampling becomes bilinear; features without a filler of their own start by the msra filler. `origin`: the file of
+    Upsampling becomes bilinear; features without a described filler start by the msra filler. `origin`: the file of
     the weights. Raises `ShapeError` if nothing fits, or if a shape contradicts the net.
     """
     transfers = transplant(net, weights)

@@ -1,4 +1,4 @@
-"""What became of each parameter when weights were copied into a net, as a table."""
+"""A table of the outcome for each parameter of copying weights into a net."""
 
 from __future__ import annotations
 

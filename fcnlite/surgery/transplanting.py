@@ -22,7 +22,7 @@ Weights = Mapping[str, Sequence[Array]]
 
 @dataclass(frozen=True)
 class Transfer:
-    """What became of one parameter when weights were copied by name."""
+    """The outcome for one parameter of copying weights by name."""
 
     layer: str
     index: int

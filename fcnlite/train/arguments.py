@@ -78,7 +78,7 @@ def parser() -> argparse.ArgumentParser:
         "rule of your own; may be given several times"
     )
     group.add_argument("--solver-option", metavar="KEY=VALUE", action="append", help=words)
-    # Defaults must be absent, because a resumed run has values of its own for the options that are not given.
+    # Defaults must be absent, because a resumed run has values for the options that are not given.
     lists: dict[str, list[str]] = {"data_option": [], "imports": [], "solver_option": []}
     made.set_defaults(**{each.name: None for each in fields(TrainOptions)} | lists)
     return made
@@ -95,7 +95,7 @@ def options_of(given: argparse.Namespace) -> dict[str, Any]:
 
 
 def policy_of(given: argparse.Namespace) -> MismatchPolicy:
-    """What the command line accepts where weights and data do not match."""
+    """The mismatches of weights and data that the command line accepts."""
     return MismatchPolicy(given.classes_by_number, given.new_scores, given.accept_changed_data)
 
 

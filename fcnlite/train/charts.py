@@ -122,7 +122,7 @@ def _css(name: str) -> str:
 
 
 def _svg(figure: Figure, alt: str) -> str:
-    """The figure as an element of a page, without a size, a style or group names of its own."""
+    """The figure as an element of a page, without a size, a style or group names."""
     import matplotlib
 
     stream = io.StringIO()

@@ -1,4 +1,4 @@
-"""What a checkpoint (last.h5) records of a run besides the net and the solver: its options and its progress."""
+"""The record of a run in a checkpoint (last.h5), besides net and solver: its options and its progress."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class Best:
 
 @dataclass
 class Progress:
-    """How far a run has come. Progress, net and solver together determine the rest of the run."""
+    """The progress of a run. Progress, net and solver together determine the rest of the run."""
 
     train_size: int
     """The number of samples in the training split; `position` counts in it."""

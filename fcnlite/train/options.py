@@ -51,7 +51,7 @@ class TrainOptions:
     solver: str = field(default="SGD", metadata={"help": "SGD, Nesterov, AdaGrad, RMSProp, AdaDelta, Adam or AdamW"})
     solver_option: tuple[str, ...] = field(
         default=(),
-        metadata={"help": "KEY=VALUE options of the solver that have no option of their own, such as momentum2=0.99"},
+        metadata={"help": "KEY=VALUE options of the solver that have no command-line option, such as momentum2=0.99"},
     )
     base_lr: float | None = field(
         default=None,
@@ -207,7 +207,7 @@ class TrainOptions:
 
 @dataclass(frozen=True)
 class MismatchPolicy:
-    """What a run accepts where weights and data do not match.
+    """The mismatches of weights and data that a run accepts.
 
     These options hold for one command and are not recorded: a later --resume needs them again.
     """

@@ -1,7 +1,7 @@
 """The plan of a run: its stages, their folders, and the stage that is current.
 
 A run has one stage, or several from coarse to fine (paper, section 4.2), each of which starts from the best weights of
-the stage before. One stage writes to the folder of the run. Each of several stages writes to a folder of its own, named
+the stage before. One stage writes to the folder of the run. Each of several stages writes to its own folder, named
 after its number and model, such as 1-voc-fcn32s; stages.json in the folder of the run records the plan.
 """
 

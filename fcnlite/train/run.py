@@ -36,7 +36,7 @@ class TrainingRun:
     fingerprint: Fingerprint
     progress: Progress
     saved: Mapping[str, Any] = field(default_factory=dict)
-    """What last.h5 records of this run; empty while it records nothing."""
+    """The record of this run in last.h5; empty before the first one."""
 
     @property
     def last_saved(self) -> int:
@@ -75,7 +75,7 @@ class TrainingRun:
             )
 
     def _record(self) -> dict[str, Any]:
-        """What a checkpoint records of the run."""
+        """The record of the run for a checkpoint."""
         return {
             "iteration": self.solver.iteration,
             "options": self.options.to_json(),

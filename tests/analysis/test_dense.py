@@ -11,7 +11,7 @@ from fcnlite.errors import DataError
 LABEL = np.random.default_rng(0).integers(0, 5, (2, 1, 80, 90)).astype(np.uint8)
 
 
-def test_positions_are_kept_with_the_probability_that_is_asked_for() -> None:
+def test_positions_are_kept_with_the_requested_probability() -> None:
     sampled = sample_loss(LABEL, 0.25, np.random.default_rng(1))
     kept = sampled != 255
     assert sampled.dtype == LABEL.dtype

@@ -160,14 +160,14 @@ def test_runs_as_a_module_and_replaces_its_own_input(fcn32s: Path) -> None:
     assert fcnlite.load(fcn32s).spec.name == "voc-fcn16s"
 
 
-def test_a_caffemodel_without_parameters_is_said_to_have_none(command: Command, tmp_path: Path) -> None:
+def test_a_caffemodel_without_parameters_is_an_error(command: Command, tmp_path: Path) -> None:
     caffe.write_weights(tmp_path / "empty.caffemodel", {"conv1_1": []})
     ended = command(convert.main, tmp_path / "empty.caffemodel", "-o", tmp_path / "out.h5", "--to", "voc-fcn32s")
     assert ended.status == 1
     assert ended.err.startswith(f"error: {tmp_path / 'empty.caffemodel'}: its layers hold no parameters")
 
 
-def test_what_does_not_fit_is_told_with_the_names_of_the_files(command: Command, tmp_path: Path) -> None:
+def test_errors_name_the_files_that_do_not_fit(command: Command, tmp_path: Path) -> None:
     weights = tmp_path / "caffenet.caffemodel"
     caffe.write_weights(weights, random_weights("caffenet"))
     ended = command(convert.main, weights, "-o", tmp_path / "out.h5", "--to", "voc-fcn32s")

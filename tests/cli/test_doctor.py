@@ -31,7 +31,7 @@ def solver(tmp_path: Path) -> Path:
     return file
 
 
-def test_of_a_sound_net_it_says_so(sound: Path, solver: Path, command: Command) -> None:
+def test_a_sound_net_has_no_findings(sound: Path, solver: Path, command: Command) -> None:
     ended = command(doctor.main, sound, *DATA, "--solver", solver)
     assert (ended.status, ended.out) == (0, "nothing found\n")
     assert ended.err == "loading ...\nreading labels ...\nrunning the net ...\n"
@@ -110,7 +110,7 @@ def test_bad_input_ends_in_one_sentence(command: Command, arguments: list[str], 
     assert words in ended.err
 
 
-def test_trainings_warn_of_what_costs_no_time(tmp_path: Path, command: Command) -> None:
+def test_trainings_warn_of_cheap_findings(tmp_path: Path, command: Command) -> None:
     (tmp_path / "net.prototxt").write_text(caffe.write_net(small_fcn()))
     options = ("--out", tmp_path / "run", "--iterations", 1, "--batch-size", 2, "--base-lr", 1e-9)
     ended = command(train.main, "--model", tmp_path / "net.prototxt", *DATA, *options)

@@ -46,7 +46,7 @@ def test_a_runs_weights_alone_repeat_its_data(command: Command, best: Path, tmp_
     assert checkpoint["pictures"] == figures["pictures"]
 
 
-def test_what_is_given_wins(command: Command, best: Path, tmp_path: Path) -> None:
+def test_given_options_override_the_runs(command: Command, best: Path, tmp_path: Path) -> None:
     figures, err = measured(command, best, "--data-option", "val=0", "--split", "train")
     assert (figures["split"], figures["pictures"]) == ("train", 6)
     assert "--data-option classes=a,b,c --data-option val=0 --split train" in err

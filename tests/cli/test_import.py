@@ -97,7 +97,7 @@ def test_every_command_has_the_option(name: str, capsys: pytest.CaptureFixture[s
         ),
     ],
 )
-def test_what_fails_in_a_module_is_one_sentence(command: Command, text: str, words: str) -> None:
+def test_an_error_in_a_module_is_one_sentence(command: Command, text: str, words: str) -> None:
     Path("mine.py").write_text(text)
     for name in ("mine.py", "mine"):
         ended = command(summary.main, "vgg16", "--import", name)

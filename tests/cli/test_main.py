@@ -32,7 +32,7 @@ def shell(line: str) -> subprocess.CompletedProcess[str]:
     )
 
 
-def test_the_version_and_the_commands_are_told(capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_version_and_the_commands_are_printed(capsys: pytest.CaptureFixture[str]) -> None:
     for option, words in (
         ("--version", [f"fcnlite {fcnlite.__version__}\n"]),
         ("--help", list(__main__._COMMANDS)),
@@ -45,7 +45,7 @@ def test_the_version_and_the_commands_are_told(capsys: pytest.CaptureFixture[str
 
 
 @pytest.mark.parametrize("arguments", [[], ["predct"], ["--nothing"]])
-def test_what_is_no_command_is_refused(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+def test_unknown_commands_are_refused(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as end:
         __main__.main(arguments)
     assert end.value.code == 2
@@ -134,7 +134,7 @@ def test_a_bad_number_of_threads_ends_a_command_before_it_begins() -> None:
     assert ours.startswith("error: OMP_NUM_THREADS is 'none'; expected ") and "Traceback" not in ended.stderr
 
 
-def test_a_reader_that_goes_away_ends_the_command_quietly() -> None:
+def test_a_closed_pipe_ends_the_command_quietly() -> None:
     ended = shell("fcnlite summary vgg16 | true")
     assert (ended.returncode, ended.stderr) == (1, "")
 

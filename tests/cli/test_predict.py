@@ -29,7 +29,7 @@ def files(folder: Path) -> list[str]:
     return sorted(path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file())
 
 
-def test_writes_label_map_and_overlay_and_says_so(tmp_path: Path, weights: Path, command: Command) -> None:
+def test_it_writes_and_reports_label_map_and_overlay(tmp_path: Path, weights: Path, command: Command) -> None:
     image, out = picture(tmp_path / "in.png", RED, RED, RED, GREEN), tmp_path / "out"
     ended = command(predict.main, weights, image, "-o", out)
     assert (ended.status, ended.err) == (0, FED)

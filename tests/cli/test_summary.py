@@ -59,7 +59,7 @@ def test_reads_prototxts_with_unequal_axes_and_shared_weights(tmp_path: Path, co
     assert "gives no shape for input 'data'; give one with --size HxW" in ended.err
 
 
-def test_says_which_weights_fit(tmp_path: Path, command: Command) -> None:
+def test_it_lists_which_weights_fit(tmp_path: Path, command: Command) -> None:
     small = ("--width", "0.02", "--classes", 4)
     net = models.build("lite-fcn8s", classes=4, width=0.02)
     arrays = {name: [each.array for each in parameters] for name, parameters in net.params.items()}

@@ -103,7 +103,7 @@ STOPPED = (
 
 @pytest.fixture(scope="module")
 def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """What such a run leaves that nobody stops."""
+    """The files that such a run leaves if it is not stopped."""
     out = tmp_path_factory.mktemp("whole") / "run"
     assert run_command(main, [str(each) for each in (*STOPPED, "--out", out)]) == 0
     return out
@@ -351,13 +351,13 @@ def test_pictures_of_several_sizes_want_a_crop_or_single_pictures(command: Comma
         (("--scale", "2", "1"), ("scale",)),
     ],
 )
-def test_what_cannot_be_is_refused_in_one_sentence(
+def test_invalid_options_are_refused_in_one_sentence(
     command: Command, tmp_path: Path, arguments: tuple[str, ...], words: tuple[str, ...]
 ) -> None:
     assert_refused(command(main, *TINY, *arguments, "--out", tmp_path / "run"), *words)
 
 
-def test_a_data_set_without_its_folder_says_where_it_is_published(command: Command, tmp_path: Path) -> None:
+def test_the_error_for_a_missing_data_set_names_its_publisher(command: Command, tmp_path: Path) -> None:
     assert_refused(command(main, "--data", "camvid", "--out", tmp_path / "run"), "camvid", "root", "http")
 
 
@@ -441,7 +441,7 @@ def test_nothing_to_resume_leaves_no_folder(command: Command, tmp_path: Path) ->
     assert (tmp_path / "mine").exists()
 
 
-def test_what_would_run_shows_where_stages_begin(command: Command) -> None:
+def test_print_recipe_shows_where_stages_begin(command: Command) -> None:
     shown = command(main, "--recipe", "voc-fcn8s-staged", "--init", "vgg.h5", "--print-recipe").out
     found = [line.split(maxsplit=1)[1] for line in shown.splitlines() if line.startswith("  init ")]
     assert [each.strip() for each in found] == [

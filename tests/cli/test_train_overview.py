@@ -26,7 +26,7 @@ def no_pictures(monkeypatch: pytest.MonkeyPatch) -> None:
 QUICK = (*TINY, "--no-validation", "--iterations", 1)
 
 
-def test_it_opens_with_what_it_has_found(command: Command, tmp_path: Path) -> None:
+def test_it_begins_with_an_overview(command: Command, tmp_path: Path) -> None:
     root = scenes(tmp_path / "photos", ("road", "car", "sky"), count=4)
     for name, rows in (("2", 12 * [0] + 4 * [255]), ("3", 2 * [0] + 6 * [1] + 8 * [255])):
         label = np.array(rows, np.uint8)[:, None].repeat(16, axis=1)
@@ -56,7 +56,7 @@ def test_generated_pictures_are_looked_at_in_part(command: Command, tmp_path: Pa
     assert "share of the labelled pixels of 50 pictures" in err
 
 
-def test_epochs_are_as_many_iterations_as_it_takes_to_see_all_pictures(command: Command, tmp_path: Path) -> None:
+def test_epochs_are_converted_to_iterations_over_all_pictures(command: Command, tmp_path: Path) -> None:
     run = ("--data-option", "size=32", "--data-option", "count=7", "--width", 0.02, "--no-validation", "--base-lr", 0)
     ended = command(main, *run, "--batch-size", 2, "--iter-size", 2, "--epochs", 3, "--out", tmp_path / "run")
     assert ended.status == 0

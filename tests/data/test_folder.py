@@ -66,7 +66,7 @@ def test_classes_from_option_file_or_labels(pairs: Pairs) -> None:
         opened(root)
 
 
-def test_void_is_no_class(pairs: Pairs) -> None:
+def test_void_is_not_a_class(pairs: Pairs) -> None:
     root = pairs(2)
     label = np.array([[0, 1, 255] * 4] * 8, np.uint8)
     write_label(root, "p0", label)

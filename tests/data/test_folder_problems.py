@@ -31,7 +31,7 @@ def test_labels_out_of_range_are_named_with_their_values(pairs: Pairs) -> None:
         opened(root, classes=3, val=0)
 
 
-def test_masks_are_recognised_and_can_be_asked_for(pairs: Pairs) -> None:
+def test_masks_are_recognised_and_can_be_requested(pairs: Pairs) -> None:
     root = pairs(2)
     mask = np.array([[0, 255] * 6] * 8, np.uint8)
     for name in ("p0", "p1"):
@@ -49,7 +49,7 @@ def test_masks_are_recognised_and_can_be_asked_for(pairs: Pairs) -> None:
         opened(root, val=0, binary_masks=True)
 
 
-def test_one_label_of_background_and_void_is_no_mask(pairs: Pairs) -> None:
+def test_one_label_of_background_and_void_is_not_a_mask(pairs: Pairs) -> None:
     root = pairs(2)
     write_label(root, "p0", np.array([[0, 255] * 6] * 8, np.uint8))
     assert set(np.unique(opened(root, val=0, classes=3)[0].label)) == {0, 255}
@@ -131,7 +131,7 @@ def test_a_file_that_vanishes_later_is_named_too(pairs: Pairs) -> None:
         dataset[1]
 
 
-def test_what_cannot_be_used_is_passed_over_when_asked(pairs: Pairs) -> None:
+def test_unusable_samples_are_skipped_on_request(pairs: Pairs) -> None:
     root = pairs(6)
     (root / "labels" / "p1.png").unlink()
     (root / "images" / "p2.png").unlink()

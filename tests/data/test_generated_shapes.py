@@ -45,7 +45,7 @@ def test_form_classes_and_void() -> None:
     assert pixels.sum() == pixels[[0, 1, 2, 3, 4, 5, 255]].sum()
 
 
-def test_void_lies_between_any_two_classes() -> None:
+def test_void_is_between_any_two_classes() -> None:
     for sample in data.open("shapes", count=20):
         label = sample.label.astype(int)
         for first, second in ((label[1:], label[:-1]), (label[:, 1:], label[:, :-1])):
@@ -100,7 +100,7 @@ def test_no_sample_beyond_the_count() -> None:
             dataset[index]
 
 
-def test_plain_pictures_stay_what_they_were() -> None:
+def test_pictures_without_scenes_are_unchanged() -> None:
     """Trainings and published figures depend on them."""
     label = data.open("shapes", split="val")[3].label
     counts = np.bincount(label.ravel(), minlength=256)

@@ -42,7 +42,7 @@ def classes(root: Path, text: str) -> list[str]:
         "0 sky\n1 road\n2 car\n255 void\n",
     ],
 )
-def test_lists_of_classes_are_read_as_they_are_meant(tmp_path: Path, text: str) -> None:
+def test_lists_of_classes_are_read(tmp_path: Path, text: str) -> None:
     assert classes(tmp_path, text) == ["sky", "road", "car"]
 
 
@@ -74,7 +74,7 @@ def test_lists_of_classes_that_are_wrong(pairs: Pairs, text: str, words: str) ->
         opened(root, val=0)
 
 
-def test_void_is_no_class_wherever_it_is_listed(pairs: Pairs) -> None:
+def test_void_is_not_a_class_wherever_it_is_listed(pairs: Pairs) -> None:
     root = pairs(2)
     (root / "classes.txt").write_text("sky\nroad\nVoid\n")
     with pytest.warns(
@@ -94,7 +94,7 @@ def test_void_is_no_class_wherever_it_is_listed(pairs: Pairs) -> None:
         assert opened(root, val=0, classes=["sky", "road", "__ignore__"]).classes == ("sky", "road")
 
 
-def test_names_of_what_is_left_out() -> None:
+def test_names_of_left_out_classes() -> None:
     assert all(map(is_void, ("void", "VOID", "ignore", "_ignore_", "Unlabeled", "unlabelled", "don't care")))
     assert not any(map(is_void, ("background", "other", "_background_", "unknown", "voided cheque")))
 
@@ -151,7 +151,7 @@ def test_tables_of_colours_in_all_forms(pairs: Pairs, table: str) -> None:
 
 
 def test_colours_without_names(pairs: Pairs) -> None:
-    """As DIGITS has them, with the names in a list beside."""
+    """Labels as in DIGITS, with the names in a separate list."""
     root = pairs(2)
     write_colors(root, ROOF, LAWN, NOTHING)
     (root / "colors.txt").write_text("0 0 0\n128 0 0\n0 128 0\n")
@@ -235,7 +235,7 @@ def test_pairs_that_no_list_names_are_counted(pairs: Pairs) -> None:
         opened(root)
 
 
-def test_copies_on_both_sides_are_told(pairs: Pairs) -> None:
+def test_copies_on_both_sides_are_reported(pairs: Pairs) -> None:
     root = pairs(10)
     (root / "val.txt").write_text("p3\np4\np5\n")
     with warnings.catch_warnings():

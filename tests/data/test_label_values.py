@@ -72,7 +72,7 @@ def test_masks_of_two_values_stop_with_their_histogram_and_the_options(pairs: Pa
     assert len(opened(root, val=0, classes=129).classes) == 129
 
 
-def test_one_stray_pixel_is_told_apart(pairs: Pairs) -> None:
+def test_one_stray_pixel_is_recognised(pairs: Pairs) -> None:
     root = pairs(8)
     gray_masks(root)
     for number in range(8):
@@ -197,7 +197,7 @@ def test_smoothed_masks_want_a_threshold(pairs: Pairs) -> None:
     assert np.mean(found != sharp // 255) < 0.01
 
 
-def test_what_is_seen_counts_for_a_threshold_what_is_stored_for_nonzero(pairs: Pairs, tmp_path: Path) -> None:
+def test_a_threshold_uses_displayed_values_and_nonzero_stored_ones(pairs: Pairs, tmp_path: Path) -> None:
     root = pairs(4)
     mask = tiled(0, 1)
     bits = Image.fromarray(mask.astype(bool))
@@ -253,7 +253,7 @@ def test_masks_may_have_names_of_their_own(pairs: Pairs) -> None:
     assert len(caught) == 1  # the numbers of classes.txt mean nothing here, so void is not spoken of
 
 
-def test_the_way_out_is_told_with_the_classes_given_too(pairs: Pairs) -> None:
+def test_the_remedy_is_given_with_given_classes_too(pairs: Pairs) -> None:
     root = pairs(2)
     write_labels(root, tiled(0, 128), tiled(0, 128))
     with pytest.raises(DataError, match=r"p0.png: holds 128; expected 0, 1, 255 \(2 classes\).*masks=nonzero"):

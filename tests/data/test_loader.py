@@ -89,7 +89,7 @@ def test_batches_of_another_size_go_on_with_the_next_sample() -> None:
         assert np.array_equal(single, np.concatenate([batch[name] for batch in four]))
 
 
-def test_the_seed_decides_the_order_and_what_augmentation_draws() -> None:
+def test_the_seed_determines_order_and_augmentation() -> None:
     def order(seed: int) -> list[int]:
         batches = take(20, dataset=Numbered(20), batch_size=1, augment=None, seed=seed)
         return [int(batch["label"][0, 0, 0, 0]) for batch in batches]
@@ -115,7 +115,7 @@ def test_augmentation_differs_from_epoch_to_epoch() -> None:
     assert not np.array_equal(first["data"], second["data"])
 
 
-def test_reading_goes_ahead_but_not_without_bound() -> None:
+def test_reading_ahead_is_bounded() -> None:
     dataset = Numbered(100)
     batches = Loader(dataset, batch_size=2, preprocessing=PREPROCESSING, ahead=3).batches()
     next(batches)

@@ -36,7 +36,7 @@ def test_numbers_structs_and_sparse_matrices(tmp_path: Path, compressed: bool) -
     assert read_mat(tmp_path / "x.mat", "i").tolist() == [[1]]
 
 
-def test_what_is_no_such_file(tmp_path: Path) -> None:
+def test_other_files_are_refused(tmp_path: Path) -> None:
     path = tmp_path / "x.mat"
     with pytest.raises(FileError, match=r"x.mat: no such file"):
         read_mat(path, "S")
@@ -106,6 +106,6 @@ def test_any_bytes_end_in_our_errors(tmp_path: Path) -> None:
         (scipy.sparse.csc_matrix((2, 2)), "expected H×W class numbers"),
     ],
 )
-def test_what_is_no_label_map(value: object, words: str) -> None:
+def test_variables_that_are_not_label_maps_are_refused(value: object, words: str) -> None:
     with pytest.raises(DataError, match=f"x.mat: S .*{words}"):
         label_map("x.mat", value, "S")

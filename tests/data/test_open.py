@@ -29,7 +29,7 @@ def test_every_name_opens_or_asks_for_its_root() -> None:
         ({"name": "folder", "root": "/tmp", "fraction": 0.5}, "no option 'fraction'"),
     ],
 )
-def test_what_is_not_known_is_refused_with_the_near_names(arguments: dict, message: str) -> None:
+def test_unknown_names_are_refused_with_similar_ones(arguments: dict, message: str) -> None:
     with pytest.raises(DataError, match=message):
         data.open(**arguments)
 
@@ -48,7 +48,7 @@ def test_importing_the_package_does_not_import_pillow() -> None:
     assert subprocess.run([sys.executable, "-c", program], check=False).returncode == 0
 
 
-def test_every_set_says_how_its_pictures_are_fed() -> None:
+def test_every_data_set_describes_its_preprocessing() -> None:
     dataset = data.open("shapes", count=1)
     assert dataset.preprocessing == Preprocessing() and dataset.own_preprocessing is None
     batch = next(data.Loader(dataset, batch_size=1, preprocessing=dataset.preprocessing).batches())

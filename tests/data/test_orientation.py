@@ -13,7 +13,7 @@ from fcnlite import data
 from fcnlite.errors import DataError
 
 UPRIGHT = np.random.default_rng(5).integers(0, 256, (12, 12, 3), dtype=np.uint8)
-"""What people see; its label says where it is bright."""
+"""The picture as displayed; its label marks where it is bright."""
 
 TO_STORED = {
     2: lambda picture: picture[:, ::-1],
@@ -59,7 +59,7 @@ def test_pairs_whose_sizes_tell_decide_for_all(tmp_path: Path, made_on: str) -> 
 
 
 @pytest.mark.parametrize("orientation", TO_STORED)
-def test_where_nothing_tells_it_is_said_and_an_option_decides(tmp_path: Path, orientation: int) -> None:
+def test_an_unknown_orientation_is_reported_and_an_option_decides(tmp_path: Path, orientation: int) -> None:
     add(tmp_path, "a", orientation, "stored")
     (tmp_path / "images" / "b.png").write_bytes((tmp_path / "images" / "a.png").read_bytes())
     (tmp_path / "labels" / "b.png").write_bytes((tmp_path / "labels" / "a.png").read_bytes())
@@ -74,7 +74,7 @@ def test_where_nothing_tells_it_is_said_and_an_option_decides(tmp_path: Path, or
         opened(tmp_path, exif="sideways")
 
 
-def test_pairs_that_disagree_are_each_taken_as_they_fit(tmp_path: Path) -> None:
+def test_pairs_that_disagree_are_each_oriented_separately(tmp_path: Path) -> None:
     add(tmp_path, "up", 6, "upright", side=8)
     add(tmp_path, "side", 8, "stored", side=8)
     add(tmp_path, "square", 3, "upright")
@@ -86,7 +86,7 @@ def test_pairs_that_disagree_are_each_taken_as_they_fit(tmp_path: Path) -> None:
         assert fits(opened(tmp_path))
 
 
-def test_the_way_that_is_asked_for_must_fit(tmp_path: Path) -> None:
+def test_the_requested_orientation_must_fit(tmp_path: Path) -> None:
     add(tmp_path, "long", 6, "upright", side=8)
     with pytest.raises(DataError, match=r"long.png: is 12×8 pixels, but its label .* is 8×12"):
         opened(tmp_path, exif="stored").check()

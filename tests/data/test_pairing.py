@@ -105,7 +105,7 @@ def test_links_that_multiply_folders_end(pairs: Pairs, monkeypatch: pytest.Monke
         opened(root)
 
 
-def test_links_that_lead_nowhere_are_told(pairs: Pairs) -> None:
+def test_broken_links_are_reported(pairs: Pairs) -> None:
     root = pairs(3)
     for kind in ("images", "labels"):
         (root / kind / "p0.png").unlink()

@@ -51,7 +51,7 @@ def test_voc_of_several_years_wants_one_chosen(tmp_path: Path) -> None:
         data.open("voc", tmp_path, year=1999)
 
 
-def test_voc_names_what_is_wrong(tmp_path: Path) -> None:
+def test_voc_names_errors(tmp_path: Path) -> None:
     root = layouts.voc(tmp_path, bands(0, 21), train=["a", "b"], val=["c"])
     (root / "JPEGImages" / "b.jpg").unlink()
     layouts.png(root / "SegmentationClass" / "b.png", bands(0))
@@ -101,7 +101,7 @@ def test_sbd_reads_its_structs(tmp_path: Path) -> None:
     assert dataset.classes == data.open("voc", layouts.voc(tmp_path / "v", bands(0), train=["x"])).classes
 
 
-def test_seg11valid_is_what_voc_validates_on_and_sbd_does_not_train_on(tmp_path: Path) -> None:
+def test_seg11valid_is_vocs_validation_and_not_in_sbds_training(tmp_path: Path) -> None:
     root = layouts.sbd(tmp_path / "sbd", bands(5), train=["a", "b"], val=["c"])
     voc = layouts.voc(tmp_path / "VOCdevkit" / "VOC2011", bands(7, 255), train=["x"], val=["b", "c", "d"])
     for place in (voc, tmp_path / "VOCdevkit", tmp_path):
@@ -162,7 +162,7 @@ def test_nyud_gives_colour_hha_and_depth(tmp_path: Path) -> None:
         data.open("nyud", root, inputs=["colour"])
 
 
-def test_nyud_needs_only_the_pictures_that_are_asked_for(tmp_path: Path) -> None:
+def test_nyud_needs_only_the_requested_pictures(tmp_path: Path) -> None:
     root = layouts.nyud(tmp_path, bands(1), DEPTH, trainval=["1"])
     (root / "data" / "hha").rename(root / "hha-elsewhere")
     assert len(data.open("nyud", root, inputs=["color"])) == 1
@@ -305,7 +305,7 @@ def test_isbi_volumes_are_the_same_as_slices(tmp_path: Path) -> None:
         assert np.array_equal(a.image, b.image) and np.array_equal(a.label, b.label)
 
 
-def test_isbi_names_what_is_wrong(tmp_path: Path) -> None:
+def test_isbi_names_errors(tmp_path: Path) -> None:
     root = slices(tmp_path, 4)
     layouts.png(root / "train" / "label" / "2.png", bands(0, 128, size=(6, 6)))
     layouts.png(root / "train" / "label" / "3.png", bands(0, size=(5, 6)))

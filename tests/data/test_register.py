@@ -1,4 +1,4 @@
-"""Data sets of one's own, by name."""
+"""Custom data sets, by name."""
 
 from __future__ import annotations
 
@@ -85,7 +85,7 @@ def test_a_class_that_lacks_something_is_an_error(changes: dict[str, Any], words
     assert "other" not in data.names()
 
 
-def test_what_is_no_data_set_is_an_error() -> None:
+def test_registering_other_classes_is_an_error() -> None:
     class Half(Dataset):
         splits = ("train", "val")
 

@@ -1,4 +1,4 @@
-"""What data sets of one's own return is checked wherever samples are read."""
+"""The samples of custom data sets are checked wherever they are read."""
 
 from __future__ import annotations
 

@@ -214,7 +214,7 @@ DEPTH = Preprocessing(color="DEPTH", mean=(7.844,), bits=16)
 SEVERAL = Preprocessing(others={"depth": DEPTH})
 
 
-def test_depth_is_fed_as_its_logarithm_and_nothing_measured_as_the_mean() -> None:
+def test_depth_becomes_its_logarithm_and_missing_depth_the_mean() -> None:
     depth = np.array([[1000, 65535, 0]], np.uint16)
     blob = to_blob(depth, DEPTH)
     assert blob.shape == (1, 1, 3)

@@ -40,7 +40,7 @@ JSON = st.recursive(
     ),
     progress=st.dictionaries(st.text(), JSON, max_size=3),
 )
-def test_what_is_saved_is_loaded(
+def test_saved_values_are_loaded(
     tmp_path_factory: pytest.TempPathFactory,
     params: dict[str, list[np.ndarray]],
     state: dict[str, np.ndarray],
@@ -131,7 +131,7 @@ def test_a_file_system_without_mapping_is_read(weight_file: Path, monkeypatch: p
 
 
 def test_a_file_without_our_alignment_loads_aligned(weight_file: Path) -> None:
-    """As other tools rewrite it."""
+    """Rewrite the file as other tools do."""
     repacked = weight_file.with_name("repacked.h5")
     with h5py.File(weight_file) as source, h5py.File(repacked, "w", libver="latest") as target:
         target.attrs.update(dict(source.attrs))

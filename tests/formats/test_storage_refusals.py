@@ -39,7 +39,7 @@ def test_missing_and_foreign_files_are_refused(tmp_path: Path) -> None:
             load(tmp_path / name)
 
 
-def test_caffes_own_files_are_told_apart(shared: Path) -> None:
+def test_caffes_files_are_recognised(shared: Path) -> None:
     folder = shared / "real" / "cifar10_v2_hdf5"
     with pytest.raises(FileError, match=r"looks like Caffe's \(\.caffemodel\.h5\)"):
         load(folder / "cifar10_quick_iter_5000.caffemodel.h5")

@@ -29,7 +29,7 @@ from tests.net.nets import (
 )
 
 
-def test_backward_without_a_loss_says_what_to_do() -> None:
+def test_the_error_of_backward_without_a_loss_names_a_remedy() -> None:
     net = small()
     net.forward(data=picture(), keep=True)
     with pytest.raises(FcnliteError, match=r"label.*backward\("):
@@ -90,7 +90,7 @@ def test_gradients_are_overwritten_or_accumulated() -> None:
     assert_same(gradients(net), {name: separate[0][name] + separate[1][name] for name in separate[0]})
 
 
-def test_a_later_backward_forgets_what_it_does_not_reach() -> None:
+def test_a_later_backward_removes_other_gradients() -> None:
     net = net_of(data(1, 2, 3, 3), conv("a", "data"), conv("b", "data"))
     ones = np.ones((1, 2, 3, 3))
     net.forward(data=ones, keep=True)
@@ -108,7 +108,7 @@ def test_gradients_before_any_backward_are_zero() -> None:
     assert not net.params["conv1"][0].grad.any()
 
 
-def test_input_gradients_where_asked_for() -> None:
+def test_input_gradients_on_request() -> None:
     net = small(dtype="float64")
     net.forward(data=picture(), label=labels(), keep=True)
     net.backward()

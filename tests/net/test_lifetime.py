@@ -32,7 +32,7 @@ def small(path: str = "fast", **how: object) -> Net:
 
 @pytest.mark.parametrize("keep", [False, True])
 @pytest.mark.parametrize("path", ["fast", "plain"])
-def test_a_net_that_nobody_holds_is_gone_at_once(path: str, keep: bool) -> None:
+def test_an_unreferenced_net_is_freed_immediately(path: str, keep: bool) -> None:
     net = small(path)
     net.forward(data=picture(), keep=keep)
     if keep:

@@ -7,7 +7,7 @@ import numpy as np
 from tests.net.nets import labels, picture, small
 
 
-def test_find_nonfinite_says_where_it_began() -> None:
+def test_find_nonfinite_names_the_origin() -> None:
     net = small()
     net.forward(data=picture(), label=labels(), keep=True)
     assert net.find_nonfinite() is None

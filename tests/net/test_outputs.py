@@ -84,7 +84,7 @@ def test_unknown_names_list_near_ones() -> None:
         net.backward(score=np.zeros((1, 3, 9, 9)), wrt=["dat"])
 
 
-def test_an_output_that_needs_what_was_not_fed() -> None:
+def test_an_output_that_needs_a_missing_input() -> None:
     with pytest.raises(SpecError, match=r"'loss'.*label"):
         small().forward(data=picture(), outputs=["loss"])
 

@@ -56,7 +56,7 @@ def test_fifty_iterations_in_float64(name: str) -> None:
 
 @pytest.mark.parametrize("name", ["lite-fcn8s", "voc-fcn-alexnet"])
 def test_fifty_iterations_in_float32(name: str) -> None:
-    """Of nets whose poolings have no flat padding of 100 under 2×2 windows: there float32's last digits decide which of
-    four near-equal values gets the gradient, in each engine another one."""
+    """Nets without a pad of 100: in its constant rows, rounding decides which of four nearly equal values of a pooling
+    window gets the gradient, and differs between engines."""
     losses = train_both(name, "float32", 1e-4, base_lr=0.001)
     assert np.mean(losses[-10:]) < 0.6 * losses[0]

@@ -48,13 +48,13 @@ def test_metrics_are_those_of_the_matrix() -> None:
     assert metrics.frequency_weighted_iu == pytest.approx((3 * 3 / 6 + 12 * 9 / 12) / 15)
 
 
-def test_progress_is_told_after_every_picture() -> None:
+def test_progress_is_reported_after_every_picture() -> None:
     seen: list[tuple[int, int]] = []
     evaluate(color_net(), Columns(), lambda done, total: seen.append((done, total)))
     assert seen == [(1, 2), (2, 2)]
 
 
-def test_the_matrix_of_each_picture_is_told_with_its_name() -> None:
+def test_the_matrix_of_each_picture_is_reported_with_its_name() -> None:
     seen: list[tuple[str, list[list[int]]]] = []
     matrix = confusion(color_net(), Columns(), each=lambda name, found: seen.append((name, found.tolist())))
     assert seen == [("0", [[3, 0, 0], [3, 3, 0], [0, 0, 0]]), ("1", [[0, 0, 0], [0, 6, 0], [0, 0, 0]])]

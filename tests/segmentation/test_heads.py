@@ -1,4 +1,4 @@
-"""What a net takes and scores, and whether that fits a data set."""
+"""The inputs and scores of a net, and whether they fit a data set."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def without_losses(net: Net) -> Net:
     return Net(dataclasses.replace(spec, layers=kept), info=net.info)
 
 
-def test_labels_are_what_losses_compare_scores_with() -> None:
+def test_labels_are_the_blobs_that_losses_compare_with_scores() -> None:
     two = models.build("siftflow-fcn8s", width=TINY)
     assert found(two) == {"sem": "score_sem", "geo": "score_geo"}
     assert found(models.build("voc-fcn8s", width=TINY)) == {"label": "score"}
@@ -83,7 +83,7 @@ def test_pictures_become_gray_for_a_net_of_one_channel() -> None:
     assert net.info.preprocessing.mean == pytest.approx((114.45,), abs=0.01)
 
 
-def test_what_does_not_fit_is_told(tmp_path: Path) -> None:
+def test_data_sets_that_do_not_fit_are_reported(tmp_path: Path) -> None:
     shapes = data.open("shapes", count=1)
     with pytest.raises(DataError, match=r"scores 3 classes, but data set 'shapes' has 6 .*num_output"):
         prepare(color_net().share("TRAIN"), shapes)

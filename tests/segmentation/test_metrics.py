@@ -18,7 +18,7 @@ from fcnlite.segmentation.metrics import Metrics, confusion
 
 
 @given(st.integers(0, 2**32 - 1), st.integers(1, 6), st.integers(0, 300), st.sampled_from([np.uint8, np.int64]))
-def test_the_kernel_counts_as_its_numpy_equivalent(seed: int, classes: int, pixels: int, number: type) -> None:
+def test_the_kernel_equals_its_numpy_equivalent(seed: int, classes: int, pixels: int, number: type) -> None:
     rng = np.random.default_rng(seed)
     truth = rng.choice([*range(classes), 255], pixels).astype(number)
     prediction = rng.integers(0, classes, pixels).astype(number)
@@ -56,7 +56,7 @@ def test_other_ignored_values_and_classes_beyond_a_byte() -> None:
         ([0.0, 1.0], [0, 1], "truth is of type float64"),
     ],
 )
-def test_what_cannot_be_counted_is_named(truth: list, prediction: list, message: str) -> None:
+def test_values_that_cannot_be_counted_are_named(truth: list, prediction: list, message: str) -> None:
     with pytest.raises(DataError, match=message):
         confusion(np.array(truth), np.array(prediction), 3)
 

@@ -122,7 +122,7 @@ def test_alpha_runs_from_picture_to_colour(alpha: int) -> None:
     assert (shown == (COLORS[1] if alpha else 77)).all()
 
 
-def test_overlays_of_what_does_not_fit_are_refused() -> None:
+def test_overlays_that_do_not_fit_are_refused() -> None:
     labels = halves()
     for image in (grey(labels)[:-1], grey(labels)[..., 0], grey(labels).astype(float)):
         with pytest.raises(DataError, match="of one size"):

@@ -53,7 +53,7 @@ def test_a_net_in_its_training_phase_is_used_in_the_test_phase_on_the_same_param
 
 
 @pytest.mark.parametrize("mode", ["RGB", "RGBA", "P"])
-def test_pil_images_give_what_their_pixels_give(mode: str) -> None:
+def test_pil_images_give_the_result_of_their_pixels(mode: str) -> None:
     np.testing.assert_array_equal(Segmenter(color_net())(Image.fromarray(STRIPES).convert(mode)), STRIPE_LABELS)
 
 
@@ -83,7 +83,7 @@ def test_views_of_any_strides_are_read_right() -> None:
         (Image.new("F", (4, 4)), "more than 8 bits"),
     ],
 )
-def test_what_is_no_picture_is_refused(image: Any, words: str) -> None:
+def test_arrays_that_are_not_pictures_are_refused(image: Any, words: str) -> None:
     with pytest.raises(DataError, match=words):
         Segmenter(color_net())(image)
 
@@ -146,7 +146,7 @@ def test_label_maps_hold_2_to_255_classes(outputs: int) -> None:
         Segmenter(color_net(ModelInfo(), outputs=outputs))
 
 
-def test_class_names_must_be_as_many_as_the_scores() -> None:
+def test_the_number_of_class_names_must_be_that_of_the_scores() -> None:
     with pytest.raises(SpecError, match="scores 4 classes, but the file names 3"):
         Segmenter(color_net(outputs=4))
 

@@ -17,7 +17,7 @@ RNG = np.random.default_rng(0)
 DATA = LayerSpec("data", "Input", top=("data",), options={"shape": [{"dim": [1, 3, 8, 8]}]})
 
 
-def test_a_net_takes_what_fits_expands_scores_and_fills_the_rest() -> None:
+def test_a_net_takes_fitting_weights_expands_scores_and_fills_the_rest() -> None:
     net = net_of(
         convolution("conv", weight_filler={"type": "constant"}),
         convolution("score", num_output=5, kernel_size=[1]),

@@ -204,7 +204,7 @@ def test_multipliers_and_fillers_stay() -> None:
         ),
     ],
 )
-def test_what_cannot_slide_is_named(layers: Sequence[LayerSpec], kind: type[FcnliteError], words: str) -> None:
+def test_layers_that_cannot_slide_are_named(layers: Sequence[LayerSpec], kind: type[FcnliteError], words: str) -> None:
     with pytest.raises(kind, match=words):
         fully_convolutional(NetSpec("small", (picture(), *layers)))
 

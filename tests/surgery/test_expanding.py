@@ -36,7 +36,7 @@ def test_expanded_scores_are_the_old_ones_then_zero(bias: tuple[int, ...]) -> No
     np.testing.assert_array_equal(net.params["features"][0].array, features)
 
 
-def test_scores_of_as_many_classes_are_taken() -> None:
+def test_scores_of_equally_many_classes_are_taken() -> None:
     net = net_of(score())
     assert surgery.expand_score(net, {"score": [np.ones((5, 3, 1, 1))]})[0].outcome == "taken"
 

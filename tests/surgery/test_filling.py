@@ -40,7 +40,7 @@ def test_interp_of_named_layers() -> None:
     assert net.params["up"][0].array.any() and not net.params["other"][0].array.any()
 
 
-def test_interp_names_what_it_cannot_fill() -> None:
+def test_interp_names_layers_that_it_cannot_fill() -> None:
     with pytest.raises(SpecError, match=r"'upp'.*'up'"):
         surgery.interp(net_of(deconvolution()), ["upp"])
     with pytest.raises(SpecError, match=r"'conv'.*Deconvolution"):

@@ -92,7 +92,7 @@ SCORE = LayerSpec("score", "ReLU", ("last",), ("score",))
         ((convolution("last", "data"), LayerSpec("score", "LRN", ("last",), ("score",))), "'score' .LRN. mixes"),
     ],
 )
-def test_what_cannot_be_proved_is_refused(layers: tuple[LayerSpec, ...], words: str) -> None:
+def test_nets_without_a_proof_are_refused(layers: tuple[LayerSpec, ...], words: str) -> None:
     net = small(*layers)
     with pytest.raises(SpecError, match=words):
         score_path(net, "score", picture_inputs(net))
@@ -111,7 +111,7 @@ def test_a_parameter_that_is_shared_with_another_layer_is_refused() -> None:
         score_path(net, "score", picture_inputs(net))
 
 
-def test_score_layers_are_those_with_as_many_outputs_as_classes() -> None:
+def test_score_layers_have_one_output_for_each_class() -> None:
     net = models.build("voc-fcn8s", classes=5, width=1 / 64)
     scores = {"score_fr", "score_pool4", "score_pool3"}
     assert scoring_layers(net, "score", picture_inputs(net)) == {*scores, "upscore2", "upscore_pool4", "upscore8"}

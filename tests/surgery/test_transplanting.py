@@ -18,7 +18,7 @@ def outcome(net: Net, layer: str, array: np.ndarray) -> str:
     return surgery.transplant(net, {layer: [array]})[0].outcome
 
 
-def test_transplant_tells_what_became_of_each_parameter() -> None:
+def test_transplant_reports_each_parameter() -> None:
     net = net_of(convolution("a"), convolution("b"), convolution("c"), convolution("d"))
     before = {name: [each.array.copy() for each in parameters] for name, parameters in net.params.items()}
     weights = {
@@ -82,7 +82,7 @@ def test_shapes_that_leave_doubt_are_not_coerced(shape: tuple[int, ...]) -> None
     np.testing.assert_array_equal(net.params["conv"][0].array, before)
 
 
-def test_a_bias_that_is_no_row_is_not_coerced() -> None:
+def test_a_bias_that_is_not_a_row_is_not_coerced() -> None:
     net = net_of(convolution())
     transfers = surgery.transplant(net, {"conv": [np.ones((3, 3, 3, 3)), np.ones((3, 1))]})
     assert [each.outcome for each in transfers] == ["taken", "shape differs"]

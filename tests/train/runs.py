@@ -32,12 +32,12 @@ def assert_same_run(a: Path, b: Path) -> None:
 
 
 def assert_readable(folder: Path) -> None:
-    """Whatever bears the name of a weight file is a whole one."""
+    """Check that every file with the name of a weight file is complete."""
     for name in ("last.h5", "best.h5"):
         if (folder / name).exists():
             storage.load(folder / name)
 
 
 def leftovers(folder: Path) -> set[str]:
-    """What is neither a result nor the lock."""
+    """The files that are neither results nor the lock."""
     return {each.name for each in folder.iterdir()} - set(RESULTS) - {".lock"}

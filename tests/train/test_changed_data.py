@@ -93,7 +93,7 @@ CHANGES = [
 
 
 @pytest.mark.parametrize(("change", "words"), CHANGES, ids=lambda each: getattr(each, "__name__", ""))
-def test_what_has_changed_is_told_and_going_on_is_asked_for(
+def test_changed_data_are_reported_and_need_an_option_to_continue(
     out: Path, photos: Path, capsys: pytest.CaptureFixture[str], change: object, words: list[str]
 ) -> None:
     assert callable(change)
@@ -127,7 +127,7 @@ def test_validation_may_be_left_out_and_taken_up_again(out: Path) -> None:
     assert resumed(out, "--validation", "--iterations", 3) == 0
 
 
-def test_a_checkpoint_without_a_fingerprint_goes_on_and_says_so_once(
+def test_a_checkpoint_without_a_fingerprint_continues_with_one_warning(
     out: Path, photos: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     alter(out / "last.h5", data="")
@@ -154,7 +154,7 @@ def test_without_the_details_a_change_is_found_all_the_same(
     assert "data.json is missing" in capsys.readouterr().err
 
 
-def test_generated_data_are_known_by_what_they_depend_on(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_generated_data_are_identified_by_their_settings(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     run = ("--data-option", "size=32", "--data-option", "count=4")
     assert train(*SMALL, *run, "--no-validation", "--out", tmp_path / "run") == 0
     other = ("--data-option", "seed=1")

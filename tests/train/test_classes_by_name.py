@@ -44,7 +44,9 @@ def figures(command: Command, weights: Path, root: Path, *options: object) -> tu
     return json.loads(ended.out)["mean_iu"], ended.err
 
 
-def test_the_same_names_in_another_order_are_matched_and_told(command: Command, tmp_path: Path, swapped: Path) -> None:
+def test_the_same_names_in_another_order_are_matched_and_reported(
+    command: Command, tmp_path: Path, swapped: Path
+) -> None:
     knowing(NAMES).save(tmp_path / "net.h5")
     mean_iu, err = figures(command, tmp_path / "net.h5", swapped)
     assert mean_iu == 1
@@ -132,7 +134,7 @@ def test_init_puts_the_scores_into_the_order_of_the_data(command: Command, tmp_p
     np.testing.assert_array_equal(after["score_fr"][0], before["score_fr"][0])
 
 
-def test_init_of_other_classes_asks_what_becomes_of_the_scores(command: Command, tmp_path: Path, taught: Path) -> None:
+def test_init_with_other_classes_needs_a_choice_for_the_scores(command: Command, tmp_path: Path, taught: Path) -> None:
     root = scenes(tmp_path / "photos", ("road", "car", "sky"))
     (root / "classes.txt").write_text("road\ncar\ntree\n")
     run = ("--data", "folder", "--root", root, *SMALL, "--init", taught)

@@ -53,7 +53,7 @@ def train(*arguments: object) -> int:
     return run_command(main, [str(each) for each in arguments])
 
 
-def test_a_checkpoint_that_does_not_fit_is_told_of_and_the_run_ends_as_any_other(
+def test_a_checkpoint_that_does_not_fit_is_reported_and_the_run_completes(
     tmp_path: Path, full: list[int], capsys: pytest.CaptureFixture[str]
 ) -> None:
     run = (*RUN, "--no-validation")
@@ -68,7 +68,7 @@ def test_a_checkpoint_that_does_not_fit_is_told_of_and_the_run_ends_as_any_other
     assert leftovers(tmp_path / "full") == set()
 
 
-def test_the_checkpoint_before_stays_and_a_run_that_ends_so_says_what_is_saved(
+def test_the_earlier_checkpoint_stays_and_the_error_names_its_iteration(
     tmp_path: Path, full: list[int], capsys: pytest.CaptureFixture[str]
 ) -> None:
     full += [4, 6]
@@ -84,7 +84,7 @@ def test_the_checkpoint_before_stays_and_a_run_that_ends_so_says_what_is_saved(
     assert_same_run(tmp_path / "full", tmp_path / "whole")
 
 
-def test_a_report_that_does_not_fit_is_told_of(
+def test_a_report_that_does_not_fit_is_reported(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     def refuse(run: object, check: object) -> None:

@@ -142,7 +142,7 @@ def test_every_moment_of_a_run_may_be_its_last(
 def test_a_run_that_overwrites_another_leaves_one_of_them_at_any_moment(
     run: tuple[object, ...], tmp_path: Path
 ) -> None:
-    """Also where its weights come from the run that it overwrites."""
+    """Even if its weights come from the run that it overwrites."""
     whole, killed = tmp_path / "whole", tmp_path / "killed"
     assert train(*run, "--seed", 7, "--iterations", 1, "--out", whole) == 0
     earlier = image_of(whole)

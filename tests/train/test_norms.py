@@ -10,7 +10,7 @@ from fcnlite.solver import SGD
 from fcnlite.train.norms import Norms
 
 
-def test_norms_are_those_of_what_learns() -> None:
+def test_norms_are_those_of_learned_parameters() -> None:
     net = models.build("lite-fcn8s", classes=3, width=1 / 64, phase="TRAIN")
     solver = SGD(net, base_lr=0.0, iter_size=2)
     rng = np.random.default_rng(0)

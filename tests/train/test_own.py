@@ -1,4 +1,4 @@
-"""A training with a data set and a solver rule of one's own, from the command line."""
+"""A training with a custom data set and solver rule, from the command line."""
 
 from __future__ import annotations
 
@@ -113,6 +113,6 @@ def test_a_run_and_its_resumption_and_evaluation(command: Command) -> None:
     assert ended.status == 0 and "dark" in ended.out
 
 
-def test_help_lists_what_is_imported(command: Command) -> None:
+def test_help_lists_imported_classes(command: Command) -> None:
     help_text = command(train.main, "--help", "--import", "mine.py").out
     assert "halves: count, side" in " ".join(help_text.split())

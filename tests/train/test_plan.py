@@ -88,7 +88,7 @@ def test_each_stage_begins_from_the_best_weights_of_the_one_before(tmp_path: Pat
 
 @pytest.mark.parametrize("number", [1, 2, 3])
 @pytest.mark.parametrize("when", ["begin", "train"])
-def test_a_killed_run_goes_on_in_its_stage_and_ends_as_an_uninterrupted_one(
+def test_a_killed_run_continues_its_stage_and_equals_an_uninterrupted_one(
     whole: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: int, when: str
 ) -> None:
     out = tmp_path / "run"
@@ -106,7 +106,7 @@ def test_a_killed_run_goes_on_in_its_stage_and_ends_as_an_uninterrupted_one(
                 np.testing.assert_array_equal(a, b)
 
 
-def test_a_stop_says_how_the_whole_run_goes_on(
+def test_a_stopped_run_prints_how_to_resume(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     def stop(*call: object) -> None:
@@ -164,7 +164,7 @@ def test_the_plan_is_readable_json(whole: Path) -> None:
     assert RunFolder(whole).holds_run()
 
 
-def test_what_never_began_does_not_stand_in_the_way(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_run_that_never_began_does_not_prevent_a_new_one(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     out = tmp_path / "run"
     assert train("--recipe", "voc-fcn8s-staged", "--data", "camvid", "--out", out) == 1
     assert "--root" in capsys.readouterr().err
@@ -177,7 +177,7 @@ def test_stages_of_one_model_have_folders_of_their_own(tmp_path: Path) -> None:
     assert all((tmp_path / "run" / f"{number}-voc-fcn32s" / "best.h5").exists() for number in (1, 2, 3))
 
 
-def test_what_is_wrong_is_found_before_anything_is_removed(whole: Path, tmp_path: Path) -> None:
+def test_errors_are_found_before_anything_is_removed(whole: Path, tmp_path: Path) -> None:
     out = tmp_path / "run"
     shutil.copytree(whole, out)
     before = {path: path.stat().st_mtime_ns for path in out.rglob("*.*5")}

@@ -103,7 +103,7 @@ def test_every_recipe_names_data_that_its_net_is_for(name: str, command: Command
         assert inputs == ["data"] if len(given) == 0 or "," not in given[0] else inputs == given[0].split(",")
 
 
-def test_with_other_data_a_recipe_says_nothing_of_its_own() -> None:
+def test_with_other_data_a_recipe_omits_its_data_options() -> None:
     paper, mine = only("voc-fcn8s"), recipes.stages("voc-fcn8s", {"data": "folder", "root": "photos"})[0]
     assert (paper.data, paper.train_split, paper.val_split) == ("sbd", None, "seg11valid")
     assert (mine.data, mine.root, mine.train_split, mine.val_split) == ("folder", "photos", None, None)
@@ -119,7 +119,7 @@ def test_every_option_can_be_given_on_the_command_line(command: Command) -> None
         assert f"--{flag} " in help_text
 
 
-def test_print_recipe_shows_what_would_run_and_runs_nothing(command: Command, tmp_path: Path) -> None:
+def test_print_recipe_shows_the_run_without_starting_it(command: Command, tmp_path: Path) -> None:
     out = tmp_path / "run"
     ended = command(main, "--recipe", "voc-fcn8s", "--base-lr", 3e-14, "--crop", 64, 80, "--print-recipe", "--out", out)
     assert ended.status == 0
@@ -143,7 +143,7 @@ def test_an_unknown_recipe_is_named_with_the_near_ones(command: Command, tmp_pat
         recipes.named("something else")
 
 
-def test_a_recipe_trains_and_what_ran_is_stored(command: Command, tmp_path: Path) -> None:
+def test_a_recipe_trains_and_its_options_are_stored(command: Command, tmp_path: Path) -> None:
     run = ("--recipe", "lite", *SMALL, "--loss-sampling", 0.5, "--check-every", 1)
     assert command(main, *run, "--iterations", 3, "--out", tmp_path / "whole").status == 0
     content = storage.load(tmp_path / "whole" / "last.h5")
@@ -157,7 +157,7 @@ def test_a_recipe_trains_and_what_ran_is_stored(command: Command, tmp_path: Path
     assert [each.type for each in content.spec if each.name == "loss"] == ["InfogainLoss"]
 
 
-def test_a_run_without_out_is_told_to_have_one(command: Command) -> None:
+def test_a_run_without_out_is_an_error(command: Command) -> None:
     ended = command(main, "--recipe", "lite")
     assert ended.status == 2
     assert "--out DIR is missing" in ended.err

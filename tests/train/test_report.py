@@ -35,7 +35,7 @@ RUN = (*TINY, "--iterations", 4, "--check-every", 2, "--base-lr", 0.01)
 
 
 class Page(HTMLParser):
-    """What of a page the tests look at."""
+    """The parts of a page that the tests examine."""
 
     def __init__(self, text: str) -> None:
         super().__init__()
@@ -44,11 +44,11 @@ class Page(HTMLParser):
         self.tags: list[str] = []
         self.text = ""
         self.boxes: list[str] = []
-        """The classes of what is open."""
+        """The CSS classes of the open elements."""
         self.tables: list[list[str]] = []
-        """The classes of what each table is in."""
+        """The CSS classes of the elements around each table."""
         self.headings: list[str] = []
-        """The classes of the samples."""
+        """The headings of the samples."""
         self.time = ""
         self.refresh = False
         self.feed(text)
@@ -164,7 +164,7 @@ def test_it_tells_when_it_was_written(watched: tuple[Path, list[str]]) -> None:
     assert timedelta(0) <= datetime.now().astimezone() - written < timedelta(minutes=10)
 
 
-def test_it_tells_how_the_run_stands(watched: tuple[Path, list[str]]) -> None:
+def test_it_shows_the_progress_of_the_run(watched: tuple[Path, list[str]]) -> None:
     out, (first, last) = watched
     assert "my <run>: iteration 2 of 4" in Page(first).text
     page = Page(last)
@@ -211,7 +211,7 @@ def test_lines_that_no_run_has_written_are_refused(tmp_path: Path, content: str)
             read()
 
 
-def test_a_log_that_cannot_be_read_is_told_of_and_the_run_goes_on(
+def test_an_unreadable_log_is_reported_and_the_run_continues(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr(results, "draw", lambda folder, dataset: None)

@@ -97,7 +97,7 @@ def test_a_finished_run_stays_the_same(out: Path, finished: Path) -> None:
     assert_same_run(out, finished)
 
 
-def test_another_batch_size_goes_on_with_the_next_sample(out: Path) -> None:
+def test_another_batch_size_continues_with_the_next_sample(out: Path) -> None:
     assert storage.load(out / "last.h5").progress["position"] == 4
     assert train("--resume", "--iterations", 4, "--batch-size", 3, "--iter-size", 2, "--out", out) == 0
     assert storage.load(out / "last.h5").progress["position"] == 4 + 2 * 3 * 2
@@ -245,7 +245,7 @@ def test_a_solvers_own_snapshot_is_not_of_a_run(tmp_path: Path, capsys: pytest.C
 
 
 @pytest.mark.parametrize("option", [("--init", "weights.h5"), ("--overwrite",), ("--recipe", "lite")])
-def test_what_begins_a_run_does_not_go_with_resume(
+def test_options_that_begin_a_run_are_refused_with_resume(
     out: Path, finished: Path, capsys: pytest.CaptureFixture[str], option: tuple[str, ...]
 ) -> None:
     err = refusal(capsys, "--resume", *option, "--out", out)
@@ -310,14 +310,14 @@ def test_a_validation_split_without_a_labelled_pixel_still_gives_best_weights(tm
 
 
 @pytest.mark.parametrize("given", [("--scale", 2, 1), ("--crop", 0, 5), ("--seed", 1 << 32)])
-def test_what_no_run_can_have_leaves_no_run_behind(
+def test_impossible_options_leave_no_run(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], given: tuple[object, ...]
 ) -> None:
     assert str(given[0]).removeprefix("--") in refusal(capsys, *RUN, "--out", tmp_path / "run", *given)
     assert train(*RUN, "--out", tmp_path / "run") == 0
 
 
-def test_a_run_goes_on_with_as_many_threads_as_it_began_with(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_run_resumes_with_its_number_of_threads(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Their number decides how sums are rounded."""
     asked: list[int] = []
     monkeypatch.setattr(config, "set_num_threads", asked.append)

@@ -23,7 +23,7 @@ def test_speed_leaves_checks_out_and_tells_the_share_of_waiting(monkeypatch: pyt
     assert watch.lap(31) == Speed(31, 1, 1.0, 0.0, 0.0)
 
 
-def test_the_time_to_go_is_told_once_when_it_is_known(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_remaining_time_is_printed_once_when_known(monkeypatch: pytest.MonkeyPatch) -> None:
     now = [0.0]
     monkeypatch.setattr("time.perf_counter", lambda: now[0])
     remaining, estimates = RemainingTime(), []

@@ -135,7 +135,7 @@ class Direct:
         if self._shares_outputs(p, threads) and not copied:
             panels, groups = height * in_row, 1
         else:
-            # What a portion reads of the bottom stays in the cache, and each thread gets four portions.
+            # The part of the bottom that a portion reads stays in the cache, and each thread gets four portions.
             pixel = 4 * channels
             near = max(1, PIECE_BYTES // (len(maps[1]) * pixel * rows.stride)) * in_row
             if one_row:

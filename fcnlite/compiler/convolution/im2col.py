@@ -37,7 +37,7 @@ CONVERSION_BYTES = 256 << 10
 
 @dataclass(frozen=True, eq=False)
 class Im2colWork:
-    """How the positions of the output are divided."""
+    """The division of the positions of the output."""
 
     maps: tuple[Array, Array]
     band: int

@@ -29,7 +29,7 @@ Weights = Callable[[Machine], tuple[Array, Array | None]]
 """Gives the weight, O×C×KH×KW, and the bias, if there is one."""
 
 PREPARED_TRAFFIC = 6
-"""How many times a training step reads or writes prepared weights, counting the cost of preparing them."""
+"""The number of times that a training step reads or writes prepared weights, including their preparation."""
 
 
 @dataclass(frozen=True)
@@ -50,7 +50,7 @@ class Slopes:
 
 @dataclass(frozen=True, eq=False)
 class BackwardData:
-    """How the bottom's gradient is computed: by a convolution of the top's."""
+    """The computation of the bottom's gradient as a convolution of the top's."""
 
     problem: Problem
     algorithm: Algorithm
@@ -120,7 +120,7 @@ class ConvolutionOperation(Operation):
         weight, *bias = (each.array for each in machine.params(self.layers[0]))
         return weight, bias[0] if bias else None
 
-    # What it declares to the passes
+    # Declarations for the passes
 
     @property
     def reads(self) -> Layout:

@@ -1,6 +1,6 @@
 """Compute only the rows that depend on the picture, and take the others from a picture of zeros.
 
-    before      the rows of a value after a pad of 100, likewise its columns:
+    before      the rows of a value after a pad of 100, and its columns in the same way:
 
                 border | far | dependent on the picture | far | border
 

@@ -7,7 +7,7 @@
                 training: the layer is in place, lets gradients through, and is the only reader of x; x is not a loss
 
 Exact: y = x and z = x, so every reader of y or z reads x instead. In training the gradients must agree too. A top with
-a name of its own is a blob whose gradient may be asked for. The gradient of a blob with several readers is the sum of
+a new name is a blob whose gradient may be requested. The gradient of a blob with several readers is the sum of
 theirs, and that of a loss begins with its weight, so neither equals the gradient of y.
 """
 

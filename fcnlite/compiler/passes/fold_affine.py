@@ -5,7 +5,7 @@
 
     condition   inference; no other operation reads the value between
                 BatchNorm: global statistics
-                Scale, Bias: one factor or shift for each channel, from a parameter of its own
+                Scale, Bias: one factor or shift for each channel, from its own parameter
                 Scale before the convolution: without a bias
 
 Equal but for rounding. Such a layer multiplies each channel by a factor f and adds a shift s, so that with the weight W

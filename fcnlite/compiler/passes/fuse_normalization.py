@@ -4,7 +4,7 @@
     after       convolution → Normalization → y
 
     condition   BatchNorm: reads a convolution's output, and fold_affine has not folded it
-                Scale: one factor for each channel, from a parameter of its own
+                Scale: one factor for each channel, from its own parameter
                 ReLU: no negative slope
                 Scale and ReLU, each of which may be missing: propagates gradients and is the only reader of its input
 

@@ -5,7 +5,7 @@ A row's number is determined by the layer that computes it and by the numbers of
     rows of the picture with its pad        0 0 0 a b c 0 0 0            0: ZERO, of every row of zeros
     after a convolution of 3 rows           000 00a 0ab abc bc0 c00 000  each triple a number; 000 occurs twice
 
-Numbers are assigned layer by layer, from the picture on, so no size needs a proof of its own.
+Numbers are assigned layer by layer, from the picture on, so sizes do not need separate proofs.
 """
 
 from __future__ import annotations

@@ -82,7 +82,7 @@ def test_any_layout_is_written_in_c_order_and_float32(tmp_path: Path) -> None:
     same(read_weights(tmp_path / "x"), {"a": [np.ascontiguousarray(array.T, dtype=np.float32)]})
 
 
-def test_write_refuses_what_protobuf_cannot_hold(tmp_path: Path) -> None:
+def test_write_refuses_values_that_protobuf_cannot_hold(tmp_path: Path) -> None:
     path = tmp_path / "x"
     path.write_text("before")
     huge = np.broadcast_to(np.float32(0), (2**29,))
@@ -208,7 +208,7 @@ def test_old_forms(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(("kind", "bar"), [("<f2", 1e-3), ("<f4", 1e-7), ("<f8", 1e-7)])
 def test_raw_data_of_half_single_and_double_precision(tmp_path: Path, kind: str, bar: float) -> None:
-    """As NVIDIA's Caffe and OpenCV's shrinkCaffeModel write them: BlobProto's fields 10 (type) and 12 (bytes)."""
+    """As NVIDIA's Caffe and OpenCV's shrinkCaffeModel write parameters: BlobProto's fields 10 (type) and 12 (bytes)."""
     values = np.linspace(-1, 1, 6)
     raw = values.astype(kind).tobytes()
     content = b"\x3a\x04\x0a\x02\x02\x03" + b"\x50\x02" + b"\x62" + bytes([len(raw)]) + raw
@@ -255,7 +255,7 @@ def test_hdf5_of_doubles_and_of_names_with_slashes(tmp_path: Path) -> None:
         ({"data/conv/0": np.ones(1000, "<f4")}, {"compression": "gzip"}, "in one piece"),
     ],
 )
-def test_hdf5_that_is_no_caffemodel(tmp_path: Path, arrays: dict[str, Any], how: dict[str, Any], words: str) -> None:
+def test_hdf5_that_is_not_a_caffemodel(tmp_path: Path, arrays: dict[str, Any], how: dict[str, Any], words: str) -> None:
     path = save_hdf5(tmp_path / "x.caffemodel.h5", arrays, **how)
     with pytest.raises(FileError, match=rf"x\.caffemodel\.h5.*{words}"):
         read_weights(path)

@@ -32,7 +32,7 @@ def field(number: int, content: bytes) -> bytes:
 
 
 def blob_head(shape: tuple[int, ...]) -> tuple[bytes, int]:
-    """What comes before the numbers of a BlobProto of four sizes, and their bytes."""
+    """The bytes before the numbers of a BlobProto of four sizes, and the number of their bytes."""
     sizes = (1,) * (4 - len(shape)) + shape
     count = int(np.prod(shape))
     head = b"".join(varint(i << 3) + varint(size) for i, size in enumerate(sizes, start=1))

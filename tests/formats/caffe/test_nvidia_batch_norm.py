@@ -61,7 +61,7 @@ def write(folder: Path, options: str = "", top: str = "bn", param: str = "", cor
         ("scale_bias: true eps: 0", "bn"),
     ],
 )
-def test_five_blobs_scale_and_shift_what_is_normalised(tmp_path: Path, options: str, top: str, path: str) -> None:
+def test_five_blobs_scale_and_shift_normalised_values(tmp_path: Path, options: str, top: str, path: str) -> None:
     net, binary, hdf5 = write(tmp_path, options, top)
     for weights in (binary, hdf5):
         out = fcnlite.load(net, weights, path=path).forward(data=X)
@@ -69,7 +69,7 @@ def test_five_blobs_scale_and_shift_what_is_normalised(tmp_path: Path, options: 
 
 
 @pytest.mark.parametrize("correction", [0.0, 7.0])
-def test_the_statistics_are_taken_as_they_are(tmp_path: Path, correction: float) -> None:
+def test_the_statistics_are_taken_unchanged(tmp_path: Path, correction: float) -> None:
     net, weights, _ = write(tmp_path, correction=correction)
     np.testing.assert_allclose(fcnlite.load(net, weights).forward(data=X)["bn"], right(), rtol=1e-4, atol=1e-5)
 
@@ -128,7 +128,7 @@ def test_the_order_of_older_versions_is_refused(tmp_path: Path) -> None:
         fcnlite.load(source, weights)
 
 
-def test_statistics_that_count_as_zero_are_said(tmp_path: Path) -> None:
+def test_statistics_that_count_as_zero_are_warned_of(tmp_path: Path) -> None:
     source, weights, _ = write(tmp_path)
     three = [MEAN, VARIANCE, np.zeros(1, np.float32)]
     caffe.write_weights(weights, {"conv": [FILTER], "bn": three})

@@ -24,7 +24,7 @@ MEAN_40 = (
     'layer { name: "data" type: "Data" top: "data" transform_param { mean_value: 40 } data_param { source: "x" } }\n'
 )
 SHIFT = 'layer { name: "shift" type: "Power" bottom: "data" top: "shifted" power_param { shift: -116 } }\n'
-"""As DIGITS' FCN centres its input."""
+"""DIGITS' FCN, which centres its input."""
 
 
 def binaryproto(path: Path, values: np.ndarray) -> Path:
@@ -74,14 +74,14 @@ def test_labels_are_those_of_caffe(tmp_path: Path, transform: str, between: str,
     assert (segmenter(gray(turns - 1)) == 0).all()
 
 
-def test_a_deploy_net_that_centres_its_input_gets_no_mean_and_this_is_said(tmp_path: Path) -> None:
+def test_a_deploy_net_that_centres_its_input_gets_no_mean_with_a_warning(tmp_path: Path) -> None:
     paths = files(tmp_path, DEPLOY % 3 + SHIFT + SCORE % "shifted")
     with pytest.warns(UserWarning, match=r"net.prototxt: pictures are fed as BGR, no mean.*'shift' \(Power\)"):
         net = fcnlite.load(*paths)
     assert not any(net.info.preprocessing.mean)
 
 
-def test_what_is_assumed_is_warned_of_once_and_what_is_given_is_not(tmp_path: Path) -> None:
+def test_assumed_preprocessing_is_warned_of_once_and_given_one_is_not(tmp_path: Path) -> None:
     paths = files(tmp_path, DEPLOY % 3 + SCORE % "data")
     with pytest.warns(UserWarning) as caught:
         net = fcnlite.load(*paths)
@@ -155,7 +155,7 @@ def test_pictures_of_the_crop_take_the_middle_of_the_mean(tmp_path: Path) -> Non
     np.testing.assert_allclose(fcnlite.Segmenter(net).scores(picture)[1], wanted, atol=1e-4)
 
 
-def test_a_mean_file_that_is_gone_is_said_and_its_place_is_looked_for_beside(tmp_path: Path) -> None:
+def test_a_missing_mean_file_is_named_and_searched_beside_the_prototxt(tmp_path: Path) -> None:
     text = DATA % 'transform_param { mean_file: "/somebody/imagenet_mean.binaryproto" }' + SCORE % "data"
     paths = files(tmp_path, text)
     with pytest.warns(UserWarning, match=r"mean_file '/somebody/imagenet_mean.binaryproto', which is not there"):
@@ -241,6 +241,6 @@ def test_layers_that_are_left_out_of_testing_train(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("scale", [0, float("nan"), float("inf")])
-def test_a_scale_that_says_nothing_is_refused(tmp_path: Path, scale: float) -> None:
+def test_an_invalid_scale_is_refused(tmp_path: Path, scale: float) -> None:
     with pytest.raises(SpecError, match=r"scale is .*; expected a number other than 0"):
         fcnlite.load(*files(tmp_path, DATA % "" + SCORE % "data"), scale=scale)

@@ -39,7 +39,7 @@ def arrays(net: Net) -> dict[str, list[Array]]:
 
 
 def hdf5_arrays(path: Path) -> dict[str, list[Array]]:
-    """What Caffe reads from its HDF5 weights."""
+    """The arrays that Caffe reads from its HDF5 weights."""
     with h5py.File(path) as file:
         return {name: [group[str(i)][()] for i in range(len(group))] for name, group in file["data"].items()}
 
@@ -68,7 +68,7 @@ def test_a_saved_net_is_loaded_and_saved_as_the_same_files(name: str, tmp_path: 
 
 
 @pytest.mark.parametrize("name", ["weights.caffemodel.h5", "weights.h5"])
-def test_weights_go_into_hdf5_where_the_name_says_so(name: str, tmp_path: Path) -> None:
+def test_weights_go_into_hdf5_if_the_name_ends_so(name: str, tmp_path: Path) -> None:
     net = models.build("lite-fcn8s", width=1 / 32)
     caffe.save(net, tmp_path / "net.prototxt", tmp_path / name)
     assert caffe.read_net(tmp_path / "net.prototxt") == net.spec
@@ -260,7 +260,7 @@ def test_inputs_without_shape_are_refused(tmp_path: Path) -> None:
     ],
     ids=lambda layer: layer.type,
 )
-def test_what_caffe_cannot_write_in_place_is_refused(layer: LayerSpec, tmp_path: Path) -> None:
+def test_layers_that_caffe_cannot_write_in_place_are_refused(layer: LayerSpec, tmp_path: Path) -> None:
     net = Net(NetSpec("small", (DATA, conv("conv"), replace(layer, top=("conv",)))))
     with pytest.raises(SpecError, match=rf"layer 'again' \({layer.type}\): writes its bottom 'conv' in place"):
         caffe.save(net, tmp_path / "net.prototxt", tmp_path / "w.caffemodel")

@@ -51,7 +51,7 @@ def test_wire_form_is_caffes() -> None:
     assert blob.SerializeToString() == packed_data + b"\x3a\x04" + b"\x0a\x02\x01\x02"
 
 
-def test_files_of_caffe_have_no_unknown_field_and_say_what_their_prototxt_says(shared: Path) -> None:
+def test_files_of_caffe_have_no_unknown_field_and_agree_with_their_prototxt(shared: Path) -> None:
     """Names come from the text, numbers from the binary: that both agree proves the numbers."""
     from google.protobuf.unknown_fields import UnknownFieldSet
 

@@ -53,6 +53,6 @@ def test_a_message_within_others_is_walked_by_its_own_bounds() -> None:
         (b"\x08", "unterminated number at byte 1"),
     ],
 )
-def test_what_is_no_message(data: bytes, words: str) -> None:
+def test_bytes_that_are_not_a_message(data: bytes, words: str) -> None:
     with pytest.raises(ValueError, match=words):
         byte_fields(data)

@@ -38,7 +38,7 @@ def layer(type_: str, *bottom: str, tops: Sequence[str] = ("y",), **options: Any
 
 
 def saved(net: Net, folder: Path, outputs: Sequence[str] | None = None) -> onnx.ModelProto:
-    """What is in the file, once onnx has found it correct."""
+    """The content of the file, after onnx has checked it."""
     path = folder / "net.onnx"
     save_onnx(net, path, outputs=outputs)
     onnx.checker.check_model(str(path), full_check=True)
@@ -81,7 +81,7 @@ def test_losses_and_labels_are_left_out(tmp_path: Path) -> None:
     assert (list(sizes(model.graph.input)), list(sizes(model.graph.output))) == (["data"], ["conv"])
 
 
-def test_outputs_leave_out_what_they_do_not_need(tmp_path: Path) -> None:
+def test_outputs_leave_out_other_layers(tmp_path: Path) -> None:
     net = models.build("voc-fcn8s", classes=5, width=1 / 32)
     model = saved(net, tmp_path, ["pool3", "conv1_1"])
     assert list(sizes(model.graph.output)) == ["pool3", "conv1_1"]
@@ -194,7 +194,7 @@ REDUCTION = layer("Reduction")
         ([DATA, CONV], [], "outputs is empty; name at least one blob"),
     ],
 )
-def test_what_cannot_be_written_is_refused(
+def test_layers_that_cannot_be_written_are_refused(
     layers: list[LayerSpec], outputs: list[str] | None, words: str, tmp_path: Path
 ) -> None:
     net = net_of(*layers)
@@ -236,9 +236,7 @@ def test_a_file_that_cannot_be_written_is_a_file_error(tmp_path: Path) -> None:
         save_onnx(net_of(DATA, CONV), tmp_path / "absent" / "net.onnx")
 
 
-def test_without_the_onnx_package_the_error_says_what_to_install(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_without_the_onnx_package_the_error_names_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "onnx", None)
     with pytest.raises(FcnliteError, match="pip install onnx"):
         save_onnx(net_of(DATA, CONV), tmp_path / "net.onnx")

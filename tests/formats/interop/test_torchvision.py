@@ -87,7 +87,7 @@ def wide(weights: dict[str, list[Array]]) -> dict[str, list[Array]]:
     return {name: [each.astype(np.float64) for each in pair] for name, pair in weights.items()}
 
 
-def test_all_but_the_first_layer_are_taken_as_they_are(file: Path) -> None:
+def test_all_layers_but_the_first_are_taken_unchanged(file: Path) -> None:
     found, expected = torchvision.read_weights(file), vgg16()
     assert list(found) == list(expected)
     for name in [*expected][1:]:
@@ -244,7 +244,7 @@ def put(name: str, values: Array) -> Callable[[dict[str, Array]], None]:
         (put("classifier.6.weight", np.zeros((7, 9))), "fc8 has shapes 7×9 and 7; expected 7×128"),
     ],
 )
-def test_what_is_no_vgg16_is_named(tmp_path: Path, change: Callable[[dict[str, Array]], None], words: str) -> None:
+def test_files_without_vgg16_are_named(tmp_path: Path, change: Callable[[dict[str, Array]], None], words: str) -> None:
     arrays = state_dict(vgg16())
     change(arrays)
     path = tmp_path / "x.safetensors"

@@ -32,7 +32,7 @@ class OnnxGraph:
         self._params = params
         self._blob_names = {
             version: name for name, version in schedule.last.items() if name not in schedule.inputs
-        }  # an earlier version of a blob gets a name of its own
+        }  # an earlier version of a blob gets a separate name
         self._values: dict[int, str] = {version: name for name, version in schedule.inputs.items()}
         self._nodes: list[Any] = []
         self._made_by: dict[str, tuple[Any, int]] = {}
