@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import subprocess
 import sys
 
@@ -34,6 +35,29 @@ def test_the_check_detects_loaded_modules() -> None:
 def test_every_public_name_is_there(name: str) -> None:
     assert getattr(fcnlite, name) is not None
     assert name in dir(fcnlite)
+
+
+@pytest.mark.parametrize(
+    ("short", "full"),
+    [
+        ("fcnlite.caffe", "fcnlite.formats.caffe"),
+        ("fcnlite.caffe.prototxt", "fcnlite.formats.caffe.prototxt"),
+        ("fcnlite.interop.onnx", "fcnlite.formats.interop.onnx"),
+        ("fcnlite.metrics", "fcnlite.segmentation.metrics"),
+        ("fcnlite.plots", "fcnlite.segmentation.plots"),
+        ("fcnlite.spec", "fcnlite.description.spec"),
+    ],
+)
+def test_a_short_name_is_the_same_module(short: str, full: str) -> None:
+    """Whichever is imported first, so in a process of its own."""
+    for first, second in ((short, full), (full, short)):
+        script = f"import sys, {first}, {second}; sys.exit(sys.modules['{short}'] is not sys.modules['{full}'])"
+        assert subprocess.run([sys.executable, "-c", script], check=False).returncode == 0
+
+
+def test_a_short_name_that_does_not_exist_is_an_import_error() -> None:
+    with pytest.raises(ModuleNotFoundError, match="fcnlite"):
+        importlib.import_module("fcnlite.caffe.protoxt")
 
 
 def test_an_unknown_name_is_an_attribute_error() -> None:
