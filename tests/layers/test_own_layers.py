@@ -20,7 +20,7 @@ from fcnlite.formats.caffe import parse_net
 from fcnlite.layers import registry
 from fcnlite.net import Net
 
-EXAMPLE = Path(__file__).parents[1] / "examples" / "segnet_layers.py"
+EXAMPLE = Path(__file__).parents[2] / "examples" / "segnet_layers.py"
 
 SEGNET = """
 layer { name: "data" type: "Input" top: "data" input_param { shape { dim: 1 dim: 2 dim: 7 dim: 6 } } }
