@@ -124,7 +124,8 @@ def take(net: Net, weights: surgery.Weights, origin: str | os.PathLike[str]) -> 
             )
         if left := sorted({each.layer for each in transfers if each.outcome == "left"}):
             warnings.warn(
-                f"{origin}: has no weights for {_shown(left)}; these layers start by their fillers.", stacklevel=4
+                f"{origin}: has no weights for {_shown(left)}; these layers start with the values of their fillers.",
+                stacklevel=4,
             )
         if lost := [name for name in given if _divides_by_zero(layers[name], net.params[name])]:
             warnings.warn(

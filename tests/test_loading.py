@@ -191,7 +191,7 @@ def test_more_blobs_than_a_layer_takes_are_refused_at_the_first_forward(tmp_path
 
 
 def test_weights_of_more_classes_name_the_ways_to_fine_tune(shared: Path) -> None:
-    case = shared / "cases" / "users" / "09-finetune-told"
+    case = shared / "cases" / "users" / "09-finetune-message"
     message = r"score_fr\[0\].*To fine-tune, rename the layer.*`train --init`.*fcnlite\.surgery\.transplant"
     with pytest.raises(ShapeError, match=message):
         fcnlite.load(case / "net2.prototxt", case / "voc21.caffemodel")

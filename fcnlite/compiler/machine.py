@@ -27,7 +27,7 @@ class Machine:
     outputs: Outputs
     """Lends the arrays that callers get."""
     low_memory: bool = False
-    """Whether prepared weights should take little more memory than the weights themselves."""
+    """Whether derived weights should take little more memory than the weights themselves."""
     used: set[Any] = field(default_factory=set)
     """The keys in `derived` that this machine has requested."""
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 
 from fcnlite.errors import SpecError, nearest
 from fcnlite.layers.base import Layer
-from fcnlite.layers.calls import is_own
+from fcnlite.layers.calls import is_user_defined
 from fcnlite.layers.registry import UnknownLayer
 
 
@@ -198,7 +198,7 @@ def _lifetimes(steps: Sequence[Step], live: set[int], keep: bool, inputs: Iterab
             and version not in live
             and made_by is not None
             and not made_by.aliases
-            and not (keep and ("top" in made_by.backward_reads or is_own(made_by)))
+            and not (keep and ("top" in made_by.backward_reads or is_user_defined(made_by)))
             and readers[version] == 1
         )
 

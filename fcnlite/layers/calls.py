@@ -25,7 +25,7 @@ _UNWRITTEN = {4: 0x7FC0F17E, 8: 0x7FF80000F17EF17E}
 """By the bytes of a float: the bits of a NaN that no computation produces. Sums with it keep these bits."""
 
 
-def is_own(layer: Layer) -> bool:
+def is_user_defined(layer: Layer) -> bool:
     """Whether the layer's class is a user's, not from this package."""
     return not type(layer).__module__.startswith(_PACKAGE)
 
@@ -67,7 +67,7 @@ def forward(layer: Layer, bottom: list[Array], run: ForwardRun) -> list[Any]:
 
     Raises `SpecError` or `ShapeError`, naming the layer, if the result differs from the layer's `top_shapes`.
     """
-    guarded = is_own(layer) and not layer.aliases  # later layers may write to a top that is its bottom
+    guarded = is_user_defined(layer) and not layer.aliases  # later layers may write to a top that is its bottom
     handed = _read_only(bottom) if guarded else bottom
     made = _called(layer, "forward", lambda: layer.forward(handed, run))
     says = [tuple(each) for each in named(layer, lambda: layer.top_shapes(*(x.shape for x in bottom)))]
@@ -86,7 +86,7 @@ def backward(layer: Layer, dtop: list[Array], run: BackwardRun) -> list[Array | 
 
     Raises `SpecError` or `ShapeError`, naming the layer, if it returns or writes anything else.
     """
-    own = is_own(layer)
+    own = is_user_defined(layer)
     given = list(run.dparams)
     handed = dtop
     if own:
@@ -127,7 +127,7 @@ def _called(layer: Layer, method: str, call: Callable[[], Any]) -> Any:
     try:
         return named(layer, call)
     except (IndexError, ValueError) as error:
-        if not is_own(layer):
+        if not is_user_defined(layer):
             raise
         for blob in {"bottom", "top"} - layer.backward_reads:
             if method == "backward" and f"run.{blob}" in (traceback.extract_tb(error.__traceback__)[-1].line or ""):

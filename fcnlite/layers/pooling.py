@@ -65,7 +65,7 @@ class Pooling(Layer):
         if o.global_pooling and (kernel, stride, pad) != ((1, 1), (1, 1), (0, 0)):
             raise SpecError("global_pooling takes the whole picture; remove kernel_size, stride and pad.")
         if pad[0] >= kernel[0] or pad[1] >= kernel[1]:
-            raise SpecError(f"pad {pad} must be less than the kernel {kernel}, or a window could lie outside.")
+            raise SpecError(f"pad {pad} must be less than the window {kernel}, or a window could lie outside.")
         self.windows = [Window(*axis) for axis in zip(kernel, stride, pad, strict=True)]  # for rows and for columns
 
     def windows_over(self, height: int, width: int) -> tuple[Window, Window]:
