@@ -113,8 +113,8 @@ def _with_scales(layers: Sequence[LayerSpec], params: dict[str, list[Tensor]]) -
     found: list[LayerSpec] = []
     for layer in layers:
         before = found[-1] if found else None
-        behind = before is not None and before.type == "BatchNorm" and layer.bottom == before.top == layer.top
-        if behind and layer.type == "Scale" and layer.options.get("bias_term"):
+        follows = before is not None and before.type == "BatchNorm" and layer.bottom == before.top == layer.top
+        if follows and layer.type == "Scale" and layer.options.get("bias_term"):
             params[found[-1].name] += params.pop(layer.name)
         else:
             found.append(layer)

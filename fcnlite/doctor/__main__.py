@@ -45,8 +45,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     for finding in findings:
         print(finding)
     counts = Counter(each.severity for each in findings)
-    told = [f"{counts[each]} {each}" + ("" if counts[each] == 1 else "s") for each in SEVERITIES if counts[each]]
-    print(", ".join(told) or "nothing found", flush=True)
+    summary = [f"{counts[each]} {each}" + ("" if counts[each] == 1 else "s") for each in SEVERITIES if counts[each]]
+    print(", ".join(summary) or "nothing found", flush=True)
     if counts["error"]:
         raise SystemExit(1)
 

@@ -80,12 +80,12 @@ def _doubled(layers: Sequence[Layer]) -> list[Finding]:
     widest = max(pads.values(), key=_total, default={})
     if _total(widest) <= MAX_PAD:
         return []
-    told = listed([f"{name} {pad}" for name, pad in widest.items()])
+    names = listed([f"{name} {pad}" for name, pad in widest.items()])
     return [
         Finding(
             "pad-doubled",
             "warning",
-            f"The picture is padded by {_total(widest)} pixels in all ({told}). The paper's nets pad by {PAD} once; "
+            f"The picture is padded by {_total(widest)} pixels in all ({names}). The paper's nets pad by {PAD} once; "
             "more pad costs time and surrounds the scores with those of zeros.",
             f"Give the first convolution a pad of {PAD}, the others half their kernel_size, and compute the crops' "
             "offsets again.",

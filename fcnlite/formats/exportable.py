@@ -1,4 +1,4 @@
-"""The parts of a net that writers of other formats need: description, parameters, and the layers behind its outputs."""
+"""The parts of a net that writers of other formats need: description, parameters and the layers of its outputs."""
 
 from __future__ import annotations
 

@@ -39,12 +39,12 @@ class Concat(Layer):
 
     def top_shapes(self, *bottom: Shape) -> list[Shape]:
         axis = canonical_axis(self.axis, len(bottom[0]))
-        before, behind = bottom[0][:axis], bottom[0][axis + 1 :]
+        before, after = bottom[0][:axis], bottom[0][axis + 1 :]
         for shape in bottom[1:]:
-            if len(shape) != len(bottom[0]) or shape[:axis] != before or shape[axis + 1 :] != behind:
+            if len(shape) != len(bottom[0]) or shape[:axis] != before or shape[axis + 1 :] != after:
                 found = f"{show(bottom[0])} and {show(shape)}"
                 raise ShapeError(f"the bottoms may differ on axis {axis} only, found {found}")
-        return [(*before, sum(shape[axis] for shape in bottom), *behind)]
+        return [(*before, sum(shape[axis] for shape in bottom), *after)]
 
     def forward(self, bottom: list[Array], run: ForwardRun) -> list[Array]:
         run.saved = np.cumsum([x.shape[self.axis] for x in bottom])[:-1]  # where each bottom but the first begins

@@ -62,10 +62,10 @@ class Gradient:
             f"; the worst entry is {list(w.index)}: backward says {w.computed:.6g}, finite differences "
             f"{w.measured:.6g}, relative error {w.error:.1e}"
         )
-        before, behind = w.sides
-        if abs(before - behind) > 1e-3 * max(abs(before), abs(behind)):
+        before, after = w.sides
+        if abs(before - after) > 1e-3 * max(abs(before), abs(after)):
             text += (
-                f" (the slope is {before:.6g} below it and {behind:.6g} above it, a kink such as ReLU's at 0 or a "
+                f" (the slope is {before:.6g} below it and {after:.6g} above it, a kink such as ReLU's at 0 or a "
                 "tie in a maximum: choose other values)"
             )
         return text

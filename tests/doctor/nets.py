@@ -66,11 +66,11 @@ def changed(spec: NetSpec, name: str, /, *, without: Iterable[str] = (), **optio
     return dataclasses.replace(spec, layers=tuple(change(each) if each.name == name else each for each in spec))
 
 
-def told(findings: Iterable[Finding]) -> list[tuple[str, str]]:
+def severities(findings: Iterable[Finding]) -> list[tuple[str, str]]:
     return [(each.severity, each.id) for each in findings]
 
 
-class Labels(Dataset):
+class LabelledPictures(Dataset):
     """Gray pictures with given labels."""
 
     splits = ("train",)

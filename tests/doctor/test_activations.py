@@ -10,7 +10,7 @@ from fcnlite.description.spec import ParamSpec
 from fcnlite.doctor import Finding, activations
 from fcnlite.doctor.batches import sample_batches
 from fcnlite.net import Net
-from tests.doctor.nets import changed, healthy, net_of, small_fcn, told
+from tests.doctor.nets import changed, healthy, net_of, severities, small_fcn
 
 SHAPES = data.open("shapes", count=2, size=64)
 
@@ -29,7 +29,7 @@ def test_a_dead_layer_is_named() -> None:
     net = healthy()
     net.params["conv2"][1].data[...] = -1e6
     findings = found(net)
-    assert told(findings) == [("error", "layer-dead")]  # the skip still learns
+    assert severities(findings) == [("error", "layer-dead")]  # the skip still learns
     assert findings[0].what.startswith("relu2, relu6: the output is zero")
 
 
@@ -39,7 +39,7 @@ def test_a_layer_that_is_dead_but_for_a_few_is_a_warning() -> None:
     net.params["fc6"][0].data[0] = 0
     net.params["fc6"][0].data[0, 0, 3, 3] = 1
     net.params["fc6"][1].data[0] = -np.quantile(_of(net, "conv2"), 0.9)
-    assert told(found(net)) == [("warning", "layer-dead")]
+    assert severities(found(net)) == [("warning", "layer-dead")]
 
 
 def _of(net: Net, blob: str) -> np.ndarray:
@@ -71,14 +71,14 @@ def test_values_that_are_not_finite_are_traced_to_their_layer() -> None:
 def test_gradients_that_are_not_finite_are_told() -> None:
     spec = changed(small_fcn(normalization="NONE"), "loss", loss_weight=(1e33,))
     net = net_of(spec)
-    assert ("error", "not-finite") in told(found(net))
+    assert ("error", "not-finite") in severities(found(net))
 
 
 def test_a_trunk_without_gradients_is_told() -> None:
     net = healthy()
     for name in ("upscore", "upscore2"):
         net.params[name][0].data[...] = 0
-    assert told(found(net)) == [("error", "no-gradient")]
+    assert severities(found(net)) == [("error", "no-gradient")]
 
 
 def test_score_layers_that_start_at_zero_are_no_disease() -> None:

@@ -13,7 +13,7 @@ from fcnlite.doctor.finding import Finding, by_severity, listed
 from fcnlite.models.builder import Builder
 from fcnlite.net import Net
 from fcnlite.solver import SGD
-from tests.doctor.nets import Labels, changed, healthy, net_of, small_fcn, told
+from tests.doctor.nets import LabelledPictures, changed, healthy, net_of, severities, small_fcn
 
 SHAPES = data.open("shapes", count=8, size=64)
 
@@ -33,7 +33,7 @@ def test_errors_come_first_and_causes_before_effects() -> None:
     net = net_of(changed(small_fcn(), "score", offset=[0]))
     net.params["upscore"][0].data[...] = 0
     found = doctor.examine(net, SHAPES, solver(net, 1e-12))
-    assert told(found) == [
+    assert severities(found) == [
         ("error", "upsampling-zero"),
         ("error", "crop-misaligned"),
         ("error", "scores-zero"),
@@ -56,7 +56,7 @@ def test_a_stuck_loss_is_found_in_a_log_or_by_training() -> None:
 def test_a_training_that_diverges_is_told() -> None:
     net = healthy()
     found = doctor.examine(net, SHAPES, solver(net, 1e30), iterations=20)
-    assert ("error", "training-fails") in told(found)
+    assert ("error", "training-fails") in severities(found)
 
 
 def test_pictures_that_do_not_fit_are_told_and_not_tried() -> None:
@@ -64,16 +64,16 @@ def test_pictures_that_do_not_fit_are_told_and_not_tried() -> None:
     net.pool("pool1", net.convolution("conv1", net.input("data", 1, 3, 64, 64), 8, 3, pad=1), 8, 8)
     net.convolution("fc6", "pool1", 6, 7)
     said: list[str] = []
-    found = doctor.examine(net_of(net.spec()), Labels([np.indices((24, 24))[0] // 4], 6), tell=said.append)
-    assert told(found) == [("error", "input-too-small")]
+    found = doctor.examine(net_of(net.spec()), LabelledPictures([np.indices((24, 24))[0] // 4], 6), tell=said.append)
+    assert severities(found) == [("error", "input-too-small")]
     assert said == ["reading labels"]
 
 
 def test_labels_that_cannot_be_fed_are_replaced() -> None:
     label = np.indices((60, 60))[0] // 10
     label[0, 0] = 99
-    found = doctor.examine(healthy(), Labels([label], 6))
-    assert told(found) == [("error", "labels-out-of-range")]
+    found = doctor.examine(healthy(), LabelledPictures([label], 6))
+    assert severities(found) == [("error", "labels-out-of-range")]
 
 
 def test_a_net_of_any_size_is_examined_too() -> None:
@@ -81,7 +81,7 @@ def test_a_net_of_any_size_is_examined_too() -> None:
     for name in ("data", "label"):
         spec = changed(spec, name, without=["shape"])
     found = doctor.examine(Net(spec))
-    assert ("error", "upsampling-zero") in told(found) and ("error", "trunk-constant") in told(found)
+    assert ("error", "upsampling-zero") in severities(found) and ("error", "trunk-constant") in severities(found)
 
 
 def test_cheap_checks_of_a_large_fcn8s_take_well_under_a_second() -> None:
@@ -89,7 +89,7 @@ def test_cheap_checks_of_a_large_fcn8s_take_well_under_a_second() -> None:
     began = time.process_time()
     found = doctor.cheap_checks(net, solver(net, 1e-10))
     assert time.process_time() - began < 1
-    assert told(found) == [("warning", "trunk-untrained")]
+    assert severities(found) == [("warning", "trunk-untrained")]
 
 
 def test_warnings_are_given_before_training_but_notes_are_not() -> None:

@@ -15,13 +15,13 @@ from fcnlite.errors import FileError
 from fcnlite.net import Net
 from fcnlite.solver import SGD
 from fcnlite.train.balance import balanced
-from tests.doctor.nets import CLASSES, healthy, net_of, small_fcn, told
+from tests.doctor.nets import CLASSES, healthy, net_of, severities, small_fcn
 
 LN = math.log(CLASSES)
 
 
 def found(losses: list[float]) -> list[tuple[str, str]]:
-    return told(plateau.check(healthy(), losses, "in the log"))
+    return severities(plateau.check(healthy(), losses, "in the log"))
 
 
 def test_a_loss_that_falls_is_passed_over() -> None:
@@ -67,7 +67,7 @@ def test_zero_upsampling_stays_at_ln_classes_whatever_the_normalization(normaliz
     net = zero(net_of(small_fcn(normalization=normalization)), "upscore")
     losses = plateau.train(_solver(net, base_lr=1e-3 / pixels), data.open("shapes", count=4, size=64), 20)
     assert losses == pytest.approx([LN] * 20, rel=1e-5)
-    assert told(plateau.check(net, losses, "tried here")) == [("warning", "loss-at-ln-classes")]
+    assert severities(plateau.check(net, losses, "tried here")) == [("warning", "loss-at-ln-classes")]
 
 
 def test_so_does_a_loss_with_weights_of_the_classes() -> None:
@@ -76,7 +76,7 @@ def test_so_does_a_loss_with_weights_of_the_classes() -> None:
     losses = plateau.train(_solver(net, base_lr=1e-3), dataset, 20)
     assert float(np.mean(losses)) == pytest.approx(LN, rel=0.01)  # single pictures are elsewhere
     assert max(losses) > 1.01 * LN
-    assert told(plateau.check(net, losses, "tried here")) == [("warning", "loss-at-ln-classes")]
+    assert severities(plateau.check(net, losses, "tried here")) == [("warning", "loss-at-ln-classes")]
 
 
 def test_a_net_that_learns_leaves_ln_classes_and_is_not_changed() -> None:

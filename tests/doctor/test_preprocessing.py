@@ -69,7 +69,7 @@ def test_nets_of_no_known_trunk_are_their_makers_affair() -> None:
     net = healthy()
     net.info = anything
     assert preprocessing.check(net) == []
-    lite = models.build("lite-fcn8s", width=0.02)  # has a conv1_1, but BatchNorm behind it
+    lite = models.build("lite-fcn8s", width=0.02)  # has a conv1_1, but BatchNorm after it
     lite.info = anything
     assert preprocessing.check(lite) == []
 

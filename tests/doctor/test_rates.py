@@ -14,14 +14,14 @@ from fcnlite.errors import SpecError
 from fcnlite.net import Net
 from fcnlite.solver import SGD, Adam
 from fcnlite.train.balance import weighted
-from tests.doctor.nets import changed, small_fcn, told
+from tests.doctor.nets import changed, severities, small_fcn
 
 SUMMED = models.describe("voc-fcn32s", width=0.02)
 MEAN = models.describe("voc-fcn32s", width=0.02, normalization="VALID")
 
 
 def found(spec: NetSpec, base_lr: float, momentum: float = 0.9, **options: Any) -> list[tuple[str, str]]:
-    return told(rates.check(SGD(Net(spec, phase="TRAIN"), base_lr=base_lr, momentum=momentum, **options)))
+    return severities(rates.check(SGD(Net(spec, phase="TRAIN"), base_lr=base_lr, momentum=momentum, **options)))
 
 
 @pytest.mark.parametrize("base_lr", [1e-10, 1e-12, 1e-14])
@@ -100,7 +100,7 @@ def test_solver_files_are_read_for_the_net_at_hand(tmp_path: Path) -> None:
     net = Net(SUMMED, phase="TRAIN")
     solver = rates.read(file, net)
     assert (type(solver).__name__, solver.net) == ("Nesterov", net)
-    assert told(rates.check(solver)) == [("error", "rate-too-high")]
+    assert severities(rates.check(solver)) == [("error", "rate-too-high")]
     file.write_text('base_lr: 1e-4 lr_policy: "step"')
     with pytest.raises(SpecError, match=r"solver\.prototxt: .*stepsize"):
         rates.read(file, net)

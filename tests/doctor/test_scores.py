@@ -9,7 +9,7 @@ from fcnlite.description.model_info import ModelInfo
 from fcnlite.doctor import Finding, scores
 from fcnlite.doctor.batches import sample_batches
 from fcnlite.net import Net
-from tests.doctor.nets import CLASSES, Labels, healthy, small_fcn, told
+from tests.doctor.nets import CLASSES, LabelledPictures, healthy, severities, small_fcn
 
 SHAPES = data.open("shapes", count=2, size=64)
 
@@ -65,15 +65,15 @@ def test_one_class_everywhere_is_named() -> None:
 
 
 def test_one_class_of_noise_is_a_note() -> None:
-    assert told(found(one_class(), None)) == [("note", "scores-one-class")]
+    assert severities(found(one_class(), None)) == [("note", "scores-one-class")]
 
 
 def test_one_class_is_right_where_the_labels_have_one() -> None:
-    assert found(one_class(), Labels([np.full((64, 64), 4)], CLASSES)) == []
+    assert found(one_class(), LabelledPictures([np.full((64, 64), 4)], CLASSES)) == []
 
 
 def test_a_deploy_net_is_tried_before_its_softmax() -> None:
     spec = small_fcn()
     layers = tuple(each for each in spec if each.type != "SoftmaxWithLoss" and each.name != "label")
     net = Net(type(spec)(layers=layers))
-    assert told(found(net)) == [("error", "scores-zero")]
+    assert severities(found(net)) == [("error", "scores-zero")]

@@ -8,7 +8,7 @@ import pytest
 from fcnlite import models, surgery
 from fcnlite.description.fillers import Filler
 from fcnlite.doctor import trunk
-from tests.doctor.nets import changed, healthy, net_of, small_fcn, told
+from tests.doctor.nets import changed, healthy, net_of, severities, small_fcn
 
 
 def test_learned_weights_are_passed_over() -> None:
@@ -54,7 +54,7 @@ def test_small_layers_that_kept_the_look_of_their_filler_are_known_by_their_bias
     weight, bias = net.params["conv2"]
     spread = np.linspace(-1, 1, bias.shape[0]) * weight.array.std()
     bias.data = spread * 0.01  # as after a training that does not get on
-    assert told(trunk.check(net)) == [("warning", "trunk-untrained")]
+    assert severities(trunk.check(net)) == [("warning", "trunk-untrained")]
     bias.data = spread
     assert trunk.check(net) == []
 
@@ -63,12 +63,12 @@ def test_a_bias_that_a_filler_draws_tells_nothing() -> None:
     net = net_of(changed(small_fcn(), "conv2", bias_filler={"type": "gaussian", "std": 1.0}))
     surgery.fill(net, ["conv2"], Filler("msra"))
     assert net.params["conv2"][1].array.std() > 0.5
-    assert told(trunk.check(net)) == [("warning", "trunk-untrained")]
+    assert severities(trunk.check(net)) == [("warning", "trunk-untrained")]
 
 
 def test_nets_with_batch_norm_are_meant_to_start_so() -> None:
     net = models.build("lite-fcn8s", classes=5, width=0.1)
-    assert told(trunk.check(net)) == [("note", "trunk-untrained")]
+    assert severities(trunk.check(net)) == [("note", "trunk-untrained")]
 
 
 @pytest.mark.parametrize("value", [0.0, 0.1])
@@ -86,7 +86,7 @@ def test_a_fixed_average_is_meant() -> None:
     net.params["conv1"][0].lr_mult = 0
     assert trunk.check(net) == []
     net.params["conv1"][0].data[...] = 0
-    assert told(trunk.check(net)) == [("error", "trunk-constant")]
+    assert severities(trunk.check(net)) == [("error", "trunk-constant")]
 
 
 def test_score_layers_may_start_at_zero() -> None:

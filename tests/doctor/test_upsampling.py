@@ -9,7 +9,7 @@ from fcnlite.description.fillers import Filler
 from fcnlite.description.spec import NetSpec, ParamSpec
 from fcnlite.doctor import upsampling
 from fcnlite.net import Net
-from tests.doctor.nets import CLASSES, changed, healthy, net_of, small_fcn, told
+from tests.doctor.nets import CLASSES, changed, healthy, net_of, severities, small_fcn
 
 
 def grouped() -> NetSpec:
@@ -56,15 +56,15 @@ def test_a_fixed_kernel_that_is_not_bilinear_is_told_with_the_difference() -> No
 def test_learning_matters_more_at_the_last() -> None:
     learning = (ParamSpec(lr_mult=1),)
     net = net_of(changed(changed(small_fcn(), "upscore", param=learning), "upscore2", param=learning))
-    assert told(upsampling.check(net)) == [("note", "upsampling-learns"), ("warning", "upsampling-learns")]
+    assert severities(upsampling.check(net)) == [("note", "upsampling-learns"), ("warning", "upsampling-learns")]
     net.params["upscore2"][0].data[...] *= 1.1  # has learned
-    assert told(upsampling.check(net)) == [("note", "upsampling-learns"), ("warning", "upsampling-learns")]
+    assert severities(upsampling.check(net)) == [("note", "upsampling-learns"), ("warning", "upsampling-learns")]
 
 
 def test_learning_from_a_random_start_is_told() -> None:
     net = net_of(changed(small_fcn(), "upscore2", param=(ParamSpec(lr_mult=1),)))
     surgery.fill(net, ["upscore2"], Filler("xavier"))
-    assert told(upsampling.check(net)) == [("warning", "upsampling-not-bilinear"), ("note", "upsampling-learns")]
+    assert severities(upsampling.check(net)) == [("warning", "upsampling-not-bilinear"), ("note", "upsampling-learns")]
 
 
 def test_other_shapes_are_no_interpolation() -> None:

@@ -8,7 +8,7 @@
                 a chain of convolutions and max poolings, from a convolution with a wide pad to a max pooling; each is
                 the only reader of the one before; only convolutions read the last, which is not an output
                 no value of the chain is to be kept in full (`Graph.in_full`)
-                the rows behind the smaller pad, repeated, have the value numbers of the rows before
+                the rows after the smaller pad, repeated, have the value numbers of the rows before
 
 Exact: equal rows have equal value numbers (value_numbers.py), and the condition compares those of all values of the
 chain, for each size. The gradient of a row that is read several times is the sum of the gradients of its copies

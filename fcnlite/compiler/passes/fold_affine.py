@@ -14,7 +14,7 @@ and the bias b
     f (W x + b) + s = (f W) x + (f b + s)
     W (f x)         = (W f) x                    a pad of zeros stays 0, since f · 0 = 0
 
-A Scale folds into the convolution after it only where none comes before it, as behind a pooling.
+A Scale folds into the convolution after it only where none comes before it, as after a pooling.
 """
 
 from __future__ import annotations

@@ -70,8 +70,8 @@ def _scale(graph: OnnxGraph, layer: Any, bottom: list[OnnxValue]) -> list[str]:
     params = graph.params(layer) if layer.params(*(each.shape for each in bottom)) else []
     if len(bottom) == 2:
         each = Broadcast.of_bottom(x.shape, o.axis, bottom[1].shape)
-        behind = range(len(each.shape), each.axes - each.axis)
-        operands = [graph.add("Unsqueeze", bottom[1].name, graph.integers(*behind)) if behind else bottom[1].name]
+        trailing = range(len(each.shape), each.axes - each.axis)
+        operands = [graph.add("Unsqueeze", bottom[1].name, graph.integers(*trailing)) if trailing else bottom[1].name]
     else:
         each = Broadcast.between(x.shape, o.axis, o.num_axes)
         operands = []
