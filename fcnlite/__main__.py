@@ -18,6 +18,7 @@ _COMMANDS = {
     "evaluate": ("fcnlite.evaluate", "measure a net on a data set"),
     "convert": ("fcnlite.convert", "make FCNs from classifiers, finer FCNs from coarser ones"),
     "summary": ("fcnlite.summary", "show a net layer by layer: shapes, parameters, operations, receptive fields"),
+    "paper": ("fcnlite.paper", "run the claims, tables and figures of the FCN papers"),
     "doctor": ("fcnlite.doctor.__main__", "find out why a net fails, and how to repair it"),
 }
 

@@ -1,0 +1,24 @@
+"""The table of experiments, in the order of the papers."""
+
+from __future__ import annotations
+
+from fcnlite.analysis.paper.experiment import Experiment
+from fcnlite.errors import SpecError, nearest
+
+EXPERIMENTS: tuple[Experiment, ...] = (
+    Experiment(
+        "upper-bounds",
+        "PAMI 6.3",
+        "Mean IU is insensitive to detail: truth downsampled by 16 and upsampled again still scores above 90.",
+        "upper_bounds",
+        frozenset({"data"}),
+    ),
+)
+
+
+def named(name: str) -> Experiment:
+    """The experiment of this name. Raises `SpecError`, which lists similar names."""
+    for each in EXPERIMENTS:
+        if each.name == name:
+            return each
+    raise SpecError(f"no experiment is called {name!r}; {nearest(name, (each.name for each in EXPERIMENTS))}")

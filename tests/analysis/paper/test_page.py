@@ -1,0 +1,48 @@
+"""Pages: what they show, what they escape, and what an experiment refuses."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from fcnlite.analysis.paper.experiment import Settings
+from fcnlite.analysis.paper.page import Page
+from fcnlite.analysis.paper.table import EXPERIMENTS, named
+from fcnlite.errors import FileError, SpecError
+
+
+def test_a_page_shows_its_parts_and_escapes_them(tmp_path: Path) -> None:
+    page = Page("name", "3.2", "a < b")
+    page.heading("Costs")
+    page.text("<script>")
+    page.table(("n", "seconds"), [(1, 0.5)])
+    page.picture("found", np.full((2, 3, 3), 7, np.uint8), "two & three")
+    page.compare("factor", 5, 4.5, "near")
+    text = page.write(tmp_path / "new" / "name").read_text()
+    assert "<script>" not in text and "&lt;script&gt;" in text and "a &lt; b" in text
+    for each in ("<h2>Costs</h2>", "<td>0.5</td>", "found.png", "two &amp; three", "<td>4.5</td><td>near</td>"):
+        assert each in text
+    with Image.open(tmp_path / "new" / "name" / "found.png") as picture:
+        assert np.asarray(picture).tolist() == np.full((2, 3, 3), 7).tolist()
+
+
+def test_a_folder_that_cannot_be_made_is_an_error(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(FileError, match="cannot be made a folder.*--out"):
+        Page("name", "3", "").write(tmp_path / "file" / "name")
+
+
+def test_experiments_have_names_of_their_own_and_modules() -> None:
+    assert len({each.name for each in EXPERIMENTS}) == len(EXPERIMENTS)
+    folder = Path(__file__).parents[3] / "fcnlite" / "analysis" / "paper"
+    assert all((folder / f"{each.module}.py").exists() for each in EXPERIMENTS)
+
+
+def test_a_wrong_name_and_a_setting_without_use_are_errors() -> None:
+    with pytest.raises(SpecError, match="'uper-bounds'.*'upper-bounds'"):
+        named("uper-bounds")
+    with pytest.raises(SpecError, match="upper-bounds does not use --init"):
+        named("upper-bounds").run(Settings(init="x.h5"))
