@@ -308,6 +308,8 @@ def test_the_work_of_a_net_follows_its_formulas() -> None:
 def test_cost_against_size_is_by_the_pixel(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(more, "MAIN", TINY)
     monkeypatch.setattr(more, "UNPADDED", replace(TINY, model="lite-fcn4s"))
+    monkeypatch.setattr(machine, "MATRIX", 64)
+    monkeypatch.setattr(machine, "COPIED", 1 << 16)
     found = more.sizes(1, (20,))
     assert list(found) == [TINY.model, "lite-fcn4s"]
     for (row,) in found.values():

@@ -70,7 +70,6 @@ def test_two_labels_are_trained_measured_and_predicted(command: Command, tmp_pat
 @pytest.mark.parametrize(
     ("model", "inputs"),
     [
-        ("nyud-fcn32s-color", "color"),
         ("nyud-fcn32s-hha", "hha"),
         ("nyud-fcn32s-color-d", "color,depth"),
         ("nyud-fcn32s-color-hha", "color,hha"),
