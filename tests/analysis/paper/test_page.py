@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import numpy as np
@@ -39,6 +40,12 @@ def test_experiments_have_names_of_their_own_and_modules() -> None:
     assert len({each.name for each in EXPERIMENTS}) == len(EXPERIMENTS)
     folder = Path(__file__).parents[3] / "fcnlite" / "analysis" / "paper"
     assert all((folder / f"{each.module}.py").exists() for each in EXPERIMENTS)
+
+
+def test_the_page_of_the_documentation_lists_every_experiment() -> None:
+    text = (Path(__file__).parents[3] / "docs" / "paper.md").read_text(encoding="utf-8")
+    rows = re.findall(r"^\| `([\w-]+)` \| ([^|]+) \| ([^|]+) \|", text, re.MULTILINE)
+    assert rows == [(each.name, each.section, each.claim) for each in EXPERIMENTS]
 
 
 def test_a_wrong_name_and_a_setting_without_use_are_errors() -> None:
