@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from types import ModuleType
 
     from fcnlite import data, layers, models, solver, surgery
+    from fcnlite.analysis import dense
     from fcnlite.config import set_num_threads
     from fcnlite.description import fillers, shapes, spec
     from fcnlite.description.spec import LayerSpec, NetSpec
@@ -56,6 +57,7 @@ _HOME = {
 _MODULES = ("data", "layers", "models", "solver", "surgery")
 _SHORT_NAMES = {
     "caffe": "formats.caffe",
+    "dense": "analysis.dense",
     "fillers": "description.fillers",
     "interop": "formats.interop",
     "metrics": "segmentation.metrics",
@@ -82,6 +84,7 @@ __all__ = [
     "__version__",
     "caffe",
     "data",
+    "dense",
     "fillers",
     "interop",
     "layers",

@@ -40,6 +40,7 @@ def test_every_public_name_is_there(name: str) -> None:
 SHORT_NAMES = {
     "fcnlite.caffe": "fcnlite.formats.caffe",
     "fcnlite.caffe.prototxt": "fcnlite.formats.caffe.prototxt",
+    "fcnlite.dense": "fcnlite.analysis.dense",
     "fcnlite.interop.onnx": "fcnlite.formats.interop.onnx",
     "fcnlite.metrics": "fcnlite.segmentation.metrics",
     "fcnlite.plots": "fcnlite.segmentation.plots",

@@ -7,6 +7,13 @@ from fcnlite.errors import SpecError, nearest
 
 EXPERIMENTS: tuple[Experiment, ...] = (
     Experiment(
+        "shift-and-stitch",
+        "3.2",
+        "Interlaced outputs of f² shifts, and rarefied filters, give the same dense scores; upsampling costs far less.",
+        "shift_and_stitch",
+        frozenset({"data", "model"}),
+    ),
+    Experiment(
         "upper-bounds",
         "PAMI 6.3",
         "Mean IU hardly measures detail that is finer than most objects.",

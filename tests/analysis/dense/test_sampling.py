@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from fcnlite.dense import sample_loss
 
-from fcnlite.analysis.dense import sample_loss
 from fcnlite.errors import DataError
 
 LABEL = np.random.default_rng(0).integers(0, 5, (2, 1, 80, 90)).astype(np.uint8)
