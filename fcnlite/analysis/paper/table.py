@@ -7,6 +7,20 @@ from fcnlite.errors import SpecError, nearest
 
 EXPERIMENTS: tuple[Experiment, ...] = (
     Experiment(
+        "patchwise",
+        "3.4",
+        "Training on patches is sampling the loss: it converges no faster by iteration, and slower by time.",
+        "patchwise",
+        frozenset({"data", "model", "init", "iterations"}),
+    ),
+    Experiment(
+        "loss-normalisation",
+        "4.3, PAMI 4.2",
+        "A loss summed over pixels and one normalised make equal updates at rates that differ by the number of pixels.",
+        "loss_normalisation",
+        frozenset({"data", "init", "iterations"}),
+    ),
+    Experiment(
         "upper-bounds",
         "PAMI 6.3",
         "Mean IU is insensitive to detail: truth downsampled by 16 and upsampled again still scores above 90.",

@@ -31,7 +31,7 @@ def test_a_page_shows_its_parts_and_escapes_them(tmp_path: Path) -> None:
 
 def test_a_folder_that_cannot_be_made_is_an_error(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
-    with pytest.raises(FileError, match="cannot be made a folder.*--out"):
+    with pytest.raises(FileError, match=r"cannot be made a folder.*--out"):
         Page("name", "3", "").write(tmp_path / "file" / "name")
 
 
@@ -42,7 +42,7 @@ def test_experiments_have_names_of_their_own_and_modules() -> None:
 
 
 def test_a_wrong_name_and_a_setting_without_use_are_errors() -> None:
-    with pytest.raises(SpecError, match="'uper-bounds'.*'upper-bounds'"):
+    with pytest.raises(SpecError, match=r"'uper-bounds'.*'upper-bounds'"):
         named("uper-bounds")
     with pytest.raises(SpecError, match="upper-bounds does not use --init"):
         named("upper-bounds").run(Settings(init="x.h5"))
