@@ -14,6 +14,20 @@ EXPERIMENTS: tuple[Experiment, ...] = (
         frozenset({"data", "model"}),
     ),
     Experiment(
+        "patchwise",
+        "3.4",
+        "Training on patches is sampling the loss: it converges no faster by iteration, and slower by time.",
+        "patchwise",
+        frozenset({"data", "model", "init", "iterations"}),
+    ),
+    Experiment(
+        "loss-normalisation",
+        "4.3, PAMI 4.2",
+        "A loss summed over pixels and one normalised make equal updates at rates that differ by the number of pixels.",
+        "loss_normalisation",
+        frozenset({"data", "init", "iterations"}),
+    ),
+    Experiment(
         "upper-bounds",
         "PAMI 6.3",
         "Mean IU hardly measures detail that is finer than most objects.",
