@@ -7,6 +7,18 @@ from fcnlite.errors import SpecError, nearest
 
 EXPERIMENTS: tuple[Experiment, ...] = (
     Experiment(
+        "metrics",
+        "5",
+        "Pixel accuracy, mean accuracy, mean IU and frequency weighted IU differ where classes differ in size.",
+        "metric_differences",
+    ),
+    Experiment(
+        "momentum-window",
+        "PAMI 6.2",
+        "Batch size k and momentum p act alike if p^(1/k) is equal: 0.9 with 20 examples is about 0.995 with one.",
+        "momentum_window",
+    ),
+    Experiment(
         "upper-bounds",
         "PAMI 6.3",
         "Mean IU is insensitive to detail: truth downsampled by 16 and upsampled again still scores above 90.",
