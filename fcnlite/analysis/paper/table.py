@@ -28,6 +28,18 @@ EXPERIMENTS: tuple[Experiment, ...] = (
         frozenset({"data", "init", "iterations"}),
     ),
     Experiment(
+        "metrics",
+        "5",
+        "Pixel accuracy, mean accuracy, mean IU and frequency weighted IU differ where classes differ in size.",
+        "metric_differences",
+    ),
+    Experiment(
+        "momentum-window",
+        "PAMI 6.2",
+        "Batch size k and momentum p act alike if p^(1/k) is equal: 0.9 with 20 examples is about 0.995 with one.",
+        "momentum_window",
+    ),
+    Experiment(
         "upper-bounds",
         "PAMI 6.3",
         "Mean IU hardly measures detail that is finer than most objects.",
