@@ -139,8 +139,8 @@ def predicted(net: Net, blob: str, position: tuple[int, int], shape: Shape) -> A
 
     `shape` is that of the picture, N×C×H×W. In reverse order, each layer passes the set of its top's positions to its
     bottoms: M_bottom = Rᵀ·M_top·C, where R[y, x] says whether row y of the top reads row x of the bottom, and C is
-    the same for columns. Positions in a pad do not exist. Raises as `place` does, and `ShapeError` for a position outside
-    the blob.
+    the same for columns. Positions in a pad do not exist. Raises as `place` does, and `ShapeError` for a position
+    outside the blob.
     """
     origin = place(net.spec, blob).origin
     steps = [] if blob == origin else Net(pruned(net.spec, blob)).shapes({origin: shape})
@@ -205,9 +205,14 @@ def _taps(window: Window, coarse: Array, fine: Array) -> Array:
 def measured(net: Net, blob: str, position: tuple[int, int], picture: Array) -> Array:
     """H×W: the size of the gradient of one position of `blob`, summed over its channels, for each pixel of `picture`.
 
-    `picture` is 1×C×H×W. The size is the sum of the absolute values over its channels. Raises as `place` does.
+    `picture` is 1×C×H×W. The size is the sum of the absolute values over its channels. Computed on the reference path:
+    the rounding of the fast path's Winograd convolutions leaves small values outside the field. Raises as `place` does.
     """
     origin = place(net.spec, blob).origin
+    if net.sized:
+        # Layers that do not lead to the blob need not fit the picture.
+        layers = pruned(net.spec, blob)
+        net = Net(layers, path="plain", dtype=net.dtype.name, shared=net.params)
     out = net.forward({origin: picture}, keep=[blob, origin], outputs=[blob])[blob]
     _check_position(blob, position, out.shape)
     seed = np.zeros_like(out)

@@ -40,6 +40,37 @@ EXPERIMENTS: tuple[Experiment, ...] = (
         "momentum_window",
     ),
     Experiment(
+        "composition",
+        "3",
+        "Layers compose to one filter with kernel k' + (k - 1)s' and stride ss'; AlexNet's field is 355 pixels.",
+        "composition",
+    ),
+    Experiment(
+        "receptive-fields",
+        "3",
+        "The pixels with a gradient are exactly the predicted receptive field, or a subset in the net as it is.",
+        "receptive_fields",
+        frozenset({"model"}),
+    ),
+    Experiment(
+        "shift",
+        "3",
+        "A net of filters is a filter: shifted by the stride, a picture gives the same output, shifted by one.",
+        "shift",
+    ),
+    Experiment(
+        "loss-sum",
+        "3",
+        "If the loss is a sum over positions, a step on the whole picture is a step on all patches, at less cost.",
+        "loss_sum",
+    ),
+    Experiment(
+        "dense-classifiers",
+        "3.1",
+        "A convolutional classifier gives a 10x10 grid of outputs over 5 times faster than patch by patch.",
+        "dense_classifiers",
+    ),
+    Experiment(
         "upper-bounds",
         "PAMI 6.3",
         "Mean IU hardly measures detail that is finer than most objects.",
