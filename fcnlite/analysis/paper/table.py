@@ -14,6 +14,13 @@ EXPERIMENTS: tuple[Experiment, ...] = (
         frozenset({"data", "model"}),
     ),
     Experiment(
+        "upsampling",
+        "3.3",
+        "Upsampling is backwards strided convolution; it starts as bilinear interpolation, and may be learned.",
+        "upsampling",
+        frozenset({"data", "iterations"}),
+    ),
+    Experiment(
         "upper-bounds",
         "PAMI 6.3",
         "Mean IU is insensitive to detail: truth downsampled by 16 and upsampled again still scores above 90.",
