@@ -71,6 +71,13 @@ EXPERIMENTS: tuple[Experiment, ...] = (
         "dense_classifiers",
     ),
     Experiment(
+        "upsampling",
+        "3.3",
+        "Upsampling is backwards strided convolution; it starts as bilinear interpolation, and may be learned.",
+        "upsampling",
+        frozenset({"data", "iterations"}),
+    ),
+    Experiment(
         "upper-bounds",
         "PAMI 6.3",
         "Mean IU hardly measures detail that is finer than most objects.",
