@@ -14,6 +14,20 @@ EXPERIMENTS: tuple[Experiment, ...] = (
         frozenset({"data", "model", "init", "iterations"}),
     ),
     Experiment(
+        "skips",
+        "4.2",
+        "Skips from pool4 and pool3 add detail: FCN-16s is better than FCN-32s, and FCN-8s than FCN-16s, by less.",
+        "skips",
+        frozenset({"data", "init", "iterations"}),
+    ),
+    Experiment(
+        "optimisation",
+        "PAMI 4.2",
+        "On one sequence of pictures, single pictures beat accumulated batches, and a high momentum beats a low one.",
+        "optimisation",
+        frozenset({"data", "init", "iterations"}),
+    ),
+    Experiment(
         "loss-normalisation",
         "4.3, PAMI 4.2",
         "A loss summed over pixels and one normalised make equal updates at rates that differ by the number of pixels.",
