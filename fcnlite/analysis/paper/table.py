@@ -21,6 +21,20 @@ EXPERIMENTS: tuple[Experiment, ...] = (
         frozenset({"data", "init", "iterations"}),
     ),
     Experiment(
+        "frozen",
+        "4.3",
+        "Fine-tuning all layers is better than training the scores alone, and both are better than from scratch.",
+        "frozen",
+        frozenset({"data", "init", "iterations"}),
+    ),
+    Experiment(
+        "augmentation",
+        "4.3",
+        "Mirroring, jitter and class balancing bring no noticeable gain.",
+        "augmentation",
+        frozenset({"data", "init", "iterations"}),
+    ),
+    Experiment(
         "optimisation",
         "PAMI 4.2",
         "On one sequence of pictures, single pictures beat accumulated batches, and a high momentum beats a low one.",
