@@ -53,6 +53,26 @@ def small_fcn(classes: int, size: int, *, width: int = 12, channels: int = 3) ->
     return net.spec()
 
 
+def sigmoid_fcn(scores: int, size: int, *, width: int = 12) -> NetSpec:
+    """`small_fcn` with a sigmoid for each score in place of the softmax; its targets, 0 or 1, are fed to `target`.
+
+    The loss is the mean over pixels of the sum over scores.
+    """
+    net = Builder("small-sigmoid-fcn")
+    data = net.input("data", 1, 3, size, size)
+    target = net.input("target", 1, scores, size, size)
+    score = add_scores(net, add_features(net, data, width), scores)
+    net.add(
+        "loss",
+        "SigmoidCrossEntropyLoss",
+        (score, target),
+        loss_weight=(float(scores),),
+        normalization="VALID",
+        ignore_label=255,
+    )
+    return net.spec()
+
+
 def train(
     spec: NetSpec, examples: Sequence[Example], iterations: int, *, batch: int = 8, rate: float = 0.2, seed: int = 0
 ) -> tuple[Net, list[float]]:

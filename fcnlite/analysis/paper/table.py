@@ -13,6 +13,20 @@ EXPERIMENTS: tuple[Experiment, ...] = (
         "metric_differences",
     ),
     Experiment(
+        "masking",
+        "PAMI 6.1",
+        "Shape and context tell a class: nets that see no pixel of an object still find some of them.",
+        "masking",
+        frozenset({"iterations"}),
+    ),
+    Experiment(
+        "background",
+        "PAMI 6",
+        "A net need not model the background: a constant score of 0 and sigmoids cost about one point of mean IU.",
+        "background",
+        frozenset({"iterations"}),
+    ),
+    Experiment(
         "momentum-window",
         "PAMI 6.2",
         "Batch size k and momentum p act alike if p^(1/k) is equal: 0.9 with 20 examples is about 0.995 with one.",
