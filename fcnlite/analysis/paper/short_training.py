@@ -9,11 +9,13 @@ import numpy as np
 
 from fcnlite import models, solver
 from fcnlite.arrays import Array
+from fcnlite.data import VOID
 from fcnlite.data.seeding import generator
 from fcnlite.description.spec import NetSpec
 from fcnlite.models.builder import FIXED, Builder
 from fcnlite.models.lite import SCALE, STATISTICS, WEIGHT
 from fcnlite.net import Net
+from fcnlite.segmentation.metrics import Metrics, confusion
 
 Example: TypeAlias = dict[str, Array]
 """The blobs of one picture by name: C×H×W."""
@@ -105,6 +107,19 @@ def predict(
         scores = net.forward(blobs, outputs=[score])[score]
         found += list((scores.argmax(axis=1) if choose is None else choose(scores)).astype(np.uint8))
     return found
+
+
+def measure(net: Net, examples: Sequence[Example], classes: int, label: str = "label", score: str = "score") -> Metrics:
+    """The metrics of the scores in the blob `score` against the label maps `label`."""
+    matrix = np.zeros((classes, classes), np.int64)
+    for example, prediction in zip(examples, predict(net, examples, score), strict=True):
+        matrix += confusion(example[label][0], prediction, classes, VOID)
+    return Metrics.from_matrix(matrix)
+
+
+def parameter_count(net: Net) -> int:
+    """The number of parameters of a net."""
+    return sum(parameter.data.size for parameters in net.params.values() for parameter in parameters)
 
 
 def _normalized(net: Builder, name: str, bottom: str, num_output: int) -> str:

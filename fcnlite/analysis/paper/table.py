@@ -13,6 +13,20 @@ EXPERIMENTS: tuple[Experiment, ...] = (
         "metric_differences",
     ),
     Experiment(
+        "fusion",
+        "5",
+        "Colour and depth: a fourth channel (early fusion) helps little, adding scores of two nets (late) more.",
+        "fusion",
+        frozenset({"iterations"}),
+    ),
+    Experiment(
+        "multi-task",
+        "5",
+        "One net with a semantic and a geometric head is as good at both tasks as two nets.",
+        "multi_task",
+        frozenset({"iterations"}),
+    ),
+    Experiment(
         "masking",
         "PAMI 6.1",
         "Shape and context tell a class: nets that see no pixel of an object still find some of them.",
