@@ -21,7 +21,7 @@ from fcnlite.errors import SpecError
 
 PAIRS = {"accumulated": (20, 0.9), "online": (1, 0.9), "heavy": (1, 0.99)}
 """Batch size and momentum of the paper's three settings (PAMI, table 2)."""
-_EXAMPLES = 20_000
+_EXAMPLES = 10_000
 _WARM_UP = 4_000
 
 
@@ -144,7 +144,7 @@ def _rounding(k: int, p: float) -> str:
 
 
 def _arrival(k: int, p: float, rate: float) -> str:
-    path = descend(np.zeros(_EXAMPLES * 10), k, p, rate, 1.0)
+    path = descend(np.zeros(60_000), k, p, rate, 1.0)
     below = np.flatnonzero(path < 0.1)
     return f"{(below[0] + 1) * k}" if below.size else "not reached"
 

@@ -9,11 +9,13 @@ import numpy as np
 
 from fcnlite import models, solver
 from fcnlite.arrays import Array
+from fcnlite.data import VOID
 from fcnlite.data.seeding import generator
 from fcnlite.description.spec import NetSpec
 from fcnlite.models.builder import FIXED, Builder
 from fcnlite.models.lite import SCALE, STATISTICS, WEIGHT
 from fcnlite.net import Net
+from fcnlite.segmentation.metrics import Metrics, confusion
 
 Example: TypeAlias = dict[str, Array]
 """The blobs of one picture by name: C×H×W."""
@@ -53,6 +55,26 @@ def small_fcn(classes: int, size: int, *, width: int = 12, channels: int = 3) ->
     return net.spec()
 
 
+def sigmoid_fcn(scores: int, size: int, *, width: int = 12) -> NetSpec:
+    """`small_fcn` with a sigmoid for each score in place of the softmax; its targets, 0 or 1, are fed to `target`.
+
+    The loss is the mean over pixels of the sum over scores.
+    """
+    net = Builder("small-sigmoid-fcn")
+    data = net.input("data", 1, 3, size, size)
+    target = net.input("target", 1, scores, size, size)
+    score = add_scores(net, add_features(net, data, width), scores)
+    net.add(
+        "loss",
+        "SigmoidCrossEntropyLoss",
+        (score, target),
+        loss_weight=(float(scores),),
+        normalization="VALID",
+        ignore_label=255,
+    )
+    return net.spec()
+
+
 def train(
     spec: NetSpec, examples: Sequence[Example], iterations: int, *, batch: int = 8, rate: float = 0.2, seed: int = 0
 ) -> tuple[Net, list[float]]:
@@ -85,6 +107,19 @@ def predict(
         scores = net.forward(blobs, outputs=[score])[score]
         found += list((scores.argmax(axis=1) if choose is None else choose(scores)).astype(np.uint8))
     return found
+
+
+def measure(net: Net, examples: Sequence[Example], classes: int, label: str = "label", score: str = "score") -> Metrics:
+    """The metrics of the scores in the blob `score` against the label maps `label`."""
+    matrix = np.zeros((classes, classes), np.int64)
+    for example, prediction in zip(examples, predict(net, examples, score), strict=True):
+        matrix += confusion(example[label][0], prediction, classes, VOID)
+    return Metrics.from_matrix(matrix)
+
+
+def parameter_count(net: Net) -> int:
+    """The number of parameters of a net."""
+    return sum(parameter.data.size for parameters in net.params.values() for parameter in parameters)
 
 
 def _normalized(net: Builder, name: str, bottom: str, num_output: int) -> str:
