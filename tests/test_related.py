@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import re
 from pathlib import Path
 from types import ModuleType
 
@@ -137,3 +138,26 @@ def test_shapes_are_detected(tmp_path: Path) -> None:
 @pytest.mark.slow
 def test_strings_are_read(tmp_path: Path) -> None:
     assert script("matan").main(["--out", str(tmp_path)]) >= 0.95
+
+
+def test_gradients_of_patches_equal_those_of_the_whole_picture(tmp_path: Path) -> None:
+    difference, _ = script("boundaries").main(["--iterations", "1", "--out", str(tmp_path)])
+    assert difference < 1e-4
+
+
+def test_cells_have_thin_membranes() -> None:
+    boundaries = script("boundaries")
+    picture, label = boundaries.cells(80, np.random.default_rng(0))
+    assert picture.shape == (1, 80, 80)
+    assert label.shape == (1, 60, 60)
+    assert 0.1 < label.mean() < 0.5
+    inner = picture[:, 10:-10, 10:-10]
+    assert inner[label == 1].mean() < inner[label == 0].mean() - 0.2
+
+
+@pytest.mark.slow
+def test_membranes_are_found_and_whole_pictures_are_faster(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert script("boundaries").main(["--out", str(tmp_path)])[1] >= 0.8
+    ratio = re.search(r"patches take ([\d.]+) times", capsys.readouterr().out)
+    assert ratio is not None
+    assert float(ratio[1]) > 5
