@@ -7,11 +7,49 @@ from fcnlite.errors import SpecError, nearest
 
 EXPERIMENTS: tuple[Experiment, ...] = (
     Experiment(
+        "composition",
+        "3",
+        "Layers compose to one filter with kernel k' + (k - 1)s' and stride ss'; AlexNet's field is 355 pixels.",
+        "composition",
+    ),
+    Experiment(
+        "receptive-fields",
+        "3",
+        "The pixels with a gradient are exactly the predicted receptive field, or a subset in the net as it is.",
+        "receptive_fields",
+        frozenset({"model"}),
+    ),
+    Experiment(
+        "shift",
+        "3",
+        "A net of filters is a filter: shifted by the stride, a picture gives the same output, shifted by one.",
+        "shift",
+    ),
+    Experiment(
+        "loss-sum",
+        "3",
+        "If the loss is a sum over positions, a step on the whole picture is a step on all patches, at less cost.",
+        "loss_sum",
+    ),
+    Experiment(
+        "dense-classifiers",
+        "3.1",
+        "A convolutional classifier gives a 10x10 grid of outputs over 5 times faster than patch by patch.",
+        "dense_classifiers",
+    ),
+    Experiment(
         "shift-and-stitch",
         "3.2",
         "Interlaced outputs of f² shifts, and rarefied filters, give the same dense scores; upsampling costs far less.",
         "shift_and_stitch",
         frozenset({"data", "model"}),
+    ),
+    Experiment(
+        "upsampling",
+        "3.3",
+        "Upsampling is backwards strided convolution; it starts as bilinear interpolation, and may be learned.",
+        "upsampling",
+        frozenset({"data", "iterations"}),
     ),
     Experiment(
         "patchwise",
@@ -62,17 +100,17 @@ EXPERIMENTS: tuple[Experiment, ...] = (
         "metric_differences",
     ),
     Experiment(
-        "fusion",
-        "5",
-        "Colour and depth: a fourth channel (early fusion) helps little, adding scores of two nets (late) more.",
-        "fusion",
-        frozenset({"iterations"}),
-    ),
-    Experiment(
         "multi-task",
         "5",
         "One net with a semantic and a geometric head is as good at both tasks as two nets.",
         "multi_task",
+        frozenset({"iterations"}),
+    ),
+    Experiment(
+        "fusion",
+        "5",
+        "Colour and depth: a fourth channel (early fusion) helps little, adding scores of two nets (late) more.",
+        "fusion",
         frozenset({"iterations"}),
     ),
     Experiment(
@@ -94,44 +132,6 @@ EXPERIMENTS: tuple[Experiment, ...] = (
         "PAMI 6.2",
         "Batch size k and momentum p act alike if p^(1/k) is equal: 0.9 with 20 examples is about 0.995 with one.",
         "momentum_window",
-    ),
-    Experiment(
-        "composition",
-        "3",
-        "Layers compose to one filter with kernel k' + (k - 1)s' and stride ss'; AlexNet's field is 355 pixels.",
-        "composition",
-    ),
-    Experiment(
-        "receptive-fields",
-        "3",
-        "The pixels with a gradient are exactly the predicted receptive field, or a subset in the net as it is.",
-        "receptive_fields",
-        frozenset({"model"}),
-    ),
-    Experiment(
-        "shift",
-        "3",
-        "A net of filters is a filter: shifted by the stride, a picture gives the same output, shifted by one.",
-        "shift",
-    ),
-    Experiment(
-        "loss-sum",
-        "3",
-        "If the loss is a sum over positions, a step on the whole picture is a step on all patches, at less cost.",
-        "loss_sum",
-    ),
-    Experiment(
-        "dense-classifiers",
-        "3.1",
-        "A convolutional classifier gives a 10x10 grid of outputs over 5 times faster than patch by patch.",
-        "dense_classifiers",
-    ),
-    Experiment(
-        "upsampling",
-        "3.3",
-        "Upsampling is backwards strided convolution; it starts as bilinear interpolation, and may be learned.",
-        "upsampling",
-        frozenset({"data", "iterations"}),
     ),
     Experiment(
         "upper-bounds",
