@@ -14,7 +14,6 @@ from pathlib import Path
 
 import numpy as np
 
-import fcnlite
 from fcnlite import data, models, surgery
 from fcnlite.analysis.dense import rarefy, shift_and_stitch
 from fcnlite.analysis.dense.part import DensePart
@@ -28,7 +27,7 @@ from fcnlite.errors import SpecError
 from fcnlite.loading import load
 from fcnlite.net import Net
 
-_SHIPPED = Path(fcnlite.__file__).parents[1] / "weights" / "shapes-fcn8s.h5"
+_SHIPPED = Path(__file__).parents[3] / "weights" / "shapes-fcn8s.h5"
 _MOST_SHIFTS = 256
 """With more shifts, the time of one is measured and multiplied."""
 _SHOWN = 8
