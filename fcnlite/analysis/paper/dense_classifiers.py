@@ -215,7 +215,7 @@ def fill_page(settings: Settings, page: Page, width: float) -> None:
         "they share nothing between patches, and a batch reads their weights once, as the grid does. One by one, each "
         "patch reads all weights again, which may be "
         "why the paper's factor rises from 5 to 25. The factors of times here exceed those of MACs: the blobs of a "
-        "large batch do not fit the caches."
+        "large batch may not fit the caches."
     )
     page.heading("The other classifiers")
     page.table(
