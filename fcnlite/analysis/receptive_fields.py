@@ -218,7 +218,7 @@ def measured(net: Net, blob: str, position: tuple[int, int], picture: Array) -> 
     seed = np.zeros_like(out)
     seed[:, :, position[0], position[1]] = 1
     net.backward({blob: seed}, wrt=[origin])
-    found: Array = np.abs(net.grads[origin]).sum(axis=(0, 1))
+    found: Array = np.abs(net.grads[origin]).sum(axis=(0, 1), dtype=np.float64)
     return found
 
 

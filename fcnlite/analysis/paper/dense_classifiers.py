@@ -155,7 +155,11 @@ def fill_page(settings: Settings, page: Page, width: float) -> None:
         net = models.build(paper.fcn, width=width, seed=settings.seed)
         taken = 1e3 * seconds(lambda net=net: net.forward(data=picture, outputs=["score"]))  # type: ignore[misc]
         del net
-        note = "the classifier, with its last average; the FCN leaves it out" if field != paper.field else "the same"
+        note = (
+            "907 is the classifier's, with its last average; the FCN leaves it out"
+            if field != paper.field
+            else "the same"
+        )
         page.compare(f"{paper.name}: parameters", f"{paper.parameters}M", millions)
         page.compare(f"{paper.name}: receptive field", paper.field, field, note)
         page.compare(f"{paper.name}: stride", 32, found.rows.stride, "the same")
@@ -209,7 +213,9 @@ def fill_page(settings: Settings, page: Page, width: float) -> None:
         "The factor grows with the picture and levels off: each further output adds 32×32 new pixels at once, and a "
         f"whole patch of {own}×{own} otherwise, (227 / 32)² = 50 times as many. Fully connected layers bound the gain: "
         "they share nothing between patches, and a batch reads their weights once, as the grid does. One by one, each "
-        "patch reads all weights again, which is why the paper's factor rises from 5 to 25."
+        "patch reads all weights again, which may be "
+        "why the paper's factor rises from 5 to 25. The factors of times here exceed those of MACs: the blobs of a "
+        "large batch may not fit the caches."
     )
     page.heading("The other classifiers")
     page.table(

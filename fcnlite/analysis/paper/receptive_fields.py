@@ -11,11 +11,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from fcnlite import data, loading, models
+from fcnlite import data, loading, models, surgery
 from fcnlite.analysis.paper.experiment import Settings
 from fcnlite.analysis.paper.page import Page
 from fcnlite.analysis.receptive_fields import blob_shape, bounds, measured, measured_filter, place, predicted
 from fcnlite.arrays import Array, Shape
+from fcnlite.description.fillers import Filler
 from fcnlite.errors import ShapeError, SpecError
 from fcnlite.net import Net
 
@@ -98,6 +99,13 @@ def scene(size: int, channels: int, seed: int) -> tuple[Array, Array]:
     return pixels, np.ascontiguousarray(blob[:, :channels])
 
 
+def fill_scores(net: Net) -> Net:
+    """`net` with random scores by msra in place of the FCNs' zeros, which pass no gradient."""
+    names = [layer.spec.name for layer in net.layers if layer.spec.name.startswith("score")]
+    surgery.fill(net, [name for name in names if net.layer(name).type == "Convolution"], Filler("msra"))
+    return net
+
+
 def _corner_and_middle(shape: Shape) -> tuple[tuple[int, int], ...]:
     return (0, 0), (shape[2] // 2, shape[3] // 2)
 
@@ -165,9 +173,12 @@ def run(settings: Settings, page: Page) -> None:
 
 def _cases(settings: Settings) -> list[tuple[str, str, Net, int]]:
     if settings.model is None:
-        return [(name, blob, models.build(name, width=_WIDTH, seed=settings.seed), size) for name, blob, size in CASES]
+        return [
+            (name, blob, fill_scores(models.build(name, width=_WIDTH, seed=settings.seed)), size)
+            for name, blob, size in CASES
+        ]
     net = (
-        models.build(settings.model, seed=settings.seed)
+        fill_scores(models.build(settings.model, seed=settings.seed))
         if settings.model in models.names()
         else loading.load(settings.model, seed=settings.seed)
     )

@@ -10,10 +10,9 @@ import numpy as np
 from fcnlite import models, surgery
 from fcnlite.analysis.paper.experiment import Settings
 from fcnlite.analysis.paper.page import Page
-from fcnlite.analysis.paper.receptive_fields import scene
+from fcnlite.analysis.paper.receptive_fields import fill_scores, scene
 from fcnlite.analysis.translation import Shift, shift, vector_change
 from fcnlite.arrays import Array
-from fcnlite.description.fillers import Filler
 from fcnlite.net import Net
 
 _WIDTH = 1 / 16
@@ -29,10 +28,7 @@ def convolutional(name: str, width: float, seed: int) -> Net:
 
 def upsampling(seed: int) -> Net:
     """lite-fcn8s with scores that are not zero."""
-    net = models.build("lite-fcn8s", width=_WIDTH, classes=3, seed=seed)
-    scores = [layer.spec.name for layer in net.layers if layer.spec.name.startswith("score_")]
-    surgery.fill(net, [name for name in scores if net.layer(name).type == "Convolution"], Filler("msra"))
-    return net
+    return fill_scores(models.build("lite-fcn8s", width=_WIDTH, classes=3, seed=seed))
 
 
 def run(settings: Settings, page: Page) -> None:

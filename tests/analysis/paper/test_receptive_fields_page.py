@@ -20,6 +20,12 @@ def test_predicted_fields_are_measured(monkeypatch: pytest.MonkeyPatch) -> None:
     assert [part.pixels.shape for part in page.parts if isinstance(part, Picture)] == [(40, 80, 3), (140, 280, 3)]
 
 
+def test_scores_that_are_zero_are_filled() -> None:
+    net = receptive_fields.fill_scores(models.build("lite-fcn8s", width=1 / 64))
+    _, picture = receptive_fields.scene(96, 3, 0)
+    assert receptive_fields.field(net, "score", (50, 50), picture).share > 0.1
+
+
 def test_a_model_can_be_given(tmp_path: Path) -> None:
     models.build("lite-fcn8s", width=1 / 64).save(tmp_path / "net.h5")
     page = named("receptive-fields").run(Settings(model=str(tmp_path / "net.h5")))
