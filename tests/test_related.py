@@ -161,3 +161,22 @@ def test_membranes_are_found_and_whole_pictures_are_faster(tmp_path: Path, capsy
     ratio = re.search(r"patches take ([\d.]+) times", capsys.readouterr().out)
     assert ratio is not None
     assert float(ratio[1]) > 5
+
+
+def test_every_round_uses_the_same_parameters_and_reads_the_scores_before() -> None:
+    recurrent = script("recurrent")
+    net = recurrent.build(2)
+    assert len(net.learnable()) == 8  # weights and biases of four convolutions, however many the rounds
+    rng = np.random.default_rng(0)
+    x = rng.random((1, 3, 32, 48)).astype(np.float32)
+    tested = net.share("TEST")
+    scores = tested.forward(data=x, score0=np.zeros((1, 6, 8, 12)), outputs=["score1", "score2"])
+    again = tested.forward(data=x, score0=scores["score1"], outputs=["score1"])
+    np.testing.assert_allclose(again["score1"], scores["score2"], rtol=1e-4, atol=1e-5)
+    assert abs(scores["score2"] - scores["score1"]).max() > 1e-3
+
+
+@pytest.mark.slow
+def test_the_second_round_is_better_than_the_first(tmp_path: Path) -> None:
+    figures = script("recurrent").main(["--out", str(tmp_path)])
+    assert figures[1] > figures[0] + 0.01
