@@ -9,7 +9,7 @@ from types import ModuleType
 
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import Image, ImageDraw
 
 import fcnlite
 from fcnlite import data, models, surgery
@@ -161,3 +161,43 @@ def test_membranes_are_found_and_whole_pictures_are_faster(tmp_path: Path, capsy
     ratio = re.search(r"patches take ([\d.]+) times", capsys.readouterr().out)
     assert ratio is not None
     assert float(ratio[1]) > 5
+
+
+def test_every_round_uses_the_same_parameters_and_reads_the_scores_before() -> None:
+    recurrent = script("recurrent")
+    net = recurrent.build(2)
+    assert len(net.learnable()) == 8  # weights and biases of four convolutions, however many the rounds
+    rng = np.random.default_rng(0)
+    x = rng.random((1, 3, 32, 48)).astype(np.float32)
+    tested = net.share("TEST")
+    scores = tested.forward(data=x, score0=np.zeros((1, 6, 8, 12)), outputs=["score1", "score2"])
+    again = tested.forward(data=x, score0=scores["score1"], outputs=["score1"])
+    np.testing.assert_allclose(again["score1"], scores["score2"], rtol=1e-4, atol=1e-5)
+    assert abs(scores["score2"] - scores["score1"]).max() > 1e-3
+
+
+@pytest.mark.slow
+def test_the_second_round_is_better_than_the_first(tmp_path: Path) -> None:
+    figures = script("recurrent").main(["--out", str(tmp_path)])
+    assert figures[1] > figures[0] + 0.01
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_the_corners_of_a_block_surround_its_ink(seed: int) -> None:
+    wolf_platt = script("wolf_platt")
+    ink, corners = wolf_platt.envelope(96, 128, np.random.default_rng(seed))
+    inside = Image.new("1", (128, 96))
+    ImageDraw.Draw(inside).polygon([tuple(each) for each in corners.tolist()], fill=1)
+    held = np.asarray(inside)
+    assert ink[0][held].mean() > ink[0][~held].mean() + 0.1
+    wanted = wolf_platt.maps(corners, 96, 128)
+    assert wanted.shape == (4, 48, 64)
+    rows, columns = np.divmod(wanted.reshape(4, -1).argmax(1), 64)
+    assert np.hypot(*(2 * np.stack([columns, rows], 1) + 0.5 - corners).T).max() < 2
+
+
+@pytest.mark.slow
+def test_corners_are_found(tmp_path: Path) -> None:
+    median, share = script("wolf_platt").main(["--out", str(tmp_path)])
+    assert median < 3
+    assert share > 0.7
