@@ -14,7 +14,6 @@ from pathlib import Path
 
 import numpy as np
 
-import fcnlite
 from fcnlite import data, models, surgery
 from fcnlite.analysis.dense import rarefy, shift_and_stitch
 from fcnlite.analysis.dense.part import DensePart
@@ -28,7 +27,7 @@ from fcnlite.errors import SpecError
 from fcnlite.loading import load
 from fcnlite.net import Net
 
-_SHIPPED = Path(fcnlite.__file__).parents[1] / "weights" / "shapes-fcn8s.h5"
+_SHIPPED = Path(__file__).parents[3] / "weights" / "shapes-fcn8s.h5"
 _MOST_SHIFTS = 256
 """With more shifts, the time of one is measured and multiplied."""
 _SHOWN = 8
@@ -84,7 +83,7 @@ def upsampling(channels: int, factor: int) -> Net:
 def interpolated(scores: Array, part: DensePart, height: int, width: int) -> Array:
     """Scores N×C×h×w, each at the centre of its receptive field, interpolated bilinearly at every pixel."""
     for axis, size in enumerate((height, width)):
-        read, stride = part.reads[-1], part.stride[axis]
+        read, stride = part.read, part.stride[axis]
         centre = read.first[axis] + (part.field[axis] - 1) / 2
         here = np.clip((np.arange(size) - centre) / stride, 0, scores.shape[2 + axis] - 1)
         weights = np.maximum(0, 1 - np.abs(here[:, None] - np.arange(scores.shape[2 + axis])))
