@@ -115,13 +115,11 @@ class DensePart:
         return self.strides[self.output]
 
     @cached_property
-    def reads(self) -> tuple[Read, ...]:
-        """What an output pixel reads of every version of every blob; the input comes last."""
+    def read(self) -> Read:
+        """What an output pixel reads of the input. Pads only widen it, so inner blobs are read no further out."""
         wanted = {self.output: Read((0, 0), (0, 0))}
-        found = []
         for layer, stride in zip(reversed(self.layers), reversed(self.below), strict=True):
             tops = [wanted.pop(name) for name in layer.spec.top if name in wanted]
-            found += tops
             first, last = [], []
             for axis, window in enumerate(windows_of(layer)):
                 start = -window.pad * stride[axis]
@@ -130,12 +128,12 @@ class DensePart:
             read = Read((first[0], first[1]), (last[0], last[1]))
             for name in layer.spec.bottom:
                 wanted[name] = _union(wanted.get(name, read), read)
-        return (*found, wanted[self.input])
+        return wanted[self.input]
 
     @property
     def field(self) -> Pair:
         """The size of the receptive field in the input."""
-        read = self.reads[-1]
+        read = self.read
         return read.last[0] - read.first[0] + 1, read.last[1] - read.first[1] + 1
 
     def before(self, axis: int) -> int:
@@ -199,9 +197,9 @@ def unpadded(net: Net, height: int, width: int, output: str | None = None) -> Re
     part = DensePart.of(net, output)
     pictures, rarefied = [], []
     for axis, size in enumerate((height, width)):
-        inside = part.reads[-1]
-        # Every read of an inner blob must stay inside that blob. It begins at pixel 0, as all dense blobs do.
-        first = max(-read.first[axis] for read in part.reads)
+        inside = part.read
+        # A field inside the picture needs no inner padding: all that it reads of inner blobs exists.
+        first = -inside.first[axis]
         stop = size - inside.last[axis]
         if first >= stop:
             raise ShapeError(

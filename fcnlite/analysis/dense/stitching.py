@@ -33,9 +33,9 @@ def shift_and_stitch(net: Net, x: npt.ArrayLike, *, output: str | None = None) -
     # Along each axis, output number `skipped` of the shift r is the first without padding; its field begins at pixel r.
     skipped, lengths, margins, counts = [], [], [], []
     for axis, size in enumerate(sizes):
-        stride, read = part.stride[axis], part.reads[-1]
+        stride, read = part.stride[axis], part.read
         counts.append(-(-size // stride))
-        skipped.append(-(-max(-each.first[axis] for each in part.reads) // stride))
+        skipped.append(-(read.first[axis] // stride))
         front = stride * skipped[-1] + read.first[axis] + part.before(axis)
         lengths.append(stride * (skipped[-1] + counts[-1] - 1) + read.last[axis] + 1)
         margins.append((front, max(0, lengths[-1] + stride - 1 - front - size)))

@@ -83,7 +83,7 @@ def upsampling(channels: int, factor: int) -> Net:
 def interpolated(scores: Array, part: DensePart, height: int, width: int) -> Array:
     """Scores N×C×h×w, each at the centre of its receptive field, interpolated bilinearly at every pixel."""
     for axis, size in enumerate((height, width)):
-        read, stride = part.reads[-1], part.stride[axis]
+        read, stride = part.read, part.stride[axis]
         centre = read.first[axis] + (part.field[axis] - 1) / 2
         here = np.clip((np.arange(size) - centre) / stride, 0, scores.shape[2 + axis] - 1)
         weights = np.maximum(0, 1 - np.abs(here[:, None] - np.arange(scores.shape[2 + axis])))
