@@ -97,6 +97,6 @@ def run(settings: Settings, page: Page) -> None:
     page.table(("way", *METRICS), rows)
     page.text(
         f"Data: {train_set.name}, {len(train_set)} pictures; {iterations} iterations on single pictures from the same "
-        "weights. A gain of one run within a point or two of mean IU is not noticeable: another seed changes as much. "
+        "weights. Each row is one run, and how much another seed changes it was not measured. "
         "Weights on rare classes trade pixel accuracy for mean accuracy, which the table shows."
     )
