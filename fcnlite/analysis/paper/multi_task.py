@@ -80,7 +80,8 @@ def run(settings: Settings, page: Page) -> None:
     page.text(
         f"Data: {len(training)} generated pictures for training and {len(test)} for the test; a small net, "
         f"{iterations} iterations from scratch. The paper's figures are of SIFT Flow, so only the differences can be "
-        "compared. One training of each net: another seed changes the figures by a few points."
+        "compared. Each net is trained once, so the page does not tell how much of a difference is due to the seed; "
+        "try others with --seed."
     )
     page.table(("net", "task", "pixel accuracy", "mean accuracy", "mean IU", "parameters"), rows)
 

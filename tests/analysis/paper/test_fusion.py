@@ -49,7 +49,9 @@ def test_a_short_run_fills_the_page(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.slow
-def test_depth_helps() -> None:
+def test_late_fusion_is_above_early_fusion_and_the_page_says_that_depth_does_not_help() -> None:
     page = named("fusion").run(Settings())
-    color, early, _, late = (float(each.ours) for each in page.comparisons)
-    assert max(early, late) > color
+    color, early, depth, late = (float(each.ours) for each in page.comparisons)
+    assert late > early and color > depth
+    said = any("depth does not help here" in part for part in page.parts if isinstance(part, str))
+    assert said == (color >= max(early, late))
