@@ -35,6 +35,7 @@ def test_the_grid_has_the_values_of_the_patches() -> None:
     assert patches_of(picture, 4, 28, 4).shape == (16, 1, 28, 28)
 
 
+@pytest.mark.slow
 def test_the_page_has_a_row_for_each_net(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(dense_classifiers, "SIZES", (227, 259, 611))
     page = Page("dense-classifiers", "3.1", "")

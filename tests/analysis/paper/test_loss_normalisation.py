@@ -37,6 +37,7 @@ def test_void_pixels_do_not_count() -> None:
     assert normalised_rate(1e-10, 500 * 500) == pytest.approx(2.5e-5)
 
 
+@pytest.mark.slow
 def test_the_page_has_both_losses_at_each_rate() -> None:
     page = named("loss-normalisation").run(Settings(train_set=SHAPES, iterations=2))
     assert [each.paper for each in page.comparisons] == ["1e-10", ""]

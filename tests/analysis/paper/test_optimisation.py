@@ -39,6 +39,7 @@ def test_accumulated_gradients_are_those_of_a_batch() -> None:
         assert moved > 0 and np.abs(a[name][0] - b[name][0]).max() < 1e-2 * moved
 
 
+@pytest.mark.slow
 def test_the_page_has_each_mode_at_each_rate() -> None:
     page = named("optimisation").run(Settings(train_set=SHAPES, val_set=SHAPES, iterations=20))
     assert [each.paper for each in page.comparisons][:3] == ["reported 51.9", "reported 60.7", "reported 63.6"]
