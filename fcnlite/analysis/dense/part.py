@@ -93,7 +93,7 @@ class DensePart:
 
     @cached_property
     def below(self) -> tuple[Pair, ...]:
-        """The stride of each layer's bottoms. Raises `SpecError` for layers that are no moving filter."""
+        """The stride of each layer's bottoms. Raises `SpecError` for layers that are not moving filters."""
         known: dict[str, Pair] = {self.input: (1, 1)}
         found = []
         for layer in self.layers:
