@@ -6,6 +6,7 @@ Frozen: every layer below the scores has a learning rate of zero, so the net is 
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 from fcnlite import data, models
 from fcnlite.analysis.paper.experiment import Settings
@@ -30,7 +31,7 @@ FINE_TUNED, FROZEN, SCRATCH, NORMALISED = "fine-tuned", "frozen trunk", "from sc
 PAPER = {FINE_TUNED: "59.4, reported 63.6", FROZEN: "45.4, reported 46.6", SCRATCH: "infeasible", NORMALISED: None}
 """Mean IU in percent of FCN-32s on VOC 2011 (CVPR, table 2), and in PAMI's table 3."""
 _ITERATIONS = 500
-_SIZE, _MEASURED = 224, 40
+_SIZE, _MEASURED = 192, 40
 """The height and width of the generated pictures, and the number of them that measure a net."""
 
 
@@ -56,6 +57,7 @@ def run(settings: Settings, page: Page) -> None:
     val_set = settings.val_set or data.open("shapes", split="test", size=_SIZE, count=_MEASURED)
     classes = len(train_set.classes)
     ways: dict[str, tuple[NetSpec, str | Weights | None]]
+    options: dict[str, Any]
     if settings.init is None:
         spec, start = small_net(classes, 32), shipped_trunk()
         scratch = plain_skips(lite_fcn("lite-fcn32s", classes, WIDTH, "VALID", stride=32))
@@ -93,3 +95,16 @@ def run(settings: Settings, page: Page) -> None:
     )
     page.table(("way", "last loss", *METRICS), rows)
     page.picture("losses", loss_chart(curves, by=("iterations",)), "The loss by iteration.")
+    page.text(
+        f"Data: {train_set.name}, {len(train_set)} pictures to learn from, {len(val_set)} of the split {val_set.split} to "
+        f"measure; net: {spec.name}; {iterations} iterations of one picture, rate {rate}, momentum {momentum} for each "
+        "way. The paper's figures are of FCN-32s on VOC 2011."
+    )
+    if settings.init is None:
+        page.text(
+            "The trunk is that of the shipped classifier, which learned from whole pictures of one shape (the "
+            "experiment pre-training) and never saw a label of a pixel. Its BatchNorm layers keep the statistics of that "
+            "training, so that the net is one without normalisation, like VGG-16. From scratch, the same net without "
+            "BatchNorm starts from random numbers, as VGG-16 would; a second one has BatchNorm with the statistics of "
+            "each picture, which the papers did not have. The rate was chosen on the split val, for fine-tuning."
+        )

@@ -14,6 +14,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
+from typing import Any
 
 import numpy as np
 
@@ -42,6 +43,7 @@ from fcnlite.net import Net
 from fcnlite.segmentation.metrics import Metrics
 from fcnlite.segmentation.plots.label_maps import label_image
 from fcnlite.segmentation.segmenter import Segmenter
+from fcnlite.solver import SGD, AdamW, Solver
 from fcnlite.surgery import Weights
 
 PAPER: Mapping[str, str] = {
@@ -56,7 +58,7 @@ PAPER: Mapping[str, str] = {
 """Mean IU in percent on the validation pictures of VOC 2011 (CVPR, table 2), and in PAMI's table 3."""
 ALONE = ("pool5", "pool4", "pool3")
 _STRIDES = {"pool5": 32, "pool4": 16, "pool3": 8}
-_SIZE, _MEASURED = 224, 40
+_SIZE, _MEASURED = 192, 40
 """The height and width of the generated pictures, and the number of them that measure a net."""
 _SHOWN = 4
 """The pictures of the figure."""
@@ -82,9 +84,11 @@ class Family:
     """The stages of the staged nets by name."""
     rates: Mapping[int, float]
     """The learning rate by stride; at once and alone have that of 32."""
+    batch_size: int
     iterations: int
     """The iterations of a share of 1."""
-    options: Mapping[str, float | str]
+    rule: Callable[..., Solver]
+    options: Mapping[str, Any]
     """Further options of the solver."""
 
     def iterations_of(self, stage: Stage) -> int:
@@ -111,8 +115,8 @@ def small(dataset: Dataset) -> Family:
         "FCN-16s": (Stage(32, 0.5), Stage(16, 0.5)),
         "FCN-8s": (Stage(32, 0.5), Stage(16, 0.25), Stage(8, 0.25)),
     }
-    rates = {32: 0.005, 16: 0.005, 8: 0.005}
-    return Family(describe, start, stages, rates, 800, {"momentum": 0.9, "lr_policy": "poly", "power": 1.0})
+    rates = {32: 0.001, 16: 0.001, 8: 0.001}
+    return Family(describe, start, stages, rates, 4, 240, AdamW, {"lr_policy": "poly", "power": 1.0})
 
 
 def reference(init: str) -> Family:
@@ -128,7 +132,7 @@ def reference(init: str) -> Family:
         "FCN-8s": (Stage(32, each), Stage(16, each), Stage(8, each)),
     }
     rates = {32: 1e-10, 16: 1e-12, 8: 1e-14}
-    return Family(describe, init, stages, rates, 300_000, {"momentum": 0.99, "weight_decay": 0.0005})
+    return Family(describe, init, stages, rates, 1, 300_000, SGD, {"momentum": 0.99, "weight_decay": 0.0005})
 
 
 def scaled(spec: NetSpec, factors: Mapping[str, float]) -> NetSpec:
@@ -206,7 +210,9 @@ class Trainings:
             net,
             self.dataset,
             iterations,
+            batch_size=self.family.batch_size,
             seed=self.seed + place,
+            rule=self.family.rule,
             base_lr=self.family.rates[stage.stride],
             max_iter=iterations,
             **self.family.options,
@@ -248,7 +254,7 @@ def _picture(dataset: Dataset, index: int) -> Array:
 
 
 def run(settings: Settings, page: Page) -> None:
-    """Fill the page with the metrics and label maps of the nets, by default small ones on shapes of 224×224 pixels."""
+    """Fill the page with the metrics and label maps of the nets, by default small ones on shapes of 192×192 pixels."""
     train_set = settings.train_set or data.open("shapes", split="train", size=_SIZE, count=1000)
     val_set = settings.val_set or data.open("shapes", split="test", size=_SIZE, count=_MEASURED)
     family = small(train_set) if settings.init is None else reference(settings.init)
@@ -281,7 +287,7 @@ def run(settings: Settings, page: Page) -> None:
     page.text(
         f"Data: {train_set.name}, {len(train_set)} pictures to learn from, {len(val_set)} of the split {val_set.split} "
         f"to measure. Stages of FCN-32s, FCN-16s and FCN-8s in turn: {budget}; the other nets have "
-        f"{family.iterations} iterations of one picture. Alone, the net ends at the pooled map and its scores."
+        f"{family.iterations}, all of {family.batch_size} pictures. Alone, the net ends at the pooled map and its scores."
     )
     labels = (np.asarray(val_set[i].label) for i in range(len(val_set)))
     bound = bounds(labels, len(val_set.classes))[FACTORS.index(32)]

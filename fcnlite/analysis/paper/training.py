@@ -30,7 +30,7 @@ from fcnlite.net import Net
 from fcnlite.segmentation.compatibility import prepare as prepare_net
 from fcnlite.segmentation.evaluation import confusion
 from fcnlite.segmentation.metrics import Metrics
-from fcnlite.solver import SGD
+from fcnlite.solver import SGD, Solver
 from fcnlite.surgery import Weights
 
 CLASSIFIER = Path(__file__).parents[3] / "weights" / "shapes-classifier.h5"
@@ -149,16 +149,17 @@ def train(
     batch_size: int = 1,
     augment: Augment | None = None,
     seed: int = 0,
+    rule: Callable[..., Solver] = SGD,
     label: Callable[[Array, np.random.Generator], Array] | None = None,
     **options: Any,
 ) -> Training:
-    """Train `net` with SGD; `options` are the solver's, such as `base_lr`, `momentum` and `iter_size`.
+    """Train `net` with `rule`; `options` are the solver's, such as `base_lr`, `momentum` and `iter_size`.
 
     The sequence of pictures is a function of `seed` alone, whatever the batch size: an iteration takes the next
     `batch_size` · `iter_size` pictures. `label` changes each label array, with random numbers that are a function of
     (seed, pass). A loss that is not finite ends the training.
     """
-    solver = SGD(net, **options)
+    solver = rule(net, **options)
     passes = solver.options.iter_size
     loader = Loader(
         dataset,
