@@ -17,7 +17,7 @@ EXPERIMENTS: tuple[Experiment, ...] = (
         "3",
         "The pixels with a gradient are exactly the predicted receptive field, or a subset in the net as it is.",
         "receptive_fields",
-        frozenset({"model"}),
+        frozenset({"model", "blob", "init"}),
     ),
     Experiment(
         "shift",
