@@ -7,6 +7,48 @@ from fcnlite.errors import SpecError, nearest
 
 EXPERIMENTS: tuple[Experiment, ...] = (
     Experiment(
+        "matan",
+        "2",
+        "Matan et al.: LeNet as a convolutional net reads digit strings of any length, decoded by Viterbi's algorithm.",
+        "related.matan",
+        frozenset({"iterations"}),
+    ),
+    Experiment(
+        "wolf-platt",
+        "2",
+        "Wolf and Platt: maps of scores for the four corners find address blocks.",
+        "related.wolf_platt",
+        frozenset({"iterations"}),
+    ),
+    Experiment(
+        "boundaries",
+        "2",
+        "Ning et al. and Ciresan et al. learn from patches; whole pictures give the same gradients in less time.",
+        "related.boundaries",
+        frozenset({"data", "iterations"}),
+    ),
+    Experiment(
+        "recurrent",
+        "2",
+        "Pinheiro and Collobert: a net that is fed its own scores corrects them, with no parameter more.",
+        "related.recurrent",
+        frozenset({"iterations"}),
+    ),
+    Experiment(
+        "overfeat",
+        "2",
+        "Sermanet et al. (OverFeat): a classifier of patches, made fully convolutional, detects by a sliding window.",
+        "related.overfeat",
+        frozenset({"iterations"}),
+    ),
+    Experiment(
+        "restoration",
+        "2",
+        "Eigen et al.: a small fully convolutional net restores rainy pictures, by Euclidean loss.",
+        "related.restoration",
+        frozenset({"iterations"}),
+    ),
+    Experiment(
         "composition",
         "3",
         "Layers compose to one filter with kernel k' + (k - 1)s' and stride ss'; AlexNet's field is 355 pixels.",
