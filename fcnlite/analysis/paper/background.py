@@ -20,14 +20,13 @@ from fcnlite import data, models
 from fcnlite.analysis.paper.budget import budget, with_spread
 from fcnlite.analysis.paper.derived import check_background, held
 from fcnlite.analysis.paper.experiment import Settings
-from fcnlite.analysis.paper.figures import colored, predicted, sheet
+from fcnlite.analysis.paper.figures import predictions, sheet, shown, truths
 from fcnlite.analysis.paper.page import Page
 from fcnlite.analysis.paper.training import METRICS, begin, evaluate, percentages, shipped_trunk
 from fcnlite.arrays import Array
 from fcnlite.data import VOID
 from fcnlite.description.spec import LayerSpec, NetSpec
 from fcnlite.models.builder import FIXED
-from fcnlite.segmentation.segmenter import Segmenter
 
 SOFTMAX, CONTROL, NULL = "softmax", "sigmoid, background scored", "sigmoid, null background"
 _SIZE = 64
@@ -36,7 +35,6 @@ _PICTURES = (1000, 100)
 _ITERATIONS = 250
 _SEEDS = 3
 _RATES = {SOFTMAX: 0.05, CONTROL: 0.05, NULL: 0.05}
-_SHOWN = 3
 
 
 def targets(label: Array, classes: int, null: bool) -> Array:
@@ -115,7 +113,8 @@ def run(settings: Settings, page: Page) -> None:
     model, width = ("lite-fcn8s", 1 / 8) if settings.init is None else ("voc-fcn32s", 1.0)
     start = settings.init or shipped_trunk()
     plan = budget(settings, iterations=_ITERATIONS, rate=_RATES[SOFTMAX], seeds=_SEEDS)
-    rows, shown, parameters = [], {}, {}
+    rows, parameters = [], {}
+    columns = [[sample.image for sample in shown(test_set)]]
     means: dict[str, list[float]] = {}
     for way in (SOFTMAX, CONTROL, NULL):
         found = []
@@ -125,7 +124,7 @@ def run(settings: Settings, page: Page) -> None:
             options = {} if settings.init else {"base_lr": _RATES[way]}
             plan.train(net, train_set, seed, label=label, **options)
             found.append(evaluate(net, test_set))
-        shown[way] = net
+        columns += predictions(net, test_set).values()
         means[way] = [100 * each.mean_iu for each in found]
         parameters[way] = sum(parameter.data.size for _, parameter in net.learnable())
         rows += [(way, seed, *percentages(each)) for seed, each in zip(plan.seeds, found, strict=True)]
@@ -138,19 +137,8 @@ def run(settings: Settings, page: Page) -> None:
         f"{100 * (1 - parameters[NULL] / parameters[SOFTMAX]):.2f} %",
     )
     page.table(("way", "seed", *METRICS), rows)
-    segmenters = [Segmenter(net.share("TEST")) for net in shown.values()]
-    samples = [test_set[i] for i in range(min(_SHOWN, len(test_set)))]
     page.picture(
         "predictions",
-        sheet(
-            [
-                [
-                    sample.image,
-                    *(predicted(segmenter, sample, test_set) for segmenter in segmenters),
-                    colored(sample.label, test_set.colors),
-                ]
-                for sample in samples
-            ]
-        ),
+        sheet([*columns, truths(test_set)]),
         "Picture; softmax; sigmoids with background; sigmoids with a null background; truth.",
     )

@@ -8,14 +8,14 @@ reference feeds it so to early fusion; for the other nets here it is scaled to t
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from fcnlite import models, surgery
 from fcnlite.analysis.paper.budget import budget, with_spread
 from fcnlite.analysis.paper.derived import Derived
 from fcnlite.analysis.paper.experiment import Settings
-from fcnlite.analysis.paper.figures import colored, depth_picture, predicted, sheet
+from fcnlite.analysis.paper.figures import depth_picture, predictions, sheet, shown, truths
 from fcnlite.analysis.paper.page import Page
 from fcnlite.analysis.paper.rgbd import rgbd_shapes
 from fcnlite.analysis.paper.training import METRICS, begin, evaluate, percentages, shipped_trunk
@@ -27,8 +27,6 @@ from fcnlite.errors import DataError
 from fcnlite.loading import read_weights
 from fcnlite.models import fcn, lite, vgg
 from fcnlite.models.builder import Builder
-from fcnlite.net import Net
-from fcnlite.segmentation.segmenter import Segmenter
 from fcnlite.surgery import Weights
 
 DEPTH_SCALE = 200.0
@@ -40,7 +38,6 @@ _PICTURES = (1000, 100)
 _ITERATIONS = 250
 _RATE = 0.05
 _SEEDS = 2
-_SHOWN = 3
 
 
 @dataclass(frozen=True)
@@ -152,7 +149,11 @@ def run(settings: Settings, page: Page) -> None:
     classes = len(train_set.classes)
     trunk = shipped_trunk() if settings.init is None else read_weights(settings.init)
     plan = budget(settings, iterations=_ITERATIONS, rate=_RATE, seeds=_SEEDS)
-    rows, means, nets = [], {}, {}
+    rows, means = [], {}
+    columns = [
+        [image if image.ndim == 3 else depth_picture(image) for image in images]
+        for images in zip(*(sample.images.values() for sample in shown(test_set)), strict=True)
+    ]
     for way in compared:
         spec = small(way, classes) if settings.init is None else reference(way, classes)
         learned, tested = view(train_set, way), view(test_set, way)
@@ -162,21 +163,10 @@ def run(settings: Settings, page: Page) -> None:
             plan.train(net, learned, seed)
             found.append(evaluate(net, tested))
             rows.append((way.name, seed, *percentages(found[-1]), *(f"{100 * x:.0f}" for x in found[-1].iu)))
-        nets[way] = net
+        columns += predictions(net, tested).values()
         means[way.name] = [100 * each.mean_iu for each in found]
         page.compare(f"mean IU, {way.name}", way.paper, with_spread(means[way.name]))
     page.text(plan.words())
     page.table(("net", "seed", *METRICS, *test_set.classes), rows)
-    page.picture("predictions", _figure(test_set, nets), "Colour; depth; ")
-
-
-def _figure(test_set: Dataset, nets: Mapping[Way, Net]) -> Array:
-    """For some test pictures: the pictures, the label map of each net, and the truth."""
-    rows = []
-    for index in range(min(_SHOWN, len(test_set))):
-        sample = test_set[index]
-        row = [image if image.ndim == 3 else depth_picture(image) for image in sample.images.values()]
-        for way, net in nets.items():
-            row.append(predicted(Segmenter(net.share("TEST")), view(test_set, way)[index], test_set))
-        rows.append([*row, colored(sample.label, test_set.colors)])
-    return sheet(rows)
+    order = "; ".join((*train_set.pictures, *(way.name for way in compared), "truth"))
+    page.picture("predictions", sheet([*columns, truths(test_set)]), f"{order}. Near is bright.")

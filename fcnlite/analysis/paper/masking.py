@@ -16,16 +16,14 @@ from fcnlite import data, models
 from fcnlite.analysis.paper.budget import Budget, budget, with_spread
 from fcnlite.analysis.paper.derived import Derived, check_background, held
 from fcnlite.analysis.paper.experiment import Settings
-from fcnlite.analysis.paper.figures import colored, predicted, sheet
+from fcnlite.analysis.paper.figures import predictions, sheet, shown, truths
 from fcnlite.analysis.paper.page import Page
 from fcnlite.analysis.paper.training import begin, evaluate, shipped_trunk
 from fcnlite.arrays import Array
 from fcnlite.data import Dataset
 from fcnlite.data.sample import Sample
 from fcnlite.data.transforms import mean_pixel
-from fcnlite.net import Net
 from fcnlite.segmentation.metrics import Metrics
-from fcnlite.segmentation.segmenter import Segmenter
 
 CONTEXT = 0.75
 """The probability that a shape belongs to the class whose hue the background has."""
@@ -35,7 +33,6 @@ _PICTURES = (1000, 100)
 _ITERATIONS = 250
 _RATE = 0.05
 _SEEDS = 2
-_SHOWN = 3
 
 
 class Keep(NamedTuple):
@@ -106,47 +103,33 @@ def run(settings: Settings, page: Page) -> None:
     spec = models.describe(model, classes=len(train_set.classes), width=width)
     start = settings.init or shipped_trunk()
     plan = budget(settings, iterations=_ITERATIONS, rate=_RATE, seeds=_SEEDS)
-    nets: dict[Keep, list[Net]] = {}
+    found: dict[str, list[Metrics]] = {row.name: [] for row in ROWS}
+    columns: dict[str, list[Array]] = {}
     for keep in dict.fromkeys(row.train for row in ROWS):
         pictures = seen(train_set, keep)
         for seed in plan.seeds:
             net = begin(spec, pictures, start, seed)
             plan.train(net, pictures, seed)
-            nets.setdefault(keep, []).append(net)
-    scores: dict[str, list[float]] = {}
+            for row in (each for each in ROWS if each.train == keep):
+                found[row.name].append(evaluate(net, seen(test_set, row.test)))
+                (columns[row.name],) = predictions(net, seen(test_set, row.test)).values()
+    scores = {name: [100 * object_iu(each) for each in metrics] for name, metrics in found.items()}
     rows = []
     for row in ROWS:
-        found = [evaluate(net, seen(test_set, row.test)) for net in nets[row.train]]
-        scores[row.name] = [100 * object_iu(each) for each in found]
         page.compare(f"mean IU of objects, {row.name}", row.paper, with_spread(scores[row.name]))
-        backgrounds = with_spread([100 * each.iu[0] for each in found])
+        backgrounds = with_spread([100 * each.iu[0] for each in found[row.name]])
         rows.append((row.name, *_words(row.train), *_words(row.test), with_spread(scores[row.name]), backgrounds))
     page.text(_setting(settings, train_set, test_set, plan))
     page.table(
         ("row", "train: objects", "background", "test: objects", "background", "IU of objects", "IU of background"),
         rows,
     )
-    page.picture("predictions", _figure(test_set, nets), _CAPTION)
+    inputs = [[sample.image for sample in shown(seen(test_set, row.test))] for row in ROWS]
+    page.picture("inputs", sheet(inputs), f"What the nets see in the test: {', '.join(row.name for row in ROWS)}.")
+    found_there = [*(columns[row.name] for row in ROWS), truths(test_set)]
+    page.picture("predictions", sheet(found_there), "What they find there, in the same order; the truth comes last.")
     page.heading("What it shows")
     page.text(_findings({name: float(np.mean(values)) for name, values in scores.items()}))
-
-
-_CAPTION = (
-    "For each row of the table, from left to right, what its net sees of a test picture and what it finds there; the "
-    "truth comes last."
-)
-
-
-def _figure(test_set: Dataset, nets: dict[Keep, list[Net]]) -> Array:
-    """For some test pictures, the masked picture and the prediction of each row of table 8, and the truth."""
-    lines = []
-    for index in range(min(_SHOWN, len(test_set))):
-        line: list[Array] = []
-        for row in ROWS:
-            sample = seen(test_set, row.test)[index]
-            line += [sample.image, predicted(Segmenter(nets[row.train][0].share("TEST")), sample, test_set)]
-        lines.append([*line, colored(test_set[index].label, test_set.colors)])
-    return sheet(lines)
 
 
 def _words(keep: Keep) -> tuple[str, str]:

@@ -16,7 +16,7 @@ from fcnlite import data, models
 from fcnlite.analysis.paper.budget import budget, with_spread
 from fcnlite.analysis.paper.derived import Derived
 from fcnlite.analysis.paper.experiment import Settings
-from fcnlite.analysis.paper.figures import colored, sheet
+from fcnlite.analysis.paper.figures import predictions, sheet, shown, truths
 from fcnlite.analysis.paper.page import Page
 from fcnlite.analysis.paper.training import METRICS, begin, evaluate_all, percentages, shipped_trunk
 from fcnlite.arrays import Array
@@ -27,9 +27,7 @@ from fcnlite.description.spec import NetSpec
 from fcnlite.errors import DataError
 from fcnlite.models import fcn, lite
 from fcnlite.models.builder import Builder
-from fcnlite.net import Net
 from fcnlite.segmentation.metrics import Metrics
-from fcnlite.segmentation.segmenter import Segmenter
 
 TASKS = {"sem": "semantic", "geo": "geometric"}
 """The label maps, with the names of the tasks."""
@@ -43,7 +41,6 @@ _PICTURES = (1000, 100)
 _ITERATIONS = 200
 _RATE = 0.05
 _SEEDS = 4
-_SHOWN = 3
 
 
 def geometric(label: Array) -> Array:
@@ -108,7 +105,8 @@ def run(settings: Settings, page: Page) -> None:
     plan = budget(settings, iterations=_ITERATIONS, rate=_RATE, seeds=_SEEDS)
     ways = {BOTH: tuple(TASKS), **{f"{name} alone": (task,) for task, name in TASKS.items()}}
     found: dict[tuple[str, str], list[Metrics]] = {}
-    nets: dict[str, Net] = {}
+    sizes: dict[str, int] = {}
+    columns: dict[tuple[str, str], list[Array]] = {}
     rows = []
     for way, tasks in ways.items():
         classes = {task: len(train_set.labels[task].classes) for task in tasks}
@@ -120,7 +118,8 @@ def run(settings: Settings, page: Page) -> None:
             for task, metrics in evaluate_all(net, tested).items():
                 found.setdefault((way, task), []).append(metrics)
                 rows.append((way, TASKS[task], seed, *percentages(metrics)))
-        nets[way] = net
+        sizes[way] = sum(parameter.data.size for _, parameter in net.learnable())
+        columns |= {(way, task): each for task, each in predictions(net, tested).items()}
     accuracy = [100 * each.pixel_accuracy for each in found[BOTH, "geo"]]
     page.compare("semantic mean IU, two heads (SIFT Flow: FCN-16s)", 39.5, with_spread(_iu(found[BOTH, "sem"])))
     page.compare("geometric pixel accuracy, two heads", 94.3, with_spread(accuracy))
@@ -128,12 +127,19 @@ def run(settings: Settings, page: Page) -> None:
         alone = _iu(found[f"{name} alone", task])
         gains = [a - b for a, b in zip(_iu(found[BOTH, task]), alone, strict=True)]
         page.compare(f"{name} mean IU, two heads minus a net of its own", "as good", f"{with_spread(gains)} points")
-    sizes = {way: sum(parameter.data.size for _, parameter in net.learnable()) for way, net in nets.items()}
     share = sizes[BOTH] / sum(size for way, size in sizes.items() if way != BOTH)
     page.compare("parameters of the net with two heads, of those of two nets", None, f"{100 * share:.0f} %")
     page.text(plan.words())
     page.table(("net", "task", "seed", *METRICS), rows)
-    page.picture("predictions", _figure(test_set, nets), "Picture; ")
+    pictures = [[sample.image for sample in shown(test_set)]]
+    for task, name in TASKS.items():
+        pictures += [columns[BOTH, task], columns[f"{name} alone", task], truths(of_task(test_set, task))]
+    page.picture(
+        "predictions",
+        sheet(pictures),
+        "Picture; semantic classes of the net with two heads, of a net of its own, and the truth; the same for the "
+        "geometric classes.",
+    )
 
 
 def check_tasks(dataset: Dataset) -> None:
@@ -147,18 +153,3 @@ def check_tasks(dataset: Dataset) -> None:
 
 def _iu(found: list[Metrics]) -> list[float]:
     return [100 * each.mean_iu for each in found]
-
-
-def _figure(test_set: Dataset, nets: Mapping[str, Net]) -> Array:
-    """For some test pictures and each task: the label maps of both nets and the truth."""
-    segmenters = {way: Segmenter(net.share("TEST")) for way, net in nets.items()}
-    rows = []
-    for index in range(min(_SHOWN, len(test_set))):
-        sample = test_set[index]
-        row = [sample.image]
-        for task, name in TASKS.items():
-            colors = test_set.labels[task].colors
-            maps = [segmenters[way].label_maps(dict(sample.images))[task] for way in (BOTH, f"{name} alone")]
-            row += [colored(each, colors) for each in (*maps, sample.labels[task])]
-        rows.append(row)
-    return sheet(rows)
