@@ -10,6 +10,8 @@ over the picture, so all crop offsets are 0, and any size from 1×1 works.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from fcnlite.description.spec import NetSpec, ParamSpec
 from fcnlite.models import fcn
 from fcnlite.models.builder import FIXED, Builder, channels
@@ -34,32 +36,55 @@ def lite_fcn(
     net = Builder(name)
     data = net.input("data", 1, 3, 224, 224)
     label = net.input("label", 1, 1, 224, 224)
+    features = add_features(net, data, width, stride=stride, top_down=top_down)
+    score = add_scores(net, features, classes, data)
+    fcn.pixel_loss(net, score, label, normalization or "VALID")
+    return net.spec()
+
+
+def add_features(
+    net: Builder, data: str, width: float, *, stride: int = 8, top_down: bool = False, suffix: str = ""
+) -> dict[int, str]:
+    """Add the layers from the blob `data` to the features that are scored: blobs by stage, from coarse to fine.
+
+    Stage 5 is the layer in place of fc6, the others are skips. `suffix` is appended to all names.
+    """
     bottom = data
     for stage, (count, convolutions) in enumerate(STAGES, start=1):
         for i in range(1, convolutions + 1):
-            bottom = _normalized(net, f"{stage}_{i}", bottom, channels(count, width), 3)
-        bottom = net.pool(f"pool{stage}", bottom, 2, 2)
-    bottom = _normalized(net, "6", bottom, channels(1024, width), 5)
-    score = net.score("score_fr", bottom, classes)
-    coarser = _normalized(net, "6_down", bottom, channels(TOP_DOWN[5], width), 1) if top_down else None
-    upsampled = "upscore2"
+            bottom = _normalized(net, f"{stage}_{i}{suffix}", bottom, channels(count, width), 3)
+        bottom = net.pool(f"pool{stage}{suffix}", bottom, 2, 2)
+    bottom = _normalized(net, f"6{suffix}", bottom, channels(1024, width), 5)
+    features = {5: bottom}
+    coarser = _normalized(net, f"6_down{suffix}", bottom, channels(TOP_DOWN[5], width), 1) if top_down else None
     for stage in (each for each in SKIPS if SKIPS[each] >= stride):
-        pool = f"pool{stage}"
+        pool = f"pool{stage}{suffix}"
         if coarser is None:
-            features = _normalized(net, f"{stage}_skip", pool, channels(STAGES[stage - 1][0], width), 3)
-        else:
-            count = channels(TOP_DOWN[stage + 1], width)
-            around = net.crop(f"up{stage}c", _upsample(net, f"up{stage}", coarser, count, 2), pool)
-            both = net.add(f"concat{stage}", "Concat", (pool, around))
-            features = coarser = _normalized(net, f"{stage}_down", both, channels(TOP_DOWN[stage], width), 3)
-        skip = net.score(f"score_{pool}", features, classes)
-        coarse = net.crop(f"{upsampled}c", _upsample(net, upsampled, score, classes, 2), skip)
-        score = net.fuse(f"fuse_{pool}", coarse, skip)
-        upsampled = f"upscore_{pool}"
+            features[stage] = _normalized(net, f"{stage}_skip{suffix}", pool, channels(STAGES[stage - 1][0], width), 3)
+            continue
+        up = _upsample(net, f"up{stage}{suffix}", coarser, channels(TOP_DOWN[stage + 1], width), 2)
+        both = net.add(f"concat{stage}{suffix}", "Concat", (pool, net.crop(f"up{stage}c{suffix}", up, pool)))
+        coarser = _normalized(net, f"{stage}_down{suffix}", both, channels(TOP_DOWN[stage], width), 3)
+        features[stage] = coarser
+    return features
+
+
+def add_scores(net: Builder, features: Mapping[int, str], classes: int, data: str, *, suffix: str = "") -> str:
+    """Add the score of each of the `features`, their sum, and its upsampling to the blob `data`; returns `score`.
+
+    `suffix` is appended to all names.
+    """
+    coarsest, *skips = features
+    score = net.score(f"score_fr{suffix}", features[coarsest], classes)
+    upsampled = "upscore2"
+    for stage in skips:
+        skip = net.score(f"score_pool{stage}{suffix}", features[stage], classes)
+        coarse = net.crop(f"{upsampled}c{suffix}", _upsample(net, f"{upsampled}{suffix}", score, classes, 2), skip)
+        score = net.fuse(f"fuse_pool{stage}{suffix}", coarse, skip)
+        upsampled = f"upscore_pool{stage}"
+    stride = SKIPS[skips[-1]] if skips else 32
     last = f"upscore{stride}" if stride > 2 else upsampled  # upscore2 is the first
-    score = net.crop("score", _upsample(net, last, score, classes, stride), data)
-    fcn.pixel_loss(net, score, label, normalization or "VALID")
-    return net.spec()
+    return net.crop(f"score{suffix}", _upsample(net, f"{last}{suffix}", score, classes, stride), data)
 
 
 def _normalized(net: Builder, name: str, bottom: str, num_output: int, kernel_size: int) -> str:
