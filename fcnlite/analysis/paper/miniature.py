@@ -1,7 +1,6 @@
-"""A miniature of the papers' trainings: FCNs on a trunk of an eighth of VGG-16's width, and figures of several seeds.
+"""The data of small trainings, and figures of several seeds.
 
-The trunk has the place of the paper's VGG-16, and the scores start at zero, as in the paper. Rates were chosen on the
-split `val` with seeds that the pages do not use; the pages report the split `test`.
+Rates were chosen on the split `val` with seeds that the pages do not use; the pages report the split `test`.
 """
 
 from __future__ import annotations
@@ -12,25 +11,13 @@ import numpy as np
 
 from fcnlite import data
 from fcnlite.analysis.paper.experiment import Settings
-from fcnlite.analysis.paper.skips import plain_skips
-from fcnlite.analysis.paper.training import Training, fixed_statistics
+from fcnlite.analysis.paper.training import Training
 from fcnlite.data import Dataset
-from fcnlite.description.spec import NetSpec
-from fcnlite.models.lite import lite_fcn
 
 SIZE = 96
 """The height and width of the generated pictures."""
 CHOSEN = "The rate was chosen on the split val with another seed. "
 """How the settings of the default runs were chosen."""
-
-
-def fcn(classes: int, *, stride: int = 8, normalization: str = "VALID") -> NetSpec:
-    """The small FCN of this stride (32, 16 or 8), with the paper's skips.
-
-    A BatchNorm computes with the trunk's statistics, so that the output for a picture does not depend on its batch.
-    """
-    spec = lite_fcn(f"lite-fcn{stride}s", classes, 1 / 8, normalization, stride=stride)
-    return plain_skips(fixed_statistics(spec))
 
 
 def pictures(settings: Settings, count: int = 1000, *, size: int = SIZE) -> tuple[Dataset, Dataset]:
