@@ -34,10 +34,11 @@ class Shapes(Dataset):
     """`count` pictures of `size`×`size` pixels, each a function of (seed, split, index) and the size alone.
 
     With `scene`, pictures are `size` pixels high and 1.5 times as wide. The size of the shapes in a scene does not
-    depend on `size`: larger scenes hold more shapes.
+    depend on `size`: larger scenes hold more shapes. With `single`, a picture shows one whole shape.
 
     With a `context` above 0, each picture has a class of its own, whose hue the background has. This is the class of
-    each shape with a probability of `context`; the others are drawn as without it. Scenes have no context.
+    each shape with a probability of `context`; the others are drawn as without it. Only pictures without `scene` and
+    `single` have a context.
 
     Classes: background, disc, square, triangle, star, cross.
     """
@@ -53,14 +54,15 @@ class Shapes(Dataset):
         seed: int = 0,
         scene: bool = False,
         context: float = 0.0,
+        single: bool = False,
     ) -> None:
         names = ("background", *(each.name for each in _SHAPE_CLASSES))
         super().__init__("shapes", split, {"label": Labels(names, voc_colors(len(names)))})
         if size not in SIZES:
             raise DataError(f"data set 'shapes': size is {size}; expected {SIZES[0]} to {SIZES[-1]} pixels.")
-        if not 0 <= context <= 1 or (scene and context):
+        if not 0 <= context <= 1 or (context and (scene or single)):
             raise DataError(
-                f"data set 'shapes': context is {context}; expected a probability, 0 to 1, and 0 for scenes."
+                f"data set 'shapes': context is {context}; expected a probability, 0 to 1, and 0 for scene and single."
             )
         self.origin = f"size {size}, seed {seed}" + (f", context {context}" if context else "")
         self._count = COUNTS[split] if count is None else count
@@ -68,7 +70,9 @@ class Shapes(Dataset):
             raise DataError(f"data set 'shapes': count is {count}; expected at least 1.")
         self._size = size
         self._seed = seed
-        self._scene = scene
+        if scene and single:
+            raise DataError("data set 'shapes': a scene has many shapes; leave out scene or single.")
+        self._kind = "scene" if scene else "single" if single else "shapes"
         self._context = context
 
     def __len__(self) -> int:
@@ -77,10 +81,16 @@ class Shapes(Dataset):
     def __getitem__(self, index: int) -> Sample:
         if not 0 <= index < self._count:
             raise IndexError(f"sample {index} of {self._count}")
-        kind = "scene" if self._scene else "shapes"
-        rng = generator(kind, self._seed, self.splits.index(self.split), index)
-        image, label = _scene(rng, self._size) if self._scene else _simple(rng, self._size, self._context)
-        return Sample({"data": image.astype(np.uint8)}, {"label": label}, f"{kind}-{self.split}-{index:05d}")
+        rng = generator(self._kind, self._seed, self.splits.index(self.split), index)
+        image, label = self._draw(rng)
+        return Sample({"data": image.astype(np.uint8)}, {"label": label}, f"{self._kind}-{self.split}-{index:05d}")
+
+    def _draw(self, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+        if self._kind == "scene":
+            return _scene(rng, self._size)
+        if self._kind == "single":
+            return _single(rng, self._size)
+        return _simple(rng, self._size, self._context)
 
     def usable(self, progress: Progress | None = None) -> tuple[Sequence[int], list[str]]:
         """All samples, without problems, since they are generated."""
@@ -201,8 +211,17 @@ def _simple(rng: np.random.Generator, size: int, context: float = 0.0) -> tuple[
         if home is not None and rng.random() < context:
             number = home
         _paint(rng, image, label, _Shape(number + 1, size * rng.uniform(0.14, 0.3), *rng.uniform(0, size, 2)))
-    slope_x, slope_y = rng.uniform(-0.25, 0.25, 2)
-    _light(rng, image, rng.uniform(0.75, 1.1), slope_x, slope_y)
+    _daylight(rng, image)
+    return image, label
+
+
+def _single(rng: np.random.Generator, size: int) -> tuple[np.ndarray, np.ndarray]:
+    """Draw one shape, which does not touch the border, on a square background, like `_simple`."""
+    image, label = _ground(rng, size, size)
+    number = int(rng.integers(len(_SHAPE_CLASSES)))
+    radius = size * rng.uniform(0.2, 0.4)
+    _paint(rng, image, label, _Shape(number + 1, radius, *rng.uniform(radius, size - radius, 2)))
+    _daylight(rng, image)
     return image, label
 
 
@@ -280,6 +299,12 @@ def _shading(distance: np.ndarray, x: np.ndarray, y: np.ndarray, sun: _Sun) -> n
     slope_y, slope_x = np.gradient(distance)
     rim = np.exp(np.minimum(distance, 0) / 2.5)  # decays within a few pixels from the outline
     return 1 - 0.25 * rim * (slope_x * sun.x + slope_y * sun.y) - 0.15 * (x * sun.x + y * sun.y)
+
+
+def _daylight(rng: np.random.Generator, image: np.ndarray) -> None:
+    """Apply light from a random side, and noise, in place."""
+    slope_x, slope_y = rng.uniform(-0.25, 0.25, 2)
+    _light(rng, image, rng.uniform(0.75, 1.1), slope_x, slope_y)
 
 
 def _light(rng: np.random.Generator, image: np.ndarray, level: float, slope_x: float, slope_y: float) -> None:

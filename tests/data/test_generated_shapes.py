@@ -45,6 +45,22 @@ def test_form_classes_and_void() -> None:
     assert pixels.sum() == pixels[[0, 1, 2, 3, 4, 5, 255]].sum()
 
 
+def test_a_single_shape_is_whole_and_alone() -> None:
+    classes = set()
+    for sample in data.open("shapes", count=30, size=64, single=True):
+        found = set(np.unique(sample.label)) - {0, 255}
+        assert len(found) == 1
+        classes |= found
+        border = [sample.label[0], sample.label[-1], sample.label[:, 0], sample.label[:, -1]]
+        assert not np.isin(np.concatenate(border), [*found]).any()
+    assert classes == {1, 2, 3, 4, 5}
+
+
+def test_a_scene_is_not_a_single_shape() -> None:
+    with pytest.raises(DataError, match="a scene has many shapes"):
+        data.open("shapes", scene=True, single=True)
+
+
 def test_void_is_between_any_two_classes() -> None:
     for sample in data.open("shapes", count=20):
         label = sample.label.astype(int)
@@ -146,7 +162,7 @@ def test_a_context_gives_background_and_shapes_a_class_in_common() -> None:
     assert {number: set(found) for number, found in hues.items() if number in (1, 3, 4)} == {1: {0}, 3: {1}, 4: {2}}
     with pytest.raises(DataError, match="context is 2; expected a probability"):
         data.open("shapes", context=2)
-    with pytest.raises(DataError, match="and 0 for scenes"):
+    with pytest.raises(DataError, match="and 0 for scene and single"):
         data.open("shapes", context=0.5, scene=True)
 
 

@@ -12,7 +12,7 @@ import numpy as np
 
 from fcnlite import models
 from fcnlite.analysis.paper.augmentation import shares
-from fcnlite.analysis.paper.training import begin
+from fcnlite.analysis.paper.training import WIDTH, begin
 from fcnlite.arrays import Array
 from fcnlite.data import Dataset
 from fcnlite.description.spec import NetSpec
@@ -21,8 +21,6 @@ from fcnlite.models.builder import Builder
 from fcnlite.net import Net
 from fcnlite.surgery import Weights
 
-WIDTH = 1 / 8
-"""The share of VGG-16's channels that the nets have."""
 STAGES = (3, 2)
 """The stages that are scored, from coarse to fine."""
 COARSEST = "score_pool3"

@@ -59,6 +59,13 @@ EXPERIMENTS: tuple[Experiment, ...] = (
         frozenset({"data", "model", "init", "iterations"}),
     ),
     Experiment(
+        "pre-training",
+        "4.1",
+        "A classifier made convolutional, with scores that start at zero, is an FCN that can be fine-tuned.",
+        "pre_training",
+        frozenset({"iterations"}),
+    ),
+    Experiment(
         "skips",
         "4.2",
         "Skips from pool4 and pool3 add detail: FCN-16s is better than FCN-32s, and FCN-8s than FCN-16s, by less.",
