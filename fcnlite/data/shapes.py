@@ -37,7 +37,8 @@ class Shapes(Dataset):
     depend on `size`: larger scenes hold more shapes. With `single`, a picture shows one whole shape.
 
     With a `context` above 0, each picture has a class of its own, whose hue the background has. This is the class of
-    each shape with a probability of `context`; the others are drawn as without it. Only these pictures have a context.
+    each shape with a probability of `context`; the others are drawn as without it. Only pictures without `scene` and
+    `single` have a context.
 
     Classes: background, disc, square, triangle, star, cross.
     """
@@ -52,18 +53,16 @@ class Shapes(Dataset):
         count: int | None = None,
         seed: int = 0,
         scene: bool = False,
-        single: bool = False,
         context: float = 0.0,
+        single: bool = False,
     ) -> None:
         names = ("background", *(each.name for each in _SHAPE_CLASSES))
         super().__init__("shapes", split, {"label": Labels(names, voc_colors(len(names)))})
         if size not in SIZES:
             raise DataError(f"data set 'shapes': size is {size}; expected {SIZES[0]} to {SIZES[-1]} pixels.")
-        if scene and single:
-            raise DataError("data set 'shapes': a scene has many shapes; leave out scene or single.")
         if not 0 <= context <= 1 or (context and (scene or single)):
             raise DataError(
-                f"data set 'shapes': context is {context}; expected a probability, 0 to 1, and 0 with scene or single."
+                f"data set 'shapes': context is {context}; expected a probability, 0 to 1, and 0 for scene and single."
             )
         self.origin = f"size {size}, seed {seed}" + (f", context {context}" if context else "")
         self._count = COUNTS[split] if count is None else count
@@ -71,6 +70,8 @@ class Shapes(Dataset):
             raise DataError(f"data set 'shapes': count is {count}; expected at least 1.")
         self._size = size
         self._seed = seed
+        if scene and single:
+            raise DataError("data set 'shapes': a scene has many shapes; leave out scene or single.")
         self._kind = "scene" if scene else "single" if single else "shapes"
         self._context = context
 
@@ -81,11 +82,15 @@ class Shapes(Dataset):
         if not 0 <= index < self._count:
             raise IndexError(f"sample {index} of {self._count}")
         rng = generator(self._kind, self._seed, self.splits.index(self.split), index)
-        if self._kind == "shapes":
-            image, label = _simple(rng, self._size, self._context)
-        else:
-            image, label = (_scene if self._kind == "scene" else _single)(rng, self._size)
+        image, label = self._draw(rng)
         return Sample({"data": image.astype(np.uint8)}, {"label": label}, f"{self._kind}-{self.split}-{index:05d}")
+
+    def _draw(self, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+        if self._kind == "scene":
+            return _scene(rng, self._size)
+        if self._kind == "single":
+            return _single(rng, self._size)
+        return _simple(rng, self._size, self._context)
 
     def usable(self, progress: Progress | None = None) -> tuple[Sequence[int], list[str]]:
         """All samples, without problems, since they are generated."""

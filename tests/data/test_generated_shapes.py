@@ -162,7 +162,7 @@ def test_a_context_gives_background_and_shapes_a_class_in_common() -> None:
     assert {number: set(found) for number, found in hues.items() if number in (1, 3, 4)} == {1: {0}, 3: {1}, 4: {2}}
     with pytest.raises(DataError, match="context is 2; expected a probability"):
         data.open("shapes", context=2)
-    with pytest.raises(DataError, match="and 0 with scene or single"):
+    with pytest.raises(DataError, match="and 0 for scene and single"):
         data.open("shapes", context=0.5, scene=True)
 
 

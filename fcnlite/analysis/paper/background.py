@@ -11,20 +11,22 @@ The control has sigmoids too, but scores the background as a class.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
 
 import numpy as np
 
-from fcnlite import data, models
-from fcnlite.analysis.paper.budget import budget, with_spread
+from fcnlite import data
+from fcnlite.analysis.paper.budget import budget, setting, with_spread
 from fcnlite.analysis.paper.derived import check_background, held
 from fcnlite.analysis.paper.experiment import Settings
 from fcnlite.analysis.paper.figures import predictions, sheet, shown, truths
 from fcnlite.analysis.paper.page import Page
+from fcnlite.analysis.paper.small import COARSEST, begin_small, fcn_32s, log_shares, logit_shares, small_fcn
 from fcnlite.analysis.paper.training import METRICS, begin, evaluate, percentages, shipped_trunk
 from fcnlite.arrays import Array
-from fcnlite.data import VOID
+from fcnlite.data import VOID, Dataset
 from fcnlite.description.spec import LayerSpec, NetSpec
 from fcnlite.models.builder import FIXED
 
@@ -34,7 +36,7 @@ _PICTURES = (1000, 100)
 """The number of pictures for training and for the test."""
 _ITERATIONS = 250
 _SEEDS = 3
-_RATES = {SOFTMAX: 0.05, CONTROL: 0.05, NULL: 0.05}
+_RATE = 0.4
 
 
 def targets(label: Array, classes: int, null: bool) -> Array:
@@ -46,13 +48,12 @@ def targets(label: Array, classes: int, null: bool) -> Array:
     return np.where(label == VOID, np.float32(VOID), found)
 
 
-def with_sigmoids(spec: NetSpec) -> NetSpec:
-    """`spec`, which has one softmax loss, with a sigmoid for each score; its targets, N×C×H×W, are fed to `label`.
+def with_sigmoids(spec: NetSpec, scores: int) -> NetSpec:
+    """`spec`, which has one softmax loss, with sigmoids for its C `scores`; the targets, N×C×H×W, are fed to `label`.
 
     The loss is the sum over scores, and over pixels what the softmax's was: a mean, or a sum.
     """
     (loss,) = (layer for layer in spec if layer.type == "SoftmaxWithLoss")
-    scores = next(layer.options["num_output"] for layer in spec if layer.name == "score_fr")
     # A mean over all targets, times the number of scores, is the mean over pixels of the sum over scores.
     weight = (float(scores),) if loss.options.get("normalization") == "VALID" else ()
     normalization = loss.options.get("normalization", "NONE")
@@ -90,12 +91,20 @@ def with_null_background(spec: NetSpec) -> NetSpec:
     return replace(spec, layers=tuple(layers))
 
 
-def described(way: str, classes: int, model: str, width: float) -> NetSpec:
-    """The net `model` with this way to model the background, for `classes` with background."""
-    spec = models.describe(model, classes=classes - (way == NULL), width=width)
+def described(way: str, classes: int, describe: Callable[[int], NetSpec]) -> NetSpec:
+    """The net of `describe(scores)` with this way to model the background, for `classes` with background."""
+    scores = classes - (way == NULL)
+    spec = describe(scores)
     if way != SOFTMAX:
-        spec = with_sigmoids(spec)
+        spec = with_sigmoids(spec, scores)
     return with_null_background(spec) if way == NULL else spec
+
+
+def biases(way: str, dataset: Dataset) -> Array:
+    """The biases of the scores that give each class its share in the pixels, without any feature."""
+    if way == SOFTMAX:
+        return log_shares(dataset)
+    return logit_shares(dataset)[1 if way == NULL else 0 :]
 
 
 def _targets(classes: int, null: bool, label: Array, rng: np.random.Generator) -> Array:
@@ -104,25 +113,26 @@ def _targets(classes: int, null: bool, label: Array, rng: np.random.Generator) -
 
 
 def run(settings: Settings, page: Page) -> None:
-    """Fill the page with the three ways, by default of a small FCN-8s on generated shapes of 64×64 pixels."""
+    """Fill the page with the three ways, by default of small nets on generated shapes of 64×64 pixels."""
     train_set = settings.train_set or held(data.open("shapes", split="train", size=_SIZE, count=_PICTURES[0]))
     test_set = settings.val_set or data.open("shapes", split="test", size=_SIZE, count=_PICTURES[1])
     for each in (train_set, test_set):
         check_background(each, page.name)
     classes = len(train_set.classes)
-    model, width = ("lite-fcn8s", 1 / 8) if settings.init is None else ("voc-fcn32s", 1.0)
-    start = settings.init or shipped_trunk()
-    plan = budget(settings, iterations=_ITERATIONS, rate=_RATES[SOFTMAX], seeds=_SEEDS)
+    plan = budget(settings, iterations=_ITERATIONS, rate=_RATE, seeds=_SEEDS)
     rows, parameters = [], {}
     columns = [[sample.image for sample in shown(test_set)]]
     means: dict[str, list[float]] = {}
     for way in (SOFTMAX, CONTROL, NULL):
         found = []
         for seed in plan.seeds:
-            net = begin(described(way, classes, model, width), train_set, start, seed)
+            if settings.init is None:
+                spec = described(way, classes, small_fcn)
+                net = begin_small(spec, train_set, shipped_trunk(), {COARSEST: biases(way, train_set)}, seed)
+            else:
+                net = begin(described(way, classes, fcn_32s), train_set, settings.init, seed)
             label = None if way == SOFTMAX else partial(_targets, classes, way == NULL)
-            options = {} if settings.init else {"base_lr": _RATES[way]}
-            plan.train(net, train_set, seed, label=label, **options)
+            plan.train(net, train_set, seed, label=label)
             found.append(evaluate(net, test_set))
         columns += predictions(net, test_set).values()
         means[way] = [100 * each.mean_iu for each in found]
@@ -136,7 +146,14 @@ def run(settings: Settings, page: Page) -> None:
         "reported below 0.1 %",
         f"{100 * (1 - parameters[NULL] / parameters[SOFTMAX]):.2f} %",
     )
+    page.text(setting(settings, train_set, test_set, plan))
     page.table(("way", "seed", *METRICS), rows)
+    page.text(
+        "The null background has a constant score of 0, so a pixel is background where all sigmoids are below 1/2. "
+        "The loss of the sigmoids is summed over the classes; so is that of the control, in which one more sigmoid "
+        "decides between background and objects. To ignore the background would mean to give it no loss: a net trained "
+        "on object pixels alone has no reason to find background anywhere. The null background keeps its loss."
+    )
     page.picture(
         "predictions",
         sheet([*columns, truths(test_set)]),

@@ -38,14 +38,33 @@ class Budget:
         )
 
     def words(self) -> str:
-        """The budget in words, for a page."""
-        rate, momentum = self.options["base_lr"], self.options["momentum"]
+        """The budget in a sentence, for a page."""
+        pictures = f"{self.batch_size} {'picture' if self.batch_size == 1 else 'pictures'}"
+        if self.augment.crop is not None:
+            pictures += f", cropped to {self.augment.crop[0]}×{self.augment.crop[1]} pixels"
         falling = ", which falls linearly to 0" if self.options.get("lr_policy") == "poly" else ""
+        seeds = "once" if len(self.seeds) == 1 else f"with each of {len(self.seeds)} seeds"
         return (
-            f"{self.iterations} iterations of {self.batch_size} {'picture' if self.batch_size == 1 else 'pictures'}, "
-            f"momentum {momentum}, rate {rate:g}{falling}; {len(self.seeds)} "
-            f"{'seed' if len(self.seeds) == 1 else 'seeds'} for each net"
+            f"Each net is trained {seeds}: {self.iterations} iterations of {pictures}, momentum "
+            f"{self.options['momentum']}, rate {self.options['base_lr']:g}{falling}."
         )
+
+
+def setting(settings: Settings, train_set: Dataset, test_set: Dataset, plan: Budget) -> str:
+    """The data, the nets and their training in sentences, for a page."""
+    words = f"Data: {train_set.name}, {len(train_set)} pictures for training and {len(test_set)} for the test. "
+    if settings.init is not None:
+        return (
+            f"{words}The nets are the FCN-32s of the FCN reference, on the weights in {settings.init}. {plan.words()}"
+        )
+    words += (
+        "The nets are small: the first three stages of the shipped classifier of whole pictures, scored at the strides "
+        "8 and 4. "
+    )
+    words += plan.words()
+    if settings.train_set is None:
+        words += " The settings were chosen on validation pictures, which are not among those of the test."
+    return words
 
 
 def budget(settings: Settings, *, iterations: int, rate: float, seeds: int, batch_size: int = 8) -> Budget:

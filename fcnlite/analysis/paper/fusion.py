@@ -12,12 +12,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from fcnlite import models, surgery
-from fcnlite.analysis.paper.budget import budget, with_spread
+from fcnlite.analysis.paper.budget import budget, setting, with_spread
 from fcnlite.analysis.paper.derived import Derived
 from fcnlite.analysis.paper.experiment import Settings
 from fcnlite.analysis.paper.figures import depth_picture, predictions, sheet, shown, truths
 from fcnlite.analysis.paper.page import Page
 from fcnlite.analysis.paper.rgbd import rgbd_shapes
+from fcnlite.analysis.paper.small import COARSEST, add_features, begin_small, log_shares
 from fcnlite.analysis.paper.training import METRICS, begin, evaluate, percentages, shipped_trunk
 from fcnlite.arrays import Array
 from fcnlite.data import Dataset
@@ -36,7 +37,7 @@ _SIZE = 64
 _PICTURES = (1000, 100)
 """The number of pictures for training and for the test."""
 _ITERATIONS = 250
-_RATE = 0.05
+_RATE = 0.4
 _SEEDS = 2
 
 
@@ -92,21 +93,18 @@ def view(dataset: Dataset, way: Way) -> Dataset:
     return Derived(dataset, change, pictures=tuple(names), preprocessing=replace(first, others=dict(others)))
 
 
-def small(way: Way, classes: int, width: float = 1 / 8) -> NetSpec:
-    """The small FCN-8s for `way`."""
-    net = Builder("lite-fcn8s")
+def small(way: Way, classes: int) -> NetSpec:
+    """The small net for `way`."""
+    net = Builder("small-fcn")
     single = len(way.pictures) == 1
     inputs = [net.input("data" if single else each, 1, CHANNELS[each], 224, 224) for each in way.pictures]
     label = net.input("label", 1, 1, 224, 224)
     if way.late:
-        scores = [
-            lite.add_scores(net, lite.add_features(net, each, width, suffix=each), classes, each, suffix=each)
-            for each in inputs
-        ]
+        scores = [lite.add_scores(net, add_features(net, each, each), classes, each, suffix=each) for each in inputs]
         score = net.fuse("score", *scores, coeff=[0.5, 0.5])
     else:
         picture = inputs[0] if single else net.add("data", "Concat", inputs)
-        score = lite.add_scores(net, lite.add_features(net, picture, width), classes, picture)
+        score = lite.add_scores(net, add_features(net, picture), classes, picture)
     fcn.pixel_loss(net, score, label, "VALID")
     return net.spec()
 
@@ -155,18 +153,22 @@ def run(settings: Settings, page: Page) -> None:
         for images in zip(*(sample.images.values() for sample in shown(test_set)), strict=True)
     ]
     for way in compared:
-        spec = small(way, classes) if settings.init is None else reference(way, classes)
         learned, tested = view(train_set, way), view(test_set, way)
         found = []
         for seed in plan.seeds:
-            net = begin(spec, learned, start(way, trunk), seed)
+            if settings.init is None:
+                layers = [f"{COARSEST}{each}" for each in way.pictures] if way.late else [COARSEST]
+                biases = dict.fromkeys(layers, log_shares(train_set))
+                net = begin_small(small(way, classes), learned, start(way, trunk), biases, seed)
+            else:
+                net = begin(reference(way, classes), learned, start(way, trunk), seed)
             plan.train(net, learned, seed)
             found.append(evaluate(net, tested))
             rows.append((way.name, seed, *percentages(found[-1]), *(f"{100 * x:.0f}" for x in found[-1].iu)))
         columns += predictions(net, tested).values()
         means[way.name] = [100 * each.mean_iu for each in found]
         page.compare(f"mean IU, {way.name}", way.paper, with_spread(means[way.name]))
-    page.text(plan.words())
+    page.text(setting(settings, train_set, test_set, plan))
     page.table(("net", "seed", *METRICS, *test_set.classes), rows)
     order = "; ".join((*train_set.pictures, *(way.name for way in compared), "truth"))
     page.picture("predictions", sheet([*columns, truths(test_set)]), f"{order}. Near is bright.")

@@ -13,11 +13,12 @@ from dataclasses import replace
 import numpy as np
 
 from fcnlite import data, models
-from fcnlite.analysis.paper.budget import budget, with_spread
+from fcnlite.analysis.paper.budget import budget, setting, with_spread
 from fcnlite.analysis.paper.derived import Derived
 from fcnlite.analysis.paper.experiment import Settings
 from fcnlite.analysis.paper.figures import predictions, sheet, shown, truths
 from fcnlite.analysis.paper.page import Page
+from fcnlite.analysis.paper.small import COARSEST, add_features, begin_small, log_shares
 from fcnlite.analysis.paper.training import METRICS, begin, evaluate_all, percentages, shipped_trunk
 from fcnlite.arrays import Array
 from fcnlite.data import VOID, Dataset
@@ -38,8 +39,8 @@ _GEOMETRY = Labels(("background", "convex", "not convex"), ((0, 0, 0), (70, 130,
 _SIZE = 64
 _PICTURES = (1000, 100)
 """The number of pictures for training and for the test."""
-_ITERATIONS = 200
-_RATE = 0.05
+_ITERATIONS = 250
+_RATE = 0.4
 _SEEDS = 4
 
 
@@ -69,11 +70,11 @@ def of_task(dataset: Dataset, task: str) -> Dataset:
     return Derived(dataset, change, labels={task: dataset.labels[task]})
 
 
-def small(classes: Mapping[str, int], width: float) -> NetSpec:
-    """The small FCN-8s with a head for each task, of these numbers of classes; each head has a loss."""
-    net = Builder("-".join(["lite-fcn8s", *classes]))
+def small(classes: Mapping[str, int]) -> NetSpec:
+    """The small net with a head for each task, of these numbers of classes; each head has a loss."""
+    net = Builder("-".join(["small-fcn", *classes]))
     data_blob = net.input("data", 1, 3, 224, 224)
-    features = lite.add_features(net, data_blob, width)
+    features = add_features(net, data_blob)
     for task, count in classes.items():
         label = net.input(task, 1, 1, 224, 224)
         score = lite.add_scores(net, features, count, data_blob, suffix=f"_{task}")
@@ -101,7 +102,6 @@ def run(settings: Settings, page: Page) -> None:
     train_set = settings.train_set or with_geometry(data.open("shapes", split="train", size=_SIZE, count=_PICTURES[0]))
     test_set = settings.val_set or with_geometry(data.open("shapes", split="test", size=_SIZE, count=_PICTURES[1]))
     check_tasks(train_set)
-    start = settings.init or shipped_trunk()
     plan = budget(settings, iterations=_ITERATIONS, rate=_RATE, seeds=_SEEDS)
     ways = {BOTH: tuple(TASKS), **{f"{name} alone": (task,) for task, name in TASKS.items()}}
     found: dict[tuple[str, str], list[Metrics]] = {}
@@ -110,10 +110,13 @@ def run(settings: Settings, page: Page) -> None:
     rows = []
     for way, tasks in ways.items():
         classes = {task: len(train_set.labels[task].classes) for task in tasks}
-        spec = small(classes, 1 / 8) if settings.init is None else reference(classes)
         learned, tested = (each if way == BOTH else of_task(each, tasks[0]) for each in (train_set, test_set))
         for seed in plan.seeds:
-            net = begin(spec, learned, start, seed)
+            if settings.init is None:
+                biases = {f"{COARSEST}_{task}": log_shares(of_task(train_set, task)) for task in tasks}
+                net = begin_small(small(classes), learned, shipped_trunk(), biases, seed)
+            else:
+                net = begin(reference(classes), learned, settings.init, seed)
             plan.train(net, learned, seed)
             for task, metrics in evaluate_all(net, tested).items():
                 found.setdefault((way, task), []).append(metrics)
@@ -129,7 +132,7 @@ def run(settings: Settings, page: Page) -> None:
         page.compare(f"{name} mean IU, two heads minus a net of its own", "as good", f"{with_spread(gains)} points")
     share = sizes[BOTH] / sum(size for way, size in sizes.items() if way != BOTH)
     page.compare("parameters of the net with two heads, of those of two nets", None, f"{100 * share:.0f} %")
-    page.text(plan.words())
+    page.text(setting(settings, train_set, test_set, plan))
     page.table(("net", "task", "seed", *METRICS), rows)
     pictures = [[sample.image for sample in shown(test_set)]]
     for task, name in TASKS.items():

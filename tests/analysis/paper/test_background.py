@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import numpy as np
 import pytest
 
 from fcnlite import data, models
 from fcnlite.analysis.paper import background
-from fcnlite.analysis.paper.background import CONTROL, NULL, described, targets
+from fcnlite.analysis.paper.augmentation import shares
+from fcnlite.analysis.paper.background import CONTROL, NULL, SOFTMAX, biases, described, targets
 from fcnlite.analysis.paper.derived import Derived
 from fcnlite.analysis.paper.experiment import Settings
+from fcnlite.analysis.paper.small import COARSEST, small_fcn
 from fcnlite.analysis.paper.table import named
 from fcnlite.analysis.paper.training import begin
 from fcnlite.data import VOID
@@ -26,8 +30,8 @@ def test_background_has_no_target_of_its_own() -> None:
 
 
 def test_a_pixel_without_a_positive_score_is_background() -> None:
-    net = begin(described(NULL, 6, "lite-fcn8s", 1 / 16), data.open("shapes", split="train", size=32))
-    bias = net.params["score_fr"][1]
+    net = begin(described(NULL, 6, small_fcn), data.open("shapes", split="train", size=32))
+    bias = net.params[COARSEST][1]
     segmenter = Segmenter(net.share("TEST"))
     picture = np.zeros((32, 32, 3), np.uint8)
     for values, expected in (([-1, -2, -3, -4, -5], 0), ([-1, 2, 1, -4, -5], 2)):
@@ -38,12 +42,19 @@ def test_a_pixel_without_a_positive_score_is_background() -> None:
 @pytest.mark.parametrize(("way", "scores"), [(NULL, 5), (CONTROL, 6)])
 def test_the_loss_of_zero_scores_is_log_2_a_score(way: str, scores: int) -> None:
     label = np.array([[0, VOID], [3, 5]], np.uint8).repeat(8, axis=0).repeat(8, axis=1)[None, None]
-    pixels = 3 * 64
-    for model, width, expected in (("lite-fcn8s", 1 / 16, 1), ("voc-fcn32s", 1 / 64, pixels)):
-        net = Net(described(way, 6, model, width), phase="TRAIN")
+    for describe, expected in ((small_fcn, 1), (partial(models.describe, "voc-fcn32s", width=1 / 64), 3 * 64)):
+        net = Net(described(way, 6, lambda count, describe=describe: describe(classes=count)), phase="TRAIN")
         models.initialize(net)
         net.forward(data=np.zeros((1, 3, 16, 16), np.float32), label=targets(label, 6, way == NULL), keep=True)
         assert net.loss == pytest.approx(scores * expected * np.log(2), rel=1e-5)
+
+
+def test_scores_begin_at_the_shares_of_the_classes() -> None:
+    shapes = data.open("shapes", split="train", size=32, count=20)
+    found = shares(shapes)
+    np.testing.assert_allclose(np.exp(biases(SOFTMAX, shapes)), found, rtol=1e-5)
+    np.testing.assert_allclose(1 / (1 + np.exp(-biases(CONTROL, shapes))), found, rtol=1e-5)
+    np.testing.assert_array_equal(biases(NULL, shapes), biases(CONTROL, shapes)[1:])
 
 
 def test_a_short_run_fills_the_page(monkeypatch: pytest.MonkeyPatch) -> None:

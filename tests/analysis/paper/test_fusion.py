@@ -40,9 +40,9 @@ def test_raised_shapes_are_nearer_and_some_change_their_class() -> None:
 
 
 def test_late_fusion_is_the_mean_of_the_scores_of_two_nets() -> None:
-    net = Net(small(LATE, 4, 1 / 16))
+    net = Net(small(LATE, 4))
     models.initialize(net)
-    for name in ("score_frcolor", "score_frdepth"):
+    for name in ("score_pool3color", "score_pool3depth"):
         weight = net.params[name][0]
         weight.data = np.random.default_rng(1).standard_normal(weight.shape).astype(np.float32)
     rng = np.random.default_rng(0)
@@ -66,8 +66,8 @@ def test_nets_start_from_a_trunk_of_colour() -> None:
         net = begin(small(way, 8), view(dataset, way), start(way, trunk))
         for name, values in layers.items():
             np.testing.assert_array_equal(net.params[name][0].data, values)
-        last = net.params["conv6depth" if way is LATE else "conv6"][0].data
-        np.testing.assert_array_equal(last, trunk["conv6"][0])
+        last = net.params["conv3_3depth" if way is LATE else "conv3_3"][0].data
+        np.testing.assert_array_equal(last, trunk["conv3_3"][0])
 
 
 def test_reference_nets_take_the_pictures_of_a_way() -> None:

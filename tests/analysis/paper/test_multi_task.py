@@ -26,7 +26,7 @@ def test_geometric_labels() -> None:
 
 
 def test_the_loss_of_two_heads_is_the_sum_of_their_losses() -> None:
-    net = Net(small({"sem": 6, "geo": 3}, 1 / 16), phase="TRAIN")
+    net = Net(small({"sem": 6, "geo": 3}), phase="TRAIN")
     models.initialize(net)
     label = np.zeros((1, 1, 16, 16), np.uint8)
     net.forward(data=np.zeros((1, 3, 16, 16)), sem=label, geo=label, keep=True)
