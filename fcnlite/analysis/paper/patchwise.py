@@ -49,9 +49,9 @@ SCORE = "score_fr"
 """The final layer of every FCN here: the scores at stride 32, before upsampling."""
 STRIDE = 32
 """The stride of these scores."""
-_ITERATIONS = 80
+_ITERATIONS = 50
 _BATCH = 4
-_SIZE = 128
+_SIZE = 96
 _SEEDS = 3
 _RATE = 0.02
 

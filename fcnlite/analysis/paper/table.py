@@ -49,7 +49,7 @@ EXPERIMENTS: tuple[Experiment, ...] = (
         "3.3",
         "Upsampling is backwards strided convolution; it starts as bilinear interpolation, and may be learned.",
         "upsampling",
-        frozenset({"data", "iterations"}),
+        frozenset({"data", "init", "iterations"}),
     ),
     Experiment(
         "patchwise",
@@ -57,6 +57,13 @@ EXPERIMENTS: tuple[Experiment, ...] = (
         "Training on patches is sampling the loss: it converges no faster by iteration, and slower by time.",
         "patchwise",
         frozenset({"data", "model", "init", "iterations"}),
+    ),
+    Experiment(
+        "initialisation",
+        "4.1",
+        "Scores that start at random values are no better and no faster than scores that start at zero.",
+        "initialisation",
+        frozenset({"data", "init", "iterations"}),
     ),
     Experiment(
         "skips",
@@ -77,6 +84,13 @@ EXPERIMENTS: tuple[Experiment, ...] = (
         "4.3",
         "Mirroring, jitter and class balancing bring no noticeable gain.",
         "augmentation",
+        frozenset({"data", "init", "iterations"}),
+    ),
+    Experiment(
+        "dropout",
+        "4.3",
+        "Training without dropout makes little difference.",
+        "dropout",
         frozenset({"data", "init", "iterations"}),
     ),
     Experiment(
