@@ -34,7 +34,7 @@ class Shapes(Dataset):
     """`count` pictures of `size`×`size` pixels, each a function of (seed, split, index) and the size alone.
 
     With `scene`, pictures are `size` pixels high and 1.5 times as wide. The size of the shapes in a scene does not
-    depend on `size`: larger scenes hold more shapes.
+    depend on `size`: larger scenes hold more shapes. With `single`, a picture shows one whole shape.
 
     Classes: background, disc, square, triangle, star, cross.
     """
@@ -42,7 +42,14 @@ class Shapes(Dataset):
     splits = tuple(COUNTS)
 
     def __init__(
-        self, split: str, *, size: int = 96, count: int | None = None, seed: int = 0, scene: bool = False
+        self,
+        split: str,
+        *,
+        size: int = 96,
+        count: int | None = None,
+        seed: int = 0,
+        scene: bool = False,
+        single: bool = False,
     ) -> None:
         names = ("background", *(each.name for each in _SHAPE_CLASSES))
         super().__init__("shapes", split, {"label": Labels(names, voc_colors(len(names)))})
@@ -54,7 +61,9 @@ class Shapes(Dataset):
             raise DataError(f"data set 'shapes': count is {count}; expected at least 1.")
         self._size = size
         self._seed = seed
-        self._scene = scene
+        if scene and single:
+            raise DataError("data set 'shapes': a scene has many shapes; leave out scene or single.")
+        self._kind, self._draw = ("scene", _scene) if scene else ("single", _single) if single else ("shapes", _simple)
 
     def __len__(self) -> int:
         return self._count
@@ -62,9 +71,9 @@ class Shapes(Dataset):
     def __getitem__(self, index: int) -> Sample:
         if not 0 <= index < self._count:
             raise IndexError(f"sample {index} of {self._count}")
-        kind, draw = ("scene", _scene) if self._scene else ("shapes", _simple)
-        image, label = draw(generator(kind, self._seed, self.splits.index(self.split), index), self._size)
-        return Sample({"data": image.astype(np.uint8)}, {"label": label}, f"{kind}-{self.split}-{index:05d}")
+        rng = generator(self._kind, self._seed, self.splits.index(self.split), index)
+        image, label = self._draw(rng, self._size)
+        return Sample({"data": image.astype(np.uint8)}, {"label": label}, f"{self._kind}-{self.split}-{index:05d}")
 
     def usable(self, progress: Progress | None = None) -> tuple[Sequence[int], list[str]]:
         """All samples, without problems, since they are generated."""
@@ -180,8 +189,17 @@ def _simple(rng: np.random.Generator, size: int) -> tuple[np.ndarray, np.ndarray
     for _ in range(rng.integers(2, 6)):
         number = int(rng.integers(len(_SHAPE_CLASSES)))
         _paint(rng, image, label, _Shape(number + 1, size * rng.uniform(0.14, 0.3), *rng.uniform(0, size, 2)))
-    slope_x, slope_y = rng.uniform(-0.25, 0.25, 2)
-    _light(rng, image, rng.uniform(0.75, 1.1), slope_x, slope_y)
+    _daylight(rng, image)
+    return image, label
+
+
+def _single(rng: np.random.Generator, size: int) -> tuple[np.ndarray, np.ndarray]:
+    """Draw one shape, which does not touch the border, on a square background, like `_simple`."""
+    image, label = _ground(rng, size, size)
+    number = int(rng.integers(len(_SHAPE_CLASSES)))
+    radius = size * rng.uniform(0.2, 0.4)
+    _paint(rng, image, label, _Shape(number + 1, radius, *rng.uniform(radius, size - radius, 2)))
+    _daylight(rng, image)
     return image, label
 
 
@@ -259,6 +277,12 @@ def _shading(distance: np.ndarray, x: np.ndarray, y: np.ndarray, sun: _Sun) -> n
     slope_y, slope_x = np.gradient(distance)
     rim = np.exp(np.minimum(distance, 0) / 2.5)  # decays within a few pixels from the outline
     return 1 - 0.25 * rim * (slope_x * sun.x + slope_y * sun.y) - 0.15 * (x * sun.x + y * sun.y)
+
+
+def _daylight(rng: np.random.Generator, image: np.ndarray) -> None:
+    """Apply light from a random side, and noise, in place."""
+    slope_x, slope_y = rng.uniform(-0.25, 0.25, 2)
+    _light(rng, image, rng.uniform(0.75, 1.1), slope_x, slope_y)
 
 
 def _light(rng: np.random.Generator, image: np.ndarray, level: float, slope_x: float, slope_y: float) -> None:

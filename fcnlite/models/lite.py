@@ -20,6 +20,8 @@ SKIPS = {4: 16, 3: 8, 2: 4, 1: 2}
 """The stages whose pooled maps are scored and fused, from coarse to fine, with the strides of their scores."""
 TOP_DOWN = {5: 256, 4: 512, 3: 256, 2: 192, 1: 128}
 """Channels of the top-down features of each stage, at width 1; 5 is the layer in place of fc6."""
+CLASSIFIED = 160
+"""The height and width of the pictures of `lite_classifier`, which pool5 reduces to 5×5."""
 STATISTICS = (ParamSpec(lr_mult=0, decay_mult=0),) * 3
 SCALE = (ParamSpec(lr_mult=1, decay_mult=0), ParamSpec(lr_mult=1, decay_mult=0))
 
@@ -34,12 +36,7 @@ def lite_fcn(
     net = Builder(name)
     data = net.input("data", 1, 3, 224, 224)
     label = net.input("label", 1, 1, 224, 224)
-    bottom = data
-    for stage, (count, convolutions) in enumerate(STAGES, start=1):
-        for i in range(1, convolutions + 1):
-            bottom = _normalized(net, f"{stage}_{i}", bottom, channels(count, width), 3)
-        bottom = net.pool(f"pool{stage}", bottom, 2, 2)
-    bottom = _normalized(net, "6", bottom, channels(1024, width), 5)
+    bottom = _normalized(net, "6", _trunk(net, data, width), channels(1024, width), 5)
     score = net.score("score_fr", bottom, classes)
     coarser = _normalized(net, "6_down", bottom, channels(TOP_DOWN[5], width), 1) if top_down else None
     upsampled = "upscore2"
@@ -62,6 +59,31 @@ def lite_fcn(
     return net.spec()
 
 
+def lite_classifier(name: str, classes: int, width: float, normalization: str | None) -> NetSpec:
+    """The classifier on the same trunk: from pictures of 160×160 pixels to class probabilities.
+
+    Its fully connected layers are conv6, which covers the 5×5 map of pool5, and fc8, the scores. As a convolution,
+    conv6 is that of the FCNs, whose trunk can start from this net's.
+    """
+    net = Builder(name)
+    data = net.input("data", 1, 3, CLASSIFIED, CLASSIFIED)
+    label = net.input("label", 1)
+    top = net.inner_product("conv6", _trunk(net, data, width), channels(1024, width), param=WEIGHT, bias_term=False)
+    score = net.inner_product("fc8", _activated(net, "6", top), classes)
+    net.add("prob", "Softmax", score)
+    net.loss("loss", score, label, normalization)
+    return net.spec()
+
+
+def _trunk(net: Builder, bottom: str, width: float) -> str:
+    """Add conv1_1 to pool5."""
+    for stage, (count, convolutions) in enumerate(STAGES, start=1):
+        for i in range(1, convolutions + 1):
+            bottom = _normalized(net, f"{stage}_{i}", bottom, channels(count, width), 3)
+        bottom = net.pool(f"pool{stage}", bottom, 2, 2)
+    return bottom
+
+
 def _normalized(net: Builder, name: str, bottom: str, num_output: int, kernel_size: int) -> str:
     """Add convolution, batch normalisation, scale and shift, and ReLU."""
     top = net.add(
@@ -74,6 +96,11 @@ def _normalized(net: Builder, name: str, bottom: str, num_output: int, kernel_si
         pad=[kernel_size // 2],
         bias_term=False,
     )
+    return _activated(net, name, top)
+
+
+def _activated(net: Builder, name: str, top: str) -> str:
+    """Add batch normalisation, scale and shift, and ReLU."""
     net.add(f"bn{name}", "BatchNorm", top, top=top, param=STATISTICS, moving_average_fraction=0.95)
     net.add(f"scale{name}", "Scale", top, top=top, param=SCALE, bias_term=True)
     return net.relu(f"relu{name}", top)

@@ -45,6 +45,22 @@ def test_form_classes_and_void() -> None:
     assert pixels.sum() == pixels[[0, 1, 2, 3, 4, 5, 255]].sum()
 
 
+def test_a_single_shape_is_whole_and_alone() -> None:
+    classes = set()
+    for sample in data.open("shapes", count=30, size=64, single=True):
+        found = set(np.unique(sample.label)) - {0, 255}
+        assert len(found) == 1
+        classes |= found
+        border = [sample.label[0], sample.label[-1], sample.label[:, 0], sample.label[:, -1]]
+        assert not np.isin(np.concatenate(border), [*found]).any()
+    assert classes == {1, 2, 3, 4, 5}
+
+
+def test_a_scene_is_not_a_single_shape() -> None:
+    with pytest.raises(DataError, match="a scene has many shapes"):
+        data.open("shapes", scene=True, single=True)
+
+
 def test_void_is_between_any_two_classes() -> None:
     for sample in data.open("shapes", count=20):
         label = sample.label.astype(int)

@@ -13,14 +13,13 @@ import numpy as np
 
 from fcnlite import data, models
 from fcnlite.analysis.paper.experiment import Settings
-from fcnlite.analysis.paper.skips import plain_skips
 from fcnlite.analysis.paper.training import (
     Training,
     begin,
     evaluate,
-    fixed_statistics,
     percentages,
     shipped_trunk,
+    small_net,
     train,
 )
 from fcnlite.arrays import Array
@@ -28,7 +27,6 @@ from fcnlite.data import Dataset
 from fcnlite.data.transforms import Augment
 from fcnlite.description.spec import NetSpec
 from fcnlite.errors import TrainingError
-from fcnlite.models.lite import lite_fcn
 from fcnlite.net import Net
 from fcnlite.segmentation.metrics import Metrics
 from fcnlite.surgery import Weights
@@ -37,15 +35,6 @@ SIZE = 96
 """The height and width of the generated pictures."""
 CHOSEN = "The rate was chosen on the split val with another seed. "
 """How the settings of the default runs were chosen."""
-
-
-def fcn(classes: int, *, stride: int = 8, normalization: str = "VALID") -> NetSpec:
-    """The small FCN of this stride (32, 16 or 8), with the paper's skips.
-
-    A BatchNorm computes with the trunk's statistics, so that the output for a picture does not depend on its batch.
-    """
-    spec = lite_fcn(f"lite-fcn{stride}s", classes, 1 / 8, normalization, stride=stride)
-    return plain_skips(fixed_statistics(spec))
 
 
 def pictures(settings: Settings, count: int = 1000, *, size: int = SIZE) -> tuple[Dataset, Dataset]:
@@ -159,7 +148,7 @@ def budget(settings: Settings, *, iterations: int, rate: float, count: int = 3, 
 
 def net(settings: Settings, classes: int) -> NetSpec:
     """The small FCN-8s, or with given weights the reference's FCN-32s."""
-    return fcn(classes) if settings.init is None else models.describe("voc-fcn32s", classes=classes)
+    return small_net(classes, 8) if settings.init is None else models.describe("voc-fcn32s", classes=classes)
 
 
 def spread(values: Sequence[float], digits: int = 1, *, sign: bool = False) -> str:

@@ -20,10 +20,9 @@ from itertools import islice
 import numpy as np
 
 from fcnlite import data
-from fcnlite.analysis.paper import miniature
 from fcnlite.analysis.paper.experiment import Settings
 from fcnlite.analysis.paper.page import Page
-from fcnlite.analysis.paper.training import Training, begin, loss_chart, shipped_trunk
+from fcnlite.analysis.paper.training import Training, begin, loss_chart, shipped_trunk, small_net
 from fcnlite.arrays import Array
 from fcnlite.data import Dataset, Loader
 from fcnlite.errors import SpecError
@@ -112,7 +111,7 @@ def follow(
     `rate` is that of the loss of a pixel: the summed loss has this rate divided by the pixels of a picture. The order
     of the pictures is a function of `seed` alone. Points are `every` pictures apart, a multiple of `k`.
     """
-    net = begin(miniature.fcn(len(dataset.classes), normalization="NONE"), dataset, shipped_trunk(), seed)
+    net = begin(small_net(len(dataset.classes), 8, "NONE"), dataset, shipped_trunk(), seed)
     pixels = dataset[0].label.size
     solver = SGD(net, base_lr=rate / pixels, momentum=p)
     loader = Loader(dataset, batch_size=k, preprocessing=net.info.preprocessing, seed=seed, threads=1)

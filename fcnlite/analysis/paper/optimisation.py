@@ -27,6 +27,7 @@ from fcnlite.analysis.paper.training import (
     loss_chart,
     percentages,
     shipped_trunk,
+    small_net,
     train,
 )
 from fcnlite.data import Dataset
@@ -107,7 +108,7 @@ def run(settings: Settings, page: Page) -> None:
         raise SpecError(f"the sequence has {pictures} pictures; expected at least {largest}, the largest batch.")
     classes = len(train_set.classes)
     if settings.init is None:
-        spec = miniature.fcn(classes, normalization="NONE")
+        spec = small_net(classes, 8, "NONE")
         sequence = Sequence(spec, shipped_trunk(), train_set, pictures, 0.0, False)
         rates = {f"{rate:.0e}": rate / train_set[0].label.size for rate in RATES}
         val_set = settings.val_set or data.open("shapes", split="val", size=_SIZE, count=40)

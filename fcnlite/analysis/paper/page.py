@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from html import escape
 from pathlib import Path
@@ -66,6 +66,8 @@ class Page:
     parts: list[str | Table | Picture] = field(default_factory=list)
     """Paragraphs, headings (text that begins with "# "), tables and pictures."""
     comparisons: list[Comparison] = field(default_factory=list)
+    files: dict[str, Callable[[Path], None]] = field(default_factory=dict)
+    """Further files of the folder: the name, and the function that writes the file at a path."""
 
     def heading(self, words: str) -> None:
         """Add a heading."""
@@ -102,6 +104,8 @@ class Page:
             if isinstance(part, Picture):
                 with atomic_write(folder / f"{part.name}.png") as temporary:
                     Image.fromarray(part.pixels).save(temporary, format="PNG")
+        for name, save in self.files.items():
+            save(folder / name)
         target = folder / "index.html"
         with atomic_write(target) as temporary:
             temporary.write_text(self.html(), encoding="utf-8")

@@ -28,6 +28,7 @@ from fcnlite.analysis.paper.training import (
     loss_chart,
     running_mean,
     shipped_trunk,
+    small_net,
     train,
     weights_of,
 )
@@ -214,7 +215,7 @@ def plan(settings: Settings, classes: int) -> Plan:
     if settings.init is None:
         options = {"base_lr": _RATE, "momentum": 0.9}
         return Plan(
-            miniature.fcn(classes, stride=32),
+            small_net(classes, 32),
             shipped_trunk(),
             _BATCH,
             settings.iterations or _ITERATIONS,

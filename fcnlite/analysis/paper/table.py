@@ -59,6 +59,13 @@ EXPERIMENTS: tuple[Experiment, ...] = (
         frozenset({"data", "model", "init", "iterations"}),
     ),
     Experiment(
+        "pre-training",
+        "4.1",
+        "A classifier made convolutional, with scores that start at zero, is an FCN that can be fine-tuned.",
+        "pre_training",
+        frozenset({"iterations"}),
+    ),
+    Experiment(
         "initialisation",
         "4.1",
         "Scores that start at random values are no better and no faster than scores that start at zero.",

@@ -21,7 +21,7 @@ from fcnlite.analysis.paper import miniature
 from fcnlite.analysis.paper.experiment import Settings
 from fcnlite.analysis.paper.miniature import Way
 from fcnlite.analysis.paper.page import Page
-from fcnlite.analysis.paper.training import METRICS, begin
+from fcnlite.analysis.paper.training import METRICS, begin, small_net
 from fcnlite.arrays import Array
 from fcnlite.data import Dataset
 from fcnlite.description.fillers import Filler, bilinear_kernel
@@ -190,7 +190,7 @@ def _learned(settings: Settings, page: Page) -> None:
     train_set, test_set = miniature.pictures(settings)
     budget = miniature.budget(settings, iterations=_ITERATIONS, rate=_RATE)
     classes = len(train_set.classes)
-    spec = miniature.fcn(classes) if settings.init is None else models.describe("voc-fcn8s-atonce", classes=classes)
+    spec = small_net(classes, 8) if settings.init is None else models.describe("voc-fcn8s-atonce", classes=classes)
     outcomes = {way: budget.run(way, train_set, test_set) for way in ways(spec, train_set)}
     fixed, paper, _, random = outcomes.values()
     gains = paper.gains(fixed)

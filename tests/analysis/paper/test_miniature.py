@@ -10,7 +10,7 @@ from fcnlite import data
 from fcnlite.analysis.paper import miniature
 from fcnlite.analysis.paper.experiment import Settings
 from fcnlite.analysis.paper.miniature import Budget, Way
-from fcnlite.analysis.paper.training import Training, shipped_trunk
+from fcnlite.analysis.paper.training import Training, shipped_trunk, small_net
 from fcnlite.errors import TrainingError
 
 SHAPES = data.open("shapes", split="train", size=32, count=8)
@@ -39,10 +39,10 @@ def test_the_mean_of_trainings_ends_with_the_shortest() -> None:
 
 def test_a_way_is_trained_for_each_seed() -> None:
     budget = Budget(shipped_trunk(), 1, 2, range(2), {"base_lr": 0.01, "momentum": 0.9})
-    outcome = budget.run(Way("plain", miniature.fcn(6), inspect=lambda net: net.seed), SHAPES, SHAPES)
+    outcome = budget.run(Way("plain", small_net(6, 8), inspect=lambda net: net.seed), SHAPES, SHAPES)
     assert outcome.inspected == [0, 1] and len(outcome.row()) == 4
     assert [each.losses[0] for each in outcome.trainings] == pytest.approx([np.log(6)] * 2, rel=1e-5)
     assert outcome.gains(outcome) == [0, 0]
     hopeless = Budget(shipped_trunk(), 9, 2, range(1), {"base_lr": 1e30, "momentum": 0.9})
     with pytest.raises(TrainingError, match="plain: the loss is infinite or NaN after"):
-        hopeless.run(Way("plain", miniature.fcn(6)), SHAPES, SHAPES)
+        hopeless.run(Way("plain", small_net(6, 8)), SHAPES, SHAPES)

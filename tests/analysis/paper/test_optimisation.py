@@ -6,19 +6,18 @@ import numpy as np
 import pytest
 
 from fcnlite import data
-from fcnlite.analysis.paper import miniature
 from fcnlite.analysis.paper.experiment import Settings
 from fcnlite.analysis.paper.optimisation import Mode, Sequence
 from fcnlite.analysis.paper.page import Table
 from fcnlite.analysis.paper.table import named
-from fcnlite.analysis.paper.training import begin, shipped_trunk, weights_of
+from fcnlite.analysis.paper.training import begin, shipped_trunk, small_net, weights_of
 from fcnlite.errors import SpecError
 
 SHAPES = data.open("shapes", split="train", size=32, count=20)
 
 
 def test_accumulated_gradients_are_those_of_a_batch() -> None:
-    spec = miniature.fcn(6, normalization="NONE")
+    spec = small_net(6, 8, "NONE")
     mode = Mode("four", 4, 0.9, 0.0)
     start = weights_of(begin(spec, SHAPES, shipped_trunk()))
     found = []

@@ -6,7 +6,6 @@ import numpy as np
 import pytest
 
 from fcnlite import data, models
-from fcnlite.analysis.paper import miniature
 from fcnlite.analysis.paper.experiment import Settings
 from fcnlite.analysis.paper.patchwise import (
     at_centres,
@@ -18,13 +17,13 @@ from fcnlite.analysis.paper.patchwise import (
     patches_error,
 )
 from fcnlite.analysis.paper.table import named
-from fcnlite.analysis.paper.training import Training, begin, shipped_trunk
+from fcnlite.analysis.paper.training import Training, begin, shipped_trunk, small_net
 from fcnlite.analysis.receptive_fields import place
 from fcnlite.data import VOID
 from fcnlite.errors import SpecError
 
 SHAPES = data.open("shapes", split="train", size=64, count=8)
-SPEC = miniature.fcn(6, stride=32)
+SPEC = small_net(6, 32)
 
 
 def test_batches_have_as_many_patches() -> None:

@@ -7,7 +7,7 @@ import pytest
 
 from fcnlite import data, models
 from fcnlite.analysis.paper import miniature
-from fcnlite.analysis.paper.training import shipped_trunk
+from fcnlite.analysis.paper.training import shipped_trunk, small_net
 from fcnlite.analysis.paper.upsampling import (
     FACTORS,
     WAYS,
@@ -75,5 +75,5 @@ def test_the_paper_fixes_the_last_upsampling_only() -> None:
 def test_only_layers_that_learn_change() -> None:
     shapes = data.open("shapes", split="train", size=32, count=8)
     budget = miniature.Budget(shipped_trunk(), 2, 4, range(1), {"base_lr": 0.01, "momentum": 0.9})
-    fixed, learned, _, random = (budget.run(way, shapes, shapes).inspected for way in ways(miniature.fcn(6), shapes))
+    fixed, learned, _, random = (budget.run(way, shapes, shapes).inspected for way in ways(small_net(6, 8), shapes))
     assert fixed == [0] and min(learned) > 0 and min(random) > 0
