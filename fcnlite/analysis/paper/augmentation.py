@@ -25,9 +25,9 @@ from fcnlite.description.spec import LayerSpec, NetSpec
 
 JITTER = 32
 """The paper's jitter in pixels, of pictures whose longer side is 500."""
-_ITERATIONS = 80
+_ITERATIONS = 160
 _PICTURES = 60
-_RATE = 0.03
+_RATE = 0.02
 _COUNTED = 200
 """The pictures in which the pixels of the classes are counted."""
 

@@ -11,9 +11,9 @@ from fcnlite.analysis.paper.page import Page
 from fcnlite.analysis.paper.training import METRICS, loss_chart
 from fcnlite.description.spec import LayerSpec, NetSpec
 
-_ITERATIONS = 80
+_ITERATIONS = 160
 _PICTURES = 60
-_RATE = 0.03
+_RATE = 0.02
 _AFTER = "relu6"
 _RATIO = 0.5
 

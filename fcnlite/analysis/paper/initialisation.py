@@ -15,8 +15,8 @@ from fcnlite.analysis.paper.training import METRICS, loss_chart
 from fcnlite.description.fillers import Filler
 from fcnlite.net import Net
 
-_ITERATIONS = 40
-_RATE = 0.03
+_ITERATIONS = 100
+_RATE = 0.02
 
 
 def random_scores(net: Net, filler: Filler) -> None:

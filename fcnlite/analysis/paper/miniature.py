@@ -7,7 +7,7 @@ split `val` with seeds that the pages do not use; the pages report the split `te
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -33,6 +33,8 @@ from fcnlite.surgery import Weights
 
 SIZE = 96
 """The height and width of the generated pictures."""
+CROP = (224, 224)
+"""The height and width of the parts of given pictures that the small FCN learns from."""
 CHOSEN = "The rate was chosen on the split val with another seed. "
 """How the settings of the default runs were chosen."""
 
@@ -97,6 +99,8 @@ class Budget:
     seeds: range
     options: Mapping[str, float]
     """The solver's."""
+    crop: tuple[int, int] | None = None
+    """The height and width of the parts of pictures that make a batch, if pictures differ in size."""
 
     def run(self, way: Way, train_set: Dataset, test_set: Dataset) -> Outcome:
         """Train this way, once for each seed. Raises `TrainingError` if a loss becomes infinite or NaN."""
@@ -110,16 +114,12 @@ class Budget:
                 train_set,
                 self.iterations,
                 batch_size=self.batch_size,
-                augment=way.augment,
+                augment=replace(way.augment, crop=self.crop),
                 label=way.label,
                 seed=seed,
                 **self.options,
             )
-            if training.diverged:
-                raise TrainingError(
-                    f"{way.name}: the loss is infinite or NaN after {len(training.losses)} iterations; expected "
-                    "numbers. Check that the weights of --init are those of a trained VGG-16."
-                )
+            check_finite(way.name, training)
             outcome.trainings.append(training)
             outcome.metrics.append(evaluate(net, test_set))
             if way.inspect is not None:
@@ -137,13 +137,24 @@ class Budget:
         )
 
 
-def budget(settings: Settings, *, iterations: int, rate: float, count: int = 3, batch_size: int = 8) -> Budget:
+def check_finite(name: str, training: Training) -> None:
+    """Raise `TrainingError`, which names the way to train, if its loss became infinite or NaN."""
+    if training.diverged:
+        raise TrainingError(
+            f"{name}: the loss is infinite or NaN after {len(training.losses)} iterations; expected numbers. Give with "
+            "--init the weights of a trained VGG-16, whose features have the sizes that the paper's rate suits."
+        )
+
+
+def budget(settings: Settings, *, iterations: int, rate: float, count: int = 3, batch_size: int = 4) -> Budget:
     """The budget of the small FCN, or with given weights that of the reference's FCN-32s: 100,000 iterations."""
     if settings.init is not None:
         options = {"base_lr": 1e-10, "momentum": 0.99, "weight_decay": 5e-4}
         return Budget(settings.init, settings.iterations or 100_000, 1, seeds(settings, 1), options)
     options = {"base_lr": rate, "momentum": 0.9}
-    return Budget(shipped_trunk(), settings.iterations or iterations, batch_size, seeds(settings, count), options)
+    repeated = seeds(settings, count)
+    crop = CROP if settings.train_set is not None else None
+    return Budget(shipped_trunk(), settings.iterations or iterations, batch_size, repeated, options, crop)
 
 
 def net(settings: Settings, classes: int) -> NetSpec:

@@ -54,10 +54,10 @@ MODES = (
     Mode("FCN-online", 1, 0.9, 60.7),
     Mode("FCN-heavy", 1, 0.99, 63.6),
 )
-RATES = (1e-4, 1e-3, 1e-2, 1e-1)
+RATES = (3e-4, 1e-3, 3e-3, 1e-2)
 """Rates for the mean over the pixels of a picture; those of the summed loss are smaller by the number of pixels."""
-_PICTURES = 300
-_SIZE = 64
+_PICTURES = 400
+_SIZE = miniature.SIZE
 _SEEDS = 3
 
 
@@ -97,7 +97,7 @@ class Sequence:
 
 
 def run(settings: Settings, page: Page) -> None:
-    """Fill the page with the three modes on one sequence of pictures, by default 300 shapes of 64×64 pixels.
+    """Fill the page with the three modes on one sequence of pictures, by default 400 shapes of 96×96 pixels.
 
     `settings.iterations` is the number of pictures in the sequence.
     """
@@ -109,7 +109,7 @@ def run(settings: Settings, page: Page) -> None:
     classes = len(train_set.classes)
     if settings.init is None:
         spec = small_net(classes, 8, "NONE")
-        sequence = Sequence(spec, shipped_trunk(), train_set, pictures, 0.0, False)
+        sequence = Sequence(spec, shipped_trunk(), train_set, pictures, 0.0, settings.train_set is not None)
         rates = {f"{rate:.0e}": rate / train_set[0].label.size for rate in RATES}
         val_set = settings.val_set or data.open("shapes", split="val", size=_SIZE, count=40)
     else:

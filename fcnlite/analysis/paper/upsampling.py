@@ -32,8 +32,8 @@ FACTORS = range(2, 33)
 """The factors that are tested: all up to that of FCN-32s."""
 _PUBLISHED = {2: 4, 8: 16, 32: 64}
 """The windows of the authors' published nets, by factor."""
-_ITERATIONS = 40
-_RATE = 0.03
+_ITERATIONS = 100
+_RATE = 0.02
 
 
 def window(factor: int) -> tuple[int, int]:
