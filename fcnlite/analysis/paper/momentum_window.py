@@ -33,7 +33,7 @@ PAIRS = {"accumulated": (20, 0.9), "online": (1, 0.9), "heavy": (1, 0.99)}
 """Batch size and momentum of the paper's three settings (PAMI, table 2)."""
 _EXAMPLES = 10_000
 _WARM_UP = 4_000
-_NET_EXAMPLES = 400
+_NET_EXAMPLES = 300
 _NET_RATE = 1e-4
 
 

@@ -50,9 +50,9 @@ SCORE = "score_fr"
 """The final layer of every FCN here: the scores at stride 32, before upsampling."""
 STRIDE = 32
 """The stride of these scores."""
-_ITERATIONS = 80
+_ITERATIONS = 60
 _BATCH = 4
-_SIZE = 128
+_SIZE = 96
 _SEEDS = 3
 _RATE = 0.02
 
@@ -193,38 +193,32 @@ class Plan:
         trainings, metrics = [], []
         for seed in seeds:
             net = begin(on_cells(self.spec), train_set, self.start, seed)
-            trainings.append(
-                train(
-                    net,
-                    train_set,
-                    self.iterations,
-                    batch_size=1 if self.accumulate else count,
-                    iter_size=count if self.accumulate else 1,
-                    augment=augment,
-                    label=cell_sampler(net, keep),
-                    seed=seed,
-                    **self.options,
-                )
+            training = train(
+                net,
+                train_set,
+                self.iterations,
+                batch_size=1 if self.accumulate else count,
+                iter_size=count if self.accumulate else 1,
+                augment=augment,
+                label=cell_sampler(net, keep),
+                seed=seed,
+                **self.options,
             )
+            miniature.check_finite(name, training)
+            trainings.append(training)
             metrics.append(evaluate(begin(self.spec, train_set, weights_of(net), seed), val_set))
         return Way(name, keep, count, trainings, metrics)
 
 
 def plan(settings: Settings, classes: int) -> Plan:
     """The trainings by default, or with the paper's settings if weights are given."""
+    accumulate = settings.train_set is not None
     if settings.init is None:
-        options = {"base_lr": _RATE, "momentum": 0.9}
-        return Plan(
-            small_net(classes, 32),
-            shipped_trunk(),
-            _BATCH,
-            settings.iterations or _ITERATIONS,
-            options,
-            False,
-        )
+        iterations, options = settings.iterations or _ITERATIONS, {"base_lr": _RATE, "momentum": 0.9}
+        return Plan(small_net(classes, 32), shipped_trunk(), _BATCH, iterations, options, accumulate)
     options = {"base_lr": 1e-4, "momentum": 0.9, "weight_decay": 5e-4}
     spec = models.describe(settings.model or "voc-fcn32s", classes=classes, normalization="VALID")
-    return Plan(spec, settings.init, 20, settings.iterations or 1500, options, True)
+    return Plan(spec, settings.init, 20, settings.iterations or 1500, options, accumulate)
 
 
 def run(settings: Settings, page: Page) -> None:
@@ -264,8 +258,7 @@ def run(settings: Settings, page: Page) -> None:
     page.text(
         f"Data: {train_set.name}, {len(train_set)} pictures; net: {chosen.spec.name}; {chosen.iterations} iterations, "
         f"rate {chosen.options['base_lr']:g}, momentum {chosen.options['momentum']}, {len(seeds)} seeds. "
-        + (miniature.CHOSEN if settings.init is None else "")
-        + "Time is that of the processor. The curves are running means over a tenth of the iterations."
+        "Time is that of the processor. The curves are running means over a tenth of the iterations."
     )
 
 

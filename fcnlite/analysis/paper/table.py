@@ -91,7 +91,7 @@ EXPERIMENTS: tuple[Experiment, ...] = (
         "3.3",
         "Upsampling is backwards strided convolution; it starts as bilinear interpolation, and may be learned.",
         "upsampling",
-        frozenset({"data", "iterations"}),
+        frozenset({"data", "init", "iterations"}),
     ),
     Experiment(
         "patchwise",
@@ -106,6 +106,13 @@ EXPERIMENTS: tuple[Experiment, ...] = (
         "A classifier made convolutional, with scores that start at zero, is an FCN that can be fine-tuned.",
         "pre_training",
         frozenset({"iterations"}),
+    ),
+    Experiment(
+        "initialisation",
+        "4.1",
+        "Scores that start at random values are no better and no faster than scores that start at zero.",
+        "initialisation",
+        frozenset({"data", "init", "iterations"}),
     ),
     Experiment(
         "skips",
@@ -126,6 +133,13 @@ EXPERIMENTS: tuple[Experiment, ...] = (
         "4.3",
         "Mirroring, jitter and class balancing bring no noticeable gain.",
         "augmentation",
+        frozenset({"data", "init", "iterations"}),
+    ),
+    Experiment(
+        "dropout",
+        "4.3",
+        "Training without dropout makes little difference.",
+        "dropout",
         frozenset({"data", "init", "iterations"}),
     ),
     Experiment(

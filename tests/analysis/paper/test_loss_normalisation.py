@@ -40,7 +40,7 @@ def test_void_pixels_do_not_count() -> None:
 
 def test_the_outcome_of_a_training_in_words() -> None:
     def case(*losses: float, pixels: float = 1.0, diverged: bool = False) -> Case:
-        return Case("", 1e-10, pixels, Training(losses, (0.0,) * len(losses), (1,) * len(losses), diverged), None)
+        return Case("", 1e-10, pixels, Training(losses, (0.0,) * len(losses), (1,) * len(losses), diverged))
 
     start = float(np.log(6))
     assert case(start, start - 1e-3).verdict(start) == "learns nothing: the loss does not move"
