@@ -28,7 +28,7 @@ from fcnlite.loading import load, read_weights
 from fcnlite.models.lite import lite_fcn
 from fcnlite.net import Net
 from fcnlite.segmentation.compatibility import prepare as prepare_net
-from fcnlite.segmentation.evaluation import confusion
+from fcnlite.segmentation.evaluation import confusion, confusions
 from fcnlite.segmentation.metrics import Metrics
 from fcnlite.solver import SGD, Solver
 from fcnlite.surgery import Weights
@@ -193,6 +193,12 @@ def train(
 def evaluate(net: Net, dataset: Dataset) -> Metrics:
     """The metrics of `net`, in phase TEST, on all pictures of `dataset`."""
     return Metrics.from_matrix(confusion(net.share("TEST"), dataset))
+
+
+def evaluate_all(net: Net, dataset: Dataset) -> dict[str, Metrics]:
+    """The metrics of `net`, in phase TEST, for each label map of `dataset`, by its blob."""
+    found = confusions(net.share("TEST"), dataset)
+    return {name: Metrics.from_matrix(matrix) for name, matrix in found.items()}
 
 
 def percentages(metrics: Metrics) -> list[str]:
