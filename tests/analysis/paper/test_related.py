@@ -16,6 +16,7 @@ from fcnlite.analysis.paper.experiment import Settings
 from fcnlite.analysis.paper.page import Page, Picture
 from fcnlite.analysis.paper.related import (
     boundaries,
+    common,
     digits,
     drawing,
     matan,
