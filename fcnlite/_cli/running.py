@@ -10,6 +10,7 @@ from contextlib import contextmanager
 
 from fcnlite import config
 from fcnlite._cli.imports import import_all, requested
+from fcnlite._cli.streams import open_closed_streams
 from fcnlite._kernels import isa
 from fcnlite.errors import FcnliteError
 
@@ -21,6 +22,7 @@ def run_command(main: Main, arguments: Sequence[str] | None = None) -> int:
 
     The modules that --import names are imported first, because choices and help texts depend on what they register.
     """
+    open_closed_streams()
     with warnings.catch_warnings():
         warnings.showwarning = _show_warning  # type: ignore[assignment]
         try:

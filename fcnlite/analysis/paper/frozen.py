@@ -6,6 +6,7 @@ Frozen: every layer below the scores has a learning rate of zero, so the net is 
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 from fcnlite import data, models
 from fcnlite.analysis.paper.experiment import Settings
@@ -66,7 +67,7 @@ def run(settings: Settings, page: Page) -> None:
             NORMALISED: (scratch, None),
         }
         rate, momentum, iterations = 0.005, 0.9, settings.iterations or _ITERATIONS
-        options = {"lr_policy": "poly", "power": 1.0, "max_iter": iterations}
+        options: dict[str, Any] = {"lr_policy": "poly", "power": 1.0, "max_iter": iterations}
     else:
         spec = models.describe("voc-fcn32s", classes=classes)
         ways = {

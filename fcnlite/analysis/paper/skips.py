@@ -14,6 +14,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
+from typing import Any
 
 import numpy as np
 
@@ -84,7 +85,7 @@ class Family:
     """The learning rate by stride; at once and alone have that of 32."""
     iterations: int
     """The iterations of a share of 1."""
-    options: Mapping[str, float | str]
+    options: Mapping[str, Any]
     """Further options of the solver."""
 
     def iterations_of(self, stage: Stage) -> int:

@@ -7,6 +7,48 @@ from fcnlite.errors import SpecError, nearest
 
 EXPERIMENTS: tuple[Experiment, ...] = (
     Experiment(
+        "matan",
+        "2",
+        "Matan et al.: LeNet as a convolutional net reads digit strings of any length, decoded by Viterbi's algorithm.",
+        "related.matan",
+        frozenset({"iterations"}),
+    ),
+    Experiment(
+        "wolf-platt",
+        "2",
+        "Wolf and Platt: maps of scores for the four corners find address blocks.",
+        "related.wolf_platt",
+        frozenset({"iterations"}),
+    ),
+    Experiment(
+        "boundaries",
+        "2",
+        "Ning et al. and Ciresan et al. learn from patches; whole pictures give the same gradients in less time.",
+        "related.boundaries",
+        frozenset({"data", "iterations"}),
+    ),
+    Experiment(
+        "recurrent",
+        "2",
+        "Pinheiro and Collobert: a net that is fed its own scores corrects them, with no parameter more.",
+        "related.recurrent",
+        frozenset({"iterations"}),
+    ),
+    Experiment(
+        "overfeat",
+        "2",
+        "Sermanet et al. (OverFeat): a classifier of patches, made fully convolutional, detects by a sliding window.",
+        "related.overfeat",
+        frozenset({"iterations"}),
+    ),
+    Experiment(
+        "restoration",
+        "2",
+        "Eigen et al.: a small fully convolutional net restores rainy pictures, by Euclidean loss.",
+        "related.restoration",
+        frozenset({"iterations"}),
+    ),
+    Experiment(
         "composition",
         "3",
         "Layers compose to one filter with kernel k' + (k - 1)s' and stride ss'; AlexNet's field is 355 pixels.",
@@ -17,7 +59,7 @@ EXPERIMENTS: tuple[Experiment, ...] = (
         "3",
         "The pixels with a gradient are exactly the predicted receptive field, or a subset in the net as it is.",
         "receptive_fields",
-        frozenset({"model"}),
+        frozenset({"model", "blob", "init"}),
     ),
     Experiment(
         "shift",
@@ -49,7 +91,7 @@ EXPERIMENTS: tuple[Experiment, ...] = (
         "3.3",
         "Upsampling is backwards strided convolution; it starts as bilinear interpolation, and may be learned.",
         "upsampling",
-        frozenset({"data", "iterations"}),
+        frozenset({"data", "init", "iterations"}),
     ),
     Experiment(
         "patchwise",
@@ -64,6 +106,13 @@ EXPERIMENTS: tuple[Experiment, ...] = (
         "A classifier made convolutional, with scores that start at zero, is an FCN that can be fine-tuned.",
         "pre_training",
         frozenset({"iterations"}),
+    ),
+    Experiment(
+        "initialisation",
+        "4.1",
+        "Scores that start at random values are no better and no faster than scores that start at zero.",
+        "initialisation",
+        frozenset({"data", "init", "iterations"}),
     ),
     Experiment(
         "skips",
@@ -84,6 +133,13 @@ EXPERIMENTS: tuple[Experiment, ...] = (
         "4.3",
         "Mirroring, jitter and class balancing bring no noticeable gain.",
         "augmentation",
+        frozenset({"data", "init", "iterations"}),
+    ),
+    Experiment(
+        "dropout",
+        "4.3",
+        "Training without dropout makes little difference.",
+        "dropout",
         frozenset({"data", "init", "iterations"}),
     ),
     Experiment(
