@@ -122,6 +122,53 @@ def read_npy(path: str | os.PathLike[str]) -> Array:
         raise FileError(f"{path}: is not a readable .npy file of numbers ({error}).") from error
 
 
+class MappedFile(mmap.mmap):
+    """A file that is mapped for reading, and its size and time at that moment."""
+
+    path: str
+    state: tuple[int, ...]
+
+    @staticmethod
+    def of(path: str | os.PathLike[str], stream: BinaryIO) -> MappedFile:
+        """Map the file `path`, open as `stream`. Raises OSError where it cannot be mapped."""
+        mapped = MappedFile(stream.fileno(), 0, access=mmap.ACCESS_READ)
+        mapped.path, mapped.state = os.fspath(path), _state(os.fstat(stream.fileno()))
+        return mapped
+
+    def bytes(self) -> Array:
+        """The content, read-only."""
+        return np.ndarray(len(self), np.uint8, self)
+
+    def check(self) -> None:
+        """Raise `FileError` if the file was written to since it was mapped.
+
+        Reading beyond the end of a file that was cut would end the process. A file that was replaced by another one or
+        deleted is as it was for those that have mapped it.
+        """
+        try:
+            now = _state(os.stat(self.path))  # noqa: PTH116 - takes half the time of Path.stat
+        except OSError:
+            return
+        if now[:2] == self.state[:2] and now != self.state:
+            raise FileError(
+                f"{self.path}: was written to while a net uses it, so that the net's weights are lost; load it again, "
+                "and replace weight files by renaming a new file, as Net.save does."
+            )
+
+
+def _state(found: os.stat_result) -> tuple[int, ...]:
+    """What identifies a file (device and inode), and what changes with its content."""
+    return found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns
+
+
+def mapping_of(array: Array) -> MappedFile | None:
+    """The mapped file that an array is a part of, or None."""
+    base: Any = array
+    while isinstance(base, np.ndarray):
+        base = base.base
+    return base if isinstance(base, MappedFile) else None
+
+
 def beside(path: str | os.PathLike[str], name: str) -> Path:
     """The path of the file `name`, which the file `path` names: in the same folder, else in the working directory.
 

@@ -16,6 +16,7 @@ from fcnlite.description import fillers
 from fcnlite.description.fillers import Filler
 from fcnlite.description.shapes import show
 from fcnlite.errors import FcnliteError, ShapeError, SpecError, UnknownNameError, nearest
+from fcnlite.files import mapping_of
 from fcnlite.layers.base import Layer, ParamShape
 from fcnlite.threads import Turns
 
@@ -58,8 +59,13 @@ class Parameter:
 
     @property
     def array(self) -> Array:
-        """A read-only view of the current values. To change them, write to `data`."""
+        """A read-only view of the current values. To change them, write to `data`.
+
+        Raises `FileError` if the values are mapped from a file that was written to since.
+        """
         view = self._filled().view()
+        if not view.flags.writeable and (mapped := mapping_of(view)) is not None:
+            mapped.check()
         view.flags.writeable = False
         return view
 
@@ -108,7 +114,7 @@ class Parameter:
         """Mark the values as changed, so that arrays derived from them are computed again."""
         with _turns:
             if not self._filled().flags.writeable:
-                self._values = self._filled().copy()
+                self._values = self.array.copy()
             self.version += 1
 
     def _filled(self) -> Array:

@@ -19,7 +19,7 @@ import numpy as np
 
 from fcnlite.arrays import Array
 from fcnlite.errors import FileError
-from fcnlite.files import cannot_read, reading
+from fcnlite.files import MappedFile, cannot_read, reading
 
 MAX_MEMBERS = 100_000
 """Maximum number of members of a group."""
@@ -47,7 +47,7 @@ class HDF5File:
     def content(self) -> Array:
         """The bytes of the file, mapped into memory, or read if the file system does not support mapping."""
         try:
-            return np.memmap(self._stream, dtype=np.uint8, mode="r").view(np.ndarray)
+            return MappedFile.of(self.path, self._stream).bytes()
         except OSError:
             self._stream.seek(0)
             return np.frombuffer(self._stream.read(), dtype=np.uint8)

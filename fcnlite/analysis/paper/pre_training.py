@@ -107,7 +107,7 @@ def run(settings: Settings, page: Page) -> None:
     )
     scenes = data.open("shapes", split="test", size=384, count=2)
     rows = []
-    for scene in scenes:
+    for scene in (scenes[i] for i in range(len(scenes))):
         probabilities = coarse_map(net, blobs(scene, net.info.preprocessing)["data"])
         rows.append(shown(scene, probabilities, scenes))
     page.picture(

@@ -16,7 +16,7 @@ import numpy as np
 
 from fcnlite.arrays import Array
 from fcnlite.errors import FileError
-from fcnlite.files import cannot_read
+from fcnlite.files import MappedFile, cannot_read
 
 MAX_HEADER = 16 << 20
 """Maximum size of a header in bytes; far above that of any net."""
@@ -37,7 +37,7 @@ def read(path: str | os.PathLike[str]) -> dict[str, Array]:
             if size < 8 or length > min(size - 8, MAX_HEADER):
                 raise _damaged(path, f"its header should have {length:,} bytes")
             header = stream.read(length)
-            content = np.memmap(stream, np.uint8, "r").view(np.ndarray)[8 + length :]
+            content = MappedFile.of(path, stream).bytes()[8 + length :]
     except OSError as error:
         raise cannot_read(path, error) from error
     arrays = {}
