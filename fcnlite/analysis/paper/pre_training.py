@@ -107,7 +107,8 @@ def run(settings: Settings, page: Page) -> None:
     )
     scenes = data.open("shapes", split="test", size=384, count=2)
     rows = []
-    for scene in (scenes[i] for i in range(len(scenes))):
+    for i in range(len(scenes)):
+        scene = read_sample(scenes, i)
         probabilities = coarse_map(net, blobs(scene, net.info.preprocessing)["data"])
         rows.append(shown(scene, probabilities, scenes))
     page.picture(
