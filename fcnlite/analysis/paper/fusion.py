@@ -38,7 +38,7 @@ CHANNELS = {"color": 3, "depth": 1, "hha": 3}
 _SIZE = 64
 _PICTURES = (1000, 100)
 """The number of pictures for training and for the test."""
-_ITERATIONS = 250
+_ITERATIONS = 300
 _RATE = 0.4
 _SEEDS = 2
 
