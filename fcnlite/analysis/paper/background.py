@@ -35,8 +35,8 @@ FROM_ZERO = "sigmoids, null background, biases from zero"
 _SIZE = 64
 _PICTURES = (1000, 100)
 """The number of pictures for training and for the test."""
-_ITERATIONS = 250
-_SEEDS = 3
+_ITERATIONS = 400
+_SEEDS = 2
 _RATE = 0.4
 
 

@@ -38,7 +38,7 @@ CHANNELS = {"color": 3, "depth": 1, "hha": 3}
 _SIZE = 64
 _PICTURES = (1000, 100)
 """The number of pictures for training and for the test."""
-_ITERATIONS = 250
+_ITERATIONS = 300
 _RATE = 0.4
 _SEEDS = 2
 
@@ -72,9 +72,8 @@ def ways(pictures: Sequence[str]) -> list[Way]:
     if "depth" in others:
         found.append(Way("early fusion", ("color", "depth"), 30.5, scaled=False))
         found.append(Way("early fusion, depth scaled", ("color", "depth"), None))
-    found += [
-        Way(f"late fusion with {each}", ("color", each), 32.8 if each == "hha" else None, True) for each in others
-    ]
+    for each in others:
+        found.append(Way(f"late fusion with {each}", ("color", each), 32.8 if each == "hha" else None, late=True))
     return found
 
 
@@ -85,14 +84,14 @@ def view(dataset: Dataset, way: Way) -> Dataset:
     def change(sample: Sample, index: int) -> Sample:
         return replace(sample, images={blob: sample.images[name] for blob, name in names.items()})
 
-    (_, first), *others = ((blob, replace(dataset.preprocessing.of(name), others={})) for blob, name in names.items())
+    inputs = {blob: replace(dataset.preprocessing.of(name), others={}) for blob, name in names.items()}
     if way.scaled:
-        first, *rest = (
-            replace(each, scale=DEPTH_SCALE) if each.color == "DEPTH" else each
-            for each in (first, *(each for _, each in others))
-        )
-        others = [(blob, each) for (blob, _), each in zip(others, rest, strict=True)]
-    return Derived(dataset, change, pictures=tuple(names), preprocessing=replace(first, others=dict(others)))
+        inputs = {
+            blob: replace(each, scale=DEPTH_SCALE) if each.color == "DEPTH" else each for blob, each in inputs.items()
+        }
+    first, *others = inputs
+    preprocessing = replace(inputs[first], others={blob: inputs[blob] for blob in others})
+    return Derived(dataset, change, pictures=tuple(names), preprocessing=preprocessing)
 
 
 def small(way: Way, classes: int) -> NetSpec:
@@ -129,7 +128,7 @@ def start(way: Way, trunk: Weights) -> dict[str, Sequence[Array]]:
     """
     if "conv1_1" not in trunk:
         raise TrainingError(
-            f"the weights have no layer conv1_1, where depth comes in; their layers: {', '.join(list(trunk)[:4])}, ...."
+            f"the weights have no layer conv1_1, where depth comes in; their layers: {', '.join(list(trunk)[:4])}, ..."
         )
     weight, *bias = trunk["conv1_1"]
     first = {"color": weight, "hha": weight, "depth": weight.sum(axis=1, keepdims=True)}

@@ -39,9 +39,9 @@ _GEOMETRY = Labels(("background", "convex", "not convex"), ((0, 0, 0), (70, 130,
 _SIZE = 64
 _PICTURES = (1000, 100)
 """The number of pictures for training and for the test."""
-_ITERATIONS = 250
+_ITERATIONS = 300
 _RATE = 0.4
-_SEEDS = 4
+_SEEDS = 3
 
 
 def geometric(label: Array) -> Array:
