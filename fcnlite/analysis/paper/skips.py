@@ -11,14 +11,16 @@ scores of one pooled map, and of nothing above it.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from functools import partial
+from typing import Any
 
 import numpy as np
 
 from fcnlite import data, models
 from fcnlite.analysis.paper.experiment import Settings
+from fcnlite.analysis.paper.figures import predictions, sheet, shown, truths
 from fcnlite.analysis.paper.page import Page
 from fcnlite.analysis.paper.training import (
     METRICS,
@@ -31,7 +33,6 @@ from fcnlite.analysis.paper.training import (
     weights_of,
 )
 from fcnlite.analysis.paper.upper_bounds import FACTORS, bounds
-from fcnlite.arrays import Array
 from fcnlite.data import Dataset
 from fcnlite.data.dataset import read_sample
 from fcnlite.data.loader import blobs
@@ -40,8 +41,7 @@ from fcnlite.errors import SpecError
 from fcnlite.models.builder import FIXED, Builder
 from fcnlite.net import Net
 from fcnlite.segmentation.metrics import Metrics
-from fcnlite.segmentation.plots.label_maps import label_image
-from fcnlite.segmentation.segmenter import Segmenter
+from fcnlite.solver import SGD, AdamW, Solver
 from fcnlite.surgery import Weights
 
 PAPER: Mapping[str, str] = {
@@ -56,7 +56,7 @@ PAPER: Mapping[str, str] = {
 """Mean IU in percent on the validation pictures of VOC 2011 (CVPR, table 2), and in PAMI's table 3."""
 ALONE = ("pool5", "pool4", "pool3")
 _STRIDES = {"pool5": 32, "pool4": 16, "pool3": 8}
-_SIZE, _MEASURED = 224, 40
+_SIZE, _MEASURED = 192, 40
 """The height and width of the generated pictures, and the number of them that measure a net."""
 _SHOWN = 4
 """The pictures of the figure."""
@@ -82,9 +82,11 @@ class Family:
     """The stages of the staged nets by name."""
     rates: Mapping[int, float]
     """The learning rate by stride; at once and alone have that of 32."""
+    batch_size: int
     iterations: int
     """The iterations of a share of 1."""
-    options: Mapping[str, float | str]
+    rule: Callable[..., Solver]
+    options: Mapping[str, Any]
     """Further options of the solver."""
 
     def iterations_of(self, stage: Stage) -> int:
@@ -111,8 +113,8 @@ def small(dataset: Dataset) -> Family:
         "FCN-16s": (Stage(32, 0.5), Stage(16, 0.5)),
         "FCN-8s": (Stage(32, 0.5), Stage(16, 0.25), Stage(8, 0.25)),
     }
-    rates = {32: 0.005, 16: 0.005, 8: 0.005}
-    return Family(describe, start, stages, rates, 800, {"momentum": 0.9, "lr_policy": "poly", "power": 1.0})
+    rates = {32: 0.001, 16: 0.001, 8: 0.001}
+    return Family(describe, start, stages, rates, 4, 240, AdamW, {"lr_policy": "poly", "power": 1.0})
 
 
 def reference(init: str) -> Family:
@@ -128,7 +130,7 @@ def reference(init: str) -> Family:
         "FCN-8s": (Stage(32, each), Stage(16, each), Stage(8, each)),
     }
     rates = {32: 1e-10, 16: 1e-12, 8: 1e-14}
-    return Family(describe, init, stages, rates, 300_000, {"momentum": 0.99, "weight_decay": 0.0005})
+    return Family(describe, init, stages, rates, 1, 300_000, SGD, {"momentum": 0.99, "weight_decay": 0.0005})
 
 
 def scaled(spec: NetSpec, factors: Mapping[str, float]) -> NetSpec:
@@ -206,7 +208,9 @@ class Trainings:
             net,
             self.dataset,
             iterations,
+            batch_size=self.family.batch_size,
             seed=self.seed + place,
+            rule=self.family.rule,
             base_lr=self.family.rates[stage.stride],
             max_iter=iterations,
             **self.family.options,
@@ -222,33 +226,8 @@ def sizes(net: Net, dataset: Dataset) -> dict[str, float]:
     return {name: float(np.sqrt(np.mean(np.square(found[name], dtype=np.float64)))) for name in names}
 
 
-def label_maps(net: Net, dataset: Dataset, count: int = _SHOWN) -> list[Array]:
-    """The H×W label maps that the net gives to the first `count` pictures."""
-    segmenter = Segmenter(net.share("TEST"))
-    return [segmenter(_picture(dataset, i)) for i in range(min(count, len(dataset)))]
-
-
-def figure(maps: Sequence[Sequence[Array]], dataset: Dataset) -> Array:
-    """A row for each of the first pictures: picture, its label map in each of `maps`, and the truth.
-
-    H×W×3 uint8 RGB; pictures of other sizes than the first are left out.
-    """
-    rows: list[Array] = []
-    for i, labels in enumerate(zip(*maps, strict=True)):
-        shown = [label_image(each, dataset.colors).convert("RGB") for each in (*labels, dataset[i].label)]
-        row = np.concatenate([_picture(dataset, i), *map(np.asarray, shown)], axis=1)
-        if not rows or row.shape == rows[0].shape:
-            rows.append(row)
-    sheet: Array = np.concatenate(rows)
-    return sheet
-
-
-def _picture(dataset: Dataset, index: int) -> Array:
-    return np.asarray(next(iter(dataset[index].images.values())))
-
-
 def run(settings: Settings, page: Page) -> None:
-    """Fill the page with the metrics and label maps of the nets, by default small ones on shapes of 224×224 pixels."""
+    """Fill the page with the metrics and label maps of the nets, by default small ones on shapes of 192×192 pixels."""
     train_set = settings.train_set or data.open("shapes", split="train", size=_SIZE, count=1000)
     val_set = settings.val_set or data.open("shapes", split="test", size=_SIZE, count=_MEASURED)
     family = small(train_set) if settings.init is None else reference(settings.init)
@@ -259,21 +238,20 @@ def run(settings: Settings, page: Page) -> None:
     ways["FCN-8s at once"] = trainings.at_once
     ways |= {f"{pool} alone": partial(trainings.alone, pool) for pool in ALONE}
     found: dict[str, Metrics] = {}
-    maps: list[list[Array]] = []
+    columns = [[next(iter(each.images.values())) for each in shown(val_set, _SHOWN)]]
     streams: dict[str, float] = {}
     for name, train_net in ways.items():
         net = train_net()
         found[name] = evaluate(net, val_set)
         if name in family.stages:
-            maps.append(label_maps(net, val_set))
+            columns += predictions(net, val_set, _SHOWN).values()
             streams = sizes(net, train_set)
         del net  # A net of VGG-16's width, with its gradients, has a gigabyte.
     for name, metrics in found.items():
         page.compare(f"mean IU of {name}", PAPER[name], f"{100 * metrics.mean_iu:.1f}", _note(name))
     page.table(("net", *METRICS), [(name, *percentages(metrics)) for name, metrics in found.items()])
-    page.picture(
-        "figure-4", figure(maps, val_set), "Picture, FCN-32s, FCN-16s, FCN-8s, truth (figure 4 of the CVPR paper)."
-    )
+    columns.append(truths(val_set, _SHOWN))
+    page.picture("figure-4", sheet(columns), "Picture, FCN-32s, FCN-16s, FCN-8s, truth (figure 4 of the CVPR paper).")
     budget = ", ".join(
         f"{name} has {' + '.join(str(family.iterations_of(each)) for each in stages)} iterations"
         for name, stages in family.stages.items()
@@ -281,7 +259,8 @@ def run(settings: Settings, page: Page) -> None:
     page.text(
         f"Data: {train_set.name}, {len(train_set)} pictures to learn from, {len(val_set)} of the split {val_set.split} "
         f"to measure. Stages of FCN-32s, FCN-16s and FCN-8s in turn: {budget}; the other nets have "
-        f"{family.iterations} iterations of one picture. Alone, the net ends at the pooled map and its scores."
+        f"{family.iterations}, all of {family.batch_size} pictures. Alone, the net ends at the pooled map and its "
+        "scores."
     )
     labels = (np.asarray(val_set[i].label) for i in range(len(val_set)))
     bound = bounds(labels, len(val_set.classes))[FACTORS.index(32)]

@@ -28,9 +28,9 @@ from fcnlite.loading import load, read_weights
 from fcnlite.models.lite import lite_fcn
 from fcnlite.net import Net
 from fcnlite.segmentation.compatibility import prepare as prepare_net
-from fcnlite.segmentation.evaluation import confusion
+from fcnlite.segmentation.evaluation import confusion, confusions
 from fcnlite.segmentation.metrics import Metrics
-from fcnlite.solver import SGD
+from fcnlite.solver import SGD, Solver
 from fcnlite.surgery import Weights
 
 CLASSIFIER = Path(__file__).parents[3] / "weights" / "shapes-classifier.h5"
@@ -149,16 +149,17 @@ def train(
     batch_size: int = 1,
     augment: Augment | None = None,
     seed: int = 0,
+    rule: Callable[..., Solver] = SGD,
     label: Callable[[Array, np.random.Generator], Array] | None = None,
     **options: Any,
 ) -> Training:
-    """Train `net` with SGD; `options` are the solver's, such as `base_lr`, `momentum` and `iter_size`.
+    """Train `net` with `rule`; `options` are the solver's, such as `base_lr`, `momentum` and `iter_size`.
 
     The sequence of pictures is a function of `seed` alone, whatever the batch size: an iteration takes the next
     `batch_size` · `iter_size` pictures. `label` changes each label array, with random numbers that are a function of
     (seed, pass). A loss that is not finite ends the training.
     """
-    solver = SGD(net, **options)
+    solver = rule(net, **options)
     passes = solver.options.iter_size
     loader = Loader(
         dataset,
@@ -192,6 +193,12 @@ def train(
 def evaluate(net: Net, dataset: Dataset) -> Metrics:
     """The metrics of `net`, in phase TEST, on all pictures of `dataset`."""
     return Metrics.from_matrix(confusion(net.share("TEST"), dataset))
+
+
+def evaluate_all(net: Net, dataset: Dataset) -> dict[str, Metrics]:
+    """The metrics of `net`, in phase TEST, for each label map of `dataset`, by its blob."""
+    found = confusions(net.share("TEST"), dataset)
+    return {name: Metrics.from_matrix(matrix) for name, matrix in found.items()}
 
 
 def percentages(metrics: Metrics) -> list[str]:
