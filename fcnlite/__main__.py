@@ -9,6 +9,7 @@ from collections.abc import Sequence
 
 from fcnlite._cli.parser import CommandParser
 from fcnlite._cli.running import run_command
+from fcnlite._cli.streams import open_closed_streams
 from fcnlite._version import __version__
 from fcnlite.errors import nearest
 
@@ -21,6 +22,8 @@ _COMMANDS = {
     "paper": ("fcnlite.paper", "run the claims, tables and figures of the FCN papers"),
     "doctor": ("fcnlite.doctor.__main__", "find out why a net fails, and how to repair it"),
 }
+_SHARING = ("train", "predict", "evaluate")
+"""The commands that share their work among processes."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -28,7 +31,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     arguments = sys.argv[1:] if arguments is None else arguments
     if arguments and arguments[0] in _COMMANDS:
         module, _ = _COMMANDS[arguments[0]]
-        return run_command(importlib.import_module(module).main, arguments[1:])
+        shares_work = arguments[0] in _SHARING
+        return run_command(importlib.import_module(module).main, arguments[1:], shares_work=shares_work)
+    open_closed_streams()
     parser = _parser()
     if arguments and not arguments[0].startswith("-"):
         parser.error(f"there is no command {arguments[0]!r}; {nearest(arguments[0], _COMMANDS)}")

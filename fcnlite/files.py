@@ -16,6 +16,9 @@ import numpy as np
 from fcnlite.arrays import Array
 from fcnlite.errors import FileError
 
+NPY = b"\x93NUMPY"
+"""The first bytes of a `.npy` file."""
+
 
 @contextmanager
 def atomic_write(path: str | os.PathLike[str]) -> Iterator[Path]:
@@ -105,6 +108,18 @@ def read_text(path: str | os.PathLike[str]) -> str:
         return read_bytes(path).decode("utf-8-sig")
     except UnicodeDecodeError as error:
         raise FileError(f"{path}: is not a text file (byte {error.start} is not UTF-8).") from error
+
+
+def read_npy(path: str | os.PathLike[str]) -> Array:
+    """The array in a `.npy` file, as a read-only mapping. Raises `FileError` for other files and pickles."""
+    with reading(path) as stream:
+        if stream.read(len(NPY)) != NPY:
+            raise FileError(f"{path}: is not a .npy file; save one with numpy.save.")
+    try:
+        found: Array = np.load(path, mmap_mode="r", allow_pickle=False)
+        return found
+    except Exception as error:  # NumPy raises a dozen types for damaged headers
+        raise FileError(f"{path}: is not a readable .npy file of numbers ({error}).") from error
 
 
 def beside(path: str | os.PathLike[str], name: str) -> Path:

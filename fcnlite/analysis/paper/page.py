@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from html import escape
 from itertools import groupby
@@ -82,6 +82,8 @@ class Page:
     parts: list[str | Table | Picture] = field(default_factory=list)
     """Paragraphs, headings (text that begins with "# "), tables and pictures."""
     comparisons: list[Comparison] = field(default_factory=list)
+    files: dict[str, Callable[[Path], None]] = field(default_factory=dict)
+    """Further files of the folder: the name, and the function that writes the file at a path."""
     command: str = ""
     """The command that made the page, for its last line."""
 
@@ -120,6 +122,8 @@ class Page:
             if isinstance(part, Picture):
                 with atomic_write(folder / f"{part.name}.png") as temporary:
                     Image.fromarray(part.pixels).save(temporary, format="PNG")
+        for name, save in self.files.items():
+            save(folder / name)
         target = folder / "index.html"
         with atomic_write(target) as temporary:
             temporary.write_text(self.html(), encoding="utf-8")
