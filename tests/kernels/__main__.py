@@ -25,8 +25,10 @@ from tests.kernels.mutations import Guarded, mutated
 from tests.kernels.recording import Call, call_all, functions, recorded
 
 SECONDS = 10
-"""After which a call counts as one that hangs."""
-REFUSED = ValueError, TypeError, OverflowError, BufferError, MemoryError, FcnliteError
+"""Of the processor, after which a call counts as one that hangs."""
+PATIENCE = 300
+"""Seconds of the clock, likewise."""
+REFUSED = ValueError, TypeError, OverflowError, AttributeError, BufferError, MemoryError, FcnliteError
 
 
 class Outcome(NamedTuple):
@@ -73,7 +75,8 @@ def _cases(first: int, last: int, seed: int, state: Path) -> Outcome:
     calls, all_functions = recorded(call_all), functions()
     names = sorted(all_functions)
     outcome = Outcome(Counter(), [])
-    resource.setrlimit(resource.RLIMIT_AS, (8 << 30, 8 << 30))
+    if not os.environ.get("LD_PRELOAD"):  # a sanitizer reserves more addresses
+        resource.setrlimit(resource.RLIMIT_AS, (8 << 30, 8 << 30))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     fd = os.open(state, os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
     for number in range(first, last):
@@ -82,7 +85,8 @@ def _cases(first: int, last: int, seed: int, state: Path) -> Outcome:
         call, what = mutated(rng.choice(calls[name] or [Call([], {})]), rng)
         guarded = Guarded.of(call, rng)
         os.pwrite(fd, f"{number} {name} with {what}".ljust(2000)[:2000].encode()[:2000], 0)
-        signal.alarm(SECONDS)
+        signal.alarm(PATIENCE)
+        signal.setitimer(signal.ITIMER_PROF, SECONDS)
         try:
             all_functions[name](*guarded.arguments, **guarded.options)
             result = "accepted"
@@ -91,6 +95,7 @@ def _cases(first: int, last: int, seed: int, state: Path) -> Outcome:
         except Exception as error:
             result = type(error).__name__
             outcome.failures.append(f"case {number}, {name} with {what}: {error!r}")
+        signal.setitimer(signal.ITIMER_PROF, 0)
         signal.alarm(0)
         outcome.counts[f"{name}: {result if what else result + ', unchanged'}"] += 1
         del guarded

@@ -81,8 +81,8 @@ cdef double softmax_loss_row(const float* x, Py_ssize_t channels, Py_ssize_t pla
             p[c * plane + j] /= total_one
         j += 1
     for j in range(width):
-        own = label[j]
         if importance[j] != 0:
+            own = label[j]
             if 0 <= own < channels:
                 loss -= importance[j] * logf(max(p[own * plane + j], smallest))
             else:
@@ -117,8 +117,8 @@ cdef void softmax_loss_row_backward(const float* p, Py_ssize_t channels, Py_ssiz
         for j in range(width):
             dx[c * plane + j] = scale * importance[j] * p[c * plane + j] if importance[j] != 0 else 0
     for j in range(width):
-        own = label[j]
         if importance[j] != 0:
+            own = label[j]
             if 0 <= own < channels:
                 dx[own * plane + j] -= scale * importance[j]
             else:
