@@ -84,18 +84,18 @@ def settle(problem: str | None, status: int) -> int:
     from fcnlite.ranks.mpi import MpiCommunicator
 
     assert isinstance(ranks, MpiCommunicator)
-    ends = ranks.leave(problem, status)
+    ends = ranks.alarms.leave(problem, status)
     if ends is None and problem is not None:
         _show(f"rank {ranks.rank} of {ranks.size}: {problem}")
     if ends is not None and ranks.first:
         for line in in_words([each for each, _ in ends]):
             _show(line)
-    if ends is not None and len({each for _, each in ends}) == 1 and not ranks.alarmed:
+    if ends is not None and len({each for _, each in ends}) == 1 and not ranks.alarms.any:
         return status
     # The ranks stopped at different places: MPI would wait for messages that nobody sends.
     if ends is not None and not ranks.first:
         time.sleep(_LAST_WORDS)
-    ranks.abort(max((each for _, each in ends or ()), default=status or 1))
+    ranks.alarms.abort(max((each for _, each in ends or ()), default=status or 1))
     return status
 
 

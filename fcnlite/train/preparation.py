@@ -11,6 +11,7 @@ from pathlib import Path
 from fcnlite import models, surgery
 from fcnlite._cli.data_options import training_data, validation_data
 from fcnlite._cli.running import progress_bar
+from fcnlite._kernels import isa
 from fcnlite.data import Dataset, Loader
 from fcnlite.data.loader import check_sizes
 from fcnlite.description.model_info import ModelInfo, Preprocessing
@@ -40,6 +41,7 @@ def prepare(stage: Stage, policy: MismatchPolicy = STRICT, ranks: Communicator =
     Here, and only here, beginning and resuming differ: the weights come from --init or the fillers, or all comes from
     the checkpoint. Raises `DataError` or `TrainingError` where data, net and weights do not fit.
     """
+    _check_kernels(ranks)
     folder = stage.folder
     train_set, val_set, options = _data(stage.options.resolved(), ranks)
     stored = storage.load(folder.last).info if stage.resumes else None
@@ -57,6 +59,20 @@ def prepare(stage: Stage, policy: MismatchPolicy = STRICT, ranks: Communicator =
         _resume(run, stored, policy)
     run.solver.join(run.team)
     return run
+
+
+def _check_kernels(ranks: Communicator) -> None:
+    """Raise `TrainingError` if ranks use kernels of different instruction sets.
+
+    Each rank updates its own copy of the weights; with differences of rounding the copies would drift apart.
+    """
+    used = ranks.gather(isa.name())
+    if len({*used}) > 1:
+        listed = ", ".join(f"rank {i}: {each}" for i, each in enumerate(used[:8]))
+        raise TrainingError(
+            f"the ranks compute with different instruction sets ({listed}), so their weights would drift apart; set "
+            "FCNLITE_ISA to one that all have."
+        )
 
 
 def _data(options: TrainOptions, ranks: Communicator) -> tuple[Dataset, Dataset | None, TrainOptions]:

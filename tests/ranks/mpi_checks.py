@@ -7,23 +7,36 @@ which every rank also plays on its own.
 from __future__ import annotations
 
 import json
+import os
+import shutil
 import sys
+import tempfile
 import traceback
 from collections.abc import Callable
+from contextlib import nullcontext, redirect_stderr, redirect_stdout
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 from mpi4py import MPI
 
 import fcnlite
+from fcnlite.data.sample import Sample
+from fcnlite.data.shapes import Shapes
 from fcnlite.engine import gradient_sum
-from fcnlite.errors import SpecError, TrainingError
+from fcnlite.errors import DataError, SpecError, TrainingError
 from fcnlite.formats.caffe import parse_net
 from fcnlite.net import Net
+from fcnlite.ranks.communicator import ALONE, Communicator
 from fcnlite.ranks.launcher import world
 from fcnlite.ranks.team import Team
+from fcnlite.segmentation.evaluation import confusion
 from fcnlite.solver import Solver
+from fcnlite.train.options import TrainOptions
+from fcnlite.train.plan import TrainingPlan
+from fcnlite.train.run_folder import RunFolder
+from fcnlite.train.training import train
 
 NET = """
 layer { name: "data" type: "Input" top: "data" input_param { shape { dim: 2 dim: 3 dim: 9 dim: 9 } } }
@@ -225,6 +238,78 @@ def check_a_script_of_few_lines() -> None:
     expected = one.step(whole)
     found = many.step({name: array[world().rank : world().rank + 1] for name, array in whole.items()})
     np.testing.assert_allclose(found, expected, rtol=2e-6)
+
+
+OPTIONS = TrainOptions(
+    data="shapes",
+    data_option=("count=7", "size=32"),
+    width=0.05,
+    iterations=4,
+    check_every=2,
+    batch_size=3,
+    base_lr=0.01,
+    crop=(24, 24),
+    scale=(0.9, 1.2),
+    loss_sampling=0.7,
+    threads=1,
+)
+
+
+def trained(folder: Path, ranks: Communicator, options: TrainOptions | None = OPTIONS) -> RunFolder:
+    """A run in `folder`; without options, the run there is continued for two more iterations."""
+    run = RunFolder(folder)
+    claim = run.claimed() if ranks.first else nullcontext()
+    with claim, Path(os.devnull).open("w") as null, redirect_stdout(null), redirect_stderr(null):
+        if options is None:
+            plan = ranks.from_first(lambda: TrainingPlan.resume(run, {"iterations": 6}, ranks.size))
+        else:
+            plan = ranks.from_first(lambda: TrainingPlan.begin(run, [options]))
+        train(plan, ranks=ranks)
+    return run
+
+
+def check_a_training_and_its_continuation() -> None:
+    """N processes train and one continues; one trains and N continue; both equal one that does all."""
+    ranks = world()
+    (parent,) = {*ranks.gather(tempfile.mkdtemp() if ranks.first else "")} - {""}
+    folder = Path(parent)
+    together, alone = folder / "together", folder / "alone"
+    trained(together, ranks)
+    if ranks.first:
+        trained(alone, ALONE)
+        shutil.copytree(alone, folder / "continued")
+        trained(together, ALONE, None)
+        trained(alone, ALONE, None)
+    ranks.gather(None)
+    trained(folder / "continued", ranks, None)
+    if ranks.first:
+        expected = RunFolder(alone).read_log()
+        for other in (together, folder / "continued"):
+            for name, column in RunFolder(other).read_log().items():
+                np.testing.assert_allclose(column, expected[name], rtol=2e-5, err_msg=f"{name} in {other.name}")
+            written = {each.name for each in other.iterdir()}
+            assert written == {each.name for each in alone.iterdir()}, written
+        shutil.rmtree(folder)
+
+
+def check_a_file_that_one_rank_cannot_read() -> None:
+    class Broken(Shapes):
+        def __getitem__(self, index: int) -> Sample:
+            if index == 1:
+                raise DataError("broken.png: is not a picture.")
+            return super().__getitem__(index)
+
+    segmenter = fcnlite.Segmenter(fcnlite.models.build("lite-fcn8s", classes=6, width=0.05))
+    whole = confusion(segmenter, Shapes("val", count=5, size=32))
+    np.testing.assert_array_equal(confusion(segmenter, Shapes("val", count=5, size=32), ranks=world()), whole)
+    seen: list[str] = []
+    try:
+        confusion(segmenter, Broken("val", count=5, size=32), each=lambda name, _: seen.append(name), ranks=world())
+    except DataError as error:
+        assert str(error) == "broken.png: is not a picture."
+    else:
+        raise AssertionError("no error")
+    assert len(seen) == (0 if world().rank == 1 else len(range(world().rank, 5, world().size)))
 
 
 def run(check: Callable[[], None]) -> str:
