@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: install install-test demo test test-slow test-peers test-kill test-large lint bench clean
+.PHONY: install install-test demo test test-slow test-peers test-kill test-large fuzz lint bench clean
 
 install: .venv/installed
 
@@ -54,6 +54,12 @@ test-kill: install-test
 # Time and memory of loading a caffemodel of 553 MB.
 test-large: install-test
 	$(BIN)/python -m pytest -m large
+
+# Fuzz the readers of untrusted files, guided by coverage: 1,000,000 cases or 30 minutes each (docs/reliability.md).
+# `$(BIN)/python -m tests.fuzz NAME ... --seconds N` fuzzes some of them.
+fuzz: install-test
+	$(BIN)/pip install --quiet 'fcnlite[fuzz]'
+	$(BIN)/python -m tests.fuzz
 
 # Comparisons with PyTorch, ONNX Runtime, OpenVINO and OpenCV, with the chart of docs/performance.md; then the further
 # measurements and the profile. It takes half an hour on an otherwise idle machine.
