@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: install install-test demo test test-slow test-peers test-kill test-large test-kernels sanitize lint bench clean
+.PHONY: install install-test demo test test-slow test-peers test-kill test-large test-kernels fuzz sanitize lint bench clean
 
 install: .venv/installed
 
@@ -83,6 +83,12 @@ sanitize: install-test
 		$(CURDIR)/$(BIN)/python -m pytest -x -k "not large_map and not cannot_start and not fork and not wrong_arguments" tests/kernels \
 			tests/compiler/convolution tests/compiler/operations tests/layers/test_kernels.py tests/solver/test_update.py && \
 		$(CURDIR)/$(BIN)/python -m tests.kernels 3000
+
+# Fuzz the readers of untrusted files, guided by coverage: 1,000,000 cases or 30 minutes each (docs/reliability.md).
+# `$(BIN)/python -m tests.fuzz NAME ... --seconds N` fuzzes some of them.
+fuzz: install-test
+	$(BIN)/pip install --quiet 'fcnlite[fuzz]'
+	$(BIN)/python -m tests.fuzz
 
 # Comparisons with PyTorch, ONNX Runtime, OpenVINO and OpenCV, with the chart of docs/performance.md; then the further
 # measurements and the profile. It takes half an hour on an otherwise idle machine.

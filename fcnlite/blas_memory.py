@@ -15,6 +15,8 @@ import numpy as np
 
 BUFFER_BYTES = 33 << 20
 """The size of a buffer of OpenBLAS on x86-64 (32 MiB), and of the stack and arrays of the thread that takes it."""
+LIBRARY_BYTES = 192 << 20
+"""The room that SciPy's BLAS and what it needs are mapped into."""
 
 
 def take(product: Callable[[], object], threads: int) -> None:
@@ -23,7 +25,7 @@ def take(product: Callable[[], object], threads: int) -> None:
     Raises `MemoryError` if there is no room for the buffers.
     """
     try:
-        mmap.mmap(-1, threads * BUFFER_BYTES).close()
+        check(threads * BUFFER_BYTES)
         start = threading.Barrier(threads)
         others = [threading.Thread(target=_compute, args=(product, start), daemon=True) for _ in range(threads - 1)]
         try:
@@ -35,9 +37,16 @@ def take(product: Callable[[], object], threads: int) -> None:
             raise
         for each in others:
             each.join()
-    except (OSError, RuntimeError) as error:
-        needed = threads * BUFFER_BYTES >> 20
-        raise MemoryError(f"BLAS needs {needed} MB for {threads} thread{'s' * (threads > 1)}") from error
+    except RuntimeError as error:
+        raise MemoryError(f"BLAS needs {threads} threads, which cannot be started") from error
+
+
+def check(size: int) -> None:
+    """Raise `MemoryError` if there is no room for `size` bytes."""
+    try:
+        mmap.mmap(-1, size).close()
+    except OSError as error:
+        raise MemoryError(f"BLAS needs {size >> 20} MB") from error
 
 
 def numpy_product() -> None:

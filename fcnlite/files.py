@@ -5,6 +5,7 @@ from __future__ import annotations
 import mmap
 import os
 import re
+import stat
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -51,6 +52,18 @@ def atomic_write(path: str | os.PathLike[str]) -> Iterator[Path]:
             temporary.unlink(missing_ok=True)
 
 
+def open_in_place(path: str | os.PathLike[str], mode: str, buffering: int = -1) -> Any:
+    """Open a file that is changed in place, such as a log. Raises OSError, also where the name is a symbolic link.
+
+    In a folder that others may write to, a link could lead to any file of the user.
+    """
+
+    def opener(name: str, flags: int) -> int:
+        return os.open(name, flags | getattr(os, "O_NOFOLLOW", 0), 0o666)
+
+    return open(path, mode, buffering, opener=opener)
+
+
 def remove_leftovers(path: str | os.PathLike[str]) -> None:
     """Remove the temporary files of writes to `path` that were killed. The caller must be the only writer of `path`.
 
@@ -74,11 +87,19 @@ def _umask() -> int:
     return mask
 
 
+def open_regular(path: str | os.PathLike[str], buffering: int = -1) -> BinaryIO:
+    """Open a file for reading. Raises OSError, and `FileError` for a pipe or a device, which may never end."""
+    mode = Path(path).stat().st_mode
+    if not (stat.S_ISREG(mode) or stat.S_ISDIR(mode)):
+        raise FileError(f"{path}: is a pipe or a device; expected a file.")
+    return Path(path).open("rb", buffering)  # a directory raises OSError
+
+
 @contextmanager
 def reading(path: str | os.PathLike[str], buffering: int = -1) -> Iterator[BinaryIO]:
     """Open a file for reading. Raises `FileError` if it is missing or unreadable, also later in the block."""
     try:
-        with Path(path).open("rb", buffering) as stream:
+        with open_regular(path, buffering) as stream:
             yield stream
     except OSError as error:
         raise cannot_read(path, error) from error

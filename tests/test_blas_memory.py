@@ -39,5 +39,5 @@ def test_a_thread_that_cannot_be_started_is_a_lack_of_memory(monkeypatch: pytest
         raise RuntimeError("can't start new thread")
 
     monkeypatch.setattr(threading.Thread, "start", refuse)
-    with pytest.raises(MemoryError, match="BLAS needs 66 MB for 2 threads"):
+    with pytest.raises(MemoryError, match="BLAS needs 2 threads, which cannot be started"):
         blas_memory.take(lambda: None, 2)

@@ -18,6 +18,8 @@ def blas_kernels() -> ModuleType:
 
     Raises `MemoryError` if there is no room for the buffers of BLAS.
     """
+    # OpenBLAS starts its own threads when it is loaded, and each takes a buffer.
+    blas_memory.check(blas_memory.LIBRARY_BYTES + config.available_threads() * blas_memory.BUFFER_BYTES)
     kernels = importlib.import_module("fcnlite._kernels.products.blas")
     threads.limit_loaded_blas()
     blas_memory.take(partial(_product, kernels), config.num_threads())
