@@ -110,8 +110,8 @@ def run(settings: Settings, page: Page) -> None:
             "experiment pre-training) and never saw a label of a pixel. Its BatchNorm layers keep the statistics of "
             "that training, so that the net is one without normalisation, like VGG-16. From scratch, the same net "
             "without BatchNorm starts from random numbers, as VGG-16 would; a second one has BatchNorm with the "
-            "statistics of each batch, which the papers did not have. AdamW trains the nets, because a budget this "
-            f"short does not let SGD adapt the trunk. The scores learn at the rate {rate:g}, the trunk at "
+            "statistics of each batch, which the papers did not have. AdamW trains the nets: in a budget "
+            f"this short SGD adapts the trunk less. The scores learn at the rate {rate:g}, the trunk at "
             f"{_TRUNK_RATE:g} times that. The rate falls to 0. Rates were chosen on the split val for fine-tuning and "
             "for the frozen trunk."
         )
