@@ -113,7 +113,8 @@ def run(settings: Settings, page: Page) -> None:
     page.text(
         f"The paper's jitter is {JITTER} pixels of pictures whose longer side is 500."
         + ("" if given else f" The same share of {miniature.SIZE} pixels is {jitter}.")
-        + " Weights and sampling favour rare classes in the same proportion, which the mean accuracy shows most directly."
+        + " Weights and sampling favour rare classes in the same proportion, which the mean accuracy shows most "
+        "directly."
     )
     balancing = [gain for name, outcome in outcomes.items() if "balanced" in name for gain in outcome.gains(plain)]
     if settings.init is None and np.mean(balancing) > 2:
