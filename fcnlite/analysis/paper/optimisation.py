@@ -54,7 +54,7 @@ MODES = (
     Mode("FCN-online", 1, 0.9, 60.7),
     Mode("FCN-heavy", 1, 0.99, 63.6),
 )
-RATES = (3e-4, 1e-3, 3e-3, 1e-2)
+RATES = (3e-4, 1e-3, 3e-3, 1e-2, 3e-2)
 """Rates for the mean over the pixels of a picture; those of the summed loss are smaller by the number of pixels."""
 _PICTURES = 400
 _SIZE = miniature.SIZE
