@@ -252,7 +252,7 @@ def run(settings: Settings, page: Page) -> None:
         "upsampling: the loss is taken at the cells, on the labels at their centres, and each cell is kept with "
         "probability p. Sampling leaves out terms of the loss, not work of the net, so a step with a share p of the "
         "patches needs 1/p times as many pictures for as many patches. The metrics are those of the same weights with "
-        "the upsampling."
+        "the upsampling. A batch has fixed costs, so the time grows by less than the number of pictures."
     )
     page.text(
         "The paper restricts the loss to some cells of the final layer. A mask over pixels after the upsampling would "
