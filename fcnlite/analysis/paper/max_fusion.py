@@ -6,32 +6,29 @@ with each update another one may be larger.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from contextlib import closing
 from dataclasses import dataclass, replace
+from itertools import islice
 
 import numpy as np
 
-from fcnlite import data, models
+from fcnlite import data
 from fcnlite.analysis.paper.experiment import Settings
-from fcnlite.analysis.paper.masking import preprocessing_of
+from fcnlite.analysis.paper.figures import predictions, truths
 from fcnlite.analysis.paper.page import Page
-from fcnlite.analysis.paper.short_training import Example, measure, predict, small_fcn
-from fcnlite.analysis.paper.training import running_mean
+from fcnlite.analysis.paper.small import COARSEST, begin_small, log_shares, small_fcn
+from fcnlite.analysis.paper.training import Training, evaluate, loss_chart, shipped_trunk
 from fcnlite.arrays import Array
-from fcnlite.data import Dataset
-from fcnlite.data.loader import blobs
-from fcnlite.data.seeding import generator
+from fcnlite.data import Dataset, Loader
 from fcnlite.description.spec import NetSpec
 from fcnlite.net import Net
-from fcnlite.segmentation.plots.label_maps import label_image
 from fcnlite.solver import SGD
 
-RATES = (0.05, 0.2)
+RATES = (0.01, 0.05)
 SEEDS = 3
 _SIZE = 64
 _PICTURES = {"train": 256, "val": 48, "test": 48}
 _BATCH = 8
-_FUSION = "fuse"
 
 
 @dataclass(frozen=True)
@@ -39,63 +36,66 @@ class Run:
     """A training."""
 
     net: Net
-    losses: list[float]
+    losses: Training
     switches: list[float]
     """At some iterations, the share of scores of a fixed picture whose larger stream is another than before it."""
 
 
 def fused_by(operation: str, classes: int) -> NetSpec:
     """The small net with one skip, fused by SUM or MAX."""
-    spec = small_fcn(classes, _SIZE)
     layers = (
-        replace(each, options={**each.options, "operation": operation}) if each.name == _FUSION else each
-        for each in spec
+        replace(each, options={**each.options, "operation": operation}) if each.type == "Eltwise" else each
+        for each in small_fcn(classes)
     )
-    return replace(spec, layers=tuple(layers))
+    return replace(small_fcn(classes), layers=tuple(layers))
+
+
+def streams(net: Net) -> tuple[str, str]:
+    """The blobs that are fused: the coarse scores, upsampled, and the skip's."""
+    coarse, fine = next(layer for layer in net.layers if layer.type == "Eltwise").spec.bottom
+    return coarse, fine
 
 
 def larger(net: Net, picture: Array) -> Array:
     """Whether the coarse stream has the larger score, for each class and position of the fusion."""
-    coarse, fine = net.layer(_FUSION).spec.bottom
+    coarse, fine = streams(net)
     found = net.share("TEST").forward(data=picture, outputs=[coarse, fine])
     return found[coarse] > found[fine]
 
 
-def train(spec: NetSpec, examples: Sequence[Example], iterations: int, rate: float, seed: int) -> Run:
-    """Train a new net by SGD with a rate that falls to zero."""
-    net = Net(spec, phase="TRAIN", seed=seed)
-    models.initialize(net)
+def train(operation: str, dataset: Dataset, iterations: int, rate: float, seed: int) -> Run:
+    """Train the small net by SGD, from the shipped trunk, with a rate that falls to zero."""
+    spec = fused_by(operation, len(dataset.classes))
+    net = begin_small(spec, dataset, shipped_trunk(), {COARSEST: log_shares(dataset)}, seed)
     solver = SGD(net, base_lr=rate, momentum=0.9, weight_decay=1e-4, lr_policy="poly", power=1.0, max_iter=iterations)
-    losses, switches, fixed = [], [], examples[0]["data"][None]
-    for iteration in range(iterations):
-        chosen = generator("max fusion", seed, iteration).integers(len(examples), size=_BATCH)
-        watched = iteration % 10 == 9
-        before = larger(net, fixed) if watched else None
-        losses.append(solver.step({name: np.stack([examples[i][name] for i in chosen]) for name in examples[0]}))
-        if watched:
-            switches.append(float((larger(net, fixed) != before).mean()))
-    return Run(net.share("TEST"), losses, switches)
+    loader = Loader(dataset, batch_size=_BATCH, preprocessing=net.info.preprocessing, seed=seed, threads=1)
+    losses: list[float] = []
+    switches: list[float] = []
+    fixed: Array | None = None
+    with closing(loader.batches()) as batches:
+        for iteration, batch in enumerate(islice(batches, iterations)):
+            fixed = batch["data"][:1] if fixed is None else fixed
+            watched = iteration % 10 == 9
+            before = larger(net, fixed) if watched else None
+            losses.append(solver.step(batch))
+            if watched:
+                switches.append(float((larger(net, fixed) != before).mean()))
+    return Run(net, Training(tuple(losses), (), ()), switches)
 
 
 def run(settings: Settings, page: Page) -> None:
-    """Fill the page with trainings of both fusions, from scratch on generated shapes."""
+    """Fill the page with trainings of both fusions on generated shapes."""
     iterations = settings.iterations or 200
     sets = {name: data.open("shapes", None, name, size=_SIZE, count=count) for name, count in _PICTURES.items()}
-    classes = len(sets["train"].classes)
-    examples = {name: _examples(each) for name, each in sets.items()}
     scores: dict[str, list[float]] = {}
     chosen: dict[str, Run] = {}
     rows = []
     for operation in ("SUM", "MAX"):
-        spec = fused_by(operation, classes)
-        tried = [train(spec, examples["train"], iterations, rate, settings.seed) for rate in RATES]
-        validated = [100 * measure(each.net, examples["val"], classes).mean_iu for each in tried]
-        rate = RATES[int(np.argmax(validated))]
-        runs = [
-            train(spec, examples["train"], iterations, rate, seed)
-            for seed in range(settings.seed + 1, settings.seed + 1 + SEEDS)
-        ]
-        scores[operation] = [100 * measure(each.net, examples["test"], classes).mean_iu for each in runs]
+        tried = [train(operation, sets["train"], iterations, rate, settings.seed) for rate in RATES]
+        rate = RATES[int(np.argmax([evaluate(each.net, sets["val"]).mean_iu for each in tried]))]
+        seeds = range(settings.seed + 1, settings.seed + 1 + SEEDS)
+        runs = [train(operation, sets["train"], iterations, rate, seed) for seed in seeds]
+        scores[operation] = [100 * evaluate(each.net, sets["test"]).mean_iu for each in runs]
         chosen[operation] = runs[0]
         switched = 100 * float(np.mean([each for run in runs for each in run.switches])) if iterations > 9 else 0.0
         rows.append((operation, rate, *(f"{each:.1f}" for each in scores[operation]), f"{switched:.2f} %"))
@@ -106,7 +106,8 @@ def run(settings: Settings, page: Page) -> None:
     note = "as the paper says" if agrees else "not shown: the seeds do not agree, or the maximum learns as well"
     page.compare(f"mean IU with the maximum against the sum, {SEEDS} seeds", hard, found, note)
     page.text(
-        f"A small net with one skip, from scratch on {_PICTURES['train']} generated pictures, {iterations} iterations. "
+        f"A small net with one skip, from the shipped trunk, on {_PICTURES['train']} generated pictures, {iterations} "
+        "iterations. "
         f"The rate of each fusion is the better of {RATES[0]:g} and {RATES[1]:g} on validation pictures. Figures are "
         f"those of {_PICTURES['test']} test pictures, for {SEEDS} seeds that did not take part in the choice."
     )
@@ -114,36 +115,15 @@ def run(settings: Settings, page: Page) -> None:
     page.text(
         "Switches are the scores of a fixed picture for which one update, every tenth, changes which stream has the "
         "larger score. With the maximum, the gradient of these scores goes to the other stream from then on. With the "
-        "sum, both streams always get it. Both streams start with scores of zero; where scores are equal, the maximum "
-        "gives the gradient to the skip."
+        "sum, both streams always get it. The scores of the skip start at zero, and those of the coarse stream at the "
+        "logarithms of the shares of the classes, which are below zero: at first, the maximum is the skip everywhere."
     )
-    page.picture("losses", _chart(chosen), "The loss of the first seed, as a running mean.")
-    page.picture("truth", _picture(sets["test"].colors, sets["test"][0].label), "The truth.")
+    page.picture(
+        "losses",
+        loss_chart({name: each.losses for name, each in chosen.items()}, by=("iterations",)),
+        "The loss of the first seed, as a running mean.",
+    )
+    page.picture("truth", truths(sets["test"], 1)[0], "The truth.")
     for operation, each in chosen.items():
-        prediction = predict(each.net, examples["test"][:1])[0]
-        page.picture(operation.lower(), _picture(sets["test"].colors, prediction), f"Fusion by {operation}.")
-
-
-def _examples(dataset: Dataset) -> list[Example]:
-    preprocessing = preprocessing_of(dataset)
-    return [blobs(dataset[i], preprocessing) for i in range(len(dataset))]
-
-
-def _picture(colors: tuple[tuple[int, int, int], ...], label: Array) -> Array:
-    return np.asarray(label_image(label, colors).convert("RGB"))
-
-
-def _chart(runs: dict[str, Run]) -> Array:
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=(5.6, 3.2), dpi=100, layout="constrained")
-    axes = figure.subplots()
-    for name, each in runs.items():
-        axes.plot(range(1, len(each.losses) + 1), running_mean(each.losses), label=name, linewidth=1.5)
-    axes.set(xlabel="iterations", ylabel="loss", ylim=0)
-    axes.grid(color="#e4e4e4", linewidth=0.6)
-    axes.legend(frameon=False)
-    canvas = FigureCanvasAgg(figure)
-    canvas.draw()
-    return np.asarray(canvas.buffer_rgba())[..., :3].copy()
+        ((prediction,),) = predictions(each.net, sets["test"], 1).values()
+        page.picture(operation.lower(), prediction, f"Fusion by {operation}.")
