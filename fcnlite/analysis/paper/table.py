@@ -132,7 +132,7 @@ EXPERIMENTS: tuple[Experiment, ...] = (
         "4.2",
         "Fusing a skip by the maximum in place of the sum is hard to learn, because gradients switch.",
         "max_fusion",
-        frozenset({"data", "iterations"}),
+        frozenset({"iterations"}),
     ),
     Experiment(
         "pool5-stride",
