@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from fcnlite import data, distributed, layers, models, solver, surgery
     from fcnlite.analysis import dense
-    from fcnlite.config import set_num_threads
+    from fcnlite.config import set_max_memory, set_num_threads
     from fcnlite.description import fillers, shapes, spec
     from fcnlite.description.spec import LayerSpec, NetSpec
     from fcnlite.environment import show_config
@@ -50,6 +50,7 @@ _HOME = {
     "SGD": "solver",
     "Segmenter": "segmentation.segmenter",
     "load": "loading",
+    "set_max_memory": "config",
     "set_num_threads": "config",
     "show_config": "environment",
 }
@@ -93,6 +94,7 @@ __all__ = [
     "metrics",
     "models",
     "plots",
+    "set_max_memory",
     "set_num_threads",
     "shapes",
     "show_config",

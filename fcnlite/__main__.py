@@ -9,6 +9,7 @@ from collections.abc import Sequence
 
 from fcnlite._cli.parser import CommandParser
 from fcnlite._cli.running import run_command
+from fcnlite._cli.streams import open_closed_streams
 from fcnlite._version import __version__
 from fcnlite.errors import nearest
 
@@ -32,6 +33,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         module, _ = _COMMANDS[arguments[0]]
         shares_work = arguments[0] in _SHARING
         return run_command(importlib.import_module(module).main, arguments[1:], shares_work=shares_work)
+    open_closed_streams()
     parser = _parser()
     if arguments and not arguments[0].startswith("-"):
         parser.error(f"there is no command {arguments[0]!r}; {nearest(arguments[0], _COMMANDS)}")

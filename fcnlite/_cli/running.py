@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import sys
 import traceback
@@ -11,9 +12,13 @@ from contextlib import contextmanager
 
 from fcnlite import config
 from fcnlite._cli.imports import import_all, requested
+from fcnlite._cli.streams import open_closed_streams
 from fcnlite._kernels import isa
 from fcnlite.errors import FcnliteError, RankError
 from fcnlite.ranks.launcher import settle, silence, started, world
+
+_NO_MEMORY = ("failed to map segment", "annot allocate memory", "can't start new thread")
+"""Parts of the messages of `ImportError` and `RuntimeError` that mean a lack of memory."""
 
 Main = Callable[[Sequence[str] | None], None]
 
@@ -24,6 +29,7 @@ def run_command(main: Main, arguments: Sequence[str] | None = None, *, shares_wo
     The modules that --import names are imported first, because choices and help texts depend on what they register.
     `shares_work`: the command shares its work among the processes that mpiexec started; others refuse to be started so.
     """
+    open_closed_streams()
     if started() == 1:
         problem, status = _outcome(main, arguments)
         if problem is not None:
@@ -68,9 +74,15 @@ def _outcome(main: Main, arguments: Sequence[str] | None) -> tuple[str | None, i
             return f"error: {error}", 1
         except KeyboardInterrupt:
             return "interrupted.", 130
-        except MemoryError as error:
-            return f"error: there is not enough memory ({error}); make the net, the picture or the batch smaller.", 1
-        except OSError as error:
+        except (MemoryError, ImportError, OSError, RuntimeError) as error:
+            if _lacks_memory(error):
+                return (
+                    f"error: there is not enough memory ({error or 'for a small array'}); make the net, the picture or "
+                    "the batch smaller, use fewer --threads, or raise the limit on memory.",
+                    1,
+                )
+            if not isinstance(error, OSError):
+                raise
             # Files raise FileError, so this is standard output: its reader has closed it, as `| head` does, or its
             # disk is full. The null device takes what Python writes when it exits.
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -78,6 +90,13 @@ def _outcome(main: Main, arguments: Sequence[str] | None) -> tuple[str | None, i
                 return None, 1
             return f"error: standard output cannot be written ({error.strerror}).", 1
     return None, 0
+
+
+def _lacks_memory(error: Exception) -> bool:
+    """Whether an error means that memory was short: for an array, a thread, a mapping or a library."""
+    if isinstance(error, OSError):
+        return error.errno == errno.ENOMEM
+    return isinstance(error, MemoryError) or any(words in str(error) for words in _NO_MEMORY)
 
 
 def check_environment(threads: int | None = None) -> None:

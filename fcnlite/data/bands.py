@@ -13,17 +13,23 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from fcnlite.data.picture_files import MAX_PIXELS, open_picture, refuse_pages, refuse_transparent, too_large
+from fcnlite.data.picture_files import (
+    MAX_PIXELS,
+    open_picture,
+    refuse_bytes,
+    refuse_pages,
+    refuse_transparent,
+    too_large,
+)
 from fcnlite.description.model_info import MOST_BANDS, PICTURE_TYPES
 from fcnlite.errors import DataError, FcnliteError, FileError
-from fcnlite.files import reading
+from fcnlite.files import NPY, read_npy, reading
 
 if TYPE_CHECKING:
     from PIL import ImageFile
 
 _TIFF = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 ORIENTATION = 0x0112  # a tag of EXIF and of TIFF
-_NPY = b"\x93NUMPY"
 _DEEP_COLORS = {"RGB;16B": "RGB;16L", "RGBA;16B": "RGBA;16L"}
 """Pillow's decoders for the 16-bit colours of a PNG: the one for the high bytes, and the one for the low bytes."""
 _EXACT = {("u", 1), ("u", 2), ("u", 4), ("u", 8), ("u", 16), ("i", 16), ("i", 32), ("f", 32)}
@@ -95,7 +101,7 @@ def upright(values: np.ndarray, orientation: int) -> np.ndarray:
 def _opened(path: str | os.PathLike[str]) -> Iterator[_OpenPicture]:
     with reading(path) as stream:
         start = stream.read(6)
-    if start == _NPY:
+    if start == NPY:
         yield _in_npy(path)
     elif start[:4] in _TIFF:
         with _tiff(path) as found:
@@ -106,11 +112,8 @@ def _opened(path: str | os.PathLike[str]) -> Iterator[_OpenPicture]:
 
 
 def _in_npy(path: str | os.PathLike[str]) -> _OpenPicture:
-    try:
-        values = np.load(path, mmap_mode="r", allow_pickle=False)
-    except (ValueError, OSError, EOFError, SyntaxError) as error:
-        raise FileError(f"{path}: is not a readable .npy file of numbers ({error}).") from error
-    if not isinstance(values, np.ndarray) or values.dtype.kind not in "buif" or values.ndim not in (2, 3):
+    values = read_npy(path)
+    if values.dtype.kind not in "buif" or values.ndim not in (2, 3):
         raise DataError(
             f"{path}: holds an array of shape {'×'.join(map(str, values.shape))} and type {values.dtype}; expected "
             "numbers, H×W×bands or H×W."
@@ -248,5 +251,6 @@ def _bits(dtype: np.dtype[Any]) -> int:
 def _check(path: str | os.PathLike[str], height: int, width: int, bands: int) -> None:
     if height * width > MAX_PIXELS:
         raise too_large(path, f"{width}×{height} pixels")
+    refuse_bytes(path, height * width * bands * 12)  # float64, as some files hold it, and float32
     if height * width < 1 or not 1 <= bands <= MOST_BANDS:
         raise DataError(f"{path}: has {width}×{height} pixels of {bands} bands; expected 1 to {MOST_BANDS} bands.")

@@ -35,6 +35,7 @@ from fcnlite.description.spec import NetSpec
 from fcnlite.errors import FileError, SpecError
 from fcnlite.files import atomic_write
 from fcnlite.formats import hdf5
+from fcnlite.formats.hdf5 import HDF5File
 
 FORMAT = b"fcnlite weights"
 FORMAT_VERSION = 1
@@ -174,37 +175,36 @@ def load(path: str | os.PathLike[str]) -> WeightFile:
 
     Raises `FileError` for a file that is missing, of another format, of a newer version, damaged or hostile.
     """
-    with hdf5.opened(path) as (stream, file):
+    with hdf5.opened(path) as file:
         version = _marked_version(file)
         if version is None:
-            raise FileError(_other_format(path, file))
+            raise FileError(_other_format(file))
         if version > FORMAT_VERSION:
             raise FileError(
                 f"{path}: is a weight file of format version {version}, and this fcnlite reads up to version "
                 f"{FORMAT_VERSION}; update fcnlite."
             )
-        content = hdf5.content_of(stream)
         try:
-            spec = NetSpec.from_json(_text(path, content, file, "spec"))
-            info = ModelInfo.from_json(_text(path, content, file, "info"))
+            spec = NetSpec.from_json(_text(file, "spec"))
+            info = ModelInfo.from_json(_text(file, "info"))
         except SpecError as error:
-            raise hdf5.damaged(path, str(error).rstrip(".")) from error
-        progress = _mapping(path, content, file, "progress")
-        counts, state_names = _read_index(path, _mapping(path, content, file, "index"))
-        arrays = iter(_arrays(path, content, file, "params", _param_labels(counts), _PARAM_TYPES))
+            raise file.damaged(str(error).rstrip(".")) from error
+        progress = _mapping(file, "progress")
+        counts, state_names = _read_index(file, _mapping(file, "index"))
+        arrays = iter(_arrays(file, "params", _param_labels(counts), _PARAM_TYPES))
         params = {layer: [next(arrays) for _ in range(count)] for layer, count in counts.items()}
-        state = dict(zip(state_names, _arrays(path, content, file, "state", state_names, _STATE_TYPES), strict=True))
-    try:
-        _check_layers(params, spec)
-    except SpecError as error:
-        raise hdf5.damaged(path, str(error).rstrip(".")) from error
+        state = dict(zip(state_names, _arrays(file, "state", state_names, _STATE_TYPES), strict=True))
+        try:
+            _check_layers(params, spec)
+        except SpecError as error:
+            raise file.damaged(str(error).rstrip(".")) from error
     return WeightFile(spec, params, info, state, progress)
 
 
 def is_weight_file(path: str | os.PathLike[str]) -> bool:
     """Whether `path` is a weight file of fcnlite, of any version; reads only its attributes."""
     try:
-        with hdf5.opened(path) as (_, file):
+        with hdf5.opened(path) as file:
             return _marked_version(file) is not None
     except FileError:
         return False
@@ -236,23 +236,24 @@ def _names(labels: Iterable[str]) -> list[str]:
     return [f"{number:05d} {label}" for number, label in enumerate(readable)]
 
 
-def _marked_version(file: Any) -> int | None:
+def _marked_version(file: HDF5File) -> int | None:
     """The format version in the file's attributes; None for a file of another format."""
-    if not {"format", "format_version"} <= set(file.attrs):
+    attributes = file.root.attrs
+    if not {"format", "format_version"} <= set(attributes):
         return None
-    marks = [file.attrs.get_id(name) for name in ("format", "format_version")]
+    marks = [attributes.get_id(name) for name in ("format", "format_version")]
     # Check sizes first: in a file of another format these attributes may be large.
     if any(mark.shape != () or mark.get_storage_size() > 64 for mark in marks):
         return None
-    mark, version = file.attrs["format"], file.attrs["format_version"]
+    mark, version = attributes["format"], attributes["format_version"]
     if not isinstance(mark, bytes) or mark != FORMAT or not isinstance(version, np.integer) or version < 1:
         return None
     return int(version)
 
 
-def _other_format(path: str | os.PathLike[str], file: Any) -> str:
+def _other_format(file: HDF5File) -> str:
     """The error text for an HDF5 file of another format."""
-    names = set(file)
+    path, names = file.path, set(file.names(file.root))
     if "data" in names:
         return (
             f"{path}: is not a weight file of fcnlite but looks like Caffe's (.caffemodel.h5), "
@@ -263,77 +264,66 @@ def _other_format(path: str | os.PathLike[str], file: Any) -> str:
     return f"{path}: is an HDF5 file, but not a weight file of fcnlite."
 
 
-def _text(path: str | os.PathLike[str], content: Array, file: Any, name: str) -> str:
+def _text(file: HDF5File, name: str) -> str:
     import h5py
 
-    data_set, raw = hdf5.data_set(path, content, file, name)
+    data_set, raw = file.data_set(file.root, name)
     kind = data_set.id.get_type()
     if not isinstance(kind, h5py.h5t.TypeStringID) or kind.is_variable_str() or data_set.shape != ():
-        raise hdf5.damaged(path, f"{name!r} is not a text")
+        raise file.damaged(f"{name!r} is not a text")
     if len(raw) > _MAX_TEXT:
-        raise hdf5.damaged(path, f"the text {name!r} has {len(raw)} bytes, more than {_MAX_TEXT}")
+        raise file.damaged(f"the text {name!r} has {len(raw)} bytes, more than {_MAX_TEXT}")
     try:
         return raw.tobytes().decode("ascii")
     except UnicodeDecodeError as error:
-        raise hdf5.damaged(path, f"the text {name!r} has bytes that are not ASCII") from error
+        raise file.damaged(f"the text {name!r} has bytes that are not ASCII") from error
 
 
-def _mapping(path: str | os.PathLike[str], content: Array, file: Any, name: str) -> dict[str, Any]:
+def _mapping(file: HDF5File, name: str) -> dict[str, Any]:
     try:
-        value = json.loads(_text(path, content, file, name))
+        value = json.loads(_text(file, name))
     except (ValueError, RecursionError) as error:
-        raise hdf5.damaged(path, f"the text {name!r} is not JSON: {error}") from error
+        raise file.damaged(f"the text {name!r} is not JSON: {error}") from error
     if not isinstance(value, dict):
-        raise hdf5.damaged(path, f"the text {name!r} is not a JSON mapping")
+        raise file.damaged(f"the text {name!r} is not a JSON mapping")
     return value
 
 
-def _read_index(path: str | os.PathLike[str], index: dict[str, Any]) -> tuple[dict[str, int], list[str]]:
+def _read_index(file: HDF5File, index: dict[str, Any]) -> tuple[dict[str, int], list[str]]:
     """The number of parameters of each layer, and the names of the state arrays."""
     match index:
         case {"params": list(params), "state": list(state)}:
             pass
         case _:
-            raise hdf5.damaged(path, "its index is malformed")
+            raise file.damaged("its index is malformed")
     counts: dict[str, int] = {}
     for entry in params:
         match entry:
             case [str(layer), int(count)] if layer not in counts and 0 <= count <= 1000:
                 counts[layer] = count
             case _:
-                raise hdf5.damaged(path, f"its index has the unusable entry {str(entry)[:80]!r}")
+                raise file.damaged(f"its index has the unusable entry {str(entry)[:80]!r}")
     if not all(isinstance(name, str) for name in state) or len(set(state)) != len(state):
-        raise hdf5.damaged(path, "its index has unusable names of state arrays")
+        raise file.damaged("its index has unusable names of state arrays")
     return counts, state
 
 
-def _arrays(
-    path: str | os.PathLike[str],
-    content: Array,
-    file: Any,
-    group: str,
-    labels: Sequence[str],
-    allowed: Sequence[str],
-) -> list[Array]:
-    """The arrays of a group in the order of the index, as views of `content`."""
+def _arrays(file: HDF5File, group: str, labels: Sequence[str], allowed: Sequence[str]) -> list[Array]:
+    """The arrays of a group in the order of the index, as views of the file's content."""
     import h5py
 
-    if not isinstance(file.get(group, getlink=True), h5py.HardLink):
-        raise hdf5.damaged(path, f"{group!r} is missing or a link")
-    members = file[group]
-    if not isinstance(members, h5py.Group):
-        raise hdf5.damaged(path, f"{group!r} is not a group")
+    members = file.group(file.root, group)
     names = _names(labels)
     if len(members) != len(names):
-        raise hdf5.damaged(path, f"its index lists {len(names)} arrays in {group!r}, which holds {len(members)}")
+        raise file.damaged(f"its index lists {len(names)} arrays in {group!r}, which holds {len(members)}")
     arrays = []
     for name in names:
-        data_set, raw = hdf5.data_set(path, content, members, name)
+        data_set, raw = file.data_set(members, name)
         kind = data_set.id.get_type()
         dtype = next((each for each in map(np.dtype, allowed) if h5py.h5t.py_create(each) == kind), None)
         if dtype is None:
             expected = ", ".join(np.dtype(each).name for each in allowed)
-            raise hdf5.damaged(path, f"data set {name!r} is {data_set.dtype}, expected {expected}")
+            raise file.damaged(f"data set {name!r} is {data_set.dtype}, expected {expected}")
         array = raw.view(dtype).reshape(data_set.shape)
         # Other tools rewrite files without this alignment, which the kernels need.
         arrays.append(array if array.flags.aligned else np.require(array, requirements="A"))

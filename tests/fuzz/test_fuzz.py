@@ -1,4 +1,4 @@
-"""2,000 damaged files of Caffe's, some hostile ones; `python -m tests.fuzz 100000` tries more."""
+"""Every reader replays its corpus and reads some damaged files; `make fuzz` tries many more."""
 
 from __future__ import annotations
 
@@ -9,21 +9,29 @@ import pytest
 
 from fcnlite.errors import FcnliteError
 from fcnlite.formats.caffe import parse_net
-from tests.fuzz.mutations import file_kinds, survives
+from tests.fuzz import NAMES
+from tests.fuzz.targets import TARGETS, survives, under
 
-COUNTS = {"net": 900, "solver": 200, "caffemodel": 400, "hdf5": 200, "state": 150, "blob": 150}
+CORPUS = Path(__file__).parent / "corpus"
+DAMAGED = {"net": 30, "keras": 10}
+"""The number of damaged files of targets that take long; 40 of the others."""
 
 
-@pytest.mark.parametrize("name", COUNTS)
-def test_damaged_files(name: str, tmp_path: Path) -> None:
-    kind = file_kinds(tmp_path)[name]
+def test_names_are_those_of_the_targets() -> None:
+    assert tuple(TARGETS) == NAMES
+    assert {each.name for each in CORPUS.iterdir()} <= set(NAMES)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_the_corpus_and_damaged_files(name: str, tmp_path: Path) -> None:
+    target, path = TARGETS[name], under(tmp_path, TARGETS[name])
+    found = target.examples()
+    read = [survives(target, path, each) for each in found]
     rng = random.Random(f"20141114 {name}")
-    for example in kind.examples:
-        assert survives(kind, tmp_path / "file", example)
-    results = [
-        survives(kind, tmp_path / "file", kind.damage(rng.choice(kind.examples), rng)) for _ in range(COUNTS[name])
-    ]
-    assert any(results) and not all(results)
+    damaged = [target.damage(rng.choice(found), rng) for _ in range(DAMAGED.get(name, 40))]
+    kept = [each.read_bytes() for each in sorted((CORPUS / name).glob("*"))]
+    read += [survives(target, path, each) for each in (*damaged, *kept)]
+    assert any(read) and not all(read)
 
 
 @pytest.mark.parametrize(
@@ -58,4 +66,4 @@ def test_hostile_text(text: str) -> None:
     ],
 )
 def test_hostile_caffemodel(content: bytes, tmp_path: Path) -> None:
-    assert not survives(file_kinds(tmp_path)["caffemodel"], tmp_path / "file", content)
+    assert not survives(TARGETS["caffemodel"], tmp_path / "file", content)

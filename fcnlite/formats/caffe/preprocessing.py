@@ -12,11 +12,10 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import numpy as np
-
 from fcnlite.description.model_info import MeanPicture, Preprocessing
 from fcnlite.description.spec import LayerSpec, NetSpec
 from fcnlite.errors import FileError, SpecError
+from fcnlite.files import read_npy
 from fcnlite.formats.caffe.blobs import read_blob
 from fcnlite.formats.caffe.data_source import DataSource, data_source
 
@@ -82,18 +81,12 @@ def mean_of(path: str | os.PathLike[str]) -> MeanPicture:
 
     Raises `FileError` for a file that holds no such array.
     """
-    if Path(path).suffix == ".npy":
-        try:
-            array = np.load(path, mmap_mode="r", allow_pickle=False)
-        except (OSError, ValueError, EOFError, SyntaxError) as error:
-            raise FileError(f"{path}: is not a readable .npy file of numbers ({error}).") from error
-    else:
-        array = read_blob(path)
-    if isinstance(array, np.ndarray) and array.ndim == 4 and len(array) == 1:
+    array = read_npy(path) if Path(path).suffix == ".npy" else read_blob(path)
+    if array.ndim == 4 and len(array) == 1:
         array = array[0]
-    if isinstance(array, np.ndarray) and array.ndim == 1:
+    if array.ndim == 1:
         array = array[:, None, None]
-    if not isinstance(array, np.ndarray) or array.dtype.kind not in "uif":
+    if array.dtype.kind not in "uif":
         raise FileError(f"{path}: holds no numbers; expected a mean picture, C×H×W.")
     try:
         return MeanPicture.of(array)

@@ -17,6 +17,7 @@ from fcnlite.formats.caffe.hdf5_files import group_of, read_arrays
 from fcnlite.formats.caffe.reading import open_mapped
 from fcnlite.formats.caffe.schema import fields, message_class
 from fcnlite.formats.caffe.wire import BYTES, records
+from fcnlite.formats.hdf5 import HDF5File
 
 _MAX_NAME = 10_000
 """Maximum number of bytes in a file name."""
@@ -65,19 +66,20 @@ def _read_binary(path: str | os.PathLike[str]) -> SolverState:
 
 
 def _read_hdf5(path: str | os.PathLike[str]) -> SolverState:
-    with hdf5.opened(path) as (stream, file):
-        content = hdf5.content_of(stream)
-        history = read_arrays(path, content, group_of(path, file, "history"), "history")
-        iteration, step = (_number(path, content, file, name) for name in ("iter", "current_step"))
-        name, raw = hdf5.data_set(path, content, file, "learned_net") if "learned_net" in file else (None, None)
-        learned = "" if name is None or raw is None else raw[:_MAX_NAME].tobytes().rstrip(b"\0").decode("utf-8")
+    with hdf5.opened(path) as file:
+        history = read_arrays(file, group_of(file, "history"), "history")
+        iteration, step = (_number(file, name) for name in ("iter", "current_step"))
+        learned = ""
+        if file.holds(file.root, "learned_net"):
+            _, raw = file.data_set(file.root, "learned_net")
+            learned = raw[:_MAX_NAME].tobytes().rstrip(b"\0").decode("utf-8")
     return SolverState(_iteration(path, iteration), learned, step, history)
 
 
-def _number(path: str | os.PathLike[str], content: np.ndarray, file: Any, name: str) -> int:
-    found, raw = hdf5.data_set(path, content, file, name)
+def _number(file: HDF5File, name: str) -> int:
+    found, raw = file.data_set(file.root, name)
     if found.size != 1 or found.dtype.kind not in "iu":
-        raise hdf5.damaged(path, f"{name!r} is not a whole number")
+        raise file.damaged(f"{name!r} is not a whole number")
     return int(raw.view(found.dtype)[0])
 
 

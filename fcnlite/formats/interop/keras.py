@@ -20,6 +20,7 @@ import numpy as np
 from fcnlite.arrays import Array
 from fcnlite.errors import FileError
 from fcnlite.formats import hdf5
+from fcnlite.formats.hdf5 import HDF5File
 from fcnlite.formats.interop import vgg16
 
 _CONVOLUTIONS = {f"block{name[4]}_conv{name[6]}": name for name in vgg16.CONVOLUTIONS}
@@ -35,8 +36,8 @@ _MEMBERS = 8
 def is_weight_file(path: str | os.PathLike[str]) -> bool:
     """Whether `path` is a weight file or a model from Keras, of any net."""
     try:
-        with hdf5.opened(path) as (_, file):
-            return any(mark in file or mark in file.attrs for mark in _MARKS)
+        with hdf5.opened(path) as file:
+            return any(file.holds(file.root, mark) or mark in file.root.attrs for mark in _MARKS)
     except FileError:
         return False
 
@@ -47,12 +48,12 @@ def read_weights(path: str | os.PathLike[str]) -> dict[str, list[Array]]:
     Raises `FileError` for a file that is missing or damaged, or does not hold a VGG-16 with channels last.
     """
     weights: dict[str, list[Array]] = {}
-    with hdf5.opened(path) as (stream, file):
-        content = hdf5.content_of(stream)
-        root = _group(path, file, "model_weights") if "model_weights" in file else file
+    with hdf5.opened(path) as file:
+        whole_model = file.holds(file.root, "model_weights")
+        root = file.group(file.root, "model_weights") if whole_model else file.root
         for group, name in {**_CONVOLUTIONS, **_INNER_PRODUCTS}.items():
-            if group in root:
-                weights[name] = _weight_and_bias(path, content, _group(path, root, group), group)
+            if file.holds(root, group):
+                weights[name] = _weight_and_bias(file, file.group(root, group), group)
     for name, (weight, _) in weights.items():
         if name in vgg16.CONVOLUTIONS:
             weights[name][0] = np.ascontiguousarray(weight.transpose(3, 2, 0, 1))
@@ -68,35 +69,24 @@ def read_weights(path: str | os.PathLike[str]) -> dict[str, list[Array]]:
     return weights
 
 
-def _group(path: str | os.PathLike[str], parent: Any, name: str) -> Any:
-    """The group `name` of `parent`. Raises `FileError` if it is missing or a link."""
-    import h5py
-
-    if not isinstance(parent.get(name, getlink=True), h5py.HardLink) or not isinstance(parent[name], h5py.Group):
-        raise hdf5.damaged(path, f"{name[:80]!r} is not a group")
-    return parent[name]
-
-
-def _weight_and_bias(path: str | os.PathLike[str], content: Array, group: Any, name: str) -> list[Array]:
-    data_sets = list(_data_sets(path, content, group, _DEPTH))
+def _weight_and_bias(file: HDF5File, group: Any, name: str) -> list[Array]:
+    data_sets = list(_data_sets(file, group, _DEPTH))
     weights = [each for each in data_sets if len(each.shape) == (4 if name in _CONVOLUTIONS else 2)]
     biases = [each for each in data_sets if len(each.shape) == 1]
     if len(weights) != 1 or len(biases) != 1:
-        raise FileError(f"{path}: expected one weight and one bias in layer {name!r}, as in Keras' VGG-16.")
+        raise FileError(f"{file.path}: expected one weight and one bias in layer {name!r}, as in Keras' VGG-16.")
     return [np.asarray(each[()], np.float32) for each in (*weights, *biases)]
 
 
-def _data_sets(path: str | os.PathLike[str], content: Array, group: Any, depth: int) -> Iterator[Any]:
+def _data_sets(file: HDF5File, group: Any, depth: int) -> Iterator[Any]:
     """The data sets in a group and in the groups within it, down to `depth` levels."""
-    import h5py
-
     if not depth or len(group) > _MEMBERS:
-        raise hdf5.damaged(path, f"{str(group.name)[:80]!r} holds more than a weight and a bias")
+        raise file.damaged(f"{str(group.name)[:80]!r} holds more than a weight and a bias")
     for name in group:
-        if group.get(name, getclass=True) is h5py.Group:
-            yield from _data_sets(path, content, _group(path, group, name), depth - 1)
+        if file.is_group(group, name):
+            yield from _data_sets(file, file.group(group, name), depth - 1)
             continue
-        found, _ = hdf5.data_set(path, content, group, name)
+        found, _ = file.data_set(group, name)
         if found.dtype.kind != "f" or found.dtype.itemsize > 8:
-            raise FileError(f"{path}: data set {str(found.name)[:80]!r} holds {found.dtype}; expected float32.")
+            raise FileError(f"{file.path}: data set {str(found.name)[:80]!r} holds {found.dtype}; expected float32.")
         yield found

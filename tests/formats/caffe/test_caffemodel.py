@@ -267,5 +267,5 @@ def test_links_in_hdf5_are_refused(tmp_path: Path) -> None:
     save_hdf5(tmp_path / "other.h5", {"data/conv/0": np.ones(3, "<f4")})
     with h5py.File(tmp_path / "x.h5", "w") as file:
         file["data"] = h5py.ExternalLink(str(tmp_path / "other.h5"), "/data")
-    with pytest.raises(FileError, match="group 'data'"):
+    with pytest.raises(FileError, match="a link to another place"):
         read_weights(tmp_path / "x.h5")
