@@ -66,7 +66,7 @@ class _Loop:
 
     def train(self) -> None:
         run, options, solver = self.run, self.run.options, self.run.solver
-        remaining = RemainingTime()
+        remaining, stopped = RemainingTime(), False
         batches = run.loader.batches(start=run.progress.position)
         with closing(batches), _stop_signals() as stop, self._bar() as bar:
             while solver.iteration < options.iterations:
