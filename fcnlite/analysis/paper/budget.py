@@ -63,7 +63,7 @@ def setting(settings: Settings, train_set: Dataset, test_set: Dataset, plan: Bud
     )
     words += plan.words()
     if settings.train_set is None:
-        words += " The settings were chosen on validation pictures, which are not among those of the test."
+        words += " The rate was chosen on validation pictures, which are not among those of the test."
     return words
 
 

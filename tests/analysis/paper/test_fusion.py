@@ -94,3 +94,10 @@ def test_a_short_run_fills_the_page(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(fusion, "_SEEDS", 1)
     page = named("fusion").run(Settings(iterations=1))
     assert [each.paper for each in page.comparisons] == ["29.2", "", "30.5", "", ""]
+
+
+@pytest.mark.slow
+def test_early_fusion_helps_little_and_late_fusion_more() -> None:
+    page = named("fusion").run(Settings())
+    color, depth, early, _, late = (float(each.ours.split()[0]) for each in page.comparisons)
+    assert depth < color and abs(early - color) < 8 and late > max(color, early) + 10

@@ -55,3 +55,12 @@ def test_a_short_run_fills_every_row(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(masking, "_SEEDS", 1)
     page = named("masking").run(Settings(iterations=1))
     assert [float(each.paper) for each in page.comparisons] == [84.8, 81.0, 19.8, 76.1, 37.8, 29.1]
+
+
+@pytest.mark.slow
+def test_the_rows_have_the_order_of_the_paper() -> None:
+    page = named("masking").run(Settings())
+    ours = {each.what.split(", ")[1]: float(each.ours.split()[0]) for each in page.comparisons}
+    assert ours["Reference"] > 2 * ours["Reference-BG"]
+    assert ours["BG-only"] > ours["Reference-BG"]
+    assert ours["FG-only"] > ours["BG-only"] > ours["Shape"]

@@ -50,3 +50,10 @@ def test_a_short_run_fills_the_page(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_a_data_set_with_one_label_map_is_an_error() -> None:
     with pytest.raises(DataError, match=r"has the label maps label, but multi-task needs sem and geo"):
         named("multi-task").run(Settings(train_set=SHAPES, val_set=SHAPES))
+
+
+@pytest.mark.slow
+def test_two_heads_are_about_as_good_as_two_nets() -> None:
+    page = named("multi-task").run(Settings())
+    gains = [float(each.ours.split()[0]) for each in page.comparisons if each.paper == "as good"]
+    assert len(gains) == 2 and min(gains) > -3
