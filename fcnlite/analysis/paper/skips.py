@@ -291,11 +291,13 @@ def run(settings: Settings, page: Page) -> None:
         )
     page.heading("Streams of equal size")
     page.table(("features of FCN-8s", "root mean square"), [(name, f"{value:.3g}") for name, value in streams.items()])
-    page.text(
+    words = (
         "The FCN reference multiplies pool4 by 0.01 and pool3 by 0.0001 to train all skips at once, so that the "
-        "streams of VGG-16, which has no normalisation, get similar sizes. Here the factors are measured at the start: "
-        "with them each stream has the size of the coarsest."
+        "streams of VGG-16, which has no normalisation, get similar sizes."
     )
+    if settings.init is None:
+        words += " Here the factors are measured at the start: with them each stream has the size of the coarsest."
+    page.text(words)
 
 
 def _note(name: str) -> str:
