@@ -12,6 +12,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from functools import cache
+from typing import Any
 
 import numpy as np
 
@@ -179,7 +180,7 @@ class Plan:
     whole: int
     """The pictures of an iteration with all patches."""
     iterations: int
-    options: Mapping[str, float]
+    options: Mapping[str, Any]
     accumulate: bool
     """Whether the pictures of an iteration are passes of one picture, which may differ in size."""
 
