@@ -75,7 +75,7 @@ sanitize: install-test
 	find $(SANITIZED)/fcnlite '(' -name '*.so' -o -name '*.c' ')' -delete
 	find $(SANITIZED)/fcnlite -name 'fast_*.pyx' ! -name 'fast_$(ISA).pyx' -delete
 	sed -i 's/"-O3"/"-O1"/' $(SANITIZED)/setup.py
-	$(BIN)/pip install --quiet --target $(SANITIZED)/tools 'setuptools>=77' 'cython>=3.1'
+	$(BIN)/pip install --quiet --target $(SANITIZED)/tools 'setuptools>=77.0.3' 'cython>=3.1'
 	cd $(SANITIZED) && CFLAGS="-fsanitize=$(SANITIZERS) -fno-sanitize-recover=undefined -fno-omit-frame-pointer" \
 		LDFLAGS=-fsanitize=$(SANITIZERS) PYTHONPATH=tools $(CURDIR)/$(BIN)/python setup.py -q build_ext --inplace
 	cd $(SANITIZED) && export FCNLITE_ISA=$(ISA) ASAN_OPTIONS=detect_leaks=0:allocator_may_return_null=1 \

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import fcnlite
 from fcnlite import models
 from fcnlite.errors import FileError
 from fcnlite.loading import load, read_weights, take
 from fcnlite.net import Net
 
-_WEIGHTS = Path(__file__).parents[3] / "weights"
+_PACKAGE = Path(fcnlite.__file__).parent
+_WEIGHTS = (_PACKAGE / "weights", _PACKAGE.parent / "weights")
+"""The folders of the shipped weights: in an installed package, and in the repository."""
 
 
 def open_net(model: str, init: str | None = None, seed: int = 0) -> Net:
@@ -34,7 +37,8 @@ def open_net(model: str, init: str | None = None, seed: int = 0) -> Net:
 
 def shipped(name: str) -> Path:
     """The path of a shipped weight file, such as "shapes-fcn8s". Raises `FileError` if it is not there."""
-    path = _WEIGHTS / f"{name}.h5"
-    if not path.is_file():
-        raise FileError(f"{path}: is missing; it comes with the repository, not with an installed package.")
-    return path
+    paths = [folder / f"{name}.h5" for folder in _WEIGHTS]
+    found = next((path for path in paths if path.is_file()), None)
+    if found is None:
+        raise FileError(f"{paths[0]}: is missing, but comes with fcnlite; install fcnlite again.")
+    return found

@@ -10,7 +10,6 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 
@@ -18,6 +17,7 @@ from fcnlite import data, models, surgery
 from fcnlite.analysis.dense import rarefy, shift_and_stitch
 from fcnlite.analysis.dense.part import DensePart
 from fcnlite.analysis.paper.experiment import Settings
+from fcnlite.analysis.paper.nets import shipped
 from fcnlite.analysis.paper.page import Page
 from fcnlite.arrays import Array
 from fcnlite.data import Dataset
@@ -27,7 +27,6 @@ from fcnlite.errors import SpecError
 from fcnlite.loading import load
 from fcnlite.net import Net
 
-_SHIPPED = Path(__file__).parents[3] / "weights" / "shapes-fcn8s.h5"
 _MOST_SHIFTS = 256
 """With more shifts, the time of one is measured and multiplied."""
 _SHOWN = 8
@@ -142,7 +141,7 @@ def costs(net: Net, x: Array, output: str) -> tuple[Cost, Cost, Cost, Cost, floa
 def opened(settings: Settings) -> Net:
     """The net of the settings, by default the shipped one for generated shapes."""
     if settings.model is None:
-        return load(_SHIPPED) if _SHIPPED.exists() else models.build("lite-fcn8s", classes=6, width=1 / 8)
+        return load(shipped("shapes-fcn8s"))
     if settings.model in models.names():
         return models.build(settings.model, seed=settings.seed)
     return load(settings.model)

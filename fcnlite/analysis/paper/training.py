@@ -12,18 +12,18 @@ from collections.abc import Callable, Sequence
 from contextlib import closing
 from dataclasses import dataclass, replace
 from itertools import islice
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from fcnlite import models, surgery
+from fcnlite.analysis.paper.nets import shipped
 from fcnlite.arrays import Array
 from fcnlite.data import Dataset, Loader
 from fcnlite.data.seeding import generator
 from fcnlite.data.transforms import Augment
 from fcnlite.description.spec import LayerSpec, NetSpec
-from fcnlite.errors import FileError, TrainingError
+from fcnlite.errors import TrainingError
 from fcnlite.loading import load, read_weights
 from fcnlite.models.lite import lite_fcn
 from fcnlite.net import Net
@@ -33,7 +33,6 @@ from fcnlite.segmentation.metrics import Metrics
 from fcnlite.solver import SGD, Solver
 from fcnlite.surgery import Weights
 
-CLASSIFIER = Path(__file__).parents[3] / "weights" / "shapes-classifier.h5"
 WIDTH = 1 / 8
 """The share of VGG-16's channels that the shipped classifier and the small nets have."""
 METRICS = ("pixel accuracy", "mean accuracy", "mean IU", "frequency weighted IU")
@@ -89,9 +88,7 @@ def shipped_trunk() -> Weights:
     It has the place of VGG-16 trained on ImageNet: the experiment `pre-training` trains it. Raises `FileError` if the
     file is missing.
     """
-    if not CLASSIFIER.is_file():
-        raise FileError(f"{CLASSIFIER}: is missing, and the experiment starts from it; give other weights with --init.")
-    return trunk_of(load(CLASSIFIER))
+    return trunk_of(load(shipped("shapes-classifier")))
 
 
 def trunk_of(classifier: Net) -> Weights:

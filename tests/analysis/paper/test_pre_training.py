@@ -11,9 +11,10 @@ import fcnlite
 from fcnlite import data
 from fcnlite.analysis.paper.classifier import accuracy, classify, shape_class, single_shapes, train_classifier
 from fcnlite.analysis.paper.experiment import Settings
+from fcnlite.analysis.paper.nets import shipped
 from fcnlite.analysis.paper.pre_training import coarse_map, convolutional
 from fcnlite.analysis.paper.table import named
-from fcnlite.analysis.paper.training import CLASSIFIER, begin, shipped_trunk, small_net
+from fcnlite.analysis.paper.training import begin, shipped_trunk, small_net
 from fcnlite.data.dataset import read_sample
 from fcnlite.data.loader import blobs
 
@@ -36,7 +37,7 @@ def test_a_training_gives_a_classifier_of_the_five_shapes() -> None:
 
 
 def test_the_shipped_classifier_knows_shapes_and_slides_over_a_scene() -> None:
-    net = fcnlite.load(CLASSIFIER)
+    net = fcnlite.load(shipped("shapes-classifier"))
     pictures = single_shapes("test", 20)
     found, true = classify(net, pictures, range(20))
     assert np.mean(found == true) >= 0.9
