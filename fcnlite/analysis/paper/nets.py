@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
+import importlib.resources
 from pathlib import Path
 
-import fcnlite
 from fcnlite import models
 from fcnlite.errors import FileError
 from fcnlite.loading import load, read_weights, take
 from fcnlite.net import Net
 
-_PACKAGE = Path(fcnlite.__file__).parent
+_PACKAGE = Path(str(importlib.resources.files("fcnlite")))
 _WEIGHTS = (_PACKAGE / "weights", _PACKAGE.parent / "weights")
 """The folders of the shipped weights: in an installed package, and in the repository."""
 
