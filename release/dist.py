@@ -19,12 +19,12 @@ import subprocess
 import sys
 import tarfile
 import tempfile
-import tomllib
 import venv
 from collections.abc import Sequence
 from pathlib import Path
 
-ROOT = Path(__file__).parents[1]
+from release.project import ROOT, pyproject
+
 DIST = ROOT / "dist"
 _TAG = f"manylinux_2_17_{os.uname().machine}"
 """The oldest glibc to be supported. auditwheel stops if a symbol needs a later one."""
@@ -91,8 +91,7 @@ def build(python: Path, folder: Path) -> list[Path]:
 
 def build_twice(folder: Path) -> list[Path]:
     """The files of two builds and the list of what built them, in dist/. Raises `SystemExit` if their bytes differ."""
-    needed = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["build-system"]["requires"]
-    python = environment(folder / "tools", "build", *needed)
+    python = environment(folder / "tools", "build", *pyproject()["build-system"]["requires"])
     builds = []
     for name in ("first", "second"):
         (folder / name).mkdir()

@@ -9,16 +9,11 @@ their own.
 from __future__ import annotations
 
 import re
-import sys
 from collections.abc import Iterable
-from pathlib import Path
+from typing import Any
 
-if sys.version_info >= (3, 11):
-    import tomllib
-else:
-    import tomli as tomllib  # comes with pytest
+from release.project import pyproject
 
-PYPROJECT = Path(__file__).parents[1] / "pyproject.toml"
 _EXTRAS = ("onnx", "mpi", "tiff", "digits", "test")
 _LOWEST = re.compile(r"(?P<name>[\w.-]+)\s*(?:>=|~=|==)\s*(?P<version>[\w.]+)[^;]*(?P<marker>;.*)?")
 
@@ -29,7 +24,7 @@ def constraints(requirements: Iterable[str]) -> list[str]:
     return sorted({f"{each['name']}=={each['version']}{each['marker'] or ''}" for each in found if each})
 
 
-def requirements(pyproject: dict) -> list[str]:
+def requirements(pyproject: dict[str, Any]) -> list[str]:
     """The requirements for building, running and testing."""
     project = pyproject["project"]
     extras = project["optional-dependencies"]
@@ -41,4 +36,4 @@ def requirements(pyproject: dict) -> list[str]:
 
 
 if __name__ == "__main__":
-    print(*constraints(requirements(tomllib.loads(PYPROJECT.read_text(encoding="utf-8")))), sep="\n")
+    print(*constraints(requirements(pyproject())), sep="\n")
