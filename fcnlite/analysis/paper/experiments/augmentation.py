@@ -15,31 +15,24 @@ import numpy as np
 
 from fcnlite.analysis.paper.experiment import Settings
 from fcnlite.analysis.paper.page import Page
-from fcnlite.analysis.paper.tools import miniature
-from fcnlite.analysis.paper.tools.miniature import Way
-from fcnlite.analysis.paper.tools.training import METRICS
+from fcnlite.analysis.paper.tools.budget import budget, setting
+from fcnlite.analysis.paper.tools.datasets import data_sets, shares
+from fcnlite.analysis.paper.tools.small_nets import SMALL, small_or_given
+from fcnlite.analysis.paper.tools.statistics import METRICS, spread, verdict
+from fcnlite.analysis.paper.tools.ways import Way, compare
 from fcnlite.arrays import Array
-from fcnlite.data import VOID, Dataset
+from fcnlite.data import VOID
 from fcnlite.data.transforms import Augment
 from fcnlite.description.spec import LayerSpec, NetSpec
 
 JITTER = 32
 """The paper's jitter in pixels, of pictures whose longer side is 500."""
 _ITERATIONS = 160
+_SIZE = 96
 _PICTURES = 60
 _RATE = 0.02
 _COUNTED = 200
 """The pictures in which the pixels of the classes are counted."""
-
-
-def shares(dataset: Dataset, count: int = _COUNTED) -> Array:
-    """The share of each class in the pixels of the first `count` pictures, void left out."""
-    total = np.zeros(256, np.int64)
-    for i in range(min(count, len(dataset))):
-        total += np.bincount(np.asarray(dataset[i].label).ravel(), minlength=256)
-    total[VOID] = 0
-    found: Array = total[: len(dataset.classes)] / max(1, total.sum())
-    return found
 
 
 def class_weights(found: Array, offset: float = 1.1) -> Array:
@@ -76,10 +69,10 @@ def sampled_by_class(weights: Array) -> Callable[[Array, np.random.Generator], A
 
 def run(settings: Settings, page: Page) -> None:
     """Fill the page with the ways to train one net, by default of the small FCN-8s on a few generated shapes."""
-    train_set, test_set = miniature.pictures(settings, _PICTURES)
-    spec = miniature.net(settings, len(train_set.classes))
+    train_set, test_set = data_sets(settings, _SIZE, train=_PICTURES)
+    spec, start = small_or_given(settings, len(train_set.classes))
     given = settings.init is not None or settings.train_set is not None
-    jitter = JITTER if given else round(JITTER / 500 * miniature.SIZE)
+    jitter = JITTER if given else round(JITTER / 500 * _SIZE)
     found = shares(train_set)
     weights = class_weights(found)
     ways = (
@@ -89,30 +82,30 @@ def run(settings: Settings, page: Page) -> None:
         Way("classes balanced by loss weights", balanced(spec, weights)),
         Way("classes balanced by sampling the loss", spec, label=sampled_by_class(weights)),
     )
-    budget = miniature.budget(settings, iterations=_ITERATIONS, rate=_RATE)
-    outcomes = {way.name: budget.run(way, train_set, test_set) for way in ways}
+    plan = budget(settings, iterations=_ITERATIONS, rate=_RATE)
+    outcomes = compare(ways, start, plan, train_set, test_set)
     plain = outcomes["plain"]
     for name in list(outcomes)[1:]:
         gains = outcomes[name].gains(plain)
         page.compare(
             f"gain in mean IU: {name}",
             "unnecessary" if "balanced" in name else "no noticeable gain",
-            miniature.spread(gains, sign=True),
-            miniature.verdict(gains),
+            spread(gains, sign=True),
+            verdict(gains),
         )
     page.compare("share of background in the pixels", "about 75 %", f"{100 * found[0]:.0f} %")
     page.table(("way", *METRICS), [(name, *outcome.row()) for name, outcome in outcomes.items()])
-    epochs = budget.iterations * budget.batch_size / len(train_set)
+    epochs = plan.iterations * plan.batch_size / len(train_set)
     page.text(
-        budget.words(train_set, test_set)
+        setting(settings, SMALL, plan, train_set, test_set)
+        + " "
         + f"That is {epochs:.1f} epochs. "
-        + ("" if settings.init else miniature.CHOSEN)
         + "The table has the mean and the deviation over the seeds, the comparison those of the differences from plain "
         "training with the same seed."
     )
     page.text(
         f"The paper's jitter is {JITTER} pixels of pictures whose longer side is 500."
-        + ("" if given else f" The same share of {miniature.SIZE} pixels is {jitter}.")
+        + ("" if given else f" The same share of {_SIZE} pixels is {jitter}.")
         + " Weights and sampling favour rare classes in the same proportion, which the mean accuracy shows most "
         "directly."
     )

@@ -17,14 +17,15 @@ from functools import partial
 
 import numpy as np
 
-from fcnlite import data
 from fcnlite.analysis.paper.experiment import Settings
 from fcnlite.analysis.paper.page import Page
-from fcnlite.analysis.paper.tools.budget import budget, setting, with_spread
-from fcnlite.analysis.paper.tools.datasets import check_background, held
+from fcnlite.analysis.paper.tools.budget import budget, setting
+from fcnlite.analysis.paper.tools.datasets import check_background, data_sets, log_shares, logit_shares
 from fcnlite.analysis.paper.tools.figures import predictions, sheet, shown, truths
-from fcnlite.analysis.paper.tools.small import COARSEST, begin_small, fcn_32s, log_shares, logit_shares, small_fcn
-from fcnlite.analysis.paper.tools.training import METRICS, begin, evaluate, percentages, shipped_trunk
+from fcnlite.analysis.paper.tools.nets import reference_fcn
+from fcnlite.analysis.paper.tools.small_nets import COARSEST, SHALLOW, shallow_fcn, shipped_trunk
+from fcnlite.analysis.paper.tools.statistics import METRICS, percentages, spread
+from fcnlite.analysis.paper.tools.training import begin, evaluate
 from fcnlite.arrays import Array
 from fcnlite.data import VOID, Dataset
 from fcnlite.description.spec import LayerSpec, NetSpec
@@ -115,12 +116,11 @@ def _targets(classes: int, null: bool, label: Array, rng: np.random.Generator) -
 
 def run(settings: Settings, page: Page) -> None:
     """Fill the page with the three ways, by default of small nets on generated shapes of 64×64 pixels."""
-    train_set = settings.train_set or held(data.open("shapes", split="train", size=_SIZE, count=_PICTURES[0]))
-    test_set = settings.val_set or data.open("shapes", split="test", size=_SIZE, count=_PICTURES[1])
+    train_set, test_set = data_sets(settings, _SIZE, train=_PICTURES[0], test=_PICTURES[1], hold=True)
     for each in (train_set, test_set):
         check_background(each, page.name)
     classes = len(train_set.classes)
-    plan = budget(settings, iterations=_ITERATIONS, rate=_RATE, seeds=_SEEDS)
+    plan = budget(settings, iterations=_ITERATIONS, rate=_RATE, seeds=_SEEDS, batch_size=8, falling=True)
     rows, parameters = [], {}
     columns = [[sample.image for sample in shown(test_set)]]
     means: dict[str, list[float]] = {}
@@ -131,9 +131,9 @@ def run(settings: Settings, page: Page) -> None:
         for seed in plan.seeds:
             if settings.init is None:
                 starts = {} if name == FROM_ZERO else {COARSEST: biases(way, train_set)}
-                net = begin_small(described(way, classes, small_fcn), train_set, shipped_trunk(), starts, seed)
+                net = begin(described(way, classes, shallow_fcn), train_set, shipped_trunk(), seed, starts)
             else:
-                net = begin(described(way, classes, fcn_32s), train_set, settings.init, seed)
+                net = begin(described(way, classes, reference_fcn), train_set, settings.init, seed)
             plan.train(net, train_set, seed, label=None if way == SOFTMAX else partial(_targets, classes, way == NULL))
             found.append(evaluate(net, test_set))
         columns += predictions(net, test_set).values()
@@ -142,10 +142,10 @@ def run(settings: Settings, page: Page) -> None:
         rows += [(name, seed, *percentages(each)) for seed, each in zip(plan.seeds, found, strict=True)]
     for other in (SOFTMAX, CONTROL):
         lost = [a - b for a, b in zip(means[other], means[NULL], strict=True)]
-        page.compare(f"mean IU lost against {other}", "reported 1 point", f"{with_spread(lost)} points")
+        page.compare(f"mean IU lost against {other}", "reported 1 point", f"{spread(lost)} points")
     saved = 100 * (1 - parameters[NULL] / parameters[SOFTMAX])
     page.compare("parameters saved", "reported below 0.1 %", f"{saved:.3f} %")
-    page.text(setting(settings, train_set, test_set, plan))
+    page.text(setting(settings, SHALLOW, plan, train_set, test_set))
     page.table(("way", "seed", *METRICS), rows)
     order = "; ".join(("picture", *ways, "truth"))
     page.picture("predictions", sheet([*columns, truths(test_set)]), f"{order}.")

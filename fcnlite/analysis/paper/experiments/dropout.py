@@ -6,9 +6,13 @@ from dataclasses import replace
 
 from fcnlite.analysis.paper.experiment import Settings
 from fcnlite.analysis.paper.page import Page
-from fcnlite.analysis.paper.tools import miniature
-from fcnlite.analysis.paper.tools.miniature import Way
-from fcnlite.analysis.paper.tools.training import METRICS, loss_chart
+from fcnlite.analysis.paper.tools.budget import budget, setting
+from fcnlite.analysis.paper.tools.datasets import data_sets
+from fcnlite.analysis.paper.tools.figures import loss_chart
+from fcnlite.analysis.paper.tools.small_nets import SMALL, small_or_given
+from fcnlite.analysis.paper.tools.statistics import METRICS, spread, verdict
+from fcnlite.analysis.paper.tools.training import averaged
+from fcnlite.analysis.paper.tools.ways import Way, compare
 from fcnlite.description.spec import LayerSpec, NetSpec
 
 _ITERATIONS = 160
@@ -36,41 +40,39 @@ def without_dropout(spec: NetSpec) -> NetSpec:
 
 def run(settings: Settings, page: Page) -> None:
     """Fill the page with trainings with and without dropout, by default of the small FCN-8s on few pictures."""
-    train_set, test_set = miniature.pictures(settings, _PICTURES)
-    spec = miniature.net(settings, len(train_set.classes))
+    train_set, test_set = data_sets(settings, train=_PICTURES)
+    spec, start = small_or_given(settings, len(train_set.classes))
     ways = (
         Way("with dropout", spec if settings.init else with_dropout(spec)),
         Way("without dropout", without_dropout(spec)),
     )
-    budget = miniature.budget(settings, iterations=_ITERATIONS, rate=_RATE)
-    outcomes = {way.name: budget.run(way, train_set, test_set) for way in ways}
+    plan = budget(settings, iterations=_ITERATIONS, rate=_RATE)
+    outcomes = compare(ways, start, plan, train_set, test_set)
     kept, left_out = outcomes.values()
     gains = left_out.gains(kept)
     page.compare(
         "mean IU without dropout, less that with dropout",
         "reported: leaving it out made little difference",
-        miniature.spread(gains, sign=True),
-        miniature.verdict(gains),
+        spread(gains, sign=True),
+        verdict(gains),
     )
     page.table(
         ("way", "loss, last quarter", *METRICS),
         [
-            (name, miniature.spread([each.last_loss(0.25) for each in outcome.trainings], 3), *outcome.row())
+            (name, spread([each.last_loss(0.25) for each in outcome.trainings], 3), *outcome.row())
             for name, outcome in outcomes.items()
         ],
     )
     page.picture(
         "losses",
-        loss_chart(
-            {name: miniature.averaged(outcome.trainings) for name, outcome in outcomes.items()}, by=("iterations",)
-        ),
+        loss_chart({name: averaged(outcome.trainings) for name, outcome in outcomes.items()}, by=("iterations",)),
         "The loss by iteration, the mean of the seeds. With dropout it is that of a net with features left out.",
     )
-    epochs = budget.iterations * budget.batch_size / len(train_set)
+    epochs = plan.iterations * plan.batch_size / len(train_set)
     page.text(
-        budget.words(train_set, test_set)
+        setting(settings, SMALL, plan, train_set, test_set)
+        + " "
         + f"That is {epochs:.1f} epochs. "
-        + ("" if settings.init else miniature.CHOSEN)
         + "Dropout leaves out half of the features below the coarsest scores in training, at random. "
         + (
             "FCN-32s has it after fc6 and fc7."

@@ -16,12 +16,13 @@ import numpy as np
 from fcnlite import models, surgery
 from fcnlite.analysis.paper.experiment import Settings
 from fcnlite.analysis.paper.page import Page
-from fcnlite.analysis.paper.tools.budget import budget, setting, with_spread
-from fcnlite.analysis.paper.tools.datasets import Derived
+from fcnlite.analysis.paper.tools.budget import budget, setting
+from fcnlite.analysis.paper.tools.datasets import Derived, log_shares
 from fcnlite.analysis.paper.tools.figures import depth_picture, predictions, sheet, shown, truths
 from fcnlite.analysis.paper.tools.rgbd import rgbd_shapes
-from fcnlite.analysis.paper.tools.small import COARSEST, add_features, begin_small, log_shares
-from fcnlite.analysis.paper.tools.training import METRICS, begin, evaluate, percentages, shipped_trunk
+from fcnlite.analysis.paper.tools.small_nets import COARSEST, SHALLOW, shallow_features, shipped_trunk
+from fcnlite.analysis.paper.tools.statistics import METRICS, percentages, spread
+from fcnlite.analysis.paper.tools.training import begin, evaluate
 from fcnlite.arrays import Array
 from fcnlite.data import Dataset
 from fcnlite.data.sample import Sample
@@ -101,11 +102,13 @@ def small(way: Way, classes: int) -> NetSpec:
     inputs = [net.input("data" if single else each, 1, CHANNELS[each], 224, 224) for each in way.pictures]
     label = net.input("label", 1, 1, 224, 224)
     if way.late:
-        scores = [lite.add_scores(net, add_features(net, each, each), classes, each, suffix=each) for each in inputs]
+        scores = [
+            lite.add_scores(net, shallow_features(net, each, each), classes, each, suffix=each) for each in inputs
+        ]
         score = net.fuse("score", *scores, coeff=[0.5, 0.5])
     else:
         picture = inputs[0] if single else net.add("data", "Concat", inputs)
-        score = lite.add_scores(net, add_features(net, picture), classes, picture)
+        score = lite.add_scores(net, shallow_features(net, picture), classes, picture)
     fcn.pixel_loss(net, score, label, "VALID")
     return net.spec()
 
@@ -151,7 +154,7 @@ def run(settings: Settings, page: Page) -> None:
     compared = ways(train_set.pictures)
     classes = len(train_set.classes)
     trunk = shipped_trunk() if settings.init is None else read_weights(settings.init)
-    plan = budget(settings, iterations=_ITERATIONS, rate=_RATE, seeds=_SEEDS)
+    plan = budget(settings, iterations=_ITERATIONS, rate=_RATE, seeds=_SEEDS, batch_size=8, falling=True)
     rows, means, by_class = [], {}, {}
     columns = [
         [image if image.ndim == 3 else depth_picture(image) for image in images]
@@ -164,7 +167,7 @@ def run(settings: Settings, page: Page) -> None:
             if settings.init is None:
                 layers = [f"{COARSEST}{each}" for each in way.pictures] if way.late else [COARSEST]
                 biases = dict.fromkeys(layers, log_shares(train_set))
-                net = begin_small(small(way, classes), learned, start(way, trunk), biases, seed)
+                net = begin(small(way, classes), learned, start(way, trunk), seed, biases)
             else:
                 net = begin(reference(way, classes), learned, start(way, trunk), seed)
             plan.train(net, learned, seed)
@@ -174,8 +177,8 @@ def run(settings: Settings, page: Page) -> None:
         by_class[way.name] = 100 * np.mean([each.iu for each in found], axis=0)
         values = [100 * each.mean_iu for each in found]
         means[way.name] = float(np.mean(values))
-        page.compare(f"mean IU, {way.name}", way.paper, with_spread(values))
-    page.text(setting(settings, train_set, test_set, plan))
+        page.compare(f"mean IU, {way.name}", way.paper, spread(values))
+    page.text(setting(settings, SHALLOW, plan, train_set, test_set))
     if settings.train_set is None:
         page.text(_DATA)
     page.table(("net", "seed", *METRICS), rows)

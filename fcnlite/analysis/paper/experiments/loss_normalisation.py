@@ -17,7 +17,8 @@ import numpy as np
 from fcnlite import data, models
 from fcnlite.analysis.paper.experiment import Settings
 from fcnlite.analysis.paper.page import Page
-from fcnlite.analysis.paper.tools.training import Training, begin, loss_chart, train
+from fcnlite.analysis.paper.tools.figures import loss_chart
+from fcnlite.analysis.paper.tools.training import Training, begin, train
 from fcnlite.arrays import Array
 from fcnlite.data import VOID, Dataset
 from fcnlite.data.dataset import read_sample

@@ -11,8 +11,8 @@ import numpy as np
 
 from fcnlite import models, surgery
 from fcnlite.analysis.paper.experiment import Settings
-from fcnlite.analysis.paper.experiments.receptive_fields import scene
 from fcnlite.analysis.paper.page import Page
+from fcnlite.analysis.paper.tools.datasets import scene
 from fcnlite.analysis.patches import macs, patch_gradients, seconds, whole_gradients, with_loss
 from fcnlite.analysis.receptive_fields import place
 from fcnlite.net import Net

@@ -12,14 +12,15 @@ from typing import NamedTuple
 
 import numpy as np
 
-from fcnlite import data
 from fcnlite.analysis.paper.experiment import Settings
 from fcnlite.analysis.paper.page import Page
-from fcnlite.analysis.paper.tools.budget import budget, setting, with_spread
-from fcnlite.analysis.paper.tools.datasets import Derived, check_background, held
+from fcnlite.analysis.paper.tools.budget import budget, setting
+from fcnlite.analysis.paper.tools.datasets import Derived, check_background, data_sets, log_shares
 from fcnlite.analysis.paper.tools.figures import predictions, sheet, shown, truths
-from fcnlite.analysis.paper.tools.small import COARSEST, begin_small, fcn_32s, log_shares, small_fcn
-from fcnlite.analysis.paper.tools.training import begin, evaluate, shipped_trunk
+from fcnlite.analysis.paper.tools.nets import reference_fcn
+from fcnlite.analysis.paper.tools.small_nets import COARSEST, SHALLOW, shallow_fcn, shipped_trunk
+from fcnlite.analysis.paper.tools.statistics import spread
+from fcnlite.analysis.paper.tools.training import begin, evaluate
 from fcnlite.arrays import Array
 from fcnlite.data import Dataset
 from fcnlite.data.sample import Sample
@@ -92,16 +93,12 @@ def object_iu(metrics: Metrics) -> float:
 
 def run(settings: Settings, page: Page) -> None:
     """Fill the page with the six rows of table 8, by default of small nets on shapes with a context."""
-    train_set = settings.train_set or held(
-        data.open("shapes", split="train", size=_SIZE, count=_PICTURES[0], context=CONTEXT)
-    )
-    test_set = settings.val_set or held(
-        data.open("shapes", split="test", size=_SIZE, count=_PICTURES[1], context=CONTEXT)
-    )
+    train, test = _PICTURES
+    train_set, test_set = data_sets(settings, _SIZE, train=train, test=test, hold=True, context=CONTEXT)
     for each in (train_set, test_set):
         check_background(each, page.name)
     classes = len(train_set.classes)
-    plan = budget(settings, iterations=_ITERATIONS, rate=_RATE, seeds=_SEEDS)
+    plan = budget(settings, iterations=_ITERATIONS, rate=_RATE, seeds=_SEEDS, batch_size=8, falling=True)
     found: dict[str, list[Metrics]] = {row.name: [] for row in ROWS}
     columns: dict[str, list[Array]] = {}
     for keep in dict.fromkeys(row.train for row in ROWS):
@@ -109,9 +106,9 @@ def run(settings: Settings, page: Page) -> None:
         for seed in plan.seeds:
             if settings.init is None:
                 biases = {COARSEST: log_shares(train_set)}
-                net = begin_small(small_fcn(classes), pictures, shipped_trunk(), biases, seed)
+                net = begin(shallow_fcn(classes), pictures, shipped_trunk(), seed, biases)
             else:
-                net = begin(fcn_32s(classes), pictures, settings.init, seed)
+                net = begin(reference_fcn(classes), pictures, settings.init, seed)
             plan.train(net, pictures, seed)
             for row in (each for each in ROWS if each.train == keep):
                 found[row.name].append(evaluate(net, seen(test_set, row.test)))
@@ -119,10 +116,10 @@ def run(settings: Settings, page: Page) -> None:
     scores = {name: [100 * object_iu(each) for each in metrics] for name, metrics in found.items()}
     rows = []
     for row in ROWS:
-        page.compare(f"mean IU of objects, {row.name}", row.paper, with_spread(scores[row.name]))
-        backgrounds = with_spread([100 * each.iu[0] for each in found[row.name]])
-        rows.append((row.name, *_words(row.train), *_words(row.test), with_spread(scores[row.name]), backgrounds))
-    page.text(setting(settings, train_set, test_set, plan))
+        page.compare(f"mean IU of objects, {row.name}", row.paper, spread(scores[row.name]))
+        backgrounds = spread([100 * each.iu[0] for each in found[row.name]])
+        rows.append((row.name, *_words(row.train), *_words(row.test), spread(scores[row.name]), backgrounds))
+    page.text(setting(settings, SHALLOW, plan, train_set, test_set))
     if settings.train_set is None:
         page.text(
             "Each generated picture has a class whose hue its background has, and each shape is of this class with a "

@@ -6,29 +6,33 @@ with each update another one may be larger.
 
 from __future__ import annotations
 
-from contextlib import closing
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from itertools import islice
 
 import numpy as np
 
 from fcnlite import data
 from fcnlite.analysis.paper.experiment import Settings
 from fcnlite.analysis.paper.page import Page
-from fcnlite.analysis.paper.tools.figures import predictions, truths
-from fcnlite.analysis.paper.tools.small import COARSEST, begin_small, log_shares, small_fcn
-from fcnlite.analysis.paper.tools.training import Training, evaluate, loss_chart, shipped_trunk
+from fcnlite.analysis.paper.tools.budget import Budget, budget
+from fcnlite.analysis.paper.tools.datasets import log_shares
+from fcnlite.analysis.paper.tools.figures import loss_chart, predictions, truths
+from fcnlite.analysis.paper.tools.small_nets import COARSEST, shallow_fcn, shipped_trunk
+from fcnlite.analysis.paper.tools.statistics import spread
+from fcnlite.analysis.paper.tools.training import Training, begin, evaluate
 from fcnlite.arrays import Array
-from fcnlite.data import Dataset, Loader
+from fcnlite.data import Dataset
 from fcnlite.description.spec import NetSpec
 from fcnlite.net import Net
-from fcnlite.solver import SGD
 
 RATES = (0.01, 0.05)
 SEEDS = 3
 _SIZE = 64
 _PICTURES = {"train": 256, "val": 48, "test": 48}
 _BATCH = 8
+_ITERATIONS = 200
+_WATCHED = 10
+"""Of so many iterations, the last one is watched."""
 
 
 @dataclass(frozen=True)
@@ -45,9 +49,9 @@ def fused_by(operation: str, classes: int) -> NetSpec:
     """The small net with one skip, fused by SUM or MAX."""
     layers = (
         replace(each, options={**each.options, "operation": operation}) if each.type == "Eltwise" else each
-        for each in small_fcn(classes)
+        for each in shallow_fcn(classes)
     )
-    return replace(small_fcn(classes), layers=tuple(layers))
+    return replace(shallow_fcn(classes), layers=tuple(layers))
 
 
 def streams(net: Net) -> tuple[str, str]:
@@ -63,46 +67,48 @@ def larger(net: Net, picture: Array) -> Array:
     return found[coarse] > found[fine]
 
 
-def train(operation: str, dataset: Dataset, iterations: int, rate: float, seed: int) -> Run:
-    """Train the small net by SGD, from the shipped trunk, with a rate that falls to zero."""
+def watched(operation: str, dataset: Dataset, plan: Budget, seed: int) -> Run:
+    """Train the shallow net with this fusion."""
     spec = fused_by(operation, len(dataset.classes))
-    net = begin_small(spec, dataset, shipped_trunk(), {COARSEST: log_shares(dataset)}, seed)
-    solver = SGD(net, base_lr=rate, momentum=0.9, weight_decay=1e-4, lr_policy="poly", power=1.0, max_iter=iterations)
-    loader = Loader(dataset, batch_size=_BATCH, preprocessing=net.info.preprocessing, seed=seed, threads=1)
-    losses: list[float] = []
+    net = begin(spec, dataset, shipped_trunk(), seed, {COARSEST: log_shares(dataset)})
     switches: list[float] = []
-    fixed: Array | None = None
-    with closing(loader.batches()) as batches:
-        for iteration, batch in enumerate(islice(batches, iterations)):
-            fixed = batch["data"][:1] if fixed is None else fixed
-            watched = iteration % 10 == 9
-            before = larger(net, fixed) if watched else None
-            losses.append(solver.step(batch))
-            if watched:
-                switches.append(float((larger(net, fixed) != before).mean()))
-    return Run(net, Training(tuple(losses), (), ()), switches)
+    fixed: list[Array] = []
+    before: list[Array] = []
+
+    def watch(iteration: int, batch: Mapping[str, Array]) -> None:
+        if iteration == 0:
+            fixed.append(batch["data"][:1].copy())
+        if iteration % _WATCHED == _WATCHED - 2:
+            before[:] = [larger(net, fixed[0])]
+        elif iteration % _WATCHED == _WATCHED - 1:
+            switches.append(float((larger(net, fixed[0]) != before[0]).mean()))
+
+    training = plan.train(net, dataset, seed, watch=watch)
+    return Run(net, training, switches)
 
 
 def run(settings: Settings, page: Page) -> None:
     """Fill the page with trainings of both fusions on generated shapes."""
-    iterations = settings.iterations or 200
+    iterations = settings.iterations or _ITERATIONS
     sets = {name: data.open("shapes", None, name, size=_SIZE, count=count) for name, count in _PICTURES.items()}
     scores: dict[str, list[float]] = {}
     chosen: dict[str, Run] = {}
     rows = []
     for operation in ("SUM", "MAX"):
-        tried = [train(operation, sets["train"], iterations, rate, settings.seed) for rate in RATES]
-        rate = RATES[int(np.argmax([evaluate(each.net, sets["val"]).mean_iu for each in tried]))]
+        plans = [budget(settings, iterations=_ITERATIONS, rate=rate, batch_size=_BATCH, falling=True) for rate in RATES]
+        tried = [watched(operation, sets["train"], each, settings.seed) for each in plans]
+        best = int(np.argmax([evaluate(each.net, sets["val"]).mean_iu for each in tried]))
         seeds = range(settings.seed + 1, settings.seed + 1 + SEEDS)
-        runs = [train(operation, sets["train"], iterations, rate, seed) for seed in seeds]
+        runs = [watched(operation, sets["train"], plans[best], seed) for seed in seeds]
         scores[operation] = [100 * evaluate(each.net, sets["test"]).mean_iu for each in runs]
         chosen[operation] = runs[0]
-        switched = 100 * float(np.mean([each for run in runs for each in run.switches])) if iterations > 9 else 0.0
-        rows.append((operation, rate, *(f"{each:.1f}" for each in scores[operation]), f"{switched:.2f} %"))
-    gains = np.subtract(scores["MAX"], scores["SUM"])
+        switches = [each for run in runs for each in run.switches]
+        switched = 100 * float(np.mean(switches)) if switches else 0.0
+        rows.append((operation, RATES[best], *(f"{each:.1f}" for each in scores[operation]), f"{switched:.2f} %"))
+    gains = [a - b for a, b in zip(scores["MAX"], scores["SUM"], strict=True)]
     hard = "max fusion is hard to learn"
-    found = f"{gains.mean():+.1f} points ({gains.min():+.1f} to {gains.max():+.1f})"
-    agrees = gains.max() < 0
+    found = f"{spread(gains, sign=True)} points"
+    agrees = max(gains) < 0
     note = "as the paper says" if agrees else "not shown: the seeds do not agree, or the maximum learns as well"
     page.compare(f"mean IU with the maximum against the sum, {SEEDS} seeds", hard, found, note)
     page.text(

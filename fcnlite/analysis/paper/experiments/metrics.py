@@ -17,13 +17,13 @@ import numpy as np
 
 from fcnlite.analysis.paper.experiment import Settings
 from fcnlite.analysis.paper.page import Page
+from fcnlite.analysis.paper.tools.figures import colored
+from fcnlite.analysis.paper.tools.statistics import METRICS
 from fcnlite.arrays import Array
 from fcnlite.data.palette import voc_colors
 from fcnlite.segmentation.metrics import Metrics, confusion
-from fcnlite.segmentation.plots.label_maps import label_image
 
 CLASSES = ("background", "object", "wire")
-METRICS = ("pixel accuracy", "mean accuracy", "mean IU", "frequency weighted IU")
 _SIDE = 100
 
 
@@ -98,9 +98,9 @@ def run(settings: Settings, page: Page) -> None:
     )
     order = {metric: _ranking(scores, i) for i, metric in enumerate(METRICS)}
     page.table(("metric", "predictions from best to worst"), list(order.items()))
-    page.picture("truth", _picture(truth, colors), "The truth.")
+    page.picture("truth", colored(truth, colors), "The truth.")
     wide = predictions(truth)["wire too wide"]
-    page.picture("wire-too-wide", _picture(wide, colors), "The wire five times too wide.")
+    page.picture("wire-too-wide", colored(wide, colors), "The wire five times too wide.")
 
 
 def _ranking(scores: dict[str, tuple[Fraction, Fraction, Fraction, Fraction]], metric: int) -> str:
@@ -109,7 +109,3 @@ def _ranking(scores: dict[str, tuple[Fraction, Fraction, Fraction, Fraction]], m
     for before, name in pairwise(ordered):
         words += (" = " if scores[before][metric] == scores[name][metric] else ", ") + name
     return words
-
-
-def _picture(label: Array, colors: tuple[tuple[int, int, int], ...]) -> Array:
-    return np.asarray(label_image(label, colors).convert("RGB"))

@@ -13,21 +13,22 @@ trajectory.
 from __future__ import annotations
 
 import math
-from contextlib import closing
+from collections.abc import Mapping
 from dataclasses import dataclass
-from itertools import islice
 
 import numpy as np
 
 from fcnlite import data
 from fcnlite.analysis.paper.experiment import Settings
 from fcnlite.analysis.paper.page import Page
-from fcnlite.analysis.paper.tools.training import Training, begin, loss_chart, shipped_trunk, small_net
+from fcnlite.analysis.paper.tools.budget import check_finite
+from fcnlite.analysis.paper.tools.figures import loss_chart
+from fcnlite.analysis.paper.tools.small_nets import shipped_trunk, small_fcn
+from fcnlite.analysis.paper.tools.training import Training, begin, train
 from fcnlite.arrays import Array
-from fcnlite.data import Dataset, Loader
+from fcnlite.data import Dataset
 from fcnlite.errors import SpecError
 from fcnlite.net import Net
-from fcnlite.solver import SGD
 
 PAIRS = {"accumulated": (20, 0.9), "online": (1, 0.9), "heavy": (1, 0.99)}
 """Batch size and momentum of the paper's three settings (PAMI, table 2)."""
@@ -111,17 +112,20 @@ def follow(
     `rate` is that of the loss of a pixel: the summed loss has this rate divided by the pixels of a picture. The order
     of the pictures is a function of `seed` alone. Points are `every` pictures apart, a multiple of `k`.
     """
-    net = begin(small_net(len(dataset.classes), 8, "NONE"), dataset, shipped_trunk(), seed)
+    net = begin(small_fcn(len(dataset.classes), 8, "NONE"), dataset, shipped_trunk(), seed)
     pixels = dataset[0].label.size
-    solver = SGD(net, base_lr=rate / pixels, momentum=p)
-    loader = Loader(dataset, batch_size=k, preprocessing=net.info.preprocessing, seed=seed, threads=1)
-    points, losses = [_parameters(net)], []
-    with closing(loader.batches()) as batches:
-        for _ in range(examples // every):
-            losses.append(sum(solver.step(batch) for batch in islice(batches, every // k)) / (every * pixels))
+    points, count = [_parameters(net)], every // k
+
+    def watch(iteration: int, batch: Mapping[str, Array]) -> None:
+        if (iteration + 1) % count == 0:
             points.append(_parameters(net))
-    seen = tuple(every * (i + 1) for i in range(len(losses)))
-    return Trajectory(np.array(points), Training(tuple(losses), (0.0,) * len(losses), seen))
+
+    updates = examples // every * count
+    found = train(net, dataset, updates, batch_size=k, seed=seed, watch=watch, base_lr=rate / pixels, momentum=p)
+    check_finite(f"batches of {k}, momentum {p:g}", found, rate / pixels, False)
+    losses = tuple(sum(found.losses[i : i + count]) / (every * pixels) for i in range(0, updates, count))
+    ends = slice(count - 1, None, count)
+    return Trajectory(np.array(points), Training(losses, found.seconds[ends], found.pictures[ends]))
 
 
 def _parameters(net: Net) -> Array:

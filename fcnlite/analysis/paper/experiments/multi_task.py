@@ -15,11 +15,12 @@ import numpy as np
 from fcnlite import data, models
 from fcnlite.analysis.paper.experiment import Settings
 from fcnlite.analysis.paper.page import Page
-from fcnlite.analysis.paper.tools.budget import budget, setting, with_spread
-from fcnlite.analysis.paper.tools.datasets import Derived
+from fcnlite.analysis.paper.tools.budget import budget, setting
+from fcnlite.analysis.paper.tools.datasets import Derived, log_shares
 from fcnlite.analysis.paper.tools.figures import predictions, sheet, shown, truths
-from fcnlite.analysis.paper.tools.small import COARSEST, add_features, begin_small, log_shares
-from fcnlite.analysis.paper.tools.training import METRICS, begin, evaluate_all, percentages, shipped_trunk
+from fcnlite.analysis.paper.tools.small_nets import COARSEST, SHALLOW, shallow_features, shipped_trunk
+from fcnlite.analysis.paper.tools.statistics import METRICS, percentages, spread
+from fcnlite.analysis.paper.tools.training import begin, evaluate_all
 from fcnlite.arrays import Array
 from fcnlite.data import VOID, Dataset
 from fcnlite.data.sample import Sample
@@ -74,7 +75,7 @@ def small(classes: Mapping[str, int]) -> NetSpec:
     """The small net with a head for each task, of these numbers of classes; each head has a loss."""
     net = Builder("-".join(["small-fcn", *classes]))
     data_blob = net.input("data", 1, 3, 224, 224)
-    features = add_features(net, data_blob)
+    features = shallow_features(net, data_blob)
     for task, count in classes.items():
         label = net.input(task, 1, 1, 224, 224)
         score = lite.add_scores(net, features, count, data_blob, suffix=f"_{task}")
@@ -102,7 +103,7 @@ def run(settings: Settings, page: Page) -> None:
     train_set = settings.train_set or with_geometry(data.open("shapes", split="train", size=_SIZE, count=_PICTURES[0]))
     test_set = settings.val_set or with_geometry(data.open("shapes", split="test", size=_SIZE, count=_PICTURES[1]))
     check_tasks(train_set)
-    plan = budget(settings, iterations=_ITERATIONS, rate=_RATE, seeds=_SEEDS)
+    plan = budget(settings, iterations=_ITERATIONS, rate=_RATE, seeds=_SEEDS, batch_size=8, falling=True)
     ways = {BOTH: tuple(TASKS), **{f"{name} alone": (task,) for task, name in TASKS.items()}}
     found: dict[tuple[str, str], list[Metrics]] = {}
     sizes: dict[str, int] = {}
@@ -114,7 +115,7 @@ def run(settings: Settings, page: Page) -> None:
         for seed in plan.seeds:
             if settings.init is None:
                 biases = {f"{COARSEST}_{task}": log_shares(of_task(train_set, task)) for task in tasks}
-                net = begin_small(small(classes), learned, shipped_trunk(), biases, seed)
+                net = begin(small(classes), learned, shipped_trunk(), seed, biases)
             else:
                 net = begin(reference(classes), learned, settings.init, seed)
             plan.train(net, learned, seed)
@@ -124,18 +125,16 @@ def run(settings: Settings, page: Page) -> None:
         sizes[way] = sum(parameter.data.size for _, parameter in net.learnable())
         columns |= {(way, task): each for task, each in predictions(net, tested).items()}
     accuracy = [100 * each.pixel_accuracy for each in found[BOTH, "geo"]]
-    page.compare("semantic mean IU, two heads (SIFT Flow: FCN-16s)", 39.5, with_spread(_iu(found[BOTH, "sem"])))
-    page.compare("geometric pixel accuracy, two heads", 94.3, with_spread(accuracy))
+    page.compare("semantic mean IU, two heads (SIFT Flow: FCN-16s)", 39.5, spread(_iu(found[BOTH, "sem"])))
+    page.compare("geometric pixel accuracy, two heads", 94.3, spread(accuracy))
     gains: dict[str, list[float]] = {}
     for task, name in TASKS.items():
         alone = _iu(found[f"{name} alone", task])
         gains[name] = [a - b for a, b in zip(_iu(found[BOTH, task]), alone, strict=True)]
-        page.compare(
-            f"{name} mean IU, two heads minus a net of its own", "as good", f"{with_spread(gains[name])} points"
-        )
+        page.compare(f"{name} mean IU, two heads minus a net of its own", "as good", f"{spread(gains[name])} points")
     share = sizes[BOTH] / sum(size for way, size in sizes.items() if way != BOTH)
     page.compare("parameters of the net with two heads, of those of two nets", None, f"{100 * share:.0f} %")
-    page.text(setting(settings, train_set, test_set, plan))
+    page.text(setting(settings, SHALLOW, plan, train_set, test_set))
     if settings.train_set is None:
         page.text(
             "The semantic classes are those of the shapes, the geometric ones background, convex outlines and "

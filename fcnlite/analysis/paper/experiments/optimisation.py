@@ -18,18 +18,12 @@ import numpy as np
 from fcnlite import data, models
 from fcnlite.analysis.paper.experiment import Settings
 from fcnlite.analysis.paper.page import Page
-from fcnlite.analysis.paper.tools import miniature
-from fcnlite.analysis.paper.tools.training import (
-    METRICS,
-    Training,
-    begin,
-    evaluate,
-    loss_chart,
-    percentages,
-    shipped_trunk,
-    small_net,
-    train,
-)
+from fcnlite.analysis.paper.tools.budget import REFERENCE_ITERATIONS, seeds_of
+from fcnlite.analysis.paper.tools.datasets import data_sets
+from fcnlite.analysis.paper.tools.figures import loss_chart
+from fcnlite.analysis.paper.tools.small_nets import shipped_trunk, small_fcn
+from fcnlite.analysis.paper.tools.statistics import METRICS, percentages, spread, verdict
+from fcnlite.analysis.paper.tools.training import Training, averaged, begin, evaluate, train
 from fcnlite.data import Dataset
 from fcnlite.description.spec import NetSpec
 from fcnlite.errors import SpecError
@@ -57,7 +51,7 @@ MODES = (
 RATES = (3e-4, 1e-3, 3e-3, 1e-2, 3e-2)
 """Rates for the mean over the pixels of a picture; those of the summed loss are smaller by the number of pixels."""
 _PICTURES = 400
-_SIZE = miniature.SIZE
+_SIZE = 96
 _SEEDS = 3
 
 
@@ -101,14 +95,14 @@ def run(settings: Settings, page: Page) -> None:
 
     `settings.iterations` is the number of pictures in the sequence.
     """
-    train_set, test_set = miniature.pictures(settings, size=_SIZE)
-    pictures = settings.iterations or (_PICTURES if settings.init is None else 100_000)
+    train_set, test_set = data_sets(settings, _SIZE)
+    pictures = settings.iterations or (_PICTURES if settings.init is None else REFERENCE_ITERATIONS)
     largest = max(mode.batch for mode in MODES)
     if pictures < largest:
         raise SpecError(f"the sequence has {pictures} pictures; expected at least {largest}, the largest batch.")
     classes = len(train_set.classes)
     if settings.init is None:
-        spec = small_net(classes, 8, "NONE")
+        spec = small_fcn(classes, 8, "NONE")
         sequence = Sequence(spec, shipped_trunk(), train_set, pictures, 0.0, settings.train_set is not None)
         rates = {f"{rate:.0e}": rate / train_set[0].label.size for rate in RATES}
         val_set = settings.val_set or data.open("shapes", split="val", size=_SIZE, count=40)
@@ -145,7 +139,7 @@ def run(settings: Settings, page: Page) -> None:
         ],
     )
     learned = {mode: [swept[mode, best[mode]]] for mode in MODES}
-    for seed in list(miniature.seeds(settings, _SEEDS))[1:]:
+    for seed in list(seeds_of(settings, _SEEDS))[1:]:
         for mode in MODES:
             learned[mode].append(sequence.learn(mode, rates[best[mode]], seed))
     _best(page, learned, {mode: rates[best[mode]] for mode in MODES}, test_set)
@@ -163,11 +157,11 @@ def _best(
             rows.append((mode.name, f"{rates[mode]:.1e}", *["diverged"] * 4))
             continue
         found = [evaluate(net, test_set) for net, _ in trained]
-        curves[mode.name] = miniature.averaged([training for _, training in trained])
+        curves[mode.name] = averaged([training for _, training in trained])
         mean_iu[mode.name] = [100 * each.mean_iu for each in found]
         columns = zip(*(map(float, percentages(each)) for each in found), strict=True)
-        rows.append((mode.name, f"{rates[mode]:.1e}", *(miniature.spread(column) for column in columns)))
-        page.compare(f"mean IU of {mode.name}", f"reported {mode.reported}", miniature.spread(mean_iu[mode.name]))
+        rows.append((mode.name, f"{rates[mode]:.1e}", *(spread(column) for column in columns)))
+        page.compare(f"mean IU of {mode.name}", f"reported {mode.reported}", spread(mean_iu[mode.name]))
     page.heading("Each mode at its best rate")
     page.table(("mode", "rate of the sum", *METRICS), rows)
     page.picture(
@@ -181,8 +175,8 @@ def _best(
             page.compare(
                 f"mean IU of {mode.name} less that of {other.name}",
                 f"reported {mode.reported - other.reported:+.1f}",
-                miniature.spread(gains, sign=True),
-                miniature.verdict(gains),
+                spread(gains, sign=True),
+                verdict(gains),
             )
     page.text(
         f"{len(learned[MODES[0]])} sequences, each with a seed of its own, measured on {len(test_set)} pictures of the "

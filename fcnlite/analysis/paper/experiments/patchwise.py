@@ -19,20 +19,14 @@ import numpy as np
 from fcnlite import models, surgery
 from fcnlite.analysis.dense import sample_loss
 from fcnlite.analysis.paper.experiment import Settings
-from fcnlite.analysis.paper.experiments.receptive_fields import scene
 from fcnlite.analysis.paper.page import Page
-from fcnlite.analysis.paper.tools import miniature
-from fcnlite.analysis.paper.tools.training import (
-    Training,
-    begin,
-    evaluate,
-    loss_chart,
-    running_mean,
-    shipped_trunk,
-    small_net,
-    train,
-    weights_of,
-)
+from fcnlite.analysis.paper.tools.budget import check_finite, seeds_of
+from fcnlite.analysis.paper.tools.datasets import data_sets, scene
+from fcnlite.analysis.paper.tools.figures import loss_chart
+from fcnlite.analysis.paper.tools.nets import weights_of
+from fcnlite.analysis.paper.tools.small_nets import shipped_trunk, small_fcn
+from fcnlite.analysis.paper.tools.statistics import spread, verdict
+from fcnlite.analysis.paper.tools.training import Training, averaged, begin, evaluate, running_mean, train
 from fcnlite.analysis.patches import receptive_fields, whole_gradients
 from fcnlite.analysis.receptive_fields import place, pruned
 from fcnlite.arrays import Array, Shape
@@ -155,7 +149,7 @@ def iterations_to(training: Training, level: float) -> int:
 
 
 @dataclass(frozen=True)
-class Way:
+class Sampling:
     """A share of the patches, and how its trainings went: one for each seed."""
 
     name: str
@@ -192,7 +186,7 @@ class Plan:
         val_set: Dataset,
         seeds: range,
         augment: Augment | None = None,
-    ) -> Way:
+    ) -> Sampling:
         """Train with this share of the patches, once for each seed."""
         count = batch_size(self.whole, keep)
         trainings, metrics = [], []
@@ -209,10 +203,10 @@ class Plan:
                 seed=seed,
                 **self.options,
             )
-            miniature.check_finite(name, training)
+            check_finite(name, training, self.options["base_lr"], isinstance(self.start, str))
             trainings.append(training)
             metrics.append(evaluate(begin(self.spec, train_set, weights_of(net), seed), val_set))
-        return Way(name, keep, count, trainings, metrics)
+        return Sampling(name, keep, count, trainings, metrics)
 
 
 def plan(settings: Settings, classes: int) -> Plan:
@@ -220,7 +214,7 @@ def plan(settings: Settings, classes: int) -> Plan:
     accumulate = settings.train_set is not None
     if settings.init is None:
         iterations, options = settings.iterations or _ITERATIONS, {"base_lr": _RATE, "momentum": 0.9}
-        return Plan(small_net(classes, 32), shipped_trunk(), _BATCH, iterations, options, accumulate)
+        return Plan(small_fcn(classes, 32), shipped_trunk(), _BATCH, iterations, options, accumulate)
     options = {"base_lr": 1e-4, "momentum": 0.9, "weight_decay": 5e-4}
     spec = models.describe(settings.model or "voc-fcn32s", classes=classes, normalization="VALID")
     return Plan(spec, settings.init, 20, settings.iterations or 1500, options, accumulate)
@@ -230,9 +224,9 @@ def run(settings: Settings, page: Page) -> None:
     """Fill the page with the losses of the three shares, by default of a small FCN-32s on generated shapes."""
     if settings.model is not None and settings.init is None:
         raise SpecError("--model takes the place of the paper's net and needs its weights; give --init FILE too.")
-    train_set, val_set = miniature.pictures(settings, size=_SIZE)
+    train_set, val_set = data_sets(settings, _SIZE)
     chosen = plan(settings, len(train_set.classes))
-    seeds = miniature.seeds(settings, _SEEDS)
+    seeds = seeds_of(settings, _SEEDS)
     ways = [chosen.way(f"{100 * keep:.0f} %", keep, train_set, val_set, seeds) for keep in SHARES]
     ways.append(chosen.way("100 %, shifted", 1.0, train_set, val_set, seeds, Augment(shift=STRIDE // 2)))
     page.compare(
@@ -244,7 +238,7 @@ def run(settings: Settings, page: Page) -> None:
     _compare(ways, page)
     page.picture(
         "losses",
-        loss_chart({way.name: miniature.averaged(way.trainings) for way in ways[: len(SHARES)]}),
+        loss_chart({way.name: averaged(way.trainings) for way in ways[: len(SHARES)]}),
         "Figure 5: the loss by iteration (left) and by processor time in seconds (right), the mean of the seeds.",
     )
     page.text(
@@ -267,7 +261,7 @@ def run(settings: Settings, page: Page) -> None:
     )
 
 
-def _compare(ways: list[Way], page: Page) -> None:
+def _compare(ways: list[Sampling], page: Page) -> None:
     """Add the comparisons with whole pictures, and the table."""
     whole = ways[0]
     level = max(float(running_mean(each.losses).min()) for way in ways[: len(SHARES)] for each in way.trainings)
@@ -280,8 +274,8 @@ def _compare(ways: list[Way], page: Page) -> None:
         page.compare(
             f"mean loss of the second half of the iterations with {way.name} of the patches, less whole pictures",
             "no significant effect on the rate of convergence by iteration",
-            miniature.spread(differences, 3, sign=True),
-            miniature.verdict(differences, 3),
+            spread(differences, 3, sign=True),
+            verdict(differences, 3),
         )
         page.compare(
             f"time of an iteration with {way.name} of the patches, as a multiple of whole pictures",
@@ -293,12 +287,12 @@ def _compare(ways: list[Way], page: Page) -> None:
         (
             way.name,
             way.pictures,
-            miniature.spread([each.last_loss(0.5) for each in way.trainings], 3),
-            miniature.spread([iterations_to(each, level) for each in way.trainings], 0),
-            miniature.spread([each.seconds[iterations_to(each, level) - 1] for each in way.trainings]),
+            spread([each.last_loss(0.5) for each in way.trainings], 3),
+            spread([iterations_to(each, level) for each in way.trainings], 0),
+            spread([each.seconds[iterations_to(each, level) - 1] for each in way.trainings]),
             f"{1000 * way.step_seconds():.0f}",
-            miniature.spread([100 * each.pixel_accuracy for each in way.metrics]),
-            miniature.spread([100 * each.mean_iu for each in way.metrics]),
+            spread([100 * each.pixel_accuracy for each in way.metrics]),
+            spread([100 * each.mean_iu for each in way.metrics]),
         )
         for way in ways
     ]

@@ -13,26 +13,19 @@ import numpy as np
 
 from fcnlite import data, surgery
 from fcnlite.analysis.paper.experiment import Settings
-from fcnlite.analysis.paper.experiments.frozen import frozen
 from fcnlite.analysis.paper.page import Page
 from fcnlite.analysis.paper.tools.classifier import ITERATIONS, accuracy, classify, single_shapes, train_classifier
-from fcnlite.analysis.paper.tools.training import (
-    METRICS,
-    begin,
-    evaluate,
-    percentages,
-    running_mean,
-    small_net,
-    train,
-    trunk_of,
-)
+from fcnlite.analysis.paper.tools.figures import colored
+from fcnlite.analysis.paper.tools.nets import frozen
+from fcnlite.analysis.paper.tools.small_nets import small_fcn, trunk_of
+from fcnlite.analysis.paper.tools.statistics import METRICS, percentages
+from fcnlite.analysis.paper.tools.training import begin, evaluate, running_mean, train
 from fcnlite.arrays import Array
 from fcnlite.data import Dataset, Sample
 from fcnlite.data.dataset import read_sample
 from fcnlite.data.loader import blobs
 from fcnlite.models.lite import CLASSIFIED
 from fcnlite.net import Net
-from fcnlite.segmentation.plots.label_maps import label_image
 
 PICTURES = 20_000
 STRIDE = 32
@@ -62,9 +55,9 @@ def shown(scene: Sample, probabilities: Array, dataset: Dataset) -> Array:
     window and has the colour of its class, stronger if it is surer.
     """
     picture = np.asarray(next(iter(scene.images.values())))
-    truth = np.asarray(label_image(np.asarray(scene.label), dataset.colors).convert("RGB"))
+    truth = colored(scene.label, dataset.colors)
     labels = probabilities.argmax(axis=0).astype(np.uint8) + 1
-    colors = np.asarray(label_image(labels, dataset.colors).convert("RGB"), np.float64)
+    colors = colored(labels, dataset.colors).astype(np.float64)
     sure = probabilities.max(axis=0)[:, :, None]
     squares = (255 - sure * (255 - colors)).astype(np.uint8).repeat(STRIDE, axis=0).repeat(STRIDE, axis=1)
     first = (CLASSIFIED - STRIDE) // 2
@@ -78,7 +71,7 @@ def run(settings: Settings, page: Page) -> None:
     """Fill the page with the classifier, its map over a scene, and the FCN that starts from it."""
     iterations = settings.iterations or ITERATIONS
     training_set, test_set = single_shapes("train", PICTURES), single_shapes("test", 200)
-    classifier, losses = train_classifier(training_set, iterations, settings.seed)
+    classifier, training = train_classifier(training_set, iterations, settings.seed)
     page.files["shapes-classifier.h5"] = classifier.save
     share, classes = accuracy(classifier, test_set), len(classifier.info.classes)
     page.compare("top-1 accuracy of the classifier", None, f"{100 * share:.1f} %", f"{len(test_set)} pictures")
@@ -86,7 +79,7 @@ def run(settings: Settings, page: Page) -> None:
         "A classifier with VGG-16's layers, at an eighth of its channels and with batch normalisation, learns from "
         f"{PICTURES:,} generated pictures of {CLASSIFIED}×{CLASSIFIED} pixels, each of one shape, in {iterations:,} "
         f"iterations of 8 pictures. It knows {classes} classes and no background. In the last tenth of the training "
-        f"its loss is {running_mean(losses)[-1]:.2f}; a guess has {math.log(classes):.2f}."
+        f"its loss is {running_mean(training.losses)[-1]:.2f}; a guess has {math.log(classes):.2f}."
     )
     page.heading("The classifier over a scene")
     net = convolutional(classifier)
@@ -121,7 +114,7 @@ def run(settings: Settings, page: Page) -> None:
     page.heading("Scores that start at zero")
     train_set = data.open("shapes", split="train", size=224, count=1000)
     val_set = data.open("shapes", split="test", size=224, count=40)
-    spec = small_net(len(train_set.classes), STRIDE)
+    spec = small_fcn(len(train_set.classes), STRIDE)
     fcn = begin(frozen(spec), train_set, trunk_of(classifier), settings.seed)
     before = evaluate(fcn, val_set)
     run_of_scores = train(

@@ -13,9 +13,11 @@ from functools import cached_property
 
 import numpy as np
 
-from fcnlite import data, models, surgery
+from fcnlite import models, surgery
 from fcnlite.analysis.paper.experiment import Settings
 from fcnlite.analysis.paper.page import Page
+from fcnlite.analysis.paper.tools.datasets import scenes
+from fcnlite.analysis.paper.tools.figures import rendered
 from fcnlite.analysis.paper.tools.nets import open_net, shipped
 from fcnlite.analysis.receptive_fields import blob_shape, bounds, measured, measured_filter, place, predicted, pruned
 from fcnlite.arrays import Array, Shape
@@ -114,20 +116,6 @@ def drawn(picture: Array, found: Field) -> Array:
     return shown
 
 
-def scene(size: int, channels: int, seed: int) -> tuple[Array, Array]:
-    """A generated picture, H×W×3, and the same as a 1×C×H×W blob around 0."""
-    pixels, blob = scenes(size, channels, seed, 1)
-    return pixels, blob
-
-
-def scenes(size: int, channels: int, seed: int, count: int) -> tuple[Array, Array]:
-    """The first of `count` generated pictures, H×W×3, and all as an N×C×H×W blob around 0. Colours repeat after 3."""
-    made = data.open("shapes", split="test", scene=True, size=max(size, 64), count=count, seed=seed)
-    pixels = np.stack([np.asarray(made[i].image)[:size, :size] for i in range(count)])
-    blob = pixels.astype(np.float32).transpose(0, 3, 1, 2) - 120
-    return pixels[0], np.ascontiguousarray(blob[:, np.arange(channels) % 3])
-
-
 def fill_zeros(net: Net, blob: str, picture: Array) -> list[str]:
     """Fill by msra the convolutions on the way to `blob` that are zero and pass no gradient; returns their names.
 
@@ -140,13 +128,6 @@ def fill_zeros(net: Net, blob: str, picture: Array) -> list[str]:
     surgery.fill(net, names := [each.spec.name for each in empty if each.type == "Convolution"], Filler("msra"))
     surgery.interp(net, [each.spec.name for each in empty if each.type == "Deconvolution"])
     return names
-
-
-def fill_scores(net: Net) -> Net:
-    """`net` with random scores by msra in place of the FCNs' zeros, which pass no gradient."""
-    names = [layer.spec.name for layer in net.layers if layer.spec.name.startswith("score")]
-    surgery.fill(net, [name for name in names if net.layer(name).type == "Convolution"], Filler("msra"))
-    return net
 
 
 def _corner_and_middle(shape: Shape) -> tuple[tuple[int, int], ...]:
@@ -277,7 +258,6 @@ def _size(found: Field) -> tuple[int, int]:
 
 def profiles(measurements: Sequence[Measurement]) -> Array:
     """A chart of the smoothed profiles of the middle positions, and of a normal distribution like the last one."""
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(7.4, 3.6), dpi=100, layout="constrained")
@@ -296,9 +276,7 @@ def profiles(measurements: Sequence[Measurement]) -> Array:
     axes.set(xlabel="place in the predicted field", ylabel="gradient, relative to uniform", xlim=(-0.5, 0.5), ylim=0)
     axes.grid(color="#e4e4e4", linewidth=0.6)
     axes.legend(frameon=False, fontsize=8)
-    canvas = FigureCanvasAgg(figure)
-    canvas.draw()
-    return np.asarray(canvas.buffer_rgba())[..., :3].copy()
+    return rendered(figure)
 
 
 def _cases(settings: Settings) -> list[tuple[str, str, Net]]:

@@ -9,14 +9,14 @@ import numpy as np
 from fcnlite import data, models
 from fcnlite.analysis.paper.experiment import Settings
 from fcnlite.analysis.paper.page import Page
+from fcnlite.analysis.paper.tools.figures import SHOWN, colored
 from fcnlite.analysis.paper.tools.nets import open_net, shipped
-from fcnlite.analysis.paper.tools.training import METRICS, percentages
+from fcnlite.analysis.paper.tools.statistics import METRICS, percentages
 from fcnlite.data import Dataset
 from fcnlite.errors import SpecError
 from fcnlite.net import Net
 from fcnlite.segmentation.evaluation import confusions
 from fcnlite.segmentation.metrics import Metrics
-from fcnlite.segmentation.plots.label_maps import label_image
 from fcnlite.segmentation.segmenter import Segmenter
 
 
@@ -65,8 +65,6 @@ PAPER = (
     Row("pascalcontext-fcn8s", _CONTEXT, ("65.9", "46.5", "35.1", "51.0")),
 )
 _SHIPPED = "shapes-fcn8s"
-_SHOWN = 3
-"""The pictures of figure 6."""
 
 
 def run(settings: Settings, page: Page) -> None:
@@ -117,12 +115,11 @@ def rows_of(net: Net, settings: Settings) -> list[Row]:
 
 def _pictures(net: Net, dataset: Dataset, page: Page) -> None:
     segmenter = Segmenter(net)
-    for i in range(min(_SHOWN, len(dataset))):
+    for i in range(min(SHOWN, len(dataset))):
         sample = dataset[i]
         predicted = next(iter(segmenter.label_maps(sample.images).values()))
         image = next(iter(sample.images.values()))
         if image.ndim == 3 and image.shape[2] == 3 and image.dtype == np.uint8:
             page.picture(f"picture-{i}", image, f"Picture {sample.name}.")
         for name, label in (("truth", next(iter(sample.labels.values()))), ("prediction", predicted)):
-            shown = label_image(np.asarray(label), dataset.colors).convert("RGB")
-            page.picture(f"{name}-{i}", np.asarray(shown), f"{name.capitalize()} of {sample.name}.")
+            page.picture(f"{name}-{i}", colored(label, dataset.colors), f"{name.capitalize()} of {sample.name}.")

@@ -9,8 +9,9 @@ import numpy as np
 
 from fcnlite import models, surgery
 from fcnlite.analysis.paper.experiment import Settings
-from fcnlite.analysis.paper.experiments.receptive_fields import fill_scores, scene
 from fcnlite.analysis.paper.page import Page
+from fcnlite.analysis.paper.tools.datasets import scene
+from fcnlite.analysis.paper.tools.nets import fill_scores
 from fcnlite.analysis.translation import Shift, shift, vector_change
 from fcnlite.arrays import Array
 from fcnlite.net import Net

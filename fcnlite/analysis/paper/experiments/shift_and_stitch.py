@@ -8,9 +8,7 @@ computes the same, and each layer once for every pixel. Bilinear upsampling cost
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 
@@ -19,17 +17,20 @@ from fcnlite.analysis.dense import rarefy, shift_and_stitch
 from fcnlite.analysis.dense.part import DensePart
 from fcnlite.analysis.paper.experiment import Settings
 from fcnlite.analysis.paper.page import Page
+from fcnlite.analysis.paper.tools.figures import gray
+from fcnlite.analysis.paper.tools.nets import open_net, shipped
+from fcnlite.analysis.patches import seconds
 from fcnlite.arrays import Array
 from fcnlite.data import Dataset
 from fcnlite.data.transforms import to_blob
 from fcnlite.description.spec import LayerSpec, NetSpec
-from fcnlite.errors import SpecError
-from fcnlite.loading import load
+from fcnlite.errors import FileError, SpecError
 from fcnlite.net import Net
 
-_SHIPPED = Path(__file__).parents[4] / "weights" / "shapes-fcn8s.h5"
 _MOST_SHIFTS = 256
 """With more shifts, the time of one is measured and multiplied."""
+_RUNS = 5
+"""Times are those of the fastest of so many runs."""
 _SHOWN = 8
 """The largest stride whose scores are shown as pictures."""
 
@@ -93,17 +94,6 @@ def interpolated(scores: Array, part: DensePart, height: int, width: int) -> Arr
     return scores
 
 
-def seconds(call: Callable[[], object], times: int = 5) -> float:
-    """The shortest time of some calls, after a first one that prepares."""
-    call()
-    found = []
-    for _ in range(times):
-        began = time.perf_counter()
-        call()
-        found.append(time.perf_counter() - began)
-    return min(found)
-
-
 def costs(net: Net, x: Array, output: str) -> tuple[Cost, Cost, Cost, Cost, float | None]:
     """The costs of the net, shift-and-stitch, the rarefied net and upsampling, and the largest relative difference.
 
@@ -115,7 +105,7 @@ def costs(net: Net, x: Array, output: str) -> tuple[Cost, Cost, Cost, Cost, floa
     rarefied = rarefy(net, output=output)
     scores = net.forward({part.input: x}, outputs=[output])[output]
     up = upsampling(scores.shape[1], factor)
-    own = Cost(macs(net, x, output), seconds(lambda: net.forward({part.input: x}, outputs=[output])))
+    own = Cost(macs(net, x, output), seconds(lambda: net.forward({part.input: x}, outputs=[output]), _RUNS))
     shifts = factor**2
     difference = None
     if shifts <= _MOST_SHIFTS:
@@ -126,14 +116,14 @@ def costs(net: Net, x: Array, output: str) -> tuple[Cost, Cost, Cost, Cost, floa
         difference = float(abs(stitched - at_once).max() / abs(stitched).max())
     else:
         wide = np.zeros((*x.shape[:2], *(size + field for size, field in zip(x.shape[2:], part.field, strict=True))))
-        spent = shifts * seconds(lambda: net.forward({part.input: wide}, outputs=[output]))
+        spent = shifts * seconds(lambda: net.forward({part.input: wide}, outputs=[output]), _RUNS)
     return (
         own,
         Cost(shifts * own.macs, spent),
-        Cost(macs(rarefied, x, output), seconds(lambda: rarefied.forward({part.input: x}, outputs=[output]))),
+        Cost(macs(rarefied, x, output), seconds(lambda: rarefied.forward({part.input: x}, outputs=[output]), _RUNS)),
         Cost(
             own.macs + up.layer("up").macs([scores.shape], [(*scores.shape[:2], *x.shape[2:])]),
-            own.seconds + seconds(lambda: up.forward(score=scores)),
+            own.seconds + seconds(lambda: up.forward(score=scores), _RUNS),
         ),
         difference,
     )
@@ -141,11 +131,12 @@ def costs(net: Net, x: Array, output: str) -> tuple[Cost, Cost, Cost, Cost, floa
 
 def opened(settings: Settings) -> Net:
     """The net of the settings, by default the shipped one for generated shapes."""
-    if settings.model is None:
-        return load(_SHIPPED) if _SHIPPED.exists() else models.build("lite-fcn8s", classes=6, width=1 / 8)
-    if settings.model in models.names():
-        return models.build(settings.model, seed=settings.seed)
-    return load(settings.model)
+    if settings.model is not None:
+        return open_net(settings.model, seed=settings.seed)
+    try:
+        return open_net(str(shipped("shapes-fcn8s")))
+    except FileError:  # an installed package has no weights
+        return models.build("lite-fcn8s", classes=6, width=1 / 8)
 
 
 def run(settings: Settings, page: Page) -> None:
@@ -218,5 +209,4 @@ def _maps(net: Net, x: Array, blobs: dict[int, str], page: Page) -> None:
         ("upsampled", upsampled, "The same, upsampled bilinearly."),
         ("dense", dense, "The dense scores, by shift-and-stitch of the rarefied net."),
     ):
-        gray = np.clip(255 * (scores[0, 0] - low) / max(high - low, 1e-12), 0, 255)
-        page.picture(name, np.repeat(gray[..., None], 3, axis=2), words)
+        page.picture(name, gray((scores[0, 0] - low) / max(high - low, 1e-12)), words)

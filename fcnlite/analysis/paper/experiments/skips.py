@@ -18,23 +18,17 @@ from typing import Any
 
 import numpy as np
 
-from fcnlite import data, models
+from fcnlite import models
 from fcnlite.analysis.paper.experiment import Settings
 from fcnlite.analysis.paper.experiments.upper_bounds import FACTORS, bounds
 from fcnlite.analysis.paper.page import Page
+from fcnlite.analysis.paper.tools.budget import check_finite
+from fcnlite.analysis.paper.tools.datasets import data_sets
 from fcnlite.analysis.paper.tools.figures import predictions, sheet, shown, truths
-from fcnlite.analysis.paper.tools.miniature import check_finite
-from fcnlite.analysis.paper.tools.training import (
-    METRICS,
-    begin,
-    evaluate,
-    percentages,
-    shipped_trunk,
-    slower,
-    small_net,
-    train,
-    weights_of,
-)
+from fcnlite.analysis.paper.tools.nets import slower, weights_of
+from fcnlite.analysis.paper.tools.small_nets import shipped_trunk, small_fcn
+from fcnlite.analysis.paper.tools.statistics import METRICS, percentages
+from fcnlite.analysis.paper.tools.training import begin, evaluate, train
 from fcnlite.data import Dataset
 from fcnlite.data.dataset import read_sample
 from fcnlite.data.loader import blobs
@@ -102,12 +96,12 @@ def small(dataset: Dataset) -> Family:
     At once, factors give the streams of the first picture of `dataset` equal sizes.
     """
     start = shipped_trunk()
-    net = begin(small_net(len(dataset.classes), 8), dataset, start)
+    net = begin(small_fcn(len(dataset.classes), 8), dataset, start)
     coarse, *skips = sizes(net, dataset).items()
     factors = {pool: coarse[1] / size for pool, size in skips}
 
     def describe(stride: int, classes: int, at_once: bool) -> NetSpec:
-        spec = slower(small_net(classes, stride), _TRUNK_RATE)
+        spec = slower(small_fcn(classes, stride), _TRUNK_RATE)
         return scaled(spec, factors) if at_once else spec
 
     stages = {
@@ -219,7 +213,7 @@ class Trainings:
             max_iter=iterations,
             **self.family.options,
         )
-        check_finite(spec.name, training)
+        check_finite(spec.name, training, rate, isinstance(self.family.start, str))
         return net
 
 
@@ -233,8 +227,7 @@ def sizes(net: Net, dataset: Dataset) -> dict[str, float]:
 
 def run(settings: Settings, page: Page) -> None:
     """Fill the page with the metrics and label maps of the nets, by default small ones on shapes of 192×192 pixels."""
-    train_set = settings.train_set or data.open("shapes", split="train", size=_SIZE, count=1000, single=True)
-    val_set = settings.val_set or data.open("shapes", split="test", size=_SIZE, count=_MEASURED, single=True)
+    train_set, test_set = data_sets(settings, _SIZE, test=_MEASURED, single=True)
     family = small(train_set) if settings.init is None else reference(settings.init)
     if settings.iterations is not None:
         family = replace(family, iterations=settings.iterations)
@@ -243,31 +236,32 @@ def run(settings: Settings, page: Page) -> None:
     ways["FCN-8s at once"] = trainings.at_once
     ways |= {f"{pool} alone": partial(trainings.alone, pool) for pool in ALONE}
     found: dict[str, Metrics] = {}
-    columns = [[next(iter(each.images.values())) for each in shown(val_set, _SHOWN)]]
+    columns = [[next(iter(each.images.values())) for each in shown(test_set, _SHOWN)]]
     streams: dict[str, float] = {}
     for name, train_net in ways.items():
         net = train_net()
-        found[name] = evaluate(net, val_set)
+        found[name] = evaluate(net, test_set)
         if name in family.stages:
-            columns += predictions(net, val_set, _SHOWN).values()
+            columns += predictions(net, test_set, _SHOWN).values()
             streams = sizes(net, train_set)
         del net  # A net of VGG-16's width, with its gradients, has a gigabyte.
     for name, metrics in found.items():
         page.compare(f"mean IU of {name}", PAPER[name], f"{100 * metrics.mean_iu:.1f}", _note(name))
     page.table(("net", *METRICS), [(name, *percentages(metrics)) for name, metrics in found.items()])
-    columns.append(truths(val_set, _SHOWN))
+    columns.append(truths(test_set, _SHOWN))
     page.picture("figure-4", sheet(columns), "Picture, FCN-32s, FCN-16s, FCN-8s, truth (figure 4 of the CVPR paper).")
-    budget = ", ".join(
-        f"{name} {' + '.join(str(family.iterations_of(each)) for each in stages)}"
-        for name, stages in family.stages.items()
+    stages = "; ".join(
+        f"{name} {' + '.join(str(family.iterations_of(each)) for each in parts)}"
+        for name, parts in family.stages.items()
     )
     page.text(
-        f"Data: {train_set.name}, {len(train_set)} pictures to learn from, {len(val_set)} of the split {val_set.split} "
-        f"to measure. Iterations of one picture in each stage: {budget}, the others {family.iterations}. FCN-16s "
-        "begins as FCN-32s, and FCN-8s as FCN-16s. A net alone ends at the pooled map and its scores."
+        f"Data: {train_set.name}, {len(train_set)} pictures to learn from and {len(test_set)} of the split "
+        f"{test_set.split} to measure. Iterations of one picture in each stage: {stages}; the others "
+        f"{family.iterations}. FCN-16s begins as FCN-32s, and FCN-8s as FCN-16s. A net alone ends at the pooled map "
+        "and its scores."
     )
-    labels = (np.asarray(val_set[i].label) for i in range(len(val_set)))
-    bound = bounds(labels, len(val_set.classes))[FACTORS.index(32)]
+    labels = (np.asarray(test_set[i].label) for i in range(len(test_set)))
+    bound = bounds(labels, len(test_set.classes))[FACTORS.index(32)]
     page.text(
         f"The truth itself, downsampled by 32, has a mean IU of {100 * bound.mean_iu:.1f} on these pictures, and of "
         "86.1 on VOC: the smaller the objects beside the stride, the more the skips can add."

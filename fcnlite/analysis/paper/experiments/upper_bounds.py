@@ -14,10 +14,11 @@ import numpy as np
 from fcnlite import data
 from fcnlite.analysis.paper.experiment import Settings
 from fcnlite.analysis.paper.page import Page
+from fcnlite.analysis.paper.tools.figures import colored
+from fcnlite.analysis.paper.tools.statistics import METRICS, percentages
 from fcnlite.arrays import Array
 from fcnlite.data import VOID
 from fcnlite.segmentation.metrics import Metrics, confusion
-from fcnlite.segmentation.plots.label_maps import label_image
 
 FACTORS = (128, 64, 32, 16, 8, 4)
 PAPER = (50.9, 73.3, 86.1, 92.8, 96.4, 98.5)
@@ -63,23 +64,14 @@ def run(settings: Settings, page: Page) -> None:
         + ("" if settings.val_set else " Generated objects are smaller than most in VOC, so their bounds fall earlier.")
     )
     page.table(
-        ("factor", "pixel accuracy", "mean accuracy", "mean IU", "frequency weighted IU"),
-        [
-            (
-                factor,
-                *(
-                    f"{100 * each:.1f}"
-                    for each in (m.pixel_accuracy, m.mean_accuracy, m.mean_iu, m.frequency_weighted_iu)
-                ),
-            )
-            for factor, m in zip(FACTORS, found, strict=True)
-        ],
+        ("factor", *METRICS),
+        [(factor, *percentages(metrics)) for factor, metrics in zip(FACTORS, found, strict=True)],
     )
     label = labels[0]
     prediction = coarse(label, _SHOWN, len(dataset.classes))
-    page.picture("truth", np.asarray(label_image(label, dataset.colors).convert("RGB")), "The first label map.")
+    page.picture("truth", colored(label, dataset.colors), "The first label map.")
     page.picture(
         "coarse",
-        np.asarray(label_image(prediction, dataset.colors).convert("RGB")),
+        colored(prediction, dataset.colors),
         f"The same at a factor of {_SHOWN}.",
     )

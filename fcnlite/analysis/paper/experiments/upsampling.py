@@ -19,9 +19,13 @@ import numpy as np
 from fcnlite import models, surgery
 from fcnlite.analysis.paper.experiment import Settings
 from fcnlite.analysis.paper.page import Page
-from fcnlite.analysis.paper.tools import miniature
-from fcnlite.analysis.paper.tools.miniature import Way
-from fcnlite.analysis.paper.tools.training import METRICS, begin, small_net
+from fcnlite.analysis.paper.tools.budget import budget, setting
+from fcnlite.analysis.paper.tools.datasets import data_sets
+from fcnlite.analysis.paper.tools.figures import gray
+from fcnlite.analysis.paper.tools.small_nets import SMALL, shipped_trunk, small_fcn
+from fcnlite.analysis.paper.tools.statistics import METRICS, spread, verdict
+from fcnlite.analysis.paper.tools.training import begin
+from fcnlite.analysis.paper.tools.ways import Way, compare
 from fcnlite.arrays import Array
 from fcnlite.data import Dataset
 from fcnlite.description.fillers import Filler, bilinear_kernel
@@ -180,32 +184,33 @@ def run(settings: Settings, page: Page) -> None:
         [(f, *window(f), f"{filters[f].max():.4f}", f"{ramps[f]:.0e}", f"{adjoints[f]:.0e}") for f in FACTORS],
     )
     for factor in (2, 3, 8):
-        gray = np.kron(255 * filters[factor] / filters[factor].max(), np.ones((128 // window(factor)[0],) * 2))
-        page.picture(f"filter-{factor}", np.repeat(gray[..., None], 3, axis=2), f"The filter of factor {factor}.")
+        enlarged = np.kron(filters[factor] / filters[factor].max(), np.ones((128 // window(factor)[0],) * 2))
+        page.picture(f"filter-{factor}", gray(enlarged), f"The filter of factor {factor}.")
     _learned(settings, page)
 
 
 def _learned(settings: Settings, page: Page) -> None:
     """Add the trainings with fixed and with learned upsampling."""
-    train_set, test_set = miniature.pictures(settings)
-    budget = miniature.budget(settings, iterations=_ITERATIONS, rate=_RATE)
+    train_set, test_set = data_sets(settings)
+    plan = budget(settings, iterations=_ITERATIONS, rate=_RATE)
     classes = len(train_set.classes)
-    spec = small_net(classes, 8) if settings.init is None else models.describe("voc-fcn8s-atonce", classes=classes)
-    outcomes = {way.name: budget.run(way, train_set, test_set) for way in ways(spec, train_set)}
+    spec = small_fcn(classes, 8) if settings.init is None else models.describe("voc-fcn8s-atonce", classes=classes)
+    start = settings.init or shipped_trunk()
+    outcomes = compare(ways(spec, train_set), start, plan, train_set, test_set)
     fixed, paper, _, random = outcomes.values()
     gains = paper.gains(fixed)
     page.compare(
         "mean IU with learned less that with fixed upsampling",
         "no significant difference (the authors' code)",
-        miniature.spread(gains, sign=True),
-        miniature.verdict(gains),
+        spread(gains, sign=True),
+        verdict(gains),
     )
     gains = random.gains(fixed)
     page.compare(
         "mean IU with upsampling learned from random filters, less that with fixed bilinear ones",
         None,
-        miniature.spread(gains, sign=True),
-        miniature.verdict(gains),
+        spread(gains, sign=True),
+        verdict(gains),
     )
     slower = [
         100 * (a.step_seconds() / b.step_seconds() - 1) for a, b in zip(paper.trainings, fixed.trainings, strict=True)
@@ -213,13 +218,13 @@ def _learned(settings: Settings, page: Page) -> None:
     page.compare(
         "time of an iteration, learned against fixed upsampling",
         "fixed is slightly faster (the authors' code)",
-        f"{miniature.spread(slower, 0, sign=True)} %",
+        f"{spread(slower, 0, sign=True)} %",
         "processor time",
     )
     page.heading("Learned against fixed")
     page.text(
-        budget.words(train_set, test_set)
-        + ("" if settings.init else miniature.CHOSEN)
+        setting(settings, SMALL, plan, train_set, test_set, "FCN-8s at once")
+        + " "
         + f"The net is {spec.name}. Fixed layers are bilinear, with one filter for each class. The paper starts the "
         "intermediate layers bilinear, lets them learn, and fixes the last. A training from random filters shows what "
         "the bilinear start is worth."
@@ -229,7 +234,7 @@ def _learned(settings: Settings, page: Page) -> None:
         [
             (
                 name,
-                miniature.spread([each.last_loss() for each in outcome.trainings], 3),
+                spread([each.last_loss() for each in outcome.trainings], 3),
                 *outcome.row(),
                 f"{max(outcome.inspected):.3f}",
             )

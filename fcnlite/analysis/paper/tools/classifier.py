@@ -7,14 +7,14 @@ A picture shows one shape, and its class is that of the shape. The shipped weigh
 from __future__ import annotations
 
 from collections.abc import Sequence
-from contextlib import closing
 
 import numpy as np
 
 from fcnlite import data, models
-from fcnlite.analysis.paper.tools.training import WIDTH
+from fcnlite.analysis.paper.tools.small_nets import WIDTH
+from fcnlite.analysis.paper.tools.training import Training, train
 from fcnlite.arrays import Array
-from fcnlite.data import VOID, Dataset, Loader
+from fcnlite.data import VOID, Dataset
 from fcnlite.data.dataset import read_sample
 from fcnlite.data.loader import blobs
 from fcnlite.description.model_info import ModelInfo
@@ -38,23 +38,30 @@ def shape_class(label: Array) -> Array:
     return found
 
 
-def train_classifier(dataset: Dataset, iterations: int = ITERATIONS, seed: int = 0) -> tuple[Net, list[float]]:
-    """A classifier of the shapes of `dataset`, in phase TEST, and the loss of each iteration."""
+def train_classifier(dataset: Dataset, iterations: int = ITERATIONS, seed: int = 0) -> tuple[Net, Training]:
+    """A classifier of the shapes of `dataset`, in phase TEST, and its training."""
     classes = dataset.classes[1:]
     net = models.build("lite-classifier", classes=len(classes), width=WIDTH, phase="TRAIN", seed=seed)
-    solver = AdamW(net, base_lr=_RATE, lr_policy="poly", power=_POWER, max_iter=iterations, weight_decay=_DECAY)
-    loader = Loader(dataset, batch_size=_BATCH, preprocessing=net.info.preprocessing, seed=seed)
-    losses = []
-    with closing(loader.batches()) as batches:
-        for _ in range(iterations):
-            batch = next(batches)
-            losses.append(solver.step(data=batch["data"], label=shape_class(batch["label"])))
+    training = train(
+        net,
+        dataset,
+        iterations,
+        rule=AdamW,
+        batch_size=_BATCH,
+        seed=seed,
+        label=lambda label, _: shape_class(label),
+        base_lr=_RATE,
+        lr_policy="poly",
+        power=_POWER,
+        max_iter=iterations,
+        weight_decay=_DECAY,
+    )
     record = {
         "options": {"model": "lite-classifier", "width": WIDTH, "data": dataset.name, "iterations": iterations},
         "seed": seed,
     }
     net.info = ModelInfo(net.info.preprocessing, classes, dataset.colors[1 : len(classes) + 1], record)
-    return net.share("TEST"), losses
+    return net.share("TEST"), training
 
 
 def classify(net: Net, dataset: Dataset, indices: Sequence[int]) -> tuple[Array, Array]:

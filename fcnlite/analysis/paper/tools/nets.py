@@ -1,10 +1,14 @@
-"""The nets that the user names, and the shipped ones."""
+"""Nets that the user names, shipped weights, and changes to a net."""
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
-from fcnlite import models
+from fcnlite import models, surgery
+from fcnlite.arrays import Array
+from fcnlite.description.fillers import Filler
+from fcnlite.description.spec import LayerSpec, NetSpec
 from fcnlite.errors import FileError
 from fcnlite.loading import load, read_weights, take
 from fcnlite.net import Net
@@ -33,8 +37,44 @@ def open_net(model: str, init: str | None = None, seed: int = 0) -> Net:
 
 
 def shipped(name: str) -> Path:
-    """The path of a shipped weight file, such as "shapes-fcn8s". Raises `FileError` if it is not there."""
+    """The path of a shipped weight file, such as "shapes-fcn8s". Raises `FileError` if it is missing."""
     path = _WEIGHTS / f"{name}.h5"
     if not path.is_file():
-        raise FileError(f"{path}: is missing; it comes with the repository, not with an installed package.")
+        raise FileError(
+            f"{path}: is missing; the shipped weights are in the repository, not in an installed package: run this in "
+            "a clone of the repository."
+        )
     return path
+
+
+def weights_of(net: Net) -> dict[str, list[Array]]:
+    """A copy of the parameters of `net` by layer name."""
+    return {name: [each.data.copy() for each in parameters] for name, parameters in net.params.items()}
+
+
+def reference_fcn(classes: int) -> NetSpec:
+    """The FCN-32s of the FCN reference, which takes the place of a small net if weights are given."""
+    return models.describe("voc-fcn32s", classes=classes)
+
+
+def slower(spec: NetSpec, factor: float) -> NetSpec:
+    """`spec` whose layers, except those named after scores, learn at `factor` times their rate."""
+
+    def changed(layer: LayerSpec) -> LayerSpec:
+        if "score" in layer.name:
+            return layer
+        return replace(layer, param=tuple(replace(each, lr_mult=factor * each.lr_mult) for each in layer.param))
+
+    return replace(spec, layers=tuple(map(changed, spec.layers)))
+
+
+def frozen(spec: NetSpec) -> NetSpec:
+    """`spec` whose layers do not learn, except those named after scores."""
+    return slower(spec, 0)
+
+
+def fill_scores(net: Net) -> Net:
+    """`net` with random scores by msra in place of the FCNs' zeros, which pass no gradient."""
+    names = [layer.spec.name for layer in net.layers if layer.spec.name.startswith("score")]
+    surgery.fill(net, [name for name in names if net.layer(name).type == "Convolution"], Filler("msra"))
+    return net

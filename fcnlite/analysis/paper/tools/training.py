@@ -1,18 +1,17 @@
-"""Short trainings for the experiments: a net, a data set, a solver and a loader, without checkpoints or a folder.
+"""Short trainings: a net, a data set, a solver and a loader, without checkpoints or a folder.
 
-`begin` makes a net, `train` runs iterations of SGD, `evaluate` measures. Time is that of the processor, so that
-other programs on the machine change it little.
+`begin` makes a net, `train` runs iterations, `evaluate` measures. Time is that of the processor, so that other programs
+on the machine change it little.
 """
 
 from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from itertools import islice
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -22,22 +21,15 @@ from fcnlite.arrays import Array
 from fcnlite.data import Dataset, Loader
 from fcnlite.data.seeding import generator
 from fcnlite.data.transforms import Augment
-from fcnlite.description.spec import LayerSpec, NetSpec
-from fcnlite.errors import FileError, TrainingError
-from fcnlite.loading import load, read_weights
-from fcnlite.models.lite import lite_fcn
+from fcnlite.description.spec import NetSpec
+from fcnlite.errors import TrainingError
+from fcnlite.loading import read_weights
 from fcnlite.net import Net
-from fcnlite.segmentation.compatibility import prepare as prepare_net
+from fcnlite.segmentation.compatibility import prepare
 from fcnlite.segmentation.evaluation import confusion, confusions
 from fcnlite.segmentation.metrics import Metrics
 from fcnlite.solver import SGD, Solver
 from fcnlite.surgery import Weights
-
-CLASSIFIER = Path(__file__).parents[4] / "weights" / "shapes-classifier.h5"
-WIDTH = 1 / 8
-"""The share of VGG-16's channels that the shipped classifier and the small nets have."""
-METRICS = ("pixel accuracy", "mean accuracy", "mean IU", "frequency weighted IU")
-"""The headings of `percentages`."""
 
 
 @dataclass(frozen=True)
@@ -63,15 +55,21 @@ class Training:
         return float(np.median(np.diff(self.seconds, prepend=0.0))) if self.seconds else float("nan")
 
 
-def begin(spec: NetSpec, dataset: Dataset, init: str | os.PathLike[str] | Weights | None = None, seed: int = 0) -> Net:
+def begin(
+    spec: NetSpec,
+    dataset: Dataset,
+    init: str | os.PathLike[str] | Weights | None = None,
+    seed: int = 0,
+    biases: Mapping[str, Array] | None = None,
+) -> Net:
     """A net for `dataset` in phase TRAIN: features by msra, scores at zero, upsampling bilinear.
 
-    `init`: a file of weights, or weights by layer name, whose parameters are taken where name and shape agree. Raises
-    `TrainingError` if none of them is.
+    `init` is a file of weights, or weights by layer name: parameters are taken where name and shape agree. `biases`, by
+    layer name, are set last. Raises `TrainingError` if no weight of `init` fits.
     """
     net = Net(spec, phase="TRAIN", seed=seed)
     models.initialize(net)
-    prepare_net(net, dataset)
+    prepare(net, dataset)
     if init is not None:
         weights = read_weights(init) if isinstance(init, str | os.PathLike) else init
         taken = [each for each in surgery.transplant(net, weights) if each.outcome in ("taken", "coerced")]
@@ -80,76 +78,9 @@ def begin(spec: NetSpec, dataset: Dataset, init: str | os.PathLike[str] | Weight
                 f"no weight of {init if isinstance(init, str | os.PathLike) else 'init'} fits the net {spec.name!r} by "
                 "name and shape; give weights of a net of this kind and width."
             )
+    for layer, values in (biases or {}).items():
+        net.params[layer][1].data = values
     return net
-
-
-def shipped_trunk() -> Weights:
-    """The trunk of the shipped classifier of whole pictures by layer name, made convolutional, without its scores.
-
-    It has the place of VGG-16 trained on ImageNet: the experiment `pre-training` trains it. Raises `FileError` if the
-    file is missing.
-    """
-    if not CLASSIFIER.is_file():
-        raise FileError(f"{CLASSIFIER}: is missing, and the experiment starts from it; give other weights with --init.")
-    return trunk_of(load(CLASSIFIER))
-
-
-def trunk_of(classifier: Net) -> Weights:
-    """The weights of a `lite-classifier` by layer name, made convolutional, without its scores."""
-    _, weights = surgery.fully_convolutional(classifier.spec, weights_of(classifier))
-    return {layer: arrays for layer, arrays in weights.items() if layer != "fc8"}
-
-
-def small_net(classes: int, stride: int, normalization: str = "VALID") -> NetSpec:
-    """An FCN with the paper's skips for `shipped_trunk`, at an eighth of VGG-16's width: FCN-32s, FCN-16s or FCN-8s.
-
-    It is the lite net without the convolution before each skip, so that all features are those of the trunk, and with
-    the trunk's statistics in each BatchNorm.
-    """
-    name = f"lite-fcn{stride}s"
-    return fixed_statistics(plain_skips(lite_fcn(name, classes, WIDTH, normalization, stride=stride)))
-
-
-def slower(spec: NetSpec, factor: float) -> NetSpec:
-    """`spec` whose layers, except those named after scores, learn at `factor` times their rate; 0 freezes them."""
-
-    def changed(layer: LayerSpec) -> LayerSpec:
-        if "score" in layer.name:
-            return layer
-        return replace(layer, param=tuple(replace(each, lr_mult=factor * each.lr_mult) for each in layer.param))
-
-    return replace(spec, layers=tuple(map(changed, spec.layers)))
-
-
-def plain_skips(spec: NetSpec) -> NetSpec:
-    """A lite net with the paper's skips: scores of the pooled maps, without the convolution before them."""
-
-    def changed(layer: LayerSpec) -> LayerSpec:
-        if not layer.name.startswith("score_pool"):
-            return layer
-        return replace(layer, bottom=(layer.name.removeprefix("score_"),))
-
-    return replace(spec, layers=tuple(changed(layer) for layer in spec if not layer.name.endswith("_skip")))
-
-
-def fixed_statistics(spec: NetSpec) -> NetSpec:
-    """`spec` with the stored statistics in each BatchNorm, in training too.
-
-    The output for a picture then does not depend on the others in its batch, as in the papers' nets, which have no
-    BatchNorm. The weights must come with their statistics.
-    """
-
-    def fixed(layer: LayerSpec) -> LayerSpec:
-        if layer.type != "BatchNorm":
-            return layer
-        return replace(layer, options={**layer.options, "use_global_stats": True})
-
-    return replace(spec, layers=tuple(map(fixed, spec.layers)))
-
-
-def weights_of(net: Net) -> dict[str, list[Array]]:
-    """A copy of the parameters of `net` by layer name."""
-    return {name: [each.data.copy() for each in parameters] for name, parameters in net.params.items()}
 
 
 def train(
@@ -157,44 +88,25 @@ def train(
     dataset: Dataset,
     iterations: int,
     *,
+    rule: Callable[..., Solver] = SGD,
     batch_size: int = 1,
     augment: Augment | None = None,
     seed: int = 0,
     label: Callable[[Array, np.random.Generator], Array] | None = None,
+    watch: Callable[[int, Mapping[str, Array]], None] | None = None,
     **options: Any,
 ) -> Training:
-    """Train `net` with SGD; `options` are the solver's, such as `base_lr`, `momentum` and `iter_size`.
-
-    See `train_with` for the other arguments.
-    """
-    solver = SGD(net, **options)
-    return train_with(solver, dataset, iterations, batch_size=batch_size, augment=augment, seed=seed, label=label)
-
-
-def train_with(
-    solver: Solver,
-    dataset: Dataset,
-    iterations: int,
-    *,
-    batch_size: int = 1,
-    augment: Augment | None = None,
-    seed: int = 0,
-    label: Callable[[Array, np.random.Generator], Array] | None = None,
-) -> Training:
-    """Train the net of `solver`.
+    """Train `net` by `rule`; `options` are the solver's, such as `base_lr`, `momentum` and `iter_size`.
 
     The sequence of pictures is a function of `seed` alone, whatever the batch size: an iteration takes the next
     `batch_size` · `iter_size` pictures. `label` changes each label array, with random numbers that are a function of
-    (seed, pass). A loss that is not finite ends the training.
+    (seed, pass). `watch` is called after each iteration, with its number and its last batch. A loss that is not finite
+    ends the training.
     """
+    solver = rule(net, **options)
     passes = solver.options.iter_size
     loader = Loader(
-        dataset,
-        batch_size=batch_size,
-        preprocessing=solver.net.info.preprocessing,
-        augment=augment,
-        seed=seed,
-        threads=1,
+        dataset, batch_size=batch_size, preprocessing=net.info.preprocessing, augment=augment, seed=seed, threads=1
     )
     losses: list[float] = []
     seconds: list[float] = []
@@ -213,6 +125,8 @@ def train_with(
                 diverged = True
                 break
             seconds.append(time.process_time() - began)
+            if watch is not None:
+                watch(iteration, taken[-1])
     pictures = [(i + 1) * batch_size * passes for i in range(len(losses))]
     return Training(tuple(losses), tuple(seconds), tuple(pictures), diverged)
 
@@ -228,34 +142,6 @@ def evaluate_all(net: Net, dataset: Dataset) -> dict[str, Metrics]:
     return {name: Metrics.from_matrix(matrix) for name, matrix in found.items()}
 
 
-def percentages(metrics: Metrics) -> list[str]:
-    """The four metrics in percent, in the order of `METRICS`."""
-    values = (metrics.pixel_accuracy, metrics.mean_accuracy, metrics.mean_iu, metrics.frequency_weighted_iu)
-    return [f"{100 * each:.1f}" for each in values]
-
-
-def loss_chart(runs: dict[str, Training], *, by: Sequence[str] = ("iterations", "seconds")) -> Array:
-    """The smoothed losses of trainings by name, H×W×3 uint8 RGB: one chart for each abscissa in `by`.
-
-    The abscissas are `iterations`, `seconds` and `pictures`.
-    """
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=(5 * len(by), 3.6), dpi=100, layout="constrained")
-    for axes, abscissa in zip(figure.subplots(1, len(by), squeeze=False)[0], by, strict=True):
-        for name, run in runs.items():
-            steps = range(1, len(run.losses) + 1)
-            where = {"iterations": steps, "seconds": run.seconds, "pictures": run.pictures}[abscissa]
-            axes.plot(where[: len(run.losses)], running_mean(run.losses), label=name, linewidth=1.5)
-        axes.set(xlabel=abscissa, ylabel="loss")
-        axes.grid(color="#e4e4e4", linewidth=0.6)
-        axes.legend(frameon=False)
-    canvas = FigureCanvasAgg(figure)
-    canvas.draw()
-    return np.asarray(canvas.buffer_rgba())[..., :3].copy()
-
-
 def running_mean(values: Sequence[float], share: float = 0.1) -> Array:
     """The mean of each value and those before it, over at most `share` of their number."""
     count = max(1, round(share * len(values)))
@@ -264,3 +150,12 @@ def running_mean(values: Sequence[float], share: float = 0.1) -> Array:
     first = np.maximum(last - count, 0)
     mean: Array = (sums[last] - sums[first]) / (last - first)
     return mean
+
+
+def averaged(trainings: Sequence[Training]) -> Training:
+    """The mean of several trainings of equal batches, iteration by iteration, up to the end of the shortest."""
+    count = min(len(each.losses) for each in trainings)
+    losses, seconds = (
+        np.mean([getattr(each, name)[:count] for each in trainings], axis=0) for name in ("losses", "seconds")
+    )
+    return Training(tuple(losses.tolist()), tuple(seconds.tolist()), trainings[0].pictures[:count])

@@ -7,8 +7,9 @@ import pytest
 
 from fcnlite import data, models
 from fcnlite.analysis.paper.experiment import Settings
-from fcnlite.analysis.paper.experiments.augmentation import balanced, class_weights, sampled_by_class, shares
+from fcnlite.analysis.paper.experiments.augmentation import balanced, class_weights, sampled_by_class
 from fcnlite.analysis.paper.table import named
+from fcnlite.analysis.paper.tools.datasets import shares
 from fcnlite.analysis.paper.tools.training import begin, train
 
 SHAPES = data.open("shapes", split="train", size=64, count=4)

@@ -10,11 +10,10 @@ import pytest
 from fcnlite import data, models
 from fcnlite.analysis.paper.experiment import Settings
 from fcnlite.analysis.paper.experiments import background
-from fcnlite.analysis.paper.experiments.augmentation import shares
 from fcnlite.analysis.paper.experiments.background import CONTROL, NULL, SOFTMAX, biases, described, targets
 from fcnlite.analysis.paper.table import named
-from fcnlite.analysis.paper.tools.datasets import Derived
-from fcnlite.analysis.paper.tools.small import COARSEST, small_fcn
+from fcnlite.analysis.paper.tools.datasets import Derived, shares
+from fcnlite.analysis.paper.tools.small_nets import COARSEST, shallow_fcn
 from fcnlite.analysis.paper.tools.training import begin
 from fcnlite.data import VOID
 from fcnlite.description.model_info import Labels
@@ -30,7 +29,7 @@ def test_background_has_no_target_of_its_own() -> None:
 
 
 def test_a_pixel_without_a_positive_score_is_background() -> None:
-    net = begin(described(NULL, 6, small_fcn), data.open("shapes", split="train", size=32))
+    net = begin(described(NULL, 6, shallow_fcn), data.open("shapes", split="train", size=32))
     bias = net.params[COARSEST][1]
     segmenter = Segmenter(net.share("TEST"))
     picture = np.zeros((32, 32, 3), np.uint8)
@@ -42,7 +41,7 @@ def test_a_pixel_without_a_positive_score_is_background() -> None:
 @pytest.mark.parametrize(("way", "scores"), [(NULL, 5), (CONTROL, 6)])
 def test_the_loss_of_zero_scores_is_log_2_a_score(way: str, scores: int) -> None:
     label = np.array([[0, VOID], [3, 5]], np.uint8).repeat(8, axis=0).repeat(8, axis=1)[None, None]
-    for describe, expected in ((small_fcn, 1), (partial(models.describe, "voc-fcn32s", width=1 / 64), 3 * 64)):
+    for describe, expected in ((shallow_fcn, 1), (partial(models.describe, "voc-fcn32s", width=1 / 64), 3 * 64)):
         net = Net(described(way, 6, lambda count, describe=describe: describe(classes=count)), phase="TRAIN")
         models.initialize(net)
         net.forward(data=np.zeros((1, 3, 16, 16), np.float32), label=targets(label, 6, way == NULL), keep=True)

@@ -8,14 +8,14 @@ from fcnlite import data, models
 from fcnlite.analysis.paper.experiment import Settings
 from fcnlite.analysis.paper.experiments.dropout import with_dropout, without_dropout
 from fcnlite.analysis.paper.table import named
-from fcnlite.analysis.paper.tools.training import small_net
+from fcnlite.analysis.paper.tools.small_nets import small_fcn
 from fcnlite.net import Net
 
 SHAPES = data.open("shapes", split="train", size=32, count=8)
 
 
 def test_dropout_is_put_after_conv6_and_taken_away() -> None:
-    spec = small_net(6, 8)
+    spec = small_fcn(6, 8)
     dropped = with_dropout(spec)
     names = [layer.name for layer in dropped]
     assert names[names.index("relu6") + 1] == "drop_relu6" and len(names) == len(spec.layers) + 1

@@ -17,13 +17,16 @@ from fcnlite.analysis.paper.experiments.frozen import (
 )
 from fcnlite.analysis.paper.page import Table
 from fcnlite.analysis.paper.table import named
-from fcnlite.analysis.paper.tools.training import METRICS, begin, shipped_trunk, small_net, train, weights_of
+from fcnlite.analysis.paper.tools.nets import weights_of
+from fcnlite.analysis.paper.tools.small_nets import shipped_trunk, small_fcn
+from fcnlite.analysis.paper.tools.statistics import METRICS
+from fcnlite.analysis.paper.tools.training import begin, train
 
 SHAPES = data.open("shapes", split="train", size=32, count=4)
 
 
 def test_only_the_scores_of_a_frozen_net_learn() -> None:
-    net = begin(frozen(small_net(6, 8)), SHAPES, shipped_trunk())
+    net = begin(frozen(small_fcn(6, 8)), SHAPES, shipped_trunk())
     before = weights_of(net)
     train(net, SHAPES, 2, base_lr=0.01)
     moved = {
@@ -35,7 +38,7 @@ def test_only_the_scores_of_a_frozen_net_learn() -> None:
 
 
 def test_a_net_without_batch_norm_keeps_its_other_layers() -> None:
-    spec = small_net(6, 32)
+    spec = small_fcn(6, 32)
     left = [layer.name for layer in spec if layer.type != "BatchNorm"]
     assert [layer.name for layer in without_batch_norm(spec)] == left
 

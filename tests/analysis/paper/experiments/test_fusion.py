@@ -11,7 +11,8 @@ from fcnlite.analysis.paper.experiments import fusion
 from fcnlite.analysis.paper.experiments.fusion import Way, reference, small, start, view, ways
 from fcnlite.analysis.paper.table import named
 from fcnlite.analysis.paper.tools.rgbd import CLASSES, RAISED, rgbd_shapes, with_depth
-from fcnlite.analysis.paper.tools.training import begin, shipped_trunk
+from fcnlite.analysis.paper.tools.small_nets import shipped_trunk
+from fcnlite.analysis.paper.tools.training import begin
 from fcnlite.data import VOID
 from fcnlite.errors import DataError
 from fcnlite.net import Net

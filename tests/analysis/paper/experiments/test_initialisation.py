@@ -9,14 +9,16 @@ from fcnlite import data
 from fcnlite.analysis.paper.experiment import Settings
 from fcnlite.analysis.paper.experiments.initialisation import random_scores
 from fcnlite.analysis.paper.table import named
-from fcnlite.analysis.paper.tools.training import begin, shipped_trunk, small_net, weights_of
+from fcnlite.analysis.paper.tools.nets import weights_of
+from fcnlite.analysis.paper.tools.small_nets import shipped_trunk, small_fcn
+from fcnlite.analysis.paper.tools.training import begin
 from fcnlite.description.fillers import Filler
 
 SHAPES = data.open("shapes", split="train", size=32, count=8)
 
 
 def test_only_the_weights_of_scores_are_filled() -> None:
-    net = begin(small_net(6, 8), SHAPES, shipped_trunk())
+    net = begin(small_fcn(6, 8), SHAPES, shipped_trunk())
     before = weights_of(net)
     random_scores(net, Filler("gaussian", std=0.01))
     changed = {

@@ -10,14 +10,16 @@ from fcnlite.analysis.paper.experiment import Settings
 from fcnlite.analysis.paper.experiments.optimisation import Mode, Sequence
 from fcnlite.analysis.paper.page import Table
 from fcnlite.analysis.paper.table import named
-from fcnlite.analysis.paper.tools.training import begin, shipped_trunk, small_net, weights_of
+from fcnlite.analysis.paper.tools.nets import weights_of
+from fcnlite.analysis.paper.tools.small_nets import shipped_trunk, small_fcn
+from fcnlite.analysis.paper.tools.training import begin
 from fcnlite.errors import SpecError
 
 SHAPES = data.open("shapes", split="train", size=32, count=20)
 
 
 def test_accumulated_gradients_are_those_of_a_batch() -> None:
-    spec = small_net(6, 8, "NONE")
+    spec = small_fcn(6, 8, "NONE")
     mode = Mode("four", 4, 0.9, 0.0)
     start = weights_of(begin(spec, SHAPES, shipped_trunk()))
     found = []

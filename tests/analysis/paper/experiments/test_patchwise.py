@@ -17,13 +17,14 @@ from fcnlite.analysis.paper.experiments.patchwise import (
     patches_error,
 )
 from fcnlite.analysis.paper.table import named
-from fcnlite.analysis.paper.tools.training import Training, begin, shipped_trunk, small_net
+from fcnlite.analysis.paper.tools.small_nets import shipped_trunk, small_fcn
+from fcnlite.analysis.paper.tools.training import Training, begin
 from fcnlite.analysis.receptive_fields import place
 from fcnlite.data import VOID
 from fcnlite.errors import SpecError
 
 SHAPES = data.open("shapes", split="train", size=64, count=8)
-SPEC = small_net(6, 32)
+SPEC = small_fcn(6, 32)
 
 
 def test_batches_have_as_many_patches() -> None:

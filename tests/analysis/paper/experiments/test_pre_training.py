@@ -13,7 +13,9 @@ from fcnlite.analysis.paper.experiment import Settings
 from fcnlite.analysis.paper.experiments.pre_training import coarse_map, convolutional
 from fcnlite.analysis.paper.table import named
 from fcnlite.analysis.paper.tools.classifier import accuracy, classify, shape_class, single_shapes, train_classifier
-from fcnlite.analysis.paper.tools.training import CLASSIFIER, begin, shipped_trunk, small_net
+from fcnlite.analysis.paper.tools.nets import shipped
+from fcnlite.analysis.paper.tools.small_nets import shipped_trunk, small_fcn
+from fcnlite.analysis.paper.tools.training import begin
 from fcnlite.data.dataset import read_sample
 from fcnlite.data.loader import blobs
 
@@ -29,14 +31,14 @@ def test_the_class_of_a_picture_is_that_of_its_shape() -> None:
 
 def test_a_training_gives_a_classifier_of_the_five_shapes() -> None:
     pictures = single_shapes("train", 16)
-    net, losses = train_classifier(pictures, 2)
+    net, training = train_classifier(pictures, 2)
     assert net.info.classes == ("disc", "square", "triangle", "star", "cross")
-    assert losses[0] == pytest.approx(np.log(5), rel=0.5)
+    assert training.losses[0] == pytest.approx(np.log(5), rel=0.5)
     assert 0 <= accuracy(net, pictures, batch_size=6) <= 1
 
 
 def test_the_shipped_classifier_knows_shapes_and_slides_over_a_scene() -> None:
-    net = fcnlite.load(CLASSIFIER)
+    net = fcnlite.load(shipped("shapes-classifier"))
     pictures = single_shapes("test", 20)
     found, true = classify(net, pictures, range(20))
     assert np.mean(found == true) >= 0.9
@@ -51,7 +53,7 @@ def test_the_shipped_classifier_knows_shapes_and_slides_over_a_scene() -> None:
 def test_the_trunk_fills_every_feature_of_a_small_net() -> None:
     dataset = data.open("shapes", size=64, count=1)
     trunk = shipped_trunk()
-    net = begin(small_net(6, 8), dataset, trunk)
+    net = begin(small_fcn(6, 8), dataset, trunk)
     learned = {name for name, parameters in net.params.items() if "score" not in name and parameters}
     assert learned == trunk.keys()
     for name in learned:

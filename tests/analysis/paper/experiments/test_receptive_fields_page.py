@@ -12,6 +12,7 @@ from fcnlite.analysis.paper.experiment import Settings
 from fcnlite.analysis.paper.experiments import receptive_fields
 from fcnlite.analysis.paper.page import Picture
 from fcnlite.analysis.paper.table import named
+from fcnlite.analysis.paper.tools.datasets import scene
 from fcnlite.errors import ShapeError, SpecError, UnknownNameError
 
 
@@ -47,7 +48,7 @@ def test_the_picture_shows_both_fields() -> None:
 
 def test_scores_that_are_zero_are_filled() -> None:
     net = models.build("lite-fcn8s", width=1 / 64)
-    _, picture = receptive_fields.scene(96, 3, 0)
+    _, picture = scene(96, 3, 0)
     assert not receptive_fields.field(net, "score", (50, 50), picture).inside
     assert receptive_fields.fill_zeros(net, "score", picture) == ["score_fr", "score_pool4", "score_pool3"]
     assert receptive_fields.field(net, "score", (50, 50), picture).share > 0.1

@@ -12,7 +12,10 @@ from fcnlite.analysis.paper.experiment import Settings
 from fcnlite.analysis.paper.experiments.skips import ALONE, Trainings, alone, reference, sizes, small
 from fcnlite.analysis.paper.page import Table
 from fcnlite.analysis.paper.table import named
-from fcnlite.analysis.paper.tools.training import METRICS, begin, plain_skips, small_net, weights_of
+from fcnlite.analysis.paper.tools.nets import weights_of
+from fcnlite.analysis.paper.tools.small_nets import plain_skips, small_fcn
+from fcnlite.analysis.paper.tools.statistics import METRICS
+from fcnlite.analysis.paper.tools.training import begin
 from fcnlite.errors import SpecError
 from fcnlite.net import Net
 
@@ -52,12 +55,12 @@ def test_the_scores_of_a_stream_alone_are_those_of_its_skip() -> None:
 
 def test_a_map_that_the_net_lacks_is_an_error() -> None:
     with pytest.raises(SpecError, match="no pool6; its pooled maps: pool1, pool2, pool3, pool4, pool5"):
-        alone(small_net(6, 32), "pool6", 6)
+        alone(small_fcn(6, 32), "pool6", 6)
 
 
 def test_a_skip_begins_with_the_scores_of_the_coarser_net() -> None:
     coarse = Trainings(replace(small(SHAPES), iterations=4), SHAPES).staged("FCN-32s")
-    fine = begin(small_net(6, 16), SHAPES, weights_of(coarse))
+    fine = begin(small_fcn(6, 16), SHAPES, weights_of(coarse))
     (expected,) = coarse.share("TEST").forward(data=PICTURE, outputs=["score_fr"]).values()
     found = fine.share("TEST").forward(data=PICTURE, outputs=["score_fr", "score_pool4"])
     np.testing.assert_array_equal(found["score_fr"], expected)

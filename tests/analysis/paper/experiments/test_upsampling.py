@@ -17,8 +17,9 @@ from fcnlite.analysis.paper.experiments.upsampling import (
     window,
     with_upsampling,
 )
-from fcnlite.analysis.paper.tools import miniature
-from fcnlite.analysis.paper.tools.training import shipped_trunk, small_net
+from fcnlite.analysis.paper.tools.budget import Budget
+from fcnlite.analysis.paper.tools.small_nets import shipped_trunk, small_fcn
+from fcnlite.analysis.paper.tools.ways import compare
 from fcnlite.description.fillers import bilinear_kernel
 from tests.net.nets import conv, layer, net_of
 from tests.net.nets import data as blob
@@ -74,6 +75,7 @@ def test_the_paper_fixes_the_last_upsampling_only() -> None:
 
 def test_only_layers_that_learn_change() -> None:
     shapes = data.open("shapes", split="train", size=32, count=8)
-    budget = miniature.Budget(shipped_trunk(), 2, 4, range(1), {"base_lr": 0.01, "momentum": 0.9})
-    fixed, learned, _, random = (budget.run(way, shapes, shapes).inspected for way in ways(small_net(6, 8), shapes))
+    plan = Budget(2, 4, range(1), {"base_lr": 0.01, "momentum": 0.9})
+    found = compare(ways(small_fcn(6, 8), shapes), shipped_trunk(), plan, shapes, shapes)
+    fixed, learned, _, random = (outcome.inspected for outcome in found.values())
     assert fixed == [0] and min(learned) > 0 and min(random) > 0

@@ -6,16 +6,10 @@ import numpy as np
 import pytest
 
 from fcnlite import data, models
-from fcnlite.analysis.paper.tools.training import (
-    Training,
-    begin,
-    evaluate,
-    loss_chart,
-    percentages,
-    running_mean,
-    train,
-    weights_of,
-)
+from fcnlite.analysis.paper.tools.figures import loss_chart
+from fcnlite.analysis.paper.tools.nets import weights_of
+from fcnlite.analysis.paper.tools.statistics import percentages
+from fcnlite.analysis.paper.tools.training import Training, averaged, begin, evaluate, running_mean, train
 from fcnlite.arrays import Array
 from fcnlite.errors import TrainingError
 
@@ -68,3 +62,8 @@ def test_charts_have_one_part_for_each_abscissa() -> None:
     picture = loss_chart({"a": training}, by=("iterations", "seconds", "pictures"))
     assert picture.shape == (360, 1500, 3) and picture.dtype == np.uint8
     assert training.step_seconds() == pytest.approx(0.1) and training.last_loss() == 1
+
+
+def test_the_mean_of_trainings_ends_with_the_shortest() -> None:
+    long, short = Training((4.0, 2.0), (1.0, 2.0), (8, 16)), Training((2.0,), (3.0,), (8,))
+    assert averaged([long, short]) == Training((3.0,), (2.0,), (8,))
