@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: install install-test demo test test-slow test-peers test-kill test-large lint bench clean
+.PHONY: install install-test demo test test-slow test-peers test-kill test-large test-kernels fuzz sanitize lint bench clean
 
 install: .venv/installed
 
@@ -54,6 +54,41 @@ test-kill: install-test
 # Time and memory of loading a caffemodel of 553 MB.
 test-large: install-test
 	$(BIN)/python -m pytest -m large
+
+# Calls of the kernels with wrong arguments, so many on each instruction set: none may end the process.
+CASES := 100000
+test-kernels: install-test
+	for isa in $$($(BIN)/python -c "from fcnlite._kernels import isa; print(*isa.available())"); do \
+		FCNLITE_ISA=$$isa $(BIN)/python -m tests.kernels $(CASES) || exit 1; \
+	done
+
+# The kernels and their tests in a copy of the sources, compiled with AddressSanitizer and UBSan, then called with wrong
+# arguments. It needs GCC; -O1 compiles faster. AddressSanitizer itself needs an eighth of all memory, also of memory
+# that is not touched, so that tests of large maps and of little memory cannot run. `make sanitize ISA=v4` takes another
+# instruction set.
+ISA := any
+SANITIZED := build/sanitized
+SANITIZERS := address,undefined
+sanitize: install-test
+	rm -rf $(SANITIZED) && mkdir -p $(SANITIZED)
+	cp -r setup.py pyproject.toml README.md LICENSE fcnlite tests $(SANITIZED)
+	find $(SANITIZED)/fcnlite '(' -name '*.so' -o -name '*.c' ')' -delete
+	find $(SANITIZED)/fcnlite -name 'fast_*.pyx' ! -name 'fast_$(ISA).pyx' -delete
+	sed -i 's/"-O3"/"-O1"/' $(SANITIZED)/setup.py
+	$(BIN)/pip install --quiet --target $(SANITIZED)/tools 'setuptools>=77' 'cython>=3.1'
+	cd $(SANITIZED) && CFLAGS="-fsanitize=$(SANITIZERS) -fno-sanitize-recover=undefined -fno-omit-frame-pointer" \
+		LDFLAGS=-fsanitize=$(SANITIZERS) PYTHONPATH=tools $(CURDIR)/$(BIN)/python setup.py -q build_ext --inplace
+	cd $(SANITIZED) && export FCNLITE_ISA=$(ISA) ASAN_OPTIONS=detect_leaks=0:allocator_may_return_null=1 \
+		LD_PRELOAD="$$(gcc -print-file-name=libasan.so) $$(gcc -print-file-name=libubsan.so)" && \
+		$(CURDIR)/$(BIN)/python -m pytest -x -k "not large_map and not cannot_start and not fork and not wrong_arguments" tests/kernels \
+			tests/compiler/convolution tests/compiler/operations tests/layers/test_kernels.py tests/solver/test_update.py && \
+		$(CURDIR)/$(BIN)/python -m tests.kernels 3000
+
+# Fuzz the readers of untrusted files, guided by coverage: 1,000,000 cases or 30 minutes each (docs/reliability.md).
+# `$(BIN)/python -m tests.fuzz NAME ... --seconds N` fuzzes some of them.
+fuzz: install-test
+	$(BIN)/pip install --quiet 'fcnlite[fuzz]'
+	$(BIN)/python -m tests.fuzz
 
 # Comparisons with PyTorch, ONNX Runtime, OpenVINO and OpenCV, with the chart of docs/performance.md; then the further
 # measurements and the profile. It takes half an hour on an otherwise idle machine.

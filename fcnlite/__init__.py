@@ -22,9 +22,9 @@ if TYPE_CHECKING:
     from importlib.machinery import ModuleSpec
     from types import ModuleType
 
-    from fcnlite import data, layers, models, solver, surgery
+    from fcnlite import data, distributed, layers, models, solver, surgery
     from fcnlite.analysis import dense
-    from fcnlite.config import set_num_threads
+    from fcnlite.config import set_max_memory, set_num_threads
     from fcnlite.description import fillers, shapes, spec
     from fcnlite.description.spec import LayerSpec, NetSpec
     from fcnlite.environment import show_config
@@ -50,11 +50,12 @@ _HOME = {
     "SGD": "solver",
     "Segmenter": "segmentation.segmenter",
     "load": "loading",
+    "set_max_memory": "config",
     "set_num_threads": "config",
     "show_config": "environment",
 }
 """The module of each public class and function."""
-_MODULES = ("data", "layers", "models", "solver", "surgery")
+_MODULES = ("data", "distributed", "layers", "models", "solver", "surgery")
 _SHORT_NAMES = {
     "caffe": "formats.caffe",
     "dense": "analysis.dense",
@@ -85,6 +86,7 @@ __all__ = [
     "caffe",
     "data",
     "dense",
+    "distributed",
     "fillers",
     "interop",
     "layers",
@@ -92,6 +94,7 @@ __all__ = [
     "metrics",
     "models",
     "plots",
+    "set_max_memory",
     "set_num_threads",
     "shapes",
     "show_config",

@@ -8,6 +8,8 @@ import os
 import re
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from pathlib import Path
 from typing import Any, SupportsIndex
 
 from fcnlite.errors import FcnliteError
@@ -15,20 +17,61 @@ from fcnlite.errors import FcnliteError
 SCRATCH_BYTES = 64 << 20
 """The most scratch memory that one layer uses in addition to its blobs (the columns of im2col)."""
 
-PARAMETER_BYTES = 8 << 30
-"""The largest size of a parameter: an untrusted description may ask for any size."""
-
-BLOB_BYTES = 64 << 30
-"""The largest size of a blob, for the same reason."""
-
 MOST_THREADS = 1024
 """The largest number of threads. Each needs scratch memory, and OpenMP ends the process if it cannot start them.
 
 The limit does not depend on this machine's cores, because a resumed run keeps its number of threads on any machine.
 """
 
+_CGROUP_LIMITS = ("/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes")
+
+_max_memory: int | None = None
 _threads: int | None = None
 _forked = False
+
+
+def max_memory() -> int:
+    """The most memory, in bytes, that a net or a file may ask for: that of `set_max_memory`, else the machine's.
+
+    An untrusted description or picture may ask for any size. Sizes are compared with this limit before memory is
+    allocated. The machine's memory is the least of its RAM, the limit of its container and that of `ulimit -v`.
+    """
+    return _machine_memory() if _max_memory is None else _max_memory
+
+
+def set_max_memory(size: SupportsIndex) -> None:
+    """Limit the memory that a net or a file may ask for to `size` bytes. Raises ValueError for a size below 1 MiB."""
+    global _max_memory
+    asked = operator.index(size)
+    if asked < 1 << 20:
+        raise ValueError(f"set_max_memory({size!r}): expected a number of bytes, at least {1 << 20:,}.")
+    _max_memory = asked
+
+
+def excess(size: float) -> str:
+    """The part of a message that says that `size` bytes exceed `max_memory`; empty if they do not."""
+    if size <= max_memory():
+        return ""
+    return f"would take {_sized(size)}; at most {_sized(max_memory())} may be used (--max-memory)"
+
+
+def _sized(size: float) -> str:
+    return f"{size / 2**30:,.1f} GiB" if size >= 1 << 30 else f"{size / 2**20:,.1f} MiB"
+
+
+@functools.cache
+def _machine_memory() -> int:
+    limits = [1 << 62]
+    if hasattr(os, "sysconf") and "SC_PHYS_PAGES" in os.sysconf_names:
+        limits.append(os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE"))
+    for name in _CGROUP_LIMITS:
+        with suppress(OSError, ValueError):  # the file does not exist, or says "max"
+            limits.append(int(Path(name).read_text()))
+    with suppress(ImportError):
+        import resource
+
+        limits.append(resource.getrlimit(resource.RLIMIT_AS)[0])
+    return min(limit for limit in limits if limit > 0)  # RLIM_INFINITY is -1
 
 
 def available_threads() -> int:

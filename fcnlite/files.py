@@ -5,6 +5,7 @@ from __future__ import annotations
 import mmap
 import os
 import re
+import stat
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -51,6 +52,18 @@ def atomic_write(path: str | os.PathLike[str]) -> Iterator[Path]:
             temporary.unlink(missing_ok=True)
 
 
+def open_in_place(path: str | os.PathLike[str], mode: str, buffering: int = -1) -> Any:
+    """Open a file that is changed in place, such as a log. Raises OSError, also where the name is a symbolic link.
+
+    In a folder that others may write to, a link could lead to any file of the user.
+    """
+
+    def opener(name: str, flags: int) -> int:
+        return os.open(name, flags | getattr(os, "O_NOFOLLOW", 0), 0o666)
+
+    return open(path, mode, buffering, opener=opener)
+
+
 def remove_leftovers(path: str | os.PathLike[str]) -> None:
     """Remove the temporary files of writes to `path` that were killed. The caller must be the only writer of `path`.
 
@@ -74,11 +87,19 @@ def _umask() -> int:
     return mask
 
 
+def open_regular(path: str | os.PathLike[str], buffering: int = -1) -> BinaryIO:
+    """Open a file for reading. Raises OSError, and `FileError` for a pipe or a device, which may never end."""
+    mode = Path(path).stat().st_mode
+    if not (stat.S_ISREG(mode) or stat.S_ISDIR(mode)):
+        raise FileError(f"{path}: is a pipe or a device; expected a file.")
+    return Path(path).open("rb", buffering)  # a directory raises OSError
+
+
 @contextmanager
 def reading(path: str | os.PathLike[str], buffering: int = -1) -> Iterator[BinaryIO]:
     """Open a file for reading. Raises `FileError` if it is missing or unreadable, also later in the block."""
     try:
-        with Path(path).open("rb", buffering) as stream:
+        with open_regular(path, buffering) as stream:
             yield stream
     except OSError as error:
         raise cannot_read(path, error) from error
@@ -120,6 +141,53 @@ def read_npy(path: str | os.PathLike[str]) -> Array:
         return found
     except Exception as error:  # NumPy raises a dozen types for damaged headers
         raise FileError(f"{path}: is not a readable .npy file of numbers ({error}).") from error
+
+
+class MappedFile(mmap.mmap):
+    """A file that is mapped for reading, and its size and time at that moment."""
+
+    path: str
+    state: tuple[int, ...]
+
+    @staticmethod
+    def of(path: str | os.PathLike[str], stream: BinaryIO) -> MappedFile:
+        """Map the file `path`, open as `stream`. Raises OSError where it cannot be mapped."""
+        mapped = MappedFile(stream.fileno(), 0, access=mmap.ACCESS_READ)
+        mapped.path, mapped.state = os.fspath(path), _state(os.fstat(stream.fileno()))
+        return mapped
+
+    def bytes(self) -> Array:
+        """The content, read-only."""
+        return np.ndarray(len(self), np.uint8, self)
+
+    def check(self) -> None:
+        """Raise `FileError` if the file was written to since it was mapped.
+
+        Reading beyond the end of a file that was cut would end the process. A file that was replaced by another one or
+        deleted is as it was for those that have mapped it.
+        """
+        try:
+            now = _state(os.stat(self.path))  # noqa: PTH116 - takes half the time of Path.stat
+        except OSError:
+            return
+        if now[:2] == self.state[:2] and now != self.state:
+            raise FileError(
+                f"{self.path}: was written to while a net uses it, so that the net's weights are lost; load it again, "
+                "and replace weight files by renaming a new file, as Net.save does."
+            )
+
+
+def _state(found: os.stat_result) -> tuple[int, ...]:
+    """What identifies a file (device and inode), and what changes with its content."""
+    return found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns
+
+
+def mapping_of(array: Array) -> MappedFile | None:
+    """The mapped file that an array is a part of, or None."""
+    base: Any = array
+    while isinstance(base, np.ndarray):
+        base = base.base
+    return base if isinstance(base, MappedFile) else None
 
 
 def beside(path: str | os.PathLike[str], name: str) -> Path:

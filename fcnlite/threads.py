@@ -19,7 +19,7 @@ from weakref import WeakSet
 
 import numpy as np
 
-from fcnlite import config
+from fcnlite import blas_memory, config
 from fcnlite.arrays import Array
 
 T = TypeVar("T")
@@ -27,6 +27,8 @@ T = TypeVar("T")
 _lock = threading.Lock()
 _pools: dict[int, ThreadPoolExecutor] = {}
 _alone = 0
+_buffers = 0
+"""The number of threads for which NumPy's BLAS has taken its memory."""
 _restore: Callable[[], None] | None = None
 
 
@@ -80,12 +82,19 @@ def matmul(a: Array, b: Array, out: Array | None = None) -> Array:
 def blas_alone() -> Iterator[None]:
     """Limit BLAS to one thread within the block, also while other threads enter and leave such blocks.
 
-    A net enters it for a whole pass, so that its layers need not switch again.
+    A net enters it for a whole pass, so that its layers need not switch again. Raises `MemoryError` if there is no room
+    for the buffers of BLAS.
     """
     global _alone, _restore
     with _lock:
         if _alone == 0:
-            _restore = config.limit_blas(1)
+            restore = config.limit_blas(1)
+            try:
+                _take_buffers()
+            except MemoryError:
+                restore()
+                raise
+            _restore = restore
         _alone += 1
     try:
         yield
@@ -94,6 +103,13 @@ def blas_alone() -> Iterator[None]:
             _alone -= 1
             if _alone == 0 and _restore is not None:
                 _restore()
+
+
+def _take_buffers() -> None:
+    global _buffers
+    if _buffers < config.num_threads():
+        blas_memory.take(blas_memory.numpy_product, config.num_threads())
+        _buffers = config.num_threads()
 
 
 def limit_loaded_blas() -> None:

@@ -11,8 +11,12 @@ from pathlib import Path
 
 import pytest
 
+from fcnlite import caffe
+from fcnlite.data.bands import read_bands
 from fcnlite.errors import FileError
 from fcnlite.files import atomic_write, read_bytes, read_text, remove_leftovers
+from fcnlite.formats import storage
+from fcnlite.formats.interop import safetensors
 
 
 def test_the_new_content_replaces_the_old(tmp_path: Path) -> None:
@@ -110,3 +114,17 @@ def test_names_that_no_file_can_have(tmp_path: Path, name: str) -> None:
         read_bytes(tmp_path / name)
     with pytest.raises(FileError, match="cannot be the name of a file"), atomic_write(tmp_path / name):
         pass
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="this system has no pipes with names")
+def test_a_pipe_is_refused_and_not_waited_for(tmp_path: Path) -> None:
+    for name, read in {
+        "x.txt": read_text,
+        "x.h5": storage.load,
+        "x.safetensors": safetensors.read,
+        "x.png": read_bands,
+        "x.caffemodel": caffe.read_weights,
+    }.items():
+        os.mkfifo(tmp_path / name)
+        with pytest.raises(FileError, match=f"{name}: is a pipe or a device; expected a file"):
+            read(tmp_path / name)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import re
 import sys
 from collections.abc import Sequence
 from typing import Any, NoReturn
@@ -52,6 +53,10 @@ def command_parser(command: str, description: str, examples: str) -> CommandPars
         "import a module, given by its dotted name or as a .py file, that registers layers, data sets or solver rules; "
         "may be given several times"
     )
+    words = "the most memory that the net or a file may ask for, such as 2G or 500M (default: the machine's memory)"
+    made.add_argument(
+        "--max-memory", action=_SetMaxMemory, type=_memory, metavar="SIZE", default=argparse.SUPPRESS, help=words
+    )
     made.add_argument("--import", dest="imports", metavar="MODULE", action="append", default=[], help=words)
     return made
 
@@ -67,6 +72,20 @@ def positive(text: str) -> int:
     if not text.isdecimal() or int(text) < 1:
         raise argparse.ArgumentTypeError(f"{text!r} is not a whole number of at least 1")
     return int(text)
+
+
+class _SetMaxMemory(argparse.Action):
+    """Puts the limit into force; it is not an option of the command, and runs do not record it."""
+
+    def __call__(self, parser: object, namespace: object, values: Any, option_string: str | None = None) -> None:
+        config.set_max_memory(values)
+
+
+def _memory(text: str) -> int:
+    found = re.fullmatch(r"(\d{1,9})([MG])", text.upper().removesuffix("B").removesuffix("I"))
+    if not found or int(found[1]) < 1:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a size such as 2G or 500M")
+    return int(found[1]) << {"M": 20, "G": 30}[found[2]]
 
 
 def _thread_count(text: str) -> int:

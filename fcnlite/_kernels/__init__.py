@@ -15,6 +15,8 @@ The groups, each a folder or a file:
 The fast path uses one module for each instruction set, fast_v4, fast_v3 or fast_any (isa.py chooses), all compiled from
 the same sources (fast.pxi). The reference path uses im2col and pooling.nchw.
 
+Every function checks its arguments (checks.pxi): whatever Python passes, it computes or raises ValueError.
+
 Inputs are `const` in every signature; an array without `const` is written, and its line says `# out` (written only) or
 `# in, out` (read too, or written in part), unless it is `scratch`, a buffer.
 """

@@ -10,12 +10,14 @@ from typing import Any
 
 import numpy as np
 
+from fcnlite import config
 from fcnlite.arrays import Array, Shape
 from fcnlite.compiler.arena import Buffer, place
 from fcnlite.compiler.ir import BackwardStep, ForwardStep, Graph, Operation, SetUp, Value
 from fcnlite.compiler.layouts import from_nchw, sum_repeats, to_nchw
 from fcnlite.compiler.machine import Machine
 from fcnlite.engine.backprop import Node, Pass
+from fcnlite.errors import ShapeError
 from fcnlite.graph.schedule import Schedule
 
 
@@ -65,6 +67,8 @@ class Plan:
                 self.steps[last[value]].release.append(value)
         scratches, kepts = ([getattr(each, name) for each in self.steps] for name in ("scratch", "kept"))
         self.arena_floats = place([*self._buffers.values(), *scratches, *kepts])
+        if excess := config.excess(4 * self.arena_floats):
+            raise ShapeError(f"the net's blobs {excess}: make the picture or the batch smaller.")
 
     def forward(self, feeds: Mapping[str, Array], clock: list[float] | None = None) -> PlanPass:
         """Run all operations on the inputs `feeds`. Append to `clock` the time before each, and after the last."""

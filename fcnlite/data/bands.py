@@ -13,7 +13,14 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from fcnlite.data.picture_files import MAX_PIXELS, open_picture, refuse_pages, refuse_transparent, too_large
+from fcnlite.data.picture_files import (
+    MAX_PIXELS,
+    open_picture,
+    refuse_bytes,
+    refuse_pages,
+    refuse_transparent,
+    too_large,
+)
 from fcnlite.description.model_info import MOST_BANDS, PICTURE_TYPES
 from fcnlite.errors import DataError, FcnliteError, FileError
 from fcnlite.files import NPY, read_npy, reading
@@ -244,5 +251,6 @@ def _bits(dtype: np.dtype[Any]) -> int:
 def _check(path: str | os.PathLike[str], height: int, width: int, bands: int) -> None:
     if height * width > MAX_PIXELS:
         raise too_large(path, f"{width}×{height} pixels")
+    refuse_bytes(path, height * width * bands * 12)  # float64, as some files hold it, and float32
     if height * width < 1 or not 1 <= bands <= MOST_BANDS:
         raise DataError(f"{path}: has {width}×{height} pixels of {bands} bands; expected 1 to {MOST_BANDS} bands.")

@@ -5,11 +5,11 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from typing import TYPE_CHECKING
 
+from fcnlite import config
 from fcnlite.errors import DataError, FcnliteError, FileError
-from fcnlite.files import cannot_read
+from fcnlite.files import cannot_read, open_regular
 
 if TYPE_CHECKING:
     from PIL import Image, ImageFile
@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 MAX_PIXELS = 1 << 26
 """The largest picture that is decoded: 8192×8192, 192 MiB as RGB."""
 
+_BYTES = 16
+"""The memory that Pillow's and our copies of a pixel take together."""
 _SUBFILE, _SMALLER_OR_MASK = 254, 5  # the TIFF tag NewSubfileType and two of its bits
 _FORMATS = ("PNG", "JPEG", "BMP", "TIFF", "GIF", "WEBP", "PPM")
 
@@ -27,7 +29,7 @@ def open_picture(path: str | os.PathLike[str]) -> Iterator[ImageFile.ImageFile]:
     from PIL import Image
 
     try:
-        stream = Path(path).open("rb")  # noqa: SIM115 - this `try` guards only the opening
+        stream = open_regular(path)  # this `try` guards only the opening
     except OSError as error:
         raise cannot_read(path, error) from error
     with stream:
@@ -46,9 +48,16 @@ def open_picture(path: str | os.PathLike[str]) -> Iterator[ImageFile.ImageFile]:
 
 
 def refuse_size(path: str | os.PathLike[str], image: Image.Image) -> None:
-    """Raise `DataError` for a picture of more pixels than `MAX_PIXELS`."""
+    """Raise `DataError` for a picture of more pixels than `MAX_PIXELS`, or whose pixels exceed `config.max_memory`."""
     if image.width * image.height > MAX_PIXELS:
         raise too_large(path, f"{image.width}×{image.height} pixels")
+    refuse_bytes(path, image.width * image.height * _BYTES)
+
+
+def refuse_bytes(path: str | os.PathLike[str], size: int) -> None:
+    """Raise `DataError` for a picture that takes more memory, in bytes, than `config.max_memory`."""
+    if excess := config.excess(size):
+        raise DataError(f"{path}: its pixels {excess}; make the picture smaller.")
 
 
 def too_large(path: str | os.PathLike[str], found: str) -> DataError:

@@ -16,6 +16,7 @@ from fcnlite.description import fillers
 from fcnlite.description.fillers import Filler
 from fcnlite.description.shapes import show
 from fcnlite.errors import FcnliteError, ShapeError, SpecError, UnknownNameError, nearest
+from fcnlite.files import mapping_of
 from fcnlite.layers.base import Layer, ParamShape
 from fcnlite.threads import Turns
 
@@ -58,8 +59,13 @@ class Parameter:
 
     @property
     def array(self) -> Array:
-        """A read-only view of the current values. To change them, write to `data`."""
+        """A read-only view of the current values. To change them, write to `data`.
+
+        Raises `FileError` if the values are mapped from a file that was written to since.
+        """
         view = self._filled().view()
+        if not view.flags.writeable and (mapped := mapping_of(view)) is not None:
+            mapped.check()
         view.flags.writeable = False
         return view
 
@@ -108,7 +114,7 @@ class Parameter:
         """Mark the values as changed, so that arrays derived from them are computed again."""
         with _turns:
             if not self._filled().flags.writeable:
-                self._values = self._filled().copy()
+                self._values = self.array.copy()
             self.version += 1
 
     def _filled(self) -> Array:
@@ -185,6 +191,9 @@ def make_parameters(
             if spec and spec.name:
                 owners.setdefault(spec.name, parameter)
             params.setdefault(layer.spec.name, []).append(parameter)
+    unique = {id(each): each for parameters in params.values() for each in parameters}
+    if excess := config.excess(sum(prod(each.shape) for each in unique.values()) * dtype.itemsize):
+        raise ShapeError(f"the net's parameters {excess}: check num_output and kernel_size of its layers.")
     return params
 
 
@@ -198,11 +207,9 @@ def _shared(what: str, name: str, owners: float, sharers: float) -> float:
 
 
 def _unfilled(want: ParamShape, dtype: np.dtype[Any], rng: Callable[[], Rng]) -> Unfilled:
-    """A new parameter's values. Raises `ShapeError` for a size that exceeds `config.PARAMETER_BYTES`."""
-    size = prod(want.shape) * dtype.itemsize
-    if size > config.PARAMETER_BYTES:
+    """A new parameter's values. Raises `ShapeError` for a size that exceeds `config.max_memory`."""
+    if excess := config.excess(prod(want.shape) * dtype.itemsize):
         raise ShapeError(
-            f"shape {show(want.shape)} would take {size / 2**30:,.0f} GiB; expected at most "
-            f"{config.PARAMETER_BYTES >> 30} GiB: check num_output, kernel_size and the shape of the input."
+            f"shape {show(want.shape)} {excess}: check num_output, kernel_size and the shape of the input."
         )
     return Unfilled(want.filler, want.shape, dtype, rng)

@@ -12,14 +12,13 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cached_property
-from pathlib import Path
 from typing import Any, BinaryIO
 
 import numpy as np
 
 from fcnlite.arrays import Array
 from fcnlite.errors import FileError
-from fcnlite.files import cannot_read, reading
+from fcnlite.files import MappedFile, cannot_read, open_regular, reading
 
 MAX_MEMBERS = 100_000
 """Maximum number of members of a group."""
@@ -47,7 +46,7 @@ class HDF5File:
     def content(self) -> Array:
         """The bytes of the file, mapped into memory, or read if the file system does not support mapping."""
         try:
-            return np.memmap(self._stream, dtype=np.uint8, mode="r").view(np.ndarray)
+            return MappedFile.of(self.path, self._stream).bytes()
         except OSError:
             self._stream.seek(0)
             return np.frombuffer(self._stream.read(), dtype=np.uint8)
@@ -127,7 +126,7 @@ def opened(path: str | os.PathLike[str]) -> Iterator[HDF5File]:
     import h5py
 
     try:
-        with Path(path).open("rb") as stream:
+        with open_regular(path) as stream:
             if stream.read(len(_SIGNATURE)) != _SIGNATURE:
                 raise FileError(f"{path}: is not an HDF5 file.")
             with h5py.File(stream, "r") as file:

@@ -52,12 +52,10 @@ def infer(schedule: Schedule, fed: Mapping[str, Shape], itemsize: int) -> dict[i
         except ShapeError as error:
             raise _with_remedy(error, step, schedule, fed) from error
         for name, shape in zip(step.layer.spec.top, top, strict=True):
-            size = prod(shape) * itemsize
-            if size > config.BLOB_BYTES:
+            if excess := config.excess(prod(shape) * itemsize):
                 raise ShapeError(
                     f"layer {step.layer.spec.name!r} ({step.layer.type}): its top {name} of shape {show(shape)} "
-                    f"would take {size / 2**30:,.0f} GiB; expected at most {config.BLOB_BYTES >> 30}: "
-                    "check num_output, the pads and the input's shape."
+                    f"{excess}: check num_output, the pads and the input's shape."
                 )
         shapes.update(zip(step.top, top, strict=True))
     return shapes

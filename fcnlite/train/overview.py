@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
+from fcnlite import config
 from fcnlite.data import VOID, Dataset
 from fcnlite.data.statistics import Statistics
 from fcnlite.description.model_info import Labels
@@ -53,6 +54,8 @@ def text(run: TrainingRun) -> str:
         f"training  {_counted(options.iterations, 'iteration')} of {_counted(a_batch, 'picture')} by {options.solver}; "
         f"each picture is seen {epochs:.3g} times on average"
     )
+    if run.team.ranks.size > 1:
+        lines.append(f"processes {run.team.ranks.size}, this one with {_counted(config.num_threads(), 'thread')}")
     lines += [f"input     {name}: {net.info.preprocessing.of(name)}" for name in train_set.pictures]
     return "\n".join(lines)
 

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from fcnlite.errors import FileError, TrainingError
-from fcnlite.files import atomic_write, cannot_read, read_text, remove_leftovers
+from fcnlite.files import atomic_write, cannot_read, open_in_place, read_text, remove_leftovers
 
 COLUMNS = ("iteration", "loss", "rate", "gradient_norm", "weight_norm", "mean_iu")
 """The columns of log.csv."""
@@ -120,7 +120,7 @@ class RunFolder:
         made = not self.path.exists()
         try:
             self.path.mkdir(parents=True, exist_ok=True)
-            lock = (self.path / _LOCK).open("w")
+            lock = open_in_place(self.path / _LOCK, "a")
         except OSError as error:
             raise FileError(f"{self.path}: cannot become a run folder ({error.strerror or error}).") from error
         with lock:
@@ -169,7 +169,7 @@ class RunFolder:
     def _cut(self, path: Path, size: int, begins: bytes, last_row_begins: bytes, described: str) -> None:
         remedy = f"put the run's own log back, or start again with --overwrite --init {self.last}"
         try:
-            with path.open("rb+") as stream:
+            with open_in_place(path, "rb+") as stream:
                 found = os.fstat(stream.fileno()).st_size
                 if found < size:
                     raise TrainingError(f"{path}: has {found} bytes, but {self.last} relies on {size}; {remedy}.")
@@ -252,7 +252,7 @@ class _Appending:
         self._path = path
         self._waiting = b""
         try:
-            self._stream = path.open("ab+", buffering=0)
+            self._stream = open_in_place(path, "ab+", buffering=0)
             self._stream.seek(0)
             content = self._stream.read()
             self._stream.truncate(content.rfind(b"\n") + 1)

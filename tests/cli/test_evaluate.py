@@ -100,7 +100,7 @@ def test_data_options_reach_the_data_set(photos: Path, weights: Path, command: C
         (["--data", "shapes", "--split", "vl"], "has no split 'vl'; did you mean 'val'?"),
         (["--data", "shapes", "--data-option", "count"], "--data-option count: expected KEY=VALUE"),
         (["--data", "shapes", "--data-option", "count=1.5"], "count=1.5: expected a whole number."),
-        (["--data", "shapes", "--data-option", "cont=1"], "no option 'cont'; did you mean 'count'?"),
+        (["--data", "shapes", "--data-option", "coun=1"], "no option 'coun'; did you mean 'count'?"),
         (["--data", "folder", "--data-option", "val=x"], "val=x: expected a number."),
         (["--data", "folder", "--data-option", "binary_masks=1"], "expected true or false."),
         (["--data", "folder", "--data-option", "classes=a,,b"], "expected a whole number or names"),

@@ -14,6 +14,8 @@ import pytest
 import fcnlite
 from fcnlite import __main__
 from fcnlite._cli.parser import add_threads, command_parser
+from fcnlite.data.label_files import read_label
+from fcnlite.data.pictures import read_image
 from fcnlite.errors import DataError
 from tests.cli.conftest import Command
 
@@ -144,3 +146,18 @@ def test_standard_output_on_a_full_disk_is_an_error() -> None:
     ended = shell("fcnlite summary vgg16 > /dev/full")
     assert ended.returncode == 1
     assert ended.stderr == "error: standard output cannot be written (No space left on device).\n"
+
+
+@pytest.mark.parametrize("closed", [">&-", "<&- >&- 2>&-"])
+def test_closed_standard_streams_do_no_harm(weights: Path, tmp_path: Path, closed: str) -> None:
+    """No file that the command opens takes the place of a stream."""
+    picture = Path("examples/shapes.png").absolute()
+    ended = shell(f"fcnlite predict {weights.absolute()} {picture} --out {tmp_path}/out {closed}")
+    assert (ended.returncode, ended.stderr.count("Traceback")) == (0, 0)
+    assert read_label(tmp_path / "out" / "shapes.png").shape == read_image(picture).shape[:2]
+
+
+def test_an_error_needs_no_standard_error() -> None:
+    assert shell("fcnlite summary no.h5 2>&-").returncode == 1
+    assert shell("fcnlite --version >&-").returncode == 0
+    assert shell("fcnlite sumary 2>&-").returncode == 2

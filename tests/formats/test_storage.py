@@ -18,6 +18,7 @@ from hypothesis.extra import numpy as hnp
 from fcnlite import models, storage
 from fcnlite.description.model_info import ModelInfo
 from fcnlite.errors import FileError, SpecError
+from fcnlite.files import MappedFile, mapping_of
 from fcnlite.formats.storage import WeightFile, is_weight_file, load, save
 from fcnlite.solver import SGD
 from tests.formats.weight_files import assert_same_arrays, example, net
@@ -97,9 +98,8 @@ def test_arrays_are_mapped_and_read_only(weight_file: Path) -> None:
     array = load(weight_file).params["conv1"][0]
     assert not array.flags.writeable
     assert not array.flags.owndata
-    base: Any = array
-    while not isinstance(base, np.memmap):
-        base = base.base
+    mapped = mapping_of(array)
+    assert mapped is not None and mapped.path == str(weight_file)
     with pytest.raises(ValueError, match="read-only"):
         array[0] = 0
 
@@ -123,7 +123,7 @@ def test_a_file_system_without_mapping_is_read(weight_file: Path, monkeypatch: p
     def refuse(*_: object, **__: object) -> None:
         raise OSError("no mapping here")
 
-    monkeypatch.setattr(np, "memmap", refuse)
+    monkeypatch.setattr(MappedFile, "of", refuse)
     loaded = load(weight_file)
     for layer, arrays in example().params.items():
         for found, expected in zip(loaded.params[layer], arrays, strict=True):

@@ -6,3 +6,17 @@ NAMES = (
     "names", "run",
 )  # fmt: skip
 """The targets, in the order of tests.fuzz.targets, known without importing the readers."""
+
+INSTRUMENTED = {
+    "net": ("fcnlite",),
+    "solver": ("fcnlite.formats", "google"),
+    "picture": ("fcnlite.data", "PIL"),
+    "label": ("fcnlite.data", "PIL"),
+    "tiff": ("fcnlite.data", "tifffile"),
+    "run": ("fcnlite.train",),
+    "checkpoint": ("fcnlite.formats", "fcnlite.description", "fcnlite.train", "fcnlite.solver"),
+    **dict.fromkeys(("npy", "matlab", "colors", "classes", "remap", "names"), ("fcnlite.data", "fcnlite.files")),
+}
+"""The packages whose coverage guides a target, `FORMATS` for the others: instrumenting all takes half a minute."""
+
+FORMATS = ("fcnlite.formats", "fcnlite.description")

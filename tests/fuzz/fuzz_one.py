@@ -14,7 +14,20 @@ from pathlib import Path
 
 import atheris
 
-with atheris.instrument_imports(include=["fcnlite", "google.protobuf", "PIL", "tifffile"]):
+from tests.fuzz import FORMATS, INSTRUMENTED
+
+
+def _others(wanted: tuple[str, ...]) -> list[str]:
+    """The modules of fcnlite outside the packages that guide the target."""
+    package = Path(__file__).parents[2] / "fcnlite"
+    paths = (each.relative_to(package.parent).with_suffix("") for each in package.rglob("*.py"))
+    names = (".".join(each.parts).removesuffix(".__init__") for each in paths)
+    return [name for name in names if not f"{name}.".startswith(tuple(f"{each}." for each in wanted))]
+
+
+_WANTED = INSTRUMENTED.get(sys.argv[1], FORMATS)
+_PACKAGES = sorted({each.partition(".")[0] for each in _WANTED})
+with atheris.instrument_imports(include=_PACKAGES, exclude=_others(_WANTED)):
     from PIL import Image
 
     from tests.fuzz.__main__ import MEGABYTES

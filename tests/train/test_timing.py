@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from fcnlite.ranks.team import Team
 from fcnlite.train.timing import RemainingTime, Speed, Stopwatch, duration
 
 
@@ -11,9 +12,13 @@ def test_speed_leaves_checks_out_and_tells_the_share_of_waiting(monkeypatch: pyt
     class Loading:
         waited = 1.0
 
-    now, loader = [100.0], Loading()
+    class Together:
+        waited = 5.0
+        team = Team()
+
+    now, loader, teamwork = [100.0], Loading(), Together()
     monkeypatch.setattr("fcnlite.train.timing.time.perf_counter", lambda: now[0])
-    watch = Stopwatch(loader, 10)  # type: ignore[arg-type]
+    watch = Stopwatch(loader, teamwork, 10)  # type: ignore[arg-type]
     now[0], loader.waited = 108.0, 3.0
     with watch.checking():
         now[0] = 118.0
@@ -21,6 +26,14 @@ def test_speed_leaves_checks_out_and_tells_the_share_of_waiting(monkeypatch: pyt
     assert str(Speed(30, 20, 18.0, 10.0, 2.0)) == "2.5 iterations/s, 25.0% of it waiting for data"
     now[0] = 119.0
     assert watch.lap(31) == Speed(31, 1, 1.0, 0.0, 0.0)
+
+
+def test_the_speed_of_several_ranks_tells_which_is_the_slowest() -> None:
+    two = Speed(30, 20, 18.0, 8.0, 0.0, [1.0, 4.0])
+    assert str(two) == "2 iterations/s, 0.0% of it waiting for data, for other ranks 10%, 40%"
+    assert two.to_json()["together"] == [1.0, 4.0]
+    many = Speed(30, 20, 18.0, 8.0, 0.0, [4.0, 1.0, *[3.0] * 10, 5.0])
+    assert str(many).endswith("for other ranks 10% (rank 1, the slowest) to 50% (rank 12)")
 
 
 def test_the_remaining_time_is_printed_once_when_known(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -76,6 +76,7 @@ def run(settings: Settings, page: Page) -> None:
             "FCN-32s has it after fc6 and fc7."
             if settings.init
             else "The paper's nets have it after fc6 and fc7, on a trunk that was trained with it. The small net has "
-            "one such layer, conv6, and its trunk was trained without dropout."
+            "one such layer, conv6, its trunk was trained without dropout, and its skips go around conv6: so it can "
+            "show less of a difference than the paper's net."
         )
     )

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 import numpy as np
 
@@ -97,7 +98,7 @@ class Budget:
     iterations: int
     batch_size: int
     seeds: range
-    options: Mapping[str, float]
+    options: Mapping[str, Any]
     """The solver's."""
     crop: tuple[int, int] | None = None
     """The height and width of the parts of pictures that make a batch, if pictures differ in size."""

@@ -27,7 +27,7 @@ from fcnlite.analysis.paper.training import (
     trunk_of,
 )
 from fcnlite.arrays import Array
-from fcnlite.data import Dataset
+from fcnlite.data import Dataset, Sample
 from fcnlite.data.dataset import read_sample
 from fcnlite.data.loader import blobs
 from fcnlite.models.lite import CLASSIFIED
@@ -55,20 +55,22 @@ def coarse_map(net: Net, picture: Array) -> Array:
     return found
 
 
-def shown(scene: Array, probabilities: Array, dataset: Dataset) -> Array:
-    """The scene, H×W×3 uint8 RGB, beside its map: each square has the colour of its class, stronger if it is surer.
+def shown(scene: Sample, probabilities: Array, dataset: Dataset) -> Array:
+    """The scene, its map and its truth side by side, H×W×3 uint8 RGB.
 
-    The classifier looks at windows of its own size, one every 32 pixels. Each square is the middle of a window.
+    The classifier looks at windows of its own size, one every 32 pixels. Each square of the map is the middle of a
+    window and has the colour of its class, stronger if it is surer.
     """
-    height, width = scene.shape[:2]
+    picture = np.asarray(next(iter(scene.images.values())))
+    truth = np.asarray(label_image(np.asarray(scene.label), dataset.colors).convert("RGB"))
     labels = probabilities.argmax(axis=0).astype(np.uint8) + 1
     colors = np.asarray(label_image(labels, dataset.colors).convert("RGB"), np.float64)
     sure = probabilities.max(axis=0)[:, :, None]
     squares = (255 - sure * (255 - colors)).astype(np.uint8).repeat(STRIDE, axis=0).repeat(STRIDE, axis=1)
-    sheet: Array = np.full((height, 2 * width, 3), 255, np.uint8)
-    sheet[:, :width] = scene
     first = (CLASSIFIED - STRIDE) // 2
-    sheet[first : first + squares.shape[0], width + first : width + first + squares.shape[1]] = squares
+    middle = np.full_like(picture, 255)
+    middle[first : first + squares.shape[0], first : first + squares.shape[1]] = squares
+    sheet: Array = np.concatenate([picture, middle, truth], axis=1)
     return sheet
 
 
@@ -82,7 +84,7 @@ def run(settings: Settings, page: Page) -> None:
     page.compare("top-1 accuracy of the classifier", None, f"{100 * share:.1f} %", f"{len(test_set)} pictures")
     page.text(
         "A classifier with VGG-16's layers, at an eighth of its channels and with batch normalisation, learns from "
-        f"{PICTURES} generated pictures of {CLASSIFIED}×{CLASSIFIED} pixels, each of one shape, in {iterations} "
+        f"{PICTURES:,} generated pictures of {CLASSIFIED}×{CLASSIFIED} pixels, each of one shape, in {iterations:,} "
         f"iterations of 8 pictures. It knows {classes} classes and no background. In the last tenth of the training "
         f"its loss is {running_mean(losses)[-1]:.2f}; a guess has {math.log(classes):.2f}."
     )
@@ -103,14 +105,18 @@ def run(settings: Settings, page: Page) -> None:
         f"slides over the map of a larger picture. On the first 20 test pictures both nets give the same class "
         f"{np.count_nonzero(agreed)} times."
     )
-    scenes = data.open("shapes", split="test", size=384, count=1, scene=True)
-    scene = read_sample(scenes, 0)
-    probabilities = coarse_map(net, blobs(scene, net.info.preprocessing)["data"])
+    scenes = data.open("shapes", split="test", size=384, count=2)
+    rows = []
+    for i in range(len(scenes)):
+        scene = read_sample(scenes, i)
+        probabilities = coarse_map(net, blobs(scene, net.info.preprocessing)["data"])
+        rows.append(shown(scene, probabilities, scenes))
     page.picture(
-        "scene",
-        shown(np.asarray(next(iter(scene.images.values()))), probabilities, scenes),
-        f"A scene, and the class of each of {probabilities.shape[1]}×{probabilities.shape[2]} windows of "
-        f"{CLASSIFIED}×{CLASSIFIED} pixels; a square is the middle of its window, and pale where the net is not sure.",
+        "scenes",
+        np.concatenate(rows),
+        f"Scenes; the class of each of {probabilities.shape[1]}×{probabilities.shape[2]} windows of "
+        f"{CLASSIFIED}×{CLASSIFIED} pixels, in the colours of the truth; the truth. A square is the middle of its "
+        "window, and pale where the net is not sure. The net knows no background.",
     )
     page.heading("Scores that start at zero")
     train_set = data.open("shapes", split="train", size=224, count=1000)

@@ -45,16 +45,18 @@ class Cost:
 def blobs_by_stride(net: Net) -> dict[int, str]:
     """The last blob of each stride that has a dense form, for strides above 1 that are equal along both axes."""
     found: dict[int, str] = {}
+    refusal = ""
     for layer in net.layers:
         for top in layer.spec.top if layer.spec.bottom else ():
             try:
                 rows, columns = DensePart.of(net, top).stride
-            except SpecError:
+            except SpecError as error:
+                refusal = refusal or f": {error}"
                 continue
             if rows == columns > 1:
                 found[rows] = top
     if not found:
-        raise SpecError(f"net {net.spec.name!r} has no blob of a stride above 1 with a dense form; choose another net.")
+        raise SpecError(f"net {net.spec.name!r} has no blob of a stride above 1 with a dense form{refusal or '.'}")
     return dict(sorted(found.items()))
 
 

@@ -62,6 +62,12 @@ EXPERIMENTS: tuple[Experiment, ...] = (
         frozenset({"model", "blob", "init"}),
     ),
     Experiment(
+        "input-size",
+        "3, 4.1",
+        "A fully convolutional net takes pictures of any size and returns scores of the same size.",
+        "input_size",
+    ),
+    Experiment(
         "shift",
         "3",
         "A net of filters is a filter: shifted by the stride, a picture gives the same output, shifted by one.",
@@ -122,6 +128,19 @@ EXPERIMENTS: tuple[Experiment, ...] = (
         frozenset({"data", "init", "iterations"}),
     ),
     Experiment(
+        "max-fusion",
+        "4.2",
+        "Fusing a skip by the maximum in place of the sum is hard to learn, because gradients switch.",
+        "max_fusion",
+        frozenset({"iterations"}),
+    ),
+    Experiment(
+        "pool5-stride",
+        "4.2",
+        "Finer scores without skips, by a stride of 1 in pool5, need 14x14 filters in fc6, which are costly.",
+        "pool5_stride",
+    ),
+    Experiment(
         "frozen",
         "4.3",
         "Fine-tuning all layers is better than training the scores alone, and both are better than from scratch.",
@@ -161,6 +180,20 @@ EXPERIMENTS: tuple[Experiment, ...] = (
         "5",
         "Pixel accuracy, mean accuracy, mean IU and frequency weighted IU differ where classes differ in size.",
         "metric_differences",
+    ),
+    Experiment(
+        "results",
+        "5",
+        "Tables 2 to 5 and figure 6: the four metrics of the FCNs on PASCAL VOC, NYUDv2, SIFT Flow and PASCAL-Context.",
+        "results",
+        frozenset({"data", "model", "init"}),
+    ),
+    Experiment(
+        "inference-time",
+        "5",
+        "FCN-8s segments a picture of 500x500 pixels in less than 1/5 s.",
+        "inference_time",
+        frozenset({"model", "init"}),
     ),
     Experiment(
         "multi-task",

@@ -30,7 +30,7 @@ from fcnlite.net import Net
 from fcnlite.segmentation.compatibility import prepare as prepare_net
 from fcnlite.segmentation.evaluation import confusion, confusions
 from fcnlite.segmentation.metrics import Metrics
-from fcnlite.solver import SGD
+from fcnlite.solver import SGD, Solver
 from fcnlite.surgery import Weights
 
 CLASSIFIER = Path(__file__).parents[3] / "weights" / "shapes-classifier.h5"
@@ -110,6 +110,17 @@ def small_net(classes: int, stride: int, normalization: str = "VALID") -> NetSpe
     return fixed_statistics(plain_skips(lite_fcn(name, classes, WIDTH, normalization, stride=stride)))
 
 
+def slower(spec: NetSpec, factor: float) -> NetSpec:
+    """`spec` whose layers, except those named after scores, learn at `factor` times their rate; 0 freezes them."""
+
+    def changed(layer: LayerSpec) -> LayerSpec:
+        if "score" in layer.name:
+            return layer
+        return replace(layer, param=tuple(replace(each, lr_mult=factor * each.lr_mult) for each in layer.param))
+
+    return replace(spec, layers=tuple(map(changed, spec.layers)))
+
+
 def plain_skips(spec: NetSpec) -> NetSpec:
     """A lite net with the paper's skips: scores of the pooled maps, without the convolution before them."""
 
@@ -154,16 +165,33 @@ def train(
 ) -> Training:
     """Train `net` with SGD; `options` are the solver's, such as `base_lr`, `momentum` and `iter_size`.
 
+    See `train_with` for the other arguments.
+    """
+    solver = SGD(net, **options)
+    return train_with(solver, dataset, iterations, batch_size=batch_size, augment=augment, seed=seed, label=label)
+
+
+def train_with(
+    solver: Solver,
+    dataset: Dataset,
+    iterations: int,
+    *,
+    batch_size: int = 1,
+    augment: Augment | None = None,
+    seed: int = 0,
+    label: Callable[[Array, np.random.Generator], Array] | None = None,
+) -> Training:
+    """Train the net of `solver`.
+
     The sequence of pictures is a function of `seed` alone, whatever the batch size: an iteration takes the next
     `batch_size` · `iter_size` pictures. `label` changes each label array, with random numbers that are a function of
     (seed, pass). A loss that is not finite ends the training.
     """
-    solver = SGD(net, **options)
     passes = solver.options.iter_size
     loader = Loader(
         dataset,
         batch_size=batch_size,
-        preprocessing=net.info.preprocessing,
+        preprocessing=solver.net.info.preprocessing,
         augment=augment,
         seed=seed,
         threads=1,

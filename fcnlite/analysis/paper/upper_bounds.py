@@ -59,8 +59,8 @@ def run(settings: Settings, page: Page) -> None:
     page.text(
         f"Data: {dataset.name} {dataset.split}, {len(labels)} label maps. The paper's figures are of VOC 2012, so only "
         "the course of the two columns can be compared: the bound is high as long as the squares are smaller than most "
-        "objects. Mean IU hardly measures detail that is finer than that. The objects of the generated scenes are "
-        "smaller than most in VOC, so their bounds fall earlier."
+        "objects. Mean IU hardly measures detail that is finer than that."
+        + ("" if settings.val_set else " Generated objects are smaller than most in VOC, so their bounds fall earlier.")
     )
     page.table(
         ("factor", "pixel accuracy", "mean accuracy", "mean IU", "frequency weighted IU"),

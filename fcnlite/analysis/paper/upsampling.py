@@ -32,7 +32,7 @@ FACTORS = range(2, 33)
 """The factors that are tested: all up to that of FCN-32s."""
 _PUBLISHED = {2: 4, 8: 16, 32: 64}
 """The windows of the authors' published nets, by factor."""
-_ITERATIONS = 100
+_ITERATIONS = 80
 _RATE = 0.02
 
 
@@ -191,7 +191,7 @@ def _learned(settings: Settings, page: Page) -> None:
     budget = miniature.budget(settings, iterations=_ITERATIONS, rate=_RATE)
     classes = len(train_set.classes)
     spec = small_net(classes, 8) if settings.init is None else models.describe("voc-fcn8s-atonce", classes=classes)
-    outcomes = {way: budget.run(way, train_set, test_set) for way in ways(spec, train_set)}
+    outcomes = {way.name: budget.run(way, train_set, test_set) for way in ways(spec, train_set)}
     fixed, paper, _, random = outcomes.values()
     gains = paper.gains(fixed)
     page.compare(
@@ -228,11 +228,11 @@ def _learned(settings: Settings, page: Page) -> None:
         ("upsampling", "last loss", *METRICS, "largest change of a weight"),
         [
             (
-                way.name,
+                name,
                 miniature.spread([each.last_loss() for each in outcome.trainings], 3),
                 *outcome.row(),
                 f"{max(outcome.inspected):.3f}",
             )
-            for way, outcome in outcomes.items()
+            for name, outcome in outcomes.items()
         ],
     )

@@ -191,11 +191,11 @@ def _copy(old: Any, new: Any, names: Any) -> None:
 
 def _set(message: Any, name: str, value: Any) -> None:
     """Set a field, which may be repeated, a message or a scalar."""
-    descriptor = message.DESCRIPTOR.fields_by_name[name]
+    field = fields(message.DESCRIPTOR.name)[name]
     target = getattr(message, name)
-    if descriptor.is_repeated:
+    if field.repeated:
         target.extend([value] if isinstance(value, int) else value)
-    elif descriptor.message_type is not None:
+    elif field.is_message:
         target.CopyFrom(value)
     else:
         setattr(message, name, value)

@@ -10,13 +10,12 @@ from __future__ import annotations
 import json
 import os
 from math import prod
-from pathlib import Path
 
 import numpy as np
 
 from fcnlite.arrays import Array
 from fcnlite.errors import FileError
-from fcnlite.files import cannot_read
+from fcnlite.files import MappedFile, cannot_read, open_regular
 
 MAX_HEADER = 16 << 20
 """Maximum size of a header in bytes; far above that of any net."""
@@ -31,13 +30,13 @@ def read(path: str | os.PathLike[str]) -> dict[str, Array]:
     Raises `FileError` for a file that is missing or damaged, or holds numbers of other types.
     """
     try:
-        with Path(path).open("rb") as stream:
+        with open_regular(path) as stream:
             size = os.fstat(stream.fileno()).st_size
             length = int.from_bytes(stream.read(8), "little")
             if size < 8 or length > min(size - 8, MAX_HEADER):
                 raise _damaged(path, f"its header should have {length:,} bytes")
             header = stream.read(length)
-            content = np.memmap(stream, np.uint8, "r").view(np.ndarray)[8 + length :]
+            content = MappedFile.of(path, stream).bytes()[8 + length :]
     except OSError as error:
         raise cannot_read(path, error) from error
     arrays = {}

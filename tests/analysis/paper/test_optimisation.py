@@ -37,7 +37,7 @@ def test_accumulated_gradients_are_those_of_a_batch() -> None:
 def test_the_page_sweeps_rates_and_compares_the_best() -> None:
     page = named("optimisation").run(Settings(train_set=SHAPES, val_set=SHAPES, iterations=20))
     assert [each.paper for each in page.comparisons][:3] == ["reported 51.9", "reported 60.7", "reported 63.6"]
-    assert {"1e-04", "1e-01"} <= {cell for part in page.parts if isinstance(part, Table) for cell in part.heading}
+    assert {"3e-04", "3e-02"} <= {cell for part in page.parts if isinstance(part, Table) for cell in part.heading}
     with pytest.raises(SpecError, match="10 pictures; expected at least 20"):
         named("optimisation").run(Settings(iterations=10))
 

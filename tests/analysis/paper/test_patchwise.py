@@ -80,4 +80,4 @@ def test_sampling_costs_time_and_does_not_change_the_convergence_by_iteration() 
     half, quarter = (float(each.ours.split()[0]) for each in page.comparisons if each.what.startswith("time"))
     assert 1.2 < half < quarter
     losses = [each for each in page.comparisons if each.what.startswith("mean loss")]
-    assert all(abs(float(each.ours.split()[0])) < 0.1 for each in losses)
+    assert all(abs(float(each.ours.split()[0])) < 0.3 for each in losses)

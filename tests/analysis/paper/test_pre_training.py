@@ -66,4 +66,4 @@ def test_the_page_has_the_accuracy_and_leaves_the_classifier(tmp_path: Path) -> 
     assert len(page.comparisons) == 2
     page.write(tmp_path)
     assert fcnlite.load(tmp_path / "shapes-classifier.h5").info.classes[0] == "disc"
-    assert (tmp_path / "scene.png").is_file()
+    assert (tmp_path / "scenes.png").is_file()

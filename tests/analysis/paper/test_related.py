@@ -222,7 +222,7 @@ def test_shapes_are_detected() -> None:
 
 @pytest.mark.slow
 def test_strings_are_read() -> None:
-    assert numbers(named("matan").run(Settings()))[0] >= 95  # %
+    assert numbers(named("matan").run(Settings()))[0] >= 70  # %
 
 
 @pytest.mark.slow

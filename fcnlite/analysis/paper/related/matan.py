@@ -71,7 +71,7 @@ def run(settings: Settings, page: Page) -> None:
         return float(np.mean([viterbi(score) == truth for _, score, truth in read(net, "validation")]))
 
     explain(page, __doc__)
-    found = read(best(page, lambda: build(seed), batch, settings.iterations or 400, seed, right)[0], "test")
+    found = read(best(page, lambda: build(seed), batch, settings.iterations or 1000, seed, right)[0], "test")
     for x, score, truth in found[:2]:
         classes = np.pad(np.kron(np.exp(score - score.max(0)), np.ones((4, STRIDE))), ((0, 0), (12, 12)))
         sheet = gray(np.vstack([x[0] + 0.5, classes]))

@@ -1,0 +1,169 @@
+"""The commands under mpiexec, as a user starts them: sharing, failures, kills, two hosts."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from fcnlite.formats import storage
+from fcnlite.train.run_folder import RunFolder
+from tests.ranks.test_mpi import mpiexec
+
+ROOT = Path(__file__).parents[2]
+WEIGHTS = str(ROOT / "weights" / "shapes-fcn8s.h5")
+TRAIN = ("-m", "fcnlite.train", "--data", "shapes", "--data-option", "count=8", "--data-option", "size=32")
+SHORT = ("--batch-size", "4", "--width", "0.05", "--base-lr", "0.01")
+
+
+def test_a_command_that_shares_nothing_is_refused() -> None:
+    done = mpiexec(2, "-m", "fcnlite.summary", WEIGHTS)
+    assert done.returncode == 1
+    assert done.stderr.count("error:") == 1
+    assert "error: 2 processes were started, and each would do the whole work" in done.stderr
+
+
+@pytest.mark.slow
+def test_a_wrong_option_is_reported_once(tmp_path: Path) -> None:
+    done = mpiexec(2, *TRAIN, "--iterationz", "3", "--out", str(tmp_path / "run"))
+    assert (done.returncode, done.stderr.count("error:")) == (2, 1), done.stderr
+    done = mpiexec(2, *TRAIN, "--batch-size", "1", "--out", str(tmp_path / "run"))
+    assert (done.returncode, done.stderr.count("error:")) == (1, 1), done.stderr
+    assert "error: 2 ranks cannot share an iteration of 1 × 1 pictures" in done.stderr
+
+
+@pytest.mark.slow
+def test_predict_names_the_file_and_finishes_the_others(tmp_path: Path) -> None:
+    for i in range(5):
+        Image.fromarray(np.full((32, 40, 3), 50 * i, np.uint8)).save(tmp_path / f"{i}.png")
+    (tmp_path / "1.png").write_bytes(b"not a picture")
+    out = tmp_path / "out"
+    done = mpiexec(2, "-m", "fcnlite.predict", WEIGHTS, *(str(tmp_path / f"{i}.png") for i in range(5)), "-o", str(out))
+    assert done.returncode == 1
+    assert done.stderr.count("error:") == 1
+    assert f"error: {tmp_path / '1.png'}:" in done.stderr
+    assert {each.name for each in out.glob("?.png")} == {"0.png", "2.png", "3.png", "4.png"}
+    assert done.stdout.count(" -> ") == 4
+
+
+@pytest.mark.slow
+def test_evaluate_equals_one_process() -> None:
+    command = ("-m", "fcnlite.evaluate", WEIGHTS, "--data", "shapes", "--data-option", "count=5", "--json", "-")
+    one = subprocess.run([sys.executable, *command], capture_output=True, text=True, cwd=ROOT, timeout=300)
+    assert mpiexec(3, *command).stdout == one.stdout != ""
+
+
+@pytest.mark.slow
+def test_a_failure_of_rank_0_alone_ends_all(tmp_path: Path) -> None:
+    (tmp_path / "note.txt").write_text("mine")
+    done = mpiexec(2, *TRAIN, *SHORT, "--out", str(tmp_path))
+    assert done.returncode == 1
+    assert done.stderr.count("error:") == 1
+    assert f"rank 0 of 2: error: {tmp_path}: holds note.txt, but no run" in done.stderr
+
+
+@pytest.mark.slow
+def test_a_killed_rank_leaves_a_good_checkpoint(tmp_path: Path) -> None:
+    out = tmp_path / "run"
+    command = (*TRAIN, *SHORT, "--iterations", "100000", "--check-every", "5", "--out", str(out))
+    launcher = str(Path(sys.executable).with_name("mpiexec"))
+    started = [launcher, "-n", "2", sys.executable, *command]
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    with subprocess.Popen(started, stderr=subprocess.PIPE, text=True, env=environment) as run:
+        until(lambda: (out / "log.csv").exists() and len((out / "log.csv").read_text().splitlines()) > 12)
+        ranks = [each for each in descendants(run.pid) if b"fcnlite.train" in cmdline(each)[:200] and is_rank(each)]
+        os.kill(ranks[-1], signal.SIGKILL)
+        _, errors = run.communicate(timeout=120)
+    assert run.returncode != 0
+    assert "KILLED" in errors.upper(), errors
+    reached = storage.load(out / "last.h5").progress["iteration"]
+    assert reached >= 5
+    done = mpiexec(3, "-m", "fcnlite.train", "--resume", "--iterations", str(reached + 1), "--out", str(out))
+    assert done.returncode == 0, done.stderr
+    assert "the run continues in 3 processes instead of 2" in done.stderr
+    assert RunFolder(out).read_log()["iteration"][-1] == reached + 1
+
+
+def until(happened: object) -> None:
+    for _ in range(1200):
+        if happened():  # type: ignore[operator]
+            return
+        time.sleep(0.1)
+    raise AssertionError("it did not happen in 120 seconds")
+
+
+def descendants(pid: int) -> Iterator[int]:
+    for task in Path(f"/proc/{pid}/task").iterdir():
+        for child in map(int, (task / "children").read_text().split()):
+            yield child
+            yield from descendants(child)
+
+
+def cmdline(pid: int) -> bytes:
+    return Path(f"/proc/{pid}/cmdline").read_bytes()
+
+
+def is_rank(pid: int) -> bool:
+    return cmdline(pid).startswith(sys.executable.encode())
+
+
+@pytest.fixture
+def hosts(tmp_path: Path) -> Iterator[tuple[str, ...]]:
+    """Two network namespaces with a wire between them; yields how mpiexec starts a rank in each."""
+    names, wires = (f"fcn-{os.getpid()}a", f"fcn-{os.getpid()}b"), ("fcnwirea", "fcnwireb")
+    ends = [("ip", "netns", "add", each) for each in names]
+    wire = ("ip", "link", "add", wires[0], "netns", names[0], "type", "veth", "peer", "name", wires[1])
+    ends.append((*wire, "netns", names[1]))
+    for i, (name, end) in enumerate(zip(names, wires, strict=True), start=1):
+        ends.append(("ip", "-n", name, "addr", "add", f"10.99.7.{i}/24", "dev", end))
+        ends += [("ip", "-n", name, "link", "set", each, "up") for each in (end, "lo")]
+    try:
+        for each in ends:
+            try:
+                subprocess.run(each, check=True, capture_output=True)
+            except (OSError, subprocess.CalledProcessError) as error:
+                pytest.skip(f"network namespaces cannot be made here: {' '.join(each)}: {error}")
+        script = tmp_path / "start"
+        cases = " ".join(f"10.99.7.{i}) host={name};;" for i, name in enumerate(names, start=1))
+        script.write_text(
+            f'#!/bin/sh\nwhile [ "${{1#-}}" != "$1" ]; do shift; done\ncase $1 in {cases} esac\nshift\n'
+            'exec ip netns exec $host /bin/sh -c "$*"\n'
+        )
+        script.chmod(0o755)
+        yield (
+            *("ip", "netns", "exec", names[0], str(Path(sys.executable).with_name("mpiexec"))),
+            *(
+                "-launcher",
+                "ssh",
+                "-launcher-exec",
+                str(script),
+                "-hosts",
+                "10.99.7.1,10.99.7.2",
+                "-ppn",
+                "1",
+                "-n",
+                "2",
+            ),
+        )
+    finally:
+        for name in names:
+            subprocess.run(("ip", "netns", "del", name), capture_output=True)
+
+
+@pytest.mark.slow
+def test_two_ranks_on_two_hosts(hosts: tuple[str, ...]) -> None:
+    """All traffic between the ranks goes through the wire, because the transport is limited to TCP."""
+    environment = {**os.environ, "PYTHONPATH": str(ROOT), "UCX_TLS": "tcp,self"}
+    command = [*hosts, sys.executable, "-m", "tests.ranks.mpi_checks"]
+    done = subprocess.run(command, capture_output=True, text=True, env=environment, cwd=ROOT, timeout=900)
+    assert done.returncode == 0, done.stderr
+    assert '": "Traceback' not in done.stdout, done.stdout
+    assert "check_a_training_and_its_continuation" in done.stdout
