@@ -171,7 +171,7 @@ def run(settings: Settings, page: Page) -> None:
                 biases = dict.fromkeys(layers, log_shares(train_set))
                 net = begin_small(small(way, classes), learned, start(way, trunk), biases, seed)
             else:
-                net = begin(reference(way, classes), learned, start(way, trunk), seed)
+                net = begin(reference(way, classes), learned, start(way, trunk), seed, origin=settings.init)
             plan.train(net, learned, seed)
             found.append(evaluate(net, tested))
             rows.append((way.name, seed, *percentages(found[-1])))

@@ -63,11 +63,18 @@ class Training:
         return float(np.median(np.diff(self.seconds, prepend=0.0))) if self.seconds else float("nan")
 
 
-def begin(spec: NetSpec, dataset: Dataset, init: str | os.PathLike[str] | Weights | None = None, seed: int = 0) -> Net:
+def begin(
+    spec: NetSpec,
+    dataset: Dataset,
+    init: str | os.PathLike[str] | Weights | None = None,
+    seed: int = 0,
+    *,
+    origin: str | os.PathLike[str] = "init",
+) -> Net:
     """A net for `dataset` in phase TRAIN: features by msra, scores at zero, upsampling bilinear.
 
-    `init`: a file of weights, or weights by layer name, whose parameters are taken where name and shape agree. Raises
-    `TrainingError` if none of them is.
+    `init`: a file of weights, or weights by layer name, whose parameters are taken where name and shape agree;
+    `origin` is then their name in messages. Raises `TrainingError` if none of them is.
     """
     net = Net(spec, phase="TRAIN", seed=seed)
     models.initialize(net)
@@ -77,7 +84,7 @@ def begin(spec: NetSpec, dataset: Dataset, init: str | os.PathLike[str] | Weight
         taken = [each for each in surgery.transplant(net, weights) if each.outcome in ("taken", "coerced")]
         if not any(each.index == 0 and not each.layer.startswith("upscore") for each in taken):
             raise TrainingError(
-                f"no weight of {init if isinstance(init, str | os.PathLike) else 'init'} fits the net {spec.name!r} by "
+                f"no weight of {init if isinstance(init, str | os.PathLike) else origin} fits the net {spec.name!r} by "
                 "name and shape; give weights of a net of this kind and width."
             )
     return net
