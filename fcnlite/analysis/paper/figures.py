@@ -18,7 +18,7 @@ GAP = 4
 """The white pixels between the pictures of a sheet."""
 SHOWN = 3
 """The pictures of a data set that a page shows."""
-WIDTH = 900
+WIDTH = 1300
 """The width in pixels that a sheet is enlarged towards, by a whole factor."""
 
 
