@@ -1,7 +1,7 @@
 """Checks that several processes make together: `mpiexec -n N python -m tests.ranks.mpi_checks [NAME ...]`.
 
-Prints what went wrong in each as JSON. Each function named check_… runs on all ranks, and the long check by its name. It compares with one process,
-which every rank also plays on its own.
+Prints what went wrong in each as JSON. Each function named check_… runs on all ranks, and the long check by its name.
+They compare with one process, which every rank also plays on its own.
 """
 
 from __future__ import annotations
