@@ -98,7 +98,7 @@ def watched(folder: Path) -> Iterator[list[Image]]:
 def no_pictures(monkeypatch: pytest.MonkeyPatch) -> None:
     """Pictures are drawn from what is there and take most of a short run's time."""
     monkeypatch.setattr(report, "write", lambda run, check: None)
-    monkeypatch.setattr(results, "draw", lambda folder, dataset: None)
+    monkeypatch.setattr(results, "draw", lambda folder, dataset, ranks: None)
     monkeypatch.setattr(results, "figures", lambda dataset, matrix: "")
 
 

@@ -50,8 +50,8 @@ class Way:
 
     name: str
     pictures: tuple[str, ...]
-    paper: float | None
-    """Mean IU in percent of FCN-32s on NYUDv2 (table 4)."""
+    paper: str = ""
+    """Mean IU in percent of FCN-32s on NYUDv2 (table 4); empty if the paper has none."""
     late: bool = False
     scaled: bool = True
     """Whether depth has the size of the colours."""
@@ -68,13 +68,18 @@ def ways(pictures: Sequence[str]) -> list[Way]:
             f"fusion needs colour and depth, but the pictures of the data set are for {', '.join(pictures)}; use nyud "
             "with --data-option inputs=color,depth or inputs=color,depth,hha."
         )
-    found = [Way("colour alone", ("color",), 29.2)]
-    found += [Way(f"{each} alone", (each,), 24.2 if each == "hha" else None) for each in others]
+    encoded = "hha" in others
+
+    def paper(figure: float, picture: str) -> str:
+        return "" if encoded and picture == "depth" else f"{figure}" if picture == "hha" else f"{figure} (HHA)"
+
+    found = [Way("colour alone", ("color",), "29.2")]
+    found += [Way(f"{each} alone", (each,), paper(24.2, each)) for each in others]
     if "depth" in others:
-        found.append(Way("early fusion", ("color", "depth"), 30.5, scaled=False))
-        found.append(Way("early fusion, depth scaled", ("color", "depth"), None))
+        found.append(Way("early fusion", ("color", "depth"), "30.5", scaled=False))
+        found.append(Way("early fusion, depth scaled", ("color", "depth")))
     for each in others:
-        found.append(Way(f"late fusion with {each}", ("color", each), 32.8 if each == "hha" else None, late=True))
+        found.append(Way(f"late fusion with {each}", ("color", each), paper(32.8, each), late=True))
     return found
 
 
@@ -169,7 +174,7 @@ def run(settings: Settings, page: Page) -> None:
                 biases = dict.fromkeys(layers, log_shares(train_set))
                 net = begin(small(way, classes), learned, start(way, trunk), seed, biases)
             else:
-                net = begin(reference(way, classes), learned, start(way, trunk), seed)
+                net = begin(reference(way, classes), learned, start(way, trunk), seed, origin=settings.init)
             plan.train(net, learned, seed)
             found.append(evaluate(net, tested))
             rows.append((way.name, seed, *percentages(found[-1])))

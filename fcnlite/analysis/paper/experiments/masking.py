@@ -32,7 +32,7 @@ CONTEXT = 0.75
 _SIZE = 64
 _PICTURES = (1000, 100)
 """The number of pictures for training and for the test."""
-_ITERATIONS = 300
+_ITERATIONS = 700
 _RATE = 0.4
 _SEEDS = 2
 
@@ -123,7 +123,8 @@ def run(settings: Settings, page: Page) -> None:
     if settings.train_set is None:
         page.text(
             "Each generated picture has a class whose hue its background has, and each shape is of this class with a "
-            f"probability of {CONTEXT}, else of any class: a context, as cows stand on grass."
+            f"probability of {CONTEXT}, else of any class: a context, as cows stand on grass. Half of the shapes have "
+            "an outline of any class, as objects are seen from any side; the texture is always that of the class."
         )
     page.table(
         ("row", "train: objects", "background", "test: objects", "background", "IU of objects", "IU of background"),

@@ -23,7 +23,7 @@ SHOWN = 3
 """The pictures of a data set that a page shows."""
 _GAP = 4
 """The white pixels between the pictures of a sheet."""
-_SHEET = 900
+_SHEET = 1300
 """The width in pixels that a sheet is enlarged towards, by a whole factor."""
 
 

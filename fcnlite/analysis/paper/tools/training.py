@@ -61,11 +61,14 @@ def begin(
     init: str | os.PathLike[str] | Weights | None = None,
     seed: int = 0,
     biases: Mapping[str, Array] | None = None,
+    *,
+    origin: str | os.PathLike[str] = "init",
 ) -> Net:
     """A net for `dataset` in phase TRAIN: features by msra, scores at zero, upsampling bilinear.
 
-    `init` is a file of weights, or weights by layer name: parameters are taken where name and shape agree. `biases`, by
-    layer name, are set last. Raises `TrainingError` if no weight of `init` fits.
+    `init` is a file of weights, or weights by layer name: parameters are taken where name and shape agree. `origin` is
+    the name of such weights in messages. `biases`, by layer name, are set last. Raises `TrainingError` if no weight of
+    `init` fits.
     """
     net = Net(spec, phase="TRAIN", seed=seed)
     models.initialize(net)
@@ -75,7 +78,7 @@ def begin(
         taken = [each for each in surgery.transplant(net, weights) if each.outcome in ("taken", "coerced")]
         if not any(each.index == 0 and not each.layer.startswith("upscore") for each in taken):
             raise TrainingError(
-                f"no weight of {init if isinstance(init, str | os.PathLike) else 'init'} fits the net {spec.name!r} by "
+                f"no weight of {init if isinstance(init, str | os.PathLike) else origin} fits the net {spec.name!r} by "
                 "name and shape; give weights of a net of this kind and width."
             )
     for layer, values in (biases or {}).items():

@@ -75,4 +75,4 @@ def test_a_data_set_without_background_is_an_error() -> None:
 def test_a_null_background_costs_little_if_scores_begin_at_the_shares() -> None:
     page = named("background").run(Settings())
     lost, lost_to_control, _ = (float(each.ours.split()[0]) for each in page.comparisons)
-    assert lost < 6 and lost_to_control < 3
+    assert lost < 3 and lost_to_control < 3

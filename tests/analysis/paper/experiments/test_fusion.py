@@ -18,9 +18,9 @@ from fcnlite.errors import DataError
 from fcnlite.net import Net
 from fcnlite.surgery import add_depth
 
-EARLY = Way("early fusion", ("color", "depth"), 30.5)
-LATE = Way("late fusion", ("color", "depth"), 32.8, late=True)
-COLOR, DEPTH = (Way("alone", (each,), None) for each in ("color", "depth"))
+EARLY = Way("early fusion", ("color", "depth"), "30.5")
+LATE = Way("late fusion", ("color", "depth"), "32.8", late=True)
+COLOR, DEPTH = (Way("alone", (each,)) for each in ("color", "depth"))
 
 
 def test_raised_shapes_are_nearer_and_some_change_their_class() -> None:
@@ -73,7 +73,7 @@ def test_nets_start_from_a_trunk_of_colour() -> None:
 
 def test_reference_nets_take_the_pictures_of_a_way() -> None:
     assert reference(EARLY, 40) == models.describe("nyud-fcn32s-color-d")
-    hha = reference(Way("late", ("color", "hha"), 32.8, late=True), 40)
+    hha = reference(Way("late", ("color", "hha"), "32.8", late=True), 40)
     assert hha.layers == models.describe("nyud-fcn32s-color-hha").layers
     assert [way.pictures for way in ways(("color", "depth", "hha"))] == [
         ("color",), ("depth",), ("hha",), ("color", "depth"), ("color", "depth"), ("color", "depth"), ("color", "hha")
@@ -86,7 +86,7 @@ def test_depth_is_scaled_to_the_size_of_colours() -> None:
     dataset = rgbd_shapes("train", 32, 1)
     assert view(dataset, DEPTH).preprocessing.scale == fusion.DEPTH_SCALE
     assert view(dataset, LATE).preprocessing.of("depth").scale == fusion.DEPTH_SCALE
-    assert view(dataset, Way("early", ("color", "depth"), None, scaled=False)).preprocessing.of("depth").scale == 1
+    assert view(dataset, Way("early", ("color", "depth"), scaled=False)).preprocessing.of("depth").scale == 1
     assert view(dataset, COLOR).preprocessing == data.open("shapes", split="train").preprocessing
 
 
@@ -94,7 +94,7 @@ def test_a_short_run_fills_the_page(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(fusion, "_PICTURES", (8, 4))
     monkeypatch.setattr(fusion, "_SEEDS", 1)
     page = named("fusion").run(Settings(iterations=1))
-    assert [each.paper for each in page.comparisons] == ["29.2", "", "30.5", "", ""]
+    assert [each.paper for each in page.comparisons] == ["29.2", "24.2 (HHA)", "30.5", "", "32.8 (HHA)"]
 
 
 @pytest.mark.slow
