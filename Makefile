@@ -48,9 +48,10 @@ test-peers: install-test
 	$(BIN)/pip install --quiet 'fcnlite[peers]'
 	$(BIN)/python -m pytest -m peers
 
-# Trainings that are killed at random moments and must resume to the same bytes.
+# Trainings that are killed at random moments and must resume to the same bytes. `make test-kill KILLS=200` kills more.
+KILLS := 20
 test-kill: install-test
-	$(BIN)/python -m pytest -m kill
+	KILLS=$(KILLS) $(BIN)/python -m pytest -m kill -rP
 
 # Time and memory of loading a caffemodel of 553 MB.
 test-large: install-test
