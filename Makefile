@@ -2,8 +2,8 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: install install-test demo test test-slow test-peers test-kill test-large test-kernels fuzz sanitize \
-	sanitize-threads lint bench clean
+.PHONY: install install-test demo test test-slow test-peers test-kill test-large test-kernels test-oldest fuzz \
+	sanitize sanitize-threads lint bench dist clean
 
 install: .venv/installed
 
@@ -77,7 +77,7 @@ define copy_sources
 	find $(SANITIZED)/fcnlite '(' -name '*.so' -o -name '*.c' ')' -delete
 	find $(SANITIZED)/fcnlite -name 'fast_*.pyx' ! -name 'fast_$(ISA).pyx' -delete
 	sed -i 's/"-O3"/"-O1"/' $(SANITIZED)/setup.py
-	$(BIN)/pip install --quiet --target $(SANITIZED)/tools 'setuptools>=77' 'cython>=3.1'
+	$(BIN)/pip install --quiet --target $(SANITIZED)/tools 'setuptools>=77.0.3' 'cython>=3.1'
 endef
 sanitize: install-test
 	$(copy_sources)
@@ -124,6 +124,26 @@ bench: install-test
 	status=0; for part in "--chart docs/benchmark.png" --more --profile; do \
 		$(BENCHMARKS) $$part || status=1; \
 	done; exit $$status
+
+# The tests of files, commands, data and short trainings with the oldest versions of all requirements, in a copy of the
+# sources with a venv of its own. PYTHON must be 3.10, 3.11 or 3.12, for which there are wheels of these versions. `make
+# test` has the newest versions, as far as .venv is new.
+OLDEST := build/oldest
+test-oldest: install-test
+	rm -rf $(OLDEST) && mkdir -p $(OLDEST)
+	cp -r $$(git ls-files | cut -d / -f 1 | sort -u) $(OLDEST)
+	find $(OLDEST)/fcnlite '(' -name '*.so' -o -name '*.c' ')' -delete
+	$(BIN)/python -m release.oldest > $(OLDEST)/constraints.txt
+	cd $(OLDEST) && $(PYTHON) -m venv .venv && export PIP_CONSTRAINT=constraints.txt && \
+		$(BIN)/pip install --quiet setuptools wheel cython numpy scipy && \
+		$(BIN)/pip install --quiet --no-build-isolation --editable '.[test]' --config-settings editable_mode=compat && \
+		$(BIN)/pip list && $(BIN)/python -m pytest -n auto --dist worksteal tests/test_init.py tests/formats tests/fuzz \
+		tests/cli tests/data tests/solver tests/segmentation
+
+# The files of a release in dist/, made twice and compared, and tried out in an empty environment (docs/releasing.md).
+dist: install-test
+	$(BIN)/pip install --quiet 'fcnlite[release]'
+	$(BIN)/python -m release.dist
 
 lint: install-test
 	$(BIN)/ruff check .

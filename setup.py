@@ -12,7 +12,7 @@ from pathlib import Path
 
 import numpy
 from Cython.Build import cythonize
-from setuptools import Extension, setup
+from setuptools import Extension, find_namespace_packages, setup
 from setuptools.command.build_ext import build_ext
 
 OPENMP_PROBE = """
@@ -105,4 +105,11 @@ if __name__ == "__main__":
             "allow_none_for_extension_args": False,
         },
     )
-    setup(ext_modules=longest_first(generated), cmdclass={"build_ext": BuildInParallel})
+    setup(
+        # A wheel has the weights of generated shapes, which commands start from, as fcnlite/weights.
+        packages=[*find_namespace_packages(include=["fcnlite*"]), "fcnlite.weights"],
+        package_dir={"fcnlite.weights": "weights"},
+        package_data={"fcnlite": ["py.typed"], "fcnlite.weights": ["shapes-*.h5"]},
+        ext_modules=longest_first(generated),
+        cmdclass={"build_ext": BuildInParallel},
+    )

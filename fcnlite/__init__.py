@@ -17,6 +17,10 @@ from typing import TYPE_CHECKING, Any
 
 from fcnlite._version import __version__
 
+if sys.byteorder != "little":
+    # Weight files are mapped, and the kernels read them as they are.
+    raise ImportError("fcnlite runs on little-endian machines, such as x86-64 and ARM; this one is big-endian.")
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from importlib.machinery import ModuleSpec

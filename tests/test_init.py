@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import re
 import subprocess
 import sys
 
@@ -29,6 +30,13 @@ def test_an_import_is_light(statement: str) -> None:
 
 def test_the_check_detects_loaded_modules() -> None:
     assert "h5py" in loaded_by("import h5py")
+
+
+def test_a_big_endian_machine_is_refused_in_one_sentence() -> None:
+    script = "import sys; sys.byteorder = 'big'; import fcnlite"
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False)
+    assert done.returncode == 1
+    assert re.fullmatch(r"ImportError: fcnlite runs on little-endian machines, [^.]*\.", done.stderr.splitlines()[-1])
 
 
 @pytest.mark.parametrize("name", fcnlite.__all__)

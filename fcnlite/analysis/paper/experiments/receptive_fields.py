@@ -22,7 +22,7 @@ from fcnlite.analysis.paper.tools.nets import open_net, shipped
 from fcnlite.analysis.receptive_fields import blob_shape, bounds, measured, measured_filter, place, predicted, pruned
 from fcnlite.arrays import Array, Shape
 from fcnlite.description.fillers import Filler
-from fcnlite.errors import FileError, ShapeError, SpecError
+from fcnlite.errors import ShapeError, SpecError
 from fcnlite.net import Net
 
 CASES = (
@@ -288,10 +288,7 @@ def _cases(settings: Settings) -> list[tuple[str, str, Net]]:
         raise SpecError(f"--{option} says nothing without --model; name the net with --model.")
     cases = [(name, blob, models.build(name, width=_WIDTH, seed=settings.seed)) for name, blob in CASES]
     name, blob = TRAINED
-    try:
-        trained = open_net(str(shipped(name)))
-    except FileError:  # an installed package has no weights
-        return cases
+    trained = open_net(str(shipped(name)))
     fresh = Net(trained.spec, seed=settings.seed, info=trained.info)
     models.initialize(fresh)
     return [*cases, (f"{name} untrained", blob, fresh), (f"{name} trained", blob, trained)]

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from fcnlite import data, models, surgery
+from fcnlite import data, surgery
 from fcnlite.analysis.dense import rarefy, shift_and_stitch
 from fcnlite.analysis.dense.part import DensePart
 from fcnlite.analysis.paper.experiment import Settings
@@ -24,7 +24,7 @@ from fcnlite.arrays import Array
 from fcnlite.data import Dataset
 from fcnlite.data.transforms import to_blob
 from fcnlite.description.spec import LayerSpec, NetSpec
-from fcnlite.errors import FileError, SpecError
+from fcnlite.errors import SpecError
 from fcnlite.net import Net
 
 _MOST_SHIFTS = 256
@@ -131,12 +131,7 @@ def costs(net: Net, x: Array, output: str) -> tuple[Cost, Cost, Cost, Cost, floa
 
 def opened(settings: Settings) -> Net:
     """The net of the settings, by default the shipped one for generated shapes."""
-    if settings.model is not None:
-        return open_net(settings.model, seed=settings.seed)
-    try:
-        return open_net(str(shipped("shapes-fcn8s")))
-    except FileError:  # an installed package has no weights
-        return models.build("lite-fcn8s", classes=6, width=1 / 8)
+    return open_net(settings.model or str(shipped("shapes-fcn8s")), seed=settings.seed)
 
 
 def run(settings: Settings, page: Page) -> None:

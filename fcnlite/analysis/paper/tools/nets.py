@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.resources
 from dataclasses import replace
 from pathlib import Path
 
@@ -13,7 +14,9 @@ from fcnlite.errors import FileError
 from fcnlite.loading import load, read_weights, take
 from fcnlite.net import Net
 
-_WEIGHTS = Path(__file__).parents[4] / "weights"
+_PACKAGE = Path(str(importlib.resources.files("fcnlite")))
+_WEIGHTS = (_PACKAGE / "weights", _PACKAGE.parent / "weights")
+"""The folders of the shipped weights: in an installed package, and in the repository."""
 
 
 def open_net(model: str, init: str | None = None, seed: int = 0) -> Net:
@@ -37,14 +40,12 @@ def open_net(model: str, init: str | None = None, seed: int = 0) -> Net:
 
 
 def shipped(name: str) -> Path:
-    """The path of a shipped weight file, such as "shapes-fcn8s". Raises `FileError` if it is missing."""
-    path = _WEIGHTS / f"{name}.h5"
-    if not path.is_file():
-        raise FileError(
-            f"{path}: is missing; the shipped weights are in the repository, not in an installed package: run this in "
-            "a clone of the repository."
-        )
-    return path
+    """The path of a shipped weight file, such as "shapes-fcn8s". Raises `FileError` if it is not there."""
+    paths = [folder / f"{name}.h5" for folder in _WEIGHTS]
+    found = next((path for path in paths if path.is_file()), None)
+    if found is None:
+        raise FileError(f"{paths[0]}: is missing, but comes with fcnlite; install fcnlite again.")
+    return found
 
 
 def weights_of(net: Net) -> dict[str, list[Array]]:
