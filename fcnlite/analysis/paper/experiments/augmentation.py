@@ -1,9 +1,9 @@
 """Mirroring, jitter and class balancing (paper, sections 3.4 and 4.3).
 
-Jitter moves a picture by up to 32 pixels up or down and left or right; the mean fills what is uncovered, and its
-labels are void. Class balancing gives class c the weight 1 / ln(1.1 + share of c), scaled to a mean of 1 over the
-pixels: either as a factor of the loss, or as the probability to keep a pixel in the loss, relative to that of the class
-with the largest weight.
+Jitter moves a picture by up to 32 pixels up or down and left or right. The mean fills the pixels that become free, and
+their labels are void. Class balancing gives class c the weight 1 / ln(1.1 + share of c), scaled to a mean of 1 over the
+pixels. The weight is either a factor of the loss, or the probability that a pixel stays in the loss, relative to the
+class with the largest weight.
 """
 
 from __future__ import annotations
@@ -99,20 +99,19 @@ def run(settings: Settings, page: Page) -> None:
     page.text(
         setting(settings, SMALL, plan, train_set, test_set)
         + " "
-        + f"That is {epochs:.1f} epochs. "
-        + "The table has the mean and the deviation over the seeds, the comparison those of the differences from plain "
-        "training with the same seed."
+        + f"That is {epochs:.1f} epochs. Figures are the mean and the standard deviation over the seeds; the gains "
+        "above are differences from plain training with the same seed."
     )
     page.text(
-        f"The paper's jitter is {JITTER} pixels of pictures whose longer side is 500."
+        f"The paper's jitter is {JITTER} pixels, for pictures whose longer side has 500."
         + ("" if given else f" The same share of {_SIZE} pixels is {jitter}.")
-        + " Weights and sampling favour rare classes in the same proportion, which the mean accuracy shows most "
-        "directly."
+        + " Loss weights and sampling favour rare classes in the same proportion. Their effect is clearest in the mean "
+        "accuracy, which gives every class the same weight."
     )
     balancing = [gain for name, outcome in outcomes.items() if "balanced" in name for gain in outcome.gains(plain)]
     if settings.init is None and np.mean(balancing) > 2:
         page.text(
-            "Balancing gains here, other than in the paper. Probably the reason is the short training: plain training "
-            "learns the background first and has not finished with the rare classes, which balancing brings forward. "
-            "The paper trains for 175 epochs or more. This was not examined with a longer training."
+            "Balancing gains here, unlike in the paper. The reason is probably the short training: plain training "
+            "learns the background first and has not finished with the rare classes, which balancing teaches earlier. "
+            "The paper trains for at least 175 epochs. A longer training, which could confirm this, was not run."
         )

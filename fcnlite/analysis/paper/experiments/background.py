@@ -1,7 +1,7 @@
-"""Background modelled by a class, or by nothing (PAMI, section 6).
+"""The background as a class with scores, or without (PAMI, section 6).
 
-A softmax over all classes learns a score of the background. A null background has the constant score 0: the net scores
-object classes alone, each with a sigmoid cross-entropy loss
+A softmax over all classes learns scores of the background. A null background has the constant score 0 in their place:
+the net scores the object classes alone, each with a sigmoid cross-entropy loss
 
     l = −Σ_c (t_c log σ(s_c) + (1 − t_c) log(1 − σ(s_c))),    t_c = 1 for the class of the pixel, else 0
 
@@ -24,7 +24,7 @@ from fcnlite.analysis.paper.tools.datasets import check_background, data_sets, l
 from fcnlite.analysis.paper.tools.figures import predictions, sheet, shown, truths
 from fcnlite.analysis.paper.tools.nets import reference_fcn
 from fcnlite.analysis.paper.tools.small_nets import COARSEST, SHALLOW, shallow_fcn, shipped_trunk
-from fcnlite.analysis.paper.tools.statistics import METRICS, percentages, spread
+from fcnlite.analysis.paper.tools.statistics import METRICS, percentages, spread, verdict
 from fcnlite.analysis.paper.tools.training import begin, evaluate
 from fcnlite.arrays import Array
 from fcnlite.data import VOID, Dataset
@@ -142,7 +142,7 @@ def run(settings: Settings, page: Page) -> None:
         rows += [(name, seed, *percentages(each)) for seed, each in zip(plan.seeds, found, strict=True)]
     for other in (SOFTMAX, CONTROL):
         lost = [a - b for a, b in zip(means[other], means[NULL], strict=True)]
-        page.compare(f"mean IU lost against {other}", "reported 1 point", f"{spread(lost)} points")
+        page.compare(f"mean IU lost against {other}", "reported 1 point", f"{spread(lost)} points", verdict(lost))
     saved = 100 * (1 - parameters[NULL] / parameters[SOFTMAX])
     page.compare(
         "parameters saved", "reported below 0.1 %", f"{saved:.3f} %", "" if settings.init else "of a small net"
@@ -150,7 +150,7 @@ def run(settings: Settings, page: Page) -> None:
     page.text(setting(settings, SHALLOW, plan, train_set, test_set))
     page.table(("way", "seed", *METRICS), rows)
     order = "; ".join(("picture", *ways, "truth"))
-    page.picture("predictions", sheet([*columns, truths(test_set)]), f"{order}.")
+    page.picture("predictions", sheet([*columns, truths(test_set)]), f"From the left: {order}.")
     page.heading("What it shows")
     page.text(_findings({name: float(np.mean(values)) for name, values in means.items()}))
 
@@ -163,14 +163,15 @@ def _findings(means: dict[str, float]) -> str:
     """What the null background costs, from the mean IU of each way in percent."""
     lost, lost_to_control = means[SOFTMAX] - means[NULL], means[CONTROL] - means[NULL]
     words = (
-        "A pixel is background where all scores are below the constant 0, that is, where all sigmoids are below 1/2. "
-        f"This is {_difference(lost)} the softmax and {_difference(lost_to_control)} sigmoids with a background; the "
-        "paper reports about 1 point below both. "
+        "With a null background, a pixel is background if all its scores are below the constant 0, which means that "
+        f"all sigmoids are below 1/2. The mean IU is {_difference(lost)} that of the softmax and "
+        f"{_difference(lost_to_control)} that of sigmoids with a background; the paper reports about 1 point below "
+        "both. "
     )
     if FROM_ZERO in means:
         words += (
-            f"With biases that start at zero the same training ends at {means[FROM_ZERO]:.1f} in place of "
-            f"{means[NULL]:.1f}: every sigmoid then first has to learn that most pixels are background. The paper's "
-            "training is long enough for that."
+            "The biases of the scores start at values that give each class its share of the pixels. If they start at "
+            f"zero, the same training ends at {means[FROM_ZERO]:.1f} in place of {means[NULL]:.1f}: every sigmoid must "
+            "first learn that most pixels are background. The paper's training is long enough for that."
         )
     return words

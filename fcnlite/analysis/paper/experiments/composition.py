@@ -1,7 +1,8 @@
-"""Functions of this form compose: kernel and stride of whole nets (section 3).
+"""Layers compose: kernel and stride of whole nets (section 3).
 
-A layer with kernel k and stride s after one with kernel k' and stride s' is one filter of the same form, with kernel
-k' + (k − 1)·s' and stride s·s'. Layer by layer the rule gives the receptive field and the stride of every blob.
+A layer with kernel k and stride s on top of one with kernel k' and stride s' equals one layer of the same form, with
+kernel k' + (k − 1)·s' and stride s·s'. Applied layer by layer, the rule gives the receptive field and the stride of
+every blob.
 """
 
 from __future__ import annotations
@@ -41,13 +42,14 @@ def run(settings: Settings, page: Page) -> None:
         page.compare(f"stride of {net}", STRIDE, found.rows.stride, note)
     shorter = place(models.describe("voc-fcn-googlenet"), "score_fr").rows.field
     page.text(
-        "A layer with kernel k and stride s that follows layers with kernel k' and stride s' makes with them one "
-        "filter with kernel k' + (k − 1)·s' and stride s·s'. A net of such layers is a nonlinear filter: it takes a "
-        "picture of any size, and each output sees a window of the picture, its receptive field."
+        "A layer with kernel k and stride s on top of layers with kernel k' and stride s' equals one layer with kernel "
+        "k' + (k − 1)·s' and stride s·s'. A net of such layers is a nonlinear filter: it takes a picture of any size, "
+        "and each output sees a window of the picture, its receptive field. Nothing is trained here: all numbers "
+        "follow from the descriptions of the nets, and those above are of the paper's table 1."
     )
     page.text(
-        "GoogLeNet's field of 907 pixels is that of the classifier, which averages a map of 7×7 at the end. The paper "
-        f"found that the FCN is better without this average; its scores then see {shorter} pixels."
+        "GoogLeNet's 907 pixels are the field of the classifier, which averages a map of 7×7 at its end. The paper "
+        f"found the FCN better without this average. The scores of that FCN see {shorter} pixels."
     )
     page.heading("VGG-16, layer by layer")
     page.table(
@@ -56,8 +58,9 @@ def run(settings: Settings, page: Page) -> None:
     )
     page.heading("The zoo")
     page.text(
-        "The receptive field of position y is centred at stride·y + offset, in pixels of the input. A stride below "
-        "that of the scores comes from upsampling. Offsets are negative where a pad moves the first field outside."
+        "The receptive field of position y has its centre at stride·y + offset, in pixels of the input. Upsampling "
+        "makes the stride of a score smaller than that of the features below it. An offset is negative if a pad moves "
+        "the centre of the first field out of the picture."
     )
     page.table(
         ("net", "blob", "stride", "offset", "receptive field"),

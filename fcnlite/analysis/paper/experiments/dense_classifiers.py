@@ -1,7 +1,8 @@
 """Classifiers as dense predictors: table 1, and a grid of outputs against patch by patch (section 3.1).
 
-A fully connected layer is a convolution whose window covers its whole input. As convolutions, AlexNet's layers compute
-a 10×10 grid of outputs over a 500×500 picture in 22 ms, where 100 patches of 227×227 take 100 · 1.2 ms in batches.
+A fully connected layer is a convolution whose window covers its whole input. In the paper, a fully convolutional
+AlexNet computes a 10×10 grid of outputs from a picture of 500×500 pixels in 22 ms, while 100 patches of 227×227 pixels
+take 100 · 1.2 ms in batches.
 """
 
 from __future__ import annotations
@@ -193,17 +194,19 @@ def fill_page(settings: Settings, page: Page, width: float) -> None:
     channels = "all channels" if width == 1 else f"{width:g} of the channels"
     page.heading("Table 1")
     page.text(
-        f"One {SIDE}×{SIDE} picture, {channels}, random weights, the fastest of {RUNS} runs on {machine()}; the paper "
-        "used a Tesla K40c. Parameters, field and stride are those of the published nets. Mean IU (39.8, 56.0 "
-        "and 42.5 in the paper) needs training on PASCAL VOC, which this page does not do. Layers are counted along "
-        "the longest path from the picture to the scores, upsampling left out."
+        f"Times are those of one {SIDE}×{SIDE} picture through nets with {channels} and random weights: the fastest of "
+        f"{RUNS} runs on {machine()}. The paper used a Tesla K40c. Parameters, field and stride are those of the "
+        "published nets. The table of the paper also has the mean IU (39.8, 56.0 and 42.5), which needs training on "
+        "PASCAL VOC and is left out here. Layers are counted along the longest path from the picture to the scores, "
+        "without upsampling."
     )
     page.table(("net", "layers, paper", "layers", "parameters", "receptive field", "stride", "forward"), rows)
     page.heading("A grid of outputs, or patch by patch")
     page.text(
-        f"AlexNet as a convolutional net, {channels}. The patches are the classifier's pictures of {own}×{own} pixels, "
-        f"{stride} pixels apart. Factors say how many times longer the patches take; that of MACs is for the published "
-        f"net, and the times are those of the fastest of {RUNS} runs."
+        f"AlexNet made fully convolutional, with {channels}, computes a grid of outputs at once, or each output from a "
+        f"patch of {own}×{own} pixels, the size of the classifier's pictures; patches are {stride} pixels apart. A "
+        "factor says how many times more the patches take: in multiply-accumulates (MACs) of the published net, or in "
+        f"time, as the fastest of {RUNS} runs."
     )
     page.table(
         (
@@ -213,12 +216,12 @@ def fill_page(settings: Settings, page: Page, width: float) -> None:
         growth,
     )
     page.text(
-        "The factor grows with the picture and levels off: each further output adds 32×32 new pixels at once, and a "
-        f"whole patch of {own}×{own} otherwise, (227 / 32)² = 50 times as many. Fully connected layers bound the gain: "
-        "they share nothing between patches, and a batch reads their weights once, as the grid does. One by one, each "
-        "patch reads all weights again, which may be "
-        "why the paper's factor rises from 5 to 25. The factors of times here exceed those of MACs: the blobs of a "
-        "large batch may not fit the caches."
+        "The factor grows with the picture and then levels off. A further output of the grid adds 32×32 new pixels, "
+        f"and a further patch has {own}×{own}, which are ({own} / 32)² = {(own / 32) ** 2:.0f} times as many. The "
+        "fully connected layers limit the gain, because patches share nothing in them. A batch of patches reads their "
+        "weights once, as the grid does; patches one by one read them again each time, which may be why the paper's "
+        "factor rises from 5 to 25. If the factor in time is above that in MACs here, the blobs of a large batch may "
+        "be too large for the caches."
     )
     page.heading("The other classifiers")
     page.table(

@@ -1,4 +1,7 @@
-"""Training with and without dropout (paper, section 4.3)."""
+"""Training with and without dropout (section 4.3).
+
+Dropout sets features to zero at random while a net learns. The paper's nets keep VGG-16's dropout after fc6 and fc7.
+"""
 
 from __future__ import annotations
 
@@ -66,19 +69,19 @@ def run(settings: Settings, page: Page) -> None:
     page.picture(
         "losses",
         loss_chart({name: averaged(outcome.trainings) for name, outcome in outcomes.items()}, by=("iterations",)),
-        "The loss by iteration, the mean of the seeds. With dropout it is that of a net with features left out.",
+        "The loss by iteration, averaged over the seeds. With dropout, half of the features are missing.",
     )
     epochs = plan.iterations * plan.batch_size / len(train_set)
     page.text(
         setting(settings, SMALL, plan, train_set, test_set)
         + " "
-        + f"That is {epochs:.1f} epochs. "
-        + "Dropout leaves out half of the features below the coarsest scores in training, at random. "
+        + f"That is {epochs:.1f} epochs. In training, dropout sets half of the features below the coarsest scores to "
+        "zero, at random. "
         + (
             "FCN-32s has it after fc6 and fc7."
             if settings.init
             else "The paper's nets have it after fc6 and fc7, on a trunk that was trained with it. The small net has "
-            "one such layer, conv6, its trunk was trained without dropout, and its skips go around conv6: so it can "
+            "it after one layer, conv6. Its trunk was trained without dropout, and its skips bypass conv6, so it can "
             "show less of a difference than the paper's net."
         )
     )

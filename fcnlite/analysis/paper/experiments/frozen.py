@@ -1,6 +1,7 @@
 """Fine-tuning all layers, the scores alone, and training from scratch (paper, section 4.3, and tables 2 and 3).
 
-Frozen: every layer below the scores has a learning rate of zero, so the net is a linear classifier of fixed features.
+If the trunk is frozen, every layer below the scores has a learning rate of zero, and the net is a linear classifier of
+fixed features.
 """
 
 from __future__ import annotations
@@ -85,11 +86,11 @@ def run(settings: Settings, page: Page) -> None:
     if settings.init is None:
         page.text(
             "The trunk is that of the shipped classifier, which learned from whole pictures of one shape (the "
-            "experiment pre-training) and never saw a label of a pixel. Its BatchNorm layers keep the statistics of "
-            "that training, so that the net is one without normalisation, like VGG-16. From scratch, the same net "
-            "without BatchNorm starts from random numbers, as VGG-16 would; a second one has BatchNorm with the "
-            "statistics of each batch, which the papers did not have. AdamW trains the nets: in a plan "
-            f"this short SGD adapts the trunk less. The scores learn at the rate {_RATE:g}, the trunk at "
-            f"{_TRUNK_RATE:g} times that. The rate falls to 0. Rates were chosen on the split val for fine-tuning and "
-            "for the frozen trunk."
+            "experiment pre-training) and never saw the label of a pixel. Its BatchNorm layers keep the statistics of "
+            "that training, so they are fixed factors, and the net has no normalisation, like VGG-16. From scratch, "
+            "the same net without BatchNorm starts from random weights, as VGG-16 would. A second net from scratch has "
+            "BatchNorm with the statistics of each batch, which the papers' nets do not have. AdamW trains all nets, "
+            "because SGD changes the trunk too little in so short a training. The scores learn at the rate "
+            f"{_RATE:g}, the trunk at {_TRUNK_RATE:g} times that, and the rate falls to 0. The rates were chosen on "
+            "the split val for fine-tuning and for the frozen trunk; the nets from scratch have the same."
         )

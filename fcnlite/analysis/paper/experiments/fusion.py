@@ -1,9 +1,10 @@
 """Early and late fusion of colour and depth (section 5, NYUDv2; table 4).
 
-Early fusion feeds depth as a fourth channel of the picture: the trunk was trained on colour, and the weights of the new
-channel start as the mean of the three. Late fusion runs a net on each picture and adds half of the scores of both; the
-two are trained jointly. The logarithm of the depth is about 100 times smaller than the bytes of the colours. The FCN
-reference feeds it so to early fusion; for the other nets here it is scaled to the size of the colours.
+Early fusion feeds depth as a fourth channel of the picture. The trunk was trained on colour, and the weights of the new
+channel start as the mean of those of the other three. Late fusion has a net for each picture and takes the mean of
+their scores; both nets learn together. The logarithm of the depth is about 100 times smaller than the bytes of the
+colours. The FCN reference feeds it like that to early fusion; the other nets here get it scaled to the size of the
+colours.
 """
 
 from __future__ import annotations
@@ -190,7 +191,7 @@ def run(settings: Settings, page: Page) -> None:
     page.heading("What it shows")
     page.text(_findings(means))
     order = "; ".join((*train_set.pictures, *(way.name for way in compared), "truth"))
-    page.picture("predictions", sheet([*columns, truths(test_set)]), f"{order}. Near is bright.")
+    page.picture("predictions", sheet([*columns, truths(test_set)]), f"From the left: {order}. Near is bright.")
     page.heading("IU by class")
     page.table(
         ("class", *by_class),
@@ -202,9 +203,9 @@ def run(settings: Settings, page: Page) -> None:
 
 
 _DATA = (
-    "The depth is made up. Each shape lies flat on a sloping ground, or is a plate above it. A flat and a raised disc "
-    "are two classes of one appearance, and so are a flat and a raised star: only depth tells them apart. Only colour "
-    "shows the flat shapes, which depth does not see. The sensor is noisy and has holes, as that of NYUDv2."
+    "The depth is generated. Each shape is flat on a sloping ground, or is a plate above it. A flat and a raised disc "
+    "are two classes that look the same, and so are a flat and a raised star: only depth tells them apart. Only colour "
+    "shows the flat shapes, which have the depth of the ground. The sensor is noisy and has holes, as that of NYUDv2."
 )
 
 
@@ -212,7 +213,7 @@ def _findings(means: dict[str, float]) -> str:
     """What fusion gains on colour alone, from the mean IU of each way in percent."""
     color = means["colour alone"]
     late = max(value for name, value in means.items() if name.startswith("late"))
-    words = f"Late fusion gains {late - color:+.1f} points on colour alone (the paper, with HHA: +3.6)"
+    words = f"Compared with colour alone, late fusion gains {late - color:+.1f} points (the paper, with HHA: +3.6)"
     early = means.get("early fusion")
     if early is None:
         return f"{words}."
@@ -222,7 +223,8 @@ def _findings(means: dict[str, float]) -> str:
     else:
         words += "Late fusion is not above early fusion, unlike in the paper. "
     return (
-        f"{words}In early fusion the logarithm of the depth is far smaller than the bytes of the colours, as in the "
-        f"FCN reference. Scaled to their size, it gains {means['early fusion, depth scaled'] - color:+.1f}. Its trunk "
-        "was trained on colour alone. Late fusion gives depth a trunk of its own, and has twice the parameters."
+        f"{words}Early fusion gets the logarithm of the depth as in the FCN reference, far smaller than the bytes of "
+        "the colours. With depth scaled to their size it gains "
+        f"{means['early fusion, depth scaled'] - color:+.1f}. The trunk of early fusion was trained on colour alone. "
+        "Late fusion gives depth its own trunk, and so has twice the parameters."
     )

@@ -79,14 +79,14 @@ def fill_page(settings: Settings, page: Page, width: float) -> None:
         gc.collect()
     weights = "random weights" if settings.init is None and settings.model is None else "the weights given"
     page.text(
-        f"The fastest of {REPEATS} forward passes of one picture, after one that prepares, with {weights}, on "
-        f"{machine()}. Processor time is the sum over threads. A pass includes the upsampling to scores of every "
-        "pixel, but neither the reading of the picture nor the largest score of each pixel. Times do not depend on "
-        "the weights."
+        f"Each time is the fastest of {REPEATS} forward passes of one picture, after a first pass that prepares, with "
+        f"{weights}, on {machine()}. Processor time is the sum over the threads. A pass ends with the scores of every "
+        "pixel; reading the picture and taking the largest score are not included. Times do not depend on the values "
+        "of the weights."
     )
     page.table(("net", "picture", "multiply-accumulates, G", "time, ms", "processor time, ms"), rows)
     page.text(
-        "The paper compares with SDS, which takes about 50 s a picture: the convolutional net of FCN-8s alone is 114 "
-        "times faster than that of SDS, and the whole 286 times (table 3). The FCN reference pads a picture by 100 "
-        "pixels, so small pictures cost more than their share; the lite nets have no such pad."
+        "The paper compares with SDS, which takes about 50 s for a picture: FCN-8s is 114 times faster than the "
+        "convolutional net of SDS alone, and 286 times faster than all of SDS. The FCN reference pads a picture by 100 "
+        "pixels, so a small picture takes more than its share of the time; the lite nets have no such pad."
     )

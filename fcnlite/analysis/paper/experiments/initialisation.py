@@ -1,4 +1,4 @@
-"""The score layer starts at zero, or at random values (paper, section 4.1)."""
+"""The score layer starts at zero, or at random values (section 4.3)."""
 
 from __future__ import annotations
 
@@ -51,14 +51,14 @@ def run(settings: Settings, page: Page) -> None:
             continue
         slower = [a - b for a, b in zip(first, early, strict=True)]
         page.compare(
-            f"mean loss of the first quarter of the iterations, {name}, less that from zero",
+            f"mean loss of the first quarter of the iterations: {name}, less zero",
             "random is no faster",
             spread(slower, 3, sign=True),
             verdict(slower, 3),
         )
         gains = outcome.gains(zero)
         page.compare(
-            f"mean IU, {name}, less that from zero",
+            f"mean IU: {name}, less zero",
             "random is no better",
             spread(gains, sign=True),
             verdict(gains),
@@ -67,13 +67,13 @@ def run(settings: Settings, page: Page) -> None:
     page.picture(
         "losses",
         loss_chart({name: averaged(outcome.trainings) for name, outcome in outcomes.items()}, by=("iterations",)),
-        "The loss by iteration, the mean of the seeds.",
+        "The loss by iteration, averaged over the seeds.",
     )
     page.text(
         setting(settings, SMALL, plan, train_set, test_set)
         + " "
-        + "The scores have no hidden layer above them, so zero weights do not stop the gradient of their own weights: "
-        "it is the product of the features and the error of the scores. The trunk gets no gradient in the first "
-        "iteration, and gets one from the second on. Scores of zero give all classes the same probability. Random ones "
-        "start from a higher loss if the features are large."
+        + "Figures are the mean and the standard deviation over the seeds. A score layer with zero weights can learn, "
+        "because the gradient of its weights is the product of the features and the error of the scores, and neither "
+        "is zero. Only the trunk gets no gradient in the first iteration; it gets one from the second on. Scores of "
+        "zero give all classes the same probability. Random scores start with a higher loss if the features are large."
     )

@@ -1,7 +1,7 @@
 """Any size in, the same size out (sections 3 and 4.1): where the pad of 100 and the crop offsets come from.
 
-The field of the scores begins outside the picture by the pad, and the upsampled scores must cover the picture. Both
-follow from stride, offset and field of each blob, by the rule of composition.
+The upsampled scores must cover the picture, so the first scores must see pixels outside it, which a pad provides. The
+pad and the crop offsets follow from the stride, offset and field of each blob, by the rule of composition.
 """
 
 from __future__ import annotations
@@ -87,20 +87,20 @@ def run(settings: Settings, page: Page) -> None:
     page.compare("nets whose scores have the size of every picture", "all", f"{right} of {len(NETS)}")
     page.compare("pad of the first convolution (FCN reference)", 100, first_pad(models.describe(PADDED)), "the same")
     page.text(
-        f"All sides from 1 to {LARGEST} pixels were tried, square and with a width of {LARGEST}. The offsets are "
-        "computed: a Crop moves a blob to the place of its reference, (offset of the reference − offset of the blob) / "
-        "stride, where stride and offset in pixels follow layer by layer from the rule of composition."
+        f"For each net, pictures with a height of 1 to {LARGEST} pixels were tried, as squares and with a width of "
+        f"{LARGEST}. The crop offsets are computed, not taken from the net's description: a Crop moves a blob to the "
+        "place of its reference by (offset of the reference − offset of the blob) / stride positions, where the rule "
+        "of composition gives stride and offset in pixels."
     )
     page.table(("net", "first pad", "smallest picture", "crop offsets"), rows)
     page.heading("Why 100")
     page.text(
-        "The convolution fc6 has no pad and a window of 7×7 positions at a stride of 32 pixels. Without a pad in "
-        "front, a picture needs about 7 · 32 pixels, and the scores do not reach its margin: the offset would be "
-        f"negative. The table has {PADDED} with other pads. From 81 on, the upsampled scores cover the picture; each "
-        "further pixel of pad moves the offset by one. From 97 on, the picture may have any size. 100 is the next "
-        "round number, which gives the offset of 19. The price is that the pad is most of a small picture: with 200 "
-        "pixels more on each axis, a picture of 100×100 pixels is computed as one of 300×300. The lite nets pad every "
-        "convolution instead, so all their offsets are 0."
+        "The convolution fc6 has no pad and a window of 7×7 positions, 32 pixels apart. If conv1_1 had no large pad, a "
+        "picture would need about 7 · 32 pixels on each side, and the upsampled scores would not reach its margin: "
+        f"the crop offset would be negative. The table has {PADDED} with other pads. From 81 on, the upsampled scores "
+        "cover the picture, and each further pixel moves the offset by one. From 97 on, the picture may have any size. "
+        "100 is the next round number, and its offset is 19. The pad has a price: a picture of 100×100 pixels is "
+        "computed as one of 300×300. The lite nets pad every convolution instead, so all their offsets are 0."
     )
     found: list[tuple[int, object, object]] = []
     for pad in PADS:

@@ -1,10 +1,10 @@
-"""Why the reference's learning rates are 1e-10: the loss is a sum over pixels (paper, section 4.3; PAMI, section 4.2).
+"""Why the reference's learning rate is 1e-10: the loss is a sum over pixels (section 4.3; PAMI, section 4.2).
 
     summed      L = Σ_i l_i              ∂L/∂w = Σ_i ∂l_i/∂w
     normalised  L = (1/N) Σ_i l_i        ∂L/∂w = (1/N) Σ_i ∂l_i/∂w        N pixels that are not void
 
-An update w ← w − rate · (∂L/∂w + decay · w) is therefore the same for both if the summed loss has rate / N and N ·
-decay. Momentum does not change this, because the velocity is a sum of such updates.
+An update w ← w − rate · (∂L/∂w + decay · w) is the same for both if the summed loss has rate / N and N · decay.
+Momentum does not change this, because the velocity is a sum of such updates.
 """
 
 from __future__ import annotations
@@ -145,11 +145,12 @@ def _equal_updates(settings: Settings, page: Page) -> None:
     )
     page.heading("Equal updates")
     page.text(
-        f"One picture has {pixels} pixels that are not void. The gradient of the summed loss is {pixels} times "
-        "that of the normalised loss, so the same update needs a rate that is as many times smaller. Weight decay is "
-        "added to the gradient before the rate multiplies it. The runs are equal only if the decay of the summed loss "
-        f"is {pixels} times larger. With the reference's decay of 0.0005 at a rate of 1e-10, the decay of a step is "
-        "5e-14 of a weight: even with momentum 0.99 it takes less than a millionth of a weight in 100,000 iterations."
+        f"The picture has {pixels} pixels that are not void. The gradient of the summed loss is {pixels} times that of "
+        f"the normalised loss, so the same update needs a rate that is {pixels} times smaller. Weight decay is added "
+        "to the gradient before the rate multiplies the sum, so the decay of the summed loss must be as many times "
+        "larger. With the reference's decay of 0.0005 at a rate of 1e-10, a step takes 5e-14 of a weight: even with "
+        "momentum 0.99, less than a millionth of a weight in 100,000 iterations. The reference has practically no "
+        "decay."
     )
 
 
@@ -208,25 +209,25 @@ def _trap(settings: Settings, page: Page) -> None:
     page.picture(
         "losses",
         loss_chart(shown, by=("iterations",)),
-        f"The loss of a pixel in each of the trainings. Losses above {2 * start:.2f} are drawn there; the summed loss "
-        "at the lower rate and the normalised one at the higher rate are one curve to the eye.",
+        f"The loss of a pixel in each of the trainings. Losses above {2 * start:.2f} are drawn at that height. The "
+        "curves of the summed loss at the lower rate and of the normalised loss at the higher rate lie on each other.",
     )
     right = cases[-1].rate
     small = "" if settings.init else " of a sixteenth of its width, from random weights"
     page.text(
-        f"The data: {dataset.name}; FCN-32s{small}, {iterations} iterations on single pictures, momentum 0.99, decay "
-        f"0.0005, as in the FCN reference. A picture has about {cases[0].pixels:,.0f} pixels that count. 1e-10 looks "
-        f"like a property of the net, but it is the rate for a sum over these pixels: it is {right:.2g} for their mean."
+        f"FCN-32s{small} learns from single pictures of {dataset.name} in {iterations} iterations, with momentum 0.99 "
+        f"and decay 0.0005, as in the FCN reference. A picture has about {cases[0].pixels:,.0f} pixels that are not "
+        "void. The rate 1e-10 looks like a property of the net, but it belongs to a sum over these pixels: for their "
+        f"mean it is {right:.2g}."
     )
     page.text(
-        "A normalised loss at 1e-10 stays where equal scores for all classes have it, at "
-        f"ln {len(dataset.classes)} = {start:.3f}, and nothing reports an error. A summed loss at the rate of the "
-        "normalised one becomes infinite or NaN within a few iterations. A first loss in the hundred thousands means a "
-        "sum, and a first loss near the logarithm of the number of classes means a mean: the first line of the log "
-        "tells which rate to take."
+        f"At 1e-10 a normalised loss stays at ln {len(dataset.classes)} = {start:.3f}, the loss of equal scores for "
+        "all classes, and nothing reports an error. At the rate of the normalised loss, a summed loss becomes infinite "
+        "or NaN within a few iterations. The first line of the log tells which rate to take: a first loss in the "
+        "hundred thousands is a sum, and one near the logarithm of the number of classes is a mean."
     )
     if settings.init is None:
         page.text(
-            "From random weights so short a training learns little more than how frequent the classes are, which is "
-            "enough to tell a loss that falls from one that does not move."
+            "From random weights, so short a training learns little more than how frequent the classes are. That is "
+            "enough to tell a loss that falls from one that does not."
         )

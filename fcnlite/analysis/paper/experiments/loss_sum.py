@@ -1,8 +1,8 @@
 """A loss that is a sum over positions (section 3).
 
-If l(x; θ) = Σ_ij l'(x_ij; θ), its gradient is the sum of the gradients of its terms, so stochastic gradient descent on
-l over whole pictures equals that on l' with all receptive fields of the last layer as a batch. The fields overlap, so
-that layer by layer over the whole picture is cheaper than patch by patch.
+If l(x; θ) = Σ_ij l'(x_ij; θ), the gradient of l is the sum of the gradients of its terms. Stochastic gradient descent
+on l with whole pictures therefore equals that on l' with all receptive fields of the last layer as a batch. These
+fields overlap, so computing layer by layer over the whole picture is cheaper than patch by patch.
 """
 
 from __future__ import annotations
@@ -74,9 +74,11 @@ def run(settings: Settings, page: Page) -> None:
     page.compare(f"work of {last[1]} patches against the picture", "overlap saves", f"{last[6]} times", "forward MACs")
     page.compare(f"time of {last[1]} patches against the picture", None, f"{last[9]} times", "forward and backward")
     page.text(
-        f"LeNet as a convolutional net: each output sees {field}×{field} pixels and the stride is {stride}. One step "
-        "computes the gradients of all parameters and of the picture for the whole picture, the other for a batch of "
-        "all receptive fields, whose gradients add up. Differences are relative to the largest value of each gradient."
+        f"The net is LeNet made fully convolutional, with random weights: each output sees {field}×{field} pixels, and "
+        f"outputs are {stride} pixels apart. The gradients of all parameters and of the picture are computed in two "
+        "ways: from the whole picture, and from a batch of all its receptive fields, whose gradients are added. "
+        "Differences are relative to the largest value of each gradient. MACs are multiply-accumulates of the forward "
+        "pass; times are those of forward and backward."
     )
     page.table(
         (
@@ -86,8 +88,9 @@ def run(settings: Settings, page: Page) -> None:
         rows,
     )
     page.text(
-        "The factor grows with the picture, because more of the patches overlap. Its limit for each layer is the "
-        "number of the layer's positions in a patch over the number that one step of the stride adds. It is largest "
-        f"for the first layers, and 1 for the last ones, which patches do not share. No patch holds more than {field}² "
-        f"pixels, of which {stride}² are new, so no layer saves more than {(field / stride) ** 2:.0f} times."
+        "The factor grows with the picture, because a larger share of each patch overlaps others. A layer saves most "
+        "if a patch has many of its positions and few that the patch before did not have. That is the case for the "
+        "first layers. The last ones save nothing, because patches do not share their positions. A patch has "
+        f"{field}² pixels, of which {stride}² are new, so no layer saves more than a factor of "
+        f"({field} / {stride})² = {(field / stride) ** 2:.0f}."
     )

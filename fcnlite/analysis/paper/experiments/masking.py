@@ -1,8 +1,8 @@
 """What shape and context tell: foreground or background masked in training or test (PAMI, section 6.1, table 8).
 
-The foreground is every pixel whose label is not background, void included. Masked pixels have the mean of the pictures,
-which is 0 in the input of the net. With both masked, the foreground is white, so the input shows only the outlines. The
-scores are of the object classes alone, without background.
+The foreground is every pixel whose label is not background, void included. Masked pixels get the mean of the pictures,
+which is 0 in the input of the net. If both parts are masked, the foreground is white, so the input shows outlines only.
+The mean IU is that of the object classes, without background.
 """
 
 from __future__ import annotations
@@ -122,18 +122,21 @@ def run(settings: Settings, page: Page) -> None:
     page.text(setting(settings, SHALLOW, plan, train_set, test_set))
     if settings.train_set is None:
         page.text(
-            "Each generated picture has a class whose hue its background has, and each shape is of this class with a "
-            f"probability of {CONTEXT}, else of any class: a context, as cows stand on grass. Half of the shapes have "
-            "an outline of any class, as objects are seen from any side; the texture is always that of the class."
+            "The background of each generated picture has the hue of one class. A shape has this class with a "
+            f"probability of {CONTEXT}, else any class: this is the context, as grass is for cows. Half of the shapes "
+            "have the outline of a random class, as objects are seen from any side. The texture is always that of the "
+            "class."
         )
     page.table(
         ("row", "train: objects", "background", "test: objects", "background", "IU of objects", "IU of background"),
         rows,
     )
     inputs = [[sample.image for sample in shown(seen(test_set, row.test))] for row in ROWS]
-    page.picture("inputs", sheet(inputs), f"What the nets see in the test: {', '.join(row.name for row in ROWS)}.")
+    page.picture(
+        "inputs", sheet(inputs), f"What the nets see in the test, from the left: {', '.join(row.name for row in ROWS)}."
+    )
     found_there = [*(columns[row.name] for row in ROWS), truths(test_set)]
-    page.picture("predictions", sheet(found_there), "What they find there, in the same order; the truth comes last.")
+    page.picture("predictions", sheet(found_there), "What they find there, in the same order, and the truth.")
     page.heading("What it shows")
     page.text(_findings({name: float(np.mean(values)) for name, values in scores.items()}))
 
@@ -147,20 +150,21 @@ def _findings(percent: dict[str, float]) -> str:
     """What the rows show, from their mean IU of objects in percent."""
     collapse = "falls" if percent["Reference-BG"] < percent["Reference"] / 2 else "does not fall by half"
     if percent["BG-only"] > percent["Shape"]:
-        context = "The background around it adds to that, as in the paper"
+        context = "BG-only, which also sees the background, is higher, as in the paper"
     else:
-        context = "The background around it adds nothing to that, unlike in the paper"
+        context = "BG-only, which also sees the background, is not higher, unlike in the paper"
     if percent["Reference-FG"] > percent["FG-only"]:
         mask = "the first is higher, as in the paper."
     else:
         mask = (
-            "the second is higher, unlike in the paper. A net that learns with masks can take the edge of the mask for "
-            "the edge of the object; a net that never saw one meets pictures unlike those it learned from."
+            "the second is higher, unlike in the paper. This may be because a net that learns with masks can take the "
+            "edge of the mask for that of the object, while masked pictures are new to a net that learned without."
         )
     return (
         f"If objects are masked in the test alone, the mean IU {collapse}, from {percent['Reference']:.1f} to "
-        f"{percent['Reference-BG']:.1f}. A net that never saw a pixel of an object reaches {percent['BG-only']:.1f} "
-        f"(BG-only). The outline alone gives {percent['Shape']:.1f} (Shape). {context}; BG-only sees the same outlines "
-        f"as holes. With the background masked the mean IU is {percent['Reference-FG']:.1f} if only the test masks it, "
-        f"and {percent['FG-only']:.1f} if training masks it too: {mask}"
+        f"{percent['Reference-BG']:.1f}. A net that learned without one pixel of an object reaches "
+        f"{percent['BG-only']:.1f} (BG-only). Outlines alone give {percent['Shape']:.1f} (Shape). {context}; it sees "
+        "the same outlines as holes. With the background masked, the mean IU is "
+        f"{percent['Reference-FG']:.1f} if only the test masks it, and {percent['FG-only']:.1f} if training masks it "
+        f"too: {mask}"
     )

@@ -1,4 +1,4 @@
-"""The four metrics and how they disagree on a skewed picture (section 5).
+"""The four metrics, and how they disagree on a picture whose classes differ in size (section 5).
 
 With n_ij pixels of class i that are predicted as class j, n_cl classes and t_i = Σ_j n_ij:
 
@@ -80,21 +80,22 @@ def run(settings: Settings, page: Page) -> None:
     for metric, value in zip(METRICS, scores["all background"], strict=True):
         page.compare(f"{metric} of a prediction of background alone", None, f"{100 * float(value):.1f}")
     page.text(
-        "The truth has 9000 pixels of background, 900 of an object and 100 of a wire. The table gives each metric in "
-        "percent, as the engine computes it, and the exact fraction from the four formulas."
+        "The true picture has 9000 pixels of background, 900 of an object and 100 of a wire. Each row of the table is "
+        "a prediction with one kind of error: each metric in percent as fcnlite computes it, and, in brackets, the "
+        "exact fraction by the paper's formula."
     )
     page.table(("prediction", *METRICS), rows)
     page.heading("Where they disagree")
     page.text(
-        "Background alone has 90 percent of the pixels right, which is why pixel accuracy says little when one class "
-        "covers most of a picture. Mean accuracy and mean IU give each class the same weight, so a missed wire costs a "
-        "third of them. The two metrics that count pixels hardly change."
+        "A prediction of background everywhere has 90 % of the pixels right, so pixel accuracy says little if one "
+        "class covers most of a picture. Mean accuracy and mean IU give each class the same weight, so a missed wire "
+        "costs about a third of them. The two metrics that weigh classes by their pixels hardly change."
     )
     page.text(
-        "Mean accuracy hardly notices a class that takes pixels from the background: with a wire five times too wide "
-        f"it is {100 * float(scores['wire too wide'][1]):.1f}. Mean IU is "
-        f"{100 * float(scores['wire too wide'][2]):.1f}, because the union in its denominator counts the false pixels "
-        "of the wire."
+        "Mean accuracy hardly sees a class that takes pixels from the background: if the wire is five times too wide, "
+        f"it is still {100 * float(scores['wire too wide'][1]):.1f} %. Mean IU is "
+        f"{100 * float(scores['wire too wide'][2]):.1f} %, because the union in its denominator counts the false "
+        "pixels of the wire."
     )
     order = {metric: _ranking(scores, i) for i, metric in enumerate(METRICS)}
     page.table(("metric", "predictions from best to worst"), list(order.items()))

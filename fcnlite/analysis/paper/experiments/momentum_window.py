@@ -4,10 +4,10 @@ With k examples a batch, momentum p and rate η, the step is
 
     g_t = −η Σ_{i<k} ∇l(x_{kt+i}; θ_{t−1}) + p · g_{t−1}
 
-so the j-th most recent example (j = 0 is the newest) enters with the weight p^floor(j / k). Without the floor the
-weight is p^(j / k), and two pairs (k, p) and (k', p') weigh the past alike if p^(1/k) = p'^(1/k'). A net that learns
-with equivalent pairs, at rates that give each example the same weight over all steps, follows nearly the same
-trajectory.
+so the j-th most recent example (j = 0 is the newest) has the weight p^floor(j / k). Without the floor the weight is
+p^(j / k), and two pairs (k, p) and (k', p') weigh the past alike if p^(1/k) = p'^(1/k'). If the rates also give each
+example the same weight over all steps, a net that learns with one of two such pairs follows nearly the same trajectory
+as with the other.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from fcnlite.analysis.paper.experiment import Settings
 from fcnlite.analysis.paper.page import Page
 from fcnlite.analysis.paper.tools.budget import check_finite
 from fcnlite.analysis.paper.tools.figures import loss_chart
-from fcnlite.analysis.paper.tools.small_nets import shipped_trunk, small_fcn
+from fcnlite.analysis.paper.tools.small_nets import SMALL, shipped_trunk, small_fcn
 from fcnlite.analysis.paper.tools.training import Training, begin, train
 from fcnlite.arrays import Array
 from fcnlite.data import Dataset
@@ -137,7 +137,10 @@ def run(settings: Settings, page: Page) -> None:
     k, p = PAIRS["accumulated"]
     equal = equivalent_momentum(k, p, 1)
     page.compare(
-        f"momentum for one example that equals {p} for {k}", "reported about 0.99", f"{equal:.4f}", _rounding(k, p)
+        f"momentum for one example, equivalent to {p} for {k}",
+        "reported about 0.99",
+        f"{equal:.4f}",
+        _rounding(k, p),
     )
     noise = np.random.default_rng(settings.seed).standard_normal(_EXAMPLES)
     pairs = {**PAIRS, "equivalent": (1, equal)}
@@ -158,10 +161,11 @@ def run(settings: Settings, page: Page) -> None:
         )
     page.heading("A linear loss")
     page.text(
-        "The gradients do not depend on θ here, so the window is all there is. Each example has independent noise of "
-        "standard deviation 1. The total weight is the step for a constant gradient, the averaged examples are the "
-        "number of equal examples whose mean is as noisy. The noise of a step, divided by the total weight, is "
-        f"measured over {_EXAMPLES} examples and predicted by the formula."
+        "Here the gradients do not depend on θ, so settings differ by their window over the past examples alone. The "
+        "gradient of each example is independent noise with a standard deviation of 1. The total weight is the step "
+        "for a constant gradient, in units of η times that gradient. The averaged examples are the number of equally "
+        "weighted examples whose mean is as noisy as the step. The noise of a step, divided by the total weight, is "
+        f"measured over {_EXAMPLES} examples and predicted as 1 / √(averaged examples)."
     )
     heading = ("setting", "k", "p", "p^(1/k)", "total weight", "averaged examples", "noise measured", "noise predicted")
     page.table(heading, rows)
@@ -169,18 +173,17 @@ def run(settings: Settings, page: Page) -> None:
     ratio = weights(k, p, count) / weights(1, equal, count)
     page.text(
         f"With the floor, ({k}, {p}) weighs an example between {ratio.min():.3f} and {ratio.max():.3f} times as much "
-        f"as (1, {equal:.4f}): equal for the newest example of each batch, too much for the others. That is all that "
-        "the approximation costs; the total weights differ by a factor of "
+        f"as (1, {equal:.4f}): the same for the newest example of each batch, and more for the others. This is the "
+        "whole error of the approximation. The total weights differ by a factor of "
         f"{total_weight(k, p) / total_weight(1, equal):.3f}, the averaged examples by a factor of "
         f"{averaged_examples(k, p) / averaged_examples(1, equal):.4f}."
     )
     page.heading("A quadratic loss")
     page.text(
-        f"Here the gradients depend on θ, and the batches do not weigh alike: with k = 1 there are {k} steps for each "
-        "step of the accumulated setting, and each has about the same length. At an equal rate η the equivalent "
-        f"setting goes about {k} times as far for each example. The table counts the examples until θ has come from 1 "
-        "to below 0.1 for the first time, on examples without noise, at one rate for all settings and at that rate "
-        f"divided by {k} for k = 1."
+        f"Here the gradients depend on θ, so it matters how often θ changes. With k = 1 there are {k} steps for each "
+        "step of the accumulated setting, and each is about as long. At the same rate η the equivalent setting "
+        f"therefore goes about {k} times as far for each example. The table has the number of examples, without noise, "
+        f"until θ has come from 1 to below 0.1: at a rate η for all settings, and at η / {k}."
     )
     rate = 1e-4
     page.table(
@@ -191,8 +194,8 @@ def run(settings: Settings, page: Page) -> None:
         ],
     )
     page.text(
-        "So the accumulated setting at η and its equivalent at η / k move alike, and at an equal η the equivalent "
-        "setting is faster because it updates more often. The equivalence is about the window, not about the speed."
+        "The accumulated setting at η and its equivalent at η / k move alike. At the same η the equivalent setting is "
+        "faster, because it updates more often: equivalent settings have the same window, but not the same speed."
     )
     _on_a_net(settings, page)
 
@@ -214,16 +217,16 @@ def _on_a_net(settings: Settings, page: Page) -> None:
         f"stays nearest to {p} with {k}",
         "the same p^(1/k)",
         f"{nearest:.4g}",
-        f"it is {100 * distances[nearest][-1]:.0f} % of the way from the start away; the others "
+        f"at a distance of {100 * distances[nearest][-1]:.0f} % of the way from the start; the others "
         + ", ".join(f"{100 * distances[each][-1]:.0f} %" for each in momenta if each != nearest),
     )
     page.heading("A net")
     page.text(
-        f"The small FCN-8s learns from {_NET_EXAMPLES} generated pictures, the same in the same order, from the same "
-        f"weights. All settings give an example the same weight over all steps, η / (1 − p) times its gradient: η is "
-        f"{_NET_RATE:g} (for the loss of a pixel) for the accumulated setting, and smaller for a higher momentum. Only "
-        "the window differs. The distance between the parameters of a training and those of the accumulated one is "
-        "given as a share of the way that the accumulated one has come from the start."
+        f"{SMALL} It learns from {_NET_EXAMPLES} generated pictures, in the same order and from the same weights for "
+        "all settings. Over all steps, every setting gives a picture the same weight, η / (1 − p) times its gradient: "
+        f"η is {_NET_RATE:g} (for the loss of a pixel) for the accumulated setting, and smaller for a higher momentum. "
+        "Only the window differs. The table has the distance between the parameters of a training and those of the "
+        "accumulated one, as a share of the distance of the latter from its start."
     )
     marks = [len(distances[nearest]) // 4 - 1, len(distances[nearest]) // 2 - 1, -1]
     seen = accumulated.training.pictures
@@ -246,7 +249,7 @@ def _on_a_net(settings: Settings, page: Page) -> None:
 
 
 def _rounding(k: int, p: float) -> str:
-    return f"0.99 itself equals a momentum of {0.99**k:.3f} for {k} examples; {p} is the exact one"
+    return f"0.99 for one example is equivalent to {0.99**k:.3f} for {k}"
 
 
 def _arrival(k: int, p: float, rate: float) -> str:

@@ -1,8 +1,8 @@
 """Two heads on one trunk against two nets (section 5, SIFT Flow).
 
-The net for SIFT Flow predicts semantic and geometric classes: two heads of scores with a loss each on the same
-features, trained on the sum of the losses. Here the semantic classes are those of the generated shapes; the geometric
-ones are background, convex outlines (disc, square, triangle) and outlines that are not convex (star, cross).
+The net for SIFT Flow predicts semantic and geometric classes. It has two heads on the same features, each with its own
+scores and loss, and learns from the sum of the losses. Here the semantic classes are those of the generated shapes. The
+geometric ones are background, convex outlines (disc, square, triangle) and outlines that are not convex (star, cross).
 """
 
 from __future__ import annotations
@@ -15,11 +15,11 @@ import numpy as np
 from fcnlite import data, models
 from fcnlite.analysis.paper.experiment import Settings
 from fcnlite.analysis.paper.page import Page
-from fcnlite.analysis.paper.tools.budget import budget, setting
+from fcnlite.analysis.paper.tools.budget import budget
 from fcnlite.analysis.paper.tools.datasets import Derived, log_shares
 from fcnlite.analysis.paper.tools.figures import predictions, sheet, shown, truths
-from fcnlite.analysis.paper.tools.small_nets import COARSEST, SHALLOW, shallow_features, shipped_trunk
-from fcnlite.analysis.paper.tools.statistics import METRICS, percentages, spread
+from fcnlite.analysis.paper.tools.small_nets import COARSEST, shallow_features, shipped_trunk
+from fcnlite.analysis.paper.tools.statistics import METRICS, percentages, spread, verdict
 from fcnlite.analysis.paper.tools.training import begin, evaluate_all
 from fcnlite.arrays import Array
 from fcnlite.data import VOID, Dataset
@@ -132,16 +132,11 @@ def run(settings: Settings, page: Page) -> None:
     for task, name in TASKS.items():
         alone = _iu(found[f"{name} alone", task])
         gains[name] = [a - b for a, b in zip(_iu(found[BOTH, task]), alone, strict=True)]
-        page.compare(f"{name} mean IU, two heads minus a net of its own", "as good", f"{spread(gains[name])} points")
-    share = sizes[BOTH] / sum(size for way, size in sizes.items() if way != BOTH)
-    page.compare("parameters of the net with two heads, of those of two nets", None, f"{100 * share:.0f} %")
-    page.text(setting(settings, SHALLOW, plan, train_set, test_set))
-    if settings.train_set is None:
-        page.text(
-            "The semantic classes are those of the shapes, the geometric ones background, convex outlines and "
-            "others. The paper's figures are of SIFT Flow, so only the differences can be compared. All nets have one "
-            "rate. A rate at which one head learns fastest can be too high for two, since the shared layers get the "
-            "gradients of both losses: at twice this rate, two heads fall behind."
+        page.compare(
+            f"{name} mean IU, two heads less a net for it alone",
+            "as good",
+            f"{spread(gains[name], sign=True)} points",
+            verdict(gains[name]),
         )
     page.text(_findings(gains))
     page.table(("net", "task", "seed", *METRICS), rows)
@@ -151,8 +146,8 @@ def run(settings: Settings, page: Page) -> None:
     page.picture(
         "predictions",
         sheet(pictures),
-        "Picture; semantic classes of the net with two heads, of a net of its own, and the truth; the same for the "
-        "geometric classes.",
+        "From the left: the picture; semantic classes by the net with two heads, by the net for them alone, and the "
+        "truth; geometric classes in the same order.",
     )
 
 
@@ -171,15 +166,17 @@ def _findings(gains: Mapping[str, list[float]]) -> str:
     for name, values in gains.items():
         if min(values) < 0 < max(values):
             words.append(
-                f"The {name} scores of two heads are above those of a net of its own for some seeds and below "
-                "for others: as good, within what the seed changes."
+                f"For some seeds the {name} mean IU is higher with two heads, for others with a net for this task "
+                "alone: they are as good, within the spread of the seeds."
             )
         elif np.mean(values) >= 0:
-            words.append(f"The {name} scores of two heads are at least as good as those of a net of its own.")
+            words.append(
+                f"For every seed the {name} mean IU is as high with two heads as with a net for it, or higher."
+            )
         else:
             words.append(
-                f"The {name} scores of two heads are {-np.mean(values):.1f} points below those of a net of its "
-                "own, for each seed."
+                f"For every seed the {name} mean IU is lower with two heads than with a net for this task alone, by "
+                f"{-np.mean(values):.1f} points on average."
             )
     return " ".join(words)
 

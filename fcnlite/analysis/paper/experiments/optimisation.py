@@ -4,8 +4,9 @@ With a batch of k pictures and momentum p, the step at time t is
 
     g_t = −rate · Σ_(i<k) ∇l(x_(kt+i); θ_(t−1)) + p · g_(t−1)
 
-The loss is a sum over pixels and pictures. A picture contributes rate / (1 − p) of its gradient over all steps, so one
-rate does not suit all modes. Each mode is therefore trained at several rates, and compared at the best of them.
+The loss is a sum over pixels and pictures. Over all steps, a picture contributes its gradient times rate / (1 − p), so
+one rate does not suit all modes. Each mode is therefore trained at several rates, and the modes are compared at their
+best ones.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ from fcnlite.analysis.paper.page import Page
 from fcnlite.analysis.paper.tools.budget import REFERENCE_ITERATIONS, seeds_of
 from fcnlite.analysis.paper.tools.datasets import data_sets
 from fcnlite.analysis.paper.tools.figures import loss_chart
-from fcnlite.analysis.paper.tools.small_nets import shipped_trunk, small_fcn
+from fcnlite.analysis.paper.tools.small_nets import SMALL, shipped_trunk, small_fcn
 from fcnlite.analysis.paper.tools.statistics import METRICS, percentages, spread, verdict
 from fcnlite.analysis.paper.tools.training import Training, averaged, begin, evaluate, train
 from fcnlite.data import Dataset
@@ -118,11 +119,12 @@ def run(settings: Settings, page: Page) -> None:
     best = {mode: max(rates, key=lambda name: np.nan_to_num(on_val[mode, name], nan=-1.0)) for mode in MODES}
     page.heading("Rates and modes")
     page.text(
-        f"All trainings see the same {pictures} pictures of {train_set.name} in the same order, once, with the loss "
-        "summed over pixels and pictures. The table shows the mean IU in percent on the split val for each rate, "
-        "multiplied by the pixels of a picture."
+        f"{SMALL} All trainings see the same {pictures} pictures of {train_set.name} once, in the same order, and the "
+        "loss is summed over pixels and pictures. The table has the mean IU in percent on the split val for each rate. "
+        "To give rates that are easy to read, they are multiplied by the number of pixels of a picture."
         if settings.init is None
-        else f"All trainings see the same {pictures} pictures of {train_set.name} in the same order."
+        else f"All trainings see the same {pictures} pictures of {train_set.name} in the same order, at the rate of "
+        "the FCN reference."
     )
     page.table(
         ("mode", "batch", "momentum", "updates", *rates, "best rate"),
@@ -167,7 +169,7 @@ def _best(
     page.picture(
         "losses",
         loss_chart(curves, by=("pictures",)),
-        "The summed loss of a picture, each mode at its best rate, the mean of the seeds.",
+        "The summed loss of a picture, each mode at its best rate, averaged over the seeds.",
     )
     for mode, other in zip(MODES[1:], MODES, strict=False):
         if mode.name in mean_iu and other.name in mean_iu:
@@ -179,17 +181,17 @@ def _best(
                 verdict(gains),
             )
     page.text(
-        f"{len(learned[MODES[0]])} sequences, each with a seed of its own, measured on {len(test_set)} pictures of the "
-        f"split {test_set.split}. A picture contributes rate / (1 − momentum) of its gradient over all steps, whatever "
-        "the batch: as much for accumulated as for online learning, ten times as much for heavy learning. At one low "
-        "rate heavy learning is ahead for this reason alone, and at one high rate it is behind, so each mode has its "
-        "own rate here. Online learning updates twenty times as often as accumulated learning, with gradients of newer "
-        "weights."
+        f"Each mode learned from {len(learned[MODES[0]])} sequences, each with its own seed, and is measured on "
+        f"{len(test_set)} pictures of the split {test_set.split}. Over all steps, a picture contributes its gradient "
+        "times rate / (1 − momentum), whatever the batch. At one rate that is as much for FCN-accum as for FCN-online, "
+        "and ten times as much for FCN-heavy, which is therefore ahead at a low rate and behind at a high one. This is "
+        "why each mode has its own rate here. FCN-online updates twenty times as often as FCN-accum, with gradients "
+        "of newer weights."
     )
     heavy, online = (mean_iu.get(mode.name, [0.0]) for mode in (MODES[2], MODES[1]))
     if np.mean(heavy) < np.mean(online):
         page.text(
-            "Heavy learning is behind online learning here, other than in the paper. Probably the sequence is too "
-            "short: a momentum of 0.99 averages over about 200 pictures, which is a small part of the paper's 100,000. "
-            "Longer sequences were not tried."
+            "FCN-heavy is behind FCN-online here, unlike in the paper. The sequence is probably too short: a momentum "
+            "of 0.99 averages over about 200 pictures, which is half of the default sequence and a small part of the "
+            "paper's 100,000. Longer sequences were not tried."
         )

@@ -1,10 +1,10 @@
-"""Patchwise training is loss sampling (paper, section 3.4, and figure 5 of section 4.3).
+"""Patchwise training is loss sampling (section 3.4, and figure 5 of section 4.3).
 
-A cell of the final layer is one patch: the receptive field of the cell. The loss of a whole picture is a sum over all
-cells. Here it is taken before upsampling, on the labels at the centres of the cells, so that each term belongs to one
-patch. A mask between output and loss keeps each cell with probability p, and the batch gets 1/p as many pictures, so
-that the expected number of patches stays the same. A step then costs 1/p times as much, because the net computes the
-cells that are left out all the same.
+A cell of the final layer is one patch: its receptive field. The loss of a whole picture is a sum over all cells. Here
+it is taken before upsampling, on the labels at the centres of the cells, so that each term belongs to one patch. A mask
+between output and loss keeps each cell with probability p, and the batch gets 1/p as many pictures, so that the
+expected number of patches stays the same. A step then costs up to 1/p times as much, because the net computes every
+cell, whether the mask keeps it or not.
 """
 
 from __future__ import annotations
@@ -239,25 +239,28 @@ def run(settings: Settings, page: Page) -> None:
     page.picture(
         "losses",
         loss_chart({way.name: averaged(way.trainings) for way in ways[: len(SHARES)]}),
-        "Figure 5: the loss by iteration (left) and by processor time in seconds (right), the mean of the seeds.",
+        "As figure 5: the loss by iteration (left) and by processor time (right), averaged over the seeds.",
     )
     page.text(
-        "A cell of the scores before upsampling is one patch, its receptive field. The net is trained without its "
-        "upsampling: the loss is taken at the cells, on the labels at their centres, and each cell is kept with "
-        "probability p. Sampling leaves out terms of the loss, not work of the net, so a step with a share p of the "
-        "patches needs 1/p times as many pictures for as many patches. The metrics are those of the same weights with "
-        "the upsampling. A batch has fixed costs, so the time grows by less than the number of pictures."
+        "A cell of the scores before upsampling is one patch: its receptive field. The net learns without its "
+        "upsampling: the loss is taken at the cells, on the labels at their centres, and keeps each cell with "
+        "probability p. Sampling leaves out terms of the loss, but none of the work of the net. To see as many "
+        "patches, a step with a share p of them needs 1/p times as many pictures. Its time grows by less than that, "
+        "because a batch has fixed costs. The metrics are those of the same weights in the net with its upsampling."
     )
     page.text(
-        "The paper restricts the loss to some cells of the final layer. A mask over pixels after the upsampling would "
-        "not do this: one pixel is a mixture of up to four cells. The loss is normalised over the cells that are kept "
-        "and not void. The last row moves each picture by up to half a stride at random, so that the patches are not "
-        "always on the same grid (footnote 2 of the paper)."
+        "The paper, too, restricts the loss to some cells of the final layer. A mask over the pixels after upsampling "
+        "would not do this, because one pixel mixes up to four cells. The loss is the mean over the cells that are "
+        "kept and not void. In the last row, each picture moves at random by up to half a stride, so that the patches "
+        "are not always on the same grid (footnote 2 of the paper)."
     )
     page.text(
-        f"Data: {train_set.name}, {len(train_set)} pictures; net: {chosen.spec.name}; {chosen.iterations} iterations, "
-        f"rate {chosen.options['base_lr']:g}, momentum {chosen.options['momentum']}, {len(seeds)} seeds. "
-        "Time is that of the processor. The curves are running means over a tenth of the iterations."
+        f"Data: {train_set.name}, {len(train_set)} pictures to learn from and {len(val_set)} of the split "
+        f"{val_set.split} to measure. The net is {chosen.spec.name}. Each way is trained "
+        f"{'once' if len(seeds) == 1 else f'with each of {len(seeds)} seeds'}: {chosen.iterations} iterations, "
+        f"momentum {chosen.options['momentum']}, rate {chosen.options['base_lr']:g}. "
+        + ("" if settings.init else "The rate was chosen on other generated pictures, those of the split val. ")
+        + "Time is that of the processor. The curves are running means over a tenth of the iterations."
     )
 
 

@@ -1,6 +1,7 @@
 """Pool5 with a stride of 1 (section 4.2): finer scores without skips need 14×14 filters in fc6, at a high cost.
 
-Halving a stride doubles the resolution of the scores. To see as much as before, fc6 then needs filters twice as wide.
+Half the stride doubles the resolution of the scores. To see as much of the picture as before, fc6 then needs filters
+that are twice as wide.
 """
 
 from __future__ import annotations
@@ -65,14 +66,16 @@ def run(settings: Settings, page: Page) -> None:
     page.compare("parameters of fc6", None, f"{sizes[2] / sizes[0]:.1f} times as many")
     page.compare("FCN-16s with a skip from pool4", None, f"{more[1] / more[0]:.3f} times the MACs of FCN-32s")
     page.text(
-        f"Multiply-accumulates of FCN-32s up to the scores for a picture of {SIDE}×{SIDE} pixels, padded by 100. With "
-        "a stride of 1 in pool5, scores have a stride of 16 pixels, as those of FCN-16s. Then fc6 computes about four "
-        "times as many positions; filters of 7×7 see less of the picture than before, and filters of 14×14 have four "
-        "times as many weights. The paper tried this and found it costly and hard to learn."
+        f"The table has the multiply-accumulates (MACs) of FCN-32s up to its scores, for a picture of {SIDE}×{SIDE} "
+        "pixels padded by 100. With a stride of 1 in pool5, the scores are 16 pixels apart, as in FCN-16s, and fc6 "
+        "computes about four times as many positions. Its 7×7 filters then see less of the picture than before; 14×14 "
+        "filters see as much, and have four times as many weights. The paper tried this and found it costly and hard "
+        "to learn."
     )
     page.table(("variant", "stride", "field", "fc6, parameters", "fc6, MACs", "all MACs"), rows)
     page.text(
-        "Dilated filters, the rarefied ones of section 3.2, keep field and weights, and cost about four times as much "
-        "in fc6. The skip of FCN-16s also gives scores at a stride of 16, from the finer features of pool4, at almost "
-        "no cost. How well each variant learns needs ImageNet's weights and long trainings, which this page leaves out."
+        "Dilated filters, the rarefied ones of section 3.2, keep both the field and the number of weights, and cost "
+        "about four times as much in fc6. The skip of FCN-16s also gives scores at a stride of 16, from the finer "
+        "features of pool4, at almost no cost. This page does not measure how well each variant learns: that takes "
+        "weights from ImageNet and long trainings."
     )

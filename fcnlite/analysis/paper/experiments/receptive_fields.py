@@ -1,8 +1,9 @@
 """Receptive fields, predicted and measured (section 3).
 
-The input pixels with a gradient that is not zero are exactly the predicted field, clipped to the picture, if weights
-are positive, maxima are averages and nothing is rectified. In the net as it is, they are a subset, the effective field:
-a maximum and a rectifier pass the gradient of some positions only.
+The gradient of one output with respect to the picture shows which pixels the output depends on. If all weights are
+positive, averages replace maxima and rectifiers are left out, the pixels with a non-zero gradient are exactly the
+predicted field, clipped to the picture. In the net as it is, they are a subset of it, because maximum and rectifier
+pass the gradient at some positions only.
 """
 
 from __future__ import annotations
@@ -206,20 +207,20 @@ def run(settings: Settings, page: Page) -> None:
     page.compare("positive filters reach exactly the predicted field", "all", f"{exact} of {total}")
     page.compare("the net itself reaches a subset", "all", f"{inside} of {total}")
     page.text(
-        "For one position of a blob, the gradient with respect to the picture shows which pixels it depends on. With "
-        "positive weights, without rectifiers and with averages for maxima, nothing cancels: the pixels with a "
-        "gradient are exactly the predicted field, clipped to the picture. The net itself passes the gradient of each "
-        "maximum to one pixel and that of a rectified value to none, so its field is a subset. The pictures show the "
-        "predicted field in a red frame and, in orange, the root of the gradient's size for the position in the "
-        f"middle, summed over {_PICTURES} pictures."
+        "The gradient of one position of a blob with respect to the picture shows which pixels the position depends "
+        "on. If all weights are positive, averages replace maxima and rectifiers are left out, nothing cancels: the "
+        "pixels with a gradient are exactly the field that the rule of composition predicts, clipped to the picture. "
+        "The net itself passes the gradient of a maximum to one of its inputs, and none through a rectifier that is "
+        "off, so it reaches a subset. The pictures show the predicted field of the middle position in a red frame. "
+        f"Orange is the square root of the size of the net's own gradient, summed over {_PICTURES} generated pictures."
     )
     if settings.model is None:
-        page.text(f"Nets without weights have {_WIDTH:g} of the published channels; fields do not depend on that.")
+        page.text(f"Nets of the zoo have random weights and {_WIDTH:g} of their channels, on which no field depends.")
     for each in measurements:
         if each.filled and settings.model is not None:
             page.text(
-                f"The weights of {', '.join(each.filled)} in {each.name} are zero, so they pass no gradient; here they "
-                "have random values."
+                f"The weights of {', '.join(each.filled)} in {each.name} are zero and pass no gradient; random values "
+                "replace them here."
             )
         row, column = each.positions[-1]
         page.picture(
@@ -230,10 +231,11 @@ def run(settings: Settings, page: Page) -> None:
             "gradient.",
         )
     page.text(
-        "The table has the field by the rule of composition, the one of this position, clipped to the picture, whether "
-        "it is the measured field of the positive filters, the share of it that the net itself reaches, and the share "
-        "that holds 95 % of the gradient. Behind an upsampling, the rule is an upper bound: the bilinear weights of "
-        "some positions read fewer coarse scores."
+        "The columns of the table: field is the side in pixels by the rule of composition; clipped, what of it is "
+        "inside the picture at this position; measured the same, whether the net of positive filters reaches exactly "
+        "these pixels; reached, the share of them that the net itself reaches; 95 %, the share that holds 95 % of its "
+        "gradient. Above an upsampling the rule is an upper bound, because the bilinear weights of some positions read "
+        "fewer coarse scores."
     )
     page.table(
         (
@@ -244,9 +246,9 @@ def run(settings: Settings, page: Page) -> None:
     )
     page.heading("The effective field is smaller")
     page.text(
-        "More paths lead to the centre of a field than to its edge, so most of the gradient is near the centre. Spread "
-        "is the standard deviation of the gradient's columns as a share of the field's width. It would be "
-        f"{UNIFORM:.2f} if the gradient were equal everywhere in the field."
+        "More paths lead to the centre of a field than to its edge, so most of the gradient is near the centre. The "
+        "column spread has the standard deviation of the gradient over the columns of the field, as a share of the "
+        f"field's width. A gradient that is equal everywhere in the field would give {UNIFORM:.2f}."
     )
     page.picture("profiles", profiles(measurements), "The gradient in each column of the field of the middle position.")
 

@@ -1,4 +1,4 @@
-"""The results of section 5 (tables 2 to 5, figure 6): the four metrics of a net on a data set, beside the paper's."""
+"""The results of section 5 (tables 2 to 6, figure 6): the four metrics of a net on a data set, beside the papers'."""
 
 from __future__ import annotations
 
@@ -52,6 +52,7 @@ PAPER = (
     Row("voc-fcn8s-atonce", f"PAMI table 3, {_SUBSET}", _reported(91.1, 78.5, 65.4, 84.4)),
     Row("voc-fcn8s", "CVPR table 3, VOC 2011 test", ("–", "–", "62.7", "–")),
     Row("voc-fcn8s", "CVPR table 3, VOC 2012 test", ("–", "–", "62.2", "–")),
+    Row("voc-fcn8s", "PAMI abstract, VOC 2012 test", ("–", "–", "67.2", "–")),
     Row("nyud-fcn32s-color", _NYUD, ("60.0", "42.2", "29.2", "43.9")),
     Row("nyud-fcn32s-color-d", _NYUD, ("61.5", "42.4", "30.5", "45.5")),
     Row("nyud-fcn32s-hha", _NYUD, ("57.1", "35.2", "24.2", "40.4")),
@@ -84,22 +85,25 @@ def run(settings: Settings, page: Page) -> None:
     for i, metric in enumerate(METRICS):
         paper = "; ".join(f"{row.figures[i]} ({row.where})" for row in rows if row.figures[i] != "–")
         page.compare(metric, paper or None, first[i], "" if paper else "the paper has no such net and data")
-    page.text(f"{net.spec.name} on {dataset.name}, split {dataset.split}, {len(dataset)} pictures at their own sizes.")
+    page.text(
+        f"The net {net.spec.name} is measured on {len(dataset)} pictures of {dataset.name}, split {dataset.split}, "
+        "each at its own size."
+    )
     if settings.model is None:
         page.text(
-            "The net and the weights are shipped with the repository, and the pictures are generated. Their figures "
-            "cannot be compared with those of the papers, which are of photographs with up to 59 classes. With "
-            "--data voc --root VOC2012 --model voc-fcn8s --init fcn8s-heavy-pascal.caffemodel, the page has the "
-            "metrics of the published net beside the paper's. A weight file of fcnlite names its net itself."
+            "This net and its weights come with the repository, and the pictures are generated. Its figures cannot be "
+            "compared with those of the papers, which are for photographs with up to 59 classes. With --data voc "
+            "--root VOC2012 --model voc-fcn8s --init fcn8s-heavy-pascal.caffemodel, the page shows the metrics of the "
+            "published net beside the papers'. A weight file of fcnlite contains its net, so --model FILE is enough."
         )
     elif rows:
         page.text(
-            "The paper's figures hold for its own pictures, which the table below names. Figures for other pictures, "
-            "such as all of VOC 2012 val, differ for that reason too. A net that was trained with SBD has seen "
-            "pictures of VOC 2012 val; the split seg11valid of the data set sbd has those that it has not."
+            "The papers' figures are for the pictures that the table below names. On other pictures, such as all of "
+            "VOC 2012 val, figures differ for that reason alone. A net that was trained on SBD has seen pictures of "
+            "VOC 2012 val; the split seg11valid of the data set sbd has only pictures that it has not seen."
         )
     else:
-        page.text(f"The papers have no row for a net called {net.spec.name!r}; all rows are in the table below.")
+        page.text(f"The papers have no row for the net {net.spec.name!r}. The table below has all their rows.")
     page.table(("label", *METRICS), [(label, *figures) for label, figures in measured.items()])
     page.heading("The papers' tables")
     page.table(("net", "table, pictures", *METRICS), [(row.model, row.where, *row.figures) for row in PAPER])

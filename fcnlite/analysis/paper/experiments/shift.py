@@ -1,7 +1,8 @@
 """A net of filters is a filter: a shift of the picture shifts the output (section 3).
 
-A general deep net computes a general nonlinear function, a net with layers of this form only a nonlinear filter:
-shifted by its stride, the picture gives the same output, shifted by one position."""
+A general deep net computes a general nonlinear function. A net whose layers all have the paper's form computes a
+nonlinear filter: if the picture shifts by the stride, the output shifts by one position.
+"""
 
 from __future__ import annotations
 
@@ -60,9 +61,10 @@ def run(settings: Settings, page: Page) -> None:
         "relative to the vector's norm",
     )
     page.text(
-        "The same net reads two crops of one picture that are a few pixels apart. For a shift by the stride, the "
-        "outputs are equal, shifted by one position, wherever the receptive fields are inside both crops. Where a "
-        "field reaches into a pad, they differ: the zeros of the pad do not move with the picture."
+        "A net with random weights reads two crops of one generated picture that are a few pixels apart. If the shift "
+        "is the stride, the outputs are equal, shifted by one position, wherever the receptive field is inside both "
+        "crops (difference inside). Where a field reaches into a pad they differ (with the border), because the zeros "
+        "of the pad do not move with the picture. Differences are relative to the largest output."
     )
     page.table(
         ("net", "blob", "shift in pixels", "in positions", "difference inside", "with the border"),
@@ -72,11 +74,12 @@ def run(settings: Settings, page: Page) -> None:
         ],
     )
     page.text(
-        "The last two rows are of scores for every pixel. Upsampling gives them a stride of 1, but a shift by 1 pixel "
-        "does not shift them by 1: the coarse maps below have strides up to 32, and only shifts by 32 pixels keep "
-        "their grids in place."
+        "The last two rows are scores of every pixel. Upsampling gives them a stride of 1, but if the picture shifts "
+        "by 1 pixel, they do not: the coarse maps below have strides of up to 32, and only a shift by 32 pixels is a "
+        "whole number of positions in all of them."
     )
     page.text(
-        "LeNet's ip1 reads all positions of pool2 and gives one vector without positions. Its values change when the "
-        "picture is shifted. As a convolution, with the same weights, it is a filter again (row 2)."
+        "LeNet's fully connected ip1 reads all positions of pool2 and gives one vector, which has no positions to "
+        "shift: its values change when the picture shifts. As a convolution with the same weights it is a filter "
+        "(row 2)."
     )

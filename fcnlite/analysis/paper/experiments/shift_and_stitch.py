@@ -1,8 +1,9 @@
-"""Shift-and-stitch and filter rarefaction (section 3.2): that they are equal, and what they cost beside upsampling.
+"""Shift-and-stitch and filter rarefaction (section 3.2): they are equal; what they cost compared with upsampling.
 
-A net of stride f is run on the f² shifts of a picture, and the outputs are interlaced: f² times the cost. The rarefied
-net replaces each stride by a dilation of the filters that follow, f'_ij = f_(i/s, j/s) if s divides i and j, else 0. It
-computes the same, and each layer once for every pixel. Bilinear upsampling costs 4 multiplications for each score.
+Shift-and-stitch runs a net of stride f on the f² shifts of a picture and interlaces the outputs, at f² times the cost.
+The rarefied net replaces each stride s by a dilation of the filters that follow, f'_ij = f_(i/s, j/s) if s divides i
+and j, else 0. It gives the same scores and computes each layer once for every pixel. Bilinear upsampling costs 4
+multiplications for each score.
 """
 
 from __future__ import annotations
@@ -161,12 +162,13 @@ def run(settings: Settings, page: Page) -> None:
         )
     page.compare("largest difference of both ways, relative to the largest score", "equal", f"{worst:.0e}", "rounding")
     page.text(
-        f"The net is {net.spec.name}, the picture has {x.shape[2]}×{x.shape[3]} pixels. The rows are the last blobs of "
-        "each stride. MACs are counted on the picture's own size. Shift-and-stitch also computes a border of zeros as "
-        "wide as the receptive field, so its time exceeds f² runs where the field is large beside the picture. The "
-        f"time of more than {_MOST_SHIFTS} shifts is that of one, multiplied. The rarefied net is cheaper than f² runs "
-        "because the layers before a stride are not repeated; its poolings over dilated pixels are convolutions here, "
-        "which count as MACs. Upsampling includes the run of the net."
+        f"The net is {net.spec.name}, and the picture, the first of {dataset.name}, has {x.shape[2]}×{x.shape[3]} "
+        "pixels. Each row has the last blob of one stride, and its dense scores by shift-and-stitch, by the rarefied "
+        "net and by bilinear upsampling; the last includes the run of the net. MACs (multiply-accumulates) are counted "
+        "for the size of the picture. Shift-and-stitch also computes a border of zeros as wide as the receptive field, "
+        "so it takes longer than f² runs if the field is large compared with the picture. The time of more than "
+        f"{_MOST_SHIFTS} shifts is that of one shift, multiplied. The rarefied net is cheaper than f² runs, because "
+        "the layers below a stride run once. Its poolings over dilated windows are convolutions here and count as MACs."
     )
     kinds = ("net", "stitched", "rarefied", "upsampled")
     heading = ["blob, stride", "field", *(f"MACs, {each}" for each in kinds), *(f"ms, {each}" for each in kinds)]
@@ -193,10 +195,10 @@ def _maps(net: Net, x: Array, blobs: dict[int, str], page: Page) -> None:
     page.heading("What upsampling misses")
     error = float(np.square(upsampled - dense).mean() / dense.var())
     page.text(
-        f"Channel {channel} of {part.output}, whose stride is {factor}. Bilinear upsampling misses {100 * error:.0f} % "
-        "of the variance of the dense scores. Dense scores have the receptive fields of the coarse ones, so the "
-        "filters see no finer scale than they were made for. The paper tried both ways only in preliminary trials and "
-        "found that fusing layers gives more for the cost (sections 3.2 and 4.2)."
+        f"The pictures show channel {channel} of {part.output}, which has a stride of {factor}. Bilinear upsampling "
+        f"misses {100 * error:.0f} % of the variance of its dense scores. Dense scores have the same receptive fields "
+        "as the coarse ones, so the filters see no finer scale than the one they learned. The paper tried dense scores "
+        "only in preliminary experiments and found that fusing layers gives more for its cost (sections 3.2 and 4.2)."
     )
     low, high = float(dense.min()), float(dense.max())
     for name, scores, words in (

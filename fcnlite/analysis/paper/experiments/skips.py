@@ -1,12 +1,12 @@
-"""Skips combine what and where: FCN-32s, FCN-16s, FCN-8s (paper, section 4.2, tables 2 and 3, figure 4).
+"""Skips combine what and where: FCN-32s, FCN-16s, FCN-8s (section 4.2; CVPR table 2, PAMI table 3, figure 4).
 
     32s    score(fc7)                           upsampled by 32
     16s    2 × up(score(fc7)) + score(pool4)    upsampled by 16
     8s     2 × up(16s) + score(pool3)           upsampled by 8
 
-A skip is a 1×1 convolution to class scores that starts at zero, so a net with one more skip begins as the net without
-it. Staged: each net starts from the weights of the coarser one. At once: all skips learn from the start. Alone: the
-scores of one pooled map, and of nothing above it.
+A skip is a 1×1 convolution to class scores that starts at zero, so a net with one more skip begins with the outputs of
+the net without it. In staged training each net starts from the weights of the coarser one. In training at once all
+skips learn from the start. A net of pool5, pool4 or pool3 alone scores this map, and has no layers above it.
 """
 
 from __future__ import annotations
@@ -257,40 +257,39 @@ def run(settings: Settings, page: Page) -> None:
     page.text(
         f"Data: {train_set.name}, {len(train_set)} pictures to learn from and {len(test_set)} of the split "
         f"{test_set.split} to measure. Iterations of one picture in each stage: {stages}; the others "
-        f"{family.iterations}. FCN-16s begins as FCN-32s, and FCN-8s as FCN-16s. A net alone ends at the pooled map "
-        "and its scores."
+        f"{family.iterations}. FCN-16s starts from FCN-32s, and FCN-8s from FCN-16s. FCN-8s at once learns all skips "
+        "from the start. A net of a map alone scores this map and has no layers above it."
     )
     labels = (np.asarray(test_set[i].label) for i in range(len(test_set)))
     bound = bounds(labels, len(test_set.classes))[FACTORS.index(32)]
     page.text(
         f"The truth itself, downsampled by 32, has a mean IU of {100 * bound.mean_iu:.1f} on these pictures, and of "
-        "86.1 on VOC: the smaller the objects beside the stride, the more the skips can add."
+        "86.1 on VOC in the paper: the smaller the objects are compared with the stride, the more the skips can add."
     )
     if settings.init is None:
         page.text(
             "The trunk is that of the shipped classifier, which learned from whole pictures of one shape (the "
-            "experiment pre-training) and never saw a label of a pixel. Its BatchNorm layers keep the statistics of "
-            "that training, so that they are fixed factors and the net is one without normalisation, like VGG-16. In a "
-            "training this short the scores need a high rate, at which the trunk would forget what it knows: the trunk "
-            f"learns at {_TRUNK_RATE:g} times the rate of the scores. Theirs is {family.rates[32]:g}, and "
-            f"{family.rate_at_once:g} at once, because at once the higher rate did not work. The rate of each stage "
-            "falls to 0. Rates and iterations were chosen on the split val with another seed, not on the pictures that "
-            "are measured here."
+            "experiment pre-training) and never saw the label of a pixel. Its BatchNorm layers keep the statistics of "
+            "that training, so they are fixed factors, and the net has no normalisation, like VGG-16. In so short a "
+            "training the scores need a high rate, at which the trunk would forget what it has learned. The trunk "
+            f"therefore learns at {_TRUNK_RATE:g} times the rate of the scores, which is {family.rates[32]:g}, and "
+            f"{family.rate_at_once:g} at once, where the higher rate did not work. The rate falls to 0 in each stage. "
+            "Rates and iterations were chosen on the split val with another seed."
         )
     if settings.train_set is None:
         page.text(
-            "Each class of the generated shapes has a texture of its own. A texture of a few pixels is within the "
-            "receptive field of pool3, unlike most objects of VOC, which may be why pool3 and pool4 alone do better "
-            "here than in the paper."
+            "Each class of the generated shapes has its own texture. The receptive field of pool3 is large enough for "
+            "a texture, but not for most objects of VOC. This may be why pool3 and pool4 alone do better here than in "
+            "the paper."
         )
     page.heading("Streams of equal size")
     page.table(("features of FCN-8s", "root mean square"), [(name, f"{value:.3g}") for name, value in streams.items()])
     words = (
-        "The FCN reference multiplies pool4 by 0.01 and pool3 by 0.0001 to train all skips at once, so that the "
-        "streams of VGG-16, which has no normalisation, get similar sizes."
+        "To train all skips at once, the FCN reference multiplies pool4 by 0.01 and pool3 by 0.0001. The features of "
+        "the streams then have similar sizes, which those of VGG-16 do not have, because it has no normalisation."
     )
     if settings.init is None:
-        words += " Here the factors are measured at the start: with them each stream has the size of the coarsest."
+        words += " Here the factors are measured before training, and give each stream the size of the coarsest one."
     page.text(words)
 
 

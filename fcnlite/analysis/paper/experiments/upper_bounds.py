@@ -1,8 +1,8 @@
 """Upper bounds on mean IU for coarse predictions (PAMI, section 6.3; arXiv v2, appendix A).
 
-The truth is downsampled by a factor f: each square of f×f pixels gets the class that most of its pixels have. Upsampled
-again by repetition, it is the best prediction that is constant on these squares; its mean IU bounds that of every net
-with a stride of f and no finer information.
+The truth is downsampled by a factor f: each square of f×f pixels gets the class of most of its pixels. Upsampled again
+by repetition, it has the highest pixel accuracy of all predictions that are constant on these squares. Its mean IU is
+the paper's upper bound for nets with a stride of f and no finer information.
 """
 
 from __future__ import annotations
@@ -58,10 +58,11 @@ def run(settings: Settings, page: Page) -> None:
     for factor, paper, metrics in zip(FACTORS, PAPER, found, strict=True):
         page.compare(f"mean IU at a factor of {factor}", paper, f"{100 * metrics.mean_iu:.1f}")
     page.text(
-        f"Data: {dataset.name} {dataset.split}, {len(labels)} label maps. The paper's figures are of VOC 2012, so only "
-        "the course of the two columns can be compared: the bound is high as long as the squares are smaller than most "
-        "objects. Mean IU hardly measures detail that is finer than that."
-        + ("" if settings.val_set else " Generated objects are smaller than most in VOC, so their bounds fall earlier.")
+        f"Each of {len(labels)} label maps of {dataset.name}, split {dataset.split}, is downsampled by the factor, "
+        "upsampled again, and measured against itself as it was; no net takes part. The paper's figures are for a "
+        "subset of VOC 2012 val, so only the course of the two columns can be compared. The bound stays high as long "
+        "as the squares are smaller than most objects: mean IU hardly measures detail that is finer than the objects."
+        + ("" if settings.val_set else " Generated objects are smaller than most in VOC, so the bound falls earlier.")
     )
     page.table(
         ("factor", *METRICS),

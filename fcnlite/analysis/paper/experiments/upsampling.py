@@ -175,9 +175,11 @@ def run(settings: Settings, page: Page) -> None:
     for factor, size in _PUBLISHED.items():
         page.compare(f"window of upsampling by {factor}", size, window(factor)[0])
     page.text(
-        "An odd factor has an odd window of 2f − 1 pixels, an even one 2f. With a pad of ⌊f/2⌋ the result has f times "
-        "the size. A linear picture is reproduced between the centres of its outermost pixels; beyond them the "
-        "deconvolution fades to zero, because there is nothing to add."
+        "The window has 2f − 1 pixels for an odd factor f and 2f for an even one. With a pad of ⌊f/2⌋ the result has f "
+        "times the size. A linear picture, a ramp, is upsampled exactly between the centres of its outermost pixels. "
+        "Beyond them the deconvolution fades to zero, because there are no further pixels to add. The adjoint error "
+        "compares ⟨A x, y⟩ with ⟨x, A' y⟩ for random x and y, where A is the convolution and A' the deconvolution "
+        "with the same filter: it is zero if the forward pass of one is the backward pass of the other."
     )
     page.table(
         ("factor", "window", "pad", "largest weight", "error on a ramp", "adjoint error"),
@@ -225,9 +227,9 @@ def _learned(settings: Settings, page: Page) -> None:
     page.text(
         setting(settings, SMALL, plan, train_set, test_set, "FCN-8s at once")
         + " "
-        + f"The net is {spec.name}. Fixed layers are bilinear, with one filter for each class. The paper starts the "
-        "intermediate layers bilinear, lets them learn, and fixes the last. A training from random filters shows what "
-        "the bilinear start is worth."
+        + "A fixed layer is bilinear, with one filter for each class. In the paper the upsampling layers start "
+        "bilinear; the last one is fixed, and the others learn. The authors' later nets fix all of them, because they "
+        "saw no significant difference. The training from random filters shows what the bilinear start is worth."
     )
     page.table(
         ("upsampling", "last loss", *METRICS, "largest change of a weight"),

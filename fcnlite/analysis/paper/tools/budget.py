@@ -61,7 +61,7 @@ class Budget:
         falling = ", which falls linearly to 0" if self.options.get("lr_policy") == "poly" else ""
         seeds = "once" if len(self.seeds) == 1 else f"with each of {len(self.seeds)} seeds"
         return (
-            f"Each net is trained {seeds}: {self.iterations} iterations of {pictures}, momentum "
+            f"Each net is trained {seeds} by SGD: {self.iterations} iterations of {pictures}, momentum "
             f"{self.options['momentum']}, rate {self.options['base_lr']:g}{falling}."
         )
 
