@@ -1,0 +1,1 @@
+"""Tests of release/: oldest versions and archives."""
