@@ -2,7 +2,8 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: install install-test demo test test-slow test-peers test-kill test-large test-kernels fuzz sanitize lint bench test-oldest dist clean
+.PHONY: install install-test demo test test-slow test-peers test-kill test-large test-kernels test-oldest fuzz \
+	sanitize sanitize-threads lint bench dist clean
 
 install: .venv/installed
 
@@ -47,9 +48,10 @@ test-peers: install-test
 	$(BIN)/pip install --quiet 'fcnlite[peers]'
 	$(BIN)/python -m pytest -m peers
 
-# Trainings that are killed at random moments and must resume to the same bytes.
+# Trainings that are killed at random moments and must resume to the same bytes. `make test-kill KILLS=200` kills more.
+KILLS := 20
 test-kill: install-test
-	$(BIN)/python -m pytest -m kill
+	KILLS=$(KILLS) $(BIN)/python -m pytest -m kill -rP
 
 # Time and memory of loading a caffemodel of 553 MB.
 test-large: install-test
@@ -69,13 +71,16 @@ test-kernels: install-test
 ISA := any
 SANITIZED := build/sanitized
 SANITIZERS := address,undefined
-sanitize: install-test
+define copy_sources
 	rm -rf $(SANITIZED) && mkdir -p $(SANITIZED)
 	cp -r setup.py pyproject.toml README.md LICENSE fcnlite tests $(SANITIZED)
 	find $(SANITIZED)/fcnlite '(' -name '*.so' -o -name '*.c' ')' -delete
 	find $(SANITIZED)/fcnlite -name 'fast_*.pyx' ! -name 'fast_$(ISA).pyx' -delete
 	sed -i 's/"-O3"/"-O1"/' $(SANITIZED)/setup.py
 	$(BIN)/pip install --quiet --target $(SANITIZED)/tools 'setuptools>=77.0.3' 'cython>=3.1'
+endef
+sanitize: install-test
+	$(copy_sources)
 	cd $(SANITIZED) && CFLAGS="-fsanitize=$(SANITIZERS) -fno-sanitize-recover=undefined -fno-omit-frame-pointer" \
 		LDFLAGS=-fsanitize=$(SANITIZERS) PYTHONPATH=tools $(CURDIR)/$(BIN)/python setup.py -q build_ext --inplace
 	cd $(SANITIZED) && export FCNLITE_ISA=$(ISA) ASAN_OPTIONS=detect_leaks=0:allocator_may_return_null=1 \
@@ -83,6 +88,26 @@ sanitize: install-test
 		$(CURDIR)/$(BIN)/python -m pytest -x -k "not large_map and not cannot_start and not fork and not wrong_arguments" tests/kernels \
 			tests/compiler/convolution tests/compiler/operations tests/layers/test_kernels.py tests/solver/test_update.py && \
 		$(CURDIR)/$(BIN)/python -m tests.kernels 3000
+
+# Every kernel with two threads under ThreadSanitizer. Debian's clang-14, libomp-14-dev and libclang-rt-14-dev: Archer,
+# which comes with LLVM's OpenMP, tells the sanitizer where threads wait for each other; GCC's OpenMP does not. Python
+# itself is a program that is linked with the sanitizer, because preloading it ends in a segmentation fault.
+LLVM := /usr/lib/llvm-14
+sanitize-threads: install-test
+	$(copy_sources)
+	cd $(SANITIZED) && CC=$(LLVM)/bin/clang LDSHARED="$(LLVM)/bin/clang -shared" CFLAGS="-fsanitize=thread -g1" \
+		LDFLAGS=-fsanitize=thread PYTHONPATH=tools $(CURDIR)/$(BIN)/python setup.py -q build_ext --inplace
+	cd $(SANITIZED) && printf '%s\n' '#include <Python.h>' \
+		'int main(int argc, char** argv) { return Py_BytesMain(argc, argv); }' > python.c && \
+		$(LLVM)/bin/clang -fsanitize=thread -rdynamic python.c -o python \
+			$$($(CURDIR)/$(BIN)/python -c "import sysconfig as s; v = s.get_config_var; print(f'-I{s.get_path(\"include\")} \
+			-L{v(\"LIBDIR\")} -Wl,-rpath,{v(\"LIBDIR\")} -lpython{v(\"LDVERSION\")}')") -lpthread
+	cd $(SANITIZED) && export FCNLITE_ISA=$(ISA) OMP_NUM_THREADS=2 OPENBLAS_NUM_THREADS=1 \
+		OMP_TOOL_LIBRARIES=$(LLVM)/lib/libarcher.so LD_LIBRARY_PATH=$(LLVM)/lib ARCHER_OPTIONS=verbose=1 \
+		TSAN_OPTIONS="ignore_noninstrumented_modules=1 exitcode=66" \
+		PYTHONHOME=$$($(CURDIR)/$(BIN)/python -c "import sys; print(sys.base_prefix)") \
+		PYTHONPATH=$$($(CURDIR)/$(BIN)/python -c "import sysconfig; print(sysconfig.get_path('purelib'))") && \
+		./python -c "from tests.kernels.recording import call_all; call_all()"
 
 # Fuzz the readers of untrusted files, guided by coverage: 1,000,000 cases or 30 minutes each (docs/reliability.md).
 # `$(BIN)/python -m tests.fuzz NAME ... --seconds N` fuzzes some of them.

@@ -23,6 +23,8 @@ from fcnlite.engine.gradient_sum import BUCKET
 from fcnlite.engine.parameter import Parameter
 from fcnlite.ranks.communicator import Communicator
 from fcnlite.ranks.launcher import world
+from fcnlite.ranks.team import Team
+from fcnlite.solver import Solver
 
 
 @dataclass(frozen=True)
@@ -96,17 +98,18 @@ def efficiency(computation: Computation, network: Network, ranks: int, pictures:
     return (pictures * computation.picture + computation.fixed) / iteration(computation, network, ranks, pictures)
 
 
+def _solver(workload: Workload) -> tuple[Solver, dict[str, np.ndarray]]:
+    """A solver of the net, and a batch of one picture."""
+    net = fcnlite.models.build(workload.model, classes=21, phase="TRAIN", width=workload.width)
+    rng = np.random.default_rng(0)
+    data, label = rng.normal(size=(1, 3, *workload.size)), rng.integers(0, 21, (1, *workload.size))
+    return fcnlite.SGD(net, base_lr=1e-10, momentum=0.9), {"data": data.astype(np.float32), "label": label}
+
+
 def measure(workload: Workload, repeats: int) -> Computation:
     """The times of a workload on this machine, with one thread."""
-    fcnlite.set_num_threads(1)
-    options = {} if workload.width == 1.0 else {"width": workload.width}
-    net = fcnlite.models.build(workload.model, classes=21, phase="TRAIN", **options)
-    solver = fcnlite.SGD(net, base_lr=1e-10, momentum=0.9)
-    rng = np.random.default_rng(0)
-    batch = {
-        "data": rng.normal(size=(1, 3, *workload.size)).astype(np.float32),
-        "label": rng.integers(0, 21, (1, *workload.size)),
-    }
+    solver, batch = _solver(workload)
+    net = solver.net
     solver.step(batch)  # makes the plan
     forward, backward, fixed = [], [], []
     finals: dict[int, float] = {}
@@ -150,24 +153,26 @@ def measure(workload: Workload, repeats: int) -> Computation:
 def measure_network(ranks: Communicator, repeats: int) -> Network:
     """Latency, bandwidth and copying between the ranks of this run."""
     latency = _best(lambda: ranks.stack(np.zeros(1)), 200) / math.log2(ranks.size)
-    sizes = [1 << 20, 4 << 20, 16 << 20]
-    arrays = [np.ones(each, np.float32) for each in sizes]
-    seconds = [_best(lambda array=array: ranks.sum_in_place(array), repeats) for array in arrays]  # type: ignore[misc]
-    sent = [2 * array.nbytes * (ranks.size - 1) / ranks.size for array in arrays]
-    bandwidth = 1 / np.polyfit(sent, seconds, 1)[0]
-    began = time.process_time()
-    for _ in range(repeats):
-        ranks.sum_in_place(arrays[-1])
-    copying = (time.process_time() - began) / repeats / arrays[-1].nbytes
-    return Network(f"{ranks.size} ranks of this machine", latency, float(bandwidth), copying)
+    array = np.ones(BUCKET, np.float32)
+    sent = 2 * array.nbytes * (ranks.size - 1) / ranks.size
+    bandwidth = sent / _best(lambda: ranks.sum_in_place(array), 10 * repeats)
+    copying = _best(lambda: ranks.sum_in_place(array), 10 * repeats, time.process_time) / array.nbytes
+    return Network(f"{ranks.size} ranks of this machine", latency, bandwidth, copying)
 
 
-def _best(call: Callable[[], Any], repeats: int) -> float:
+def measure_step(workload: Workload, ranks: Communicator, repeats: int) -> float:
+    """The processor seconds of an iteration of these ranks, with one picture each, on the busiest rank."""
+    solver, batch = _solver(workload)
+    solver.join(Team(ranks))
+    return float(ranks.stack(np.array(_best(lambda: solver.step(batch), repeats, time.process_time))).max())
+
+
+def _best(call: Callable[[], Any], repeats: int, clock: Callable[[], float] = time.perf_counter) -> float:
     times = []
     for _ in range(repeats + 1):
-        began = time.perf_counter()
+        began = clock()
         call()
-        times.append(time.perf_counter() - began)
+        times.append(clock() - began)
     return min(times[1:])
 
 
@@ -208,14 +213,19 @@ def main(arguments: Sequence[str] | None = None) -> int:
         parser.error("start it with mpiexec -n 2 or more, so that transfers can be measured")
     network = measure_network(ranks, options.repeats)
     chosen = [each for each in WORKLOADS if not options.names or any(name in each.name for name in options.names)]
+    fcnlite.set_num_threads(1)
+    found = ranks.from_first(lambda: {each.name: measure(each, options.repeats) for each in chosen})
+    steps = {each.name: measure_step(each, ranks, options.repeats) for each in chosen}
     if ranks.first:
-        _print({each.name: measure(each, options.repeats) for each in chosen}, network)
-    ranks.gather(None)  # the other ranks wait without keeping a core busy
+        _print(found, network, steps)
     return 0
 
 
-def _print(found: dict[str, Computation], network: Network) -> None:
+def _print(found: dict[str, Computation], network: Network, steps: dict[str, float]) -> None:
     print(f"{machine.line(machine.describe())}\n\n{fit_table(found, network)}")
+    for name, c in found.items():
+        predicted = c.picture + 4 * c.numbers * network.copying + c.fixed
+        print(f"{name}: an iteration takes a rank {steps[name]:.3g} s of its processor, predicted {predicted:.3g} s\n")
     assumed = [Network(name, latency, bandwidth, network.copying) for name, latency, bandwidth in NETWORKS]
     for name, computation in found.items():
         print(f"{name}\n\n{prediction_table(computation, assumed)}\n")

@@ -33,7 +33,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     apply_threads(options.threads)
     if options.list:
         for each in EXPERIMENTS:
-            print(f"{each.name:20} section {each.section}: {each.claim}")
+            print(f"{each.name:19} section {each.section}: {each.claim}")
         return
     if options.name is None:
         raise SpecError("no experiment is named; `python -m fcnlite.paper --list` lists them.")

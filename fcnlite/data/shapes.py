@@ -26,6 +26,8 @@ COUNTS = {"train": 2000, "val": 100, "test": 100}
 SIZES = range(32, 2049)
 BORDER = 1.0
 """The width of the void border on each side of an outline, in pixels."""
+OTHER_OUTLINE = 0.5
+"""The probability that a shape in a picture with a context has the outline of any class."""
 PIXELS_OF_A_SHAPE = 6000
 """The mean area of a scene per shape, in pixels."""
 
@@ -37,8 +39,9 @@ class Shapes(Dataset):
     depend on `size`: larger scenes hold more shapes. With `single`, a picture shows one whole shape.
 
     With a `context` above 0, each picture has a class of its own, whose hue the background has. This is the class of
-    each shape with a probability of `context`; the others are drawn as without it. Only pictures without `scene` and
-    `single` have a context.
+    each shape with a probability of `context`; the others are of any class. As objects are seen from any side, half of
+    the shapes then have an outline of any class, and only the texture is always that of the class. Only pictures
+    without `scene` and `single` have a context.
 
     Classes: background, disc, square, triangle, star, cross.
     """
@@ -191,6 +194,8 @@ class _Shape(NamedTuple):
     x: float
     y: float
     """The centre (x, y), in pixels."""
+    outline: int = 0
+    """The class whose outline it has; 0: that of its label."""
 
 
 class _Sun(NamedTuple):
@@ -210,7 +215,12 @@ def _simple(rng: np.random.Generator, size: int, context: float = 0.0) -> tuple[
         number = int(rng.integers(len(_SHAPE_CLASSES)))
         if home is not None and rng.random() < context:
             number = home
-        _paint(rng, image, label, _Shape(number + 1, size * rng.uniform(0.14, 0.3), *rng.uniform(0, size, 2)))
+        outline = 0
+        if home is not None and rng.random() < OTHER_OUTLINE:
+            outline = int(rng.integers(len(_SHAPE_CLASSES))) + 1
+        radius = size * rng.uniform(0.14, 0.3)
+        x, y = rng.uniform(0, size, 2).tolist()
+        _paint(rng, image, label, _Shape(number + 1, radius, x, y, outline))
     _daylight(rng, image)
     return image, label
 
@@ -262,7 +272,8 @@ def _paint(
 
     Only the box around the shape is computed.
     """
-    shape_class = _SHAPE_CLASSES[shape.label - 1]
+    texture = _SHAPE_CLASSES[shape.label - 1].texture
+    outline = _SHAPE_CLASSES[(shape.outline or shape.label) - 1].outline
     radius = shape.radius
     lift = 0.0 if sun is None else radius * rng.uniform(0.12, 0.3)  # the distance of the shadow
     reach = radius + BORDER + 1 + 2 * lift
@@ -276,16 +287,16 @@ def _paint(
 
     turn = rng.uniform(0, 2 * math.pi)
     turned_x, turned_y = _rotated(x / radius, y / radius, turn)
-    distance = radius * shape_class.outline(turned_x, turned_y)
+    distance = radius * outline(turned_x, turned_y)
     period = rng.uniform(5, 9)
     u, v = _rotated(x / period, y / period, rng.uniform(0, 2 * math.pi))
-    surface = _colored(shape_class.texture(u, v, rng), rng)
+    surface = _colored(texture(u, v, rng), rng)
 
     box = image[top:bottom, left:right]
     if sun is not None:
         shifted = _rotated((x - lift * sun.x) / radius, (y - lift * sun.y) / radius, turn)
         soft = 1 + 0.6 * lift  # half the width of the soft edge, which grows with the height
-        box *= 1 - 0.55 * np.clip(0.5 - radius * shape_class.outline(*shifted) / (2 * soft), 0, 1)[:, :, None]
+        box *= 1 - 0.55 * np.clip(0.5 - radius * outline(*shifted) / (2 * soft), 0, 1)[:, :, None]
         surface *= _shading(distance, x / radius, y / radius, sun)[:, :, None]
     covered = np.clip(0.5 - distance, 0, 1)[:, :, None]
     box += covered * (surface - box)

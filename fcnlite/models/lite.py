@@ -101,11 +101,12 @@ def lite_classifier(name: str, classes: int, width: float, normalization: str | 
     """The classifier on the same trunk: from pictures of 160×160 pixels to class probabilities.
 
     Its fully connected layers are conv6, which covers the 5×5 map of pool5, and fc8, the scores. As a convolution,
-    conv6 is that of the FCNs, whose trunk can start from this net's.
+    conv6 is that of the FCNs, whose trunk can start from this net's. Its BatchNorm has one value of each channel in a
+    picture, so that training needs batches.
     """
     net = Builder(name)
-    data = net.input("data", 1, 3, CLASSIFIED, CLASSIFIED)
-    label = net.input("label", 1)
+    data = net.input("data", 8, 3, CLASSIFIED, CLASSIFIED)
+    label = net.input("label", 8)
     top = net.inner_product("conv6", _trunk(net, data, width), channels(1024, width), param=WEIGHT, bias_term=False)
     score = net.inner_product("fc8", _activated(net, "6", top), classes)
     net.add("prob", "Softmax", score)

@@ -45,7 +45,7 @@ def command(capsys: pytest.CaptureFixture[str]) -> Command:
 def no_pictures(monkeypatch: pytest.MonkeyPatch) -> None:
     """Draw no report and no pictures, which take most of the time of a short run."""
     monkeypatch.setattr(report, "write", lambda run, check: None)
-    monkeypatch.setattr(results, "draw", lambda folder, dataset: None)
+    monkeypatch.setattr(results, "draw", lambda folder, dataset, ranks: None)
     monkeypatch.setattr(results, "figures", lambda dataset, matrix: "")
 
 

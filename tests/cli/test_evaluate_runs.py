@@ -19,7 +19,7 @@ from tests.train.bands import SMALL, scenes
 def best(tmp_path: Path, command: Command, monkeypatch: pytest.MonkeyPatch) -> Path:
     """The best weights of a run on a folder; the root was given relative to the working directory."""
     monkeypatch.setattr(report, "write", lambda *_: None)
-    monkeypatch.setattr(results, "draw", lambda folder, dataset: None)
+    monkeypatch.setattr(results, "draw", lambda folder, dataset, ranks: None)
     monkeypatch.setattr(results, "figures", lambda dataset, matrix: "")
     scenes(tmp_path / "photos", ("road", "car", "sky"))
     monkeypatch.chdir(tmp_path)

@@ -170,3 +170,14 @@ def test_shapes_without_the_class_of_the_context_are_of_any_class() -> None:
     dataset = data.open("shapes", size=64, count=40, context=0.5)
     several = [len(np.setdiff1d(sample.label, (0, 255))) > 1 for sample in dataset]
     assert 10 < sum(several) < 40
+
+
+def test_a_shape_may_have_the_outline_of_another_class() -> None:
+    areas = {}
+    for outline in (0, 1):
+        image, label = np.zeros((80, 80, 3), np.float32), np.zeros((80, 80), np.uint8)
+        _paint(np.random.default_rng(0), image, label, _Shape(5, 20, 40, 40, outline))
+        assert set(np.unique(label)) == {0, 5, 255}
+        areas[outline] = int(np.sum(label == 5))
+    assert areas[1] == pytest.approx(np.pi * (0.9 * 20 - 1) ** 2, rel=0.03)
+    assert areas[0] < 0.8 * areas[1]

@@ -68,11 +68,11 @@ class _Copies:
         return guarded
 
 
-def mutated(call: Call, rng: random.Random) -> tuple[Call, str]:
-    """A copy of the call with none, one or two of its arguments changed, and what was changed."""
+def mutated(call: Call, rng: random.Random, changes: int) -> tuple[Call, str]:
+    """A copy of the call with so many changes of its arguments, and what was changed."""
     arguments, options = [_plain(each) for each in call.arguments], {k: _plain(v) for k, v in call.options.items()}
     changed = []
-    for _ in range(rng.choice([0, 1, 1, 1, 2])):
+    for _ in range(changes):
         places: list[tuple[Any, Any]] = [(arguments, i) for i in range(len(arguments))]
         places += [(options, name) for name in options]
         if not places:

@@ -18,7 +18,7 @@ def assert_safe(outcome: Outcome) -> None:
 
 
 def test_wrong_arguments_end_no_process() -> None:
-    assert_safe(run(1500, 0))
+    assert_safe(run(1000, 0))
 
 
 @pytest.mark.slow

@@ -1,7 +1,7 @@
 """Checks that several processes make together: `mpiexec -n N python -m tests.ranks.mpi_checks [NAME ...]`.
 
-Prints what went wrong in each as JSON. Each function named check_… runs on all ranks. It compares with one process,
-which every rank also plays on its own.
+Prints what went wrong in each as JSON. Each function named check_… runs on all ranks, and the long check by its name.
+They compare with one process, which every rank also plays on its own.
 """
 
 from __future__ import annotations
@@ -33,10 +33,10 @@ from fcnlite.ranks.launcher import world
 from fcnlite.ranks.team import Team
 from fcnlite.segmentation.evaluation import confusion
 from fcnlite.solver import Solver
+from fcnlite.train import training
 from fcnlite.train.options import TrainOptions
 from fcnlite.train.plan import TrainingPlan
 from fcnlite.train.run_folder import RunFolder
-from fcnlite.train.training import train
 
 NET = """
 layer { name: "data" type: "Input" top: "data" input_param { shape { dim: 2 dim: 3 dim: 9 dim: 9 } } }
@@ -258,17 +258,18 @@ OPTIONS = TrainOptions(
 def trained(folder: Path, ranks: Communicator, options: TrainOptions | None = OPTIONS) -> RunFolder:
     """A run in `folder`; without options, the run there is continued for two more iterations."""
     run = RunFolder(folder)
+    training._print_results = lambda run: None  # its drawings take longer than the training
     claim = run.claimed() if ranks.first else nullcontext()
     with claim, Path(os.devnull).open("w") as null, redirect_stdout(null), redirect_stderr(null):
         if options is None:
             plan = ranks.from_first(lambda: TrainingPlan.resume(run, {"iterations": 6}, ranks.size))
         else:
             plan = ranks.from_first(lambda: TrainingPlan.begin(run, [options]))
-        train(plan, ranks=ranks)
+        training.train(plan, ranks=ranks)
     return run
 
 
-def check_a_training_and_its_continuation() -> None:
+def long_check_of_a_training_and_its_continuation() -> None:
     """N processes train and one continues; one trains and N continue; both equal one that does all."""
     ranks = world()
     (parent,) = {*ranks.gather(tempfile.mkdtemp() if ranks.first else "")} - {""}

@@ -77,13 +77,13 @@ def test_a_killed_rank_leaves_a_good_checkpoint(tmp_path: Path) -> None:
     launcher = str(Path(sys.executable).with_name("mpiexec"))
     started = [launcher, "-n", "2", sys.executable, *command]
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
-    with subprocess.Popen(started, stderr=subprocess.PIPE, text=True, env=environment) as run:
+    with subprocess.Popen(started, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment) as run:
         until(lambda: (out / "log.csv").exists() and len((out / "log.csv").read_text().splitlines()) > 12)
         ranks = [each for each in descendants(run.pid) if b"fcnlite.train" in cmdline(each)[:200] and is_rank(each)]
         os.kill(ranks[-1], signal.SIGKILL)
-        _, errors = run.communicate(timeout=120)
+        told, _ = run.communicate(timeout=120)
     assert run.returncode != 0
-    assert "KILLED" in errors.upper(), errors
+    assert "EXIT CODE: 9" in told, told  # says MPICH's mpiexec
     reached = storage.load(out / "last.h5").progress["iteration"]
     assert reached >= 5
     done = mpiexec(3, "-m", "fcnlite.train", "--resume", "--iterations", str(reached + 1), "--out", str(out))
@@ -162,8 +162,9 @@ def hosts(tmp_path: Path) -> Iterator[tuple[str, ...]]:
 def test_two_ranks_on_two_hosts(hosts: tuple[str, ...]) -> None:
     """All traffic between the ranks goes through the wire, because the transport is limited to TCP."""
     environment = {**os.environ, "PYTHONPATH": str(ROOT), "UCX_TLS": "tcp,self"}
-    command = [*hosts, sys.executable, "-m", "tests.ranks.mpi_checks"]
+    checks = ("check_batchnorm_dropout_void_and_shared_weights", "long_check_of_a_training_and_its_continuation")
+    command = [*hosts, sys.executable, "-m", "tests.ranks.mpi_checks", *checks]
     done = subprocess.run(command, capture_output=True, text=True, env=environment, cwd=ROOT, timeout=900)
     assert done.returncode == 0, done.stderr
     assert '": "Traceback' not in done.stdout, done.stdout
-    assert "check_a_training_and_its_continuation" in done.stdout
+    assert all(each in done.stdout for each in checks)

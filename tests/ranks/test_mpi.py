@@ -42,6 +42,12 @@ def test_two_groups_of_two_ranks_equal_one() -> None:
 
 
 @pytest.mark.slow
+def test_a_training_of_two_ranks_and_its_continuation() -> None:
+    found = problems(2, "long_check_of_a_training_and_its_continuation")
+    assert not found, found
+
+
+@pytest.mark.slow
 def test_four_ranks_equal_one() -> None:
     found = problems(4)
     assert not found, found

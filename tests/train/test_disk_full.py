@@ -25,7 +25,7 @@ NO_ROOM = OSError(errno.ENOSPC, "No space left on device")
 @pytest.fixture(autouse=True)
 def no_pictures(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(report, "write", lambda run, check: None)
-    monkeypatch.setattr(results, "draw", lambda folder, dataset: None)
+    monkeypatch.setattr(results, "draw", lambda folder, dataset, ranks: None)
     monkeypatch.setattr(results, "figures", lambda dataset, matrix: "")
 
 

@@ -20,7 +20,7 @@ from fcnlite._cli.running import run_command
 from fcnlite.train import report, results
 from fcnlite.train.__main__ import main
 from fcnlite.train.run_folder import RunFolder, TrainingLog
-from tests.train.runs import TINY, assert_readable, assert_same_run, leftovers
+from tests.train.runs import NET, TINY, assert_readable, assert_same_run, leftovers
 
 Image = dict[str, bytes]
 RUN = (
@@ -28,20 +28,6 @@ RUN = (
     "--loss-sampling", 0.5, "--class-balance", 1.1, "--brightness", 0.3, "--scale", 0.8, 1.2, "--crop", 32, 32,
 )  # fmt: skip
 """With all that is random."""
-
-NET = """
-layer { name: "data" type: "Input" top: "data" input_param { shape { dim: 1 dim: 3 dim: 32 dim: 32 } } }
-layer { name: "label" type: "Input" top: "label" input_param { shape { dim: 1 dim: 1 dim: 32 dim: 32 } } }
-layer { name: "conv" type: "Convolution" bottom: "data" top: "conv"
-        convolution_param { num_output: 8 kernel_size: 3 pad: 1 weight_filler { type: "msra" } } }
-layer { name: "norm" type: "BatchNorm" bottom: "conv" top: "conv" }
-layer { name: "drop" type: "Dropout" bottom: "conv" top: "conv" }
-layer { name: "score" type: "Convolution" bottom: "conv" top: "score"
-        convolution_param { num_output: 6 kernel_size: 1 weight_filler { type: "msra" } } }
-layer { name: "loss" type: "SoftmaxWithLoss" bottom: "score" bottom: "label" top: "loss"
-        loss_param { ignore_label: 255 } }
-"""
-"""Small, but with running sums and with randomness of its own."""
 
 
 @pytest.fixture
@@ -98,7 +84,7 @@ def watched(folder: Path) -> Iterator[list[Image]]:
 def no_pictures(monkeypatch: pytest.MonkeyPatch) -> None:
     """Pictures are drawn from what is there and take most of a short run's time."""
     monkeypatch.setattr(report, "write", lambda run, check: None)
-    monkeypatch.setattr(results, "draw", lambda folder, dataset: None)
+    monkeypatch.setattr(results, "draw", lambda folder, dataset, ranks: None)
     monkeypatch.setattr(results, "figures", lambda dataset, matrix: "")
 
 

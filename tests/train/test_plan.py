@@ -29,7 +29,7 @@ RUN = (
 @pytest.fixture(autouse=True)
 def no_pictures(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(report, "write", lambda run, check: None)
-    monkeypatch.setattr(results, "draw", lambda folder, dataset: None)
+    monkeypatch.setattr(results, "draw", lambda folder, dataset, ranks: None)
     monkeypatch.setattr(results, "figures", lambda dataset, matrix: "")
 
 
@@ -60,7 +60,7 @@ def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
     out = tmp_path_factory.mktemp("staged") / "run"
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(report, "write", lambda run, check: None)
-        patch.setattr(results, "draw", lambda folder, dataset: None)
+        patch.setattr(results, "draw", lambda folder, dataset, ranks: None)
         patch.setattr(results, "figures", lambda dataset, matrix: "")
         assert train(*RUN, "--out", out) == 0
     return out

@@ -96,7 +96,7 @@ def watched(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, list[str]]:
             pages.append((out / "report.html").read_text(encoding="utf-8"))
 
         patch.setattr(report, "write", keeping)
-        patch.setattr(results, "draw", lambda folder, dataset: None)
+        patch.setattr(results, "draw", lambda folder, dataset, ranks: None)
         patch.setattr(results, "figures", lambda dataset, matrix: "")
         assert run_command(main, [str(each) for each in (*RUN, "--profile", "--out", out)]) == 0
     return out, pages
@@ -214,7 +214,7 @@ def test_lines_that_no_run_has_written_are_refused(tmp_path: Path, content: str)
 def test_an_unreadable_log_is_reported_and_the_run_continues(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(results, "draw", lambda folder, dataset: None)
+    monkeypatch.setattr(results, "draw", lambda folder, dataset, ranks: None)
     monkeypatch.setattr(results, "figures", lambda dataset, matrix: "")
     out = tmp_path / "run"
     run = (*TINY, "--check-every", 1, "--no-validation", "--out", out)

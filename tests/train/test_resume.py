@@ -25,7 +25,7 @@ RUN = (*TINY, "--iterations", 2, "--check-every", 1, "--no-validation")
 def no_pictures(monkeypatch: pytest.MonkeyPatch) -> None:
     """Pictures take most of a short run's time."""
     monkeypatch.setattr(report, "write", lambda run, check: None)
-    monkeypatch.setattr(results, "draw", lambda folder, dataset: None)
+    monkeypatch.setattr(results, "draw", lambda folder, dataset, ranks: None)
     monkeypatch.setattr(results, "figures", lambda dataset, matrix: "")
 
 
@@ -35,7 +35,7 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
     out = tmp_path_factory.mktemp("finished") / "run"
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(report, "write", lambda run, check: None)
-        patch.setattr(results, "draw", lambda folder, dataset: None)
+        patch.setattr(results, "draw", lambda folder, dataset, ranks: None)
         patch.setattr(results, "figures", lambda dataset, matrix: "")
         assert train(*RUN, "--out", out) == 0
     return out

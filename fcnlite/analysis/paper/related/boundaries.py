@@ -12,8 +12,9 @@ import numpy as np
 
 from fcnlite.analysis.paper.experiment import Settings
 from fcnlite.analysis.paper.page import Page
-from fcnlite.analysis.paper.related.common import MSRA, RATES, best, explain, gray
+from fcnlite.analysis.paper.related.common import MSRA, RATES, best, explain
 from fcnlite.analysis.paper.related.slices import FIELD, Slices, inner, iu, predicted, windows
+from fcnlite.analysis.paper.tools.figures import gray
 from fcnlite.arrays import Array
 from fcnlite.data.seeding import generator
 from fcnlite.models.builder import Builder

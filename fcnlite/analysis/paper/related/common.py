@@ -1,8 +1,8 @@
-"""What the examples of related work share: how they train, choose a rate on validation data, and show gray pictures."""
+"""What the examples of related work share: how they train and choose a rate on validation data."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -11,7 +11,6 @@ from fcnlite.analysis.paper.page import Page
 from fcnlite.arrays import Array
 from fcnlite.data.seeding import generator
 from fcnlite.net import Net
-from fcnlite.segmentation.plots.label_maps import label_image
 from fcnlite.solver import Adam
 
 RATES = (1e-3, 2e-3, 4e-3)
@@ -62,19 +61,3 @@ def explain(page: Page, docstring: str | None) -> None:
 def draws(split: str, seed: int) -> np.random.Generator:
     """The random numbers of a split: "validation" or "test"."""
     return generator(f"related {split}", seed)
-
-
-def gray(values: Array) -> Array:
-    """H×W values from 0 to 1 as H×W×3 pixels; others are clipped."""
-    pixels: Array = np.repeat((255 * values.clip(0, 1)).astype(np.uint8)[..., None], 3, axis=2)
-    return pixels
-
-
-def rgb(label: Array, colors: Sequence[tuple[int, int, int]]) -> Array:
-    """An H×W label map as H×W×3 pixels."""
-    return np.asarray(label_image(label.astype(np.uint8), tuple(colors)).convert("RGB"))
-
-
-def spread(points: Array) -> str:
-    """Mean, least and largest of differences in points."""
-    return f"{points.mean():+.1f} points ({points.min():+.1f} to {points.max():+.1f})"

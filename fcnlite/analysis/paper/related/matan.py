@@ -9,9 +9,10 @@ import numpy as np
 
 from fcnlite.analysis.paper.experiment import Settings
 from fcnlite.analysis.paper.page import Page
-from fcnlite.analysis.paper.related.common import XAVIER, best, draws, explain, gray
+from fcnlite.analysis.paper.related.common import XAVIER, best, draws, explain
 from fcnlite.analysis.paper.related.digits import handwritten
 from fcnlite.analysis.paper.related.drawing import strip
+from fcnlite.analysis.paper.tools.figures import gray
 from fcnlite.arrays import Array
 from fcnlite.models.builder import Builder
 from fcnlite.net import Net
@@ -23,10 +24,9 @@ def string(count: int, images: Array, kinds: Array, rng: np.random.Generator) ->
     """A 1×28×W strip of `count` digits, the class of each column of scores, and the string."""
     chosen, centres = rng.integers(0, len(images), count), np.cumsum(rng.uniform(18, 22, count)) - 2
     width = 22 * count + SIDE - 22 * count % STRIDE
-    drawn = strip(images[chosen], centres, SIDE, width, rng)
     away = abs(STRIDE * np.arange((width - SIDE) // STRIDE + 1)[:, None] + SIDE / 2 - centres)
     label = np.where(away.min(1) < 5, kinds[chosen][away.argmin(1)], NONE)
-    return drawn[None] / 255 - 0.5, label, "".join(map(str, kinds[chosen]))
+    return strip(images[chosen], centres, SIDE, width, rng)[None] / 255 - 0.5, label, "".join(map(str, kinds[chosen]))
 
 
 def build(seed: int) -> Net:
@@ -74,7 +74,7 @@ def run(settings: Settings, page: Page) -> None:
     found = read(best(page, lambda: build(seed), batch, settings.iterations or 1000, seed, right)[0], "test")
     for x, score, truth in found[:2]:
         classes = np.pad(np.kron(np.exp(score - score.max(0)), np.ones((4, STRIDE))), ((0, 0), (12, 12)))
-        sheet = gray(np.vstack([x[0] + 0.5, classes]))
-        page.picture(f"string-{truth}", sheet, f"Read as {viterbi(score)}. Below, a row for each class, last of none.")
+        words = f"Read as {viterbi(score)}. Below the strip: a row of scores for each digit, and the last for none."
+        page.picture(f"string-{truth}", gray(np.vstack([x[0] + 0.5, classes])), words)
     share = sum(viterbi(score) == truth for _, score, truth in found) / len(found)
     page.compare(f"{len(found)} strings of 3 to 8 digits read without an error", None, f"{100 * share:.1f} %")

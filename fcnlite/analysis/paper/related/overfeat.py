@@ -11,8 +11,9 @@ from PIL import Image, ImageDraw
 from fcnlite import models, surgery
 from fcnlite.analysis.paper.experiment import Settings
 from fcnlite.analysis.paper.page import Page
-from fcnlite.analysis.paper.related.common import best, draws, explain, gray
+from fcnlite.analysis.paper.related.common import best, draws, explain
 from fcnlite.analysis.paper.related.drawing import Shape, shapes
+from fcnlite.analysis.paper.tools.figures import gray
 from fcnlite.arrays import Array
 from fcnlite.net import Net
 

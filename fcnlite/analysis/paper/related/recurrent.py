@@ -1,8 +1,8 @@
 """Pinheiro and Collobert: a net that reads its own scores of the round before and corrects them (section 2).
 
-Each round applies the same convolutions to the features and to the scores of the round before; the first round reads
-zeros. All rounds share their parameters, and each has a loss. A later round sees farther, since the scores it reads
-have seen their surroundings, and has no parameter more. A net with one round, trained alike, is the comparison.
+Each round applies the same convolutions to the features and to the scores of the round before; the first reads zeros.
+All rounds share their parameters, and each has a loss. A later round sees farther, because the scores that it reads
+have seen their surroundings. The comparison is a net with one round and as many parameters, trained alike.
 """
 
 import numpy as np
@@ -10,7 +10,9 @@ import numpy as np
 from fcnlite import data
 from fcnlite.analysis.paper.experiment import Settings
 from fcnlite.analysis.paper.page import Page
-from fcnlite.analysis.paper.related.common import MSRA, best, explain, rgb, spread, train
+from fcnlite.analysis.paper.related.common import MSRA, best, explain, train
+from fcnlite.analysis.paper.tools.figures import colored
+from fcnlite.analysis.paper.tools.statistics import spread
 from fcnlite.arrays import Array
 from fcnlite.description.spec import ParamSpec
 from fcnlite.models.builder import Builder
@@ -34,9 +36,8 @@ def build(rounds: int, seed: int) -> Net:
     for i, count in ((1, 16), (2, 32)):
         blob = net.pool(f"pool{i}", net.relu(f"relu{i}", convolve(f"conv{i}", blob, count, 5)), 2, 2)
     for turn in map(str, range(1, rounds + 1)):
-        both = net.add(f"both{turn}", "Concat", (blob, score))
-        hidden = net.relu(f"hidden_relu{turn}", convolve("hidden", both, 48, 5, turn))
-        score = convolve("score", hidden, CLASSES, 1, turn)
+        hidden = convolve("hidden", net.add(f"both{turn}", "Concat", (blob, score)), 48, 5, turn)
+        score = convolve("score", net.relu(f"hidden_relu{turn}", hidden), CLASSES, 1, turn)
         net.loss(f"loss{turn}", score, label, "VALID", ignore_label=255)
     return Net(net.spec(), phase="TRAIN", seed=seed)
 
@@ -53,8 +54,7 @@ def measure(net: Net, fed: dict[str, Array]) -> tuple[list[float], list[Array]]:
     names = [top for layer in net.spec for top in layer.top if top.startswith("score") and top != "score0"]
     scores = net.forward({name: fed[name] for name in ("data", "score0")}, outputs=names)
     found = [scores[name].argmax(1).astype(np.uint8) for name in names]
-    matrices = [confusion(fed["label"][:, 0], each, CLASSES) for each in found]
-    return [100 * Metrics.from_matrix(each).mean_iu for each in matrices], found
+    return [100 * Metrics.from_matrix(confusion(fed["label"][:, 0], each, CLASSES)).mean_iu for each in found], found
 
 
 def run(settings: Settings, page: Page) -> None:
@@ -73,8 +73,8 @@ def run(settings: Settings, page: Page) -> None:
         rounds, found = measure(train(build(ROUNDS, each), batch, steps, rate, each), test)
         rows.append([*rounds, *measure(train(build(1, each), batch, steps, rate, each), test)[0]])
     page.table(("seed", *HEADING), [(i, *(f"{each:.1f}" for each in row)) for i, row in enumerate(rows, seed + 1)])
-    figures = np.array(rows)
-    for name, gain in zip(("one round", "the first round"), (figures[:, 3], figures[:, 0]), strict=True):
-        page.compare(f"gain of round {ROUNDS} over {name}, {SEEDS} seeds", None, spread(figures[:, 2] - gain))
+    first, _, third, one = np.array(rows).T
+    for name, gains in (("one round", third - one), ("the first round", third - first)):
+        page.compare(f"gain in mean IU of round 3 over {name}, {SEEDS} seeds", None, spread(gains, sign=True))
     for name, labels in zip(("truth", *HEADING), (test["label"][:, 0], *found), strict=False):
-        page.picture(name.replace(" ", "-"), rgb(labels[0], sets["test"].colors), f"The first test picture: {name}.")
+        page.picture(name.replace(" ", "-"), colored(labels[0], sets["test"].colors), f"The first picture: {name}.")

@@ -10,8 +10,9 @@ from PIL import Image, ImageDraw
 
 from fcnlite.analysis.paper.experiment import Settings
 from fcnlite.analysis.paper.page import Page
-from fcnlite.analysis.paper.related.common import XAVIER, best, draws, explain, gray
+from fcnlite.analysis.paper.related.common import XAVIER, best, draws, explain
 from fcnlite.analysis.paper.related.drawing import envelope
+from fcnlite.analysis.paper.tools.figures import gray
 from fcnlite.arrays import Array
 from fcnlite.models.builder import Builder
 from fcnlite.net import Net
