@@ -66,13 +66,16 @@ def environment(folder: Path, *requirements: str | Path) -> Path:
 
 
 def build(python: Path, folder: Path) -> list[Path]:
-    """The source archive of the repository, and the wheel that is made from it, in `folder`.
+    """The source archive of the last commit, and the wheel that is made from it, in `folder`.
 
     `python` has what building needs.
     """
     time = epoch()
     words = (python, "-m", "build", "--no-isolation")
-    run(*words, "--sdist", "--outdir", folder, ".")
+    commit = folder / "commit.tar"
+    run("git", "archive", "--output", commit, "HEAD")
+    shutil.unpack_archive(commit, folder / "commit")
+    run(*words, "--sdist", "--outdir", folder, ".", cwd=folder / "commit")
     (source,) = folder.glob("*.tar.gz")
     repack(source, time)
     with tarfile.open(source) as archive:

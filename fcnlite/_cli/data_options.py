@@ -106,7 +106,8 @@ def _checked(options: argparse.Namespace, split: str | None, ranks: Communicator
 
 def _convert(entry: str, hint: Any, text: str) -> Any:
     """`text` as the first type in `hint` that accepts it."""
-    types = typing.get_args(hint) if isinstance(hint, UnionType) else (hint,)
+    # Python 3.10 gives an option whose default is None the type Optional, which is a Union.
+    types = typing.get_args(hint) if typing.get_origin(hint) in (UnionType, typing.Union) else (hint,)
     fitting = [(words, convert) for each, words, convert in _CONVERTERS if each in types]
     for _, convert in fitting:
         try:

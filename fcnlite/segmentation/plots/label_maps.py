@@ -189,7 +189,7 @@ def _font(size: int) -> ImageFont.FreeTypeFont:
     import matplotlib
     from PIL import ImageFont
 
-    return ImageFont.truetype(Path(matplotlib.get_data_path()) / "fonts" / "ttf" / "DejaVuSans.ttf", size)
+    return ImageFont.truetype(str(Path(matplotlib.get_data_path()) / "fonts" / "ttf" / "DejaVuSans.ttf"), size)
 
 
 def _legend(width: int, entries: Sequence[tuple[Color, str]]) -> Image.Image:
