@@ -173,8 +173,8 @@ def _findings(means: dict[str, float]) -> str:
         "both. "
     )
     words += (
-        f"If training ignores the background, the mean IU is {means[IGNORED]:.1f}: nothing holds an object back from "
-        "the pixels around it. "
+        f"If training ignores the background, the mean IU is {means[IGNORED]:.1f}: the net never learns "
+        "where an object ends. "
     )
     if FROM_ZERO in means:
         words += (
