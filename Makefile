@@ -127,7 +127,7 @@ bench: install-test
 
 # The tests of files, commands, data and short trainings with the oldest versions of all requirements, in a copy of the
 # sources with a venv of its own. PYTHON must be 3.10, 3.11 or 3.12, for which there are wheels of these versions. `make
-# test` has the newest versions, as far as .venv is new.
+# test` has the newest versions, as far as .venv is new. Old libraries warn about their successors.
 OLDEST := build/oldest
 test-oldest: install-test
 	rm -rf $(OLDEST) && mkdir -p $(OLDEST)
@@ -137,8 +137,8 @@ test-oldest: install-test
 	cd $(OLDEST) && $(PYTHON) -m venv .venv && export PIP_CONSTRAINT=constraints.txt && \
 		$(BIN)/pip install --quiet setuptools wheel cython numpy scipy && \
 		$(BIN)/pip install --quiet --no-build-isolation --editable '.[test]' --config-settings editable_mode=compat && \
-		$(BIN)/pip list && $(BIN)/python -m pytest -n auto --dist worksteal tests/test_init.py tests/formats tests/fuzz \
-		tests/cli tests/data tests/solver tests/segmentation
+		$(BIN)/pip list && $(BIN)/python -m pytest -n auto --dist worksteal -W ignore::DeprecationWarning \
+		tests/test_init.py tests/formats tests/fuzz tests/cli tests/data tests/solver tests/segmentation
 
 # The files of a release in dist/, made twice and compared, and tried out in an empty environment (docs/releasing.md).
 dist: install-test

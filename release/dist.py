@@ -28,9 +28,9 @@ from release.project import ROOT, pyproject
 DIST = ROOT / "dist"
 
 
-def epoch() -> int:
-    """The time, in seconds, that archives give to all their files."""
-    return int(os.environ.get("SOURCE_DATE_EPOCH") or _output("git", "log", "-1", "--format=%ct"))
+def epoch(commit: str) -> int:
+    """The time, in seconds, that archives of `commit` give to all their files."""
+    return int(os.environ.get("SOURCE_DATE_EPOCH") or _output("git", "log", "-1", "--format=%ct", commit))
 
 
 def run(*words: str | Path, cwd: Path = ROOT, **variables: str) -> None:
@@ -65,16 +65,15 @@ def environment(folder: Path, *requirements: str | Path) -> Path:
     return python
 
 
-def build(python: Path, folder: Path) -> list[Path]:
-    """The source archive of the last commit, and the wheel that is made from it, in `folder`.
+def build(commit: str, python: Path, folder: Path) -> list[Path]:
+    """The source archive of `commit`, and the wheel that is made from it, in `folder`.
 
     `python` has what building needs.
     """
-    time = epoch()
+    time = epoch(commit)
     words = (python, "-m", "build", "--no-isolation")
-    commit = folder / "commit.tar"
-    run("git", "archive", "--output", commit, "HEAD")
-    shutil.unpack_archive(commit, folder / "commit")
+    run("git", "archive", "--output", folder / "commit.tar", commit)
+    shutil.unpack_archive(folder / "commit.tar", folder / "commit")
     run(*words, "--sdist", "--outdir", folder, ".", cwd=folder / "commit")
     (source,) = folder.glob("*.tar.gz")
     repack(source, time)
@@ -93,15 +92,18 @@ def build(python: Path, folder: Path) -> list[Path]:
 def build_twice(folder: Path) -> list[Path]:
     """The files of two builds and the list of what built them, in dist/. Raises `SystemExit` if their bytes differ."""
     python = environment(folder / "tools", "build", *pyproject()["build-system"]["requires"])
+    commit = _output("git", "rev-parse", "HEAD").strip()
     builds = []
     for name in ("first", "second"):
         (folder / name).mkdir()
-        builds.append(build(python, folder / name))
-    for one, other in zip(*builds, strict=True):
-        if one.name != other.name or one.read_bytes() != other.read_bytes():
-            raise SystemExit(f"{one.name}: two builds differ; compare {one} with {other}.")
+        builds.append(build(commit, python, folder / name))
     shutil.rmtree(DIST, ignore_errors=True)
     DIST.mkdir()
+    for one, other in zip(*builds, strict=True):
+        if one.name != other.name or one.read_bytes() != other.read_bytes():
+            shutil.copy(one, DIST / f"first-{one.name}")
+            shutil.copy(other, DIST / f"second-{other.name}")
+            raise SystemExit(f"{one.name}: two builds differ; compare the files in {DIST}.")
     tools = DIST / "build-requirements.txt"
     tools.write_text(_output(str(python), "-m", "pip", "freeze"), encoding="utf-8")
     return [*(Path(shutil.copy(each, DIST)) for each in builds[0]), tools]
