@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: install install-test demo test test-slow test-peers test-kill test-large test-kernels test-oldest fuzz \
+.PHONY: install install-test demo test test-slow test-peers test-kill test-long test-large test-kernels test-oldest fuzz \
 	sanitize sanitize-threads lint bench dist clean
 
 install: .venv/installed
@@ -52,6 +52,10 @@ test-peers: install-test
 KILLS := 20
 test-kill: install-test
 	KILLS=$(KILLS) $(BIN)/python -m pytest -m kill -rP
+
+# 10,000 training steps and 5,000 predictions of changing sizes, whose memory, files, threads and caches are measured.
+test-long: install-test
+	$(BIN)/python -m tests.long_runs --chart docs/memory.png
 
 # Time and memory of loading a caffemodel of 553 MB.
 test-large: install-test

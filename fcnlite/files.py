@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import errno
 import mmap
 import os
 import re
+import secrets
 import stat
-import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -30,26 +31,22 @@ def atomic_write(path: str | os.PathLike[str]) -> Iterator[Path]:
     missing folder, becomes a `FileError`.
     """
     target = Path(path)
-    temporary: Path | None = None
+    # Named before it is made, so that it is removed wherever a signal ends the block.
+    temporary = target.with_name(f".{target.name}.{secrets.token_hex(8)}{target.suffix}") if target.name else target
     try:
         try:
-            handle, name = tempfile.mkstemp(target.suffix, f".{target.name}.", target.parent)
+            os.close(os.open(temporary, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o666))
         except ValueError as error:
             raise _no_name(path, error) from error
-        os.close(handle)
-        temporary = Path(name)
-        temporary.chmod(0o666 & ~_umask())
         yield temporary
         with temporary.open("rb+") as stream:
             os.fsync(stream.fileno())
         temporary.replace(target)
     except OSError as error:
-        reason = error.strerror or str(error)
-        message = f"{target}: cannot be written ({reason}); the file that was there before, if any, is unchanged."
-        raise FileError(message) from error
+        raise cannot_write(target, error, "; the file that was there before, if any, is unchanged") from error
     finally:
-        if temporary is not None:
-            temporary.unlink(missing_ok=True)
+        with suppress(OSError, ValueError):
+            temporary.unlink()
 
 
 def open_in_place(path: str | os.PathLike[str], mode: str, buffering: int = -1) -> Any:
@@ -70,8 +67,8 @@ def remove_leftovers(path: str | os.PathLike[str]) -> None:
     Raises `FileError` if one cannot be removed.
     """
     target = Path(path)
-    # The names that mkstemp makes from the prefix and suffix in atomic_write.
-    leftover = re.compile(rf"\.{re.escape(target.name)}\.[a-z0-9_]{{8}}{re.escape(target.suffix)}")
+    # The names in atomic_write; those of earlier versions had eight letters, digits and underscores.
+    leftover = re.compile(rf"\.{re.escape(target.name)}\.([0-9a-f]{{16}}|[a-z0-9_]{{8}}){re.escape(target.suffix)}")
     try:
         with os.scandir(target.parent) as entries:
             for entry in entries:
@@ -79,12 +76,6 @@ def remove_leftovers(path: str | os.PathLike[str]) -> None:
                     Path(entry.path).unlink(missing_ok=True)
     except OSError as error:
         raise FileError(f"{error.filename}: cannot be removed ({error.strerror or error}).") from error
-
-
-def _umask() -> int:
-    mask = os.umask(0)
-    os.umask(mask)
-    return mask
 
 
 def open_regular(path: str | os.PathLike[str], buffering: int = -1) -> BinaryIO:
@@ -207,6 +198,25 @@ def cannot_read(path: str | os.PathLike[str], error: OSError) -> FileError:
     if isinstance(error, FileNotFoundError):
         return FileError(f"{path}: no such file; check the path.")
     return FileError(f"{path}: cannot be read ({error.strerror or error}).")
+
+
+_REMEDIES = {
+    errno.ENOSPC: "free some space on its disk",
+    errno.EDQUOT: "free some of the space that you may use on its disk",
+    errno.EFBIG: "raise the limit on the size of files (ulimit -f)",
+    errno.EACCES: "get the permission to write there, or choose another place",
+    errno.EPERM: "get the permission to write there, or choose another place",
+    errno.EROFS: "choose a place on a disk that can be written to",
+    errno.ENOENT: "make its folder first",
+    errno.ENOTDIR: "make its folder first",
+}
+"""What to do, by the reason why a file cannot be written."""
+
+
+def cannot_write(path: str | os.PathLike[str], error: OSError, kept: str = "") -> FileError:
+    """A `FileError` that says why `path` cannot be written, what to do, and what is `kept`."""
+    remedy = _REMEDIES.get(error.errno or 0)
+    return FileError(f"{path}: cannot be written ({error.strerror or error}){f'; {remedy}' if remedy else ''}{kept}.")
 
 
 def _no_name(path: str | os.PathLike[str], error: ValueError) -> FileError:

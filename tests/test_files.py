@@ -67,7 +67,8 @@ def test_a_full_disk_is_a_sentence(tmp_path: Path) -> None:
     with pytest.raises(FileError) as caught, atomic_write(target):
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
     assert str(caught.value) == (
-        f"{target}: cannot be written (No space left on device); the file that was there before, if any, is unchanged."
+        f"{target}: cannot be written (No space left on device); free some space on its disk; the file that was there "
+        "before, if any, is unchanged."
     )
     assert target.read_text() == "old"
     assert list(tmp_path.iterdir()) == [target]

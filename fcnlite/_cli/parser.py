@@ -49,13 +49,13 @@ class CommandParser(argparse.ArgumentParser):
 def command_parser(command: str, description: str, examples: str) -> CommandParser:
     """A parser whose help shows examples and which takes --import; `command` is the name after `fcnlite.`."""
     made = CommandParser(f"python -m fcnlite.{command}", description, "examples:\n" + examples)
-    words = (
-        "import a module, given by its dotted name or as a .py file, that registers layers, data sets or solver rules; "
-        "may be given several times"
-    )
     words = "the most memory that the net or a file may ask for, such as 2G or 500M (default: the machine's memory)"
     made.add_argument(
         "--max-memory", action=_SetMaxMemory, type=_memory, metavar="SIZE", default=argparse.SUPPRESS, help=words
+    )
+    words = (
+        "import a module, given by its dotted name or as a .py file, that registers layers, data sets or solver rules; "
+        "may be given several times"
     )
     made.add_argument("--import", dest="imports", metavar="MODULE", action="append", default=[], help=words)
     return made

@@ -12,6 +12,7 @@ from contextlib import contextmanager
 
 from fcnlite import config
 from fcnlite._cli.imports import import_all, requested
+from fcnlite._cli.stopping import Stopped, raising
 from fcnlite._cli.streams import open_closed_streams
 from fcnlite._kernels import isa
 from fcnlite.errors import FcnliteError, RankError
@@ -65,15 +66,17 @@ def _outcome(main: Main, arguments: Sequence[str] | None) -> tuple[str | None, i
     with warnings.catch_warnings():
         warnings.showwarning = _show_warning  # type: ignore[assignment]
         try:
-            import_all(requested(sys.argv[1:] if arguments is None else arguments))
-            main(arguments)
+            with raising():
+                import_all(requested(sys.argv[1:] if arguments is None else arguments))
+                main(arguments)
             sys.stdout.flush()
         except RankError as error:
             return None if error.told else f"error: {error}", 1
         except FcnliteError as error:
             return f"error: {error}", 1
-        except KeyboardInterrupt:
-            return "interrupted.", 130
+        except KeyboardInterrupt as interrupt:
+            stop = Stopped.of(interrupt)
+            return str(stop), stop.status
         except (MemoryError, ImportError, OSError, RuntimeError) as error:
             if _lacks_memory(error):
                 return (

@@ -161,8 +161,8 @@ def read_sample(dataset: Dataset, index: int) -> Sample:
         sample = dataset[index]
     except FcnliteError:
         raise
-    except Exception as error:
-        raise DataError(f"{where(dataset, index)}: cannot be loaded ({type(error).__name__}: {error}).") from error
+    except (Exception, SystemExit) as error:
+        raise cannot_load(dataset, index, error) from error
     try:
         check_sample(sample, dataset.pictures, dataset.labels)
     except DataError as error:
@@ -170,6 +170,14 @@ def read_sample(dataset: Dataset, index: int) -> Sample:
         called = f" ({name!r})" if isinstance(name, str) else ""
         raise DataError(f"{where(dataset, index)}{called}: {error}") from error
     return sample
+
+
+def cannot_load(dataset: Dataset, index: int, error: BaseException) -> DataError:
+    """The error for a sample whose reading or preparation has raised an `error` that is not ours."""
+    if isinstance(error, MemoryError):
+        words = "there is not enough memory to load it; make the picture or the batch smaller, or raise the limit."
+        return DataError(f"{where(dataset, index)}: {words}")
+    return DataError(f"{where(dataset, index)}: cannot be loaded ({type(error).__name__}: {error}).")
 
 
 def where(dataset: Dataset, index: int) -> str:

@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from fcnlite.data.dataset import Dataset, read_sample, where
+from fcnlite.data.dataset import Dataset, cannot_load, read_sample
 from fcnlite.data.sample import Sample
 from fcnlite.data.seeding import generator
 from fcnlite.data.transforms import Augment, augment, label_to_blob, to_blob
@@ -107,10 +107,8 @@ class Loader:
             return _Blobs(sample.name, blobs(sample, self._preprocessing))
         except FcnliteError:
             raise
-        except Exception as error:
-            raise DataError(
-                f"{where(self._dataset, index)}: cannot be loaded ({type(error).__name__}: {error})."
-            ) from error
+        except (Exception, SystemExit) as error:
+            raise cannot_load(self._dataset, index, error) from error
 
 
 def epoch(dataset: Dataset, chosen: Sequence[int] | None = None) -> Generator[Sample, None, None]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import signal
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
@@ -14,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from fcnlite._cli.stopping import Stopped, noted
 from fcnlite.analysis.dense import sample_loss
 from fcnlite.data import VOID
 from fcnlite.data.seeding import generator
@@ -36,7 +36,7 @@ Batch = dict[str, np.ndarray]
 def train(run: TrainingRun, profile: Profile | None = None) -> None:
     """Train up to the last iteration of `run`, after `run.start`. `profile`: times of the layers, for the reports.
 
-    Raises KeyboardInterrupt, after a checkpoint, when the process is asked to stop. Raises `TrainingError` if the loss
+    Raises `Stopped`, after a checkpoint, when the process is asked to stop. Raises `TrainingError` if the loss
     or a parameter is not finite (the last good checkpoint stays), or if the final checkpoint could not be written.
     """
     if not run.team.ranks.first:
@@ -66,13 +66,13 @@ class _Loop:
 
     def train(self) -> None:
         run, options, solver = self.run, self.run.options, self.run.solver
-        remaining, stopped = RemainingTime(), False
+        remaining, stopped = RemainingTime(), 0
         batches = run.loader.batches(start=run.progress.position)
-        with closing(batches), _stop_signals() as stop, self._bar() as bar:
+        with closing(batches), noted() as signals, self._bar() as bar:
             while solver.iteration < options.iterations:
                 rate = solver.rate
                 loss = self._step(self._passes(batches))
-                stopped = any(self._ranks.gather(bool(stop)))
+                stopped = max(self._ranks.gather(signals[0] if signals else 0))
                 run.progress.position += options.iter_size * options.batch_size
                 done = solver.iteration
                 remaining.step()
@@ -97,12 +97,12 @@ class _Loop:
                 if stopped:
                     break
         if self._unsaved:
-            raise TrainingError(
-                f"iteration {solver.iteration} was reached, but not saved: {self._unsaved} {run.folder.last} is of "
-                f"iteration {run.last_saved}; free some space and continue with --resume."
-            )
+            way_out = f"{run.folder.last} is of iteration {run.last_saved}; correct that and continue with --resume."
+            if not run.folder.last.exists():
+                way_out = f"{run.folder.last} was removed; start again."
+            raise TrainingError(f"iteration {solver.iteration} was reached, but not saved: {self._unsaved} {way_out}")
         if stopped and solver.iteration < options.iterations:
-            raise KeyboardInterrupt
+            raise Stopped(stopped)
 
     def _passes(self, batches: Iterator[Batch]) -> list[Batch]:
         """This rank's part of the batches of one iteration.
@@ -243,28 +243,3 @@ class _Loop:
             mininterval=0.2 if sys.stderr.isatty() else 10,
         ) as bar:
             yield bar
-
-
-@contextmanager
-def _stop_signals() -> Iterator[list[int]]:
-    """Collect the first SIGINT or SIGTERM of the block in the list; a second one has its usual effect."""
-    received: list[int] = []
-    before: dict[signal.Signals, Any] = {}
-
-    def note(number: int, frame: Any) -> None:
-        received.append(number)
-        for each, handler in before.items():
-            signal.signal(each, handler)
-
-    try:
-        for number in (signal.SIGINT, signal.SIGTERM):
-            before[number] = signal.signal(number, note)
-    except ValueError:
-        # Only the main thread may set handlers.
-        yield received
-        return
-    try:
-        yield received
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from fcnlite.errors import FileError, TrainingError
-from fcnlite.files import atomic_write, cannot_read, open_in_place, read_text, remove_leftovers
+from fcnlite.files import atomic_write, cannot_read, cannot_write, open_in_place, read_text, remove_leftovers
 
 COLUMNS = ("iteration", "loss", "rate", "gradient_norm", "weight_norm", "mean_iu")
 """The columns of log.csv."""
@@ -122,7 +122,12 @@ class RunFolder:
             self.path.mkdir(parents=True, exist_ok=True)
             lock = open_in_place(self.path / _LOCK, "a")
         except OSError as error:
-            raise FileError(f"{self.path}: cannot become a run folder ({error.strerror or error}).") from error
+            raise FileError(
+                f"{self.path}: cannot become a run folder ({error.strerror or error}); choose another --out."
+            ) from error
+        if not os.access(self.path, os.W_OK | os.X_OK):
+            lock.close()
+            raise FileError(f"{self.path}: no files can be made in this folder; get the permission to write there.")
         with lock:
             if not _lock(lock):
                 raise TrainingError(
@@ -185,7 +190,7 @@ class RunFolder:
         except FileNotFoundError as error:
             raise TrainingError(f"{path}: is missing, but {self.last} relies on it; {remedy}.") from error
         except OSError as error:
-            raise _cannot_write(path, error) from error
+            raise cannot_write(path, error) from error
 
     def read_log(self) -> dict[str, list[float]]:
         """Read the columns of log.csv, NaN where a field is empty. Raises `FileError`."""
@@ -245,19 +250,19 @@ class TrainingLog:
 class _Appending:
     """A file that lines are appended to, as soon as the disk has room for them.
 
-    An incomplete last line, which a full disk leaves, is removed first.
+    An incomplete last line, which a full disk leaves, is removed first. If the file is removed or replaced, it is
+    written again.
     """
 
     def __init__(self, path: Path) -> None:
         self._path = path
         self._waiting = b""
         try:
-            self._stream = open_in_place(path, "ab+", buffering=0)
-            self._stream.seek(0)
-            content = self._stream.read()
+            self._stream = self._open()
+            content = self._content()
             self._stream.truncate(content.rfind(b"\n") + 1)
         except OSError as error:
-            raise _cannot_write(path, error) from error
+            raise cannot_write(path, error) from error
 
     def write(self, content: bytes) -> None:
         self._waiting += content
@@ -268,13 +273,36 @@ class _Appending:
         """Flush to the disk and return the size of the file in bytes. Raises `FileError`."""
         try:
             self._flush()
+            if not self._is_there():
+                with atomic_write(self._path) as temporary:
+                    temporary.write_bytes(self._content())
+                self._stream.close()
+                self._stream = self._open()
             os.fsync(self._stream.fileno())
         except OSError as error:
-            raise _cannot_write(self._path, error) from error
+            raise cannot_write(self._path, error) from error
         return self._stream.tell()
 
     def close(self) -> None:
         self._stream.close()
+
+    def _open(self) -> Any:
+        stream = open_in_place(self._path, "ab+", buffering=0)
+        stream.seek(0, os.SEEK_END)
+        return stream
+
+    def _content(self) -> bytes:
+        """All that was written, also to a file that was removed."""
+        self._stream.seek(0)
+        content: bytes = self._stream.read()
+        return content
+
+    def _is_there(self) -> bool:
+        """Whether the path still leads to the file that is written to."""
+        try:
+            return os.path.samestat(self._path.lstat(), os.fstat(self._stream.fileno()))
+        except FileNotFoundError:
+            return False
 
     def _flush(self) -> None:
         while self._waiting:
@@ -322,10 +350,6 @@ def _line(values: Mapping[str, Any]) -> bytes:
 def _is_empty(folder: Path) -> bool:
     """Whether a folder holds nothing but hidden files."""
     return all(each.name.startswith(".") for each in folder.iterdir())
-
-
-def _cannot_write(path: Path, error: OSError) -> FileError:
-    return FileError(f"{path}: cannot be written ({error.strerror or error}).")
 
 
 def _lock(stream: IO[str]) -> bool:

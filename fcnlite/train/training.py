@@ -7,7 +7,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
 
 from fcnlite import doctor
-from fcnlite.errors import FcnliteError, TrainingError
+from fcnlite._cli.stopping import Stopped
+from fcnlite.errors import FcnliteError
 from fcnlite.ranks.communicator import ALONE, Communicator
 from fcnlite.train import loop, overview, results
 from fcnlite.train.options import STRICT, MismatchPolicy
@@ -44,16 +45,13 @@ def _train_stage(plan: TrainingPlan, policy: MismatchPolicy, profile: bool, rank
     with plan.claimed() if ranks.first else nullcontext():
         # Errors in options, data and weights show here, before files of an earlier run are removed.
         run = prepare(ranks.from_first(lambda: plan.stage), policy, ranks)
-        if ranks.first:
-            _start(plan, run)
         try:
+            if ranks.first:
+                _start(plan, run)
             with _profiled(run, profile) as measured:
                 loop.train(run, measured)
-        except KeyboardInterrupt:
-            raise TrainingError(
-                f"stopped after iteration {run.solver.iteration}; continue with: "
-                f"python -m fcnlite.train --resume --out {plan.folder.path}"
-            ) from None
+        except KeyboardInterrupt as interrupt:
+            raise _stopped(plan, run, Stopped.of(interrupt)) from None
         _print_results(run)
 
 
@@ -68,6 +66,19 @@ def _start(plan: TrainingPlan, run: TrainingRun) -> None:
         raise
     if run.solver.iteration == 0:
         doctor.warn(run.solver)
+
+
+def _stopped(plan: TrainingPlan, run: TrainingRun, stop: Stopped) -> Stopped:
+    """The same, with the way to continue if the run has a checkpoint. Rank 0 alone knows of an older checkpoint."""
+    done = run.solver.iteration
+    if run.team.ranks.first and not run.saved:
+        return stop
+    held = f", of which {run.folder.last} holds {run.last_saved}" if run.saved and run.last_saved != done else ""
+    return Stopped(
+        stop.number,
+        f"stopped after iteration {done}{held}; continue with: "
+        f"python -m fcnlite.train --resume --out {plan.folder.path}",
+    )
 
 
 def _print_results(run: TrainingRun) -> None:

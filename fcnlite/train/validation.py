@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from fcnlite.data import VOID, Dataset
+from fcnlite.data.dataset import read_sample
 from fcnlite.data.pictures import show
 from fcnlite.ranks.communicator import ALONE, Communicator
 from fcnlite.segmentation.metrics import Metrics, confusion, number
@@ -90,7 +91,7 @@ def predictions(segmenter: Segmenter, dataset: Dataset, ranked: Sequence[Score] 
         chosen = np.unique(np.linspace(0, len(dataset) - 1, SAMPLES).astype(int)).tolist()
     found = []
     for index in chosen:
-        sample = dataset[index]
+        sample = read_sample(dataset, index)
         predicted = segmenter(sample.images)
         matrix = confusion(sample.label, predicted, len(dataset.classes), VOID)
         found.append(Prediction(Score.of(index, sample.name, matrix), show(sample.image), sample.label, predicted))

@@ -88,7 +88,7 @@ def test_errors_warnings_and_interruption_are_one_line_each(command: Command) ->
 
     shown = warnings.showwarning
     assert command(bad) == (1, "", "warning: take care.\nerror: this is wrong.\n")
-    assert command(interrupted) == (130, "", "interrupted.\n")
+    assert command(interrupted) == (130, "", "interrupted; the files written so far are complete.\n")
     assert warnings.showwarning is shown
 
 

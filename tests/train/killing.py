@@ -6,10 +6,9 @@ FCNLITE_TEST_KILL is `WRITE:SECONDS`: the process ends so many seconds after it 
 from __future__ import annotations
 
 import os
+import secrets
 import signal
-import tempfile
 from pathlib import Path
-from typing import Any
 
 from fcnlite.files import atomic_write
 from fcnlite.train import report, results
@@ -23,15 +22,15 @@ def short_report(path: Path, contents: report.Contents) -> None:
 
 def end_in_write(number: int, seconds: float) -> None:
     """Start a timer when the write begins. Its signal ends the process at once, as SIGKILL does: nothing handles it."""
-    begin, begun = tempfile.mkstemp, [0]
+    begin, begun = secrets.token_hex, [0]
 
-    def counted(*arguments: Any) -> tuple[int, str]:
+    def counted(length: int) -> str:
         begun[0] += 1
         if begun[0] == number:
             signal.setitimer(signal.ITIMER_REAL, seconds)
-        return begin(*arguments)
+        return begin(length)
 
-    tempfile.mkstemp = counted  # type: ignore[assignment]
+    secrets.token_hex = counted  # type: ignore[assignment]
 
 
 report.write = short_report

@@ -15,10 +15,10 @@ import numpy as np
 from fcnlite import data, models
 from fcnlite.analysis.paper.experiment import Settings
 from fcnlite.analysis.paper.page import Page
-from fcnlite.analysis.paper.tools.budget import budget
+from fcnlite.analysis.paper.tools.budget import budget, setting
 from fcnlite.analysis.paper.tools.datasets import Derived, log_shares
 from fcnlite.analysis.paper.tools.figures import predictions, sheet, shown, truths
-from fcnlite.analysis.paper.tools.small_nets import COARSEST, shallow_features, shipped_trunk
+from fcnlite.analysis.paper.tools.small_nets import COARSEST, SHALLOW, shallow_features, shipped_trunk
 from fcnlite.analysis.paper.tools.statistics import METRICS, percentages, spread, verdict
 from fcnlite.analysis.paper.tools.training import begin, evaluate_all
 from fcnlite.arrays import Array
@@ -137,6 +137,16 @@ def run(settings: Settings, page: Page) -> None:
             "as good",
             f"{spread(gains[name], sign=True)} points",
             verdict(gains[name]),
+        )
+    share = sizes[BOTH] / sum(size for way, size in sizes.items() if way != BOTH)
+    page.compare("parameters of the net with two heads, as a share of those of two nets", None, f"{100 * share:.0f} %")
+    page.text(setting(settings, SHALLOW, plan, train_set, test_set))
+    if settings.train_set is None:
+        page.text(
+            "The semantic classes are those of the shapes; the geometric ones are background, convex outlines and "
+            "other outlines. The paper's figures are for SIFT Flow, so only the differences can be compared. All nets "
+            "learn at one rate. A rate at which one head learns fastest can be too high for two, because the shared "
+            "layers get the gradients of both losses: at twice this rate, two heads fall behind."
         )
     page.text(_findings(gains))
     page.table(("net", "task", "seed", *METRICS), rows)

@@ -191,7 +191,7 @@ def _best(
     heavy, online = (mean_iu.get(mode.name, [0.0]) for mode in (MODES[2], MODES[1]))
     if np.mean(heavy) < np.mean(online):
         page.text(
-            "FCN-heavy is behind FCN-online here, unlike in the paper. The sequence is probably too short: a momentum "
-            "of 0.99 averages over about 200 pictures, which is half of the default sequence and a small part of the "
-            "paper's 100,000. Longer sequences were not tried."
+            "FCN-heavy is behind FCN-online here, unlike in the paper. The sequence may be too short: a momentum of "
+            "0.99 averages over about 200 pictures, which is half of the default sequence and a small part of the "
+            "paper's 100,000. Try a longer one with --iterations."
         )

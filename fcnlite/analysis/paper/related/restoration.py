@@ -69,7 +69,7 @@ def run(settings: Settings, page: Page) -> None:
         return float(np.mean([psnr(found, clean) for _, found, clean in restored(net, "validation")]))
 
     explain(page, __doc__)
-    found = restored(best(page, lambda: build(seed), batch, settings.iterations or 400, seed, gain)[0], "test")
+    found = restored(best(page, lambda: build(seed), batch, settings.iterations or 1500, seed, gain)[0], "test")
     for what, tried in (("with rain", 0), ("median filter", None), ("restored", 1)):
         figures = [psnr(median(each[0]) if tried is None else each[tried], each[2]) for each in found]
         page.compare(f"PSNR of {len(found)} pictures, {what}", None, f"{np.mean(figures):.1f} dB")

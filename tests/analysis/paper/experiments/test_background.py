@@ -10,7 +10,16 @@ import pytest
 from fcnlite import data, models
 from fcnlite.analysis.paper.experiment import Settings
 from fcnlite.analysis.paper.experiments import background
-from fcnlite.analysis.paper.experiments.background import CONTROL, NULL, SOFTMAX, biases, described, targets
+from fcnlite.analysis.paper.experiments.background import (
+    CONTROL,
+    IGNORED,
+    NULL,
+    SOFTMAX,
+    biases,
+    described,
+    labels_for,
+    targets,
+)
 from fcnlite.analysis.paper.table import named
 from fcnlite.analysis.paper.tools.datasets import Derived, shares
 from fcnlite.analysis.paper.tools.small_nets import COARSEST, shallow_fcn
@@ -26,6 +35,14 @@ def test_background_has_no_target_of_its_own() -> None:
     label = np.array([[[[0, 1, 2, VOID]]]], np.uint8)
     assert targets(label, 3, null=True)[0, :, 0].tolist() == [[0, 1, 0, VOID], [0, 0, 1, VOID]]
     assert targets(label, 3, null=False)[0, 0, 0].tolist() == [1, 0, 0, VOID]
+
+
+def test_an_ignored_background_is_void_and_leaves_the_net_as_it_is() -> None:
+    label = np.array([[[[0, 1, VOID]]]], np.uint8)
+    rng = np.random.default_rng(0)
+    assert labels_for(IGNORED, 3, label, rng).ravel().tolist() == [VOID, 1, VOID]
+    assert labels_for(SOFTMAX, 3, label, rng) is label
+    assert described(IGNORED, 6, shallow_fcn) == described(SOFTMAX, 6, shallow_fcn)
 
 
 def test_a_pixel_without_a_positive_score_is_background() -> None:

@@ -6,12 +6,12 @@ from pathlib import Path
 
 import pytest
 
-from fcnlite.analysis.paper import nets
+from fcnlite.analysis.paper.tools import nets
 from fcnlite.errors import FileError
 
 
 def test_the_repository_has_them() -> None:
-    assert nets.shipped("shapes-classifier").samefile(Path(__file__).parents[3] / "weights" / "shapes-classifier.h5")
+    assert nets.shipped("shapes-classifier").samefile(Path(__file__).parents[4] / "weights" / "shapes-classifier.h5")
 
 
 def test_an_installed_package_has_them_inside(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
