@@ -114,7 +114,7 @@ def test_a_stopped_run_prints_how_to_resume(
 
     with monkeypatch.context() as patch:
         patch.setattr(loop, "train", stop)
-        assert train(*RUN, "--out", tmp_path / "run") == 1
+        assert train(*RUN, "--out", tmp_path / "run") == 130
     assert f"--resume --out {tmp_path / 'run'}\n" in capsys.readouterr().err
 
 
