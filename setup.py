@@ -101,6 +101,8 @@ if __name__ == "__main__":
             "wraparound": False,
             "cdivision": True,
             "initializedcheck": False,
+            # None is no array.
+            "allow_none_for_extension_args": False,
         },
     )
     setup(ext_modules=longest_first(generated), cmdclass={"build_ext": BuildInParallel})

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from importlib.machinery import ModuleSpec
     from types import ModuleType
 
-    from fcnlite import data, layers, models, solver, surgery
+    from fcnlite import data, distributed, layers, models, solver, surgery
     from fcnlite.analysis import dense
     from fcnlite.config import set_max_memory, set_num_threads
     from fcnlite.description import fillers, shapes, spec
@@ -55,7 +55,7 @@ _HOME = {
     "show_config": "environment",
 }
 """The module of each public class and function."""
-_MODULES = ("data", "layers", "models", "solver", "surgery")
+_MODULES = ("data", "distributed", "layers", "models", "solver", "surgery")
 _SHORT_NAMES = {
     "caffe": "formats.caffe",
     "dense": "analysis.dense",
@@ -86,6 +86,7 @@ __all__ = [
     "caffe",
     "data",
     "dense",
+    "distributed",
     "fillers",
     "interop",
     "layers",

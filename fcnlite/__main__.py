@@ -22,6 +22,8 @@ _COMMANDS = {
     "paper": ("fcnlite.paper", "run the claims, tables and figures of the FCN papers"),
     "doctor": ("fcnlite.doctor.__main__", "find out why a net fails, and how to repair it"),
 }
+_SHARING = ("train", "predict", "evaluate")
+"""The commands that share their work among processes."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -29,7 +31,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     arguments = sys.argv[1:] if arguments is None else arguments
     if arguments and arguments[0] in _COMMANDS:
         module, _ = _COMMANDS[arguments[0]]
-        return run_command(importlib.import_module(module).main, arguments[1:])
+        shares_work = arguments[0] in _SHARING
+        return run_command(importlib.import_module(module).main, arguments[1:], shares_work=shares_work)
     open_closed_streams()
     parser = _parser()
     if arguments and not arguments[0].startswith("-"):

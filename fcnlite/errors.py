@@ -39,6 +39,17 @@ class TrainingError(FcnliteError):
     """Training cannot start or continue: a run folder in use, different options at resuming, NaN in the loss."""
 
 
+class RankError(FcnliteError):
+    """Another process of the same run does not answer, or has failed.
+
+    `told`: it has failed, and tells the user itself.
+    """
+
+    def __init__(self, message: str, told: bool = False) -> None:
+        super().__init__(message)
+        self.told = told
+
+
 class UnknownNameError(SpecError, KeyError):
     """A mapping has no such name. It is a `KeyError` too, as for any mapping."""
 

@@ -20,6 +20,7 @@ from fcnlite.data import Dataset
 from fcnlite.description.model_info import Labels
 from fcnlite.errors import FileError
 from fcnlite.files import atomic_write
+from fcnlite.ranks.launcher import world
 from fcnlite.segmentation import plots
 from fcnlite.segmentation.evaluation import confusions
 from fcnlite.segmentation.metrics import Metrics, number, text
@@ -46,9 +47,17 @@ def main(arguments: Sequence[str] | None = None) -> None:
         _check_target(target)
     segmenter = open_segmenter(options)
     use_recorded_options(options, options.weights)
-    dataset = evaluation_data(options)
+    ranks = world()
+    dataset = evaluation_data(options, ranks)
     with progress_bar("picture") as progress:
-        matrices = confusions(segmenter, dataset, progress, classes_by_number=options.classes_by_number)
+        by_number = options.classes_by_number
+        matrices = confusions(segmenter, dataset, progress, classes_by_number=by_number, ranks=ranks)
+    if ranks.first:
+        _write(options, dataset, matrices)
+
+
+def _write(options: argparse.Namespace, dataset: Dataset, matrices: Mapping[str, np.ndarray]) -> None:
+    """Print the figures, and write the files that the command line asks for."""
     report = json.dumps(_report(options.weights, dataset, matrices))
     if options.json == "-":
         print(report)
@@ -143,4 +152,4 @@ def _figures(labels: Labels, matrix: np.ndarray) -> dict[str, Any]:
 
 
 if __name__ == "__main__":
-    sys.exit(run_command(main))
+    sys.exit(run_command(main, shares_work=True))

@@ -414,6 +414,7 @@ class Net:
         wrt: Iterable[str] = (),
         accumulate: bool = False,
         frozen: bool = False,
+        final: Callable[[Parameter], None] | None = None,
         **dtops: Any,
     ) -> None:
         """Compute gradients for the last `forward(keep=True)`, into `params[...].grad` and `grads`.
@@ -421,7 +422,8 @@ class Net:
         Without arguments, propagates the gradients of the summed, weighted losses. With gradients of blobs by name,
         propagates only those. `wrt`: blobs whose gradients go to `grads`. `accumulate`: add to the parameters'
         gradients instead of overwriting them. `frozen`: also compute the gradients of parameters with an lr_mult of 0,
-        which are zero otherwise (Caffe does so for nets with force_backward). Any thread may call this.
+        which are zero otherwise (Caffe does so for nets with force_backward). `final`: called with each parameter as
+        soon as its gradient is complete, before those of the layers below it. Any thread may call this.
 
         Raises `FcnliteError` if no pass was kept, or if another thread's forward has replaced the one that this thread
         kept. It is also raised if `wrt` names a blob that forward did not keep in full; name the blob in `keep` too.
@@ -437,7 +439,7 @@ class Net:
         if self.spec.force_backward:
             targets.update(last.schedule.inputs)
         seeds = arrays.seeds(last, {**(tops or {}), **dtops}, self.dtype)
-        backprop = Backprop(last, self.state, accumulate=accumulate, frozen=frozen, timer=self.timer)
+        backprop = Backprop(last, self.state, accumulate=accumulate, frozen=frozen, timer=self.timer, final=final)
         with np.errstate(all="ignore"), blas_alone(), self.state.learning:
             found = backprop.run(seeds, set(targets.values()))
         self._grads = {
@@ -448,6 +450,12 @@ class Net:
     @in_turn
     def find_nonfinite(self) -> str | None:
         """Describe where NaN or infinity first appears in the last `forward(keep=True)`; None if nowhere."""
+        found = self.first_nonfinite()
+        return None if found is None else found[1]
+
+    @in_turn
+    def first_nonfinite(self) -> tuple[int, str] | None:
+        """What `find_nonfinite` describes, with the number of the step; -1 for an input."""
         return first_nonfinite(self._kept(), self.params)
 
     # Display

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import shlex
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -11,6 +12,7 @@ from fcnlite._cli.data_options import add_data_options, add_split_options, train
 from fcnlite._cli.parser import add_threads, command_parser, positive
 from fcnlite._cli.running import apply_threads, run_command
 from fcnlite.analysis.paper.experiment import Settings
+from fcnlite.analysis.paper.page import check_folder
 from fcnlite.analysis.paper.table import EXPERIMENTS, named
 from fcnlite.errors import SpecError
 
@@ -36,10 +38,15 @@ def main(arguments: Sequence[str] | None = None) -> None:
     if options.name is None:
         raise SpecError("no experiment is named; `python -m fcnlite.paper --list` lists them.")
     experiment = named(options.name)
+    experiment.check({name: getattr(options, name) for name in ("data", "model", "blob", "init", "iterations")})
+    _check_data(options)
+    folder = Path(options.out) / experiment.name
+    check_folder(folder)
     settings = Settings(
         train_set=None if options.data is None or "iterations" not in experiment.takes else training_data(options),
         val_set=None if options.data is None else validation_data(options),
         model=options.model,
+        blob=options.blob,
         init=options.init,
         iterations=options.iterations,
         seed=options.seed,
@@ -49,7 +56,15 @@ def main(arguments: Sequence[str] | None = None) -> None:
         paper = f"paper {comparison.paper}, " if comparison.paper else ""
         note = f" ({comparison.note})" if comparison.note else ""
         print(f"{comparison.what}: {paper}here {comparison.ours}{note}")
-    print(page.write(Path(options.out) / experiment.name))
+    page.command = shlex.join(["python", "-m", "fcnlite.paper", *(sys.argv[1:] if arguments is None else arguments)])
+    print(page.write(folder))
+
+
+def _check_data(options: argparse.Namespace) -> None:
+    """Raise `SpecError` for an option about data without --data."""
+    given = [name for name in ("root", "skip_bad", "data_option", "train_split", "val_split") if getattr(options, name)]
+    if given and options.data is None:
+        raise SpecError(f"--{given[0].replace('_', '-')} says nothing without --data; name the data set with --data.")
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -58,6 +73,8 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--list", action="store_true", help="list the experiments, one a line")
     parser.add_argument("--out", metavar="DIR", default="paper", help="the folder of the pages (default: paper)")
     parser.add_argument("--model", metavar="NAME", help="a model by name, a prototxt or a weight file")
+    words = "the blob of the model whose receptive field is measured (default: the last one that has one)"
+    parser.add_argument("--blob", metavar="NAME", help=words)
     parser.add_argument("--init", metavar="FILE", help="weights to start from, such as a caffemodel")
     parser.add_argument("--iterations", type=positive, metavar="N", help="training iterations")
     parser.add_argument("--seed", type=int, default=0, metavar="N", help="seeds all random numbers (default: 0)")

@@ -13,6 +13,8 @@ from fcnlite._cli.running import apply_threads, run_command
 from fcnlite.data.pictures import read_image, show
 from fcnlite.data.problems import raise_if_any
 from fcnlite.errors import DataError, FcnliteError, FileError, nearest
+from fcnlite.ranks.communicator import Communicator
+from fcnlite.ranks.launcher import world
 from fcnlite.segmentation.jobs import Job, class_shares, find_pictures, make_folder, plan_jobs, write_results
 from fcnlite.segmentation.segmenter import Segmenter
 
@@ -34,14 +36,15 @@ def main(arguments: Sequence[str] | None = None) -> None:
     apply_threads(options.threads)
     out = Path(options.out)
     also = _folders(options.also)
-    found = list(find_pictures(options.inputs, out))
+    ranks = world()
+    found = ranks.from_first(lambda: list(find_pictures(options.inputs, out)))
     segmenter = open_segmenter(options)
     picture = _main_input(segmenter, also)
     jobs = plan_jobs(found, out, also, [*segmenter.heads], overlays=not options.no_overlay)
     make_folder(out)
     for name in segmenter.inputs:
         print(f"{name}: fed as {segmenter.net.info.preprocessing.of(name)}", file=sys.stderr)
-    _segment(segmenter, picture, jobs)
+    _segment(segmenter, picture, jobs, ranks)
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -85,33 +88,44 @@ def _main_input(segmenter: Segmenter, also: Mapping[str, Path]) -> str:
     return left[0]
 
 
-def _segment(segmenter: Segmenter, picture: str, jobs: Sequence[Job]) -> None:
+def _segment(segmenter: Segmenter, picture: str, jobs: Sequence[Job], ranks: Communicator) -> None:
     """Segment each picture and print the files written. Raises `DataError` at the end if some pictures failed.
 
-    `picture`: the net's input for the sources of the jobs.
+    `picture`: the net's input for the sources of the jobs. The `ranks` share out the jobs.
     """
     from tqdm import tqdm
 
+    # The other ranks show only their results.
+    results = sys.stdout if ranks.first else sys.__stdout__
     problems: list[str] = []
+    mine = jobs[ranks.rank :: ranks.size]
     preprocessing = segmenter.net.info.preprocessing
-    for job in tqdm(jobs, unit="picture", disable=None, leave=False, file=sys.stderr):
+    for job in tqdm(mine, unit="picture", disable=None, leave=False, file=sys.stderr):
         try:
             paths = {picture: job.source, **job.others}
             images = {name: read_image(path, preprocessing=preprocessing.of(name)) for name, path in paths.items()}
             maps = segmenter.label_maps(images)
+        except MemoryError as error:
+            problems.append(f"{job.source}: there is not enough memory to segment it ({error}); make it smaller.")
+            continue
         except FcnliteError as error:
             message = str(error)
             named = message.startswith(tuple(map(str, paths.values())))
             problems.append(message if named else f"{job.source}: {message}")
             continue
-        write_results(job, show(images[picture]), maps, segmenter)
+        try:
+            write_results(job, show(images[picture]), maps, segmenter)
+        except FileError as error:
+            problems.append(str(error))
+            break  # the others could not be written either
         written = ", ".join(map(str, job.targets))
         shares = [class_shares(labels, segmenter.heads[name].labels.classes) for name, labels in maps.items()]
-        tqdm.write("\n  ".join([f"{job.source} -> {written}", *shares]), file=sys.stdout)
+        tqdm.write("\n  ".join([f"{job.source} -> {written}", *shares]), file=results)
+    problems = [each for part in ranks.gather(problems) for each in part]
     if len(problems) == 1:
         raise DataError(problems[0])
     raise_if_any(f"{len(jobs) - len(problems)} of {len(jobs)} pictures segmented", problems)
 
 
 if __name__ == "__main__":
-    sys.exit(run_command(main))
+    sys.exit(run_command(main, shares_work=True))

@@ -13,7 +13,9 @@ from fcnlite import data
 from fcnlite._cli.running import progress_bar
 from fcnlite.data import Dataset, Subset
 from fcnlite.data.problems import format_problems
+from fcnlite.data.statistics import Statistics
 from fcnlite.errors import DataError
+from fcnlite.ranks.communicator import ALONE, Communicator
 
 
 def add_data_options(to: argparse.ArgumentParser) -> None:
@@ -61,33 +63,37 @@ def open_data(options: argparse.Namespace, split: str | None = None) -> Dataset:
     return data.open(options.data, options.root, split, **values)
 
 
-def training_data(options: argparse.Namespace) -> Dataset:
-    """The training split, after every file has been read once. Raises the errors of `open_data` and `Dataset.check`.
+def training_data(options: argparse.Namespace, ranks: Communicator = ALONE) -> Dataset:
+    """The training split, after rank 0 has read every file once. Raises the errors of `open_data` and `Dataset.check`.
 
     With --skip-bad, samples that cannot be used are left out and listed on standard error.
     """
-    return _checked(options, options.train_split)
+    return _checked(options, options.train_split, ranks)
 
 
-def validation_data(options: argparse.Namespace) -> Dataset:
+def validation_data(options: argparse.Namespace, ranks: Communicator = ALONE) -> Dataset:
     """The validation split, checked as `training_data` is."""
-    return _checked(options, options.val_split or data.usual_splits(options.data)[1])
+    return _checked(options, options.val_split or data.usual_splits(options.data)[1], ranks)
 
 
-def evaluation_data(options: argparse.Namespace) -> Dataset:
+def evaluation_data(options: argparse.Namespace, ranks: Communicator = ALONE) -> Dataset:
     """The split that --split names, by default the validation split. Only --skip-bad reads every file beforehand."""
     split = options.split or data.usual_splits(options.data)[1]
-    return _checked(options, split) if options.skip_bad else open_data(options, split)
+    return _checked(options, split, ranks) if options.skip_bad else open_data(options, split)
 
 
-def _checked(options: argparse.Namespace, split: str | None) -> Dataset:
+def _checked(options: argparse.Namespace, split: str | None, ranks: Communicator) -> Dataset:
     """A split whose samples can all be used. Raises `DataError` for a bad sample, or leaves it out with --skip-bad."""
     dataset = open_data(options, split)
-    with progress_bar("picture") as progress:
-        if not options.skip_bad:
-            dataset.check(progress)
-            return dataset
-        good, problems = dataset.usable(progress)
+
+    def read() -> tuple[Sequence[int], list[str], dict[tuple[int, int], str], Statistics]:
+        with progress_bar("picture") as progress:
+            if not options.skip_bad:
+                dataset.check(progress)
+            good, problems = dataset.usable(progress) if options.skip_bad else (range(len(dataset)), [])
+            return good, problems, dataset.sizes, dataset.statistics
+
+    good, problems, dataset.sizes, dataset.statistics = ranks.from_first(read)
     if not problems:
         return dataset
     where = f"data set {dataset.name!r} ({dataset.split})"

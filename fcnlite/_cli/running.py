@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import os
 import sys
+import traceback
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -13,7 +14,8 @@ from fcnlite import config
 from fcnlite._cli.imports import import_all, requested
 from fcnlite._cli.streams import open_closed_streams
 from fcnlite._kernels import isa
-from fcnlite.errors import FcnliteError
+from fcnlite.errors import FcnliteError, RankError
+from fcnlite.ranks.launcher import settle, silence, started, world
 
 _NO_MEMORY = ("failed to map segment", "annot allocate memory", "can't start new thread")
 """Parts of the messages of `ImportError` and `RuntimeError` that mean a lack of memory."""
@@ -21,41 +23,71 @@ _NO_MEMORY = ("failed to map segment", "annot allocate memory", "can't start new
 Main = Callable[[Sequence[str] | None], None]
 
 
-def run_command(main: Main, arguments: Sequence[str] | None = None) -> int:
+def run_command(main: Main, arguments: Sequence[str] | None = None, *, shares_work: bool = False) -> int:
     """Call a command's `main` and return its exit status. Bad input ends in one sentence, without a traceback.
 
     The modules that --import names are imported first, because choices and help texts depend on what they register.
+    `shares_work`: the command shares its work among the processes that mpiexec started; others refuse to be started so.
     """
     open_closed_streams()
+    if started() == 1:
+        problem, status = _outcome(main, arguments)
+        if problem is not None:
+            print(problem, file=sys.stderr)
+        return status
+    return settle(*_outcome_of_rank(main if shares_work else _refuse, arguments))
+
+
+def _refuse(arguments: Sequence[str] | None) -> None:
+    raise FcnliteError(
+        f"{started()} processes were started, and each would do the whole work, because only train, predict and "
+        "evaluate share theirs; start this command without mpiexec."
+    )
+
+
+def _outcome_of_rank(main: Main, arguments: Sequence[str] | None) -> tuple[str | None, int]:
+    """`_outcome` in one of several processes, of which only the first shows what it prints."""
+    try:
+        if not world().first:
+            silence()
+        return _outcome(main, arguments)
+    except FcnliteError as error:
+        return f"error: {error}", 1
+    except SystemExit as end:  # by the parser, which has said why
+        return None, end.code if isinstance(end.code, int) else 0
+    except Exception:
+        traceback.print_exc(file=sys.__stderr__)
+        return "error: an unexpected error, shown above, ended this rank.", 1
+
+
+def _outcome(main: Main, arguments: Sequence[str] | None) -> tuple[str | None, int]:
+    """Call `main`; returns what to tell the user, if anything, and the exit status."""
     with warnings.catch_warnings():
         warnings.showwarning = _show_warning  # type: ignore[assignment]
         try:
             import_all(requested(sys.argv[1:] if arguments is None else arguments))
             main(arguments)
             sys.stdout.flush()
+        except RankError as error:
+            return None if error.told else f"error: {error}", 1
         except FcnliteError as error:
-            print(f"error: {error}", file=sys.stderr)
-            return 1
+            return f"error: {error}", 1
         except KeyboardInterrupt:
-            print("interrupted.", file=sys.stderr)
-            return 130
+            return "interrupted.", 130
         except (MemoryError, ImportError, OSError, RuntimeError) as error:
             if _lacks_memory(error):
-                print(
-                    f"error: there is not enough memory ({error or 'for a small array'}); make the net, the picture or "
-                    "the batch smaller, use fewer --threads, or raise the limit on memory.",
-                    file=sys.stderr,
-                )
-                return 1
+                what = str(error) or "for a small array"
+                ways = "make the net, the picture or the batch smaller, use fewer --threads, or raise the limit"
+                return f"error: there is not enough memory ({what}); {ways}.", 1
             if not isinstance(error, OSError):
                 raise
             # Files raise FileError, so this is standard output: its reader has closed it, as `| head` does, or its
             # disk is full. The null device takes what Python writes when it exits.
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-            if not isinstance(error, BrokenPipeError):
-                print(f"error: standard output cannot be written ({error.strerror}).", file=sys.stderr)
-            return 1
-    return 0
+            if isinstance(error, BrokenPipeError):
+                return None, 1
+            return f"error: standard output cannot be written ({error.strerror}).", 1
+    return None, 0
 
 
 def _lacks_memory(error: Exception) -> bool:

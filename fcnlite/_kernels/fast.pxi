@@ -6,6 +6,7 @@ import numpy as np
 from cython.parallel cimport prange, threadid
 from libc.string cimport memcpy, memset
 
+include "checks.pxi"
 include "layout/blocked.pxi"
 include "layout/concat.pxi"
 include "layout/border.pxi"

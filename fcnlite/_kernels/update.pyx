@@ -10,6 +10,8 @@ and then updates flat arrays of one length in place, as its docstring says.
 from cython.parallel cimport prange
 from libc.math cimport sqrt
 
+include "checks.pxi"
+
 ctypedef fused real:
     float
     double
@@ -18,12 +20,6 @@ ctypedef fused real:
 cdef inline real regularized(real grad, real data, real scale, real l2, real l1) noexcept nogil:
     """The scaled gradient with its decay terms."""
     return scale * grad + l2 * data + l1 * ((data > 0) - (data < 0))
-
-
-cdef int same_length(Py_ssize_t data, Py_ssize_t grad, Py_ssize_t history) except -1:
-    if not data == grad == history:
-        raise ValueError("data, grad and history differ in length")
-    return 0
 
 
 def sgd(real[::1] data,  # in, out
@@ -36,7 +32,8 @@ def sgd(real[::1] data,  # in, out
     """
     cdef Py_ssize_t i
     cdef real s = <real>scale, d = <real>l2, e = <real>l1, r = <real>rate, m = <real>momentum
-    same_length(data.shape[0], grad.shape[0], velocity.shape[0])
+    threads = usable(threads)
+    check(grad.shape[0] == velocity.shape[0] == data.shape[0], "a length")
     for i in prange(data.shape[0], nogil=True, schedule="static", num_threads=threads):
         velocity[i] = m * velocity[i] + r * regularized(grad[i], data[i], s, d, e)
         data[i] -= velocity[i]
@@ -53,7 +50,8 @@ def nesterov(real[::1] data,  # in, out
     cdef Py_ssize_t i
     cdef real s = <real>scale, d = <real>l2, e = <real>l1, r = <real>rate, m = <real>momentum
     cdef real before
-    same_length(data.shape[0], grad.shape[0], velocity.shape[0])
+    threads = usable(threads)
+    check(grad.shape[0] == velocity.shape[0] == data.shape[0], "a length")
     for i in prange(data.shape[0], nogil=True, schedule="static", num_threads=threads):
         before = velocity[i]
         velocity[i] = m * before + r * regularized(grad[i], data[i], s, d, e)
@@ -71,7 +69,8 @@ def adagrad(real[::1] data,  # in, out
     cdef Py_ssize_t i
     cdef real s = <real>scale, d = <real>l2, e = <real>l1, r = <real>rate, small = <real>delta
     cdef real g
-    same_length(data.shape[0], grad.shape[0], squares.shape[0])
+    threads = usable(threads)
+    check(grad.shape[0] == squares.shape[0] == data.shape[0], "a length")
     for i in prange(data.shape[0], nogil=True, schedule="static", num_threads=threads):
         g = regularized(grad[i], data[i], s, d, e)
         squares[i] += g * g
@@ -90,7 +89,8 @@ def rmsprop(real[::1] data,  # in, out
     cdef real s = <real>scale, d = <real>l2, e = <real>l1, r = <real>rate, small = <real>delta
     cdef real kept = <real>rms_decay
     cdef real g
-    same_length(data.shape[0], grad.shape[0], squares.shape[0])
+    threads = usable(threads)
+    check(grad.shape[0] == squares.shape[0] == data.shape[0], "a length")
     for i in prange(data.shape[0], nogil=True, schedule="static", num_threads=threads):
         g = regularized(grad[i], data[i], s, d, e)
         squares[i] = kept * squares[i] + (1 - kept) * g * g
@@ -111,8 +111,8 @@ def adadelta(real[::1] data,  # in, out
     cdef Py_ssize_t i
     cdef real s = <real>scale, d = <real>l2, e = <real>l1, r = <real>rate, m = <real>momentum, small = <real>delta
     cdef real g, change
-    same_length(data.shape[0], grad.shape[0], squares.shape[0])
-    same_length(data.shape[0], grad.shape[0], updates.shape[0])
+    threads = usable(threads)
+    check(grad.shape[0] == squares.shape[0] == updates.shape[0] == data.shape[0], "a length")
     for i in prange(data.shape[0], nogil=True, schedule="static", num_threads=threads):
         g = regularized(grad[i], data[i], s, d, e)
         squares[i] = m * squares[i] + (1 - m) * g * g
@@ -135,8 +135,8 @@ def adam(real[::1] data,  # in, out
     cdef real s = <real>scale, d = <real>l2, e = <real>l1, r = <real>rate, small = <real>delta
     cdef real m = <real>momentum, m2 = <real>momentum2
     cdef real g
-    same_length(data.shape[0], grad.shape[0], mean.shape[0])
-    same_length(data.shape[0], grad.shape[0], squares.shape[0])
+    threads = usable(threads)
+    check(grad.shape[0] == mean.shape[0] == squares.shape[0] == data.shape[0], "a length")
     for i in prange(data.shape[0], nogil=True, schedule="static", num_threads=threads):
         g = regularized(grad[i], data[i], s, d, e)
         mean[i] = m * mean[i] + (1 - m) * g

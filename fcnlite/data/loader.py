@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import time
 from collections import deque
-from collections.abc import Generator, Iterator, Mapping
+from collections.abc import Generator, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from itertools import islice
+from itertools import count, islice
 from typing import NamedTuple
 
 import numpy as np
@@ -17,6 +17,7 @@ from fcnlite.data.seeding import generator
 from fcnlite.data.transforms import Augment, augment, label_to_blob, to_blob
 from fcnlite.description.model_info import Preprocessing
 from fcnlite.errors import DataError, FcnliteError
+from fcnlite.ranks.team import Team
 
 
 class Loader:
@@ -26,6 +27,9 @@ class Loader:
     (seed, epoch), the random numbers of augmentation are a function of (seed, epoch, sample). The contents of a batch
     therefore depend only on its first position, not on earlier batches or the number of `threads`. `ahead` is the
     number of batches that are ready or being read.
+
+    Where several ranks train together, each reads only its part of the batches: of every `iter_size` batches those of
+    its group in `team`, and of these its own pictures.
     """
 
     def __init__(
@@ -38,6 +42,8 @@ class Loader:
         seed: int = 0,
         threads: int = 2,
         ahead: int = 4,
+        team: Team | None = None,
+        iter_size: int = 1,
     ) -> None:
         if min(batch_size, threads, ahead) < 1:
             raise DataError(f"loader: batch_size {batch_size}, threads {threads}, ahead {ahead}: expected 1 or more.")
@@ -52,6 +58,8 @@ class Loader:
         self._seed = seed
         self._threads = threads
         self._ahead = ahead
+        self._team = team or Team()
+        self._iter_size = iter_size
 
     def batches(self, start: int = 0) -> Generator[dict[str, np.ndarray], None, None]:
         """Batches as arrays by blob: pictures N×C×H×W float32 ("data"), labels N×1×H×W uint8 ("label").
@@ -60,20 +68,28 @@ class Loader:
         after k batches, even of another batch size. The threads end when the iterator is closed or raises an error.
         Errors name the file. Raises `DataError` if pictures of one batch differ in size, because no crop is set.
         """
-        places = self._places(start)
+        parts = self._parts(start)
         batches: deque[list[Future[_Blobs]]] = deque()
         with ThreadPoolExecutor(self._threads, "fcnlite-loader") as pool:
             try:
                 while True:
                     while len(batches) < self._ahead:
-                        batch = islice(places, self._batch_size)
-                        batches.append([pool.submit(self._load, *place) for place in batch])
+                        batches.append([pool.submit(self._load, *place) for place in next(parts)])
                     began = time.perf_counter()
                     samples = [future.result() for future in batches.popleft()]
                     self.waited += time.perf_counter() - began
                     yield _stack(samples)
             finally:
                 pool.shutdown(cancel_futures=True)
+
+    def _parts(self, position: int) -> Iterator[list[tuple[int, int]]]:
+        """The samples of each batch that this rank reads, from `position` on; see `_places`."""
+        places = self._places(position)
+        mine = self._team.passes(self._iter_size)
+        for number in count():
+            batch = [*islice(places, self._batch_size)]
+            if number % self._iter_size in mine:
+                yield batch[self._team.pictures(self._batch_size)]
 
     def _places(self, position: int) -> Iterator[tuple[int, int]]:
         """(epoch, index) of each sample from `position` on in the endless sequence of epochs."""
@@ -97,13 +113,14 @@ class Loader:
             ) from error
 
 
-def epoch(dataset: Dataset) -> Generator[Sample, None, None]:
-    """Every sample once, in order and without augmentation; a background thread reads ahead."""
+def epoch(dataset: Dataset, chosen: Sequence[int] | None = None) -> Generator[Sample, None, None]:
+    """Every sample, or the `chosen` ones, in order and without augmentation; a background thread reads ahead."""
+    chosen = range(len(dataset)) if chosen is None else chosen
     with ThreadPoolExecutor(1, "fcnlite-loader") as pool:
         waiting: deque[Future[Sample]] = deque()
-        indices = iter(range(len(dataset)))
+        indices = iter(chosen)
         try:
-            for _ in range(len(dataset)):
+            for _ in chosen:
                 waiting.extend(pool.submit(read_sample, dataset, index) for index in islice(indices, 3 - len(waiting)))
                 yield waiting.popleft().result()
         finally:

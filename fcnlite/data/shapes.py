@@ -34,7 +34,11 @@ class Shapes(Dataset):
     """`count` pictures of `size`×`size` pixels, each a function of (seed, split, index) and the size alone.
 
     With `scene`, pictures are `size` pixels high and 1.5 times as wide. The size of the shapes in a scene does not
-    depend on `size`: larger scenes hold more shapes.
+    depend on `size`: larger scenes hold more shapes. With `single`, a picture shows one whole shape.
+
+    With a `context` above 0, each picture has a class of its own, whose hue the background has. This is the class of
+    each shape with a probability of `context`; the others are drawn as without it. Only pictures without `scene` and
+    `single` have a context.
 
     Classes: background, disc, square, triangle, star, cross.
     """
@@ -42,19 +46,34 @@ class Shapes(Dataset):
     splits = tuple(COUNTS)
 
     def __init__(
-        self, split: str, *, size: int = 96, count: int | None = None, seed: int = 0, scene: bool = False
+        self,
+        split: str,
+        *,
+        size: int = 96,
+        count: int | None = None,
+        seed: int = 0,
+        scene: bool = False,
+        context: float = 0.0,
+        single: bool = False,
     ) -> None:
         names = ("background", *(each.name for each in _SHAPE_CLASSES))
         super().__init__("shapes", split, {"label": Labels(names, voc_colors(len(names)))})
         if size not in SIZES:
             raise DataError(f"data set 'shapes': size is {size}; expected {SIZES[0]} to {SIZES[-1]} pixels.")
-        self.origin = f"size {size}, seed {seed}"
+        if not 0 <= context <= 1 or (context and (scene or single)):
+            raise DataError(
+                f"data set 'shapes': context is {context}; expected a probability, 0 to 1, and 0 for scene and single."
+            )
+        self.origin = f"size {size}, seed {seed}" + (f", context {context}" if context else "")
         self._count = COUNTS[split] if count is None else count
         if self._count < 1:
             raise DataError(f"data set 'shapes': count is {count}; expected at least 1.")
         self._size = size
         self._seed = seed
-        self._scene = scene
+        if scene and single:
+            raise DataError("data set 'shapes': a scene has many shapes; leave out scene or single.")
+        self._kind = "scene" if scene else "single" if single else "shapes"
+        self._context = context
 
     def __len__(self) -> int:
         return self._count
@@ -62,9 +81,16 @@ class Shapes(Dataset):
     def __getitem__(self, index: int) -> Sample:
         if not 0 <= index < self._count:
             raise IndexError(f"sample {index} of {self._count}")
-        kind, draw = ("scene", _scene) if self._scene else ("shapes", _simple)
-        image, label = draw(generator(kind, self._seed, self.splits.index(self.split), index), self._size)
-        return Sample({"data": image.astype(np.uint8)}, {"label": label}, f"{kind}-{self.split}-{index:05d}")
+        rng = generator(self._kind, self._seed, self.splits.index(self.split), index)
+        image, label = self._draw(rng)
+        return Sample({"data": image.astype(np.uint8)}, {"label": label}, f"{self._kind}-{self.split}-{index:05d}")
+
+    def _draw(self, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+        if self._kind == "scene":
+            return _scene(rng, self._size)
+        if self._kind == "single":
+            return _single(rng, self._size)
+        return _simple(rng, self._size, self._context)
 
     def usable(self, progress: Progress | None = None) -> tuple[Sequence[int], list[str]]:
         """All samples, without problems, since they are generated."""
@@ -174,14 +200,28 @@ class _Sun(NamedTuple):
     y: float
 
 
-def _simple(rng: np.random.Generator, size: int) -> tuple[np.ndarray, np.ndarray]:
+def _simple(rng: np.random.Generator, size: int, context: float = 0.0) -> tuple[np.ndarray, np.ndarray]:
     """Draw a few shapes on a square background: float32 colours from 0 to 255, and labels."""
+    home = int(rng.integers(len(_SHAPE_CLASSES))) if context else None
     image, label = _ground(rng, size, size)
+    if home is not None:
+        image = _with_hue(image, home / len(_SHAPE_CLASSES) + rng.uniform(-0.03, 0.03))
     for _ in range(rng.integers(2, 6)):
         number = int(rng.integers(len(_SHAPE_CLASSES)))
+        if home is not None and rng.random() < context:
+            number = home
         _paint(rng, image, label, _Shape(number + 1, size * rng.uniform(0.14, 0.3), *rng.uniform(0, size, 2)))
-    slope_x, slope_y = rng.uniform(-0.25, 0.25, 2)
-    _light(rng, image, rng.uniform(0.75, 1.1), slope_x, slope_y)
+    _daylight(rng, image)
+    return image, label
+
+
+def _single(rng: np.random.Generator, size: int) -> tuple[np.ndarray, np.ndarray]:
+    """Draw one shape, which does not touch the border, on a square background, like `_simple`."""
+    image, label = _ground(rng, size, size)
+    number = int(rng.integers(len(_SHAPE_CLASSES)))
+    radius = size * rng.uniform(0.2, 0.4)
+    _paint(rng, image, label, _Shape(number + 1, radius, *rng.uniform(radius, size - radius, 2)))
+    _daylight(rng, image)
     return image, label
 
 
@@ -261,6 +301,12 @@ def _shading(distance: np.ndarray, x: np.ndarray, y: np.ndarray, sun: _Sun) -> n
     return 1 - 0.25 * rim * (slope_x * sun.x + slope_y * sun.y) - 0.15 * (x * sun.x + y * sun.y)
 
 
+def _daylight(rng: np.random.Generator, image: np.ndarray) -> None:
+    """Apply light from a random side, and noise, in place."""
+    slope_x, slope_y = rng.uniform(-0.25, 0.25, 2)
+    _light(rng, image, rng.uniform(0.75, 1.1), slope_x, slope_y)
+
+
 def _light(rng: np.random.Generator, image: np.ndarray, level: float, slope_x: float, slope_y: float) -> None:
     """Apply light that varies linearly across the picture, and sensor noise, in place."""
     across, down = (np.linspace(-1, 1, side, dtype=np.float32) for side in (image.shape[1], image.shape[0]))
@@ -276,6 +322,13 @@ def _colored(pattern: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     second = np.where(first.mean() < 128, first + step, first - step)
     low, high = np.clip([first, second], 0, 255).astype(np.float32)
     return low + pattern[:, :, None] * (high - low)
+
+
+def _with_hue(image: np.ndarray, hue: float) -> np.ndarray:
+    """An H×W×3 picture in one hue, in turns (0 red, 1/3 green, 2/3 blue), with the brightness of `image`."""
+    channels = 1 + 0.6 * np.cos(2 * math.pi * (hue - np.arange(3) / 3))
+    found: np.ndarray = image.mean(axis=2, keepdims=True) * channels.astype(np.float32)
+    return found
 
 
 def _rotated(x: np.ndarray, y: np.ndarray, angle: float) -> tuple[np.ndarray, np.ndarray]:

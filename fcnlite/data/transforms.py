@@ -131,6 +131,8 @@ class Augment:
     """Crop to this (height, width) at a uniformly drawn place; smaller pictures are padded to it."""
     brightness: float = 0.0
     """Multiply the picture by a factor drawn uniformly from 1 ± this."""
+    shift: int = 0
+    """Move by up to this many pixels down or up, and right or left, drawn uniformly; the rest is filled."""
 
     def __post_init__(self) -> None:
         low, high = self.scale
@@ -140,10 +142,12 @@ class Augment:
             raise DataError(f"augmentation crop {self.crop}: expected a height and a width of at least 1.")
         if not 0 <= self.brightness <= 1:
             raise DataError(f"augmentation brightness {self.brightness}: expected 0 to 1.")
+        if self.shift < 0:
+            raise DataError(f"augmentation shift {self.shift}: expected 0 or more pixels.")
 
 
 def augment(sample: Sample, settings: Augment, rng: np.random.Generator, preprocessing: Preprocessing) -> Sample:
-    """Resize, crop or pad, mirror, turn and brighten or darken `sample` by `settings`, with random numbers from `rng`.
+    """Resize, crop or pad, shift, mirror, turn and brighten or darken `sample`, with random numbers from `rng`.
 
     All pictures and label maps undergo the same geometry: pictures with bilinear interpolation, labels by nearest
     neighbour, so that labels get no new values except `VOID`. Pictures are padded with the mean of `preprocessing`,
@@ -159,6 +163,12 @@ def augment(sample: Sample, settings: Augment, rng: np.random.Generator, preproc
     rows, columns = (_Span.draw(rng, *sides) for sides in zip(size, out, strict=True))
     flip = settings.flip and rng.random() < 0.5
     light = rng.uniform(1 - settings.brightness, 1 + settings.brightness)
+    if settings.shift:
+        reach = settings.shift
+        rows, columns = (
+            span.moved(int(rng.integers(-reach, reach + 1)), side)
+            for span, side in zip((rows, columns), out, strict=True)
+        )
 
     # The part of the original that fills the crop, in original pixels. Resizing only this part gives the same result as
     # resizing the whole picture and cropping it, and costs no more than the crop.
@@ -218,3 +228,10 @@ class _Span:
         """Draw, uniformly from all places, where `have` pixels are cropped or padded to `want`."""
         offset = int(rng.integers(abs(have - want) + 1))
         return _Span(offset, 0, want) if have > want else _Span(0, offset, have)
+
+    def moved(self, distance: int, side: int) -> _Span:
+        """This span, moved by `distance` pixels in a result of `side` pixels; at least one pixel stays inside."""
+        target = min(max(self.target + distance, 1 - self.length), side - 1)
+        hidden = max(0, -target)
+        length = min(self.length - hidden, side - max(0, target))
+        return _Span(self.source + hidden, max(0, target), length)

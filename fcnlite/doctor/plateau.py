@@ -26,6 +26,7 @@ from fcnlite.errors import FileError, SpecError
 from fcnlite.files import cannot_read
 from fcnlite.layers.loss import Loss
 from fcnlite.net import Net
+from fcnlite.ranks.shard import WHOLE
 from fcnlite.solver import Solver
 
 NEAR = 0.02
@@ -115,4 +116,5 @@ def _factor(loss: Loss, label: np.ndarray) -> float:
     """The ratio of the loss to its mean over the positions that are not ignored."""
     counted = np.not_equal(label, loss.options.ignore_label)
     weight = loss.spec.loss_weight[0] if loss.spec.loss_weight else 1.0
-    return weight * max(1, int(np.count_nonzero(counted))) / loss.normalizer(counted, len(label))
+    _, z = loss.of_batch(0.0, counted, len(label), WHOLE)
+    return weight * max(1, int(np.count_nonzero(counted))) / z

@@ -40,6 +40,10 @@ class Node(Generic[Key]):
     backward: Backward
 
 
+_NOWHERE = -1
+"""The place of parameters that no node uses."""
+
+
 class Pass(Generic[Key]):
     """The values and the steps of a forward pass; if it was kept, gradients can be computed from it."""
 
@@ -77,17 +81,17 @@ class Pass(Generic[Key]):
         return gradient + other
 
 
-def first_nonfinite(last: Pass[Any], params: Mapping[str, Sequence[Parameter]]) -> str | None:
-    """Describe where NaN or infinity first appears in a pass; None if nowhere."""
+def first_nonfinite(last: Pass[Any], params: Mapping[str, Sequence[Parameter]]) -> tuple[int, str] | None:
+    """The step in which NaN or infinity first appears, -1 for an input, and a description; None if nowhere."""
     for name, version in last.schedule.inputs.items():
         if not np.isfinite(last.values[version]).all():
-            return f"input {name!r}"
+            return -1, f"input {name!r}"
     overwritten: dict[str, Layer] = {}
-    for step in last.schedule.steps:
+    for place, step in enumerate(last.schedule.steps):
         name = step.layer.spec.name
         for i, parameter in enumerate(params.get(name, ())):
             if not np.isfinite(parameter.array).all():
-                return f"parameter {i} of layer {name!r}"
+                return place, f"parameter {i} of layer {name!r}"
         for blob, version in zip(step.layer.spec.top, step.top, strict=True):
             if version not in last.values:
                 overwritten.setdefault(blob, step.layer)
@@ -95,7 +99,7 @@ def first_nonfinite(last: Pass[Any], params: Mapping[str, Sequence[Parameter]]) 
             # In-place layers make finite values from finite ones, so blame the layer whose top they overwrote.
             origin = overwritten.pop(blob, step.layer)
             if not np.isfinite(last.values[version]).all():
-                return f"the output of layer {origin.spec.name!r} ({origin.type})"
+                return place, f"the output of layer {origin.spec.name!r} ({origin.type})"
     return None
 
 
@@ -103,7 +107,8 @@ class Backprop(Generic[Key]):
     """One backward pass through `forward`: computes gradients of the parameters in `state` and of blobs.
 
     `frozen`: also compute the gradients of parameters with an lr_mult of 0. `accumulate`: add to the parameters'
-    gradients instead of overwriting them. `timer`: called after each node.
+    gradients instead of overwriting them. `timer`: called after each node. `final`: called with each parameter as soon
+    as this pass has written its gradient for the last time.
     """
 
     def __init__(
@@ -114,12 +119,14 @@ class Backprop(Generic[Key]):
         accumulate: bool,
         frozen: bool,
         timer: Timer | None = None,
+        final: Callable[[Parameter], None] | None = None,
     ) -> None:
         self._forward = forward
         self._state = state
         self._accumulate = accumulate
         self._frozen = frozen
         self._timer = timer
+        self._final = final
         self._written: set[int] = set()
         """The ids of the parameters whose gradients are written; other layers that share one add to its gradient."""
 
@@ -139,7 +146,8 @@ class Backprop(Generic[Key]):
             key = forward.key(version)
             self._add(gradients, key, forward.in_layout(key, seed))
         found: dict[Key, Array] = {}
-        for node in reversed(nodes):
+        first = self._first_users(nodes)
+        for place, node in reversed([*enumerate(nodes)]):
             found.update({key: gradients[key] for key in node.top if key in gradients and key in wanted})
             dtop = [gradients.pop(key, None) for key in node.top]
             if any(each is not None for each in dtop):
@@ -147,10 +155,10 @@ class Backprop(Generic[Key]):
                 self._step(node, dtop, needing, gradients)
                 if self._timer is not None:
                     self._timer(node.layers, "backward", time.perf_counter() - began)
-        for parameters in (self._state.params or {}).values():
-            for parameter in parameters:
-                if not self._wants(parameter) or (id(parameter) not in self._written and not self._accumulate):
-                    parameter.zero_grad()
+            for parameter in first.pop(place, ()):
+                self._finish(parameter)
+        for parameter in first.pop(_NOWHERE, ()):
+            self._finish(parameter)
         found.update(gradients)
         return {version: forward.nchw(key, found[key]) for version, key in keys.items() if key in found}
 
@@ -177,6 +185,25 @@ class Backprop(Generic[Key]):
         for key, need, gradient in zip(node.bottom, needs, dbottom, strict=True):
             if need and gradient is not None:
                 self._add(gradients, key, np.asarray(gradient, dtype, order="C"))
+
+    def _first_users(self, nodes: Sequence[Node[Key]]) -> dict[int, list[Parameter]]:
+        """The parameters by the place of the first node that uses them, which is the last one in backward."""
+        places: dict[int, int] = {}
+        for place, node in enumerate(nodes):
+            for parameter in self._state.of(node.layer) if node.layer is not None else ():
+                places.setdefault(id(parameter), place)
+        found: dict[int, list[Parameter]] = {}
+        unique = {id(each): each for group in (self._state.params or {}).values() for each in group}
+        for key, parameter in unique.items():
+            found.setdefault(places.get(key, _NOWHERE), []).append(parameter)
+        return found
+
+    def _finish(self, parameter: Parameter) -> None:
+        """End the pass for a parameter: its gradient is zero if the pass has not reached it."""
+        if not self._wants(parameter) or (id(parameter) not in self._written and not self._accumulate):
+            parameter.zero_grad()
+        if self._final is not None:
+            self._final(parameter)
 
     def _add(self, gradients: dict[Key, Array], key: Key, gradient: Array) -> None:
         gradients[key] = self._forward.add(gradients[key], gradient) if key in gradients else gradient

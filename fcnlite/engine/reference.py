@@ -56,6 +56,7 @@ def run_layer(
         params=[each.data if layer.updates_params else each.array for each in parameters],
         outs=outs,
         rng=state.rng(layer.spec.name),
+        shard=state.shard,
     )
     made = calls.forward(layer, bottom, run)
     if layer.updates_params:

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from fcnlite.engine.parameter import Parameter, Parameters, generator
+from fcnlite.ranks.shard import WHOLE, Shard
 from fcnlite.threads import Turns
 
 
@@ -23,6 +24,8 @@ class State:
     """Seeds the fillers of new parameters, and Dropout."""
     iteration: int = 0
     """The number of forward passes with `keep` in phase TRAIN so far; Dropout depends on it and on `seed`."""
+    shard: Shard = WHOLE
+    """The part of the batch that this process computes; a solver sets it before each pass."""
     params: Parameters | None = None
     """Parameters by layer name; None before the input shapes are known."""
     learning: Turns = field(default_factory=Turns)

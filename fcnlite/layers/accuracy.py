@@ -35,6 +35,7 @@ class Accuracy(Layer):
     bottoms = (2, 2)
     tops = (1, 2)
     no_gradient = frozenset({0, 1})
+    over_batch = True
 
     def check(self) -> None:
         if self.options.top_k < 1:
@@ -53,10 +54,10 @@ class Accuracy(Layer):
         label, counted = read_labels(label, x.shape, axis, self.options.ignore_label)
         rank = (x >= np.take_along_axis(x, label, axis)).sum(axis=axis, keepdims=True)
         right = counted & (rank <= self.options.top_k)
-        accuracy = np.asarray(right.sum() / max(counted.sum(), 1), x.dtype)
         classes = x.shape[axis]
-        right_of_class = np.bincount(label[right], minlength=classes)
-        count_of_class = np.bincount(label[counted], minlength=classes)
+        counts = np.stack([np.bincount(label[each], minlength=classes) for each in (right, counted)])
+        right_of_class, count_of_class = run.shard.ranks.sum(counts)
+        accuracy = np.asarray(right_of_class.sum() / max(count_of_class.sum(), 1), x.dtype)
         of_class = (right_of_class / np.maximum(count_of_class, 1)).astype(x.dtype)
         return [accuracy, of_class][: len(self.spec.top)]
 

@@ -14,6 +14,7 @@ from fcnlite.description.shapes import Placement, show
 from fcnlite.description.spec import LayerSpec
 from fcnlite.errors import FcnliteError, ShapeError, SpecError
 from fcnlite.layers.options import parse_options, shown
+from fcnlite.ranks.shard import WHOLE, Shard
 
 Class = type  # in Layer, `type` is the layer's type name
 
@@ -46,6 +47,8 @@ class Run:
     top, from a plan of the fast path. If empty, forward makes new arrays. Always empty in backward."""
     rng: Callable[[], np.random.Generator] = np.random.default_rng
     """Returns this layer's random generator for this iteration (Dropout)."""
+    shard: Shard = WHOLE
+    """The part of the batch that this process computes, with which sums over the whole batch are taken."""
 
     @property
     def out(self) -> Array | None:
@@ -62,6 +65,7 @@ class ForwardRun(Run):
             self.params,
             self.saved,
             rng=self.rng,
+            shard=self.shard,
             bottom=list(bottom) if "bottom" in layer.backward_reads else [],
             top=list(top) if "top" in layer.backward_reads else [],
             bottom_shapes=[each.shape for each in bottom],
@@ -110,20 +114,23 @@ class Layer:
     writes_out: bool = False
     """Whether forward writes the tops into `run.outs`; tops of a single number are exempt.
 
-    A class that defines forward does not inherit `overwrites` and `writes_out`: its forward may, for example, call its
-    base's forward twice and need two separate results."""
+    A class that defines forward does not inherit `overwrites`, `writes_out` and `over_batch`: its forward may, for
+    example, call its base's forward twice and need two separate results."""
     aliases: bool = False
     """Whether a top may share memory with a bottom."""
     is_loss: ClassVar[bool] = False
     """Whether the first top has weight 1 in the net's loss by default (`loss_weight` overrides it)."""
     no_gradient: ClassVar[frozenset[int]] = frozenset()
     """The bottoms that never get a gradient (labels, the reference of a crop)."""
+    over_batch: ClassVar[bool] = False
+    """Whether forward and backward take sums over the pictures with `run.shard`, so that several processes can share a
+    batch. A loss needs it, and so does any layer with a top that is not one array for each picture."""
     updates_params: bool = False
     """Whether forward writes to its parameters (BatchNorm's running sums)."""
 
     def __init_subclass__(cls, **options: Any) -> None:
         super().__init_subclass__(**options)
-        for name in ("overwrites", "writes_out"):
+        for name in ("overwrites", "writes_out", "over_batch"):
             latest = next(each for each in cls.__mro__ if name in vars(each) or "forward" in vars(each))
             if name not in vars(latest):
                 setattr(cls, name, False)

@@ -41,6 +41,7 @@ class BatchNorm(Layer):
     Options = BatchNormOptions
     backward_reads = frozenset({"top"})
     writes_out = True
+    over_batch = True
 
     def check(self) -> None:
         o = self.options
@@ -71,8 +72,11 @@ class BatchNorm(Layer):
         else:
             mean = x.mean(axis=axes)
             y = np.subtract(x, mean.reshape(per_channel), out=run.out)
-            variance = np.square(y).mean(axis=axes)
-            self.update_sums(mean, variance, x.size // mean.size, run.params)
+            here = mean
+            mean, variance, m = run.shard.moments(mean, np.square(y).mean(axis=axes), x.size // mean.size)
+            if mean is not here:
+                y = np.subtract(x, mean.reshape(per_channel), out=run.out)
+            self.update_sums(mean, variance, m, run.params)
         sigma = np.sqrt(variance + x.dtype.type(self.options.eps)).reshape(per_channel)
         y /= sigma
         run.saved = sigma
@@ -91,9 +95,11 @@ class BatchNorm(Layer):
         if self.use_global_stats:
             return [dy / sigma]
         axes, per_channel = _over_channels(y)
-        dx = y * (dy * y).mean(axis=axes).reshape(per_channel)
+        means = np.stack([(dy * y).mean(axis=axes), dy.mean(axis=axes)])
+        mean_dyy, mean_dy = run.shard.mean(means, y.size // means[0].size)
+        dx = y * mean_dyy.reshape(per_channel)
         np.subtract(dy, dx, out=dx)
-        dx -= dy.mean(axis=axes).reshape(per_channel)
+        dx -= mean_dy.reshape(per_channel)
         dx /= sigma
         return [dx]
 

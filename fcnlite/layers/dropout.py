@@ -40,7 +40,7 @@ class Dropout(Layer):
         (x,) = bottom
         if self.phase == "TEST":
             return [x]
-        kept = run.rng().random(x.shape, np.float32) >= self.options.dropout_ratio
+        kept = run.shard.random(run.rng(), x.shape) >= self.options.dropout_ratio
         run.saved = mask = kept * x.dtype.type(1 / (1 - self.options.dropout_ratio))
         return [np.multiply(x, mask, out=run.out)]
 

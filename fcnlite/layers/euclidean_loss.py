@@ -21,6 +21,7 @@ class EuclideanLoss(Layer):
     type = "EuclideanLoss"
     bottoms = (2, 2)
     is_loss = True
+    over_batch = True
     backward_reads = frozenset({"bottom"})
 
     def top_shapes(self, *bottom: Shape) -> list[Shape]:
@@ -31,11 +32,12 @@ class EuclideanLoss(Layer):
 
     def forward(self, bottom: list[Array], run: ForwardRun) -> list[Array]:
         a, b = bottom
-        return [np.asarray(np.square(a - b).sum(dtype=np.float64) / (2 * len(a)), a.dtype)]
+        total, run.saved = run.shard.totals(np.square(a - b).sum(dtype=np.float64), len(a))
+        return [np.asarray(total / (2 * run.saved), a.dtype)]
 
     def backward(self, dtop: list[Array], run: BackwardRun) -> list[Array | None]:
-        (dloss,), (a, b) = dtop, run.bottom
-        da = (a - b) * (dloss / len(a)).astype(a.dtype)
+        (dloss,), (a, b), pictures = dtop, run.bottom, run.saved
+        da = (a - b) * (dloss / pictures).astype(a.dtype)
         return [da, -da if run.needs[1] else None]
 
     def placement(self) -> None:

@@ -47,6 +47,7 @@ class InfogainLoss(Loss):
     tops = (1, 2)
     no_gradient = frozenset({1, 2})
     writes_out = True
+    over_batch = True
     backward_reads = frozenset({"top"})  # `saved` holds the probabilities, which are the second top
 
     def check(self) -> None:
@@ -75,10 +76,9 @@ class InfogainLoss(Loss):
         # H[label_i, k] in the shape of the scores, 0 where the label is ignored.
         h = np.where(counted, np.moveaxis(h[label.squeeze(axis)], -1, axis), 0)
         losses = h * -np.log(np.maximum(p, x.dtype.type(SMALLEST)))
-        z = self.normalizer(counted, prod(x.shape[:axis]))
+        loss, z = self.of_batch(losses.sum(dtype=np.float64), counted, prod(x.shape[:axis]), run.shard)
         run.saved = (p, h, axis, z)
-        loss = np.asarray(losses.sum(dtype=np.float64) / z, x.dtype)
-        return [loss, p][: len(self.spec.top)]
+        return [np.asarray(loss, x.dtype), p][: len(self.spec.top)]
 
     def backward(self, dtop: list[Array], run: BackwardRun) -> list[Array | None]:
         dloss, (p, h, axis, z) = dtop[0], run.saved

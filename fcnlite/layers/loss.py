@@ -2,9 +2,9 @@
 
     loss = Σ_i loss_i / Z        dx = dloss · Σ_i ∂loss_i/∂x / Z
 
-The sum is over the positions i whose label is not ignore_label. `normalization` selects Z: VALID the number of these
-positions, FULL the number of all positions, BATCH_SIZE the number of pictures, NONE 1; Z is never below 1. Without
-normalization, the older option `normalize` means VALID if true and BATCH_SIZE if false.
+The sums are over the positions i of the whole batch whose label is not ignore_label. `normalization` selects Z: VALID
+the number of these positions, FULL the number of all positions, BATCH_SIZE the number of pictures, NONE 1; Z is never
+below 1. Without normalization, the older option `normalize` means VALID if true and BATCH_SIZE if false.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ import numpy as np
 
 from fcnlite.arrays import Array, Shape
 from fcnlite.layers.base import Layer
+from fcnlite.ranks.shard import Shard
 
 Normalization = Literal["FULL", "VALID", "BATCH_SIZE", "NONE"]
 
@@ -45,15 +46,17 @@ class Loss(Layer):
     def top_shapes(self, *bottom: Shape) -> list[Shape]:
         return [()]
 
-    def normalizer(self, counted: Array, pictures: int) -> float:
-        """Z, given a mask of the positions that count."""
+    def of_batch(self, losses: float, counted: Array, pictures: int, shard: Shard) -> tuple[float, float]:
+        """The loss and Z, given the sum of the losses here and a mask of the positions that count."""
         counts: dict[str, int] = {
             "VALID": int(np.count_nonzero(counted)),
             "FULL": counted.size,
             "BATCH_SIZE": pictures,
-            "NONE": 1,
+            "NONE": 0,
         }
-        return max(1.0, float(counts[self.normalization]))
+        total, count = shard.totals(losses, counts[self.normalization])
+        z = max(1.0, float(count))
+        return total / z, z
 
     def placement(self) -> None:
         return None

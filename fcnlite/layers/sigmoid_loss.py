@@ -27,6 +27,7 @@ class SigmoidCrossEntropyLoss(Loss):
     type = "SigmoidCrossEntropyLoss"
     messages = ("loss_param",)
     default_normalization = "BATCH_SIZE"
+    over_batch = True
     backward_reads = frozenset({"bottom"})
 
     def top_shapes(self, *bottom: Shape) -> list[Shape]:
@@ -41,9 +42,10 @@ class SigmoidCrossEntropyLoss(Loss):
         # log σ(x) = min(x, 0) − log(1 + exp(−|x|)), and log(1 − σ(x)) = log σ(x) − x: no logarithm of 0.
         log_sigmoid = np.minimum(x, 0) - np.log1p(np.exp(-np.abs(x)))
         losses = np.where(counted, (1 - t) * x - log_sigmoid, 0)
-        z = self.normalizer(counted, x.shape[0] if x.ndim else 1)
+        pictures = x.shape[0] if x.ndim else 1
+        loss, z = self.of_batch(losses.sum(dtype=np.float64), counted, pictures, run.shard)
         run.saved = (counted, z)
-        return [np.asarray(losses.sum(dtype=np.float64) / z, x.dtype)]
+        return [np.asarray(loss, x.dtype)]
 
     def backward(self, dtop: list[Array], run: BackwardRun) -> list[Array | None]:
         (dloss,), (x, t), (counted, z) = dtop, run.bottom, run.saved

@@ -38,6 +38,7 @@ class SoftmaxWithLoss(Loss):
     Options = SoftmaxWithLossOptions
     tops = (1, 2)
     writes_out = True
+    over_batch = True
     backward_reads = frozenset({"top"})  # `saved` holds the probabilities, which are the second top
 
     def top_shapes(self, *bottom: Shape) -> list[Shape]:
@@ -51,10 +52,9 @@ class SoftmaxWithLoss(Loss):
         p = softmax(x, axis, *run.outs[1:])
         of_label = np.take_along_axis(p, label, axis)
         losses = np.where(counted, -np.log(np.maximum(of_label, SMALLEST)), 0)
-        z = self.normalizer(counted, prod(x.shape[:axis]))
+        loss, z = self.of_batch(losses.sum(dtype=np.float64), counted, prod(x.shape[:axis]), run.shard)
         run.saved = (p, label, counted, axis, z)
-        loss = np.asarray(losses.sum(dtype=np.float64) / z, x.dtype)
-        return [loss, p][: len(self.spec.top)]
+        return [np.asarray(loss, x.dtype), p][: len(self.spec.top)]
 
     def backward(self, dtop: list[Array], run: BackwardRun) -> list[Array | None]:
         dloss, (p, label, counted, axis, z) = dtop[0], run.saved

@@ -37,6 +37,7 @@ _NETS: dict[str, tuple[_Writer, tuple[int, ...]]] = {
     "siftflow-fcn32s": (partial(vgg.two_heads, stride=32), (33, 3)),
     "siftflow-fcn16s": (partial(vgg.two_heads, stride=16), (33, 3)),
     "siftflow-fcn8s": (partial(vgg.two_heads, stride=8), (33, 3)),
+    "lite-classifier": (lite.lite_classifier, (1000,)),
     "lite-fcn8s": (partial(lite.lite_fcn, stride=8), (21,)),
     "lite-fcn4s": (partial(lite.lite_fcn, stride=4), (21,)),
     "lite-fcn2s": (partial(lite.lite_fcn, stride=2), (21,)),

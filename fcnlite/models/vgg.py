@@ -63,12 +63,17 @@ def early_fusion(name: str, classes: int, width: float, normalization: str | Non
     return net.spec()
 
 
-def late_fusion(name: str, classes: int, width: float, normalization: str | None) -> NetSpec:
-    """NYUDv2's FCN-32s with one trunk on color and one on HHA (disparity, height, angle); their scores are averaged."""
-    net = fcn.begin(name, color=3, hha=3, label=1)
+def late_fusion(
+    name: str, classes: int, width: float, normalization: str | None, *, second: str = "hha", channels: int = 3
+) -> NetSpec:
+    """NYUDv2's FCN-32s with one trunk on color and one on HHA (disparity, height, angle); their scores are averaged.
+
+    `second` is the name of the other picture, and `channels` the number of its channels.
+    """
+    net = fcn.begin(name, **{"color": 3, second: channels, "label": 1})
     scores = [
         net.score(f"score_fr{picture}", _features(net, picture, width, suffix=picture), classes)
-        for picture in ("color", "hha")
+        for picture in ("color", second)
     ]
     score = net.fuse("score_fused", *scores, coeff=[0.5, 0.5])
     fcn.pixel_loss(net, fcn.head(net, score, classes, picture="color"), "label", normalization)

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from contextlib import closing
 from typing import TypeAlias
 
 import numpy as np
 
 from fcnlite.data import VOID, Dataset, epoch
-from fcnlite.data.problems import Progress
-from fcnlite.errors import DataError
+from fcnlite.data.problems import Progress, raise_if_any
+from fcnlite.data.sample import Sample
+from fcnlite.errors import DataError, FcnliteError
 from fcnlite.net import Net
+from fcnlite.ranks.communicator import ALONE, Communicator
 from fcnlite.segmentation.class_matching import ClassMatch, match_classes
 from fcnlite.segmentation.compatibility import check_compatible
 from fcnlite.segmentation.metrics import Metrics
@@ -20,7 +22,9 @@ from fcnlite.segmentation.metrics import confusion as confusion_of
 from fcnlite.segmentation.segmenter import Segmenter
 
 OnPicture: TypeAlias = Callable[[str, np.ndarray], None]
-"""Called with the name of each picture and the confusion matrix of its first label map, in the data set's order."""
+"""Called with the name of each picture and the confusion matrix of its first label map, in the data set's order.
+
+Each rank calls it for its own pictures: picture i is that of rank i modulo the number of ranks."""
 
 BY_NUMBER = "if classes with equal numbers mean the same, give --classes-by-number (in Python: classes_by_number=True)"
 """The remedy for class names that do not match."""
@@ -45,13 +49,15 @@ def confusion(
     each: OnPicture | None = None,
     *,
     classes_by_number: bool = False,
+    ranks: Communicator = ALONE,
 ) -> np.ndarray:
     """Count the pixels of the first label map by true class (row) and predicted class (column), without void.
 
     The (classes, classes) matrix has the class numbers of the data set. Classes are matched, and errors raised, as in
-    `evaluate`.
+    `evaluate`. Several `ranks` share out the pictures, and all get the whole matrix.
     """
-    return next(iter(confusions(net, dataset, progress, each, classes_by_number=classes_by_number).values()))
+    found = confusions(net, dataset, progress, each, classes_by_number=classes_by_number, ranks=ranks)
+    return next(iter(found.values()))
 
 
 def confusions(
@@ -61,8 +67,12 @@ def confusions(
     each: OnPicture | None = None,
     *,
     classes_by_number: bool = False,
+    ranks: Communicator = ALONE,
 ) -> dict[str, np.ndarray]:
-    """The confusion matrix of each label map, by blob; see `confusion`."""
+    """The confusion matrix of each label map, by blob; see `confusion`.
+
+    A rank that meets an error ends its part; the others finish theirs, then all raise the errors.
+    """
     segmenter = net if isinstance(net, Segmenter) else Segmenter(net)
     net_bands = segmenter.net.info.preprocessing.bands
     if dataset.bands and dataset.bands != net_bands:
@@ -76,7 +86,8 @@ def confusions(
             warnings.warn(match.remark, stacklevel=2)
     orders = [None if match.order is None else np.array(match.order, np.uint8) for match in matches]
     matrices = {name: np.zeros((len(labels.classes),) * 2, np.int64) for name, labels in dataset.labels.items()}
-    with closing(epoch(dataset)) as samples:
+
+    def count(samples: Iterable[Sample]) -> None:
         for done, sample in enumerate(samples, start=1):
             predicted = segmenter.label_maps(sample.images).values()
             # The net may have another name for a single label map.
@@ -88,8 +99,29 @@ def confusions(
                 if each is not None and i == 0:
                     each(sample.name, matrix)
             if progress is not None:
-                progress(done, len(dataset))
-    return matrices
+                progress(min(done * ranks.size, len(dataset)), len(dataset))
+
+    with closing(epoch(dataset, range(ranks.rank, len(dataset), ranks.size))) as mine:
+        together(ranks, lambda: count(mine))
+    return {name: ranks.sum(matrix) for name, matrix in matrices.items()}
+
+
+def together(ranks: Communicator, work: Callable[[], None]) -> None:
+    """Call `work` on every rank; when all have ended, raise the errors that it raised on some, on all ranks.
+
+    With one rank, its error is raised as it is; else a `DataError` lists the messages.
+    """
+    problem: FcnliteError | None = None
+    try:
+        work()
+    except FcnliteError as error:
+        problem = error
+    problems = [each for each in ranks.gather(problem and str(problem)) if each is not None]
+    if problem is not None and ranks.size == 1:
+        raise problem
+    if len(problems) == 1:
+        raise DataError(problems[0])
+    raise_if_any(f"{len(problems)} of {ranks.size} ranks did not finish", problems)
 
 
 def _matches(segmenter: Segmenter, dataset: Dataset, by_number: bool) -> list[ClassMatch]:

@@ -20,9 +20,11 @@ from fcnlite.engine.parameter import Parameter
 from fcnlite.errors import SpecError, TrainingError
 from fcnlite.layers.options import shown
 from fcnlite.net import Net
+from fcnlite.ranks.team import Team
 from fcnlite.solver import caffe_state
 from fcnlite.solver.options import NEEDS, SolverOptions, describe_options, parameters
 from fcnlite.solver.rates import POLICIES
+from fcnlite.solver.teamwork import Teamwork, start_alike
 from fcnlite.threads import Turns, in_turn
 
 
@@ -67,6 +69,19 @@ class Solver:
         """Returns the description and phase of each of `test_nets`; called when these are first used."""
         self._histories: dict[str, Array] = {}
         self._recent: deque[float] = deque(maxlen=self.options.average_loss)
+        # Caffe includes the frozen parameters' gradients in the norm if the net makes it compute them.
+        self._frozen = self.options.clip_gradients > 0 and net.spec.force_backward
+        self.teamwork = Teamwork(net, Team(), self._frozen)
+
+    def join(self, team: Team) -> None:
+        """Train together with the other ranks of `team`, from the parameters and the optimizer state of rank 0.
+
+        All ranks then call `step`, each with its own pictures, and get the same loss and the same parameters: those of
+        one process that gets all the pictures. Of `iter_size` passes, a rank gives those of its group.
+        """
+        self.teamwork = Teamwork(self.net, team, self._frozen)
+        if not self.teamwork.alone:
+            start_alike(self.net, self._state(), team.ranks)
 
     @property
     def turns(self) -> Turns:
@@ -126,26 +141,35 @@ class Solver:
             return self._step(batch, blobs)
 
     def _step(self, batch: Mapping[str, Any] | Sequence[Mapping[str, Any]] | None, blobs: Mapping[str, Any]) -> float:
-        passes = self._passes(batch, blobs)
-        # Caffe includes the frozen parameters' gradients in the norm if the net makes it compute them.
-        frozen = self.options.clip_gradients > 0 and self.net.spec.force_backward
-        total = 0.0
-        for i, inputs in enumerate(passes):
-            self.net.iteration = self.iteration * len(passes) + i
-            self.net.forward(inputs, keep=True)
-            loss = self.net.loss
+        count = self.options.iter_size
+        mine = self.teamwork.team.passes(count)
+        losses: dict[int, float] = {}
+        with self.teamwork.iteration() as statistics:
+            for i, inputs in zip(mine, self._passes(batch, blobs, len(mine)), strict=True):
+                self.net.iteration = self.iteration * count + i
+                with self.teamwork.one_pass(i, inputs, statistics):
+                    self.net.forward(inputs, keep=True)
+                    losses[i] = self.net.loss
+                    last = i == mine[-1]
+                    if last or not math.isfinite(losses[i]):
+                        losses = self.teamwork.team.merged(losses)
+                        self._check_losses(losses)
+                    self.teamwork.backward(accumulate=i != mine[0], last=last)
+        self._update(self._clipping() / count)
+        self.iteration += 1
+        loss = sum(losses.values()) / count
+        self._recent.append(loss)
+        return loss
+
+    def _check_losses(self, losses: Mapping[int, float]) -> None:
+        """Raise `TrainingError` for a loss that is not finite, on all ranks."""
+        for loss in losses.values():
             if not math.isfinite(loss):
-                where = self.net.find_nonfinite() or "the sum of the loss"
+                where = self.teamwork.origin() or "the sum of the loss"
                 raise TrainingError(
                     f"the loss is {loss} at iteration {self.iteration}; it began in {where}. "
                     "Lower base_lr, or check the data and the weights that training started from."
                 )
-            total += loss
-            self.net.backward(accumulate=i > 0, frozen=frozen)
-        self._update(self._clipping(frozen) / len(passes))
-        self.iteration += 1
-        self._recent.append(total / len(passes))
-        return total / len(passes)
 
     def update(self, arrays: tuple[Array, ...], g: Update) -> None:
         """Update one parameter.
@@ -156,27 +180,27 @@ class Solver:
         raise NotImplementedError
 
     def _passes(
-        self, batch: Mapping[str, Any] | Sequence[Mapping[str, Any]] | None, blobs: Mapping[str, Any]
+        self, batch: Mapping[str, Any] | Sequence[Mapping[str, Any]] | None, blobs: Mapping[str, Any], count: int
     ) -> list[Mapping[str, Any]]:
+        """The inputs of the `count` passes of this process."""
         if batch is None or isinstance(batch, Mapping):
-            return [{**(batch or {}), **blobs}] * self.options.iter_size
-        if blobs or len(batch) != self.options.iter_size:
-            raise SpecError(
-                f"step got {len(batch)} passes; expected {self.options.iter_size}, as iter_size says, "
-                "and no other argument."
-            )
+            return [{**(batch or {}), **blobs}] * count
+        if blobs or len(batch) != count:
+            why = "as iter_size says" if self.teamwork.alone else "the share of this rank in iter_size"
+            raise SpecError(f"step got {len(batch)} passes; expected {count}, {why}, and no other argument.")
         return list(batch)
 
-    def _clipping(self, frozen: bool) -> float:
+    def _clipping(self) -> float:
         """The factor that reduces the norm of the gradients to `clip_gradients`, at most 1.
 
-        Like Caffe, this clips the sum over the passes, before the division by their number. `frozen`: the norm includes
-        the gradients of frozen parameters.
+        Like Caffe, this clips the sum over the passes, before the division by their number.
         """
         limit = self.options.clip_gradients
         if limit < 0:
             return 1.0
-        counted = _all_but_statistics(self.net) if frozen else [parameter for _, parameter in self.net.learnable()]
+        counted = (
+            _all_but_statistics(self.net) if self._frozen else [parameter for _, parameter in self.net.learnable()]
+        )
         norm = math.sqrt(sum(float(np.vdot(each.grad, each.grad)) for each in counted))
         if not math.isfinite(norm):
             raise TrainingError(

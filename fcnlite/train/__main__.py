@@ -5,10 +5,12 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Sequence
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
 from fcnlite._cli.running import check_environment, run_command
+from fcnlite.ranks.launcher import world
 from fcnlite.train import arguments as _arguments
 from fcnlite.train import recipes
 from fcnlite.train.initial_weights import recorded_model
@@ -27,16 +29,21 @@ def main(arguments: Sequence[str] | None = None) -> None:
     if given.print_recipe:
         print(recipes.shown(given.recipe, options, _of_init(given)))
         return
+    ranks = world()
     folder = RunFolder(Path(given.out))
-    if not given.resume:
+    if ranks.first and not given.resume:
         folder.check_free()
-    with folder.claimed():
-        if given.resume:
-            plan = TrainingPlan.resume(folder, options)
-        else:
-            stages = recipes.stages(given.recipe, {**_of_init(given), **options})
-            plan = TrainingPlan.begin(folder, stages, overwrite=given.overwrite)
-        train(plan, _arguments.policy_of(given), given.profile)
+    with folder.claimed() if ranks.first else nullcontext():
+        plan = ranks.from_first(lambda: _plan(folder, given, options, ranks.size))
+        train(plan, _arguments.policy_of(given), given.profile, ranks)
+
+
+def _plan(folder: RunFolder, given: argparse.Namespace, options: dict[str, Any], ranks: int) -> TrainingPlan:
+    """The plan of the run that the command line continues or begins."""
+    if given.resume:
+        return TrainingPlan.resume(folder, options, ranks)
+    stages = recipes.stages(given.recipe, {**_of_init(given), **options})
+    return TrainingPlan.begin(folder, stages, overwrite=given.overwrite)
 
 
 def _of_init(given: argparse.Namespace) -> dict[str, Any]:
@@ -52,4 +59,4 @@ def _of_init(given: argparse.Namespace) -> dict[str, Any]:
 
 
 if __name__ == "__main__":
-    sys.exit(run_command(main))
+    sys.exit(run_command(main, shares_work=True))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import signal
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import replace
 from datetime import datetime
@@ -27,7 +27,7 @@ from fcnlite.train.norms import Norms
 from fcnlite.train.profile import Profile
 from fcnlite.train.run import TrainingRun
 from fcnlite.train.run_folder import TrainingLog
-from fcnlite.train.timing import RemainingTime, Stopwatch
+from fcnlite.train.timing import RemainingTime, Speed, Stopwatch
 from fcnlite.train.validation import Check, Scores, predictions
 
 Batch = dict[str, np.ndarray]
@@ -39,6 +39,9 @@ def train(run: TrainingRun, profile: Profile | None = None) -> None:
     Raises KeyboardInterrupt, after a checkpoint, when the process is asked to stop. Raises `TrainingError` if the loss
     or a parameter is not finite (the last good checkpoint stays), or if the final checkpoint could not be written.
     """
+    if not run.team.ranks.first:
+        _Loop(run, profile, None).train()
+        return
     with closing(TrainingLog(run.folder)) as log:
         _Loop(run, profile, log).train()
 
@@ -48,13 +51,16 @@ class _Loop:
 
     If a checkpoint cannot be written, for example because the disk is full, this is reported. The loop tries again at
     the next check; until then the previous checkpoint stays.
+
+    Where several ranks train together, all run the loop. Rank 0 alone has a `log`, and writes files.
     """
 
-    def __init__(self, run: TrainingRun, profile: Profile | None, log: TrainingLog) -> None:
+    def __init__(self, run: TrainingRun, profile: Profile | None, log: TrainingLog | None) -> None:
         self.run = run
         self._profile = profile
         self._log = log
-        self._watch = Stopwatch(run.loader, run.solver.iteration)
+        self._ranks = run.team.ranks
+        self._watch = Stopwatch(run.loader, run.solver.teamwork, run.solver.iteration)
         self._unsaved = ""
         """The reason why the latest checkpoint could not be written; empty if it was written."""
 
@@ -66,49 +72,73 @@ class _Loop:
             while solver.iteration < options.iterations:
                 rate = solver.rate
                 loss = self._step(self._passes(batches))
+                stopped = any(self._ranks.gather(bool(stop)))
                 run.progress.position += options.iter_size * options.batch_size
                 done = solver.iteration
                 remaining.step()
                 due = done % options.interval == 0 or done == options.iterations
                 norms = Norms.of(solver.net, options.iter_size)
                 check = self._check(norms) if due else None
-                self._log.write((done, loss, rate, norms.gradient, norms.weight, check.mean_iu if check else math.nan))
-                if due or stop:
-                    self._checkpoint(check)
+                if self._log is not None:
+                    iu = check.mean_iu if check else math.nan
+                    self._log.write((done, loss, rate, norms.gradient, norms.weight, iu))
+                    if due or stopped:
+                        self._checkpoint(check, self._log)
                 if check:
-                    self._report(check, loss, bar)
+                    speed = self._watch.lap(done)
+                    if self._log is not None:
+                        self._report(check, loss, speed, bar, self._log)
+                    with self._watch.checking():
+                        self._ranks.gather(None)  # until rank 0 has written its files
                 bar.set_postfix(loss=f"{loss:.4g}", rate=f"{rate:.3g}", refresh=False)
                 bar.update()
                 if (estimate := remaining.estimate(done, options.iterations)) is not None:
                     bar.write(estimate, file=sys.stderr)
-                if stop:
+                if stopped:
                     break
         if self._unsaved:
             raise TrainingError(
                 f"iteration {solver.iteration} was reached, but not saved: {self._unsaved} {run.folder.last} is of "
                 f"iteration {run.last_saved}; free some space and continue with --resume."
             )
-        if stop and solver.iteration < options.iterations:
+        if stopped and solver.iteration < options.iterations:
             raise KeyboardInterrupt
 
     def _passes(self, batches: Iterator[Batch]) -> list[Batch]:
-        """The batches of one iteration. With loss sampling, all but a random share of the label pixels become void."""
-        options, solver = self.run.options, self.run.solver
+        """This rank's part of the batches of one iteration.
+
+        Raises `TrainingError`, on all ranks, if one of them cannot read its part.
+        """
+        mine = self.run.team.passes(self.run.options.iter_size)
+        passes, problem = [], None
         try:
-            passes = list(islice(batches, options.iter_size))
+            passes = list(islice(batches, len(mine)))
         except FcnliteError as error:
-            raise TrainingError(
-                f"{error} {self.run.folder.last} holds the last good checkpoint; correct that and continue with "
-                "--resume."
-            ) from error
+            problem = error
+        for text in self._ranks.gather(problem and str(problem)):
+            if text is not None:
+                raise TrainingError(
+                    f"{text} {self.run.folder.last} holds the last good checkpoint; correct that and continue with "
+                    "--resume."
+                ) from problem
+        return self._sampled(passes, mine)
+
+    def _sampled(self, passes: list[Batch], mine: Sequence[int]) -> list[Batch]:
+        """`passes`; with loss sampling, all but a random share of their label pixels become void."""
+        options, solver, team = self.run.options, self.run.solver, self.run.team
         if options.loss_sampling == 1:
             return passes
         pictures = image_inputs(solver.net.layers)
+        part = team.pictures(options.batch_size)
         sampled = []
-        for i, batch in enumerate(passes):
+        for i, batch in zip(mine, passes, strict=True):
             rng = generator("loss sampling", options.seed, solver.iteration, i)
-            keep = options.loss_sampling
-            labels = {name: sample_loss(batch[name], keep, rng, VOID) for name in batch if name not in pictures}
+            labels = {}
+            for name in (name for name in batch if name not in pictures):
+                # The random numbers are those of the whole batch, of which this may be a part.
+                whole = np.full((options.batch_size, *batch[name].shape[1:]), VOID, batch[name].dtype)
+                whole[part] = batch[name]
+                labels[name] = sample_loss(whole, options.loss_sampling, rng, VOID)[part]
             sampled.append({**batch, **labels})
         return sampled
 
@@ -125,24 +155,26 @@ class _Loop:
         with self._watch.checking():
             try:
                 segmenter = Segmenter(run.solver.net.share("TEST"))
-                scores = Scores()
-                matrix = None if run.val_set is None else confusion(segmenter, run.val_set, each=scores)
-                shown, ranked = run.train_set if run.val_set is None else run.val_set, scores.worst_first()
-                check = Check(iteration, norms, matrix, predictions(segmenter, shown, ranked), ranked)
+                scores, val_set = Scores(self._ranks), run.val_set
+                matrix = None if val_set is None else confusion(segmenter, val_set, each=scores, ranks=self._ranks)
+                shown, ranked = run.train_set if val_set is None else val_set, scores.worst_first()
+                samples = predictions(segmenter, shown, ranked) if self._ranks.first else []
+                check = Check(iteration, norms, matrix, samples, ranked)
             except FcnliteError as error:
                 raise TrainingError(
                     f"the check after iteration {iteration} failed: {error} {run.folder.last} holds the last good "
                     "checkpoint."
                 ) from error
-        self._log.write_check(check.to_json())
+        if self._log is not None:
+            self._log.write_check(check.to_json())
         return check
 
-    def _checkpoint(self, check: Check | None) -> None:
+    def _checkpoint(self, check: Check | None, log: TrainingLog) -> None:
         """Write the logs, best.h5 and last.h5, in this order. If that fails, record the reason in `_unsaved`."""
         progress = self.run.progress
         with self._watch.checking():
             try:
-                progress.log_size, progress.checks_size = self._log.sync()
+                progress.log_size, progress.checks_size = log.sync()
                 if check:
                     self._save_if_best(check.mean_iu)
                 self.run.save()
@@ -165,10 +197,9 @@ class _Loop:
         net.save(run.folder.best, info=replace(net.info, record=record))
         run.progress.best = Best(iteration, mean_iu if math.isfinite(mean_iu) else -math.inf)
 
-    def _report(self, check: Check, loss: float, bar: Any) -> None:
+    def _report(self, check: Check, loss: float, speed: Speed, bar: Any, log: TrainingLog) -> None:
         """Report a check on standard error, above the progress bar, and in report.html."""
-        speed = self._watch.lap(check.iteration)
-        self._log.write_speed(speed.to_json())
+        log.write_speed(speed.to_json())
         lines = [f"iteration {check.iteration}: loss {loss:.4g}, {check}, {speed}"]
         if self._unsaved:
             lines.append(f"warning: no checkpoint at iteration {check.iteration}, the run continues: {self._unsaved}")

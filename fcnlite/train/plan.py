@@ -61,8 +61,10 @@ class TrainingPlan:
         return plan
 
     @staticmethod
-    def resume(folder: RunFolder, changes: Mapping[str, Any]) -> TrainingPlan:
-        """Read the plan of the run in `folder`. `changes` apply to the current stage and those after it.
+    def resume(folder: RunFolder, changes: Mapping[str, Any], ranks: int = 1) -> TrainingPlan:
+        """Read the plan of the run in `folder`, to continue it in so many processes.
+
+        `changes` apply to the current stage and those after it.
 
         The options of a stage that has begun come from its checkpoint. Raises `TrainingError` where the folder holds
         nothing to resume, and where `changes` lack the modules that the run imported: a file alone never makes code
@@ -76,10 +78,10 @@ class TrainingPlan:
         plan = (
             TrainingPlan._read(folder)
             if folder.stages.exists()
-            else TrainingPlan(folder, (read_options(folder.last),), new=False)
+            else TrainingPlan(folder, (read_options(folder.last, ranks),), new=False)
         )
         stage = plan.stage
-        current = read_options(stage.folder.last) if stage.resumes and plan.staged else stage.options
+        current = read_options(stage.folder.last, ranks) if stage.resumes and plan.staged else stage.options
         if current.imports and "imports" not in changes:
             given = " ".join(f"--import {each}" for each in current.imports)
             raise TrainingError(f"{folder.path}: the run began with {given}; give that with --resume too.")

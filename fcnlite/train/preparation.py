@@ -18,6 +18,8 @@ from fcnlite.errors import DataError, TrainingError
 from fcnlite.formats import caffe, storage
 from fcnlite.graph.sizing import image_inputs
 from fcnlite.net import Net
+from fcnlite.ranks.communicator import ALONE, Communicator
+from fcnlite.ranks.team import Team
 from fcnlite.segmentation.class_matching import match_classes
 from fcnlite.segmentation.compatibility import prepare as prepare_net
 from fcnlite.segmentation.heads import Head
@@ -32,14 +34,14 @@ from fcnlite.train.run import TrainingRun, layer_not_finite
 from fcnlite.train.run_folder import RunFolder
 
 
-def prepare(stage: Stage, policy: MismatchPolicy = STRICT) -> TrainingRun:
-    """Prepare the run of a stage. Nothing is written to its folder yet.
+def prepare(stage: Stage, policy: MismatchPolicy = STRICT, ranks: Communicator = ALONE) -> TrainingRun:
+    """Prepare the run of a stage, which several `ranks` train together. Nothing is written to its folder yet.
 
     Here, and only here, beginning and resuming differ: the weights come from --init or the fillers, or all comes from
     the checkpoint. Raises `DataError` or `TrainingError` where data, net and weights do not fit.
     """
     folder = stage.folder
-    train_set, val_set, options = _data(stage.options.resolved())
+    train_set, val_set, options = _data(stage.options.resolved(), ranks)
     stored = storage.load(folder.last).info if stage.resumes else None
     net = _net(options, train_set)
     known = _preprocessing(options, train_set.own_preprocessing)
@@ -48,22 +50,23 @@ def prepare(stage: Stage, policy: MismatchPolicy = STRICT) -> TrainingRun:
     prepare_net(net, train_set)
     if stored is not None:
         net.info = replace(net.info, preprocessing=stored.preprocessing)
-    run = _run(options, folder, net, train_set, val_set)
+    run = _run(options, folder, net, train_set, val_set, Team.of(ranks, options.batch_size, options.iter_size))
     if stored is None:
         _begin(run, policy)
     else:
         _resume(run, stored, policy)
+    run.solver.join(run.team)
     return run
 
 
-def _data(options: TrainOptions) -> tuple[Dataset, Dataset | None, TrainOptions]:
+def _data(options: TrainOptions, ranks: Communicator) -> tuple[Dataset, Dataset | None, TrainOptions]:
     """The training split, the validation split if it is used, and the options with `epochs` as iterations."""
     of_data = argparse.Namespace(**options.to_json())
-    train_set = training_data(of_data)
+    train_set = training_data(of_data, ranks)
     options = options.sized(len(train_set))
     if options.batch_size > 1 and options.augment().crop is None:
         check_sizes(train_set.sizes)
-    val_set = validation_data(of_data) if options.validation else None
+    val_set = validation_data(of_data, ranks) if options.validation else None
     if val_set is not None and val_set.labels != train_set.labels:
         raise DataError(
             f"the splits {train_set.split} and {val_set.split} of data set {train_set.name!r} have different classes: "
@@ -73,7 +76,7 @@ def _data(options: TrainOptions) -> tuple[Dataset, Dataset | None, TrainOptions]
 
 
 def _run(
-    options: TrainOptions, folder: RunFolder, net: Net, train_set: Dataset, val_set: Dataset | None
+    options: TrainOptions, folder: RunFolder, net: Net, train_set: Dataset, val_set: Dataset | None, team: Team
 ) -> TrainingRun:
     """The run with its solver and its loader, at iteration 0."""
     solver = options.make_solver(net)
@@ -83,10 +86,12 @@ def _run(
         augment=options.augment(),
         preprocessing=net.info.preprocessing,
         seed=options.seed,
+        team=team,
+        iter_size=options.iter_size,
     )
     fingerprint = Fingerprint.of(train_set, val_set)
-    progress = Progress(len(train_set), data=fingerprint.digest)
-    return TrainingRun(options, folder, solver, train_set, val_set, loader, fingerprint, progress)
+    progress = Progress(len(train_set), data=fingerprint.digest, ranks=team.ranks.size)
+    return TrainingRun(options, folder, solver, train_set, val_set, loader, fingerprint, progress, team)
 
 
 def _net(options: TrainOptions, dataset: Dataset) -> Net:
@@ -173,7 +178,13 @@ def _resume(run: TrainingRun, stored: ModelInfo, policy: MismatchPolicy) -> None
     run.saved = run.solver.restore(last)
     progress = Progress.from_json(run.saved, last)
     _check_data(run, progress, policy)
-    run.progress = replace(progress, data=digest, train_size=size)
+    count = run.team.ranks.size
+    if progress.ranks != count:
+        print(
+            f"the run continues in {count} processes instead of {progress.ranks}: sums are rounded differently",
+            file=sys.stderr,
+        )
+    run.progress = replace(progress, data=digest, train_size=size, ranks=count)
     print(f"resumed at iteration {run.solver.iteration} of {run.options.iterations}", file=sys.stderr)
 
 

@@ -11,6 +11,7 @@ import numpy as np
 from fcnlite.data import Dataset, Loader
 from fcnlite.errors import TrainingError
 from fcnlite.net import Net
+from fcnlite.ranks.team import Team
 from fcnlite.solver import Solver
 from fcnlite.train.checkpoint import Progress
 from fcnlite.train.fingerprint import Fingerprint
@@ -35,6 +36,8 @@ class TrainingRun:
     loader: Loader
     fingerprint: Fingerprint
     progress: Progress
+    team: Team = field(default_factory=Team)
+    """The ranks that train together. Rank 0 alone writes files."""
     saved: Mapping[str, Any] = field(default_factory=dict)
     """The record of this run in last.h5; empty before the first one."""
 

@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from statistics import median
 from typing import Any
 
 from fcnlite.data import Loader
+from fcnlite.solver.teamwork import Teamwork
 
 _FEWEST_ITERATIONS = 5
 """Iterations that an estimate needs. The first iteration does not count, because it makes the plans."""
 _SECONDS = 2.0
 """Seconds of iterations that an estimate needs, where iterations are short."""
+_LISTED_RANKS = 8
+"""The number of ranks whose times are shown; of more, only the least and the greatest."""
 _WORTH_TELLING = 30.0
 """Shorter remaining times, in seconds, are not reported."""
 
@@ -31,41 +34,60 @@ class Speed:
     """The seconds of it spent on validation, checkpoints and reports."""
     waited: float
     """The seconds of it in which training waited for data."""
+    together: Sequence[float] = ()
+    """The seconds of it that each of several ranks spent on the others: transfers, and waiting for slower ranks."""
 
     def to_json(self) -> dict[str, Any]:
         """The JSON values of a line of speed.jsonl."""
         times = {"seconds": self.seconds, "checking": self.checking, "waited": self.waited}
         rounded = {name: round(each, 3) for name, each in times.items()}
-        return {"iteration": self.iteration, "iterations": self.iterations, **rounded}
+        ranks = {"together": [round(each, 3) for each in self.together]} if self.together else {}
+        return {"iteration": self.iteration, "iterations": self.iterations, **rounded, **ranks}
 
     def __str__(self) -> str:
         training = max(self.seconds - self.checking, 1e-9)
-        return f"{self.iterations / training:.3g} iterations/s, {self.waited / training:.1%} of it waiting for data"
+        text = f"{self.iterations / training:.3g} iterations/s, {self.waited / training:.1%} of it waiting for data"
+        if not self.together:
+            return text
+        shares = [each / training for each in self.together]
+        if len(shares) <= _LISTED_RANKS:
+            return f"{text}, for other ranks {', '.join(f'{each:.0%}' for each in shares)}"
+        least, most = shares.index(min(shares)), shares.index(max(shares))
+        return (
+            f"{text}, for other ranks {shares[least]:.0%} (rank {least}, the slowest) to {shares[most]:.0%} "
+            f"(rank {most})"
+        )
 
 
 class Stopwatch:
-    """Measures the time of iterations, the share of it waiting for the loader, and the time of checks."""
+    """Measures the time of iterations, the shares of it waiting for data and other ranks, and the time of checks."""
 
-    def __init__(self, loader: Loader, iteration: int) -> None:
+    def __init__(self, loader: Loader, teamwork: Teamwork, iteration: int) -> None:
         self._loader = loader
+        self._teamwork = teamwork
         self._iteration = iteration
         self._began = time.perf_counter()
         self._waited = loader.waited
+        self._together = teamwork.waited
         self._checking = 0.0
 
     @contextmanager
     def checking(self) -> Iterator[None]:
         """Count the block as time of a check."""
-        began = time.perf_counter()
+        began, together = time.perf_counter(), self._teamwork.waited
         yield
         self._checking += time.perf_counter() - began
+        self._together += self._teamwork.waited - together
 
     def lap(self, iteration: int) -> Speed:
-        """The speed since the last lap, after `iteration`."""
-        now, waited = time.perf_counter(), self._loader.waited
+        """The speed since the last lap, after `iteration`. All ranks call this."""
+        now, waited, together = time.perf_counter(), self._loader.waited, self._teamwork.waited
         done = iteration - self._iteration
-        speed = Speed(iteration, done, now - self._began, self._checking, waited - self._waited)
+        ranks = self._teamwork.team.ranks
+        of_ranks = ranks.gather(together - self._together) if ranks.size > 1 else ()
+        speed = Speed(iteration, done, now - self._began, self._checking, waited - self._waited, of_ranks)
         self._iteration, self._began, self._waited, self._checking = iteration, now, waited, 0.0
+        self._together = self._teamwork.waited
         return speed
 
 

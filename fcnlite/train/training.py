@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 
 from fcnlite import doctor
 from fcnlite.errors import FcnliteError, TrainingError
+from fcnlite.ranks.communicator import ALONE, Communicator
 from fcnlite.train import loop, overview, results
 from fcnlite.train.options import STRICT, MismatchPolicy
 from fcnlite.train.plan import TrainingPlan
@@ -16,37 +17,35 @@ from fcnlite.train.profile import Profile, profiled
 from fcnlite.train.run import TrainingRun
 
 
-def train(plan: TrainingPlan, policy: MismatchPolicy = STRICT, profile: bool = False) -> None:
+def train(
+    plan: TrainingPlan,
+    policy: MismatchPolicy = STRICT,
+    profile: bool = False,
+    ranks: Communicator = ALONE,
+) -> None:
     """Train the current stage of a plan and all stages after it. The caller holds the folder of the run.
 
     `policy` applies to the current stage only, because later stages begin on the same data. With `profile`, the layers
-    are timed.
+    are timed. Several `ranks` train together: all call this with the same arguments, and rank 0 alone writes files.
     """
     following: TrainingPlan | None = plan
     while following is not None:
-        _train_stage(following, policy, profile)
+        _train_stage(following, policy, profile, ranks)
         policy = STRICT
-        following = following.advance()
+        following = ranks.from_first(following.advance)
 
 
-def _train_stage(plan: TrainingPlan, policy: MismatchPolicy, profile: bool) -> None:
+def _train_stage(plan: TrainingPlan, policy: MismatchPolicy, profile: bool, ranks: Communicator) -> None:
     """Train the current stage of a plan and print its results."""
     if plan.staged:
         print(
             f"stage {plan.current + 1} of {len(plan.options)}: {plan.stage.options.model} in {plan.stage.folder.path}"
         )
-    with plan.claimed():
+    with plan.claimed() if ranks.first else nullcontext():
         # Errors in options, data and weights show here, before files of an earlier run are removed.
-        run = prepare(plan.stage, policy)
-        print(overview.text(run), file=sys.stderr)
-        plan.write()
-        try:
-            run.start()
-        except FcnliteError:
-            plan.withdraw()
-            raise
-        if run.solver.iteration == 0:
-            doctor.warn(run.solver)
+        run = prepare(ranks.from_first(lambda: plan.stage), policy, ranks)
+        if ranks.first:
+            _start(plan, run)
         try:
             with _profiled(run, profile) as measured:
                 loop.train(run, measured)
@@ -58,10 +57,23 @@ def _train_stage(plan: TrainingPlan, policy: MismatchPolicy, profile: bool) -> N
         _print_results(run)
 
 
+def _start(plan: TrainingPlan, run: TrainingRun) -> None:
+    """Show what is going to be trained, and bring the folders to the state of the run."""
+    print(overview.text(run), file=sys.stderr)
+    plan.write()
+    try:
+        run.start()
+    except FcnliteError:
+        plan.withdraw()
+        raise
+    if run.solver.iteration == 0:
+        doctor.warn(run.solver)
+
+
 def _print_results(run: TrainingRun) -> None:
     """Draw the results of a finished run and print the metrics of its best weights."""
     shown = run.val_set or run.train_set
-    matrix = results.draw(run.folder, shown)
+    matrix = results.draw(run.folder, shown, run.team.ranks)
     print(f"{run.folder.best}, iteration {run.progress.best.iteration}, on {shown.name} {shown.split}:")
     print(results.figures(shown, matrix))
 

@@ -12,6 +12,7 @@ import numpy as np
 
 from fcnlite.data import VOID, Dataset
 from fcnlite.data.pictures import show
+from fcnlite.ranks.communicator import ALONE, Communicator
 from fcnlite.segmentation.metrics import Metrics, confusion, number
 from fcnlite.segmentation.segmenter import Segmenter
 from fcnlite.train.norms import Norms
@@ -46,20 +47,22 @@ class Score:
 
 
 class Scores:
-    """Collects the scores of all pictures; give it to an evaluation as `each`."""
+    """Collects the scores of all pictures; give it to an evaluation by the same ranks as `each`."""
 
-    def __init__(self) -> None:
+    def __init__(self, ranks: Communicator = ALONE) -> None:
+        self._ranks = ranks
         self._scores: list[Score] = []
 
     def __call__(self, name: str, matrix: np.ndarray) -> None:
-        self._scores.append(Score.of(len(self._scores), name, matrix))
+        index = len(self._scores) * self._ranks.size + self._ranks.rank
+        self._scores.append(Score.of(index, name, matrix))
 
     def worst_first(self) -> list[Score]:
-        """The scores by mean IU; pictures without one come last."""
-        return sorted(self._scores, key=_rank)
+        """The scores of all ranks by mean IU; pictures without one come last."""
+        return sorted((score for part in self._ranks.gather(self._scores) for score in part), key=_place)
 
 
-def _rank(score: Score) -> tuple[bool, float, int]:
+def _place(score: Score) -> tuple[bool, float, int]:
     return math.isnan(score.mean_iu), score.mean_iu, score.index
 
 
@@ -91,7 +94,7 @@ def predictions(segmenter: Segmenter, dataset: Dataset, ranked: Sequence[Score] 
         predicted = segmenter(sample.images)
         matrix = confusion(sample.label, predicted, len(dataset.classes), VOID)
         found.append(Prediction(Score.of(index, sample.name, matrix), show(sample.image), sample.label, predicted))
-    return sorted(found, key=lambda each: _rank(each.score))
+    return sorted(found, key=lambda each: _place(each.score))
 
 
 @dataclass(frozen=True)

@@ -45,6 +45,22 @@ def test_form_classes_and_void() -> None:
     assert pixels.sum() == pixels[[0, 1, 2, 3, 4, 5, 255]].sum()
 
 
+def test_a_single_shape_is_whole_and_alone() -> None:
+    classes = set()
+    for sample in data.open("shapes", count=30, size=64, single=True):
+        found = set(np.unique(sample.label)) - {0, 255}
+        assert len(found) == 1
+        classes |= found
+        border = [sample.label[0], sample.label[-1], sample.label[:, 0], sample.label[:, -1]]
+        assert not np.isin(np.concatenate(border), [*found]).any()
+    assert classes == {1, 2, 3, 4, 5}
+
+
+def test_a_scene_is_not_a_single_shape() -> None:
+    with pytest.raises(DataError, match="a scene has many shapes"):
+        data.open("shapes", scene=True, single=True)
+
+
 def test_void_is_between_any_two_classes() -> None:
     for sample in data.open("shapes", count=20):
         label = sample.label.astype(int)
@@ -135,3 +151,22 @@ def test_shapes_of_a_scene_cast_shadows_that_are_no_part_of_them() -> None:
     assert towards == 200
     assert away < 150
     assert not np.any(label[:, 70:])
+
+
+def test_a_context_gives_background_and_shapes_a_class_in_common() -> None:
+    dataset = data.open("shapes", size=64, count=60, context=1)
+    hues: dict[int, list[int]] = {}
+    for sample in dataset:
+        number = max(np.setdiff1d(sample.label, (255,)).tolist())
+        hues.setdefault(number, []).append(int(sample.image[sample.label == 0].mean(axis=0).argmax()))
+    assert {number: set(found) for number, found in hues.items() if number in (1, 3, 4)} == {1: {0}, 3: {1}, 4: {2}}
+    with pytest.raises(DataError, match="context is 2; expected a probability"):
+        data.open("shapes", context=2)
+    with pytest.raises(DataError, match="and 0 for scene and single"):
+        data.open("shapes", context=0.5, scene=True)
+
+
+def test_shapes_without_the_class_of_the_context_are_of_any_class() -> None:
+    dataset = data.open("shapes", size=64, count=40, context=0.5)
+    several = [len(np.setdiff1d(sample.label, (0, 255))) > 1 for sample in dataset]
+    assert 10 < sum(several) < 40

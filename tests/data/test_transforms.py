@@ -169,6 +169,26 @@ def _is_part(part: np.ndarray, whole: np.ndarray) -> bool:
     return bool((windows == part).all(axis=(2, 3)).any())
 
 
+def test_shifts_reach_every_offset_and_fill_what_is_uncovered() -> None:
+    label = np.arange(30, dtype=np.uint8).reshape(5, 6)
+    sample = Sample({"data": np.repeat(label[:, :, None], 3, axis=2)}, {"label": label}, "x")
+    seen = set()
+    for seed in range(400):
+        out = augment(sample, Augment(shift=2), np.random.default_rng(seed), FILLING)
+        assert out.label.shape == label.shape
+        row, column = np.argwhere(out.label == label[2, 2])[0]
+        down, right = row - 2, column - 2
+        seen.add((int(down), int(right)))
+        inside = [slice(max(0, d), min(n, n + d)) for d, n in ((down, 5), (right, 6))]
+        came_from = [slice(max(0, -d), min(n, n - d)) for d, n in ((down, 5), (right, 6))]
+        np.testing.assert_array_equal(out.label[tuple(inside)], label[tuple(came_from)])
+        np.testing.assert_array_equal(out.image[tuple(inside)][:, :, 0], label[tuple(came_from)])
+        assert np.count_nonzero(out.label == 255) == 30 - (5 - abs(down)) * (6 - abs(right))
+    assert len(seen) == 25
+    far = augment(sample, Augment(shift=50), np.random.default_rng(0), FILLING)
+    assert np.count_nonzero(far.label != 255) >= 1
+
+
 def test_brightness_multiplies_the_picture_and_leaves_padding_and_label() -> None:
     label = np.ones((2, 3), np.uint8)
     sample = Sample({"data": np.full((2, 3, 3), 200, np.uint8)}, {"label": label}, "x")
@@ -201,7 +221,14 @@ def test_a_crop_of_a_resized_picture_is_its_cut() -> None:
 
 @pytest.mark.parametrize(
     "options",
-    [{"scale": (0, 1)}, {"scale": (2, 1)}, {"scale": (1, float("inf"))}, {"crop": (0, 5)}, {"brightness": 1.1}],
+    [
+        {"scale": (0, 1)},
+        {"scale": (2, 1)},
+        {"scale": (1, float("inf"))},
+        {"crop": (0, 5)},
+        {"brightness": 1.1},
+        {"shift": -1},
+    ],
 )
 def test_settings_out_of_range(options: dict) -> None:
     with pytest.raises(DataError, match=r"augmentation"):

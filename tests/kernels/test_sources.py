@@ -9,7 +9,7 @@ import pytest
 
 from fcnlite import _kernels
 
-FOLDER = Path(_kernels.__file__).parent
+FOLDER = Path(_kernels.__file__).resolve().parent
 SOURCES = sorted(path for ending in ("pyx", "pxi") for path in FOLDER.rglob(f"*.{ending}"))
 ARRAY = re.compile(r"\b(const )?(?:unsigned |long )?\w+\[[:, 1]+\] (\w+)")
 
@@ -39,5 +39,7 @@ def test_groups_are_listed() -> None:
 
 
 def test_every_part_is_included() -> None:
-    parts = [FOLDER / name for path in SOURCES for name in re.findall(r'^include "(.+)"', path.read_text(), re.M)]
-    assert set(parts) == {path for path in SOURCES if path.suffix == ".pxi"}
+    included = [(path, name) for path in SOURCES for name in re.findall(r'^include "(.+)"', path.read_text(), re.M)]
+    assert {(path.parent / name).resolve() for path, name in included} == {
+        path for path in SOURCES if path.suffix == ".pxi"
+    }

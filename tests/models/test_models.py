@@ -18,7 +18,8 @@ from fcnlite.errors import SpecError
 from fcnlite.formats.caffe import parse_net, read_net, write_net
 from fcnlite.net import Net
 
-CLASSIFIERS = ["lenet", "alexnet", "caffenet", "vgg16", "googlenet"]
+PUBLISHED_CLASSIFIERS = ["lenet", "alexnet", "caffenet", "vgg16", "googlenet"]
+CLASSIFIERS = [*PUBLISHED_CLASSIFIERS, "lite-classifier"]
 FCNS = [name for name in models.names() if name not in CLASSIFIERS]
 OURS = ["voc-fcn-googlenet", "lite-fcn8s", "lite-fcn4s", "lite-fcn2s", "lite-fcn2s-topdown"]
 """FCNs that nobody else has published."""
@@ -264,7 +265,7 @@ def losses_of(spec: NetSpec) -> list[LayerSpec]:
 @pytest.mark.parametrize("name", models.names())
 def test_normalization_is_that_of_all_losses(name: str) -> None:
     void = {} if name in CLASSIFIERS else {"ignore_label": 255}
-    if name.startswith("lite-"):
+    if name.startswith("lite-fcn"):
         default: dict[str, Any] = {"normalization": "VALID"}
     else:
         default = {} if name in CLASSIFIERS else {"normalize": name == "voc-fcn-alexnet"}
@@ -397,7 +398,7 @@ def test_fcns_start_with_their_described_fillers(name: str) -> None:
             check_start(layer, weight, biases, {"type": "msra"})
 
 
-@pytest.mark.parametrize("name", CLASSIFIERS)
+@pytest.mark.parametrize("name", PUBLISHED_CLASSIFIERS)
 def test_classifiers_start_with_their_described_fillers(name: str) -> None:
     net = narrow(name, classes=100, width=1 / 4, phase="TRAIN")
     for layer, (weight, *biases) in arrays(net).items():
@@ -407,6 +408,14 @@ def test_classifiers_start_with_their_described_fillers(name: str) -> None:
         else:
             assert ("weight_filler" in spec.options) == (name != "vgg16")
             check_start(spec, weight, biases, {"type": "msra"})
+
+
+def test_the_lite_classifier_has_the_trunk_of_the_lite_fcns() -> None:
+    classifier, fcn = narrow("lite-classifier", classes=5, width=1 / 8), narrow("lite-fcn8s", width=1 / 8)
+    _, weights = surgery.fully_convolutional(classifier.spec, arrays(classifier))
+    assert not any(each.any() for each in weights.pop("fc8"))
+    outcomes = {each.layer: each.outcome for each in surgery.transplant(fcn, weights)}
+    assert {name: outcomes[name] for name in weights} == dict.fromkeys(weights, "taken")
 
 
 @pytest.mark.parametrize(("name", "hidden"), [("alexnet", 0.1), ("caffenet", 1.0)])
@@ -426,7 +435,7 @@ def test_googlenets_biases_are_the_published_ones() -> None:
         assert (bias == np.float32(0 if layer.endswith("/classifier") else 0.2)).all()
 
 
-@pytest.mark.parametrize("name", CLASSIFIERS)
+@pytest.mark.parametrize("name", PUBLISHED_CLASSIFIERS)
 def test_biases_learn_twice_as_fast_and_lenets_alone_decay(name: str) -> None:
     for parameters in narrow(name, phase="TRAIN").params.values():
         multipliers = [(each.lr_mult, each.decay_mult) for each in parameters]

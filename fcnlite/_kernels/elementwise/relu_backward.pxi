@@ -11,8 +11,12 @@ def relu_backward(const float[:, :, :, :, ::1] dy, const float[:, :, :, :, ::1] 
     """
     cdef Py_ssize_t block, blocks = dy.shape[1]
     cdef bint masked = y.shape[0] > 0
-    check(dbias.shape[0] == blocks and dbias.shape[1] == BLOCK, "dbias")
-    check(not masked or y.size == dy.size == out.size, "y")
+    threads = usable(threads)
+    check_blocked(dy.shape, "dy")
+    check_channels(dbias.shape, dy.shape, "dbias")
+    if masked:
+        check_shape(y.shape, dy.shape, 5, "y")
+        check_shape(out.shape, dy.shape, 5, "out")
     cdef Py_ssize_t parts = max(1, min(threads, dy.shape[2]))
     cdef double[:, :, ::1] sums = np.zeros((parts, blocks, BLOCK))
     cdef Py_ssize_t item

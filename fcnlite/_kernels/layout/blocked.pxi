@@ -1,19 +1,10 @@
 # Conversion between N×C×H×W arrays and blocked ones, N×C/16×H×W×16.
 
 
-def check(bint fits, what):
-    """Raise ValueError unless the arguments fit together: the kernels read and write without further checks."""
-    if not fits:
-        raise ValueError(f"{what} does not fit the other arguments")
-
-
-cdef bint all_within(const int* places, Py_ssize_t count, Py_ssize_t least, Py_ssize_t limit) noexcept nogil:
-    """Whether every place is in `least` … `limit` − 1."""
-    cdef Py_ssize_t i
-    for i in range(count):
-        if not least <= places[i] < limit:
-            return False
-    return True
+cdef int check_blocked(const Py_ssize_t* shape, str what) except -1:
+    """Raise ValueError unless an array of this shape, of five axes, is blocked, and not empty."""
+    check_filled(shape, 4, what)
+    return check(shape[4] == BLOCK, what)
 
 
 cdef inline int copy_threads(Py_ssize_t floats, int threads) noexcept:
@@ -26,9 +17,11 @@ def to_blocked(const float[:, :, :, ::1] x,
                int threads):
     """y[n, c // 16, :, :, c % 16] = x[n, c]; 0 in the channels that fill the last block."""
     cdef Py_ssize_t item, planes = y.shape[1], pixels = x.shape[2] * x.shape[3]
+    check_filled(x.shape, 4, "x")
+    check_blocked(y.shape, "y")
     check(y.shape[0] == x.shape[0] and planes == (x.shape[1] + BLOCK - 1) // BLOCK and y.shape[2] == x.shape[2]
-          and y.shape[3] == x.shape[3] and y.shape[4] == BLOCK, "y")
-    threads = copy_threads(y.size, threads)
+          and y.shape[3] == x.shape[3], "y")
+    threads = copy_threads(y.shape[0] * planes * pixels * BLOCK, usable(threads))
     for item in prange(x.shape[0] * planes * x.shape[2], nogil=True, schedule="static", num_threads=threads):
         block_row(x, y, item // x.shape[2] // planes, item // x.shape[2] % planes, item % x.shape[2])
 
@@ -50,9 +43,11 @@ def from_blocked(const float[:, :, :, :, ::1] x,
                  int threads):
     """y[n, c] = x[n, c // 16, :, :, c % 16]"""
     cdef Py_ssize_t item, channels = y.shape[1], height = y.shape[2]
+    check_blocked(x.shape, "x")
+    check_filled(y.shape, 4, "y")
     check(x.shape[0] == y.shape[0] and x.shape[1] == (channels + BLOCK - 1) // BLOCK and x.shape[2] == height
-          and x.shape[3] == y.shape[3] and x.shape[4] == BLOCK, "y")
-    threads = copy_threads(y.size, threads)
+          and x.shape[3] == y.shape[3], "y")
+    threads = copy_threads(y.shape[0] * channels * height * y.shape[3], usable(threads))
     for item in prange(y.shape[0] * x.shape[1] * height, nogil=True, schedule="static", num_threads=threads):
         unblock_row(x, y, item // height // x.shape[1], item // height % x.shape[1], item % height)
 

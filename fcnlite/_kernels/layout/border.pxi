@@ -11,21 +11,26 @@ def add_border(const float[:, :, :, ::1] x, const float[:, :, :, ::1] border, co
     Planes are P×H×W×L, with L channels side by side.
     """
     cdef Py_ssize_t item, height = y.shape[1], width = y.shape[2], lanes = y.shape[3], planes = border.shape[0]
-    check(x.shape[0] == y.shape[0] and x.shape[3] == border.shape[3] == lanes and planes > 0
-          and y.shape[0] % planes == 0, "y")
-    check(rows.shape[0] == border_rows.shape[0] == height > 0 and cols.shape[0] == border_cols.shape[0] == width > 0
-          and all_within(&rows[0], height, -1, x.shape[1]) and all_within(&cols[0], width, -1, x.shape[2])
-          and all_within(&border_rows[0], height, 0, border.shape[1])
-          and all_within(&border_cols[0], width, 0, border.shape[2]), "a row or column")
-    threads = copy_threads(y.size, threads)
+    cdef list kept = []
+    check_filled(x.shape, 4, "x")
+    check_filled(y.shape, 4, "y")
+    check_filled(border.shape, 4, "border")
+    check(x.shape[0] == y.shape[0] and x.shape[3] == border.shape[3] == lanes and y.shape[0] % planes == 0, "y")
+    check(rows.shape[0] == border_rows.shape[0] == height and cols.shape[0] == border_cols.shape[0] == width,
+          "a row or column")
+    cdef const int* row = checked(&rows[0], height, -1, x.shape[1], kept, "rows")
+    cdef const int* col = checked(&cols[0], width, -1, x.shape[2], kept, "cols")
+    cdef const int* border_row = checked(&border_rows[0], height, 0, border.shape[1], kept, "border_rows")
+    cdef const int* border_col = checked(&border_cols[0], width, 0, border.shape[2], kept, "border_cols")
+    threads = copy_threads(y.shape[0] * height * width * lanes, usable(threads))
     for item in prange(y.shape[0] * height, nogil=True, schedule="static", num_threads=threads):
-        border_row(&x[item // height, rows[item % height], 0, 0] if rows[item % height] >= 0 else NULL,
-                   &border[item // height % planes, border_rows[item % height], 0, 0], &cols[0], &border_cols[0], width,
-                   lanes, &y[item // height, item % height, 0, 0])
+        bordered_row(&x[item // height, row[item % height], 0, 0] if row[item % height] >= 0 else NULL,
+                     &border[item // height % planes, border_row[item % height], 0, 0], col, border_col, width, lanes,
+                     &y[item // height, item % height, 0, 0])
 
 
-cdef void border_row(const float* x, const float* border, const int* cols, const int* border_cols, Py_ssize_t width,
-                     Py_ssize_t lanes, float* y) noexcept nogil:
+cdef void bordered_row(const float* x, const float* border, const int* cols, const int* border_cols, Py_ssize_t width,
+                       Py_ssize_t lanes, float* y) noexcept nogil:
     cdef Py_ssize_t j = 0, count
     cdef const float* source
     while j < width:
@@ -48,10 +53,12 @@ def fill_margins(const float[::1] values, row_margins, col_margins,
     `row_margins`: the number of first and of last rows; `col_margins`: of columns. The rest of y is not touched.
     """
     cdef Py_ssize_t item, height = y.shape[2], width = y.shape[3], count = y.shape[1], top, bottom, left, right
-    (top, bottom), (left, right) = row_margins, col_margins
+    read_pair(row_margins, 0, "row_margins", &top, &bottom)
+    read_pair(col_margins, 0, "col_margins", &left, &right)
+    check_blocked(y.shape, "y")
     check(values.shape[0] == count * BLOCK, "values")
-    check(min(top, bottom, left, right) >= 0 and top + bottom <= height and left + right <= width, "a margin")
-    threads = copy_threads(y.size // 16, threads)
+    check(top + bottom <= height and left + right <= width, "a margin")
+    threads = copy_threads(y.shape[0] * count * height * width, usable(threads))
     for item in prange(y.shape[0] * count * height, nogil=True, schedule="static", num_threads=threads):
         fill_row(&values[item // height % count * BLOCK], top <= item % height < height - bottom, left, right, width,
                  &y[item // height // count, item // height % count, item % height, 0, 0])

@@ -20,9 +20,12 @@ def take_channels(const float[:, :, :, :, ::1] x, Py_ssize_t first, Py_ssize_t c
                   int threads):
     """y[:, c] = x[:, first + c] for channels c < `channels`; 0 in those that fill y's last block."""
     cdef Py_ssize_t item, blocks = y.shape[1], height = y.shape[2], block, own, skip = first % BLOCK, source
+    check_blocked(x.shape, "x")
+    check_blocked(y.shape, "y")
     check(x.shape[0] == y.shape[0] and x.shape[2] == height and x.shape[3] == y.shape[3], "y")
-    check(0 <= first and first + channels <= x.shape[1] * BLOCK and blocks == (channels + BLOCK - 1) // BLOCK, "y")
-    threads = copy_threads(y.size, threads)
+    check(0 <= first < x.shape[1] * BLOCK and 0 < channels <= x.shape[1] * BLOCK - first
+          and blocks == (channels + BLOCK - 1) // BLOCK, "channels")
+    threads = copy_threads(y.shape[0] * blocks * height * y.shape[3] * BLOCK, usable(threads))
     for item in prange(y.shape[0] * blocks * height, nogil=True, schedule="static", num_threads=threads):
         block, own = item // height % blocks, min(BLOCK, channels - item // height % blocks * BLOCK)
         source = first // BLOCK + block
@@ -37,10 +40,14 @@ def put_channels(const float[:, :, :, :, ::1] x, Py_ssize_t channels,
                  float[:, :, :, :, ::1] y,  # in, out
                  Py_ssize_t first, int threads):
     """y[:, first + c] = x[:, c] for channels c < `channels`; 0 in later channels of y's last block."""
-    cdef Py_ssize_t item, height = y.shape[2], start = first // BLOCK, last = (first + channels + BLOCK - 1) // BLOCK
+    cdef Py_ssize_t item, height = y.shape[2], start, last
+    check_blocked(x.shape, "x")
+    check_blocked(y.shape, "y")
     check(x.shape[0] == y.shape[0] and x.shape[2] == height and x.shape[3] == y.shape[3], "x")
-    check(0 <= first and last <= y.shape[1] and channels <= x.shape[1] * BLOCK, "x")
-    threads = copy_threads(x.size, threads)
+    check(0 <= first < y.shape[1] * BLOCK and 0 < channels <= min(x.shape[1], y.shape[1]) * BLOCK, "channels")
+    start, last = first // BLOCK, (first + channels + BLOCK - 1) // BLOCK
+    check(last <= y.shape[1], "channels")
+    threads = copy_threads(x.shape[0] * x.shape[1] * height * x.shape[3] * BLOCK, usable(threads))
     for item in prange(y.shape[0] * (last - start) * height, nogil=True, schedule="static", num_threads=threads):
         put_row(x, channels, y, first, item // height // (last - start), start + item // height % (last - start),
                 item % height)

@@ -8,10 +8,14 @@ cdef inline float* row_of(const float[:, :, :, :, ::1] x, Py_ssize_t item) noexc
     return <float*>&x[item % per_block // height, item // per_block, item % height, 0, 0]
 
 
-cdef bint same_shape(const float[:, :, :, :, ::1] x, const float[:, :, :, :, ::1] y) noexcept:
-    """Whether the shapes are equal."""
-    cdef int axis
-    return all([x.shape[axis] == y.shape[axis] for axis in range(5)])
+cdef int check_channels(const Py_ssize_t* values, const Py_ssize_t* x, str what) except -1:
+    """Raise ValueError unless `values` is the shape of a value for each channel of the blocked shape `x`."""
+    return check(values[0] == x[1] and values[1] == BLOCK, what)
+
+
+cdef int check_rows(const Py_ssize_t* rows, const Py_ssize_t* x, str what) except -1:
+    """Raise ValueError unless `rows` is the shape of two values for each row and channel of the blocked shape `x`."""
+    return check(rows[0] == x[1] and rows[1] == x[0] * x[2] and rows[2] == 2 and rows[3] == BLOCK, what)
 
 
 def row_moments(const float[:, :, :, :, ::1] x,
@@ -19,8 +23,9 @@ def row_moments(const float[:, :, :, :, ::1] x,
                 int threads):
     """moments[block, n·H + i] = for each channel the mean m of row i, and Σ (x − m)² over the row."""
     cdef Py_ssize_t item, per_block = x.shape[0] * x.shape[2], blocks = x.shape[1]
-    check(moments.shape[0] == blocks and moments.shape[1] == per_block, "moments")
-    check(moments.shape[2] == 2 and moments.shape[3] == BLOCK, "moments")
+    threads = usable(threads)
+    check_blocked(x.shape, "x")
+    check_rows(moments.shape, x.shape, "moments")
     for item in prange(blocks * per_block, nogil=True, schedule="static", num_threads=threads):
         moments_of_row(row_of(x, item), x.shape[3], &moments[item // per_block, item % per_block, 0, 0])
 
@@ -56,8 +61,12 @@ def batch_norm(const float[:, :, :, :, ::1] x, const float[:, ::1] mean, const f
                int threads):
     """y = (x − mean) · factor + shift, then ReLU if `relu`."""
     cdef Py_ssize_t item, per_block = x.shape[0] * x.shape[2], blocks = x.shape[1]
-    check(mean.shape[0] == factor.shape[0] == shift.shape[0] == blocks, "mean")
-    check(same_shape(x, y), "y")
+    threads = usable(threads)
+    check_blocked(x.shape, "x")
+    check_channels(mean.shape, x.shape, "mean")
+    check_channels(factor.shape, x.shape, "factor")
+    check_channels(shift.shape, x.shape, "shift")
+    check_shape(y.shape, x.shape, 5, "y")
     for item in prange(blocks * per_block, nogil=True, schedule="static", num_threads=threads):
         batch_norm_row(row_of(x, item), x.shape[3], &mean[item // per_block, 0], &factor[item // per_block, 0],
                        &shift[item // per_block, 0], relu, row_of(y, item))
@@ -80,10 +89,13 @@ def batch_norm_sums(const float[:, :, :, :, ::1] dy, const float[:, :, :, :, ::1
                     int threads):
     """sums[block, n·H + i] = for each channel Σ g and Σ g · (x − mean) over row i; g = dy through ReLU's backward."""
     cdef Py_ssize_t item, per_block = x.shape[0] * x.shape[2], blocks = x.shape[1]
-    check(mean.shape[0] == factor.shape[0] == shift.shape[0] == blocks, "mean")
-    check(same_shape(x, dy), "dy")
-    check(sums.shape[0] == blocks and sums.shape[1] == per_block and sums.shape[2] == 2
-          and sums.shape[3] == BLOCK, "sums")
+    threads = usable(threads)
+    check_blocked(x.shape, "x")
+    check_channels(mean.shape, x.shape, "mean")
+    check_channels(factor.shape, x.shape, "factor")
+    check_channels(shift.shape, x.shape, "shift")
+    check_shape(dy.shape, x.shape, 5, "dy")
+    check_rows(sums.shape, x.shape, "sums")
     for item in prange(blocks * per_block, nogil=True, schedule="static", num_threads=threads):
         batch_norm_row_sums(row_of(dy, item), row_of(x, item), x.shape[3], &mean[item // per_block, 0],
                             &factor[item // per_block, 0], &shift[item // per_block, 0], relu,
@@ -117,8 +129,15 @@ def batch_norm_backward(const float[:, :, :, :, ::1] dy, const float[:, :, :, :,
                         int threads):
     """dx = factor · (g − mean_dy − slope · (x − mean)); g = dy through ReLU's backward."""
     cdef Py_ssize_t item, per_block = x.shape[0] * x.shape[2], blocks = x.shape[1]
-    check(mean.shape[0] == factor.shape[0] == shift.shape[0] == mean_dy.shape[0] == slope.shape[0] == blocks, "mean")
-    check(same_shape(x, dy) and same_shape(x, dx), "dx")
+    threads = usable(threads)
+    check_blocked(x.shape, "x")
+    check_channels(mean.shape, x.shape, "mean")
+    check_channels(factor.shape, x.shape, "factor")
+    check_channels(shift.shape, x.shape, "shift")
+    check_channels(mean_dy.shape, x.shape, "mean_dy")
+    check_channels(slope.shape, x.shape, "slope")
+    check_shape(dy.shape, x.shape, 5, "dy")
+    check_shape(dx.shape, x.shape, 5, "dx")
     for item in prange(blocks * per_block, nogil=True, schedule="static", num_threads=threads):
         batch_norm_row_backward(row_of(dy, item), row_of(x, item), x.shape[3], &mean[item // per_block, 0],
                                 &factor[item // per_block, 0], &shift[item // per_block, 0], relu,

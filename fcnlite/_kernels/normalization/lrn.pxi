@@ -79,10 +79,16 @@ cdef void lrn_row(const float* x, const float* dy, Py_ssize_t place, Py_ssize_t 
 cdef lrn_rows(const float[:, :, :, :, ::1] x, const float* dy, Py_ssize_t reach, float alpha_n, float beta, float k,
               float[:, :, :, :, ::1] out, int threads):
     cdef Py_ssize_t item, blocks = x.shape[1], height = x.shape[2], width = x.shape[3], plane = height * width * BLOCK
-    cdef Py_ssize_t margin = (reach + BLOCK - 1) // BLOCK * BLOCK, size = 2 * margin + blocks * BLOCK, place
+    cdef Py_ssize_t margin, size, place
+    threads = usable(threads)
+    check_blocked(x.shape, "x")
+    check_shape(out.shape, x.shape, 5, "y")
+    check(reach >= 0, "reach")
+    reach = min(reach, blocks * BLOCK)  # beyond the channels there are only zeros
+    margin = (reach + BLOCK - 1) // BLOCK * BLOCK
+    size = 2 * margin + blocks * BLOCK
     cdef float[:, ::1] squares = np.zeros((threads, size), np.float32)
     cdef float[:, :, ::1] sums = np.empty((threads, 2, blocks * BLOCK), np.float32)
-    check(same_shape(x, out), "y")
     for item in prange(x.shape[0] * height, nogil=True, schedule="static", num_threads=threads):
         place = item // height * blocks * plane + item % height * width * BLOCK
         lrn_row(&x[0, 0, 0, 0, 0], dy, place, blocks, plane, width, reach, alpha_n, beta, k,
@@ -101,5 +107,5 @@ def lrn_backward(const float[:, :, :, :, ::1] dy, const float[:, :, :, :, ::1] x
                  float[:, :, :, :, ::1] dx,  # out
                  int threads):
     """dx = dy · s^−beta − 2 · alpha_n · beta · x · Σ (dy · x · s^(−beta − 1))[c + d], with s as above."""
-    check(same_shape(x, dy), "dy")
+    check_shape(dy.shape, x.shape, 5, "dy")
     lrn_rows(x, &dy[0, 0, 0, 0, 0], reach, alpha_n, beta, k, dx, threads)

@@ -49,9 +49,10 @@ def average_pool(const float[:, :, :, :, ::1] x,
                  float[:, :, :, :, ::1] y,  # out
                  window, stride, pad, int threads):
     """y = the sum of each window of x, divided by the window's size; 0 for a window outside x."""
-    cdef Pool g = pool_of(x.shape[2], x.shape[3], y.shape[2], y.shape[3], window, stride, pad)
+    cdef Pool g
     cdef Py_ssize_t item, planes = x.shape[0] * x.shape[1], size = y.shape[3] * BLOCK
-    check(y.shape[0] == x.shape[0] and y.shape[1] == x.shape[1], "y")
+    threads = usable(threads)
+    set_pool(&g, x.shape, y.shape, window, stride, pad)
     for item in prange(planes * g.top_height, nogil=True, schedule="static", num_threads=threads):
         average_pool_row(&g, &x[0, 0, 0, 0, 0] + item // g.top_height * g.height * g.width * BLOCK,
                          &y[0, 0, 0, 0, 0] + item * size, item % g.top_height)
@@ -61,9 +62,10 @@ def average_pool_backward(const float[:, :, :, :, ::1] dy,
                           float[:, :, :, :, ::1] dx,  # out
                           window, stride, pad, int threads):
     """dx[place] = Σ dy / size over the windows that contain the place."""
-    cdef Pool g = pool_of(dx.shape[2], dx.shape[3], dy.shape[2], dy.shape[3], window, stride, pad)
+    cdef Pool g
     cdef Py_ssize_t plane, planes = dx.shape[0] * dx.shape[1], size = dy.shape[2] * dy.shape[3] * BLOCK
-    check(dy.shape[0] == dx.shape[0] and dy.shape[1] == dx.shape[1], "dy")
+    threads = usable(threads)
+    set_pool(&g, dx.shape, dy.shape, window, stride, pad)
     for plane in prange(planes, nogil=True, schedule="static", num_threads=threads):
         average_pool_plane_backward(&g, &dy[0, 0, 0, 0, 0] + plane * size,
                                     &dx[0, 0, 0, 0, 0] + plane * g.height * g.width * BLOCK)

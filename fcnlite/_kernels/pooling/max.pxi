@@ -5,11 +5,24 @@ cdef struct Pool:
     Py_ssize_t window_h, window_w, stride_h, stride_w, pad_h, pad_w
 
 
-cdef Pool pool_of(height, width, top_height, top_width, window, stride, pad):
-    cdef Pool g
-    g.height, g.width, g.top_height, g.top_width = height, width, top_height, top_width
-    (g.window_h, g.window_w), (g.stride_h, g.stride_w), (g.pad_h, g.pad_w) = window, stride, pad
-    return g
+cdef int set_pool(Pool* g, const Py_ssize_t* bottom, const Py_ssize_t* top, window, stride, pad) except -1:
+    """Fill g. Raises ValueError unless blocked arrays of these shapes fit each other."""
+    check_blocked(bottom, "x")
+    check_blocked(top, "y")
+    check(bottom[0] == top[0] and bottom[1] == top[1], "y")
+    g.height, g.width, g.top_height, g.top_width = bottom[2], bottom[3], top[2], top[3]
+    read_pair(window, 1, "window", &g.window_h, &g.window_w)
+    read_pair(stride, 1, "stride", &g.stride_h, &g.stride_w)
+    read_pair(pad, 0, "pad", &g.pad_h, &g.pad_w)
+    return check_memory((<double>g.top_height * g.stride_h + g.window_h) * (<double>g.top_width * g.stride_w), 0)
+
+
+cdef int check_windows(const Pool* g) except -1:
+    """Raise ValueError unless every window has a pixel, and a byte can number its places."""
+    check(g.window_h <= 256 and g.window_w <= 256 and g.window_h * g.window_w <= 256, "window")
+    check(g.pad_h < g.window_h and g.pad_w < g.window_w and (g.top_height - 1) * g.stride_h - g.pad_h < g.height
+          and (g.top_width - 1) * g.stride_w - g.pad_w < g.width, "y")
+    return 0
 
 
 cdef extern from *:
@@ -62,17 +75,23 @@ cdef void max_pool_plane(const Pool* g, const float* x, float* y, unsigned char*
                      NULL if place == NULL else place + row * g.top_width * BLOCK, row)
 
 
-cdef void max_pool_plane_backward(const Pool* g, const float* dy, const unsigned char* place, float* dx) noexcept nogil:
-    cdef Py_ssize_t row, col, k, i, j
+cdef Py_ssize_t max_pool_plane_backward(const Pool* g, const float* dy, const unsigned char* place,
+                                        float* dx) noexcept nogil:
+    """Returns the number of places outside the plane."""
+    cdef Py_ssize_t row, col, k, i, j, outside = 0
     memset(dx, 0, g.height * g.width * BLOCK * sizeof(float))
     for row in range(g.top_height):
         for col in range(g.top_width):
             for k in range(BLOCK):
                 i = row * g.stride_h - g.pad_h + place[k] // g.window_w
                 j = col * g.stride_w - g.pad_w + place[k] % g.window_w
-                dx[(i * g.width + j) * BLOCK + k] += dy[k]
+                if 0 <= i < g.height and 0 <= j < g.width:
+                    dx[(i * g.width + j) * BLOCK + k] += dy[k]
+                else:
+                    outside += 1
             place += BLOCK
             dy += BLOCK
+    return outside
 
 
 def max_pool(const float[:, :, :, :, ::1] x,
@@ -80,10 +99,14 @@ def max_pool(const float[:, :, :, :, ::1] x,
              unsigned char[:, :, :, :, ::1] place,  # out
              window, stride, pad, int threads):
     """y = the maximum of each window of x; `place`, unless empty, = its place in the window, counted row by row."""
-    cdef Pool g = pool_of(x.shape[2], x.shape[3], y.shape[2], y.shape[3], window, stride, pad)
+    cdef Pool g
     cdef Py_ssize_t plane, planes = x.shape[0] * x.shape[1], size = y.shape[2] * y.shape[3] * BLOCK
     cdef bint placed = place.shape[0] > 0
-    check(y.shape[0] == x.shape[0] and y.shape[1] == x.shape[1] and (not placed or place.size == y.size), "y")
+    threads = usable(threads)
+    set_pool(&g, x.shape, y.shape, window, stride, pad)
+    check_windows(&g)
+    if placed:
+        check_shape(place.shape, y.shape, 5, "place")
     cdef unsigned char* places = &place[0, 0, 0, 0, 0] if placed else NULL
     for plane in prange(planes, nogil=True, schedule="static", num_threads=threads):
         max_pool_plane(&g, &x[0, 0, 0, 0, 0] + plane * g.height * g.width * BLOCK, &y[0, 0, 0, 0, 0] + plane * size,
@@ -94,9 +117,13 @@ def max_pool_backward(const float[:, :, :, :, ::1] dy, const unsigned char[:, :,
                       float[:, :, :, :, ::1] dx,  # out
                       window, stride, pad, int threads):
     """dx = 0; dx[the place of each maximum] += its gradient in dy."""
-    cdef Pool g = pool_of(dx.shape[2], dx.shape[3], dy.shape[2], dy.shape[3], window, stride, pad)
-    cdef Py_ssize_t plane, planes = dx.shape[0] * dx.shape[1], size = dy.shape[2] * dy.shape[3] * BLOCK
-    check(dy.shape[0] == dx.shape[0] and dy.shape[1] == dx.shape[1] and place.size == dy.size, "dy")
+    cdef Pool g
+    cdef Py_ssize_t plane, planes = dx.shape[0] * dx.shape[1], size = dy.shape[2] * dy.shape[3] * BLOCK, outside = 0
+    threads = usable(threads)
+    set_pool(&g, dx.shape, dy.shape, window, stride, pad)
+    check_windows(&g)
+    check_shape(place.shape, dy.shape, 5, "place")
     for plane in prange(planes, nogil=True, schedule="static", num_threads=threads):
-        max_pool_plane_backward(&g, &dy[0, 0, 0, 0, 0] + plane * size, &place[0, 0, 0, 0, 0] + plane * size,
-                                &dx[0, 0, 0, 0, 0] + plane * g.height * g.width * BLOCK)
+        outside += max_pool_plane_backward(&g, &dy[0, 0, 0, 0, 0] + plane * size, &place[0, 0, 0, 0, 0] + plane * size,
+                                           &dx[0, 0, 0, 0, 0] + plane * g.height * g.width * BLOCK)
+    check(outside == 0, "place")

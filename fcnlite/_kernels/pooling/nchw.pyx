@@ -9,6 +9,8 @@ For one plane, where window (y, x) covers the pixels [y0:y1, x0:x1] of the pictu
 from cython.parallel cimport prange
 from libc.float cimport FLT_MAX
 
+include "../checks.pxi"
+
 ctypedef fused real:
     float
     double
@@ -33,10 +35,15 @@ cdef inline Window window(Py_ssize_t y, Py_ssize_t x, Py_ssize_t height, Py_ssiz
     return w
 
 
-cdef inline void pack(Py_ssize_t* g, size, stride, pad):
-    g[0], g[1] = size[0], size[1]
-    g[2], g[3] = stride[0], stride[1]
-    g[4], g[5] = pad[0], pad[1]
+cdef int pack(Py_ssize_t* g, size, stride, pad, const Py_ssize_t* bottom, const Py_ssize_t* top) except -1:
+    """Fill g, as in `window`. Raises ValueError unless arrays of these shapes fit each other."""
+    read_pair(size, 1, "size", &g[0], &g[1])
+    read_pair(stride, 1, "stride", &g[2], &g[3])
+    read_pair(pad, 0, "pad", &g[4], &g[5])
+    check_filled(bottom, 3, "x")
+    check_filled(top, 3, "top")
+    check(top[0] == bottom[0], "top")
+    return check_memory((<double>top[1] * g[2] + g[0]) * (<double>top[2] * g[3] + g[1]), 0)
 
 
 def max_forward(const real[:, :, ::1] x,
@@ -53,7 +60,10 @@ def max_forward(const real[:, :, ::1] x,
     cdef Window w
     cdef real best
     cdef int place
-    pack(g, size, stride, pad)
+    threads = usable(threads)
+    pack(g, size, stride, pad, x.shape, top.shape)
+    check_shape(mask.shape, top.shape, 3, "mask")
+    check(height <= INT_MAX // width, "x, of too many pixels,")
     for p in prange(x.shape[0], nogil=True, schedule="static", num_threads=threads):
         for y in range(top.shape[1]):
             for x_out in range(top.shape[2]):
@@ -74,14 +84,21 @@ def max_backward(const real[:, :, ::1] dtop, const int[:, :, ::1] mask,
                  real[:, :, ::1] dx,  # in, out
                  int threads):
     """dx[place of the maximum] += its gradient in dtop"""
-    cdef Py_ssize_t p, y, x_out, width = dx.shape[2]
+    cdef Py_ssize_t p, y, x_out, width = dx.shape[2], pixels = dx.shape[1] * width, outside = 0
     cdef int place
+    threads = usable(threads)
+    check_filled(dx.shape, 3, "dx")
+    check(dtop.shape[0] == dx.shape[0], "dtop")
+    check_shape(mask.shape, dtop.shape, 3, "mask")
     for p in prange(dx.shape[0], nogil=True, schedule="static", num_threads=threads):
         for y in range(dtop.shape[1]):
             for x_out in range(dtop.shape[2]):
                 place = mask[p, y, x_out]
-                if place >= 0:
+                if place >= pixels:
+                    outside += 1
+                elif place >= 0:
                     dx[p, place // width, place % width] += dtop[p, y, x_out]
+    check(outside == 0, "mask")
 
 
 def ave_forward(const real[:, :, ::1] x,
@@ -92,7 +109,8 @@ def ave_forward(const real[:, :, ::1] x,
     cdef Py_ssize_t p, y, x_out, i, j, height = x.shape[1], width = x.shape[2]
     cdef Window w
     cdef real total
-    pack(g, size, stride, pad)
+    threads = usable(threads)
+    pack(g, size, stride, pad, x.shape, top.shape)
     for p in prange(x.shape[0], nogil=True, schedule="static", num_threads=threads):
         for y in range(top.shape[1]):
             for x_out in range(top.shape[2]):
@@ -112,7 +130,8 @@ def ave_backward(const real[:, :, ::1] dtop,
     cdef Py_ssize_t p, y, x_out, i, j, height = dx.shape[1], width = dx.shape[2]
     cdef Window w
     cdef real share
-    pack(g, size, stride, pad)
+    threads = usable(threads)
+    pack(g, size, stride, pad, dx.shape, dtop.shape)
     for p in prange(dx.shape[0], nogil=True, schedule="static", num_threads=threads):
         for y in range(dtop.shape[1]):
             for x_out in range(dtop.shape[2]):

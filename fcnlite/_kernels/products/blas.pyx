@@ -14,6 +14,8 @@ from cython.parallel cimport prange, threadid
 from libc.string cimport memcpy, memset
 from scipy.linalg.cython_blas cimport sgemm
 
+include "../checks.pxi"
+
 
 cdef struct Patches:
     Py_ssize_t channels, height, width  # of a group of x
@@ -25,33 +27,38 @@ cdef struct Patches:
     bint pointwise  # the picture itself is the matrix of columns
 
 
-cdef check(bint fits, what):
-    if not fits:
-        raise ValueError(f"{what} does not fit the other arguments")
-
-
-cdef Patches patches_of(x_shape, y_shape, Py_ssize_t groups, windows, bint pointwise, Py_ssize_t band,
-                        const int[::1] rows, const int[::1] cols):
-    cdef Patches g
+cdef int set_patches(Patches* g, const Py_ssize_t* x, const Py_ssize_t* y, Py_ssize_t groups, Py_ssize_t outputs,
+                     windows, bint pointwise, Py_ssize_t band, Py_ssize_t shares, const int[::1] rows,
+                     const int[::1] cols, list kept) except -1:
+    """Fill g, for x and y of these shapes; `kept` keeps its maps. Raises ValueError unless the arguments fit."""
     cdef Py_ssize_t first = 0, j
-    g.channels, g.height, g.width = x_shape[1] // groups, x_shape[2], x_shape[3]
-    (g.window_h, g.window_w), (g.stride_h, g.stride_w), (g.dilation_h, g.dilation_w) = windows
-    g.out_w, g.positions, g.band, g.pointwise = y_shape[3], y_shape[2] * y_shape[3], band, pointwise
+    size, stride, dilation = windows
+    read_pair(size, 1, "the size of windows", &g.window_h, &g.window_w)
+    read_pair(stride, 1, "the stride of windows", &g.stride_h, &g.stride_w)
+    read_pair(dilation, 1, "the dilation of windows", &g.dilation_h, &g.dilation_w)
+    check_filled(x, 4, "x")
+    check_filled(y, 4, "y")
+    check(x[0] == y[0] and groups > 0 and x[1] % groups == 0, "x")
+    check(y[1] == <double>groups * outputs, "y")
+    g.channels, g.height, g.width = x[1] // groups, x[2], x[3]
+    g.out_w, g.positions, g.band, g.pointwise = y[3], y[2] * y[3], band, pointwise
+    check(0 < band <= g.positions and 0 < shares <= outputs, "band or shares")
     g.bands = (g.positions + band - 1) // band
-    g.rows, g.cols = &rows[0], &cols[0]
-    check(x_shape[1] == groups * g.channels and x_shape[0] == y_shape[0], "x")
-    check(rows.shape[0] >= (y_shape[2] - 1) * g.stride_h + (g.window_h - 1) * g.dilation_h + 1, "rows")
-    check(cols.shape[0] >= (g.out_w - 1) * g.stride_w + (g.window_w - 1) * g.dilation_w + 1, "cols")
+    check(rows.shape[0] >= (y[2] - 1.0) * g.stride_h + (g.window_h - 1.0) * g.dilation_h + 1, "rows")
+    check(cols.shape[0] >= (g.out_w - 1.0) * g.stride_w + (g.window_w - 1.0) * g.dilation_w + 1, "cols")
+    g.rows = checked(&rows[0], rows.shape[0], -1, g.height, kept, "rows")
+    g.cols = checked(&cols[0], cols.shape[0], -1, g.width, kept, "cols")
     check(not pointwise or (g.window_h == g.window_w == g.stride_h == g.stride_w == 1
-                            and y_shape[2] == g.height and g.out_w == g.width), "pointwise")
-    check(max(g.positions, g.channels * g.window_h * g.window_w) < 1 << 31, "y, too large for BLAS,")
+                            and y[2] == g.height and g.out_w == g.width), "pointwise")
+    check(max(<double>g.positions, <double>outputs, <double>g.channels * g.window_h * g.window_w) <= INT_MAX,
+          "y, too large for BLAS,")
     g.first = g.last = 0
     for j in range(1, cols.shape[0] + 1):  # the longest run of neighbours
-        if j == cols.shape[0] or cols[j] != cols[j - 1] + 1 or cols[j - 1] < 0:
-            if cols[first] >= 0 and j - first > g.last - g.first:
+        if j == cols.shape[0] or g.cols[j] != g.cols[j - 1] + 1 or g.cols[j - 1] < 0:
+            if g.cols[first] >= 0 and j - first > g.last - g.first:
                 g.first, g.last = first, j
             first = j
-    return g
+    return 0
 
 
 cdef void gather_line(const Patches* g, const float* line, Py_ssize_t col, Py_ssize_t count, float* to) noexcept nogil:
@@ -106,12 +113,15 @@ def convolve(const float[:, :, :, ::1] x, const float[:, :, ::1] w, const float[
     The outputs of a band are split into `shares`. `scratch` has room for each thread's columns, unless pointwise.
     """
     cdef Py_ssize_t groups = w.shape[0], outputs = w.shape[1], item, size
-    cdef Patches g = patches_of(x.shape, y.shape, groups, windows, pointwise, band, rows, cols)
+    cdef Patches g
+    cdef list kept = []
+    threads = usable(threads)
+    set_patches(&g, x.shape, y.shape, groups, outputs, windows, pointwise, band, shares, rows, cols, kept)
     size = 0 if pointwise else g.channels * g.window_h * g.window_w * band
-    check(w.shape[2] == g.channels * g.window_h * g.window_w and y.shape[1] == groups * outputs, "w")
+    check(w.shape[2] == g.channels * g.window_h * g.window_w, "w")
     check(bias.shape[0] == slopes.shape[0] == groups and bias.shape[1] >= outputs, "bias")
     check(slopes.shape[1] == 0 or slopes.shape[1] >= outputs, "slopes")
-    check(scratch.shape[0] >= threads * size and shares <= outputs, "scratch")
+    check(scratch.shape[0] >= <double>threads * size, "scratch")
     for item in prange(x.shape[0] * groups * g.bands * shares, nogil=True, schedule="dynamic", num_threads=threads):
         convolve_band(&g, item // shares // g.bands, item // shares % g.bands, outputs, item % shares, shares,
                       &x[0, 0, 0, 0], &w[item // shares // g.bands % groups, 0, 0],
@@ -153,10 +163,13 @@ def convolve_backward_weight(const float[:, :, :, ::1] x, const float[:, :, :, :
     Arguments as in `convolve`; the outputs of every part are split into `shares`.
     """
     cdef Py_ssize_t parts = sums.shape[0], groups = sums.shape[1], outputs = sums.shape[2], item, size
-    cdef Patches g = patches_of(x.shape, dy.shape, groups, windows, pointwise, band, rows, cols)
+    cdef Patches g
+    cdef list kept = []
+    threads = usable(threads)
+    set_patches(&g, x.shape, dy.shape, groups, outputs, windows, pointwise, band, shares, rows, cols, kept)
     size = 0 if pointwise else g.channels * g.window_h * g.window_w * band
-    check(sums.shape[3] == g.channels * g.window_h * g.window_w and dy.shape[1] == groups * outputs, "sums")
-    check(scratch.shape[0] >= threads * size and shares <= outputs, "scratch")
+    check(sums.shape[3] == g.channels * g.window_h * g.window_w, "sums")
+    check(scratch.shape[0] >= <double>threads * size, "scratch")
     for item in prange(parts * groups * shares, nogil=True, schedule="dynamic", num_threads=threads):
         add_bands(&g, x.shape[0] * g.bands, item // shares // groups, parts, item // shares % groups, groups, outputs,
                   item % shares, shares, &x[0, 0, 0, 0], &dy[0, 0, 0, 0],
@@ -174,7 +187,7 @@ cdef void add_bands(const Patches* g, Py_ssize_t bands, Py_ssize_t part, Py_ssiz
     cdef float one = 1, before = 0
     sums += (group * outputs + first) * terms
     if bands * part // parts == bands * (part + 1) // parts:
-        memset(sums, 0, many * terms * sizeof(float))
+        memset(sums, 0, <size_t>many * terms * sizeof(float))
     for i in range(bands * part // parts, bands * (part + 1) // parts):
         start = i % g.bands * g.band
         stop = min(start + g.band, g.positions)

@@ -101,31 +101,44 @@ def direct_forward(const float[::1] x, x_shape, const float[::1] u, const float[
     """
     cdef Direct g
     cdef Py_ssize_t n, planes, height, width, first_in, first_out, item, panels, groups, shares, group_shares, size
+    cdef Py_ssize_t rows_at_once, room
+    cdef list kept = []
+    threads = usable(threads)
     n, planes, height, width = x_shape
     first_in, g.planes, first_out, g.output_blocks = blocks
-    g.stride_h, g.stride_w = stride
+    read_pair(stride, 1, "stride", &g.stride_h, &g.stride_w)
+    check_blocked(y.shape, "y")
+    check(min(n, planes, height, width) > 0 and x.shape[0] == <double>n * planes * height * width
+          * (1 if thin else BLOCK) and y.shape[0] == n, "x")
+    check(0 <= first_in < planes and 0 < g.planes <= planes - first_in
+          and 0 <= first_out < y.shape[1] and 0 < g.output_blocks <= y.shape[1] - first_out, "blocks")
+    check(not thin or g.planes == planes, "blocks")
+    check(min(length, extent_h, dilation_h) > 0 and max(length, extent_h, dilation_h) <= INT_MAX, "extent_h")
+    check(0 < min(panels_at_once, groups_at_once), "a piece")
     g.height, g.width, g.padded_width, g.thin, g.relu = height, width, cols.shape[0], thin, relu
     g.extent_h, g.dilation_h = extent_h, dilation_h
     g.channels = planes if thin else BLOCK
     g.step = g.padded_width * (g.channels if thin else g.planes * BLOCK) if copied else width * BLOCK
     g.top_height, g.top_width = y.shape[2], y.shape[3]
     g.panels = (g.top_width + ROWS - 1) // ROWS
-    g.rows, g.cols, g.offsets = &rows[0], &cols[0], &offsets[0]
     g.slopes = &slopes[0] if slopes.shape[0] else NULL
     g.segments, g.length = offsets.shape[0], length
-    g.u_group = g.segments * length * GROUP
     panels, groups = g.top_height * g.panels, groups_of(g.output_blocks)
+    panels_at_once, groups_at_once = min(panels_at_once, panels), min(groups_at_once, groups)
     size = direct_scratch((planes if thin else g.planes * BLOCK), g.padded_width, extent_h, g.stride_h, g.stride_w,
                           g.top_width, panels_at_once) if copied else 0
-    check(x.shape[0] == n * planes * height * width * (1 if thin else BLOCK) and y.shape[0] == n, "x")
-    check(first_in + g.planes <= planes and first_out + g.output_blocks <= y.shape[1], "blocks")
-    check(rows.shape[0] >= (g.top_height - 1) * g.stride_h + extent_h and dilation_h > 0
-          and all_within(g.rows, rows.shape[0], -1, height) and all_within(g.cols, cols.shape[0], -1, width), "maps")
-    check(panels_at_once > 0 and groups_at_once > 0, "a piece")
+    check(rows.shape[0] >= (g.top_height - 1.0) * g.stride_h + extent_h, "rows")
     check(copied or not thin and g.top_width >= ROWS and rows.shape[0] == height and g.padded_width == width, "copied")
-    check(u.shape[0] >= groups * g.u_group and bias.shape[0] >= groups * GROUP, "u and bias")
+    check(scratch.shape[0] >= <double>threads * size, "scratch")
+    check(u.shape[0] >= <double>groups * g.segments * length * GROUP and bias.shape[0] >= groups * GROUP, "u and bias")
     check(slopes.shape[0] == 0 or slopes.shape[0] >= groups * GROUP, "slopes")
-    check(scratch.shape[0] >= threads * size, "scratch")
+    g.u_group = g.segments * length * GROUP
+    g.rows = checked(&rows[0], rows.shape[0], -1, height, kept, "rows")
+    g.cols = checked(&cols[0], cols.shape[0], -1, width, kept, "cols")
+    rows_at_once, room = g.top_height, (planes - first_in) * height * width * BLOCK
+    if copied:
+        rows_at_once, room = output_rows(panels_at_once, g.panels), size
+    g.offsets = checked_offsets(&g, offsets, rows_at_once, length, room, kept)
     shares = (panels + panels_at_once - 1) // panels_at_once
     group_shares = (groups + groups_at_once - 1) // groups_at_once
     for item in prange(n * shares * group_shares, nogil=True, schedule="dynamic", num_threads=threads):
@@ -157,10 +170,28 @@ def direct_scratch(Py_ssize_t channels, Py_ssize_t padded_width, Py_ssize_t exte
 
     `channels`: the number that is read, in whole blocks unless thin.
     """
-    cdef Py_ssize_t in_row = (top_width + ROWS - 1) // ROWS
-    # The most rows that so many panels touch, wherever they begin.
-    rows = (panels_at_once + in_row - 2) // in_row * stride_h + extent_h
+    cdef Py_ssize_t rows, least = min(channels, padded_width, extent_h, stride_h, stride_w, top_width, panels_at_once)
+    check(least > 0, "the size of a buffer")
+    check_memory((<double>panels_at_once * stride_h + extent_h) * (<double>padded_width + ROWS * <double>stride_w)
+                 * (<double>channels + BLOCK) + top_width, least)
+    rows = (output_rows(panels_at_once, (top_width + ROWS - 1) // ROWS) - 1) * stride_h + extent_h
     return rows * padded_width * channels + ROWS * stride_w * max(channels, BLOCK)
+
+
+cdef Py_ssize_t output_rows(Py_ssize_t panels_at_once, Py_ssize_t in_row) noexcept:
+    """The most rows of outputs that so many panels touch, wherever they begin."""
+    return (panels_at_once + in_row - 2) // in_row + 1
+
+
+cdef const Py_ssize_t* checked_offsets(const Direct* g, const Py_ssize_t[::1] offsets, Py_ssize_t rows,
+                                       Py_ssize_t length, Py_ssize_t room, list kept) except NULL:
+    """A copy of `offsets`. Raises ValueError if a segment, for the last of `rows` rows of outputs, ends after `room`.
+
+    In a row of fewer than ROWS outputs, the micro-kernel reads what ROWS outputs would.
+    """
+    cdef double last = (rows - 1.0) * g.stride_h * g.step + (max(g.top_width, ROWS) - 1.0) * g.stride_w * g.channels
+    check(last + length <= room, "offsets")
+    return checked(&offsets[0], offsets.shape[0], 0, room - length - <Py_ssize_t>last + 1, kept, "offsets")
 
 
 def thin_backward_weight(const float[::1] x, x_shape, const float[:, :, :, :, ::1] dy, const int[::1] rows,
@@ -175,22 +206,32 @@ def thin_backward_weight(const float[::1] x, x_shape, const float[:, :, :, :, ::
     part.
     """
     cdef Direct g
-    cdef Py_ssize_t n, channels, height, width, part, parts = sums.shape[0], size
+    cdef Py_ssize_t n, channels, height, width, part, parts = sums.shape[0], size, last
+    cdef list kept = []
+    threads = usable(threads)
     n, channels, height, width = x_shape
-    g.stride_h, g.stride_w = stride
+    read_pair(stride, 1, "stride", &g.stride_h, &g.stride_w)
+    check_blocked(dy.shape, "dy")
+    check_filled(sums.shape, 4, "sums")
+    check(dy.shape[0] == n and min(channels, height, width) > 0
+          and x.shape[0] == <double>n * channels * height * width, "x")
+    check(min(length, extent_h) > 0 and max(length, extent_h) <= INT_MAX, "extent_h")
     g.planes = g.channels = channels
     g.height, g.width, g.padded_width, g.extent_h, g.dilation_h = height, width, cols.shape[0], extent_h, 1
     g.thin = True
     g.step = g.padded_width * channels
-    g.rows, g.cols, g.offsets, g.segments, g.length = &rows[0], &cols[0], &offsets[0], offsets.shape[0], length
+    g.segments, g.length = offsets.shape[0], length
     g.output_blocks, g.top_height, g.top_width = dy.shape[1], dy.shape[2], dy.shape[3]
     size = thin_weight_scratch(channels, g.padded_width, extent_h, g.top_width)
-    check(dy.shape[0] == n and x.shape[0] == n * channels * height * width, "x")
-    check(rows.shape[0] >= (g.top_height - 1) * g.stride_h + extent_h
-          and all_within(g.rows, rows.shape[0], -1, height) and all_within(g.cols, cols.shape[0], -1, width), "maps")
+    check(rows.shape[0] >= (g.top_height - 1.0) * g.stride_h + extent_h, "rows")
     check(sums.shape[1] == g.segments and sums.shape[2] >= length and sums.shape[2] % SUM_ROWS == 0
           and sums.shape[3] == groups_of(g.output_blocks) * GROUP, "sums")
-    check(scratch.shape[0] >= parts * size, "scratch")
+    check(scratch.shape[0] >= <double>parts * size, "scratch")
+    g.rows = checked(&rows[0], rows.shape[0], -1, height, kept, "rows")
+    g.cols = checked(&cols[0], cols.shape[0], -1, width, kept, "cols")
+    check(extent_h * g.step >= (g.top_width - 1.0) * g.stride_w * channels + length, "cols")
+    last = (g.top_width - 1) * g.stride_w * channels + sums.shape[2]
+    g.offsets = checked(&offsets[0], g.segments, 0, extent_h * g.step + SUM_ROWS - last + 1, kept, "offsets")
     for part in prange(parts, nogil=True, schedule="static", num_threads=threads):
         sum_rows_of(&g, &x[0], n, &dy[0, 0, 0, 0, 0], g.top_height * part // parts, g.top_height * (part + 1) // parts,
                     &sums[part, 0, 0, 0], sums.shape[2], sums.shape[3], &scratch[0] + part * size)
@@ -224,6 +265,8 @@ cdef void sum_rows_of(const Direct* g, const float* x, Py_ssize_t count, const f
 
 def thin_weight_scratch(Py_ssize_t channels, Py_ssize_t padded_width, Py_ssize_t extent_h, Py_ssize_t top_width):
     """Floats in one part's buffers in `thin_backward_weight`."""
+    check_memory(<double>extent_h * padded_width * channels + <double>top_width * CHUNK,
+                 min(channels, padded_width, extent_h, top_width))
     return extent_h * padded_width * channels + 2 * SUM_ROWS * BLOCK + top_width * CHUNK
 
 
@@ -244,6 +287,8 @@ def prepare_direct(const float[:, :, :, ::1] weight,
     if flipped:
         outputs, channels, o_step, c_step = channels, outputs, c_step, o_step
     padded = channels if thin else (channels + BLOCK - 1) // BLOCK * BLOCK
+    threads = usable(threads)
+    check_filled(weight.shape, 4, "weight")
     check(u.shape[0] == (outputs + GROUP - 1) // GROUP * GROUP * taps * padded, "u")
     for chunk in prange(u.shape[0] // (CHUNK * taps * padded), nogil=True, schedule="static", num_threads=threads):
         prepare_direct_chunk(&weight[0, 0, 0, 0], chunk * CHUNK, outputs, channels, taps, padded, o_step, c_step,

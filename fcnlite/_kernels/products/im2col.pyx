@@ -11,6 +11,8 @@ Both run on the calling thread without the GIL; callers share out pictures, band
 
 from libc.string cimport memset
 
+include "../checks.pxi"
+
 ctypedef fused real:
     float
     double
@@ -40,9 +42,19 @@ cdef struct Geometry:
     Py_ssize_t out_w
 
 
-cdef Geometry geometry(Py_ssize_t height, Py_ssize_t width, window, stride, pad, dilation, Py_ssize_t out_w):
-    return Geometry(height, width, window[0], window[1], stride[0], stride[1],
-                    pad[0], pad[1], dilation[0], dilation[1], out_w)
+cdef int set_geometry(Geometry* g, const Py_ssize_t* x, const Py_ssize_t* cols, window, stride, pad, dilation,
+                      Py_ssize_t out_w, Py_ssize_t start, Py_ssize_t stop) except -1:
+    """Fill g. Raises ValueError unless a picture and columns of these shapes fit it."""
+    cdef double taps
+    read_pair(window, 1, "window", &g.window_h, &g.window_w)
+    read_pair(stride, 1, "stride", &g.stride_h, &g.stride_w)
+    read_pair(pad, 0, "pad", &g.pad_h, &g.pad_w)
+    read_pair(dilation, 1, "dilation", &g.dilation_h, &g.dilation_w)
+    g.height, g.width, g.out_w = x[1], x[2], out_w
+    check(0 < out_w <= INT_MAX and 0 <= start <= stop, "out_w, start or stop")
+    check_memory(<double>stop * g.stride_h + <double>out_w * g.stride_w, 0)
+    taps = <double>g.window_h * g.window_w
+    return check(cols[0] == taps * x[0] and cols[1] == stop - start, "cols")
 
 
 cdef inline Py_ssize_t ceil_div(Py_ssize_t a, Py_ssize_t b) noexcept nogil:
@@ -114,12 +126,12 @@ def im2col(const real[:, :, ::1] x,
     `window`, `stride`, `pad` and `dilation` are pairs (rows, columns). Positions are counted row by row in an output
     `out_w` wide.
     """
-    cdef Geometry g = geometry(x.shape[1], x.shape[2], window, stride, pad, dilation, out_w)
-    cdef Py_ssize_t taps = g.window_h * g.window_w, rows = x.shape[0] * taps, r
-    if cols.shape[0] != rows or cols.shape[1] != stop - start:
-        raise ValueError("cols has the wrong shape")
+    cdef Geometry g
+    cdef Py_ssize_t taps, rows = cols.shape[0], r
+    set_geometry(&g, x.shape, cols.shape, window, stride, pad, dilation, out_w, start, stop)
     if rows == 0 or stop == start:
         return
+    taps = g.window_h * g.window_w
     with nogil:
         for r in range(rows):
             gather_row(&x[r // taps, 0, 0], &cols[r, 0], g, r % taps // g.window_w, r % g.window_w, start, stop)
@@ -128,12 +140,12 @@ def im2col(const real[:, :, ::1] x,
 def col2im(real[:, :, ::1] x,  # in, out
            const real[:, ::1] cols, window, stride, pad, dilation, Py_ssize_t out_w, Py_ssize_t start, Py_ssize_t stop):
     """x += cols at the places where `im2col` reads, with the same arguments: its transpose."""
-    cdef Geometry g = geometry(x.shape[1], x.shape[2], window, stride, pad, dilation, out_w)
-    cdef Py_ssize_t taps = g.window_h * g.window_w, channels = x.shape[0], c, t
-    if cols.shape[0] != channels * taps or cols.shape[1] != stop - start:
-        raise ValueError("cols has the wrong shape")
+    cdef Geometry g
+    cdef Py_ssize_t taps, channels = x.shape[0], c, t
+    set_geometry(&g, x.shape, cols.shape, window, stride, pad, dilation, out_w, start, stop)
     if channels == 0 or stop == start:
         return
+    taps = g.window_h * g.window_w
     with nogil:
         for c in range(channels):
             for t in range(taps):

@@ -89,6 +89,9 @@ def inner_product(const float[:, ::1] x, const float[:, ::1] w, const float[::1]
                   int threads):
     """y = x @ w.T + bias, or x @ w.T if bias is empty. x is N×K, w is O×K, y is N×O."""
     cdef Py_ssize_t item, rows = w.shape[0]
+    threads = usable(threads)
+    check_filled(x.shape, 2, "x")
+    check_filled(w.shape, 2, "w")
     check(x.shape[1] == w.shape[1] and y.shape[0] == x.shape[0] and y.shape[1] == rows, "y")
     check(bias.shape[0] in (0, rows), "bias")
     for item in prange((rows + 3) // 4, nogil=True, schedule="static", num_threads=threads):

@@ -73,13 +73,17 @@ def pointwise_forward(const float[:, :, :, :, ::1] x, const float[::1] u, const 
     """
     cdef Direct g
     cdef Py_ssize_t size = x.shape[2] * x.shape[3], count = x.shape[0] * size, first, here, item, groups, at_once
+    threads = usable(threads)
+    check_blocked(x.shape, "x")
+    check_blocked(y.shape, "y")
+    check(x.shape[0] == y.shape[0] and size == y.shape[2] * y.shape[3], "y")
+    check(pixels > 0, "pixels")
     g.planes, g.output_blocks, g.top_height, g.top_width, g.relu = x.shape[1], y.shape[1], 1, size, relu
     g.slopes = &slopes[0] if slopes.shape[0] else NULL
     g.u_group = g.planes * BLOCK * GROUP
     groups = groups_of(g.output_blocks)
     at_once = max(1, min(GROUPS_AT_ONCE, groups // (4 * threads)))  # four shares for each thread
-    check(x.shape[0] == y.shape[0] and size == y.shape[2] * y.shape[3] and x.shape[4] == y.shape[4] == BLOCK, "y")
-    check(u.shape[0] >= groups * g.u_group and bias.shape[0] >= groups * GROUP, "u and bias")
+    check(u.shape[0] >= <double>groups * g.u_group and bias.shape[0] >= groups * GROUP, "u and bias")
     check(slopes.shape[0] == 0 or slopes.shape[0] >= groups * GROUP, "slopes")
     check(scratch.shape[0] >= pointwise_scratch(g.planes, pixels, threads), "scratch")
     cdef Py_ssize_t[::1] offsets = segment_offsets(g.planes)
@@ -98,4 +102,6 @@ def pointwise_forward(const float[:, :, :, :, ::1] x, const float[::1] u, const 
 
 def pointwise_scratch(Py_ssize_t channel_blocks, Py_ssize_t pixels, int threads):
     """Floats in the buffers of `pointwise_forward`."""
+    check_memory((<double>pixels + ROWS) * (<double>channel_blocks * BLOCK + <double>threads * GROUPS_AT_ONCE * GROUP),
+                 min(channel_blocks, pixels, threads))
     return whole_panels(pixels) * (channel_blocks * BLOCK + threads * GROUPS_AT_ONCE * GROUP)

@@ -5,11 +5,19 @@
 # The last axis of every array holds lanes: 16 channels in the blocked layout, 1 for N×C×H×W.
 
 
-cdef check_taps(const int[:, ::1] row, const float[:, ::1] row_weight, Py_ssize_t height, const int[:, ::1] col,
-                const float[:, ::1] col_weight, Py_ssize_t width, Py_ssize_t lanes):
-    check(row.shape[0] == row_weight.shape[0] == height and row.shape[1] == row_weight.shape[1], "row")
-    check(col.shape[0] == col_weight.shape[0] == width and col.shape[1] == col_weight.shape[1], "col")
-    check(lanes == BLOCK or lanes == 1, "lanes")
+cdef const int* checked_taps(const int[:, ::1] taps, const float[:, ::1] weight, Py_ssize_t outputs, Py_ssize_t inputs,
+                             list kept, str what) except NULL:
+    """A copy of the places of each output's inputs. Raises ValueError unless they and their weights fit."""
+    check(taps.shape[0] == outputs and taps.shape[1] > 0, what)
+    check_shape(weight.shape, taps.shape, 2, what)
+    return checked(&taps[0, 0], outputs * taps.shape[1], 0, inputs, kept, what)
+
+
+cdef int check_planes(const Py_ssize_t* x, const Py_ssize_t* y) except -1:
+    """Raise ValueError unless these are shapes of arrays with the same planes, P×H×W×L."""
+    check_filled(x, 4, "x")
+    check_filled(y, 4, "y")
+    return check(x[0] == y[0] and x[3] == y[3] and (x[3] == BLOCK or x[3] == 1), "y")
 
 
 def interpolate(const float[:, :, :, ::1] x, const int[:, ::1] row, const float[:, ::1] row_weight,
@@ -19,14 +27,18 @@ def interpolate(const float[:, :, :, ::1] x, const int[:, ::1] row, const float[
                 int threads):
     """y as above, plus add[p, add_row + i, add_col + j] unless `add` is empty. x is P×H×W×L, y is P×H'×W'×L."""
     cdef Py_ssize_t item, height = y.shape[1], width = x.shape[2], lanes = x.shape[3]
+    cdef list kept = []
+    threads = usable(threads)
+    check_planes(x.shape, y.shape)
+    cdef const int* rows = checked_taps(row, row_weight, height, x.shape[1], kept, "row")
+    cdef const int* cols = checked_taps(col, col_weight, y.shape[2], width, kept, "col")
+    if add.shape[0] > 0:
+        check(add.shape[0] == y.shape[0] and 0 <= add_row <= add.shape[1] - height
+              and 0 <= add_col <= add.shape[2] - y.shape[2] and add.shape[3] == lanes, "add")
     cdef float[:, ::1] blended = np.empty((threads, width * lanes), np.float32)
-    check(x.shape[0] == y.shape[0] and y.shape[3] == lanes, "y")
-    check_taps(row, row_weight, height, col, col_weight, y.shape[2], lanes)
-    check(add.shape[0] == 0 or add.shape[0] == y.shape[0] and add_row + height <= add.shape[1]
-          and add_col + y.shape[2] <= add.shape[2] and add.shape[3] == lanes, "add")
     for item in prange(y.shape[0] * height, nogil=True, schedule="static", num_threads=threads):
-        interpolate_row(&x[item // height, 0, 0, 0], width, lanes, &row[item % height, 0],
-                        &row_weight[item % height, 0], row.shape[1], &col[0, 0], &col_weight[0, 0], col.shape[1],
+        interpolate_row(&x[item // height, 0, 0, 0], width, lanes, rows + item % height * row.shape[1],
+                        &row_weight[item % height, 0], row.shape[1], cols, &col_weight[0, 0], col.shape[1],
                         y.shape[2], &blended[threadid(), 0],
                         &add[item // height, add_row + item % height, add_col, 0] if add.shape[0] else NULL,
                         &y[item // height, item % height, 0, 0])
@@ -71,12 +83,15 @@ def interpolate_backward(const float[:, :, :, ::1] dy, const int[:, ::1] row, co
                          int threads):
     """dx = 0; dx[p, row[i, s], col[j, t]] += row_weight[i, s] · col_weight[j, t] · dy[p, i, j]"""
     cdef Py_ssize_t plane, width = dx.shape[2], lanes = dx.shape[3]
+    cdef list kept = []
+    threads = usable(threads)
+    check_planes(dx.shape, dy.shape)
+    cdef const int* rows = checked_taps(row, row_weight, dy.shape[1], dx.shape[1], kept, "row")
+    cdef const int* cols = checked_taps(col, col_weight, dy.shape[2], width, kept, "col")
     cdef float[:, ::1] gathered = np.empty((threads, width * lanes), np.float32)
-    check(dx.shape[0] == dy.shape[0] and dy.shape[3] == lanes, "dx")
-    check_taps(row, row_weight, dy.shape[1], col, col_weight, dy.shape[2], lanes)
     for plane in prange(dx.shape[0], nogil=True, schedule="static", num_threads=threads):
-        interpolate_plane_backward(&dy[plane, 0, 0, 0], dy.shape[1], dy.shape[2], lanes, &row[0, 0],
-                                   &row_weight[0, 0], row.shape[1], &col[0, 0], &col_weight[0, 0], col.shape[1],
+        interpolate_plane_backward(&dy[plane, 0, 0, 0], dy.shape[1], dy.shape[2], lanes, rows,
+                                   &row_weight[0, 0], row.shape[1], cols, &col_weight[0, 0], col.shape[1],
                                    &gathered[threadid(), 0], &dx[plane, 0, 0, 0], dx.shape[1], width)
 
 

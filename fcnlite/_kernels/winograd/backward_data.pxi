@@ -102,7 +102,12 @@ def winograd_backward_data(const float[:, :, :, :, ::1] dy, const float[::1] u,
     cdef Py_ssize_t item, first, u_chunk, bundles, d_bundle, s_bundle, vector
     cdef float* d
     cdef float* s
-    set_tiling(&t, tiling, blocks_and_size(dx), blocks_and_size(dy))
+    cdef list kept = []
+    threads = usable(threads)
+    check_blocked(dy.shape, "dy")
+    check_blocked(dx.shape, "dx")
+    check(dy.shape[0] == dx.shape[0], "dy")
+    set_tiling(&t, tiling, dx.shape[1], dx.shape[2], dx.shape[3], dy.shape[1], dy.shape[2], dy.shape[3], kept)
     frequencies = t.points * t.points
     count, channels = dx.shape[0] * t.down * t.across, t.channel_blocks * BLOCK
     chunks = (t.output_blocks * BLOCK + CHUNK - 1) // CHUNK
@@ -110,8 +115,7 @@ def winograd_backward_data(const float[:, :, :, :, ::1] dy, const float[::1] u,
     u_chunk = frequencies * channels * CHUNK
     d_frequency, s_frequency = spacing(outputs, CHUNK), spacing(channels, CHUNK)
     d_bundle, s_bundle = frequencies * d_frequency, frequencies * s_frequency
-    check(dy.shape[0] == dx.shape[0], "dy")
-    check(u.shape[0] >= chunks * u_chunk, "u")
+    check(u.shape[0] >= <double>chunks * u_chunk, "u")
     check(at_once > 0
           and scratch.shape[0] >= winograd_data_scratch(t.points, t.channel_blocks, t.output_blocks, at_once),
           "scratch")
@@ -139,6 +143,7 @@ def winograd_backward_data(const float[:, :, :, :, ::1] dy, const float[::1] u,
 
 def winograd_data_scratch(Py_ssize_t points, Py_ssize_t channel_blocks, Py_ssize_t output_blocks, Py_ssize_t at_once):
     """Floats in the buffers of `winograd_backward_data`."""
+    check_buffers(points, at_once, channel_blocks, output_blocks, 1)
     cdef Py_ssize_t outputs = (output_blocks * BLOCK + CHUNK - 1) // CHUNK * CHUNK
     of_bundle = points * points * (spacing(outputs, CHUNK) + spacing(channel_blocks * BLOCK, CHUNK))
     return (at_once + CHUNK - 1) // CHUNK * of_bundle

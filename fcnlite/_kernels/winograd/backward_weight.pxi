@@ -99,8 +99,9 @@ def winograd_backward_weight(const float[:, :, :, :, ::1] x, const float[:, :, :
     cdef float* v
     cdef float* d
     cdef float* s
-    set_tiling(&t, tiling, blocks_and_size(x), blocks_and_size(dy))
-    check_gradient(&t, x.shape[0], dy.shape[0], g, dweight)
+    cdef list kept = []
+    threads = usable(threads)
+    set_gradient(&t, tiling, x, dy, g, dweight, kept)
     check(min(at_once, groups_at_once) > 0 and scratch.shape[0]
           >= winograd_weight_scratch(t.points, t.channel_blocks, at_once, groups_at_once), "scratch")
     count, channels = x.shape[0] * t.down * t.across, t.channel_blocks * BLOCK
@@ -140,20 +141,26 @@ def winograd_backward_weight(const float[:, :, :, :, ::1] x, const float[:, :, :
 def winograd_weight_scratch(Py_ssize_t points, Py_ssize_t channel_blocks, Py_ssize_t at_once,
                             Py_ssize_t groups_at_once):
     """Floats in the buffers of `winograd_backward_weight`."""
+    check_buffers(points, at_once, channel_blocks, groups_at_once, 1)
     cdef Py_ssize_t padded = whole_panels(at_once), channels = channel_blocks * BLOCK
     outputs = groups_at_once * GROUP
     return points * points * (spacing(padded, channels) + spacing(padded, outputs) + spacing(channels, outputs))
 
 
-cdef check_gradient(const Tiling* t, Py_ssize_t batch, Py_ssize_t top_batch, const float[:, ::1] g,
-                    const float[:, :, :, ::1] dweight):
-    """Raise ValueError unless the arguments of a gradient of weights fit together."""
+cdef int set_gradient(Tiling* t, tiling, const float[:, :, :, :, ::1] x, const float[:, :, :, :, ::1] dy,
+                      const float[:, ::1] g, const float[:, :, :, ::1] dweight, list kept) except -1:
+    """`set_tiling` for a gradient of weights. Raises ValueError unless its arguments fit together."""
     cdef Py_ssize_t r = dweight.shape[2]
-    check(batch == top_batch and g.shape[0] == t.points and g.shape[1] == dweight.shape[3] == r, "G")
-    check(t.points == t.side + r - 1, "r")
-    check(dweight.shape[0] <= t.output_blocks * BLOCK and dweight.shape[1] <= t.channel_blocks * BLOCK, "dweight")
+    check_blocked(x.shape, "x")
+    check_blocked(dy.shape, "dy")
+    check_filled(dweight.shape, 4, "dweight")
+    set_tiling(t, tiling, x.shape[1], x.shape[2], x.shape[3], dy.shape[1], dy.shape[2], dy.shape[3], kept)
+    check(x.shape[0] == dy.shape[0], "dy")
+    check(g.shape[0] == t.points and g.shape[1] == dweight.shape[3] == r and t.points == t.side + r - 1, "G")
+    return check(dweight.shape[0] <= t.output_blocks * BLOCK and dweight.shape[1] <= t.channel_blocks * BLOCK,
+                 "dweight")
 
 
-def panel_offsets(Py_ssize_t tiles, Py_ssize_t channel_blocks):
+cdef panel_offsets(Py_ssize_t tiles, Py_ssize_t channel_blocks):
     """The place of each panel of `tiles` tiles in a frequency of v."""
     return np.arange(whole_panels(tiles) // ROWS) * (channel_blocks * BLOCK * ROWS)

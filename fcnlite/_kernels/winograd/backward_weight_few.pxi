@@ -44,8 +44,9 @@ def winograd_backward_few(const float[:, :, :, :, ::1] x, const float[:, :, :, :
     cdef float* v
     cdef float* d
     cdef float* s
-    set_tiling(&t, tiling, blocks_and_size(x), blocks_and_size(dy))
-    check_gradient(&t, x.shape[0], dy.shape[0], g, dweight)
+    cdef list kept = []
+    threads = usable(threads)
+    set_gradient(&t, tiling, x, dy, g, dweight, kept)
     count, frequencies = x.shape[0] * t.down * t.across, t.points * t.points
     check(scratch.shape[0] >= winograd_few_scratch(t.points, t.channel_blocks, count, threads), "scratch")
     v_frequency = spacing(whole_panels(count), t.channel_blocks * BLOCK)
@@ -64,6 +65,7 @@ def winograd_backward_few(const float[:, :, :, :, ::1] x, const float[:, :, :, :
 
 def winograd_few_scratch(Py_ssize_t points, Py_ssize_t channel_blocks, Py_ssize_t tiles, int threads):
     """Floats in the buffers of `winograd_backward_few`."""
+    check_buffers(points, tiles, channel_blocks, BLOCKS_OF_SUMS, threads)
     cdef Py_ssize_t padded = whole_panels(tiles)
     own = spacing(padded, GROUP) + spacing(BLOCKS_OF_SUMS * BLOCK, GROUP)
     return points * points * (spacing(padded, channel_blocks * BLOCK) + threads * own)

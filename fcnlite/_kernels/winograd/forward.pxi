@@ -256,14 +256,9 @@ cdef void forward_tiles(const Tiling* g, const float* x, const float* u, const f
         finish_group(g, m, m_frequency, first, count, group, bias, y)
 
 
-cdef blocks_and_size(const float[:, :, :, :, ::1] x):
-    """Channel blocks, height and width. Raises ValueError if blocks do not have BLOCK channels."""
-    check(x.shape[4] == BLOCK, "a block")
-    return x.shape[1], x.shape[2], x.shape[3]
-
-
-cdef set_tiling(Tiling* g, tiling, bottom, top):
-    """Fill g from `tiling` (`Tiling` of convolution/winograd.py) and from blocks, height and width of bottom and top.
+cdef int set_tiling(Tiling* g, tiling, Py_ssize_t channel_blocks, Py_ssize_t height, Py_ssize_t width,
+                    Py_ssize_t output_blocks, Py_ssize_t top_height, Py_ssize_t top_width, list kept) except -1:
+    """Fill g from `tiling` (`Tiling` of convolution/winograd.py) and the sizes of bottom and top; `kept` keeps its maps.
 
     g has no ReLU and no pooling. Raises ValueError for unknown transforms and for maps that do not fit.
     """
@@ -271,25 +266,28 @@ cdef set_tiling(Tiling* g, tiling, bottom, top):
     cdef const int[::1] row_starts = tiling.row_starts, col_starts = tiling.col_starts
     g.points, g.side, g.dilation = tiling.points, tiling.side, tiling.dilation
     g.relu, g.pool, g.slopes = False, False, NULL
-    g.channel_blocks, g.height, g.width = bottom
-    g.output_blocks, g.top_height, g.top_width = top
+    g.channel_blocks, g.height, g.width = channel_blocks, height, width
+    g.output_blocks, g.top_height, g.top_width = output_blocks, top_height, top_width
     g.down, g.across = rows.shape[0], cols.shape[0]
-    g.rows, g.cols, g.row_starts, g.col_starts = &rows[0, 0], &cols[0, 0], &row_starts[0], &col_starts[0]
     check(g.points == 6 and g.side == 4 or g.points == 8 and 2 <= g.side <= 6, "points and side")
-    check(rows.shape[1] == cols.shape[1] == g.points and all_within(g.rows, rows.size, -1, g.height)
-          and all_within(g.cols, cols.size, -1, g.width), "maps")
-    check(row_starts.shape[0] == g.down and col_starts.shape[0] == g.across and g.dilation > 0
-          and all_within(g.row_starts, g.down, 0, g.top_height)
-          and all_within(g.col_starts, g.across, 0, g.top_width), "starts")
+    check(0 < g.dilation <= INT_MAX and max(height, width, top_height, top_width) <= INT_MAX, "dilation")
+    check(g.down > 0 and g.across > 0 and rows.shape[1] == cols.shape[1] == g.points, "maps")
+    check(row_starts.shape[0] == g.down and col_starts.shape[0] == g.across, "starts")
+    g.rows = checked(&rows[0, 0], g.down * g.points, -1, height, kept, "rows")
+    g.cols = checked(&cols[0, 0], g.across * g.points, -1, width, kept, "cols")
+    g.row_starts = checked(&row_starts[0], g.down, 0, top_height, kept, "row_starts")
+    g.col_starts = checked(&col_starts[0], g.across, 0, top_width, kept, "col_starts")
+    return 0
 
 
-cdef set_top(Tiling* g, Py_ssize_t height, Py_ssize_t width, margins):
+cdef int set_top(Tiling* g, Py_ssize_t height, Py_ssize_t width, margins) except -1:
     """Set the place of the outputs in arrays of this height and width. Raises ValueError if they do not fit."""
-    cdef Py_ssize_t step = 2 if g.pool else 1
+    cdef Py_ssize_t step = 2 if g.pool else 1, last_rows, last_cols
+    rows, cols = margins
+    read_pair(rows, 0, "a margin", &g.first_row, &last_rows)
+    read_pair(cols, 0, "a margin", &g.first_col, &last_cols)
     g.plane_height, g.plane_width = height, width
-    (g.first_row, last_rows), (g.first_col, last_cols) = margins
-    check(min(g.first_row, last_rows, g.first_col, last_cols) >= 0 and g.top_height > 0 and g.top_width > 0, "a margin")
-    check(height == g.first_row + (g.top_height + step - 1) // step + last_rows
+    return check(height == g.first_row + (g.top_height + step - 1) // step + last_rows
           and width == g.first_col + (g.top_width + step - 1) // step + last_cols
           and (not g.pool or g.side % 2 == 0 and g.dilation == 1), "y")
 
@@ -307,24 +305,29 @@ def winograd_forward(const float[:, :, :, :, ::1] x, const float[::1] u, const f
     """
     cdef Tiling g
     cdef Py_ssize_t count, groups, frequencies, v_frequency, m_frequency, v_size, m_size, item, first, here
-    cdef Py_ssize_t group, u_group
-    cdef Py_ssize_t[::1] offsets = segment_offsets(x.shape[1])
+    cdef Py_ssize_t group, u_group, top_height, top_width
+    cdef list kept = []
     cdef float* v
     cdef float* m
-    set_tiling(&g, tiling, blocks_and_size(x), (y.shape[1], *top_size))
+    threads = usable(threads)
+    read_pair(top_size, 1, "top_size", &top_height, &top_width)
+    check_blocked(x.shape, "x")
+    check_blocked(y.shape, "y")
+    check(y.shape[0] == x.shape[0], "y")
+    set_tiling(&g, tiling, x.shape[1], x.shape[2], x.shape[3], y.shape[1], top_height, top_width, kept)
     g.relu, g.pool, g.slopes = relu, pool, &slopes[0] if slopes.shape[0] else NULL
     set_top(&g, y.shape[2], y.shape[3], margins)
     count, frequencies = x.shape[0] * g.down * g.across, g.points * g.points
     groups = groups_of(g.output_blocks)
-    v_frequency = spacing(whole_panels(at_once), g.channel_blocks * BLOCK)
-    m_frequency = spacing(whole_panels(at_once), GROUP)
-    v_size, m_size = frequencies * v_frequency, frequencies * m_frequency
     u_group = frequencies * g.channel_blocks * BLOCK * GROUP
-    check(u.shape[0] >= groups * u_group and bias.shape[0] >= groups * GROUP, "u and bias")
+    check(u.shape[0] >= <double>groups * u_group and bias.shape[0] >= groups * GROUP, "u and bias")
     check(slopes.shape[0] == 0 or slopes.shape[0] >= groups * GROUP and not pool, "slopes")
     check(at_once > 0
           and scratch.shape[0] >= winograd_scratch(g.points, g.channel_blocks, at_once, by_outputs, threads), "scratch")
-    check(y.shape[0] == x.shape[0] and y.shape[4] == BLOCK, "y")
+    v_frequency = spacing(whole_panels(at_once), g.channel_blocks * BLOCK)
+    m_frequency = spacing(whole_panels(at_once), GROUP)
+    v_size, m_size = frequencies * v_frequency, frequencies * m_frequency
+    cdef Py_ssize_t[::1] offsets = segment_offsets(g.channel_blocks)
     if not by_outputs:
         for item in prange((count + at_once - 1) // at_once, nogil=True, schedule="dynamic", num_threads=threads):
             forward_tiles(&g, &x[0, 0, 0, 0, 0], &u[0], &bias[0], &y[0, 0, 0, 0, 0], item * at_once,
@@ -344,11 +347,21 @@ def winograd_forward(const float[:, :, :, :, ::1] x, const float[::1] u, const f
 
 def winograd_scratch(Py_ssize_t points, Py_ssize_t channel_blocks, Py_ssize_t at_once, bint by_outputs, int threads):
     """Floats in the buffers v and m of `winograd_forward`."""
+    check_buffers(points, at_once, channel_blocks, 1, threads)
     v = points * points * spacing(whole_panels(at_once), channel_blocks * BLOCK)
     m = points * points * spacing(whole_panels(at_once), GROUP)
     return v + threads * m if by_outputs else threads * (v + m)
 
 
-def segment_offsets(Py_ssize_t channel_blocks):
+cdef int check_buffers(Py_ssize_t points, Py_ssize_t tiles, Py_ssize_t channel_blocks, Py_ssize_t output_blocks,
+                       Py_ssize_t threads) except -1:
+    """Raise ValueError if the products of tiles, channels and outputs overflow, or if one of the sizes is negative."""
+    cdef double channels = (channel_blocks + <double>BLOCKS_OF_GROUP) * GROUP
+    cdef double outputs = (output_blocks + <double>BLOCKS_OF_GROUP) * GROUP, padded = tiles + <double>GROUP
+    return check_memory(<double>points * points * (padded * (channels + outputs) + channels * outputs) * threads,
+                        min(points, tiles, channel_blocks, output_blocks, threads))
+
+
+cdef segment_offsets(Py_ssize_t channel_blocks):
     """The place of each channel block in a panel of v."""
     return np.arange(channel_blocks) * (ROWS * BLOCK)

@@ -69,7 +69,9 @@ def prepare_winograd(const float[:, :, :, ::1] weight, const float[:, ::1] g,
     `flipped`: of weight[:, :, ::-1, ::-1] with its first two axes exchanged, for backward data.
     """
     cdef Py_ssize_t points = g.shape[0], r = g.shape[1], o_step, c_step, outputs, channels, padded, chunk
-    check(weight.shape[2] == r and weight.shape[3] == r and r <= 7 and points <= 8, "G")
+    threads = usable(threads)
+    check_filled(weight.shape, 4, "weight")
+    check(weight.shape[2] == r and weight.shape[3] == r and 2 <= r <= 7 and (points == 6 or points == 8), "G")
     o_step, c_step = weight.shape[1] * r * r, r * r
     outputs, channels = weight.shape[0], weight.shape[1]
     if flipped:

@@ -26,6 +26,20 @@ cdef Py_ssize_t distinct(const int* local, Py_ssize_t count) noexcept nogil:
     return found
 
 
+cdef bint spans_fit(const int* places, Py_ssize_t tiles, Py_ssize_t at_once, Py_ssize_t points,
+                    Py_ssize_t most) noexcept nogil:
+    """Whether every rectangle of `at_once` tiles reads at most `most` neighbouring rows or columns."""
+    cdef int[LONGEST] local
+    cdef Py_ssize_t rectangle, first, count
+    for rectangle in range((tiles + at_once - 1) // at_once):
+        first = rectangle * at_once
+        count = min(at_once, tiles - first) * points
+        span(places + first * points, count, local)
+        if distinct(local, count) > most:
+            return False
+    return True
+
+
 cdef void thin_rectangle(const Tiling* g, const Direct* thin, const float* x, const float* first_u,
                          const float* first_bias, const float* u, const float* bias, float* y, Py_ssize_t image,
                          Py_ssize_t top, Py_ssize_t left, Py_ssize_t down, Py_ssize_t across, float* v,
@@ -74,32 +88,41 @@ def thin_winograd_forward(const float[:, :, :, ::1] x, const float[::1] first_u,
     cdef Tiling g
     cdef Direct thin
     cdef Py_ssize_t channels, height, width, tile_rows, tile_cols, v_frequency, m_frequency, v_size, m_size, size, item
-    cdef Py_ssize_t tall, wide, between_size, frequencies
+    cdef Py_ssize_t tall, wide, between_size, frequencies, top_height, top_width, window_h, window_w
+    cdef list kept = []
+    threads = usable(threads)
     channels, height, width = between
-    tile_rows, tile_cols = rectangle
-    set_tiling(&g, tiling, ((channels + BLOCK - 1) // BLOCK, height, width), (y.shape[1], *top_size))
+    read_pair(rectangle, 1, "rectangle", &tile_rows, &tile_cols)
+    read_pair(window, 1, "window", &window_h, &window_w)
+    read_pair(top_size, 1, "top_size", &top_height, &top_width)
+    read_pair(stride, 1, "stride", &thin.stride_h, &thin.stride_w)
+    check_filled(x.shape, 4, "x")
+    check_blocked(y.shape, "y")
+    check(y.shape[0] == x.shape[0], "y")
+    check(0 < min(channels, height, width) and max(channels, height, width) <= INT_MAX, "between")
+    set_tiling(&g, tiling, (channels + BLOCK - 1) // BLOCK, height, width, y.shape[1], top_height, top_width, kept)
     frequencies = g.points * g.points
     g.relu, g.pool = relu, pool
     set_top(&g, y.shape[2], y.shape[3], margins)
     thin.planes = thin.channels = x.shape[1]
     thin.height, thin.width, thin.thin, thin.relu = x.shape[2], x.shape[3], True, first_relu
     thin.slopes = NULL
-    thin.segments, thin.extent_h, thin.dilation_h, thin.length = window[0], window[0], 1, window[1] * x.shape[1]
-    thin.stride_h, thin.stride_w = stride
+    check(window_h <= 16 and x.shape[1] <= BLOCK, "window")
+    thin.segments, thin.extent_h, thin.dilation_h, thin.length = window_h, window_h, 1, window_w * x.shape[1]
     thin.u_group = thin.segments * thin.length * GROUP
     thin.output_blocks = g.channel_blocks
-    thin.rows, thin.cols = &first_rows[0], &first_cols[0]
-    check(window[0] <= 16 and first_rows.shape[0] >= (height - 1) * thin.stride_h + window[0]
-          and first_cols.shape[0] >= (width - 1) * thin.stride_w + window[1]
-          and all_within(thin.rows, first_rows.shape[0], -1, thin.height)
-          and all_within(thin.cols, first_cols.shape[0], -1, thin.width), "first maps")
-    check(min(tile_rows, tile_cols) > 0 and max(tile_rows, tile_cols) * g.points <= LONGEST and g.dilation == 1,
-          "rectangle")
-    check(u.shape[0] >= groups_of(g.output_blocks) * frequencies * g.channel_blocks * BLOCK * GROUP, "u")
+    check(first_rows.shape[0] >= (height - 1) * thin.stride_h + window_h
+          and first_cols.shape[0] >= (width - 1) * thin.stride_w + window_w, "first maps")
+    thin.rows = checked(&first_rows[0], first_rows.shape[0], -1, thin.height, kept, "first_rows")
+    thin.cols = checked(&first_cols[0], first_cols.shape[0], -1, thin.width, kept, "first_cols")
+    check(max(tile_rows, tile_cols) * g.points <= LONGEST and g.dilation == 1, "rectangle")
+    check(spans_fit(g.rows, g.down, tile_rows, g.points, (tile_rows - 1) * g.side + g.points)
+          and spans_fit(g.cols, g.across, tile_cols, g.points, (tile_cols - 1) * g.side + g.points), "rectangle")
+    check(u.shape[0] >= <double>groups_of(g.output_blocks) * frequencies * g.channel_blocks * BLOCK * GROUP, "u")
     check(bias.shape[0] >= g.output_blocks * BLOCK and first_bias.shape[0] >= g.channel_blocks * BLOCK
-          and first_u.shape[0] >= groups_of(g.channel_blocks) * thin.u_group, "bias")
+          and first_u.shape[0] >= <double>groups_of(g.channel_blocks) * thin.u_group, "bias")
     size = thin_winograd_scratch(g.points, g.side, g.channel_blocks, x.shape[1], window, stride, rectangle)
-    check(scratch.shape[0] >= threads * size and y.shape[0] == x.shape[0] and y.shape[4] == BLOCK, "scratch")
+    check(scratch.shape[0] >= <double>threads * size, "scratch")
     v_frequency = spacing(whole_panels(tile_rows * tile_cols), g.channel_blocks * BLOCK)
     m_frequency = spacing(whole_panels(tile_rows * tile_cols), GROUP)
     v_size, m_size = frequencies * v_frequency, frequencies * m_frequency
@@ -120,8 +143,18 @@ def thin_winograd_forward(const float[:, :, :, ::1] x, const float[::1] first_u,
 def thin_winograd_scratch(Py_ssize_t points, Py_ssize_t side, Py_ssize_t channel_blocks, Py_ssize_t channels, window,
                           stride, rectangle):
     """Floats in one thread's buffers in `thin_winograd_forward`."""
-    rows = whole_panels(rectangle[0] * rectangle[1])
-    tall, wide = ((each - 1) * side + points for each in rectangle)
-    copied = ((tall - 1) * stride[0] + window[0]) * ((wide - 1) * stride[1] + window[1]) * channels
+    cdef Py_ssize_t tile_rows, tile_cols, window_h, window_w, stride_h, stride_w, tall, wide, rows, copied, buffers
+    cdef Py_ssize_t least = min(points, side, channel_blocks, channels)
+    read_pair(rectangle, 1, "rectangle", &tile_rows, &tile_cols)
+    read_pair(window, 1, "window", &window_h, &window_w)
+    read_pair(stride, 1, "stride", &stride_h, &stride_w)
+    check_buffers(points, tile_rows * tile_cols, channel_blocks, 1, 1)
+    # The most rows of the copy, times its columns and channels; the pixels between are fewer, for each channel.
+    check_memory((<double>tile_rows * max(side, points) * stride_h + window_h)
+                 * (<double>tile_cols * max(side, points) * stride_w + window_w)
+                 * (<double>channels + channel_blocks * <double>BLOCK), least)
+    rows = whole_panels(tile_rows * tile_cols)
+    tall, wide = (tile_rows - 1) * side + points, (tile_cols - 1) * side + points
+    copied = ((tall - 1) * stride_h + window_h) * ((wide - 1) * stride_w + window_w) * channels
     buffers = points * points * (spacing(rows, channel_blocks * BLOCK) + spacing(rows, GROUP))
-    return buffers + tall * wide * channel_blocks * BLOCK + copied + ROWS * stride[1] * BLOCK
+    return buffers + tall * wide * channel_blocks * BLOCK + copied + ROWS * stride_w * BLOCK

@@ -10,14 +10,14 @@ decay. Momentum does not change this, because the velocity is a sum of such upda
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from fcnlite import data, models
 from fcnlite.analysis.paper.experiment import Settings
 from fcnlite.analysis.paper.page import Page
-from fcnlite.analysis.paper.training import begin, loss_chart, train
+from fcnlite.analysis.paper.training import Training, begin, loss_chart, train
 from fcnlite.arrays import Array
 from fcnlite.data import VOID, Dataset
 from fcnlite.data.dataset import read_sample
@@ -33,7 +33,9 @@ PICTURE = 500 * 500
 """The pixels of a picture of PASCAL VOC, about."""
 _SUMMED, _NORMALISED = "BATCH_SIZE", "VALID"
 _STEPS = 5
-_ITERATIONS = 60
+_ITERATIONS = 80
+_COUNTED = 100
+"""The label maps in which pixels are counted."""
 _DECAY = 0.0005
 
 
@@ -44,6 +46,33 @@ class Steps:
     params: tuple[Array, ...]
     moved: float
     """The largest change of a parameter."""
+
+
+@dataclass(frozen=True)
+class Case:
+    """A training with one of the losses at one rate."""
+
+    name: str
+    """The loss: summed or normalised."""
+    rate: float
+    pixels: float
+    """The pixels that the loss sums over; 1 if it is normalised."""
+    training: Training
+
+    def per_pixel(self, most: float = float("inf")) -> Training:
+        """The training with the loss of a pixel, at most `most`."""
+        return replace(self.training, losses=tuple(min(each / self.pixels, most) for each in self.training.losses))
+
+    def at_end(self) -> str:
+        """The loss of a pixel in the last tenth of the iterations."""
+        return "infinity" if self.training.diverged else f"{self.per_pixel().last_loss():.3f}"
+
+    def verdict(self, start: float) -> str:
+        """What a user sees, if `start` is the loss of equal scores for all classes."""
+        if self.training.diverged:
+            return f"diverges after {len(self.training.losses)} iterations"
+        change = start - self.per_pixel().last_loss()
+        return "learns" if change > 0.05 * start else "learns nothing: the loss does not move"
 
 
 def normalised_rate(rate: float, pixels: int) -> float:
@@ -77,18 +106,29 @@ def counted(labels: Sequence[Array]) -> float:
 
 
 def run(settings: Settings, page: Page) -> None:
-    """Fill the page: equal updates, then both losses at each other's rates, on generated shapes of 64×64 pixels."""
-    dataset = settings.train_set or data.open("shapes", split="train", size=64, count=200)
-    classes = len(dataset.classes)
+    """Fill the page: equal updates on a small picture, then the trap of 1e-10 on pictures of 500×500 pixels."""
+    _equal_updates(settings, page)
+    _trap(settings, page)
+
+
+def _nets(settings: Settings, classes: int) -> tuple[NetSpec, NetSpec]:
+    """FCN-32s with the summed and with the normalised loss: of a sixteenth of its width, or whole for given weights."""
+    width = 1 if settings.init else 1 / 16
     summed, normalised = (
-        models.describe("voc-fcn32s", classes=classes, width=1 if settings.init else 1 / 16, normalization=each)
+        models.describe("voc-fcn32s", classes=classes, width=width, normalization=each)
         for each in (_SUMMED, _NORMALISED)
     )
+    return summed, normalised
+
+
+def _equal_updates(settings: Settings, page: Page) -> None:
+    """Add the comparison of a few steps with both losses, whose rates differ by the number of pixels."""
+    dataset = settings.train_set or data.open("shapes", split="train", size=64, count=1)
+    summed, normalised = _nets(settings, len(dataset.classes))
     pixels = int(counted([np.asarray(dataset[0].label)]))
-    seed = settings.seed
     same = difference(
-        steps(normalised, dataset, _STEPS, base_lr=RATE, weight_decay=_DECAY, seed=seed),
-        steps(summed, dataset, _STEPS, base_lr=RATE / pixels, weight_decay=_DECAY * pixels, seed=seed),
+        steps(normalised, dataset, _STEPS, base_lr=RATE, weight_decay=_DECAY, seed=settings.seed),
+        steps(summed, dataset, _STEPS, base_lr=RATE / pixels, weight_decay=_DECAY * pixels, seed=settings.seed),
     )
     page.compare(
         "rate of FCN-32s for the summed loss, as a rate for the mean over 500×500 pixels",
@@ -102,38 +142,90 @@ def run(settings: Settings, page: Page) -> None:
         f"{same:.1e}",
         f"normalised at {RATE}, summed at {RATE} / {pixels}: equal to rounding",
     )
+    page.heading("Equal updates")
     page.text(
-        f"The first picture has {pixels} pixels that are not void. The gradient of the summed loss is {pixels} times "
+        f"One picture has {pixels} pixels that are not void. The gradient of the summed loss is {pixels} times "
         "that of the normalised loss, so the same update needs a rate that is as many times smaller. Weight decay is "
-        f"added to the gradient before the rate multiplies it. The runs are equal only if the decay of the summed loss "
+        "added to the gradient before the rate multiplies it. The runs are equal only if the decay of the summed loss "
         f"is {pixels} times larger. With the reference's decay of 0.0005 at a rate of 1e-10, the decay of a step is "
         "5e-14 of a weight: even with momentum 0.99 it takes less than a millionth of a weight in 100,000 iterations."
     )
-    iterations = settings.iterations or _ITERATIONS
-    mean = counted([np.asarray(dataset[i].label) for i in range(min(len(dataset), iterations))])
-    runs = {
-        (loss, rate): train(begin(spec, dataset, settings.init, seed), dataset, iterations, base_lr=rate, momentum=0.9)
-        for loss, spec in (("summed", summed), ("normalised", normalised))
-        for rate in (RATE, RATE / mean, REFERENCE_RATE)
-    }
-    page.heading("One rate does not suit both losses")
-    rows = []
-    for (loss, rate), training in runs.items():
-        divisor = mean if loss == "summed" else 1
-        per_pixel = [each / divisor for each in training.losses]
-        outcome = (
-            f"diverges at iteration {len(per_pixel)}"
-            if training.diverged
-            else f"{np.mean(per_pixel[-max(1, iterations // 10) :]):.3f}"
+
+
+def trap(settings: Settings, dataset: Dataset, iterations: int) -> list[Case]:
+    """Train with both losses at the reference's rate, and at this rate times the mean number of pixels."""
+    pixels = counted([np.asarray(dataset[i].label) for i in range(min(len(dataset), iterations, _COUNTED))])
+    found = []
+    for name, spec in zip(("summed", "normalised"), _nets(settings, len(dataset.classes)), strict=True):
+        for rate in (REFERENCE_RATE, REFERENCE_RATE * pixels):
+            net = begin(spec, dataset, settings.init, settings.seed)
+            training = train(
+                net,
+                dataset,
+                iterations,
+                seed=settings.seed,
+                base_lr=rate,
+                momentum=0.99,
+                weight_decay=_DECAY,
+            )
+            found.append(Case(name, rate, pixels if name == "summed" else 1.0, training))
+    return found
+
+
+def _printed(loss: float) -> str:
+    return f"{loss:,.0f}" if loss >= 1000 else f"{loss:.4f}"
+
+
+def _trap(settings: Settings, page: Page) -> None:
+    """Add the four trainings: the table of what a user sees, and their losses in one chart."""
+    dataset = settings.train_set or data.open("shapes", split="train", size=500, count=1000)
+    iterations = settings.iterations or (_ITERATIONS if settings.init is None else 100_000)
+    cases = trap(settings, dataset, iterations)
+    start = np.log(len(dataset.classes))
+    for case in cases:
+        page.compare(
+            f"loss of a pixel, {case.name} loss at a rate of {case.rate:.2g}",
+            "learns" if case.name == "summed" and case.rate == REFERENCE_RATE else None,
+            f"{start:.3f} to {case.at_end()}",
+            case.verdict(start),
         )
-        rows.append((loss, f"{rate:.2g}", f"{per_pixel[0]:.3f}" if per_pixel else "–", outcome))
-    page.table(("loss", "rate", "loss of a pixel at the start", "at the end"), rows)
-    page.text(
-        f"Each run has {iterations} iterations on single pictures with momentum 0.9. The table divides the summed "
-        f"losses by the mean number of pixels, {mean:.0f}. Equal scores for all classes have a loss of "
-        f"{np.log(classes):.3f} a pixel. The trap: 1e-10 looks like a property of the net, but it is the rate for a "
-        "sum over 250,000 pixels. The normalised loss at this rate leaves the net as it was, and the summed loss at "
-        "the rate of the normalised one destroys the net."
+    page.heading("The trap")
+    page.table(
+        ("loss", "rate", "first loss in the log", "last loss in the log", "loss of a pixel at the end", "what it does"),
+        [
+            (
+                case.name,
+                f"{case.rate:.2g}",
+                *(_printed(case.training.losses[place]) for place in (0, -1)),
+                case.at_end(),
+                case.verdict(start),
+            )
+            for case in cases
+        ],
     )
-    shown = {f"{loss}, {rate:.2g}": runs[loss, rate] for loss, rate in runs if loss == "normalised"}
-    page.picture("losses", loss_chart(shown, by=("iterations",)), "The normalised loss at the three rates.")
+    shown = {f"{case.name}, {case.rate:.2g}": case.per_pixel(most=2 * start) for case in cases}
+    page.picture(
+        "losses",
+        loss_chart(shown, by=("iterations",)),
+        f"The loss of a pixel in each of the trainings. Losses above {2 * start:.2f} are drawn there; the summed loss "
+        "at the lower rate and the normalised one at the higher rate are one curve to the eye.",
+    )
+    right = cases[-1].rate
+    small = "" if settings.init else " of a sixteenth of its width, from random weights"
+    page.text(
+        f"The data: {dataset.name}; FCN-32s{small}, {iterations} iterations on single pictures, momentum 0.99, decay "
+        f"0.0005, as in the FCN reference. A picture has about {cases[0].pixels:,.0f} pixels that count. 1e-10 looks "
+        f"like a property of the net, but it is the rate for a sum over these pixels: it is {right:.2g} for their mean."
+    )
+    page.text(
+        "A normalised loss at 1e-10 stays where equal scores for all classes have it, at "
+        f"ln {len(dataset.classes)} = {start:.3f}, and nothing reports an error. A summed loss at the rate of the "
+        "normalised one becomes infinite or NaN within a few iterations. A first loss in the hundred thousands means a "
+        "sum, and a first loss near the logarithm of the number of classes means a mean: the first line of the log "
+        "tells which rate to take."
+    )
+    if settings.init is None:
+        page.text(
+            "From random weights so short a training learns little more than how frequent the classes are, which is "
+            "enough to tell a loss that falls from one that does not move."
+        )

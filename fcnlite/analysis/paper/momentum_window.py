@@ -5,24 +5,36 @@ With k examples a batch, momentum p and rate η, the step is
     g_t = −η Σ_{i<k} ∇l(x_{kt+i}; θ_{t−1}) + p · g_{t−1}
 
 so the j-th most recent example (j = 0 is the newest) enters with the weight p^floor(j / k). Without the floor the
-weight is p^(j / k), and two pairs (k, p) and (k', p') weigh the past alike if p^(1/k) = p'^(1/k').
+weight is p^(j / k), and two pairs (k, p) and (k', p') weigh the past alike if p^(1/k) = p'^(1/k'). A net that learns
+with equivalent pairs, at rates that give each example the same weight over all steps, follows nearly the same
+trajectory.
 """
 
 from __future__ import annotations
 
 import math
+from contextlib import closing
+from dataclasses import dataclass
+from itertools import islice
 
 import numpy as np
 
+from fcnlite import data
 from fcnlite.analysis.paper.experiment import Settings
 from fcnlite.analysis.paper.page import Page
+from fcnlite.analysis.paper.training import Training, begin, loss_chart, shipped_trunk, small_net
 from fcnlite.arrays import Array
+from fcnlite.data import Dataset, Loader
 from fcnlite.errors import SpecError
+from fcnlite.net import Net
+from fcnlite.solver import SGD
 
 PAIRS = {"accumulated": (20, 0.9), "online": (1, 0.9), "heavy": (1, 0.99)}
 """Batch size and momentum of the paper's three settings (PAMI, table 2)."""
 _EXAMPLES = 10_000
 _WARM_UP = 4_000
+_NET_EXAMPLES = 300
+_NET_RATE = 1e-4
 
 
 def equivalent_momentum(k: int, p: float, other_k: int) -> float:
@@ -73,6 +85,47 @@ def descend(targets: Array, k: int, p: float, rate: float, start: float) -> Arra
         theta += step
         path.append(theta)
     return np.array(path)
+
+
+@dataclass(frozen=True)
+class Trajectory:
+    """The parameters of a net along a training, at every multiple of the same number of examples."""
+
+    points: Array
+    """T×P: all learned parameters, from the start on."""
+    training: Training
+    """The mean loss of a pixel between two points."""
+
+    def distance(self, other: Trajectory) -> Array:
+        """The distance of the points, the first left out, as a share of how far `other` has come from its start."""
+        travelled = np.linalg.norm(other.points - other.points[0], axis=1)
+        found: Array = np.linalg.norm(self.points - other.points, axis=1)[1:] / travelled[1:]
+        return found
+
+
+def follow(
+    dataset: Dataset, k: int, p: float, rate: float, examples: int, *, every: int = 20, seed: int = 0
+) -> Trajectory:
+    """Train the small FCN-8s on `examples` pictures with batches of `k`, momentum `p` and the loss summed over a batch.
+
+    `rate` is that of the loss of a pixel: the summed loss has this rate divided by the pixels of a picture. The order
+    of the pictures is a function of `seed` alone. Points are `every` pictures apart, a multiple of `k`.
+    """
+    net = begin(small_net(len(dataset.classes), 8, "NONE"), dataset, shipped_trunk(), seed)
+    pixels = dataset[0].label.size
+    solver = SGD(net, base_lr=rate / pixels, momentum=p)
+    loader = Loader(dataset, batch_size=k, preprocessing=net.info.preprocessing, seed=seed, threads=1)
+    points, losses = [_parameters(net)], []
+    with closing(loader.batches()) as batches:
+        for _ in range(examples // every):
+            losses.append(sum(solver.step(batch) for batch in islice(batches, every // k)) / (every * pixels))
+            points.append(_parameters(net))
+    seen = tuple(every * (i + 1) for i in range(len(losses)))
+    return Trajectory(np.array(points), Training(tuple(losses), (0.0,) * len(losses), seen))
+
+
+def _parameters(net: Net) -> Array:
+    return np.concatenate([parameter.array.ravel() for _, parameter in net.learnable()])
 
 
 def run(settings: Settings, page: Page) -> None:
@@ -137,6 +190,54 @@ def run(settings: Settings, page: Page) -> None:
         "So the accumulated setting at η and its equivalent at η / k move alike, and at an equal η the equivalent "
         "setting is faster because it updates more often. The equivalence is about the window, not about the speed."
     )
+    _on_a_net(settings, page)
+
+
+def _on_a_net(settings: Settings, page: Page) -> None:
+    """Add the trajectories of a net with the accumulated setting and with several momenta for single examples."""
+    k, p = PAIRS["accumulated"]
+    dataset = data.open("shapes", split="train", size=64, count=1000)
+    momenta = (0.9, 0.99, equivalent_momentum(k, p, 1), 0.999)
+    accumulated = follow(dataset, k, p, _NET_RATE, _NET_EXAMPLES, seed=settings.seed)
+    others = {
+        momentum: follow(dataset, 1, momentum, _NET_RATE * (1 - momentum) / (1 - p), _NET_EXAMPLES, seed=settings.seed)
+        for momentum in momenta
+    }
+    distances = {momentum: each.distance(accumulated) for momentum, each in others.items()}
+    nearest = min(momenta, key=lambda momentum: float(distances[momentum][-1]))
+    page.compare(
+        f"the momentum for one example, of {', '.join(f'{each:.4g}' for each in momenta)}, whose training of a net "
+        f"stays nearest to {p} with {k}",
+        "the same p^(1/k)",
+        f"{nearest:.4g}",
+        f"it is {100 * distances[nearest][-1]:.0f} % of the way from the start away; the others "
+        + ", ".join(f"{100 * distances[each][-1]:.0f} %" for each in momenta if each != nearest),
+    )
+    page.heading("A net")
+    page.text(
+        f"The small FCN-8s learns from {_NET_EXAMPLES} generated pictures, the same in the same order, from the same "
+        f"weights. All settings give an example the same weight over all steps, η / (1 − p) times its gradient: η is "
+        f"{_NET_RATE:g} (for the loss of a pixel) for the accumulated setting, and smaller for a higher momentum. Only "
+        "the window differs. The distance between the parameters of a training and those of the accumulated one is "
+        "given as a share of the way that the accumulated one has come from the start."
+    )
+    marks = [len(distances[nearest]) // 4 - 1, len(distances[nearest]) // 2 - 1, -1]
+    seen = accumulated.training.pictures
+    rows: list[tuple[str, ...]] = [
+        (
+            f"1, {momentum:.4g}",
+            f"{momentum**k:.3f}",
+            *(f"{100 * distances[momentum][mark]:.0f} %" for mark in marks),
+            f"{each.training.last_loss(0.25):.3f}",
+        )
+        for momentum, each in others.items()
+    ]
+    rows.insert(0, (f"{k}, {p}", f"{p}", *("0 %" for _ in marks), f"{accumulated.training.last_loss(0.25):.3f}"))
+    heading = ("k, p", f"p for {k} examples", *(f"distance at {seen[mark]}" for mark in marks), "loss, last quarter")
+    page.table(heading, rows)
+    shown = {f"{k}, {p}": accumulated.training}
+    shown.update({f"1, {momentum:.4g}": each.training for momentum, each in others.items()})
+    page.picture("net", loss_chart(shown, by=("pictures",)), "The loss of a pixel by the number of pictures.")
 
 
 def _rounding(k: int, p: float) -> str:

@@ -1,33 +1,47 @@
 """Two heads on one trunk against two nets (section 5, SIFT Flow).
 
-The net for SIFT Flow predicts semantic and geometric classes: two score layers with a loss each on the same features,
-trained on the sum of the losses. Here the semantic classes are those of the generated shapes; the geometric ones are
-background, convex outlines (disc, square, triangle) and outlines that are not convex (star, cross).
+The net for SIFT Flow predicts semantic and geometric classes: two heads of scores with a loss each on the same
+features, trained on the sum of the losses. Here the semantic classes are those of the generated shapes; the geometric
+ones are background, convex outlines (disc, square, triangle) and outlines that are not convex (star, cross).
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import replace
+
 import numpy as np
 
-from fcnlite import data
+from fcnlite import data, models
+from fcnlite.analysis.paper.budget import budget, setting, with_spread
+from fcnlite.analysis.paper.derived import Derived
 from fcnlite.analysis.paper.experiment import Settings
-from fcnlite.analysis.paper.masking import preprocessing_of
+from fcnlite.analysis.paper.figures import predictions, sheet, shown, truths
 from fcnlite.analysis.paper.page import Page
-from fcnlite.analysis.paper.short_training import Example, add_features, add_scores, measure, parameter_count, train
+from fcnlite.analysis.paper.small import COARSEST, add_features, begin_small, log_shares
+from fcnlite.analysis.paper.training import METRICS, begin, evaluate_all, percentages, shipped_trunk
 from fcnlite.arrays import Array
 from fcnlite.data import VOID, Dataset
-from fcnlite.data.loader import blobs
+from fcnlite.data.sample import Sample
+from fcnlite.description.model_info import Labels
 from fcnlite.description.spec import NetSpec
+from fcnlite.errors import DataError
+from fcnlite.models import fcn, lite
 from fcnlite.models.builder import Builder
+from fcnlite.segmentation.metrics import Metrics
 
-TASKS = {"semantic": 6, "geometric": 3}
-"""The heads and their numbers of classes."""
+TASKS = {"sem": "semantic", "geo": "geometric"}
+"""The label maps, with the names of the tasks."""
+BOTH = "two heads"
 _GEOMETRIC = (0, 1, 1, 1, 2, 2)
 """The geometric class of each semantic one."""
+_GEOMETRY = Labels(("background", "convex", "not convex"), ((0, 0, 0), (70, 130, 180), (190, 153, 153)))
 _SIZE = 64
-_PICTURES = (400, 100)
+_PICTURES = (1000, 100)
 """The number of pictures for training and for the test."""
-_ITERATIONS = 400
+_ITERATIONS = 250
+_RATE = 0.4
+_SEEDS = 4
 
 
 def geometric(label: Array) -> Array:
@@ -38,64 +52,135 @@ def geometric(label: Array) -> Array:
     return found
 
 
-def heads(tasks: tuple[str, ...], size: int, *, width: int = 12) -> NetSpec:
-    """A net with a head for each of `tasks`: scores `score_TASK`, and a loss over the labels `label_TASK`."""
-    net = Builder("-".join(tasks))
-    features = add_features(net, net.input("data", 1, 3, size, size), width)
-    for task in tasks:
-        label = net.input(f"label_{task}", 1, 1, size, size)
-        score = add_scores(net, features, TASKS[task], f"_{task}")
-        net.loss(f"loss_{task}", score, label, "VALID", ignore_label=VOID)
+def with_geometry(shapes: Dataset) -> Dataset:
+    """Generated shapes with two label maps, as SIFT Flow has them: `sem` and `geo`."""
+
+    def change(sample: Sample, index: int) -> Sample:
+        return replace(sample, labels={"sem": sample.label, "geo": geometric(sample.label)})
+
+    return Derived(shapes, change, labels={"sem": shapes.labels["label"], "geo": _GEOMETRY}, hold=True)
+
+
+def of_task(dataset: Dataset, task: str) -> Dataset:
+    """`dataset` with the label map of one task."""
+
+    def change(sample: Sample, index: int) -> Sample:
+        return replace(sample, labels={task: sample.labels[task]})
+
+    return Derived(dataset, change, labels={task: dataset.labels[task]})
+
+
+def small(classes: Mapping[str, int]) -> NetSpec:
+    """The small net with a head for each task, of these numbers of classes; each head has a loss."""
+    net = Builder("-".join(["small-fcn", *classes]))
+    data_blob = net.input("data", 1, 3, 224, 224)
+    features = add_features(net, data_blob)
+    for task, count in classes.items():
+        label = net.input(task, 1, 1, 224, 224)
+        score = lite.add_scores(net, features, count, data_blob, suffix=f"_{task}")
+        fcn.pixel_loss(net, score, label, "VALID", name=f"loss_{task}")
     return net.spec()
+
+
+def reference(classes: Mapping[str, int]) -> NetSpec:
+    """SIFT Flow's FCN-32s with the heads of these tasks: both, or the one of a net of its own."""
+    spec = models.describe("siftflow-fcn32s", classes=tuple(classes.get(task, 2) for task in TASKS))
+    gone = {"sem": ("sem", "loss"), "geo": ("geo", "loss_geo")}
+    left_out = [task for task in TASKS if task not in classes]
+    return replace(
+        spec,
+        layers=tuple(
+            layer
+            for layer in spec
+            if not any(layer.name in gone[task] or layer.name.endswith(f"_{task}") for task in left_out)
+        ),
+    )
 
 
 def run(settings: Settings, page: Page) -> None:
     """Fill the page with both heads on one trunk, and with a net for each task."""
-    iterations = settings.iterations or _ITERATIONS
-    opened = [
-        data.open("shapes", split=split, size=_SIZE, count=count, seed=settings.seed)
-        for split, count in zip(("train", "test"), _PICTURES, strict=True)
-    ]
-    training, test = (_examples(each) for each in opened)
-    rows, scores, parameters = [], {}, {}
-    for name, tasks in {"two heads": tuple(TASKS), **{f"{task} alone": (task,) for task in TASKS}}.items():
-        net, _ = train(
-            heads(tasks, _SIZE), [_for_tasks(each, tasks) for each in training], iterations, seed=settings.seed
+    train_set = settings.train_set or with_geometry(data.open("shapes", split="train", size=_SIZE, count=_PICTURES[0]))
+    test_set = settings.val_set or with_geometry(data.open("shapes", split="test", size=_SIZE, count=_PICTURES[1]))
+    check_tasks(train_set)
+    plan = budget(settings, iterations=_ITERATIONS, rate=_RATE, seeds=_SEEDS)
+    ways = {BOTH: tuple(TASKS), **{f"{name} alone": (task,) for task, name in TASKS.items()}}
+    found: dict[tuple[str, str], list[Metrics]] = {}
+    sizes: dict[str, int] = {}
+    columns: dict[tuple[str, str], list[Array]] = {}
+    rows = []
+    for way, tasks in ways.items():
+        classes = {task: len(train_set.labels[task].classes) for task in tasks}
+        learned, tested = (each if way == BOTH else of_task(each, tasks[0]) for each in (train_set, test_set))
+        for seed in plan.seeds:
+            if settings.init is None:
+                biases = {f"{COARSEST}_{task}": log_shares(of_task(train_set, task)) for task in tasks}
+                net = begin_small(small(classes), learned, shipped_trunk(), biases, seed)
+            else:
+                net = begin(reference(classes), learned, settings.init, seed)
+            plan.train(net, learned, seed)
+            for task, metrics in evaluate_all(net, tested).items():
+                found.setdefault((way, task), []).append(metrics)
+                rows.append((way, TASKS[task], seed, *percentages(metrics)))
+        sizes[way] = sum(parameter.data.size for _, parameter in net.learnable())
+        columns |= {(way, task): each for task, each in predictions(net, tested).items()}
+    accuracy = [100 * each.pixel_accuracy for each in found[BOTH, "geo"]]
+    page.compare("semantic mean IU, two heads (SIFT Flow: FCN-16s)", 39.5, with_spread(_iu(found[BOTH, "sem"])))
+    page.compare("geometric pixel accuracy, two heads", 94.3, with_spread(accuracy))
+    gains: dict[str, list[float]] = {}
+    for task, name in TASKS.items():
+        alone = _iu(found[f"{name} alone", task])
+        gains[name] = [a - b for a, b in zip(_iu(found[BOTH, task]), alone, strict=True)]
+        page.compare(
+            f"{name} mean IU, two heads minus a net of its own", "as good", f"{with_spread(gains[name])} points"
         )
-        parameters[name] = parameter_count(net)
-        for task in tasks:
-            metrics = measure(net, test, TASKS[task], f"label_{task}", f"score_{task}")
-            scores[name, task] = metrics
-            percent = (f"{100 * each:.1f}" for each in (metrics.pixel_accuracy, metrics.mean_accuracy, metrics.mean_iu))
-            rows.append((name, task, *percent, parameters[name]))
-    both = {task: scores["two heads", task] for task in TASKS}
-    alone = {task: scores[f"{task} alone", task] for task in TASKS}
-    page.compare("semantic mean IU, two heads (SIFT Flow: FCN-16s)", 39.5, f"{100 * both['semantic'].mean_iu:.1f}")
-    page.compare("geometric pixel accuracy, two heads", 94.3, f"{100 * both['geometric'].pixel_accuracy:.1f}")
-    for task in TASKS:
-        gain = 100 * (both[task].mean_iu - alone[task].mean_iu)
-        page.compare(f"{task} mean IU, two heads minus a net of its own", "as good", f"{gain:+.1f} points")
-    share = parameters["two heads"] / sum(parameters[f"{task} alone"] for task in TASKS)
+    share = sizes[BOTH] / sum(size for way, size in sizes.items() if way != BOTH)
     page.compare("parameters of the net with two heads, of those of two nets", None, f"{100 * share:.0f} %")
-    page.text(
-        f"Data: {len(training)} generated pictures for training and {len(test)} for the test; a small net, "
-        f"{iterations} iterations from scratch. The paper's figures are of SIFT Flow, so only the differences can be "
-        "compared. Each net is trained once, so the page does not tell how much of a difference is due to the seed; "
-        "try others with --seed."
+    page.text(setting(settings, train_set, test_set, plan))
+    if settings.train_set is None:
+        page.text(
+            "The semantic classes are those of the shapes, the geometric ones background, convex outlines and "
+            "others. The paper's figures are of SIFT Flow, so only the differences can be compared."
+        )
+    page.text(_findings(gains))
+    page.table(("net", "task", "seed", *METRICS), rows)
+    pictures = [[sample.image for sample in shown(test_set)]]
+    for task, name in TASKS.items():
+        pictures += [columns[BOTH, task], columns[f"{name} alone", task], truths(of_task(test_set, task))]
+    page.picture(
+        "predictions",
+        sheet(pictures),
+        "Picture; semantic classes of the net with two heads, of a net of its own, and the truth; the same for the "
+        "geometric classes.",
     )
-    page.table(("net", "task", "pixel accuracy", "mean accuracy", "mean IU", "parameters"), rows)
 
 
-def _examples(dataset: Dataset) -> list[Example]:
-    preprocessing = preprocessing_of(dataset)
-    found = []
-    for index in range(len(dataset)):
-        example = blobs(dataset[index], preprocessing)
-        semantic = example["label"]
-        labels = {"label_semantic": semantic, "label_geometric": geometric(semantic)}
-        found.append({"data": example["data"], **labels})
-    return found
+def check_tasks(dataset: Dataset) -> None:
+    """Raise `DataError` unless the data set has the label maps of both tasks."""
+    if set(dataset.labels) != set(TASKS):
+        raise DataError(
+            f"data set {dataset.name!r} has the label maps {', '.join(dataset.labels)}, but multi-task needs "
+            f"{' and '.join(TASKS)}; use siftflow."
+        )
 
 
-def _for_tasks(example: Example, tasks: tuple[str, ...]) -> Example:
-    return {"data": example["data"], **{f"label_{task}": example[f"label_{task}"] for task in tasks}}
+def _findings(gains: Mapping[str, list[float]]) -> str:
+    """What two heads gain on two nets, from the differences in mean IU of each seed."""
+    words = []
+    for name, values in gains.items():
+        if min(values) < 0 < max(values):
+            words.append(
+                f"The {name} scores of two heads are above those of a net of its own for some seeds and below "
+                "for others: as good, within what the seed changes."
+            )
+        elif np.mean(values) >= 0:
+            words.append(f"The {name} scores of two heads are at least as good as those of a net of its own.")
+        else:
+            words.append(
+                f"The {name} scores of two heads are {-np.mean(values):.1f} points below those of a net of its "
+                "own, for each seed."
+            )
+    return " ".join(words)
+
+
+def _iu(found: list[Metrics]) -> list[float]:
+    return [100 * each.mean_iu for each in found]

@@ -1,33 +1,39 @@
-"""Batch size and momentum on a fixed sequence of pictures (PAMI, section 4.2 and table 2; section 6.2).
+"""Batch size and momentum on a fixed sequence of pictures (PAMI, section 4.2 and table 2).
 
 With a batch of k pictures and momentum p, the step at time t is
 
     g_t = −rate · Σ_(i<k) ∇l(x_(kt+i); θ_(t−1)) + p · g_(t−1)
 
-so the j-th most recent picture has the weight p^⌊j/k⌋. Without the floor it is (p^(1/k))^j: a large batch with low
-momentum weights pictures like a batch of one with a momentum of p^(1/k). All weights together are k / (1 − p) pictures.
+The loss is a sum over pixels and pictures. A picture contributes rate / (1 − p) of its gradient over all steps, so one
+rate does not suit all modes. Each mode is therefore trained at several rates, and compared at the best of them.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+import numpy as np
 
 from fcnlite import data, models
+from fcnlite.analysis.paper import miniature
 from fcnlite.analysis.paper.experiment import Settings
-from fcnlite.analysis.paper.loss_normalisation import counted
 from fcnlite.analysis.paper.page import Page
 from fcnlite.analysis.paper.training import (
     METRICS,
     Training,
     begin,
     evaluate,
-    fixed_statistics,
     loss_chart,
     percentages,
     shipped_trunk,
+    small_net,
     train,
 )
+from fcnlite.data import Dataset
+from fcnlite.description.spec import NetSpec
 from fcnlite.errors import SpecError
+from fcnlite.net import Net
 from fcnlite.surgery import Weights
 
 
@@ -39,97 +45,150 @@ class Mode:
     batch: int
     """The pictures whose gradients are summed for an update."""
     momentum: float
-    reported: str
+    reported: float
     """PAMI's mean IU in percent."""
 
 
 MODES = (
-    Mode("FCN-accum", 20, 0.9, "reported 51.9"),
-    Mode("FCN-online", 1, 0.9, "reported 60.7"),
-    Mode("FCN-heavy", 1, 0.99, "reported 63.6"),
+    Mode("FCN-accum", 20, 0.9, 51.9),
+    Mode("FCN-online", 1, 0.9, 60.7),
+    Mode("FCN-heavy", 1, 0.99, 63.6),
 )
+RATES = (3e-4, 1e-3, 3e-3, 1e-2)
+"""Rates for the mean over the pixels of a picture; those of the summed loss are smaller by the number of pixels."""
 _PICTURES = 400
-_RATES = (1e-4, 1e-3)
-"""Rates for the loss as a mean over pixels; those of the summed loss are smaller by the number of pixels."""
+_SIZE = miniature.SIZE
+_SEEDS = 3
 
 
-def equivalent_momentum(momentum: float, batch: int) -> float:
-    """p^(1/k): the momentum for single pictures that weights past pictures like batches of k with momentum p.
+@dataclass(frozen=True)
+class Sequence:
+    """The net, its start, and the sequence of pictures that all modes learn from."""
 
-    Raises `SpecError` for a momentum outside 0…1 or a batch below 1.
-    """
-    if not 0 <= momentum < 1 or batch < 1:
-        raise SpecError(
-            f"momentum {momentum} with batches of {batch}: expected 0 or more, below 1, and at least one picture."
+    spec: NetSpec
+    start: str | Weights
+    train_set: Dataset
+    pictures: int
+    weight_decay: float
+    accumulate: bool
+    """Whether a batch is passes of one picture, which may differ in size. Its gradient is the same."""
+
+    def learn(self, mode: Mode, rate: float, seed: int) -> tuple[Net, Training]:
+        """Train once through the sequence; `rate` is that of the loss summed over pixels and pictures.
+
+        The losses are those of a picture.
+        """
+        net = begin(self.spec, self.train_set, self.start, seed)
+        passes = mode.batch if self.accumulate else 1
+        training = train(
+            net,
+            self.train_set,
+            self.pictures // mode.batch,
+            batch_size=mode.batch // passes,
+            seed=seed,
+            # The solver averages the passes of an update; the paper sums them.
+            base_lr=rate * passes,
+            momentum=mode.momentum,
+            iter_size=passes,
+            weight_decay=self.weight_decay,
         )
-    return float(momentum ** (1 / batch))
-
-
-def past_weights(momentum: float, batch: int, count: int) -> list[float]:
-    """p^⌊j/k⌋: the weight in a step of each of the `count` most recent pictures, the latest first."""
-    return [momentum ** (j // batch) for j in range(count)]
+        together = mode.batch // passes
+        return net, replace(training, losses=tuple(each / together for each in training.losses))
 
 
 def run(settings: Settings, page: Page) -> None:
-    """Fill the page with the three modes on one sequence of pictures, by default 400 shapes of 64×64 pixels.
+    """Fill the page with the three modes on one sequence of pictures, by default 400 shapes of 96×96 pixels.
 
     `settings.iterations` is the number of pictures in the sequence.
     """
-    train_set = settings.train_set or data.open("shapes", split="train", size=64, count=1000)
-    val_set = settings.val_set or data.open("shapes", split="val", size=64, count=40)
+    train_set, test_set = miniature.pictures(settings, size=_SIZE)
     pictures = settings.iterations or (_PICTURES if settings.init is None else 100_000)
     largest = max(mode.batch for mode in MODES)
     if pictures < largest:
         raise SpecError(f"the sequence has {pictures} pictures; expected at least {largest}, the largest batch.")
     classes = len(train_set.classes)
-    start: str | Weights
     if settings.init is None:
-        spec = fixed_statistics(models.describe("lite-fcn8s", classes=classes, width=1 / 8, normalization="BATCH_SIZE"))
-        start, decay = shipped_trunk(), 0.0
-        pixels = counted([train_set[i].label for i in range(min(100, len(train_set)))])
-        rates = [rate / pixels for rate in _RATES]
+        spec = small_net(classes, 8, "NONE")
+        sequence = Sequence(spec, shipped_trunk(), train_set, pictures, 0.0, settings.train_set is not None)
+        rates = {f"{rate:.0e}": rate / train_set[0].label.size for rate in RATES}
+        val_set = settings.val_set or data.open("shapes", split="val", size=_SIZE, count=40)
     else:
-        spec, start = models.describe("voc-fcn32s", classes=classes), settings.init
-        decay, rates = 5e-4, [1e-10]
+        spec = models.describe("voc-fcn32s", classes=classes)
+        sequence = Sequence(spec, settings.init, train_set, pictures, 5e-4, True)
+        rates, val_set = {"reference": 1e-10}, test_set
+    swept = {(mode, name): sequence.learn(mode, rate, settings.seed) for mode in MODES for name, rate in rates.items()}
+    on_val = {
+        key: float("nan") if training.diverged else 100 * evaluate(net, val_set).mean_iu
+        for key, (net, training) in swept.items()
+    }
+    best = {mode: max(rates, key=lambda name: np.nan_to_num(on_val[mode, name], nan=-1.0)) for mode in MODES}
+    page.heading("Rates and modes")
+    page.text(
+        f"All trainings see the same {pictures} pictures of {train_set.name} in the same order, once, with the loss "
+        "summed over pixels and pictures. The table shows the mean IU in percent on the split val for each rate, "
+        "multiplied by the pixels of a picture."
+        if settings.init is None
+        else f"All trainings see the same {pictures} pictures of {train_set.name} in the same order."
+    )
+    page.table(
+        ("mode", "batch", "momentum", "updates", *rates, "best rate"),
+        [
+            (
+                mode.name,
+                mode.batch,
+                mode.momentum,
+                pictures // mode.batch,
+                *("diverged" if np.isnan(on_val[mode, name]) else f"{on_val[mode, name]:.1f}" for name in rates),
+                best[mode],
+            )
+            for mode in MODES
+        ],
+    )
+    learned = {mode: [swept[mode, best[mode]]] for mode in MODES}
+    for seed in list(miniature.seeds(settings, _SEEDS))[1:]:
+        for mode in MODES:
+            learned[mode].append(sequence.learn(mode, rates[best[mode]], seed))
+    _best(page, learned, {mode: rates[best[mode]] for mode in MODES}, test_set)
+
+
+def _best(
+    page: Page, learned: Mapping[Mode, list[tuple[Net, Training]]], rates: Mapping[Mode, float], test_set: Dataset
+) -> None:
+    """Add the comparison of the modes, each at its own rate, over several sequences."""
     curves: dict[str, Training] = {}
     rows = []
-    for rate in rates:
-        for mode in MODES:
-            net = begin(spec, train_set, start, settings.seed)
-            # The solver averages the passes of an update; the paper sums them.
-            training = train(
-                net,
-                train_set,
-                pictures // mode.batch,
-                seed=settings.seed,
-                base_lr=rate * mode.batch,
-                momentum=mode.momentum,
-                iter_size=mode.batch,
-                weight_decay=decay,
+    mean_iu: dict[str, list[float]] = {}
+    for mode, trained in learned.items():
+        if any(training.diverged for _, training in trained):
+            rows.append((mode.name, f"{rates[mode]:.1e}", *["diverged"] * 4))
+            continue
+        found = [evaluate(net, test_set) for net, _ in trained]
+        curves[mode.name] = miniature.averaged([training for _, training in trained])
+        mean_iu[mode.name] = [100 * each.mean_iu for each in found]
+        columns = zip(*(map(float, percentages(each)) for each in found), strict=True)
+        rows.append((mode.name, f"{rates[mode]:.1e}", *(miniature.spread(column) for column in columns)))
+        page.compare(f"mean IU of {mode.name}", f"reported {mode.reported}", miniature.spread(mean_iu[mode.name]))
+    page.heading("Each mode at its best rate")
+    page.table(("mode", "rate of the sum", *METRICS), rows)
+    page.picture(
+        "losses",
+        loss_chart(curves, by=("pictures",)),
+        "The summed loss of a picture, each mode at its best rate, the mean of the seeds.",
+    )
+    for mode, other in zip(MODES[1:], MODES, strict=False):
+        if mode.name in mean_iu and other.name in mean_iu:
+            gains = [a - b for a, b in zip(mean_iu[mode.name], mean_iu[other.name], strict=True)]
+            page.compare(
+                f"mean IU of {mode.name} less that of {other.name}",
+                f"reported {mode.reported - other.reported:+.1f}",
+                miniature.spread(gains, sign=True),
+                miniature.verdict(gains),
             )
-            scores = ["diverged"] * 4 if training.diverged else percentages(evaluate(net, val_set))
-            rows.append((f"{rate:.1e}", mode.name, mode.batch, mode.momentum, len(training.losses), *scores))
-            if rate == rates[0]:
-                curves[mode.name] = training
-                page.compare(f"mean IU of {mode.name}", mode.reported, scores[2], f"rate {rate:.1e} for all three")
-    page.compare(
-        "momentum for single pictures that is equivalent to 0.9 with batches of 20",
-        "reported about 0.99",
-        f"{equivalent_momentum(0.9, 20):.3f}",
-        "0.9^(1/20)",
-    )
-    page.table(("rate", "mode", "batch", "momentum", "updates", *METRICS), rows)
-    page.picture("losses", loss_chart(curves, by=("pictures",)), f"The summed loss by picture at rate {rates[0]:.1e}.")
     page.text(
-        f"All runs see the same {pictures} pictures of {train_set.name} in the same order, with the loss summed over "
-        "pixels and the gradients summed over the batch. A picture then contributes rate / (1 − momentum) of its "
-        "gradient in all, whatever the batch: the same for accumulated and online learning, ten times as much for "
-        "heavy learning. Online learning gains on accumulated learning because it updates twenty times as often, so "
-        "that each gradient is of newer weights."
+        f"{len(learned[MODES[0]])} sequences, each with a seed of its own, measured on {len(test_set)} pictures of the "
+        f"split {test_set.split}. A picture contributes rate / (1 − momentum) of its gradient over all steps, whatever "
+        "the batch: as much for accumulated as for online learning, ten times as much for heavy learning. At one low "
+        "rate heavy learning is ahead for this reason alone, and at one high rate it is behind, so each mode has its "
+        "own rate here. Online learning updates twenty times as often as accumulated learning, with gradients of newer "
+        "weights. A momentum of 0.99 averages over about 200 pictures, which is most of so short a sequence."
     )
-    if len(rates) > 1:
-        page.text(
-            "The second rate is ten times the first. Compare online learning at the second with heavy learning at the "
-            "first: a picture contributes as much in both. A higher momentum is worth most where the rate is too low; "
-            "at a rate that suits online learning in so short a sequence, it can be too much."
-        )

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from html import escape
+from itertools import groupby
 from pathlib import Path
 
 import numpy as np
@@ -15,16 +17,30 @@ from fcnlite.errors import FileError
 from fcnlite.files import atomic_write
 
 _STYLE = """
-:root { color-scheme: light dark; }
-body { font: 16px/1.55 system-ui, sans-serif; max-width: 46em; margin: 0 auto; padding: 1.5em 1em 3em; }
-h1 { font-size: 1.5em; margin: 0; } h2 { font-size: 1.15em; margin: 2em 0 .5em; }
-.claim { font-style: italic; } .section { opacity: .7; margin: .2em 0 1em; }
-table { border-collapse: collapse; margin: .8em 0; font-variant-numeric: tabular-nums; }
-th, td { text-align: left; padding: .25em .9em .25em 0;
-         border-bottom: 1px solid color-mix(in srgb, currentColor 20%, transparent); }
-.wide { overflow-x: auto; } figure { margin: 1em 0; } img { max-width: 100%; image-rendering: pixelated; }
-figcaption { opacity: .75; font-size: .9em; }
+:root { color-scheme: light dark; --line: color-mix(in srgb, currentColor 16%, transparent);
+        --soft: color-mix(in srgb, currentColor 66%, transparent); --accent: light-dark(#a33b1f, #f0916f); }
+body { font: 16px/1.6 system-ui, sans-serif; max-width: 52em; margin: 0 auto; padding: 2.2em 1.2em 4em; }
+h1 { font-size: 1.7em; line-height: 1.2; margin: .1em 0 .5em; } h2 { font-size: 1.15em; margin: 2.2em 0 .5em; }
+.section { color: var(--accent); font-size: .85em; font-weight: 600; letter-spacing: .04em; margin: 0; }
+.claim { font: italic 1.2em/1.5 Georgia, serif; margin: 0 0 1.4em; padding-left: .9em;
+         border-left: 3px solid var(--accent); }
+p { max-width: 42em; } code { font: .88em ui-monospace, monospace; overflow-wrap: anywhere; }
+.wide { overflow-x: auto; margin: 1.2em 0; } table { border-collapse: collapse; font-variant-numeric: tabular-nums; }
+th, td { text-align: left; vertical-align: baseline; padding: .3em 1.1em .3em 0; border-bottom: 1px solid var(--line); }
+th { vertical-align: bottom; font-size: .85em; line-height: 1.35; color: var(--soft);
+     border-bottom: 2px solid var(--line); }
+.number { text-align: right; white-space: nowrap; } td:last-child, th:last-child { padding-right: 0; }
+.here { font-weight: 600; } .note { color: var(--soft); font-size: .9em; }
+.figures { display: flex; flex-wrap: wrap; gap: 1.2em; margin: 1.4em 0; align-items: start; }
+figure { margin: 0; max-width: 100%; } img { display: block; max-width: 100%; height: auto;
+      image-rendering: pixelated; border-radius: 3px; }
+figcaption { color: var(--soft); font-size: .88em; line-height: 1.45; margin-top: .5em; contain: inline-size; }
+footer { margin-top: 3em; padding-top: .8em; border-top: 1px solid var(--line); color: var(--soft); font-size: .88em; }
 """
+_NUMBER = re.compile(r"[−-]?[\d.,]+(e-?\d+)?( ?(%|ms|s|M|G|dB|points|pixels|times))?|–|")
+"""What a column of numbers holds: it is set flush right."""
+_SMALL = 340
+"""Pictures are enlarged by a whole factor up to this width in pixels."""
 
 
 @dataclass(frozen=True)
@@ -66,6 +82,10 @@ class Page:
     parts: list[str | Table | Picture] = field(default_factory=list)
     """Paragraphs, headings (text that begins with "# "), tables and pictures."""
     comparisons: list[Comparison] = field(default_factory=list)
+    files: dict[str, Callable[[Path], None]] = field(default_factory=dict)
+    """Further files of the folder: the name, and the function that writes the file at a path."""
+    command: str = ""
+    """The command that made the page, for its last line."""
 
     def heading(self, words: str) -> None:
         """Add a heading."""
@@ -93,15 +113,17 @@ class Page:
         """Write index.html and the pictures into `folder`; returns the path of the page. Raises `FileError`."""
         from PIL import Image
 
+        check_folder(folder)
         try:
             folder.mkdir(parents=True, exist_ok=True)
         except OSError as error:
-            reason = error.strerror or error
-            raise FileError(f"{folder}: cannot be made a folder ({reason}); choose another with --out.") from error
+            raise _no_folder(folder, error.strerror or str(error)) from error
         for part in self.parts:
             if isinstance(part, Picture):
                 with atomic_write(folder / f"{part.name}.png") as temporary:
                     Image.fromarray(part.pixels).save(temporary, format="PNG")
+        for name, save in self.files.items():
+            save(folder / name)
         target = folder / "index.html"
         with atomic_write(target) as temporary:
             temporary.write_text(self.html(), encoding="utf-8")
@@ -110,12 +132,15 @@ class Page:
     def html(self) -> str:
         """The page as HTML, in which the pictures are files beside it."""
         title = f"{self.name}: section {self.section}"
-        body = [f"<h1>{escape(self.name)}</h1>", f'<p class="section">FCN papers, section {escape(self.section)}</p>']
+        body = [f'<p class="section">FCN papers, section {escape(self.section)}</p>', f"<h1>{escape(self.name)}</h1>"]
         body.append(f'<p class="claim">{escape(self.claim)}</p>')
         if self.comparisons:
-            rows = [(each.what, each.paper or "–", each.ours, each.note) for each in self.comparisons]
-            body.append(_table(Table(("", "the paper", "here", ""), rows)))
-        body += [_part(part) for part in self.parts]
+            body.append(_comparisons(self.comparisons))
+        for pictures, parts in groupby(self.parts, lambda part: isinstance(part, Picture)):
+            shown = "".join(map(_part, parts))
+            body.append(f'<div class="figures">{shown}</div>' if pictures else shown)
+        if self.command:
+            body.append(f"<footer>Made by <code>{escape(self.command)}</code></footer>")
         return (
             f'<!doctype html>\n<html lang="en"><head><meta charset="utf-8"><title>{escape(title)}</title>'
             f'<meta name="viewport" content="width=device-width, initial-scale=1"><style>{_STYLE}</style></head>\n'
@@ -123,18 +148,52 @@ class Page:
         )
 
 
+def check_folder(folder: Path) -> None:
+    """Raise `FileError` if `folder` cannot be a folder, because it or one above it is a file or closed to writing."""
+    existing = next(each for each in (folder.absolute(), *folder.absolute().parents) if each.exists())
+    if not existing.is_dir():
+        raise _no_folder(folder, f"{existing} is a file")
+    if not os.access(existing, os.W_OK | os.X_OK):
+        raise _no_folder(folder, f"{existing} cannot be written to")
+
+
+def _no_folder(folder: Path, reason: str) -> FileError:
+    return FileError(f"{folder}: cannot be made a folder ({reason}); choose another with --out.")
+
+
 def _part(part: str | Table | Picture) -> str:
     if isinstance(part, Table):
         return _table(part)
     if isinstance(part, Picture):
-        caption = escape(part.caption)
-        return f'<figure><img src="{part.name}.png" alt="{caption}"><figcaption>{caption}</figcaption></figure>'
+        caption, width = escape(part.caption), part.pixels.shape[1]
+        shown = width * max(1, _SMALL // width)
+        return (
+            f'<figure><img src="{part.name}.png" width="{shown}" alt="{caption}">'
+            f"<figcaption>{caption}</figcaption></figure>"
+        )
     if part.startswith("# "):
         return f"<h2>{escape(part[2:])}</h2>"
     return f"<p>{escape(part)}</p>"
 
 
+def _comparisons(comparisons: Sequence[Comparison]) -> str:
+    rows = [
+        f'<tr><td>{escape(each.what)}</td><td>{escape(each.paper or "–")}</td><td class="here">{escape(each.ours)}</td>'
+        f'<td class="note">{escape(each.note)}</td></tr>\n'
+        for each in comparisons
+    ]
+    heading = "<tr><th></th><th>the paper</th><th>here</th><th></th></tr>"
+    return f'<div class="wide"><table>{heading}\n{"".join(rows)}</table></div>'
+
+
 def _table(table: Table) -> str:
-    heading = "".join(f"<th>{escape(cell)}</th>" for cell in table.heading)
-    rows = "".join(f"<tr>{''.join(f'<td>{escape(cell)}</td>' for cell in row)}</tr>\n" for row in table.rows)
-    return f'<div class="wide"><table><tr>{heading}</tr>\n{rows}</table></div>'
+    columns = zip(*table.rows, strict=True)
+    styles = [' class="number"' if all(map(_NUMBER.fullmatch, column)) else "" for column in columns]
+    styles = styles or [""] * len(table.heading)
+
+    def row(kind: str, cells: Sequence[str]) -> str:
+        each = (f"<{kind}{style}>{escape(cell)}</{kind}>" for cell, style in zip(cells, styles, strict=True))
+        return f"<tr>{''.join(each)}</tr>\n"
+
+    rows = "".join(row("td", cells) for cells in table.rows)
+    return f'<div class="wide"><table>{row("th", table.heading)}{rows}</table></div>'

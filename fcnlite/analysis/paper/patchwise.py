@@ -1,40 +1,60 @@
-"""Patchwise training is loss sampling (paper, section 3.4 and figure 5).
+"""Patchwise training is loss sampling (paper, section 3.4, and figure 5 of section 4.3).
 
-A loss over a whole picture is a sum over the units below it, one for each patch (the receptive field of the unit). A
-batch of some patches of the picture is the same sum over some of the units: each is kept with probability p, and the
-batch gets 1/p as many pictures, so that the number of patches stays the same. A step then costs 1/p times as much,
-because the units that are left out are computed all the same.
+A cell of the final layer is one patch: the receptive field of the cell. The loss of a whole picture is a sum over all
+cells. Here it is taken before upsampling, on the labels at the centres of the cells, so that each term belongs to one
+patch. A mask between output and loss keeps each cell with probability p, and the batch gets 1/p as many pictures, so
+that the expected number of patches stays the same. A step then costs 1/p times as much, because the net computes the
+cells that are left out all the same.
 """
 
 from __future__ import annotations
 
-from functools import partial
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from functools import cache
 
 import numpy as np
 
-from fcnlite import data, models
+from fcnlite import models, surgery
 from fcnlite.analysis.dense import sample_loss
+from fcnlite.analysis.paper import miniature
 from fcnlite.analysis.paper.experiment import Settings
 from fcnlite.analysis.paper.page import Page
+from fcnlite.analysis.paper.receptive_fields import scene
 from fcnlite.analysis.paper.training import (
-    METRICS,
+    Training,
     begin,
     evaluate,
-    fixed_statistics,
     loss_chart,
-    percentages,
+    running_mean,
     shipped_trunk,
+    small_net,
     train,
+    weights_of,
 )
-from fcnlite.arrays import Array
+from fcnlite.analysis.patches import receptive_fields, whole_gradients
+from fcnlite.analysis.receptive_fields import place, pruned
+from fcnlite.arrays import Array, Shape
+from fcnlite.data import VOID, Dataset
+from fcnlite.data.transforms import Augment
+from fcnlite.description.shapes import Placement
+from fcnlite.description.spec import LayerSpec, NetSpec
 from fcnlite.errors import SpecError
+from fcnlite.net import Net
+from fcnlite.segmentation.metrics import Metrics
 from fcnlite.surgery import Weights
 
 SHARES = (1.0, 0.5, 0.25)
 """The shares of figure 5."""
+SCORE = "score_fr"
+"""The final layer of every FCN here: the scores at stride 32, before upsampling."""
+STRIDE = 32
+"""The stride of these scores."""
 _ITERATIONS = 60
-_BATCH = 2
-_RATE = 0.01
+_BATCH = 4
+_SIZE = 96
+_SEEDS = 3
+_RATE = 0.02
 
 
 def batch_size(whole: int, keep: float) -> int:
@@ -47,79 +67,242 @@ def batch_size(whole: int, keep: float) -> int:
     return max(1, round(whole / keep))
 
 
-def sampled(label: Array, rng: np.random.Generator, *, keep: float) -> Array:
-    """`label` with each position kept with probability `keep`; see `sample_loss`."""
-    return sample_loss(label, keep, rng)
+def on_cells(spec: NetSpec, score: str = SCORE, normalization: str = "VALID") -> NetSpec:
+    """The layers up to the blob `score`, with a softmax loss over its cells: the net without its upsampling.
+
+    Raises `SpecError` if the net has no such blob.
+    """
+    if all(score not in layer.top for layer in spec):
+        raise SpecError(
+            f"net {spec.name!r} has no blob {score!r}, whose cells are sampled; give an FCN, such as voc-fcn32s."
+        )
+    names = {layer.name for layer in pruned(spec, score)}
+    loss = {"normalization": normalization, "ignore_label": VOID}
+    below = tuple(layer for layer in spec if layer.name in names)
+    example = next(layer.options["shape"][0]["dim"] for layer in below if layer.type == "Input")
+    height, width = _grid(Net(replace(spec, layers=below)), tuple(example))
+    layers = (
+        *below,
+        LayerSpec("label", "Input", top=("label",), options={"shape": [{"dim": [1, 1, height, width]}]}),
+        LayerSpec("loss", "SoftmaxWithLoss", (score, "label"), ("loss",), loss),
+    )
+    return replace(spec, layers=layers)
+
+
+def _grid(net: Net, picture: Shape) -> tuple[int, int]:
+    """Height and width of the last blob that a net computes from a picture N×C×H×W."""
+    _, _, tops = net.shapes({"data": picture})[-1]
+    return tops[0][2], tops[0][3]
+
+
+def centres(placement: Placement, count: int) -> Array:
+    """The pixels at the centres of `count` cells along one axis; the later one if a centre is between two."""
+    return np.array([int(np.floor(float(placement.stride * i + placement.offset) + 0.5)) for i in range(count)])
+
+
+def at_centres(label: Array, placements: tuple[Placement, Placement], shape: tuple[int, int]) -> Array:
+    """N×1×h×w: of N×1×H×W labels, those at the centres of h×w cells; void for a centre outside the picture."""
+    found = np.full((*label.shape[:2], *shape), VOID, label.dtype)
+    rows, columns = (centres(placement, count) for placement, count in zip(placements, shape, strict=True))
+    inside = [(each >= 0) & (each < side) for each, side in zip((rows, columns), label.shape[2:], strict=True)]
+    found[:, :, np.flatnonzero(inside[0])[:, None], np.flatnonzero(inside[1])] = label[
+        :, :, rows[inside[0]][:, None], columns[inside[1]]
+    ]
+    return found
+
+
+def cell_sampler(net: Net, keep: float, score: str = SCORE) -> Callable[[Array, np.random.Generator], Array]:
+    """A function of N×1×H×W labels and random numbers: the labels of the cells, each kept with probability `keep`."""
+    found = place(net.spec, score)
+
+    @cache
+    def grid(height: int, width: int) -> tuple[int, int]:
+        return _grid(net, (1, 3, height, width))
+
+    def sampled(label: Array, rng: np.random.Generator) -> Array:
+        shape = grid(*label.shape[2:])
+        return sample_loss(at_centres(label, (found.rows, found.columns), shape), keep, rng)
+
+    return sampled
+
+
+def patches_error(keep: float = 0.25, grid: int = 6, seed: int = 0) -> float:
+    """The difference between the gradient of a sampled loss and that of a batch of the kept patches alone.
+
+    LeNet as a convolutional net in float64, on one picture with `grid`² patches. The largest difference of a gradient
+    is relative to the largest value of that gradient.
+    """
+    spec, _ = surgery.fully_convolutional(models.describe("lenet"))
+    score = "ip2"
+    net = Net(on_cells(spec, score, "NONE"), path="plain", dtype="float64")
+    rows = place(spec, score).rows
+    _, picture = scene(int(rows.field + rows.stride * (grid - 1)), 1, seed)
+    picture = picture.astype(np.float64) / 64
+    rng = np.random.default_rng(seed)
+    label = sample_loss(rng.integers(0, 10, (1, 1, grid, grid)).astype(np.uint8), keep, rng)
+    kept = np.flatnonzero(label != VOID)
+    patches = receptive_fields(spec, score, picture, (grid, grid))[kept]
+    whole = whole_gradients(net, picture, label).parameters
+    alone = whole_gradients(net, patches, label.reshape(-1, 1, 1, 1)[kept]).parameters
+    return max(float(np.abs(each - alone[name]).max() / np.abs(each).max()) for name, each in whole.items())
+
+
+def iterations_to(training: Training, level: float) -> int:
+    """The iterations until the running mean of the loss is at most `level`; all of them if it never is."""
+    below = np.flatnonzero(running_mean(training.losses) <= level)
+    return int(below[0]) + 1 if below.size else len(training.losses)
+
+
+@dataclass(frozen=True)
+class Way:
+    """A share of the patches, and how its trainings went: one for each seed."""
+
+    name: str
+    keep: float
+    pictures: int
+    """The pictures of an iteration."""
+    trainings: list[Training]
+    metrics: list[Metrics]
+    """Of the net with its upsampling."""
+
+
+@dataclass(frozen=True)
+class Plan:
+    """The trainings of a page: the net, its start and the solver's options."""
+
+    spec: NetSpec
+    start: str | Weights
+    whole: int
+    """The pictures of an iteration with all patches."""
+    iterations: int
+    options: Mapping[str, float]
+    accumulate: bool
+    """Whether the pictures of an iteration are passes of one picture, which may differ in size."""
+
+    def way(
+        self,
+        name: str,
+        keep: float,
+        train_set: Dataset,
+        val_set: Dataset,
+        seeds: range,
+        augment: Augment | None = None,
+    ) -> Way:
+        """Train with this share of the patches, once for each seed."""
+        count = batch_size(self.whole, keep)
+        trainings, metrics = [], []
+        for seed in seeds:
+            net = begin(on_cells(self.spec), train_set, self.start, seed)
+            training = train(
+                net,
+                train_set,
+                self.iterations,
+                batch_size=1 if self.accumulate else count,
+                iter_size=count if self.accumulate else 1,
+                augment=augment,
+                label=cell_sampler(net, keep),
+                seed=seed,
+                **self.options,
+            )
+            miniature.check_finite(name, training)
+            trainings.append(training)
+            metrics.append(evaluate(begin(self.spec, train_set, weights_of(net), seed), val_set))
+        return Way(name, keep, count, trainings, metrics)
+
+
+def plan(settings: Settings, classes: int) -> Plan:
+    """The trainings by default, or with the paper's settings if weights are given."""
+    accumulate = settings.train_set is not None
+    if settings.init is None:
+        iterations, options = settings.iterations or _ITERATIONS, {"base_lr": _RATE, "momentum": 0.9}
+        return Plan(small_net(classes, 32), shipped_trunk(), _BATCH, iterations, options, accumulate)
+    options = {"base_lr": 1e-4, "momentum": 0.9, "weight_decay": 5e-4}
+    spec = models.describe(settings.model or "voc-fcn32s", classes=classes, normalization="VALID")
+    return Plan(spec, settings.init, 20, settings.iterations or 1500, options, accumulate)
 
 
 def run(settings: Settings, page: Page) -> None:
-    """Fill the page with the losses of the three shares, by default of a small FCN-8s on generated shapes."""
-    train_set = settings.train_set or data.open("shapes", split="train", size=64, count=1000)
-    val_set = settings.val_set or data.open("shapes", split="val", size=64, count=50)
-    whole = 1 if settings.train_set else _BATCH
-    spec = models.describe(
-        settings.model or ("voc-fcn8s" if settings.init else "lite-fcn8s"),
-        classes=len(train_set.classes),
-        width=1 if settings.model or settings.init else 1 / 8,
-        normalization="VALID",
+    """Fill the page with the losses of the three shares, by default of a small FCN-32s on generated shapes."""
+    if settings.model is not None and settings.init is None:
+        raise SpecError("--model takes the place of the paper's net and needs its weights; give --init FILE too.")
+    train_set, val_set = miniature.pictures(settings, size=_SIZE)
+    chosen = plan(settings, len(train_set.classes))
+    seeds = miniature.seeds(settings, _SEEDS)
+    ways = [chosen.way(f"{100 * keep:.0f} %", keep, train_set, val_set, seeds) for keep in SHARES]
+    ways.append(chosen.way("100 %, shifted", 1.0, train_set, val_set, seeds, Augment(shift=STRIDE // 2)))
+    page.compare(
+        "gradient of a sampled loss against that of a batch of the kept patches alone, LeNet in float64",
+        "equal",
+        f"{patches_error(seed=settings.seed):.0e}",
+        "rounding",
     )
-    start: str | Weights | None = settings.init
-    if settings.init is None and settings.model is None:
-        spec, start = fixed_statistics(spec), shipped_trunk()
-    iterations = settings.iterations or _ITERATIONS
-    runs, rows = {}, []
-    for keep in SHARES:
-        net = begin(spec, train_set, start, settings.seed)
-        training = train(
-            net,
-            train_set,
-            iterations,
-            batch_size=batch_size(whole, keep),
-            label=partial(sampled, keep=keep),
-            seed=settings.seed,
-            base_lr=_RATE,
-            momentum=0.9,
-        )
-        name = f"{100 * keep:.0f} %"
-        runs[name] = training
-        rows.append(
-            (
-                name,
-                batch_size(whole, keep),
-                f"{training.last_loss():.3f}",
-                f"{1000 * training.step_seconds():.0f}",
-                *percentages(evaluate(net, val_set)),
-            )
-        )
-    first = next(iter(runs.values()))
-    for name, training in list(runs.items())[1:]:
+    _compare(ways, page)
+    page.picture(
+        "losses",
+        loss_chart({way.name: miniature.averaged(way.trainings) for way in ways[: len(SHARES)]}),
+        "Figure 5: the loss by iteration (left) and by processor time in seconds (right), the mean of the seeds.",
+    )
+    page.text(
+        "A cell of the scores before upsampling is one patch, its receptive field. The net is trained without its "
+        "upsampling: the loss is taken at the cells, on the labels at their centres, and each cell is kept with "
+        "probability p. Sampling leaves out terms of the loss, not work of the net, so a step with a share p of the "
+        "patches needs 1/p times as many pictures for as many patches. The metrics are those of the same weights with "
+        "the upsampling."
+    )
+    page.text(
+        "The paper restricts the loss to some cells of the final layer. A mask over pixels after the upsampling would "
+        "not do this: one pixel is a mixture of up to four cells. The loss is normalised over the cells that are kept "
+        "and not void. The last row moves each picture by up to half a stride at random, so that the patches are not "
+        "always on the same grid (footnote 2 of the paper)."
+    )
+    page.text(
+        f"Data: {train_set.name}, {len(train_set)} pictures; net: {chosen.spec.name}; {chosen.iterations} iterations, "
+        f"rate {chosen.options['base_lr']:g}, momentum {chosen.options['momentum']}, {len(seeds)} seeds. "
+        "Time is that of the processor. The curves are running means over a tenth of the iterations."
+    )
+
+
+def _compare(ways: list[Way], page: Page) -> None:
+    """Add the comparisons with whole pictures, and the table."""
+    whole = ways[0]
+    level = max(float(running_mean(each.losses).min()) for way in ways[: len(SHARES)] for each in way.trainings)
+    half = len(whole.trainings[0].losses) // 2
+    for way in ways[1 : len(SHARES)]:
+        differences = [
+            float(np.mean(each.losses[half:]) - np.mean(other.losses[half:]))
+            for each, other in zip(way.trainings, whole.trainings, strict=True)
+        ]
         page.compare(
-            f"loss after {iterations} iterations with {name} of the patches, less that of whole pictures",
+            f"mean loss of the second half of the iterations with {way.name} of the patches, less whole pictures",
             "no significant effect on the rate of convergence by iteration",
-            f"{training.last_loss() - first.last_loss():+.3f}",
-            f"of a loss that fell from {first.losses[0]:.3f} to {first.last_loss():.3f}",
+            miniature.spread(differences, 3, sign=True),
+            miniature.verdict(differences, 3),
         )
+        ratios = [
+            each.seconds[iterations_to(each, level) - 1] / other.seconds[iterations_to(other, level) - 1]
+            for each, other in zip(way.trainings, whole.trainings, strict=True)
+        ]
         page.compare(
-            f"time of a step with {name} of the patches, as a multiple of whole pictures",
+            f"time to a loss of {level:.2f} with {way.name} of the patches, as a multiple of whole pictures",
             "significantly more time",
-            f"{training.step_seconds() / first.step_seconds():.1f}",
+            miniature.spread(ratios),
+            f"a step has {way.pictures / whole.pictures:.0f} times as many pictures",
         )
-    page.table(("share", "pictures in a batch", "last loss", "ms a step", *METRICS), rows)
-    page.picture("losses", loss_chart(runs), "Figure 5: the loss by iteration (left) and by time (right).")
-    page.text(
-        "Sampling leaves out units of the loss, not of the net: the net computes all of them, and only the labels of "
-        "the others become void. So each share sees the same number of patches in an iteration, from more pictures. "
-        "The paper finds that this does not change the convergence by iteration, so that whole pictures are ahead by "
-        "time: a step with a quarter of the patches computes four times as many pictures."
-    )
-    page.text(
-        f"Data: {train_set.name}, {len(train_set)} pictures; net: {spec.name}, rate {_RATE}, momentum 0.9, loss "
-        "normalised over the positions that are kept. The loss is sampled at the pixels here; the paper samples the "
-        "cells of the final layer, before upsampling. Time is that of the processor. The curves are running means over "
-        "a tenth of the iterations."
-    )
-    if start is not settings.init:
-        page.text(
-            "The net starts from the shipped net shapes-fcn8s with scores of zero, and keeps its BatchNorm statistics: "
-            "with statistics of the batch, larger batches would help for another reason."
+    rows = [
+        (
+            way.name,
+            way.pictures,
+            miniature.spread([each.last_loss(0.5) for each in way.trainings], 3),
+            miniature.spread([iterations_to(each, level) for each in way.trainings], 0),
+            miniature.spread([each.seconds[iterations_to(each, level) - 1] for each in way.trainings]),
+            f"{1000 * np.mean([each.step_seconds() for each in way.trainings]):.0f}",
+            miniature.spread([100 * each.pixel_accuracy for each in way.metrics]),
+            miniature.spread([100 * each.mean_iu for each in way.metrics]),
         )
+        for way in ways
+    ]
+    heading = (
+        *("patches", "pictures", "loss, second half", f"iterations to {level:.2f}", f"seconds to {level:.2f}"),
+        *("ms a step", "pixel accuracy", "mean IU"),
+    )
+    page.table(heading, rows)

@@ -24,14 +24,18 @@ from fcnlite.data.seeding import generator
 from fcnlite.data.transforms import Augment
 from fcnlite.description.spec import LayerSpec, NetSpec
 from fcnlite.errors import FileError, TrainingError
-from fcnlite.loading import read_weights
+from fcnlite.loading import load, read_weights
+from fcnlite.models.lite import lite_fcn
 from fcnlite.net import Net
 from fcnlite.segmentation.compatibility import prepare as prepare_net
-from fcnlite.segmentation.evaluation import confusion
+from fcnlite.segmentation.evaluation import confusion, confusions
 from fcnlite.segmentation.metrics import Metrics
-from fcnlite.solver import SGD
+from fcnlite.solver import SGD, Solver
 from fcnlite.surgery import Weights
 
+CLASSIFIER = Path(__file__).parents[3] / "weights" / "shapes-classifier.h5"
+WIDTH = 1 / 8
+"""The share of VGG-16's channels that the shipped classifier and the small nets have."""
 METRICS = ("pixel accuracy", "mean accuracy", "mean IU", "frequency weighted IU")
 """The headings of `percentages`."""
 
@@ -79,15 +83,42 @@ def begin(spec: NetSpec, dataset: Dataset, init: str | os.PathLike[str] | Weight
     return net
 
 
-def shipped_trunk(name: str = "shapes-fcn8s") -> Weights:
-    """The weights of a shipped net by layer name, without its scores, which start at zero again.
+def shipped_trunk() -> Weights:
+    """The trunk of the shipped classifier of whole pictures by layer name, made convolutional, without its scores.
 
-    It has the place of the trunk trained on ImageNet. Raises `FileError` if the file is missing.
+    It has the place of VGG-16 trained on ImageNet: the experiment `pre-training` trains it. Raises `FileError` if the
+    file is missing.
     """
-    path = Path(__file__).parents[3] / "weights" / f"{name}.h5"
-    if not path.is_file():
-        raise FileError(f"{path}: is missing, and the experiment starts from it; give other weights with --init.")
-    return {layer: arrays for layer, arrays in read_weights(path).items() if "score" not in layer}
+    if not CLASSIFIER.is_file():
+        raise FileError(f"{CLASSIFIER}: is missing, and the experiment starts from it; give other weights with --init.")
+    return trunk_of(load(CLASSIFIER))
+
+
+def trunk_of(classifier: Net) -> Weights:
+    """The weights of a `lite-classifier` by layer name, made convolutional, without its scores."""
+    _, weights = surgery.fully_convolutional(classifier.spec, weights_of(classifier))
+    return {layer: arrays for layer, arrays in weights.items() if layer != "fc8"}
+
+
+def small_net(classes: int, stride: int, normalization: str = "VALID") -> NetSpec:
+    """An FCN with the paper's skips for `shipped_trunk`, at an eighth of VGG-16's width: FCN-32s, FCN-16s or FCN-8s.
+
+    It is the lite net without the convolution before each skip, so that all features are those of the trunk, and with
+    the trunk's statistics in each BatchNorm.
+    """
+    name = f"lite-fcn{stride}s"
+    return fixed_statistics(plain_skips(lite_fcn(name, classes, WIDTH, normalization, stride=stride)))
+
+
+def plain_skips(spec: NetSpec) -> NetSpec:
+    """A lite net with the paper's skips: scores of the pooled maps, without the convolution before them."""
+
+    def changed(layer: LayerSpec) -> LayerSpec:
+        if not layer.name.startswith("score_pool"):
+            return layer
+        return replace(layer, bottom=(layer.name.removeprefix("score_"),))
+
+    return replace(spec, layers=tuple(changed(layer) for layer in spec if not layer.name.endswith("_skip")))
 
 
 def fixed_statistics(spec: NetSpec) -> NetSpec:
@@ -118,16 +149,17 @@ def train(
     batch_size: int = 1,
     augment: Augment | None = None,
     seed: int = 0,
+    rule: Callable[..., Solver] = SGD,
     label: Callable[[Array, np.random.Generator], Array] | None = None,
     **options: Any,
 ) -> Training:
-    """Train `net` with SGD; `options` are the solver's, such as `base_lr`, `momentum` and `iter_size`.
+    """Train `net` with `rule`; `options` are the solver's, such as `base_lr`, `momentum` and `iter_size`.
 
     The sequence of pictures is a function of `seed` alone, whatever the batch size: an iteration takes the next
     `batch_size` · `iter_size` pictures. `label` changes each label array, with random numbers that are a function of
     (seed, pass). A loss that is not finite ends the training.
     """
-    solver = SGD(net, **options)
+    solver = rule(net, **options)
     passes = solver.options.iter_size
     loader = Loader(
         dataset,
@@ -161,6 +193,12 @@ def train(
 def evaluate(net: Net, dataset: Dataset) -> Metrics:
     """The metrics of `net`, in phase TEST, on all pictures of `dataset`."""
     return Metrics.from_matrix(confusion(net.share("TEST"), dataset))
+
+
+def evaluate_all(net: Net, dataset: Dataset) -> dict[str, Metrics]:
+    """The metrics of `net`, in phase TEST, for each label map of `dataset`, by its blob."""
+    found = confusions(net.share("TEST"), dataset)
+    return {name: Metrics.from_matrix(matrix) for name, matrix in found.items()}
 
 
 def percentages(metrics: Metrics) -> list[str]:

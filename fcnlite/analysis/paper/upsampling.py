@@ -10,31 +10,30 @@ one is the backward pass of the other.
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
-from contextlib import closing
-from dataclasses import dataclass, replace
-from itertools import islice
+from dataclasses import replace
+from functools import partial
 
 import numpy as np
 
-from fcnlite import data, models, surgery
+from fcnlite import models, surgery
+from fcnlite.analysis.paper import miniature
 from fcnlite.analysis.paper.experiment import Settings
+from fcnlite.analysis.paper.miniature import Way
 from fcnlite.analysis.paper.page import Page
+from fcnlite.analysis.paper.training import METRICS, begin, small_net
 from fcnlite.arrays import Array
-from fcnlite.data import Dataset, Loader
+from fcnlite.data import Dataset
 from fcnlite.description.fillers import Filler, bilinear_kernel
 from fcnlite.description.spec import LayerSpec, NetSpec, ParamSpec
 from fcnlite.net import Net
-from fcnlite.segmentation.metrics import Metrics, confusion
-from fcnlite.solver import SGD
 
 FACTORS = range(2, 33)
 """The factors that are tested: all up to that of FCN-32s."""
 _PUBLISHED = {2: 4, 8: 16, 32: 64}
 """The windows of the authors' published nets, by factor."""
-_BATCH = 8
-_WIDTH = 1 / 16
+_ITERATIONS = 100
+_RATE = 0.02
 
 
 def window(factor: int) -> tuple[int, int]:
@@ -111,20 +110,6 @@ def _single(
     return Net(NetSpec("single", layers), path="plain", dtype="float64")
 
 
-@dataclass(frozen=True)
-class Learned:
-    """A way to treat the upsampling layers, and what training with it gave."""
-
-    name: str
-    loss: float
-    """The mean loss of the last tenth of the iterations."""
-    metrics: Metrics
-    seconds: float
-    """Processor time of an iteration, of the training thread."""
-    moved: float
-    """The largest change of an upsampling weight."""
-
-
 def with_upsampling(spec: NetSpec, learns: Callable[[int, int], bool]) -> NetSpec:
     """The net whose upsampling layer i of n learns if `learns(i, n)`."""
     names = [each.name for each in spec if each.type == "Deconvolution"]
@@ -147,38 +132,31 @@ WAYS: dict[str, tuple[Callable[[int, int], bool], bool]] = {
 """Which upsampling layers learn, and whether they start bilinear."""
 
 
-def learn(name: str, train_set: Dataset, val_set: Dataset, iterations: int, seed: int) -> Learned:
-    """Train a small FCN-8s with one of `WAYS`, and evaluate it."""
-    learns, bilinear = WAYS[name]
-    classes = len(train_set.classes)
-    spec = with_upsampling(
-        models.describe("lite-fcn8s", classes=classes, width=_WIDTH, channels=len(train_set.preprocessing.mean)), learns
-    )
-    net = Net(spec, phase="TRAIN", seed=seed)
-    models.initialize(net)
-    layers = [each.name for each in spec if each.type == "Deconvolution"]
-    if not bilinear:
-        surgery.fill(net, layers, Filler("gaussian", std=0.1))
-    start = {layer: net.params[layer][0].array.copy() for layer in layers}
-    solver = SGD(net, base_lr=0.05, momentum=0.9, weight_decay=5e-4)
-    loader = Loader(train_set, batch_size=_BATCH, preprocessing=train_set.preprocessing, seed=seed)
-    losses = []
-    spent = 0.0
-    with closing(loader.batches()) as batches:
-        for batch in islice(batches, iterations):
-            began = time.thread_time()
-            losses.append(solver.step(batch))
-            spent += time.thread_time() - began
-    tester = net.share()
-    matrix = np.zeros((classes, classes), np.int64)
-    for i in range(len(val_set)):
-        sample = val_set[i]
-        blob = data.transforms.to_blob(sample.image, train_set.preprocessing)[None]
-        scores = tester.forward(data=blob, outputs=["score"])["score"]
-        matrix += confusion(np.asarray(sample.label), scores[0].argmax(axis=0).astype(np.uint8), classes)
-    moved = max(float(abs(net.params[layer][0].array - start[layer]).max()) for layer in layers)
-    last = losses[-max(1, iterations // 10) :]
-    return Learned(name, float(np.mean(last)), Metrics.from_matrix(matrix), spent / max(1, iterations), moved)
+def ways(spec: NetSpec, dataset: Dataset) -> list[Way]:
+    """The `WAYS` to train an FCN on a data set; each gives the largest change of an upsampling weight."""
+    found = []
+    for name, (learns, bilinear) in WAYS.items():
+        prepare = None if bilinear else _random
+        changed = with_upsampling(spec, learns)
+        inspect = partial(largest_change, spec=changed, dataset=dataset, prepare=prepare)
+        found.append(Way(name, changed, prepare=prepare, inspect=inspect))
+    return found
+
+
+def _filters(net: Net) -> list[str]:
+    return [layer.spec.name for layer in net.layers if layer.type == "Deconvolution"]
+
+
+def _random(net: Net) -> None:
+    surgery.fill(net, _filters(net), Filler("gaussian", std=0.1))
+
+
+def largest_change(net: Net, spec: NetSpec, dataset: Dataset, prepare: Callable[[Net], None] | None) -> float:
+    """The largest change of an upsampling weight of `net`, which began as `spec` and `prepare` say."""
+    start = begin(spec, dataset, seed=net.seed)
+    if prepare is not None:
+        prepare(start)
+    return max(float(abs(net.params[name][0].array - start.params[name][0].array).max()) for name in _filters(net))
 
 
 def run(settings: Settings, page: Page) -> None:
@@ -209,43 +187,52 @@ def run(settings: Settings, page: Page) -> None:
 
 def _learned(settings: Settings, page: Page) -> None:
     """Add the trainings with fixed and with learned upsampling."""
-    train_set = settings.train_set or data.open("shapes", split="train", size=64, count=400)
-    val_set = settings.val_set or (
-        train_set if settings.train_set else data.open("shapes", split="val", size=64, count=60)
-    )
-    iterations = settings.iterations or 200
-    found = [learn(name, train_set, val_set, iterations, settings.seed) for name in WAYS]
-    fixed, paper = found[0], found[1]
+    train_set, test_set = miniature.pictures(settings)
+    budget = miniature.budget(settings, iterations=_ITERATIONS, rate=_RATE)
+    classes = len(train_set.classes)
+    spec = small_net(classes, 8) if settings.init is None else models.describe("voc-fcn8s-atonce", classes=classes)
+    outcomes = {way: budget.run(way, train_set, test_set) for way in ways(spec, train_set)}
+    fixed, paper, _, random = outcomes.values()
+    gains = paper.gains(fixed)
     page.compare(
         "mean IU with learned less that with fixed upsampling",
         "no significant difference (the authors' code)",
-        f"{round(100 * (paper.metrics.mean_iu - fixed.metrics.mean_iu), 1) + 0.0:+.1f}",
-        "one short training each",
+        miniature.spread(gains, sign=True),
+        miniature.verdict(gains),
     )
+    gains = random.gains(fixed)
     page.compare(
-        "time of an iteration, fixed against learned upsampling",
-        "slightly faster (the authors' code)",
-        f"{100 * (fixed.seconds / paper.seconds - 1):+.0f} %",
+        "mean IU with upsampling learned from random filters, less that with fixed bilinear ones",
+        None,
+        miniature.spread(gains, sign=True),
+        miniature.verdict(gains),
+    )
+    slower = [
+        100 * (a.step_seconds() / b.step_seconds() - 1) for a, b in zip(paper.trainings, fixed.trainings, strict=True)
+    ]
+    page.compare(
+        "time of an iteration, learned against fixed upsampling",
+        "fixed is slightly faster (the authors' code)",
+        f"{miniature.spread(slower, 0, sign=True)} %",
+        "processor time",
     )
     page.heading("Learned against fixed")
     page.text(
-        f"A small FCN-8s from scratch, {iterations} iterations of {_BATCH} pictures of {train_set.name}, the same "
-        "pictures and initial weights each time. Fixed layers are bilinear and have one filter for each class. The "
-        "paper starts the intermediate layers bilinear, lets them learn, and fixes the last. A training from random "
-        "filters shows what the bilinear start is worth. The time is that of the training thread on the processor. "
-        "A single short training of each kind cannot show differences of a point or less."
+        budget.words(train_set, test_set)
+        + ("" if settings.init else miniature.CHOSEN)
+        + f"The net is {spec.name}. Fixed layers are bilinear, with one filter for each class. The paper starts the "
+        "intermediate layers bilinear, lets them learn, and fixes the last. A training from random filters shows what "
+        "the bilinear start is worth."
     )
     page.table(
-        ("upsampling", "last loss", "pixel accuracy", "mean IU", "ms an iteration", "largest change of a weight"),
+        ("upsampling", "last loss", *METRICS, "largest change of a weight"),
         [
             (
-                each.name,
-                f"{each.loss:.3f}",
-                f"{100 * each.metrics.pixel_accuracy:.1f}",
-                f"{100 * each.metrics.mean_iu:.1f}",
-                f"{1000 * each.seconds:.0f}",
-                f"{each.moved:.3f}",
+                way.name,
+                miniature.spread([each.last_loss() for each in outcome.trainings], 3),
+                *outcome.row(),
+                f"{max(outcome.inspected):.3f}",
             )
-            for each in found
+            for way, outcome in outcomes.items()
         ],
     )

@@ -38,7 +38,7 @@ class BatchNormalization(Operation):
 
     def forward(self, bottom: list[Array], top: list[Array], step: ForwardStep, machine: Machine) -> list[Array]:
         (x,) = bottom
-        mean, variance = self._statistics(x, machine)
+        mean, variance, count = self._statistics(x, machine)
         sigma = np.sqrt(variance + self.layer.options.eps)
         factor, bias = 1 / sigma, np.zeros_like(sigma)
         if self.scale is not None:
@@ -46,29 +46,33 @@ class BatchNormalization(Operation):
             factor, bias = factor * of_scale, of_bias[0] if of_bias else bias
         affine = self._in_blocks(mean), self._in_blocks(factor), self._in_blocks(bias)
         machine.kernels.batch_norm(x, *affine, self.relu, top[0], machine.threads)
-        step.saved = x, affine, sigma
+        step.saved = x, affine, sigma, count
         return top
 
-    def _statistics(self, x: Array, machine: Machine) -> tuple[Array, Array]:
-        """Mean and variance of every channel, in float64; those of the batch are added to the running sums."""
+    def _statistics(self, x: Array, machine: Machine) -> tuple[Array, Array, int]:
+        """Mean, variance and number of values of every channel; those of the batch are added to the running sums.
+
+        Mean and variance are in float64. The number is 0 with use_global_stats.
+        """
         parameters = machine.params(self.layer.spec.name)
         if self.layer.use_global_stats:
-            return averages(*(each.array.astype(np.float64) for each in parameters))
+            return *averages(*(each.array.astype(np.float64) for each in parameters)), 0
         n, count, height, width, _ = x.shape
         moments = np.empty((count, n * height, 2, BLOCK), np.float32)
         machine.kernels.row_moments(x, moments, machine.threads)
         of_rows, squares = moments[:, :, 0].astype(np.float64), moments[:, :, 1].sum(axis=1, dtype=np.float64)
         mean = of_rows.mean(axis=1)
         variance = (squares / width + np.square(of_rows - mean[:, None]).sum(axis=1)) / (n * height)
-        mean, variance = self._channels(mean), self._channels(variance)
-        self.layer.update_sums(mean, variance, n * height * width, [each.data for each in parameters])
+        of_part = self._channels(mean), self._channels(variance), n * height * width
+        mean, variance, m = machine.state.shard.moments(*of_part)
+        self.layer.update_sums(mean, variance, m, [each.data for each in parameters])
         for each in parameters:
             each.changed()  # another thread may have derived something from half-written sums
-        return mean, variance
+        return mean, variance, m
 
     def backward(self, dtop: list[Array], step: BackwardStep, machine: Machine) -> list[Array | None]:
-        (dy,), (x, affine, sigma) = dtop, step.saved
-        n, count, height, width, _ = x.shape
+        (dy,), (x, affine, sigma, m) = dtop, step.saved
+        n, count, height, _, _ = x.shape
         rows = np.empty((count, n * height, 2, BLOCK), np.float32)
         machine.kernels.batch_norm_sums(dy, x, *affine, self.relu, rows, machine.threads)
         sums = rows.sum(axis=1, dtype=np.float64)
@@ -78,8 +82,9 @@ class BatchNormalization(Operation):
                 into[...] = gradient
         if not step.needs[0]:
             return [None]
-        m = 0 if self.layer.use_global_stats else 1 / (n * height * width)
-        means = self._in_blocks(dbias * m), self._in_blocks(dfactor / sigma * m)
+        of_batch = np.stack([dbias, dfactor / sigma])
+        of_batch = machine.state.shard.ranks.sum(of_batch) * (1 / m) if m else np.zeros_like(of_batch)
+        means = [self._in_blocks(each) for each in of_batch]
         dx = machine.buffer(x.shape)
         machine.kernels.batch_norm_backward(dy, x, *affine, self.relu, *means, dx, machine.threads)
         return [dx]

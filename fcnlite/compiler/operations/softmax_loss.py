@@ -52,9 +52,8 @@ class SoftmaxLoss(LayerOperation):
             importance *= np.diag(np.reshape(layer.options.matrix, (x.shape[1], -1))).astype(np.float32)[label]
         p = _four_axes(top[1]) if len(top) > 1 else step.kept.reshape(x.shape)
         loss = machine.kernels.softmax_loss(x, label, importance, smallest, p, machine.threads)
-        z = layer.normalizer(counted, x.shape[0])
+        top[0][...], z = layer.of_batch(loss, counted, x.shape[0], machine.state.shard)
         step.saved = p, label, importance, z
-        top[0][...] = loss / z
         return top
 
     def backward(self, dtop: list[Array], step: BackwardStep, machine: Machine) -> list[Array | None]:

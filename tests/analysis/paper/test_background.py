@@ -1,47 +1,72 @@
-"""Targets and decisions without a class for the background."""
+"""Targets, scores and losses without a class for the background."""
 
 from __future__ import annotations
+
+from functools import partial
 
 import numpy as np
 import pytest
 
+from fcnlite import data, models
 from fcnlite.analysis.paper import background
-from fcnlite.analysis.paper.background import targets, with_null_background
+from fcnlite.analysis.paper.augmentation import shares
+from fcnlite.analysis.paper.background import CONTROL, NULL, SOFTMAX, biases, described, targets
+from fcnlite.analysis.paper.derived import Derived
 from fcnlite.analysis.paper.experiment import Settings
-from fcnlite.analysis.paper.short_training import sigmoid_fcn
+from fcnlite.analysis.paper.small import COARSEST, small_fcn
 from fcnlite.analysis.paper.table import named
+from fcnlite.analysis.paper.training import begin
 from fcnlite.data import VOID
+from fcnlite.description.model_info import Labels
+from fcnlite.errors import DataError
 from fcnlite.net import Net
+from fcnlite.segmentation.segmenter import Segmenter
 
 
 def test_background_has_no_target_of_its_own() -> None:
-    label = np.array([[0, 1, 2, VOID]], np.uint8)
-    assert targets(label, 3, null_background=True)[:, 0].tolist() == [[0, 1, 0, VOID], [0, 0, 1, VOID]]
-    assert targets(label, 3, null_background=False)[0, 0].tolist() == [1, 0, 0, VOID]
+    label = np.array([[[[0, 1, 2, VOID]]]], np.uint8)
+    assert targets(label, 3, null=True)[0, :, 0].tolist() == [[0, 1, 0, VOID], [0, 0, 1, VOID]]
+    assert targets(label, 3, null=False)[0, 0, 0].tolist() == [1, 0, 0, VOID]
 
 
 def test_a_pixel_without_a_positive_score_is_background() -> None:
-    scores = np.array([[-1.0, 2, -3, 0], [-2, 1, 0.5, 0]], np.float32)[None, :, None]
-    assert with_null_background(scores)[0, 0].tolist() == [0, 1, 2, 0]
+    net = begin(described(NULL, 6, small_fcn), data.open("shapes", split="train", size=32))
+    bias = net.params[COARSEST][1]
+    segmenter = Segmenter(net.share("TEST"))
+    picture = np.zeros((32, 32, 3), np.uint8)
+    for values, expected in (([-1, -2, -3, -4, -5], 0), ([-1, 2, 1, -4, -5], 2)):
+        bias.data = np.array(values, np.float32)
+        assert (segmenter(picture) == expected).all()
 
 
-def test_the_loss_of_zero_scores_is_log_2_a_score() -> None:
-    net = Net(sigmoid_fcn(5, 16), phase="TRAIN")
-    label = np.array([[0, VOID], [3, 5]], np.uint8).repeat(8, axis=0).repeat(8, axis=1)
-    net.forward(
-        data=np.zeros((1, 3, 16, 16), np.float32), target=targets(label, 6, null_background=True)[None], keep=True
-    )
-    assert net.loss == pytest.approx(5 * np.log(2), rel=1e-5)
+@pytest.mark.parametrize(("way", "scores"), [(NULL, 5), (CONTROL, 6)])
+def test_the_loss_of_zero_scores_is_log_2_a_score(way: str, scores: int) -> None:
+    label = np.array([[0, VOID], [3, 5]], np.uint8).repeat(8, axis=0).repeat(8, axis=1)[None, None]
+    for describe, expected in ((small_fcn, 1), (partial(models.describe, "voc-fcn32s", width=1 / 64), 3 * 64)):
+        net = Net(described(way, 6, lambda count, describe=describe: describe(classes=count)), phase="TRAIN")
+        models.initialize(net)
+        net.forward(data=np.zeros((1, 3, 16, 16), np.float32), label=targets(label, 6, way == NULL), keep=True)
+        assert net.loss == pytest.approx(scores * expected * np.log(2), rel=1e-5)
+
+
+def test_scores_begin_at_the_shares_of_the_classes() -> None:
+    shapes = data.open("shapes", split="train", size=32, count=20)
+    found = shares(shapes)
+    np.testing.assert_allclose(np.exp(biases(SOFTMAX, shapes)), found, rtol=1e-5)
+    np.testing.assert_allclose(1 / (1 + np.exp(-biases(CONTROL, shapes))), found, rtol=1e-5)
+    np.testing.assert_array_equal(biases(NULL, shapes), biases(CONTROL, shapes)[1:])
 
 
 def test_a_short_run_fills_the_page(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(background, "_PICTURES", (8, 4))
-    page = named("background").run(Settings(iterations=2))
+    page = named("background").run(Settings(iterations=1))
     assert [each.paper for each in page.comparisons] == ["reported 1 point"] * 2 + ["reported below 0.1 %"]
 
 
-@pytest.mark.slow
-def test_the_page_says_that_a_short_training_does_not_show_the_claim() -> None:
-    page = named("background").run(Settings())
-    assert all(float(each.ours.split()[0]) > 2 for each in page.comparisons[:2])
-    assert any("does not show what the paper says" in part for part in page.parts if isinstance(part, str))
+def test_a_data_set_without_background_is_an_error() -> None:
+    shapes = data.open("shapes", split="train", size=32, count=1)
+    labels = {"label": Labels(("sky", *shapes.classes[1:]), shapes.colors)}
+    dataset = Derived(shapes, lambda sample, index: sample, labels=labels)
+    for name in ("background", "masking"):
+        with pytest.raises(DataError, match=rf"no background: its first class is 'sky', and {name} needs"):
+            named(name).run(Settings(train_set=dataset, val_set=dataset))

@@ -7,8 +7,9 @@ import pytest
 
 from fcnlite import data, models
 from fcnlite.analysis.paper.experiment import Settings
-from fcnlite.analysis.paper.loss_normalisation import counted, difference, normalised_rate, steps
+from fcnlite.analysis.paper.loss_normalisation import Case, counted, difference, normalised_rate, steps
 from fcnlite.analysis.paper.table import named
+from fcnlite.analysis.paper.training import Training
 from fcnlite.data import VOID
 
 SHAPES = data.open("shapes", split="train", size=32, count=4)
@@ -37,8 +38,20 @@ def test_void_pixels_do_not_count() -> None:
     assert normalised_rate(1e-10, 500 * 500) == pytest.approx(2.5e-5)
 
 
+def test_the_outcome_of_a_training_in_words() -> None:
+    def case(*losses: float, pixels: float = 1.0, diverged: bool = False) -> Case:
+        return Case("", 1e-10, pixels, Training(losses, (0.0,) * len(losses), (1,) * len(losses), diverged))
+
+    start = float(np.log(6))
+    assert case(start, start - 1e-3).verdict(start) == "learns nothing: the loss does not move"
+    assert case(1792.0, 900.0, pixels=1000).verdict(start) == "learns"
+    assert case(1792.0, 900.0, pixels=1000).at_end() == "0.900"
+    assert case(start, diverged=True).verdict(start) == "diverges after 1 iterations"
+
+
 @pytest.mark.slow
-def test_the_page_has_both_losses_at_each_rate() -> None:
-    page = named("loss-normalisation").run(Settings(train_set=SHAPES, iterations=2))
-    assert [each.paper for each in page.comparisons] == ["1e-10", ""]
+def test_the_reference_rate_suits_the_sum_alone() -> None:
+    page = named("loss-normalisation").run(Settings(iterations=20))
     assert float(page.comparisons[1].ours) < 1e-3
+    found = [" ".join(each.note.split()[:2]) for each in page.comparisons[2:]]
+    assert found == ["learns", "diverges after", "learns nothing:", "learns"]

@@ -5,12 +5,13 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from fcnlite import SGD
+from fcnlite import SGD, data
 from fcnlite.analysis.paper.experiment import Settings
 from fcnlite.analysis.paper.momentum_window import (
     averaged_examples,
     descend,
     equivalent_momentum,
+    follow,
     steps,
     total_weight,
     weights,
@@ -55,8 +56,8 @@ def test_equivalent_settings_average_about_as_many_examples() -> None:
 @pytest.mark.parametrize(("k", "p"), [(1, 0.9), (3, 0.8)])
 def test_the_solver_takes_these_steps(k: int, p: float) -> None:
     builder = Builder("quadratic")
-    data, label = builder.input("data", 1, 1), builder.input("label", 1, 1)
-    score = builder.inner_product("weight", data, 1, param=(), bias_term=False)
+    picture, label = builder.input("data", 1, 1), builder.input("label", 1, 1)
+    score = builder.inner_product("weight", picture, 1, param=(), bias_term=False)
     builder.add("loss", "EuclideanLoss", (score, label))
     net = Net(builder.spec(), phase="TRAIN", path="plain", dtype="float64")
     net.params["weight"][0].data = np.ones((1, 1))
@@ -69,8 +70,32 @@ def test_the_solver_takes_these_steps(k: int, p: float) -> None:
     assert net.params["weight"][0].data.item() == pytest.approx(expected, rel=1e-9)
 
 
-def test_the_page_and_a_bad_momentum() -> None:
+def test_batches_of_the_same_pictures_are_followed() -> None:
+    shapes = data.open("shapes", split="train", size=32, count=20)
+    batches, single = follow(shapes, 4, 0.9, 1e-3, 8, every=4), follow(shapes, 1, 0.9, 1e-3, 8, every=4)
+    assert batches.training.pictures == single.training.pictures == (4, 8)
+    np.testing.assert_array_equal(batches.points[0], single.points[0])
+    np.testing.assert_array_equal(batches.distance(batches), 0)
+    assert (single.distance(batches) > 0).all()
+
+
+@pytest.mark.slow
+def test_a_net_follows_the_equivalent_momentum() -> None:
+    shapes = data.open("shapes", split="train", size=64, count=200)
+    accumulated = follow(shapes, 20, 0.9, 1e-4, 160)
+    far = [
+        follow(shapes, 1, p, 1e-4 * (1 - p) / 0.1, 160).distance(accumulated)[-1]
+        for p in (0.9, equivalent_momentum(20, 0.9, 1), 0.999)
+    ]
+    assert 3 * far[1] < min(far[0], far[2])
+
+
+@pytest.mark.slow
+def test_the_page() -> None:
     page = named("momentum-window").run(Settings())
-    assert page.comparisons[0].ours == "0.9947"
+    assert page.comparisons[0].ours == page.comparisons[1].ours == "0.9947"
+
+
+def test_a_bad_momentum() -> None:
     with pytest.raises(SpecError, match=r"momentum 1\.5: expected"):
         equivalent_momentum(20, 1.5, 1)

@@ -1,0 +1,80 @@
+"""What the examples of related work share: how they train, choose a rate on validation data, and show gray pictures."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from fcnlite.analysis.paper.page import Page
+from fcnlite.arrays import Array
+from fcnlite.data.seeding import generator
+from fcnlite.net import Net
+from fcnlite.segmentation.plots.label_maps import label_image
+from fcnlite.solver import Adam
+
+RATES = (1e-3, 2e-3, 4e-3)
+MSRA: dict[str, Any] = {"weight_filler": {"type": "msra"}}
+XAVIER: dict[str, Any] = {"weight_filler": {"type": "xavier"}}
+
+
+def train(
+    net: Net, batch: Callable[[np.random.Generator], dict[str, Array]], iterations: int, rate: float, seed: int
+) -> Net:
+    """Train `net` by Adam with a rate that falls linearly to zero; returns it in phase TEST."""
+    solver = Adam(net, base_lr=rate, lr_policy="poly", power=1, max_iter=iterations)
+    for iteration in range(iterations):
+        solver.step(batch(generator("related", seed, iteration)))
+    return net.share("TEST")
+
+
+def best(
+    page: Page,
+    build: Callable[[], Net],
+    batch: Callable[[np.random.Generator], dict[str, Array]],
+    iterations: int,
+    seed: int,
+    score: Callable[[Net], float],
+) -> tuple[Net, float]:
+    """Train once for each of `RATES`; the net with the highest score on validation data, and its rate.
+
+    The page gets a table of the scores.
+    """
+    nets = [train(build(), batch, iterations, rate, seed) for rate in RATES]
+    scores = [score(net) for net in nets]
+    chosen = int(np.argmax(scores))
+    page.heading("The rate")
+    page.text(
+        f"{iterations} iterations of Adam. Its rate is the best of three on validation data, which are others than "
+        "those of training and those of the figures above."
+    )
+    page.table(("rate", "validation"), [(rate, f"{value:.3f}") for rate, value in zip(RATES, scores, strict=True)])
+    return nets[chosen], RATES[chosen]
+
+
+def explain(page: Page, docstring: str | None) -> None:
+    """Add the paragraphs of an example's docstring after its first line."""
+    for paragraph in (docstring or "").strip().split("\n\n")[1:]:
+        page.text(" ".join(paragraph.split()))
+
+
+def draws(split: str, seed: int) -> np.random.Generator:
+    """The random numbers of a split: "validation" or "test"."""
+    return generator(f"related {split}", seed)
+
+
+def gray(values: Array) -> Array:
+    """H×W values from 0 to 1 as H×W×3 pixels; others are clipped."""
+    pixels: Array = np.repeat((255 * values.clip(0, 1)).astype(np.uint8)[..., None], 3, axis=2)
+    return pixels
+
+
+def rgb(label: Array, colors: Sequence[tuple[int, int, int]]) -> Array:
+    """An H×W label map as H×W×3 pixels."""
+    return np.asarray(label_image(label.astype(np.uint8), tuple(colors)).convert("RGB"))
+
+
+def spread(points: Array) -> str:
+    """Mean, least and largest of differences in points."""
+    return f"{points.mean():+.1f} points ({points.min():+.1f} to {points.max():+.1f})"
