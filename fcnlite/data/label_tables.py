@@ -169,10 +169,9 @@ def read_classes(path: Path) -> list[str]:
         if texts and len(matched) == len(texts):
             return _in_order(path, [(int(each[number_at]), each[name_at].strip("\"' \t")) for each in matched])
     if any(_SIGNED_NUMBER.match(text) for text in texts):
-        line, text = next((line, text) for line, text in listed if not _SIGNED_NUMBER.match(text))
-        raise DataError(
-            f"{path}, line {line}: {text[:60]!r} has no number, but other lines have one; number all lines or none."
-        )
+        (line, _), text = next(each for each in zip(listed, texts, strict=True) if not _NUMBER_FIRST.fullmatch(each[1]))
+        lacks = "no name after its number" if _SIGNED_NUMBER.match(text) else "no number, but other lines have one"
+        raise DataError(f"{path}, line {line}: {text[:60]!r} has {lacks}; number all lines or none.")
     return texts
 
 
