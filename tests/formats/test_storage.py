@@ -209,8 +209,8 @@ def test_a_full_disk_is_a_sentence_and_keeps_the_old_file(weight_file: Path, roo
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 1
     assert done.stderr.strip() == (
-        f"{weight_file}: cannot be written (File too large); raise the limit on the size of files (ulimit -f); the file "
-        "that was there before, if any, is unchanged."
+        f"{weight_file}: cannot be written (File too large); raise the limit on the size of files (ulimit -f); the "
+        "file that was there before, if any, is unchanged."
     )
     assert weight_file.read_bytes() == before
     assert list(weight_file.parent.iterdir()) == [weight_file]
