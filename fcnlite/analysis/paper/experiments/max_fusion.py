@@ -31,7 +31,7 @@ _PICTURES = {"train": 256, "val": 48, "test": 48}
 _BATCH = 8
 _ITERATIONS = 400
 _WATCHED = 10
-"""Of so many iterations, the last one is watched."""
+"""The number of iterations from one that is watched to the next."""
 
 
 @dataclass(frozen=True)

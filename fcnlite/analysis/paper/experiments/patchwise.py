@@ -158,7 +158,7 @@ class Sampling:
     """The pictures of an iteration."""
     trainings: list[Training]
     metrics: list[Metrics]
-    """Of the net with its upsampling."""
+    """The metrics of the net with its upsampling."""
 
     def step_seconds(self) -> float:
         """The mean over the seeds of the processor time of an iteration."""
