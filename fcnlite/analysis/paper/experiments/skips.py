@@ -22,12 +22,12 @@ from fcnlite import models
 from fcnlite.analysis.paper.experiment import Settings
 from fcnlite.analysis.paper.experiments.upper_bounds import FACTORS, bounds
 from fcnlite.analysis.paper.page import Page
-from fcnlite.analysis.paper.tools.budget import check_finite
+from fcnlite.analysis.paper.tools.budget import check_finite, seeds_of
 from fcnlite.analysis.paper.tools.datasets import data_sets
 from fcnlite.analysis.paper.tools.figures import predictions, sheet, shown, truths
 from fcnlite.analysis.paper.tools.nets import slower, weights_of
 from fcnlite.analysis.paper.tools.small_nets import shipped_trunk, small_fcn
-from fcnlite.analysis.paper.tools.statistics import METRICS, percentages
+from fcnlite.analysis.paper.tools.statistics import METRICS, percentages, spread, verdict
 from fcnlite.analysis.paper.tools.training import begin, evaluate, train
 from fcnlite.data import Dataset
 from fcnlite.data.dataset import read_sample
@@ -49,12 +49,16 @@ PAPER: Mapping[str, str] = {
     "pool3 alone": "reported 9.2",
 }
 """Mean IU in percent on the validation pictures of VOC 2011 (CVPR, table 2), and in PAMI's table 3."""
+GAINS = {"FCN-16s": "+3.0", "FCN-8s": "+0.3"}
+"""The gains of the skips in points (CVPR, section 4.2 and table 2)."""
 ALONE = ("pool5", "pool4", "pool3")
 _STRIDES = {"pool5": 32, "pool4": 16, "pool3": 8}
 _TRUNK_RATE = 0.1
 """The rate of the small nets' trunk as a share of that of the scores."""
 _SIZE, _MEASURED = 192, 40
 """The height and width of the generated pictures, and the number of them that measure a net."""
+_SEEDS = 3
+"""The seeds of the default run: one training does not order FCN-16s and FCN-8s."""
 _SHOWN = 4
 """The pictures of the figure."""
 
@@ -171,6 +175,15 @@ class Trainings:
         self.seed = seed
         self._known: dict[tuple[Stage, ...], Weights] = {}
 
+    def ways(self) -> dict[str, Callable[[], Net]]:
+        """The functions that train the nets of the page, by name."""
+        staged = {name: partial(self.staged, name) for name in self.family.stages}
+        return {
+            **staged,
+            "FCN-8s at once": self.at_once,
+            **{f"{pool} alone": partial(self.alone, pool) for pool in ALONE},
+        }
+
     def staged(self, name: str) -> Net:
         """The staged net of this name."""
         spec = self.family.describe(self.family.stages[name][-1].stride, len(self.dataset.classes), False)
@@ -231,23 +244,31 @@ def run(settings: Settings, page: Page) -> None:
     family = small(train_set) if settings.init is None else reference(settings.init)
     if settings.iterations is not None:
         family = replace(family, iterations=settings.iterations)
-    trainings = Trainings(family, train_set, settings.seed)
-    ways: dict[str, Callable[[], Net]] = {name: partial(trainings.staged, name) for name in family.stages}
-    ways["FCN-8s at once"] = trainings.at_once
-    ways |= {f"{pool} alone": partial(trainings.alone, pool) for pool in ALONE}
-    found: dict[str, Metrics] = {}
+    found: dict[str, list[Metrics]] = {}
     columns = [[next(iter(each.images.values())) for each in shown(test_set, _SHOWN)]]
     streams: dict[str, float] = {}
-    for name, train_net in ways.items():
-        net = train_net()
-        found[name] = evaluate(net, test_set)
-        if name in family.stages:
-            columns += predictions(net, test_set, _SHOWN).values()
-            streams = sizes(net, train_set)
-        del net  # A net of VGG-16's width, with its gradients, has a gigabyte.
+    seeds = seeds_of(settings, _SEEDS)
+    for seed in seeds:
+        for name, train_net in Trainings(family, train_set, seed).ways().items():
+            net = train_net()
+            found.setdefault(name, []).append(evaluate(net, test_set))
+            if name in family.stages and seed == settings.seed:
+                columns += predictions(net, test_set, _SHOWN).values()
+                streams = sizes(net, train_set)
+            del net  # A net of VGG-16's width, with its gradients, has a gigabyte.
     for name, metrics in found.items():
-        page.compare(f"mean IU of {name}", PAPER[name], f"{100 * metrics.mean_iu:.1f}", _note(name))
-    page.table(("net", *METRICS), [(name, *percentages(metrics)) for name, metrics in found.items()])
+        mean_iu = spread([100 * each.mean_iu for each in metrics])
+        page.compare(f"mean IU of {name}", PAPER[name], mean_iu, _note(name))
+    for finer, coarser in (("FCN-16s", "FCN-32s"), ("FCN-8s", "FCN-16s")):
+        gains = [100 * (a.mean_iu - b.mean_iu) for a, b in zip(found[finer], found[coarser], strict=True)]
+        what = f"mean IU of {finer} less that of {coarser}"
+        page.compare(what, GAINS[finer], spread(gains, sign=True), verdict(gains))
+    rows = [
+        (name, seed, *percentages(each))
+        for name, metrics in found.items()
+        for seed, each in zip(seeds, metrics, strict=True)
+    ]
+    page.table(("net", "seed", *METRICS), rows)
     columns.append(truths(test_set, _SHOWN))
     page.picture("figure-4", sheet(columns), "Picture, FCN-32s, FCN-16s, FCN-8s, truth (figure 4 of the CVPR paper).")
     stages = "; ".join(
@@ -258,7 +279,8 @@ def run(settings: Settings, page: Page) -> None:
         f"Data: {train_set.name}, {len(train_set)} pictures to learn from and {len(test_set)} of the split "
         f"{test_set.split} to measure. Iterations of one picture in each stage: {stages}; the others "
         f"{family.iterations}. FCN-16s starts from FCN-32s, and FCN-8s from FCN-16s. FCN-8s at once learns all skips "
-        "from the start. A net of a map alone scores this map and has no layers above it."
+        "from the start. A net of a map alone scores this map and has no layers above it. "
+        f"Each net is trained with {len(seeds)} {'seed' if len(seeds) == 1 else 'seeds'}; the first is in the pictures."
     )
     labels = (np.asarray(test_set[i].label) for i in range(len(test_set)))
     bound = bounds(labels, len(test_set.classes))[FACTORS.index(32)]

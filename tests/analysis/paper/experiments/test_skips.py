@@ -10,11 +10,9 @@ import pytest
 from fcnlite import data, models
 from fcnlite.analysis.paper.experiment import Settings
 from fcnlite.analysis.paper.experiments.skips import ALONE, Trainings, alone, reference, sizes, small
-from fcnlite.analysis.paper.page import Table
 from fcnlite.analysis.paper.table import named
 from fcnlite.analysis.paper.tools.nets import weights_of
 from fcnlite.analysis.paper.tools.small_nets import plain_skips, small_fcn
-from fcnlite.analysis.paper.tools.statistics import METRICS
 from fcnlite.analysis.paper.tools.training import begin
 from fcnlite.errors import SpecError
 from fcnlite.net import Net
@@ -95,8 +93,7 @@ def test_stages_that_begin_alike_are_trained_once(monkeypatch: pytest.MonkeyPatc
 @pytest.mark.slow
 def test_skips_raise_mean_iu_and_streams_alone_do_not_reach_it() -> None:
     page = named("skips").run(Settings())
-    table = next(part for part in page.parts if isinstance(part, Table))
-    found = {row[0]: float(row[1 + METRICS.index("mean IU")]) for row in table.rows}
+    found = {each.what.removeprefix("mean IU of "): float(each.ours.split()[0]) for each in page.comparisons}
     assert found["FCN-32s"] < found["FCN-16s"] < found["FCN-8s"]
     assert found["pool3 alone"] < found["pool4 alone"] < found["FCN-16s"]
-    assert len(page.comparisons) == 7
+    assert len(page.comparisons) == 9
