@@ -72,16 +72,17 @@ class Network:
     """Seconds of a message of no length."""
     bandwidth: float
     """Bytes a second that a rank sends while it receives as many."""
-    copying: float
-    """Processor seconds that a rank spends on each byte of gradients: on packing, transfers and sums."""
 
 
 NETWORKS = (("10 Gbit/s Ethernet", 30e-6, 1.1e9), ("100 Gbit/s, RDMA", 3e-6, 11e9))
 """Networks that were not measured: usual figures of their latency and of their bandwidth for one rank on each host."""
 
 
-def iteration(computation: Computation, network: Network, ranks: int, pictures: int) -> float:
-    """The predicted seconds of an iteration in which each rank computes `pictures` pictures."""
+def iteration(computation: Computation, network: Network, copying: float, ranks: int, pictures: int) -> float:
+    """The predicted seconds of an iteration in which each rank computes `pictures` pictures.
+
+    `copying`: the processor seconds that a rank spends on each byte of gradients: on packing, transfers and sums.
+    """
     c, n = computation, network
     begun = pictures * c.picture - c.backward  # the sums run beside the backward pass of the last picture
     free = 0.0
@@ -89,13 +90,24 @@ def iteration(computation: Computation, network: Network, ranks: int, pictures: 
         size = 4 * min(BUCKET, c.numbers - i * BUCKET)
         sent = 2 * (ranks - 1) * (n.latency + size / ranks / n.bandwidth)
         free = max(free, begun + share * c.backward) + sent + n.latency * math.log2(ranks)
-    computed = pictures * c.picture + 4 * c.numbers * n.copying
+    computed = pictures * c.picture + 4 * c.numbers * copying
     return max(computed, free) + c.sums * n.latency * math.log2(ranks) + c.fixed
 
 
-def efficiency(computation: Computation, network: Network, ranks: int, pictures: int) -> float:
+def efficiency(computation: Computation, network: Network, copying: float, ranks: int, pictures: int) -> float:
     """The share of the time in which the ranks compute what one process would."""
-    return (pictures * computation.picture + computation.fixed) / iteration(computation, network, ranks, pictures)
+    alone = pictures * computation.picture + computation.fixed
+    return alone / iteration(computation, network, copying, ranks, pictures)
+
+
+def fit_copying(found: dict[str, Computation], steps: dict[str, float]) -> float:
+    """The processor seconds a byte of gradients by which the steps of the ranks exceed those of one process.
+
+    Least squares over all workloads.
+    """
+    sizes = np.array([4.0 * each.numbers for each in found.values()])
+    excess = np.array([steps[name] - each.picture - each.fixed for name, each in found.items()])
+    return float(sizes @ excess / (sizes @ sizes))
 
 
 def _solver(workload: Workload) -> tuple[Solver, dict[str, np.ndarray]]:
@@ -111,7 +123,7 @@ def measure(workload: Workload, repeats: int) -> Computation:
     solver, batch = _solver(workload)
     net = solver.net
     solver.step(batch)  # makes the plan
-    forward, backward, fixed = [], [], []
+    forward, backward = [], []
     finals: dict[int, float] = {}
 
     def final(parameter: Parameter) -> None:
@@ -120,20 +132,12 @@ def measure(workload: Workload, repeats: int) -> Computation:
     for _ in range(repeats):
         began = time.process_time()
         net.forward(batch, keep=True)
-        first = time.process_time() - began
+        forward.append(time.process_time() - began)
         began = time.process_time()
         net.backward(final=final)
         backward.append(time.process_time() - began)
-        began = time.process_time()
-        solver._update(1.0)
-        updated = time.process_time() - began
-        began = time.process_time()
-        net.forward(batch, keep=True)  # nothing changed: no weights are derived
-        changed = time.process_time()
-        net.forward(batch, keep=True)
-        forward.append(time.process_time() - changed)
-        fixed.append(updated + max(0.0, first - forward[-1]))
     of_backward, of_forward = min(backward), min(forward)
+    step = _best(lambda: solver.step(batch), repeats, time.process_time)
     parameters = [each for _, each in net.learnable()][::-1]
     complete = [finals[id(each)] / of_backward for each in parameters]
     ends = np.cumsum([each.array.size for each in parameters])
@@ -143,7 +147,7 @@ def measure(workload: Workload, repeats: int) -> Computation:
     return Computation(
         of_forward + of_backward,
         of_backward,
-        min(fixed),
+        step - of_forward - of_backward,
         tuple(min(1.0, max(complete[: place + 1])) for place in last),
         int(ends[-1]),
         2 * norms + 5,
@@ -151,13 +155,12 @@ def measure(workload: Workload, repeats: int) -> Computation:
 
 
 def measure_network(ranks: Communicator, repeats: int) -> Network:
-    """Latency, bandwidth and copying between the ranks of this run."""
+    """Latency and bandwidth between the ranks of this run."""
     latency = _best(lambda: ranks.stack(np.zeros(1)), 200) / math.log2(ranks.size)
     array = np.ones(BUCKET, np.float32)
     sent = 2 * array.nbytes * (ranks.size - 1) / ranks.size
     bandwidth = sent / _best(lambda: ranks.sum_in_place(array), 10 * repeats)
-    copying = _best(lambda: ranks.sum_in_place(array), 10 * repeats, time.process_time) / array.nbytes
-    return Network(f"{ranks.size} ranks of this machine", latency, bandwidth, copying)
+    return Network(f"{ranks.size} ranks of this machine", latency, bandwidth)
 
 
 def measure_step(workload: Workload, ranks: Communicator, repeats: int) -> float:
@@ -176,7 +179,7 @@ def _best(call: Callable[[], Any], repeats: int, clock: Callable[[], float] = ti
     return min(times[1:])
 
 
-def fit_table(found: dict[str, Computation], network: Network) -> str:
+def fit_table(found: dict[str, Computation], network: Network, copying: float) -> str:
     """What was measured."""
     lines = ["| net | s/picture | of it backward | s/iteration besides | gradients | small sums |"]
     lines.append("|---|---:|---:|---:|---:|---:|")
@@ -188,17 +191,17 @@ def fit_table(found: dict[str, Computation], network: Network) -> str:
         )
     return "\n".join(lines) + (
         f"\n\n{network.name}: latency {network.latency * 1e6:.0f} µs, bandwidth {network.bandwidth / 1e9:.2f} GB/s, "
-        f"processor time {network.copying * 1e9:.2f} ns a byte\n"
+        f"processor time {copying * 1e9:.2f} ns a byte\n"
     )
 
 
-def prediction_table(computation: Computation, networks: Sequence[Network]) -> str:
+def prediction_table(computation: Computation, networks: Sequence[Network], copying: float) -> str:
     """The efficiency for 2 … 1024 ranks, on several networks, with one and with four pictures on each rank."""
     columns = [(network, pictures) for network in networks for pictures in (1, 4)]
     titles = [f"{network.name}, {pictures} a rank" for network, pictures in columns]
     lines = [f"| ranks | {' | '.join(titles)} |", "|---:|" + "---:|" * len(columns)]
     for ranks in RANKS:
-        shares = [f"{efficiency(computation, network, ranks, pictures):.0%}" for network, pictures in columns]
+        shares = [f"{efficiency(computation, network, copying, ranks, pictures):.0%}" for network, pictures in columns]
         lines.append(f"| {ranks} | {' | '.join(shares)} |")
     return "\n".join(lines)
 
@@ -214,7 +217,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     network = measure_network(ranks, options.repeats)
     chosen = [each for each in WORKLOADS if not options.names or any(name in each.name for name in options.names)]
     fcnlite.set_num_threads(1)
-    found = ranks.from_first(lambda: {each.name: measure(each, options.repeats) for each in chosen})
+    found = {
+        each.name: measure(each, options.repeats) for each in chosen
+    }  # by all ranks at once: they share the memory
     steps = {each.name: measure_step(each, ranks, options.repeats) for each in chosen}
     if ranks.first:
         _print(found, network, steps)
@@ -222,13 +227,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _print(found: dict[str, Computation], network: Network, steps: dict[str, float]) -> None:
-    print(f"{machine.line(machine.describe())}\n\n{fit_table(found, network)}")
+    copying = fit_copying(found, steps)
+    print(f"{machine.line(machine.describe())}\n\n{fit_table(found, network, copying)}")
     for name, c in found.items():
-        predicted = c.picture + 4 * c.numbers * network.copying + c.fixed
-        print(f"{name}: an iteration takes a rank {steps[name]:.3g} s of its processor, predicted {predicted:.3g} s\n")
-    assumed = [Network(name, latency, bandwidth, network.copying) for name, latency, bandwidth in NETWORKS]
+        predicted = c.picture + 4 * c.numbers * copying + c.fixed
+        print(f"{name}: an iteration takes a rank {steps[name]:.3g} s of its processor, the model {predicted:.3g} s\n")
+    assumed = [Network(name, latency, bandwidth) for name, latency, bandwidth in NETWORKS]
     for name, computation in found.items():
-        print(f"{name}\n\n{prediction_table(computation, assumed)}\n")
+        print(f"{name}\n\n{prediction_table(computation, assumed, copying)}\n")
 
 
 if __name__ == "__main__":
