@@ -196,13 +196,13 @@ class Net:
                     found.setdefault(id(parameter), (f"{layer}[{i}]", parameter))
         return list(found.values())
 
-    def share(self, phase: str = "TEST") -> Net:
+    def share(self, phase: str = "TEST", *, params: Mapping[str, list[Parameter]] | None = None) -> Net:
         """Another net with the same parameters, for validation during training or for another thread.
 
         Nets that share parameters can compute in parallel, one in each thread. They also share the gradients of the
         parameters, so their calls of `backward` and `Solver.step` take turns. A forward pass during another net's step
         may read some parameters before the step and some after it. To train a net independently, copy it with
-        `copy.deepcopy`.
+        `copy.deepcopy`. `params`: parameters by layer to use instead, such as averages.
         """
         other = Net(
             self.spec,
@@ -212,7 +212,7 @@ class Net:
             seed=self.seed,
             low_memory=self.low_memory,
             info=self.info,
-            shared=self.params,
+            shared=self.params if params is None else params,
         )
         other._loaded = self._loaded
         other.state.learning = self.state.learning

@@ -7,6 +7,7 @@ merged into 11, and number 11 for void.
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from pathlib import Path, PurePosixPath
 
 from fcnlite.data.file_dataset import FileDataset, SampleFiles, picture_and_label
@@ -34,6 +35,10 @@ class CamVid(FileDataset):
 
     Each line of a list names an image and its label. The paths begin with folders of their author's machine, so the
     longest trailing part of each path that exists below `root` is used.
+
+    All pictures of `val` are from the drive 0016E5, most of which is in `train`. To measure a net on a drive that it
+    has not seen, `hold_out` names drives, such as 0001TP: `train` is then the rest of train.txt, and `val` is the
+    pictures of these drives in train.txt. `test` stays. The drive of a picture is its name up to the underscore.
     """
 
     splits = ("train", "val", "test")
@@ -42,9 +47,12 @@ class CamVid(FileDataset):
         "hold train/, trainannot/, val/, valannot/ and the lists train.txt and val.txt."
     )
 
-    def __init__(self, split: str, root: str | os.PathLike[str]) -> None:
-        folder = find_folder("camvid", root, ("CamVid",), (f"{split}.txt",), self.published)
-        listing = folder / f"{split}.txt"
+    def __init__(self, split: str, root: str | os.PathLike[str], *, hold_out: Sequence[str] = ()) -> None:
+        drives = {hold_out} if isinstance(hold_out, str) else set(hold_out)
+        divided = bool(drives) and split in ("train", "val")
+        listed = "train" if divided else split
+        folder = find_folder("camvid", root, ("CamVid",), (f"{listed}.txt",), self.published)
+        listing = folder / f"{listed}.txt"
         files: list[SampleFiles] = []
         problems: list[str] = []
         for number, line in enumerate(read_text(listing).splitlines(), start=1):
@@ -66,8 +74,31 @@ class CamVid(FileDataset):
         raise_if_any(f"data set 'camvid' ({split})", problems)
         if not files:
             raise DataError(f"{listing}: is empty. {self.published}")
+        if divided:
+            _check_drives(drives, {_drive(each) for each in files}, listing)
+            files = [each for each in files if (_drive(each) in drives) == (split == "val")]
         read = NumberTable({**identity_values(len(CLASSES)), VOID_NUMBER: VOID}, len(CLASSES))
         super().__init__("camvid", split, {"label": Labels(CLASSES, COLORS)}, files, {"label": read})
+
+
+def _drive(files: SampleFiles) -> str:
+    """The drive that a picture is from: 0001TP for 0001TP_006690.png."""
+    return files.name.partition("_")[0]
+
+
+def _check_drives(held_out: set[str], known: set[str], listing: Path) -> None:
+    """Raise `DataError` for drives that the list does not have, and if none is left to train on."""
+    shown = ", ".join(sorted(known))
+    if unknown := sorted(held_out - known):
+        raise DataError(
+            f"data set 'camvid': hold_out has {', '.join(unknown)}, of which {listing} lists no picture; expected some "
+            f"of its drives: {shown}."
+        )
+    if held_out == known:
+        raise DataError(
+            f"data set 'camvid': hold_out has all drives of {listing} ({shown}), which leaves no picture to train on; "
+            "leave one out."
+        )
 
 
 def _below(folder: Path, listed: str) -> Path | None:

@@ -38,6 +38,7 @@ _BY_TYPE: dict[Any, dict[str, Any]] = {
     "float | None": {"type": float, "metavar": "X"},
     "bool": {"action": argparse.BooleanOptionalAction},
     "tuple[float, float]": {"type": float, "nargs": 2, "metavar": ("LOW", "HIGH")},
+    "tuple[str, ...]": {"nargs": "+", "metavar": "PATTERN"},
     "tuple[int, ...]": {"type": int, "nargs": "+", "metavar": "N"},
     "tuple[int, int]": {"type": int, "nargs": 2, "metavar": ("HEIGHT", "WIDTH")},
 }

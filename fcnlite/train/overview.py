@@ -54,6 +54,13 @@ def text(run: TrainingRun) -> str:
         f"training  {_counted(options.iterations, 'iteration')} of {_counted(a_batch, 'picture')} by {options.solver}; "
         f"each picture is seen {epochs:.3g} times on average"
     )
+    if options.freeze:
+        learned = sum(each.array.size for _, each in net.learnable())
+        lines.append(f"frozen    {' '.join(options.freeze)}: {learned:,} parameters are learned")
+    if options.ema:
+        lines.append(
+            f"average   of the weights, with decay {options.ema:g}: validated, and saved as best.h5; last.h5 has both"
+        )
     if run.team.ranks.size > 1:
         lines.append(f"processes {run.team.ranks.size}, this one with {_counted(config.num_threads(), 'thread')}")
     lines += [f"input     {name}: {net.info.preprocessing.of(name)}" for name in train_set.pictures]

@@ -138,6 +138,16 @@ def check_a_frozen_bias_and_clipping() -> None:
         assert_same_training(*made, Team(world()), size=world().size)
 
 
+def check_averages_of_the_weights() -> None:
+    for groups in {1, world().size}:
+        size = world().size if groups == 1 else 1
+        one, many = (make(ema=0.8, warmup=3, iter_size=groups) for _ in range(2))
+        assert_same_training(one, many, Team(world(), groups), size)
+        assert_same_net(many.averaged_net(), one.averaged_net(), 2e-6)
+        rows = world().stack(flat(many.averaged_net()))
+        assert (rows == rows[0]).all(), "the ranks have different averages"
+
+
 def check_class_weights_and_normalizations() -> None:
     for text in (INFOGAIN, *(SOFTMAX.replace("255 } }", f"255 normalization: {each} }} }}", 1)
                              for each in ("FULL", "BATCH_SIZE"))):  # fmt: skip
@@ -251,6 +261,7 @@ OPTIONS = TrainOptions(
     crop=(24, 24),
     scale=(0.9, 1.2),
     loss_sampling=0.7,
+    ema=0.9,
     threads=1,
 )
 
