@@ -54,6 +54,15 @@ def test_small_pictures_are_enlarged_by_whole_factors_and_stand_side_by_side() -
     assert text.count('class="figures"') == 1
 
 
+def test_a_legend_names_the_colours_of_the_pictures_before_it() -> None:
+    page = Page("name", "3", "")
+    page.picture("a", np.zeros((5, 5, 3)), "")
+    page.legend({"sky": (1, 2, 3), "a & b": (4, 5, 6)})
+    text = page.html()
+    assert re.findall(r"rgb\((.*?)\)\"></i>(.*?)<", text) == [("1, 2, 3", "sky"), ("4, 5, 6", "a &amp; b")]
+    assert text.index("a.png") < text.index("rgb(1, 2, 3)")
+
+
 def test_experiments_have_names_of_their_own_and_modules() -> None:
     assert len({each.name for each in EXPERIMENTS}) == len(EXPERIMENTS)
     folder = Path(__file__).parents[3] / "fcnlite" / "analysis" / "paper"

@@ -67,7 +67,7 @@ def first_pad(spec: NetSpec) -> int:
 def smallest(net: Net) -> int | None:
     """The smallest side from which on pictures have scores of their own size; None if there is none up to `LARGEST`.
 
-    Tried are squares and pictures with a width of `LARGEST`.
+    Squares are tried, and pictures with a width of `LARGEST`.
     """
     sides = range(1, LARGEST + 1)
     wrong = [side for side in sides if any(size_of(net, side, other) != (side, other) for other in (side, LARGEST))]

@@ -88,9 +88,9 @@ def run(settings: Settings, page: Page) -> None:
         rows,
     )
     page.text(
-        "The factor grows with the picture, because a larger share of each patch overlaps others. A layer saves most "
-        "if a patch has many of its positions and few that the patch before did not have. That is the case for the "
-        "first layers. The last ones save nothing, because patches do not share their positions. A patch has "
+        "The factor grows with the picture, because a larger share of each patch overlaps others. A layer saves "
+        "much if neighbouring patches share most of its positions, as in the first layers. The last layers save "
+        "nothing, because patches share none of their positions. A patch has "
         f"{field}² pixels, of which {stride}² are new, so no layer saves more than a factor of "
         f"({field} / {stride})² = {(field / stride) ** 2:.0f}."
     )

@@ -15,7 +15,7 @@ from fcnlite import data
 from fcnlite.analysis.paper.experiment import Settings
 from fcnlite.analysis.paper.page import Page
 from fcnlite.analysis.paper.tools.budget import Budget, budget
-from fcnlite.analysis.paper.tools.figures import loss_chart, predictions, truths
+from fcnlite.analysis.paper.tools.figures import class_colors, loss_chart, predictions, truths
 from fcnlite.analysis.paper.tools.small_nets import SHALLOW, shallow_fcn, shipped_trunk
 from fcnlite.analysis.paper.tools.statistics import spread
 from fcnlite.analysis.paper.tools.training import Training, begin, evaluate
@@ -132,3 +132,4 @@ def run(settings: Settings, page: Page) -> None:
     for operation, each in chosen.items():
         ((prediction,),) = predictions(each.net, sets["test"], 1).values()
         page.picture(operation.lower(), prediction, f"Fusion by {operation}.")
+    page.legend(class_colors(sets["test"].classes, sets["test"].colors))

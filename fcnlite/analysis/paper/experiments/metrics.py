@@ -102,6 +102,7 @@ def run(settings: Settings, page: Page) -> None:
     page.picture("truth", colored(truth, colors), "The truth.")
     wide = predictions(truth)["wire too wide"]
     page.picture("wire-too-wide", colored(wide, colors), "The wire five times too wide.")
+    page.legend(dict(zip(CLASSES, colors, strict=True)))
 
 
 def _ranking(scores: dict[str, tuple[Fraction, Fraction, Fraction, Fraction]], metric: int) -> str:

@@ -1,4 +1,4 @@
-"""Shift-and-stitch and filter rarefaction (section 3.2): they are equal; what they cost compared with upsampling.
+"""Shift-and-stitch and filter rarefaction give equal scores; what both cost compared with upsampling (section 3.2).
 
 Shift-and-stitch runs a net of stride f on the f² shifts of a picture and interlaces the outputs, at f² times the cost.
 The rarefied net replaces each stride s by a dilation of the filters that follow, f'_ij = f_(i/s, j/s) if s divides i

@@ -62,19 +62,19 @@ def run(settings: Settings, page: Page) -> None:
     (whole, once), (patches, singly) = (gradients(build(seed), each) for each in (blobs, windows(blobs)))
     difference, count = abs(whole - patches).max() / abs(whole).max(), blobs["label"].size
     page.compare("largest difference of gradients, relative to the largest", "equal", f"{difference:.0e}", "rounding")
-    page.compare(f"time of {count} windows, in times of their picture", None, f"{singly / once:.0f}")
+    page.compare(f"time of {count} windows against their picture", None, f"{singly / once:.0f} times")
     start = time.process_time()
     net, rate = best(page, lambda: build(seed), slices.batch, steps, seed, lambda net: iu(net, slices.validation))
     spent = (time.process_time() - start) / len(RATES)
     other, count = patchwise(slices, rate, spent, seed)
-    page.compare(f"IU of membranes, {steps} steps on whole pictures", None, f"{100 * iu(net, slices.test):.1f} %")
+    page.compare(f"IU of membranes, {steps} steps of 2 whole pictures", None, f"{100 * iu(net, slices.test):.1f} %")
     found = f"{100 * iu(other, slices.test):.1f} %"
-    page.compare(f"IU of membranes, {count} steps on {WINDOWS} windows", None, found, f"the same {spent:.0f} s")
+    page.compare(f"IU of membranes, {count} steps of {WINDOWS} windows", None, found, f"the same {spent:.0f} s")
     values, label = slices.test[0]
     page.picture("slice", gray(inner(values) + 0.5), f"The first slice of the test ({slices.name}).")
     for name, shown in (
         ("truth", inner(label) == 1),
-        ("whole", predicted(net, values)),
-        ("patches", predicted(other, values)),
+        ("learned from whole pictures", predicted(net, values)),
+        ("learned from windows", predicted(other, values)),
     ):
-        page.picture(name, gray(1.0 - shown), f"Membranes: {name}.")
+        page.picture(name.replace(" ", "-"), gray(1.0 - shown), f"Membranes: {name}.")

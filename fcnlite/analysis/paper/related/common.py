@@ -45,8 +45,8 @@ def best(
     chosen = int(np.argmax(scores))
     page.heading("The rate")
     page.text(
-        f"{iterations} iterations of Adam. Its rate is the best of three on validation data, which are others than "
-        "those of training and those of the figures above."
+        f"{iterations} iterations of Adam. The rate is the best of three on validation data, which are neither those "
+        "of training nor those of the figures above."
     )
     page.table(("rate", "validation"), [(rate, f"{value:.3f}") for rate, value in zip(RATES, scores, strict=True)])
     return nets[chosen], RATES[chosen]

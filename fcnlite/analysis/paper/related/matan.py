@@ -1,8 +1,8 @@
 """Matan et al.: a convolutional LeNet reads digit strings of any length, decoded by Viterbi's algorithm (section 2).
 
-The net scores a window every 4 pixels of a strip: a digit in its middle, or none. The decoder finds the best path in
-which a digit lasts 2 or 3 columns of scores and at least one without a digit separates two. Strings consist of
-scikit-learn's handwritten digits; those of training, validation and test are different ones.
+The net scores a window every 4 pixels of a strip: which digit is in its middle, or none. The decoder finds the best
+path in which a digit lasts 2 or 3 columns of scores and at least one column without a digit is between two digits. The
+handwritten digits are those of scikit-learn. Training, validation and test have different ones.
 """
 
 import numpy as np

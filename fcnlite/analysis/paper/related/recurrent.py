@@ -1,8 +1,8 @@
 """Pinheiro and Collobert: a net that reads its own scores of the round before and corrects them (section 2).
 
-Each round applies the same convolutions to the features and to the scores of the round before; the first reads zeros.
-All rounds share their parameters, and each has a loss. A later round sees farther, because the scores that it reads
-have seen their surroundings. The comparison is a net with one round and as many parameters, trained alike.
+Each round applies the same convolutions to the features of the picture and to the scores of the round before (zeros for
+the first), and has a loss. A later round sees more of the picture, because each score that it reads has a receptive
+field of its own. A net of one round, with the same number of parameters, is trained for comparison.
 """
 
 import numpy as np
@@ -11,7 +11,7 @@ from fcnlite import data
 from fcnlite.analysis.paper.experiment import Settings
 from fcnlite.analysis.paper.page import Page
 from fcnlite.analysis.paper.related.common import MSRA, best, explain, train
-from fcnlite.analysis.paper.tools.figures import colored
+from fcnlite.analysis.paper.tools.figures import class_colors, colored
 from fcnlite.analysis.paper.tools.statistics import spread
 from fcnlite.arrays import Array
 from fcnlite.description.spec import ParamSpec
@@ -52,8 +52,7 @@ def inputs(samples: list[data.Sample]) -> dict[str, Array]:
 def measure(net: Net, fed: dict[str, Array]) -> tuple[list[float], list[Array]]:
     """The mean IU of each round in percent, and its predictions."""
     names = [top for layer in net.spec for top in layer.top if top.startswith("score") and top != "score0"]
-    scores = net.forward({name: fed[name] for name in ("data", "score0")}, outputs=names)
-    found = [scores[name].argmax(1).astype(np.uint8) for name in names]
+    found = [each.argmax(1).astype(np.uint8) for each in net.forward(fed, outputs=names).values()]
     return [100 * Metrics.from_matrix(confusion(fed["label"][:, 0], each, CLASSES)).mean_iu for each in found], found
 
 
@@ -78,3 +77,4 @@ def run(settings: Settings, page: Page) -> None:
         page.compare(f"gain in mean IU of round 3 over {name}, {SEEDS} seeds", None, spread(gains, sign=True))
     for name, labels in zip(("truth", *HEADING), (test["label"][:, 0], *found), strict=False):
         page.picture(name.replace(" ", "-"), colored(labels[0], sets["test"].colors), f"The first picture: {name}.")
+    page.legend(class_colors(sets["test"].classes, sets["test"].colors))

@@ -1,4 +1,4 @@
-"""Metrics as figures for a page, and the figures of several seeds: their mean, their spread, and what it tells."""
+"""Metrics as figures for a page, and the figures of several seeds: their mean, their spread, and a verdict."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from fcnlite.analysis.paper.page import Page
 from fcnlite.arrays import Array
 from fcnlite.segmentation.metrics import Metrics
 
@@ -49,3 +50,10 @@ def verdict(differences: Sequence[float], digits: int = 1) -> str:
         f"mean ± deviation of {len(differences)} seeds; the 95 % interval of the mean, ±{half:.{digits}f}, "
         f"{'does not include' if told else 'includes'} 0"
     )
+
+
+def compare_differences(
+    page: Page, what: str, paper: str | None, differences: Sequence[float], digits: int = 1
+) -> None:
+    """Add the mean and deviation of paired `differences` to the page, beside what the paper says, with the verdict."""
+    page.compare(what, paper, spread(differences, digits, sign=True), verdict(differences, digits))
