@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from fcnlite._cli.data_options import add_data_options, evaluation_data
-from fcnlite._cli.net_options import add_weights, open_segmenter
+from fcnlite._cli.net_options import add_views, add_weights, open_segmenter
 from fcnlite._cli.parser import add_threads, command_parser
 from fcnlite._cli.recorded_options import use_recorded_options
 from fcnlite._cli.running import apply_threads, progress_bar, run_command
@@ -24,6 +24,7 @@ from fcnlite.ranks.launcher import world
 from fcnlite.segmentation import plots
 from fcnlite.segmentation.evaluation import confusions
 from fcnlite.segmentation.metrics import Metrics, number, text
+from fcnlite.segmentation.views import Views
 
 _DESCRIPTION = """\
 Measure a net on a data set. Each picture of a split is segmented at its own size, and the pixels are
@@ -33,6 +34,7 @@ the net was trained on, with the options and the root of its run."""
 _EXAMPLES = """\
   python -m fcnlite.evaluate runs/photos/best.h5
   python -m fcnlite.evaluate camvid.h5 --data camvid --root data/camvid
+  python -m fcnlite.evaluate camvid.h5 --data camvid --root data/camvid --flip --scales 0.75 1 1.25
   python -m fcnlite.evaluate mine.h5 --data folder --root photos --data-option val=0.3 --json mine.json
   python -m fcnlite.evaluate voc.h5 --data sbd --root SBD --data-option voc=VOC2011 --split seg11valid
   python -m fcnlite.evaluate demo/run/best.h5 --data shapes --split test --confusion matrix.png"""
@@ -53,16 +55,16 @@ def main(arguments: Sequence[str] | None = None) -> None:
         by_number = options.classes_by_number
         matrices = confusions(segmenter, dataset, progress, classes_by_number=by_number, ranks=ranks)
     if ranks.first:
-        _write(options, dataset, matrices)
+        _write(options, dataset, matrices, segmenter.views)
 
 
-def _write(options: argparse.Namespace, dataset: Dataset, matrices: Mapping[str, np.ndarray]) -> None:
+def _write(options: argparse.Namespace, dataset: Dataset, matrices: Mapping[str, np.ndarray], views: Views) -> None:
     """Print the figures, and write the files that the command line asks for."""
-    report = json.dumps(_report(options.weights, dataset, matrices))
+    report = json.dumps(_report(options.weights, dataset, matrices, views))
     if options.json == "-":
         print(report)
     else:
-        print(_text(dataset, matrices))
+        print(_text(dataset, matrices, views))
     if options.json not in (None, "-"):
         with atomic_write(options.json) as temporary:
             temporary.write_text(report + "\n", encoding="utf-8")
@@ -73,6 +75,7 @@ def _write(options: argparse.Namespace, dataset: Dataset, matrices: Mapping[str,
 def _parser() -> argparse.ArgumentParser:
     parser = command_parser("evaluate", _DESCRIPTION, _EXAMPLES)
     add_weights(parser)
+    add_views(parser)
     add_data_options(parser)
     words = "the split to measure on (default: the data set's validation split, such as val)"
     parser.add_argument("--split", metavar="NAME", help=words)
@@ -93,7 +96,7 @@ def _check_target(target: str | None) -> None:
         raise FileError(f"{target}: there is no folder {Path(target).parent} to write it to; make it first.")
 
 
-def _text(dataset: Dataset, matrices: Mapping[str, np.ndarray]) -> str:
+def _text(dataset: Dataset, matrices: Mapping[str, np.ndarray], views: Views) -> str:
     """A table for each label map."""
     pictures = f"{len(dataset)} picture" + ("" if len(dataset) == 1 else "s")
     if dataset.skipped:
@@ -103,6 +106,8 @@ def _text(dataset: Dataset, matrices: Mapping[str, np.ndarray]) -> str:
         heading = f"{dataset.name}, split {dataset.split}: {pictures}, {matrices[name].sum():,} pixels"
         if len(dataset.labels) > 1:
             heading += f", label {name}"
+        if not views.single:
+            heading += f"; averaged over {views}"
         tables.append("\n".join([heading, "", *_table(labels, matrices[name])]))
     return "\n\n".join(tables)
 
@@ -122,7 +127,7 @@ def _table(labels: Labels, matrix: np.ndarray) -> list[str]:
     return lines
 
 
-def _report(weights: str, dataset: Dataset, matrices: Mapping[str, np.ndarray]) -> dict[str, Any]:
+def _report(weights: str, dataset: Dataset, matrices: Mapping[str, np.ndarray], views: Views) -> dict[str, Any]:
     """The figures as JSON values, unrounded; `labels` holds those of further label maps by name."""
     first, *others = matrices
     report: dict[str, Any] = {
@@ -130,6 +135,7 @@ def _report(weights: str, dataset: Dataset, matrices: Mapping[str, np.ndarray]) 
         "data": dataset.name,
         "split": dataset.split,
         "pictures": len(dataset),
+        **({} if views.single else {"flip": views.flip, "scales": list(views.scales)}),
         **({"skipped": len(dataset.skipped)} if dataset.skipped else {}),
         **_figures(dataset.labels[first], matrices[first]),
     }

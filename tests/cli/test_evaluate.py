@@ -11,7 +11,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from fcnlite import evaluate
+from fcnlite import data, evaluate
+from fcnlite.segmentation import evaluation
+from fcnlite.segmentation.segmenter import Segmenter
 from tests.cli.conftest import Command
 from tests.color_net import COLORS
 
@@ -133,3 +135,33 @@ def test_runs_as_a_module(tmp_path: Path, weights: Path, photos: Path) -> None:
         check=False,
     )
     assert (ended.returncode, ended.stderr, ended.stdout) == (0, "", TABLE)
+
+
+def test_views_are_averaged_and_named(photos: Path, weights: Path, command: Command) -> None:
+    plain = (weights, "--data", "folder", "--root", photos)
+    ended = command(evaluate.main, *plain, "--flip", "--scales", 0.5, 0.3)
+    assert (ended.status, ended.err) == (0, "")
+    assert ended.out.startswith(
+        "folder, split val: 1 picture, 9 pixels; averaged over scales 0.5, 0.3, each also mirrored\n"
+    )
+    figures = json.loads(command(evaluate.main, *plain, "--flip", "--scales", 0.5, 0.3, "--json", "-").out)
+    assert (figures["flip"], figures["scales"]) == (True, [0.5, 0.3])
+    measured = evaluation.evaluate(Segmenter(weights, flip=True, scales=(0.5, 0.3)), data.open("folder", photos, "val"))
+    assert figures["pixel_accuracy"] == measured.pixel_accuracy
+    assert figures["confusion"] != [[3, 0, 0], [3, 3, 0], [0, 0, 0]]  # of the picture as it is
+
+
+@pytest.mark.parametrize(
+    ("given", "words"),
+    [
+        (("--scales", 0), "scales has 0.0; expected factors above 0"),
+        (("--scales", 1, 1), "scales has 1 twice"),
+        (("--scales", 0.1), "a picture of 3 rows and 4 columns has 0 rows and 0 columns at scale 0.1"),
+    ],
+)
+def test_scales_without_a_meaning_are_refused(
+    photos: Path, weights: Path, command: Command, given: tuple[object, ...], words: str
+) -> None:
+    ended = command(evaluate.main, weights, "--data", "folder", "--root", photos, *given)
+    assert (ended.status, ended.out) == (1, "")
+    assert words in ended.err and ended.err.count("error:") == 1 and "Traceback" not in ended.err

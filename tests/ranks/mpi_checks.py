@@ -314,6 +314,9 @@ def check_a_file_that_one_rank_cannot_read() -> None:
     segmenter = fcnlite.Segmenter(fcnlite.models.build("lite-fcn8s", classes=6, width=0.05))
     whole = confusion(segmenter, Shapes("val", count=5, size=32))
     np.testing.assert_array_equal(confusion(segmenter, Shapes("val", count=5, size=32), ranks=world()), whole)
+    views = fcnlite.Segmenter(segmenter.net, flip=True, scales=(0.75, 1))
+    averaged = confusion(views, Shapes("val", count=5, size=32))
+    np.testing.assert_array_equal(confusion(views, Shapes("val", count=5, size=32), ranks=world()), averaged)
     seen: list[str] = []
     try:
         confusion(segmenter, Broken("val", count=5, size=32), each=lambda name, _: seen.append(name), ranks=world())
