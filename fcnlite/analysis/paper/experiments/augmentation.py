@@ -95,8 +95,7 @@ def run(settings: Settings, page: Page) -> None:
     page.table(("way", *METRICS), [(name, *outcome.row()) for name, outcome in outcomes.items()])
     page.text(
         setting(settings, SMALL, plan, train_set, test_set)
-        + " Figures are the mean and the standard deviation over the seeds; the gains "
-        "above are differences from plain training with the same seed."
+        + " The gains above are differences from plain training with the same seed."
     )
     page.text(
         f"The paper's jitter is {JITTER} pixels, for pictures whose longer side has 500."

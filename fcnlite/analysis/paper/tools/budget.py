@@ -133,6 +133,8 @@ def setting(
         + (f"The net is {reference} of the FCN reference, from the weights in {settings.init}." if given else nets)
         + f" {plan.words()} That is {plan.iterations * plan.batch_size / len(train_set):.3g} epochs."
     )
+    if len(plan.seeds) > 1:
+        words += " Figures with ± are the mean and the standard deviation over the seeds."
     if given:
         return words
     others = "generated pictures" if settings.train_set else "other generated pictures, those of the split val"
