@@ -187,15 +187,10 @@ def fill_page(settings: Settings, page: Page, width: float) -> None:
             cells.append(f"{taken_here.batch_backward / taken_here.picture_backward:.1f}")
             if size == SIDE:
                 page.compare("AlexNet: grid of 500×500", "10×10", cells[1])
-                page.compare(
-                    "patches in a batch against the grid, forward", "120 ms / 22 ms = 5.5 times", f"{cells[6]} times"
-                )
-                page.compare(
-                    "patches one by one against the grid, forward", "540 ms / 22 ms = 25 times", f"{cells[7]} times"
-                )
-                page.compare(
-                    "patches in a batch against the grid, backward", "240 ms / 37 ms = 6.5 times", f"{cells[8]} times"
-                )
+                batch, single, backward = (f"{each} times" for each in cells[6:])
+                page.compare("patches in a batch against the grid, forward", "120 ms / 22 ms = 5.5 times", batch)
+                page.compare("patches one by one against the grid, forward", "540 ms / 22 ms = 25 times", single)
+                page.compare("patches in a batch against the grid, backward", "240 ms / 37 ms = 6.5 times", backward)
         growth.append(cells + ["–"] * (9 - len(cells)))
     channels = "all channels" if width == 1 else f"{width:g} of the channels"
     page.heading("Table 1")
