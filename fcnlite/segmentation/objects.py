@@ -11,8 +11,9 @@ inside the objects of the truth count (*foreground restriction*); among them, ea
 object of its own.
 
 Borders of any width are first thinned to one pixel: the objects of the proposal grow into the border until they meet.
-The challenge's script thins by ImageJ's skeleton, which leaves the same objects, and the loose ends of lines besides.
-The probability of the inside is cut at the thresholds 0, 0.1, …, 0.9. A score is the mean over the pictures, at the
+The challenge's own script runs in ImageJ; it was not compared with. A thinning to skeletons leaves the same objects,
+but also the loose ends of lines, and it opens lines at the edges of the picture, so that its scores are lower. The
+probability of the inside is cut at the thresholds 0, 0.1, …, 0.9. A score is the mean over the pictures, at the
 threshold at which it is highest. Arganda-Carreras et al., Frontiers in Neuroanatomy 9:142, 2015.
 """
 
