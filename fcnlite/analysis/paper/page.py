@@ -18,7 +18,7 @@ from fcnlite.errors import FileError
 from fcnlite.files import atomic_write
 
 _STYLE = """
-:root { color-scheme: light dark; --line: color-mix(in srgb, currentColor 16%, transparent);
+:root { color-scheme: light dark; --line: color-mix(in srgb, CanvasText 16%, transparent);
         --soft: color-mix(in srgb, currentColor 66%, transparent); --accent: light-dark(#a33b1f, #f0916f); }
 body { font: 16px/1.6 system-ui, sans-serif; max-width: 52em; margin: 0 auto; padding: 2.2em 1.2em 4em; }
 h1 { font-size: 1.7em; line-height: 1.2; margin: .1em 0 .5em; } h2 { font-size: 1.15em; margin: 2.2em 0 .5em; }
@@ -31,7 +31,7 @@ th, td { text-align: left; vertical-align: baseline; padding: .3em 1.1em .3em 0;
 th { vertical-align: bottom; font-size: .85em; line-height: 1.35; color: var(--soft);
      border-bottom: 2px solid var(--line); }
 .number { text-align: right; white-space: nowrap; } td:last-child, th:last-child { padding-right: 0; }
-.here { font-weight: 600; } .note { color: var(--soft); font-size: .9em; }
+.here { font-weight: 600; white-space: nowrap; } .note { color: var(--soft); font-size: .9em; }
 .figures { display: flex; flex-wrap: wrap; gap: 1.2em; margin: 1.4em 0; align-items: start; }
 figure { margin: 0; max-width: 100%; } img { display: block; max-width: 100%; height: auto;
       image-rendering: pixelated; border-radius: 3px; }
@@ -43,7 +43,7 @@ footer { margin-top: 3em; padding-top: .8em; border-top: 1px solid var(--line); 
 """
 _NUMBER = re.compile(r"[−-]?[\d.,]+(e-?\d+)?( ?(%|ms|s|M|G|dB|points|pixels|times))?|–|")
 """What a column of numbers holds: it is set flush right."""
-_SMALL = 340
+_SMALL = 400
 """Pictures are enlarged by a whole factor up to this width in pixels."""
 
 

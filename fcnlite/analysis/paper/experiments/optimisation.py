@@ -100,7 +100,10 @@ def run(settings: Settings, page: Page) -> None:
     pictures = settings.iterations or (_PICTURES if settings.init is None else REFERENCE_ITERATIONS)
     largest = max(mode.batch for mode in MODES)
     if pictures < largest:
-        raise SpecError(f"the sequence has {pictures} pictures; expected at least {largest}, the largest batch.")
+        raise SpecError(
+            f"the sequence has {pictures} pictures; expected at least {largest}, the largest batch; give more with "
+            "--iterations."
+        )
     classes = len(train_set.classes)
     if settings.init is None:
         spec = small_fcn(classes, 8, "NONE")

@@ -38,7 +38,7 @@ def best(
 ) -> tuple[Net, float]:
     """Train once for each of `RATES`; the net with the highest score on validation data, and its rate.
 
-    The page gets a table of the scores.
+    The page gets a table of the scores, and the heading of what follows.
     """
     nets = [train(build(), batch, iterations, rate, seed) for rate in RATES]
     scores = [score(net) for net in nets]
@@ -49,6 +49,7 @@ def best(
         "of training nor those of the figures above."
     )
     page.table(("rate", "validation"), [(rate, f"{value:.3f}") for rate, value in zip(RATES, scores, strict=True)])
+    page.heading("On test data")
     return nets[chosen], RATES[chosen]
 
 
