@@ -20,6 +20,8 @@ class Dataset(ABC):
     splits: ClassVar[tuple[str, ...]]
     usual: ClassVar[tuple[str, str]] = ("train", "val")
     """The default splits to train on and to evaluate on."""
+    border: int | None = None
+    """The class of the borders between objects, which `evaluate` then scores too; None if there is none."""
     published: ClassVar[str] = ""
     """The place where the files are published, and the required content of the folder."""
 
@@ -137,6 +139,7 @@ class Subset(Dataset):
             self.statistics = whole.statistics.renumbered(indices)
         self._whole = whole
         self.bands = whole.bands
+        self.border = whole.border
         self._indices = indices
 
     @property

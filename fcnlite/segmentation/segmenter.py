@@ -235,6 +235,8 @@ class Segmenter:
 
     def _descriptions(self) -> list[tuple[str, str]]:
         inputs = [(name, f"fed as {self.net.info.preprocessing.of(name)}") for name in self.inputs]
+        if not self.views.single:
+            inputs.append(("views", str(self.views)))
         return inputs + [(label, classes_in_words(head.labels.classes)) for label, head in self.heads.items()]
 
 

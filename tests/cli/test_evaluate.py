@@ -12,10 +12,11 @@ import pytest
 from PIL import Image
 
 from fcnlite import data, evaluate
+from fcnlite.description.model_info import ModelInfo, Preprocessing
 from fcnlite.segmentation import evaluation
 from fcnlite.segmentation.segmenter import Segmenter
 from tests.cli.conftest import Command
-from tests.color_net import COLORS
+from tests.color_net import COLORS, color_net
 
 TABLE = """\
 folder, split val: 1 picture, 9 pixels
@@ -165,3 +166,27 @@ def test_scales_without_a_meaning_are_refused(
     ended = command(evaluate.main, weights, "--data", "folder", "--root", photos, *given)
     assert (ended.status, ended.out) == (1, "")
     assert words in ended.err and ended.err.count("error:") == 1 and "Traceback" not in ended.err
+
+
+def test_cells_are_scored_too(command: Command, tmp_path: Path) -> None:
+    """The net takes dark pixels for membrane; in one of the four pictures it misses the membrane of two cells."""
+    for number, columns in enumerate(("110011", "110011", "111011", "111111")):
+        for kind, values in (("image", columns), ("label", "110011" if number < 2 else "111011")):
+            (tmp_path / "train" / kind).mkdir(parents=True, exist_ok=True)
+            pixels = np.array([[255 * int(c) for c in values]] * 2, np.uint8)
+            Image.fromarray(pixels).save(tmp_path / "train" / kind / f"{number}.png")
+    net = color_net(ModelInfo(Preprocessing(mean=(128.0,) * 3), ("membrane", "cell")), outputs=2)
+    weight = net.params["classify"][0].data
+    weight[...] = 0
+    weight[1, 0] = 1
+    net.save(tmp_path / "net.h5")
+    run = (tmp_path / "net.h5", "--data", "isbi", "--root", tmp_path, "--data-option", "folds=2")
+    ended = command(evaluate.main, *run, "--data-option", "fold=0")
+    assert (ended.status, ended.err) == (0, "")
+    last = "\n\npixel error  0.0000\nV_rand       1.0000  objects, at threshold 0\n"
+    assert ended.out.endswith(last + "V_info       1.0000  objects, at threshold 0\n")
+    figures = json.loads(command(evaluate.main, *run, "--data-option", "fold=1", "--json", "-").out)
+    merged = (9 + 4) / 25 / (0.5 * 1 + 0.5 * (9 + 4) / 25)
+    assert figures["v_rand"] == {"score": pytest.approx((1 + merged) / 2), "threshold": 0.0}
+    assert figures["v_info"] == {"score": pytest.approx(0.5), "threshold": 0.0}
+    assert 1 - figures["pixel_accuracy"] == pytest.approx(2 / 24)

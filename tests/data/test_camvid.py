@@ -85,7 +85,7 @@ def drives(root: Path) -> None:
     value = 0
     for split, names in lists.items():
         for folder in (split, f"{split}annot"):
-            (root / folder).mkdir()
+            (root / folder).mkdir(parents=True)
         for name in names:
             Image.fromarray(np.full((2, 3, 3), value, np.uint8)).save(root / split / f"{name}.png")
             Image.fromarray(np.full((2, 3), value, np.uint8)).save(root / f"{split}annot" / f"{name}.png")

@@ -32,6 +32,7 @@ from fcnlite.ranks.communicator import ALONE, Communicator
 from fcnlite.ranks.launcher import world
 from fcnlite.ranks.team import Team
 from fcnlite.segmentation.evaluation import confusion
+from fcnlite.segmentation.objects import object_scores
 from fcnlite.solver import Solver
 from fcnlite.train import training
 from fcnlite.train.options import TrainOptions
@@ -302,6 +303,15 @@ def long_check_of_a_training_and_its_continuation() -> None:
             written = {each.name for each in other.iterdir()}
             assert written == {each.name for each in alone.iterdir()}, written
         shutil.rmtree(folder)
+
+
+def check_scores_of_objects() -> None:
+    class Bordered(Shapes):
+        border = 0
+
+    segmenter = fcnlite.Segmenter(fcnlite.models.build("lite-fcn8s", classes=6, width=0.05))
+    dataset = Bordered("val", count=5, size=32)
+    assert object_scores(segmenter, dataset, ranks=world()) == object_scores(segmenter, dataset)
 
 
 def check_a_file_that_one_rank_cannot_read() -> None:

@@ -175,6 +175,8 @@ def test_views_in_words() -> None:
     assert str(Views(True, (0.75, 1, 1.25))) == "scales 0.75, 1, 1.25, each also mirrored"
     assert str(Views(True)) == "scale 1, also mirrored"
     assert str(Views(False, (2,))) == "scale 2"
+    assert "\n  views: scale 1, also mirrored\n" in repr(Segmenter(color_net(), flip=True))
+    assert "views" not in repr(Segmenter(color_net()))
 
 
 def test_memory_does_not_grow_with_the_number_of_views() -> None:
