@@ -19,7 +19,7 @@ from fcnlite._cli import starting
 from fcnlite._version import __version__
 
 if starting.is_command():
-    starting.end_silently()
+    starting.end_plainly()
 
 if sys.byteorder != "little":
     # Weight files are mapped, and the kernels read them as they are.

@@ -10,7 +10,7 @@ from fcnlite.data.problems import Progress, raise_if_any, try_all
 from fcnlite.data.sample import Sample, check_sample
 from fcnlite.data.statistics import Statistics
 from fcnlite.description.model_info import Labels, Preprocessing
-from fcnlite.errors import DataError, FcnliteError
+from fcnlite.errors import DataError, FcnliteError, lacks_memory
 from fcnlite.text import classes_in_words, html_table
 
 
@@ -177,7 +177,7 @@ def read_sample(dataset: Dataset, index: int) -> Sample:
 
 def cannot_load(dataset: Dataset, index: int, error: BaseException) -> DataError:
     """The error for a sample whose reading or preparation has raised an `error` that is not ours."""
-    if isinstance(error, MemoryError):
+    if lacks_memory(error):
         words = "there is not enough memory to load it; make the picture or the batch smaller, or raise the limit."
         return DataError(f"{where(dataset, index)}: {words}")
     return DataError(f"{where(dataset, index)}: cannot be loaded ({type(error).__name__}: {error}).")

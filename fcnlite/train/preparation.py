@@ -208,10 +208,8 @@ def _resume(run: TrainingRun, stored: ModelInfo, policy: MismatchPolicy) -> None
     _check_data(run, progress, policy)
     count = run.team.ranks.size
     if progress.ranks != count:
-        print(
-            f"the run continues in {count} processes instead of {progress.ranks}: sums are rounded differently",
-            file=sys.stderr,
-        )
+        now = "1 process" if count == 1 else f"{count} processes"
+        print(f"the run continues in {now} instead of {progress.ranks}: sums are rounded differently", file=sys.stderr)
     run.progress = replace(progress, data=digest, train_size=size, ranks=count)
     print(f"resumed at iteration {run.solver.iteration} of {run.options.iterations}", file=sys.stderr)
 
