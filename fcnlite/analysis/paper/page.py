@@ -34,7 +34,7 @@ th { vertical-align: bottom; font-size: .85em; line-height: 1.35; color: var(--s
 .here { font-weight: 600; white-space: nowrap; } .note { color: var(--soft); font-size: .9em; }
 .figures { display: flex; flex-wrap: wrap; gap: 1.2em; margin: 1.4em 0; align-items: start; }
 figure { margin: 0; max-width: 100%; } img { display: block; max-width: 100%; height: auto;
-      image-rendering: pixelated; border-radius: 3px; }
+      border-radius: 3px; } img.enlarged { image-rendering: pixelated; }
 figcaption { color: var(--soft); font-size: .88em; line-height: 1.45; margin-top: .5em; contain: inline-size; }
 .legend { color: var(--soft); font-size: .88em; } .legend span { margin-right: 1.2em; white-space: nowrap; }
 .legend i { display: inline-block; width: .9em; height: .9em; margin-right: .4em; vertical-align: -.1em;
@@ -187,9 +187,10 @@ def _part(part: Part) -> str:
         return _legend(part)
     if isinstance(part, Picture):
         caption, width = escape(part.caption), part.pixels.shape[1]
-        shown = width * max(1, _SMALL // width)
+        factor = max(1, _SMALL // width)
+        kind = ' class="enlarged"' if factor > 1 else ""
         return (
-            f'<figure><img src="{part.name}.png" width="{shown}" alt="{caption}">'
+            f'<figure><img{kind} src="{part.name}.png" width="{factor * width}" alt="{caption}">'
             f"<figcaption>{caption}</figcaption></figure>"
         )
     if part.startswith("# "):

@@ -51,6 +51,7 @@ def test_small_pictures_are_enlarged_by_whole_factors_and_stand_side_by_side() -
         page.picture(name, np.zeros((5, width, 3)), name)
     text = page.html()
     assert re.findall(r'width="(\d+)"', text) == ["400", "400"]
+    assert text.count('<img class="enlarged" src="a.png"') == text.count('<img src="b.png"') == 1
     assert text.count('class="figures"') == 1
 
 
