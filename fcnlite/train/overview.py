@@ -29,7 +29,7 @@ def text(run: TrainingRun) -> str:
     """The overview, in several lines."""
     options, net, train_set, val_set = run.options, run.solver.net, run.train_set, run.val_set
     lines = [f"data      {train_set.name}: {_count(train_set)} to train on, {_validation(val_set)}"]
-    lines.append(f"size      {_sizes(train_set, options.augment().crop)}")
+    lines.append(f"size      {_sizes(train_set, options.augmentation.crop)}")
     censuses = [_statistics(each) for each in (train_set, val_set) if each is not None]
     for name, labels in train_set.labels.items():
         what = "classes" if len(train_set.labels) == 1 else f"classes of {name}"

@@ -248,8 +248,7 @@ OPTIONS = TrainOptions(
     check_every=2,
     batch_size=3,
     base_lr=0.01,
-    crop=(24, 24),
-    scale=(0.9, 1.2),
+    augment=("scale=0.9:1.2", "crop=24:24", "flip"),
     loss_sampling=0.7,
     threads=1,
 )
