@@ -29,7 +29,7 @@ def text(run: TrainingRun) -> str:
     """The overview, in several lines."""
     options, net, train_set, val_set = run.options, run.solver.net, run.train_set, run.val_set
     lines = [f"data      {train_set.name}: {_count(train_set)} to train on, {_validation(val_set)}"]
-    lines.append(f"size      {_sizes(train_set, options.augment().crop)}")
+    lines.append(f"size      {_sizes(train_set, options.augmentation.crop)}")
     if val_set is not None and (shared := _shared(train_set, val_set)):
         lines.append(
             f"          warning: {shared:,} of the {len(val_set):,} pictures to validate on are trained on too, so "
