@@ -41,8 +41,8 @@ figcaption { color: var(--soft); font-size: .88em; line-height: 1.45; margin-top
             border: 1px solid var(--line); border-radius: 2px; }
 footer { margin-top: 3em; padding-top: .8em; border-top: 1px solid var(--line); color: var(--soft); font-size: .88em; }
 """
-_NUMBER = re.compile(r"[−-]?[\d.,]+(e-?\d+)?( ?(%|ms|s|M|G|dB|points|pixels|times))?|–|")
-"""What a column of numbers holds: it is set flush right."""
+_NUMBER = re.compile(r"[+−-]?[\d.,]+(e-?\d+|/\d+| ± [\d.]+)?( ?(%|ms|s|M|G|dB|points|pixels|times))?|–|")
+"""What a column of numbers holds: it is aligned to the right."""
 _SMALL = 400
 """Pictures are enlarged by a whole factor up to this width in pixels."""
 

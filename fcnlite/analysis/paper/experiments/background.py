@@ -161,7 +161,8 @@ def run(settings: Settings, page: Page) -> None:
 
 
 def _difference(lost: float) -> str:
-    return f"{abs(lost):.1f} points {'below' if lost >= 0 else 'above'}"
+    points = f"{abs(lost):.1f}"
+    return "equal to" if points == "0.0" else f"{points} points {'below' if lost > 0 else 'above'}"
 
 
 def _findings(means: dict[str, float]) -> str:

@@ -45,8 +45,8 @@ def best(
     chosen = int(np.argmax(scores))
     page.heading("The rate")
     page.text(
-        f"{iterations} iterations of Adam. The rate is the best of three on validation data, which are neither those "
-        "of training nor those of the figures above."
+        f"Adam trains a net for {iterations} iterations at each of three rates. The best on validation data is taken; "
+        "these data are neither those of training nor those of the figures above."
     )
     page.table(("rate", "validation"), [(rate, f"{value:.3f}") for rate, value in zip(RATES, scores, strict=True)])
     page.heading("On test data")

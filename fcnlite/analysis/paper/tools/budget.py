@@ -131,8 +131,10 @@ def setting(
         f"Data: {train_set.name}, {len(train_set)} pictures to learn from and {len(test_set)} of the split "
         f"{test_set.split} to measure. "
         + (f"The net is {reference} of the FCN reference, from the weights in {settings.init}." if given else nets)
-        + f" {plan.words()} That is {plan.iterations * plan.batch_size / len(train_set):.1f} epochs."
+        + f" {plan.words()} That is {plan.iterations * plan.batch_size / len(train_set):.3g} epochs."
     )
+    if len(plan.seeds) > 1:
+        words += " Figures with ± are the mean and the standard deviation over the seeds."
     if given:
         return words
     others = "generated pictures" if settings.train_set else "other generated pictures, those of the split val"
