@@ -5,19 +5,17 @@ from __future__ import annotations
 import argparse
 import re
 import sys
-import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
-from fcnlite import models, surgery
+from fcnlite import models
 from fcnlite._cli.net_options import add_preprocessing, preprocessing_settings
 from fcnlite._cli.parser import command_parser
 from fcnlite._cli.running import check_environment, run_command
-from fcnlite.description.model_info import ModelInfo
 from fcnlite.errors import FileError, ShapeError, SpecError
-from fcnlite.formats import caffe, storage
+from fcnlite.formats import storage
 from fcnlite.formats.sources import WeightSource, read_source
 from fcnlite.loading import load, set_preprocessing
 from fcnlite.models import conversion
@@ -136,15 +134,8 @@ def _converted(options: argparse.Namespace, sources: Sequence[WeightSource]) -> 
             if options.keep_classifier:
                 return conversion.keep_classifier(options.to, sources[0], origin)
             return conversion.convert(options.to, sources, origin, options.classes)
-    with warnings.catch_warnings():
-        # An error reports a layer of an unknown type if the conversion needs it.
-        warnings.filterwarnings("ignore", message=".*unknown type")
-        spec = load(options.net).spec
-    weights, info = sources[0].weights, sources[0].info
-    if info is None:
-        info = ModelInfo(preprocessing=caffe.feeding(spec, options.net, weights).preprocessing)
     with _naming(options.net, origin):
-        return surgery.convolutional_classifier(spec, weights, info, origin)
+        return conversion.described_classifier(options.net, sources[0], origin)
 
 
 @contextmanager
