@@ -54,6 +54,7 @@ def text(run: TrainingRun) -> str:
         f"training  {_counted(options.iterations, 'iteration')} of {_counted(a_batch, 'picture')} by {options.solver}; "
         f"each picture is seen {epochs:.3g} times on average"
     )
+    lines.append(f"augment   {' '.join(options.augment) or 'none'}")
     if run.team.ranks.size > 1:
         lines.append(f"processes {run.team.ranks.size}, this one with {_counted(config.num_threads(), 'thread')}")
     lines += [f"input     {name}: {net.info.preprocessing.of(name)}" for name in train_set.pictures]
