@@ -394,6 +394,10 @@ def test_class_crops_of_resized_and_of_small_pictures() -> None:
     for _ in range(30):
         out = changed(painted(label), Augment(scale=(0.5, 2), crop=(8, 8), classcrop=1.0), rng)
         assert (out.label == 2).any()
+    one = np.full((20, 20), 255, np.uint8)
+    one[9, 11] = 2
+    for _ in range(100):
+        assert (changed(painted(one), Augment(crop=(4, 5), classcrop=1.0), rng).label == 2).any()
     void = changed(painted(np.full((5, 5), 255, np.uint8)), Augment(crop=(8, 4), classcrop=1.0), rng)
     assert void.label.shape == (8, 4)
 
