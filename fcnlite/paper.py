@@ -64,7 +64,7 @@ def _check_data(options: argparse.Namespace) -> None:
     """Raise `SpecError` for an option about data without --data."""
     given = [name for name in ("root", "skip_bad", "data_option", "train_split", "val_split") if getattr(options, name)]
     if given and options.data is None:
-        raise SpecError(f"--{given[0].replace('_', '-')} says nothing without --data; name the data set with --data.")
+        raise SpecError(f"--{given[0].replace('_', '-')} has no effect without --data; name the data set with --data.")
 
 
 def _parser() -> argparse.ArgumentParser:

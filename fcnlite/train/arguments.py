@@ -38,6 +38,7 @@ _BY_TYPE: dict[Any, dict[str, Any]] = {
     "float": {"type": float, "metavar": "X"},
     "float | None": {"type": float, "metavar": "X"},
     "bool": {"action": argparse.BooleanOptionalAction},
+    "tuple[str, ...]": {"nargs": "+", "metavar": "PATTERN"},
     "tuple[int, ...]": {"type": int, "nargs": "+", "metavar": "N"},
 }
 """The arguments of argparse for a field of `TrainOptions`, by the type of the field."""

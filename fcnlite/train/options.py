@@ -59,7 +59,10 @@ class TrainOptions:
     )
     lr_policy: str = field(
         default="poly",
-        metadata={"help": "learning rate policy of Caffe: fixed, step, multistep, exp, inv, poly or sigmoid"},
+        metadata={
+            "help": "learning rate policy: Caffe's fixed, step, multistep, exp, inv, poly and sigmoid, or cosine, "
+            "which falls to 0 along half a wave"
+        },
     )
     power: float = field(default=0.9, metadata={"help": "exponent of the poly and inv policies"})
     gamma: float = field(default=0.1, metadata={"help": "factor of each step, or slope, of the other policies"})
@@ -68,14 +71,39 @@ class TrainOptions:
         metadata={"help": "iterations between steps (step policy), or up to the middle of the slope (sigmoid policy)"},
     )
     stepvalue: tuple[int, ...] = field(default=(), metadata={"help": "iterations at which the multistep policy steps"})
+    warmup: int = field(
+        default=0,
+        metadata={"help": "iterations at the start in which the rate grows linearly to that of the policy; 0 for none"},
+    )
     momentum: float | None = field(
         default=None,
         metadata={"help": "share of the previous update in the next one (default: 0.9 if the solver has momentum)"},
     )
     weight_decay: float = field(default=0.0005, metadata={"help": "factor of the regularisation term"})
     regularization_type: str = field(default="L2", metadata={"help": "type of the regularisation: L2 or L1"})
+    decay_norms: bool = field(
+        default=True,
+        metadata={
+            "help": "let biases and the scales and shifts of normalisation decay as the net says; with "
+            "--no-decay-norms only the weights of convolutions and inner products decay (default: yes)"
+        },
+    )
     clip_gradients: float = field(
         default=-1.0, metadata={"help": "limit on the norm of all gradients together; negative for no limit"}
+    )
+    ema: float = field(
+        default=0.0,
+        metadata={
+            "help": "keep an exponential moving average of the weights with this decay, such as 0.999; the averaged "
+            "weights are validated and saved as best.h5, last.h5 holds both; 0 for none"
+        },
+    )
+    freeze: tuple[str, ...] = field(
+        default=(),
+        metadata={
+            "help": "keep the parameters of the layers with these names or patterns, such as 'conv1_*' 'bn1_*', as "
+            "they are in the file of --init"
+        },
     )
     normalization: str = field(
         default="VALID",
@@ -123,6 +151,10 @@ class TrainOptions:
             raise TrainingError(f"--class-balance is {self.class_balance:g}; expected more than 1, or 0 for none.")
         if not 0 < self.loss_sampling <= 1:
             raise TrainingError(f"--loss-sampling is {self.loss_sampling:g}; expected above 0, at most 1.")
+        if self.warmup < 0:
+            raise TrainingError(f"--warmup is {self.warmup}; expected 0 or more.")
+        if self.weight_decay == 0 and not self.decay_norms:
+            raise TrainingError("--no-decay-norms goes with a weight decay, and --weight-decay is 0; leave one out.")
         if self.threads is not None and not 1 <= self.threads <= config.MOST_THREADS:
             raise TrainingError(f"--threads is {self.threads}; expected 1 to {config.MOST_THREADS}.")
 
@@ -160,7 +192,12 @@ class TrainOptions:
         return Augment.of(self.augment)
 
     def make_solver(self, net: Net) -> Solver:
-        """Create the solver for `net`."""
+        """Create the solver for `net`. Raises `TrainingError` for options that contradict each other."""
+        if self.warmup >= self.iterations:
+            raise TrainingError(
+                f"--warmup is {self.warmup}, and the training has {self.iterations} iterations; expected fewer, so "
+                "that some are at the full rate."
+            )
         names = {each.name for each in fields(SolverOptions)} & {each.name for each in fields(self)}
         given = {name: value for name in names if (value := getattr(self, name)) is not None}
         usual = {"base_lr": 0.1, "momentum": 0.9} if self.solver in ("SGD", "Nesterov") else {}

@@ -36,8 +36,8 @@ def test_a_page_ends_with_its_command(tmp_path: Path, capsys: pytest.CaptureFixt
         (["uper-bounds"], "no experiment is called 'uper-bounds'; did you mean 'upper-bounds'?"),
         (["upper-bounds", "--init", "x"], "upper-bounds does not use --init; its options: --data."),
         (["metrics", "--data", "nothing"], "metrics does not use --data; its options: none."),
-        (["upper-bounds", "--root", "x"], "--root says nothing without --data; name the data set with --data."),
-        (["upper-bounds", "--val-split", "x"], "--val-split says nothing without --data;"),
+        (["upper-bounds", "--root", "x"], "--root has no effect without --data; name the data set with --data."),
+        (["upper-bounds", "--val-split", "x"], "--val-split has no effect without --data;"),
         (["upper-bounds", "--data", "voc"], "data set 'voc' needs its root folder (--root DIR)."),
         (
             ["boundaries", "--data", "shapes", "--data-option", "count=4"],

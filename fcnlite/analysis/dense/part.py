@@ -79,21 +79,22 @@ class DensePart:
         if len(wanted) != 1:
             raise SpecError(f"{output!r} depends on the inputs {', '.join(sorted(wanted))}; expected one picture.")
         part = DensePart(wanted.pop(), output, tuple(reversed(layers)))
-        _ = part.below  # checks the layers
+        _ = part.strides  # checks the layers
         return part
 
-    @cached_property
+    @property
     def strides(self) -> dict[str, Pair]:
         """The stride of each blob in pixels of the input."""
-        found: dict[str, Pair] = {self.input: (1, 1)}
-        for layer, (rows, columns) in zip(self.layers, self.below, strict=True):
-            windows = windows_of(layer)
-            found.update(dict.fromkeys(layer.spec.top, (rows * windows[0].stride, columns * windows[1].stride)))
-        return found
+        return self._walked[0]
+
+    @property
+    def below(self) -> tuple[Pair, ...]:
+        """The stride of each layer's bottoms."""
+        return self._walked[1]
 
     @cached_property
-    def below(self) -> tuple[Pair, ...]:
-        """The stride of each layer's bottoms. Raises `SpecError` for layers that are not moving filters."""
+    def _walked(self) -> tuple[dict[str, Pair], tuple[Pair, ...]]:
+        """`strides` and `below`. Raises `SpecError` for layers that are not moving filters."""
         known: dict[str, Pair] = {self.input: (1, 1)}
         found = []
         for layer in self.layers:
@@ -107,7 +108,7 @@ class DensePart:
             rows, columns = strides[0]
             found.append(strides[0])
             known.update(dict.fromkeys(layer.spec.top, (rows * windows[0].stride, columns * windows[1].stride)))
-        return tuple(found)
+        return known, tuple(found)
 
     @property
     def stride(self) -> Pair:

@@ -30,7 +30,7 @@ EXPERIMENTS: tuple[Experiment, ...] = (
     Experiment(
         "recurrent",
         "2",
-        "A net that reads its own scores corrects them, with no further parameters (Pinheiro and Collobert).",
+        "A net that reads its own scores can correct them, without more parameters (Pinheiro and Collobert).",
         "related.recurrent",
         frozenset({"iterations"}),
     ),
@@ -51,7 +51,7 @@ EXPERIMENTS: tuple[Experiment, ...] = (
     Experiment(
         "composition",
         "3",
-        "Two layers compose to one with kernel k' + (k - 1)s' and stride ss', and so do the layers of a whole net.",
+        "Two layers compose to one with kernel k' + (k − 1)s' and stride ss', and so do the layers of a whole net.",
         "experiments.composition",
     ),
     Experiment(
@@ -164,14 +164,14 @@ EXPERIMENTS: tuple[Experiment, ...] = (
     Experiment(
         "optimisation",
         "PAMI 4.2",
-        "With as many pictures, a batch of 1 does better than one of 20, and a momentum of 0.99 better than 0.9.",
+        "For the same number of pictures, a batch of 1 does better than one of 20, and momentum 0.99 better than 0.9.",
         "experiments.optimisation",
         frozenset({"data", "init", "iterations"}),
     ),
     Experiment(
         "loss-normalisation",
         "4.3, PAMI 4.2",
-        "A loss that is a sum over pixels needs a rate that is as many times smaller as the picture has pixels.",
+        "A loss that is a sum over N pixels needs a rate that is N times smaller than that of their mean.",
         "experiments.loss_normalisation",
         frozenset({"data", "init", "iterations"}),
     ),
@@ -212,7 +212,7 @@ EXPERIMENTS: tuple[Experiment, ...] = (
     Experiment(
         "masking",
         "PAMI 6.1",
-        "A net finds some objects by their shape or their surroundings alone, without one of their pixels.",
+        "A net finds some objects by their shape or their surroundings alone, without seeing any of their pixels.",
         "experiments.masking",
         frozenset({"data", "init", "iterations"}),
     ),

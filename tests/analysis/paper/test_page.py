@@ -50,8 +50,18 @@ def test_small_pictures_are_enlarged_by_whole_factors_and_stand_side_by_side() -
     for name, width in (("a", 100), ("b", 400)):
         page.picture(name, np.zeros((5, width, 3)), name)
     text = page.html()
-    assert re.findall(r'width="(\d+)"', text) == ["300", "400"]
+    assert re.findall(r'width="(\d+)"', text) == ["400", "400"]
+    assert text.count('<img class="enlarged" src="a.png"') == text.count('<img src="b.png"') == 1
     assert text.count('class="figures"') == 1
+
+
+def test_a_legend_names_the_colours_of_the_pictures_before_it() -> None:
+    page = Page("name", "3", "")
+    page.picture("a", np.zeros((5, 5, 3)), "")
+    page.legend({"sky": (1, 2, 3), "a & b": (4, 5, 6)})
+    text = page.html()
+    assert re.findall(r"rgb\((.*?)\)\"></i>(.*?)<", text) == [("1, 2, 3", "sky"), ("4, 5, 6", "a &amp; b")]
+    assert text.index("a.png") < text.index("rgb(1, 2, 3)")
 
 
 def test_experiments_have_names_of_their_own_and_modules() -> None:

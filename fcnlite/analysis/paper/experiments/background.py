@@ -22,7 +22,7 @@ from fcnlite.analysis.paper.experiment import Settings
 from fcnlite.analysis.paper.page import Page
 from fcnlite.analysis.paper.tools.budget import budget, setting
 from fcnlite.analysis.paper.tools.datasets import check_background, data_sets, log_shares, logit_shares
-from fcnlite.analysis.paper.tools.figures import predictions, sheet, shown, truths
+from fcnlite.analysis.paper.tools.figures import class_colors, predictions, sheet, shown, truths
 from fcnlite.analysis.paper.tools.nets import reference_fcn
 from fcnlite.analysis.paper.tools.small_nets import COARSEST, SHALLOW, shallow_fcn, shipped_trunk
 from fcnlite.analysis.paper.tools.statistics import METRICS, percentages, spread, verdict
@@ -155,12 +155,14 @@ def run(settings: Settings, page: Page) -> None:
     page.table(("way", "seed", *METRICS), rows)
     order = "; ".join(("picture", *ways, "truth"))
     page.picture("predictions", sheet([*columns, truths(test_set)]), f"From the left: {order}.")
+    page.legend(class_colors(test_set.classes, test_set.colors))
     page.heading("What it shows")
     page.text(_findings({name: float(np.mean(values)) for name, values in means.items()}))
 
 
 def _difference(lost: float) -> str:
-    return f"{abs(lost):.1f} points {'below' if lost >= 0 else 'above'}"
+    points = f"{abs(lost):.1f}"
+    return "equal to" if points == "0.0" else f"{points} points {'below' if lost > 0 else 'above'}"
 
 
 def _findings(means: dict[str, float]) -> str:

@@ -13,7 +13,7 @@ from fcnlite.analysis.paper.tools.budget import budget, setting
 from fcnlite.analysis.paper.tools.datasets import data_sets
 from fcnlite.analysis.paper.tools.figures import loss_chart
 from fcnlite.analysis.paper.tools.small_nets import SMALL, small_or_given
-from fcnlite.analysis.paper.tools.statistics import METRICS, spread, verdict
+from fcnlite.analysis.paper.tools.statistics import METRICS, compare_differences, spread
 from fcnlite.analysis.paper.tools.training import averaged
 from fcnlite.analysis.paper.tools.ways import Way, compare
 from fcnlite.description.spec import LayerSpec, NetSpec
@@ -53,11 +53,11 @@ def run(settings: Settings, page: Page) -> None:
     outcomes = compare(ways, start, plan, train_set, test_set)
     kept, left_out = outcomes.values()
     gains = left_out.gains(kept)
-    page.compare(
+    compare_differences(
+        page,
         "mean IU without dropout, less that with dropout",
         "reported: leaving it out made little difference",
-        spread(gains, sign=True),
-        verdict(gains),
+        gains,
     )
     page.table(
         ("way", "loss, last quarter", *METRICS),
@@ -71,11 +71,9 @@ def run(settings: Settings, page: Page) -> None:
         loss_chart({name: averaged(outcome.trainings) for name, outcome in outcomes.items()}, by=("iterations",)),
         "The loss by iteration, averaged over the seeds. With dropout, half of the features are missing.",
     )
-    epochs = plan.iterations * plan.batch_size / len(train_set)
     page.text(
         setting(settings, SMALL, plan, train_set, test_set)
-        + " "
-        + f"That is {epochs:.1f} epochs. In training, dropout sets half of the features below the coarsest scores to "
+        + " In training, dropout sets half of the features below the coarsest scores to "
         "zero, at random. "
         + (
             "FCN-32s has it after fc6 and fc7."

@@ -10,7 +10,7 @@ from dataclasses import replace
 
 from fcnlite.analysis.paper.experiment import Settings
 from fcnlite.analysis.paper.page import Page
-from fcnlite.analysis.paper.tools.budget import CROP, Budget, budget, seeds_of
+from fcnlite.analysis.paper.tools.budget import CROP, Budget, budget, seeds_of, setting
 from fcnlite.analysis.paper.tools.datasets import data_sets
 from fcnlite.analysis.paper.tools.figures import loss_chart
 from fcnlite.analysis.paper.tools.nets import frozen, reference_fcn, slower
@@ -70,18 +70,14 @@ def run(settings: Settings, page: Page) -> None:
         del net  # A net of VGG-16's width, with its gradients, has a gigabyte.
     for name, value in mean_iu.items():
         page.compare(f"mean IU, {name}", PAPER[name], f"{100 * value:.1f}")
-    page.compare(
-        "mean IU of the frozen trunk as a share of fine-tuning",
-        "70 % (76 % by table 2)",
-        f"{100 * mean_iu[FROZEN] / mean_iu[FINE_TUNED]:.0f} %",
-    )
+    share = mean_iu[FROZEN] / (mean_iu[FINE_TUNED] or float("nan"))
+    words = "mean IU of the frozen trunk as a share of fine-tuning"
+    page.compare(words, "70 % (76 % by table 2)", f"{100 * share:.0f} %")
     page.table(("way", "last loss", *METRICS), rows)
     page.picture("losses", loss_chart(curves, by=("iterations",)), "The loss by iteration.")
     page.text(
-        f"Data: {train_set.name}, {len(train_set)} pictures to learn from and {len(test_set)} of the split "
-        f"{test_set.split} to measure. The net is {spec.name}. Each way has {plan.iterations} iterations of "
-        f"{plan.batch_size} {'picture' if plan.batch_size == 1 else 'pictures'}. The paper's figures are "
-        "those of FCN-32s on VOC 2011."
+        setting(settings, f"The net is {spec.name}.", plan, train_set, test_set)
+        + " The paper's figures are those of FCN-32s on VOC 2011."
     )
     if settings.init is None:
         page.text(
@@ -90,7 +86,7 @@ def run(settings: Settings, page: Page) -> None:
             "that training, so they are fixed factors, and the net has no normalisation, like VGG-16. From scratch, "
             "the same net without BatchNorm starts from random weights, as VGG-16 would. A second net from scratch has "
             "BatchNorm with the statistics of each batch, which the papers' nets do not have. AdamW trains all nets, "
-            "because SGD changes the trunk too little in so short a training. The scores learn at the rate "
-            f"{_RATE:g}, the trunk at {_TRUNK_RATE:g} times that, and the rate falls to 0. The rates were chosen on "
-            "the split val for fine-tuning and for the frozen trunk; the nets from scratch have the same."
+            "because SGD changes the trunk too little in so short a training. The trunk learns at "
+            f"{_TRUNK_RATE:g} times the rate of the scores. Both rates were chosen for fine-tuning and for the frozen "
+            "trunk; the nets from scratch have the same."
         )

@@ -19,7 +19,7 @@ from fcnlite.analysis.paper.experiment import Settings
 from fcnlite.analysis.paper.page import Page
 from fcnlite.analysis.paper.tools.budget import budget, setting
 from fcnlite.analysis.paper.tools.datasets import Derived, log_shares
-from fcnlite.analysis.paper.tools.figures import depth_picture, predictions, sheet, shown, truths
+from fcnlite.analysis.paper.tools.figures import class_colors, depth_picture, predictions, sheet, shown, truths
 from fcnlite.analysis.paper.tools.rgbd import rgbd_shapes
 from fcnlite.analysis.paper.tools.small_nets import COARSEST, SHALLOW, shallow_features, shipped_trunk
 from fcnlite.analysis.paper.tools.statistics import METRICS, percentages, spread
@@ -192,6 +192,7 @@ def run(settings: Settings, page: Page) -> None:
     page.text(_findings(means))
     order = "; ".join((*train_set.pictures, *(way.name for way in compared), "truth"))
     page.picture("predictions", sheet([*columns, truths(test_set)]), f"From the left: {order}. Near is bright.")
+    page.legend(class_colors(test_set.classes, test_set.colors))
     page.heading("IU by class")
     page.table(
         ("class", *by_class),

@@ -13,7 +13,7 @@ from fcnlite.analysis.paper.tools.budget import budget, setting
 from fcnlite.analysis.paper.tools.datasets import data_sets
 from fcnlite.analysis.paper.tools.figures import loss_chart
 from fcnlite.analysis.paper.tools.small_nets import SMALL, small_or_given
-from fcnlite.analysis.paper.tools.statistics import METRICS, spread, verdict
+from fcnlite.analysis.paper.tools.statistics import METRICS, compare_differences, spread
 from fcnlite.analysis.paper.tools.training import averaged
 from fcnlite.analysis.paper.tools.ways import Way, compare
 from fcnlite.description.fillers import Filler
@@ -50,19 +50,15 @@ def run(settings: Settings, page: Page) -> None:
         if outcome is zero:
             continue
         slower = [a - b for a, b in zip(first, early, strict=True)]
-        page.compare(
+        compare_differences(
+            page,
             f"mean loss of the first quarter of the iterations: {name}, less zero",
             "random is no faster",
-            spread(slower, 3, sign=True),
-            verdict(slower, 3),
+            slower,
+            3,
         )
         gains = outcome.gains(zero)
-        page.compare(
-            f"mean IU: {name}, less zero",
-            "random is no better",
-            spread(gains, sign=True),
-            verdict(gains),
-        )
+        compare_differences(page, f"mean IU: {name}, less zero", "random is no better", gains)
     page.table(("scores at the start", "loss, first quarter", "loss, last quarter", *METRICS), rows)
     page.picture(
         "losses",
@@ -71,9 +67,8 @@ def run(settings: Settings, page: Page) -> None:
     )
     page.text(
         setting(settings, SMALL, plan, train_set, test_set)
-        + " "
-        + "Figures are the mean and the standard deviation over the seeds. A score layer with zero weights can learn, "
-        "because the gradient of its weights is the product of the features and the error of the scores, and neither "
-        "is zero. Only the trunk gets no gradient in the first iteration; it gets one from the second on. Scores of "
-        "zero give all classes the same probability. Random scores start with a higher loss if the features are large."
+        + " A score layer with zero weights can learn, because the gradient of its weights is the product of the "
+        "features and the error of the scores, and neither is zero. Only the trunk gets no gradient in the first "
+        "iteration; it gets one from the second on. Scores of zero give all classes the same probability. Random "
+        "scores start with a higher loss if the features are large."
     )

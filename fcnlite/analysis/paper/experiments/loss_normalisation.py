@@ -210,7 +210,7 @@ def _trap(settings: Settings, page: Page) -> None:
         "losses",
         loss_chart(shown, by=("iterations",)),
         f"The loss of a pixel in each of the trainings. Losses above {2 * start:.2f} are drawn at that height. The "
-        "curves of the summed loss at the lower rate and of the normalised loss at the higher rate lie on each other.",
+        "curves of the summed loss at the lower rate and of the normalised loss at the higher rate coincide.",
     )
     right = cases[-1].rate
     small = "" if settings.init else " of a sixteenth of its width, from random weights"

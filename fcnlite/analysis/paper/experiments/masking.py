@@ -16,7 +16,7 @@ from fcnlite.analysis.paper.experiment import Settings
 from fcnlite.analysis.paper.page import Page
 from fcnlite.analysis.paper.tools.budget import budget, setting
 from fcnlite.analysis.paper.tools.datasets import Derived, check_background, data_sets, log_shares
-from fcnlite.analysis.paper.tools.figures import predictions, sheet, shown, truths
+from fcnlite.analysis.paper.tools.figures import class_colors, predictions, sheet, shown, truths
 from fcnlite.analysis.paper.tools.nets import reference_fcn
 from fcnlite.analysis.paper.tools.small_nets import COARSEST, SHALLOW, shallow_fcn, shipped_trunk
 from fcnlite.analysis.paper.tools.statistics import spread
@@ -35,6 +35,8 @@ _PICTURES = (1000, 100)
 _ITERATIONS = 700
 _RATE = 0.4
 _SEEDS = 2
+_LEAST = 5
+"""The least mean IU in percent of a reference net that has learned to find objects."""
 
 
 class Keep(NamedTuple):
@@ -137,6 +139,7 @@ def run(settings: Settings, page: Page) -> None:
     )
     found_there = [*(columns[row.name] for row in ROWS), truths(test_set)]
     page.picture("predictions", sheet(found_there), "What they find there, in the same order, and the truth.")
+    page.legend(class_colors(test_set.classes, test_set.colors))
     page.heading("What it shows")
     page.text(_findings({name: float(np.mean(values)) for name, values in scores.items()}))
 
@@ -148,13 +151,20 @@ def _words(keep: Keep) -> tuple[str, str]:
 
 def _findings(percent: dict[str, float]) -> str:
     """What the rows show, from their mean IU of objects in percent."""
+    if not percent["Reference"] >= _LEAST:  # or NaN, for a test set without objects
+        return (
+            f"The reference net finds hardly any object: its mean IU is {percent['Reference']:.1f}. Train longer, with "
+            "more --iterations, to compare the rows."
+        )
     collapse = "falls" if percent["Reference-BG"] < percent["Reference"] / 2 else "does not fall by half"
     if percent["BG-only"] > percent["Shape"]:
-        context = "BG-only, which also sees the background, is higher, as in the paper"
+        context = "higher, as in the paper"
     else:
-        context = "BG-only, which also sees the background, is not higher, unlike in the paper"
+        context = "not higher, unlike in the paper"
     if percent["Reference-FG"] > percent["FG-only"]:
         mask = "the first is higher, as in the paper."
+    elif percent["Reference-FG"] == percent["FG-only"]:
+        mask = "both are equal."
     else:
         mask = (
             "the second is higher, unlike in the paper. This may be because a net that learns with masks can take the "
@@ -162,9 +172,9 @@ def _findings(percent: dict[str, float]) -> str:
         )
     return (
         f"If objects are masked in the test alone, the mean IU {collapse}, from {percent['Reference']:.1f} to "
-        f"{percent['Reference-BG']:.1f}. A net that learned without one pixel of an object reaches "
-        f"{percent['BG-only']:.1f} (BG-only). Outlines alone give {percent['Shape']:.1f} (Shape). {context}; it sees "
-        "the same outlines as holes. With the background masked, the mean IU is "
+        f"{percent['Reference-BG']:.1f}. A net that never sees a pixel of an object reaches "
+        f"{percent['BG-only']:.1f} (BG-only). Outlines alone give {percent['Shape']:.1f} (Shape). BG-only sees the "
+        f"same outlines, as holes, and the background too: it is {context}. With the background masked, the mean IU is "
         f"{percent['Reference-FG']:.1f} if only the test masks it, and {percent['FG-only']:.1f} if training masks it "
         f"too: {mask}"
     )

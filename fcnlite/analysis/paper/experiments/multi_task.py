@@ -17,9 +17,9 @@ from fcnlite.analysis.paper.experiment import Settings
 from fcnlite.analysis.paper.page import Page
 from fcnlite.analysis.paper.tools.budget import budget, setting
 from fcnlite.analysis.paper.tools.datasets import Derived, log_shares
-from fcnlite.analysis.paper.tools.figures import predictions, sheet, shown, truths
+from fcnlite.analysis.paper.tools.figures import class_colors, predictions, sheet, shown, truths
 from fcnlite.analysis.paper.tools.small_nets import COARSEST, SHALLOW, shallow_features, shipped_trunk
-from fcnlite.analysis.paper.tools.statistics import METRICS, percentages, spread, verdict
+from fcnlite.analysis.paper.tools.statistics import METRICS, compare_differences, percentages, spread
 from fcnlite.analysis.paper.tools.training import begin, evaluate_all
 from fcnlite.arrays import Array
 from fcnlite.data import VOID, Dataset
@@ -132,12 +132,7 @@ def run(settings: Settings, page: Page) -> None:
     for task, name in TASKS.items():
         alone = _iu(found[f"{name} alone", task])
         gains[name] = [a - b for a, b in zip(_iu(found[BOTH, task]), alone, strict=True)]
-        page.compare(
-            f"{name} mean IU, two heads less a net for it alone",
-            "as good",
-            f"{spread(gains[name], sign=True)} points",
-            verdict(gains[name]),
-        )
+        compare_differences(page, f"{name} mean IU, two heads less a net for it alone", "as good", gains[name])
     share = sizes[BOTH] / sum(size for way, size in sizes.items() if way != BOTH)
     page.compare("parameters of the net with two heads, as a share of those of two nets", None, f"{100 * share:.0f} %")
     page.text(setting(settings, SHALLOW, plan, train_set, test_set))
@@ -159,6 +154,8 @@ def run(settings: Settings, page: Page) -> None:
         "From the left: the picture; semantic classes by the net with two heads, by the net for them alone, and the "
         "truth; geometric classes in the same order.",
     )
+    for each in test_set.labels.values():
+        page.legend(class_colors(each.classes, each.colors))
 
 
 def check_tasks(dataset: Dataset) -> None:

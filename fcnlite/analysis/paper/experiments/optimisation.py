@@ -23,7 +23,7 @@ from fcnlite.analysis.paper.tools.budget import REFERENCE_ITERATIONS, seeds_of
 from fcnlite.analysis.paper.tools.datasets import data_sets
 from fcnlite.analysis.paper.tools.figures import loss_chart
 from fcnlite.analysis.paper.tools.small_nets import SMALL, shipped_trunk, small_fcn
-from fcnlite.analysis.paper.tools.statistics import METRICS, percentages, spread, verdict
+from fcnlite.analysis.paper.tools.statistics import METRICS, compare_differences, percentages, spread
 from fcnlite.analysis.paper.tools.training import Training, averaged, begin, evaluate, train
 from fcnlite.data import Dataset
 from fcnlite.description.spec import NetSpec
@@ -100,7 +100,10 @@ def run(settings: Settings, page: Page) -> None:
     pictures = settings.iterations or (_PICTURES if settings.init is None else REFERENCE_ITERATIONS)
     largest = max(mode.batch for mode in MODES)
     if pictures < largest:
-        raise SpecError(f"the sequence has {pictures} pictures; expected at least {largest}, the largest batch.")
+        raise SpecError(
+            f"the sequence has {pictures} pictures; expected at least {largest}, the largest batch; give more with "
+            "--iterations."
+        )
     classes = len(train_set.classes)
     if settings.init is None:
         spec = small_fcn(classes, 8, "NONE")
@@ -119,12 +122,26 @@ def run(settings: Settings, page: Page) -> None:
     best = {mode: max(rates, key=lambda name: np.nan_to_num(on_val[mode, name], nan=-1.0)) for mode in MODES}
     page.heading("Rates and modes")
     page.text(
-        f"{SMALL} All trainings see the same {pictures} pictures of {train_set.name} once, in the same order, and the "
-        "loss is summed over pixels and pictures. The table has the mean IU in percent on the split val for each rate. "
-        "To give rates that are easy to read, they are multiplied by the number of pixels of a picture."
-        if settings.init is None
-        else f"All trainings see the same {pictures} pictures of {train_set.name} in the same order, at the rate of "
-        "the FCN reference."
+        (
+            SMALL
+            if settings.init is None
+            else f"The net is FCN-32s of the FCN reference, from the weights in {settings.init}, with the reference's "
+            "rate of 1e-10 and weight decay of 0.0005."
+        )
+        + f" All trainings see the same {pictures} pictures of {train_set.name} in the same order, and the loss is "
+        f"summed over pixels and pictures. The table has the mean IU in percent on the split {val_set.split} for each "
+        "rate. "
+        + (
+            "To give rates that are easy to read, they are multiplied by the number of pixels of a picture."
+            if settings.init is None
+            else "The reference's rate is the one for FCN-heavy."
+        )
+    )
+    page.text(
+        "Over all steps, a picture contributes its gradient times rate / (1 − momentum), whatever the batch. At one "
+        "rate that is as much for FCN-accum as for FCN-online, and ten times as much for FCN-heavy. FCN-heavy is "
+        "therefore ahead at a low rate and behind at a high one. "
+        + ("This is why each mode has its own rate here." if len(rates) > 1 else "Only one rate is tried here.")
     )
     page.table(
         ("mode", "batch", "momentum", "updates", *rates, "best rate"),
@@ -174,19 +191,17 @@ def _best(
     for mode, other in zip(MODES[1:], MODES, strict=False):
         if mode.name in mean_iu and other.name in mean_iu:
             gains = [a - b for a, b in zip(mean_iu[mode.name], mean_iu[other.name], strict=True)]
-            page.compare(
+            compare_differences(
+                page,
                 f"mean IU of {mode.name} less that of {other.name}",
                 f"reported {mode.reported - other.reported:+.1f}",
-                spread(gains, sign=True),
-                verdict(gains),
+                gains,
             )
+    count = len(learned[MODES[0]])
     page.text(
-        f"Each mode learned from {len(learned[MODES[0]])} sequences, each with its own seed, and is measured on "
-        f"{len(test_set)} pictures of the split {test_set.split}. Over all steps, a picture contributes its gradient "
-        "times rate / (1 − momentum), whatever the batch. At one rate that is as much for FCN-accum as for FCN-online, "
-        "and ten times as much for FCN-heavy, which is therefore ahead at a low rate and behind at a high one. This is "
-        "why each mode has its own rate here. FCN-online updates twenty times as often as FCN-accum, with gradients "
-        "of newer weights."
+        f"Each mode learned from {f'{count} sequences, each with its own seed,' if count > 1 else 'one sequence'} and "
+        f"is measured on {len(test_set)} pictures of the split {test_set.split}. FCN-online updates twenty times as "
+        "often as FCN-accum, with gradients of newer weights."
     )
     heavy, online = (mean_iu.get(mode.name, [0.0]) for mode in (MODES[2], MODES[1]))
     if np.mean(heavy) < np.mean(online):

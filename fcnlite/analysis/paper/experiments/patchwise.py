@@ -20,12 +20,12 @@ from fcnlite import models, surgery
 from fcnlite.analysis.dense import sample_loss
 from fcnlite.analysis.paper.experiment import Settings
 from fcnlite.analysis.paper.page import Page
-from fcnlite.analysis.paper.tools.budget import check_finite, seeds_of
+from fcnlite.analysis.paper.tools.budget import check_finite, repeated, seeds_of
 from fcnlite.analysis.paper.tools.datasets import data_sets, scene
 from fcnlite.analysis.paper.tools.figures import loss_chart
 from fcnlite.analysis.paper.tools.nets import weights_of
 from fcnlite.analysis.paper.tools.small_nets import shipped_trunk, small_fcn
-from fcnlite.analysis.paper.tools.statistics import spread, verdict
+from fcnlite.analysis.paper.tools.statistics import compare_differences, spread
 from fcnlite.analysis.paper.tools.training import Training, averaged, begin, evaluate, running_mean, train
 from fcnlite.analysis.patches import receptive_fields, whole_gradients
 from fcnlite.analysis.receptive_fields import place, pruned
@@ -256,10 +256,15 @@ def run(settings: Settings, page: Page) -> None:
     )
     page.text(
         f"Data: {train_set.name}, {len(train_set)} pictures to learn from and {len(val_set)} of the split "
-        f"{val_set.split} to measure. The net is {chosen.spec.name}. Each way is trained "
-        f"{'once' if len(seeds) == 1 else f'with each of {len(seeds)} seeds'}: {chosen.iterations} iterations, "
-        f"momentum {chosen.options['momentum']}, rate {chosen.options['base_lr']:g}. "
-        + ("" if settings.init else "The rate was chosen on other generated pictures, those of the split val. ")
+        f"{val_set.split} to measure. The net is {chosen.spec.name}, from the weights "
+        f"{f'in {settings.init}' if settings.init else 'of the shipped classifier'}. Each way is trained "
+        f"{repeated(seeds)}: {chosen.iterations} iterations, momentum {chosen.options['momentum']}, rate "
+        f"{chosen.options['base_lr']:g}"
+        + (
+            f", weight decay {chosen.options['weight_decay']:g}. "
+            if settings.init
+            else ". The rate was chosen on other generated pictures, those of the split val. "
+        )
         + "Time is that of the processor. The curves are running means over a tenth of the iterations."
     )
 
@@ -274,11 +279,12 @@ def _compare(ways: list[Sampling], page: Page) -> None:
             float(np.mean(each.losses[half:]) - np.mean(other.losses[half:]))
             for each, other in zip(way.trainings, whole.trainings, strict=True)
         ]
-        page.compare(
+        compare_differences(
+            page,
             f"mean loss of the second half of the iterations with {way.name} of the patches, less whole pictures",
             "no significant effect on the rate of convergence by iteration",
-            spread(differences, 3, sign=True),
-            verdict(differences, 3),
+            differences,
+            3,
         )
         page.compare(
             f"time of an iteration with {way.name} of the patches, as a multiple of whole pictures",

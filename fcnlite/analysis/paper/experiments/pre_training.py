@@ -14,7 +14,7 @@ from fcnlite import data, surgery
 from fcnlite.analysis.paper.experiment import Settings
 from fcnlite.analysis.paper.page import Page
 from fcnlite.analysis.paper.tools.classifier import ITERATIONS, accuracy, classify, single_shapes, train_classifier
-from fcnlite.analysis.paper.tools.figures import colored
+from fcnlite.analysis.paper.tools.figures import class_colors, colored
 from fcnlite.analysis.paper.tools.nets import frozen
 from fcnlite.analysis.paper.tools.small_nets import small_fcn, trunk_of
 from fcnlite.analysis.paper.tools.statistics import METRICS, percentages
@@ -112,6 +112,7 @@ def run(settings: Settings, page: Page) -> None:
         f"{CLASSIFIED}×{CLASSIFIED} pixels, in the colours of the truth; a square is at the middle of its window, and "
         "pale where the net is unsure. Right: the truth. The net has no class for the background.",
     )
+    page.legend(class_colors(scenes.classes, scenes.colors))
     page.heading("Scores that start at zero")
     train_set = data.open("shapes", split="train", size=224, count=1000)
     val_set = data.open("shapes", split="test", size=224, count=40)

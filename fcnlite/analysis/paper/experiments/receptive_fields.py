@@ -215,7 +215,9 @@ def run(settings: Settings, page: Page) -> None:
         f"Orange is the square root of the size of the net's own gradient, summed over {_PICTURES} generated pictures."
     )
     if settings.model is None:
-        page.text(f"Nets of the zoo have random weights and {_WIDTH:g} of their channels, on which no field depends.")
+        page.text(
+            f"Nets of the zoo have random weights and 1/{1 / _WIDTH:g} of their channels; fields depend on neither."
+        )
     for each in measurements:
         if each.filled and settings.model is not None:
             page.text(
@@ -231,11 +233,11 @@ def run(settings: Settings, page: Page) -> None:
             "gradient.",
         )
     page.text(
-        "The columns of the table: field is the side in pixels by the rule of composition; clipped, what of it is "
-        "inside the picture at this position; measured the same, whether the net of positive filters reaches exactly "
-        "these pixels; reached, the share of them that the net itself reaches; 95 %, the share that holds 95 % of its "
-        "gradient. Above an upsampling the rule is an upper bound, because the bilinear weights of some positions read "
-        "fewer coarse scores."
+        "In the table, the column field has the side in pixels by the rule of composition, and clipped has the part of "
+        "it that is inside the picture at this position. The next column tells whether the net of positive filters "
+        "reaches exactly these pixels. Reached is the share of them that the net itself reaches, and 95 % is the share "
+        "that holds 95 % of its gradient. Above an upsampling the rule is an upper bound, because the bilinear weights "
+        "of some positions read fewer coarse scores."
     )
     page.table(
         (
@@ -287,7 +289,7 @@ def _cases(settings: Settings) -> list[tuple[str, str, Net]]:
         return [(net.spec.name or "net", settings.blob or _last_placed(net), net)]
     if settings.blob is not None or settings.init is not None:
         option = "blob" if settings.blob is not None else "init"
-        raise SpecError(f"--{option} says nothing without --model; name the net with --model.")
+        raise SpecError(f"--{option} has no effect without --model; name the net with --model.")
     cases = [(name, blob, models.build(name, width=_WIDTH, seed=settings.seed)) for name, blob in CASES]
     name, blob = TRAINED
     trained = open_net(str(shipped(name)))

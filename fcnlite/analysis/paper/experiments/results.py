@@ -9,7 +9,7 @@ import numpy as np
 from fcnlite import data, models
 from fcnlite.analysis.paper.experiment import Settings
 from fcnlite.analysis.paper.page import Page
-from fcnlite.analysis.paper.tools.figures import SHOWN, colored
+from fcnlite.analysis.paper.tools.figures import SHOWN, class_colors, colored
 from fcnlite.analysis.paper.tools.nets import open_net, shipped
 from fcnlite.analysis.paper.tools.statistics import METRICS, percentages
 from fcnlite.data import Dataset
@@ -104,7 +104,7 @@ def run(settings: Settings, page: Page) -> None:
         )
     else:
         page.text(f"The papers have no row for the net {net.spec.name!r}. The table below has all their rows.")
-    page.table(("label", *METRICS), [(label, *figures) for label, figures in measured.items()])
+    page.table(("label map", *METRICS), [(label, *figures) for label, figures in measured.items()])
     page.heading("The papers' tables")
     page.table(("net", "table, pictures", *METRICS), [(row.model, row.where, *row.figures) for row in PAPER])
     page.heading("Figure 6")
@@ -127,3 +127,4 @@ def _pictures(net: Net, dataset: Dataset, page: Page) -> None:
             page.picture(f"picture-{i}", image, f"Picture {sample.name}.")
         for name, label in (("truth", next(iter(sample.labels.values()))), ("prediction", predicted)):
             page.picture(f"{name}-{i}", colored(label, dataset.colors), f"{name.capitalize()} of {sample.name}.")
+    page.legend(class_colors(dataset.classes, dataset.colors))

@@ -14,7 +14,7 @@ import numpy as np
 from fcnlite import data
 from fcnlite.analysis.paper.experiment import Settings
 from fcnlite.analysis.paper.page import Page
-from fcnlite.analysis.paper.tools.figures import colored
+from fcnlite.analysis.paper.tools.figures import class_colors, colored
 from fcnlite.analysis.paper.tools.statistics import METRICS, percentages
 from fcnlite.arrays import Array
 from fcnlite.data import VOID
@@ -59,10 +59,14 @@ def run(settings: Settings, page: Page) -> None:
         page.compare(f"mean IU at a factor of {factor}", paper, f"{100 * metrics.mean_iu:.1f}")
     page.text(
         f"Each of {len(labels)} label maps of {dataset.name}, split {dataset.split}, is downsampled by the factor, "
-        "upsampled again, and measured against itself as it was; no net takes part. The paper's figures are for a "
-        "subset of VOC 2012 val, so only the course of the two columns can be compared. The bound stays high as long "
+        "upsampled again, and compared with the original; no net is involved. The paper's figures are for a "
+        "subset of VOC 2012 val, so only the trend of the two columns can be compared. The bound stays high as long "
         "as the squares are smaller than most objects: mean IU hardly measures detail that is finer than the objects."
-        + ("" if settings.val_set else " Generated objects are smaller than most in VOC, so the bound falls earlier.")
+        + (
+            ""
+            if settings.val_set
+            else " Generated objects are smaller than most in VOC, so the bound falls at smaller factors."
+        )
     )
     page.table(
         ("factor", *METRICS),
@@ -76,3 +80,4 @@ def run(settings: Settings, page: Page) -> None:
         colored(prediction, dataset.colors),
         f"The same at a factor of {_SHOWN}.",
     )
+    page.legend(class_colors(dataset.classes, dataset.colors))

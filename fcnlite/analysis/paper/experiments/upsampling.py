@@ -23,7 +23,7 @@ from fcnlite.analysis.paper.tools.budget import budget, setting
 from fcnlite.analysis.paper.tools.datasets import data_sets
 from fcnlite.analysis.paper.tools.figures import gray
 from fcnlite.analysis.paper.tools.small_nets import SMALL, shipped_trunk, small_fcn
-from fcnlite.analysis.paper.tools.statistics import METRICS, spread, verdict
+from fcnlite.analysis.paper.tools.statistics import METRICS, compare_differences, spread
 from fcnlite.analysis.paper.tools.training import begin
 from fcnlite.analysis.paper.tools.ways import Way, compare
 from fcnlite.arrays import Array
@@ -201,18 +201,15 @@ def _learned(settings: Settings, page: Page) -> None:
     outcomes = compare(ways(spec, train_set), start, plan, train_set, test_set)
     fixed, paper, _, random = outcomes.values()
     gains = paper.gains(fixed)
-    page.compare(
+    compare_differences(
+        page,
         "mean IU with learned less that with fixed upsampling",
         "no significant difference (the authors' code)",
-        spread(gains, sign=True),
-        verdict(gains),
+        gains,
     )
     gains = random.gains(fixed)
-    page.compare(
-        "mean IU with upsampling learned from random filters, less that with fixed bilinear ones",
-        None,
-        spread(gains, sign=True),
-        verdict(gains),
+    compare_differences(
+        page, "mean IU with upsampling learned from random filters, less that with fixed bilinear ones", None, gains
     )
     slower = [
         100 * (a.step_seconds() / b.step_seconds() - 1) for a, b in zip(paper.trainings, fixed.trainings, strict=True)
@@ -226,8 +223,7 @@ def _learned(settings: Settings, page: Page) -> None:
     page.heading("Learned against fixed")
     page.text(
         setting(settings, SMALL, plan, train_set, test_set, "FCN-8s at once")
-        + " "
-        + "A fixed layer is bilinear, with one filter for each class. In the paper the upsampling layers start "
+        + " A fixed layer is bilinear, with one filter for each class. In the paper the upsampling layers start "
         "bilinear; the last one is fixed, and the others learn. The authors' later nets fix all of them, because they "
         "saw no significant difference. The training from random filters shows what the bilinear start is worth."
     )

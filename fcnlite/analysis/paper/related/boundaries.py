@@ -12,16 +12,15 @@ import numpy as np
 
 from fcnlite.analysis.paper.experiment import Settings
 from fcnlite.analysis.paper.page import Page
-from fcnlite.analysis.paper.related.common import MSRA, RATES, best, explain
-from fcnlite.analysis.paper.related.slices import FIELD, Slices, inner, iu, predicted, windows
+from fcnlite.analysis.paper.related.common import MSRA, RATES, best, explain, train
+from fcnlite.analysis.paper.related.slices import FIELD, WINDOWS, Slices, inner, iu, predicted, windows
 from fcnlite.analysis.paper.tools.figures import gray
 from fcnlite.arrays import Array
 from fcnlite.data.seeding import generator
 from fcnlite.models.builder import Builder
 from fcnlite.net import Net
-from fcnlite.solver import Adam
 
-WINDOWS = 128
+TIMED = 20
 
 
 def build(seed: int) -> Net:
@@ -46,12 +45,11 @@ def gradients(net: Net, blobs: dict[str, Array]) -> tuple[Array, float]:
 
 
 def patchwise(slices: Slices, rate: float, seconds: float, seed: int) -> tuple[Net, int]:
-    """A net trained on batches of windows until the processor time has passed, and the number of its iterations."""
-    solver, count, start = Adam(build(seed), base_lr=rate), 0, time.process_time()
-    while time.process_time() - start < seconds:
-        solver.step(slices.patches(generator("related", seed, count), WINDOWS))
-        count += 1
-    return solver.net.share("TEST"), count
+    """A net trained on batches of windows for about this processor time, and the number of its iterations."""
+    start = time.process_time()
+    train(build(seed), slices.patches, TIMED, rate, seed)
+    count = max(1, round(TIMED * seconds / (time.process_time() - start)))
+    return train(build(seed), slices.patches, count, rate, seed), count
 
 
 def run(settings: Settings, page: Page) -> None:
@@ -62,19 +60,19 @@ def run(settings: Settings, page: Page) -> None:
     (whole, once), (patches, singly) = (gradients(build(seed), each) for each in (blobs, windows(blobs)))
     difference, count = abs(whole - patches).max() / abs(whole).max(), blobs["label"].size
     page.compare("largest difference of gradients, relative to the largest", "equal", f"{difference:.0e}", "rounding")
-    page.compare(f"time of {count} windows, in times of their picture", None, f"{singly / once:.0f}")
+    page.compare(f"time of {count} windows against their picture", None, f"{singly / once:.0f} times")
     start = time.process_time()
     net, rate = best(page, lambda: build(seed), slices.batch, steps, seed, lambda net: iu(net, slices.validation))
     spent = (time.process_time() - start) / len(RATES)
     other, count = patchwise(slices, rate, spent, seed)
-    page.compare(f"IU of membranes, {steps} steps on whole pictures", None, f"{100 * iu(net, slices.test):.1f} %")
+    page.compare(f"IU of membranes, {steps} steps of 2 whole pictures", None, f"{100 * iu(net, slices.test):.1f} %")
     found = f"{100 * iu(other, slices.test):.1f} %"
-    page.compare(f"IU of membranes, {count} steps on {WINDOWS} windows", None, found, f"the same {spent:.0f} s")
+    page.compare(f"IU of membranes, {count} steps of {WINDOWS} windows", None, found, f"the same {spent:.0f} s")
     values, label = slices.test[0]
     page.picture("slice", gray(inner(values) + 0.5), f"The first slice of the test ({slices.name}).")
     for name, shown in (
         ("truth", inner(label) == 1),
-        ("whole", predicted(net, values)),
-        ("patches", predicted(other, values)),
+        ("learned from whole pictures", predicted(net, values)),
+        ("learned from windows", predicted(other, values)),
     ):
-        page.picture(name, gray(1.0 - shown), f"Membranes: {name}.")
+        page.picture(name.replace(" ", "-"), gray(1.0 - shown), f"Membranes: {name}.")

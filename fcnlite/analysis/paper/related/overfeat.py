@@ -1,8 +1,8 @@
 """Sermanet et al. (OverFeat): a classifier of patches detects shapes in a large picture (section 2).
 
-LeNet learns 28×28 patches: a shape in the middle, or none. Made fully convolutional, it scores every window of a
-picture at a stride of 4 pixels. The most probable of overlapping windows is a detection, right if the class is right
-and the IU with the true box is at least 0.5. F1 is 2 · right / (detections + shapes).
+LeNet learns to classify 28×28 patches: a shape in the middle, or none. Made fully convolutional, it scores every window
+of a picture at a stride of 4 pixels. The most probable of overlapping windows is a detection, right if the class is
+right and the IU with the true box is at least 0.5. F1 is 2 · right / (detections + shapes).
 """
 
 import numpy as np

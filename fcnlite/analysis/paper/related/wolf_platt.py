@@ -1,8 +1,8 @@
 """Wolf and Platt: maps of scores find the four corners of an address block (section 2).
 
-The net scores every second pixel of an envelope as each of the four corners. It learns maps that are 1 at the corner
-and fall off as a Gaussian, by Euclidean loss. The maximum of each map is the corner. The envelopes of the test are
-larger than those of training.
+The net gives every second pixel of an envelope four scores, one for each corner of the address block. It learns maps
+that are 1 at the corner and fall off as a Gaussian, by Euclidean loss. The maximum of each map is the corner. The
+envelopes of the test are larger than those of training.
 """
 
 import numpy as np
@@ -18,7 +18,7 @@ from fcnlite.models.builder import Builder
 from fcnlite.net import Net
 
 STRIDE, SPREAD, NEAR = 2, 4.0, 4
-COLORS = ((220, 40, 40), (30, 150, 30), (30, 110, 230), (230, 140, 0))
+COLORS = {"top left": (220, 0, 0), "top right": (0, 150, 0), "bottom right": (0, 90, 250), "bottom left": (230, 130, 0)}
 
 
 def maps(corners: Array, height: int, width: int) -> Array:
@@ -69,8 +69,9 @@ def run(settings: Settings, page: Page) -> None:
     away, shown = distances(net, "test", seed)
     for i, (picture, found) in enumerate(shown[:2]):
         sheet = Image.fromarray(gray(1 - picture[0]))
-        for (x, y), color in zip(found, COLORS, strict=True):
+        for (x, y), color in zip(found, COLORS.values(), strict=True):
             ImageDraw.Draw(sheet).ellipse((x - 4, y - 4, x + 4, y + 4), outline=color, width=2)
-        page.picture(f"envelope-{i}", np.asarray(sheet), "The corners found, each in a colour of its own.")
+        page.picture(f"envelope-{i}", np.asarray(sheet), "The corners found.")
+    page.legend(COLORS)
     page.compare("median distance of 200 corners", None, f"{np.median(away):.1f} pixels")
     page.compare(f"corners within {NEAR} pixels", None, f"{100 * (away <= NEAR).mean():.0f} %")

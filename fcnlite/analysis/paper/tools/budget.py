@@ -12,6 +12,7 @@ from fcnlite.data import Dataset
 from fcnlite.data.augmentation import Augment
 from fcnlite.errors import TrainingError
 from fcnlite.net import Net
+from fcnlite.solver import SGD
 
 CROP = (224, 224)
 """The height and width of the parts of given pictures that small nets learn from."""
@@ -59,10 +60,15 @@ class Budget:
         if self.crop is not None:
             pictures += f", cropped to {self.crop[0]}×{self.crop[1]} pixels"
         falling = ", which falls linearly to 0" if self.options.get("lr_policy") == "poly" else ""
-        seeds = "once" if len(self.seeds) == 1 else f"with each of {len(self.seeds)} seeds"
+        rule = self.options.get("rule", SGD).__name__
+        others = "".join(
+            f", {name.replace('_', ' ')} {self.options[name]:g}"
+            for name in ("momentum", "weight_decay")
+            if name in self.options
+        )
         return (
-            f"Each net is trained {seeds} by SGD: {self.iterations} iterations of {pictures}, momentum "
-            f"{self.options['momentum']}, rate {self.options['base_lr']:g}{falling}."
+            f"Each net is trained {repeated(self.seeds)} by {rule}: {self.iterations} iterations of {pictures}"
+            f"{others}, rate {self.options['base_lr']:g}{falling}."
         )
 
 
@@ -87,6 +93,11 @@ def budget(
 def seeds_of(settings: Settings, count: int) -> range:
     """The seeds of repeated trainings: `count` from `settings.seed` on, and one alone with given weights."""
     return range(settings.seed, settings.seed + (count if settings.init is None else 1))
+
+
+def repeated(seeds: range) -> str:
+    """How often a net is trained, in words."""
+    return "once" if len(seeds) == 1 else f"with each of {len(seeds)} seeds"
 
 
 def check_finite(name: str, training: Training, rate: float, given: bool) -> None:
@@ -115,12 +126,16 @@ def setting(
 
     `nets` has the small nets in words, `reference` the net of the FCN reference that takes given weights.
     """
+    given = settings.init is not None
     words = (
         f"Data: {train_set.name}, {len(train_set)} pictures to learn from and {len(test_set)} of the split "
         f"{test_set.split} to measure. "
+        + (f"The net is {reference} of the FCN reference, from the weights in {settings.init}." if given else nets)
+        + f" {plan.words()} That is {plan.iterations * plan.batch_size / len(train_set):.3g} epochs."
     )
-    if settings.init is not None:
-        return (
-            f"{words}The net is {reference} of the FCN reference, from the weights in {settings.init}. {plan.words()}"
-        )
-    return f"{words}{nets} {plan.words()} The rate was chosen on other generated pictures, those of the split val."
+    if len(plan.seeds) > 1:
+        words += " Figures with ± are the mean and the standard deviation over the seeds."
+    if given:
+        return words
+    others = "generated pictures" if settings.train_set else "other generated pictures, those of the split val"
+    return f"{words} The rate was chosen on {others}."

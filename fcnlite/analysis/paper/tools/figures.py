@@ -9,10 +9,11 @@ import numpy as np
 
 from fcnlite.analysis.paper.tools.training import Training, running_mean
 from fcnlite.arrays import Array
-from fcnlite.data import Dataset
+from fcnlite.data import VOID, Dataset
 from fcnlite.data.dataset import read_sample
 from fcnlite.data.sample import Sample
 from fcnlite.net import Net
+from fcnlite.segmentation.plots.colors import Color, class_name, color_of, color_table
 from fcnlite.segmentation.plots.label_maps import label_image
 from fcnlite.segmentation.segmenter import Segmenter
 
@@ -30,6 +31,12 @@ _SHEET = 1300
 def colored(label: Array, colors: Sequence[tuple[int, int, int]]) -> Array:
     """A label map H×W in the colours of its classes, H×W×3 uint8 RGB."""
     return np.asarray(label_image(np.asarray(label, np.uint8), colors).convert("RGB"))
+
+
+def class_colors(classes: Sequence[str], colors: Sequence[Color]) -> dict[str, Color]:
+    """The colours that `colored` draws, by class, and that of void: the legend of label maps."""
+    table = color_table(colors)
+    return {class_name(classes, label): color_of(table, label) for label in (*range(len(classes)), VOID)}
 
 
 def gray(values: Array) -> Array:

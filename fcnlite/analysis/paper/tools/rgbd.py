@@ -1,8 +1,8 @@
 """Made-up RGB-D pictures: generated shapes with the depth map of a sensor.
 
-Each shape lies flat on a sloping ground or is a plate that is raised above it. A flat and a raised disc are two classes
-of one appearance, and so are a flat and a raised star: only depth tells them apart. The classes of the other shapes do
-not depend on depth. The sensor is noisy, and has holes: at the edges of plates, and in spots anywhere.
+Each shape is flat on a sloping ground or is a plate above it. A flat and a raised disc are two classes of one
+appearance, and so are a flat and a raised star: only depth tells them apart. The classes of the other shapes do not
+depend on depth. The sensor is noisy, and has holes: at the edges of plates, and in spots anywhere.
 """
 
 from __future__ import annotations

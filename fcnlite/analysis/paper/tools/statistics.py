@@ -1,4 +1,4 @@
-"""Metrics as figures for a page, and the figures of several seeds: their mean, their spread, and what it tells."""
+"""Metrics as figures for a page, and the figures of several seeds: their mean, their spread, and a verdict."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from fcnlite.analysis.paper.page import Page
 from fcnlite.arrays import Array
 from fcnlite.segmentation.metrics import Metrics
 
@@ -22,7 +23,7 @@ def percentages(metrics: Metrics) -> list[str]:
 def spread(values: Sequence[float] | Array, digits: int = 1, *, sign: bool = False) -> str:
     """The mean and the sample standard deviation of `values`, such as "71.3 ± 0.8"; the mean alone of one value."""
     plus = "+" if sign else ""
-    mean = f"{np.mean(values):{plus}.{digits}f}"
+    mean = f"{round(float(np.mean(values)), digits) + 0.0:{plus}.{digits}f}"  # no minus before a 0
     return mean if len(values) < 2 else f"{mean} ± {np.std(values, ddof=1):.{digits}f}"
 
 
@@ -49,3 +50,10 @@ def verdict(differences: Sequence[float], digits: int = 1) -> str:
         f"mean ± deviation of {len(differences)} seeds; the 95 % interval of the mean, ±{half:.{digits}f}, "
         f"{'does not include' if told else 'includes'} 0"
     )
+
+
+def compare_differences(
+    page: Page, what: str, paper: str | None, differences: Sequence[float], digits: int = 1
+) -> None:
+    """Add the mean and deviation of paired `differences` to the page, beside what the paper says, with the verdict."""
+    page.compare(what, paper, spread(differences, digits, sign=True), verdict(differences, digits))

@@ -70,5 +70,5 @@ def test_blobs_without_a_field_are_errors(tmp_path: Path) -> None:
         run(Settings(model="lenet", blob="pol2"))
     with pytest.raises(SpecError, match=r"no model is called 'lenett'.*'lenet'"):
         run(Settings(model="lenett"))
-    with pytest.raises(SpecError, match="--blob says nothing without --model"):
+    with pytest.raises(SpecError, match="--blob has no effect without --model"):
         run(Settings(blob="pool2"))
