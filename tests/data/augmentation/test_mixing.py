@@ -66,6 +66,7 @@ def test_both_pictures_are_changed_by_the_list_before(name: str) -> None:
     for epoch in range(10):
         streams = Streams(0, epoch, 0)
         partner, others = streams.partner(3)
+        assert others.of("flip").random() != streams.of("flip").random()
         first = augment(striped(0), single, streams, PREPROCESSING)
         second = augment(striped(partner), single, others, PREPROCESSING)
         out = augmented(striped, 3, settings, streams, PREPROCESSING)
