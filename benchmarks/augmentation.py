@@ -1,8 +1,8 @@
 """Measure the processor time of each transform of augmentation: `python -m benchmarks.augmentation`.
 
 A generated scene of 360×480 pixels is cropped to 288×384, with one transform besides, then with `STRONG`. Times are of
-one thread, in milliseconds a picture, without reading its file: the median of `RUNS` pictures. Entries that resample
-through a warp are compared with `crop` too, so their difference contains the dearer resampling.
+one thread, in milliseconds a picture, without reading its file: the median of `RUNS` pictures, for `STRONG` the mean.
+`crop` alone copies, so the figure of each warp includes its resampling.
 """
 
 from __future__ import annotations

@@ -2,7 +2,7 @@
 
     python examples/augmentation_sheet.py [FILE]
 
-The first cell is the picture as it is. Each label map is inset, a third as large; void is white. A second generated
+The first cell is the picture as it is. Each label map is inset, a third as large; void is pale. A second generated
 picture is mixed in.
 """
 

@@ -59,6 +59,7 @@ def text(run: TrainingRun) -> str:
         f"training  {_counted(options.iterations, 'iteration')} of {_counted(a_batch, 'picture')} by {options.solver}; "
         f"each picture is seen {epochs:.3g} times on average"
     )
+    lines.append(f"augment   {' '.join(options.augment) or 'none'}")
     if options.freeze:
         learned = sum(each.array.size for _, each in net.learnable())
         lines.append(f"frozen    {' '.join(options.freeze)}: {learned:,} parameters are learned")

@@ -47,6 +47,7 @@ def test_it_begins_with_an_overview(command: Command, tmp_path: Path) -> None:
     count = sum(each.array.size for group in net.params.values() for each in group if not each.statistic)
     assert f"model lite-fcn8s at width 0.02: {count:,} parameters, receptive field 396×396" in lines
     assert "training 1 iteration of 2 pictures by SGD; each picture is seen 1 times on average" in lines
+    assert "augment crop=16:16" in lines
     assert "data folder" in command(main, "--resume", "--out", tmp_path / "run").err.replace("      ", " ")
 
 

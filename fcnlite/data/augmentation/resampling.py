@@ -26,7 +26,8 @@ def warped(
 ) -> np.ndarray:
     """The result of `out` (height, width) pixels, each of which shows the point of `array` where `warp` leads.
 
-    `to_source` is the 3×3 matrix from the warp's frame to the array. Pixels that show a point outside are `fill`.
+    `to_source` is the 3×3 matrix from the warp's frame to the array. Pixels that show a point outside are `fill`. Where
+    it interpolates bytes, Pillow rounds down.
     """
     from PIL import Image
 

@@ -14,6 +14,7 @@ from scipy.interpolate import CubicHermiteSpline, RegularGridInterpolator
 from fcnlite.data.augmentation import Augment, Streams, augment
 from fcnlite.data.augmentation.change import Change
 from fcnlite.data.augmentation.geometry import Geometry, Span
+from fcnlite.data.augmentation.warp import CELL
 from fcnlite.data.sample import Sample
 from fcnlite.data.seeding import generator
 from fcnlite.description.model_info import Preprocessing
@@ -252,17 +253,18 @@ SCENE = sample_of(
 )
 
 
-@pytest.mark.parametrize("seed", range(3))
-def test_rotation_turns_about_the_centre(seed: int) -> None:
+Points = tuple[np.ndarray, np.ndarray]
+
+
+def turned(x: np.ndarray, y: np.ndarray, seed: int) -> Points:
+    """The rotation that `rotation=25` draws."""
     angle = math.radians(generator("augment rotation", seed, 0, 0).uniform(-25, 25))
-    x, y = centres(33, 47)
-    turned = complex(math.cos(angle), math.sin(angle)) * ((x - 23.5) + 1j * (y - 16.5))
-    assert_mapped(Augment(rotation=25), seed, turned.real + 23.5, turned.imag + 16.5, SCENE)
+    point = complex(math.cos(angle), math.sin(angle)) * ((x - 23.5) + 1j * (y - 16.5))
+    return point.real + 23.5, point.imag + 16.5
 
 
-@pytest.mark.parametrize("seed", range(3))
-def test_perspective_moves_the_corners_and_keeps_lines_straight(seed: int) -> None:
-    """Corners by corners: the map from the unit square to a quadrilateral (Heckbert, 1989)."""
+def projected(x: np.ndarray, y: np.ndarray, seed: int) -> Points:
+    """The map that `perspective=0.2` draws, from the unit square to a quadrilateral (Heckbert, 1989)."""
     moves = generator("augment perspective", seed, 0, 0).uniform(-0.2, 0.2, (4, 2))
     corners = (np.array([(0, 0), (1, 0), (1, 1), (0, 1)]) + moves) * (47, 33)
     (x0, y0), (x1, y1), (x2, y2), (x3, y3) = corners.tolist()
@@ -270,28 +272,49 @@ def test_perspective_moves_the_corners_and_keeps_lines_straight(seed: int) -> No
     dy1, dy2, sy = y1 - y2, y3 - y2, y0 - y1 + y2 - y3
     whole = dx1 * dy2 - dx2 * dy1
     g, h = (sx * dy2 - dx2 * sy) / whole, (dx1 * sy - sx * dy1) / whole
-    x, y = centres(33, 47)
     u, v = x / 47, y / 33
     w = g * u + h * v + 1
-    x, y = (
-        ((first[1] - first[0] + g * first[1]) * u + (first[3] - first[0] + h * first[3]) * v + first[0]) / w
-        for first in ((x0, x1, x2, x3), (y0, y1, y2, y3))
+    return (
+        ((x1 - x0 + g * x1) * u + (x3 - x0 + h * x3) * v + x0) / w,
+        ((y1 - y0 + g * y1) * u + (y3 - y0 + h * y3) * v + y0) / w,
     )
-    assert_mapped(Augment(perspective=0.2), seed, x, y, SCENE)
+
+
+def displaced(seed: int) -> Points:
+    """The centres after what `elastic=3:12` draws: smooth up to the vertices of the mesh, bilinear between them."""
+    grid = generator("augment elastic", seed, 0, 0).uniform(-3, 3, (2, 33 // 12 + 4, 47 // 12 + 4))
+    for axis, side in ((1, 33), (2, 47)):
+        knots = 12.0 * (np.arange(grid.shape[axis]) - 1)
+        spline = CubicHermiteSpline(knots, grid, np.gradient(grid, knots, axis=axis), axis=axis)
+        vertices = np.append(np.arange(0, side, CELL), side)
+        between = RegularGridInterpolator((vertices,), np.moveaxis(spline(vertices), axis, 0))
+        grid = np.moveaxis(between(np.arange(side) + 0.5), 0, axis)
+    x, y = centres(33, 47)
+    return x + grid[0], y + grid[1]
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_rotation_turns_about_the_centre(seed: int) -> None:
+    assert_mapped(Augment(rotation=25), seed, *turned(*centres(33, 47), seed), SCENE)
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_perspective_moves_the_corners_and_keeps_lines_straight(seed: int) -> None:
+    assert_mapped(Augment(perspective=0.2), seed, *projected(*centres(33, 47), seed), SCENE)
 
 
 @pytest.mark.parametrize("seed", range(3))
 def test_elastic_moves_the_points_of_a_grid_and_is_smooth_between(seed: int) -> None:
-    grid = generator("augment elastic", seed, 0, 0).uniform(-3, 3, (2, 33 // 12 + 4, 47 // 12 + 4))
-    for axis in (1, 2):
-        knots = 12.0 * (np.arange(grid.shape[axis]) - 1)
-        spline = CubicHermiteSpline(knots, grid, np.gradient(grid, knots, axis=axis), axis=axis)
-        vertices = np.append(np.arange(0, (33, 47)[axis - 1], 24), (33, 47)[axis - 1])
-        grid = spline(vertices)
-        x_or_y = RegularGridInterpolator((vertices,), np.moveaxis(grid, axis, 0))
-        grid = np.moveaxis(x_or_y(np.arange((33, 47)[axis - 1]) + 0.5), 0, axis)
-    x, y = centres(33, 47)
-    assert_mapped(Augment(elastic=(3, 12)), seed, x + grid[0], y + grid[1], SCENE)
+    assert_mapped(Augment(elastic=(3, 12)), seed, *displaced(seed), SCENE)
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_warps_are_one_map(seed: int) -> None:
+    """A pixel shows the point that elastic, then rotation, then perspective leads to."""
+    flat = Augment(rotation=25, perspective=0.2)
+    assert_mapped(flat, seed, *projected(*turned(*centres(33, 47), seed), seed), SCENE)
+    bent = Augment(rotation=25, elastic=(3, 12))
+    assert_mapped(bent, seed, *turned(*displaced(seed), seed), SCENE)
 
 
 def test_elastic_never_folds_a_picture() -> None:
@@ -325,6 +348,15 @@ def test_scale_crop_and_warps_are_one_map() -> None:
     white = geometry.placed(SCENE.image, np.array(FILL, np.uint8), True, lambda image: np.full_like(image, 255))
     outside = geometry.placed(np.zeros((33, 47), np.uint8), 255, smooth=False) == 255
     assert outside.any() and (white[outside] == FILL).all() and (white[~outside] == 255).all()
+
+
+@given(settings, st.integers(1, 40), st.integers(1, 40), st.integers(0, 2**32 - 1))
+def test_what_a_picture_does_not_cover_is_the_mean_pixel_whatever_the_look(
+    settings: Augment, height: int, width: int, seed: int
+) -> None:
+    looks = settings.changed(noise=200, brightness=0.9, gamma=0.5, saturation=1)
+    out = changed(sample_of(np.full((height, width, 3), 9, np.uint8)), looks, np.random.default_rng(seed))
+    assert (out.image[out.label == 255] == FILL).all()
 
 
 def test_the_logarithm_of_a_scale_is_uniform() -> None:
@@ -362,6 +394,10 @@ def test_class_crops_of_resized_and_of_small_pictures() -> None:
     for _ in range(30):
         out = changed(painted(label), Augment(scale=(0.5, 2), crop=(8, 8), classcrop=1.0), rng)
         assert (out.label == 2).any()
+    one = np.full((20, 20), 255, np.uint8)
+    one[9, 11] = 2
+    for _ in range(100):
+        assert (changed(painted(one), Augment(crop=(4, 5), classcrop=1.0), rng).label == 2).any()
     void = changed(painted(np.full((5, 5), 255, np.uint8)), Augment(crop=(8, 4), classcrop=1.0), rng)
     assert void.label.shape == (8, 4)
 

@@ -81,14 +81,15 @@ def test_hue_turns_colours_about_gray() -> None:
 def test_looks_of_a_list_are_rounded_once_per_kind() -> None:
     """Tones in the order of the registry, unrounded between them; then one matrix."""
     settings = Augment(contrast=0.6, gamma=0.9, temperature=0.3, saturation=0.8, hue=0.2)
-    found = augment(sample_of(RAMP), settings, Streams(0, 0, 4), KIND).image
-    values = RAMP.reshape(-1, 3).astype(float)
-    values = np.array([contrast(*each, drawn("contrast", 0.6, 4)) for each in values]).clip(0, 255)
-    values = np.array([gamma(*each, drawn("gamma", 0.9, 4)) for each in values])
-    values = np.array([temperature(*each, drawn("temperature", 0.3, 4)) for each in values]).clip(0, 255)
-    values = np.array([saturation(*each, drawn("saturation", 0.8, 4)) for each in values])
-    values = (values @ rotation(2 * np.pi * drawn("hue", 0.2, 4)).T).clip(0, 255)
-    assert np.abs(found.reshape(-1, 3) - values).max() <= 1.6  # 0.5 times the largest row of the matrix, and 0.5
+    for index in range(4):
+        found = augment(sample_of(RAMP), settings, Streams(0, 0, index), KIND).image
+        values = RAMP.reshape(-1, 3).astype(float)
+        values = np.array([contrast(*each, drawn("contrast", 0.6, index)) for each in values]).clip(0, 255)
+        values = np.array([gamma(*each, drawn("gamma", 0.9, index)) for each in values])
+        values = np.array([temperature(*each, drawn("temperature", 0.3, index)) for each in values]).clip(0, 255)
+        values = np.array([saturation(*each, drawn("saturation", 0.8, index)) for each in values])
+        values = (values @ rotation(2 * np.pi * drawn("hue", 0.2, index)).T).clip(0, 255)
+        assert np.abs(found.reshape(-1, 3) - values).max() <= 1.6  # 0.5 times the largest row of the matrix, and 0.5
 
 
 @pytest.mark.parametrize("deviation", [0.7, 1.3, 2.5])
