@@ -54,7 +54,6 @@ def test_ignored_signals_are_ignored(command: Command, tmp_path: Path) -> None:
 
 INTERRUPTED = """
 import os, signal, sys
-signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background jobs ignore Ctrl-C
 class Interrupting:
     def find_spec(self, name, path, target=None):
         if name == "numpy":
