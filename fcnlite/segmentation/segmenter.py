@@ -80,7 +80,10 @@ class Segmenter:
 
     def probabilities(self, image: Scene) -> Array:
         """The class probabilities of the first label map, C×H×W float32: the softmax of `scores`. See `label_maps`."""
-        scores = self.scores(image)
+        return self.softmax(self.scores(image))
+
+    def softmax(self, scores: Array) -> Array:
+        """The class probabilities that `scores`, C×H×W, mean: their softmax, unless the net computed that already."""
         producers = [layer for layer in self.net.layers if self._first.blob in layer.spec.top]
         if producers[-1].type == "Softmax":
             return scores
