@@ -50,7 +50,7 @@ class Worker:
             self._waiting -= 1
 
     def exchange(self, request: bytes) -> bytes:
-        """Send a packed call and wait for its answer, which says so if the process fails; the next call starts a new one."""
+        """Send a packed call and wait for its answer, which says so if the process fails."""
         connection = self._start()
         try:
             connection.send_bytes(request)

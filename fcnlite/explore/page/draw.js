@@ -69,7 +69,10 @@ export function rgbImage(rgb, height, width) {
   return image;
 }
 
-/** Whether each pixel's right or lower neighbour has another label, as the overlays of `fcnlite predict` draw it. */
+/**
+ * Whether each pixel's right or lower neighbour has another label; lines are wider on large pictures. The overlays of
+ * `fcnlite predict` have the same lines.
+ */
 export function borders(labels, height, width, untinted) {
   const edge = new Uint8Array(height * width);
   const of = (i) => (untinted.has(labels[i]) ? 255 : labels[i]);
@@ -78,6 +81,11 @@ export function borders(labels, height, width, untinted) {
       const i = y * width + x;
       if ((x + 1 < width && of(i) !== of(i + 1)) || (y + 1 < height && of(i) !== of(i + width))) edge[i] = 1;
     }
+  }
+  for (let wider = Math.floor(Math.min(height, width) / 600); wider > 0; wider -= 1) {
+    // From the end, so that each pass widens by one pixel.
+    for (let i = edge.length - 1; i > 0; i -= 1) if (i % width && edge[i - 1]) edge[i] = 1;
+    for (let i = edge.length - 1; i >= width; i -= 1) if (edge[i - width]) edge[i] = 1;
   }
   return edge;
 }

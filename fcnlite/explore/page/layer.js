@@ -47,7 +47,7 @@ export function layerView({ show }) {
         ...(described.parameters.length ? [heading("parametersTitle"), parameterPart(described)] : []),
         ...(described.source ? [heading("source"), sourcePart(described.source)] : []),
       ] : []));
-    body.querySelector(".code")?.start();
+    body.querySelector(".code")?.showFirst();
     body.dataset.layer = layer;
   }));
 
@@ -125,7 +125,7 @@ export function layerView({ show }) {
       at.textContent = t("sourceAt", { file, line: lines[name] });
     };
     const buttons = Object.keys(lines).map((name) => h("button", { type: "button", onclick: () => go(name) }, `${t("goTo")} ${name}`));
-    code.start = () => go("forward" in lines ? "forward" : "class");
+    code.showFirst = () => go("forward" in lines ? "forward" : "class");
     return h("div", { class: "source" }, h("div", { class: "controls" }, at, buttons), code);
   }
 

@@ -65,6 +65,7 @@ export function pictureView(segment) {
   const stage = h("div", { class: "stage", id: "drop" }, canvas, cursor, h("p", { class: "hint", text: "dropHere" }));
   const legend = h("ul", { class: "legend", label: "legend" });
   const facts = h("p", { class: "facts", id: "facts" });
+  const net = h("p", { class: "facts", id: "net" });
   const probe = h("div", { class: "probe", id: "probe", "aria-live": "off" });
   const times = h("div", { class: "bars" });
   const timing = h("details", { id: "times" }, h("summary", { text: "times" }), times);
@@ -74,6 +75,12 @@ export function pictureView(segment) {
     weights.replaceChildren(...choices.map((each) => h("option", { value: each, selected: each === model }, each)));
     weights.disabled = choices.length < 2;
     sizes.disabled = store.model.fixed !== null;
+  });
+  on("model segmentation language", () => {
+    if (!store.model) return;
+    const { net: name, parameters, preprocessing } = store.model;
+    const count = parameters === null ? "" : `, ${t("parameters", { count: parameters.toLocaleString("en") })}`;
+    net.textContent = `${name}${count}. ${t("fed", { how: preprocessing })}`;
   });
   on("picture", () => {
     if (!original) original = store.picture.pixels.shape.slice(0, 2);
@@ -223,6 +230,6 @@ export function pictureView(segment) {
     h("div", { class: "controls" }, field("weights", weights), sample,
       chooser("file", "choosePicture", openFile), chooser("truth-file", "chooseTruth", openTruth)),
     h("div", { class: "controls" }, field("show", view), field("opacity", opacity), field("borders", lines), field("size", sizes)),
-    h("div", { class: "frame" }, stage), facts, legend, timing, probe,
+    h("div", { class: "frame" }, stage), facts, legend, probe, timing, net,
   ];
 }

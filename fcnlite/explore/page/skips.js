@@ -68,7 +68,7 @@ export function skipsView() {
     const context = canvas.getContext("2d");
     if (at) context.putImageData(one, 0, 0, 0, 0, at, one.height);
     context.fillStyle = "#fff";
-    context.fillRect(at - 1, 0, 2, one.height);
+    if (at > 0 && at < one.width) context.fillRect(at - 1, 0, 2, one.height);
   }
 
   function drawKernels(found) {

@@ -98,7 +98,7 @@ const TEXTS = {
   meaning: ["meaning", "含义"],
   standard: ["default", "默认"],
   parametersTitle: ["Parameters", "参数"],
-  parameterText: ["{shape}, lr_mult {lr}, decay_mult {decay}", "{shape}，lr_mult {lr}，decay_mult {decay}"],
+  parameterText: ["{shape}, lr_mult {lr}, decay_mult {decay}", "形状 {shape}，lr_mult {lr}，decay_mult {decay}"],
   source: ["Source", "源代码"],
   sourceAt: ["{file}, line {line}", "{file}，第 {line} 行"],
   goTo: ["go to", "转到"],
