@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import io
 import os
 import shutil
 import subprocess
@@ -13,6 +15,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from PIL import Image
 
 ROOT = Path(__file__).parents[2]
 NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
@@ -83,13 +86,6 @@ def open_view(page: Any, name: str) -> None:
 
 def canvas_pixels(page: Any, selector: str) -> np.ndarray:
     """The pixels of a canvas, H×W×3 uint8."""
-    width, height, values = page.evaluate(
-        """(selector) => {
-            const canvas = document.querySelector(selector);
-            const { width, height } = canvas;
-            return [width, height, [...canvas.getContext("2d").getImageData(0, 0, width, height).data]];
-        }""",
-        selector,
-    )
-    found: np.ndarray = np.array(values, np.uint8).reshape(height, width, 4)[:, :, :3]
+    address = page.evaluate("(selector) => document.querySelector(selector).toDataURL()", selector)
+    found: np.ndarray = np.array(Image.open(io.BytesIO(base64.b64decode(address.partition(",")[2]))).convert("RGB"))
     return found
