@@ -20,10 +20,10 @@ picture, the activations of each layer, receptive fields, and how each number is
 The page is for this machine alone (127.0.0.1), and its address holds a secret. Ctrl-C ends the command."""
 
 _EXAMPLES = """\
-  python -m fcnlite.explore
   python -m fcnlite.explore runs/photos/best.h5
   python -m fcnlite.explore net.prototxt weights.caffemodel
-  python -m fcnlite.explore voc-fcn8s"""
+  python -m fcnlite.explore voc-fcn8s
+  python -m fcnlite.explore"""
 
 SECONDS = 120.0
 """The longest that the computation for one call of the page may take, by default."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import sys
 import webbrowser
 from collections.abc import Mapping
@@ -10,6 +11,7 @@ from typing import Any
 
 import uvicorn
 
+from fcnlite._cli.stopping import Stopped
 from fcnlite.errors import FcnliteError
 from fcnlite.explore.messages import pack, unpack
 from fcnlite.explore.server import Site, bind
@@ -33,8 +35,11 @@ def run(settings: Mapping[str, Any], *, port: int, open_browser: bool, seconds: 
         if "error" in state:
             raise FcnliteError(state["error"])
         site = Site({"inference": worker}, listening.getsockname()[1])
-        with listening, suppress(KeyboardInterrupt):  # Ctrl-C is how this command ends
+        with listening:
             _Server(site, open_browser).run(sockets=[listening])
+    except KeyboardInterrupt as interrupt:
+        if Stopped.of(interrupt).number != signal.SIGINT:  # Ctrl-C is how this command ends
+            raise
     finally:
         worker.close()
 

@@ -5,17 +5,17 @@ from __future__ import annotations
 import asyncio
 import secrets
 import socket
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
 
 from starlette.applications import Starlette
 from starlette.requests import ClientDisconnect, Request
-from starlette.responses import PlainTextResponse, Response
+from starlette.responses import PlainTextResponse, Response, StreamingResponse
 from starlette.routing import Route
 
 from fcnlite.explore.guard import Guard
-from fcnlite.explore.messages import pack
+from fcnlite.explore.messages import pack, unpack
 from fcnlite.explore.worker import Worker
 
 LARGEST_UPLOAD = 32 << 20
@@ -38,6 +38,7 @@ class Site:
         self._files = _page_files()
         routes = [
             Route("/{token}/call/{worker}", self._call, methods=["POST"]),
+            Route("/{token}/stream/{worker}", self._stream, methods=["POST"]),
             Route("/{token}/{path:path}", self._file, methods=["GET"]),
         ]
         inner = Starlette(routes=routes, lifespan=self._lifespan)
@@ -57,6 +58,33 @@ class Site:
         return Response(content, media_type=kind)
 
     async def _call(self, request: Request) -> Response:
+        """Pass a call on, and send its answer."""
+
+        async def answered(worker: Worker, call: bytes) -> Response:
+            return Response(await worker.call(call), media_type="application/octet-stream")
+
+        return await self._taken(request, answered)
+
+    async def _stream(self, request: Request) -> Response:
+        """Pass the same call on again and again, and send each answer after its length, in 4 bytes, little-endian.
+
+        It ends with the first answer whose value is None or an error, or when the page closes the connection.
+        """
+
+        async def answers(worker: Worker, call: bytes) -> AsyncIterator[bytes]:
+            going = True
+            while going:
+                answer = await worker.call(call)
+                going = unpack(answer).get("value") is not None
+                yield len(answer).to_bytes(4, "little") + answer
+
+        async def answered(worker: Worker, call: bytes) -> Response:
+            return StreamingResponse(answers(worker, call), media_type="application/octet-stream")
+
+        return await self._taken(request, answered)
+
+    async def _taken(self, request: Request, answer: Callable[[Worker, bytes], Awaitable[Response]]) -> Response:
+        """Read a call, within the limits, and answer it."""
         worker = self._workers.get(request.path_params["worker"])
         if worker is None:
             return PlainTextResponse("There is no such worker.", 404)
@@ -69,7 +97,7 @@ class Site:
         if body is None:
             most = LARGEST_UPLOAD >> 20
             return _message({"error": f"the file has more than {most} MB; make the picture smaller."}, 413)
-        return Response(await worker.call(body), media_type="application/octet-stream")
+        return await answer(worker, body)
 
 
 def _message(value: object, status: int) -> Response:

@@ -24,7 +24,9 @@ def request(
     sent: list[dict[str, Any]] = []
 
     async def receive() -> dict[str, Any]:
-        return queue.pop(0) if queue else {"type": "http.disconnect"}
+        if not queue:
+            await asyncio.sleep(3600)  # the client stays; the application does not wait for it
+        return queue.pop(0)
 
     async def send(message: dict[str, Any]) -> None:
         sent.append(message)

@@ -61,6 +61,17 @@ def test_a_call_gets_its_answer(site: Site) -> None:
     assert request(site.app, path_of(site, "call/inference"), headers=OWN).status in (404, 405)
 
 
+def test_a_stream_repeats_a_call_until_there_is_no_value(site: Site) -> None:
+    body = [pack({"name": "count", "arguments": {"to": 4}})]
+    answer = request(site.app, path_of(site, "stream/inference"), "POST", OWN, body)
+    values, rest = [], answer.body
+    while rest:
+        end = 4 + int.from_bytes(rest[:4], "little")
+        values.append(unpack(rest[4:end])["value"])
+        rest = rest[end:]
+    assert answer.status == 200 and values == [0, 1, 2, 3, None]
+
+
 @pytest.mark.parametrize(
     "headers",
     [

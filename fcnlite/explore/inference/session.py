@@ -14,7 +14,7 @@ from fcnlite.data import pictures
 from fcnlite.data.label_files import read_label
 from fcnlite.data.shapes import Shapes
 from fcnlite.description.model_info import Preprocessing
-from fcnlite.errors import DataError
+from fcnlite.errors import DataError, FcnliteError
 from fcnlite.explore.inference.model import Model, open_model, shipped_names
 from fcnlite.explore.inference.uploads import clean_name, in_memory
 from fcnlite.files import NPY
@@ -64,14 +64,19 @@ class Session:
         return self._model
 
     def open(self, choice: str) -> None:
-        """Open one of `choices`. The picture is read again, as the new net takes it."""
+        """Open one of `choices`. The picture is read again, as the new net takes it; if that fails, nothing changes."""
         if choice not in self.choices:
             raise DataError("the page asked for weights that are not among the choices; reload the page.")
         net, weights, preprocessing = self._files
         model = open_model(choice if net is None else net, weights, preprocessing)
-        old, self._model, self._picture = self._picture, model, None
-        if old is not None:
-            self.take(old.name, old.read, old.truth)
+        before = self._model, self._picture
+        self._model, self._picture = model, None
+        if before[1] is not None:
+            try:
+                self.take(before[1].name, before[1].read, before[1].truth)
+            except FcnliteError:
+                self._model, self._picture = before
+                raise
 
     def take(self, name: str, read: Callable[[Preprocessing], Array], truth: Array | None = None) -> None:
         """Make a picture the open one. The truth is kept if its size fits."""

@@ -34,6 +34,8 @@ export function pictureView(segment) {
   const weights = h("select", { id: "weights", onchange: () => open(async () => {
     set("model", await call("choose", { model: weights.value }, { onWarning: complain }));
     return remeasured((await call("current")) ?? (await call("sample", { index: samples })));
+  }).then(() => {
+    weights.value = store.model.model;
   }) });
   const sample = h("button", { type: "button", id: "sample", text: "sample", onclick: () => open(async () => {
     samples = (samples + 1) % store.model.samples;

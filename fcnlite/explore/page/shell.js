@@ -1,6 +1,6 @@
 // What all pages share: the links between them, the language, and light or dark.
 
-import { h, select, translate } from "./dom.js";
+import { h, select, tell, translate } from "./dom.js";
 import { emit } from "./store.js";
 import { LANGUAGES, language, setLanguage, t } from "./texts.js";
 
@@ -43,6 +43,7 @@ export function startShell(here) {
     remember("language", value);
     translate();
     names();
+    tell("");
     emit("language");
   }, { label: "language", id: "language" });
   const themes = h("select", { label: "theme", id: "theme", onchange: () => {
