@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import signal
 import sys
+import warnings
 import webbrowser
 from collections.abc import Mapping
 from contextlib import suppress
@@ -34,6 +35,8 @@ def run(settings: Mapping[str, Any], *, port: int, open_browser: bool, seconds: 
         state = unpack(worker.exchange(pack({"name": "state", "arguments": {}})))  # loads the net
         if "error" in state:
             raise FcnliteError(state["error"])
+        for warning in state["warnings"]:
+            warnings.warn(warning, stacklevel=2)
         site = Site({"inference": worker}, listening.getsockname()[1])
         with listening:
             _Server(site, open_browser).run(sockets=[listening])

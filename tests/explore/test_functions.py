@@ -136,6 +136,10 @@ def test_no_message_names_a_folder(tmp_path: Path) -> None:
     with pytest.raises(FcnliteError) as found:
         inference.functions(net=str(tmp_path / "broken.h5"))["state"]()
     assert "broken.h5" in str(found.value) and str(tmp_path) not in str(found.value)
+    caffe.save(fcnlite.models.build("lite-fcn8s", width=0.02), tmp_path / "n.prototxt", tmp_path / "n.caffemodel")
+    with pytest.warns(UserWarning, match=r"n\.prototxt") as told:
+        inference.functions(net=str(tmp_path / "n.prototxt"))["state"]()
+    assert not [each for each in told if str(tmp_path) in str(each.message)]
 
 
 # Graph
@@ -183,6 +187,16 @@ def test_collapsed_stages_hold_every_layer_once(shapes: Functions) -> None:
     first = found[1]
     assert first["type"] == "conv1_1 … pool1" and first["role"] == "stage" and len(first["layers"]) == 9
     assert len(found) < 20
+
+
+def test_the_published_net_is_drawn_with_its_skips_beside_their_sums(tmp_path: Path) -> None:
+    caffe.save(fcnlite.models.build("voc-fcn8s", width=0.02), tmp_path / "n.prototxt", tmp_path / "n.caffemodel")
+    made = inference.functions(str(tmp_path / "n.prototxt"), str(tmp_path / "n.caffemodel"))
+    nodes = {node["id"]: node for node in made["graph"](height=320, width=480)["nodes"]}
+    assert nodes["conv1_1"]["shape"][2:] == [518, 678]  # the pad of 100
+    for skip, sum_of in (("score_pool4", "fuse_pool4"), ("score_pool3", "fuse_pool3")):
+        assert nodes["pool5"]["x"] < nodes[skip]["x"] < nodes[sum_of]["x"]
+        assert nodes[sum_of]["x"] - nodes[skip]["x"] < 500
 
 
 def test_a_skip_is_beside_its_sum_and_the_trunk_goes_down() -> None:

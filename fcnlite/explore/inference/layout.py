@@ -115,7 +115,8 @@ def _stage(chain: list[Node], first: Node, last: Node) -> Node:
 def place(nodes: list[Node], edges: list[Edge]) -> Drawing:
     """Give every node and edge its place. The nodes must be in the order in which they run."""
     column = _columns(nodes, edges)
-    spine = _spine(nodes, edges, column)
+    data = [edge for edge in edges if not edge.reference]
+    spine = _spine(nodes, data, _columns(nodes, data))
     column = _late(nodes, edges, column, spine)
     rows = _rows(nodes)
     for node in nodes:
@@ -138,6 +139,7 @@ def _title(node: Node) -> str:
 
 
 def _columns(nodes: list[Node], edges: list[Edge]) -> dict[str, int]:
+    """The length of the longest path to each node."""
     column = dict.fromkeys((node.name for node in nodes), 0)
     into: dict[str, list[str]] = defaultdict(list)
     for edge in edges:
@@ -149,10 +151,10 @@ def _columns(nodes: list[Node], edges: list[Edge]) -> dict[str, int]:
 
 
 def _spine(nodes: list[Node], edges: list[Edge], column: dict[str, int]) -> set[str]:
+    """The nodes of the longest path to the output."""
     into: dict[str, list[str]] = defaultdict(list)
     for edge in edges:
-        if not edge.reference:
-            into[edge.target].append(edge.source)
+        into[edge.target].append(edge.source)
     outputs = [node.name for node in nodes if node.output] or [nodes[-1].name]
     here: str | None = max(outputs, key=lambda name: column[name])
     spine = set()

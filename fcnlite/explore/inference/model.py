@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -50,19 +51,30 @@ def open_model(net: str, weights: str | None = None, preprocessing: Mapping[str,
     files = [str(each) for each in (net, weights) if each is not None]
     if net in SHIPPED:
         files = [str(shipped(net))]
-    try:
-        if net in models.names():
-            made = models.build(net)
-        elif not Path(files[0]).suffix and not Path(files[0]).exists():
-            models.describe(net)  # raises an error with similar names
-        else:
-            made = load(*files, **(preprocessing or {}))
-        return Model(made, Path(files[0]).name)
-    except FcnliteError as error:
-        text = str(error)
+
+    def without_folders(text: str) -> str:
         for each in files:
-            text = text.replace(each, Path(each).name).replace(str(Path(each).parent) + "/", "")
-        raise type(error)(text) from error
+            text = text.replace(each, Path(each).name).replace(f"{Path(each).parent}/", "")
+        return text
+
+    try:
+        with warnings.catch_warnings(record=True) as told:
+            warnings.simplefilter("always")
+            made = _opened(net, files, preprocessing or {})
+            model = Model(made, Path(files[0]).name)
+    except FcnliteError as error:
+        raise type(error)(without_folders(str(error))) from error
+    for each in told:
+        warnings.warn(without_folders(str(each.message)), stacklevel=2)
+    return model
+
+
+def _opened(net: str, files: Sequence[str], preprocessing: Mapping[str, Any]) -> Net:
+    if net in models.names():
+        return models.build(net)
+    if not Path(files[0]).suffix and not Path(files[0]).exists():
+        models.describe(net)  # raises an error with similar names
+    return load(*files, **preprocessing)
 
 
 @dataclass(frozen=True)
