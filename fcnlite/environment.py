@@ -20,8 +20,7 @@ def machine() -> str:
     with suppress(OSError):  # only Linux has this file
         lines = Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace").splitlines()
         name = next((line.partition(":")[2].strip() for line in lines if line.startswith("model name")), name)
-    threads = config.num_threads() if openmp() else 1
-    return f"{name}, {threads} thread{'s' if threads != 1 else ''}, instruction set {isa.name()}"
+    return f"{name}, {_kernel_threads()}, instruction set {isa.name()}"
 
 
 def show_config() -> str:
@@ -31,17 +30,25 @@ def show_config() -> str:
     """
     lines = [
         f"fcnlite {__version__}, Python {platform.python_version()}, NumPy {np.__version__}",
-        f"machine: {platform.machine()}, {config.available_threads()} cores for this process",
-        f"kernels: {config.num_threads() if openmp() else 1} threads"
+        f"machine: {platform.machine()}, {_counted(config.available_threads(), 'core')} for this process",
+        f"kernels: {_kernel_threads()}"
         + ("" if openmp() else " (built without OpenMP)")
         + f", instruction set {isa.name()} of {', '.join(isa.available())} (FCNLITE_ISA)",
     ]
     lines += [
         f"BLAS: {info['internal_api']} {info['version']} ({info.get('architecture', 'unknown core')}), "
-        f"{info['num_threads']} threads, {info['filepath']}"
+        f"{_counted(info['num_threads'], 'thread')}, {info['filepath']}"
         for info in config.blas().info()
         if info["user_api"] == "blas"
     ]
     text = "\n".join(lines)
     print(text)
     return text
+
+
+def _kernel_threads() -> str:
+    return _counted(config.num_threads() if openmp() else 1, "thread")
+
+
+def _counted(count: int, what: str) -> str:
+    return f"{count} {what}{'' if count == 1 else 's'}"

@@ -27,7 +27,7 @@ from tests import documents
 ROOT = Path(__file__).parents[1]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 BLOCK = re.compile(r"^( *)```(python|sh)\n(.*?)^ *```$", re.M | re.S)
-SHORT = ("--iterations", "1", "--width", str(documents.WIDTH), "--batch-size", "1")
+SHORT = ("--iterations", "1", "--warmup", "0", "--width", str(documents.WIDTH), "--batch-size", "1")
 MAKES_ITS_FILES = ("walks.md", "extending.md")
 """Pages whose blocks write all that they need."""
 

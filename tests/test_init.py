@@ -11,6 +11,8 @@ import numpy as np
 import pytest
 
 import fcnlite
+from fcnlite import config
+from fcnlite._kernels.products import im2col
 
 HEAVY = ["google", "h5py", "matplotlib", "PIL", "tqdm", "scipy"]
 
@@ -76,8 +78,6 @@ def test_an_unknown_name_is_an_attribute_error() -> None:
 
 
 def test_threads_are_a_positive_number() -> None:
-    from fcnlite import config
-
     before = config.num_threads()
     try:
         fcnlite.set_num_threads(1)
@@ -92,7 +92,14 @@ def test_threads_are_a_positive_number() -> None:
         fcnlite.set_num_threads(before)
 
 
-def test_show_config_tells_versions_and_threads(capsys: pytest.CaptureFixture[str]) -> None:
+@pytest.mark.parametrize(("threads", "words"), [("1", "1 thread,"), ("2", "2 threads,")])
+def test_show_config_tells_versions_and_threads(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], threads: str, words: str
+) -> None:
+    monkeypatch.setattr(config, "_threads", None)
+    monkeypatch.setenv("OMP_NUM_THREADS", threads)
     described = fcnlite.show_config()
-    assert fcnlite.__version__ in described and "NumPy" in described and "threads" in described
+    assert fcnlite.__version__ in described and "NumPy" in described
+    assert f"kernels: {words if im2col.openmp() else '1 thread'}" in described
+    assert "1 threads" not in described and "1 cores" not in described
     assert described in capsys.readouterr().out

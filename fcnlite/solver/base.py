@@ -21,11 +21,14 @@ from fcnlite.errors import SpecError, TrainingError
 from fcnlite.layers.options import shown
 from fcnlite.net import Net
 from fcnlite.ranks.team import Team
-from fcnlite.solver import caffe_state
+from fcnlite.solver import caffe_state, rates
+from fcnlite.solver.averaging import WeightAverage
 from fcnlite.solver.options import NEEDS, SolverOptions, describe_options, parameters
-from fcnlite.solver.rates import POLICIES
 from fcnlite.solver.teamwork import Teamwork, start_alike
 from fcnlite.threads import Turns, in_turn
+
+_AVERAGE = "ema/"
+"""The beginning of the names of the averages in the optimizer state; the histories of the rules have others."""
 
 
 class Update(NamedTuple):
@@ -69,6 +72,7 @@ class Solver:
         """Returns the description and phase of each of `test_nets`; called when these are first used."""
         self._histories: dict[str, Array] = {}
         self._recent: deque[float] = deque(maxlen=self.options.average_loss)
+        self._average = WeightAverage(net, self.options.ema) if self.options.ema else None
         # Caffe includes the frozen parameters' gradients in the norm if the net makes it compute them.
         self._frozen = self.options.clip_gradients > 0 and net.spec.force_backward
         self.teamwork = Teamwork(net, Team(), self._frozen)
@@ -93,7 +97,7 @@ class Solver:
         """The learning rate of the next iteration. Raises `TrainingError` if it is not finite."""
         o = self.options
         try:
-            rate = POLICIES[o.lr_policy](o, self.iteration)
+            rate = rates.rate(o, self.iteration)
         except (OverflowError, ZeroDivisionError):
             rate = math.inf
         if not math.isfinite(rate):
@@ -108,6 +112,13 @@ class Solver:
     def smoothed_loss(self) -> float:
         """The mean loss of the last `average_loss` iterations; NaN before the first."""
         return sum(self._recent) / len(self._recent) if self._recent else math.nan
+
+    def averaged_net(self) -> Net:
+        """The net in phase TEST with the averages of the weights (`ema`); without averages, with the latest weights.
+
+        It shares its parameters with the solver, which changes them in every `step`.
+        """
+        return self.net.share("TEST") if self._average is None else self._average.averaged_net()
 
     @cached_property
     def test_nets(self) -> list[Net]:
@@ -156,6 +167,8 @@ class Solver:
                         self._check_losses(losses)
                     self.teamwork.backward(accumulate=i != mine[0], last=last)
         self._update(self._clipping() / count)
+        if self._average is not None:
+            self._average.update(self.iteration)
         self.iteration += 1
         loss = sum(losses.values()) / count
         self._recent.append(loss)
@@ -247,9 +260,12 @@ class Solver:
         storage.save(path, content)
 
     def _state(self) -> dict[str, Array]:
-        """All histories of the parameters that are learned, by name."""
+        """All histories of the parameters that are learned, and the averages of the weights, by name."""
         learned = self.net.learnable()
-        return {f"{each}/{name}": self._history(each, name, p) for name, p in learned for each in self.histories}
+        state = {f"{each}/{name}": self._history(each, name, p) for name, p in learned for each in self.histories}
+        if self._average is not None:
+            state.update({f"{_AVERAGE}{name}": each for name, each in self._average.arrays().items()})
+        return state
 
     @in_turn
     def restore(self, path: str | os.PathLike[str]) -> dict[str, Any]:
@@ -283,6 +299,13 @@ class Solver:
                     "Resume with the same model options."
                 )
         state = self._state()
+        averaged = any(name.startswith(_AVERAGE) for name in content.state)
+        if averaged != (self._average is not None):
+            found = "averages of the weights" if averaged else "no averages of the weights"
+            raise TrainingError(
+                f"{path}: holds {found}, and ema is {self.options.ema:g}; resume with the ema of that training, or "
+                "start another one from its weights."
+            )
         if {k: v.shape for k, v in content.state.items()} != {k: v.shape for k, v in state.items()}:
             raise TrainingError(f"{path}: the solver state does not fit this net; resume with the same model options.")
         for name, arrays in content.params.items():
@@ -292,9 +315,15 @@ class Solver:
         return content.progress
 
     def resume_at(self, iteration: int, histories: Mapping[str, Array], losses: Iterable[float] = ()) -> None:
-        """Set the iteration, the histories by name and the latest losses, to continue from there."""
+        """Set the iteration, the histories and averages by name and the latest losses, to continue from there."""
+        averages = {}
         for name, values in histories.items():
-            self._histories[name] = np.array(values, self.net.dtype)
+            if name.startswith(_AVERAGE):
+                averages[name.removeprefix(_AVERAGE)] = values
+            else:
+                self._histories[name] = np.array(values, self.net.dtype)
+        if self._average is not None:
+            self._average.restore(averages if iteration else {})
         self.iteration = iteration
         self._recent = deque(map(float, losses), maxlen=self.options.average_loss)
 

@@ -21,8 +21,9 @@ NEEDS = {
     "inv": ("gamma", "power"),
     "poly": ("power", "max_iter"),
     "sigmoid": ("gamma", "stepsize"),
+    "cosine": ("max_iter",),
 }
-"""The options that each policy reads besides `base_lr`."""
+"""The options that each policy reads besides `base_lr`; Caffe has all but cosine."""
 _LINE = 100
 """Characters in a line of `describe_options`."""
 
@@ -46,7 +47,10 @@ class SolverOptions:
     power: float = _option(1.0, "inv, poly: the exponent")
     stepsize: int = _option(0, "in iterations; step: from one step to the next; sigmoid: the middle of the step")
     stepvalue: tuple[int, ...] = _option((), "in iterations; multistep: where the steps are")
-    max_iter: int = _option(0, "in iterations; poly: where the rate reaches 0; it does not stop the training")
+    max_iter: int = _option(0, "in iterations; poly, cosine: where the rate reaches 0; it does not stop the training")
+    warmup: int = _option(
+        0, "in iterations; the rate of iteration t is (t + 1) / warmup of the policy's up to there; not one of Caffe's"
+    )
     momentum: float = _option(0.0, "the share of the running mean or sum of gradients that an iteration keeps")
     momentum2: float = _option(0.999, "Adam, AdamW: the share of the running mean of squares that an iteration keeps")
     rms_decay: float = _option(0.99, "RMSProp: the share of the running mean of squares that an iteration keeps")
@@ -59,6 +63,11 @@ class SolverOptions:
     )
     iter_size: int = _option(1, "in passes; an iteration uses the mean of their gradients")
     average_loss: int = _option(1, "in iterations; smoothed_loss is the mean of their losses")
+    ema: float = _option(
+        0.0,
+        "the decay of the exponential moving average of the weights, which averaged_net has; 0: none is kept; not one "
+        "of Caffe's",
+    )
 
     @classmethod
     def of(cls, **options: Any) -> SolverOptions:
@@ -87,7 +96,7 @@ class SolverOptions:
         for name, least in _LEAST.items():
             if not getattr(self, name) >= least:
                 raise SpecError(f"{name} is {getattr(self, name)}; expected {least} or more.")
-        for name in ("momentum2", "rms_decay"):
+        for name in ("momentum2", "rms_decay", "ema"):
             if not 0 <= getattr(self, name) < 1:
                 raise SpecError(f"{name} is {getattr(self, name)}; expected 0 or more, below 1.")
         if self.clip_gradients == 0:
@@ -139,6 +148,7 @@ _LEAST = {
     "delta": 0,
     "stepsize": 0,
     "max_iter": 0,
+    "warmup": 0,
     "iter_size": 1,
     "average_loss": 1,
 }

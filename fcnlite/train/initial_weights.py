@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Sequence
 from typing import Any
 
 from fcnlite import models, surgery
@@ -37,11 +38,11 @@ def recorded_model(source: str, model: str | None) -> dict[str, Any]:
     return {}
 
 
-def transplant(source: str, net: Net, policy: MismatchPolicy = STRICT) -> str:
+def transplant(source: str, net: Net, policy: MismatchPolicy = STRICT, frozen: Sequence[str] = ()) -> str:
     """Copy the weights in the file `source` into the net; returns a table of what was copied and what was not.
 
     Scores are matched to the classes of the net by name. Raises `DataError` where the names differ, `TrainingError`
-    where no weight fits.
+    where no weight fits, or where one of the layers that are `frozen` does not get all its parameters.
     """
     weights, remarks = _for_the_classes(source, net, policy)
     transfers = surgery.transplant(net, weights)
@@ -52,6 +53,11 @@ def transplant(source: str, net: Net, policy: MismatchPolicy = STRICT) -> str:
     if not any(each.outcome in ("taken", "coerced") for each in fitting):
         raise TrainingError(
             f"{source}: none of its parameters fits the net by name and shape; check --model and --width."
+        )
+    lost = [each for each in transfers if each.layer in frozen and each.outcome not in ("taken", "coerced")]
+    if lost:
+        raise TrainingError(
+            f"{source}: lacks parameters of layer {lost[0].layer!r}, which --freeze keeps; freeze other layers."
         )
     summary = ", ".join(f"{count} {outcome}" for outcome, count in counts.items())
     lines = [f"{source}: parameters {summary}", *(f"  {each}" for each in remarks)]

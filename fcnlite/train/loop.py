@@ -88,6 +88,7 @@ class _Loop:
                     speed = self._watch.lap(done)
                     if self._log is not None:
                         self._report(check, loss, speed, bar, self._log)
+                if check or stopped:
                     with self._watch.checking():
                         self._ranks.gather(None)  # until rank 0 has written its files
                 bar.set_postfix(loss=f"{loss:.4g}", rate=f"{rate:.3g}", refresh=False)
@@ -154,7 +155,7 @@ class _Loop:
         run.check_finite()
         with self._watch.checking():
             try:
-                segmenter = Segmenter(run.solver.net.share("TEST"))
+                segmenter = Segmenter(run.solver.averaged_net())
                 scores, val_set = Scores(self._ranks), run.val_set
                 matrix = None if val_set is None else confusion(segmenter, val_set, each=scores, ranks=self._ranks)
                 shown, ranked = run.train_set if val_set is None else val_set, scores.worst_first()
@@ -193,14 +194,15 @@ class _Loop:
             record["pictures skipped"] = len(run.train_set.skipped)
         if math.isfinite(mean_iu):
             record["validation mean IU"] = mean_iu
-        net = run.solver.net
+        net = run.solver.averaged_net()
         net.save(run.folder.best, info=replace(net.info, record=record))
         run.progress.best = Best(iteration, mean_iu if math.isfinite(mean_iu) else -math.inf)
 
     def _report(self, check: Check, loss: float, speed: Speed, bar: Any, log: TrainingLog) -> None:
         """Report a check on standard error, above the progress bar, and in report.html."""
         log.write_speed(speed.to_json())
-        lines = [f"iteration {check.iteration}: loss {loss:.4g}, {check}, {speed}"]
+        averaged = " of the averaged weights" if self.run.options.ema and check.metrics is not None else ""
+        lines = [f"iteration {check.iteration}: loss {loss:.4g}, {check}{averaged}, {speed}"]
         if self._unsaved:
             lines.append(f"warning: no checkpoint at iteration {check.iteration}, the run continues: {self._unsaved}")
         else:

@@ -13,7 +13,7 @@ from types import UnionType
 from typing import Any
 
 from fcnlite import config
-from fcnlite.data import Augment
+from fcnlite.data.augmentation import Augment, edited
 from fcnlite.errors import TrainingError, nearest
 from fcnlite.net import Net
 from fcnlite.solver import TYPES, Solver, SolverOptions, create
@@ -59,7 +59,10 @@ class TrainOptions:
     )
     lr_policy: str = field(
         default="poly",
-        metadata={"help": "learning rate policy of Caffe: fixed, step, multistep, exp, inv, poly or sigmoid"},
+        metadata={
+            "help": "learning rate policy: Caffe's fixed, step, multistep, exp, inv, poly and sigmoid, or cosine, "
+            "which falls to 0 along half a wave"
+        },
     )
     power: float = field(default=0.9, metadata={"help": "exponent of the poly and inv policies"})
     gamma: float = field(default=0.1, metadata={"help": "factor of each step, or slope, of the other policies"})
@@ -68,14 +71,39 @@ class TrainOptions:
         metadata={"help": "iterations between steps (step policy), or up to the middle of the slope (sigmoid policy)"},
     )
     stepvalue: tuple[int, ...] = field(default=(), metadata={"help": "iterations at which the multistep policy steps"})
+    warmup: int = field(
+        default=0,
+        metadata={"help": "iterations at the start in which the rate grows linearly to that of the policy; 0 for none"},
+    )
     momentum: float | None = field(
         default=None,
         metadata={"help": "share of the previous update in the next one (default: 0.9 if the solver has momentum)"},
     )
     weight_decay: float = field(default=0.0005, metadata={"help": "factor of the regularisation term"})
     regularization_type: str = field(default="L2", metadata={"help": "type of the regularisation: L2 or L1"})
+    decay_norms: bool = field(
+        default=True,
+        metadata={
+            "help": "let biases and the scales and shifts of normalisation decay as the net says; with "
+            "--no-decay-norms only the weights of convolutions and inner products decay (default: yes)"
+        },
+    )
     clip_gradients: float = field(
         default=-1.0, metadata={"help": "limit on the norm of all gradients together; negative for no limit"}
+    )
+    ema: float = field(
+        default=0.0,
+        metadata={
+            "help": "keep an exponential moving average of the weights with this decay, such as 0.999; the averaged "
+            "weights are validated and saved as best.h5, last.h5 holds both; 0 for none"
+        },
+    )
+    freeze: tuple[str, ...] = field(
+        default=(),
+        metadata={
+            "help": "keep the parameters of the layers with these names or patterns, such as 'conv1_*' 'bn1_*', as "
+            "they are in the file of --init"
+        },
     )
     normalization: str = field(
         default="VALID",
@@ -95,16 +123,8 @@ class TrainOptions:
         default=1.0,
         metadata={"help": "probability with which each pixel counts in the loss (section 3.4 of the paper)"},
     )
-    flip: bool = field(default=True, metadata={"help": "mirror pictures with probability 1/2 (default: yes)"})
-    turn: bool = field(default=False, metadata={"help": "rotate pictures by 0, 90, 180 or 270 degrees (default: no)"})
-    scale: tuple[float, float] = field(
-        default=(1.0, 1.0), metadata={"help": "resize pictures by a random factor from LOW to HIGH"}
-    )
-    crop: tuple[int, int] = field(
-        default=(0, 0), metadata={"help": "crop pictures to HEIGHT × WIDTH; 0 0 keeps them whole"}
-    )
-    brightness: float = field(
-        default=0.0, metadata={"help": "change the brightness of pictures by up to this share (default: 0)"}
+    augment: tuple[str, ...] = field(
+        default=("flip",), metadata={"help": "the transforms that change training pictures at random"}
     )
     validation: bool = field(
         default=True, metadata={"help": "evaluate the validation split during training (default: yes)"}
@@ -117,6 +137,7 @@ class TrainOptions:
     threads: int | None = field(default=None, metadata={"help": "number of threads; another number changes rounding"})
 
     def __post_init__(self) -> None:
+        object.__setattr__(self, "augment", self.augmentation.entries)
         for name in ("iterations", "batch_size", "iter_size"):
             if getattr(self, name) < 1:
                 raise TrainingError(f"--{name.replace('_', '-')} is {getattr(self, name)}; expected at least 1.")
@@ -130,6 +151,10 @@ class TrainOptions:
             raise TrainingError(f"--class-balance is {self.class_balance:g}; expected more than 1, or 0 for none.")
         if not 0 < self.loss_sampling <= 1:
             raise TrainingError(f"--loss-sampling is {self.loss_sampling:g}; expected above 0, at most 1.")
+        if self.warmup < 0:
+            raise TrainingError(f"--warmup is {self.warmup}; expected 0 or more.")
+        if self.weight_decay == 0 and not self.decay_norms:
+            raise TrainingError("--no-decay-norms goes with a weight decay, and --weight-decay is 0; leave one out.")
         if self.threads is not None and not 1 <= self.threads <= config.MOST_THREADS:
             raise TrainingError(f"--threads is {self.threads}; expected 1 to {config.MOST_THREADS}.")
 
@@ -156,16 +181,23 @@ class TrainOptions:
         return replace(self, iterations=math.ceil(self.epochs * samples / (self.batch_size * self.iter_size)))
 
     def changed(self, changes: Mapping[str, Any]) -> TrainOptions:
-        """These options with `changes`; `iterations` among them replace earlier `epochs`."""
+        """These options with `changes`: `iterations` replace earlier `epochs`, and `augment` edits the list."""
         longer = {"epochs": None} if "iterations" in changes else {}
-        return replace(self, **{**longer, **changes})
+        listed = {"augment": edited(self.augment, changes["augment"])} if "augment" in changes else {}
+        return replace(self, **{**longer, **changes, **listed})
 
-    def augment(self) -> Augment:
-        crop = None if self.crop == (0, 0) else self.crop
-        return Augment(flip=self.flip, turn=self.turn, scale=self.scale, crop=crop, brightness=self.brightness)
+    @property
+    def augmentation(self) -> Augment:
+        """The transforms of `augment`. Raises `DataError` for an unknown name and a value out of range."""
+        return Augment.of(self.augment)
 
     def make_solver(self, net: Net) -> Solver:
-        """Create the solver for `net`."""
+        """Create the solver for `net`. Raises `TrainingError` for options that contradict each other."""
+        if self.warmup >= self.iterations:
+            raise TrainingError(
+                f"--warmup is {self.warmup}, and the training has {self.iterations} iterations; expected fewer, so "
+                "that some are at the full rate."
+            )
         names = {each.name for each in fields(SolverOptions)} & {each.name for each in fields(self)}
         given = {name: value for name in names if (value := getattr(self, name)) is not None}
         usual = {"base_lr": 0.1, "momentum": 0.9} if self.solver in ("SGD", "Nesterov") else {}
@@ -192,6 +224,7 @@ class TrainOptions:
     @staticmethod
     def from_json(values: Mapping[str, Any]) -> TrainOptions:
         """Read what `to_json` returned. Raises `TrainingError` for options that this version cannot continue."""
+        values = _with_list(values)
         known = {each.name for each in fields(TrainOptions)}
         if not known.issuperset(values):
             unknown = ", ".join(sorted(set(values) - known))
@@ -201,8 +234,34 @@ class TrainOptions:
         for name, value in values.items():
             given[name] = tuple(value) if isinstance(value, list) else value
             if not _fits(given[name], hints[name]):
-                raise TrainingError(f"the run's option {name} is {str(value)[:40]!r}; the checkpoint is damaged.")
+                raise _damaged(name, value)
         return TrainOptions(**given)
+
+
+_BEFORE_LISTS: dict[str, Any] = {
+    "flip": bool,
+    "turn": bool,
+    "scale": tuple[float, float],
+    "crop": tuple[int, int],
+    "brightness": float,
+}
+"""The fields of augmentation, and their types, in checkpoints of versions without lists."""
+
+
+def _with_list(values: Mapping[str, Any]) -> dict[str, Any]:
+    """`values` of a checkpoint with the list of augmentation, also where it has the fields of earlier versions."""
+    others = {name: value for name, value in values.items() if name not in _BEFORE_LISTS}
+    if "augment" in values or len(others) == len(values):
+        return dict(values)
+    found = {}
+    for name, hint in _BEFORE_LISTS.items():
+        value = values.get(name)
+        found[name] = tuple(value) if isinstance(value, list) else value
+        if name in values and not _fits(found[name], hint):
+            raise _damaged(name, value)
+    if found["crop"] == (0, 0):
+        del found["crop"]
+    return {**others, "augment": list(Augment(**found).entries)}
 
 
 @dataclass(frozen=True)
@@ -267,6 +326,10 @@ def _without_paths(value: Any) -> Any:
         return value
     key, equals, path = value.rpartition("=")
     return f"{key}{equals}{_last_part(path)}" if re.match(r"[/\\~]|[A-Za-z]:[/\\]", path) else value
+
+
+def _damaged(name: str, value: Any) -> TrainingError:
+    return TrainingError(f"the run's option {name} is {str(value)[:40]!r}; the checkpoint is damaged.")
 
 
 def _fits(value: Any, hint: Any) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import sys
 import warnings
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -28,6 +29,7 @@ from fcnlite.train.balance import balanced
 from fcnlite.train.checkpoint import Progress
 from fcnlite.train.data_layers import replace_data_layers
 from fcnlite.train.fingerprint import Fingerprint
+from fcnlite.train.freezing import decay_weights_only, freeze, with_kept_statistics
 from fcnlite.train.initial_weights import transplant
 from fcnlite.train.options import STRICT, MismatchPolicy, TrainOptions
 from fcnlite.train.plan import Stage
@@ -52,9 +54,12 @@ def prepare(stage: Stage, policy: MismatchPolicy = STRICT, ranks: Communicator =
     prepare_net(net, train_set)
     if stored is not None:
         net.info = replace(net.info, preprocessing=stored.preprocessing)
+    frozen = freeze(net, options.freeze)
+    if not options.decay_norms:
+        decay_weights_only(net)
     run = _run(options, folder, net, train_set, val_set, Team.of(ranks, options.batch_size, options.iter_size))
     if stored is None:
-        _begin(run, policy)
+        _begin(run, policy, frozen)
     else:
         _resume(run, stored, policy)
     run.solver.join(run.team)
@@ -80,8 +85,9 @@ def _data(options: TrainOptions, ranks: Communicator) -> tuple[Dataset, Dataset 
     of_data = argparse.Namespace(**options.to_json())
     train_set = training_data(of_data, ranks)
     options = options.sized(len(train_set))
-    if options.batch_size > 1 and options.augment().crop is None:
-        check_sizes(train_set.sizes)
+    options.augmentation.check(train_set)
+    if options.batch_size > 1 and options.augmentation.crop is None:
+        _check_sizes(options, train_set)
     val_set = validation_data(of_data, ranks) if options.validation else None
     if val_set is not None and val_set.labels != train_set.labels:
         raise DataError(
@@ -89,6 +95,18 @@ def _data(options: TrainOptions, ranks: Communicator) -> tuple[Dataset, Dataset 
             f"{', '.join(train_set.classes)} and {', '.join(val_set.classes)}; name them (--data-option classes=...)."
         )
     return train_set, val_set, options
+
+
+def _check_sizes(options: TrainOptions, train_set: Dataset) -> None:
+    """Raise `DataError` where the pictures of a batch, which are not cropped, would differ in size."""
+    check_sizes(train_set.sizes)
+    sizes = train_set.sizes or [train_set[0].label.shape]
+    for each in options.augmentation.transforms:
+        if any(each.varies(size) for size in sizes):
+            raise DataError(
+                f"augmentation {each}: changes the sizes of pictures, and those of a batch must have one size; add "
+                "crop=HEIGHT:WIDTH to --augment, or train with --batch-size 1."
+            )
 
 
 def _run(
@@ -99,7 +117,7 @@ def _run(
     loader = Loader(
         train_set,
         batch_size=options.batch_size,
-        augment=options.augment(),
+        augment=options.augmentation,
         preprocessing=net.info.preprocessing,
         seed=options.seed,
         team=team,
@@ -120,7 +138,7 @@ def _net(options: TrainOptions, dataset: Dataset) -> Net:
         )
     described = suffix == ".prototxt" or Path(options.model).is_file()
     if described:
-        spec = replace_data_layers(caffe.read_net(options.model), dataset, options.augment().crop)
+        spec = replace_data_layers(caffe.read_net(options.model), dataset, options.augmentation.crop)
     else:
         preprocessing = dataset.own_preprocessing
         spec = models.describe(
@@ -133,7 +151,7 @@ def _net(options: TrainOptions, dataset: Dataset) -> Net:
     if options.class_balance:
         with progress_bar("label") as progress:
             spec = balanced(spec, dataset, options.class_balance, progress)
-    net = Net(spec, phase="TRAIN", seed=options.seed)
+    net = Net(with_kept_statistics(spec, options.freeze), phase="TRAIN", seed=options.seed)
     if described:
         surgery.interp(net, surgery.zero_upsampling(net))
     else:
@@ -172,11 +190,18 @@ def _listed(bands: tuple[int, ...]) -> str:
     return ", ".join(map(str, bands)) or "of photographs"
 
 
-def _begin(run: TrainingRun, policy: MismatchPolicy) -> None:
-    """Take the initial weights, if the options name a file; prints what was taken."""
+def _begin(run: TrainingRun, policy: MismatchPolicy, frozen: Sequence[str]) -> None:
+    """Take the initial weights, if the options name a file; prints what was taken.
+
+    Raises `TrainingError` unless the file has the weights of all layers that are `frozen`.
+    """
     net = run.solver.net
     if run.options.init is not None:
-        print(transplant(run.options.init, net, policy))
+        print(transplant(run.options.init, net, policy, frozen))
+    elif frozen:
+        raise TrainingError(
+            f"--freeze {' '.join(run.options.freeze)}: would keep random values; give the weights to keep with --init."
+        )
     layer = layer_not_finite(net)
     if layer is not None:
         raise TrainingError(
@@ -196,10 +221,8 @@ def _resume(run: TrainingRun, stored: ModelInfo, policy: MismatchPolicy) -> None
     _check_data(run, progress, policy)
     count = run.team.ranks.size
     if progress.ranks != count:
-        print(
-            f"the run continues in {count} processes instead of {progress.ranks}: sums are rounded differently",
-            file=sys.stderr,
-        )
+        now = "1 process" if count == 1 else f"{count} processes"
+        print(f"the run continues in {now} instead of {progress.ranks}: sums are rounded differently", file=sys.stderr)
     run.progress = replace(progress, data=digest, train_size=size, ranks=count)
     print(f"resumed at iteration {run.solver.iteration} of {run.options.iterations}", file=sys.stderr)
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import signal
+import subprocess
+import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -48,3 +50,40 @@ def test_ignored_signals_are_ignored(command: Command, tmp_path: Path) -> None:
     finally:
         signal.signal(signal.SIGHUP, before)
     assert (tmp_path / "x").read_text() == "whole"
+
+
+INTERRUPTED = """
+import os, signal, sys
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background jobs ignore Ctrl-C
+class Interrupting:
+    def find_spec(self, name, path, target=None):
+        if name == "numpy":
+            os.kill(os.getpid(), signal.SIGINT)
+sys.meta_path.insert(0, Interrupting())
+"""
+"""A sitecustomize.py: Ctrl-C where numpy is imported."""
+
+
+@pytest.mark.parametrize(
+    ("command", "silent"),
+    [
+        (("-m", "fcnlite.doctor"), True),  # its package imports numpy, before the command itself
+        (("-m", "fcnlite.train", "--help"), True),
+        (("-mfcnlite", "summary"), True),
+        (("fcnlite", "summary"), True),
+        (("-c", "import fcnlite.predict"), False),
+        (("other.py",), False),
+    ],
+)
+def test_ctrl_c_while_a_command_is_imported(tmp_path: Path, command: tuple[str, ...], silent: bool) -> None:
+    """The status is that of the signal, and no traceback is shown; other programs keep their handler."""
+    (tmp_path / "sitecustomize.py").write_text(INTERRUPTED)
+    (tmp_path / "fcnlite").write_text("from fcnlite.__main__ import main\nmain()\n")  # as pip makes it
+    (tmp_path / "other.py").write_text("import fcnlite.predict\n")
+    paths = os.pathsep.join((str(tmp_path), str(Path(__file__).parents[2])))
+    environment = {**os.environ, "PYTHONPATH": paths}
+    done = subprocess.run([sys.executable, *command], capture_output=True, text=True, cwd=tmp_path, env=environment)
+    if silent:
+        assert (done.returncode, done.stdout, done.stderr) == (-signal.SIGINT, "", "")
+    else:
+        assert "KeyboardInterrupt" in done.stderr

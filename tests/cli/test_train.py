@@ -345,7 +345,7 @@ def test_pictures_of_several_sizes_want_a_crop_or_single_pictures(command: Comma
         (("--data", "camvit"), ("camvit", "camvid")),
         (("--model", "missing.prototxt"), ("missing.prototxt", "no such file")),
         (("--init", "missing.h5"), ("missing.h5", "no such file")),
-        (("--lr-policy", "cosine"), ("cosine", "poly")),
+        (("--lr-policy", "cosin"), ("cosin", "cosine")),
         (("--iterations", "0"), ("--iterations", "at least 1")),
         (("--normalization", "MEAN"), ("MEAN", "VALID")),
         (("--scale", "2", "1"), ("scale",)),

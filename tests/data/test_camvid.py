@@ -77,3 +77,64 @@ def test_lists_do_not_lead_out_of_the_folder(tmp_path: Path) -> None:
     (inside / "train.txt").write_text("train/../../x.png trainannot/a.png\n")
     with pytest.raises(DataError, match=r"line 1: no part of train/../../x.png exists below"):
         data.open("camvid", inside)
+
+
+def drives(root: Path) -> None:
+    """Four pictures of three drives to train on, one to validate on; each label map has a value of its own."""
+    lists: dict[str, list[str]] = {"train": ["0001TP_01", "0016E5_01", "0006R0_01", "0016E5_03"], "val": ["0016E5_02"]}
+    value = 0
+    for split, names in lists.items():
+        for folder in (split, f"{split}annot"):
+            (root / folder).mkdir(parents=True)
+        for name in names:
+            Image.fromarray(np.full((2, 3, 3), value, np.uint8)).save(root / split / f"{name}.png")
+            Image.fromarray(np.full((2, 3), value, np.uint8)).save(root / f"{split}annot" / f"{name}.png")
+            value += 1
+        lines = [f"/SegNet/CamVid/{split}/{each}.png /SegNet/CamVid/{split}annot/{each}.png" for each in names]
+        (root / f"{split}.txt").write_text("\n".join(lines))
+
+
+@pytest.mark.parametrize(
+    ("hold_out", "train", "val"),
+    [
+        ((), ["0001TP_01", "0016E5_01", "0006R0_01", "0016E5_03"], ["0016E5_02"]),
+        ("0016E5", ["0001TP_01", "0006R0_01"], ["0016E5_01", "0016E5_03"]),
+        (["0001TP"], ["0016E5_01", "0006R0_01", "0016E5_03"], ["0001TP_01"]),
+        (["0006R0", "0001TP"], ["0016E5_01", "0016E5_03"], ["0001TP_01", "0006R0_01"]),
+    ],
+)
+def test_drives_are_held_out_of_training_and_validated_on(
+    tmp_path: Path, hold_out: str | list[str], train: list[str], val: list[str]
+) -> None:
+    drives(tmp_path)
+    both = [*train, *([] if "0016E5" in hold_out else ["0016E5_02"])]
+    for split, names in (("train", train), ("val", val), ("trainval", both)):
+        dataset = data.open("camvid", tmp_path, split, hold_out=hold_out)
+        dataset.check()
+        assert [each.name for each in dataset] == names
+    if hold_out:
+        (tmp_path / "val.txt").unlink()
+        assert len(data.open("camvid", tmp_path, "val", hold_out=hold_out)) == len(val)
+
+
+def test_drives_that_cannot_be_held_out_are_named(tmp_path: Path) -> None:
+    drives(tmp_path)
+    for split in ("train", "val"):
+        with pytest.raises(DataError, match=r"hold_out has 0001TX, .*drives there: 0001TP, 0006R0, 0016E5\.$"):
+            data.open("camvid", tmp_path, split, hold_out=["0001TX", "0001TP"])
+        with pytest.raises(DataError, match=r"all drives of train.txt \(0001TP, 0006R0, 0016E5\)"):
+            data.open("camvid", tmp_path, split, hold_out=["0001TP", "0006R0", "0016E5"])
+
+
+def test_the_test_split_has_all_its_pictures(tmp_path: Path) -> None:
+    drives(tmp_path)
+    (tmp_path / "test.txt").write_text((tmp_path / "train.txt").read_text())
+    assert len(data.open("camvid", tmp_path, "test", hold_out="0001TP")) == 4
+
+
+def test_the_drives_of_the_published_set(shared: Path) -> None:
+    root = shared / "data" / "camvid"
+    counts = {"0001TP": 62, "0006R0": 101, "0016E5": 204}
+    for drive, count in counts.items():
+        assert len(data.open("camvid", root, "val", hold_out=drive)) == count
+        assert len(data.open("camvid", root, "train", hold_out=drive)) == 367 - count

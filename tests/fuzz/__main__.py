@@ -2,7 +2,8 @@
 
 Each target runs in a process of its own, for `--runs` cases or `--seconds`, whichever ends first. It starts from its
 examples, its files in tests/fuzz/corpus, and what earlier runs left in `--work`. A crash, an exception that is not
-ours, a case of more than 10 s or memory beyond 1 GB ends the target; its file is kept and named.
+ours, a case of more than 10 s of processor time (or 100 s in all) or memory beyond 1 GB ends the target; its file is
+kept and named.
 """
 
 from __future__ import annotations
@@ -50,7 +51,7 @@ def run(name: str, work: Path, runs: int, seconds: int) -> Result:
         str(found),
         *([str(CORPUS / name)] * (CORPUS / name).is_dir()),
     ]
-    command += [f"-runs={runs}", f"-max_total_time={seconds}", "-timeout=10", "-print_final_stats=1"]
+    command += [f"-runs={runs}", f"-max_total_time={seconds}", "-timeout=100", "-print_final_stats=1"]
     command += [f"-artifact_prefix={artifacts}/{name}-", "-max_len=65536", "-len_control=20", "-detect_leaks=0"]
     with log.open("w") as stream:
         status = subprocess.run(

@@ -32,6 +32,7 @@ from fcnlite.ranks.communicator import ALONE, Communicator
 from fcnlite.ranks.launcher import world
 from fcnlite.ranks.team import Team
 from fcnlite.segmentation.evaluation import confusion
+from fcnlite.segmentation.objects import object_scores
 from fcnlite.solver import Solver
 from fcnlite.train import training
 from fcnlite.train.options import TrainOptions
@@ -136,6 +137,16 @@ def check_a_frozen_bias_and_clipping() -> None:
     for force in ("", "force_backward: true\n"):
         made = [make(force + text, clip_gradients=0.05) for _ in range(2)]
         assert_same_training(*made, Team(world()), size=world().size)
+
+
+def check_averages_of_the_weights() -> None:
+    for groups in {1, world().size}:
+        size = world().size if groups == 1 else 1
+        one, many = (make(ema=0.8, warmup=3, iter_size=groups) for _ in range(2))
+        assert_same_training(one, many, Team(world(), groups), size)
+        assert_same_net(many.averaged_net(), one.averaged_net(), 2e-6)
+        rows = world().stack(flat(many.averaged_net()))
+        assert (rows == rows[0]).all(), "the ranks have different averages"
 
 
 def check_class_weights_and_normalizations() -> None:
@@ -248,9 +259,9 @@ OPTIONS = TrainOptions(
     check_every=2,
     batch_size=3,
     base_lr=0.01,
-    crop=(24, 24),
-    scale=(0.9, 1.2),
+    augment=("scale=0.9:1.2", "crop=24:24", "flip"),
     loss_sampling=0.7,
+    ema=0.9,
     threads=1,
 )
 
@@ -293,6 +304,15 @@ def long_check_of_a_training_and_its_continuation() -> None:
         shutil.rmtree(folder)
 
 
+def check_scores_of_objects() -> None:
+    class Bordered(Shapes):
+        border = 0
+
+    segmenter = fcnlite.Segmenter(fcnlite.models.build("lite-fcn8s", classes=6, width=0.05))
+    dataset = Bordered("val", count=5, size=32)
+    assert object_scores(segmenter, dataset, ranks=world()) == object_scores(segmenter, dataset)
+
+
 def check_a_file_that_one_rank_cannot_read() -> None:
     class Broken(Shapes):
         def __getitem__(self, index: int) -> Sample:
@@ -303,6 +323,9 @@ def check_a_file_that_one_rank_cannot_read() -> None:
     segmenter = fcnlite.Segmenter(fcnlite.models.build("lite-fcn8s", classes=6, width=0.05))
     whole = confusion(segmenter, Shapes("val", count=5, size=32))
     np.testing.assert_array_equal(confusion(segmenter, Shapes("val", count=5, size=32), ranks=world()), whole)
+    views = fcnlite.Segmenter(segmenter.net, flip=True, scales=(0.75, 1))
+    averaged = confusion(views, Shapes("val", count=5, size=32))
+    np.testing.assert_array_equal(confusion(views, Shapes("val", count=5, size=32), ranks=world()), averaged)
     seen: list[str] = []
     try:
         confusion(segmenter, Broken("val", count=5, size=32), each=lambda name, _: seen.append(name), ranks=world())

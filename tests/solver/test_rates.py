@@ -39,6 +39,30 @@ def test_rates_of_the_policies() -> None:
     sigmoid = rates(9, base_lr=0.1, lr_policy="sigmoid", gamma=-2, stepsize=4)
     assert sigmoid == pytest.approx([0.1 / (1 + math.exp(2 * (i - 4))) for i in range(9)])
     assert rates(1, base_lr=0.1, lr_policy="sigmoid", gamma=-200, stepsize=90000) == [0.1]  # no overflow
+    cosine = rates(7, base_lr=0.2, lr_policy="cosine", max_iter=6)
+    half = math.sqrt(3) / 2
+    assert cosine == pytest.approx([0.2, 0.1 + 0.1 * half, 0.15, 0.1, 0.05, 0.1 - 0.1 * half, 0.0])
+    assert rates(9, base_lr=0.2, lr_policy="cosine", max_iter=6)[-2:] == [0.0, 0.0]
+
+
+OF_POLICY: dict[str, dict[str, Any]] = {
+    "fixed": {},
+    "step": {"stepsize": 2},
+    "multistep": {"stepvalue": (1, 4)},
+    "exp": {"gamma": 0.9},
+    "inv": {"gamma": 0.5, "power": 2.0},
+    "poly": {"power": 0.9, "max_iter": 7},
+    "sigmoid": {"gamma": -2.0, "stepsize": 4},
+    "cosine": {"max_iter": 7},
+}
+
+
+@pytest.mark.parametrize("policy", NEEDS)
+def test_the_rate_of_every_policy_is_warmed_up(policy: str) -> None:
+    options = {"base_lr": 0.1, "lr_policy": policy, **OF_POLICY[policy]}
+    full, warmed = rates(6, **options), rates(6, **options, warmup=4)
+    assert warmed == pytest.approx([full[0] / 4, full[1] / 2, full[2] * 3 / 4, *full[3:]])
+    assert warmed[4:] == full[4:]
 
 
 @pytest.mark.parametrize(
@@ -77,6 +101,8 @@ def test_a_rate_that_is_not_finite_is_named_and_changes_nothing(
         ({"rms_decay": -0.1}, "rms_decay"),
         ({"average_loss": 0}, "average_loss"),
         ({"delta": -1.0}, "delta"),
+        ({"lr_policy": "cosine"}, "'cosine' needs max_iter"),
+        ({"warmup": -1}, "warmup"),
         ({"base_lr": -1.0}, "base_lr"),
         ({"base_lr": float("nan")}, "base_lr"),
         ({"momentum": -0.1}, "momentum"),

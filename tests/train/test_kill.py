@@ -72,8 +72,21 @@ def test_killed_runs_end_like_one_that_ran_through(tmp_path: Path) -> None:
     """
     chance = random.Random(0)
     (tmp_path / "net.prototxt").write_text(NET)
-    options = {
-        "norm": ("--model", tmp_path / "net.prototxt", "--solver", "AdamW", "--base-lr", 0.01),
+    options: dict[str, tuple[object, ...]] = {
+        "norm": (
+            "--model",
+            tmp_path / "net.prototxt",
+            "--solver",
+            "AdamW",
+            "--base-lr",
+            0.01,
+            "--ema",
+            0.9,
+            "--warmup",
+            7,
+            "--lr-policy",
+            "cosine",
+        ),
         "voc": ("--model", "voc-fcn8s", "--base-lr", 0.001),
     }
     durations = {}

@@ -22,7 +22,7 @@ from fcnlite.analysis.paper.tools.statistics import METRICS, compare_differences
 from fcnlite.analysis.paper.tools.ways import Way, compare
 from fcnlite.arrays import Array
 from fcnlite.data import VOID
-from fcnlite.data.transforms import Augment
+from fcnlite.data.augmentation import Augment
 from fcnlite.description.spec import LayerSpec, NetSpec
 
 JITTER = 32

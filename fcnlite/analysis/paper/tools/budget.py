@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 from fcnlite.analysis.paper.experiment import Settings
 from fcnlite.analysis.paper.tools.training import Training, train
 from fcnlite.data import Dataset
-from fcnlite.data.transforms import Augment
+from fcnlite.data.augmentation import Augment
 from fcnlite.errors import TrainingError
 from fcnlite.net import Net
 from fcnlite.solver import SGD
@@ -47,7 +47,7 @@ class Budget:
             dataset,
             self.iterations,
             batch_size=self.batch_size,
-            augment=replace(augment or Augment(), crop=self.crop),
+            augment=(augment or Augment()).changed(crop=self.crop),
             seed=seed,
             **{**self.options, **others},
         )
