@@ -109,7 +109,7 @@ if __name__ == "__main__":
         # A wheel has the weights of generated shapes, which commands start from, as fcnlite/weights.
         packages=[*find_namespace_packages(include=["fcnlite*"]), "fcnlite.weights"],
         package_dir={"fcnlite.weights": "weights"},
-        package_data={"fcnlite": ["py.typed"], "fcnlite.weights": ["shapes-*.h5"]},
+        package_data={"fcnlite": ["py.typed"], "fcnlite.explore": ["page/*"], "fcnlite.weights": ["shapes-*.h5"]},
         ext_modules=longest_first(generated),
         cmdclass={"build_ext": BuildInParallel},
     )

@@ -102,6 +102,10 @@ class Segmenter:
         (found,) = self._ranking(image, [self._first])
         return self._as_probabilities(found, self._first) if self.views.single else found
 
+    def softmax(self, scores: Array) -> Array:
+        """The class probabilities that `scores`, C×H×W, mean: their softmax, unless the net computed that already."""
+        return self._as_probabilities(scores, self._first)
+
     def label_maps(self, image: Scene) -> dict[str, Array]:
         """All label maps (H×W uint8) of a picture, by the name of the label's blob.
 

@@ -67,7 +67,7 @@ sys.meta_path.insert(0, Interrupting())
     ("command", "silent"),
     [
         (("-m", "fcnlite.doctor"), True),  # its package imports numpy, before the command itself
-        (("-m", "fcnlite.train", "--out", "x"), True),
+        (("-m", "fcnlite.train", "--help"), True),
         (("-mfcnlite", "summary"), True),
         (("fcnlite", "summary"), True),
         (("-c", "import fcnlite.predict"), False),

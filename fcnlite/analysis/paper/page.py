@@ -30,7 +30,7 @@ p { max-width: 42em; } code { font: .88em ui-monospace, monospace; overflow-wrap
 th, td { text-align: left; vertical-align: baseline; padding: .3em 1.1em .3em 0; border-bottom: 1px solid var(--line); }
 th { vertical-align: bottom; font-size: .85em; line-height: 1.35; color: var(--soft);
      border-bottom: 2px solid var(--line); }
-.number { text-align: right; white-space: nowrap; } td:last-child, th:last-child { padding-right: 0; }
+.number { text-align: right; } td.number { white-space: nowrap; } td:last-child, th:last-child { padding-right: 0; }
 .here { font-weight: 600; white-space: nowrap; } .note { color: var(--soft); font-size: .9em; }
 .figures { display: flex; flex-wrap: wrap; gap: 1.2em; margin: 1.4em 0; align-items: start; }
 figure { margin: 0; max-width: 100%; } img { display: block; max-width: 100%; height: auto;
@@ -41,7 +41,7 @@ figcaption { color: var(--soft); font-size: .88em; line-height: 1.45; margin-top
             border: 1px solid var(--line); border-radius: 2px; }
 footer { margin-top: 3em; padding-top: .8em; border-top: 1px solid var(--line); color: var(--soft); font-size: .88em; }
 """
-_NUMBER = re.compile(r"[+−-]?[\d.,]+(e-?\d+|/\d+| ± [\d.]+)?( ?(%|ms|s|M|G|dB|points|pixels|times))?|–|")
+_NUMBER = re.compile(r"[+−-]?[\d.,]+(e[+-]?\d+|/\d+| ± [\d.]+)?( ?(%|ms|s|M|G|dB|points|pixels|times))?|–|")
 """What a column of numbers holds: it is aligned to the right."""
 _SMALL = 400
 """Pictures are enlarged by a whole factor up to this width in pixels."""

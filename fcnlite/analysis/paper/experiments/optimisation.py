@@ -113,7 +113,7 @@ def run(settings: Settings, page: Page) -> None:
     else:
         spec = models.describe("voc-fcn32s", classes=classes)
         sequence = Sequence(spec, settings.init, train_set, pictures, 5e-4, True)
-        rates, val_set = {"reference": 1e-10}, test_set
+        rates, val_set = {"1e-10": 1e-10}, test_set
     swept = {(mode, name): sequence.learn(mode, rate, settings.seed) for mode in MODES for name, rate in rates.items()}
     on_val = {
         key: float("nan") if training.diverged else 100 * evaluate(net, val_set).mean_iu

@@ -1,0 +1,266 @@
+"""What is open: a model, a picture and its truth. One page at a time works with a session."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from fcnlite.arrays import Array
+from fcnlite.data import pictures
+from fcnlite.data.label_files import read_label
+from fcnlite.data.shapes import Shapes
+from fcnlite.description.model_info import Preprocessing
+from fcnlite.errors import DataError, FcnliteError
+from fcnlite.explore.inference.model import Model, open_model, shipped_names
+from fcnlite.explore.inference.uploads import clean_name, in_memory
+from fcnlite.files import NPY
+from fcnlite.segmentation.plots.colors import color_table
+from fcnlite.segmentation.plots.label_maps import BACKGROUND
+
+MOST_PIXELS = 1 << 22
+"""The largest picture that the explorer takes: 2048×2048."""
+SAMPLES = 8
+"""The number of generated scenes to choose from."""
+SMALLEST = 8
+"""The least height and width that a picture can be resized to."""
+
+
+@dataclass
+class Picture:
+    """A picture as it was given, and as the net takes it now."""
+
+    name: str
+    number: int
+    """A later picture, or the same one in another size, has a higher number."""
+    read: Callable[[Preprocessing], Array]
+    """Reads it again, in the form that a net takes."""
+    image: Array
+    truth: Array | None = None
+    """Class numbers, H×W uint8."""
+    scores: Array | None = field(default=None, repr=False)
+    """The scores of the open model, C×H×W, once they were computed."""
+
+
+class Session:
+    """The open model and picture. `net`, `weights`: files of the command, or none for the shipped weights."""
+
+    def __init__(self, net: str | None, weights: str | None, preprocessing: Mapping[str, Any]) -> None:
+        self._files = net, weights, dict(preprocessing)
+        self.choices = shipped_names() if net is None else [Path(net).name]
+        self._model: Model | None = None
+        self._picture: Picture | None = None
+        self._numbers = 0
+
+    @property
+    def model(self) -> Model:
+        """The open model; the first choice if none was opened."""
+        if self._model is None:
+            self.open(self.choices[0])
+        assert self._model is not None
+        return self._model
+
+    def open(self, choice: str) -> None:
+        """Open one of `choices`. The picture is read again, as the new net takes it; if that fails, nothing changes."""
+        if choice not in self.choices:
+            raise DataError("the page asked for weights that are not among the choices; reload the page.")
+        net, weights, preprocessing = self._files
+        model = open_model(choice if net is None else net, weights, preprocessing)
+        before = self._model, self._picture
+        self._model, self._picture = model, None
+        if before[1] is not None:
+            try:
+                self.take(before[1].name, before[1].read, before[1].truth)
+            except FcnliteError:
+                self._model, self._picture = before
+                raise
+
+    def take(self, name: str, read: Callable[[Preprocessing], Array], truth: Array | None = None) -> None:
+        """Make a picture the open one. The truth is kept if its size fits."""
+        image = read(self.model.preprocessing)
+        height, width = image.shape[:2]
+        if height * width > MOST_PIXELS:
+            raise DataError(
+                f"{name}: has {width}×{height} pixels; the explorer takes up to {MOST_PIXELS:,}; make it smaller."
+            )
+        fixed = self.model.fixed_size
+        if fixed is not None:
+            image, truth = resized(image, *fixed), None
+        if truth is not None and truth.shape != image.shape[:2]:
+            truth = None
+        self._numbers += 1
+        self._picture = Picture(name, self._numbers, read, image, truth)
+
+    @property
+    def has_picture(self) -> bool:
+        """Whether a picture is open."""
+        return self._picture is not None
+
+    @property
+    def picture(self) -> Picture:
+        """The open picture. Raises `DataError` if there is none, as after a restart of the process."""
+        if self._picture is None:
+            raise DataError("no picture is open; drop one, or take the sample.")
+        return self._picture
+
+    def renumbered(self, image: Array, truth: Array | None) -> None:
+        """The same picture in another size."""
+        old = self.picture
+        self._numbers += 1
+        self._picture = Picture(old.name, self._numbers, old.read, image, truth)
+
+
+def state(session: Session) -> dict[str, Any]:
+    """The choices of weights, and the open model with its classes and colours."""
+    model = session.model
+    head = model.head
+    table = color_table(head.labels.colors) if head is not None else color_table(())
+    classes = head.labels.classes if head is not None else ()
+    return {
+        "choices": session.choices,
+        "model": model.name.removesuffix(".h5") if model.name.removesuffix(".h5") in session.choices else model.name,
+        "net": model.net.spec.name,
+        "classes": list(classes),
+        "colors": table,
+        "untinted": [i for i, name in enumerate(classes) if name == BACKGROUND],
+        "segments": model.segmenter is not None,
+        "reason": model.no_segmenter,
+        "preprocessing": str(model.preprocessing),
+        "fixed": model.fixed_size,
+        "samples": SAMPLES,
+        "parameters": sum(each.array.size for many in model.net.params.values() for each in many)
+        if model.net.sized
+        else None,
+    }
+
+
+def choose(session: Session, model: str) -> dict[str, Any]:
+    """Open other shipped weights; returns the new `state`."""
+    session.open(model)
+    return state(session)
+
+
+def opened(session: Session) -> dict[str, Any]:
+    """What the page needs of the open picture: its name, its number, its pixels for display, and its truth."""
+    picture = session.picture
+    return {
+        "name": picture.name,
+        "number": picture.number,
+        "pixels": pictures.show(picture.image),
+        "truth": picture.truth,
+    }
+
+
+def current(session: Session) -> dict[str, Any] | None:
+    """What `opened` returns, or None if no picture is open: for a page that is loaded again."""
+    return None if not session.has_picture else opened(session)
+
+
+def sample(session: Session, index: int = 0) -> dict[str, Any]:
+    """Open a generated scene with its truth. Returns what `opened` does.
+
+    A net of other classes gets no truth, and one that takes other pictures than colours gets an error.
+    """
+    index = index % SAMPLES
+    found = Shapes("test", size=320, scene=True)[index]
+    image, label = found.images["data"], found.labels["label"]
+
+    def read(preprocessing: Preprocessing) -> Array:
+        if preprocessing.bits != 8 or preprocessing.color not in ("BGR", "RGB", "GRAY"):
+            raise DataError(f"the sample is in colour, but the net takes {preprocessing}; drop a picture of its kind.")
+        return image
+
+    head = session.model.head
+    fits = head is not None and head.labels.classes == Shapes("test").classes
+    session.take(f"sample {index + 1}", read, label if fits else None)
+    return opened(session)
+
+
+def upload(session: Session, name: str, content: Array) -> dict[str, Any]:
+    """Open a dropped picture, `content` being the bytes of its file. Returns what `opened` does."""
+    name = clean_name(name)
+    content = np.array(content, np.uint8)  # a copy, because the message goes
+
+    def read(preprocessing: Preprocessing) -> Array:
+        with in_memory(content, name) as path:
+            width, height = _size(path)
+            if width * height > MOST_PIXELS:
+                raise DataError(
+                    f"{path}: has {width}×{height} pixels; the explorer takes up to {MOST_PIXELS:,}; make it smaller."
+                )
+            return pictures.read_image(path, orientation="upright", preprocessing=preprocessing)
+
+    session.take(name, read)
+    return opened(session)
+
+
+def _size(path: str) -> tuple[int, int]:
+    """Width and height from the header, before anything is decoded; (0, 0) for arrays, whose size `take` checks."""
+    with Path(path).open("rb") as stream:
+        if stream.read(len(NPY)) == NPY:
+            return 0, 0
+    return pictures.size_of(path)
+
+
+def truth(session: Session, name: str, content: Array) -> dict[str, Any]:
+    """Take a dropped label PNG of class numbers as the truth of the open picture. Returns what `opened` does."""
+    name = clean_name(name)
+    picture = session.picture
+    if session.model.head is None:
+        raise DataError(f"{name}: is a truth for label maps, which this net does not make.")
+    with in_memory(content, name) as path:
+        size = pictures.size_of(path)
+        expected = picture.image.shape[1::-1]
+        if size != expected:
+            raise DataError(
+                f"{path}: has {size[0]}×{size[1]} pixels, the picture {expected[0]}×{expected[1]}; give a label of the "
+                "picture's size."
+            )
+        label = read_label(path)
+        classes = len(session.model.head.labels.classes)
+        wrong = label[(label >= classes) & (label != 255)]
+        if wrong.size:
+            raise DataError(
+                f"{path}: holds the class number {wrong.max()}, but the net has {classes} classes; expected 0 to "
+                f"{classes - 1}, or 255 for pixels that do not count."
+            )
+    picture.truth = label
+    return opened(session)
+
+
+def resize(session: Session, height: int, width: int) -> dict[str, Any]:
+    """Resize the open picture, from the one that was given. Returns what `opened` does."""
+    if not (type(height) is type(width) is int and min(height, width) >= SMALLEST and height * width <= MOST_PIXELS):
+        raise DataError(
+            f"the size {height}×{width} is not usable; expected at least {SMALLEST} rows and columns, and up to "
+            f"{MOST_PIXELS:,} pixels."
+        )
+    if session.model.fixed_size is not None:
+        raise DataError("this net has layers that take one size of pictures only, so the picture keeps its size.")
+    picture = session.picture
+    original = picture.read(session.model.preprocessing)
+    label = None if picture.truth is None else nearest(picture.truth, height, width)
+    session.renumbered(resized(original, height, width), label)
+    return opened(session)
+
+
+def resized(image: Array, height: int, width: int) -> Array:
+    """A picture in another size: 8-bit colours are interpolated, other values taken from the nearest pixel."""
+    if image.shape[:2] == (height, width):
+        return image
+    if image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != 3:
+        return nearest(image, height, width)
+    from PIL import Image
+
+    return np.asarray(Image.fromarray(image).resize((width, height), Image.Resampling.BICUBIC))
+
+
+def nearest(values: Array, height: int, width: int) -> Array:
+    """`values`, H×W or H×W×bands, in another size: each pixel is the nearest one."""
+    rows = (np.arange(height) + 0.5) * values.shape[0] / height
+    columns = (np.arange(width) + 0.5) * values.shape[1] / width
+    found: Array = values[rows.astype(int)][:, columns.astype(int)]
+    return found

@@ -1,0 +1,304 @@
+"""The page in a browser: what it shows are the engine's numbers. A short test; the long ones are slow."""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+pytest.importorskip("starlette", reason="Starlette is not installed (pip install 'fcnlite[explore]')")
+pytest.importorskip("uvicorn", reason="uvicorn is not installed (pip install 'fcnlite[explore]')")
+
+import fcnlite
+from fcnlite import plots
+from fcnlite.data.shapes import Shapes
+from tests.explore import test_functions
+from tests.explore.browsing import ROOT, canvas_pixels, chromium, explorer, open_view, page_of, settled
+from tests.explore.conftest import png
+
+SHAPES = ROOT / "weights" / "shapes-fcn8s.h5"
+VIEWS = ("graph", "layer", "pixel", "number", "skips")
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Any]:
+    with chromium() as found:
+        yield found
+
+
+@pytest.fixture(scope="module")
+def address(browser: Any) -> Iterator[str]:
+    with explorer() as (found, _):
+        yield found
+
+
+@pytest.fixture
+def page(browser: Any, address: str) -> Iterator[Any]:
+    with page_of(browser, address) as found:
+        yield found
+
+
+def test_a_picture_is_segmented_and_a_number_taken_apart(browser: Any, address: str) -> None:
+    sample = Shapes("test", size=320, scene=True)[0]
+    segmenter = fcnlite.Segmenter(SHAPES)
+    labels = segmenter(sample.images["data"])
+    with page_of(browser, address) as page:
+        expected = plots.overlay(sample.images["data"], labels, segmenter.classes, segmenter.colors)
+        difference = np.abs(canvas_pixels(page, "#segmented").astype(int) - np.asarray(expected))
+        assert difference.max() <= 1  # rounding of halves
+        box = page.locator("#segmented").bounding_box()
+        page.mouse.click(box["x"] + box["width"] * (240.5 / 480), box["y"] + box["height"] * (100.5 / 320))
+        page.wait_for_selector('#probe[data-pixel="100,240"]')
+        first = page.locator("#probe tbody tr").first
+        assert first.get_attribute("data-class") == str(labels[100, 240])
+        page.click('[data-id="upscore2"]')
+        settled(page)
+        assert "transposed convolution" in page.inner_text(".formula")
+        open_view(page, "number")
+        shown = page.locator("#number-result")
+        assert float(shown.get_attribute("data-sum")) == pytest.approx(
+            float(shown.get_attribute("data-value")), abs=1e-5
+        )
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("width", [400, 1000, 2560])
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("language", ["en", "zh"])
+def test_every_view_fits_and_can_be_used_without_a_mouse(
+    browser: Any, address: str, width: int, scheme: str, language: str
+) -> None:
+    with page_of(browser, address, viewport={"width": width, "height": 900}, color_scheme=scheme) as page:
+        page.select_option("#language", language)
+        page.focus("#segmented")
+        page.keyboard.press("ArrowDown")
+        for name in VIEWS:
+            open_view(page, name)
+            assert page.evaluate("document.documentElement.scrollWidth") <= width
+            assert page.evaluate(NAMELESS) == []
+            assert page.evaluate(FAINT) == []
+        assert page.inner_text("#error") == ""
+        chinese = re.search("[\u4e00-\u9fff]", page.inner_text("[role=tablist]"))
+        assert bool(chinese) == (language == "zh")
+        page.focus("#tab-skips")
+        page.keyboard.press("ArrowRight")
+        assert page.evaluate("document.activeElement.id") == "tab-graph"
+
+
+NAMELESS = """() => [...document.querySelectorAll("button, input, select, canvas[tabindex], [role=region], [role=img]")]
+    .filter((each) => each.checkVisibility())
+    .filter((each) => !(each.getAttribute("aria-label") || each.textContent.trim()))
+    .filter((each) => !each.labels?.[0]?.textContent.trim())
+    .map((each) => each.outerHTML.slice(0, 100))"""
+"""Controls and pictures without a name for screen readers."""
+FAINT = """() => {
+    const parsed = (text) => (text.match(/[\\d.]+/g) ?? [0, 0, 0, 0]).map(Number);
+    const brightness = ([r, g, b]) => {
+        const linear = (v) => (v <= 10 ? v / 3294.6 : ((v / 255 + 0.055) / 1.055) ** 2.4);
+        const [x, y, z] = [r, g, b].map(linear);
+        return 0.2126 * x + 0.7152 * y + 0.0722 * z;
+    };
+    const paper = (each) => {
+        for (let at = each; at; at = at.parentElement) {
+            const style = getComputedStyle(at);
+            if (style.backgroundImage !== "none") return null;
+            const color = parsed(style.backgroundColor);
+            if (color.length < 4 && style.backgroundColor.startsWith("rgb(")) return color;
+            if (color[3] > 0) return null; // a tint, whose strength says how large a value is
+        }
+        return [255, 255, 255];
+    };
+    const faint = [];
+    for (const each of document.querySelectorAll("body *:not(svg *)")) {
+        const own = [...each.childNodes].some((node) => node.nodeType === 3 && node.textContent.trim());
+        if (!own || !each.checkVisibility() || each.disabled) continue;
+        const behind = paper(each);
+        if (!behind) continue;
+        const [a, b] = [brightness(parsed(getComputedStyle(each).color)), brightness(behind)].sort((x, y) => y - x);
+        if ((a + 0.05) / (b + 0.05) < 4.5) faint.push(each.outerHTML.slice(0, 100));
+    }
+    return faint;
+}"""
+"""Texts with a contrast below 4.5 to 1."""
+
+
+@pytest.mark.slow
+def test_dropped_files_and_wrong_files(browser: Any, tmp_path: Path) -> None:
+    with explorer() as (address, _), page_of(browser, address) as page:
+        drop_files(page, tmp_path)
+
+
+def drop_files(page: Any, tmp_path: Path) -> None:
+    sample = Shapes("val", size=96)[3]
+    image, label = sample.images["data"], sample.labels["label"]
+    page.evaluate(
+        """([image, label]) => {
+            const transfer = new DataTransfer();
+            transfer.items.add(new File([new Uint8Array(image)], "mine.png"));
+            transfer.items.add(new File([new Uint8Array(label)], "truth.png"));
+            const drop = new DragEvent("drop", { dataTransfer: transfer, bubbles: true });
+            document.querySelector("#drop").dispatchEvent(drop);
+        }""",
+        [png(image).tolist(), png(label).tolist()],
+    )
+    page.wait_for_function("() => document.querySelector('#facts').textContent.includes('IU')")
+    settled(page)
+    assert page.inner_text("#facts").startswith("mine.png, 96×96")
+    predicted = fcnlite.Segmenter(SHAPES)(image)
+    page.select_option("#view", "errors")
+    settled(page)
+    expected = np.asarray(plots.errors(image, label, predicted)).astype(int)
+    assert np.abs(canvas_pixels(page, "#segmented") - expected).max() <= 1
+    small = png(np.zeros((37, 50, 3), np.uint8)).tobytes()
+    page.set_input_files("#file", {"name": "small.png", "mimeType": "image/png", "buffer": small})
+    page.wait_for_function("() => document.querySelector('#facts').textContent.startsWith('small.png')")
+    settled(page)
+    truths = {kind: case for kind, case in test_functions.WRONG_TRUTHS.items() if kind != "not a class"}
+    for selector, cases in (("#file", test_functions.WRONG_PICTURES), ("#truth-file", truths)):
+        for kind, (content, words) in cases.items():
+            file = {"name": f"{kind}.png", "mimeType": "image/png", "buffer": content.tobytes()}
+            page.set_input_files(selector, file)
+            page.wait_for_selector("#error p")
+            settled(page)
+            text = page.inner_text("#error p")
+            assert re.search(words, text), text
+            assert f"{kind}.png" in text and "/proc" not in text and text.count("\n") == 0
+            page.click("#error button")
+    large = tmp_path / "large.png"
+    large.write_bytes(bytes((32 << 20) + 1))
+    page.set_input_files("#file", large)
+    page.wait_for_selector("#error p")
+    assert "more than 32 MB" in page.inner_text("#error p")
+    assert page.inner_text("#facts").startswith("small.png")
+
+
+@pytest.mark.slow
+def test_the_graph_is_searched_zoomed_collapsed_and_redrawn(page: Any) -> None:
+    few = page.locator("#graph .node").count()
+    page.uncheck("#stages")
+    settled(page)
+    many = page.locator("#graph .node").count()
+    assert few < many == 33
+    page.fill("#search", "skip")
+    assert page.locator("#graph .node.match").count() == 2
+    page.press("#search", "Enter")
+    assert "skip" in page.evaluate("document.activeElement.dataset.id")
+    width = page.evaluate("document.querySelector('#graph').getBoundingClientRect().width")
+    page.fill("#zoom", "150")
+    assert page.evaluate("document.querySelector('#graph').getBoundingClientRect().width") > width
+    page.fill("#graph-height", "640")
+    page.press("#graph-height", "Enter")
+    page.press("#graph-height", "Tab")
+    settled(page)
+    assert "6×640×480" in page.text_content('[data-id="score"]')
+    page.focus('[data-id="conv2_1"]')
+    page.keyboard.press("Enter")
+    settled(page)
+    assert page.input_value("#layer") == "conv2_1"
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("layer", ["conv1_1", "pool2", "upscore8", "score"])
+def test_a_number_is_stepped_through(page: Any, layer: str) -> None:
+    net = fcnlite.load(SHAPES)
+    open_view(page, "number")
+    page.select_option("#number-layer", layer)
+    settled(page)
+    page.focus("#number-top")
+    for key in ("ArrowRight", "ArrowDown", "ArrowLeft"):
+        before = page.inner_text("#number-result"), page.input_value("#number-row"), page.input_value("#number-column")
+        page.keyboard.press(key)
+        settled(page)
+        assert (page.input_value("#number-row"), page.input_value("#number-column")) != before[1:]
+    row, column = int(page.input_value("#number-row")), int(page.input_value("#number-column"))
+    value = float(page.get_attribute("#number-result", "data-value"))
+    total = float(page.get_attribute("#number-result", "data-sum"))
+    assert total == pytest.approx(value, abs=1e-3)
+    if layer != "conv1_1":  # its value before the ReLU is not a blob of the net
+        blob = test_functions.blob_of(net, Shapes("test", size=320, scene=True)[0].images["data"])
+        expected = net.forward(data=blob, outputs=[layer])[layer][0, 0, row, column]
+        assert value == pytest.approx(float(expected), abs=1e-3)
+    if layer == "upscore8":
+        assert page.locator(".kernel-frame").count() == 4
+
+
+@pytest.mark.slow
+def test_a_pixel_is_explained(page: Any) -> None:
+    page.focus("#segmented")
+    page.keyboard.press("Shift+ArrowRight")
+    open_view(page, "pixel")
+    page.wait_for_selector(".parts tbody tr")
+    for line in page.locator(".parts tbody tr").all():
+        *parts, total = [float(each.replace("−", "-")) for each in line.locator("td").all_inner_texts()]
+        assert sum(parts) == pytest.approx(total, abs=0.02)
+    page.select_option("#field-layer", "pool2")
+    page.click("#run-field")
+    page.wait_for_selector("#field canvas")
+    assert len(page.get_attribute("#field", "data-nominal").split(",")) == 4
+    page.click("#run-why")
+    page.wait_for_selector("#why canvas")
+
+
+@pytest.mark.slow
+def test_skips_are_cut_and_compared(page: Any) -> None:
+    open_view(page, "skips")
+    page.wait_for_selector("[data-cut='2']")
+    page.fill("#border", "0")
+    whole = canvas_pixels(page, "#cuts")
+    segmenter = fcnlite.Segmenter(SHAPES)
+    labels = segmenter(Shapes("test", size=320, scene=True)[0].images["data"])
+    np.testing.assert_array_equal(whole, np.array(segmenter.colors, np.uint8)[labels])
+    page.fill("#border", "1000")
+    assert (canvas_pixels(page, "#cuts") != whole).any()
+    assert page.locator("#kernels .kernel").count() == 3
+
+
+@pytest.mark.slow
+def test_gradients_and_filters_of_a_layer(page: Any) -> None:
+    page.click('[data-id="conv3_1"]')
+    settled(page)
+    page.click(".maps button >> nth=0")
+    page.wait_for_selector(".large-map canvas")
+    page.click("#run-gradients")
+    page.wait_for_selector("#gradients canvas")
+    marked = page.locator(".code li.marked").all_inner_texts()
+    assert any("def forward" in each for each in marked)
+    assert "fcnlite/layers/convolution.py" in page.inner_text(".source .at")
+
+
+@pytest.mark.slow
+def test_a_worker_that_ends_is_told_and_replaced(browser: Any) -> None:
+    with explorer() as (address, process), page_of(browser, address) as page:
+        (worker,) = [
+            int(each)
+            for each in Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()
+            if "spawn_main" in Path(f"/proc/{each}/cmdline").read_text()
+        ]
+        os.kill(worker, signal.SIGKILL)
+        page.click("#tab-skips")
+        page.wait_for_selector("#error p")
+        page.click("#sample")
+        page.wait_for_function("() => document.querySelector('#facts').textContent.startsWith('sample 2')")
+        settled(page)
+    assert process.returncode == 0 or process.returncode == -signal.SIGTERM or process.returncode == 143
+
+
+@pytest.mark.slow
+def test_no_answer_names_a_folder_of_the_machine(browser: Any, address: str) -> None:
+    bodies: list[bytes] = []
+    with browser.new_context() as context:
+        page = context.new_page()
+        page.on("response", lambda response: bodies.append(response.body()))
+        page.goto(address)
+        page.wait_for_selector("body[data-ready]")
+        for name in VIEWS:
+            open_view(page, name)
+    assert len(bodies) > 20
+    for word in (str(ROOT), str(Path.home()) + "/", "/site-packages", "/proc/", "/tmp/"):
+        assert not any(word.encode() in body for body in bodies), word
