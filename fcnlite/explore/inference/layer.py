@@ -9,7 +9,6 @@ from typing import Any
 
 import numpy as np
 
-import fcnlite
 from fcnlite.arrays import Array
 from fcnlite.description.shapes import show
 from fcnlite.errors import DataError, FcnliteError
@@ -23,7 +22,7 @@ MAPS = 24
 SIDE = 96
 """The longest side of a small map, in values; larger ones show every n-th row and column."""
 _BINS = 48
-_PACKAGE = Path(fcnlite.__file__).parent
+_PACKAGE = Path(__file__).parents[2]
 
 
 def describe(session: Session, layer: str) -> dict[str, Any]:
