@@ -5,7 +5,7 @@ export const LANGUAGES = { en: "English", zh: "中文" };
 // key: [English, Chinese]; {name} is replaced by a value.
 const TEXTS = {
   skipLink: ["To the content", "跳到内容"],
-  explorer: ["explorer", "浏览器"],
+  explorer: ["explorer", "探索器"],
   language: ["Language", "语言"],
   theme: ["Light or dark", "浅色或深色"],
   system: ["as the system", "跟随系统"],
