@@ -167,6 +167,7 @@ def opened(session: Session) -> dict[str, Any]:
         "whole": list(picture.whole),
         "pixels": pictures.show(picture.image),
         "truth": picture.truth,
+        "other_classes": picture.given is not None and picture.truth is None,
     }
 
 

@@ -122,6 +122,7 @@ export function pictureView(segment) {
     if (found && kind !== "entropy") {
       text = t("metricsText", { accuracy: number(found.pixel_accuracy, 4), iu: number(found.mean_iu, 4) });
     }
+    if (picture.other_classes) text = `${t("otherClasses")} ${text}`;
     if (!model.segments) text = t("noSegments", { reason: model.reason });
     facts.textContent = `${picture.name}, ${width}×${height}. ${text}`;
     drawLegend(kind);

@@ -45,6 +45,7 @@ const TEXTS = {
   probability: ["probability", "概率"],
   share: ["share", "占比"],
   metricsText: ["Pixel accuracy {accuracy}, mean IU {iu}", "像素准确率 {accuracy}，平均 IU {iu}"],
+  otherClasses: ["Its truth has other classes than this net.", "它的真值与此网络的类别不同。"],
   entropyText: ["0 is certain, 1 is all classes equal; mean {mean}", "0 为确定，1 为各类相等；平均 {mean}"],
   times: ["Time by layer", "各层用时"],
   timesText: ["{seconds} s in all, on the fast path; layers in one line are computed together.", "快速路径共 {seconds} 秒；同一行的层一起计算。"],
