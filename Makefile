@@ -68,50 +68,15 @@ test-kernels: install-test
 		FCNLITE_ISA=$$isa $(BIN)/python -m tests.kernels $(CASES) || exit 1; \
 	done
 
-# The kernels and their tests in a copy of the sources, compiled with AddressSanitizer and UBSan, then called with wrong
-# arguments. It needs GCC; -O1 compiles faster. AddressSanitizer itself needs an eighth of all memory, also of memory
-# that is not touched, so that tests of large maps and of little memory cannot run. `make sanitize ISA=v4` takes another
-# instruction set.
+# The kernels of one instruction set (`make sanitize ISA=v4`) under AddressSanitizer and UBSan: their tests, and calls with
+# wrong arguments. It needs GCC.
 ISA := any
-SANITIZED := build/sanitized
-SANITIZERS := address,undefined
-define copy_sources
-	rm -rf $(SANITIZED) && mkdir -p $(SANITIZED)
-	cp -r setup.py pyproject.toml README.md LICENSE fcnlite tests $(SANITIZED)
-	find $(SANITIZED)/fcnlite '(' -name '*.so' -o -name '*.c' ')' -delete
-	find $(SANITIZED)/fcnlite -name 'fast_*.pyx' ! -name 'fast_$(ISA).pyx' -delete
-	sed -i 's/"-O3"/"-O1"/' $(SANITIZED)/setup.py
-	$(BIN)/pip install --quiet --target $(SANITIZED)/tools 'setuptools>=77.0.3' 'cython>=3.1'
-endef
 sanitize: install-test
-	$(copy_sources)
-	cd $(SANITIZED) && CFLAGS="-fsanitize=$(SANITIZERS) -fno-sanitize-recover=undefined -fno-omit-frame-pointer" \
-		LDFLAGS=-fsanitize=$(SANITIZERS) PYTHONPATH=tools $(CURDIR)/$(BIN)/python setup.py -q build_ext --inplace
-	cd $(SANITIZED) && export FCNLITE_ISA=$(ISA) ASAN_OPTIONS=detect_leaks=0:allocator_may_return_null=1 \
-		LD_PRELOAD="$$(gcc -print-file-name=libasan.so) $$(gcc -print-file-name=libubsan.so)" && \
-		$(CURDIR)/$(BIN)/python -m pytest -x -k "not large_map and not cannot_start and not fork and not wrong_arguments" tests/kernels \
-			tests/compiler/convolution tests/compiler/operations tests/layers/test_kernels.py tests/solver/test_update.py && \
-		$(CURDIR)/$(BIN)/python -m tests.kernels 3000
+	$(BIN)/python -m tests.sanitizers.memory $(ISA)
 
-# Every kernel with two threads under ThreadSanitizer. Debian's clang-14, libomp-14-dev and libclang-rt-14-dev: Archer,
-# which comes with LLVM's OpenMP, tells the sanitizer where threads wait for each other; GCC's OpenMP does not. Python
-# itself is a program that is linked with the sanitizer, because preloading it ends in a segmentation fault.
-LLVM := /usr/lib/llvm-14
+# Every kernel with two threads under ThreadSanitizer. It needs Debian's clang-14, libomp-14-dev and libclang-rt-14-dev.
 sanitize-threads: install-test
-	$(copy_sources)
-	cd $(SANITIZED) && CC=$(LLVM)/bin/clang LDSHARED="$(LLVM)/bin/clang -shared" CFLAGS="-fsanitize=thread -g1" \
-		LDFLAGS=-fsanitize=thread PYTHONPATH=tools $(CURDIR)/$(BIN)/python setup.py -q build_ext --inplace
-	cd $(SANITIZED) && printf '%s\n' '#include <Python.h>' \
-		'int main(int argc, char** argv) { return Py_BytesMain(argc, argv); }' > python.c && \
-		$(LLVM)/bin/clang -fsanitize=thread -rdynamic python.c -o python \
-			$$($(CURDIR)/$(BIN)/python -c "import sysconfig as s; v = s.get_config_var; print(f'-I{s.get_path(\"include\")} \
-			-L{v(\"LIBDIR\")} -Wl,-rpath,{v(\"LIBDIR\")} -lpython{v(\"LDVERSION\")}')") -lpthread
-	cd $(SANITIZED) && export FCNLITE_ISA=$(ISA) OMP_NUM_THREADS=2 OPENBLAS_NUM_THREADS=1 \
-		OMP_TOOL_LIBRARIES=$(LLVM)/lib/libarcher.so LD_LIBRARY_PATH=$(LLVM)/lib ARCHER_OPTIONS=verbose=1 \
-		TSAN_OPTIONS="ignore_noninstrumented_modules=1 exitcode=66" \
-		PYTHONHOME=$$($(CURDIR)/$(BIN)/python -c "import sys; print(sys.base_prefix)") \
-		PYTHONPATH=$$($(CURDIR)/$(BIN)/python -c "import sysconfig; print(sysconfig.get_path('purelib'))") && \
-		./python -c "from tests.kernels.recording import call_all; call_all()"
+	$(BIN)/python -m tests.sanitizers.threads $(ISA)
 
 # Fuzz the readers of untrusted files, guided by coverage: 1,000,000 cases or 30 minutes each (docs/reliability.md).
 # `$(BIN)/python -m tests.fuzz NAME ... --seconds N` fuzzes some of them.
@@ -129,20 +94,11 @@ bench: install-test
 		$(BENCHMARKS) $$part || status=1; \
 	done; exit $$status
 
-# The tests of files, commands, data and short trainings with the oldest versions of all requirements, in a copy of the
-# sources with a venv of its own. PYTHON must be 3.10, 3.11 or 3.12, for which there are wheels of these versions. `make
-# test` has the newest versions, as far as .venv is new. Old libraries warn about their successors.
-OLDEST := build/oldest
+# The tests of files, commands, data and short trainings with the oldest versions of all requirements, in a venv of its
+# own for PYTHON: 3.10, 3.11 or 3.12, for which there are wheels of these versions. `make test` has the newest versions,
+# as far as .venv is new.
 test-oldest: install-test
-	rm -rf $(OLDEST) && mkdir -p $(OLDEST)
-	cp -r $$(git ls-files | cut -d / -f 1 | sort -u) $(OLDEST)
-	find $(OLDEST)/fcnlite '(' -name '*.so' -o -name '*.c' ')' -delete
-	$(BIN)/python -m release.oldest > $(OLDEST)/constraints.txt
-	cd $(OLDEST) && $(PYTHON) -m venv .venv && export PIP_CONSTRAINT=constraints.txt && \
-		$(BIN)/pip install --quiet setuptools wheel cython numpy scipy && \
-		$(BIN)/pip install --quiet --no-build-isolation --editable '.[test]' --config-settings editable_mode=compat && \
-		$(BIN)/pip list && $(BIN)/python -m pytest -n auto --dist worksteal -W ignore::DeprecationWarning \
-		tests/test_init.py tests/formats tests/fuzz tests/cli tests/data tests/solver tests/segmentation
+	$(BIN)/python -m release.oldest $(PYTHON)
 
 # The files of a release in dist/, made twice and compared, and tried out in an empty environment (docs/releasing.md).
 dist: install-test

@@ -15,7 +15,11 @@ import importlib.util
 import sys
 from typing import TYPE_CHECKING, Any
 
+from fcnlite._cli import starting
 from fcnlite._version import __version__
+
+if starting.is_command():
+    starting.end_plainly()
 
 if sys.byteorder != "little":
     # Weight files are mapped, and the kernels read them as they are.

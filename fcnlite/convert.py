@@ -5,19 +5,17 @@ from __future__ import annotations
 import argparse
 import re
 import sys
-import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
-from fcnlite import models, surgery
+from fcnlite import models
 from fcnlite._cli.net_options import add_preprocessing, preprocessing_settings
 from fcnlite._cli.parser import command_parser
 from fcnlite._cli.running import check_environment, run_command
-from fcnlite.description.model_info import ModelInfo
 from fcnlite.errors import FileError, ShapeError, SpecError
-from fcnlite.formats import caffe
+from fcnlite.formats import storage
 from fcnlite.formats.sources import WeightSource, read_source
 from fcnlite.loading import load, set_preprocessing
 from fcnlite.models import conversion
@@ -30,6 +28,8 @@ from a coarser one. Parameters are copied by layer name, and the net gets the ch
 weights. Inner products become convolutions, score layers that the weights lack start at zero, and
 upsampling is bilinear. A table shows what became of each layer.
 
+--store float16 halves the size of the weight file; alone, without --to and --net, it keeps the net.
+
 WEIGHTS may be a file of Caffe (.caffemodel, .caffemodel.h5), of fcnlite (.h5), or VGG-16 from Keras
 (.h5, channels last) or torchvision (.safetensors). nyud-fcn32s-color-hha takes two files, for color and
 for HHA; a single file serves both trunks. voc-fcn-alexnet pools before it normalises, as CaffeNet does;
@@ -41,20 +41,28 @@ _EXAMPLES = """\
   python -m fcnlite.convert fcn8s.h5 -o fcn8s-60.h5 --to pascalcontext-fcn8s --classes 60
   python -m fcnlite.convert vgg16.safetensors -o heat.h5 --to vgg16 --keep-classifier
   python -m fcnlite.convert mine.caffemodel -o heat.h5 --net deploy.prototxt
-  python -m fcnlite.convert color.h5 hha.h5 -o both.h5 --to nyud-fcn32s-color-hha"""
+  python -m fcnlite.convert color.h5 hha.h5 -o both.h5 --to nyud-fcn32s-color-hha
+  python -m fcnlite.convert runs/camvid/best.h5 -o small.h5 --store float16"""
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    options = _parser().parse_args(arguments)
+    parser = _parser()
+    options = parser.parse_args(arguments)
     check_environment()
+    if options.to is options.net is options.store is None:
+        parser.error("one of the arguments --to, --net and --store is required")
     _check(options)
     sources = [read_source(path) for path in options.weights]
     net, transfers = _converted(options, sources)
     record = {**net.info.record, "converted from": [Path(path).name for path in options.weights]}
+    if options.store is not None:
+        record["stored as"] = options.store
     preprocessing = set_preprocessing(net.info.preprocessing, **preprocessing_settings(options))
     net.info = replace(net.info, record=record, preprocessing=preprocessing)
-    net.save(options.out)
-    print(outcomes.table(net, transfers))
+    with _naming(options.out):
+        net.save(options.out, dtype=options.store)
+    if transfers:
+        print(outcomes.table(net, transfers))
     print(f"pictures are fed as {preprocessing}")
     for note in dict.fromkeys(source.note for source in sources if source.note):
         print(note)
@@ -64,7 +72,7 @@ def _parser() -> argparse.ArgumentParser:
     parser = command_parser("convert", _DESCRIPTION, _EXAMPLES)
     parser.add_argument("weights", metavar="WEIGHTS", nargs="+", help="the weights to start from")
     parser.add_argument("-o", "--out", metavar="FILE.h5", required=True, help="the weight file to write")
-    target = parser.add_mutually_exclusive_group(required=True)
+    target = parser.add_mutually_exclusive_group()
     target.add_argument("--to", metavar="MODEL", help=f"the net to make: {', '.join(models.names())}")
     words = "the description of any classifier: make it fully convolutional and keep its scores"
     target.add_argument("--net", metavar="PROTOTXT", help=words)
@@ -78,6 +86,8 @@ def _parser() -> argparse.ArgumentParser:
         "with the classifier's padding"
     )
     parser.add_argument("--keep-classifier", action="store_true", help=words)
+    words = "store the weights as float16, rounded by at most 1/2048; they are computed with as float32"
+    parser.add_argument("--store", choices=("float16",), help=words)
     add_preprocessing(parser)
     return parser
 
@@ -98,6 +108,15 @@ def _check(options: argparse.Namespace) -> None:
             f"there are {len(options.weights)} files of weights; expected one, or two (color, then HHA) for "
             f"{conversion.LATE_FUSION}."
         )
+    if options.to is options.net is None:
+        for name in ("classes", "keep_classifier"):
+            if getattr(options, name):
+                raise SpecError(f"--{name.replace('_', '-')} goes with --to, which names the net to make; add that.")
+        if not storage.is_weight_file(options.weights[0]):
+            raise FileError(
+                f"{options.weights[0]}: is no weight file of fcnlite, which would hold its net; name the net with --to "
+                "or --net."
+            )
     if options.to is not None:
         models.describe(options.to)  # refuses an unknown name
     dense = options.net is not None or options.keep_classifier or options.to in conversion.CLASSIFIERS
@@ -107,21 +126,16 @@ def _check(options: argparse.Namespace) -> None:
 
 def _converted(options: argparse.Namespace, sources: Sequence[WeightSource]) -> tuple[Net, list[Transfer]]:
     """The net that the options ask for, and what became of each parameter."""
+    if options.to is options.net is None:
+        return load(options.weights[0]), []
     origin = " and ".join(options.weights)
     if options.net is None:
         with _naming(origin):
             if options.keep_classifier:
                 return conversion.keep_classifier(options.to, sources[0], origin)
             return conversion.convert(options.to, sources, origin, options.classes)
-    with warnings.catch_warnings():
-        # An error reports a layer of an unknown type if the conversion needs it.
-        warnings.filterwarnings("ignore", message=".*unknown type")
-        spec = load(options.net).spec
-    weights, info = sources[0].weights, sources[0].info
-    if info is None:
-        info = ModelInfo(preprocessing=caffe.feeding(spec, options.net, weights).preprocessing)
     with _naming(options.net, origin):
-        return surgery.convolutional_classifier(spec, weights, info, origin)
+        return conversion.described_classifier(options.net, sources[0], origin)
 
 
 @contextmanager

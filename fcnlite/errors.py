@@ -7,6 +7,7 @@ expected, and how to correct it. Commands print it and exit with status 1.
 from __future__ import annotations
 
 import difflib
+import errno
 import re
 from collections.abc import Iterable
 
@@ -55,6 +56,19 @@ class UnknownNameError(SpecError, KeyError):
 
     def __str__(self) -> str:
         return str(self.args[0])  # str() of a KeyError is the repr of its argument
+
+
+_NO_MEMORY = ("failed to map segment", "annot allocate memory", "can't start new thread")
+"""Parts of the messages of `ImportError` and `RuntimeError` that mean a lack of memory."""
+
+
+def lacks_memory(error: BaseException) -> bool:
+    """Whether an error means that memory was short: for an array, a thread, a mapping or a library."""
+    if isinstance(error, OSError):
+        return error.errno == errno.ENOMEM
+    if isinstance(error, (ImportError, RuntimeError)):
+        return any(words in str(error) for words in _NO_MEMORY)
+    return isinstance(error, MemoryError)
 
 
 _LONG = 60

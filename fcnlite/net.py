@@ -219,15 +219,28 @@ class Net:
         return other
 
     @in_turn
-    def save(self, path: str | os.PathLike[str], *, info: ModelInfo | None = None) -> None:
+    def save(self, path: str | os.PathLike[str], *, info: ModelInfo | None = None, dtype: str | None = None) -> None:
         """Write a self-contained weight file (HDF5): description, parameters, and `info` (default: the net's own).
 
-        Raises `FileError` if the file cannot be written, and `SpecError` if it would lack loaded weights.
+        `dtype="float16"` stores learned parameters in half the space, rounded by at most 2⁻¹¹ of their values; loading
+        converts them to float32. BatchNorm's statistics, which float16 may not hold, stay as they are. The default is
+        the net's own type.
+
+        Raises `FileError` if the file cannot be written, and `SpecError` if it would lack loaded weights or if float16
+        does not hold a value.
         """
         from fcnlite.formats import storage
 
+        if dtype not in (None, "float16"):
+            raise SpecError(f"dtype is {dtype!r}; expected 'float16', or None for the type of the net.")
         self.check_complete(path)
-        arrays = {name: [each.array for each in parameters] for name, parameters in self.params.items()}
+        arrays = {
+            name: [
+                each.array if dtype is None or each.statistic else storage.as_float16(each.array, name)
+                for each in parameters
+            ]
+            for name, parameters in self.params.items()
+        }
         storage.save(path, storage.WeightFile(self.spec, arrays, info or self.info))
 
     def loaded(self, layers: Iterable[str], origin: str | os.PathLike[str]) -> None:

@@ -7,7 +7,7 @@ import sys
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
-from fcnlite._cli.net_options import add_weights, open_segmenter
+from fcnlite._cli.net_options import add_views, add_weights, open_segmenter
 from fcnlite._cli.parser import add_threads, command_parser
 from fcnlite._cli.running import apply_threads, run_command
 from fcnlite.data.pictures import read_image, show
@@ -27,6 +27,7 @@ OUT/NAME_LABEL.png. For a net that takes several pictures of a scene, --also say
 _EXAMPLES = """\
   python -m fcnlite.predict camvid.h5 street.png
   python -m fcnlite.predict camvid.h5 photos/ 'more/*.jpg' -o labels --no-overlay
+  python -m fcnlite.predict camvid.h5 photos/ --flip --scales 0.75 1 1.25
   python -m fcnlite.predict fcn8s.caffemodel --net fcn8s.prototxt photo.jpg
   python -m fcnlite.predict nyud.h5 nyud/data/images --also hha=nyud/data/hha"""
 
@@ -42,6 +43,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     picture = _main_input(segmenter, also)
     jobs = plan_jobs(found, out, also, [*segmenter.heads], overlays=not options.no_overlay)
     make_folder(out)
+    if not segmenter.views.single:
+        print(f"averaged over {segmenter.views}", file=sys.stderr)
     for name in segmenter.inputs:
         print(f"{name}: fed as {segmenter.net.info.preprocessing.of(name)}", file=sys.stderr)
     _segment(segmenter, picture, jobs, ranks)
@@ -57,6 +60,7 @@ def _parser() -> argparse.ArgumentParser:
     words += "they have the same file names; may be given several times"
     parser.add_argument("--also", metavar="NAME=DIR", action="append", default=[], help=words)
     parser.add_argument("--no-overlay", action="store_true", help="write label maps only")
+    add_views(parser)
     add_threads(parser)
     return parser
 

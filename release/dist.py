@@ -15,7 +15,6 @@ import io
 import json
 import os
 import shutil
-import subprocess
 import sys
 import tarfile
 import tempfile
@@ -23,24 +22,15 @@ import venv
 from collections.abc import Sequence
 from pathlib import Path
 
-from release.project import ROOT, pyproject
+from release.commands import ROOT, output, run
+from release.project import pyproject
 
 DIST = ROOT / "dist"
 
 
 def epoch(commit: str) -> int:
     """The time, in seconds, that archives of `commit` give to all their files."""
-    return int(os.environ.get("SOURCE_DATE_EPOCH") or _output("git", "log", "-1", "--format=%ct", commit))
-
-
-def run(*words: str | Path, cwd: Path = ROOT, **variables: str) -> None:
-    """Run a command. Raises `CalledProcessError` if it fails."""
-    print("$", *words, file=sys.stderr, flush=True)
-    subprocess.run(words, cwd=cwd, check=True, env=os.environ | variables)
-
-
-def _output(*words: str) -> str:
-    return subprocess.run(words, cwd=ROOT, check=True, capture_output=True, text=True).stdout
+    return int(os.environ.get("SOURCE_DATE_EPOCH") or output("git", "log", "-1", "--format=%ct", commit))
 
 
 def repack(archive: Path, time: int) -> None:
@@ -92,7 +82,7 @@ def build(commit: str, python: Path, folder: Path) -> list[Path]:
 def build_twice(folder: Path) -> list[Path]:
     """The files of two builds and the list of what built them, in dist/. Raises `SystemExit` if their bytes differ."""
     python = environment(folder / "tools", "build", *pyproject()["build-system"]["requires"])
-    commit = _output("git", "rev-parse", "HEAD").strip()
+    commit = output("git", "rev-parse", "HEAD").strip()
     builds = []
     for name in ("first", "second"):
         (folder / name).mkdir()
@@ -105,7 +95,7 @@ def build_twice(folder: Path) -> list[Path]:
             shutil.copy(other, DIST / f"second-{other.name}")
             raise SystemExit(f"{one.name}: two builds differ; compare the files in {DIST}.")
     tools = DIST / "build-requirements.txt"
-    tools.write_text(_output(str(python), "-m", "pip", "freeze"), encoding="utf-8")
+    tools.write_text(output(python, "-m", "pip", "freeze"), encoding="utf-8")
     return [*(Path(shutil.copy(each, DIST)) for each in builds[0]), tools]
 
 
@@ -116,8 +106,7 @@ def try_out(wheel: Path, folder: Path) -> Path:
     """
     python = environment(folder / "venv", wheel)
     code = "import fcnlite, fcnlite._kernels.isa as isa; print(fcnlite.__path__[0], *isa.available())"
-    told = subprocess.run([python, "-c", code], cwd=folder, check=True, capture_output=True, text=True).stdout
-    package, *instruction_sets = told.split()
+    package, *instruction_sets = output(python, "-c", code, cwd=folder).split()
     if not Path(package).is_relative_to(folder):
         raise SystemExit(f"{package}: is not the installed package; leave PYTHONPATH unset.")
     weights = Path(package, "weights", "shapes-fcn8s.h5")

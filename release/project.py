@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import sys
-from pathlib import Path
 from typing import Any
+
+from release.commands import ROOT
 
 if sys.version_info >= (3, 11):
     import tomllib
 else:
     import tomli as tomllib  # comes with pytest
-
-ROOT = Path(__file__).parents[1]
 
 
 def pyproject() -> dict[str, Any]:

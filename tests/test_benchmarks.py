@@ -13,12 +13,13 @@ import pytest
 
 import benchmarks.engines
 from benchmarks import __main__ as command
-from benchmarks import dilated, machine, memory, more, same, same_worker, steps, table
+from benchmarks import augmentation, dilated, machine, memory, more, same, same_worker, steps, table
 from benchmarks.engines import AVX2, OURS, PEERS, Engine, build_net, engines, save_net
 from benchmarks.workers import EngineError, Worker
 from benchmarks.workloads import CLASSES, WORKLOADS, Workload
 from fcnlite._cli.running import run_command
 from fcnlite._kernels import isa
+from fcnlite.data.augmentation import TRANSFORMS, Augment
 from fcnlite.description.spec import LayerSpec, NetSpec
 from fcnlite.errors import SpecError
 from fcnlite.net import Net
@@ -51,6 +52,11 @@ def without(monkeypatch: pytest.MonkeyPatch, *modules: str) -> None:
 def test_workloads_come_back_from_json_and_have_names_of_their_own() -> None:
     assert [Workload.from_json(each.to_json()) for each in WORKLOADS] == WORKLOADS
     assert len({each.name for each in WORKLOADS}) == len(WORKLOADS)
+
+
+def test_the_strong_list_has_every_transform_but_two() -> None:
+    strong = {each.name for each in Augment.of(augmentation.STRONG).transforms}
+    assert strong == set(TRANSFORMS) - {"turn", "shift"}
 
 
 def test_the_dilated_net_scores_every_eighth_pixel() -> None:

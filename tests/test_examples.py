@@ -15,10 +15,12 @@ from PIL import Image
 
 import fcnlite
 from fcnlite import data, models, plots
+from fcnlite.data.augmentation import TRANSFORMS
 from fcnlite.segmentation.metrics import Metrics, confusion
 
 EXAMPLES = Path(__file__).parents[1] / "examples"
-SCRIPTS = ("finetune_folder", "segment_folder", "layer_by_layer", "make_shapes", "beside_truth")
+PICTURE = EXAMPLES.parent / "docs" / "augmentation.png"
+SCRIPTS = ("finetune_folder", "segment_folder", "layer_by_layer", "make_shapes", "beside_truth", "augmentation_sheet")
 
 
 def script(name: str) -> ModuleType:
@@ -123,3 +125,13 @@ def test_the_shipped_net_does_well_on_it_and_the_sheet_shows_that(
     shown = np.array(Image.open(sheet))
     wrong = int((shown == plots.WRONG_COLOR).all(axis=2).sum())
     assert 0 < wrong - ((predicted != truth) & (truth != 255)).sum() < 1000  # one square of the legend more
+
+
+def test_the_sheet_of_augmentation_shows_every_transform(tmp_path: Path) -> None:
+    drawn, sheet = script("augmentation_sheet"), tmp_path / "sheet.png"
+    assert {entry.partition("=")[0] for entry, _ in drawn.CELLS[1:]} == set(TRANSFORMS)
+    drawn.main(sheet)
+    found, kept = (np.array(Image.open(each).convert("RGB")) for each in (sheet, PICTURE))
+    assert found.shape == kept.shape
+    # Other versions of Pillow may round differently.
+    assert np.mean(np.abs(found.astype(int) - kept) > 24) < 0.02

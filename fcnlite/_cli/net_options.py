@@ -43,16 +43,25 @@ def preprocessing_settings(options: argparse.Namespace) -> dict[str, Any]:
     return {"mean": mean, "scale": options.scale, "order": options.order}
 
 
+def add_views(to: argparse.ArgumentParser) -> None:
+    """Add the options --flip and --scales; `open_segmenter` reads them."""
+    group = to.add_argument_group("views (the class probabilities of all views of a picture are averaged)")
+    group.add_argument("--flip", action="store_true", help="segment each picture mirrored left to right too")
+    words = "segment each picture at these scales, such as 0.75 1 1.25 (default: 1)"
+    group.add_argument("--scales", metavar="FACTOR", type=float, nargs="+", default=[1.0], help=words)
+
+
 def open_segmenter(options: argparse.Namespace) -> Segmenter:
-    """A segmenter with the net and the preprocessing that the options name."""
+    """A segmenter with the net, the preprocessing and the views that the options name."""
     settings = preprocessing_settings(options)
+    views: dict[str, Any] = {"flip": options.flip, "scales": options.scales}
     if options.net is not None:
-        return Segmenter(load(options.net, options.weights, **settings))
+        return Segmenter(load(options.net, options.weights, **settings), **views)
     if Path(options.weights).suffix in (".caffemodel", ".prototxt"):
         raise FileError(
             f"{options.weights}: is not a self-contained weight file (.h5); "
             "for Caffe's files give the .caffemodel and --net net.prototxt."
         )
     if any(value is not None for value in settings.values()):
-        return Segmenter(load(options.weights, **settings))
-    return Segmenter(options.weights)
+        return Segmenter(load(options.weights, **settings), **views)
+    return Segmenter(options.weights, **views)

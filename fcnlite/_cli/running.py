@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import os
 import sys
 import traceback
@@ -15,11 +14,8 @@ from fcnlite._cli.imports import import_all, requested
 from fcnlite._cli.stopping import Stopped, raising
 from fcnlite._cli.streams import open_closed_streams
 from fcnlite._kernels import isa
-from fcnlite.errors import FcnliteError, RankError
+from fcnlite.errors import FcnliteError, RankError, lacks_memory
 from fcnlite.ranks.launcher import settle, silence, started, world
-
-_NO_MEMORY = ("failed to map segment", "annot allocate memory", "can't start new thread")
-"""Parts of the messages of `ImportError` and `RuntimeError` that mean a lack of memory."""
 
 Main = Callable[[Sequence[str] | None], None]
 
@@ -78,7 +74,7 @@ def _outcome(main: Main, arguments: Sequence[str] | None) -> tuple[str | None, i
             stop = Stopped.of(interrupt)
             return str(stop), stop.status
         except (MemoryError, ImportError, OSError, RuntimeError) as error:
-            if _lacks_memory(error):
+            if lacks_memory(error):
                 return (
                     f"error: there is not enough memory ({error or 'for a small array'}); make the net, the picture or "
                     "the batch smaller, use fewer --threads, or raise the limit on memory.",
@@ -93,13 +89,6 @@ def _outcome(main: Main, arguments: Sequence[str] | None) -> tuple[str | None, i
                 return None, 1
             return f"error: standard output cannot be written ({error.strerror}).", 1
     return None, 0
-
-
-def _lacks_memory(error: Exception) -> bool:
-    """Whether an error means that memory was short: for an array, a thread, a mapping or a library."""
-    if isinstance(error, OSError):
-        return error.errno == errno.ENOMEM
-    return isinstance(error, MemoryError) or any(words in str(error) for words in _NO_MEMORY)
 
 
 def check_environment(threads: int | None = None) -> None:

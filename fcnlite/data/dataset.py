@@ -10,7 +10,7 @@ from fcnlite.data.problems import Progress, raise_if_any, try_all
 from fcnlite.data.sample import Sample, check_sample
 from fcnlite.data.statistics import Statistics
 from fcnlite.description.model_info import Labels, Preprocessing
-from fcnlite.errors import DataError, FcnliteError
+from fcnlite.errors import DataError, FcnliteError, lacks_memory
 from fcnlite.text import classes_in_words, html_table
 
 
@@ -20,6 +20,8 @@ class Dataset(ABC):
     splits: ClassVar[tuple[str, ...]]
     usual: ClassVar[tuple[str, str]] = ("train", "val")
     """The default splits to train on and to evaluate on."""
+    border: int | None = None
+    """The class of the borders between objects, which `evaluate` then scores too; None if there is none."""
     published: ClassVar[str] = ""
     """The place where the files are published, and the required content of the folder."""
 
@@ -137,6 +139,7 @@ class Subset(Dataset):
             self.statistics = whole.statistics.renumbered(indices)
         self._whole = whole
         self.bands = whole.bands
+        self.border = whole.border
         self._indices = indices
 
     @property
@@ -174,7 +177,7 @@ def read_sample(dataset: Dataset, index: int) -> Sample:
 
 def cannot_load(dataset: Dataset, index: int, error: BaseException) -> DataError:
     """The error for a sample whose reading or preparation has raised an `error` that is not ours."""
-    if isinstance(error, MemoryError):
+    if lacks_memory(error):
         words = "there is not enough memory to load it; make the picture or the batch smaller, or raise the limit."
         return DataError(f"{where(dataset, index)}: {words}")
     return DataError(f"{where(dataset, index)}: cannot be loaded ({type(error).__name__}: {error}).")

@@ -35,6 +35,7 @@ class ISBI(Dataset):
     """
 
     splits = ("train", "val", "all")
+    border = 0
     published = (
         "The ISBI 2012 EM segmentation challenge's data are published at "
         "https://imagej.net/events/isbi-2012-segmentation-challenge; the root must hold train-volume.tif and "

@@ -6,15 +6,17 @@ import time
 from collections import deque
 from collections.abc import Generator, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from functools import partial
 from itertools import count, islice
 from typing import NamedTuple
 
 import numpy as np
 
+from fcnlite.data.augmentation import Augment, Streams, augmented
 from fcnlite.data.dataset import Dataset, cannot_load, read_sample
 from fcnlite.data.sample import Sample
 from fcnlite.data.seeding import generator
-from fcnlite.data.transforms import Augment, augment, label_to_blob, to_blob
+from fcnlite.data.transforms import label_to_blob, to_blob
 from fcnlite.description.model_info import Preprocessing
 from fcnlite.errors import DataError, FcnliteError
 from fcnlite.ranks.team import Team
@@ -102,8 +104,8 @@ class Loader:
     def _load(self, epoch: int, index: int) -> _Blobs:
         """Read and augment sample `index` for `epoch`; runs in the background."""
         try:
-            rng = generator("augment", self._seed, epoch, index)
-            sample = augment(read_sample(self._dataset, index), self._augment, rng, self._preprocessing)
+            streams, read = Streams(self._seed, epoch, index), partial(read_sample, self._dataset)
+            sample = augmented(read, len(self._dataset), self._augment, streams, self._preprocessing)
             return _Blobs(sample.name, blobs(sample, self._preprocessing))
         except FcnliteError:
             raise

@@ -1,13 +1,16 @@
 """Weight files: a net, its parameters, and the information needed to use them, in one HDF5 file.
 
-Format, version 1. The root holds two attributes, `format` ("fcnlite weights") and `format_version`, and
+Format, version 2. The root holds two attributes, `format` ("fcnlite weights") and `format_version`, and
 
     spec      JSON text: the net (`NetSpec.to_json`)
     info      JSON text: preprocessing, classes, colours, record (`ModelInfo.to_json`)
     progress  JSON text: the progress of a training run; {} in files that are not checkpoints
     index     JSON text: {"params": [[layer, number of parameters], ...], "state": [name, ...]}
-    params/   little-endian float32, or float64 for float64 nets, numbered in the order of the index
+    params/   little-endian float16, float32, or float64 for float64 nets, numbered in the order of the index
     state/    little-endian float32, float64 or int64, numbered in the same way: the other arrays of a checkpoint
+
+float16 is a storage type only: such parameters take half the space and are loaded as float32. Version 1 had none, and
+files without float16 are written as version 1, which older versions of fcnlite read.
 
 Only the index assigns data sets to layers. The name of a data set repeats the layer after the number, for users who
 open the file in HDFView. Each data set is contiguous and starts on a page of 4096 bytes. Equal contents make equal
@@ -38,12 +41,13 @@ from fcnlite.formats import hdf5
 from fcnlite.formats.hdf5 import HDF5File
 
 FORMAT = b"fcnlite weights"
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
 
 _PAGE = 4096
 _MAX_TEXT = 64 << 20
 """Maximum size of a JSON text in bytes; far above that of any net, and small enough to parse."""
-_PARAM_TYPES = ("<f4", "<f8")
+_PARAM_TYPES = {1: ("<f4", "<f8"), 2: ("<f4", "<f8", "<f2")}
+"""The types of parameters by the version of the format."""
 _STATE_TYPES = ("<f4", "<f8", "<i8")
 
 _CAFFE = "for Caffe's files call fcnlite.caffe.save(net, 'net.prototxt', 'weights.caffemodel')"
@@ -79,7 +83,7 @@ class WeightFile:
 
     spec: NetSpec
     params: dict[str, list[Array]]
-    """Layer name to its parameters, weight before bias; kept as float32 or float64."""
+    """Layer name to its parameters, weight before bias; kept as float32 or float64, or stored as float16."""
     info: ModelInfo = field(default_factory=ModelInfo)
     state: dict[str, Array] = field(default_factory=dict)
     """The other arrays of a checkpoint by name, such as the optimizer state: float32, float64 or int64."""
@@ -116,7 +120,8 @@ def save(path: str | os.PathLike[str], contents: WeightFile) -> None:
     with atomic_write(path) as temporary, _ErrorKeepingFile(temporary, "w+") as sink:
         with h5py.File(sink, "w", **layout) as file:
             file.attrs["format"] = np.bytes_(FORMAT)
-            file.attrs["format_version"] = np.int64(FORMAT_VERSION)
+            halved = any(array.dtype == np.float16 for array in params)
+            file.attrs["format_version"] = np.int64(2 if halved else 1)
             for name, text in texts.items():
                 file.create_dataset(name, data=np.bytes_(text.encode("ascii")))
             group = file.create_group("params")
@@ -191,7 +196,7 @@ def load(path: str | os.PathLike[str]) -> WeightFile:
             raise file.damaged(str(error).rstrip(".")) from error
         progress = _mapping(file, "progress")
         counts, state_names = _read_index(file, _mapping(file, "index"))
-        arrays = iter(_arrays(file, "params", _param_labels(counts), _PARAM_TYPES))
+        arrays = map(_computable, _arrays(file, "params", _param_labels(counts), _PARAM_TYPES[version]))
         params = {layer: [next(arrays) for _ in range(count)] for layer, count in counts.items()}
         state = dict(zip(state_names, _arrays(file, "state", state_names, _STATE_TYPES), strict=True))
         try:
@@ -210,6 +215,32 @@ def is_weight_file(path: str | os.PathLike[str]) -> bool:
         return False
 
 
+def as_float16(array: Array, layer: str) -> Array:
+    """`array` rounded to float16; `layer` is its layer, for the message.
+
+    A value from 2⁻¹⁴ to 65504 changes by at most 2⁻¹¹ of itself, a smaller one by at most 2⁻²⁵. Raises `SpecError` for
+    a finite value that float16 does not hold.
+    """
+    with np.errstate(over="ignore"):
+        rounded = array.astype(np.float16)
+    lost = np.isfinite(array) & ~np.isfinite(rounded)
+    if lost.any():
+        raise SpecError(
+            f"layer {layer!r}: has a value of {array[lost][0]:g}, and float16 holds values up to 65504; save in "
+            "float32."
+        )
+    return rounded
+
+
+def _computable(array: Array) -> Array:
+    """A loaded parameter in the type that nets compute in: float32 for float16."""
+    if array.dtype != np.float16:
+        return array
+    widened = array.astype(np.float32)
+    widened.flags.writeable = False
+    return widened
+
+
 def _check_layers(params: dict[str, list[Array]], spec: NetSpec) -> None:
     unknown = sorted(params.keys() - {layer.name for layer in spec})
     if unknown:
@@ -217,8 +248,8 @@ def _check_layers(params: dict[str, list[Array]], spec: NetSpec) -> None:
 
 
 def _param_type(array: Array) -> str:
-    """The stored type of a parameter: float64 for float64, else float32."""
-    return "<f8" if array.dtype == np.float64 else "<f4"
+    """The stored type of a parameter: float64 and float16 for themselves, else float32."""
+    return {np.dtype(np.float64): "<f8", np.dtype(np.float16): "<f2"}.get(array.dtype, "<f4")
 
 
 def _little(array: Array) -> np.dtype[Any]:

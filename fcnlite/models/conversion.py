@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Sequence
 from dataclasses import replace
 
@@ -14,7 +15,9 @@ from fcnlite.data.voc import default_classes
 from fcnlite.description.model_info import ModelInfo
 from fcnlite.description.spec import NetSpec
 from fcnlite.errors import ShapeError, SpecError
+from fcnlite.formats import caffe
 from fcnlite.formats.sources import WeightSource
+from fcnlite.loading import load
 from fcnlite.net import Net
 
 CLASSIFIERS = ("lenet", "alexnet", "caffenet", "vgg16", "googlenet")
@@ -62,6 +65,18 @@ def keep_classifier(name: str, source: WeightSource, origin: str) -> tuple[Net, 
     """The classifier that the net `name` comes from, fully convolutional, and what became of each parameter."""
     spec = _described(_classifier_of(name), source.weights, None)
     return surgery.convolutional_classifier(spec, source.weights, source.info, origin)
+
+
+def described_classifier(net: str, source: WeightSource, origin: str) -> tuple[Net, list[surgery.Transfer]]:
+    """The classifier in the prototxt `net`, fully convolutional, and what became of each parameter."""
+    with warnings.catch_warnings():
+        # An error reports a layer of an unknown type if the conversion needs it.
+        warnings.filterwarnings("ignore", message=".*unknown type")
+        spec = load(net).spec
+    info = source.info
+    if info is None:
+        info = ModelInfo(preprocessing=caffe.feeding(spec, net, source.weights).preprocessing)
+    return surgery.convolutional_classifier(spec, source.weights, info, origin)
 
 
 def _for_the_layers_of(name: str, sources: Sequence[WeightSource]) -> dict[str, list[Array]]:

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any, TypeVar
 
 from fcnlite.arrays import Array
+from fcnlite.errors import FcnliteError
 
 Made = TypeVar("Made")
 
@@ -34,9 +35,20 @@ class Communicator:
         return [value]
 
     def from_first(self, make: Callable[[], Made]) -> Made:
-        """What `make` returns on rank 0, on every rank; it must be picklable."""
-        made: Made = self.gather(make() if self.first else None)[0]
-        return made
+        """What `make` returns on rank 0, on every rank; it must be picklable.
+
+        Raises, on every rank, the `FcnliteError` that `make` raises, so that all end with the same message.
+        """
+        made: Made | None = None
+        problem: FcnliteError | None = None
+        try:
+            made = make() if self.first else None
+        except FcnliteError as error:
+            problem = error
+        found: tuple[Made, FcnliteError | None] = self.gather((made, problem))[0]
+        if found[1] is not None:
+            raise found[1]
+        return found[0]
 
     def stack(self, array: Array) -> Array:
         """The arrays of all ranks, stacked on a new first axis."""

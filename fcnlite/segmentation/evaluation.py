@@ -80,11 +80,11 @@ def confusions(
             f"the net was trained on bands {', '.join(map(str, net_bands)) or 'of photographs'}, but the data set has "
             f"the option bands={','.join(map(str, dataset.bands))}; leave it out."
         )
-    matches = _matches(segmenter, dataset, classes_by_number)
-    for match in matches:
+    found = matches(segmenter, dataset, classes_by_number)
+    for match in found:
         if match.remark:
             warnings.warn(match.remark, stacklevel=2)
-    orders = [None if match.order is None else np.array(match.order, np.uint8) for match in matches]
+    orders = [None if match.order is None else np.array(match.order, np.uint8) for match in found]
     matrices = {name: np.zeros((len(labels.classes),) * 2, np.int64) for name, labels in dataset.labels.items()}
 
     def count(samples: Iterable[Sample]) -> None:
@@ -124,7 +124,7 @@ def together(ranks: Communicator, work: Callable[[], None]) -> None:
     raise_if_any(f"{len(problems)} of {ranks.size} ranks did not finish", problems)
 
 
-def _matches(segmenter: Segmenter, dataset: Dataset, by_number: bool) -> list[ClassMatch]:
+def matches(segmenter: Segmenter, dataset: Dataset, by_number: bool) -> list[ClassMatch]:
     """Match the classes of the net to those of each label map of the data set."""
     check_compatible(segmenter.heads, segmenter.inputs, dataset)
     data = f"data set {dataset.name!r}"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import warnings
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias, overload
 
@@ -18,7 +18,9 @@ from fcnlite.description.shapes import show
 from fcnlite.errors import DataError, FileError, ShapeError
 from fcnlite.loading import load
 from fcnlite.net import Net
-from fcnlite.segmentation.heads import heads, picture_inputs
+from fcnlite.segmentation import resizing
+from fcnlite.segmentation.heads import Head, heads, picture_inputs
+from fcnlite.segmentation.views import Views
 from fcnlite.text import classes_in_words, html_table
 
 if TYPE_CHECKING:
@@ -36,11 +38,25 @@ class Segmenter:
     with its own `path`. Several threads may call one segmenter; its net serves one call at a time. To compute in
     parallel, give each thread `Segmenter(net.share())`.
 
+    With `flip` or several `scales`, the net sees several views of a picture: at each scale, and with `flip` also
+    mirrored left to right. The class probabilities of each view are resized to the picture's size and averaged, and
+    each pixel gets the class of the highest average. This takes as many passes as there are views, one after the other.
+
     Raises `FileError` if the file is not such a weight file. Raises `SpecError` if the net does not score every pixel
-    for 2 to 255 classes, or if its preprocessing or class names do not fit it.
+    for 2 to 255 classes, or if its preprocessing or class names do not fit it. Raises `DataError` for scales that
+    are not above 0 or occur twice.
     """
 
-    def __init__(self, weights: str | os.PathLike[str] | Net, *, path: str = "fast") -> None:
+    def __init__(
+        self,
+        weights: str | os.PathLike[str] | Net,
+        *,
+        path: str = "fast",
+        flip: bool = False,
+        scales: Sequence[float] = (1.0,),
+    ) -> None:
+        self.views = Views(flip, tuple(scales))
+        """The views of a picture that the net sees."""
         net = weights if isinstance(weights, Net) else _load(weights, path)
         self.net = net if net.phase == "TEST" else net.share("TEST")
         inputs = picture_inputs(self.net)
@@ -70,25 +86,25 @@ class Segmenter:
     def __call__(self, image: Scene | list[Scene]) -> Array | list[Array]:
         """The first label map (H×W uint8) of a picture, or a list of them for a list; see `label_maps`."""
         if isinstance(image, list):
-            return [_best_classes(self.scores(each)) for each in image]
-        return _best_classes(self.scores(image))
+            return [_best_classes(self._ranking(each, [self._first])[0]) for each in image]
+        return _best_classes(self._ranking(image, [self._first])[0])
 
     def scores(self, image: Scene) -> Array:
-        """The class scores of the first label map, C×H×W float32; see `label_maps`."""
-        (scores,) = self._forward(image, [self._first.blob])
-        return scores
+        """The class scores of the first label map, C×H×W float32; see `label_maps`.
+
+        With several views these are the logarithms of the averaged probabilities.
+        """
+        (found,) = self._ranking(image, [self._first])
+        return found if self.views.single else np.log(np.maximum(found, np.finfo(np.float32).tiny))
 
     def probabilities(self, image: Scene) -> Array:
         """The class probabilities of the first label map, C×H×W float32: the softmax of `scores`. See `label_maps`."""
-        return self.softmax(self.scores(image))
+        (found,) = self._ranking(image, [self._first])
+        return self._as_probabilities(found, self._first) if self.views.single else found
 
     def softmax(self, scores: Array) -> Array:
         """The class probabilities that `scores`, C×H×W, mean: their softmax, unless the net computed that already."""
-        producers = [layer for layer in self.net.layers if self._first.blob in layer.spec.top]
-        if producers[-1].type == "Softmax":
-            return scores
-        scores = np.exp(scores - scores.max(axis=0))
-        return scores / scores.sum(axis=0)
+        return self._as_probabilities(scores, self._first)
 
     def label_maps(self, image: Scene) -> dict[str, Array]:
         """All label maps (H×W uint8) of a picture, by the name of the label's blob.
@@ -101,11 +117,52 @@ class Segmenter:
         Raises `DataError` for other inputs and for scores that are not finite, `FileError` for a file that cannot be
         read, and `ShapeError` for a picture whose size the net cannot take.
         """
-        scores = self._forward(image, [head.blob for head in self.heads.values()])
-        return {label: _best_classes(each) for label, each in zip(self.heads, scores, strict=True)}
+        found = self._ranking(image, [*self.heads.values()])
+        return {label: _best_classes(each) for label, each in zip(self.heads, found, strict=True)}
 
-    def _forward(self, image: Scene, wanted: list[str]) -> list[Array]:
-        """Run the net on a picture. Returns the values of each wanted blob, C×H×W float32."""
+    def _ranking(self, image: Scene, wanted: Sequence[Head]) -> list[Array]:
+        """For each head the values that rank the classes, C×H×W float32: scores, or averages of probabilities."""
+        blobs = self._blobs(image)
+        return self._forward(blobs, wanted) if self.views.single else self._averages(blobs, wanted)
+
+    def _averages(self, blobs: Mapping[str, Array], wanted: Sequence[Head]) -> list[Array]:
+        """The probabilities of each head, averaged over all views; one view is in memory at a time."""
+        height, width = next(iter(blobs.values())).shape[1:]
+        sums: list[Array] = []
+        for scale in self.views.scales:
+            view = self._scaled(blobs, *self.views.size(height, width, scale))
+            for mirrored in (False, True) if self.views.flip else (False,):
+                step = -1 if mirrored else 1
+                made = self._forward({name: each[:, :, ::step] for name, each in view.items()}, wanted)
+                made = [self._as_probabilities(*each)[:, :, ::step] for each in zip(made, wanted, strict=True)]
+                if scale != 1:
+                    made = [resizing.bilinear(each, height, width) for each in made]
+                sums = [np.add(*each, out=each[0]) for each in zip(sums, made, strict=True)] if sums else made
+        count = np.float32(len(self.views.scales) * (1 + self.views.flip))
+        return [np.ascontiguousarray(each) / count for each in sums]
+
+    def _scaled(self, blobs: Mapping[str, Array], height: int, width: int) -> dict[str, Array]:
+        """The blobs at another size; distances by nearest neighbour, since some are unknown."""
+        resized = {}
+        for name, blob in blobs.items():
+            if blob.shape[1:] == (height, width):
+                resized[name] = blob
+            elif self.net.info.preprocessing.of(name).color == "DEPTH":
+                resized[name] = resizing.nearest(blob, height, width)
+            else:
+                resized[name] = resizing.bilinear(blob, height, width, smooth=True)
+        return resized
+
+    def _as_probabilities(self, scores: Array, head: Head) -> Array:
+        """The softmax of the scores of a head, unless the net ends with one."""
+        producers = [layer for layer in self.net.layers if head.blob in layer.spec.top]
+        if producers[-1].type == "Softmax":
+            return scores
+        scores = np.exp(scores - scores.max(axis=0))
+        return scores / scores.sum(axis=0)
+
+    def _blobs(self, image: Scene) -> dict[str, Array]:
+        """The C×H×W blob of each picture. All have one size."""
         preprocessing = self.net.info.preprocessing
         images = {name: _pixels(each, preprocessing.of(name)) for name, each in self._by_input(image).items()}
         size = next(iter(images.values())).shape[:2]
@@ -116,14 +173,19 @@ class Segmenter:
                     "give pictures of one size."
                 )
         self._warn_of_mean_picture(size, preprocessing)
-        blobs = {name: to_blob(pixels, preprocessing.of(name))[None] for name, pixels in images.items()}
+        return {name: to_blob(pixels, preprocessing.of(name)) for name, pixels in images.items()}
+
+    def _forward(self, blobs: Mapping[str, Array], wanted: Sequence[Head]) -> list[Array]:
+        """Run the net on C×H×W blobs. Returns the scores of each head, C×H×W float32."""
+        size = next(iter(blobs.values())).shape[1:]
+        names = [head.blob for head in wanted]
         try:
-            made = self.net.forward(blobs, outputs=wanted)
+            made = self.net.forward({name: blob[None] for name, blob in blobs.items()}, outputs=names)
         except MemoryError as error:
             raise DataError(
                 f"a picture of {_size(size)} needs more memory than is available; make it smaller."
             ) from error
-        for blob in wanted:
+        for blob in names:
             if made[blob].shape[2:] != size:
                 raise ShapeError(
                     f"a picture of {_size(size)} got scores of {_size(made[blob].shape[2:])}; "
@@ -131,7 +193,7 @@ class Segmenter:
                 )
             if not (np.isfinite(made[blob].min()) and np.isfinite(made[blob].max())):
                 raise DataError(f"blob {blob!r} holds NaN or infinity: the weights are broken, or training diverged.")
-        return [made[blob][0].astype(np.float32, copy=False) for blob in wanted]
+        return [made[blob][0].astype(np.float32, copy=False) for blob in names]
 
     def _warn_of_mean_picture(self, size: tuple[int, ...], preprocessing: Preprocessing) -> None:
         """Warn once if the net's mean picture does not fit a picture of this size."""
@@ -177,6 +239,8 @@ class Segmenter:
 
     def _descriptions(self) -> list[tuple[str, str]]:
         inputs = [(name, f"fed as {self.net.info.preprocessing.of(name)}") for name in self.inputs]
+        if not self.views.single:
+            inputs.append(("views", str(self.views)))
         return inputs + [(label, classes_in_words(head.labels.classes)) for label, head in self.heads.items()]
 
 

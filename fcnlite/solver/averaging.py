@@ -6,10 +6,10 @@ After the update of iteration t, counted from 0, each average a follows its para
 
 The smaller d of the first iterations lets the average forget where training began. After its first update, a is w.
 
-BatchNorm's running sums are averaged too, all three of a layer alike. The latest sums are statistics of the latest
-weights; their average is of the same iterations as the averaged weights, and less noisy, since the sums themselves
-forget within a few iterations (20 at a moving_average_fraction of 0.95). Polyak and Juditsky, 1992; the schedule of d
-is that of TensorFlow's ExponentialMovingAverage.
+BatchNorm's statistics are not averaged: the averages use the latest ones, which are themselves running means over the
+last iterations (20 at a moving_average_fraction of 0.95). With averaged statistics, which lag behind by the length of
+both means, nets of generated shapes scored slightly less. Polyak and Juditsky, 1992; the schedule of d is that of
+TensorFlow's ExponentialMovingAverage.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ _BLOCK = 1 << 16
 
 
 class WeightAverage:
-    """The averages of the learned parameters and the statistics of `net`; frozen parameters have none."""
+    """The averages of the parameters that `net` learns."""
 
     def __init__(self, net: Net, decay: float) -> None:
         self._net = net
@@ -35,7 +35,7 @@ class WeightAverage:
     def update(self, iteration: int) -> None:
         """Follow the parameters after the update of `iteration`."""
         share = 1 - min(self._decay, (1 + iteration) / (10 + iteration))
-        for name, parameter in self._followed().items():
+        for name, parameter in self._net.learnable():
             if name in self._averages:
                 _approach(self._averages[name].data, parameter.array, share)
             else:
@@ -43,10 +43,9 @@ class WeightAverage:
 
     def arrays(self) -> dict[str, Array]:
         """The averages, by names such as `conv1_1[0]`; before the first update copies of the parameters."""
-        found = self._followed()
         return {
             name: self._averages[name].data if name in self._averages else each.array.copy()
-            for name, each in found.items()
+            for name, each in self._net.learnable()
         }
 
     def restore(self, arrays: Mapping[str, Array]) -> None:
@@ -54,19 +53,10 @@ class WeightAverage:
         self._averages = {name: Parameter(each.copy()) for name, each in arrays.items()}
 
     def averaged_net(self) -> Net:
-        """A net in phase TEST that has the averages in place of the parameters."""
-        averages = {id(parameter): self._averages.get(name, parameter) for name, parameter in self._followed().items()}
+        """A net in phase TEST that has the averages in place of the parameters, and shares all others."""
+        averages = {id(parameter): self._averages.get(name, parameter) for name, parameter in self._net.learnable()}
         params = {name: [averages.get(id(each), each) for each in group] for name, group in self._net.params.items()}
         return self._net.share("TEST", params=params)
-
-    def _followed(self) -> dict[str, Parameter]:
-        """The parameters that training changes, each once."""
-        found: dict[int, tuple[str, Parameter]] = {}
-        for layer, group in self._net.params.items():
-            for i, each in enumerate(group):
-                if each.lr_mult or each.statistic:
-                    found.setdefault(id(each), (f"{layer}[{i}]", each))
-        return dict(found.values())
 
 
 def _approach(average: Array, values: Array, share: float) -> None:

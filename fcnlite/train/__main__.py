@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Sequence
-from contextlib import nullcontext
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -31,9 +31,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
         return
     ranks = world()
     folder = RunFolder(Path(given.out))
-    if ranks.first and not given.resume:
-        folder.check_free()
-    with folder.claimed() if ranks.first else nullcontext():
+    if not given.resume:
+        ranks.from_first(folder.check_free)
+    with ExitStack() as claim:
+        ranks.from_first(lambda: claim.enter_context(folder.claimed()))
         plan = ranks.from_first(lambda: _plan(folder, given, options, ranks.size))
         train(plan, _arguments.policy_of(given), given.profile, ranks)
 

@@ -9,6 +9,7 @@ from typing import Any
 from fcnlite._cli.data_options import add_data_options, add_split_options
 from fcnlite._cli.parser import add_threads, command_parser
 from fcnlite.errors import TrainingError
+from fcnlite.train.augment_options import add_augmentation, augment_edits
 from fcnlite.train.options import DATA_FIELDS, MismatchPolicy, TrainOptions
 from fcnlite.train.recipes import RECIPES
 
@@ -20,7 +21,7 @@ curves.png, samples.png, overlay.png and confusion.png."""
 
 _EXAMPLES = """\
   python -m fcnlite.train --out runs/first
-  python -m fcnlite.train --data folder --root photos --crop 240 320 --scale 0.75 1.5 --out runs/photos
+  python -m fcnlite.train --data folder --root photos --augment crop=240:320 scale=0.75:1.5 --out runs/photos
   python -m fcnlite.train --data folder --root photos --epochs 20 --init runs/first/best.h5 --out runs/more
   python -m fcnlite.train --recipe lite --root data/camvid --out runs/lite
   python -m fcnlite.train --recipe voc-fcn8s --iterations 50000 --print-recipe
@@ -37,10 +38,8 @@ _BY_TYPE: dict[Any, dict[str, Any]] = {
     "float": {"type": float, "metavar": "X"},
     "float | None": {"type": float, "metavar": "X"},
     "bool": {"action": argparse.BooleanOptionalAction},
-    "tuple[float, float]": {"type": float, "nargs": 2, "metavar": ("LOW", "HIGH")},
     "tuple[str, ...]": {"nargs": "+", "metavar": "PATTERN"},
     "tuple[int, ...]": {"type": int, "nargs": "+", "metavar": "N"},
-    "tuple[int, int]": {"type": int, "nargs": 2, "metavar": ("HEIGHT", "WIDTH")},
 }
 """The arguments of argparse for a field of `TrainOptions`, by the type of the field."""
 
@@ -68,7 +67,7 @@ def parser() -> argparse.ArgumentParser:
     add_split_options(made)
     group = made.add_argument_group("training")
     for each in fields(TrainOptions):
-        if each.name not in (*DATA_FIELDS, "threads", "recipe", "imports", "solver_option"):
+        if each.name not in (*DATA_FIELDS, "threads", "recipe", "imports", "solver_option", "augment"):
             flag, default, words = "--" + each.name.replace("_", "-"), each.default, each.metadata["help"]
             if default not in (None, (), False, True):
                 shown = " ".join(map(str, default)) if isinstance(default, tuple) else default
@@ -79,8 +78,9 @@ def parser() -> argparse.ArgumentParser:
         "rule of your own; may be given several times"
     )
     group.add_argument("--solver-option", metavar="KEY=VALUE", action="append", help=words)
+    add_augmentation(made)
     # Defaults must be absent, because a resumed run has values for the options that are not given.
-    lists: dict[str, list[str]] = {"data_option": [], "imports": [], "solver_option": []}
+    lists: dict[str, list[str]] = {"augment": [], "data_option": [], "imports": [], "solver_option": []}
     made.set_defaults(**{each.name: None for each in fields(TrainOptions)} | lists)
     return made
 
@@ -88,8 +88,9 @@ def parser() -> argparse.ArgumentParser:
 def options_of(given: argparse.Namespace) -> dict[str, Any]:
     """The fields of `TrainOptions` that the command line gives."""
     values: dict[str, Any] = {}
+    found = {**vars(given), "augment": augment_edits(given)}
     for each in fields(TrainOptions):
-        value = getattr(given, each.name)
+        value = found[each.name]
         if value not in (None, []):
             values[each.name] = tuple(value) if isinstance(value, list) else value
     return values

@@ -88,6 +88,7 @@ class _Loop:
                     speed = self._watch.lap(done)
                     if self._log is not None:
                         self._report(check, loss, speed, bar, self._log)
+                if check or stopped:
                     with self._watch.checking():
                         self._ranks.gather(None)  # until rank 0 has written its files
                 bar.set_postfix(loss=f"{loss:.4g}", rate=f"{rate:.3g}", refresh=False)

@@ -13,8 +13,8 @@ from types import UnionType
 from typing import Any
 
 from fcnlite import config
-from fcnlite.data import Augment
-from fcnlite.errors import TrainingError, nearest
+from fcnlite.data.augmentation import Augment, edited
+from fcnlite.errors import DataError, TrainingError, nearest
 from fcnlite.net import Net
 from fcnlite.solver import TYPES, Solver, SolverOptions, create
 
@@ -123,16 +123,8 @@ class TrainOptions:
         default=1.0,
         metadata={"help": "probability with which each pixel counts in the loss (section 3.4 of the paper)"},
     )
-    flip: bool = field(default=True, metadata={"help": "mirror pictures with probability 1/2 (default: yes)"})
-    turn: bool = field(default=False, metadata={"help": "rotate pictures by 0, 90, 180 or 270 degrees (default: no)"})
-    scale: tuple[float, float] = field(
-        default=(1.0, 1.0), metadata={"help": "resize pictures by a random factor from LOW to HIGH"}
-    )
-    crop: tuple[int, int] = field(
-        default=(0, 0), metadata={"help": "crop pictures to HEIGHT × WIDTH; 0 0 keeps them whole"}
-    )
-    brightness: float = field(
-        default=0.0, metadata={"help": "change the brightness of pictures by up to this share (default: 0)"}
+    augment: tuple[str, ...] = field(
+        default=("flip",), metadata={"help": "the transforms that change training pictures at random"}
     )
     validation: bool = field(
         default=True, metadata={"help": "evaluate the validation split during training (default: yes)"}
@@ -145,6 +137,7 @@ class TrainOptions:
     threads: int | None = field(default=None, metadata={"help": "number of threads; another number changes rounding"})
 
     def __post_init__(self) -> None:
+        object.__setattr__(self, "augment", self.augmentation.entries)
         for name in ("iterations", "batch_size", "iter_size"):
             if getattr(self, name) < 1:
                 raise TrainingError(f"--{name.replace('_', '-')} is {getattr(self, name)}; expected at least 1.")
@@ -188,13 +181,15 @@ class TrainOptions:
         return replace(self, iterations=math.ceil(self.epochs * samples / (self.batch_size * self.iter_size)))
 
     def changed(self, changes: Mapping[str, Any]) -> TrainOptions:
-        """These options with `changes`; `iterations` among them replace earlier `epochs`."""
+        """These options with `changes`: `iterations` replace earlier `epochs`, and `augment` edits the list."""
         longer = {"epochs": None} if "iterations" in changes else {}
-        return replace(self, **{**longer, **changes})
+        listed = {"augment": edited(self.augment, changes["augment"])} if "augment" in changes else {}
+        return replace(self, **{**longer, **changes, **listed})
 
-    def augment(self) -> Augment:
-        crop = None if self.crop == (0, 0) else self.crop
-        return Augment(flip=self.flip, turn=self.turn, scale=self.scale, crop=crop, brightness=self.brightness)
+    @property
+    def augmentation(self) -> Augment:
+        """The transforms of `augment`. Raises `DataError` for an unknown name and a value out of range."""
+        return Augment.of(self.augment)
 
     def make_solver(self, net: Net) -> Solver:
         """Create the solver for `net`. Raises `TrainingError` for options that contradict each other."""
@@ -229,6 +224,7 @@ class TrainOptions:
     @staticmethod
     def from_json(values: Mapping[str, Any]) -> TrainOptions:
         """Read what `to_json` returned. Raises `TrainingError` for options that this version cannot continue."""
+        values = _with_list(values)
         known = {each.name for each in fields(TrainOptions)}
         if not known.issuperset(values):
             unknown = ", ".join(sorted(set(values) - known))
@@ -238,8 +234,37 @@ class TrainOptions:
         for name, value in values.items():
             given[name] = tuple(value) if isinstance(value, list) else value
             if not _fits(given[name], hints[name]):
-                raise TrainingError(f"the run's option {name} is {str(value)[:40]!r}; the checkpoint is damaged.")
-        return TrainOptions(**given)
+                raise _damaged(name, value)
+        try:
+            return TrainOptions(**given)
+        except DataError as error:
+            raise TrainingError(f"the run's option augment: {error}") from error
+
+
+_BEFORE_LISTS: dict[str, Any] = {
+    "flip": bool,
+    "turn": bool,
+    "scale": tuple[float, float],
+    "crop": tuple[int, int],
+    "brightness": float,
+}
+"""The fields of augmentation, and their types, in checkpoints of versions without lists."""
+
+
+def _with_list(values: Mapping[str, Any]) -> dict[str, Any]:
+    """`values` of a checkpoint with the list of augmentation, also where it has the fields of earlier versions."""
+    others = {name: value for name, value in values.items() if name not in _BEFORE_LISTS}
+    if "augment" in values or len(others) == len(values):
+        return dict(values)
+    found = {}
+    for name, hint in _BEFORE_LISTS.items():
+        value = values.get(name)
+        found[name] = tuple(value) if isinstance(value, list) else value
+        if name in values and not _fits(found[name], hint):
+            raise _damaged(name, value)
+    if found["crop"] == (0, 0):
+        del found["crop"]
+    return {**others, "augment": list(Augment(**found).entries)}
 
 
 @dataclass(frozen=True)
@@ -304,6 +329,10 @@ def _without_paths(value: Any) -> Any:
         return value
     key, equals, path = value.rpartition("=")
     return f"{key}{equals}{_last_part(path)}" if re.match(r"[/\\~]|[A-Za-z]:[/\\]", path) else value
+
+
+def _damaged(name: str, value: Any) -> TrainingError:
+    return TrainingError(f"the run's option {name} is {str(value)[:40]!r}; the checkpoint is damaged.")
 
 
 def _fits(value: Any, hint: Any) -> bool:

@@ -29,7 +29,12 @@ def text(run: TrainingRun) -> str:
     """The overview, in several lines."""
     options, net, train_set, val_set = run.options, run.solver.net, run.train_set, run.val_set
     lines = [f"data      {train_set.name}: {_count(train_set)} to train on, {_validation(val_set)}"]
-    lines.append(f"size      {_sizes(train_set, options.augment().crop)}")
+    lines.append(f"size      {_sizes(train_set, options.augmentation.crop)}")
+    if val_set is not None and (shared := _shared(train_set, val_set)):
+        lines.append(
+            f"          warning: {shared:,} of the {len(val_set):,} pictures to validate on are trained on too, so "
+            "their scores say nothing about new pictures; choose another --val-split, or --no-validation"
+        )
     censuses = [_statistics(each) for each in (train_set, val_set) if each is not None]
     for name, labels in train_set.labels.items():
         what = "classes" if len(train_set.labels) == 1 else f"classes of {name}"
@@ -54,6 +59,7 @@ def text(run: TrainingRun) -> str:
         f"training  {_counted(options.iterations, 'iteration')} of {_counted(a_batch, 'picture')} by {options.solver}; "
         f"each picture is seen {epochs:.3g} times on average"
     )
+    lines.append(f"augment   {' '.join(options.augment) or 'none'}")
     if options.freeze:
         learned = sum(each.array.size for _, each in net.learnable())
         lines.append(f"frozen    {' '.join(options.freeze)}: {learned:,} parameters are learned")
@@ -65,6 +71,12 @@ def text(run: TrainingRun) -> str:
         lines.append(f"processes {run.team.ranks.size}, this one with {_counted(config.num_threads(), 'thread')}")
     lines += [f"input     {name}: {net.info.preprocessing.of(name)}" for name in train_set.pictures]
     return "\n".join(lines)
+
+
+def _shared(train_set: Dataset, val_set: Dataset) -> int:
+    """The number of validation samples that are training samples too: same name, same pixels."""
+    trained = {(each.name, each.pictures) for each in train_set.statistics.samples.values()}
+    return sum((each.name, each.pictures) in trained for each in val_set.statistics.samples.values())
 
 
 def _count(dataset: Dataset) -> str:

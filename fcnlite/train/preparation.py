@@ -85,8 +85,9 @@ def _data(options: TrainOptions, ranks: Communicator) -> tuple[Dataset, Dataset 
     of_data = argparse.Namespace(**options.to_json())
     train_set = training_data(of_data, ranks)
     options = options.sized(len(train_set))
-    if options.batch_size > 1 and options.augment().crop is None:
-        check_sizes(train_set.sizes)
+    options.augmentation.check(train_set)
+    if options.batch_size > 1 and options.augmentation.crop is None:
+        _check_sizes(options, train_set)
     val_set = validation_data(of_data, ranks) if options.validation else None
     if val_set is not None and val_set.labels != train_set.labels:
         raise DataError(
@@ -94,6 +95,18 @@ def _data(options: TrainOptions, ranks: Communicator) -> tuple[Dataset, Dataset 
             f"{', '.join(train_set.classes)} and {', '.join(val_set.classes)}; name them (--data-option classes=...)."
         )
     return train_set, val_set, options
+
+
+def _check_sizes(options: TrainOptions, train_set: Dataset) -> None:
+    """Raise `DataError` where the pictures of a batch, which are not cropped, would differ in size."""
+    check_sizes(train_set.sizes)
+    sizes = train_set.sizes or [train_set[0].label.shape]
+    for each in options.augmentation.transforms:
+        if any(each.varies(size) for size in sizes):
+            raise DataError(
+                f"augmentation {each}: changes the sizes of pictures, and those of a batch must have one size; add "
+                "crop=HEIGHT:WIDTH to --augment, or train with --batch-size 1."
+            )
 
 
 def _run(
@@ -104,7 +117,7 @@ def _run(
     loader = Loader(
         train_set,
         batch_size=options.batch_size,
-        augment=options.augment(),
+        augment=options.augmentation,
         preprocessing=net.info.preprocessing,
         seed=options.seed,
         team=team,
@@ -125,7 +138,7 @@ def _net(options: TrainOptions, dataset: Dataset) -> Net:
         )
     described = suffix == ".prototxt" or Path(options.model).is_file()
     if described:
-        spec = replace_data_layers(caffe.read_net(options.model), dataset, options.augment().crop)
+        spec = replace_data_layers(caffe.read_net(options.model), dataset, options.augmentation.crop)
     else:
         preprocessing = dataset.own_preprocessing
         spec = models.describe(
@@ -208,10 +221,8 @@ def _resume(run: TrainingRun, stored: ModelInfo, policy: MismatchPolicy) -> None
     _check_data(run, progress, policy)
     count = run.team.ranks.size
     if progress.ranks != count:
-        print(
-            f"the run continues in {count} processes instead of {progress.ranks}: sums are rounded differently",
-            file=sys.stderr,
-        )
+        now = "1 process" if count == 1 else f"{count} processes"
+        print(f"the run continues in {now} instead of {progress.ranks}: sums are rounded differently", file=sys.stderr)
     run.progress = replace(progress, data=digest, train_size=size, ranks=count)
     print(f"resumed at iteration {run.solver.iteration} of {run.options.iterations}", file=sys.stderr)
 

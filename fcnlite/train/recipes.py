@@ -14,6 +14,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from typing import Any
 
+from fcnlite.data.augmentation import edited
 from fcnlite.errors import TrainingError, nearest
 from fcnlite.train.options import DATA_FIELDS, TrainOptions
 
@@ -30,7 +31,7 @@ class Recipe:
     """The options of each stage, usually one. A further stage starts from the weights of the stage before."""
 
 
-_WHOLE_PICTURES: Values = {"flip": False, "width": 1.0, "batch_size": 1, "solver": "SGD", "lr_policy": "fixed"}
+_WHOLE_PICTURES: Values = {"augment": (), "width": 1.0, "batch_size": 1, "solver": "SGD", "lr_policy": "fixed"}
 """Single pictures without augmentation, which all solvers of the reference and the CVPR paper have in common."""
 _DECAY: Values = {"weight_decay": 0.0005}
 _DATA: dict[str, Values] = {
@@ -114,10 +115,7 @@ _LITE: Values = {
     "batch_size": 4,
     "iterations": 12_000,
     "check_every": 500,
-    "flip": True,
-    "scale": (0.75, 1.5),
-    "crop": (288, 384),
-    "brightness": 0.3,
+    "augment": ("scale=0.75:1.5", "crop=288:384", "flip", "brightness=0.3"),
     "class_balance": 1.1,
 }
 
@@ -126,7 +124,7 @@ _WHOLE_CAMVID: Values = {
     "model": "lite-fcn2s-topdown",
     "base_lr": 1.5e-3,
     "batch_size": 3,
-    "crop": (360, 480),
+    "augment": edited(_LITE["augment"], ["crop=360:480"]),
     "iterations": 11_000,
 }
 """Options for training after `_LITE`: crops of the size of a picture, and skips from pool1, for poles and signs."""
@@ -136,9 +134,7 @@ _MEMBRANES: Values = {
     "data": "isbi",
     "model": "lite-fcn2s",
     "width": 0.125,
-    "crop": (256, 256),
-    "scale": (0.8, 1.25),
-    "turn": True,
+    "augment": edited(_LITE["augment"], ["scale=0.8:1.25", "crop=256:256", "turn"]),
     "iterations": 700,
     "check_every": 700,
 }
@@ -174,10 +170,19 @@ _DEFAULTS = Recipe("the defaults", ({},))
 def stages(name: str | None, given: Values) -> list[TrainOptions]:
     """The options of each stage of a recipe, or the defaults without one, overridden by those `given`.
 
-    Raises `TrainingError` for an unknown name and for values out of range.
+    A given `augment` edits the list of the stage, see `augmentation.edited`. Raises `TrainingError` or `DataError` for
+    an unknown name and for values out of range.
     """
     recipe = _DEFAULTS if name is None else named(name)
-    return [TrainOptions(**{**_applicable(values, given), **given, "recipe": name}) for values in recipe.stages]
+    return [
+        TrainOptions(**{**_applicable(values, given), **given, "augment": _augment(values, given), "recipe": name})
+        for values in recipe.stages
+    ]
+
+
+def _augment(values: Values, given: Values) -> tuple[str, ...]:
+    """The list of augmentation of a stage after the edits that are given."""
+    return edited(values.get("augment", TrainOptions.augment), given.get("augment", ()))
 
 
 def _applicable(values: Values, given: Values) -> Values:
@@ -212,6 +217,9 @@ def shown(name: str | None, given: Values, of_init: Values | None = None) -> str
         lines.append(f"\nstage {number} of {len(recipe.stages)}" if len(recipe.stages) > 1 else "")
         applicable = _applicable(values, given)
         for each in fields(options):
+            if each.name == "augment":
+                lines += _augment_lines(options.augment, values, given)
+                continue
             value = _text(getattr(options, each.name))
             origin = "command line" if each.name in given else "--init" if each.name in recorded else ""
             origin = origin or ("recipe" if each.name in applicable else "")
@@ -220,8 +228,26 @@ def shown(name: str | None, given: Values, of_init: Values | None = None) -> str
             if each.name == "init" and number > 1:
                 value, origin = f"best.h5 of stage {number - 1}", ""
             if each.name != "recipe":
-                lines.append(f"  {each.name:20} {value:24} {origin}".rstrip())
+                lines.append(_line(each.name, value, origin))
     return "\n".join(lines)
+
+
+def _augment_lines(entries: tuple[str, ...], values: Values, given: Values) -> list[str]:
+    """A line for each entry of the list of augmentation."""
+    edits = {each.partition("=")[0] for each in given.get("augment", ())}
+
+    def origin(entry: str) -> str:
+        if entry.partition("=")[0] in edits:
+            return "command line"
+        return "recipe" if "augment" in values else ""
+
+    if not entries:
+        return [_line("augment", "–", "command line" if edits else "recipe")]
+    return [_line("augment", entry, origin(entry)) for entry in entries]
+
+
+def _line(name: str, value: str, origin: str) -> str:
+    return f"  {name:20} {value:24} {origin}".rstrip()
 
 
 def _text(value: Any) -> str:

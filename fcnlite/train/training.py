@@ -70,10 +70,10 @@ def _start(plan: TrainingPlan, run: TrainingRun) -> None:
 
 def _stopped(plan: TrainingPlan, run: TrainingRun, stop: Stopped) -> Stopped:
     """The same, with the way to continue if the run has a checkpoint. Rank 0 alone knows of an older checkpoint."""
-    done = run.solver.iteration
-    if run.team.ranks.first and not run.saved:
+    done, first = run.solver.iteration, run.team.ranks.first
+    if first and not run.saved:
         return stop
-    held = f", of which {run.folder.last} holds {run.last_saved}" if run.saved and run.last_saved != done else ""
+    held = f", of which {run.folder.last} holds {run.last_saved}" if first and run.last_saved != done else ""
     return Stopped(
         stop.number,
         f"stopped after iteration {done}{held}; continue with: "

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import h5py
@@ -177,3 +178,63 @@ def test_errors_name_the_files_that_do_not_fit(command: Command, tmp_path: Path)
     ended = command(convert.main, weights, "-o", tmp_path / "out.h5", "--net", net)
     assert ended.err.startswith(f"error: {net}, line 5: layer 'conv': unknown type 'Unpool'")
     assert len(ended.err.splitlines()) == 1
+
+
+# Storage in float16
+
+
+def test_a_net_is_stored_in_float16(command: Command, tmp_path: Path) -> None:
+    net = models.build("lite-fcn8s", classes=6, width=0.05, seed=3)
+    net.info = replace(net.info, record={"options": {"data": "shapes"}})
+    net.save(tmp_path / "net.h5")
+    ended = command(convert.main, tmp_path / "net.h5", "-o", tmp_path / "small.h5", "--store", "float16")
+    assert (ended.status, ended.err) == (0, "")
+    assert ended.out.startswith("pictures are fed as BGR")
+    content = storage.load(tmp_path / "small.h5")
+    assert content.info.record == {"options": {"data": "shapes"}, "converted from": ["net.h5"], "stored as": "float16"}
+    assert content.spec == net.spec
+    expected = net.params["conv2_1"][0].array.astype(np.float16)
+    np.testing.assert_array_equal(content.params["conv2_1"][0], expected)
+
+
+def test_a_converted_net_is_stored_in_float16(command: Command, tmp_path: Path) -> None:
+    models.build("lite-fcn8s", classes=6, width=0.05, seed=3).save(tmp_path / "net.h5")
+    whole, small = tmp_path / "whole.h5", tmp_path / "small.h5"
+    for out, more in ((whole, ()), (small, ("--store", "float16"))):
+        assert command(convert.main, tmp_path / "net.h5", "-o", out, "--to", "lite-fcn4s", *more).status == 0
+    weights, rounded = (storage.load(each).params["conv2_1"][0] for each in (whole, small))
+    np.testing.assert_array_equal(rounded, weights.astype(np.float16))
+
+
+@pytest.mark.parametrize(
+    ("given", "status", "words"),
+    [
+        ((), 2, "one of the arguments --to, --net and --store is required"),
+        (("--store", "float8"), 2, "invalid choice: 'float8'"),
+        (("--store", "float16", "--classes", 3), 1, "--classes goes with --to"),
+        (("--store", "float16", "--keep-classifier"), 1, "--keep-classifier goes with --to"),
+    ],
+)
+def test_storing_needs_a_net(
+    command: Command, tmp_path: Path, given: tuple[object, ...], status: int, words: str
+) -> None:
+    models.build("lite-fcn8s", classes=6, width=0.02).save(tmp_path / "net.h5")
+    ended = command(convert.main, tmp_path / "net.h5", "-o", tmp_path / "small.h5", *given)
+    assert ended.status == status
+    assert words in ended.err and "Traceback" not in ended.err
+    assert not (tmp_path / "small.h5").exists()
+
+
+def test_weights_that_cannot_be_stored_in_float16(command: Command, tmp_path: Path) -> None:
+    net = models.build("lite-fcn8s", classes=6, width=0.02)
+    net.params["conv1_1"][0].data.flat[0] = 1e6
+    net.save(tmp_path / "net.h5")
+    caffe.write_weights(tmp_path / "net.caffemodel", {"conv1_1": [np.zeros(3, np.float32)]})
+    for name, words in (
+        ("net.h5", f"error: {tmp_path / 'small.h5'}: layer 'conv1_1': has a value of 1e+06, and float16 holds"),
+        ("net.caffemodel", "net.caffemodel: is no weight file of fcnlite"),
+    ):
+        ended = command(convert.main, tmp_path / name, "-o", tmp_path / "small.h5", "--store", "float16")
+        assert (ended.status, ended.out) == (1, "")
+        assert words in ended.err
+        assert not (tmp_path / "small.h5").exists()

@@ -11,9 +11,12 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from fcnlite import evaluate
+from fcnlite import data, evaluate
+from fcnlite.description.model_info import ModelInfo, Preprocessing
+from fcnlite.segmentation import evaluation
+from fcnlite.segmentation.segmenter import Segmenter
 from tests.cli.conftest import Command
-from tests.color_net import COLORS
+from tests.color_net import COLORS, color_net
 
 TABLE = """\
 folder, split val: 1 picture, 9 pixels
@@ -133,3 +136,57 @@ def test_runs_as_a_module(tmp_path: Path, weights: Path, photos: Path) -> None:
         check=False,
     )
     assert (ended.returncode, ended.stderr, ended.stdout) == (0, "", TABLE)
+
+
+def test_views_are_averaged_and_named(photos: Path, weights: Path, command: Command) -> None:
+    plain = (weights, "--data", "folder", "--root", photos)
+    ended = command(evaluate.main, *plain, "--flip", "--scales", 0.5, 0.3)
+    assert (ended.status, ended.err) == (0, "")
+    assert ended.out.startswith(
+        "folder, split val: 1 picture, 9 pixels; averaged over scales 0.5, 0.3, each also mirrored\n"
+    )
+    figures = json.loads(command(evaluate.main, *plain, "--flip", "--scales", 0.5, 0.3, "--json", "-").out)
+    assert (figures["flip"], figures["scales"]) == (True, [0.5, 0.3])
+    measured = evaluation.evaluate(Segmenter(weights, flip=True, scales=(0.5, 0.3)), data.open("folder", photos, "val"))
+    assert figures["pixel_accuracy"] == measured.pixel_accuracy
+    assert figures["confusion"] != [[3, 0, 0], [3, 3, 0], [0, 0, 0]]  # of the picture as it is
+
+
+@pytest.mark.parametrize(
+    ("given", "words"),
+    [
+        (("--scales", 0), "scales has 0.0; expected factors above 0"),
+        (("--scales", 1, 1), "scales has 1 twice"),
+        (("--scales", 0.1), "a picture of 3 rows and 4 columns has 0 rows and 0 columns at scale 0.1"),
+    ],
+)
+def test_scales_without_a_meaning_are_refused(
+    photos: Path, weights: Path, command: Command, given: tuple[object, ...], words: str
+) -> None:
+    ended = command(evaluate.main, weights, "--data", "folder", "--root", photos, *given)
+    assert (ended.status, ended.out) == (1, "")
+    assert words in ended.err and ended.err.count("error:") == 1 and "Traceback" not in ended.err
+
+
+def test_cells_are_scored_too(command: Command, tmp_path: Path) -> None:
+    """The net takes dark pixels for membrane; in one of the four pictures it misses the membrane of two cells."""
+    for number, columns in enumerate(("110011", "110011", "111011", "111111")):
+        for kind, values in (("image", columns), ("label", "110011" if number < 2 else "111011")):
+            (tmp_path / "train" / kind).mkdir(parents=True, exist_ok=True)
+            pixels = np.array([[255 * int(c) for c in values]] * 2, np.uint8)
+            Image.fromarray(pixels).save(tmp_path / "train" / kind / f"{number}.png")
+    net = color_net(ModelInfo(Preprocessing(mean=(128.0,) * 3), ("membrane", "cell")), outputs=2)
+    weight = net.params["classify"][0].data
+    weight[...] = 0
+    weight[1, 0] = 1
+    net.save(tmp_path / "net.h5")
+    run = (tmp_path / "net.h5", "--data", "isbi", "--root", tmp_path, "--data-option", "folds=2")
+    ended = command(evaluate.main, *run, "--data-option", "fold=0")
+    assert (ended.status, ended.err) == (0, "")
+    last = "\n\npixel error  0.0000\nV_rand       1.0000  objects, at threshold 0\n"
+    assert ended.out.endswith(last + "V_info       1.0000  objects, at threshold 0\n")
+    figures = json.loads(command(evaluate.main, *run, "--data-option", "fold=1", "--json", "-").out)
+    merged = (9 + 4) / 25 / (0.5 * 1 + 0.5 * (9 + 4) / 25)
+    assert figures["v_rand"] == {"score": pytest.approx((1 + merged) / 2), "threshold": 0.0}
+    assert figures["v_info"] == {"score": pytest.approx(0.5), "threshold": 0.0}
+    assert 1 - figures["pixel_accuracy"] == pytest.approx(2 / 24)

@@ -11,6 +11,7 @@ import pytest
 from PIL import Image
 
 from fcnlite import caffe, predict
+from fcnlite.segmentation.segmenter import Segmenter
 from tests.cli.conftest import Command
 from tests.color_net import COLORS, color_net
 
@@ -147,6 +148,19 @@ def test_caffes_files_need_both(tmp_path: Path, command: Command) -> None:
     ended = command(predict.main, tmp_path / "net.caffemodel", image, *options)
     assert ended.status == 1
     assert "give the .caffemodel and --net net.prototxt" in ended.err
+
+
+def test_views_are_averaged_and_named(tmp_path: Path, weights: Path, command: Command) -> None:
+    image, out = picture(tmp_path / "in.png", RED, GREEN, GREEN), tmp_path / "out"
+    ended = command(predict.main, weights, image, "-o", out, "--no-overlay", "--flip", "--scales", 0.2, 1)
+    assert ended.status == 0
+    assert ended.err.startswith("averaged over scales 0.2, 1, each also mirrored\n")
+    with Image.open(out / "in.png") as written, Image.open(image) as given:
+        expected = Segmenter(weights, flip=True, scales=(0.2, 1))(given)
+        np.testing.assert_array_equal(np.array(written), expected)
+    ended = command(predict.main, weights, image, "-o", out, "--scales", 0.01)
+    assert (ended.status, ended.out) == (1, "")
+    assert f"{image}: a picture of " in ended.err and "0 rows and 0 columns at scale 0.01" in ended.err
 
 
 @pytest.mark.parametrize(

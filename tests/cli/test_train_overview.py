@@ -12,6 +12,7 @@ from fcnlite import models, predict, storage
 from fcnlite.train import report, results
 from fcnlite.train.__main__ import main
 from tests.cli.conftest import Command
+from tests.data.test_camvid import drives
 from tests.train.bands import SMALL, scenes
 from tests.train.runs import TINY
 
@@ -46,6 +47,7 @@ def test_it_begins_with_an_overview(command: Command, tmp_path: Path) -> None:
     count = sum(each.array.size for group in net.params.values() for each in group if not each.statistic)
     assert f"model lite-fcn8s at width 0.02: {count:,} parameters, receptive field 396×396" in lines
     assert "training 1 iteration of 2 pictures by SGD; each picture is seen 1 times on average" in lines
+    assert "augment crop=16:16" in lines
     assert "data folder" in command(main, "--resume", "--out", tmp_path / "run").err.replace("      ", " ")
 
 
@@ -54,6 +56,21 @@ def test_generated_pictures_are_looked_at_in_part(command: Command, tmp_path: Pa
     err = command(main, *run, "--batch-size", 2, "--iterations", 1, "--out", tmp_path / "run").err
     assert "60 pictures to train on, no validation" in err
     assert "share of the labelled pixels of 50 pictures" in err
+
+
+def test_pictures_that_are_trained_on_and_validated_on_are_counted(command: Command, tmp_path: Path) -> None:
+    drives(tmp_path / "camvid")
+    run = ("--data", "camvid", "--root", tmp_path / "camvid", "--width", 0.02, "--batch-size", 1, "--iterations", 1)
+    words = "of the 1 pictures to validate on are trained on too"
+    for name, more, count in (
+        ("apart", (), 0),
+        ("both", ("--train-split", "trainval"), 1),
+        ("none", ("--train-split", "trainval", "--no-validation"), 0),
+        ("held", ("--train-split", "trainval", "--data-option", "hold_out=0001TP"), 0),
+    ):
+        ended = command(main, *run, *more, "--out", tmp_path / name)
+        assert ended.status == 0
+        assert (f"warning: {count} {words}" in ended.err) == (words in ended.err) == bool(count)
 
 
 def test_epochs_are_converted_to_iterations_over_all_pictures(command: Command, tmp_path: Path) -> None:

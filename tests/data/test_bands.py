@@ -14,11 +14,12 @@ from PIL import Image
 
 import fcnlite
 from fcnlite import data, predict
+from fcnlite.data.augmentation import Augment, Streams, augment
 from fcnlite.data.band_preprocessing import band_preprocessing
 from fcnlite.data.bands import PixelFormat, read_bands, read_format, upright
 from fcnlite.data.pictures import read_image, show
 from fcnlite.data.sample import Sample
-from fcnlite.data.transforms import Augment, augment, from_blob, to_blob
+from fcnlite.data.transforms import from_blob, to_blob
 from fcnlite.description.model_info import ModelInfo, Preprocessing
 from fcnlite.errors import DataError, FileError, SpecError
 from fcnlite.segmentation import evaluation
@@ -176,7 +177,7 @@ def test_augmentation_keeps_bands_together(bands: int, dtype: str, seed: int) ->
     bits = {"uint8": 8, "uint16": 16, "float32": 32}[dtype]
     kind = Preprocessing("BANDS", (200.0,) * bands, bits=bits, bands=numbers, picture_bands=bands)
     settings = Augment(flip=True, turn=True, scale=(0.7, 1.4), crop=(15, 17))
-    out = augment(Sample({"data": image}, {"label": label}, "x"), settings, np.random.default_rng(seed), kind)
+    out = augment(Sample({"data": image}, {"label": label}, "x"), settings, Streams(seed, 0, 0), kind)
     known = out.label != 255
     found = out.image[:, :, None] if bands == 1 else out.image
     assert out.image.dtype == dtype and found.shape[:2] == out.label.shape

@@ -15,13 +15,21 @@ import pytest
 
 from fcnlite import data
 from fcnlite.data import Augment, Loader, Sample
+from fcnlite.data.augmentation import TRANSFORMS
 from fcnlite.data.loader import blobs
 from fcnlite.data.transforms import from_blob, to_blob
 from fcnlite.description.model_info import Labels, Preprocessing
 from fcnlite.errors import DataError, FcnliteError
 
 PREPROCESSING = Preprocessing()
-ALL = Augment(flip=True, scale=(0.5, 1.5), crop=(24, 24))
+ALL = Augment.of(
+    [
+        "scale=0.5:1.5:log", "turn", "crop=24:24", "classcrop=0.5", "flip", "brightness=0.5", "shift=3", "rotation=10",
+        "perspective=0.1", "elastic=4:16", "contrast=0.5", "gamma=0.7", "temperature=0.2", "saturation=0.8", "hue=0.1",
+        "blur=1", "noise=9", "cutout=2", "cutmix=0.3", "classmix=0.4",
+    ]
+)  # fmt: skip
+SINGLE = ALL.changed(cutmix=None, classmix=None)
 
 
 class Numbered(data.Dataset):
@@ -64,6 +72,10 @@ def loader_threads() -> list[threading.Thread]:
     return [thread for thread in threading.enumerate() if thread.name.startswith("fcnlite-loader")]
 
 
+def test_the_list_has_every_transform() -> None:
+    assert {each.name for each in ALL.transforms} == set(TRANSFORMS)
+
+
 def test_shapes_and_types() -> None:
     (batch,) = take(1)
     assert batch["data"].shape == (3, 3, 24, 24)
@@ -95,9 +107,9 @@ def test_the_seed_determines_order_and_augmentation() -> None:
         return [int(batch["label"][0, 0, 0, 0]) for batch in batches]
 
     assert order(5) != order(6)
-    one = data.open("shapes", count=1, size=32)
-    assert same(take(4, dataset=one), take(4, dataset=one))
-    assert not same(take(4, dataset=one), take(4, dataset=one, seed=6))
+    one = {"dataset": data.open("shapes", count=1, size=32), "augment": SINGLE}
+    assert same(take(4, **one), take(4, **one))
+    assert not same(take(4, **one), take(4, **one, seed=6))
 
 
 def test_data_and_label_belong_together_and_each_epoch_has_every_sample_once() -> None:
@@ -111,7 +123,7 @@ def test_data_and_label_belong_together_and_each_epoch_has_every_sample_once() -
 
 
 def test_augmentation_differs_from_epoch_to_epoch() -> None:
-    first, second = take(2, dataset=data.open("shapes", count=1, size=32), batch_size=1)
+    first, second = take(2, dataset=data.open("shapes", count=1, size=32), batch_size=1, augment=SINGLE)
     assert not np.array_equal(first["data"], second["data"])
 
 

@@ -49,8 +49,8 @@ def test_caffes_files_are_recognised(shared: Path) -> None:
 
 def test_a_newer_version_asks_for_an_update(weight_file: Path) -> None:
     with h5py.File(weight_file, "r+") as file:
-        file.attrs["format_version"] = np.int64(2)
-    with pytest.raises(FileError, match="format version 2, and this fcnlite reads up to version 1; update"):
+        file.attrs["format_version"] = np.int64(3)
+    with pytest.raises(FileError, match="format version 3, and this fcnlite reads up to version 2; update"):
         load(weight_file)
     assert is_weight_file(weight_file)
 

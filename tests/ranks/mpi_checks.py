@@ -32,6 +32,7 @@ from fcnlite.ranks.communicator import ALONE, Communicator
 from fcnlite.ranks.launcher import world
 from fcnlite.ranks.team import Team
 from fcnlite.segmentation.evaluation import confusion
+from fcnlite.segmentation.objects import object_scores
 from fcnlite.solver import Solver
 from fcnlite.train import training
 from fcnlite.train.options import TrainOptions
@@ -124,6 +125,18 @@ def check_sums_in_the_order_of_ranks() -> None:
 def check_gathers_values_of_different_sizes() -> None:
     ranks = world()
     assert ranks.gather("x" * 1000 * ranks.rank) == ["x" * 1000 * i for i in range(ranks.size)]
+
+
+def check_a_failure_of_rank_0_is_raised_on_all() -> None:
+    def fail() -> None:
+        raise DataError("a picture is missing.")
+
+    try:
+        world().from_first(fail)
+    except DataError as error:
+        assert str(error) == "a picture is missing."
+    else:
+        raise AssertionError("no error")
 
 
 def check_batchnorm_dropout_void_and_shared_weights() -> None:
@@ -258,8 +271,7 @@ OPTIONS = TrainOptions(
     check_every=2,
     batch_size=3,
     base_lr=0.01,
-    crop=(24, 24),
-    scale=(0.9, 1.2),
+    augment=("scale=0.9:1.2", "crop=24:24", "flip"),
     loss_sampling=0.7,
     ema=0.9,
     threads=1,
@@ -304,6 +316,15 @@ def long_check_of_a_training_and_its_continuation() -> None:
         shutil.rmtree(folder)
 
 
+def check_scores_of_objects() -> None:
+    class Bordered(Shapes):
+        border = 0
+
+    segmenter = fcnlite.Segmenter(fcnlite.models.build("lite-fcn8s", classes=6, width=0.05))
+    dataset = Bordered("val", count=5, size=32)
+    assert object_scores(segmenter, dataset, ranks=world()) == object_scores(segmenter, dataset)
+
+
 def check_a_file_that_one_rank_cannot_read() -> None:
     class Broken(Shapes):
         def __getitem__(self, index: int) -> Sample:
@@ -314,6 +335,9 @@ def check_a_file_that_one_rank_cannot_read() -> None:
     segmenter = fcnlite.Segmenter(fcnlite.models.build("lite-fcn8s", classes=6, width=0.05))
     whole = confusion(segmenter, Shapes("val", count=5, size=32))
     np.testing.assert_array_equal(confusion(segmenter, Shapes("val", count=5, size=32), ranks=world()), whole)
+    views = fcnlite.Segmenter(segmenter.net, flip=True, scales=(0.75, 1))
+    averaged = confusion(views, Shapes("val", count=5, size=32))
+    np.testing.assert_array_equal(confusion(views, Shapes("val", count=5, size=32), ranks=world()), averaged)
     seen: list[str] = []
     try:
         confusion(segmenter, Broken("val", count=5, size=32), each=lambda name, _: seen.append(name), ranks=world())

@@ -26,6 +26,7 @@ Image = dict[str, bytes]
 RUN = (
     *TINY, "--solver", "AdamW", "--base-lr", 0.01, "--iterations", 5, "--check-every", 2, "--iter-size", 2,
     "--loss-sampling", 0.5, "--class-balance", 1.1, "--brightness", 0.3, "--scale", 0.8, 1.2, "--crop", 32, 32,
+    "--augment", "elastic=3:16", "rotation=5", "noise=5", "classcrop=0.5", "classmix=0.5",
 )  # fmt: skip
 """With all that is random."""
 

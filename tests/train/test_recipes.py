@@ -54,8 +54,7 @@ def test_recipes_are_the_references_solvers(name: str, shared: Path) -> None:
     assert options.iterations == theirs["max_iter"]
     assert options.check_every == theirs.get("snapshot", 4000)
     # Their data layers give one picture at a time, as it is.
-    assert (options.batch_size, options.width, options.flip) == (1, 1.0, False)
-    assert (options.scale, options.crop, options.brightness) == ((1.0, 1.0), (0, 0), 0.0)
+    assert (options.batch_size, options.width, options.augment) == (1, 1.0, ())
     reference = caffe.read_net(folder / theirs["train_net"])
     ours = models.describe(name, normalization=options.normalization)
     assert normalizations(ours) == normalizations(reference)
@@ -125,7 +124,7 @@ def test_print_recipe_shows_the_run_without_starting_it(command: Command, tmp_pa
     assert ended.status == 0
     lines = {line.split()[0]: line.split()[1:] for line in ended.out.splitlines() if line.startswith("  ")}
     assert lines["base_lr"] == ["3e-14", "command", "line"]
-    assert lines["crop"] == ["64", "80", "command", "line"]
+    assert lines["augment"] == ["crop=64:80", "command", "line"]
     assert lines["momentum"] == ["0.99", "recipe"]
     assert lines["batch_size"] == ["1", "recipe"]
     assert lines["power"] == ["0.9"]
@@ -149,7 +148,7 @@ def test_a_recipe_trains_and_its_options_are_stored(command: Command, tmp_path: 
     content = storage.load(tmp_path / "whole" / "last.h5")
     stored, recipe = content.progress["options"], only("lite").to_json()
     assert content.progress["type"] == "AdamW"
-    of_data, of_time = {"data", "data_option", "batch_size", "crop"}, {"check_every", "iterations", "threads"}
+    of_data, of_time = {"data", "data_option", "batch_size", "augment"}, {"check_every", "iterations", "threads"}
     changed = {"width", "loss_sampling", *of_data, *of_time}
     assert {name for name in stored if stored[name] != recipe[name]} == changed
     assert stored["recipe"] == "lite"

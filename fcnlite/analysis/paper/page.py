@@ -18,7 +18,7 @@ from fcnlite.errors import FileError
 from fcnlite.files import atomic_write
 
 _STYLE = """
-:root { color-scheme: light dark; --line: color-mix(in srgb, currentColor 16%, transparent);
+:root { color-scheme: light dark; --line: color-mix(in srgb, CanvasText 16%, transparent);
         --soft: color-mix(in srgb, currentColor 66%, transparent); --accent: light-dark(#a33b1f, #f0916f); }
 body { font: 16px/1.6 system-ui, sans-serif; max-width: 52em; margin: 0 auto; padding: 2.2em 1.2em 4em; }
 h1 { font-size: 1.7em; line-height: 1.2; margin: .1em 0 .5em; } h2 { font-size: 1.15em; margin: 2.2em 0 .5em; }
@@ -30,20 +30,20 @@ p { max-width: 42em; } code { font: .88em ui-monospace, monospace; overflow-wrap
 th, td { text-align: left; vertical-align: baseline; padding: .3em 1.1em .3em 0; border-bottom: 1px solid var(--line); }
 th { vertical-align: bottom; font-size: .85em; line-height: 1.35; color: var(--soft);
      border-bottom: 2px solid var(--line); }
-.number { text-align: right; white-space: nowrap; } td:last-child, th:last-child { padding-right: 0; }
-.here { font-weight: 600; } .note { color: var(--soft); font-size: .9em; }
+.number { text-align: right; } td.number { white-space: nowrap; } td:last-child, th:last-child { padding-right: 0; }
+.here { font-weight: 600; white-space: nowrap; } .note { color: var(--soft); font-size: .9em; }
 .figures { display: flex; flex-wrap: wrap; gap: 1.2em; margin: 1.4em 0; align-items: start; }
 figure { margin: 0; max-width: 100%; } img { display: block; max-width: 100%; height: auto;
-      image-rendering: pixelated; border-radius: 3px; }
+      border-radius: 3px; } img.enlarged { image-rendering: pixelated; }
 figcaption { color: var(--soft); font-size: .88em; line-height: 1.45; margin-top: .5em; contain: inline-size; }
 .legend { color: var(--soft); font-size: .88em; } .legend span { margin-right: 1.2em; white-space: nowrap; }
 .legend i { display: inline-block; width: .9em; height: .9em; margin-right: .4em; vertical-align: -.1em;
             border: 1px solid var(--line); border-radius: 2px; }
 footer { margin-top: 3em; padding-top: .8em; border-top: 1px solid var(--line); color: var(--soft); font-size: .88em; }
 """
-_NUMBER = re.compile(r"[−-]?[\d.,]+(e-?\d+)?( ?(%|ms|s|M|G|dB|points|pixels|times))?|–|")
-"""What a column of numbers holds: it is set flush right."""
-_SMALL = 340
+_NUMBER = re.compile(r"[+−-]?[\d.,]+(e[+-]?\d+|/\d+| ± [\d.]+)?( ?(%|ms|s|M|G|dB|points|pixels|times))?|–|")
+"""What a column of numbers holds: it is aligned to the right."""
+_SMALL = 400
 """Pictures are enlarged by a whole factor up to this width in pixels."""
 
 
@@ -187,9 +187,10 @@ def _part(part: Part) -> str:
         return _legend(part)
     if isinstance(part, Picture):
         caption, width = escape(part.caption), part.pixels.shape[1]
-        shown = width * max(1, _SMALL // width)
+        factor = max(1, _SMALL // width)
+        kind = ' class="enlarged"' if factor > 1 else ""
         return (
-            f'<figure><img src="{part.name}.png" width="{shown}" alt="{caption}">'
+            f'<figure><img{kind} src="{part.name}.png" width="{factor * width}" alt="{caption}">'
             f"<figcaption>{caption}</figcaption></figure>"
         )
     if part.startswith("# "):

@@ -51,7 +51,7 @@ EXPERIMENTS: tuple[Experiment, ...] = (
     Experiment(
         "composition",
         "3",
-        "Two layers compose to one with kernel k' + (k - 1)s' and stride ss', and so do the layers of a whole net.",
+        "Two layers compose to one with kernel k' + (k − 1)s' and stride ss', and so do the layers of a whole net.",
         "experiments.composition",
     ),
     Experiment(

@@ -50,7 +50,8 @@ def test_small_pictures_are_enlarged_by_whole_factors_and_stand_side_by_side() -
     for name, width in (("a", 100), ("b", 400)):
         page.picture(name, np.zeros((5, width, 3)), name)
     text = page.html()
-    assert re.findall(r'width="(\d+)"', text) == ["300", "400"]
+    assert re.findall(r'width="(\d+)"', text) == ["400", "400"]
+    assert text.count('<img class="enlarged" src="a.png"') == text.count('<img src="b.png"') == 1
     assert text.count('class="figures"') == 1
 
 

@@ -25,7 +25,7 @@ from fcnlite.analysis.paper.tools.datasets import check_background, data_sets, l
 from fcnlite.analysis.paper.tools.figures import class_colors, predictions, sheet, shown, truths
 from fcnlite.analysis.paper.tools.nets import reference_fcn
 from fcnlite.analysis.paper.tools.small_nets import COARSEST, SHALLOW, shallow_fcn, shipped_trunk
-from fcnlite.analysis.paper.tools.statistics import METRICS, percentages, spread, verdict
+from fcnlite.analysis.paper.tools.statistics import METRICS, compare_differences, percentages
 from fcnlite.analysis.paper.tools.training import begin, evaluate
 from fcnlite.arrays import Array
 from fcnlite.data import VOID, Dataset
@@ -145,8 +145,8 @@ def run(settings: Settings, page: Page) -> None:
         parameters[name] = sum(parameter.data.size for _, parameter in net.learnable())
         rows += [(name, seed, *percentages(each)) for seed, each in zip(plan.seeds, found, strict=True)]
     for other in (SOFTMAX, CONTROL):
-        lost = [a - b for a, b in zip(means[other], means[NULL], strict=True)]
-        page.compare(f"mean IU lost against {other}", "reported 1 point", f"{spread(lost)} points", verdict(lost))
+        gains = [a - b for a, b in zip(means[NULL], means[other], strict=True)]
+        compare_differences(page, f"mean IU with a null background less that of {other}", "reported −1", gains)
     saved = 100 * (1 - parameters[NULL] / parameters[SOFTMAX])
     page.compare(
         "parameters saved", "reported below 0.1 %", f"{saved:.3f} %", "" if settings.init else "of a small net"
@@ -161,7 +161,8 @@ def run(settings: Settings, page: Page) -> None:
 
 
 def _difference(lost: float) -> str:
-    return f"{abs(lost):.1f} points {'below' if lost >= 0 else 'above'}"
+    points = f"{abs(lost):.1f}"
+    return "equal to" if points == "0.0" else f"{points} points {'below' if lost > 0 else 'above'}"
 
 
 def _findings(means: dict[str, float]) -> str:

@@ -45,7 +45,7 @@ def run(settings: Settings, page: Page) -> None:
         "A layer with kernel k and stride s on top of layers with kernel k' and stride s' equals one layer with kernel "
         "k' + (k − 1)·s' and stride s·s'. A net of such layers is a nonlinear filter: it takes a picture of any size, "
         "and each output sees a window of the picture, its receptive field. Nothing is trained here: all numbers "
-        "follow from the descriptions of the nets, and those above are of the paper's table 1."
+        "follow from the descriptions of the nets. The paper's numbers above are from its table 1."
     )
     page.text(
         "GoogLeNet's 907 pixels are the field of the classifier, which averages a map of 7×7 at its end. The paper "

@@ -67,9 +67,8 @@ def run(settings: Settings, page: Page) -> None:
     )
     page.text(
         setting(settings, SMALL, plan, train_set, test_set)
-        + " "
-        + "Figures are the mean and the standard deviation over the seeds. A score layer with zero weights can learn, "
-        "because the gradient of its weights is the product of the features and the error of the scores, and neither "
-        "is zero. Only the trunk gets no gradient in the first iteration; it gets one from the second on. Scores of "
-        "zero give all classes the same probability. Random scores start with a higher loss if the features are large."
+        + " A score layer with zero weights can learn, because the gradient of its weights is the product of the "
+        "features and the error of the scores, and neither is zero. Only the trunk gets no gradient in the first "
+        "iteration; it gets one from the second on. Scores of zero give all classes the same probability. Random "
+        "scores start with a higher loss if the features are large."
     )

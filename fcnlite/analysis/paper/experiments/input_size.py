@@ -93,15 +93,6 @@ def run(settings: Settings, page: Page) -> None:
         "of composition gives stride and offset in pixels."
     )
     page.table(("net", "first pad", "smallest picture", "crop offsets"), rows)
-    page.heading("Why 100")
-    page.text(
-        "The convolution fc6 has no pad and a window of 7×7 positions, 32 pixels apart. If conv1_1 had no large pad, a "
-        "picture would need about 7 · 32 pixels on each side, and the upsampled scores would not reach its margin: "
-        f"the crop offset would be negative. The table has {PADDED} with other pads. From 81 on, the upsampled scores "
-        "cover the picture, and each further pixel moves the offset by one. From 97 on, the picture may have any size. "
-        "100 is the next round number, and its offset is 19. The pad has a price: a picture of 100×100 pixels is "
-        "computed as one of 300×300. The lite nets pad every convolution instead, so all their offsets are 0."
-    )
     found: list[tuple[int, object, object]] = []
     for pad in PADS:
         try:
@@ -110,4 +101,15 @@ def run(settings: Settings, page: Page) -> None:
             found.append((pad, "negative", "none"))
             continue
         found.append((pad, offsets(spec)[-1][1], smallest(Net(spec)) or f"above {LARGEST}"))
+    covered = min(pad for pad, offset, _ in found if offset != "negative")
+    any_size = min(pad for pad, _, least in found if least == 1)
+    page.heading("Why 100")
+    page.text(
+        "The convolution fc6 has no pad and a window of 7×7 positions, 32 pixels apart. If conv1_1 had no large pad, a "
+        "picture would need about 7 · 32 pixels on each side, and the upsampled scores would not reach its margin: "
+        f"the crop offset would be negative. The table has {PADDED} with other pads. From {covered} on, the upsampled "
+        f"scores cover the picture, and each further pixel moves the offset by one. From {any_size} on, the picture "
+        "may have any size. The reference's 100 is a round number above it. The pad has a price: a picture of 100×100 "
+        "pixels is computed as one of 300×300. The lite nets pad every convolution instead, so all their offsets are 0."
+    )
     page.table(("pad", "crop offset", "smallest picture"), found)

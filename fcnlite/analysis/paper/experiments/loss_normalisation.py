@@ -73,7 +73,9 @@ class Case:
         if self.training.diverged:
             return f"diverges after {len(self.training.losses)} iterations"
         change = start - self.per_pixel().last_loss()
-        return "learns" if change > 0.05 * start else "learns nothing: the loss does not move"
+        if change > 0.05 * start:
+            return "learns"
+        return f"learns nothing: the loss {'grows' if change < -0.05 * start else 'does not move'}"
 
 
 def normalised_rate(rate: float, pixels: int) -> float:
@@ -213,7 +215,7 @@ def _trap(settings: Settings, page: Page) -> None:
         "curves of the summed loss at the lower rate and of the normalised loss at the higher rate coincide.",
     )
     right = cases[-1].rate
-    small = "" if settings.init else " of a sixteenth of its width, from random weights"
+    small = "" if settings.init else " of a sixteenth of its width, from random weights,"
     page.text(
         f"FCN-32s{small} learns from single pictures of {dataset.name} in {iterations} iterations, with momentum 0.99 "
         f"and decay 0.0005, as in the FCN reference. A picture has about {cases[0].pixels:,.0f} pixels that are not "

@@ -35,7 +35,7 @@ def run(settings: Settings, page: Page) -> None:
     found = place(fast.spec, _SCORE)
     stride, field = int(found.rows.stride), int(found.rows.field)
     rng = np.random.default_rng(settings.seed)
-    rows = []
+    works, times = [], []
     worst = worst_fast = 0.0
     for grid in GRIDS:
         size = field + stride * (grid - 1)
@@ -54,7 +54,7 @@ def run(settings: Settings, page: Page) -> None:
         patch_macs = macs(fast, {"data": (count, 1, field, field), "label": (count, 1, 1, 1)})
         whole_time = seconds(lambda p=picture, y=label: whole_gradients(fast, p, y))  # type: ignore[misc]
         patch_time = seconds(lambda p=picture, y=label: patch_gradients(fast, _SCORE, p, y))  # type: ignore[misc]
-        rows.append(
+        works.append(
             (
                 f"{size}×{size}",
                 count,
@@ -63,16 +63,15 @@ def run(settings: Settings, page: Page) -> None:
                 f"{whole_macs / 1e6:.1f} M",
                 f"{patch_macs / 1e6:.1f} M",
                 f"{patch_macs / whole_macs:.1f}",
-                f"{1e3 * whole_time:.1f} ms",
-                f"{1e3 * patch_time:.1f} ms",
-                f"{patch_time / whole_time:.1f}",
             )
         )
+        taken = (f"{1e3 * each:.1f} ms" for each in (whole_time, patch_time))
+        times.append((f"{size}×{size}", count, *taken, f"{patch_time / whole_time:.1f}"))
     page.compare("gradient of the sum against the sum of the gradients, float64", "equal", f"{worst:.0e}", "rounding")
     page.compare("the same in float32, fast path", "equal", f"{worst_fast:.0e}", "rounding")
-    last = rows[-1]
-    page.compare(f"work of {last[1]} patches against the picture", "overlap saves", f"{last[6]} times", "forward MACs")
-    page.compare(f"time of {last[1]} patches against the picture", None, f"{last[9]} times", "forward and backward")
+    _, count, *_, more = works[-1]
+    page.compare(f"work of {count} patches against the picture", "overlap saves", f"{more} times", "forward MACs")
+    page.compare(f"time of {count} patches against the picture", None, f"{times[-1][-1]} times", "forward and backward")
     page.text(
         f"The net is LeNet made fully convolutional, with random weights: each output sees {field}×{field} pixels, and "
         f"outputs are {stride} pixels apart. The gradients of all parameters and of the picture are computed in two "
@@ -81,12 +80,9 @@ def run(settings: Settings, page: Page) -> None:
         "pass; times are those of forward and backward."
     )
     page.table(
-        (
-            *("picture", "patches", "difference, float64", "float32", "MACs, picture", "MACs, patches", "factor"),
-            *("time, picture", "time, patches", "factor"),
-        ),
-        rows,
+        ("picture", "patches", "difference, float64", "float32", "MACs, picture", "MACs, patches", "factor"), works
     )
+    page.table(("picture", "patches", "time, picture", "time, patches", "factor"), times)
     page.text(
         "The factor grows with the picture, because a larger share of each patch overlaps others. A layer saves "
         "much if neighbouring patches share most of its positions, as in the first layers. The last layers save "

@@ -35,6 +35,8 @@ _PICTURES = (1000, 100)
 _ITERATIONS = 700
 _RATE = 0.4
 _SEEDS = 2
+_LEAST = 5
+"""The least mean IU in percent of a reference net that has learned to find objects."""
 
 
 class Keep(NamedTuple):
@@ -149,6 +151,11 @@ def _words(keep: Keep) -> tuple[str, str]:
 
 def _findings(percent: dict[str, float]) -> str:
     """What the rows show, from their mean IU of objects in percent."""
+    if not percent["Reference"] >= _LEAST:  # or NaN, for a test set without objects
+        return (
+            f"The reference net finds hardly any object: its mean IU is {percent['Reference']:.1f}. Train longer, with "
+            "more --iterations, to compare the rows."
+        )
     collapse = "falls" if percent["Reference-BG"] < percent["Reference"] / 2 else "does not fall by half"
     if percent["BG-only"] > percent["Shape"]:
         context = "higher, as in the paper"
@@ -156,6 +163,8 @@ def _findings(percent: dict[str, float]) -> str:
         context = "not higher, unlike in the paper"
     if percent["Reference-FG"] > percent["FG-only"]:
         mask = "the first is higher, as in the paper."
+    elif percent["Reference-FG"] == percent["FG-only"]:
+        mask = "both are equal."
     else:
         mask = (
             "the second is higher, unlike in the paper. This may be because a net that learns with masks can take the "

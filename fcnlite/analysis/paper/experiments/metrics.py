@@ -78,7 +78,7 @@ def run(settings: Settings, page: Page) -> None:
         if error > 1e-12:
             page.text(f"{name}: the engine's metrics differ from the fractions by up to {error:.1e}.")
     for metric, value in zip(METRICS, scores["all background"], strict=True):
-        page.compare(f"{metric} of a prediction of background alone", None, f"{100 * float(value):.1f}")
+        page.compare(f"{metric} of a prediction of background alone", None, f"{100 * float(value):.1f} %")
     page.text(
         "The true picture has 9000 pixels of background, 900 of an object and 100 of a wire. Each row of the table is "
         "a prediction with one kind of error: each metric in percent as fcnlite computes it, and, in brackets, the "

@@ -100,7 +100,10 @@ def run(settings: Settings, page: Page) -> None:
     pictures = settings.iterations or (_PICTURES if settings.init is None else REFERENCE_ITERATIONS)
     largest = max(mode.batch for mode in MODES)
     if pictures < largest:
-        raise SpecError(f"the sequence has {pictures} pictures; expected at least {largest}, the largest batch.")
+        raise SpecError(
+            f"the sequence has {pictures} pictures; expected at least {largest}, the largest batch; give more with "
+            "--iterations."
+        )
     classes = len(train_set.classes)
     if settings.init is None:
         spec = small_fcn(classes, 8, "NONE")
@@ -110,7 +113,7 @@ def run(settings: Settings, page: Page) -> None:
     else:
         spec = models.describe("voc-fcn32s", classes=classes)
         sequence = Sequence(spec, settings.init, train_set, pictures, 5e-4, True)
-        rates, val_set = {"reference": 1e-10}, test_set
+        rates, val_set = {"1e-10": 1e-10}, test_set
     swept = {(mode, name): sequence.learn(mode, rate, settings.seed) for mode in MODES for name, rate in rates.items()}
     on_val = {
         key: float("nan") if training.diverged else 100 * evaluate(net, val_set).mean_iu

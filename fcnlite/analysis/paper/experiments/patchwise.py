@@ -31,7 +31,7 @@ from fcnlite.analysis.patches import receptive_fields, whole_gradients
 from fcnlite.analysis.receptive_fields import place, pruned
 from fcnlite.arrays import Array, Shape
 from fcnlite.data import VOID, Dataset
-from fcnlite.data.transforms import Augment
+from fcnlite.data.augmentation import Augment
 from fcnlite.description.shapes import Placement
 from fcnlite.description.spec import LayerSpec, NetSpec
 from fcnlite.errors import SpecError

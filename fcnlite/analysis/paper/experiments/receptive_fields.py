@@ -215,7 +215,9 @@ def run(settings: Settings, page: Page) -> None:
         f"Orange is the square root of the size of the net's own gradient, summed over {_PICTURES} generated pictures."
     )
     if settings.model is None:
-        page.text(f"Nets of the zoo have random weights and {_WIDTH:g} of their channels, on which no field depends.")
+        page.text(
+            f"Nets of the zoo have random weights and 1/{1 / _WIDTH:g} of their channels; fields depend on neither."
+        )
     for each in measurements:
         if each.filled and settings.model is not None:
             page.text(

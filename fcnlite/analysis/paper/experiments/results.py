@@ -104,7 +104,7 @@ def run(settings: Settings, page: Page) -> None:
         )
     else:
         page.text(f"The papers have no row for the net {net.spec.name!r}. The table below has all their rows.")
-    page.table(("label", *METRICS), [(label, *figures) for label, figures in measured.items()])
+    page.table(("label map", *METRICS), [(label, *figures) for label, figures in measured.items()])
     page.heading("The papers' tables")
     page.table(("net", "table, pictures", *METRICS), [(row.model, row.where, *row.figures) for row in PAPER])
     page.heading("Figure 6")

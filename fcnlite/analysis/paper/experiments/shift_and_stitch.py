@@ -140,20 +140,22 @@ def run(settings: Settings, page: Page) -> None:
     net = opened(settings)
     dataset = settings.val_set or data.open("shapes", split="test")
     x = _blob(net, dataset, 0)
-    rows, worst = [], 0.0
+    counts, times, worst = [], [], 0.0
     blobs = blobs_by_stride(net)
     for factor, blob in blobs.items():
         own, stitch, rare, up, difference = costs(net, x, blob)
         worst = max(worst, difference or 0.0)
-        rows.append(
+        all_costs = (own, stitch, rare, up)
+        counts.append(
             (
-                f"{blob}, {factor}",
+                blob,
+                factor,
                 "×".join(map(str, DensePart.of(net, blob).field)),
-                *(f"{cost.macs / 1e6:.0f} M" for cost in (own, stitch, rare, up)),
-                *(f"{1000 * cost.seconds:.1f}" for cost in (own, stitch, rare, up)),
-                "not run" if difference is None else f"{difference:.0e}",
+                *(f"{cost.macs / 1e6:,.0f} M" for cost in all_costs),
             )
         )
+        unequal = "not run" if difference is None else f"{difference:.0e}"
+        times.append((blob, factor, *(f"{1000 * cost.seconds:,.1f} ms" for cost in all_costs), unequal))
         page.compare(
             f"naive cost of shift-and-stitch at stride {factor}, in runs of the net",
             f"f² = {factor**2}",
@@ -171,8 +173,8 @@ def run(settings: Settings, page: Page) -> None:
         "the layers below a stride run once. Its poolings over dilated windows are convolutions here and count as MACs."
     )
     kinds = ("net", "stitched", "rarefied", "upsampled")
-    heading = ["blob, stride", "field", *(f"MACs, {each}" for each in kinds), *(f"ms, {each}" for each in kinds)]
-    page.table([*heading, "difference"], rows)
+    page.table(("blob", "stride", "field", *(f"MACs, {each}" for each in kinds)), counts)
+    page.table(("blob", "stride", *(f"time, {each}" for each in kinds), "difference"), times)
     _maps(net, x, blobs, page)
 
 
@@ -204,6 +206,6 @@ def _maps(net: Net, x: Array, blobs: dict[int, str], page: Page) -> None:
     for name, scores, words in (
         ("coarse", np.kron(coarse, np.ones((factor, factor), coarse.dtype)), "The scores of the net, repeated."),
         ("upsampled", upsampled, "The same, upsampled bilinearly."),
-        ("dense", dense, "The dense scores, by shift-and-stitch of the rarefied net."),
+        ("dense", dense, "The dense scores, by the rarefied net."),
     ):
         page.picture(name, gray((scores[0, 0] - low) / max(high - low, 1e-12)), words)

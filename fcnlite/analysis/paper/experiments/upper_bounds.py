@@ -59,7 +59,7 @@ def run(settings: Settings, page: Page) -> None:
         page.compare(f"mean IU at a factor of {factor}", paper, f"{100 * metrics.mean_iu:.1f}")
     page.text(
         f"Each of {len(labels)} label maps of {dataset.name}, split {dataset.split}, is downsampled by the factor, "
-        "upsampled again, and measured against itself as it was; no net takes part. The paper's figures are for a "
+        "upsampled again, and compared with the original; no net is involved. The paper's figures are for a "
         "subset of VOC 2012 val, so only the trend of the two columns can be compared. The bound stays high as long "
         "as the squares are smaller than most objects: mean IU hardly measures detail that is finer than the objects."
         + (

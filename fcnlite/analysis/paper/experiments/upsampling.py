@@ -223,8 +223,7 @@ def _learned(settings: Settings, page: Page) -> None:
     page.heading("Learned against fixed")
     page.text(
         setting(settings, SMALL, plan, train_set, test_set, "FCN-8s at once")
-        + " "
-        + "A fixed layer is bilinear, with one filter for each class. In the paper the upsampling layers start "
+        + " A fixed layer is bilinear, with one filter for each class. In the paper the upsampling layers start "
         "bilinear; the last one is fixed, and the others learn. The authors' later nets fix all of them, because they "
         "saw no significant difference. The training from random filters shows what the bilinear start is worth."
     )

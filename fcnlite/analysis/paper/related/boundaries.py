@@ -12,16 +12,15 @@ import numpy as np
 
 from fcnlite.analysis.paper.experiment import Settings
 from fcnlite.analysis.paper.page import Page
-from fcnlite.analysis.paper.related.common import MSRA, RATES, best, explain
-from fcnlite.analysis.paper.related.slices import FIELD, Slices, inner, iu, predicted, windows
+from fcnlite.analysis.paper.related.common import MSRA, RATES, best, explain, train
+from fcnlite.analysis.paper.related.slices import FIELD, WINDOWS, Slices, inner, iu, predicted, windows
 from fcnlite.analysis.paper.tools.figures import gray
 from fcnlite.arrays import Array
 from fcnlite.data.seeding import generator
 from fcnlite.models.builder import Builder
 from fcnlite.net import Net
-from fcnlite.solver import Adam
 
-WINDOWS = 128
+TIMED = 20
 
 
 def build(seed: int) -> Net:
@@ -46,12 +45,11 @@ def gradients(net: Net, blobs: dict[str, Array]) -> tuple[Array, float]:
 
 
 def patchwise(slices: Slices, rate: float, seconds: float, seed: int) -> tuple[Net, int]:
-    """A net trained on batches of windows until the processor time has passed, and the number of its iterations."""
-    solver, count, start = Adam(build(seed), base_lr=rate), 0, time.process_time()
-    while time.process_time() - start < seconds:
-        solver.step(slices.patches(generator("related", seed, count), WINDOWS))
-        count += 1
-    return solver.net.share("TEST"), count
+    """A net trained on batches of windows for about this processor time, and the number of its iterations."""
+    start = time.process_time()
+    train(build(seed), slices.patches, TIMED, rate, seed)
+    count = max(1, round(TIMED * seconds / (time.process_time() - start)))
+    return train(build(seed), slices.patches, count, rate, seed), count
 
 
 def run(settings: Settings, page: Page) -> None:

@@ -38,17 +38,18 @@ def best(
 ) -> tuple[Net, float]:
     """Train once for each of `RATES`; the net with the highest score on validation data, and its rate.
 
-    The page gets a table of the scores.
+    The page gets a table of the scores, and the heading of what follows.
     """
     nets = [train(build(), batch, iterations, rate, seed) for rate in RATES]
     scores = [score(net) for net in nets]
     chosen = int(np.argmax(scores))
     page.heading("The rate")
     page.text(
-        f"{iterations} iterations of Adam. The rate is the best of three on validation data, which are neither those "
-        "of training nor those of the figures above."
+        f"Adam trains a net for {iterations} iterations at each of three rates. The best on validation data is taken; "
+        "these data are neither those of training nor those of the figures above."
     )
     page.table(("rate", "validation"), [(rate, f"{value:.3f}") for rate, value in zip(RATES, scores, strict=True)])
+    page.heading("On test data")
     return nets[chosen], RATES[chosen]
 
 

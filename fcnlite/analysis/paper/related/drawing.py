@@ -45,7 +45,7 @@ def envelope(height: int, width: int, rng: np.random.Generator) -> tuple[Array, 
 
 
 def cells(side: int, rng: np.random.Generator) -> tuple[Array, Array]:
-    """H×W values from 0 to 1 of cells with dark spots, and labels: 1 where two centres are as near, on a membrane."""
+    """H×W values from 0 to 1 of cells with dark spots, and labels: 1 on a membrane, which is between two centres."""
     rows, columns = np.mgrid[:side, :side]
     centres = rng.uniform(-20, side + 20, (int((side + 40) ** 2 / 800), 2))
     away = np.hypot(rows[..., None] - centres[:, 0], columns[..., None] - centres[:, 1])

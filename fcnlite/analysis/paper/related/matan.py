@@ -74,7 +74,7 @@ def run(settings: Settings, page: Page) -> None:
     found = read(best(page, lambda: build(seed), batch, settings.iterations or 1000, seed, right)[0], "test")
     for x, score, truth in found[:2]:
         classes = np.pad(np.kron(np.exp(score - score.max(0)), np.ones((4, STRIDE))), ((0, 0), (12, 12)))
-        words = f"Read as {viterbi(score)}. Below the strip: a row of scores for each digit, and the last for none."
+        words = f"{truth}, read as {viterbi(score)}. Below the strip: a row of scores for each of 0 to 9, and for none."
         page.picture(f"string-{truth}", gray(np.vstack([x[0] + 0.5, classes])), words)
     share = sum(viterbi(score) == truth for _, score, truth in found) / len(found)
     page.compare(f"{len(found)} strings of 3 to 8 digits read without an error", None, f"{100 * share:.1f} %")

@@ -17,6 +17,8 @@ from fcnlite.net import Net
 
 FIELD, MARGIN = 21, 10
 """The side of a window, and the pixels on each side of its middle."""
+WINDOWS = 128
+"""The windows of a batch."""
 SIDE = 84
 """The side of the pictures of a batch."""
 _CLASS = "membrane"
@@ -61,9 +63,9 @@ class Slices:
         data, labels = zip(*crops, strict=True)
         return {"data": np.stack(data)[:, None], "label": np.stack(labels)[:, None]}
 
-    def patches(self, rng: np.random.Generator, count: int) -> dict[str, Array]:
-        """Random windows as pictures of their own, and the labels of their middles."""
-        return self.batch(rng, count, FIELD)
+    def patches(self, rng: np.random.Generator) -> dict[str, Array]:
+        """`WINDOWS` random windows as pictures of their own, and the labels of their middles."""
+        return self.batch(rng, WINDOWS, FIELD)
 
 
 def windows(blobs: dict[str, Array]) -> dict[str, Array]:

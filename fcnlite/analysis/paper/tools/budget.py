@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 from fcnlite.analysis.paper.experiment import Settings
 from fcnlite.analysis.paper.tools.training import Training, train
 from fcnlite.data import Dataset
-from fcnlite.data.transforms import Augment
+from fcnlite.data.augmentation import Augment
 from fcnlite.errors import TrainingError
 from fcnlite.net import Net
 from fcnlite.solver import SGD
@@ -47,7 +47,7 @@ class Budget:
             dataset,
             self.iterations,
             batch_size=self.batch_size,
-            augment=replace(augment or Augment(), crop=self.crop),
+            augment=(augment or Augment()).changed(crop=self.crop),
             seed=seed,
             **{**self.options, **others},
         )
@@ -131,8 +131,10 @@ def setting(
         f"Data: {train_set.name}, {len(train_set)} pictures to learn from and {len(test_set)} of the split "
         f"{test_set.split} to measure. "
         + (f"The net is {reference} of the FCN reference, from the weights in {settings.init}." if given else nets)
-        + f" {plan.words()} That is {plan.iterations * plan.batch_size / len(train_set):.1f} epochs."
+        + f" {plan.words()} That is {plan.iterations * plan.batch_size / len(train_set):.3g} epochs."
     )
+    if len(plan.seeds) > 1:
+        words += " Figures with ± are the mean and the standard deviation over the seeds."
     if given:
         return words
     others = "generated pictures" if settings.train_set else "other generated pictures, those of the split val"

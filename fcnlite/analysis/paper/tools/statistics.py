@@ -23,7 +23,7 @@ def percentages(metrics: Metrics) -> list[str]:
 def spread(values: Sequence[float] | Array, digits: int = 1, *, sign: bool = False) -> str:
     """The mean and the sample standard deviation of `values`, such as "71.3 ± 0.8"; the mean alone of one value."""
     plus = "+" if sign else ""
-    mean = f"{np.mean(values):{plus}.{digits}f}"
+    mean = f"{round(float(np.mean(values)), digits) + 0.0:{plus}.{digits}f}"  # no minus before a 0
     return mean if len(values) < 2 else f"{mean} ± {np.std(values, ddof=1):.{digits}f}"
 
 

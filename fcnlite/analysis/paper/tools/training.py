@@ -19,8 +19,8 @@ import numpy as np
 from fcnlite import models, surgery
 from fcnlite.arrays import Array
 from fcnlite.data import Dataset, Loader
+from fcnlite.data.augmentation import Augment
 from fcnlite.data.seeding import generator
-from fcnlite.data.transforms import Augment
 from fcnlite.description.spec import NetSpec
 from fcnlite.errors import TrainingError
 from fcnlite.loading import read_weights

@@ -12,7 +12,7 @@ from fcnlite.analysis.paper.tools.statistics import percentages, spread
 from fcnlite.analysis.paper.tools.training import Training, begin, evaluate
 from fcnlite.arrays import Array
 from fcnlite.data import Dataset
-from fcnlite.data.transforms import Augment
+from fcnlite.data.augmentation import Augment
 from fcnlite.description.spec import NetSpec
 from fcnlite.net import Net
 from fcnlite.segmentation.metrics import Metrics

@@ -76,7 +76,7 @@ def test_scores_begin_at_the_shares_of_the_classes() -> None:
 def test_a_short_run_fills_the_page(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(background, "_PICTURES", (8, 4))
     page = named("background").run(Settings(iterations=1))
-    assert [each.paper for each in page.comparisons] == ["reported 1 point"] * 2 + ["reported below 0.1 %"]
+    assert [each.paper for each in page.comparisons] == ["reported −1"] * 2 + ["reported below 0.1 %"]
 
 
 def test_a_data_set_without_background_is_an_error() -> None:
@@ -91,5 +91,5 @@ def test_a_data_set_without_background_is_an_error() -> None:
 @pytest.mark.slow
 def test_a_null_background_costs_little_if_scores_begin_at_the_shares() -> None:
     page = named("background").run(Settings())
-    lost, lost_to_control, _ = (float(each.ours.split()[0]) for each in page.comparisons)
-    assert lost < 3 and lost_to_control < 3
+    gain, gain_on_control, _ = (float(each.ours.split()[0]) for each in page.comparisons)
+    assert gain > -3 and gain_on_control > -3

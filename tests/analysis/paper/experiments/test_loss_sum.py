@@ -14,6 +14,6 @@ def test_gradients_are_equal_and_the_factor_grows(monkeypatch: pytest.MonkeyPatc
     monkeypatch.setattr(loss_sum, "GRIDS", (1, 2, 5))
     page = named("loss-sum").run(Settings())
     assert float(page.comparisons[0].ours) < 1e-12 and float(page.comparisons[1].ours) < 1e-3
-    (table,) = (part for part in page.parts if isinstance(part, Table))
+    table, _ = (part for part in page.parts if isinstance(part, Table))
     factors = [float(row[6]) for row in table.rows]
     assert factors[0] == 1 and factors == sorted(factors) and factors[-1] > 2

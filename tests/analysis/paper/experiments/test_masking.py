@@ -57,6 +57,13 @@ def test_a_short_run_fills_every_row(monkeypatch: pytest.MonkeyPatch) -> None:
     assert [float(each.paper) for each in page.comparisons] == [84.8, 81.0, 19.8, 76.1, 37.8, 29.1]
 
 
+def test_nets_that_learned_nothing_are_not_compared() -> None:
+    nothing = dict.fromkeys((row.name for row in masking.ROWS), 0.0)
+    assert "more --iterations" in masking._findings(nothing)
+    equal = masking._findings({**nothing, "Reference": 80.0, "Reference-FG": 60.0, "FG-only": 60.0})
+    assert "if training masks it too: both are equal." in equal
+
+
 @pytest.mark.slow
 def test_the_rows_have_the_order_of_the_paper() -> None:
     page = named("masking").run(Settings())

@@ -50,5 +50,5 @@ def test_the_metrics_put_predictions_in_different_orders() -> None:
 
 def test_the_page_finds_no_difference() -> None:
     page = named("metrics").run(Settings())
-    assert [each.ours for each in page.comparisons] == ["90.0", "33.3", "30.0", "81.0"]
+    assert [each.ours for each in page.comparisons] == ["90.0 %", "33.3 %", "30.0 %", "81.0 %"]
     assert not any("differ from the fractions" in part for part in page.parts if isinstance(part, str))

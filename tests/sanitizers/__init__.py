@@ -1,0 +1,1 @@
+"""The kernels, compiled with the sanitizers of GCC and Clang: `make sanitize` and `make sanitize-threads`."""
