@@ -217,7 +217,9 @@ export function pictureView(segment) {
     event.preventDefault();
     stage.classList.remove("over");
     const files = [...event.dataTransfer.files];
-    if (files.length) openFile(files[0]).then(() => files[1] && openTruth(files[1]));
+    if (!files.length) return;
+    if (event.target.closest?.("[for=truth-file]")) openTruth(files[0]);
+    else openFile(files[0]).then(() => files[1] && openTruth(files[1]));
   });
   stage.addEventListener("dragenter", () => stage.classList.add("over"));
   stage.addEventListener("dragleave", () => stage.classList.remove("over"));
