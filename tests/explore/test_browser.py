@@ -319,7 +319,6 @@ def test_another_net_in_every_view(browser: Any, view: str) -> None:
             settled(page)
             assert page.inner_text("#error") == "", name
         page.fill("#size", "50")
-        page.dispatch_event("#size", "change")
-        page.wait_for_function("() => document.querySelector('#facts').textContent.includes('80×80')")
+        page.wait_for_function("() => document.querySelector('#facts').textContent.includes('240×160')")
         settled(page)
         assert page.inner_text("#error") == ""

@@ -372,6 +372,24 @@ def test_pixels_outside_are_one_sentence(functions: Functions) -> None:
                 functions[name](row=row, column=column)
 
 
+# Uploads
+
+
+@pytest.mark.parametrize("kind", ["PNG", "BMP", "TIFF", "WEBP", "PPM", "JPEG", "npy", "gray"])
+def test_a_picture_of_every_kind_is_read_from_memory(functions: Functions, picture: np.ndarray, kind: str) -> None:
+    stream = io.BytesIO()
+    values = picture[:, :, 0] if kind == "gray" else picture
+    if kind == "npy":
+        np.save(stream, values)
+    else:
+        options = {"lossless": True} if kind == "WEBP" else {}
+        Image.fromarray(values).save(stream, format="PNG" if kind == "gray" else kind, **options)
+    opened = functions["upload"](name="mine", content=np.frombuffer(stream.getvalue(), np.uint8))
+    assert (opened["name"], opened["pixels"].shape) == ("mine", picture.shape)
+    if kind != "JPEG":
+        np.testing.assert_array_equal(opened["pixels"], values if values.ndim == 3 else values[:, :, None].repeat(3, 2))
+
+
 # Wrong uploads
 
 
