@@ -241,6 +241,20 @@ def test_a_value_before_its_relu_is_shown_too(shapes: Functions) -> None:
     assert shapes["activations"](layer="relu1_1")["histogram"]["low"] == 0
 
 
+def test_broken_weights_are_shown(net: Net, picture: np.ndarray, tmp_path: Path) -> None:
+    broken = skip_net()
+    broken.params["conv2"][0].data[...] = np.nan
+    broken.save(tmp_path / "broken.h5")
+    made = inference.functions(net=str(tmp_path / "broken.h5"))
+    made["upload"](name="p.png", content=png(picture))
+    found = made["segment"]()
+    assert found["labels"] is None and "NaN" in found["problem"]
+    assert made["describe"](layer="conv2")["parameters"][0]["histogram"]["not_finite"] == 288
+    found = made["activations"](layer="conv2")["histogram"]
+    assert found["not_finite"] == found["count"] > 0
+    pack(made["number"](layer="conv2", channel=0, row=3, column=3))
+
+
 def test_filters_are_the_parameters(functions: Functions, net: Net) -> None:
     found = functions["filters"](layer="conv2", output=6)
     assert set(found["index"]) == {4, 5, 6, 7} and found["bias"] == net.params["conv2"][1].array[6]

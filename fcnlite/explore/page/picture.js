@@ -79,12 +79,14 @@ export function pictureView(segment) {
   });
   on("picture", () => {
     sizes.value = Math.round((100 * store.picture.pixels.shape[0]) / store.picture.whole[0]);
+    const [height, width] = store.picture.pixels.shape;
+    put(canvas, rgbImage(store.picture.pixels, height, width));
+  });
+  on("segmentation", () => {
     const possible = VIEWS.filter((each) => store.model.segments || each === "plain")
       .filter((each) => store.picture.truth || !["errors", "truthView"].includes(each));
     const before = possible.includes(view.value) ? view.value : possible[0];
     view.replaceChildren(...possible.map((each) => h("option", { value: each, selected: each === before, text: each })));
-    const [height, width] = store.picture.pixels.shape;
-    put(canvas, rgbImage(store.picture.pixels, height, width));
   });
   on("segmentation language", () => act(draw));
   on("segmentation language", drawTimes);

@@ -82,6 +82,7 @@ const TEXTS = {
   mapOf: ["Channel {channel}, from {low} to {high}", "通道 {channel}，从 {low} 到 {high}"],
   histogram: ["Histogram of the values", "数值直方图"],
   histogramText: ["{count} values from {low} to {high}; mean {mean}, standard deviation {std}, zeros {zeros}", "{count} 个值，从 {low} 到 {high}；均值 {mean}，标准差 {std}，零占 {zeros}"],
+  notFinite: ["{count} of them are NaN or infinite.", "其中 {count} 个为 NaN 或无穷。"],
   filters: ["Filters", "滤波器"],
   filterOf: ["Output channel", "输出通道"],
   filtersText: ["The slices of this filter, largest first; below each: input channel, sum of magnitudes. Bias {bias}.", "该滤波器的切片，最大的在前；下方：输入通道，幅值之和。偏置 {bias}。"],
