@@ -58,6 +58,7 @@ class _Server(uvicorn.Server):
                 access_log=False,  # it would show the token
                 server_header=False,
                 ws="none",
+                timeout_keep_alive=3600,  # a browser would not repeat a call on a connection that closes meanwhile
                 timeout_graceful_shutdown=1,
                 limit_concurrency=64,
             )

@@ -302,3 +302,24 @@ def test_no_answer_names_a_folder_of_the_machine(browser: Any, address: str) -> 
     assert len(bodies) > 20
     for word in (str(ROOT), str(Path.home()) + "/", "/site-packages", "/proc/", "/tmp/"):
         assert not any(word.encode() in body for body in bodies), word
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("view", VIEWS)
+def test_another_net_in_every_view(browser: Any, view: str) -> None:
+    with explorer() as (address, _), page_of(browser, address) as page:
+        page.focus("#segmented")
+        page.keyboard.press("ArrowDown")
+        open_view(page, view)
+        for name in ("em-membrane-fcn8s", "shapes-classifier", "shapes-fcn8s"):
+            page.select_option("#weights", name)
+            page.wait_for_function("(name) => document.querySelector('#weights').value === name", arg=name)
+            settled(page)
+            page.wait_for_timeout(300)
+            settled(page)
+            assert page.inner_text("#error") == "", name
+        page.fill("#size", "50")
+        page.dispatch_event("#size", "change")
+        page.wait_for_function("() => document.querySelector('#facts').textContent.includes('80×80')")
+        settled(page)
+        assert page.inner_text("#error") == ""

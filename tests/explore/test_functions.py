@@ -103,10 +103,15 @@ def test_weights_are_chosen_by_name_only() -> None:
 def test_the_picture_stays_open_when_the_net_changes(picture: np.ndarray) -> None:
     made = inference.functions()
     made["upload"](name="p.png", content=png(picture))
+    truth = np.full(picture.shape[:2], 5, np.uint8)
+    made["truth"](name="t.png", content=png(truth))
     assert made["choose"](model="em-membrane-fcn8s")["classes"] == ["membrane", "cell"]
+    assert made["current"]()["truth"] is None  # its numbers mean other classes
     np.testing.assert_array_equal(made["current"]()["pixels"], picture)
     expected = fcnlite.Segmenter(WEIGHTS / "em-membrane-fcn8s.h5")(picture)
     np.testing.assert_array_equal(made["segment"]()["labels"], expected)
+    made["choose"](model="shapes-fcn8s")
+    np.testing.assert_array_equal(made["current"]()["truth"], truth)
 
 
 def test_a_prototxt_and_its_caffemodel(net: Net, picture: np.ndarray, tmp_path: Path) -> None:
@@ -191,7 +196,8 @@ def test_collapsed_stages_hold_every_layer_once(shapes: Functions) -> None:
 
 def test_the_published_net_is_drawn_with_its_skips_beside_their_sums(tmp_path: Path) -> None:
     caffe.save(fcnlite.models.build("voc-fcn8s", width=0.02), tmp_path / "n.prototxt", tmp_path / "n.caffemodel")
-    made = inference.functions(str(tmp_path / "n.prototxt"), str(tmp_path / "n.caffemodel"))
+    settings = {"mean": 100, "scale": 1, "order": "BGR"}
+    made = inference.functions(str(tmp_path / "n.prototxt"), str(tmp_path / "n.caffemodel"), settings)
     nodes = {node["id"]: node for node in made["graph"](height=320, width=480)["nodes"]}
     assert nodes["conv1_1"]["shape"][2:] == [518, 678]  # the pad of 100
     for skip, sum_of in (("score_pool4", "fuse_pool4"), ("score_pool3", "fuse_pool3")):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -29,6 +29,13 @@ SMALLEST = 8
 """The least height and width that a picture can be resized to."""
 
 
+class Truth(NamedTuple):
+    """A label map of the whole picture, as it was given, and the classes that its numbers mean."""
+
+    labels: Array
+    classes: tuple[str, ...]
+
+
 @dataclass
 class Picture:
     """A picture as it was given, and as the net takes it now."""
@@ -39,8 +46,9 @@ class Picture:
     read: Callable[[Preprocessing], Array]
     """Reads it again, in the form that a net takes."""
     image: Array
+    given: Truth | None = None
     truth: Array | None = None
-    """Class numbers, H×W uint8."""
+    """The given truth in the size of `image`, if the open net has its classes: H×W uint8."""
     scores: Array | None = field(default=None, repr=False)
     """The scores of the open model, C×H×W, once they were computed."""
 
@@ -73,13 +81,13 @@ class Session:
         self._model, self._picture = model, None
         if before[1] is not None:
             try:
-                self.take(before[1].name, before[1].read, before[1].truth)
+                self.take(before[1].name, before[1].read, before[1].given)
             except FcnliteError:
                 self._model, self._picture = before
                 raise
 
-    def take(self, name: str, read: Callable[[Preprocessing], Array], truth: Array | None = None) -> None:
-        """Make a picture the open one. The truth is kept if its size fits."""
+    def take(self, name: str, read: Callable[[Preprocessing], Array], given: Truth | None = None) -> None:
+        """Make a picture the open one, with its truth, if it has one."""
         image = read(self.model.preprocessing)
         height, width = image.shape[:2]
         if height * width > MOST_PIXELS:
@@ -87,12 +95,15 @@ class Session:
                 f"{name}: has {width}×{height} pixels; the explorer takes up to {MOST_PIXELS:,}; make it smaller."
             )
         fixed = self.model.fixed_size
-        if fixed is not None:
-            image, truth = resized(image, *fixed), None
-        if truth is not None and truth.shape != image.shape[:2]:
-            truth = None
+        self.show(name, read, image if fixed is None else resized(image, *fixed), given)
+
+    def show(self, name: str, read: Callable[[Preprocessing], Array], image: Array, given: Truth | None) -> None:
+        """Make `image` the open picture, which `read` reads in its own size."""
         self._numbers += 1
-        self._picture = Picture(name, self._numbers, read, image, truth)
+        head, truth = self.model.head, None
+        if given is not None and head is not None and given.classes == head.labels.classes:
+            truth = nearest(given.labels, *image.shape[:2])
+        self._picture = Picture(name, self._numbers, read, image, given, truth)
 
     @property
     def has_picture(self) -> bool:
@@ -105,12 +116,6 @@ class Session:
         if self._picture is None:
             raise DataError("no picture is open; drop one, or take the sample.")
         return self._picture
-
-    def renumbered(self, image: Array, truth: Array | None) -> None:
-        """The same picture in another size."""
-        old = self.picture
-        self._numbers += 1
-        self._picture = Picture(old.name, self._numbers, old.read, image, truth)
 
 
 def state(session: Session) -> dict[str, Any]:
@@ -173,9 +178,7 @@ def sample(session: Session, index: int = 0) -> dict[str, Any]:
             raise DataError(f"the sample is in colour, but the net takes {preprocessing}; drop a picture of its kind.")
         return image
 
-    head = session.model.head
-    fits = head is not None and head.labels.classes == Shapes("test").classes
-    session.take(f"sample {index + 1}", read, label if fits else None)
+    session.take(f"sample {index + 1}", read, Truth(label, Shapes("test").classes))
     return opened(session)
 
 
@@ -227,6 +230,7 @@ def truth(session: Session, name: str, content: Array) -> dict[str, Any]:
                 f"{path}: holds the class number {wrong.max()}, but the net has {classes} classes; expected 0 to "
                 f"{classes - 1}, or 255 for pixels that do not count."
             )
+    picture.given = Truth(label, session.model.head.labels.classes)
     picture.truth = label
     return opened(session)
 
@@ -242,8 +246,7 @@ def resize(session: Session, height: int, width: int) -> dict[str, Any]:
         raise DataError("this net has layers that take one size of pictures only, so the picture keeps its size.")
     picture = session.picture
     original = picture.read(session.model.preprocessing)
-    label = None if picture.truth is None else nearest(picture.truth, height, width)
-    session.renumbered(resized(original, height, width), label)
+    session.show(picture.name, picture.read, resized(original, height, width), picture.given)
     return opened(session)
 
 

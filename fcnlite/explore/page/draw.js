@@ -62,9 +62,12 @@ export function extremes(values) {
 /** RGB bytes (H×W×3) as ImageData. */
 export function rgbImage(rgb, height, width) {
   const image = new ImageData(width, height);
+  const pixels = image.data;
   for (let i = 0; i < height * width; i += 1) {
-    image.data.set(rgb.subarray(3 * i, 3 * i + 3), 4 * i);
-    image.data[4 * i + 3] = 255;
+    pixels[4 * i] = rgb[3 * i];
+    pixels[4 * i + 1] = rgb[3 * i + 1];
+    pixels[4 * i + 2] = rgb[3 * i + 2];
+    pixels[4 * i + 3] = 255;
   }
   return image;
 }
@@ -75,7 +78,8 @@ export function rgbImage(rgb, height, width) {
  */
 export function borders(labels, height, width, untinted) {
   const edge = new Uint8Array(height * width);
-  const of = (i) => (untinted.has(labels[i]) ? 255 : labels[i]);
+  const same = Uint8Array.from({ length: 256 }, (_, label) => (untinted.has(label) ? 255 : label));
+  const of = (i) => same[labels[i]];
   for (let y = 0; y < height; y += 1) {
     for (let x = 0; x < width; x += 1) {
       const i = y * width + x;
@@ -97,11 +101,12 @@ export function borders(labels, height, width, untinted) {
 export function overlayImage(rgb, labels, height, width, colors, untinted, opacity, edge) {
   const image = new ImageData(width, height);
   const pixels = image.data;
+  const weights = Float32Array.from({ length: 256 }, (_, label) => (untinted.has(label) ? 0 : opacity));
   for (let i = 0; i < height * width; i += 1) {
     const label = labels[i];
-    const weight = untinted.has(label) ? 0 : opacity;
+    const weight = weights[label];
     for (let c = 0; c < 3; c += 1) {
-      pixels[4 * i + c] = edge?.[i] ? 255 : Math.round(rgb[3 * i + c] * (1 - weight) + colors[3 * label + c] * weight);
+      pixels[4 * i + c] = edge !== null && edge[i] ? 255 : Math.round(rgb[3 * i + c] * (1 - weight) + colors[3 * label + c] * weight);
     }
     pixels[4 * i + 3] = 255;
   }
@@ -110,12 +115,11 @@ export function overlayImage(rgb, labels, height, width, colors, untinted, opaci
 
 /** Labels in their colours. */
 export function labelImage(labels, height, width, colors) {
-  const image = new ImageData(width, height);
+  const rgb = new Uint8Array(3 * height * width);
   for (let i = 0; i < height * width; i += 1) {
-    image.data.set(colors.subarray(3 * labels[i], 3 * labels[i] + 3), 4 * i);
-    image.data[4 * i + 3] = 255;
+    for (let c = 0; c < 3; c += 1) rgb[3 * i + c] = colors[3 * labels[i] + c];
   }
-  return image;
+  return rgbImage(rgb, height, width);
 }
 
 const WRONG = [255, 92, 56];

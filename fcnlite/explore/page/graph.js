@@ -50,7 +50,9 @@ export function graphView({ show }) {
     height.value = width.value = "";
     height.disabled = width.disabled = store.model.fixed !== null;
   });
-  on("picture", () => {
+  // The picture is shown first, because calls take turns.
+  on("segmentation", () => {
+    if (!store.segmentation) return;
     [height.value, width.value] = store.picture.pixels.shape;
     redraw();
   });

@@ -18,17 +18,18 @@ export function layerView({ show }) {
   const apart = h("button", { type: "button", text: "takeApart", onclick: () => show("number") });
   const body = h("div", {});
   const panel = h("div", {}, h("div", { class: "controls" }, field("chooseLayer", choice), apart), body);
-  let visible = false;
 
+  const visible = () => panel.offsetParent !== null;
   on("graph", () => {
     const names = layerNames();
     if (!names.includes(store.layer)) store.layer = names[1] ?? names[0];
     choice.replaceChildren(...names.map((name) => h("option", { value: name, selected: name === store.layer }, name)));
+    if (visible()) load();
   });
   on("layer", () => {
     choice.value = store.layer;
   });
-  on("layer segmentation language", () => visible && load());
+  on("layer segmentation language", () => visible() && load());
 
   const load = newest(() => act(async () => {
     if (!store.graph || !store.segmentation) return;
@@ -131,9 +132,6 @@ export function layerView({ show }) {
 
   return {
     id: "layer", text: "layer", panel,
-    shown: () => {
-      visible = true;
-      load();
-    },
+    shown: () => load(),
   };
 }

@@ -12,7 +12,6 @@ const DIGITS = 5;
 
 /** The view for the tabs. */
 export function numberView() {
-  let visible = false;
   let found = null; // the answer of `number`
   let planes = new Map(); // maps of this layer, by "top channel" and "bottom channel"
 
@@ -40,16 +39,19 @@ export function numberView() {
     .filter(([, type]) => TYPES.includes(type))
     .map(([name]) => name);
 
+  const visible = () => panel.offsetParent !== null;
   on("graph", () => {
     const names = possible();
     layer.replaceChildren(...names.map((name) => h("option", { value: name, selected: name === store.layer }, name)));
+    if (visible()) load(!found);
   });
   on("layer segmentation", () => {
     planes = new Map();
+    found = null;
     source.replaceChildren(h("option", { value: "", text: "largest" }));
-    if (visible) load(true);
+    if (visible()) load(true);
   });
-  on("language", () => visible && load());
+  on("language", () => visible() && load());
 
   const load = newest((first = false) => act(async () => {
     if (!store.graph || !store.segmentation) return;
@@ -232,9 +234,6 @@ export function numberView() {
 
   return {
     id: "number", text: "number", panel,
-    shown: () => {
-      visible = true;
-      load(!found || found.layer !== store.layer);
-    },
+    shown: () => load(!found || found.layer !== store.layer),
   };
 }

@@ -32,7 +32,9 @@ export function pictureView(segment) {
   };
 
   const weights = h("select", { id: "weights", onchange: () => open(async () => {
-    set("model", await call("choose", { model: weights.value }, { onWarning: complain }));
+    const chosen = await call("choose", { model: weights.value }, { onWarning: complain });
+    store.graph = null; // that of the net before
+    set("model", chosen);
     return remeasured((await call("current")) ?? (await call("sample", { index: samples })));
   }).then(() => {
     weights.value = store.model.model;
@@ -111,7 +113,7 @@ export function pictureView(segment) {
     const untinted = new Set([255, ...model.untinted]);
     const labels = segmentation.labels;
     const kind = view.value;
-    let image = rgbImage(picture.pixels, height, width);
+    let image = null;
     let text = "";
     if (kind === "overlay") {
       const edge = lines.checked ? borders(labels, height, width, untinted) : null;
@@ -124,7 +126,7 @@ export function pictureView(segment) {
       image = mapImage(entropy.entropy, height, width, { colors: heat, low: 0, high: 1 });
       text = t("entropyText", { mean: number(entropy.mean, 3) });
     }
-    put(canvas, image);
+    put(canvas, image ?? rgbImage(picture.pixels, height, width));
     const found = segmentation.metrics;
     if (found && kind !== "entropy") {
       text = t("metricsText", { accuracy: number(found.pixel_accuracy, 4), iu: number(found.mean_iu, 4) });

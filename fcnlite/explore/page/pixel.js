@@ -9,7 +9,6 @@ import { t } from "./texts.js";
 
 /** The view for the tabs. */
 export function pixelView() {
-  let visible = false;
   const where = h("p", { class: "facts" });
   const layer = h("select", { id: "field-layer" });
   const fields = h("div", { id: "field" });
@@ -24,6 +23,7 @@ export function pixelView() {
     h("h3", { text: "fieldTitle" }), h("div", { class: "controls" }, field("layer", layer), button("run-field", showField)), fields,
     h("h3", { text: "whyTitle" }), h("div", { class: "controls" }, field("class", of), field("show", kind), button("run-why", showWhy)), whys);
 
+  const visible = () => panel.offsetParent !== null;
   on("graph", () => {
     const names = layerNames();
     const before = names.includes(layer.value) ? layer.value : names.at(-1);
@@ -31,7 +31,7 @@ export function pixelView() {
   });
   on("model", () => of.replaceChildren(...store.model.classes.map((name, i) => h("option", { value: String(i) }, name))));
   on("pixel segmentation language", () => {
-    if (visible) load();
+    if (visible()) load();
   });
 
   function load() {
@@ -122,9 +122,6 @@ export function pixelView() {
 
   return {
     id: "pixel", text: "pixel", panel,
-    shown: () => {
-      visible = true;
-      load();
-    },
+    shown: () => load(),
   };
 }

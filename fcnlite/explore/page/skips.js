@@ -9,7 +9,6 @@ import { t } from "./texts.js";
 
 /** The view for the tabs. */
 export function skipsView() {
-  let visible = false;
   let cuts = null;
   let images = [];
   const left = h("select", { id: "cut-left", onchange: () => compare() });
@@ -23,7 +22,8 @@ export function skipsView() {
   const none = h("p", { class: "note" });
   const panel = h("div", {}, h("h3", { text: "cutsTitle" }), none, body, h("h3", { text: "kernelsTitle" }), kernels);
 
-  on("segmentation language", () => visible && load());
+  const visible = () => panel.offsetParent !== null;
+  on("segmentation language", () => visible() && load());
 
   const load = () => act(async () => {
     if (!store.segmentation) return;
@@ -83,9 +83,6 @@ export function skipsView() {
 
   return {
     id: "skips", text: "skips", panel,
-    shown: () => {
-      visible = true;
-      load();
-    },
+    shown: () => load(),
   };
 }
