@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import os
 import signal
 import traceback
 import warnings
@@ -31,8 +32,9 @@ def serve(connection: Connection, module: str, settings: Mapping[str, Any], memo
         try:
             request = connection.recv_bytes()
         except EOFError:
-            return
+            break
         connection.send_bytes(answer(functions, request))
+    os._exit(0)  # without waiting for a thread that computes
 
 
 def answer(functions: Functions, request: bytes) -> bytes:

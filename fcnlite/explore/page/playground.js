@@ -3,7 +3,7 @@
 import { casesView } from "./cases.js";
 import { act, complain, h, tell } from "./dom.js";
 import { liveView } from "./live.js";
-import { Refusal, call, stream } from "./server.js";
+import { call, stream } from "./server.js";
 import { fromAddress, setupView, toAddress } from "./setup.js";
 import { startShell } from "./shell.js";
 import { on } from "./store.js";
@@ -17,6 +17,7 @@ let opened = null; // the answer of `open`
 let frame = null; // the newest frame
 let values = fromAddress();
 let stopWatching = null;
+let opening = 0; // calls of `open` without an answer
 
 const control = (id, action) => h("button", { type: "button", id, text: id, onclick: () => act(action) });
 const buttons = [
@@ -36,7 +37,11 @@ const buttons = [
   control("restart", () => open(values, true)),
 ];
 const live = liveView();
-const setup = setupView((changed) => act(() => open(changed, true)));
+const setup = setupView((changed) => act(async () => {
+  const going = frame?.status === "running";
+  await open(changed, true);
+  if (going) await ask("start");
+}));
 const cases = casesView({ ask, open: (changed) => open(changed, true), current: () => opened });
 const code = h("pre", { class: "formula", id: "script", tabindex: "0", label: "script" });
 const script = h("details", { id: "script-box", ontoggle: () => script.open && act(writeScript) },
@@ -51,7 +56,10 @@ async function writeScript() {
 /** Open a training of these settings and show it. A refusal leaves the one that is open. */
 async function open(wanted, fresh) {
   complain("");
-  const found = await ask("open", { values: wanted, fresh });
+  opening += 1;
+  const found = await ask("open", { values: wanted, fresh }).finally(() => {
+    opening -= 1;
+  });
   values = wanted;
   opened = found;
   toAddress(values);
@@ -64,6 +72,12 @@ async function open(wanted, fresh) {
 }
 
 function show(newest) {
+  if (!opened) return;
+  if (newest.run !== opened.frame.run) {
+    // A frame may be older than what was opened, or newer than what is being opened.
+    if (newest.run > opened.frame.run && !opening) lose(t("otherPage"));
+    return;
+  }
   if (frame && opened && newest.version === frame.version && frame.of === opened) return;
   frame = newest;
   frame.of = opened;
@@ -75,14 +89,21 @@ function show(newest) {
 
 /** Look at the training as it goes on; after a failure, the next start opens it again. */
 function watch() {
-  stopWatching = stream("watch", {}, "playground", show, (refusal) => {
-    stopWatching = null;
-    if (!refusal) return;
-    opened = null;
-    complain(refusal instanceof Refusal ? refusal.message : t("serverGone"));
-    buttons.forEach((each, i) => {
-      each.disabled = i !== 0 && i !== 3;
-    });
+  const stop = stream("watch", {}, "playground", show, (refusal) => {
+    if (stopWatching === stop) stopWatching = null;
+    if (refusal) lose(refusal.message);
+  });
+  stopWatching = stop;
+}
+
+/** Say why the training is not there any more; the buttons that open it again stay. */
+function lose(why) {
+  opened = null;
+  stopWatching?.();
+  stopWatching = null;
+  complain(why);
+  buttons.forEach((each, i) => {
+    each.disabled = i === 1 || i === 2;
   });
 }
 

@@ -245,6 +245,7 @@ const TEXTS = {
   gradientNorm: ["gradient", "梯度"],
   weightNorm: ["weight", "权重"],
   notFinite: ["not finite", "非有限"],
+  otherPage: ["Another page has begun another training; Start begins this one again.", "另一个页面已开始其他训练；点击“开始”可重新进行此训练。"],
   unwatched: ["Paused, because no page looked at the training.", "因没有页面查看训练而暂停。"],
   longest: ["The training has reached the longest time; begin again.", "训练已达最长时间；请从头开始。"],
   noMemory: ["There is not enough memory for these settings; choose a smaller batch, size or pad.", "内存不足；请减小批量、尺寸或填充。"],

@@ -6,6 +6,7 @@ when no page has looked at it for some time.
 
 from __future__ import annotations
 
+import itertools
 import threading
 import time
 import traceback
@@ -28,11 +29,15 @@ LONGEST_SECONDS = 2 * 3600.0
 """The longest time of one training, without pauses."""
 
 
+_numbers = itertools.count(1)
+
+
 class Run:
-    """A training with its thread. `closed` ends the thread."""
+    """A training with its thread, until `close`."""
 
     def __init__(self, training: Training) -> None:
         self.training = training
+        self._number = next(_numbers)
         self._changed = threading.Condition()
         self._training_turn = threading.Lock()
         self._steps: float = 0
@@ -165,6 +170,7 @@ class Run:
         gradients, weights = training.norms()
         metrics = training.metrics
         frame = {
+            "run": self._number,
             "status": "stopped" if self._failed else "running" if self._steps else "paused",
             "message": self._message,
             "iteration": training.solver.iteration,

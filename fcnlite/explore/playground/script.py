@@ -8,9 +8,9 @@ from fcnlite.explore.playground.training import Training
 from fcnlite.formats import caffe
 
 _SCRIPT = '''\
-"""The training of the playground's settings: {words}
+"""The training of these settings of the playground. `python train.py [ITERATIONS]`
 
-    python train.py [ITERATIONS]
+{words}
 """
 
 import sys
@@ -20,7 +20,7 @@ from itertools import islice
 import numpy as np
 
 import fcnlite
-from fcnlite.data import {dataset_class}, Loader
+from fcnlite.data import {imported}
 from fcnlite.data.augmentation import Augment
 from fcnlite.data.transforms import to_blob
 from fcnlite.metrics import Metrics, confusion
@@ -59,13 +59,13 @@ print("mean IU", Metrics.from_matrix(np.asarray(matrix)).mean_iu)
 def script(training: Training, of_folder: bool) -> str:
     """The script. A folder is called "your/folder" in it, since the page shows no path."""
     settings = training.settings
-    words = " ".join(f"{name}={value}" for name, value in settings.shown.items())
+    words = "\n".join(f"    {name}={value}" for name, value in settings.shown.items())
     arguments = '"your/folder"' if of_folder else f"size={settings.size}"
     dataset = "Folder" if of_folder else "Shapes"
     return _SCRIPT.format(
         words=words,
         threads=num_threads(),
-        dataset_class=dataset,
+        imported=", ".join(sorted(("Loader", dataset))),
         net=caffe.write_net(training.net.spec),
         seed=settings.seed,
         rate=settings.rate,
