@@ -28,5 +28,6 @@ def count(const number[::1] truth, const number[::1] prediction,
             if row < 0 or row >= classes or column < 0 or column >= classes:
                 bad = i
                 break
-            matrix[row, column] += 1
+            # Unsigned, so that a count at its limit wraps, as NumPy's does.
+            matrix[row, column] = <long long>(<unsigned long long>matrix[row, column] + 1)
     return bad

@@ -11,6 +11,7 @@ that of the first array. page/messages.js has the same two functions.
 from __future__ import annotations
 
 import json
+import math
 from typing import Any
 
 import numpy as np
@@ -25,14 +26,15 @@ _UNIT = 8
 
 
 def pack(value: Any) -> bytes:
-    """`value` as bytes: JSON values with finite numbers, and arrays of uint8, bool, int32, float32 and float64."""
+    """`value` as bytes: JSON values, and arrays of uint8, bool, int32, float32 and float64.
+
+    Numbers that JSON does not have, NaN and infinity, become null; in arrays they stay.
+    """
     arrays: list[bytes] = []
     size = 0
 
     def placed(array: Any) -> Any:
         nonlocal size
-        if isinstance(array, np.generic):
-            return array.item()
         if not isinstance(array, np.ndarray):
             raise TypeError(f"{type(array).__name__} has no form in a message")
         if array.dtype == bool:
@@ -47,9 +49,20 @@ def pack(value: Any) -> bytes:
         size += len(content)
         return {_KEY: entry}
 
-    text = json.dumps(value, default=placed, allow_nan=False, ensure_ascii=False).encode()
+    text = json.dumps(_with_null(value), default=placed, allow_nan=False, ensure_ascii=False).encode()
     text += b" " * (-(4 + len(text)) % _UNIT)
     return b"".join((len(text).to_bytes(4, "little"), text, *arrays))
+
+
+def _with_null(value: Any) -> Any:
+    """`value` with None for numbers that are not finite, and Python's numbers for NumPy's."""
+    if isinstance(value, np.generic):
+        value = value.item()
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    if isinstance(value, dict):
+        return {key: _with_null(each) for key, each in value.items()}
+    return [_with_null(each) for each in value] if isinstance(value, (list, tuple)) else value
 
 
 def unpack(content: bytes) -> Any:

@@ -14,7 +14,7 @@ from typing import Any
 
 from fcnlite import config
 from fcnlite.data.augmentation import Augment, edited
-from fcnlite.errors import TrainingError, nearest
+from fcnlite.errors import DataError, TrainingError, nearest
 from fcnlite.net import Net
 from fcnlite.solver import TYPES, Solver, SolverOptions, create
 
@@ -235,7 +235,10 @@ class TrainOptions:
             given[name] = tuple(value) if isinstance(value, list) else value
             if not _fits(given[name], hints[name]):
                 raise _damaged(name, value)
-        return TrainOptions(**given)
+        try:
+            return TrainOptions(**given)
+        except DataError as error:
+            raise TrainingError(f"the run's option augment: {error}") from error
 
 
 _BEFORE_LISTS: dict[str, Any] = {

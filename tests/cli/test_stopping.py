@@ -52,15 +52,15 @@ def test_ignored_signals_are_ignored(command: Command, tmp_path: Path) -> None:
     assert (tmp_path / "x").read_text() == "whole"
 
 
-INTERRUPTED = """
+AT_NUMPY = """
 import os, signal, sys
-class Interrupting:
+class Finder:
     def find_spec(self, name, path, target=None):
         if name == "numpy":
-            os.kill(os.getpid(), signal.SIGINT)
-sys.meta_path.insert(0, Interrupting())
+            {}
+sys.meta_path.insert(0, Finder())
 """
-"""A sitecustomize.py: Ctrl-C where numpy is imported."""
+"""A sitecustomize.py that does something where numpy is imported."""
 
 
 @pytest.mark.parametrize(
@@ -76,13 +76,27 @@ sys.meta_path.insert(0, Interrupting())
 )
 def test_ctrl_c_while_a_command_is_imported(tmp_path: Path, command: tuple[str, ...], silent: bool) -> None:
     """The status is that of the signal, and no traceback is shown; other programs keep their handler."""
-    (tmp_path / "sitecustomize.py").write_text(INTERRUPTED)
-    (tmp_path / "fcnlite").write_text("from fcnlite.__main__ import main\nmain()\n")  # as pip makes it
-    (tmp_path / "other.py").write_text("import fcnlite.predict\n")
-    paths = os.pathsep.join((str(tmp_path), str(Path(__file__).parents[2])))
-    environment = {**os.environ, "PYTHONPATH": paths}
-    done = subprocess.run([sys.executable, *command], capture_output=True, text=True, cwd=tmp_path, env=environment)
+    done = start(tmp_path, command, "os.kill(os.getpid(), signal.SIGINT)")
     if silent:
         assert (done.returncode, done.stdout, done.stderr) == (-signal.SIGINT, "", "")
     else:
         assert "KeyboardInterrupt" in done.stderr
+
+
+def test_a_lack_of_memory_while_a_command_is_imported(tmp_path: Path) -> None:
+    lacking = "raise ImportError('libx.so: failed to map segment from shared object')"
+    done = start(tmp_path, ("-m", "fcnlite.predict", "--help"), lacking)
+    words = "error: there is not enough memory to start; raise the limit on memory.\n"
+    assert (done.returncode, done.stdout, done.stderr) == (1, "", words)
+    done = start(tmp_path, ("-m", "fcnlite.predict", "--help"), "raise ImportError('something else')")
+    assert done.stderr.endswith("ImportError: something else\n")
+
+
+def start(folder: Path, command: tuple[str, ...], at_numpy: str) -> subprocess.CompletedProcess[str]:
+    """Run Python with `command` in `folder`, which gets a script `fcnlite`, as pip makes it, and another."""
+    (folder / "sitecustomize.py").write_text(AT_NUMPY.format(at_numpy))
+    (folder / "fcnlite").write_text("from fcnlite.__main__ import main\nmain()\n")
+    (folder / "other.py").write_text("import fcnlite.predict\n")
+    paths = os.pathsep.join((str(folder), str(Path(__file__).parents[2])))
+    environment = {**os.environ, "PYTHONPATH": paths}
+    return subprocess.run([sys.executable, *command], capture_output=True, text=True, cwd=folder, env=environment)

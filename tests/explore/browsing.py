@@ -43,7 +43,7 @@ def explorer(*arguments: str) -> Iterator[tuple[str, subprocess.Popen[str]]]:
 def chromium() -> Iterator[Any]:
     """A headless Chromium; the test is skipped where there is none."""
     playwright = pytest.importorskip(
-        "playwright.sync_api", reason="playwright is not installed (pip install playwright)"
+        "playwright.sync_api", reason="playwright is not installed (pip install 'fcnlite[browser]')"
     )
     own = os.environ.get("CHROMIUM") or next(filter(None, map(shutil.which, NAMES)), None)
     with playwright.sync_playwright() as started:

@@ -27,7 +27,7 @@ def functions(greeting: str) -> dict[str, Callable[..., Any]]:
         "warn": lambda: warnings.warn("careful", stacklevel=1),
         "count": lambda to: next(_numbers) if next(_asked) < to else None,
         "half": lambda value: value / 2,
-        "nan": lambda: float("nan"),
+        "formless": object,
     }
 
 

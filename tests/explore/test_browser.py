@@ -179,6 +179,24 @@ def drop_files(page: Any, tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
+def test_a_broken_net_shows_its_graph_and_its_layers(browser: Any, tmp_path: Path) -> None:
+    net = fcnlite.load(SHAPES)
+    net.params["conv3_1"][0].data[...] = np.nan
+    net.save(tmp_path / "broken.h5")
+    with explorer(str(tmp_path / "broken.h5")) as (address, _), page_of(browser, address) as page:
+        assert "holds NaN or infinity" in page.inner_text("#facts")
+        page.uncheck("#stages")
+        settled(page)
+        page.click('[data-id="conv3_1"]')
+        settled(page)
+        page.wait_for_selector(".histogram")
+        assert "NaN" in page.locator(".histogram").first.inner_text()
+        for name in VIEWS:
+            open_view(page, name)
+            assert page.inner_text("#error") == ""
+
+
+@pytest.mark.slow
 def test_the_graph_is_searched_zoomed_collapsed_and_redrawn(page: Any) -> None:
     few = page.locator("#graph .node").count()
     page.uncheck("#stages")
@@ -319,7 +337,6 @@ def test_another_net_in_every_view(browser: Any, view: str) -> None:
             settled(page)
             assert page.inner_text("#error") == "", name
         page.fill("#size", "50")
-        page.dispatch_event("#size", "change")
-        page.wait_for_function("() => document.querySelector('#facts').textContent.includes('80×80')")
+        page.wait_for_function("() => document.querySelector('#facts').textContent.includes('240×160')")
         settled(page)
         assert page.inner_text("#error") == ""

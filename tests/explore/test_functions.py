@@ -241,6 +241,20 @@ def test_a_value_before_its_relu_is_shown_too(shapes: Functions) -> None:
     assert shapes["activations"](layer="relu1_1")["histogram"]["low"] == 0
 
 
+def test_broken_weights_are_shown(net: Net, picture: np.ndarray, tmp_path: Path) -> None:
+    broken = skip_net()
+    broken.params["conv2"][0].data[...] = np.nan
+    broken.save(tmp_path / "broken.h5")
+    made = inference.functions(net=str(tmp_path / "broken.h5"))
+    made["upload"](name="p.png", content=png(picture))
+    found = made["segment"]()
+    assert found["labels"] is None and "NaN" in found["problem"]
+    assert made["describe"](layer="conv2")["parameters"][0]["histogram"]["not_finite"] == 288
+    found = made["activations"](layer="conv2")["histogram"]
+    assert found["not_finite"] == found["count"] > 0
+    pack(made["number"](layer="conv2", channel=0, row=3, column=3))
+
+
 def test_filters_are_the_parameters(functions: Functions, net: Net) -> None:
     found = functions["filters"](layer="conv2", output=6)
     assert set(found["index"]) == {4, 5, 6, 7} and found["bias"] == net.params["conv2"][1].array[6]
@@ -370,6 +384,24 @@ def test_pixels_outside_are_one_sentence(functions: Functions) -> None:
         for row, column in ((37, 0), (-1, 0), (0, 50), (0.5, 1)):
             with pytest.raises(DataError, match="outside"):
                 functions[name](row=row, column=column)
+
+
+# Uploads
+
+
+@pytest.mark.parametrize("kind", ["PNG", "BMP", "TIFF", "WEBP", "PPM", "JPEG", "npy", "gray"])
+def test_a_picture_of_every_kind_is_read_from_memory(functions: Functions, picture: np.ndarray, kind: str) -> None:
+    stream = io.BytesIO()
+    values = picture[:, :, 0] if kind == "gray" else picture
+    if kind == "npy":
+        np.save(stream, values)
+    else:
+        options = {"lossless": True} if kind == "WEBP" else {}
+        Image.fromarray(values).save(stream, format="PNG" if kind == "gray" else kind, **options)
+    opened = functions["upload"](name="mine", content=np.frombuffer(stream.getvalue(), np.uint8))
+    assert (opened["name"], opened["pixels"].shape) == ("mine", picture.shape)
+    if kind != "JPEG":
+        np.testing.assert_array_equal(opened["pixels"], values if values.ndim == 3 else values[:, :, None].repeat(3, 2))
 
 
 # Wrong uploads

@@ -36,7 +36,7 @@ def test_calls_and_refusals(worker: Worker, capfd: pytest.CaptureFixture[str]) -
     assert "reload the page" in call(worker, "no such function")["error"]
     assert "reload the page" in unpack(worker.exchange(b"junk"))["error"]
     process = call(worker, "process")["value"]
-    for name in ("fail", "nan"):
+    for name in ("fail", "formless"):
         answer = call(worker, name)
         assert "terminal" in answer["error"] and "secret" not in answer["error"]
     assert "secret" in capfd.readouterr().err

@@ -127,6 +127,18 @@ def check_gathers_values_of_different_sizes() -> None:
     assert ranks.gather("x" * 1000 * ranks.rank) == ["x" * 1000 * i for i in range(ranks.size)]
 
 
+def check_a_failure_of_rank_0_is_raised_on_all() -> None:
+    def fail() -> None:
+        raise DataError("a picture is missing.")
+
+    try:
+        world().from_first(fail)
+    except DataError as error:
+        assert str(error) == "a picture is missing."
+    else:
+        raise AssertionError("no error")
+
+
 def check_batchnorm_dropout_void_and_shared_weights() -> None:
     for path in ("fast", "plain"):
         assert_same_training(make(path=path), make(path=path), Team(world()), size=2 * world().size + 1)

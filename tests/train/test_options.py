@@ -42,6 +42,11 @@ def test_checkpoints_from_before_lists_get_the_list_of_their_fields() -> None:
             TrainOptions.from_json(before_lists(**{name: value}))
 
 
+def test_a_checkpoint_with_a_transform_that_this_version_lacks_is_refused() -> None:
+    with pytest.raises(TrainingError, match="the run's option augment: there is no augmentation 'warp'"):
+        TrainOptions.from_json({**TrainOptions().to_json(), "augment": ["warp=3"]})
+
+
 def test_the_list_is_checked_and_brought_into_one_order() -> None:
     assert TrainOptions(augment=("brightness=0.50", "flip", "crop=8:9")).augment == (
         "crop=8:9",

@@ -100,7 +100,7 @@ def pointwise_forward(const float[:, :, :, :, ::1] x, const float[::1] u, const 
                             &offsets[0], m + threadid() * padded * GROUPS_AT_ONCE * GROUP, &y[0, 0, 0, 0, 0])
 
 
-def pointwise_scratch(Py_ssize_t channel_blocks, Py_ssize_t pixels, int threads):
+def pointwise_scratch(Py_ssize_t channel_blocks, Py_ssize_t pixels, Py_ssize_t threads):
     """Floats in the buffers of `pointwise_forward`."""
     check_memory((<double>pixels + ROWS) * (<double>channel_blocks * BLOCK + <double>threads * GROUPS_AT_ONCE * GROUP),
                  min(channel_blocks, pixels, threads))

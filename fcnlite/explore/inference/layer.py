@@ -193,10 +193,10 @@ def first_channel(layer: Layer, weight: Array, output: int) -> int:
 
 
 def histogram(values: Array) -> dict[str, Any]:
-    """Counts of the values in bins of equal width, with extremes, mean, standard deviation and the share of zeros."""
+    """Counts of the finite values in equal bins, with extremes, mean, standard deviation and the share of zeros."""
     finite = values[np.isfinite(values)] if not np.isfinite(values).all() else values
     if not finite.size:
-        raise DataError("all values are NaN or infinite: the weights are broken.")
+        finite = np.zeros(1)
     low, high = float(finite.min()), float(finite.max())
     counts, _ = np.histogram(finite, bins=_BINS, range=(low, high) if high > low else (low - 0.5, low + 0.5))
     return {
@@ -207,7 +207,7 @@ def histogram(values: Array) -> dict[str, Any]:
         "std": float(finite.std(dtype=np.float64)),
         "zeros": float(np.mean(finite == 0)),
         "count": int(values.size),
-        "not_finite": int(values.size - finite.size),
+        "not_finite": int(values.size - np.isfinite(values).sum()),
     }
 
 

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from fcnlite.arrays import Array
-from fcnlite.errors import DataError
+from fcnlite.errors import DataError, FcnliteError
 from fcnlite.explore.inference.session import Session
 from fcnlite.segmentation import metrics
 
@@ -27,7 +27,9 @@ def scores_of(session: Session) -> Array:
 def segment(session: Session) -> dict[str, Any]:
     """The labels of the open picture, the time of each step of the net, and with a truth the metrics.
 
-    The steps are those of the fast path, which computes several layers at once; the times are in milliseconds.
+    The steps are those of the fast path, which computes several layers at once; the times are in milliseconds. Without
+    labels, because of the net or because its scores are not finite, `problem` says why, and `top` lists the largest
+    outputs.
     """
     picture, model = session.picture, session.model
     picture.scores = None
@@ -38,10 +40,13 @@ def segment(session: Session) -> dict[str, Any]:
 
     began = time.perf_counter()
     if model.segmenter is None:
-        return {"labels": None, "top": _best(session), "seconds": time.perf_counter() - began, "steps": steps}
+        top = _best(session)
+        return _no_labels(model.no_segmenter, top, time.perf_counter() - began)
     model.net.timer = note
     try:
         scores = scores_of(session)
+    except FcnliteError as error:
+        return _no_labels(str(error), [], time.perf_counter() - began)
     finally:
         model.net.timer = None
     seconds = time.perf_counter() - began
@@ -53,6 +58,10 @@ def segment(session: Session) -> dict[str, Any]:
         "steps": steps,
         "metrics": measured(labels, picture.truth, len(scores)),
     }
+
+
+def _no_labels(problem: str, top: list[dict[str, Any]], seconds: float) -> dict[str, Any]:
+    return {"labels": None, "problem": problem, "top": top, "seconds": seconds, "steps": [], "metrics": None}
 
 
 def measured(labels: Array, truth: Array | None, classes: int) -> dict[str, Any] | None:

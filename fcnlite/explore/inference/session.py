@@ -45,6 +45,8 @@ class Picture:
     """A later picture, or the same one in another size, has a higher number."""
     read: Callable[[Preprocessing], Array]
     """Reads it again, in the form that a net takes."""
+    whole: tuple[int, int]
+    """Its height and width as it was given, or as the net takes all pictures."""
     image: Array
     given: Truth | None = None
     truth: Array | None = None
@@ -95,15 +97,23 @@ class Session:
                 f"{name}: has {width}×{height} pixels; the explorer takes up to {MOST_PIXELS:,}; make it smaller."
             )
         fixed = self.model.fixed_size
-        self.show(name, read, image if fixed is None else resized(image, *fixed), given)
+        whole = (height, width) if fixed is None else fixed
+        self.show(name, read, whole, resized(image, *whole), given)
 
-    def show(self, name: str, read: Callable[[Preprocessing], Array], image: Array, given: Truth | None) -> None:
-        """Make `image` the open picture, which `read` reads in its own size."""
+    def show(
+        self,
+        name: str,
+        read: Callable[[Preprocessing], Array],
+        whole: tuple[int, int],
+        image: Array,
+        given: Truth | None,
+    ) -> None:
+        """Make `image`, in any size, the open picture."""
         self._numbers += 1
         head, truth = self.model.head, None
         if given is not None and head is not None and given.classes == head.labels.classes:
             truth = nearest(given.labels, *image.shape[:2])
-        self._picture = Picture(name, self._numbers, read, image, given, truth)
+        self._picture = Picture(name, self._numbers, read, whole, image, given, truth)
 
     @property
     def has_picture(self) -> bool:
@@ -149,13 +159,15 @@ def choose(session: Session, model: str) -> dict[str, Any]:
 
 
 def opened(session: Session) -> dict[str, Any]:
-    """What the page needs of the open picture: its name, its number, its pixels for display, and its truth."""
+    """What the page needs of the open picture: name, number, size as given, pixels for display, and truth."""
     picture = session.picture
     return {
         "name": picture.name,
         "number": picture.number,
+        "whole": list(picture.whole),
         "pixels": pictures.show(picture.image),
         "truth": picture.truth,
+        "other_classes": picture.given is not None and picture.truth is None,
     }
 
 
@@ -246,7 +258,7 @@ def resize(session: Session, height: int, width: int) -> dict[str, Any]:
         raise DataError("this net has layers that take one size of pictures only, so the picture keeps its size.")
     picture = session.picture
     original = picture.read(session.model.preprocessing)
-    session.show(picture.name, picture.read, resized(original, height, width), picture.given)
+    session.show(picture.name, picture.read, picture.whole, resized(original, height, width), picture.given)
     return opened(session)
 
 

@@ -23,6 +23,8 @@ list.choose("graph");
 async function segment() {
   tell(t("computing"));
   const found = await call("segment", {}, { onWarning: complain });
+  store.model.segments = found.labels !== null;
+  store.model.reason = found.problem;
   set("segmentation", found);
   tell(t("segmented", { seconds: found.seconds.toFixed(3) }));
 }

@@ -12,8 +12,6 @@ const VIEWS = ["overlay", "labels", "plain", "entropy", "errors", "truthView"];
 export function pictureView(segment) {
   let samples = 0;
   let entropy = null; // the answer of `entropy` for the open picture
-  let size = 100; // per cent of the picture as it was given
-  let original = null; // [height, width] of the picture at 100 %
 
   const open = (action) => act(async () => {
     complain("");
@@ -24,24 +22,18 @@ export function pictureView(segment) {
     set("pixel", null);
     await segment();
   });
-  const remeasured = (opened) => {
-    original = opened.pixels.shape.slice(0, 2);
-    size = 100;
-    sizes.value = 100;
-    return opened;
-  };
 
   const weights = h("select", { id: "weights", onchange: () => open(async () => {
     const chosen = await call("choose", { model: weights.value }, { onWarning: complain });
     store.graph = null; // that of the net before
     set("model", chosen);
-    return remeasured((await call("current")) ?? (await call("sample", { index: samples })));
+    return (await call("current")) ?? (await call("sample", { index: samples }));
   }).then(() => {
     weights.value = store.model.model;
   }) });
   const sample = h("button", { type: "button", id: "sample", text: "sample", onclick: () => open(async () => {
     samples = (samples + 1) % store.model.samples;
-    return remeasured(await call("sample", { index: samples }));
+    return call("sample", { index: samples });
   }) });
   const chooser = (id, key, action) => {
     const input = h("input", { type: "file", id, class: "visually-hidden", onchange: () => {
@@ -51,13 +43,12 @@ export function pictureView(segment) {
     return h("label", { class: "button", for: id }, h("span", { text: key }), input);
   };
   const openFile = (file) => open(async () =>
-    remeasured(await call("upload", { name: file.name, content: await bytesOf(file) }, { onWarning: complain })));
+    call("upload", { name: file.name, content: await bytesOf(file) }, { onWarning: complain }));
   const openTruth = (file) => open(() =>
     bytesOf(file).then((content) => call("truth", { name: file.name, content }, { onWarning: complain })));
   const sizes = h("input", { type: "range", id: "size", min: "25", max: "200", step: "5", value: "100",
     onchange: () => {
-      size = Number(sizes.value);
-      const [height, width] = original.map((each) => Math.max(8, Math.round((each * size) / 100)));
+      const [height, width] = store.picture.whole.map((each) => Math.max(8, Math.round((each * sizes.value) / 100)));
       open(() => call("resize", { height, width }));
     } });
 
@@ -87,13 +78,15 @@ export function pictureView(segment) {
     net.textContent = `${name}${count}. ${t("fed", { how: preprocessing })}`;
   });
   on("picture", () => {
-    if (!original) original = store.picture.pixels.shape.slice(0, 2);
+    sizes.value = Math.round((100 * store.picture.pixels.shape[0]) / store.picture.whole[0]);
+    const [height, width] = store.picture.pixels.shape;
+    put(canvas, rgbImage(store.picture.pixels, height, width));
+  });
+  on("segmentation", () => {
     const possible = VIEWS.filter((each) => store.model.segments || each === "plain")
       .filter((each) => store.picture.truth || !["errors", "truthView"].includes(each));
     const before = possible.includes(view.value) ? view.value : possible[0];
     view.replaceChildren(...possible.map((each) => h("option", { value: each, selected: each === before, text: each })));
-    const [height, width] = store.picture.pixels.shape;
-    put(canvas, rgbImage(store.picture.pixels, height, width));
   });
   on("segmentation language", () => act(draw));
   on("segmentation language", drawTimes);
@@ -131,6 +124,7 @@ export function pictureView(segment) {
     if (found && kind !== "entropy") {
       text = t("metricsText", { accuracy: number(found.pixel_accuracy, 4), iu: number(found.mean_iu, 4) });
     }
+    if (picture.other_classes) text = `${t("otherClasses")} ${text}`;
     if (!model.segments) text = t("noSegments", { reason: model.reason });
     facts.textContent = `${picture.name}, ${width}×${height}. ${text}`;
     drawLegend(kind);
@@ -225,7 +219,9 @@ export function pictureView(segment) {
     event.preventDefault();
     stage.classList.remove("over");
     const files = [...event.dataTransfer.files];
-    if (files.length) openFile(files[0]).then(() => files[1] && openTruth(files[1]));
+    if (!files.length) return;
+    if (event.target.closest?.("[for=truth-file]")) openTruth(files[0]);
+    else openFile(files[0]).then(() => files[1] && openTruth(files[1]));
   });
   stage.addEventListener("dragenter", () => stage.classList.add("over"));
   stage.addEventListener("dragleave", () => stage.classList.remove("over"));

@@ -5,7 +5,7 @@ export const LANGUAGES = { en: "English", zh: "中文" };
 // key: [English, Chinese]; {name} is replaced by a value.
 const TEXTS = {
   skipLink: ["To the content", "跳到内容"],
-  explorer: ["explorer", "浏览器"],
+  explorer: ["explorer", "探索器"],
   language: ["Language", "语言"],
   theme: ["Light or dark", "浅色或深色"],
   system: ["as the system", "跟随系统"],
@@ -45,6 +45,7 @@ const TEXTS = {
   probability: ["probability", "概率"],
   share: ["share", "占比"],
   metricsText: ["Pixel accuracy {accuracy}, mean IU {iu}", "像素准确率 {accuracy}，平均 IU {iu}"],
+  otherClasses: ["Its truth has other classes than this net.", "它的真值与此网络的类别不同。"],
   entropyText: ["0 is certain, 1 is all classes equal; mean {mean}", "0 为确定，1 为各类相等；平均 {mean}"],
   times: ["Time by layer", "各层用时"],
   timesText: ["{seconds} s in all, on the fast path; layers in one line are computed together.", "快速路径共 {seconds} 秒；同一行的层一起计算。"],
@@ -81,6 +82,7 @@ const TEXTS = {
   mapOf: ["Channel {channel}, from {low} to {high}", "通道 {channel}，从 {low} 到 {high}"],
   histogram: ["Histogram of the values", "数值直方图"],
   histogramText: ["{count} values from {low} to {high}; mean {mean}, standard deviation {std}, zeros {zeros}", "{count} 个值，从 {low} 到 {high}；均值 {mean}，标准差 {std}，零占 {zeros}"],
+  notFinite: ["{count} of them are NaN or infinite.", "其中 {count} 个为 NaN 或无穷。"],
   filters: ["Filters", "滤波器"],
   filterOf: ["Output channel", "输出通道"],
   filtersText: ["The slices of this filter, largest first; below each: input channel, sum of magnitudes. Bias {bias}.", "该滤波器的切片，最大的在前；下方：输入通道，幅值之和。偏置 {bias}。"],

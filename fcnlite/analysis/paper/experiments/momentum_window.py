@@ -244,7 +244,8 @@ def _on_a_net(settings: Settings, page: Page) -> None:
     page.table(heading, rows)
     shown = {f"{k}, {p}": accumulated.training}
     shown.update({f"1, {momentum:.4g}": each.training for momentum, each in others.items()})
-    page.picture("net", loss_chart(shown, by=("pictures",)), "The loss of a pixel by the number of pictures.")
+    words = f"The loss of a pixel by pictures. The curve of {k}, {p} is hidden under that of its equivalent."
+    page.picture("net", loss_chart(shown, by=("pictures",)), words)
 
 
 def _rounding(k: int, p: float) -> str:

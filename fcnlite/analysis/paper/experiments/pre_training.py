@@ -80,7 +80,7 @@ def run(settings: Settings, page: Page) -> None:
         f"iterations of 8 pictures. It has {classes} classes and no background. In the last tenth of the training its "
         f"loss is {running_mean(training.losses)[-1]:.2f}; equal probabilities for all classes would give "
         f"{math.log(classes):.2f}. The shipped shapes-classifier, from which the other experiments start, was trained "
-        "by this experiment with its default settings."
+        "by this experiment; another number of threads gives a net like it, not the same numbers."
     )
     page.heading("The classifier over a scene")
     net = convolutional(classifier)

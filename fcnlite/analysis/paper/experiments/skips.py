@@ -24,10 +24,10 @@ from fcnlite.analysis.paper.experiments.upper_bounds import FACTORS, bounds
 from fcnlite.analysis.paper.page import Page
 from fcnlite.analysis.paper.tools.budget import check_finite, seeds_of
 from fcnlite.analysis.paper.tools.datasets import data_sets
-from fcnlite.analysis.paper.tools.figures import predictions, sheet, shown, truths
+from fcnlite.analysis.paper.tools.figures import class_colors, predictions, sheet, shown, truths
 from fcnlite.analysis.paper.tools.nets import slower, weights_of
 from fcnlite.analysis.paper.tools.small_nets import shipped_trunk, small_fcn
-from fcnlite.analysis.paper.tools.statistics import METRICS, percentages, spread, verdict
+from fcnlite.analysis.paper.tools.statistics import METRICS, compare_differences, percentages, spread
 from fcnlite.analysis.paper.tools.training import begin, evaluate, train
 from fcnlite.data import Dataset
 from fcnlite.data.dataset import read_sample
@@ -262,8 +262,7 @@ def run(settings: Settings, page: Page) -> None:
         page.compare(f"mean IU of {name}", PAPER[name], mean_iu, _note(name))
     for finer, coarser in (("FCN-16s", "FCN-32s"), ("FCN-8s", "FCN-16s")):
         gains = [100 * (a.mean_iu - b.mean_iu) for a, b in zip(found[finer], found[coarser], strict=True)]
-        what = f"mean IU of {finer} less that of {coarser}"
-        page.compare(what, GAINS[finer], spread(gains, sign=True), verdict(gains))
+        compare_differences(page, f"mean IU of {finer} less that of {coarser}", GAINS[finer], gains)
     rows = [
         (name, seed, *percentages(each))
         for name, metrics in found.items()
@@ -272,6 +271,7 @@ def run(settings: Settings, page: Page) -> None:
     page.table(("net", "seed", *METRICS), rows)
     columns.append(truths(test_set, _SHOWN))
     page.picture("figure-4", sheet(columns), "Picture, FCN-32s, FCN-16s, FCN-8s, truth (figure 4 of the CVPR paper).")
+    page.legend(class_colors(test_set.classes, test_set.colors))
     stages = "; ".join(
         f"{name} {' + '.join(str(family.iterations_of(each)) for each in parts)}"
         for name, parts in family.stages.items()
@@ -298,6 +298,12 @@ def run(settings: Settings, page: Page) -> None:
             f"therefore learns at {_TRUNK_RATE:g} times the rate of the scores. That is {family.rates[32]:g}, "
             f"{family.rates[8]:g} in the stage of FCN-8s, and {family.rate_at_once:g} at once, where higher rates did "
             "not work. The rate falls to 0 in each stage. Rates and iterations were chosen on the split val."
+        )
+    else:
+        page.text(
+            f"The nets are those of the FCN reference, from the weights in {settings.init}, and so are the rates: "
+            f"{family.rates[32]:g}, {family.rates[16]:g} and {family.rates[8]:g} for the three strides, and "
+            f"{family.rate_at_once:g} at once."
         )
     if settings.train_set is None:
         page.text(
