@@ -39,6 +39,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     for each in (options.net, options.weights):
         if each is not None and Path(each).suffix and not Path(each).is_file():
             raise FileError(f"{each}: no such file; check the path.")
+    if options.folder is not None and not Path(options.folder).is_dir():
+        raise FileError(f"{options.folder}: no such folder; check the path.")
     start = _start_page(options.playground)
     try:
         from fcnlite.explore.running import run

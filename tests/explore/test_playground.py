@@ -44,6 +44,7 @@ def play() -> Iterator[Functions]:
         ({"rate": "fast"}, "rate is 'fast'; expected a number from 0 to 1000."),
         ({"rate": "nan"}, "rate is 'nan'; expected a number from 0 to 1000."),
         ({"rate": "-1"}, "rate is '-1'; expected a number from 0 to 1000."),
+        ({"rate": 10**400}, "expected a number from 0 to 1000."),
         ({"momentum": 1}, "momentum is 1; expected a number from 0 to 0.999."),
         ({"batch": "2.5"}, "batch is '2.5'; expected a whole number from 1 to 16."),
         ({"batch": True}, "batch is True; expected a number from 1 to 16."),
@@ -268,5 +269,23 @@ def test_a_folder(tmp_path: Path) -> None:
     assert np.isfinite(play["step"]()["loss"])
     assert str(tmp_path) not in play["script"]() and "your/folder" in play["script"]()
     play["start"].args[0].run.close()
-    with pytest.raises(DataError, match="is not a folder"):
+
+
+def test_no_message_tells_where_the_folder_is(tmp_path: Path) -> None:
+    for name in ("images", "labels"):
+        (tmp_path / name).mkdir()
+    for i in range(3):
+        Image.new("RGB", (40, 40), (i, 0, 0)).save(tmp_path / "images" / f"{i}.png")
+        Image.new("L", (40, 40), i % 2).save(tmp_path / "labels" / f"{i}.png")
+    (tmp_path / "val.txt").write_text("0\n")
+    play = playground.functions(folder=str(tmp_path))
+    play["open"](SMALL)
+    for i in (1, 2):
+        (tmp_path / "images" / f"{i}.png").write_bytes(b"no picture")
+    frames = [play["step"]() for _ in range(4)]
+    play["start"].args[0].run.close()
+    assert frames[-1]["status"] == "stopped"
+    assert "images/" in frames[-1]["message"] and str(tmp_path) not in frames[-1]["message"]
+    with pytest.raises(DataError, match="root folder is not a folder") as refused:
         playground.functions(folder=str(tmp_path / "none"))["choices"]()
+    assert str(tmp_path) not in str(refused.value)

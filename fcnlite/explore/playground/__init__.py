@@ -13,13 +13,16 @@ script     the Python that does the same
 from __future__ import annotations
 
 import functools
+import os
+import warnings
 from collections.abc import Callable, Mapping
 from dataclasses import asdict
+from pathlib import Path
 from typing import Any
 
 from fcnlite._cli.imports import import_all
 from fcnlite.config import set_num_threads
-from fcnlite.errors import DataError
+from fcnlite.errors import DataError, FcnliteError
 from fcnlite.explore.playground.cases import CASES, CAUSES, Case, case
 from fcnlite.explore.playground.pictures import training_set
 from fcnlite.explore.playground.run import Run
@@ -149,4 +152,27 @@ def functions(
     if threads is not None:
         set_num_threads(threads)
     made = Playground(folder)
-    return {name: functools.partial(function, made) for name, function in _FUNCTIONS.items()}
+    return {name: functools.partial(_call, made, function) for name, function in _FUNCTIONS.items()}
+
+
+def _call(play: Playground, function: Callable[..., Any], *values: Any, **named: Any) -> Any:
+    """Call a function; its errors, warnings and messages name files within the folder, not where the folder is."""
+
+    def private(text: str) -> str:
+        if play.folder is None:
+            return text
+        for folder in (str(Path(play.folder).resolve()), str(Path(play.folder))):
+            text = text.replace(f"{folder}{os.sep}", "").replace(folder, "folder")
+        return text
+
+    try:
+        with warnings.catch_warnings(record=True) as told:
+            warnings.simplefilter("always")
+            value = function(play, *values, **named)
+    except FcnliteError as error:
+        raise type(error)(private(str(error))) from error
+    for each in told:
+        warnings.warn(private(str(each.message)), each.category, stacklevel=2)
+    if isinstance(value, dict) and "message" in value:
+        value = {**value, "message": private(value["message"])}
+    return value

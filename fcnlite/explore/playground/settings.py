@@ -102,7 +102,7 @@ def _number(name: str, value: Any) -> float:
     low, high = RANGES[name]
     try:
         number = math.nan if isinstance(value, bool) else float(value)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         number = math.nan
     if not low <= number <= high:
         raise DataError(f"{name} is {value!r}; expected a number from {low:g} to {high:g}.")
