@@ -277,7 +277,7 @@ const TEXTS = {
   why_void_not_ignored: ["Borders are labelled 255, which is no class; without ignore_label: 255 the loss refuses the first batch.", "边界的标签是 255，不属于任何类别；没有 ignore_label: 255，损失层会拒绝第一个批次。"],
   why_crop_misaligned: ["A pad of 25 shifts the scores by 24 pixels; a crop at offset 0 compares each pixel with the truth of another one.", "填充 25 使得分偏移 24 个像素；偏移为 0 的裁剪把每个像素与另一个像素的真值比较。"],
   why_upsampling_random_fixed: ["Random kernels scramble the coarse scores and never learn to interpolate; bilinear ones are right from the start.", "随机核打乱粗糙的得分，且永远学不会插值；双线性核一开始就是对的。"],
-  why_relu_dead: ["A few huge steps made biases so negative that ReLUs output zero for every picture; their gradient is zero, so a lower rate cannot wake them: begin again with it.", "几次过大的更新使偏置变得很负，ReLU 对所有图片都输出零；其梯度也为零，降低学习率也无法唤醒：请用较低的学习率从头开始。"],
+  why_relu_dead: ["A few huge steps moved the weights so far that ReLUs output zero for every picture; their gradient is zero, so a lower rate cannot wake them: begin again with it.", "几次过大的更新使权重偏离太远，ReLU 对所有图片都输出零；其梯度也为零，降低学习率也无法唤醒：请用较低的学习率从头开始。"],
 };
 
 let chosen = 0;
