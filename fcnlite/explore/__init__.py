@@ -6,6 +6,7 @@ guard       what every request must have, and the headers that every response ge
 worker      a worker process as the server sees it: calls with a limit on time and memory, restarts
 serving     the same process from inside: takes calls, answers
 messages    the form of calls and answers: JSON with arrays
-inference/  the functions that the page calls, plain Python over the public API
-page/       the page: ES modules, SVG and canvas, without a build step
+inference/  the functions that the explorer calls, plain Python over the public API
+playground/ those that the playground calls: a training in a thread, and what is seen of it
+page/       the two pages: ES modules, SVG and canvas, without a build step
 """

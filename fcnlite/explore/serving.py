@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import os
 import signal
 import traceback
 import warnings
@@ -18,8 +19,8 @@ Functions = Mapping[str, Callable[..., Any]]
 """What the page may call, by name. Each takes keyword arguments and returns what `messages.pack` takes."""
 
 
-def serve(connection: Connection, module: str, settings: Mapping[str, Any], memory: int) -> None:
-    """Answer calls until the server closes the connection.
+def serve(connection: Connection, module: str, settings: Mapping[str, Any], memory: int, idle: float | None) -> None:
+    """Answer calls until the server closes the connection, or until no call came for `idle` seconds.
 
     `module`: the module whose `functions(**settings)` makes the `Functions`. `memory`: the most bytes that a net or a
     picture may ask for.
@@ -27,12 +28,13 @@ def serve(connection: Connection, module: str, settings: Mapping[str, Any], memo
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C ends the server, and the server ends its workers
     config.set_max_memory(memory)
     functions: Functions = importlib.import_module(module).functions(**settings)
-    while True:
+    while connection.poll(idle):
         try:
             request = connection.recv_bytes()
         except EOFError:
-            return
+            break
         connection.send_bytes(answer(functions, request))
+    os._exit(0)  # without waiting for a thread that computes
 
 
 def answer(functions: Functions, request: bytes) -> bytes:

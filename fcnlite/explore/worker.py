@@ -27,11 +27,22 @@ class Worker:
     """A process that runs the functions of `module` (see `serving.serve`), made at the first call.
 
     `seconds`: the longest that a call may take. `memory`: the most bytes that a net or a picture may ask for, and that
-    the process may take.
+    the process may take. `idle`: the seconds without a call after which the process ends; by default it stays. `again`:
+    what to do after a process was ended.
     """
 
-    def __init__(self, module: str, settings: Mapping[str, Any], seconds: float, memory: int) -> None:
-        self._arguments = module, dict(settings), memory
+    def __init__(
+        self,
+        module: str,
+        settings: Mapping[str, Any],
+        seconds: float,
+        memory: int,
+        *,
+        idle: float | None = None,
+        again: str = "open the picture again",
+    ) -> None:
+        self._arguments = module, dict(settings), memory, idle
+        self._again = again
         self._seconds = seconds
         self._memory = memory
         self._process: BaseProcess | None = None
@@ -90,7 +101,7 @@ class Worker:
 
     def _restarted(self, why: str) -> bytes:
         self._end()
-        return pack({"error": f"the computation {why} and was ended; open the picture again.", "restarted": True})
+        return pack({"error": f"the computation {why} and was ended; {self._again}.", "restarted": True})
 
     def _end(self) -> None:
         if self._connection is not None:

@@ -45,6 +45,21 @@ def test_bad_options(options: list[str], capsys: pytest.CaptureFixture[str]) -> 
     assert end.value.code == 2 and capsys.readouterr().err.startswith("error: ")
 
 
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        (["--playground", "rate=high"], "rate is 'high'; expected a number from 0 to 1000."),
+        (["--playground", "#case=12"], "case is '12'; expected a number from 1 to 6."),
+        (["--playground", "net"], "net is ''; expected lite-32s"),
+        (["--folder", "nowhere"], "nowhere: no such folder; check the path."),
+    ],
+)
+def test_a_playground_that_cannot_be(options: list[str], words: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run_command(main, ["--no-browser", *options]) == 1
+    shown = capsys.readouterr()
+    assert shown.out == "" and shown.err.startswith(f"error: {words}") and shown.err.count("\n") == 1
+
+
 def test_without_starlette_it_says_what_to_install(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -92,3 +92,15 @@ def _ended(process: int) -> bool:
         os.kill(process, 0)
         return False
     return True
+
+
+def test_a_process_without_calls_ends() -> None:
+    idle = Worker(MODULE, {"greeting": "again"}, seconds=20, memory=1 << 40, idle=0.3)
+    try:
+        first = call(idle, "process")["value"]
+        assert idle.process is not None
+        idle.process.join(20)
+        assert _ended(first)
+        assert call(idle, "greet")["value"] == "again"
+    finally:
+        idle.close()

@@ -5,7 +5,7 @@ import { emit } from "./store.js";
 import { LANGUAGES, language, setLanguage, t } from "./texts.js";
 
 /** The pages: the key of their name, and their address. */
-const PAGES = [["explorer", "./"]];
+const PAGES = [["explorer", "./"], ["playground", "playground.html"]];
 
 function remembered(name) {
   try {
