@@ -162,7 +162,8 @@ def _deep_colors(path: str | os.PathLike[str], image: ImageFile.ImageFile, low: 
     high = np.array(image.convert("RGB")).astype(np.uint16)
     with open_picture(path) as again:
         codec, box, offset, _ = again.tile[0]
-        again.tile = [type(again.tile[0])(codec, box, offset, low)]
+        tuple_of: Any = getattr(again.tile[0], "_make", tuple)  # a named tuple in newer versions of Pillow
+        again.tile = [tuple_of((codec, box, offset, low))]
         return high << np.uint16(8) | np.array(again.convert("RGB"))
 
 
