@@ -43,9 +43,9 @@ def test_the_nets_that_were_promised_are_there() -> None:
 
 
 def _row(command: str, accuracy: str, mean_iu: str) -> Any:
-    """The parameters of a row; the folds after the first take as long as the first, so they are slow tests."""
+    """The parameters of a row; the folds of the membranes are slow tests."""
     name = command.split()[0]
-    marks = [pytest.mark.slow] if re.fullmatch(r"em-membrane-fold[1-9]\.h5", name) else []
+    marks = [pytest.mark.slow] if re.fullmatch(r"em-membrane-fold[0-9]\.h5", name) else []
     return pytest.param(command, accuracy, mean_iu, id=name, marks=marks)
 
 

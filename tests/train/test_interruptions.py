@@ -126,6 +126,7 @@ def test_every_moment_of_a_run_may_be_its_last(
         finish(image, killed, whole)
 
 
+@pytest.mark.slow
 def test_a_run_that_overwrites_another_leaves_one_of_them_at_any_moment(
     run: tuple[object, ...], tmp_path: Path
 ) -> None:
