@@ -25,7 +25,7 @@ class InOpenCV:
 
     def __init__(self, net: Net, folder: Path, outputs: list[str] | None = None) -> None:
         files = (folder / "net.prototxt", folder / "weights.caffemodel")
-        caffe.save(net, *files, outputs=outputs)
+        caffe.save(net, *files, outputs=outputs, dialect="opencv")
         self.net = cv2.dnn.readNetFromCaffe(*map(str, files))
         self.layers = set(self.net.getLayerNames())
         self.outputs = outputs

@@ -188,7 +188,7 @@ REDUCTION = layer("Reduction")
         (
             [DATA, replace(layer("Dropout"), phase="TRAIN")],
             None,
-            r"layer 'it' \(Dropout\): its own phase is TRAIN",
+            r"layer 'it' \(Dropout\): it drops values",
         ),
         ([DATA, CONV], ["cnv"], "no blob 'cnv' in phase TEST; did you mean 'conv'"),
         ([DATA, CONV], [], "outputs is empty; name at least one blob"),

@@ -10,6 +10,16 @@ from hypothesis import strategies as st
 from fcnlite.arrays import Array
 from tests.layers.examples.elementwise import bias, dropout, elementwise, eltwise, positive, prelu, relu, scale
 from tests.layers.examples.example import Example, input_layer
+from tests.layers.examples.forks import (
+    axpy,
+    bn,
+    interp,
+    normalize,
+    permute,
+    shuffle_channel,
+    unpooling,
+    upsample,
+)
 from tests.layers.examples.normalization import batch_norm, lrn, mvn
 from tests.layers.examples.scores import (
     accuracy,
@@ -30,6 +40,8 @@ EXAMPLES: dict[str, st.SearchStrategy[Example]] = {
     "AbsVal": elementwise("AbsVal", {}),
     "Accuracy": accuracy(),
     "ArgMax": argmax(),
+    "Axpy": axpy(),
+    "BN": bn(),
     "BatchNorm": batch_norm(),
     "Bias": bias(),
     "Concat": concat(),
@@ -44,16 +56,21 @@ EXAMPLES: dict[str, st.SearchStrategy[Example]] = {
     "Flatten": flatten(),
     "InfogainLoss": infogain_loss(),
     "InnerProduct": inner_product(),
+    "Interp": interp(),
     "LRN": lrn(),
     "Log": positive("Log", "base", [2.0, 0.5]),
     "MVN": mvn(),
+    "Normalize": normalize(),
     "PReLU": prelu(),
+    "Permute": permute(),
     "Pooling": pooling(),
     "Power": positive("Power", "power", [0.0, 0.5, 2.0, -1.0]),
     "ReLU": relu(),
+    "ReLU6": elementwise("ReLU6", {}),
     "Reduction": reduction(),
     "Reshape": reshape(),
     "Scale": scale(),
+    "ShuffleChannel": shuffle_channel(),
     "Sigmoid": elementwise("Sigmoid", {}),
     "SigmoidCrossEntropyLoss": sigmoid_loss(),
     "Slice": slice_(),
@@ -62,5 +79,7 @@ EXAMPLES: dict[str, st.SearchStrategy[Example]] = {
     "Split": split(),
     "TanH": elementwise("TanH", {}),
     "Tile": tile(),
+    "Unpooling": unpooling(),
+    "Upsample": upsample(),
 }
 """All types except inputs and Silence, which do not compute anything."""

@@ -49,6 +49,9 @@ def softmax_loss(draw: Draw) -> Example:
     scores, options, axis = draw(CHANNELS_SHAPE), loss_options(draw), 1
     if draw(st.integers(0, 3)) == 0:
         axis = options["axis"] = any_axis(draw, len(scores))
+    if draw(FLAG):
+        options["class_weighting"] = [draw(st.floats(0.25, 4)) for _ in range(scores[axis])]
+        maybe(draw, options, "weight_by_label_freqs", FLAG)
     shapes = (scores, label_shape(draw, scores, axis % len(scores)))
     tops = draw(st.integers(1, 2))
     return Example("SoftmaxWithLoss", shapes, options, tops, draw(PHASE), scores[axis], draw(SEED))

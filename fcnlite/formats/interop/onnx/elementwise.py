@@ -49,9 +49,9 @@ def _log(graph: OnnxGraph, layer: Any, bottom: list[OnnxValue]) -> list[str]:
 
 
 def _dropout(graph: OnnxGraph, layer: Any, bottom: list[OnnxValue]) -> list[str]:
-    if layer.phase == "TRAIN":
-        raise SpecError("its own phase is TRAIN, so it drops values; remove `phase: TRAIN`.")
-    return [bottom[0].name]
+    if layer.drops:
+        raise SpecError("it drops values; remove `phase: TRAIN` and sample_weights_test.")
+    return [graph.scaled(bottom[0].name, layer.factor)]
 
 
 def _batch_norm(graph: OnnxGraph, layer: Any, bottom: list[OnnxValue]) -> list[str]:
