@@ -26,7 +26,7 @@ COLORS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9")
 
 
 def figure(width: float = 6.4, height: float = 3.2, **options: Any) -> Figure:
-    """An empty figure of so many inches without a background. 5.6 inches fill a window of 400 pixels without scrolling."""
+    """An empty figure without a background; width and height in inches. A page is 7.6 inches wide, a phone 3.7."""
     return Figure(figsize=(width, height), layout="constrained", **options)
 
 

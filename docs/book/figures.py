@@ -1,7 +1,7 @@
 """Figures drawn by code: `docs/figures/NAME.py` has a function `draw()`.
 
-What it returns decides the file: a string is `docs/_figures/NAME.svg`, bytes are `docs/_figures/NAME.png`. A page shows it
-with `![description](../_figures/NAME.svg)`. A script whose name begins with `_` has helpers and draws nothing.
+What it returns decides the file: a string is `docs/_figures/NAME.svg`, bytes are `docs/_figures/NAME.png`. A page shows
+it with `![description](../_figures/NAME.svg)`. A script whose name begins with `_` has helpers and draws nothing.
 
 An SVG becomes a part of the HTML page, so that it can take the page's colours, and its text can be found and selected.
 Hence the following in an SVG: `currentColor` for lines and text, no background, and the colours of `book.css` as
@@ -26,6 +26,8 @@ from sphinx.writers.html5 import HTML5Translator
 DOCS = Path(__file__).parents[1]
 SCRIPTS = DOCS / "figures"
 DRAWN = DOCS / "_figures"
+NARROWEST = 440
+"""Pixels below which a figure does not shrink with the window, but scrolls, so that its text stays readable."""
 
 
 def scripts() -> list[Path]:
@@ -78,8 +80,13 @@ def inlined(path: Path, description: str) -> str:
     size = re.search(r'\bviewBox="[\d.-]+ [\d.-]+ ([\d.]+) ([\d.]+)"', opening)
     if not size:
         raise ExtensionError(f"{path.name}: the <svg> needs a viewBox")
+    unit = 4 / 3 if re.search(r'\bwidth="[\d.]+pt"', opening) else 1
+    width, height = round(float(size[1]) * unit), round(float(size[2]) * unit)
     rest = re.sub(r' (?:width|height|role|aria-label)="[^"]*"', "", opening.removeprefix("<svg"))
-    start = f'<svg role="img" aria-label="{escape(description)}" width="{size[1]}" height="{size[2]}"{rest}'
+    start = (
+        f'<svg role="img" aria-label="{escape(description)}" width="{width}" height="{height}" '
+        f'style="min-width: {min(width, NARROWEST)}px"{rest}'
+    )
     return f'<span class="figure-scroll">{start}{text[len(opening) :]}</span>'
 
 
