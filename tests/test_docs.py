@@ -109,6 +109,7 @@ def test_the_code_of_a_page_runs(
     found = blocks(page)
     if any(map(needs_material, found)) and page.name not in MAKES_ITS_FILES:
         documents.material(tmp_path)
+        documents.published(tmp_path, page.read_text(encoding="utf-8"))
     names: dict[str, object] = {}
     for language, block in found:
         if "photos" in block:

@@ -82,6 +82,8 @@ def _inline(line: str) -> str:
 
 
 def process(app: Sphinx, what: str, name: str, obj: Any, options: Any, lines: list[str]) -> None:
+    if what == "data" and lines and lines[0].strip() in (type(obj).__doc__ or ""):
+        lines.clear()  # it is what Python says about the type
     if isinstance(obj, type) and issubclass(obj, Solver) and "Options:" in lines:
         # The class repeats the options of all solvers, for `help`.
         del lines[lines.index("Options:") :]
