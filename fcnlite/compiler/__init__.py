@@ -8,7 +8,7 @@ declares its layouts, windows and aliasing to the passes. fcnlite/_kernels has t
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 
 from fcnlite.arrays import Shape
 from fcnlite.compiler import report
@@ -20,7 +20,7 @@ from fcnlite.compiler.passes.table import passes_for
 from fcnlite.compiler.plan import Plan
 from fcnlite.graph.schedule import Schedule
 
-__all__ = ["Arena", "Machine", "Outputs", "Plan", "compile_schedule", "report"]
+__all__ = ["Arena", "Machine", "Outputs", "Plan", "compile_schedule", "report", "rewriting"]
 
 
 def compile_schedule(
@@ -31,11 +31,26 @@ def compile_schedule(
     `training`: whether a backward pass can follow. `in_full`: versions that a plan for training stores with all of
     their rows; of other values it may store only one of several equal rows (elide_padding).
     """
-    graph = _graph(schedule, shapes, training, in_full)
-    passes = passes_for("training" if training else "inference")
-    notes = {each.name: each.run(graph, machine) for each in passes}
+    notes = {}
+    for name, changes, graph in rewriting(schedule, shapes, machine, training=training, in_full=in_full):
+        notes[name] = changes
+    del notes[""]
     graph.drop_unread()
     return Plan(graph, schedule, machine, notes)
+
+
+def rewriting(
+    schedule: Schedule, shapes: Mapping[int, Shape], machine: Machine, *, training: bool, in_full: Iterable[int] = ()
+) -> Iterator[tuple[str, list[str], Graph]]:
+    """The graph of `schedule` before the first pass and after each pass: always the same object, rewritten.
+
+    With it, the name of the pass and a line for each change; before the first pass, "" and no lines. Arguments: as for
+    `compile_schedule`.
+    """
+    graph = _graph(schedule, shapes, training, in_full)
+    yield "", [], graph
+    for each in passes_for("training" if training else "inference"):
+        yield each.name, each.run(graph, machine), graph
 
 
 def _graph(schedule: Schedule, shapes: Mapping[int, Shape], training: bool, in_full: Iterable[int]) -> Graph:

@@ -9,7 +9,7 @@ from typing import Any
 from fcnlite import config
 from fcnlite._kernels import isa
 from fcnlite.arrays import Array
-from fcnlite.compiler import compile_schedule
+from fcnlite.compiler import compile_schedule, report, rewriting
 from fcnlite.compiler.arena import Arena, Outputs
 from fcnlite.compiler.machine import Machine
 from fcnlite.compiler.plan import Plan, PlanPass
@@ -57,6 +57,14 @@ class FastPath:
             if len(self.plans) == KEPT_PLANS:
                 self._drop_derived()
         return self.plans[key]
+
+    def listings(self, prepared: PreparedRun) -> dict[str, list[str]]:
+        """The operations of a prepared run before the first pass of the compiler, under "", and after each pass."""
+        in_full = [prepared.schedule.version(name) for name in prepared.kept.blobs]
+        stages = rewriting(
+            prepared.schedule, prepared.shapes, self._machine(), training=prepared.kept.backward, in_full=in_full
+        )
+        return {name: report.operations(graph) for name, _, graph in stages}
 
     def _drop_derived(self) -> None:
         """Free the derived arrays that no plan uses any more."""
