@@ -9,7 +9,7 @@ from typing import Any
 from fcnlite import config
 from fcnlite._kernels import isa
 from fcnlite.arrays import Array
-from fcnlite.compiler import compile_schedule, report, rewriting
+from fcnlite.compiler import compile_schedule, graph_of, report, rewrite
 from fcnlite.compiler.arena import Arena, Outputs
 from fcnlite.compiler.machine import Machine
 from fcnlite.compiler.plan import Plan, PlanPass
@@ -60,11 +60,13 @@ class FastPath:
 
     def listings(self, prepared: PreparedRun) -> dict[str, list[str]]:
         """The operations of a prepared run before the first pass of the compiler, under "", and after each pass."""
-        in_full = [prepared.schedule.version(name) for name in prepared.kept.blobs]
-        stages = rewriting(
-            prepared.schedule, prepared.shapes, self._machine(), training=prepared.kept.backward, in_full=in_full
-        )
-        return {name: report.operations(graph) for name, _, graph in stages}
+        schedule, kept = prepared.schedule, prepared.kept
+        in_full = [schedule.version(name) for name in kept.blobs]
+        graph = graph_of(schedule, prepared.shapes, training=kept.backward, in_full=in_full)
+        listings = {"": report.operations(graph)}
+        for name, _ in rewrite(graph, self._machine()):
+            listings[name] = report.operations(graph)
+        return listings
 
     def _drop_derived(self) -> None:
         """Free the derived arrays that no plan uses any more."""
