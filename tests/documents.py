@@ -64,7 +64,8 @@ def nets(folder: Path) -> None:
     fcnlite.solver.load(folder / "solver.prototxt").snapshot(folder / "fcn8s_iter_4000.solverstate")
     write_mean(folder / "mean.binaryproto")
     (folder / "weights").mkdir()
-    shutil.copy(Path(fcnlite.__file__).parents[1] / "weights" / "camvid-fcn8s.h5", folder / "weights")
+    for name in ("camvid-fcn8s.h5", "shapes-fcn8s.h5"):
+        shutil.copy(Path(fcnlite.__file__).parents[1] / "weights" / name, folder / "weights")
 
 
 def write_mean(path: Path) -> None:
