@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import re
-import tomllib
 from pathlib import Path
 
+import tomllib
 from book import drawing
 from book.drawing import figure, style, svg
 from matplotlib.patches import FancyBboxPatch
