@@ -1,8 +1,8 @@
-"""The algorithms of convolution on the layers of VGG-16, on one thread: `python -m benchmarks.algorithms`.
+"""The algorithms of convolution on the layers of VGG-16, on one thread: `python -m benchmarks.algorithms [--out FILE]`.
 
 For each layer and each algorithm that suits it: the multiplications and additions in matrix products, with those that
 only fill a block; the bytes of the prepared weights; the processor time in ms, as predicted by the cost model and as
-measured. The first convolution of each shape in VGG-16 counts, for a picture of 224×224, and fc6 over 13×13 pixels.
+measured. The layers are those of a picture of 224×224, with fc6 over 13×13 pixels. The figures go to FILE as JSON.
 """
 
 from __future__ import annotations
@@ -11,18 +11,26 @@ import os
 
 os.environ["OMP_NUM_THREADS"] = "1"
 
+import argparse
+import json
+import sys
+from collections.abc import Iterator
 from dataclasses import replace
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 import fcnlite
 from benchmarks import machine as machines
 from benchmarks.single_thread import seconds
+from fcnlite._cli.running import check_environment, run_command
 from fcnlite.compiler.arena import aligned
 from fcnlite.compiler.convolution.algorithms import Algorithm, candidates
 from fcnlite.compiler.convolution.operation import ConvolutionOperation
 from fcnlite.compiler.ir import ForwardStep, Value
 from fcnlite.compiler.machine import Machine
+from fcnlite.files import atomic_write
 from fcnlite.layers.convolution import Convolution
 from fcnlite.models.builder import Builder
 from fcnlite.net import Net
@@ -40,23 +48,46 @@ LAYERS = (
 """Name, channels, outputs, window, and the size of the bottom."""
 
 
-def main() -> None:
+def main(arguments: list[str] | None = None) -> None:
+    parser = argparse.ArgumentParser("python -m benchmarks.algorithms", description=__doc__)
+    parser.add_argument("--out", type=Path, metavar="FILE", help="write the figures to this JSON file")
+    options = parser.parse_args(arguments)
+    check_environment()
     fcnlite.set_num_threads(1)
-    print(f"{machines.line(machines.describe())}\n")
+    described = machines.describe()
+    print(f"{machines.line(described)}\n")
     print("| layer | algorithm | products, million | prepared weights, MB | predicted, ms | measured, ms |")
     print("|---|---|---:|---:|---:|---:|")
+    rows = []
+    for row in measured():
+        layer, algorithm, products, prepared, predicted, seconds = row.values()
+        print(
+            f"| {layer} | {algorithm} | {products / 2e6:,.0f} | {prepared / 1e6:,.1f} | {1e3 * predicted:.2f} | "
+            f"{1e3 * seconds:.2f} |",
+            flush=True,
+        )
+        rows.append(row)
+    if options.out:
+        with atomic_write(options.out) as temporary:
+            Path(temporary).write_text(
+                json.dumps({"machine": described, "rows": rows}, indent=1, ensure_ascii=False) + "\n"
+            )
+
+
+def measured() -> Iterator[dict[str, Any]]:
+    """A row for each layer and algorithm: products, bytes of prepared weights, predicted and measured seconds."""
     for name, channels, outputs, size, side in LAYERS:
         net, machine = _convolution(channels, outputs, size, side)
         (layer,) = (each for each in net.layers if isinstance(each, Convolution))
         for algorithm, operation in _operations(layer, channels, side):
-            cost = operation.algorithm.cost(operation.problem)
-            prepared = 4e-6 * operation.algorithm.prepared_floats(operation.problem)
-            predicted, measured = operation.cost(1).seconds(1), _measured(operation, machine)
-            print(
-                f"| {name} | {algorithm.name(operation.problem)} | {cost.products / 2e6:,.0f} | {prepared:,.1f} | "
-                f"{1e3 * predicted:.2f} | {1e3 * measured:.2f} |",
-                flush=True,
-            )
+            yield {
+                "layer": name,
+                "algorithm": algorithm.name(operation.problem),
+                "products": algorithm.cost(operation.problem).products,
+                "prepared": 4 * algorithm.prepared_floats(operation.problem),
+                "predicted": operation.cost(1).seconds(1),
+                "seconds": _measured(operation, machine),
+            }
 
 
 def _convolution(channels: int, outputs: int, size: int, side: int) -> tuple[Net, Machine]:
@@ -93,4 +124,4 @@ def _measured(operation: ConvolutionOperation, machine: Machine) -> float:
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(run_command(main))

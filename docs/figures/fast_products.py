@@ -1,4 +1,4 @@
-"""The multiplications of each convolution of FCN-8s: by the formula, without the border, and by the chosen algorithm."""
+"""The multiplications of FCN-8s's convolutions: by the formula, without the border, by the chosen algorithm."""
 
 from __future__ import annotations
 
