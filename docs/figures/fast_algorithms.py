@@ -8,7 +8,13 @@ from pathlib import Path
 from book import drawing
 from book.drawing import figure, style, svg
 
-KINDS = (("direct", "direct"), ("im2col", "im2col"), ("F(4×4", "F(4×4, 3×3)"), ("F(6×6", "F(6×6, 3×3)"), ("F(2×2", "F(2×2, 7×7)"))
+KINDS = (
+    ("direct", "direct"),
+    ("im2col", "im2col"),
+    ("F(4×4", "F(4×4, 3×3)"),
+    ("F(6×6", "F(6×6, 3×3)"),
+    ("F(2×2", "F(2×2, 7×7)"),
+)
 
 
 def draw() -> str:
