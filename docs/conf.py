@@ -18,10 +18,10 @@ language = "en"
 extensions = [
     "myst_parser",
     "sphinx.ext.autodoc",
-    "sphinx.ext.napoleon",
     "book.figures",
     "book.languages",
     "book.mathml",
+    "book.reference",
     "book.sources",
 ]
 exclude_patterns = ["_build", "_figures", "book", "figures", "zh", "exercises/notebooks"]
@@ -33,7 +33,8 @@ myst_enable_extensions = ["amsmath", "attrs_inline", "colon_fence", "deflist", "
 myst_heading_anchors = 4
 myst_dmath_double_inline = True
 
-autodoc_typehints = "signature"
+autodoc_typehints_format = "short"
+autodoc_preserve_defaults = True
 autodoc_member_order = "bysource"
 
 html_theme = "furo"

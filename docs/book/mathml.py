@@ -1,4 +1,4 @@
-"""Equations as MathML, converted when the book is built. Browsers show it without scripts; its font is STIX Two Math."""
+"""Equations as MathML, converted when the book is built; browsers show it without scripts, in STIX Two Math."""
 
 from __future__ import annotations
 
