@@ -25,7 +25,7 @@ def color(number: int) -> str:
 
 def number(value: float) -> str:
     """A number as short as possible."""
-    return f"{value:g}".replace("-", "−")
+    return f"{value + 0.0:g}".replace("-", "−")
 
 
 class Drawing:

@@ -6,19 +6,27 @@ import numpy as np
 from _drawing import Axes, Drawing, color
 from _scene import scene
 
+from fcnlite import layers
+
 
 def draw() -> str:
     net, _, _ = scene()
-    blobs = net.blobs
+    steps = {}
+    x = net.blobs["pool2"]
+    for name in ("conv3_1", "bn3_1", "scale3_1"):
+        spec = net.layer(name).spec
+        params = [each.data for each in net.params[name]]
+        x = layers.apply(spec.type, x, params=params, phase="TEST", **spec.options).top
+        steps[name] = x[0].reshape(x.shape[1], -1)
     drawing = Drawing(400, 420)
-    channels = (0, 5)
+    channels = (0, 17)
     titles = (
-        ("conv2_2", "before: conv2_2, two channels"),
-        ("bn2_2", "after BatchNorm (statistics of the training)"),
-        ("scale2_2", "after Scale"),
+        ("conv3_1", "before: conv3_1, two channels"),
+        ("bn3_1", "after BatchNorm (statistics of the training)"),
+        ("scale3_1", "after Scale"),
     )
     for place, (name, title) in enumerate(titles):
-        values = _before(net, blobs, name)
+        values = steps[name]
         top = 8 + 138 * place
         drawing.text(14, top + 12, title, 13, "start", bold=True)
         low, high = np.percentile(values[list(channels)], (0.2, 99.8))
@@ -32,7 +40,3 @@ def draw() -> str:
             axes.curve(np.repeat(edges, 2)[1:-1], np.repeat(counts, 2), color(number))
     return drawing.svg()
 
-
-def _before(net: object, blobs: object, name: str) -> np.ndarray:
-    """The values of a layer's top, channel by channel."""
-    return np.asarray(blobs[name][0], float).reshape(blobs[name].shape[1], -1)

@@ -10,7 +10,7 @@ from fcnlite.fillers import bilinear_kernel
 
 
 def draw() -> str:
-    drawing = Drawing(400, 420)
+    drawing = Drawing(400, 430)
     kernel = bilinear_kernel(4)
     drawing.text(10, 18, "the 4×4 filter, times 16", anchor="start", bold=True)
     marks = {index: (1, 0.6 * kernel[index] / kernel.max()) for index in np.ndindex(4, 4)}
@@ -35,7 +35,7 @@ def draw() -> str:
     for place, value in enumerate(x):
         px, py = axes.at(place, value)
         drawing.add(f'<circle cx="{px:.4g}" cy="{py:.4g}" r="6" fill="none" stroke="{color(2)}" stroke-width="2"/>')
-    drawing.text(32 + 178, 412, "place, in pixels of the input", 12)
+    drawing.text(32 + 178, 422, "place, in pixels of the input", 12)
     drawing.line([axes.at(-0.5, 0.02), axes.at(-0.5, 4.9)], FAINT, 1, dashed=True)
     drawing.line([axes.at(5.5, 0.02), axes.at(5.5, 4.9)], FAINT, 1, dashed=True)
     return drawing.svg()

@@ -1,26 +1,26 @@
-"""The first skip of a trained FCN-8s: scores of one class, from the coarse path, from pool4, and their sum."""
+"""The second skip of a trained FCN-8s: scores of one class, from the coarser path, from pool3, and their sum."""
 
 from __future__ import annotations
 
 import numpy as np
 from _drawing import Drawing
-from _scene import colored, diverging, scene
+from _scene import colored, diverging, largest_class, scene
 
 
 def draw() -> str:
     net, picture, label = scene()
     blobs = net.blobs
-    shown = int(np.bincount(label[label > 0]).argmax())
+    shown = largest_class(label)
     height, width = picture.shape[:2]
     w = 126
     h = w * height / width
     drawing = Drawing(400, 3 * h + 130)
     name = net.info.classes[shown]
-    maps = [blobs[each][0, shown] for each in ("upscore2c", "score_pool4", "fuse_pool4")]
+    maps = [blobs[each][0, shown] for each in ("upscore_pool4c", "score_pool3", "fuse_pool3")]
     largest = max(float(np.abs(each).max()) for each in maps)
     columns = (6, 137, 268)
-    drawing.text(6, 16, f"Scores for “{name}” at stride 16: orange below 0, blue above", 12.5, "start", bold=True)
-    for x, words, values in zip(columns, ("from pool5", "from pool4", "their sum"), maps, strict=True):
+    drawing.text(6, 16, f"Scores for “{name}” at stride 8: orange below 0, blue above", 12.5, "start", bold=True)
+    for x, words, values in zip(columns, ("upsampled", "from pool3", "their sum"), maps, strict=True):
         drawing.picture(x, 24, w, h, diverging(values, largest))
         drawing.text(x + w / 2, 24 + h + 15, words)
     for x, sign in ((134.5, "+"), (265.5, "=")):

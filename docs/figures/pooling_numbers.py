@@ -19,7 +19,7 @@ def draw() -> str:
     dx = pool.backward(dy[None, None], np.zeros((1, 1, 3, 3)))[0][0, 0]
     winners = {divmod(place, 5): (1 + (row + column) % 3, 0.35) for (row, column), place in np.ndenumerate(mask)}
     tops = {(row, column): (1 + (row + column) % 3, 0.35) for row, column in np.ndindex(3, 3)}
-    drawing = Drawing(390, 430)
+    drawing = Drawing(390, 436)
     for top, title, small, values, left, right in (
         (6, "Forward: the largest value of each window", "y", y, X, y),
         (226, "Backward: its gradient goes to the place it came from", "dy", dy, dx, dy),
@@ -28,7 +28,7 @@ def draw() -> str:
         drawing.grid(10, top + 24, left, CELL, winners)
         for row, column in np.ndindex(3, 3):
             drawing.box(10 + 60 * column, top + 24 + 60 * row, 60, 60, line=2, dashed=max(row, column) == 2)
-        ends = ((180, top + 99), (240, top + 99))
+        ends = ((202, top + 99), (248, top + 99))
         forward = small == "y"
         drawing.line(ends if forward else ends[::-1], FAINT, 1.5, arrow=True)
         drawing.grid(260, top + 54, right, CELL, tops)

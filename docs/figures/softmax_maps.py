@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 from _drawing import Drawing
-from _scene import colored, diverging, scene
+from _scene import colored, diverging, largest_class, scene
 
 from fcnlite import layers
 
@@ -12,9 +12,11 @@ from fcnlite import layers
 def draw() -> str:
     net, picture, label = scene()
     scores = net.blobs["score"]
-    loss = layers.apply("SoftmaxWithLoss", scores, label[None], normalization="NONE", tops=2)
-    p = np.take_along_axis(loss.tops[1][0], label[None].astype(int), 0)[0]
-    shown = int(np.bincount(label[label > 0]).argmax())
+    loss = layers.apply("SoftmaxWithLoss", scores, label[None], ignore_label=255, normalization="NONE", tops=2)
+    void = label == 255
+    p = np.take_along_axis(loss.tops[1][0], np.where(void, 0, label)[None].astype(int), 0)[0]
+    p[void] = 1
+    shown = largest_class(label)
     gradient = loss.backward()[0][0, shown]
     height, width = label.shape
     w = 190
