@@ -62,7 +62,7 @@ class Applied:
         if found != expected:
             raise ShapeError(f"the gradients have the shapes {found}; the tops have {expected}.")
         run = self._run.backward(self.layer, self.bottom, self.tops)
-        run.needs = [i not in self.layer.stopped for i in range(len(self.bottom))]
+        run.needs = [bool(self.tops) and i not in self.layer.stopped for i in range(len(self.bottom))]
         self.dparams = [np.zeros_like(each) for each in self.params]
         run.dparams = [each if learned else None for each, learned in zip(self.dparams, self._learned, strict=True)]
         return calls.backward(self.layer, given, run)

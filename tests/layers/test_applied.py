@@ -41,6 +41,12 @@ def test_statistics_are_updated_and_have_no_gradient() -> None:
     assert not np.any(np.concatenate(norm.dparams))
 
 
+def test_a_layer_without_tops_gives_no_gradient() -> None:
+    silent = layers.apply("Silence", [[1.0]], [[2.0]], tops=0)
+    assert silent.tops == []
+    assert silent.backward() == [None, None]
+
+
 def test_what_does_not_fit_is_said() -> None:
     x = np.zeros((1, 2, 3, 3))
     with pytest.raises(SpecError, match="unknown type 'Konvolution'"):
