@@ -64,7 +64,11 @@ def nets(folder: Path) -> None:
     fcnlite.solver.load(folder / "solver.prototxt").snapshot(folder / "fcn8s_iter_4000.solverstate")
     write_mean(folder / "mean.binaryproto")
     (folder / "weights").mkdir()
-    shutil.copy(Path(fcnlite.__file__).parents[1] / "weights" / "camvid-fcn8s.h5", folder / "weights")
+    root = Path(fcnlite.__file__).parents[1]
+    for name in ("camvid-fcn8s.h5", "shapes-fcn8s.h5"):
+        shutil.copy(root / "weights" / name, folder / "weights")
+    (folder / "examples").mkdir(exist_ok=True)
+    shutil.copy(root / "examples" / "shapes.png", folder / "examples")
 
 
 def write_mean(path: Path) -> None:

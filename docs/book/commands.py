@@ -15,9 +15,8 @@ def help_of(name: str) -> str:
     """The command's `--help` as a block of text."""
     main = importlib.import_module(_COMMANDS[name][0]).main
     printed = io.StringIO()
-    with mock.patch.dict(os.environ, {"COLUMNS": "100"}), redirect_stdout(printed):
-        with suppress(SystemExit):
-            main(["--help"])
+    with mock.patch.dict(os.environ, {"COLUMNS": "100"}), redirect_stdout(printed), suppress(SystemExit):
+        main(["--help"])
     text = printed.getvalue().rstrip()
     assert text, name
     return f"```text\n{text}\n```"

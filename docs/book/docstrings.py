@@ -1,8 +1,8 @@
 """Our docstrings as Sphinx reads them.
 
 Docstrings are plain text: names and code in single backticks, indented lines for formulas and code, lists with `-`, and
-options as lines of `name = default: meaning`. Sphinx reads reStructuredText, in which indented lines are a quotation that
-is wrapped, and `*` and `_` have a meaning.
+options as lines of `name = default: meaning`. Sphinx reads reStructuredText, in which indented lines are a quotation
+that is wrapped, and `*` and `_` have a meaning.
 """
 
 from __future__ import annotations
@@ -13,8 +13,13 @@ from typing import Any
 
 from sphinx.application import Sphinx
 
+from fcnlite.solver import Solver, SolverOptions
+from fcnlite.solver.options import describe_options
+
 _CODE = re.compile(r"`([^`]+)`")
 _NAME = re.compile(r"[A-Za-z_][\w.]*(?:\(\))?$")
+_OPTION = re.compile(r"(\w+ = [^:]+): ")
+_UPDATE = re.compile(r"^([\w']+ ← )")
 _SPECIAL = re.compile(r"([*_|\\])")
 
 
@@ -23,7 +28,7 @@ def converted(lines: list[str]) -> Iterator[str]:
     block = False
     after_blank = True
     in_list = False
-    for line in _joined(lines):
+    for line in _joined([_UPDATE.sub(r"    \1", _OPTION.sub(r"- `\1`: ", line)) for line in lines]):
         if not line.strip():
             after_blank = True
             yield ""
@@ -77,6 +82,13 @@ def _inline(line: str) -> str:
 
 
 def process(app: Sphinx, what: str, name: str, obj: Any, options: Any, lines: list[str]) -> None:
+    if isinstance(obj, type) and issubclass(obj, Solver) and "Options:" in lines:
+        # The class repeats the options of all solvers, for `help`.
+        del lines[lines.index("Options:") :]
+        changed = ", ".join(f"`{key} = {value!r}`" for key, value in obj.defaults.items())
+        lines += ["The options are those of `SolverOptions`" + (f", with {changed}." if changed else ".")]
+    if obj is SolverOptions:
+        lines += ["", *describe_options(SolverOptions, {}).splitlines()]
     lines[:] = converted(lines)
 
 

@@ -8,7 +8,6 @@ import inspect
 from functools import cache
 from pathlib import Path
 
-from book.docstrings import converted
 from fcnlite.formats.caffe import parse_net
 from fcnlite.layers import Layer, registered
 from fcnlite.net import Net
@@ -164,6 +163,8 @@ def compiled(type_: str) -> str:
 
 def docstrings(_: str = "") -> str:
     """The docstrings of the layers' files, which have formula, shapes and options, under the types they are about."""
+    from book.docstrings import converted  # imports Sphinx, which tests of this file do without
+
     by_file: dict[str, list[str]] = {}
     for name, cls in sorted(_ours().items()):
         by_file.setdefault(cls.__module__, []).append(name)
