@@ -20,7 +20,9 @@ def draw() -> str:
     drawing = Drawing(390, 660)
     top = 6
     for title, options, (i, j) in CASES:
-        stride, pad, dilation = (options.get(key, default) for key, default in (("stride", 1), ("pad", 0), ("dilation", 1)))
+        stride, pad, dilation = (
+            options.get(key, default) for key, default in (("stride", 1), ("pad", 0), ("dilation", 1))
+        )
         y = layers.apply("Convolution", x, params=[np.ones((1, 1, 3, 3)), [0]], num_output=1, kernel_size=3, **options)
         padded = np.pad(x[0, 0], pad)
         side = len(padded)
