@@ -20,7 +20,8 @@ def row(values: dict[float, int], y: float, name: str, number: int = 0) -> list[
 def wire(x1: float, y1: float, x2: float, y2: float, number: int) -> str:
     points = (LEFT + CELL * x1, y1, LEFT + CELL * x2, y2)
     x_from, y_from, x_to, y_to = points
-    return f'<line x1="{x_from:g}" y1="{y_from:g}" x2="{x_to:g}" y2="{y_to:g}" stroke="{color(number)}" stroke-width="1.3"/>'
+    ends = f'x1="{x_from:g}" y1="{y_from:g}" x2="{x_to:g}" y2="{y_to:g}"'
+    return f'<line {ends} stroke="{color(number)}" stroke-width="1.3"/>'
 
 
 def draw() -> str:

@@ -7,12 +7,8 @@ from collections.abc import Mapping
 import numpy as np
 
 from fcnlite.arrays import Array
-<<<<<<< HEAD
-from fcnlite.compiler.passes.table import all_passes
-=======
 from fcnlite.compiler.ir import Graph, Value
-from fcnlite.compiler.passes.table import PASSES
->>>>>>> h4
+from fcnlite.compiler.passes.table import all_passes
 from fcnlite.compiler.plan import Plan
 from fcnlite.description.shapes import show
 from fcnlite.threads import blas_alone
