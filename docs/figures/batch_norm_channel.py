@@ -39,4 +39,3 @@ def draw() -> str:
             counts = counts / counts.max()
             axes.curve(np.repeat(edges, 2)[1:-1], np.repeat(counts, 2), color(number))
     return drawing.svg()
-

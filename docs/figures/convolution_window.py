@@ -20,12 +20,14 @@ def draw() -> str:
     drawing = Drawing(390, 660)
     top = 6
     for title, options, (i, j) in CASES:
-        stride, pad, dilation = (options.get(key, default) for key, default in (("stride", 1), ("pad", 0), ("dilation", 1)))
+        stride, pad, dilation = (
+            options.get(key, default) for key, default in (("stride", 1), ("pad", 0), ("dilation", 1))
+        )
         y = layers.apply("Convolution", x, params=[np.ones((1, 1, 3, 3)), [0]], num_output=1, kernel_size=3, **options)
         padded = np.pad(x[0, 0], pad)
         side = len(padded)
         drawing.text(10, top + 14, title, bold=True, anchor="start")
-        taps = {(stride * i + dilation * k, stride * j + dilation * l): (1, 0.3) for k in range(3) for l in range(3)}
+        taps = {(stride * i + dilation * k, stride * j + dilation * m): (1, 0.3) for k in range(3) for m in range(3)}
         outer = range(pad, side - pad)
         drawing.grid(
             10,

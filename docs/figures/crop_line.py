@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from _drawing import FAINT, Drawing, color
+from fcnlite.shapes import placements
 
 from fcnlite import layers, models
-from fcnlite.shapes import placements
 
 
 def draw() -> str:
@@ -26,14 +26,22 @@ def draw() -> str:
         drawing.text(at(row), 184, str(row).replace("-", "−"), 11)
     for blob, level, number in (("score_pool4", 80, 1), ("upscore2", 136, 2)):
         place = known[blob][1]
-        drawing.text(20, level - 16, f"{blob}: first centre {float(place.offset):g}, then every {place.stride}".replace("-", "−"), 12, "start")
+        drawing.text(
+            20,
+            level - 16,
+            f"{blob}: first centre {float(place.offset):g}, then every {place.stride}".replace("-", "−"),
+            12,
+            "start",
+        )
         for pixel in range(14):
             center = at(place.offset + place.stride * pixel)
             if center > 392:
                 break
             cropped = blob == "score_pool4" and pixel < offset
             fill = "none" if cropped else color(number)
-            drawing.add(f'<circle cx="{center:g}" cy="{level}" r="5" fill="{fill}" stroke="{color(number)}" stroke-width="2"/>')
+            drawing.add(
+                f'<circle cx="{center:g}" cy="{level}" r="5" fill="{fill}" stroke="{color(number)}" stroke-width="2"/>'
+            )
             if blob == "score_pool4" and not cropped:
                 drawing.line([(center, level + 8), (center, 128)], FAINT, 1, dashed=True)
     return drawing.svg()

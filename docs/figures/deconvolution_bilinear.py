@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 from _drawing import FAINT, Axes, Drawing, color
+from fcnlite.fillers import bilinear_kernel
 
 from fcnlite import layers
-from fcnlite.fillers import bilinear_kernel
 
 
 def draw() -> str:
@@ -23,7 +23,9 @@ def draw() -> str:
     kernel = bilinear_kernel(2 * factor)[factor] / bilinear_kernel(2 * factor)[factor].max()
     kernel = kernel * (1 - 0.5 / factor)
     options = {"kernel_h": 1, "kernel_w": 2 * factor, "stride_h": 1, "stride_w": factor, "bias_term": False}
-    y = layers.apply("Deconvolution", x.reshape(1, 1, 1, -1), params=[kernel.reshape(1, 1, 1, -1)], num_output=1, **options)
+    y = layers.apply(
+        "Deconvolution", x.reshape(1, 1, 1, -1), params=[kernel.reshape(1, 1, 1, -1)], num_output=1, **options
+    )
     places = (np.arange(y.top.size) - (2 * factor - 1) / 2) / factor
     drawing.text(10, 196, "factor 4: inputs (orange) and outputs (blue)", anchor="start", bold=True)
     axes = Axes(drawing, (32, 208, 355, 180), (-1.1, 6.1), (0, 5))

@@ -21,7 +21,11 @@ def draw() -> str:
     axes.curve(difference, p, color(3), dashed=True)
     axes.curve(difference, -np.log(p), color(1))
     axes.curve(difference, dx, color(2))
-    for place, words, number in (((-1.6, 4.35), "loss, −log p", 1), ((2.2, 1.15), "p of the label", 3), ((-5.7, -0.8), "gradient, p − 1", 2)):
+    for place, words, number in (
+        ((-1.6, 4.35), "loss, −log p", 1),
+        ((2.2, 1.15), "p of the label", 3),
+        ((-5.7, -0.8), "gradient, p − 1", 2),
+    ):
         x0, y0 = axes.at(*place)
         drawing.line([(x0, y0 - 4), (x0 + 18, y0 - 4)], color(number), 2.5)
         drawing.text(x0 + 23, y0, words, 12.5, "start")
