@@ -27,7 +27,7 @@ def draw() -> str:
         padded = np.pad(x[0, 0], pad)
         side = len(padded)
         drawing.text(10, top + 14, title, bold=True, anchor="start")
-        taps = {(stride * i + dilation * k, stride * j + dilation * l): (1, 0.3) for k in range(3) for l in range(3)}
+        taps = {(stride * i + dilation * k, stride * j + dilation * m): (1, 0.3) for k in range(3) for m in range(3)}
         outer = range(pad, side - pad)
         drawing.grid(
             10,

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 from _drawing import FAINT, Axes, Drawing, color
+from fcnlite.fillers import bilinear_kernel
 
 from fcnlite import layers
-from fcnlite.fillers import bilinear_kernel
 
 
 def draw() -> str:
