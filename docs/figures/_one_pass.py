@@ -50,8 +50,8 @@ def one_pass() -> OnePass:
 
 
 def colored(label: np.ndarray, dataset: Dataset) -> np.ndarray:
-    """A label map as RGB, in colours that read on light and dark pages; void is gray."""
-    palette = np.array([[236, 236, 232], [213, 94, 0], [0, 158, 115], [0, 114, 178], [204, 121, 167], [230, 159, 0]])
+    """A label map as RGB, in colours that are the same on light and dark pages; void is gray."""
+    palette = np.array([[236, 236, 232], [213, 95, 0], [0, 158, 116], [0, 115, 178], [204, 122, 167], [230, 160, 0]])
     picture = np.full((*label.shape, 3), 128, np.uint8)
     for number in range(len(dataset.labels["label"].classes)):
         picture[label == number] = palette[number]
