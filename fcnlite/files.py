@@ -16,7 +16,7 @@ from typing import Any, BinaryIO
 import numpy as np
 
 from fcnlite.arrays import Array
-from fcnlite.errors import FileError
+from fcnlite.errors import FileError, brief
 
 NPY = b"\x93NUMPY"
 """The first bytes of a `.npy` file."""
@@ -131,7 +131,7 @@ def read_npy(path: str | os.PathLike[str]) -> Array:
         found: Array = np.load(path, mmap_mode="r", allow_pickle=False)
         return found
     except Exception as error:  # NumPy raises a dozen types for damaged headers
-        raise FileError(f"{path}: is not a readable .npy file of numbers ({error}).") from error
+        raise FileError(f"{path}: is not a readable .npy file of numbers ({brief(error)}).") from error
 
 
 class MappedFile(mmap.mmap):
