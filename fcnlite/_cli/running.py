@@ -60,7 +60,7 @@ def _outcome_of_rank(main: Main, arguments: Sequence[str] | None) -> tuple[str |
 def _outcome(main: Main, arguments: Sequence[str] | None) -> tuple[str | None, int]:
     """Call `main`; returns what to tell the user, if anything, and the exit status."""
     with warnings.catch_warnings():
-        warnings.showwarning = _show_warning  # type: ignore[assignment]
+        warnings.showwarning = _show_warning  # type: ignore[assignment]  # it needs only the message
         try:
             with raising():
                 import_all(requested(sys.argv[1:] if arguments is None else arguments))
