@@ -181,6 +181,11 @@ def mapping_of(array: Array) -> MappedFile | None:
     return base if isinstance(base, MappedFile) else None
 
 
+def is_file(path: str | os.PathLike[str]) -> bool:
+    """Whether `path` is a file. `Path.is_file` raises OSError for names that are too long, which a file may contain."""
+    return os.path.isfile(path)  # noqa: PTH113
+
+
 def beside(path: str | os.PathLike[str], name: str) -> Path:
     """The path of the file `name`, which the file `path` names: in the same folder, else in the working directory.
 
@@ -188,9 +193,10 @@ def beside(path: str | os.PathLike[str], name: str) -> Path:
     """
     candidates = [Path(path).parent / name, Path(name)]
     for candidate in candidates:
-        if candidate.is_file():
+        if is_file(candidate):
             return candidate
-    raise FileError(f"{path}: {name!r}, which it names, is not at {' nor at '.join(map(str, candidates))}.")
+    places = " nor at ".join(brief(each) for each in candidates)
+    raise FileError(f"{path}: {brief(name)!r}, which it names, is not at {places}.")
 
 
 def cannot_read(path: str | os.PathLike[str], error: OSError) -> FileError:

@@ -22,7 +22,9 @@ FILES = {
     "classes": "lists of classes",
     "remap": "tables of values",
     "names": "lists of names",
+    "camvid": "lists of pictures and labels",
     "run": "logs and plans of a run",
+    "message": "what the page of the explorer sends",
 }
 """The targets, known without importing the readers, and the files that they read; binary files of strangers first."""
 
@@ -33,8 +35,10 @@ INSTRUMENTED = {
     "label": ("fcnlite.data", "PIL"),
     "tiff": ("fcnlite.data", "tifffile"),
     "run": ("fcnlite.train",),
+    "message": ("fcnlite.explore",),
     "checkpoint": ("fcnlite.formats", "fcnlite.description", "fcnlite.train", "fcnlite.solver"),
-    **dict.fromkeys(("npy", "matlab", "colors", "classes", "remap", "names"), ("fcnlite.data", "fcnlite.files")),
+    **dict.fromkeys(("npy", "matlab", "colors", "classes", "remap"), ("fcnlite.data", "fcnlite.files")),
+    **dict.fromkeys(("names", "camvid"), ("fcnlite.data", "fcnlite.files")),
 }
 """The packages whose coverage guides a target, `FORMATS` for the others: instrumenting all takes half a minute."""
 

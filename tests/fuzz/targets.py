@@ -13,9 +13,11 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from fcnlite import caffe
-from fcnlite.data import bands, color_table, label_files, label_tables, matlab, pictures, published, splits
+from fcnlite.data import bands, camvid, color_table, label_files, label_tables, matlab, pictures, published, splits
+from fcnlite.data.problems import raise_if_any
 from fcnlite.description.model_info import Preprocessing
 from fcnlite.errors import FcnliteError, FileError
+from fcnlite.explore import messages
 from fcnlite.formats import storage
 from fcnlite.formats.interop import keras, safetensors, torchvision
 from fcnlite.net import Net
@@ -187,6 +189,15 @@ def _names(path: Path) -> None:
     splits.divide({"a", "b"}, path.parent, None, "train", lambda _: None)
 
 
+def _camvid(path: Path) -> None:
+    """The list of a split of CamVid; the file that it names is there."""
+    (path.parent / "a.png").touch()
+    files, problems = camvid._read(path.parent, path)
+    for each in files:
+        assert each.images["data"].is_relative_to(path.parent), each
+    raise_if_any(str(path), problems)
+
+
 def _run(path: Path) -> None:
     """The texts of a run folder, each read as all of them."""
     folder = path.parent / "run"
@@ -227,6 +238,8 @@ TARGETS: dict[str, Target] = {
     "classes": Target(_classes, examples.class_lists, damaged_text),
     "remap": Target(_remap, examples.remap_tables, damaged_text),
     "names": Target(_names, examples.name_lists, damaged_text, "/train.txt"),
+    "camvid": Target(_camvid, examples.picture_lists, damaged_text, "/train.txt"),
     "run": Target(_run, examples.run_texts, damaged_text),
+    "message": Target(lambda path: messages.unpack(path.read_bytes()), examples.messages),
 }
 """By name."""
