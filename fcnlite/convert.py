@@ -114,8 +114,8 @@ def _check(options: argparse.Namespace) -> None:
                 raise SpecError(f"--{name.replace('_', '-')} goes with --to, which names the net to make; add that.")
         if not storage.is_weight_file(options.weights[0]):
             raise FileError(
-                f"{options.weights[0]}: is no weight file of fcnlite, which would hold its net; name the net with --to "
-                "or --net."
+                f"{options.weights[0]}: is not a weight file of fcnlite, which would hold its net; name the net with "
+                "--to or --net."
             )
     if options.to is not None:
         models.describe(options.to)  # refuses an unknown name
