@@ -119,7 +119,7 @@ export function graphView({ show }) {
   function scale() {
     if (!store.graph) return;
     const [w, hgt] = store.graph.size;
-    const fit = Math.max(0.75, Math.min(1, (box.clientWidth || 800) / w));
+    const fit = Math.max(0.75, Math.min(1.5, (box.clientWidth || 800) / w));
     const factor = zoom ?? fit;
     zooms.value = Math.round(100 * factor);
     svg.setAttribute("viewBox", `0 0 ${w} ${hgt}`);

@@ -113,7 +113,7 @@ const PHRASES = [
   [/data set '([^']+)' \((\w+), all (\d+) pictures read\)/g, "数据集 $1（$2，读取了全部 $3 幅）"],
   [/picture '([^']+)'/g, "图片 $1"],
   [/ and (\d+) more/g, "等（另有 $1 个）"],
-  [/ and (?=图片)/g, "和"],
+  [/ and (?=图片)/g, " 和"],
   [/did you mean (.+)\?/, "是否指 $1？"],
   [/ \((\S+) times\)/g, "（$1 倍）"],
   [/ or /g, "、"],
