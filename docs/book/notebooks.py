@@ -1,7 +1,7 @@
 """The exercises' pages as notebooks: `python -m docs.book.notebooks [FOLDER]`, or `make notebooks`.
 
-A page is Markdown that Jupytext reads as a notebook: its Python blocks are the cells. Each page becomes an .ipynb and the
-.py that is paired with it. Figures are drawn beside them, and links lead to the pages in docs.
+A page is Markdown that Jupytext reads as a notebook: its Python blocks are the cells. Each page becomes an .ipynb and
+the .py that is paired with it. Figures are drawn beside them, and links lead to the pages in docs.
 """
 
 from __future__ import annotations
