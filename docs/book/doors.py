@@ -38,6 +38,8 @@ def exported(name: str) -> list[str]:
     """The public classes, functions and constants of a public module, in the order of the source without `__all__`."""
     module = modules()[name]
     listed = getattr(module, "__all__", None)
+    if name == "fcnlite.errors":
+        listed = [each for each, value in vars(module).items() if str(value).startswith("<class 'fcnlite.errors.")]
     if listed is None:
         listed = [
             name

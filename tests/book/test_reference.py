@@ -8,6 +8,7 @@ from pathlib import Path
 
 import fcnlite
 from fcnlite import layers
+from fcnlite.__main__ import _COMMANDS
 from tests.book.pages import DOCS
 
 if str(DOCS) not in sys.path:
@@ -42,7 +43,14 @@ def test_each_layer_type_has_an_example() -> None:
     assert layer_table.compiled("Split") == "removed"
 
 
+def test_the_first_page_names_every_command() -> None:
+    found = re.findall(r"^\|.*\| `(\w+)` \|$", (DOCS / "start" / "index.md").read_text(encoding="utf-8"), re.M)
+    assert sorted(found) == sorted(_COMMANDS)
+    listed = re.findall(r"^```\{generated\} command (\w+)$", (DOCS / "reference" / "commands.md").read_text(), re.M)
+    assert sorted(listed) == sorted(_COMMANDS)
+
+
 def test_pages_of_layers_exist() -> None:
     for cls in layers.registered().values():
         if cls.__module__.startswith("fcnlite."):
-            assert (DOCS / "reference" / Path(layer_table.page(cls))).exists()
+            assert (DOCS / "reference" / Path(layer_table.page(cls).partition("#")[0])).exists()
