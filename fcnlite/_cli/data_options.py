@@ -58,7 +58,7 @@ def open_data(options: argparse.Namespace, split: str | None = None) -> Dataset:
             raise DataError(f"--data-option {entry}: expected KEY=VALUE, such as val=0.2.")
         # data.open refuses an unknown option and names similar ones.
         values[key] = _convert(entry, hints[key], text) if key in hints else text
-    if options.skip_bad and options.data == "folder":
+    if options.skip_bad and options.data in data.names() and data.takes_skip_bad(options.data):
         values["skip_bad"] = True  # it finds bad samples when it matches file names
     return data.open(options.data, options.root, split, **values)
 

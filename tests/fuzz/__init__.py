@@ -3,7 +3,7 @@
 NAMES = (
     "net", "solver", "caffemodel", "caffemodel-h5", "solverstate", "solverstate-h5", "binaryproto", "mean", "weights",
     "checkpoint", "keras", "safetensors", "picture", "tiff", "npy", "label", "matlab", "colors", "classes", "remap",
-    "names", "run",
+    "labelme", "coco", "names", "run",
 )  # fmt: skip
 """The targets, in the order of tests.fuzz.targets, known without importing the readers."""
 
@@ -15,7 +15,9 @@ INSTRUMENTED = {
     "tiff": ("fcnlite.data", "tifffile"),
     "run": ("fcnlite.train",),
     "checkpoint": ("fcnlite.formats", "fcnlite.description", "fcnlite.train", "fcnlite.solver"),
-    **dict.fromkeys(("npy", "matlab", "colors", "classes", "remap", "names"), ("fcnlite.data", "fcnlite.files")),
+    **dict.fromkeys(
+        ("npy", "matlab", "colors", "classes", "remap", "labelme", "coco", "names"), ("fcnlite.data", "fcnlite.files")
+    ),
 }
 """The packages whose coverage guides a target, `FORMATS` for the others: instrumenting all takes half a minute."""
 
