@@ -73,7 +73,7 @@ class AnnotatedPictures(OwnPictures):
     def usable(self, progress: Progress | None = None) -> tuple[Sequence[int], list[str]]:
         """As in every data set; lists each object that cannot be used."""
         indices, problems = super().usable(progress)
-        paths = [each.labels["label"] for each in self._files]
+        paths = [each.labels["label"] for each in self.files]
         faults = [each for path in paths for each in self._faults.get(path, ())]
         # Without skip_bad, the problem of a picture is that of its first faulty object, and a count of the others.
         files = [each for each in problems if not each.startswith(tuple(faults))]
