@@ -24,7 +24,7 @@ from fcnlite.net import Net
 from tests.layers.examples import EXAMPLES, Example
 
 NO_COMPUTATION = {"Silence", *(name for name, cls in registered().items() if cls.bottoms == (0, 0))}  # inputs
-NO_GRADIENT = {"Accuracy", "ArgMax"}
+NO_GRADIENT = {"Accuracy", "ArgMax", "Threshold"}
 
 TYPES = sorted(set(registered()) - NO_COMPUTATION)
 ITERATION = 7

@@ -19,7 +19,7 @@ ENUMS = {
     "BNParameter.BNMode": "LEARN INFERENCE",
     "BNParameter.Engine": "DEFAULT CAFFE CUDNN",
     "ImageDataParameter.LabelType": "NONE IMAGE PIXEL",
-    "PoolingParameter.PoolMethod": "AVE_EXC_PAD AVE_TF",
+    "PoolingParameter.PoolMethod": "AVE_EXC_PAD AVE_TF",  # Synopsys'
     "UnpoolingParameter.UnpoolMethod": "MAX AVE TILE",
 }
 """The values that forks add to Caffe's enums, and those of their own enums."""

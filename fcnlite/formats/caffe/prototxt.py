@@ -134,6 +134,7 @@ def _net_spec(net: NetText, source: str) -> NetSpec:
         crops = {each.where for each in net.custom.values()}
         layers = list(spellings.with_computed_offsets(layers, crops, state.level, state.stage))
         layers = list(spellings.with_tops_of_losses(split_batch_norms(layers)))
+        layers = list(spellings.with_bottoms_of_parameters(layers))
         layers = list(spellings.with_unique_names(layers, state.level, state.stage))
         return NetSpec(message.name, tuple(layers), message.force_backward, state.level, tuple(state.stage))
     except SpecError as error:

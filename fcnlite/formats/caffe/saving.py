@@ -78,6 +78,8 @@ def save(
         _check(layer, dialect)
         if dialect == "opencv":
             layer = opencv.in_opencv_words(layer)
+        if layer.type == "Parameter":  # the reader gave it a bottom
+            layer = dataclasses.replace(layer, bottom=())
         if "matrix" in layer.options and layer.type == "InfogainLoss":
             source = f"{Path(prototxt).stem}.{re.sub('[^0-9A-Za-z_.-]', '_', layer.name)}.binaryproto"
             files.append((Path(prototxt).parent / source, [_matrix(layer.options["matrix"])]))

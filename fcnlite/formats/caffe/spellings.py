@@ -26,7 +26,8 @@ def without_synonyms(layers: Iterable[LayerSpec]) -> Iterator[LayerSpec]:
 
     A depthwise convolution (yonghenglh6/DepthwiseConvolution) is a Convolution with a group for each channel. `hole` of
     a Convolution (DeepLab v1) is its `dilation`. `ceil_mode` of a Pooling (several forks) is its `round_mode`. Four
-    pads (Synopsys) that are equal on opposite sides are `pad_h` and `pad_w`.
+    pads (Synopsys) that are equal on opposite sides are `pad_h` and `pad_w`; a Pooling with others, or with a method
+    that Caffe does not have, becomes an UnevenPooling.
     """
     for layer in layers:
         options = dict(layer.options)
@@ -38,7 +39,10 @@ def without_synonyms(layers: Iterable[LayerSpec]) -> Iterator[LayerSpec]:
         if type_ == "Pooling":
             _rename_ceil_mode(layer, options)
             _join_pads(layer, options)
-        yield replace(layer, type=type_, options=options) if options != layer.options else layer
+            if "pad_t" in options or options.get("pool") in ("AVE_EXC_PAD", "AVE_TF"):
+                type_ = "UnevenPooling"
+        changed = (type_, options) != (layer.type, layer.options)
+        yield replace(layer, type=type_, options=options) if changed else layer
 
 
 def _rename_hole(layer: LayerSpec, options: dict[str, Any]) -> None:
@@ -60,14 +64,16 @@ def _rename_ceil_mode(layer: LayerSpec, options: dict[str, Any]) -> None:
 
 def _join_pads(layer: LayerSpec, options: dict[str, Any]) -> None:
     """Turn pad_t, pad_b, pad_l and pad_r into pad_h and pad_w where they are equal on opposite sides."""
-    sides = [options.get(f"pad_{side}", 0) for side in "tblr"]
-    if not any(f"pad_{side}" in options for side in "tblr") or sides[0] != sides[1] or sides[2] != sides[3]:
+    names = [f"pad_{side}" for side in "tblr"]
+    if not any(name in options for name in names):
         return
     if any(name in options for name in ("pad", "pad_h", "pad_w")):
         raise SpecError(f"layer {layer.name!r}: has pad_t, pad_b, pad_l, pad_r and other pads; keep one kind.")
-    for side in "tblr":
-        options.pop(f"pad_{side}", None)
-    options.update(pad_h=sides[0], pad_w=sides[2])
+    top, bottom, left, right = (options.pop(name, 0) for name in names)
+    if top == bottom and left == right:
+        options.update(pad_h=top, pad_w=left)
+    else:
+        options.update(pad_t=top, pad_b=bottom, pad_l=left, pad_r=right)
 
 
 def with_tops_of_losses(layers: Iterable[LayerSpec]) -> Iterator[LayerSpec]:
@@ -80,6 +86,16 @@ def with_tops_of_losses(layers: Iterable[LayerSpec]) -> Iterator[LayerSpec]:
             top = _unused(layer.name, taken)
             taken.add(top)
             layer = replace(layer, top=(top,))
+        yield layer
+
+
+def with_bottoms_of_parameters(layers: Iterable[LayerSpec]) -> Iterator[LayerSpec]:
+    """The layers, with the first input as the bottom of each Parameter; a layer without bottoms is an input here."""
+    layers = list(layers)
+    inputs = [top for layer in layers if not layer.bottom and layer.type != "Parameter" for top in layer.top]
+    for layer in layers:
+        if layer.type == "Parameter" and not layer.bottom and inputs:
+            layer = replace(layer, bottom=(inputs[0],))
         yield layer
 
 

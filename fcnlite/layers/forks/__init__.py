@@ -12,6 +12,7 @@ from fcnlite.layers.forks import (
     permute,
     relu6,
     shuffle_channel,
+    uneven_pooling,
     unpooling,
     upsample,
 )
@@ -25,6 +26,7 @@ __all__ = [
     "permute",
     "relu6",
     "shuffle_channel",
+    "uneven_pooling",
     "unpooling",
     "upsample",
 ]

@@ -8,7 +8,7 @@ from __future__ import annotations
 from hypothesis import strategies as st
 
 from fcnlite.arrays import Array
-from tests.layers.examples.elementwise import bias, dropout, elementwise, eltwise, positive, prelu, relu, scale
+from tests.layers.examples.elementwise import bias, clip, dropout, elementwise, eltwise, positive, prelu, relu, scale
 from tests.layers.examples.example import Example, input_layer
 from tests.layers.examples.forks import (
     axpy,
@@ -17,6 +17,7 @@ from tests.layers.examples.forks import (
     normalize,
     permute,
     shuffle_channel,
+    uneven_pooling,
     unpooling,
     upsample,
 )
@@ -25,14 +26,17 @@ from tests.layers.examples.scores import (
     accuracy,
     argmax,
     euclidean_loss,
+    hinge_loss,
     infogain_loss,
     inner_product,
+    multinomial_logistic_loss,
+    parameter,
     sigmoid_loss,
     softmax,
     softmax_loss,
 )
 from tests.layers.examples.shaping import concat, crop, flatten, reduction, reshape, slice_, split, tile
-from tests.layers.examples.windows import convolution, deconvolution, pooling
+from tests.layers.examples.windows import convolution, deconvolution, im2col, pooling, spp
 
 __all__ = ["EXAMPLES", "Array", "Example", "input_layer"]
 
@@ -42,8 +46,10 @@ EXAMPLES: dict[str, st.SearchStrategy[Example]] = {
     "ArgMax": argmax(),
     "Axpy": axpy(),
     "BN": bn(),
+    "BNLL": elementwise("BNLL", {}),
     "BatchNorm": batch_norm(),
     "Bias": bias(),
+    "Clip": clip(),
     "Concat": concat(),
     "Convolution": convolution(),
     "Crop": crop(),
@@ -54,14 +60,18 @@ EXAMPLES: dict[str, st.SearchStrategy[Example]] = {
     "EuclideanLoss": euclidean_loss(),
     "Exp": elementwise("Exp", {"base": 2.0, "scale": -0.5, "shift": 1.5}),
     "Flatten": flatten(),
+    "HingeLoss": hinge_loss(),
+    "Im2col": im2col(),
     "InfogainLoss": infogain_loss(),
     "InnerProduct": inner_product(),
     "Interp": interp(),
     "LRN": lrn(),
     "Log": positive("Log", "base", [2.0, 0.5]),
     "MVN": mvn(),
+    "MultinomialLogisticLoss": multinomial_logistic_loss(),
     "Normalize": normalize(),
     "PReLU": prelu(),
+    "Parameter": parameter(),
     "Permute": permute(),
     "Pooling": pooling(),
     "Power": positive("Power", "power", [0.0, 0.5, 2.0, -1.0]),
@@ -69,6 +79,7 @@ EXAMPLES: dict[str, st.SearchStrategy[Example]] = {
     "ReLU6": elementwise("ReLU6", {}),
     "Reduction": reduction(),
     "Reshape": reshape(),
+    "SPP": spp(),
     "Scale": scale(),
     "ShuffleChannel": shuffle_channel(),
     "Sigmoid": elementwise("Sigmoid", {}),
@@ -77,8 +88,11 @@ EXAMPLES: dict[str, st.SearchStrategy[Example]] = {
     "Softmax": softmax(),
     "SoftmaxWithLoss": softmax_loss(),
     "Split": split(),
+    "Swish": elementwise("Swish", {"beta": 0.7}),
     "TanH": elementwise("TanH", {}),
+    "Threshold": elementwise("Threshold", {"threshold": 0.5}),
     "Tile": tile(),
+    "UnevenPooling": uneven_pooling(),
     "Unpooling": unpooling(),
     "Upsample": upsample(),
 }

@@ -35,6 +35,12 @@ def dropout(draw: Draw) -> Example:
 
 
 @st.composite
+def clip(draw: Draw) -> Example:
+    options = {"min": draw(st.sampled_from([-0.7, 0.0])), "max": draw(st.sampled_from([0.5, 9.0]))}
+    return Example("Clip", (draw(ANY_SHAPE),), options, phase=draw(PHASE), seed=draw(SEED), kinks=(-0.7, 0.5))
+
+
+@st.composite
 def elementwise(draw: Draw, type_: str, options: dict[str, Any]) -> Example:
     """A layer with one bottom of any shape and some of these options."""
     chosen = {name: value for name, value in options.items() if draw(FLAG)}

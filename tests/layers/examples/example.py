@@ -34,6 +34,11 @@ class Example:
     places: int = 0
     """If not 0, the second bottom holds different places below this number for the values of each plane."""
 
+    positive: bool = False
+    """Whether all values are above 0."""
+    kinks: tuple[float, ...] = ()
+    """Values, besides 0, that no value may be close to."""
+
     @property
     def bottoms(self) -> list[str]:
         return [f"x{i}" for i in range(len(self.shapes))]
@@ -67,6 +72,10 @@ class Example:
         rng = np.random.default_rng((self.seed, 2))
         total = sum(prod(shape) for shape in self.shapes)
         values = (rng.permutation(total) - total // 2 + 0.5) * (4 / total)
+        if self.positive:
+            values += 2.5
+        for kink in self.kinks:
+            values[np.abs(values - kink) < 0.01] += 0.02
         arrays, start = {}, 0
         for name, shape in zip(self.bottoms, self.shapes, strict=True):
             arrays[name] = values[start : start + prod(shape)].reshape(shape)

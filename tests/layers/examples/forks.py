@@ -104,3 +104,19 @@ def axpy(draw: Draw) -> Example:
     shape = draw(SHAPES)
     factors = (*shape[:2], 1, 1) if draw(FLAG) else shape[:2]
     return Example("Axpy", (factors, shape, shape), phase=draw(PHASE), seed=draw(SEED))
+
+
+@st.composite
+def uneven_pooling(draw: Draw) -> Example:
+    shape = draw(SHAPES)
+    options: dict[str, Any] = {"pool": draw(st.sampled_from(["MAX", "AVE", "AVE_EXC_PAD", "AVE_TF"]))}
+    for name, side, first, last in (("h", shape[2], "t", "b"), ("w", shape[3], "l", "r")):
+        before, after = draw(st.integers(0, 2)), draw(st.integers(0, 2))
+        size = draw(st.integers(max(before, after) + 1, max(before, after) + side))
+        options.update({f"kernel_{name}": size, f"stride_{name}": draw(st.integers(1, min(3, size)))})
+        options.update({f"pad_{first}": before, f"pad_{last}": after})
+    sizes = (options["kernel_h"], options["kernel_w"])
+    pads = (options["pad_t"] + options["pad_b"], options["pad_l"] + options["pad_r"])
+    if all(side + pad >= size for side, pad, size in zip(shape[2:], pads, sizes, strict=True)):
+        maybe(draw, options, "round_mode", st.sampled_from(["CEIL", "FLOOR"]))
+    return Example("UnevenPooling", (shape,), options, phase=draw(PHASE), seed=draw(SEED))

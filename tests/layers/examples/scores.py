@@ -108,3 +108,26 @@ def argmax(draw: Draw) -> Example:
     maybe(draw, options, "top_k", st.integers(1, count))
     maybe(draw, options, "out_max_val", FLAG)
     return Example("ArgMax", (shape,), options, phase=draw(PHASE), seed=draw(SEED))
+
+
+@st.composite
+def hinge_loss(draw: Draw) -> Example:
+    scores = draw(CHANNELS_SHAPE)
+    options: dict[str, Any] = {}
+    maybe(draw, options, "norm", st.sampled_from(["L1", "L2"]))
+    label = draw(st.sampled_from([(scores[0],), (scores[0], 1), (scores[0], 1, 1, 1)]))
+    classes = prod(scores[1:])
+    return Example("HingeLoss", (scores, label), options, 1, draw(PHASE), classes, draw(SEED), kinks=(-1, 1))
+
+
+@st.composite
+def multinomial_logistic_loss(draw: Draw) -> Example:
+    p = draw(CHANNELS_SHAPE)
+    bottoms, classes = (p, p[:1]), prod(p[1:])
+    return Example("MultinomialLogisticLoss", bottoms, {}, 1, draw(PHASE), classes, draw(SEED), positive=True)
+
+
+@st.composite
+def parameter(draw: Draw) -> Example:
+    options = {"shape": {"dim": list(draw(ANY_SHAPE))}}
+    return Example("Parameter", (draw(ANY_SHAPE),), options, phase=draw(PHASE), seed=draw(SEED))
