@@ -14,8 +14,9 @@ import numpy as np
 from fcnlite._kernels.products.im2col import col2im
 from fcnlite.arrays import Array, Shape
 from fcnlite.description.shapes import Placement, Window, convolution_placement
+from fcnlite.layers import columns as patches
 from fcnlite.layers.base import BackwardRun, ForwardRun, Layer, four_axes
-from fcnlite.layers.columns import Geometry, columns
+from fcnlite.layers.columns import Geometry
 from fcnlite.layers.convolution import ConvolutionOptions
 from fcnlite.layers.options import pair
 from fcnlite.layers.registry import register
@@ -33,7 +34,8 @@ class Im2col(Layer):
         stride = pair(o, "stride", "stride", default=1)
         pad = pair(o, "pad", "pad", default=0, least=0)
         dilation = pair(o, "dilation", "dilation", default=1)
-        self.geometry = Geometry(*(Window(*axis) for axis in zip(kernel, stride, pad, dilation, strict=True)))
+        rows, columns = (Window(*axis) for axis in zip(kernel, stride, pad, dilation, strict=True))
+        self.geometry = Geometry(rows, columns)
 
     def top_shapes(self, *bottom: Shape) -> list[Shape]:
         n, channels, height, width = four_axes(bottom[0])
@@ -45,7 +47,7 @@ class Im2col(Layer):
         ((n, channels, height, width),) = self.top_shapes(x.shape)
         y = np.empty((n, channels, height * width), x.dtype)
         for picture, top in zip(x, y, strict=True):
-            top[...] = columns(picture, self.geometry, (0, height * width))[0]
+            top[...] = patches.columns(picture, self.geometry, (0, height * width))[0]
         return [y.reshape(n, channels, height, width)]
 
     def backward(self, dtop: list[Array], run: BackwardRun) -> list[Array | None]:

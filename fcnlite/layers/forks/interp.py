@@ -51,8 +51,10 @@ class Interp(Layer):
         for name in ("pad_beg", "pad_end"):
             if not -LARGEST <= getattr(o, name) <= 0:
                 raise SpecError(f"{name} is {getattr(o, name)}; expected at most 0, since the layer can only crop.")
-        self.sized = o.height is not None and o.width is not None
-        if not self.sized and o.zoom_factor is None and o.shrink_factor is None:
+        sized = o.height is not None and o.width is not None
+        self.by_size = sized and (o.zoom_factor is None) == (o.shrink_factor is None)
+        """Whether height and width give the size."""
+        if not sized and o.zoom_factor is None and o.shrink_factor is None:
             raise SpecError("the size is missing; write zoom_factor, shrink_factor, or both height and width.")
 
     def cropped(self, size: int) -> int:
@@ -65,7 +67,7 @@ class Interp(Layer):
     def _side(self, size: int, given: int | None) -> int:
         """H' for H rows, or W' for W columns."""
         zoom, shrink = self.options.zoom_factor, self.options.shrink_factor
-        if self.sized and (zoom is None) == (shrink is None):
+        if self.by_size:
             assert given is not None
             return given
         smaller = (self.cropped(size) - 1) // (shrink or 1) + 1

@@ -64,7 +64,8 @@ class UnevenPooling(Layer):
             raise SpecError("has pad_t, pad_b, pad_l, pad_r and other pads; keep one kind.")
         if any(not 0 <= each <= LARGEST for each in sides):
             raise SpecError(f"pad_t, pad_l, pad_b and pad_r are {sides}; expected at least 0.")
-        self.before, self.after = ((o.pad_t, o.pad_l), (o.pad_b, o.pad_r)) if any(sides) else (even, even)
+        self.before: tuple[int, int] = (o.pad_t, o.pad_l) if any(sides) else even
+        self.after: tuple[int, int] = (o.pad_b, o.pad_r) if any(sides) else even
         if any(pad >= size for pads in (self.before, self.after) for pad, size in zip(pads, self.sizes, strict=True)):
             raise SpecError(f"the pads must be less than the window {self.sizes}, or a window could lie outside.")
 
