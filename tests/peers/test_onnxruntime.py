@@ -181,6 +181,8 @@ def test_of_equal_values_the_later_place_comes_first(tmp_path: Path) -> None:
 @given(data=st.data())
 def test_every_type(type_: str, data: st.DataObject, tmp_path: Path) -> None:
     example = replace(data.draw(EXAMPLES[type_]), phase="TEST")
+    if type_ == "LRN" and len(example.shapes[0]) != 4:
+        return  # ONNX Runtime has it for four axes only
     net = Net(example.spec(), path="plain", seed=example.seed)
     for parameter, values in zip(net.params.get("layer", []), example.param_values(), strict=True):
         parameter.data = values

@@ -12,12 +12,14 @@ from fcnlite.formats.caffe.preprocessing import Feeding, feeding, mean_of
 from fcnlite.formats.caffe.prototxt import parse_net, parse_solver, read_net, read_solver, write_net
 from fcnlite.formats.caffe.saving import save
 from fcnlite.formats.caffe.solverstate import SolverState, read_solver_state
+from fcnlite.formats.caffe.training_data import TrainingData, training_data
 from fcnlite.formats.caffe.writing import write_weights
 
 __all__ = [
     "DataSource",
     "Feeding",
     "SolverState",
+    "TrainingData",
     "data_source",
     "feeding",
     "mean_of",
@@ -31,6 +33,7 @@ __all__ = [
     "save",
     "scale_of",
     "split_scales",
+    "training_data",
     "with_scales",
     "write_net",
     "write_weights",
