@@ -5,6 +5,7 @@ first use.
 """
 
 from fcnlite.formats.caffe.blobs import read_blob
+from fcnlite.formats.caffe.bn_variants import with_bn_variants
 from fcnlite.formats.caffe.caffemodel import read_weights
 from fcnlite.formats.caffe.data_source import DataSource, data_source
 from fcnlite.formats.caffe.nvidia_batch_norm import scale_of, split_scales, with_scales
@@ -34,6 +35,7 @@ __all__ = [
     "scale_of",
     "split_scales",
     "training_data",
+    "with_bn_variants",
     "with_scales",
     "write_net",
     "write_weights",
