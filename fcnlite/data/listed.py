@@ -14,6 +14,9 @@ from fcnlite.description.model_info import Labels
 from fcnlite.errors import DataError, FileError
 from fcnlite.files import read_text
 
+MAX_NAME = 500
+"""Maximum number of characters in a name, since messages quote names in full."""
+
 
 def class_labels(name: str, classes: int) -> Labels:
     """Names and colours for classes that have only numbers. Raises `DataError` for a number that no label map holds."""
@@ -89,6 +92,9 @@ def _lines(path: Path) -> list[tuple[int, list[str]]]:
     ]
     if not lines:
         raise FileError(f"{path}: is empty; expected lines of a picture and its label map.")
+    for number, words in lines:
+        if any(len(word) > MAX_NAME or "\0" in word for word in words):
+            raise DataError(f"{path}, line {number}: holds {words[0][:40]!r}, which is no name of a file.")
     return lines
 
 

@@ -11,11 +11,13 @@ from fcnlite.description.spec import LayerSpec
 from fcnlite.errors import SpecError
 
 _TYPES = """
-    AbsVal Axpy BatchNorm BNLL Concat Convolution Crop Deconvolution Dropout Eltwise ELU Exp Flatten InnerProduct Input
-    Interp Log LRN MVN Normalize Permute Pooling Power PReLU ReLU ReLU6 Reshape Scale ShuffleChannel Sigmoid Silence
+    AbsVal BatchNorm BNLL Concat Convolution Crop Deconvolution Dropout Eltwise ELU Exp Flatten InnerProduct Input
+    Interp Log LRN MVN Permute Pooling Power PReLU ReLU ReLU6 Reshape Scale ShuffleChannel Sigmoid Silence
     Slice Softmax Split Swish TanH
 """
 """The types that it runs."""
+_AXES = 4
+"""The axes that a blob is taken to have."""
 
 
 def in_opencv_words(layer: LayerSpec) -> LayerSpec:
@@ -30,6 +32,9 @@ def in_opencv_words(layer: LayerSpec) -> LayerSpec:
         floor = options.pop("round_mode") == "FLOOR"
         if floor and not options.get("global_pooling"):
             options["ceil_mode"] = False
+    if layer.type == "Permute":  # OpenCV wants all axes
+        named = options.get("order", ())
+        options["order"] = [*named, *(axis for axis in range(_AXES) if axis not in named)]
     return dataclasses.replace(layer, options=options)
 
 
@@ -45,6 +50,8 @@ def _problem(layer: LayerSpec) -> str:
         return "OpenCV has no layer of this type"
     if layer.type == "Interp" and (o.get("shrink_factor") or o.get("pad_beg") or o.get("pad_end")):
         return "OpenCV knows only zoom_factor, or height and width"
+    if layer.type == "Swish" and o.get("beta", 1) != 1:
+        return "OpenCV takes beta for 1"
     if layer.type == "LRN" and o.get("k", 1) != 1:
         return "OpenCV takes k for 1"
     if layer.type == "InnerProduct" and o.get("transpose"):
