@@ -237,3 +237,17 @@ def test_what_is_read_is_written_in_caffe_s_words() -> None:
     written = write_net(parse_net(text))
     assert "dilation: 2" in written and "round_mode: FLOOR" in written
     assert "hole" not in written and "ceil_mode" not in written
+
+
+def test_a_label_that_is_shrunk_for_the_loss_is_no_picture() -> None:
+    """As in DeepLab's nets."""
+    text = (
+        INPUT
+        + 'input: "label" input_dim: 1 input_dim: 1 input_dim: 21 input_dim: 21 '
+        + conv("s", "data", "score", "stride: 2", 2)
+    )
+    text += """layer { name: "small" type: "Interp" bottom: "label" top: "small" interp_param { height: 10 width: 10 } }
+    layer { name: "loss" type: "SoftmaxWithLoss" bottom: "score" bottom: "small" top: "loss" }"""
+    net = Net(parse_net(text))
+    assert net.forward(X).keys() == {"score", "small"} - {"small"}
+    assert net.forward(data=X, label=np.zeros((1, 1, 21, 21))).keys() == {"loss"}
