@@ -52,7 +52,7 @@ def play() -> Iterator[Functions]:
         ({"pad": "1e9"}, "pad is '1e9'; expected a number from 1 to 48."),
         ({"net": "vgg16"}, "net is 'vgg16'; expected lite-32s or lite-16s or lite-8s or shallow-8s or shallow-4s."),
         ({"net": 3}, "net is '3'; expected text of up to 200 characters."),
-        ({"augment": "flop"}, "there is no augmentation 'flop'"),
+        ({"augment": "flop"}, "augmentation 'flop' is unknown"),
         ({"augment": "crop=8:8"}, "leave the crop out"),
         ({"moment": "0.9"}, "unknown setting 'moment'"),
         ({"fault": "scores_frozen"}, "unknown setting 'fault'"),
