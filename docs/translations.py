@@ -20,7 +20,7 @@ ROOT = Path(__file__).parents[1]
 CHINESE = ROOT / "docs" / "zh"
 PARTS = ("start", "reading", "questions", "exercises")
 """The folders of which every page is to be translated."""
-LAYERS = ("convolution", "pooling", "deconvolution", "crop", "eltwise", "softmax-loss", "batch-norm")
+LAYERS = ("convolution", "pooling", "deconvolution", "crop", "eltwise", "softmax_loss", "batch_norm")
 """The pages of `docs/layers` that are to be translated."""
 MARK = re.compile(r"<!-- follows (\S+) at ([0-9a-f]{12}) -->\n")
 

@@ -81,7 +81,20 @@ def _inline(line: str) -> str:
     return text
 
 
+_MARGINS = {"module": 0, "class": 4, "exception": 4, "function": 4, "method": 8, "property": 8}
+"""The spaces before the lines of a docstring in the source."""
+
+
+def _with_indent(what: str, obj: Any, lines: list[str]) -> list[str]:
+    """The lines, where all but the first are indented, which Sphinx has taken away."""
+    further = [line for line in (getattr(obj, "__doc__", None) or "").expandtabs().splitlines()[1:] if line.strip()]
+    extra = min((len(line) - len(line.lstrip()) for line in further), default=0) - _MARGINS.get(what, 100)
+    return [lines[0], *(" " * extra + line if line else "" for line in lines[1:])] if extra > 0 and lines else lines
+
+
 def process(app: Sphinx, what: str, name: str, obj: Any, options: Any, lines: list[str]) -> None:
+    if what == "data" and lines and lines[0].strip() in (type(obj).__doc__ or ""):
+        lines.clear()  # it is what Python says about the type
     if isinstance(obj, type) and issubclass(obj, Solver) and "Options:" in lines:
         # The class repeats the options of all solvers, for `help`.
         del lines[lines.index("Options:") :]
@@ -89,7 +102,7 @@ def process(app: Sphinx, what: str, name: str, obj: Any, options: Any, lines: li
         lines += ["The options are those of `SolverOptions`" + (f", with {changed}." if changed else ".")]
     if obj is SolverOptions:
         lines += ["", *describe_options(SolverOptions, {}).splitlines()]
-    lines[:] = converted(lines)
+    lines[:] = converted(_with_indent(what, obj, lines))
 
 
 def setup(app: Sphinx) -> dict[str, Any]:

@@ -1,7 +1,8 @@
 """Figures drawn by code: `docs/figures/NAME.py` has a function `draw()`.
 
-What it returns decides the file: a string is `docs/_figures/NAME.svg`, bytes are `docs/_figures/NAME.png`. A page shows
-it with `![description](../_figures/NAME.svg)`. A script whose name begins with `_` has helpers and draws nothing.
+What it returns decides the file: an SVG document is `docs/_figures/NAME.svg`, bytes are `docs/_figures/NAME.png`, any
+other string is `docs/_figures/NAME.txt`. A page shows it with `![description](../_figures/NAME.svg)`, and text with a
+`literalinclude`. A script whose name begins with `_` has helpers and draws nothing.
 
 An SVG becomes a part of the HTML page, so that it can take the page's colours, and its text can be found and selected.
 Hence the following in an SVG: `currentColor` for lines and text, no background, and the colours of `book.css` as
@@ -45,7 +46,8 @@ def draw(script: Path) -> Path:
             sys.path.insert(0, folder)
     spec.loader.exec_module(module)
     drawn = module.draw()
-    path = DRAWN / f"{script.stem}{'.svg' if isinstance(drawn, str) else '.png'}"
+    suffix = ".png" if isinstance(drawn, bytes) else ".svg" if "<svg" in drawn[:200] else ".txt"
+    path = DRAWN / f"{script.stem}{suffix}"
     path.parent.mkdir(exist_ok=True)
     path.write_bytes(drawn.encode("utf-8") if isinstance(drawn, str) else drawn)
     return path
@@ -53,7 +55,7 @@ def draw(script: Path) -> Path:
 
 def outdated(script: Path) -> bool:
     """Whether the figure is missing, or older than its script or a file that all figures may depend on."""
-    files = [path for suffix in (".svg", ".png") if (path := DRAWN / f"{script.stem}{suffix}").exists()]
+    files = [path for suffix in (".svg", ".png", ".txt") if (path := DRAWN / f"{script.stem}{suffix}").exists()]
     if not files:
         return True
     sources = [script, *SCRIPTS.glob("_*.py"), DOCS / "book" / "drawing.py", *(DOCS.parent / "fcnlite").rglob("*.py")]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import importlib
 import inspect
+import re
 from functools import cache
 from pathlib import Path
 
@@ -63,13 +64,16 @@ EXAMPLES = {
 """The options of a typical layer of each type. What is not written down has Caffe's default."""
 
 
+@cache
+def _pages() -> dict[str, str]:
+    """The section of each type, from the tables in docs/layers/index.md."""
+    text = (DOCS / "layers" / "index.md").read_text(encoding="utf-8")
+    return dict(re.findall(r"^\| \[`(\w+)`\]\((\S+)\) \|", text, re.M))
+
+
 def page(cls: type[Layer]) -> str:
-    """The page of a layer type, or its file where the book has no page."""
-    name = cls.__module__.rpartition(".")[2]
-    for found in (f"layers/{name}.md", f"layers/{name.replace('_', '-')}.md"):
-        if (DOCS / found).exists():
-            return f"../{found}"
-    return f"../../fcnlite/layers/{name}.py"
+    """The section of a layer type, or its file where the book has none."""
+    return f"../layers/{_pages()[cls.type]}" if cls.type in _pages() else file_of(cls.__module__)
 
 
 def file_of(module: str) -> str:

@@ -45,7 +45,9 @@ def entry(path: str) -> list[str]:
     value = doors.public(path)
     if inspect.isclass(value):
         return [f".. autoclass:: {path}", "   :members:", "   :show-inheritance:", ""]
-    return [f".. {'autofunction' if inspect.isroutine(value) else 'autodata'}:: {path}", ""]
+    if inspect.isroutine(value):
+        return [f".. autofunction:: {path}", ""]
+    return [f".. autodata:: {path}", "   :no-value:", ""]
 
 
 def rst(lines: list[str]) -> str:
