@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: install install-test docs docs-open docs-pdf demo test test-slow test-peers test-docs test-kill test-long test-large test-kernels test-oldest fuzz \
+.PHONY: install install-test docs docs-open docs-pdf notebooks demo test test-slow test-peers test-docs test-kill test-long test-large test-kernels test-oldest fuzz \
 	sanitize sanitize-threads lint bench dist clean
 
 install: .venv/installed
@@ -35,6 +35,10 @@ docs: .venv/installed-docs
 
 docs-open: docs
 	$(BIN)/python -m webbrowser -t "file://$(CURDIR)/docs/_build/html/index.html"
+
+# The exercises as notebooks, with the .py files that are paired with them: docs/exercises/notebooks.
+notebooks: .venv/installed-docs
+	$(BIN)/python -m docs.book.notebooks
 
 # The book on one page, printed by Chromium: docs/_build/fcnlite.pdf and fcnlite.zh.pdf. It takes minutes.
 CHROMIUM ?= chromium

@@ -23,6 +23,7 @@ from fcnlite import data, solver
 from fcnlite.__main__ import _COMMANDS
 from fcnlite._cli import imports
 from fcnlite._cli.running import run_command
+from fcnlite.compiler.passes import table
 from fcnlite.layers import registry
 from tests import documents
 from tests.book.pages import FLAT, FOLDERS, ROOT, name_of
@@ -87,7 +88,9 @@ def registers(tmp_path: Path) -> Iterator[None]:
     """Remove after each page what it registers or imports."""
     kept = [(register, dict(register)) for register in (registry._registry, data._DATASETS, solver.TYPES)]
     hidden = sys.modules.pop("mine", None)
+    passes = list(table._own)
     yield
+    table._own[:] = passes
     for register, before in kept:
         register.clear()  # type: ignore[attr-defined]
         register.update(before)  # type: ignore[attr-defined]

@@ -13,6 +13,8 @@ from PIL import Image
 
 COLORS = ("#0072b2", "#c64f00", "#00855f", "#b3548c", "#b07800", "#2f8fc4")
 """The colours 1 to 6 of the book's style sheet, for readers of the SVG alone."""
+WIDTH = 366
+"""What a page has room for in a window of 400 pixels."""
 FAINT = "var(--figure-faint, #8a8f98)"
 Mark = tuple[int, float]
 """The number of a colour, and the opacity of the fill."""
@@ -122,9 +124,12 @@ class Drawing:
         )
 
     def svg(self) -> str:
+        scale = min(1, WIDTH / self.width)
+        width, height = self.width * scale, self.height * scale
         return (
-            f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {self.width:g} {self.height:g}" '
-            f'width="{self.width:g}" height="{self.height:g}" font-family="sans-serif">{"".join(self._parts)}</svg>\n'
+            f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width:g} {height:g}" width="{width:g}" '
+            f'height="{height:g}" font-family="sans-serif"><g transform="scale({scale:g})">{"".join(self._parts)}'
+            "</g></svg>\n"
         )
 
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 from _drawing import Drawing
+from fcnlite.shapes import Window
 
 from fcnlite.layers.columns import Geometry, columns
-from fcnlite.shapes import Window
 
 
 def draw() -> str:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from _drawing import FAINT, Drawing
+from fcnlite.shapes import placements
 
 from fcnlite import layers, models
-from fcnlite.shapes import placements
 
 SIZE = 500
 

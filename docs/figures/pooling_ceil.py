@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from _drawing import FAINT, Drawing, color
-
 from fcnlite.shapes import Window
 
 CELL = 30

@@ -20,9 +20,9 @@ def draw() -> str:
     winners = {divmod(place, 5): (1 + (row + column) % 3, 0.35) for (row, column), place in np.ndenumerate(mask)}
     tops = {(row, column): (1 + (row + column) % 3, 0.35) for row, column in np.ndindex(3, 3)}
     drawing = Drawing(390, 436)
-    for top, title, small, values, left, right in (
-        (6, "Forward: the largest value of each window", "y", y, X, y),
-        (226, "Backward: its gradient goes to the place it came from", "dy", dy, dx, dy),
+    for top, title, small, left, right in (
+        (6, "Forward: the largest value of each window", "y", X, y),
+        (226, "Backward: its gradient goes to the place it came from", "dy", dx, dy),
     ):
         drawing.text(10, top + 14, title, anchor="start", bold=True)
         drawing.grid(10, top + 24, left, CELL, winners)

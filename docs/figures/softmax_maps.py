@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 from _drawing import Drawing
-from _scene import colored, diverging, largest_class, scene
+from _scene import colored, diverging, scene
 
 from fcnlite import layers
 
@@ -16,8 +16,9 @@ def draw() -> str:
     void = label == 255
     p = np.take_along_axis(loss.tops[1][0], np.where(void, 0, label)[None].astype(int), 0)[0]
     p[void] = 1
-    shown = largest_class(label)
-    gradient = loss.backward()[0][0, shown]
+    gradients = loss.backward()[0][0]
+    shown = int(np.abs(gradients).sum((1, 2)).argmax())
+    gradient = gradients[shown]
     height, width = label.shape
     w = 190
     h = w * height / width

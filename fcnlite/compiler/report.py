@@ -8,7 +8,7 @@ import numpy as np
 
 from fcnlite.arrays import Array
 from fcnlite.compiler.ir import Graph, Value
-from fcnlite.compiler.passes.table import PASSES
+from fcnlite.compiler.passes.table import all_passes
 from fcnlite.compiler.plan import Plan
 from fcnlite.description.shapes import show
 from fcnlite.threads import blas_alone
@@ -27,7 +27,7 @@ def measure(plan: Plan, feeds: Mapping[str, Array], runs: int = 3) -> list[float
 
 def passes(plan: Plan) -> str:
     """The passes that ran, in order: the name and the purpose of each, then a line for each place that it changed."""
-    purposes = {each.name: each.purpose for each in PASSES}
+    purposes = {each.name: each.purpose for each in all_passes()}
     return "\n".join("\n  ".join([f"{name}: {purposes[name]}", *lines]) for name, lines in plan.notes.items())
 
 
