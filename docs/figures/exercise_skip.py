@@ -20,7 +20,7 @@ def draw() -> str:
             arrow(330, 53, 448, 90),
             block(20, 130, "features", "C×H×W", 2), arrow(140, 153, 178, 153),
             block(180, 130, "1×1 convolution", "K×H×W"),
-            arrow(300, 153, 328, 153), block(330, 130, "crop", "from `offset` on"), arrow(420, 130, 460, 102),
+            arrow(300, 153, 328, 153), block(330, 130, "crop", "from offset on"), arrow(420, 130, 460, 102),
             block(450, 60, "+", "fused scores", 3),
             words(290, 215, "Backward, every arrow turns round: the sum copies its gradient to both ways,", 13),
             words(290, 237, "the crop puts it into zeros, and each way ends in a gradient of its input.", 13),

@@ -18,10 +18,8 @@ def row(values: dict[float, int], y: float, name: str, number: int = 0) -> list[
 
 
 def wire(x1: float, y1: float, x2: float, y2: float, number: int) -> str:
-    points = (LEFT + CELL * x1, y1, LEFT + CELL * x2, y2)
-    x_from, y_from, x_to, y_to = points
-    ends = f'x1="{x_from:g}" y1="{y_from:g}" x2="{x_to:g}" y2="{y_to:g}"'
-    return f'<line {ends} stroke="{color(number)}" stroke-width="1.3"/>'
+    start, end = (f"{LEFT + CELL * x:g}" for x in (x1, x2))
+    return f'<line x1="{start}" y1="{y1:g}" x2="{end}" y2="{y2:g}" stroke="{color(number)}" stroke-width="1.3"/>'
 
 
 def draw() -> str:
@@ -40,10 +38,9 @@ def draw() -> str:
             wire(place + 2.5, level, place + 1.5, 230, number),
         ]
     for place in range(0, 7):
-        parts += [wire(place, 50, place + 0.5, 90 if place % 2 == 0 else 150, 1 + place % 2)]
-        parts += [wire(place + 1, 50, place + 0.5, 90 if place % 2 == 0 else 150, 1 + place % 2)]
-    parts.append(
-        words(10, 285, "Each score adds two neighbours of its own shift. On all maxima at once, these are", 12, "start")
-    )
+        level = 150 if place % 2 else 90
+        parts += [wire(place + side, 50, place + 0.5, level, 1 + place % 2) for side in (0, 1)]
+    note = "Each score adds two neighbours of its own shift. On all maxima at once, these are"
+    parts.append(words(10, 285, note, 12, "start"))
     parts.append(words(10, 302, "two places apart: the same filter with a hole.", 12, "start"))
     return document(500, 316, parts)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import multiprocessing
 import sys
 from collections.abc import Iterator
@@ -67,6 +68,8 @@ def grade_file(exercise: Exercise, path: Path, limit: float = LIMIT) -> Iterator
 def _grade(name: str, path: Path, to: Connection) -> None:
     """Send the text of each call before it begins, and each outcome."""
     exercise = find(name)
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(line_buffering=True)  # what the student prints comes before the outcome
     try:
         student = load(path, to.send)
     except WrongError as wrong:

@@ -17,7 +17,7 @@ import numpy as np
 
 from fcnlite.arrays import Array
 
-MOST_LINES = 2_000_000
+MOST_LINES = 500_000
 """The number of lines of Python after which a call is taken for an endless loop."""
 _MOST_SHOWN = 64
 """The number of values of an array that messages show."""

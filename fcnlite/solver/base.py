@@ -341,7 +341,7 @@ class Solver:
         if len(named) < len(own):
             known = {each.name for each in named}
             named += [each for each in parameters(kind, cls.defaults) if each.name not in known]
-        cls.__signature__ = inspect.Signature(named)  # type: ignore[attr-defined]
+        cls.__signature__ = inspect.Signature(named)  # type: ignore[attr-defined]  # which inspect.signature reads
         if words := cls.__dict__.get("__doc__"):
             cls.__doc__ = f"{inspect.cleandoc(words)}\n\nOptions:\n\n{describe_options(kind, cls.defaults)}"
 

@@ -34,7 +34,7 @@ _EVERY_POSITION = """\
 
 WRONG = (
     # im2col
-    Wrong("im2col", "return cols.reshape", "return 2 * cols.reshape", "has 2 at [0, 0]; expected 1 (16 of 16 values"),
+    Wrong("im2col", "return cols.reshape", "return 2 * cols.reshape", "has 2 at [0, 0]; expected 1 (24 of 24 values"),
     Wrong("im2col", "rows * columns)\n", "rows * columns).T\n", "the transpose"),
     Wrong("im2col", "cols[:, kh, kw]", "cols[:, kw, kh]", "column, row of the window"),
     Wrong("im2col", "cols[:, kh, kw]", "cols[:, -1 - kh, -1 - kw]", "turned by 180°"),

@@ -92,7 +92,7 @@ def _one(student: Student, x: Array, window: Sequence[int]) -> Any:
 
 
 def _example(student: Student) -> None:
-    _one(student, np.arange(1, 10, dtype=np.float32).reshape(1, 3, 3), (2, 1, 0))
+    _one(student, np.arange(1, 13, dtype=np.float32).reshape(1, 3, 4), (2, 1, 0))
 
 
 def _random(student: Student) -> None:

@@ -140,7 +140,7 @@ def _fill(stream: BinaryIO, array: np.ndarray) -> None:
     """Fill the array from the stream. Raises `ValueError` if the stream ends early."""
     view = array.view(np.uint8).data
     while view:
-        read = stream.readinto(view)  # type: ignore[attr-defined]
+        read = stream.readinto(view)  # type: ignore[attr-defined]  # BinaryIO leaves out a method of all its kinds
         if not read:
             raise ValueError("the file was cut short while it was read")
         view = view[read:]
