@@ -80,5 +80,5 @@ def test_the_table_of_all_runs(tmp_path: Path) -> None:
         (failures(tmp_path, "mean") / name).touch()
     lines = table(tmp_path).splitlines()
     assert "| `mean` | a mean in `.npy` | 30,000 | 1.0 min | 2.00 ms | 12 | 1.2 s | 80 MB | 1, mended |" in lines
-    assert [each for each in lines if each.startswith("| `names`")][0].endswith("| ValueError: file |")
+    assert next(each for each in lines if each.startswith("| `names`")).endswith("| ValueError: file |")
     assert lines[-1] == "Versions: numpy 2."
