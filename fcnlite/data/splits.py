@@ -38,13 +38,25 @@ def divide(names: set[str], root: Path, val: float | None, split: str, warn: War
     else:
         fraction = DEFAULT_VAL if val is None else val
         if not 0 <= fraction < 1:
-            raise DataError(f"data set 'folder': val is {fraction}; expected a fraction from 0 to below 1.")
+            raise DataError(f"option val is {fraction}; expected a fraction from 0 to below 1.")
         kept_back = held_out(names, fraction)
         splits = {"train": names - kept_back, "val": kept_back}
         reason = f"with {len(names)} pictures and val={fraction:g}"
     if not splits[split]:
         raise DataError(f"{root}: the split {split!r} is empty {reason}; add pictures or change the split.")
     return splits
+
+
+def divide_as_found(names: set[str], root: Path, val: float | None, split: str, warn: Warn) -> dict[str, set[str]]:
+    """As `divide`, but names that are all in sub-folders train and val (or valid) are divided by these.
+
+    Names in a sub-folder test belong to no split.
+    """
+    sides = {"train": "train", "val": "val", "valid": "val", "validation": "val", "test": "test"}
+    found = {name: sides.get(name.partition("/")[0].lower(), "") if "/" in name else "" for name in names}
+    if val is not None or not all(found.values()) or not {"train", "val"} <= set(found.values()):
+        return divide(names, root, val, split, warn)
+    return {each: {name for name in names if found[name] == each} for each in SPLITS}
 
 
 def held_out(names: set[str], fraction: float) -> set[str]:

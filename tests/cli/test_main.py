@@ -62,7 +62,9 @@ def test_a_command_gets_the_other_arguments(weights: Path, capsys: pytest.Captur
 
 
 @pytest.mark.filterwarnings("ignore:.*found in sys.modules:RuntimeWarning")
-@pytest.mark.parametrize("name", ["train", "predict", "evaluate", "convert", "summary", "doctor", "explore"])
+@pytest.mark.parametrize(
+    "name", ["train", "predict", "evaluate", "convert", "summary", "doctor", "explore", "exercise"]
+)
 def test_a_command_runs_by_its_name_and_as_a_module(
     name: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:

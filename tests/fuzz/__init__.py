@@ -21,6 +21,8 @@ FILES = {
     "colors": "colour tables",
     "classes": "lists of classes",
     "remap": "tables of values",
+    "labelme": "LabelMe's JSON",
+    "coco": "COCO's JSON",
     "names": "lists of names",
     "camvid": "lists of pictures and labels",
     "run": "logs and plans of a run",
@@ -37,8 +39,10 @@ INSTRUMENTED = {
     "run": ("fcnlite.train",),
     "message": ("fcnlite.explore",),
     "checkpoint": ("fcnlite.formats", "fcnlite.description", "fcnlite.train", "fcnlite.solver"),
-    **dict.fromkeys(("npy", "matlab", "colors", "classes", "remap"), ("fcnlite.data", "fcnlite.files")),
-    **dict.fromkeys(("names", "camvid"), ("fcnlite.data", "fcnlite.files")),
+    **dict.fromkeys(
+        ("npy", "matlab", "colors", "classes", "remap", "labelme", "coco", "names", "camvid"),
+        ("fcnlite.data", "fcnlite.files"),
+    ),
 }
 """The packages whose coverage guides a target, `FORMATS` for the others: instrumenting all takes half a minute."""
 

@@ -21,6 +21,7 @@ from fcnlite.formats.caffe.schema import message_class
 from fcnlite.net import Net
 from fcnlite.train.checkpoint import Progress
 from fcnlite.train.options import TrainOptions
+from tests.data import drawn
 from tests.formats.interop import made_up, test_keras, test_torchvision
 from tests.fuzz import texts
 
@@ -259,6 +260,27 @@ def class_lists() -> list[bytes]:
 
 def remap_tables() -> list[bytes]:
     return [b"128 roof\n1-127 person\n255 void\n", b"0 -> 0\n7: 1\n8 = 255\n"]
+
+
+def labelme_files() -> list[bytes]:
+    def written(folder: Path) -> bytes:
+        more = [drawn.shape("cell", [[1, 1], [4, 4]], "rectangle"), drawn.shape("cell", [[9, 9], [9, 12]], "circle")]
+        drawn.labelme(folder, "a", content=[*drawn.shapes(), *more])
+        return (folder / "a.json").read_bytes()
+
+    with tempfile.TemporaryDirectory() as folder:
+        return [written(Path(folder))]
+
+
+def coco_files() -> list[bytes]:
+    masks = [
+        {"id": 5, "image_id": 1, "category_id": 7, "segmentation": {"size": [20, 30], "counts": [40, 30, 530]}},
+        {"id": 6, "image_id": 1, "category_id": 7, "segmentation": {"size": [20, 30], "counts": "X1n0b`0"}},
+    ]
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        drawn.coco(folder / "a.json", folder, "a.png", content=[*drawn.annotations(1), *masks])
+        return [(folder / "a.json").read_bytes()]
 
 
 def name_lists() -> list[bytes]:

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from fcnlite import caffe
+from fcnlite import caffe, data
 from fcnlite.data import bands, camvid, color_table, label_files, label_tables, matlab, pictures, published, splits
 from fcnlite.data.problems import raise_if_any
 from fcnlite.description.model_info import Preprocessing
@@ -25,6 +25,7 @@ from fcnlite.train.checkpoint import Progress, read_options
 from fcnlite.train.fingerprint import Fingerprint
 from fcnlite.train.plan import TrainingPlan
 from fcnlite.train.run_folder import RunFolder
+from tests.data import drawn
 from tests.fuzz import examples
 from tests.fuzz.mutations import damaged_bytes, damaged_text
 
@@ -183,6 +184,24 @@ def _remap(path: Path) -> None:
     label_tables.read_remap(path, (), False, lambda _: None)
 
 
+def _labelme(path: Path) -> None:
+    _objects("labelme", path)
+
+
+def _coco(path: Path) -> None:
+    _objects("coco", path)
+
+
+def _objects(name: str, path: Path) -> None:
+    """A file of objects as the commands open it, strictly and leniently."""
+    if not (path.parent / "a.png").exists():
+        drawn.picture(path.parent / "a.png")
+    for skip_bad in (True, False):
+        dataset = data.open(name, path.parent, val=0, skip_bad=skip_bad)
+        dataset.usable()
+    dataset[0]
+
+
 def _names(path: Path) -> None:
     for name in published.read_list(path):
         assert (path.parent / name).absolute().is_relative_to(path.parent) and ".." not in name.split("/"), name
@@ -237,6 +256,8 @@ TARGETS: dict[str, Target] = {
     "colors": Target(_colors, examples.color_tables, damaged_text),
     "classes": Target(_classes, examples.class_lists, damaged_text),
     "remap": Target(_remap, examples.remap_tables, damaged_text),
+    "labelme": Target(_labelme, examples.labelme_files, damaged_text, "/a.json"),
+    "coco": Target(_coco, examples.coco_files, damaged_text, "/a.json"),
     "names": Target(_names, examples.name_lists, damaged_text, "/train.txt"),
     "camvid": Target(_camvid, examples.picture_lists, damaged_text, "/train.txt"),
     "run": Target(_run, examples.run_texts, damaged_text),

@@ -159,6 +159,52 @@ def sample_sheet(
     save_png(path, _stack(width, [*strips, _legend(width, entries)]))
 
 
+def contact_sheet(
+    path: str | os.PathLike[str],
+    cells: Iterable[tuple[Array, Array, str]],
+    classes: Sequence[str],
+    colors: Sequence[Color],
+    cell: int = 280,
+) -> None:
+    """Write a sheet of pictures tinted by their labels, four to a row, each with its title above, and one legend.
+
+    `cells`: picture, labels and title of each; a picture has `cell` pixels on its longer side. Void is tinted too.
+    """
+    from PIL import Image, ImageDraw
+
+    gap, size, across, table = 8, 14, 4, color_table(colors)
+    present = np.zeros(256, bool)
+    rows: list[list[Image.Image]] = []
+    for place, (image, labels, title) in enumerate(cells):
+        present[labels] = True
+        image = np.where((labels == VOID)[..., None], image // 2 + table[VOID] // 2, image)
+        tinted = _scaled(np.array(overlay(image, labels, classes, colors)), Image.Resampling.BICUBIC, cell)
+        shown = Image.new("RGB", (cell + gap, tinted.height + 2 * size + gap), _PAPER)
+        ImageDraw.Draw(shown).text((gap // 2, size), _cut(title, cell, size), _INK, _font(size), anchor="lm")
+        shown.paste(tinted, (gap // 2 + (cell - tinted.width) // 2, 2 * size))
+        if place % across == 0:
+            rows.append([])
+        rows[-1].append(shown)
+    width = max(len(row) for row in rows) * (cell + gap)
+    strips = []
+    for row in rows:
+        strip = Image.new("RGB", (width, max(each.height for each in row)), _PAPER)
+        for column, each in enumerate(row):
+            strip.paste(each, (column * (cell + gap), 0))
+        strips.append(strip)
+    found = np.flatnonzero(present).tolist()
+    legend = _legend(width, [(color_of(table, label), class_name(classes, label)) for label in found])
+    save_png(path, _stack(width, [*strips, legend]))
+
+
+def _cut(title: str, width: int, size: int) -> str:
+    """The end of a title that fits into `width` pixels."""
+    shown = title
+    while len(shown) > 1 and _font(size).getlength(shown) > width:
+        shown = "…" + shown[2:]
+    return shown
+
+
 def _check_labels(labels: Array) -> None:
     if labels.ndim != 2 or labels.dtype != np.uint8 or labels.size == 0:
         raise DataError(f"labels are {_described(labels)}; expected H×W uint8.")
