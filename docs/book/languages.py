@@ -22,7 +22,7 @@ def is_chinese(srcdir: Path | str) -> bool:
 
 
 class Chinese(SearchLanguage):
-    """Finds Chinese words without a dictionary: by all pairs of neighbouring characters, of the pages and of a query."""
+    """Finds Chinese words without a dictionary: by all pairs of neighbouring characters, of pages and of queries."""
 
     lang = "zh_CN"
     language_name = "Chinese"
