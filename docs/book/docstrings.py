@@ -102,8 +102,13 @@ _ARRAY = re.compile(r"~?(?:numpy\.)?ndarray\[~?(?:typing\.)?Any, ~?(?:numpy\.)?d
 def short_types(
     app: Sphinx, what: str, name: str, obj: Any, options: Any, signature: str | None, returns: str | None
 ) -> tuple[str | None, str | None]:
-    """The signature with `Array`, the name of the type in the source."""
+    """The signature with `Array`, the name of the type in the source.
+
+    Sphinx does not read a signature with a default such as <factory>, and would show its types with their modules.
+    """
     first, second = (each and _ARRAY.sub("Array", each) for each in (signature, returns))
+    if first and "<" in first:
+        first = re.sub(r"~(?:\w+\.)+", "", first)
     return first, second
 
 
