@@ -10,7 +10,7 @@ import numpy as np
 from fcnlite._kernels.products import im2col as kernels
 from fcnlite.arrays import Array
 from fcnlite.exercise.checks import im2col
-from fcnlite.exercise.checks.engine import geometry, integers
+from fcnlite.exercise.checks.cases import geometry, integers
 from fcnlite.exercise.comparing import Mistakes, check_dtype, check_lines, compare
 from fcnlite.exercise.exercise import Exercise
 from fcnlite.exercise.student import Student, WrongError
