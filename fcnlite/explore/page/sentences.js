@@ -51,7 +51,7 @@ const SENTENCES = [
   [/^(\w+) is '(.*)'; expected text of up to 200 characters\.$/, "$1 为 $2；应为不超过 200 个字符的文本。"],
   [/^(\w+) is '([^']*)'; expected ([\w-]+(?: or [\w-]+)+)\.$/, "$1 为 $2；应为以下之一：$3。"],
   [/^augment is '(.+)'; the size is a setting of its own, so leave the crop out\.$/, "数据增强为 $1；尺寸另有设置，请去掉 crop。"],
-  [/^there is no augmentation '(.+)'; (.+)$/, "没有名为 $1 的数据增强；$2"],
+  [/^augmentation '(.+)' is unknown; (.+)$/, "没有名为 $1 的数据增强；$2"],
   [/^unknown setting '(.+?)'; (.+)$/, "未知的设置 $1；$2"],
   [/^the trained trunk has BatchNorm: .+$/, "训练好的主干含有批归一化：请选择 batch_norm=yes，或随机主干。"],
   [/^no training is open, .+$/, "没有打开的训练：无人查看时进程已结束；请重新开始。"],
