@@ -10,7 +10,7 @@ import numpy as np
 import fcnlite
 from fcnlite import caffe, models
 from fcnlite.net import Net
-from tests.data import layouts
+from tests.data import drawn, layouts
 
 SIZE = (24, 32)
 WIDTH = 0.02
@@ -32,6 +32,7 @@ def photos(root: Path, block: str) -> None:
 def material(folder: Path) -> None:
     """Everything that a page may name, in `folder`."""
     photos(folder / "photos", "")
+    drawn.labelme(folder / "slices", *(f"slice{number}" for number in range(8)))
     for i, name in enumerate(("street.jpg", "photo.jpg", "holiday/beach.jpg", "holiday/hill.jpg")):
         layouts.picture(folder / name, i, SIZE)
     label = layouts.bands(0, 1, 2, size=SIZE)

@@ -18,12 +18,16 @@ from fcnlite.errors import DataError
 from fcnlite.ranks.communicator import ALONE, Communicator
 
 
-def add_data_options(to: argparse.ArgumentParser) -> None:
-    """Add the options --data, --root, --data-option and --skip-bad; `open_data` reads them."""
+def add_data_options(to: argparse.ArgumentParser, *, root: bool = True) -> None:
+    """Add the options --data, --root (unless the command has its own), --data-option and --skip-bad.
+
+    `open_data` reads them.
+    """
     group = to.add_argument_group("data")
     names = f"the data set: {', '.join(data.names())}"
     group.add_argument("--data", metavar="NAME", help=names)
-    group.add_argument("--root", metavar="DIR", help="the folder of the data set")
+    if root:
+        group.add_argument("--root", metavar="DIR", help="the folder of the data set")
     words = "leave out samples that cannot be used (files missing or damaged, labels out of range) and list them"
     group.add_argument("--skip-bad", action="store_true", help=words)
     known = "; ".join(f"{name}: {', '.join(data.options(name))}" for name in data.names() if data.options(name))
@@ -58,7 +62,7 @@ def open_data(options: argparse.Namespace, split: str | None = None) -> Dataset:
             raise DataError(f"--data-option {entry}: expected KEY=VALUE, such as val=0.2.")
         # data.open refuses an unknown option and names similar ones.
         values[key] = _convert(entry, hints[key], text) if key in hints else text
-    if options.skip_bad and options.data == "folder":
+    if options.skip_bad and options.data in data.names() and data.takes_skip_bad(options.data):
         values["skip_bad"] = True  # it finds bad samples when it matches file names
     return data.open(options.data, options.root, split, **values)
 

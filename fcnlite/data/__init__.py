@@ -16,9 +16,12 @@ from typing import Any, TypeVar
 from fcnlite.data.augmentation import Augment
 from fcnlite.data.camvid import CamVid
 from fcnlite.data.cityscapes import Cityscapes
+from fcnlite.data.coco import COCO
+from fcnlite.data.cvat import CVAT
 from fcnlite.data.dataset import Dataset, Subset
 from fcnlite.data.folder import Folder
 from fcnlite.data.isbi import ISBI
+from fcnlite.data.labelme import LabelMe
 from fcnlite.data.loader import Loader, epoch
 from fcnlite.data.nyud import NYUD
 from fcnlite.data.palette import voc_colors
@@ -42,6 +45,7 @@ __all__ = [
     "open",
     "options",
     "register",
+    "takes_skip_bad",
     "usual_splits",
     "voc_colors",
 ]
@@ -49,8 +53,11 @@ __all__ = [
 _DATASETS: dict[str, type[Dataset]] = {
     "camvid": CamVid,
     "cityscapes": Cityscapes,
+    "coco": COCO,
+    "cvat": CVAT,
     "folder": Folder,
     "isbi": ISBI,
+    "labelme": LabelMe,
     "nyud": NYUD,
     "pascal-context": PascalContext,
     "sbd": SBD,
@@ -147,6 +154,14 @@ def options(name: str) -> dict[str, Any]:
         for key in inspect.signature(dataset_class).parameters
         if key not in ("split", "root", "skip_bad")
     }
+
+
+def takes_skip_bad(name: str) -> bool:
+    """Whether the data set `name` itself skips what cannot be used, such as files without a partner.
+
+    Raises `DataError` for an unknown name.
+    """
+    return "skip_bad" in inspect.signature(_dataset_class(name)).parameters
 
 
 def open(name: str, root: str | os.PathLike[str] | None = None, split: str | None = None, **options: Any) -> Dataset:

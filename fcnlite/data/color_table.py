@@ -44,13 +44,16 @@ class ColorTable:
     """The class of each colour, or `VOID`, as uint8."""
 
     @staticmethod
-    def read(path: Path, names: Sequence[str] = (), warn: Warn = lambda _: None) -> ColorTable:
+    def read(
+        path: Path, names: Sequence[str] = (), warn: Warn = lambda _: None, *, void: Sequence[str] = ()
+    ) -> ColorTable:
         """Read the table in a text file. Raises `FileError` or `DataError`, which names the line.
 
-        `names` is the list of classes in the same folder. It names the colours of a table without names, line by line,
-        and numbers the classes of a table that has the same names in another order.
+        The classes in `void` are void, as are those whose names say so. `names` is the list of classes in the same
+        folder. It names the colours of a table without names, line by line, and numbers the classes of a table that
+        has the same names in another order.
         """
-        rows = read_color_rows(path)
+        rows = [row._replace(name="void") if row.name in void else row for row in read_color_rows(path)]
         if rows and not rows[0].name:
             rows = _named(path, rows, names, warn)
             names = ()

@@ -44,16 +44,16 @@ class FileDataset(Dataset):
     ) -> None:
         super().__init__(name, split, labels, preprocessing, [*files[0].images])
         self._orientation = orientation
-        self._files = files
+        self.files = files
         self._read = read
         self._reading = preprocessing or Preprocessing()  # how the files are read; its mean is not used
 
     def __len__(self) -> int:
-        return len(self._files)
+        return len(self.files)
 
     def __getitem__(self, index: int) -> Sample:
         """Read sample `index`. Raises `FileError` or `DataError`, which names the file, if it cannot be used."""
-        files = self._files[index]
+        files = self.files[index]
         labels = {name: self._read[name](path) for name, path in files.labels.items()}
         (_, path), first = next(iter(files.labels.items())), next(iter(labels.values()))
         height, width = first.shape

@@ -5,24 +5,19 @@ from __future__ import annotations
 import os
 import warnings
 from collections.abc import Sequence
-from dataclasses import replace
-from functools import cached_property
 from pathlib import Path
 
 from fcnlite.data import splits
-from fcnlite.data.band_preprocessing import band_preprocessing, with_measured_mean
-from fcnlite.data.bands import read_format
 from fcnlite.data.blending import REMEDY, Counts, signs_of_blending
-from fcnlite.data.file_dataset import FileDataset, SampleFiles
 from fcnlite.data.label_options import LabelOptions
 from fcnlite.data.orientation import choose_orientation
+from fcnlite.data.own_pictures import OwnPictures
 from fcnlite.data.pairing import Naming, find_pairs
 from fcnlite.data.problems import Progress, raise_if_any, try_all
-from fcnlite.description.model_info import Preprocessing
-from fcnlite.errors import DataError, FcnliteError
+from fcnlite.errors import DataError
 
 
-class Folder(FileDataset):
+class Folder(OwnPictures):
     """Pairs of files in two directories, which may have subdirectories (the same in both).
 
     `images`, `labels`: the two directories, relative to `root`. Both may be the same directory.
@@ -50,7 +45,6 @@ class Folder(FileDataset):
     Raises `DataError` for problems of names, options and splits; `check()` reads the files.
     """
 
-    splits = ("train", "val")
     published = (
         "It is your own folder, which holds images/ and labels/ with files of the same names. Labels are PNGs of class "
         "numbers (255 is void), or of colours, with a table colors.txt."
@@ -81,35 +75,29 @@ class Folder(FileDataset):
             raise DataError(f"data set 'folder': the root {folder} is not a folder. {self.published}")
         label_options = LabelOptions(folder, folder / labels, colors, classes, masks, binary_masks, remap, skip_bad)
         naming = Naming(image_suffix, label_suffix, label_options.png_only)
-        files, self._skipped_files = find_pairs(folder / images, folder / labels, naming)
+        files, skipped = find_pairs(folder / images, folder / labels, naming)
         if not skip_bad or not files:
-            raise_if_any("data set 'folder'", self._skipped_files)
+            raise_if_any("data set 'folder'", skipped)
         doubts: list[str] = []
         divided = splits.divide({each.name for each in files}, folder, val, split, doubts.append)
         splits.warn_of_shared({each.name: each.images["data"] for each in files}, divided, doubts.append)
         kept = [each for each in files if each.name in divided[split]]
         meaning, read = label_options.resolve([each.labels["label"] for each in files], doubts.append)
         orientation = choose_orientation(files, exif, doubts.append)
-        if white is not None and not 1 <= white <= 65535:
-            raise DataError(f"data set 'folder': white is {white}; expected 1 to 65535.")
-        preprocessing = _preprocessing_of(files, bands)
-        super().__init__("folder", split, {"label": meaning}, kept, {"label": read}, preprocessing, orientation)
-        self._training_pictures = [each.images["data"] for each in files if each.name in divided["train"]]
-        self._white = white
-        self.bands = tuple(bands)
-        for doubt in doubts:
-            warnings.warn(f"data set 'folder': {doubt}", stacklevel=3)
-
-    @cached_property
-    def own_preprocessing(self) -> Preprocessing | None:
-        """None for 8-bit gray or RGB pictures, else with the mean and deviation of each band in the training split."""
-        preprocessing = self._reading
-        if preprocessing.bits == 8 and not preprocessing.bands:
-            return None
-        if self._white is not None:  # fed like a byte of 255, around the middle of the range
-            mean = (self._white / 2,) * len(preprocessing.mean)
-            return replace(preprocessing, mean=mean, scale=255 / self._white)
-        return with_measured_mean(preprocessing, self._training_pictures)
+        training = [each.images["data"] for each in files if each.name in divided["train"]]
+        super().__init__(
+            "folder",
+            split,
+            meaning,
+            kept,
+            read,
+            training=lambda: training,
+            skipped=skipped,
+            orientation=orientation,
+            bands=bands,
+            white=white,
+            doubts=doubts,
+        )
 
     def usable(self, progress: Progress | None = None) -> tuple[Sequence[int], list[str]]:
         """As in every data set; also warns if the labels show signs of blending although all numbers are classes."""
@@ -128,17 +116,3 @@ class Folder(FileDataset):
                 stacklevel=2,
             )
         return indices, [*self._skipped_files, *problems]
-
-
-def _preprocessing_of(files: Sequence[SampleFiles], bands: Sequence[int]) -> Preprocessing | None:
-    """The preprocessing for the format of the first readable picture. None for 8-bit gray or RGB."""
-    for each in files:
-        try:
-            pixel_format = read_format(each.images["data"])
-        except FcnliteError:
-            continue  # check() reports this file
-        try:
-            return band_preprocessing(pixel_format, bands)
-        except DataError as error:
-            raise DataError(f"data set 'folder': {error}") from error
-    return None

@@ -6,7 +6,7 @@ swaps width and height, the size of the label shows which; pictures turned by 18
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from fcnlite.data.file_dataset import SampleFiles
 from fcnlite.data.label_tables import Warn
@@ -17,9 +17,20 @@ from fcnlite.errors import DataError
 _WITH_EXIF = frozenset(SUFFIXES) - {".bmp", ".gif", ".ppm", ".pgm", ".npy"}
 
 
-def choose_orientation(files: Sequence[SampleFiles], given: str | None, warn: Warn) -> Orientation:
+def _size_of_file(files: SampleFiles) -> tuple[int, int]:
+    """The size of a label that is a picture file."""
+    return size_of(files.labels["label"])
+
+
+def choose_orientation(
+    files: Sequence[SampleFiles],
+    given: str | None,
+    warn: Warn,
+    label_size: Callable[[SampleFiles], tuple[int, int]] = _size_of_file,
+) -> Orientation:
     """The orientation for all pairs: the option `exif` (`given`), else the one that the sizes of the pairs show.
 
+    `label_size` returns width and height of the label of a pair.
     If no size shows it, or the pairs disagree, this is a warning, and pairs that fit both ways are turned upright.
     """
     if given == "upright":
@@ -27,8 +38,9 @@ def choose_orientation(files: Sequence[SampleFiles], given: str | None, warn: Wa
     if given == "stored":
         return "stored"
     if given is not None:
-        raise DataError(f"data set 'folder': exif is {given!r}; expected upright or stored.")
-    found, _ = try_all(_evidence, [each for each in files if each.images["data"].suffix.lower() in _WITH_EXIF])
+        raise DataError(f"option exif is {given!r}; expected upright or stored.")
+    looked_at = [each for each in files if each.images["data"].suffix.lower() in _WITH_EXIF]
+    found, _ = try_all(lambda each: _evidence(each, label_size), looked_at)
     kinds = ("upright", "stored", "either")
     upright, stored, either = ([name for what, name in found if what == kind] for kind in kinds)
     if bool(upright) != bool(stored):
@@ -49,13 +61,13 @@ def choose_orientation(files: Sequence[SampleFiles], given: str | None, warn: Wa
     return "auto"
 
 
-def _evidence(files: SampleFiles) -> tuple[str, str]:
+def _evidence(files: SampleFiles, label_size: Callable[[SampleFiles], tuple[int, int]]) -> tuple[str, str]:
     """The orientation in which a pair fits (upright, stored, either or neither), and the name of the picture."""
-    picture, label = files.images["data"], files.labels["label"]
+    picture = files.images["data"]
     orientation, (width, height) = orientation_of(picture)
     if orientation == 1:
         return "", picture.name
-    wanted = size_of(label)
+    wanted = label_size(files)
     fits_stored = wanted == (width, height)
     fits_upright = wanted == ((height, width) if orientation > 4 else (width, height))
     if fits_stored and fits_upright:

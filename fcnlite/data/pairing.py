@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -63,6 +63,19 @@ def find_pairs(images: Path, labels: Path, naming: Naming) -> tuple[list[SampleF
         if not near.is_near(name)
     ]
     return pairs, problems
+
+
+def files_below(folder: Path, suffixes: Sequence[str]) -> list[Path]:
+    """The files in `folder` and its sub-folders that have one of these suffixes, sorted; hidden ones are left out.
+
+    Links to directories are followed. Raises `FileError` for a folder that cannot be read.
+    """
+    return sorted(
+        path
+        for entries in _directories(folder, None)
+        for path in entries
+        if path.suffix.lower() in suffixes and not path.name.startswith(".") and path.is_file()
+    )
 
 
 def _both(images: Path, labels: Path, naming: Naming) -> tuple[dict[str, list[Path]], dict[str, list[Path]], list[str]]:

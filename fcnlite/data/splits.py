@@ -10,7 +10,7 @@ from pathlib import Path
 
 from fcnlite.data.label_tables import Warn, find_table
 from fcnlite.data.problems import raise_if_any
-from fcnlite.errors import DataError, FileError
+from fcnlite.errors import DataError, FileError, brief
 from fcnlite.files import read_text, reading
 
 SPLITS = ("train", "val")
@@ -38,13 +38,25 @@ def divide(names: set[str], root: Path, val: float | None, split: str, warn: War
     else:
         fraction = DEFAULT_VAL if val is None else val
         if not 0 <= fraction < 1:
-            raise DataError(f"data set 'folder': val is {fraction}; expected a fraction from 0 to below 1.")
+            raise DataError(f"option val is {fraction}; expected a fraction from 0 to below 1.")
         kept_back = held_out(names, fraction)
         splits = {"train": names - kept_back, "val": kept_back}
         reason = f"with {len(names)} pictures and val={fraction:g}"
     if not splits[split]:
         raise DataError(f"{root}: the split {split!r} is empty {reason}; add pictures or change the split.")
     return splits
+
+
+def divide_as_found(names: set[str], root: Path, val: float | None, split: str, warn: Warn) -> dict[str, set[str]]:
+    """As `divide`, but names that are all in sub-folders train and val (or valid) are divided by these.
+
+    Names in a sub-folder test belong to no split.
+    """
+    sides = {"train": "train", "val": "val", "valid": "val", "validation": "val", "test": "test"}
+    found = {name: sides.get(name.partition("/")[0].lower(), "") if "/" in name else "" for name in names}
+    if val is not None or not all(found.values()) or not {"train", "val"} <= set(found.values()):
+        return divide(names, root, val, split, warn)
+    return {each: {name for name in names if found[name] == each} for each in SPLITS}
 
 
 def held_out(names: set[str], fraction: float) -> set[str]:
@@ -96,12 +108,12 @@ def _by_list(names: set[str], root: Path, lists: Mapping[str, Path]) -> dict[str
     """The names in root/train.txt and root/val.txt. If one list is missing, its split has all other names."""
     splits = {each: _listed(path, names) for each, path in lists.items()}
     problems = [
-        f"{lists[each]}: lists {name!r}, but no pair has this name (without suffix); correct the list."
+        f"{lists[each]}: lists {brief(name)!r}, but no pair has this name (without suffix); correct the list."
         for each in splits
         for name in sorted(splits[each] - names)
     ]
     problems += [
-        f"{lists['val']}: lists {name!r}, as {lists['train']} does; remove it from one of them."
+        f"{lists['val']}: lists {brief(name)!r}, as {lists['train']} does; remove it from one of them."
         for name in sorted(splits.get("train", set()) & splits.get("val", set()))
     ]
     raise_if_any(f"split files in {root}", problems)

@@ -34,6 +34,7 @@ class Statistics:
         self.samples: dict[int, SampleRecord] = {}
         """The records of the counted samples, by index."""
         self._counts: dict[str, np.ndarray] = {}
+        self._pictures: dict[str, np.ndarray] = {}
         self._most: dict[str, dict[int, tuple[int, int, str]]] = {}
         self._lock = threading.Lock()
 
@@ -50,6 +51,7 @@ class Statistics:
             self.samples[index] = record
             for name, count in counts.items():
                 self._counts[name] = self._counts.get(name, 0) + count
+                self._pictures[name] = self._pictures.get(name, 0) + (count > 0)
                 most = self._most.setdefault(name, {})
                 for label in np.flatnonzero(count).tolist():
                     # The sample with the most pixels; in a tie, the first one.
@@ -69,12 +71,16 @@ class Statistics:
         """The same statistics for a data set whose sample i is sample `indices[i]` here."""
         other = Statistics()
         other.samples = {i: self.samples[index] for i, index in enumerate(indices)}
-        other._counts, other._most = self._counts, self._most
+        other._counts, other._pictures, other._most = self._counts, self._pictures, self._most
         return other
 
     def counts(self, label: str) -> np.ndarray:
         """The number of pixels of each value from 0 to 255 in the label maps `label`."""
         return self._counts.get(label, np.zeros(256, np.int64))
+
+    def pictures(self, label: str) -> np.ndarray:
+        """The number of label maps `label` that have each value from 0 to 255."""
+        return self._pictures.get(label, np.zeros(256, np.int64))
 
     def examples(self, label: str) -> dict[int, str]:
         """For each value that occurs, the name of the sample with the most pixels of it."""

@@ -143,6 +143,12 @@ def test_a_closed_pipe_ends_the_command_quietly() -> None:
     assert (ended.returncode, ended.stderr) == (1, "")
 
 
+def test_a_name_that_is_too_long_is_an_error() -> None:
+    ended = shell(f"fcnlite summary {'x' * 300}")
+    assert (ended.returncode, ended.stdout) == (1, "")
+    assert ended.stderr == f"error: {'x' * 300}: cannot be used as a file (File name too long).\n"
+
+
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="no /dev/full on this system")
 def test_standard_output_on_a_full_disk_is_an_error() -> None:
     ended = shell("fcnlite summary vgg16 > /dev/full")

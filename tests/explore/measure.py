@@ -1,7 +1,7 @@
 """`python -m tests.explore.measure [NET]`: how long the page takes, in Chromium on this machine.
 
-It prints the time to the first paint, and for a 500×500 picture the time of the net alone and the time from the drop of
-the file until the overlay is drawn, each the median of several.
+It prints the time to the first paint; for a 500×500 picture the time of the net alone, and that from the drop of the
+file until the overlay is drawn, each the median of several; and the updates of the playground in a second of training.
 """
 
 from __future__ import annotations
@@ -14,10 +14,12 @@ import numpy as np
 
 from fcnlite.data.shapes import Shapes
 from fcnlite.explore.inference.session import nearest
-from tests.explore.browsing import chromium, explorer, page_of
+from tests.explore.browsing import chromium, explorer, page_of, version
 from tests.explore.conftest import png
 
 REPEATS = 7
+TRAINED = 20
+"""Seconds of training in which updates are counted."""
 SHOWN = """async (bytes) => {
     const { on, store } = await import("./store.js");
     const facts = document.querySelector("#facts");
@@ -38,8 +40,19 @@ def main(arguments: list[str]) -> None:
     picture = nearest(Shapes("test", size=512)[0].images["data"], 500, 500)
     noise = np.random.default_rng(0).integers(0, 9, picture.shape, dtype=np.uint8)
     content = png(np.clip(picture.astype(int) + noise, 0, 255).astype(np.uint8)).tolist()
-    with explorer(*arguments) as (address, _), chromium() as browser:
-        paints, waits, nets = [], [], []
+    with chromium() as browser:
+        _measure_explorer(browser, arguments, content)
+        with explorer("--playground") as (address, _), page_of(browser, address) as page:
+            page.click("#start")
+            page.wait_for_timeout(2000)
+            first = version(page)
+            page.wait_for_timeout(1000 * TRAINED)
+            print(f"updates              {(version(page) - first) / TRAINED:.1f} a second")
+
+
+def _measure_explorer(browser: Any, arguments: list[str], content: list[int]) -> None:
+    paints, waits, nets = [], [], []
+    with explorer(*arguments) as (address, _):
         for _ in range(REPEATS):
             with page_of(browser, address) as page:
                 paints.append(page.evaluate(PAINT))

@@ -7,6 +7,7 @@ import io
 import json
 import tempfile
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -15,10 +16,12 @@ import numpy as np
 
 import fcnlite
 from fcnlite import caffe
+from fcnlite.explore.messages import pack
 from fcnlite.formats.caffe.schema import message_class
 from fcnlite.net import Net
 from fcnlite.train.checkpoint import Progress
 from fcnlite.train.options import TrainOptions
+from tests.data import drawn
 from tests.formats.interop import made_up, test_keras, test_torchvision
 from tests.fuzz import texts
 
@@ -117,11 +120,15 @@ def _packed(content: bytes) -> bytes:
 
 
 def weights() -> list[bytes]:
-    return [_packed(_written(lambda path: Net(caffe.parse_net(_NET)).save(path), ".h5"))]
+    net = Net(caffe.parse_net(_NET))
+    return [_packed(_written(partial(net.save, dtype=dtype), ".h5")) for dtype in (None, "float16")]
+
+
+_AUGMENT = ("scale=0.5:2", "crop=8:8", "flip", "brightness=0.3", "cutmix=0.5")
 
 
 def checkpoints() -> list[bytes]:
-    options = TrainOptions(data="shapes", iterations=10).to_json()
+    options = TrainOptions(data="shapes", data_option=("size=32",), iterations=10, augment=_AUGMENT).to_json()
     progress = {**Progress(100, 8, 120, 40).to_json(), "options": options}
     return [_packed(_written(lambda path: solver().snapshot(path, progress), ".h5"))]
 
@@ -129,7 +136,7 @@ def checkpoints() -> list[bytes]:
 def run_texts() -> list[bytes]:
     check = {"iteration": 4, "mean_iu": 0.5, "pixel_accuracy": 0.9, "mean_accuracy": None, "iu": [0.5, None]}
     speed = {"iterations": 4, "seconds": 1.5, "checking": 0.1, "waited": 0.0}
-    stages = [TrainOptions(data="shapes", iterations=10).to_json()] * 2
+    stages = [TrainOptions(data="shapes", iterations=10, augment=_AUGMENT).to_json()] * 2
     split = {"data": "shapes", "count": 1, "origin": {"seed": 0}, "samples": [["a", 8, 8, "0f", "f0"]]}
     return [
         b"iteration,loss,rate\n1,0.5,0.1\n2,,0.1\n",
@@ -255,5 +262,38 @@ def remap_tables() -> list[bytes]:
     return [b"128 roof\n1-127 person\n255 void\n", b"0 -> 0\n7: 1\n8 = 255\n"]
 
 
+def labelme_files() -> list[bytes]:
+    def written(folder: Path) -> bytes:
+        more = [drawn.shape("cell", [[1, 1], [4, 4]], "rectangle"), drawn.shape("cell", [[9, 9], [9, 12]], "circle")]
+        drawn.labelme(folder, "a", content=[*drawn.shapes(), *more])
+        return (folder / "a.json").read_bytes()
+
+    with tempfile.TemporaryDirectory() as folder:
+        return [written(Path(folder))]
+
+
+def coco_files() -> list[bytes]:
+    masks = [
+        {"id": 5, "image_id": 1, "category_id": 7, "segmentation": {"size": [20, 30], "counts": [40, 30, 530]}},
+        {"id": 6, "image_id": 1, "category_id": 7, "segmentation": {"size": [20, 30], "counts": "X1n0b`0"}},
+    ]
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        drawn.coco(folder / "a.json", folder, "a.png", content=[*drawn.annotations(1), *masks])
+        return [(folder / "a.json").read_bytes()]
+
+
 def name_lists() -> list[bytes]:
     return [b"a\nb\n# comment\n", b"2007_000032 1\nfolder/a -1\n"]
+
+
+def picture_lists() -> list[bytes]:
+    return [b"/SegNet/CamVid/train/a.png /SegNet/CamVid/trainannot/a.png\n", b"a.png b.png\n\nb.png a.png\n"]
+
+
+# The page of the explorer
+
+
+def messages() -> list[bytes]:
+    picture = np.arange(12, dtype=np.uint8).reshape(2, 2, 3)
+    return [pack({"call": "open", "name": "a.png", "picture": picture}), pack([None, 1.5, {"at": np.zeros(3)}])]

@@ -12,10 +12,12 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from fcnlite import caffe
-from fcnlite.data import bands, color_table, label_files, label_tables, matlab, pictures, published, splits
+from fcnlite import caffe, data
+from fcnlite.data import bands, camvid, color_table, label_files, label_tables, matlab, pictures, published, splits
+from fcnlite.data.problems import raise_if_any
 from fcnlite.description.model_info import Preprocessing
 from fcnlite.errors import FcnliteError, FileError
+from fcnlite.explore import messages
 from fcnlite.formats import storage
 from fcnlite.formats.interop import keras, safetensors, torchvision
 from fcnlite.net import Net
@@ -23,6 +25,7 @@ from fcnlite.train.checkpoint import Progress, read_options
 from fcnlite.train.fingerprint import Fingerprint
 from fcnlite.train.plan import TrainingPlan
 from fcnlite.train.run_folder import RunFolder
+from tests.data import drawn
 from tests.fuzz import examples
 from tests.fuzz.mutations import damaged_bytes, damaged_text
 
@@ -181,10 +184,37 @@ def _remap(path: Path) -> None:
     label_tables.read_remap(path, (), False, lambda _: None)
 
 
+def _labelme(path: Path) -> None:
+    _objects("labelme", path)
+
+
+def _coco(path: Path) -> None:
+    _objects("coco", path)
+
+
+def _objects(name: str, path: Path) -> None:
+    """A file of objects as the commands open it, strictly and leniently."""
+    if not (path.parent / "a.png").exists():
+        drawn.picture(path.parent / "a.png")
+    for skip_bad in (True, False):
+        dataset = data.open(name, path.parent, val=0, skip_bad=skip_bad)
+        dataset.usable()
+    dataset[0]
+
+
 def _names(path: Path) -> None:
     for name in published.read_list(path):
         assert (path.parent / name).absolute().is_relative_to(path.parent) and ".." not in name.split("/"), name
     splits.divide({"a", "b"}, path.parent, None, "train", lambda _: None)
+
+
+def _camvid(path: Path) -> None:
+    """The list of a split of CamVid; the file that it names is there."""
+    (path.parent / "a.png").touch()
+    files, problems = camvid._read(path.parent, path)
+    for each in files:
+        assert each.images["data"].is_relative_to(path.parent), each
+    raise_if_any(str(path), problems)
 
 
 def _run(path: Path) -> None:
@@ -206,27 +236,31 @@ def _run(path: Path) -> None:
 
 
 TARGETS: dict[str, Target] = {
-    "net": Target(_net, examples.nets, damaged_text),
-    "solver": Target(caffe.read_solver, examples.solvers, damaged_text),
+    "picture": Target(_picture, examples.pictures),
+    "tiff": Target(_bands, examples.tiffs),
+    "label": Target(_label, examples.labels),
+    "npy": Target(_bands, examples.arrays, suffix=".npy"),
+    "mean": Target(caffe.mean_of, examples.means, suffix=".npy"),
     "caffemodel": Target(caffe.read_weights, examples.caffemodels),
     "caffemodel-h5": Target(caffe.read_weights, examples.caffemodels_hdf5),
-    "solverstate": Target(caffe.read_solver_state, examples.solver_states),
-    "solverstate-h5": Target(caffe.read_solver_state, examples.solver_states_hdf5),
-    "binaryproto": Target(caffe.read_blob, examples.blobs),
-    "mean": Target(caffe.mean_of, examples.means, suffix=".npy"),
     "weights": Target(_weights, examples.weights, suffix=".h5"),
     "checkpoint": Target(_checkpoint, examples.checkpoints, suffix=".h5"),
     "keras": Target(_keras, examples.keras_files),
-    "safetensors": Target(_safetensors, examples.safetensors_files),
-    "picture": Target(_picture, examples.pictures),
-    "tiff": Target(_bands, examples.tiffs),
-    "npy": Target(_bands, examples.arrays, suffix=".npy"),
-    "label": Target(_label, examples.labels),
     "matlab": Target(_matlab, examples.matlab_files),
+    "safetensors": Target(_safetensors, examples.safetensors_files),
+    "solverstate": Target(caffe.read_solver_state, examples.solver_states),
+    "solverstate-h5": Target(caffe.read_solver_state, examples.solver_states_hdf5),
+    "binaryproto": Target(caffe.read_blob, examples.blobs),
+    "net": Target(_net, examples.nets, damaged_text),
+    "solver": Target(caffe.read_solver, examples.solvers, damaged_text),
     "colors": Target(_colors, examples.color_tables, damaged_text),
     "classes": Target(_classes, examples.class_lists, damaged_text),
     "remap": Target(_remap, examples.remap_tables, damaged_text),
+    "labelme": Target(_labelme, examples.labelme_files, damaged_text, "/a.json"),
+    "coco": Target(_coco, examples.coco_files, damaged_text, "/a.json"),
     "names": Target(_names, examples.name_lists, damaged_text, "/train.txt"),
+    "camvid": Target(_camvid, examples.picture_lists, damaged_text, "/train.txt"),
     "run": Target(_run, examples.run_texts, damaged_text),
+    "message": Target(lambda path: messages.unpack(path.read_bytes()), examples.messages),
 }
 """By name."""

@@ -11,6 +11,7 @@ from fcnlite.segmentation.plots.charts import confusion_matrix, curves, smoothed
 from fcnlite.segmentation.plots.colors import UNSCORED_COLOR, VOID_COLOR, WRONG_COLOR, Color
 from fcnlite.segmentation.plots.label_maps import (
     BACKGROUND,
+    contact_sheet,
     errors,
     label_image,
     overlay,
@@ -26,6 +27,7 @@ __all__ = [
     "WRONG_COLOR",
     "Color",
     "confusion_matrix",
+    "contact_sheet",
     "curves",
     "errors",
     "label_image",

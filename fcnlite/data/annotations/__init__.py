@@ -1,0 +1,1 @@
+"""Labels that are drawn as objects (polygons, boxes, masks), and the label maps that they become."""

@@ -1,0 +1,125 @@
+"""The command `python -m fcnlite.data`."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+import warnings
+from collections.abc import Sequence
+from pathlib import Path
+
+from fcnlite import data
+from fcnlite._cli.data_options import add_data_options, open_data
+from fcnlite._cli.parser import add_threads, command_parser
+from fcnlite._cli.running import apply_threads, progress_bar
+from fcnlite.data.recognition import Recognised, recognise
+from fcnlite.errors import DataError
+from fcnlite.files import atomic_write
+from fcnlite.inspection import contents, converting, sheets
+from fcnlite.inspection.contents import Split
+
+_DESCRIPTION = """\
+Say what a folder of labelled pictures is, before anything is trained: the data set that reads it, its splits
+and classes with their shares, and every file and object that cannot be used. A contact sheet shows pictures
+tinted by class. With --to folder OUT, the pictures and their label maps are written as a folder of images/
+and labels/.
+
+The exit status is 1 if there are problems, unless --skip-bad leaves them out, else 0."""
+
+_EXAMPLES = """\
+  python -m fcnlite.data photos
+  python -m fcnlite.data slices --data-option rest=void
+  python -m fcnlite.data coco --data coco --skip-bad --to folder masks
+  python -m fcnlite.data photos --json - --no-sheet"""
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    options = _parser().parse_args(arguments)
+    apply_threads(options.threads)
+    root, out = Path(options.root), None if options.to is None else Path(options.to[1])
+    if out is not None:
+        converting.check_target(out)
+    found = Recognised(options.data) if options.data is not None else recognise(root)
+    options.data, options.data_option = found.name, [*found.options, *options.data_option]
+    given = "".join(f" --data-option {each}" for each in options.data_option)
+    opened = f"--data {options.data} --root {root}{given}"
+    splits, noted = _read(options)
+    wrong = contents.problems(splits)
+    if options.json != "-":
+        print(f"{root}: {opened}\n\n{contents.text(splits, noted)}")
+    _write_json(options, {"root": str(root), "data": options.data, "data_option": options.data_option}, splits, noted)
+    if not options.no_sheet and any(split.usable for split in splits):
+        sheet = Path(options.sheet or f"{root.resolve().name or 'data'}_sheet.png")
+        sheets.write(sheet, splits)
+        print(f"\ncontact sheet: {sheet}", file=sys.stderr if options.json == "-" else sys.stdout)
+    if wrong and not options.skip_bad:
+        if out is not None:
+            raise DataError(f"{out}: is not written, since there are problems; --skip-bad leaves these files out.")
+        sys.stdout.flush()
+        raise SystemExit(1)
+    if out is not None:
+        with progress_bar("picture") as progress:
+            written = converting.write_folder(splits, out, progress)
+        print(f"{written} pictures -> {out} (--data folder --root {out})", file=sys.stderr)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = command_parser("data", _DESCRIPTION, _EXAMPLES)
+    parser.add_argument("root", metavar="DIR", help="the folder to look at")
+    words = "write the pictures and label maps to the new folder OUT; FORMAT is folder"
+    parser.add_argument("--to", metavar=("FORMAT", "OUT"), nargs=2, action=_To, help=words)
+    words = "the contact sheet to write (default: DIR_sheet.png in the working folder)"
+    parser.add_argument("--sheet", metavar="FILE.png", help=words)
+    parser.add_argument("--no-sheet", action="store_true", help="write no contact sheet")
+    words = "write the contents as JSON; '-': to standard output, instead of the text"
+    parser.add_argument("--json", metavar="FILE", help=words)
+    add_data_options(parser, root=False)
+    add_threads(parser)
+    return parser
+
+
+class _To(argparse.Action):
+    """Checks the format of --to."""
+
+    def __call__(
+        self, parser: argparse.ArgumentParser, namespace: argparse.Namespace, values: object, option: object = None
+    ) -> None:
+        if isinstance(values, list) and values[0] != "folder":
+            parser.error(f"--to {values[0]}: expected the format folder, as in --to folder OUT.")
+        namespace.to = values
+
+
+def _read(options: argparse.Namespace) -> tuple[list[Split], list[str]]:
+    """The usual splits with all their files read, and the warnings of the data set.
+
+    Files without a partner are skipped here in any case, so that all problems are found at once.
+    """
+    splits: list[Split] = []
+    lenient = argparse.Namespace(**{**vars(options), "skip_bad": True})
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always", UserWarning)
+        for name in dict.fromkeys(data.usual_splits(options.data)):
+            try:
+                dataset = open_data(lenient, name)
+            except DataError:
+                if not splits:
+                    raise
+                continue  # a set without a validation split, such as val=0
+            with progress_bar("picture") as progress:
+                splits.append(contents.read(dataset, progress))
+    noted = [str(each.message) for each in caught if issubclass(each.category, UserWarning)]
+    return splits, [*dict.fromkeys(noted)]
+
+
+def _write_json(
+    options: argparse.Namespace, opened: dict[str, object], splits: Sequence[Split], noted: Sequence[str]
+) -> None:
+    if options.json is None:
+        return
+    text = json.dumps({"schema": "fcnlite.data/1", **opened, **contents.values(splits, noted)})
+    if options.json == "-":
+        print(text)
+        return
+    with atomic_write(options.json) as temporary:
+        temporary.write_text(text + "\n", encoding="utf-8")
