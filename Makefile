@@ -44,7 +44,7 @@ notebooks: .venv/installed-docs
 CHROMIUM ?= chromium
 docs-pdf: .venv/installed-docs
 	for book in "" zh; do \
-		$(SPHINX) -b singlehtml -d docs/_build/pages-single$$book docs/$$book docs/_build/single/$$book && \
+		$(SPHINX) -b singlehtml -d docs/_build/pages$${book:+-$$book} docs/$$book docs/_build/single/$$book && \
 		$(CHROMIUM) --headless --disable-gpu --no-sandbox --no-pdf-header-footer --virtual-time-budget=100000 \
 			--print-to-pdf=docs/_build/fcnlite$${book:+.$$book}.pdf \
 			"file://$(CURDIR)/docs/_build/single/$$book/index.html" || exit 1; \

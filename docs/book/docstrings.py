@@ -96,11 +96,19 @@ def process(app: Sphinx, what: str, name: str, obj: Any, options: Any, lines: li
     lines[:] = converted(lines)
 
 
+_ARRAY = re.compile(r"~?(?:numpy\.)?ndarray\[~?(?:typing\.)?Any, ~?(?:numpy\.)?dtype\[~?(?:typing\.)?Any\]\]")
+
+
 def short_types(
     app: Sphinx, what: str, name: str, obj: Any, options: Any, signature: str | None, returns: str | None
 ) -> tuple[str | None, str | None]:
-    """The signature with `Array`, the name of the type in the source."""
-    first, second = (each and each.replace("ndarray[Any, dtype[Any]]", "Array") for each in (signature, returns))
+    """The signature with `Array`, the name of the type in the source.
+
+    Sphinx does not read a signature with a default such as <factory>, and would show its types with their modules.
+    """
+    first, second = (each and _ARRAY.sub("Array", each) for each in (signature, returns))
+    if first and "<" in first:
+        first = re.sub(r"~(?:\w+\.)+", "", first)
     return first, second
 
 

@@ -15,7 +15,7 @@ pytest.importorskip("math_core", reason="needs fcnlite[docs]")
 if str(DOCS) not in sys.path:
     sys.path.append(str(DOCS))
 
-from book import docstrings, figures, mathml  # noqa: E402
+from book import docstrings, figures, languages, mathml  # noqa: E402
 
 
 def test_docstrings_become_restructured_text() -> None:
@@ -71,3 +71,7 @@ def test_equations_become_mathml(caplog: pytest.LogCaptureFixture) -> None:
     assert mathml.converted("x_i", node, block=False) == "<math><msub><mi>x</mi><mi>i</mi></msub></math>"
     assert mathml.converted(r"a &= b \\ c &= d", node, block=True).count("<mtr>") == 2
     assert mathml.converted(r"\unknown{x}", node, block=False) == r"<code>\unknown{x}</code>"
+
+
+def test_chinese_is_found_by_pairs_of_characters() -> None:
+    assert languages.Chinese({}).split("转置卷积 (ReLU, 层)") == [*"转置卷积", "转置", "置卷", "卷积", "ReLU", "层"]

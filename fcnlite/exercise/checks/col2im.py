@@ -57,6 +57,9 @@ def mistakes(cols: Array, shape: Shape, kernel_size: int, stride: int, pad: int)
         "The pad is cut off at the end only; the first `pad` rows and columns must go too.": lambda: summed(by_tap)[
             :, :height, :width
         ],
+        "Nothing is left: with pad 0 the slice pad:-pad is empty; write pad : pad + height.": lambda: summed(by_tap)[
+            :, pad:-pad, pad:-pad
+        ],
         "This is the mean where windows overlap; the transpose is a plain sum.": averaged,
         "The window is turned by 180°; a value goes back to the pixel that im2col took it from.": lambda: cut(
             summed(by_tap[:, ::-1, ::-1])

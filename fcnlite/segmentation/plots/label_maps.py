@@ -176,7 +176,8 @@ def contact_sheet(
 ) -> None:
     """Write a sheet of pictures tinted by their labels, four to a row, each with its title above, and one legend.
 
-    `cells`: picture, labels and title of each; a picture has `cell` pixels on its longer side. Void is tinted too.
+    `cells`: picture (H×W×3 uint8), labels (H×W uint8) and title of each; a picture has `cell` pixels on its longer
+    side. Void is tinted too.
     """
     from PIL import Image, ImageDraw
 
