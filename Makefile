@@ -109,7 +109,8 @@ sanitize: install-test
 sanitize-threads: install-test
 	$(BIN)/python -m tests.sanitizers.threads $(ISA)
 
-# Fuzz the readers of untrusted files, guided by coverage: 1,000,000 cases or 30 minutes each (docs/reliability.md).
+# Fuzz the readers of untrusted files, guided by coverage: 1,000,000 cases or 30 minutes of processor time each
+# (docs/reliability.md). It continues where it was interrupted.
 # `$(BIN)/python -m tests.fuzz NAME ... --seconds N` fuzzes some of them.
 fuzz: install-test
 	$(BIN)/pip install --quiet 'fcnlite[fuzz]'
