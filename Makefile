@@ -44,7 +44,7 @@ notebooks: .venv/installed-docs
 CHROMIUM ?= chromium
 docs-pdf: .venv/installed-docs
 	for book in "" zh; do \
-		$(SPHINX) -b singlehtml -d docs/_build/pages-single$$book docs/$$book docs/_build/single/$$book && \
+		$(SPHINX) -b singlehtml -d docs/_build/pages$${book:+-$$book} docs/$$book docs/_build/single/$$book && \
 		$(CHROMIUM) --headless --disable-gpu --no-sandbox --no-pdf-header-footer --virtual-time-budget=100000 \
 			--print-to-pdf=docs/_build/fcnlite$${book:+.$$book}.pdf \
 			"file://$(CURDIR)/docs/_build/single/$$book/index.html" || exit 1; \
@@ -109,7 +109,8 @@ sanitize: install-test
 sanitize-threads: install-test
 	$(BIN)/python -m tests.sanitizers.threads $(ISA)
 
-# Fuzz the readers of untrusted files, guided by coverage: 1,000,000 cases or 30 minutes each (docs/reliability.md).
+# Fuzz the readers of untrusted files, guided by coverage: 1,000,000 cases or 30 minutes of processor time each
+# (docs/reliability.md). It continues where it was interrupted.
 # `$(BIN)/python -m tests.fuzz NAME ... --seconds N` fuzzes some of them.
 fuzz: install-test
 	$(BIN)/pip install --quiet 'fcnlite[fuzz]'

@@ -7,10 +7,6 @@ measured. The layers are those of a picture of 224×224, with fc6 over 13×13 pi
 
 from __future__ import annotations
 
-import os
-
-os.environ["OMP_NUM_THREADS"] = "1"
-
 import argparse
 import json
 import sys

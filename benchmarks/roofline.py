@@ -7,10 +7,6 @@ and its rate (measured). All times are processor times of one thread. The figure
 
 from __future__ import annotations
 
-import os
-
-os.environ["OMP_NUM_THREADS"] = "1"
-
 import argparse
 import json
 import sys

@@ -35,7 +35,6 @@ myst_dmath_double_inline = True
 
 autodoc_typehints_format = "short"
 autodoc_preserve_defaults = True
-autodoc_type_aliases = {"Array": "Array", "Shape": "Shape"}
 autodoc_member_order = "bysource"
 
 html_theme = "furo"

@@ -19,7 +19,9 @@ from fcnlite.solver.options import describe_options
 _CODE = re.compile(r"`([^`]+)`")
 _NAME = re.compile(r"[A-Za-z_][\w.]*(?:\(\))?$")
 _OPTION = re.compile(r"(\w+ = [^:]+): ")
-_UPDATE = re.compile(r"^([\w']+ ← )")
+_STATEMENT = re.compile(r"^([\w']+ ← .*|[\w, ]+ = \w[\w.]*\(.*|(?:for|with|if) .*:|print\(.*\)|@\w.*)$")
+"""A line of code or a formula. Docstrings that end with such lines have them without an indent, because the indent that
+all lines have in common is the docstring's own."""
 _SPECIAL = re.compile(r"([*_|\\])")
 
 
@@ -28,7 +30,7 @@ def converted(lines: list[str]) -> Iterator[str]:
     block = False
     after_blank = True
     in_list = False
-    for line in _joined([_UPDATE.sub(r"    \1", _OPTION.sub(r"- `\1`: ", line)) for line in lines]):
+    for line in _joined([_STATEMENT.sub(r"    \1", _OPTION.sub(r"- `\1`: ", line)) for line in lines]):
         if not line.strip():
             after_blank = True
             yield ""
@@ -81,17 +83,6 @@ def _inline(line: str) -> str:
     return text
 
 
-_MARGINS = {"module": 0, "class": 4, "exception": 4, "function": 4, "method": 8, "property": 8}
-"""The spaces before the lines of a docstring in the source."""
-
-
-def _with_indent(what: str, obj: Any, lines: list[str]) -> list[str]:
-    """The lines, where all but the first are indented, which Sphinx has taken away."""
-    further = [line for line in (getattr(obj, "__doc__", None) or "").expandtabs().splitlines()[1:] if line.strip()]
-    extra = min((len(line) - len(line.lstrip()) for line in further), default=0) - _MARGINS.get(what, 100)
-    return [lines[0], *(" " * extra + line if line else "" for line in lines[1:])] if extra > 0 and lines else lines
-
-
 def process(app: Sphinx, what: str, name: str, obj: Any, options: Any, lines: list[str]) -> None:
     if what == "data" and lines and lines[0].strip() in (type(obj).__doc__ or ""):
         lines.clear()  # it is what Python says about the type
@@ -102,9 +93,26 @@ def process(app: Sphinx, what: str, name: str, obj: Any, options: Any, lines: li
         lines += ["The options are those of `SolverOptions`" + (f", with {changed}." if changed else ".")]
     if obj is SolverOptions:
         lines += ["", *describe_options(SolverOptions, {}).splitlines()]
-    lines[:] = converted(_with_indent(what, obj, lines))
+    lines[:] = converted(lines)
+
+
+_ARRAY = re.compile(r"~?(?:numpy\.)?ndarray\[~?(?:typing\.)?Any, ~?(?:numpy\.)?dtype\[~?(?:typing\.)?Any\]\]")
+
+
+def short_types(
+    app: Sphinx, what: str, name: str, obj: Any, options: Any, signature: str | None, returns: str | None
+) -> tuple[str | None, str | None]:
+    """The signature with `Array`, the name of the type in the source.
+
+    Sphinx does not read a signature with a default such as <factory>, and would show its types with their modules.
+    """
+    first, second = (each and _ARRAY.sub("Array", each) for each in (signature, returns))
+    if first and "<" in first:
+        first = re.sub(r"~(?:\w+\.)+", "", first)
+    return first, second
 
 
 def setup(app: Sphinx) -> dict[str, Any]:
     app.connect("autodoc-process-docstring", process)
+    app.connect("autodoc-process-signature", short_types)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import importlib
 import inspect
-from collections.abc import Iterator
+import re
+from collections.abc import Callable, Iterator
 from types import ModuleType
 from typing import Any
 
@@ -79,6 +80,27 @@ def undocumented() -> list[str]:
         if not importlib.import_module(cls.__module__).__doc__:
             missing.append(f"layer {type_}")
     return missing
+
+
+def _takes_arrays(function: Callable[..., Any]) -> bool:
+    return re.search(r"\b(?:Array|ndarray)\b", str(inspect.signature(function))) is not None
+
+
+def without_shapes() -> list[str]:
+    """The public functions that take or return arrays, and whose docstring says nothing about a shape."""
+    found = []
+    for module in modules():
+        for name in exported(module):
+            value = public(f"{module}.{name}")
+            functions = [(name, value)] if inspect.isfunction(value) else []
+            if inspect.isclass(value):
+                functions = [(f"{name}.{each}", vars(value).get(each)) for each, _ in members(value)]
+            for path, function in functions:
+                if not inspect.isfunction(function) or not _takes_arrays(function):
+                    continue
+                if not re.search(r"×|shape|flattened", inspect.getdoc(function) or ""):
+                    found.append(f"{module}.{path}")
+    return found
 
 
 def public(path: str) -> Any:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ast
 import posixpath
+import re
 from collections.abc import Iterator
 from html import escape
 from pathlib import Path
@@ -50,6 +51,7 @@ class Sources(SphinxTransform):
                 if not target:
                     continue
                 path = Path(self.env.relfn2path(target, self.env.docname)[1]).resolve()
+            anchor = re.sub(r"^L(\d+)$", r"L-\1", anchor)  # GitHub's name of a line, and Pygments's
             address = self.address(path)
             if address is not None:
                 here = posixpath.dirname(self.env.docname)

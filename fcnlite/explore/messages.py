@@ -76,7 +76,7 @@ def unpack(content: bytes) -> Any:
         if len(content) < begin:
             raise ValueError("it is cut off")
         return json.loads(content[4:begin], object_hook=found)
-    except (ValueError, TypeError, KeyError, RecursionError) as error:
+    except (ValueError, OverflowError, TypeError, KeyError, RecursionError) as error:
         raise DataError(f"a message is not readable ({error}); reload the page.") from error
 
 

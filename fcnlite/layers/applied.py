@@ -53,8 +53,8 @@ class Applied:
     def backward(self, *dtop: Any) -> list[Array | None]:
         """The gradients of the bottoms, None for one that gets none; fills `dparams`.
 
-        `dtop` are the gradients of the tops. Without them, each is all ones; for a loss, that of the first top is 1 and
-        those of the others are 0. Raises `ShapeError` if they do not fit the tops.
+        `dtop` are the gradients of the tops, of their shapes. Without them, each is all ones; for a loss, that of the
+        first top is 1 and those of the others are 0. Raises `ShapeError` if they do not fit the tops.
         """
         if not dtop:
             rest = np.zeros_like if self.layer.is_loss else np.ones_like

@@ -315,7 +315,10 @@ class Solver:
         return content.progress
 
     def resume_at(self, iteration: int, histories: Mapping[str, Array], losses: Iterable[float] = ()) -> None:
-        """Set the iteration, the histories and averages by name and the latest losses, to continue from there."""
+        """Set the iteration, the histories and averages by name and the latest losses, to continue from there.
+
+        The arrays have the shapes of the parameters that they belong to.
+        """
         averages = {}
         for name, values in histories.items():
             if name.startswith(_AVERAGE):

@@ -8,7 +8,7 @@ from urllib.parse import unquote, urlsplit
 
 import pytest
 
-from tests.book.pages import DOCS, PAGES, anchors, links, name_of
+from tests.book.pages import DOCS, PAGES, anchors, links, name_of, prose
 
 
 def complaint(page: Path, is_picture: bool, target: str) -> str | None:
@@ -44,6 +44,12 @@ def test_links_lead_somewhere(page: Path) -> None:
 def test_pictures_are_described(page: Path) -> None:
     for is_picture, words, target in links(page.read_text(encoding="utf-8")):
         assert not is_picture or len(words) > 15 or not words.isascii(), f"{target}: {words!r} is no description"
+
+
+@pytest.mark.parametrize("page", PAGES, ids=name_of)
+def test_no_line_of_text_is_lost(page: Path) -> None:
+    """MyST takes a line that begins with % for a comment."""
+    assert not [line for line in prose(page.read_text(encoding="utf-8")) if line.startswith("%")]
 
 
 def test_every_figure_is_shown() -> None:

@@ -21,6 +21,10 @@ def test_every_public_name_has_a_docstring() -> None:
     assert doors.undocumented() == []
 
 
+def test_docstrings_of_functions_of_arrays_give_shapes() -> None:
+    assert doors.without_shapes() == []
+
+
 def test_a_missing_docstring_is_found(monkeypatch) -> None:
     monkeypatch.setattr(fcnlite.Net.forward, "__doc__", None)
     monkeypatch.setattr(fcnlite.spec.LayerSpec, "__doc__", "LayerSpec(name, type)")

@@ -2,15 +2,36 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
 
 from docs import translations
+from tests.book.pages import name_of
+
+BLOCK = re.compile(r"^( *)```(python|sh|text)\n(.*?)^\1```$", re.M | re.S)
+
+
+def code(text: str) -> list[tuple[str, str]]:
+    """Language and text of each block of code, without its indentation."""
+    return [(match[2], re.sub(f"^{match[1]}", "", match[3], flags=re.M)) for match in BLOCK.finditer(text)]
 
 
 def test_no_page_has_fallen_behind() -> None:
     assert [words for page in translations.pages() if (words := translations.complaint(page))] == []
+
+
+@pytest.mark.parametrize("page", translations.pages(), ids=name_of)
+def test_the_code_is_that_of_the_english_page(page: Path) -> None:
+    assert code(page.read_text(encoding="utf-8")) == code(translations.english(page).read_text(encoding="utf-8"))
+
+
+def test_changed_and_moved_code_is_found() -> None:
+    text = "# A\n```python\nx = 1\n\n```\n```c\ny\n```\n- b\n  ```text\n  1\n    2\n  ```\n"
+    assert code(text) == [("python", "x = 1\n\n"), ("text", "1\n  2\n")]
+    assert code(text.replace("# A", "# 甲")) == code(text)
+    assert code(text.replace("1", "3", 1)) != code(text)
 
 
 @pytest.fixture

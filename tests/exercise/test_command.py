@@ -6,8 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from fcnlite.exercise import process
+from fcnlite.errors import FileError
+from fcnlite.exercise import __main__ as commands
+from fcnlite.exercise import process, progress
 from fcnlite.exercise.__main__ import main
+from fcnlite.exercise.exercise import Exercise, Outcome
 from fcnlite.exercise.process import grade_file
 from fcnlite.exercise.student import text_of
 from fcnlite.exercise.table import EXERCISES, find
@@ -115,6 +118,24 @@ def test_a_file_that_ends_python_is_reported() -> None:
     first, *others = grade_file(IM2COL, Path("im2col.py"))
     assert first.problem == "The file raises SystemExit: 3 (line 2: sys.exit(3))."
     assert not any(each.tried for each in others)
+
+
+def test_a_folder_that_cannot_be_written_to_does_not_change_the_grade(
+    command: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object) -> None:
+        raise FileError("progress.json: cannot be written.")
+
+    def passing(exercise: Exercise, path: Path) -> list[Outcome]:
+        return [Outcome(name) for name in exercise.checks]
+
+    monkeypatch.setattr(progress, "record", refuse)
+    monkeypatch.setattr(commands, "grade_file", passing)
+    ended = command(main, "check", "1", IM2COL.solution)
+    assert (ended.status, ended.err) == (
+        0,
+        "warning: the progress is not recorded: progress.json: cannot be written.\n",
+    )
 
 
 def test_long_values_are_shortened() -> None:

@@ -54,6 +54,12 @@ WRONG = (
     Wrong("im2col", "for kh in range(kernel_size):", "while True:\n        kh = 0", "does not end"),
     Wrong("im2col", "for kh in range(kernel_size)", "for kh in range(kernel_size", "line 12: "),
     # col2im
+    Wrong(
+        "col2im",
+        "pad : pad + height, pad : pad + width",
+        "pad:-pad, pad:-pad",
+        "with pad 0 the slice pad:-pad is empty",
+    ),
     Wrong("col2im", "+= by_tap", "= by_tap", "overwritten where windows overlap"),
     Wrong(
         "col2im", "return padded[:, pad : pad + height, pad : pad + width]", "return padded", "The pad is still there"

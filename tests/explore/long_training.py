@@ -49,7 +49,7 @@ def main(minutes: int) -> int:
 
 
 def _least_heap(page: Any, devtools: Any) -> int:
-    """The least of several sizes of the heap, each after a garbage collection: frames that are on their way vary it."""
+    """The least of several sizes of the heap, each read after a garbage collection and perhaps after another frame."""
     sizes = []
     for _ in range(10):
         page.wait_for_timeout(1000)

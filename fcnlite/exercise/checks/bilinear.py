@@ -8,10 +8,11 @@ import numpy as np
 
 from fcnlite.arrays import Array
 from fcnlite.description.fillers import bilinear_kernel
-from fcnlite.exercise.checks.engine import forward, integers
+from fcnlite.exercise.checks.cases import integers
 from fcnlite.exercise.comparing import Mistakes, check_dtype, check_lines, compare
 from fcnlite.exercise.exercise import Exercise
 from fcnlite.exercise.student import Student, WrongError
+from fcnlite.layers import apply
 
 HINT = """\
 Kernel: `i = np.arange(kernel_size)` are the places, `(kernel_size - 1) / 2` is their middle, also where it falls
@@ -25,10 +26,9 @@ Upsampling: make a result of zeros, H' = f·(H − 1) + kernel_size. For each ta
 def expected(x: Array, factor: int) -> Array:
     """The engine's deconvolution, each channel by itself."""
     size = 2 * factor - factor % 2
-    weight = np.broadcast_to(bilinear_kernel(size), (len(x), 1, size, size)).astype(x.dtype)
-    options = {"num_output": len(x), "group": len(x), "kernel_size": (size,), "stride": (factor,), "bias_term": False}
-    (y,), _ = forward("Deconvolution", options, [x[None]], [weight])
-    return np.asarray(y[0])
+    weight = np.broadcast_to(bilinear_kernel(size), (len(x), 1, size, size))
+    options: dict[str, Any] = {"num_output": len(x), "group": len(x), "bias_term": False}
+    return apply("Deconvolution", x[None], params=[weight], kernel_size=(size,), stride=(factor,), **options).top[0]
 
 
 def kernel_mistakes(size: int) -> Mistakes:

@@ -10,7 +10,7 @@ import numpy as np
 from fcnlite._kernels.products import im2col as kernels
 from fcnlite.arrays import Array
 from fcnlite.exercise.checks import im2col
-from fcnlite.exercise.checks.engine import geometry, integers
+from fcnlite.exercise.checks.cases import geometry, integers
 from fcnlite.exercise.comparing import Mistakes, check_dtype, check_lines, compare
 from fcnlite.exercise.exercise import Exercise
 from fcnlite.exercise.student import Student, WrongError
@@ -56,6 +56,9 @@ def mistakes(cols: Array, shape: Shape, kernel_size: int, stride: int, pad: int)
         "The pad is still there; cut `pad` rows and columns off each side.": lambda: summed(by_tap),
         "The pad is cut off at the end only; the first `pad` rows and columns must go too.": lambda: summed(by_tap)[
             :, :height, :width
+        ],
+        "Nothing is left: with pad 0 the slice pad:-pad is empty; write pad : pad + height.": lambda: summed(by_tap)[
+            :, pad:-pad, pad:-pad
         ],
         "This is the mean where windows overlap; the transpose is a plain sum.": averaged,
         "The window is turned by 180°; a value goes back to the pixel that im2col took it from.": lambda: cut(

@@ -9,7 +9,7 @@ import numpy as np
 
 from fcnlite.description.spec import LayerSpec, NetSpec
 from fcnlite.errors import FcnliteError
-from fcnlite.exercise.checks.engine import integers
+from fcnlite.exercise.checks.cases import integers
 from fcnlite.exercise.comparing import check_lines, pair
 from fcnlite.exercise.exercise import Exercise
 from fcnlite.exercise.student import Call, Student, WrongError

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from fcnlite.arrays import Array
-from fcnlite.exercise.checks.engine import geometry, integers
+from fcnlite.exercise.checks.cases import geometry, integers
 from fcnlite.exercise.comparing import Mistakes, check_dtype, check_lines, compare
 from fcnlite.exercise.exercise import Exercise
 from fcnlite.exercise.student import Student

@@ -8,10 +8,11 @@ from typing import Any
 import numpy as np
 
 from fcnlite.arrays import Array
-from fcnlite.exercise.checks.engine import forward, integers
+from fcnlite.exercise.checks.cases import integers
 from fcnlite.exercise.comparing import Mistakes, check_dtype, check_lines, compare, pair
 from fcnlite.exercise.exercise import Exercise
 from fcnlite.exercise.student import Student
+from fcnlite.layers import apply
 
 HINT = """\
 Forward: begin with y = −∞ and a mask of −1. For each tap (kh, kw) of the window, take the slice of x that this tap
@@ -24,8 +25,9 @@ Backward: `np.add.at(flat, mask, dy)` adds where the same position occurs twice;
 
 def expected(x: Array, kernel_size: int, stride: int) -> tuple[Array, Array, Callable[[Array], Array]]:
     """The engine's top and mask, C×H'×W', and its backward."""
-    (y, mask), backward = forward("Pooling", {"kernel_size": kernel_size, "stride": stride}, [x[None]], tops=2)
-    return y[0], mask[0].astype(np.int64), lambda dy: backward(dy[None], np.zeros_like(mask))[0][0][0]
+    pool = apply("Pooling", x[None], tops=2, kernel_size=kernel_size, stride=stride)
+    y, mask = pool.tops
+    return y[0], mask[0].astype(np.int64), lambda dy: np.asarray(pool.backward(dy[None], np.zeros_like(mask))[0])[0]
 
 
 def _patches(x: Array, kernel_size: int, stride: int, fill: float, rows: int, columns: int) -> Array:

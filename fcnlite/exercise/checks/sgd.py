@@ -9,7 +9,7 @@ import numpy as np
 
 from fcnlite._kernels.update import sgd
 from fcnlite.arrays import Array
-from fcnlite.exercise.checks.engine import integers
+from fcnlite.exercise.checks.cases import integers
 from fcnlite.exercise.comparing import Mistakes, check_dtype, check_lines, compare
 from fcnlite.exercise.exercise import Exercise
 from fcnlite.exercise.student import Student, WrongError

@@ -8,10 +8,11 @@ import numpy as np
 
 from fcnlite.arrays import Array
 from fcnlite.description.fillers import bilinear_kernel
-from fcnlite.exercise.checks.engine import forward, integers
+from fcnlite.exercise.checks.cases import integers
 from fcnlite.exercise.comparing import Mistakes, check_dtype, check_lines, compare, pair
 from fcnlite.exercise.exercise import Exercise
 from fcnlite.exercise.student import Student
+from fcnlite.layers import apply
 
 HINT = """\
 Forward: the 1×1 convolution is a matrix product at each position: `np.einsum("kc,chw->khw", weight, features)`,
@@ -27,23 +28,22 @@ features, the product with the weight, transposed."""
 def expected(coarse: Array, features: Array, weight: Array, bias: Array, offset: int) -> tuple[Array, Any]:
     """The engine's fused scores, and its backward: dcoarse, dfeatures, dweight, dbias."""
     classes, channels = weight.shape
-    kernel = np.broadcast_to(bilinear_kernel(4), (classes, 1, 4, 4)).astype(coarse.dtype)
-    up_options = {"num_output": classes, "group": classes, "kernel_size": (4,), "stride": (2,), "bias_term": False}
-    (up,), up_backward = forward("Deconvolution", up_options, [coarse[None]], [kernel])
-    score_options = {"num_output": classes, "kernel_size": (1,)}
+    kernel = np.broadcast_to(bilinear_kernel(4), (classes, 1, 4, 4))
+    window = {"num_output": classes, "group": classes, "kernel_size": (4,), "stride": (2,), "bias_term": False}
+    up = apply("Deconvolution", coarse[None], params=[kernel], **window)
     parameters = [weight.reshape(classes, channels, 1, 1), bias]
-    (score,), score_backward = forward("Convolution", score_options, [features[None]], parameters)
-    (cut,), crop_backward = forward("Crop", {"offset": (offset,)}, [score, up])
-    (fused,), sum_backward = forward("Eltwise", {"operation": "SUM"}, [up, cut])
+    score = apply("Convolution", features[None], params=parameters, num_output=classes, kernel_size=(1,))
+    cut = apply("Crop", score.top, up.top, offset=(offset,))
+    fused = apply("Eltwise", up.top, cut.top, operation="SUM")
 
     def backward(dfused: Array) -> list[Array]:
-        (dup, dcut), _ = sum_backward(dfused[None])
-        (dscore, _), _ = crop_backward(dcut)
-        (dfeatures,), (dweight, dbias) = score_backward(dscore)
-        (dcoarse,), _ = up_backward(dup)
-        return [dcoarse[0], dfeatures[0], dweight.reshape(weight.shape), dbias]
+        dup, dcut = fused.backward(dfused[None])
+        dscore, _ = cut.backward(dcut)
+        (dfeatures,), (dcoarse,) = score.backward(dscore), up.backward(dup)
+        dweight, dbias = score.dparams
+        return [np.asarray(dcoarse)[0], np.asarray(dfeatures)[0], dweight.reshape(weight.shape), dbias]
 
-    return fused[0], backward
+    return fused.top[0], backward
 
 
 def _terms(coarse: Array, features: Array, weight: Array, bias: Array) -> tuple[Array, Array]:

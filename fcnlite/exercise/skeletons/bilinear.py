@@ -15,6 +15,7 @@ def upsample(x: np.ndarray, factor: int) -> np.ndarray:
     """Each channel of x (C×H×W), upsampled by a deconvolution with the bilinear kernel.
 
     kernel_size = 2·factor − factor % 2, stride = factor, no pad: the result is C×H'×W' with
-    H' = factor · (H − 1) + kernel_size. Each pixel adds the kernel, multiplied by its value, to the result.
+    H' = factor · (H − 1) + kernel_size. Each pixel adds the kernel, multiplied by its value, to the result,
+    which has the dtype of x.
     """
     raise NotImplementedError("write upsample")

@@ -8,7 +8,7 @@ def max_pool(x: np.ndarray, kernel_size: int, stride: int) -> tuple[np.ndarray, 
 
     x is C×H×W; y and the mask are C×H'×W' with H' = ⌈(H − kernel_size) / stride⌉ + 1. A window that reaches beyond
     x has only the pixels of x. The mask holds row · W + column of the maximum in its plane of x, the first one in
-    reading order if several are equal.
+    reading order if several are equal. y has the dtype of x.
     """
     raise NotImplementedError("write max_pool")
 
@@ -16,6 +16,6 @@ def max_pool(x: np.ndarray, kernel_size: int, stride: int) -> tuple[np.ndarray, 
 def max_pool_backward(dy: np.ndarray, mask: np.ndarray, shape: tuple[int, int, int]) -> np.ndarray:
     """dx: each gradient of y goes to the pixel that won; a pixel that won several times gets the sum.
 
-    dy and mask are C×H'×W'; shape is that of x, (C, H, W).
+    dy and mask are C×H'×W'; shape is that of x, (C, H, W). dx has the dtype of dy.
     """
     raise NotImplementedError("write max_pool_backward")

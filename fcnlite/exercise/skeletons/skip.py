@@ -28,7 +28,8 @@ def skip(coarse: np.ndarray, features: np.ndarray, weight: np.ndarray, bias: np.
     """Coarse scores, upsampled by 2, plus the scores of finer features.
 
     coarse is K×h×w, features C×H×W, weight K×C (a 1×1 convolution) and bias K. The fine scores are cut to the size
-    of the upsampled ones, from row and column `offset` on. The result is K×(2h + 2)×(2w + 2).
+    of the upsampled ones, from row and column `offset` on. The result is K×(2h + 2)×(2w + 2), in the
+    dtype of coarse.
     """
     raise NotImplementedError("write skip")
 

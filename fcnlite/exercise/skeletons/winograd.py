@@ -28,6 +28,7 @@ def transform_output(m: np.ndarray) -> np.ndarray:
 def convolve(x: np.ndarray, weight: np.ndarray) -> np.ndarray:
     """The convolution of x (C×H×W) with weight (K×C×3×3), without pad: K×(H − 2)×(W − 2), tile by tile.
 
-    y[o, i, j] = Σ weight[o, c, kh, kw] · x[c, i + kh, j + kw]. H and W are any numbers from 3 on.
+    y[o, i, j] = Σ weight[o, c, kh, kw] · x[c, i + kh, j + kw]. H and W are any numbers from 3 on. The result has
+    the dtype of x.
     """
     raise NotImplementedError("write convolve")

@@ -33,7 +33,10 @@ Span = tuple[int, int]
 
 
 def read_blob(path: str | os.PathLike[str]) -> np.ndarray:
-    """The float32 array in a binaryproto file (a mean picture, an infogain matrix). Raises `FileError`."""
+    """The float32 array in a binaryproto file, in its shape there (a mean picture 1×C×H×W, an infogain matrix).
+
+    Raises `FileError`.
+    """
     from google.protobuf.message import DecodeError
 
     with open_mapped(path, MAX_BLOB_BYTES) as (stream, data):
