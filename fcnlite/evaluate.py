@@ -3,21 +3,18 @@
 from __future__ import annotations
 
 import argparse
-import json
 import sys
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 
 import numpy as np
 
 from fcnlite._cli.data_options import add_data_options, evaluation_data
+from fcnlite._cli.json_output import add_json, check_target, write_json
 from fcnlite._cli.net_options import add_views, add_weights, open_segmenter
 from fcnlite._cli.parser import add_threads, command_parser
 from fcnlite._cli.recorded_options import use_recorded_options
 from fcnlite._cli.running import apply_threads, progress_bar, run_command
 from fcnlite.data import Dataset
-from fcnlite.errors import FileError
-from fcnlite.files import atomic_write
 from fcnlite.ranks.launcher import world
 from fcnlite.segmentation import figures, plots
 from fcnlite.segmentation.evaluation import confusions
@@ -43,7 +40,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     options = _parser().parse_args(arguments)
     apply_threads(options.threads)
     for target in (options.json, options.confusion):
-        _check_target(target)
+        check_target(target)
     segmenter = open_segmenter(options)
     use_recorded_options(options, options.weights)
     ranks = world()
@@ -67,14 +64,9 @@ def _write(
     objects: Mapping[str, ObjectScore],
 ) -> None:
     """Print the figures, and write the files that the command line asks for."""
-    report = json.dumps(figures.values(options.weights, dataset, matrices, views, objects))
-    if options.json == "-":
-        print(report)
-    else:
+    if options.json != "-":
         print(figures.table(dataset, matrices, views, objects))
-    if options.json not in (None, "-"):
-        with atomic_write(options.json) as temporary:
-            temporary.write_text(report + "\n", encoding="utf-8")
+    write_json(options.json, "evaluate/1", figures.values(options.weights, dataset, matrices, views, objects))
     if options.confusion is not None:
         plots.confusion_matrix(options.confusion, next(iter(matrices.values())), dataset.classes)
 
@@ -88,19 +80,10 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--split", metavar="NAME", help=words)
     words = "match the classes of net and data by number (default: by name)"
     parser.add_argument("--classes-by-number", action="store_true", help=words)
-    words = "write all figures and the confusion matrix as JSON; '-': to standard output, instead of the table"
-    parser.add_argument("--json", metavar="FILE", help=words)
+    add_json(parser, "all figures and the confusion matrix")
     parser.add_argument("--confusion", metavar="FILE.png", help="draw the confusion matrix (of the first label map)")
     add_threads(parser)
     return parser
-
-
-def _check_target(target: str | None) -> None:
-    """Refuse a file that cannot be written before the net runs."""
-    if target is not None and Path(target).is_dir():
-        raise FileError(f"{target}: is a folder; give the name of a file to write.")
-    if target is not None and not Path(target).parent.is_dir():
-        raise FileError(f"{target}: there is no folder {Path(target).parent} to write it to; make it first.")
 
 
 if __name__ == "__main__":

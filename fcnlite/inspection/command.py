@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import json
 import sys
 import warnings
 from collections.abc import Sequence
@@ -11,11 +10,11 @@ from pathlib import Path
 
 from fcnlite import data
 from fcnlite._cli.data_options import add_data_options, open_data
+from fcnlite._cli.json_output import add_json, check_target, write_json
 from fcnlite._cli.parser import add_threads, command_parser
 from fcnlite._cli.running import apply_threads, progress_bar
 from fcnlite.data.recognition import Recognised, recognise
 from fcnlite.errors import DataError
-from fcnlite.files import atomic_write
 from fcnlite.inspection import contents, converting, sheets
 from fcnlite.inspection.contents import Split
 
@@ -37,6 +36,8 @@ _EXAMPLES = """\
 def main(arguments: Sequence[str] | None = None) -> None:
     options = _parser().parse_args(arguments)
     apply_threads(options.threads)
+    for target in (options.json, options.sheet):
+        check_target(target)
     root, out = Path(options.root), None if options.to is None else Path(options.to[1])
     if out is not None:
         converting.check_target(out)
@@ -48,7 +49,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     wrong = contents.problems(splits)
     if options.json != "-":
         print(f"{root}: {opened}\n\n{contents.text(splits, noted)}")
-    _write_json(options, {"root": str(root), "data": options.data, "data_option": options.data_option}, splits, noted)
+    held = {"root": str(root), "data": options.data, "data_option": options.data_option}
+    write_json(options.json, "data/1", {**held, **contents.values(splits, noted)})
     if not options.no_sheet and any(split.usable for split in splits):
         sheet = Path(options.sheet or f"{root.resolve().name or 'data'}_sheet.png")
         sheets.write(sheet, splits)
@@ -72,8 +74,7 @@ def _parser() -> argparse.ArgumentParser:
     words = "the contact sheet to write (default: DIR_sheet.png in the working folder)"
     parser.add_argument("--sheet", metavar="FILE.png", help=words)
     parser.add_argument("--no-sheet", action="store_true", help="write no contact sheet")
-    words = "write the contents as JSON; '-': to standard output, instead of the text"
-    parser.add_argument("--json", metavar="FILE", help=words)
+    add_json(parser, "the contents")
     add_data_options(parser, root=False)
     add_threads(parser)
     return parser
@@ -110,16 +111,3 @@ def _read(options: argparse.Namespace) -> tuple[list[Split], list[str]]:
                 splits.append(contents.read(dataset, progress))
     noted = [str(each.message) for each in caught if issubclass(each.category, UserWarning)]
     return splits, [*dict.fromkeys(noted)]
-
-
-def _write_json(
-    options: argparse.Namespace, opened: dict[str, object], splits: Sequence[Split], noted: Sequence[str]
-) -> None:
-    if options.json is None:
-        return
-    text = json.dumps({"schema": "fcnlite.data/1", **opened, **contents.values(splits, noted)})
-    if options.json == "-":
-        print(text)
-        return
-    with atomic_write(options.json) as temporary:
-        temporary.write_text(text + "\n", encoding="utf-8")

@@ -6,7 +6,7 @@ import os
 import warnings
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeAlias, overload
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias, overload
 
 import numpy as np
 
@@ -29,6 +29,15 @@ if TYPE_CHECKING:
 Picture: TypeAlias = "Image.Image | Array | str | os.PathLike[str]"
 Scene: TypeAlias = "Picture | Mapping[str, Picture]"
 """One picture, or one for each input of a net that takes several."""
+
+
+class Segmented(NamedTuple):
+    """A label map and what it was chosen from."""
+
+    labels: Array
+    """H×W uint8: the class of each pixel."""
+    probabilities: Array
+    """C×H×W float32."""
 
 
 class Segmenter:
@@ -119,6 +128,15 @@ class Segmenter:
         """
         found = self._ranking(image, [*self.heads.values()])
         return {label: _best_classes(each) for label, each in zip(self.heads, found, strict=True)}
+
+    def segmented(self, image: Scene) -> dict[str, Segmented]:
+        """The label maps of a picture and their class probabilities, by the label's blob; see `label_maps`."""
+        found = self._ranking(image, [*self.heads.values()])
+        made = {}
+        for (label, head), each in zip(self.heads.items(), found, strict=True):
+            probabilities = self._as_probabilities(each, head) if self.views.single else each
+            made[label] = Segmented(_best_classes(each), probabilities)
+        return made
 
     def _ranking(self, image: Scene, wanted: Sequence[Head]) -> list[Array]:
         """For each head the values that rank the classes, C×H×W float32: scores, or averages of probabilities."""

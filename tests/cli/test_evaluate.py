@@ -58,6 +58,7 @@ def test_json_has_all_figures_and_the_matrix(photos: Path, weights: Path, comman
     assert (ended.status, ended.out) == (0, TABLE)
     figures = json.loads(file.read_text())
     assert figures == {
+        "schema": "fcnlite.evaluate/1",
         "weights": str(weights),
         "data": "folder",
         "split": "val",
