@@ -11,10 +11,14 @@ from fcnlite.loading import load
 from fcnlite.segmentation.segmenter import Segmenter
 
 
-def add_weights(to: argparse.ArgumentParser) -> None:
-    """Add the argument WEIGHTS and the options --net, --mean, --scale and --order; `open_segmenter` reads them."""
+def add_weights(to: argparse.ArgumentParser, *, several: bool = False) -> None:
+    """Add the argument WEIGHTS, or several, and the options --net, --mean, --scale and --order.
+
+    `open_segmenter` reads them.
+    """
     words = "a weight file (.h5), or a .caffemodel together with --net"
-    to.add_argument("weights", metavar="WEIGHTS", help=words)
+    count: dict[str, Any] = {"nargs": "+"} if several else {}
+    to.add_argument("weights", metavar="WEIGHTS", help=words, **count)
     to.add_argument("--net", metavar="PROTOTXT", help="the net's description, for weights that come without one")
     add_preprocessing(to)
 
