@@ -19,7 +19,7 @@ from fcnlite.ranks.communicator import Communicator
 from fcnlite.ranks.launcher import world
 from fcnlite.segmentation.jobs import Job, find_pictures, make_folder, plan_jobs
 from fcnlite.segmentation.outputs.results import Wanted, Written, write_collected, write_results
-from fcnlite.segmentation.segmenter import Segmenter
+from fcnlite.segmentation.segmenter import Segmented, Segmenter
 
 _DESCRIPTION = """\
 Segment pictures. For each picture this writes OUT/NAME.png, a palette PNG whose pixels are class
@@ -35,6 +35,7 @@ _EXAMPLES = """\
   python -m fcnlite.predict camvid.h5 photos/ 'more/*.jpg' -o labels --no-overlay
   python -m fcnlite.predict camvid.h5 photos/ --flip --scales 0.75 1 1.25
   python -m fcnlite.predict camvid.h5 photos/ --only car,pedestrian --min-area 50 --polygons coco --table areas.csv
+  python -m fcnlite.predict field.h5 map.tif --tile 2048 --no-overlay
   python -m fcnlite.predict field.h5 tiles/*.tif --geotiff --polygons geojson
   python -m fcnlite.predict fcn8s.caffemodel --net fcn8s.prototxt photo.jpg
   python -m fcnlite.predict nyud.h5 nyud/data/images --also hha=nyud/data/hha"""
@@ -132,7 +133,10 @@ def _segment(
         paths = {picture: job.source, **job.others}
         try:
             images = {name: read_image(path, preprocessing=preprocessing.of(name)) for name, path in paths.items()}
-            found = segmenter.segmented(images)
+            if wanted.need_probabilities:
+                found = segmenter.segmented(images)
+            else:
+                found = {name: Segmented(labels, None) for name, labels in segmenter.label_maps(images).items()}
         except MemoryError as error:
             problems.append(f"{job.source}: there is not enough memory to segment it ({error}); make it smaller.")
             continue

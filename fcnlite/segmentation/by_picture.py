@@ -16,7 +16,7 @@ from fcnlite.files import atomic_write
 from fcnlite.segmentation import plots
 from fcnlite.segmentation.evaluation import matches
 from fcnlite.segmentation.judging import Judgement, short_names
-from fcnlite.segmentation.metrics import Metrics
+from fcnlite.segmentation.metrics import Metrics, text
 from fcnlite.segmentation.segmenter import Segmenter
 
 WORST = 12
@@ -62,7 +62,7 @@ def write_sheet(path: Path, judged: Judgement, segmenter: Segmenter, dataset: Da
             )
         )
         score = Metrics.from_matrix(judged.pictures[index].matrix).mean_iu
-        titles.append(f"{sample.name}: mean IU {_text(score) or 'without a value'}")
+        titles.append(f"{sample.name}: mean IU {text(score)}")
     plots.sample_sheet(path, rows, dataset.classes, dataset.colors, titles)
 
 

@@ -101,7 +101,9 @@ def confusions(
             for i, ((name, truth), prediction, order) in enumerate(compared):
                 numbers = prediction if order is None else order[prediction]
                 if calibration is not None and segmented is not None and i == 0:
-                    calibration.add(segmented[0].probabilities, numbers, truth)
+                    sure = segmented[0].probabilities
+                    assert sure is not None
+                    calibration.add(sure, numbers, truth)
                 matrix = confusion_of(truth, numbers, len(matrices[name]), VOID)
                 matrices[name] += matrix
                 if each is not None and i == 0:

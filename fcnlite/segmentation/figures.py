@@ -130,7 +130,7 @@ def values(dataset: Dataset, judged: Judgement) -> dict[str, Any]:
         "pictures": len(dataset),
         **({} if views.single else {"flip": views.flip, "scales": list(views.scales)}),
         **({"skipped": len(dataset.skipped)} if dataset.skipped else {}),
-        **_figures(dataset.labels[first], judged.matrices[first]),
+        **label_values(dataset.labels[first], judged.matrices[first]),
         **{name: {"score": number(each.score), "threshold": each.threshold} for name, each in judged.objects.items()},
     }
     if judged.calibration is not None:
@@ -139,7 +139,7 @@ def values(dataset: Dataset, judged: Judgement) -> dict[str, Any]:
         report["intervals"] = {name: _spans(drawn) for name, drawn in judged.drawings.items()}
     if others:
         report["label"] = first
-        report["labels"] = {name: _figures(dataset.labels[name], judged.matrices[name]) for name in others}
+        report["labels"] = {name: label_values(dataset.labels[name], judged.matrices[name]) for name in others}
     return report
 
 
@@ -150,7 +150,7 @@ def _spans(drawn: np.ndarray) -> Any:
     return [number(each) for each in interval(drawn)]
 
 
-def _figures(labels: Labels, matrix: np.ndarray) -> dict[str, Any]:
+def label_values(labels: Labels, matrix: np.ndarray) -> dict[str, Any]:
     """The figures of one label map; None for a figure without a value."""
     metrics = Metrics.from_matrix(matrix)
     return {

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias, overload
 
@@ -15,11 +15,12 @@ from fcnlite.data.pictures import read_image
 from fcnlite.data.transforms import check_picture, to_blob
 from fcnlite.description.model_info import PICTURE_TYPES, Preprocessing
 from fcnlite.description.shapes import show
-from fcnlite.errors import DataError, FileError, ShapeError
+from fcnlite.errors import DataError, FileError, ShapeError, SpecError
 from fcnlite.loading import load
 from fcnlite.net import Net
 from fcnlite.segmentation import resizing
 from fcnlite.segmentation.heads import Head, heads, picture_inputs
+from fcnlite.segmentation.tiling import Span, Tiling
 from fcnlite.segmentation.views import Views
 from fcnlite.text import classes_in_words, html_table
 
@@ -36,8 +37,8 @@ class Segmented(NamedTuple):
 
     labels: Array
     """H×W uint8: the class of each pixel."""
-    probabilities: Array
-    """C×H×W float32."""
+    probabilities: Array | None
+    """C×H×W float32; None where they are not needed."""
 
 
 class Segmenter:
@@ -51,9 +52,12 @@ class Segmenter:
     mirrored left to right. The class probabilities of each view are resized to the picture's size and averaged, and
     each pixel gets the class of the highest average. This takes as many passes as there are views, one after the other.
 
+    With `tile`, larger pictures are computed in tiles of that many pixels along each side, which overlap so far that
+    the scores are those of the whole picture, within rounding. `label_maps` keeps the scores of one tile at a time.
+
     Raises `FileError` if the file is not such a weight file. Raises `SpecError` if the net does not score every pixel
-    for 2 to 255 classes, or if its preprocessing or class names do not fit it. Raises `DataError` for scales that
-    are not above 0 or occur twice.
+    for 2 to 255 classes, if its preprocessing or class names do not fit it, or if `tile` is too small or the net's
+    scores depend on the whole picture. Raises `DataError` for scales that are not above 0 or occur twice.
     """
 
     def __init__(
@@ -63,6 +67,7 @@ class Segmenter:
         path: str = "fast",
         flip: bool = False,
         scales: Sequence[float] = (1.0,),
+        tile: int | None = None,
     ) -> None:
         self.views = Views(flip, tuple(scales))
         """The views of a picture that the net sees."""
@@ -75,6 +80,11 @@ class Segmenter:
         """The head of each label map (its score blob, class names and colours), by the name of the label's blob."""
         self._first = next(iter(self.heads.values()))
         self._warned = False
+        self._tiling = None
+        if tile is not None:
+            if not self.views.single or self.net.info.preprocessing.mean_picture is not None:
+                raise SpecError("--tile goes with one view and a mean for each channel; leave it out.")
+            self._tiling = Tiling.of(self.net.layers, [head.blob for head in self.heads.values()], tile)
 
     @property
     def classes(self) -> tuple[str, ...]:
@@ -126,8 +136,16 @@ class Segmenter:
         Raises `DataError` for other inputs and for scores that are not finite, `FileError` for a file that cannot be
         read, and `ShapeError` for a picture whose size the net cannot take.
         """
-        found = self._ranking(image, [*self.heads.values()])
-        return {label: _best_classes(each) for label, each in zip(self.heads, found, strict=True)}
+        wanted = [*self.heads.values()]
+        tiles = self._tiles(image)
+        if tiles is None:
+            return dict(zip(self.heads, map(_best_classes, self._ranking(image, wanted)), strict=True))
+        images, spans = tiles
+        made = {label: np.empty(_first_shape(images), np.uint8) for label in self.heads}
+        for row, column, scores in self._of_tiles(images, spans, wanted):
+            for labels, each in zip(made.values(), scores, strict=True):
+                labels[row.target, column.target] = _best_classes(each)
+        return made
 
     def segmented(self, image: Scene) -> dict[str, Segmented]:
         """The label maps of a picture and their class probabilities, by the label's blob; see `label_maps`."""
@@ -140,8 +158,36 @@ class Segmenter:
 
     def _ranking(self, image: Scene, wanted: Sequence[Head]) -> list[Array]:
         """For each head the values that rank the classes, C×H×W float32: scores, or averages of probabilities."""
+        tiles = self._tiles(image)
+        if tiles is not None:
+            images, spans = tiles
+            size = _first_shape(images)
+            made = [np.empty((len(head.labels.classes), *size), np.float32) for head in wanted]
+            for row, column, scores in self._of_tiles(images, spans, wanted):
+                for whole, each in zip(made, scores, strict=True):
+                    whole[:, row.target, column.target] = each
+            return made
         blobs = self._blobs(image)
         return self._forward(blobs, wanted) if self.views.single else self._averages(blobs, wanted)
+
+    def _tiles(self, image: Scene) -> tuple[dict[str, Array], list[tuple[Span, Span]]] | None:
+        """The pixels of a scene, and its tiles; None if it is computed as a whole."""
+        if self._tiling is None:
+            return None
+        images = self._scene_pixels(image)
+        height, width = _first_shape(images)
+        spans = [*self._tiling.tiles(height, width)]
+        return (images, spans) if len(spans) > 1 else None
+
+    def _of_tiles(
+        self, images: Mapping[str, Array], spans: Sequence[tuple[Span, Span]], wanted: Sequence[Head]
+    ) -> Iterator[tuple[Span, Span, list[Array]]]:
+        """For each tile its place and the scores of each head that are kept, C×h×w float32."""
+        preprocessing = self.net.info.preprocessing
+        for row, column in spans:
+            parts = {name: np.ascontiguousarray(each[row.fed, column.fed]) for name, each in images.items()}
+            blobs = {name: to_blob(part, preprocessing.of(name)) for name, part in parts.items()}
+            yield row, column, [each[:, row.kept, column.kept] for each in self._forward(blobs, wanted)]
 
     def _averages(self, blobs: Mapping[str, Array], wanted: Sequence[Head]) -> list[Array]:
         """The probabilities of each head, averaged over all views; one view is in memory at a time."""
@@ -182,6 +228,13 @@ class Segmenter:
     def _blobs(self, image: Scene) -> dict[str, Array]:
         """The C×H×W blob of each picture. All have one size."""
         preprocessing = self.net.info.preprocessing
+        images = self._scene_pixels(image)
+        self._warn_of_mean_picture(_first_shape(images), preprocessing)
+        return {name: to_blob(pixels, preprocessing.of(name)) for name, pixels in images.items()}
+
+    def _scene_pixels(self, image: Scene) -> dict[str, Array]:
+        """The pixels of each picture of a scene, as `to_blob` takes them. All have one size."""
+        preprocessing = self.net.info.preprocessing
         images = {name: _pixels(each, preprocessing.of(name)) for name, each in self._by_input(image).items()}
         size = next(iter(images.values())).shape[:2]
         for name, pixels in images.items():
@@ -190,8 +243,7 @@ class Segmenter:
                     f"the picture for {name!r} has {_size(pixels.shape)}, that for {self.inputs[0]!r} {_size(size)}; "
                     "give pictures of one size."
                 )
-        self._warn_of_mean_picture(size, preprocessing)
-        return {name: to_blob(pixels, preprocessing.of(name)) for name, pixels in images.items()}
+        return images
 
     def _forward(self, blobs: Mapping[str, Array], wanted: Sequence[Head]) -> list[Array]:
         """Run the net on C×H×W blobs. Returns the scores of each head, C×H×W float32."""
@@ -273,6 +325,12 @@ def _load(weights: str | os.PathLike[str], path: str) -> Net:
     if not storage.is_weight_file(weights):
         storage.load(weights)  # raises an error that names the type of the file
     return load(weights, path=path)
+
+
+def _first_shape(images: Mapping[str, Array]) -> tuple[int, int]:
+    """Height and width of the pictures of a scene, H×W or H×W×C."""
+    height, width = next(iter(images.values())).shape[:2]
+    return height, width
 
 
 def _best_classes(scores: Array) -> Array:

@@ -47,6 +47,11 @@ class Wanted:
             raise DataError(f"--tolerance is {self.tolerance:g}; expected 0 or more pixels.")
 
     @property
+    def need_probabilities(self) -> bool:
+        """Whether the results depend on more than the label map."""
+        return self.probabilities is not None or self.polygons is not None or self.selection.min_confidence > 0
+
+    @property
     def endings(self) -> dict[str, str]:
         """The endings of the files of a picture, by the kind of the result."""
         found = {} if self.probabilities is None else {"probabilities": PROBABILITIES[self.probabilities]}
@@ -127,10 +132,10 @@ def write_collected(
 
 
 def _write_probabilities(
-    job: Job, probabilities: Array, classes: Sequence[str], reference: Georeference | None
+    job: Job, probabilities: Array | None, classes: Sequence[str], reference: Georeference | None
 ) -> None:
     path = job.more.get("probabilities")
-    if path is None:
+    if path is None or probabilities is None:
         return
     if path.suffix == ".npy":
         with atomic_write(path) as temporary, temporary.open("wb") as stream:
@@ -143,7 +148,7 @@ def _write_probabilities(
 def _write_polygons(
     job: Job,
     labels: Array,
-    probabilities: Array,
+    probabilities: Array | None,
     classes: Sequence[str],
     reference: Georeference | None,
     wanted: Wanted,
@@ -154,7 +159,7 @@ def _write_polygons(
     left_out = [
         label for label, name in enumerate(classes) if name == plots.BACKGROUND and label not in wanted.selection.only
     ]
-    regions = trace(labels, left_out, probabilities.max(axis=0))
+    regions = trace(labels, left_out, None if probabilities is None else probabilities.max(axis=0))
     height, width = labels.shape
     if wanted.polygons == "coco":
         found = polygons.coco_annotations(regions, wanted.tolerance)

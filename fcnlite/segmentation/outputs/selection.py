@@ -40,14 +40,14 @@ class Selection:
         """Whether every pixel keeps its class."""
         return self == Selection()
 
-    def apply(self, labels: Array, probabilities: Array) -> Array:
-        """The label map of the selection, H×W uint8; `probabilities` are C×H×W."""
+    def apply(self, labels: Array, probabilities: Array | None) -> Array:
+        """The label map of the selection, H×W uint8; `probabilities`, C×H×W, are needed for `min_confidence`."""
         if self.all:
             return labels
         kept = labels.copy()
         if self.only:
             kept[~np.isin(labels, self.only)] = VOID
-        if self.min_confidence > 0:
+        if self.min_confidence > 0 and probabilities is not None:
             kept[probabilities.max(axis=0) < self.min_confidence] = VOID
         return without_small_regions(kept, self.min_area) if self.min_area > 1 else kept
 
