@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 from fcnlite._cli.json_output import add_json, check_target, write_json
@@ -12,9 +12,10 @@ from fcnlite._cli.net_options import add_views, add_weights, open_segmenter
 from fcnlite._cli.output_options import add_outputs, wanted_outputs
 from fcnlite._cli.parser import add_threads, command_parser
 from fcnlite._cli.running import apply_threads, run_command
+from fcnlite._cli.scene_options import add_also, folders, main_input
 from fcnlite.data.pictures import read_image, show
 from fcnlite.data.problems import raise_if_any
-from fcnlite.errors import DataError, FcnliteError, FileError, nearest
+from fcnlite.errors import DataError, FcnliteError, FileError
 from fcnlite.ranks.communicator import Communicator
 from fcnlite.ranks.launcher import world
 from fcnlite.segmentation.jobs import Job, find_pictures, make_folder, plan_jobs
@@ -47,12 +48,12 @@ def main(arguments: Sequence[str] | None = None) -> None:
     for target in (options.json, options.table):
         check_target(target)
     out = Path(options.out)
-    also = _folders(options.also)
+    also = folders(options.also)
     ranks = world()
     found = ranks.from_first(lambda: list(find_pictures(options.inputs, out)))
     segmenter = open_segmenter(options)
     wanted = wanted_outputs(options, segmenter)
-    picture = _main_input(segmenter, also)
+    picture = main_input(segmenter, also)
     jobs = plan_jobs(found, out, also, [*segmenter.heads], not options.no_overlay, wanted.endings)
     make_folder(out)
     if not segmenter.views.single:
@@ -76,42 +77,13 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("inputs", metavar="INPUT", nargs="+", help="picture files, folders or glob patterns")
     words = "the folder to write to (default: predictions)"
     parser.add_argument("-o", "--out", metavar="OUT", default="predictions", help=words)
-    words = "for a net that takes several pictures of a scene: the folder with the pictures for the input NAME, where "
-    words += "they have the same file names; may be given several times"
-    parser.add_argument("--also", metavar="NAME=DIR", action="append", default=[], help=words)
+    add_also(parser)
     parser.add_argument("--no-overlay", action="store_true", help="write label maps only")
     add_views(parser)
     add_outputs(parser)
     add_json(parser, "the files and the table of each picture")
     add_threads(parser)
     return parser
-
-
-def _folders(entries: Iterable[str]) -> dict[str, Path]:
-    """The folders that --also gives, by the net's input."""
-    folders: dict[str, Path] = {}
-    for entry in entries:
-        name, equals, folder = entry.partition("=")
-        if not equals or not name:
-            raise DataError(f"--also {entry}: expected NAME=DIR, such as hha=nyud/data/hha.")
-        if not Path(folder).is_dir():
-            raise FileError(f"--also {entry}: {folder} is not a folder.")
-        folders[name] = Path(folder)
-    return folders
-
-
-def _main_input(segmenter: Segmenter, also: Mapping[str, Path]) -> str:
-    """The input for the pictures on the command line: the one that --also does not name."""
-    for name in also:
-        if name not in segmenter.inputs:
-            raise DataError(f"--also {name}=...: the net has no such input; {nearest(name, segmenter.inputs)}")
-    left = [name for name in segmenter.inputs if name not in also]
-    if len(left) != 1:
-        raise DataError(
-            f"the net takes {len(segmenter.inputs)} pictures of a scene ({', '.join(segmenter.inputs)}); give the "
-            f"folders of all but one with --also NAME=DIR, such as --also {segmenter.inputs[-1]}=DIR."
-        )
-    return left[0]
 
 
 def _segment(
