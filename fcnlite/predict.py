@@ -10,17 +10,17 @@ from pathlib import Path
 from fcnlite._cli.json_output import add_json, check_target, write_json
 from fcnlite._cli.net_options import add_views, add_weights, open_segmenter
 from fcnlite._cli.output_options import add_outputs, wanted_outputs
-from fcnlite._cli.parser import add_threads, command_parser
+from fcnlite._cli.parser import add_threads, command_parser, positive
 from fcnlite._cli.running import apply_threads, run_command
 from fcnlite._cli.scene_options import add_also, folders, main_input
-from fcnlite.data.pictures import read_image, show
 from fcnlite.data.problems import raise_if_any
-from fcnlite.errors import DataError, FcnliteError, FileError
+from fcnlite.errors import DataError
 from fcnlite.ranks.communicator import Communicator
 from fcnlite.ranks.launcher import world
 from fcnlite.segmentation.jobs import Job, find_pictures, make_folder, plan_jobs
-from fcnlite.segmentation.outputs.results import Wanted, Written, write_collected, write_results
-from fcnlite.segmentation.segmenter import Segmented, Segmenter
+from fcnlite.segmentation.outputs.many import segment_all
+from fcnlite.segmentation.outputs.results import Wanted, Written, write_collected
+from fcnlite.segmentation.segmenter import Segmenter
 
 _DESCRIPTION = """\
 Segment pictures. For each picture this writes OUT/NAME.png, a palette PNG whose pixels are class
@@ -47,6 +47,11 @@ def main(arguments: Sequence[str] | None = None) -> None:
     apply_threads(options.threads)
     for target in (options.json, options.table):
         check_target(target)
+    if options.skip_done and (options.json or options.table or options.polygons == "coco"):
+        raise DataError(
+            "--skip-done leaves pictures out, and --json, --table and --polygons coco are of all pictures; give one or "
+            "the other."
+        )
     out = Path(options.out)
     also = folders(options.also)
     ranks = world()
@@ -60,7 +65,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
         print(f"averaged over {segmenter.views}", file=sys.stderr)
     for name in segmenter.inputs:
         print(f"{name}: fed as {segmenter.net.info.preprocessing.of(name)}", file=sys.stderr)
-    done, problems = _segment(segmenter, picture, jobs, wanted, ranks, quiet=options.json == "-")
+    left = [job for job in jobs if not all(path.exists() for path in job.targets)] if options.skip_done else jobs
+    if len(left) < len(jobs):
+        print(f"{len(jobs) - len(left)} of {len(jobs)} pictures have their results already", file=sys.stderr)
+    done, problems = _segment(options, segmenter, picture, left, wanted, ranks)
     if ranks.first:
         for path in write_collected(done, segmenter.classes, wanted, out, options.table):
             print(f"all pictures -> {path}", file=sys.stderr)
@@ -68,7 +76,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         write_json(options.json, "predict/1", values)
     if len(problems) == 1:
         raise DataError(problems[0])
-    raise_if_any(f"{len(jobs) - len(problems)} of {len(jobs)} pictures segmented", problems)
+    raise_if_any(f"{len(left) - len(problems)} of {len(left)} pictures segmented", problems)
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -79,6 +87,10 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("-o", "--out", metavar="OUT", default="predictions", help=words)
     add_also(parser)
     parser.add_argument("--no-overlay", action="store_true", help="write label maps only")
+    words = "leave out pictures whose results are in OUT already, after a run that was stopped"
+    parser.add_argument("--skip-done", action="store_true", help=words)
+    words = "segment so many pictures at the same time, with a part of the threads each (default: 1)"
+    parser.add_argument("--workers", type=positive, metavar="N", default=1, help=words)
     add_views(parser)
     add_outputs(parser)
     add_json(parser, "the files and the table of each picture")
@@ -87,9 +99,14 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _segment(
-    segmenter: Segmenter, picture: str, jobs: Sequence[Job], wanted: Wanted, ranks: Communicator, quiet: bool
+    options: argparse.Namespace,
+    segmenter: Segmenter,
+    picture: str,
+    jobs: Sequence[Job],
+    wanted: Wanted,
+    ranks: Communicator,
 ) -> tuple[list[Written], list[str]]:
-    """Segment each picture and, unless `quiet`, print the files written.
+    """Segment each picture and print the files written.
 
     Returns what was written, and the problems of the other pictures, on every rank. `picture`: the net's input for the
     sources of the jobs. The `ranks` share out the jobs.
@@ -100,34 +117,18 @@ def _segment(
     results = sys.stdout if ranks.first else sys.__stdout__
     problems: list[str] = []
     done: list[Written] = []
-    preprocessing = segmenter.net.info.preprocessing
-    for job in tqdm(jobs[ranks.rank :: ranks.size], unit="picture", disable=None, leave=False, file=sys.stderr):
-        paths = {picture: job.source, **job.others}
-        try:
-            images = {name: read_image(path, preprocessing=preprocessing.of(name)) for name, path in paths.items()}
-            if wanted.need_probabilities:
-                found = segmenter.segmented(images)
-            else:
-                found = {name: Segmented(labels, None) for name, labels in segmenter.label_maps(images).items()}
-        except MemoryError as error:
-            problems.append(f"{job.source}: there is not enough memory to segment it ({error}); make it smaller.")
-            continue
-        except FcnliteError as error:
-            message = str(error)
-            named = message.startswith(tuple(map(str, paths.values())))
-            problems.append(message if named else f"{job.source}: {message}")
-            continue
-        try:
-            done.append(write_results(job, show(images[picture]), found, segmenter, wanted))
-        except FileError as error:
-            problems.append(str(error))
-            break  # the others could not be written either
-        except DataError as error:  # the picture has no georeference
-            problems.append(str(error))
-            continue
-        if not quiet:
-            files = ", ".join(map(str, job.targets))
-            tqdm.write("\n  ".join([f"{job.source} -> {files}", *done[-1].shares]), file=results)
+    mine = jobs[ranks.rank :: ranks.size]
+    outcomes = segment_all(segmenter, picture, mine, wanted, options.workers)
+    with tqdm(total=len(mine), unit="picture", disable=None, leave=False, file=sys.stderr) as bar:
+        for job, written, problem, _ in outcomes:
+            bar.update()
+            if written is None:
+                problems.append(problem)
+                continue
+            done.append(written)
+            if options.json != "-":
+                files = ", ".join(map(str, job.targets))
+                tqdm.write("\n  ".join([f"{job.source} -> {files}", *written.shares]), file=results)
     parts = ranks.gather((done, problems))
     return [each for part, _ in parts for each in part], [each for _, part in parts for each in part]
 

@@ -75,11 +75,15 @@ class Segmenter:
         """The head of each label map (its score blob, class names and colours), by the name of the label's blob."""
         self._first = next(iter(self.heads.values()))
         self._warned = False
-        self._tiling = None
+        self._tile, self._tiling = tile, None
         if tile is not None:
             if not self.views.single or self.net.info.preprocessing.mean_picture is not None:
                 raise SpecError("--tile goes with one view and a mean for each channel; leave it out.")
             self._tiling = Tiling.of(self.net.layers, [head.blob for head in self.heads.values()], tile)
+
+    def share(self) -> Segmenter:
+        """Another segmenter with the same parameters, views and tiles, for another thread."""
+        return Segmenter(self.net.share(), flip=self.views.flip, scales=self.views.scales, tile=self._tile)
 
     @property
     def classes(self) -> tuple[str, ...]:

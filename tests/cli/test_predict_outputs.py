@@ -171,3 +171,34 @@ def test_bad_options_end_before_the_net_runs(
     assert ended.status in (1, 2)
     assert message in ended.err
     assert not (tmp_path / "out").exists()
+
+
+def test_several_workers_write_the_same_in_the_same_order(tmp_path: Path, weights: Path, command: Command) -> None:
+    for seed in range(7):
+        image = np.random.default_rng(seed).integers(0, 256, (9, 12 + seed, 3), dtype=np.uint8)
+        (tmp_path / "in").mkdir(exist_ok=True)
+        Image.fromarray(image).save(tmp_path / "in" / f"{seed}.png")
+    (tmp_path / "in" / "3x.png").write_text("no picture")
+    ended = {}
+    for workers in (1, 3):
+        words = ("--workers", workers, "--table", tmp_path / f"{workers}.csv", "--tile", 64)
+        ended[workers] = command(predict.main, weights, tmp_path / "in", "-o", tmp_path / f"out{workers}", *words)
+    assert ended[1].status == ended[3].status == 1
+    assert ended[3].out == ended[1].out.replace("out1", "out3")
+    assert (tmp_path / "1.csv").read_bytes() == (tmp_path / "3.csv").read_bytes()
+    for path in (tmp_path / "out1").iterdir():
+        assert path.read_bytes() == (tmp_path / "out3" / path.name).read_bytes()
+
+
+def test_a_second_run_leaves_out_what_is_done(tmp_path: Path, weights: Path, command: Command) -> None:
+    for name in ("a", "b"):
+        picture(tmp_path / "in" / f"{name}.png")
+    words = (weights, tmp_path / "in", "-o", tmp_path / "out")
+    assert command(predict.main, *words).status == 0
+    (tmp_path / "out" / "b_overlay.png").unlink()
+    again = command(predict.main, *words, "--skip-done")
+    assert "1 of 2 pictures have their results already" in again.err
+    assert again.out.startswith(str(tmp_path / "in" / "b.png"))
+    assert command(predict.main, *words, "--skip-done").out == ""
+    refused = command(predict.main, *words, "--skip-done", "--table", tmp_path / "x.csv")
+    assert refused.status == 1 and "give one or the other" in refused.err
