@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: install install-test demo test test-slow test-peers test-kill test-long test-large test-kernels test-oldest fuzz \
+.PHONY: install install-test docs docs-open docs-pdf notebooks demo test test-slow test-peers test-docs test-kill test-long test-large test-kernels test-oldest fuzz \
 	sanitize sanitize-threads lint bench dist clean
 
 install: .venv/installed
@@ -22,6 +22,33 @@ KERNELS := fcnlite/_kernels fcnlite/_kernels/*
 .venv/installed-test: .venv/installed
 	$(BIN)/pip install --quiet --no-compile 'fcnlite[test]'
 	touch $@
+
+.venv/installed-docs: .venv/installed
+	$(BIN)/pip install --quiet --no-compile 'fcnlite[docs]'
+	touch $@
+
+# The book in English, and in the folder zh of that in Chinese: docs/_build/html/index.html. A warning is an error.
+SPHINX := $(BIN)/python -m sphinx --fail-on-warning --keep-going --quiet
+docs: .venv/installed-docs
+	$(SPHINX) -b html -d docs/_build/pages docs docs/_build/html
+	$(SPHINX) -b html -d docs/_build/pages-zh docs/zh docs/_build/html/zh
+
+docs-open: docs
+	$(BIN)/python -m webbrowser -t "file://$(CURDIR)/docs/_build/html/index.html"
+
+# The exercises as notebooks, with the .py files that are paired with them: docs/exercises/notebooks.
+notebooks: .venv/installed-docs
+	$(BIN)/python -m docs.book.notebooks
+
+# The book on one page, printed by Chromium: docs/_build/fcnlite.pdf and fcnlite.zh.pdf. It takes minutes.
+CHROMIUM ?= chromium
+docs-pdf: .venv/installed-docs
+	for book in "" zh; do \
+		$(SPHINX) -b singlehtml -d docs/_build/pages$${book:+-$$book} docs/$$book docs/_build/single/$$book && \
+		$(CHROMIUM) --headless --disable-gpu --no-sandbox --no-pdf-header-footer --virtual-time-budget=100000 \
+			--print-to-pdf=docs/_build/fcnlite$${book:+.$$book}.pdf \
+			"file://$(CURDIR)/docs/_build/single/$$book/index.html" || exit 1; \
+	done
 
 # Segment a scene with the shipped weights; train on generated scenes, measure on held-out ones, segment the scene again.
 SCENE := examples/shapes.png examples/shapes_truth.png
@@ -47,6 +74,10 @@ test-slow: install-test
 test-peers: install-test
 	$(BIN)/pip install --quiet 'fcnlite[peers]'
 	$(BIN)/python -m pytest -m peers
+
+# The book: built without a warning, the code of all pages run, its notebooks executed.
+test-docs: install-test docs
+	$(BIN)/python -m pytest -n auto --dist worksteal -m docs tests/test_docs.py tests/book
 
 # Trainings that are killed at random moments and must resume to the same bytes. `make test-kill KILLS=200` kills more.
 KILLS := 20
@@ -78,7 +109,8 @@ sanitize: install-test
 sanitize-threads: install-test
 	$(BIN)/python -m tests.sanitizers.threads $(ISA)
 
-# Fuzz the readers of untrusted files, guided by coverage: 1,000,000 cases or 30 minutes each (docs/reliability.md).
+# Fuzz the readers of untrusted files, guided by coverage: 1,000,000 cases or 30 minutes of processor time each
+# (docs/reliability.md). It continues where it was interrupted.
 # `$(BIN)/python -m tests.fuzz NAME ... --seconds N` fuzzes some of them.
 fuzz: install-test
 	$(BIN)/pip install --quiet 'fcnlite[fuzz]'
@@ -112,4 +144,4 @@ lint: install-test
 	$(BIN)/lint-imports
 
 clean:
-	rm -rf .venv build dist *.egg-info $(foreach folder,$(KERNELS),$(folder)/*.c $(folder)/*.so)
+	rm -rf .venv build dist docs/_build docs/_figures *.egg-info $(foreach folder,$(KERNELS),$(folder)/*.c $(folder)/*.so)

@@ -101,7 +101,7 @@ if __name__ == "__main__":
             "wraparound": False,
             "cdivision": True,
             "initializedcheck": False,
-            # None is no array.
+            # None is not an array.
             "allow_none_for_extension_args": False,
         },
     )

@@ -43,6 +43,8 @@ def main() -> None:
     net.backward(wrt=["pool"])
     print(f"gradient of pool: {net.grads['pool'].shape}, of conv's weights: {net.params['conv'][0].grad.shape}")
 
+    # The two would differ if the step moved an input of ReLU across 0, where it has no slope. That is likely in a pad
+    # if the biases are 0, since every sum there is the bias.
     weight, step, place = net.params["conv"][0], 1e-6, (0, 1, 2, 2)
     losses = []
     for sign in (1, -2):  # up by a step, then down by two

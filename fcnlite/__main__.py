@@ -22,6 +22,7 @@ _COMMANDS = {
     "paper": ("fcnlite.paper", "run the claims, tables and figures of the FCN papers"),
     "data": ("fcnlite.inspection.command", "say what a folder of labelled pictures holds, and what is wrong with it"),
     "explore": ("fcnlite.explore.__main__", "see a net at work in the browser"),
+    "exercise": ("fcnlite.exercise.__main__", "build parts of the engine yourself, and have them graded"),
     "doctor": ("fcnlite.doctor.__main__", "find out why a net fails, and how to repair it"),
 }
 _SHARING = ("train", "predict", "evaluate")

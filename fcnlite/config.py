@@ -147,8 +147,7 @@ def limit_blas(threads: int) -> Callable[[], None]:
 @functools.cache
 def blas() -> Any:
     """The controller of the BLAS libraries' threads; cached, since making one takes as long as ten switches."""
-    # A controller knows only the libraries that are loaded when it is created.
-    import numpy  # noqa: F401
+    import numpy  # noqa: F401 - a controller knows only the libraries that are loaded when it is created
     from threadpoolctl import ThreadpoolController
 
     return ThreadpoolController()

@@ -126,10 +126,7 @@ def _check(options: argparse.Namespace) -> None:
             if getattr(options, name):
                 raise SpecError(f"--{name.replace('_', '-')} goes with --to, which names the net to make; add that.")
         if not storage.is_weight_file(options.weights[0]):
-            raise FileError(
-                f"{options.weights[0]}: is no weight file of fcnlite, which would hold its net; name the net with --to "
-                "or --net."
-            )
+            raise FileError(f"{options.weights[0]}: holds weights without their net; name the net with --to or --net.")
     if options.to is not None:
         models.describe(options.to)  # refuses an unknown name
     dense = options.net is not None or options.keep_classifier or options.to in conversion.CLASSIFIERS

@@ -75,6 +75,12 @@ _LONG = 60
 """The number of characters of a name that messages show."""
 
 
+def brief(text: object, most: int = 200) -> str:
+    """The first `most` characters of a text, with dots if there are more: files can contain words of any length."""
+    words = str(text)
+    return words if len(words) <= most else f"{words[:most]}..."
+
+
 _LEAST = 0.5
 _BELOW_BEST = 0.25
 """The least similarity of a suggested name, from 0 to 1, and its largest distance from the best one."""
@@ -117,7 +123,7 @@ def _words(name: str) -> tuple[str, frozenset[str]]:
 
 def nearest(name: str, known: Iterable[str], shown: int = 12) -> str:
     """The end of a message about an unknown name: similar known names, or the first `shown` of all."""
-    names = sorted({each if len(each) <= _LONG else each[:_LONG] + "..." for each in known})
+    names = sorted({brief(each, _LONG) for each in known})
     close = near(name, names)
     if close:
         return "did you mean " + " or ".join(repr(n) for n in close) + "?"

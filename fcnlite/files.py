@@ -16,7 +16,7 @@ from typing import Any, BinaryIO
 import numpy as np
 
 from fcnlite.arrays import Array
-from fcnlite.errors import FileError
+from fcnlite.errors import FileError, brief
 
 NPY = b"\x93NUMPY"
 """The first bytes of a `.npy` file."""
@@ -131,7 +131,7 @@ def read_npy(path: str | os.PathLike[str]) -> Array:
         found: Array = np.load(path, mmap_mode="r", allow_pickle=False)
         return found
     except Exception as error:  # NumPy raises a dozen types for damaged headers
-        raise FileError(f"{path}: is not a readable .npy file of numbers ({error}).") from error
+        raise FileError(f"{path}: is not a readable .npy file of numbers ({brief(error)}).") from error
 
 
 class MappedFile(mmap.mmap):
@@ -181,6 +181,11 @@ def mapping_of(array: Array) -> MappedFile | None:
     return base if isinstance(base, MappedFile) else None
 
 
+def is_file(path: str | os.PathLike[str]) -> bool:
+    """Whether `path` is a file. `Path.is_file` raises OSError for names that are too long, which a file may contain."""
+    return os.path.isfile(path)  # noqa: PTH113
+
+
 def beside(path: str | os.PathLike[str], name: str) -> Path:
     """The path of the file `name`, which the file `path` names: in the same folder, else in the working directory.
 
@@ -188,9 +193,10 @@ def beside(path: str | os.PathLike[str], name: str) -> Path:
     """
     candidates = [Path(path).parent / name, Path(name)]
     for candidate in candidates:
-        if candidate.is_file():
+        if is_file(candidate):
             return candidate
-    raise FileError(f"{path}: {name!r}, which it names, is not at {' nor at '.join(map(str, candidates))}.")
+    places = " nor at ".join(brief(each) for each in candidates)
+    raise FileError(f"{path}: {brief(name)!r}, which it names, is not at {places}.")
 
 
 def cannot_read(path: str | os.PathLike[str], error: OSError) -> FileError:

@@ -366,10 +366,23 @@ class Net:
     @in_turn
     def plan(self, fed: Mapping[str, Shape], outputs: Sequence[str] | None = None) -> Plan:
         """The fast path's plan for inference on inputs of these shapes. Raises as `forward` does."""
-        executor = (
-            self.executor if isinstance(self.executor, FastPath) else FastPath(self.state, low_memory=self.low_memory)
-        )
-        return executor.plan(self._prepare(fed, outputs, Kept(False)))
+        return self._fast_path().plan(self._prepare(fed, outputs, Kept(False)))
+
+    @in_turn
+    def listings(
+        self, fed: Mapping[str, Shape], outputs: Sequence[str] | None = None, *, keep: bool = False
+    ) -> dict[str, list[str]]:
+        """The fast path's operations, a line for each, before the compiler's first pass, under "", and after each pass.
+
+        `fed`: the shapes of the inputs. `keep`: for a forward pass that backward may follow. Raises as `forward` does.
+        """
+        return self._fast_path().listings(self._prepare(fed, outputs, Kept(keep)))
+
+    def _fast_path(self) -> FastPath:
+        """The executor, or for a net on the reference path a new one."""
+        if isinstance(self.executor, FastPath):
+            return self.executor
+        return FastPath(self.state, low_memory=self.low_memory)
 
     @in_turn
     def shapes(self, fed: Mapping[str, Shape]) -> list[tuple[Layer, list[Shape], list[Shape]]]:

@@ -65,7 +65,36 @@ def nets(folder: Path) -> None:
     fcnlite.solver.load(folder / "solver.prototxt").snapshot(folder / "fcn8s_iter_4000.solverstate")
     write_mean(folder / "mean.binaryproto")
     (folder / "weights").mkdir()
-    shutil.copy(Path(fcnlite.__file__).parents[1] / "weights" / "camvid-fcn8s.h5", folder / "weights")
+    root = Path(fcnlite.__file__).parents[1]
+    for name in ("camvid-fcn8s.h5", "shapes-fcn8s.h5"):
+        shutil.copy(root / "weights" / name, folder / "weights")
+    (folder / "examples").mkdir(exist_ok=True)
+    shutil.copy(root / "examples" / "shapes.png", folder / "examples")
+
+
+PUBLISHED = {
+    "bvlc_alexnet": "alexnet",
+    "bvlc_reference_caffenet": "caffenet",
+    "bvlc_googlenet": "googlenet",
+    "fcn32s-heavy-pascal": "voc-fcn32s",
+    "fcn16s-heavy-pascal": "voc-fcn16s",
+    "fcn8s-heavy-pascal": "voc-fcn8s",
+    "fcn8s-atonce-pascal": "voc-fcn8s-atonce",
+    "fcn-alexnet-pascal": "voc-fcn-alexnet",
+    "pascalcontext-fcn8s-heavy": "pascalcontext-fcn8s",
+    "siftflow-fcn8s-heavy": "siftflow-fcn8s",
+    "nyud-fcn32s-color-heavy": "nyud-fcn32s-color",
+    "nyud-fcn32s-hha-heavy": "nyud-fcn32s-hha",
+    "nyud-fcn32s-color-hha-heavy": "nyud-fcn32s-color-hha",
+}
+"""The published caffemodels and their nets."""
+
+
+def published(folder: Path, text: str) -> None:
+    """Narrow copies of the published caffemodels that a text names."""
+    for file, model in PUBLISHED.items():
+        if f"{file}.caffemodel" in text:
+            caffe.write_weights(folder / f"{file}.caffemodel", arrays(models.build(model, width=WIDTH)))
 
 
 def write_mean(path: Path) -> None:

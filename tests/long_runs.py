@@ -27,28 +27,25 @@ from fcnlite.net import KEPT_RUNS, Net
 from fcnlite.segmentation.segmenter import Segmenter
 from fcnlite.solver import Solver
 from fcnlite.train.__main__ import main as train
+from tests.small_nets import LOSS, convolution, inputs
 
-NET = """
-layer { name: "data" type: "Input" top: "data" input_param { shape { dim: 1 dim: 3 dim: 32 dim: 32 } } }
-layer { name: "label" type: "Input" top: "label" input_param { shape { dim: 1 dim: 1 dim: 32 dim: 32 } } }
-layer { name: "conv1" type: "Convolution" bottom: "data" top: "conv1"
-        convolution_param { num_output: 8 kernel_size: 3 pad: 1 weight_filler { type: "msra" } } }
-layer { name: "norm1" type: "BatchNorm" bottom: "conv1" top: "conv1" }
-layer { name: "relu1" type: "ReLU" bottom: "conv1" top: "conv1" }
-layer { name: "pool1" type: "Pooling" bottom: "conv1" top: "pool1"
-        pooling_param { pool: MAX kernel_size: 2 stride: 2 } }
-layer { name: "conv2" type: "Convolution" bottom: "pool1" top: "conv2"
-        convolution_param { num_output: 16 kernel_size: 3 pad: 1 weight_filler { type: "msra" } } }
-layer { name: "relu2" type: "ReLU" bottom: "conv2" top: "conv2" }
-layer { name: "drop2" type: "Dropout" bottom: "conv2" top: "conv2" }
-layer { name: "coarse" type: "Convolution" bottom: "conv2" top: "coarse"
-        convolution_param { num_output: 3 kernel_size: 1 weight_filler { type: "msra" } } }
-layer { name: "upscore" type: "Deconvolution" bottom: "coarse" top: "upscore"
-        convolution_param { num_output: 3 kernel_size: 4 stride: 2 bias_term: false
-                            weight_filler { type: "bilinear" } } }
-layer { name: "score" type: "Crop" bottom: "upscore" bottom: "data" top: "score" crop_param { axis: 2 offset: 1 } }
-layer { name: "loss" type: "SoftmaxWithLoss" bottom: "score" bottom: "label" top: "loss"
-        loss_param { ignore_label: 255 } }
+NET = f"""
+{inputs(1, 32, 32)}
+{convolution("conv1", "data", 8, 3)}
+layer {{ name: "norm1" type: "BatchNorm" bottom: "conv1" top: "conv1" }}
+layer {{ name: "relu1" type: "ReLU" bottom: "conv1" top: "conv1" }}
+layer {{ name: "pool1" type: "Pooling" bottom: "conv1" top: "pool1"
+  pooling_param {{ pool: MAX kernel_size: 2 stride: 2 }} }}
+{convolution("conv2", "pool1", 16, 3)}
+layer {{ name: "relu2" type: "ReLU" bottom: "conv2" top: "conv2" }}
+layer {{ name: "drop2" type: "Dropout" bottom: "conv2" top: "conv2" }}
+{convolution("coarse", "conv2", 3)}
+layer {{ name: "upscore" type: "Deconvolution" bottom: "coarse" top: "upscore"
+  convolution_param {{ num_output: 3 kernel_size: 4 stride: 2 bias_term: false
+                       weight_filler {{ type: "bilinear" }} }} }}
+layer {{ name: "score" type: "Crop" bottom: "upscore" bottom: "data" top: "score"
+  crop_param {{ axis: 2 offset: 1 }} }}
+{LOSS}
 """
 PICTURES = 60
 """More than a net keeps plans, so that plans are compiled and dropped again and again."""

@@ -13,10 +13,24 @@ import pytest
 
 import benchmarks.engines
 from benchmarks import __main__ as command
-from benchmarks import augmentation, dilated, machine, memory, more, same, same_worker, steps, table
+from benchmarks import (
+    algorithms,
+    augmentation,
+    dilated,
+    machine,
+    memory,
+    more,
+    roofline,
+    same,
+    same_worker,
+    single_thread,
+    steps,
+    table,
+)
 from benchmarks.engines import AVX2, OURS, PEERS, Engine, build_net, engines, save_net
 from benchmarks.workers import EngineError, Worker
 from benchmarks.workloads import CLASSES, WORKLOADS, Workload
+from fcnlite import config
 from fcnlite._cli.running import run_command
 from fcnlite._kernels import isa
 from fcnlite.data.augmentation import TRANSFORMS, Augment
@@ -303,6 +317,31 @@ def test_floors_are_counts_over_rates() -> None:
     assert rows[0] == ["conv", "direct", "4.00", "2.00", "0.10", "50 %"]
     assert rows[1] == ["pool", "max", "1.00", "0.00", "0.50", "50 %"]
     assert rows[2] == ["**all**", "", "5.00", "2.00", "0.60", "50 %"]
+
+
+def test_points_of_the_roofline_have_the_counts_of_the_plan() -> None:
+    net, blobs = build_net(TINY), TINY.inputs()
+    plan = net.plan(steps.shapes_of(blobs), [TINY.output])
+    found = roofline.points(plan, blobs, repeats=1)
+    assert [each["products"] for each in found] == [each.cost(1).needed for each in plan.graph.operations]
+    assert all(each["bytes"] > 0 and each["seconds"] >= 0 for each in found)
+    assert any(each["seconds"] > 0 for each in found)
+
+
+def test_each_algorithm_that_suits_a_layer_has_a_row(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(algorithms, "LAYERS", (("small", 20, 24, 3, 12),))
+    rows = list(algorithms.measured())
+    assert [row["algorithm"] for row in rows] == ["direct", "Winograd F(4×4, 3×3)", "Winograd F(6×6, 3×3)", "im2col"]
+    assert rows[-1]["products"] == 2 * 20 * 24 * 9 * 12 * 12
+    assert all(row["predicted"] > 0 and row["prepared"] >= 4 * 20 * 24 * 9 for row in rows)
+
+
+def test_rates_of_one_thread_leave_blas_as_it_was(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(single_thread, "MATRIX", 64)
+    monkeypatch.setattr(single_thread, "seconds", lambda run, repeats=5: run() is None or 0.5)
+    before = [info["num_threads"] for info in config.blas().info()]
+    assert single_thread.product_rate() == 4 * 64**3
+    assert [info["num_threads"] for info in config.blas().info()] == before
 
 
 def test_the_work_of_a_net_follows_its_formulas() -> None:

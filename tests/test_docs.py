@@ -1,5 +1,7 @@
 """The code of README.md and docs/ runs: every Python block, every command of fcnlite, in the order of the page.
 
+The pages of README and of docs/ itself run in `make test`, those of its folders in `make test-docs`.
+
 Trainings are cut short: their commands get --iterations 1 and narrow nets at the end, and --overwrite. Left out are
 `make` and the benchmarks, which take half an hour and need other engines, and `pip`. Commands of several processes run
 in one; tests/ranks has several.
@@ -21,11 +23,11 @@ from fcnlite import data, solver
 from fcnlite.__main__ import _COMMANDS
 from fcnlite._cli import imports
 from fcnlite._cli.running import run_command
+from fcnlite.compiler.passes import table
 from fcnlite.layers import registry
 from tests import documents
+from tests.book.pages import FLAT, FOLDERS, ROOT, name_of
 
-ROOT = Path(__file__).parents[1]
-PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 BLOCK = re.compile(r"^( *)```(python|sh)\n(.*?)^ *```$", re.M | re.S)
 SHORT = ("--iterations", "1", "--warmup", "0", "--width", str(documents.WIDTH), "--batch-size", "1")
 DRAWS_OBJECTS = ("data.md", "running.md")
@@ -47,7 +49,7 @@ def commands(block: str) -> list[list[str]]:
     found = []
     for line in block.replace("\\\n", " ").splitlines():
         words = shlex.split(line, comments=True)
-        if not words or words[0] in ("make", "pip") or "benchmarks" in words:
+        if not words or words[0] in ("make", "pip") or any(word.startswith("benchmarks") for word in words):
             continue
         if words[:2] == ["mpiexec", "-n"]:
             del words[:3]  # one process computes the same
@@ -77,12 +79,20 @@ def run(words: list[str]) -> int:
         return int(end.code or 0)
 
 
+def needs_material(block: tuple[str, str]) -> bool:
+    """Whether a block reads files that it may not have made itself."""
+    language, text = block
+    return language == "sh" or any(name in text for name in (".h5", ".jpg", ".prototxt", ".caffemodel", "photos"))
+
+
 @pytest.fixture(autouse=True)
 def registers(tmp_path: Path) -> Iterator[None]:
     """Remove after each page what it registers or imports."""
     kept = [(register, dict(register)) for register in (registry._registry, data._DATASETS, solver.TYPES)]
     hidden = sys.modules.pop("mine", None)
+    passes = list(table._own)
     yield
+    table._own[:] = passes
     for register, before in kept:
         register.clear()  # type: ignore[attr-defined]
         register.update(before)  # type: ignore[attr-defined]
@@ -93,7 +103,9 @@ def registers(tmp_path: Path) -> Iterator[None]:
 
 
 @pytest.mark.filterwarnings("ignore")
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+@pytest.mark.parametrize(
+    "page", [*FLAT, *(pytest.param(page, marks=pytest.mark.docs) for page in FOLDERS)], ids=name_of
+)
 def test_the_code_of_a_page_runs(
     page: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -103,8 +115,9 @@ def test_the_code_of_a_page_runs(
     monkeypatch.chdir(tmp_path)
     monkeypatch.syspath_prepend(tmp_path)
     found = blocks(page)
-    if found and page.name not in MAKES_ITS_FILES:
+    if any(map(needs_material, found)) and page.name not in MAKES_ITS_FILES:
         documents.material(tmp_path)
+        documents.published(tmp_path, page.read_text(encoding="utf-8"))
     names: dict[str, object] = {}
     for language, block in found:
         if "photos" in block:
@@ -155,9 +168,3 @@ def test_the_walks_name_functions_and_no_call_goes_up_a_level() -> None:
             wrong.append(f"{path} {name} is above its caller")
         callers.append((len(indent), package))
     assert not wrong
-
-
-def test_links_between_pages_lead_somewhere() -> None:
-    for page in PAGES:
-        for target in re.findall(r"\]\(([^)#:]+)(?:#[^)]*)?\)", page.read_text(encoding="utf-8")):
-            assert (page.parent / target).exists(), f"{page.name}: {target}"

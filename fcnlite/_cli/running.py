@@ -60,7 +60,7 @@ def _outcome_of_rank(main: Main, arguments: Sequence[str] | None) -> tuple[str |
 def _outcome(main: Main, arguments: Sequence[str] | None) -> tuple[str | None, int]:
     """Call `main`; returns what to tell the user, if anything, and the exit status."""
     with warnings.catch_warnings():
-        warnings.showwarning = _show_warning  # type: ignore[assignment]
+        warnings.showwarning = _show_warning  # type: ignore[assignment]  # it needs only the message
         try:
             with raising():
                 import_all(requested(sys.argv[1:] if arguments is None else arguments))
@@ -82,8 +82,10 @@ def _outcome(main: Main, arguments: Sequence[str] | None) -> tuple[str | None, i
                 )
             if not isinstance(error, OSError):
                 raise
-            # Files raise FileError, so this is standard output: its reader has closed it, as `| head` does, or its
-            # disk is full. The null device takes what Python writes when it exits.
+            if error.filename is not None:
+                return f"error: {error.filename}: cannot be used as a file ({error.strerror}).", 1
+            # This is standard output: its reader has closed it, as `| head` does, or its disk is full. The null
+            # device takes what Python writes when it exits.
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
             if isinstance(error, BrokenPipeError):
                 return None, 1

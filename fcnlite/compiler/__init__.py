@@ -8,7 +8,7 @@ declares its layouts, windows and aliasing to the passes. fcnlite/_kernels has t
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 
 from fcnlite.arrays import Shape
 from fcnlite.compiler import report
@@ -20,7 +20,7 @@ from fcnlite.compiler.passes.table import passes_for
 from fcnlite.compiler.plan import Plan
 from fcnlite.graph.schedule import Schedule
 
-__all__ = ["Arena", "Machine", "Outputs", "Plan", "compile_schedule", "report"]
+__all__ = ["Arena", "Machine", "Outputs", "Plan", "compile_schedule", "graph_of", "report", "rewrite"]
 
 
 def compile_schedule(
@@ -31,15 +31,20 @@ def compile_schedule(
     `training`: whether a backward pass can follow. `in_full`: versions that a plan for training stores with all of
     their rows; of other values it may store only one of several equal rows (elide_padding).
     """
-    graph = _graph(schedule, shapes, training, in_full)
-    passes = passes_for("training" if training else "inference")
-    notes = {each.name: each.run(graph, machine) for each in passes}
+    graph = graph_of(schedule, shapes, training=training, in_full=in_full)
+    notes = dict(rewrite(graph, machine))
     graph.drop_unread()
     return Plan(graph, schedule, machine, notes)
 
 
-def _graph(schedule: Schedule, shapes: Mapping[int, Shape], training: bool, in_full: Iterable[int]) -> Graph:
-    """A graph with one operation for each step of the schedule."""
+def rewrite(graph: Graph, machine: Machine) -> Iterator[tuple[str, list[str]]]:
+    """Run the passes on the graph. Yields after each pass its name and a line for each change."""
+    for each in passes_for("training" if graph.training else "inference"):
+        yield each.name, each.run(graph, machine)
+
+
+def graph_of(schedule: Schedule, shapes: Mapping[int, Shape], *, training: bool, in_full: Iterable[int] = ()) -> Graph:
+    """The graph before the first pass: one operation for each step. Arguments: as for `compile_schedule`."""
     names = {version: name for name, version in schedule.inputs.items()}
     for step in schedule.steps:
         names.update(zip(step.top, step.layer.spec.top, strict=True))

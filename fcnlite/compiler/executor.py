@@ -9,7 +9,7 @@ from typing import Any
 from fcnlite import config
 from fcnlite._kernels import isa
 from fcnlite.arrays import Array
-from fcnlite.compiler import compile_schedule
+from fcnlite.compiler import compile_schedule, graph_of, report, rewrite
 from fcnlite.compiler.arena import Arena, Outputs
 from fcnlite.compiler.machine import Machine
 from fcnlite.compiler.plan import Plan, PlanPass
@@ -57,6 +57,16 @@ class FastPath:
             if len(self.plans) == KEPT_PLANS:
                 self._drop_derived()
         return self.plans[key]
+
+    def listings(self, prepared: PreparedRun) -> dict[str, list[str]]:
+        """The operations of a prepared run before the first pass of the compiler, under "", and after each pass."""
+        schedule, kept = prepared.schedule, prepared.kept
+        in_full = [schedule.version(name) for name in kept.blobs]
+        graph = graph_of(schedule, prepared.shapes, training=kept.backward, in_full=in_full)
+        listings = {"": report.operations(graph)}
+        for name, _ in rewrite(graph, self._machine()):
+            listings[name] = report.operations(graph)
+        return listings
 
     def _drop_derived(self) -> None:
         """Free the derived arrays that no plan uses any more."""

@@ -197,7 +197,7 @@ class Blobs(Mapping[int, Array]):
         return array
 
     def __contains__(self, version: object) -> bool:
-        return self._plan.graph.versions.get(version) in self._values  # type: ignore[call-overload]
+        return isinstance(version, int) and self._plan.graph.versions.get(version) in self._values
 
     def __iter__(self) -> Iterator[int]:
         return (version for version in self._plan.graph.versions if version in self)

@@ -7,7 +7,8 @@ from collections.abc import Mapping
 import numpy as np
 
 from fcnlite.arrays import Array
-from fcnlite.compiler.passes.table import PASSES
+from fcnlite.compiler.ir import Graph, Value
+from fcnlite.compiler.passes.table import all_passes
 from fcnlite.compiler.plan import Plan
 from fcnlite.description.shapes import show
 from fcnlite.threads import blas_alone
@@ -26,8 +27,23 @@ def measure(plan: Plan, feeds: Mapping[str, Array], runs: int = 3) -> list[float
 
 def passes(plan: Plan) -> str:
     """The passes that ran, in order: the name and the purpose of each, then a line for each place that it changed."""
-    purposes = {each.name: each.purpose for each in PASSES}
+    purposes = {each.name: each.purpose for each in all_passes()}
     return "\n".join("\n  ".join([f"{name}: {purposes[name]}", *lines]) for name, lines in plan.notes.items())
+
+
+def operations(graph: Graph) -> list[str]:
+    """A line for each operation of the graph: what it does, what it reads, and what it makes.
+
+    Before `select_algorithms`, the algorithm of a convolution is the first of those that suit it.
+    """
+    return [
+        f"{each.describe()}: {', '.join(value.name for value in each.inputs)} → {', '.join(map(_made, each.outputs))}"
+        for each in graph.operations
+    ]
+
+
+def _made(value: Value) -> str:
+    return f"{value.name} {show(value.shape)}{' blocked' if value.blocked else ''}"
 
 
 def steps(plan: Plan, seconds: list[float]) -> str:

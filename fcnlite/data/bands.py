@@ -6,6 +6,7 @@ a 12-bit picture stored in 16 bits has values up to 4095.
 
 from __future__ import annotations
 
+import logging
 import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -22,7 +23,7 @@ from fcnlite.data.picture_files import (
     too_large,
 )
 from fcnlite.description.model_info import MOST_BANDS, PICTURE_TYPES
-from fcnlite.errors import DataError, FcnliteError, FileError
+from fcnlite.errors import DataError, FcnliteError, FileError, brief
 from fcnlite.files import NPY, read_npy, reading
 
 if TYPE_CHECKING:
@@ -35,6 +36,8 @@ _DEEP_COLORS = {"RGB;16B": "RGB;16L", "RGBA;16B": "RGBA;16L"}
 _EXACT = {("u", 1), ("u", 2), ("u", 4), ("u", 8), ("u", 16), ("i", 16), ("i", 32), ("f", 32)}
 """NumPy kinds and bits of the gray TIFF files that Pillow reads exactly."""
 _COLORS = ("RGB", "YCBCR", "CIELAB")
+
+logging.getLogger("tifffile").addHandler(logging.NullHandler())  # else standard error shows its remarks on bad files
 
 
 class PixelFormat(NamedTuple):
@@ -201,7 +204,7 @@ def _tiff(path: str | os.PathLike[str]) -> Iterator[_OpenPicture]:
     except FcnliteError:
         raise
     except Exception as error:  # tifffile raises a dozen types for damaged files
-        raise FileError(f"{path}: is a damaged TIFF file, or of an unsupported kind ({error}).") from error
+        raise FileError(f"{path}: is a damaged TIFF file, or of an unsupported kind ({brief(error)}).") from error
     with open_picture(path) as image:
         yield _in_picture(path, image)._replace(orientation=int(image.getexif().get(ORIENTATION, 1)))
 

@@ -16,8 +16,8 @@ from fcnlite.data.problems import raise_if_any
 from fcnlite.data.published import find_folder
 from fcnlite.data.sample import VOID
 from fcnlite.description.model_info import Labels
-from fcnlite.errors import DataError
-from fcnlite.files import read_text
+from fcnlite.errors import DataError, brief
+from fcnlite.files import is_file, read_text
 
 CLASSES = (
     "sky", "building", "column_pole", "road", "sidewalk", "tree",
@@ -79,7 +79,7 @@ def _read(folder: Path, listing: Path) -> tuple[list[SampleFiles], list[str]]:
             continue
         paths = [_below(folder, word) for word in words]
         problems += [
-            f"{listing}, line {number}: no part of {word} exists below {folder}; add the file."
+            f"{listing}, line {number}: no part of {brief(word)} exists below {folder}; add the file."
             for word, path in zip(words, paths, strict=True)
             if path is None
         ]
@@ -115,4 +115,4 @@ def _below(folder: Path, listed: str) -> Path | None:
     if ".." in parts:
         return None
     candidates = (folder.joinpath(*parts[start:]) for start in range(len(parts)))
-    return next((path for path in candidates if path.is_file()), None)
+    return next((path for path in candidates if is_file(path)), None)

@@ -23,7 +23,8 @@ from fcnlite.data.pairing import files_below
 from fcnlite.data.picture_files import MAX_PIXELS
 from fcnlite.data.pictures import SUFFIXES
 from fcnlite.data.problems import raise_if_any
-from fcnlite.errors import DataError, FileError
+from fcnlite.errors import DataError, FileError, brief
+from fcnlite.files import is_file
 
 _FOLDERS = (".", "annotations", "train", "val", "valid", "test", "images")
 """The folders in the root that may hold the JSON files."""
@@ -182,7 +183,7 @@ class _File:
             if not isinstance(number, (int, str)) or not isinstance(name, str) or not _inside(name):
                 self.problems.append(f"{path}: has a picture without a usable id and file_name ({str(entry)[:80]}).")
             elif number in ids or path / name in self.pictures:
-                self.problems.append(f"{path}: lists the picture {name[:80]} or its id {number} twice.")
+                self.problems.append(f"{path}: lists the picture {name[:80]} or its id {brief(number, 80)} twice.")
             else:
                 ids[number] = path / name
                 self.pictures[path / name] = entry
@@ -216,7 +217,7 @@ class _File:
         problems = [*self.problems]
         for label in self.pictures:
             name = label.relative_to(self.path).as_posix()
-            path = next((folder / name for folder in folders if (folder / name).is_file()), None)
+            path = next((folder / name for folder in folders if is_file(folder / name)), None)
             if path is None:
                 problems.append(
                     f"{self.path}: its picture {name[:80]} is not in {', '.join(map(str, dict.fromkeys(folders)))}; "
@@ -237,12 +238,13 @@ class _File:
         if not (isinstance(height, int) and isinstance(width, int) and is_size(height, width)) or (
             height * width > MAX_PIXELS
         ):
+            shown = brief(f"{width!r}×{height!r}")
             raise DataError(
-                f"{self.path}: its picture {name[:80]} has {width!r}×{height!r} pixels; expected numbers, with at most "
-                f"{MAX_PIXELS} pixels."
+                f"{self.path}: its picture {name[:80]} has {shown} pixels; expected numbers, with at most {MAX_PIXELS} "
+                "pixels."
             )
         objects = [self._object(each) for each in self.annotations[label]]
-        return AnnotatedPicture(f"{self.path}, picture {name}", height, width, objects)
+        return AnnotatedPicture(f"{self.path}, picture {brief(name)}", height, width, objects)
 
     def _object(self, annotation: Mapping[str, Any]) -> LabelledObject:
         category = annotation.get("category_id")
@@ -272,7 +274,9 @@ def _categories(path: Path, rows: Sequence[Mapping[str, Any]]) -> dict[Any, str]
         if not isinstance(number, (int, str)) or not isinstance(name, str) or not name.strip():
             raise FileError(f"{path}: has a category without id and name ({str(row)[:80]}).")
         if number in found:
-            raise FileError(f"{path}: has two categories of the id {number} ({found[number]!r}, {name!r}).")
+            raise FileError(
+                f"{path}: has two categories of the id {brief(number, 80)} ({brief(found[number])!r}, {brief(name)!r})."
+            )
         found[number] = name
     return dict(sorted(found.items(), key=lambda each: (str(type(each[0])), each[0])))
 

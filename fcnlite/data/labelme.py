@@ -6,6 +6,7 @@ import base64
 import io
 import os
 from collections.abc import Sequence
+from contextlib import suppress
 from functools import partial
 from pathlib import Path, PureWindowsPath
 from typing import Any
@@ -23,7 +24,7 @@ from fcnlite.data.pairing import files_below
 from fcnlite.data.picture_files import MAX_PIXELS, refuse_size
 from fcnlite.data.pictures import SUFFIXES, size_of
 from fcnlite.data.problems import raise_if_any, try_all
-from fcnlite.errors import DataError, FileError
+from fcnlite.errors import DataError, FileError, brief
 
 
 class LabelMe(AnnotatedPictures):
@@ -104,7 +105,8 @@ class _File:
         self.embedded = bool(content.get("imageData"))
         size = content.get("imageHeight"), content.get("imageWidth")
         if size != (None, None) and not is_size(*size):
-            raise FileError(f"{path}: its picture has {size[1]!r}×{size[0]!r} pixels; save it again with LabelMe.")
+            shown = brief(f"{size[1]!r}×{size[0]!r}")
+            raise FileError(f"{path}: its picture has {shown} pixels; save it again with LabelMe.")
         self.size: tuple[int, int] | None = size if is_size(*size) else None  # type: ignore[assignment]
 
     def annotated(self, picture: Path) -> AnnotatedPicture:
@@ -165,13 +167,12 @@ def _partner(file: _File, places: dict[Path, Path], images: Path | None) -> Path
     """The picture of a JSON file, among `places`: pictures by their real path."""
     # Both kinds of separators occur, since files are labelled on one system and read on another.
     named = PureWindowsPath(file.picture)
-    try:
-        wanted = [(file.path.parent / named.as_posix()).resolve()] if file.picture else []
-    except (OSError, ValueError):
-        wanted = []
     folders = [file.path.parent, *([images] if images is not None else ())]
+    wanted: list[Path] = []
     if named.name:
-        wanted += [(folder / named.name).resolve() for folder in folders]
+        with suppress(OSError, ValueError):  # a name that no file can have
+            wanted += [(file.path.parent / named.as_posix()).resolve()]
+            wanted += [(folder / named.name).resolve() for folder in folders]
     wanted += [(folder / f"{file.path.stem}{suffix}").resolve() for folder in folders for suffix in SUFFIXES]
     return next((places[each] for each in wanted if each in places), None)
 

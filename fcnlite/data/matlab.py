@@ -18,7 +18,7 @@ import numpy as np
 
 from fcnlite.arrays import Array
 from fcnlite.data.picture_files import MAX_PIXELS
-from fcnlite.errors import DataError, FileError, nearest
+from fcnlite.errors import DataError, FileError, brief, nearest
 from fcnlite.files import reading
 
 MAX_BYTES = 1 << 28
@@ -65,7 +65,7 @@ def read_mat(path: str | os.PathLike[str], variable: str) -> Any:
     except FileError:
         raise
     except Exception as error:  # SciPy raises many types for damaged files
-        raise FileError(f"{path}: is damaged ({error}); get the file again or leave it out.") from error
+        raise FileError(f"{path}: is damaged ({brief(error)}); get the file again or leave it out.") from error
     return found[variable]
 
 

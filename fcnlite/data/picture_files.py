@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from fcnlite import config
-from fcnlite.errors import DataError, FcnliteError, FileError
+from fcnlite.errors import DataError, FcnliteError, FileError, brief
 from fcnlite.files import cannot_read, open_regular
 
 if TYPE_CHECKING:
@@ -44,7 +44,7 @@ def open_picture(path: str | os.PathLike[str]) -> Iterator[ImageFile.ImageFile]:
         except Image.UnidentifiedImageError as error:
             raise FileError(f"{path}: is not a picture in a known format ({', '.join(_FORMATS)}).") from error
         except Exception as error:  # Pillow raises a dozen types for damaged files, MemoryError among them
-            raise FileError(f"{path}: is damaged ({error}); create the file again or leave it out.") from error
+            raise FileError(f"{path}: is damaged ({brief(error)}); create the file again or leave it out.") from error
 
 
 def refuse_size(path: str | os.PathLike[str], image: Image.Image) -> None:

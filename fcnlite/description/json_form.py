@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import fields
 from typing import Any
 
-from fcnlite.errors import SpecError, nearest
+from fcnlite.errors import SpecError, brief, nearest
 
 Decoder = Callable[[Any], Any]
 """Converts one JSON value. Raises `TypeError`, `ValueError` or `OverflowError` for a value that it cannot use."""
@@ -35,7 +35,7 @@ def loads(kind: type, text: str, where: str, what: str) -> Any:
     try:
         raw = json.loads(text)
     except (ValueError, RecursionError) as error:
-        raise SpecError(f"{what} is not JSON ({error}).") from error
+        raise SpecError(f"{what} is not JSON ({brief(error)}).") from error
     return decoded(kind, raw, where)
 
 
@@ -71,11 +71,11 @@ def decoded(kind: type, raw: Any, where: str) -> Any:
         try:
             values[key] = decoder_of.get(key, string)(value)
         except (TypeError, ValueError, OverflowError) as error:
-            raise SpecError(f"{where}: field {key!r} is not usable ({error}).") from error
+            raise SpecError(f"{where}: field {key!r} is not usable ({brief(error)}).") from error
     try:
         return kind(**values)
     except TypeError as error:
-        raise SpecError(f"{where}: a field is missing ({error}).") from error
+        raise SpecError(f"{where}: a field is missing ({brief(error)}).") from error
 
 
 # Decoders

@@ -22,7 +22,7 @@ from fcnlite import surgery
 from fcnlite.data import Dataset, Loader
 from fcnlite.doctor.finding import Finding
 from fcnlite.doctor.structure import blob_shapes, picture_shapes, softmax_losses
-from fcnlite.errors import FileError, SpecError
+from fcnlite.errors import FileError, SpecError, brief
 from fcnlite.files import cannot_read
 from fcnlite.layers.loss import Loss
 from fcnlite.net import Net
@@ -76,7 +76,7 @@ def read_log(path: str | os.PathLike[str], net: Net) -> list[float]:
     except OSError as error:
         raise cannot_read(path, error) from error
     except (KeyError, TypeError, ValueError, csv.Error) as error:
-        raise FileError(f"{path}: is not the log of a training; expected a column loss ({error}).") from error
+        raise FileError(f"{path}: is not the log of a training; expected a column loss ({brief(error)}).") from error
 
 
 def train(solver: Solver, dataset: Dataset, iterations: int) -> list[float]:

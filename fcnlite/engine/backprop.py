@@ -1,4 +1,8 @@
-"""Backpropagation: apply the chain rule to the steps of a forward pass, from last to first."""
+"""Backpropagation: apply the chain rule to the steps of a forward pass, from last to first.
+
+A value that several steps read, such as pool4 of an FCN with skips, gets a gradient from each of them: its gradient is
+their sum.
+"""
 
 from __future__ import annotations
 

@@ -108,6 +108,7 @@ class Parameter:
 
     @property
     def shape(self) -> tuple[int, ...]:
+        """The shape of the values and of the gradient, such as O×C×KH×KW for the weight of a convolution."""
         return self._values.shape
 
     def changed(self) -> None:

@@ -36,12 +36,12 @@ def pack(value: Any) -> bytes:
     def placed(array: Any) -> Any:
         nonlocal size
         if not isinstance(array, np.ndarray):
-            raise TypeError(f"{type(array).__name__} has no form in a message")
+            raise TypeError(f"a message cannot hold a {type(array).__name__}")
         if array.dtype == bool:
             array = array.view(np.uint8)
         kind = array.dtype.str[1:]
         if kind not in TYPES:
-            raise TypeError(f"an array of {array.dtype} has no form in a message")
+            raise TypeError(f"a message cannot hold an array of {array.dtype}")
         content = array.tobytes()
         content += bytes(-len(content) % _UNIT)
         entry = {"at": size, "type": kind, "shape": list(array.shape)}
@@ -76,13 +76,13 @@ def unpack(content: bytes) -> Any:
         if len(content) < begin:
             raise ValueError("it is cut off")
         return json.loads(content[4:begin], object_hook=found)
-    except (ValueError, TypeError, KeyError, RecursionError) as error:
+    except (ValueError, OverflowError, TypeError, KeyError, RecursionError) as error:
         raise DataError(f"a message is not readable ({error}); reload the page.") from error
 
 
 def _array(content: bytes, begin: int, entry: dict[str, Any]) -> Array:
     at, kind, shape = entry["at"], entry["type"], tuple(entry["shape"])
     if kind not in TYPES or not all(type(each) is int and each >= 0 for each in (at, *shape)):
-        raise ValueError("an array has no such form")
+        raise ValueError("an array has another form")
     count = int(np.prod(shape, dtype=object))
     return np.frombuffer(content, np.dtype(f"<{kind}"), count, begin + at).reshape(shape)

@@ -8,6 +8,7 @@ import socket
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
+from string import Template
 
 from starlette.applications import Starlette
 from starlette.requests import ClientDisconnect, Request
@@ -22,7 +23,9 @@ LARGEST_UPLOAD = 32 << 20
 """The most bytes of a call, with its picture."""
 UPLOAD_SECONDS = 30.0
 """The longest that a call may take to arrive."""
-_TYPES = {".html": "text/html", ".js": "text/javascript", ".css": "text/css", ".svg": "image/svg+xml"}
+_PAGES = {"index.html": "explorer", "playground.html": "playground"}
+"""The pages: what a browser asks for, and the name, which its module has."""
+_TYPES = {".js": "text/javascript", ".css": "text/css", ".svg": "image/svg+xml"}
 
 
 class Site:
@@ -122,7 +125,9 @@ async def _body(request: Request) -> bytes | None:
 def _page_files() -> dict[str, tuple[bytes, str]]:
     """The content and the type of each file of the page, by the path that a browser asks for."""
     folder = Path(__file__).parent / "page"
-    return {
+    frame = Template((folder / "page.html").read_text(encoding="utf-8"))
+    pages = {path: (frame.substitute(page=name).encode(), "text/html") for path, name in _PAGES.items()}
+    return pages | {
         each.relative_to(folder).as_posix(): (each.read_bytes(), _TYPES[each.suffix])
         for each in folder.rglob("*")
         if each.suffix in _TYPES

@@ -28,7 +28,7 @@ class Worker:
 
     `seconds`: the longest that a call may take. `memory`: the most bytes that a net or a picture may ask for, and that
     the process may take. `idle`: the seconds without a call after which the process ends; by default it stays. `again`:
-    what to do after a process was ended.
+    what the user does after a process was stopped.
     """
 
     def __init__(
@@ -68,12 +68,12 @@ class Worker:
             end = time.monotonic() + self._seconds
             while not connection.poll(_CHECKED):
                 if time.monotonic() > end:
-                    return self._restarted(f"took more than {self._seconds:g} seconds")
+                    return self._restarted(f"computation took more than {self._seconds:g} seconds and was stopped")
                 if self.resident() > self._memory:
-                    return self._restarted("needed more memory than it may use (--max-memory)")
+                    return self._restarted("computation needed more memory than --max-memory allows and was stopped")
             return connection.recv_bytes()
         except (EOFError, OSError):
-            return self._restarted("ended its process")
+            return self._restarted("process that computes has ended")
 
     def resident(self) -> int:
         """The memory that the process has now, in bytes; 0 where the system does not tell."""
@@ -101,7 +101,7 @@ class Worker:
 
     def _restarted(self, why: str) -> bytes:
         self._end()
-        return pack({"error": f"the computation {why} and was ended; {self._again}.", "restarted": True})
+        return pack({"error": f"the {why}; {self._again}.", "restarted": True})
 
     def _end(self) -> None:
         if self._connection is not None:

@@ -216,7 +216,7 @@ def is_weight_file(path: str | os.PathLike[str]) -> bool:
 
 
 def as_float16(array: Array, layer: str) -> Array:
-    """`array` rounded to float16; `layer` is its layer, for the message.
+    """`array` rounded to float16, of the same shape; `layer` is its layer, for the message.
 
     A value from 2⁻¹⁴ to 65504 changes by at most 2⁻¹¹ of itself, a smaller one by at most 2⁻²⁵. Raises `SpecError` for
     a finite value that float16 does not hold.

@@ -5,9 +5,9 @@ the gradient with respect to a loss layer's own top, which is its loss_weight. N
 columns. [k = l] is 1 if k = l, else 0. Options are listed with their defaults. The option `engine`, which Caffe's files
 contain, is accepted and has no effect.
 
-`base` defines what a layer is. `register` adds a type, so that nets, formats and the common tests know it;
-`check_gradients` compares a layer's backward with its forward. `columns`, `loss`, `labels`, `broadcast` and `options`
-hold what several layers share.
+`base` defines what a layer is. `register` adds a type, so that nets, formats and the common tests know it. `apply`
+applies one layer to arrays; `check_gradients` compares a layer's backward with its forward. `columns`, `loss`,
+`labels`, `broadcast` and `options` hold what several layers share.
 """
 
 from fcnlite.layers import (
@@ -43,11 +43,13 @@ from fcnlite.layers import (
     split,
     tile,
 )
+from fcnlite.layers.applied import Applied, apply
 from fcnlite.layers.base import BackwardRun, ForwardRun, Layer, ParamShape, Run
 from fcnlite.layers.gradients import Gradient, check_gradients
 from fcnlite.layers.registry import create, links, register, registered
 
 __all__ = [
+    "Applied",
     "BackwardRun",
     "ForwardRun",
     "Gradient",
@@ -55,6 +57,7 @@ __all__ = [
     "ParamShape",
     "Run",
     "accuracy",
+    "apply",
     "argmax",
     "batch_norm",
     "bias",

@@ -60,7 +60,7 @@ class ForwardRun(Run):
     """What forward gets beside the bottoms."""
 
     def backward(self, layer: Layer, bottom: Sequence[Array], top: Sequence[Array]) -> BackwardRun:
-        """The `BackwardRun` for the backward pass after this forward."""
+        """The `BackwardRun` for the backward pass after this forward, with the shapes of its `bottom` and `top`."""
         return BackwardRun(
             self.params,
             self.saved,
@@ -165,7 +165,7 @@ class Layer:
         return [bottom[0]]
 
     def forward(self, bottom: list[Array], run: ForwardRun) -> list[Array]:
-        """Compute the tops.
+        """Compute the tops, arrays of the shapes that `top_shapes` gives.
 
         Does not write to `bottom`. A layer that works in place finds the array to overwrite in `run.outs`.
         """
@@ -174,7 +174,8 @@ class Layer:
     def backward(self, dtop: list[Array], run: BackwardRun) -> list[Array | None]:
         """Compute the gradients of the bottoms (None where not needed) from the gradients of the tops.
 
-        Writes the parameters' gradients into `run.dparams`. Does not write to `dtop`.
+        A gradient has the shape of its blob. Writes the parameters' gradients into `run.dparams`. Does not write to
+        `dtop`.
         """
         raise SpecError(f"type {self.type} has no gradient; put `propagate_down: false` on the layer.")
 

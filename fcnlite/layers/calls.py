@@ -17,7 +17,7 @@ import numpy as np
 
 from fcnlite.arrays import Array, Shape
 from fcnlite.description.shapes import show
-from fcnlite.errors import ShapeError, SpecError
+from fcnlite.errors import ShapeError, SpecError, brief
 from fcnlite.layers.base import BackwardRun, ForwardRun, Layer, ParamShape, named
 
 _PACKAGE = __name__.rpartition(".")[0] + "."
@@ -43,8 +43,8 @@ def top_shapes(layer: Layer, *bottom: Shape) -> list[Shape]:
         shapes = None
     if shapes is None or isinstance(said, np.ndarray) or any(side < 0 for shape in shapes for side in shape):
         raise SpecError(
-            f"{_name(layer)}: top_shapes returned {_shown(said)}; expected a list of shapes, one for each top, such as "
-            "[(1, 3, 8, 8)]."
+            f"{_name(layer)}: top_shapes returned {brief(repr(said), 60)}; expected a list of shapes, one for each "
+            "top, such as [(1, 3, 8, 8)]."
         )
     if len(shapes) != count:
         raise SpecError(f"{_name(layer)}: top_shapes returned {len(shapes)} shapes for {count} tops.")
@@ -56,7 +56,7 @@ def params(layer: Layer, *bottom: Shape) -> list[ParamShape]:
     wanted = layer.params(*bottom)
     if not isinstance(wanted, (list, tuple)) or not all(isinstance(each, ParamShape) for each in wanted):
         raise SpecError(
-            f"{_name(layer)}: params returned {_shown(wanted)}; expected a list of ParamShape, such as "
+            f"{_name(layer)}: params returned {brief(repr(wanted), 60)}; expected a list of ParamShape, such as "
             "[ParamShape((bottom[0][1],))]."
         )
     return list(wanted)
@@ -208,11 +208,6 @@ def _name(layer: Layer) -> str:
 
 def _kind(found: Any) -> str:
     return type(found).__name__
-
-
-def _shown(found: Any) -> str:
-    text = repr(found)
-    return text if len(text) <= 60 else f"{text[:60]}..."
 
 
 def _place(error: Exception) -> str:

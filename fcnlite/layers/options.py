@@ -10,7 +10,7 @@ import typing
 from collections.abc import Mapping
 from typing import Any
 
-from fcnlite.errors import SpecError, nearest
+from fcnlite.errors import SpecError, brief, nearest
 
 MAX_AXES = 32
 """Caffe's limit on the axes of a blob."""
@@ -45,7 +45,7 @@ def shown(options: Any, usual: Mapping[str, Any]) -> str:
         default = each.default if each.default_factory is dataclasses.MISSING else each.default_factory()
         if value != usual.get(each.name, default):
             words = f"{type(value).__name__}({shown(value, {})})" if dataclasses.is_dataclass(value) else repr(value)
-            found.append(f"{each.name}={words if len(words) <= _LONGEST else words[:_LONGEST] + '...'}")
+            found.append(f"{each.name}={brief(words, _LONGEST)}")
     return ", ".join(found)
 
 

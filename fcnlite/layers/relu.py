@@ -4,8 +4,9 @@
 
 Any shape. Option: negative_slope 0.
 
-In place, the top overwrites the bottom. So backward reads the top, which is above 0 where the bottom is above 0. This
-fails if negative_slope is below 0; then backward reads the bottom, and the layer does not run in place.
+In place, the top overwrites the bottom. So backward reads the top, which is above 0 where the bottom is above 0. With a
+negative_slope below 0 this fails: for x = −1 and a slope of −0.5, y = +0.5. Then backward reads the bottom, and the
+layer does not run in place.
 """
 
 from __future__ import annotations

@@ -8,7 +8,8 @@ from __future__ import annotations
 from fcnlite.models.builder import FIXED, Builder
 
 PAD = 100
-"""The pad of the first convolution, with which a picture of any size gives at least one score."""
+"""The pad of the first convolution, with which a picture of any size gives at least one score. FCN-32s could be aligned
+with the picture from a pad of 81 on, so that 100 leaves a crop of 19."""
 
 _SKIPS = {32: (), 16: ("pool4",), 8: ("pool4", "pool3")}
 """The blobs that are scored and fused, from coarse to fine, by the stride of the finest scores."""

@@ -1,7 +1,8 @@
 """VGG-16 (Simonyan and Zisserman, 2015) and the FCNs on it (paper, sections 4.1, 4.2 and 5; the FCN reference's nets).
 
-Names, options and multipliers are those of the published prototxts, so that published weights match by name. `width` is
-a factor on all channel counts except the scores'.
+The trunk and its fully connected layers are here; skips, crops and upsampling are in fcn.py. docs/reading/net.md lists
+FCN-8s layer by layer. Names, options and multipliers are those of the published prototxts, so that published weights
+match by name. `width` is a factor on all channel counts except the scores'.
 """
 
 from __future__ import annotations

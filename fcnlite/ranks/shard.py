@@ -59,8 +59,9 @@ class Shard:
         if self.first == 0:
             return rng.random(shape, np.float32)
         skipped = self.first * prod(shape[1:])
-        # PCG64 makes 64 bits at a time, which serve two numbers.
-        rng.bit_generator.advance(skipped // 2)  # type: ignore[attr-defined]
+        generator = rng.bit_generator
+        assert isinstance(generator, np.random.PCG64)  # that of default_rng
+        generator.advance(skipped // 2)  # it makes 64 bits at a time, which serve two numbers
         if skipped % 2:
             rng.random(dtype=np.float32)
         return rng.random(shape, np.float32)

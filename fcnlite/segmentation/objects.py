@@ -95,8 +95,8 @@ def connected(inside: Array) -> Array:
 def thinned(objects: Array) -> Array:
     """`objects`, H×W int32 with 0 for borders, grown until the borders between them are one pixel wide.
 
-    A border pixel joins an object beside it if no other object is among its 8 neighbours. Pixels that are no neighbours
-    of each other, every second one of every second row, are decided together; the four groups take turns.
+    A border pixel joins an object beside it if no other object is among its 8 neighbours. Pixels that are not
+    neighbours of each other, every second one of every second row, are decided together; the four groups take turns.
     """
     height, width = objects.shape
     padded = np.pad(objects.astype(np.uint32), 1)

@@ -315,7 +315,10 @@ class Solver:
         return content.progress
 
     def resume_at(self, iteration: int, histories: Mapping[str, Array], losses: Iterable[float] = ()) -> None:
-        """Set the iteration, the histories and averages by name and the latest losses, to continue from there."""
+        """Set the iteration, the histories and averages by name and the latest losses, to continue from there.
+
+        The arrays have the shapes of the parameters that they belong to.
+        """
         averages = {}
         for name, values in histories.items():
             if name.startswith(_AVERAGE):
@@ -338,7 +341,7 @@ class Solver:
         if len(named) < len(own):
             known = {each.name for each in named}
             named += [each for each in parameters(kind, cls.defaults) if each.name not in known]
-        cls.__signature__ = inspect.Signature(named)  # type: ignore[attr-defined]
+        cls.__signature__ = inspect.Signature(named)  # type: ignore[attr-defined]  # which inspect.signature reads
         if words := cls.__dict__.get("__doc__"):
             cls.__doc__ = f"{inspect.cleandoc(words)}\n\nOptions:\n\n{describe_options(kind, cls.defaults)}"
 

@@ -84,7 +84,7 @@ def renamed(layers: set[str], given: Sequence[Weights], suffixes: Sequence[str] 
     """The weights of several files under the names of one net's `layers`.
 
     File i is for the trunk whose layers end in `suffixes[i]`; the last file also serves the trunks that have none of
-    their own. Weights whose name with the suffix is not in `layers` keep their name.
+    their own. Weights whose name with the suffix is not in `layers` keep their name; all keep their shape.
     """
     found: dict[str, list[Array]] = {}
     for i, suffix in enumerate(suffixes):

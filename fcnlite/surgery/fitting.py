@@ -88,7 +88,7 @@ def _outputs_and_window(layer: Layer, bottom: Shape, found: Shape) -> tuple[int,
 
 def _window(layer: Layer) -> Shape:
     """The height and width of a convolution's window."""
-    return layer.geometry.rows.size, layer.geometry.columns.size  # type: ignore[attr-defined]
+    return layer.geometry.rows.size, layer.geometry.columns.size  # type: ignore[attr-defined]  # both kinds of convolution have it
 
 
 def _offset(layers: Sequence[LayerSpec], crop: LayerSpec) -> tuple[int, int]:

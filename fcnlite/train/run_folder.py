@@ -11,7 +11,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO, Any
 
-from fcnlite.errors import FileError, TrainingError
+from fcnlite.errors import FileError, TrainingError, brief
 from fcnlite.files import atomic_write, cannot_read, cannot_write, open_in_place, read_text, remove_leftovers
 
 COLUMNS = ("iteration", "loss", "rate", "gradient_norm", "weight_norm", "mean_iu")
@@ -209,7 +209,9 @@ class RunFolder:
         except OSError as error:
             raise cannot_read(self.log, error) from error
         except (ValueError, csv.Error) as error:
-            raise FileError(f"{self.log}: is not the log of a training ({error}); put the run's own back.") from error
+            raise FileError(
+                f"{self.log}: is not the log of a training ({brief(error)}); put the run's own back."
+            ) from error
         return columns
 
     def read_checks(self) -> list[dict[str, Any]]:
@@ -319,7 +321,7 @@ def _read_lines(path: Path, fits: Callable[[Any], bool]) -> list[dict[str, Any]]
     try:
         lines = [json.loads(line) for line in read_text(path).splitlines()]
     except (ValueError, RecursionError) as error:
-        raise FileError(f"{path}: is not the log of a training ({error}); put the run's own back.") from error
+        raise FileError(f"{path}: is not the log of a training ({brief(error)}); put the run's own back.") from error
     for number, line in enumerate(lines, start=1):
         if not fits(line):
             raise FileError(f"{path}: is not the log of a training (line {number}); put the run's own back.")

@@ -232,7 +232,7 @@ def test_weights_that_cannot_be_stored_in_float16(command: Command, tmp_path: Pa
     caffe.write_weights(tmp_path / "net.caffemodel", {"conv1_1": [np.zeros(3, np.float32)]})
     for name, words in (
         ("net.h5", f"error: {tmp_path / 'small.h5'}: layer 'conv1_1': has a value of 1e+06, and float16 holds"),
-        ("net.caffemodel", "net.caffemodel: is no weight file of fcnlite"),
+        ("net.caffemodel", "net.caffemodel: holds weights without their net"),
     ):
         ended = command(convert.main, tmp_path / name, "-o", tmp_path / "small.h5", "--store", "float16")
         assert (ended.status, ended.out) == (1, "")

@@ -62,7 +62,9 @@ def test_a_command_gets_the_other_arguments(weights: Path, capsys: pytest.Captur
 
 
 @pytest.mark.filterwarnings("ignore:.*found in sys.modules:RuntimeWarning")
-@pytest.mark.parametrize("name", ["train", "predict", "evaluate", "convert", "summary", "doctor", "explore"])
+@pytest.mark.parametrize(
+    "name", ["train", "predict", "evaluate", "convert", "summary", "doctor", "explore", "exercise"]
+)
 def test_a_command_runs_by_its_name_and_as_a_module(
     name: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -139,6 +141,12 @@ def test_a_bad_number_of_threads_ends_a_command_before_it_begins() -> None:
 def test_a_closed_pipe_ends_the_command_quietly() -> None:
     ended = shell("fcnlite summary vgg16 | true")
     assert (ended.returncode, ended.stderr) == (1, "")
+
+
+def test_a_name_that_is_too_long_is_an_error() -> None:
+    ended = shell(f"fcnlite summary {'x' * 300}")
+    assert (ended.returncode, ended.stdout) == (1, "")
+    assert ended.stderr == f"error: {'x' * 300}: cannot be used as a file (File name too long).\n"
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="no /dev/full on this system")

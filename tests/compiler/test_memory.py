@@ -156,7 +156,7 @@ def test_arrays_lent_at_the_same_time_do_not_overlap(orders: list[tuple[int, int
         if dropped < len(held):
             del held[dropped]
         assert all((each == value).all() for value, each in held)
-    # A new piece is made only if none has room, and is no larger than all pieces together, or than the order.
+    # A new piece is made only if none has room, and is not larger than all pieces together, or than the order.
     assert arena.floats <= 4 * most + 300
 
 

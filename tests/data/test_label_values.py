@@ -1,4 +1,4 @@
-"""Labels whose numbers are no classes: masks, numbers of objects, slips; and what the options make of them."""
+"""Labels whose numbers are not classes: masks, numbers of objects, slips; and what the options make of them."""
 
 from __future__ import annotations
 

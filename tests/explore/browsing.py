@@ -84,8 +84,58 @@ def open_view(page: Any, name: str) -> None:
     settled(page)
 
 
+def version(page: Any) -> int:
+    """The number of frames of the training that the playground has got."""
+    return int(page.get_attribute("#figures", "data-version"))
+
+
 def canvas_pixels(page: Any, selector: str) -> np.ndarray:
     """The pixels of a canvas, H×W×3 uint8."""
     address = page.evaluate("(selector) => document.querySelector(selector).toDataURL()", selector)
     found: np.ndarray = np.array(Image.open(io.BytesIO(base64.b64decode(address.partition(",")[2]))).convert("RGB"))
     return found
+
+
+def check_layout(page: Any, width: int) -> None:
+    """Check that a page fits into its width, and that all controls have names and all texts contrast."""
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
+    assert page.evaluate(_NAMELESS) == []
+    assert page.evaluate(_FAINT) == []
+
+
+_NAMELESS = """() => [
+        ...document.querySelectorAll("button, input, select, canvas[tabindex], [role=region], [role=img]")]
+    .filter((each) => each.checkVisibility())
+    .filter((each) => !(each.getAttribute("aria-label") || each.textContent.trim()))
+    .filter((each) => !each.labels?.[0]?.textContent.trim())
+    .map((each) => each.outerHTML.slice(0, 100))"""
+"""Controls and pictures without a name for screen readers."""
+_FAINT = """() => {
+    const parsed = (text) => (text.match(/[\\d.]+/g) ?? [0, 0, 0, 0]).map(Number);
+    const brightness = ([r, g, b]) => {
+        const linear = (v) => (v <= 10 ? v / 3294.6 : ((v / 255 + 0.055) / 1.055) ** 2.4);
+        const [x, y, z] = [r, g, b].map(linear);
+        return 0.2126 * x + 0.7152 * y + 0.0722 * z;
+    };
+    const paper = (each) => {
+        for (let at = each; at; at = at.parentElement) {
+            const style = getComputedStyle(at);
+            if (style.backgroundImage !== "none") return null;
+            const color = parsed(style.backgroundColor);
+            if (color.length < 4 && style.backgroundColor.startsWith("rgb(")) return color;
+            if (color[3] > 0) return null; // a tint, whose strength says how large a value is
+        }
+        return [255, 255, 255];
+    };
+    const faint = [];
+    for (const each of document.querySelectorAll("body *:not(svg *)")) {
+        const own = [...each.childNodes].some((node) => node.nodeType === 3 && node.textContent.trim());
+        if (!own || !each.checkVisibility() || each.disabled) continue;
+        const behind = paper(each);
+        if (!behind) continue;
+        const [a, b] = [brightness(parsed(getComputedStyle(each).color)), brightness(behind)].sort((x, y) => y - x);
+        if ((a + 0.05) / (b + 0.05) < 4.5) faint.push(each.outerHTML.slice(0, 100));
+    }
+    return faint;
+}"""
+"""Texts with a contrast below 4.5 to 1."""

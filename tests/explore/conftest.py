@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +11,7 @@ import pytest
 
 from fcnlite.explore import inference
 from fcnlite.net import Net
+from tests.explore.browsing import chromium
 from tests.explore.nets import skip_net
 
 Functions = dict[str, Callable[..., Any]]
@@ -54,3 +55,12 @@ def shapes() -> Functions:
     made = inference.functions()
     made["sample"](index=0)
     return made
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Any]:
+    """A headless Chromium, for the tests of the explorer's pages."""
+    for package in ("starlette", "uvicorn"):
+        pytest.importorskip(package, reason=f"{package} is not installed (pip install 'fcnlite[explore]')")
+    with chromium() as found:
+        yield found

@@ -13,7 +13,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from tests.explore.browsing import chromium, explorer, page_of
+from tests.explore.browsing import chromium, explorer, page_of, version
 
 COMPARED = 5
 """The minute with which the last one is compared."""
@@ -32,10 +32,11 @@ def main(minutes: int) -> int:
         page.click("#start")
         print("minute  memory, MB  heap, MB  updates/s  iteration")
         for minute in range(1, minutes + 1):
-            began, first = time.monotonic(), _version(page)
-            page.wait_for_timeout(60_000)
-            updates = (_version(page) - first) / (time.monotonic() - began)
-            heap = min(_heap(devtools) for _ in range(3)) / 1e6  # a frame may be on its way
+            began, first = time.monotonic(), version(page)
+            page.wait_for_timeout(40_000)
+            updates = (version(page) - first) / (time.monotonic() - began)
+            heap = _least_heap(page, devtools) / 1e6
+            page.wait_for_timeout(max(0.0, 60_000 - 1000 * (time.monotonic() - began)))
             memory = sum(map(_resident, _tree(process.pid))) / 1e6
             rows.append((memory, heap, updates))
             iteration = page.get_attribute("#figures", "data-iteration")
@@ -47,13 +48,14 @@ def main(minutes: int) -> int:
     return 0 if good else 1
 
 
-def _version(page: Any) -> int:
-    return int(page.get_attribute("#figures", "data-version"))
-
-
-def _heap(devtools: Any) -> int:
-    devtools.send("HeapProfiler.collectGarbage")
-    return int(devtools.send("Runtime.getHeapUsage")["usedSize"])
+def _least_heap(page: Any, devtools: Any) -> int:
+    """The least of several sizes of the heap, each read after a garbage collection and perhaps after another frame."""
+    sizes = []
+    for _ in range(10):
+        page.wait_for_timeout(1000)
+        devtools.send("HeapProfiler.collectGarbage")
+        sizes.append(int(devtools.send("Runtime.getHeapUsage")["usedSize"]))
+    return min(sizes)
 
 
 def _tree(process: int) -> list[int]:

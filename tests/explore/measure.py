@@ -1,11 +1,12 @@
 """`python -m tests.explore.measure [NET]`: how long the page takes, in Chromium on this machine.
 
-It prints the time to the first paint, and for a 500×500 picture the time of the net alone and the time from the drop of
-the file until the overlay is drawn, each the median of several.
+It prints the time to the first paint; for a 500×500 picture the time of the net alone, and that from the drop of the
+file until the overlay is drawn, each the median of several; and the updates of the playground in a second of training.
 """
 
 from __future__ import annotations
 
+import base64
 import statistics
 import sys
 from typing import Any
@@ -14,16 +15,21 @@ import numpy as np
 
 from fcnlite.data.shapes import Shapes
 from fcnlite.explore.inference.session import nearest
-from tests.explore.browsing import chromium, explorer, page_of
+from tests.explore.browsing import chromium, explorer, page_of, settled, version
 from tests.explore.conftest import png
 
-REPEATS = 7
-SHOWN = """async (bytes) => {
+REPEATS = 5
+TRAINED = 20
+"""Seconds of training in which updates are counted."""
+GIVEN = """(text) => {
+    globalThis.measured = new File([Uint8Array.from(atob(text), (each) => each.charCodeAt(0))], "measured.png");
+}"""
+SHOWN = """async () => {
     const { on, store } = await import("./store.js");
     const facts = document.querySelector("#facts");
     facts.textContent = "";
     const transfer = new DataTransfer();
-    transfer.items.add(new File([new Uint8Array(bytes)], "measured.png"));
+    transfer.items.add(globalThis.measured);
     const began = performance.now();
     const drawn = new Promise((resolve) => new MutationObserver(() => resolve()).observe(facts, { childList: true }));
     document.querySelector("#drop").dispatchEvent(new DragEvent("drop", { dataTransfer: transfer, bubbles: true }));
@@ -37,9 +43,20 @@ PAINT = """() => performance.getEntriesByName("first-contentful-paint")[0].start
 def main(arguments: list[str]) -> None:
     picture = nearest(Shapes("test", size=512)[0].images["data"], 500, 500)
     noise = np.random.default_rng(0).integers(0, 9, picture.shape, dtype=np.uint8)
-    content = png(np.clip(picture.astype(int) + noise, 0, 255).astype(np.uint8)).tolist()
-    with explorer(*arguments) as (address, _), chromium() as browser:
-        paints, waits, nets = [], [], []
+    content = png(np.clip(picture.astype(int) + noise, 0, 255).astype(np.uint8)).tobytes()
+    with chromium() as browser:
+        _measure_explorer(browser, arguments, content)
+        with explorer("--playground") as (address, _), page_of(browser, address) as page:
+            page.click("#start")
+            page.wait_for_timeout(2000)
+            first = version(page)
+            page.wait_for_timeout(1000 * TRAINED)
+            print(f"updates              {(version(page) - first) / TRAINED:.1f} a second")
+
+
+def _measure_explorer(browser: Any, arguments: list[str], content: bytes) -> None:
+    paints, waits, nets = [], [], []
+    with explorer(*arguments) as (address, _):
         for _ in range(REPEATS):
             with page_of(browser, address) as page:
                 paints.append(page.evaluate(PAINT))
@@ -52,10 +69,12 @@ def main(arguments: list[str]) -> None:
     print(f"of that, not the net {statistics.median(a - b for a, b in zip(waits, nets, strict=True)):.3f} s")
 
 
-def _dropped(page: Any, content: list[int]) -> tuple[float, float]:
+def _dropped(page: Any, content: bytes) -> tuple[float, float]:
     """Seconds from a second drop, when plans exist, until the overlay is drawn, and those of them in the net."""
-    page.evaluate(SHOWN, content)
-    whole, net = page.evaluate(SHOWN, content)
+    page.evaluate(GIVEN, base64.b64encode(content).decode())
+    page.evaluate(SHOWN)
+    settled(page)  # the graph is drawn after the picture
+    whole, net = page.evaluate(SHOWN)
     return whole, net
 
 

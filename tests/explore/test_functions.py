@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 from pathlib import Path
 from typing import Any
 
@@ -18,11 +19,13 @@ from fcnlite.data.transforms import to_blob
 from fcnlite.errors import DataError, FcnliteError
 from fcnlite.explore import inference
 from fcnlite.explore.inference.layout import Edge, Node, place
-from fcnlite.explore.inference.session import MOST_PIXELS
 from fcnlite.explore.messages import pack
 from fcnlite.net import Net
+from tests.explore import wrong_uploads
+from tests.explore.chinese import in_chinese
 from tests.explore.conftest import Functions, png
 from tests.explore.nets import skip_net
+from tests.explore.wrong_uploads import Upload
 
 WEIGHTS = Path(__file__).parents[2] / "weights"
 SHAPES = WEIGHTS / "shapes-fcn8s.h5"
@@ -407,80 +410,29 @@ def test_a_picture_of_every_kind_is_read_from_memory(functions: Functions, pictu
 # Wrong uploads
 
 
-def jpeg_bytes(values: np.ndarray) -> np.ndarray:
-    stream = io.BytesIO()
-    Image.fromarray(values).save(stream, format="JPEG")
-    return np.frombuffer(stream.getvalue(), np.uint8)
-
-
-def bomb() -> np.ndarray:
-    """A PNG of a few hundred bytes that says that it has 60000×60000 pixels."""
-    content = bytearray(png(np.zeros((1, 1), np.uint8)).tobytes())
-    import struct
-    import zlib
-
-    content[16:24] = struct.pack(">II", 60000, 60000)
-    content[29:33] = struct.pack(">I", zlib.crc32(bytes(content[12:29])))
-    return np.frombuffer(bytes(content), np.uint8)
-
-
-def animation() -> np.ndarray:
-    stream = io.BytesIO()
-    frames = [Image.fromarray(np.full((8, 8), i, np.uint8)) for i in (0, 90)]
-    frames[0].save(stream, format="GIF", save_all=True, append_images=frames[1:])
-    return np.frombuffer(stream.getvalue(), np.uint8)
-
-
-def npy(values: np.ndarray) -> np.ndarray:
-    stream = io.BytesIO()
-    np.save(stream, values)
-    return np.frombuffer(stream.getvalue(), np.uint8)
-
-
-GOOD = png(np.random.default_rng(0).integers(0, 256, (64, 64, 3), dtype=np.uint8))
-WRONG_PICTURES = {
-    "text": (np.frombuffer(b"not a picture at all", np.uint8), "not a picture in a known format"),
-    "empty": (np.zeros(0, np.uint8), "not a picture in a known format"),
-    "truncated": (GOOD[: len(GOOD) // 2], "damaged"),
-    "bomb": (bomb(), "too large|damaged"),
-    "large": (png(np.zeros((2049, 2048), np.uint8)), "2048×2049 pixels; the explorer takes up to"),
-    "deep": (png(np.zeros((8, 8), np.uint16)), "more than 8 bits"),
-    "transparent": (png(np.zeros((8, 8, 4), np.uint8)), "fully transparent"),
-    "animation": (animation(), "several pictures"),
-    "pickle": (npy(np.array([{}], dtype=object)), "not a readable .npy file"),
-    "nan": (npy(np.full((8, 8, 3), np.nan, np.float32)), "NaN"),
-    "huge array": (npy(np.zeros((1, MOST_PIXELS + 1), np.uint8)), "the explorer takes up to"),
-}
-
-
-@pytest.mark.parametrize("kind", WRONG_PICTURES)
-def test_a_wrong_picture_is_one_sentence_with_its_name(functions: Functions, kind: str, picture: np.ndarray) -> None:
-    content, words = WRONG_PICTURES[kind]
-    with pytest.raises(FcnliteError, match=words) as found:
-        functions["upload"](name="C:\\photos\\my <b>cat.png", content=content)
-    text = str(found.value)
-    assert "my <b>cat.png" in text
-    assert "/proc" not in text and "memfd" not in text and "C:" not in text and "\n" not in text
+@pytest.mark.parametrize("wrong", wrong_uploads.PICTURES, ids=lambda each: each.name)
+def test_a_wrong_picture_is_one_sentence_with_its_name(
+    functions: Functions, wrong: Upload, picture: np.ndarray
+) -> None:
+    with pytest.raises(FcnliteError, match=wrong.words) as found:
+        functions["upload"](name=wrong.name, content=wrong.content)
+    check_sentence(str(found.value), wrong)
     np.testing.assert_array_equal(functions["current"]()["pixels"], picture)  # the old one is still open
 
 
-LABEL = np.zeros((37, 50), np.uint8)
-WRONG_TRUTHS = {
-    "another size": (png(LABEL[:20]), "50×20 pixels, the picture 50×37"),
-    "not a class": (png(LABEL + 3), "class number 3, but the net has 3 classes"),
-    "JPEG": (jpeg_bytes(LABEL), "must be PNG"),
-    "colours": (png(np.zeros((37, 50, 3), np.uint8)), "holds colours"),
-    "text": (np.frombuffer(b"x", np.uint8), "not a picture"),
-}
-
-
-@pytest.mark.parametrize("kind", WRONG_TRUTHS)
-def test_a_wrong_truth_is_one_sentence_with_its_name(functions: Functions, kind: str) -> None:
-    content, words = WRONG_TRUTHS[kind]
-    with pytest.raises(FcnliteError, match=words) as found:
-        functions["truth"](name="label.png", content=content)
-    assert "label.png" in str(found.value) and "/proc" not in str(found.value)
+@pytest.mark.parametrize("wrong", wrong_uploads.TRUTHS, ids=lambda each: each.name)
+def test_a_wrong_truth_is_one_sentence_with_its_name(functions: Functions, wrong: Upload) -> None:
+    with pytest.raises(FcnliteError, match=wrong.words) as found:
+        functions["truth"](name=wrong.name, content=wrong.content)
+    check_sentence(str(found.value), wrong)
     assert functions["current"]()["truth"] is None
+
+
+def check_sentence(sentence: str, wrong: Upload) -> None:
+    """Check that a sentence begins with the file's name, names no folder, and has a Chinese form."""
+    assert sentence.startswith(re.split(r"[/\\]", wrong.name)[-1] + ": ")
+    assert not any(word in sentence for word in ("/proc", "memfd", "C:", "etc/", "\n"))
+    assert in_chinese(sentence)
 
 
 @pytest.mark.parametrize("size", [(7, 50), (50, 1 << 22), (37.5, 50), (True, 50)])

@@ -46,6 +46,11 @@ def test_what_has_no_form_is_refused(value: object) -> None:
         pack(value)
 
 
+def _huge() -> bytes:
+    text = b'{"$array": {"at": 0, "type": "u1", "shape": [%d]}}' % (1 << 70)
+    return len(text).to_bytes(4, "little") + text
+
+
 GOOD = pack({"a": np.arange(4, dtype=np.int32)})
 
 
@@ -61,6 +66,7 @@ GOOD = pack({"a": np.arange(4, dtype=np.int32)})
         GOOD.replace(b'"shape": [4]', b'"shape": [-1]'),
         GOOD.replace(b'"at": 0', b'"at": 9'),
         b"\x00\x00\x10\x00" + b"[" * (1 << 20),
+        _huge(),
     ],
 )
 def test_damaged_bytes_are_one_error(content: bytes) -> None:

@@ -25,6 +25,7 @@ from fcnlite.explore.playground.curve import POINTS, Curve
 from fcnlite.explore.playground.network import describe
 from fcnlite.explore.playground.settings import CHOICES, RANGES, Settings
 from tests.explore.browsing import ROOT
+from tests.explore.chinese import in_chinese
 
 Functions = dict[str, Callable[..., Any]]
 SMALL = {"size": "32", "batch": "2"}
@@ -50,18 +51,21 @@ def play() -> Iterator[Functions]:
         ({"batch": True}, "batch is True; expected a number from 1 to 16."),
         ({"pad": "1e9"}, "pad is '1e9'; expected a number from 1 to 48."),
         ({"net": "vgg16"}, "net is 'vgg16'; expected lite-32s or lite-16s or lite-8s or shallow-8s or shallow-4s."),
-        ({"net": 3}, "net is not a text of up to 200 characters; give one."),
-        ({"augment": "flop"}, "there is no augmentation 'flop'"),
+        ({"net": 3}, "net is '3'; expected text of up to 200 characters."),
+        ({"augment": "flop"}, "augmentation 'flop' is unknown"),
         ({"augment": "crop=8:8"}, "leave the crop out"),
-        ({"moment": "0.9"}, "there is no setting 'moment'"),
-        ({"fault": "scores_frozen"}, "there is no setting 'fault'"),
-        ({"case": "9"}, "case is '9'; expected a number from 1 to 6."),
+        ({"moment": "0.9"}, "unknown setting 'moment'"),
+        ({"fault": "scores_frozen"}, "unknown setting 'fault'"),
+        ({"trunk": "classifier", "batch_norm": "no"}, "choose batch_norm=yes, or trunk=random."),
+        ({"case": "9"}, "case is '9'; expected a number from 1 to 7."),
     ],
 )
 def test_settings_that_cannot_be_get_one_sentence(values: dict[str, Any], words: str) -> None:
     with pytest.raises(FcnliteError) as refused:
         playground.check(values)
-    assert words in str(refused.value) and "\n" not in str(refused.value)
+    sentence = str(refused.value)
+    assert words in sentence and "\n" not in sentence
+    assert in_chinese(sentence)
 
 
 def test_every_setting_is_a_choice_a_range_or_text() -> None:
@@ -113,9 +117,18 @@ def test_losses_are_those_of_the_public_interface(play: Functions) -> None:
 
 
 def test_the_script_does_the_same_training(play: Functions, tmp_path: Path) -> None:
-    play["open"](
-        {"size": "32", "batch": "3", "net": "lite-16s", "pad": "9", "augment": "flip scale=0.8:1.2", "rate": "0.03"}
-    )
+    augmented = {"net": "lite-16s", "trunk": "classifier", "pad": "9", "augment": "flip scale=0.8:1.2", "rate": "0.03"}
+    same_losses(play, SMALL | augmented, tmp_path)
+
+
+@pytest.mark.slow
+def test_the_script_has_the_fault_of_the_labels(play: Functions, tmp_path: Path) -> None:
+    number = [each.cause for each in CASES].index("labels_off_by_one") + 1
+    same_losses(play, SMALL | {"case": str(number)}, tmp_path)
+
+
+def same_losses(play: Functions, values: dict[str, str], tmp_path: Path) -> None:
+    play["open"](values)
     text = play["script"]()
     frames = [play["step"]() for _ in range(2)]
     (tmp_path / "train.py").write_text(text)
@@ -130,6 +143,17 @@ def test_the_script_does_the_same_training(play: Functions, tmp_path: Path) -> N
     *losses, mean_iu = done.stdout.splitlines()
     assert losses == [f"{i} {each['loss']!r}" for i, each in enumerate(frames, start=1)]
     assert float(mean_iu.removeprefix("mean IU ")) == pytest.approx(frames[-1]["mean_iu"])
+
+
+def test_the_trunk_of_the_classifier(play: Functions) -> None:
+    play["open"](SMALL | {"trunk": "classifier", "net": "lite-8s"})
+    net = play["open"].args[0].run.training.net
+    trained = fcnlite.load(ROOT / "weights" / "shapes-classifier.h5")
+    for name in ("conv1_1", "scale3_2", "conv5_3"):
+        for mine, theirs in zip(net.params[name], trained.params[name], strict=True):
+            np.testing.assert_array_equal(mine.data, theirs.data)
+    assert net.info.preprocessing == trained.info.preprocessing
+    assert not net.params["score_fr"][0].data.any()
 
 
 def test_a_training_goes_on_by_itself_until_it_pauses(play: Functions) -> None:
@@ -200,6 +224,7 @@ FINDINGS = {
     "scores_frozen": "no-gradient",
     "void_not_ignored": "void-not-ignored",
     "crop_misaligned": "crop-misaligned",
+    "labels_off_by_one": "class-missing",
     "upsampling_random_fixed": "upsampling-not-bilinear",
     "relu_dead": "layer-dead",
 }
@@ -212,7 +237,10 @@ def test_the_doctor_finds_the_cause_of_each_case(play: Functions, number: int) -
     assert "fault" not in opened["settings"] and opened["case"] == number
     for _ in range(40 if cause == "relu_dead" else 1):
         play["step"]()
-    assert FINDINGS[cause] in [each["id"] for each in play["hints"]()]
+    hints = play["hints"]()
+    assert FINDINGS[cause] in [each["id"] for each in hints]
+    for each in hints:
+        assert in_chinese(each["what"]) and in_chinese(each["mend"]), each
     for each in CAUSES:
         answer = play["answer"](cause=each)
         assert answer["right"] == (each == cause)

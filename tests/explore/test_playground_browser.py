@@ -9,20 +9,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-pytest.importorskip("starlette", reason="Starlette is not installed (pip install 'fcnlite[explore]')")
-pytest.importorskip("uvicorn", reason="uvicorn is not installed (pip install 'fcnlite[explore]')")
-
 from fcnlite.explore import playground
-from tests.explore.browsing import canvas_pixels, chromium, explorer, page_of, settled
-from tests.explore.test_browser import FAINT, NAMELESS
+from tests.explore.browsing import canvas_pixels, check_layout, explorer, page_of, settled
 
 SMALL = "size=32&batch=2"
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Any]:
-    with chromium() as found:
-        yield found
 
 
 @pytest.fixture(scope="module")
@@ -109,7 +99,5 @@ def test_the_page_fits_and_can_be_used_without_a_mouse(
         page.focus("#script-box summary")
         page.keyboard.press("Enter")
         settled(page)
-        assert page.evaluate("document.documentElement.scrollWidth") <= width
-        assert page.evaluate(NAMELESS) == []
-        assert page.evaluate(FAINT) == []
+        check_layout(page, width)
         assert bool(re.search("[\u4e00-\u9fff]", page.inner_text("#live-title"))) == (language == "zh")

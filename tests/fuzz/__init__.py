@@ -1,11 +1,34 @@
 """Fuzzing of the readers of untrusted files: `make fuzz`; the tests replay a small corpus and damage some files."""
 
-NAMES = (
-    "net", "solver", "caffemodel", "caffemodel-h5", "solverstate", "solverstate-h5", "binaryproto", "mean", "weights",
-    "checkpoint", "keras", "safetensors", "picture", "tiff", "npy", "label", "matlab", "colors", "classes", "remap",
-    "labelme", "coco", "names", "run",
-)  # fmt: skip
-"""The targets, in the order of tests.fuzz.targets, known without importing the readers."""
+FILES = {
+    "picture": "PNG, JPEG, BMP, GIF, WebP, PPM, TIFF",
+    "tiff": "TIFF of bands",
+    "label": "label PNGs",
+    "npy": "`.npy` of bands",
+    "mean": "a mean in `.npy`",
+    "caffemodel": "`.caffemodel`",
+    "caffemodel-h5": "`.caffemodel.h5`",
+    "weights": "our weight files, and a forward pass",
+    "checkpoint": "checkpoints",
+    "keras": "Keras' `.h5`",
+    "matlab": "`.mat`",
+    "safetensors": "`.safetensors`",
+    "solverstate": "`.solverstate`",
+    "solverstate-h5": "`.solverstate.h5`",
+    "binaryproto": "`.binaryproto`",
+    "net": "prototxt of a net, and its forward pass on both paths",
+    "solver": "prototxt of a solver",
+    "colors": "colour tables",
+    "classes": "lists of classes",
+    "remap": "tables of values",
+    "labelme": "LabelMe's JSON",
+    "coco": "COCO's JSON",
+    "names": "lists of names",
+    "camvid": "lists of pictures and labels",
+    "run": "logs and plans of a run",
+    "message": "what the page of the explorer sends",
+}
+"""The targets, known without importing the readers, and the files that they read; binary files of strangers first."""
 
 INSTRUMENTED = {
     "net": ("fcnlite",),
@@ -14,9 +37,11 @@ INSTRUMENTED = {
     "label": ("fcnlite.data", "PIL"),
     "tiff": ("fcnlite.data", "tifffile"),
     "run": ("fcnlite.train",),
+    "message": ("fcnlite.explore",),
     "checkpoint": ("fcnlite.formats", "fcnlite.description", "fcnlite.train", "fcnlite.solver"),
     **dict.fromkeys(
-        ("npy", "matlab", "colors", "classes", "remap", "labelme", "coco", "names"), ("fcnlite.data", "fcnlite.files")
+        ("npy", "matlab", "colors", "classes", "remap", "labelme", "coco", "names", "camvid"),
+        ("fcnlite.data", "fcnlite.files"),
     ),
 }
 """The packages whose coverage guides a target, `FORMATS` for the others: instrumenting all takes half a minute."""

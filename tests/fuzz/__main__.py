@@ -1,9 +1,10 @@
 """`python -m tests.fuzz [TARGET ...]`: fuzz the readers with atheris, guided by coverage, and report what was found.
 
-Each target runs in a process of its own, for `--runs` cases or `--seconds`, whichever ends first. It starts from its
-examples, its files in tests/fuzz/corpus, and what earlier runs left in `--work`. A crash, an exception that is not
-ours, a case of more than 10 s of processor time (or 100 s in all) or memory beyond 1 GB ends the target; its file is
-kept and named.
+Each target runs in a process of its own, until all its runs in `--work` together have `--runs` cases or `--seconds` of
+processor time; so the same command continues what was interrupted. It starts from its examples, its files in
+tests/fuzz/corpus, and what earlier runs found. A crash, an exception that is not ours, a case of more than 10 s of
+processor time (or 300 s in all) or memory beyond 1 GB ends the target; its file is kept and named, and the next run
+begins with it. `--table` prints the results so far.
 """
 
 from __future__ import annotations
@@ -13,59 +14,40 @@ import os
 import re
 import subprocess
 import sys
+import tempfile
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import NamedTuple
 
-from tests.fuzz import NAMES
+from tests.fuzz import FILES
+from tests.fuzz.totals import Totals, failures, table
 
 CORPUS = Path(__file__).parent / "corpus"
 MEGABYTES = 1024
 """The memory that a case may use, beyond what the process uses before the first case."""
 
 
-class Result(NamedTuple):
-    """What a run of one target found."""
-
-    name: str
-    cases: int
-    coverage: int
-    """The branches of Python code that were covered, as atheris counts them."""
-    slowest: float
-    """Seconds."""
-    peak: int
-    """MB, of the process."""
-    failure: str
-
-
-def run(name: str, work: Path, runs: int, seconds: int) -> Result:
-    """Fuzz one target; its log is WORK/NAME.log."""
-    found, artifacts, log = work / name, work / "failures", work / f"{name}.log"
-    for each in (found, artifacts):
+def run(name: str, work: Path, runs: int, seconds: float) -> Totals:
+    """Fuzz one target until its totals are `runs` cases or `seconds`; the log of this run is WORK/NAME.log."""
+    before = Totals.read(work, name)
+    if not before.failure and (before.cases >= runs or before.seconds >= seconds):
+        return before
+    found, failed, log = work / name, failures(work, name), work / f"{name}.log"
+    for each in (found, failed):
         each.mkdir(parents=True, exist_ok=True)
-    command = [
-        sys.executable,
-        "-m",
-        "tests.fuzz.fuzz_one",
-        name,
-        str(found),
-        *([str(CORPUS / name)] * (CORPUS / name).is_dir()),
-    ]
-    command += [f"-runs={runs}", f"-max_total_time={seconds}", "-timeout=100", "-print_final_stats=1"]
-    command += [f"-artifact_prefix={artifacts}/{name}-", "-max_len=65536", "-len_control=20", "-detect_leaks=0"]
-    with log.open("w") as stream:
-        status = subprocess.run(
-            command, stdout=stream, stderr=stream, env={**os.environ, "OMP_NUM_THREADS": "1"}
-        ).returncode
-    text = log.read_text(errors="replace")
-
-    def last(pattern: str) -> str:
-        return next(iter(reversed(re.findall(pattern, text))), "0")
-
-    failure = "" if status == 0 else _failure(text, status)
-    cases = int(last(r"number_of_executed_units: (\d+)")) or int(last(r"#(\d+)\t"))
-    peak = int(last(r"peak_rss_mb: +(\d+)")) or int(last(r"rss: (\d+)Mb"))
-    return Result(name, cases, int(last(r"cov: (\d+)")), float(last(r"slowest ([\d.]+) s")), peak, failure)
+    command = [sys.executable, "-m", "tests.fuzz.fuzz_one", name, str(work), str(runs), str(seconds)]
+    command += [str(each) for each in (found, failed, CORPUS / name) if each.is_dir()]
+    # A case has its limit in processor time; this one, on the clock, is for a process that waits.
+    command += ["-timeout=300", "-report_slow_units=100", f"-artifact_prefix={failed}/", "-reload=0"]
+    command += ["-max_len=65536", "-len_control=20", "-detect_leaks=0"]
+    shared = "/dev/shm" if Path("/dev/shm").is_dir() else None
+    with log.open("w") as stream, tempfile.TemporaryDirectory(prefix="fuzz-", dir=shared) as folder:
+        variables = {**os.environ, "OMP_NUM_THREADS": "1", "TMPDIR": folder}
+        status = subprocess.run(command, stdout=stream, stderr=stream, env=variables).returncode
+    text, after = log.read_text(errors="replace"), Totals.read(work, name)
+    after.coverage = max(map(int, re.findall(r"cov: (\d+)", text)), default=after.coverage)
+    after.failure = "" if status == 0 else _failure(text, status)
+    after.write(work, name)
+    return after
 
 
 def _failure(text: str, status: int) -> str:
@@ -80,24 +62,28 @@ def _failure(text: str, status: int) -> str:
 
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.fuzz", description=__doc__)
-    parser.add_argument("targets", nargs="*", metavar="TARGET", help=f"one of {', '.join(NAMES)} (default: all)")
+    parser.add_argument("targets", nargs="*", metavar="TARGET", help=f"one of {', '.join(FILES)} (default: all)")
     parser.add_argument("--runs", type=int, default=1_000_000, help="cases of each target (default: 1,000,000)")
-    parser.add_argument("--seconds", type=int, default=1800, help="the time of each target (default: 1800)")
+    parser.add_argument("--seconds", type=float, default=1800, help="processor time of each target (default: 1800)")
     parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1, help="targets at a time (default: the cores)")
     parser.add_argument(
-        "--work", type=Path, default=Path("build/fuzz"), help="the folder of corpora, logs and failures"
+        "--work", type=Path, default=Path("build/fuzz"), help="the folder of corpora, totals, logs and failures"
     )
+    parser.add_argument("--table", action="store_true", help="only print the totals of all targets, in Markdown")
     options = parser.parse_args()
-    if unknown := set(options.targets) - set(NAMES):
-        parser.error(f"no target {', '.join(sorted(unknown))}; expected one of {', '.join(NAMES)}")
-    print(f"{'target':16} {'cases':>10} {'coverage':>9} {'slowest':>9} {'memory':>8}", flush=True)
-    failed = False
+    if options.table:
+        print(table(options.work))
+        return 0
+    if unknown := set(options.targets) - set(FILES):
+        parser.error(f"no target {', '.join(sorted(unknown))}; expected one of {', '.join(FILES)}")
+    print(f"{'target':16} {'cases':>10} {'time':>8} {'coverage':>9} {'slowest':>9} {'memory':>8}", flush=True)
+    failed, names = False, options.targets or list(FILES)
     with ThreadPoolExecutor(options.jobs) as pool:
-        for each in pool.map(
-            lambda name: run(name, options.work, options.runs, options.seconds), options.targets or NAMES
-        ):
+        results = pool.map(lambda name: run(name, options.work, options.runs, options.seconds), names)
+        for name, each in zip(names, results, strict=True):
             print(
-                f"{each.name:16} {each.cases:10,} {each.coverage:9,} {each.slowest:7.2f} s {each.peak:5} MB",
+                f"{name:16} {each.cases:10,} {each.seconds:6.0f} s {each.coverage:9,} {each.slowest:7.2f} s "
+                f"{each.peak:5} MB",
                 each.failure,
                 flush=True,
             )

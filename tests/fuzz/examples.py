@@ -7,6 +7,7 @@ import io
 import json
 import tempfile
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ import numpy as np
 
 import fcnlite
 from fcnlite import caffe
+from fcnlite.explore.messages import pack
 from fcnlite.formats.caffe.schema import message_class
 from fcnlite.net import Net
 from fcnlite.train.checkpoint import Progress
@@ -118,11 +120,15 @@ def _packed(content: bytes) -> bytes:
 
 
 def weights() -> list[bytes]:
-    return [_packed(_written(lambda path: Net(caffe.parse_net(_NET)).save(path), ".h5"))]
+    net = Net(caffe.parse_net(_NET))
+    return [_packed(_written(partial(net.save, dtype=dtype), ".h5")) for dtype in (None, "float16")]
+
+
+_AUGMENT = ("scale=0.5:2", "crop=8:8", "flip", "brightness=0.3", "cutmix=0.5")
 
 
 def checkpoints() -> list[bytes]:
-    options = TrainOptions(data="shapes", iterations=10).to_json()
+    options = TrainOptions(data="shapes", data_option=("size=32",), iterations=10, augment=_AUGMENT).to_json()
     progress = {**Progress(100, 8, 120, 40).to_json(), "options": options}
     return [_packed(_written(lambda path: solver().snapshot(path, progress), ".h5"))]
 
@@ -130,7 +136,7 @@ def checkpoints() -> list[bytes]:
 def run_texts() -> list[bytes]:
     check = {"iteration": 4, "mean_iu": 0.5, "pixel_accuracy": 0.9, "mean_accuracy": None, "iu": [0.5, None]}
     speed = {"iterations": 4, "seconds": 1.5, "checking": 0.1, "waited": 0.0}
-    stages = [TrainOptions(data="shapes", iterations=10).to_json()] * 2
+    stages = [TrainOptions(data="shapes", iterations=10, augment=_AUGMENT).to_json()] * 2
     split = {"data": "shapes", "count": 1, "origin": {"seed": 0}, "samples": [["a", 8, 8, "0f", "f0"]]}
     return [
         b"iteration,loss,rate\n1,0.5,0.1\n2,,0.1\n",
@@ -279,3 +285,15 @@ def coco_files() -> list[bytes]:
 
 def name_lists() -> list[bytes]:
     return [b"a\nb\n# comment\n", b"2007_000032 1\nfolder/a -1\n"]
+
+
+def picture_lists() -> list[bytes]:
+    return [b"/SegNet/CamVid/train/a.png /SegNet/CamVid/trainannot/a.png\n", b"a.png b.png\n\nb.png a.png\n"]
+
+
+# The page of the explorer
+
+
+def messages() -> list[bytes]:
+    picture = np.arange(12, dtype=np.uint8).reshape(2, 2, 3)
+    return [pack({"call": "open", "name": "a.png", "picture": picture}), pack([None, 1.5, {"at": np.zeros(3)}])]

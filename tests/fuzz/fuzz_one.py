@@ -1,12 +1,16 @@
-"""`python -m tests.fuzz.fuzz_one TARGET CORPUS ... [-OPTION=VALUE ...]`: fuzz one reader in this process.
+"""`python -m tests.fuzz.fuzz_one TARGET WORK RUNS SECONDS CORPUS ... [-OPTION=VALUE ...]`: fuzz one reader here.
 
-The options are those of libFuzzer. tests.fuzz.__main__ runs this.
+The options are those of libFuzzer. The process ends itself when the totals in WORK, which it keeps up to date, have
+RUNS cases or SECONDS of processor time. tests.fuzz.__main__ runs this.
 """
 
 from __future__ import annotations
 
+import gc
+import os
 import random
 import resource
+import signal
 import sys
 import tempfile
 import time
@@ -32,6 +36,7 @@ with atheris.instrument_imports(include=_PACKAGES, exclude=_others(_WANTED)):
 
     from tests.fuzz.__main__ import MEGABYTES
     from tests.fuzz.targets import TARGETS, survives, under
+    from tests.fuzz.totals import Totals, versions
 
     Image.init()
 
@@ -39,26 +44,43 @@ STRUCTURED = 0.5
 """The share of cases that are damaged as their kind of file is, instead of byte by byte."""
 SECONDS = 10
 """The processor time that a case may take: unlike time on the clock, other programs change it little."""
+OFTEN = 5
+"""The totals are written after so many seconds of processor time."""
 
 
-def main(name: str, arguments: list[str]) -> None:
-    target = TARGETS[name]
-    folder = Path(tempfile.mkdtemp(prefix="fuzz-", dir="/dev/shm" if Path("/dev/shm").is_dir() else None))
-    path = under(folder, target)
+def _memory() -> int:
+    """The most memory that this process has had, in MB."""
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss >> 10
+
+
+def main(name: str, work: Path, runs: int, seconds: float, arguments: list[str]) -> None:
+    target, totals = TARGETS[name], Totals.read(work, name)
+    path = under(Path(tempfile.mkdtemp()), target)
     for i, example in enumerate(target.examples()):
         (Path(arguments[0]) / f"example-{i}").write_bytes(example)
         survives(target, path, example)
-    slowest = 0.0
+    totals.versions = versions()
+    counted = written = time.process_time()
+
+    def count(ended: float, took: float) -> None:
+        nonlocal counted, written
+        totals.cases += 1
+        totals.seconds += ended - counted
+        totals.slowest = max(totals.slowest, took)
+        counted = ended
+        enough = totals.cases >= runs or totals.seconds >= seconds
+        if enough or ended - written > OFTEN:
+            totals.peak, written = max(totals.peak, _memory()), ended
+            totals.write(work, name)
+        if enough:
+            os.kill(os.getpid(), signal.SIGUSR1)  # libFuzzer ends with status 0
 
     def one(data: bytes) -> None:
-        nonlocal slowest
         began = time.process_time()
         survives(target, path, data)
-        took = time.process_time() - began
-        if took > 1.1 * slowest:
-            slowest = took
-            print(f"slowest {took:.4f} s", file=sys.stderr, flush=True)
-        assert took <= SECONDS, f"a case took {took:.1f} s of processor time; at most {SECONDS} are allowed"
+        ended = time.process_time()
+        count(ended, ended - began)
+        assert ended - began <= SECONDS, f"a case took {ended - began:.1f} s of processor time; at most {SECONDS}"
 
     def mutated(data: bytes, most: int, seed: int) -> bytes:
         rng = random.Random(seed)
@@ -66,10 +88,10 @@ def main(name: str, arguments: list[str]) -> None:
             return target.damage(data, rng)[:most]
         return atheris.Mutate(data, most)
 
-    used = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss >> 10
-    atheris.Setup([name, *arguments, f"-rss_limit_mb={used + MEGABYTES}"], one, custom_mutator=mutated)
+    atheris.Setup([name, *arguments, f"-rss_limit_mb={_memory() + MEGABYTES}"], one, custom_mutator=mutated)
+    gc.freeze()  # what is imported stays; collections need not look at it
     atheris.Fuzz()
 
 
 if __name__ == "__main__":
-    main(sys.argv[1], sys.argv[2:])
+    main(sys.argv[1], Path(sys.argv[2]), int(sys.argv[3]), float(sys.argv[4]), sys.argv[5:])

@@ -22,6 +22,9 @@ _NUMBERS = (
     "nan",
 )
 _TOKEN = re.compile(r'"[^"]*"|[\w.-]+|[{}:]')
+_NUMBER = re.compile(r"-?[\d.]+(?:e-?\d+)?(?![\w.-])")
+_DEPTHS = [1, 3, 20, 200] * 8 + [5000]
+"""How deep a part is nested; the deepest is rare, because it makes a text that later cases are slow to read."""
 
 
 def damaged_bytes(original: bytes, rng: random.Random) -> bytes:
@@ -60,14 +63,14 @@ def damaged_text(original: bytes, rng: random.Random) -> bytes:
         tokens = list(_TOKEN.finditer(text))
         if not tokens:
             break
-        numbers = [each for each in tokens if re.fullmatch(r"-?[\d.]+(e-?\d+)?", each.group())]
-        words = [each for each in tokens if each.group()[0] == '"']
         lines = text.split("\n")
         match rng.choice(["number"] * 6 + ["name"] * 4 + ["drop", "drop", "repeat", "shuffle", "swap", "nest"]):
-            case "number" if numbers:
-                text = _replaced(text, rng.choice(numbers), rng.choice(_NUMBERS))
-            case "name" if words:
-                text = _replaced(text, rng.choice(words), rng.choice(words).group())
+            case "number":
+                if numbers := [each for each in tokens if _NUMBER.match(text, each.start())]:
+                    text = _replaced(text, rng.choice(numbers), rng.choice(_NUMBERS))
+            case "name":
+                if words := [each for each in tokens if text[each.start()] == '"']:
+                    text = _replaced(text, rng.choice(words), rng.choice(words).group())
             case "drop":
                 del lines[rng.randrange(len(lines))]
                 text = "\n".join(lines)
@@ -79,7 +82,7 @@ def damaged_text(original: bytes, rng: random.Random) -> bytes:
             case "swap":
                 text = _replaced(text, rng.choice(tokens), rng.choice(tokens).group())
             case "nest":
-                depth = rng.choice([1, 3, 20, 200, 5000])
+                depth = rng.choice(_DEPTHS)
                 text = _replaced(text, rng.choice(tokens), "layer { " * depth)
     return damaged_bytes(text.encode(), rng) if rng.random() < 0.1 else text.encode()
 

@@ -13,9 +13,11 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from fcnlite import caffe, data
-from fcnlite.data import bands, color_table, label_files, label_tables, matlab, pictures, published, splits
+from fcnlite.data import bands, camvid, color_table, label_files, label_tables, matlab, pictures, published, splits
+from fcnlite.data.problems import raise_if_any
 from fcnlite.description.model_info import Preprocessing
 from fcnlite.errors import FcnliteError, FileError
+from fcnlite.explore import messages
 from fcnlite.formats import storage
 from fcnlite.formats.interop import keras, safetensors, torchvision
 from fcnlite.net import Net
@@ -206,6 +208,15 @@ def _names(path: Path) -> None:
     splits.divide({"a", "b"}, path.parent, None, "train", lambda _: None)
 
 
+def _camvid(path: Path) -> None:
+    """The list of a split of CamVid; the file that it names is there."""
+    (path.parent / "a.png").touch()
+    files, problems = camvid._read(path.parent, path)
+    for each in files:
+        assert each.images["data"].is_relative_to(path.parent), each
+    raise_if_any(str(path), problems)
+
+
 def _run(path: Path) -> None:
     """The texts of a run folder, each read as all of them."""
     folder = path.parent / "run"
@@ -225,29 +236,31 @@ def _run(path: Path) -> None:
 
 
 TARGETS: dict[str, Target] = {
-    "net": Target(_net, examples.nets, damaged_text),
-    "solver": Target(caffe.read_solver, examples.solvers, damaged_text),
+    "picture": Target(_picture, examples.pictures),
+    "tiff": Target(_bands, examples.tiffs),
+    "label": Target(_label, examples.labels),
+    "npy": Target(_bands, examples.arrays, suffix=".npy"),
+    "mean": Target(caffe.mean_of, examples.means, suffix=".npy"),
     "caffemodel": Target(caffe.read_weights, examples.caffemodels),
     "caffemodel-h5": Target(caffe.read_weights, examples.caffemodels_hdf5),
-    "solverstate": Target(caffe.read_solver_state, examples.solver_states),
-    "solverstate-h5": Target(caffe.read_solver_state, examples.solver_states_hdf5),
-    "binaryproto": Target(caffe.read_blob, examples.blobs),
-    "mean": Target(caffe.mean_of, examples.means, suffix=".npy"),
     "weights": Target(_weights, examples.weights, suffix=".h5"),
     "checkpoint": Target(_checkpoint, examples.checkpoints, suffix=".h5"),
     "keras": Target(_keras, examples.keras_files),
-    "safetensors": Target(_safetensors, examples.safetensors_files),
-    "picture": Target(_picture, examples.pictures),
-    "tiff": Target(_bands, examples.tiffs),
-    "npy": Target(_bands, examples.arrays, suffix=".npy"),
-    "label": Target(_label, examples.labels),
     "matlab": Target(_matlab, examples.matlab_files),
+    "safetensors": Target(_safetensors, examples.safetensors_files),
+    "solverstate": Target(caffe.read_solver_state, examples.solver_states),
+    "solverstate-h5": Target(caffe.read_solver_state, examples.solver_states_hdf5),
+    "binaryproto": Target(caffe.read_blob, examples.blobs),
+    "net": Target(_net, examples.nets, damaged_text),
+    "solver": Target(caffe.read_solver, examples.solvers, damaged_text),
     "colors": Target(_colors, examples.color_tables, damaged_text),
     "classes": Target(_classes, examples.class_lists, damaged_text),
     "remap": Target(_remap, examples.remap_tables, damaged_text),
     "labelme": Target(_labelme, examples.labelme_files, damaged_text, "/a.json"),
     "coco": Target(_coco, examples.coco_files, damaged_text, "/a.json"),
     "names": Target(_names, examples.name_lists, damaged_text, "/train.txt"),
+    "camvid": Target(_camvid, examples.picture_lists, damaged_text, "/train.txt"),
     "run": Target(_run, examples.run_texts, damaged_text),
+    "message": Target(lambda path: messages.unpack(path.read_bytes()), examples.messages),
 }
 """By name."""

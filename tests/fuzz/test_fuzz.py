@@ -9,8 +9,9 @@ import pytest
 
 from fcnlite.errors import FcnliteError
 from fcnlite.formats.caffe import parse_net
-from tests.fuzz import NAMES
+from tests.fuzz import FILES
 from tests.fuzz.targets import TARGETS, survives, under
+from tests.fuzz.totals import Totals, failures, table
 
 CORPUS = Path(__file__).parent / "corpus"
 DAMAGED = {"net": 30, "keras": 10}
@@ -18,11 +19,11 @@ DAMAGED = {"net": 30, "keras": 10}
 
 
 def test_names_are_those_of_the_targets() -> None:
-    assert tuple(TARGETS) == NAMES
-    assert {each.name for each in CORPUS.iterdir()} <= set(NAMES)
+    assert tuple(TARGETS) == tuple(FILES)
+    assert {each.name for each in CORPUS.iterdir()} <= set(FILES)
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", FILES)
 def test_the_corpus_and_damaged_files(name: str, tmp_path: Path) -> None:
     if name in ("labelme", "coco"):
         pytest.importorskip("shapely", reason="needs the extra labels (shapely)")
@@ -69,3 +70,17 @@ def test_hostile_text(text: str) -> None:
 )
 def test_hostile_caffemodel(content: bytes, tmp_path: Path) -> None:
     assert not survives(TARGETS["caffemodel"], tmp_path / "file", content)
+
+
+def test_the_table_of_all_runs(tmp_path: Path) -> None:
+    Totals(cases=30_000, seconds=60.0, slowest=1.25, peak=80, coverage=12, versions={"numpy": "2"}).write(
+        tmp_path, "mean"
+    )
+    Totals(cases=1, failure="ValueError: file").write(tmp_path, "names")
+    failures(tmp_path, "mean").mkdir(parents=True)
+    for name in ("crash-1", "slow-unit-1"):
+        (failures(tmp_path, "mean") / name).touch()
+    lines = table(tmp_path).splitlines()
+    assert "| `mean` | a mean in `.npy` | 30,000 | 1.0 min | 2.00 ms | 12 | 1.2 s | 80 MB | 1, mended |" in lines
+    assert next(each for each in lines if each.startswith("| `names`")).endswith("| ValueError: file |")
+    assert lines[-1] == "Versions: numpy 2."

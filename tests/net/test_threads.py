@@ -19,6 +19,7 @@ from fcnlite import SGD, Segmenter, models
 from fcnlite.errors import FcnliteError
 from fcnlite.net import PATHS, Net
 from fcnlite.threads import Turns
+from tests.small_nets import LOSS, convolution, inputs
 
 T = TypeVar("T")
 
@@ -26,17 +27,14 @@ RNG = np.random.default_rng(0)
 PICTURES = [RNG.normal(0, 50, (1, 3, 32 + 8 * (i % 3), 40)).astype(np.float32) for i in range(8)]
 ONES = {each.shape: np.ones((1, 4, *each.shape[2:]), np.float32) for each in PICTURES}
 
-NORMALIZED = """
-layer { name: "data" type: "Input" top: "data" input_param { shape { dim: 2 dim: 3 dim: 8 dim: 9 } } }
-layer { name: "label" type: "Input" top: "label" input_param { shape { dim: 2 dim: 1 dim: 8 dim: 9 } } }
-layer { name: "conv" type: "Convolution" bottom: "data" top: "conv"
-  convolution_param { num_output: 20 kernel_size: 3 pad: 1 weight_filler { type: "xavier" } } }
-layer { name: "bn" type: "BatchNorm" bottom: "conv" top: "bn" }
-layer { name: "scale" type: "Scale" bottom: "bn" top: "bn" scale_param { bias_term: true } }
-layer { name: "relu" type: "ReLU" bottom: "bn" top: "bn" }
-layer { name: "score" type: "Convolution" bottom: "bn" top: "score"
-  convolution_param { num_output: 4 kernel_size: 1 weight_filler { type: "xavier" } } }
-layer { name: "loss" type: "SoftmaxWithLoss" bottom: "score" bottom: "label" top: "loss" }
+NORMALIZED = f"""
+{inputs(2, 8, 9)}
+{convolution("conv", "data", 20, 3)}
+layer {{ name: "bn" type: "BatchNorm" bottom: "conv" top: "bn" }}
+layer {{ name: "scale" type: "Scale" bottom: "bn" top: "bn" scale_param {{ bias_term: true }} }}
+layer {{ name: "relu" type: "ReLU" bottom: "bn" top: "bn" }}
+{convolution("score", "bn", 4)}
+{LOSS}
 """
 BATCH = {"data": RNG.normal(size=(2, 3, 8, 9)).astype(np.float32), "label": RNG.integers(0, 4, (2, 1, 8, 9))}
 

@@ -19,7 +19,7 @@ def mpiexec(ranks: int, *command: str, cwd: Path | None = None) -> subprocess.Co
     environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])}
     environment.pop("OMP_NUM_THREADS", None)
     started = [str(launcher), "-n", str(ranks), sys.executable, *command]
-    return subprocess.run(started, capture_output=True, text=True, cwd=cwd, env=environment, timeout=300)
+    return subprocess.run(started, capture_output=True, text=True, cwd=cwd, env=environment, timeout=900)
 
 
 def problems(ranks: int, *checks: str) -> str:

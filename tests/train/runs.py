@@ -8,19 +8,16 @@ import numpy as np
 
 from fcnlite import storage
 from fcnlite.train.run_folder import RESULTS
+from tests.small_nets import LOSS, convolution, inputs
 
 TINY = ("--width", 0.02, "--data-option", "size=32", "--data-option", "count=6", "--batch-size", 2)
-NET = """
-layer { name: "data" type: "Input" top: "data" input_param { shape { dim: 1 dim: 3 dim: 32 dim: 32 } } }
-layer { name: "label" type: "Input" top: "label" input_param { shape { dim: 1 dim: 1 dim: 32 dim: 32 } } }
-layer { name: "conv" type: "Convolution" bottom: "data" top: "conv"
-        convolution_param { num_output: 8 kernel_size: 3 pad: 1 weight_filler { type: "msra" } } }
-layer { name: "norm" type: "BatchNorm" bottom: "conv" top: "conv" }
-layer { name: "drop" type: "Dropout" bottom: "conv" top: "conv" }
-layer { name: "score" type: "Convolution" bottom: "conv" top: "score"
-        convolution_param { num_output: 6 kernel_size: 1 weight_filler { type: "msra" } } }
-layer { name: "loss" type: "SoftmaxWithLoss" bottom: "score" bottom: "label" top: "loss"
-        loss_param { ignore_label: 255 } }
+NET = f"""
+{inputs(1, 32, 32)}
+{convolution("conv", "data", 8, 3)}
+layer {{ name: "norm" type: "BatchNorm" bottom: "conv" top: "conv" }}
+layer {{ name: "drop" type: "Dropout" bottom: "conv" top: "conv" }}
+{convolution("score", "conv", 6)}
+{LOSS}
 """
 """Small, but with running sums and with randomness of its own."""
 COMPARED = ("last.h5", "best.h5", "log.csv", "log.jsonl")

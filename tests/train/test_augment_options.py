@@ -63,7 +63,7 @@ def test_the_short_options_are_entries(command: Command) -> None:
 @pytest.mark.parametrize(
     ("entries", "message"),
     [
-        (["brighness=0.5"], "there is no augmentation 'brighness'; did you mean 'brightness'"),
+        (["brighness=0.5"], "augmentation 'brighness' is unknown; did you mean 'brightness'"),
         (["crop=32"], "augmentation crop=32: expected crop=HEIGHT:WIDTH, such as crop=288:384."),
         (["cutmix=1", "classmix=1", "crop=32:32"], "augmentation cutmix=1 classmix=1: a picture is mixed in one way"),
         (["cutout=4:0.5"], "augmentation cutout=4:0.5: expected COUNT · SHARE² below 1"),

@@ -43,7 +43,7 @@ def test_checkpoints_from_before_lists_get_the_list_of_their_fields() -> None:
 
 
 def test_a_checkpoint_with_a_transform_that_this_version_lacks_is_refused() -> None:
-    with pytest.raises(TrainingError, match="the run's option augment: there is no augmentation 'warp'"):
+    with pytest.raises(TrainingError, match="the run's option augment: augmentation 'warp' is unknown"):
         TrainOptions.from_json({**TrainOptions().to_json(), "augment": ["warp=3"]})
 
 
@@ -53,7 +53,7 @@ def test_the_list_is_checked_and_brought_into_one_order() -> None:
         "flip",
         "brightness=0.5",
     )
-    with pytest.raises(DataError, match="no augmentation 'flop'; did you mean 'flip'"):
+    with pytest.raises(DataError, match="augmentation 'flop' is unknown; did you mean 'flip'"):
         TrainOptions(augment=("flop",))
     changed = TrainOptions(augment=("flip", "crop=8:9")).changed({"augment": ("crop=off", "noise=3")})
     assert changed.augment == ("flip", "noise=3")

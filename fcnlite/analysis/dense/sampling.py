@@ -8,7 +8,7 @@ from fcnlite.errors import DataError
 
 
 def sample_loss(label: np.ndarray, keep: float, rng: np.random.Generator, ignore_label: int = 255) -> np.ndarray:
-    """`label` with each position kept with probability `keep`, the others set to `ignore_label`.
+    """`label`, of any shape, with each position kept with probability `keep`, the others set to `ignore_label`.
 
     The paper shows that training on patches is such a sampling of the loss of whole pictures: the same patches are
     drawn, without computing what they share twice. A loss that is a sum shrinks with the share that is kept; one that

@@ -102,7 +102,7 @@ EXPERIMENTS: tuple[Experiment, ...] = (
     Experiment(
         "patchwise",
         "3.4, 4.3",
-        "Patchwise training is loss sampling: it converges no faster by iteration, and it takes more time.",
+        "Patchwise training is loss sampling: it does not converge faster by iteration, and it takes more time.",
         "experiments.patchwise",
         frozenset({"data", "model", "init", "iterations"}),
     ),
@@ -116,7 +116,7 @@ EXPERIMENTS: tuple[Experiment, ...] = (
     Experiment(
         "initialisation",
         "4.3",
-        "Scores that start with random weights learn no better and no faster than scores that start at zero.",
+        "Random initial weights of the scores give neither a better result nor faster training than zeros.",
         "experiments.initialisation",
         frozenset({"data", "init", "iterations"}),
     ),

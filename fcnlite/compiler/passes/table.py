@@ -1,7 +1,7 @@
 """The table of compiler passes, in the order in which they run.
 
 The file of each pass, and the table in docs/performance.md, say why the result stays the same. A test compares that
-table with this one.
+table with this one. `register` adds a pass of a user.
 """
 
 from __future__ import annotations
@@ -25,15 +25,17 @@ from fcnlite.compiler.passes.lower_crop import lower_crop
 from fcnlite.compiler.passes.lower_interpolation import lower_interpolation
 from fcnlite.compiler.passes.lower_layers import lower_layers
 from fcnlite.compiler.passes.select_algorithms import select_algorithms
+from fcnlite.errors import SpecError, nearest
 
 Mode = Literal["inference", "training"]
+Run = Callable[[Graph, Machine], list[str]]
 
 
 @dataclass(frozen=True)
 class CompilerPass:
     """A row of the table."""
 
-    run: Callable[[Graph, Machine], list[str]]
+    run: Run
     """Rewrites the graph in place. Returns a line for each change."""
     purpose: str
     modes: tuple[Mode, ...] = ("inference", "training")
@@ -59,7 +61,36 @@ PASSES = (
     CompilerPass(assign_layouts, "converts values between the NCHW and the blocked layout"),
 )
 
+_own: list[tuple[str, CompilerPass]] = []
+"""The passes of users, each with the name of the pass before which it runs."""
+
+
+def register(
+    purpose: str, *, before: str = "fold_affine", modes: tuple[Mode, ...] = ("inference", "training")
+) -> Callable[[Run], Run]:
+    """Decorator that adds a pass of your own, for plans that are compiled from then on.
+
+    The function gets the graph and the machine, changes the graph in place, and returns a line for each change.
+    `purpose`: what it does, for `summary --plan`. `before`: the pass that it precedes. Raises `SpecError` for a name
+    that is taken and for an unknown `before`.
+    """
+    if before not in (names := [each.name for each in PASSES]):
+        raise SpecError(f"there is no pass {before!r} to run before; {nearest(before, names)}")
+
+    def add(run: Run) -> Run:
+        if run.__name__ in [each.name for each in all_passes()]:
+            raise SpecError(f"a pass {run.__name__!r} is registered already; choose another name.")
+        _own.append((before, CompilerPass(run, purpose, modes)))
+        return run
+
+    return add
+
+
+def all_passes() -> list[CompilerPass]:
+    """The passes of the table and those of users, in order."""
+    return [each for last in PASSES for each in (*(own for before, own in _own if before == last.name), last)]
+
 
 def passes_for(mode: Mode) -> list[CompilerPass]:
     """The passes that run in this mode, in order."""
-    return [each for each in PASSES if mode in each.modes]
+    return [each for each in all_passes() if mode in each.modes]

@@ -10,7 +10,7 @@ from fcnlite.data.label_tables import Warn, find_table, is_void, read_classes
 from fcnlite.data.palette import voc_colors
 from fcnlite.data.sample import VOID
 from fcnlite.description.model_info import Labels
-from fcnlite.errors import DataError
+from fcnlite.errors import DataError, brief
 
 BACKGROUND = "background"
 LISTS = ("classes.txt", "labels.txt")
@@ -50,12 +50,12 @@ class ClassNames:
         kept = [each for each in map(normal, classes) if not is_void(each)]
         if twice := [each for i, each in enumerate(kept) if each in kept[:i]]:
             if where != "the labels":
-                raise DataError(f"{where}: the class {twice[0]!r} is given twice; keep one of them.")
+                raise DataError(f"{where}: the class {brief(twice[0])!r} is given twice; keep one of them.")
             kept = [*dict.fromkeys(kept)]
         if BACKGROUND not in kept and BACKGROUND in (rest, others):
             kept = [BACKGROUND, *kept]
         if not 2 <= len(kept) <= VOID:
-            listed = ", ".join(kept[:6]) or "none"
+            listed = ", ".join(map(brief, kept[:6])) or "none"
             raise DataError(
                 f"data set {name!r}: {len(kept)} classes are given ({where}: {listed}; void not counted); expected 2 "
                 f"to {VOID}."

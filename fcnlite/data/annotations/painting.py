@@ -17,7 +17,7 @@ from fcnlite.arrays import Array
 from fcnlite.data.annotations.names import ClassNames
 from fcnlite.data.annotations.outlines import Outline, Region
 from fcnlite.data.sample import VOID
-from fcnlite.errors import DataError, nearest
+from fcnlite.errors import DataError, brief, nearest
 
 OVERLAPS = ("smaller", "later")
 CROWDS = ("void", "class")
@@ -71,11 +71,10 @@ class Painter:
             covered = each.outline.cover(picture.height, picture.width)
             value, fault = self.classes.number(each.name), covered.fault
             if value is None and not fault:
-                fault = f"is of no class of the list; {nearest(each.name, self.classes.names)}"
+                fault = f"is of no class of the list; {nearest(brief(each.name), self.classes.names)}"
             if fault:
-                problems.append(
-                    f"{picture.where}: {each.what} ({each.name or 'no name'}) {fault}{'' if fault[-1] in '.?' else '.'}"
-                )
+                end = "" if fault[-1] in ".?" else "."
+                problems.append(f"{picture.where}: {each.what} ({brief(each.name) or 'no name'}) {fault}{end}")
             if fault or value is None or (each.crowd and self.crowd == "void"):
                 value = VOID
             pixels = sum(int(np.count_nonzero(region.inside)) for region in covered.regions)

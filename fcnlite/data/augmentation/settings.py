@@ -88,7 +88,8 @@ class Augment:
 def edited(entries: Sequence[str], edits: Sequence[str]) -> tuple[str, ...]:
     """The entries of a list after `edits`.
 
-    An edit adds its entry, or replaces the one of the same name; `NAME=off` removes it; `none`, which comes first, all.
+    An edit adds its entry, or replaces the entry of the same name. `NAME=off` removes an entry. `none`, which must come
+    first, removes all entries.
     """
     base = [] if NONE in edits else list(entries)
     if NONE in edits[1:]:
@@ -107,7 +108,7 @@ def edited(entries: Sequence[str], edits: Sequence[str]) -> tuple[str, ...]:
 
 def _kind(name: str) -> type[Transform]:
     if name not in TRANSFORMS:
-        raise DataError(f"there is no augmentation {name!r}; {nearest(name, TRANSFORMS, shown=len(TRANSFORMS))}")
+        raise DataError(f"augmentation {name!r} is unknown; {nearest(name, TRANSFORMS, shown=len(TRANSFORMS))}")
     return TRANSFORMS[name]
 
 

@@ -108,8 +108,7 @@ def maps_of(session: Session, layer: str, top: int = 0) -> Array:
     if layer == model.input:
         return model.check_map(layer, model.blob(picture.image))
     tops = model.values(layer, picture.image, picture.number).tops
-    if not 0 <= top < len(tops):
-        raise DataError(f"layer {layer!r} has {len(tops)} tops; there is no top {top}.")
+    _check_number(layer, "tops", top, len(tops))
     return model.check_map(layer, tops[top])
 
 
@@ -134,8 +133,7 @@ def plane(session: Session, layer: str, channel: int, bottom: int | None = None)
         maps = maps_of(session, layer)
     else:
         bottoms = model.values(layer, picture.image, picture.number).bottoms
-        if not 0 <= bottom < len(bottoms):
-            raise DataError(f"layer {layer!r} has {len(bottoms)} bottoms; there is no bottom {bottom}.")
+        _check_number(layer, "bottoms", bottom, len(bottoms))
         maps = model.check_map(layer, bottoms[bottom])
     check_channel(layer, channel, len(maps))
     return {"values": np.ascontiguousarray(maps[channel], np.float32), "channels": len(maps)}
@@ -143,8 +141,12 @@ def plane(session: Session, layer: str, channel: int, bottom: int | None = None)
 
 def check_channel(layer: str, channel: int, channels: int) -> None:
     """Raise `DataError` unless `channel` is one of `channels`."""
-    if type(channel) is not int or not 0 <= channel < channels:
-        raise DataError(f"layer {layer!r} has {channels} channels here; expected a number from 0 to {channels - 1}.")
+    _check_number(layer, "channels", channel, channels)
+
+
+def _check_number(layer: str, what: str, given: int, count: int) -> None:
+    if type(given) is not int or not 0 <= given < count:
+        raise DataError(f"layer {layer!r} has {count} {what} here; expected a number from 0 to {count - 1}.")
 
 
 def filters(session: Session, layer: str, output: int) -> dict[str, Any]:
@@ -227,7 +229,7 @@ def gradients(session: Session, layer: str, of: int | None = None) -> dict[str, 
     seed = np.zeros((1, *scores.shape), np.float32)
     if of is None:
         if picture.truth is None:
-            raise DataError("there is no truth to compare with; drop one, or choose a class.")
+            raise DataError("gradients of the loss need a truth; drop one, or choose a class.")
         seed[0] = _cross_entropy_gradient(model, scores, picture.truth)
     else:
         check_channel(head.blob, of, len(scores))
@@ -236,7 +238,7 @@ def gradients(session: Session, layer: str, of: int | None = None) -> dict[str, 
     try:
         net.backward({head.blob: seed}, wrt=[top], frozen=True)
     except FcnliteError as error:
-        raise DataError(f"there is no gradient at layer {layer!r}: {error}") from error
+        raise DataError(f"the gradient does not reach layer {layer!r}: {error}") from error
     maps = model.check_map(layer, net.grads[top])
     strength = np.abs(maps).mean(axis=(1, 2), dtype=np.float64)
     own = net.params.get(layer, [])

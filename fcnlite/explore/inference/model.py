@@ -97,7 +97,8 @@ class Model:
         if len(inputs) != 1:
             found = ", ".join(inputs) or "none"
             raise SpecError(
-                f"{name}: the net takes {len(inputs)} pictures ({found}); the explorer shows nets that take one."
+                f"{name}: the net takes {len(inputs)} pictures ({found}), and the explorer shows nets that take one; "
+                "`python -m fcnlite.summary` lists its layers and shapes, and `python -m fcnlite.predict` runs it."
             )
         ((self.input, declared),) = inputs.items()
         self.segmenter: Segmenter | None = None

@@ -6,6 +6,7 @@ float32. They agree within the rounding of float32, relative to `magnitude`, the
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
@@ -33,7 +34,7 @@ def number(
     model, picture = session.model, session.picture
     found = model.layer(layer)
     if found.type not in TYPES:
-        raise DataError(f"layer {layer!r} is a {found.type}; values are taken apart for {', '.join(TYPES)}.")
+        raise DataError(f"layer {layer!r} is of type {found.type}; values are taken apart for {', '.join(TYPES)}.")
     values = model.values(layer, picture.image, picture.number)
     x, y = model.check_map(layer, values.bottoms[0]), model.check_map(layer, values.tops[0])
     check_channel(layer, channel, len(y))
@@ -50,53 +51,48 @@ def number(
     if found.type == "Pooling":
         return answer | _pooling(found, x, channel, row, column)
     parameters = [each.array for each in model.by_layer[0].params[layer]]
-    compute = _deconvolution if found.type == "Deconvolution" else _convolution
-    return answer | compute(found, x, parameters, channel, row, column, source)
+    return answer | _filtered(found, x, parameters, (channel, row, column), source)
 
 
-def _taps(window: Window, position: int, size: int) -> tuple[Array, Array]:
-    """The positions of the bottom that a window reads along one axis, and whether each is inside, not in the pad."""
-    at = position * window.stride - window.pad + np.arange(window.size) * window.dilation
-    return at, (at >= 0) & (at < size)
-
-
-def _convolution(
-    layer: Any, x: Array, parameters: list[Array], channel: int, row: int, column: int, source: int | None
+def _filtered(
+    layer: Any, x: Array, parameters: list[Array], position: tuple[int, int, int], source: int | None
 ) -> dict[str, Any]:
-    rows, inside_rows = _taps(layer.geometry.rows, row, x.shape[1])
-    columns, inside_columns = _taps(layer.geometry.columns, column, x.shape[2])
-    weight = weight_slices(layer, parameters[0], channel)
-    first = first_channel(layer, parameters[0], channel)
-    patch = np.zeros(weight.shape)
-    read = x[first : first + len(weight), rows[inside_rows]][:, :, columns[inside_columns]]
-    patch[:, np.outer(inside_rows, inside_columns)] = read.reshape(len(weight), -1)
-    return _products(patch, weight, parameters, channel, first, source) | {
-        "rows": rows.astype(np.int32),
-        "columns": columns.astype(np.int32),
-        "inside": np.outer(inside_rows, inside_columns),
-        "windows": _windows(layer.geometry.rows, layer.geometry.columns),
-    }
-
-
-def _deconvolution(
-    layer: Any, x: Array, parameters: list[Array], channel: int, row: int, column: int, source: int | None
-) -> dict[str, Any]:
-    """The bottom positions whose kernels, written at stride · position − pad, cover this position of the top."""
-    rows, row_taps = _writers(layer.geometry.rows, row, x.shape[1])
-    columns, column_taps = _writers(layer.geometry.columns, column, x.shape[2])
+    """The sum of a convolution or deconvolution over the channels that it reads."""
+    channel, row, column = position
     whole = weight_slices(layer, parameters[0], channel)
     first = first_channel(layer, parameters[0], channel)
-    weight = whole[:, row_taps][:, :, column_taps]
-    patch = x[first : first + len(whole)][:, rows][:, :, columns].astype(np.float64)
-    found = _products(patch, weight, parameters, channel, first, source)
-    return found | {
+    read = x[first : first + len(whole)]
+    windows = layer.geometry.rows, layer.geometry.columns
+    if layer.type == "Convolution":
+        patch, places = _patch(read, windows, row, column)
+        return _products(patch, whole, parameters, channel, first, source) | places
+    # The bottom positions whose kernels, written at stride · position − pad, cover this position of the top.
+    rows, row_taps = _writers(windows[0], row, x.shape[1])
+    columns, column_taps = _writers(windows[1], column, x.shape[2])
+    patch = read[:, rows][:, :, columns].astype(np.float64)
+    return _products(patch, whole[:, row_taps][:, :, column_taps], parameters, channel, first, source) | {
         "rows": rows.astype(np.int32),
         "columns": columns.astype(np.int32),
         "inside": np.ones((len(rows), len(columns)), bool),
-        "row_taps": row_taps.astype(np.int32),
-        "column_taps": column_taps.astype(np.int32),
-        "whole": np.ascontiguousarray(whole[found["source"] - first], np.float32),
-        "windows": _windows(layer.geometry.rows, layer.geometry.columns),
+        "windows": _windows(*windows),
+    }
+
+
+def _patch(maps: Array, windows: tuple[Window, Window], row: int, column: int) -> tuple[Array, dict[str, Any]]:
+    """The values that the windows at a position read, channels×rows×columns with 0 in the pad, and where they are."""
+    positions = [
+        position * window.stride - window.pad + np.arange(window.size) * window.dilation
+        for window, position in zip(windows, (row, column), strict=True)
+    ]
+    rows, columns = ((at >= 0) & (at < size) for at, size in zip(positions, maps.shape[1:], strict=True))
+    inside = np.outer(rows, columns)
+    patch = np.zeros((len(maps), *inside.shape))
+    patch[:, inside] = maps[:, positions[0][rows]][:, :, positions[1][columns]].reshape(len(maps), -1)
+    return patch, {
+        "rows": positions[0].astype(np.int32),
+        "columns": positions[1].astype(np.int32),
+        "inside": inside,
+        "windows": _windows(*windows),
     }
 
 
@@ -137,33 +133,22 @@ def _products(
 
 def _pooling(layer: Any, x: Array, channel: int, row: int, column: int) -> dict[str, Any]:
     windows = layer.windows_over(*x.shape[1:])
-    rows, inside_rows = _taps(windows[0], row, x.shape[1])
-    columns, inside_columns = _taps(windows[1], column, x.shape[2])
-    patch = np.zeros((len(rows), len(columns)))
-    inside = np.outer(inside_rows, inside_columns)
-    patch[np.ix_(inside_rows, inside_columns)] = x[channel][np.ix_(rows[inside_rows], columns[inside_columns])]
+    (patch,), places = _patch(x[channel : channel + 1], windows, row, column)
     found: dict[str, Any] = {
-        "pool": layer.options.pool,
-        "rows": rows.astype(np.int32),
-        "columns": columns.astype(np.int32),
-        "inside": inside,
         "patch": patch.astype(np.float32),
-        "windows": _windows(*windows),
         "source": channel,
         "magnitude": float(np.abs(patch).sum()),
+        **places,
     }
     if layer.options.pool == "MAX":
-        best = int(np.where(inside, patch, -np.inf).argmax())
+        best = int(np.where(places["inside"], patch, -np.inf).argmax())
         return found | {"best": best, "sum": float(patch.ravel()[best])}
     # The window at an edge counts its pad, but nothing beyond the pad.
-    size = int(
-        np.prod(
-            [
-                np.count_nonzero(at < length + window.pad)
-                for at, length, window in zip((rows, columns), x.shape[1:], windows, strict=True)
-            ]
-        )
+    counted = (
+        np.count_nonzero(at < length + window.pad)
+        for at, length, window in zip((places["rows"], places["columns"]), x.shape[1:], windows, strict=True)
     )
+    size = math.prod(map(int, counted))
     return found | {"divisor": size, "sum": float(patch.sum() / size)}
 
 

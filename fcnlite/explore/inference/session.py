@@ -25,6 +25,7 @@ MOST_PIXELS = 1 << 22
 """The largest picture that the explorer takes: 2048×2048."""
 SAMPLES = 8
 """The number of generated scenes to choose from."""
+_MODEL_FILES = (".h5", ".caffemodel", ".prototxt")
 SMALLEST = 8
 """The least height and width that a picture can be resized to."""
 
@@ -92,10 +93,7 @@ class Session:
         """Make a picture the open one, with its truth, if it has one."""
         image = read(self.model.preprocessing)
         height, width = image.shape[:2]
-        if height * width > MOST_PIXELS:
-            raise DataError(
-                f"{name}: has {width}×{height} pixels; the explorer takes up to {MOST_PIXELS:,}; make it smaller."
-            )
+        _check_size(name, height, width)
         fixed = self.model.fixed_size
         whole = (height, width) if fixed is None else fixed
         self.show(name, read, whole, resized(image, *whole), given)
@@ -122,7 +120,7 @@ class Session:
 
     @property
     def picture(self) -> Picture:
-        """The open picture. Raises `DataError` if there is none, as after a restart of the process."""
+        """The open picture. Raises `DataError` if none is open, as after a restart of the process."""
         if self._picture is None:
             raise DataError("no picture is open; drop one, or take the sample.")
         return self._picture
@@ -197,19 +195,28 @@ def sample(session: Session, index: int = 0) -> dict[str, Any]:
 def upload(session: Session, name: str, content: Array) -> dict[str, Any]:
     """Open a dropped picture, `content` being the bytes of its file. Returns what `opened` does."""
     name = clean_name(name)
+    if Path(name).suffix in _MODEL_FILES:
+        raise DataError(
+            f"{name}: is a file of weights or a description of a net; the page takes pictures, so give it to the "
+            f"command: `python -m fcnlite.explore {name}`."
+        )
     content = np.array(content, np.uint8)  # a copy, because the message goes
 
     def read(preprocessing: Preprocessing) -> Array:
         with in_memory(content, name) as path:
             width, height = _size(path)
-            if width * height > MOST_PIXELS:
-                raise DataError(
-                    f"{path}: has {width}×{height} pixels; the explorer takes up to {MOST_PIXELS:,}; make it smaller."
-                )
+            _check_size(path, height, width)
             return pictures.read_image(path, orientation="upright", preprocessing=preprocessing)
 
     session.take(name, read)
     return opened(session)
+
+
+def _check_size(name: str, height: int, width: int) -> None:
+    if height * width > MOST_PIXELS:
+        raise DataError(
+            f"{name}: has {width}×{height} pixels; the explorer takes up to {MOST_PIXELS:,}; make it smaller."
+        )
 
 
 def _size(path: str) -> tuple[int, int]:
@@ -225,7 +232,7 @@ def truth(session: Session, name: str, content: Array) -> dict[str, Any]:
     name = clean_name(name)
     picture = session.picture
     if session.model.head is None:
-        raise DataError(f"{name}: is a truth for label maps, which this net does not make.")
+        raise DataError(f"{name}: cannot be compared, because this net makes no label maps.")
     with in_memory(content, name) as path:
         size = pictures.size_of(path)
         expected = picture.image.shape[1::-1]

@@ -23,11 +23,11 @@ def clean_name(name: str) -> str:
 def in_memory(content: Array, name: str) -> Iterator[str]:
     """The path of a file in memory that holds `content`, uint8; errors in the block name it `name`.
 
-    Raises `DataError` where the system has no such files.
+    Raises `DataError` where the system does not have such files.
     """
     if not hasattr(os, "memfd_create"):
         raise DataError(
-            f"{name}: this system has no files in memory, which dropped pictures need and Linux has; take the sample."
+            f"{name}: cannot be read, because dropped pictures need files in memory, which Linux has; take the sample."
         )
     file = os.memfd_create("picture", os.MFD_CLOEXEC)
     path = f"/proc/self/fd/{file}"

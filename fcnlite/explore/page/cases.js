@@ -1,18 +1,8 @@
 // "Why does my net not learn?": trainings with one fault, the doctor's findings as hints, and the answer.
 
 import { act, field, h, tell } from "./dom.js";
+import { localized } from "./sentences.js";
 import { t } from "./texts.js";
-
-// The causes, and the sentences that explain those of the cases.
-const CAUSES = {
-  augmentation_too_strong: "cause_augmentation_too_strong", rate_for_a_sum: "cause_rate_for_a_sum",
-  scores_frozen: "cause_scores_frozen", batch_too_small: "cause_batch_too_small", void_not_ignored: "cause_void_not_ignored",
-  crop_misaligned: "cause_crop_misaligned", upsampling_random_fixed: "cause_upsampling_random_fixed", relu_dead: "cause_relu_dead",
-};
-const EXPLAINED = {
-  rate_for_a_sum: "why_rate_for_a_sum", scores_frozen: "why_scores_frozen", void_not_ignored: "why_void_not_ignored",
-  crop_misaligned: "why_crop_misaligned", upsampling_random_fixed: "why_upsampling_random_fixed", relu_dead: "why_relu_dead",
-};
 
 /** The elements; `ask` calls the worker, `open` opens settings, `current` is what is open. */
 export function casesView({ ask, open, current }) {
@@ -29,7 +19,7 @@ export function casesView({ ask, open, current }) {
 
   function make({ cases, causes }) {
     chosen.append(...Array.from({ length: cases + 1 }, (_, i) => h("option", { value: String(i) }, i ? String(i) : "–")));
-    cause.append(...causes.map((each) => h("option", { value: each, text: CAUSES[each] })));
+    cause.append(...causes.map((each) => h("option", { value: each, text: `cause_${each}` })));
   }
 
   function show(opened) {
@@ -47,7 +37,8 @@ export function casesView({ ask, open, current }) {
     tell("");
     findings.replaceChildren(found.length
       ? h("ul", { class: "findings" }, found.map((each) => h("li", { "data-id": each.id },
-        h("strong", {}, `${each.severity}: ${each.id}`), h("p", {}, each.what), h("p", { class: "note" }, each.mend))))
+        h("strong", {}, `${t(`severity_${each.severity}`)}: ${each.id}`), h("p", {}, localized(each.what)),
+        h("p", { class: "note" }, localized(each.mend)))))
       : h("p", { class: "note", text: "noFindings" }));
   }
 
@@ -56,7 +47,7 @@ export function casesView({ ask, open, current }) {
     const { right, mended } = await ask("answer", { cause: given });
     if (!current()) return;
     result.replaceChildren(...(right
-      ? [h("p", { class: "solved" }, h("strong", { text: "isRight" }), " ", h("span", { text: EXPLAINED[given] })),
+      ? [h("p", { class: "solved" }, h("strong", { text: "isRight" }), " ", h("span", { text: `why_${given}` })),
         h("button", { type: "button", id: "mend", text: "mend", onclick: () => act(() => open(changes(mended))) })]
       : [h("p", { class: "alarm", text: "notThis" })]));
   }

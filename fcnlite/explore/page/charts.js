@@ -11,7 +11,7 @@ export function histogramChart(found) {
   const text = t("histogramText", {
     count: found.count.toLocaleString("en"), low: number(found.low), high: number(found.high), mean: number(found.mean),
     std: number(found.std), zeros: percent(found.zeros),
-  }) + (found.not_finite ? ` ${t("notFinite", { count: found.not_finite.toLocaleString("en") })}` : "");
+  }) + (found.not_finite ? ` ${t("notFiniteCount", { count: found.not_finite.toLocaleString("en") })}` : "");
   // The height is the logarithm of the count, since most values of a layer are near zero.
   const bars = [...found.counts].map((count, i) => {
     const high = count ? (78 * Math.log1p(count)) / Math.log1p(most) + 2 : 0;

@@ -7,16 +7,16 @@ import { numberView } from "./number.js";
 import { pictureView } from "./picture.js";
 import { pixelView } from "./pixel.js";
 import { call } from "./server.js";
-import { startShell } from "./shell.js";
+import { section, startShell } from "./shell.js";
 import { skipsView } from "./skips.js";
 import { set, store } from "./store.js";
 import { t } from "./texts.js";
 
 startShell("explorer");
-document.getElementById("picture").append(...pictureView(segment));
+section("picture", pictureView(segment), "picture");
 const views = [graphView, layerView, pixelView, numberView, skipsView].map((make) => make({ show: (id) => list.choose(id) }));
 const list = tabs(views);
-document.getElementById("views").append(list.bar, ...list.panels);
+section("views", [list.bar, ...list.panels]);
 list.choose("graph");
 
 /** Segment the open picture, and tell all views. */

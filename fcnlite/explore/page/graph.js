@@ -79,13 +79,15 @@ export function graphView({ show }) {
   function nodeElement(node) {
     const title = node.role === "stage" ? node.type : node.id;
     const kind = node.role === "stage" ? t("role_stage") : node.type;
+    const lines = node.role === "stage"
+      ? [...node.lines.slice(0, -1), t("layersInside", { count: node.layers.length })] : node.lines;
     const open = () => {
       set("layer", node.layers[0]);
       show("layer");
     };
     const element = s("g", {
       class: `node role-${node.role}`, transform: `translate(${node.x} ${node.y})`, tabindex: "0", role: "button",
-      "aria-label": `${title}, ${kind}, ${node.lines.join(", ")}`, "data-id": node.id, onclick: open,
+      "aria-label": `${title}, ${kind}, ${lines.join(", ")}`, "data-id": node.id, onclick: open,
       onkeydown: (event) => {
         if (event.key === "Enter" || event.key === " ") {
           event.preventDefault();
@@ -96,7 +98,7 @@ export function graphView({ show }) {
     s("title", {}, `${title} (${kind})`),
     s("rect", { width: node.w, height: node.h, rx: 5 }),
     s("text", { class: "title", x: 8, y: 16 }, title),
-    node.lines.map((line, i) => s("text", { x: 8, y: 32 + 15 * i }, line)));
+    lines.map((line, i) => s("text", { x: 8, y: 32 + 15 * i }, line)));
     element.layers = node.layers;
     element.words = `${title} ${kind} ${node.layers.join(" ")}`.toLowerCase();
     return element;
@@ -117,7 +119,7 @@ export function graphView({ show }) {
   function scale() {
     if (!store.graph) return;
     const [w, hgt] = store.graph.size;
-    const fit = Math.max(0.75, Math.min(1, (box.clientWidth || 800) / w));
+    const fit = Math.max(0.75, Math.min(1.5, (box.clientWidth || 800) / w));
     const factor = zoom ?? fit;
     zooms.value = Math.round(100 * factor);
     svg.setAttribute("viewBox", `0 0 ${w} ${hgt}`);

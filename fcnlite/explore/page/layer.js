@@ -3,6 +3,7 @@
 import { histogramChart, mapGrid } from "./charts.js";
 import { act, field, h, newest, number } from "./dom.js";
 import { extremes, mapImage, put, scaleFor } from "./draw.js";
+import { localized } from "./sentences.js";
 import { call } from "./server.js";
 import { on, set, store } from "./store.js";
 import { has, t } from "./texts.js";
@@ -88,7 +89,7 @@ export function layerView({ show }) {
 
   function gradientPart(layer) {
     const place = h("div", { id: "gradients" });
-    if (!store.model.segments) return h("p", { class: "note" }, t("noSegments", { reason: store.model.reason }));
+    if (!store.model.segments) return h("p", { class: "note" }, t("noSegments", { reason: localized(store.model.reason) }));
     const options = store.model.classes.map((name, i) => h("option", { value: String(i) }, t("scoresOf", { name })));
     if (store.picture.truth) options.unshift(h("option", { value: "" }, t("lossOfTruth")));
     const of = h("select", { id: "gradient-of" }, options);

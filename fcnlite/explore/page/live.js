@@ -2,6 +2,7 @@
 
 import { h, number, percent, s } from "./dom.js";
 import { cssColor, errorImage, labelImage, put, rgbImage } from "./draw.js";
+import { localized } from "./sentences.js";
 import { t } from "./texts.js";
 
 const WIDE = 480;
@@ -9,7 +10,7 @@ const HIGH = 130;
 const COLUMNS = ["plain", "truthView", "prediction", "errors"];
 const MESSAGES = { unwatched: "unwatched", longest: "longest", memory: "noMemory", failed: "trainingFailed" };
 
-/** The elements, with `open` for another training and `show` for another frame. */
+/** The elements and those of the gradients, with `open` for another training and `show` for another frame. */
 export function liveView() {
   const figures = h("dl", { class: "figures", id: "figures" });
   const message = h("p", { class: "alarm", id: "message", role: "alert", hidden: true });
@@ -17,10 +18,10 @@ export function liveView() {
   const score = curve("scoreCurve", 1);
   const pictures = h("div", { class: "held" });
   const legend = h("ul", { class: "legend", label: "legend" });
-  const gradients = h("div", { id: "gradients", class: "scroll" });
+  const table = h("div", { id: "gradients", class: "scroll" });
   const elements = [message, figures, h("div", { class: "pair" }, loss.element, score.element),
-    h("h3", { text: "heldOut" }), legend, pictures, h("h3", { text: "gradientNorms" }),
-    h("p", { class: "note", text: "gradientNormsText" }), gradients];
+    h("h3", { text: "heldOut" }), legend, pictures];
+  const gradients = [h("p", { class: "note", text: "gradientNormsText" }), table];
   let opened = null;
   let rows = [];
   let bars = [];
@@ -52,14 +53,14 @@ export function liveView() {
       const weight = h("td", { class: "figure" });
       return { name, bar, gradient, weight, row: h("tr", { "data-layer": name }, h("th", { scope: "row" }, name), h("td", { class: "bar" }, bar), gradient, weight) };
     });
-    gradients.replaceChildren(h("table", {}, h("thead", {}, h("tr", {}, h("th", { scope: "col", text: "layer" }), h("td"),
+    table.replaceChildren(h("table", {}, h("thead", {}, h("tr", {}, h("th", { scope: "col", text: "layer" }), h("td"),
       h("th", { scope: "col", class: "figure", text: "gradientNorm" }), h("th", { scope: "col", class: "figure", text: "weightNorm" }))),
     h("tbody", {}, bars.map((each) => each.row))));
   }
 
   function show(frame) {
     const told = MESSAGES[frame.message];
-    message.textContent = told ? t(told) : frame.message;
+    message.textContent = told ? t(told) : localized(frame.message);
     message.hidden = !frame.message;
     figures.dataset.iteration = String(frame.iteration);
     figures.dataset.loss = String(frame.loss);
@@ -99,7 +100,7 @@ export function liveView() {
     });
   }
 
-  return { elements, open, show };
+  return { elements, gradients, open, show };
 }
 
 /** A line chart of points (iteration, value); `top` is the largest value of the axis, by default that of the points. */

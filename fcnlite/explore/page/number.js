@@ -114,7 +114,8 @@ export function numberView() {
     const [height, width] = values.shape;
     const rows = height + 2 * pad[0];
     const columns = width + 2 * pad[1];
-    const zoom = Math.max(1, Math.min(16, Math.floor(360 / Math.max(rows, columns))));
+    const room = Math.max(360, Math.min(1000, canvas.parentElement.clientWidth));
+    const zoom = Math.max(1, Math.min(16, Math.floor(room / Math.max(rows, columns))));
     const small = document.createElement("canvas");
     put(small, mapImage(values, height, width, scaleFor(...extremes(values))));
     canvas.width = columns * zoom;

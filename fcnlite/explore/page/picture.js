@@ -4,6 +4,7 @@ import { act, complain, field, h, newest, number, percent, select } from "./dom.
 import { borders, cssColor, errorImage, heat, labelImage, mapImage, overlayImage, put, rgbImage } from "./draw.js";
 import { bytesOf, call } from "./server.js";
 import { on, set, store } from "./store.js";
+import { localized } from "./sentences.js";
 import { t } from "./texts.js";
 
 const VIEWS = ["overlay", "labels", "plain", "entropy", "errors", "truthView"];
@@ -74,8 +75,8 @@ export function pictureView(segment) {
   on("model segmentation language", () => {
     if (!store.model) return;
     const { net: name, parameters, preprocessing } = store.model;
-    const count = parameters === null ? "" : `, ${t("parameters", { count: parameters.toLocaleString("en") })}`;
-    net.textContent = `${name}${count}. ${t("fed", { how: preprocessing })}`;
+    const count = parameters?.toLocaleString("en");
+    net.textContent = t(count ? "netText" : "netTextOpen", { name, count, how: preprocessing });
   });
   on("picture", () => {
     sizes.value = Math.round((100 * store.picture.pixels.shape[0]) / store.picture.whole[0]);
@@ -125,8 +126,10 @@ export function pictureView(segment) {
       text = t("metricsText", { accuracy: number(found.pixel_accuracy, 4), iu: number(found.mean_iu, 4) });
     }
     if (picture.other_classes) text = `${t("otherClasses")} ${text}`;
-    if (!model.segments) text = t("noSegments", { reason: model.reason });
-    facts.textContent = `${picture.name}, ${width}×${height}. ${text}`;
+    if (!model.segments) text = t("noSegments", { reason: localized(model.reason) });
+    const [, sampled] = /^sample (\d+)$/.exec(picture.name) ?? [];
+    const name = sampled ? t("sampleName", { number: sampled }) : picture.name;
+    facts.textContent = `${name}, ${width}×${height}. ${text}`;
     drawLegend(kind);
   }
 

@@ -5,7 +5,7 @@ import { act, complain, h, tell } from "./dom.js";
 import { liveView } from "./live.js";
 import { call, stream } from "./server.js";
 import { fromAddress, setupView, toAddress } from "./setup.js";
-import { startShell } from "./shell.js";
+import { section, startShell } from "./shell.js";
 import { on } from "./store.js";
 import { t } from "./texts.js";
 
@@ -46,8 +46,9 @@ const cases = casesView({ ask, open: (changed) => open(changed, true), current: 
 const code = h("pre", { class: "formula", id: "script", tabindex: "0", label: "script" });
 const script = h("details", { id: "script-box", ontoggle: () => script.open && act(writeScript) },
   h("summary", { text: "script" }), h("p", { class: "note", text: "scriptText" }), code);
-document.getElementById("setup").append(...setup.elements, ...cases.elements);
-document.getElementById("live").append(h("div", { class: "controls" }, buttons), ...live.elements, script);
+section("live", [h("div", { class: "controls" }, buttons), ...live.elements], "training");
+section("setup", [...setup.elements, ...cases.elements], "setup");
+section("more", [...live.gradients, script], "gradientNorms");
 
 async function writeScript() {
   code.textContent = await ask("script");

@@ -1,6 +1,7 @@
 // Calls of the functions that run in a worker process of the server.
 
 import { pack, unpack } from "./messages.js";
+import { localized } from "./sentences.js";
 import { t } from "./texts.js";
 
 export const LARGEST_UPLOAD = 32 * 1024 * 1024;
@@ -21,8 +22,8 @@ export async function call(name, args = {}, { worker = "inference", onWarning = 
   } catch {
     throw new Refusal(t("serverGone"));
   }
-  if (answer.error !== undefined) throw new Refusal(answer.error);
-  answer.warnings.forEach(onWarning);
+  if (answer.error !== undefined) throw new Refusal(localized(answer.error));
+  answer.warnings.map(localized).forEach(onWarning);
   return answer.value;
 }
 
@@ -53,7 +54,7 @@ export function stream(name, args, worker, onValue, done = () => {}) {
         if (bytes.length < end) break;
         const answer = unpack(bytes.slice(4, end).buffer);
         bytes = bytes.slice(end);
-        if (answer.error !== undefined) throw new Refusal(answer.error);
+        if (answer.error !== undefined) throw new Refusal(localized(answer.error));
         if (answer.value !== null) onValue(answer.value);
       }
     }

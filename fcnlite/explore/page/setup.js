@@ -4,14 +4,15 @@ import { act, complain, field, h, select, tell } from "./dom.js";
 import { t } from "./texts.js";
 
 // Settings in the order of the form: those of a list, numbers with their step, and text.
-const LISTS = ["net", "upsampling", "scores", "batch_norm", "normalization"];
+const LISTS = ["net", "trunk", "upsampling", "scores", "batch_norm", "normalization"];
 const NUMBERS = { rate: "any", momentum: "any", batch: "1", pad: "1", size: "1", seed: "1" };
 const LABELS = {
-  net: "setNet", batch_norm: "setBatchNorm", upsampling: "setUpsampling", scores: "setScores",
+  net: "setNet", trunk: "setTrunk", batch_norm: "setBatchNorm", upsampling: "setUpsampling", scores: "setScores",
   normalization: "setNormalization", rate: "setRate", momentum: "setMomentum", batch: "setBatch", pad: "setPad",
   size: "setSize", seed: "setSeed", augment: "setAugment",
 };
 const WORDS = {
+  trunk: { random: "trunkRandom", classifier: "trunkClassifier" },
   upsampling: { fixed: "upFixed", learned: "upLearned", random: "upRandom", "random-fixed": "upRandomFixed" },
   scores: { zero: "scoresZero", random: "scoresRandom" },
   batch_norm: { yes: "yes", no: "no" },

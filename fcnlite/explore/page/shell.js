@@ -1,4 +1,4 @@
-// What all pages share: the links between them, the language, and light or dark.
+// What all pages share: the links between them, the language, light or dark, and the frame of their content.
 
 import { h, select, tell, translate } from "./dom.js";
 import { emit } from "./store.js";
@@ -34,9 +34,8 @@ export function startShell(here) {
   setLanguage(wanted in LANGUAGES ? wanted : "en");
   const theme = remembered("theme") ?? "system";
   applyTheme(theme);
-  const links = PAGES.length > 1 ? PAGES : [];
   document.getElementById("pages").append(
-    ...links.map(([name, href]) => h("a", { href, text: name, "aria-current": name === here ? "page" : null })),
+    ...PAGES.map(([name, href]) => h("a", { href, text: name, "aria-current": name === here ? "page" : null })),
   );
   const languages = select(Object.entries(LANGUAGES), language(), (value) => {
     setLanguage(value);
@@ -60,4 +59,11 @@ export function startShell(here) {
     document.documentElement.lang = language() === "zh" ? "zh-CN" : "en";
     document.title = `fcnlite · ${t(here)}`;
   }
+}
+
+/** A section of the page with these elements, under a heading if it has one. */
+export function section(id, elements, heading = null) {
+  const title = heading && h("h2", { id: `${id}-title`, text: heading });
+  const labels = heading ? { "aria-labelledby": `${id}-title` } : { label: id };
+  document.getElementById("main").append(h("section", { id, ...labels }, title, elements));
 }

@@ -3,6 +3,7 @@
 import { cells } from "./charts.js";
 import { act, field, h, number, percent } from "./dom.js";
 import { labelImage, put } from "./draw.js";
+import { localized } from "./sentences.js";
 import { call } from "./server.js";
 import { on, store } from "./store.js";
 import { t } from "./texts.js";
@@ -28,7 +29,7 @@ export function skipsView() {
   const load = () => act(async () => {
     if (!store.segmentation) return;
     body.hidden = !store.model.segments;
-    none.textContent = store.model.segments ? "" : t("noSegments", { reason: store.model.reason });
+    none.textContent = store.model.segments ? "" : t("noSegments", { reason: localized(store.model.reason) });
     drawKernels((await call("kernels")).kernels);
     if (!store.model.segments) return;
     cuts = await call("cuts");

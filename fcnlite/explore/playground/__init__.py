@@ -84,7 +84,7 @@ def open_settings(play: Playground, values: Mapping[str, Any], fresh: bool = Fal
 def check(values: Mapping[str, Any]) -> tuple[Case | None, Settings]:
     """The case, if `values` has one, and the settings. Raises `DataError` for values that cannot be."""
     if not isinstance(values, Mapping):
-        raise DataError("the settings are no mapping; reload the page.")
+        raise DataError("the settings are not names with values; reload the page.")
     rest = dict(values)
     chosen = case(rest.pop("case")) if "case" in rest else None
     return chosen, (chosen.settings if chosen else Settings()).changed(rest)

@@ -26,6 +26,7 @@ CASES = (
     Case("void_not_ignored", Settings(fault="void_not_ignored"), {}),
     Case("crop_misaligned", Settings(pad=25, fault="crop_misaligned"), {}),
     Case("upsampling_random_fixed", Settings(upsampling="random-fixed"), {"upsampling": "fixed"}),
+    Case("labels_off_by_one", Settings(fault="labels_off_by_one"), {}),
     Case("relu_dead", Settings(batch_norm="no", rate=0.05, momentum=0.9), {"rate": 0.001}),
 )
 CAUSES = (
@@ -35,6 +36,7 @@ CAUSES = (
     "batch_too_small",
     "void_not_ignored",
     "crop_misaligned",
+    "labels_off_by_one",
     "upsampling_random_fixed",
     "relu_dead",
 )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import NamedTuple
 
 import numpy as np
@@ -14,6 +15,22 @@ from fcnlite.errors import DataError
 
 HELD_OUT = 12
 """The most held-out pictures for the mean IU."""
+
+
+class LabelsOffByOne(Dataset):
+    """The samples of `whole` with labels that are one less than the class; those of class 0 become void."""
+
+    def __init__(self, whole: Dataset) -> None:
+        super().__init__(whole.name, whole.split, whole.labels, whole.own_preprocessing, whole.pictures)
+        self._whole = whole
+
+    def __len__(self) -> int:
+        return len(self._whole)
+
+    def __getitem__(self, index: int) -> Sample:
+        sample = self._whole[index]
+        label = np.where(sample.label == VOID, VOID, sample.label - 1).astype(np.uint8)
+        return replace(sample, labels={"label": label})
 
 
 class HeldOut(NamedTuple):
@@ -35,7 +52,7 @@ def held_out(folder: str | None, size: int) -> HeldOut:
     found = _of(folder, size, "val")
     samples = [_centre(found[i], size) for i in range(min(HELD_OUT, len(found)))]
     if not samples:
-        raise DataError("the folder holds no picture out; give it more pictures, or a list val.txt.")
+        raise DataError("the folder leaves no pictures for the validation; give it more pictures, or a list val.txt.")
     return HeldOut(
         np.stack([each.images["data"] for each in samples]), np.stack([each.label for each in samples]).astype(np.uint8)
     )
@@ -48,7 +65,7 @@ def _of(folder: str | None, size: int, split: str) -> Dataset:
     if made.own_preprocessing is not None:
         raise DataError("the folder has pictures of other bands than 8-bit gray or RGB; give one of photographs.")
     if len(made) == 0:
-        raise DataError(f"the folder has no picture in its split {split!r}; give it more pictures.")
+        raise DataError(f"the split {split!r} of the folder is empty; give the folder more pictures.")
     return made
 
 

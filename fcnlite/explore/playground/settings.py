@@ -15,6 +15,7 @@ from fcnlite.errors import DataError, nearest
 
 CHOICES: dict[str, tuple[str, ...]] = {
     "net": ("lite-32s", "lite-16s", "lite-8s", "shallow-8s", "shallow-4s"),
+    "trunk": ("random", "classifier"),
     "batch_norm": ("yes", "no"),
     "upsampling": ("fixed", "learned", "random", "random-fixed"),
     "scores": ("zero", "random"),
@@ -39,6 +40,8 @@ class Settings:
     net: str = "shallow-4s"
     """Stages of VGG-16 with an eighth of its channels: five (lite) or three (shallow). 8s is the stride of the finest
     scores."""
+    trunk: str = "random"
+    """The initial weights of the trunk: random, or those of the shipped classifier of shapes."""
     batch_norm: str = "yes"
     upsampling: str = "fixed"
     """Bilinear and fixed, bilinear and learned, random and learned, or random and fixed."""
@@ -78,16 +81,18 @@ class Settings:
         read: dict[str, Any] = {}
         for name, value in values.items():
             if name not in known:
-                raise DataError(f"there is no setting {name!r}; {nearest(str(name), known)}")
+                raise DataError(f"unknown setting {name!r}; {nearest(str(name), known)}")
             read[name] = _READERS[str(known[name])](name, value)
         made = replace(self, **read)
         made.transforms  # noqa: B018 - raises its errors
+        if made.trunk == "classifier" and made.batch_norm == "no":
+            raise DataError("the trained trunk has BatchNorm: choose batch_norm=yes, or trunk=random.")
         return made
 
 
 def _text(name: str, value: Any) -> str:
     if not isinstance(value, str) or len(value) > 200:
-        raise DataError(f"{name} is not a text of up to 200 characters; give one.")
+        raise DataError(f"{name} is {str(value)[:40]!r}; expected text of up to 200 characters.")
     if name == "augment":
         entries = value.replace(",", " ").split()
         if any(each.partition("=")[0] in ("crop", "classcrop") for each in entries):

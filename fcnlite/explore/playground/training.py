@@ -7,14 +7,16 @@ from typing import Any
 
 import numpy as np
 
-from fcnlite import doctor
+from fcnlite import doctor, surgery
+from fcnlite.analysis.paper.tools.nets import shipped, weights_of
 from fcnlite.arrays import Array
 from fcnlite.data import Loader
 from fcnlite.data.transforms import to_blob
 from fcnlite.explore.playground.curve import Curve
 from fcnlite.explore.playground.network import describe
-from fcnlite.explore.playground.pictures import held_out, training_set
+from fcnlite.explore.playground.pictures import LabelsOffByOne, held_out, training_set
 from fcnlite.explore.playground.settings import Settings
+from fcnlite.loading import load
 from fcnlite.net import Net
 from fcnlite.segmentation.compatibility import prepare
 from fcnlite.segmentation.metrics import Metrics, confusion, number
@@ -31,8 +33,12 @@ class Training:
     def __init__(self, settings: Settings, folder: str | None = None) -> None:
         self.settings = settings
         self.dataset = training_set(folder, settings.size)
+        if settings.fault == "labels_off_by_one":
+            self.dataset = LabelsOffByOne(self.dataset)
         self.held_out = held_out(folder, settings.size)
         self.net = Net(describe(settings, len(self.dataset.classes)), phase="TRAIN", seed=settings.seed)
+        if settings.trunk == "classifier":
+            surgery.transplant(self.net, weights_of(load(shipped("shapes-classifier"))))
         prepare(self.net, self.dataset)
         self.solver = SGD(self.net, base_lr=settings.rate, momentum=settings.momentum)
         self.losses: list[float] = []

@@ -33,7 +33,10 @@ Span = tuple[int, int]
 
 
 def read_blob(path: str | os.PathLike[str]) -> np.ndarray:
-    """The float32 array in a binaryproto file (a mean picture, an infogain matrix). Raises `FileError`."""
+    """The float32 array in a binaryproto file, in its shape there (a mean picture 1×C×H×W, an infogain matrix).
+
+    Raises `FileError`.
+    """
     from google.protobuf.message import DecodeError
 
     with open_mapped(path, MAX_BLOB_BYTES) as (stream, data):
@@ -137,7 +140,7 @@ def _fill(stream: BinaryIO, array: np.ndarray) -> None:
     """Fill the array from the stream. Raises `ValueError` if the stream ends early."""
     view = array.view(np.uint8).data
     while view:
-        read = stream.readinto(view)  # type: ignore[attr-defined]
+        read = stream.readinto(view)  # type: ignore[attr-defined]  # BinaryIO leaves out a method of all its kinds
         if not read:
             raise ValueError("the file was cut short while it was read")
         view = view[read:]

@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 from fcnlite.description.model_info import MeanPicture, Preprocessing
 from fcnlite.description.spec import LayerSpec, NetSpec
 from fcnlite.errors import FileError, SpecError
-from fcnlite.files import read_npy
+from fcnlite.files import is_file, read_npy
 from fcnlite.formats.caffe.blobs import read_blob
 from fcnlite.formats.caffe.data_source import DataSource, data_source
 
@@ -167,7 +167,7 @@ def _find(path: str | os.PathLike[str], name: str) -> Path | None:
     """The mean file: `name` relative to the prototxt or the working directory, else that file beside the prototxt."""
     folder = Path(path).parent
     for candidate in (folder / name, Path(name), folder / Path(name).name):
-        if candidate.is_file():
+        if is_file(candidate):
             return candidate
     return None
 

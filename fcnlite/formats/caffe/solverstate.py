@@ -9,7 +9,8 @@ from typing import Any
 
 import numpy as np
 
-from fcnlite.errors import FileError
+from fcnlite.errors import FileError, brief
+from fcnlite.files import is_file
 from fcnlite.formats import hdf5
 from fcnlite.formats.caffe.blobs import to_array
 from fcnlite.formats.caffe.caffemodel import MAX_BYTES
@@ -97,6 +98,7 @@ def weights_beside(path: str | os.PathLike[str], state: SolverState) -> Path:
     named = Path(state.learned_net)
     candidates = [named, Path(path).parent / named.name]
     for candidate in candidates:
-        if state.learned_net and candidate.is_file():
+        if state.learned_net and is_file(candidate):
             return candidate
-    raise FileError(f"{path}: its weights are not at {' nor at '.join(map(str, candidates))}; put them beside it.")
+    places = " nor at ".join(brief(each) for each in candidates)
+    raise FileError(f"{path}: its weights are not at {places}; put them beside it.")

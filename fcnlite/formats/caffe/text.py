@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from fcnlite.errors import FileError, SpecError, nearest
+from fcnlite.errors import FileError, SpecError, brief, nearest
 from fcnlite.formats.caffe.schema import PREFIX, enum_values, fields, message_class
 
 if TYPE_CHECKING:
@@ -65,7 +65,7 @@ def _reason(error: str, text: str, line: int | None) -> str:
         quoted = text.split("\n")[line - 1].removesuffix("\r")
         reason = reason.removeprefix(f"'{quoted}': ")
     reason = reason.replace(PREFIX, "").rstrip(".")
-    return f"{reason if len(reason) <= 200 else reason[:200] + '...'}."
+    return f"{brief(reason)}."
 
 
 def unknown_field(message: str, name: str) -> str:

@@ -25,7 +25,7 @@ Pieces = list[Any]
 
 
 def write_weights(path: str | os.PathLike[str], params: Mapping[str, Sequence[Array]]) -> None:
-    """Write parameters by layer name as a V2 caffemodel (float32), completely or not at all.
+    """Write parameters by layer name, arrays of any shape, as a V2 caffemodel (float32), completely or not at all.
 
     Raises `FileError` if the file cannot be written or would exceed protobuf's limit of 2 GiB.
     """

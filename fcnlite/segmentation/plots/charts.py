@@ -64,8 +64,9 @@ def curves(path: str | os.PathLike[str], log: Mapping[str, Sequence[float | None
 def confusion_matrix(path: str | os.PathLike[str], matrix: Array, classes: Sequence[str]) -> None:
     """Draw a confusion matrix as a heat map: each row is a true class, in percent of its pixels.
 
-    `matrix[t, p]` counts the pixels of class t that were predicted as class p. Classes without pixels have a gray row.
-    Percentages below one half are not written, and neither are any in matrices of more than 40 classes.
+    `matrix`, classes×classes: `matrix[t, p]` counts the pixels of class t that were predicted as class p. Classes
+    without pixels have a gray row. Percentages below one half are not written, and neither are any in matrices of more
+    than 40 classes. Raises `DataError` for another shape.
     """
     from matplotlib.figure import Figure
 
@@ -99,7 +100,7 @@ def confusion_matrix(path: str | os.PathLike[str], matrix: Array, classes: Seque
 
 
 def smoothed(values: Array) -> Array:
-    """The moving average of `values`, over a fiftieth of their number on each side."""
+    """The moving average of `values`, of the same shape (N), over a fiftieth of their number on each side."""
     reach = len(values) // 50
     sums = np.concatenate([[0.0], np.cumsum(values)])
     index = np.arange(len(values))

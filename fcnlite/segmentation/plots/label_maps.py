@@ -36,7 +36,10 @@ def save_png(path: str | os.PathLike[str], picture: Image.Image) -> None:
 
 
 def label_image(labels: Array, colors: Sequence[Color]) -> Image.Image:
-    """Convert `labels` to a palette picture: the pixels are class numbers, the palette holds their colours."""
+    """Convert `labels`, H×W uint8, to a palette picture: pixels are class numbers, the palette holds their colours.
+
+    Raises `DataError` for labels of another shape or type.
+    """
     from PIL import Image
 
     _check_labels(labels)
@@ -48,10 +51,10 @@ def label_image(labels: Array, colors: Sequence[Color]) -> Image.Image:
 def overlay(
     image: Array, labels: Array, classes: Sequence[str], colors: Sequence[Color], alpha: float = 0.55
 ) -> Image.Image:
-    """Tint `image` with the colours of its labels and draw a light line around each region.
+    """Tint `image`, H×W×3 uint8, with the colours of its labels, H×W uint8; draw a light line around each region.
 
     `alpha` is the weight of the colours: 0 leaves the picture, 1 hides it. Void and the class `background` are not
-    tinted, and no line is drawn between them.
+    tinted, and no line is drawn between them. Raises `DataError` for arrays of other shapes or types.
     """
     from PIL import Image
 
@@ -73,7 +76,10 @@ def overlay(
 
 
 def errors(image: Array, truth: Array, predicted: Array) -> Image.Image:
-    """Show the errors in `predicted`: wrong pixels in one colour, void in gray, all others as a dim gray `image`."""
+    """Show the errors in `predicted`: wrong pixels in one colour, void in gray, all others as a dim gray `image`.
+
+    `image` is H×W×3 uint8, the label maps are H×W uint8. Raises `DataError` for other shapes or types.
+    """
     from PIL import Image
 
     _check_labels(truth)
@@ -93,9 +99,10 @@ def errors(image: Array, truth: Array, predicted: Array) -> Image.Image:
 def with_legend(
     picture: Image.Image | Array, labels: Array, classes: Sequence[str], colors: Sequence[Color]
 ) -> Image.Image:
-    """Add a strip below `picture` with the names of the classes in `labels` and their shares of the pixels.
+    """Add a strip below `picture`, H×W×3, with the names of the classes in `labels` and their shares of the pixels.
 
-    A small picture is enlarged by an integer factor, so that the names are readable.
+    `labels` are H×W uint8. A small picture is enlarged by an integer factor, so that the names are readable. Raises
+    `DataError` for labels of another shape or type.
     """
     from PIL import Image
 
@@ -124,7 +131,8 @@ def sample_sheet(
 ) -> None:
     """Write a sheet with one row for each (picture, true labels, predicted labels), and one legend.
 
-    A row shows the picture, the truth, the prediction and the errors, each with `cell` pixels on its longer side.
+    Pictures are H×W×3 uint8, labels H×W uint8; rows may differ in size. A row shows the picture, the truth, the
+    prediction and the errors, each with `cell` pixels on its longer side.
     `titles` are written above the rows.
     """
     from PIL import Image, ImageDraw
@@ -168,7 +176,8 @@ def contact_sheet(
 ) -> None:
     """Write a sheet of pictures tinted by their labels, four to a row, each with its title above, and one legend.
 
-    `cells`: picture, labels and title of each; a picture has `cell` pixels on its longer side. Void is tinted too.
+    `cells`: picture (H×W×3 uint8), labels (H×W uint8) and title of each; a picture has `cell` pixels on its longer
+    side. Void is tinted too.
     """
     from PIL import Image, ImageDraw
 

@@ -49,7 +49,7 @@ def test_edits_of_a_list() -> None:
         (["flip", "none"], "none: empties the list, so it comes first"),
         (["flip", "flip=off"], "flip: is added and removed"),
         (["noise=2", "noise=3"], "noise: is in the list twice, noise=2 and noise=3"),
-        (["nose=off"], "no augmentation 'nose'; did you mean 'noise'"),
+        (["nose=off"], "augmentation 'nose' is unknown; did you mean 'noise'"),
     ):
         with pytest.raises(DataError, match=message):
             edited(base, edits)
@@ -89,7 +89,7 @@ def test_edits_of_a_list() -> None:
         ("cutmix=0", "a probability"),
         ("classmix=2", "a probability"),
         ("brighness=0.5", "did you mean 'brightness'"),
-        ("", "there is no augmentation ''"),
+        ("", "augmentation '' is unknown"),
     ],
 )
 def test_bad_entries_are_one_sentence(entry: str, expected: str) -> None:
@@ -97,7 +97,7 @@ def test_bad_entries_are_one_sentence(entry: str, expected: str) -> None:
         Augment.of([entry])
     words = str(caught.value)
     assert expected in words and words.endswith((".", "?")) and "\n" not in words
-    assert entry in words or "there is no augmentation" in words
+    assert entry in words or "is unknown" in words
 
 
 def test_bad_keywords_are_one_sentence() -> None:
@@ -106,7 +106,7 @@ def test_bad_keywords_are_one_sentence() -> None:
         ({"flip": 0.5}, "flip: has the value 0.5; expected flip"),
         ({"crop": 5}, "crop: has the value 5; expected crop=HEIGHT:WIDTH"),
         ({"brightness": True}, "brightness: has the value True; expected brightness=X"),
-        ({"zoom": 2}, "there is no augmentation 'zoom'"),
+        ({"zoom": 2}, "augmentation 'zoom' is unknown"),
         ({"cutmix": 0.75, "classmix": 0.5}, "cutmix=0.75 classmix=0.5: a picture is mixed in one way"),
     ):
         with pytest.raises(DataError, match=message):

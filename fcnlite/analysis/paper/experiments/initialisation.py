@@ -53,12 +53,12 @@ def run(settings: Settings, page: Page) -> None:
         compare_differences(
             page,
             f"mean loss of the first quarter of the iterations: {name}, less zero",
-            "random is no faster",
+            "random is not faster",
             slower,
             3,
         )
         gains = outcome.gains(zero)
-        compare_differences(page, f"mean IU: {name}, less zero", "random is no better", gains)
+        compare_differences(page, f"mean IU: {name}, less zero", "random is not better", gains)
     page.table(("scores at the start", "loss, first quarter", "loss, last quarter", *METRICS), rows)
     page.picture(
         "losses",

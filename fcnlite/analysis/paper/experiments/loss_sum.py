@@ -7,6 +7,8 @@ fields overlap, so computing layer by layer over the whole picture is cheaper th
 
 from __future__ import annotations
 
+from functools import partial
+
 import numpy as np
 
 from fcnlite import models, surgery
@@ -52,8 +54,8 @@ def run(settings: Settings, page: Page) -> None:
         count = grid * grid
         whole_macs = macs(fast, {"data": (1, 1, size, size), "label": (1, 1, grid, grid)})
         patch_macs = macs(fast, {"data": (count, 1, field, field), "label": (count, 1, 1, 1)})
-        whole_time = seconds(lambda p=picture, y=label: whole_gradients(fast, p, y))  # type: ignore[misc]
-        patch_time = seconds(lambda p=picture, y=label: patch_gradients(fast, _SCORE, p, y))  # type: ignore[misc]
+        whole_time = seconds(partial(whole_gradients, fast, picture, label))
+        patch_time = seconds(partial(patch_gradients, fast, _SCORE, picture, label))
         works.append(
             (
                 f"{size}×{size}",

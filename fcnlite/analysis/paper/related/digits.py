@@ -14,7 +14,7 @@ def handwritten(split: str) -> tuple[Array, Array]:
     Raises `DataError` if scikit-learn, which brings them, is missing.
     """
     try:
-        from sklearn.datasets import load_digits  # type: ignore[import-not-found, unused-ignore]
+        from sklearn.datasets import load_digits  # type: ignore[import-not-found, unused-ignore]  # optional
     except ImportError as error:
         raise DataError(
             "the handwritten digits come with scikit-learn, which is missing; run `pip install 'fcnlite[digits]'`."

@@ -1,0 +1,1 @@
+"""Extensions of Sphinx for this book, and the checks of its pages."""

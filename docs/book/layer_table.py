@@ -1,0 +1,181 @@
+"""The table of all layer types, from the registry, the compiler and the tests."""
+
+from __future__ import annotations
+
+import ast
+import importlib
+import inspect
+import re
+from functools import cache
+from pathlib import Path
+
+from fcnlite.formats.caffe import parse_net
+from fcnlite.layers import Layer, registered
+from fcnlite.net import Net
+
+DOCS = Path(__file__).parents[1]
+
+EXAMPLES = {
+    "AbsVal": "",
+    "Accuracy": "",
+    "ArgMax": "argmax_param { axis: 1 }",
+    "BatchNorm": "",
+    "Bias": "",
+    "Concat": "",
+    "Convolution": "convolution_param { num_output: 64 kernel_size: 3 pad: 1 }",
+    "Crop": "crop_param { axis: 2 offset: 5 }",
+    "Data": 'data_param { source: "train_lmdb" batch_size: 1 backend: LMDB }',
+    "Deconvolution": "convolution_param { num_output: 21 kernel_size: 4 stride: 2 bias_term: false }",
+    "Dropout": "dropout_param { dropout_ratio: 0.5 }",
+    "DummyData": "dummy_data_param { shape { dim: 1 dim: 3 dim: 32 dim: 32 } }",
+    "ELU": "elu_param { alpha: 1 }",
+    "Eltwise": "eltwise_param { operation: SUM }",
+    "EuclideanLoss": "",
+    "Exp": "exp_param { base: 2 }",
+    "Flatten": "",
+    "HDF5Data": 'hdf5_data_param { source: "train.txt" batch_size: 1 }',
+    "ImageData": 'image_data_param { source: "train.txt" batch_size: 1 }',
+    "InfogainLoss": 'infogain_loss_param { source: "infogain.binaryproto" }',
+    "InnerProduct": "inner_product_param { num_output: 10 }",
+    "Input": "input_param { shape { dim: 1 dim: 3 dim: 500 dim: 500 } }",
+    "LRN": "lrn_param { local_size: 5 alpha: 0.0001 beta: 0.75 }",
+    "Log": "",
+    "MVN": "mvn_param { normalize_variance: true }",
+    "MemoryData": "memory_data_param { batch_size: 1 channels: 3 height: 32 width: 32 }",
+    "PReLU": "",
+    "Pooling": "pooling_param { pool: MAX kernel_size: 2 stride: 2 }",
+    "Power": "power_param { scale: 0.0039 shift: -0.5 }",
+    "Python": 'python_param { module: "voc_layers" layer: "VOCSegDataLayer" }',
+    "ReLU": "",
+    "Reduction": "reduction_param { operation: MEAN axis: 1 }",
+    "Reshape": "reshape_param { shape { dim: 0 dim: -1 } }",
+    "Scale": "scale_param { bias_term: true }",
+    "Sigmoid": "",
+    "SigmoidCrossEntropyLoss": "",
+    "Silence": "",
+    "Slice": "slice_param { axis: 1 slice_point: 4 }",
+    "Softmax": "",
+    "SoftmaxWithLoss": "loss_param { ignore_label: 255 normalize: false }",
+    "Split": "",
+    "TanH": "",
+    "Tile": "tile_param { axis: 1 tiles: 2 }",
+    "WindowData": 'window_data_param { source: "windows.txt" batch_size: 1 }',
+}
+"""The options of a typical layer of each type. What is not written down has Caffe's default."""
+
+
+@cache
+def _pages() -> dict[str, str]:
+    """The section of each type, from the tables in docs/layers/index.md."""
+    text = (DOCS / "layers" / "index.md").read_text(encoding="utf-8")
+    return dict(re.findall(r"^\| \[`(\w+)`\]\((\S+)\) \|", text, re.M))
+
+
+def page(cls: type[Layer]) -> str:
+    """The section of a layer type, or its file where the book has none."""
+    return f"../layers/{_pages()[cls.type]}" if cls.type in _pages() else file_of(cls.__module__)
+
+
+def file_of(module: str) -> str:
+    return f"../../{module.replace('.', '/')}.py"
+
+
+def table(_: str = "") -> str:
+    """A row for each registered type: an example, its page, gradient, place on the fast path, and test."""
+    recorded = _recorded()
+    rows = ["| type | typical options | gradient | on the fast path | numbers from |", "|---|---|---|---|---|"]
+    for name, cls in sorted(_ours().items()):
+        example = f"`{EXAMPLES[name]}`" if EXAMPLES[name] else ""
+        inputs = cls.bottoms == (0, 0)
+        gradient = "" if inputs or name == "Silence" else "yes" if cls.backward is not Layer.backward else "none"
+        where = "" if inputs else compiled(name)
+        source = "" if inputs or name == "Silence" else "Caffe" if name in recorded else "its formula"
+        rows.append(f"| [{name}]({page(cls)}) | {example} | {gradient} | {where} | {source} |")
+    return "\n".join(rows)
+
+
+def _ours() -> dict[str, type[Layer]]:
+    return {name: cls for name, cls in registered().items() if cls.__module__.startswith("fcnlite.")}
+
+
+def _recorded() -> set[str]:
+    """The types whose outputs and gradients Caffe itself has recorded: the keys of `CASES` in the parity tests."""
+    found = {"MVN"}  # in tests/parity/test_real.py
+    for node in ast.parse((DOCS.parent / "tests" / "parity" / "test_layers.py").read_text(encoding="utf-8")).body:
+        if isinstance(node, ast.Assign) and getattr(node.targets[0], "id", "") == "CASES":
+            found |= set(ast.literal_eval(node.value))
+    return found
+
+
+def net_of(type_: str) -> str:
+    """A net in which a layer of this type is between two convolutions, as a prototxt."""
+    bottoms = {"Eltwise": 2, "Concat": 2, "Crop": 2}.get(type_, 1)
+    labelled = registered()[type_].is_loss or type_ == "Accuracy"
+    names = ["a", *(["label"] if labelled else ["b"] * (bottoms - 1))]
+    tops = {"Slice": ["y", "z"], "Silence": []}.get(type_, ["y"])
+    channels = "8" if type_ in ("EuclideanLoss", "SigmoidCrossEntropyLoss") else "1"
+    side = "20" if type_ == "Crop" else "32"
+    bottom = " ".join(f"bottom: {name!r}" for name in names)
+    top = " ".join(f"top: {name!r}" for name in tops)
+    lines = [
+        _input("data", "16", "32"),
+        _input("label", channels, "32"),
+        _input("b", "8", side),
+        _convolution("a", "data"),
+        f'layer {{ name: "layer" type: "{type_}" {bottom} {top} {EXAMPLES[type_]} }}',
+    ]
+    if type_ not in ("Flatten", "Reshape", "InnerProduct", "ArgMax", "Reduction") and tops and not labelled:
+        lines.append(_convolution("last", "y"))
+    return "\n".join(lines)
+
+
+def _input(name: str, channels: str, side: str) -> str:
+    shape = f"shape {{ dim: 1 dim: {channels} dim: {side} dim: {side} }}"
+    return f'layer {{ name: "{name}" type: "Input" top: "{name}" input_param {{ {shape} }} }}'
+
+
+def _convolution(name: str, bottom: str) -> str:
+    options = "convolution_param { num_output: 8 kernel_size: 3 pad: 1 }"
+    return f'layer {{ name: "{name}" type: "Convolution" bottom: "{bottom}" top: "{name}" {options} }}'
+
+
+@cache
+def compiled(type_: str) -> str:
+    """What the compiler makes of such a layer, in inference."""
+    if type_ == "InfogainLoss":
+        return "its own code"  # its example names a file
+    if type_ == "Silence":
+        return "left out"
+    net = Net(parse_net(net_of(type_)))
+    read = {name for layer in net.spec.layers for name in layer.bottom}
+    fed = {
+        layer.top[0]: tuple(layer.options["shape"][0]["dim"])
+        for layer in net.spec.layers
+        if layer.type == "Input" and layer.top[0] in read
+    }
+    for operation in net.plan(fed).graph.operations:
+        if "layer" in operation.layers:
+            break
+    else:
+        return "removed"
+    if "a" in operation.layers:
+        return "part of the convolution before it"
+    if type_ == "Deconvolution":
+        return "its own code; interpolation where it is bilinear"
+    return {"layer": "its own code", "crop": "a copy at a fixed place"}.get(operation.kind, operation.kind)
+
+
+def docstrings(_: str = "") -> str:
+    """The docstrings of the layers' files, which have formula, shapes and options, under the types they are about."""
+    from book.docstrings import converted  # imports Sphinx, which tests of this file do without
+
+    by_file: dict[str, list[str]] = {}
+    for name, cls in sorted(_ours().items()):
+        by_file.setdefault(cls.__module__, []).append(name)
+    lines = []
+    for module, types in sorted(by_file.items(), key=lambda item: item[1]):
+        doc = inspect.getdoc(importlib.import_module(module))
+        assert doc, module
+        lines += [f"## {', '.join(types)}", "", f"[{module}]({file_of(module)})"]
+        lines += ["", "```{eval-rst}", *converted(doc.splitlines()), "```", ""]
+    return "\n".join(lines)

@@ -1,0 +1,1 @@
+"""The files that students complete; `python -m fcnlite.exercise start` copies them."""

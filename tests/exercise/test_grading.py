@@ -1,0 +1,50 @@
+"""The solutions pass, the skeletons and typical wrong solutions fail with a sentence that helps."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from fcnlite.exercise.exercise import Outcome, grade
+from fcnlite.exercise.loading import load
+from fcnlite.exercise.student import WrongError
+from fcnlite.exercise.table import EXERCISES
+from tests.exercise.wrong import WRONG, Wrong
+
+
+def graded(name: str, text: str, folder: Path) -> list[Outcome]:
+    """The outcomes for a file with this text, in this process."""
+    path = folder / f"{name}.py"
+    path.write_text(text, encoding="utf-8")
+    exercise = next(each for each in EXERCISES if each.name == name)
+    try:
+        return list(grade(exercise, load(path)))
+    except WrongError as wrong:
+        return [Outcome("the file", str(wrong))]
+
+
+def problem(outcomes: list[Outcome]) -> str:
+    found = [each.problem for each in outcomes if each.problem is not None]
+    assert len(found) == 1, "a wrong solution passes"
+    return found[0]
+
+
+@pytest.mark.parametrize("exercise", EXERCISES, ids=lambda each: each.name)
+def test_the_solution_passes(exercise: object, tmp_path: Path) -> None:
+    outcomes = graded(exercise.name, exercise.solution.read_text(), tmp_path)  # type: ignore[attr-defined]
+    assert not [str(each) for each in outcomes if not each.passed]
+
+
+@pytest.mark.parametrize("exercise", EXERCISES, ids=lambda each: each.name)
+def test_the_skeleton_says_what_is_to_be_written(exercise: object, tmp_path: Path) -> None:
+    said = problem(graded(exercise.name, exercise.skeleton, tmp_path))  # type: ignore[attr-defined]
+    first = exercise.functions[0]  # type: ignore[attr-defined]
+    assert said.startswith(f"{first} is not written yet (line ")
+
+
+@pytest.mark.parametrize("wrong", WRONG, ids=lambda each: f"{each.exercise}: {each.says}")
+def test_a_wrong_solution_fails_with_a_sentence_that_helps(wrong: Wrong, tmp_path: Path) -> None:
+    said = problem(graded(wrong.exercise, wrong.text, tmp_path))
+    assert wrong.says in said
+    assert "Traceback" not in said and "fcnlite/" not in said
