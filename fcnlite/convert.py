@@ -7,10 +7,11 @@ import re
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 
 from fcnlite import models
+from fcnlite._cli.json_output import add_json, check_target, write_json
 from fcnlite._cli.net_options import add_preprocessing, preprocessing_settings
 from fcnlite._cli.parser import command_parser
 from fcnlite._cli.running import check_environment, run_command
@@ -49,6 +50,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser = _parser()
     options = parser.parse_args(arguments)
     check_environment()
+    check_target(options.json)
     if options.to is options.net is options.store is None:
         parser.error("one of the arguments --to, --net and --store is required")
     _check(options)
@@ -61,10 +63,20 @@ def main(arguments: Sequence[str] | None = None) -> None:
     net.info = replace(net.info, record=record, preprocessing=preprocessing)
     with _naming(options.out):
         net.save(options.out, dtype=options.store)
+    notes = [*dict.fromkeys(source.note for source in sources if source.note)]
+    values = {
+        "out": options.out,
+        "parameters": [asdict(each) for each in transfers],
+        "fed_as": str(preprocessing),
+        "notes": notes,
+    }
+    write_json(options.json, "convert/1", values)
+    if options.json == "-":
+        return
     if transfers:
         print(outcomes.table(net, transfers))
     print(f"pictures are fed as {preprocessing}")
-    for note in dict.fromkeys(source.note for source in sources if source.note):
+    for note in notes:
         print(note)
 
 
@@ -88,6 +100,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--keep-classifier", action="store_true", help=words)
     words = "store the weights as float16, rounded by at most 1/2048; they are computed with as float32"
     parser.add_argument("--store", choices=("float16",), help=words)
+    add_json(parser, "what became of each parameter")
     add_preprocessing(parser)
     return parser
 

@@ -14,6 +14,19 @@ from fcnlite._kernels.products.im2col import openmp
 from fcnlite._version import __version__
 
 
+def versions() -> dict[str, str]:
+    """The versions of fcnlite, Python, NumPy and SciPy, and the instruction set, which rounding depends on."""
+    import scipy
+
+    return {
+        "fcnlite": __version__,
+        "python": platform.python_version(),
+        "numpy": np.__version__,
+        "scipy": scipy.__version__,
+        "instruction_set": isa.name(),
+    }
+
+
 def machine() -> str:
     """The processor and what fcnlite uses of it, for texts with times: "AMD EPYC, 2 threads, instruction set v4"."""
     name = platform.processor() or platform.machine()

@@ -6,9 +6,11 @@ import argparse
 import shlex
 import sys
 from collections.abc import Sequence
+from dataclasses import asdict
 from pathlib import Path
 
 from fcnlite._cli.data_options import add_data_options, add_split_options, training_data, validation_data
+from fcnlite._cli.json_output import add_json, check_target, write_json
 from fcnlite._cli.parser import add_threads, command_parser, positive
 from fcnlite._cli.running import apply_threads, run_command
 from fcnlite.analysis.paper.experiment import Settings
@@ -37,6 +39,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         return
     if options.name is None:
         raise SpecError("no experiment is named; `python -m fcnlite.paper --list` lists them.")
+    check_target(options.json)
     experiment = named(options.name)
     experiment.check({name: getattr(options, name) for name in ("data", "model", "blob", "init", "iterations")})
     _check_data(options)
@@ -52,12 +55,16 @@ def main(arguments: Sequence[str] | None = None) -> None:
         seed=options.seed,
     )
     page = experiment.run(settings)
-    for comparison in page.comparisons:
+    for comparison in page.comparisons if options.json != "-" else ():
         paper = f"paper {comparison.paper}, " if comparison.paper else ""
         note = f" ({comparison.note})" if comparison.note else ""
         print(f"{comparison.what}: {paper}here {comparison.ours}{note}")
     page.command = shlex.join(["python", "-m", "fcnlite.paper", *(sys.argv[1:] if arguments is None else arguments)])
-    print(page.write(folder))
+    written = page.write(folder)
+    values = {"name": experiment.name, "page": str(written), "comparisons": [asdict(each) for each in page.comparisons]}
+    write_json(options.json, "paper/1", values)
+    if options.json != "-":
+        print(written)
 
 
 def _check_data(options: argparse.Namespace) -> None:
@@ -78,6 +85,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--init", metavar="FILE", help="weights to start from, such as a caffemodel")
     parser.add_argument("--iterations", type=positive, metavar="N", help="training iterations")
     parser.add_argument("--seed", type=int, default=0, metavar="N", help="seeds all random numbers (default: 0)")
+    add_json(parser, "the figures of the paper beside those found here")
     add_threads(parser)
     add_data_options(parser)
     add_split_options(parser)

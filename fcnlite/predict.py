@@ -4,30 +4,40 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
+from fcnlite._cli.json_output import add_json, check_target, write_json
 from fcnlite._cli.net_options import add_views, add_weights, open_segmenter
-from fcnlite._cli.parser import add_threads, command_parser
+from fcnlite._cli.output_options import add_outputs, wanted_outputs
+from fcnlite._cli.parser import add_threads, command_parser, positive
 from fcnlite._cli.running import apply_threads, run_command
-from fcnlite.data.pictures import read_image, show
+from fcnlite._cli.scene_options import add_also, folders, main_input
 from fcnlite.data.problems import raise_if_any
-from fcnlite.errors import DataError, FcnliteError, FileError, nearest
+from fcnlite.errors import DataError
 from fcnlite.ranks.communicator import Communicator
 from fcnlite.ranks.launcher import world
-from fcnlite.segmentation.jobs import Job, class_shares, find_pictures, make_folder, plan_jobs, write_results
+from fcnlite.segmentation.jobs import Job, find_pictures, make_folder, plan_jobs
+from fcnlite.segmentation.outputs.many import segment_all
+from fcnlite.segmentation.outputs.results import Wanted, Written, write_collected
 from fcnlite.segmentation.segmenter import Segmenter
 
 _DESCRIPTION = """\
 Segment pictures. For each picture this writes OUT/NAME.png, a palette PNG whose pixels are class
 numbers, and OUT/NAME_overlay.png, the picture tinted by class with a legend. Sub-folders of a folder
 are mirrored in OUT. A net that scores several label maps (SIFT Flow's) writes the others to
-OUT/NAME_LABEL.png. For a net that takes several pictures of a scene, --also says where the others are."""
+OUT/NAME_LABEL.png. For a net that takes several pictures of a scene, --also says where the others are.
+
+Polygons, tables, probabilities and GeoTIFFs are written on request; options choose the pixels that keep
+their class."""
 
 _EXAMPLES = """\
   python -m fcnlite.predict camvid.h5 street.png
   python -m fcnlite.predict camvid.h5 photos/ 'more/*.jpg' -o labels --no-overlay
   python -m fcnlite.predict camvid.h5 photos/ --flip --scales 0.75 1 1.25
+  python -m fcnlite.predict camvid.h5 photos/ --only car,pedestrian --min-area 50 --polygons coco --table areas.csv
+  python -m fcnlite.predict field.h5 map.tif --tile 2048 --no-overlay
+  python -m fcnlite.predict field.h5 tiles/*.tif --geotiff --polygons geojson
   python -m fcnlite.predict fcn8s.caffemodel --net fcn8s.prototxt photo.jpg
   python -m fcnlite.predict nyud.h5 nyud/data/images --also hha=nyud/data/hha"""
 
@@ -35,19 +45,38 @@ _EXAMPLES = """\
 def main(arguments: Sequence[str] | None = None) -> None:
     options = _parser().parse_intermixed_args(arguments)
     apply_threads(options.threads)
+    for target in (options.json, options.table):
+        check_target(target)
+    if options.skip_done and (options.json or options.table or options.polygons == "coco"):
+        raise DataError(
+            "--skip-done leaves pictures out, and --json, --table and --polygons coco are of all pictures; give one or "
+            "the other."
+        )
     out = Path(options.out)
-    also = _folders(options.also)
+    also = folders(options.also)
     ranks = world()
     found = ranks.from_first(lambda: list(find_pictures(options.inputs, out)))
     segmenter = open_segmenter(options)
-    picture = _main_input(segmenter, also)
-    jobs = plan_jobs(found, out, also, [*segmenter.heads], overlays=not options.no_overlay)
+    wanted = wanted_outputs(options, segmenter)
+    picture = main_input(segmenter, also)
+    jobs = plan_jobs(found, out, also, [*segmenter.heads], not options.no_overlay, wanted.endings)
     make_folder(out)
     if not segmenter.views.single:
         print(f"averaged over {segmenter.views}", file=sys.stderr)
     for name in segmenter.inputs:
         print(f"{name}: fed as {segmenter.net.info.preprocessing.of(name)}", file=sys.stderr)
-    _segment(segmenter, picture, jobs, ranks)
+    left = [job for job in jobs if not all(path.exists() for path in job.targets)] if options.skip_done else jobs
+    if len(left) < len(jobs):
+        print(f"{len(jobs) - len(left)} of {len(jobs)} pictures have their results already", file=sys.stderr)
+    done, problems = _segment(options, segmenter, picture, left, wanted, ranks)
+    if ranks.first:
+        for path in write_collected(done, segmenter.classes, wanted, out, options.table):
+            print(f"all pictures -> {path}", file=sys.stderr)
+        values = {"weights": options.weights, "pictures": [each.values() for each in done], "problems": problems}
+        write_json(options.json, "predict/1", values)
+    if len(problems) == 1:
+        raise DataError(problems[0])
+    raise_if_any(f"{len(left) - len(problems)} of {len(left)} pictures segmented", problems)
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -56,79 +85,52 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("inputs", metavar="INPUT", nargs="+", help="picture files, folders or glob patterns")
     words = "the folder to write to (default: predictions)"
     parser.add_argument("-o", "--out", metavar="OUT", default="predictions", help=words)
-    words = "for a net that takes several pictures of a scene: the folder with the pictures for the input NAME, where "
-    words += "they have the same file names; may be given several times"
-    parser.add_argument("--also", metavar="NAME=DIR", action="append", default=[], help=words)
+    add_also(parser)
     parser.add_argument("--no-overlay", action="store_true", help="write label maps only")
+    words = "leave out pictures whose results are in OUT already, after a run that was stopped"
+    parser.add_argument("--skip-done", action="store_true", help=words)
+    words = "segment so many pictures at the same time, with a part of the threads each (default: 1)"
+    parser.add_argument("--workers", type=positive, metavar="N", default=1, help=words)
     add_views(parser)
+    add_outputs(parser)
+    add_json(parser, "the files and the table of each picture")
     add_threads(parser)
     return parser
 
 
-def _folders(entries: Iterable[str]) -> dict[str, Path]:
-    """The folders that --also gives, by the net's input."""
-    folders: dict[str, Path] = {}
-    for entry in entries:
-        name, equals, folder = entry.partition("=")
-        if not equals or not name:
-            raise DataError(f"--also {entry}: expected NAME=DIR, such as hha=nyud/data/hha.")
-        if not Path(folder).is_dir():
-            raise FileError(f"--also {entry}: {folder} is not a folder.")
-        folders[name] = Path(folder)
-    return folders
+def _segment(
+    options: argparse.Namespace,
+    segmenter: Segmenter,
+    picture: str,
+    jobs: Sequence[Job],
+    wanted: Wanted,
+    ranks: Communicator,
+) -> tuple[list[Written], list[str]]:
+    """Segment each picture and print the files written.
 
-
-def _main_input(segmenter: Segmenter, also: Mapping[str, Path]) -> str:
-    """The input for the pictures on the command line: the one that --also does not name."""
-    for name in also:
-        if name not in segmenter.inputs:
-            raise DataError(f"--also {name}=...: the net has no such input; {nearest(name, segmenter.inputs)}")
-    left = [name for name in segmenter.inputs if name not in also]
-    if len(left) != 1:
-        raise DataError(
-            f"the net takes {len(segmenter.inputs)} pictures of a scene ({', '.join(segmenter.inputs)}); give the "
-            f"folders of all but one with --also NAME=DIR, such as --also {segmenter.inputs[-1]}=DIR."
-        )
-    return left[0]
-
-
-def _segment(segmenter: Segmenter, picture: str, jobs: Sequence[Job], ranks: Communicator) -> None:
-    """Segment each picture and print the files written. Raises `DataError` at the end if some pictures failed.
-
-    `picture`: the net's input for the sources of the jobs. The `ranks` share out the jobs.
+    Returns what was written, and the problems of the other pictures, on every rank. `picture`: the net's input for the
+    sources of the jobs. The `ranks` share out the jobs.
     """
     from tqdm import tqdm
 
     # The other ranks show only their results.
     results = sys.stdout if ranks.first else sys.__stdout__
     problems: list[str] = []
+    done: list[Written] = []
     mine = jobs[ranks.rank :: ranks.size]
-    preprocessing = segmenter.net.info.preprocessing
-    for job in tqdm(mine, unit="picture", disable=None, leave=False, file=sys.stderr):
-        try:
-            paths = {picture: job.source, **job.others}
-            images = {name: read_image(path, preprocessing=preprocessing.of(name)) for name, path in paths.items()}
-            maps = segmenter.label_maps(images)
-        except MemoryError as error:
-            problems.append(f"{job.source}: there is not enough memory to segment it ({error}); make it smaller.")
-            continue
-        except FcnliteError as error:
-            message = str(error)
-            named = message.startswith(tuple(map(str, paths.values())))
-            problems.append(message if named else f"{job.source}: {message}")
-            continue
-        try:
-            write_results(job, show(images[picture]), maps, segmenter)
-        except FileError as error:
-            problems.append(str(error))
-            break  # the others could not be written either
-        written = ", ".join(map(str, job.targets))
-        shares = [class_shares(labels, segmenter.heads[name].labels.classes) for name, labels in maps.items()]
-        tqdm.write("\n  ".join([f"{job.source} -> {written}", *shares]), file=results)
-    problems = [each for part in ranks.gather(problems) for each in part]
-    if len(problems) == 1:
-        raise DataError(problems[0])
-    raise_if_any(f"{len(jobs) - len(problems)} of {len(jobs)} pictures segmented", problems)
+    outcomes = segment_all(segmenter, picture, mine, wanted, options.workers)
+    with tqdm(total=len(mine), unit="picture", disable=None, leave=False, file=sys.stderr) as bar:
+        for job, written, problem, _ in outcomes:
+            bar.update()
+            if written is None:
+                problems.append(problem)
+                continue
+            done.append(written)
+            if options.json != "-":
+                files = ", ".join(map(str, job.targets))
+                tqdm.write("\n  ".join([f"{job.source} -> {files}", *written.shares]), file=results)
+    parts = ranks.gather((done, problems))
+    return [each for part, _ in parts for each in part], [each for _, part in parts for each in part]
 
 
 if __name__ == "__main__":

@@ -3,20 +3,24 @@
 from __future__ import annotations
 
 import argparse
+import dataclasses
 import re
 import sys
 import time
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from fcnlite import models, surgery
+from fcnlite._cli.json_output import add_json, check_target, write_json
 from fcnlite._cli.parser import command_parser, positive
 from fcnlite._cli.running import check_environment, run_command
-from fcnlite.analysis import layer_table
+from fcnlite.analysis import layer_table, model_card
 from fcnlite.arrays import Shape
 from fcnlite.compiler import report
+from fcnlite.data.annotations.json_files import read_json
 from fcnlite.description.model_info import ModelInfo
 from fcnlite.description.spec import NetSpec
 from fcnlite.errors import FileError, ShapeError, SpecError, nearest
@@ -36,19 +40,27 @@ _EXAMPLES = """\
   python -m fcnlite.summary lite-fcn8s --classes 11 --width 0.25 --size 360x480
   python -m fcnlite.summary net.prototxt weights.caffemodel
   python -m fcnlite.summary camvid.h5 --size 720x960 --batch 4
-  python -m fcnlite.summary voc-fcn8s --size 500x500 --plan"""
+  python -m fcnlite.summary voc-fcn8s --size 500x500 --plan
+  python -m fcnlite.summary camvid.h5 --card --results camvid.json"""
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
     options = _parser().parse_intermixed_args(arguments)
     check_environment()
+    _check(options)
     spec, info = _describe(options)
     fed = layer_table.input_shapes(spec, info, options.size, options.batch)
     if options.plan:
         print(_plan(spec, options.weights or options.net, fed))
         return
     rows = layer_table.layer_rows(spec, fed)
+    if options.card:
+        print(_card(options, info, fed, rows), end="")
+        return
     fit = _fit(spec, fed, options.weights) if options.weights is not None else []
+    write_json(options.json, "summary/1", {"net": options.net, **_values(info, fed, rows)})
+    if options.json == "-":
+        return
     print(layer_table.table(rows))
     print()
     print(layer_table.totals(rows))
@@ -73,7 +85,47 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--batch", type=positive, metavar="N", help=words)
     words = "show how the fast path computes the net, step by step, with predicted and measured times"
     parser.add_argument("--plan", action="store_true", help=words)
+    words = "print a model card in Markdown: what the weight file is, how it was trained and measured"
+    parser.add_argument("--card", action="store_true", help=words)
+    words = "with --card: files of `evaluate --json`, whose figures the card shows"
+    parser.add_argument("--results", metavar="FILE.json", nargs="+", default=[], help=words)
+    add_json(parser, "the layers and the totals")
     return parser
+
+
+def _check(options: argparse.Namespace) -> None:
+    """Refuse options that contradict each other."""
+    check_target(options.json)
+    if options.results and not options.card:
+        raise SpecError("--results goes with --card, which shows them; add that.")
+    for other in ("plan", "json", "weights"):
+        if options.card and getattr(options, other):
+            raise SpecError(
+                f"--card prints a page of its own; leave out {'WEIGHTS' if other == 'weights' else f'--{other}'}."
+            )
+
+
+def _values(info: ModelInfo, fed: dict[str, Shape], rows: Sequence[layer_table.LayerRow]) -> dict[str, Any]:
+    """The layers and the totals as JSON values."""
+    return {
+        "inputs": {
+            name: {"shape": list(shape), "fed_as": str(info.preprocessing.of(name))} for name, shape in fed.items()
+        },
+        "classes": list(info.classes or ()),
+        "parameters": sum(row.parameters for row in rows),
+        "macs": sum(row.macs for row in rows),
+        "layers": [dataclasses.asdict(row) for row in rows],
+    }
+
+
+def _card(
+    options: argparse.Namespace, info: ModelInfo, fed: dict[str, Shape], rows: Sequence[layer_table.LayerRow]
+) -> str:
+    """The model card of a weight file. Raises `FileError` and `DataError`, which name the file, for bad results."""
+    if not storage.is_weight_file(options.net):
+        raise FileError(f"{options.net}: is no weight file of fcnlite (.h5), which --card describes.")
+    judged = [read_json(Path(each)) for each in options.results]
+    return model_card.card(Path(options.net), info, fed, rows, dict(zip(options.results, judged, strict=True)))
 
 
 def _size(text: str) -> tuple[int, int]:

@@ -22,7 +22,7 @@ TESTS = (
     "tests/test_init.py",
     *(f"tests/{each}" for each in ("formats", "fuzz", "cli", "data", "solver", "segmentation")),
 )
-_EXTRAS = ("onnx", "mpi", "tiff", "digits", "test")
+_EXTRAS = ("onnx", "mpi", "tiff", "digits", "labels", "toml", "video", "test")
 """The others, `peers`, `bench`, `fuzz` and `release`, are tools with versions of their own."""
 _LOWEST = re.compile(r"(?P<name>[\w.-]+)\s*(?:>=|~=|==)\s*(?P<version>[\w.]+)[^;]*(?P<marker>;.*)?")
 

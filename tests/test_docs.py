@@ -30,6 +30,8 @@ from tests.book.pages import FLAT, FOLDERS, ROOT, name_of
 
 BLOCK = re.compile(r"^( *)```(python|sh)\n(.*?)^ *```$", re.M | re.S)
 SHORT = ("--iterations", "1", "--warmup", "0", "--width", str(documents.WIDTH), "--batch-size", "1")
+DRAWS_OBJECTS = ("data.md", "running.md")
+"""Pages that need the extra `labels`, which the extra `test` holds."""
 MAKES_ITS_FILES = ("walks.md", "extending.md")
 """Pages whose blocks write all that they need."""
 
@@ -107,6 +109,9 @@ def registers(tmp_path: Path) -> Iterator[None]:
 def test_the_code_of_a_page_runs(
     page: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
+    if page.name in DRAWS_OBJECTS:
+        for name in ("pycocotools", "shapely"):
+            pytest.importorskip(name, reason=f"needs the extra labels ({name})")
     monkeypatch.chdir(tmp_path)
     monkeypatch.syspath_prepend(tmp_path)
     found = blocks(page)

@@ -6,15 +6,20 @@ import argparse
 from pathlib import Path
 from typing import Any
 
+from fcnlite._cli.parser import positive
 from fcnlite.errors import FileError, SpecError
 from fcnlite.loading import load
 from fcnlite.segmentation.segmenter import Segmenter
 
 
-def add_weights(to: argparse.ArgumentParser) -> None:
-    """Add the argument WEIGHTS and the options --net, --mean, --scale and --order; `open_segmenter` reads them."""
+def add_weights(to: argparse.ArgumentParser, *, several: bool = False) -> None:
+    """Add the argument WEIGHTS, or several, and the options --net, --mean, --scale and --order.
+
+    `open_segmenter` reads them.
+    """
     words = "a weight file (.h5), or a .caffemodel together with --net"
-    to.add_argument("weights", metavar="WEIGHTS", help=words)
+    count: dict[str, Any] = {"nargs": "+"} if several else {}
+    to.add_argument("weights", metavar="WEIGHTS", help=words, **count)
     to.add_argument("--net", metavar="PROTOTXT", help="the net's description, for weights that come without one")
     add_preprocessing(to)
 
@@ -44,17 +49,19 @@ def preprocessing_settings(options: argparse.Namespace) -> dict[str, Any]:
 
 
 def add_views(to: argparse.ArgumentParser) -> None:
-    """Add the options --flip and --scales; `open_segmenter` reads them."""
+    """Add the options --flip, --scales and --tile; `open_segmenter` reads them."""
     group = to.add_argument_group("views (the class probabilities of all views of a picture are averaged)")
     group.add_argument("--flip", action="store_true", help="segment each picture mirrored left to right too")
     words = "segment each picture at these scales, such as 0.75 1 1.25 (default: 1)"
     group.add_argument("--scales", metavar="FACTOR", type=float, nargs="+", default=[1.0], help=words)
+    words = "compute larger pictures in tiles of this many pixels along each side, with the scores of the whole picture"
+    to.add_argument("--tile", metavar="PIXELS", type=positive, help=words)
 
 
 def open_segmenter(options: argparse.Namespace) -> Segmenter:
     """A segmenter with the net, the preprocessing and the views that the options name."""
     settings = preprocessing_settings(options)
-    views: dict[str, Any] = {"flip": options.flip, "scales": options.scales}
+    views: dict[str, Any] = {"flip": options.flip, "scales": options.scales, "tile": options.tile}
     if options.net is not None:
         return Segmenter(load(options.net, options.weights, **settings), **views)
     if Path(options.weights).suffix in (".caffemodel", ".prototxt"):

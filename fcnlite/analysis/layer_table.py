@@ -111,7 +111,7 @@ def table(rows: Sequence[LayerRow]) -> str:
     """The rows in columns under a heading."""
     cells = [("layer", "type", "top", "parameters", "MACs", "stride", "field")]
     for row in rows:
-        work = _scaled(row.macs) if row.macs else ""
+        work = scaled(row.macs) if row.macs else ""
         parameters = f"{row.parameters:,}" if row.parameters else ""
         cells.append((row.name, row.type, show(row.shape), parameters, work, row.stride, row.field))
     return columns(cells, "<<<>>>>")
@@ -122,9 +122,9 @@ def totals(rows: Sequence[LayerRow]) -> str:
     parameters = sum(row.parameters for row in rows)
     activations = _BYTES * sum(row.activations for row in rows)
     return (
-        f"parameters   {parameters:,} ({_scaled(_BYTES * parameters, 'B')})"
-        f"\nMACs         {_scaled(sum(row.macs for row in rows))}"
-        f"\nactivations  {_scaled(activations, 'B')} (all blobs at once, as training keeps them)"
+        f"parameters   {parameters:,} ({scaled(_BYTES * parameters, 'B')})"
+        f"\nMACs         {scaled(sum(row.macs for row in rows))}"
+        f"\nactivations  {scaled(activations, 'B')} (all blobs at once, as training keeps them)"
     )
 
 
@@ -158,7 +158,7 @@ def _both(values: Iterable[Fraction]) -> str:
     return "×".join(dict.fromkeys(map(str, values)))
 
 
-def _scaled(value: float, unit: str = "") -> str:
+def scaled(value: float, unit: str = "") -> str:
     """A number with a decimal prefix: 15.47 G."""
     if value < 1000:
         return f"{value:.0f} {unit}".rstrip()

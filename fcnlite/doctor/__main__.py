@@ -7,11 +7,13 @@ import sys
 import warnings
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 from fcnlite import doctor, loading
 from fcnlite._cli.data_options import add_data_options, open_data
+from fcnlite._cli.json_output import add_json, check_target, write_json
 from fcnlite._cli.net_options import add_preprocessing, preprocessing_settings
 from fcnlite._cli.parser import add_threads, command_parser, positive
 from fcnlite._cli.running import apply_threads, run_command
@@ -41,12 +43,15 @@ def main(arguments: Sequence[str] | None = None) -> None:
     apply_threads(options.threads)
     if options.iterations and (options.solver is None or options.data is None):
         raise SpecError("--iterations trains the net, which needs --solver and --data; add them.")
+    check_target(options.json)
     findings = _examine(options)
-    for finding in findings:
+    write_json(options.json, "doctor/1", {"net": options.net, "findings": [asdict(each) for each in findings]})
+    for finding in findings if options.json != "-" else ():
         print(finding)
     counts = Counter(each.severity for each in findings)
     summary = [f"{counts[each]} {each}" + ("" if counts[each] == 1 else "s") for each in SEVERITIES if counts[each]]
-    print(", ".join(summary) or "nothing found", flush=True)
+    if options.json != "-":
+        print(", ".join(summary) or "nothing found", flush=True)
     if counts["error"]:
         raise SystemExit(1)
 
@@ -62,6 +67,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--solver", metavar="PROTOTXT", help="a solver, whose rate is compared with the net's loss")
     words = "train for N iterations with --solver and --data and examine the loss; writes no files"
     parser.add_argument("--iterations", type=positive, metavar="N", default=0, help=words)
+    add_json(parser, "the findings")
     add_threads(parser)
     return parser
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import json
 import sys
 import warnings
 from collections.abc import Sequence
@@ -11,19 +10,20 @@ from pathlib import Path
 
 from fcnlite import data
 from fcnlite._cli.data_options import add_data_options, open_data
-from fcnlite._cli.parser import add_threads, command_parser
+from fcnlite._cli.json_output import add_json, check_target, write_json
+from fcnlite._cli.parser import add_threads, command_parser, positive
 from fcnlite._cli.running import apply_threads, progress_bar
+from fcnlite.data import video
 from fcnlite.data.recognition import Recognised, recognise
 from fcnlite.errors import DataError
-from fcnlite.files import atomic_write
-from fcnlite.inspection import contents, converting, sheets
+from fcnlite.inspection import contents, converting, frames, sheets
 from fcnlite.inspection.contents import Split
 
 _DESCRIPTION = """\
 Say what a folder of labelled pictures is, before anything is trained: the data set that reads it, its splits
 and classes with their shares, and every file and object that cannot be used. A contact sheet shows pictures
 tinted by class. With --to folder OUT, the pictures and their label maps are written as a folder of images/
-and labels/.
+and labels/. Of a video, --to frames OUT writes the frames.
 
 The exit status is 1 if there are problems, unless --skip-bad leaves them out, else 0."""
 
@@ -31,15 +31,23 @@ _EXAMPLES = """\
   python -m fcnlite.data photos
   python -m fcnlite.data slices --data-option rest=void
   python -m fcnlite.data coco --data coco --skip-bad --to folder masks
+  python -m fcnlite.data clip.mp4 --to frames clip --every 25
   python -m fcnlite.data photos --json - --no-sheet"""
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
     options = _parser().parse_args(arguments)
     apply_threads(options.threads)
+    for target in (options.json, options.sheet):
+        check_target(target)
     root, out = Path(options.root), None if options.to is None else Path(options.to[1])
     if out is not None:
         converting.check_target(out)
+    if root.suffix.lower() in video.SUFFIXES and not root.is_dir():
+        _write_frames(options, root, out)
+        return
+    if options.to is not None and options.to[0] != "folder":
+        raise DataError(f"--to {options.to[0]}: is for video files, and {root} is none; give --to folder OUT.")
     found = Recognised(options.data) if options.data is not None else recognise(root)
     options.data, options.data_option = found.name, [*found.options, *options.data_option]
     given = "".join(f" --data-option {each}" for each in options.data_option)
@@ -48,7 +56,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     wrong = contents.problems(splits)
     if options.json != "-":
         print(f"{root}: {opened}\n\n{contents.text(splits, noted)}")
-    _write_json(options, {"root": str(root), "data": options.data, "data_option": options.data_option}, splits, noted)
+    held = {"root": str(root), "data": options.data, "data_option": options.data_option}
+    write_json(options.json, "data/1", {**held, **contents.values(splits, noted)})
     if not options.no_sheet and any(split.usable for split in splits):
         sheet = Path(options.sheet or f"{root.resolve().name or 'data'}_sheet.png")
         sheets.write(sheet, splits)
@@ -64,16 +73,30 @@ def main(arguments: Sequence[str] | None = None) -> None:
         print(f"{written} pictures -> {out} (--data folder --root {out})", file=sys.stderr)
 
 
+def _write_frames(options: argparse.Namespace, root: Path, out: Path | None) -> None:
+    """Write the frames of a video, or say how."""
+    if out is None or options.to[0] != "frames":
+        raise DataError(f"{root}: is a video; --to frames OUT writes its frames as pictures, which predict segments.")
+    count, problem = frames.write_frames(root, out, options.every, options.skip_bad)
+    if problem:
+        print(f"warning: {problem}", file=sys.stderr)
+    values = {"root": str(root), "frames": count, "out": str(out), "problems": [problem] if problem else []}
+    write_json(options.json, "data/1", values)
+    if options.json != "-":
+        print(f"{root}: {count} frames -> {out}")
+
+
 def _parser() -> argparse.ArgumentParser:
     parser = command_parser("data", _DESCRIPTION, _EXAMPLES)
-    parser.add_argument("root", metavar="DIR", help="the folder to look at")
-    words = "write the pictures and label maps to the new folder OUT; FORMAT is folder"
+    parser.add_argument("root", metavar="DIR", help="the folder to look at, or a video file")
+    words = "write to the new folder OUT: the pictures and label maps (folder), or the frames of a video (frames)"
     parser.add_argument("--to", metavar=("FORMAT", "OUT"), nargs=2, action=_To, help=words)
+    words = "with --to frames: write every N-th frame (default: 1)"
+    parser.add_argument("--every", metavar="N", type=positive, default=1, help=words)
     words = "the contact sheet to write (default: DIR_sheet.png in the working folder)"
     parser.add_argument("--sheet", metavar="FILE.png", help=words)
     parser.add_argument("--no-sheet", action="store_true", help="write no contact sheet")
-    words = "write the contents as JSON; '-': to standard output, instead of the text"
-    parser.add_argument("--json", metavar="FILE", help=words)
+    add_json(parser, "the contents")
     add_data_options(parser, root=False)
     add_threads(parser)
     return parser
@@ -85,8 +108,8 @@ class _To(argparse.Action):
     def __call__(
         self, parser: argparse.ArgumentParser, namespace: argparse.Namespace, values: object, option: object = None
     ) -> None:
-        if isinstance(values, list) and values[0] != "folder":
-            parser.error(f"--to {values[0]}: expected the format folder, as in --to folder OUT.")
+        if isinstance(values, list) and values[0] not in ("folder", "frames"):
+            parser.error(f"--to {values[0]}: expected --to folder OUT, or --to frames OUT for a video.")
         namespace.to = values
 
 
@@ -110,16 +133,3 @@ def _read(options: argparse.Namespace) -> tuple[list[Split], list[str]]:
                 splits.append(contents.read(dataset, progress))
     noted = [str(each.message) for each in caught if issubclass(each.category, UserWarning)]
     return splits, [*dict.fromkeys(noted)]
-
-
-def _write_json(
-    options: argparse.Namespace, opened: dict[str, object], splits: Sequence[Split], noted: Sequence[str]
-) -> None:
-    if options.json is None:
-        return
-    text = json.dumps({"schema": "fcnlite.data/1", **opened, **contents.values(splits, noted)})
-    if options.json == "-":
-        print(text)
-        return
-    with atomic_write(options.json) as temporary:
-        temporary.write_text(text + "\n", encoding="utf-8")

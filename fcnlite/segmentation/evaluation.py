@@ -15,6 +15,7 @@ from fcnlite.data.sample import Sample
 from fcnlite.errors import DataError, FcnliteError
 from fcnlite.net import Net
 from fcnlite.ranks.communicator import ALONE, Communicator
+from fcnlite.segmentation.calibration import Calibration
 from fcnlite.segmentation.class_matching import ClassMatch, match_classes
 from fcnlite.segmentation.compatibility import check_compatible
 from fcnlite.segmentation.metrics import Metrics
@@ -66,10 +67,11 @@ def confusions(
     progress: Progress | None = None,
     each: OnPicture | None = None,
     *,
+    calibration: Calibration | None = None,
     classes_by_number: bool = False,
     ranks: Communicator = ALONE,
 ) -> dict[str, np.ndarray]:
-    """The confusion matrix of each label map, by blob; see `confusion`.
+    """The confusion matrix of each label map, by blob; see `confusion`. `calibration` counts the first label map.
 
     A rank that meets an error ends its part; the others finish theirs, then all raise the errors.
     """
@@ -89,11 +91,19 @@ def confusions(
 
     def count(samples: Iterable[Sample]) -> None:
         for done, sample in enumerate(samples, start=1):
-            predicted = segmenter.label_maps(sample.images).values()
+            segmented = None if calibration is None else [*segmenter.segmented(sample.images).values()]
+            if segmented is None:
+                predicted = [*segmenter.label_maps(sample.images).values()]
+            else:
+                predicted = [part.labels for part in segmented]
             # The net may have another name for a single label map.
             compared = zip(sample.labels.items(), predicted, orders, strict=True)
             for i, ((name, truth), prediction, order) in enumerate(compared):
                 numbers = prediction if order is None else order[prediction]
+                if calibration is not None and segmented is not None and i == 0:
+                    sure = segmented[0].probabilities
+                    assert sure is not None
+                    calibration.add(sure, numbers, truth)
                 matrix = confusion_of(truth, numbers, len(matrices[name]), VOID)
                 matrices[name] += matrix
                 if each is not None and i == 0:
@@ -103,6 +113,8 @@ def confusions(
 
     with closing(epoch(dataset, range(ranks.rank, len(dataset), ranks.size))) as mine:
         together(ranks, lambda: count(mine))
+    if calibration is not None:
+        calibration.gather(ranks)
     return {name: ranks.sum(matrix) for name, matrix in matrices.items()}
 
 

@@ -4,16 +4,13 @@ from __future__ import annotations
 
 import glob
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
-
-import numpy as np
+from types import MappingProxyType
 
 from fcnlite.data.pictures import SUFFIXES
 from fcnlite.errors import DataError, FileError
 from fcnlite.files import cannot_read
-from fcnlite.segmentation import plots
-from fcnlite.segmentation.segmenter import Segmenter
 
 
 @dataclass(frozen=True)
@@ -21,16 +18,20 @@ class Job:
     """One scene and the files for its results."""
 
     source: Path
+    name: str
+    """The name of the picture below the folder of results, with the suffix of the source."""
     others: Mapping[str, Path]
     """Further pictures of the scene, by the net's input."""
     labels: Mapping[str, Path]
     """The files for the label maps, by the label's blob."""
     overlays: Mapping[str, Path]
     """The files for the overlays, by the label's blob."""
+    more: Mapping[str, Path] = field(default_factory=dict)
+    """The files for further results of the first label map, by their kind."""
 
     @property
     def targets(self) -> list[Path]:
-        return [*self.labels.values(), *self.overlays.values()]
+        return [*self.labels.values(), *self.overlays.values(), *self.more.values()]
 
 
 def find_pictures(inputs: Iterable[str], out: Path) -> Iterator[tuple[Path, str]]:
@@ -71,13 +72,18 @@ def _pictures_below(folder: Path, out: Path) -> Iterator[tuple[Path, str]]:
 
 
 def plan_jobs(
-    found: Iterable[tuple[Path, str]], out: Path, also: Mapping[str, Path], labels: Sequence[str], overlays: bool
+    found: Iterable[tuple[Path, str]],
+    out: Path,
+    also: Mapping[str, Path],
+    labels: Sequence[str],
+    overlays: bool,
+    more: Mapping[str, str] = MappingProxyType({}),
 ) -> list[Job]:
     """A job for each picture of `find_pictures`; a picture that is found twice gets one.
 
     `also`: the folders of a scene's further pictures, by the net's input. `labels`: the blobs of the label maps; the
-    files of the first have the picture's name. Raises `DataError` if two jobs would write the same file, or one an
-    input.
+    files of the first have the picture's name. `more`: the endings of the files of further results, by kind. Raises
+    `DataError` if two jobs would write the same file, or one an input.
     """
     jobs: list[Job] = []
     sources: dict[Path, Path] = {}
@@ -90,9 +96,11 @@ def plan_jobs(
         sources[real] = source
         job = Job(
             source,
+            name + source.suffix,
             {each: _named(folder, name) for each, folder in also.items()},
             {label: out / f"{name}{ending}.png" for label, ending in endings.items()},
             {label: out / f"{name}{ending}_overlay.png" for label, ending in endings.items() if overlays},
+            {kind: out / f"{name}{ending}" for kind, ending in more.items()},
         )
         sources.update({path.resolve(): path for path in job.others.values()})
         for target in job.targets:
@@ -123,22 +131,3 @@ def make_folder(folder: Path) -> None:
         raise FileError(
             f"{folder}: cannot be made a folder ({error.strerror or error}); choose another one with --out."
         ) from error
-
-
-def write_results(job: Job, image: np.ndarray, maps: Mapping[str, np.ndarray], segmenter: Segmenter) -> None:
-    """Write the label maps, and the overlays on the H×W×3 `image`, to the files of the job."""
-    make_folder(next(iter(job.labels.values())).parent)
-    for name, labels in maps.items():
-        classes, colors = segmenter.heads[name].labels.classes, segmenter.heads[name].labels.colors
-        plots.save_png(job.labels[name], plots.label_image(labels, colors))
-        if name in job.overlays:
-            tinted = plots.overlay(image, labels, classes, colors)
-            plots.save_png(job.overlays[name], plots.with_legend(tinted, labels, classes, colors))
-
-
-def class_shares(labels: np.ndarray, classes: Sequence[str]) -> str:
-    """The classes in a label map with their shares of the pixels, largest first: `road 61.2 %, sky 38.8 %`."""
-    counts = np.bincount(labels.ravel(), minlength=len(classes))
-    percents = 100 * counts / labels.size
-    order = [i for i in np.argsort(-counts, kind="stable") if counts[i]]
-    return ", ".join(f"{classes[i]} " + (f"{percents[i]:.1f} %" if percents[i] >= 0.05 else "< 0.1 %") for i in order)

@@ -1,4 +1,4 @@
-"""The four metrics of the FCN paper (Shelhamer, Long and Darrell, PAMI 2016, section 5)."""
+"""The four metrics of the FCN paper (Shelhamer, Long and Darrell, PAMI 2016, section 5), Dice and precision."""
 
 from __future__ import annotations
 
@@ -31,7 +31,13 @@ class Metrics:
     iu: tuple[float, ...]
     """IU of each class"""
     accuracy: tuple[float, ...]
-    """n_ii / t_i of each class"""
+    """n_ii / t_i of each class, which is its recall"""
+    precision: tuple[float, ...]
+    """n_ii / Σ_j n_ji of each class; nan if it is never predicted"""
+    dice: tuple[float, ...]
+    """2 n_ii / (t_i + Σ_j n_ji) of each class, which is its F1 score"""
+    mean_dice: float
+    """mean over i of Dice, of the classes that have one"""
 
     @staticmethod
     def from_matrix(matrix: np.ndarray) -> Metrics:
@@ -44,6 +50,8 @@ class Metrics:
         with np.errstate(invalid="ignore"):  # 0 / 0 is the nan of an absent class
             accuracy = right / truth
             iu = right / (truth + predicted - right)
+            precision = right / predicted
+            dice = 2 * right / (truth + predicted)
             frequency = truth / truth.sum()
             pixel_accuracy = right.sum() / truth.sum()
         return Metrics(
@@ -53,6 +61,9 @@ class Metrics:
             frequency_weighted_iu=float(np.sum(np.where(frequency == 0, 0.0, frequency * iu))),
             iu=tuple(iu.tolist()),
             accuracy=tuple(accuracy.tolist()),
+            precision=tuple(precision.tolist()),
+            dice=tuple(dice.tolist()),
+            mean_dice=_mean(dice),
         )
 
 

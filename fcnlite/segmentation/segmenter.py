@@ -4,31 +4,36 @@ from __future__ import annotations
 
 import os
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeAlias, overload
+from typing import NamedTuple, TypeAlias, overload
 
 import numpy as np
 
 from fcnlite.arrays import Array
-from fcnlite.data.pictures import read_image
-from fcnlite.data.transforms import check_picture, to_blob
-from fcnlite.description.model_info import PICTURE_TYPES, Preprocessing
-from fcnlite.description.shapes import show
-from fcnlite.errors import DataError, FileError, ShapeError
+from fcnlite.data.transforms import to_blob
+from fcnlite.description.model_info import Preprocessing
+from fcnlite.errors import DataError, FileError, ShapeError, SpecError
 from fcnlite.loading import load
 from fcnlite.net import Net
 from fcnlite.segmentation import resizing
+from fcnlite.segmentation.given_pictures import Picture, pixels_of
 from fcnlite.segmentation.heads import Head, heads, picture_inputs
+from fcnlite.segmentation.tiling import Span, Tiling
 from fcnlite.segmentation.views import Views
 from fcnlite.text import classes_in_words, html_table
 
-if TYPE_CHECKING:
-    from PIL import Image
-
-Picture: TypeAlias = "Image.Image | Array | str | os.PathLike[str]"
 Scene: TypeAlias = "Picture | Mapping[str, Picture]"
 """One picture, or one for each input of a net that takes several."""
+
+
+class Segmented(NamedTuple):
+    """A label map and what it was chosen from."""
+
+    labels: Array
+    """H×W uint8: the class of each pixel."""
+    probabilities: Array | None
+    """C×H×W float32; None where they are not needed."""
 
 
 class Segmenter:
@@ -42,9 +47,12 @@ class Segmenter:
     mirrored left to right. The class probabilities of each view are resized to the picture's size and averaged, and
     each pixel gets the class of the highest average. This takes as many passes as there are views, one after the other.
 
+    With `tile`, larger pictures are computed in tiles of that many pixels along each side, which overlap so far that
+    the scores are those of the whole picture, within rounding. `label_maps` keeps the scores of one tile at a time.
+
     Raises `FileError` if the file is not such a weight file. Raises `SpecError` if the net does not score every pixel
-    for 2 to 255 classes, or if its preprocessing or class names do not fit it. Raises `DataError` for scales that
-    are not above 0 or occur twice.
+    for 2 to 255 classes, if its preprocessing or class names do not fit it, or if `tile` is too small or the net's
+    scores depend on the whole picture. Raises `DataError` for scales that are not above 0 or occur twice.
     """
 
     def __init__(
@@ -54,6 +62,7 @@ class Segmenter:
         path: str = "fast",
         flip: bool = False,
         scales: Sequence[float] = (1.0,),
+        tile: int | None = None,
     ) -> None:
         self.views = Views(flip, tuple(scales))
         """The views of a picture that the net sees."""
@@ -66,6 +75,15 @@ class Segmenter:
         """The head of each label map (its score blob, class names and colours), by the name of the label's blob."""
         self._first = next(iter(self.heads.values()))
         self._warned = False
+        self._tile, self._tiling = tile, None
+        if tile is not None:
+            if not self.views.single or self.net.info.preprocessing.mean_picture is not None:
+                raise SpecError("--tile goes with one view and a mean for each channel; leave it out.")
+            self._tiling = Tiling.of(self.net.layers, [head.blob for head in self.heads.values()], tile)
+
+    def share(self) -> Segmenter:
+        """Another segmenter with the same parameters, views and tiles, for another thread."""
+        return Segmenter(self.net.share(), flip=self.views.flip, scales=self.views.scales, tile=self._tile)
 
     @property
     def classes(self) -> tuple[str, ...]:
@@ -117,13 +135,58 @@ class Segmenter:
         Raises `DataError` for other inputs and for scores that are not finite, `FileError` for a file that cannot be
         read, and `ShapeError` for a picture whose size the net cannot take.
         """
+        wanted = [*self.heads.values()]
+        tiles = self._tiles(image)
+        if tiles is None:
+            return dict(zip(self.heads, map(_best_classes, self._ranking(image, wanted)), strict=True))
+        images, spans = tiles
+        made = {label: np.empty(_first_shape(images), np.uint8) for label in self.heads}
+        for row, column, scores in self._of_tiles(images, spans, wanted):
+            for labels, each in zip(made.values(), scores, strict=True):
+                labels[row.target, column.target] = _best_classes(each)
+        return made
+
+    def segmented(self, image: Scene) -> dict[str, Segmented]:
+        """The label maps of a picture and their class probabilities, by the label's blob; see `label_maps`."""
         found = self._ranking(image, [*self.heads.values()])
-        return {label: _best_classes(each) for label, each in zip(self.heads, found, strict=True)}
+        made = {}
+        for (label, head), each in zip(self.heads.items(), found, strict=True):
+            probabilities = self._as_probabilities(each, head) if self.views.single else each
+            made[label] = Segmented(_best_classes(each), probabilities)
+        return made
 
     def _ranking(self, image: Scene, wanted: Sequence[Head]) -> list[Array]:
         """For each head the values that rank the classes, C×H×W float32: scores, or averages of probabilities."""
+        tiles = self._tiles(image)
+        if tiles is not None:
+            images, spans = tiles
+            size = _first_shape(images)
+            made = [np.empty((len(head.labels.classes), *size), np.float32) for head in wanted]
+            for row, column, scores in self._of_tiles(images, spans, wanted):
+                for whole, each in zip(made, scores, strict=True):
+                    whole[:, row.target, column.target] = each
+            return made
         blobs = self._blobs(image)
         return self._forward(blobs, wanted) if self.views.single else self._averages(blobs, wanted)
+
+    def _tiles(self, image: Scene) -> tuple[dict[str, Array], list[tuple[Span, Span]]] | None:
+        """The pixels of a scene, and its tiles; None if it is computed as a whole."""
+        if self._tiling is None:
+            return None
+        images = self._scene_pixels(image)
+        height, width = _first_shape(images)
+        spans = [*self._tiling.tiles(height, width)]
+        return (images, spans) if len(spans) > 1 else None
+
+    def _of_tiles(
+        self, images: Mapping[str, Array], spans: Sequence[tuple[Span, Span]], wanted: Sequence[Head]
+    ) -> Iterator[tuple[Span, Span, list[Array]]]:
+        """For each tile its place and the scores of each head that are kept, C×h×w float32."""
+        preprocessing = self.net.info.preprocessing
+        for row, column in spans:
+            parts = {name: np.ascontiguousarray(each[row.fed, column.fed]) for name, each in images.items()}
+            blobs = {name: to_blob(part, preprocessing.of(name)) for name, part in parts.items()}
+            yield row, column, [each[:, row.kept, column.kept] for each in self._forward(blobs, wanted)]
 
     def _averages(self, blobs: Mapping[str, Array], wanted: Sequence[Head]) -> list[Array]:
         """The probabilities of each head, averaged over all views; one view is in memory at a time."""
@@ -164,7 +227,14 @@ class Segmenter:
     def _blobs(self, image: Scene) -> dict[str, Array]:
         """The C×H×W blob of each picture. All have one size."""
         preprocessing = self.net.info.preprocessing
-        images = {name: _pixels(each, preprocessing.of(name)) for name, each in self._by_input(image).items()}
+        images = self._scene_pixels(image)
+        self._warn_of_mean_picture(_first_shape(images), preprocessing)
+        return {name: to_blob(pixels, preprocessing.of(name)) for name, pixels in images.items()}
+
+    def _scene_pixels(self, image: Scene) -> dict[str, Array]:
+        """The pixels of each picture of a scene, as `to_blob` takes them. All have one size."""
+        preprocessing = self.net.info.preprocessing
+        images = {name: pixels_of(each, preprocessing.of(name)) for name, each in self._by_input(image).items()}
         size = next(iter(images.values())).shape[:2]
         for name, pixels in images.items():
             if pixels.shape[:2] != size:
@@ -172,8 +242,7 @@ class Segmenter:
                     f"the picture for {name!r} has {_size(pixels.shape)}, that for {self.inputs[0]!r} {_size(size)}; "
                     "give pictures of one size."
                 )
-        self._warn_of_mean_picture(size, preprocessing)
-        return {name: to_blob(pixels, preprocessing.of(name)) for name, pixels in images.items()}
+        return images
 
     def _forward(self, blobs: Mapping[str, Array], wanted: Sequence[Head]) -> list[Array]:
         """Run the net on C×H×W blobs. Returns the scores of each head, C×H×W float32."""
@@ -257,67 +326,15 @@ def _load(weights: str | os.PathLike[str], path: str) -> Net:
     return load(weights, path=path)
 
 
+def _first_shape(images: Mapping[str, Array]) -> tuple[int, int]:
+    """Height and width of the pictures of a scene, H×W or H×W×C."""
+    height, width = next(iter(images.values())).shape[:2]
+    return height, width
+
+
 def _best_classes(scores: Array) -> Array:
     """The class of the highest score of each pixel, H×W uint8."""
     return scores.argmax(axis=0).astype(np.uint8)
-
-
-def _pixels(image: Picture, preprocessing: Preprocessing) -> Array:
-    """Convert `image` to an array that `to_blob` takes."""
-    if isinstance(image, (str, os.PathLike)):
-        return read_image(image, preprocessing=preprocessing)
-    if not isinstance(image, np.ndarray):
-        image = _pil_pixels(image, preprocessing)
-    if preprocessing.color == "BANDS" and image.ndim == 3 and image.shape[2] == 1:
-        image = image[:, :, 0]
-    if preprocessing.bits == 8 and preprocessing.color != "BANDS" and image.dtype == np.uint8 and image.ndim == 2:
-        image = np.repeat(image[:, :, None], 3, axis=2)
-    if image.size == 0:
-        raise DataError(f"the picture has shape {show(image.shape)}, which has no pixels.")
-    try:
-        check_picture(image, preprocessing)
-    except DataError as error:
-        raise DataError(f"{error}{_remedy(image, preprocessing)}") from error
-    return image
-
-
-def _remedy(image: Array, preprocessing: Preprocessing) -> str:
-    """The end of an error message: how to convert the array to one that the net takes; empty if unknown."""
-    steps = ""
-    if image.ndim == 3 and image.shape[0] in (1, 3, 4) and image.shape[2] > 4:
-        steps += ".transpose(1, 2, 0)"
-        image = image.transpose(1, 2, 0)
-    if image.ndim == 3 and image.shape[2] == 4 and preprocessing.color != "BANDS":
-        steps += "[:, :, :3]"
-    wanted = PICTURE_TYPES[preprocessing.bits]
-    unit = image.dtype.kind == "f" and preprocessing.bits == 8 and 0 <= image.min() <= image.max() <= 1
-    if unit:
-        return f" Values are from 0 to 1: give (255 * image{steps}).round().astype(np.uint8), in the order RGB."
-    if image.dtype.kind in "if" and preprocessing.bits == 8 and 0 <= image.min() <= image.max() <= 255:
-        steps += f".astype(np.{wanted})"
-    return f" Give image{steps}, in the order RGB (OpenCV reads BGR)." if steps else ""
-
-
-def _pil_pixels(image: Any, preprocessing: Preprocessing) -> Array:
-    """Convert a PIL image to an array that `to_blob` takes."""
-    from PIL import Image
-
-    if not isinstance(image, Image.Image):
-        raise DataError(f"the picture is a {type(image).__name__}; expected a path, a PIL image or a uint8 array.")
-    deep = image.mode.startswith("I") or image.mode == "F"
-    if deep and preprocessing.bits == 8:
-        raise DataError(
-            f"the picture has more than 8 bits a pixel (PIL mode {image.mode}); "
-            "convert it to 8 bits and choose which range of brightness is kept."
-        )
-    try:
-        if deep:
-            return np.asarray(image).astype(PICTURE_TYPES[preprocessing.bits])
-        if preprocessing.color == "BANDS" and len(image.getbands()) == preprocessing.picture_bands:
-            return np.array(image)
-        return np.array(image.convert("RGB"))
-    except Exception as error:  # PIL decodes here, and raises many types of errors for damaged files
-        raise DataError(f"the picture cannot be decoded ({error}).") from error
 
 
 def _size(shape: tuple[int, ...]) -> str:

@@ -9,10 +9,11 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
+from fcnlite._cli.json_output import check_target, write_json
 from fcnlite._cli.running import check_environment, run_command
 from fcnlite.ranks.launcher import world
 from fcnlite.train import arguments as _arguments
-from fcnlite.train import data_layers, recipes
+from fcnlite.train import config_file, data_layers, recipes
 from fcnlite.train.initial_weights import recorded_model
 from fcnlite.train.plan import TrainingPlan
 from fcnlite.train.run_folder import RunFolder
@@ -24,8 +25,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser = _arguments.parser()
     given = parser.parse_args(arguments)
     check_environment(given.threads)
+    options = _options(given)
     _arguments.check(given, parser)
-    options = _arguments.options_of(given)
+    check_target(given.json)
     if given.print_recipe:
         print(recipes.shown(given.recipe, options, _of_init(given)))
         return
@@ -36,7 +38,21 @@ def main(arguments: Sequence[str] | None = None) -> None:
     with ExitStack() as claim:
         ranks.from_first(lambda: claim.enter_context(folder.claimed()))
         plan = ranks.from_first(lambda: _plan(folder, given, options, ranks.size))
-        train(plan, _arguments.policy_of(given), given.profile, ranks)
+        stages = train(plan, _arguments.policy_of(given), given.profile, ranks, quiet=given.json == "-")
+        if ranks.first and given.json is not None:
+            write_json(given.json, "train/1", {"out": given.out, "stages": [each.values() for each in stages]})
+
+
+def _options(given: argparse.Namespace) -> dict[str, Any]:
+    """The options of the command line and of --config; `given` gets those of the file that others depend on."""
+    options = _arguments.options_of(given)
+    if given.config is None:
+        return options
+    options = config_file.merged(config_file.read(Path(given.config), given.imports), options)
+    for name in ("recipe", "init", "model", "width"):
+        if getattr(given, name) is None:
+            setattr(given, name, options.get(name))
+    return options
 
 
 def _plan(folder: RunFolder, given: argparse.Namespace, options: dict[str, Any], ranks: int) -> TrainingPlan:

@@ -7,6 +7,7 @@ from dataclasses import fields
 from typing import Any
 
 from fcnlite._cli.data_options import add_data_options, add_split_options
+from fcnlite._cli.json_output import add_json
 from fcnlite._cli.parser import add_threads, command_parser
 from fcnlite.errors import TrainingError
 from fcnlite.train.augment_options import add_augmentation, augment_edits
@@ -17,7 +18,7 @@ _DESCRIPTION = """\
 Train a net on a data set. OUT receives best.h5 (the weights with the best score on the validation split), last.h5
 (a checkpoint to resume from), report.html (curves, IU of each class, sample predictions; rewritten at every
 validation, opens from disk), log.csv, log.jsonl, speed.jsonl (iterations per second, share of time waiting for data),
-curves.png, samples.png, overlay.png and confusion.png."""
+curves.png, samples.png, overlay.png and confusion.png, and run.toml (the options, which --config reads)."""
 
 _EXAMPLES = """\
   python -m fcnlite.train --out runs/first
@@ -28,7 +29,8 @@ _EXAMPLES = """\
   python -m fcnlite.train --recipe voc-fcn8s-staged --init VGG_ILSVRC_16_layers.caffemodel --data folder \\
       --root photos --out runs/staged
   python -m fcnlite.train --data camvid --root data/camvid --init runs/photos/best.h5 --out runs/camvid
-  python -m fcnlite.train --resume --out runs/camvid"""
+  python -m fcnlite.train --resume --out runs/camvid
+  python -m fcnlite.train --config runs/camvid/run.toml --seed 1 --out runs/again"""
 
 _BY_TYPE: dict[Any, dict[str, Any]] = {
     "str": {"metavar": "NAME"},
@@ -50,6 +52,8 @@ def parser() -> argparse.ArgumentParser:
     made.add_argument("--out", metavar="DIR", help="folder of the run")
     made.add_argument("--resume", action="store_true", help="continue the run in --out with its options")
     made.add_argument("--overwrite", action="store_true", help="replace an earlier run in --out")
+    words = "read options from a TOML file, such as run.toml of an earlier run; other options override them"
+    made.add_argument("--config", metavar="FILE.toml", help=words)
     words = f"a named set of options, which other options override: {', '.join(RECIPES)}"
     made.add_argument("--recipe", metavar="NAME", help=words)
     words = "print all options of the run, and where each comes from, instead of training"
@@ -62,6 +66,7 @@ def parser() -> argparse.ArgumentParser:
     made.add_argument("--classes-by-number", action="store_true", help=words)
     words = "with --init: initialize the score layers and take all other layers from the file"
     made.add_argument("--new-scores", action="store_true", help=words)
+    add_json(made, "the figures of the best weights")
     add_threads(made)
     add_data_options(made)
     add_split_options(made)
@@ -115,7 +120,7 @@ def check(given: argparse.Namespace, made: argparse.ArgumentParser) -> None:
     if given.out is None:
         made.error("--out DIR is missing: the folder that the run writes to")
     if given.resume:
-        for option in ("init", "overwrite", "recipe", "new_scores"):
+        for option in ("config", "init", "overwrite", "recipe", "new_scores"):
             if getattr(given, option):
                 raise TrainingError(
                     f"--resume continues the run in {given.out}, and --{option.replace('_', '-')} begins a new one; "

@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from fcnlite import environment
 from fcnlite._cli.stopping import Stopped, noted
 from fcnlite.analysis.dense import sample_loss
 from fcnlite.data import VOID
@@ -190,6 +191,8 @@ class _Loop:
         if run.val_set is not None and best.iteration and not mean_iu > best.mean_iu:
             return
         record: dict[str, Any] = {"options": run.options.public(), "iteration": iteration}
+        record["made with"] = environment.versions()
+        record["data fingerprint"] = run.fingerprint.digest
         if run.train_set.skipped:
             record["pictures skipped"] = len(run.train_set.skipped)
         if math.isfinite(mean_iu):

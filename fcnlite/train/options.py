@@ -233,7 +233,7 @@ class TrainOptions:
         given: dict[str, Any] = {}
         for name, value in values.items():
             given[name] = tuple(value) if isinstance(value, list) else value
-            if not _fits(given[name], hints[name]):
+            if not fits(given[name], hints[name]):
                 raise _damaged(name, value)
         try:
             return TrainOptions(**given)
@@ -260,7 +260,7 @@ def _with_list(values: Mapping[str, Any]) -> dict[str, Any]:
     for name, hint in _BEFORE_LISTS.items():
         value = values.get(name)
         found[name] = tuple(value) if isinstance(value, list) else value
-        if name in values and not _fits(found[name], hint):
+        if name in values and not fits(found[name], hint):
             raise _damaged(name, value)
     if found["crop"] == (0, 0):
         del found["crop"]
@@ -335,16 +335,16 @@ def _damaged(name: str, value: Any) -> TrainingError:
     return TrainingError(f"the run's option {name} is {str(value)[:40]!r}; the checkpoint is damaged.")
 
 
-def _fits(value: Any, hint: Any) -> bool:
+def fits(value: Any, hint: Any) -> bool:
     """Whether a JSON value, with lists as tuples, has the type of a field; numbers must be finite."""
     parts = typing.get_args(hint)
     if typing.get_origin(hint) is UnionType:
-        return any(_fits(value, part) for part in parts)
+        return any(fits(value, part) for part in parts)
     if typing.get_origin(hint) is tuple:
         if not isinstance(value, tuple):
             return False
         wanted = parts[:1] * len(value) if parts[-1] is Ellipsis else parts
-        return len(value) == len(wanted) and all(map(_fits, value, wanted))
+        return len(value) == len(wanted) and all(map(fits, value, wanted))
     if hint is float:
         return type(value) in (int, float) and abs(value) <= sys.float_info.max
     return type(value) is hint

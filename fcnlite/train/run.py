@@ -13,6 +13,7 @@ from fcnlite.errors import TrainingError
 from fcnlite.net import Net
 from fcnlite.ranks.team import Team
 from fcnlite.solver import Solver
+from fcnlite.train import config_file
 from fcnlite.train.checkpoint import Progress
 from fcnlite.train.fingerprint import Fingerprint
 from fcnlite.train.options import TrainOptions
@@ -60,6 +61,7 @@ class TrainingRun:
             self.fingerprint.write(self.folder.data)
         if not self.solver.iteration:
             self.folder.start()
+        config_file.write(self.folder.config, self.options, self.fingerprint.digest, self.team.ranks.size)
 
     def save(self) -> None:
         """Write last.h5. Raises `TrainingError` for parameters that are not finite, `FileError` for a failed write."""

@@ -28,6 +28,7 @@ RESULTS = (
     "overlay.png",
     "confusion.png",
     "data.json",
+    "run.toml",
     "stages.json",
 )
 """The files of a run in its folder. A run of several stages has only the last one, beside a folder for each stage."""
@@ -70,6 +71,11 @@ class RunFolder:
     def data(self) -> Path:
         """The fingerprint of the training and validation data."""
         return self.path / "data.json"
+
+    @property
+    def config(self) -> Path:
+        """The options of the run, which --config reads."""
+        return self.path / "run.toml"
 
     @property
     def report(self) -> Path:

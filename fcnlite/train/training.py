@@ -5,11 +5,15 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
+from typing import Any, NamedTuple
 
 from fcnlite import doctor
 from fcnlite._cli.stopping import Stopped
+from fcnlite.arrays import Array
+from fcnlite.description.model_info import Labels
 from fcnlite.errors import FcnliteError
 from fcnlite.ranks.communicator import ALONE, Communicator
+from fcnlite.segmentation.figures import label_values
 from fcnlite.train import loop, overview, results
 from fcnlite.train.options import STRICT, MismatchPolicy
 from fcnlite.train.plan import TrainingPlan
@@ -18,27 +22,51 @@ from fcnlite.train.profile import Profile, profiled
 from fcnlite.train.run import TrainingRun
 
 
+class TrainingResult(NamedTuple):
+    """The best weights of a stage, and what they score."""
+
+    weights: str
+    iteration: int
+    data: str
+    split: str
+    labels: Labels
+    matrix: Array
+    """The confusion matrix of the first label map."""
+
+    def values(self) -> dict[str, Any]:
+        """As JSON values."""
+        named = {name: getattr(self, name) for name in ("weights", "iteration", "data", "split")}
+        return {**named, **label_values(self.labels, self.matrix)}
+
+
 def train(
     plan: TrainingPlan,
     policy: MismatchPolicy = STRICT,
     profile: bool = False,
     ranks: Communicator = ALONE,
-) -> None:
+    quiet: bool = False,
+) -> list[TrainingResult]:
     """Train the current stage of a plan and all stages after it. The caller holds the folder of the run.
+
+    Returns the results of each stage, and prints them unless it is `quiet`.
 
     `policy` applies to the current stage only, because later stages begin on the same data. With `profile`, the layers
     are timed. Several `ranks` train together: all call this with the same arguments, and rank 0 alone writes files.
     """
     following: TrainingPlan | None = plan
+    found = []
     while following is not None:
-        _train_stage(following, policy, profile, ranks)
+        found.append(_train_stage(following, policy, profile, ranks, quiet))
         policy = STRICT
         following = ranks.from_first(following.advance)
+    return found
 
 
-def _train_stage(plan: TrainingPlan, policy: MismatchPolicy, profile: bool, ranks: Communicator) -> None:
-    """Train the current stage of a plan and print its results."""
-    if plan.staged:
+def _train_stage(
+    plan: TrainingPlan, policy: MismatchPolicy, profile: bool, ranks: Communicator, quiet: bool
+) -> TrainingResult:
+    """Train the current stage of a plan; prints and returns its results."""
+    if plan.staged and not quiet:
         print(
             f"stage {plan.current + 1} of {len(plan.options)}: {plan.stage.options.model} in {plan.stage.folder.path}"
         )
@@ -52,7 +80,7 @@ def _train_stage(plan: TrainingPlan, policy: MismatchPolicy, profile: bool, rank
                 loop.train(run, measured)
         except KeyboardInterrupt as interrupt:
             raise _stopped(plan, run, Stopped.of(interrupt)) from None
-        _print_results(run)
+        return _results(run, quiet)
 
 
 def _start(plan: TrainingPlan, run: TrainingRun) -> None:
@@ -81,12 +109,16 @@ def _stopped(plan: TrainingPlan, run: TrainingRun, stop: Stopped) -> Stopped:
     )
 
 
-def _print_results(run: TrainingRun) -> None:
-    """Draw the results of a finished run and print the metrics of its best weights."""
+def _results(run: TrainingRun, quiet: bool) -> TrainingResult:
+    """Draw the results of a finished run; returns the metrics of its best weights, and prints them unless `quiet`."""
     shown = run.val_set or run.train_set
     matrix = results.draw(run.folder, shown, run.team.ranks)
-    print(f"{run.folder.best}, iteration {run.progress.best.iteration}, on {shown.name} {shown.split}:")
-    print(results.figures(shown, matrix))
+    best = run.progress.best.iteration
+    if not quiet:
+        print(f"{run.folder.best}, iteration {best}, on {shown.name} {shown.split}:")
+        print(results.figures(shown, matrix))
+    labels = next(iter(shown.labels.values()))
+    return TrainingResult(str(run.folder.best), best, shown.name, shown.split, labels, matrix)
 
 
 @contextmanager

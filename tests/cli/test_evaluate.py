@@ -25,11 +25,12 @@ pixel accuracy           0.6667
 mean accuracy            0.7500
 mean IU                  0.5000
 frequency weighted IU    0.5000
+mean Dice                0.6667
 
-class                        IU  accuracy    pixels
-red                      0.5000    1.0000    33.3 %
-green                    0.5000    0.5000    66.7 %
-blue                          –         –     0.0 %
+class                        IU      Dice  precision    recall    pixels
+red                      0.5000    0.6667     0.5000    1.0000    33.3 %
+green                    0.5000    0.6667     1.0000    0.5000    66.7 %
+blue                          –         –          –         –     0.0 %
 """
 
 
@@ -58,6 +59,7 @@ def test_json_has_all_figures_and_the_matrix(photos: Path, weights: Path, comman
     assert (ended.status, ended.out) == (0, TABLE)
     figures = json.loads(file.read_text())
     assert figures == {
+        "schema": "fcnlite.evaluate/1",
         "weights": str(weights),
         "data": "folder",
         "split": "val",
@@ -66,8 +68,11 @@ def test_json_has_all_figures_and_the_matrix(photos: Path, weights: Path, comman
         "mean_accuracy": 0.75,
         "mean_iu": 0.5,
         "frequency_weighted_iu": pytest.approx(0.5),
+        "mean_dice": pytest.approx(2 / 3),
         "classes": ["red", "green", "blue"],
         "iu": [0.5, 0.5, None],
+        "dice": [pytest.approx(2 / 3), pytest.approx(2 / 3), None],
+        "precision": [0.5, 1.0, None],
         "accuracy": [1.0, 0.5, None],
         "confusion": [[3, 0, 0], [3, 3, 0], [0, 0, 0]],
     }

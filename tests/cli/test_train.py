@@ -27,7 +27,7 @@ from tests.train.runs import TINY, arrays, assert_same_run
 REPOSITORY = Path(__file__).parents[2]
 RESULTS = {
     "best.h5", "last.h5", "data.json", "log.csv", "log.jsonl", "speed.jsonl", "report.html", "curves.png",
-    "samples.png", "overlay.png", "confusion.png",
+    "samples.png", "overlay.png", "confusion.png", "run.toml",
 }  # fmt: skip
 
 

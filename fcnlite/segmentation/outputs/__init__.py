@@ -1,0 +1,1 @@
+"""Results of segmentation as other programs read them: polygons, tables, probabilities, GeoTIFF."""
