@@ -16,7 +16,10 @@ _PSPNET_BLOBS = 4
 
 
 def with_bn_variants(spec: NetSpec, weights: Mapping[str, Sequence[Array]]) -> NetSpec:
-    """`spec`, where a BN without options that tell its fork is PSPNet's if it has four blobs in `weights`."""
+    """`spec`, where a BN without options that tell its fork is PSPNet's if it has four blobs in `weights`.
+
+    `weights`: arrays by layer; those of a BN are 1×C×1×1.
+    """
 
     def told(layer: LayerSpec) -> LayerSpec:
         open_ = layer.type == "BN" and not any(name in layer.options for name in (*SEGNET, *PSPNET))
