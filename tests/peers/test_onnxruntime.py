@@ -12,13 +12,14 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from fcnlite import models, surgery
+from fcnlite import caffe, models, surgery
 from fcnlite.arrays import Array
 from fcnlite.description.fillers import Filler
 from fcnlite.description.spec import LayerSpec, NetSpec
 from fcnlite.errors import SpecError
 from fcnlite.formats.interop import save_onnx
 from fcnlite.net import Net
+from tests.compiler.test_fork_nets import NETS
 from tests.formats.interop.test_onnx import REFUSED, UNWRITTEN
 from tests.layers.examples import EXAMPLES
 from tests.random_nets import assert_close, picture, specs, with_values
@@ -195,3 +196,11 @@ def test_every_type(type_: str, data: st.DataObject, tmp_path: Path) -> None:
     theirs = peer.forward(**inputs)
     for name, array in net.forward(inputs, outputs=list(theirs)).items():
         np.testing.assert_allclose(array, theirs[name], rtol=2e-5, atol=2e-5 * max(1, np.abs(array).max()))
+
+
+@pytest.mark.parametrize("name", NETS)
+def test_nets_of_forks(name: str, tmp_path: Path) -> None:
+    """In the manner of SegNet, DeconvNet, DeepLab, PSPNet, ENet and HED; without the dropout that draws in use."""
+    net = Net(caffe.parse_net(NETS[name].replace("sample_weights_test: true", "")), seed=3)
+    peer = InOnnxRuntime(net, tmp_path / "net.onnx", ["score"])
+    assert_equal_outputs(net, peer, data=np.random.default_rng(0).normal(size=(2, 3, 32, 48)))
