@@ -21,6 +21,7 @@ from fcnlite.explore import messages
 from fcnlite.formats import storage
 from fcnlite.formats.interop import keras, safetensors, torchvision
 from fcnlite.net import Net
+from fcnlite.train import config_file
 from fcnlite.train.checkpoint import Progress, read_options
 from fcnlite.train.fingerprint import Fingerprint
 from fcnlite.train.plan import TrainingPlan
@@ -217,6 +218,10 @@ def _camvid(path: Path) -> None:
     raise_if_any(str(path), problems)
 
 
+def _config(path: Path) -> None:
+    config_file.read(path, ())
+
+
 def _run(path: Path) -> None:
     """The texts of a run folder, each read as all of them."""
     folder = path.parent / "run"
@@ -229,7 +234,13 @@ def _run(path: Path) -> None:
     _all(
         tuple(
             lambda _, read=read: read()
-            for read in (run.read_log, run.read_checks, run.read_speed, lambda: TrainingPlan._read(run))
+            for read in (
+                run.read_log,
+                run.read_checks,
+                run.read_speed,
+                lambda: TrainingPlan._read(run),
+                lambda: _config(path),
+            )
         ),
         path,
     )
