@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 
+from fcnlite.data.annotations.libraries import shapely
 from fcnlite.segmentation.outputs.polygons import FORMATS
 from fcnlite.segmentation.outputs.results import PROBABILITIES, Wanted
 from fcnlite.segmentation.outputs.selection import Selection
@@ -38,7 +39,12 @@ def add_outputs(to: argparse.ArgumentParser) -> None:
 
 
 def wanted_outputs(options: argparse.Namespace, segmenter: Segmenter) -> Wanted:
-    """The results that the options ask for. Raises `DataError` for unknown classes and values out of range."""
+    """The results that the options ask for.
+
+    Raises `DataError` for unknown classes and values out of range, `FcnliteError` where polygons lack their library.
+    """
+    if options.polygons is not None:
+        shapely()
     return Wanted(
         Selection.of(segmenter.classes, options.only, options.min_confidence, options.min_area),
         options.probabilities,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -202,3 +203,12 @@ def test_a_second_run_leaves_out_what_is_done(tmp_path: Path, weights: Path, com
     assert command(predict.main, *words, "--skip-done").out == ""
     refused = command(predict.main, *words, "--skip-done", "--table", tmp_path / "x.csv")
     assert refused.status == 1 and "give one or the other" in refused.err
+
+
+def test_polygons_without_their_library_end_first(
+    tmp_path: Path, weights: Path, command: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "shapely", None)
+    ended = command(predict.main, weights, picture(tmp_path / "a.png"), "-o", tmp_path / "out", "--polygons", "geojson")
+    assert ended.status == 1 and "pip install 'fcnlite[labels]'" in ended.err
+    assert not (tmp_path / "out").exists()
