@@ -34,7 +34,9 @@ class Worst:
     measured: float
     """The gradient by finite differences of forward."""
     sides: tuple[float, float]
-    """The slopes below and above the value; they differ at a kink."""
+    """The slopes below and above the value."""
+    kink: bool
+    """Whether the slope jumps near the value. Backward may be right there, and finite differences are wrong."""
 
     @property
     def error(self) -> float:
@@ -62,8 +64,8 @@ class Gradient:
             f"; the worst entry is {list(w.index)}: backward says {w.computed:.6g}, finite differences "
             f"{w.measured:.6g}, relative error {w.error:.1e}"
         )
-        before, after = w.sides
-        if abs(before - after) > 1e-3 * max(abs(before), abs(after)):
+        if w.kink:
+            before, after = w.sides
             text += (
                 f" (the slope is {before:.6g} below it and {after:.6g} above it, a kink such as ReLU's at 0 or a "
                 "tie in a maximum: choose other values)"
@@ -222,9 +224,8 @@ class _CheckedLayer:
         direction = np.zeros_like(array)
         direction[indices[at]] = 1
         value = self._moved(array, direction)
-        here = value(0.0)
-        sides = ((here - value(-STEP)) / STEP, (value(STEP) - here) / STEP)
-        return Worst(indices[at], float(gradient[indices[at]]), measured[at], sides)
+        sides = _sides(value, STEP)
+        return Worst(indices[at], float(gradient[indices[at]]), measured[at], sides, _has_kink(value))
 
     def _moved(self, array: Array, direction: Array) -> Callable[[float], float]:
         """The value as a function of a step of `array` along `direction`."""
@@ -238,6 +239,26 @@ class _CheckedLayer:
                 array[...] = start
 
         return value
+
+
+def _sides(value: Callable[[float], float], step: float) -> tuple[float, float]:
+    """The slopes below and above 0."""
+    here = value(0.0)
+    return (here - value(-step)) / step, (value(step) - here) / step
+
+
+def _has_kink(value: Callable[[float], float]) -> bool:
+    """Whether the slope jumps within two steps of 0.
+
+    Where it does not, the slopes above and below differ by the curvature times the step, so by half for half the step.
+    """
+    gaps = []
+    for steps in (2.0, 1.0, 0.25):
+        before, after = _sides(value, steps * STEP)
+        gaps.append((after - before) / steps)
+        if steps == 2 and abs(after - before) <= 1e-3 * max(abs(before), abs(after)):
+            return False
+    return max(gaps) - min(gaps) > 0.1 * max(map(abs, gaps))
 
 
 def _slope(value: Callable[[float], float], step: float = STEP) -> float:

@@ -18,6 +18,7 @@ from fcnlite.description.shapes import show
 from fcnlite.errors import SpecError
 from fcnlite.graph.sizing import image_inputs
 from fcnlite.layers import Layer
+from fcnlite.layers.registry import UnknownLayer
 from fcnlite.net import Net
 
 TRIAL_SIDE = 224
@@ -66,6 +67,10 @@ def heads(net: Net, pictures: Mapping[str, Shape]) -> dict[str, Head]:
             unread.pop(bottom, None)
         made.update(zip(layer.spec.top, tops, strict=True))
         unread.update(zip(layer.spec.top, tops, strict=True))
+    for layer in net.layers:
+        if isinstance(layer, UnknownLayer):
+            for bottom in layer.spec.bottom:
+                unread.pop(bottom, None)
     blobs = _score_blobs(net.layers, made, unread)
     return {
         label: Head(blob, _named(net.info, label, blob, made[blob][1]), bool(net.info.labels(label).classes))
@@ -94,6 +99,9 @@ def _score_blobs(layers: Sequence[Layer], made: Mapping[str, Shape], unread: Map
         return {label: maps[0]}
     if maps and all(name.startswith("score_") for name in maps):
         return {name.removeprefix("score_"): name for name in maps}
+    for layer in layers:
+        if isinstance(layer, UnknownLayer) and layer.spec.bottom:
+            raise SpecError(f"the net has no scores without what it cannot compute: {layer.error()}")
     outputs = ", ".join(f"{name} {show(shape)}" for name, shape in unread.items())
     raise SpecError(
         f"the net has {len(maps)} outputs of four axes (found: {outputs}), and none is called 'score'; "

@@ -9,7 +9,7 @@ import pytest
 
 from fcnlite.description.spec import LayerSpec
 from fcnlite.errors import GradientError, ShapeError, SpecError
-from fcnlite.layers import BackwardRun, ForwardRun, check_gradients, create
+from fcnlite.layers import BackwardRun, ForwardRun, Layer, check_gradients, create
 from tests.layers.own import Arrays, Scaled, registered
 
 X = np.random.default_rng(0).normal(size=(2, 3, 4, 5))
@@ -69,6 +69,36 @@ def test_kinks_are_reported_as_kinks() -> None:
     with pytest.raises(GradientError, match=r"worst entry is \[0, 1, 2, 3\].*a kink such as ReLU's at 0"):
         check_gradients(spec, x)
     check_gradients(spec, X + 0.01 * np.sign(X))
+
+
+class WrongGate(Layer):
+    """y = x·σ(2x), whose backward misses a factor 2."""
+
+    type = "Mine"
+    backward_reads = frozenset({"bottom"})
+
+    def forward(self, bottom: Arrays, run: ForwardRun) -> Arrays:
+        return [bottom[0] / (1 + np.exp(-2 * bottom[0]))]
+
+    def backward(self, dtop: Arrays, run: BackwardRun) -> Any:
+        x = run.bottom[0]
+        gate = 1 / (1 + np.exp(-2 * x))
+        return [dtop[0] * (gate + x * gate * (1 - gate))]
+
+
+def test_curvature_is_no_kink() -> None:
+    for seed in range(20):  # in some, the worst entry has a small slope, so that its relative change is large
+        with registered(WrongGate), pytest.raises(GradientError) as wrong:
+            check_gradients(MINE, np.random.default_rng(seed).normal(size=(2, 3, 5, 4)))
+        assert "worst entry" in str(wrong.value) and "kink" not in str(wrong.value)
+
+
+@pytest.mark.parametrize("place", [0.0, 3e-5, -1e-4, 1.5e-4])
+def test_a_kink_near_the_value_is_one_too(place: float) -> None:
+    x = X + 0.01 * np.sign(X)
+    x[0, 1, 2, 3] = place
+    with pytest.raises(GradientError, match=r"worst entry is \[0, 1, 2, 3\].*a kink"):
+        check_gradients(LayerSpec("relu", "ReLU", ("x",), ("y",)), x)
 
 
 def frozen(self: Scaled, dtop: Arrays, run: BackwardRun) -> Any:
