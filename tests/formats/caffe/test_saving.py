@@ -196,9 +196,9 @@ def test_outputs_make_inputs_of_data_layers(tmp_path: Path) -> None:
 
 
 def test_outputs_may_come_from_layers_that_fcnlite_cannot_run(tmp_path: Path) -> None:
-    spp = LayerSpec("spp", "SPP", ("conv",), ("y",), {"pyramid_height": 2})
-    caffe.save(small(spp), tmp_path / "net.prototxt", tmp_path / "w.caffemodel", outputs=["y"])
-    assert caffe.read_net(tmp_path / "net.prototxt").layers == (DATA, conv("conv"), spp)
+    written = LayerSpec("f", "HDF5Output", ("conv",), ("y",), {"file_name": "x.h5"})
+    caffe.save(small(written), tmp_path / "net.prototxt", tmp_path / "w.caffemodel", outputs=["y"])
+    assert caffe.read_net(tmp_path / "net.prototxt").layers == (DATA, conv("conv"), written)
 
 
 @pytest.mark.parametrize(
@@ -370,7 +370,11 @@ def test_the_dialect_of_opencv(tmp_path: Path) -> None:
     for text, dialect, words in (
         (interp % "zoom_factor: 2", "caffe", r"'i' \(Interp\): Caffe has no layer of this type"),
         (interp % "shrink_factor: 2", "opencv", r"'i' \(Interp\): OpenCV knows only zoom_factor, or height and width"),
-        (data + pool.replace("Pooling", "SPP") % "", "opencv", r"'p' \(SPP\): OpenCV has no layer of this type"),
+        (
+            data + 'layer { name: "p" type: "ArgMax" bottom: "data" top: "p" }',
+            "opencv",
+            r"'p' \(ArgMax\): OpenCV has no layer of this type",
+        ),
         (data, "cafe", "dialect is 'cafe'"),
     ):
         with pytest.raises(SpecError, match=words):
