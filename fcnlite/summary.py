@@ -98,6 +98,8 @@ def _check(options: argparse.Namespace) -> None:
     check_target(options.json)
     if options.results and not options.card:
         raise SpecError("--results goes with --card, which shows them; add that.")
+    if options.plan and options.json:
+        raise SpecError("--json has the layers, and --plan shows the steps of the fast path; leave one out.")
     for other in ("plan", "json", "weights"):
         if options.card and getattr(options, other):
             raise SpecError(

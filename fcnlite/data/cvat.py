@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import cast
 
@@ -74,7 +75,7 @@ class CVAT(OwnPictures):
             table.labels,
             [each for each in files if each.name in divided[split]],
             cast(LabelReader, table),
-            training=lambda: training,
+            training=partial(tuple, training),
             skipped=skipped,
             orientation=choose_orientation(files, exif, doubts.append),
             bands=bands,

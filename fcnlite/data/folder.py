@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import warnings
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 
 from fcnlite.data import splits
@@ -91,7 +92,7 @@ class Folder(OwnPictures):
             meaning,
             kept,
             read,
-            training=lambda: training,
+            training=partial(tuple, training),
             skipped=skipped,
             orientation=orientation,
             bands=bands,

@@ -81,7 +81,7 @@ class LabelMe(AnnotatedPictures):
             [each for each in files if each.name in divided[split]],
             {file.path: partial(file.annotated, each.images["data"]) for file, each in zip(found, files, strict=True)},
             Painter(names, overlap),
-            training=lambda: training,
+            training=partial(tuple, training),
             skipped=problems,
             skip_bad=skip_bad,
             exif=exif,

@@ -14,8 +14,8 @@ from fcnlite.files import cannot_read, open_regular
 if TYPE_CHECKING:
     from PIL import Image, ImageFile
 
-MAX_PIXELS = 1 << 26
-"""The largest picture that is decoded: 8192×8192, 192 MiB as RGB."""
+MAX_PIXELS = 1 << 27
+"""The largest picture that is decoded: 134 million pixels, 384 MiB as RGB."""
 
 _BYTES = 16
 """The memory that Pillow's and our copies of a pixel take together."""
@@ -34,6 +34,8 @@ def open_picture(path: str | os.PathLike[str]) -> Iterator[ImageFile.ImageFile]:
         raise cannot_read(path, error) from error
     with stream:
         try:
+            # Pillow's own limit, which warns of pictures beyond two thirds of ours.
+            Image.MAX_IMAGE_PIXELS = max(Image.MAX_IMAGE_PIXELS or MAX_PIXELS, MAX_PIXELS)
             with Image.open(stream, formats=_FORMATS) as image:
                 refuse_size(path, image)
                 yield image

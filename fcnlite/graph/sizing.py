@@ -41,13 +41,15 @@ def image_inputs(layers: Sequence[Layer]) -> dict[str, Shape | None]:
 
 
 def _with_gradient(layers: Sequence[Layer]) -> set[str]:
-    """The blobs from which losses and outputs are computed through bottoms that can have a gradient."""
+    """The blobs from which losses and outputs are computed, without labels and crop references."""
     read = {name for layer in layers for name in layer.spec.bottom}
     found: set[str] = set()
     for layer in reversed(layers):
         tops = layer.spec.top
         if layer.is_loss or any(top in found or top not in read for top in tops):
-            found.update(name for i, name in enumerate(layer.spec.bottom) if i not in layer.no_gradient)
+            bottoms = layer.spec.bottom
+            differentiated = [name for i, name in enumerate(bottoms) if i not in layer.no_gradient]
+            found.update(differentiated or bottoms[:1])  # Accuracy and ArgMax judge their first bottom
     return found
 
 

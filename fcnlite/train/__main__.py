@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, nullcontext, redirect_stdout
 from pathlib import Path
 from typing import Any
 
@@ -38,7 +38,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
     with ExitStack() as claim:
         ranks.from_first(lambda: claim.enter_context(folder.claimed()))
         plan = ranks.from_first(lambda: _plan(folder, given, options, ranks.size))
-        stages = train(plan, _arguments.policy_of(given), given.profile, ranks, quiet=given.json == "-")
+        # Where JSON goes to standard output, all else goes to standard error.
+        with redirect_stdout(sys.stderr) if given.json == "-" else nullcontext():
+            stages = train(plan, _arguments.policy_of(given), given.profile, ranks)
         if ranks.first and given.json is not None:
             write_json(given.json, "train/1", {"out": given.out, "stages": [each.values() for each in stages]})
 

@@ -44,11 +44,10 @@ def train(
     policy: MismatchPolicy = STRICT,
     profile: bool = False,
     ranks: Communicator = ALONE,
-    quiet: bool = False,
 ) -> list[TrainingResult]:
     """Train the current stage of a plan and all stages after it. The caller holds the folder of the run.
 
-    Returns the results of each stage, and prints them unless it is `quiet`.
+    Prints and returns the results of each stage.
 
     `policy` applies to the current stage only, because later stages begin on the same data. With `profile`, the layers
     are timed. Several `ranks` train together: all call this with the same arguments, and rank 0 alone writes files.
@@ -56,17 +55,15 @@ def train(
     following: TrainingPlan | None = plan
     found = []
     while following is not None:
-        found.append(_train_stage(following, policy, profile, ranks, quiet))
+        found.append(_train_stage(following, policy, profile, ranks))
         policy = STRICT
         following = ranks.from_first(following.advance)
     return found
 
 
-def _train_stage(
-    plan: TrainingPlan, policy: MismatchPolicy, profile: bool, ranks: Communicator, quiet: bool
-) -> TrainingResult:
+def _train_stage(plan: TrainingPlan, policy: MismatchPolicy, profile: bool, ranks: Communicator) -> TrainingResult:
     """Train the current stage of a plan; prints and returns its results."""
-    if plan.staged and not quiet:
+    if plan.staged:
         print(
             f"stage {plan.current + 1} of {len(plan.options)}: {plan.stage.options.model} in {plan.stage.folder.path}"
         )
@@ -80,7 +77,7 @@ def _train_stage(
                 loop.train(run, measured)
         except KeyboardInterrupt as interrupt:
             raise _stopped(plan, run, Stopped.of(interrupt)) from None
-        return _results(run, quiet)
+        return _results(run)
 
 
 def _start(plan: TrainingPlan, run: TrainingRun) -> None:
@@ -109,14 +106,13 @@ def _stopped(plan: TrainingPlan, run: TrainingRun, stop: Stopped) -> Stopped:
     )
 
 
-def _results(run: TrainingRun, quiet: bool) -> TrainingResult:
-    """Draw the results of a finished run; returns the metrics of its best weights, and prints them unless `quiet`."""
+def _results(run: TrainingRun) -> TrainingResult:
+    """Draw the results of a finished run; prints and returns the metrics of its best weights."""
     shown = run.val_set or run.train_set
     matrix = results.draw(run.folder, shown, run.team.ranks)
     best = run.progress.best.iteration
-    if not quiet:
-        print(f"{run.folder.best}, iteration {best}, on {shown.name} {shown.split}:")
-        print(results.figures(shown, matrix))
+    print(f"{run.folder.best}, iteration {best}, on {shown.name} {shown.split}:")
+    print(results.figures(shown, matrix))
     labels = next(iter(shown.labels.values()))
     return TrainingResult(str(run.folder.best), best, shown.name, shown.split, labels, matrix)
 

@@ -29,8 +29,9 @@ def test_the_file_of_a_run_repeats_it(command: Command, tmp_path: Path) -> None:
     record = storage.load(tmp_path / "a" / "best.h5").info.record
     assert record["data fingerprint"] == made["data_fingerprint"]
     assert record["made with"]["fcnlite"] == made["fcnlite"]
-    again = command(main, "--config", tmp_path / "a" / "run.toml", "--out", tmp_path / "b")
+    again = command(main, "--config", tmp_path / "a" / "run.toml", "--out", tmp_path / "b", "--json", "-")
     assert again.status == 0, again.err
+    assert json.loads(again.out)["stages"][0]["weights"] == str(tmp_path / "b" / "best.h5")
     assert_same_run(tmp_path / "a", tmp_path / "b")
     assert (tmp_path / "a" / "run.toml").read_bytes() == (tmp_path / "b" / "run.toml").read_bytes()
     held = json.loads((tmp_path / "a.json").read_text())

@@ -129,7 +129,7 @@ def test_a_file_that_ends_halfway_is_damaged(tmp_path: Path, suffix: str) -> Non
         read_image(path)
 
 
-@pytest.mark.parametrize("side", [9000, 60000])
+@pytest.mark.parametrize("side", [12000, 60000])
 def test_huge_pictures_are_refused_before_they_are_decoded(tmp_path: Path, side: int) -> None:
     """The file claims side×side pixels and holds none; the larger one is beyond Pillow's own limit too."""
     path = png(tmp_path / "bomb.png", side, side, 8, 0, b"")

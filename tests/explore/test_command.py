@@ -49,7 +49,7 @@ def test_bad_options(options: list[str], capsys: pytest.CaptureFixture[str]) -> 
     ("options", "words"),
     [
         (["--playground", "rate=high"], "rate is 'high'; expected a number from 0 to 1000."),
-        (["--playground", "#case=12"], "case is '12'; expected a number from 1 to 6."),
+        (["--playground", "#case=12"], "case is '12'; expected a number from 1 to 7."),
         (["--playground", "net"], "net is ''; expected lite-32s"),
         (["--folder", "nowhere"], "nowhere: no such folder; check the path."),
     ],

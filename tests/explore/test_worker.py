@@ -66,7 +66,7 @@ def test_a_call_that_needs_too_much_memory_is_ended(worker: Worker) -> None:
     process = call(worker, "process")["value"]
     worker._memory = worker.resident() + (64 << 20)
     answer = call(worker, "grow")
-    assert "more memory than it may use" in answer["error"] and _ended(process)
+    assert "more memory than --max-memory allows" in answer["error"] and _ended(process)
 
 
 def test_calls_take_turns_and_only_so_many_wait(worker: Worker) -> None:

@@ -140,6 +140,7 @@ def run_texts() -> list[bytes]:
     split = {"data": "shapes", "count": 1, "origin": {"seed": 0}, "samples": [["a", 8, 8, "0f", "f0"]]}
     return [
         b"iteration,loss,rate\n1,0.5,0.1\n2,,0.1\n",
+        b'data = "shapes"\nbase-lr = 1e-3\nstepvalue = [1, 2]\nvalidation = false\n[made]\nfcnlite = "0.1.0"\n',
         *(json.dumps(each).encode() for each in (check, speed, {"current": 0, "stages": stages}, {"train": split})),
     ]
 

@@ -32,6 +32,7 @@ from fcnlite.explore import messages
 from fcnlite.formats import storage
 from fcnlite.formats.interop import keras, safetensors, torchvision
 from fcnlite.net import Net
+from fcnlite.train import config_file
 from fcnlite.train.checkpoint import Progress, read_options
 from fcnlite.train.fingerprint import Fingerprint
 from fcnlite.train.plan import TrainingPlan
@@ -249,6 +250,10 @@ def _hdf5_arrays(path: Path) -> None:
     dataset[len(dataset) - 1]
 
 
+def _config(path: Path) -> None:
+    config_file.read(path, ())
+
+
 def _run(path: Path) -> None:
     """The texts of a run folder, each read as all of them."""
     folder = path.parent / "run"
@@ -261,7 +266,13 @@ def _run(path: Path) -> None:
     _all(
         tuple(
             lambda _, read=read: read()
-            for read in (run.read_log, run.read_checks, run.read_speed, lambda: TrainingPlan._read(run))
+            for read in (
+                run.read_log,
+                run.read_checks,
+                run.read_speed,
+                lambda: TrainingPlan._read(run),
+                lambda: _config(path),
+            )
         ),
         path,
     )
