@@ -196,9 +196,9 @@ def test_outputs_make_inputs_of_data_layers(tmp_path: Path) -> None:
 
 
 def test_outputs_may_come_from_layers_that_fcnlite_cannot_run(tmp_path: Path) -> None:
-    spp = LayerSpec("spp", "SPP", ("conv",), ("y",), {"pyramid_height": 2})
-    caffe.save(small(spp), tmp_path / "net.prototxt", tmp_path / "w.caffemodel", outputs=["y"])
-    assert caffe.read_net(tmp_path / "net.prototxt").layers == (DATA, conv("conv"), spp)
+    written = LayerSpec("w", "HDF5Output", ("conv",), ("y",), {"file_name": "x.h5"})
+    caffe.save(small(written), tmp_path / "net.prototxt", tmp_path / "w.caffemodel", outputs=["y"])
+    assert caffe.read_net(tmp_path / "net.prototxt").layers == (DATA, conv("conv"), written)
 
 
 @pytest.mark.parametrize(
