@@ -74,7 +74,7 @@ def load(
         info = ModelInfo(preprocessing=preprocessing)
     if weights is not None and origin != weights:
         given, origin = read_weights(weights), weights
-    spec = caffe.with_scales(spec, given)
+    spec = caffe.with_bn_variants(caffe.with_scales(spec, given), given)
     if not (mean is scale is order is None):
         info, assumed = replace(info, preprocessing=set_preprocessing(info.preprocessing, mean, scale, order)), False
     net = Net(spec, phase=phase, path=path, dtype=dtype, seed=seed, low_memory=low_memory, info=info)

@@ -152,14 +152,14 @@ def _describe(options: argparse.Namespace) -> tuple[NetSpec, ModelInfo]:
         content = storage.load(path)
         return content.spec, content.info
     weights = {} if options.weights is None else read_weights(options.weights)
-    spec = caffe.with_scales(caffe.read_net(path), weights)
+    spec = caffe.with_bn_variants(caffe.with_scales(caffe.read_net(path), weights), weights)
     return spec, ModelInfo(preprocessing=caffe.feeding(spec, path, weights).preprocessing)
 
 
 def _plan(spec: NetSpec, weights: str, fed: dict[str, Shape]) -> str:
     """The compiler's plan of the net with the time of each step, measured on noise."""
     net = layer_table.sized(spec, fed)
-    surgery.interp(net)  # as in every trained net: some passes look at these weights
+    surgery.interp(net, surgery.zero_upsampling(net))  # as in every trained net: some passes look at these weights
     if Path(weights).suffix in (".h5", ".hdf5", ".caffemodel"):
         surgery.transplant(net, read_weights(weights))
     rng = np.random.default_rng(0)

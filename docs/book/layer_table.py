@@ -11,6 +11,7 @@ from pathlib import Path
 
 from fcnlite.formats.caffe import parse_net
 from fcnlite.layers import Layer, registered
+from fcnlite.layers.registry import is_of_fork
 from fcnlite.net import Net
 
 DOCS = Path(__file__).parents[1]
@@ -19,13 +20,18 @@ EXAMPLES = {
     "AbsVal": "",
     "Accuracy": "",
     "ArgMax": "argmax_param { axis: 1 }",
+    "Axpy": "",
+    "BN": "bn_param { bn_mode: INFERENCE }",
+    "BNLL": "",
     "BatchNorm": "",
     "Bias": "",
+    "Clip": "clip_param { min: 0 max: 6 }",
     "Concat": "",
     "Convolution": "convolution_param { num_output: 64 kernel_size: 3 pad: 1 }",
     "Crop": "crop_param { axis: 2 offset: 5 }",
     "Data": 'data_param { source: "train_lmdb" batch_size: 1 backend: LMDB }',
     "Deconvolution": "convolution_param { num_output: 21 kernel_size: 4 stride: 2 bias_term: false }",
+    "DenseImageData": 'dense_image_data_param { source: "train.txt" batch_size: 4 }',
     "Dropout": "dropout_param { dropout_ratio: 0.5 }",
     "DummyData": "dummy_data_param { shape { dim: 1 dim: 3 dim: 32 dim: 32 } }",
     "ELU": "elu_param { alpha: 1 }",
@@ -34,22 +40,33 @@ EXAMPLES = {
     "Exp": "exp_param { base: 2 }",
     "Flatten": "",
     "HDF5Data": 'hdf5_data_param { source: "train.txt" batch_size: 1 }',
+    "HingeLoss": "hinge_loss_param { norm: L2 }",
+    "Im2col": "convolution_param { kernel_size: 3 }",
     "ImageData": 'image_data_param { source: "train.txt" batch_size: 1 }',
+    "ImageSegData": 'image_data_param { source: "train.txt" root_folder: "VOC2012" batch_size: 10 }',
     "InfogainLoss": 'infogain_loss_param { source: "infogain.binaryproto" }',
     "InnerProduct": "inner_product_param { num_output: 10 }",
     "Input": "input_param { shape { dim: 1 dim: 3 dim: 500 dim: 500 } }",
+    "Interp": "interp_param { zoom_factor: 8 }",
     "LRN": "lrn_param { local_size: 5 alpha: 0.0001 beta: 0.75 }",
     "Log": "",
     "MVN": "mvn_param { normalize_variance: true }",
     "MemoryData": "memory_data_param { batch_size: 1 channels: 3 height: 32 width: 32 }",
+    "MultinomialLogisticLoss": "",
+    "Normalize": "norm_param { across_spatial: false }",
     "PReLU": "",
+    "Parameter": "parameter_param { shape { dim: 8 } }",
+    "Permute": "permute_param { order: 0 order: 2 order: 3 order: 1 }",
     "Pooling": "pooling_param { pool: MAX kernel_size: 2 stride: 2 }",
     "Power": "power_param { scale: 0.0039 shift: -0.5 }",
     "Python": 'python_param { module: "voc_layers" layer: "VOCSegDataLayer" }',
     "ReLU": "",
+    "ReLU6": "",
     "Reduction": "reduction_param { operation: MEAN axis: 1 }",
     "Reshape": "reshape_param { shape { dim: 0 dim: -1 } }",
+    "SPP": "spp_param { pyramid_height: 3 pool: MAX }",
     "Scale": "scale_param { bias_term: true }",
+    "ShuffleChannel": "shuffle_channel_param { group: 2 }",
     "Sigmoid": "",
     "SigmoidCrossEntropyLoss": "",
     "Silence": "",
@@ -57,9 +74,15 @@ EXAMPLES = {
     "Softmax": "",
     "SoftmaxWithLoss": "loss_param { ignore_label: 255 normalize: false }",
     "Split": "",
+    "Swish": "",
     "TanH": "",
+    "Threshold": "threshold_param { threshold: 0.5 }",
     "Tile": "tile_param { axis: 1 tiles: 2 }",
+    "UnevenPooling": "pooling_param { pool: MAX kernel_size: 3 stride: 2 pad_r: 1 pad_b: 1 }",
+    "Unpooling": "unpooling_param { unpool: MAX unpool_size: 64 kernel_size: 2 stride: 2 }",
+    "Upsample": "upsample_param { scale: 2 }",
     "WindowData": 'window_data_param { source: "windows.txt" batch_size: 1 }',
+    "WindowSegData": 'image_data_param { source: "windows.txt" batch_size: 4 }',
 }
 """The options of a typical layer of each type. What is not written down has Caffe's default."""
 
@@ -139,6 +162,11 @@ def _convolution(name: str, bottom: str) -> str:
     return f'layer {{ name: "{name}" type: "Convolution" bottom: "{bottom}" top: "{name}" {options} }}'
 
 
+def _of_fork(type_: str) -> bool:
+    """Whether only forks of Caffe have the type; the compiler has no operation for such a type."""
+    return is_of_fork(registered()[type_])
+
+
 @cache
 def compiled(type_: str) -> str:
     """What the compiler makes of such a layer, in inference."""
@@ -146,6 +174,8 @@ def compiled(type_: str) -> str:
         return "its own code"  # its example names a file
     if type_ == "Silence":
         return "left out"
+    if _of_fork(type_) or type_ in ("HingeLoss", "MultinomialLogisticLoss", "Parameter", "SPP"):
+        return "its own code"  # their bottoms are not those of `net_of`
     net = Net(parse_net(net_of(type_)))
     read = {name for layer in net.spec.layers for name in layer.bottom}
     fed = {

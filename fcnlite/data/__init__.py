@@ -20,8 +20,11 @@ from fcnlite.data.coco import COCO
 from fcnlite.data.cvat import CVAT
 from fcnlite.data.dataset import Dataset, Subset
 from fcnlite.data.folder import Folder
+from fcnlite.data.hdf5_arrays import HDF5Arrays
 from fcnlite.data.isbi import ISBI
 from fcnlite.data.labelme import LabelMe
+from fcnlite.data.listed import Listed
+from fcnlite.data.lmdb_pairs import LMDBPairs
 from fcnlite.data.loader import Loader, epoch
 from fcnlite.data.nyud import NYUD
 from fcnlite.data.palette import voc_colors
@@ -56,7 +59,10 @@ _DATASETS: dict[str, type[Dataset]] = {
     "coco": COCO,
     "cvat": CVAT,
     "folder": Folder,
+    "hdf5": HDF5Arrays,
     "isbi": ISBI,
+    "list": Listed,
+    "lmdb": LMDBPairs,
     "labelme": LabelMe,
     "nyud": NYUD,
     "pascal-context": PascalContext,

@@ -174,8 +174,10 @@ class NetSpec:
             names.add(layer.name)
             for blob in layer.bottom:
                 if blob not in available:
-                    hint = nearest(blob, available)
-                    raise SpecError(f"layer {layer.name!r}: no layer before it makes its bottom {blob!r}; {hint}")
+                    raise SpecError(
+                        f"layer {layer.name!r}: no layer before it makes its bottom {blob!r}"
+                        f"{self._elsewhere(blob, phase) or '; ' + nearest(blob, available)}"
+                    )
             for blob in layer.top:
                 if blob in available and blob not in layer.bottom:
                     raise SpecError(
@@ -184,6 +186,18 @@ class NetSpec:
                     )
                 available.add(blob)
         return replace(self, layers=kept)
+
+    def _elsewhere(self, blob: str, phase: str) -> str:
+        """The end of a message about a blob that no layer of `phase` makes, if one of the other phase does."""
+        (other,) = (each for each in PHASES if each != phase)
+        given = frozenset(self.stage)
+        makers = [each.name for each in self.layers if blob in each.top and each.included(other, self.level, given)]
+        if not makers:
+            return ""
+        return (
+            f" in phase {phase}; in phase {other} layer {makers[0]!r} does: use phase {other}, or add an input for "
+            f"phase {phase}."
+        )
 
     def __iter__(self) -> Iterator[LayerSpec]:
         return iter(self.layers)

@@ -11,7 +11,7 @@ import numpy as np
 from fcnlite.arrays import Array, Shape
 from fcnlite.description.spec import NetSpec
 from fcnlite.errors import FileError, SpecError, nearest
-from fcnlite.graph.schedule import Schedule, Versions
+from fcnlite.graph.schedule import Schedule, Versions, unread
 from fcnlite.layers.base import Layer
 from fcnlite.layers.registry import create
 
@@ -93,10 +93,7 @@ def _named(versions: Versions, names: Sequence[str]) -> dict[str, int]:
 def _predictions(versions: Versions) -> dict[str, int]:
     """The blobs that no layer reads, except losses and Accuracy as their first bottom; without inputs and scores."""
     judges = [step for step in versions.steps if step.layer.is_loss or step.layer.type == "Accuracy"]
-    excluded = set(versions.inputs.values())
-    for step in versions.steps:
-        excluded.update((*step.bottom[1:], *step.top) if step in judges else step.bottom)
-    found = {name: version for name, version in versions.last.items() if version not in excluded}
+    found = unread(versions, judges)
     if not found:
         raise SpecError(
             f"this net makes no blob that none of its layers reads; name the outputs: {nearest('', versions.last)}"

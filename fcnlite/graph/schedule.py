@@ -134,12 +134,28 @@ class Schedule:
         return self.last[name]
 
 
+def unread(versions: Versions, judges: Sequence[Step] = ()) -> dict[str, int]:
+    """The blobs that layers make and none reads; if there are none, those that only Silence reads.
+
+    `judges`: layers such as losses, whose first bottom counts as not read, and whose tops are left out.
+    """
+    for silence in ("", "Silence"):
+        read = set(versions.inputs.values())
+        for step in versions.steps:
+            if step in judges:
+                read.update((*step.bottom[1:], *step.top))
+            elif step.layer.type != silence:
+                read.update(step.bottom)
+        if found := {name: version for name, version in versions.last.items() if version not in read}:
+            return found
+    return {}
+
+
 def _outputs(layers: Sequence[Layer], versions: Versions, names: tuple[str, ...] | None) -> dict[str, int]:
     """The versions of the outputs: the blobs called `names`, by default the tops that no layer reads."""
     inputs, last, unknown = versions.inputs, versions.last, versions.unknown
     if names is None:
-        read = {version for step in versions.steps for version in step.bottom} | set(inputs.values())
-        found = {name: version for name, version in last.items() if version not in read}
+        found = unread(versions)
         if not found and unknown:
             raise unknown[0].error()
         if not found:

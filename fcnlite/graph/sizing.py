@@ -29,14 +29,25 @@ class HasShape(Protocol):
 def image_inputs(layers: Sequence[Layer]) -> dict[str, Shape | None]:
     """The inputs that a net of these layers computes with, and their described shapes (None if not described).
 
-    Labels and crop references are not among them, since they have no gradient.
+    Labels and crop references are not among them, since they have no gradient, nor what only these are made from.
     """
-    computed_with = {name for layer in layers for i, name in enumerate(layer.spec.bottom) if i not in layer.no_gradient}
+    computed_with = _with_gradient(layers)
     found: dict[str, Shape | None] = {}
     for layer in layers:
         if not layer.spec.bottom:
             described = dict(zip(layer.spec.top, layer.top_shapes(), strict=False))
             found.update({top: described.get(top) for top in layer.spec.top if top in computed_with})
+    return found
+
+
+def _with_gradient(layers: Sequence[Layer]) -> set[str]:
+    """The blobs from which losses and outputs are computed through bottoms that can have a gradient."""
+    read = {name for layer in layers for name in layer.spec.bottom}
+    found: set[str] = set()
+    for layer in reversed(layers):
+        tops = layer.spec.top
+        if layer.is_loss or any(top in found or top not in read for top in tops):
+            found.update(name for i, name in enumerate(layer.spec.bottom) if i not in layer.no_gradient)
     return found
 
 

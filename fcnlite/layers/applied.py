@@ -24,7 +24,9 @@ class Applied:
         if isinstance(self.layer, UnknownLayer):
             raise self.layer.error()
         self.bottom = bottom
-        wanted = calls.params(self.layer, *(each.shape for each in bottom))
+        shapes = [each.shape for each in bottom]
+        calls.top_shapes(self.layer, *shapes)  # raises if the bottoms do not fit
+        wanted = calls.params(self.layer, *shapes)
         rng = np.random.default_rng(0)
         if params is None:
             params = [fillers.fill(each.filler, each.shape, np.float64, rng) for each in wanted]

@@ -99,6 +99,9 @@ class Layer:
 
     type: ClassVar[str]
     """Caffe's type name; the registry's key."""
+    python: ClassVar[tuple[str, str] | None] = None
+    """For the type Python: the module and the layer of python_param that the class computes. None: any module, and the
+    layer is the class's name."""
     messages: ClassVar[tuple[str, ...]] = ()
     """The `*_param` messages of Caffe's LayerParameter that hold the options."""
     Options: ClassVar[Class] = NoOptions

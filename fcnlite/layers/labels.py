@@ -32,6 +32,15 @@ def check_label_shape(scores: Shape, label: Shape, axis: int) -> int:
     return axis
 
 
+def check_picture_labels(scores: Shape, label: Shape) -> None:
+    """Raise `ShapeError` unless there is one label for each picture, whose other values are scores of classes."""
+    if not scores or prod(label) != scores[0]:
+        raise ShapeError(
+            f"labels of shape {show(label)} do not fit scores of shape {show(scores)}; expected one label for each of "
+            "the pictures"
+        )
+
+
 def read_labels(label: Array, scores: Shape, axis: int, ignore_label: int | None) -> tuple[Labels, Array]:
     """`label` as class numbers in the shape of `scores` with 1 on the class axis, and a mask of the counted positions.
 

@@ -21,6 +21,16 @@ _LONGEST = 80
 """The number of characters of a value in `shown`."""
 
 
+@dataclasses.dataclass(frozen=True)
+class PythonOptions:
+    """The options of a Python layer, in `python_param`."""
+
+    module: str = ""
+    layer: str = ""
+    param_str: str = ""
+    share_in_parallel: bool = False
+
+
 def parse_options(kind: type, raw: Mapping[str, Any]) -> Any:
     """`raw` as an instance of the dataclass `kind`. Raises `SpecError` for an unknown name or a wrong type."""
     hints = _hints(kind)

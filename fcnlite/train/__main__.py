@@ -13,7 +13,7 @@ from fcnlite._cli.json_output import check_target, write_json
 from fcnlite._cli.running import check_environment, run_command
 from fcnlite.ranks.launcher import world
 from fcnlite.train import arguments as _arguments
-from fcnlite.train import config_file, recipes
+from fcnlite.train import config_file, data_layers, recipes
 from fcnlite.train.initial_weights import recorded_model
 from fcnlite.train.plan import TrainingPlan
 from fcnlite.train.run_folder import RunFolder
@@ -61,8 +61,22 @@ def _plan(folder: RunFolder, given: argparse.Namespace, options: dict[str, Any],
     """The plan of the run that the command line continues or begins."""
     if given.resume:
         return TrainingPlan.resume(folder, options, ranks)
-    stages = recipes.stages(given.recipe, {**_of_init(given), **options})
+    stages = recipes.stages(given.recipe, {**_of_init(given), **_of_prototxt(given), **options})
     return TrainingPlan.begin(folder, stages, overwrite=given.overwrite)
+
+
+def _of_prototxt(given: argparse.Namespace) -> dict[str, Any]:
+    """What the data layers of the prototxt in --model say, unless the command line names the data."""
+    if given.model is None or Path(given.model).suffix != ".prototxt" or given.data or given.data_option:
+        return {}
+    found = data_layers.training_options(given.model)
+    if found:
+        options = "".join(f" --data-option {each}" for each in found["data_option"])
+        print(
+            f"{given.model}: --data {found['data']} --root {found['root']}{options}, by its data layers",
+            file=sys.stderr,
+        )
+    return found
 
 
 def _of_init(given: argparse.Namespace) -> dict[str, Any]:

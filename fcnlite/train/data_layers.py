@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
+from typing import Any
 
 from fcnlite.arrays import Shape
 from fcnlite.data import Dataset
@@ -11,8 +12,31 @@ from fcnlite.data.loader import blobs
 from fcnlite.description.model_info import Preprocessing
 from fcnlite.description.spec import LayerSpec, NetSpec
 from fcnlite.errors import DataError
+from fcnlite.formats import caffe
 from fcnlite.layers.data import FCN_REFERENCE, DataLayer
 from fcnlite.layers.registry import create
+
+
+def training_options(path: str) -> dict[str, Any]:
+    """The options of a training that the data layers of a prototxt name: data, batch, crop and mirror.
+
+    Empty if they name no data that fcnlite reads. Raises the errors of `caffe.training_data`.
+    """
+    found = caffe.training_data(caffe.read_net(path), path)
+    if found is None:
+        return {}
+    side = found.crop_size
+    augment = [*(["flip"] if found.mirror else []), *([f"crop={side}:{side}"] if side else [])]
+    splits = {"train_split": found.train_split, "val_split": found.val_split}
+    return {
+        "data": found.data,
+        "root": found.root,
+        "data_option": tuple(f"{name}={value}" for name, value in found.options.items()),
+        **{name: value for name, value in splits.items() if value},
+        **({} if found.validates else {"validation": False}),
+        **({"batch_size": found.batch_size} if found.batch_size else {}),
+        "augment": ("none", *augment),
+    }
 
 
 def replace_data_layers(spec: NetSpec, dataset: Dataset, crop: tuple[int, int] | None) -> NetSpec:

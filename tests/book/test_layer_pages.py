@@ -32,7 +32,7 @@ def test_an_option_that_is_missing_or_wrong_is_found(monkeypatch: pytest.MonkeyP
     text = "| option | default | meaning |\n|---|---|---|\n| `alpha` | 2 | … |\n"
     monkeypatch.setattr(layer_pages, "section", lambda page, anchor: text)
     assert layer_pages.complaints("ELU") == ["ELU: activations.md says 2 for `alpha`; the default is 1"]
-    (missing,) = layer_pages.complaints("Dropout")
+    missing, *_ = layer_pages.complaints("Dropout")
     assert "no row for the option `dropout_ratio`, default 0.5" in missing
     monkeypatch.setattr(layer_pages, "places", dict)
     assert "index.md has no row" in layer_pages.complaints("ELU")[0]

@@ -25,6 +25,9 @@ FILES = {
     "coco": "COCO's JSON",
     "names": "lists of names",
     "camvid": "lists of pictures and labels",
+    "list": "lists of pictures and label maps, as Caffe's forks read them",
+    "datum": "records of Caffe's databases",
+    "hdf5-arrays": "HDF5 files of pictures and labels",
     "run": "logs and plans of a run",
     "message": "what the page of the explorer sends",
 }
@@ -40,7 +43,20 @@ INSTRUMENTED = {
     "message": ("fcnlite.explore",),
     "checkpoint": ("fcnlite.formats", "fcnlite.description", "fcnlite.train", "fcnlite.solver"),
     **dict.fromkeys(
-        ("npy", "matlab", "colors", "classes", "remap", "labelme", "coco", "names", "camvid"),
+        (
+            "npy",
+            "matlab",
+            "colors",
+            "classes",
+            "remap",
+            "labelme",
+            "coco",
+            "names",
+            "camvid",
+            "list",
+            "datum",
+            "hdf5-arrays",
+        ),
         ("fcnlite.data", "fcnlite.files"),
     ),
 }

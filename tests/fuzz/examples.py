@@ -54,7 +54,7 @@ def _hdf5(arrays: dict[str, Any]) -> bytes:
 
 
 def nets() -> list[bytes]:
-    return [each.encode() for each in (texts.NET, texts.V1, texts.V0)]
+    return [each.encode() for each in (texts.NET, texts.FORKS, texts.V1, texts.V0)]
 
 
 def solvers() -> list[bytes]:
@@ -243,7 +243,28 @@ def matlab_files() -> list[bytes]:
     return found
 
 
+def data() -> list[bytes]:
+    plain = {"channels": 3, "height": 2, "width": 2, "label": 1}
+    from PIL import Image
+
+    stream = io.BytesIO()
+    Image.new("RGB", (3, 2)).save(stream, "PNG")
+    return [
+        _message("Datum", **plain, data=bytes(12)),
+        _message("Datum", **plain, float_data=range(12)),
+        _message("Datum", encoded=True, data=stream.getvalue()),
+    ]
+
+
+def hdf5_arrays() -> list[bytes]:
+    return [_hdf5({"data": np.ones((2, 3, 4, 5), np.float32), "label": np.ones((2, 1, 4, 5), np.float32)})]
+
+
 # Tables and lists
+
+
+def pair_lists() -> list[bytes]:
+    return [b"a.png a.png\n/a.png /a.png\n"]
 
 
 def color_tables() -> list[bytes]:

@@ -13,7 +13,18 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from fcnlite import caffe, data
-from fcnlite.data import bands, camvid, color_table, label_files, label_tables, matlab, pictures, published, splits
+from fcnlite.data import (
+    bands,
+    camvid,
+    color_table,
+    datum,
+    label_files,
+    label_tables,
+    matlab,
+    pictures,
+    published,
+    splits,
+)
 from fcnlite.data.problems import raise_if_any
 from fcnlite.description.model_info import Preprocessing
 from fcnlite.errors import FcnliteError, FileError
@@ -222,6 +233,27 @@ def _config(path: Path) -> None:
     config_file.read(path, ())
 
 
+def _listed(path: Path) -> None:
+    """A list, with the files that it names if they are undamaged names."""
+    from PIL import Image
+
+    Image.fromarray(np.eye(4, dtype=np.uint8)).save(path.parent / "a.png")
+    dataset = data.open("list", path.parent, train=path.name, classes=2)
+    for _, problem in zip(range(3), dataset.usable()[1], strict=False):
+        raise_if_any(str(path), [problem])
+
+
+def _datum(path: Path) -> None:
+    values = datum.read_datum(path.read_bytes(), str(path))
+    assert values.ndim == 3
+
+
+def _hdf5_arrays(path: Path) -> None:
+    (path.parent / "files.txt").write_text(path.name)
+    dataset = data.open("hdf5", path.parent, train="files.txt", classes=2)
+    dataset[len(dataset) - 1]
+
+
 def _run(path: Path) -> None:
     """The texts of a run folder, each read as all of them."""
     folder = path.parent / "run"
@@ -271,6 +303,9 @@ TARGETS: dict[str, Target] = {
     "coco": Target(_coco, examples.coco_files, damaged_text, "/a.json"),
     "names": Target(_names, examples.name_lists, damaged_text, "/train.txt"),
     "camvid": Target(_camvid, examples.picture_lists, damaged_text, "/train.txt"),
+    "list": Target(_listed, examples.pair_lists, damaged_text, "/pairs.txt"),
+    "datum": Target(_datum, examples.data),
+    "hdf5-arrays": Target(_hdf5_arrays, examples.hdf5_arrays, suffix="/a.h5"),
     "run": Target(_run, examples.run_texts, damaged_text),
     "message": Target(lambda path: messages.unpack(path.read_bytes()), examples.messages),
 }

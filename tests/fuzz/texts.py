@@ -43,3 +43,21 @@ SOLVER = """
 net_param { name: "n" layer { name: "d" type: "Input" top: "d" } } base_lr: 1e-4 lr_policy: "step" gamma: 0.1
 stepvalue: [1, 2] solver_mode: CPU solver_type: ADAM test_iter: 3 train_state { level: 1 stage: "a" } random_seed: 7
 """
+
+FORKS = """
+input: "data" input_dim: 1 input_dim: 2 input_dim: 8 input_dim: 8
+layers { name: "r" type: RELU bottom: "data" top: "r" }
+layer { name: "c" type: "Convolution" bottom: "r" top: "c" convolution_param { num_output: 2 kernel_size: 3 pad: 2
+        hole: 2 engine: MKLDNN } }
+layer { name: "c" type: "BN" bottom: "c" top: "b" bn_param { momentum: 0.9 frozen: true } }
+layer { name: "p" type: "Pooling" bottom: "b" top: "p" top: "m"
+        pooling_param { kernel_size: 2 stride: 2 ceil_mode: true } }
+layer { name: "u" type: "Upsample" bottom: "p" bottom: "m" top: "u" upsample_param { scale: 2 } }
+layer { name: "i" type: "Interp" bottom: "u" top: "i" interp_param { zoom_factor: 2 pad_end: -1 } }
+layer { name: "q" type: "Pooling" bottom: "i" top: "q" pooling_param { pool: AVE_EXC_PAD kernel_size: 3 pad_l: 1 } }
+layer { name: "s" type: "SPP" bottom: "q" top: "s" spp_param { pyramid_height: 2 } }
+layer { name: "n" type: "Normalize" bottom: "q" top: "n" norm_param { across_spatial: false } }
+layer { name: "o" type: "Permute" bottom: "n" top: "o" permute_param { order: 0 order: 2 } }
+layer { name: "h" type: "Silence" bottom: "o" }
+"""
+"""A net with the words and the layers of forks, in two forms."""

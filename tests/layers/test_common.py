@@ -24,7 +24,7 @@ from fcnlite.net import Net
 from tests.layers.examples import EXAMPLES, Example
 
 NO_COMPUTATION = {"Silence", *(name for name, cls in registered().items() if cls.bottoms == (0, 0))}  # inputs
-NO_GRADIENT = {"Accuracy", "ArgMax"}
+NO_GRADIENT = {"Accuracy", "ArgMax", "Threshold"}
 
 TYPES = sorted(set(registered()) - NO_COMPUTATION)
 ITERATION = 7
@@ -240,7 +240,7 @@ def test_inputs_of_other_strides_and_dtypes_are_not_misread(type_: str, data: st
     net = example.net("float32")
     # Whole numbers, which arrays of all dtypes can hold.
     whole = {name: np.rint(4 * array) for name, array in example.inputs().items()}
-    if example.classes:
+    if example.classes or example.places:
         whole["x1"] = example.inputs()["x1"]
     reference = run(net, {name: array.astype(np.float32) for name, array in whole.items()})
     changes: dict[str, Callable[[Array], Array]] = {

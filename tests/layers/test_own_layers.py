@@ -8,6 +8,7 @@ import warnings
 from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType
+from typing import ClassVar
 
 import numpy as np
 import pytest
@@ -17,21 +18,21 @@ from fcnlite import caffe, layers
 from fcnlite.description.spec import LayerSpec
 from fcnlite.errors import SpecError
 from fcnlite.formats.caffe import parse_net
-from fcnlite.layers import registry
+from fcnlite.layers import BackwardRun, ForwardRun, registry
 from fcnlite.net import Net
 
-EXAMPLE = Path(__file__).parents[2] / "examples" / "segnet_layers.py"
+EXAMPLE = Path(__file__).parent / "own_segnet.py"
 
 SEGNET = """
 layer { name: "data" type: "Input" top: "data" input_param { shape { dim: 1 dim: 2 dim: 7 dim: 6 } } }
 layer { name: "conv" type: "Convolution" bottom: "data" top: "conv"
         convolution_param { num_output: 3 kernel_size: 3 pad: 1 weight_filler { type: "xavier" } } }
-layer { name: "bn" type: "BN" bottom: "conv" top: "conv"
-        bn_param { bn_mode: INFERENCE scale_filler { type: "constant" value: 2 } shift_filler { value: -1 } } }
+layer { name: "bn" type: "OwnBN" bottom: "conv" top: "conv"
+        own_bn_param { bn_mode: INFERENCE scale_filler { type: "constant" value: 2 } shift_filler { value: -1 } } }
 layer { name: "pool" type: "Pooling" bottom: "conv" top: "pool" top: "mask"
         pooling_param { pool: MAX kernel_size: 2 stride: 2 } }
-layer { name: "up" type: "Upsample" bottom: "pool" bottom: "mask" top: "up"
-        upsample_param { scale: 2 upsample_h: 7 upsample_w: 6 } }
+layer { name: "up" type: "OwnUpsample" bottom: "pool" bottom: "mask" top: "up"
+        own_upsample_param { scale: 2 upsample_h: 7 upsample_w: 6 } }
 """
 
 
@@ -39,15 +40,15 @@ layer { name: "up" type: "Upsample" bottom: "pool" bottom: "mask" top: "up"
 def example() -> Iterator[ModuleType]:
     """The example, imported, with its types known for the test alone."""
     before = dict(layers.registered())
-    spec = importlib.util.spec_from_file_location("segnet_layers", EXAMPLE)
+    spec = importlib.util.spec_from_file_location("own_segnet", EXAMPLE)
     assert spec is not None and spec.loader is not None
     module = importlib.util.module_from_spec(spec)
-    sys.modules["segnet_layers"] = module
+    sys.modules["own_segnet"] = module
     try:
         spec.loader.exec_module(module)
         yield module
     finally:
-        del sys.modules["segnet_layers"]
+        del sys.modules["own_segnet"]
         registry._registry.clear()
         registry._registry.update(before)
 
@@ -74,8 +75,8 @@ def test_the_example_runs_segnet_s_layers(example: ModuleType) -> None:
 @pytest.mark.parametrize("mode", ["INFERENCE", "LEARN"])
 def test_the_example_s_gradients(example: ModuleType, mode: str) -> None:
     rng = np.random.default_rng(1)
-    layers.check_gradients(LayerSpec("bn", "BN", ("x",), ("y",), {"bn_mode": mode}), rng.normal(size=(2, 3, 4, 5)))
-    spec = LayerSpec("up", "Upsample", ("x", "mask"), ("y",), {"scale": 2, "upsample_h": 7, "upsample_w": 6})
+    layers.check_gradients(LayerSpec("bn", "OwnBN", ("x",), ("y",), {"bn_mode": mode}), rng.normal(size=(2, 3, 4, 5)))
+    spec = LayerSpec("up", "OwnUpsample", ("x", "mask"), ("y",), {"scale": 2, "upsample_h": 7, "upsample_w": 6})
     mask = np.array([[[[0, 3, 4], [13, 15, 17], [30, 31, 40]]]])
     found = layers.check_gradients(spec, rng.normal(size=mask.shape), mask)
     assert [each.name for each in found] == ["bottom 0"]
@@ -94,9 +95,9 @@ def test_their_weights_are_loaded_by_name(example: ModuleType, tmp_path: Path) -
 
 
 def test_wrong_options_of_ones_own_layers_are_named(example: ModuleType) -> None:
-    with pytest.raises(SpecError, match=r"'bn' \(BN\).*bn_modes.*'bn_mode'"):
+    with pytest.raises(SpecError, match=r"'bn' \(OwnBN\).*bn_modes.*'bn_mode'"):
         Net(parse_net(SEGNET.replace("bn_mode", "bn_modes")))
-    with pytest.raises(SpecError, match=r"'bn' \(BN\).*bn_mode.*LEARN, INFERENCE"):
+    with pytest.raises(SpecError, match=r"'bn' \(OwnBN\).*bn_mode.*LEARN, INFERENCE"):
         Net(parse_net(SEGNET.replace("INFERENCE", "FAST")))
 
 
@@ -119,7 +120,7 @@ def saved(tmp_path: Path, example: ModuleType) -> Path:
     weights = {name: [each.array for each in parameters] for name, parameters in net.params.items()}
     caffe.write_weights(tmp_path / "own.caffemodel", weights)
     (tmp_path / "own.prototxt").write_text(WITH_SCORES)
-    for kind in ("BN", "Upsample"):
+    for kind in ("OwnBN", "OwnUpsample"):
         del registry._registry[kind]  # as if never imported
     return tmp_path
 
@@ -128,7 +129,7 @@ def saved(tmp_path: Path, example: ModuleType) -> Path:
 @pytest.mark.parametrize("files", [("own.h5",), ("own.prototxt", "own.caffemodel")])
 def test_a_net_that_lost_weights_at_loading_is_not_saved(saved: Path, files: tuple[str, ...]) -> None:
     net = fcnlite.load(*(saved / each for each in files))
-    words = rf"x.*: not written, .*{files[-1]} has for bn, score would be lost: .*BN, Upsample.*--import MODULE"
+    words = rf"x.*: not written, .*{files[-1]} has for bn, score would be lost: .*OwnBN, OwnUpsample.*--import MODULE"
     saves = (
         lambda: net.save(saved / "x.h5"),
         lambda: net.share("TRAIN").save(saved / "x.h5"),
@@ -156,7 +157,7 @@ def test_a_part_that_lost_nothing_can_be_saved(saved: Path, tmp_path: Path) -> N
 def test_a_net_without_weights_is_saved_with_its_unknown_layers(saved: Path) -> None:
     """Nothing was loaded, so nothing is lost."""
     fcnlite.load(saved / "own.prototxt").save(saved / "fresh.h5")
-    assert fcnlite.load(saved / "fresh.h5").spec.layer("bn").type == "BN"
+    assert fcnlite.load(saved / "fresh.h5").spec.layer("bn").type == "OwnBN"
 
 
 def test_layers_that_have_not_run_are_not_lost_in_saving(tmp_path: Path) -> None:
@@ -184,10 +185,10 @@ def test_layers_that_have_not_run_are_not_lost_in_saving(tmp_path: Path) -> None
 def test_an_unknown_type_is_named_with_its_line_when_it_is_needed(tmp_path: Path) -> None:
     path = tmp_path / "net.prototxt"
     path.write_text(SEGNET)
-    with pytest.warns(UserWarning, match=r"net\.prototxt, line 5: layer 'bn': unknown type 'BN'.*register"):
+    with pytest.warns(UserWarning, match=r"net\.prototxt, line 5: layer 'bn': unknown type 'OwnBN'.*register"):
         net = fcnlite.load(path)
     for how in ({}, {"outputs": ["up"]}, {"outputs": ["conv"]}, {"keep": True}):
-        with pytest.raises(SpecError, match=r"line 5: layer 'bn': unknown type 'BN'"):
+        with pytest.raises(SpecError, match=r"line 5: layer 'bn': unknown type 'OwnBN'"):
             net.forward(data=picture(), **how)  # type: ignore[arg-type]
 
 
@@ -195,9 +196,9 @@ def test_an_unknown_type_is_named_with_its_line_when_it_is_needed(tmp_path: Path
     ("type_", "hint"),
     [
         ("Convoluton", "did you mean 'Convolution' or 'Deconvolution'?"),
-        ("relu", "did you mean 'ReLU' or 'PReLU' or 'ELU'?"),
-        ("BN", "did you mean 'BatchNorm' or 'Scale'?"),
-        ("Upsample", "did you mean 'Deconvolution'?"),
+        ("relu", "did you mean 'ReLU' or 'ReLU6' or 'PReLU'?"),
+        ("SyncBN", "did you mean 'BatchNorm' or 'Scale'?"),
+        ("Resize", "did you mean 'Interp' or 'Deconvolution'?"),
         ("MulticlassCrfRnn", "has a name like it"),
     ],
 )
@@ -229,12 +230,81 @@ def test_an_unknown_layer_without_bottoms_is_an_input() -> None:
     assert net.forward(data=picture())["conv"].shape == (1, 3, 7, 6)
 
 
-def test_a_python_layer_with_bottoms_is_unknown() -> None:
-    text = SEGNET[: SEGNET.index('layer { name: "bn"')]
-    text += 'layer { name: "p" type: "Python" bottom: "conv" top: "p" python_param { layer: "L" } }'
-    net = Net(parse_net(text))
-    with pytest.raises(SpecError, match="'p': unknown type 'Python'"):
+PYTHON = (
+    SEGNET[: SEGNET.index('layer { name: "bn"')] + 'layer { name: "p" type: "Python" bottom: "conv" top: "p" '
+    'python_param { module: "m" layer: "L" param_str: "2" } }'
+)
+
+
+def test_a_python_layer_without_a_class_names_its_module_and_layer() -> None:
+    net = Net(parse_net(PYTHON))
+    with pytest.raises(SpecError, match="'p': no class is registered for the Python layer 'L' of module 'm'"):
         net.forward(data=picture())
+
+
+class Times(layers.Layer):
+    """y = k · x, where k is the layer's param_str."""
+
+    type = "Python"
+    python: ClassVar[tuple[str, str] | None] = ("m", "L")
+
+    def forward(self, bottom: list[np.ndarray], run: ForwardRun) -> list[np.ndarray]:
+        return [float(self.options.param_str) * bottom[0]]
+
+    def backward(self, dtop: list[np.ndarray], run: BackwardRun) -> list[np.ndarray | None]:
+        return [float(self.options.param_str) * dtop[0]]
+
+
+@pytest.mark.parametrize("named", [("m", "L"), ("", "L"), None])
+def test_a_class_is_registered_for_a_python_layer(named: tuple[str, str] | None, tmp_path: Path) -> None:
+    cls = type("L", (Times,), {"python": named})
+    layers.register(cls)
+    try:
+        with pytest.raises(SpecError, match=r"Python layer '(m\.)?L' is registered already"):
+            layers.register(cls)
+        for path in ("fast", "plain"):
+            net = Net(parse_net(PYTHON + "force_backward: true"), path=path)
+            out = net.forward(data=picture(), outputs=["p", "conv"], keep=["conv"])
+            np.testing.assert_allclose(out["p"], 2 * out["conv"], rtol=1e-6)
+            net.backward(p=np.ones_like(out["p"]), wrt=["conv"])
+            np.testing.assert_array_equal(net.grads["conv"], 2 * np.ones_like(out["p"]))
+        caffe.save(net, tmp_path / "n.prototxt", tmp_path / "n.caffemodel")
+        assert caffe.read_net(tmp_path / "n.prototxt").layer("p") == net.spec.layer("p")
+        layers.check_gradients(net.spec.layer("p"), picture())
+    finally:
+        registry._python.clear()
+
+
+def test_a_type_of_a_fork_can_be_registered_again() -> None:
+    """Another fork may compute something else under its name."""
+    before = registry._registry["ReLU6"]
+    text = SEGNET[: SEGNET.index('layer { name: "bn"')] + 'layer { name: "r" type: "ReLU6" bottom: "conv" top: "r" }'
+
+    class Other(Times):
+        type = "ReLU6"
+
+        def forward(self, bottom: list[np.ndarray], run: ForwardRun) -> list[np.ndarray]:
+            return [bottom[0] + 100]
+
+    try:
+        layers.register(Other)
+        out = Net(parse_net(text)).forward(data=picture(), outputs=["conv", "r"])
+        np.testing.assert_allclose(out["r"], out["conv"] + 100, rtol=1e-6)
+        with pytest.raises(SpecError, match="'ReLU6' is registered already"):
+            layers.register(type("Third", (Other,), {}))
+    finally:
+        registry._registry["ReLU6"] = before
+
+
+@pytest.mark.parametrize(
+    ("type_", "words"), [("PriorBox", "object detection"), ("LSTM", "sequences"), ("Filter", "shapes depend on shapes")]
+)
+def test_types_that_stay_outside_are_refused_with_what_runs(type_: str, words: str) -> None:
+    text = SEGNET[: SEGNET.index('layer { name: "bn"')]
+    net = Net(parse_net(text + f'layer {{ name: "box" type: "{type_}" bottom: "conv" bottom: "data" top: "box" }}'))
+    with pytest.raises(SpecError, match=rf"'box': type '{type_}' .*{words}.*outputs=\['conv', 'data'\]"):
+        net.forward(data=picture())
+    assert net.forward(data=picture(), outputs=["conv"])["conv"].shape == (1, 3, 7, 6)
 
 
 @pytest.mark.parametrize(

@@ -53,7 +53,7 @@ def test_max_pooling_does_not_see_the_padding() -> None:
         ({"kernel_size": 3, "kernel_h": 3}, "kernel"),
         ({"kernel_h": 3}, "kernel"),
         ({"global_pooling": True, "kernel_size": 3}, "kernel"),
-        ({"kernel_size": 2, "pool": "STOCHASTIC"}, "STOCHASTIC"),
+        ({"kernel_size": 2, "pad": 1, "pool": "STOCHASTIC"}, "STOCHASTIC"),
         ({"kernel_size": 2, "pool": "MEDIAN"}, "pool"),
     ],
 )

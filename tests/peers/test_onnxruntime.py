@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,12 +12,16 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from fcnlite import models, surgery
+from fcnlite import caffe, models, surgery
 from fcnlite.arrays import Array
 from fcnlite.description.fillers import Filler
 from fcnlite.description.spec import LayerSpec, NetSpec
+from fcnlite.errors import SpecError
 from fcnlite.formats.interop import save_onnx
 from fcnlite.net import Net
+from tests.compiler.test_fork_nets import NETS
+from tests.formats.interop.test_onnx import REFUSED, UNWRITTEN
+from tests.layers.examples import EXAMPLES
 from tests.random_nets import assert_close, picture, specs, with_values
 
 pytestmark = pytest.mark.peers
@@ -170,3 +175,32 @@ def test_of_equal_values_the_later_place_comes_first(tmp_path: Path) -> None:
         net = one("ArgMax", x.shape, axis=1, top_k=top_k)
         found = InOnnxRuntime(net, tmp_path / "net.onnx").forward(x0=x)["y"]
         assert found.ravel().tolist() == [4, 2, 1, 3][:top_k]
+
+
+@pytest.mark.parametrize("type_", sorted(set(EXAMPLES) - UNWRITTEN))
+@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(data=st.data())
+def test_every_type(type_: str, data: st.DataObject, tmp_path: Path) -> None:
+    example = replace(data.draw(EXAMPLES[type_]), phase="TEST")
+    if type_ == "LRN" and len(example.shapes[0]) != 4:
+        return  # ONNX Runtime has it for four axes only
+    net = Net(example.spec(), path="plain", seed=example.seed)
+    for parameter, values in zip(net.params.get("layer", []), example.param_values(), strict=True):
+        parameter.data = values
+    try:
+        peer = InOnnxRuntime(net, tmp_path / "net.onnx", example.top_names)
+    except SpecError as error:
+        assert any(words in str(error) for words in REFUSED), error
+        return
+    inputs = {name: array.astype(np.float32) for name, array in example.inputs().items()}
+    theirs = peer.forward(**inputs)
+    for name, array in net.forward(inputs, outputs=list(theirs)).items():
+        np.testing.assert_allclose(array, theirs[name], rtol=2e-5, atol=2e-5 * max(1, np.abs(array).max()))
+
+
+@pytest.mark.parametrize("name", NETS)
+def test_nets_of_forks(name: str, tmp_path: Path) -> None:
+    """In the manner of SegNet, DeconvNet, DeepLab, PSPNet, ENet and HED; without the dropout that draws in use."""
+    net = Net(caffe.parse_net(NETS[name].replace("sample_weights_test: true", "")), seed=3)
+    peer = InOnnxRuntime(net, tmp_path / "net.onnx", ["score"])
+    assert_equal_outputs(net, peer, data=np.random.default_rng(0).normal(size=(2, 3, 32, 48)))

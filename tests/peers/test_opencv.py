@@ -8,12 +8,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from fcnlite import caffe, models, surgery
 from fcnlite.arrays import Array, Shape
 from fcnlite.description.fillers import Filler
 from fcnlite.description.spec import LayerSpec, NetSpec
 from fcnlite.net import Net
+from tests.layers.examples import EXAMPLES, Example
 from tests.random_nets import assert_close, picture, specs, with_values
 
 pytestmark = pytest.mark.peers
@@ -25,7 +27,7 @@ class InOpenCV:
 
     def __init__(self, net: Net, folder: Path, outputs: list[str] | None = None) -> None:
         files = (folder / "net.prototxt", folder / "weights.caffemodel")
-        caffe.save(net, *files, outputs=outputs)
+        caffe.save(net, *files, outputs=outputs, dialect="opencv")
         self.net = cv2.dnn.readNetFromCaffe(*map(str, files))
         self.layers = set(self.net.getLayerNames())
         self.outputs = outputs
@@ -101,3 +103,38 @@ def test_classifiers(name: str, shape: tuple[int, ...], tmp_path: Path) -> None:
     net = models.build(name, width=1 / 8)
     peer = InOpenCV(net, tmp_path, ["prob"])
     assert_equal_outputs(net, peer, data=np.random.default_rng(0).normal(0, 50, shape))
+
+
+FORKS = ("BNLL", "Interp", "Permute", "ReLU6", "ShuffleChannel", "Swish")
+"""Types of forks, and Caffe's less usual ones, that OpenCV knows."""
+
+
+def right_in_opencv(example: Example) -> bool:
+    """Whether OpenCV 4.14 computes the layer as its fork does."""
+    o, shape = example.options, example.shapes[0]
+    if example.type == "Interp":
+        return not (o.get("shrink_factor") or o["pad_beg"] or o["pad_end"])
+    return len(shape) == 4 and o.get("beta", 1) == 1
+
+
+@pytest.mark.parametrize("type_", FORKS)
+@given(data=st.data())
+@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_types_of_forks(type_: str, data: st.DataObject, tmp_path: Path) -> None:
+    example = replace(data.draw(EXAMPLES[type_]), phase="TEST")
+    if not right_in_opencv(example):
+        return
+    net = Net(example.spec(), path="plain", seed=example.seed)
+    for parameter, values in zip(net.params.get("layer", []), example.param_values(), strict=True):
+        parameter.data = values
+    peer = InOpenCV(net, tmp_path, ["y0"])
+    assert_equal_outputs(net, peer, **example.inputs())
+
+
+def test_pooling_that_rounds_down(tmp_path: Path) -> None:
+    text = """input: "data" input_dim: 1 input_dim: 3 input_dim: 20 input_dim: 20
+    layer { name: "c" type: "Convolution" bottom: "data" top: "c" convolution_param { num_output: 2 kernel_size: 1 } }
+    layer { name: "p" type: "Pooling" bottom: "c" top: "p"
+            pooling_param { pool: MAX kernel_size: 3 stride: 2 round_mode: FLOOR } }"""
+    net = with_values(caffe.parse_net(text))
+    assert_equal_outputs(net, InOpenCV(net, tmp_path, ["p"]), data=picture(net.spec))

@@ -46,10 +46,13 @@ class SoftmaxLoss(LayerOperation):
         label, counted = named(layer, lambda: read_labels(label, x.shape, 1, layer.options.ignore_label))
         x = _four_axes(x)
         label, counted = label.reshape(-1, *x.shape[2:]), counted.reshape(-1, *x.shape[2:])
-        importance, smallest = counted.astype(np.float32), float(softmax_loss.SMALLEST)
-        if isinstance(layer, InfogainLoss):
+        if isinstance(layer, SoftmaxWithLoss):
+            smallest = float(softmax_loss.SMALLEST)
+            importance = layer.importance(label, counted, np.dtype(np.float32))
+        else:
             smallest = infogain_loss.SMALLEST
-            importance *= np.diag(np.reshape(layer.options.matrix, (x.shape[1], -1))).astype(np.float32)[label]
+            weights = np.diag(np.reshape(layer.options.matrix, (x.shape[1], -1))).astype(np.float32)
+            importance = counted * weights[label]
         p = _four_axes(top[1]) if len(top) > 1 else step.kept.reshape(x.shape)
         loss = machine.kernels.softmax_loss(x, label, importance, smallest, p, machine.threads)
         top[0][...], z = layer.of_batch(loss, counted, x.shape[0], machine.state.shard)

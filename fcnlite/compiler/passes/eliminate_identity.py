@@ -36,7 +36,7 @@ def eliminate_identity(graph: Graph, machine: Machine) -> list[str]:
 
 
 def _is_identity(layer: Layer) -> bool:
-    return type(layer) is Split or (type(layer) is Dropout and layer.phase == "TEST")
+    return type(layer) is Split or (type(layer) is Dropout and layer.is_identity)
 
 
 def _keeps_gradients(graph: Graph, operation: LayerOperation) -> bool:

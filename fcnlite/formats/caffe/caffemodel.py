@@ -7,6 +7,7 @@ fields than V2, and shapes as four sizes.
 from __future__ import annotations
 
 import os
+import warnings
 from collections.abc import Iterator
 from typing import BinaryIO
 
@@ -33,7 +34,8 @@ _MESSAGES = {_NET["layer"].number: _V2, _NET["layers"].number: _V1}
 def read_weights(path: str | os.PathLike[str]) -> dict[str, list[np.ndarray]]:
     """The parameters by layer name: read-only float32 arrays in the shapes of the file.
 
-    The file is a caffemodel of any version or a `.caffemodel.h5`. Raises `FileError` for other files, and for blobs
+    The file is a caffemodel of any version or a `.caffemodel.h5`. Of several layers with one name, the last counts, as
+    in Caffe. Raises `FileError` for other files, and for blobs
     whose numbers do not fit their shape or are not finite.
     """
     return read_hdf5_weights(path) if hdf5.is_hdf5(path) else _read_binary(path)
@@ -54,7 +56,10 @@ def _read_binary(path: str | os.PathLike[str]) -> dict[str, list[np.ndarray]]:
                     raise FileError(f"{path}: holds more than {MAX_LAYERS:,} layers.")
                 name, arrays = _layer(stream, data, (record.start, record.end), _MESSAGES[record.number], str(path))
                 if arrays and name in weights:
-                    raise FileError(f"{path}: two layers with weights are called {name!r}.")
+                    warnings.warn(
+                        f"{path}: two layers with weights are called {name!r}; as in Caffe, the last ones count.",
+                        stacklevel=4,
+                    )
                 if arrays:
                     weights[name] = arrays
     except (ValueError, DecodeError) as error:

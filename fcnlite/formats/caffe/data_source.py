@@ -63,13 +63,13 @@ def data_source(spec: NetSpec) -> DataSource | None:
 
     def rank(layer: LayerSpec) -> tuple[bool, bool]:
         trains = StateRule(phase="TRAIN") in layer.include or StateRule(phase="TEST") in layer.exclude
-        return not _feeds_filters(spec, layer), not trains
+        return not feeds_filters(spec, layer), not trains
 
     layers = sorted((layer for layer in spec if not layer.bottom), key=rank)
     return next((found for layer in layers if (found := _of_layer(layer)) is not None), None)
 
 
-def _feeds_filters(spec: NetSpec, source: LayerSpec) -> bool:
+def feeds_filters(spec: NetSpec, source: LayerSpec) -> bool:
     """Whether the tops of `source` reach a layer with filters: then `source` has a picture, else only labels."""
     dependent = set(source.top)
     for layer in spec:

@@ -3,21 +3,23 @@
 A layer's options are the fields of its parameter messages (`convolution_param { ... }`), merged into one mapping. A
 registered layer type names its messages, and the others are ignored, as in Caffe; for an unknown type all are read.
 Weights inside a prototxt (`blobs`) and `debug_info` are ignored. A BatchNorm of NVIDIA's Caffe that also scales is read
-as a BatchNorm and a Scale.
+as a BatchNorm and a Scale. The other ways to write a net that Caffe and its forks know are in `spellings`.
 """
 
 from __future__ import annotations
 
 import dataclasses
 import os
+import warnings
 from collections.abc import Mapping
 from typing import Any
 
 from fcnlite.description.spec import LayerSpec, NetSpec, ParamSpec, StateRule
 from fcnlite.errors import FileError, SpecError, nearest
 from fcnlite.files import beside
+from fcnlite.formats.caffe import spellings
 from fcnlite.formats.caffe.blobs import read_blob
-from fcnlite.formats.caffe.custom_layers import CustomLayer, parse_net_text
+from fcnlite.formats.caffe.custom_layers import CustomLayer, NetText, parse_net_text
 from fcnlite.formats.caffe.messages import fill, to_dict
 from fcnlite.formats.caffe.nvidia_batch_norm import OPTIONS, split_batch_norms
 from fcnlite.formats.caffe.reading import read_bounded
@@ -53,8 +55,7 @@ def _with_matrix(layer: LayerSpec, path: str | os.PathLike[str]) -> LayerSpec:
 
 def parse_net(text: str, source: str = "<text>") -> NetSpec:
     """The net that `text` describes. Raises `SpecError`, naming `source` and the line."""
-    message, custom = parse_net_text(text, source)
-    return _net_spec(message, source, custom)
+    return _net_spec(parse_net_text(text, source), source)
 
 
 def read_solver(path: str | os.PathLike[str]) -> dict[str, Any]:
@@ -72,10 +73,10 @@ def parse_solver(text: str, source: str = "<text>") -> dict[str, Any]:
     nets: dict[str, Any] = {}
     for name in ("net_param", "train_net_param"):
         if message.HasField(name):
-            nets[name] = _net_spec(getattr(message, name), source)
+            nets[name] = _net_spec(NetText(getattr(message, name), {}), source)
             message.ClearField(name)
     if message.test_net_param:
-        nets["test_net_param"] = [_net_spec(each, source) for each in message.test_net_param]
+        nets["test_net_param"] = [_net_spec(NetText(each, {}), source) for each in message.test_net_param]
         message.ClearField("test_net_param")
     try:
         return {**to_dict(message), **nets}
@@ -115,15 +116,27 @@ def _read_text(path: str | os.PathLike[str]) -> str:
         ) from error
 
 
-def _net_spec(message: Any, source: str, custom: Mapping[int, CustomLayer] | None = None) -> NetSpec:
-    """A NetParameter in any version's form as a spec."""
+def _net_spec(net: NetText, source: str) -> NetSpec:
+    """A net in any version's form as a spec."""
+    if net.order:
+        warnings.warn(
+            f"{source}: has `layer` and `layers`, which are of two versions of Caffe; both are read here, in the order "
+            "of the file, but Caffe ignores the `layer` ones.",
+            stacklevel=4,
+        )
     try:
-        message = upgraded(message)
-        inputs = _legacy_inputs(message)
-        layers = [_layer_spec(layer, (custom or {}).get(i)) for i, layer in enumerate(message.layer)]
+        message = upgraded(net.message, net.order)
         state = message.state
-        layers = list(split_batch_norms(layers))
-        return NetSpec(message.name, (*inputs, *layers), message.force_backward, state.level, tuple(state.stage))
+        layers = _legacy_inputs(message)
+        layers += [_layer_spec(layer, net.custom.get(i)) for i, layer in enumerate(message.layer)]
+        layers = list(spellings.without_synonyms(layers))
+        # A custom Crop is one of V1, which is a fork's, since Caffe's own V1 does not have it.
+        crops = {each.where for each in net.custom.values()}
+        layers = list(spellings.with_computed_offsets(layers, crops, state.level, state.stage))
+        layers = list(spellings.with_tops_of_losses(split_batch_norms(layers)))
+        layers = list(spellings.with_bottoms_of_parameters(layers))
+        layers = list(spellings.with_unique_names(layers, state.level, state.stage))
+        return NetSpec(message.name, tuple(layers), message.force_backward, state.level, tuple(state.stage))
     except SpecError as error:
         raise SpecError(f"{source}: {error}") from error
 

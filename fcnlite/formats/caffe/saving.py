@@ -6,6 +6,7 @@ import dataclasses
 import math
 import os
 import re
+import warnings
 from collections.abc import Container, Sequence
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ import numpy as np
 
 from fcnlite.description.spec import LayerSpec, NetSpec
 from fcnlite.errors import SpecError
+from fcnlite.formats.caffe import opencv
 from fcnlite.formats.caffe.prototxt import write_net
 from fcnlite.formats.caffe.schema import message_class
 from fcnlite.formats.caffe.writing import Pieces, caffemodel_weights, hdf5_weights, write_together
@@ -49,11 +51,14 @@ def save(
     weights: str | os.PathLike[str],
     *,
     outputs: Sequence[str] | None = None,
+    dialect: str = "caffe",
 ) -> None:
     """Write `net` as a prototxt and its weights: HDF5 if the name ends in `.h5`, otherwise a binary caffemodel.
 
     By default the prototxt holds the whole description, with the layers of both phases. With `outputs`, blobs by name,
-    it holds only the layers that compute them in phase TEST; OpenCV, which has no losses, reads only such nets. The
+    it holds only the layers that compute them in phase TEST; OpenCV, which has no losses, reads only such nets.
+    `dialect`: "caffe" writes what Caffe (BVLC) reads, and warns of layers that OpenCV then cannot run; "opencv" writes
+    what OpenCV 4 runs, `ceil_mode` for `round_mode` and some types of forks, which Caffe itself does not read. The
     matrix of an InfogainLoss goes into a binaryproto beside the prototxt. All files are written, or none. Raises
     `SpecError`, naming the layer, for a description that Caffe cannot express, and `FileError` if a file cannot be
     written.
@@ -61,8 +66,20 @@ def save(
     spec = net.spec if outputs is None else _only(net.spec, outputs)
     files: list[tuple[str | os.PathLike[str], Pieces]] = []
     layers = []
+    if dialect not in ("caffe", "opencv"):
+        raise SpecError(f"dialect is {dialect!r}; expected 'caffe' or 'opencv'.")
+    if dialect == "caffe" and (stumbling := [layer.name for layer in spec if opencv.stumbles(layer)]):
+        warnings.warn(
+            f"{prototxt}: Caffe reads it, but OpenCV cannot run round_mode FLOOR ({', '.join(stumbling[:4])}); for "
+            "OpenCV, save with dialect='opencv'.",
+            stacklevel=2,
+        )
     for layer in spec:
-        _check(layer)
+        _check(layer, dialect)
+        if dialect == "opencv":
+            layer = opencv.in_opencv_words(layer)
+        if layer.type == "Parameter":  # the reader gave it a bottom
+            layer = dataclasses.replace(layer, bottom=())
         if "matrix" in layer.options and layer.type == "InfogainLoss":
             source = f"{Path(prototxt).stem}.{re.sub('[^0-9A-Za-z_.-]', '_', layer.name)}.binaryproto"
             files.append((Path(prototxt).parent / source, [_matrix(layer.options["matrix"])]))
@@ -101,14 +118,14 @@ def _input(layer: Layer, read: Container[str]) -> LayerSpec:
     return LayerSpec(layer.spec.name, "Input", (), tuple(shapes), options)
 
 
-def _check(layer: LayerSpec) -> None:
-    """Raise `SpecError` for a layer that Caffe does not have, cannot size, or computes differently.
+def _check(layer: LayerSpec, dialect: str) -> None:
+    """Raise `SpecError` for a layer that the reader does not have, cannot size, or computes differently.
 
     In fcnlite, a blob that a layer writes in place keeps its earlier value for other readers; in Caffe both values
     share one memory.
     """
     where = f"layer {layer.name!r} ({layer.type})"
-    if layer.type not in _TYPES.split():
+    if dialect == "caffe" and layer.type not in _TYPES.split():
         raise SpecError(f"{where}: Caffe has no layer of this type; `net.save` writes the net in fcnlite's own format.")
     if layer.type == "Input" and not layer.options.get("shape"):
         raise SpecError(f"{where}: has no shape, which Caffe needs; add `input_param {{ shape {{ dim: ... }} }}`.")

@@ -2,7 +2,8 @@
 
 Names, numbers, types and labels are those of `caffe.proto` in BVLC Caffe (master at 9b891540, proto2). The classes have
 their own descriptor pool, so they do not clash with another package's `caffe.proto`, and protoc is not needed. The
-table has no default values: readers read only the fields that a file sets, and the layers hold the defaults.
+table has no default values: readers read only the fields that a file sets, and the layers hold the defaults. The fields
+of forks are added from `fork_schema`.
 """
 
 from __future__ import annotations
@@ -10,6 +11,8 @@ from __future__ import annotations
 import functools
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+from fcnlite.formats.caffe import fork_schema
 
 if TYPE_CHECKING:
     from google.protobuf.descriptor_pool import DescriptorPool
@@ -227,6 +230,11 @@ _MESSAGES = {
         fg_threshold=7:float bg_threshold=8:float fg_fraction=9:float context_pad=10:uint32
         crop_mode=11:string cache_images=12:bool root_folder=13:string""",
 }
+
+for _message, _fields in fork_schema.MESSAGES.items():
+    _MESSAGES[_message] = f"{_MESSAGES.get(_message, '')} {fork_schema.numbered(_fields, ':')}"
+for _enum, _values in fork_schema.ENUMS.items():
+    _ENUMS[_enum] = f"{_ENUMS.get(_enum, '')} {fork_schema.numbered(_values, '')}"
 
 _LABELS = {"*": "repeated", "+": "packed", "!": "required"}
 

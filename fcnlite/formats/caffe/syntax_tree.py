@@ -31,6 +31,8 @@ class SyntaxNode(NamedTuple):
     value: Any
     start: int
     """The position of the name in the text."""
+    end: int
+    """The position after the value."""
 
 
 class _Token(NamedTuple):
@@ -38,6 +40,10 @@ class _Token(NamedTuple):
     text: str
     line: int
     start: int
+
+    @property
+    def end(self) -> int:
+        return self.start + len(self.text)
 
 
 def parse_tree(text: str, source: str) -> list[SyntaxNode]:
@@ -60,10 +66,13 @@ class _Tokens:
         self._source = source
         self._found = self._scan(text)
         self.next = next(self._found)
+        self.end = 0
+        """The position after the last token taken."""
 
     def take(self) -> _Token:
         token = self.next
         self.next = next(self._found)
+        self.end = token.end
         return token
 
     def wrong(self, expected: str) -> SpecError:
@@ -91,18 +100,21 @@ def _fields(tokens: _Tokens, closing: str, depth: int) -> Iterator[SyntaxNode]:
         colon = tokens.next.text == ":" and tokens.take()
         if tokens.next.text in _CLOSING:
             opening = tokens.take().text
-            yield SyntaxNode(name.text, name.line, list(_fields(tokens, _CLOSING[opening], depth + 1)), name.start)
+            inner = list(_fields(tokens, _CLOSING[opening], depth + 1))
+            yield SyntaxNode(name.text, name.line, inner, name.start, tokens.end)
         elif not colon:
             raise tokens.wrong("':' or '{'")
         elif tokens.next.text == "[":
             tokens.take()
             while tokens.next.text != "]":
-                yield SyntaxNode(name.text, name.line, _value(tokens), name.start)
+                value = _value(tokens)
+                yield SyntaxNode(name.text, name.line, value, name.start, tokens.end)
                 if tokens.next.text == ",":
                     tokens.take()
             tokens.take()
         else:
-            yield SyntaxNode(name.text, name.line, _value(tokens), name.start)
+            value = _value(tokens)
+            yield SyntaxNode(name.text, name.line, value, name.start, tokens.end)
         if tokens.next.text in (";", ","):
             tokens.take()
     tokens.take()

@@ -6,6 +6,7 @@ inside) stores a layer's options in one flat message, under older names, and pad
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from fcnlite.errors import SpecError
@@ -84,21 +85,27 @@ _MESSAGES = {
 """The V2 message that holds the options of each layer type of V0."""
 
 
-def upgraded(net: Any) -> Any:
+def upgraded(net: Any, order: Sequence[str] = ()) -> Any:
     """The NetParameter `net` with all layers in V2's form; `net` itself if it is in that form.
 
-    Raises `SpecError` for a net in two forms, and for old layers that have no V2 form.
+    `order`: `layer` or `layers` for each layer in the order of the file, for a net that has both. Raises `SpecError`
+    for a net in two forms without it, and for old layers that have no V2 form.
     """
     if not net.layers:
         return net
-    if net.layer:
+    if net.layer and not order:
         raise SpecError("has `layer` and `layers`, which are of two versions of Caffe; keep one form.")
     new: Any = message_class("NetParameter")()
     new.CopyFrom(net)
     new.ClearField("layers")
+    new.ClearField("layer")
     paddings: dict[str, Any] = {}
-    for old in net.layers:
-        if not old.HasField("layer"):
+    of_form = {"layer": iter(net.layer), "layers": iter(net.layers)}
+    for form in order or ["layers"] * len(net.layers):
+        old = next(of_form[form])
+        if form == "layer":
+            new.layer.add().CopyFrom(old)
+        elif not old.HasField("layer"):
             _from_v1(old, new.layer.add())
         elif old.layer.type == "padding":
             for top in old.top:

@@ -17,6 +17,7 @@ from fcnlite.arrays import Array
 from fcnlite.errors import FileError
 from fcnlite.files import atomic_write
 from fcnlite.formats.caffe.caffemodel import MAX_BYTES
+from fcnlite.formats.caffe.fork_schema import without_fork_fields
 from fcnlite.formats.caffe.schema import fields, message_class
 from fcnlite.formats.caffe.wire import BYTES
 
@@ -40,6 +41,7 @@ def caffemodel_weights(path: str | os.PathLike[str], params: Mapping[str, Sequen
     from google.protobuf import text_format
 
     model: Any = text_format.Parse(text, message_class("NetParameter")())
+    without_fork_fields(model)
     size = model.ByteSize() + sum(4 * array.size for arrays in params.values() for array in arrays)
     # Names and shapes are small compared with the numbers; 1 MiB is reserved for them.
     if size > MAX_BYTES - (1 << 20):

@@ -115,9 +115,9 @@ def test_blobs_that_do_not_fit(layers: list[dict[str, Any]], words: str, tmp_pat
 
 
 def test_two_layers_of_one_name(tmp_path: Path) -> None:
-    layer = {"name": "a", "blobs": [{"data": [1.0]}]}
-    with pytest.raises(FileError, match="two layers with weights are called 'a'"):
-        read_weights(save(tmp_path / "x", layer, layer))
+    layers = [{"name": "a", "blobs": [{"data": [value], "shape": {"dim": [1]}}]} for value in (1.0, 2.0)]
+    with pytest.warns(UserWarning, match="two layers with weights are called 'a'; as in Caffe, the last ones count"):
+        assert read_weights(save(tmp_path / "x", *layers))["a"][0] == 2
 
 
 @pytest.mark.parametrize(

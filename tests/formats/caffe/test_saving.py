@@ -18,6 +18,7 @@ from fcnlite.arrays import Array
 from fcnlite.description.spec import LayerSpec, NetSpec, ParamSpec, StateRule
 from fcnlite.engine.parameter import Parameter
 from fcnlite.errors import FileError, SpecError
+from fcnlite.formats.caffe import parse_net
 from fcnlite.layers.base import Layer
 from fcnlite.net import Net
 from tests.random_nets import picture, specs, with_values
@@ -350,3 +351,27 @@ def test_anything_with_a_spec_and_params_can_be_saved(tmp_path: Path) -> None:
 
     caffe.save(Described(), tmp_path / "net.prototxt", tmp_path / "w.caffemodel")
     assert fcnlite.load(tmp_path / "net.prototxt", tmp_path / "w.caffemodel").params["conv"][0].array.sum() == 36
+
+
+def test_the_dialect_of_opencv(tmp_path: Path) -> None:
+    """tests/peers/test_opencv.py runs such files in OpenCV."""
+    data = 'layer { name: "data" type: "Input" top: "data" input_param { shape { dim: [1, 3, 8, 8] } } }'
+    pool = 'layer { name: "p" type: "Pooling" bottom: "data" top: "p" pooling_param { kernel_size: 3 %s } }'
+    files = (tmp_path / "n.prototxt", tmp_path / "n.caffemodel")
+    net = Net(parse_net(data + pool % "stride: 2 round_mode: FLOOR"))
+    caffe.save(net, *files, dialect="opencv")
+    assert "ceil_mode: false" in files[0].read_text() and "round_mode" not in files[0].read_text()
+    assert caffe.read_net(files[0]) == net.spec
+    with pytest.warns(UserWarning, match=r"n\.prototxt: .*OpenCV cannot run round_mode FLOOR \(p\).*dialect='opencv'"):
+        caffe.save(net, *files)
+    assert "round_mode: FLOOR" in files[0].read_text()
+    interp = data + 'layer { name: "i" type: "Interp" bottom: "data" top: "i" interp_param { %s } }'
+    caffe.save(Net(parse_net(interp % "zoom_factor: 2")), *files, dialect="opencv")
+    for text, dialect, words in (
+        (interp % "zoom_factor: 2", "caffe", r"'i' \(Interp\): Caffe has no layer of this type"),
+        (interp % "shrink_factor: 2", "opencv", r"'i' \(Interp\): OpenCV knows only zoom_factor, or height and width"),
+        (data + pool.replace("Pooling", "SPP") % "", "opencv", r"'p' \(SPP\): OpenCV has no layer of this type"),
+        (data, "cafe", "dialect is 'cafe'"),
+    ):
+        with pytest.raises(SpecError, match=words):
+            caffe.save(Net(parse_net(text)), *files, dialect=dialect)

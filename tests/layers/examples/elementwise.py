@@ -29,7 +29,15 @@ def prelu(draw: Draw) -> Example:
 def dropout(draw: Draw) -> Example:
     options: dict[str, Any] = {}
     maybe(draw, options, "dropout_ratio", st.sampled_from([0.1, 0.5, 0.9]))
+    maybe(draw, options, "scale_train", FLAG)
+    maybe(draw, options, "sample_weights_test", FLAG)
     return Example("Dropout", (draw(ANY_SHAPE),), options, phase=draw(PHASE), seed=draw(SEED))
+
+
+@st.composite
+def clip(draw: Draw) -> Example:
+    options = {"min": draw(st.sampled_from([-0.7, 0.0])), "max": draw(st.sampled_from([0.5, 9.0]))}
+    return Example("Clip", (draw(ANY_SHAPE),), options, phase=draw(PHASE), seed=draw(SEED), kinks=(-0.7, 0.5))
 
 
 @st.composite

@@ -31,6 +31,13 @@ class Example:
     classes: int = 0
     """If not 0, the second bottom holds labels below this number, and also 255 if the options ignore it."""
     seed: int = 0
+    places: int = 0
+    """If not 0, the second bottom holds different places below this number for the values of each plane."""
+
+    positive: bool = False
+    """Whether all values are above 0."""
+    kinks: tuple[float, ...] = ()
+    """Values, besides 0, that no value may be close to."""
 
     @property
     def bottoms(self) -> list[str]:
@@ -55,16 +62,20 @@ class Example:
         return net
 
     def param_values(self) -> list[Array]:
-        """Values for the parameters; all positive for BatchNorm, whose parameters include a variance and a weight."""
+        """Values for the parameters; all positive for BatchNorm and BN, whose parameters include a variance."""
         rng = np.random.default_rng((self.seed, 1))
         values = [rng.normal(size=wanted.shape) for wanted in self.layer().params(*self.shapes)]
-        return [np.abs(each) + 0.5 for each in values] if self.type == "BatchNorm" else values
+        return [np.abs(each) + 0.5 for each in values] if self.type in ("BatchNorm", "BN") else values
 
     def inputs(self) -> dict[str, Array]:
         """Values in −2..2, not close to each other or to 0, where some layers have kinks."""
         rng = np.random.default_rng((self.seed, 2))
         total = sum(prod(shape) for shape in self.shapes)
         values = (rng.permutation(total) - total // 2 + 0.5) * (4 / total)
+        if self.positive:
+            values += 2.5
+        for kink in self.kinks:
+            values[np.abs(values - kink) < 0.01] += 0.02
         arrays, start = {}, 0
         for name, shape in zip(self.bottoms, self.shapes, strict=True):
             arrays[name] = values[start : start + prod(shape)].reshape(shape)
@@ -74,4 +85,8 @@ class Example:
             if self.options.get("ignore_label") == 255:
                 labels[rng.random(self.shapes[1]) < 0.3] = 255
             arrays["x1"] = labels
+        if self.places:
+            n, channels, *plane = self.shapes[1]
+            drawn = [rng.permutation(self.places)[: prod(plane)] for _ in range(n * channels)]
+            arrays["x1"] = np.array(drawn, np.float64).reshape(self.shapes[1])
         return arrays

@@ -49,6 +49,9 @@ def softmax_loss(draw: Draw) -> Example:
     scores, options, axis = draw(CHANNELS_SHAPE), loss_options(draw), 1
     if draw(st.integers(0, 3)) == 0:
         axis = options["axis"] = any_axis(draw, len(scores))
+    if draw(FLAG):
+        options["class_weighting"] = [draw(st.floats(0.25, 4)) for _ in range(scores[axis])]
+        maybe(draw, options, "weight_by_label_freqs", FLAG)
     shapes = (scores, label_shape(draw, scores, axis % len(scores)))
     tops = draw(st.integers(1, 2))
     return Example("SoftmaxWithLoss", shapes, options, tops, draw(PHASE), scores[axis], draw(SEED))
@@ -105,3 +108,26 @@ def argmax(draw: Draw) -> Example:
     maybe(draw, options, "top_k", st.integers(1, count))
     maybe(draw, options, "out_max_val", FLAG)
     return Example("ArgMax", (shape,), options, phase=draw(PHASE), seed=draw(SEED))
+
+
+@st.composite
+def hinge_loss(draw: Draw) -> Example:
+    scores = draw(CHANNELS_SHAPE)
+    options: dict[str, Any] = {}
+    maybe(draw, options, "norm", st.sampled_from(["L1", "L2"]))
+    label = draw(st.sampled_from([(scores[0],), (scores[0], 1), (scores[0], 1, 1, 1)]))
+    classes = prod(scores[1:])
+    return Example("HingeLoss", (scores, label), options, 1, draw(PHASE), classes, draw(SEED), kinks=(-1, 1))
+
+
+@st.composite
+def multinomial_logistic_loss(draw: Draw) -> Example:
+    p = draw(CHANNELS_SHAPE)
+    bottoms, classes = (p, p[:1]), prod(p[1:])
+    return Example("MultinomialLogisticLoss", bottoms, {}, 1, draw(PHASE), classes, draw(SEED), positive=True)
+
+
+@st.composite
+def parameter(draw: Draw) -> Example:
+    options = {"shape": {"dim": list(draw(ANY_SHAPE))}}
+    return Example("Parameter", (draw(ANY_SHAPE),), options, phase=draw(PHASE), seed=draw(SEED))

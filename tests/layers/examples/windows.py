@@ -58,15 +58,33 @@ def deconvolution(draw: Draw) -> Example:
 
 
 @st.composite
+def im2col(draw: Draw) -> Example:
+    rows, columns = windows(draw)
+    least = [max(1, each.extent - 2 * each.pad) for each in (rows, columns)]
+    shape = (draw(COUNT), draw(COUNT), *(size + draw(st.integers(0, 3)) for size in least))
+    return Example("Im2col", (shape,), window_options(draw, rows, columns), phase=draw(PHASE), seed=draw(SEED))
+
+
+@st.composite
+def spp(draw: Draw) -> Example:
+    # At least 7 rows and columns, so that the four windows of the third level fit.
+    shape = (draw(COUNT), draw(COUNT), draw(st.integers(7, 9)), draw(st.integers(7, 9)))
+    options: dict[str, Any] = {"pyramid_height": draw(st.integers(1, 3))}
+    maybe(draw, options, "pool", st.sampled_from(["MAX", "AVE"]))
+    return Example("SPP", (shape,), options, phase=draw(PHASE), seed=draw(SEED))
+
+
+@st.composite
 def pooling(draw: Draw) -> Example:
     shape = draw(SHAPES)
-    options: dict[str, Any] = {"pool": draw(st.sampled_from(["MAX", "AVE"]))}
+    options: dict[str, Any] = {"pool": draw(st.sampled_from(["MAX", "AVE", "STOCHASTIC"]))}
+    stochastic = options["pool"] == "STOCHASTIC"
     if draw(st.integers(0, 4)) == 0:
         options["global_pooling"] = True
     else:
         sizes, strides, pads = [], [], []
         for size in shape[2:]:
-            pad = draw(st.integers(0, 2))
+            pad = 0 if stochastic else draw(st.integers(0, 2))
             window = draw(st.integers(pad + 1, size + 2 * pad))
             sizes.append(window)
             strides.append(draw(st.integers(1, min(3, window))))
@@ -79,4 +97,4 @@ def pooling(draw: Draw) -> Example:
                 options[f"{name}_h"], options[f"{name}_w"] = values
         maybe(draw, options, "round_mode", st.sampled_from(["CEIL", "FLOOR"]))
     tops = draw(st.integers(1, 2)) if options["pool"] == "MAX" else 1
-    return Example("Pooling", (shape,), options, tops, draw(PHASE), seed=draw(SEED))
+    return Example("Pooling", (shape,), options, tops, draw(PHASE), seed=draw(SEED), positive=stochastic)

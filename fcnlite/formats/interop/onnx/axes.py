@@ -1,4 +1,6 @@
-"""Layers that move values without changing them: Split, Concat, Slice, Crop, Flatten, Reshape."""
+"""Layers that move values without changing them: Split, Concat, Slice, Crop, Flatten, Reshape, Tile, Permute,
+ShuffleChannel.
+"""
 
 from __future__ import annotations
 
@@ -52,6 +54,28 @@ def _reshape(graph: OnnxGraph, layer: Any, bottom: list[OnnxValue]) -> list[str]
     return [graph.reshaped(x.name, [*[0] * first, *o.shape.dim, *_sizes_from(graph, x, end)])]
 
 
+def _tile(graph: OnnxGraph, layer: Any, bottom: list[OnnxValue]) -> list[str]:
+    (x,), o = bottom, layer.options
+    repeats = [1] * len(x.shape)
+    repeats[o.axis] = o.tiles
+    return [graph.add("Tile", x.name, graph.integers(*repeats))]
+
+
+def _permute(graph: OnnxGraph, layer: Any, bottom: list[OnnxValue]) -> list[str]:
+    (x,) = bottom
+    return [graph.add("Transpose", x.name, perm=list(layer.axes(len(x.shape))))]
+
+
+def _shuffle_channel(graph: OnnxGraph, layer: Any, bottom: list[OnnxValue]) -> list[str]:
+    (x,), group = bottom, layer.options.group
+    if len(x.shape) < 3:
+        apart = graph.reshaped(x.name, [0, group, x.shape[1] // group])
+        return [graph.reshaped(graph.add("Transpose", apart, perm=[0, 2, 1]), [0, x.shape[1]])]
+    apart = graph.reshaped(x.name, [0, group, x.shape[1] // group, *_sizes_from(graph, x, 2)])
+    mixed = graph.add("Transpose", apart, perm=[0, 2, 1, *range(3, len(x.shape) + 1)])
+    return [graph.reshaped(mixed, [0, x.shape[1], *_sizes_from(graph, x, 2)])]
+
+
 def _sizes_from(graph: OnnxGraph, x: OnnxValue, axis: int) -> list[str]:
     """The sizes of x's axes from `axis` on, as a piece for `reshaped`."""
     return [graph.add("Shape", x.name, start=axis)] if axis < len(x.shape) else []
@@ -64,4 +88,7 @@ CONVERTERS: dict[str, Converter] = {
     "Crop": _crop,
     "Flatten": _flatten,
     "Reshape": _reshape,
+    "Tile": _tile,
+    "Permute": _permute,
+    "ShuffleChannel": _shuffle_channel,
 }

@@ -48,10 +48,35 @@ def _log(graph: OnnxGraph, layer: Any, bottom: list[OnnxValue]) -> list[str]:
     return [graph.scaled(graph.add("Log", graph.scaled(bottom[0].name, o.scale, o.shift)), 1 / layer.ln_base)]
 
 
+def _bnll(graph: OnnxGraph, layer: Any, bottom: list[OnnxValue]) -> list[str]:
+    return [graph.add("Softplus", bottom[0].name)]
+
+
+def _clip(graph: OnnxGraph, layer: Any, bottom: list[OnnxValue]) -> list[str]:
+    o = layer.options
+    return [graph.add("Clip", bottom[0].name, graph.constant(o.min), graph.constant(o.max))]
+
+
+def _swish(graph: OnnxGraph, layer: Any, bottom: list[OnnxValue]) -> list[str]:
+    gate = graph.add("Sigmoid", graph.scaled(bottom[0].name, layer.options.beta))
+    return [graph.add("Mul", bottom[0].name, gate)]
+
+
+def _threshold(graph: OnnxGraph, layer: Any, bottom: list[OnnxValue]) -> list[str]:
+    import onnx
+
+    above = graph.add("Greater", bottom[0].name, graph.constant(layer.options.threshold))
+    return [graph.add("Cast", above, to=onnx.TensorProto.FLOAT)]
+
+
+def _parameter(graph: OnnxGraph, layer: Any, bottom: list[OnnxValue]) -> list[str]:
+    return [graph.add("Identity", graph.param(layer, 0))]
+
+
 def _dropout(graph: OnnxGraph, layer: Any, bottom: list[OnnxValue]) -> list[str]:
-    if layer.phase == "TRAIN":
-        raise SpecError("its own phase is TRAIN, so it drops values; remove `phase: TRAIN`.")
-    return [bottom[0].name]
+    if layer.drops:
+        raise SpecError("it drops values; remove `phase: TRAIN` and sample_weights_test.")
+    return [graph.scaled(bottom[0].name, layer.factor)]
 
 
 def _batch_norm(graph: OnnxGraph, layer: Any, bottom: list[OnnxValue]) -> list[str]:
@@ -63,6 +88,19 @@ def _batch_norm(graph: OnnxGraph, layer: Any, bottom: list[OnnxValue]) -> list[s
         raise SpecError("ONNX cannot normalise a blob with one axis.")
     statistics = [graph.constant(each) for each in (ones, 0 * ones, *averages(mean, variance, weight))]
     return [graph.add("BatchNormalization", x.name, *statistics, epsilon=layer.options.eps)]
+
+
+def _mvn(graph: OnnxGraph, layer: Any, bottom: list[OnnxValue]) -> list[str]:
+    (x,), o = bottom, layer.options
+    value = x.name
+    axes = graph.integers(*range(1 if o.across_channels else 2, len(x.shape)))
+    # Without axes to average over, each value is its own mean.
+    how: dict[str, Any] = {"keepdims": 1, "noop_with_empty_axes": 1}
+    value = graph.add("Sub", value, graph.add("ReduceMean", value, axes, **how))
+    if o.normalize_variance:
+        variance = graph.add("ReduceMean", graph.add("Mul", value, value), axes, **how)
+        value = graph.add("Div", value, graph.scaled(graph.add("Sqrt", variance), shift=o.eps))
+    return [value]
 
 
 def _scale(graph: OnnxGraph, layer: Any, bottom: list[OnnxValue]) -> list[str]:
@@ -104,8 +142,14 @@ CONVERTERS: dict[str, Converter] = {
     "Power": _power,
     "Exp": _exp,
     "Log": _log,
+    "BNLL": _bnll,
+    "Clip": _clip,
+    "Swish": _swish,
+    "Threshold": _threshold,
+    "Parameter": _parameter,
     "Dropout": _dropout,
     "BatchNorm": _batch_norm,
+    "MVN": _mvn,
     "Scale": _scale,
     "Bias": _scale,
     "Eltwise": _eltwise,

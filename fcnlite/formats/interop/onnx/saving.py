@@ -16,7 +16,7 @@ from fcnlite.formats.exportable import (
     inference_schedule,
     input_shapes,
 )
-from fcnlite.formats.interop.onnx import axes, elementwise, scores, windows
+from fcnlite.formats.interop.onnx import axes, elementwise, forks, scores, windows
 from fcnlite.formats.interop.onnx.graph import Converter, OnnxGraph
 from fcnlite.formats.interop.onnx.sizes import Sizes
 
@@ -31,6 +31,7 @@ CONVERTERS: dict[str, Converter] = {
     **elementwise.CONVERTERS,
     **axes.CONVERTERS,
     **scores.CONVERTERS,
+    **forks.CONVERTERS,
 }
 """The function that writes the nodes of each layer type."""
 
@@ -55,7 +56,9 @@ def save_onnx(net: Exportable, path: str | os.PathLike[str], *, outputs: Sequenc
     for step in schedule.steps:
         if step.layer.type not in CONVERTERS:
             spec = step.layer.spec
-            raise SpecError(f"layer {spec.name!r}: type {spec.type} cannot be written as ONNX; leave it out.")
+            raise SpecError(
+                f"layer {spec.name!r}: type {spec.type} cannot be written as ONNX; name outputs before it (outputs=)."
+            )
     sizes = Sizes.infer(schedule, described)
     check_complete(net, path, {step.layer.spec.name for step in schedule.steps})
     graph = OnnxGraph(schedule, sizes, float32_params(net, path))

@@ -1,4 +1,4 @@
-"""Layers that compute scores or choose among them: InnerProduct, Softmax, ArgMax."""
+"""Layers that compute scores or choose among them: InnerProduct, Softmax, ArgMax, Reduction."""
 
 from __future__ import annotations
 
@@ -52,8 +52,16 @@ def _float(graph: OnnxGraph, value: str) -> str:
     return graph.add("Cast", value, to=onnx.TensorProto.FLOAT)
 
 
+def _reduction(graph: OnnxGraph, layer: Any, bottom: list[OnnxValue]) -> list[str]:
+    (x,), o = bottom, layer.options
+    axes = graph.integers(*range(canonical_axis(o.axis, len(x.shape)), len(x.shape)))
+    name = {"SUM": "ReduceSum", "ASUM": "ReduceL1", "SUMSQ": "ReduceSumSquare", "MEAN": "ReduceMean"}[o.operation]
+    return [graph.scaled(graph.add(name, x.name, axes, keepdims=0), o.coeff)]
+
+
 CONVERTERS: dict[str, Converter] = {
     "InnerProduct": _inner_product,
     "Softmax": _softmax,
     "ArgMax": _argmax,
+    "Reduction": _reduction,
 }

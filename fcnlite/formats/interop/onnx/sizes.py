@@ -25,11 +25,13 @@ class Sizes:
         """The shapes of a schedule whose inputs have the described shapes `inputs`.
 
         Sizes are found variable by a second inference, with a doubled batch or a doubled picture. They stay fixed if
-        that does not fit, or would change the shape of a parameter (as an InnerProduct's).
+        that does not fit, or would change the shape of a parameter (as an InnerProduct's), and for SPP, whose windows
+        depend on the size of the picture.
         """
         shapes, params = _infer(schedule, inputs)
         variable: dict[int, tuple[int | None, ...]] = dict(shapes)
-        for axes in ((0,), (2, 3)):
+        closed = any(step.layer.type == "SPP" for step in schedule.steps)
+        for axes in ((0,),) if closed else ((0,), (2, 3)):
             doubled = {name: _doubled(shape, axes) for name, shape in inputs.items()}
             try:
                 others, other_params = _infer(schedule, doubled)

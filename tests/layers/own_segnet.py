@@ -1,7 +1,4 @@
-"""Two custom layers: SegNet's BN and Upsample, which forks of Caffe have but Caffe does not.
-
-Importing this file registers their types; then `fcnlite.load("segnet.prototxt", "segnet.caffemodel")` works.
-"""
+"""A user's module with two layers. Importing it registers their types."""
 
 from __future__ import annotations
 
@@ -17,7 +14,7 @@ from fcnlite.layers import Layer, ParamShape, Run, register
 
 @dataclass(frozen=True)
 class BNOptions:
-    """The options in `bn_param { ... }` and their defaults."""
+    """The options in `own_bn_param { ... }` and their defaults."""
 
     scale_filler: Filler = Filler(value=1.0)
     shift_filler: Filler = Filler()
@@ -26,14 +23,14 @@ class BNOptions:
 
 
 @register
-class BN(Layer):
+class OwnBN(Layer):
     """y = scale · x̂ + shift for each channel; x̂ is x in mode INFERENCE, (x − mean) / √(var + ε) of the batch in LEARN.
 
     The files of trained SegNets use mode INFERENCE: their scale and shift include the statistics.
     """
 
-    type = "BN"
-    messages = ("bn_param",)
+    type = "OwnBN"
+    messages = ("own_bn_param",)
     Options = BNOptions
 
     def params(self, *bottom: tuple[int, ...]) -> list[ParamShape]:
@@ -62,7 +59,7 @@ class BN(Layer):
 
 @dataclass(frozen=True)
 class UpsampleOptions:
-    """The options in `upsample_param { ... }`: a factor, or the size of the top."""
+    """The options in `own_upsample_param { ... }`: a factor, or the size of the top."""
 
     scale: int = 2
     upsample_h: int | None = None
@@ -70,14 +67,14 @@ class UpsampleOptions:
 
 
 @register
-class Upsample(Layer):
+class OwnUpsample(Layer):
     """Max unpooling: writes each x to the position of its maximum in the pooling's bottom; the rest is zero.
 
     Bottoms: x, N×C×H×W, and the mask top of the pooling, the index of each maximum in its plane of H'×W'.
     """
 
-    type = "Upsample"
-    messages = ("upsample_param",)
+    type = "OwnUpsample"
+    messages = ("own_upsample_param",)
     Options = UpsampleOptions
     bottoms = (2, 2)
     no_gradient = frozenset({1})

@@ -1,0 +1,32 @@
+"""Layers that only forks of Caffe have. Each file names the fork that defines its layer.
+
+A user's class can be registered under the same type; it then replaces the one here.
+"""
+
+from fcnlite.layers.forks import (
+    axpy,
+    bn,
+    data,
+    interp,
+    normalize,
+    permute,
+    relu6,
+    shuffle_channel,
+    uneven_pooling,
+    unpooling,
+    upsample,
+)
+
+__all__ = [
+    "axpy",
+    "bn",
+    "data",
+    "interp",
+    "normalize",
+    "permute",
+    "relu6",
+    "shuffle_channel",
+    "uneven_pooling",
+    "unpooling",
+    "upsample",
+]
