@@ -229,6 +229,10 @@ def _camvid(path: Path) -> None:
     raise_if_any(str(path), problems)
 
 
+def _config(path: Path) -> None:
+    config_file.read(path, ())
+
+
 def _listed(path: Path) -> None:
     """A list, with the files that it names if they are undamaged names."""
     from PIL import Image
@@ -248,10 +252,6 @@ def _hdf5_arrays(path: Path) -> None:
     (path.parent / "files.txt").write_text(path.name)
     dataset = data.open("hdf5", path.parent, train="files.txt", classes=2)
     dataset[len(dataset) - 1]
-
-
-def _config(path: Path) -> None:
-    config_file.read(path, ())
 
 
 def _run(path: Path) -> None:

@@ -42,6 +42,15 @@ def test_without_losses_the_names_of_the_scores_tell() -> None:
     assert found(without_losses(models.build("voc-fcn8s", width=TINY))) == {"label": "score"}
 
 
+def test_a_score_that_cannot_be_computed_is_not_replaced_by_what_comes_before_it() -> None:
+    spec = models.describe("lite-fcn8s", classes=6, width=TINY).for_phase("TEST")
+    unknown = LayerSpec("gate", "SoftGate", ("conv1_1",), ("gated",))
+    end = next(i for i, each in enumerate(spec.layers) if each.name == "conv1_1") + 1
+    net = Net(dataclasses.replace(spec, layers=(*spec.layers[:end], unknown)))
+    with pytest.raises(SpecError, match=r"no scores .* 'gate': unknown type 'SoftGate'.*--import"):
+        found(net)
+
+
 def test_a_net_gets_the_labels_and_preprocessing_of_its_data(tmp_path: Path) -> None:
     root = layouts.siftflow(tmp_path, bands(1), bands(1), trainval=["a"])
     net = models.build("siftflow-fcn32s", width=TINY, phase="TRAIN")
