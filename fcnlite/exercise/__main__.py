@@ -25,10 +25,10 @@ The exit status of `check` is 0 if everything passed, else 1."""
 
 _EXAMPLES = """\
   python -m fcnlite.exercise list
-  python -m fcnlite.exercise start 1
-  python -m fcnlite.exercise check 1 im2col.py
+  python -m fcnlite.exercise start 1 exercises
+  python -m fcnlite.exercise check 1 exercises/im2col.py
   python -m fcnlite.exercise hint 1
-  python -m fcnlite.exercise start 2 my-exercises"""
+  python -m fcnlite.exercise list exercises"""
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -90,7 +90,8 @@ def _check(exercise: Exercise, path: Path) -> None:
         print(f"not yet; `python -m fcnlite.exercise hint {number(exercise)}` helps")
         raise SystemExit(1)
     place = number(exercise)
-    after = f"; next: `python -m fcnlite.exercise start {place + 1}`" if place < len(EXERCISES) else ""
+    folder = "" if path.parent == Path() else f" {path.parent}"
+    after = f"; next: `python -m fcnlite.exercise start {place + 1}{folder}`" if place < len(EXERCISES) else ""
     print(f"all {len(outcomes)} checks passed{after}")
 
 

@@ -27,6 +27,24 @@ def test_the_code_is_that_of_the_english_page(page: Path) -> None:
     assert code(page.read_text(encoding="utf-8")) == code(translations.english(page).read_text(encoding="utf-8"))
 
 
+def touching(text: str) -> list[str]:
+    """The formulas within a line that touch a letter or a sign that is not ASCII."""
+    prose = re.sub(r"^( *)(`{3,}).*?^\1\2 *$|\$\$.*?\$\$|`[^`\n]+`", "", text, flags=re.M | re.S)
+    found = re.finditer(r"(.?)(\$[^$\n]+\$)(.?)", prose)
+    return [match[0] for match in found if not (match[1] + match[3]).isascii()]
+
+
+@pytest.mark.parametrize("page", translations.pages(), ids=name_of)
+def test_formulas_stand_apart(page: Path) -> None:
+    """GitHub shows `$x$` as a formula only if no Chinese letter and no full-width sign touches it."""
+    assert touching(page.read_text(encoding="utf-8")) == []
+
+
+def test_a_formula_that_touches_a_letter_is_found() -> None:
+    assert touching("设 $x$ 是 **$y$** 。\n`设$x$`\n\n$$\n甲$$\n```text\n设$x$\n```\n") == []
+    assert touching("设$x$ 是 $y$，$z$ 。") == ["设$x$ ", " $y$，"]
+
+
 def test_changed_and_moved_code_is_found() -> None:
     text = "# A\n```python\nx = 1\n\n```\n```c\ny\n```\n- b\n  ```text\n  1\n    2\n  ```\n"
     assert code(text) == [("python", "x = 1\n\n"), ("text", "1\n  2\n")]

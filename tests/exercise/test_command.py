@@ -95,6 +95,9 @@ def test_checks_are_recorded_and_listed(command: Command) -> None:
     assert states()["im2col"] == "started"
     Path("progress.json").write_text("damaged")
     assert states()["im2col"] == "started"
+    command(main, "start", "1", "mine")
+    Path("mine/im2col.py").write_text(IM2COL.solution.read_text())
+    assert "exercise start 2 mine`" in command(main, "check", "1", "mine/im2col.py").out
 
 
 @pytest.mark.parametrize(
