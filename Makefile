@@ -14,6 +14,7 @@ install-test: .venv/installed-test
 # its first import, which takes less time for the demo than if pip compiled all modules.
 KERNELS := fcnlite/_kernels fcnlite/_kernels/*
 .venv/installed: pyproject.toml setup.py $(wildcard $(foreach folder,$(KERNELS),$(folder)/*.pyx $(folder)/*.pxi))
+	@echo "installing fcnlite into .venv and compiling its kernels: about a minute on a quiet machine, several on a busy one"
 	test -x $(BIN)/python || $(PYTHON) -m venv .venv
 	$(BIN)/pip install --quiet --no-compile --editable . --config-settings editable_mode=compat
 	touch $@

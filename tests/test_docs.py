@@ -89,16 +89,16 @@ def needs_material(block: tuple[str, str]) -> bool:
 def registers(tmp_path: Path) -> Iterator[None]:
     """Remove after each page what it registers or imports."""
     kept = [(register, dict(register)) for register in (registry._registry, data._DATASETS, solver.TYPES)]
-    hidden = sys.modules.pop("mine", None)
+    modules = set(sys.modules)
     passes = list(table._own)
     yield
     table._own[:] = passes
     for register, before in kept:
         register.clear()  # type: ignore[attr-defined]
         register.update(before)  # type: ignore[attr-defined]
-    sys.modules.pop("mine", None)
-    if hidden is not None:
-        sys.modules["mine"] = hidden
+    for name in set(sys.modules) - modules:
+        if str(getattr(sys.modules[name], "__file__", None)).startswith(str(tmp_path)):
+            del sys.modules[name]
     imports._loaded.clear()
 
 

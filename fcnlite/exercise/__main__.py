@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import shlex
 import sys
 import warnings
 from collections.abc import Sequence
@@ -70,7 +71,7 @@ def _start(exercise: Exercise, folder: Path) -> None:
     with atomic_write(path) as temporary:
         temporary.write_text(exercise.skeleton, encoding="utf-8")
     print(f"{path}: write {' and '.join(exercise.functions)}; then")
-    print(f"  python -m fcnlite.exercise check {number(exercise)} {path}")
+    print(f"  python -m fcnlite.exercise check {number(exercise)} {shlex.quote(str(path))}")
 
 
 def _check(exercise: Exercise, path: Path) -> None:
@@ -90,7 +91,7 @@ def _check(exercise: Exercise, path: Path) -> None:
         print(f"not yet; `python -m fcnlite.exercise hint {number(exercise)}` helps")
         raise SystemExit(1)
     place = number(exercise)
-    folder = "" if path.parent == Path() else f" {path.parent}"
+    folder = f" {shlex.quote(str(path.parent))}" if path.parent != Path() else ""
     after = f"; next: `python -m fcnlite.exercise start {place + 1}{folder}`" if place < len(EXERCISES) else ""
     print(f"all {len(outcomes)} checks passed{after}")
 

@@ -70,6 +70,14 @@ def test_bad_arguments_end_in_a_sentence(command: Command, arguments: tuple[str,
     assert ended.err.startswith("error: ") and ended.err.count("\n") == 1 and says in ended.err
 
 
+def test_the_next_exercise_starts_in_the_same_folder(command: Command) -> None:
+    command(main, "start", "1", "my exercises")
+    Path("my exercises/im2col.py").write_text(IM2COL.solution.read_text())
+    passed = command(main, "check", "1", "my exercises/im2col.py")
+    assert "next: `python -m fcnlite.exercise start 2 'my exercises'`" in passed.out
+    assert "check 2 'my exercises/col2im.py'" in command(main, "start", "2", "my exercises").out
+
+
 def test_checks_are_recorded_and_listed(command: Command) -> None:
     command(main, "start", "1")
     command(main, "start", "7")

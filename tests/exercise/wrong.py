@@ -44,6 +44,24 @@ WRONG = (
     Wrong("im2col", "(pad, pad), (pad, pad)))", "(pad, pad), (pad, pad)), mode='edge')", "repeats the picture's edge"),
     Wrong("im2col", "// stride + 1", "// stride", "One position is missing at the end"),
     Wrong("im2col", "    channels, height", "    stride = 1\n    channels, height", "The stride is ignored"),
+    Wrong(
+        "im2col",
+        "kh : kh + stride * rows : stride, kw : kw + stride * columns : stride",
+        "kh : kh + rows, kw : kw + columns",
+        "The stride is missing in the slices",
+    ),
+    Wrong(
+        "im2col",
+        "padded = np.pad(x, ((0, 0), (pad, pad), (pad, pad)))",
+        "padded = np.pad(x, pad)\n    channels = len(padded)",
+        "pads the channels too",
+    ),
+    Wrong(
+        "im2col",
+        "padded = np.pad(x, ((0, 0), (pad, pad), (pad, pad)))",
+        "padded = np.pad(x, pad)[:channels]",
+        "The first channels are zeros",
+    ),
     Wrong("im2col", "x.dtype", "np.float64", "is float64 for an input of float32"),
     Wrong("im2col", "    channels, height", "    x += 1\n    channels, height", "im2col changes its argument x"),
     Wrong("im2col", "return cols.reshape", "cols.reshape", "im2col returns nothing"),
@@ -65,6 +83,12 @@ WRONG = (
         "col2im", "return padded[:, pad : pad + height, pad : pad + width]", "return padded", "The pad is still there"
     ),
     Wrong("col2im", "[:, pad : pad + height, pad : pad + width]", "[:, :height, :width]", "cut off at the end only"),
+    Wrong(
+        "col2im",
+        "kh : kh + stride * rows : stride, kw : kw + stride * columns : stride",
+        "kh : kh + rows, kw : kw + columns",
+        "The stride is missing in the slices",
+    ),
     Wrong("col2im", "by_tap[:, kh, kw]", "by_tap[:, -1 - kh, -1 - kw]", "turned by 180°"),
     Wrong("col2im", "by_tap[:, kh, kw]", "by_tap[:, kw, kh]", "in the order kw, kh"),
     Wrong("col2im", "cols.dtype", "np.float64", "is float64 for an input of float32"),

@@ -37,10 +37,10 @@ def mistakes(cols: Array, shape: Shape, kernel_size: int, stride: int, pad: int)
     rows, columns = ((side + 2 * pad - kernel_size) // stride + 1 for side in (height, width))
     by_tap = cols.reshape(channels, kernel_size, kernel_size, rows, columns)
 
-    def summed(taps: Array, add: bool = True) -> Array:
+    def summed(taps: Array, add: bool = True, step: int = stride) -> Array:
         padded = np.zeros((channels, height + 2 * pad, width + 2 * pad), cols.dtype)
         for kh, kw in np.ndindex(kernel_size, kernel_size):
-            part = padded[:, kh : kh + stride * rows : stride, kw : kw + stride * columns : stride]
+            part = padded[:, kh : kh + step * rows : step, kw : kw + step * columns : step]
             part[...] = part + taps[:, kh, kw] if add else taps[:, kh, kw]
         return padded
 
@@ -60,6 +60,9 @@ def mistakes(cols: Array, shape: Shape, kernel_size: int, stride: int, pad: int)
         "Nothing is left: with pad 0 the slice pad:-pad is empty; write pad : pad + height.": lambda: summed(by_tap)[
             :, pad:-pad, pad:-pad
         ],
+        "The stride is missing in the slices; take every stride-th pixel: [start : stop : stride].": lambda: cut(
+            summed(by_tap, step=1)
+        ),
         "This is the mean where windows overlap; the transpose is a plain sum.": averaged,
         "The window is turned by 180°; a value goes back to the pixel that im2col took it from.": lambda: cut(
             summed(by_tap[:, ::-1, ::-1])

@@ -32,7 +32,8 @@ def mistakes(x: Array, kernel_size: int, stride: int, pad: int) -> Mistakes:
     """What typical mistakes compute."""
     right = expected(x, kernel_size, stride, pad)
     channels, taps = x.shape[0], kernel_size
-    height = (x.shape[1] + 2 * pad - kernel_size) // stride + 1
+    height, width = ((side + 2 * pad - kernel_size) // stride + 1 for side in x.shape[1:])
+    dense = expected(x, kernel_size, 1, pad).reshape(len(right), x.shape[1] + 2 * pad - kernel_size + 1, -1)
     by_tap = right.reshape(channels, taps, taps, -1)
     # The ceiling's last window reaches beyond the pad.
     longer = [side if (side + 2 * pad - taps) % stride == 0 else side + stride for side in x.shape[1:]]
@@ -58,7 +59,16 @@ def mistakes(x: Array, kernel_size: int, stride: int, pad: int) -> Mistakes:
         "The pad repeats the picture's edge; convolution pads with zeros.": lambda: expected(
             np.pad(x, ((0, 0), (pad, pad), (pad, pad)), mode="edge"), kernel_size, stride, 0
         ),
+        "np.pad(x, pad) pads the channels too; pad only the rows and columns: ((0, 0), (pad, pad), (pad, pad)).": (
+            lambda: expected(np.pad(x, pad), kernel_size, stride, 0)
+        ),
+        "The first channels are zeros: np.pad(x, pad) pads the channels too; they need (0, 0).": lambda: expected(
+            np.pad(x, pad)[:channels], kernel_size, stride, 0
+        ),
         "The stride is ignored.": lambda: expected(x, kernel_size, 1, pad),
+        "The stride is missing in the slices; take every stride-th pixel: [start : stop : stride].": lambda: dense[
+            :, :height, :width
+        ].reshape(right.shape),
         "The number of positions is rounded up; a convolution rounds down (⌊…⌋), so that every window is inside.": (
             lambda: expected(np.pad(x, ((0, 0), (0, more[0]), (0, more[1]))), kernel_size, stride, pad)
         ),
