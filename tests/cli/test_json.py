@@ -24,6 +24,7 @@ def test_summary(weights: Path, command: Command, tmp_path: Path) -> None:
     assert json.loads((tmp_path / "x.json").read_text()) == found
 
 
+@pytest.mark.slow
 def test_doctor_convert_and_paper(weights: Path, command: Command, tmp_path: Path) -> None:
     ended = command(doctor, weights, "--json", "-")
     found = json.loads(ended.out)
