@@ -96,9 +96,8 @@ class COCO(AnnotatedPictures):
         files, training = found.files, found.files
         if "" in by_split:
             divided = splits.divide({each.name for each in files}, folder, val, split, doubts.append)
-            splits.warn_of_shared({each.name: each.images["data"] for each in files}, divided, doubts.append)
-            training = [each for each in files if each.name in divided["train"]]
-            files = [each for each in files if each.name in divided[split]]
+            of_split = splits.divide_files(files, divided, doubts.append)
+            training, files = of_split["train"], of_split[split]
         elif val is not None:
             raise DataError("data set 'coco': val divides the pictures of one file, and each split has its own file.")
 
@@ -171,7 +170,7 @@ class _File:
         for key in ("images", "annotations", "categories"):
             rows = content.get(key)
             if not isinstance(rows, list) or not all(isinstance(each, dict) for each in rows):
-                raise FileError(f"{path}: is no file of COCO's instances, since it has no list {key!r}.")
+                raise FileError(f"{path}: does not hold COCO's instances, since it has no list {key!r}.")
         self.categories = _categories(path, content["categories"])
         """The names of the categories by id, in the order of the ids."""
         self.pictures: dict[Path, dict[str, Any]] = {}

@@ -66,14 +66,14 @@ class CVAT(OwnPictures):
         doubts: list[str] = []
         ours = folder / _LISTS if any((folder / _LISTS / f"{each}.txt").is_file() for each in splits.SPLITS) else folder
         divided = splits.divide(names, ours, val, split, doubts.append)
-        splits.warn_of_shared({each.name: each.images["data"] for each in files}, divided, doubts.append)
-        training = [each.images["data"] for each in files if each.name in divided["train"]]
+        of_split = splits.divide_files(files, divided, doubts.append)
+        training = [each.images["data"] for each in of_split["train"]]
         table = ColorTable.read(folder / _TABLE, void=("background",) if rest == "void" else ())
         super().__init__(
             "cvat",
             split,
             table.labels,
-            [each for each in files if each.name in divided[split]],
+            of_split[split],
             cast(LabelReader, table),
             training=partial(tuple, training),
             skipped=skipped,

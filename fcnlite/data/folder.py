@@ -81,16 +81,15 @@ class Folder(OwnPictures):
             raise_if_any("data set 'folder'", skipped)
         doubts: list[str] = []
         divided = splits.divide({each.name for each in files}, folder, val, split, doubts.append)
-        splits.warn_of_shared({each.name: each.images["data"] for each in files}, divided, doubts.append)
-        kept = [each for each in files if each.name in divided[split]]
+        of_split = splits.divide_files(files, divided, doubts.append)
         meaning, read = label_options.resolve([each.labels["label"] for each in files], doubts.append)
         orientation = choose_orientation(files, exif, doubts.append)
-        training = [each.images["data"] for each in files if each.name in divided["train"]]
+        training = [each.images["data"] for each in of_split["train"]]
         super().__init__(
             "folder",
             split,
             meaning,
-            kept,
+            of_split[split],
             read,
             training=partial(tuple, training),
             skipped=skipped,

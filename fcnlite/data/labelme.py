@@ -73,12 +73,12 @@ class LabelMe(AnnotatedPictures):
         labels = sorted({_label(shape) for file in found for shape in file.shapes} - {""})
         names = ClassNames.of("labelme", folder, labels, classes, rest, others, doubts.append)
         divided = splits.divide_as_found({each.name for each in files}, folder, val, split, doubts.append)
-        splits.warn_of_shared({each.name: each.images["data"] for each in files}, divided, doubts.append)
-        training = [each.images["data"] for each in files if each.name in divided["train"]]
+        of_split = splits.divide_files(files, divided, doubts.append)
+        training = [each.images["data"] for each in of_split["train"]]
         super().__init__(
             "labelme",
             split,
-            [each for each in files if each.name in divided[split]],
+            of_split[split],
             {file.path: partial(file.annotated, each.images["data"]) for file, each in zip(found, files, strict=True)},
             Painter(names, overlap),
             training=partial(tuple, training),

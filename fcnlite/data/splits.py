@@ -5,9 +5,10 @@ from __future__ import annotations
 import hashlib
 import os
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 
+from fcnlite.data.file_dataset import SampleFiles
 from fcnlite.data.label_tables import Warn, find_table
 from fcnlite.data.problems import raise_if_any
 from fcnlite.errors import DataError, FileError, brief
@@ -19,6 +20,14 @@ DEFAULT_VAL = 0.2
 
 _BEGINNING = 1 << 16
 """The number of bytes that are compared before whole files."""
+
+
+def divide_files(
+    files: Sequence[SampleFiles], divided: Mapping[str, set[str]], warn: Warn
+) -> dict[str, list[SampleFiles]]:
+    """The files of each split, by the names of their splits; warns of pictures that are in both."""
+    warn_of_shared({each.name: each.images["data"] for each in files}, divided, warn)
+    return {split: [each for each in files if each.name in names] for split, names in divided.items()}
 
 
 def divide(names: set[str], root: Path, val: float | None, split: str, warn: Warn) -> dict[str, set[str]]:

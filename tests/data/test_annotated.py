@@ -224,7 +224,7 @@ def test_crowds_and_masks_of_coco(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     "change, words",
     [
-        ({"categories": 3}, r"a.json: is no file of COCO's instances, since it has no list 'categories'"),
+        ({"categories": 3}, r"a.json: does not hold COCO's instances, since it has no list 'categories'"),
         ({"categories": [{"id": 3, "name": "cell"}]}, r"\(category 7\) has a category that the file does not list"),
         ({"categories": [{"id": 3, "name": "a"}, {"id": 3, "name": "b"}]}, r"two categories of the id 3 \('a', 'b'\)"),
         ({"images": [{"id": 1, "file_name": "../a.png"}]}, "a picture without a usable id and file_name"),
