@@ -21,7 +21,15 @@ from fcnlite.net import Net
 PUBLISHED_CLASSIFIERS = ["lenet", "alexnet", "caffenet", "vgg16", "googlenet"]
 CLASSIFIERS = [*PUBLISHED_CLASSIFIERS, "lite-classifier"]
 FCNS = [name for name in models.names() if name not in CLASSIFIERS]
-OURS = ["voc-fcn-googlenet", "lite-fcn8s", "lite-fcn4s", "lite-fcn2s", "lite-fcn2s-topdown"]
+OURS = [
+    "voc-fcn-googlenet",
+    "lite-fcn8s",
+    "lite-fcn4s",
+    "lite-fcn2s",
+    "lite-fcn2s-topdown",
+    "lite-dilated",
+    "lite-unet",
+]
 """FCNs that nobody else has published."""
 PUBLISHED = [name for name in FCNS if name not in OURS]
 TWO_HEADS = ["siftflow-fcn32s", "siftflow-fcn16s", "siftflow-fcn8s"]
@@ -265,7 +273,7 @@ def losses_of(spec: NetSpec) -> list[LayerSpec]:
 @pytest.mark.parametrize("name", models.names())
 def test_normalization_is_that_of_all_losses(name: str) -> None:
     void = {} if name in CLASSIFIERS else {"ignore_label": 255}
-    if name.startswith("lite-fcn"):
+    if name.startswith("lite-") and name not in CLASSIFIERS:
         default: dict[str, Any] = {"normalization": "VALID"}
     else:
         default = {} if name in CLASSIFIERS else {"normalize": name == "voc-fcn-alexnet"}
