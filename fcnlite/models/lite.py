@@ -11,6 +11,7 @@ over the picture, so all crop offsets are 0, and any size from 1×1 works.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 from fcnlite.description.spec import NetSpec, ParamSpec
 from fcnlite.models import fcn
@@ -127,7 +128,7 @@ def normalized(
     net: Builder, name: str, bottom: str, num_output: int, kernel_size: int, *, dilation: int = 1, relu: bool = True
 ) -> str:
     """Add convolution, batch normalisation, scale and shift, and ReLU unless `relu` is false; the size stays."""
-    options = {"dilation": [dilation]} if dilation > 1 else {}
+    options: dict[str, Any] = {"dilation": [dilation]} if dilation > 1 else {}
     top = net.add(
         f"conv{name}",
         "Convolution",

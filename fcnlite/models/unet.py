@@ -22,7 +22,8 @@ def lite_unet(name: str, classes: int, width: float, normalization: str | None) 
     data = net.input("data", 1, 3, 224, 224)
     label = net.input("label", 1, 1, 224, 224)
     counts = [channels(count, width) for count in STAGES]
-    bottom, features = data, []
+    bottom = data
+    features: list[str] = []
     for stage, count in enumerate(counts, start=1):
         if features:
             bottom = net.pool(f"pool{stage - 1}", bottom, 2, 2)
