@@ -42,11 +42,17 @@ def row(top: float, title: str, shapes: dict[str, tuple[int, ...]], names: Seque
 def draw() -> str:
     classifier = row(
         20, "VGG-16: one answer for a picture", sizes("vgg16", 224), ("data", *STAGES, "fc6", "fc7", "fc8"),
-        ("fc6 asks for 7×7 places, so every picture must have 224×224 pixels.", "fc8 has a score for each of 1,000 classes."),
+        (
+            "fc6 asks for 7×7 places, so every picture must have 224×224 pixels.",
+            "fc8 has a score for each of 1,000 classes.",
+        ),
     )  # fmt: skip
     dense = row(
         220, "FCN-32s: an answer for each place", sizes("voc-fcn32s", 500),
         ("data", *STAGES, "fc6", "fc7", "score_fr", "score"),
-        ("fc6 slides, and gives 16×16 places. Their 21 scores are", "enlarged 32 times, and cut to the size of the picture."),
+        (
+            "fc6 slides, and gives 16×16 places. Their 21 scores are",
+            "enlarged 32 times, and cut to the size of the picture.",
+        ),
     )  # fmt: skip
     return document(580, 390, [classifier, dense])
