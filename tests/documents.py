@@ -71,7 +71,8 @@ def nets(folder: Path) -> None:
     for name in ("camvid-fcn8s.h5", "shapes-fcn8s.h5"):
         shutil.copy(root / "weights" / name, folder / "weights")
     (folder / "examples").mkdir(exist_ok=True)
-    shutil.copy(root / "examples" / "shapes.png", folder / "examples")
+    for picture in ("shapes.png", "street.png", "street_truth.png"):
+        shutil.copy(root / "examples" / picture, folder / "examples")
 
 
 PUBLISHED = {
