@@ -128,7 +128,8 @@ def _segment(
             done.append(written)
             if options.json != "-":
                 files = ", ".join(map(str, job.targets))
-                tqdm.write("\n  ".join([f"{job.source} -> {files}", *written.shares]), file=results)
+                more = [] if written.difference is None else [str(written.difference)]
+                tqdm.write("\n  ".join([f"{job.source} -> {files}", *written.shares, *more]), file=results)
     parts = ranks.gather((done, problems))
     return [each for part, _ in parts for each in part], [each for _, part in parts for each in part]
 

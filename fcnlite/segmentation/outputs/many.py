@@ -54,7 +54,7 @@ def segment_all(
             own.segmenter = segmenter if workers == 1 else segmenter.share()
         try:
             images = reading.result()
-            found = _segmented(own.segmenter, images, wanted)
+            found = own.segmenter.segmented(images, probabilities=wanted.need_probabilities)
         except (FcnliteError, MemoryError) as error:
             failed: Future[Outcome] = Future()
             failed.set_result(_failure(job, error))
@@ -82,12 +82,6 @@ def segment_all(
         nets.shutdown(cancel_futures=True)
         files.shutdown()
         config.set_num_threads(threads)
-
-
-def _segmented(segmenter: Segmenter, images: Mapping[str, Array], wanted: Wanted) -> dict[str, Segmented]:
-    if wanted.need_probabilities:
-        return segmenter.segmented(images)
-    return {name: Segmented(labels, None) for name, labels in segmenter.label_maps(images).items()}
 
 
 def _write(job: Job, image: Array, found: Mapping[str, Segmented], segmenter: Segmenter, wanted: Wanted) -> Outcome:
