@@ -116,9 +116,9 @@ def write_results(
     rows: list[table.Row] = []
     if wanted.table:
         area = None if reference is None else reference.pixel_area
-        rows = table.rows(str(job.source), first, segmenter.classes, wanted.selection.only, area)
+        rows = table.rows(job.title, first, segmenter.classes, wanted.selection.only, area)
     difference = next(iter(found.values())).difference
-    return Written(str(job.source), [str(path) for path in job.targets], rows, entry, shares, difference)
+    return Written(job.title, [str(path) for path in job.targets], rows, entry, shares, difference)
 
 
 def write_collected(
