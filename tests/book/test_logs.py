@@ -21,7 +21,7 @@ ROOT = DOCS.parent
 
 def shape(line: str) -> str:
     """A line of a log with all numbers and widths of columns alike; a number may be undefined."""
-    return re.sub(r"\s+", " ", re.sub(r"\d[\d,.]*|(?<= )(?:-|nan)(?= )", "0", line)).strip()
+    return re.sub(r"\s+", " ", re.sub(r"\d[\d,.]*|(?<= )(?:–|nan)(?= )", "0", line)).strip()
 
 
 def block(begins: str) -> list[str]:
