@@ -11,7 +11,7 @@ from fcnlite._kernels import isa
 from fcnlite.arrays import Array
 from fcnlite.compiler import compile_schedule, graph_of, report, rewrite
 from fcnlite.compiler.arena import Arena, Outputs
-from fcnlite.compiler.machine import Machine
+from fcnlite.compiler.machine import Derived, Machine
 from fcnlite.compiler.plan import Plan, PlanPass
 from fcnlite.engine.backprop import Timer
 from fcnlite.engine.state import State
@@ -29,7 +29,7 @@ class FastPath:
         self.plans: dict[tuple[PreparedRun, int], Plan] = {}
         """By prepared run and number of threads, oldest first."""
         self.arena, self._outputs = Arena(), Outputs()
-        self.derived: dict[Any, Any] = {}
+        self.derived: dict[Any, Derived] = {}
         """Arrays computed from parameters, such as transformed weights."""
 
     def forward(

@@ -86,6 +86,11 @@ class Segmenter:
         return Segmenter(self.net.share(), flip=self.views.flip, scales=self.views.scales, tile=self._tile)
 
     @property
+    def tiled(self) -> bool:
+        """Whether larger pictures are computed in tiles."""
+        return self._tiling is not None
+
+    @property
     def classes(self) -> tuple[str, ...]:
         """The class names of the first label map; if the model has none, VOC's for 21 classes, otherwise numbers."""
         return self._first.labels.classes

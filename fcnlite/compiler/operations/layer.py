@@ -16,6 +16,8 @@ _ELEMENTWISE = ("ReLU", "Eltwise")
 nor random numbers."""
 _ROW_BY_ROW = ("ReLU", "PReLU")
 """Layers that compute each row separately."""
+_PRODUCTS = ("Convolution", "Deconvolution", "InnerProduct", "Python")
+"""Layers that may call BLAS, beside those of users."""
 
 
 class LayerOperation(Operation):
@@ -42,6 +44,10 @@ class LayerOperation(Operation):
     def suits(layer: Layer, bottom: Value) -> bool:
         """Whether this class computes the layer. Subclasses define it."""
         return False
+
+    @property
+    def calls_blas(self) -> bool:
+        return calls.is_user_defined(self.layer) or self.layer.type in _PRODUCTS
 
     @property
     def reads(self) -> Layout:
