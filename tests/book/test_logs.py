@@ -20,8 +20,8 @@ ROOT = DOCS.parent
 
 
 def shape(line: str) -> str:
-    """A line of a log with all numbers and widths of columns alike."""
-    return re.sub(r"\s+", " ", re.sub(r"\d[\d,.]*", "0", line)).strip()
+    """A line of a log with all numbers and widths of columns alike; a number may be undefined."""
+    return re.sub(r"\s+", " ", re.sub(r"\d[\d,.]*|(?<= )(?:–|nan)(?= )", "0", line)).strip()
 
 
 def block(begins: str) -> list[str]:
@@ -80,11 +80,9 @@ def test_predict_prints_the_lines_of_the_page(
     lines = said(capsys, "predict", "weights/shapes-fcn8s.h5", "examples/shapes.png", "-o", tmp_path)
     shown = "\n".join(block("$ python -m fcnlite.predict")).replace("segmented/", f"{tmp_path}/")
     assert list(map(shape, shown.splitlines())) == [shape(line) for line in lines if line]
-    for name, share in re.findall(r"(\w+) ([\d.]+) %", shown):
-        now = next(
-            float(each[1]) for line in lines for each in re.findall(r"(\w+) ([\d.]+) %", line) if each[0] == name
-        )
-        assert now == pytest.approx(float(share), abs=0.2)
+    now, before = (dict(re.findall(r"(\w+) ([\d.]+) %", text)) for text in ("\n".join(lines), shown))
+    shares = {name: float(share) for name, share in before.items()}
+    assert {name: float(share) for name, share in now.items()} == pytest.approx(shares, abs=0.2)
 
 
 def test_the_remaining_time_has_the_words_of_the_page(monkeypatch: pytest.MonkeyPatch) -> None:

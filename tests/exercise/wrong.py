@@ -32,6 +32,16 @@ _EVERY_POSITION = """\
 
 """
 
+_ROWS = """\
+    return np.array(
+        [
+            padded[c, kh : kh + rows : stride, kw : kw + columns : stride].ravel()
+            for c, kh, kw in np.ndindex(channels, kernel_size, kernel_size)
+        ]
+    )
+
+"""
+
 WRONG = (
     # im2col
     Wrong("im2col", "return cols.reshape", "return 2 * cols.reshape", "has 2 at [0, 0]; expected 1 (24 of 24 values"),
@@ -98,6 +108,7 @@ WRONG = (
         "kh : kh + rows : stride, kw : kw + columns : stride",
         "Every slice ends too early",
     ),
+    Wrong("im2col", "    cols = np.empty", _ROWS + "    cols = np.empty", "The slices end too early"),
     Wrong("im2col", "cols[:, kh, kw] = padded", "cols[:, kh, kw] += padded", "make it with np.zeros"),
     Wrong(
         "im2col", "(height + 2 * pad - kernel_size) // stride", "(height + 2 * pad - kernel_size) / stride", "a // b"

@@ -83,6 +83,9 @@ def mistakes(x: Array, kernel_size: int, stride: int, pad: int) -> Mistakes:
         "The number of positions is rounded up; a convolution rounds down (⌊…⌋), so that every window is inside.": (
             lambda: expected(np.pad(x, ((0, 0), (0, more[0]), (0, more[1]))), kernel_size, stride, pad)
         ),
+        "The slices end too early: with a stride, a slice of H' values ends at kh + stride · H', not at kh + H'.": (
+            lambda: dense[:, :height:stride, :width:stride].reshape(len(right), -1)
+        ),
         "One position is missing at the end: H' = ⌊(H + 2·pad − kernel_size)/stride⌋ + 1, and the + 1 counts.": (
             lambda: _cropped(right, height, 1)
         ),
