@@ -52,6 +52,9 @@ EXAMPLES = {
     "Log": "",
     "MVN": "mvn_param { normalize_variance: true }",
     "MemoryData": "memory_data_param { batch_size: 1 channels: 3 height: 32 width: 32 }",
+    "MultiStageMeanfield": (
+        "multi_stage_meanfield_param { num_iterations: 5 theta_alpha: 160 theta_beta: 3 theta_gamma: 3 }"
+    ),
     "MultinomialLogisticLoss": "",
     "Normalize": "norm_param { across_spatial: false }",
     "PReLU": "",

@@ -33,6 +33,9 @@ layer { name: "wide" type: "Convolution" bottom: "average" top: "wide"
 layer { name: "groups" type: "Convolution" bottom: "wide" top: "groups"
   convolution_param { num_output: 8 kernel_size: 3 group: 2 stride: 2 weight_filler { type: "xavier" } } }
 layer { name: "lrn" type: "LRN" bottom: "groups" top: "lrn" }
+layer { name: "scores" type: "Slice" bottom: "data" top: "u" top: "colours" }
+layer { name: "crf" type: "MultiStageMeanfield" bottom: "u" bottom: "u" bottom: "colours" top: "crf"
+  multi_stage_meanfield_param { num_iterations: 2 theta_alpha: 5 theta_beta: 1 theta_gamma: 2 } }
 layer { name: "up" type: "Deconvolution" bottom: "lrn" top: "up"
   convolution_param { num_output: 5 kernel_size: 4 stride: 2 weight_filler { type: "xavier" } } }
 layer { name: "max" type: "Pooling" bottom: "up" top: "max" pooling_param { kernel_size: 3 stride: 2 } }
@@ -51,7 +54,8 @@ class Call(NamedTuple):
 
 def functions() -> dict[str, Callable[..., Any]]:
     """All functions of the kernels, for the instruction set in use, by module and name."""
-    names = ["update", "confusion", "pooling.nchw", "products.im2col", "products.blas", f"fast_{isa.name()}"]
+    names = ["update", "confusion", "permutohedral", "pooling.nchw", "products.im2col", "products.blas"]
+    names += [f"fast_{isa.name()}"]
     modules = [importlib.import_module(f"fcnlite._kernels.{name}") for name in names]
     return {
         f"{module.__name__.rpartition('.')[2]}.{name}": value

@@ -267,3 +267,20 @@ def test_dropout_of_forks(phase: str, path: str) -> None:
     assert set(np.unique(first)) == {0, np.float32(1.25)} and abs(first.mean() - 1) < 0.05
     sampling.iteration = 9
     assert (sampling.forward(data=x)["y"] != first).any()
+
+
+@pytest.mark.parametrize("unpool", ["AVE", "TILE"])
+def test_unpooling_over_windows(unpool: str) -> None:
+    """Windows overlap, end at the edge of the top, or begin after it, where they have no pixels."""
+    x = RNG.normal(size=(2, 3, 4, 3))
+    options = {"kernel_h": 3, "kernel_w": 2, "stride_h": 2, "stride_w": 3, "unpool_h": 6, "unpool_w": 8}
+    expected = np.zeros((2, 3, 6, 8))
+    for i, j in np.ndindex(4, 3):
+        window = expected[:, :, 2 * i : 2 * i + 3, 3 * j : 3 * j + 2]
+        window += x[:, :, i, j, None, None] / (max(window[0, 0].size, 1) if unpool == "AVE" else 1)
+    np.testing.assert_allclose(top("Unpooling", x, unpool=unpool, **options), expected, atol=1e-12)
+    np.testing.assert_array_equal(
+        top("Unpooling", x, np.zeros(x.shape), unpool=unpool, **options), top("Unpooling", x, unpool=unpool, **options)
+    )
+    with pytest.raises(SpecError, match="kernel_size is missing"):
+        top("Unpooling", x, unpool=unpool, unpool_size=8)

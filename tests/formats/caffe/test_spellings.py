@@ -178,8 +178,27 @@ def test_weighting_of_classes_by_their_frequencies() -> None:
         np.testing.assert_allclose(net.grads["score"][0], expected, atol=1e-7)
     with pytest.raises(ShapeError, match="class_weighting has 1 numbers for 2 classes"):
         Net(parse_net(text + loss % weights.replace("class_weighting: 2", "")))
-    with pytest.raises(SpecError, match="write class_weighting once for each class"):
-        Net(parse_net(text + loss % "weight_by_label_freqs: true"))
+
+
+def test_weighting_without_class_weighting_is_by_the_labels_of_the_batch() -> None:
+    """SegNet's first version: each position counts 1 / the number of positions of its label."""
+    text = INPUT + 'input: "label" input_dim: 1 input_dim: 1 input_dim: 20 input_dim: 20 ' + conv("s", "data", "score")
+    text += 'layer { name: "loss" type: "SoftmaxWithLoss" bottom: "score" bottom: "label" top: "loss" '
+    text += "loss_param { weight_by_label_freqs: true ignore_label: 255 normalize: false } }"
+    label = np.random.default_rng(1).choice([0, 1, 255], p=[0.7, 0.1, 0.2], size=(1, 1, 20, 20))
+    for path in ("fast", "plain"):
+        net = Net(parse_net(text), path=path)
+        out = net.forward(data=X, label=label, outputs=["score", "loss"], keep=True)
+        x = out["score"][0].astype(np.float64)
+        log_p = x - np.log(np.exp(x).sum(0))
+        means = [log_p[k][label[0, 0] == k].mean() for k in (0, 1)]
+        np.testing.assert_allclose(out["loss"], -sum(means), rtol=1e-5)
+        net.backward(wrt=["score"])
+        for k in (0, 1):
+            here = label[0, 0] == k
+            hot = np.array([k == 0, k == 1])[:, None]
+            expected = (np.exp(log_p[:, here]) - hot) / here.sum()
+            np.testing.assert_allclose(net.grads["score"][0][:, here], expected, atol=1e-7)
 
 
 @pytest.mark.parametrize(

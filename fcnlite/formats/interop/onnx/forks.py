@@ -45,7 +45,11 @@ def _bn(graph: OnnxGraph, layer: Any, bottom: list[OnnxValue]) -> list[str]:
 
 
 def _unpooled(graph: OnnxGraph, layer: Any, bottom: list[OnnxValue]) -> list[str]:
-    """Values at the places that the mask names, within each plane."""
+    """Values at the places that the mask names, within each plane; or spread over windows (AVE, TILE)."""
+    if layer.type == "Unpooling" and layer.options.unpool != "MAX":
+        rows, columns = layer.spread(bottom[0].shape, np.dtype(np.float32))
+        wide = graph.add("MatMul", bottom[0].name, graph.constant(columns))
+        return [graph.add("MatMul", graph.constant(rows.T), wide)]
     if len(bottom) == 1:
         raise SpecError("without a mask it cannot be written as ONNX; name outputs before it (outputs=).")
     x, mask = bottom
