@@ -16,7 +16,7 @@ _ELEMENTWISE = ("ReLU", "Eltwise")
 nor random numbers."""
 _ROW_BY_ROW = ("ReLU", "PReLU")
 """Layers that compute each row separately."""
-_PRODUCTS = ("Convolution", "Deconvolution", "InnerProduct", "Python")
+_PRODUCTS = ("Convolution", "Deconvolution", "InnerProduct")
 """Layers that may call BLAS, beside those of users."""
 _SIMPLE = ("ReLU", "Softmax", "Sigmoid", "TanH")
 """Layers without parameters that always write their only top into the array that they are given."""
