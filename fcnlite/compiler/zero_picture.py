@@ -58,7 +58,7 @@ class ZeroPicture:
         return self._computed(machine)[1][self._places[value]]
 
     def _computed(self, machine: Machine) -> Computed:
-        # With another number of threads, sums may have another order.
+        machine = machine.whole or machine  # with another number of threads, sums may have another order
         key = "zero picture", self._inputs, machine.threads
         found: Computed = machine.derive(key, self._layers, lambda _: self._compute(machine))
         return found

@@ -7,6 +7,7 @@ are interleaved in each pixel, so that a whole row of the window is contiguous i
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -34,20 +35,20 @@ PIXELS = 512
 class DirectWork:
     """The rows and columns that the window slides over, and the portions of the work."""
 
-    size: tuple[int, int]
-    """Height and width of the picture, which is one row if the window is 1×1; the same for `top_size`."""
-    top_size: tuple[int, int]
+    shape: tuple[int, int, int, int]
+    """The first four axes of the bottom, whose picture is one row if the window is 1×1; the same for `top_shape`."""
+    top_shape: tuple[int, ...]
+    groups: list[tuple[int, int, int, int]]
+    """For each group, the first of its blocks in the bottom, their number, and the same for the top."""
     maps: tuple[Array, Array]
     """The row of the picture for each row that the window slides over, and the column for each column; −1 is zero."""
     offsets: Array
     """The starts of the segments of the sum, in floats."""
     length: int
     """Floats of each segment, which is contiguous."""
-    copied: bool
-    """Whether the rows under the window are copied, to pad them."""
-    panels: int
-    groups: int
-    """Panels of positions, and groups of output channels, in a portion."""
+    options: dict[str, Any]
+    """The other arguments of the kernel that are known: among them, whether the rows under the window are copied, to
+    pad them, and how many panels of positions and groups of output channels are in a portion."""
     scratch: int
 
 
@@ -102,7 +103,7 @@ class Direct:
     ) -> Array:
         """The filters in the micro-kernel's order, one row for each group: G×(…)."""
         parts = weight.reshape(p.group, -1, *weight.shape[1:])
-        filters = aligned(self.prepared_floats(p)).reshape(p.group, -1) if into is None else into
+        filters = (aligned(self.prepared_floats(p)) if into is None else into).reshape(p.group, -1)
         for part, to in zip(parts, filters, strict=True):
             machine.kernels.prepare_direct(part, to, self.thin, transposed, machine.threads)
         return filters
@@ -147,7 +148,22 @@ class Direct:
             scratch = threads * machine.kernels.direct_scratch(
                 channels, len(maps[1]), rows.extent, rows.stride, columns.stride, width, panels
             )
-        return DirectWork(size, (height, width), maps, offsets, length, copied, panels, groups, scratch)
+        options = {
+            "extent_h": rows.extent, "dilation_h": rows.dilation, "stride": (rows.stride, columns.stride),
+            "thin": self.thin, "relu": p.relu, "copied": copied, "panels_at_once": panels, "groups_at_once": groups,
+        }  # fmt: skip
+        planes, outs = p.channels if self.thin else p.channel_blocks, blocks(p.outputs // p.group)
+        ins = planes // p.group
+        return DirectWork(
+            (p.batch, planes, *size),
+            (p.batch, blocks(p.outputs), height, width, BLOCK),
+            [(i * ins, ins, i * outs, outs) for i in range(p.group)],
+            maps,
+            offsets,
+            length,
+            options,
+            scratch,
+        )
 
     def _shares_outputs(self, p: Problem, threads: int) -> bool:
         """Whether each thread reads only the filters of its own outputs."""
@@ -172,10 +188,9 @@ class Direct:
                 machine.threads,
             )  # fmt: skip
             return
-        ins, outs = (p.channels if self.thin else p.channel_blocks) // p.group, blocks(p.outputs // p.group)
-        for i in range(p.group):
+        for i, of_blocks in enumerate(work.groups):
             own = weights.filters[i], weights.bias[i], weights.slopes[i]
-            self._slide(x, y, own, (i * ins, ins, i * outs, outs), p, work, scratch, machine)
+            self._slide(x, y, own, of_blocks, work, scratch, machine)
 
     def _slide(
         self,
@@ -183,7 +198,6 @@ class Direct:
         y: Array,
         weights: tuple[Array, Array, Array],
         of_blocks: tuple[int, int, int, int],
-        p: Problem,
         work: DirectWork,
         scratch: Array,
         machine: Machine,
@@ -193,14 +207,9 @@ class Direct:
         `weights`: its filters, biases and slopes; `of_blocks`: the first of its blocks in x, their number, and the same
         for y.
         """
-        rows, columns = p.windows
-        planes = p.channels if self.thin else p.channel_blocks
         machine.kernels.direct_forward(
-            x.reshape(-1), (p.batch, planes, *work.size), *weights, y.reshape(*y.shape[:2], *work.top_size, BLOCK),
-            *work.maps, work.offsets, blocks=of_blocks, length=work.length, extent_h=rows.extent,
-            dilation_h=rows.dilation, stride=(rows.stride, columns.stride), thin=self.thin, relu=p.relu,
-            copied=work.copied, panels_at_once=work.panels, groups_at_once=work.groups, scratch=scratch,
-            threads=machine.threads,
+            x.reshape(-1), work.shape, *weights, y.reshape(work.top_shape), *work.maps, work.offsets, blocks=of_blocks,
+            length=work.length, scratch=scratch, threads=machine.threads, **work.options,
         )  # fmt: skip
 
     def backward_weights_scratch(self, p: Problem, machine: Machine) -> int:
@@ -279,5 +288,5 @@ class Streamed(Direct):
             machine.kernels.prepare_direct(part, ready, False, False, machine.threads)
             of_blocks = (0, p.channel_blocks, first // BLOCK, blocks(len(part)))
             own = ready, weights.bias[0, first:], weights.slopes[0, first:]
-            self._slide(x, y, own, of_blocks, p, work, scratch, machine)
+            self._slide(x, y, own, of_blocks, work, scratch, machine)
             release(part)

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from fcnlite.arrays import Array, Shape
+from fcnlite.compiler.convolution import first_pass
 from fcnlite.compiler.convolution.algorithms import Algorithm, candidates, cheapest, seconds_of
 from fcnlite.compiler.convolution.direct import Direct
 from fcnlite.compiler.convolution.im2col import Im2col
@@ -17,7 +18,7 @@ from fcnlite.compiler.convolution.winograd import Winograd
 from fcnlite.compiler.cost import Cost
 from fcnlite.compiler.ir import BLOCK, Axis, BackwardStep, ForwardStep, Layout, Operation, SetUp, SlidingWindow, Value
 from fcnlite.compiler.layouts import from_nchw, sum_repeats, to_nchw
-from fcnlite.compiler.machine import Machine
+from fcnlite.compiler.machine import Derived, Machine
 from fcnlite.compiler.operations.layer import LayerOperation
 from fcnlite.description.shapes import Window
 from fcnlite.files import release
@@ -70,6 +71,8 @@ class ConvolutionWork:
     """The set-up of the algorithms of forward and backward."""
 
     forward: Any
+    weights: Derived
+    """The prepared weights."""
     backward_data: BackwardData | Winograd | None = None
     """A convolution, or Winograd's algorithm in reverse; None to compute as on the reference path."""
     backward_weights: BackwardWeights | None = None
@@ -119,6 +122,10 @@ class ConvolutionOperation(Operation):
     def _own_weights(self, machine: Machine) -> tuple[Array, Array | None]:
         weight, *bias = (each.array for each in machine.params(self.layers[0]))
         return weight, bias[0] if bias else None
+
+    @property
+    def calls_blas(self) -> bool:
+        return isinstance(self.algorithm, Im2col)
 
     # Declarations for the passes
 
@@ -171,25 +178,34 @@ class ConvolutionOperation(Operation):
 
     def set_up(self, machine: Machine) -> SetUp:
         forward = self.algorithm.set_up(self.problem, machine)
-        work = ConvolutionWork(forward)
+        work = ConvolutionWork(forward, self.weights_in(machine))
         if self.problem.training:
             backward_weights = self._backward_weights_algorithm(forward, machine)
-            work = ConvolutionWork(forward, self._backward_data_algorithm(machine), backward_weights)
+            work = replace(
+                work, backward_data=self._backward_data_algorithm(machine), backward_weights=backward_weights
+            )
         return SetUp(scratch=forward.scratch, work=work)
 
-    def prepared(self, machine: Machine) -> PreparedWeights:
-        """The weights as the algorithm reads them."""
+    def weights_in(self, machine: Machine) -> Derived:
+        """The weights as the algorithm reads them, which all plans share."""
+        return machine.derived_from(self.layers, (self._layers_with_params(machine), self.algorithm, self.slopes))
+
+    def prepared(self, weights: Derived, machine: Machine) -> PreparedWeights:
+        """The current ones of `weights_in`."""
 
         def make(old: PreparedWeights | None) -> PreparedWeights:
             weight, bias = self.weights(machine)
             into = None if old is None else old.filters
             filters = self.algorithm.prepare(weight, self.problem, machine, into=into)
             release(weight)
-            slopes = None if self.slopes is None else self.slopes.of_channels(self.problem.outputs, machine)
-            return with_biases(filters, bias, slopes, self.problem)
+            return self._with_biases(filters, bias, machine)
 
-        key = self._layers_with_params(machine), self.algorithm, self.slopes
-        return machine.derive(key, self.layers, make)
+        found: PreparedWeights = weights.current(make)
+        return found
+
+    def _with_biases(self, filters: Array, bias: Array | None, machine: Machine) -> PreparedWeights:
+        slopes = None if self.slopes is None else self.slopes.of_channels(self.problem.outputs, machine)
+        return with_biases(filters, bias, slopes, self.problem)
 
     def _layers_with_params(self, machine: Machine) -> tuple[str, ...]:
         """Its layers that have parameters: the prepared weights depend on no others."""
@@ -199,7 +215,15 @@ class ConvolutionOperation(Operation):
         (x,), (y,) = bottom, top
         step.saved = x, y
         work: ConvolutionWork = step.work
-        self.algorithm.forward(x, y, self.prepared(machine), self.problem, work.forward, step.scratch, machine)
+        p, algorithm = self.problem, self.algorithm
+        once = machine.derived.first_pass and work.weights.value is None
+        if once and first_pass.suits(algorithm, p, work.forward):
+            weight, bias = self.weights(machine)
+            biases = self._with_biases(weight, bias, machine)
+            first_pass.forward(algorithm, x, y, weight, biases, p, work.forward, step.scratch, machine)
+        else:
+            weights = self.prepared(work.weights, machine)
+            algorithm.forward(x, y, weights, p, work.forward, step.scratch, machine)
         self.fill_margins(y, machine)
         return top
 
@@ -259,7 +283,9 @@ class ConvolutionOperation(Operation):
         if isinstance(how, Winograd):
             dx = machine.buffer(self.inputs[0].memory_shape)
             scratch = machine.buffer((how.backward_data_scratch(self.problem, machine),))
-            how.backward_data(dy, dx, self.prepared(machine), self.problem, work.forward, scratch, machine)
+            how.backward_data(
+                dy, dx, self.prepared(work.weights, machine), self.problem, work.forward, scratch, machine
+            )
             return dx
         return self._backward_seen(dy, weight, how, machine)
 

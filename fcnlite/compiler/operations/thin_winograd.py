@@ -12,7 +12,7 @@ from fcnlite.compiler.convolution.operation import ConvolutionOperation
 from fcnlite.compiler.convolution.winograd import Tiling, Winograd
 from fcnlite.compiler.cost import Cost
 from fcnlite.compiler.ir import ForwardStep, Layout, Operation, SetUp
-from fcnlite.compiler.machine import Machine
+from fcnlite.compiler.machine import Derived, Machine
 from fcnlite.description.shapes import paired
 
 RECTANGLE = (3, 14)
@@ -27,6 +27,9 @@ class ThinWinogradWork:
     """The maps of the first convolution's rows and columns."""
     tiling: Tiling
     """The tiling of the second convolution's top."""
+    first_weights: Derived
+    second_weights: Derived
+    """The prepared weights of both."""
 
 
 class ThinWinograd(Operation):
@@ -61,12 +64,14 @@ class ThinWinograd(Operation):
         floats = machine.kernels.thin_winograd_scratch(
             tiling.points, tiling.side, second.channel_blocks, first.channels, window, stride, RECTANGLE
         )
-        return SetUp(scratch=machine.threads * int(floats), work=ThinWinogradWork(maps, tiling))
+        work = ThinWinogradWork(maps, tiling, self.first.weights_in(machine), self.second.weights_in(machine))
+        return SetUp(scratch=machine.threads * int(floats), work=work)
 
     def forward(self, bottom: list[Array], top: list[Array], step: ForwardStep, machine: Machine) -> list[Array]:
         first, second = self.first.problem, self.second.problem
-        ours, theirs = self.first.prepared(machine), self.second.prepared(machine)
         work: ThinWinogradWork = step.work
+        ours = self.first.prepared(work.first_weights, machine)
+        theirs = self.second.prepared(work.second_weights, machine)
         window, stride = paired(first.windows, "size", "stride")
         machine.kernels.thin_winograd_forward(
             bottom[0], ours.filters[0], ours.bias[0], *work.maps, theirs.filters, theirs.bias[0], top[0], work.tiling,

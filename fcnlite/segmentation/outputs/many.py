@@ -1,18 +1,23 @@
-"""Segments many pictures: each on its own, in one thread or in several."""
+"""Segments many pictures: files are read and written while the net computes other pictures."""
 
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections import deque
+from collections.abc import Iterable, Iterator, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
 from typing import NamedTuple
 
 from fcnlite import config
+from fcnlite.arrays import Array
 from fcnlite.data.pictures import read_image, show
 from fcnlite.errors import DataError, FcnliteError, FileError
 from fcnlite.segmentation.jobs import Job
 from fcnlite.segmentation.outputs.results import Wanted, Written, write_results
 from fcnlite.segmentation.segmenter import Segmented, Segmenter
+
+_FILE_THREADS = 2
+"""The threads that read and write: one picture can be read while another one is written."""
 
 
 class Outcome(NamedTuple):
@@ -26,57 +31,76 @@ class Outcome(NamedTuple):
 
 
 def segment_all(
-    segmenter: Segmenter, picture: str, jobs: Sequence[Job], wanted: Wanted, workers: int = 1
+    segmenter: Segmenter, picture: str, jobs: Iterable[Job], wanted: Wanted, workers: int = 1
 ) -> Iterator[Outcome]:
     """Segment the pictures and write their results; yields the outcomes in the order of the jobs.
 
-    `picture`: the net's input for the sources of the jobs. Several `workers` read, compute and write at the same time;
-    they share the net's parameters and divide the threads among them. Ends after an outcome that is the `last`.
+    `picture`: the net's input for the sources of the jobs. So many pictures as there are `workers` are in the net at
+    the same time; they share its parameters and divide the threads among them. Others are read and written meanwhile,
+    unless the segmenter computes in tiles, whose pictures are large. Ends after an outcome that is the `last`.
     """
-    if workers == 1:
-        for job in jobs:
-            found = _segment(segmenter, picture, job, wanted)
-            yield found
-            if found.last:
-                return
-        return
     threads, own = config.num_threads(), threading.local()
+    files = ThreadPoolExecutor(_FILE_THREADS, "fcnlite-files")
+    # Each of these threads keeps its segmenter, and its team of OpenMP.
+    nets = ThreadPoolExecutor(workers, "fcnlite-predict")
 
-    def work(job: Job) -> Outcome:
+    def read(job: Job) -> dict[str, Array]:
+        if job.frame is not None:
+            return {picture: job.frame[1]}
+        paths = {picture: job.source, **job.others}
+        preprocessing = segmenter.net.info.preprocessing
+        return {name: read_image(path, preprocessing=preprocessing.of(name)) for name, path in paths.items()}
+
+    def compute(job: Job, reading: Future[dict[str, Array]]) -> Future[Outcome]:
         if not hasattr(own, "segmenter"):
-            own.segmenter = segmenter.share()
-        return _segment(own.segmenter, picture, job, wanted)
+            own.segmenter = segmenter if workers == 1 else segmenter.share()
+        try:
+            images = reading.result()
+            found = own.segmenter.segmented(images, probabilities=wanted.need_probabilities)
+        except (FcnliteError, MemoryError) as error:
+            failed: Future[Outcome] = Future()
+            failed.set_result(_failure(job, error))
+            return failed
+        return files.submit(_write, job, images[picture], found, segmenter, wanted)
+
+    def started() -> Iterator[Future[Future[Outcome]]]:
+        """Start the jobs in order; yields each before more are in progress than fit into memory."""
+        most = workers if segmenter.tiled else workers + _FILE_THREADS
+        in_progress: deque[Future[Future[Outcome]]] = deque()
+        for job in jobs:
+            in_progress.append(nets.submit(compute, job, files.submit(read, job)))
+            if len(in_progress) == most:
+                yield in_progress.popleft()
+        yield from in_progress
 
     config.set_num_threads(max(1, threads // workers))
-    pool = ThreadPoolExecutor(workers, "fcnlite-predict")
     try:
-        for found in pool.map(work, jobs):
-            yield found
-            if found.last:
+        for each in started():
+            outcome = each.result().result()
+            yield outcome
+            if outcome.last:
                 return
     finally:
-        pool.shutdown(cancel_futures=True)
+        nets.shutdown(cancel_futures=True)
+        files.shutdown()
         config.set_num_threads(threads)
 
 
-def _segment(segmenter: Segmenter, picture: str, job: Job, wanted: Wanted) -> Outcome:
-    paths = {picture: job.source, **job.others}
-    preprocessing = segmenter.net.info.preprocessing
+def _write(job: Job, image: Array, found: Mapping[str, Segmented], segmenter: Segmenter, wanted: Wanted) -> Outcome:
     try:
-        images = {name: read_image(path, preprocessing=preprocessing.of(name)) for name, path in paths.items()}
-        if wanted.need_probabilities:
-            found = segmenter.segmented(images)
-        else:
-            found = {name: Segmented(labels, None) for name, labels in segmenter.label_maps(images).items()}
-    except MemoryError as error:
-        return Outcome(job, None, f"{job.source}: there is not enough memory to segment it ({error}); make it smaller.")
-    except FcnliteError as error:
-        message = str(error)
-        named = message.startswith(tuple(map(str, paths.values())))
-        return Outcome(job, None, message if named else f"{job.source}: {message}")
-    try:
-        return Outcome(job, write_results(job, show(images[picture]), found, segmenter, wanted))
+        return Outcome(job, write_results(job, show(image), found, segmenter, wanted))
     except FileError as error:
         return Outcome(job, None, str(error), last=True)
-    except DataError as error:  # the picture has no georeference
-        return Outcome(job, None, str(error))
+    except (DataError, MemoryError) as error:  # such as a picture without a georeference
+        return _failure(job, error)
+
+
+def _failure(job: Job, error: FcnliteError | MemoryError) -> Outcome:
+    """The outcome of a picture that cannot be segmented, with a sentence that names it."""
+    if isinstance(error, MemoryError):
+        problem = f"{job.title}: there is not enough memory to segment it ({error}); make it smaller."
+    elif str(error).startswith(tuple(map(str, (job.source, *job.others.values())))):
+        problem = str(error)
+    else:
+        problem = f"{job.title}: {error}"
+    return Outcome(job, None, problem)

@@ -31,8 +31,10 @@ _LEAST_WIDTH = 384
 
 def save_png(path: str | os.PathLike[str], picture: Image.Image) -> None:
     """Write `picture` to `path` as PNG."""
+    # Level 1 compresses colours in a quarter of the time, and to about the same size.
+    level = 6 if picture.mode == "P" else 1
     with atomic_write(path) as temporary:
-        picture.save(temporary, format="PNG")
+        picture.save(temporary, format="PNG", compress_level=level)
 
 
 def label_image(labels: Array, colors: Sequence[Color]) -> Image.Image:
@@ -163,7 +165,7 @@ def sample_sheet(
         strips.append(strip)
     found = np.flatnonzero(present).tolist()
     entries = [(color_of(table, label), class_name(classes, label)) for label in found]
-    entries += [(WRONG_COLOR, "wrong"), *([(UNSCORED_COLOR, "not scored")] if present[VOID] else ())]
+    entries += [(WRONG_COLOR, "wrong"), *([(UNSCORED_COLOR, "void, not scored")] if present[VOID] else ())]
     save_png(path, _stack(width, [*strips, _legend(width, entries)]))
 
 
