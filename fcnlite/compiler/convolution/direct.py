@@ -12,7 +12,7 @@ import numpy as np
 
 from fcnlite.arrays import Array
 from fcnlite.compiler.arena import aligned
-from fcnlite.compiler.convolution.problem import GROUP, PreparedWeights, Problem
+from fcnlite.compiler.convolution.problem import GROUP, PreparedWeights, Problem, summand
 from fcnlite.compiler.cost import Cost, in_panels
 from fcnlite.compiler.ir import BLOCK, blocks
 from fcnlite.compiler.machine import Machine
@@ -49,6 +49,11 @@ class DirectWork:
     groups: int
     """Panels of positions, and groups of output channels, in a portion."""
     scratch: int
+    whole: tuple[int, int]
+    """Height and width of the top's array as the kernel sees it."""
+    place: tuple[int, int] = (0, 0)
+    spread: tuple[int, int] = (1, 1)
+    """The outputs are every spread-th row and column of the top's array, from `place` on."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -115,11 +120,21 @@ class Direct:
             return PointwiseWork(at_once, scratch)
         return self.sliding(p, machine)
 
-    def sliding(self, p: Problem, machine: Machine) -> DirectWork:
-        """The work if the windows slide over the picture, or over copies of its rows."""
+    def sliding(
+        self,
+        p: Problem,
+        machine: Machine,
+        place: tuple[int, int] = (0, 0),
+        spread: tuple[int, int] = (1, 1),
+        whole: tuple[int, int] | None = None,
+    ) -> DirectWork:
+        """The work if the windows slide over the picture, or over copies of its rows.
+
+        `place`, `spread`, `whole`: as in `DirectWork`; `whole` may be left out if it is the size of the top.
+        """
         rows, columns = p.windows
         (height, width), size = p.top_size, p.size
-        one_row = p.pointwise and not self.thin
+        one_row = p.pointwise and not self.thin and whole is None
         if one_row:
             height, width, size = 1, height * width, (1, size[0] * size[1])
         lanes, threads = machine.kernels.panel_rows(), machine.threads
@@ -147,7 +162,10 @@ class Direct:
             scratch = threads * machine.kernels.direct_scratch(
                 channels, len(maps[1]), rows.extent, rows.stride, columns.stride, width, panels
             )
-        return DirectWork(size, (height, width), maps, offsets, length, copied, panels, groups, scratch)
+        return DirectWork(
+            size, (height, width), maps, offsets, length, copied, panels, groups, scratch, whole or (height, width),
+            place, spread,
+        )  # fmt: skip
 
     def _shares_outputs(self, p: Problem, threads: int) -> bool:
         """Whether each thread reads only the filters of its own outputs."""
@@ -165,17 +183,18 @@ class Direct:
         work: DirectWork | PointwiseWork,
         scratch: Array,
         machine: Machine,
+        add: Array | None = None,
     ) -> None:
         if isinstance(work, PointwiseWork):
             machine.kernels.pointwise_forward(
-                x, weights.filters[0], weights.bias[0], weights.slopes[0], y, p.relu, work.pixels, scratch,
-                machine.threads,
+                x, weights.filters[0], weights.bias[0], weights.slopes[0], summand(add), y, p.relu, p.limit,
+                work.pixels, scratch, machine.threads,
             )  # fmt: skip
             return
         ins, outs = (p.channels if self.thin else p.channel_blocks) // p.group, blocks(p.outputs // p.group)
         for i in range(p.group):
             own = weights.filters[i], weights.bias[i], weights.slopes[i]
-            self._slide(x, y, own, (i * ins, ins, i * outs, outs), p, work, scratch, machine)
+            self._slide(x, y, own, (i * ins, ins, i * outs, outs), p, work, scratch, machine, summand(add))
 
     def _slide(
         self,
@@ -187,6 +206,7 @@ class Direct:
         work: DirectWork,
         scratch: Array,
         machine: Machine,
+        add: Array,
     ) -> None:
         """Compute one group.
 
@@ -196,11 +216,11 @@ class Direct:
         rows, columns = p.windows
         planes = p.channels if self.thin else p.channel_blocks
         machine.kernels.direct_forward(
-            x.reshape(-1), (p.batch, planes, *work.size), *weights, y.reshape(*y.shape[:2], *work.top_size, BLOCK),
-            *work.maps, work.offsets, blocks=of_blocks, length=work.length, extent_h=rows.extent,
-            dilation_h=rows.dilation, stride=(rows.stride, columns.stride), thin=self.thin, relu=p.relu,
-            copied=work.copied, panels_at_once=work.panels, groups_at_once=work.groups, scratch=scratch,
-            threads=machine.threads,
+            x.reshape(-1), (p.batch, planes, *work.size), *weights, *(_sized(each, work.whole) for each in (add, y)),
+            *work.maps, work.offsets, blocks=of_blocks, top_size=work.top_size, place=work.place, spread=work.spread,
+            length=work.length, extent_h=rows.extent, dilation_h=rows.dilation, stride=(rows.stride, columns.stride),
+            thin=self.thin, relu=p.relu, limit=p.limit, copied=work.copied, panels_at_once=work.panels,
+            groups_at_once=work.groups, scratch=scratch, threads=machine.threads,
         )  # fmt: skip
 
     def backward_weights_scratch(self, p: Problem, machine: Machine) -> int:
@@ -241,6 +261,11 @@ class Direct:
         return np.ascontiguousarray(starts.reshape(-1)), BLOCK
 
 
+def _sized(array: Array, size: tuple[int, int]) -> Array:
+    """A blocked array with its pixels in so many rows and columns; an empty one as it is."""
+    return array.reshape(*array.shape[:2], *size, BLOCK) if array.size else array
+
+
 @dataclass(frozen=True)
 class Streamed(Direct):
     """Direct convolution for low memory: prepares the filters in portions, at every pass. One group, not thin."""
@@ -265,9 +290,10 @@ class Streamed(Direct):
         work: DirectWork | PointwiseWork,
         scratch: Array,
         machine: Machine,
+        add: Array | None = None,
     ) -> None:
         if weights.filters.ndim == 2:
-            super().forward(x, y, weights, p, work, scratch, machine)
+            super().forward(x, y, weights, p, work, scratch, machine, add)
             return
         assert isinstance(work, DirectWork)
         filter_floats = p.window_area * p.channel_blocks * BLOCK
@@ -279,5 +305,5 @@ class Streamed(Direct):
             machine.kernels.prepare_direct(part, ready, False, False, machine.threads)
             of_blocks = (0, p.channel_blocks, first // BLOCK, blocks(len(part)))
             own = ready, weights.bias[0, first:], weights.slopes[0, first:]
-            self._slide(x, y, own, of_blocks, p, work, scratch, machine)
+            self._slide(x, y, own, of_blocks, p, work, scratch, machine, summand(add))
             release(part)
