@@ -27,7 +27,7 @@ from benchmarks import (
     table,
 )
 from benchmarks.engines import AVX2, OURS, PEERS, Engine, build_net, engines, save_net
-from benchmarks.nets import deeplab
+from benchmarks.nets import NETS
 from benchmarks.workers import EngineError, Worker
 from benchmarks.workloads import CLASSES, OTHERS, WORKLOADS, Workload
 from fcnlite import config
