@@ -13,20 +13,20 @@ from fcnlite._cli.output_options import add_outputs, wanted_outputs
 from fcnlite._cli.parser import add_threads, command_parser, positive
 from fcnlite._cli.running import apply_threads, run_command
 from fcnlite._cli.scene_options import add_also, folders, main_input
+from fcnlite._cli.segmenting import left_to_do, segment_and_tell
 from fcnlite.data.problems import raise_if_any
 from fcnlite.errors import DataError
-from fcnlite.ranks.communicator import Communicator
 from fcnlite.ranks.launcher import world
-from fcnlite.segmentation.jobs import Job, find_pictures, make_folder, plan_jobs
-from fcnlite.segmentation.outputs.many import segment_all
-from fcnlite.segmentation.outputs.results import Wanted, Written, write_collected
-from fcnlite.segmentation.segmenter import Segmenter
+from fcnlite.segmentation.clips import Clips
+from fcnlite.segmentation.jobs import Plan, find_pictures, make_folder
+from fcnlite.segmentation.outputs.results import write_collected
 
 _DESCRIPTION = """\
 Segment pictures. For each picture this writes OUT/NAME.png, a palette PNG whose pixels are class
 numbers, and OUT/NAME_overlay.png, the picture tinted by class with a legend. Sub-folders of a folder
-are mirrored in OUT. A net that scores several label maps (SIFT Flow's) writes the others to
-OUT/NAME_LABEL.png. For a net that takes several pictures of a scene, --also says where the others are.
+are mirrored in OUT; the frames of a video are NAME_000000.png and so on. A net that scores several label
+maps (SIFT Flow's) writes the others to OUT/NAME_LABEL.png. For a net that takes several pictures of a
+scene, --also says where the others are.
 
 Polygons, tables, probabilities and GeoTIFFs are written on request; options choose the pixels that keep
 their class."""
@@ -38,6 +38,7 @@ _EXAMPLES = """\
   python -m fcnlite.predict camvid.h5 photos/ --only car,pedestrian --min-area 50 --polygons coco --table areas.csv
   python -m fcnlite.predict field.h5 map.tif --tile 2048 --no-overlay
   python -m fcnlite.predict field.h5 tiles/*.tif --geotiff --polygons geojson
+  python -m fcnlite.predict camvid.h5 drive.mp4 --every 25
   python -m fcnlite.predict fcn8s.caffemodel --net fcn8s.prototxt photo.jpg
   python -m fcnlite.predict nyud.h5 nyud/data/images --also hha=nyud/data/hha"""
 
@@ -59,16 +60,16 @@ def main(arguments: Sequence[str] | None = None) -> None:
     segmenter = open_segmenter(options)
     wanted = wanted_outputs(options, segmenter)
     picture = main_input(segmenter, also)
-    jobs = plan_jobs(found, out, also, [*segmenter.heads], not options.no_overlay, wanted.endings)
+    plan = Plan(out, also, [*segmenter.heads], not options.no_overlay, wanted.endings)
+    jobs, videos = plan.divide(found)
+    clips = Clips(videos, plan, options.every, options.skip_done, (ranks.rank, ranks.size))
     make_folder(out)
     if not segmenter.views.single:
         print(f"averaged over {segmenter.views}", file=sys.stderr)
     for name in segmenter.inputs:
         print(f"{name}: fed as {segmenter.net.info.preprocessing.of(name)}", file=sys.stderr)
-    left = [job for job in jobs if not all(path.exists() for path in job.targets)] if options.skip_done else jobs
-    if len(left) < len(jobs):
-        print(f"{len(jobs) - len(left)} of {len(jobs)} pictures have their results already", file=sys.stderr)
-    done, problems = _segment(options, segmenter, picture, left, wanted, ranks)
+    left = left_to_do(jobs, options.skip_done, ranks)
+    done, problems = segment_and_tell(options, segmenter, picture, left, clips, wanted, ranks)
     if ranks.first:
         for path in write_collected(done, segmenter.classes, wanted, out, options.table):
             print(f"all pictures -> {path}", file=sys.stderr)
@@ -76,19 +77,21 @@ def main(arguments: Sequence[str] | None = None) -> None:
         write_json(options.json, "predict/1", values)
     if len(problems) == 1:
         raise DataError(problems[0])
-    raise_if_any(f"{len(left) - len(problems)} of {len(left)} pictures segmented", problems)
+    raise_if_any(f"{len(done)} of {len(done) + len(problems)} pictures segmented", problems)
 
 
 def _parser() -> argparse.ArgumentParser:
     parser = command_parser("predict", _DESCRIPTION, _EXAMPLES)
     add_weights(parser)
-    parser.add_argument("inputs", metavar="INPUT", nargs="+", help="picture files, folders or glob patterns")
+    parser.add_argument("inputs", metavar="INPUT", nargs="+", help="picture files, folders, videos or glob patterns")
     words = "the folder to write to (default: predictions)"
     parser.add_argument("-o", "--out", metavar="OUT", default="predictions", help=words)
     add_also(parser)
     parser.add_argument("--no-overlay", action="store_true", help="write label maps only")
     words = "leave out pictures whose results are in OUT already, after a run that was stopped"
     parser.add_argument("--skip-done", action="store_true", help=words)
+    words = "of videos, segment every N-th frame (default: 1)"
+    parser.add_argument("--every", metavar="N", type=positive, default=1, help=words)
     words = "segment so many pictures at the same time, with a part of the threads each (default: 1)"
     parser.add_argument("--workers", type=positive, metavar="N", default=1, help=words)
     add_views(parser)
@@ -96,41 +99,6 @@ def _parser() -> argparse.ArgumentParser:
     add_json(parser, "the files and the table of each picture")
     add_threads(parser)
     return parser
-
-
-def _segment(
-    options: argparse.Namespace,
-    segmenter: Segmenter,
-    picture: str,
-    jobs: Sequence[Job],
-    wanted: Wanted,
-    ranks: Communicator,
-) -> tuple[list[Written], list[str]]:
-    """Segment each picture and print the files written.
-
-    Returns what was written, and the problems of the other pictures, on every rank. `picture`: the net's input for the
-    sources of the jobs. The `ranks` share out the jobs.
-    """
-    from tqdm import tqdm
-
-    # The other ranks show only their results.
-    results = sys.stdout if ranks.first else sys.__stdout__
-    problems: list[str] = []
-    done: list[Written] = []
-    mine = jobs[ranks.rank :: ranks.size]
-    outcomes = segment_all(segmenter, picture, mine, wanted, options.workers)
-    with tqdm(total=len(mine), unit="picture", disable=None, leave=False, file=sys.stderr) as bar:
-        for job, written, problem, _ in outcomes:
-            bar.update()
-            if written is None:
-                problems.append(problem)
-                continue
-            done.append(written)
-            if options.json != "-":
-                files = ", ".join(map(str, job.targets))
-                tqdm.write("\n  ".join([f"{job.source} -> {files}", *written.shares]), file=results)
-    parts = ranks.gather((done, problems))
-    return [each for part, _ in parts for each in part], [each for _, part in parts for each in part]
 
 
 if __name__ == "__main__":

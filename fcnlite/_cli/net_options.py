@@ -49,19 +49,22 @@ def preprocessing_settings(options: argparse.Namespace) -> dict[str, Any]:
 
 
 def add_views(to: argparse.ArgumentParser) -> None:
-    """Add the options --flip, --scales and --tile; `open_segmenter` reads them."""
+    """Add the options --flip, --scales, --tile and --overlap; `open_segmenter` reads them."""
     group = to.add_argument_group("views (the class probabilities of all views of a picture are averaged)")
     group.add_argument("--flip", action="store_true", help="segment each picture mirrored left to right too")
     words = "segment each picture at these scales, such as 0.75 1 1.25 (default: 1)"
     group.add_argument("--scales", metavar="FACTOR", type=float, nargs="+", default=[1.0], help=words)
     words = "compute larger pictures in tiles of this many pixels along each side, with the scores of the whole picture"
     to.add_argument("--tile", metavar="PIXELS", type=positive, help=words)
+    words = "let tiles overlap by so many pixels only, and blend their scores, which then differ near the seams"
+    to.add_argument("--overlap", metavar="PIXELS", type=_count, help=words)
 
 
 def open_segmenter(options: argparse.Namespace) -> Segmenter:
     """A segmenter with the net, the preprocessing and the views that the options name."""
     settings = preprocessing_settings(options)
-    views: dict[str, Any] = {"flip": options.flip, "scales": options.scales, "tile": options.tile}
+    views: dict[str, Any] = {"flip": options.flip, "scales": options.scales}
+    views |= {"tile": options.tile, "overlap": options.overlap}
     if options.net is not None:
         return Segmenter(load(options.net, options.weights, **settings), **views)
     if Path(options.weights).suffix in (".caffemodel", ".prototxt"):
@@ -72,3 +75,10 @@ def open_segmenter(options: argparse.Namespace) -> Segmenter:
     if any(value is not None for value in settings.values()):
         return Segmenter(load(options.weights, **settings), **views)
     return Segmenter(options.weights, **views)
+
+
+def _count(text: str) -> int:
+    """An argument type: a whole number."""
+    if not text.isdecimal():
+        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number of at least 0")
+    return int(text)

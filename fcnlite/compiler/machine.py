@@ -32,6 +32,13 @@ class Derived:
         return self.value
 
 
+class DerivedObjects(dict[Any, Derived]):
+    """The objects that a net has derived from its parameters, by key; all plans of the net share them."""
+
+    first_pass = False
+    """Whether no forward pass is complete yet: a second one may never come, so the first keeps no large objects."""
+
+
 @dataclass
 class Machine:
     """The resources of operations: the net's state, kernels, threads and memory."""
@@ -40,8 +47,7 @@ class Machine:
     kernels: Any
     threads: int
     """The number of threads that an operation uses."""
-    derived: dict[Any, Derived]
-    """Objects derived from parameters; all plans of the net share them."""
+    derived: DerivedObjects
     arena: Arena
     outputs: Outputs
     """Lends the arrays that callers get."""

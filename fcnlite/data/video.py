@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -27,7 +28,7 @@ def frames(path: Path, every: int = 1) -> Iterator[tuple[int, Array]]:
     Raises `FileError` for a file that is no video, `DataError` for a video that ends early or is damaged, after the
     frames before that place, and `FcnliteError` without PyAV.
     """
-    av = _library()
+    av = library()
     with reading(path) as stream:
         stream.read(1)  # a missing file has an error of ours
     try:
@@ -70,11 +71,19 @@ def _pixels(frame: Any) -> Array:
     return np.ascontiguousarray(np.rot90(found, turns)) if turns else np.asarray(found)
 
 
+def declared_frames(path: Path) -> int:
+    """The number of frames that a video declares; 0 if it does not say, or cannot be read."""
+    with suppress(Exception), library().open(str(path)) as container:
+        return int(container.streams.video[0].frames)
+    return 0
+
+
 def _words(error: Exception) -> str:
     return " ".join(str(error).split())[:120]
 
 
-def _library() -> Any:
+def library() -> Any:
+    """PyAV. Raises `FcnliteError` if it is not installed."""
     try:
         return importlib.import_module("av")
     except ImportError as error:

@@ -1,4 +1,4 @@
-"""Segmenting many picture files: which files to read, which to write for each, and the writing."""
+"""Segmenting many pictures: which files to read, and which to write for each."""
 
 from __future__ import annotations
 
@@ -6,8 +6,9 @@ import glob
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from types import MappingProxyType
 
+from fcnlite.arrays import Array
+from fcnlite.data import video
 from fcnlite.data.pictures import SUFFIXES
 from fcnlite.errors import DataError, FileError
 from fcnlite.files import cannot_read
@@ -28,6 +29,18 @@ class Job:
     """The files for the overlays, by the label's blob."""
     more: Mapping[str, Path] = field(default_factory=dict)
     """The files for further results of the first label map, by their kind."""
+    frame: tuple[int, Array] | None = None
+    """Of a frame of the video `source`, its number and its pixels, H×W×3 uint8."""
+
+    @property
+    def title(self) -> str:
+        """The picture in messages and tables: its path, or `clip.mp4#25`."""
+        return str(self.source) if self.frame is None else f"{self.source}#{self.frame[0]}"
+
+    @property
+    def done(self) -> bool:
+        """Whether all its files exist."""
+        return all(path.exists() for path in self.targets)
 
     @property
     def targets(self) -> list[Path]:
@@ -35,10 +48,10 @@ class Job:
 
 
 def find_pictures(inputs: Iterable[str], out: Path) -> Iterator[tuple[Path, str]]:
-    """Every picture that the inputs name, with the name of its results below `out`, without suffix.
+    """Every picture or video that the inputs name, with the name of its results below `out`, without suffix.
 
-    An input is a file, a folder or a glob pattern. Raises `FileError` for one that names nothing, `DataError` for a
-    folder without pictures.
+    An input is a file, a folder, of which the pictures are taken, or a glob pattern. Raises `FileError` for one that
+    names nothing, `DataError` for a folder without pictures.
     """
     for text in inputs:
         path = Path(text)
@@ -71,50 +84,69 @@ def _pictures_below(folder: Path, out: Path) -> Iterator[tuple[Path, str]]:
         raise DataError(f"{folder}: holds no pictures ({', '.join(SUFFIXES)}).")
 
 
-def plan_jobs(
-    found: Iterable[tuple[Path, str]],
-    out: Path,
-    also: Mapping[str, Path],
-    labels: Sequence[str],
-    overlays: bool,
-    more: Mapping[str, str] = MappingProxyType({}),
-) -> list[Job]:
-    """A job for each picture of `find_pictures`; a picture that is found twice gets one.
+@dataclass(frozen=True)
+class Plan:
+    """Which files are written for each picture, and where.
 
     `also`: the folders of a scene's further pictures, by the net's input. `labels`: the blobs of the label maps; the
-    files of the first have the picture's name. `more`: the endings of the files of further results, by kind. Raises
-    `DataError` if two jobs would write the same file, or one an input.
+    files of the first have the picture's name. `more`: the endings of the files of further results, by kind.
     """
-    jobs: list[Job] = []
-    sources: dict[Path, Path] = {}
-    owners: dict[Path, Path] = {}
-    endings = {label: f"_{label}" if i else "" for i, label in enumerate(labels)}
-    for source, name in found:
-        real = source.resolve()
-        if real in sources:
-            continue
-        sources[real] = source
-        job = Job(
+
+    out: Path
+    also: Mapping[str, Path]
+    labels: Sequence[str]
+    overlays: bool
+    more: Mapping[str, str]
+
+    def job(self, source: Path, name: str, suffix: str, frame: tuple[int, Array] | None = None) -> Job:
+        """The job of a picture with a name of `find_pictures`."""
+        out, endings = self.out, {label: f"_{label}" if i else "" for i, label in enumerate(self.labels)}
+        return Job(
             source,
-            name + source.suffix,
-            {each: _named(folder, name) for each, folder in also.items()},
+            name + suffix,
+            {each: _named(folder, name) for each, folder in self.also.items()},
             {label: out / f"{name}{ending}.png" for label, ending in endings.items()},
-            {label: out / f"{name}{ending}_overlay.png" for label, ending in endings.items() if overlays},
-            {kind: out / f"{name}{ending}" for kind, ending in more.items()},
+            {label: out / f"{name}{ending}_overlay.png" for label, ending in endings.items() if self.overlays},
+            {kind: out / f"{name}{ending}" for kind, ending in self.more.items()},
+            frame,
         )
-        sources.update({path.resolve(): path for path in job.others.values()})
-        for target in job.targets:
-            if target in owners:
-                raise DataError(
-                    f"{source}: would be written to {target}, as {owners[target]} is; rename one of them, "
-                    "use two --out folders, or give the folder above both, whose sub-folders are mirrored."
-                )
-            owners[target] = source
-        jobs.append(job)
-    for target in owners:
-        if target.resolve() in sources:
-            raise DataError(f"{target}: is an input and would be overwritten; choose another --out folder.")
-    return jobs
+
+    def frame(self, source: Path, name: str, number: int, pixels: Array) -> Job:
+        """The job of a frame of a video, whose results have the number in their names."""
+        return self.job(source, f"{name}_{number:06}", ".png", (number, pixels))
+
+    def divide(self, found: Iterable[tuple[Path, str]]) -> tuple[list[Job], list[tuple[Path, str]]]:
+        """The jobs of the pictures among `found`, and the videos; what is found twice counts once.
+
+        Raises `DataError` if two jobs would write the same file, or one an input.
+        """
+        jobs: list[Job] = []
+        videos: list[tuple[Path, str]] = []
+        sources: dict[Path, Path] = {}
+        owners: dict[Path, Path] = {}
+        for source, name in found:
+            real = source.resolve()
+            if real in sources:
+                continue
+            sources[real] = source
+            if source.suffix.lower() in video.SUFFIXES:
+                videos.append((source, name))
+                job = self.job(source, f"{name}_000000", ".png")  # for the names of its files
+            else:
+                job = self.job(source, name, source.suffix)
+                jobs.append(job)
+                sources.update({path.resolve(): path for path in job.others.values()})
+            for target in job.targets:
+                if target in owners:
+                    raise DataError(
+                        f"{source}: would be written to {target}, as {owners[target]} is; rename one of them, "
+                        "use two --out folders, or give the folder above both, whose sub-folders are mirrored."
+                    )
+                owners[target] = source
+        for target in owners:
+            if target.resolve() in sources:
+                raise DataError(f"{target}: is an input and would be overwritten; choose another --out folder.")
+        return jobs, videos
 
 
 def _named(folder: Path, name: str) -> Path:

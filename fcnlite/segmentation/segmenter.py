@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import warnings
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple, TypeAlias, overload
 
@@ -17,9 +17,10 @@ from fcnlite.errors import DataError, FileError, ShapeError, SpecError
 from fcnlite.loading import load
 from fcnlite.net import Net
 from fcnlite.segmentation import resizing
+from fcnlite.segmentation.blending import Blending, Comparison, Difference
 from fcnlite.segmentation.given_pictures import Picture, pixels_of
 from fcnlite.segmentation.heads import Head, heads, picture_inputs
-from fcnlite.segmentation.tiling import Span, Tiling
+from fcnlite.segmentation.tiling import Scores, Tiling
 from fcnlite.segmentation.views import Views
 from fcnlite.text import classes_in_words, html_table
 
@@ -34,6 +35,8 @@ class Segmented(NamedTuple):
     """H×W uint8: the class of each pixel."""
     probabilities: Array | None
     """C×H×W float32; None where they are not needed."""
+    difference: Difference | None = None
+    """Of blended tiles, how far the scores are from those of the whole picture, at one of their seams."""
 
 
 class Segmenter:
@@ -49,10 +52,13 @@ class Segmenter:
 
     With `tile`, larger pictures are computed in tiles of that many pixels along each side, which overlap so far that
     the scores are those of the whole picture, within rounding. `label_maps` keeps the scores of one tile at a time.
+    With a smaller `overlap`, in pixels, the scores of neighbouring tiles are blended, and differ from those of the
+    whole picture; `segmented` measures how far.
 
     Raises `FileError` if the file is not such a weight file. Raises `SpecError` if the net does not score every pixel
-    for 2 to 255 classes, if its preprocessing or class names do not fit it, or if `tile` is too small or the net's
-    scores depend on the whole picture. Raises `DataError` for scales that are not above 0 or occur twice.
+    for 2 to 255 classes, if its preprocessing or class names do not fit it, or if `tile` or `overlap` does not
+    fit it or the net's scores depend on the whole picture. Raises `DataError` for scales that are not above 0 or occur
+    twice.
     """
 
     def __init__(
@@ -63,6 +69,7 @@ class Segmenter:
         flip: bool = False,
         scales: Sequence[float] = (1.0,),
         tile: int | None = None,
+        overlap: int | None = None,
     ) -> None:
         self.views = Views(flip, tuple(scales))
         """The views of a picture that the net sees."""
@@ -75,15 +82,26 @@ class Segmenter:
         """The head of each label map (its score blob, class names and colours), by the name of the label's blob."""
         self._first = next(iter(self.heads.values()))
         self._warned = False
-        self._tile, self._tiling = tile, None
-        if tile is not None:
-            if not self.views.single or self.net.info.preprocessing.mean_picture is not None:
-                raise SpecError("--tile goes with one view and a mean for each channel; leave it out.")
-            self._tiling = Tiling.of(self.net.layers, [head.blob for head in self.heads.values()], tile)
+        self._tile, self._overlap = tile, overlap
+        self._tiling = self._tiles()
+
+    def _tiles(self) -> Tiling | Blending | None:
+        """How large pictures are divided; None: they are not."""
+        if self._tile is None:
+            if self._overlap is not None:
+                raise SpecError("--overlap goes with --tile PIXELS, the size of the tiles.")
+            return None
+        if not self.views.single or self.net.info.preprocessing.mean_picture is not None:
+            raise SpecError("--tile goes with one view and a mean for each channel; leave it out.")
+        blobs = [head.blob for head in self.heads.values()]
+        if self._overlap is None:
+            return Tiling.of(self.net.layers, blobs, self._tile)
+        return Blending.of(self.net.layers, blobs, self._tile, self._overlap)
 
     def share(self) -> Segmenter:
         """Another segmenter with the same parameters, views and tiles, for another thread."""
-        return Segmenter(self.net.share(), flip=self.views.flip, scales=self.views.scales, tile=self._tile)
+        views = self.views
+        return Segmenter(self.net.share(), flip=views.flip, scales=views.scales, tile=self._tile, overlap=self._overlap)
 
     @property
     def tiled(self) -> bool:
@@ -140,58 +158,79 @@ class Segmenter:
         Raises `DataError` for other inputs and for scores that are not finite, `FileError` for a file that cannot be
         read, and `ShapeError` for a picture whose size the net cannot take.
         """
-        wanted = [*self.heads.values()]
-        tiles = self._tiles(image)
-        if tiles is None:
-            return dict(zip(self.heads, map(_best_classes, self._ranking(image, wanted)), strict=True))
-        images, spans = tiles
-        made = {label: np.empty(_first_shape(images), np.uint8) for label in self.heads}
-        for row, column, scores in self._of_tiles(images, spans, wanted):
-            for labels, each in zip(made.values(), scores, strict=True):
-                labels[row.target, column.target] = _best_classes(each)
+        return {name: each.labels for name, each in self._segmented(image, probabilities=False).items()}
+
+    def segmented(self, image: Scene, *, probabilities: bool = True) -> dict[str, Segmented]:
+        """The label maps of a picture, by the label's blob, and what they were chosen from; see `label_maps`.
+
+        Without `probabilities` these are left out. Blended tiles are compared with the whole picture at one seam.
+        """
+        return self._segmented(image, probabilities=probabilities, compared=True)
+
+    def _segmented(self, image: Scene, *, probabilities: bool, compared: bool = False) -> dict[str, Segmented]:
+        wanted, images = [*self.heads.values()], self._scene_pixels(image)
+        if self._computed_in(images) is not None:
+            return dict(zip(self.heads, self._segmented_in_parts(images, wanted, probabilities, compared), strict=True))
+        made = {}
+        for (label, head), each in zip(self.heads.items(), self._of_whole(images, wanted), strict=True):
+            kept = self._as_probabilities(each, head) if probabilities and self.views.single else each
+            made[label] = Segmented(_best_classes(each), kept if probabilities else None)
         return made
 
-    def segmented(self, image: Scene) -> dict[str, Segmented]:
-        """The label maps of a picture and their class probabilities, by the label's blob; see `label_maps`."""
-        found = self._ranking(image, [*self.heads.values()])
-        made = {}
-        for (label, head), each in zip(self.heads.items(), found, strict=True):
-            probabilities = self._as_probabilities(each, head) if self.views.single else each
-            made[label] = Segmented(_best_classes(each), probabilities)
-        return made
+    def _segmented_in_parts(
+        self, images: Mapping[str, Array], wanted: Sequence[Head], probabilities: bool, compared: bool
+    ) -> list[Segmented]:
+        """Choose the classes of each part as its scores are computed; only the parts of one row are in memory."""
+        tiling, (height, width) = self._computed_in(images), _first_shape(images)
+        assert tiling is not None
+        scores, comparison = self._window(images, wanted), None
+        if compared and isinstance(tiling, Blending):
+            comparison = Comparison(tiling, height, width)
+        maps = [np.empty((height, width), np.uint8) for _ in wanted]
+        kept = [np.empty((len(head.labels.classes), height, width), np.float32) for head in wanted if probabilities]
+        for part in tiling.parts(height, width, scores):
+            if comparison is not None:
+                comparison.add(part)
+            for number, (head, each) in enumerate(zip(wanted, part.scores, strict=True)):
+                maps[number][part.rows, part.columns] = _best_classes(each)
+                if probabilities:
+                    kept[number][:, part.rows, part.columns] = self._as_probabilities(each, head)
+        difference = None if comparison is None else comparison.difference(scores)
+        return [Segmented(each, kept[i] if probabilities else None, difference) for i, each in enumerate(maps)]
 
     def _ranking(self, image: Scene, wanted: Sequence[Head]) -> list[Array]:
         """For each head the values that rank the classes, C×H×W float32: scores, or averages of probabilities."""
-        tiles = self._tiles(image)
-        if tiles is not None:
-            images, spans = tiles
-            size = _first_shape(images)
-            made = [np.empty((len(head.labels.classes), *size), np.float32) for head in wanted]
-            for row, column, scores in self._of_tiles(images, spans, wanted):
-                for whole, each in zip(made, scores, strict=True):
-                    whole[:, row.target, column.target] = each
-            return made
-        blobs = self._blobs(image)
+        images = self._scene_pixels(image)
+        tiling = self._computed_in(images)
+        if tiling is None:
+            return self._of_whole(images, wanted)
+        size = _first_shape(images)
+        made = [np.empty((len(head.labels.classes), *size), np.float32) for head in wanted]
+        for part in tiling.parts(*size, self._window(images, wanted)):
+            for whole, each in zip(made, part.scores, strict=True):
+                whole[:, part.rows, part.columns] = each
+        return made
+
+    def _computed_in(self, images: Mapping[str, Array]) -> Tiling | Blending | None:
+        """The tiles of a scene; None if it is computed as a whole."""
+        return None if self._tiling is None or self._tiling.whole(*_first_shape(images)) else self._tiling
+
+    def _of_whole(self, images: Mapping[str, Array], wanted: Sequence[Head]) -> list[Array]:
+        """`_ranking` of a scene that is computed as a whole."""
+        preprocessing = self.net.info.preprocessing
+        self._warn_of_mean_picture(_first_shape(images), preprocessing)
+        blobs = {name: to_blob(pixels, preprocessing.of(name)) for name, pixels in images.items()}
         return self._forward(blobs, wanted) if self.views.single else self._averages(blobs, wanted)
 
-    def _tiles(self, image: Scene) -> tuple[dict[str, Array], list[tuple[Span, Span]]] | None:
-        """The pixels of a scene, and its tiles; None if it is computed as a whole."""
-        if self._tiling is None:
-            return None
-        images = self._scene_pixels(image)
-        height, width = _first_shape(images)
-        spans = [*self._tiling.tiles(height, width)]
-        return (images, spans) if len(spans) > 1 else None
-
-    def _of_tiles(
-        self, images: Mapping[str, Array], spans: Sequence[tuple[Span, Span]], wanted: Sequence[Head]
-    ) -> Iterator[tuple[Span, Span, list[Array]]]:
-        """For each tile its place and the scores of each head that are kept, C×h×w float32."""
+    def _window(self, images: Mapping[str, Array], wanted: Sequence[Head]) -> Scores:
+        """A function that feeds a window of the pictures to the net."""
         preprocessing = self.net.info.preprocessing
-        for row, column in spans:
-            parts = {name: np.ascontiguousarray(each[row.fed, column.fed]) for name, each in images.items()}
-            blobs = {name: to_blob(part, preprocessing.of(name)) for name, part in parts.items()}
-            yield row, column, [each[:, row.kept, column.kept] for each in self._forward(blobs, wanted)]
+
+        def scores(rows: slice, columns: slice) -> list[Array]:
+            parts = {name: np.ascontiguousarray(each[rows, columns]) for name, each in images.items()}
+            return self._forward({name: to_blob(part, preprocessing.of(name)) for name, part in parts.items()}, wanted)
+
+        return scores
 
     def _averages(self, blobs: Mapping[str, Array], wanted: Sequence[Head]) -> list[Array]:
         """The probabilities of each head, averaged over all views; one view is in memory at a time."""
@@ -228,13 +267,6 @@ class Segmenter:
             return scores
         scores = np.exp(scores - scores.max(axis=0))
         return scores / scores.sum(axis=0)
-
-    def _blobs(self, image: Scene) -> dict[str, Array]:
-        """The C×H×W blob of each picture. All have one size."""
-        preprocessing = self.net.info.preprocessing
-        images = self._scene_pixels(image)
-        self._warn_of_mean_picture(_first_shape(images), preprocessing)
-        return {name: to_blob(pixels, preprocessing.of(name)) for name, pixels in images.items()}
 
     def _scene_pixels(self, image: Scene) -> dict[str, Array]:
         """The pixels of each picture of a scene, as `to_blob` takes them. All have one size."""

@@ -12,10 +12,11 @@ product, global pooling, a normalisation over the picture) have no receptive fie
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import NamedTuple, TypeAlias
 
+from fcnlite.arrays import Array
 from fcnlite.description.shapes import Placement, placements
 from fcnlite.errors import SpecError
 from fcnlite.layers import Layer, links
@@ -28,6 +29,19 @@ _WINDOWED = frozenset(
     )
 )  # fmt: skip
 """The layers that compute a pixel from a window around it, with the options that `_refuse` accepts."""
+
+
+Scores: TypeAlias = Callable[[slice, slice], list[Array]]
+"""Feeds the rows and columns of a picture to the net; returns the scores of each head, C×h×w float32."""
+
+
+class Part(NamedTuple):
+    """The scores of a part of a picture."""
+
+    rows: slice
+    columns: slice
+    scores: list[Array]
+    """Those of each head, C×h×w float32."""
 
 
 class Axis(NamedTuple):
@@ -48,6 +62,11 @@ class Axis(NamedTuple):
             end = size if first + tile >= size else first + tile - self.after
             yield Span(first, size if end == size else first + tile, start, end)
             start = end
+
+    def around(self, size: int, start: int, end: int) -> Span:
+        """What must be fed of `size` pixels for the scores from `start` to `end`."""
+        first = max(0, start - self.before) // self.stride * self.stride
+        return Span(first, min(size, end + self.after), start, end)
 
     @property
     def least(self) -> int:
@@ -93,11 +112,7 @@ class Tiling:
 
         Raises `SpecError` for a net whose scores depend on the whole picture, and for tiles that are too small.
         """
-        wanted = [*blobs]
-        listed = _needed([*layers], wanted)
-        for layer in listed:
-            _refuse(layer)
-        rows, columns = (_axis(placements(links([layer.spec for layer in listed], axis)), wanted) for axis in (0, 1))
+        rows, columns = axes(layers, blobs)
         least = max(rows.least, columns.least)
         if side < least:
             raise SpecError(
@@ -106,11 +121,34 @@ class Tiling:
             )
         return Tiling(side, rows, columns)
 
+    def whole(self, height: int, width: int) -> bool:
+        """Whether a picture is computed as a whole."""
+        return max(height, width) <= self.side
+
+    def parts(self, height: int, width: int, scores: Scores) -> Iterator[Part]:
+        """The scores of a picture, tile by tile."""
+        for row, column in self.tiles(height, width):
+            found = scores(row.fed, column.fed)
+            yield Part(row.target, column.target, [each[:, row.kept, column.kept] for each in found])
+
     def tiles(self, height: int, width: int) -> Iterator[tuple[Span, Span]]:
         """The tiles of a picture, row by row."""
         for row in self.rows.spans(height, self.side):
             for column in self.columns.spans(width, self.side):
                 yield row, column
+
+
+def axes(layers: Iterable[Layer], blobs: Iterable[str]) -> tuple[Axis, Axis]:
+    """How far the score `blobs` of a net look, along rows and columns.
+
+    Raises `SpecError` for a net whose scores depend on the whole picture.
+    """
+    wanted = [*blobs]
+    listed = _needed([*layers], wanted)
+    for layer in listed:
+        _refuse(layer)
+    rows, columns = (_axis(placements(links([layer.spec for layer in listed], axis)), wanted) for axis in (0, 1))
+    return rows, columns
 
 
 def _needed(layers: Sequence[Layer], blobs: Iterable[str]) -> list[Layer]:

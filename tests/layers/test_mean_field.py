@@ -251,6 +251,7 @@ def test_refusals() -> None:
         **good,
         spatial_filter_weights_str="3 x",
     )
+    refused(SpecError, "whose first matrix is in the code of one fork", **good, compatibility_mode="CUSTOM")
     wide = np.zeros((1, 3, 3, 3))
     refused(ShapeError, "are 2 numbers for 3 classes", wide, wide, picture, **good, bilateral_filter_weights_str="3 3")
     refused(ShapeError, r"a picture of 1×3×3×3, found", scores, scores, np.zeros((1, 1, 3, 3)), **good)

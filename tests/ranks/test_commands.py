@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import subprocess
@@ -21,6 +22,7 @@ from tests.ranks.test_mpi import mpiexec
 ROOT = Path(__file__).parents[2]
 WEIGHTS = str(ROOT / "weights" / "shapes-fcn8s.h5")
 TRAIN = ("-m", "fcnlite.train", "--data", "shapes", "--data-option", "count=8", "--data-option", "size=32")
+TILES = ("--tile", "176", "--overlap", "16")
 SHORT = ("--batch-size", "4", "--width", "0.05", "--base-lr", "0.01")
 MPICH_HOSTS = (
     *("-launcher", "ssh", "-launcher-exec", "{script}"),
@@ -61,6 +63,53 @@ def test_predict_names_the_file_and_finishes_the_others(tmp_path: Path) -> None:
     assert f"error: {tmp_path / '1.png'}:" in done.stderr
     assert {each.name for each in out.glob("?.png")} == {"0.png", "2.png", "3.png", "4.png"}
     assert done.stdout.count(" -> ") == 4
+
+
+@pytest.mark.slow
+def test_predict_with_all_results_equals_one_process(tmp_path: Path) -> None:
+    folder = tmp_path / "in"
+    folder.mkdir()
+    for i in range(5):
+        noise = np.random.default_rng(i).integers(0, 256, (40 + 60 * i, 170, 3), dtype=np.uint8)
+        Image.fromarray(noise).save(folder / f"{i}.png")
+    (folder / "2.png").write_bytes(b"not a picture")
+    (folder / "3.png").write_bytes(b"not a picture either")
+    written, told = {}, {}
+    for ranks in (1, 3):
+        out = tmp_path / f"out{ranks}"
+        words = ("--polygons", "coco", "--table", str(out / "t.csv"), "--json", str(out / "j.json"), "--min-area", "9")
+        out.mkdir()
+        done = mpiexec(ranks, "-m", "fcnlite.predict", WEIGHTS, str(folder), "-o", str(out), *words, *TILES)
+        assert done.returncode == 1 and "3 of 5 pictures segmented: 2 problems" in done.stderr, done.stderr
+        written[ranks] = {each.name: each.read_bytes() for each in out.iterdir()}
+        found = json.loads(written[ranks].pop("j.json").replace(b"/out3/", b"/out1/"))
+        assert 0 < found["pictures"][2].pop("difference")["scores"] < 1  # rounding differs
+        told[ranks] = found
+    assert told[1] == told[3]
+    assert written[1] == written[3]
+    # What is there is left out, by all ranks alike.
+    (tmp_path / "out3" / "1.png").unlink()
+    done = mpiexec(3, "-m", "fcnlite.predict", WEIGHTS, str(folder), "-o", str(tmp_path / "out3"), "--skip-done")
+    assert done.stdout.count(" -> ") == 1 and "2 of 5 pictures have their results already" in done.stderr, done.stderr
+    done = mpiexec(2, "-m", "fcnlite.predict", WEIGHTS, str(folder), "--skip-done", "--table", "t.csv")
+    assert (done.returncode, done.stderr.count("error: --skip-done leaves pictures out")) == (1, 1)
+
+
+@pytest.mark.slow
+def test_figures_by_picture_equal_those_of_one_process(tmp_path: Path) -> None:
+    options = ("--intervals", "--calibration", *TILES, "--json")
+    data = ("--data", "shapes", "--data-option", "count=5", "--data-option", "scene=true", "--data-option", "size=150")
+    written = {}
+    for ranks in (1, 3):
+        folder = tmp_path / str(ranks)
+        json_file = tmp_path / f"{ranks}.json"
+        words = ("--by-picture", str(folder), *options, str(json_file))
+        done = mpiexec(ranks, "-m", "fcnlite.evaluate", WEIGHTS, *data, *words)
+        assert done.returncode == 0, done.stderr
+        found = json.loads(json_file.read_text())
+        assert 0 < found.pop("calibration_error") < 1  # its sums have another order
+        written[ranks] = (found, (folder / "pictures.csv").read_text(), (folder / "worst.png").read_bytes())
+    assert written[1] == written[3]
 
 
 @pytest.mark.slow

@@ -103,7 +103,7 @@ class Direct:
     ) -> Array:
         """The filters in the micro-kernel's order, one row for each group: G×(…)."""
         parts = weight.reshape(p.group, -1, *weight.shape[1:])
-        filters = aligned(self.prepared_floats(p)).reshape(p.group, -1) if into is None else into
+        filters = (aligned(self.prepared_floats(p)) if into is None else into).reshape(p.group, -1)
         for part, to in zip(parts, filters, strict=True):
             machine.kernels.prepare_direct(part, to, self.thin, transposed, machine.threads)
         return filters

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from fcnlite.arrays import Array, Shape
+from fcnlite.compiler.convolution import first_pass
 from fcnlite.compiler.convolution.algorithms import Algorithm, candidates, cheapest, seconds_of
 from fcnlite.compiler.convolution.direct import Direct
 from fcnlite.compiler.convolution.im2col import Im2col
@@ -197,11 +198,14 @@ class ConvolutionOperation(Operation):
             into = None if old is None else old.filters
             filters = self.algorithm.prepare(weight, self.problem, machine, into=into)
             release(weight)
-            slopes = None if self.slopes is None else self.slopes.of_channels(self.problem.outputs, machine)
-            return with_biases(filters, bias, slopes, self.problem)
+            return self._with_biases(filters, bias, machine)
 
         found: PreparedWeights = weights.current(make)
         return found
+
+    def _with_biases(self, filters: Array, bias: Array | None, machine: Machine) -> PreparedWeights:
+        slopes = None if self.slopes is None else self.slopes.of_channels(self.problem.outputs, machine)
+        return with_biases(filters, bias, slopes, self.problem)
 
     def _layers_with_params(self, machine: Machine) -> tuple[str, ...]:
         """Its layers that have parameters: the prepared weights depend on no others."""
@@ -211,9 +215,15 @@ class ConvolutionOperation(Operation):
         (x,), (y,) = bottom, top
         step.saved = x, y
         work: ConvolutionWork = step.work
-        self.algorithm.forward(
-            x, y, self.prepared(work.weights, machine), self.problem, work.forward, step.scratch, machine
-        )
+        p, algorithm = self.problem, self.algorithm
+        once = machine.derived.first_pass and work.weights.value is None
+        if once and first_pass.suits(algorithm, p, work.forward):
+            weight, bias = self.weights(machine)
+            biases = self._with_biases(weight, bias, machine)
+            first_pass.forward(algorithm, x, y, weight, biases, p, work.forward, step.scratch, machine)
+        else:
+            weights = self.prepared(work.weights, machine)
+            algorithm.forward(x, y, weights, p, work.forward, step.scratch, machine)
         self.fill_margins(y, machine)
         return top
 

@@ -17,6 +17,8 @@ from fcnlite.layers.base import Layer
 from fcnlite.layers.pooling import Pooling
 
 _ARGUMENTS = "size", "stride", "pad"
+_NO_PLACES = np.empty((0,) * 5, np.uint8)
+"""Makes the kernel leave out the places of the maxima."""
 
 
 class MaxPooling(Operation):
@@ -67,17 +69,20 @@ class MaxPooling(Operation):
         self.windows = rows, columns
 
     def set_up(self, machine: Machine) -> SetUp:
-        return SetUp(kept=-(-self.outputs[0].floats // 4) if self._training else 0)
+        kept = -(-self.outputs[0].floats // 4) if self._training else 0
+        return SetUp(kept=kept, work=paired(self.windows, *_ARGUMENTS))
 
     def forward(self, bottom: list[Array], top: list[Array], step: ForwardStep, machine: Machine) -> list[Array]:
-        shape = self.outputs[0].memory_shape if self._training else (0,) * 5
-        step.saved = step.kept.view(np.uint8)[: prod(shape)].reshape(shape)
-        machine.kernels.max_pool(bottom[0], top[0], step.saved, *paired(self.windows, *_ARGUMENTS), machine.threads)
+        step.saved = _NO_PLACES
+        if self._training:
+            shape = self.outputs[0].memory_shape
+            step.saved = step.kept.view(np.uint8)[: prod(shape)].reshape(shape)
+        machine.kernels.max_pool(bottom[0], top[0], step.saved, *step.work, machine.threads)
         return top
 
     def backward(self, dtop: list[Array], step: BackwardStep, machine: Machine) -> list[Array | None]:
         dx = machine.buffer(self.inputs[0].memory_shape)
-        machine.kernels.max_pool_backward(dtop[0], step.saved, dx, *paired(self.windows, *_ARGUMENTS), machine.threads)
+        machine.kernels.max_pool_backward(dtop[0], step.saved, dx, *step.work, machine.threads)
         return [dx]
 
 
@@ -106,11 +111,14 @@ class AveragePooling(Operation):
     def reads(self) -> Layout:
         return Layout.BLOCKED
 
+    def set_up(self, machine: Machine) -> SetUp:
+        return SetUp(work=paired(self._windows, *_ARGUMENTS))
+
     def forward(self, bottom: list[Array], top: list[Array], step: ForwardStep, machine: Machine) -> list[Array]:
-        machine.kernels.average_pool(bottom[0], top[0], *paired(self._windows, *_ARGUMENTS), machine.threads)
+        machine.kernels.average_pool(bottom[0], top[0], *step.work, machine.threads)
         return top
 
     def backward(self, dtop: list[Array], step: BackwardStep, machine: Machine) -> list[Array | None]:
         dx = machine.buffer(self.inputs[0].memory_shape)
-        machine.kernels.average_pool_backward(dtop[0], dx, *paired(self._windows, *_ARGUMENTS), machine.threads)
+        machine.kernels.average_pool_backward(dtop[0], dx, *step.work, machine.threads)
         return [dx]

@@ -19,7 +19,7 @@ ENUMS = {
     "BNParameter.BNMode": "LEARN INFERENCE",
     "BNParameter.Engine": "DEFAULT CAFFE CUDNN",
     "ImageDataParameter.LabelType": "NONE IMAGE PIXEL",
-    "MultiStageMeanfieldParameter.Mode": "POTTS",
+    "MultiStageMeanfieldParameter.Mode": "POTTS CUSTOM",
     "PoolingParameter.PoolMethod": "AVE_EXC_PAD AVE_TF",  # Synopsys'
     "UnpoolingParameter.UnpoolMethod": "MAX AVE TILE",
 }
@@ -54,7 +54,8 @@ MESSAGES = {
     "ShuffleChannelParameter": "group:uint32",
     "UnpoolingParameter": """
         unpool:UnpoolMethod kernel_size:uint32 kernel_h:uint32 kernel_w:uint32 stride:uint32 stride_h:uint32
-        stride_w:uint32 pad:uint32 pad_h:uint32 pad_w:uint32 unpool_size:uint32 unpool_h:uint32 unpool_w:uint32""",
+        stride_w:uint32 pad:uint32 pad_h:uint32 pad_w:uint32 unpool_size:uint32 unpool_h:uint32 unpool_w:uint32
+        output_h:uint32 output_w:uint32 scale:uint32""",
     "UpsampleParameter": """
         scale:uint32 scale_h:uint32 scale_w:uint32 upsample_h:uint32 upsample_w:uint32 pad_out_h:bool
         pad_out_w:bool""",

@@ -16,7 +16,8 @@ W_s and W_b, which begin as diagonal matrices, and the compatibility C, which be
 
 Options: num_iterations, 2 or more; theta_alpha, theta_beta, theta_gamma; spatial_filter_weight 3 and
 bilateral_filter_weight 5, the first diagonals, or spatial_filter_weights_str and bilateral_filter_weights_str, a number
-for each class; compatibility_mode POTTS; threshold and force_cpu have no effect. The first release of the fork read
+for each class; compatibility_mode POTTS (one fork's CUSTOM has its
+matrix in its code); threshold and force_cpu have no effect. The first release of the fork read
 the diagonals from files spatial.par and bilateral.par.
 """
 
@@ -51,7 +52,7 @@ class MultiStageMeanfieldOptions:
     bilateral_filter_weight: float = 5.0
     spatial_filter_weights_str: str = ""
     bilateral_filter_weights_str: str = ""
-    compatibility_mode: Literal["POTTS"] = "POTTS"
+    compatibility_mode: Literal["POTTS", "CUSTOM"] = "POTTS"
     threshold: float = 0.0
     force_cpu: bool = False
 
@@ -98,6 +99,11 @@ class MultiStageMeanfield(Layer):
                 raise SpecError(f"{name} is {value:g}; expected a number above 0.")
         if not 2 <= o.num_iterations <= 1000:
             raise SpecError(f"num_iterations is {o.num_iterations}; expected 2 to 1000.")
+        if o.compatibility_mode == "CUSTOM":
+            raise SpecError(
+                "compatibility_mode is CUSTOM, whose first matrix is in the code of one fork; write POTTS: "
+                "weights bring a matrix of their own."
+            )
         self.diagonals = [
             _numbers(f"{name}_filter_weights_str", getattr(o, f"{name}_filter_weights_str"))
             or (getattr(o, f"{name}_filter_weight"),)

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import threading
 from collections import deque
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import NamedTuple
 
 from fcnlite import config
 from fcnlite.arrays import Array
-from fcnlite.data.pictures import read_image, show
+from fcnlite.data.pictures import read_image
 from fcnlite.errors import DataError, FcnliteError, FileError
 from fcnlite.segmentation.jobs import Job
 from fcnlite.segmentation.outputs.results import Wanted, Written, write_results
@@ -31,7 +31,7 @@ class Outcome(NamedTuple):
 
 
 def segment_all(
-    segmenter: Segmenter, picture: str, jobs: Sequence[Job], wanted: Wanted, workers: int = 1
+    segmenter: Segmenter, picture: str, jobs: Iterable[Job], wanted: Wanted, workers: int = 1
 ) -> Iterator[Outcome]:
     """Segment the pictures and write their results; yields the outcomes in the order of the jobs.
 
@@ -45,6 +45,8 @@ def segment_all(
     nets = ThreadPoolExecutor(workers, "fcnlite-predict")
 
     def read(job: Job) -> dict[str, Array]:
+        if job.frame is not None:
+            return {picture: job.frame[1]}
         paths = {picture: job.source, **job.others}
         preprocessing = segmenter.net.info.preprocessing
         return {name: read_image(path, preprocessing=preprocessing.of(name)) for name, path in paths.items()}
@@ -54,7 +56,7 @@ def segment_all(
             own.segmenter = segmenter if workers == 1 else segmenter.share()
         try:
             images = reading.result()
-            found = _segmented(own.segmenter, images, wanted)
+            found = own.segmenter.segmented(images, probabilities=wanted.need_probabilities)
         except (FcnliteError, MemoryError) as error:
             failed: Future[Outcome] = Future()
             failed.set_result(_failure(job, error))
@@ -84,15 +86,9 @@ def segment_all(
         config.set_num_threads(threads)
 
 
-def _segmented(segmenter: Segmenter, images: Mapping[str, Array], wanted: Wanted) -> dict[str, Segmented]:
-    if wanted.need_probabilities:
-        return segmenter.segmented(images)
-    return {name: Segmented(labels, None) for name, labels in segmenter.label_maps(images).items()}
-
-
 def _write(job: Job, image: Array, found: Mapping[str, Segmented], segmenter: Segmenter, wanted: Wanted) -> Outcome:
     try:
-        return Outcome(job, write_results(job, show(image), found, segmenter, wanted))
+        return Outcome(job, write_results(job, image, found, segmenter, wanted))
     except FileError as error:
         return Outcome(job, None, str(error), last=True)
     except (DataError, MemoryError) as error:  # such as a picture without a georeference
@@ -102,9 +98,9 @@ def _write(job: Job, image: Array, found: Mapping[str, Segmented], segmenter: Se
 def _failure(job: Job, error: FcnliteError | MemoryError) -> Outcome:
     """The outcome of a picture that cannot be segmented, with a sentence that names it."""
     if isinstance(error, MemoryError):
-        problem = f"{job.source}: there is not enough memory to segment it ({error}); make it smaller."
+        problem = f"{job.title}: there is not enough memory to segment it ({error}); make it smaller."
     elif str(error).startswith(tuple(map(str, (job.source, *job.others.values())))):
         problem = str(error)
     else:
-        problem = f"{job.source}: {error}"
+        problem = f"{job.title}: {error}"
     return Outcome(job, None, problem)

@@ -12,10 +12,12 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from fcnlite.arrays import Array
+from fcnlite.data.pictures import show
 from fcnlite.data.sample import VOID
 from fcnlite.errors import DataError
 from fcnlite.files import atomic_write
 from fcnlite.segmentation import plots
+from fcnlite.segmentation.blending import Difference
 from fcnlite.segmentation.jobs import Job, make_folder
 from fcnlite.segmentation.outputs import polygons, table
 from fcnlite.segmentation.outputs.georeference import Georeference, write_tiff
@@ -73,20 +75,25 @@ class Written(NamedTuple):
     """Its entry in COCO's file."""
     shares: Sequence[str]
     """The classes of each label map with their shares, in words."""
+    difference: Difference | None
+    """Of blended tiles, how far the scores are from those of the whole picture."""
 
     def values(self) -> dict[str, Any]:
         """As JSON values."""
-        return {
+        found = {
             "picture": self.source,
             "files": list(self.files),
             "classes": [dict(zip(table.COLUMNS[1:], row[1:], strict=True)) for row in self.rows],
         }
+        return found if self.difference is None else {**found, "difference": self.difference.values()}
 
 
 def write_results(
     job: Job, image: Array, found: Mapping[str, Segmented], segmenter: Segmenter, wanted: Wanted
 ) -> Written:
-    """Write the files of the job; `image` is H×W×3, for the overlays.
+    """Write the files of the job; `image` is the picture as `read_image` returns it.
+
+    With a georeference, pixels that hold no data in the picture are void in the first label map.
 
     Raises `FileError` for files that cannot be written, `DataError` for a picture without a usable georeference.
     """
@@ -94,13 +101,15 @@ def write_results(
     make_folder(next(iter(job.labels.values())).parent)
     shares = []
     first: Array | None = None
-    for name, (labels, probabilities) in found.items():
+    for name, (labels, probabilities, _) in found.items():
         classes, colors = segmenter.heads[name].labels.classes, segmenter.heads[name].labels.colors
         if first is None:
-            first = labels = wanted.selection.apply(labels, probabilities)
+            labels = wanted.selection.apply(labels, probabilities)
+            empty = None if reference is None else reference.empty(image)
+            first = labels = labels if empty is None else np.where(empty, np.uint8(VOID), labels)
         plots.save_png(job.labels[name], plots.label_image(labels, colors))
         if name in job.overlays:
-            tinted = plots.overlay(image, labels, classes, colors)
+            tinted = plots.overlay(show(image), labels, classes, colors)
             plots.save_png(job.overlays[name], plots.with_legend(tinted, labels, classes, colors))
         shares.append(class_shares(labels, classes))
     assert first is not None
@@ -112,8 +121,9 @@ def write_results(
     rows: list[table.Row] = []
     if wanted.table:
         area = None if reference is None else reference.pixel_area
-        rows = table.rows(str(job.source), first, segmenter.classes, wanted.selection.only, area)
-    return Written(str(job.source), [str(path) for path in job.targets], rows, entry, shares)
+        rows = table.rows(job.title, first, segmenter.classes, wanted.selection.only, area)
+    difference = next(iter(found.values())).difference
+    return Written(job.title, [str(path) for path in job.targets], rows, entry, shares, difference)
 
 
 def write_collected(

@@ -253,8 +253,8 @@ def test_arrays_that_do_not_fit_are_refused(instructions: str, thin: bool) -> No
         {"maps": (rows[:-1], cols)},
         {"maps": (rows + 1, cols)},
         {"maps": (rows, cols - 1)},
-        {"panels": 0},
-        {"size": (20, 19)},
+        {"options": {**work.options, "panels_at_once": 0}},
+        {"shape": (*work.shape[:3], 19)},
     ):
         with pytest.raises(ValueError, match="does not fit"):
             algorithm.forward(x, y, weights, p, replace(work, **changed), scratch, machine)

@@ -270,3 +270,16 @@ def test_a_label_that_is_shrunk_for_the_loss_is_no_picture() -> None:
     net = Net(parse_net(text))
     assert net.forward(X).keys() == {"score", "small"} - {"small"}
     assert net.forward(data=X, label=np.zeros((1, 1, 21, 21))).keys() == {"loss"}
+
+
+def test_fusenets_unpooling_is_segnets_upsample() -> None:
+    pooled = (
+        INPUT
+        + """layer { name: "pool" type: "Pooling" bottom: "data" top: "pool" top: "mask"
+                       pooling_param { kernel_size: 2 stride: 2 } } """
+    )
+    unpool = 'layer { name: "un" type: "%s" bottom: "pool" bottom: "mask" top: "un" %s }'
+    for theirs, ours in (("output_h: 20 output_w: 20", "upsample_h: 20 upsample_w: 20"), ("scale: 2", "scale: 2")):
+        spec = parse_net(pooled + unpool % ("Unpooling", f"unpooling_param {{ {theirs} }}"))
+        assert spec == parse_net(pooled + unpool % ("Upsample", f"upsample_param {{ {ours} }}"))
+        assert Net(spec).forward(data=X)["un"].shape == (1, 3, 20, 20)

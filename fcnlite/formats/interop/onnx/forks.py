@@ -32,16 +32,19 @@ def _interp(graph: OnnxGraph, layer: Any, bottom: list[OnnxValue]) -> list[str]:
 
 def _bn(graph: OnnxGraph, layer: Any, bottom: list[OnnxValue]) -> list[str]:
     (x,), (scale, shift, *running) = bottom, graph.params(layer)
-    value = x.name
+    value, statistics = x.name, []
     if layer.statistics == "running":
         flat = [graph.constant(each.ravel()) for each in (scale, shift, *running)]
         return [graph.add("BatchNormalization", value, *flat, epsilon=layer.eps)]
     if layer.statistics == "batch":
         axes = graph.integers(0, 2, 3)
-        value = graph.add("Sub", value, graph.add("ReduceMean", value, axes, keepdims=1))
+        mean = graph.add("ReduceMean", value, axes, keepdims=1)
+        value = graph.add("Sub", value, mean)
         variance = graph.add("ReduceMean", graph.add("Mul", value, value), axes, keepdims=1)
+        statistics = [mean, variance]
         value = graph.add("Div", value, graph.add("Sqrt", graph.scaled(variance, shift=layer.eps)))
-    return [graph.add("Add", graph.add("Mul", value, graph.constant(scale)), graph.constant(shift))]
+    value = graph.add("Add", graph.add("Mul", value, graph.constant(scale)), graph.constant(shift))
+    return [value, *statistics][: len(layer.spec.top)]
 
 
 def _unpooled(graph: OnnxGraph, layer: Any, bottom: list[OnnxValue]) -> list[str]:
