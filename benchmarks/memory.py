@@ -49,7 +49,7 @@ def built(folder: Path) -> Callable[[], Any]:
 
 def _ours(net: Net) -> Callable[[], Any]:
     blobs = MAIN.inputs()
-    return lambda: net.forward(blobs, outputs=[MAIN.output])
+    return lambda: net.forward(blobs, outputs=MAIN.outputs)
 
 
 def torch_channels_last(folder: Path) -> Callable[[], Any]:
@@ -76,7 +76,7 @@ def _torch(folder: Path, channels_last: bool) -> Callable[[], Any]:
     def run() -> Any:
         with torch.inference_mode():
             data = torch.from_numpy(blobs["data"]).contiguous(memory_format=layout)
-            return run_layers(layers, params, MAIN.output, {"data": data})
+            return run_layers(layers, params, MAIN.outputs, {"data": data})[0]
 
     return run
 
