@@ -8,6 +8,7 @@ gradient of the first layer's weights, which depends on all of backward.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from importlib.util import find_spec
 from pathlib import Path
@@ -64,6 +65,7 @@ def save_net(workload: Workload, folder: Path) -> None:
     net.onnx.
     """
     from fcnlite import caffe, interop
+    from fcnlite.errors import SpecError
     from fcnlite.net import Net
 
     net = build_net(workload)
@@ -74,7 +76,8 @@ def save_net(workload: Workload, folder: Path) -> None:
         # OpenCV needs every input: the label and the loss are removed.
         layers = tuple(layer for layer in net.spec if "label" not in (*layer.bottom, *layer.top))
         deployed = Net(replace(net.spec, layers=layers), shared=net.params)
-        caffe.save(deployed, folder / "net.prototxt", folder / "net.caffemodel")
+        with suppress(SpecError):  # a layer that OpenCV does not run: its engine is then left out
+            caffe.save(deployed, folder / "net.prototxt", folder / "net.caffemodel", dialect="opencv")
 
 
 def load_net(workload: Workload, folder: Path) -> Net:

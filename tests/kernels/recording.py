@@ -156,4 +156,6 @@ def _multiply_pixels() -> None:
     kernels.prepare_direct(np.ones((48, 32, 1, 1), np.float32), u, False, False, 2)
     scratch = np.empty(kernels.pointwise_scratch(2, 20, 2), np.float32)
     none = np.empty(0, np.float32)
-    kernels.pointwise_forward(x, u, np.ones(64, np.float32), none, none.reshape((0,) * 5), y, True, 6, 20, scratch, 2)
+    kernels.pointwise_forward(
+        x, u, np.ones(64, np.float32), none, none.reshape((0,) * 5), y, (1, 1), True, 6, 20, scratch, 2
+    )

@@ -1,4 +1,4 @@
-# A 1×1 convolution of stride 1 with many weights: a matrix product. Each thread computes its own outputs.
+# A 1×1 convolution with many weights, or with a stride: a matrix product. Each thread computes its own outputs.
 #
 #     v  [panel][channel block][ROWS][BLOCK]    pixels, in the order in which the micro-kernel reads them
 #     m  [pixel][groups × GROUP]                products of some groups of outputs, one buffer for each thread
@@ -12,12 +12,17 @@ cdef enum:
     GROUPS_AT_ONCE = 4  # of outputs, at most
 
 
-cdef void pack_pixels(const float* x, Py_ssize_t blocks, Py_ssize_t size, Py_ssize_t first, Py_ssize_t count,
+cdef void pack_pixels(const Direct* g, const float* x, Py_ssize_t first, Py_ssize_t count, Py_ssize_t across,
                       Py_ssize_t block, float* v) noexcept nogil:
-    """Copy one block of channels of `count` pixels from `first` on, counted through all pictures of `size` pixels."""
-    cdef Py_ssize_t i, place
+    """Copy one block of channels of the pixels of `count` outputs from `first` on, counted through all pictures.
+
+    `across`: outputs in a row.
+    """
+    cdef Py_ssize_t i, place, blocks = g.planes, size = g.top_width
     for i in range(count):
-        place = ((first + i) // size * blocks + block) * size + (first + i) % size
+        place = (first + i) % size
+        place = (place // across * g.stride_h) * g.width + place % across * g.stride_w
+        place += ((first + i) // size * blocks + block) * g.height * g.width
         memcpy(v + ((i // ROWS * blocks + block) * ROWS + i % ROWS) * BLOCK, x + place * BLOCK, BLOCK * sizeof(float))
 
 
@@ -64,19 +69,22 @@ cdef void multiply_groups(const Direct* g, const float* v, const float* u, const
 def pointwise_forward(const float[:, :, :, :, ::1] x, const float[::1] u, const float[::1] bias,
                       const float[::1] slopes, const float[:, :, :, :, ::1] add,
                       float[:, :, :, :, ::1] y,  # out
-                      bint relu, float limit, Py_ssize_t pixels,
+                      stride, bint relu, float limit, Py_ssize_t pixels,
                       float[::1] scratch, int threads):
-    """y[n, o] = Σ_c weight[o, c] · x[n, c] + bias[o], plus `add` and rectified as by `direct_forward`.
+    """y[n, o] = Σ_c weight[o, c] · x[n, c, ::stride, ::stride] + bias[o], plus `add`, rectified as by `direct_forward`.
 
     u holds the weights as `prepare_direct` lays them out. v holds `pixels` pixels at a time. `scratch` needs
     `pointwise_scratch(...)` floats.
     """
     cdef Direct g
-    cdef Py_ssize_t size = x.shape[2] * x.shape[3], count = x.shape[0] * size, first, here, item, groups, at_once
+    cdef Py_ssize_t size = y.shape[2] * y.shape[3], count = x.shape[0] * size, first, here, item, groups, at_once
     threads = usable(threads)
     check_blocked(x.shape, "x")
     check_blocked(y.shape, "y")
-    check(x.shape[0] == y.shape[0] and size == y.shape[2] * y.shape[3], "y")
+    read_pair(stride, 1, "stride", &g.stride_h, &g.stride_w)
+    g.height, g.width = x.shape[2], x.shape[3]
+    check(x.shape[0] == y.shape[0] and (y.shape[2] - 1.0) * g.stride_h < g.height
+          and (y.shape[3] - 1.0) * g.stride_w < g.width, "y")
     check(pixels > 0, "pixels")
     place_top(&g, y, add, (y.shape[2], y.shape[3]), (0, 0), (1, 1))
     g.planes, g.output_blocks, g.top_height, g.top_width, g.relu = x.shape[1], y.shape[1], 1, size, relu
@@ -96,7 +104,7 @@ def pointwise_forward(const float[:, :, :, :, ::1] x, const float[::1] u, const 
         here = min(pixels, count - first)
         clear_rows(v, 1, 0, g.planes, here)
         for item in prange(g.planes, nogil=True, schedule="static", num_threads=threads):
-            pack_pixels(&x[0, 0, 0, 0, 0], g.planes, size, first, here, item, v)
+            pack_pixels(&g, &x[0, 0, 0, 0, 0], first, here, y.shape[3], item, v)
         for item in prange((groups + at_once - 1) // at_once, nogil=True, schedule="dynamic", num_threads=threads):
             multiply_groups(&g, v, &u[0], &bias[0], first, here, item * at_once, min(at_once, groups - item * at_once),
                             &offsets[0], m + threadid() * padded * GROUPS_AT_ONCE * GROUP, &y[0, 0, 0, 0, 0])

@@ -19,6 +19,8 @@ LOW_MEMORY = 32 << 20
 """With low memory, bytes by which a layer's prepared weights may exceed its weights."""
 STREAMED = 64 << 20
 """With low memory, bytes of a layer's weights above which they are prepared in portions, at every pass."""
+LEAST_SIDE = 128
+"""The rows and columns of weights below which BLAS is not worth the conversion of a blocked bottom."""
 
 
 class Work(Protocol):
@@ -110,8 +112,10 @@ def candidates(p: Problem) -> list[Algorithm]:
     found += [each for each in (Winograd(6), Winograd(8)) if each.suits(p)]
     if p.training and Winograd(6) in found:
         found = [each for each in found if each != Winograd(8)]
-    converts = bool(found) and p.blocked and not p.training  # it would convert the bottom, and mostly the top
-    return [*found, Im2col()] if Im2col.suits(p) and not converts else found
+    small = min(p.outputs // p.group, p.channels // p.group * p.window_area) < LEAST_SIDE
+    if found and p.blocked and small and not p.training:
+        return found
+    return [*found, Im2col()] if Im2col.suits(p) else found
 
 
 def cheapest(p: Problem, machine: Machine, found: Sequence[Algorithm], traffic: float = 1) -> Algorithm:

@@ -56,7 +56,7 @@ class DirectWork:
 
 @dataclass(frozen=True, eq=False)
 class PointwiseWork:
-    """Work for 1×1 filters that are so large that copying the pixels in reading order saves time."""
+    """Work for 1×1 filters with a stride, or so large that copying the pixels in reading order saves time."""
 
     pixels: int
     """The number of pixels copied at a time."""
@@ -96,7 +96,7 @@ class Direct:
     def cost(self, p: Problem) -> Cost:
         (height, width), weights = p.top_size, self.prepared_floats(p)
         # With a 1×1 window all pixels are one row; if they are few, reading the weights takes the time.
-        rows = height * width if p.pointwise and not self.thin else height * in_panels(width)
+        rows = height * width if p.window_area == 1 and p.simple and not self.thin else height * in_panels(width)
         products = 2.0 * p.batch * rows * weights
         return Cost(products, filling=products - p.products, memory=4.0 * weights)
 
@@ -112,7 +112,7 @@ class Direct:
 
     def set_up(self, p: Problem, machine: Machine) -> DirectWork | PointwiseWork:
         if self._copies_pixels(p, machine.threads):
-            pixels = p.batch * p.size[0] * p.size[1]
+            pixels = p.batch * p.top_size[0] * p.top_size[1]
             at_once = -(-pixels // -(-pixels // PIXELS))
             scratch = machine.kernels.pointwise_scratch(p.channel_blocks, at_once, machine.threads)
             return PointwiseWork(at_once, scratch)
@@ -184,7 +184,8 @@ class Direct:
         return 4 * self.prepared_floats(p) > FEW_BYTES * p.group and p.padded_outputs // GROUP >= threads
 
     def _copies_pixels(self, p: Problem, threads: int) -> bool:
-        return not self.thin and p.pointwise and p.group == 1 and self._shares_outputs(p, threads)
+        one_pixel = not self.thin and p.window_area == 1 and p.simple and p.group == 1
+        return one_pixel and (not p.pointwise or self._shares_outputs(p, threads))
 
     def forward(
         self,
@@ -198,9 +199,10 @@ class Direct:
         add: Array | None = None,
     ) -> None:
         if isinstance(work, PointwiseWork):
+            rows, columns = p.windows
             machine.kernels.pointwise_forward(
-                x, weights.filters[0], weights.bias[0], weights.slopes[0], summand(add), y, p.relu, p.limit,
-                work.pixels, scratch, machine.threads,
+                x, weights.filters[0], weights.bias[0], weights.slopes[0], summand(add), y,
+                (rows.stride, columns.stride), p.relu, p.limit, work.pixels, scratch, machine.threads,
             )  # fmt: skip
             return
         for i, of_blocks in enumerate(work.groups):

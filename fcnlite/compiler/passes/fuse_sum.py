@@ -1,11 +1,10 @@
-"""Add a sum, and the rectifier that follows it, to the end of a convolution.
+"""Make a sum, with the rectifier after it, the last step of a convolution.
 
-    before      x → convolution → a;  a, b → sum → ReLU | PReLU | ReLU6 → y
+    before      x → convolution → a;  a, b → sum with its rectifier (lower_affine) → y
     after       x, b → convolution with its sum and rectifier → y
 
-    condition   inference; a sum of two, without coefficients; no other operation reads a, and b is made before it
-                the convolution ends in no rectifier, and its algorithm can add (`FINISHING`)
-                the rectifier, which may be missing: the only reader of the sum
+    condition   inference; no other operation reads a, and b is made before it
+                the convolution ends in no rectifier, reads the blocked layout, and its algorithm can add (`FINISHING`)
 
 Exact: the same sum, taken while a is in a register. If both are convolutions, the later one takes the sum.
 """
@@ -15,34 +14,27 @@ from __future__ import annotations
 from fcnlite.compiler.convolution.operation import FINISHING, ConvolutionOperation
 from fcnlite.compiler.ir import Graph, Operation, Value
 from fcnlite.compiler.machine import Machine
-from fcnlite.compiler.operations.sum import Sum
-from fcnlite.compiler.passes.fuse_relu import fuse_rectifier
+from fcnlite.compiler.operations.affine import Affine
 
 
 def fuse_sum(graph: Graph, machine: Machine) -> list[str]:
     done = []
     for operation in graph.operations[:]:
-        if not isinstance(operation, Sum) or not plain(operation):
+        if not isinstance(operation, Affine) or len(operation.inputs) != 2:
             continue
         found = _convolution(graph, operation)
         if found is None:
             continue
         convolution, other = found
         convolution.inputs.append(other)
+        if operation.relu:
+            convolution.rectify(operation.slopes, operation.limit)
         graph.absorb(convolution, operation)
         done.append(f"{operation.layers[0]} into {convolution.layers[0]}")
-        done += fuse_rectifier(graph, convolution)
     return done
 
 
-def plain(operation: Sum) -> bool:
-    """Whether it adds two different values of four axes, without coefficients."""
-    values = {*operation.inputs, *operation.outputs}
-    whole = all(len(each.shape) == 4 and each.repeats is None for each in values)
-    return len(operation.inputs) == 2 and len(values) == 3 and not operation.coefficients and whole
-
-
-def _convolution(graph: Graph, operation: Sum) -> tuple[ConvolutionOperation, Value] | None:
+def _convolution(graph: Graph, operation: Affine) -> tuple[ConvolutionOperation, Value] | None:
     """The convolution that can take the sum, and the value that it adds."""
     places: dict[Operation | None, int] = {each: i for i, each in enumerate(graph.operations)}
     first, second = sorted(operation.inputs, key=lambda each: places.get(graph.producer(each), -1))

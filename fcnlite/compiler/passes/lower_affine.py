@@ -21,7 +21,6 @@ from fcnlite.compiler.operations.layer import LayerOperation
 from fcnlite.compiler.operations.sum import Sum
 from fcnlite.compiler.passes.fold_affine import affine_of
 from fcnlite.compiler.passes.fuse_relu import fuse_rectifier, rectify
-from fcnlite.compiler.passes.fuse_sum import plain
 from fcnlite.layers.relu import ReLU
 
 
@@ -47,7 +46,7 @@ def lower_affine(graph: Graph, machine: Machine) -> list[str]:
 def _lowered(operation: Operation) -> Affine | None:
     """The operation for the first layer; None if it has none."""
     if isinstance(operation, Sum):
-        return Affine(operation.inputs, operation.outputs, operation.layers) if plain(operation) else None
+        return Affine(operation.inputs, operation.outputs, operation.layers) if _plain(operation) else None
     if type(operation) is not LayerOperation or len(operation.inputs) != 1 or len(operation.inputs[0].shape) != 4:
         return None
     new = Affine(operation.inputs, operation.outputs, operation.layers)
@@ -57,3 +56,10 @@ def _lowered(operation: Operation) -> Affine | None:
         return new
     alone = type(operation.layer) is ReLU and not operation.layer.options.negative_slope
     return new if not alone and rectify(new, operation.layer) else None
+
+
+def _plain(operation: Sum) -> bool:
+    """Whether it adds two different values of four axes, without coefficients."""
+    values = {*operation.inputs, *operation.outputs}
+    whole = all(len(each.shape) == 4 and each.repeats is None for each in values)
+    return len(operation.inputs) == 2 and len(values) == 3 and not operation.coefficients and whole

@@ -14,7 +14,7 @@ from __future__ import annotations
 
 from fcnlite.compiler.convolution.algorithms import candidates, cheapest
 from fcnlite.compiler.convolution.operation import ConvolutionOperation
-from fcnlite.compiler.ir import Graph, Layout
+from fcnlite.compiler.ir import Graph, Layout, Value
 from fcnlite.compiler.machine import Machine
 
 
@@ -22,8 +22,7 @@ def select_algorithms(graph: Graph, machine: Machine) -> list[str]:
     done = []
     for operation in graph.operations:
         if isinstance(operation, ConvolutionOperation):
-            maker = graph.producer(operation.inputs[0])
-            if not graph.training and maker is not None and maker.writes is Layout.BLOCKED:
+            if not graph.training and _blocked(graph, operation.inputs[0]):
                 operation.change(blocked=True)
             p, found = operation.problem, candidates(operation.problem)
             operation.algorithm = cheapest(p, machine, found)
@@ -32,3 +31,11 @@ def select_algorithms(graph: Graph, machine: Machine) -> list[str]:
             why = ", of those that need little memory" if machine.low_memory else ""
             done.append(f"{operation.layers[0]}: {operation.algorithm.name(p)}{why} (predicted: {shown})")
     return done
+
+
+def _blocked(graph: Graph, value: Value) -> bool:
+    """Whether a value will be blocked: an operation that writes either layout passes on that of its inputs."""
+    maker = graph.producer(value)
+    if maker is None or maker.writes is not Layout.EITHER:
+        return maker is not None and maker.writes is Layout.BLOCKED
+    return all(len(each.shape) == 4 and _blocked(graph, each) for each in maker.inputs)

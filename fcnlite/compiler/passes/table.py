@@ -60,10 +60,10 @@ PASSES = (
     CompilerPass(elide_border, "computes what the picture reaches; a picture of zeros gives the rest", ("inference",)),
     CompilerPass(elide_padding, "computes rows and columns that a wide pad makes equal once", ("training",)),
     CompilerPass(lower_interpolation, "computes bilinear deconvolutions, with their Crop and sum, as interpolations"),
+    CompilerPass(lower_affine, "computes remaining affine maps, sums and rectifiers in one operation", ("inference",)),
     CompilerPass(select_algorithms, "selects each convolution's algorithm by predicted time"),
     CompilerPass(fuse_first_convolution, "computes a thin first convolution inside the next one", ("inference",)),
-    CompilerPass(fuse_sum, "makes a sum of two values the last step of a convolution", ("inference",)),
-    CompilerPass(lower_affine, "computes remaining affine maps, sums and rectifiers in one operation", ("inference",)),
+    CompilerPass(fuse_sum, "makes a sum, with its rectifier, the last step of a convolution", ("inference",)),
     CompilerPass(assign_layouts, "converts values between the NCHW and the blocked layout"),
 )
 
