@@ -127,11 +127,11 @@ bench: install-test
 		$(BENCHMARKS) $$part || status=1; \
 	done; exit $$status
 
-# The comparisons with further nets: classifiers, small nets, encoders with decoders, a call of a millisecond. It takes up
-# to an hour on an otherwise idle machine.
+# The comparisons with further nets: classifiers, small nets, encoders with decoders, a call of a millisecond; then the
+# first picture of a new process. It takes up to an hour on an otherwise idle machine.
 bench-all: install-test
 	$(BIN)/pip install --quiet 'fcnlite[bench]'
-	$(BENCHMARKS) --all
+	status=0; for part in " --all" .first_picture; do $(BENCHMARKS)$$part || status=1; done; exit $$status
 
 # The tests of files, commands, data and short trainings with the oldest versions of all requirements, in a venv of its
 # own for PYTHON: 3.10, 3.11 or 3.12, for which there are wheels of these versions. `make test` has the newest versions,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import subprocess
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -16,6 +17,7 @@ from benchmarks import __main__ as command
 from benchmarks import (
     algorithms,
     augmentation,
+    first_picture,
     machine,
     memory,
     more,
@@ -466,3 +468,34 @@ def test_a_comparison_that_differs_ends_with_status_1(
         assert run_command(same.main, ["--tree", str(tmp_path)]) == int(changed)
     captured = capsys.readouterr()
     assert "results are equal" in captured.out and "plain path, 1 thread: x: differs" in captured.err
+
+
+# The first picture
+
+
+def test_the_first_picture_of_a_process(tmp_path: Path) -> None:
+    net = build_net(TINY)
+    net.save(tmp_path / "net.h5")
+    blobs = TINY.inputs()
+    np.save(tmp_path / "picture.npy", blobs["data"])
+    names = ["fcnlite", "fcnlite, low_memory"]
+    seconds = first_picture.measure(names, tmp_path, 1)
+    assert all(seconds[name] > 0 for name in names)
+    expected = net.forward(data=blobs["data"])["score"][0].argmax(axis=0)
+    for name in names:
+        np.testing.assert_array_equal(np.load(tmp_path / f"{name}.npy"), expected)
+    assert first_picture.ratio_of(seconds) is None
+    assert first_picture.ratio_of({"fcnlite": 1.0, "OpenCV": 4.0, "OpenVINO, f32": 2.0}) == 0.5
+    with pytest.raises(EngineError, match=r"fcnlite: ended with status 1: .*no such file"):
+        first_picture.measure(names[:1], tmp_path / "missing", 1)
+
+
+def test_labels_that_differ_are_an_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def run(command: list[str], **_: object) -> subprocess.CompletedProcess[str]:
+        name = command[command.index("--run") + 1]
+        np.save(tmp_path / f"{name}.npy", np.full((9, 9), len(name), np.uint8))
+        return subprocess.CompletedProcess(command, 0, "", "")
+
+    monkeypatch.setattr(subprocess, "run", run)
+    with pytest.raises(EngineError, match=r"OpenCV: has the labels of fcnlite on only 0\.0% of the pixels"):
+        first_picture.measure(["fcnlite", "OpenCV"], tmp_path, 1)
