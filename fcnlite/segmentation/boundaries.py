@@ -9,7 +9,8 @@ A pixel of a class is at its boundary if a pixel beside, above or below it has a
 where θ is 0.75 % of the picture's diagonal. The score of a class is the mean of its F1 over the pictures in which it
 has a boundary, true or predicted; the score of a net is the mean over the classes. Outlines are often drawn as thin
 void lines: void pixels take the true class of the nearest pixel that has one, and boundary pixels farther than θ from
-such a pixel do not count. Csurka, Larlus and Perronnin, What is a good evaluation measure for semantic segmentation?, BMVC 2013.
+such a pixel do not count. Csurka, Larlus and Perronnin, What is a good evaluation measure for semantic segmentation?,
+BMVC 2013.
 """
 
 from __future__ import annotations

@@ -77,7 +77,8 @@ def test_boundaries(photos: Path, weights: Path, blind: Path, command: Command) 
     assert "boundary F1              0.5556" in lines, ended.out
     assert [line.split()[-1] for line in lines[-3:]] == ["0.3333", "0.6667", "0.6667"]
     both = command(evaluate.main, weights, blind, *words).out
-    assert next(line.split() for line in both.splitlines() if line.startswith("boundary F1"))[2:] == ["0.5556", "0.0000"]
+    line = next(line for line in both.splitlines() if line.startswith("boundary F1"))
+    assert line.split()[2:] == ["0.5556", "0.0000"]
 
 
 def test_nets_side_by_side(photos: Path, weights: Path, blind: Path, command: Command, tmp_path: Path) -> None:
