@@ -25,7 +25,7 @@ from fcnlite.compiler.arena import aligned
 from fcnlite.compiler.convolution.algorithms import Algorithm, candidates
 from fcnlite.compiler.convolution.operation import ConvolutionOperation
 from fcnlite.compiler.ir import ForwardStep, Value
-from fcnlite.compiler.machine import Machine
+from fcnlite.compiler.machine import DerivedObjects, Machine
 from fcnlite.files import atomic_write
 from fcnlite.layers.convolution import Convolution
 from fcnlite.models.builder import Builder
@@ -111,7 +111,7 @@ def _operations(layer: Convolution, channels: int, side: int) -> list[tuple[Algo
 
 def _measured(operation: ConvolutionOperation, machine: Machine) -> float:
     """The seconds of processor time of one forward, without preparing the weights."""
-    machine = replace(machine, derived={})
+    machine = replace(machine, derived=DerivedObjects())
     x, y = (aligned(each.floats).reshape(each.memory_shape) for each in (operation.inputs[0], operation.outputs[0]))
     x[...] = np.random.default_rng(0).normal(size=x.shape)
     set_up = operation.set_up(machine)

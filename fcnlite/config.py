@@ -92,6 +92,7 @@ def num_threads() -> int:
     return _parsed(asked) if asked else min(available_threads(), MOST_THREADS)
 
 
+@functools.cache
 def _parsed(asked: str) -> int:
     """The number of threads in OMP_NUM_THREADS. Of a list, which is for nested loops, the first number counts."""
     found = re.fullmatch(r"([0-9]{1,9})\s*(,\s*[0-9]+\s*)*", asked)

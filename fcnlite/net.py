@@ -86,6 +86,7 @@ class Net:
         self.turns = Turns()
         """The lock that each call holds, so that threads take turns; `with net.turns:` makes several calls atomic."""
         self.layers: list[Layer] = [create(each, phase) for each in spec.for_phase(phase)]
+        self._inputs = frozenset(top for layer in self.layers if not layer.spec.bottom for top in layer.spec.top)
         self._loaded = LoadedWeights()
         self._forget_runs()
         declared = self._declared_shapes()
@@ -320,7 +321,7 @@ class Net:
         Raises `SpecError` for an unknown name, `ShapeError` if shapes do not fit, `DataError` for labels that are not
         classes.
         """
-        feeds = arrays.converted(self.layers, arrays.inputs_by_name(self.layers, inputs, blobs), self.dtype)
+        feeds = arrays.converted(self._inputs, arrays.inputs_by_name(self.layers, inputs, blobs), self.dtype)
         kept = Kept.parse(keep)
         if kept.backward:
             # The caller may reuse the arrays before backward reads them.
@@ -329,7 +330,7 @@ class Net:
         self._last = None
         self._passes += 1
         self._kept_here.__dict__.clear()
-        with np.errstate(all="ignore"), blas_alone(), self.state.learning if run.updates_params else nullcontext():
+        with np.errstate(all="ignore"), self.state.learning if run.updates_params else nullcontext():
             result, last = self.executor.forward(run, feeds, self.timer)
         if kept.backward:
             self._last = last

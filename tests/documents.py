@@ -40,10 +40,12 @@ def material(folder: Path) -> None:
     layouts.sbd(folder / "SBD", layouts.bands(0, 1, 2), train=["a"], val=["c"])
     depth = layouts.bands(1000, 2000, size=SIZE, dtype=np.uint16)
     layouts.nyud(folder / "nyud", layouts.bands(1, 2, size=SIZE), depth, trainval=["1", "2"], test=["3", "4"])
-    for split in ("train", "val", "test"):
-        layouts.picture(folder / "camvid" / split / f"{split}.png", 0, SIZE)
-        layouts.png(folder / "camvid" / f"{split}annot" / f"{split}.png", layouts.bands(0, 1, 11, size=SIZE))
-        layouts.lines(folder / "camvid" / f"{split}.txt", [f"/x/{split}/{split}.png /x/{split}annot/{split}.png"])
+    for split, names in {"train": ("0001TP_1", "0006R0_1", "0016E5_1"), "val": ("v",), "test": ("t",)}.items():
+        for name in names:
+            layouts.picture(folder / "camvid" / split / f"{name}.png", 0, SIZE)
+            layouts.png(folder / "camvid" / f"{split}annot" / f"{name}.png", layouts.bands(0, 1, 11, size=SIZE))
+        listed = [f"/x/{split}/{name}.png /x/{split}annot/{name}.png" for name in names]
+        layouts.lines(folder / "camvid" / f"{split}.txt", listed)
     for seed in range(5):
         values = np.random.default_rng(seed).integers(0, 4096, (*SIZE, 6)).astype(np.uint16)
         (folder / "field" / "images").mkdir(parents=True, exist_ok=True)
@@ -69,7 +71,8 @@ def nets(folder: Path) -> None:
     for name in ("camvid-fcn8s.h5", "shapes-fcn8s.h5"):
         shutil.copy(root / "weights" / name, folder / "weights")
     (folder / "examples").mkdir(exist_ok=True)
-    shutil.copy(root / "examples" / "shapes.png", folder / "examples")
+    for picture in ("shapes.png", "street.png", "street_truth.png"):
+        shutil.copy(root / "examples" / picture, folder / "examples")
 
 
 PUBLISHED = {

@@ -20,7 +20,15 @@ from fcnlite.segmentation.metrics import Metrics, confusion
 
 EXAMPLES = Path(__file__).parents[1] / "examples"
 PICTURE = EXAMPLES.parent / "docs" / "augmentation.png"
-SCRIPTS = ("finetune_folder", "segment_folder", "layer_by_layer", "make_shapes", "beside_truth", "augmentation_sheet")
+SCRIPTS = (
+    "finetune_folder",
+    "segment_folder",
+    "layer_by_layer",
+    "make_shapes",
+    "make_street",
+    "beside_truth",
+    "augmentation_sheet",
+)
 
 
 def script(name: str) -> ModuleType:
@@ -96,13 +104,14 @@ def test_the_engine_runs_layer_by_layer() -> None:
     assert computed != 0
 
 
-def test_the_first_picture_of_the_demo_is_generated_again(tmp_path: Path) -> None:
-    script("make_shapes").main(tmp_path)
+@pytest.mark.parametrize(("name", "size"), [("shapes", (320, 480, 3)), ("street", (360, 480, 3))])
+def test_the_first_pictures_are_generated_again(name: str, size: tuple[int, ...], tmp_path: Path) -> None:
+    script(f"make_{name}").main(tmp_path)
     made, shipped = (
-        [np.array(Image.open(folder / name)).astype(int) for name in ("shapes.png", "shapes_truth.png")]
+        [np.array(Image.open(folder / file)).astype(int) for file in (f"{name}.png", f"{name}_truth.png")]
         for folder in (tmp_path, EXAMPLES)
     )
-    assert shipped[0].shape == (320, 480, 3)
+    assert shipped[0].shape == size
     assert np.abs(made[0] - shipped[0]).max() <= 2  # sines differ in the last digit from machine to machine
     assert np.mean(made[1] != shipped[1]) < 1e-4
 
@@ -125,6 +134,16 @@ def test_the_shipped_net_does_well_on_it_and_the_sheet_shows_that(
     shown = np.array(Image.open(sheet))
     wrong = int((shown == plots.WRONG_COLOR).all(axis=2).sum())
     assert 0 < wrong - ((predicted != truth) & (truth != 255)).sum() < 1000  # one square of the legend more
+
+
+def test_the_net_of_roads_does_well_on_the_drawn_street() -> None:
+    weights = EXAMPLES.parent / "weights" / "camvid-fcn8s.h5"
+    truth = np.array(Image.open(EXAMPLES / "street_truth.png"))
+    predicted = fcnlite.Segmenter(weights)(Image.open(EXAMPLES / "street.png"))
+    iu = Metrics.from_matrix(confusion(truth, predicted, 11)).iu
+    road, car = 3, 8
+    assert np.mean(predicted == truth) > 0.88
+    assert iu[road] > 0.9 and iu[car] > 0.4
 
 
 def test_the_sheet_of_augmentation_shows_every_transform(tmp_path: Path) -> None:

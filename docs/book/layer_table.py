@@ -10,7 +10,7 @@ from functools import cache
 from pathlib import Path
 
 from fcnlite.formats.caffe import parse_net
-from fcnlite.layers import Layer, registered
+from fcnlite.layers import Layer, outside, registered
 from fcnlite.layers.registry import is_of_fork
 from fcnlite.net import Net
 
@@ -52,6 +52,9 @@ EXAMPLES = {
     "Log": "",
     "MVN": "mvn_param { normalize_variance: true }",
     "MemoryData": "memory_data_param { batch_size: 1 channels: 3 height: 32 width: 32 }",
+    "MultiStageMeanfield": (
+        "multi_stage_meanfield_param { num_iterations: 5 theta_alpha: 160 theta_beta: 3 theta_gamma: 3 }"
+    ),
     "MultinomialLogisticLoss": "",
     "Normalize": "norm_param { across_spatial: false }",
     "PReLU": "",
@@ -86,6 +89,31 @@ EXAMPLES = {
 }
 """The options of a typical layer of each type. What is not written down has Caffe's default."""
 
+ORACLES = {
+    "AbsVal Exp Log ELU": "test_activations.py::test_the_formula_holds_for_blobs_of_any_axes",
+    "ArgMax": "test_accuracy_and_argmax.py::test_arg_max_is_caffes",
+    "Axpy BNLL Clip ReLU6 Swish Threshold": "test_forks.py::test_elementwise_ones",
+    "BN": "test_forks.py::test_bn_of_pspnet",
+    "Bias": "test_arithmetic.py::test_bias_is_added_along_its_axes",
+    "Dropout": "test_dropout.py::test_dropout_keeps_the_mean_and_drops_the_share",
+    "HingeLoss MultinomialLogisticLoss": "test_forks.py::test_losses_of_pictures",
+    "Im2col": "test_forks.py::test_im2col_is_the_first_half_of_a_convolution",
+    "InfogainLoss": "test_infogain_loss.py::test_the_loss_is_the_weighted_sum_of_all_logarithms",
+    "Interp": "test_forks.py::test_interp_by_its_formula",
+    "MultiStageMeanfield": "test_mean_field.py::test_mean_field_by_its_formula",
+    "Normalize": "test_forks.py::test_normalize",
+    "Parameter": "test_forks.py::test_a_parameter_is_learned",
+    "Permute ShuffleChannel": "test_forks.py::test_the_order_of_shuffled_channels_and_permuted_axes",
+    "Reduction": "test_arithmetic.py::test_reduction_sums_over_the_axis_and_those_after_it",
+    "SPP": "test_forks.py::test_a_pyramid_is_its_poolings",
+    "Split": "test_shaping.py::test_split_sums_gradients",
+    "Tile": "test_shaping.py::test_tile_is_numpys",
+    "UnevenPooling": "test_forks.py::test_pooling_with_different_pads",
+    "Unpooling": "test_forks.py::test_unpooling_over_windows",
+    "Upsample": "test_forks.py::test_upsample_undoes_a_pooling",
+}
+"""By types that Caffe has not recorded: the test in `tests/layers` that computes their numbers in another way."""
+
 
 @cache
 def _pages() -> dict[str, str]:
@@ -105,15 +133,38 @@ def file_of(module: str) -> str:
 
 def table(_: str = "") -> str:
     """A row for each registered type: an example, its page, gradient, place on the fast path, and test."""
-    recorded = _recorded()
     rows = ["| type | typical options | gradient | on the fast path | numbers from |", "|---|---|---|---|---|"]
     for name, cls in sorted(_ours().items()):
         example = f"`{EXAMPLES[name]}`" if EXAMPLES[name] else ""
         inputs = cls.bottoms == (0, 0)
         gradient = "" if inputs or name == "Silence" else "yes" if cls.backward is not Layer.backward else "none"
         where = "" if inputs else compiled(name)
-        source = "" if inputs or name == "Silence" else "Caffe" if name in recorded else "its formula"
+        words, file = oracle(name)
+        source = f"[{words}](../../{file})" if file else ""
         rows.append(f"| [{name}]({page(cls)}) | {example} | {gradient} | {where} | {source} |")
+    return "\n".join(rows)
+
+
+def oracle(type_: str) -> tuple[str, str]:
+    """What a test compares the numbers of a type with, and the file of the test; empty for inputs and Silence.
+
+    Raises `LookupError` for a type without an oracle.
+    """
+    if registered()[type_].bottoms == (0, 0) or type_ == "Silence":
+        return "", ""
+    if type_ in _recorded():
+        return "Caffe", f"tests/parity/{'test_real' if type_ == 'MVN' else 'test_layers'}.py"
+    for types, test in ORACLES.items():
+        if type_ in types.split():
+            return "its formula", f"tests/layers/{test.partition('::')[0]}"
+    raise LookupError(f"{type_}: no test compares its numbers; name one in ORACLES")
+
+
+def outside_types(_: str = "") -> str:
+    """A row for each reason why types of Caffe and its forks are not computed."""
+    rows = ["| types | a net that has one |", "|---|---|"]
+    for why, types in outside.TYPES.items():
+        rows.append(f"| {', '.join(f'`{each}`' for each in types.split())} | … {why} |")
     return "\n".join(rows)
 
 

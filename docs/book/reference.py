@@ -60,6 +60,7 @@ GENERATORS: dict[str, Callable[[str], str]] = {
     "command": commands.help_of,
     "layers": layer_table.table,
     "layer-docstrings": layer_table.docstrings,
+    "outside-layers": layer_table.outside_types,
 }
 
 

@@ -9,11 +9,12 @@ The groups, each a folder or a file:
     layout          blocked arrays to and from N×C×H×W, concatenation, borders
     resampling      interpolation, sums over repeated rows and columns
     elementwise     ReLU's backward with the bias's, softmax with its loss
+    permutohedral   Gaussian filtering on the permutohedral lattice
     update          solver updates
     confusion       the confusion matrix of the metrics
 
 The fast path uses one module for each instruction set, fast_v4, fast_v3 or fast_any (isa.py chooses), all compiled from
-the same sources (fast.pxi). The reference path uses im2col and pooling.nchw.
+the same sources (fast.pxi). The reference path uses im2col and pooling.nchw; both use permutohedral.
 
 Every function checks its arguments (checks.pxi): whatever Python passes, it computes or raises ValueError.
 

@@ -10,9 +10,11 @@ from __future__ import annotations
 
 import sys
 from bisect import insort
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from math import prod
+from typing import Any, TypeVar
+from weakref import WeakKeyDictionary
 
 import numpy as np
 
@@ -26,6 +28,8 @@ KEPT_CALLS = 4
 """The number of calls after which outputs that were not lent again are freed."""
 LARGE = 1 << 28
 """Floats of lending memory above which it is freed if less than a quarter of it was used recently."""
+
+T = TypeVar("T")
 
 
 @dataclass
@@ -63,6 +67,8 @@ class Arena:
 
     def __init__(self) -> None:
         self._planned = _Piece(0)
+        self._bound: WeakKeyDictionary[object, Any] = WeakKeyDictionary()
+        """By plan, its views of `_planned`."""
         self._lending: list[_Piece] = []
         self._most = 0
         """The most floats that were lent at a time, since the last time that none were."""
@@ -75,9 +81,18 @@ class Arena:
     def of(self, floats: int) -> Array:
         """Memory of `floats` for a plan; may be the memory that the last call returned."""
         if self._planned.memory.size < floats:
+            self._bound.clear()
             self._planned = _Piece(0)  # free it before the new one is made
             self._planned = _Piece(floats)
         return self._planned.memory
+
+    def bound(self, plan: object, floats: int, bind: Callable[[Array], T]) -> T:
+        """`bind(memory)` for memory of `floats`, called again only once the plans have other memory."""
+        memory = self.of(floats)
+        found: T | None = self._bound.get(plan)
+        if found is None:
+            found = self._bound[plan] = bind(memory)
+        return found
 
     def lend(self, shape: Shape) -> Array:
         """An array of this shape; its memory is lent again after the last reference to it or to a view of it.

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from itertools import pairwise
-from typing import Any
 
 from fcnlite import config
 from fcnlite._kernels import isa
 from fcnlite.arrays import Array
 from fcnlite.compiler import compile_schedule, graph_of, report, rewrite
 from fcnlite.compiler.arena import Arena, Outputs
-from fcnlite.compiler.machine import Machine
+from fcnlite.compiler.machine import DerivedObjects, Machine
 from fcnlite.compiler.plan import Plan, PlanPass
 from fcnlite.engine.backprop import Timer
 from fcnlite.engine.state import State
@@ -29,8 +28,9 @@ class FastPath:
         self.plans: dict[tuple[PreparedRun, int], Plan] = {}
         """By prepared run and number of threads, oldest first."""
         self.arena, self._outputs = Arena(), Outputs()
-        self.derived: dict[Any, Any] = {}
+        self.derived = DerivedObjects()
         """Arrays computed from parameters, such as transformed weights."""
+        self.derived.first_pass = True
 
     def forward(
         self, prepared: PreparedRun, feeds: Mapping[str, Array], timer: Timer | None

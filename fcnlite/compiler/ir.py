@@ -157,6 +157,11 @@ class Operation:
         self.layers = tuple(layers)
         """The names of the layers that it computes, in order."""
 
+    @property
+    def calls_blas(self) -> bool:
+        """Whether forward may call a BLAS library."""
+        return False
+
     # Declarations for the passes
 
     @property

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -19,6 +20,10 @@ from fcnlite.compiler.machine import Machine
 from fcnlite.engine.backprop import Node, Pass
 from fcnlite.errors import ShapeError
 from fcnlite.graph.schedule import Schedule
+from fcnlite.threads import blas_alone
+
+SMALL_SECONDS = 20e-6
+"""The predicted time on one thread below which an operation uses only that: waking another takes about as long."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -26,6 +31,8 @@ class PlanStep:
     """One operation of a plan, with what it needs to run."""
 
     operation: Operation
+    machine: Machine
+    """The plan's machine; for a small operation, with one thread."""
     set_up: SetUp
     scratch: Buffer
     """The memory that forward uses while it runs."""
@@ -33,6 +40,17 @@ class PlanStep:
     """The memory in which forward leaves arrays for backward."""
     release: list[Value]
     """Values whose arrays are not needed after this step."""
+
+
+@dataclass(frozen=True, eq=False)
+class BoundStep:
+    """A step of a plan with its arrays in the arena."""
+
+    step: PlanStep
+    scratch: Array
+    kept: Array
+    top: list[tuple[Value, Array | None]]
+    """The values that it writes, with their arrays; None for one that each call makes for its caller."""
 
 
 class Plan:
@@ -49,11 +67,13 @@ class Plan:
         self._buffers: dict[Value, Buffer] = {}
         end = len(graph.operations)
         callers: set[Value] = set() if graph.training else graph.outs
+        alone = machine.alone()
         for i, operation in enumerate(graph.operations):
-            set_up = operation.set_up(machine)
+            own = alone if operation.cost(1).seconds(1) < SMALL_SECONDS else machine
+            set_up = operation.set_up(own)
             scratch = Buffer(set_up.scratch, i, i)
             kept = Buffer(set_up.kept, i, end if graph.training else i)
-            self.steps.append(PlanStep(operation, set_up, scratch, kept, []))
+            self.steps.append(PlanStep(operation, own, set_up, scratch, kept, []))
             for value in operation.outputs:
                 if not operation.aliases and value not in callers:
                     self._buffers[value] = Buffer(value.floats, i, last.get(value, i))
@@ -69,33 +89,58 @@ class Plan:
         self.arena_floats = place([*self._buffers.values(), *scratches, *kepts])
         if excess := config.excess(4 * self.arena_floats):
             raise ShapeError(f"the net's blobs {excess}: make the picture or the batch smaller.")
+        self._calls_blas = any(each.calls_blas for each in graph.operations)
+        self.outputs = self._outputs()
+        """For each output by name, its value, and whether callers get a copy of the array."""
 
     def forward(self, feeds: Mapping[str, Array], clock: list[float] | None = None) -> PlanPass:
         """Run all operations on the inputs `feeds`. Append to `clock` the time before each, and after the last."""
-        memory = self.machine.arena.of(self.arena_floats)
         values = {value: feeds[name] for name, value in self.graph.inputs.items()}
         saved = []
-        for step in self.steps:
-            if clock is not None:
-                clock.append(time.perf_counter())
-            operation = step.operation
-            bottom = [values[value] for value in operation.inputs]
-            top = [self._room(memory, value) for value in operation.outputs if not operation.aliases]
-            run = ForwardStep(step.set_up.work, step.scratch.of(memory), step.kept.of(memory))
-            values.update(zip(operation.outputs, operation.forward(bottom, top, run, self.machine), strict=True))
-            if self.graph.training:
-                saved.append(run.saved)
-            for value in step.release:
-                values.pop(value, None)
+        with blas_alone() if self._calls_blas else nullcontext():
+            for bound in self.machine.arena.bound(self, self.arena_floats, self._bind):
+                if clock is not None:
+                    clock.append(time.perf_counter())
+                step, operation = bound.step, bound.step.operation
+                bottom = [values[value] for value in operation.inputs]
+                top = [self._lend(value) if array is None else array for value, array in bound.top]
+                run = ForwardStep(step.set_up.work, bound.scratch, bound.kept)
+                values.update(zip(operation.outputs, operation.forward(bottom, top, run, step.machine), strict=True))
+                if self.graph.training:
+                    saved.append(run.saved)
+                for value in step.release:
+                    values.pop(value, None)
         if clock is not None:
             clock.append(time.perf_counter())
+        self.machine.derived.first_pass = False
         return PlanPass(self, values, saved)
 
-    def _room(self, memory: Array, value: Value) -> Array:
-        """The array to write a value into: its part of `memory`, or, for an output of inference, one for the caller."""
-        if value not in self._buffers:
-            return self.machine.outputs.lend(value.memory_shape, keep=not self.machine.low_memory)
-        return self._buffers[value].of(memory).reshape(value.memory_shape)
+    def _bind(self, memory: Array) -> list[BoundStep]:
+        """The steps, with their arrays in the arena's `memory`."""
+        bound = []
+        for step in self.steps:
+            written = [] if step.operation.aliases else step.operation.outputs
+            arrays = [self._buffers[each].of(memory) if each in self._buffers else None for each in written]
+            top = [
+                (value, None if array is None else array.reshape(value.memory_shape))
+                for value, array in zip(written, arrays, strict=True)
+            ]
+            bound.append(BoundStep(step, step.scratch.of(memory), step.kept.of(memory), top))
+        return bound
+
+    def _lend(self, value: Value) -> Array:
+        """An array for the caller."""
+        return self.machine.outputs.lend(value.memory_shape, keep=not self.machine.low_memory)
+
+    def _outputs(self) -> dict[str, tuple[Value, bool]]:
+        shared = set(self.graph.inputs.values())
+        found = {}
+        for name, value in self.graph.outputs.items():
+            producer = self.graph.producer(value)
+            own = value not in shared and producer is not None and not producer.aliases and not self.graph.training
+            found[name] = value, not own
+            shared.add(value)
+        return found
 
 
 def _last_steps(graph: Graph) -> dict[Value, int]:
@@ -126,14 +171,10 @@ class PlanPass(Pass[Value]):
 
     def outputs(self) -> dict[str, Array]:
         """The output blobs, each in an array of its own."""
-        plan = self._plan
-        borrowed = set(plan.graph.inputs.values())
         found = {}
-        for name, value in plan.graph.outputs.items():
-            producer = plan.graph.producer(value)
-            own = value not in borrowed and producer is not None and not producer.aliases and not plan.graph.training
-            found[name] = self._values[value] if own else self._values[value].copy()
-            borrowed.add(value)
+        for name, (value, copied) in self._plan.outputs.items():
+            array = self._values[value]
+            found[name] = array.copy() if copied else array
         return found
 
     def key(self, version: int) -> Value:
@@ -152,7 +193,7 @@ class PlanPass(Pass[Value]):
                 operation.layers,
                 operation.learns,
                 [each.memory_shape for each in operation.outputs],
-                partial(_backward, step, saved, self._plan.machine),
+                partial(_backward, step, saved),
             )
 
     def in_layout(self, key: Value, gradient: Array) -> Array:
@@ -173,12 +214,11 @@ class PlanPass(Pass[Value]):
 def _backward(
     step: PlanStep,
     saved: Any,
-    machine: Machine,
     dtop: list[Array],
     needs: Sequence[bool],
     dparams: Sequence[Array | None],
 ) -> list[Array | None]:
-    return step.operation.backward(dtop, BackwardStep(step.set_up.work, saved, needs, dparams), machine)
+    return step.operation.backward(dtop, BackwardStep(step.set_up.work, saved, needs, dparams), step.machine)
 
 
 class Blobs(Mapping[int, Array]):

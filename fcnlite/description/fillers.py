@@ -28,8 +28,18 @@ class Filler:
     variance_norm: str = "FAN_IN"
 
 
+@dataclass(frozen=True)
+class Diagonal(Filler):
+    """Numbers on the diagonal of the last two axes, and 0 elsewhere. A layer's own, which no net names."""
+
+    type: str = "diagonal"
+    numbers: tuple[float, ...] = ()
+
+
 def check(filler: Filler, shape: Shape) -> None:
     """Raise `SpecError` for an unknown type, a type that cannot fill `shape`, or an invalid distribution."""
+    if isinstance(filler, Diagonal):
+        return
     if filler.type not in _RULES:
         raise SpecError(f"unknown filler type {filler.type!r}; {nearest(filler.type, _RULES)}")
     if filler.type != "gaussian" and filler.sparse != -1:
@@ -47,6 +57,8 @@ def check(filler: Filler, shape: Shape) -> None:
 def fill(filler: Filler, shape: Shape, dtype: Any, rng: np.random.Generator) -> Array:
     """A new array of `shape` and `dtype`, filled by `filler`. Raises `SpecError` as `check` does."""
     check(filler, shape)
+    if isinstance(filler, Diagonal):
+        return np.broadcast_to(np.diag(filler.numbers), shape).astype(dtype, order="C")
     return _RULES[filler.type](filler, shape, np.dtype(dtype), rng)
 
 

@@ -111,5 +111,5 @@ def trunk_layers(layers: Sequence[Layer]) -> list[Layer]:
 
 
 def normalized(layer: Layer, layers: Sequence[Layer]) -> bool:
-    """Whether a BatchNorm reads the layer's top."""
-    return any(each.type == "BatchNorm" and each.spec.bottom[0] in layer.spec.top for each in layers)
+    """Whether a BatchNorm, or the BN of forks, reads the layer's top."""
+    return any(each.type in ("BatchNorm", "BN") and each.spec.bottom[0] in layer.spec.top for each in layers)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 from typing import Any
 
 import numpy as np
@@ -34,12 +34,11 @@ def inputs_by_name(layers: Sequence[Layer], inputs: Any, blobs: Mapping[str, Any
     return {pictures[0]: inputs, **blobs}
 
 
-def converted(layers: Sequence[Layer], inputs: Mapping[str, Any], dtype: np.dtype[Any]) -> dict[str, Array]:
-    """The inputs as C-contiguous arrays of `dtype`.
+def converted(known: Set[str], inputs: Mapping[str, Any], dtype: np.dtype[Any]) -> dict[str, Array]:
+    """The inputs as C-contiguous arrays of `dtype`; `known` has the names of all inputs of the net.
 
     Raises `SpecError` for unknown names and for values that are not numbers, `ShapeError` for empty arrays.
     """
-    known = {top for layer in layers if not layer.spec.bottom for top in layer.spec.top}
     feeds = {}
     for name, value in inputs.items():
         if name not in known:

@@ -15,6 +15,7 @@ from fcnlite.graph.preparation import PreparedRun
 from fcnlite.graph.schedule import Schedule
 from fcnlite.layers import calls
 from fcnlite.layers.base import BackwardRun, ForwardRun, Layer
+from fcnlite.threads import blas_alone
 
 
 class ReferencePath:
@@ -27,6 +28,12 @@ class ReferencePath:
         self, prepared: PreparedRun, feeds: Mapping[str, Array], timer: Timer | None
     ) -> tuple[dict[str, Array], ReferencePass]:
         """The output blobs by name, and the pass, from which gradients can be computed if `prepared` keeps it."""
+        with blas_alone():
+            return self._forward(prepared, feeds, timer)
+
+    def _forward(
+        self, prepared: PreparedRun, feeds: Mapping[str, Array], timer: Timer | None
+    ) -> tuple[dict[str, Array], ReferencePass]:
         schedule, keep = prepared.schedule, prepared.kept.backward
         values = {version: feeds[name] for name, version in schedule.inputs.items()}
         runs = []

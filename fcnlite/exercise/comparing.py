@@ -18,16 +18,28 @@ TOLERANCE = 1e-5
 """The largest difference from the engine, relative to the largest value."""
 
 
-def compare(call: Call, got: Any, expected: Any, mistakes: Mistakes | None = None, what: str = "the result") -> None:
+def compare(
+    call: Call,
+    got: Any,
+    expected: Any,
+    mistakes: Mistakes | None = None,
+    what: str = "the result",
+    shapes: Mapping[str, tuple[int, ...]] | None = None,
+) -> None:
     """Raise `WrongError` unless `got` has the shape and the values of `expected`.
 
-    If `got` equals what one of `mistakes` computes, the message begins with its sentence.
+    If `got` equals what one of `mistakes` computes, or has one of the wrong `shapes`, the message begins with the
+    sentence of that mistake.
     """
     expected = np.asarray(expected)
     array = _array(call, got, what)
     if array.shape == expected.shape and _close(array, expected):
         return
-    hint = next((sentence for sentence, wrong in (mistakes or {}).items() if _is(array, wrong, expected)), "")
+    known = (sentence for sentence, wrong in (mistakes or {}).items() if _is(array, wrong, expected))
+    hint = next(known, "")
+    if not hint and array.shape != expected.shape:
+        hint = next((sentence for sentence, shape in (shapes or {}).items() if array.shape == shape), "")
+    hint = hint or _general(array, expected)
     if array.shape != expected.shape:
         found = f"{_subject(what)} has shape {_shape(array)}; expected {_shape(expected)}."
         raise WrongError(_joined(hint, found, call))
@@ -42,6 +54,32 @@ def compare(call: Call, got: Any, expected: Any, mistakes: Mistakes | None = Non
     if 1 < expected.size <= 36:
         both = f"\nexpected {shown(expected)}\ngot      {shown(array)}"
     raise WrongError(_joined(hint, found, call) + both)
+
+
+def _general(array: Array, expected: Array) -> str:
+    """A sentence about a mistake that any function may have, or nothing."""
+    if array.size == 0:
+        return "It has no values: a slice ends where it begins, or a size is too small."
+    if np.isnan(array).any():
+        return (
+            "NaN is what 0/0, ∞ − ∞ and ∞/∞ give, and what np.empty holds here: before you add to an array, make it "
+            "with np.zeros."
+        )
+    if array.shape != expected.shape:
+        if array.size == expected.size and _close(array.ravel(), expected.ravel()):
+            return f"The values are right and in order, but not the shape: end with .reshape{_shape(expected)}."
+        if array.ndim == expected.ndim > 1 and sorted(array.shape) == sorted(expected.shape):
+            return "The axes seem to be exchanged."
+        return ""
+    if array.size > 1 and _close(np.sort(array, axis=None), np.sort(expected, axis=None)):
+        return "The values are right, but some are at wrong places."
+    largest = float(np.sum(np.square(expected, dtype=np.float64)))
+    factor = float(np.sum(array * expected, dtype=np.float64)) / largest if largest else 0.0
+    if not factor or not _close(array, factor * expected):
+        return ""
+    if abs(factor + 1) < TOLERANCE:
+        return "The sign is wrong."
+    return f"Every value is {factor:.6g} times what is expected." if np.count_nonzero(expected) > 1 else ""
 
 
 def check_dtype(call: Call, got: Any, dtype: Any, what: str = "the result") -> None:
@@ -63,10 +101,21 @@ def check_lines(call: Call, most: int, advice: str) -> None:
         )
 
 
+def check_places(call: Call, got: Any, what: str) -> None:
+    """Raise `WrongError` unless the array holds integers, which can be indices."""
+    if np.asarray(got).dtype.kind not in "iu":
+        raise WrongError(
+            f"{_subject(what)} is {np.asarray(got).dtype}, but places are indices: make the array with dtype=int.\n"
+            f"{call}"
+        )
+
+
 def pair(call: Call, names: Sequence[str]) -> list[Any]:
     """The results of a function that returns several. Raises `WrongError` for another number."""
     if not isinstance(call.result, (tuple, list)) or len(call.result) != len(names):
         found = "nothing" if call.result is None else _kind(call.result)
+        if isinstance(call.result, (tuple, list)):
+            found = f"{len(call.result)} values"
         raise WrongError(f"{call.name} returns {found}; expected {len(names)}: return {', '.join(names)}.\n{call}")
     return list(call.result)
 

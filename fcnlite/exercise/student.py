@@ -16,6 +16,8 @@ from typing import Any
 import numpy as np
 
 from fcnlite.arrays import Array
+from fcnlite.exercise import uninitialised
+from fcnlite.exercise.advice import advice
 
 MOST_LINES = 500_000
 """The number of lines of Python after which a call is taken for an endless loop."""
@@ -102,7 +104,7 @@ class Student:
 
         before = sys.gettrace()
         try:
-            with warnings.catch_warnings(), np.errstate(all="ignore"):
+            with warnings.catch_warnings(), np.errstate(all="ignore"), uninitialised.marked():
                 warnings.simplefilter("ignore")
                 sys.settrace(trace)
                 try:
@@ -117,7 +119,9 @@ class Student:
         except NotImplementedError as error:
             raise WrongError(f"{name} is not written yet ({self._where(error)}).") from None
         except (Exception, SystemExit) as error:
-            raise WrongError(f"{name} raises {self.described(error)}.\n{text}") from None
+            what_to_do = advice(error)
+            said = f"{name} raises {self.described(error)}.{f' {what_to_do}' if what_to_do else ''}"
+            raise WrongError(f"{said}\n{text}") from None
         return result, lines
 
     def described(self, error: BaseException) -> str:

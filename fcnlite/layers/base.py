@@ -238,5 +238,6 @@ def canonical_axis(axis: int, axes: int) -> int:
 def four_axes(shape: Shape) -> tuple[int, int, int, int]:
     """`shape` as N, C, H, W. Raises `ShapeError` unless it has four axes."""
     if len(shape) != 4:
-        raise ShapeError(f"expected a blob of four axes, N×C×H×W, found {show(shape)}")
+        volumes = "; fcnlite computes pictures, not volumes" if len(shape) == 5 else ""
+        raise ShapeError(f"expected a blob of four axes, N×C×H×W, found {show(shape)}{volumes}")
     return shape

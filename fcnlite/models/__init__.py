@@ -11,7 +11,7 @@ from fcnlite.description.fillers import Filler
 from fcnlite.description.model_info import MOST_BANDS
 from fcnlite.description.spec import LayerSpec, NetSpec
 from fcnlite.errors import SpecError, nearest
-from fcnlite.models import alexnet, googlenet, lenet, lite, vgg
+from fcnlite.models import alexnet, dilated, googlenet, lenet, lite, unet, vgg
 from fcnlite.net import Net
 
 _Writer = Callable[..., NetSpec]
@@ -42,6 +42,8 @@ _NETS: dict[str, tuple[_Writer, tuple[int, ...]]] = {
     "lite-fcn4s": (partial(lite.lite_fcn, stride=4), (21,)),
     "lite-fcn2s": (partial(lite.lite_fcn, stride=2), (21,)),
     "lite-fcn2s-topdown": (partial(lite.lite_fcn, stride=2, top_down=True), (21,)),
+    "lite-dilated": (dilated.lite_dilated, (21,)),
+    "lite-unet": (unet.lite_unet, (21,)),
 }
 """The function that writes each net, and its numbers of classes, one for each head."""
 

@@ -11,6 +11,7 @@ over the picture, so all crop offsets are 0, and any size from 1×1 works.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 from fcnlite.description.spec import NetSpec, ParamSpec
 from fcnlite.models import fcn
@@ -59,21 +60,21 @@ def add_features(
     Stage 5 is the layer in place of fc6, the others are skips. Without stage 5 the trunk ends with the coarsest stage.
     `suffix` is appended to all names.
     """
-    bottom = _trunk(net, data, width, stages[0], suffix)
+    bottom = trunk(net, data, width, stages[0], suffix)
     features: dict[int, str] = {}
     coarser = None
     for stage in stages:
         pool = f"pool{stage}{suffix}"
         if stage == 5:
-            features[5] = _normalized(net, f"6{suffix}", bottom, channels(1024, width), 5)
+            features[5] = normalized(net, f"6{suffix}", bottom, channels(1024, width), 5)
             if top_down:
-                coarser = _normalized(net, f"6_down{suffix}", features[5], channels(TOP_DOWN[5], width), 1)
+                coarser = normalized(net, f"6_down{suffix}", features[5], channels(TOP_DOWN[5], width), 1)
         elif coarser is None:
-            features[stage] = _normalized(net, f"{stage}_skip{suffix}", pool, channels(STAGES[stage - 1][0], width), 3)
+            features[stage] = normalized(net, f"{stage}_skip{suffix}", pool, channels(STAGES[stage - 1][0], width), 3)
         else:
-            up = _upsample(net, f"up{stage}{suffix}", coarser, channels(TOP_DOWN[stage + 1], width), 2)
+            up = upsample(net, f"up{stage}{suffix}", coarser, channels(TOP_DOWN[stage + 1], width), 2)
             both = net.add(f"concat{stage}{suffix}", "Concat", (pool, net.crop(f"up{stage}c{suffix}", up, pool)))
-            coarser = _normalized(net, f"{stage}_down{suffix}", both, channels(TOP_DOWN[stage], width), 3)
+            coarser = normalized(net, f"{stage}_down{suffix}", both, channels(TOP_DOWN[stage], width), 3)
             features[stage] = coarser
     return features
 
@@ -88,13 +89,13 @@ def add_scores(net: Builder, features: Mapping[int, str], classes: int, data: st
         name = "score_fr" if stage == 5 else f"score_pool{stage}"
         finer = net.score(f"{name}{suffix}", feature, classes)
         if score:
-            coarse = _upsample(net, f"{upsampled}{suffix}", score, classes, 2)
+            coarse = upsample(net, f"{upsampled}{suffix}", score, classes, 2)
             coarse = net.crop(f"{upsampled}c{suffix}", coarse, finer)
             finer = net.fuse(f"fuse_pool{stage}{suffix}", coarse, finer)
         score, stride = finer, STRIDES[stage]
         upsampled = "upscore2" if stage == 5 else f"upscore_pool{stage}"
     last = f"upscore{stride}" if stride > 2 else upsampled  # upscore2 is the first
-    return net.crop(f"score{suffix}", _upsample(net, f"{last}{suffix}", score, classes, stride), data)
+    return net.crop(f"score{suffix}", upsample(net, f"{last}{suffix}", score, classes, stride), data)
 
 
 def lite_classifier(name: str, classes: int, width: float, normalization: str | None) -> NetSpec:
@@ -107,24 +108,27 @@ def lite_classifier(name: str, classes: int, width: float, normalization: str | 
     net = Builder(name)
     data = net.input("data", 8, 3, CLASSIFIED, CLASSIFIED)
     label = net.input("label", 8)
-    top = net.inner_product("conv6", _trunk(net, data, width), channels(1024, width), param=WEIGHT, bias_term=False)
-    score = net.inner_product("fc8", _activated(net, "6", top), classes)
+    top = net.inner_product("conv6", trunk(net, data, width), channels(1024, width), param=WEIGHT, bias_term=False)
+    score = net.inner_product("fc8", activated(net, "6", top), classes)
     net.add("prob", "Softmax", score)
     net.loss("loss", score, label, normalization)
     return net.spec()
 
 
-def _trunk(net: Builder, bottom: str, width: float, deepest: int = 5, suffix: str = "") -> str:
+def trunk(net: Builder, bottom: str, width: float, deepest: int = 5, suffix: str = "") -> str:
     """Add conv1_1 to the pooled map of the stage `deepest`."""
     for stage, (count, convolutions) in enumerate(STAGES[:deepest], start=1):
         for i in range(1, convolutions + 1):
-            bottom = _normalized(net, f"{stage}_{i}{suffix}", bottom, channels(count, width), 3)
+            bottom = normalized(net, f"{stage}_{i}{suffix}", bottom, channels(count, width), 3)
         bottom = net.pool(f"pool{stage}{suffix}", bottom, 2, 2)
     return bottom
 
 
-def _normalized(net: Builder, name: str, bottom: str, num_output: int, kernel_size: int) -> str:
-    """Add convolution, batch normalisation, scale and shift, and ReLU."""
+def normalized(
+    net: Builder, name: str, bottom: str, num_output: int, kernel_size: int, *, dilation: int = 1, relu: bool = True
+) -> str:
+    """Add convolution, batch normalisation, scale and shift, and ReLU unless `relu` is false; the size stays."""
+    options: dict[str, Any] = {"dilation": [dilation]} if dilation > 1 else {}
     top = net.add(
         f"conv{name}",
         "Convolution",
@@ -132,20 +136,21 @@ def _normalized(net: Builder, name: str, bottom: str, num_output: int, kernel_si
         param=WEIGHT,
         num_output=num_output,
         kernel_size=[kernel_size],
-        pad=[kernel_size // 2],
+        pad=[dilation * (kernel_size // 2)],
         bias_term=False,
+        **options,
     )
-    return _activated(net, name, top)
+    return activated(net, name, top, relu=relu)
 
 
-def _activated(net: Builder, name: str, top: str) -> str:
-    """Add batch normalisation, scale and shift, and ReLU."""
+def activated(net: Builder, name: str, top: str, *, relu: bool = True) -> str:
+    """Add batch normalisation, scale and shift, and ReLU unless `relu` is false."""
     net.add(f"bn{name}", "BatchNorm", top, top=top, param=STATISTICS, moving_average_fraction=0.95)
     net.add(f"scale{name}", "Scale", top, top=top, param=SCALE, bias_term=True)
-    return net.relu(f"relu{name}", top)
+    return net.relu(f"relu{name}", top) if relu else top
 
 
-def _upsample(net: Builder, name: str, bottom: str, classes: int, factor: int) -> str:
+def upsample(net: Builder, name: str, bottom: str, classes: int, factor: int) -> str:
     """Add bilinear upsampling by an even factor, of each channel separately."""
     return net.add(
         name,

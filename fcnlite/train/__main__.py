@@ -11,13 +11,15 @@ from typing import Any
 
 from fcnlite._cli.json_output import check_target, write_json
 from fcnlite._cli.running import check_environment, run_command
+from fcnlite.ranks.communicator import Communicator
 from fcnlite.ranks.launcher import world
 from fcnlite.train import arguments as _arguments
-from fcnlite.train import config_file, data_layers, recipes
+from fcnlite.train import config_file, cross_validation, data_layers, recipes
+from fcnlite.train.cross_validation import DataOption, HeldOut
 from fcnlite.train.initial_weights import recorded_model
 from fcnlite.train.plan import TrainingPlan
 from fcnlite.train.run_folder import RunFolder
-from fcnlite.train.training import train
+from fcnlite.train.training import TrainingResult, train
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -31,18 +33,35 @@ def main(arguments: Sequence[str] | None = None) -> None:
     if given.print_recipe:
         print(recipes.shown(given.recipe, options, _of_init(given)))
         return
-    ranks = world()
-    folder = RunFolder(Path(given.out))
+    ranks, out = world(), Path(given.out)
+    held = None if given.cross_validate is None else HeldOut.parse(given.cross_validate)
+    # Where JSON goes to standard output, all else goes to standard error.
+    with redirect_stdout(sys.stderr) if given.json == "-" else nullcontext():
+        if held is None:
+            found = {"stages": [each.values() for each in _train(RunFolder(out), given, options, ranks)]}
+        else:
+            results = cross_validation.run_all(
+                held, out, lambda value, folder: _train(RunFolder(folder), given, options, ranks, held.of(value)), ranks
+            )
+            found = cross_validation.values(held, results)
+    if ranks.first and given.json is not None:
+        write_json(given.json, "train/1", {"out": given.out, **found})
+
+
+def _train(
+    folder: RunFolder,
+    given: argparse.Namespace,
+    options: dict[str, Any],
+    ranks: Communicator,
+    held: DataOption | None = None,
+) -> list[TrainingResult]:
+    """Train in one folder, with a data option that holds data out in cross-validation."""
     if not given.resume:
         ranks.from_first(folder.check_free)
     with ExitStack() as claim:
         ranks.from_first(lambda: claim.enter_context(folder.claimed()))
-        plan = ranks.from_first(lambda: _plan(folder, given, options, ranks.size))
-        # Where JSON goes to standard output, all else goes to standard error.
-        with redirect_stdout(sys.stderr) if given.json == "-" else nullcontext():
-            stages = train(plan, _arguments.policy_of(given), given.profile, ranks)
-        if ranks.first and given.json is not None:
-            write_json(given.json, "train/1", {"out": given.out, "stages": [each.values() for each in stages]})
+        plan = ranks.from_first(lambda: _plan(folder, given, options, ranks.size, held))
+        return train(plan, _arguments.policy_of(given), given.profile, ranks)
 
 
 def _options(given: argparse.Namespace) -> dict[str, Any]:
@@ -57,11 +76,15 @@ def _options(given: argparse.Namespace) -> dict[str, Any]:
     return options
 
 
-def _plan(folder: RunFolder, given: argparse.Namespace, options: dict[str, Any], ranks: int) -> TrainingPlan:
+def _plan(
+    folder: RunFolder, given: argparse.Namespace, options: dict[str, Any], ranks: int, held: DataOption | None
+) -> TrainingPlan:
     """The plan of the run that the command line continues or begins."""
     if given.resume:
         return TrainingPlan.resume(folder, options, ranks)
     stages = recipes.stages(given.recipe, {**_of_init(given), **_of_prototxt(given), **options})
+    if held is not None:
+        return cross_validation.plan_of(folder, [held.applied(each) for each in stages], given.overwrite, ranks)
     return TrainingPlan.begin(folder, stages, overwrite=given.overwrite)
 
 

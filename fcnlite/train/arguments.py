@@ -30,6 +30,7 @@ _EXAMPLES = """\
       --root photos --out runs/staged
   python -m fcnlite.train --data camvid --root data/camvid --init runs/photos/best.h5 --out runs/camvid
   python -m fcnlite.train --resume --out runs/camvid
+  python -m fcnlite.train --recipe isbi-lite --root isbi --cross-validate fold=0,1,2,3,4 --out runs/folds
   python -m fcnlite.train --config runs/camvid/run.toml --seed 1 --out runs/again"""
 
 _BY_TYPE: dict[Any, dict[str, Any]] = {
@@ -51,6 +52,11 @@ def parser() -> argparse.ArgumentParser:
     made = command_parser("train", _DESCRIPTION, _EXAMPLES)
     made.add_argument("--out", metavar="DIR", help="folder of the run")
     made.add_argument("--resume", action="store_true", help="continue the run in --out with its options")
+    words = (
+        "train once for each value of an option of the data set that holds data out, each in a folder of its own below "
+        "--out, and print the mean of the scores; the same command continues what was interrupted"
+    )
+    made.add_argument("--cross-validate", metavar="OPTION=VALUE,VALUE,...", help=words)
     made.add_argument("--overwrite", action="store_true", help="replace an earlier run in --out")
     words = "read options from a TOML file, such as run.toml of an earlier run; other options override them"
     made.add_argument("--config", metavar="FILE.toml", help=words)
@@ -113,6 +119,10 @@ def check(given: argparse.Namespace, made: argparse.ArgumentParser) -> None:
     """
     if given.print_recipe and given.resume:
         made.error("--print-recipe shows a new run, and --resume continues an earlier one; give one of them")
+    if given.cross_validate is not None and given.resume:
+        made.error("--cross-validate continues what was interrupted by itself; leave out --resume")
+    if given.cross_validate is not None and given.validation is False:
+        made.error("--cross-validate judges by the data held out, and --no-validation by none; give one of them")
     if given.epochs is not None and given.iterations is not None:
         made.error("--epochs and --iterations both set the length of the training; give one of them")
     if given.print_recipe:

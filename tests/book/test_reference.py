@@ -9,6 +9,8 @@ from pathlib import Path
 import fcnlite
 from fcnlite import layers
 from fcnlite.__main__ import _COMMANDS
+from fcnlite.formats.caffe import saving
+from fcnlite.layers import outside
 from tests.book.pages import DOCS
 
 if str(DOCS) not in sys.path:
@@ -45,6 +47,30 @@ def test_each_layer_type_has_an_example() -> None:
     assert layer_table.compiled("ReLU") == "part of the convolution before it"
     assert layer_table.compiled("TanH") == "its own code"
     assert layer_table.compiled("Split") == "removed"
+
+
+def test_each_layer_type_has_an_oracle_that_runs() -> None:
+    tests = DOCS.parent / "tests"
+    unrecorded = set()
+    for name, cls in layer_table._ours().items():
+        words, file = layer_table.oracle(name)
+        assert words in (("",) if cls.bottoms == (0, 0) or name == "Silence" else ("Caffe", "its formula")), name
+        text = (DOCS.parent / file).read_text(encoding="utf-8").lower() if file else name.lower()
+        assert name.lower() in text, f"{file} does not mention {name}"
+        unrecorded |= {name} if words == "its formula" else set()
+    named = [name for types in layer_table.ORACLES for name in types.split()]
+    assert sorted(named) == sorted(unrecorded)
+    for test in layer_table.ORACLES.values():
+        file, function = test.split("::")
+        text = (tests / "layers" / file).read_text(encoding="utf-8")
+        before, found, _ = text.partition(f"def {function}(")
+        assert found and "mark.s" not in before.rpartition("\n\n\n")[2], f"{test} does not run in `make test`"
+
+
+def test_every_type_of_caffe_is_computed_or_outside() -> None:
+    missing = set(saving._TYPES.split()) - set(layers.registered())
+    refused = {name for types in outside.TYPES.values() for name in types.split()}
+    assert missing <= refused and not refused & set(layers.registered())
 
 
 def test_the_first_page_names_every_command() -> None:

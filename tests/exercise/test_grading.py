@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from fcnlite.exercise.exercise import Outcome, grade
 from fcnlite.exercise.loading import load
 from fcnlite.exercise.student import WrongError
-from fcnlite.exercise.table import EXERCISES
+from fcnlite.exercise.table import EXERCISES, find
 from tests.exercise.wrong import WRONG, Wrong
 
 
@@ -48,3 +49,15 @@ def test_a_wrong_solution_fails_with_a_sentence_that_helps(wrong: Wrong, tmp_pat
     said = problem(graded(wrong.exercise, wrong.text, tmp_path))
     assert wrong.says in said
     assert "Traceback" not in said and "fcnlite/" not in said
+
+
+def test_numpy_is_as_it_was_after_a_check(tmp_path: Path) -> None:
+    """Arrays of np.empty hold NaN only while a student's function runs."""
+    before = np.empty, np.empty_like
+    text = (
+        find("im2col")
+        .solution.read_text()
+        .replace("    padded =", "    assert np.isnan(np.empty(2)).all()\n    padded =")
+    )
+    assert all(each.passed for each in graded("im2col", text, tmp_path))
+    assert (np.empty, np.empty_like) == before

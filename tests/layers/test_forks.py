@@ -75,6 +75,27 @@ def test_bn_of_segnet() -> None:
     np.testing.assert_array_equal(inference.top, x * scale + shift)
 
 
+def test_bn_of_deconvnet_has_the_statistics_as_tops() -> None:
+    """As in the net that measures them over a training set, with ReLU in place behind it."""
+    text = """input: "data" input_dim: 2 input_dim: 3 input_dim: 4 input_dim: 5
+    layers { name: "bn" type: BN bottom: "data" top: "y" top: "bn-mean" top: "bn-var"
+             bn_param { scale_filler { value: 2 } shift_filler { value: 0.5 } } }
+    layers { name: "relu" type: RELU bottom: "y" top: "y" }"""
+    x = np.random.default_rng(1).normal(size=(2, 3, 4, 5)) + 1
+    for path in ("fast", "plain"):
+        net = Net(parse_net(text), path=path, phase="TRAIN")
+        out = net.forward(data=x, keep=True)
+        np.testing.assert_allclose(out["bn-mean"].ravel(), x.mean((0, 2, 3)), rtol=1e-5)
+        np.testing.assert_allclose(out["bn-var"].ravel(), x.var((0, 2, 3)), rtol=1e-5)
+        mean, variance = out["bn-mean"], out["bn-var"]
+        np.testing.assert_allclose(out["y"], np.maximum(2 * (x - mean) / np.sqrt(variance) + 0.5, 0), atol=1e-5)
+        net.backward(y=np.ones(x.shape), wrt=["data"])
+    for options in ("bn_mode: INFERENCE", "momentum: 0.9"):
+        other = text.replace("scale_filler { value: 2 } shift_filler { value: 0.5 }", options)
+        with pytest.raises(SpecError, match="further tops belong to SegNet's BN in bn_mode LEARN"):
+            Net(parse_net(other))
+
+
 @pytest.mark.parametrize("frozen", [False, True])
 def test_bn_of_pspnet(frozen: bool) -> None:
     x = RNG.normal(size=(2, 3, 4, 5))
@@ -267,3 +288,20 @@ def test_dropout_of_forks(phase: str, path: str) -> None:
     assert set(np.unique(first)) == {0, np.float32(1.25)} and abs(first.mean() - 1) < 0.05
     sampling.iteration = 9
     assert (sampling.forward(data=x)["y"] != first).any()
+
+
+@pytest.mark.parametrize("unpool", ["AVE", "TILE"])
+def test_unpooling_over_windows(unpool: str) -> None:
+    """Windows overlap, end at the edge of the top, or begin after it, where they have no pixels."""
+    x = np.random.default_rng(2).normal(size=(2, 3, 4, 3))
+    options = {"kernel_h": 3, "kernel_w": 2, "stride_h": 2, "stride_w": 3, "unpool_h": 6, "unpool_w": 8}
+    expected = np.zeros((2, 3, 6, 8))
+    for i, j in np.ndindex(4, 3):
+        window = expected[:, :, 2 * i : 2 * i + 3, 3 * j : 3 * j + 2]
+        window += x[:, :, i, j, None, None] / (max(window[0, 0].size, 1) if unpool == "AVE" else 1)
+    np.testing.assert_allclose(top("Unpooling", x, unpool=unpool, **options), expected, atol=1e-12)
+    np.testing.assert_array_equal(
+        top("Unpooling", x, np.zeros(x.shape), unpool=unpool, **options), top("Unpooling", x, unpool=unpool, **options)
+    )
+    with pytest.raises(SpecError, match="kernel_size is missing"):
+        top("Unpooling", x, unpool=unpool, unpool_size=8)

@@ -11,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from fcnlite import models, surgery
+from fcnlite.analysis import layer_table
 from fcnlite.arrays import Array
 from fcnlite.description.fillers import Filler, bilinear_kernel
 from fcnlite.description.spec import LayerSpec, NetSpec
@@ -21,7 +22,15 @@ from fcnlite.net import Net
 PUBLISHED_CLASSIFIERS = ["lenet", "alexnet", "caffenet", "vgg16", "googlenet"]
 CLASSIFIERS = [*PUBLISHED_CLASSIFIERS, "lite-classifier"]
 FCNS = [name for name in models.names() if name not in CLASSIFIERS]
-OURS = ["voc-fcn-googlenet", "lite-fcn8s", "lite-fcn4s", "lite-fcn2s", "lite-fcn2s-topdown"]
+OURS = [
+    "voc-fcn-googlenet",
+    "lite-fcn8s",
+    "lite-fcn4s",
+    "lite-fcn2s",
+    "lite-fcn2s-topdown",
+    "lite-dilated",
+    "lite-unet",
+]
 """FCNs that nobody else has published."""
 PUBLISHED = [name for name in FCNS if name not in OURS]
 TWO_HEADS = ["siftflow-fcn32s", "siftflow-fcn16s", "siftflow-fcn8s"]
@@ -265,7 +274,7 @@ def losses_of(spec: NetSpec) -> list[LayerSpec]:
 @pytest.mark.parametrize("name", models.names())
 def test_normalization_is_that_of_all_losses(name: str) -> None:
     void = {} if name in CLASSIFIERS else {"ignore_label": 255}
-    if name.startswith("lite-fcn"):
+    if name.startswith("lite-") and name not in CLASSIFIERS:
         default: dict[str, Any] = {"normalization": "VALID"}
     else:
         default = {} if name in CLASSIFIERS else {"normalize": name == "voc-fcn-alexnet"}
@@ -478,3 +487,15 @@ def test_nets_of_one_seed_are_equal(name: str) -> None:
             np.testing.assert_array_equal(a, b)
     first = next(iter(one))
     assert (one[first][0] != other[first][0]).any()
+
+
+@pytest.mark.parametrize("name", [name for name in OURS if name.startswith("lite-")])
+def test_the_book_has_the_figures_of_each_lite_net(name: str) -> None:
+    spec = models.build(name, classes=11, width=0.25).spec
+    rows = layer_table.layer_rows(spec, {"data": (1, 3, 360, 480)})
+    stride = max(int(row.stride) for row in rows if row.stride)
+    macs = sum(row.macs for row in rows) / 1e9
+    parameters = sum(row.parameters for row in rows)
+    field = next(row.field for row in rows if row.name == "score")
+    line = f"| `{name}` | {parameters:,} | {macs:.2f} G | {stride} | {field}×{field} |"
+    assert line in (Path(__file__).parents[2] / "docs" / "training.md").read_text(encoding="utf-8")

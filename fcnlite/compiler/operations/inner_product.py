@@ -29,6 +29,10 @@ class SmallBatchInnerProduct(LayerOperation):
             return False
         return prod(layer.split(bottom.shape)[0]) <= MAX_ROWS
 
+    @property
+    def calls_blas(self) -> bool:
+        return False
+
     def set_up(self, machine: Machine) -> SetUp:
         return SetUp(scratch=prod(self.inputs[0].shape))
 

@@ -9,13 +9,17 @@ from fcnlite.compiler.cost import Cost
 from fcnlite.compiler.ir import Axis, BackwardStep, ForwardStep, Layout, Operation, SlidingWindow, Value
 from fcnlite.compiler.machine import Machine
 from fcnlite.layers import calls
-from fcnlite.layers.base import BackwardRun, Layer
+from fcnlite.layers.base import BackwardRun, ForwardRun, Layer
 
 _ELEMENTWISE = ("ReLU", "Eltwise")
 """Layers that compute each element separately, map 0 to 0 (the channels that pad a block), and have neither parameters
 nor random numbers."""
 _ROW_BY_ROW = ("ReLU", "PReLU")
 """Layers that compute each row separately."""
+_PRODUCTS = ("Convolution", "Deconvolution", "InnerProduct")
+"""Layers that may call BLAS, beside those of users."""
+_SIMPLE = ("ReLU", "Softmax", "Sigmoid", "TanH")
+"""Layers without parameters that always write their only top into the array that they are given."""
 
 
 class LayerOperation(Operation):
@@ -31,6 +35,8 @@ class LayerOperation(Operation):
         self.no_gradient = layer.stopped
         self.overwrite = overwrite
         """Whether it writes its output over its first input."""
+        self._simple = layer.type in _SIMPLE and not calls.is_user_defined(layer)
+        """Whether nothing that forward returns needs a check."""
 
     @classmethod
     def lower(cls, operation: LayerOperation, training: bool) -> LayerOperation | None:
@@ -42,6 +48,10 @@ class LayerOperation(Operation):
     def suits(layer: Layer, bottom: Value) -> bool:
         """Whether this class computes the layer. Subclasses define it."""
         return False
+
+    @property
+    def calls_blas(self) -> bool:
+        return calls.is_user_defined(self.layer) or self.layer.type in _PRODUCTS
 
     @property
     def reads(self) -> Layout:
@@ -59,6 +69,11 @@ class LayerOperation(Operation):
 
     def forward(self, bottom: list[Array], top: list[Array], step: ForwardStep, machine: Machine) -> list[Array]:
         outs = bottom[:1] if self.overwrite else top if self.layer.writes_out else []
+        if self._simple:
+            simple = ForwardRun([], outs=outs)
+            self.layer.forward(bottom, simple)
+            step.saved = simple.backward(self.layer, bottom, outs)
+            return outs
         made, run = machine.run_layer(self.layer, bottom, outs)
         step.saved = run
         if self.aliases:

@@ -48,7 +48,8 @@ class SoftmaxLoss(LayerOperation):
         label, counted = label.reshape(-1, *x.shape[2:]), counted.reshape(-1, *x.shape[2:])
         if isinstance(layer, SoftmaxWithLoss):
             smallest = float(softmax_loss.SMALLEST)
-            importance = layer.importance(label, counted, np.dtype(np.float32))
+            shard = machine.state.shard
+            importance = layer.importance(label, counted, x.shape[1], shard, np.dtype(np.float32))
         else:
             smallest = infogain_loss.SMALLEST
             weights = np.diag(np.reshape(layer.options.matrix, (x.shape[1], -1))).astype(np.float32)

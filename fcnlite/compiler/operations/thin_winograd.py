@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -12,7 +13,7 @@ from fcnlite.compiler.convolution.operation import ConvolutionOperation
 from fcnlite.compiler.convolution.winograd import Tiling, Winograd
 from fcnlite.compiler.cost import Cost
 from fcnlite.compiler.ir import ForwardStep, Layout, Operation, SetUp
-from fcnlite.compiler.machine import Machine
+from fcnlite.compiler.machine import Derived, Machine
 from fcnlite.description.shapes import paired
 
 RECTANGLE = (3, 14)
@@ -27,6 +28,9 @@ class ThinWinogradWork:
     """The maps of the first convolution's rows and columns."""
     tiling: Tiling
     """The tiling of the second convolution's top."""
+    first_weights: Derived
+    second_weights: Derived
+    """The prepared weights of both."""
 
 
 class ThinWinograd(Operation):
@@ -46,6 +50,7 @@ class ThinWinograd(Operation):
         # Rows that the second sees one after the other are one row of the first's top, or two adjacent ones.
         close = all((np.diff(source) >= 0).all() and (np.diff(source) <= 1).all() for source in second.problem.sources)
         thin = first.thin and rows.size <= 16 and first.slopes is second.slopes is None
+        thin = thin and first.problem.limit == second.problem.limit == math.inf
         return thin and undilated and close and isinstance(second.algorithm, Winograd)
 
     @property
@@ -61,12 +66,14 @@ class ThinWinograd(Operation):
         floats = machine.kernels.thin_winograd_scratch(
             tiling.points, tiling.side, second.channel_blocks, first.channels, window, stride, RECTANGLE
         )
-        return SetUp(scratch=machine.threads * int(floats), work=ThinWinogradWork(maps, tiling))
+        work = ThinWinogradWork(maps, tiling, self.first.weights_in(machine), self.second.weights_in(machine))
+        return SetUp(scratch=machine.threads * int(floats), work=work)
 
     def forward(self, bottom: list[Array], top: list[Array], step: ForwardStep, machine: Machine) -> list[Array]:
         first, second = self.first.problem, self.second.problem
-        ours, theirs = self.first.prepared(machine), self.second.prepared(machine)
         work: ThinWinogradWork = step.work
+        ours = self.first.prepared(work.first_weights, machine)
+        theirs = self.second.prepared(work.second_weights, machine)
         window, stride = paired(first.windows, "size", "stride")
         machine.kernels.thin_winograd_forward(
             bottom[0], ours.filters[0], ours.bias[0], *work.maps, theirs.filters, theirs.bias[0], top[0], work.tiling,

@@ -57,6 +57,15 @@ def kernel_mistakes(size: int) -> Mistakes:
         "f is rounded down; for an odd size f = ⌈kernel_size / 2⌉ = (kernel_size + 1) // 2.": lambda: by(
             1 - np.abs(i - (size - 1) / 2) / np.float64(size // 2)
         ),
+        "The weights go from 0 to 1 in each half; those of the line are 1 − distance / f, and none is 0.": lambda: by(
+            np.concatenate([np.linspace(0, 1, factor)] * 2)[np.r_[:factor, 2 * factor - 1 : factor - 1 : -1]][:size]
+        ),
+        "All weights are 1, which repeats pixels; they fall with the distance from the middle.": lambda: np.ones(
+            (size, size)
+        ),
+        "All weights are equal, so this is a mean; they fall with the distance from the middle.": lambda: np.full(
+            (size, size), 1 / size
+        ),
         "This is one line of weights; the kernel is their outer product.": lambda: right,
         "The two axes are added; a bilinear weight is the product of both.": lambda: right[:, None] + right[None] - 1,
     }
@@ -92,10 +101,25 @@ def upsample_mistakes(x: Array, factor: int) -> Mistakes:
                 (width - factor * x.shape[2]) // 2 : (width + factor * x.shape[2]) // 2,
             ]
         ),
+        "The kernel was made whole numbers, and all its weights are 0; keep them floats.": lambda: np.zeros_like(right),
         "The channels are added to each other; each channel is upsampled by itself.": lambda: np.broadcast_to(
             right.sum(0), right.shape
         ),
         "Each pixel is repeated; expected interpolation between them.": lambda: x.repeat(factor, 1).repeat(factor, 2),
+    }
+
+
+def upsample_shapes(x: Array, factor: int) -> dict[str, tuple[int, ...]]:
+    """The shapes of typical mistakes."""
+    size = 2 * factor - factor % 2
+
+    def shape(more: int) -> tuple[int, ...]:
+        return (len(x), *(factor * (side - 1) + more for side in x.shape[1:]))
+
+    return {
+        "The kernel has 2·f places; for an odd f it is one less: 2·f − f % 2.": shape(2 * factor),
+        "The kernel has f places along each axis; it needs 2·f − f % 2, to reach its neighbours.": shape(factor),
+        "The last kernel begins at f·(H − 1), not at f·H: the size is f·(H − 1) + kernel_size.": shape(factor + size),
     }
 
 
@@ -106,7 +130,8 @@ def _kernel(student: Student, size: int) -> None:
 
 def _one(student: Student, x: Array, factor: int) -> Any:
     call = student.call("upsample", x=x, factor=factor)
-    compare(call, call.result, expected(x, factor), upsample_mistakes(x, factor))
+    shapes = upsample_shapes(x, factor)
+    compare(call, call.result, expected(x, factor), upsample_mistakes(x, factor), shapes=shapes)
     return call
 
 

@@ -54,6 +54,19 @@ def mistakes(cols: Array, shape: Shape, kernel_size: int, stride: int, pad: int)
     return {
         "Values are overwritten where windows overlap; they must be added (+=).": lambda: cut(summed(by_tap, False)),
         "The pad is still there; cut `pad` rows and columns off each side.": lambda: summed(by_tap),
+        "Too short: the padded picture has H + 2·pad rows, and x is its rows pad : pad + height.": lambda: summed(
+            by_tap
+        )[:, pad:height, pad:width],
+        "The channel is read as if it changed fastest; in the matrix it changes slowest.": lambda: cut(
+            summed(cols.reshape(kernel_size, kernel_size, channels, rows, columns).transpose(2, 0, 1, 3, 4))
+        ),
+        "The columns are read down the picture; they run along its rows.": lambda: cut(
+            summed(cols.reshape(channels, kernel_size, kernel_size, columns, rows).transpose(0, 1, 2, 4, 3))
+        ),
+        "The matrix is read as if each row were a patch; each column is one.": lambda: cut(
+            summed(cols.T.reshape(channels, kernel_size, kernel_size, rows, columns))
+        ),
+        "The values are subtracted; they are added.": lambda: -cut(summed(by_tap)),
         "The pad is cut off at the end only; the first `pad` rows and columns must go too.": lambda: summed(by_tap)[
             :, :height, :width
         ],

@@ -112,7 +112,17 @@ def mistakes(layers: Layers) -> Mistakes:
         moved, after = right(kind, k, s, p, stride, centre)
         return moved, 2 * centre - after if kind == "deconv" else after
 
+    def undivided(kind: str, k: int, s: int, p: int, stride: Fraction, centre: Fraction) -> tuple[Fraction, Fraction]:
+        moved, after = right(kind, k, s, p, stride, centre)
+        return moved, centre + s * (after - centre) if kind == "deconv" else after
+
+    def backwards(kind: str, k: int, s: int, p: int, stride: Fraction, centre: Fraction) -> tuple[Fraction, Fraction]:
+        return right("conv" if kind == "deconv" else "deconv", k, s, p, stride, centre)
+
     found = {
+        "A deconvolution's offset is not divided by its stride: solving i = s·y + (k − 1)/2 − p for y divides by s.": (
+            undivided
+        ),
         "The deconvolution is treated as a convolution; it divides the stride.": as_conv,
         "The offset of a layer counts pixels of its own input; multiply it by the stride so far (in the picture).": (
             without_scale
@@ -126,13 +136,19 @@ def mistakes(layers: Layers) -> Mistakes:
         "The deconvolution moves in the wrong direction: solving i = s·y + (k − 1)/2 − p for y changes the sign.": (
             same_sign
         ),
+        "Convolution and deconvolution are exchanged: a convolution multiplies the stride, a deconvolution divides.": (
+            backwards
+        ),
         "The layers are walked from the last to the first; begin at the picture.": right,
     }
 
     def computed(step: Step) -> Callable[[], list[float]]:
         return lambda: _walk(layers[::-1] if step is right else layers, step)
 
-    return {sentence: computed(step) for sentence, step in found.items()}
+    wrong: dict[str, Callable[[], list[float]]] = {
+        "The two are exchanged: return stride first, then offset.": lambda: _walk(layers, right)[::-1]
+    }
+    return wrong | {sentence: computed(step) for sentence, step in found.items()}
 
 
 def _placement(student: Student, layers: Layers) -> None:
@@ -147,8 +163,13 @@ def _placement(student: Student, layers: Layers) -> None:
 
 
 def _crop(student: Student, layers: Layers) -> None:
-    call = student.call("crop_offset", layers=list(layers))
     right = offset(layers)
+    try:
+        call = student.call("crop_offset", layers=list(layers))
+    except WrongError as error:
+        if right is None and "raises ValueError" in str(error):
+            raise WrongError(f"Where no crop aligns the scores, return None. {error}") from None
+        raise
     got = call.result
     if right is None:
         if got is not None:
@@ -159,7 +180,8 @@ def _crop(student: Student, layers: Layers) -> None:
             )
         return
     if got is None:
-        raise WrongError(f"crop_offset returns None; expected {right}.\n{call}")
+        why = " The scores begin where the picture does, and a crop of 0 is a crop." if right == 0 else ""
+        raise WrongError(f"crop_offset returns None; expected {right}.{why}\n{call}")
     wrong: Mistakes = {
         "One pixel too far.": lambda: right + 1,
         "One pixel short.": lambda: right - 1,
@@ -226,7 +248,9 @@ EXERCISE = Exercise(
             (("pool", 2, 2, 0),),
             (("conv", 3, 1, 0),),
             (("conv", 2, 1, 0), ("deconv", 3, 1, 0)),
+            (("conv", 3, 2, 1),),
         ),
+        "scores that need no crop": _cases(_crop, (("conv", 3, 1, 1),), (("conv", 5, 1, 2), ("conv", 1, 1, 0))),
         "random crops": _random_crops,
     },
     HINT,

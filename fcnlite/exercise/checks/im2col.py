@@ -52,6 +52,17 @@ def mistakes(x: Array, kernel_size: int, stride: int, pad: int) -> Mistakes:
         "The window is turned by 180°: the first row must hold the window's first pixel, top left.": lambda: by_tap[
             :, ::-1, ::-1
         ].reshape(right.shape),
+        "The values are reshaped across their order: .reshape(positions, …).T mixes the patches; reshape to the shape "
+        "of the result.": lambda: right.reshape(right.shape[::-1]).T,
+        "Rows and columns are exchanged: the result has C·KH·KW rows and H'·W' columns.": lambda: right.reshape(
+            right.shape[::-1]
+        ),
+        "W' has the value of H': compute it from the width.": lambda: right.reshape(len(right), height, -1)[
+            :, :, :height
+        ].reshape(len(right), -1),
+        "Every slice ends too early, and one value fills a whole row: it ends at kh + stride · H', not at kh + H'.": (
+            lambda: np.repeat(by_tap[..., :1], height * width, -1).reshape(right.shape)
+        ),
         "The pad is missing: put `pad` zeros on each side first.": lambda: expected(x, kernel_size, stride, 0),
         "The pad is on one side only: zeros belong before and after.": lambda: expected(
             np.pad(x, ((0, 0), (pad, 0), (pad, 0))), kernel_size, stride, 0
@@ -71,6 +82,9 @@ def mistakes(x: Array, kernel_size: int, stride: int, pad: int) -> Mistakes:
         ].reshape(right.shape),
         "The number of positions is rounded up; a convolution rounds down (⌊…⌋), so that every window is inside.": (
             lambda: expected(np.pad(x, ((0, 0), (0, more[0]), (0, more[1]))), kernel_size, stride, pad)
+        ),
+        "The slices end too early: with a stride, a slice of H' values ends at kh + stride · H', not at kh + H'.": (
+            lambda: dense[:, :height:stride, :width:stride].reshape(len(right), -1)
         ),
         "One position is missing at the end: H' = ⌊(H + 2·pad − kernel_size)/stride⌋ + 1, and the + 1 counts.": (
             lambda: _cropped(right, height, 1)

@@ -9,7 +9,7 @@ import numpy as np
 
 from fcnlite.arrays import Array
 from fcnlite.exercise.checks.cases import integers
-from fcnlite.exercise.comparing import Mistakes, check_dtype, check_lines, compare, pair
+from fcnlite.exercise.comparing import Mistakes, check_dtype, check_lines, check_places, compare, pair
 from fcnlite.exercise.exercise import Exercise
 from fcnlite.exercise.student import Student
 from fcnlite.layers import apply
@@ -58,6 +58,9 @@ def top_mistakes(x: Array, kernel_size: int, stride: int) -> Mistakes:
         "Zeros beyond the picture take part in the maximum; only pixels of the picture may.": lambda: _patches(
             x, kernel_size, stride, 0, rows, columns
         ).max(-1),
+        "This is the mask; return y first, then the mask.": lambda: expected(x, kernel_size, stride)[1],
+        "y begins at −1, so values below it never win; begin with −np.inf.": lambda: np.maximum(right, -1),
+        "H' is used for both; W' follows from the width.": lambda: right[:, :, : right.shape[1]],
         "This is the mean of each window; expected the maximum.": lambda: np.nanmean(
             _patches(x, kernel_size, stride, np.nan, rows, columns), -1
         ),
@@ -83,6 +86,11 @@ def mask_mistakes(x: Array, kernel_size: int, stride: int) -> Mistakes:
         "The mask is still −1 where no value is larger than the first y: begin with −np.inf, not 0.": lambda: np.where(
             values.max(-1) > 0, right, -1
         ),
+        "The mask is still −1 where the window's first pixel is the largest: y begins with that pixel, and nothing is "
+        "larger. Begin y with −np.inf.": lambda: np.where(values.argmax(-1) == 0, -1, right),
+        "The mask begins at 1; row · W + column of the first pixel is 0.": lambda: right + 1,
+        "These are rows; a place is row · W + column.": lambda: right // width,
+        "These are columns; a place is row · W + column.": lambda: right % width,
         "Of equal maxima this takes the last; expected the first (use >, not >=).": lambda: np.take_along_axis(
             places, last[..., None], -1
         )[..., 0],
@@ -100,8 +108,13 @@ def mask_mistakes(x: Array, kernel_size: int, stride: int) -> Mistakes:
     }
 
 
-def backward_mistakes(dy: Array, mask: Array, shape: tuple[int, ...]) -> Mistakes:
+def backward_mistakes(dy: Array, mask: Array, shape: tuple[int, ...], backward: Callable[[Array], Array]) -> Mistakes:
     """What typical mistakes compute as dx."""
+
+    def first_plane() -> Array:
+        dx = np.zeros(shape[0] * shape[1] * shape[2], dy.dtype)
+        np.add.at(dx, mask.ravel(), dy.ravel())
+        return dx.reshape(shape)
 
     def assigned(add: bool) -> Array:
         dx = np.zeros((len(mask), shape[1] * shape[2]), dy.dtype)
@@ -112,6 +125,13 @@ def backward_mistakes(dy: Array, mask: Array, shape: tuple[int, ...]) -> Mistake
     return {
         "A pixel that won in several windows keeps only one of their gradients; they must be added (`flat[mask] += dy` "
         "adds once; np.add.at adds each).": lambda: assigned(True),
+        "The pixel that won gets 1; it gets the gradient of the output that it won.": lambda: np.sign(
+            backward(np.ones_like(dy))
+        ),
+        "The pixel that won gets the number of its windows; it gets the sum of their gradients.": lambda: backward(
+            np.ones_like(dy)
+        ),
+        "All channels go into the first; the mask counts the places of each plane from 0.": first_plane,
     }
 
 
@@ -127,8 +147,11 @@ def _one(student: Student, x: Array, kernel_size: int, stride: int) -> Any:
     call = student.call("max_pool", x=x, kernel_size=kernel_size, stride=stride)
     y, mask = pair(call, ("y", "mask"))
     right_y, right_mask, _ = expected(x, kernel_size, stride)
-    compare(call, y, right_y, top_mistakes(x, kernel_size, stride), "y")
+    sentence = "kernel_size is missing in the number of windows: H' = ⌈(H − kernel_size) / stride⌉ + 1."
+    shapes = {sentence: (len(x), -(-x.shape[1] // stride), -(-x.shape[2] // stride))}
+    compare(call, y, right_y, top_mistakes(x, kernel_size, stride), "y", shapes)
     compare(call, mask, right_mask, mask_mistakes(x, kernel_size, stride), "mask")
+    check_places(call, mask, "mask")
     return call
 
 
@@ -137,7 +160,7 @@ def _back(student: Student, shape: tuple[int, int, int], kernel_size: int, strid
     y, mask, backward = expected(x, kernel_size, stride)
     dy = integers(seed + 1, *y.shape)
     call = student.call("max_pool_backward", dy=dy, mask=mask, shape=shape)
-    compare(call, call.result, backward(dy), backward_mistakes(dy, mask, shape), "dx")
+    compare(call, call.result, backward(dy), backward_mistakes(dy, mask, shape, backward), "dx")
     return call
 
 

@@ -61,6 +61,19 @@ def mistakes(w: Array, g: Array, v: Array, numbers: Numbers) -> tuple[Mistakes, 
             right,
         ),
         "The momentum is missing: the old v has no effect.": (w - rate * full, rate * full),
+        "The rate is multiplied twice: it is in v already, so w ← w − v.": (w - rate * right, right),
+        "The decay pulls by w²; it is decay · w.": (
+            w - m * v - rate * (g + decay * w**2),
+            m * v + rate * (g + decay * w**2),
+        ),
+        "The decay pulls by |w|; it is decay · w, with its sign.": (
+            w - m * v - rate * (g + decay * np.abs(w)),
+            m * v + rate * (g + decay * np.abs(w)),
+        ),
+        "Only the first value is changed; all values of the arrays are.": (
+            _first_only(w, w - right),
+            _first_only(v, right),
+        ),
         "The momentum is added, not multiplied.": (w - (v + rate * full), v + rate * full),
         "v has the opposite sign (v ← momentum · v − rate · g, w ← w + v); w − v is expected here.": (
             w + m * v - rate * full,
@@ -73,6 +86,13 @@ def mistakes(w: Array, g: Array, v: Array, numbers: Numbers) -> tuple[Mistakes, 
 
     for_w, for_v = ({key: given(value[i]) for key, value in both.items()} for i in (0, 1))
     return for_w, for_v
+
+
+def _first_only(before: Array, after: Array) -> Array:
+    """`before`, with the first value of `after`."""
+    changed = before.copy()
+    changed[:1] = after[:1]
+    return changed
 
 
 def _one(student: Student, w: Array, g: Array, v: Array, **numbers: float) -> Any:

@@ -78,6 +78,8 @@ def forward_mistakes(coarse: Array, features: Array, weight: Array, bias: Array,
         "The two are put beside each other as channels; they are added.": lambda: np.concatenate(
             [up, fine[:, at[0], at[1]]]
         ),
+        "The two are multiplied; they are added.": lambda: up * fine[:, at[0], at[1]],
+        "The fine scores are subtracted; they are added.": lambda: up - fine[:, at[0], at[1]],
         "The larger of the two is taken; they are added.": lambda: np.maximum(up, fine[:, at[0], at[1]]),
         "The mean of the two is taken; they are added.": lambda: cut(offset, offset) / 2,
     }
@@ -102,6 +104,9 @@ def backward_mistakes(
 
     return (
         {
+            "This is dfused itself; the coarse scores get it through `upsample2_backward`.": lambda: dfused,
+            "This is dfeatures; return dcoarse, dfeatures, dweight, dbias, in this order.": lambda: right[1],
+            "The gradient is shared between the two terms of the sum; each gets all of it.": lambda: right[0] / 2,
             "Every second value is taken; the transpose of upsample2, `upsample2_backward`, weights and adds.": (
                 lambda: dfused[:, : 2 * coarse.shape[1] : 2, : 2 * coarse.shape[2] : 2]
             ),
@@ -119,6 +124,7 @@ def backward_mistakes(
         },
         {
             "It is divided by the number of positions; the gradient is the sum.": lambda: right[3] / (height * width),
+            "It is summed over the classes too; each class has a bias of its own.": lambda: right[3].sum(),
         },
     )
 

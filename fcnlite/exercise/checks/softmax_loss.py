@@ -11,7 +11,7 @@ from fcnlite.arrays import Array
 from fcnlite.exercise.checks.cases import integers
 from fcnlite.exercise.comparing import Mistakes, check_dtype, check_lines, compare, pair
 from fcnlite.exercise.exercise import Exercise
-from fcnlite.exercise.student import Student
+from fcnlite.exercise.student import Student, WrongError
 from fcnlite.layers import apply
 
 HINT = """\
@@ -52,6 +52,23 @@ def loss_mistakes(x: Array, label: Array) -> Mistakes:
         _, wrong, _ = _parts(x.astype(np.float64), label, axis)
         return float(np.where(counted, wrong, 0).sum() / count)
 
+    def mean_of_p() -> float:
+        return float(-np.log(np.where(counted, np.exp(-losses), 0).sum() / count))
+
+    def without_keepdims(max_too: bool) -> float:
+        scores = x.astype(np.float64)
+        shifted = scores - (scores.max(1) if max_too else scores.max(1, keepdims=True))
+        e = np.exp(shifted)
+        p = e / (e.sum(1, keepdims=True) if max_too else e.sum(1))
+        of_label = np.take_along_axis(p, np.where(counted, label, 0)[:, None], 1)[:, 0]
+        return float(np.where(counted, -np.log(of_label), 0).sum() / count)
+
+    def one_class_left_out() -> float:
+        return float(np.where(counted & (label != 0), losses, 0).sum() / max(1, int((counted & (label != 0)).sum())))
+
+    rows = "The softmax runs over the rows (axis 2); the classes are on axis 1."
+    if total > 0 and along(2) == one_class_left_out() == 0:  # both explain a loss of 0
+        rows += " Or pixels of class 0 are left out; only 255 is void."
     return {
         "The mean is over all pixels, void ones too; divide by the number of pixels that count.": lambda: (
             total / label.size
@@ -69,9 +86,17 @@ def loss_mistakes(x: Array, label: Array) -> Mistakes:
         "This is 1 − p in place of −log p.": lambda: np.where(counted, 1 - np.exp(-losses), 0).sum() / count,
         "The logarithm has base 2; the loss has base e (np.log).": lambda: total / count / np.log(2),
         "The logarithm has base 10; the loss has base e (np.log).": lambda: total / count / np.log(10),
-        "The softmax runs over the rows (axis 2); the classes are on axis 1.": lambda: along(2),
+        rows: lambda: along(2),
         "The softmax runs over the columns (axis 3); the classes are on axis 1.": lambda: along(3),
         "The softmax runs over the pictures (axis 0); the classes are on axis 1.": lambda: along(0),
+        "x.max(axis=1) has lost the axis of the classes, so pictures and classes are mixed up: write keepdims=True.": (
+            lambda: without_keepdims(True)
+        ),
+        "The sum over the classes has lost its axis, so pictures and classes are mixed up: write keepdims=True.": (
+            lambda: without_keepdims(False)
+        ),
+        "This is the logarithm of the mean of p; take −log of each pixel's p, and then the mean.": mean_of_p,
+        "Pixels of class 0 are left out; only 255 is void.": one_class_left_out,
         "The softmax runs over the whole array; each pixel has its own.": lambda: (
             np.where(
                 counted,
@@ -92,6 +117,9 @@ def gradient_mistakes(x: Array, label: Array) -> Mistakes:
     index = np.where(counted, label, 0)[:, None]
     np.put_along_axis(as_class_0, index, np.take_along_axis(p, index, 1) - 1, 1)
     return {
+        "It is divided by the number of all scores; divide by the number of pixels that count.": lambda: (
+            right * count / x.size
+        ),
         "It is not divided by the number of pixels that count; the loss is.": lambda: right * count,
         "It is divided by the number of all pixels, void ones too.": lambda: right * count / label.size,
         "It is divided by the number of pictures.": lambda: right * count / len(x),
@@ -104,8 +132,22 @@ def gradient_mistakes(x: Array, label: Array) -> Mistakes:
 
 
 def _one(student: Student, x: Array, label: Array) -> Any:
-    call = student.call("softmax_loss", x=x, label=label)
+    try:
+        call = student.call("softmax_loss", x=x, label=label)
+    except WrongError as error:
+        if f"index {VOID} is out of bounds" in str(error):
+            raise WrongError(
+                f"Void pixels have the label 255, which is no class: pick class 0 for them. {error}"
+            ) from None
+        raise
     loss, dx = pair(call, ("loss", "dx"))
+    if np.shape(loss) == x.shape and np.ndim(dx) == 0:
+        raise WrongError(f"The two results are exchanged: return the loss first, then dx.\n{call}")
+    if np.ndim(loss) == 0 and np.isinf(loss):
+        raise WrongError(
+            f"The loss is {loss}: an exponential overflows, or all those of a pixel are 0. Subtract each pixel's own "
+            f"largest score first, not that of the whole array.\n{call}"
+        )
     right_loss, right_dx = expected(x, label)
     compare(call, loss, right_loss, loss_mistakes(x, label), "the loss")
     compare(call, dx, right_dx, gradient_mistakes(x, label), "dx")
@@ -147,6 +189,9 @@ def _large(student: Student) -> None:
     _one(student, np.array([[[[1000.0]], [[1001.0]]]], np.float32), np.array([[[0]]]))
     _one(student, np.array([[[[-1000.0]], [[-1001.0]]]], np.float32), np.array([[[1]]]))
     _one(student, *case(0, (1, 3, 2, 2), scale=8))
+    _one(
+        student, np.array([[[[0, -1000]], [[1, -1001]]]], np.float32), np.array([[[0, 0]]])
+    )  # a maximum for each pixel
 
 
 def _dtype(student: Student) -> None:

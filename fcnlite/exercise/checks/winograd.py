@@ -10,6 +10,7 @@ from fcnlite.arrays import Array
 from fcnlite.exercise.checks.cases import integers
 from fcnlite.exercise.comparing import Mistakes, check_dtype, check_lines, compare
 from fcnlite.exercise.exercise import Exercise
+from fcnlite.exercise.solutions.winograd import AT, BT, G
 from fcnlite.exercise.student import Call, Student, WrongError
 from fcnlite.layers import apply
 
@@ -52,7 +53,16 @@ def mistakes(x: Array, weight: Array) -> Mistakes:
         y[:, :rows, :columns] = right[:, :rows, :columns]
         return y
 
+    def placed_wrongly() -> Array:
+        """Each tile of outputs is laid out as a row of four."""
+        height, width = (side + side % 2 for side in right.shape[1:])
+        even = np.pad(right, ((0, 0), (0, height - right.shape[1]), (0, width - right.shape[2])))
+        tiles = even.reshape(len(right), height // 2, 2, width // 2, 2).transpose(0, 1, 3, 2, 4)
+        return tiles.reshape(len(right), height, width)[:, : right.shape[1], : right.shape[2]]
+
     return {
+        "The outputs of a tile are laid out one after the other; a tile is 2 rows of 2: exchange the axes (tile "
+        "column, row in the tile) before the reshape.": placed_wrongly,
         "The filter is turned by 180° (a true convolution); a layer's convolution does not turn it: "
         "y[i, j] = Σ w[kh, kw] · d[i + kh, j + kw].": lambda: expected(x, weight[:, :, ::-1, ::-1]),
         "The filter is transposed: check which matrix is on which side.": lambda: expected(
@@ -96,8 +106,24 @@ def _tile(student: Student, d: Array, w: Array) -> None:
         y,
         0,
     )
-    wrong = {key: _first(value) for key, value in mistakes(d[None], w[None, None]).items()}
+    wrong = _transform_mistakes(d, w)
+    wrong |= {key: _first(value) for key, value in mistakes(d[None], w[None, None]).items()}
     compare(whole, y, expected(d[None], w[None, None])[0], wrong, "the tile of outputs")
+
+
+def _transform_mistakes(d: Array, w: Array) -> dict[str, Any]:
+    """What typical mistakes in a transform compute as the outputs of a tile."""
+
+    def outputs(u: Array, v: Array) -> Any:
+        return lambda: AT @ (u * v) @ AT.T
+
+    u = G @ w @ G.T
+    return {
+        "Bᵀ and B are exchanged in transform_tile: V = Bᵀ d B is BT @ d @ BT.T.": outputs(u, BT.T @ d @ BT),
+        "transform_tile multiplies each element (*); a transform is a matrix product (@).": outputs(u, BT * d * BT.T),
+        "transform_tile transforms one side only; V = BT @ d @ BT.T.": outputs(u, BT @ d),
+        "transform_tile transforms one side only; V = BT @ d @ BT.T, with a Bᵀ on the left.": outputs(u, d @ BT.T),
+    }
 
 
 def _first(value: Any) -> Any:

@@ -19,6 +19,7 @@ ENUMS = {
     "BNParameter.BNMode": "LEARN INFERENCE",
     "BNParameter.Engine": "DEFAULT CAFFE CUDNN",
     "ImageDataParameter.LabelType": "NONE IMAGE PIXEL",
+    "MultiStageMeanfieldParameter.Mode": "POTTS CUSTOM",
     "PoolingParameter.PoolMethod": "AVE_EXC_PAD AVE_TF",  # Synopsys'
     "UnpoolingParameter.UnpoolMethod": "MAX AVE TILE",
 }
@@ -39,17 +40,22 @@ MESSAGES = {
         height:int32 width:int32 zoom_factor:int32 shrink_factor:int32 pad_beg:int32 pad_end:int32""",
     "LayerParameter": """
         bn_param:BNParameter dense_image_data_param:DenseImageDataParameter interp_param:InterpParameter
-        norm_param:NormalizeParameter
+        multi_stage_meanfield_param:MultiStageMeanfieldParameter norm_param:NormalizeParameter
         permute_param:PermuteParameter shuffle_channel_param:ShuffleChannelParameter
         unpooling_param:UnpoolingParameter upsample_param:UpsampleParameter""",
     "LossParameter": "weight_by_label_freqs:bool class_weighting:float*",
+    "MultiStageMeanfieldParameter": """
+        compatibility_mode:Mode threshold:float theta_alpha:float theta_beta:float theta_gamma:float
+        num_iterations:uint32 spatial_filter_weight:float bilateral_filter_weight:float
+        spatial_filter_weights_str:string bilateral_filter_weights_str:string force_cpu:bool""",
     "NormalizeParameter": "across_spatial:bool scale_filler:FillerParameter channel_shared:bool eps:float",
     "PermuteParameter": "order:uint32*",
     "PoolingParameter": "ceil_mode:bool pad_l:uint32 pad_r:uint32 pad_t:uint32 pad_b:uint32",
     "ShuffleChannelParameter": "group:uint32",
     "UnpoolingParameter": """
         unpool:UnpoolMethod kernel_size:uint32 kernel_h:uint32 kernel_w:uint32 stride:uint32 stride_h:uint32
-        stride_w:uint32 pad:uint32 pad_h:uint32 pad_w:uint32 unpool_size:uint32 unpool_h:uint32 unpool_w:uint32""",
+        stride_w:uint32 pad:uint32 pad_h:uint32 pad_w:uint32 unpool_size:uint32 unpool_h:uint32 unpool_w:uint32
+        output_h:uint32 output_w:uint32 scale:uint32""",
     "UpsampleParameter": """
         scale:uint32 scale_h:uint32 scale_w:uint32 upsample_h:uint32 upsample_w:uint32 pad_out_h:bool
         pad_out_w:bool""",

@@ -20,6 +20,9 @@ from fcnlite.layers.registry import class_of
 _TYPES = {"ConvolutionDepthwise": "Convolution", "DepthwiseConvolution": "Convolution"}
 """Types of forks that Caffe has under another name."""
 
+_OF_FUSENET = {"output_h": "upsample_h", "output_w": "upsample_w", "scale": "scale"}
+"""The options of FuseNet's Unpooling (tum-vision/fusenet), and those of Upsample."""
+
 
 def without_synonyms(layers: Iterable[LayerSpec]) -> Iterator[LayerSpec]:
     """The layers, with Caffe's names for the types and options that forks call otherwise.
@@ -27,7 +30,7 @@ def without_synonyms(layers: Iterable[LayerSpec]) -> Iterator[LayerSpec]:
     A depthwise convolution (yonghenglh6/DepthwiseConvolution) is a Convolution with a group for each channel. `hole` of
     a Convolution (DeepLab v1) is its `dilation`. `ceil_mode` of a Pooling (several forks) is its `round_mode`. Four
     pads (Synopsys) that are equal on opposite sides are `pad_h` and `pad_w`; a Pooling with others, or with a method
-    that Caffe does not have, becomes an UnevenPooling.
+    that Caffe does not have, becomes an UnevenPooling. FuseNet's Unpooling is SegNet's Upsample.
     """
     for layer in layers:
         options = dict(layer.options)
@@ -41,6 +44,8 @@ def without_synonyms(layers: Iterable[LayerSpec]) -> Iterator[LayerSpec]:
             _join_pads(layer, options)
             if "pad_t" in options or options.get("pool") in ("AVE_EXC_PAD", "AVE_TF"):
                 type_ = "UnevenPooling"
+        if type_ == "Unpooling" and any(name in options for name in _OF_FUSENET):
+            type_, options = "Upsample", {_OF_FUSENET.get(name, name): value for name, value in options.items()}
         changed = (type_, options) != (layer.type, layer.options)
         yield replace(layer, type=type_, options=options) if changed else layer
 

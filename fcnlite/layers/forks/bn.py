@@ -5,7 +5,8 @@
 
 SegNet and DeconvNet (alexgkendall/caffe-segnet, HyeonwooNoh/caffe): parameters scale and shift. In bn_mode LEARN, the
 default, mean and variance are those of the batch, in both phases, and eps is 1e-9. In INFERENCE x̂ is x itself: trained
-nets are published so, with the statistics in scale and shift. Options: bn_mode, scale_filler, shift_filler.
+nets are published so, with the statistics in scale and shift. With LEARN, the second and third top, if named, are mean
+and variance of the batch; they have no gradient. Options: bn_mode, scale_filler, shift_filler.
 
 PSPNet (hszhao/PSPNet): parameters slope, bias, mean and variance. In phase TEST, or with `frozen`, the last two are
 used, and dx = dx̂ / σ. In TRAIN those of the batch are used, and mean ← momentum · mean + (1 − momentum) · mean of the
@@ -13,8 +14,8 @@ batch, and so for the variance. With `frozen` no parameter learns. Options: mome
 slope_filler, bias_filler.
 
 A layer is PSPNet's if it has one of PSPNet's options, else SegNet's. Where it has no options, `caffe.with_bn_variants`
-tells by the number of blobs in the weights; without weights it is SegNet's. bottom and top N×C×H×W; parameters
-1×C×1×1.
+tells by the number of blobs in the weights; without weights it is SegNet's. bottom and top N×C×H×W; parameters and
+statistics 1×C×1×1.
 """
 
 from __future__ import annotations
@@ -58,6 +59,7 @@ class BN(Layer):
     type = "BN"
     messages = ("bn_param",)
     Options = BNOptions
+    tops = (1, 3)
     over_batch = True
 
     def check(self) -> None:
@@ -81,6 +83,8 @@ class BN(Layer):
             self.statistics = "running"
         elif o.bn_mode == "INFERENCE":
             self.statistics = "none"
+        if len(self.spec.top) > 1 and (self.pspnet or self.statistics == "none"):
+            raise SpecError("mean and variance as further tops belong to SegNet's BN in bn_mode LEARN; name one top.")
         self.updates_params = self.pspnet and self.statistics == "batch"
 
     def params(self, *bottom: Shape) -> list[ParamShape]:
@@ -92,20 +96,22 @@ class BN(Layer):
         return [*learned, *(ParamShape(shape, Filler(value=v), True) for v in (0.0, float(frozen)))]
 
     def top_shapes(self, *bottom: Shape) -> list[Shape]:
-        four_axes(bottom[0])
-        return [bottom[0]]
+        statistics = (1, four_axes(bottom[0])[1], 1, 1)
+        return [bottom[0], statistics, statistics][: len(self.spec.top)]
 
     def forward(self, bottom: list[Array], run: ForwardRun) -> list[Array]:
         (x,), scale, shift = bottom, *run.params[:2]
-        mean, sigma = self._statistics(x, run)
-        normalized = x if sigma is None else (x - mean) / sigma
-        run.saved = (normalized, sigma)
-        return [normalized * scale + shift]
-
-    def _statistics(self, x: Array, run: ForwardRun) -> tuple[Array | float, Array | None]:
-        """Mean and σ of each channel; σ is None if x is not normalised."""
         if self.statistics == "none":
-            return 0.0, None
+            run.saved = (x, None)
+            return [x * scale + shift]
+        mean, variance = self._statistics(x, run)
+        sigma = np.sqrt(variance + x.dtype.type(self.eps))
+        normalized = (x - mean) / sigma
+        run.saved = (normalized, sigma)
+        return [normalized * scale + shift, mean, variance][: len(self.spec.top)]
+
+    def _statistics(self, x: Array, run: ForwardRun) -> tuple[Array, Array]:
+        """Mean and variance of each channel."""
         if self.statistics == "running":
             mean, variance = run.params[2:]
         else:
@@ -114,10 +120,10 @@ class BN(Layer):
             for running, latest in zip(run.params[2:], (mean, variance), strict=False):
                 running *= running.dtype.type(self.momentum)
                 running += latest * running.dtype.type(1 - self.momentum)
-        return mean, np.sqrt(variance + x.dtype.type(self.eps))
+        return mean, variance
 
     def backward(self, dtop: list[Array], run: BackwardRun) -> list[Array | None]:
-        (dy,), (normalized, sigma), scale = dtop, run.saved, run.params[0]
+        (dy, *_), (normalized, sigma), scale = dtop, run.saved, run.params[0]
         for dparam, values in zip(run.dparams[:2], (lambda: dy * normalized, lambda: dy), strict=True):
             if dparam is not None:
                 values().sum(_OVER, out=dparam, keepdims=True)

@@ -165,7 +165,7 @@ def sample_sheet(
         strips.append(strip)
     found = np.flatnonzero(present).tolist()
     entries = [(color_of(table, label), class_name(classes, label)) for label in found]
-    entries += [(WRONG_COLOR, "wrong"), *([(UNSCORED_COLOR, "not scored")] if present[VOID] else ())]
+    entries += [(WRONG_COLOR, "wrong"), *([(UNSCORED_COLOR, "void, not scored")] if present[VOID] else ())]
     save_png(path, _stack(width, [*strips, _legend(width, entries)]))
 
 

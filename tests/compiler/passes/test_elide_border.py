@@ -133,7 +133,7 @@ def test_zeros_are_computed_once() -> None:
 
 def zero_pictures(net: Net) -> list[Any]:
     """The prepared pictures of zeros."""
-    return [found for key, found in net.executor.derived.items() if key[0] == "zero picture"]
+    return [found.value for key, found in net.executor.derived.items() if key[0] == "zero picture"]
 
 
 def test_the_picture_of_zeros_does_not_grow_with_the_picture() -> None:
@@ -141,7 +141,7 @@ def test_the_picture_of_zeros_does_not_grow_with_the_picture() -> None:
     net = net_of(trunk(), 40, 40)
     for size in ((40, 40), (200, 300)):
         net.forward(feed(*size))
-    for _, (arrays, _) in zero_pictures(net):
+    for arrays, _ in zero_pictures(net):
         assert all(max(each.shape[2:]) < 20 for each in arrays.values())
 
 

@@ -178,8 +178,27 @@ def test_weighting_of_classes_by_their_frequencies() -> None:
         np.testing.assert_allclose(net.grads["score"][0], expected, atol=1e-7)
     with pytest.raises(ShapeError, match="class_weighting has 1 numbers for 2 classes"):
         Net(parse_net(text + loss % weights.replace("class_weighting: 2", "")))
-    with pytest.raises(SpecError, match="write class_weighting once for each class"):
-        Net(parse_net(text + loss % "weight_by_label_freqs: true"))
+
+
+def test_weighting_without_class_weighting_is_by_the_labels_of_the_batch() -> None:
+    """SegNet's first version: each position counts 1 / the number of positions of its label."""
+    text = INPUT + 'input: "label" input_dim: 1 input_dim: 1 input_dim: 20 input_dim: 20 ' + conv("s", "data", "score")
+    text += 'layer { name: "loss" type: "SoftmaxWithLoss" bottom: "score" bottom: "label" top: "loss" '
+    text += "loss_param { weight_by_label_freqs: true ignore_label: 255 normalize: false } }"
+    label = np.random.default_rng(1).choice([0, 1, 255], p=[0.7, 0.1, 0.2], size=(1, 1, 20, 20))
+    for path in ("fast", "plain"):
+        net = Net(parse_net(text), path=path)
+        out = net.forward(data=X, label=label, outputs=["score", "loss"], keep=True)
+        x = out["score"][0].astype(np.float64)
+        log_p = x - np.log(np.exp(x).sum(0))
+        means = [log_p[k][label[0, 0] == k].mean() for k in (0, 1)]
+        np.testing.assert_allclose(out["loss"], -sum(means), rtol=1e-5)
+        net.backward(wrt=["score"])
+        for k in (0, 1):
+            here = label[0, 0] == k
+            hot = np.array([k == 0, k == 1])[:, None]
+            expected = (np.exp(log_p[:, here]) - hot) / here.sum()
+            np.testing.assert_allclose(net.grads["score"][0][:, here], expected, atol=1e-7)
 
 
 @pytest.mark.parametrize(
@@ -251,3 +270,27 @@ def test_a_label_that_is_shrunk_for_the_loss_is_no_picture() -> None:
     net = Net(parse_net(text))
     assert net.forward(X).keys() == {"score", "small"} - {"small"}
     assert net.forward(data=X, label=np.zeros((1, 1, 21, 21))).keys() == {"loss"}
+
+
+def test_a_test_net_of_deeplab_runs_up_to_its_own_layers() -> None:
+    text = INPUT + conv("c", "data", "score").replace("convolution_param", "strict_dim: false convolution_param", 1)
+    text += """layer { name: "crf" type: "DenseCRF" bottom: "score" top: "crf" dense_crf_param { bi_w: 5 } }
+        layer { name: "mat" type: "MatWrite" bottom: "score" mat_write_param { prefix: "fc8/" } }"""
+    with pytest.warns(UserWarning, match="LayerParameter has no field 'strict_dim'.*It is ignored"):
+        net = Net(parse_net(text))
+    assert net.forward(data=X, outputs=["score"])["score"].shape[2:] == (20, 20)
+    with pytest.raises(SpecError, match=r"'crf'.*does not learn.*runs up to what the layer reads: outputs=\['score'"):
+        net.forward(data=X)
+
+
+def test_fusenets_unpooling_is_segnets_upsample() -> None:
+    pooled = (
+        INPUT
+        + """layer { name: "pool" type: "Pooling" bottom: "data" top: "pool" top: "mask"
+                       pooling_param { kernel_size: 2 stride: 2 } } """
+    )
+    unpool = 'layer { name: "un" type: "%s" bottom: "pool" bottom: "mask" top: "un" %s }'
+    for theirs, ours in (("output_h: 20 output_w: 20", "upsample_h: 20 upsample_w: 20"), ("scale: 2", "scale: 2")):
+        spec = parse_net(pooled + unpool % ("Unpooling", f"unpooling_param {{ {theirs} }}"))
+        assert spec == parse_net(pooled + unpool % ("Upsample", f"upsample_param {{ {ours} }}"))
+        assert Net(spec).forward(data=X)["un"].shape == (1, 3, 20, 20)

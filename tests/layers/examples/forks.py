@@ -70,9 +70,21 @@ def unpooling(draw: Draw) -> Example:
         options["unpool_size"] = height
     else:
         options.update(unpool_h=height, unpool_w=width)
+    maybe(draw, options, "unpool", st.sampled_from(["MAX", "AVE", "TILE"]))
     bottoms = (shape, shape) if draw(FLAG) else (shape,)
     places = height * width if len(bottoms) > 1 else 0
     return Example("Unpooling", bottoms, options, phase=draw(PHASE), seed=draw(SEED), places=places)
+
+
+@st.composite
+def mean_field(draw: Draw) -> Example:
+    n, classes, height, width = (draw(st.integers(1, most)) for most in (2, 3, 4, 4))
+    options: dict[str, Any] = {"num_iterations": draw(st.integers(2, 3))}
+    options.update({f"theta_{name}": draw(st.sampled_from([0.5, 3.0])) for name in ("alpha", "beta", "gamma")})
+    scores = (n, classes, height, width)
+    return Example(
+        "MultiStageMeanfield", (scores, scores, (n, 3, height, width)), options, phase=draw(PHASE), seed=draw(SEED)
+    )
 
 
 @st.composite

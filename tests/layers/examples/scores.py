@@ -51,7 +51,7 @@ def softmax_loss(draw: Draw) -> Example:
         axis = options["axis"] = any_axis(draw, len(scores))
     if draw(FLAG):
         options["class_weighting"] = [draw(st.floats(0.25, 4)) for _ in range(scores[axis])]
-        maybe(draw, options, "weight_by_label_freqs", FLAG)
+    maybe(draw, options, "weight_by_label_freqs", FLAG)
     shapes = (scores, label_shape(draw, scores, axis % len(scores)))
     tops = draw(st.integers(1, 2))
     return Example("SoftmaxWithLoss", shapes, options, tops, draw(PHASE), scores[axis], draw(SEED))

@@ -32,20 +32,27 @@ def _interp(graph: OnnxGraph, layer: Any, bottom: list[OnnxValue]) -> list[str]:
 
 def _bn(graph: OnnxGraph, layer: Any, bottom: list[OnnxValue]) -> list[str]:
     (x,), (scale, shift, *running) = bottom, graph.params(layer)
-    value = x.name
+    value, statistics = x.name, []
     if layer.statistics == "running":
         flat = [graph.constant(each.ravel()) for each in (scale, shift, *running)]
         return [graph.add("BatchNormalization", value, *flat, epsilon=layer.eps)]
     if layer.statistics == "batch":
         axes = graph.integers(0, 2, 3)
-        value = graph.add("Sub", value, graph.add("ReduceMean", value, axes, keepdims=1))
+        mean = graph.add("ReduceMean", value, axes, keepdims=1)
+        value = graph.add("Sub", value, mean)
         variance = graph.add("ReduceMean", graph.add("Mul", value, value), axes, keepdims=1)
+        statistics = [mean, variance]
         value = graph.add("Div", value, graph.add("Sqrt", graph.scaled(variance, shift=layer.eps)))
-    return [graph.add("Add", graph.add("Mul", value, graph.constant(scale)), graph.constant(shift))]
+    value = graph.add("Add", graph.add("Mul", value, graph.constant(scale)), graph.constant(shift))
+    return [value, *statistics][: len(layer.spec.top)]
 
 
 def _unpooled(graph: OnnxGraph, layer: Any, bottom: list[OnnxValue]) -> list[str]:
-    """Values at the places that the mask names, within each plane."""
+    """Values at the places that the mask names, within each plane; or spread over windows (AVE, TILE)."""
+    if layer.type == "Unpooling" and layer.options.unpool != "MAX":
+        rows, columns = layer.spread(bottom[0].shape, np.dtype(np.float32))
+        wide = graph.add("MatMul", bottom[0].name, graph.constant(columns))
+        return [graph.add("MatMul", graph.constant(rows.T), wide)]
     if len(bottom) == 1:
         raise SpecError("without a mask it cannot be written as ONNX; name outputs before it (outputs=).")
     x, mask = bottom

@@ -9,6 +9,7 @@ from fcnlite.arrays import Shape
 from fcnlite.errors import ShapeError
 from fcnlite.graph import sizing
 from fcnlite.graph.schedule import Schedule
+from fcnlite.layers.base import Layer
 
 
 @dataclass(frozen=True)
@@ -25,12 +26,12 @@ class Sizes:
         """The shapes of a schedule whose inputs have the described shapes `inputs`.
 
         Sizes are found variable by a second inference, with a doubled batch or a doubled picture. They stay fixed if
-        that does not fit, or would change the shape of a parameter (as an InnerProduct's), and for SPP, whose windows
+        that does not fit, or would change the shape of a parameter (as an InnerProduct's), and for layers whose windows
         depend on the size of the picture.
         """
         shapes, params = _infer(schedule, inputs)
         variable: dict[int, tuple[int | None, ...]] = dict(shapes)
-        closed = any(step.layer.type == "SPP" for step in schedule.steps)
+        closed = any(map(_windows_depend_on_the_size, (step.layer for step in schedule.steps)))
         for axes in ((0,),) if closed else ((0,), (2, 3)):
             doubled = {name: _doubled(shape, axes) for name, shape in inputs.items()}
             try:
@@ -43,6 +44,10 @@ class Sizes:
                     for version, known in variable.items()
                 }
         return Sizes(shapes, variable)
+
+
+def _windows_depend_on_the_size(layer: Layer) -> bool:
+    return layer.type == "SPP" or (layer.type == "Unpooling" and layer.options.unpool != "MAX")
 
 
 def _doubled(shape: Shape, axes: Sequence[int]) -> Shape:
