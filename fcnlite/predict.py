@@ -76,8 +76,13 @@ def main(arguments: Sequence[str] | None = None) -> None:
         values = {"weights": options.weights, "pictures": [each.values() for each in done], "problems": problems}
         write_json(options.json, "predict/1", values)
     if len(problems) == 1:
-        raise DataError(problems[0])
+        raise DataError(f"{problems[0]} {_others(len(done))}".strip())
     raise_if_any(f"{len(done)} of {len(done) + len(problems)} pictures segmented", problems)
+
+
+def _others(done: int) -> str:
+    """What became of the other pictures than the one that an error names."""
+    return f"{done} other picture{' is' if done == 1 else 's are'} segmented." if done else ""
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -66,6 +66,21 @@ def test_intervals_and_calibration(photos: Path, weights: Path, command: Command
     assert found["calibration_error"] == pytest.approx(0.25, abs=1e-3)
 
 
+def test_boundaries(photos: Path, weights: Path, blind: Path, command: Command) -> None:
+    """Red is right in one of three pictures, green and blue in two: in these pictures θ is below a pixel."""
+    words = ("--data", "folder", "--root", photos, "--boundaries")
+    found = json.loads(command(evaluate.main, weights, *words, "--json", "-").out)
+    assert found["boundary_f1_by_class"] == pytest.approx([1 / 3, 2 / 3, 2 / 3])
+    assert found["boundary_f1"] == pytest.approx(5 / 9)
+    ended = command(evaluate.main, weights, *words)
+    lines = ended.out.splitlines()
+    assert "boundary F1              0.5556" in lines, ended.out
+    assert [line.split()[-1] for line in lines[-3:]] == ["0.3333", "0.6667", "0.6667"]
+    both = command(evaluate.main, weights, blind, *words).out
+    line = next(line for line in both.splitlines() if line.startswith("boundary F1"))
+    assert line.split()[2:] == ["0.5556", "0.0000"]
+
+
 def test_nets_side_by_side(photos: Path, weights: Path, blind: Path, command: Command, tmp_path: Path) -> None:
     words = (weights, blind, "--data", "folder", "--root", photos)
     ended = command(evaluate.main, *words, "--by-picture", tmp_path / "judged", "--calibration")

@@ -97,9 +97,9 @@ def test_predict_with_all_results_equals_one_process(tmp_path: Path) -> None:
 
 @pytest.mark.slow
 def test_figures_by_picture_equal_those_of_one_process(tmp_path: Path) -> None:
-    options = ("--intervals", "--calibration", *TILES, "--json")
+    options = ("--intervals", "--calibration", "--boundaries", *TILES, "--json")
     data = ("--data", "shapes", "--data-option", "count=5", "--data-option", "scene=true", "--data-option", "size=150")
-    written = {}
+    written, summed = {}, {}
     for ranks in (1, 3):
         folder = tmp_path / str(ranks)
         json_file = tmp_path / f"{ranks}.json"
@@ -107,8 +107,11 @@ def test_figures_by_picture_equal_those_of_one_process(tmp_path: Path) -> None:
         done = mpiexec(ranks, "-m", "fcnlite.evaluate", WEIGHTS, *data, *words)
         assert done.returncode == 0, done.stderr
         found = json.loads(json_file.read_text())
-        assert 0 < found.pop("calibration_error") < 1  # its sums have another order
+        sums = (found.pop("calibration_error"), found.pop("boundary_f1"), *found.pop("boundary_f1_by_class"))
+        summed[ranks] = np.array(sums, float)  # their sums have another order
         written[ranks] = (found, (folder / "pictures.csv").read_text(), (folder / "worst.png").read_bytes())
+    np.testing.assert_allclose(summed[1], summed[3], rtol=1e-4)
+    assert summed[1].min() > 0.001
     assert written[1] == written[3]
 
 
