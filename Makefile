@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 
 .PHONY: install install-test docs docs-open docs-pdf notebooks demo test test-slow test-peers test-docs test-kill test-long test-large test-kernels test-oldest fuzz \
-	sanitize sanitize-threads lint bench dist clean
+	sanitize sanitize-threads lint bench bench-all dist clean
 
 install: .venv/installed
 
@@ -126,6 +126,12 @@ bench: install-test
 	status=0; for part in "--chart docs/benchmark.png" --more --profile; do \
 		$(BENCHMARKS) $$part || status=1; \
 	done; exit $$status
+
+# The comparisons with further nets: classifiers, small nets, encoders with decoders, a call of a millisecond. It takes up
+# to an hour on an otherwise idle machine.
+bench-all: install-test
+	$(BIN)/pip install --quiet 'fcnlite[bench]'
+	$(BENCHMARKS) --all
 
 # The tests of files, commands, data and short trainings with the oldest versions of all requirements, in a venv of its
 # own for PYTHON: 3.10, 3.11 or 3.12, for which there are wheels of these versions. `make test` has the newest versions,

@@ -4,10 +4,12 @@ Without an option: a table of the seconds of every engine on every workload, wit
 float32 peer. Where the machine has more than AVX2, ours runs with AVX2 forced as well. The bar is the largest ratio
 that the project allows itself. A ratio above its bar, or an output that no peer agrees with, is a failure: the exit
 status is 1. --more: scaling over threads, cost against picture size, share of the machine's peak, memory and first
-forward. --profile: every step of ours against its floors.
+forward. --profile: every step of ours against its floors. --all: the table with further nets, which are small or of
+other kinds.
 
 Tables are Markdown on standard output. Rows are measured at different times; compare only within a row. The figures
-are also saved in benchmarks/results.json (--more: benchmarks/results.more.json), with the charts beside them.
+are also saved in benchmarks/results.json (--all: results.all.json, --more: results.more.json), with the charts beside
+them.
 """
 
 from __future__ import annotations
@@ -21,7 +23,7 @@ from typing import Any
 
 from benchmarks import machine, memory, more, steps, table
 from benchmarks.workers import EngineError
-from benchmarks.workloads import WORKLOADS, Workload
+from benchmarks.workloads import OTHERS, WORKLOADS, Workload
 from fcnlite._cli.parser import positive
 from fcnlite._cli.running import check_environment, run_command
 from fcnlite.errors import FcnliteError
@@ -34,8 +36,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser = _parser()
     options = parser.parse_args(arguments)
     check_environment()
-    if options.names and (options.more or options.profile):
-        parser.error("NAME chooses workloads of the table; --more and --profile measure FCN-8s at 500×500")
+    if options.names and (options.more or options.profile or options.all):
+        parser.error("NAME chooses workloads of the table; --more and --profile measure FCN-8s at 500×500, --all all")
     if options.chart and options.profile:
         parser.error("--profile draws no chart")
     print(f"{machine.line(machine.describe())}\n", flush=True)
@@ -44,7 +46,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     elif options.more:
         _more(options.repeats, options.chart or HERE / "results.more.png")
     else:
-        _table(options.names, options.repeats, options.chart)
+        _table(options.names, options.all, options.repeats, options.chart)
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -65,13 +67,14 @@ def _parser() -> argparse.ArgumentParser:
     which.add_argument(
         "--more", action="store_true", help="measure scaling, picture sizes, share of the peak and memory instead"
     )
+    which.add_argument("--all", action="store_true", help="measure further nets too, in up to an hour")
     which.add_argument("--profile", action="store_true", help="measure every step of FCN-8s against its floors instead")
     return parser
 
 
-def _table(names: Sequence[str], repeats: int, chart: Path | None) -> None:
-    """Measure and print the table; save it if it has all workloads."""
-    chosen = _chosen(names)
+def _table(names: Sequence[str], further: bool, repeats: int, chart: Path | None) -> None:
+    """Measure and print the table; save it if no names choose a part of it."""
+    chosen = _chosen(names, further)
     table.check_peers(chosen)
     print(f"{table.CAPTION}\n\n{table.heading()}", flush=True)
     results: list[dict[str, Any]] = []
@@ -85,19 +88,26 @@ def _table(names: Sequence[str], repeats: int, chart: Path | None) -> None:
         print(table.row(results[-1]), flush=True)
         failures.extend(table.missed(results[-1]))
     if not names:
-        _save(HERE / "results.json", {"repeats": repeats, "results": results, "failures": failures})
-        chart = chart or HERE / "results.png"
+        name = "results.all" if further else "results"
+        _save(HERE / f"{name}.json", {"repeats": repeats, "results": results, "failures": failures})
+        chart = chart or HERE / f"{name}.png"
     if results and chart:
         table.draw(results, chart)
     _raise(failures)
 
 
-def _chosen(names: Sequence[str]) -> list[Workload]:
-    """The workloads whose names contain one of `names`, where x may replace ×; without names, all."""
+def _chosen(names: Sequence[str], further: bool = False) -> list[Workload]:
+    """The workloads whose names contain one of `names`, where x may replace ×.
+
+    Without names: those of `make bench`, and (`further`) the others.
+    """
+    there = [*WORKLOADS, *OTHERS]
+    if not names:
+        return there if further else WORKLOADS
     typed = [name.replace("×", "x") for name in names]
-    chosen = [each for each in WORKLOADS if not names or any(name in each.name.replace("×", "x") for name in typed)]
+    chosen = [each for each in there if any(name in each.name.replace("×", "x") for name in typed)]
     if not chosen:
-        raise EngineError(f"no workload has such a name; there are: {'; '.join(each.name for each in WORKLOADS)}.")
+        raise EngineError(f"no workload has such a name; there are: {'; '.join(each.name for each in there)}.")
     return chosen
 
 

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from benchmarks import dilated
+from benchmarks.nets import NETS
 from benchmarks.workloads import CLASSES, RATES, Workload
 
 if TYPE_CHECKING:
@@ -25,14 +25,17 @@ Run = Callable[[], list[np.ndarray]]
 
 
 def build_net(workload: Workload) -> Net:
-    """The net of a workload, with its fillers' values, except that score weights are noise and variances are 1."""
+    """The net of a workload, with its fillers' values, except that score weights are noise.
+
+    The statistics of BatchNorm are 0 and 1, or in `NETS`, whose values would grow with depth, those of the input.
+    """
     from fcnlite import models
     from fcnlite.net import Net
 
-    if workload.model == dilated.NAME:
-        net = Net(dilated.largefov(CLASSES, workload.width))
+    if workload.model in NETS:
+        net = Net(NETS[workload.model](CLASSES))
     else:
-        classes = None if workload.model == "vgg16" else CLASSES
+        classes = None if "prob" in workload.outputs else CLASSES
         net = models.build(workload.model, classes=classes, width=workload.width)
     rng = np.random.default_rng(1)
     for name, parameters in net.params.items():
@@ -42,7 +45,18 @@ def build_net(workload: Workload) -> Net:
         if layer.type == "BatchNorm":
             for statistic in net.params[layer.name][1:]:
                 statistic.data = np.ones(statistic.shape)
+    if workload.model in NETS and any(layer.type == "BatchNorm" for layer in net.spec):
+        _adapt(net, workload)
     return net
+
+
+def _adapt(net: Net, workload: Workload) -> None:
+    """Make the statistics of every BatchNorm those of the workload's input."""
+    for layer in net.spec:
+        if layer.type == "BatchNorm":
+            for statistic in net.params[layer.name]:
+                statistic.data = np.zeros(statistic.shape)
+    net.share(phase="TRAIN").forward(workload.inputs(), outputs=workload.outputs)
 
 
 def save_net(workload: Workload, folder: Path) -> None:
@@ -56,7 +70,7 @@ def save_net(workload: Workload, folder: Path) -> None:
     net.save(folder / "net.h5")
     if not workload.training:
         if find_spec("onnx"):
-            interop.save_onnx(net, folder / "net.onnx", outputs=[workload.output])
+            interop.save_onnx(net, folder / "net.onnx", outputs=workload.outputs)
         # OpenCV needs every input: the label and the loss are removed.
         layers = tuple(layer for layer in net.spec if "label" not in (*layer.bottom, *layer.top))
         deployed = Net(replace(net.spec, layers=layers), shared=net.params)
@@ -82,7 +96,7 @@ def fcnlite_(workload: Workload, folder: Path, threads: int) -> Run:
     fcnlite.set_num_threads(threads)
     net, blobs = load_net(workload, folder), workload.inputs()
     if not workload.training:
-        return lambda: list(net.forward(blobs, outputs=[workload.output]).values())
+        return lambda: list(net.forward(blobs, outputs=workload.outputs).values())
     solver, compared = SGD(net, **RATES), net.params[workload.compared][0]
     return lambda: [np.asarray(solver.step(blobs)), compared.grad]
 
@@ -98,7 +112,7 @@ def _torch(workload: Workload, folder: Path, threads: int, channels_last: bool) 
 
     def infer() -> list[np.ndarray]:
         with torch.inference_mode():
-            return [net.forward(workload.output, **blobs).contiguous().numpy()]
+            return [each.contiguous().numpy() for each in net.forward(workload.outputs, **blobs)]
 
     def step() -> list[np.ndarray]:
         loss = net.step(**blobs)
@@ -124,7 +138,7 @@ def onnxruntime_(workload: Workload, folder: Path, threads: int) -> Run:
     options.intra_op_num_threads = threads
     session = onnxruntime.InferenceSession(folder / "net.onnx", options, providers=["CPUExecutionProvider"])
     blobs = workload.inputs()
-    return lambda: session.run([workload.output], blobs)
+    return lambda: session.run(list(workload.outputs), blobs)
 
 
 def _openvino(workload: Workload, folder: Path, threads: int, **how: Any) -> Run:
@@ -155,7 +169,7 @@ def opencv(workload: Workload, folder: Path, threads: int) -> Run:
 
     def run() -> list[np.ndarray]:
         net.setInput(data, "data")
-        return [net.forward(workload.output)]
+        return list(net.forward(list(workload.outputs)))
 
     return run
 

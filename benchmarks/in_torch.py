@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -16,24 +17,42 @@ Tensor = torch.Tensor
 Options = dict[str, Any]
 
 
-def _one(options: Options, name: str, default: int = 0) -> int:
+def _pair(options: Options, name: str, default: int = 0) -> tuple[int, ...]:
+    """The option for rows and columns; one number, or a list of one, is for both."""
     value = options.get(name, default)
-    return value[0] if isinstance(value, (list, tuple)) else value
+    return (tuple(value) * 2)[:2] if isinstance(value, (list, tuple)) else (value, value)
 
 
 def _convolution(o: Options, x: list[Tensor], p: list[Tensor]) -> Tensor:
-    how = {"stride": _one(o, "stride", 1), "padding": _one(o, "pad"), "groups": o.get("group", 1)}
-    return F.conv2d(x[0], *p, dilation=_one(o, "dilation", 1), **how)
+    how = {"stride": _pair(o, "stride", 1), "padding": _pair(o, "pad"), "groups": o.get("group", 1)}
+    return F.conv2d(x[0], *p, dilation=_pair(o, "dilation", 1), **how)
 
 
 def _deconvolution(o: Options, x: list[Tensor], p: list[Tensor]) -> Tensor:
-    how = {"stride": _one(o, "stride", 1), "padding": _one(o, "pad"), "groups": o.get("group", 1)}
+    how = {"stride": _pair(o, "stride", 1), "padding": _pair(o, "pad"), "groups": o.get("group", 1)}
     return F.conv_transpose2d(x[0], *p, **how)
 
 
-def _pooling(o: Options, x: list[Tensor], p: list[Tensor]) -> Tensor:
-    pool = F.max_pool2d if o.get("pool", "MAX") == "MAX" else F.avg_pool2d
-    return pool(x[0], o["kernel_size"], o.get("stride", 1), o.get("pad", 0), ceil_mode=True)
+def _pooling(o: Options, x: list[Tensor], p: list[Tensor]) -> Tensor | tuple[Tensor, Tensor]:
+    """The pooled values; also the places of the maxima if the layer has a second top (`run_layers`)."""
+    window, stride, pad = x[0].shape[2:], 1, 0
+    if not o.get("global_pooling"):
+        window, stride, pad = o["kernel_size"], o.get("stride", 1), o.get("pad", 0)
+    if o.get("pool", "MAX") == "AVE":
+        return F.avg_pool2d(x[0], window, stride, pad, ceil_mode=True)
+    return F.max_pool2d(x[0], window, stride, pad, ceil_mode=True, return_indices=o.get("places", False))
+
+
+def _interp(o: Options, x: list[Tensor], p: list[Tensor]) -> Tensor:
+    zoom = o.get("zoom_factor")
+    size = [zoom * (each - 1) + 1 for each in x[0].shape[2:]] if zoom else (o["height"], o["width"])
+    return F.interpolate(x[0], size=size, mode="bilinear", align_corners=True)
+
+
+def _upsample(o: Options, x: list[Tensor], p: list[Tensor]) -> Tensor:
+    scale = o.get("scale")
+    size = [scale * each for each in x[0].shape[2:]] if scale else (o["upsample_h"], o["upsample_w"])
+    return F.max_unpool2d(x[0], x[1], 2, output_size=size)
 
 
 def _crop(o: Options, x: list[Tensor], p: list[Tensor]) -> Tensor:
@@ -47,7 +66,7 @@ def _lrn(o: Options, x: list[Tensor], p: list[Tensor]) -> Tensor:
 
 
 def _batch_norm(o: Options, x: list[Tensor], p: list[Tensor]) -> Tensor:
-    """Batch normalisation, with the parameters of the following Scale if `_with_scales` added them."""
+    """Batch normalisation in training, with the parameters of the following Scale if `_with_scales` added them."""
     mean_sum, variance_sum, _, *affine = p
     weight, bias = affine or (None, None)
     momentum = 1 - o.get("moving_average_fraction", 0.999)
@@ -69,11 +88,15 @@ def _loss(o: Options, x: list[Tensor], p: list[Tensor]) -> Tensor:
     return loss / len(score) if pictures else loss
 
 
-_LAYERS: dict[str, Callable[[Options, list[Tensor], list[Tensor]], Tensor]] = {
+_LAYERS: dict[str, Callable[[Options, list[Tensor], list[Tensor]], Any]] = {
     "Convolution": _convolution,
     "Deconvolution": _deconvolution,
     "Pooling": _pooling,
     "ReLU": lambda o, x, p: F.relu(x[0], inplace=True),
+    "ReLU6": lambda o, x, p: F.relu6(x[0], inplace=True),
+    "PReLU": lambda o, x, p: F.prelu(x[0], *p),
+    "Interp": _interp,
+    "Upsample": _upsample,
     "LRN": _lrn,
     "BatchNorm": _batch_norm,
     "Scale": _scale,
@@ -88,24 +111,29 @@ _LAYERS: dict[str, Callable[[Options, list[Tensor], list[Tensor]], Tensor]] = {
 
 
 def run_layers(
-    layers: Sequence[LayerSpec], params: Mapping[str, Sequence[Tensor]], output: str, values: dict[str, Tensor]
-) -> Tensor:
-    """The blob `output`, given the input blobs. Every other blob is released after its last use."""
+    layers: Sequence[LayerSpec],
+    params: Mapping[str, Sequence[Tensor]],
+    outputs: Sequence[str],
+    values: dict[str, Tensor],
+) -> list[Tensor]:
+    """The blobs `outputs`, given the input blobs. Every other blob is released after its last use."""
     known = set(values)
     running = []
     for layer in layers:
         if known.issuperset(layer.bottom):
             known.update(layer.top)
             running.append(layer)
-    last = {name: i for i, layer in enumerate(running) for name in layer.bottom if name != output}
+    last = {name: i for i, layer in enumerate(running) for name in layer.bottom if name not in outputs}
     for i, layer in enumerate(running):
         bottom = [values[name] for name in layer.bottom]
-        values[layer.top[0]] = _LAYERS[layer.type](dict(layer.options), bottom, list(params.get(layer.name, ())))
+        options = {**layer.options, "places": len(layer.top) > 1}
+        made = _LAYERS[layer.type](options, bottom, list(params.get(layer.name, ())))
+        values.update(zip(layer.top, made if len(layer.top) > 1 else [made], strict=True))
         for name in layer.bottom:
             if last.get(name) == i:
                 values.pop(name, None)
         del bottom
-    return values[output]
+    return [values[name] for name in outputs]
 
 
 def _with_scales(layers: Sequence[LayerSpec], params: dict[str, list[Tensor]]) -> list[LayerSpec]:
@@ -118,6 +146,33 @@ def _with_scales(layers: Sequence[LayerSpec], params: dict[str, list[Tensor]]) -
             params[found[-1].name] += params.pop(layer.name)
         else:
             found.append(layer)
+    return found
+
+
+def _folded(layers: Sequence[LayerSpec], params: dict[str, list[Tensor]]) -> list[LayerSpec]:
+    """The layers of `_with_scales` for inference, each BatchNorm merged into the convolution before it, if there is.
+
+    Another BatchNorm becomes a Scale.
+    """
+    found: list[LayerSpec] = []
+    for layer in layers:
+        if layer.type != "BatchNorm":
+            found.append(layer)
+            continue
+        before = next(each for each in reversed(found) if layer.bottom[0] in each.top)
+        mean, variance, count, *affine = params.pop(layer.name)
+        factor = 1 / torch.sqrt(variance / count + layer.options.get("eps", 1e-5))
+        shift = -mean / count * factor
+        if affine:
+            factor, shift = affine[0] * factor, affine[0] * shift + affine[1]
+        if before.type in ("Convolution", "Deconvolution"):
+            weight, *bias = params[before.name]
+            shape = (-1, 1, 1, 1) if before.type == "Convolution" else (1, -1, 1, 1)
+            folded = [weight * factor.reshape(shape), shift + (factor * bias[0] if bias else 0)]
+            params[before.name] = [each.detach() for each in folded]
+        else:
+            params[layer.name] = [factor.detach(), shift.detach()]
+            found.append(replace(layer, type="Scale"))
     return found
 
 
@@ -147,19 +202,21 @@ class InTorch:
                     groups.append({"params": [tensor], "lr": rate, "weight_decay": decay})
         layers = [layer for layer in net.spec.for_phase(net.phase) if layer.type != "Input"]
         self.layers = _with_scales(layers, self.params)
+        if net.phase == "TEST":
+            self.layers = _folded(self.layers, self.params)
         self._optimizer = torch.optim.SGD(groups, lr=base_lr, momentum=momentum)
 
     def _laid(self, tensor: Tensor) -> Tensor:
         return tensor.contiguous(memory_format=self.layout) if tensor.ndim == 4 else tensor
 
-    def forward(self, output: str, **blobs: Any) -> Tensor:
-        """The blob `output`, given the inputs. Layers whose bottoms are missing do not run."""
+    def forward(self, outputs: Sequence[str], **blobs: Any) -> list[Tensor]:
+        """The blobs `outputs`, given the inputs. Layers whose bottoms are missing do not run."""
         values = {name: self._laid(torch.from_numpy(array)) for name, array in blobs.items()}
-        return run_layers(self.layers, self.params, output, values)
+        return run_layers(self.layers, self.params, outputs, values)
 
     def step(self, **blobs: Any) -> float:
         """Run forward, backward and update; return the loss before the update."""
-        loss = self.forward("loss", **blobs)
+        (loss,) = self.forward(["loss"], **blobs)
         self._optimizer.zero_grad()
         loss.backward()
         self._optimizer.step()

@@ -1,4 +1,4 @@
-"""Memory and the first forward: the memory and time of one inference in a new process.
+"""Memory and the first forwards: the memory and time of the first inferences in a new process.
 
 `python -m benchmarks.memory WAY FOLDER` is such a process; it prints a line of JSON.
 """
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from fcnlite.net import Net
 
 REPEATS = 3
-"""Forwards after the first; the fastest counts."""
+"""Forwards after the second; the fastest counts."""
 
 
 def from_file(folder: Path) -> Callable[[], Any]:
@@ -49,7 +49,7 @@ def built(folder: Path) -> Callable[[], Any]:
 
 def _ours(net: Net) -> Callable[[], Any]:
     blobs = MAIN.inputs()
-    return lambda: net.forward(blobs, outputs=[MAIN.output])
+    return lambda: net.forward(blobs, outputs=MAIN.outputs)
 
 
 def torch_channels_last(folder: Path) -> Callable[[], Any]:
@@ -76,7 +76,7 @@ def _torch(folder: Path, channels_last: bool) -> Callable[[], Any]:
     def run() -> Any:
         with torch.inference_mode():
             data = torch.from_numpy(blobs["data"]).contiguous(memory_format=layout)
-            return run_layers(layers, params, MAIN.output, {"data": data})
+            return run_layers(layers, params, MAIN.outputs, {"data": data})[0]
 
     return run
 
@@ -91,7 +91,7 @@ WAYS = {
 
 
 def measure() -> dict[str, Any]:
-    """The peak memory in bytes after the first forward, and the seconds of the first and later forwards, for each way.
+    """The peak memory in bytes after the first and the second forward, and the seconds of these and of later ones.
 
     Raises `EngineError` if ours fails.
     """
@@ -134,25 +134,27 @@ def _save_for_torch(folder: Path) -> None:
 
 
 def show(found: dict[str, Any]) -> str:
-    lines = ["| | peak memory, GB | first forward, s | later, s | difference |", "|---|---:|---:|---:|---:|"]
+    lines = [
+        "| | peak memory, GB: first forward | second | seconds: first | second | later |",
+        "|---|---:|---:|---:|---:|---:|",
+    ]
     for way, each in found.items():
-        peak = "–" if each["peak"] is None else f"{each['peak'] / 1e9:.2f}"
-        first, later = each["first"], each["later"]
-        lines.append(f"| {way} | {peak} | {first:.2f} | {later:.2f} | {first - later:.2f} |")
+        peaks = ["–" if peak is None else f"{peak / 1e9:.2f}" for peak in each["peaks"]]
+        seconds = [f"{each[name]:.2f}" for name in ("first", "second", "later")]
+        lines.append(f"| {' | '.join([way, *peaks, *seconds])} |")
     return "\n".join(lines)
 
 
 def main(way: str, folder: str) -> None:
     run = WAYS[way](Path(folder))
-    seconds = []
-    peak: int | None = None
-    for i in range(1 + REPEATS):
+    seconds, peaks = [], []
+    for _ in range(2 + REPEATS):
         began = time.perf_counter()
         run()
         seconds.append(time.perf_counter() - began)
-        if i == 0:
-            peak = peak_memory()
-    print(json.dumps({"peak": peak, "first": seconds[0], "later": min(seconds[1:])}))
+        peaks.append(peak_memory())
+    first, second, *later = seconds
+    print(json.dumps({"peaks": peaks[:2], "first": first, "second": second, "later": min(later)}))
 
 
 if __name__ == "__main__":

@@ -59,12 +59,12 @@ def _sizes(workload: Workload, repeats: int, sides: Sequence[int]) -> list[dict[
     for _ in range(repeats):
         sgemm, copied = max(sgemm, sgemm_rate(1, 1)), max(copied, copy_rate(threads))
         for side in sides:
-            run = partial(net.forward, blobs[side], outputs=[workload.output])
+            run = partial(net.forward, blobs[side], outputs=workload.outputs)
             seconds[side] = min(seconds[side], best(run, IN_TURN))
     found = []
     for side in sides:
         pixels, shapes = side**2, steps.shapes_of(blobs[side])
-        costs = _costs(net, shapes, workload.output, threads)
+        costs = _costs(net, shapes, workload.outputs, threads)
         floor = sum(max(steps.floors(each.needed, each.memory, sgemm, copied, threads)) for each in costs)
         found.append(
             {
@@ -79,9 +79,9 @@ def _sizes(workload: Workload, repeats: int, sides: Sequence[int]) -> list[dict[
     return found
 
 
-def _costs(net: Net, shapes: Mapping[str, Shape], output: str, threads: int) -> list[Cost]:
+def _costs(net: Net, shapes: Mapping[str, Shape], outputs: Sequence[str], threads: int) -> list[Cost]:
     """The cost of each step of the plan."""
-    return [each.cost(threads) for each in net.plan(shapes, [output]).graph.operations]
+    return [each.cost(threads) for each in net.plan(shapes, outputs).graph.operations]
 
 
 def show_sizes(found: Mapping[str, Sequence[dict[str, float]]]) -> str:
@@ -125,10 +125,10 @@ def peak(repeats: int) -> dict[str, float]:
     fcnlite.set_num_threads(threads)
     seconds, sgemm = float("inf"), 0.0
     for _ in range(repeats):
-        seconds = min(seconds, best(lambda: net.forward(blobs, outputs=[MAIN.output]), 1))
+        seconds = min(seconds, best(lambda: net.forward(blobs, outputs=MAIN.outputs), 1))
         sgemm = max(sgemm, sgemm_rate(threads, 1))
     shapes = steps.shapes_of(blobs)
-    done = sum(each.needed for each in _costs(net, shapes, MAIN.output, threads))
+    done = sum(each.needed for each in _costs(net, shapes, MAIN.outputs, threads))
     return {"seconds": seconds, "sgemm": sgemm, "direct": steps.direct_work(net, shapes), "done": done}
 
 

@@ -32,7 +32,7 @@ def main(arguments: list[str] | None = None) -> None:
     check_environment()
     fcnlite.set_num_threads(1)
     net, blobs = build_net(MAIN), MAIN.inputs()
-    plan = net.plan(steps.shapes_of(blobs), [MAIN.output])
+    plan = net.plan(steps.shapes_of(blobs), MAIN.outputs)
     found = {
         "machine": machine.describe(),
         "peak": product_rate(),

@@ -83,7 +83,7 @@ def profile(repeats: int) -> str:
     threads, blobs = all_threads(MAIN.threads), MAIN.inputs()
     fcnlite.set_num_threads(threads)
     net = build_net(MAIN)
-    steps = measure(net.plan(shapes_of(blobs), [MAIN.output]), blobs, repeats)
+    steps = measure(net.plan(shapes_of(blobs), MAIN.outputs), blobs, repeats)
     sgemm, copied = sgemm_rate(1), copy_rate(threads)
     rates = (
         f"{MAIN.name}, {threads} threads, the best of {repeats} for each step; matrix product on one core "

@@ -2,7 +2,8 @@
 
 Both read the same JPEG files and write the same palette PNGs, with all cores; the whole command is timed, from its
 start to its end. Each runs with one picture in the net at a time and with one for each core, and its fastest run
-counts. The runs of both alternate. The label maps are compared: a script that computes something else is an error.
+counts. The runs of both alternate. In parentheses: the ratio of the processor time of these runs, which other programs
+change less. The label maps are compared: a script that computes something else is an error.
 ONNX Runtime's script is benchmarks/onnx_folder.py.
 """
 
@@ -10,6 +11,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import shutil
 import subprocess
 import sys
@@ -35,8 +37,6 @@ from fcnlite.segmentation.segmenter import Segmenter
 
 AGREEING = 0.999
 """The least share of equal pixels: rounding decides between nearly equal scores."""
-BAR = 1.5
-"""The least ratio of pictures a second."""
 
 
 class Task(NamedTuple):
@@ -48,6 +48,14 @@ class Task(NamedTuple):
     size: tuple[int, int]
     """Height and width."""
     pictures: int
+
+
+class Run(NamedTuple):
+    """The time of a command."""
+
+    seconds: float
+    processor: float
+    """The seconds of processor time, of all threads."""
 
 
 TASKS = (
@@ -82,15 +90,17 @@ def _row(task: Task, count: int, repeats: int, overlay: bool) -> str:
         folder = Path(name)
         _prepare(task, count, folder)
         ours, theirs = _ours(folder, overlay), _theirs(folder)
-        best = {each: float("inf") for each in (*ours, *theirs)}
+        best = dict.fromkeys((*ours, *theirs), Run(float("inf"), 0.0))
         for _ in range(repeats):
             for pair in zip(ours.items(), theirs.items(), strict=True):
                 for way, command in pair:
-                    best[way] = min(best[way], _seconds(way, command, folder))
+                    best[way] = min(best[way], _run(way, command, folder))
         _compare(task, folder, next(iter(ours)), next(iter(theirs)))
-    rates = [max((count / best[way], way) for way in ways) for ways in (ours, theirs)]
-    shown = " | ".join(f"{rate:.2f} ({way.partition(', ')[2]})" for rate, way in rates)
-    return f"| {task.name} | {count} | {shown} | {rates[0][0] / rates[1][0]:.2f} |"
+    fastest = [min((best[way], way) for way in ways) for ways in (ours, theirs)]
+    shown = " | ".join(f"{count / run.seconds:.2f} ({way.partition(', ')[2]})" for run, way in fastest)
+    (one, _), (other, _) = fastest
+    ratios = f"{other.seconds / one.seconds:.2f} ({other.processor / one.processor:.2f})"
+    return f"| {task.name} | {count} | {shown} | {ratios} |"
 
 
 def _prepare(task: Task, count: int, folder: Path) -> None:
@@ -153,15 +163,17 @@ def _together() -> list[int]:
     return sorted({1, machine.all_threads(None)})
 
 
-def _seconds(way: str, command: list[str], folder: Path) -> float:
-    """The time of a command that writes to a new folder."""
+def _run(way: str, command: list[str], folder: Path) -> Run:
+    """Run a command that writes to a new folder."""
     shutil.rmtree(folder / way, ignore_errors=True)
     environment = {**machine.environment(machine.all_threads(None)), "PYTHONPATH": str(ROOT)}
-    began = time.perf_counter()
+    began, used = time.perf_counter(), os.times()
     done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=False)
     if done.returncode:
         raise EngineError(f"{way}: ended with status {done.returncode}: {done.stderr.strip()[-300:]}")
-    return time.perf_counter() - began
+    now = os.times()
+    processor = now.children_user + now.children_system - used.children_user - used.children_system
+    return Run(time.perf_counter() - began, processor)
 
 
 def _compare(task: Task, folder: Path, ours: str, theirs: str) -> None:

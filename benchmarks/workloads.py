@@ -1,4 +1,4 @@
-"""The workloads: nets, sizes and bars of `make bench`."""
+"""The workloads: nets, sizes and bars of `make bench` and `make bench-all`."""
 
 from __future__ import annotations
 
@@ -6,8 +6,6 @@ import json
 from dataclasses import asdict, dataclass
 
 import numpy as np
-
-from benchmarks import dilated
 
 CLASSES = 21
 RATES = {"base_lr": 1e-10, "momentum": 0.99, "weight_decay": 0.0005}
@@ -28,10 +26,11 @@ class Workload:
     """The number of threads; None for all cores."""
     compared: str = "conv1_1"
     """In training, the layer whose weight gradient all engines must agree on."""
-
-    @property
-    def output(self) -> str:
-        return "prob" if self.model == "vgg16" else "score"
+    outputs: tuple[str, ...] = ("score",)
+    calls: int = 1
+    """The number of calls in a timed run, for nets that take less than a millisecond."""
+    limit: float | None = None
+    """The most seconds of one call of ours."""
 
     def inputs(self) -> dict[str, np.ndarray]:
         """A picture of noise; for training also labels, a tenth of them void."""
@@ -50,7 +49,7 @@ class Workload:
     @classmethod
     def from_json(cls, text: str) -> Workload:
         values = json.loads(text)
-        return cls(**{**values, "shape": tuple(values["shape"])})
+        return cls(**{**values, "shape": tuple(values["shape"]), "outputs": tuple(values["outputs"])})
 
 
 WORKLOADS = [
@@ -60,9 +59,9 @@ WORKLOADS = [
     Workload("FCN-32s, 500×500", "voc-fcn32s", (1, 3, 500, 500), 0.33),
     Workload("FCN-AlexNet, 500×500", "voc-fcn-alexnet", (1, 3, 500, 500), 0.8),
     Workload("FCN-GoogLeNet, 500×500", "voc-fcn-googlenet", (1, 3, 500, 500)),
-    Workload("DeepLab-LargeFOV, 513×513", dilated.NAME, (1, 3, 513, 513)),
-    Workload("VGG-16, 224×224", "vgg16", (1, 3, 224, 224), 0.7),
-    Workload("VGG-16, 224×224, batch 8", "vgg16", (8, 3, 224, 224), 0.7),
+    Workload("DeepLab-LargeFOV, 513×513", "deeplab-largefov", (1, 3, 513, 513)),
+    Workload("VGG-16, 224×224", "vgg16", (1, 3, 224, 224), 0.7, outputs=("prob",)),
+    Workload("VGG-16, 224×224, batch 8", "vgg16", (8, 3, 224, 224), 0.7, outputs=("prob",)),
     Workload("FCN-8s, 500×500, training", "voc-fcn8s", (1, 3, 500, 500), 0.35, training=True),
     Workload(
         "FCN-8s at a quarter, 360×480, batch 4, training", "voc-fcn8s", (4, 3, 360, 480), 0.5, width=0.25, training=True
@@ -72,12 +71,41 @@ WORKLOADS = [
         "lite-fcn4s at a quarter, 288×384, batch 4, training",
         "lite-fcn4s",
         (4, 3, 288, 384),
+        0.5,
         width=0.25,
         training=True,
         compared="conv2_skip",
     ),
     Workload("FCN-8s, 500×500, one thread", "voc-fcn8s", (1, 3, 500, 500), 0.35, threads=1),
 ]
+"""The rows of `make bench`."""
+OTHERS = [
+    Workload("ResNet-50, 224×224", "resnet-50", (1, 3, 224, 224), 0.95),
+    Workload("ResNet-50, 224×224, batch 8", "resnet-50", (8, 3, 224, 224), 0.95),
+    Workload("MobileNet v1, 224×224", "mobilenet-v1", (1, 3, 224, 224), 1.2),
+    Workload("MobileNet v2, 224×224", "mobilenet-v2", (1, 3, 224, 224), 1.2),
+    Workload("SqueezeNet 1.1, 227×227", "squeezenet-1.1", (1, 3, 227, 227), 0.8),
+    Workload("ENet, 256×512", "enet", (1, 3, 256, 512), 0.8),
+    Workload("ERFNet, 256×512", "erfnet", (1, 3, 256, 512), 0.8),
+    Workload("SegNet-basic, 360×480", "segnet-basic", (1, 3, 360, 480), 0.5),
+    Workload("U-Net, 572×572", "u-net", (1, 3, 572, 572), 0.5),
+    Workload("PSPNet-50, 473×473", "pspnet-50", (1, 3, 473, 473), 0.6),
+    Workload("MTCNN's det1, 120×160", "det1", (1, 3, 120, 160), 1.0, outputs=("conv4-2", "prob1"), calls=10),
+    Workload("MTCNN's det1, 12×12", "det1", (1, 3, 12, 12), outputs=("conv4-2", "prob1"), calls=200, limit=0.15e-3),
+    Workload("LeNet, 28×28", "lenet", (1, 1, 28, 28), outputs=("prob",), calls=200, limit=0.25e-3),
+    Workload("lite-fcn4s at a quarter, 288×384", "lite-fcn4s", (1, 3, 288, 384), 0.5, width=0.25),
+    Workload("lite-fcn2s-topdown at a quarter, 288×384", "lite-fcn2s-topdown", (1, 3, 288, 384), 0.5, width=0.25),
+    Workload(
+        "lite-fcn2s-topdown at a quarter, 288×384, batch 4, training",
+        "lite-fcn2s-topdown",
+        (4, 3, 288, 384),
+        0.5,
+        width=0.25,
+        training=True,
+        compared="score_fr",
+    ),
+]
+"""The further rows of `make bench-all`."""
 MAIN = WORKLOADS[0]
 """The workload of --more and --profile."""
 UNPADDED = Workload("lite-fcn8s, 500×500", "lite-fcn8s", (1, 3, 500, 500))

@@ -16,7 +16,6 @@ from benchmarks import __main__ as command
 from benchmarks import (
     algorithms,
     augmentation,
-    dilated,
     machine,
     memory,
     more,
@@ -28,8 +27,9 @@ from benchmarks import (
     table,
 )
 from benchmarks.engines import AVX2, OURS, PEERS, Engine, build_net, engines, save_net
+from benchmarks.nets import NETS
 from benchmarks.workers import EngineError, Worker
-from benchmarks.workloads import CLASSES, WORKLOADS, Workload
+from benchmarks.workloads import CLASSES, OTHERS, WORKLOADS, Workload
 from fcnlite import config
 from fcnlite._cli.running import run_command
 from fcnlite._kernels import isa
@@ -64,8 +64,9 @@ def without(monkeypatch: pytest.MonkeyPatch, *modules: str) -> None:
 
 
 def test_workloads_come_back_from_json_and_have_names_of_their_own() -> None:
-    assert [Workload.from_json(each.to_json()) for each in WORKLOADS] == WORKLOADS
-    assert len({each.name for each in WORKLOADS}) == len(WORKLOADS)
+    there = [*WORKLOADS, *OTHERS]
+    assert [Workload.from_json(each.to_json()) for each in there] == there
+    assert len({each.name for each in there}) == len(there)
 
 
 def test_the_strong_list_has_every_transform_but_two() -> None:
@@ -73,10 +74,21 @@ def test_the_strong_list_has_every_transform_but_two() -> None:
     assert strong == set(TRANSFORMS) - {"turn", "shift"}
 
 
-def test_the_dilated_net_scores_every_eighth_pixel() -> None:
-    net = build_net(Workload("", dilated.NAME, (1, 3, 513, 513), width=0.05))
-    scores = net.forward(data=np.ones((1, 3, 129, 97), np.float32))["score"]
-    assert scores.shape == (1, CLASSES, 17, 13) and scores.any()
+@pytest.mark.parametrize("workload", [each for each in [*WORKLOADS, *OTHERS] if each.model in NETS], ids=str)
+def test_nets_have_scores_of_the_expected_size(workload: Workload) -> None:
+    (height, width), classes = workload.shape[2:], CLASSES
+    sizes = {
+        "deeplab-largefov": (65, 65),  # every eighth pixel
+        "det1": ((height - 2 + 1) // 2 - 4, (width - 2 + 1) // 2 - 4),
+        "u-net": (388, 388),
+        **dict.fromkeys(("enet", "erfnet", "segnet-basic", "pspnet-50"), (height, width)),
+        **dict.fromkeys(("mobilenet-v1", "mobilenet-v2", "squeezenet-1.1"), (1, 1)),
+    }
+    shapes = {}
+    for each, _, tops in Net(NETS[workload.model](classes)).shapes({"data": workload.shape}):
+        shapes.update(zip(each.spec.top, tops, strict=True))
+    count = 2 if workload.model == "det1" else classes
+    assert shapes[workload.outputs[-1]] == (workload.shape[0], count, *sizes.get(workload.model, ()))
 
 
 def test_inputs_are_the_same_for_every_engine_and_have_labels_in_training() -> None:
@@ -190,7 +202,7 @@ def test_the_ratio_is_to_the_fastest_float32_peer() -> None:
 
 def result(**seconds: float | None) -> dict[str, Any]:
     named = {OURS.name: 1.0, ONE.name: 4.0, **seconds}
-    return {"workload": "a net", "bar": 0.3, **table._ratios(named), "seconds": named}
+    return {"workload": "a net", "bar": 0.3, "limit": None, **table._ratios(named), "seconds": named}
 
 
 def test_rows_have_the_heading_s_columns() -> None:
@@ -205,6 +217,14 @@ def test_a_ratio_above_its_bar_is_missed() -> None:
     assert table.missed(result(**{ONE.name: 3.3})) == ["a net: the ratio is 0.303, above its bar of 0.3"]
     assert not table.missed(result(**{ONE.name: 3.4, AVX2.name: 3.0}))
     assert not table.missed({**result(**{ONE.name: 3.3}), "bar": None})
+
+
+def test_a_call_above_its_limit_is_missed() -> None:
+    limited = {**result(), "bar": None, "limit": 0.9}
+    assert table.missed(limited) == ["a net: a call takes 1000.000 ms, more than its limit of 900 ms"]
+    assert "| 900 ms | no |" in table.row(limited)
+    assert not table.missed({**limited, "limit": 1.1})
+    assert "| 0.30 | yes |" in table.row(result())
 
 
 def test_a_missed_bar_is_a_failure_that_is_named(
@@ -303,7 +323,7 @@ def test_names_that_are_no_workload_are_an_error(capsys: pytest.CaptureFixture[s
 
 def test_a_profile_has_every_step_of_the_plan() -> None:
     net, blobs = build_net(TINY), TINY.inputs()
-    plan = net.plan(steps.shapes_of(blobs), [TINY.output])
+    plan = net.plan(steps.shapes_of(blobs), TINY.outputs)
     found = steps.measure(plan, blobs, 1)
     assert len(found) == len(plan.graph.operations)
     assert all(each.seconds > 0 and each.memory > 0 for each in found)
@@ -321,7 +341,7 @@ def test_floors_are_counts_over_rates() -> None:
 
 def test_points_of_the_roofline_have_the_counts_of_the_plan() -> None:
     net, blobs = build_net(TINY), TINY.inputs()
-    plan = net.plan(steps.shapes_of(blobs), [TINY.output])
+    plan = net.plan(steps.shapes_of(blobs), TINY.outputs)
     found = roofline.points(plan, blobs, repeats=1)
     assert [each["products"] for each in found] == [each.cost(1).needed for each in plan.graph.operations]
     assert all(each["bytes"] > 0 and each["seconds"] >= 0 for each in found)

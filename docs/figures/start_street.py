@@ -25,15 +25,15 @@ def draw() -> str:
         "warm light": warm,
     }
     with style():
-        drawn = figure(6.4, 3.7)
-        cells = drawn.subplots(2, 3)
+        drawn = figure(3.8, 4.9)
+        cells = drawn.subplots(3, 2)
         seen = set()
-        for column, (title, picture) in enumerate(pictures.items()):
+        for row, (title, picture) in enumerate(pictures.items()):
             labels = segment(picture)
             seen |= {int(each) for each in np.flatnonzero(np.bincount(labels.ravel()) > 0.002 * labels.size)}
-            panel(cells[0, column], np.asarray(picture.resize(SHOWN)), title)
+            panel(cells[row, 0], np.asarray(picture.resize(SHOWN)), title)
             small = Image.fromarray(labels).resize(SHOWN, Image.Resampling.NEAREST)
-            panel(cells[1, column], colors[np.asarray(small)], "")
+            panel(cells[row, 1], colors[np.asarray(small)], "classes")
         handles = [Patch(facecolor=colors[each] / 255, label=segment.classes[each]) for each in sorted(seen)]
-        drawn.legend(handles=handles, loc="outside lower center", ncols=5, fontsize=9)
+        drawn.legend(handles=handles, loc="outside lower center", ncols=3, fontsize=9)
         return svg(drawn)

@@ -4,6 +4,7 @@
 import numpy as np
 
 from cython.parallel cimport prange, threadid
+from libc.math cimport INFINITY
 from libc.string cimport memcpy, memset
 
 include "checks.pxi"
@@ -18,13 +19,16 @@ include "winograd/backward_weight_few.pxi"
 include "winograd/backward_data.pxi"
 include "products/direct.pxi"
 include "products/pointwise.pxi"
+include "products/depthwise.pxi"
 include "products/inner_product.pxi"
 include "winograd/thin_winograd.pxi"
 include "pooling/max.pxi"
 include "pooling/average.pxi"
+include "pooling/places.pxi"
 include "normalization/batch_norm.pxi"
 include "normalization/lrn.pxi"
 include "resampling/interpolation.pxi"
 include "resampling/sum_repeats.pxi"
+include "elementwise/affine.pxi"
 include "elementwise/relu_backward.pxi"
 include "elementwise/softmax_loss.pxi"

@@ -8,10 +8,12 @@ cdef extern from *:
       #include <immintrin.h>
       #define VL 16
       #define FCN_MAX(a, b) _mm512_max_ps(a, b)
+      #define FCN_MIN(a, b) _mm512_min_ps(a, b)
     #elif defined(__AVX2__)
       #include <immintrin.h>
       #define VL 8
       #define FCN_MAX(a, b) _mm256_max_ps(a, b)
+      #define FCN_MIN(a, b) _mm256_min_ps(a, b)
     #else
       #define VL 4
     #endif
@@ -28,6 +30,15 @@ cdef extern from *:
         return FCN_MAX(a, b);
     #else
         mask_of_vec first = a > b;
+        return (vec)(((mask_of_vec)a & first) | ((mask_of_vec)b & ~first));
+    #endif
+    }
+    /* The smaller value of each pair; b where one of them is NaN. */
+    static inline vec smaller(vec a, vec b) {
+    #if defined(FCN_MIN)
+        return FCN_MIN(a, b);
+    #else
+        mask_of_vec first = a < b;
         return (vec)(((mask_of_vec)a & first) | ((mask_of_vec)b & ~first));
     #endif
     }
@@ -67,6 +78,7 @@ cdef extern from *:
     void store(float* p, vec x) noexcept nogil
     vec splat(float x) noexcept nogil
     vec larger(vec a, vec b) noexcept nogil
+    vec smaller(vec a, vec b) noexcept nogil
     vec where_positive(vec x, vec y) noexcept nogil
     void transpose(const float* source, Py_ssize_t row, float* to, Py_ssize_t to_row) noexcept nogil
 

@@ -39,7 +39,6 @@ class FastPath:
         plan = self.plan(prepared)
         clock: list[float] = []
         last = plan.forward(feeds, clock)
-        self.derived.first_pass = False
         if timer is not None:
             for operation, (began, ended) in zip(plan.graph.operations, pairwise(clock), strict=True):
                 timer(operation.layers, "forward", ended - began)

@@ -36,7 +36,7 @@ class DerivedObjects(dict[Any, Derived]):
     """The objects that a net has derived from its parameters, by key; all plans of the net share them."""
 
     first_pass = False
-    """Whether the net computes its first forward pass: another one may never come, so large objects are not kept."""
+    """Whether no forward pass is complete yet: a second one may never come, so the first keeps no large objects."""
 
 
 @dataclass

@@ -112,6 +112,7 @@ class Plan:
                     values.pop(value, None)
         if clock is not None:
             clock.append(time.perf_counter())
+        self.machine.derived.first_pass = False
         return PlanPass(self, values, saved)
 
     def _bind(self, memory: Array) -> list[BoundStep]:

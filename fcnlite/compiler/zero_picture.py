@@ -102,7 +102,9 @@ class ZeroPicture:
         graph = Graph(operations, {"zeros": copies[self._picture]}, outputs, {}, set(outputs.values()), training=False)
         assign_layouts(graph, machine)
         plan = Plan(graph, Schedule((), {}, {}, {}), replace(machine, arena=Arena()), {})
+        first_pass = machine.derived.first_pass
         found = {int(name): array for name, array in plan.forward({"zeros": zeros}).outputs().items()}
+        machine.derived.first_pass = first_pass  # the pass that needs the zeros goes on
         pixels = {}
         for value in margined:
             row, column = self._far[value]

@@ -44,6 +44,24 @@ layer { name: "product" type: "InnerProduct" bottom: "max" top: "product"
 """
 """Layers that the zoo's nets lack."""
 
+RESIDUAL = """
+input: "data" input_dim: 2 input_dim: 5 input_dim: 9 input_dim: 20
+layer { name: "first" type: "Convolution" bottom: "data" top: "first"
+  convolution_param { num_output: 20 kernel_size: 1 weight_filler { type: "xavier" } } }
+layer { name: "own" type: "Convolution" bottom: "first" top: "own"
+  convolution_param { num_output: 20 group: 20 kernel_size: 3 pad: 1 weight_filler { type: "xavier" } } }
+layer { name: "sum" type: "Eltwise" bottom: "first" bottom: "own" top: "sum" }
+layer { name: "limited" type: "ReLU6" bottom: "sum" top: "sum" }
+layer { name: "both" type: "Concat" bottom: "sum" bottom: "first" top: "both" }
+layer { name: "bn" type: "BatchNorm" bottom: "both" top: "bn" }
+layer { name: "max" type: "Pooling" bottom: "bn" top: "max" top: "places" pooling_param { kernel_size: 2 stride: 2 } }
+layer { name: "unpooled" type: "Upsample" bottom: "max" bottom: "places" top: "unpooled"
+  upsample_param { upsample_h: 9 upsample_w: 20 } }
+layer { name: "up" type: "Deconvolution" bottom: "unpooled" top: "up"
+  convolution_param { num_output: 5 kernel_size: 4 stride: 2 weight_filler { type: "xavier" } } }
+"""
+"""Layers that have kernels in inference only."""
+
 
 class Call(NamedTuple):
     """The arguments of a call, with copies of the arrays."""
@@ -116,6 +134,7 @@ def call_all() -> None:
         net = Net(parse_net(MANY), phase="TRAIN", path=path)
         out = net.forward(data=rng.normal(size=(2, 6, 20, 22)), keep=True)
         net.backward({name: np.ones_like(value) for name, value in out.items()})
+        Net(parse_net(RESIDUAL), path=path).forward(data=rng.normal(size=(2, 5, 9, 20)))
     for solver in ("Nesterov", "AdaGrad", "RMSProp", "AdaDelta", "Adam"):
         _train("lite-fcn4s", 0.0625, 32, "fast", solver, rng)
     confusion(np.arange(3), np.arange(3), 3)
@@ -136,4 +155,5 @@ def _multiply_pixels() -> None:
     x, y, u = (np.ones(shape, np.float32) for shape in ((2, 2, 3, 5, 16), (2, 3, 3, 5, 16), 2 * 2 * 16 * 32))
     kernels.prepare_direct(np.ones((48, 32, 1, 1), np.float32), u, False, False, 2)
     scratch = np.empty(kernels.pointwise_scratch(2, 20, 2), np.float32)
-    kernels.pointwise_forward(x, u, np.ones(64, np.float32), np.empty(0, np.float32), y, True, 20, scratch, 2)
+    none = np.empty(0, np.float32)
+    kernels.pointwise_forward(x, u, np.ones(64, np.float32), none, none.reshape((0,) * 5), y, True, 6, 20, scratch, 2)

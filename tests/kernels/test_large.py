@@ -113,9 +113,10 @@ def test_a_direct_convolution_reads_the_end_of_a_large_map(instructions: str) ->
     module.prepare_direct(np.ones((16, 16, 1, 1), np.float32), u, False, False, 1)
     y, none = np.empty((1, 1, 2, width, 16), np.float32), np.empty(0, np.float32)
     module.direct_forward(
-        x.reshape(-1), x.shape[:4], u, np.zeros(32, np.float32), none, y, np.arange(BLOCKED_HEIGHT, dtype=np.int32),
-        np.arange(WIDTH, dtype=np.int32), np.zeros(1, np.int64), blocks=(0, 1, 0, 1), length=16, extent_h=1,
-        dilation_h=1, stride=(BLOCKED_HEIGHT - 1, 1), thin=False, relu=False, copied=False, panels_at_once=1,
+        x.reshape(-1), x.shape[:4], u, np.zeros(32, np.float32), none, np.empty((0,) * 5, np.float32), y,
+        np.arange(BLOCKED_HEIGHT, dtype=np.int32), np.arange(WIDTH, dtype=np.int32), np.zeros(1, np.int64),
+        blocks=(0, 1, 0, 1), top_size=(2, width), place=(0, 0), spread=(1, 1), length=16, extent_h=1, dilation_h=1,
+        stride=(BLOCKED_HEIGHT - 1, 1), thin=False, relu=False, limit=np.inf, copied=False, panels_at_once=1,
         groups_at_once=1, scratch=none, threads=2,
     )  # fmt: skip
     assert not y[0, 0, 0].any()

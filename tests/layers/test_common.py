@@ -13,7 +13,6 @@ from hypothesis import strategies as st
 
 from fcnlite.arrays import Array
 from fcnlite.compiler import plan
-from fcnlite.compiler.machine import Machine
 from fcnlite.compiler.plan import PlanPass, PlanStep
 from fcnlite.description.spec import LayerSpec, NetSpec
 from fcnlite.errors import SpecError
@@ -200,16 +199,15 @@ def test_all_gradients_of_a_plan_are_in_its_arena(type_: str, data: st.DataObjec
     def checked(
         step: PlanStep,
         saved: Any,
-        machine: Machine,
         dtop: list[Array],
         needs: Sequence[bool],
         dparams: Sequence[Array | None],
     ) -> list[Array | None]:
         nonlocal passes
-        found = backward(step, saved, machine, dtop, needs, dparams)
+        found = backward(step, saved, dtop, needs, dparams)
         for each in (*found, *(dparams if accumulate else ())):
             passed_on = each is not None and any(np.may_share_memory(each, of_top) for of_top in dtop)
-            assert each is None or each.size == 0 or passed_on or machine.arena.holds(each)
+            assert each is None or each.size == 0 or passed_on or step.machine.arena.holds(each)
         passes += 1
         return found
 

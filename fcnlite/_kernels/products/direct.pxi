@@ -12,10 +12,14 @@ cdef struct Direct:
     Py_ssize_t stride_h, stride_w, extent_h, dilation_h  # extent_h: rows from the filter's first tap to its last
     Py_ssize_t segments, length, u_group  # u_group: floats of u for a group of outputs
     Py_ssize_t output_blocks, top_height, top_width, panels  # panels in a row of outputs
+    Py_ssize_t y_block, y_row, y_step  # floats from one block, row and output of y to the next
     const int* rows
     const int* cols
     const Py_ssize_t* offsets
     const float* slopes  # of PReLU, one for each output, or NULL
+    const float* y  # where the top begins,
+    const float* add  # and a summand in the same order, or NULL
+    float limit  # the largest value of the top
     bint thin, relu
 
 
@@ -43,7 +47,7 @@ cdef void copy_rows(const Direct* g, const float* x, Py_ssize_t first, Py_ssize_
 
 cdef void finish_panel(const Direct* g, const float* sums, Py_ssize_t count, Py_ssize_t group, const float* bias,
                        float* y) noexcept nogil:
-    """Add bias and apply ReLU to `count` neighbouring outputs of one group; y is the first one's place in block 0."""
+    """Add bias and summand and rectify `count` neighbouring outputs of one group; y: the first one's place in block 0."""
     cdef Py_ssize_t half, i, part, block
     cdef const float* slopes = NULL
     cdef float* to
@@ -52,13 +56,15 @@ cdef void finish_panel(const Direct* g, const float* sums, Py_ssize_t count, Py_
         block = group * BLOCKS_OF_GROUP + half
         if block >= g.output_blocks:
             return
-        to = y + block * g.top_height * g.top_width * BLOCK
+        to = y + block * g.y_block
         for i in range(count):
             for part in range(PARTS):
                 value = load(sums + i * GROUP + half * BLOCK + part * VL) + load(bias + block * BLOCK + part * VL)
+                if g.add != NULL:
+                    value = value + load(g.add + (to - g.y) + i * g.y_step + part * VL)
                 if g.slopes != NULL:
                     slopes = g.slopes + block * BLOCK + part * VL
-                store(to + i * BLOCK + part * VL, activated(value, g.relu, slopes))
+                store(to + i * g.y_step + part * VL, smaller(splat(g.limit), activated(value, g.relu, slopes)))
 
 
 cdef void direct_panels(const Direct* g, const float* x, const float* u, const float* bias, float* y,
@@ -82,17 +88,20 @@ cdef void direct_panels(const Direct* g, const float* x, const float* u, const f
                 filters = u + group * g.u_group + part * (g.u_group // (GROUP // CHUNK))
                 multiply(a, g.stride_w * g.channels, 1, g.offsets, g.segments, g.length, filters, CHUNK,
                          sums + part * CHUNK, GROUP, filters, CHUNK)
-            finish_panel(g, sums, min(ROWS, g.top_width - col), group, bias, y + (row * g.top_width + col) * BLOCK)
+            finish_panel(g, sums, min(ROWS, g.top_width - col), group, bias, y + row * g.y_row + col * g.y_step)
 
 
 def direct_forward(const float[::1] x, x_shape, const float[::1] u, const float[::1] bias, const float[::1] slopes,
+                   const float[:, :, :, :, ::1] add,
                    float[:, :, :, :, ::1] y,  # out
-                   const int[::1] rows, const int[::1] cols, const Py_ssize_t[::1] offsets, *, blocks,
-                   Py_ssize_t length, Py_ssize_t extent_h, Py_ssize_t dilation_h, stride, bint thin, bint relu,
-                   bint copied, Py_ssize_t panels_at_once, Py_ssize_t groups_at_once,
+                   const int[::1] rows, const int[::1] cols, const Py_ssize_t[::1] offsets, *, blocks, top_size, place,
+                   spread, Py_ssize_t length, Py_ssize_t extent_h, Py_ssize_t dilation_h, stride, bint thin, bint relu,
+                   float limit, bint copied, Py_ssize_t panels_at_once, Py_ssize_t groups_at_once,
                    float[::1] scratch, int threads):
-    """y = the convolution of x by the filters in u, plus bias, then (`relu`) ReLU, or PReLU unless `slopes` is empty.
+    """y = the convolution of x by the filters in u, plus bias and, unless it is empty, `add`, rectified.
 
+    `relu`: ReLU, or PReLU unless `slopes` is empty; then values above `limit` become `limit`. The outputs, of
+    `top_size`, are every spread-th row and column of y from `place` on; the others are not written.
     x is flat: blocked, N×C/16×H×W×16, or (`thin`) N×C×H×W. x_shape is its first four axes. y is blocked. `blocks`: the
     first block of x, their number, the first block of y, their number, for convolution in groups. `offsets`: where the
     segments of the sum begin, each of `length` floats, in the picture or (`copied`) in the copy that `copy_rows` makes
@@ -101,10 +110,11 @@ def direct_forward(const float[::1] x, x_shape, const float[::1] u, const float[
     """
     cdef Direct g
     cdef Py_ssize_t n, planes, height, width, first_in, first_out, item, panels, groups, shares, group_shares, size
-    cdef Py_ssize_t rows_at_once, room
+    cdef Py_ssize_t rows_at_once, room, first_row, first_col
     cdef list kept = []
     threads = usable(threads)
     n, planes, height, width = x_shape
+    first_row, first_col = place
     first_in, g.planes, first_out, g.output_blocks = blocks
     read_pair(stride, 1, "stride", &g.stride_h, &g.stride_w)
     check_blocked(y.shape, "y")
@@ -119,7 +129,8 @@ def direct_forward(const float[::1] x, x_shape, const float[::1] u, const float[
     g.extent_h, g.dilation_h = extent_h, dilation_h
     g.channels = planes if thin else BLOCK
     g.step = g.padded_width * (g.channels if thin else g.planes * BLOCK) if copied else width * BLOCK
-    g.top_height, g.top_width = y.shape[2], y.shape[3]
+    place_top(&g, y, add, top_size, place, spread)
+    g.limit = limit
     g.panels = (g.top_width + ROWS - 1) // ROWS
     g.slopes = &slopes[0] if slopes.shape[0] else NULL
     g.segments, g.length = offsets.shape[0], length
@@ -144,11 +155,27 @@ def direct_forward(const float[::1] x, x_shape, const float[::1] u, const float[
     for item in prange(n * shares * group_shares, nogil=True, schedule="dynamic", num_threads=threads):
         direct_piece(&g, &x[0] + (item // (shares * group_shares) * planes + first_in) * height * width
                      * (1 if thin else BLOCK), &u[0], &bias[0],
-                     &y[item // (shares * group_shares), first_out, 0, 0, 0],
+                     &y[item // (shares * group_shares), first_out, first_row, first_col, 0],
                      item // group_shares % shares * panels_at_once,
                      min((item // group_shares % shares + 1) * panels_at_once, panels),
                      item % group_shares * groups_at_once, min((item % group_shares + 1) * groups_at_once, groups),
                      copied, &scratch[0] + threadid() * size)
+
+
+cdef int place_top(Direct* g, const float[:, :, :, :, ::1] y, const float[:, :, :, :, ::1] add, top_size, place,
+                   spread) except -1:
+    """Fill the fields of g that say where the top is. Raises ValueError unless it is inside y."""
+    cdef Py_ssize_t row, col, down, across
+    read_pair(top_size, 1, "top_size", &g.top_height, &g.top_width)
+    read_pair(place, 0, "place", &row, &col)
+    read_pair(spread, 1, "spread", &down, &across)
+    check(row + (g.top_height - 1.0) * down < y.shape[2] and col + (g.top_width - 1.0) * across < y.shape[3], "y")
+    g.y_block, g.y_row, g.y_step = y.shape[2] * y.shape[3] * BLOCK, down * y.shape[3] * BLOCK, across * BLOCK
+    g.y, g.add = &y[0, 0, 0, 0, 0], NULL
+    if add.shape[0] > 0:
+        check_shape(add.shape, y.shape, 5, "add")
+        g.add = &add[0, 0, 0, 0, 0]
+    return 0
 
 
 cdef void direct_piece(const Direct* g, const float* x, const float* u, const float* bias, float* y,

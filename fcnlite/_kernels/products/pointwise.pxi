@@ -62,11 +62,11 @@ cdef void multiply_groups(const Direct* g, const float* v, const float* u, const
 
 
 def pointwise_forward(const float[:, :, :, :, ::1] x, const float[::1] u, const float[::1] bias,
-                      const float[::1] slopes,
+                      const float[::1] slopes, const float[:, :, :, :, ::1] add,
                       float[:, :, :, :, ::1] y,  # out
-                      bint relu, Py_ssize_t pixels,
+                      bint relu, float limit, Py_ssize_t pixels,
                       float[::1] scratch, int threads):
-    """y[n, o] = Σ_c weight[o, c] · x[n, c] + bias[o], then (`relu`) ReLU, or PReLU unless `slopes` is empty.
+    """y[n, o] = Σ_c weight[o, c] · x[n, c] + bias[o], plus `add` and rectified as by `direct_forward`.
 
     u holds the weights as `prepare_direct` lays them out. v holds `pixels` pixels at a time. `scratch` needs
     `pointwise_scratch(...)` floats.
@@ -78,7 +78,9 @@ def pointwise_forward(const float[:, :, :, :, ::1] x, const float[::1] u, const 
     check_blocked(y.shape, "y")
     check(x.shape[0] == y.shape[0] and size == y.shape[2] * y.shape[3], "y")
     check(pixels > 0, "pixels")
+    place_top(&g, y, add, (y.shape[2], y.shape[3]), (0, 0), (1, 1))
     g.planes, g.output_blocks, g.top_height, g.top_width, g.relu = x.shape[1], y.shape[1], 1, size, relu
+    g.limit = limit
     g.slopes = &slopes[0] if slopes.shape[0] else NULL
     g.u_group = g.planes * BLOCK * GROUP
     groups = groups_of(g.output_blocks)

@@ -62,6 +62,8 @@ cdef void thin_rectangle(const Tiling* g, const Direct* thin, const float* x, co
         local_thin.step = local_thin.padded_width * thin.channels
         local_thin.top_height, local_thin.top_width = local.height, local.width
         local_thin.panels = (local.width + ROWS - 1) // ROWS
+        local_thin.y_row, local_thin.y_step, local_thin.y = local.width * BLOCK, BLOCK, between
+        local_thin.y_block = local.height * local_thin.y_row
         local_thin.offsets = starts
         for i in range(thin.segments):
             starts[i] = i * local_thin.step
@@ -106,7 +108,8 @@ def thin_winograd_forward(const float[:, :, :, ::1] x, const float[::1] first_u,
     set_top(&g, y.shape[2], y.shape[3], margins)
     thin.planes = thin.channels = x.shape[1]
     thin.height, thin.width, thin.thin, thin.relu = x.shape[2], x.shape[3], True, first_relu
-    thin.slopes = NULL
+    thin.slopes = thin.add = NULL
+    thin.limit = INFINITY
     check(window_h <= 16 and x.shape[1] <= BLOCK, "window")
     thin.segments, thin.extent_h, thin.dilation_h, thin.length = window_h, window_h, 1, window_w * x.shape[1]
     thin.u_group = thin.segments * thin.length * GROUP

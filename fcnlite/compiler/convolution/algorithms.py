@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import Any, Protocol
 
 from fcnlite.arrays import Array
+from fcnlite.compiler.convolution.depthwise import Depthwise
 from fcnlite.compiler.convolution.direct import THIN, Direct, Streamed
 from fcnlite.compiler.convolution.im2col import Im2col
 from fcnlite.compiler.convolution.problem import PreparedWeights, Problem
@@ -72,10 +73,21 @@ class Algorithm(Protocol):
         ...
 
     def forward(
-        self, x: Array, y: Array, weights: PreparedWeights, p: Problem, work: Any, scratch: Array, machine: Machine
+        self,
+        x: Array,
+        y: Array,
+        weights: PreparedWeights,
+        p: Problem,
+        work: Any,
+        scratch: Array,
+        machine: Machine,
     ) -> None:
         """Write y, possibly without the margins (`Problem.margins`)."""
         ...
+
+
+class WeightsAlgorithm(Algorithm, Protocol):
+    """An algorithm that also computes the gradient of the weight."""
 
     def backward_weights_scratch(self, p: Problem, machine: Machine) -> int:
         """Floats of scratch memory that `backward_weights` uses."""
@@ -90,13 +102,16 @@ class Algorithm(Protocol):
 
 def candidates(p: Problem) -> list[Algorithm]:
     """The algorithms that can compute `p`: at least one, unless it pools."""
+    if Depthwise.suits(p):
+        return [Depthwise()]
     found: list[Algorithm] = []
     if not p.pool and Direct.suits(p):
-        found.append(Direct(thin=p.channels <= THIN and p.group == 1 and not p.gradients))
+        found.append(Direct(thin=p.channels <= THIN and p.group == 1 and not p.blocked))
     found += [each for each in (Winograd(6), Winograd(8)) if each.suits(p)]
     if p.training and Winograd(6) in found:
         found = [each for each in found if each != Winograd(8)]
-    return [*found, Im2col()] if Im2col.suits(p) else found
+    converts = bool(found) and p.blocked and not p.training  # it would convert the bottom, and mostly the top
+    return [*found, Im2col()] if Im2col.suits(p) and not converts else found
 
 
 def cheapest(p: Problem, machine: Machine, found: Sequence[Algorithm], traffic: float = 1) -> Algorithm:

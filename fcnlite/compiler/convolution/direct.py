@@ -13,7 +13,7 @@ import numpy as np
 
 from fcnlite.arrays import Array
 from fcnlite.compiler.arena import aligned
-from fcnlite.compiler.convolution.problem import GROUP, PreparedWeights, Problem
+from fcnlite.compiler.convolution.problem import GROUP, PreparedWeights, Problem, summand
 from fcnlite.compiler.cost import Cost, in_panels
 from fcnlite.compiler.ir import BLOCK, blocks
 from fcnlite.compiler.machine import Machine
@@ -36,8 +36,9 @@ class DirectWork:
     """The rows and columns that the window slides over, and the portions of the work."""
 
     shape: tuple[int, int, int, int]
-    """The first four axes of the bottom, whose picture is one row if the window is 1×1; the same for `top_shape`."""
-    top_shape: tuple[int, ...]
+    """The first four axes of the bottom, whose picture is one row if the window is 1×1."""
+    whole: tuple[int, int]
+    """Height and width of the top's array as the kernel sees it."""
     groups: list[tuple[int, int, int, int]]
     """For each group, the first of its blocks in the bottom, their number, and the same for the top."""
     maps: tuple[Array, Array]
@@ -48,7 +49,8 @@ class DirectWork:
     """Floats of each segment, which is contiguous."""
     options: dict[str, Any]
     """The other arguments of the kernel that are known: among them, whether the rows under the window are copied, to
-    pad them, and how many panels of positions and groups of output channels are in a portion."""
+    pad them, how many panels of positions and groups of output channels are in a portion, and where the outputs are:
+    every `spread`-th row and column of the top's array, from `place` on."""
     scratch: int
 
 
@@ -116,11 +118,22 @@ class Direct:
             return PointwiseWork(at_once, scratch)
         return self.sliding(p, machine)
 
-    def sliding(self, p: Problem, machine: Machine) -> DirectWork:
-        """The work if the windows slide over the picture, or over copies of its rows."""
+    def sliding(
+        self,
+        p: Problem,
+        machine: Machine,
+        place: tuple[int, int] = (0, 0),
+        spread: tuple[int, int] = (1, 1),
+        whole: tuple[int, int] | None = None,
+    ) -> DirectWork:
+        """The work if the windows slide over the picture, or over copies of its rows.
+
+        The outputs are every `spread`-th row and column of the top's array from `place` on. `whole`: the height and
+        width of that array; it may be left out if it is the size of the top.
+        """
         rows, columns = p.windows
         (height, width), size = p.top_size, p.size
-        one_row = p.pointwise and not self.thin
+        one_row = p.pointwise and not self.thin and whole is None
         if one_row:
             height, width, size = 1, height * width, (1, size[0] * size[1])
         lanes, threads = machine.kernels.panel_rows(), machine.threads
@@ -150,13 +163,14 @@ class Direct:
             )
         options = {
             "extent_h": rows.extent, "dilation_h": rows.dilation, "stride": (rows.stride, columns.stride),
-            "thin": self.thin, "relu": p.relu, "copied": copied, "panels_at_once": panels, "groups_at_once": groups,
+            "top_size": (height, width), "place": place, "spread": spread, "thin": self.thin, "relu": p.relu,
+            "limit": p.limit, "copied": copied, "panels_at_once": panels, "groups_at_once": groups,
         }  # fmt: skip
         planes, outs = p.channels if self.thin else p.channel_blocks, blocks(p.outputs // p.group)
         ins = planes // p.group
         return DirectWork(
             (p.batch, planes, *size),
-            (p.batch, blocks(p.outputs), height, width, BLOCK),
+            whole or (height, width),
             [(i * ins, ins, i * outs, outs) for i in range(p.group)],
             maps,
             offsets,
@@ -181,16 +195,17 @@ class Direct:
         work: DirectWork | PointwiseWork,
         scratch: Array,
         machine: Machine,
+        add: Array | None = None,
     ) -> None:
         if isinstance(work, PointwiseWork):
             machine.kernels.pointwise_forward(
-                x, weights.filters[0], weights.bias[0], weights.slopes[0], y, p.relu, work.pixels, scratch,
-                machine.threads,
+                x, weights.filters[0], weights.bias[0], weights.slopes[0], summand(add), y, p.relu, p.limit,
+                work.pixels, scratch, machine.threads,
             )  # fmt: skip
             return
         for i, of_blocks in enumerate(work.groups):
             own = weights.filters[i], weights.bias[i], weights.slopes[i]
-            self._slide(x, y, own, of_blocks, work, scratch, machine)
+            self._slide(x, y, own, of_blocks, work, scratch, machine, summand(add))
 
     def _slide(
         self,
@@ -201,6 +216,7 @@ class Direct:
         work: DirectWork,
         scratch: Array,
         machine: Machine,
+        add: Array,
     ) -> None:
         """Compute one group.
 
@@ -208,8 +224,9 @@ class Direct:
         for y.
         """
         machine.kernels.direct_forward(
-            x.reshape(-1), work.shape, *weights, y.reshape(work.top_shape), *work.maps, work.offsets, blocks=of_blocks,
-            length=work.length, scratch=scratch, threads=machine.threads, **work.options,
+            x.reshape(-1), work.shape, *weights, *(_sized(each, work.whole) for each in (add, y)), *work.maps,
+            work.offsets, blocks=of_blocks, length=work.length, scratch=scratch, threads=machine.threads,
+            **work.options,
         )  # fmt: skip
 
     def backward_weights_scratch(self, p: Problem, machine: Machine) -> int:
@@ -250,6 +267,11 @@ class Direct:
         return np.ascontiguousarray(starts.reshape(-1)), BLOCK
 
 
+def _sized(array: Array, size: tuple[int, int]) -> Array:
+    """A blocked array with its pixels in so many rows and columns; an empty one as it is."""
+    return array.reshape(*array.shape[:2], *size, BLOCK) if array.size else array
+
+
 @dataclass(frozen=True)
 class Streamed(Direct):
     """Direct convolution for low memory: prepares the filters in portions, at every pass. One group, not thin."""
@@ -274,9 +296,10 @@ class Streamed(Direct):
         work: DirectWork | PointwiseWork,
         scratch: Array,
         machine: Machine,
+        add: Array | None = None,
     ) -> None:
         if weights.filters.ndim == 2:
-            super().forward(x, y, weights, p, work, scratch, machine)
+            super().forward(x, y, weights, p, work, scratch, machine, add)
             return
         assert isinstance(work, DirectWork)
         filter_floats = p.window_area * p.channel_blocks * BLOCK
@@ -288,5 +311,5 @@ class Streamed(Direct):
             machine.kernels.prepare_direct(part, ready, False, False, machine.threads)
             of_blocks = (0, p.channel_blocks, first // BLOCK, blocks(len(part)))
             own = ready, weights.bias[0, first:], weights.slopes[0, first:]
-            self._slide(x, y, own, of_blocks, work, scratch, machine)
+            self._slide(x, y, own, of_blocks, work, scratch, machine, summand(add))
             release(part)

@@ -1,7 +1,8 @@
-"""Convolution of blocked arrays, with what follows it: bias, ReLU or PReLU, 2×2 pooling."""
+"""Convolution of blocked arrays, with what follows it: bias, sum, ReLU, PReLU or ReLU6, 2×2 pooling."""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -10,7 +11,8 @@ import numpy as np
 
 from fcnlite.arrays import Array, Shape
 from fcnlite.compiler.convolution import first_pass
-from fcnlite.compiler.convolution.algorithms import Algorithm, candidates, cheapest, seconds_of
+from fcnlite.compiler.convolution.algorithms import Algorithm, WeightsAlgorithm, candidates, cheapest, seconds_of
+from fcnlite.compiler.convolution.depthwise import Depthwise
 from fcnlite.compiler.convolution.direct import Direct
 from fcnlite.compiler.convolution.im2col import Im2col
 from fcnlite.compiler.convolution.problem import PreparedWeights, Problem, with_biases
@@ -29,6 +31,8 @@ from fcnlite.layers.convolution import Convolution
 Weights = Callable[[Machine], tuple[Array, Array | None]]
 """Gives the weight, O×C×KH×KW, and the bias, if there is one."""
 
+FINISHING = Direct, Depthwise
+"""The algorithms that add a blocked summand to the top and apply `Problem.limit`."""
 PREPARED_TRAFFIC = 6
 """The number of times that a training step reads or writes prepared weights, including their preparation."""
 
@@ -62,7 +66,7 @@ class BackwardData:
 class BackwardWeights:
     """The computation of the weight's gradient."""
 
-    algorithm: Algorithm
+    algorithm: WeightsAlgorithm
     work: Any
 
 
@@ -77,6 +81,13 @@ class ConvolutionWork:
     """A convolution, or Winograd's algorithm in reverse; None to compute as on the reference path."""
     backward_weights: BackwardWeights | None = None
     """None in inference."""
+
+
+def _ready(
+    filters: Array, bias: Array | None, slopes: Array | None, algorithm: Algorithm, p: Problem
+) -> PreparedWeights:
+    """The filters that an algorithm has prepared, with biases and slopes in its groups; Depthwise has one group."""
+    return with_biases(filters, bias, slopes, replace(p, group=1) if isinstance(algorithm, Depthwise) else p)
 
 
 def problem_of(layer: Convolution, bottom: Shape) -> Problem:
@@ -94,7 +105,7 @@ def problem_of(layer: Convolution, bottom: Shape) -> Problem:
 
 
 class ConvolutionOperation(Operation):
-    """A convolution layer, whose `problem` is computed by `algorithm`."""
+    """A convolution layer, whose `problem` is computed by `algorithm`. A second input is added before the rectifier."""
 
     kind = "convolution"
 
@@ -114,6 +125,11 @@ class ConvolutionOperation(Operation):
         if type(layer) is not Convolution:
             return None
         return cls(layer, operation.inputs, operation.outputs, training)
+
+    def rectify(self, slopes: Slopes | None, limit: float) -> None:
+        """End in max(x, 0), plus slopes · min(x, 0); then values above `limit` become `limit`."""
+        self.change(relu=True, limit=limit)
+        self.slopes = slopes
 
     def change(self, **what: Any) -> None:
         """Change the problem."""
@@ -169,8 +185,11 @@ class ConvolutionOperation(Operation):
 
     def describe(self) -> str:
         p = self.problem
-        rectifier = "PReLU" if self.slopes and self.slopes.prelu else "ReLU"
-        after = [word for word, there in ((rectifier, p.relu), ("pool", p.pool)) if there]
+        rectifier = (
+            "PReLU" if self.slopes and self.slopes.prelu else "ReLU" if p.limit == math.inf else f"ReLU{p.limit:g}"
+        )
+        words = ("sum", len(self.inputs) > 1), (rectifier, p.relu), ("pool", p.pool)
+        after = [word for word, there in words if there]
         dilated = "" if all(each.dilation == 1 for each in p.windows) else "dilated "
         return ", ".join([f"{dilated}convolution ({self.algorithm.name(p)})", *after])
 
@@ -205,25 +224,30 @@ class ConvolutionOperation(Operation):
 
     def _with_biases(self, filters: Array, bias: Array | None, machine: Machine) -> PreparedWeights:
         slopes = None if self.slopes is None else self.slopes.of_channels(self.problem.outputs, machine)
-        return with_biases(filters, bias, slopes, self.problem)
+        return _ready(filters, bias, slopes, self.algorithm, self.problem)
 
     def _layers_with_params(self, machine: Machine) -> tuple[str, ...]:
         """Its layers that have parameters: the prepared weights depend on no others."""
         return tuple(each for each in self.layers if machine.params(each))
 
     def forward(self, bottom: list[Array], top: list[Array], step: ForwardStep, machine: Machine) -> list[Array]:
-        (x,), (y,) = bottom, top
+        (x, *add), (y,) = bottom, top
         step.saved = x, y
         work: ConvolutionWork = step.work
         p, algorithm = self.problem, self.algorithm
-        once = machine.derived.first_pass and work.weights.value is None
+        once = machine.derived.first_pass and work.weights.value is None and not add
         if once and first_pass.suits(algorithm, p, work.forward):
             weight, bias = self.weights(machine)
             biases = self._with_biases(weight, bias, machine)
             first_pass.forward(algorithm, x, y, weight, biases, p, work.forward, step.scratch, machine)
+        elif isinstance(algorithm, FINISHING):
+            weights = self.prepared(work.weights, machine)
+            algorithm.forward(x, y, weights, p, work.forward, step.scratch, machine, *add)
         else:
             weights = self.prepared(work.weights, machine)
             algorithm.forward(x, y, weights, p, work.forward, step.scratch, machine)
+        if p.limit < math.inf and not isinstance(algorithm, FINISHING):
+            np.minimum(y, np.float32(p.limit), out=y)
         self.fill_margins(y, machine)
         return top
 
@@ -304,7 +328,7 @@ class ConvolutionOperation(Operation):
                 self.layers,
                 lambda old: how.algorithm.prepare(weight, how.problem, machine, transposed=True, into=old),
             )
-            weights = with_biases(filters, None, None, how.problem)
+            weights = _ready(filters, None, None, how.algorithm, how.problem)
             dx = machine.buffer(seen.memory_shape)
             scratch = machine.buffer((how.work.scratch,))
             how.algorithm.forward(dy, dx, weights, how.problem, how.work, scratch, machine)
@@ -319,12 +343,14 @@ class ConvolutionOperation(Operation):
         """How the weight's gradient is computed. The tiles may be larger than in forward: the last digits of these sums
         decide no pooling.
         """
-        algorithm: Algorithm = Im2col()
-        if self.thin:
+        algorithm: WeightsAlgorithm = Im2col()
+        if isinstance(self.algorithm, Direct) and self.algorithm.thin:
             algorithm = self.algorithm
         elif isinstance(self.algorithm, Winograd):
             p = replace(self.problem, training=False)
-            algorithm = cheapest(p, machine, [each for each in candidates(p) if isinstance(each, Winograd)])
+            larger = cheapest(p, machine, [each for each in candidates(p) if isinstance(each, Winograd)])
+            assert isinstance(larger, Winograd)
+            algorithm = larger
         work = forward if algorithm == self.algorithm else algorithm.set_up(self.problem, machine)
         return BackwardWeights(algorithm, work)
 

@@ -4,6 +4,7 @@ picture is.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -34,13 +35,15 @@ class Problem:
     """Height and width of the array, which is smaller than the layer's bottom if rows repeat."""
     group: int = 1
     relu: bool = False
+    limit: float = math.inf
+    """The largest value of the top: larger ones become it, as the last step."""
     pool: bool = False
     """Whether 2×2 max pooling follows, in the same operation."""
     training: bool = False
     """Whether a backward pass follows. The last digits then decide which of nearly equal values gets the gradient of a
     pooling, so an algorithm with a smaller rounding error is preferred."""
-    gradients: bool = False
-    """Whether the bottom is a gradient, which is blocked even if it has few channels."""
+    blocked: bool = False
+    """Whether the bottom is blocked even if it has few channels: a gradient, or the top of such an operation."""
     margins: tuple[Margins, Margins] = ((0, 0), (0, 0))
     """The numbers of rows and columns of the top, after pooling, at its beginning and end, whose values are known
     (`ConvolutionOperation.margin_values`). An algorithm may leave them out."""
@@ -128,7 +131,7 @@ class Problem:
             (np.arange(height), np.arange(width)),
             (height, width),
             self.group,
-            gradients=True,
+            blocked=True,
         )
 
 
@@ -156,6 +159,11 @@ class PreparedWeights:
     """G×O, as `padded` makes it."""
     slopes: Array
     """PReLU's slopes, in the form of `bias`; G×0 without a PReLU."""
+
+
+def summand(add: Array | None) -> Array:
+    """A blocked array that kernels add to a top; an empty one for None."""
+    return np.empty((0,) * 5, np.float32) if add is None else add
 
 
 def with_biases(filters: Array, bias: Array | None, slopes: Array | None, problem: Problem) -> PreparedWeights:

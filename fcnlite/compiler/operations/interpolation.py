@@ -114,34 +114,37 @@ class Interpolation(Operation):
         parts = ["interpolation", *(["crop"] if self.outputs[0].shape != self._whole else [])]
         return ", ".join([*parts, *(["sum"] if len(self.inputs) > 1 else [])])
 
-    def _separable(self, machine: Machine) -> tuple[Array, Array] | None:
-        """A column and a row whose product is every channel's filter; None if there are none."""
-        weight, *bias = (each.array for each in machine.params(self.layers[0]))
-        if self.layer.options.group == 1:
-            channels = np.arange(len(weight))
-            filters = weight[channels, channels]
-            if np.count_nonzero(weight) != np.count_nonzero(filters):
-                return None
-        else:
-            filters = weight[:, 0]
-        shared = filters[0]
-        if (filters != shared).any() or not shared.any() or any(each.any() for each in bias):
-            return None
-        i, j = np.unravel_index(np.abs(shared).argmax(), shared.shape)
-        column, row = shared[:, j] / shared[i, j], shared[i]
-        if not np.allclose(np.outer(column, row), shared, rtol=0, atol=1e-6 * abs(float(shared[i, j]))):
-            return None
-        return column, row
-
     def _weights(self, machine: Machine) -> tuple[InterpolationWeights, InterpolationWeights] | None:
         """Along rows and along columns; None if the layers must compute."""
-        vectors = self._separable(machine)
+        vectors = separable(self.layer, self.inputs[0].shape[1], machine)
         if vectors is None:
             return None
         sizes, outs = self.inputs[0].shape[2:], self.outputs[0].shape[2:]
         windows = self.layer.geometry.rows, self.layer.geometry.columns
         rows, columns = map(_weights_along, vectors, windows, sizes, outs, self.offset)
         return rows, columns
+
+
+def separable(layer: Deconvolution, channels: int, machine: Machine) -> tuple[Array, Array] | None:
+    """A column and a row whose product is every channel's filter; None if there are none."""
+    weight, *bias = (each.array for each in machine.params(layer.spec.name))
+    if layer.options.num_output != channels or layer.options.group not in (1, channels):
+        return None
+    if layer.options.group == 1:
+        own = np.arange(len(weight))
+        filters = weight[own, own]
+        if np.count_nonzero(weight) != np.count_nonzero(filters):
+            return None
+    else:
+        filters = weight[:, 0]
+    shared = filters[0]
+    if (filters != shared).any() or not shared.any() or any(each.any() for each in bias):
+        return None
+    i, j = np.unravel_index(np.abs(shared).argmax(), shared.shape)
+    column, row = shared[:, j] / shared[i, j], shared[i]
+    if not np.allclose(np.outer(column, row), shared, rtol=0, atol=1e-6 * abs(float(shared[i, j]))):
+        return None
+    return column, row
 
 
 def _slice(array: Array, offset: tuple[int, int], value: Value) -> Array:

@@ -22,7 +22,10 @@ _NO_PLACES = np.empty((0,) * 5, np.uint8)
 
 
 class MaxPooling(Operation):
-    """Max pooling. In training a byte for each output says which element of its window is the maximum."""
+    """Max pooling; in inference also with a second output, the places of the maxima in their planes.
+
+    In training, and for these places, a byte for each output says which element of its window is the maximum.
+    """
 
     kind = "max pooling"
 
@@ -32,13 +35,13 @@ class MaxPooling(Operation):
         self._mode = layer.options.round_mode
         self._training = training
         two = all(each == Window(2, 2) for each in self.windows)
-        self.two_by_two = two and self._mode == "CEIL"
+        self.two_by_two = two and self._mode == "CEIL" and len(outputs) == 1
         """Whether it is the pooling that a convolution can do at its end."""
 
     @classmethod
     def lower(cls, operation: LayerOperation, training: bool) -> MaxPooling | None:
         layer = operation.layer
-        if not cls.suits(layer):
+        if not cls.suits(layer) or (training and len(operation.outputs) > 1):
             return None
         assert isinstance(layer, Pooling)
         return cls(layer, operation.inputs, operation.outputs, training)
@@ -46,7 +49,7 @@ class MaxPooling(Operation):
     @staticmethod
     def suits(layer: Layer) -> bool:
         """Whether a byte can number the elements of a window, and no window is empty."""
-        if type(layer) is not Pooling or layer.options.pool != "MAX" or len(layer.spec.top) > 1:
+        if type(layer) is not Pooling or layer.options.pool != "MAX":
             return False
         rows, columns = layer.windows
         fits = all(each.stride <= each.size for each in layer.windows)
@@ -56,12 +59,17 @@ class MaxPooling(Operation):
     def reads(self) -> Layout:
         return Layout.BLOCKED
 
-    def sliding_windows(self, axis: Axis) -> Sequence[SlidingWindow]:
+    def sliding_windows(self, axis: Axis) -> Sequence[SlidingWindow] | None:
+        if len(self.outputs) > 1:
+            return None  # the places depend on the position
+        return [self._window(axis)]
+
+    def _window(self, axis: Axis) -> SlidingWindow:
         clip = any(each.pad > 0 for each in self.windows)
-        return [SlidingWindow(self.windows[axis], self._mode, clip)]
+        return SlidingWindow(self.windows[axis], self._mode, clip)
 
     def infer_shape(self) -> None:
-        size = [self.sliding_windows(axis)[0].count(self.inputs[0].shape[2 + axis]) for axis in (0, 1)]
+        size = [self._window(axis).count(self.inputs[0].shape[2 + axis]) for axis in (0, 1)]
         self.outputs[0].shape = (*self.outputs[0].shape[:2], *size)
 
     def remove_padding(self) -> None:
@@ -69,15 +77,21 @@ class MaxPooling(Operation):
         self.windows = rows, columns
 
     def set_up(self, machine: Machine) -> SetUp:
-        kept = -(-self.outputs[0].floats // 4) if self._training else 0
+        kept = -(-self.outputs[0].floats // 4) if self._placed else 0
         return SetUp(kept=kept, work=paired(self.windows, *_ARGUMENTS))
+
+    @property
+    def _placed(self) -> bool:
+        return self._training or len(self.outputs) > 1
 
     def forward(self, bottom: list[Array], top: list[Array], step: ForwardStep, machine: Machine) -> list[Array]:
         step.saved = _NO_PLACES
-        if self._training:
+        if self._placed:
             shape = self.outputs[0].memory_shape
             step.saved = step.kept.view(np.uint8)[: prod(shape)].reshape(shape)
         machine.kernels.max_pool(bottom[0], top[0], step.saved, *step.work, machine.threads)
+        if len(top) > 1:
+            machine.kernels.pooled_places(step.saved, top[1], bottom[0].shape[3], *step.work, machine.threads)
         return top
 
     def backward(self, dtop: list[Array], step: BackwardStep, machine: Machine) -> list[Array | None]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -49,6 +50,7 @@ class ThinWinograd(Operation):
         # Rows that the second sees one after the other are one row of the first's top, or two adjacent ones.
         close = all((np.diff(source) >= 0).all() and (np.diff(source) <= 1).all() for source in second.problem.sources)
         thin = first.thin and rows.size <= 16 and first.slopes is second.slopes is None
+        thin = thin and first.problem.limit == second.problem.limit == math.inf
         return thin and undilated and close and isinstance(second.algorithm, Winograd)
 
     @property

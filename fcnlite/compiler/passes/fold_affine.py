@@ -3,7 +3,8 @@
     before      x → convolution → BatchNorm | Scale | Bias → y           x → Scale → convolution → y
     after       x → convolution → y                                      x → convolution → y
 
-    condition   inference; no other operation reads the value between
+    condition   inference; no other operation reads the value between; before a BatchNorm, Scale or Bias, also a
+                deconvolution by sub-pixels (lower_deconvolution)
                 BatchNorm: global statistics
                 Scale, Bias: one factor or shift for each channel, from its own parameter
                 Scale before the convolution: without a bias
@@ -19,28 +20,25 @@ A Scale folds into the convolution after it only where none comes before it, as 
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import numpy as np
 
 from fcnlite.arrays import Array
+from fcnlite.compiler.convolution.deconvolution import DeconvolutionOperation
 from fcnlite.compiler.convolution.operation import ConvolutionOperation, Weights
 from fcnlite.compiler.ir import Graph
 from fcnlite.compiler.machine import Machine
+from fcnlite.compiler.operations.affine import Coefficients
 from fcnlite.compiler.operations.layer import LayerOperation
 from fcnlite.layers.base import Layer
 from fcnlite.layers.batch_norm import BatchNorm, averages
 from fcnlite.layers.bias import Bias
 from fcnlite.layers.scale import Scale
 
-Affine = Callable[[Machine], tuple[Array, Array]]
-"""Returns factor and shift of every channel, in float64."""
-
 
 def fold_affine(graph: Graph, machine: Machine) -> list[str]:
     done = []
     for operation in graph.operations[:]:
-        if isinstance(operation, ConvolutionOperation):
+        if isinstance(operation, (ConvolutionOperation, DeconvolutionOperation)):
             done += _fold_readers(graph, operation)
     for operation in graph.operations[:]:
         if isinstance(operation, LayerOperation) and type(operation.layer) is Scale:
@@ -48,11 +46,11 @@ def fold_affine(graph: Graph, machine: Machine) -> list[str]:
     return done
 
 
-def _fold_readers(graph: Graph, convolution: ConvolutionOperation) -> list[str]:
+def _fold_readers(graph: Graph, convolution: ConvolutionOperation | DeconvolutionOperation) -> list[str]:
     """Fold the layers that follow a convolution into it, as many as can be."""
     done = []
     while isinstance(reader := graph.only_reader(convolution.outputs[0]), LayerOperation):
-        affine = _affine(reader.layer)
+        affine = affine_of(reader.layer)
         if affine is None:
             break
         convolution.weights = _scaled_outputs(convolution.weights, affine)
@@ -63,7 +61,7 @@ def _fold_readers(graph: Graph, convolution: ConvolutionOperation) -> list[str]:
 
 def _fold_into_reader(graph: Graph, operation: LayerOperation, scale: Scale) -> list[str]:
     """Fold a Scale into the convolution that follows it, if it can be."""
-    affine, reader = _affine(scale), graph.only_reader(operation.outputs[0])
+    affine, reader = affine_of(scale), graph.only_reader(operation.outputs[0])
     if affine is None or scale.options.bias_term or not isinstance(reader, ConvolutionOperation):
         return []
     reader.weights = _scaled_inputs(reader.weights, affine, reader.problem.group)
@@ -73,7 +71,7 @@ def _fold_into_reader(graph: Graph, operation: LayerOperation, scale: Scale) -> 
     return [f"{operation.layers[0]} into {reader.layers[0]}"]
 
 
-def _scaled_outputs(weights: Weights, affine: Affine) -> Weights:
+def _scaled_outputs(weights: Weights, affine: Coefficients) -> Weights:
     """f W and f b + s."""
 
     def give(machine: Machine) -> tuple[Array, Array]:
@@ -85,7 +83,7 @@ def _scaled_outputs(weights: Weights, affine: Affine) -> Weights:
     return give
 
 
-def _scaled_inputs(weights: Weights, affine: Affine, group: int) -> Weights:
+def _scaled_inputs(weights: Weights, affine: Coefficients, group: int) -> Weights:
     """W f and b. The weight of a group spans that group's channels only."""
 
     def give(machine: Machine) -> tuple[Array, Array | None]:
@@ -96,7 +94,7 @@ def _scaled_inputs(weights: Weights, affine: Affine, group: int) -> Weights:
     return give
 
 
-def _affine(layer: Layer) -> Affine | None:
+def affine_of(layer: Layer) -> Coefficients | None:
     """The factors and shifts that a layer applies to its channels; None for a layer that does something else."""
     o, name = layer.options, layer.spec.name
     if type(layer) is BatchNorm and layer.use_global_stats:

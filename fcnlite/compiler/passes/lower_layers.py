@@ -20,8 +20,10 @@ from fcnlite.compiler.operations.inner_product import SmallBatchInnerProduct
 from fcnlite.compiler.operations.layer import LayerOperation
 from fcnlite.compiler.operations.lrn import LocalResponseNormalization
 from fcnlite.compiler.operations.pooling import AveragePooling, MaxPooling
+from fcnlite.compiler.operations.resizing import Resizing
 from fcnlite.compiler.operations.softmax_loss import SoftmaxLoss
 from fcnlite.compiler.operations.sum import Sum
+from fcnlite.compiler.operations.unpooling import MaxUnpooling
 
 
 class Lowered(Protocol):
@@ -42,6 +44,8 @@ FAST_OPERATIONS: tuple[type[Lowered], ...] = (
     SoftmaxLoss,
     Concatenation,
     Sum,
+    MaxUnpooling,
+    Resizing,
 )
 
 

@@ -14,7 +14,7 @@ from __future__ import annotations
 
 from fcnlite.compiler.convolution.algorithms import candidates, cheapest
 from fcnlite.compiler.convolution.operation import ConvolutionOperation
-from fcnlite.compiler.ir import Graph
+from fcnlite.compiler.ir import Graph, Layout
 from fcnlite.compiler.machine import Machine
 
 
@@ -22,6 +22,9 @@ def select_algorithms(graph: Graph, machine: Machine) -> list[str]:
     done = []
     for operation in graph.operations:
         if isinstance(operation, ConvolutionOperation):
+            maker = graph.producer(operation.inputs[0])
+            if not graph.training and maker is not None and maker.writes is Layout.BLOCKED:
+                operation.change(blocked=True)
             p, found = operation.problem, candidates(operation.problem)
             operation.algorithm = cheapest(p, machine, found)
             times = {each: each.cost(p).seconds(machine.threads) for each in (*found, operation.algorithm)}

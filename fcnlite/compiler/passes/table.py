@@ -21,7 +21,10 @@ from fcnlite.compiler.passes.fuse_first_convolution import fuse_first_convolutio
 from fcnlite.compiler.passes.fuse_normalization import fuse_normalization
 from fcnlite.compiler.passes.fuse_pool import fuse_pool
 from fcnlite.compiler.passes.fuse_relu import fuse_relu
+from fcnlite.compiler.passes.fuse_sum import fuse_sum
+from fcnlite.compiler.passes.lower_affine import lower_affine
 from fcnlite.compiler.passes.lower_crop import lower_crop
+from fcnlite.compiler.passes.lower_deconvolution import lower_deconvolution
 from fcnlite.compiler.passes.lower_interpolation import lower_interpolation
 from fcnlite.compiler.passes.lower_layers import lower_layers
 from fcnlite.compiler.passes.select_algorithms import select_algorithms
@@ -49,15 +52,18 @@ PASSES = (
     CompilerPass(eliminate_identity, "removes layers that copy their input: Dropout in the TEST phase, Split"),
     CompilerPass(lower_crop, "replaces Crop, and in inference Slice, with slices at fixed places"),
     CompilerPass(lower_layers, "replaces layers with fast operations, where kernels exist for them"),
+    CompilerPass(lower_deconvolution, "computes learned deconvolutions by sub-pixels", ("inference",)),
     CompilerPass(fold_affine, "multiplies BatchNorm, Scale and Bias into a convolution's weights", ("inference",)),
     CompilerPass(fuse_normalization, "normalizes in the blocked layout, and fuses the Scale and ReLU that follow"),
-    CompilerPass(fuse_relu, "makes ReLU or PReLU the last step of a convolution"),
+    CompilerPass(fuse_relu, "makes ReLU, PReLU or ReLU6 the last step of a convolution"),
     CompilerPass(fuse_pool, "makes 2×2 max pooling the last step of a convolution, where it pays", ("inference",)),
     CompilerPass(elide_border, "computes what the picture reaches; a picture of zeros gives the rest", ("inference",)),
     CompilerPass(elide_padding, "computes rows and columns that a wide pad makes equal once", ("training",)),
     CompilerPass(lower_interpolation, "computes bilinear deconvolutions, with their Crop and sum, as interpolations"),
     CompilerPass(select_algorithms, "selects each convolution's algorithm by predicted time"),
     CompilerPass(fuse_first_convolution, "computes a thin first convolution inside the next one", ("inference",)),
+    CompilerPass(fuse_sum, "makes a sum of two values the last step of a convolution", ("inference",)),
+    CompilerPass(lower_affine, "computes remaining affine maps, sums and rectifiers in one operation", ("inference",)),
     CompilerPass(assign_layouts, "converts values between the NCHW and the blocked layout"),
 )
 

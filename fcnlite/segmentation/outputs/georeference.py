@@ -25,6 +25,7 @@ _RASTER_TYPE, _GEOGRAPHIC, _PROJECTED = 1025, 2048, 3072
 _POINT = 2
 _USER_DEFINED = 32767
 _NO_DATA = 42113  # GDAL's tag
+_OTHERS = (ORIENTATION, _NO_DATA)
 _DOUBLE, _SHORT, _ASCII = 12, 3, 2
 
 
@@ -38,6 +39,8 @@ class Georeference:
     """The tags in the form in which tifffile writes them."""
     epsg: int | None
     """The EPSG number of the coordinate system; None if the file does not name one."""
+    no_data: float | None = None
+    """The value of pixels that hold nothing, in all bands; None if the file does not name one."""
 
     @staticmethod
     def read(path: str | os.PathLike[str]) -> Georeference:
@@ -50,13 +53,14 @@ class Georeference:
         try:
             with reading(path) as stream, tifffile.TiffFile(stream) as file:
                 page: Any = file.pages[0]
-                tags = {int(tag.code): tag.value for tag in page.tags if int(tag.code) in (*_TAGS, ORIENTATION)}
+                tags = {int(tag.code): tag.value for tag in page.tags if int(tag.code) in (*_TAGS, *_OTHERS)}
         except FcnliteError:
             raise
         except Exception as error:  # tifffile raises a dozen types for damaged and other files
             raise DataError(f"{path}: is not a readable TIFF file, which --geotiff needs ({error}).") from error
         if tags.pop(ORIENTATION, 1) != 1:
             raise DataError(f"{path}: has an EXIF orientation beside its georeference; save it upright.")
+        no_data = _number(tags.pop(_NO_DATA, None), path)
         if not tags:
             raise DataError(f"{path}: has no georeference; leave out --geotiff, or give a GeoTIFF.")
         keys = _keys(tags.get(_KEYS), path)
@@ -69,12 +73,20 @@ class Georeference:
             affine,
             [_written(code, value) for code, value in sorted(tags.items())],
             (number if number is not None and 0 < number < _USER_DEFINED else None),
+            no_data,
         )
 
     @property
     def pixel_area(self) -> float:
         """The area of a pixel in square units of the map."""
         return float(abs(np.linalg.det(self.affine[:, :2])))
+
+    def empty(self, picture: Array) -> Array | None:
+        """Which pixels of a picture, H×W or H×W×bands, hold nothing, H×W; None without a value for them."""
+        if self.no_data is None or not _fits(self.no_data, picture.dtype):
+            return None
+        found = picture == picture.dtype.type(self.no_data)
+        return np.asarray(found if found.ndim == 2 else found.all(axis=2))
 
     def place(self, corners: Array) -> Array:
         """N×2 columns and rows as N×2 map coordinates."""
@@ -138,6 +150,24 @@ def _floats(value: Any, count: int, path: str | os.PathLike[str]) -> Array:
     if len(found) != count:
         raise DataError(f"{path}: its georeference is broken: a tag has {len(found)} numbers, expected {count}.")
     return found
+
+
+def _number(text: Any, path: str | os.PathLike[str]) -> float | None:
+    """The value of pixels without data, which the tag has as text."""
+    if text is None:
+        return None
+    try:
+        return float(text)
+    except (ValueError, TypeError) as error:
+        raise DataError(f"{path}: its value for no data is {text!r}; expected a number.") from error
+
+
+def _fits(number: float, dtype: Any) -> bool:
+    """Whether values of the type can be this number."""
+    if dtype.kind == "f":
+        return True
+    limits = np.iinfo(dtype)
+    return number.is_integer() and limits.min <= number <= limits.max
 
 
 def _keys(value: Any, path: str | os.PathLike[str]) -> dict[int, int]:

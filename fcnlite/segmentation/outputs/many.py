@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from fcnlite import config
 from fcnlite.arrays import Array
-from fcnlite.data.pictures import read_image, show
+from fcnlite.data.pictures import read_image
 from fcnlite.errors import DataError, FcnliteError, FileError
 from fcnlite.segmentation.jobs import Job
 from fcnlite.segmentation.outputs.results import Wanted, Written, write_results
@@ -88,7 +88,7 @@ def segment_all(
 
 def _write(job: Job, image: Array, found: Mapping[str, Segmented], segmenter: Segmenter, wanted: Wanted) -> Outcome:
     try:
-        return Outcome(job, write_results(job, show(image), found, segmenter, wanted))
+        return Outcome(job, write_results(job, image, found, segmenter, wanted))
     except FileError as error:
         return Outcome(job, None, str(error), last=True)
     except (DataError, MemoryError) as error:  # such as a picture without a georeference

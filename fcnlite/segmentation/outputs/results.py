@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from fcnlite.arrays import Array
+from fcnlite.data.pictures import show
 from fcnlite.data.sample import VOID
 from fcnlite.errors import DataError
 from fcnlite.files import atomic_write
@@ -90,7 +91,9 @@ class Written(NamedTuple):
 def write_results(
     job: Job, image: Array, found: Mapping[str, Segmented], segmenter: Segmenter, wanted: Wanted
 ) -> Written:
-    """Write the files of the job; `image` is H×W×3, for the overlays.
+    """Write the files of the job; `image` is the picture as `read_image` returns it.
+
+    With a georeference, pixels that hold no data in the picture are void in the first label map.
 
     Raises `FileError` for files that cannot be written, `DataError` for a picture without a usable georeference.
     """
@@ -101,10 +104,12 @@ def write_results(
     for name, (labels, probabilities, _) in found.items():
         classes, colors = segmenter.heads[name].labels.classes, segmenter.heads[name].labels.colors
         if first is None:
-            first = labels = wanted.selection.apply(labels, probabilities)
+            labels = wanted.selection.apply(labels, probabilities)
+            empty = None if reference is None else reference.empty(image)
+            first = labels = labels if empty is None else np.where(empty, np.uint8(VOID), labels)
         plots.save_png(job.labels[name], plots.label_image(labels, colors))
         if name in job.overlays:
-            tinted = plots.overlay(image, labels, classes, colors)
+            tinted = plots.overlay(show(image), labels, classes, colors)
             plots.save_png(job.overlays[name], plots.with_legend(tinted, labels, classes, colors))
         shares.append(class_shares(labels, classes))
     assert first is not None

@@ -101,6 +101,14 @@ def convolved(p: Problem, x: Array, weight: Array, bias: Array, slopes: Array | 
     return y.reshape(*y.shape[:2], (height + 1) // 2, 2, (width + 1) // 2, 2).max(axis=(3, 5))
 
 
+def finished(p: Problem, y: Array, add: Array | None, slopes: Array | None) -> Array:
+    """Outputs without a rectifier, plus `add`, then the rectifier of `p` (a PReLU, with slopes) and its limit."""
+    y = y if add is None else y + add
+    if p.relu:
+        y = np.where(y > 0, y, 0 if slopes is None else y * slopes[:, None, None])
+    return np.minimum(y, p.limit)
+
+
 def weight_gradient(p: Problem, x: Array, dy: Array) -> Array:
     """The gradient of the weight, given that of the outputs."""
     parts = zip(np.split(patches(p, x), p.group, axis=1), np.split(dy, p.group, axis=1), strict=True)

@@ -181,7 +181,14 @@ def test_columns_are_bounded(kernel: int, threads: int) -> None:
 
 @pytest.mark.parametrize(
     ("channels", "outputs", "group", "chosen"),
-    [(64, 64, 2, False), (24, 24, 2, True), (32, 16, 2, True), (64, 64, 64, True), (64, 64, 1, False), (5, 7, 1, True)],
+    [
+        (64, 64, 2, False),
+        (24, 24, 2, True),
+        (32, 16, 2, True),
+        (64, 128, 64, True),
+        (64, 64, 1, False),
+        (5, 7, 1, True),
+    ],
 )
 def test_the_cost_model_selects_it(channels: int, outputs: int, group: int, chosen: bool) -> None:
     """Selected if groups split blocks of channels, or if few channels leave most of a block empty."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 from fcnlite._kernels.pooling.nchw import ave_backward, ave_forward, max_backward, max_forward
@@ -10,11 +12,22 @@ from hypothesis import strategies as st
 
 from fcnlite.arrays import Array
 from fcnlite.compiler.operations.pooling import AveragePooling, MaxPooling
+from fcnlite.compiler.operations.unpooling import MaxUnpooling
 from fcnlite.description.shapes import Window
-from fcnlite.description.spec import LayerSpec
+from fcnlite.description.spec import LayerSpec, NetSpec
+from fcnlite.errors import DataError
 from fcnlite.layers import create
 from tests.compiler.convolution.problems import ISAS, blocked, guarded, machine_with, unblocked
-from tests.compiler.path_comparison import normal
+from tests.compiler.path_comparison import (
+    assert_same_gradients,
+    assert_same_outputs,
+    does,
+    filled,
+    layer,
+    normal,
+    reference_net,
+    spec_of,
+)
 from tests.random_nets import Draw
 
 EACH_ISA = pytest.mark.parametrize("instructions", ISAS)
@@ -158,6 +171,47 @@ def test_the_layers_that_max_pooling_suits(options: dict[str, object], suits: bo
     assert AveragePooling.suits(layer) == (options.get("pool") == "AVE")
 
 
-def test_a_second_top_is_left_to_the_layer() -> None:
-    spec = LayerSpec("pool", "Pooling", ("x",), ("y", "places"), {"kernel_size": 2, "stride": 2})
-    assert not MaxPooling.suits(create(spec, "TEST"))
+@st.composite
+def unpooled(draw: Draw) -> tuple[NetSpec, tuple[int, ...]]:
+    """A max pooling with places, and layers that read them, for `data` of the shape."""
+    shape = (draw(st.integers(1, 2)), draw(st.integers(1, 20)), draw(st.integers(4, 15)), draw(st.integers(4, 15)))
+    size = draw(st.integers(2, 3))
+    options: dict[str, Any] = {
+        "kernel_size": size,
+        "stride": draw(st.integers(1, size)),
+        "pad": draw(st.integers(0, 1)),
+    }
+    pooling = LayerSpec("pool", "Pooling", ("data",), ("y", "places"), options)
+    up = layer("up", "Upsample", ("y", "places"), upsample_h=shape[2], upsample_w=shape[3])
+    other = layer("other", "Unpooling", ("y", "places"), unpool_h=shape[2] + 2, unpool_w=shape[3])
+    return spec_of(shape, pooling, up, other), shape
+
+
+@settings(max_examples=30)
+@given(drawn=unpooled(), seed=st.integers(0, 99))
+def test_values_return_to_the_places_of_the_maxima(drawn: tuple[NetSpec, tuple[int, ...]], seed: int) -> None:
+    spec, shape = drawn
+    net = filled(spec)
+    plan = assert_same_outputs(net, {"data": normal(seed, *shape)}, ["y", "places", "up", "other"])
+    assert type(does(plan, "pool")) is MaxPooling
+    assert all(type(does(plan, name)) is MaxUnpooling for name in ("up", "other"))
+
+
+def test_in_training_places_are_left_to_the_layer() -> None:
+    pooling = LayerSpec("pool", "Pooling", ("data",), ("y", "places"), {"kernel_size": 2, "stride": 2})
+    up = layer("up", "Upsample", ("y", "places"), scale=2)
+    assert_same_gradients(filled(spec_of((1, 3, 6, 8), pooling, up)), {"data": normal(0, 1, 3, 6, 8)})
+
+
+@pytest.mark.parametrize("wrong", [-1.0, 24.0, 2.5, np.nan])
+def test_a_place_outside_the_plane_is_the_layer_s_error(wrong: float) -> None:
+    spec = layer("up", "Upsample", ("data", "places"), scale=2)
+    places = LayerSpec("mask", "Input", top=("places",), options={"shape": [{"dim": [1, 2, 2, 3]}]})
+    net = filled(NetSpec("made", (*spec_of((1, 2, 2, 3)).layers, places, spec)))
+    mask = np.zeros((1, 2, 2, 3), np.float32)
+    mask[0, 1, 1, 2] = wrong
+    with pytest.raises(DataError, match=r"'up' \(Upsample\).*the mask holds") as raised:
+        net.forward(data=mask, places=mask)
+    with pytest.raises(DataError) as expected:
+        reference_net(net).forward(data=mask, places=mask)
+    assert str(raised.value) == str(expected.value)

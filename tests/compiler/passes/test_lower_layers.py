@@ -24,7 +24,7 @@ from tests.compiler.path_comparison import conv, does, layer, pool
         ({"kernel_size": [3, 1]}, "direct"),
         ({"group": 2}, "direct"),
         ({"group": 8}, "im2col"),
-        ({"group": 64}, "im2col"),
+        ({"group": 64}, "depthwise"),
     ],
 )
 def test_convolutions_are_lowered(options: dict[str, Any], algorithm: str) -> None:

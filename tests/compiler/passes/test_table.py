@@ -43,7 +43,15 @@ def test_passes_that_the_modes_leave_out() -> None:
     names = {each.name for each in PASSES}
     training = {each.name for each in passes_for("training")}
     assert names - {each.name for each in passes_for("inference")} == {"elide_padding"}
-    assert names - training == {"fold_affine", "fuse_pool", "elide_border", "fuse_first_convolution"}
+    assert names - training == {
+        "lower_deconvolution",
+        "fold_affine",
+        "fuse_pool",
+        "elide_border",
+        "fuse_first_convolution",
+        "fuse_sum",
+        "lower_affine",
+    }
 
 
 def test_the_report_names_each_pass_and_what_it_did() -> None:

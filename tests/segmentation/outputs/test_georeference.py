@@ -59,6 +59,39 @@ def test_written_files_have_the_same_georeference(tmp_path: Path) -> None:
         assert tags[34737].value == "WGS 84 / UTM zone 32N|"
 
 
+def test_a_turned_picture_has_a_matrix(tmp_path: Path) -> None:
+    """30 degrees, pixels of 2 by 2 metres, as GDAL writes it: x = x0 + a·column + b·row."""
+    a, b = 2 * np.cos(np.pi / 6), 2 * np.sin(np.pi / 6)
+    matrix = (a, b, 0.0, 500000.0, b, -a, 0.0, 5300000.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 1.0)
+    path = tmp_path / "a.tif"
+    tags = [(34264, 12, 16, matrix, True), (34735, 3, len(UTM32), UTM32, True)]
+    tifffile.imwrite(path, VALUES, photometric="rgb", extratags=tags, metadata=None)
+    found = Georeference.read(path)
+    assert found.pixel_area == pytest.approx(4)
+    np.testing.assert_allclose(found.place(np.array([[3, 1]])), [[500000 + 3 * a + b, 5300000 + 3 * b - a]])
+    write_tiff(tmp_path / "b.tif", np.zeros((4, 6), np.uint8), "classes", found, 255)
+    np.testing.assert_array_equal(Georeference.read(tmp_path / "b.tif").affine, found.affine)
+
+
+@pytest.mark.parametrize(
+    ("text", "dtype", "empty"),
+    [("0", np.uint16, 2), ("-9999", np.float32, 0), ("-9999", np.uint16, None), ("7.5", np.float32, 1)],
+)
+def test_pixels_without_data(text: str, dtype: type, empty: int | None, tmp_path: Path) -> None:
+    values = np.full((3, 4, 4), 5, dtype)
+    values[0, :2] = 0
+    values[1, 0, 0] = 0  # one band alone is no empty pixel
+    values[2, 3] = 7.5
+    tags = [(33550, 12, 3, SCALE, True), (33922, 12, 6, TIE, True), (42113, 2, 0, text, True)]
+    tifffile.imwrite(tmp_path / "a.tif", values, photometric="minisblack", planarconfig="contig", extratags=tags)
+    found = Georeference.read(tmp_path / "a.tif").empty(values)
+    assert (None if found is None else (found.shape, found.sum())) == (None if empty is None else ((3, 4), empty))
+    tags[2] = (42113, 2, 0, "none", True)
+    tifffile.imwrite(tmp_path / "b.tif", values, photometric="minisblack", planarconfig="contig", extratags=tags)
+    with pytest.raises(DataError, match=r"b\.tif: its value for no data is 'none'; expected a number"):
+        Georeference.read(tmp_path / "b.tif")
+
+
 @pytest.mark.parametrize(
     "change, words",
     [

@@ -10,13 +10,12 @@ from fcnlite.description.spec import NetSpec
 from fcnlite.models.builder import Builder, channels
 from fcnlite.models.vgg import STAGES
 
-NAME = "deeplab-largefov"
 FC6_DILATION = 12
 
 
-def largefov(classes: int, width: float) -> NetSpec:
+def largefov(classes: int, width: float = 1) -> NetSpec:
     """The net up to its scores, `score`."""
-    net = Builder(NAME)
+    net = Builder("deeplab-largefov")
     bottom = net.input("data", 1, 3, 513, 513)
     for stage, (count, convolutions) in enumerate(STAGES, start=1):
         dilation, stride = 2 if stage == 5 else 1, 2 if stage < 4 else 1
