@@ -10,7 +10,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from fcnlite.arrays import Array
+from fcnlite.description.spec import LayerSpec
 from fcnlite.errors import FcnliteError, TrainingError
+from fcnlite.layers.base import ForwardRun
+from fcnlite.layers.registry import create
 from fcnlite.ranks import launcher
 from fcnlite.ranks.communicator import Communicator
 from fcnlite.ranks.shard import Shard
@@ -55,6 +59,25 @@ def test_random_numbers_are_those_of_the_whole_batch(shape: tuple[int, ...]) -> 
     for first in (0, 1, 2, 5):
         part = Shard(One(1, 2), first).random(np.random.default_rng(5), shape)
         np.testing.assert_array_equal(part, whole[first : first + shape[0]])
+
+
+def test_label_frequencies_are_those_of_the_whole_batch() -> None:
+    """Two ranks with the same half of a batch, whose loss weighs each label by 1 / its number in the batch."""
+
+    class Twin(One):
+        def sum(self, array: Array) -> Array:
+            return 2 * array
+
+    rng = np.random.default_rng(0)
+    scores, label = rng.normal(size=(2, 3, 4, 5)), rng.choice([0, 1, 1, 1, 255], size=(2, 1, 4, 5))
+    options = {"weight_by_label_freqs": True, "ignore_label": 255}
+    layer = create(LayerSpec("loss", "SoftmaxWithLoss", ("x", "y"), ("loss",), options), "TRAIN")
+    whole, half = (np.concatenate([each, each]) for each in (scores, label)), (scores, label)
+    losses = [
+        layer.forward(list(blobs), ForwardRun([], shard=shard))[0]
+        for blobs, shard in ((whole, Shard()), (half, Shard(Twin(0, 2))))
+    ]
+    np.testing.assert_allclose(*losses, rtol=1e-12)
 
 
 def test_cores_are_shared_out_unless_the_launcher_did() -> None:

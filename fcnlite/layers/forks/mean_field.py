@@ -4,9 +4,10 @@
     m = W_s · (K_s q) / (K_s 1) + W_b · (K_b q) / (K_b 1)        messages
     y = u − C · m,  q = softmax(y)                               top: the last y
 
-K_s and K_b sum over all pixels with weights that fall with their distance: exp(−|Δposition|² / (2 · theta_gamma²)),
-and exp(−|Δposition|² / (2 · theta_alpha²) − |Δcolour|² / (2 · theta_beta²)), both on the permutohedral lattice, as in
-the fork. C, W_s and W_b mix the classes of a pixel, so they commute with K, and with H = Kᵀ(dy / K 1) for each K
+K_s and K_b sum over all pixels with the weights exp(−d² / 2). For K_s, d is the distance of the positions divided by
+theta_gamma; for K_b, it is that of the positions divided by theta_alpha and the colours divided by theta_beta. Both are
+computed on the permutohedral lattice, as in the fork.
+C, W_s and W_b mix the classes of a pixel, so they commute with K. Kᵀ(dy / K 1) is called H, for each K:
 
     du += dy,  A = H qᵀ,  dC −= A Wᵀ,  dW −= Cᵀ A,  dq = −Σ Wᵀ Cᵀ H,  dy of the iteration before = softmax's backward
 
@@ -16,9 +17,8 @@ W_s and W_b, which begin as diagonal matrices, and the compatibility C, which be
 
 Options: num_iterations, 2 or more; theta_alpha, theta_beta, theta_gamma; spatial_filter_weight 3 and
 bilateral_filter_weight 5, the first diagonals, or spatial_filter_weights_str and bilateral_filter_weights_str, a number
-for each class; compatibility_mode POTTS (one fork's CUSTOM has its
-matrix in its code); threshold and force_cpu have no effect. The first release of the fork read
-the diagonals from files spatial.par and bilateral.par.
+for each class; compatibility_mode POTTS (one fork's CUSTOM has its matrix in its code); threshold and force_cpu have no
+effect. The first release of the fork read the diagonals from files spatial.par and bilateral.par.
 """
 
 from __future__ import annotations
