@@ -70,6 +70,7 @@ def _judge(
         dataset,
         lambda: progress_bar("picture"),
         calibrated=options.calibration,
+        with_boundaries=options.boundaries,
         intervals=options.intervals,
         classes_by_number=options.classes_by_number,
         ranks=ranks,
@@ -117,6 +118,8 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--intervals", action="store_true", help=words)
     words = "print the expected calibration error: the distance of confidence and accuracy"
     parser.add_argument("--calibration", action="store_true", help=words)
+    words = "print the boundary F1 score: how well outlines follow the true ones, within 0.75 %% of the diagonal"
+    parser.add_argument("--boundaries", action="store_true", help=words)
     words = "write DIR/pictures.csv, the figures of each picture, worst first, and DIR/worst.png, a sheet of the worst"
     parser.add_argument("--by-picture", metavar="DIR", help=words)
     parser.add_argument("--confusion", metavar="FILE.png", help="draw the confusion matrix (of the first label map)")

@@ -75,7 +75,7 @@ class Folder(OwnPictures):
         if not folder.is_dir():
             raise DataError(f"data set 'folder': the root {folder} is not a folder. {self.published}")
         label_options = LabelOptions(folder, folder / labels, colors, classes, masks, binary_masks, remap, skip_bad)
-        naming = Naming(image_suffix, label_suffix, label_options.png_only)
+        naming = Naming(image_suffix, label_suffix, label_options.lossless_only)
         files, skipped = find_pairs(folder / images, folder / labels, naming)
         if not skip_bad or not files:
             raise_if_any("data set 'folder'", skipped)

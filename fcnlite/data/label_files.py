@@ -13,7 +13,9 @@ from fcnlite.errors import DataError, FcnliteError
 if TYPE_CHECKING:
     from PIL import Image, ImageFile
 
-PNG_ONLY = "labels must be PNG, since lossy formats blur class numbers"
+LOSSLESS = (".png", ".tif", ".tiff")
+"""The extensions of label files, in lower case."""
+LOSSLESS_ONLY = "labels must be PNG or TIFF, since lossy formats blur class numbers"
 
 _GRAY_SPREAD = 32
 """A spread between the channels of a pixel that gray pictures saved as JPEG do not reach."""
@@ -26,16 +28,16 @@ def holds_colors(path: str | os.PathLike[str]) -> bool:
     """Whether a label holds colours instead of numbers. False if it cannot be read; `read_label` reports why."""
     try:
         with open_picture(path) as image:
-            return image.format == "PNG" and image.mode not in ("1", "L", "P") and not _is_deep(image)
+            return image.format in ("PNG", "TIFF") and image.mode not in ("1", "L", "P") and not _is_deep(image)
     except FcnliteError:
         return False
 
 
 def palette_used(path: str | os.PathLike[str]) -> dict[int, tuple[int, ...]]:
-    """The colour of each number in a palette PNG; empty for other files and those that cannot be read."""
+    """The colour of each number in a palette picture; empty for other files and those that cannot be read."""
     try:
         with open_picture(path) as image:
-            if image.format != "PNG" or image.mode != "P":
+            if image.format not in ("PNG", "TIFF") or image.mode != "P":
                 return {}
             numbers = np.unique(np.asarray(image)).tolist()
             palette = image.getpalette() or []
@@ -45,14 +47,15 @@ def palette_used(path: str | os.PathLike[str]) -> dict[int, tuple[int, ...]]:
 
 
 def read_label(path: str | os.PathLike[str]) -> np.ndarray:
-    """Read the numbers in the label PNG at `path` as H×W uint8: palette indices or gray values.
+    """Read the numbers in the label file at `path` as H×W uint8: palette indices or gray values.
 
-    Raises `FileError` if it cannot be read, `DataError` if it is not a PNG or holds colours or numbers above 255.
+    Raises `FileError` if it cannot be read, `DataError` if it is neither PNG nor TIFF, or holds colours or numbers
+    above 255.
     """
     values = read_numbers(path)
     if values.max() > 255:
         raise DataError(
-            f"{path}: is a 16-bit PNG with values up to {values.max()}; expected 0 to 254, or 255 for void. If they "
+            f"{path}: is a 16-bit file with values up to {values.max()}; expected 0 to 254, or 255 for void. If they "
             "number objects, masks=nonzero makes all objects one class; remap=FILE maps any values to classes."
         )
     return values.astype(np.uint8)
@@ -73,9 +76,10 @@ def read_numbers(path: str | os.PathLike[str]) -> np.ndarray:
 
 
 def read_nonzero(path: str | os.PathLike[str]) -> np.ndarray:
-    """Read the label PNG at `path` as an H×W uint8 mask: 1 where its number is not 0 or its colour is not black.
+    """Read the label file at `path` as an H×W uint8 mask: 1 where its number is not 0 or its colour is not black.
 
-    Raises `FileError` if it cannot be read, `DataError` if it is not a PNG or shows its mask only by transparency.
+    Raises `FileError` if it cannot be read, `DataError` if it is neither PNG nor TIFF, or shows its mask only by
+    transparency.
     """
     with open_picture(path) as image:
         _refuse_losses(path, image)
@@ -119,11 +123,11 @@ def _without_alpha(path: str | os.PathLike[str], image: Image.Image) -> Image.Im
 
 
 def read_colors(path: str | os.PathLike[str]) -> np.ndarray:
-    """Read the colours in the label PNG at `path` as H×W×3 uint8 RGB. Raises errors like `read_label`."""
+    """Read the colours in the label file at `path` as H×W×3 uint8 RGB. Raises errors like `read_label`."""
     with open_picture(path) as image:
         _refuse_losses(path, image)
         if _is_deep(image):
-            raise DataError(f"{path}: is a 16-bit gray PNG; expected a label that shows colours.")
+            raise DataError(f"{path}: is a 16-bit gray picture; expected a label that shows colours.")
         return np.array(image.convert("RGB"))
 
 
@@ -132,5 +136,10 @@ def _is_deep(image: Image.Image) -> bool:
 
 
 def _refuse_losses(path: str | os.PathLike[str], image: ImageFile.ImageFile) -> None:
-    if image.format != "PNG":
-        raise DataError(f"{path}: is a {image.format} file; {PNG_ONLY}.")
+    """Raise `DataError` for a file that is neither a PNG nor a TIFF of one page without JPEG compression."""
+    if image.format not in ("PNG", "TIFF"):
+        raise DataError(f"{path}: is a {image.format} file; {LOSSLESS_ONLY}.")
+    if image.format == "TIFF":
+        refuse_pages(path, image)
+        if "jpeg" in str(image.info.get("compression")):
+            raise DataError(f"{path}: is a TIFF file with JPEG compression; {LOSSLESS_ONLY}.")

@@ -57,8 +57,8 @@ class LabelOptions:
             raise DataError(f"data set 'folder': classes is {self.classes!r}; expected a count or a list of names.")
 
     @property
-    def png_only(self) -> bool:
-        """Whether all labels must be PNG files."""
+    def lossless_only(self) -> bool:
+        """Whether all labels must be PNG or TIFF files."""
         return self.masks is None or MaskRule.parse(self.masks).threshold is None
 
     def resolve(self, labels: Sequence[Path], warn: Warn) -> tuple[Labels, LabelReader]:

@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from fcnlite.data.blending import REMEDY
 from fcnlite.data.file_dataset import SampleFiles, picture_and_label
-from fcnlite.data.label_files import PNG_ONLY
+from fcnlite.data.label_files import LOSSLESS, LOSSLESS_ONLY
 from fcnlite.data.pictures import SUFFIXES
 from fcnlite.errors import DataError
 from fcnlite.files import cannot_read
@@ -24,8 +24,8 @@ class Naming(NamedTuple):
 
     image_suffix: str = ""
     label_suffix: str = ""
-    png_labels: bool = True
-    """Whether labels must be PNG."""
+    lossless_labels: bool = True
+    """Whether labels must be PNG or TIFF."""
 
 
 def find_pairs(images: Path, labels: Path, naming: Naming) -> tuple[list[SampleFiles], list[str]]:
@@ -41,7 +41,7 @@ def find_pairs(images: Path, labels: Path, naming: Naming) -> tuple[list[SampleF
     pairs: list[SampleFiles] = []
     problems: list[str] = broken
     for name, found in pictures.items():
-        fitting = [path for path in others.get(name, []) if not naming.png_labels or path.suffix.lower() == ".png"]
+        fitting = _fitting(others.get(name, []), naming)
         if len(found) > 1:
             problems.append(f"{found[0]}: {found[1].name} has the same name; rename or remove one of them.")
         elif len(fitting) > 1:
@@ -50,8 +50,8 @@ def find_pairs(images: Path, labels: Path, naming: Naming) -> tuple[list[SampleF
             pairs.append(picture_and_label(name, found[0], fitting[0]))
         elif name in others:
             problems.append(
-                f"{others[name][0]}: is not a PNG; {PNG_ONLY}: {REMEDY}. If it is a mask of dark and light, "
-                "masks=threshold:128 reads it."
+                f"{others[name][0]}: is neither PNG nor TIFF; {LOSSLESS_ONLY}: {REMEDY}. If it is a mask of dark "
+                "and light, masks=threshold:128 reads it."
             )
         else:
             missing = f"has no label {labels / name}{naming.label_suffix}.png"
@@ -63,6 +63,14 @@ def find_pairs(images: Path, labels: Path, naming: Naming) -> tuple[list[SampleF
         if not near.is_near(name)
     ]
     return pairs, problems
+
+
+def _fitting(files: Sequence[Path], naming: Naming) -> Sequence[Path]:
+    """Those of the label files of one name that can be used: PNGs, otherwise TIFFs, or any with threshold masks."""
+    if not naming.lossless_labels:
+        return files
+    pngs = [path for path in files if path.suffix.lower() == ".png"]
+    return pngs or [path for path in files if path.suffix.lower() in LOSSLESS]
 
 
 def files_below(folder: Path, suffixes: Sequence[str]) -> list[Path]:

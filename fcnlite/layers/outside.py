@@ -15,7 +15,9 @@ TYPES = {
     "looks up words by number, and fcnlite is for pictures.": "Embed",
     "makes a batch whose size depends on values, and in fcnlite shapes depend on shapes only.": "BatchReindex Filter",
     "compares pairs of pictures, and fcnlite is for dense prediction.": "ContrastiveLoss",
-    "writes a file, and in fcnlite the caller writes what forward returns.": "HDF5Output",
+    "writes a file, and in fcnlite the caller writes what forward returns.": "HDF5Output MatWrite",
+    "scores predictions, which `python -m fcnlite.evaluate` does.": "SegAccuracy",
+    "is a dense CRF that does not learn, and fcnlite has the one that learns, MultiStageMeanfield.": "DenseCRF",
 }
 """By the end of the sentence that says why: the types."""
 

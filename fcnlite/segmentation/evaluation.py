@@ -15,6 +15,7 @@ from fcnlite.data.sample import Sample
 from fcnlite.errors import DataError, FcnliteError
 from fcnlite.net import Net
 from fcnlite.ranks.communicator import ALONE, Communicator
+from fcnlite.segmentation.boundaries import Boundaries
 from fcnlite.segmentation.calibration import Calibration
 from fcnlite.segmentation.class_matching import ClassMatch, match_classes
 from fcnlite.segmentation.compatibility import check_compatible
@@ -68,10 +69,13 @@ def confusions(
     each: OnPicture | None = None,
     *,
     calibration: Calibration | None = None,
+    boundaries: Boundaries | None = None,
     classes_by_number: bool = False,
     ranks: Communicator = ALONE,
 ) -> dict[str, np.ndarray]:
-    """The confusion matrix of each label map, by blob; see `confusion`. `calibration` counts the first label map.
+    """The confusion matrix of each label map, by blob; see `confusion`.
+
+    `calibration` and `boundaries` count the first label map.
 
     A rank that meets an error ends its part; the others finish theirs, then all raise the errors.
     """
@@ -104,6 +108,8 @@ def confusions(
                     sure = segmented[0].probabilities
                     assert sure is not None
                     calibration.add(sure, numbers, truth)
+                if boundaries is not None and i == 0:
+                    boundaries.add(numbers, truth)
                 matrix = confusion_of(truth, numbers, len(matrices[name]), VOID)
                 matrices[name] += matrix
                 if each is not None and i == 0:
@@ -115,6 +121,8 @@ def confusions(
         together(ranks, lambda: count(mine))
     if calibration is not None:
         calibration.gather(ranks)
+    if boundaries is not None:
+        boundaries.gather(ranks)
     return {name: ranks.sum(matrix) for name, matrix in matrices.items()}
 
 

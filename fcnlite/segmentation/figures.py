@@ -65,18 +65,23 @@ def _lines(labels: Labels, matrix: np.ndarray, judged: Judgement | None) -> list
         lines.append(f"{shown:{width}}  {text(getattr(metrics, name), 4):>8}{span}")
     if judged is not None and judged.calibration is not None:
         lines.append(f"{'calibration error':{width}}  {text(judged.calibration.error, 4):>8}")
+    if judged is not None and judged.boundaries is not None:
+        lines.append(f"{'boundary F1':{width}}  {text(judged.boundaries.mean, 4):>8}")
     if drawn is not None:
         lines[0] += "  (95 % interval over pictures)"
     spans = "" if drawn is None else f"{'IU, 95 % interval':>20}"
+    outlines = None if judged is None or judged.boundaries is None else judged.boundaries.by_class
+    outlined = "" if outlines is None else f"{'boundary F1':>13}"
     lines += [
         "",
-        f"{'class':{width}}  {'IU':>8}  {'Dice':>8}  {'precision':>9}  {'recall':>8}  {'pixels':>8}{spans}",
+        f"{'class':{width}}  {'IU':>8}  {'Dice':>8}  {'precision':>9}  {'recall':>8}  {'pixels':>8}{outlined}{spans}",
     ]
     for i, name in enumerate(labels.classes):
         iu, dice, precision, recall = (text(getattr(metrics, each)[i], 4) for each in BY_CLASS)
         share = f"{100 * truth[i] / max(1, truth.sum()):.1f} %"
         span = "" if drawn is None else f"{_span(interval(drawn['iu'][:, i])):>20}"
-        lines.append(f"{name:{width}}  {iu:>8}  {dice:>8}  {precision:>9}  {recall:>8}  {share:>8}{span}")
+        outline = "" if outlines is None else f"{text(outlines[i], 4):>13}"
+        lines.append(f"{name:{width}}  {iu:>8}  {dice:>8}  {precision:>9}  {recall:>8}  {share:>8}{outline}{span}")
     return lines
 
 
@@ -105,6 +110,9 @@ def comparison(dataset: Dataset, judged: Sequence[Judgement]) -> str:
     if judged[0].calibration is not None:
         errors = [text(each.calibration.error, 4) for each in judged if each.calibration is not None]
         rows.append(["calibration error", *errors, *[""] * (len(heading) - 1 - len(judged))])
+    if judged[0].boundaries is not None:
+        scores = [text(each.boundaries.mean, 4) for each in judged if each.boundaries is not None]
+        rows.append(["boundary F1", *scores, *[""] * (len(heading) - 1 - len(judged))])
     rows.append([""] * len(heading))
     for i, name in enumerate(labels.classes):
         row = [f"IU {name}", *(text(each.iu[i], 4) for each in found)]
@@ -135,6 +143,9 @@ def values(dataset: Dataset, judged: Judgement) -> dict[str, Any]:
     }
     if judged.calibration is not None:
         report["calibration_error"] = number(judged.calibration.error)
+    if judged.boundaries is not None:
+        report["boundary_f1"] = number(judged.boundaries.mean)
+        report["boundary_f1_by_class"] = [number(each) for each in judged.boundaries.by_class]
     if judged.drawings is not None:
         report["intervals"] = {name: _spans(drawn) for name, drawn in judged.drawings.items()}
     if others:

@@ -13,6 +13,7 @@ from fcnlite.data import Dataset
 from fcnlite.data.problems import Progress
 from fcnlite.ranks.communicator import Communicator
 from fcnlite.segmentation.bootstrap import Figures, drawings
+from fcnlite.segmentation.boundaries import Boundaries
 from fcnlite.segmentation.calibration import Calibration
 from fcnlite.segmentation.evaluation import confusions
 from fcnlite.segmentation.objects import ObjectScore, object_scores
@@ -39,6 +40,7 @@ class Judgement:
     pictures: Sequence[Picture]
     """In the order of the data set."""
     calibration: Calibration | None
+    boundaries: Boundaries | None
     objects: Mapping[str, ObjectScore]
     drawings: Figures | None
     """The figures of the bootstrap; None if intervals were not asked for."""
@@ -51,6 +53,7 @@ def judge(
     progress: Callable[[], AbstractContextManager[Progress]],
     *,
     calibrated: bool,
+    with_boundaries: bool,
     intervals: bool,
     classes_by_number: bool,
     ranks: Communicator,
@@ -58,6 +61,7 @@ def judge(
     """Measure a net on all pictures; `progress()` is entered for each pass. Raises the errors of `confusions`."""
     mine: list[Picture] = []
     calibration = Calibration() if calibrated else None
+    boundaries = Boundaries(len(dataset.classes)) if with_boundaries else None
     with progress() as shown:
         matrices = confusions(
             segmenter,
@@ -65,6 +69,7 @@ def judge(
             shown,
             lambda name, matrix: mine.append(Picture(name, matrix)),
             calibration=calibration,
+            boundaries=boundaries,
             classes_by_number=classes_by_number,
             ranks=ranks,
         )
@@ -75,7 +80,7 @@ def judge(
         with progress() as shown:
             objects = object_scores(segmenter, dataset, shown, classes_by_number=classes_by_number, ranks=ranks)
     drawn = drawings([each.matrix for each in pictures]) if intervals else None
-    return Judgement(weights, segmenter.views, matrices, pictures, calibration, objects, drawn)
+    return Judgement(weights, segmenter.views, matrices, pictures, calibration, boundaries, objects, drawn)
 
 
 def short_names(judged: Sequence[Judgement]) -> list[str]:

@@ -107,5 +107,5 @@ def test_a_label_with_losses_comes_with_the_remedy(pairs: Pairs) -> None:
     root = pairs(2)
     Image.open(root / "labels" / "p0.png").convert("L").save(root / "labels" / "p0.jpg")
     (root / "labels" / "p0.png").unlink()
-    with pytest.raises(DataError, match=r"p0.jpg: is not a PNG; .*: create the labels again"):
+    with pytest.raises(DataError, match=r"p0.jpg: is neither PNG nor TIFF; .*: create the labels again"):
         opened(root, val=0)

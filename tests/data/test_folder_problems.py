@@ -74,7 +74,7 @@ def test_missing_partners_and_jpeg_labels(pairs: Pairs) -> None:
     message = str(caught.value)
     assert re.search(r"images/p0.png: has no label .*labels/p0.png", message)
     assert re.search(r"labels/p1.png: no picture .* has this name", message)
-    assert re.search(r"labels/p2.jpg: is not a PNG", message)
+    assert re.search(r"labels/p2.jpg: is neither PNG nor TIFF", message)
     assert re.search(r"p3.(bmp|png): p3.(bmp|png) has the same name", message)
 
 

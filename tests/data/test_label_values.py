@@ -178,7 +178,7 @@ def test_masks_in_other_formats_want_a_threshold(pairs: Pairs) -> None:
         mask = Image.fromarray(square)
         (mask.convert("RGB") if number == 0 else mask).save(root / "labels" / f"p{number}.{kind}")
     assert len(np.unique(np.array(Image.open(root / "labels" / "p0.jpg")))) > 2
-    with pytest.raises(DataError, match=r"p0.jpg: is not a PNG; .* masks=threshold:128 reads it"):
+    with pytest.raises(DataError, match=r"p0.jpg: is neither PNG nor TIFF; .* masks=threshold:128 reads it"):
         opened(root, val=0)
     dataset = opened(root, val=0, masks="threshold:128")
     for sample in dataset:

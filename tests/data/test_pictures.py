@@ -98,7 +98,7 @@ def test_gray_of_few_bits_is_not_stretched(tmp_path: Path, depth: int, rows: byt
 def test_labels_that_hold_no_class_numbers(tmp_path: Path) -> None:
     path = tmp_path / "label.png"
     Image.fromarray(np.full((2, 2), 300, np.uint16)).save(path)
-    with pytest.raises(DataError, match=r"label.png: is a 16-bit PNG with values up to 300"):
+    with pytest.raises(DataError, match=r"label.png: is a 16-bit file with values up to 300"):
         read_label(path)
     Image.fromarray(RGB).save(path)
     with pytest.raises(DataError, match=r"label.png: holds colours \(RGB\).*save the label as"):
@@ -193,3 +193,17 @@ def test_wholly_transparent_pictures_are_refused(tmp_path: Path) -> None:
     one[2, 2, 3] = 255
     Image.fromarray(one).save(path)
     assert np.array_equal(read_image(path), RGB)
+
+
+def test_tiff_labels_are_read_unless_they_lose_numbers(tmp_path: Path) -> None:
+    """As GIS programs save masks."""
+    values = np.random.default_rng(0).integers(0, 5, (32, 48), dtype=np.uint8)
+    for name, how in (("a.tif", {}), ("b.tiff", {"compression": "tiff_lzw"})):
+        Image.fromarray(values).save(tmp_path / name, **how)
+        np.testing.assert_array_equal(read_label(tmp_path / name), values)
+    Image.fromarray(values).save(tmp_path / "jpeg.tif", compression="jpeg")
+    with pytest.raises(DataError, match=r"jpeg.tif: is a TIFF file with JPEG compression; labels must be PNG or TIFF"):
+        read_label(tmp_path / "jpeg.tif")
+    Image.fromarray(values).save(tmp_path / "two.tif", save_all=True, append_images=[Image.fromarray(values)])
+    with pytest.raises(DataError, match=r"two.tif: holds several pictures"):
+        read_label(tmp_path / "two.tif")

@@ -21,8 +21,9 @@ from fcnlite.files import release
 
 LEAST_BYTES = 16 << 20
 """Bytes of prepared filters above which they are prepared in portions."""
-PORTION_BYTES = 8 << 20
-"""Bytes of filters that are prepared at a time, unless that is less than a group of outputs for each thread."""
+PORTION_BYTES = 32 << 20
+"""Bytes of filters that are prepared at a time, unless that is less than a group of outputs for each thread. For each
+portion the tiles are transformed again, so that small portions take longer."""
 
 
 def suits(algorithm: Algorithm, p: Problem, work: Any) -> bool:

@@ -6,8 +6,9 @@ Fields that this package reads with their meaning are in `fork_schema`; these ar
 from __future__ import annotations
 
 WITHOUT_EFFECT = {
-    # NVIDIA's Caffe: number types, and the search for cuDNN's algorithms.
-    "LayerParameter": "forward_type backward_type forward_math backward_math cudnn_math_override debug",
+    # NVIDIA's Caffe: number types, and the search for cuDNN's algorithms. DeepLab's: whether weights of another shape
+    # and the same size are an error.
+    "LayerParameter": "forward_type backward_type forward_math backward_math cudnn_math_override debug strict_dim",
     "ConvolutionParameter": "cudnn_convolution_algo_seeker conv_algos_override cudnn_convolution_algo",
     # Intel's Caffe: how a net is compiled.
     "NetParameter": "compile_net_state",

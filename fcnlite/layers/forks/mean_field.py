@@ -131,7 +131,7 @@ class MultiStageMeanfield(Layer):
 
     def forward(self, bottom: list[Array], run: ForwardRun) -> list[Array]:
         unary, first, pictures = bottom
-        top, weights = np.empty_like(unary), [each[0, 0] for each in run.params]
+        top, weights = np.empty(unary.shape, unary.dtype), [each[0, 0] for each in run.params]
         run.saved = []
         by_position = Averages.over(self._positions(unary.shape) / self.options.theta_gamma, unary.dtype)
         for u, x, picture, out in zip(unary, first, pictures, top, strict=True):
@@ -155,7 +155,7 @@ class MultiStageMeanfield(Layer):
         return np.concatenate([places, picture.reshape(3, -1).T.astype(np.float64) / self.options.theta_beta], axis=1)
 
     def backward(self, dtop: list[Array], run: BackwardRun) -> list[Array | None]:
-        dunary, dfirst = np.zeros_like(dtop[0]), np.empty_like(dtop[0])
+        dunary, dfirst = (np.zeros(dtop[0].shape, dtop[0].dtype) for _ in range(2))
         weights = [each[0, 0] for each in run.params]
         learned = [np.zeros_like(each) for each in weights]
         for dy, du, dx, (kinds, passed) in zip(map(_flat, dtop[0]), dunary, dfirst, run.saved, strict=True):

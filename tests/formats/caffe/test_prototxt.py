@@ -275,6 +275,7 @@ def layers() -> st.SearchStrategy[LayerSpec]:
         "Convolution": ("hole", "hole_h", "hole_w"),
         "Deconvolution": ("hole", "hole_h", "hole_w"),
         "Pooling": ("ceil_mode", "pad_l", "pad_r", "pad_t", "pad_b"),
+        "Unpooling": ("output_h", "output_w", "scale"),
     }
     return st.sampled_from(types).flatmap(
         lambda type_: st.tuples(

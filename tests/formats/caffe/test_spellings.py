@@ -272,6 +272,17 @@ def test_a_label_that_is_shrunk_for_the_loss_is_no_picture() -> None:
     assert net.forward(data=X, label=np.zeros((1, 1, 21, 21))).keys() == {"loss"}
 
 
+def test_a_test_net_of_deeplab_runs_up_to_its_own_layers() -> None:
+    text = INPUT + conv("c", "data", "score").replace("convolution_param", "strict_dim: false convolution_param", 1)
+    text += """layer { name: "crf" type: "DenseCRF" bottom: "score" top: "crf" dense_crf_param { bi_w: 5 } }
+        layer { name: "mat" type: "MatWrite" bottom: "score" mat_write_param { prefix: "fc8/" } }"""
+    with pytest.warns(UserWarning, match="LayerParameter has no field 'strict_dim'.*It is ignored"):
+        net = Net(parse_net(text))
+    assert net.forward(data=X, outputs=["score"])["score"].shape[2:] == (20, 20)
+    with pytest.raises(SpecError, match=r"'crf'.*does not learn.*runs up to what the layer reads: outputs=\['score'"):
+        net.forward(data=X)
+
+
 def test_fusenets_unpooling_is_segnets_upsample() -> None:
     pooled = (
         INPUT
