@@ -38,6 +38,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     check_environment()
     if options.names and (options.more or options.profile or options.all):
         parser.error("NAME chooses workloads of the table; --more and --profile measure FCN-8s at 500×500, --all all")
+    if options.one_thread and (options.more or options.profile):
+        parser.error("--one-thread is for the table")
     if options.chart and options.profile:
         parser.error("--profile draws no chart")
     print(f"{machine.line(machine.describe())}\n", flush=True)
@@ -46,7 +48,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     elif options.more:
         _more(options.repeats, options.chart or HERE / "results.more.png")
     else:
-        _table(options.names, options.all, options.repeats, options.chart)
+        _table(_chosen(options.names, options.all), options)
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -63,6 +65,8 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--chart", type=Path, metavar="PATH", help="write the chart to this file, such as docs/benchmark.png"
     )
+    words = "measure the table in processor time of one thread, which means something on a busy machine; saves nothing"
+    parser.add_argument("--one-thread", action="store_true", help=words)
     which = parser.add_mutually_exclusive_group()
     which.add_argument(
         "--more", action="store_true", help="measure scaling, picture sizes, share of the peak and memory instead"
@@ -72,24 +76,26 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _table(names: Sequence[str], further: bool, repeats: int, chart: Path | None) -> None:
-    """Measure and print the table; save it if no names choose a part of it."""
-    chosen = _chosen(names, further)
+def _table(chosen: Sequence[Workload], options: argparse.Namespace) -> None:
+    """Measure and print the table; save it if it is whole and for all threads."""
+    chart = options.chart
+    if options.one_thread:
+        chosen = [each.on_one_thread() for each in chosen]
     table.check_peers(chosen)
     print(f"{table.CAPTION}\n\n{table.heading()}", flush=True)
     results: list[dict[str, Any]] = []
     failures = []
     for workload in chosen:
         try:
-            results.append(table.measure(workload, repeats))
+            results.append(table.measure(workload, options.repeats))
         except EngineError as error:
             failures.append(f"{workload.name}: {error}")
             continue
         print(table.row(results[-1]), flush=True)
         failures.extend(table.missed(results[-1]))
-    if not names:
-        name = "results.all" if further else "results"
-        _save(HERE / f"{name}.json", {"repeats": repeats, "results": results, "failures": failures})
+    if not options.names and not options.one_thread:
+        name = "results.all" if options.all else "results"
+        _save(HERE / f"{name}.json", {"repeats": options.repeats, "results": results, "failures": failures})
         chart = chart or HERE / f"{name}.png"
     if results and chart:
         table.draw(results, chart)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 
 import numpy as np
 
@@ -31,6 +31,12 @@ class Workload:
     """The number of calls in a timed run, for nets that take less than a millisecond."""
     limit: float | None = None
     """The most seconds of one call of ours."""
+    processor_time: bool = False
+    """Whether processor time is measured, on a machine that others use too."""
+
+    def on_one_thread(self) -> Workload:
+        """The workload in processor time of one thread, for which there is no bar."""
+        return replace(self, threads=1, processor_time=True, bar=None, limit=None)
 
     def inputs(self) -> dict[str, np.ndarray]:
         """A picture of noise; for training also labels, a tenth of them void."""

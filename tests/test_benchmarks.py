@@ -221,6 +221,12 @@ def test_a_ratio_above_its_bar_is_missed() -> None:
     assert not table.missed({**result(**{ONE.name: 3.3}), "bar": None})
 
 
+def test_one_thread_has_neither_bar_nor_limit() -> None:
+    found = replace(OTHERS[0], limit=1.0).on_one_thread()
+    assert (found.threads, found.bar, found.limit, found.processor_time) == (1, None, None, True)
+    assert Workload.from_json(found.to_json()) == found
+
+
 def test_a_call_above_its_limit_is_missed() -> None:
     limited = {**result(), "bar": None, "limit": 0.9}
     assert table.missed(limited) == ["a net: a call takes 1000.000 ms, more than its limit of 900 ms"]
@@ -404,7 +410,10 @@ def test_the_machine_is_described_and_measured(monkeypatch: pytest.MonkeyPatch) 
     assert peak is None or 10 << 20 < peak < 1 << 42
 
 
-@pytest.mark.parametrize("arguments", [["500×500", "--more"], ["--profile", "--chart", "x.png"], ["--repeats", "0"]])
+@pytest.mark.parametrize(
+    "arguments",
+    [["500×500", "--more"], ["--profile", "--chart", "x.png"], ["--repeats", "0"], ["--one-thread", "--more"]],
+)
 def test_options_that_do_not_fit_are_refused(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as ended:
         command.main(arguments)

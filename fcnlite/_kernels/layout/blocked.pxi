@@ -28,14 +28,18 @@ def to_blocked(const float[:, :, :, ::1] x,
 
 cdef void block_row(const float[:, :, :, ::1] x, float[:, :, :, :, ::1] y, Py_ssize_t n, Py_ssize_t block,
                     Py_ssize_t row) noexcept nogil:
-    cdef Py_ssize_t c, j, first = block * BLOCK, width = x.shape[3]
-    for c in range(BLOCK):
-        if first + c < x.shape[1]:
-            for j in range(width):
-                y[n, block, row, j, c] = x[n, first + c, row, j]
-        else:
-            for j in range(width):
-                y[n, block, row, j, c] = 0
+    cdef Py_ssize_t c, j, part, first = block * BLOCK, width = x.shape[3], own = min(BLOCK, x.shape[1] - first)
+    cdef Py_ssize_t plane = x.shape[2] * width, squares = width // VL * VL if own == BLOCK else 0
+    cdef const float* source = &x[n, first, row, 0]
+    cdef float* to = &y[n, block, row, 0, 0]
+    for part in range(PARTS):
+        for j in range(squares // VL):
+            transpose(source + part * VL * plane + j * VL, plane, to + j * VL * BLOCK + part * VL, BLOCK)
+    for j in range(squares, width):
+        for part in range(PARTS):
+            store(to + j * BLOCK + part * VL, splat(0))
+        for c in range(own):
+            to[j * BLOCK + c] = source[c * plane + j]
 
 
 def from_blocked(const float[:, :, :, :, ::1] x,
@@ -54,7 +58,13 @@ def from_blocked(const float[:, :, :, :, ::1] x,
 
 cdef void unblock_row(const float[:, :, :, :, ::1] x, float[:, :, :, ::1] y, Py_ssize_t n, Py_ssize_t block,
                       Py_ssize_t row) noexcept nogil:
-    cdef Py_ssize_t c, j
-    for c in range(min(BLOCK, y.shape[1] - block * BLOCK)):
-        for j in range(y.shape[3]):
-            y[n, block * BLOCK + c, row, j] = x[n, block, row, j, c]
+    cdef Py_ssize_t c, j, part, first = block * BLOCK, width = y.shape[3], own = min(BLOCK, y.shape[1] - first)
+    cdef Py_ssize_t plane = y.shape[2] * width, squares = width // VL * VL if own == BLOCK else 0
+    cdef const float* source = &x[n, block, row, 0, 0]
+    cdef float* to = &y[n, first, row, 0]
+    for part in range(PARTS):
+        for j in range(squares // VL):
+            transpose(source + j * VL * BLOCK + part * VL, BLOCK, to + part * VL * plane + j * VL, plane)
+    for c in range(own):
+        for j in range(squares, width):
+            to[c * plane + j] = source[j * BLOCK + c]
