@@ -20,7 +20,7 @@ const SENTENCES = [
   [/^(.+): holds the class number (\d+), but the net has (\d+) classes; expected 0 to (\d+), or 255 .+$/, "$1：含有类别号 $2，但网络只有 $3 类；应为 0 至 $4，或 255（不计分的像素）。"],
   [/^(.+): .*must be PNG.*$/, "$1：标签必须是 PNG 文件，其他格式会改变类别号；请存为 PNG。"],
   [/^(.+): holds colours.*$/, "$1：含有颜色，而标签的每个像素应是类别号；请用调色板或灰度 PNG 保存类别号。"],
-  [/^(.+): is a 16-bit PNG with values up to (\d+); expected 0 to 254, or 255 for void\..*$/, "$1：是 16 位 PNG，最大值为 $2；应为 0 至 254，或表示忽略的 255。"],
+  [/^(.+): is a 16-bit file with values up to (\d+); expected 0 to 254, or 255 for void\..*$/, "$1：是 16 位文件，最大值为 $2；应为 0 至 254，或表示忽略的 255。"],
   [/^(.+): cannot be compared, because this net makes no label maps\.$/, "$1：无法比较，因为此网络不产生标签图。"],
   [/^the file has more than (\d+) MB; make the picture smaller\.$/, "文件超过 $1 MB；请缩小图片。"],
   [/^the file took more than (\d+) seconds to arrive; try again\.$/, "文件在 $1 秒内未传完；请重试。"],
