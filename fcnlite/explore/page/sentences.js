@@ -18,7 +18,7 @@ const SENTENCES = [
   [/^(.+): holds (\d+) NaN or infinite values \(no data\); fill them first\.$/, "$1：含有 $2 个 NaN 或无穷值（无数据）；请先填补。"],
   [/^(.+): has (\d+×\d+) pixels, the picture (\d+×\d+); give a label of the picture's size\.$/, "$1：有 $2 个像素，而图片有 $3 个；请给出与图片同尺寸的标签。"],
   [/^(.+): holds the class number (\d+), but the net has (\d+) classes; expected 0 to (\d+), or 255 .+$/, "$1：含有类别号 $2，但网络只有 $3 类；应为 0 至 $4，或 255（不计分的像素）。"],
-  [/^(.+): .*must be PNG.*$/, "$1：标签必须是 PNG 文件，其他格式会改变类别号；请存为 PNG。"],
+  [/^(.+): .*must be PNG.*$/, "$1：标签必须是 PNG 或 TIFF 文件，其他格式会改变类别号；请存为 PNG。"],
   [/^(.+): holds colours.*$/, "$1：含有颜色，而标签的每个像素应是类别号；请用调色板或灰度 PNG 保存类别号。"],
   [/^(.+): is a 16-bit file with values up to (\d+); expected 0 to 254, or 255 for void\..*$/, "$1：是 16 位文件，最大值为 $2；应为 0 至 254，或表示忽略的 255。"],
   [/^(.+): cannot be compared, because this net makes no label maps\.$/, "$1：无法比较，因为此网络不产生标签图。"],
