@@ -38,14 +38,16 @@ def main(arguments: Sequence[str] | None = None) -> None:
     # Where JSON goes to standard output, all else goes to standard error.
     with redirect_stdout(sys.stderr) if given.json == "-" else nullcontext():
         if held is None:
-            found = {"stages": [each.values() for each in _train(RunFolder(out), given, options, ranks)]}
+            found = _train(RunFolder(out), given, options, ranks)
         else:
-            results = cross_validation.run_all(
+            found = cross_validation.run_all(
                 held, out, lambda value, folder: _train(RunFolder(folder), given, options, ranks, held.of(value)), ranks
             )
-            found = cross_validation.values(held, results)
     if ranks.first and given.json is not None:
-        write_json(given.json, "train/1", {"out": given.out, **found})
+        of_runs = (
+            {"stages": [each.values() for each in found]} if held is None else cross_validation.values(held, found)
+        )
+        write_json(given.json, "train/1", {"out": given.out, **of_runs})
 
 
 def _train(

@@ -44,7 +44,10 @@ def test_a_page_ends_with_its_command(tmp_path: Path, capsys: pytest.CaptureFixt
             "data set 'shapes' has no class 'membrane', whose pixels are to be found;",
         ),
         (["receptive-fields", "--model", "lenet", "--blob", "ip1"], "the last blob with a place is 'pool2'."),
-        (["receptive-fields", "--model", "lenett"], "no model is called 'lenett'; did you mean 'lenet' or 'alexnet'?"),
+        (
+            ["receptive-fields", "--model", "lenett"],
+            "no model is called 'lenett'; did you mean 'lenet' or 'alexnet' or",
+        ),
         (
             ["receptive-fields", "--model", "x.caffemodel"],
             "x.caffemodel: holds weights only; name its net with --model,",
