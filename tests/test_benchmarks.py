@@ -482,6 +482,7 @@ def test_a_comparison_that_differs_ends_with_status_1(
 # The first picture
 
 
+@pytest.mark.slow
 def test_the_first_picture_of_a_process(tmp_path: Path) -> None:
     net = build_net(TINY)
     net.save(tmp_path / "net.h5")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Sequence
+from contextlib import closing
 from itertools import chain
 
 from fcnlite.ranks.communicator import Communicator
@@ -47,9 +48,11 @@ def segment_and_tell(
     places = {source: place for place, source in enumerate([*(job.source for job in jobs), *clips.sources])}
     found: list[tuple[tuple[int, int], Written | None, str]] = []
     mine, frames = jobs[ranks.rank :: ranks.size], clips.count()
-    outcomes = segment_all(segmenter, picture, chain(mine, clips), wanted, options.workers)
     total = None if frames is None else len(mine) + frames
-    with tqdm(total=total, unit="picture", disable=None, leave=False, file=sys.stderr) as bar:
+    with (
+        closing(segment_all(segmenter, picture, chain(mine, clips), wanted, options.workers)) as outcomes,
+        tqdm(total=total, unit="picture", disable=None, leave=False, file=sys.stderr) as bar,
+    ):
         for outcome in outcomes:
             bar.update()
             job, written = outcome.job, outcome.written

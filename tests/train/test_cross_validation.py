@@ -48,8 +48,10 @@ def test_a_run_is_that_of_its_option_alone(finished: tuple[Path, dict[str, Any]]
     out, found = finished
     assert {each.name for each in out.iterdir()} == {"size=32", "size=40"}
     assert train(*RUN, "--data-option", "size=40", "--out", tmp_path / "alone", "--json", tmp_path / "alone.json") == 0
-    for name, value in arrays(tmp_path / "alone" / "last.h5").items():
-        np.testing.assert_array_equal(arrays(out / "size=40" / "last.h5")[name], value, err_msg=name)
+    found_here, trained_alone = arrays(out / "size=40" / "last.h5"), arrays(tmp_path / "alone" / "last.h5")
+    assert found_here.keys() == trained_alone.keys()
+    for name, value in trained_alone.items():
+        np.testing.assert_array_equal(found_here[name], value, err_msg=name)
     assert (out / "size=40" / "log.csv").read_bytes() == (tmp_path / "alone" / "log.csv").read_bytes()
     (alone,) = json.loads((tmp_path / "alone.json").read_text())["stages"]
     second = found["runs"][1]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections import deque
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Generator, Iterable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import NamedTuple
 
@@ -32,7 +32,7 @@ class Outcome(NamedTuple):
 
 def segment_all(
     segmenter: Segmenter, picture: str, jobs: Iterable[Job], wanted: Wanted, workers: int = 1
-) -> Iterator[Outcome]:
+) -> Generator[Outcome, None, None]:
     """Segment the pictures and write their results; yields the outcomes in the order of the jobs.
 
     `picture`: the net's input for the sources of the jobs. So many pictures as there are `workers` are in the net at
