@@ -56,7 +56,7 @@ def test_train_and_evaluate_print_the_lines_of_the_page(
 ) -> None:
     monkeypatch.chdir(practice)
     folder = ("--data", "folder", "--root", "practice")
-    size = ("--width", 0.02, "--batch-size", 4, "--iterations", 2, "--check-every", 2, "--threads", 1)
+    size = ("--width", 0.02, "--batch-size", 4, "--iterations", 2, "--check-every", 2)
     lines = said(capsys, "train", *folder, *size, "--out", "runs/practice")
     before = block("data ")
     assert before[:9] == [line for line in lines if line.strip()][:9]  # all that depends on the pictures alone
