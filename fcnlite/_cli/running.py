@@ -60,7 +60,7 @@ def _outcome_of_rank(main: Main, arguments: Sequence[str] | None) -> tuple[str |
 def _outcome(main: Main, arguments: Sequence[str] | None) -> tuple[str | None, int]:
     """Call `main`; returns what to tell the user, if anything, and the exit status."""
     with warnings.catch_warnings():
-        warnings.showwarning = _show_warning  # type: ignore[assignment]  # it needs only the message
+        warnings.showwarning = _shower()
         try:
             with raising():
                 import_all(requested(sys.argv[1:] if arguments is None else arguments))
@@ -125,5 +125,13 @@ def progress_bar(unit: str) -> Iterator[Callable[[int, int], None]]:
         yield show
 
 
-def _show_warning(message: object, *_: object) -> None:
-    print(f"warning: {message}", file=sys.stderr)
+def _shower() -> Callable[..., None]:
+    """A function that shows each warning once, though training and validation pictures may cause the same."""
+    shown: set[str] = set()
+
+    def show(message: object, *_: object) -> None:
+        if str(message) not in shown:
+            shown.add(str(message))
+            print(f"warning: {message}", file=sys.stderr)
+
+    return show
