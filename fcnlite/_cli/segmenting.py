@@ -9,7 +9,7 @@ from contextlib import closing
 from dataclasses import replace
 from itertools import chain
 
-from fcnlite._cli.running import progress_bar
+from fcnlite._cli.running import progress_bar, terminal_bar
 from fcnlite._cli.stopping import Stopped
 from fcnlite.ranks.communicator import Communicator
 from fcnlite.segmentation.clips import Clips
@@ -88,12 +88,12 @@ def _segmented(
     total = None if frames is None else len(jobs) + frames
     with (
         closing(segment_all(segmenter, picture, chain(jobs, clips), wanted, options.workers)) as outcomes,
-        tqdm(total=total, unit="picture", disable=None, leave=False, file=sys.stderr) as bar,
+        terminal_bar("picture", total) as bar,
     ):
         for outcome in outcomes:
-            bar.update()
             job, written = outcome.job, outcome.written
             found.append(outcome._replace(job=replace(job, pixels=None)))
+            bar.update(len(found) + len(clips.kept) - bar.n)
             if written is not None and options.json != "-":
                 files = ", ".join(map(str, job.targets))
                 more = [] if written.difference is None else [str(written.difference)]

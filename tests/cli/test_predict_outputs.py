@@ -12,7 +12,7 @@ import pytest
 import tifffile
 from PIL import Image
 
-from fcnlite import data, predict
+from fcnlite import data, plots, predict
 from fcnlite.segmentation.segmenter import Segmenter
 from tests.cli.conftest import Command
 from tests.segmentation.outputs.test_georeference import geotiff
@@ -120,6 +120,11 @@ def test_small_regions_and_unsure_pixels(tmp_path: Path, weights: Path, command:
     wanted[1, 5] = found[1, 5]
     np.testing.assert_array_equal(found, wanted)
     assert (labels("--min-confidence", 0.6) == 255).all()
+    unknown = command(predict.main, weights, image, "-o", out, "--min-confidence", 0.6)
+    assert "unknown 100.0 %" in unknown.out
+    shown, no_class = np.array(Image.open(image)), np.full(LABELS.shape, 255, np.uint8)
+    legend = plots.with_legend(plots.overlay(shown, no_class, CLASSES, ()), no_class, CLASSES, (), "unknown")
+    np.testing.assert_array_equal(np.asarray(Image.open(out / "a_overlay.png")), np.asarray(legend))
     np.testing.assert_array_equal(labels("--min-confidence", 0.5), LABELS)
 
 

@@ -111,7 +111,7 @@ def write_results(
         plots.save_png(job.labels[name], plots.label_image(labels, colors))
         if name in job.overlays:
             tinted = plots.overlay(show(image), labels, classes, colors)
-            plots.save_png(job.overlays[name], plots.with_legend(tinted, labels, classes, colors))
+            plots.save_png(job.overlays[name], plots.with_legend(tinted, labels, classes, colors, table.UNKNOWN))
         shares.append(class_shares(labels, classes))
     assert first is not None
     probabilities = next(iter(found.values())).probabilities
