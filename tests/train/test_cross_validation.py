@@ -130,3 +130,9 @@ def test_options_that_contradict_it(other: str, tmp_path: Path, capsys: pytest.C
         main(["--cross-validate", "size=32,40", other, "--out", str(tmp_path / "runs")])
     assert ended.value.code == 2
     assert "--cross-validate" in capsys.readouterr().err
+
+
+def test_an_unknown_option_leaves_no_folder(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert train(*RUN, "--cross-validate", "sise=32,40", "--out", tmp_path / "all" / "runs") == 1
+    assert "did you mean 'size'" in capsys.readouterr().err
+    assert not [*tmp_path.iterdir()]
