@@ -2,7 +2,7 @@
 
 The groups, each a folder or a file:
 
-    products        matrix products, and convolutions as such: micro-kernels, direct, pointwise, im2col, inner product
+    products        matrix products, and convolutions as such: micro-kernels, direct, patches, im2col, inner product
     winograd        Winograd convolution: filters prepared, forward, backward data, backward weights
     pooling         max and average pooling
     normalization   batch normalisation, local response normalisation

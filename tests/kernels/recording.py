@@ -138,7 +138,7 @@ def call_all() -> None:
     for solver in ("Nesterov", "AdaGrad", "RMSProp", "AdaDelta", "Adam"):
         _train("lite-fcn4s", 0.0625, 32, "fast", solver, rng)
     confusion(np.arange(3), np.arange(3), 3)
-    _multiply_pixels()
+    _multiply_patches()
 
 
 def _train(name: str, width: float, side: int, path: str, solver: str, rng: np.random.Generator) -> None:
@@ -149,13 +149,14 @@ def _train(name: str, width: float, side: int, path: str, solver: str, rng: np.r
     net.share(phase="TEST").forward(data=data[:1])
 
 
-def _multiply_pixels() -> None:
+def _multiply_patches() -> None:
     """A 1×1 convolution as nets with far larger weights compute it."""
     kernels = isa.kernels("fast")
     x, y, u = (np.ones(shape, np.float32) for shape in ((2, 2, 3, 5, 16), (2, 3, 3, 5, 16), 2 * 2 * 16 * 32))
     kernels.prepare_direct(np.ones((48, 32, 1, 1), np.float32), u, False, False, 2)
-    scratch = np.empty(kernels.pointwise_scratch(2, 20, 2), np.float32)
+    scratch = np.empty(kernels.patches_scratch(2, 20, 2), np.float32)
     none = np.empty(0, np.float32)
-    kernels.pointwise_forward(
-        x, u, np.ones(64, np.float32), none, none.reshape((0,) * 5), y, (1, 1), True, 6, 20, scratch, 2
+    places = np.arange(15)[None]
+    kernels.patches_forward(
+        x, u, np.ones(64, np.float32), none, none.reshape((0,) * 5), y, places, True, 6, 20, scratch, 2
     )

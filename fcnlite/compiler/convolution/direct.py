@@ -1,7 +1,8 @@
 """Direct convolution: the micro-kernel reads the picture at each element of the window, without copying patches.
 
-With a 1×1 window it is a matrix product. A picture of few channels, such as the net's input, is "thin": its channels
-are interleaved in each pixel, so that a whole row of the window is contiguous in memory.
+With a 1×1 window it is a matrix product. Where patches are few, it is a matrix product of copies of them. A picture of
+few channels, such as the net's input, is "thin": its channels are interleaved in each pixel, so that a whole row of the
+window is contiguous in memory.
 """
 
 from __future__ import annotations
@@ -27,8 +28,14 @@ PORTION_BYTES = 32 << 20
 """Bytes of filters that are prepared at a time with low memory."""
 FEW_BYTES = 4 << 20
 """Bytes of filters beyond which threads divide the outputs, so that each thread reads its own filters."""
-PIXELS = 512
-"""The most pixels copied at a time if 1×1 filters have more than FEW_BYTES."""
+MANY_BYTES = 512 << 10
+"""Bytes of 1×1 filters beyond which pixels are copied: the next filters then come from memory while these are used."""
+PATCHES = 512
+"""The most patches copied at a time."""
+PATCHES_BYTES = 2 << 20
+"""The most bytes of copied patches of more than one pixel: they stay in a core's own cache."""
+SAVING = 1.25
+"""How many times as many rows the micro-kernel must multiply without copies, for copies to save time."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -55,11 +62,13 @@ class DirectWork:
 
 
 @dataclass(frozen=True, eq=False)
-class PointwiseWork:
-    """Work for 1×1 filters with a stride, or so large that copying the pixels in reading order saves time."""
+class PatchesWork:
+    """Work where copying the patches in reading order saves time."""
 
-    pixels: int
-    """The number of pixels copied at a time."""
+    places: Array
+    """T×O: for each of T elements of the window and each of O outputs of a picture, the pixel of it; −1 is zero."""
+    at_once: int
+    """The number of patches copied at a time."""
     scratch: int
 
 
@@ -95,10 +104,14 @@ class Direct:
 
     def cost(self, p: Problem) -> Cost:
         (height, width), weights = p.top_size, self.prepared_floats(p)
-        # With a 1×1 window all pixels are one row; if they are few, reading the weights takes the time.
-        rows = height * width if p.window_area == 1 and p.simple and not self.thin else height * in_panels(width)
-        products = 2.0 * p.batch * rows * weights
-        return Cost(products, filling=products - p.products, memory=4.0 * weights)
+        if self._copies_small_pictures(p):
+            rows, copied = in_panels(p.batch * height * width), 4.0 * p.batch * height * width * self._patch(p)
+        else:
+            # With a 1×1 window all pixels are one row; if they are few, reading the weights takes the time.
+            one_row = p.window_area == 1 and p.simple and not self.thin
+            rows, copied = p.batch * height * (width if one_row else in_panels(width)), 0.0
+        products = 2.0 * rows * weights
+        return Cost(products, filling=products - p.products, memory=4.0 * weights + 2 * copied)
 
     def prepare(
         self, weight: Array, p: Problem, machine: Machine, *, transposed: bool = False, into: Array | None = None
@@ -110,12 +123,12 @@ class Direct:
             machine.kernels.prepare_direct(part, to, self.thin, transposed, machine.threads)
         return filters
 
-    def set_up(self, p: Problem, machine: Machine) -> DirectWork | PointwiseWork:
-        if self._copies_pixels(p, machine.threads):
-            pixels = p.batch * p.top_size[0] * p.top_size[1]
-            at_once = -(-pixels // -(-pixels // PIXELS))
-            scratch = machine.kernels.pointwise_scratch(p.channel_blocks, at_once, machine.threads)
-            return PointwiseWork(at_once, scratch)
+    def set_up(self, p: Problem, machine: Machine) -> DirectWork | PatchesWork:
+        if self._copies_pixels(p) or self._copies_small_pictures(p):
+            patches = p.batch * p.top_size[0] * p.top_size[1]
+            at_once = -(-patches // -(-patches // PATCHES))
+            scratch = machine.kernels.patches_scratch(p.window_area * p.channel_blocks, at_once, machine.threads)
+            return PatchesWork(_places(p), at_once, scratch)
         return self.sliding(p, machine)
 
     def sliding(
@@ -183,9 +196,21 @@ class Direct:
         """Whether each thread reads only the filters of its own outputs."""
         return 4 * self.prepared_floats(p) > FEW_BYTES * p.group and p.padded_outputs // GROUP >= threads
 
-    def _copies_pixels(self, p: Problem, threads: int) -> bool:
+    def _copies_pixels(self, p: Problem) -> bool:
+        """Whether a 1×1 window has a stride, or many filters."""
         one_pixel = not self.thin and p.window_area == 1 and p.simple and p.group == 1
-        return one_pixel and (not p.pointwise or self._shares_outputs(p, threads))
+        return one_pixel and (not p.pointwise or 4 * self.prepared_floats(p) > MANY_BYTES)
+
+    def _copies_small_pictures(self, p: Problem) -> bool:
+        """Whether a larger window slides over pictures whose rows would fill panels badly."""
+        (height, width), patches = p.top_size, in_panels(p.batch * p.top_size[0] * p.top_size[1])
+        small = patches <= PATCHES and 4 * patches * self._patch(p) <= PATCHES_BYTES
+        fills = SAVING * patches < p.batch * height * in_panels(width)
+        return not self.thin and p.window_area > 1 and p.group == 1 and small and fills
+
+    def _patch(self, p: Problem) -> int:
+        """The floats of a patch."""
+        return p.window_area * p.channel_blocks * BLOCK
 
     def forward(
         self,
@@ -193,16 +218,15 @@ class Direct:
         y: Array,
         weights: PreparedWeights,
         p: Problem,
-        work: DirectWork | PointwiseWork,
+        work: DirectWork | PatchesWork,
         scratch: Array,
         machine: Machine,
         add: Array | None = None,
     ) -> None:
-        if isinstance(work, PointwiseWork):
-            rows, columns = p.windows
-            machine.kernels.pointwise_forward(
-                x, weights.filters[0], weights.bias[0], weights.slopes[0], summand(add), y,
-                (rows.stride, columns.stride), p.relu, p.limit, work.pixels, scratch, machine.threads,
+        if isinstance(work, PatchesWork):
+            machine.kernels.patches_forward(
+                x, weights.filters[0], weights.bias[0], weights.slopes[0], summand(add), y, work.places, p.relu,
+                p.limit, work.at_once, scratch, machine.threads,
             )  # fmt: skip
             return
         for i, of_blocks in enumerate(work.groups):
@@ -269,6 +293,17 @@ class Direct:
         return np.ascontiguousarray(starts.reshape(-1)), BLOCK
 
 
+def _places(p: Problem) -> Array:
+    """`PatchesWork.places`."""
+    along = []
+    for window, outputs in zip(p.windows, p.top_size, strict=True):
+        along.append(window.dilation * np.arange(window.size)[:, None] + window.stride * np.arange(outputs))
+    rows, columns = (each.astype(np.intp) for each in p.seen(*along))
+    rows, columns = rows[:, None, :, None], columns[None, :, None, :]
+    places = np.where((rows < 0) | (columns < 0), -1, rows * p.size[1] + columns)
+    return places.reshape(p.window_area, -1)
+
+
 def _sized(array: Array, size: tuple[int, int]) -> Array:
     """A blocked array with its pixels in so many rows and columns; an empty one as it is."""
     return array.reshape(*array.shape[:2], *size, BLOCK) if array.size else array
@@ -286,8 +321,11 @@ class Streamed(Direct):
     ) -> Array:
         return super().prepare(weight, p, machine, transposed=True, into=into) if transposed else weight
 
-    def _copies_pixels(self, p: Problem, threads: int) -> bool:
+    def _copies_pixels(self, p: Problem) -> bool:
         return False  # it would copy them for every portion of filters
+
+    def _copies_small_pictures(self, p: Problem) -> bool:
+        return False
 
     def forward(
         self,
@@ -295,7 +333,7 @@ class Streamed(Direct):
         y: Array,
         weights: PreparedWeights,
         p: Problem,
-        work: DirectWork | PointwiseWork,
+        work: DirectWork | PatchesWork,
         scratch: Array,
         machine: Machine,
         add: Array | None = None,

@@ -12,7 +12,7 @@ from typing import Any
 
 from fcnlite.arrays import Array
 from fcnlite.compiler.convolution.algorithms import Algorithm
-from fcnlite.compiler.convolution.direct import PointwiseWork
+from fcnlite.compiler.convolution.direct import PatchesWork
 from fcnlite.compiler.convolution.problem import GROUP, PreparedWeights, Problem
 from fcnlite.compiler.convolution.winograd import WinogradWork
 from fcnlite.compiler.ir import BLOCK, blocks
@@ -29,7 +29,7 @@ portion the tiles are transformed again, so that small portions take longer."""
 def suits(algorithm: Algorithm, p: Problem, work: Any) -> bool:
     """Whether a convolution can be computed portion by portion, and its prepared filters are large."""
     large = 4 * algorithm.prepared_floats(p) > LEAST_BYTES
-    return large and p.batch == 1 and not p.training and isinstance(work, (WinogradWork, PointwiseWork))
+    return large and p.batch == 1 and not p.training and isinstance(work, (WinogradWork, PatchesWork))
 
 
 def forward(

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from fcnlite.arrays import Array
 from fcnlite.compiler.convolution import direct
 from fcnlite.compiler.convolution.algorithms import candidates, cheapest
-from fcnlite.compiler.convolution.direct import Direct, PointwiseWork, Streamed
+from fcnlite.compiler.convolution.direct import Direct, PatchesWork, Streamed
 from fcnlite.compiler.convolution.problem import Problem, with_biases
 from fcnlite.compiler.convolution.winograd import Winograd
 from fcnlite.description.shapes import Window
@@ -41,7 +41,8 @@ EACH_ISA = pytest.mark.parametrize("instructions", ISAS)
 THREADS = st.sampled_from([1, 1, 3])
 SEEDS = st.integers(0, 1000)
 PORTIONS = st.sampled_from([None, (1, 1 << 30), (1, 0), (1 << 12, 1 << 30)])
-"""PIECE_BYTES and FEW_BYTES, with small PIXELS, so that small problems are divided in all the ways of large ones."""
+"""PIECE_BYTES, and the other two limits in bytes, with small PATCHES: small problems are divided in all the ways of large
+ones."""
 
 
 def any_windows(draw: Draw) -> tuple[Window, Window]:
@@ -76,7 +77,8 @@ def run(
         if portions is not None:
             patch.setattr(direct, "PIECE_BYTES", portions[0])
             patch.setattr(direct, "FEW_BYTES", portions[1])
-            patch.setattr(direct, "PIXELS", 20)
+            patch.setattr(direct, "MANY_BYTES", portions[1])
+            patch.setattr(direct, "PATCHES", 20)
         work = algorithm.set_up(p, machine)
     with guarded(p.batch, -(-p.outputs // 16), *p.top_size, 16) as y, poisoned(work.scratch) as scratch:
         weights, summand = with_biases(u, bias, slopes, p), None if add is None else blocked(add)
@@ -142,8 +144,8 @@ def test_many_filters_of_one_pixel(instructions: str, channels: int, outputs: in
     """Channels and pixels of two pictures in several portions, as in fc7; outputs in one group or several."""
     p = Problem(2, channels, outputs, (Window(1), Window(1)), (np.arange(5), np.arange(7)), (5, 7), relu=True)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(direct, "FEW_BYTES", 0)
-        assert isinstance(Direct().set_up(p, machine_with(instructions, threads)), PointwiseWork)
+        patch.setattr(direct, "MANY_BYTES", 0)
+        assert isinstance(Direct().set_up(p, machine_with(instructions, threads)), PatchesWork)
     check(limited(p, 0), 0, instructions, threads, add=True, portions=(1, 0))
 
 
@@ -158,6 +160,29 @@ def test_the_cost_model_counts_the_rows_that_pad_a_panel() -> None:
 
 def fc6_of(height: int, width: int) -> Problem:
     return Problem(1, 512, 4096, (Window(7), Window(7)), (np.arange(height), np.arange(width)), (height, width))
+
+
+@EACH_ISA
+@settings(max_examples=40)
+@given(p=problems(any_windows), threads=THREADS, seed=SEEDS)
+def test_copied_patches(instructions: str, p: Problem, threads: int, seed: int) -> None:
+    """Pictures of any size, as if they were small."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Direct, "_copies_small_pictures", lambda self, p: p.window_area > 1)
+        assert isinstance(Direct().set_up(p, machine_with(instructions, threads)), PatchesWork) == (p.window_area > 1)
+        check(limited(p, seed), seed, instructions, threads, add=seed % 2 == 0, portions=(1, 1 << 30))
+
+
+def test_the_pictures_whose_patches_are_copied() -> None:
+    """Those that fill panels of 14 badly, with copies that are not large."""
+
+    def copies(size: int, channels: int, batch: int = 1, kernel: int = 3) -> bool:
+        windows = (Window(kernel, pad=kernel // 2),) * 2
+        p = Problem(batch, channels, 32, windows, (np.arange(size),) * 2, (size, size))
+        return isinstance(Direct().set_up(p, machine_with(ISAS[0], 2)), PatchesWork)
+
+    assert copies(7, 512) and copies(7, 64, batch=8) and copies(5, 32, kernel=5)
+    assert not copies(14, 64) and not copies(27, 16) and not copies(7, 2048) and not copies(7, 512, batch=4)
 
 
 @EACH_ISA
@@ -255,12 +280,12 @@ def test_the_groups_that_it_suits(channels: int, outputs: int, group: int, suits
 @pytest.mark.parametrize("thin", [True, False])
 def test_arrays_that_do_not_fit_are_refused(instructions: str, thin: bool) -> None:
     machine, algorithm = machine_with(instructions), Direct(thin)
-    p = Problem(1, 4 if thin else 16, 16, (Window(3, pad=1),) * 2, (np.arange(20), np.arange(20)), (20, 20))
-    x, y = normal(0, 1, p.channels, 20, 20), np.zeros((1, 1, 20, 20, 16), np.float32)
+    p = Problem(1, 4 if thin else 16, 16, (Window(3, pad=1),) * 2, (np.arange(20), np.arange(28)), (20, 28))
+    x, y = normal(0, 1, p.channels, 20, 28), np.zeros((1, 1, 20, 28, 16), np.float32)
     x = x if thin else blocked(x)
     weights = with_biases(algorithm.prepare(normal(1, 16, p.channels, 3, 3), p, machine), None, None, p)
     work = algorithm.set_up(p, machine)
-    assert not isinstance(work, PointwiseWork)
+    assert not isinstance(work, PatchesWork)
     scratch = np.zeros(work.scratch, np.float32)
     algorithm.forward(x, y, weights, p, work, scratch, machine)
     rows, cols = work.maps
@@ -269,7 +294,7 @@ def test_arrays_that_do_not_fit_are_refused(instructions: str, thin: bool) -> No
         {"maps": (rows + 1, cols)},
         {"maps": (rows, cols - 1)},
         {"options": {**work.options, "panels_at_once": 0}},
-        {"shape": (*work.shape[:3], 19)},
+        {"shape": (*work.shape[:3], 27)},
     ):
         with pytest.raises(ValueError, match="does not fit"):
             algorithm.forward(x, y, weights, p, replace(work, **changed), scratch, machine)
