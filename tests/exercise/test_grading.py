@@ -61,3 +61,25 @@ def test_numpy_is_as_it_was_after_a_check(tmp_path: Path) -> None:
     )
     assert all(each.passed for each in graded("im2col", text, tmp_path))
     assert (np.empty, np.empty_like) == before
+
+
+@pytest.mark.parametrize(
+    ("name", "change"),
+    [
+        ("softmax_loss", "lambda loss, dx: ((loss, dx), dx)"),
+        ("softmax_loss", "lambda loss, dx: (np.array(loss, object), dx)"),
+        ("col2im", "lambda x: [[1], [1, 2]] if x.size == 60 else x"),  # the picture of the check of the transpose
+    ],
+)
+def test_a_result_that_no_check_expects(name: str, change: str, tmp_path: Path) -> None:
+    exercise = find(name)
+    (function,) = exercise.functions
+    text = exercise.solution.read_text() + (
+        f"\n_right, _change = {function}, {change}\n"
+        f"def {function}(*given):\n"
+        "    found = _right(*given)\n"
+        "    return _change(*found) if isinstance(found, tuple) else _change(found)\n"
+    )
+    said = problem(graded(name, text, tmp_path))
+    assert said.startswith("The result cannot be compared with the engine's (")
+    assert "Return arrays of numbers, or single numbers." in said
