@@ -47,7 +47,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     options = _parser().parse_intermixed_args(arguments)
     apply_threads(options.threads)
     for target in (options.json, options.table):
-        check_target(target)
+        check_target(target, makes=options.out)
     if options.skip_done and (options.json or options.table or options.polygons == "coco"):
         raise DataError(
             "--skip-done leaves pictures out, and --json, --table and --polygons coco are of all pictures; give one or "
