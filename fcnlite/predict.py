@@ -13,7 +13,7 @@ from fcnlite._cli.output_options import add_outputs, wanted_outputs
 from fcnlite._cli.parser import add_threads, command_parser, positive
 from fcnlite._cli.running import apply_threads, run_command
 from fcnlite._cli.scene_options import add_also, folders, main_input
-from fcnlite._cli.segmenting import left_to_do, segment_and_tell
+from fcnlite._cli.segmenting import segment_and_tell
 from fcnlite.data.problems import raise_if_any
 from fcnlite.errors import DataError
 from fcnlite.ranks.launcher import world
@@ -48,10 +48,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
     apply_threads(options.threads)
     for target in (options.json, options.table):
         check_target(target, makes=options.out)
-    if options.skip_done and (options.json or options.table or options.polygons == "coco"):
+    if options.skip_done and options.polygons == "coco":
         raise DataError(
-            "--skip-done leaves pictures out, and --json, --table and --polygons coco are of all pictures; give one or "
-            "the other."
+            "--polygons coco needs the probabilities of all pictures, and --skip-done does not compute them again; "
+            "give one or the other."
         )
     out = Path(options.out)
     also = folders(options.also)
@@ -68,8 +68,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         print(f"averaged over {segmenter.views}", file=sys.stderr)
     for name in segmenter.inputs:
         print(f"{name}: fed as {segmenter.net.info.preprocessing.of(name)}", file=sys.stderr)
-    left = left_to_do(jobs, options.skip_done, ranks)
-    done, problems = segment_and_tell(options, segmenter, picture, left, clips, wanted, ranks)
+    done, problems = segment_and_tell(options, segmenter, picture, jobs, clips, wanted, ranks)
     if ranks.first:
         for path in write_collected(done, segmenter.classes, wanted, out, options.table):
             print(f"all pictures -> {path}", file=sys.stderr)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import subprocess
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -14,20 +13,7 @@ import pytest
 
 import benchmarks.engines
 from benchmarks import __main__ as command
-from benchmarks import (
-    algorithms,
-    augmentation,
-    first_picture,
-    machine,
-    memory,
-    more,
-    roofline,
-    same,
-    same_worker,
-    single_thread,
-    steps,
-    table,
-)
+from benchmarks import algorithms, augmentation, machine, memory, more, roofline, single_thread, steps, table
 from benchmarks.engines import AVX2, OURS, PEERS, Engine, build_net, engines, save_net
 from benchmarks.nets import NETS
 from benchmarks.workers import EngineError, Worker
@@ -36,7 +22,6 @@ from fcnlite import config
 from fcnlite._cli.running import run_command
 from fcnlite._kernels import isa
 from fcnlite.data.augmentation import TRANSFORMS, Augment
-from fcnlite.description.spec import LayerSpec, NetSpec
 from fcnlite.errors import SpecError
 from fcnlite.net import Net
 
@@ -428,84 +413,3 @@ def test_the_profile_tells_the_rates_of_its_floors(monkeypatch: pytest.MonkeyPat
     shown = steps.profile(1)
     assert "conv1_1" in shown and "**all**" in shown
     assert shown.splitlines()[-1].startswith("tiny, ")
-
-
-def results(tmp_path: Path, bias: float) -> dict[str, str]:
-    """The results of the comparison's worker for a net of one layer with this bias."""
-    layers = (LayerSpec("data", "Input", top=("data",), options={"shape": [{"dim": [1, 2, 5, 4]}]}),)
-    layers += (LayerSpec("conv", "Convolution", ("data",), ("score",), {"num_output": 2, "kernel_size": [3]}),)
-    net = Net(NetSpec("one", layers))
-    net.params["conv"][1].data = [0.5, bias]
-    folder = tmp_path / str(bias)
-    same.write_net(folder / "one", net, {"data": np.ones((1, 2, 5, 4))}, ["TEST"])
-    found: dict[str, str] = {}
-    same_worker.cases(found, "fast", folder)
-    return found
-
-
-@pytest.mark.filterwarnings("ignore:.*pictures are fed as")
-def test_the_comparison_finds_a_difference_of_one_bit(tmp_path: Path) -> None:
-    old = results(tmp_path, 0.25)
-    assert same.differences(old, dict(old)) == []
-    found = same.differences(old, results(tmp_path, float(np.nextafter(np.float32(0.25), np.float32(1)))))
-    assert "one TEST forward score: differs" in found
-    assert not any("backward from outputs conv[0]" in each for each in found)
-
-
-def test_the_comparison_names_results_that_one_version_lacks() -> None:
-    old = {"a": "1", "b": "2", "c": "3"}
-    assert same.differences(old, {"a": "1", "c": "error ShapeError", "d": "4"}) == [
-        "b: only the old version has it",
-        "d: only the new version has it",
-        "c: differs (3 before, error ShapeError now)",
-    ]
-
-
-def test_a_digest_tells_type_shape_and_sign_of_zero() -> None:
-    zeros = np.zeros((2, 3), np.float32)
-    others = (zeros.reshape(3, 2), zeros.astype(np.float64), -zeros)
-    assert same_worker.digest(zeros) == same_worker.digest(zeros.copy())
-    assert len({same_worker.digest(each) for each in (zeros, *others)}) == 4
-
-
-def test_a_comparison_that_differs_ends_with_status_1(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    monkeypatch.setattr(same, "write_files", lambda folder: None)
-    monkeypatch.setattr(same, "computed", lambda tree, setting, folder: {"x": str(tree) if changed else "0"})
-    for changed in (False, True):
-        assert run_command(same.main, ["--tree", str(tmp_path)]) == int(changed)
-    captured = capsys.readouterr()
-    assert "results are equal" in captured.out and "plain path, 1 thread: x: differs" in captured.err
-
-
-# The first picture
-
-
-@pytest.mark.slow
-def test_the_first_picture_of_a_process(tmp_path: Path) -> None:
-    net = build_net(TINY)
-    net.save(tmp_path / "net.h5")
-    blobs = TINY.inputs()
-    np.save(tmp_path / "picture.npy", blobs["data"])
-    names = ["fcnlite", "fcnlite, low_memory"]
-    seconds = first_picture.measure(names, tmp_path, 1)
-    assert all(seconds[name] > 0 for name in names)
-    expected = net.forward(data=blobs["data"])["score"][0].argmax(axis=0)
-    for name in names:
-        np.testing.assert_array_equal(np.load(tmp_path / f"{name}.npy"), expected)
-    assert first_picture.ratio_of(seconds) is None
-    assert first_picture.ratio_of({"fcnlite": 1.0, "OpenCV": 4.0, "OpenVINO, f32": 2.0}) == 0.5
-    with pytest.raises(EngineError, match=r"fcnlite: ended with status 1: .*no such file"):
-        first_picture.measure(names[:1], tmp_path / "missing", 1)
-
-
-def test_labels_that_differ_are_an_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def run(command: list[str], **_: object) -> subprocess.CompletedProcess[str]:
-        name = command[command.index("--run") + 1]
-        np.save(tmp_path / f"{name}.npy", np.full((9, 9), len(name), np.uint8))
-        return subprocess.CompletedProcess(command, 0, "", "")
-
-    monkeypatch.setattr(subprocess, "run", run)
-    with pytest.raises(EngineError, match=r"OpenCV: has the labels of fcnlite on only 0\.0% of the pixels"):
-        first_picture.measure(["fcnlite", "OpenCV"], tmp_path, 1)

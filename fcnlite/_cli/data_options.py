@@ -12,6 +12,7 @@ from typing import Any
 from fcnlite import data
 from fcnlite._cli.running import progress_bar
 from fcnlite.data import Dataset, Subset
+from fcnlite.data.overview import counted
 from fcnlite.data.problems import format_problems
 from fcnlite.data.statistics import Statistics
 from fcnlite.errors import DataError
@@ -103,7 +104,7 @@ def _checked(options: argparse.Namespace, split: str | None, ranks: Communicator
     where = f"data set {dataset.name!r} ({dataset.split})"
     if not good:
         raise DataError(f"{where}: no sample can be used; the first: {problems[0]}")
-    heading = f"{where}: {len(problems)} skipped, which cannot be used, {len(good)} used"
+    heading = f"{where}: {counted(len(problems), 'problem')} skipped, {counted(len(good), 'picture')} used"
     print(format_problems(heading, problems, len(problems)), file=sys.stderr)
     return Subset(dataset, good, problems)
 

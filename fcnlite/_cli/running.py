@@ -8,6 +8,7 @@ import traceback
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from typing import Any
 
 from fcnlite import config
 from fcnlite._cli import old_kernels
@@ -61,7 +62,7 @@ def _outcome_of_rank(main: Main, arguments: Sequence[str] | None) -> tuple[str |
 def _outcome(main: Main, arguments: Sequence[str] | None) -> tuple[str | None, int]:
     """Call `main`; returns what to tell the user, if anything, and the exit status."""
     with warnings.catch_warnings():
-        warnings.showwarning = _show_warning  # type: ignore[assignment]  # it needs only the message
+        warnings.showwarning = _shower()
         try:
             with raising():
                 import_all(requested(sys.argv[1:] if arguments is None else arguments))
@@ -114,12 +115,18 @@ def apply_threads(threads: int | None) -> None:
         config.set_num_threads(threads)
 
 
+def terminal_bar(unit: str, total: int | None) -> Any:
+    """A bar of tqdm on standard error, with the remaining time, if that is a terminal; it goes away at the end."""
+    from tqdm import tqdm
+
+    form = "{l_bar}{bar}| {n_fmt} of {total_fmt} " + unit + "s, {elapsed}, {remaining} left"
+    return tqdm(total=total, bar_format=form, disable=None, leave=False, file=sys.stderr)
+
+
 @contextmanager
 def progress_bar(unit: str) -> Iterator[Callable[[int, int], None]]:
     """A function of (done, total) that draws a bar on standard error if that is a terminal."""
-    from tqdm import tqdm
-
-    with tqdm(unit=unit, disable=None, leave=False, file=sys.stderr) as bar:
+    with terminal_bar(unit, None) as bar:
 
         def show(done: int, total: int) -> None:
             bar.total = total
@@ -128,5 +135,13 @@ def progress_bar(unit: str) -> Iterator[Callable[[int, int], None]]:
         yield show
 
 
-def _show_warning(message: object, *_: object) -> None:
-    print(f"warning: {message}", file=sys.stderr)
+def _shower() -> Callable[..., None]:
+    """A function that shows each warning once, though training and validation pictures may cause the same."""
+    shown: set[str] = set()
+
+    def show(message: object, *_: object) -> None:
+        if str(message) not in shown:
+            shown.add(str(message))
+            print(f"warning: {message}", file=sys.stderr)
+
+    return show

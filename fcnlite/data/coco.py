@@ -92,6 +92,8 @@ class COCO(AnnotatedPictures):
         if not skip_bad or not found.files:
             raise_if_any("data set 'coco'", problems)
         doubts: list[str] = []
+        if crowd == "void":
+            doubts += file.mostly_crowds()
         names = ClassNames.of("coco", folder, [*file.categories.values()], classes, rest, others, doubts.append)
         files, training = found.files, found.files
         if "" in by_split:
@@ -195,7 +197,8 @@ class _File:
             else:
                 lost += 1
         if lost:
-            self.problems.append(f"{path}: {lost} annotations belong to no picture that it lists.")
+            words = "annotation belongs" if lost == 1 else "annotations belong"
+            self.problems.append(f"{path}: {lost} {words} to no picture that it lists.")
 
     @staticmethod
     def read(path: Path) -> _File:
@@ -228,6 +231,22 @@ class _File:
         beside = {folder for path in there if path.suffix for folder in [path.parent]}
         unlisted = [path for folder in sorted(beside) for path in files_below(folder, SUFFIXES) if path not in there]
         return _Partners(files, problems, [*dict.fromkeys(unlisted)])
+
+    def mostly_crowds(self) -> list[str]:
+        """Say for which categories at least half of the objects are crowds, as no picture of COCO's own shows.
+
+        CVAT and Datumaro mark every mask so: datumaro/plugins/data_formats/coco/exporter.py, convert_instance.
+        """
+        rows = [each for of_picture in self.annotations.values() for each in of_picture]
+        found = []
+        for number, name in self.categories.items():
+            crowds = [bool(each.get("iscrowd")) for each in rows if each.get("category_id") == number]
+            if crowds and 2 * sum(crowds) >= len(crowds):
+                found.append(
+                    f"{self.path}: {sum(crowds)} of {len(crowds)} objects of {brief(name)!r} are crowds (iscrowd), "
+                    "which are void; if they are single objects, drawn with CVAT's brush for example, give crowd=class."
+                )
+        return found
 
     def annotated(self, label: Path) -> AnnotatedPicture:
         """The objects of a picture. Raises `DataError` if the file gives it no usable size."""

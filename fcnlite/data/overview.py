@@ -24,8 +24,8 @@ def shared(train_set: Dataset, val_set: Dataset) -> int:
 
 
 def count(dataset: Dataset) -> str:
-    """The number of pictures, and of those that were skipped, in words."""
-    skipped = f" ({len(dataset.skipped):,} skipped)" if dataset.skipped else ""
+    """The number of pictures, and of the problems that --skip-bad has skipped, in words."""
+    skipped = f" ({counted(len(dataset.skipped), 'problem')} skipped)" if dataset.skipped else ""
     return counted(len(dataset), "picture") + skipped
 
 

@@ -79,7 +79,8 @@ def declared_frames(path: Path) -> int:
 
 
 def _words(error: Exception) -> str:
-    return " ".join(str(error).split())[:120]
+    """What FFmpeg says, without its number."""
+    return " ".join(str(getattr(error, "strerror", None) or error).split())[:120]
 
 
 def library() -> Any:

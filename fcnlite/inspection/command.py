@@ -65,8 +65,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
         print(f"\ncontact sheet: {sheet}", file=sys.stderr if options.json == "-" else sys.stdout)
     if wrong and not options.skip_bad:
         if out is not None:
-            raise DataError(f"{out}: is not written, since there are problems; --skip-bad leaves these files out.")
+            raise DataError(f"{out}: is not written, since there are problems; {_LENIENT}.")
         sys.stdout.flush()
+        print(f"train and evaluate stop at these problems; {_LENIENT}.", file=sys.stderr)
         raise SystemExit(1)
     if out is not None:
         with progress_bar("picture") as progress:
@@ -101,6 +102,9 @@ def _parser() -> argparse.ArgumentParser:
     add_data_options(parser, root=False)
     add_threads(parser)
     return parser
+
+
+_LENIENT = "--skip-bad leaves such files out, and makes such objects void"
 
 
 class _To(argparse.Action):

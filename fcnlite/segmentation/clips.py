@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from fcnlite.data import video
@@ -32,8 +33,8 @@ class Clips:
         self._rank, self._size = share
         self.problems: list[str] = []
         """What is wrong with the videos that were read so far, such as one that ends early."""
-        self.skipped = 0
-        """The frames that were left out so far."""
+        self.kept: list[Job] = []
+        """The frames that were left out so far, without pixels."""
         if videos:
             video.library()
             _refuse(videos[0][0], "--also" if plan.also else "")
@@ -45,11 +46,11 @@ class Clips:
                 for number, pixels in video.frames(source, self._every):
                     if number // self._every % self._size != self._rank:
                         continue
-                    job = self._plan.frame(source, name, number, pixels)
+                    job = self._plan.frame(source, name, number)
                     if self._skip_done and job.done:
-                        self.skipped += 1
+                        self.kept.append(job)
                     else:
-                        yield job
+                        yield replace(job, pixels=pixels)
             except (DataError, FileError) as error:
                 self.problems.append(str(error))
 

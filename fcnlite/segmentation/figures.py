@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from fcnlite.data import Dataset
+from fcnlite.data.overview import count
 from fcnlite.description.model_info import Labels
 from fcnlite.segmentation.bootstrap import interval
 from fcnlite.segmentation.judging import Judgement, short_names
@@ -41,10 +42,7 @@ def table(dataset: Dataset, judged: Judgement) -> str:
 
 
 def _heading(dataset: Dataset, matrix: np.ndarray) -> str:
-    pictures = f"{len(dataset)} picture" + ("" if len(dataset) == 1 else "s")
-    if dataset.skipped:
-        pictures += f" ({len(dataset.skipped)} skipped, which cannot be used)"
-    return f"{dataset.name}, split {dataset.split}: {pictures}, {matrix.sum():,} pixels"
+    return f"{dataset.name}, split {dataset.split}: {count(dataset)}, {matrix.sum():,} pixels"
 
 
 def _title(figure: str) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import glob
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from fcnlite.arrays import Array
@@ -29,13 +29,15 @@ class Job:
     """The files for the overlays, by the label's blob."""
     more: Mapping[str, Path] = field(default_factory=dict)
     """The files for further results of the first label map, by their kind."""
-    frame: tuple[int, Array] | None = None
-    """Of a frame of the video `source`, its number and its pixels, H×W×3 uint8."""
+    number: int | None = None
+    """The number of the frame, if `source` is a video."""
+    pixels: Array | None = None
+    """The frame, H×W×3 uint8."""
 
     @property
     def title(self) -> str:
         """The picture in messages and tables: its path, or `clip.mp4#25`."""
-        return str(self.source) if self.frame is None else f"{self.source}#{self.frame[0]}"
+        return str(self.source) if self.number is None else f"{self.source}#{self.number}"
 
     @property
     def done(self) -> bool:
@@ -98,7 +100,7 @@ class Plan:
     overlays: bool
     more: Mapping[str, str]
 
-    def job(self, source: Path, name: str, suffix: str, frame: tuple[int, Array] | None = None) -> Job:
+    def job(self, source: Path, name: str, suffix: str) -> Job:
         """The job of a picture with a name of `find_pictures`."""
         out, endings = self.out, {label: f"_{label}" if i else "" for i, label in enumerate(self.labels)}
         return Job(
@@ -108,12 +110,11 @@ class Plan:
             {label: out / f"{name}{ending}.png" for label, ending in endings.items()},
             {label: out / f"{name}{ending}_overlay.png" for label, ending in endings.items() if self.overlays},
             {kind: out / f"{name}{ending}" for kind, ending in self.more.items()},
-            frame,
         )
 
-    def frame(self, source: Path, name: str, number: int, pixels: Array) -> Job:
-        """The job of a frame of a video, whose results have the number in their names."""
-        return self.job(source, f"{name}_{number:06}", ".png", (number, pixels))
+    def frame(self, source: Path, name: str, number: int) -> Job:
+        """The job of a frame of a video, without its pixels. Its results have the number in their names."""
+        return replace(self.job(source, f"{name}_{number:06}", ".png"), number=number)
 
     def divide(self, found: Iterable[tuple[Path, str]]) -> tuple[list[Job], list[tuple[Path, str]]]:
         """The jobs of the pictures among `found`, and the videos; what is found twice counts once.
@@ -131,7 +132,7 @@ class Plan:
             sources[real] = source
             if source.suffix.lower() in video.SUFFIXES:
                 videos.append((source, name))
-                job = self.job(source, f"{name}_000000", ".png")  # for the names of its files
+                job = self.frame(source, name, 0)  # for the names of its files
             else:
                 job = self.job(source, name, source.suffix)
                 jobs.append(job)

@@ -194,7 +194,7 @@ class _Loop:
         record["made with"] = environment.versions()
         record["data fingerprint"] = run.fingerprint.digest
         if run.train_set.skipped:
-            record["pictures skipped"] = len(run.train_set.skipped)
+            record["problems skipped"] = len(run.train_set.skipped)
         if math.isfinite(mean_iu):
             record["validation mean IU"] = mean_iu
         net = run.solver.averaged_net()

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from fcnlite.data import Dataset
+from fcnlite.data import Dataset, overview
 from fcnlite.files import atomic_write
 from fcnlite.segmentation.metrics import text
 from fcnlite.segmentation.plots.charts import smoothed
@@ -170,7 +170,8 @@ def _page(contents: Contents) -> str:
         parts += ["<h2>Time by layer</h2>", f"<pre>{escape(contents.profile.table())}</pre>"]
     skipped = [*contents.train_set.skipped, *(contents.val_set.skipped if contents.val_set is not None else ())]
     if skipped:
-        parts += ["<h2>Skipped pictures, which are unusable</h2>", f"<pre>{escape(chr(10).join(skipped))}</pre>"]
+        text = "\n".join(dict.fromkeys(skipped))  # both splits report a file that belongs to neither
+        parts += ["<h2>Problems that were skipped</h2>", f"<pre>{escape(text)}</pre>"]
     parts += ["<h2>Options</h2>", _options(contents.options)]
     refresh = "" if check.iteration >= total else '<meta http-equiv="refresh" content="60">'
     return (
@@ -184,11 +185,10 @@ def _page(contents: Contents) -> str:
 def _about(contents: Contents) -> str:
     options = contents.options
     recipe = f"recipe {options.recipe}, " if options.recipe else ""
-    skipped = f" ({len(contents.train_set.skipped):,} skipped as unusable)" if contents.train_set.skipped else ""
     validation = "" if contents.val_set is None else f", {len(contents.val_set):,} for validation"
     return (
         f"{recipe}{options.model} at width {options.width:g} on {contents.train_set.name}: "
-        f"{len(contents.train_set):,} pictures to train on{skipped}{validation}"
+        f"{overview.count(contents.train_set)} to train on{validation}"
     )
 
 

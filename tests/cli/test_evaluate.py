@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -195,3 +197,18 @@ def test_cells_are_scored_too(command: Command, tmp_path: Path) -> None:
     assert figures["v_rand"] == {"score": pytest.approx((1 + merged) / 2), "threshold": 0.0}
     assert figures["v_info"] == {"score": pytest.approx(0.5), "threshold": 0.0}
     assert 1 - figures["pixel_accuracy"] == pytest.approx(2 / 24)
+
+
+@pytest.mark.skipif(os.name == "nt", reason="signals of POSIX")
+def test_it_writes_nothing_when_it_is_stopped(
+    photos: Path, weights: Path, command: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def count(*_: object) -> np.ndarray:
+        os.kill(os.getpid(), signal.SIGTERM)
+        return np.zeros((3, 3), np.int64)
+
+    monkeypatch.setattr(evaluation, "confusion_of", count)
+    words = ("--by-picture", tmp_path / "judged", "--json", tmp_path / "j.json")
+    ended = command(evaluate.main, weights, "--data", "folder", "--root", photos, *words)
+    assert ended == (143, "", "stopped by SIGTERM; the files written so far are complete.\n")
+    assert not (tmp_path / "judged").exists() and not (tmp_path / "j.json").exists()

@@ -82,7 +82,8 @@ def test_a_command_runs_by_its_name_and_as_a_module(
 
 def test_errors_warnings_and_interruption_are_one_line_each(command: Command) -> None:
     def bad(_: Sequence[str] | None) -> None:
-        warnings.warn("take care.", stacklevel=1)
+        for number in (1, 2):  # from two places, as training and validation pictures may cause it
+            warnings.warn("take care.", stacklevel=number)
         raise DataError("this is wrong.")
 
     def interrupted(_: Sequence[str] | None) -> None:

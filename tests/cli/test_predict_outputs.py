@@ -12,7 +12,7 @@ import pytest
 import tifffile
 from PIL import Image
 
-from fcnlite import data, predict
+from fcnlite import data, plots, predict
 from fcnlite.segmentation.segmenter import Segmenter
 from tests.cli.conftest import Command
 from tests.segmentation.outputs.test_georeference import geotiff
@@ -120,6 +120,11 @@ def test_small_regions_and_unsure_pixels(tmp_path: Path, weights: Path, command:
     wanted[1, 5] = found[1, 5]
     np.testing.assert_array_equal(found, wanted)
     assert (labels("--min-confidence", 0.6) == 255).all()
+    unknown = command(predict.main, weights, image, "-o", out, "--min-confidence", 0.6)
+    assert "unknown 100.0 %" in unknown.out
+    shown, no_class = np.array(Image.open(image)), np.full(LABELS.shape, 255, np.uint8)
+    legend = plots.with_legend(plots.overlay(shown, no_class, CLASSES, ()), no_class, CLASSES, (), "unknown")
+    np.testing.assert_array_equal(np.asarray(Image.open(out / "a_overlay.png")), np.asarray(legend))
     np.testing.assert_array_equal(labels("--min-confidence", 0.5), LABELS)
 
 
@@ -201,8 +206,34 @@ def test_a_second_run_leaves_out_what_is_done(tmp_path: Path, weights: Path, com
     assert "1 of 2 pictures have their results already" in again.err
     assert again.out.startswith(str(tmp_path / "in" / "b.png"))
     assert command(predict.main, *words, "--skip-done").out == ""
-    refused = command(predict.main, *words, "--skip-done", "--table", tmp_path / "x.csv")
+    refused = command(predict.main, *words, "--skip-done", "--polygons", "coco")
     assert refused.status == 1 and "give one or the other" in refused.err
+
+
+def test_the_table_of_a_run_in_two_parts_is_complete(tmp_path: Path, weights: Path, command: Command) -> None:
+    for seed, name in enumerate(("a", "b", "sub/c")):
+        path = tmp_path / "in" / f"{name}.png"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        noise = np.random.default_rng(seed).integers(0, 256, (40, 30, 3), dtype=np.uint8)
+        Image.fromarray(noise).save(path)
+    out, table, found = tmp_path / "out", tmp_path / "t.csv", tmp_path / "j.json"
+    words = (weights, tmp_path / "in", "-o", out, "--only", "green", "--min-area", 5, "--table", table, "--json", found)
+    assert command(predict.main, *words).status == 0
+    written = {path: path.read_bytes() for path in (*out.rglob("*.png"), table, found)}
+    for path in (out / "a.png", table, found):
+        path.unlink()
+    again = command(predict.main, *words, "--skip-done")
+    assert again.status == 0 and again.out.count(" -> ") == 1, again.err
+    assert {path: path.read_bytes() for path in (*out.rglob("*.png"), table, found)} == written
+    # Results of other options, and damaged ones, are named; the others are in the table.
+    Image.fromarray(np.full((40, 30), 1, np.uint8)).save(out / "a.png")
+    Image.fromarray(np.full((40, 30), 0, np.uint8)).save(out / "b.png")
+    (out / "sub" / "c.png").write_bytes(written[out / "sub" / "c.png"][:60])
+    again = command(predict.main, *words, "--skip-done")
+    assert again.status == 1 and "1 of 3 pictures segmented: 2 problems" in again.err
+    assert "b.png: was written by another net or with other options, because it has pixels of red" in again.err
+    assert "c.png: is damaged" in again.err
+    assert len(table.read_text().splitlines()) == 2
 
 
 def test_polygons_without_their_library_end_first(

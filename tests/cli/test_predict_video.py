@@ -43,6 +43,13 @@ def test_frames_are_segmented_as_pictures(tmp_path: Path, weights: Path, command
     ended = command(predict.main, weights, path, "-o", out, "--every", 5, "--no-overlay", "--skip-done")
     assert (ended.status, ended.out.count(" -> ")) == (0, 1), ended.err
     assert "2 frames have their results already" in ended.err
+    again = command(predict.main, *words, "--skip-done", "--json", tmp_path / "again.json")
+    assert (again.status, again.out) == (0, ""), again.err
+    with (tmp_path / "t.csv").open() as stream:
+        assert [row["picture"] for row in csv.DictReader(stream)] == titles
+    found = json.loads((tmp_path / "again.json").read_text())["pictures"]
+    assert [each["picture"] for each in found] == [*dict.fromkeys(titles)]
+    assert found[1]["files"] == [str(out / names[0])]
 
 
 def test_a_video_that_ends_early_is_named_and_its_frames_stay(tmp_path: Path, weights: Path, command: Command) -> None:

@@ -147,19 +147,19 @@ def test_bad_samples_are_named_and_skipped_only_when_asked(command: Command, tmp
     assert "1 problem:" in ended.err and "img_2.png: is not a picture" in ended.err
     ended = command(train, *run, "--skip-bad")
     assert ended.status == 0
-    assert "data set 'nyud' (trainval): 1 skipped, which cannot be used, 2 used:\n" in ended.err
+    assert "data set 'nyud' (trainval): 1 problem skipped, 2 pictures used:\n" in ended.err
     assert "img_2.png: is not a picture" in ended.err
     report = (tmp_path / "run" / "report.html").read_text()
-    assert "2 pictures to train on (1 skipped as unusable)" in report
+    assert "2 pictures (1 problem skipped) to train on" in report
     assert "img_2.png: is not a picture" in report
-    assert storage.load(tmp_path / "run" / "best.h5").info.record["pictures skipped"] == 1
+    assert storage.load(tmp_path / "run" / "best.h5").info.record["problems skipped"] == 1
     ended = command(train, "--resume", "--iterations", 3, "--out", tmp_path / "run")
     assert ended.status == 0
 
     measured = (tmp_path / "run" / "best.h5", *data, "--split", "train", "--json", tmp_path / "figures.json")
     assert "img_2.png: is not a picture" in command(evaluate.main, *measured).err
     ended = command(evaluate.main, *measured, "--skip-bad")
-    assert ended.out.startswith("nyud, split train: 1 picture (1 skipped, which cannot be used), ")
+    assert ended.out.startswith("nyud, split train: 1 picture (1 problem skipped), ")
     assert json.loads((tmp_path / "figures.json").read_text())["skipped"] == 1
     (rooms / "segmentation" / "img_1.mat").unlink()
     ended = command(evaluate.main, *measured, "--skip-bad")

@@ -3,15 +3,21 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from types import SimpleNamespace
 
+import numpy as np
 import pytest
+from PIL import Image
 
+from fcnlite import plots, predict
 from fcnlite.files import atomic_write
+from fcnlite.segmentation.outputs import results
 from tests.cli.conftest import Command
 
 pytestmark = pytest.mark.skipif(os.name == "nt", reason="signals of POSIX")
@@ -100,3 +106,36 @@ def start(folder: Path, command: tuple[str, ...], at_numpy: str) -> subprocess.C
     paths = os.pathsep.join((str(folder), str(Path(__file__).parents[2])))
     environment = {**os.environ, "PYTHONPATH": paths}
     return subprocess.run([sys.executable, *command], capture_output=True, text=True, cwd=folder, env=environment)
+
+
+def test_predict_continues_to_the_same_results(
+    tmp_path: Path, weights: Path, command: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The signal comes while one picture of twelve is being written and others are computed."""
+    for seed in range(12):
+        noise = np.random.default_rng(seed).integers(0, 256, (30, 40, 3), dtype=np.uint8)
+        (tmp_path / "in").mkdir(exist_ok=True)
+        Image.fromarray(noise).save(tmp_path / "in" / f"{seed}.png")
+    out, table = tmp_path / "out", tmp_path / "t.csv"
+    words = (weights, tmp_path / "in", "-o", out, "--table", table, "--workers", 2)
+    assert command(predict.main, *words).status == 0
+    whole = {path: path.read_bytes() for path in (*out.iterdir(), table)}
+    shutil.rmtree(out)
+    table.unlink()
+
+    def save(path: Path, picture: Image.Image) -> None:
+        if path.name == "2.png":
+            os.kill(os.getpid(), signal.SIGTERM)
+        plots.save_png(path, picture)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(results, "plots", SimpleNamespace(**{**vars(plots), "save_png": save}))
+        ended = command(predict.main, *words)
+    assert ended.status == 143
+    words_told = "stopped by SIGTERM; the files written so far are complete. The same command with --skip-done"
+    assert words_told in ended.err
+    written = {path: path.read_bytes() for path in out.iterdir()}
+    assert written.items() < whole.items() and out / "2.png" in written and not table.exists()
+    ended = command(predict.main, *words, "--skip-done")
+    assert ended.status == 0, ended.err
+    assert {path: path.read_bytes() for path in (*out.iterdir(), table)} == whole

@@ -216,7 +216,8 @@ def test_crowds_and_masks_of_coco(tmp_path: Path) -> None:
             {"id": 1, "image_id": 1, "category_id": 3, "iscrowd": 1, "segmentation": {"size": [20, 30], "counts": runs}}
         ],
     )
-    assert (opened("coco", tmp_path)[0].label[:, :2] == 255).all()
+    with pytest.warns(UserWarning, match="1 of 1 objects of 'cell' are crowds .* give crowd=class"):
+        assert (opened("coco", tmp_path)[0].label[:, :2] == 255).all()
     found = opened("coco", tmp_path, crowd="class")[0].label
     assert (found[:, :2] == 1).all() and not found[:, 2:].any()
 

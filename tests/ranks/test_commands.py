@@ -89,10 +89,14 @@ def test_predict_with_all_results_equals_one_process(tmp_path: Path) -> None:
     assert written[1] == written[3]
     # What is there is left out, by all ranks alike.
     (tmp_path / "out3" / "1.png").unlink()
-    done = mpiexec(3, "-m", "fcnlite.predict", WEIGHTS, str(folder), "-o", str(tmp_path / "out3"), "--skip-done")
+    again = ("-o", str(tmp_path / "out3"), "--skip-done", "--min-area", "9", *TILES)
+    done = mpiexec(3, "-m", "fcnlite.predict", WEIGHTS, str(folder), *again)
     assert done.stdout.count(" -> ") == 1 and "2 of 5 pictures have their results already" in done.stderr, done.stderr
-    done = mpiexec(2, "-m", "fcnlite.predict", WEIGHTS, str(folder), "--skip-done", "--table", "t.csv")
-    assert (done.returncode, done.stderr.count("error: --skip-done leaves pictures out")) == (1, 1)
+    done = mpiexec(2, "-m", "fcnlite.predict", WEIGHTS, str(folder), *again, "--table", str(tmp_path / "again.csv"))
+    assert "3 of 5 pictures segmented: 2 problems" in done.stderr, done.stderr
+    assert (tmp_path / "again.csv").read_bytes() == written[1]["t.csv"]
+    done = mpiexec(2, "-m", "fcnlite.predict", WEIGHTS, str(folder), "--skip-done", "--polygons", "coco")
+    assert (done.returncode, done.stderr.count("error: --polygons coco needs")) == (1, 1)
 
 
 @pytest.mark.slow

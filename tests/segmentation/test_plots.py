@@ -187,6 +187,15 @@ def test_labels_without_a_name_are_numbered() -> None:
     assert pixels(drawn).tobytes() == pixels(named).tobytes()
 
 
+def test_pixels_without_a_class_have_the_given_name() -> None:
+    labels, classes = np.full((4, 4), 255, np.uint8), ["?"] * 255
+    drawn = [
+        plots.with_legend(plots.label_image(labels, ()), labels, *words)
+        for words in ((classes, (), "unknown"), ([*classes, "other"], (), "unknown"), (classes, ()))
+    ]
+    assert pixels(drawn[0]).tobytes() == pixels(drawn[1]).tobytes() != pixels(drawn[2]).tobytes()
+
+
 # Errors
 
 

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import threading
 from collections import deque
-from collections.abc import Generator, Iterable, Iterator, Mapping
+from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import NamedTuple
 
 from fcnlite import config
 from fcnlite.arrays import Array
 from fcnlite.data.pictures import read_image
+from fcnlite.data.problems import Progress, try_all
 from fcnlite.errors import DataError, FcnliteError, FileError
 from fcnlite.segmentation.jobs import Job
-from fcnlite.segmentation.outputs.results import Wanted, Written, write_results
+from fcnlite.segmentation.outputs.results import Wanted, Written, read_results, write_results
 from fcnlite.segmentation.segmenter import Segmented, Segmenter
 
 _FILE_THREADS = 2
@@ -45,8 +46,8 @@ def segment_all(
     nets = ThreadPoolExecutor(workers, "fcnlite-predict")
 
     def read(job: Job) -> dict[str, Array]:
-        if job.frame is not None:
-            return {picture: job.frame[1]}
+        if job.pixels is not None:
+            return {picture: job.pixels}
         paths = {picture: job.source, **job.others}
         preprocessing = segmenter.net.info.preprocessing
         return {name: read_image(path, preprocessing=preprocessing.of(name)) for name, path in paths.items()}
@@ -84,6 +85,21 @@ def segment_all(
         nets.shutdown(cancel_futures=True)
         files.shutdown()
         config.set_num_threads(threads)
+
+
+def recall_all(
+    jobs: Sequence[Job], classes: Sequence[str], wanted: Wanted, progress: Progress | None = None
+) -> list[Outcome]:
+    """What an earlier run has written for the jobs, in their order; all their files exist."""
+
+    def recalled(job: Job) -> Outcome:
+        try:
+            return Outcome(job, read_results(job, classes, wanted))
+        except (FcnliteError, MemoryError) as error:
+            return _failure(job, error)
+
+    outcomes, _ = try_all(recalled, jobs, progress)
+    return outcomes
 
 
 def _write(job: Job, image: Array, found: Mapping[str, Segmented], segmenter: Segmenter, wanted: Wanted) -> Outcome:

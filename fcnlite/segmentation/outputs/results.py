@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from fcnlite.arrays import Array
+from fcnlite.data.label_files import read_label
 from fcnlite.data.pictures import show
 from fcnlite.data.sample import VOID
 from fcnlite.errors import DataError
@@ -76,7 +77,7 @@ class Written(NamedTuple):
     shares: Sequence[str]
     """The classes of each label map with their shares, in words."""
     difference: Difference | None
-    """Of blended tiles, how far the scores are from those of the whole picture."""
+    """How far the scores are from those of the whole picture, if tiles were blended."""
 
     def values(self) -> dict[str, Any]:
         """As JSON values."""
@@ -110,7 +111,7 @@ def write_results(
         plots.save_png(job.labels[name], plots.label_image(labels, colors))
         if name in job.overlays:
             tinted = plots.overlay(show(image), labels, classes, colors)
-            plots.save_png(job.overlays[name], plots.with_legend(tinted, labels, classes, colors))
+            plots.save_png(job.overlays[name], plots.with_legend(tinted, labels, classes, colors, table.UNKNOWN))
         shares.append(class_shares(labels, classes))
     assert first is not None
     probabilities = next(iter(found.values())).probabilities
@@ -124,6 +125,29 @@ def write_results(
         rows = table.rows(job.title, first, segmenter.classes, wanted.selection.only, area)
     difference = next(iter(found.values())).difference
     return Written(job.title, [str(path) for path in job.targets], rows, entry, shares, difference)
+
+
+def read_results(job: Job, classes: Sequence[str], wanted: Wanted) -> Written:
+    """What `write_results` returned for the job in an earlier run, by the first label map that it wrote.
+
+    The words for the user, polygons for COCO's file and the difference of blended tiles are not known.
+
+    Raises `FileError` for a label map that cannot be read, `DataError` for one of another run, and the errors of
+    `Georeference.read`.
+    """
+    path = next(iter(job.labels.values()))
+    labels = read_label(path)
+    possible = [*(wanted.selection.only or range(len(classes))), VOID]
+    others = np.setdiff1d(labels, possible)
+    if len(others):
+        names = ", ".join(classes[each] if each < len(classes) else str(each) for each in others.tolist())
+        raise DataError(
+            f"{path}: was written by another net or with other options, because it has pixels of {names}; delete it, "
+            "or choose another --out folder."
+        )
+    area = Georeference.read(job.source).pixel_area if wanted.geotiff else None
+    rows = table.rows(job.title, labels, classes, wanted.selection.only, area)
+    return Written(job.title, [str(path) for path in job.targets], rows, None, (), None)
 
 
 def write_collected(

@@ -99,12 +99,12 @@ def errors(image: Array, truth: Array, predicted: Array) -> Image.Image:
 
 
 def with_legend(
-    picture: Image.Image | Array, labels: Array, classes: Sequence[str], colors: Sequence[Color]
+    picture: Image.Image | Array, labels: Array, classes: Sequence[str], colors: Sequence[Color], void: str = "void"
 ) -> Image.Image:
     """Add a strip below `picture`, H×W×3, with the names of the classes in `labels` and their shares of the pixels.
 
-    `labels` are H×W uint8. A small picture is enlarged by an integer factor, so that the names are readable. Raises
-    `DataError` for labels of another shape or type.
+    `labels` are H×W uint8; `void` is the name of 255 among them. A small picture is enlarged by an integer factor, so
+    that the names are readable. Raises `DataError` for labels of another shape or type.
     """
     from PIL import Image
 
@@ -116,7 +116,10 @@ def with_legend(
     table = color_table(colors)
     counts = np.bincount(labels.ravel(), minlength=256)
     entries = [
-        (color_of(table, label), f"{class_name(classes, label)}  {_percent(counts[label] / labels.size)}")
+        (
+            color_of(table, label),
+            f"{void if label == VOID else class_name(classes, label)}  {_percent(counts[label] / labels.size)}",
+        )
         for label in np.flatnonzero(counts).tolist()
     ]
     width = max(top.width, _LEAST_WIDTH)
