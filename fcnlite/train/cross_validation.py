@@ -77,9 +77,9 @@ def plan_of(folder: RunFolder, stages: Sequence[TrainOptions], overwrite: bool, 
     if overwrite or not folder.resumable():
         return TrainingPlan.begin(folder, stages, overwrite)
     plan = TrainingPlan.resume(folder, {"imports": stages[0].imports}, ranks)
-    for number, (begun, wanted) in enumerate(zip(plan.options, stages, strict=False)):
+    for place, (begun, wanted) in enumerate(zip(plan.options, stages, strict=False)):
         differs = [name for name, value in _compared(wanted).items() if _compared(begun)[name] != value]
-        if number == 0 and _file(begun.init) != _file(wanted.init):  # later stages begin from the one before
+        if place == 0 and _file(begun.init) != _file(wanted.init):  # later stages begin from the one before
             differs.append("init")
         if differs or len(plan.options) != len(stages):
             what = f"other options ({', '.join(differs)})" if differs else "another number of stages"
