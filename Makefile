@@ -1,4 +1,4 @@
-# `make demo` and `make test` need only Python >= 3.10 with headers, a C compiler, make and git.
+# `make demo` and `make test` need only Python >= 3.10 with headers, a C compiler and make.
 PYTHON ?= python3
 BIN := .venv/bin
 

@@ -47,7 +47,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     options = _parser().parse_intermixed_args(arguments)
     apply_threads(options.threads)
     for target in (options.json, options.table):
-        check_target(target)
+        check_target(target, makes=options.out)
     if options.skip_done and options.polygons == "coco":
         raise DataError(
             "--polygons coco needs the probabilities of all pictures, and --skip-done does not compute them again; "

@@ -154,7 +154,7 @@ def test_the_table_of_packages_is_the_import_contract() -> None:
 
 def test_the_walks_name_functions_and_no_call_goes_up_a_level() -> None:
     level = {name: -i for i, names in enumerate(levels()) for name in names}
-    walks = re.findall(r"^```\n(.*?)^```", ARCHITECTURE, re.M | re.S)
+    walks = re.findall(r"^```text\n(.*?)^```", ARCHITECTURE, re.M | re.S)
     steps = re.findall(r"^( *)([\w/]+\.pyx?) +(\w+)(?: .*)?$", "".join(walks), re.M)
     assert len(steps) > 40
     callers: list[tuple[int, str]] = []

@@ -53,16 +53,20 @@ def _coloured(svg: str) -> str:
 
 
 def write(folder: Path = NOTEBOOKS) -> list[Path]:
-    """Write the notebooks and their .py files; returns the notebooks."""
+    """Write the notebooks and their .py files; returns the notebooks. Those that exist are kept, with their answers."""
     folder.mkdir(parents=True, exist_ok=True)
     written = []
     for page in sorted(PAGES.glob("*.md")):
         if page.stem == "index":
             continue
+        files = [folder / f"{page.stem}{suffix}" for suffix in (".ipynb", ".py")]
+        if there := [each for each in files if each.exists()]:
+            print(f"{there[0]}: exists already, and is kept", file=sys.stderr)
+            continue
         made = notebook(page, folder)
-        written.append(folder / f"{page.stem}.ipynb")
-        jupytext.write(made, written[-1])
-        jupytext.write(made, folder / f"{page.stem}.py", fmt="py:percent")
+        jupytext.write(made, files[0])
+        jupytext.write(made, files[1], fmt="py:percent")
+        written.append(files[0])
     return written
 
 

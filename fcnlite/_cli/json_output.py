@@ -18,12 +18,15 @@ def add_json(to: argparse.ArgumentParser, what: str) -> None:
     to.add_argument("--json", metavar="FILE", help=words)
 
 
-def check_target(target: str | None) -> None:
-    """Refuse a file that cannot be written before the net runs."""
-    if target is not None and Path(target).is_dir():
+def check_target(target: str | None, makes: str | None = None) -> None:
+    """Refuse a file that cannot be written before the net runs. `makes`: the folder that the command makes."""
+    if target is None:
+        return
+    folder = Path(target).parent
+    if Path(target).is_dir():
         raise FileError(f"{target}: is a folder; give the name of a file to write.")
-    if target is not None and not Path(target).parent.is_dir():
-        raise FileError(f"{target}: there is no folder {Path(target).parent} to write it to; make it first.")
+    if not folder.is_dir() and (makes is None or folder.absolute() != Path(makes).absolute()):
+        raise FileError(f"{target}: there is no folder {folder} to write it to; make it first.")
 
 
 def write_json(target: str | None, schema: str, values: Mapping[str, Any]) -> None:

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from fcnlite.errors import brief
 from fcnlite.exercise.student import Student, WrongError
 
 _HERE = Path(__file__).parent
@@ -61,10 +62,22 @@ def grade(exercise: Exercise, student: Student) -> Iterator[Outcome]:
     """Run the checks up to the first that finds something wrong, and name the others."""
     checks = list(exercise.checks.items())
     for done, (name, check) in enumerate(checks, start=1):
-        try:
-            check(student)
-        except WrongError as wrong:
-            yield Outcome(name, str(wrong))
+        problem = _problem(check, student)
+        yield Outcome(name, problem)
+        if problem is not None:
             yield from (Outcome(other, tried=False) for other, _ in checks[done:])
             return
-        yield Outcome(name)
+
+
+def _problem(check: Callable[[Student], None], student: Student) -> str | None:
+    """What a check finds wrong; None if nothing."""
+    try:
+        check(student)
+    except WrongError as wrong:
+        return str(wrong)
+    except Exception as error:  # by a result that no check expects, such as lists of different lengths
+        return (
+            f"The result cannot be compared with the engine's ({type(error).__name__}: {brief(error)}). Return arrays "
+            "of numbers, or single numbers."
+        )
+    return None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import sysconfig
 import traceback
@@ -25,8 +26,10 @@ _MOST_SHOWN = 64
 """The number of values of an array that messages show."""
 _PYTHONS = (sysconfig.get_path("stdlib"), sysconfig.get_path("purelib"))
 _PACKAGES = (Path(__file__).parents[1], Path(np.__file__).parent)
-_LIBRARIES = tuple(str(Path(each).resolve()) for each in (*_PACKAGES, *_PYTHONS))
+_LIBRARIES = tuple(f"{Path(each).resolve()}{os.sep}" for each in (*_PACKAGES, *_PYTHONS))
 """The folders of fcnlite, NumPy, Python and installed packages."""
+_PROMPTS = ("<stdin>", "<python-input-", "<ipython-input-")
+"""How the files of code begin that was typed at a prompt; Python's own parts have other names in angle brackets."""
 
 
 class WrongError(Exception):
@@ -150,7 +153,9 @@ class Student:
 
 @lru_cache
 def _is_library(file: str) -> bool:
-    return file.startswith("<") or str(Path(file).resolve()).startswith(_LIBRARIES)
+    if file.startswith("<"):
+        return not file.startswith(_PROMPTS)
+    return str(Path(file).resolve()).startswith(_LIBRARIES)
 
 
 def text_of(name: str, arguments: Mapping[str, Any]) -> str:

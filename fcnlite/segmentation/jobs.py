@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import glob
+import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -132,22 +133,31 @@ class Plan:
             sources[real] = source
             if source.suffix.lower() in video.SUFFIXES:
                 videos.append((source, name))
-                job = self.frame(source, name, 0)  # for the names of its files
+                job = self.frame(source, name, 0)  # for the names of its files, which differ in the number
             else:
                 job = self.job(source, name, source.suffix)
                 jobs.append(job)
                 sources.update({path.resolve(): path for path in job.others.values()})
             for target in job.targets:
                 if target in owners:
-                    raise DataError(
-                        f"{source}: would be written to {target}, as {owners[target]} is; rename one of them, "
-                        "use two --out folders, or give the folder above both, whose sub-folders are mirrored."
-                    )
+                    raise _clash(source, target, owners[target])
                 owners[target] = source
+        for source, name in videos:
+            of_frames = re.compile(rf"{re.escape(name)}_\d{{6,}}")
+            for job in jobs:
+                if of_frames.fullmatch(Path(job.name).with_suffix("").as_posix()):
+                    raise _clash(source, job.targets[0], job.source)
         for target in owners:
             if target.resolve() in sources:
                 raise DataError(f"{target}: is an input and would be overwritten; choose another --out folder.")
         return jobs, videos
+
+
+def _clash(source: Path, target: Path, other: Path) -> DataError:
+    return DataError(
+        f"{source}: would be written to {target}, as {other} is; rename one of them, use two --out folders, or give "
+        "the folder above both, whose sub-folders are mirrored."
+    )
 
 
 def _named(folder: Path, name: str) -> Path:

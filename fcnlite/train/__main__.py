@@ -29,7 +29,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     check_environment(given.threads)
     options = _options(given)
     _arguments.check(given, parser)
-    check_target(given.json)
+    check_target(given.json, makes=given.out)
     if given.print_recipe:
         print(recipes.shown(given.recipe, options, _of_init(given)))
         return

@@ -77,8 +77,10 @@ def plan_of(folder: RunFolder, stages: Sequence[TrainOptions], overwrite: bool, 
     if overwrite or not folder.resumable():
         return TrainingPlan.begin(folder, stages, overwrite)
     plan = TrainingPlan.resume(folder, {"imports": stages[0].imports}, ranks)
-    for begun, wanted in zip(plan.options, stages, strict=False):
+    for place, (begun, wanted) in enumerate(zip(plan.options, stages, strict=False)):
         differs = [name for name, value in _compared(wanted).items() if _compared(begun)[name] != value]
+        if place == 0 and _file(begun.init) != _file(wanted.init):  # later stages begin from the one before
+            differs.append("init")
         if differs or len(plan.options) != len(stages):
             what = f"other options ({', '.join(differs)})" if differs else "another number of stages"
             raise TrainingError(
@@ -93,6 +95,10 @@ def _compared(options: TrainOptions) -> Mapping[str, Any]:
     known = {name: value for name, value in options.to_json().items() if name not in unlike}
     length = options.epochs if options.epochs is not None else options.iterations
     return {**known, "length": length}
+
+
+def _file(path: str | None) -> Path | None:
+    return None if path is None else Path(path).resolve()
 
 
 def run_all(

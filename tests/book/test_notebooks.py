@@ -68,3 +68,6 @@ def test_the_files_that_are_paired_with_notebooks_are_graded(tmp_path: Path) -> 
         path = tmp_path / f"{exercise.name}.py"
         path.write_text(path.read_text().replace(code(exercise), exercise.solution.read_text()))
         assert all(each.passed for each in grade(exercise, load(path)))
+    answered = path.read_text()
+    assert notebooks.write(tmp_path) == []
+    assert path.read_text() == answered

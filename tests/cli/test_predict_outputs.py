@@ -243,3 +243,10 @@ def test_polygons_without_their_library_end_first(
     ended = command(predict.main, weights, picture(tmp_path / "a.png"), "-o", tmp_path / "out", "--polygons", "geojson")
     assert ended.status == 1 and "pip install 'fcnlite[labels]'" in ended.err
     assert not (tmp_path / "out").exists()
+
+
+def test_files_of_all_pictures_may_be_in_the_new_folder(tmp_path: Path, weights: Path, command: Command) -> None:
+    out = tmp_path / "out"
+    words = ("--table", out / "areas.csv", "--json", out / "found.json")
+    assert command(predict.main, weights, picture(tmp_path / "a.png"), "-o", out, "--no-overlay", *words).status == 0
+    assert sorted(path.name for path in out.iterdir()) == ["a.png", "areas.csv", "found.json"]

@@ -79,3 +79,12 @@ def test_what_does_not_go_with_videos(tmp_path: Path, weights: Path, command: Co
         ended = command(predict.main, weights, *words, "-o", tmp_path / "out", "--no-overlay")
         assert ended.status == 1 and message in ended.err and ended.err.count("error:") == 1, ended.err
         assert not [*(tmp_path / "out").glob("*")]
+
+
+def test_a_picture_with_the_name_of_a_frame_is_refused(tmp_path: Path, weights: Path, command: Command) -> None:
+    picture = tmp_path / "clip_000005.png"
+    Image.fromarray(np.zeros((5, 6, 3), np.uint8)).save(picture)
+    ended = command(predict.main, weights, picture, clip(tmp_path / "clip.mp4"), "-o", tmp_path / "out")
+    assert ended.status == 1
+    assert f"clip.mp4: would be written to {tmp_path / 'out' / 'clip_000005.png'}, as {picture} is" in ended.err
+    assert not (tmp_path / "out").exists()

@@ -9,13 +9,12 @@ from hypothesis import strategies as st
 
 from fcnlite.arrays import Array
 from fcnlite.compiler.layouts import sum_repeats
-from tests.compiler.convolution.problems import ISAS, machine_with
+from tests.compiler.convolution.problems import EACH_ISA, machine_with
 from tests.compiler.path_comparison import normal
 from tests.random_nets import Draw
 
 EPSILON = float(np.finfo(np.float32).eps) / 2
 """The rounding of one sum."""
-EACH_ISA = pytest.mark.parametrize("instructions", ISAS)
 
 
 @st.composite

@@ -13,10 +13,9 @@ from hypothesis import strategies as st
 from fcnlite.arrays import Array
 from fcnlite.compiler import arena as arena_module
 from fcnlite.compiler.arena import ALIGNMENT, KEPT_CALLS, Arena, Buffer, Outputs, place
-from tests.compiler.convolution.problems import ISAS, blocked, guarded, machine_with, unblocked
+from tests.compiler.convolution.problems import EACH_ISA, blocked, guarded, machine_with, unblocked
 from tests.compiler.path_comparison import conv, filled, normal, pool, spec_of
 
-EACH_ISA = pytest.mark.parametrize("instructions", ISAS)
 SHAPES = st.tuples(st.integers(1, 3), st.integers(1, 70), st.integers(1, 20), st.integers(1, 20))
 BUFFERS = st.lists(
     st.builds(

@@ -89,7 +89,7 @@ def test_a_slightly_wrong_gradient_is_found(side: int, monkeypatch: pytest.Monke
     spec = spec_of((1, 3, side, side), conv("a", "data", 20, pad=[1]), in_place("ReLU", "a"), conv("b", "a", 20))
     check_training(spec, "TRAIN", 0)
     monkeypatch.setattr(ConvolutionOperation, "_backward_weights", wrong)
-    with pytest.raises(AssertionError, match=r"0\.005"):
+    with pytest.raises(AssertionError, match=r"0\.00(5|4999)"):
         check_training(spec, "TRAIN", 0)
 
 

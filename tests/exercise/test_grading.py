@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
+import fcnlite
 from fcnlite.exercise.exercise import Outcome, grade
 from fcnlite.exercise.loading import load
-from fcnlite.exercise.student import WrongError
+from fcnlite.exercise.student import Student, WrongError
 from fcnlite.exercise.table import EXERCISES, find
 from tests.exercise.wrong import WRONG, Wrong
 
@@ -61,3 +63,35 @@ def test_numpy_is_as_it_was_after_a_check(tmp_path: Path) -> None:
     )
     assert all(each.passed for each in graded("im2col", text, tmp_path))
     assert (np.empty, np.empty_like) == before
+
+
+@pytest.mark.parametrize(
+    ("name", "change"),
+    [
+        ("softmax_loss", "lambda loss, dx: ((loss, dx), dx)"),
+        ("softmax_loss", "lambda loss, dx: (np.array(loss, object), dx)"),
+        ("col2im", "lambda x: [[1], [1, 2]] if x.size == 60 else x"),  # the picture of the check of the transpose
+    ],
+)
+def test_a_result_that_no_check_expects(name: str, change: str, tmp_path: Path) -> None:
+    exercise = find(name)
+    (function,) = exercise.functions
+    text = exercise.solution.read_text() + (
+        f"\n_right, _change = {function}, {change}\n"
+        f"def {function}(*given):\n"
+        "    found = _right(*given)\n"
+        "    return _change(*found) if isinstance(found, tuple) else _change(found)\n"
+    )
+    said = problem(graded(name, text, tmp_path))
+    assert said.startswith("The result cannot be compared with the engine's (")
+    assert "Return arrays of numbers, or single numbers." in said
+
+
+@pytest.mark.parametrize("file", ["<stdin>", "<python-input-3>", "<ipython-input-1-0a1b>", "{beside}"])
+def test_code_at_a_prompt_and_beside_a_package_is_the_students(file: str) -> None:
+    package = Path(fcnlite.__file__).parent
+    names: dict[str, Any] = {}
+    text = "def im2col(x, kernel_size, stride, pad):\n    return x[5]\n"
+    exec(compile(text, file.format(beside=package.with_name(f"{package.name}-work") / "a.py"), "exec"), names)
+    said = problem(list(grade(find("im2col"), Student(names))))
+    assert said.startswith("im2col raises IndexError: ") and "(line 2" in said

@@ -17,9 +17,8 @@ from fcnlite.arrays import Array
 from fcnlite.description.shapes import Window
 from fcnlite.description.spec import LayerSpec
 from fcnlite.layers import create
-from tests.compiler.convolution.problems import ISAS, machine_with
+from tests.compiler.convolution.problems import EACH_ISA, machine_with
 
-EACH_ISA = pytest.mark.parametrize("instructions", ISAS)
 WIDTH = 1 << 15
 HEIGHT = (1 << 16) + 3
 """Rows of a plane of more than 2³¹ numbers."""

@@ -108,6 +108,8 @@ def test_runs_of_other_options_are_not_continued(
     )
     assert train(*TINY, "--iterations", 3, "--check-every", 1, *HELD, "--out", out) == 1
     assert "holds a run with other options (length)" in capsys.readouterr().err
+    assert train(*RUN, *HELD, "--init", out / "size=32" / "best.h5", "--out", out) == 1
+    assert "holds a run with other options (init)" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(

@@ -75,9 +75,9 @@ class Depthwise:
         rows, columns = p.windows
         height, width = p.top_size
         copied = not p.simple or width < machine.kernels.depthwise_panel()
-        maps = p.maps(((height - 1) * rows.stride + rows.extent, (width - 1) * columns.stride + columns.extent))
         if not copied:
-            return DepthwiseWork(p.maps(p.size), False, height, 0)
+            return DepthwiseWork(p.seen(*map(np.arange, p.size)), False, height, 0)
+        maps = p.maps()
         share = max(1, (PIECE_BYTES // (4 * BLOCK * len(maps[1])) - rows.extent) // rows.stride + 1)
         planes = p.batch * p.channel_blocks
         share = min(share, -(-height * planes // (4 * machine.threads)), height)

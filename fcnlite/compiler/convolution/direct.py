@@ -154,9 +154,9 @@ class Direct:
         if one_row:
             maps = np.zeros(1, np.int32), np.arange(width, dtype=np.int32)
         elif copied:
-            maps = p.maps(((height - 1) * rows.stride + rows.extent, (width - 1) * columns.stride + columns.extent))
+            maps = p.maps()
         else:
-            maps = p.maps(size)
+            maps = p.seen(*map(np.arange, size))
         channels, in_row = self._channels(p), -(-width // lanes)
         offsets, length = self._segments(p, channels, size, len(maps[1]), copied)
         if self._shares_outputs(p, threads) and not copied:

@@ -95,12 +95,10 @@ class Im2col:
 
     def set_up(self, p: Problem, machine: Machine) -> Im2colWork:
         height, width = p.top_size
-        rows, columns = p.windows
-        maps = p.maps(((height - 1) * rows.stride + rows.extent, (width - 1) * columns.stride + columns.extent))
         band = self._band(p, machine)
         items = p.batch * p.group * -(-height * width // band)
         shares = 1 if items >= machine.threads else min(machine.threads, p.outputs // p.group)
-        return Im2colWork(maps, band, shares, self.backward_weights_scratch(p, machine))
+        return Im2colWork(p.maps(), band, shares, self.backward_weights_scratch(p, machine))
 
     def _band(self, p: Problem, machine: Machine) -> int:
         """Positions whose columns are made at a time."""

@@ -101,9 +101,13 @@ class Problem:
         """Whether each output sees one pixel, and each pixel is seen once: the picture may then be one row."""
         return self.window_area == self.windows[0].stride == self.windows[1].stride == 1 and self.simple
 
-    def maps(self, lengths: tuple[int, int]) -> tuple[Array, Array]:
-        """`seen` for the first rows and columns; `lengths` are their numbers."""
-        return self.seen(np.arange(lengths[0]), np.arange(lengths[1]))
+    def maps(self) -> tuple[Array, Array]:
+        """`seen` for all rows and columns that the windows slide over."""
+        rows, columns = (
+            np.arange((count - 1) * window.stride + window.extent)
+            for count, window in zip(self.top_size, self.windows, strict=True)
+        )
+        return self.seen(rows, columns)
 
     def seen(self, rows: Array, columns: Array) -> tuple[Array, Array]:
         """The rows and columns of the array for these of the padded picture; −1 for zeros.

@@ -10,7 +10,7 @@ import numpy as np
 from fcnlite._kernels.products import im2col as kernels
 from fcnlite.arrays import Array
 from fcnlite.exercise.checks import im2col
-from fcnlite.exercise.checks.cases import geometry, integers
+from fcnlite.exercise.checks.cases import Case, geometry, integers, random_cases
 from fcnlite.exercise.comparing import Mistakes, check_dtype, check_lines, compare
 from fcnlite.exercise.exercise import Exercise
 from fcnlite.exercise.student import Student, WrongError
@@ -86,7 +86,7 @@ def mistakes(cols: Array, shape: Shape, kernel_size: int, stride: int, pad: int)
     }
 
 
-def _cases(*cases: tuple[Shape, int, int, int]) -> Callable[[Student], None]:
+def _cases(*cases: Case) -> Callable[[Student], None]:
     def check(student: Student) -> None:
         for seed, (shape, *window) in enumerate(cases):
             _one(student, integers(seed, *im2col.expected(np.zeros(shape), *window).shape), shape, *window)
@@ -119,14 +119,7 @@ def _adjoint(student: Student) -> None:
 
 
 def _random(student: Student) -> None:
-    rng = np.random.default_rng(1)
-    cases: list[tuple[tuple[int, int, int], int, int, int]] = []
-    while len(cases) < 30:
-        channels, height, width, kernel, stride, pad = (int(rng.integers(1, most + 1)) for most in (3, 8, 8, 4, 4, 3))
-        pad -= 1
-        if kernel <= min(height, width) + 2 * pad:
-            cases.append(((channels, height, width), kernel, stride, pad))
-    _cases(*sorted(cases, key=lambda case: np.prod(case[0])))(student)
+    _cases(*random_cases(1, (3, 8, 8, 4, 4, 3)))(student)
 
 
 def _dtype(student: Student) -> None:

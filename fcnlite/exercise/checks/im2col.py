@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from fcnlite.arrays import Array
-from fcnlite.exercise.checks.cases import geometry, integers
+from fcnlite.exercise.checks.cases import Case, geometry, integers, random_cases
 from fcnlite.exercise.comparing import Mistakes, check_dtype, check_lines, compare
 from fcnlite.exercise.exercise import Exercise
 from fcnlite.exercise.student import Student
@@ -98,8 +98,8 @@ def _cropped(cols: Array, height: int, count: int) -> Array:
     return grid.reshape(len(cols), -1)
 
 
-def _cases(*cases: tuple[tuple[int, int, int], int, int, int]) -> Callable[[Student], None]:
-    """A check of several cases, each as shape, kernel_size, stride and pad, smallest first."""
+def _cases(*cases: Case) -> Callable[[Student], None]:
+    """A check of several cases, smallest first."""
 
     def check(student: Student) -> None:
         for seed, (shape, *window) in enumerate(cases):
@@ -120,14 +120,7 @@ def _example(student: Student) -> None:
 
 
 def _random(student: Student) -> None:
-    rng = np.random.default_rng(0)
-    cases: list[tuple[tuple[int, int, int], int, int, int]] = []
-    while len(cases) < 30:
-        channels, height, width, kernel, stride, pad = (int(rng.integers(1, most + 1)) for most in (3, 9, 9, 4, 3, 3))
-        pad -= 1
-        if kernel <= min(height, width) + 2 * pad:
-            cases.append(((channels, height, width), kernel, stride, pad))
-    _cases(*sorted(cases, key=lambda case: np.prod(case[0])))(student)
+    _cases(*random_cases(0, (3, 9, 9, 4, 3, 3)))(student)
 
 
 def _dtype(student: Student) -> None:

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 import numpy as np
+import pytest
 from hypothesis import strategies as st
 from numpy.lib.stride_tricks import sliding_window_view
 
@@ -18,12 +19,20 @@ from fcnlite.compiler.ir import BLOCK, blocks
 from fcnlite.compiler.machine import Machine
 from fcnlite.description.shapes import Window
 from fcnlite.engine.state import State
+from tests.compiler.path_comparison import assert_near
 from tests.random_nets import FLAG, Draw
 
 ISAS = isa.available()
 """The instruction sets of this machine."""
 GUARD = 64
 """Floats before and after an output that must not be written."""
+EACH_ISA = pytest.mark.parametrize("instructions", ISAS)
+THREADS = st.sampled_from([1, 1, 3])
+SEEDS = st.integers(0, 1000)
+BAR = 1e-5
+"""The allowed error of plain sums, relative to the largest output of one layer."""
+WEIGHT_BAR = 3e-5
+"""The same for the gradient of a weight."""
 CHANNELS = st.one_of(st.integers(1, 20), st.integers(1, 70))
 
 
@@ -69,6 +78,26 @@ def problems(
         groups,
         relu=draw(FLAG),
     )
+
+
+def any_windows(draw: Draw) -> tuple[Window, Window]:
+    def one() -> Window:
+        kernel = draw(st.integers(1, 7))
+        pad = draw(st.sampled_from([0, 0, 1, kernel // 2, kernel, 30, -1]))
+        return Window(kernel, draw(st.sampled_from([1, 1, 2, 3])), pad, draw(st.sampled_from([1, 1, 2, 3, 7])))
+
+    rows = one()
+    return rows, (rows if draw(FLAG) else one())
+
+
+def one_by_one(draw: Draw) -> tuple[Window, Window]:
+    window = Window(1, draw(st.sampled_from([1, 1, 2])), draw(st.sampled_from([0, 0, 1, -1])))
+    return window, window
+
+
+def of_stride_one(draw: Draw) -> tuple[Window, Window]:
+    rows, columns = (Window(draw(st.integers(1, 5)), 1, draw(st.integers(0, 4)), draw(st.integers(1, 2))) for _ in "hw")
+    return rows, columns
 
 
 # Results by NumPy
@@ -128,6 +157,11 @@ def bottom_gradient(p: Problem, dy: Array, weight: Array) -> Array:
 def transposed_filters(p: Problem, weight: Array) -> Array:
     """The filters of the problem `p.backward_data()`: each rotated by 180°, inputs and outputs exchanged."""
     return np.concatenate([part.swapaxes(0, 1)[:, :, ::-1, ::-1] for part in np.split(weight, p.group)])
+
+
+def assert_sums_near(found: Array, expected: Array, sums: Array) -> None:
+    """Compare outputs; the bar is relative to the largest of the `sums`, which a limit may cut off."""
+    assert_near(found, expected, BAR * max(1, np.abs(sums).max() / max(np.abs(expected).max(), 1e-6)))
 
 
 # Memory

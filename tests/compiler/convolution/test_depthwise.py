@@ -16,7 +16,12 @@ from fcnlite.compiler.convolution.depthwise import Depthwise
 from fcnlite.compiler.convolution.problem import Problem, with_biases
 from fcnlite.description.shapes import Window
 from tests.compiler.convolution.problems import (
+    EACH_ISA,
     ISAS,
+    SEEDS,
+    THREADS,
+    any_windows,
+    assert_sums_near,
     blocked,
     convolved,
     finished,
@@ -27,7 +32,6 @@ from tests.compiler.convolution.problems import (
     transposed_filters,
     unblocked,
 )
-from tests.compiler.convolution.test_direct import SEEDS, THREADS, any_windows, assert_sums_near
 from tests.compiler.path_comparison import normal
 from tests.random_nets import FLAG
 
@@ -37,7 +41,7 @@ def of_channels(p: Problem, channels: int) -> Problem:
     return replace(p, channels=channels, outputs=channels, group=channels)
 
 
-@pytest.mark.parametrize("instructions", ISAS)
+@EACH_ISA
 @settings(max_examples=60)
 @given(
     p=problems(any_windows),

@@ -17,12 +17,21 @@ from fcnlite.compiler.convolution.problem import Problem, with_biases
 from fcnlite.compiler.convolution.winograd import Winograd
 from fcnlite.description.shapes import Window
 from tests.compiler.convolution.problems import (
+    BAR,
+    EACH_ISA,
     ISAS,
+    SEEDS,
+    THREADS,
+    WEIGHT_BAR,
+    any_windows,
+    assert_sums_near,
     blocked,
     convolved,
     finished,
     guarded,
     machine_with,
+    of_stride_one,
+    one_by_one,
     poisoned,
     problems,
     transposed_filters,
@@ -30,39 +39,10 @@ from tests.compiler.convolution.problems import (
     weight_gradient,
 )
 from tests.compiler.path_comparison import assert_near, normal
-from tests.random_nets import FLAG, Draw
 
-BAR = 1e-5
-"""The allowed error, relative to the largest output of one layer."""
-WEIGHT_BAR = 3e-5
-"""The allowed error, relative to the largest gradient of a weight."""
-
-EACH_ISA = pytest.mark.parametrize("instructions", ISAS)
-THREADS = st.sampled_from([1, 1, 3])
-SEEDS = st.integers(0, 1000)
 PORTIONS = st.sampled_from([None, (1, 1 << 30), (1, 0), (1 << 12, 1 << 30)])
 """PIECE_BYTES, and the other two limits in bytes, with small PATCHES: small problems are divided in all the ways of large
 ones."""
-
-
-def any_windows(draw: Draw) -> tuple[Window, Window]:
-    def one() -> Window:
-        kernel = draw(st.integers(1, 7))
-        pad = draw(st.sampled_from([0, 0, 1, kernel // 2, kernel, 30, -1]))
-        return Window(kernel, draw(st.sampled_from([1, 1, 2, 3])), pad, draw(st.sampled_from([1, 1, 2, 3, 7])))
-
-    rows = one()
-    return rows, (rows if draw(FLAG) else one())
-
-
-def one_by_one(draw: Draw) -> tuple[Window, Window]:
-    window = Window(1, draw(st.sampled_from([1, 1, 2])), draw(st.sampled_from([0, 0, 1, -1])))
-    return window, window
-
-
-def of_stride_one(draw: Draw) -> tuple[Window, Window]:
-    rows, columns = (Window(draw(st.integers(1, 5)), 1, draw(st.integers(0, 4)), draw(st.integers(1, 2))) for _ in "hw")
-    return rows, columns
 
 
 def run(
@@ -95,11 +75,6 @@ def check(p: Problem, seed: int, instructions: str, threads: int, add: bool = Fa
     for slopes in (None, normal(seed + 3, p.outputs)) if p.relu else (None,):
         found = run(p, x, weight, bias, instructions, threads, slopes=slopes, add=summand, **how)  # type: ignore[arg-type]
         assert_sums_near(found, finished(p, expected, summand, slopes), expected)
-
-
-def assert_sums_near(found: Array, expected: Array, sums: Array) -> None:
-    """Compare outputs; the bar is relative to the largest of the `sums`, which a limit may cut off."""
-    assert_near(found, expected, BAR * max(1, np.abs(sums).max() / max(np.abs(expected).max(), 1e-6)))
 
 
 def limited(p: Problem, seed: int) -> Problem:

@@ -17,25 +17,25 @@ from fcnlite.compiler.convolution.problem import Problem, with_biases
 from fcnlite.description.shapes import Window
 from fcnlite.threads import blas_alone
 from tests.compiler.convolution.problems import (
+    BAR,
     ISAS,
+    SEEDS,
+    THREADS,
+    WEIGHT_BAR,
+    any_windows,
     convolved,
     guarded,
     machine_with,
+    of_stride_one,
+    one_by_one,
     poisoned,
     problems,
     transposed_filters,
     weight_gradient,
 )
-from tests.compiler.convolution.test_direct import any_windows, of_stride_one, one_by_one
 from tests.compiler.path_comparison import assert_near, normal
 from tests.random_nets import Draw
 
-BAR = 1e-5
-"""The allowed error, relative to the largest output of one layer."""
-WEIGHT_BAR = 3e-5
-"""The allowed error, relative to the largest gradient of a weight."""
-THREADS = st.sampled_from([1, 1, 3])
-SEEDS = st.integers(0, 1000)
 BANDS = st.sampled_from([None, (1, 1), (1 << 12, 7)])
 """BAND_BYTES and LEAST_BAND, so that small problems are divided into many bands."""
 

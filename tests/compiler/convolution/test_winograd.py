@@ -15,8 +15,10 @@ from fcnlite.compiler.convolution.problem import PreparedWeights, Problem, with_
 from fcnlite.compiler.convolution.winograd import POINTS, Winograd, filter_transform
 from fcnlite.description.shapes import Window
 from tests.compiler.convolution.problems import (
+    EACH_ISA,
     GUARD,
-    ISAS,
+    SEEDS,
+    THREADS,
     blocked,
     bottom_gradient,
     convolved,
@@ -36,9 +38,6 @@ BAR = 3e-5
 WEIGHT_BAR = 1e-4
 """The allowed error, relative to the largest gradient of a weight."""
 
-EACH_ISA = pytest.mark.parametrize("instructions", ISAS)
-THREADS = st.sampled_from([1, 1, 3])
-SEEDS = st.integers(0, 1000)
 DILATIONS = st.sampled_from([1, 1, 2, 3, 7])
 
 

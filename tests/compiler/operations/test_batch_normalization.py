@@ -7,10 +7,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.compiler.convolution.problems import ISAS, blocked, guarded, machine_with, unblocked
+from tests.compiler.convolution.problems import EACH_ISA, blocked, guarded, machine_with, unblocked
 from tests.compiler.path_comparison import Array, normal
 
-EACH_ISA = pytest.mark.parametrize("instructions", ISAS)
 Shape = tuple[int, int, int, int]
 SHAPES = st.tuples(st.integers(1, 3), st.integers(1, 35), st.integers(1, 7), st.integers(1, 40))
 

@@ -7,10 +7,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.compiler.convolution.problems import ISAS, blocked, guarded, machine_with, unblocked
+from tests.compiler.convolution.problems import EACH_ISA, blocked, guarded, machine_with, unblocked
 from tests.compiler.path_comparison import normal
 
-EACH_ISA = pytest.mark.parametrize("instructions", ISAS)
 CHANNELS = st.lists(st.one_of(st.integers(1, 40), st.sampled_from([16, 32])), min_size=1, max_size=4)
 
 

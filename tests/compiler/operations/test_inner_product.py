@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from fcnlite.compiler.operations.inner_product import SmallBatchInnerProduct
-from tests.compiler.convolution.problems import ISAS, guarded, machine_with
+from tests.compiler.convolution.problems import EACH_ISA, guarded, machine_with
 from tests.compiler.path_comparison import (
     assert_near,
     assert_same_gradients,
@@ -23,8 +23,6 @@ from tests.compiler.path_comparison import (
     normal,
     spec_of,
 )
-
-EACH_ISA = pytest.mark.parametrize("instructions", ISAS)
 
 
 @EACH_ISA

@@ -5,16 +5,13 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from fcnlite.compiler.ir import BLOCK
-from tests.compiler.convolution.problems import ISAS, guarded, machine_with
+from tests.compiler.convolution.problems import EACH_ISA, guarded, machine_with
 from tests.compiler.path_comparison import Array, normal
 from tests.random_nets import Draw
-
-EACH_ISA = pytest.mark.parametrize("instructions", ISAS)
 
 
 @st.composite

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from fcnlite.arrays import Array
 from fcnlite.compiler.operations.lrn import LocalResponseNormalization
-from tests.compiler.convolution.problems import ISAS, blocked, guarded, machine_with, unblocked
+from tests.compiler.convolution.problems import EACH_ISA, blocked, guarded, machine_with, unblocked
 from tests.compiler.path_comparison import (
     assert_same_gradients,
     assert_same_outputs,
@@ -23,7 +23,6 @@ from tests.compiler.path_comparison import (
     spec_of,
 )
 
-EACH_ISA = pytest.mark.parametrize("instructions", ISAS)
 SHAPES = st.tuples(st.integers(1, 3), st.integers(1, 70), st.integers(1, 9), st.integers(1, 9))
 
 

@@ -17,7 +17,7 @@ from fcnlite.description.shapes import Window
 from fcnlite.description.spec import LayerSpec, NetSpec
 from fcnlite.errors import DataError
 from fcnlite.layers import create
-from tests.compiler.convolution.problems import ISAS, blocked, guarded, machine_with, unblocked
+from tests.compiler.convolution.problems import EACH_ISA, blocked, guarded, machine_with, unblocked
 from tests.compiler.path_comparison import (
     assert_same_gradients,
     assert_same_outputs,
@@ -30,7 +30,6 @@ from tests.compiler.path_comparison import (
 )
 from tests.random_nets import Draw
 
-EACH_ISA = pytest.mark.parametrize("instructions", ISAS)
 Windows = tuple[Window, Window]
 
 

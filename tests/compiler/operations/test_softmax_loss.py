@@ -14,10 +14,8 @@ from fcnlite.compiler.operations.softmax_loss import SoftmaxLoss
 from fcnlite.description.spec import LayerSpec, NetSpec
 from fcnlite.errors import DataError
 from fcnlite.net import Net
-from tests.compiler.convolution.problems import ISAS, guarded, machine_with
+from tests.compiler.convolution.problems import EACH_ISA, guarded, machine_with
 from tests.compiler.path_comparison import assert_near, does, normal, plan_of, reference_net
-
-EACH_ISA = pytest.mark.parametrize("instructions", ISAS)
 
 
 def softmax(x: Array) -> Array:
