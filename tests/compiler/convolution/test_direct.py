@@ -41,7 +41,7 @@ from tests.compiler.convolution.problems import (
 from tests.compiler.path_comparison import assert_near, normal
 
 PORTIONS = st.sampled_from([None, (1, 1 << 30), (1, 0), (1 << 12, 1 << 30)])
-"""PIECE_BYTES, and the other two limits in bytes, with small PATCHES: small problems are divided in all the ways of large
+"""PIECE_BYTES, and the other limits in bytes, with small PATCHES: small problems are divided in all the ways of large
 ones."""
 
 
