@@ -38,7 +38,7 @@ class Segmented(NamedTuple):
     probabilities: Array | None
     """C×H×W float32; None where they are not needed."""
     difference: Difference | None = None
-    """Of blended tiles, how far the scores are from those of the whole picture, at one of their seams."""
+    """How far the scores are from those of the whole picture, at one seam, if tiles were blended."""
 
 
 class Segmenter:

@@ -167,7 +167,7 @@ def test_geotiffs_keep_their_place(tmp_path: Path, weights: Path, command: Comma
         (("--min-confidence", "2"), "--min-confidence is 2; expected 0 to 1"),
         (("--tolerance", "-1"), "--tolerance is -1; expected 0 or more"),
         (("--table", "no/such/folder.csv"), "there is no folder no/such"),
-        (("--only", "red,,"), "'red,,' is no list of names"),
+        (("--only", "red,,"), "'red,,' is not a list of names"),
     ],
 )
 def test_bad_options_end_before_the_net_runs(
