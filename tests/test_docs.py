@@ -1,6 +1,6 @@
 """The code of README.md and docs/ runs: every Python block, every command of fcnlite, in the order of the page.
 
-The pages of README and of docs/ itself run in `make test`, those of its folders in `make test-docs`.
+README runs in `make test`, the pages of docs/ in `make test-docs`.
 
 Trainings are cut short: their commands get --iterations 1 and narrow nets at the end, and --overwrite. Left out are
 `make` and the benchmarks, which take half an hour and need other engines, and `pip`. Commands of several processes run
@@ -104,7 +104,9 @@ def registers(tmp_path: Path) -> Iterator[None]:
 
 @pytest.mark.filterwarnings("ignore")
 @pytest.mark.parametrize(
-    "page", [*FLAT, *(pytest.param(page, marks=pytest.mark.docs) for page in FOLDERS)], ids=name_of
+    "page",
+    [page if page.name == "README.md" else pytest.param(page, marks=pytest.mark.docs) for page in (*FLAT, *FOLDERS)],
+    ids=name_of,
 )
 def test_the_code_of_a_page_runs(
     page: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]

@@ -17,6 +17,8 @@ from fcnlite.data.shapes import Shapes
 from fcnlite.data.transforms import label_to_blob, to_blob
 from fcnlite.net import Net
 
+VOID = "#808080"
+"""The colour of void, which is the same on light and dark pages."""
 WEIGHTS = Path(__file__).parents[2] / "weights" / "shapes-fcn8s.h5"
 PICTURE = 6
 """The number of the picture in the test split."""

@@ -16,7 +16,7 @@ def draw() -> str:
     surgery.interp(paper)
     wide = paper.listings({"data": (1, 3, 96, 96)})
     with style():
-        drawn = figure(6.4, 3.8)
+        drawn = figure(6.4, 4.8)
         axes = drawn.subplots()
         rows = range(len(trained))
         for shift, (name, found) in zip((-0.2, 0.2), (("lite-fcn8s", trained), ("voc-fcn8s", wide)), strict=True):

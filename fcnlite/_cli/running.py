@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from fcnlite import config
+from fcnlite._cli import old_kernels
 from fcnlite._cli.imports import import_all, requested
 from fcnlite._cli.stopping import Stopped, raising
 from fcnlite._cli.streams import open_closed_streams
@@ -74,13 +75,15 @@ def _outcome(main: Main, arguments: Sequence[str] | None) -> tuple[str | None, i
         except KeyboardInterrupt as interrupt:
             stop = Stopped.of(interrupt)
             return str(stop), stop.status
-        except (MemoryError, ImportError, OSError, RuntimeError) as error:
+        except Exception as error:
             if lacks_memory(error):
                 return (
                     f"error: there is not enough memory ({error or 'for a small array'}); make the net, the picture or "
                     "the batch smaller, use fewer --threads, or raise the limit on memory.",
                     1,
                 )
+            if problem := old_kernels.complaint(error):
+                return problem, 1
             if not isinstance(error, OSError):
                 raise
             if error.filename is not None:

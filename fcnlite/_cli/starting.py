@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 from types import TracebackType
 
+from fcnlite._cli import old_kernels
 from fcnlite.errors import lacks_memory
 
 
@@ -18,7 +19,10 @@ def is_command() -> bool:
 
 
 def end_plainly() -> None:
-    """Let Ctrl-C and a lack of memory end the process without a traceback, until `run_command` handles both."""
+    """Let Ctrl-C, a lack of memory and old kernels end the process without a traceback.
+
+    `run_command` handles them later.
+    """
     if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
         signal.signal(signal.SIGINT, signal.SIG_DFL)  # it ends the process as SIGTERM does
     sys.excepthook = _show
@@ -27,5 +31,7 @@ def end_plainly() -> None:
 def _show(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
     if lacks_memory(error):
         print("error: there is not enough memory to start; raise the limit on memory.", file=sys.stderr)
+    elif problem := old_kernels.complaint(error):
+        print(problem, file=sys.stderr)
     else:
         sys.__excepthook__(kind, error, trace)

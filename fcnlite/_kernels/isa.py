@@ -24,6 +24,8 @@ _asked = os.environ.get("FCNLITE_ISA")
 def name() -> str:
     """The instruction set in use. Raises `FcnliteError` if FCNLITE_ISA names an unsupported one."""
     here = available()
+    if not here:
+        raise ModuleNotFoundError("No module named 'fcnlite._kernels.fast_any'", name="fcnlite._kernels.fast_any")
     if _asked and _asked not in here:
         raise FcnliteError(
             f"FCNLITE_ISA is {_asked!r}; this machine has {', '.join(here)}: set it to one of these, or unset it for "

@@ -46,6 +46,18 @@ class Buffer:
         return memory[self.offset : self.offset + self.floats]
 
 
+@dataclass(frozen=True)
+class Part:
+    """The `floats` of a buffer that begin at `start`."""
+
+    whole: Buffer
+    start: int
+    floats: int
+
+    def of(self, memory: Array) -> Array:
+        return self.whole.of(memory)[self.start : self.start + self.floats]
+
+
 def place(buffers: Sequence[Buffer]) -> int:
     """Set the offset of every buffer; returns the floats that the arena needs."""
     placed: list[Buffer] = []

@@ -37,6 +37,8 @@ class Value:
     repeats: tuple[Array, Array] | None = None
     """None if the array has all rows and columns of the blob. Else it has only one of several equal ones; `repeats` is
     the row of the array for each row of the blob, and the same for columns."""
+    part_of: tuple[Value, int] | None = None
+    """None if it has an array of its own. Else the value in whose array it is, and its first float there."""
 
     @property
     def memory_shape(self) -> Shape:

@@ -13,7 +13,7 @@ import numpy as np
 
 from fcnlite import config
 from fcnlite.arrays import Array, Shape
-from fcnlite.compiler.arena import Buffer, place
+from fcnlite.compiler.arena import Buffer, Part, place
 from fcnlite.compiler.ir import BackwardStep, ForwardStep, Graph, Operation, SetUp, Value
 from fcnlite.compiler.layouts import from_nchw, sum_repeats, to_nchw
 from fcnlite.compiler.machine import Machine
@@ -64,7 +64,7 @@ class Plan:
         """What each compiler pass did, by its name: a line for each change."""
         last = _last_steps(graph)
         self.steps: list[PlanStep] = []
-        self._buffers: dict[Value, Buffer] = {}
+        buffers: dict[Value, Buffer] = {}
         end = len(graph.operations)
         callers: set[Value] = set() if graph.training else graph.outs
         alone = machine.alone()
@@ -76,7 +76,7 @@ class Plan:
             self.steps.append(PlanStep(operation, own, set_up, scratch, kept, []))
             for value in operation.outputs:
                 if not operation.aliases and value not in callers:
-                    self._buffers[value] = Buffer(value.floats, i, last.get(value, i))
+                    buffers[value] = Buffer(value.floats, i, last.get(value, i))
         for i, operation in enumerate(graph.operations):
             for value in operation.outputs:
                 dies = last.get(value, i)
@@ -86,7 +86,13 @@ class Plan:
             if last.get(value, end) < end:
                 self.steps[last[value]].release.append(value)
         scratches, kepts = ([getattr(each, name) for each in self.steps] for name in ("scratch", "kept"))
-        self.arena_floats = place([*self._buffers.values(), *scratches, *kepts])
+        parts = {value: value.part_of for value in buffers if value.part_of is not None}
+        self._buffers: dict[Value, Buffer | Part] = {**buffers}
+        for value, (whole, start) in parts.items():
+            part, owner = buffers.pop(value), buffers[whole]
+            owner.first, owner.last = min(owner.first, part.first), max(owner.last, part.last)
+            self._buffers[value] = Part(owner, start, part.floats)
+        self.arena_floats = place([*buffers.values(), *scratches, *kepts])
         if excess := config.excess(4 * self.arena_floats):
             raise ShapeError(f"the net's blobs {excess}: make the picture or the batch smaller.")
         self._calls_blas = any(each.calls_blas for each in graph.operations)

@@ -27,7 +27,7 @@ from fcnlite.errors import DataError, FcnliteError, FileError, brief
 from fcnlite.files import NPY, read_npy, reading
 
 if TYPE_CHECKING:
-    from PIL import ImageFile
+    from PIL import Image, ImageFile
 
 _TIFF = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 ORIENTATION = 0x0112  # a tag of EXIF and of TIFF
@@ -89,6 +89,18 @@ def read_bands(path: str | os.PathLike[str]) -> tuple[np.ndarray, int]:
     return values, orientation
 
 
+def read_orientation(path: str | os.PathLike[str]) -> int:
+    """The EXIF orientation of a picture file, 1 to 8. Raises errors like `read_bands`."""
+    with _opened(path) as found:
+        return found.orientation
+
+
+def exif_orientation(image: Image.Image) -> int:
+    """The orientation that EXIF gives to a picture: 1 (as stored) to 8, and 1 for anything else."""
+    found = image.getexif().get(ORIENTATION)
+    return found if isinstance(found, int) and 1 <= found <= 8 else 1
+
+
 def upright(values: np.ndarray, orientation: int) -> np.ndarray:
     """`values` with the EXIF orientation (1 to 8) applied. For 1 and any other number they are unchanged."""
     if orientation in (5, 6, 7, 8):  # stored transposed
@@ -111,7 +123,7 @@ def _opened(path: str | os.PathLike[str]) -> Iterator[_OpenPicture]:
             yield found
     else:
         with open_picture(path) as image:
-            yield _in_picture(path, image)._replace(orientation=int(image.getexif().get(ORIENTATION, 1)))
+            yield _in_picture(path, image)._replace(orientation=exif_orientation(image))
 
 
 def _in_npy(path: str | os.PathLike[str]) -> _OpenPicture:
@@ -206,7 +218,7 @@ def _tiff(path: str | os.PathLike[str]) -> Iterator[_OpenPicture]:
     except Exception as error:  # tifffile raises a dozen types for damaged files
         raise FileError(f"{path}: is a damaged TIFF file, or of an unsupported kind ({brief(error)}).") from error
     with open_picture(path) as image:
-        yield _in_picture(path, image)._replace(orientation=int(image.getexif().get(ORIENTATION, 1)))
+        yield _in_picture(path, image)._replace(orientation=exif_orientation(image))
 
 
 def _only_page(path: str | os.PathLike[str], file: Any) -> Any:
@@ -242,7 +254,7 @@ def _pixels(path: str | os.PathLike[str], page: Any, bands: int) -> np.ndarray:
 
 def _orientation(page: Any) -> int:
     tag = page.tags.get(ORIENTATION)
-    return int(tag.value) if tag is not None and isinstance(tag.value, int) else 1
+    return int(tag.value) if tag is not None and tag.value in range(1, 9) else 1
 
 
 def _bits(dtype: np.dtype[Any]) -> int:

@@ -62,7 +62,10 @@ def read_label(path: str | os.PathLike[str]) -> np.ndarray:
 
 
 def read_numbers(path: str | os.PathLike[str]) -> np.ndarray:
-    """Like `read_label`, but returns H×W integers, above 255 too in 16-bit files."""
+    """Like `read_label`, but returns H×W integers, above 255 too in files of more than 8 bits.
+
+    Raises `DataError` also for fractions and negative numbers, which TIFF files may hold.
+    """
     with open_picture(path) as image:
         _refuse_losses(path, image)
         stretch = _LOW_DEPTH_GRAY.get(str(image.tile[0][3]), 1)
@@ -72,7 +75,25 @@ def read_numbers(path: str | os.PathLike[str]) -> np.ndarray:
                 "save the label as 8-bit gray or palette PNG, or give a table of the colours."
             )
         values: np.ndarray = np.array(image, np.uint8 if image.mode == "1" else None)
+    if values.dtype.kind == "f":
+        values = _whole(path, values)
+    if values.min() < 0:
+        raise DataError(
+            f"{path}: holds {values.min()}; expected class numbers from 0 on: write 255, for void, where there is no "
+            "class."
+        )
     return np.asarray(values // stretch) if stretch > 1 else values
+
+
+def _whole(path: str | os.PathLike[str], values: np.ndarray) -> np.ndarray:
+    """The numbers of a floating-point file as integers. Raises `DataError` for others, such as NaN for no data."""
+    wrong = values[~(np.abs(values) < 1 << 31) | (values != np.trunc(values))]
+    if wrong.size:
+        raise DataError(
+            f"{path}: holds {wrong[0]:g}; expected class numbers, which are whole: write 255, for void, where there is "
+            "no class."
+        )
+    return values.astype(np.int64)
 
 
 def read_nonzero(path: str | os.PathLike[str]) -> np.ndarray:

@@ -19,7 +19,8 @@ from fcnlite.data.number_table import NumberTable
 from fcnlite.data.palette import voc_colors
 from fcnlite.data.published import find_folder, read_split
 from fcnlite.data.sample import VOID
-from fcnlite.description.model_info import Labels, Preprocessing
+from fcnlite.description.model_info import Labels
+from fcnlite.description.reference_feeding import NYUD as FED
 from fcnlite.errors import DataError, nearest
 
 CLASSES = (
@@ -30,12 +31,8 @@ CLASSES = (
     "otherstructure", "otherfurniture", "otherprop",
 )  # fmt: skip
 
-PICTURES = {
-    # The folder of each type of picture, and its preprocessing with the means of the FCN reference.
-    "color": ("images", Preprocessing(mean=(116.190, 97.203, 92.318))),
-    "hha": ("hha", Preprocessing(color="RGB", mean=(132.431, 94.076, 118.477))),
-    "depth": ("depth", Preprocessing(color="DEPTH", mean=(7.844,), bits=16)),
-}
+FOLDERS = {"color": "images", "hha": "hha", "depth": "depth"}
+"""The folder of each type of picture."""
 
 
 class NYUD(FileDataset):
@@ -52,16 +49,16 @@ class NYUD(FileDataset):
     def __init__(self, split: str, root: str | os.PathLike[str], *, inputs: Sequence[str] = ("color",)) -> None:
         chosen = (inputs,) if isinstance(inputs, str) else tuple(dict.fromkeys(inputs))
         for each in chosen:
-            if each not in PICTURES:
-                raise DataError(f"data set 'nyud': inputs has {each!r}; {nearest(each, PICTURES)}")
+            if each not in FOLDERS:
+                raise DataError(f"data set 'nyud': inputs has {each!r}; {nearest(each, FOLDERS)}")
         if not chosen:
-            raise DataError(f"data set 'nyud': inputs is empty; expected some of {', '.join(PICTURES)}.")
-        wanted = ("segmentation", *(f"data/{PICTURES[each][0]}" for each in chosen))
+            raise DataError(f"data set 'nyud': inputs is empty; expected some of {', '.join(FOLDERS)}.")
+        wanted = ("segmentation", *(f"data/{FOLDERS[each]}" for each in chosen))
         folder = find_folder("nyud", root, ("nyud",), wanted, self.published)
         blobs = {"data" if len(chosen) == 1 else each: each for each in chosen}
         files = [_files(folder, name, blobs) for name in read_split(folder, split)]
         values = {0: VOID, **{number: number - 1 for number in range(1, len(CLASSES) + 1)}}
-        first, *others = ((blob, PICTURES[each][1]) for blob, each in blobs.items())
+        first, *others = ((blob, FED[each]) for blob, each in blobs.items())
         super().__init__(
             "nyud",
             split,
@@ -73,7 +70,7 @@ class NYUD(FileDataset):
 
 
 def _files(folder: Path, name: str, blobs: dict[str, str]) -> SampleFiles:
-    images = {blob: folder / "data" / PICTURES[kind][0] / f"img_{name}.png" for blob, kind in blobs.items()}
+    images = {blob: folder / "data" / FOLDERS[kind] / f"img_{name}.png" for blob, kind in blobs.items()}
     return SampleFiles(name, images, {"label": folder / "segmentation" / f"img_{name}.mat"})
 
 

@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
 import numpy as np
 
-from fcnlite.data.bands import ORIENTATION, PixelFormat, read_bands, upright
+from fcnlite.data.bands import PixelFormat, exif_orientation, read_bands, upright
 from fcnlite.data.picture_files import open_picture, refuse_size
 from fcnlite.description.model_info import Preprocessing
 from fcnlite.errors import DataError
 from fcnlite.files import read_bytes
-
-if TYPE_CHECKING:
-    pass
 
 SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".gif", ".webp", ".ppm", ".pgm", ".npy")
 """The extensions of picture files, in lower case."""
@@ -123,8 +120,7 @@ def orientation_of(path: str | os.PathLike[str]) -> tuple[int, tuple[int, int]]:
         size = image.size
         if image.format == "PNG" and not any(chunk in read_bytes(path) for chunk in _PNG_NOTES):
             return 1, size  # Pillow would decode the whole picture to find no orientation
-        found = image.getexif().get(ORIENTATION, 1)
-        return (found if found in range(1, 9) else 1), size
+        return exif_orientation(image), size
 
 
 def size_of(path: str | os.PathLike[str]) -> tuple[int, int]:

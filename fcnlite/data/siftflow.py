@@ -17,7 +17,8 @@ from fcnlite.data.number_table import NumberTable
 from fcnlite.data.palette import voc_colors
 from fcnlite.data.published import find_folder, read_split
 from fcnlite.data.sample import VOID
-from fcnlite.description.model_info import Labels, Preprocessing
+from fcnlite.description.model_info import Labels
+from fcnlite.description.reference_feeding import SIFTFLOW
 
 SEMANTIC = (
     "awning", "balcony", "bird", "boat", "bridge", "building", "bus", "car", "cow", "crosswalk", "desert",
@@ -62,7 +63,7 @@ class SIFTFlow(FileDataset):
             },
             files,
             {"sem": _reader(SEMANTIC, {0: VOID}), "geo": _reader(GEOMETRIC, {-1: VOID, 0: VOID})},
-            Preprocessing(mean=(114.578, 115.294, 108.353)),
+            SIFTFLOW,
         )
 
 

@@ -18,6 +18,7 @@ from fcnlite.data.recognition import Recognised, recognise
 from fcnlite.errors import DataError
 from fcnlite.inspection import contents, converting, frames, sheets
 from fcnlite.inspection.contents import Split
+from fcnlite.inspection.target import check_new
 
 _DESCRIPTION = """\
 Say what a folder of labelled pictures is, before anything is trained: the data set that reads it, its splits
@@ -42,7 +43,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         check_target(target)
     root, out = Path(options.root), None if options.to is None else Path(options.to[1])
     if out is not None:
-        converting.check_target(out)
+        check_new(out)
     if root.suffix.lower() in video.SUFFIXES and not root.is_dir():
         _write_frames(options, root, out)
         return
@@ -123,17 +124,19 @@ def _read(options: argparse.Namespace) -> tuple[list[Split], list[str]]:
     Files without a partner are skipped here in any case, so that all problems are found at once.
     """
     splits: list[Split] = []
+    absent: list[str] = []
     lenient = argparse.Namespace(**{**vars(options), "skip_bad": True})
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always", UserWarning)
         for name in dict.fromkeys(data.usual_splits(options.data)):
             try:
                 dataset = open_data(lenient, name)
-            except DataError:
+            except DataError as error:
                 if not splits:
                     raise
-                continue  # a set without a validation split, such as val=0
+                absent.append(f"the split {name} is left out: {error}")  # val=0 leaves none, for example
+                continue
             with progress_bar("picture") as progress:
                 splits.append(contents.read(dataset, progress))
     noted = [str(each.message) for each in caught if issubclass(each.category, UserWarning)]
-    return splits, [*dict.fromkeys(noted)]
+    return splits, [*dict.fromkeys(noted), *absent]

@@ -8,21 +8,15 @@ from pathlib import Path
 
 import numpy as np
 
+from fcnlite.data.bands import read_orientation
 from fcnlite.data.file_dataset import FileDataset
-from fcnlite.data.picture_files import open_picture
-from fcnlite.data.pictures import orientation_of
 from fcnlite.data.problems import Progress
 from fcnlite.data.sample import Sample
-from fcnlite.errors import DataError, FileError
-from fcnlite.files import atomic_write, cannot_write
+from fcnlite.errors import DataError
+from fcnlite.files import atomic_write
 from fcnlite.inspection.contents import Split
+from fcnlite.inspection.target import filled
 from fcnlite.segmentation import plots
-
-
-def check_target(out: Path) -> None:
-    """Raise `FileError` unless `out` is a new or an empty folder."""
-    if out.exists() and not (out.is_dir() and not any(out.iterdir())):
-        raise FileError(f"{out}: exists already; give a new folder after --to folder.")
 
 
 def write_folder(splits: Sequence[Split], out: Path, progress: Progress | None) -> int:
@@ -30,7 +24,7 @@ def write_folder(splits: Sequence[Split], out: Path, progress: Progress | None) 
 
     Pictures are copied; those that EXIF turns, and generated ones, are saved as PNG. Labels become palette PNGs.
     classes.txt names the classes, train.txt and val.txt list the splits. Raises `DataError` for a data set of several
-    pictures or label maps a sample, and for two samples of one name.
+    pictures or label maps a sample, and for two samples of one name; nothing is then left of `out`.
     """
     first = splits[0].dataset
     if len(first.pictures) > 1 or len(first.labels) > 1:
@@ -39,7 +33,7 @@ def write_folder(splits: Sequence[Split], out: Path, progress: Progress | None) 
         )
     total, done = sum(len(split.usable) for split in splits), 0
     names: dict[str, str] = {}
-    try:
+    with filled(out):
         for split in splits:
             listed = []
             for index in split.usable:
@@ -57,8 +51,6 @@ def write_folder(splits: Sequence[Split], out: Path, progress: Progress | None) 
                     progress(done, total)
             _write_lines(out / f"{split.dataset.split}.txt", listed)
         _write_lines(out / "classes.txt", first.classes)
-    except OSError as error:
-        raise cannot_write(out, error) from error
     return done
 
 
@@ -74,17 +66,10 @@ def _write_picture(split: Split, index: int, sample: Sample, base: Path) -> None
     base.parent.mkdir(parents=True, exist_ok=True)
     source = split.dataset.files[index].images["data"] if isinstance(split.dataset, FileDataset) else None
     # A name may hold dots, so that with_suffix would cut it.
-    if source is not None and (source.suffix == ".npy" or _upright(source)):
+    if source is not None and read_orientation(source) == 1:
         shutil.copyfile(source, base.with_name(base.name + source.suffix.lower()))
     elif sample.image.dtype == np.uint8 and sample.image.ndim == 3 and sample.image.shape[2] == 3:
         plots.save_png(base.with_name(f"{base.name}.png"), Image.fromarray(sample.image))
     else:
         with atomic_write(base.with_name(f"{base.name}.npy")) as temporary, temporary.open("wb") as stream:
             np.save(stream, sample.image)
-
-
-def _upright(path: Path) -> bool:
-    """Whether a picture file is one page that EXIF does not turn."""
-    with open_picture(path) as image:
-        several = getattr(image, "n_frames", 1) > 1
-    return not several and orientation_of(path)[0] == 1

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import shutil
-from contextlib import suppress
 from pathlib import Path
 
 from fcnlite.data.video import frames
 from fcnlite.errors import DataError
-from fcnlite.files import cannot_write
+from fcnlite.inspection.target import filled
 from fcnlite.segmentation import plots
 
 
@@ -20,31 +18,14 @@ def write_frames(video: Path, out: Path, every: int, skip_bad: bool) -> tuple[in
     """
     from PIL import Image
 
-    made = not out.exists()
     count = 0
-    try:
-        out.mkdir(parents=True, exist_ok=True)
-        for number, pixels in frames(video, every):
-            plots.save_png(out / f"{video.stem}_{number:06}.png", Image.fromarray(pixels))
-            count += 1
-    except DataError as error:
-        if skip_bad and count:
-            return count, str(error)
-        _remove(out, made)
-        raise DataError(f"{error} Nothing is written; --skip-bad keeps the frames before.") from error
-    except OSError as error:
-        _remove(out, made)
-        raise cannot_write(out, error) from error
-    except BaseException:
-        _remove(out, made)
-        raise
+    with filled(out):
+        try:
+            for number, pixels in frames(video, every):
+                plots.save_png(out / f"{video.stem}_{number:06}.png", Image.fromarray(pixels))
+                count += 1
+        except DataError as error:
+            if skip_bad and count:
+                return count, str(error)
+            raise DataError(f"{error} Nothing is written; --skip-bad keeps the frames before.") from error
     return count, ""
-
-
-def _remove(out: Path, made: bool) -> None:
-    """Remove the frames in a folder that was new or empty."""
-    with suppress(OSError):
-        for path in out.glob("*.png"):
-            path.unlink()
-        if made:
-            shutil.rmtree(out)

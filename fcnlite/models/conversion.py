@@ -13,6 +13,7 @@ from fcnlite.arrays import Array
 from fcnlite.data.palette import voc_colors
 from fcnlite.data.voc import default_classes
 from fcnlite.description.model_info import ModelInfo
+from fcnlite.description.reference_feeding import NYUD, SIFTFLOW
 from fcnlite.description.spec import NetSpec
 from fcnlite.errors import ShapeError, SpecError
 from fcnlite.formats import caffe
@@ -26,6 +27,16 @@ LATE_FUSION = "nyud-fcn32s-color-hha"
 
 _OTHER_TRUNKS = {"voc-fcn-alexnet": "caffenet", "voc-fcn-googlenet": "googlenet"}
 """The FCNs whose trunk is not VGG-16, with the classifier that it comes from."""
+_FED = {
+    "siftflow-fcn32s": SIFTFLOW,
+    "siftflow-fcn16s": SIFTFLOW,
+    "siftflow-fcn8s": SIFTFLOW,
+    "nyud-fcn32s-color": NYUD["color"],
+    "nyud-fcn32s-hha": NYUD["hha"],
+    "nyud-fcn32s-color-d": replace(NYUD["color"], others={"depth": NYUD["depth"]}),
+    LATE_FUSION: replace(NYUD["color"], others={"hha": NYUD["hha"]}),
+}
+"""The nets that the FCN reference does not feed as its trunks' classifiers are fed, with the pictures that it feeds."""
 _SUFFIXES = ("color", "hha")
 """The endings of the layer names in the two trunks of late fusion."""
 _FIRST_WITH_DEPTH = "conv1_1_bgrd"
@@ -52,7 +63,7 @@ def convert(
                 f"{origin}: scores {rows} classes, and --classes {count} would lose some of them; expected at least "
                 f"{rows} (to learn other classes instead, train with --init)."
             )
-    net = Net(_described(name, weights, classes), info=sources[0].info)
+    net = Net(_described(name, weights, classes), info=_info(name, sources, [*before] == [*before.values()]))
     if classes is not None:
         net.info = _relabelled(net.info, next(iter(before.values())), classes[0])
     transfers = surgery.start_from(net, weights, origin)
@@ -77,6 +88,22 @@ def described_classifier(net: str, source: WeightSource, origin: str) -> tuple[N
     if info is None:
         info = ModelInfo(preprocessing=caffe.feeding(spec, net, source.weights).preprocessing)
     return surgery.convolutional_classifier(spec, source.weights, info, origin)
+
+
+def _info(name: str, sources: Sequence[WeightSource], as_published: bool) -> ModelInfo | None:
+    """How pictures are fed, and the classes: as the sources say, for late fusion both of them.
+
+    If they say nothing, as Caffe's files, and score as many classes as the published weights of the net, they are taken
+    for these.
+    """
+    infos = [source.info for source in sources]
+    if name in _FED and as_published and infos == [None] * len(infos):
+        given = "give --mean if that is wrong"
+        return ModelInfo(replace(_FED[name], source=f"assumed: as the published {name}; {given}"))
+    if len(infos) == 2 and infos[1] is not None:
+        color = infos[0] or ModelInfo(NYUD["color"])
+        return replace(color, preprocessing=replace(color.preprocessing, others={"hha": infos[1].preprocessing}))
+    return infos[0]
 
 
 def _for_the_layers_of(name: str, sources: Sequence[WeightSource]) -> dict[str, list[Array]]:

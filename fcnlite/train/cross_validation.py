@@ -7,7 +7,6 @@ ended are judged again, the one that was cut short resumes, the others begin.
 
 from __future__ import annotations
 
-import statistics
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -124,9 +123,8 @@ def table(held: HeldOut, results: Sequence[TrainingResult]) -> str:
         metrics = Metrics.from_matrix(each.matrix)
         scores.append((metrics.pixel_accuracy, metrics.mean_iu))
         rows.append([value, *(text(score, 4) for score in scores[-1]), str(each.iteration)])
-    columned = [*zip(*scores, strict=True)]
-    rows.append(["mean", *(text(statistics.fmean(each), 4) for each in columned), ""])
-    rows.append(["standard deviation", *(text(statistics.stdev(each), 4) for each in columned), ""])
+    rows.append(["mean", *(text(each, 4) for each in np.mean(scores, axis=0)), ""])
+    rows.append(["standard deviation", *(text(each, 4) for each in np.std(scores, axis=0, ddof=1)), ""])
     metrics = Metrics.from_matrix(_pooled(results))
     rows.append(["all pixels", text(metrics.pixel_accuracy, 4), text(metrics.mean_iu, 4), ""])
     return columns(rows, "<>>>")
@@ -139,8 +137,8 @@ def values(held: HeldOut, results: Sequence[TrainingResult]) -> dict[str, Any]:
     return {
         "option": held.option,
         "runs": runs,
-        "mean": {name: number(statistics.fmean(each)) for name, each in scores.items()},
-        "standard_deviation": {name: number(statistics.stdev(each)) for name, each in scores.items()},
+        "mean": {name: number(float(np.mean(each))) for name, each in scores.items()},
+        "standard_deviation": {name: number(float(np.std(each, ddof=1))) for name, each in scores.items()},
         "all_pixels": label_values(results[0].labels, _pooled(results)),
     }
 

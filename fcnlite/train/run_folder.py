@@ -119,11 +119,11 @@ class RunFolder:
     def claimed(self) -> Iterator[None]:
         """Make the folder and lock it against other runs, until the block or the process ends.
 
-        Removes the temporary files of a killed run. Removes the folder again if it was made here and the block leaves
-        it empty. Raises `TrainingError` where another process holds the lock, `FileError` where the folder cannot be
+        Removes the temporary files of a killed run, and at the end the folders that were made here, if the block leaves
+        them empty. Raises `TrainingError` where another process holds the lock, `FileError` where the folder cannot be
         made or cleaned.
         """
-        made = not self.path.exists()
+        made = [each for each in (self.path, *self.path.parents) if not each.exists()]
         try:
             self.path.mkdir(parents=True, exist_ok=True)
             lock = open_in_place(self.path / _LOCK, "a")
@@ -147,7 +147,8 @@ class RunFolder:
                 with suppress(OSError):
                     if made and {each.name for each in self.path.iterdir()} == {_LOCK}:
                         (self.path / _LOCK).unlink()
-                        self.path.rmdir()
+                        for each in made:
+                            each.rmdir()
 
     def start(self) -> None:
         """Write empty logs and remove the other results of an earlier run, except last.h5 and data.json.

@@ -5,9 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
+import pytest
 
 import fcnlite
 from fcnlite import caffe, convert, storage
+from fcnlite.description.model_info import ModelInfo, Preprocessing
 from tests.cli.conftest import Command
 from tests.cli.converting import RNG, TRUNK, assert_bilinear, count_line, random_weights, rows
 
@@ -87,3 +89,58 @@ def test_one_file_starts_both_trunks(command: Command, tmp_path: Path, tiny: Pat
     )
     net = fcnlite.load(out)
     np.testing.assert_array_equal(net.params["conv3_1color"][0].array, net.params["conv3_1hha"][0].array)
+
+
+PUBLISHED = [
+    # The means of siftflow_layers.py and nyud_layers.py in the FCN reference.
+    ("siftflow-fcn16s", [33, 3], "BGR, mean 114.578, 115.294, 108.353"),
+    ("nyud-fcn32s-color", 40, "BGR, mean 116.19, 97.203, 92.318"),
+    ("nyud-fcn32s-hha", 40, "RGB, mean 132.431, 94.076, 118.477"),
+]
+
+
+@pytest.mark.parametrize(("name", "classes", "fed"), PUBLISHED)
+def test_weights_like_the_published_ones_are_fed_as_these(
+    command: Command, tmp_path: Path, name: str, classes: int | list[int], fed: str
+) -> None:
+    caffe.write_weights(tmp_path / "x.caffemodel", random_weights(name, classes))
+    ended = command(convert.main, tmp_path / "x.caffemodel", "-o", tmp_path / "x.h5", "--to", name)
+    words = f"pictures are fed as {fed}, scale 1 (assumed: as the published {name}; give --mean if that is wrong)\n"
+    assert words in ended.out
+    assert str(storage.load(tmp_path / "x.h5").info.preprocessing).startswith(fed)
+    given = command(convert.main, tmp_path / "x.caffemodel", "-o", tmp_path / "x.h5", "--to", name, "--mean", "1,2,3")
+    assert f"{fed[:3]}, mean 1, 2, 3, scale 1 (mean as given)" in given.out
+
+
+@pytest.mark.parametrize("weights", ["other classes", "a classifier"])
+def test_other_weights_are_fed_as_their_classifier(command: Command, tmp_path: Path, tiny: Path, weights: str) -> None:
+    file = tiny / "weights.caffemodel"
+    if weights == "other classes":
+        file = tmp_path / "x.caffemodel"
+        caffe.write_weights(file, random_weights("nyud-fcn32s-color", 21))
+    ended = command(convert.main, file, "-o", tmp_path / "x.h5", "--to", "nyud-fcn32s-color")
+    assert "pictures are fed as BGR, mean 104.007, 116.669, 122.679, scale 1\n" in ended.out
+
+
+def test_each_trunk_is_fed_as_its_file_says(command: Command, tmp_path: Path) -> None:
+    fed = {"color": Preprocessing(mean=(1.0, 2.0, 3.0)), "hha": Preprocessing(color="RGB", mean=(4.0, 5.0, 6.0))}
+    files = [tmp_path / f"{each}.h5" for each in fed]
+    for file, (kind, preprocessing) in zip(files, fed.items(), strict=True):
+        net = fcnlite.models.build(f"nyud-fcn32s-{kind}", classes=3, width=1 / 32)
+        net.info = ModelInfo(preprocessing)
+        net.save(file)
+    both = tmp_path / "both.h5"
+    assert command(convert.main, *files, "-o", both, "--to", "nyud-fcn32s-color-hha").status == 0
+    found = storage.load(both).info.preprocessing
+    assert {each: (found.of(each).color, found.of(each).mean) for each in fed} == {
+        each: (preprocessing.color, preprocessing.mean) for each, preprocessing in fed.items()
+    }
+
+
+def test_the_published_net_with_two_trunks(command: Command, tmp_path: Path) -> None:
+    name = "nyud-fcn32s-color-hha"
+    caffe.write_weights(tmp_path / "x.caffemodel", random_weights(name, 40))
+    assert command(convert.main, tmp_path / "x.caffemodel", "-o", tmp_path / "x.h5", "--to", name).status == 0
+    found = storage.load(tmp_path / "x.h5").info.preprocessing
+    assert found.of("color").mean == (116.190, 97.203, 92.318)
+    assert (found.of("hha").color, found.of("hha").mean) == ("RGB", (132.431, 94.076, 118.477))

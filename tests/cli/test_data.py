@@ -9,12 +9,14 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import tifffile
 from PIL import Image
 
 from fcnlite import data
 from fcnlite.data.recognition import recognise
 from fcnlite.errors import DataError
 from fcnlite.inspection.command import main
+from fcnlite.segmentation import plots
 from tests.cli.conftest import Command
 from tests.data import drawn, layouts
 
@@ -138,3 +140,50 @@ def test_it_runs_as_a_module(tmp_path: Path) -> None:
     folder(tmp_path)
     words = [sys.executable, "-m", "fcnlite.data", str(tmp_path), "--no-sheet"]
     assert "--data folder" in subprocess.run(words, check=True, capture_output=True, text=True).stdout
+
+
+def test_pictures_that_only_other_readers_open_are_copied(tmp_path: Path, command: Command) -> None:
+    folder(tmp_path / "field")
+    bands = np.random.default_rng(0).integers(0, 4096, (8, 12, 5)).astype(np.uint16)
+    for name, path in zip(NAMES, sorted((tmp_path / "field" / "images").iterdir()), strict=True):
+        path.unlink()
+        if name < "d":
+            tifffile.imwrite(path.with_suffix(".tif"), bands, photometric="minisblack", planarconfig="contig")
+        else:
+            with path.with_suffix(".NPY").open("wb") as stream:
+                np.save(stream, bands)
+    assert command(main, tmp_path / "field", "--no-sheet", "--to", "folder", tmp_path / "out").status == 0
+    found = sorted(path.name for path in (tmp_path / "out" / "images").iterdir())
+    assert found == ["a.tif", "b.tif", "c.tif", "d.npy", "e.npy", "f.npy"]
+    for each in data.open("folder", tmp_path / "out", "train"):
+        np.testing.assert_array_equal(each.image, bands)
+
+
+@pytest.mark.parametrize("error", [OSError(28, "No space left on device"), KeyboardInterrupt()])
+@pytest.mark.parametrize("there", [False, True])
+def test_a_conversion_that_fails_leaves_nothing(
+    error: BaseException, there: bool, tmp_path: Path, command: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder(tmp_path / "photos")
+    out = tmp_path / "new" / "out"
+    if there:
+        out.mkdir(parents=True)
+    calls: list[Path] = []
+
+    def failing(path: Path, image: Image.Image) -> None:
+        calls.append(path)
+        if len(calls) == 3:
+            raise error
+        image.save(path)
+
+    monkeypatch.setattr(plots, "save_png", failing)
+    assert command(main, tmp_path / "photos", "--no-sheet", "--to", "folder", out).status in (1, 130)
+    assert len(calls) == 3
+    assert ([*out.iterdir()] == []) if there else not out.parent.exists()
+
+
+def test_a_split_that_cannot_be_opened_is_told(tmp_path: Path, command: Command) -> None:
+    folder(tmp_path / "photos")
+    ended = command(main, tmp_path / "photos", "--no-sheet", "--data-option", "val=0")
+    assert ended.status == 0
+    assert "warning: the split val is left out: " in ended.out and "the split 'val' is empty" in ended.out

@@ -66,6 +66,7 @@ def wait_for(path: Path, process: subprocess.Popen[str], lines: int = 0) -> None
         time.sleep(0.01)
 
 
+@pytest.mark.drawn
 def test_a_run_leaves_its_results_and_prints_figures(command: Command, tmp_path: Path) -> None:
     out = tmp_path / "run"
     ended = command(main, *TINY, "--iterations", 4, "--check-every", 2, "--out", out)

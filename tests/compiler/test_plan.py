@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 import numpy as np
 import pytest
 
-import fcnlite
 from fcnlite import config, threads
 from fcnlite.arrays import Array, Shape
 from fcnlite.compiler.executor import FastPath
@@ -15,14 +14,6 @@ from fcnlite.layers import registry
 from fcnlite.layers.base import ForwardRun, Layer
 from fcnlite.net import Net
 from tests.compiler.path_comparison import assert_same_outputs, conv, filled, in_place, layer, normal, plan_of, spec_of
-
-
-@pytest.fixture
-def two_threads() -> Iterator[None]:
-    before = config.num_threads()
-    fcnlite.set_num_threads(2)
-    yield
-    fcnlite.set_num_threads(before)
 
 
 @pytest.mark.usefixtures("two_threads")

@@ -10,9 +10,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from fcnlite.data.label_files import read_label
+from fcnlite.data.bands import read_orientation
+from fcnlite.data.label_files import read_label, read_numbers
 from fcnlite.data.picture_files import MAX_PIXELS
-from fcnlite.data.pictures import read_image
+from fcnlite.data.pictures import orientation_of, read_image
 from fcnlite.errors import DataError, FileError
 
 RGB = np.random.default_rng(0).integers(0, 256, (5, 7, 3), dtype=np.uint8)
@@ -207,3 +208,36 @@ def test_tiff_labels_are_read_unless_they_lose_numbers(tmp_path: Path) -> None:
     Image.fromarray(values).save(tmp_path / "two.tif", save_all=True, append_images=[Image.fromarray(values)])
     with pytest.raises(DataError, match=r"two.tif: holds several pictures"):
         read_label(tmp_path / "two.tif")
+
+
+@pytest.mark.parametrize(
+    ("values", "found"),
+    [
+        (np.array([[0, -1]], np.int32), "-1"),
+        (np.array([[0, -254]], np.int32), "-254"),  # as a byte it would be class 2
+        (np.array([[0, -3]], np.float32), "-3"),
+        (np.array([[0, 1.5]], np.float32), "1.5"),
+        (np.array([[0, np.nan]], np.float32), "nan"),
+        (np.array([[0, np.inf]], np.float32), "inf"),
+    ],
+)
+def test_tiff_labels_of_other_numbers_than_classes(tmp_path: Path, values: np.ndarray, found: str) -> None:
+    Image.fromarray(values).save(tmp_path / "label.tif")
+    for read in (read_label, read_numbers):
+        with pytest.raises(DataError, match=rf"label.tif: holds {found}; expected class numbers"):
+            read(tmp_path / "label.tif")
+
+
+def test_tiff_labels_may_hold_whole_numbers_of_any_type(tmp_path: Path) -> None:
+    for dtype in (np.float32, np.int32):
+        Image.fromarray(np.array([[0, 1], [255, 2]], dtype)).save(tmp_path / "label.tif")
+        assert read_label(tmp_path / "label.tif").tolist() == [[0, 1], [255, 2]]
+
+
+def test_an_orientation_that_is_no_orientation_is_none(tmp_path: Path) -> None:
+    for value in (9, 0):
+        exif = Image.Exif()
+        exif[0x0112] = value
+        Image.fromarray(RGB).save(tmp_path / "a.png", exif=exif)
+        np.testing.assert_array_equal(read_image(tmp_path / "a.png"), RGB)
+        assert orientation_of(tmp_path / "a.png")[0] == read_orientation(tmp_path / "a.png") == 1

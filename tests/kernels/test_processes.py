@@ -110,7 +110,7 @@ def test_a_net_may_go_while_it_computes() -> None:
         each.start()
     while any(each.is_alive() for each in threads):
         gc.collect()
-        time.sleep(0.01)
+        time.sleep(0.1)
     assert len(found) == 4
     for score in found:
         np.testing.assert_array_equal(score, expected)

@@ -10,11 +10,13 @@ import numpy as np
 import pytest
 
 from fcnlite._cli.running import run_command
+from fcnlite.description.model_info import Labels
 from fcnlite.errors import TrainingError
 from fcnlite.segmentation.metrics import Metrics
-from fcnlite.train import loop, report, results
+from fcnlite.train import cross_validation, loop, report, results
 from fcnlite.train.__main__ import main
 from fcnlite.train.cross_validation import HeldOut
+from fcnlite.train.training import TrainingResult
 from tests.train.runs import TINY, arrays, assert_same_run
 
 RUN = (*TINY, "--iterations", 2, "--check-every", 1)
@@ -130,3 +132,24 @@ def test_options_that_contradict_it(other: str, tmp_path: Path, capsys: pytest.C
         main(["--cross-validate", "size=32,40", other, "--out", str(tmp_path / "runs")])
     assert ended.value.code == 2
     assert "--cross-validate" in capsys.readouterr().err
+
+
+def test_an_unknown_option_leaves_no_folder(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert train(*RUN, "--cross-validate", "sise=32,40", "--out", tmp_path / "all" / "runs") == 1
+    assert "did you mean 'size'" in capsys.readouterr().err
+    assert not [*tmp_path.iterdir()]
+
+
+def test_runs_without_a_score_have_none_in_the_mean() -> None:
+    """Where all pixels that are held out are void."""
+    held = HeldOut.parse("fold=0,1")
+    found = [result(np.zeros((2, 2), np.int64)), result(np.array([[3, 1], [0, 4]]))]
+    lines = cross_validation.table(held, found).splitlines()
+    assert lines[1].split() == ["0", "–", "–", "5"]
+    assert lines[3].split() == ["mean", "–", "–"]
+    assert cross_validation.values(held, found)["standard_deviation"]["mean_iu"] is None
+
+
+def result(matrix: np.ndarray) -> TrainingResult:
+    """The result of a run that is judged by a confusion matrix."""
+    return TrainingResult("best.h5", 5, "shapes", "val", Labels(("a", "b")), matrix)

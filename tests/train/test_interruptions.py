@@ -144,6 +144,7 @@ def test_a_run_that_overwrites_another_leaves_one_of_them_at_any_moment(
         finish(image, killed, whole)
 
 
+@pytest.mark.slow
 def test_a_resumed_run_may_be_killed_as_well(run: tuple[object, ...], tmp_path: Path) -> None:
     whole, killed = tmp_path / "whole", tmp_path / "killed"
     with watched(whole) as images:

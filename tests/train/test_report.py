@@ -31,6 +31,8 @@ from fcnlite.train.run_folder import RunFolder
 from fcnlite.train.validation import Check, Score
 from tests.train.runs import TINY
 
+pytestmark = pytest.mark.drawn
+
 RUN = (*TINY, "--iterations", 4, "--check-every", 2, "--base-lr", 0.01)
 
 

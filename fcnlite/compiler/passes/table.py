@@ -22,6 +22,7 @@ from fcnlite.compiler.passes.fuse_normalization import fuse_normalization
 from fcnlite.compiler.passes.fuse_pool import fuse_pool
 from fcnlite.compiler.passes.fuse_relu import fuse_relu
 from fcnlite.compiler.passes.fuse_sum import fuse_sum
+from fcnlite.compiler.passes.join_concatenations import join_concatenations
 from fcnlite.compiler.passes.lower_affine import lower_affine
 from fcnlite.compiler.passes.lower_crop import lower_crop
 from fcnlite.compiler.passes.lower_deconvolution import lower_deconvolution
@@ -65,6 +66,9 @@ PASSES = (
     CompilerPass(fuse_first_convolution, "computes a thin first convolution inside the next one", ("inference",)),
     CompilerPass(fuse_sum, "makes a sum, with its rectifier, the last step of a convolution", ("inference",)),
     CompilerPass(assign_layouts, "converts values between the NCHW and the blocked layout"),
+    CompilerPass(
+        join_concatenations, "computes inputs of a concatenation in their places of its output", ("inference",)
+    ),
 )
 
 _own: list[tuple[str, CompilerPass]] = []

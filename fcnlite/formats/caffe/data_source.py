@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from fcnlite.description.reference_feeding import NYUD, SIFTFLOW
 from fcnlite.description.spec import LayerSpec, NetSpec, StateRule
 from fcnlite.errors import SpecError
 from fcnlite.layers.data import FCN_REFERENCE
@@ -19,15 +20,9 @@ _SETS = {
     "VOCSegDataLayer": ("voc", "voc_dir", None),
     "SBDDSegDataLayer": ("sbd", "sbdd_dir", None),
     "NYUDSegDataLayer": ("nyud", "nyud_dir", None),
-    "SIFTFlowSegDataLayer": ("siftflow", "siftflow_dir", (114.578, 115.294, 108.353)),
+    "SIFTFlowSegDataLayer": ("siftflow", "siftflow_dir", SIFTFLOW.mean),
     "PASCALContextSegDataLayer": ("pascal-context", "context_dir", (104.007, 116.669, 122.679)),
 }
-_NYUD_MEANS = {
-    "color": (116.190, 97.203, 92.318),
-    "hha": (132.431, 94.076, 118.477),
-    "depth": (7.844,),
-}
-"""The means that NYUDSegDataLayer subtracts, by modality; for depth, from the logarithm."""
 
 
 @dataclass(frozen=True)
@@ -50,8 +45,8 @@ class DataSource:
     """Whether pictures are read as gray (True) or as colour (False); None if the layer does not specify it."""
     kind: str = "color"
     """The modality of the first picture: color, hha or depth."""
-    others: Mapping[str, tuple[str, tuple[float, ...]]] = field(default_factory=dict)
-    """Modality and mean of the other pictures, by blob."""
+    others: Mapping[str, str] = field(default_factory=dict)
+    """The modality of the other pictures, by blob."""
 
 
 def data_source(spec: NetSpec) -> DataSource | None:
@@ -111,7 +106,7 @@ def _of_reference(layer: LayerSpec) -> DataSource:
     params = _literal(layer.options.get("param_str", ""))
     modalities = _nyud_pictures(layer, params) if dataset == "nyud" else {}
     first, *others = modalities.items() or [("data", "color")]
-    given = params.get("mean", _NYUD_MEANS[first[1]] if modalities else mean or ())
+    given = params.get("mean", NYUD[first[1]].mean if modalities else mean or ())
     return DataSource(
         layer.name,
         layer.type,
@@ -120,7 +115,7 @@ def _of_reference(layer: LayerSpec) -> DataSource:
         root=str(params.get(folder, "")),
         mean=tuple(map(float, given)) if _are_numbers(given) else (),
         kind=first[1],
-        others={blob: (modality, _NYUD_MEANS[modality]) for blob, modality in others},
+        others=dict(others),
     )
 
 
@@ -128,7 +123,7 @@ def _nyud_pictures(layer: LayerSpec, params: Mapping[str, Any]) -> dict[str, str
     """The modality of each top that is a picture, from `tops`, else from the blob's name; colour by default."""
     tops = params.get("tops", ())
     names = tops if isinstance(tops, (list, tuple)) and len(tops) == len(layer.top) else layer.top
-    known = {blob: name for blob, name in zip(layer.top, names, strict=True) if name in _NYUD_MEANS}
+    known = {blob: name for blob, name in zip(layer.top, names, strict=True) if name in NYUD}
     return known or {layer.top[0]: "color"}
 
 

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from fcnlite.description.model_info import MeanPicture, Preprocessing
+from fcnlite.description.reference_feeding import NYUD
 from fcnlite.description.spec import LayerSpec, NetSpec
 from fcnlite.errors import FileError, SpecError
 from fcnlite.files import is_file, read_npy
@@ -101,16 +102,9 @@ def _of_reference(source: DataSource) -> Preprocessing:
     if source.kind == "color":
         first = Preprocessing(mean=mean if len(mean) == 3 else IMAGENET)
     else:
-        first = _of_modality(source.kind, source.mean)
-    others = {blob: _of_modality(modality, its) for blob, (modality, its) in source.others.items()}
+        first = replace(NYUD[source.kind], mean=source.mean)
+    others = {blob: NYUD[modality] for blob, modality in source.others.items()}
     return replace(first, others=others, source=words)
-
-
-def _of_modality(modality: str, mean: tuple[float, ...]) -> Preprocessing:
-    """The preprocessing of a modality of NYUDv2. HHA keeps its order of channels."""
-    if modality == "depth":
-        return Preprocessing(color="DEPTH", mean=mean, bits=16)
-    return Preprocessing(color="RGB" if modality == "hha" else "BGR", mean=mean)
 
 
 def _of_data_layer(source: DataSource, path: str | os.PathLike[str], channels: int | None) -> Feeding:

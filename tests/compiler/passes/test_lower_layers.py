@@ -11,6 +11,7 @@ from tests.compiler.passes.small_nets import check
 from tests.compiler.path_comparison import conv, does, layer, pool
 
 
+@pytest.mark.usefixtures("two_threads")
 @pytest.mark.parametrize(
     ("options", "algorithm"),
     [
