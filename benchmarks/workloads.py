@@ -35,7 +35,7 @@ class Workload:
     """Whether processor time is measured, on a machine that others use too."""
 
     def on_one_thread(self) -> Workload:
-        """The workload in processor time of one thread, for which there is no bar."""
+        """The workload in processor time of one thread. It has no bar."""
         return replace(self, threads=1, processor_time=True, bar=None, limit=None)
 
     def inputs(self) -> dict[str, np.ndarray]:

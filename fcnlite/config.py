@@ -94,7 +94,7 @@ def num_threads() -> int:
 
 @functools.cache
 def _parsed(asked: str) -> int:
-    """The number of threads in OMP_NUM_THREADS. Of a list, which is for nested loops, the first number counts."""
+    """The number of threads in OMP_NUM_THREADS. The first number of a list counts; the others are for nested loops."""
     found = re.fullmatch(r"([0-9]{1,9})\s*(,\s*[0-9]+\s*)*", asked)
     if found and 1 <= int(found[1]) <= MOST_THREADS:
         return int(found[1])

@@ -125,7 +125,7 @@ def _card(
 ) -> str:
     """The model card of a weight file. Raises `FileError` and `DataError`, which name the file, for bad results."""
     if not storage.is_weight_file(options.net):
-        raise FileError(f"{options.net}: is no weight file of fcnlite (.h5), which --card describes.")
+        raise FileError(f"{options.net}: is not a weight file of fcnlite (.h5), which --card describes.")
     judged = [read_json(Path(each)) for each in options.results]
     return model_card.card(Path(options.net), info, fed, rows, dict(zip(options.results, judged, strict=True)))
 

@@ -58,5 +58,5 @@ def wanted_outputs(options: argparse.Namespace, segmenter: Segmenter) -> Wanted:
 def _names(text: str) -> list[str]:
     names = [name.strip() for name in text.split(",")]
     if not all(names):
-        raise argparse.ArgumentTypeError(f"{text!r} is no list of names with commas between them")
+        raise argparse.ArgumentTypeError(f"{text!r} is not a list of names with commas between them")
     return names

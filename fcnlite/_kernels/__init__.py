@@ -11,6 +11,7 @@ The groups, each a folder or a file:
     elementwise     ReLU's backward with the bias's, softmax with its loss
     permutohedral   Gaussian filtering on the permutohedral lattice
     update          solver updates
+    best_class      the class of the highest score of each pixel
     confusion       the confusion matrix of the metrics
 
 The fast path uses one module for each instruction set, fast_v4, fast_v3 or fast_any (isa.py chooses), all compiled from

@@ -92,7 +92,7 @@ def _results(file: str, judged: Any) -> list[str]:
     """The tables of one file of `evaluate --json`."""
     if not isinstance(judged, Mapping) or judged.get("schema") != _SCHEMA:
         raise DataError(
-            f"{file}: is no result of evaluate --json (schema {_SCHEMA}); make one with python -m fcnlite.evaluate."
+            f"{file}: is not a result of evaluate --json (schema {_SCHEMA}); make one with python -m fcnlite.evaluate."
         )
     parts = []
     for net in judged.get("nets", [judged]):

@@ -233,9 +233,9 @@ class _File:
         return _Partners(files, problems, [*dict.fromkeys(unlisted)])
 
     def mostly_crowds(self) -> list[str]:
-        """Say for which categories at least half of the objects are crowds, as no picture of COCO's own shows.
+        """A warning for each category of which at least half of the objects are crowds.
 
-        CVAT and Datumaro mark every mask so: datumaro/plugins/data_formats/coco/exporter.py, convert_instance.
+        COCO has few crowds, but CVAT marks every mask as one (Datumaro, data_formats/coco/exporter.py).
         """
         rows = [each for of_picture in self.annotations.values() for each in of_picture]
         found = []
@@ -281,7 +281,7 @@ def _outline(segmentation: Any, boxed: bool) -> outlines.Polygons | outlines.Run
         return outlines.Unusable("has a box but no outline" if boxed else "has no outline")
     rings = [points(each) for each in segmentation]
     good = [each for each in rings if each is not None]
-    return outlines.Polygons(good) if len(good) == len(rings) else outlines.Unusable("has points that are no pairs")
+    return outlines.Polygons(good) if len(good) == len(rings) else outlines.Unusable("has points that are not pairs")
 
 
 def _categories(path: Path, rows: Sequence[Mapping[str, Any]]) -> dict[Any, str]:

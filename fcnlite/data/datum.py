@@ -68,7 +68,7 @@ def _decoded(data: bytes, where: str) -> np.ndarray:
 
 
 def _fields(record: bytes) -> Iterator[tuple[int, Any]]:
-    """Number and value of each field. Raises `ValueError` or `IndexError` for bytes that are no message."""
+    """Number and value of each field. Raises `ValueError` or `IndexError` for bytes that are not a message."""
     at = 0
     value: Any
     while at < len(record):

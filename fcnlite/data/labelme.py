@@ -97,7 +97,7 @@ class _File:
     def __init__(self, path: Path, content: dict[str, Any]) -> None:
         shapes = content["shapes"]
         if not isinstance(shapes, list) or not all(isinstance(each, dict) for each in shapes):
-            raise FileError(f"{path}: its shapes are no list of objects; save it again with LabelMe.")
+            raise FileError(f"{path}: its shapes are not a list of objects; save it again with LabelMe.")
         named = content.get("imagePath")
         self.path = path
         self.picture = named if isinstance(named, str) else ""

@@ -94,7 +94,7 @@ def _lines(path: Path) -> list[tuple[int, list[str]]]:
         raise FileError(f"{path}: is empty; expected lines of a picture and its label map.")
     for number, words in lines:
         if any(len(word) > MAX_NAME or "\0" in word for word in words):
-            raise DataError(f"{path}, line {number}: holds {words[0][:40]!r}, which is no name of a file.")
+            raise DataError(f"{path}, line {number}: holds {words[0][:40]!r}, which is not the name of a file.")
     return lines
 
 

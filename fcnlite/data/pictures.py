@@ -91,9 +91,9 @@ def count_pages(path: str | os.PathLike[str]) -> int:
 def show(image: np.ndarray) -> np.ndarray:
     """Convert a picture to H×W×3 uint8 for display.
 
-    8-bit RGB stays as it is. One band is stretched between its extremes, without 0, and shown gray. Of several bands,
-    the first three are shown as red, green and blue (of two, the first as gray), each stretched between its 1st and
-    99th percentile.
+    8-bit RGB stays as it is. One band is stretched between its extremes, without 0, and shown gray. The first three of
+    several bands are shown as red, green and blue (of two, the first as gray), each stretched between its 1st and 99th
+    percentile.
     """
     if image.dtype == np.uint8 and image.shape[2:] == (3,):
         return image

@@ -58,7 +58,7 @@ def recognise(root: Path) -> Recognised:
     pair = _pair(root)
     if pair is not None:
         return Recognised("folder", pair)
-    raise DataError(f"{root}: is no data set that fcnlite knows. {_content(root)}")
+    raise DataError(f"{root}: is not a data set that fcnlite knows. {_content(root)}")
 
 
 def _kind(path: Path) -> str:

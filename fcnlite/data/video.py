@@ -25,7 +25,7 @@ _SECONDS_MISSING = 1.0
 def frames(path: Path, every: int = 1) -> Iterator[tuple[int, Array]]:
     """Every `every`-th frame of a video with its number from 0, H×W×3 uint8 RGB, turned upright.
 
-    Raises `FileError` for a file that is no video, `DataError` for a video that ends early or is damaged, after the
+    Raises `FileError` for a file that is not a video, `DataError` for a video that ends early or is damaged, after the
     frames before that place, and `FcnliteError` without PyAV.
     """
     av = library()

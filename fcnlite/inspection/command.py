@@ -24,7 +24,7 @@ _DESCRIPTION = """\
 Say what a folder of labelled pictures is, before anything is trained: the data set that reads it, its splits
 and classes with their shares, and every file and object that cannot be used. A contact sheet shows pictures
 tinted by class. With --to folder OUT, the pictures and their label maps are written as a folder of images/
-and labels/. Of a video, --to frames OUT writes the frames.
+and labels/. With --to frames OUT, the frames of a video are written.
 
 The exit status is 1 if there are problems, unless --skip-bad leaves them out, else 0."""
 

@@ -1,6 +1,6 @@
 """How well the outlines of a label map follow the true ones: the boundary F1 score.
 
-A pixel of a class is at its boundary if a pixel beside, above or below it has another class. Of a class in a picture,
+A pixel of a class is at its boundary if a pixel beside, above or below it has another class. For a class in a picture,
 
     precision = the share of the predicted boundary pixels within θ of a true boundary pixel
     recall    = the share of the true boundary pixels within θ of a predicted one

@@ -10,6 +10,8 @@ from typing import NamedTuple, TypeAlias, overload
 
 import numpy as np
 
+from fcnlite import config
+from fcnlite._kernels.best_class import best_class
 from fcnlite.arrays import Array
 from fcnlite.data.transforms import to_blob
 from fcnlite.description.model_info import Preprocessing
@@ -36,7 +38,7 @@ class Segmented(NamedTuple):
     probabilities: Array | None
     """C×H×W float32; None where they are not needed."""
     difference: Difference | None = None
-    """Of blended tiles, how far the scores are from those of the whole picture, at one of their seams."""
+    """How far the scores are from those of the whole picture, at one seam, if tiles were blended."""
 
 
 class Segmenter:
@@ -127,8 +129,8 @@ class Segmenter:
     def __call__(self, image: Scene | list[Scene]) -> Array | list[Array]:
         """The first label map (H×W uint8) of a picture, or a list of them for a list; see `label_maps`."""
         if isinstance(image, list):
-            return [_best_classes(self._ranking(each, [self._first])[0]) for each in image]
-        return _best_classes(self._ranking(image, [self._first])[0])
+            return [best_classes(self._ranking(each, [self._first])[0]) for each in image]
+        return best_classes(self._ranking(image, [self._first])[0])
 
     def scores(self, image: Scene) -> Array:
         """The class scores of the first label map, C×H×W float32; see `label_maps`.
@@ -174,7 +176,7 @@ class Segmenter:
         made = {}
         for (label, head), each in zip(self.heads.items(), self._of_whole(images, wanted), strict=True):
             kept = self._as_probabilities(each, head) if probabilities and self.views.single else each
-            made[label] = Segmented(_best_classes(each), kept if probabilities else None)
+            made[label] = Segmented(best_classes(each), kept if probabilities else None)
         return made
 
     def _segmented_in_parts(
@@ -192,7 +194,7 @@ class Segmenter:
             if comparison is not None:
                 comparison.add(part)
             for number, (head, each) in enumerate(zip(wanted, part.scores, strict=True)):
-                maps[number][part.rows, part.columns] = _best_classes(each)
+                maps[number][part.rows, part.columns] = best_classes(each)
                 if probabilities:
                     kept[number][:, part.rows, part.columns] = self._as_probabilities(each, head)
         difference = None if comparison is None else comparison.difference(scores)
@@ -369,9 +371,11 @@ def _first_shape(images: Mapping[str, Array]) -> tuple[int, int]:
     return height, width
 
 
-def _best_classes(scores: Array) -> Array:
-    """The class of the highest score of each pixel, H×W uint8."""
-    return scores.argmax(axis=0).astype(np.uint8)
+def best_classes(scores: Array) -> Array:
+    """The class of the highest score of each pixel, H×W uint8, for C×H×W float32 without NaN."""
+    labels = np.empty(scores.shape[1:], np.uint8)
+    best_class(scores, labels, config.num_threads())
+    return labels
 
 
 def _size(shape: tuple[int, ...]) -> str:

@@ -37,7 +37,7 @@ def read(path: Path, imported: Sequence[str]) -> dict[str, Any]:
             continue
         if name not in hints or name in found:
             known = [each.replace("_", "-") for each in hints]
-            raise TrainingError(f"{path}: {key} is no option of train, or is given twice; {nearest(key, known)}")
+            raise TrainingError(f"{path}: {key} is not an option of train, or is given twice; {nearest(key, known)}")
         value = tuple(value) if isinstance(value, list) else value
         if not fits(value, hints[name]):
             raise TrainingError(

@@ -78,7 +78,7 @@ def test_the_model_card(weights: Path, command: Command, tmp_path: Path) -> None
 @pytest.mark.parametrize(
     "content, words",
     [
-        ('{"schema": "fcnlite.predict/1"}', "x.json: is no result of evaluate --json"),
+        ('{"schema": "fcnlite.predict/1"}', "x.json: is not a result of evaluate --json"),
         ('{"schema": "fcnlite.evaluate/1"}', "x.json: is a damaged result of evaluate --json"),
         ("[]", "x.json: holds a JSON list"),
     ],

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import subprocess
 import sys
 from pathlib import Path
@@ -43,6 +44,24 @@ def test_it_writes_and_reports_label_map_and_overlay(tmp_path: Path, weights: Pa
     overlay = Image.open(out / "in_overlay.png")
     assert overlay.mode == "RGB"
     assert overlay.height > 3 * overlay.width // 4  # the picture enlarged, the legend below
+
+
+def test_a_bar_on_a_terminal_tells_the_time_that_is_left(
+    tmp_path: Path, weights: Path, command: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Terminal(io.StringIO):
+        def isatty(self) -> bool:
+            return True
+
+    for name in "ab":
+        picture(tmp_path / "in" / f"{name}.png", RED)
+    shown = Terminal()
+    monkeypatch.setattr(sys, "stderr", shown)
+    words = (weights, tmp_path / "in", "--no-overlay", "-o", tmp_path / "out")
+    assert command(predict.main, *words).status == 0
+    assert "| 0 of 2 pictures, 00:00, ? left" in shown.getvalue()
+    # The bar goes away before each line of text, and at the end.
+    assert shown.getvalue().endswith("\r") and not shown.getvalue().split("\r")[-2].strip()
 
 
 def test_no_overlay_writes_label_maps_only(tmp_path: Path, weights: Path, command: Command) -> None:

@@ -151,6 +151,9 @@ def test_geotiffs_keep_their_place(tmp_path: Path, weights: Path, command: Comma
     whole = shapely.union_all([shapely.geometry.shape(each["geometry"]) for each in found["features"]])
     assert whole.bounds == (500000, 5300000 - 5 * 0.25, 500000 + 7 * 0.5, 5300000)
     assert ",20,2.5,0.571429,1" in (tmp_path / "x.csv").read_text()
+    (tmp_path / "x.csv").unlink()
+    assert command(predict.main, weights, image, "-o", out, *words, "--skip-done").status == 0
+    assert ",20,2.5,0.571429,1" in (tmp_path / "x.csv").read_text()
     plain = picture(tmp_path / "b.png")
     ended = command(predict.main, weights, plain, image, "-o", tmp_path / "other", "--geotiff")
     assert ended.status == 1
@@ -167,7 +170,7 @@ def test_geotiffs_keep_their_place(tmp_path: Path, weights: Path, command: Comma
         (("--min-confidence", "2"), "--min-confidence is 2; expected 0 to 1"),
         (("--tolerance", "-1"), "--tolerance is -1; expected 0 or more"),
         (("--table", "no/such/folder.csv"), "there is no folder no/such"),
-        (("--only", "red,,"), "'red,,' is no list of names"),
+        (("--only", "red,,"), "'red,,' is not a list of names"),
     ],
 )
 def test_bad_options_end_before_the_net_runs(

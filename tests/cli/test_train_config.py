@@ -70,11 +70,11 @@ def test_every_option_survives(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     "text, words",
     [
-        ("sed = 3", "sed is no option of train, or is given twice; did you mean 'seed'?"),
+        ("sed = 3", "sed is not an option of train, or is given twice; did you mean 'seed'?"),
         ("seed = '3'", 'seed is "3"; expected a whole number'),
         ("validation = 1", "validation is 1; expected true or false"),
         ("stepvalue = [1.5]", "stepvalue is [1.5]; expected a list of whole numbers"),
-        ("base_lr = 1\nbase-lr = 2", "base-lr is no option of train, or is given twice"),
+        ("base_lr = 1\nbase-lr = 2", "base-lr is not an option of train, or is given twice"),
         ("base_lr = nan", "base_lr is NaN; expected a number"),
         ("imports = ['mine']", "the run needs --import mine; give that on the command line"),
         ("seed =", "is not a TOML file"),

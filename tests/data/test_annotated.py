@@ -143,7 +143,7 @@ def test_other_shapes_of_labelme(tmp_path: Path) -> None:
     [
         ({"imageHeight": 21}, r"a.png: is 30×20 pixels, but its label .*a.json is 30×21"),
         ({"imageHeight": "x"}, r"a.json: its picture has 30×'x' pixels"),
-        ({"shapes": [3]}, "a.json: its shapes are no list of objects"),
+        ({"shapes": [3]}, "a.json: its shapes are not a list of objects"),
         ({"shapes": [drawn.shape("cell", [[1, "x"]])]}, "has no points"),
         ({"shapes": [drawn.shape("cell", [[1, 1]], "circle")]}, "is a circle of 1 points; expected 2"),
         ({"shapes": [drawn.shape("cell", [[1, 1], [2, 2]], "mask", mask="!!")]}, "has a mask that cannot be read"),
@@ -233,7 +233,10 @@ def test_crowds_and_masks_of_coco(tmp_path: Path) -> None:
         ({"images": [{"id": 1, "file_name": "a.png", "height": True, "width": 30}]}, "has 30×True pixels"),
         ({"images": [{"id": 5, "file_name": "a.png", "height": 20, "width": 30}]}, "3 annotations belong to no pict"),
         ({"images": [{"id": 1, "file_name": "b.png", "height": 20, "width": 30}]}, "its picture b.png is not in"),
-        ({"annotations": [{"image_id": 1, "category_id": 3, "segmentation": [[1, 2, 3]]}]}, "points that are no pairs"),
+        (
+            {"annotations": [{"image_id": 1, "category_id": 3, "segmentation": [[1, 2, 3]]}]},
+            "points that are not pairs",
+        ),
         ({"annotations": [{"image_id": 1, "category_id": 3, "segmentation": [[1, 2, 3, 4]]}]}, "polygon of 2 points"),
         ({"annotations": [{"image_id": 1, "category_id": [], "segmentation": []}]}, r"category \[\]"),
     ],

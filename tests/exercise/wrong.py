@@ -267,7 +267,9 @@ WRONG = (
     Wrong("softmax_loss", "shifted = x - x.max", "x -= 1\n    shifted = x - x.max", "changes its argument x"),
     Wrong("softmax_loss", "dx = np.exp(logarithm)", "dx = np.exp(logarithm).astype(float)", "dx is float64"),
     Wrong("softmax_loss", "return float(loss), dx", "return dx, loss", "return the loss first"),
-    Wrong("softmax_loss", "np.where(counts, label, 0)[:, None]", "label[:, None]", "the label 255, which is no class"),
+    Wrong(
+        "softmax_loss", "np.where(counts, label, 0)[:, None]", "label[:, None]", "the label 255, which is not a class"
+    ),
     Wrong("softmax_loss", "x - x.max(axis=1, keepdims=True)", "x - x.max()", "not that of the whole array"),
     Wrong("softmax_loss", "x - x.max(axis=1, keepdims=True)", "x - x.max(axis=1)", "write keepdims=True"),
     Wrong(

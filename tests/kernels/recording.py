@@ -16,6 +16,7 @@ from fcnlite._kernels import isa
 from fcnlite.formats.caffe import parse_net
 from fcnlite.net import Net
 from fcnlite.segmentation.metrics import confusion
+from fcnlite.segmentation.segmenter import best_classes
 
 KEPT = 6
 """The calls that are kept of each function."""
@@ -72,7 +73,7 @@ class Call(NamedTuple):
 
 def functions() -> dict[str, Callable[..., Any]]:
     """All functions of the kernels, for the instruction set in use, by module and name."""
-    names = ["update", "confusion", "permutohedral", "pooling.nchw", "products.im2col", "products.blas"]
+    names = ["update", "confusion", "best_class", "permutohedral", "pooling.nchw", "products.im2col", "products.blas"]
     names += [f"fast_{isa.name()}"]
     modules = [importlib.import_module(f"fcnlite._kernels.{name}") for name in names]
     return {
@@ -138,6 +139,7 @@ def call_all() -> None:
     for solver in ("Nesterov", "AdaGrad", "RMSProp", "AdaDelta", "Adam"):
         _train("lite-fcn4s", 0.0625, 32, "fast", solver, rng)
     confusion(np.arange(3), np.arange(3), 3)
+    best_classes(np.ones((3, 4, 5), np.float32))
     _multiply_patches()
 
 

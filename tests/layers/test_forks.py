@@ -137,7 +137,7 @@ def test_upsample_undoes_a_pooling() -> None:
             expected[n, c, 2 * i + row, 2 * j + column] = window.max()
         for name in ("up", "un"):
             np.testing.assert_allclose(out[name], expected.astype(np.float32))
-    with pytest.raises(DataError, match="the mask holds 56, which is no place in a top of 8×7"):
+    with pytest.raises(DataError, match="the mask holds 56, which is not a place in a top of 8×7"):
         Net(parse_net(text.replace("unpool_h: 9", "unpool_h: 8"))).forward(data=-np.abs(x) + np.eye(9, 7))
     with pytest.raises(SpecError, match="pad_out_h needs a scale of 2, found 3"):
         Net(parse_net(text.replace("scale: 2", "scale: 3")))

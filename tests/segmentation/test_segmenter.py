@@ -18,7 +18,7 @@ from fcnlite.description.spec import LayerSpec
 from fcnlite.errors import DataError, FileError, ShapeError, SpecError
 from fcnlite.graph.sizing import image_inputs
 from fcnlite.layers import create
-from fcnlite.segmentation.segmenter import Segmenter
+from fcnlite.segmentation.segmenter import Segmenter, best_classes
 from tests.color_net import CLASSES, COLORS, INFO, color_net
 
 STRIPES = np.zeros((4, 6, 3), np.uint8)
@@ -245,3 +245,14 @@ def test_image_inputs_leaves_labels_out_and_keeps_described_shapes() -> None:
     assert image_inputs(layers) == {"data": (1, 3, 8, 8)}
     undescribed = [create(dataclasses.replace(layers[0].spec, options={}), "TEST"), *layers[1:]]
     assert image_inputs(undescribed) == {"data": None}
+
+
+@pytest.mark.parametrize("shape", [(1, 3, 4), (3, 1, 1), (11, 7, 600), (21, 5, 256), (256, 2, 17)], ids=str)
+def test_best_classes_are_those_of_argmax(shape: tuple[int, int, int]) -> None:
+    """The first of equal scores counts; the scores may be a part of a larger array."""
+    values = np.random.default_rng(0).integers(-3, 4, (shape[0], shape[1] + 2, shape[2] + 3)).astype(np.float32)
+    values[:, 0, 0] = -np.inf
+    for scores in (values, values[:, 1:-1, 2:-1], values[:, ::-1]):
+        found = best_classes(scores)
+        assert found.dtype == np.uint8
+        np.testing.assert_array_equal(found, scores.argmax(axis=0))

@@ -39,7 +39,7 @@ class Covered(NamedTuple):
     """The pixels that an outline covers in a picture, and what is wrong with the outline."""
 
     regions: Sequence[Region]
-    """They may overlap. Of a faulty outline these are the pixels whose class is unknown."""
+    """They may overlap. If the outline is faulty, they are the pixels whose class is unknown."""
     fault: str = ""
     """What is wrong, after the name of the object; empty if nothing is."""
 

@@ -91,7 +91,7 @@ def mask_mistakes(x: Array, kernel_size: int, stride: int) -> Mistakes:
         "The mask begins at 1; row · W + column of the first pixel is 0.": lambda: right + 1,
         "These are rows; a place is row · W + column.": lambda: right // width,
         "These are columns; a place is row · W + column.": lambda: right % width,
-        "Of equal maxima this takes the last; expected the first (use >, not >=).": lambda: np.take_along_axis(
+        "This takes the last of equal maxima; expected the first (use >, not >=).": lambda: np.take_along_axis(
             places, last[..., None], -1
         )[..., 0],
         "These are places in the window; expected places in the plane, row · W + column.": lambda: values.argmax(-1),

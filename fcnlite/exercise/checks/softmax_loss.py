@@ -137,7 +137,7 @@ def _one(student: Student, x: Array, label: Array) -> Any:
     except WrongError as error:
         if f"index {VOID} is out of bounds" in str(error):
             raise WrongError(
-                f"Void pixels have the label 255, which is no class: pick class 0 for them. {error}"
+                f"Void pixels have the label 255, which is not a class: pick class 0 for them. {error}"
             ) from None
         raise
     loss, dx = pair(call, ("loss", "dx"))

@@ -8,7 +8,7 @@ def eliminate_identity(operations: list[Operation], outputs: list[str]) -> tuple
     """The graph without operations that copy: "Dropout" (in the TEST phase) and "Split".
 
     The operations are in an order in which they can run, and each value is made once. `outputs` are the values that
-    the user wants. Whoever reads a copy reads its source instead. Returns new operations, in the same order, and
+    the user wants. The readers of a copy read its source instead. Returns new operations, in the same order, and
     for each output the value that it now is. The arguments stay as they are.
     """
     raise NotImplementedError("write eliminate_identity")

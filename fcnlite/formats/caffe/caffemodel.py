@@ -34,8 +34,8 @@ _MESSAGES = {_NET["layer"].number: _V2, _NET["layers"].number: _V1}
 def read_weights(path: str | os.PathLike[str]) -> dict[str, list[np.ndarray]]:
     """The parameters by layer name: read-only float32 arrays in the shapes of the file.
 
-    The file is a caffemodel of any version or a `.caffemodel.h5`. Of several layers with one name, the last counts, as
-    in Caffe. Raises `FileError` for other files, and for blobs
+    The file is a caffemodel of any version or a `.caffemodel.h5`. The last of several layers with one name counts,
+    as in Caffe. Raises `FileError` for other files, and for blobs
     whose numbers do not fit their shape or are not finite.
     """
     return read_hdf5_weights(path) if hdf5.is_hdf5(path) else _read_binary(path)

@@ -22,8 +22,8 @@ def read_places(mask: Array, shape: Shape) -> Places:
     outside = (found < 0) | (found >= shape[2] * shape[3]) | (found != places)
     if outside.any():
         raise DataError(
-            f"the mask holds {places[outside][0]:g}, which is no place in a top of {show(shape[2:])}; the mask must be "
-            "that of the pooling whose bottom has this size: correct the size of the top"
+            f"the mask holds {places[outside][0]:g}, which is not a place in a top of {show(shape[2:])}; the mask must "
+            "be that of the pooling whose bottom has this size: correct the size of the top"
         )
     return found
 

@@ -10,7 +10,7 @@ ones. If several values have one place, the last counts, and as in DeconvNet eac
 N×C×unpool_h×unpool_w. The window of that value, of kernel_size, begins there too; beyond the top it has no pixels.
 
 Two things differ from the fork on purpose: its AVE and TILE add to whatever the memory of the top held on CPUs (on GPUs
-to 0, as here), and its TILE divides dx by the size of the window, which is no gradient of its y.
+to 0, as here), and its TILE divides dx by the size of the window, which is not the gradient of its y.
 
 Options: unpool MAX; unpool_size, or unpool_h and unpool_w; stride 1 and kernel_size, also as stride_h, kernel_h and so
 on; pad 0, the only one that the fork supports. kernel_size has no effect on MAX.

@@ -46,8 +46,11 @@ def components(labels: Array) -> Components:
     numbers = np.zeros(labels.shape, np.int32)
     classes: list[int] = []
     for label in np.unique(labels).tolist():
-        found, count = ndimage.label(labels == label)
-        numbers[found > 0] = found[found > 0] + (len(classes) - 1)
+        same = labels == label
+        rows, columns = np.flatnonzero(same.any(axis=1)), np.flatnonzero(same.any(axis=0))
+        box = slice(rows[0], rows[-1] + 1), slice(columns[0], columns[-1] + 1)
+        found, count = ndimage.label(same[box])
+        np.add(found, len(classes) - 1, out=numbers[box], where=same[box])
         classes += [label] * count
     return Components(numbers, np.array(classes, np.uint8), np.bincount(numbers.ravel(), minlength=len(classes)))
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Sequence
 
 import numpy as np
@@ -23,11 +24,16 @@ UNSCORED_COLOR: Color = (128, 128, 128)
 
 def color_table(colors: Sequence[Color]) -> Array:
     """The colour of every label value, 256×3 uint8."""
-    table = np.array(voc_colors(256), dtype=np.uint8)
+    table = _voc_table().copy()
     for label, color in enumerate(colors):
         table[label] = color
     table[VOID] = VOID_COLOR
     return table
+
+
+@functools.cache
+def _voc_table() -> Array:
+    return np.array(voc_colors(256), dtype=np.uint8)
 
 
 def color_of(table: Array, label: int) -> Color:

@@ -34,6 +34,7 @@ def small_is_large() -> Iterator[None]:
         patch.setattr(first_pass, "PORTION_BYTES", 1 << 10)
         patch.setattr(winograd, "LARGE_BYTES", 1 << 10)
         patch.setattr(direct, "FEW_BYTES", 1 << 10)
+        patch.setattr(direct, "MANY_BYTES", 1 << 10)
         yield
 
 
