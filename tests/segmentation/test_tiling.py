@@ -27,7 +27,7 @@ def largest_difference(segmenter: Segmenter, tiled: Segmenter, height: int, widt
 
 
 @pytest.mark.parametrize("name", ["voc-fcn8s", "voc-fcn-alexnet"])
-@pytest.mark.parametrize("extra", [(0, 0), (37, 90)])
+@pytest.mark.parametrize("extra", [pytest.param((0, 0), marks=pytest.mark.slow), (37, 90)])
 def test_scores_are_those_of_the_whole_picture(name: str, extra: tuple[int, int]) -> None:
     net = models.build(name, classes=3, width=0.03)
     rng = np.random.default_rng(1)
