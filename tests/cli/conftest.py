@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import NamedTuple
 
@@ -11,9 +11,9 @@ import pytest
 from fcnlite import models
 from fcnlite._cli.running import Main, run_command
 from fcnlite.description.model_info import ModelInfo, Preprocessing
-from fcnlite.train import report, results
 from tests.cli.converting import random_weights
 from tests.color_net import color_net
+from tests.train.runs import without_pictures
 
 
 class Ended(NamedTuple):
@@ -42,11 +42,10 @@ def command(capsys: pytest.CaptureFixture[str]) -> Command:
 
 
 @pytest.fixture
-def no_pictures(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Draw no report and no pictures, which take most of the time of a short run."""
-    monkeypatch.setattr(report, "write", lambda run, check: None)
-    monkeypatch.setattr(results, "draw", lambda folder, dataset, ranks: None)
-    monkeypatch.setattr(results, "figures", lambda dataset, matrix: "")
+def no_pictures() -> Iterator[None]:
+    """`without_pictures`, for a whole test."""
+    with without_pictures():
+        yield
 
 
 @pytest.fixture

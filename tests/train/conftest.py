@@ -1,5 +1,5 @@
-"""The fixture that calls commands, here too."""
+"""The fixtures that call commands, here too."""
 
-from tests.cli.conftest import command
+from tests.cli.conftest import command, no_pictures
 
-__all__ = ["command"]
+__all__ = ["command", "no_pictures"]

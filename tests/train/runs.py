@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
+import pytest
 
 from fcnlite import storage
+from fcnlite.train import report, results
 from fcnlite.train.run_folder import RESULTS
 from tests.small_nets import LOSS, convolution, inputs
 
@@ -21,6 +25,16 @@ layer {{ name: "drop" type: "Dropout" bottom: "conv" top: "conv" }}
 """
 """Small, but with running sums and with randomness of its own."""
 COMPARED = ("last.h5", "best.h5", "log.csv", "log.jsonl")
+
+
+@contextmanager
+def without_pictures() -> Iterator[None]:
+    """Runs draw no report and no pictures, which take most of the time of a short run."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(report, "write", lambda run, check: None)
+        patch.setattr(results, "draw", lambda folder, dataset, ranks: None)
+        patch.setattr(results, "figures", lambda dataset, matrix: "")
+        yield
 
 
 def arrays(path: Path) -> dict[str, np.ndarray]:

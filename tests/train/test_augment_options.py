@@ -8,19 +8,13 @@ import pytest
 
 from fcnlite import storage
 from fcnlite.data.augmentation import TRANSFORMS
-from fcnlite.train import report, results
 from fcnlite.train.__main__ import main
 from tests.cli.conftest import Command
 from tests.train.runs import TINY, assert_same_run
 
+pytestmark = pytest.mark.usefixtures("no_pictures")
+
 QUICK = (*TINY, "--no-validation", "--iterations", 1)
-
-
-@pytest.fixture(autouse=True)
-def no_pictures(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(report, "write", lambda *_: None)
-    monkeypatch.setattr(results, "draw", lambda folder, dataset, ranks: None)
-    monkeypatch.setattr(results, "figures", lambda dataset, matrix: "")
 
 
 def shown(command: Command, *arguments: object) -> dict[str, str]:

@@ -12,17 +12,11 @@ from PIL import Image
 
 from fcnlite import storage
 from fcnlite._cli.running import run_command
-from fcnlite.train import report, results
 from fcnlite.train.__main__ import main
 from tests.train.bands import SMALL, scenes
 from tests.train.test_resume import alter
 
-
-@pytest.fixture(autouse=True)
-def no_pictures(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(report, "write", lambda *_: None)
-    monkeypatch.setattr(results, "draw", lambda folder, dataset, ranks: None)
-    monkeypatch.setattr(results, "figures", lambda dataset, matrix: "")
+pytestmark = pytest.mark.usefixtures("no_pictures")
 
 
 def train(*arguments: object) -> int:

@@ -12,21 +12,16 @@ import pytest
 from fcnlite import storage
 from fcnlite._cli.running import run_command
 from fcnlite.errors import FileError
-from fcnlite.train import report, results
+from fcnlite.train import report
 from fcnlite.train.__main__ import main
 from fcnlite.train.loop import _Loop
 from fcnlite.train.run_folder import RunFolder, TrainingLog
 from tests.train.runs import TINY, assert_same_run, leftovers
 
+pytestmark = pytest.mark.usefixtures("no_pictures")
+
 RUN = (*TINY, "--iterations", 6, "--check-every", 2, "--base-lr", 0.01)
 NO_ROOM = OSError(errno.ENOSPC, "No space left on device")
-
-
-@pytest.fixture(autouse=True)
-def no_pictures(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(report, "write", lambda run, check: None)
-    monkeypatch.setattr(results, "draw", lambda folder, dataset, ranks: None)
-    monkeypatch.setattr(results, "figures", lambda dataset, matrix: "")
 
 
 @pytest.fixture

@@ -11,20 +11,14 @@ import pytest
 
 from fcnlite._cli.running import run_command
 from fcnlite.data.shapes import Shapes
-from fcnlite.train import report, results
 from fcnlite.train.__main__ import main
 from fcnlite.train.loop import _Loop
 from fcnlite.train.run_folder import RunFolder, TrainingLog
 from tests.train.runs import NET, TINY, assert_same_run
 
+pytestmark = pytest.mark.usefixtures("no_pictures")
+
 RUN = (*TINY, "--iterations", 4, "--check-every", 2, "--no-validation", "--base-lr", 0.01)
-
-
-@pytest.fixture(autouse=True)
-def no_pictures(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(report, "write", lambda run, check: None)
-    monkeypatch.setattr(results, "draw", lambda folder, shown, ranks: None)
-    monkeypatch.setattr(results, "figures", lambda shown, matrix: "")
 
 
 @pytest.fixture

@@ -17,10 +17,11 @@ import pytest
 
 from fcnlite import storage
 from fcnlite._cli.running import run_command
-from fcnlite.train import report, results
 from fcnlite.train.__main__ import main
 from fcnlite.train.run_folder import RunFolder, TrainingLog
 from tests.train.runs import NET, TINY, assert_readable, assert_same_run, leftovers
+
+pytestmark = pytest.mark.usefixtures("no_pictures")
 
 Image = dict[str, bytes]
 RUN = (
@@ -79,14 +80,6 @@ def watched(folder: Path) -> Iterator[list[Image]]:
         for owner, name in places:
             patch.setattr(owner, name, watch(getattr(owner, name)))
         yield images
-
-
-@pytest.fixture(autouse=True)
-def no_pictures(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Pictures are drawn from what is there and take most of a short run's time."""
-    monkeypatch.setattr(report, "write", lambda run, check: None)
-    monkeypatch.setattr(results, "draw", lambda folder, dataset, ranks: None)
-    monkeypatch.setattr(results, "figures", lambda dataset, matrix: "")
 
 
 def newer_best(image: Image, folder: Path) -> bool:

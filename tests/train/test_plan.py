@@ -11,11 +11,13 @@ import pytest
 
 from fcnlite import models, storage
 from fcnlite._cli.running import run_command
-from fcnlite.train import loop, report, results
+from fcnlite.train import loop
 from fcnlite.train.__main__ import main
 from fcnlite.train.run import TrainingRun
 from fcnlite.train.run_folder import RunFolder
-from tests.train.runs import assert_same_run
+from tests.train.runs import assert_same_run, without_pictures
+
+pytestmark = pytest.mark.usefixtures("no_pictures")
 
 NETS = ("voc-fcn32s", "voc-fcn16s", "voc-fcn8s")
 FOLDERS = {net: f"{number}-{net}" for number, net in enumerate(NETS, start=1)}
@@ -24,13 +26,6 @@ RUN = (
     "--data", "shapes", "--data-option", "size=32", "--data-option", "count=2",
     "--normalization", "VALID", "--base-lr", 0.001, "--iterations", 2, "--check-every", 1,
 )  # fmt: skip
-
-
-@pytest.fixture(autouse=True)
-def no_pictures(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(report, "write", lambda run, check: None)
-    monkeypatch.setattr(results, "draw", lambda folder, dataset, ranks: None)
-    monkeypatch.setattr(results, "figures", lambda dataset, matrix: "")
 
 
 def train(*arguments: object) -> int:
@@ -58,10 +53,7 @@ def killed_in_stage(monkeypatch: pytest.MonkeyPatch, number: int, when: str, *ar
 def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A run of all stages, not to be changed."""
     out = tmp_path_factory.mktemp("staged") / "run"
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(report, "write", lambda run, check: None)
-        patch.setattr(results, "draw", lambda folder, dataset, ranks: None)
-        patch.setattr(results, "figures", lambda dataset, matrix: "")
+    with without_pictures():
         assert train(*RUN, "--out", out) == 0
     return out
 

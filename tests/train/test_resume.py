@@ -14,29 +14,20 @@ from fcnlite import config, models, storage
 from fcnlite._cli.running import run_command
 from fcnlite.data import VOID
 from fcnlite.solver import SGD
-from fcnlite.train import loop, report, results
+from fcnlite.train import loop
 from fcnlite.train.__main__ import main
-from tests.train.runs import TINY, assert_same_run, leftovers
+from tests.train.runs import TINY, assert_same_run, leftovers, without_pictures
+
+pytestmark = pytest.mark.usefixtures("no_pictures")
 
 RUN = (*TINY, "--iterations", 2, "--check-every", 1, "--no-validation")
-
-
-@pytest.fixture(autouse=True)
-def no_pictures(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Pictures take most of a short run's time."""
-    monkeypatch.setattr(report, "write", lambda run, check: None)
-    monkeypatch.setattr(results, "draw", lambda folder, dataset, ranks: None)
-    monkeypatch.setattr(results, "figures", lambda dataset, matrix: "")
 
 
 @pytest.fixture(scope="module")
 def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A run of two iterations, not to be changed."""
     out = tmp_path_factory.mktemp("finished") / "run"
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(report, "write", lambda run, check: None)
-        patch.setattr(results, "draw", lambda folder, dataset, ranks: None)
-        patch.setattr(results, "figures", lambda dataset, matrix: "")
+    with without_pictures():
         assert train(*RUN, "--out", out) == 0
     return out
 

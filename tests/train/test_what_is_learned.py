@@ -15,16 +15,11 @@ from fcnlite.train import freezing, loop
 from fcnlite.train.__main__ import main
 from fcnlite.train.options import TrainOptions
 from tests.cli.conftest import Command, Ended
-from tests.cli.conftest import command as command
-from tests.cli.conftest import no_pictures as no_pictures
 from tests.train.runs import NET, TINY, assert_same_run
 
+pytestmark = pytest.mark.usefixtures("no_pictures")
+
 RUN = (*TINY, "--iterations", 4, "--check-every", 2, "--base-lr", 0.05)
-
-
-@pytest.fixture(autouse=True)
-def quiet(no_pictures: None) -> None:
-    """Draw nothing."""
 
 
 @pytest.fixture
