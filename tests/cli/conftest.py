@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 
@@ -13,7 +13,7 @@ from fcnlite._cli.running import Main, run_command
 from fcnlite.description.model_info import ModelInfo, Preprocessing
 from tests.cli.converting import random_weights
 from tests.color_net import color_net
-from tests.train.runs import without_pictures
+from tests.train.runs import leave_out_pictures
 
 
 class Ended(NamedTuple):
@@ -42,10 +42,9 @@ def command(capsys: pytest.CaptureFixture[str]) -> Command:
 
 
 @pytest.fixture
-def no_pictures() -> Iterator[None]:
-    """`without_pictures`, for a whole test."""
-    with without_pictures():
-        yield
+def no_pictures(monkeypatch: pytest.MonkeyPatch) -> None:
+    """`leave_out_pictures`, for a whole test."""
+    leave_out_pictures(monkeypatch)
 
 
 @pytest.fixture

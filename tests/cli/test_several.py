@@ -70,8 +70,8 @@ def test_two_labels_are_trained_measured_and_predicted(command: Command, tmp_pat
 @pytest.mark.parametrize(
     ("model", "inputs"),
     [
-        ("nyud-fcn32s-hha", "hha"),
-        ("nyud-fcn32s-color-d", "color,depth"),
+        pytest.param("nyud-fcn32s-hha", "hha", marks=pytest.mark.slow),
+        pytest.param("nyud-fcn32s-color-d", "color,depth", marks=pytest.mark.slow),
         ("nyud-fcn32s-color-hha", "color,hha"),
     ],
 )

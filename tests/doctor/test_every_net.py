@@ -5,7 +5,9 @@ from __future__ import annotations
 import dataclasses
 import re
 import warnings
+from collections.abc import Iterable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -59,6 +61,16 @@ def small_pictures(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(structure, "TRIAL_SIDE", SIDE)
 
 
+def sampled(names: Iterable[str]) -> list[Any]:
+    """The names. Of the reference's large nets, those of VOC in each run, the others in slow ones."""
+    return [
+        pytest.param(name, marks=pytest.mark.slow)
+        if name.startswith("reference/zoo/") and "/voc-" not in name
+        else name
+        for name in names
+    ]
+
+
 def narrowed(name: str, folder: Path) -> Path:
     """A copy of a description; published nets get 5 classes and a sixteenth of the features."""
 
@@ -97,7 +109,7 @@ def ended(main: Main, capsys: pytest.CaptureFixture[str], *arguments: object) ->
 
 
 @pytest.mark.skipif(not FILES, reason=f"no shared test material at {SHARED} (set FCNLITE_SHARED)")
-@pytest.mark.parametrize("name", NETS)
+@pytest.mark.parametrize("name", sampled(NETS))
 def test_every_net_is_examined_and_summed_up(name: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     net = narrowed(name, tmp_path)
     if name not in WITH_SOLVER:  # which is examined with its solver below
@@ -115,7 +127,7 @@ def test_every_net_is_examined_and_summed_up(name: str, tmp_path: Path, capsys: 
 
 
 @pytest.mark.skipif(not FILES, reason=f"no shared test material at {SHARED} (set FCNLITE_SHARED)")
-@pytest.mark.parametrize("name", SOLVERS)
+@pytest.mark.parametrize("name", sampled(SOLVERS))
 def test_every_solver_is_examined_with_its_net(name: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     solver = SHARED / name
     net = narrowed(net_of(name), tmp_path)

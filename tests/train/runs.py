@@ -27,13 +27,18 @@ layer {{ name: "drop" type: "Dropout" bottom: "conv" top: "conv" }}
 COMPARED = ("last.h5", "best.h5", "log.csv", "log.jsonl")
 
 
+def leave_out_pictures(patch: pytest.MonkeyPatch) -> None:
+    """Let runs draw no report and no pictures, which take most of the time of a short run."""
+    patch.setattr(report, "write", lambda run, check: None)
+    patch.setattr(results, "draw", lambda folder, dataset, ranks: None)
+    patch.setattr(results, "figures", lambda dataset, matrix: "")
+
+
 @contextmanager
 def without_pictures() -> Iterator[None]:
-    """Runs draw no report and no pictures, which take most of the time of a short run."""
+    """`leave_out_pictures`, for the runs in the block."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(report, "write", lambda run, check: None)
-        patch.setattr(results, "draw", lambda folder, dataset, ranks: None)
-        patch.setattr(results, "figures", lambda dataset, matrix: "")
+        leave_out_pictures(patch)
         yield
 
 

@@ -80,9 +80,9 @@ CHANGES = [
     (repaint, ["train: 1 with another picture (4)"]),
     (add, ["train: 5 samples instead of 4", "1 added (new)"]),
     (remove, ["train: 3 samples instead of 4", "1 removed (5)"]),
-    (replace_one, ["train: 1 added (new)", "1 removed (5)"]),
-    (resize, ["train: 1 of another size (2)"]),
-    (relabel_validation, ["val: 1 with another label map (1)"]),
+    pytest.param(replace_one, ["train: 1 added (new)", "1 removed (5)"], marks=pytest.mark.slow),
+    pytest.param(resize, ["train: 1 of another size (2)"], marks=pytest.mark.slow),
+    pytest.param(relabel_validation, ["val: 1 with another label map (1)"], marks=pytest.mark.slow),
 ]
 
 

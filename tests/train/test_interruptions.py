@@ -100,6 +100,7 @@ def finish(image: Image, folder: Path, whole: Path) -> None:
     assert leftovers(folder) == set()
 
 
+@pytest.mark.slow
 def test_every_moment_of_a_run_may_be_its_last(
     run: tuple[object, ...], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

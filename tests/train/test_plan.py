@@ -78,8 +78,15 @@ def test_each_stage_begins_from_the_best_weights_of_the_one_before(tmp_path: Pat
         assert not any(params[layer][0].any() for layer in params if layer.startswith("score_pool"))
 
 
-@pytest.mark.parametrize("number", [1, 2, 3])
-@pytest.mark.parametrize("when", ["begin", "train"])
+@pytest.mark.parametrize(
+    ("when", "number"),
+    [
+        ("begin", 3),
+        ("train", 2),
+        *(pytest.param("begin", number, marks=pytest.mark.slow) for number in (1, 2)),
+        *(pytest.param("train", number, marks=pytest.mark.slow) for number in (1, 3)),
+    ],
+)
 def test_a_killed_run_continues_its_stage_and_equals_an_uninterrupted_one(
     whole: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: int, when: str
 ) -> None:

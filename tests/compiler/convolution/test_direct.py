@@ -83,7 +83,7 @@ def limited(p: Problem, seed: int) -> Problem:
 
 
 @EACH_ISA
-@settings(max_examples=60)
+@settings(max_examples=40)
 @given(p=problems(any_windows), threads=THREADS, portions=PORTIONS, seed=SEEDS)
 def test_any_window(instructions: str, p: Problem, threads: int, portions: tuple[int, int] | None, seed: int) -> None:
     check(limited(p, seed), seed, instructions, threads, add=seed % 2 == 0, portions=portions)
@@ -193,7 +193,7 @@ def test_backward_data_convolves_with_transposed_filters(
 
 
 @EACH_ISA
-@settings(max_examples=60)
+@settings(max_examples=40)
 @given(p=problems(any_windows, thin=True), threads=THREADS, seed=SEEDS)
 def test_gradient_of_the_weight_of_few_channels(instructions: str, p: Problem, threads: int, seed: int) -> None:
     algorithm, machine = Direct(thin=True), machine_with(instructions, threads)

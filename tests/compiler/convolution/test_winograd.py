@@ -91,7 +91,7 @@ def inside(p: Problem, height: int, width: int) -> tuple[slice, slice]:
 
 
 @EACH_ISA
-@settings(max_examples=60)
+@settings(max_examples=30)
 @given(case=CASES, pool=FLAG, by_outputs=st.sampled_from([None, True, False]), threads=THREADS, seed=SEEDS)
 def test_forward_is_the_convolution(
     instructions: str, case: tuple[Winograd, Problem], pool: bool, by_outputs: bool | None, threads: int, seed: int
@@ -110,7 +110,7 @@ def test_forward_is_the_convolution(
 
 
 @EACH_ISA
-@settings(max_examples=60)
+@settings(max_examples=30)
 @given(case=CASES, pool=FLAG, by_outputs=FLAG, threads=THREADS, seed=SEEDS, data=st.data())
 def test_margins_are_left_out(
     instructions: str, case: tuple[Winograd, Problem], pool: bool, by_outputs: bool, threads: int, seed: int,
@@ -164,7 +164,7 @@ def test_backward_data_is_a_convolution_with_transposed_filters(
 
 
 @EACH_ISA
-@settings(max_examples=60)
+@settings(max_examples=30)
 @given(case=CASES, portions=st.sampled_from([None, (5, 1), (40, 1 << 15)]), threads=THREADS, seed=SEEDS)
 def test_backward_weights_is_the_gradient_of_the_weight(
     instructions: str,
@@ -189,7 +189,7 @@ def test_backward_weights_is_the_gradient_of_the_weight(
 
 
 @EACH_ISA
-@settings(max_examples=60)
+@settings(max_examples=30)
 @given(case=CASES, portion=st.sampled_from([None, 5, 40]), threads=THREADS, seed=SEEDS)
 def test_backward_data_is_the_gradient_of_the_bottom(
     instructions: str, case: tuple[Winograd, Problem], portion: int | None, threads: int, seed: int
