@@ -28,5 +28,6 @@ import os
 # OpenMP reads this when the first kernel is loaded. By default its threads spin after each loop and keep BLAS's
 # threads, which alternate with them, off the cores: small nets train 30 times slower on two cores.
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
-# They may spin for a few microseconds, since sleeping and waking between two short loops costs more than the loops.
-os.environ.setdefault("GOMP_SPINCOUNT", "1000")
+# They may spin for so many turns, since sleeping and waking between two short loops costs more than the loops. With
+# 1,000, the second thread of small nets slept through most of them.
+os.environ.setdefault("GOMP_SPINCOUNT", "20000")
