@@ -205,8 +205,8 @@ class Direct:
         """Whether a larger window slides over pictures whose rows would fill panels badly."""
         (height, width), patches = p.top_size, in_panels(p.batch * p.top_size[0] * p.top_size[1])
         small = patches <= PATCHES and 4 * patches * self._patch(p) <= PATCHES_BYTES
-        fills = SAVING * patches < p.batch * height * in_panels(width)
-        return not self.thin and p.window_area > 1 and p.group == 1 and small and fills
+        saves = SAVING * patches < p.batch * height * in_panels(width)
+        return not self.thin and p.window_area > 1 and p.group == 1 and small and saves
 
     def _patch(self, p: Problem) -> int:
         """The floats of a patch."""

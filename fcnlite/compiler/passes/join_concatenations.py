@@ -3,7 +3,8 @@
     before      x → convolution → a;  y → convolution → b;  a, b → concatenation → c
     after       x → convolution → the first blocks of c;  y → convolution → its other blocks;  c
 
-    condition   inference with one sample, blocked layout, so that each input is adjacent in c and begins a block
+    condition   inference with one sample, blocked layout, so that each input is adjacent in c
+                each input has whole blocks of c, so that no other channels come to stand beyond its own, which are 0
                 each input is an array in the arena that no operation overwrites, and no part of another value
                 the caller does not get c, whose array would not be in the arena
 
@@ -23,8 +24,10 @@ def join_concatenations(graph: Graph, machine: Machine) -> list[str]:
         if not isinstance(operation, Concatenation) or not _adjacent(graph, operation):
             continue
         joined = 0
-        for value, (start, _) in zip(operation.inputs, operation.parts(), strict=True):
-            if _placed_freely(graph, value) and start % BLOCK == 0:
+        channels = operation.outputs[0].shape[1]
+        for value, (start, stop) in zip(operation.inputs, operation.parts(), strict=True):
+            whole_blocks = start % BLOCK == 0 and (stop % BLOCK == 0 or stop == channels)
+            if whole_blocks and _placed_freely(graph, value):
                 value.part_of = operation.place(start)
                 joined += 1
         if joined:

@@ -52,15 +52,21 @@ def joined(operation: Operation) -> list[str]:
         ((concat("b", "c"),), ["b", "c"]),
         ((concat("c", "b"), conv("e", "b", 5)), ["c", "b"]),
         ((pool("p", "c", 3, 1, pad=1), concat("b", "p")), ["b", "p"]),
-        ((conv("d", "a", 20, 1), concat("b", "d", "c")), ["b", "d"]),
-        ((conv("d", "a", 7, 1), concat("d", "c")), ["d"]),
+        ((conv("d", "a", 20, 1), concat("b", "d", "c")), ["b"]),
+        ((conv("d", "a", 7, 1), concat("d", "c")), []),
         ((concat("b", "b"),), ["b"]),
         ((conv("d", "b", 16, 1), concat("b", "d")), ["b", "d"]),
     ],
 )
-def test_inputs_that_begin_a_block_are_computed_in_place(layers: tuple[LayerSpec, ...], expected: list[str]) -> None:
+def test_inputs_of_whole_blocks_are_computed_in_place(layers: tuple[LayerSpec, ...], expected: list[str]) -> None:
     plan = check(*FIRST, *layers, conv("end", "both", 4))
     assert joined(does(plan, "both")) == expected
+
+
+def test_a_later_reader_finds_zeros_beyond_the_channels() -> None:
+    """LRN sums over neighbouring channels of the vectors, also over those that only fill a block."""
+    ends = conv("end", "both", 4), layer("norm", "LRN", "d", local_size=5, alpha=1.0), conv("last", "norm", 4)
+    check(*FIRST, conv("d", "a", 20, 1), concat("d", "c"), *ends)
 
 
 def test_all_in_place_is_said() -> None:
