@@ -102,7 +102,9 @@ def test_random_nets(data: st.DataObject) -> None:
     layers = []
     for i in range(data.draw(st.integers(3, 9))):
         bottom = st.sampled_from(blobs)
-        kind = data.draw(st.sampled_from(["conv", "conv", "one", "pool", "relu", "sigmoid", "concat", "concat", "sum"]))
+        kind = data.draw(
+            st.sampled_from(["conv", "conv", "one", "pool", "relu", "sigmoid", "concat", "concat", "sum", "lrn"])
+        )
         name = f"t{i}"
         if kind in ("conv", "one"):
             r = 3 if kind == "conv" else 1
@@ -111,6 +113,8 @@ def test_random_nets(data: st.DataObject) -> None:
             layers.append(pool(name, data.draw(bottom), 3, 1, pad=1))
         elif kind == "concat":
             layers.append(layer(name, "Concat", tuple(data.draw(st.lists(bottom, min_size=2, max_size=4)))))
+        elif kind == "lrn":
+            layers.append(layer(name, "LRN", data.draw(bottom), local_size=5, alpha=1.0))
         elif kind == "sum":
             one = data.draw(bottom)
             layers.append(layer(name, "Eltwise", (one, one)))
