@@ -10,6 +10,7 @@ import json
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 from types import TracebackType
 from typing import IO, Any
@@ -22,6 +23,8 @@ from benchmarks.workloads import Workload
 from fcnlite.errors import FcnliteError
 
 ROOT = Path(__file__).parents[1]
+WARM_UP = 0.3
+"""Seconds without a clock before a run of several calls."""
 
 
 class EngineError(FcnliteError):
@@ -91,6 +94,13 @@ class Worker:
         return pipe
 
 
+def warm_up(run: Callable[[], Any]) -> None:
+    """Run for `WARM_UP` seconds: after a pause, cores and memory of some machines are slow for longer than a short call."""
+    until = time.perf_counter() + WARM_UP
+    while time.perf_counter() < until:
+        run()
+
+
 def main(text: str, name: str, place: str) -> None:
     workload, folder = Workload.from_json(text), Path(place)
     engine = next(each for each in (OURS, AVX2, *PEERS) if each.name == name)
@@ -99,6 +109,8 @@ def main(text: str, name: str, place: str) -> None:
     print(json.dumps({"ready": True}), flush=True)
     clock = time.process_time if workload.processor_time else time.perf_counter
     for _ in sys.stdin:
+        if workload.calls > 1:
+            warm_up(run)
         began = clock()
         for _ in range(workload.calls):
             run()
