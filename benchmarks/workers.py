@@ -95,7 +95,7 @@ class Worker:
 
 
 def warm_up(run: Callable[[], Any]) -> None:
-    """Run for `WARM_UP` seconds: after a pause, cores and memory of some machines are slow for longer than a short call."""
+    """Run for `WARM_UP` seconds: after a pause, some machines are slow for longer than a short call."""
     until = time.perf_counter() + WARM_UP
     while time.perf_counter() < until:
         run()

@@ -39,7 +39,7 @@ OPTIONS = ("base-lr", "lr-policy", "batch-size", "iter-size", "iterations", "res
         ("softmax_loss", layers.registered(), "Softmax"),
         ("LeakyReLU", layers.registered(), "ReLU"),
         ("voc-fcn8", RECIPES, "voc-fcn8s"),
-        ("camvid", RECIPES, "camvid-lite"),
+        ("camvit", RECIPES, "camvid"),
         ("validation", SPLITS, "val"),
         ("training", SPLITS, "train"),
         ("lr", OPTIONS, "base-lr"),

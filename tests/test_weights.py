@@ -42,14 +42,10 @@ def test_the_nets_that_were_promised_are_there() -> None:
     assert {name.split()[0] for name, *_ in FIGURES} >= {"shapes-fcn8s.h5", "camvid-fcn8s.h5"}
 
 
-def _row(command: str, accuracy: str, mean_iu: str) -> Any:
-    """The parameters of a row; the folds of the membranes are slow tests."""
-    name = command.split()[0]
-    marks = [pytest.mark.slow] if re.fullmatch(r"em-membrane-fold[0-9]\.h5", name) else []
-    return pytest.param(command, accuracy, mean_iu, id=name, marks=marks)
-
-
-@pytest.mark.parametrize(("command", "accuracy", "mean_iu"), [_row(*each) for each in FIGURES])
+@pytest.mark.parametrize(
+    ("command", "accuracy", "mean_iu"),
+    [pytest.param(*each, id=each[0].split()[0]) for each in FIGURES],
+)
 def test_the_figures_come_out_again(
     command: str, accuracy: str, mean_iu: str, request: pytest.FixtureRequest, capsys: pytest.CaptureFixture[str]
 ) -> None:

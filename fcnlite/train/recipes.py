@@ -133,7 +133,7 @@ _CAMVID: Values = {
     "iterations": 16_000,
     "check_every": 1000,
 }  # fmt: skip
-"""Options of weights/camvid-fcn8s.h5, chosen by drives that were held out (docs/training.md)."""
+"""Options for drives that the net has not seen (docs/training.md)."""
 
 _MEMBRANES: Values = {
     **{name: value for name, value in _LITE.items() if name != "class_balance"},  # pixel accuracy is the metric
@@ -156,7 +156,7 @@ RECIPES: dict[str, Recipe] = {
     "lite": Recipe(
         "training from scratch on a CPU: batch normalisation, AdamW, augmentation, balanced classes", (_LITE,)
     ),
-    "camvid": Recipe("the net of weights/camvid-fcn8s.h5 on CamVid's 367 training pictures", (_CAMVID,)),
+    "camvid": Recipe("a dilated net from scratch, with changes of light and averaged weights", (_CAMVID,)),
     "camvid-trainval": Recipe(
         "the same on the training and the validation pictures",
         ({**_CAMVID, "train_split": "trainval", "validation": False},),
