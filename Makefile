@@ -131,7 +131,7 @@ bench: install-test
 # first picture of a new process. It takes up to an hour on an otherwise idle machine.
 bench-all: install-test
 	$(BIN)/pip install --quiet 'fcnlite[bench]'
-	status=0; for part in " --all" .first_picture; do $(BENCHMARKS)$$part || status=1; done; exit $$status
+	status=0; for part in " --further" .first_picture; do $(BENCHMARKS)$$part || status=1; done; exit $$status
 
 # The tests of files, commands, data and short trainings with the oldest versions of all requirements, in a venv of its
 # own for PYTHON: 3.10, 3.11 or 3.12, for which there are wheels of these versions. `make test` has the newest versions,

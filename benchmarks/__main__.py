@@ -4,12 +4,12 @@ Without an option: a table of the seconds of every engine on every workload, wit
 float32 peer. Where the machine has more than AVX2, ours runs with AVX2 forced as well. The bar is the largest ratio
 that the project allows itself. A ratio above its bar, or an output that no peer agrees with, is a failure: the exit
 status is 1. --more: scaling over threads, cost against picture size, share of the machine's peak, memory and first
-forward. --profile: every step of ours against its floors. --all: the table with further nets, which are small or of
-other kinds.
+forward. --profile: every step of ours against its floors. --further: the table of further nets, small ones and such of
+other kinds, instead.
 
 Tables are Markdown on standard output. Rows are measured at different times; compare only within a row. The figures
-are also saved in benchmarks/results.json (--all: results.all.json, --more: results.more.json), with the charts beside
-them.
+are also saved in benchmarks/results.json (--further: results.further.json, --more: results.more.json), with the charts
+beside them.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from typing import Any
 
 from benchmarks import machine, memory, more, steps, table
 from benchmarks.workers import EngineError
-from benchmarks.workloads import OTHERS, WORKLOADS, Workload
+from benchmarks.workloads import FURTHER, WORKLOADS, Workload
 from fcnlite._cli.parser import positive
 from fcnlite._cli.running import check_environment, run_command
 from fcnlite.errors import FcnliteError
@@ -36,8 +36,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser = _parser()
     options = parser.parse_args(arguments)
     check_environment()
-    if options.names and (options.more or options.profile or options.all):
-        parser.error("NAME chooses workloads of the table; --more and --profile measure FCN-8s at 500×500, --all all")
+    if options.names and (options.more or options.profile or options.further):
+        parser.error("NAME chooses workloads of both tables; --more and --profile measure FCN-8s at 500×500")
     if options.one_thread and (options.more or options.profile):
         parser.error("--one-thread is for the table")
     if options.chart and options.profile:
@@ -48,7 +48,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     elif options.more:
         _more(options.repeats, options.chart or HERE / "results.more.png")
     else:
-        _table(_chosen(options.names, options.all), options)
+        _table(_chosen(options.names, options.further), options)
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -71,7 +71,7 @@ def _parser() -> argparse.ArgumentParser:
     which.add_argument(
         "--more", action="store_true", help="measure scaling, picture sizes, share of the peak and memory instead"
     )
-    which.add_argument("--all", action="store_true", help="measure further nets too, in up to an hour")
+    which.add_argument("--further", action="store_true", help="measure further nets instead")
     which.add_argument("--profile", action="store_true", help="measure every step of FCN-8s against its floors instead")
     return parser
 
@@ -94,7 +94,7 @@ def _table(chosen: Sequence[Workload], options: argparse.Namespace) -> None:
         print(table.row(results[-1]), flush=True)
         failures.extend(table.missed(results[-1]))
     if not options.names and not options.one_thread:
-        name = "results.all" if options.all else "results"
+        name = "results.further" if options.further else "results"
         _save(HERE / f"{name}.json", {"repeats": options.repeats, "results": results, "failures": failures})
         chart = chart or HERE / f"{name}.png"
     if results and chart:
@@ -105,11 +105,11 @@ def _table(chosen: Sequence[Workload], options: argparse.Namespace) -> None:
 def _chosen(names: Sequence[str], further: bool = False) -> list[Workload]:
     """The workloads whose names contain one of `names`, where x may replace ×.
 
-    Without names: those of `make bench`, and (`further`) the others.
+    Without names: those of `make bench`, or (`further`) those of `make bench-all`.
     """
-    there = [*WORKLOADS, *OTHERS]
     if not names:
-        return there if further else WORKLOADS
+        return FURTHER if further else WORKLOADS
+    there = [*WORKLOADS, *FURTHER]
     typed = [name.replace("×", "x") for name in names]
     chosen = [each for each in there if any(name in each.name.replace("×", "x") for name in typed)]
     if not chosen:

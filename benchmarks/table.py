@@ -73,7 +73,7 @@ def measure(workload: Workload, repeats: int, chosen: Sequence[Engine] | None = 
                 workers.append(stack.enter_context(Worker(workload, engine, folder)))
             except EngineError as error:
                 _give_up(engine, error)
-        agreeing = _agreeing(workers)
+        agreeing = _agreeing(workers, workload.share)
         seconds: dict[str, float | None] = {each.name: None for each in running}
         for repeat in range(MORE_OFTEN * repeats):
             if repeat >= repeats and (seconds[running[0].name] or 0) >= SHORT:
@@ -100,12 +100,15 @@ def _give_up(engine: Engine, error: EngineError) -> None:
     _say(f"{engine.name} {error}; left out")
 
 
-def _agreeing(workers: Sequence[Worker]) -> list[Worker]:
-    """The workers that agree with ours. Raises `EngineError` if no float32 peer does, or ours with AVX2 does not."""
+def _agreeing(workers: Sequence[Worker], share: float = 1.0) -> list[Worker]:
+    """The workers that agree with ours on this share of the values.
+
+    Raises `EngineError` if no float32 peer does, or ours with AVX2 does not.
+    """
     ours = workers[0].results()
     agreeing = []
     for worker in workers:
-        apart = differences(worker.results(), ours)
+        apart = differences(worker.results(), ours, share)
         if all(each <= factor * worker.engine.tolerance for each, factor in zip(apart, FACTORS, strict=False)):
             agreeing.append(worker)
             continue
@@ -120,14 +123,18 @@ def _agreeing(workers: Sequence[Worker]) -> list[Worker]:
     return agreeing
 
 
-def differences(theirs: Sequence[np.ndarray], ours: Sequence[np.ndarray]) -> list[float]:
-    """Each array's largest difference over the largest value of ours; infinite for NaN and for different sizes."""
+def differences(theirs: Sequence[np.ndarray], ours: Sequence[np.ndarray], share: float = 1.0) -> list[float]:
+    """Each array's largest difference over the largest value of ours; infinite for NaN and for different sizes.
+
+    With a share below 1, the difference that this share of the values does not exceed.
+    """
     found = []
     for one, other in zip(theirs, ours, strict=True):
         apart = np.inf
         if one.size == other.size:
             with np.errstate(all="ignore"):
-                apart = np.abs(one.reshape(other.shape).astype(np.float64) - other).max() / np.abs(other).max()
+                apart = np.quantile(np.abs(one.reshape(other.shape).astype(np.float64) - other), share)
+                apart /= np.abs(other).max()
         found.append(float(apart) if np.isfinite(apart) else np.inf)
     return found
 

@@ -17,7 +17,7 @@ from benchmarks import algorithms, augmentation, machine, memory, more, roofline
 from benchmarks.engines import AVX2, OURS, PEERS, Engine, build_net, engines, save_net
 from benchmarks.nets import NETS
 from benchmarks.workers import EngineError, Worker
-from benchmarks.workloads import CLASSES, OTHERS, WORKLOADS, Workload
+from benchmarks.workloads import CLASSES, FURTHER, WORKLOADS, Workload
 from fcnlite import config
 from fcnlite._cli.running import run_command
 from fcnlite._kernels import isa
@@ -51,7 +51,7 @@ def without(monkeypatch: pytest.MonkeyPatch, *modules: str) -> None:
 
 
 def test_workloads_come_back_from_json_and_have_names_of_their_own() -> None:
-    there = [*WORKLOADS, *OTHERS]
+    there = [*WORKLOADS, *FURTHER]
     assert [Workload.from_json(each.to_json()) for each in there] == there
     assert len({each.name for each in there}) == len(there)
 
@@ -61,7 +61,7 @@ def test_the_strong_list_has_every_transform_but_two() -> None:
     assert strong == set(TRANSFORMS) - {"turn", "shift"}
 
 
-@pytest.mark.parametrize("workload", [each for each in [*WORKLOADS, *OTHERS] if each.model in NETS], ids=str)
+@pytest.mark.parametrize("workload", [each for each in [*WORKLOADS, *FURTHER] if each.model in NETS], ids=str)
 def test_nets_have_scores_of_the_expected_size(workload: Workload) -> None:
     (height, width), classes = workload.shape[2:], CLASSES
     sizes = {
@@ -207,7 +207,7 @@ def test_a_ratio_above_its_bar_is_missed() -> None:
 
 
 def test_one_thread_has_neither_bar_nor_limit() -> None:
-    found = replace(OTHERS[0], limit=1.0).on_one_thread()
+    found = replace(FURTHER[0], limit=1.0).on_one_thread()
     assert (found.threads, found.bar, found.limit, found.processor_time) == (1, None, None, True)
     assert Workload.from_json(found.to_json()) == found
 

@@ -38,10 +38,11 @@ def convolution(
     return net.add(name, "Convolution", bottom, **options)
 
 
-def normalized(net: Builder, name: str, bottom: str) -> str:
-    """Add a BatchNorm and a Scale with a shift, in place."""
+def normalized(net: Builder, name: str, bottom: str, factor: float = 1.0) -> str:
+    """Add a BatchNorm and a Scale by `factor` with a shift, in place."""
     net.add(f"{name}/bn", "BatchNorm", bottom, top=bottom)
-    return net.add(f"{name}/scale", "Scale", bottom, top=bottom, bias_term=True)
+    filler = {"type": "constant", "value": factor}
+    return net.add(f"{name}/scale", "Scale", bottom, top=bottom, filler=filler, bias_term=True)
 
 
 def activated(

@@ -57,5 +57,7 @@ def _unit(net: Builder, name: str, bottom: str, count: int, *, first: bool, stri
         shortcut = normalized(net, f"{name}/shortcut", shortcut)
     bottom = activated(net, f"{name}/a", bottom, count, (1, 1), stride=stride)
     bottom = activated(net, f"{name}/b", bottom, count, dilation=dilation)
-    bottom = normalized(net, f"{name}/c", convolution(net, f"{name}/c", bottom, 4 * count, (1, 1), bias=False))
+    bottom = convolution(net, f"{name}/c", bottom, 4 * count, (1, 1), bias=False)
+    # A unit of a trained net changes its input a little. Larger changes would let rounding grow with depth.
+    bottom = normalized(net, f"{name}/c", bottom, 0.25)
     return net.relu(f"{name}/relu", net.fuse(name, shortcut, bottom))

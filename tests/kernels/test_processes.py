@@ -149,9 +149,9 @@ def test_a_tiling_need_not_keep_its_arrays() -> None:
     (name,) = [each for each in functions() if each.endswith(".winograd_forward")]
     (call, *_) = recorded(lambda: _square(32))[name]
     results = []
-    for tiling in (call.arguments[5], FreshTiling(call.arguments[5])):
-        y = np.zeros_like(call.arguments[4])
-        functions()[name](*call.arguments[:4], y, tiling, **call.options)
+    for tiling in (call.arguments[6], FreshTiling(call.arguments[6])):
+        y = np.zeros_like(call.arguments[5])
+        functions()[name](*call.arguments[:5], y, tiling, **call.options)
         results.append(y)
     assert results[0].any()
     np.testing.assert_array_equal(results[0], results[1])

@@ -17,12 +17,12 @@ cdef void spread_lanes(const Tiling* g, const float* dy, Py_ssize_t first, Py_ss
                        Py_ssize_t frequency) noexcept nogil:
     """d = A dy Aᵀ for one block of outputs of up to VL tiles, side by side; zero after the last tile."""
     cdef float[64 * OF_VECTOR] whole
-    cdef Py_ssize_t frequencies = g.points * g.points, tile, f, part
+    cdef Py_ssize_t tile, f, part
     if count < VL:
-        memset(whole, 0, frequencies * OF_VECTOR * sizeof(float))
+        memset(whole, 0, g.frequencies * OF_VECTOR * sizeof(float))
     for tile in range(min(count, VL)):
         spread_tile(g, dy, first + tile, block, whole + tile * BLOCK, OF_VECTOR)
-    for f in range(frequencies):
+    for f in range(g.frequencies):
         for part in range(PARTS):
             transpose(whole + f * OF_VECTOR + part * VL, BLOCK, d + f * frequency + part * VL * CHUNK, CHUNK)
 
@@ -56,7 +56,7 @@ cdef void add_patch(const Tiling* g, const float* s, Py_ssize_t tile, Py_ssize_t
     """dx += B s Bᵀ where the tile read its patch, for one block of channels; s has OF_VECTOR floats a frequency."""
     cdef float[8 * 8 * VL] half
     cdef float[8 * 8 * VL] patch
-    cdef Py_ssize_t n = g.points, i, j, part, place = tile % (g.down * g.across)
+    cdef Py_ssize_t n = g.points_h, i, j, part, place = tile % (g.down * g.across)
     cdef const int* rows = g.rows + place // g.across * n
     cdef const int* cols = g.cols + place % g.across * n
     cdef float* pixel
@@ -81,7 +81,7 @@ cdef void add_patches(const Tiling* g, const float* s, Py_ssize_t of_bundle, Py_
     cdef const float* sums
     for vector in range((count + VL - 1) // VL):
         sums = s + vector * VL // CHUNK * of_bundle + block * BLOCK * CHUNK + vector * VL % CHUNK
-        for f in range(g.points * g.points):
+        for f in range(g.frequencies):
             for part in range(PARTS):
                 transpose(sums + f * frequency + part * VL * CHUNK, CHUNK, whole + f * OF_VECTOR + part * VL, BLOCK)
         for tile in range(min(VL, count - vector * VL)):
@@ -108,7 +108,8 @@ def winograd_backward_data(const float[:, :, :, :, ::1] dy, const float[::1] u,
     check_blocked(dx.shape, "dx")
     check(dy.shape[0] == dx.shape[0], "dy")
     set_tiling(&t, tiling, dx.shape[1], dx.shape[2], dx.shape[3], dy.shape[1], dy.shape[2], dy.shape[3], kept)
-    frequencies = t.points * t.points
+    check_square(&t)
+    frequencies = t.frequencies
     count, channels = dx.shape[0] * t.down * t.across, t.channel_blocks * BLOCK
     chunks = (t.output_blocks * BLOCK + CHUNK - 1) // CHUNK
     outputs = chunks * CHUNK
@@ -117,7 +118,7 @@ def winograd_backward_data(const float[:, :, :, :, ::1] dy, const float[::1] u,
     d_bundle, s_bundle = frequencies * d_frequency, frequencies * s_frequency
     check(u.shape[0] >= <double>chunks * u_chunk, "u")
     check(at_once > 0
-          and scratch.shape[0] >= winograd_data_scratch(t.points, t.channel_blocks, t.output_blocks, at_once),
+          and scratch.shape[0] >= winograd_data_scratch(t.frequencies, t.channel_blocks, t.output_blocks, at_once),
           "scratch")
     cdef Py_ssize_t[::1] offsets = np.arange(chunks) * u_chunk
     d = &scratch[0]
@@ -141,9 +142,10 @@ def winograd_backward_data(const float[:, :, :, :, ::1] dy, const float[::1] u,
             add_patches(&t, s, s_bundle, s_frequency, first, here, item, &dx[0, 0, 0, 0, 0])
 
 
-def winograd_data_scratch(Py_ssize_t points, Py_ssize_t channel_blocks, Py_ssize_t output_blocks, Py_ssize_t at_once):
+def winograd_data_scratch(Py_ssize_t frequencies, Py_ssize_t channel_blocks, Py_ssize_t output_blocks,
+                          Py_ssize_t at_once):
     """Floats in the buffers of `winograd_backward_data`."""
-    check_buffers(points, at_once, channel_blocks, output_blocks, 1)
+    check_buffers(frequencies, at_once, channel_blocks, output_blocks, 1)
     cdef Py_ssize_t outputs = (output_blocks * BLOCK + CHUNK - 1) // CHUNK * CHUNK
-    of_bundle = points * points * (spacing(outputs, CHUNK) + spacing(channel_blocks * BLOCK, CHUNK))
+    of_bundle = frequencies * (spacing(outputs, CHUNK) + spacing(channel_blocks * BLOCK, CHUNK))
     return (at_once + CHUNK - 1) // CHUNK * of_bundle

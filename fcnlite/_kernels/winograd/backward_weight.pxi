@@ -16,16 +16,16 @@ cdef void spread_tile(const Tiling* g, const float* dy, Py_ssize_t tile, Py_ssiz
     """d = A dy Aᵀ for one block of outputs of one tile. Frequencies are `frequency` floats apart."""
     cdef float[6 * 6 * VL] patch
     cdef float[8 * 6 * VL] half
-    cdef Py_ssize_t n = g.points, s = g.side, i, j, part
+    cdef Py_ssize_t n = g.points_h, s = g.side_h, i, j, part
     cdef Py_ssize_t image = tile // (g.down * g.across), place = tile % (g.down * g.across)
     cdef Py_ssize_t row = g.row_starts[place // g.across], col = g.col_starts[place % g.across]
-    cdef Py_ssize_t height = inside(g, row, g.top_height), width = inside(g, col, g.top_width)
+    cdef Py_ssize_t height = rows_inside(g, row), width = columns_inside(g, col)
     dy += (((image * g.output_blocks + block) * g.top_height + row) * g.top_width + col) * BLOCK
     for part in range(PARTS):
         for i in range(s):
             for j in range(s):
                 if i < height and j < width:
-                    store(patch + (i * s + j) * VL, load(dy + (i * g.top_width + j) * g.dilation * BLOCK + part * VL))
+                    store(patch + (i * s + j) * VL, load(dy + (i * g.top_width + j) * g.dilation_h * BLOCK + part * VL))
                 else:
                     store(patch + (i * s + j) * VL, splat(0))
         for j in range(s):
@@ -41,11 +41,11 @@ cdef void spread_block(const Tiling* g, const float* dy, Py_ssize_t first, Py_ss
     cdef Py_ssize_t f, part, place
     if CHUNK >= BLOCK:
         place = block * BLOCK // CHUNK * padded_tiles * CHUNK + tile * CHUNK + block * BLOCK % CHUNK
-        fetch(d + place + CHUNK, g.points * g.points, frequency)
+        fetch(d + place + CHUNK, g.frequencies, frequency)
         spread_tile(g, dy, first + tile, block, d + place, frequency)
         return
     spread_tile(g, dy, first + tile, block, whole, BLOCK)
-    for f in range(g.points * g.points):
+    for f in range(g.frequencies):
         for part in range(PARTS):
             place = ((block * BLOCK + part * VL) // CHUNK * padded_tiles + tile) * CHUNK + part * VL % CHUNK
             store(d + f * frequency + place, load(whole + f * BLOCK + part * VL))
@@ -103,9 +103,9 @@ def winograd_backward_weight(const float[:, :, :, :, ::1] x, const float[:, :, :
     threads = usable(threads)
     set_gradient(&t, tiling, x, dy, g, dweight, kept)
     check(min(at_once, groups_at_once) > 0 and scratch.shape[0]
-          >= winograd_weight_scratch(t.points, t.channel_blocks, at_once, groups_at_once), "scratch")
+          >= winograd_weight_scratch(t.frequencies, t.channel_blocks, at_once, groups_at_once), "scratch")
     count, channels = x.shape[0] * t.down * t.across, t.channel_blocks * BLOCK
-    frequencies = t.points * t.points
+    frequencies = t.frequencies
     padded, groups = whole_panels(at_once), groups_of(t.output_blocks)
     v_frequency = spacing(padded, channels)
     d_frequency, s_frequency = spacing(padded, groups_at_once * GROUP), spacing(channels, groups_at_once * GROUP)
@@ -134,17 +134,17 @@ def winograd_backward_weight(const float[:, :, :, :, ::1] x, const float[:, :, :
                           s + item // chunks * s_frequency + item % chunks * channels * CHUNK, &offsets[0])
         for item in prange(chunks * t.channel_blocks, nogil=True, schedule="static", num_threads=threads):
             finish_filters(s + (item // t.channel_blocks * channels + item % t.channel_blocks * BLOCK) * CHUNK,
-                           s_frequency, &g[0, 0], t.points, r, group * GROUP + item // t.channel_blocks * CHUNK,
+                           s_frequency, &g[0, 0], t.points_h, r, group * GROUP + item // t.channel_blocks * CHUNK,
                            dweight.shape[0], item % t.channel_blocks, dweight.shape[1], &dweight[0, 0, 0, 0])
 
 
-def winograd_weight_scratch(Py_ssize_t points, Py_ssize_t channel_blocks, Py_ssize_t at_once,
+def winograd_weight_scratch(Py_ssize_t frequencies, Py_ssize_t channel_blocks, Py_ssize_t at_once,
                             Py_ssize_t groups_at_once):
     """Floats in the buffers of `winograd_backward_weight`."""
-    check_buffers(points, at_once, channel_blocks, groups_at_once, 1)
+    check_buffers(frequencies, at_once, channel_blocks, groups_at_once, 1)
     cdef Py_ssize_t padded = whole_panels(at_once), channels = channel_blocks * BLOCK
     outputs = groups_at_once * GROUP
-    return points * points * (spacing(padded, channels) + spacing(padded, outputs) + spacing(channels, outputs))
+    return frequencies * (spacing(padded, channels) + spacing(padded, outputs) + spacing(channels, outputs))
 
 
 cdef int set_gradient(Tiling* t, tiling, const float[:, :, :, :, ::1] x, const float[:, :, :, :, ::1] dy,
@@ -156,7 +156,8 @@ cdef int set_gradient(Tiling* t, tiling, const float[:, :, :, :, ::1] x, const f
     check_filled(dweight.shape, 4, "dweight")
     set_tiling(t, tiling, x.shape[1], x.shape[2], x.shape[3], dy.shape[1], dy.shape[2], dy.shape[3], kept)
     check(x.shape[0] == dy.shape[0], "dy")
-    check(g.shape[0] == t.points and g.shape[1] == dweight.shape[3] == r and t.points == t.side + r - 1, "G")
+    check_square(t)
+    check(g.shape[0] == t.points_h and g.shape[1] == dweight.shape[3] == r and t.points_h == t.side_h + r - 1, "G")
     return check(dweight.shape[0] <= t.output_blocks * BLOCK and dweight.shape[1] <= t.channel_blocks * BLOCK,
                  "dweight")
 

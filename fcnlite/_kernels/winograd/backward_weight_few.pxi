@@ -9,7 +9,7 @@ cdef void gradient_of_group(const Tiling* g, const float* v, Py_ssize_t v_freque
                             Py_ssize_t group, const Py_ssize_t* offsets, const float* transform, Py_ssize_t r, float* d,
                             float* s, float[:, :, :, ::1] dweight) noexcept nogil:
     """dweight of one group of outputs. v holds all tiles."""
-    cdef Py_ssize_t frequencies = g.points * g.points, padded = whole_panels(count)
+    cdef Py_ssize_t frequencies = g.frequencies, padded = whole_panels(count)
     cdef Py_ssize_t d_frequency = spacing(padded, GROUP), s_frequency = spacing(BLOCKS_OF_SUMS * BLOCK, GROUP)
     cdef Py_ssize_t tile, half, portion, first, some, f, chunk, block, of_chunk
     memset(d, 0, frequencies * d_frequency * sizeof(float))
@@ -29,7 +29,7 @@ cdef void gradient_of_group(const Tiling* g, const float* v, Py_ssize_t v_freque
                           s + f * s_frequency + chunk * of_chunk, offsets)
         for chunk in range(GROUP // CHUNK):
             for block in range(some):
-                finish_filters(s + chunk * of_chunk + block * BLOCK * CHUNK, s_frequency, transform, g.points, r,
+                finish_filters(s + chunk * of_chunk + block * BLOCK * CHUNK, s_frequency, transform, g.points_h, r,
                                group * GROUP + chunk * CHUNK, dweight.shape[0], first + block, dweight.shape[1],
                                &dweight[0, 0, 0, 0])
 
@@ -47,8 +47,8 @@ def winograd_backward_few(const float[:, :, :, :, ::1] x, const float[:, :, :, :
     cdef list kept = []
     threads = usable(threads)
     set_gradient(&t, tiling, x, dy, g, dweight, kept)
-    count, frequencies = x.shape[0] * t.down * t.across, t.points * t.points
-    check(scratch.shape[0] >= winograd_few_scratch(t.points, t.channel_blocks, count, threads), "scratch")
+    count, frequencies = x.shape[0] * t.down * t.across, t.frequencies
+    check(scratch.shape[0] >= winograd_few_scratch(t.frequencies, t.channel_blocks, count, threads), "scratch")
     v_frequency = spacing(whole_panels(count), t.channel_blocks * BLOCK)
     d_size = frequencies * spacing(whole_panels(count), GROUP)
     s_size = frequencies * spacing(BLOCKS_OF_SUMS * BLOCK, GROUP)
@@ -63,9 +63,9 @@ def winograd_backward_few(const float[:, :, :, :, ::1] x, const float[:, :, :, :
                           d + threadid() * d_size, s + threadid() * s_size, dweight)
 
 
-def winograd_few_scratch(Py_ssize_t points, Py_ssize_t channel_blocks, Py_ssize_t tiles, int threads):
+def winograd_few_scratch(Py_ssize_t frequencies, Py_ssize_t channel_blocks, Py_ssize_t tiles, int threads):
     """Floats in the buffers of `winograd_backward_few`."""
-    check_buffers(points, tiles, channel_blocks, BLOCKS_OF_SUMS, threads)
+    check_buffers(frequencies, tiles, channel_blocks, BLOCKS_OF_SUMS, threads)
     cdef Py_ssize_t padded = whole_panels(tiles)
     own = spacing(padded, GROUP) + spacing(BLOCKS_OF_SUMS * BLOCK, GROUP)
-    return points * points * (spacing(padded, channel_blocks * BLOCK) + threads * own)
+    return frequencies * (spacing(padded, channel_blocks * BLOCK) + threads * own)

@@ -51,9 +51,9 @@ cdef void thin_rectangle(const Tiling* g, const Direct* thin, const float* x, co
     cdef int[LONGEST] rows
     cdef int[LONGEST] cols
     cdef Py_ssize_t[16] starts
-    cdef Py_ssize_t row = span(g.rows + top * g.points, down * g.points, rows), i
-    cdef Py_ssize_t col = span(g.cols + left * g.points, across * g.points, cols)
-    local.height, local.width = distinct(rows, down * g.points), distinct(cols, across * g.points)
+    cdef Py_ssize_t row = span(g.rows + top * g.points_h, down * g.points_h, rows), i
+    cdef Py_ssize_t col = span(g.cols + left * g.points_w, across * g.points_w, cols)
+    local.height, local.width = distinct(rows, down * g.points_h), distinct(cols, across * g.points_w)
     local.down, local.across, local.rows, local.cols = down, across, rows, cols
     local.row_starts, local.col_starts = g.row_starts + top, g.col_starts + left
     if local.height > 0 and local.width > 0:
@@ -90,7 +90,7 @@ def thin_winograd_forward(const float[:, :, :, ::1] x, const float[::1] first_u,
     cdef Tiling g
     cdef Direct thin
     cdef Py_ssize_t channels, height, width, tile_rows, tile_cols, v_frequency, m_frequency, v_size, m_size, size, item
-    cdef Py_ssize_t tall, wide, between_size, frequencies, top_height, top_width, window_h, window_w
+    cdef Py_ssize_t tall, wide, between_size, points, side, frequencies, top_height, top_width, window_h, window_w
     cdef list kept = []
     threads = usable(threads)
     channels, height, width = between
@@ -103,7 +103,8 @@ def thin_winograd_forward(const float[:, :, :, ::1] x, const float[::1] first_u,
     check(y.shape[0] == x.shape[0], "y")
     check(0 < min(channels, height, width) and max(channels, height, width) <= INT_MAX, "between")
     set_tiling(&g, tiling, (channels + BLOCK - 1) // BLOCK, height, width, y.shape[1], top_height, top_width, kept)
-    frequencies = g.points * g.points
+    check_square(&g)
+    points, side, frequencies = g.points_h, g.side_h, g.frequencies
     g.relu, g.pool = relu, pool
     set_top(&g, y.shape[2], y.shape[3], margins)
     thin.planes = thin.channels = x.shape[1]
@@ -118,18 +119,18 @@ def thin_winograd_forward(const float[:, :, :, ::1] x, const float[::1] first_u,
           and first_cols.shape[0] >= (width - 1) * thin.stride_w + window_w, "first maps")
     thin.rows = checked(&first_rows[0], first_rows.shape[0], -1, thin.height, kept, "first_rows")
     thin.cols = checked(&first_cols[0], first_cols.shape[0], -1, thin.width, kept, "first_cols")
-    check(max(tile_rows, tile_cols) * g.points <= LONGEST and g.dilation == 1, "rectangle")
-    check(spans_fit(g.rows, g.down, tile_rows, g.points, (tile_rows - 1) * g.side + g.points)
-          and spans_fit(g.cols, g.across, tile_cols, g.points, (tile_cols - 1) * g.side + g.points), "rectangle")
+    check(max(tile_rows, tile_cols) * points <= LONGEST and g.dilation_h == 1, "rectangle")
+    check(spans_fit(g.rows, g.down, tile_rows, points, (tile_rows - 1) * side + points)
+          and spans_fit(g.cols, g.across, tile_cols, points, (tile_cols - 1) * side + points), "rectangle")
     check(u.shape[0] >= <double>groups_of(g.output_blocks) * frequencies * g.channel_blocks * BLOCK * GROUP, "u")
     check(bias.shape[0] >= g.output_blocks * BLOCK and first_bias.shape[0] >= g.channel_blocks * BLOCK
           and first_u.shape[0] >= <double>groups_of(g.channel_blocks) * thin.u_group, "bias")
-    size = thin_winograd_scratch(g.points, g.side, g.channel_blocks, x.shape[1], window, stride, rectangle)
+    size = thin_winograd_scratch(points, side, g.channel_blocks, x.shape[1], window, stride, rectangle)
     check(scratch.shape[0] >= <double>threads * size, "scratch")
     v_frequency = spacing(whole_panels(tile_rows * tile_cols), g.channel_blocks * BLOCK)
     m_frequency = spacing(whole_panels(tile_rows * tile_cols), GROUP)
     v_size, m_size = frequencies * v_frequency, frequencies * m_frequency
-    between_size = ((tile_rows - 1) * g.side + g.points) * ((tile_cols - 1) * g.side + g.points)
+    between_size = ((tile_rows - 1) * side + points) * ((tile_cols - 1) * side + points)
     between_size *= g.channel_blocks * BLOCK
     tall, wide = (g.down + tile_rows - 1) // tile_rows, (g.across + tile_cols - 1) // tile_cols
     cdef Py_ssize_t[::1] offsets = segment_offsets(g.channel_blocks)
@@ -151,7 +152,8 @@ def thin_winograd_scratch(Py_ssize_t points, Py_ssize_t side, Py_ssize_t channel
     read_pair(rectangle, 1, "rectangle", &tile_rows, &tile_cols)
     read_pair(window, 1, "window", &window_h, &window_w)
     read_pair(stride, 1, "stride", &stride_h, &stride_w)
-    check_buffers(points, tile_rows * tile_cols, channel_blocks, 1, 1)
+    check(points <= 8, "points")
+    check_buffers(points * points, tile_rows * tile_cols, channel_blocks, 1, 1)
     # The most rows of the copy, times its columns and channels; the pixels between are fewer, for each channel.
     check_memory((<double>tile_rows * max(side, points) * stride_h + window_h)
                  * (<double>tile_cols * max(side, points) * stride_w + window_w)

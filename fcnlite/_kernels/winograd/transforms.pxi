@@ -124,13 +124,16 @@ cdef inline void spread_transform(Py_ssize_t points, Py_ssize_t side, const floa
 
 cdef inline void filter_transform(Py_ssize_t points, Py_ssize_t r, const float* g, const float* w, Py_ssize_t ws,
                                   float* u, Py_ssize_t us) noexcept nogil:
-    """u = G w. The points are 0, pairs ±p and ∞. A sum of even and one of odd powers of p serve both points of a pair.
+    """u = G w; w for one point. Otherwise, the points are 0, pairs ±p and ∞. A sum of even and one of odd powers of p serve both points of a pair.
 
     G must scale both rows of a pair equally, which it does for points symmetric about 0.
     """
     cdef Py_ssize_t k, pair
     cdef const float* powers = g + r
     cdef vec even, odd
+    if points == 1:
+        store(u, load(w))
+        return
     store(u, splat(g[0]) * load(w))
     for pair in range(points // 2 - 1):
         even, odd = splat(powers[0]) * load(w), splat(powers[1]) * load(w + ws)

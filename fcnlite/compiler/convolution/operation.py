@@ -31,8 +31,10 @@ from fcnlite.layers.convolution import Convolution
 Weights = Callable[[Machine], tuple[Array, Array | None]]
 """Gives the weight, O×C×KH×KW, and the bias, if there is one."""
 
-FINISHING = Direct, Depthwise
-"""The algorithms that add a blocked summand to the top and apply `Problem.limit`."""
+ADDING = Direct, Depthwise, Winograd
+"""The algorithms that add a blocked summand to the top."""
+LIMITING = Direct, Depthwise
+"""The algorithms that apply `Problem.limit`."""
 PREPARED_TRAFFIC = 6
 """The number of times that a training step reads or writes prepared weights, including their preparation."""
 
@@ -240,13 +242,13 @@ class ConvolutionOperation(Operation):
             weight, bias = self.weights(machine)
             biases = self._with_biases(weight, bias, machine)
             first_pass.forward(algorithm, x, y, weight, biases, p, work.forward, step.scratch, machine)
-        elif isinstance(algorithm, FINISHING):
+        elif isinstance(algorithm, ADDING):
             weights = self.prepared(work.weights, machine)
             algorithm.forward(x, y, weights, p, work.forward, step.scratch, machine, *add)
         else:
             weights = self.prepared(work.weights, machine)
             algorithm.forward(x, y, weights, p, work.forward, step.scratch, machine)
-        if p.limit < math.inf and not isinstance(algorithm, FINISHING):
+        if p.limit < math.inf and not isinstance(algorithm, LIMITING):
             np.minimum(y, np.float32(p.limit), out=y)
         self.fill_margins(y, machine)
         return top

@@ -11,6 +11,8 @@ serve all filters:
     n = 6, at 0, ±3/4, ±3/2, ∞: F(4×4, 3×3), 36 products for 144
     n = 8, at 0, ±1/2, ±1, ±2, ∞: F(6×6, 3×3), 64 for 324; F(4×4, 5×5), 64 for 400; F(2×2, 7×7), 64 for 196 …
 
+A window of one row, 1×r, or of one column is transformed along its length alone: F(6×1, 3×1) takes 8 products for 18.
+
 A window of dilation d sees every d-th row and column: one of d·d pictures, whose outputs are d apart too. Each of these
 pictures is cut into tiles. (This is shift-and-stitch, section 3.2 of the FCN paper, in reverse: there one rarefied
 filter computes what d·d shifted coarse pictures give.)
@@ -34,7 +36,7 @@ import numpy as np
 
 from fcnlite.arrays import Array
 from fcnlite.compiler.arena import aligned
-from fcnlite.compiler.convolution.problem import GROUP, PreparedWeights, Problem
+from fcnlite.compiler.convolution.problem import GROUP, PreparedWeights, Problem, summand
 from fcnlite.compiler.cost import PANEL, Cost, in_panels
 from fcnlite.compiler.ir import BLOCK, blocks
 from fcnlite.compiler.machine import Machine
@@ -93,16 +95,18 @@ def tile_starts(length: int, side: int, dilation: int) -> list[int]:
 class Tiling:
     """The division of a top, without its margins, into T rows of T' tiles."""
 
-    points: int
-    side: int
-    dilation: int
-    """The window's dilation: the distance between the rows, and columns, of a tile."""
+    points: tuple[int, int]
+    """n along rows and along columns; 1 along an axis on which nothing is transformed."""
+    side: tuple[int, int]
+    """m, the outputs along a tile's sides."""
+    dilation: tuple[int, int]
+    """The window's dilation: the distances between the rows, and columns, of a tile."""
     row_starts: Array
     col_starts: Array
     """T and T': the starts of the tiles."""
     rows: Array
     cols: Array
-    """T×points and T'×points: the rows and columns of the bottom's array that the tiles read; −1 is zero."""
+    """T×n and T'×n: the rows and columns of the bottom's array that the tiles read; −1 is zero."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -119,17 +123,27 @@ class WinogradWork:
 
 @dataclass(frozen=True)
 class Winograd:
-    """r×r windows, stride 1, any dilation, one group."""
+    """r×r windows, stride 1, any dilation, one group; without backward also 1×r and r×1 windows."""
 
     points: int
 
-    def side(self, p: Problem) -> int:
-        """m, the outputs along a tile's side."""
-        return self.points - p.windows[0].size + 1
+    def points_of(self, p: Problem) -> tuple[int, int]:
+        """n, the inputs along a patch's sides."""
+        rows, columns = (1 if window.size == 1 else self.points for window in p.windows)
+        return rows, columns
+
+    def side(self, p: Problem) -> tuple[int, int]:
+        """m, the outputs along a tile's sides."""
+        rows, columns = (n - window.size + 1 for n, window in zip(self.points_of(p), p.windows, strict=True))
+        return rows, columns
+
+    def frequencies(self, p: Problem) -> int:
+        """The products for each tile, input channel and output channel."""
+        return math.prod(self.points_of(p))
 
     def name(self, p: Problem) -> str:
-        m, r = self.side(p), p.windows[0].size
-        return f"Winograd F({m}×{m}, {r}×{r})"
+        (rows, columns), (height, width) = self.side(p), p.windows
+        return f"Winograd F({rows}×{columns}, {height.size}×{width.size})"
 
     @property
     def reads_blocked(self) -> bool:
@@ -140,11 +154,15 @@ class Winograd:
         return True
 
     def suits(self, p: Problem) -> bool:
-        window, r = p.windows[0], p.windows[0].size
-        square = window == p.windows[1] and window.stride == 1
+        long = [window for window in p.windows if window.size > 1]
+        if not long or any(window.stride > 1 for window in p.windows) or p.group > 1:
+            return False
+        window, r = long[0], long[0].size
         known = r == 3 if self.points == 6 else 3 <= r <= 7
-        pools = self.side(p) % 2 == 0 and window.dilation == 1  # a tile then has whole 2×2 windows
-        return square and p.group == 1 and known and (pools or not p.pool)
+        if len(long) == 1:
+            return known and not p.training and not p.pool
+        pools = self.side(p)[0] % 2 == 0 and window.dilation == 1  # a tile then has whole 2×2 windows
+        return p.windows[0] == p.windows[1] and known and (pools or not p.pool)
 
     def tiles(self, p: Problem) -> int:
         """The number of tiles in the batch."""
@@ -154,26 +172,27 @@ class Winograd:
     def _starts(self, p: Problem) -> list[list[int]]:
         """The starts of tiles along both axes."""
         return [
-            tile_starts(len(within), self.side(p), window.dilation)
-            for within, window in zip(p.within, p.windows, strict=True)
+            tile_starts(len(within), side, window.dilation if window.size > 1 else 1)
+            for within, side, window in zip(p.within, self.side(p), p.windows, strict=True)
         ]
 
     def prepared_floats(self, p: Problem) -> int:
-        return self.points**2 * p.channel_blocks * BLOCK * p.padded_outputs
+        return self.frequencies(p) * p.channel_blocks * BLOCK * p.padded_outputs
 
     def cost(self, p: Problem) -> Cost:
-        n, m, tiles = self.points, self.side(p), _multiplied(self.tiles(p))
+        tiles, patch, axes = _multiplied(self.tiles(p)), self.frequencies(p), sum(w.size > 1 for w in p.windows)
         channels, outputs, weights = p.channel_blocks * BLOCK, p.padded_outputs, float(self.prepared_floats(p))
-        # A transform along one axis takes about 3 operations a value, and two axes are transformed.
-        transforms = 3.0 * tiles * (channels * 2 * n * n + outputs * (n * n + n * m))
+        # A transform along one axis takes about 3 operations a value, and one or two axes are transformed.
+        back = patch if axes == 1 else patch + self.points * self.side(p)[0]
+        transforms = 3.0 * tiles * (channels * axes * patch + outputs * back)
         products = 2.0 * tiles * weights
-        filling = products - 2.0 * n * n * self.tiles(p) * p.channels * p.outputs
+        filling = products - 2.0 * patch * self.tiles(p) * p.channels * p.outputs
         return Cost(products, transforms, 4.0 * weights, filling)
 
     def backward_data_cost(self, p: Problem) -> Cost:
         """The cost of `backward_data`: forward's, but with tiles in bundles, and buffers too large for the cache."""
         cost, tiles = self.cost(p), -(-self.tiles(p) // BUNDLE) * BUNDLE
-        buffers = 4.0 * self.points**2 * tiles * (p.channel_blocks * BLOCK + p.padded_outputs)
+        buffers = 4.0 * self.frequencies(p) * tiles * (p.channel_blocks * BLOCK + p.padded_outputs)
         products = 2.0 * tiles * self.prepared_floats(p)
         filling = products - cost.needed
         return replace(cost, products=products, filling=filling, memory=cost.memory + 2 * buffers)
@@ -184,7 +203,7 @@ class Winograd:
         """G g Gᵀ for every filter g."""
         channels = p.channel_blocks * BLOCK
         filters = aligned(self.prepared_floats(p)) if into is None else into
-        g = filter_transform(self.points, weight.shape[2])
+        g = filter_transform(self.points, max(weight.shape[2:]))
         if transposed:
             machine.kernels.prepare_winograd(weight, g, filters, transposed, machine.threads)
             return filters
@@ -192,8 +211,8 @@ class Winograd:
         step = GROUP * max(1, PORTION_BYTES // (GROUP * weight[0].nbytes))
         for first in range(0, len(weight), step):
             part = weight[first : first + step]
-            size = -(-len(part) // GROUP) * GROUP * self.points**2 * channels
-            start = first * self.points**2 * channels
+            size = -(-len(part) // GROUP) * GROUP * self.frequencies(p) * channels
+            start = first * self.frequencies(p) * channels
             machine.kernels.prepare_winograd(part, g, filters[start : start + size], transposed, machine.threads)
             release(part)
         return filters
@@ -204,19 +223,23 @@ class Winograd:
         tiles, groups = self.tiles(p), p.padded_outputs // GROUP
         by_outputs = weights > LARGE_BYTES and groups >= threads
         most = 128 if by_outputs else 84 if weights > SMALL_BYTES else 42
+        if 1 in self.points_of(p):
+            most *= self.points  # patches are smaller by as much
         parts = -(-tiles // most)
         if not by_outputs:
             parts = -(-parts // threads) * threads if tiles > threads * lanes else min(threads, -(-tiles // lanes))
         at_once = -(-tiles // (parts * lanes)) * lanes
-        scratch = machine.kernels.winograd_scratch(self.points, p.channel_blocks, at_once, by_outputs, threads)
+        scratch = machine.kernels.winograd_scratch(self.frequencies(p), p.channel_blocks, at_once, by_outputs, threads)
         return WinogradWork(self._tiling(p), at_once, by_outputs, scratch)
 
     def _tiling(self, p: Problem) -> Tiling:
-        dilation = p.windows[0].dilation
-        patch = dilation * np.arange(self.points)
-        row_starts, col_starts = (np.array(each, np.int32)[:, None] for each in self._starts(p))
-        rows, cols = p.seen(p.within[0].start + row_starts + patch, p.within[1].start + col_starts + patch)
-        return Tiling(self.points, self.side(p), dilation, row_starts.ravel(), col_starts.ravel(), rows, cols)
+        points, (height, width) = self.points_of(p), p.windows
+        row_starts, col_starts = (np.array(each, np.int32) for each in self._starts(p))
+        row_patch, col_patch = height.dilation * np.arange(points[0]), width.dilation * np.arange(points[1])
+        rows, cols = p.seen(
+            p.within[0].start + row_starts[:, None] + row_patch, p.within[1].start + col_starts[:, None] + col_patch
+        )
+        return Tiling(points, self.side(p), (height.dilation, width.dilation), row_starts, col_starts, rows, cols)
 
     def forward(
         self,
@@ -227,16 +250,17 @@ class Winograd:
         work: WinogradWork,
         scratch: Array,
         machine: Machine,
+        add: Array | None = None,
     ) -> None:
         machine.kernels.winograd_forward(
-            x, weights.filters, weights.bias[0], weights.slopes[0], y, work.tiling, top_size=tuple(map(len, p.within)),
-            margins=p.margins, relu=p.relu, pool=p.pool, at_once=work.at_once, by_outputs=work.by_outputs,
-            scratch=scratch, threads=machine.threads,
+            x, weights.filters, weights.bias[0], weights.slopes[0], summand(add), y, work.tiling,
+            top_size=tuple(map(len, p.within)), margins=p.margins, relu=p.relu, pool=p.pool, at_once=work.at_once,
+            by_outputs=work.by_outputs, scratch=scratch, threads=machine.threads,
         )  # fmt: skip
 
     def backward_weights_scratch(self, p: Problem, machine: Machine) -> int:
         """Floats of scratch memory that `backward_weights` uses."""
-        kernels, of_bottom = machine.kernels, (self.points, p.channel_blocks)
+        kernels, of_bottom = machine.kernels, (self.frequencies(p), p.channel_blocks)
         if self._few(p, machine.threads):
             return int(kernels.winograd_few_scratch(*of_bottom, self.tiles(p), machine.threads))
         return int(kernels.winograd_weight_scratch(*of_bottom, *self._portion(p)))
@@ -255,7 +279,7 @@ class Winograd:
     def backward_data_scratch(self, p: Problem, machine: Machine) -> int:
         """Floats of scratch memory that `backward_data` uses."""
         of_both = p.channel_blocks, blocks(p.outputs)
-        return int(machine.kernels.winograd_data_scratch(self.points, *of_both, self._data_tiles(p)))
+        return int(machine.kernels.winograd_data_scratch(self.frequencies(p), *of_both, self._data_tiles(p)))
 
     def backward_data(
         self,
@@ -280,12 +304,12 @@ class Winograd:
 
     def _few(self, p: Problem, threads: int) -> bool:
         """Whether tiles are so few that in `backward_weights` each thread computes whole groups of filters."""
-        d = 4 * self.points**2 * self.tiles(p) * GROUP
+        d = 4 * self.frequencies(p) * self.tiles(p) * GROUP
         return p.padded_outputs // GROUP >= threads and d <= NEAR_BYTES
 
     def _portion(self, p: Problem) -> tuple[int, int]:
         """Otherwise, the tiles and the groups of outputs that it computes at once."""
-        channels, of_value = p.channel_blocks * BLOCK, 4 * self.points**2
+        channels, of_value = p.channel_blocks * BLOCK, 4 * self.frequencies(p)
         tiles = max(SUM_TILES, SUM_TILES_BYTES // (of_value * (channels + p.padded_outputs)))
         groups = min(SUM_BYTES // (of_value * channels * GROUP), p.padded_outputs // GROUP)
         return min(tiles, self.tiles(p)), max(1, groups)

@@ -47,11 +47,12 @@ class ThinWinograd(Operation):
     def suits(first: ConvolutionOperation, second: ConvolutionOperation) -> bool:
         rows, columns = first.problem.windows
         undilated = rows.dilation == columns.dilation == second.problem.windows[0].dilation == 1
+        square = second.problem.windows[0] == second.problem.windows[1]
         # Rows that the second sees one after the other are one row of the first's top, or two adjacent ones.
         close = all((np.diff(source) >= 0).all() and (np.diff(source) <= 1).all() for source in second.problem.sources)
         thin = first.thin and rows.size <= 16 and first.slopes is second.slopes is None
         thin = thin and first.problem.limit == second.problem.limit == math.inf
-        return thin and undilated and close and isinstance(second.algorithm, Winograd)
+        return thin and undilated and square and close and isinstance(second.algorithm, Winograd)
 
     @property
     def writes(self) -> Layout:
@@ -64,7 +65,7 @@ class ThinWinograd(Operation):
         maps = self.first.algorithm.sliding(first, machine).maps
         window, stride = paired(first.windows, "size", "stride")
         floats = machine.kernels.thin_winograd_scratch(
-            tiling.points, tiling.side, second.channel_blocks, first.channels, window, stride, RECTANGLE
+            tiling.points[0], tiling.side[0], second.channel_blocks, first.channels, window, stride, RECTANGLE
         )
         work = ThinWinogradWork(maps, tiling, self.first.weights_in(machine), self.second.weights_in(machine))
         return SetUp(scratch=machine.threads * int(floats), work=work)

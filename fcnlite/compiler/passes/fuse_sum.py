@@ -4,14 +4,15 @@
     after       x, b → convolution with its sum and rectifier → y
 
     condition   inference; no other operation reads a, and b is made before it
-                the convolution ends in no rectifier, reads the blocked layout, and its algorithm can add (`FINISHING`)
+                the convolution ends in no rectifier, reads the blocked layout, and its algorithm can add (`ADDING`)
+                it computes its whole top: margins have the convolution's values, without the sum
 
 Exact: the same sum, taken while a is in a register. If both are convolutions, the later one takes the sum.
 """
 
 from __future__ import annotations
 
-from fcnlite.compiler.convolution.operation import FINISHING, ConvolutionOperation
+from fcnlite.compiler.convolution.operation import ADDING, ConvolutionOperation
 from fcnlite.compiler.ir import Graph, Operation, Value
 from fcnlite.compiler.machine import Machine
 from fcnlite.compiler.operations.affine import Affine
@@ -42,5 +43,5 @@ def _convolution(graph: Graph, operation: Affine) -> tuple[ConvolutionOperation,
     if not isinstance(maker, ConvolutionOperation) or graph.only_reader(second) is not operation:
         return None
     p = maker.problem
-    adds = isinstance(maker.algorithm, FINISHING) and maker.algorithm.reads_blocked
+    adds = isinstance(maker.algorithm, ADDING) and maker.algorithm.reads_blocked and not maker.leaves_margins
     return (maker, first) if adds and not p.relu and not p.pool and len(maker.inputs) == 1 else None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from fractions import Fraction
 
@@ -52,14 +53,29 @@ def three(draw: Draw) -> tuple[Window, Window]:
     return window, window
 
 
+def line(window: Callable[[Draw], tuple[Window, Window]]) -> Callable[[Draw], tuple[Window, Window]]:
+    """Windows of one row or of one column, as long as those of `window`. The other axis may have a pad, too."""
+
+    def draw_line(draw: Draw) -> tuple[Window, Window]:
+        long, _ = window(draw)
+        short = Window(1, pad=draw(st.sampled_from([0, 0, 1, -1])), dilation=draw(DILATIONS))
+        return (long, short) if draw(FLAG) else (short, long)
+
+    return draw_line
+
+
 PROBLEMS = {6: problems(three), 8: problems(square)}
-CASES = st.sampled_from([6, 8]).flatmap(lambda points: st.tuples(st.just(Winograd(points)), PROBLEMS[points]))
+LINES = {6: problems(line(three)), 8: problems(line(square))}
+CASES, LINE_CASES = (
+    st.sampled_from([6, 8]).flatmap(lambda points, each=each: st.tuples(st.just(Winograd(points)), each[points]))
+    for each in (PROBLEMS, LINES)
+)
 
 
 def run(
     algorithm: Winograd, p: Problem, x: np.ndarray, weight: np.ndarray, bias: np.ndarray | None,
     instructions: str, threads: int, by_outputs: bool | None = None, transposed: bool = False,
-    slopes: np.ndarray | None = None, margin_values: np.ndarray | None = None,
+    slopes: np.ndarray | None = None, margin_values: np.ndarray | None = None, add: np.ndarray | None = None,
 ) -> np.ndarray:  # fmt: skip
     """The outputs by Winograd's algorithm; `margin_values` fill the margins."""
     machine = machine_with(instructions, threads)
@@ -67,13 +83,14 @@ def run(
     work = algorithm.set_up(p, machine)
     if by_outputs is not None:
         how = work.at_once, by_outputs, threads
-        scratch = machine.kernels.winograd_scratch(algorithm.points, p.channel_blocks, *how)
+        scratch = machine.kernels.winograd_scratch(algorithm.frequencies(p), p.channel_blocks, *how)
         work = replace(work, by_outputs=by_outputs, scratch=scratch)
     height, width = p.top_size
     if p.pool:
         height, width = -(-height // 2), -(-width // 2)
     with guarded(p.batch, -(-p.outputs // 16), height, width, 16) as y, poisoned(work.scratch) as scratch:
-        algorithm.forward(blocked(x), y, with_biases(u, bias, slopes, p), p, work, scratch, machine)
+        summand = None if add is None else blocked(add)
+        algorithm.forward(blocked(x), y, with_biases(u, bias, slopes, p), p, work, scratch, machine, summand)
         if margin_values is not None:
             within = np.zeros((height, width), bool)
             within[inside(p, height, width)] = True
@@ -92,15 +109,21 @@ def inside(p: Problem, height: int, width: int) -> tuple[slice, slice]:
 
 @EACH_ISA
 @settings(max_examples=30)
-@given(case=CASES, pool=FLAG, by_outputs=st.sampled_from([None, True, False]), threads=THREADS, seed=SEEDS)
+@given(
+    case=st.one_of(CASES, LINE_CASES),
+    pool=FLAG,
+    by_outputs=st.sampled_from([None, True, False]),
+    threads=THREADS,
+    seed=SEEDS,
+)
 def test_forward_is_the_convolution(
     instructions: str, case: tuple[Winograd, Problem], pool: bool, by_outputs: bool | None, threads: int, seed: int
 ) -> None:
     algorithm, p = case
     p = replace(p, pool=pool and algorithm.suits(replace(p, pool=True)))
     assert algorithm.suits(p)
-    r = p.windows[0].size
-    x, weight = normal(seed, p.batch, p.channels, *p.size), normal(seed + 1, p.outputs, p.channels, r, r)
+    sizes = [window.size for window in p.windows]
+    x, weight = normal(seed, p.batch, p.channels, *p.size), normal(seed + 1, p.outputs, p.channels, *sizes)
     bias, slopes = normal(seed + 2, p.outputs), normal(seed + 3, p.outputs) if p.relu and not p.pool else None
     found = run(algorithm, p, x, weight, bias, instructions, threads, by_outputs, slopes=slopes)
     assert_near(found, convolved(p, x, weight, bias, slopes), BAR)
@@ -111,7 +134,22 @@ def test_forward_is_the_convolution(
 
 @EACH_ISA
 @settings(max_examples=30)
-@given(case=CASES, pool=FLAG, by_outputs=FLAG, threads=THREADS, seed=SEEDS, data=st.data())
+@given(case=st.one_of(CASES, LINE_CASES), by_outputs=FLAG, threads=THREADS, seed=SEEDS)
+def test_a_summand_is_added_before_the_rectifier(
+    instructions: str, case: tuple[Winograd, Problem], by_outputs: bool, threads: int, seed: int
+) -> None:
+    algorithm, p = case
+    sizes = [window.size for window in p.windows]
+    x, weight = normal(seed, p.batch, p.channels, *p.size), normal(seed + 1, p.outputs, p.channels, *sizes)
+    bias, add = normal(seed + 2, p.outputs), normal(seed + 3, p.batch, p.outputs, *p.top_size)
+    found = run(algorithm, p, x, weight, bias, instructions, threads, by_outputs, add=add)
+    expected = convolved(replace(p, relu=False), x, weight, bias) + add
+    assert_near(found, np.maximum(expected, 0) if p.relu else expected, BAR)
+
+
+@EACH_ISA
+@settings(max_examples=30)
+@given(case=st.one_of(CASES, LINE_CASES), pool=FLAG, by_outputs=FLAG, threads=THREADS, seed=SEEDS, data=st.data())
 def test_margins_are_left_out(
     instructions: str, case: tuple[Winograd, Problem], pool: bool, by_outputs: bool, threads: int, seed: int,
     data: st.DataObject,
@@ -124,8 +162,8 @@ def test_margins_are_left_out(
         before = data.draw(st.integers(0, min(3, size - 1)))
         margins.append((before, data.draw(st.integers(0, min(3, size - 1 - before)))))
     p = replace(p, margins=(margins[0], margins[1]))
-    r = p.windows[0].size
-    x, weight = normal(seed, p.batch, p.channels, *p.size), normal(seed + 1, p.outputs, p.channels, r, r)
+    sizes = [window.size for window in p.windows]
+    x, weight = normal(seed, p.batch, p.channels, *p.size), normal(seed + 1, p.outputs, p.channels, *sizes)
     bias, margin_values = normal(seed + 2, p.outputs), normal(seed + 3, p.outputs)
     found = run(algorithm, p, x, weight, bias, instructions, threads, by_outputs, margin_values=margin_values)
     whole = convolved(p, x, weight, bias)
@@ -148,7 +186,7 @@ def test_margins_that_do_not_fit_are_refused(instructions: str) -> None:
 
 @EACH_ISA
 @settings(max_examples=30)
-@given(case=CASES, threads=THREADS, seed=SEEDS)
+@given(case=st.one_of(CASES, LINE_CASES), threads=THREADS, seed=SEEDS)
 def test_backward_data_is_a_convolution_with_transposed_filters(
     instructions: str, case: tuple[Winograd, Problem], threads: int, seed: int
 ) -> None:
@@ -156,9 +194,9 @@ def test_backward_data_is_a_convolution_with_transposed_filters(
     p = replace(p, sources=(np.arange(p.size[0]), np.arange(p.size[1])))
     if min(len(s) + 2 * w.pad - w.extent for s, w in zip(p.sources, p.windows, strict=True)) < 0:
         return
-    r, down = p.windows[0].size, p.backward_data()
+    sizes, down = [window.size for window in p.windows], p.backward_data()
     assert down.top_size == p.size
-    dy, weight = normal(seed, p.batch, p.outputs, *p.top_size), normal(seed + 1, p.outputs, p.channels, r, r)
+    dy, weight = normal(seed, p.batch, p.outputs, *p.top_size), normal(seed + 1, p.outputs, p.channels, *sizes)
     found = run(algorithm, down, dy, weight, None, instructions, threads, transposed=True)
     assert_near(found, convolved(down, dy, transposed_filters(p, weight), np.zeros(p.channels)), BAR)
 
@@ -273,6 +311,11 @@ def test_the_filter_transform_makes_the_products_exact(points: int, r: int) -> N
         ((Window(2), Window(2)), 1, ()),
         ((Window(9), Window(9)), 1, ()),
         ((Window(1), Window(1)), 1, ()),
+        ((Window(1), Window(3)), 1, (6, 8)),
+        ((Window(7, pad=3), Window(1, dilation=2)), 1, (8,)),
+        ((Window(9), Window(1)), 1, ()),
+        ((Window(3), Window(1, stride=2)), 1, ()),
+        ((Window(3), Window(1)), 2, ()),
         ((Window(3), Window(5)), 1, ()),
         ((Window(3, pad=1), Window(3)), 1, ()),
         ((Window(3, stride=2), Window(3, stride=2)), 1, ()),
@@ -291,6 +334,13 @@ def test_it_pools_if_tiles_have_even_sides_and_no_gaps(r: int) -> None:
     p = Problem(1, 16, 16, (Window(r),) * 2, (np.arange(30), np.arange(30)), (30, 30), pool=True)
     assert Winograd(8).suits(p) == ((8 - r + 1) % 2 == 0)
     assert not Winograd(8).suits(replace(p, windows=(Window(r, dilation=2),) * 2))
+
+
+def test_windows_of_one_row_suit_without_pooling_and_backward() -> None:
+    p = Problem(1, 16, 16, (Window(1), Window(3)), (np.arange(30), np.arange(30)), (30, 30))
+    assert Winograd(8).suits(p)
+    assert not Winograd(8).suits(replace(p, pool=True))
+    assert not Winograd(8).suits(replace(p, training=True))
 
 
 @pytest.mark.parametrize(("length", "side", "dilation"), [(1, 6, 1), (18, 6, 1), (19, 2, 1), (5, 4, 9), (65, 6, 12)])
@@ -318,8 +368,11 @@ def test_arrays_that_do_not_fit_are_refused(instructions: str) -> None:
         {"work": replace(work, tiling=replace(work.tiling, rows=work.tiling.rows + 1))},
         {"work": replace(work, tiling=replace(work.tiling, row_starts=work.tiling.row_starts - 4))},
         {"work": replace(work, tiling=replace(work.tiling, col_starts=work.tiling.col_starts + 18))},
-        {"work": replace(work, tiling=replace(work.tiling, dilation=0))},
-        {"work": replace(work, tiling=replace(work.tiling, points=8))},
+        {"work": replace(work, tiling=replace(work.tiling, dilation=(0, 1)))},
+        {"work": replace(work, tiling=replace(work.tiling, points=(8, 6)))},
+        {"work": replace(work, tiling=replace(work.tiling, points=(1, 6)))},
+        {"work": replace(work, tiling=replace(work.tiling, points=(1, 1), side=(1, 1)))},
+        {"add": y[:, :, :17].copy()},
     ):
         arguments = {"x": x, "y": y, "weights": weights, "work": work, **changed}
         with pytest.raises(ValueError, match="does not fit"):

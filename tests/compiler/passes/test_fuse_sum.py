@@ -61,11 +61,21 @@ def test_an_output_between_is_kept() -> None:
     assert type(does(plan, "sum")) is Affine
 
 
-def test_winograds_convolution_leaves_the_sum_to_an_affine_map() -> None:
+@pytest.mark.parametrize("kind", RECTIFIERS)
+def test_winograds_convolution_takes_the_sum(kind: str) -> None:
     layers = conv("a", "data", 64, pad=[1]), conv("b", "a", 64, pad=[1]), layer("sum", "Eltwise", ("a", "b"))
-    spec = spec_of((1, 3, 40, 40), *layers, in_place("ReLU", "sum"))
+    spec = spec_of((1, 3, 40, 40), *layers, *rectified(kind, "sum"))
     operation = does(assert_same_outputs(filled(spec), {"data": normal(0, 1, 3, 40, 40)}), "sum")
-    assert operation.describe() == "sum, ReLU" and operation.layers == ("sum", "relu_sum")
+    assert operation.layers[0] == "b" and "Winograd" in operation.describe() and "sum" in operation.describe()
+
+
+def test_a_convolution_that_leaves_out_its_border_leaves_the_sum_to_an_affine_map() -> None:
+    layers = conv("a", "data", 64, pad=[30]), conv("b", "a", 64, pad=[1]), layer("sum", "Eltwise", ("a", "b"))
+    spec = spec_of((1, 3, 40, 40), *layers, in_place("ReLU", "sum"))
+    plan = assert_same_outputs(filled(spec), {"data": normal(0, 1, 3, 40, 40)})
+    operation = does(plan, "b")
+    assert isinstance(operation, ConvolutionOperation) and operation.leaves_margins
+    assert does(plan, "sum").layers == ("sum", "relu_sum")
 
 
 @st.composite

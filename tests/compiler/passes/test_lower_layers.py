@@ -22,7 +22,7 @@ from tests.compiler.path_comparison import conv, does, layer, pool
         ({"dilation": [2], "pad": [2]}, "Winograd F(4×4, 3×3)"),
         ({"dilation": [2, 1]}, "direct"),
         ({"bias_term": False}, "Winograd F(4×4, 3×3)"),
-        ({"kernel_size": [3, 1]}, "direct"),
+        ({"kernel_size": [3, 1]}, "Winograd F(6×1, 3×1)"),
         ({"group": 2}, "direct"),
         ({"group": 8}, "im2col"),
         ({"group": 64}, "depthwise"),
