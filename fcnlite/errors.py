@@ -81,6 +81,12 @@ def brief(text: object, most: int = 200) -> str:
     return words if len(words) <= most else f"{words[:most]}..."
 
 
+def quoted(text: str, most: int = 80) -> str:
+    """A text as a message quotes it: at most `most` characters, of which a control character takes four."""
+    shown = repr(text[:most])
+    return shown if len(text) <= most and len(shown) <= most + 2 else f"{shown[:most]}...{shown[-1]}"
+
+
 _LEAST = 0.5
 _BELOW_BEST = 0.25
 """The least similarity of a suggested name, from 0 to 1, and its largest distance from the best one."""

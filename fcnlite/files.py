@@ -186,6 +186,11 @@ def is_file(path: str | os.PathLike[str]) -> bool:
     return os.path.isfile(path)  # noqa: PTH113
 
 
+def exists(path: str | os.PathLike[str]) -> bool:
+    """Whether `path` exists; False for names that no file can have, as `is_file`."""
+    return os.path.exists(path)  # noqa: PTH110
+
+
 def beside(path: str | os.PathLike[str], name: str) -> Path:
     """The path of the file `name`, which the file `path` names: in the same folder, else in the working directory.
 

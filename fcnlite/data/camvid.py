@@ -16,7 +16,7 @@ from fcnlite.data.problems import raise_if_any
 from fcnlite.data.published import find_folder
 from fcnlite.data.sample import VOID
 from fcnlite.description.model_info import Labels
-from fcnlite.errors import DataError, brief
+from fcnlite.errors import DataError, quoted
 from fcnlite.files import is_file, read_text
 
 CLASSES = (
@@ -75,11 +75,11 @@ def _read(folder: Path, listing: Path) -> tuple[list[SampleFiles], list[str]]:
         if not words:
             continue
         if len(words) != 2:
-            problems.append(f"{listing}, line {number}: expected an image and a label, found {line[:80]!r}.")
+            problems.append(f"{listing}, line {number}: expected an image and a label, found {quoted(line)}.")
             continue
         paths = [_below(folder, word) for word in words]
         problems += [
-            f"{listing}, line {number}: no part of {brief(word)} exists below {folder}; add the file."
+            f"{listing}, line {number}: no part of {quoted(word)} exists below {folder}; add the file."
             for word, path in zip(words, paths, strict=True)
             if path is None
         ]

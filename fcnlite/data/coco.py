@@ -262,7 +262,7 @@ class _File:
                 "pixels."
             )
         objects = [self._object(each) for each in self.annotations[label]]
-        return AnnotatedPicture(f"{self.path}, picture {brief(name)}", height, width, objects)
+        return AnnotatedPicture(f"{self.path}, picture {brief(name, 80)}", height, width, objects)
 
     def _object(self, annotation: Mapping[str, Any]) -> LabelledObject:
         category = annotation.get("category_id")

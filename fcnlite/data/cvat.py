@@ -16,7 +16,7 @@ from fcnlite.data.own_pictures import OwnPictures
 from fcnlite.data.pairing import Naming, find_pairs
 from fcnlite.data.problems import raise_if_any
 from fcnlite.data.published import find_folder, read_list
-from fcnlite.errors import DataError, brief
+from fcnlite.errors import DataError, quoted
 from fcnlite.files import is_file
 
 _TABLE = "labelmap.txt"
@@ -57,7 +57,7 @@ class CVAT(OwnPictures):
         listed = {name for path in sorted((folder / _LISTS).glob("*.txt")) for name in read_list(path)}
         names = {each.name for each in files}
         skipped += [
-            f"{folder / _LISTS}: lists {brief(name)!r}, but there is no such pair."
+            f"{folder / _LISTS}: lists {quoted(name)}, but there is no such pair."
             for name in sorted(listed - names)
             if not is_file(folder / "SegmentationClass" / f"{name}.png")
         ]

@@ -11,8 +11,8 @@ from fcnlite.data.palette import voc_colors
 from fcnlite.data.sample import VOID
 from fcnlite.data.voc import default_classes
 from fcnlite.description.model_info import Labels
-from fcnlite.errors import DataError, FileError
-from fcnlite.files import read_text
+from fcnlite.errors import DataError, FileError, quoted
+from fcnlite.files import is_file, read_text
 
 MAX_NAME = 500
 """Maximum number of characters in a name, since messages quote names in full."""
@@ -62,7 +62,7 @@ class Listed(FileDataset):
 
 def listing(root: Path, name: str) -> Path:
     """The file `name`, below `root` or as it is."""
-    return next((each for each in (root / name, Path(name)) if each.is_file()), root / name)
+    return next((each for each in (root / name, Path(name)) if is_file(each)), root / name)
 
 
 def _pairs(path: Path, of_labels: Path | None) -> list[tuple[str, str]]:
@@ -79,7 +79,7 @@ def _pairs(path: Path, of_labels: Path | None) -> list[tuple[str, str]]:
     for number, words in _lines(path):
         if len(words) != 2:
             raise DataError(
-                f"{path}, line {number}: holds {' '.join(words)[:80]!r}; expected a picture and a label map."
+                f"{path}, line {number}: holds {quoted(' '.join(words))}; expected a picture and a label map."
             )
         found.append((words[0], words[1]))
     return found
@@ -94,10 +94,10 @@ def _lines(path: Path) -> list[tuple[int, list[str]]]:
         raise FileError(f"{path}: is empty; expected lines of a picture and its label map.")
     for number, words in lines:
         if any(len(word) > MAX_NAME or "\0" in word for word in words):
-            raise DataError(f"{path}, line {number}: holds {words[0][:40]!r}, which is not the name of a file.")
+            raise DataError(f"{path}, line {number}: holds {quoted(words[0])}, which is not the name of a file.")
     return lines
 
 
 def _place(root: Path, name: str) -> Path:
     below = root / name.lstrip("/")
-    return below if below.is_file() or not name.startswith("/") else Path(name)
+    return below if is_file(below) or not name.startswith("/") else Path(name)

@@ -15,6 +15,7 @@ from fcnlite.data.listed import class_labels
 from fcnlite.data.number_table import NumberTable, identity_values
 from fcnlite.data.sample import Sample
 from fcnlite.errors import DataError, FcnliteError, FileError, brief
+from fcnlite.files import is_file
 
 MAX_RECORD = 1 << 28
 """The largest record that is read, in bytes."""
@@ -84,7 +85,7 @@ class LMDBPairs(Dataset):
 
 
 def _found(root: Path, name: str) -> Path:
-    return next((each for each in (root / name, Path(name)) if (each / _FILE).is_file()), root / name)
+    return next((each for each in (root / name, Path(name)) if is_file(each / _FILE)), root / name)
 
 
 class _Database:
@@ -92,7 +93,7 @@ class _Database:
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        if not (path / _FILE).is_file():
+        if not is_file(path / _FILE):
             raise FileError(f"{path}: is no LMDB; expected a folder with {_FILE}.")
         try:
             with self._open().begin(buffers=False) as transaction, transaction.cursor() as cursor:

@@ -11,7 +11,7 @@ from pathlib import Path
 from fcnlite.data.file_dataset import SampleFiles
 from fcnlite.data.label_tables import Warn, find_table
 from fcnlite.data.problems import raise_if_any
-from fcnlite.errors import DataError, FileError, brief
+from fcnlite.errors import DataError, FileError, quoted
 from fcnlite.files import read_text, reading
 
 SPLITS = ("train", "val")
@@ -117,12 +117,12 @@ def _by_list(names: set[str], root: Path, lists: Mapping[str, Path]) -> dict[str
     """The names in root/train.txt and root/val.txt. If one list is missing, its split has all other names."""
     splits = {each: _listed(path, names) for each, path in lists.items()}
     problems = [
-        f"{lists[each]}: lists {brief(name)!r}, but no pair has this name (without suffix); correct the list."
+        f"{lists[each]}: lists {quoted(name)}, but no pair has this name (without suffix); correct the list."
         for each in splits
         for name in sorted(splits[each] - names)
     ]
     problems += [
-        f"{lists['val']}: lists {brief(name)!r}, as {lists['train']} does; remove it from one of them."
+        f"{lists['val']}: lists {quoted(name)}, as {lists['train']} does; remove it from one of them."
         for name in sorted(splits.get("train", set()) & splits.get("val", set()))
     ]
     raise_if_any(f"split files in {root}", problems)

@@ -54,7 +54,7 @@ def test_errors_in_lists_name_the_line(tmp_path: Path) -> None:
     with pytest.raises(DataError) as caught:
         data.open("camvid", tmp_path)
     assert "train.txt, line 1: expected an image and a label, found '/x/train/a.png'" in str(caught.value)
-    assert "train.txt, line 2: no part of /x/trainannot/b.png exists" in str(caught.value)
+    assert "train.txt, line 2: no part of '/x/trainannot/b.png' exists" in str(caught.value)
     (tmp_path / "train.txt").write_text("\n")
     with pytest.raises(DataError, match=r"is empty"):
         data.open("camvid", tmp_path)
@@ -75,7 +75,7 @@ def test_lists_do_not_lead_out_of_the_folder(tmp_path: Path) -> None:
     make(inside, np.array([[0]], np.uint8))
     Image.new("RGB", (1, 1)).save(tmp_path / "x.png")
     (inside / "train.txt").write_text("train/../../x.png trainannot/a.png\n")
-    with pytest.raises(DataError, match=r"line 1: no part of train/../../x.png exists below"):
+    with pytest.raises(DataError, match=r"line 1: no part of 'train/../../x.png' exists below"):
         data.open("camvid", inside)
 
 

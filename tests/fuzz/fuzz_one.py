@@ -34,6 +34,7 @@ _PACKAGES = sorted({each.partition(".")[0] for each in _WANTED})
 with atheris.instrument_imports(include=_PACKAGES, exclude=_others(_WANTED)):
     from PIL import Image
 
+    from fcnlite import config
     from tests.fuzz.__main__ import MEGABYTES
     from tests.fuzz.targets import TARGETS, survives, under
     from tests.fuzz.totals import Totals, versions
@@ -54,6 +55,7 @@ def _memory() -> int:
 
 
 def main(name: str, work: Path, runs: int, seconds: float, arguments: list[str]) -> None:
+    config.set_max_memory(MEGABYTES << 20)
     target, totals = TARGETS[name], Totals.read(work, name)
     path = under(Path(tempfile.mkdtemp()), target)
     for i, example in enumerate(target.examples()):

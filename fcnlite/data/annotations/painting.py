@@ -71,10 +71,10 @@ class Painter:
             covered = each.outline.cover(picture.height, picture.width)
             value, fault = self.classes.number(each.name), covered.fault
             if value is None and not fault:
-                fault = f"is of no class of the list; {nearest(brief(each.name), self.classes.names)}"
+                fault = f"is of no class of the list; {nearest(brief(each.name, 80), self.classes.names)}"
             if fault:
                 end = "" if fault[-1] in ".?" else "."
-                problems.append(f"{picture.where}: {each.what} ({brief(each.name) or 'no name'}) {fault}{end}")
+                problems.append(f"{picture.where}: {each.what} ({brief(each.name, 80) or 'no name'}) {fault}{end}")
             if fault or value is None or (each.crowd and self.crowd == "void"):
                 value = VOID
             pixels = sum(int(np.count_nonzero(region.inside)) for region in covered.regions)

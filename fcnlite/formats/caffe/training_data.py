@@ -13,7 +13,8 @@ from pathlib import Path
 from typing import Any
 
 from fcnlite.description.spec import PHASES, LayerSpec, NetSpec
-from fcnlite.errors import FileError, SpecError
+from fcnlite.errors import FileError, SpecError, quoted
+from fcnlite.files import exists
 from fcnlite.formats.caffe.data_source import data_source, feeds_filters
 
 _SPLITS = {"TRAIN": "train", "TEST": "val"}
@@ -111,14 +112,14 @@ def _source(layer: LayerSpec, path: Path) -> str:
     found = _there(path, name)
     if found is None:
         raise FileError(
-            f"{path}: layer {layer.name!r} ({layer.type}) reads {name!r}, which is neither beside it nor in the "
+            f"{path}: layer {layer.name!r} ({layer.type}) reads {quoted(name)}, which is neither beside it nor in the "
             "working directory; put it there, or name other data with --data."
         )
     return str(found.resolve())
 
 
 def _there(path: Path, name: str) -> Path | None:
-    return next((each for each in (path.parent / name, Path(name)) if each.exists()), None)
+    return next((each for each in (path.parent / name, Path(name)) if exists(each)), None)
 
 
 def _refuse_leveldb(layer: LayerSpec) -> None:
