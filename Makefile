@@ -128,7 +128,7 @@ bench: install-test
 	done; exit $$status
 
 # The comparisons with further nets: classifiers, small nets, encoders with decoders, a call of a millisecond; then the
-# first picture of a new process. It takes up to an hour on an otherwise idle machine.
+# first picture of a new process. It takes 20 minutes on an otherwise idle machine.
 bench-all: install-test
 	$(BIN)/pip install --quiet 'fcnlite[bench]'
 	status=0; for part in " --further" .first_picture; do $(BENCHMARKS)$$part || status=1; done; exit $$status
