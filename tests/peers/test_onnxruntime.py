@@ -200,7 +200,10 @@ def test_every_type(type_: str, data: st.DataObject, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("name", NETS)
 def test_nets_of_forks(name: str, tmp_path: Path) -> None:
-    """In the manner of SegNet, DeconvNet, DeepLab, PSPNet, ENet and HED; without the dropout that draws in use."""
+    """In the manner of SegNet, DeconvNet, DeepLab, PSPNet, ENet and HED; without the dropout that draws in use.
+
+    The picture has no window whose two largest values are nearly equal: unpooling would follow their last digits.
+    """
     net = Net(caffe.parse_net(NETS[name].replace("sample_weights_test: true", "")), seed=3)
     peer = InOnnxRuntime(net, tmp_path / "net.onnx", ["score"])
-    assert_equal_outputs(net, peer, data=np.random.default_rng(0).normal(size=(2, 3, 32, 48)))
+    assert_equal_outputs(net, peer, data=np.random.default_rng(1).normal(size=(2, 3, 32, 48)))

@@ -75,20 +75,20 @@ cdef void direct_panels(const Direct* g, const float* x, const float* u, const f
     x begins at the first row of the padded picture that output row `first_row` reads.
     """
     cdef float[ROWS * GROUP] sums
-    cdef Py_ssize_t group, panel, row, col, part
+    cdef Py_ssize_t group, panel, row, first, col, part
     cdef const float* a
     cdef const float* filters
     for group in range(first_group, last_group):
         for panel in range(first_panel, last_panel):
-            row, col = panel // g.panels, panel % g.panels * ROWS
-            if col + ROWS > g.top_width and g.top_width >= ROWS:
-                col = g.top_width - ROWS  # the last panel overlaps the one before
+            row, first = panel // g.panels, panel % g.panels * ROWS
+            col = min(first, max(0, g.top_width - ROWS))  # the last panel overlaps the one before, which writes its own
             a = x + (row - first_row) * g.stride_h * g.step + col * g.stride_w * g.channels
             for part in range(GROUP // CHUNK):
                 filters = u + group * g.u_group + part * (g.u_group // (GROUP // CHUNK))
                 multiply(a, g.stride_w * g.channels, 1, g.offsets, g.segments, g.length, filters, CHUNK,
                          sums + part * CHUNK, GROUP, filters, CHUNK)
-            finish_panel(g, sums, min(ROWS, g.top_width - col), group, bias, y + row * g.y_row + col * g.y_step)
+            finish_panel(g, sums + (first - col) * GROUP, min(ROWS, g.top_width - first), group, bias,
+                         y + row * g.y_row + first * g.y_step)
 
 
 def direct_forward(const float[::1] x, x_shape, const float[::1] u, const float[::1] bias, const float[::1] slopes,
