@@ -23,6 +23,8 @@ _NUMBERS = (
 )
 _TOKEN = re.compile(r'"[^"]*"|[\w.-]+|[{}:]')
 _NUMBER = re.compile(r"-?[\d.]+(?:e-?\d+)?(?![\w.-])")
+LONGEST = 1 << 20
+"""The most bytes of a file after parts of it were repeated."""
 _DEPTHS = [1, 3, 20, 200] * 8 + [5000]
 """How deep a part is nested; the deepest is rare, because it makes a text that later cases are slow to read."""
 
@@ -42,6 +44,7 @@ def damaged_bytes(original: bytes, rng: random.Random) -> bytes:
                         data[rng.randrange(len(data))] ^= 1 << rng.randrange(8)
             case 3:
                 data[at:at] = data[at:to] * rng.randint(1, 20)
+                del data[LONGEST:]
             case 4:
                 del data[at:to]
             case 5:
