@@ -108,7 +108,10 @@ def show(image: np.ndarray) -> np.ndarray:
 def _stretched(values: np.ndarray, low: float, high: float) -> np.ndarray:
     """`values` scaled so that `low` becomes 0 and `high` 255, clipped to uint8."""
     factor = 255 / (high - low) if high > low else 255.0
-    return np.clip((values.astype(np.float32) - np.float32(low)) * np.float32(factor), 0, 255).astype(np.uint8)
+    scaled = values.astype(np.float32)  # the only copy of the picture in four bytes a value
+    scaled -= np.float32(low)
+    scaled *= np.float32(factor)
+    return np.clip(scaled, 0, 255, out=scaled).astype(np.uint8)
 
 
 def orientation_of(path: str | os.PathLike[str]) -> tuple[int, tuple[int, int]]:
