@@ -23,7 +23,7 @@ from tests.fuzz.totals import Totals, failures, table
 
 CORPUS = Path(__file__).parent / "corpus"
 MEGABYTES = 1024
-"""The memory that a case may use, beyond what the process uses before the first case."""
+"""The memory that a case may use, beyond what the process has before it."""
 
 
 def run(name: str, work: Path, runs: int, seconds: float) -> Totals:

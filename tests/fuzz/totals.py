@@ -23,7 +23,7 @@ class Totals:
     slowest: float = 0.0
     """Processor time of one case, in seconds."""
     peak: int = 0
-    """MB, of the process."""
+    """MB of one case, beyond what the process had before it."""
     coverage: int = 0
     """The branches of Python code that were covered, as atheris counts them."""
     failure: str = ""
