@@ -113,6 +113,15 @@ FURTHER = [
         training=True,
         compared="score_fr",
     ),
+    Workload(
+        "lite-dilated at a quarter, 288×384, batch 4, training",
+        "lite-dilated",
+        (4, 3, 288, 384),
+        0.6,
+        width=0.25,
+        training=True,
+        compared="score_pool3",
+    ),
 ]
 """The rows of `make bench-all`."""
 MAIN = WORKLOADS[0]
