@@ -17,6 +17,7 @@ from fcnlite.compiler.arena import Buffer, Part, place
 from fcnlite.compiler.ir import BackwardStep, ForwardStep, Graph, Operation, SetUp, Value
 from fcnlite.compiler.layouts import from_nchw, sum_repeats, to_nchw
 from fcnlite.compiler.machine import Machine
+from fcnlite.compiler.operations.sum import added
 from fcnlite.engine.backprop import Node, Pass
 from fcnlite.errors import ShapeError
 from fcnlite.graph.schedule import Schedule
@@ -214,7 +215,8 @@ class PlanPass(Pass[Value]):
         return self._plan.machine.buffer(shape)
 
     def add(self, gradient: Array, other: Array) -> Array:
-        return np.add(gradient, other, out=self._plan.machine.buffer(gradient.shape))
+        machine = self._plan.machine
+        return added(gradient, other, machine.buffer(gradient.shape), machine)
 
 
 def _backward(

@@ -1,10 +1,11 @@
-"""Make ReLU, PReLU or ReLU6 the last step of a convolution.
+"""Make ReLU, PReLU or ReLU6 the last step of a convolution, and in training ReLU that of a sum.
 
-    before      x → convolution | deconvolution → ReLU | PReLU | ReLU6 → y
-    after       x → convolution | deconvolution with its rectifier → y
+    before      x → convolution | deconvolution | sum → ReLU | PReLU | ReLU6 → y
+    after       x → convolution | deconvolution | sum with its rectifier → y
 
     condition   no other operation reads the value between, and the rectifier propagates gradients
                 training: only ReLU without a negative slope
+                inference: no sum; fuse_sum and lower_affine come later
 
 Exact: the same maximum, and the same product below zero, taken while the value is in a register. In training every blob
 lasts until the backward pass, so a ReLU is fused only where it is in place, as in the published nets.
@@ -21,6 +22,7 @@ from fcnlite.compiler.ir import Graph, Value
 from fcnlite.compiler.machine import Machine
 from fcnlite.compiler.operations.affine import Affine
 from fcnlite.compiler.operations.layer import LayerOperation
+from fcnlite.compiler.operations.sum import Sum
 from fcnlite.layers.base import Layer
 from fcnlite.layers.forks.relu6 import ReLU6
 from fcnlite.layers.prelu import PReLU
@@ -41,12 +43,14 @@ class Rectifiable(Protocol):
 def fuse_relu(graph: Graph, machine: Machine) -> list[str]:
     done = []
     for operation in graph.operations[:]:
-        if isinstance(operation, (ConvolutionOperation, DeconvolutionOperation)):
+        if isinstance(operation, (ConvolutionOperation, DeconvolutionOperation)) or (
+            graph.training and isinstance(operation, Sum)
+        ):
             done += fuse_rectifier(graph, operation)
     return done
 
 
-def fuse_rectifier(graph: Graph, operation: ConvolutionOperation | DeconvolutionOperation | Affine) -> list[str]:
+def fuse_rectifier(graph: Graph, operation: ConvolutionOperation | DeconvolutionOperation | Affine | Sum) -> list[str]:
     """Make the rectifier that follows, if there is one, the last step of the operation."""
     reader = graph.only_reader(operation.outputs[0])
     if (

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from fcnlite.description.spec import LayerSpec
@@ -56,6 +58,26 @@ def test_in_place_activations_between_blocked_operations_keep_their_memory(slope
         below = f"c{i}"
     layers += [layer("sum", "Eltwise", ("c1", "c3", "c5")), layer("all", "Concat", ("sum", "c2", "c4"))]
     check(*layers)
+
+
+@pytest.mark.parametrize("group", [1, 5])
+@pytest.mark.parametrize(
+    "options", [{}, {"coeff": [1, -2, 3]}, {"operation": "PROD"}], ids=["plain", "coefficients", "product"]
+)
+@pytest.mark.parametrize("many", [2, 3])
+def test_in_training_relu_becomes_the_last_step_of_a_sum(many: int, options: dict[str, Any], group: int) -> None:
+    """The sum is blocked after a convolution, and N×C×H×W after one whose groups split blocks of channels."""
+    options = {name: each[:many] if isinstance(each, list) else each for name, each in options.items()}
+    layers = [conv("a", "data", 20, 1), *(conv(each, "a", 20, pad=[1], group=group) for each in "bcd"[: many - 1])]
+    layers += [
+        layer("sum", "Eltwise", ("a", "b", "c")[:many], **options),
+        layer("relu", "ReLU", "sum", "sum"),
+        layer("twice", "Eltwise", ("sum", "sum", "a")),  # gradients of several readers are added
+        conv("e", "twice", 4),
+    ]
+    check(*layers)
+    together = does(plan_of(net_of(*layers), FEEDS, keep=True), "sum").layers
+    assert together == (("sum",) if "operation" in options else ("sum", "relu"))
 
 
 def test_relu_stays_if_its_input_has_other_readers() -> None:
