@@ -56,7 +56,7 @@ PASSES = (
     CompilerPass(lower_deconvolution, "computes learned deconvolutions by sub-pixels", ("inference",)),
     CompilerPass(fold_affine, "multiplies BatchNorm, Scale and Bias into a convolution's weights", ("inference",)),
     CompilerPass(fuse_normalization, "normalizes in the blocked layout, and fuses the Scale and ReLU that follow"),
-    CompilerPass(fuse_relu, "makes ReLU, PReLU or ReLU6 the last step of a convolution"),
+    CompilerPass(fuse_relu, "makes ReLU, PReLU or ReLU6 the last step of a convolution, in training of a sum too"),
     CompilerPass(fuse_pool, "makes 2×2 max pooling the last step of a convolution, where it pays", ("inference",)),
     CompilerPass(elide_border, "computes what the picture reaches; a picture of zeros gives the rest", ("inference",)),
     CompilerPass(elide_padding, "computes rows and columns that a wide pad makes equal once", ("training",)),
