@@ -44,7 +44,10 @@ def test_the_nets_that_were_promised_are_there() -> None:
 
 @pytest.mark.parametrize(
     ("command", "accuracy", "mean_iu"),
-    [pytest.param(*each, id=each[0].split()[0]) for each in FIGURES],
+    [
+        pytest.param(*each, id=each[0].split()[0], marks=pytest.mark.slow if "--scales" in each[0] else ())
+        for each in FIGURES
+    ],
 )
 def test_the_figures_come_out_again(
     command: str, accuracy: str, mean_iu: str, request: pytest.FixtureRequest, capsys: pytest.CaptureFixture[str]
