@@ -140,9 +140,9 @@ _MEMBRANES: Values = {
     "data": "isbi",
     "model": "lite-fcn2s",
     "width": 0.125,
-    "augment": edited(_LITE["augment"], ["scale=0.8:1.25", "crop=256:256", "turn"]),
-    "iterations": 700,
-    "check_every": 700,
+    "augment": edited(_LITE["augment"], ["scale=0.8:1.25", "crop=256:256", "turn", "elastic=8:64"]),
+    "iterations": 2800,
+    "check_every": 2800,
 }
 
 
